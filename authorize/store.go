@@ -1,0 +1,42 @@
+package authorize
+
+import (
+	"context"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// Store keeps the codes the authorization endpoint issues.
+type Store interface {
+	// CreateCode inserts a code. An existing Hash, or a code with the same RequestID that is
+	// still remembered, is ErrConflict.
+	CreateCode(ctx context.Context, code storage.AuthorizationCode, now time.Time) error
+}
+
+// PushedRequestStore keeps pushed authorization requests (RFC 9126).
+type PushedRequestStore interface {
+	// PushRequest inserts a pushed request; an existing Hash is ErrConflict, more than the
+	// store's cap for one client ErrFull.
+	PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error
+
+	// PushedRequest returns a request that was neither consumed nor expired, or ErrNotFound.
+	PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error)
+
+	// ConsumePushedRequest makes the request unusable. Exactly one call gets nil, later ones
+	// ErrConsumed or ErrNotFound.
+	ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error
+}
+
+// ConsentStore remembers what a person said yes to.
+type ConsentStore interface {
+	// Consents returns the live consents of one person to one client.
+	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
+
+	// GrantConsents remembers consents, all or none. One that is remembered already keeps the
+	// later of both expiries.
+	GrantConsents(ctx context.Context, consents []storage.Consent, now time.Time) error
+
+	// WithdrawConsents forgets the consents of one person to one client.
+	WithdrawConsents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) error
+}

@@ -1,0 +1,138 @@
+// Package seal encrypts the small values that travel through a browser or rest in a store.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/storage"
+)
+
+// MinSecret is the least length of a secret in bytes.
+const MinSecret = 32
+
+// ErrOpen says that a value was not sealed with this purpose and associated data by any of the secrets.
+var ErrOpen = errors.New("seal: cannot open")
+
+// Box seals values for one purpose with AES-256-GCM. The first secret seals, all of them open.
+type Box struct{ aeads []cipher.AEAD }
+
+// New derives a box for one purpose from the secrets. Boxes of different purposes cannot open each
+// other's values.
+func New(purpose string, secrets ...portner.Secret) (*Box, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("seal: no secret")
+	}
+	b := &Box{}
+	for i, s := range secrets {
+		key, err := Derive(s, "seal:"+purpose)
+		if err != nil {
+			return nil, fmt.Errorf("seal: secret %d: %w", i, err)
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, err
+		}
+		// The random nonce keeps at 2^32 values per secret; rotate before that.
+		aead, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, err
+		}
+		b.aeads = append(b.aeads, aead)
+	}
+	return b, nil
+}
+
+// Derive makes an independent 32-byte key from a secret.
+func Derive(s portner.Secret, purpose string) ([]byte, error) {
+	if len(s) < MinSecret {
+		return nil, fmt.Errorf("needs %d bytes, has %d", MinSecret, len(s))
+	}
+	return hkdf.Key(sha256.New, s, nil, "portner v1 "+purpose, 32)
+}
+
+// Seal encrypts plaintext and binds it to aad.
+func (b *Box) Seal(plaintext []byte, aad string) []byte {
+	return b.aeads[0].Seal(nil, nil, plaintext, []byte(aad))
+}
+
+// Open reverses Seal.
+func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
+	for _, a := range b.aeads {
+		if p, err := a.Open(nil, nil, sealed, []byte(aad)); err == nil {
+			return p, nil
+		}
+	}
+	return nil, ErrOpen
+}
+
+// SealString is Seal in unpadded base64url, fit for URLs, cookies and forms.
+func (b *Box) SealString(plaintext []byte, aad string) string {
+	return base64.RawURLEncoding.EncodeToString(b.Seal(plaintext, aad))
+}
+
+// OpenString reverses SealString.
+func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return b.Open(raw, aad)
+}
+
+// KeyedHash is HMAC-SHA256 under a derived key: an index for values too guessable to hash plainly.
+type KeyedHash struct{ key []byte }
+
+// NewKeyedHash derives a keyed hash for one purpose.
+func NewKeyedHash(purpose string, secret portner.Secret) (*KeyedHash, error) {
+	key, err := Derive(secret, "hash:"+purpose)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyedHash{key}, nil
+}
+
+// Of hashes a value.
+func (k *KeyedHash) Of(value string) storage.Hash {
+	m := hmac.New(sha256.New, k.key)
+	m.Write([]byte(value))
+	var h storage.Hash
+	m.Sum(h[:0])
+	return h
+}
+
+// NewToken returns a bearer value of 256 random bits: 43 characters of unpadded base64url.
+func NewToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: it aborts the process instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// NewID returns a random identifier of 128 bits: 22 characters of unpadded base64url. It names
+// things; it is no secret.
+func NewID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// TokenShaped reports whether s has the form NewToken gives: ask before hashing what a peer sent.
+func TokenShaped(s string) bool {
+	if len(s) != 43 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}

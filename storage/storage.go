@@ -1,0 +1,172 @@
+// Package storage holds the records a provider keeps and the verdicts its stores
+// give. It has no logic and no interfaces: those stand beside their consumers
+// ([github.com/portner-go/portner/token], [github.com/portner-go/portner/authorize],
+// [github.com/portner-go/portner/session], [github.com/portner-go/portner/client]).
+//
+// The contract every store keeps, and [github.com/portner-go/portner/storage/storagetest]
+// checks:
+//
+//   - One atomic verb per state change. A verb either does all of what its comment says
+//     or nothing, and its error is the verdict.
+//   - The caller's now decides. A record is valid iff now.Before(record.ExpiresAt); a
+//     store's own clock may only collect garbage. An expired record is ErrNotFound.
+//   - Creation never overwrites: a key that exists is ErrConflict and nothing changes.
+//   - Bearer values are keys of type Hash. A store never sees a code, token or cookie,
+//     nor a national identity number (Grant.Identity and Session.Identity are sealed).
+//   - Records go in and come out as copies; nobody shares memory with the store.
+//   - A full store answers ErrFull and never evicts live security state.
+//
+// Stores may wrap these errors; callers use errors.Is.
+package storage
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+)
+
+// The verdicts of a store. Any other error is a fault of the store itself.
+var (
+	// ErrNotFound: unknown, expired or collected. The three are not told apart.
+	ErrNotFound = errors.New("storage: not found")
+	// ErrConsumed: the single-use record was used before. Lookups return the record with it.
+	ErrConsumed = errors.New("storage: already consumed")
+	// ErrRevoked: the grant the record belongs to was revoked.
+	ErrRevoked = errors.New("storage: grant revoked")
+	// ErrConflict: the key exists, or the record changed since it was read.
+	ErrConflict = errors.New("storage: conflict")
+	// ErrFull: a cap is reached. Try again later.
+	ErrFull = errors.New("storage: full")
+)
+
+// Hash is the SHA-256 of a bearer value (R4: bearer values are hashed at rest).
+type Hash [sha256.Size]byte
+
+// HashOf returns the key under which a bearer value is stored.
+func HashOf(value string) Hash { return sha256.Sum256([]byte(value)) }
+
+// Session is one browser's SSO session.
+type Session struct {
+	Hash    Hash   // of the cookie value; changes when the session is rotated
+	ID      string // random, stable over rotation, internal: it never leaves the provider
+	Version int64  // counted up by ReplaceSession
+
+	UserKey  Hash   // keyed hash of the person, for caps and lookups
+	Identity []byte // sealed; who the person is
+
+	StartedAt     time.Time // first authentication; the maximum lifetime counts from here
+	LastRequestAt time.Time // last successful authorization request; idleness counts from here
+	ExpiresAt     time.Time // the earlier of both limits
+
+	Circles []Circle        // authentications, one per circle of trust
+	Clients []SessionClient // relying parties that got a login, in the order of first login
+}
+
+// Circle is the authentication that holds for one circle of trust: the common one, or
+// that of a single isolated client.
+type Circle struct {
+	Name     string // "" is the common circle; an isolated client's is its client_id
+	ACR      string
+	AMR      []string
+	AuthTime time.Time
+}
+
+// SessionClient is one relying party the session logged in to.
+type SessionClient struct {
+	ClientID string
+	SID      string // the "sid" this client knows the session by; random per client and session
+	LoginAt  time.Time
+}
+
+// Grant is one authorization: a person (or machine) gave a client some scopes until a time.
+// All tokens belong to one grant and die with it.
+type Grant struct {
+	ID       string // random, 128 bit or more; safe to log
+	ClientID string
+
+	UserKey  Hash   // keyed hash of the person; zero for machine grants
+	Identity []byte // sealed with the grant's ID as associated data; nil for machine grants
+
+	SessionID string // Session.ID it was given in; "" outside a session
+	SID       string // what the client knows the session by; "" if it does not take part in logout
+	LoginOnly bool   // only openid and profile: dies at logout
+
+	Scopes       []string // granted, in the order requested
+	Resources    []string // granted audiences (RFC 8707)
+	Pseudonymous bool     // sticky: no identifying claim ever leaves through this grant
+
+	ACR      string
+	AMR      []string
+	AuthTime time.Time
+	Locale   string
+
+	OnBehalfOf           string // pre-registered sub-client value
+	AuthorizationDetails []byte // RFC 9396, granted, JSON; nil if none
+
+	CreatedAt time.Time
+	ExpiresAt time.Time // absolute end; rotation never extends it
+}
+
+// AuthorizationCode is a code and the grant it stands for. The grant becomes live when the
+// code is redeemed.
+type AuthorizationCode struct {
+	Hash      Hash
+	RequestID string // one code per authorization request: a second one is ErrConflict
+	Grant     Grant
+
+	RedirectURI   string
+	CodeChallenge string // S256; "" only for clients that opted out of PKCE
+	Nonce         string
+	AuthTimeAsked bool // max_age was sent or auth_time requested: id_token must carry auth_time
+
+	ExpiresAt   time.Time
+	RetainUntil time.Time // a used code stays recognisable until here
+}
+
+// AccessToken is what the provider remembers of an access token, opaque or not.
+type AccessToken struct {
+	Hash      Hash // of the whole token text
+	GrantID   string
+	JTI       string
+	Opaque    bool
+	Scopes    []string // of this token; never more than the grant's
+	Audience  []string
+	ClientAMR string // how the client authenticated when it got the token
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// RefreshToken is one generation of a grant's refresh token.
+type RefreshToken struct {
+	Hash       Hash
+	GrantID    string
+	Generation int       // 0 for the one issued with the code; order never depends on time
+	ExpiresAt  time.Time // idle end, restarted with each generation
+	// ConsumedAt is set by the store when a successor replaced the token; the record then
+	// stays recognisable until the grant ends.
+	ConsumedAt time.Time
+}
+
+// Issue is what one successful token request adds to the store, all in one step.
+type Issue struct {
+	Grant   Grant
+	Access  AccessToken
+	Refresh *RefreshToken // nil if the client gets none
+}
+
+// PushedRequest is a pushed authorization request (RFC 9126).
+type PushedRequest struct {
+	Hash      Hash // of the request_uri
+	ClientID  string
+	Params    []byte // the request's parameters, form-encoded, without client credentials
+	ExpiresAt time.Time
+}
+
+// Consent is a person's remembered yes to one scope of one client.
+type Consent struct {
+	UserKey   Hash
+	ClientID  string
+	Scope     string
+	GrantedAt time.Time
+	ExpiresAt time.Time
+}
