@@ -1,0 +1,38 @@
+# The one entry point, the same for developers and CI: `make check`.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+MODULES     = . examples
+FUZZ_COUNT ?= 20000x
+
+.PHONY: check fmt vet lint test fuzz tidy bench shots
+
+check: fmt vet lint tidy test fuzz bench
+
+fmt:
+	@out="$$(gofmt -l . ; go run $(GOFUMPT) -l .)"; test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
+
+vet:
+	go vet work
+
+lint:
+	go run $(STATICCHECK) work
+
+# Chromium is needed by the tests of examples/; with CI=true they fail without it.
+test:
+	go test -race -shuffle=on -timeout 15m work
+
+# Every fuzz target of every package, a fixed number of inputs each.
+fuzz:
+	./internal/fuzzsmoke.sh $(FUZZ_COUNT)
+
+# Each module stands alone, without the workspace.
+tidy:
+	@for d in $(MODULES); do (cd $$d && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; done
+
+# The cost of each operation beside two bare signatures of the same run.
+bench:
+	go test -run '^$$' -bench . -benchtime 300ms ./provider/
+
+# The screenshots in docs/, taken in headless Chromium.
+shots:
+	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run TestDemo ./idporten/
