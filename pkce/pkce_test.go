@@ -68,6 +68,7 @@ func TestCheckRequest(t *testing.T) {
 		{"base64 with slash", required, "/" + challenge[1:], "S256", pkce.ErrChallenge},
 		{"verifier alphabet is wider", required, "~" + challenge[1:], "S256", pkce.ErrChallenge},
 		{"line break that base64 skips", required, challenge[:20] + "\n" + challenge[21:], "S256", pkce.ErrChallenge},
+		{"line break in zeros", required, strings.Repeat("A", 42) + "\n", "S256", pkce.ErrChallenge},
 		{"line break at the end", required, challenge[:42] + "\r", "S256", pkce.ErrChallenge},
 		{"NUL", required, challenge[:42] + "\x00", "S256", pkce.ErrChallenge},
 		{"not ASCII", required, challenge[:41] + "å", "S256", pkce.ErrChallenge},
