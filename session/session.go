@@ -1,10 +1,19 @@
-// Package session decides how long an SSO session lives and whom it is good for.
+// Package session decides how long an SSO session lives and whom it is good for, and keeps it in a
+// store and a cookie.
+//
+// The policies stand alone: [Limits] are the two timers of a session, [Rules] say whether a session
+// answers an authorization request or the person must log in. Both take plain values and the time.
+// A [Keeper] applies them to a [Store] and to the browser's cookie; a [Vault] hides the person from
+// the store.
+//
+// The model is ID-porten's: one session per browser, one person per session. Clients share their
+// logins within a circle of trust; a client with sso_disabled has a circle of its own. Timers and
+// logout are common to all circles.
 package session
 
 import (
 	"time"
 
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -14,8 +23,13 @@ const (
 	DefaultIdle = 30 * time.Minute  // between two authorization requests
 )
 
-// Limits are the two timers of a session.
-type Limits struct{ Max, Idle time.Duration }
+// Limits are the two timers of a session. A zero field means ID-porten's value.
+type Limits struct {
+	// Max is the longest life of a session, from its first authentication. Nothing extends it.
+	Max time.Duration
+	// Idle is the longest time between two successful authorization requests.
+	Idle time.Duration
+}
 
 // State is what the timers say.
 type State int
@@ -27,36 +41,36 @@ const (
 	Expired       // too long since the first authentication
 )
 
-// State tells whether the session is usable at now. It allocates nothing.
-func (l Limits) State(s *storage.Session, now time.Time) State { panic("stub") }
-
-// ExpiresAt returns the earlier end of a session started at start and last used at last.
-func (l Limits) ExpiresAt(start, last time.Time) time.Time { panic("stub") }
-
-// Identity is the person behind a session or a grant, as the host's login told. It is sealed
-// before it meets a store.
-type Identity struct {
-	Subject string     // the host's stable identifier of the person; never sent to a client
-	PID     norway.PID // zero for e-mail and unmatched eIDAS users
-
-	// Further claims of id_tokens, as the login gave them (eIDAS and e-mail users).
-	Email                 string
-	EIDASPersonIdentifier string
-	GivenName             string
-	FamilyName            string
-	BirthDate             string // YYYY-MM-DD
+// State tells whether the session is usable at now: both ends are exclusive. It allocates nothing.
+func (l Limits) State(s *storage.Session, now time.Time) State {
+	if !now.Before(s.StartedAt.Add(l.max())) {
+		return Expired
+	}
+	if !now.Before(s.LastRequestAt.Add(l.idle())) {
+		return Idle
+	}
+	return Active
 }
 
-// MarshalBinary encodes the identity for sealing.
-func (i Identity) MarshalBinary() ([]byte, error) { panic("stub") }
+// ExpiresAt returns the earlier end of a session started at start and last used at last.
+func (l Limits) ExpiresAt(start, last time.Time) time.Time {
+	end, idle := start.Add(l.max()), last.Add(l.idle())
+	if idle.Before(end) {
+		return idle
+	}
+	return end
+}
 
-// UnmarshalBinary reverses MarshalBinary.
-func (i *Identity) UnmarshalBinary(data []byte) error { panic("stub") }
+func (l Limits) max() time.Duration {
+	if l.Max > 0 {
+		return l.Max
+	}
+	return DefaultMax
+}
 
-// Authentication is one login event.
-type Authentication struct {
-	Identity
-	ACR  string    // the level achieved
-	AMR  []string  // the methods used
-	Time time.Time // when; zero = now
+func (l Limits) idle() time.Duration {
+	if l.Idle > 0 {
+		return l.Idle
+	}
+	return DefaultIdle
 }
