@@ -46,8 +46,7 @@ type Config struct {
 // Keeper holds the sessions of browsers: it reads and sets the cookie and changes the record behind
 // it. It is safe for concurrent use and keeps no state of its own.
 type Keeper struct {
-	Rules
-
+	rules        Rules
 	store        Store
 	vault        *Vault
 	perPerson    int
@@ -84,10 +83,20 @@ func New(cfg Config) (*Keeper, error) {
 		return nil, err
 	}
 	return &Keeper{
-		Rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perPerson: cfg.MaxPerPerson,
+		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perPerson: cfg.MaxPerPerson,
 		name: cfg.CookieName, sameSiteNone: cfg.AllowCrossSiteCookie,
 		log: audit.Log{Endpoint: "session", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
+}
+
+// CircleOf is Rules.CircleOf of the configuration.
+func (k *Keeper) CircleOf(clientID string, isolated bool) string {
+	return k.rules.CircleOf(clientID, isolated)
+}
+
+// Decide is Rules.Decide of the configuration.
+func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Verdict) {
+	return k.rules.Decide(s, req, now)
 }
 
 // Current returns the live session of the browser that sent r, or nil if it has none: no cookie, one
@@ -114,7 +123,7 @@ func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*s
 	if err != nil {
 		return nil, fmt.Errorf("session: reading the session: %w", err)
 	}
-	if k.Limits.State(&s, now) != Active {
+	if k.rules.Limits.State(&s, now) != Active {
 		return nil, nil
 	}
 	return &s, nil
@@ -149,7 +158,7 @@ func (k *Keeper) Visited(ctx context.Context, s *storage.Session, clientID strin
 		if next.LastRequestAt.Before(now) { // a clock that jumped back takes no time away
 			next.LastRequestAt = now
 		}
-		next.ExpiresAt = k.Limits.ExpiresAt(next.StartedAt, next.LastRequestAt)
+		next.ExpiresAt = k.rules.Limits.ExpiresAt(next.StartedAt, next.LastRequestAt)
 		sid = k.SID(s, clientID)
 		next.Clients = withClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
 		err = k.store.ReplaceSession(ctx, s.Hash, next, now)

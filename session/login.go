@@ -95,7 +95,7 @@ func (l login) start(ctx context.Context) (*storage.Session, string, error) {
 		s := &storage.Session{
 			Hash: hash, ID: seal.NewID(),
 			UserKey:   l.vault.UserKey(l.who.Subject),
-			StartedAt: l.now, LastRequestAt: l.now, ExpiresAt: l.Limits.ExpiresAt(l.now, l.now),
+			StartedAt: l.now, LastRequestAt: l.now, ExpiresAt: l.rules.Limits.ExpiresAt(l.now, l.now),
 			Circles: []storage.Circle{l.circle},
 		}
 		s.Identity = l.vault.Seal(l.who.Identity, s.ID)
@@ -149,9 +149,8 @@ func (l login) apply(s *storage.Session) (next *storage.Session, reason string) 
 	if n.LastRequestAt.Before(l.now) {
 		n.LastRequestAt = l.now
 	}
-	n.ExpiresAt = l.Limits.ExpiresAt(n.StartedAt, n.LastRequestAt)
+	n.ExpiresAt = l.rules.Limits.ExpiresAt(n.StartedAt, n.LastRequestAt)
 	n.Identity = l.vault.Seal(l.who.Identity, n.ID)
-	n.UserKey = l.vault.UserKey(l.who.Subject)
 	n.Circles = slices.Clone(s.Circles)
 	old := inCircle(&n, l.circle.Name)
 	switch {
