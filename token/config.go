@@ -1,0 +1,198 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// The lifetimes of ID-porten (idporten section 20).
+const (
+	DefaultAccessTokenLifetime   = 120 * time.Second
+	DefaultRefreshTokenLifetime  = 600 * time.Second
+	DefaultAuthorizationLifetime = 7200 * time.Second
+	DefaultIDTokenLifetime       = 120 * time.Second
+	// MaxRotationGrace is the most Config.RotationGrace may be (security row D2, decision K3).
+	MaxRotationGrace = 10 * time.Second
+)
+
+// Config configures an [Endpoint] and its sibling handlers.
+type Config struct {
+	// Issuer is the "iss" of every token: an https URL, byte for byte as in the metadata. Required.
+	Issuer string
+	// Store keeps codes, grants and tokens. Required.
+	Store Store
+	// Authenticator authenticates clients (a *client.Authenticator). Required.
+	Authenticator Authenticator
+	// Clients finds registrations again: of the client a token belongs to. Required.
+	Clients client.Source
+	// Scopes finds scope records and accesses. Required.
+	Scopes scope.Source
+	// Keys signs tokens (a *keyset.Set). Required.
+	Keys Signer
+	// Pairwise makes the "sub" of each client. Required.
+	Pairwise *pseudonym.Pairwise
+	// Vault opens Grant.Identity. It must know the secrets the authorization endpoint seals with. Required.
+	Vault *session.Vault
+
+	// Users tells whether a person still may have tokens, and their standard claims. nil: persons are never
+	// disabled, and userinfo knows only what the login told.
+	Users UserSource
+	// Consents finds remembered consents, so that a refresh ends with the consent that was withdrawn
+	// (security row D7). nil: a consent holds as long as the grant.
+	Consents ConsentSource
+	// Origins answers CORS preflights for browser clients. nil: no origin but the provider's own can call.
+	Origins OriginSource
+
+	// Claims chooses what a client's tokens hold. nil: IDPortenClaims.
+	Claims ClaimPolicy
+	// Lifetimes are the defaults for clients that name none. Scopes can only shorten them.
+	Lifetimes Lifetimes
+	// IDTokenOnRefresh adds an id_token to the answer of a refresh if openid was granted (idporten section
+	// 8). The zero value leaves it out.
+	IDTokenOnRefresh bool
+	// RotationGrace is how long after its rotation a refresh token is refused without revoking the family,
+	// as long as its successor is unused: for clients that lose answers. 0 is off, the most is
+	// MaxRotationGrace. It never makes a second token live.
+	RotationGrace time.Duration
+	// Grants are further grant types beside authorization_code and refresh_token.
+	Grants []Grant
+
+	// Now is the clock; nil is time.Now. It is read once per request.
+	Now func() time.Time
+	// Logger gets one line per decision and fault; nil discards.
+	Logger *slog.Logger
+	// OnEvent gets the same decisions as values; nil: nobody listens. It runs before the answer is sent:
+	// keep it quick.
+	OnEvent func(context.Context, portner.Event)
+}
+
+// Lifetimes are how long things live; 0 is the default of each.
+type Lifetimes struct {
+	// AccessToken is for clients without access_token_lifetime. Default 120 s.
+	AccessToken time.Duration
+	// RefreshToken is the idle limit for clients without refresh_token_lifetime. Default 600 s.
+	RefreshToken time.Duration
+	// Authorization is the absolute limit of a grant that comes without one. Default 7200 s.
+	Authorization time.Duration
+	// IDToken is exp - iat of id_tokens. Default 120 s.
+	IDToken time.Duration
+}
+
+// Authenticator authenticates the client of a request. *client.Authenticator is one.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error)
+}
+
+// Signer makes compact JWS. *keyset.Set is one.
+type Signer interface {
+	// Sign signs payload under the active key of alg, "" being the default; typ "" leaves the header out.
+	Sign(alg, typ string, payload []byte, now time.Time) (string, error)
+}
+
+// UserSource knows the persons of the host.
+type UserSource interface {
+	// User returns the person with this subject (session.Identity.Subject). An error that wraps
+	// storage.ErrNotFound says the person is gone; any other is a fault, and the request is answered
+	// with 503, never as if the person were allowed.
+	User(ctx context.Context, subject string) (User, error)
+}
+
+// User is what the host knows of a person now.
+type User struct {
+	// Disabled ends the person's grants at their next use.
+	Disabled bool
+	// Claims are OpenID Connect standard claims by name (Core section 5.1), for userinfo. Only those of
+	// granted scopes leave. The map is not changed and must not change.
+	Claims map[string]any
+}
+
+// ConsentSource finds what a person said yes to.
+type ConsentSource interface {
+	// Consents returns the live consents of one person to one client.
+	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
+}
+
+// OriginSource knows the origins of all browser clients.
+type OriginSource interface {
+	// HasOrigin reports whether any browser client registered the origin, byte for byte.
+	HasOrigin(origin string) bool
+}
+
+func (c *Config) setDefaults() {
+	for _, d := range []struct {
+		at   *time.Duration
+		zero time.Duration
+	}{
+		{&c.Lifetimes.AccessToken, DefaultAccessTokenLifetime},
+		{&c.Lifetimes.RefreshToken, DefaultRefreshTokenLifetime},
+		{&c.Lifetimes.Authorization, DefaultAuthorizationLifetime},
+		{&c.Lifetimes.IDToken, DefaultIDTokenLifetime},
+	} {
+		if *d.at == 0 {
+			*d.at = d.zero
+		}
+	}
+	if c.Claims == nil {
+		c.Claims = IDPortenClaims
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// validate names every problem at once.
+func (c *Config) validate() error {
+	var errs []error
+	missing := func(field string, absent bool) {
+		if absent {
+			errs = append(errs, fmt.Errorf("%s is required", field))
+		}
+	}
+	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
+		errs = append(errs, errors.New("Issuer must be an absolute URL without query and fragment"))
+	}
+	missing("Store", c.Store == nil)
+	missing("Authenticator", c.Authenticator == nil)
+	missing("Clients", c.Clients == nil)
+	missing("Scopes", c.Scopes == nil)
+	missing("Keys", c.Keys == nil)
+	missing("Pairwise", c.Pairwise == nil)
+	missing("Vault", c.Vault == nil)
+	for _, l := range []struct {
+		field string
+		d     time.Duration
+	}{
+		{"AccessToken", c.Lifetimes.AccessToken}, {"RefreshToken", c.Lifetimes.RefreshToken},
+		{"Authorization", c.Lifetimes.Authorization}, {"IDToken", c.Lifetimes.IDToken},
+	} {
+		if l.d < time.Second || l.d%time.Second != 0 {
+			errs = append(errs, fmt.Errorf("Lifetimes.%s must be whole seconds, one or more", l.field))
+		}
+	}
+	if c.RotationGrace < 0 || c.RotationGrace > MaxRotationGrace {
+		errs = append(errs, fmt.Errorf("RotationGrace must be between 0 and %s", MaxRotationGrace))
+	}
+	seen := map[string]bool{AuthorizationCode: true, RefreshToken: true}
+	for i, g := range c.Grants {
+		switch {
+		case g == nil || g.Type() == "":
+			errs = append(errs, fmt.Errorf("Grants[%d] has no type", i))
+		case seen[g.Type()]:
+			errs = append(errs, fmt.Errorf("Grants[%d]: %q is there already", i, g.Type()))
+		default:
+			seen[g.Type()] = true
+		}
+	}
+	return errors.Join(errs...)
+}

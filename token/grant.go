@@ -1,0 +1,72 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/portner-go/portner/client"
+)
+
+// The grant types that are built in.
+const (
+	AuthorizationCode = "authorization_code"
+	RefreshToken      = "refresh_token"
+)
+
+// Grant answers the token requests of one grant type. The dispatcher has read the form, refused repeated
+// parameters, authenticated the client and found the grant type in its registration before Handle is
+// called; it writes the answer and the events after.
+type Grant interface {
+	// Type is the grant_type parameter.
+	Type() string
+	// AuthenticatesItself reports that the request proves by its own parameters who sends it (an assertion,
+	// RFC 7523 section 2.1): the dispatcher then authenticates no client and checks no registration,
+	// Request.Client is empty, and Handle does both and sets Request.Client.
+	AuthenticatesItself() bool
+	// Handle decides the request. An error that is not a *portner.Error is a fault.
+	Handle(ctx context.Context, r *Request, m *Minter) (*Response, error)
+}
+
+// Request is one token request.
+type Request struct {
+	// Form is the body: every parameter but resource occurs once.
+	Form Form
+	// Header is that of the HTTP request. Nothing in it has been verified.
+	Header http.Header
+	// RemoteAddr is the peer's address as net/http tells it.
+	RemoteAddr string
+	// Client is the authenticated client.
+	Client client.Authenticated
+	// Now is the instant of the request; everything is decided by it.
+	Now time.Time
+	// CorrelationID ties the events of the request together.
+	CorrelationID string
+}
+
+// Form is the read side of a parsed form.
+type Form interface {
+	// Get returns the value of a parameter, "" if it is missing.
+	Get(name string) string
+	// Has reports whether a parameter has a value.
+	Has(name string) bool
+	// All returns every value of a parameter that may be repeated.
+	All(name string) []string
+}
+
+// Response is a successful token response (RFC 6749 section 5.1, idporten section 5.5).
+type Response struct {
+	AccessToken           string          `json:"access_token"`
+	TokenType             string          `json:"token_type"`
+	ExpiresIn             int64           `json:"expires_in"` // seconds the access token has left
+	IDToken               string          `json:"id_token,omitempty"`
+	RefreshToken          string          `json:"refresh_token,omitempty"`
+	RefreshTokenExpiresIn int64           `json:"refresh_token_expires_in,omitempty"` // seconds
+	Scope                 string          `json:"scope"`                              // granted, which may be fewer than requested
+	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 section 2.2.1
+	AuthorizationDetails  json.RawMessage `json:"authorization_details,omitempty"`    // RFC 9396, granted
+
+	// GrantID is for events; it is not sent.
+	GrantID string `json:"-"`
+}
