@@ -1,0 +1,161 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+)
+
+// Signer makes compact JWS with one key. All that does not depend on the payload is done once, in
+// NewSigner. It is safe for concurrent use if the key is.
+type Signer struct {
+	header  joseHeader
+	encoded map[string]string // typ to encoded header and dot
+	sign    func(message []byte) (signature []byte, err error)
+}
+
+// joseHeader in the order it is written.
+type joseHeader struct {
+	Alg string   `json:"alg"`
+	KID string   `json:"kid,omitempty"`
+	Typ string   `json:"typ,omitempty"`
+	X5C [][]byte `json:"x5c,omitempty"` // encoding/json writes plain base64, as RFC 7515 section 4.1.6 wants
+}
+
+// NewSigner prepares a key for alg. typs are the typ headers Sign will be asked for; "" is always
+// prepared and leaves typ out. x5c, if any, goes into every header.
+//
+// It signs once to see that the private key belongs to key.Public(): with a key in an HSM the two may
+// come from different places.
+func NewSigner(alg, kid string, key crypto.Signer, x5c [][]byte, typs ...string) (*Signer, error) {
+	if key == nil {
+		return nil, fmt.Errorf("%w: none", ErrKey)
+	}
+	if err := Fits(alg, key.Public()); err != nil {
+		return nil, err
+	}
+	if kid != "" && !ValidKID(kid) {
+		return nil, fmt.Errorf("%w: kid", ErrKey)
+	}
+	s := &Signer{header: joseHeader{Alg: alg, KID: kid, X5C: x5c}, encoded: make(map[string]string)}
+	for _, typ := range append(typs, "") {
+		var err error
+		if s.encoded[typ], err = s.encodeHeader(typ); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if s.sign, err = signFunc(algorithms[alg], key); err != nil {
+		return nil, err
+	}
+	return s, s.tryOut(algorithms[alg], key.Public())
+}
+
+func (s *Signer) tryOut(a algorithm, public crypto.PublicKey) error {
+	message := []byte("portner key check")
+	signature, err := s.sign(message)
+	if err != nil {
+		return fmt.Errorf("jose: trying the key: %w", err)
+	}
+	if a.verifier.Verify(message, signature, public) != nil {
+		return fmt.Errorf("%w: its signature does not fit its public key", ErrKey)
+	}
+	return nil
+}
+
+func (s *Signer) encodeHeader(typ string) (string, error) {
+	h := s.header
+	h.Typ = typ
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return "", fmt.Errorf("jose: encoding a header: %w", err)
+	}
+	return base64url.EncodeToString(raw) + ".", nil
+}
+
+// Sign returns the compact JWS of payload with the typ header.
+func (s *Signer) Sign(typ string, payload []byte) (string, error) {
+	head, ok := s.encoded[typ]
+	if !ok {
+		var err error
+		if head, err = s.encodeHeader(typ); err != nil {
+			return "", err
+		}
+	}
+	const room = 1 + 342 // a dot and an RSA-2048 signature; a longer one costs one more allocation
+	buf := make([]byte, 0, len(head)+base64.RawURLEncoding.EncodedLen(len(payload))+room)
+	buf = append(buf, head...)
+	buf = base64.RawURLEncoding.AppendEncode(buf, payload)
+	signature, err := s.sign(buf)
+	if err != nil {
+		return "", fmt.Errorf("jose: signing: %w", err)
+	}
+	buf = append(buf, '.')
+	return string(base64.RawURLEncoding.AppendEncode(buf, signature)), nil
+}
+
+// signFunc hands keys in memory to jwx as raw keys, which costs next to nothing over the bare
+// signature, and signs through the interface with keys of an HSM or KMS.
+func signFunc(a algorithm, key crypto.Signer) (func([]byte) ([]byte, error), error) {
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		// A copy, so that preparing it does not write to a key others use. Validate also precomputes;
+		// without that each signature takes 13 to 65 % longer.
+		own := *key
+		own.Precompute()
+		if err := own.Validate(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+		return func(m []byte) ([]byte, error) { return a.signer.Sign(m, &own) }, nil
+	case *ecdsa.PrivateKey:
+		return func(m []byte) ([]byte, error) { return a.signer.Sign(m, key) }, nil
+	case ed25519.PrivateKey:
+		if len(key) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("%w: length of the private key", ErrKey)
+		}
+		return func(m []byte) ([]byte, error) { return a.signer.Sign(m, key) }, nil
+	}
+	return func(m []byte) ([]byte, error) { return a.signOpaque(key, m) }, nil
+}
+
+// signOpaque signs with a key that may be somewhere else.
+func (a algorithm) signOpaque(key crypto.Signer, message []byte) ([]byte, error) {
+	if a.edwards {
+		return key.Sign(rand.Reader, message, crypto.Hash(0)) // Ed25519 hashes by itself (RFC 8032)
+	}
+	h := a.hash.New()
+	h.Write(message)
+	digest := h.Sum(nil)
+	if a.pss {
+		return key.Sign(rand.Reader, digest, &rsa.PSSOptions{Hash: a.hash, SaltLength: rsa.PSSSaltLengthEqualsHash})
+	}
+	signature, err := key.Sign(rand.Reader, digest, a.hash)
+	if err != nil || a.curve == nil {
+		return signature, err
+	}
+	return rawECDSA(signature, (a.curve.Params().BitSize+7)/8)
+}
+
+// rawECDSA turns the ASN.1 form that crypto.Signer returns into r||s of fixed length (RFC 7518 section 3.4).
+func rawECDSA(der []byte, size int) ([]byte, error) {
+	var p struct{ R, S *big.Int }
+	rest, err := asn1.Unmarshal(der, &p)
+	if err != nil || len(rest) > 0 {
+		return nil, errors.New("signature is not an ASN.1 ECDSA signature")
+	}
+	if p.R.Sign() <= 0 || p.S.Sign() <= 0 || p.R.BitLen() > 8*size || p.S.BitLen() > 8*size {
+		return nil, errors.New("ECDSA signature out of range")
+	}
+	out := make([]byte, 2*size)
+	p.R.FillBytes(out[:size])
+	p.S.FillBytes(out[size:])
+	return out, nil
+}
