@@ -1,0 +1,317 @@
+package session_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// TestVirtualDay walks the timers of idporten section 14.1 under a virtual clock.
+func TestVirtualDay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, _ := testKeeper(t, newStore())
+		b := &browser{T: t, keeper: k}
+		start := time.Now()
+		at := func(d time.Duration) time.Time {
+			time.Sleep(time.Until(start.Add(d)))
+			return time.Now()
+		}
+		require.Equal(t, session.NoSession, b.visit("a", session.Request{}, at(0)))
+		first := b.login("kari", "idporten-loa-substantial", "", time.Now())
+
+		require.Equal(t, session.Use, b.visit("a", session.Request{}, at(29*time.Minute)))
+		require.Equal(t, first.Circles[0].AuthTime, b.current(time.Now()).Circles[0].AuthTime, "auth_time is never moved by SSO")
+		require.Equal(t, session.Use, b.visit("b", session.Request{}, at(58*time.Minute)))
+		require.Equal(t, session.StepUp, b.visit("b", session.Request{Sufficient: isHigh}, at(80*time.Minute)))
+		require.Equal(t, session.Use, b.visit("b", session.Request{}, at(88*time.Minute-1)), "a refused request did not slide idleness")
+		b.login("kari", "idporten-loa-high", "", at(110*time.Minute))
+		require.Equal(t, session.Use, b.visit("b", session.Request{Sufficient: isHigh}, at(119*time.Minute+59*time.Second)))
+		require.Equal(t, session.NoSession, b.visit("b", session.Request{}, at(120*time.Minute)), "120 minutes from the first login, though active")
+
+		b.login("kari", "idporten-loa-substantial", "", time.Now())
+		require.Equal(t, session.Use, b.visit("a", session.Request{}, at(150*time.Minute-1)))
+		require.Equal(t, session.NoSession, b.visit("a", session.Request{}, at(180*time.Minute-1)), "30 minutes without a request")
+	})
+}
+
+// TestKeeperTrustsNoStore: a store whose garbage collection is late cannot make a session live longer.
+func TestKeeperTrustsNoStore(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, _ := testKeeper(t, st)
+	b := &browser{T: t, keeper: k}
+	s := b.login("kari", "high", "", epoch)
+	late := *s
+	late.ExpiresAt = epoch.Add(24 * time.Hour)
+	require.NoError(t, st.ReplaceSession(t.Context(), s.Hash, withVersion(late, 0), epoch))
+	require.NotNil(t, b.current(epoch.Add(29*time.Minute)))
+	require.Nil(t, b.current(epoch.Add(30*time.Minute)))
+}
+
+func withVersion(s storage.Session, v int64) storage.Session { s.Version = v; return s }
+
+// TestIsolatedCircles is idporten section 14.4: three clients, of which "x" and "y" are isolated.
+func TestIsolatedCircles(t *testing.T) {
+	t.Parallel()
+	k, ev := testKeeper(t, newStore())
+	b := &browser{T: t, keeper: k}
+	x := session.Request{Circle: k.CircleOf("x", true)}
+	y := session.Request{Circle: k.CircleOf("y", true)}
+	common := session.Request{Circle: k.CircleOf("a", false)}
+
+	b.login("kari", "idporten-loa-high", "", epoch)
+	require.Equal(t, session.Use, b.visit("a", common, epoch))
+	require.Equal(t, session.OtherCircle, b.visit("x", x, epoch), "first login needs authentication")
+	old := b.value
+	b.login("kari", "idporten-loa-substantial", "x", epoch.Add(20*time.Minute))
+	require.NotEqual(t, old, b.value)
+	require.Equal(t, session.Use, b.visit("x", x, epoch.Add(20*time.Minute)))
+	require.Equal(t, session.OtherCircle, b.visit("y", y, epoch.Add(20*time.Minute)))
+	require.Equal(t, session.Use, b.visit("a", common, epoch.Add(40*time.Minute)), "timers are common")
+
+	s := b.current(epoch.Add(40 * time.Minute))
+	require.Equal(t, "idporten-loa-high", s.Circles[0].ACR, "an isolated login changes no other circle")
+	require.Equal(t, []string{"session.started/login", "session.rotated/further_circle"}, ev.words())
+
+	ended, err := b.logout(epoch.Add(41 * time.Minute))
+	require.NoError(t, err)
+	require.Len(t, ended.Clients, 2)
+	require.Equal(t, session.NoSession, b.visit("x", x, epoch.Add(41*time.Minute)), "logout is global")
+	require.Equal(t, []string{"session.ended/logout"}, ev.words())
+}
+
+func TestIsolatedFirst(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	b := &browser{T: t, keeper: k}
+	b.login("kari", "high", "x", epoch)
+	require.Equal(t, session.OtherCircle, b.visit("a", session.Request{}, epoch), "and the reverse")
+}
+
+func TestStepUpRotates(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, ev := testKeeper(t, st)
+	b := &browser{T: t, keeper: k}
+	first := b.login("kari", "idporten-loa-substantial", "", epoch)
+	require.Equal(t, session.Use, b.visit("a", session.Request{}, epoch))
+	sid := k.SID(b.current(epoch), "a")
+	old := b.value
+
+	now := epoch.Add(10 * time.Minute)
+	s := b.login("kari", "idporten-loa-high", "", now)
+	require.Equal(t, first.ID, s.ID)
+	require.Equal(t, first.StartedAt, s.StartedAt, "the 120 minutes keep their start")
+	require.Equal(t, "idporten-loa-high", s.Circles[0].ACR)
+	require.Equal(t, now, s.Circles[0].AuthTime)
+	require.Equal(t, sid, k.SID(s, "a"), "sid survives rotation")
+	require.Equal(t, 1, st.size())
+
+	stale := &browser{T: t, keeper: k, value: old}
+	require.Nil(t, stale.current(now), "the old identifier is dead")
+
+	s = b.login("kari", "idporten-loa-substantial", "", now.Add(time.Minute))
+	require.Equal(t, "idporten-loa-substantial", s.Circles[0].ACR, "no earlier level vouches for a later login")
+	b.login("kari", "idporten-loa-substantial", "", now.Add(2*time.Minute))
+	require.Equal(t, []string{"session.started/login", "session.rotated/other_level",
+		"session.rotated/other_level", "session.rotated/reauthentication"}, ev.words())
+}
+
+// TestAnotherPerson is security row G12.
+func TestAnotherPerson(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, ev := testKeeper(t, st)
+	b := &browser{T: t, keeper: k}
+	b.login("kari", "high", "x", epoch)
+	b.visit("x", session.Request{Circle: "x"}, epoch)
+	old, kari := b.value, b.current(epoch)
+	ev.words()
+
+	var order []string
+	st.before = func(verb string) error { order = append(order, verb); return nil }
+	s := b.login("ola", "low", "", epoch.Add(time.Minute))
+	st.before = nil
+	require.Equal(t, []string{"Session", "EndSession", "CreateSession"}, order, "the old one goes first")
+	require.Equal(t, []string{"session.ended/other_person", "session.started/login"}, ev.words())
+	require.NotEqual(t, kari.ID, s.ID)
+	require.NotEqual(t, k.SID(kari, "x"), k.SID(s, "x"))
+	require.Empty(t, s.Clients)
+	require.Len(t, s.Circles, 1)
+	require.Equal(t, 1, st.size())
+	require.Nil(t, (&browser{T: t, keeper: k, value: old}).current(epoch))
+	id, err := k.Identity(s)
+	require.NoError(t, err)
+	require.Equal(t, "ola", id.Subject)
+}
+
+// TestAnotherPersonStoreFails: nobody gets a session while the other person's cannot be ended.
+func TestAnotherPersonStoreFails(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, _ := testKeeper(t, st)
+	b := &browser{T: t, keeper: k}
+	kari := b.login("kari", "high", "", epoch)
+	boom := errors.New("down")
+	st.before = func(verb string) error {
+		if verb == "EndSession" {
+			return boom
+		}
+		return nil
+	}
+	w := httptest.NewRecorder()
+	_, err := k.Authenticated(w, b.request(), kari, session.Authentication{Identity: session.Identity{Subject: "ola"}}, "", epoch)
+	require.ErrorIs(t, err, boom)
+	require.Empty(t, w.Header()["Set-Cookie"])
+	require.Equal(t, 1, st.size())
+}
+
+func TestMaxPerPerson(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, ev := testKeeper(t, st, func(c *session.Config) { c.MaxPerPerson = 2 })
+	var all []*browser
+	for i := range 3 {
+		b := &browser{T: t, keeper: k}
+		b.login("kari", "high", "", epoch.Add(time.Duration(i)*time.Second))
+		all = append(all, b)
+	}
+	other := &browser{T: t, keeper: k}
+	other.login("ola", "high", "", epoch)
+	now := epoch.Add(time.Minute)
+	require.Nil(t, all[0].current(now), "the oldest ends")
+	require.NotNil(t, all[1].current(now))
+	require.NotNil(t, all[2].current(now))
+	require.Contains(t, ev.words(), "session.ended/too_many")
+}
+
+func TestSIDs(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	one, two := &browser{T: t, keeper: k}, &browser{T: t, keeper: k}
+	s1, s2 := one.login("kari", "high", "", epoch), two.login("kari", "high", "", epoch)
+	require.Len(t, k.SID(s1, "a"), 43)
+	require.NotEqual(t, k.SID(s1, "a"), k.SID(s1, "b"), "differs by client")
+	require.NotEqual(t, k.SID(s1, "a"), k.SID(s2, "a"), "differs by session")
+	want := k.SID(s1, "a")
+	got, err := k.Visited(t.Context(), s1, "a", epoch)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Equal(t, want, k.SID(s1, "a"))
+	s1.Clients[0].SID = "as recorded"
+	require.Equal(t, "as recorded", k.SID(s1, "a"), "the record counts")
+}
+
+func TestVisitedAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	b := &browser{T: t, keeper: k}
+	s := b.login("kari", "high", "", epoch)
+	_, err := b.logout(epoch)
+	require.NoError(t, err)
+	_, err = k.Visited(t.Context(), s, "a", epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	w := httptest.NewRecorder()
+	_, err = k.End(t.Context(), w, s, epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound, "a second logout")
+	require.Len(t, w.Header()["Set-Cookie"], 1, "clears the cookie too")
+}
+
+// TestClockJumpsBack: a visit on a node whose clock is behind takes no time from the session.
+func TestClockJumpsBack(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	b := &browser{T: t, keeper: k}
+	b.login("kari", "high", "", epoch)
+	s := b.current(epoch.Add(-5 * time.Second))
+	_, err := k.Visited(t.Context(), s, "a", epoch.Add(-5*time.Second))
+	require.NoError(t, err)
+	require.Equal(t, epoch, s.LastRequestAt)
+}
+
+func TestAuthenticationTime(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	for name, tt := range map[string]struct{ given, want time.Time }{
+		"zero":    {time.Time{}, epoch},
+		"earlier": {epoch.Add(-time.Hour), epoch.Add(-time.Hour)},
+		"future":  {epoch.Add(time.Hour), epoch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, session.Authentication{
+				Identity: session.Identity{Subject: "u"}, Time: tt.given}, "", epoch)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, s.Circles[0].AuthTime)
+			require.Equal(t, epoch, s.StartedAt)
+		})
+	}
+	_, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, session.Authentication{}, "", epoch)
+	require.ErrorContains(t, err, "subject")
+}
+
+// TestStoreFaults: every verb's failure comes through, and leaves the cookie alone.
+func TestStoreFaults(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("down")
+	for _, verb := range []string{"Session", "ReplaceSession", "CreateSession", "EndSession"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			st := newStore()
+			k, _ := testKeeper(t, st)
+			b := &browser{T: t, keeper: k}
+			s := b.login("kari", "high", "", epoch)
+			st.before = func(v string) error {
+				if v == verb {
+					return boom
+				}
+				return nil
+			}
+			w := httptest.NewRecorder()
+			var err error
+			switch verb {
+			case "Session":
+				_, err = k.Current(w, b.request(), epoch)
+			case "ReplaceSession":
+				_, err = k.Visited(t.Context(), s, "a", epoch)
+				require.ErrorIs(t, err, boom)
+				_, err = k.Authenticated(w, b.request(), s, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
+			case "CreateSession":
+				_, err = k.Authenticated(w, b.request(), nil, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
+			case "EndSession":
+				_, err = k.End(t.Context(), w, s, epoch)
+			}
+			require.ErrorIs(t, err, boom)
+			require.Empty(t, w.Header()["Set-Cookie"])
+			require.Equal(t, 1, st.size())
+		})
+	}
+}
+
+func TestIDCollision(t *testing.T) {
+	t.Parallel()
+	st := newStore()
+	k, ev := testKeeper(t, st)
+	left := 2
+	st.before = func(string) error {
+		if left--; left >= 0 {
+			return storage.ErrConflict
+		}
+		return nil
+	}
+	a := session.Authentication{Identity: session.Identity{Subject: "u"}}
+	_, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, a, "", epoch)
+	require.NoError(t, err)
+	require.Equal(t, []string{"sys.id_collision/session", "sys.id_collision/session", "session.started/login"}, ev.words())
+	left = 99
+	_, err = k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, a, "", epoch)
+	require.Error(t, err, "a stuck random source ends in an error")
+}

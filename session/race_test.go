@@ -1,0 +1,104 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+const rounds = 500
+
+// TestParallelVisits: two clients' requests at once lose neither client nor sid.
+func TestParallelVisits(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	for range rounds {
+		b := &browser{T: t, keeper: k}
+		b.login("kari", "high", "", epoch)
+		var wg sync.WaitGroup
+		for i := range 2 {
+			s := b.current(epoch)
+			wg.Go(func() {
+				sid, err := k.Visited(t.Context(), s, fmt.Sprint("client-", i), epoch.Add(time.Second))
+				if err != nil || sid != k.SID(s, fmt.Sprint("client-", i)) {
+					t.Errorf("visit: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		require.Len(t, b.current(epoch).Clients, 2)
+	}
+}
+
+// TestParallelRotation: of logins under one cookie value exactly one carries the session on. The
+// others' persons logged in too and get sessions of their own; the old value is dead for all.
+func TestParallelRotation(t *testing.T) {
+	t.Parallel()
+	for range rounds {
+		st := newStore()
+		k, ev := testKeeper(t, st)
+		b := &browser{T: t, keeper: k}
+		first := b.login("kari", "substantial", "", epoch)
+		ev.words()
+		const callers = 3
+		got := make([]*storage.Session, callers)
+		current := make([]*storage.Session, callers)
+		for i := range callers {
+			current[i] = b.current(epoch)
+		}
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				s, err := k.Authenticated(httptest.NewRecorder(), b.request(), current[i], session.Authentication{
+					Identity: session.Identity{Subject: "kari"}, ACR: "high"}, "", epoch)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[i] = s
+			})
+		}
+		wg.Wait()
+		carried := 0
+		for _, s := range got {
+			if s.ID == first.ID {
+				carried++
+			}
+		}
+		require.Equal(t, 1, carried)
+		require.Equal(t, callers, st.size())
+		require.Nil(t, b.current(epoch), "the old value gets the login page")
+	}
+}
+
+// TestRotationAgainstLogout: whatever comes first, the cookie value of before is dead afterwards, and a
+// visit under it sends nothing.
+func TestRotationAgainstLogout(t *testing.T) {
+	t.Parallel()
+	for range rounds {
+		st := newStore()
+		k, _ := testKeeper(t, st)
+		b := &browser{T: t, keeper: k}
+		s := b.login("kari", "substantial", "", epoch)
+		one, two, three := *s, *s, *s
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, _ = k.Authenticated(httptest.NewRecorder(), b.request(), &one, session.Authentication{
+				Identity: session.Identity{Subject: "kari"}, ACR: "high"}, "", epoch)
+		})
+		wg.Go(func() { _, _ = k.End(t.Context(), httptest.NewRecorder(), &two, epoch) })
+		wg.Go(func() { _, _ = k.Visited(t.Context(), &three, "a", epoch) })
+		wg.Wait()
+		require.Nil(t, b.current(epoch))
+		require.Equal(t, 1, st.size(), "the new login alone")
+		_, err := k.Visited(t.Context(), s, "a", epoch)
+		require.ErrorIs(t, err, storage.ErrNotFound)
+	}
+}

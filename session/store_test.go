@@ -1,0 +1,162 @@
+package session_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// store is the contract of session.Store in the fewest lines, with a hook before each verb.
+type store struct {
+	mu     sync.Mutex
+	live   map[storage.Hash]storage.Session
+	before func(verb string) error // may be nil; called outside the lock
+}
+
+func newStore() *store { return &store{live: map[storage.Hash]storage.Session{}} }
+
+func (s *store) enter(verb string) error {
+	if s.before != nil {
+		return s.before(verb)
+	}
+	return nil
+}
+
+func clone(s storage.Session) storage.Session {
+	s.Circles, s.Clients = slices.Clone(s.Circles), slices.Clone(s.Clients)
+	s.Identity = slices.Clone(s.Identity)
+	return s
+}
+
+func (s *store) get(h storage.Hash, now time.Time) (storage.Session, error) {
+	r, ok := s.live[h]
+	if !ok || !now.Before(r.ExpiresAt) {
+		return storage.Session{}, storage.ErrNotFound
+	}
+	return clone(r), nil
+}
+
+func (s *store) Session(_ context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
+	if err := s.enter("Session"); err != nil {
+		return storage.Session{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.get(h, now)
+}
+
+func (s *store) CreateSession(_ context.Context, n storage.Session, limit int, now time.Time) (ended []storage.Session, err error) {
+	if err := s.enter("CreateSession"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.live[n.Hash]; ok {
+		return nil, storage.ErrConflict
+	}
+	s.live[n.Hash] = clone(n)
+	for {
+		var oldest *storage.Session
+		count := 0
+		for _, r := range s.live {
+			if r.UserKey == n.UserKey && now.Before(r.ExpiresAt) {
+				count++
+				if r.Hash != n.Hash && (oldest == nil || r.StartedAt.Before(oldest.StartedAt)) {
+					oldest = &r
+				}
+			}
+		}
+		if count <= limit {
+			return ended, nil
+		}
+		delete(s.live, oldest.Hash)
+		ended = append(ended, *oldest)
+	}
+}
+
+func (s *store) ReplaceSession(_ context.Context, old storage.Hash, next storage.Session, now time.Time) error {
+	if err := s.enter("ReplaceSession"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.get(old, now)
+	if err != nil {
+		return err
+	}
+	if _, taken := s.live[next.Hash]; r.Version != next.Version || (taken && next.Hash != old) {
+		return storage.ErrConflict
+	}
+	next.Version++
+	delete(s.live, old)
+	s.live[next.Hash] = clone(next)
+	return nil
+}
+
+func (s *store) EndSession(_ context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
+	if err := s.enter("EndSession"); err != nil {
+		return storage.Session{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.get(h, now)
+	delete(s.live, h)
+	return r, err
+}
+
+func (s *store) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
+// events collects what was reported.
+type events struct {
+	mu  sync.Mutex
+	all []portner.Event
+}
+
+func (e *events) add(_ context.Context, ev portner.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, ev)
+}
+
+// words returns "name/reason" of every event since the last call.
+func (e *events) words() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var w []string
+	for _, ev := range e.all {
+		w = append(w, string(ev.Name)+"/"+ev.Reason)
+	}
+	e.all = nil
+	return w
+}
+
+func testVault(t testing.TB) *session.Vault {
+	t.Helper()
+	v, err := session.NewVault(portner.Secret("0123456789abcdef0123456789abcdef"))
+	require.NoError(t, err)
+	return v
+}
+
+func testKeeper(t testing.TB, s session.Store, change ...func(*session.Config)) (*session.Keeper, *events) {
+	t.Helper()
+	ev := &events{}
+	cfg := session.Config{Store: s, Vault: testVault(t), OnEvent: ev.add}
+	for _, c := range change {
+		c(&cfg)
+	}
+	k, err := session.New(cfg)
+	require.NoError(t, err)
+	return k, ev
+}
