@@ -1,4 +1,10 @@
 // Package client is the registration model of relying parties and their authentication.
+//
+// A [Client] carries the property names of ID-porten's client registration. [Client.Validate] reports
+// everything that is wrong with one, [Client.MatchRedirectURI] compares redirect URIs, and an
+// [Authenticator] proves who is calling at the token, PAR, introspection and revocation endpoints.
+// A registration without integration_type is a plain OpenID Connect client: the general rules hold,
+// ID-porten's tables of allowed combinations do not.
 package client
 
 import (
@@ -27,106 +33,136 @@ const (
 	Reuse   = "REUSE"
 )
 
-// Client is one registration. Treat it as immutable once in use.
+// The grant types with a meaning in the registration rules.
+const (
+	AuthorizationCode = "authorization_code"
+	RefreshToken      = "refresh_token"
+	ClientCredentials = "client_credentials"
+	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+// IntrospectionScope lets a client introspect tokens (idporten section 10.2). It is the operator's to
+// give, on any integration type; a client with no other scope is a resource server.
+const IntrospectionScope = "idporten:token.introspection"
+
+// Client is one registration (idporten chapter 2). Treat it as immutable once in use.
+//
+// An absent property has a default; methods such as AuthMethod and Grants give the value that counts.
 type Client struct {
-	ClientID        string `json:"client_id"`
-	ClientName      string `json:"client_name,omitempty"`
-	Description     string `json:"description,omitempty"`
-	ClientURI       string `json:"client_uri,omitempty"`
-	LogoURI         string `json:"logo_uri,omitempty"`
-	ClientOrgno     string `json:"client_orgno,omitempty"`
-	SupplierOrgno   string `json:"supplier_orgno,omitempty"`
+	// ClientID names the client: at most 256 printable ASCII characters, never of the form of a subject.
+	ClientID string `json:"client_id"`
+	// ClientName is shown to the person at login; DisplayName falls back to ClientID.
+	ClientName string `json:"client_name,omitempty"`
+	// Description is the operator's note. It is not shown to anyone.
+	Description string `json:"description,omitempty"`
+	// ClientURI is the service's home page, http or https.
+	ClientURI string `json:"client_uri,omitempty"`
+	// LogoURI is a picture for the login page, http or https.
+	LogoURI string `json:"logo_uri,omitempty"`
+	// ClientOrgno is the legal consumer, the "consumer" of access tokens. ID-porten's integration types need it.
+	ClientOrgno string `json:"client_orgno,omitempty"`
+	// SupplierOrgno runs the client for ClientOrgno; it becomes "supplier" in access tokens.
+	SupplierOrgno string `json:"supplier_orgno,omitempty"`
+	// IntegrationType chooses the row of idporten section 2.4. "" is a plain OpenID Connect client.
 	IntegrationType string `json:"integration_type,omitempty"`
-	ApplicationType string `json:"application_type,omitempty"` // "" is web
+	// ApplicationType is web, browser or native. "" is web.
+	ApplicationType string `json:"application_type,omitempty"`
 
-	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method,omitempty"` // "" is client_secret_basic
-	GrantTypes              []string `json:"grant_types,omitempty"`                // empty is authorization_code
-	RedirectURIs            []string `json:"redirect_uris,omitempty"`
-	PostLogoutRedirectURIs  []string `json:"post_logout_redirect_uris,omitempty"`
+	// TokenEndpointAuthMethod is the one method the client may use, at every endpoint. "" is
+	// client_secret_basic, and none for browser and native.
+	TokenEndpointAuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+	// GrantTypes may be used by the client. Empty is authorization_code, or jwt-bearer for the machine
+	// integration types.
+	GrantTypes []string `json:"grant_types,omitempty"`
+	// RedirectURIs are where answers of the authorization endpoint may go, 50 at most (section 2.5).
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	// PostLogoutRedirectURIs are where a browser may go after logout, by the same rules.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 
-	FrontchannelLogoutURI             string `json:"frontchannel_logout_uri,omitempty"`
-	FrontchannelLogoutSessionRequired bool   `json:"frontchannel_logout_session_required,omitempty"`
-	BackchannelLogoutURI              string `json:"backchannel_logout_uri,omitempty"`
-	BackchannelLogoutSessionRequired  bool   `json:"backchannel_logout_session_required,omitempty"`
+	// FrontchannelLogoutURI is loaded in a frame at logout. It shares its origin with a redirect URI.
+	FrontchannelLogoutURI string `json:"frontchannel_logout_uri,omitempty"`
+	// FrontchannelLogoutSessionRequired adds iss and sid to that call, and sid to the id_token.
+	FrontchannelLogoutSessionRequired bool `json:"frontchannel_logout_session_required,omitempty"`
+	// BackchannelLogoutURI is called with a logout token. Its host is that of a redirect URI.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
+	// BackchannelLogoutSessionRequired is implied by BackchannelLogoutURI.
+	BackchannelLogoutSessionRequired bool `json:"backchannel_logout_session_required,omitempty"`
 
-	Scopes              []string `json:"scopes,omitempty"`
-	CodeChallengeMethod string   `json:"code_challenge_method,omitempty"` // "" is S256; "none" opts out
-	SSODisabled         bool     `json:"sso_disabled,omitempty"`
-	ResponseModes       []string `json:"response_modes,omitempty"` // empty is query and form_post
-	PromptValues        []string `json:"prompt_values,omitempty"`  // empty is the provider's default
+	// Scopes the client may request. Empty is openid and profile for the integration type idporten,
+	// and none otherwise.
+	Scopes []string `json:"scopes,omitempty"`
+	// CodeChallengeMethod is S256 ("" too), or none to let a confidential client leave PKCE out. A
+	// client with none is open to injected authorization codes (RFC 9700 section 4.5).
+	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`
+	// SSODisabled isolates the client's logins from everybody else's (idporten section 14.4).
+	SSODisabled bool `json:"sso_disabled,omitempty"`
+	// ResponseModes are query and form_post, both if empty.
+	ResponseModes []string `json:"response_modes,omitempty"`
+	// PromptValues are login, none, consent and select_account. Empty is the provider's default.
+	PromptValues []string `json:"prompt_values,omitempty"`
 
-	JWKS json.RawMessage `json:"jwks,omitempty"` // RFC 7517 object
+	// JWKS is an RFC 7517 object with at most five public keys, for assertions and request objects.
+	JWKS json.RawMessage `json:"jwks,omitempty"`
 
-	AccessTokenLifetime   int    `json:"access_token_lifetime,omitempty"`  // seconds; 0 = provider default
-	RefreshTokenLifetime  int    `json:"refresh_token_lifetime,omitempty"` // seconds, idle; 0 = provider default
-	AuthorizationLifetime int    `json:"authorization_lifetime,omitempty"` // seconds, absolute; 0 = provider default
-	RefreshTokenUsage     string `json:"refresh_token_usage,omitempty"`    // "" is ONETIME
+	// AccessTokenLifetime in seconds; 0 is the provider's default. Scopes may cap it.
+	AccessTokenLifetime int `json:"access_token_lifetime,omitempty"`
+	// RefreshTokenLifetime in seconds of inactivity; 0 is the provider's default.
+	RefreshTokenLifetime int `json:"refresh_token_lifetime,omitempty"`
+	// AuthorizationLifetime in seconds, absolute; 0 is the provider's default. Scopes may cap it.
+	AuthorizationLifetime int `json:"authorization_lifetime,omitempty"`
+	// RefreshTokenUsage is ONETIME ("" too) or REUSE. REUSE leaves theft of a refresh token unnoticed
+	// and is refused for public clients.
+	RefreshTokenUsage string `json:"refresh_token_usage,omitempty"`
 
-	IDTokenSignedResponseAlg     string `json:"id_token_signed_response_alg,omitempty"`     // "" is the provider's default
-	AccessTokenSignedResponseAlg string `json:"access_token_signed_response_alg,omitempty"` // "" as id_token
+	// IDTokenSignedResponseAlg is RS256, PS256, ES256 or EdDSA. "" is the provider's default.
+	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// AccessTokenSignedResponseAlg is as IDTokenSignedResponseAlg. "" is the id_token's.
+	AccessTokenSignedResponseAlg string `json:"access_token_signed_response_alg,omitempty"`
 
+	// RequirePushedAuthorizationRequests refuses authorization requests that were not pushed (RFC 9126 section 6).
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitempty"`
-	RequireSignedRequestObject         bool `json:"require_signed_request_object,omitempty"`
-	RequireState                       bool `json:"require_state,omitempty"` // always on for public clients
-	RequireNonce                       bool `json:"require_nonce,omitempty"`
-	AllowTokenEndpointAudience         bool `json:"allow_token_endpoint_audience,omitempty"` // weakening: assertion aud (K4)
+	// RequireSignedRequestObject refuses authorization requests without one (RFC 9101 section 10.5). Needs JWKS.
+	RequireSignedRequestObject bool `json:"require_signed_request_object,omitempty"`
+	// RequireState refuses authorization requests without state. Always on for public clients.
+	RequireState bool `json:"require_state,omitempty"`
+	// RequireNonce refuses authorization requests without nonce.
+	RequireNonce bool `json:"require_nonce,omitempty"`
+	// AllowTokenEndpointAudience is a weakening: assertions may name the token endpoint as audience
+	// (security decision K4). Each use is reported.
+	AllowTokenEndpointAudience bool `json:"allow_token_endpoint_audience,omitempty"`
 
+	// OnBehalfOf are the pre-registered customers of a supplier's client (idporten section 18.1).
 	OnBehalfOf []OnBehalfOf `json:"onbehalfof,omitempty"`
 
-	// Secrets are the live client secrets, hashed: two at most, for rotation.
+	// Created and LastUpdated are the registration's own history; nothing is decided by them.
+	Created     time.Time `json:"created,omitzero"`
+	LastUpdated time.Time `json:"last_updated,omitzero"`
+
+	// Secrets are the live client secrets, hashed: two at most, for rotation. On the wire a secret is
+	// shown once as client_secret; whoever reads that property fills this field.
 	Secrets []Secret `json:"-"`
-	// KeysUploadedAt is when JWKS was registered; keys are refused a year later. Zero = never.
+	// KeysUploadedAt is when JWKS was registered; keys are refused 365 days later. Zero: their age is
+	// not known here and somebody else renews them.
 	KeysUploadedAt time.Time `json:"-"`
-	// Inactive is the negation of the wire property "active".
+	// Inactive is the negation of the wire property "active", so that the zero value is active. An
+	// inactive client is answered as an unknown one.
 	Inactive bool `json:"-"`
 }
 
 // OnBehalfOf is one pre-registered customer of a supplier's client.
 type OnBehalfOf struct {
+	// Value is what the request's onbehalfof parameter says.
 	Value string `json:"onbehalfof"`
-	Name  string `json:"display_name,omitempty"`
+	// Name is shown to the person in place of the client's.
+	Name string `json:"display_name,omitempty"`
+	// Orgno is the customer's organisation number.
 	Orgno string `json:"orgno,omitempty"`
-}
-
-// Secret is one client secret at rest.
-type Secret struct {
-	Hash      [32]byte
-	ExpiresAt time.Time // at most 360 days after issue; zero = never (tests only)
-}
-
-// NewSecret hashes a secret for a registration. It refuses secrets of less than 32 characters.
-func NewSecret(secret string, expiresAt time.Time) (Secret, error) { panic("stub") }
-
-// GenerateSecret returns a new secret of 256 random bits.
-func GenerateSecret() string { panic("stub") }
-
-// Public reports whether the client cannot keep a secret (token_endpoint_auth_method none).
-func (c *Client) Public() bool { return c.TokenEndpointAuthMethod == None }
-
-// HasGrant reports whether the grant type is registered.
-func (c *Client) HasGrant(grantType string) bool { panic("stub") }
-
-// MatchRedirectURI reports whether the request's redirect_uri is registered: byte for byte, but for
-// the port of a native client's loopback address (RFC 8252 section 7.3).
-func (c *Client) MatchRedirectURI(uri string) bool { panic("stub") }
-
-// MatchPostLogoutRedirectURI is MatchRedirectURI for post_logout_redirect_uris.
-func (c *Client) MatchPostLogoutRedirectURI(uri string) bool { panic("stub") }
-
-// CORSOrigins returns the origins a browser client may call from: those of its redirect URIs.
-func (c *Client) CORSOrigins() []string { panic("stub") }
-
-// TakesSID reports whether the client learns the session by sid (front- or back-channel logout).
-func (c *Client) TakesSID() bool {
-	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
-}
-
-// ConsumerOrgno is the organisation whose accesses count: the supplier's for a supplier-run client.
-func (c *Client) ConsumerOrgno() string {
-	if c.SupplierOrgno != "" {
-		return c.SupplierOrgno
-	}
-	return c.ClientOrgno
+	// URL is the customer's home page, http or https.
+	URL string `json:"url,omitempty"`
+	// Description is the operator's note.
+	Description string `json:"description,omitempty"`
+	// Logo is a picture for the login page, http or https.
+	Logo string `json:"logo,omitempty"`
 }
 
 // Environment says which URIs a registration may hold.
@@ -134,9 +170,3 @@ type Environment struct {
 	// Test allows plain http and localhost for web and browser clients.
 	Test bool
 }
-
-// Validate reports every problem of the registration at once, each naming its property.
-func (c *Client) Validate(env Environment) error { panic("stub") }
-
-// Registry is a Source over fixed registrations. It is immutable and safe for concurrent use.
-type Registry struct{ byID map[string]*Client }

@@ -1,0 +1,215 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/storage"
+)
+
+// The limits of an assertion (security section 0.6; idporten section 5.4).
+const (
+	maxAssertionLifetime = 120 * time.Second
+	assertionSkew        = 10 * time.Second // ahead for iat and nbf, behind for exp
+	maxJTI               = 128
+	maxKeyAge            = 365 * 24 * time.Hour
+	maxKeys              = 5
+
+	// assertionPurpose keeps the jti of a client assertion apart from that of any other JWT the
+	// client signs for us.
+	assertionPurpose = "client_assertion"
+)
+
+// assertionAlgorithms: asymmetric only. Which of them one client may use follows from its keys.
+var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
+
+// verifyAssertion checks a client assertion (RFC 7523 section 3). The key comes first and the replay
+// store last: a token that fails any check leaves its jti unused, or anybody could burn the jti of
+// somebody else's next request (security row E10).
+func (a *Authenticator) verifyAssertion(ctx context.Context, c *Client, cred Credentials, now time.Time) (*refusal, error) {
+	if a.cfg.Replay == nil {
+		return refusedNotOffered, nil
+	}
+	keys, r := a.assertionKeys(c, now)
+	if r != nil {
+		return r, nil
+	}
+	token, err := jose.Verify(cred.ClientAssertion, jose.MaxToken, assertionAlgorithms, keys)
+	if len(token.Header.Ignored) > 0 {
+		a.report(ctx, cred, c.ClientID, portner.EventAssertionHeader, token.Header.Ignored[0], now)
+	}
+	if err != nil {
+		return refusalOf(err), nil
+	}
+	if r := checkHeader(token.Header); r != nil {
+		return r, nil
+	}
+	claims, err := jose.ParseObject(token.Payload)
+	if err != nil {
+		return refusedMalformed, nil
+	}
+	exp, r := checkTimes(claims, now)
+	if r != nil {
+		return r, nil
+	}
+	legacy, r := a.checkParties(claims, c)
+	if r != nil {
+		return r, nil
+	}
+	if r, err := a.consume(ctx, claims, c, exp, now); r != nil || err != nil {
+		return r, err
+	}
+	if legacy {
+		a.report(ctx, cred, c.ClientID, portner.EventLegacyAudience, "token_endpoint", now)
+	}
+	return nil, nil
+}
+
+// assertionKeys returns the client's keys while they are young enough.
+func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKey, *refusal) {
+	if !c.KeysUploadedAt.IsZero() && !now.Before(c.KeysUploadedAt.Add(maxKeyAge)) {
+		return nil, refusedKeyExpired
+	}
+	keys, err := a.keys.of(c.ClientID, c.JWKS)
+	if err != nil || len(keys) > maxKeys {
+		return nil, refusedKeys
+	}
+	return keys, nil
+}
+
+func refusalOf(err error) *refusal {
+	switch {
+	case errors.Is(err, jose.ErrSignature):
+		return refusedSignature
+	case errors.Is(err, jose.ErrAlgorithm):
+		return refusedAlgorithm
+	case errors.Is(err, jose.ErrHeader):
+		return refusedHeaders
+	case errors.Is(err, jose.ErrNoKey), errors.Is(err, jose.ErrKey):
+		return refusedKey
+	}
+	return refusedMalformed
+}
+
+// checkHeader: a client with registered keys names one by kid and offers no certificate instead
+// (idporten section 2.6), and a JWT that says it is something else is something else (RFC 8725 section
+// 3.11; "client-authentication+jwt" is the explicit type).
+func checkHeader(h jose.Header) *refusal {
+	if h.KID == "" && len(h.X5C) > 0 {
+		return refusedX5C
+	}
+	typ := strings.ToLower(h.Typ)
+	switch strings.TrimPrefix(typ, "application/") {
+	case "", "jwt", "client-authentication+jwt":
+		return nil
+	}
+	return refusedType
+}
+
+// checkTimes: iat and exp required, at most 120 s apart; 10 s of skew. It returns exp.
+func checkTimes(claims jose.Object, now time.Time) (time.Time, *refusal) {
+	iat, err1 := claims.Int("iat")
+	exp, err2 := claims.Int("exp")
+	if err1 != nil || err2 != nil {
+		return time.Time{}, refusedTimes
+	}
+	nbf := iat
+	if claims.Has("nbf") {
+		var err error
+		if nbf, err = claims.Int("nbf"); err != nil {
+			return time.Time{}, refusedTimes
+		}
+	}
+	issued, notBefore, expires := time.Unix(iat, 0), time.Unix(nbf, 0), time.Unix(exp, 0)
+	latest := now.Add(assertionSkew)
+	switch {
+	case expires.Before(issued) || expires.Sub(issued) > maxAssertionLifetime:
+		return time.Time{}, refusedLifetime
+	case issued.After(latest) || notBefore.After(latest):
+		return time.Time{}, refusedFuture
+	case !now.Before(expires.Add(assertionSkew)):
+		return time.Time{}, refusedExpired
+	}
+	return expires, nil
+}
+
+// checkParties: iss = sub = client_id, and aud the issuer as a JSON string (security decision K4). An
+// array is refused even if it holds the issuer alone. It reports whether the audience was the token
+// endpoint, by the client's opt-in.
+func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool, r *refusal) {
+	if iss, err := claims.String("iss"); err != nil || iss != c.ClientID {
+		return false, refusedIssuer
+	}
+	if sub, err := claims.String("sub"); err != nil || sub != c.ClientID {
+		return false, refusedSubject
+	}
+	aud, err := claims.String("aud")
+	switch {
+	case err == nil && aud == a.cfg.Issuer:
+		return false, nil
+	case err == nil && c.AllowTokenEndpointAudience && aud != "" && aud == a.cfg.TokenEndpoint:
+		return true, nil
+	}
+	return false, refusedAudience
+}
+
+// consume remembers the jti for as long as the assertion could be presented again.
+func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Client, exp, now time.Time) (*refusal, error) {
+	jti, err := claims.String("jti")
+	if err != nil || jti == "" || utf8.RuneCountInString(jti) > maxJTI {
+		return refusedJTI, nil
+	}
+	key := storage.HashOf(a.cfg.Issuer + "\x00" + c.ClientID + "\x00" + assertionPurpose + "\x00" + jti)
+	err = a.cfg.Replay.ConsumeJTI(ctx, key, exp.Add(assertionSkew), now)
+	switch {
+	case errors.Is(err, storage.ErrConsumed):
+		return refusedReplay, nil
+	case err != nil:
+		return nil, fmt.Errorf("client: remembering an assertion: %w", err)
+	}
+	return nil, nil
+}
+
+// maxCachedKeys bounds the cache: a source over a database may know any number of clients.
+const maxCachedKeys = 10_000
+
+// keyCache keeps parsed key sets by client. An entry holds for the very bytes it was parsed from, so a
+// changed registration is never answered from it.
+type keyCache struct {
+	mu   sync.RWMutex
+	sets map[string]keySet
+}
+
+type keySet struct {
+	jwks json.RawMessage
+	keys []jose.PublicKey
+}
+
+func (k *keyCache) of(clientID string, jwks json.RawMessage) ([]jose.PublicKey, error) {
+	k.mu.RLock()
+	set, ok := k.sets[clientID]
+	k.mu.RUnlock()
+	if ok && bytes.Equal(set.jwks, jwks) {
+		return set.keys, nil
+	}
+	keys, err := jose.ParseJWKS(jwks)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.sets == nil || len(k.sets) >= maxCachedKeys {
+		k.sets = map[string]keySet{} // public data: starting over costs a parse each
+	}
+	k.sets[clientID] = keySet{bytes.Clone(jwks), keys}
+	return keys, nil
+}

@@ -1,0 +1,135 @@
+package client
+
+import (
+	"slices"
+	"time"
+)
+
+// jwtBearerShort is how self-service systems store the jwt-bearer grant (maskinporten-altinn chapter 2).
+const jwtBearerShort = "jwt_bearer_token"
+
+// ApplicationKind is application_type, web if absent.
+func (c *Client) ApplicationKind() string {
+	if c.ApplicationType == "" {
+		return Web
+	}
+	return c.ApplicationType
+}
+
+// AuthMethod is token_endpoint_auth_method. If absent it is none for browser and native clients, which
+// cannot keep a secret, and client_secret_basic for the rest (OpenID Connect Registration section 2).
+func (c *Client) AuthMethod() string {
+	switch {
+	case c.TokenEndpointAuthMethod != "":
+		return c.TokenEndpointAuthMethod
+	case c.ApplicationType == Browser || c.ApplicationType == Native:
+		return None
+	}
+	return ClientSecretBasic
+}
+
+// Public reports whether the client cannot keep a secret (token_endpoint_auth_method none).
+func (c *Client) Public() bool { return c.AuthMethod() == None }
+
+var (
+	codeGrants    = []string{AuthorizationCode}
+	machineGrants = []string{JWTBearer}
+	loginScopes   = []string{"openid", "profile"}
+	allModes      = []string{"query", "form_post"}
+)
+
+// Grants are the grant_types. The caller does not change the slice.
+func (c *Client) Grants() []string {
+	switch {
+	case len(c.GrantTypes) > 0:
+		return c.GrantTypes
+	case combinations[c.IntegrationType].machine:
+		return machineGrants
+	}
+	return codeGrants
+}
+
+// HasGrant reports whether the grant type is registered.
+func (c *Client) HasGrant(grantType string) bool {
+	return slices.Contains(c.Grants(), grantType) ||
+		grantType == JWTBearer && slices.Contains(c.GrantTypes, jwtBearerShort)
+}
+
+// RegisteredScopes are the scopes the client may request. The caller does not change the slice.
+func (c *Client) RegisteredScopes() []string {
+	if len(c.Scopes) == 0 && c.IntegrationType == "idporten" {
+		return loginScopes
+	}
+	return c.Scopes
+}
+
+// HasResponseMode reports whether the client may get its answers this way.
+func (c *Client) HasResponseMode(mode string) bool {
+	if len(c.ResponseModes) == 0 {
+		return slices.Contains(allModes, mode)
+	}
+	return slices.Contains(c.ResponseModes, mode)
+}
+
+// PKCEOptional reports whether a request may come without a code_challenge. Public clients always
+// send one (idporten section 21, C5), whatever a stored record says.
+func (c *Client) PKCEOptional() bool { return c.CodeChallengeMethod == "none" && !c.Public() }
+
+// RotatesRefreshTokens reports whether each use replaces the refresh token. Public clients always
+// rotate (C10), whatever a stored record says.
+func (c *Client) RotatesRefreshTokens() bool { return c.RefreshTokenUsage != Reuse || c.Public() }
+
+// StateRequired reports whether a request must carry state (C4).
+func (c *Client) StateRequired() bool { return c.RequireState || c.Public() }
+
+// TakesSID reports whether the client learns the session by sid (C13: front- or back-channel logout).
+func (c *Client) TakesSID() bool {
+	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
+}
+
+// ConsumerOrgno is the organisation whose accesses count: the supplier's for a supplier-run client.
+func (c *Client) ConsumerOrgno() string {
+	if c.SupplierOrgno != "" {
+		return c.SupplierOrgno
+	}
+	return c.ClientOrgno
+}
+
+// DisplayName is what to call the client on a page.
+func (c *Client) DisplayName() string {
+	if c.ClientName != "" {
+		return c.ClientName
+	}
+	return c.ClientID
+}
+
+// SubClient finds the customer registered under an onbehalfof value.
+func (c *Client) SubClient(value string) (OnBehalfOf, bool) {
+	i := slices.IndexFunc(c.OnBehalfOf, func(o OnBehalfOf) bool { return o.Value == value })
+	if i < 0 || value == "" {
+		return OnBehalfOf{}, false
+	}
+	return c.OnBehalfOf[i], true
+}
+
+// Lifetimes are how long a client's tokens and authorizations live.
+type Lifetimes struct {
+	AccessToken   time.Duration // of one access token
+	RefreshToken  time.Duration // of inactivity
+	Authorization time.Duration // in all
+}
+
+// Lifetimes returns the client's own lifetimes, and the provider's where it has none.
+func (c *Client) Lifetimes(provider Lifetimes) Lifetimes {
+	own := func(seconds int, otherwise time.Duration) time.Duration {
+		if seconds > 0 {
+			return time.Duration(seconds) * time.Second
+		}
+		return otherwise
+	}
+	return Lifetimes{
+		AccessToken:   own(c.AccessTokenLifetime, provider.AccessToken),
+		RefreshToken:  own(c.RefreshTokenLifetime, provider.RefreshToken),
+		Authorization: own(c.AuthorizationLifetime, provider.Authorization),
+	}
+}

@@ -1,0 +1,292 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// ErrInvalidRedirectURI says that a URI breaks a rule of idporten section 2.5 or of security rows A2,
+// A3 and A5. Found at use, it means a registration older than the rule: answer server_error on a page
+// and report sec.bad_registration.
+var ErrInvalidRedirectURI = errors.New("client: URI not allowed")
+
+const (
+	maxURIs      = 50
+	maxURILength = 2048
+)
+
+// CheckURI checks a redirect or post-logout URI against the rules for this client's application type.
+// Call it again where a URI is used: the store may hold registrations that are older than a rule
+// (security row A5). It keeps nothing and costs about as much as one url.Parse.
+func (c *Client) CheckURI(uri string, env Environment) error {
+	if rule := c.brokenRule(uri, env); rule != "" {
+		return fmt.Errorf("%w: %s", ErrInvalidRedirectURI, rule)
+	}
+	return nil
+}
+
+// brokenRule returns the first rule the URI breaks, or "". Rules never quote the URI: it may hold what
+// does not belong in a log.
+func (c *Client) brokenRule(raw string, env Environment) string {
+	if rule := textRule(raw); rule != "" {
+		return rule
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "is not a URI"
+	}
+	if rule := schemeRule(u.Scheme, c.ApplicationKind()); rule != "" {
+		return rule
+	}
+	switch {
+	case u.User != nil || strings.Contains(u.Host, "@"):
+		return "must not have userinfo"
+	case u.Opaque != "" || u.Host == "" && !strings.HasPrefix(u.Path, "/"):
+		return "needs // and a host, or a path that begins with /"
+	case isHTTP(u.Scheme) && u.Hostname() == "":
+		return "needs a host"
+	case u.String() != raw:
+		return "must be in canonical form"
+	}
+	if rule := pathRule(u.EscapedPath()); rule != "" {
+		return rule
+	}
+	if rule := queryRule(u.RawQuery, reservedParams); rule != "" {
+		return rule
+	}
+	if !isHTTP(u.Scheme) {
+		return ""
+	}
+	if rule := hostRule(u.Hostname(), strings.HasPrefix(u.Host, "[")); rule != "" {
+		return rule
+	}
+	if rule := portRule(raw, u, c.ApplicationKind()); rule != "" {
+		return rule
+	}
+	return c.environmentRule(u, env)
+}
+
+func isHTTP(scheme string) bool { return scheme == "http" || scheme == "https" }
+
+// textRule checks the raw characters. A '#' is looked for here because net/url reports no fragment for
+// a URI that ends in one.
+func textRule(raw string) string {
+	if raw == "" {
+		return "must not be empty"
+	}
+	if len(raw) > maxURILength {
+		return "must not be longer than 2048 bytes"
+	}
+	for i := range len(raw) {
+		switch b := raw[i]; {
+		case b == '#':
+			return "must not have a fragment"
+		case b == '*':
+			return "must not have wildcards"
+		case b <= ' ' || b >= 0x7f:
+			return "must be printable ASCII without spaces (A-labels for host names)"
+		case strings.IndexByte("\\\"<>^`{|}", b) >= 0:
+			return "holds a character that URIs do not have (RFC 3986 section 2)"
+		case b == '%':
+			v, ok := hexByte(raw[i+1:])
+			if !ok {
+				return "has a broken percent-encoding"
+			}
+			if v < 0x20 || v == 0x7f {
+				return "must not encode control characters"
+			}
+		}
+	}
+	return ""
+}
+
+func hexByte(s string) (byte, bool) {
+	if len(s) < 2 {
+		return 0, false
+	}
+	hi, ok1 := hexDigit(s[0])
+	lo, ok2 := hexDigit(s[1])
+	return hi<<4 | lo, ok1 && ok2
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// schemeRule: http and https for all, private-use schemes in reverse-domain form for native apps only
+// (RFC 8252 section 7.1). That excludes javascript:, data: and vbscript: in any case; they are named so
+// that nobody ever relaxes the rule for them.
+func schemeRule(scheme, kind string) string {
+	switch {
+	case scheme == "":
+		return "needs a scheme"
+	case scheme == "javascript", scheme == "data", scheme == "vbscript":
+		return "has a scheme that runs code"
+	case isHTTP(scheme):
+		return ""
+	case kind != Native:
+		return "scheme must be http or https"
+	}
+	labels := strings.Split(scheme, ".")
+	if len(labels) < 2 {
+		return "a private-use scheme must be a reversed domain name, such as no.example.app"
+	}
+	for _, l := range labels {
+		if l == "" {
+			return "a private-use scheme must be a reversed domain name, such as no.example.app"
+		}
+	}
+	return ""
+}
+
+// pathRule refuses spellings that some server or browser on the way reads as another path.
+func pathRule(path string) string {
+	for i := range len(path) {
+		if path[i] != '%' {
+			continue
+		}
+		switch v, _ := hexByte(path[i+1:]); {
+		case v == '/' || v == '\\':
+			return "must not encode slashes in the path"
+		case v == '%':
+			return "must not be encoded twice"
+		case unreserved(v):
+			return "must not encode letters, digits, '-', '.', '_' or '~' in the path (RFC 3986 section 6.2.2.2)"
+		}
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, ";") // "..;" is ".." to some servers
+		if segment == "." || segment == ".." {
+			return "must not have dot segments"
+		}
+	}
+	return ""
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// The names that answers append to a URI. A registered query never collides with them (security row A7).
+var (
+	reservedParams     = []string{"code", "state", "iss", "error", "error_description", "error_uri", "id_token"}
+	frontchannelParams = []string{"iss", "sid"} // OpenID Connect Front-Channel Logout section 2
+)
+
+func queryRule(query string, reserved []string) string {
+	if query == "" {
+		return ""
+	}
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return "has a broken percent-encoding"
+		}
+		for _, r := range reserved {
+			if strings.EqualFold(name, r) {
+				return "must not have the query parameter " + r
+			}
+		}
+	}
+	return ""
+}
+
+// hostRule takes names and canonical addresses only: browsers read 127.1, 0x7f.1 and 2130706433 as
+// addresses, net/url as names.
+func hostRule(host string, bracketed bool) string {
+	if bracketed {
+		a, err := netip.ParseAddr(host)
+		if err != nil || a.Zone() != "" || a.Is4In6() || a.String() != host {
+			return "has an IPv6 address that is not in canonical form"
+		}
+		return ""
+	}
+	labels := strings.Split(host, ".")
+	for _, l := range labels {
+		if l == "" || strings.Trim(strings.ToLower(l), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return "has a malformed host name"
+		}
+	}
+	last := strings.ToLower(labels[len(labels)-1])
+	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
+		if a, err := netip.ParseAddr(host); err != nil || a.String() != host {
+			return "has an IPv4 address that is not in canonical form"
+		}
+	}
+	return ""
+}
+
+// portRule: 1 to 65535 without leading zeros. Port 0 says "any" for a native loopback address.
+func portRule(raw string, u *url.URL, kind string) string {
+	if strings.HasSuffix(u.Host, ":") {
+		return "has an empty port"
+	}
+	if p := u.Port(); p == "" || validPort(p) {
+		return ""
+	}
+	if l, ok := cutLoopback(raw); ok && l.port == "0" && kind == Native {
+		return ""
+	}
+	return "port must be 1 to 65535 without leading zeros"
+}
+
+// environmentRule is the production and test part of idporten section 2.5. Native apps listen on the
+// machine the browser runs on, so loopback over http is theirs in production too; http to any other
+// host is nobody's (security row A5).
+func (c *Client) environmentRule(u *url.URL, env Environment) string {
+	local := isLocal(u.Hostname())
+	if c.IntegrationType != "" && u.Scheme == "https" && strings.EqualFold(u.Hostname(), "localhost") {
+		return "localhost must be http, not https"
+	}
+	if env.Test {
+		return ""
+	}
+	if c.ApplicationKind() == Native {
+		if u.Scheme == "http" && !local {
+			return "plain http is for loopback addresses only"
+		}
+		return ""
+	}
+	if u.Scheme == "http" {
+		return "plain http is for test environments only"
+	}
+	if local {
+		return "localhost is for test environments only"
+	}
+	return ""
+}
+
+// isLocal reports whether a host means the machine itself.
+func isLocal(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && (a.IsLoopback() || a.IsUnspecified())
+}
+
+// originOf returns scheme://host[:port] of an http or https URI as browsers write it.
+func originOf(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || !isHTTP(u.Scheme) || u.Hostname() == "" {
+		return "", false
+	}
+	host, port := strings.ToLower(u.Host), u.Port()
+	if port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host, true
+}
