@@ -1,0 +1,133 @@
+package memory
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// Records are encoded as fixed parts first, so that ends and keys are read by offset, then
+// length-prefixed texts. Strings of a decoded record are parts of the record's text (strings
+// cannot change); slices are made anew.
+
+// noTime stands for the zero time.Time.
+const noTime = math.MinInt64
+
+// nanos is t as nanoseconds since 1970. Times outside 1678 to 2261 become the nearest in it.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return noTime
+	case t.Year() > 2261:
+		return math.MaxInt64
+	case t.Year() < 1678:
+		return noTime + 1
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == noTime {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+func putTime(b []byte, t time.Time) []byte { return putInt(b, nanos(t)) }
+
+func putInt(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
+
+func putString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// putBytes and putStrings keep nil and empty apart: the length is stored plus one.
+func putBytes(b, v []byte) []byte {
+	if v == nil {
+		return append(b, 0)
+	}
+	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
+}
+
+func putStrings(b []byte, v []string) []byte {
+	if v == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(v))+1)
+	for _, s := range v {
+		b = putString(b, s)
+	}
+	return b
+}
+
+func putBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// reader takes a text apart that the put functions made; anything else panics.
+type reader struct{ rest string }
+
+func (r *reader) take(n int) string {
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+func (r *reader) uvarint() int {
+	var n uint64
+	for shift := 0; ; shift += 7 {
+		c := r.take(1)[0]
+		n |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			return int(n)
+		}
+	}
+}
+
+func (r *reader) int() int64 { return intAt(r.take(8), 0) }
+
+func (r *reader) time() time.Time { return fromNanos(r.int()) }
+
+func (r *reader) bool() bool { return r.take(1)[0] == 1 }
+
+func (r *reader) hash() (h storage.Hash) {
+	copy(h[:], r.take(len(h)))
+	return h
+}
+
+func (r *reader) string() string { return r.take(r.uvarint()) }
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if n == 0 {
+		return nil
+	}
+	return []byte(r.take(n - 1))
+}
+
+func (r *reader) strings() []string {
+	n := r.uvarint()
+	if n == 0 {
+		return nil
+	}
+	v := make([]string, n-1)
+	for i := range v {
+		v[i] = r.string()
+	}
+	return v
+}
+
+// intAt reads the number that putInt wrote at offset i.
+func intAt(s string, i int) int64 {
+	_ = s[i+7]
+	return int64(uint64(s[i])<<56 | uint64(s[i+1])<<48 | uint64(s[i+2])<<40 | uint64(s[i+3])<<32 |
+		uint64(s[i+4])<<24 | uint64(s[i+5])<<16 | uint64(s[i+6])<<8 | uint64(s[i+7]))
+}
+
+// scratch is room on the stack for one record; longer ones move to the heap.
+type scratch [768]byte

@@ -1,0 +1,234 @@
+package memory
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// grant is a grant from its code on. Its lock orders every verb on the code, the grant and its
+// tokens: security lesson 3, "ordered by one row".
+type grant struct {
+	mu      sync.Mutex
+	place   slot
+	code    codeText  // "" when no longer remembered
+	coded   grantText // the grant as the code has it
+	issued  grantText // the grant as redeemed; "" until then
+	used    bool      // the code was redeemed, burnt, or its grant revoked
+	revoked bool
+	gone    atomic.Bool // collected or logged out; written under mu
+}
+
+func (g *grant) slot() *slot { return &g.place }
+
+// codeVerdict judges the code. The caller holds g.
+func (g *grant) codeVerdict(now int64) error {
+	switch {
+	case g.gone.Load() || g.code == "" || now >= g.code.retained():
+		return storage.ErrNotFound
+	case g.used:
+		return storage.ErrConsumed
+	case now >= g.code.end():
+		return storage.ErrNotFound
+	}
+	return nil
+}
+
+// ended tells whether the grant is not, or no longer, there. The caller holds g.
+func (g *grant) ended(now int64) bool {
+	return g.gone.Load() || g.issued == "" || now >= g.issued.end()
+}
+
+// CreateCode implements authorize.Store.
+func (s *Store) CreateCode(ctx context.Context, code storage.AuthorizationCode, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.reserve(&s.grantCount, 1, now); err != nil {
+		return err
+	}
+	g := &grant{code: encodeCode(&code), coded: encodeGrant(&code.Grant)}
+	g.place.shard = uint8(s.shardOf(g.code.hash()))
+	err := s.giveIn(code.Grant.SessionID, g, now, func() error { return s.insertGrant(g) })
+	if err != nil {
+		s.grantCount.give(1)
+		return err
+	}
+	s.tidy(string(code.Hash[:]), now)
+	return nil
+}
+
+func (s *Store) insertGrant(g *grant) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !s.codes.add(g.code.hash(), g) {
+		g.gone.Store(true)
+		return storage.ErrConflict
+	}
+	if !s.requests.add(g.code.requestID(), g) {
+		s.codes.drop(g.code.hash())
+		g.gone.Store(true)
+		return storage.ErrConflict
+	}
+	if !s.grants.add(g.coded.id(), g) {
+		s.codes.drop(g.code.hash())
+		s.requests.drop(g.code.requestID())
+		g.gone.Store(true)
+		return storage.ErrConflict
+	}
+	s.due.schedule(g, g.code.retained())
+	return nil
+}
+
+// Code implements token.Store.
+func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (storage.AuthorizationCode, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.AuthorizationCode{}, err
+	}
+	g := s.codes.get(string(hash[:]))
+	if g == nil {
+		return storage.AuthorizationCode{}, storage.ErrNotFound
+	}
+	g.mu.Lock()
+	text, coded, verdict := g.code, g.coded, g.codeVerdict(nanos(now))
+	g.mu.Unlock()
+	if verdict == storage.ErrNotFound {
+		return storage.AuthorizationCode{}, verdict
+	}
+	code := text.decode()
+	code.Grant = coded.decode()
+	return code, verdict
+}
+
+// RedeemCode implements token.Store.
+func (s *Store) RedeemCode(ctx context.Context, hash storage.Hash, issue *storage.Issue, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g := s.codes.get(string(hash[:]))
+	if g == nil {
+		return storage.ErrNotFound
+	}
+	if issue == nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if err := g.codeVerdict(nanos(now)); err != nil {
+			return err
+		}
+		g.used = true
+		return nil
+	}
+	ts := newTokens(s, g, issue)
+	if err := s.reserve(&s.tokenCount, ts.count(), now); err != nil {
+		return err
+	}
+	if err := s.redeem(g, encodeGrant(&issue.Grant), ts, now); err != nil {
+		s.tokenCount.give(ts.count())
+		return err
+	}
+	s.tidy(string(hash[:]), now)
+	return nil
+}
+
+func (s *Store) redeem(g *grant, issued grantText, ts tokens, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.codeVerdict(nanos(now)); err != nil {
+		return err
+	}
+	if id := g.coded.id(); issued.id() != id || !ts.belongTo(id) {
+		return storage.ErrConflict
+	}
+	if err := s.insertTokens(ts); err != nil {
+		return err
+	}
+	g.used = true
+	g.issued = issued
+	if g.issued == g.coded {
+		g.issued = g.coded // one text for both
+	}
+	s.scheduleTokens(ts)
+	return nil
+}
+
+// RevokeGrant implements token.Store.
+func (s *Store) RevokeGrant(ctx context.Context, grantID string, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g := s.grants.get(grantID)
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	g.revoked, g.used = true, true
+	g.mu.Unlock()
+	s.tidy(grantID, now)
+	return nil
+}
+
+// logOut is what the end of the session means to a grant: an unused code is deleted, a grant
+// for nothing but login revoked. The caller holds the person.
+func (s *Store) logOut(g *grant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.gone.Load():
+	case !g.used:
+		s.forgetGrant(g)
+	case g.issued != "" && g.issued.loginOnly(), g.issued == "" && g.coded.loginOnly():
+		g.revoked = true
+	}
+}
+
+// forgetGrant removes g and its code. The caller holds g.
+func (s *Store) forgetGrant(g *grant) {
+	s.forgetCode(g)
+	if g.issued != "" {
+		s.grants.drop(g.issued.id())
+	} else {
+		s.grants.drop(g.coded.id())
+	}
+	s.due.cancel(g)
+	g.gone.Store(true)
+	g.coded, g.issued = "", ""
+	s.grantCount.give(1)
+}
+
+func (s *Store) forgetCode(g *grant) {
+	if g.code == "" {
+		return
+	}
+	s.codes.drop(g.code.hash())
+	s.requests.drop(g.code.requestID())
+	g.code = ""
+	if g.issued != "" {
+		s.grants.rekey(g.issued.id(), g)
+		g.coded = ""
+	}
+}
+
+// collect implements expiring: first the code goes, then the grant.
+func (g *grant) collect(s *Store, now int64) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone.Load() {
+		return 0
+	}
+	if g.code != "" {
+		if now < g.code.retained() {
+			s.due.schedule(g, g.code.retained())
+			return 0
+		}
+		s.forgetCode(g)
+	}
+	if !g.ended(now) {
+		s.due.schedule(g, g.issued.end())
+		return 0
+	}
+	s.forgetGrant(g)
+	return 1
+}

@@ -1,0 +1,132 @@
+package memory
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// pushedRequest is a pushed request; used, it stays without its parameters until it expires.
+type pushedRequest struct {
+	mu     sync.Mutex
+	place  slot
+	hash   string
+	client string
+	params string
+	none   bool // params is nil rather than empty
+	used   bool
+	gone   bool
+	end    int64
+}
+
+func (p *pushedRequest) slot() *slot { return &p.place }
+
+func (p *pushedRequest) verdict(now int64) error {
+	switch {
+	case p.gone || now >= p.end:
+		return storage.ErrNotFound
+	case p.used:
+		return storage.ErrConsumed
+	}
+	return nil
+}
+
+// PushRequest implements authorize.PushedRequestStore.
+func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.reserve(&s.pushedCount, 1, now); err != nil {
+		return err
+	}
+	p := &pushedRequest{hash: string(in.Hash[:]), client: strings.Clone(in.ClientID),
+		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt)}
+	p.place.shard = uint8(s.shardOf(p.hash))
+	if err := s.insertPushed(p, now); err != nil {
+		s.pushedCount.give(1)
+		return err
+	}
+	s.tidy(p.hash, now)
+	return nil
+}
+
+func (s *Store) insertPushed(p *pushedRequest, now time.Time) error {
+	if !s.pushedClients.take(p.client) {
+		// Expired requests do not count.
+		if _, err := s.Sweep(context.Background(), now); err != nil || !s.pushedClients.take(p.client) {
+			return storage.ErrFull
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.pushed.add(p.hash, p) {
+		s.pushedClients.give(p.client)
+		return storage.ErrConflict
+	}
+	s.due.schedule(p, p.end)
+	return nil
+}
+
+// PushedRequest implements authorize.PushedRequestStore.
+func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.PushedRequest{}, err
+	}
+	p := s.pushed.get(string(hash[:]))
+	if p == nil {
+		return storage.PushedRequest{}, storage.ErrNotFound
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.verdict(nanos(now)) != nil {
+		return storage.PushedRequest{}, storage.ErrNotFound
+	}
+	out := storage.PushedRequest{Hash: hash, ClientID: p.client, ExpiresAt: fromNanos(p.end)}
+	if !p.none {
+		out.Params = []byte(p.params)
+	}
+	return out, nil
+}
+
+// ConsumePushedRequest implements authorize.PushedRequestStore.
+func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p := s.pushed.get(string(hash[:]))
+	if p == nil {
+		return storage.ErrNotFound
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.verdict(nanos(now)); err != nil {
+		return err
+	}
+	p.used, p.params = true, ""
+	s.pushedClients.give(p.client)
+	return nil
+}
+
+// collect implements expiring.
+func (p *pushedRequest) collect(s *Store, now int64) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
+		return 0
+	}
+	if now < p.end {
+		s.due.schedule(p, p.end)
+		return 0
+	}
+	p.gone = true
+	s.due.cancel(p)
+	s.pushed.drop(p.hash)
+	if !p.used {
+		s.pushedClients.give(p.client)
+	}
+	s.pushedCount.give(1)
+	return 1
+}

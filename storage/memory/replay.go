@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// replayShard remembers keys in a map and, by their ends, in a heap of its own: there can be
+// millions, and nothing here points anywhere, so the garbage collector does not look at them.
+type replayShard struct {
+	mu   sync.Mutex
+	keys map[storage.Hash]struct{}
+	peak int
+	heap []replay
+	// forgotten is the latest end that was collected. A key that ends there or before may have
+	// been among those: with a clock that went back it would pass a second time, so it is refused.
+	forgotten int64
+	_         [8]byte
+}
+
+type replay struct {
+	at  int64
+	key storage.Hash
+}
+
+// ConsumeJTI implements client.ReplayStore.
+func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n, end := nanos(now), nanos(expiresAt)
+	if n >= end {
+		return storage.ErrConsumed
+	}
+	if err := s.reserve(&s.replayCount, 1, now); err != nil {
+		// A full store still knows what it remembers.
+		if s.replays[s.shardOf(string(key[:]))].knows(key) {
+			return storage.ErrConsumed
+		}
+		return err
+	}
+	added, forgotten := s.replays[s.shardOf(string(key[:]))].add(key, end, n)
+	s.replayCount.give(forgotten)
+	if !added {
+		s.replayCount.give(1)
+		return storage.ErrConsumed
+	}
+	return nil
+}
+
+func (r *replayShard) knows(key storage.Hash) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.keys[key]
+	return known
+}
+
+func (r *replayShard) add(key storage.Hash, end, now int64) (added bool, forgotten int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	forgotten = r.drop(now, 4)
+	if _, known := r.keys[key]; known || end <= r.horizon() {
+		return false, forgotten
+	}
+	if r.keys == nil {
+		r.keys = make(map[storage.Hash]struct{})
+	}
+	r.keys[key] = struct{}{}
+	r.peak = max(r.peak, len(r.keys))
+	r.heap = append(r.heap, replay{end, key})
+	r.up(len(r.heap) - 1)
+	return true, forgotten
+}
+
+// horizon is forgotten, with its zero value meaning nothing was.
+func (r *replayShard) horizon() int64 {
+	if r.forgotten == 0 {
+		return math.MinInt64
+	}
+	return r.forgotten
+}
+
+// forget collects up to max keys that ended at now or before.
+func (r *replayShard) forget(now int64, max int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.drop(now, max)
+}
+
+func (r *replayShard) drop(now int64, most int) (n int) {
+	for n < most && len(r.heap) > 0 && r.heap[0].at <= now {
+		first := r.heap[0]
+		if r.forgotten == 0 || first.at > r.forgotten {
+			r.forgotten = first.at
+		}
+		delete(r.keys, first.key)
+		last := len(r.heap) - 1
+		r.heap[0] = r.heap[last]
+		r.heap = r.heap[:last]
+		r.down()
+		n++
+	}
+	if n > 0 {
+		r.keys, r.peak = shrunk(r.keys, r.peak)
+		r.heap = trimmed(r.heap)
+	}
+	return n
+}
+
+func (r *replayShard) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if r.heap[parent].at <= r.heap[i].at {
+			return
+		}
+		r.heap[parent], r.heap[i] = r.heap[i], r.heap[parent]
+		i = parent
+	}
+}
+
+func (r *replayShard) down() {
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(r.heap) {
+			return
+		}
+		if child+1 < len(r.heap) && r.heap[child+1].at < r.heap[child].at {
+			child++
+		}
+		if r.heap[i].at <= r.heap[child].at {
+			return
+		}
+		r.heap[i], r.heap[child] = r.heap[child], r.heap[i]
+		i = child
+	}
+}

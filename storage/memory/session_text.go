@@ -1,0 +1,91 @@
+package memory
+
+import (
+	"encoding/binary"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// sessionText is an encoded session: hash, user key, version, three times, ID, the rest.
+type sessionText string
+
+const (
+	sessionVersionAt = 64
+	sessionStartAt   = 72
+	sessionEndAt     = 80
+	sessionIDAt      = 96
+)
+
+func (t sessionText) hash() string    { return string(t[:32]) }
+func (t sessionText) userKey() string { return string(t[32:64]) }
+func (t sessionText) version() int64  { return intAt(string(t), sessionVersionAt) }
+func (t sessionText) start() int64    { return intAt(string(t), sessionStartAt) }
+func (t sessionText) end() int64      { return intAt(string(t), sessionEndAt) }
+func (t sessionText) id() string      { return (&reader{string(t[sessionIDAt:])}).string() }
+
+func encodeSession(s *storage.Session) sessionText {
+	var room scratch
+	b := append(room[:0], s.Hash[:]...)
+	b = append(b, s.UserKey[:]...)
+	b = putInt(b, s.Version)
+	b = putTime(b, s.StartedAt)
+	b = putTime(b, s.ExpiresAt)
+	b = putTime(b, s.LastRequestAt)
+	b = putString(b, s.ID)
+	b = putBytes(b, s.Identity)
+	b = putCircles(b, s.Circles)
+	b = putClients(b, s.Clients)
+	return sessionText(b)
+}
+
+func putCircles(b []byte, circles []storage.Circle) []byte {
+	if circles == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(circles))+1)
+	for i := range circles {
+		c := &circles[i]
+		b = putString(b, c.Name)
+		b = putString(b, c.ACR)
+		b = putStrings(b, c.AMR)
+		b = putTime(b, c.AuthTime)
+	}
+	return b
+}
+
+func putClients(b []byte, clients []storage.SessionClient) []byte {
+	if clients == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(clients))+1)
+	for i := range clients {
+		c := &clients[i]
+		b = putString(b, c.ClientID)
+		b = putString(b, c.SID)
+		b = putTime(b, c.LoginAt)
+	}
+	return b
+}
+
+func (t sessionText) decode() storage.Session {
+	r := reader{string(t)}
+	var s storage.Session
+	s.Hash, s.UserKey = r.hash(), r.hash()
+	s.Version = r.int()
+	s.StartedAt, s.ExpiresAt, s.LastRequestAt = r.time(), r.time(), r.time()
+	s.ID = r.string()
+	s.Identity = r.bytes()
+	if n := r.uvarint(); n > 0 {
+		s.Circles = make([]storage.Circle, n-1)
+		for i := range s.Circles {
+			s.Circles[i] = storage.Circle{Name: r.string(), ACR: r.string(), AMR: r.strings(), AuthTime: r.time()}
+		}
+	}
+	if n := r.uvarint(); n > 0 {
+		s.Clients = make([]storage.SessionClient, n-1)
+		for i := range s.Clients {
+			s.Clients[i] = storage.SessionClient{ClientID: r.string(), SID: r.string(), LoginAt: r.time()}
+		}
+	}
+	return s
+}
