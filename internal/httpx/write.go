@@ -3,8 +3,10 @@ package httpx
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
@@ -59,7 +61,9 @@ func WriteErrorStatus(w http.ResponseWriter, status int, e *portner.Error) {
 	if err != nil {
 		doc = []byte(`{"error":"server_error"}`)
 	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+	if wait, ok := throttled(e); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	} else if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header()["Retry-After"] = retryAfter2
 	}
 	WriteJSON(w, status, doc)
@@ -67,6 +71,9 @@ func WriteErrorStatus(w http.ResponseWriter, status int, e *portner.Error) {
 
 // Status is the HTTP status of a code at the token-side endpoints (idporten section 19.3).
 func Status(e *portner.Error) int {
+	if _, ok := throttled(e); ok {
+		return http.StatusTooManyRequests
+	}
 	switch e.Code {
 	case portner.InvalidClient, portner.InvalidToken:
 		return http.StatusUnauthorized
@@ -78,6 +85,19 @@ func Status(e *portner.Error) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadRequest
+}
+
+// throttled reports whether the cause of a refusal is that the caller tried too often, and how long it
+// has to wait (security row E13: 429 with Retry-After).
+func throttled(e *portner.Error) (time.Duration, bool) {
+	t, ok := errors.AsType[interface {
+		error
+		Throttled() time.Duration
+	}](e.Err)
+	if !ok {
+		return 0, false
+	}
+	return t.Throttled(), true
 }
 
 // FormRefusal turns an error of ReadPost, ReadBody or ParseQuery into status and protocol error.
