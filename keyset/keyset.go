@@ -1,69 +1,167 @@
 // Package keyset holds a provider's signing keys: publication, use and rotation.
+//
+// Each key has a planned life (Life): it is published, then signs, then is only published until the
+// last token it signed is dead, then is gone. A Set works out from those instants what holds now, so
+// nodes that hold the same keys and instants do the same thing without talking to each other.
 package keyset
 
 import (
-	"crypto"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/portner-go/portner/internal/jose"
 )
 
 // The signature algorithms a provider may sign with.
 const (
-	RS256 = "RS256" // the default of OpenID Connect and of ID-porten
-	PS256 = "PS256"
-	ES256 = "ES256"
-	EdDSA = "EdDSA"
+	RS256 = jose.RS256 // the default of OpenID Connect and of ID-porten
+	PS256 = jose.PS256
+	ES256 = jose.ES256
+	EdDSA = jose.EdDSA
 )
 
-// Key is one signing key and its life. NotBefore and RetireAt are instants the operator plans: publish
-// (Published) long before use, keep publishing (RemoveAt) until the last token is dead.
-type Key struct {
-	Alg    string
-	Signer crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, or an HSM's or KMS's
-	// X5C is the DER certificate chain, leaf first; published in the JWKS and, if IncludeX5C, sent in headers.
-	X5C [][]byte
+// supported in the order in which metadata lists them after the default.
+var supported = []string{RS256, PS256, ES256, EdDSA}
 
-	ActiveFrom time.Time // zero: from the start
-	RetireAt   time.Time // no new signatures from here; zero: not planned
-	RemoveAt   time.Time // no longer published or trusted from here; zero: not planned
-}
+// typs are the typ headers whose tokens are made often; each is encoded once per key.
+var typs = []string{"JWT", "at+jwt", "logout+jwt"}
 
 // Config configures a Set.
 type Config struct {
-	Keys       []Key
-	DefaultAlg string // "" is RS256 if there is such a key, else the first key's
-	IncludeX5C bool   // send x5c in token headers
+	// Keys are the keys of all phases. At least one.
+	Keys []Key
+	// DefaultAlg is the algorithm Sign uses when asked for "". "" is RS256 if there is such a key, else the
+	// first key's.
+	DefaultAlg string
+	// IncludeX5C sends x5c in token headers, as ID-porten does, for the keys that have a chain.
+	// Tokens grow by the whole chain.
+	IncludeX5C bool
+	// Rotation is how long keys are published before and after their use.
+	Rotation Rotation
 }
 
-// Set is a provider's keys. It is safe for concurrent use.
-type Set struct{ stub int }
+// Set is a provider's keys. It is safe for concurrent use; reading takes no lock.
+type Set struct {
+	defaultAlg string
+	includeX5C bool
+	rotation   Rotation
+
+	mu   sync.Mutex // held to change the keys
+	keys []Key      // as planned: validated, sorted, instants filled in
+	line atomic.Pointer[timeline]
+}
 
 // New reports all problems at once.
-func New(cfg Config) (*Set, error) { panic("stub") }
+func New(cfg Config) (*Set, error) {
+	s := &Set{defaultAlg: cfg.DefaultAlg, includeX5C: cfg.IncludeX5C, rotation: cfg.Rotation.withDefaults()}
+	if s.defaultAlg == "" && len(cfg.Keys) > 0 {
+		s.defaultAlg = cfg.Keys[0].Alg
+		if slices.ContainsFunc(cfg.Keys, func(k Key) bool { return k.Alg == RS256 }) {
+			s.defaultAlg = RS256
+		}
+	}
+	if err := s.rotation.check(); err != nil {
+		return nil, err
+	}
+	if err := s.Replace(cfg.Keys); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
-// Generate makes a key for alg.
-func Generate(alg string) (Key, error) { panic("stub") }
+// Replace puts other keys in the place of all present ones, for nodes that read shared keys again.
+// It reports all problems at once and then changes nothing. A key that is left out is no longer
+// trusted from this moment: that is also how a stolen key is taken out of use.
+func (s *Set) Replace(keys []Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replace(keys)
+}
+
+func (s *Set) replace(keys []Key) error {
+	planned, err := s.plan(keys)
+	if err != nil {
+		return err
+	}
+	line, err := s.newTimeline(planned)
+	if err != nil {
+		return err
+	}
+	s.keys = planned
+	s.line.Store(line)
+	return nil
+}
 
 // Sign returns the compact JWS of payload under the active key of alg ("" is the default).
 // typ "" leaves the header out.
-func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, error) { panic("stub") }
+func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
+	if alg == "" {
+		alg = s.defaultAlg
+	}
+	signer := s.line.Load().at(now).signers[alg]
+	if signer == nil {
+		return "", fmt.Errorf("keyset: no active key for alg %q", alg)
+	}
+	token, err := signer.Sign(typ, payload)
+	if err != nil {
+		return "", fmt.Errorf("keyset: signing with %s: %w", alg, err)
+	}
+	return token, nil
+}
 
-// Supports reports whether a key of alg is active at now.
-func (s *Set) Supports(alg string, now time.Time) bool { panic("stub") }
+// Supports reports whether a key of alg is active at now. "" is the default.
+func (s *Set) Supports(alg string, now time.Time) bool {
+	if alg == "" {
+		alg = s.defaultAlg
+	}
+	return s.line.Load().at(now).signers[alg] != nil
+}
 
 // DefaultAlg is the algorithm "" stands for.
-func (s *Set) DefaultAlg() string { panic("stub") }
+func (s *Set) DefaultAlg() string { return s.defaultAlg }
 
-// Algs returns the algorithms of published keys, default first.
-func (s *Set) Algs(now time.Time) []string { panic("stub") }
+// Algs returns the algorithms that have an active key, default first: what metadata may promise.
+func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.line.Load().at(now).algs) }
 
-// Verify checks a token this set signed and returns its payload and typ header. Expired claims are
-// not its business.
+// Verify checks a token this set signed and returns its payload and typ header. Keys that no longer
+// sign verify until they are removed. Expired claims are not its business, and neither is what kind of
+// token it is: compare typ (security row D8).
 func (s *Set) Verify(token string, now time.Time) (payload []byte, typ string, err error) {
-	panic("stub")
+	v := s.line.Load().at(now)
+	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, v.published)
+	if err != nil {
+		return nil, "", fmt.Errorf("keyset: verifying: %w", err)
+	}
+	return t.Payload, t.Header.Typ, nil
 }
 
 // JWKS returns the published keys as a JSON document and its strong ETag. The bytes are shared: do not change them.
-func (s *Set) JWKS(now time.Time) (doc []byte, etag string) { panic("stub") }
+func (s *Set) JWKS(now time.Time) (doc []byte, etag string) {
+	v := s.line.Load().at(now)
+	return v.doc, v.etag
+}
 
-// Add publishes a further key: it signs from key.ActiveFrom, and the active key of its algorithm retires then.
-func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error { panic("stub") }
+// States returns the keys' lives, sorted by algorithm and start, with the instants that follow from
+// one another filled in.
+func (s *Set) States() []KeyState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return states(s.keys)
+}
+
+// Format writes which keys there are, never the keys.
+func (s *Set) Format(f fmt.State, _ rune) {
+	var kids []string
+	for _, k := range s.States() {
+		kids = append(kids, k.Alg+" "+k.KID)
+	}
+	fmt.Fprintf(f, "keyset[%s]", strings.Join(kids, ", "))
+}
+
+// LogValue is Format for slog.
+func (s *Set) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
