@@ -1,158 +1,143 @@
-// Package scope decides what of a request for scopes is granted, and on which conditions.
 package scope
 
 import (
-	"errors"
+	"strings"
 	"time"
 )
 
 // TokenType is how access tokens with a scope look.
 type TokenType string
 
-// The token types of a scope.
+// The token types of a scope. The owner of the API decides, not the client (idporten section 7.1).
 const (
-	SelfContained TokenType = "SELF_CONTAINED"
-	Opaque        TokenType = "OPAQUE"
+	SelfContained TokenType = "SELF_CONTAINED" // a signed JWT
+	Opaque        TokenType = "OPAQUE"         // a reference, understood at introspection only
 )
 
-// Scope is the record of one scope (ID-porten's property names).
+// Who may see a scope listed. Visibility says nothing about who may use it.
+const (
+	VisibilityPublic   = "PUBLIC"   // everyone
+	VisibilityPrivate  = "PRIVATE"  // the owner and consumers that have access
+	VisibilityInternal = "INTERNAL" // the owner
+)
+
+// Scope is the record of one scope, with ID-porten's property names (idporten section 12.2).
+// Only Name is required; a scope that asks for consent needs a Description too.
+//
+// In JSON the property "active" (default true) is the negation of Inactive,
+// "enforced_aud_for_introspection" may be one string instead of a list, and translations may
+// also be written "description#nn" and "long_description#nn". Unknown, repeated and wrongly
+// cased members are errors.
 type Scope struct {
-	Name                        string            `json:"name"`
-	Prefix                      string            `json:"prefix,omitempty"`
-	Subscope                    string            `json:"subscope,omitempty"`
-	OwnerOrgno                  string            `json:"owner_orgno,omitempty"`
-	Description                 string            `json:"description,omitempty"`
-	LongDescription             string            `json:"long_description,omitempty"`
-	Descriptions                map[string]string `json:"descriptions,omitempty"`      // by language: nn, en, se
-	LongDescriptions            map[string]string `json:"long_descriptions,omitempty"` // by language: nn, en, se
-	Visibility                  string            `json:"visibility,omitempty"`        // PUBLIC, PRIVATE, INTERNAL
-	TokenType                   TokenType         `json:"token_type,omitempty"`        // "" is SELF_CONTAINED
-	ATMaxAge                    int               `json:"at_max_age,omitempty"`        // seconds; 0 = no limit
-	AuthorizationMaxLifetime    int               `json:"authorization_max_lifetime,omitempty"`
-	RequiresUserConsent         bool              `json:"requires_user_consent,omitempty"`
-	RequiresUserAuthentication  bool              `json:"requires_user_authentication,omitempty"`
-	RequiresPseudonymousTokens  bool              `json:"requires_pseudonymous_tokens,omitempty"`
-	AccessibleForAll            bool              `json:"accessible_for_all,omitempty"`
-	AllowedIntegrationTypes     []string          `json:"allowed_integration_types,omitempty"`
-	DelegationSource            string            `json:"delegation_source,omitempty"`
-	EnforcedAudForIntrospection []string          `json:"enforced_aud_for_introspection,omitempty"`
-	EnforcedAudForAccessToken   string            `json:"enforced_aud_for_access_token,omitempty"`
-	// Inactive is the negation of the wire property "active", so that the zero value is active.
+	// Name is what clients request: Prefix + ":" + Subscope. Characters a-z 0-9 . _ : / -
+	// Empty means: made of Prefix and Subscope.
+	Name string `json:"name"`
+	// Prefix was assigned to the owner; Subscope is the owner's own text. Empty means: taken
+	// from Name, cut at the first colon. Names without a colon (older ones, those of OpenID
+	// Connect) have neither.
+	Prefix   string `json:"prefix,omitempty"`
+	Subscope string `json:"subscope,omitempty"`
+	// OwnerOrgno is the organisation that owns the API, nine digits. Only its clients learn
+	// the national identity number behind a pseudonymous token: without it nobody does.
+	OwnerOrgno string `json:"owner_orgno,omitempty"`
+
+	// Description is shown on the consent page, in bokmål, at most 255 characters of one line.
+	Description string `json:"description,omitempty"`
+	// LongDescription is shown there too: at most 1023 characters in a subset of Markdown
+	// (bold, italic, paragraphs, https links).
+	LongDescription string `json:"long_description,omitempty"`
+	// Descriptions and LongDescriptions are translations by language: nn, en, se.
+	Descriptions     map[string]string `json:"descriptions,omitempty"`
+	LongDescriptions map[string]string `json:"long_descriptions,omitempty"`
+
+	// Visibility is who sees the scope listed. Empty is PUBLIC.
+	Visibility string `json:"visibility,omitempty"`
+	// TokenType is how access tokens look. Empty is SELF_CONTAINED.
+	TokenType TokenType `json:"token_type,omitempty"`
+	// ATMaxAge caps the lifetime of access tokens, in seconds; 0 is no cap from this scope.
+	ATMaxAge int `json:"at_max_age,omitempty"`
+	// AuthorizationMaxLifetime caps the lifetime of the authorization, and so of consent and
+	// refresh tokens, in seconds; 0 is no cap from this scope.
+	AuthorizationMaxLifetime int `json:"authorization_max_lifetime,omitempty"`
+
+	// RequiresUserConsent asks the person on a page; without it logging in is the consent.
+	RequiresUserConsent bool `json:"requires_user_consent,omitempty"`
+	// RequiresUserAuthentication makes the person log in even if a session exists.
+	RequiresUserAuthentication bool `json:"requires_user_authentication,omitempty"`
+	// RequiresPseudonymousTokens keeps everything that identifies the person from the client,
+	// for the whole authorization.
+	RequiresPseudonymousTokens bool `json:"requires_pseudonymous_tokens,omitempty"`
+
+	// AccessibleForAll lets every organisation use the scope without an [Access].
+	AccessibleForAll bool `json:"accessible_for_all,omitempty"`
+	// AllowedIntegrationTypes limits which clients can have the scope: maskinporten,
+	// api_klient, ansattporten. Empty is any.
+	AllowedIntegrationTypes []string `json:"allowed_integration_types,omitempty"`
+	// DelegationSource is the issuer that knows who acts for whom. Maskinporten only.
+	DelegationSource string `json:"delegation_source,omitempty"`
+
+	// EnforcedAudForIntrospection lists the client_ids that may introspect tokens with the scope.
+	EnforcedAudForIntrospection []string `json:"enforced_aud_for_introspection,omitempty"`
+	// EnforcedAudForAccessToken is an absolute URI that is put into "aud" of access tokens.
+	EnforcedAudForAccessToken string `json:"enforced_aud_for_access_token,omitempty"`
+
+	// Protected and SupportsEuropeanBusinesses are carried for tools that use ID-porten's
+	// record. They decide nothing here.
+	Protected                  bool `json:"protected,omitempty"`
+	SupportsEuropeanBusinesses bool `json:"supports_european_businesses,omitempty"`
+
+	// Inactive is the negation of the wire property "active", so that the zero value is
+	// active. Nobody gets tokens with an inactive scope; registrations and accesses stay.
 	Inactive bool `json:"-"`
+
+	// Created and LastUpdated are for administrators.
+	Created     time.Time `json:"created,omitzero"`
+	LastUpdated time.Time `json:"last_updated,omitzero"`
 }
 
-// AccessState is an organisation's access to a scope.
-type AccessState string
-
-// The states of an access.
-const (
-	Requested AccessState = "REQUESTED"
-	Approved  AccessState = "APPROVED"
-	Denied    AccessState = "DENIED"
-)
-
-// Source finds scopes and accesses. It is asked on every request and answers from memory.
-type Source interface {
-	// Scope returns the record, or nil. The caller does not change it.
-	Scope(name string) *Scope
-	// Access returns the access of an organisation to a scope, "" if there is none.
-	Access(name, consumerOrgno string) AccessState
+// DescriptionIn returns the description in a language ("nn", "en-GB"), in bokmål if there is
+// none, and the name if there is no description at all. It is text, not HTML: escape it.
+func (s *Scope) DescriptionIn(lang string) string {
+	if text := translated(s.Descriptions, lang); text != "" {
+		return text
+	}
+	if s.Description != "" {
+		return s.Description
+	}
+	return s.Name
 }
 
-// Registry is a Source over fixed records. It is immutable and safe for concurrent use.
-type Registry struct{ stub int }
-
-// Access is one entry of the access list.
-type Access struct {
-	Scope         string      `json:"scope"`
-	ConsumerOrgno string      `json:"consumer_orgno"`
-	State         AccessState `json:"state"`
+// LongDescriptionIn returns the long description in a language, in bokmål if there is none.
+func (s *Scope) LongDescriptionIn(lang string) string {
+	if text := translated(s.LongDescriptions, lang); text != "" {
+		return text
+	}
+	return s.LongDescription
 }
 
-// NewRegistry checks all records and reports all problems at once. The reserved scopes (openid,
-// profile, idporten:token.introspection; with the standard OpenID Connect scopes if named) need no record.
-func NewRegistry(scopes []Scope, access []Access) (*Registry, error) { panic("stub") }
-
-// Scope implements Source.
-func (r *Registry) Scope(name string) *Scope { panic("stub") }
-
-// Access implements Source.
-func (r *Registry) Access(name, consumerOrgno string) AccessState { panic("stub") }
-
-// ErrSyntax says that a scope parameter breaks the grammar of RFC 6749 section 3.3.
-var ErrSyntax = errors.New("scope: malformed")
-
-// Parse splits a scope parameter. Order is kept, duplicates are folded.
-func Parse(s string) ([]string, error) { panic("stub") }
-
-// Client is what evaluation needs to know of a client.
-type Client struct {
-	ID              string
-	ConsumerOrgno   string // client_orgno, or supplier_orgno for a supplier-run client: whose access counts
-	IntegrationType string
-	Scopes          []string // registered
+// translated looks a language tag up by its first subtag (RFC 5646 section 2.1.1: any case).
+func translated(texts map[string]string, lang string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	if i := strings.IndexAny(lang, "-_"); i >= 0 {
+		lang = lang[:i]
+	}
+	return texts[strings.ToLower(lang)]
 }
 
-// Consent is a remembered yes.
-type Consent struct {
-	Scope     string
-	ExpiresAt time.Time
+func (s *Scope) opaque() bool { return s.TokenType == Opaque }
+
+// seconds converts a record's cap. Validation keeps it far from overflow; a record of another
+// Source that was never validated must not turn a cap into "no limit".
+func seconds(n int) time.Duration {
+	return time.Duration(min(n, maxLifetime)) * time.Second
 }
 
-// Request is one question to Evaluate.
-type Request struct {
-	Client   Client
-	Scopes   Source
-	Consents []Consent // remembered; a consent is valid iff Now.Before(ExpiresAt)
-	Now      time.Time
-
-	Answered   bool     // the person has just answered the consent page
-	Approved   []string // … with yes to these
-	AskConsent bool     // prompt=consent: remembered consents do not count
-	AllowNoPID bool     // the retired no_pid scope is understood
+// lower returns the lower of two caps where 0 is no cap (idporten section 7.5).
+func lower(a, b time.Duration) time.Duration {
+	if a <= 0 || (b > 0 && b < a) {
+		return b
+	}
+	return a
 }
-
-// Reason says why a scope is refused.
-type Reason string
-
-// The reasons, with Maskinporten's numbers where it has them.
-const (
-	Unknown         Reason = "unknown"
-	NotRegistered   Reason = "not_registered"   // MP-200
-	Disabled        Reason = "inactive"         //
-	IntegrationType Reason = "integration_type" // MP-201
-	NoAccess        Reason = "no_access"        // MP-250
-)
-
-// Refusal is one scope the client may not have.
-type Refusal struct {
-	Scope  string
-	Reason Reason
-}
-
-// Plan is the answer of Evaluate.
-type Plan struct {
-	Requested []string
-	// Granted are the scopes the token will hold if it is issued now: in request order, without
-	// declined ones and without those that still need consent.
-	Granted      []string
-	Refused      []Refusal // not empty: answer invalid_scope
-	NeedsConsent []*Scope  // not empty: show the consent page
-	Declined     []string  // the person said no to these
-
-	NeedsFreshLogin bool // a requested scope has requires_user_authentication
-	Pseudonymous    bool // decided on the requested scopes, declined ones included
-	LoginOnly       bool // nothing beyond openid and profile (and other reserved identity scopes) is granted
-	OpenID          bool
-	TokenType       TokenType
-	Audience        []string // enforced_aud_for_access_token of the granted scopes
-
-	AccessTokenMaxAge   time.Duration // lowest at_max_age; 0 = no limit
-	AuthorizationMaxAge time.Duration // lowest authorization_max_lifetime; 0 = no limit
-}
-
-// ErrAllDeclined says that every consent scope was declined and openid was not requested: answer access_denied.
-var ErrAllDeclined = errors.New("scope: everything declined")
-
-// Evaluate answers a request for scopes. It fails only with ErrAllDeclined; refusals are in the plan.
-func Evaluate(requested []string, r Request) (Plan, error) { panic("stub") }
