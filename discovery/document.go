@@ -1,0 +1,171 @@
+package discovery
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Document is one metadata document, an [http.Handler] for GET and HEAD.
+type Document struct {
+	path string
+	body *body
+}
+
+// New returns the document of OpenID Connect Discovery 1.0 section 3.
+func New(cfg Config) (*Document, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(true); err != nil {
+		return nil, err
+	}
+	m := cfg.oauth()
+	cfg.addOpenID(&m)
+	prefix := issuerPath(cfg.Issuer)
+	return encode(m, prefix+"/.well-known/openid-configuration")
+}
+
+// NewOAuth returns the document of RFC 8414 section 2. It leaves out what has a meaning in OpenID
+// Connect only, so it fits an authorization server that issues no id_token, too.
+func NewOAuth(cfg Config) (*Document, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(false); err != nil {
+		return nil, err
+	}
+	return encode(cfg.oauth(), "/.well-known/oauth-authorization-server"+issuerPath(cfg.Issuer))
+}
+
+// Path is where clients look for the document, on the host of the issuer. If the issuer has a path,
+// OpenID Connect appends to it (Discovery section 4) and RFC 8414 section 3 goes before it.
+func (d *Document) Path() string { return d.path }
+
+// ServeHTTP answers with the document, or with 304 to a client that has it.
+func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.body.serve(w, r) }
+
+// issuerPath is the path of an issuer without a terminating slash. The issuer has been checked.
+func issuerPath(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
+}
+
+func encode(m metadata, path string) (*Document, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // a URL with & stays one for people who read the document
+	if err := enc.Encode(m); err != nil {
+		return nil, fmt.Errorf("discovery: encoding: %w", err)
+	}
+	doc := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return &Document{path: path, body: newBody(doc, entityTag(doc))}, nil
+}
+
+// metadata holds registered members only. A member that a client must not guess at is always there:
+// request_uri_parameter_supported means true where it is missing.
+type metadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint,omitempty"`
+	JWKSURI               string `json:"jwks_uri,omitempty"`
+	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
+	PAREndpoint           string `json:"pushed_authorization_request_endpoint,omitempty"`
+	RequirePAR            *bool  `json:"require_pushed_authorization_requests,omitempty"`
+
+	Scopes                   []string `json:"scopes_supported,omitempty"`
+	ResponseTypes            []string `json:"response_types_supported,omitempty"`
+	ResponseModes            []string `json:"response_modes_supported,omitempty"`
+	GrantTypes               []string `json:"grant_types_supported"`
+	ACRValues                []string `json:"acr_values_supported,omitempty"`
+	SubjectTypes             []string `json:"subject_types_supported,omitempty"`
+	IDTokenAlgs              []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	RequestObjectAlgs        []string `json:"request_object_signing_alg_values_supported,omitempty"`
+	RequestParameter         *bool    `json:"request_parameter_supported,omitempty"`
+	RequestURIParameter      *bool    `json:"request_uri_parameter_supported,omitempty"`
+	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs            []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	RevocationAuthAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	CodeChallengeMethods     []string `json:"code_challenge_methods_supported,omitempty"`
+	PromptValues             []string `json:"prompt_values_supported,omitempty"`
+	UILocales                []string `json:"ui_locales_supported,omitempty"`
+	Claims                   []string `json:"claims_supported,omitempty"`
+	ClaimsParameter          *bool    `json:"claims_parameter_supported,omitempty"`
+	DetailsTypes             []string `json:"authorization_details_types_supported,omitempty"`
+	ResponseIss              *bool    `json:"authorization_response_iss_parameter_supported,omitempty"`
+
+	FrontchannelLogout        bool `json:"frontchannel_logout_supported,omitempty"`
+	FrontchannelLogoutSession bool `json:"frontchannel_logout_session_supported,omitempty"`
+	BackchannelLogout         bool `json:"backchannel_logout_supported,omitempty"`
+	BackchannelLogoutSession  bool `json:"backchannel_logout_session_supported,omitempty"`
+}
+
+// oauth fills in what every authorization server has.
+func (c Config) oauth() metadata {
+	m := metadata{
+		Issuer:                c.Issuer,
+		TokenEndpoint:         c.TokenEndpoint,
+		JWKSURI:               c.JWKSURI,
+		RevocationEndpoint:    c.RevocationEndpoint,
+		IntrospectionEndpoint: c.IntrospectionEndpoint,
+		Scopes:                c.ScopesSupported,
+		GrantTypes:            c.GrantTypesSupported,
+		TokenAuthMethods:      c.TokenEndpointAuthMethodsSupported,
+		DetailsTypes:          c.AuthorizationDetailsTypesSupported,
+	}
+	if c.privateKeyJWT() {
+		m.TokenAuthAlgs = c.TokenEndpointAuthSigningAlgValuesSupported
+	}
+	if c.IntrospectionEndpoint != "" {
+		// Whoever asks about a token must prove who it is (RFC 7662 section 2.1).
+		m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(s string) bool { return s == "none" })
+		m.IntrospectionAuthAlgs = m.TokenAuthAlgs
+	}
+	if c.RevocationEndpoint != "" {
+		m.RevocationAuthMethods, m.RevocationAuthAlgs = m.TokenAuthMethods, m.TokenAuthAlgs
+	}
+	if c.AuthorizationEndpoint != "" {
+		c.addAuthorization(&m)
+	}
+	return m
+}
+
+// addAuthorization fills in what belongs to the authorization endpoint.
+func (c Config) addAuthorization(m *metadata) {
+	m.AuthorizationEndpoint = c.AuthorizationEndpoint
+	m.ResponseTypes = []string{"code"}
+	m.ResponseModes = c.ResponseModesSupported
+	m.ACRValues = c.ACRValuesSupported // RFC 9470 section 7 has it without OpenID Connect
+	m.UILocales = c.UILocalesSupported
+	m.CodeChallengeMethods = []string{"S256"}
+	m.RequestObjectAlgs = c.RequestObjectSigningAlgValuesSupported
+	m.RequestParameter = new(len(c.RequestObjectSigningAlgValuesSupported) > 0)
+	m.RequestURIParameter = new(false)
+	m.ResponseIss = new(true)
+	if c.PushedAuthorizationRequestEndpoint != "" {
+		m.PAREndpoint = c.PushedAuthorizationRequestEndpoint
+		m.RequirePAR = new(c.RequirePushedAuthorizationRequests)
+	}
+}
+
+// addOpenID fills in what OpenID Connect adds.
+func (c Config) addOpenID(m *metadata) {
+	m.UserinfoEndpoint = c.UserinfoEndpoint
+	m.EndSessionEndpoint = c.EndSessionEndpoint
+	m.SubjectTypes = c.SubjectTypesSupported
+	m.IDTokenAlgs = c.IDTokenSigningAlgValuesSupported
+	m.PromptValues = c.PromptValuesSupported
+	m.Claims = c.ClaimsSupported
+	m.ClaimsParameter = new(c.ClaimsParameterSupported)
+	m.FrontchannelLogout, m.FrontchannelLogoutSession = c.FrontchannelLogoutSupported, c.FrontchannelLogoutSupported
+	m.BackchannelLogout, m.BackchannelLogoutSession = c.BackchannelLogoutSupported, c.BackchannelLogoutSupported
+}

@@ -1,0 +1,254 @@
+package discovery_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/discovery"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// idporten is the document of ID-porten section 1.3, with the hosts of section 1.2.
+func idporten() discovery.Config {
+	const host, login = "https://idporten.example", "https://login.idporten.example"
+	return discovery.Config{
+		Issuer:                                     host,
+		AuthorizationEndpoint:                      login + "/authorize",
+		TokenEndpoint:                              host + "/token",
+		UserinfoEndpoint:                           host + "/userinfo",
+		JWKSURI:                                    host + "/jwks.json",
+		EndSessionEndpoint:                         login + "/logout",
+		RevocationEndpoint:                         host + "/revoke",
+		IntrospectionEndpoint:                      host + "/tokeninfo",
+		PushedAuthorizationRequestEndpoint:         host + "/par",
+		ScopesSupported:                            []string{"openid", "profile"},
+		ACRValuesSupported:                         acr.IDPorten.Values(),
+		IDTokenSigningAlgValuesSupported:           []string{"RS256"},
+		RequestObjectSigningAlgValuesSupported:     []string{"RS256", "PS256", "ES256"},
+		TokenEndpointAuthMethodsSupported:          []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		TokenEndpointAuthSigningAlgValuesSupported: []string{"RS256", "RS384", "RS512"},
+		PromptValuesSupported:                      []string{"login"},
+		UILocalesSupported:                         []string{"nb", "nn", "en", "se"},
+		ClaimsSupported:                            []string{"sub", "pid", "locale", "acr", "amr", "auth_time", "sid"},
+		AuthorizationDetailsTypesSupported:         []string{"idporten:fullmakt"},
+		FrontchannelLogoutSupported:                true,
+		BackchannelLogoutSupported:                 true,
+	}
+}
+
+// machine is an authorization server without people, such as Maskinporten.
+func machine() discovery.Config {
+	return discovery.Config{
+		Issuer:                            "https://maskinporten.example/",
+		TokenEndpoint:                     "https://maskinporten.example/token",
+		JWKSURI:                           "https://maskinporten.example/jwk",
+		GrantTypesSupported:               []string{"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+		TokenEndpointAuthMethodsSupported: []string{"private_key_jwt"},
+		TokenEndpointAuthSigningAlgValuesSupported: []string{"RS256", "RS384", "RS512"},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for file, build := range map[string]func() (*discovery.Document, error){
+		"openid-configuration.json":       func() (*discovery.Document, error) { return discovery.New(idporten()) },
+		"oauth-authorization-server.json": func() (*discovery.Document, error) { return discovery.NewOAuth(idporten()) },
+		"machine.json":                    func() (*discovery.Document, error) { return discovery.NewOAuth(machine()) },
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			doc, err := build()
+			require.NoError(t, err)
+			var got bytes.Buffer
+			require.NoError(t, json.Indent(&got, get(doc).Body.Bytes(), "", "  "))
+			got.WriteByte('\n')
+			if *update {
+				require.NoError(t, os.WriteFile("testdata/"+file, got.Bytes(), 0o644))
+			}
+			want, err := os.ReadFile("testdata/" + file)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got.String())
+		})
+	}
+}
+
+// The members of the registry "OAuth Authorization Server Metadata" that this package may publish; a
+// name outside the registry is a warning of the conformance suite (1.2).
+var registered = []string{
+	"issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
+	"revocation_endpoint", "introspection_endpoint", "pushed_authorization_request_endpoint",
+	"require_pushed_authorization_requests", "scopes_supported", "response_types_supported", "response_modes_supported",
+	"grant_types_supported", "acr_values_supported", "subject_types_supported", "id_token_signing_alg_values_supported",
+	"request_object_signing_alg_values_supported", "request_parameter_supported", "request_uri_parameter_supported",
+	"token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported",
+	"introspection_endpoint_auth_methods_supported", "introspection_endpoint_auth_signing_alg_values_supported",
+	"revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported",
+	"code_challenge_methods_supported", "prompt_values_supported", "ui_locales_supported", "claims_supported",
+	"claims_parameter_supported", "authorization_details_types_supported", "authorization_response_iss_parameter_supported",
+	"frontchannel_logout_supported", "frontchannel_logout_session_supported", "backchannel_logout_supported",
+	"backchannel_logout_session_supported",
+}
+
+func members(t *testing.T, cfg discovery.Config, build func(discovery.Config) (*discovery.Document, error)) map[string]any {
+	t.Helper()
+	doc, err := build(cfg)
+	require.NoError(t, err)
+	m := map[string]any{}
+	require.NoError(t, json.Unmarshal(get(doc).Body.Bytes(), &m))
+	for name := range m {
+		require.Contains(t, registered, name)
+	}
+	return m
+}
+
+func TestOnlyWhatIsEnabled(t *testing.T) {
+	t.Parallel()
+	full := members(t, idporten(), discovery.New)
+	require.Len(t, full, len(registered), "everything is on")
+	tests := []struct {
+		name    string
+		disable func(*discovery.Config)
+		gone    []string
+	}{
+		{"PAR", func(c *discovery.Config) { c.PushedAuthorizationRequestEndpoint = "" },
+			[]string{"pushed_authorization_request_endpoint", "require_pushed_authorization_requests"}},
+		{"introspection", func(c *discovery.Config) { c.IntrospectionEndpoint = "" },
+			[]string{"introspection_endpoint", "introspection_endpoint_auth_methods_supported", "introspection_endpoint_auth_signing_alg_values_supported"}},
+		{"revocation", func(c *discovery.Config) { c.RevocationEndpoint = "" },
+			[]string{"revocation_endpoint", "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported"}},
+		{"userinfo", func(c *discovery.Config) { c.UserinfoEndpoint = "" }, []string{"userinfo_endpoint"}},
+		{"logout", func(c *discovery.Config) { c.EndSessionEndpoint = "" }, []string{"end_session_endpoint"}},
+		{"front-channel logout", func(c *discovery.Config) { c.FrontchannelLogoutSupported = false },
+			[]string{"frontchannel_logout_supported", "frontchannel_logout_session_supported"}},
+		{"back-channel logout", func(c *discovery.Config) { c.BackchannelLogoutSupported = false },
+			[]string{"backchannel_logout_supported", "backchannel_logout_session_supported"}},
+		{"request objects", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = nil },
+			[]string{"request_object_signing_alg_values_supported"}},
+		{"RFC 9396", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = nil },
+			[]string{"authorization_details_types_supported"}},
+		{"private_key_jwt", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = []string{"client_secret_basic"} },
+			[]string{"token_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_signing_alg_values_supported", "revocation_endpoint_auth_signing_alg_values_supported"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := idporten()
+			tt.disable(&cfg)
+			m := members(t, cfg, discovery.New)
+			for _, name := range tt.gone {
+				require.NotContains(t, m, name)
+			}
+			require.Len(t, m, len(full)-len(tt.gone), "and nothing else")
+		})
+	}
+}
+
+func TestDerivedMembers(t *testing.T) {
+	t.Parallel()
+	cfg := idporten()
+	m := members(t, cfg, discovery.New)
+	require.Equal(t, cfg.Issuer, m["issuer"])
+	require.Equal(t, false, m["request_uri_parameter_supported"], "its default is true: it must be there")
+	require.Equal(t, true, m["request_parameter_supported"])
+	require.Equal(t, true, m["authorization_response_iss_parameter_supported"])
+	require.Equal(t, false, m["require_pushed_authorization_requests"])
+	require.Equal(t, []any{"code"}, m["response_types_supported"])
+	require.Equal(t, []any{"S256"}, m["code_challenge_methods_supported"])
+	require.Equal(t, []any{"pairwise"}, m["subject_types_supported"])
+	require.NotContains(t, m["introspection_endpoint_auth_methods_supported"], "none")
+	require.Contains(t, m["revocation_endpoint_auth_methods_supported"], "none")
+	require.Contains(t, cfg.TokenEndpointAuthMethodsSupported, "none", "the caller's list is untouched")
+
+	cfg.RequestObjectSigningAlgValuesSupported = nil
+	cfg.RequirePushedAuthorizationRequests = true
+	cfg.Issuer = "https://idporten.example/a&b/"
+	m = members(t, cfg, discovery.New)
+	require.Equal(t, false, m["request_parameter_supported"])
+	require.Equal(t, true, m["require_pushed_authorization_requests"])
+	require.Equal(t, cfg.Issuer, m["issuer"], "byte for byte")
+}
+
+// The issuer as configured in the first column; where clients look for its documents in the others.
+func TestPath(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ issuer, openid, oauth string }{
+		{"https://op.example", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"},
+		{"https://op.example/", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"},
+		{"https://op.example/a/b", "/a/b/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/a/b"},
+		{"https://op.example/a/", "/a/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/a"},
+	} {
+		cfg := idporten()
+		cfg.Issuer = tt.issuer
+		openid, err := discovery.New(cfg)
+		require.NoError(t, err)
+		oauth, err := discovery.NewOAuth(cfg)
+		require.NoError(t, err)
+		require.Equal(t, tt.openid, openid.Path())
+		require.Equal(t, tt.oauth, oauth.Path())
+	}
+}
+
+func TestConfigProblems(t *testing.T) {
+	t.Parallel()
+	type change func(*discovery.Config)
+	tests := []struct {
+		name, want string
+		change     change
+	}{
+		{"no issuer", "issuer: is required", func(c *discovery.Config) { c.Issuer = "" }},
+		{"issuer with a query", "issuer: must not have a query", func(c *discovery.Config) { c.Issuer += "?a=b" }},
+		{"issuer with an empty query", "issuer: must not have a query", func(c *discovery.Config) { c.Issuer += "?" }},
+		{"issuer with a fragment", "issuer: must not have a fragment", func(c *discovery.Config) { c.Issuer += "#" }},
+		{"issuer over http", "issuer: must be https", func(c *discovery.Config) { c.Issuer = "http://idporten.example" }},
+		{"issuer of a look-alike", "issuer: must be https", func(c *discovery.Config) { c.Issuer = "http://127.0.0.1.example" }},
+		{"issuer without a host", "issuer: is no absolute URL", func(c *discovery.Config) { c.Issuer = "https:///x" }},
+		{"issuer with a user", "issuer: is no absolute URL", func(c *discovery.Config) { c.Issuer = "https://a:b@idporten.example" }},
+		{"relative endpoint", "token_endpoint: is no absolute URL", func(c *discovery.Config) { c.TokenEndpoint = "/token" }},
+		{"optional endpoint over http", "userinfo_endpoint: must be https", func(c *discovery.Config) { c.UserinfoEndpoint = "http://a.example" }},
+		{"no jwks_uri", "jwks_uri: is required", func(c *discovery.Config) { c.JWKSURI = "" }},
+		{"no authorization_endpoint", "authorization_endpoint: is required", func(c *discovery.Config) { c.AuthorizationEndpoint = "" }},
+		{"no openid", "scopes_supported: OpenID Connect needs openid", func(c *discovery.Config) { c.ScopesSupported = []string{"profile"} }},
+		{"two scopes in one", "scopes_supported: has an empty value or one with white space", func(c *discovery.Config) { c.ScopesSupported = []string{"openid profile"} }},
+		{"empty value", "acr_values_supported: has an empty value", func(c *discovery.Config) { c.ACRValuesSupported = []string{""} }},
+		{"a value twice", "grant_types_supported: has a value twice", func(c *discovery.Config) { c.GrantTypesSupported = []string{"a", "a"} }},
+		{"no id_token algorithm", "id_token_signing_alg_values_supported: is required", func(c *discovery.Config) { c.IDTokenSigningAlgValuesSupported = nil }},
+		{"no methods", "token_endpoint_auth_methods_supported: is required", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = nil }},
+		{"private_key_jwt without algorithms", "token_endpoint_auth_signing_alg_values_supported: is required", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = nil }},
+		{"symmetric assertions", "must be asymmetric", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = []string{"HS256"} }},
+		{"unsigned request objects", "must be asymmetric", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = []string{"none"} }},
+		{"PAR required without PAR", "require_pushed_authorization_requests: there is no", func(c *discovery.Config) {
+			c.PushedAuthorizationRequestEndpoint, c.RequirePushedAuthorizationRequests = "", true
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := idporten()
+			tt.change(&cfg)
+			doc, err := discovery.New(cfg)
+			require.ErrorContains(t, err, tt.want)
+			require.Nil(t, doc)
+		})
+	}
+	_, err := discovery.New(discovery.Config{})
+	for _, member := range []string{"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "scopes_supported", "id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported"} {
+		require.ErrorContains(t, err, "discovery: "+member+": ", "all problems at once")
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for _, issuer := range []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"} {
+		cfg := idporten()
+		cfg.Issuer, cfg.TokenEndpoint = issuer, issuer+"/token"
+		_, err := discovery.New(cfg)
+		require.NoError(t, err)
+	}
+}
