@@ -1,14 +1,22 @@
 package token
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // Endpoint is the token endpoint: the handler of POST /token. It is safe for concurrent use.
 type Endpoint struct {
 	cfg    Config
 	minter *Minter
+	grants map[string]Grant
 }
 
 // New reports all problems of the configuration at once.
@@ -18,19 +26,130 @@ func New(cfg Config) (*Endpoint, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	e := &Endpoint{cfg: cfg}
+	e := &Endpoint{cfg: cfg, grants: map[string]Grant{}}
 	e.minter = &Minter{cfg: &e.cfg}
+	for _, g := range append(cfg.Grants, codeGrant{}, refreshGrant{}) {
+		e.grants[g.Type()] = g
+	}
 	return e, nil
 }
 
-// ServeHTTP answers POST /token.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("stub") }
+// ServeHTTP answers POST /token, and CORS preflights.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := e.begin(w, r, "token")
+	defer x.recover()
+	form, ok := x.post(true)
+	if !ok {
+		return
+	}
+	res, err := e.dispatch(r.Context(), x, form)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	doc, err := encode(res)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	defer doc.free()
+	x.event(portner.EventTokenIssued, form.Get("grant_type"), res.GrantID)
+	httpx.WriteJSON(w, http.StatusOK, doc.bytes())
+}
 
-// UserInfo is the handler of the userinfo endpoint: GET and POST.
-func (e *Endpoint) UserInfo() http.Handler { panic("stub") }
+// dispatch runs what all grants share and then the grant.
+func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (*Response, error) {
+	grantType := form.Get("grant_type")
+	if grantType == "" {
+		return nil, refuse(portner.InvalidRequest, "The parameter grant_type is missing.", "grant_type_missing")
+	}
+	req := &Request{Form: form, Header: x.r.Header, RemoteAddr: x.r.RemoteAddr, Now: x.now, CorrelationID: x.correlation}
+	g := e.grants[grantType]
+	if g == nil || !g.AuthenticatesItself() {
+		c, err := x.authenticate(form)
+		if err != nil {
+			return nil, err
+		}
+		if g == nil {
+			return nil, refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unknown")
+		}
+		if !c.HasGrant(grantType) {
+			return nil, refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
+		}
+		req.Client = c
+	}
+	res, err := g.Handle(ctx, req, e.minter)
+	if err == nil && res == nil {
+		err = fmt.Errorf("token: grant %s gave no answer", grantType)
+	}
+	if req.Client.Client != nil {
+		x.identified(req.Client.Client)
+	}
+	return res, err
+}
 
-// Introspection is the handler of the introspection endpoint, ID-porten's tokeninfo: POST.
-func (e *Endpoint) Introspection() http.Handler { panic("stub") }
+// authenticate proves who sends the request.
+func (x *exchange) authenticate(form httpx.Form) (client.Authenticated, error) {
+	cred := client.CredentialsFrom(x.r, form)
+	x.basic = len(cred.Authorization) > 0
+	c, err := x.cfg.Authenticator.Authenticate(x.r.Context(), cred, x.now)
+	if err != nil {
+		return client.Authenticated{}, authenticationFault(err)
+	}
+	x.identified(c.Client)
+	return c, nil
+}
 
-// Revocation is the handler of the revocation endpoint: POST.
-func (e *Endpoint) Revocation() http.Handler { panic("stub") }
+// exchange is one HTTP request on its way through a handler.
+type exchange struct {
+	cfg         *Config
+	w           http.ResponseWriter
+	r           *http.Request
+	now         time.Time
+	log         audit.Log
+	correlation string
+	clientID    string // "" until a registered client is known
+	basic       bool   // credentials came in the Authorization header
+	cors        bool   // the endpoint answers browser clients
+	bearer      bool   // errors are told by RFC 6750
+}
+
+func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, endpoint string) *exchange {
+	x := &exchange{
+		cfg: &e.cfg, w: w, r: r, now: e.cfg.Now(),
+		log: audit.Log{Endpoint: endpoint, Logger: e.cfg.Logger, OnEvent: e.cfg.OnEvent},
+	}
+	if x.log.Active() {
+		x.correlation = httpx.NewCorrelationID()
+	}
+	return x
+}
+
+// post answers what is no readable POST and returns the form of what is.
+func (x *exchange) post(cors bool) (httpx.Form, bool) {
+	x.cors = cors
+	if cors && x.crossOrigin("POST") {
+		return httpx.Form{}, false
+	}
+	if x.r.Method != http.MethodPost {
+		httpx.MethodNotAllowed(x.w, http.MethodPost)
+		return httpx.Form{}, false
+	}
+	form, err := httpx.ReadPost(x.w, x.r)
+	if err != nil {
+		x.failForm(err)
+		return httpx.Form{}, false
+	}
+	if name := form.Repeated(); name != "" {
+		x.repeated(name)
+		return httpx.Form{}, false
+	}
+	return form, true
+}
+
+func (x *exchange) identified(c *client.Client) {
+	x.clientID = c.ClientID
+	if x.cors {
+		x.allowOrigin(c)
+	}
+}

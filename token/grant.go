@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -70,3 +72,9 @@ type Response struct {
 	// GrantID is for events; it is not sent.
 	GrantID string `json:"-"`
 }
+
+// Format writes "REDACTED" for every verb: a response is the tokens themselves.
+func (Response) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue keeps the tokens out of structured logs.
+func (Response) LogValue() slog.Value { return slog.StringValue("REDACTED") }

@@ -1,0 +1,149 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/storage"
+)
+
+// correlationHeader tells the peer how to name a failed request to the operator.
+const correlationHeader = "X-Correlation-Id"
+
+// fail answers with a protocol error, or with 500 or 503 for anything else, and logs it once.
+func (x *exchange) fail(err error) {
+	e, ok := errors.AsType[*portner.Error](err)
+	if !ok {
+		e = httpx.Fault(err)
+		x.fault(err)
+	} else {
+		x.refused(e)
+	}
+	x.write(httpx.Status(e), e)
+}
+
+// refused logs a refusal under the reason its cause names.
+func (x *exchange) refused(e *portner.Error) {
+	if c, ok := errors.AsType[*cause](e.Err); ok {
+		x.event(c.event, c.reason, c.grantID)
+		return
+	}
+	name := portner.EventRefused
+	if e.Code == portner.InvalidClient {
+		name = portner.EventClientAuthFailed
+	}
+	x.event(name, string(e.Code), "")
+}
+
+// fault logs what failed, with its text, and counts what deserves an alarm of its own.
+func (x *exchange) fault(err error) {
+	switch {
+	case errors.Is(err, errLeak):
+		x.event(portner.EventPIDLeakBlocked, "final_bytes", "")
+	case errors.Is(err, errCollision):
+		x.event(portner.EventIDCollision, "random_identifier", "")
+	}
+	x.guarded(func() { x.log.Fault(x.r.Context(), err, x.correlate(), x.now) })
+}
+
+func (x *exchange) failForm(err error) {
+	status, e := httpx.FormRefusal(err)
+	x.event(portner.EventRefused, "malformed", "")
+	x.write(status, e)
+}
+
+// repeated answers RFC 6749 section 3.2: parameters MUST NOT be included more than once. Only names this
+// module knows reach the log: the others are the peer's text.
+func (x *exchange) repeated(name string) {
+	if !known[name] {
+		name = "unknown"
+	}
+	x.event(portner.EventDuplicateParam, name, "")
+	x.write(http.StatusBadRequest, &portner.Error{Code: portner.InvalidRequest, Description: "A parameter is repeated."})
+}
+
+// known are the parameters of these endpoints.
+var known = map[string]bool{
+	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true,
+	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
+	"token": true, "token_type_hint": true, "access_token": true,
+}
+
+func (x *exchange) write(status int, e *portner.Error) {
+	h := x.w.Header()
+	h[correlationHeader] = []string{x.correlate()}
+	switch {
+	case x.bearer && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusBadRequest):
+		h["Www-Authenticate"] = []string{x.bearerChallenge(e)}
+	case e.Code == portner.InvalidClient && x.basic:
+		// RFC 6749 section 5.2: the scheme the client used.
+		h["Www-Authenticate"] = []string{`Basic realm="` + x.cfg.Issuer + `"`}
+	}
+	httpx.WriteErrorStatus(x.w, status, e)
+}
+
+// correlate returns the request's correlation identifier, made when it is first needed.
+func (x *exchange) correlate() string {
+	if x.correlation == "" {
+		x.correlation = httpx.NewCorrelationID()
+	}
+	return x.correlation
+}
+
+func (x *exchange) event(name portner.EventName, reason, grantID string) {
+	if !x.log.Active() {
+		return
+	}
+	x.guarded(func() {
+		x.log.Emit(x.r.Context(), portner.Event{
+			Name: name, Time: x.now, CorrelationID: x.correlate(), ClientID: x.clientID, GrantID: grantID, Reason: reason,
+		})
+	})
+}
+
+// guarded keeps a panic of the host's logger or event hook from changing an answer: what was decided has
+// been decided, and tokens that were committed must reach their client.
+func (x *exchange) guarded(report func()) {
+	defer func() { _ = recover() }()
+	report()
+}
+
+// recover answers a panic of a hook with 500 (security row J13): nothing was issued, and the value, which
+// may hold anything, is not logged.
+func (x *exchange) recover() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	x.fail(fmt.Errorf("token: panic of type %T: %s", v, debug.Stack()))
+}
+
+// authenticationFault keeps refusals; a store that cannot tell is unavailable.
+func authenticationFault(err error) error {
+	if _, ok := errors.AsType[*portner.Error](err); ok {
+		return err
+	}
+	return unavailable("authenticating the client", err)
+}
+
+// findClient reads the registration of a client that a token names. A client that is gone or switched off
+// has no tokens: ok is false.
+func (x *exchange) findClient(ctx context.Context, id string) (c *client.Client, ok bool, err error) {
+	found, err := x.cfg.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, unavailable("reading the client", err)
+	}
+	return found, !found.Inactive, nil
+}

@@ -1,0 +1,171 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
+)
+
+// codeGrant is grant_type=authorization_code (RFC 6749 section 4.1.3, idporten section 5.1).
+type codeGrant struct{}
+
+// Type implements Grant.
+func (codeGrant) Type() string { return AuthorizationCode }
+
+// AuthenticatesItself implements Grant.
+func (codeGrant) AuthenticatesItself() bool { return false }
+
+// Handle implements Grant.
+func (codeGrant) Handle(ctx context.Context, r *Request, m *Minter) (*Response, error) {
+	value := r.Form.Get("code")
+	if value == "" {
+		return nil, refuse(portner.InvalidRequest, "The parameter code is missing.", "code_missing")
+	}
+	if !seal.TokenShaped(value) {
+		return nil, invalidGrant(portner.EventRefused, "code_malformed", "")
+	}
+	x := codeExchange{Minter: m, Request: r, hash: storage.HashOf(value)}
+	var err error
+	x.code, err = m.cfg.Store.Code(ctx, x.hash, r.Now)
+	used := errors.Is(err, storage.ErrConsumed)
+	switch {
+	case err == nil, used:
+	case gone(err):
+		return nil, invalidGrant(portner.EventRefused, "code_unknown", "")
+	default:
+		return nil, unavailable("reading the code", err)
+	}
+	if x.code.Grant.ClientID != r.Client.ClientID {
+		// Security row C4: a stolen code stays good for its owner.
+		return nil, invalidGrant(portner.EventCodeForeignClient, "foreign_client", x.code.Grant.ID)
+	}
+	mismatch := x.mismatch()
+	switch {
+	case used && mismatch != nil:
+		// Row C8: who holds no more than a used code must not get its owner's tokens revoked.
+		return nil, invalidGrant(portner.EventCodeReplayInvalid, mismatch.reason, x.code.Grant.ID)
+	case used:
+		return nil, x.replayed(ctx)
+	case !r.Now.Before(x.code.ExpiresAt):
+		return nil, invalidGrant(portner.EventRefused, "code_expired", x.code.Grant.ID)
+	case mismatch != nil:
+		return nil, x.burn(ctx, mismatch)
+	}
+	return x.redeem(ctx)
+}
+
+// codeExchange is one code on its way.
+type codeExchange struct {
+	*Minter
+	*Request
+	hash storage.Hash
+	code storage.AuthorizationCode
+}
+
+// mismatch checks what the code is bound to besides its client: redirect_uri and PKCE.
+func (x *codeExchange) mismatch() *cause {
+	if uri := x.Form.Get("redirect_uri"); uri == "" || uri != x.code.RedirectURI {
+		return &cause{portner.EventRefused, "redirect_uri", x.code.Grant.ID}
+	}
+	err := pkce.Verify(pkce.S256, x.code.CodeChallenge, x.Form.Get("code_verifier"))
+	if err != nil || (x.code.CodeChallenge == "" && x.Client.Public()) {
+		return &cause{portner.EventPKCEMismatch, "pkce", x.code.Grant.ID}
+	}
+	return nil
+}
+
+// burn consumes the code its owner presented with a wrong binding (decision K1).
+func (x *codeExchange) burn(ctx context.Context, why *cause) error {
+	err := Commit(ctx, func(ctx context.Context) error {
+		return x.cfg.Store.RedeemCode(ctx, x.hash, nil, x.Now)
+	})
+	if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
+		return unavailable("burning the code", err)
+	}
+	return invalidGrant(why.event, why.reason, why.grantID)
+}
+
+// replayed answers an otherwise valid second use: all that came of the first one dies (decision K2). The
+// revocation is done before the answer says so.
+func (x *codeExchange) replayed(ctx context.Context) error {
+	if err := x.revoke(ctx, x.code.Grant.ID, x.Now); err != nil {
+		return err
+	}
+	return invalidGrant(portner.EventCodeReplay, "code_used", x.code.Grant.ID)
+}
+
+func (m *Minter) revoke(ctx context.Context, grantID string, now time.Time) error {
+	err := Commit(ctx, func(ctx context.Context) error { return m.cfg.Store.RevokeGrant(ctx, grantID, now) })
+	if err != nil && !gone(err) {
+		return unavailable("revoking the grant", err)
+	}
+	return nil
+}
+
+// redeem issues the tokens of a code all bindings of which hold.
+func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
+	in, err := x.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := x.Issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
+		return x.cfg.Store.RedeemCode(ctx, x.hash, issue, x.Now)
+	})
+	switch {
+	case err == nil:
+		return res, nil
+	case errors.Is(err, storage.ErrConsumed): // another request was first: this is the second valid one
+		return nil, x.replayed(ctx)
+	case gone(err):
+		return nil, invalidGrant(portner.EventRefused, "code_unknown", in.Grant.ID)
+	}
+	return nil, issueFault(err)
+}
+
+// prepare asks again for all that may have changed since the login.
+func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
+	g := x.code.Grant
+	plan, err := x.narrow(nil, &g, x.Client.Client)
+	if errors.Is(err, scope.ErrNothingLeft) {
+		return nil, refuse(portner.InvalidScope, "None of the scopes may be used any more.", "scope_withdrawn")
+	} else if err != nil {
+		return nil, err
+	}
+	g.Pseudonymous = plan.Pseudonymous
+	granted, err := resources(x.Form.All("resource"), &g)
+	if err != nil {
+		return nil, err
+	}
+	id, err := x.identity(&g)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.user(ctx, &id); errors.Is(err, errPersonGone) {
+		return nil, x.burn(ctx, &cause{portner.EventRefused, "person_gone", g.ID})
+	} else if err != nil {
+		return nil, err
+	}
+	in := &Issuance{
+		Client: x.Client, Grant: g, Identity: id, Plan: plan, Resources: granted,
+		IDToken: plan.OpenID, Nonce: x.code.Nonce,
+	}
+	if x.Client.HasGrant(RefreshToken) {
+		in.Refresh = &Refresh{}
+	}
+	return in, nil
+}
+
+// issueFault keeps refusals and marks everything else as a fault of the store.
+func issueFault(err error) error {
+	if _, ok := errors.AsType[*portner.Error](err); ok || errors.Is(err, httpx.ErrUnavailable) || errors.Is(err, errLeak) {
+		return err
+	}
+	return unavailable("issuing", err)
+}

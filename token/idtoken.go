@@ -1,0 +1,68 @@
+package token
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// idToken holds the claims of idporten section 6.2 and OpenID Connect Core section 2.
+type idToken struct {
+	Iss      string   `json:"iss"`
+	Sub      string   `json:"sub"`
+	Aud      string   `json:"aud"`
+	Exp      int64    `json:"exp"`
+	Iat      int64    `json:"iat"`
+	AuthTime int64    `json:"auth_time"`
+	JTI      string   `json:"jti"`
+	Nonce    string   `json:"nonce,omitempty"`
+	ACR      string   `json:"acr,omitempty"`
+	AMR      []string `json:"amr,omitempty"`
+	SID      string   `json:"sid,omitempty"`
+
+	Locale string `json:"locale,omitempty"`
+	identityClaims
+	ClientOnBehalfOf     string          `json:"client_onbehalfof,omitempty"`
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
+}
+
+// identityClaims are those that tell who the person is.
+type identityClaims struct {
+	PID                   string `json:"pid,omitempty"`
+	Email                 string `json:"email,omitempty"`
+	EIDASPersonIdentifier string `json:"eidas_person_identifier,omitempty"`
+	GivenName             string `json:"given_name,omitempty"`
+	FamilyName            string `json:"family_name,omitempty"`
+	BirthDate             string `json:"birthdate,omitempty"`
+}
+
+// identify gives the identifying claims, none for a pseudonymous person (idporten section 13.2).
+func (p *person) identify() identityClaims {
+	if p.pseudonymous {
+		return identityClaims{}
+	}
+	return p.resolved()
+}
+
+// resolved gives them in any case: for the introspection by the scope's owner only.
+func (p *person) resolved() identityClaims {
+	return identityClaims{
+		PID: p.id.PID.Reveal(), Email: p.id.Email, EIDASPersonIdentifier: p.id.EIDASPersonIdentifier,
+		GivenName: p.id.GivenName, FamilyName: p.id.FamilyName, BirthDate: p.id.BirthDate,
+	}
+}
+
+func idTokenClaims(issuer string, in *Issuance, p person, jti string, now time.Time, lifetime time.Duration) idToken {
+	g := &in.Grant
+	c := idToken{
+		Iss: issuer, Sub: p.sub, Aud: in.Client.ClientID,
+		Iat: now.Unix(), Exp: now.Unix() + int64(lifetime/time.Second), AuthTime: g.AuthTime.Unix(),
+		JTI: jti, Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, AuthorizationDetails: g.AuthorizationDetails,
+	}
+	if in.Client.TakesSID() {
+		c.SID = g.SID
+	}
+	if p.claims.IDPorten {
+		c.Locale, c.identityClaims, c.ClientOnBehalfOf = g.Locale, p.identify(), g.OnBehalfOf
+	}
+	return c
+}

@@ -1,0 +1,172 @@
+package token
+
+import (
+	"context"
+	"errors"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
+)
+
+// refreshGrant is grant_type=refresh_token (RFC 6749 section 6, idporten section 8).
+type refreshGrant struct{}
+
+// Type implements Grant.
+func (refreshGrant) Type() string { return RefreshToken }
+
+// AuthenticatesItself implements Grant.
+func (refreshGrant) AuthenticatesItself() bool { return false }
+
+// Handle implements Grant.
+func (refreshGrant) Handle(ctx context.Context, r *Request, m *Minter) (*Response, error) {
+	value := r.Form.Get("refresh_token")
+	if value == "" {
+		return nil, refuse(portner.InvalidRequest, "The parameter refresh_token is missing.", "refresh_token_missing")
+	}
+	if !seal.TokenShaped(value) {
+		return nil, invalidGrant(portner.EventRefused, "refresh_malformed", "")
+	}
+	x := refreshExchange{Minter: m, Request: r, value: value, hash: storage.HashOf(value)}
+	var err error
+	x.token, x.grant, err = m.cfg.Store.RefreshToken(ctx, x.hash, r.Now)
+	used := errors.Is(err, storage.ErrConsumed)
+	switch {
+	case err == nil, used:
+	case gone(err):
+		return nil, invalidGrant(portner.EventRefused, "refresh_unknown", "")
+	default:
+		return nil, unavailable("reading the refresh token", err)
+	}
+	if x.grant.ClientID != r.Client.ClientID {
+		// Security row D5: no effect on the owner.
+		return nil, invalidGrant(portner.EventRefreshForeign, "foreign_client", x.grant.ID)
+	}
+	switch {
+	case used:
+		return nil, x.reused(ctx)
+	case !r.Now.Before(x.token.ExpiresAt), !r.Now.Before(x.grant.ExpiresAt):
+		return nil, invalidGrant(portner.EventRefused, "refresh_expired", x.grant.ID)
+	}
+	return x.renew(ctx)
+}
+
+// refreshExchange is one refresh token on its way.
+type refreshExchange struct {
+	*Minter
+	*Request
+	value string
+	hash  storage.Hash
+	token storage.RefreshToken
+	grant storage.Grant
+}
+
+// reused answers a rotated token that its client presents again: either a thief has it or a thief has its
+// successor, so the family dies, although this request fails (security row D1, RFC 9700 section 4.14.2).
+func (x *refreshExchange) reused(ctx context.Context) error {
+	lost, err := x.lostAnswer(ctx)
+	if err != nil {
+		return err
+	}
+	if lost {
+		return invalidGrant(portner.EventRefused, "refresh_grace", x.grant.ID)
+	}
+	if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {
+		return err
+	}
+	return invalidGrant(portner.EventRefreshReuse, "refresh_used", x.grant.ID)
+}
+
+// end answers a refresh whose authorization no longer holds: the family dies with it (security row D7).
+func (x *refreshExchange) end(ctx context.Context, reason string) error {
+	if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {
+		return err
+	}
+	return invalidGrant(portner.EventRefused, reason, x.grant.ID)
+}
+
+// renew issues the tokens of a live refresh token.
+func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
+	in, err := x.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := x.Issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
+		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, x.Now)
+	})
+	switch {
+	case err == nil:
+		return res, nil
+	case errors.Is(err, storage.ErrConsumed): // another request was first
+		return nil, x.reused(ctx)
+	case gone(err):
+		return nil, invalidGrant(portner.EventRefused, "refresh_unknown", x.grant.ID)
+	}
+	return nil, issueFault(err)
+}
+
+// prepare asks again for all that may have changed since the last token (security rows D6, D7).
+func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
+	plan, err := x.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	granted, err := resources(x.Form.All("resource"), &x.grant)
+	if err != nil {
+		return nil, err
+	}
+	id, err := x.identity(&x.grant)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.user(ctx, &id); errors.Is(err, errPersonGone) {
+		return nil, x.end(ctx, "person_gone")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := x.consent(ctx, &x.grant, x.Now); errors.Is(err, errConsentGone) {
+		return nil, x.end(ctx, "consent_withdrawn")
+	} else if err != nil {
+		return nil, err
+	}
+	x.grant.Pseudonymous = plan.Pseudonymous
+	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.
+	in := &Issuance{
+		Client: x.Client, Grant: x.grant, Identity: id, Plan: plan, Resources: granted,
+		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh,
+		Refresh: &Refresh{Generation: x.token.Generation + 1},
+	}
+	if !x.Client.RotatesRefreshTokens() {
+		in.Refresh = &Refresh{Value: x.value, Generation: x.token.Generation}
+	}
+	return in, nil
+}
+
+// plan narrows the scopes of this access token; the grant keeps its own.
+func (x *refreshExchange) plan(ctx context.Context) (scope.Plan, error) {
+	var requested []string
+	if s := x.Form.Get("scope"); s != "" {
+		var err error
+		if requested, err = scope.Parse(s); err != nil {
+			return scope.Plan{}, refuse(portner.InvalidScope, "The parameter scope is malformed.", "scope_malformed")
+		}
+	}
+	plan, err := x.narrow(requested, &x.grant, x.Client.Client)
+	switch {
+	case errors.Is(err, scope.ErrNotGranted):
+		return plan, refuse(portner.InvalidScope, "A scope was not granted or may not be used any more.", "scope_escalation")
+	case errors.Is(err, scope.ErrNothingLeft):
+		return plan, x.end(ctx, "scope_withdrawn")
+	}
+	return plan, err
+}
+
+// lostAnswer reports whether a rotated token looks like the retry of a client that never got the answer:
+// right after the rotation, with the successor unused (decision K3). It is refused all the same.
+func (x *refreshExchange) lostAnswer(ctx context.Context) (bool, error) {
+	if x.cfg.RotationGrace == 0 || x.token.ConsumedAt.IsZero() || x.Now.Sub(x.token.ConsumedAt) >= x.cfg.RotationGrace {
+		return false, nil
+	}
+	return true, nil
+}

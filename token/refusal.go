@@ -1,0 +1,43 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/storage"
+)
+
+// invalidGrantText is the same for every way a code or refresh token can be wrong: what is wrong is for
+// the log (security section 0.4).
+const invalidGrantText = "The code or refresh token is not valid."
+
+// cause says in the log why a request was refused.
+type cause struct {
+	event   portner.EventName
+	reason  string
+	grantID string
+}
+
+// Error returns the reason.
+func (c *cause) Error() string { return "token: " + c.reason }
+
+func invalidGrant(event portner.EventName, reason, grantID string) *portner.Error {
+	return &portner.Error{Code: portner.InvalidGrant, Description: invalidGrantText, Err: &cause{event, reason, grantID}}
+}
+
+func refuse(code portner.ErrorCode, description, reason string) *portner.Error {
+	return &portner.Error{Code: code, Description: description, Err: &cause{portner.EventRefused, reason, ""}}
+}
+
+// unavailable marks a fault of something the endpoint depends on: the answer is 503, and never one that
+// makes a client drop good tokens (security row I6).
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("token: %s: %w: %w", doing, httpx.ErrUnavailable, err)
+}
+
+// gone reports whether a store said that the record is unknown, expired or revoked.
+func gone(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked)
+}
