@@ -41,10 +41,6 @@ const (
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
-// IntrospectionScope lets a client introspect tokens (idporten section 10.2). It is the operator's to
-// give, on any integration type; a client with no other scope is a resource server.
-const IntrospectionScope = "idporten:token.introspection"
-
 // Client is one registration (idporten chapter 2). Treat it as immutable once in use.
 //
 // An absent property has a default; methods such as AuthMethod and Grants give the value that counts.

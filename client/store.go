@@ -17,7 +17,9 @@ type Source interface {
 
 // ReplayStore remembers used assertions (RFC 7523 section 3: jti).
 type ReplayStore interface {
-	// ConsumeJTI remembers key until expiresAt. Exactly one call for a key gets nil, later ones
-	// storage.ErrConsumed; a full store answers storage.ErrFull and remembers nothing.
+	// ConsumeJTI remembers key until expiresAt at least. Exactly one call for a key gets nil, later
+	// ones storage.ErrConsumed; a full store answers storage.ErrFull and remembers nothing. What
+	// cannot be remembered because it has expired at now is ErrConsumed too: expiresAt is when the
+	// assertion stops being accepted, tolerance for clocks included.
 	ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error
 }

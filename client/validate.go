@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/scope"
 )
 
 // PropertyError is one problem of a registration. It never quotes the value.
@@ -184,22 +185,21 @@ func (v *validation) checkGrants() {
 func at(property string, i int) string { return fmt.Sprintf("%s[%d]", property, i) }
 
 func (v *validation) checkScopes() {
+	// The right to introspect is the operator's to give, on any integration type (idporten section 12.4).
 	allowed := combinations[v.IntegrationType].scopes
 	for i, s := range v.Scopes {
-		v.want(s != "" && scopeToken(s), at("scopes", i), "must be a scope (RFC 6749 section 3.3)")
+		parsed, err := scope.Parse(s)
+		v.want(err == nil && len(parsed) == 1 && parsed[0] == s, at("scopes", i), "must be a scope (RFC 6749 section 3.3)")
 		v.want(slices.Index(v.Scopes, s) == i, at("scopes", i), "is listed twice")
-		v.want(allowed == nil || s == IntrospectionScope || slices.Contains(allowed, s), at("scopes", i),
+		v.want(allowed == nil || s == scope.Introspection || slices.Contains(allowed, s), at("scopes", i),
 			"integration_type "+v.IntegrationType+" may only have "+orList(allowed))
 	}
 }
 
-// scopeToken: 1*( %x21 / %x23-5B / %x5D-7E ).
-func scopeToken(s string) bool { return vschar(s) && !strings.ContainsAny(s, ` "\`) }
-
 // login reports whether the client sends people to the authorization endpoint. One whose only scope is
 // introspection is a resource server.
 func (c *Client) login() bool {
-	resourceServer := len(c.Scopes) == 1 && c.Scopes[0] == IntrospectionScope
+	resourceServer := len(c.Scopes) == 1 && c.Scopes[0] == scope.Introspection
 	return c.HasGrant(AuthorizationCode) && !resourceServer
 }
 
