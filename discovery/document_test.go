@@ -173,6 +173,9 @@ func TestDerivedMembers(t *testing.T) {
 	require.Equal(t, false, m["request_parameter_supported"])
 	require.Equal(t, true, m["require_pushed_authorization_requests"])
 	require.Equal(t, cfg.Issuer, m["issuer"], "byte for byte")
+	doc, err := discovery.New(cfg)
+	require.NoError(t, err)
+	require.Contains(t, get(doc).Body.String(), `"issuer":"`+cfg.Issuer+`"`, "also for who compares without a JSON parser")
 }
 
 // The issuer as configured in the first column; where clients look for its documents in the others.
@@ -241,6 +244,11 @@ func TestConfigProblems(t *testing.T) {
 	for _, member := range []string{"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "scopes_supported", "id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported"} {
 		require.ErrorContains(t, err, "discovery: "+member+": ", "all problems at once")
 	}
+
+	cfg := machine()
+	cfg.GrantTypesSupported = nil // authorization_code
+	_, err = discovery.NewOAuth(cfg)
+	require.ErrorContains(t, err, "authorization_endpoint: is required")
 }
 
 func TestLoopback(t *testing.T) {
