@@ -13,7 +13,11 @@
 //   - Creation never overwrites: a key that exists is ErrConflict and nothing changes.
 //   - Bearer values are keys of type Hash. A store never sees a code, token or cookie,
 //     nor a national identity number (Grant.Identity and Session.Identity are sealed).
-//   - Records go in and come out as copies; nobody shares memory with the store.
+//   - Records go in and come out as copies; nobody shares memory with the store. Times keep
+//     their instant to the nanosecond (between the years 1678 and 2261) and the zero time stays
+//     zero; the zone may change, and nil and empty slices may turn into each other.
+//   - A context that is done before a verb starts changes nothing. Later the verb does all or
+//     nothing: with nil it did all, with an error of the context nobody knows which.
 //   - A full store answers ErrFull and never evicts live security state.
 //
 // Stores may wrap these errors; callers use errors.Is.
@@ -112,7 +116,7 @@ type Grant struct {
 type AuthorizationCode struct {
 	Hash      Hash
 	RequestID string // one code per authorization request: a second one is ErrConflict
-	Grant     Grant
+	Grant     Grant  // Grant.ID is unique among all codes and grants
 
 	RedirectURI   string
 	CodeChallenge string // S256; "" only for clients that opted out of PKCE
@@ -120,7 +124,7 @@ type AuthorizationCode struct {
 	AuthTimeAsked bool // max_age was sent or auth_time requested: id_token must carry auth_time
 
 	ExpiresAt   time.Time
-	RetainUntil time.Time // a used code stays recognisable until here
+	RetainUntil time.Time // a used code and every RequestID stay recognisable until here
 }
 
 // AccessToken is what the provider remembers of an access token, opaque or not.
@@ -147,7 +151,8 @@ type RefreshToken struct {
 	ConsumedAt time.Time
 }
 
-// Issue is what one successful token request adds to the store, all in one step.
+// Issue is what one successful token request adds to the store, all in one step. The GrantID of
+// both tokens is Grant.ID.
 type Issue struct {
 	Grant   Grant
 	Access  AccessToken
