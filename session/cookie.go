@@ -55,3 +55,9 @@ func (k *Keeper) readCookie(r *http.Request) (value string, duplicate bool) {
 	}
 	return cookies[0].Value, false
 }
+
+// Sent reports whether the browser sent a cookie that has the form of ours, be its session live or gone.
+func (k *Keeper) Sent(r *http.Request) bool {
+	value, _ := k.readCookie(r)
+	return value != ""
+}
