@@ -22,7 +22,7 @@ func (x *exchange) fail(err error) {
 	if !ok {
 		e = httpx.Fault(err)
 		x.fault(err)
-	} else {
+	} else if !x.reported {
 		x.refused(e)
 	}
 	x.write(httpx.Status(e), e)
@@ -34,11 +34,7 @@ func (x *exchange) refused(e *portner.Error) {
 		x.event(c.event, c.reason, c.grantID)
 		return
 	}
-	name := portner.EventRefused
-	if e.Code == portner.InvalidClient {
-		name = portner.EventClientAuthFailed
-	}
-	x.event(name, string(e.Code), "")
+	x.event(portner.EventRefused, string(e.Code), "")
 }
 
 // fault logs what failed, with its text, and counts what deserves an alarm of its own.

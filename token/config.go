@@ -89,7 +89,8 @@ type Lifetimes struct {
 	IDToken time.Duration
 }
 
-// Authenticator authenticates the client of a request. *client.Authenticator is one.
+// Authenticator authenticates the client of a request. *client.Authenticator is one. It reports the
+// failures itself; an error that is not a *portner.Error is a fault and answered with 503.
 type Authenticator interface {
 	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error)
 }

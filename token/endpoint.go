@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -91,9 +92,11 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (
 // authenticate proves who sends the request.
 func (x *exchange) authenticate(form httpx.Form) (client.Authenticated, error) {
 	cred := client.CredentialsFrom(x.r, form)
+	cred.Endpoint, cred.CorrelationID = x.log.Endpoint, x.correlation
 	x.basic = len(cred.Authorization) > 0
 	c, err := x.cfg.Authenticator.Authenticate(x.r.Context(), cred, x.now)
 	if err != nil {
+		x.reported = errors.Is(err, portner.InvalidClient) || errors.Is(err, portner.TemporarilyUnavailable)
 		return client.Authenticated{}, authenticationFault(err)
 	}
 	x.identified(c.Client)
@@ -110,6 +113,7 @@ type exchange struct {
 	correlation string
 	clientID    string // "" until a registered client is known
 	basic       bool   // credentials came in the Authorization header
+	reported    bool   // the authenticator has told the log why it refused
 	cors        bool   // the endpoint answers browser clients
 	bearer      bool   // errors are told by RFC 6750
 }
