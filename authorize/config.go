@@ -61,8 +61,9 @@ type Config struct {
 	Consents ConsentStore
 	// PushedRequests keeps pushed authorization requests. nil: PAR is not offered.
 	PushedRequests PushedRequestStore
-	// Authenticator authenticates clients that push requests. nil: PAR is not offered.
-	Authenticator *client.Authenticator
+	// Authenticator authenticates clients that push requests (a *client.Authenticator). nil: PAR is not
+	// offered.
+	Authenticator Authenticator
 	// IDTokens verifies an id_token_hint: the provider's *keyset.Set. nil: a request with an
 	// id_token_hint is refused, for a hint that is not checked is a check left out.
 	IDTokens TokenVerifier
@@ -70,6 +71,8 @@ type Config struct {
 	// id_token_hint is compared with. nil: as IDTokens nil.
 	Subject func(c *client.Client, who session.Identity) string
 
+	// Environment says which redirect URIs may be used. The zero value is production.
+	Environment client.Environment
 	// Levels are the acr values the provider knows. nil is acr.IDPorten.
 	Levels *acr.Levels
 	// DefaultACRValues stand in for acr_values in a request without. nil: idporten-loa-substantial if
@@ -112,6 +115,11 @@ type Config struct {
 	Logger *slog.Logger
 	// OnEvent gets each event. nil: nobody listens.
 	OnEvent func(context.Context, portner.Event)
+}
+
+// Authenticator authenticates the client of a request. *client.Authenticator is one.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error)
 }
 
 // TokenVerifier verifies tokens the provider signed itself.

@@ -43,12 +43,3 @@ func (u PageURLs) Interact(w http.ResponseWriter, _ *http.Request, p *Pending) {
 	}
 	httpx.SeeOther(w, httpx.AppendQuery(page, RequestField, p.Sealed))
 }
-
-// ErrorPage is what an error page may show: nothing of it comes from the request.
-type ErrorPage struct {
-	Status        int    // the HTTP status to answer with
-	Code          string // an OAuth error code
-	Description   string // one fixed English sentence
-	CorrelationID string // ties the page to its log line
-	Locale        string // the language of the page
-}

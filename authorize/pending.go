@@ -1,21 +1,32 @@
 package authorize
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
 // Authentication is one login event, as the host's login page hands it over.
 type Authentication = session.Authentication
 
 // Pending is an authorization request that waits for a person. Its fields are for the pages to show;
-// changing them changes nothing else.
+// changing them changes nothing else. It belongs to one HTTP request.
 type Pending struct {
 	// Step is what the request waits for.
 	Step Step
-	// Reason is a fixed word for why: session.Verdict's words at the login step, "other_person" if the
-	// client asked for another person than the one logged in, "consent" at the consent step.
+	// Reason is a fixed word for why, when the request is on its way to a page: at the login step one of
+	// session.Verdict's words, or "other_person" if the client named another person than the one logged
+	// in; "consent" at the consent step. After Resume it is "".
 	Reason string
 	// Client is who asks.
 	Client ClientInfo
@@ -23,17 +34,19 @@ type Pending struct {
 	Locale string
 	// Prompt are the request's prompt values: a page may offer the choice of account for select_account.
 	Prompt []string
-	// RequestedACR are the levels asked for, the provider's default if the request names none. A login
-	// of a lower level than the lowest of them leads back to the login page.
+	// RequestedACR are the known levels asked for, the provider's default if the request names none. A
+	// login of a lower level than the lowest of them leads back to the login page.
 	RequestedACR []string
 	// LoginHint is what the client wrote about the person. It may be an identity number.
 	LoginHint Hint
 	// Scopes are what the person is asked to consent to, at the consent step only.
-	Scopes []ConsentScope
+	Scopes []scope.Shown
 	// Sealed is the request itself: the forms of the page post it as RequestField.
 	Sealed string
-	// CSRF proves that the page was shown to this browser: the forms post it as CSRFField.
-	CSRF string
+
+	flow     *flow
+	plan     scope.Plan
+	verified bool // the browser posted the form of the page it was shown
 }
 
 // ClientInfo is what a person is told of a client. The texts are the registration's, not the request's.
@@ -46,26 +59,88 @@ type ClientInfo struct {
 	LogoURI  string // logo_uri
 }
 
-// ConsentScope is one scope to say yes or no to.
-type ConsentScope struct {
-	Name            string // the form value
-	Description     string // in Pending.Locale
-	LongDescription string // in Pending.Locale, may be empty
+func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
+	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: c.ClientOrgno, URI: c.ClientURI, LogoURI: c.LogoURI}
+	if customer.Name != "" {
+		info.Supplier, info.Name = info.Name, customer.Name
+	}
+	if customer.Orgno != "" {
+		info.Orgno = customer.Orgno
+	}
+	return info
 }
 
-// Hint is a login_hint. It redacts itself where it is printed; Reveal gives the text.
-type Hint struct{ text string }
+// pending is the page's view of the flow.
+func (f *flow) pending(sealed, reason string, plan scope.Plan) *Pending {
+	q := f.req
+	p := &Pending{
+		Step: f.step, Reason: reason, Client: infoOf(q.client, q.onBehalfOf),
+		Locale: f.locale(f.r, q.form.Get("ui_locales")),
+		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
+		LoginHint: Hint{q.form.Get("login_hint")},
+		Sealed:    sealed, flow: f, plan: plan,
+	}
+	if f.step == StepConsent {
+		p.Scopes = plan.Show(p.Locale, f.authorizationLifetime(q.client))
+	}
+	return p
+}
+
+// CSRF proves that the page was shown to this browser: the forms post it as CSRFField.
+func (p *Pending) CSRF() string { return p.flow.csrf(p.flow.travel, p.shown()) }
+
+// shown is everything the person says yes or no to.
+func (p *Pending) shown() string {
+	if p.Step != StepConsent {
+		return ""
+	}
+	parts := append([]string{p.flow.req.client.ClientID}, p.flow.req.resources...)
+	for _, s := range p.plan.NeedsConsent {
+		parts = append(parts, s.Name)
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// FormAction returns the sources a page must allow in the form-action of its Content-Security-Policy:
+// 'self' and where the request redirects to, because Chromium holds form-action against the redirect
+// that follows a POST (security row I1).
+func (p *Pending) FormAction() []string {
+	return []string{"'self'", httpx.Origin(p.flow.req.to.uri)}
+}
 
 // Authenticated records who logged in and goes on with the request: to the consent page, to the
 // client, or back to the login page if the level does not suffice. It writes the answer.
+//
+// Call it when the login page's form was posted and the person checked, or when the browser came back
+// from another identity provider to a URL of yours; what proves that it is the same login is then
+// yours to check.
 func (p *Pending) Authenticated(w http.ResponseWriter, r *http.Request, a Authentication) {
-	panic("stub")
+	p.act(w, r, func(f *flow) *refusal {
+		if p.Step != StepLogin || r.Method == http.MethodPost && !p.verified {
+			return notOurPage("step")
+		}
+		return f.authenticated(a)
+	})
 }
 
 // Consented records that the person said yes to the approved scopes and no to the others shown, and
-// goes on with the request. It writes the answer.
+// goes on with the request. It writes the answer. Only the posted form of the consent page counts.
 func (p *Pending) Consented(w http.ResponseWriter, r *http.Request, approved []string) {
-	panic("stub")
+	p.act(w, r, func(f *flow) *refusal {
+		if p.Step != StepConsent || !p.verified {
+			return notOurPage("consent_not_posted")
+		}
+		said := &answer{approved: slices.Clone(approved), shown: make([]string, len(p.plan.NeedsConsent))}
+		for i, s := range p.plan.NeedsConsent {
+			said.shown[i] = s.Name
+		}
+		for _, name := range approved {
+			if !contains(said.shown, name) {
+				return notOurPage("consent_not_shown")
+			}
+		}
+		return f.consentGiven(said)
+	})
 }
 
 // Deny is Consented with nothing approved: the login succeeds without the scopes that need consent,
@@ -73,9 +148,160 @@ func (p *Pending) Consented(w http.ResponseWriter, r *http.Request, approved []s
 func (p *Pending) Deny(w http.ResponseWriter, r *http.Request) { p.Consented(w, r, nil) }
 
 // Cancel ends the request: the client gets access_denied.
-func (p *Pending) Cancel(w http.ResponseWriter, r *http.Request) { panic("stub") }
+func (p *Pending) Cancel(w http.ResponseWriter, r *http.Request) {
+	p.act(w, r, func(f *flow) *refusal {
+		return f.req.to.refuse(portner.AccessDenied, "cancelled", "The person cancelled.")
+	})
+}
 
-// FormAction returns the sources a page must allow in the form-action of its Content-Security-Policy:
-// "'self'" and where the request redirects to, because Chromium holds form-action against the redirect
-// that follows a POST (security row I1).
-func (p *Pending) FormAction() []string { panic("stub") }
+// act runs one step of the flow with the request the page is answering.
+func (p *Pending) act(w http.ResponseWriter, r *http.Request, step func(*flow) *refusal) {
+	f := p.flow
+	f.w, f.r = w, r
+	defer func() { f.rescue(recover()) }()
+	f.finish(step(f))
+}
+
+// authenticated turns a login into a session and goes on.
+func (f *flow) authenticated(a Authentication) *refusal {
+	sess, refused := f.login(a)
+	if refused != nil {
+		return refused
+	}
+	f.logins++
+	return f.proceed(sess, nil)
+}
+
+// login starts or renews the browser's session.
+func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
+	q := f.req
+	if !f.cfg.Levels.Known(a.ACR) {
+		return nil, faulty(q.to, errors.New("authorize: the login page achieved a level that Config.Levels does not know"))
+	}
+	current, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	if err != nil {
+		return nil, faulty(q.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+	}
+	circle := f.cfg.Sessions.CircleOf(q.client.ClientID, q.client.SSODisabled)
+	sess, err := f.cfg.Sessions.Authenticated(f.w, f.r, current, a, circle, f.now)
+	if err != nil {
+		return nil, faulty(q.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+	}
+	return sess, nil
+}
+
+// consentGiven takes the answer if the person who gave it is still the one who logged in.
+func (f *flow) consentGiven(said *answer) *refusal {
+	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	if err != nil {
+		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+	}
+	if sess == nil || sess.ID != f.sessionID {
+		return f.startOver(sess)
+	}
+	return f.proceed(sess, said)
+}
+
+// startOver decides anew for whoever is logged in now; of what somebody else said nothing is kept.
+func (f *flow) startOver(sess *storage.Session) *refusal { return f.proceed(sess, nil) }
+
+// notOurPage is the answer to a form that is not the page's own (security row G1).
+func notOurPage(reason string) *refusal {
+	r := page(portner.InvalidRequest, reason, "The form does not belong to this page. Go back and load it again.").
+		as(portner.EventCSRF)
+	r.status = http.StatusForbidden
+	return r
+}
+
+// errAnswered says that Resume had nothing to show: the request went on by itself.
+var errAnswered = &portner.Error{Code: portner.InteractionRequired, Description: "The request needs another step."}
+
+// resume opens a request that came back to a page.
+func (f *flow) resume() (*Pending, *refusal, error) {
+	sealed, refused := f.sealedValue()
+	if refused != nil {
+		return nil, refused, refused.wireError()
+	}
+	if refused = f.open(sealed); refused != nil {
+		return nil, refused, refused.wireError()
+	}
+	var plan scope.Plan
+	if f.step == StepConsent {
+		sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+		if err != nil {
+			refused = faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+			return nil, refused, refused.wireError()
+		}
+		if sess == nil || sess.ID != f.sessionID {
+			return nil, f.startOver(sess), errAnswered
+		}
+		if plan, refused = f.consented(sess, nil); refused != nil {
+			return nil, refused, refused.wireError()
+		}
+		if len(plan.NeedsConsent) == 0 { // said yes to in another tab
+			return nil, f.proceed(sess, nil), errAnswered
+		}
+	}
+	p := f.pending(sealed, "", plan)
+	if f.r.Method == http.MethodPost {
+		if !f.fromOurPage(f.r, p.CSRF()) {
+			refused = notOurPage("csrf")
+			return nil, refused, refused.wireError()
+		}
+		p.verified = true
+	}
+	return p, nil, nil
+}
+
+// sealedValue finds the sealed request: in the form of a POST, else in the query.
+func (f *flow) sealedValue() (string, *refusal) {
+	query, err := httpx.ParseQuery(f.r.URL.RawQuery)
+	if err == nil && f.r.Method == http.MethodPost {
+		f.r.Body = http.MaxBytesReader(f.w, f.r.Body, httpx.MaxBody)
+		err = f.r.ParseForm()
+	}
+	if err != nil {
+		return "", page(portner.InvalidRequest, "malformed", "The request is malformed.")
+	}
+	values := f.r.PostForm[RequestField]
+	if len(values) == 0 {
+		values = query.All(RequestField)
+	}
+	if len(values) != 1 || len(values[0]) > maxSealed {
+		return "", gone("waiting_missing")
+	}
+	return values[0], nil
+}
+
+// gone is the answer to a login page opened from a bookmark, too late, or in another browser. It is
+// the same for all: idporten section 19.1 shows "invalid or expired session".
+func gone(reason string) *refusal {
+	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
+}
+
+// open makes the flow of a sealed request: the values are those that were validated, and they are
+// validated again, for the registration may have changed.
+func (f *flow) open(sealed string) *refusal {
+	plain, err := f.waiting.OpenString(sealed, "")
+	if err != nil {
+		return gone("waiting_seal")
+	}
+	t, s, hintSub, err := unpackSealed(plain)
+	switch {
+	case err != nil:
+		return gone("waiting_format")
+	case !f.now.Before(t.expires) || f.now.Before(t.receivedAt.Add(-time.Minute)):
+		return gone("waiting_expired")
+	case !sameBrowser(t, f.r):
+		return gone("other_browser").as(portner.EventCSRF)
+	}
+	c, refused := f.findClient(f.r.Context(), s.form)
+	if refused != nil {
+		return refused
+	}
+	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
+		return refused
+	}
+	f.travel, f.req.hintSub = t, hintSub
+	return nil
+}

@@ -1,0 +1,59 @@
+package authorize
+
+import (
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/session"
+)
+
+// question is all that decides whether a request needs a login.
+type question struct {
+	verdict     session.Verdict
+	silent      bool // prompt=none: no page may be shown
+	otherPerson bool // the client named another person than the one logged in
+	fresh       bool // the person logged in for this request
+}
+
+// action is what to do about the login.
+type action int
+
+const (
+	goOn action = iota
+	askLogin
+	refuseIt
+)
+
+// decision is the answer, with a fixed word for why.
+type decision struct {
+	do     action
+	code   portner.ErrorCode
+	reason string
+}
+
+// reasonOtherPerson is why a person is asked to log in though they are.
+const reasonOtherPerson = "other_person"
+
+// decide tells whether the session answers the request (OpenID Connect Core section 3.1.2.3).
+func (q question) decide() decision {
+	switch {
+	case q.verdict == session.Use && !q.otherPerson:
+		return decision{do: goOn}
+	case q.verdict == session.Use && (q.silent || q.fresh):
+		// The hint is about one person; asking again would only bring the same one back.
+		return decision{refuseIt, portner.LoginRequired, reasonOtherPerson}
+	case q.verdict == session.Use:
+		return decision{do: askLogin, reason: reasonOtherPerson}
+	case q.silent && q.verdict == session.StepUp:
+		return decision{refuseIt, portner.InteractionRequired, q.verdict.String()}
+	case q.silent:
+		return decision{refuseIt, portner.LoginRequired, q.verdict.String()}
+	}
+	return decision{do: askLogin, reason: q.verdict.String()}
+}
+
+// description is the sentence the client gets.
+func (d decision) description() string {
+	if d.code == portner.InteractionRequired {
+		return "The person has to log in at a higher level."
+	}
+	return "The person has to log in."
+}

@@ -1,0 +1,165 @@
+package authorize
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/storage"
+)
+
+// PushedRequests is the pushed authorization request endpoint (RFC 9126, idporten section 4.1), or nil
+// if Config.PushedRequests is nil.
+func (e *Endpoint) PushedRequests() http.Handler {
+	if e.cfg.PushedRequests == nil {
+		return nil
+	}
+	log := e.log
+	log.Endpoint = "par"
+	return &parEndpoint{e, log}
+}
+
+type parEndpoint struct {
+	*Endpoint
+	log audit.Log
+}
+
+// ServeHTTP answers POST only. Clients authenticate as at the token endpoint.
+func (p *parEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		httpx.MethodNotAllowed(w, http.MethodPost)
+		return
+	}
+	now := p.cfg.Now()
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			p.fault(w, r, fmt.Errorf("authorize: panic of type %T", v), now)
+		}
+	}()
+	form, err := httpx.ReadPost(w, r)
+	if err != nil {
+		status, e := httpx.FormRefusal(err)
+		httpx.WriteErrorStatus(w, status, e)
+		return
+	}
+	uri, err := p.push(r, form, now)
+	if err != nil {
+		p.refuse(w, r, err, now)
+		return
+	}
+	doc, err := json.Marshal(pushed{int(p.cfg.PushedRequestLifetime / time.Second), uri})
+	if err != nil {
+		p.fault(w, r, err, now)
+		return
+	}
+	httpx.WriteJSON(w, http.StatusCreated, doc)
+}
+
+// pushed is the answer (RFC 9126 section 2.2).
+type pushed struct {
+	ExpiresIn  int    `json:"expires_in"`
+	RequestURI string `json:"request_uri"`
+}
+
+// push authenticates, validates as the authorization endpoint would, and stores.
+func (p *parEndpoint) push(r *http.Request, form httpx.Form, now time.Time) (string, error) {
+	auth, err := p.cfg.Authenticator.Authenticate(r.Context(), client.CredentialsFrom(r, form), now)
+	if err != nil {
+		return "", err
+	}
+	if form.Has("request_uri") { // RFC 9126 section 2.1
+		return "", &portner.Error{Code: portner.InvalidRequest, Description: "A request_uri cannot be pushed."}
+	}
+	if id := form.Get("client_id"); id != "" && id != auth.ClientID {
+		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The client_id is not the authenticated client's."}
+	}
+	if name := form.Repeated(); name != "" {
+		return "", &portner.Error{Code: portner.InvalidRequest, Description: "A parameter was sent twice."}
+	}
+	form = form.Without("client_secret", "client_assertion", "client_assertion_type").With("client_id", auth.ClientID)
+	s := source{form: form}
+	if form.Has("request") {
+		var refused *refusal
+		if s, refused = p.requestObject(auth.Client, form, now); refused != nil {
+			return "", refused
+		}
+	}
+	s.pushed = storage.Hash{1} // it is being pushed; what matters is that it is not zero
+	if _, refused := p.validate(r.Context(), auth.Client, s, now); refused != nil {
+		return "", refused
+	}
+	return p.store(r, auth.ClientID, s, now)
+}
+
+// store keeps the parameters under a new request_uri of 256 random bits.
+func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time.Time) (string, error) {
+	kind := byte(pushedPlain)
+	if s.signed {
+		kind = pushedSigned
+	}
+	params := append([]byte{kind}, s.form.Encode()...)
+	if len(params) > maxSealed*3/4-sealedFixed-256 { // what cannot travel later is refused now
+		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The request is too large."}
+	}
+	for range 3 {
+		uri := p.cfg.RequestURIPrefix + seal.NewToken()
+		err := p.cfg.PushedRequests.PushRequest(r.Context(), storage.PushedRequest{
+			Hash: storage.HashOf(uri), ClientID: clientID, Params: params,
+			ExpiresAt: now.Add(p.cfg.PushedRequestLifetime),
+		}, now)
+		switch {
+		case errors.Is(err, storage.ErrConflict):
+			p.log.Emit(r.Context(), portner.Event{Name: portner.EventIDCollision, Time: now, Reason: "request_uri"})
+			continue
+		case err != nil:
+			return "", fmt.Errorf("%w: storing a pushed request: %w", httpx.ErrUnavailable, err)
+		}
+		return uri, nil
+	}
+	return "", fmt.Errorf("%w: no free request_uri", httpx.ErrUnavailable)
+}
+
+// Error makes a refusal an error, so that the endpoint has one way out.
+func (r *refusal) Error() string { return "authorize: " + r.reason }
+
+// refuse answers with JSON, whatever the authorization endpoint would have done (RFC 9126 section 2.3).
+func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, now time.Time) {
+	event := portner.Event{Name: portner.EventRefused, Time: now, CorrelationID: httpx.NewCorrelationID()}
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		if refused.fault != nil {
+			p.fault(w, r, refused.fault, now)
+			return
+		}
+		event.Name, event.Reason = refused.event, refused.reason
+		err = refused.wireError()
+	}
+	e, ok := errors.AsType[*portner.Error](err)
+	if !ok {
+		p.fault(w, r, err, now)
+		return
+	}
+	if event.Reason == "" {
+		event.Reason = string(e.Code)
+	}
+	p.log.Emit(r.Context(), event)
+	if e.Code == portner.InvalidClient && r.Header.Get("Authorization") != "" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="par"`)
+	}
+	httpx.WriteError(w, e)
+}
+
+func (p *parEndpoint) fault(w http.ResponseWriter, r *http.Request, err error, now time.Time) {
+	p.log.Fault(r.Context(), err, httpx.NewCorrelationID(), now)
+	httpx.WriteError(w, httpx.Fault(err))
+}

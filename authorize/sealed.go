@@ -1,0 +1,95 @@
+package authorize
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/storage"
+)
+
+// maxSealed bounds a sealed request: it travels in a URL (16 KiB at most, security section 0.6).
+const maxSealed = 8 << 10
+
+// travel is what a waiting request knows of itself, beside its parameters.
+type travel struct {
+	id         [16]byte  // of the request: one code for each
+	receivedAt time.Time // an authentication since then was made for this request
+	expires    time.Time
+	browser    storage.Hash // of the cookie of the browser that brought the request
+	step       Step
+	sessionID  string // at the consent step: the session that authenticated
+}
+
+// requestID is the identifier the code is stored with.
+func (t travel) requestID() string { return base64.RawURLEncoding.EncodeToString(t.id[:]) }
+
+// A waiting request in clear: version, step and flags, both times in microseconds, id, browser, the
+// request_uri's hash, two short texts behind their lengths, and the parameters as a form.
+const (
+	sealedVersion = 1
+	sealedFixed   = 2 + 8 + 8 + 16 + 32 + 32
+
+	flagConsent = 1 << 0
+	flagSigned  = 1 << 1
+)
+
+// pack writes a waiting request in clear.
+func pack(t travel, q *request) []byte {
+	form := q.form
+	if form.Has("id_token_hint") { // long, verified, and hintSub says all of it
+		form = form.Without("id_token_hint")
+	}
+	params := form.Encode()
+	b := make([]byte, 0, sealedFixed+2*binary.MaxVarintLen16+len(t.sessionID)+len(q.hintSub)+len(params))
+	var flags byte
+	if t.step == StepConsent {
+		flags |= flagConsent
+	}
+	if q.signed {
+		flags |= flagSigned
+	}
+	b = append(b, sealedVersion, flags)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.receivedAt.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(t.expires.UnixMicro()))
+	b = append(b, t.id[:]...)
+	b = append(b, t.browser[:]...)
+	b = append(b, q.pushed[:]...)
+	for _, text := range [...]string{t.sessionID, q.hintSub} {
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	return append(b, params...)
+}
+
+var errSealed = errors.New("authorize: malformed waiting request")
+
+// unpackSealed reverses pack. hintSub is returned beside, because it belongs to the request that
+// validate makes anew of the parameters.
+func unpackSealed(b []byte) (t travel, s source, hintSub string, err error) {
+	if len(b) < sealedFixed || b[0] != sealedVersion {
+		return t, s, "", errSealed
+	}
+	t.step = StepLogin
+	if b[1]&flagConsent != 0 {
+		t.step = StepConsent
+	}
+	s.signed, s.sealed = b[1]&flagSigned != 0, true
+	t.receivedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2:])))
+	t.expires = time.UnixMicro(int64(binary.BigEndian.Uint64(b[10:])))
+	copy(t.id[:], b[18:])
+	copy(t.browser[:], b[34:])
+	copy(s.pushed[:], b[66:])
+	rest := b[sealedFixed:]
+	for _, text := range [...]*string{&t.sessionID, &hintSub} {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 || n > uint64(len(rest)-size) {
+			return t, s, "", errSealed
+		}
+		*text, rest = string(rest[size:size+int(n)]), rest[size+int(n):]
+	}
+	s.form, err = httpx.Parse(string(rest))
+	return t, s, hintSub, err
+}
