@@ -1,0 +1,154 @@
+package pseudonym_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/pseudonym"
+)
+
+const pid = "01818012345" // synthetic: month + 80
+
+func key() []byte {
+	k := make([]byte, 32)
+	for i := range k {
+		k[i] = byte(i)
+	}
+	return k
+}
+
+func pairwise(t testing.TB) *pseudonym.Pairwise {
+	t.Helper()
+	p, err := pseudonym.NewPairwise(key())
+	require.NoError(t, err)
+	return p
+}
+
+// Computed with another implementation. If one of these changes, every user of every client
+// becomes a stranger (security H5).
+func TestSubjectKnownAnswers_H5(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		key                        []byte
+		sector, idType, identifier string
+		want                       string
+	}{
+		{key(), "client-a", "pid", pid, "TOvJWFqsGKgq6Z2u7x77aroKicuJcFjo_a_kWfzkHwk"},
+		{key(), "client-b", "pid", pid, "nWEaEYC2ZXDWA38GqeQZaU6MYFB1XF8EbE-JgTYX9zw"},
+		{key(), "client-a", "eidas", "SE/NO/1234", "loeRGyYROLq4E7VQWTQ7k2RVRvFlzpb-6Mg1mEvdMzM"},
+		{key(), "client-a", "", "user-1", "OYmgqZyMRrZgezs_CErkIjYCyPUGT08fRoVbPblr6uw"},
+		{bytes.Repeat([]byte{0xff}, 64), "client-a", "pid", pid, "20zdVCBQhjj1aaoBXht6EF8k9HPjbrPfsL87vo9Sr1s"},
+		{key(), "tjeneste-å", "email", "ola@example.no", "Gq19l1hUKrGdBxZCTuebGYUC8K59glVTfknKFhvmqhw"},
+	} {
+		p, err := pseudonym.NewPairwise(tt.key)
+		require.NoError(t, err)
+		for range 3 { // the second use of a pooled state answers as the first
+			require.Equal(t, tt.want, p.Subject(tt.sector, tt.idType, tt.identifier))
+		}
+	}
+}
+
+func TestSubjectFieldsAreKeptApart_H5(t *testing.T) {
+	t.Parallel()
+	p := pairwise(t)
+	seen := map[string][3]string{}
+	parts := []string{"", "a", "b", "ab", "ba", "aab", "a\x00b", "\x00", "a\x00\x00\x00\x00\x00\x00\x00\x01b", "pid", pid}
+	for _, sector := range parts {
+		for _, idType := range parts {
+			for _, id := range parts {
+				sub := p.Subject(sector, idType, id)
+				if sector == "" || id == "" {
+					require.Empty(t, sub, "nobody has no subject")
+					continue
+				}
+				require.True(t, pseudonym.SubjectShaped(sub))
+				other, ok := seen[sub]
+				require.False(t, ok, "%q and %q", other, [3]string{sector, idType, id})
+				seen[sub] = [3]string{sector, idType, id}
+			}
+		}
+	}
+}
+
+func TestSubjectIsPairwiseAndStable(t *testing.T) {
+	t.Parallel()
+	k := key()
+	p, err := pseudonym.NewPairwise(k)
+	require.NoError(t, err)
+	want := p.Subject("a", "pid", pid)
+	k[0]++ // the caller's slice is not ours
+	require.Equal(t, want, p.Subject("a", "pid", pid))
+	require.Equal(t, want, pairwise(t).Subject("a", "pid", pid), "another node, after a restart")
+	require.NotEqual(t, want, p.Subject("b", "pid", pid))
+	require.NotContains(t, want, pid)
+
+	changed, err := pseudonym.NewPairwise(k)
+	require.NoError(t, err)
+	require.NotEqual(t, want, changed.Subject("a", "pid", pid))
+}
+
+func TestSubjectConcurrently(t *testing.T) {
+	t.Parallel()
+	p := pairwise(t)
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			id := strings.Repeat(fmt.Sprint(n), n+1)
+			want := pairwise(t).Subject("c", "pid", id)
+			for range 500 {
+				if got := p.Subject("c", "pid", id); got != want {
+					t.Errorf("%s, want %s", got, want)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestNewPairwiseKeyLength(t *testing.T) {
+	t.Parallel()
+	for n, ok := range map[int]bool{0: false, 31: false, 32: true, 100: true} {
+		p, err := pseudonym.NewPairwise(make([]byte, n))
+		require.Equal(t, ok, err == nil, n)
+		require.Equal(t, ok, p != nil, n)
+	}
+}
+
+func TestPairwiseRedactsItself(t *testing.T) {
+	t.Parallel()
+	p := pairwise(t)
+	p.Subject("c", "pid", pid)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
+		require.Equal(t, "REDACTED", fmt.Sprintf(verb, p))
+	}
+	out, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.Equal(t, "{}", string(out))
+}
+
+func TestSubjectShaped_D11(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		strings.Repeat("a", 43): true, strings.Repeat("-", 42) + "_": true,
+		"": false, strings.Repeat("a", 42): false, strings.Repeat("a", 44): false,
+		strings.Repeat("a", 42) + "=": false, strings.Repeat("a", 42) + "+": false, strings.Repeat("a", 42) + ".": false,
+		"0c1e7c1a-1b2d-4f0e-9d53-7a2b6c1d4e5f": false,
+	} {
+		require.Equal(t, want, pseudonym.SubjectShaped(s), s)
+	}
+}
+
+func BenchmarkSubject(b *testing.B) {
+	p := pairwise(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Subject("0c1e7c1a-1b2d-4f0e-9d53-7a2b6c1d4e5f", "pid", pid)
+	}
+}
