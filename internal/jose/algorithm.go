@@ -27,13 +27,13 @@ const (
 	EdDSA = "EdDSA"
 )
 
-// algorithm is what one alg needs. jwx's signers and verifiers are stateless, so one of each serves all keys.
+// algorithm is what one alg needs. jwx's verifiers are stateless, so one serves all keys; they take
+// raw keys, never a jwk.Key, which would be unpacked for each token.
 type algorithm struct {
 	hash     crypto.Hash
 	pss      bool
 	curve    elliptic.Curve // ECDSA only: RFC 7518 section 3.4 ties the curve to the hash
 	edwards  bool
-	signer   jws.Signer
 	verifier jws.Verifier
 }
 
@@ -50,12 +50,9 @@ var algorithms = map[string]algorithm{
 	EdDSA: implemented(EdDSA, algorithm{edwards: true}),
 }
 
-// implemented adds jwx's implementation. It cannot fail: jwx registers all of the table.
+// implemented adds jwx's verifier. It cannot fail: jwx registers all of the table.
 func implemented(name string, a algorithm) algorithm {
 	var err error
-	if a.signer, err = jws.NewSigner(jwa.SignatureAlgorithm(name)); err != nil {
-		panic("jose: " + err.Error())
-	}
 	if a.verifier, err = jws.NewVerifier(jwa.SignatureAlgorithm(name)); err != nil {
 		panic("jose: " + err.Error())
 	}

@@ -67,12 +67,16 @@ func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 	if err != nil {
 		return t, err
 	}
+	payload, err := decode(body)
+	if err != nil {
+		return t, err
+	}
 	signed := []byte(token[:len(head)+1+len(body)])
 	if algorithms[header.Alg].verifier.Verify(signed, sig, key.Key) != nil {
 		return t, ErrSignature
 	}
-	t.Payload, err = decode(body)
-	return t, err
+	t.Payload = payload
+	return t, nil
 }
 
 // choose finds the key by equality of kid. Without a kid it takes the only key there is, never a guess.
