@@ -1,0 +1,474 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/storage"
+	"github.com/stretchr/testify/require"
+)
+
+var jtiCount atomic.Int64
+
+// goodClaims are the claims of a right assertion, with a new jti each.
+func goodClaims(id string) object {
+	return object{"iss": id, "sub": id, "aud": issuer, "iat": now.Unix(), "exp": now.Unix() + 120, "jti": fmt.Sprint("jti-", jtiCount.Add(1))}
+}
+
+func withAssertion(id, assertion string) client.Credentials {
+	return client.Credentials{ClientID: id, ClientAssertionType: assertionType, ClientAssertion: assertion, HasClientAssertion: true}
+}
+
+var goodHeader = object{"alg": "ES256", "kid": "k1"}
+
+func changed(o object, name string, value any) object {
+	c := object{}
+	for k, v := range o {
+		c[k] = v
+	}
+	if c[name] = value; value == nil {
+		delete(c, name)
+	}
+	return c
+}
+
+// refused demands that the credentials are refused for the reason, and that no jti was burnt.
+func refused(t *testing.T, reason string, c client.Credentials, name string, args ...any) {
+	t.Helper()
+	store := &replay{}
+	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Replay = store })
+	_, err := a.Authenticate(t.Context(), c, now)
+	require.ErrorIs(t, err, portner.InvalidClient, "%s %v", name, args)
+	require.Equal(t, reason, rec.last(t).Reason, "%s %v", name, args)
+	require.Empty(t, store.seen, "%s %v burnt a jti", name, args)
+}
+
+func TestAssertion_claims_section_5_4(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("j", 129)
+	for _, tc := range []struct {
+		name   string
+		value  any
+		reason string
+	}{
+		{"iss", nil, "assertion_iss"}, {"iss", "other", "assertion_iss"}, {"iss", []string{"jwt"}, "assertion_iss"}, {"iss", 1, "assertion_iss"}, {"iss", "", "assertion_iss"}, {"iss", "JWT", "assertion_iss"},
+		{"sub", nil, "assertion_sub"}, {"sub", "other", "assertion_sub"}, {"sub", true, "assertion_sub"}, {"sub", "jwt ", "assertion_sub"},
+		{"aud", nil, "assertion_aud"}, {"aud", issuer + "/", "assertion_aud"}, {"aud", []string{issuer}, "assertion_aud"}, {"aud", []string{issuer, "https://evil.example"}, "assertion_aud"},
+		{"aud", tokenEndpoint, "assertion_aud"}, {"aud", issuer + "/par", "assertion_aud"}, {"aud", "https://LOGIN.example.no", "assertion_aud"}, {"aud", "https://other.example.no", "assertion_aud"},
+		{"aud", "", "assertion_aud"}, {"aud", object{"x": issuer}, "assertion_aud"}, {"aud", "jwt", "assertion_aud"},
+		{"iat", nil, "assertion_times"}, {"iat", "now", "assertion_times"}, {"iat", float64(now.Unix()) + 0.5, "assertion_times"}, {"iat", -1, "assertion_times"}, {"iat", int64(1) << 34, "assertion_times"},
+		{"exp", nil, "assertion_times"}, {"exp", fmt.Sprint(now.Unix()), "assertion_times"}, {"exp", 1e300, "assertion_times"}, {"exp", -1, "assertion_times"}, {"exp", []int{1}, "assertion_times"},
+		{"nbf", "x", "assertion_times"}, {"nbf", 1.5, "assertion_times"},
+		{"jti", nil, "assertion_jti"}, {"jti", "", "assertion_jti"}, {"jti", long, "assertion_jti"}, {"jti", 7, "assertion_jti"}, {"jti", []string{"a"}, "assertion_jti"},
+	} {
+		refused(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), tc.name, tc.value))), tc.name, tc.value)
+	}
+	for _, jti := range []string{"x", long[:128], "a\u0000b", strings.Repeat("ø", 128)} {
+		a, _ := authenticator(t, nil)
+		_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), "jti", jti))), now)
+		require.NoError(t, err, "%q", jti)
+	}
+}
+
+func TestAssertion_times_to_the_second_E11(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name          string
+		iat, exp, nbf int64 // relative to now; nbf 0 is absent
+		reason        string
+	}{
+		{"usual", 0, 120, 0, ""},
+		{"zero lifetime", 0, 0, 0, ""},
+		{"exp before iat", 0, -1, 0, "assertion_lifetime"},
+		{"119 s", 0, 119, 0, ""}, {"120 s", 0, 120, 0, ""}, {"121 s", 0, 121, 0, "assertion_lifetime"},
+		{"iat 9 s ahead", 9, 60, 0, ""}, {"iat 10 s ahead", 10, 60, 0, ""}, {"iat 11 s ahead", 11, 60, 0, "assertion_future"},
+		{"iat 60 s ahead", 60, 120, 0, "assertion_future"},
+		{"nbf 8 s ahead", 0, 60, 8, ""}, {"nbf 10 s ahead", 0, 60, 10, ""}, {"nbf 11 s ahead", 0, 60, 11, "assertion_future"},
+		{"nbf 60 s ahead", 0, 120, 60, "assertion_future"}, {"nbf long ago", 0, 60, -9000, ""},
+		{"exp now", -60, 0, 0, ""}, {"exp 9 s ago", -60, -9, 0, ""}, {"exp 10 s ago", -60, -10, 0, "assertion_expired"}, {"exp 11 s ago", -60, -11, 0, "assertion_expired"},
+		{"exp 5 min ago", -360, -300, 0, "assertion_expired"},
+		{"oldest", -129, -9, 0, ""}, {"older", -130, -10, 0, "assertion_expired"},
+		{"year 2242", 0, 1 << 32, 0, "assertion_lifetime"},
+	} {
+		claims := goodClaims("jwt")
+		claims["iat"], claims["exp"] = now.Unix()+tc.iat, now.Unix()+tc.exp
+		if tc.nbf != 0 {
+			claims["nbf"] = now.Unix() + tc.nbf
+		}
+		c := withAssertion("jwt", signJWT(p256Key(), goodHeader, claims))
+		if tc.reason != "" {
+			refused(t, tc.reason, c, tc.name)
+			continue
+		}
+		store := &replay{}
+		a, _ := authenticator(t, func(cfg *client.Config) { cfg.Replay = store })
+		_, err := a.Authenticate(t.Context(), c, now)
+		require.NoError(t, err, tc.name)
+		for _, until := range store.seen { // remembered for as long as it could be presented
+			require.True(t, until.Equal(now.Add(time.Duration(tc.exp)*time.Second+10*time.Second)), tc.name)
+			require.LessOrEqual(t, until.Sub(now), 310*time.Second)
+		}
+	}
+}
+
+func TestAssertion_algorithm_and_key_type_E4(t *testing.T) {
+	t.Parallel()
+	keys := map[string]any{"rsa": rsaKey(), "p256": p256Key(), "p384": p384Key(), "ed25519": edKey()}
+	fits := map[string][]string{"rsa": {"RS256", "RS384", "RS512", "PS256"}, "p256": {"ES256"}, "ed25519": {"EdDSA"}}
+	publics := map[string]jose.PublicKey{"rsa": {KID: "rsa", Key: rsaKey().Public()}, "p256": {KID: "p256", Key: p256Key().Public()},
+		"p384": {KID: "p384", Key: p384Key().Public()}, "ed25519": {KID: "ed25519", Key: edKey().Public()}}
+	set := jwks(publics["rsa"], publics["p256"], publics["p384"], publics["ed25519"])
+	algs := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519",
+		"HS256", "HS384", "HS512", "none", "None", "NONE", "rs256", "es256", "eddsa", "RS256 ", "RSA-OAEP", "dir", ""}
+	for name, key := range keys {
+		for _, alg := range algs {
+			a, rec := authenticator(t, func(cfg *client.Config) {
+				cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: set}}
+			})
+			_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(key, object{"alg": alg, "kid": name}, goodClaims("c"))), now)
+			if slices.Contains(fits[name], alg) {
+				require.NoError(t, err, "%s %s", name, alg)
+				continue
+			}
+			require.ErrorIs(t, err, portner.InvalidClient, "%s %s", name, alg)
+			require.Equal(t, portner.EventAssertionAlgorithm, rec.last(t).Name, "%s %s", name, alg)
+		}
+	}
+}
+
+func TestAssertion_key_alg_binds_E4(t *testing.T) {
+	t.Parallel()
+	set := jwks(jose.PublicKey{KID: "k", Alg: "RS512", Key: rsaKey().Public()})
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: set}}
+	})
+	_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(rsaKey(), object{"alg": "RS512", "kid": "k"}, goodClaims("c"))), now)
+	require.NoError(t, err)
+	_, err = a.Authenticate(t.Context(), withAssertion("c", signJWT(rsaKey(), object{"alg": "RS256", "kid": "k"}, goodClaims("c"))), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	require.Equal(t, portner.EventAssertionAlgorithm, rec.last(t).Name)
+}
+
+func TestAssertion_HMAC_with_the_public_key_E4(t *testing.T) {
+	t.Parallel()
+	der, err := x509.MarshalPKIXPublicKey(p256Key().Public())
+	require.NoError(t, err)
+	for _, secret := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), p256JWKS(), {}} {
+		refused(t, "assertion_alg", withAssertion("jwt", signJWT(secret, object{"alg": "HS256", "kid": "k1"}, goodClaims("jwt"))), "HS256")
+		refused(t, "assertion_signature", withAssertion("jwt", signJWT(secret, goodHeader, goodClaims("jwt"))), "HMAC called ES256")
+	}
+}
+
+func TestAssertion_header_E5(t *testing.T) {
+	t.Parallel()
+	own := jwks(jose.PublicKey{KID: "evil", Key: edKey().Public()})
+	for _, tc := range []struct {
+		name   string
+		header object
+		key    any
+		reason string
+	}{
+		{"unknown kid", changed(goodHeader, "kid", "k2"), p256Key(), "assertion_key"},
+		{"another case of kid", changed(goodHeader, "kid", "K1"), p256Key(), "assertion_key"},
+		{"path", changed(goodHeader, "kid", "../../k1"), p256Key(), "assertion_malformed"},
+		{"NUL", changed(goodHeader, "kid", "k1\x00"), p256Key(), "assertion_malformed"},
+		{"SQL", changed(goodHeader, "kid", "k1' OR '1'='1"), p256Key(), "assertion_malformed"},
+		{"empty kid", changed(goodHeader, "kid", ""), p256Key(), "assertion_malformed"},
+		{"long kid", changed(goodHeader, "kid", strings.Repeat("k", 129)), p256Key(), "assertion_malformed"},
+		{"kid of another type", changed(goodHeader, "kid", 1), p256Key(), "assertion_malformed"},
+		{"crit", changed(changed(goodHeader, "crit", []string{"exp"}), "exp", 1), p256Key(), "crit"},
+		{"empty crit", changed(goodHeader, "crit", []string{}), p256Key(), "crit"},
+		{"b64", changed(goodHeader, "b64", false), p256Key(), "crit"},
+		{"own jwk", object{"alg": "EdDSA", "kid": "evil", "jwk": own}, edKey(), "assertion_key"},
+		{"own jku", object{"alg": "EdDSA", "kid": "evil", "jku": "https://evil.example/jwks"}, edKey(), "assertion_key"},
+		{"own jwk under our kid", object{"alg": "ES256", "kid": "k1", "jwk": own}, newEC(p256Key().Curve), "assertion_signature"},
+		{"x5c in place of kid", object{"alg": "ES256", "x5c": []string{"MAA="}}, p256Key(), "x5c"},
+		{"x5c string", object{"alg": "ES256", "kid": "k1", "x5c": "MAA="}, p256Key(), "assertion_malformed"},
+		{"request object", changed(goodHeader, "typ", "oauth-authz-req+jwt"), p256Key(), "typ"},
+		{"logout token", changed(goodHeader, "typ", "logout+jwt"), p256Key(), "typ"},
+		{"access token", changed(goodHeader, "typ", "at+jwt"), p256Key(), "typ"},
+		{"no alg", object{"kid": "k1"}, p256Key(), "assertion_malformed"},
+		{"other's key", goodHeader, newEC(p256Key().Curve), "assertion_signature"},
+	} {
+		refused(t, tc.reason, withAssertion("jwt", signJWT(tc.key, tc.header, goodClaims("jwt"))), tc.name)
+	}
+}
+
+func TestAssertion_header_allowed(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, nil)
+	for _, header := range []object{
+		{"alg": "ES256"}, // one key: nothing to choose
+		changed(goodHeader, "typ", "JWT"), changed(goodHeader, "typ", "jwt"), changed(goodHeader, "typ", "client-authentication+jwt"),
+		changed(goodHeader, "typ", "application/client-authentication+jwt"),
+		changed(goodHeader, "x5c", []string{"MAA="}), // the registered key decides
+		changed(goodHeader, "unknown", 1),
+	} {
+		_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), header, goodClaims("jwt"))), now)
+		require.NoError(t, err, "%v", header)
+	}
+	require.Empty(t, rec.events)
+	// A key the sender brings along is not used, and somebody should know that it was tried.
+	_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), changed(goodHeader, "jku", "https://evil.example"), goodClaims("jwt"))), now)
+	require.NoError(t, err)
+	require.Equal(t, portner.EventAssertionHeader, rec.last(t).Name)
+	require.Equal(t, "jku", rec.last(t).Reason)
+}
+
+func TestAssertion_no_kid_and_two_keys_E5(t *testing.T) {
+	t.Parallel()
+	set := jwks(jose.PublicKey{KID: "a", Key: p256Key().Public()}, jose.PublicKey{KID: "b", Key: edKey().Public()})
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: set}}
+	})
+	_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(p256Key(), object{"alg": "ES256"}, goodClaims("c"))), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	require.Equal(t, "assertion_key", rec.last(t).Reason)
+}
+
+func TestAssertion_malformed_E9_E12(t *testing.T) {
+	t.Parallel()
+	good := signJWT(p256Key(), goodHeader, goodClaims("jwt"))
+	part := strings.Split(good, ".")
+	b64 := base64.RawURLEncoding.EncodeToString
+	quoted := func(s string) string { // claims as text, to write what a map cannot hold
+		return fmt.Sprintf(`{"iss":"jwt","sub":"jwt","aud":%q,"iat":%d,"exp":%d,"jti":"q%d"%s}`, issuer, now.Unix(), now.Unix()+60, jtiCount.Add(1), s)
+	}
+	for name, assertion := range map[string]string{
+		"one segment":        part[0],
+		"two segments":       part[0] + "." + part[1],
+		"four segments":      good + ".x",
+		"five segments, JWE": good + ".x.y",
+		"a million dots":     strings.Repeat(".", 1_000_000),
+		"too long":           good + strings.Repeat("A", 8<<10),
+		"empty signature":    part[0] + "." + part[1] + ".",
+		"empty payload":      part[0] + ".." + part[2],
+		"JSON serialisation": `{"payload":"x","signatures":[]}`,
+		"padding":            part[0] + "=." + part[1] + "." + part[2],
+		"line break":         part[0] + "." + part[1] + "." + part[2][:8] + "\n" + part[2][8:],
+		"leading space":      " " + good,
+		"plain header":       "{}." + part[1] + "." + part[2],
+		"header not JSON":    b64([]byte("x")) + "." + part[1] + "." + part[2],
+		"header twice":       b64([]byte(`{"alg":"ES256","alg":"ES256"}`)) + "." + part[1] + "." + part[2],
+		"duplicate iss":      signJWT(p256Key(), goodHeader, quoted(`,"iss":"other"`)),
+		"ISS beside iss":     signJWT(p256Key(), goodHeader, quoted(`,"ISS":"other"`)),
+		"trailing data":      signJWT(p256Key(), goodHeader, quoted("")+"x"),
+		"byte order mark":    signJWT(p256Key(), goodHeader, "\ufeff"+quoted("")),
+		"array":              signJWT(p256Key(), goodHeader, "["+quoted("")+"]"),
+		"deep":               signJWT(p256Key(), goodHeader, quoted(`,"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20))),
+		"not JSON":           signJWT(p256Key(), goodHeader, "x"),
+	} {
+		refused(t, "assertion_malformed", withAssertion("jwt", assertion), name)
+	}
+	refused(t, "assertion_signature", withAssertion("jwt", part[0]+"."+b64([]byte(quoted("")))+"."+part[2]), "other payload")
+	a, _ := authenticator(t, nil)
+	for _, typ := range []string{"", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "jwt-bearer", assertionType + " "} {
+		c := withAssertion("jwt", good)
+		c.ClientAssertionType = typ
+		_, err := a.Authenticate(t.Context(), c, now)
+		require.ErrorIs(t, err, portner.InvalidRequest, "%q", typ)
+	}
+}
+
+func TestAssertion_token_endpoint_audience_K4(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS(), AllowTokenEndpointAudience: true}}
+	})
+	present := func(aud any) error {
+		_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(p256Key(), goodHeader, changed(goodClaims("c"), "aud", aud))), now)
+		return err
+	}
+	require.NoError(t, present(issuer))
+	require.Empty(t, rec.events)
+	require.NoError(t, present(tokenEndpoint))
+	require.Equal(t, portner.EventLegacyAudience, rec.last(t).Name)
+	require.Equal(t, "c", rec.last(t).ClientID)
+	for _, aud := range []any{[]string{tokenEndpoint}, []string{issuer}, tokenEndpoint + "/", issuer + "/par", "", nil} {
+		require.ErrorIs(t, present(aud), portner.InvalidClient, "%v", aud)
+		require.Equal(t, portner.EventAssertionAudience, rec.last(t).Name)
+	}
+}
+
+func TestAssertion_empty_token_endpoint_is_nobodys_audience(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, func(cfg *client.Config) {
+		cfg.TokenEndpoint = ""
+		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS(), AllowTokenEndpointAudience: true}}
+	})
+	_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(p256Key(), goodHeader, changed(goodClaims("c"), "aud", ""))), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+}
+
+func TestAssertion_key_age_E7(t *testing.T) {
+	t.Parallel()
+	year := 365 * 24 * time.Hour
+	for _, tc := range []struct {
+		uploaded time.Time
+		reason   string
+	}{
+		{time.Time{}, ""}, {now, ""}, {now.Add(time.Second - year), ""}, {now.Add(-year), "key_expired"}, {now.Add(-2 * year), "key_expired"},
+	} {
+		a, rec := authenticator(t, func(cfg *client.Config) {
+			cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS(), KeysUploadedAt: tc.uploaded}}
+		})
+		_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(p256Key(), goodHeader, goodClaims("c"))), now)
+		if tc.reason == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, portner.InvalidClient)
+		require.Equal(t, tc.reason, rec.last(t).Reason)
+	}
+}
+
+func TestAssertion_keys_follow_the_registration(t *testing.T) {
+	t.Parallel()
+	registered := source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS()}}
+	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Clients = registered })
+	present := func(key any, alg string) error {
+		_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(key, object{"alg": alg, "kid": "k1"}, goodClaims("c"))), now)
+		return err
+	}
+	require.NoError(t, present(p256Key(), "ES256"))
+	replaced := *registered["c"]
+	replaced.JWKS = jwks(jose.PublicKey{KID: "k1", Key: edKey().Public()})
+	registered["c"] = &replaced
+	require.NoError(t, present(edKey(), "EdDSA"))
+	require.ErrorIs(t, present(p256Key(), "ES256"), portner.InvalidClient, "the old key is out")
+
+	broken := replaced
+	broken.JWKS = []byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)
+	registered["c"] = &broken
+	require.ErrorIs(t, present(edKey(), "EdDSA"), portner.InvalidClient)
+	require.Equal(t, portner.EventBadRegistration, rec.last(t).Name)
+}
+
+func TestAssertion_replay_E10(t *testing.T) {
+	t.Parallel()
+	registered := registrations(t)
+	registered["jwt2"] = &client.Client{ClientID: "jwt2", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS()}
+	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Clients = registered })
+	claims := goodClaims("jwt")
+	assertion := signJWT(p256Key(), goodHeader, claims)
+
+	forged := assertion[:strings.LastIndex(assertion, ".")+1] + strings.Repeat("A", 86)
+	_, err := a.Authenticate(t.Context(), withAssertion("jwt", forged), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	_, err = a.Authenticate(t.Context(), withAssertion("jwt", assertion), now)
+	require.NoError(t, err, "the forged one burnt nothing")
+	_, err = a.Authenticate(t.Context(), withAssertion("jwt", assertion), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	require.Equal(t, portner.EventAssertionReplay, rec.last(t).Name)
+	// It is the jti that counts, not the text: ECDSA signs the same claims differently each time.
+	_, err = a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), goodHeader, claims)), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	// Another client's jti is another jti.
+	_, err = a.Authenticate(t.Context(), withAssertion("jwt2", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt2"), "jti", claims["jti"]))), now)
+	require.NoError(t, err)
+}
+
+type failingReplay struct{ err error }
+
+func (f failingReplay) ConsumeJTI(context.Context, storage.Hash, time.Time, time.Time) error {
+	return f.err
+}
+
+func TestAssertion_a_store_that_cannot_remember_refuses_nobody_and_lets_nobody_in(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []error{storage.ErrFull, errors.New("away")} {
+		a, _ := authenticator(t, func(cfg *client.Config) { cfg.Replay = failingReplay{fault} })
+		got, err := a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
+		require.ErrorIs(t, err, fault)
+		require.NotErrorIs(t, err, portner.InvalidClient)
+		require.Nil(t, got.Client)
+	}
+}
+
+// brokenReplay is the negative control of the race: it looks, then remembers.
+type brokenReplay struct{ replay }
+
+func (b *brokenReplay) ConsumeJTI(_ context.Context, key storage.Hash, expiresAt, _ time.Time) error {
+	b.mu.Lock()
+	_, ok := b.seen[key]
+	b.mu.Unlock()
+	time.Sleep(20 * time.Microsecond)
+	if ok {
+		return storage.ErrConsumed
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.seen == nil {
+		b.seen = map[storage.Hash]time.Time{}
+	}
+	b.seen[key] = expiresAt
+	return nil
+}
+
+// race presents each of rounds assertions from 50 callers at once and counts who got in.
+func race(t *testing.T, store client.ReplayStore, rounds int) (doubled int) {
+	a, _ := authenticator(t, func(cfg *client.Config) {
+		cfg.Replay = store
+		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: jwks(jose.PublicKey{KID: "k1", Key: edKey().Public()})}}
+	})
+	for range rounds {
+		c := withAssertion("c", signJWT(edKey(), object{"alg": "EdDSA", "kid": "k1"}, goodClaims("c")))
+		var in atomic.Int64
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if _, err := a.Authenticate(t.Context(), c, now); err == nil {
+					in.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		require.NotZero(t, in.Load())
+		if in.Load() > 1 {
+			doubled++
+		}
+	}
+	return doubled
+}
+
+func TestAssertion_replay_race_X4(t *testing.T) {
+	t.Parallel()
+	rounds := 500
+	if testing.Short() {
+		rounds = 50
+	}
+	require.Zero(t, race(t, &replay{}, rounds))
+	require.NotZero(t, race(t, &brokenReplay{}, 20), "the negative control passed: this test proves nothing")
+}
+
+// FuzzAssertion changes a right assertion: whatever gets in is the very text that was signed.
+func FuzzAssertion(f *testing.F) {
+	claims := changed(goodClaims("jwt"), "jti", "fuzz")
+	good := signJWT(p256Key(), goodHeader, claims)
+	f.Add(0, []byte{}, 0)
+	f.Add(10, []byte("x"), 1)
+	f.Add(len(good), []byte("\n"), 0)
+	f.Add(len(good)-1, []byte("B"), 1)
+	f.Fuzz(func(t *testing.T, pos int, insert []byte, cut int) {
+		pos = max(0, min(pos, len(good)))
+		end := max(pos, min(len(good), pos+cut))
+		changed := good[:pos] + string(insert) + good[end:]
+		a, _ := authenticator(t, nil)
+		_, err := a.Authenticate(t.Context(), withAssertion("jwt", changed), now)
+		require.Equal(t, bytes.Equal([]byte(changed), []byte(good)), err == nil, "%q", changed)
+	})
+}

@@ -1,0 +1,311 @@
+package client_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/stretchr/testify/require"
+)
+
+func basicHeader(id, secret string) []string {
+	return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))}
+}
+
+// mechanisms are the five ways to come, each with credentials that are right for the client.
+var mechanisms = []struct {
+	name string
+	with func(id string) client.Credentials
+}{
+	{client.ClientSecretBasic, func(id string) client.Credentials {
+		return client.Credentials{Authorization: basicHeader(id, secretText)}
+	}},
+	{client.ClientSecretPost, func(id string) client.Credentials {
+		return client.Credentials{ClientID: id, ClientSecret: secretText, HasClientSecret: true}
+	}},
+	{client.PrivateKeyJWT, func(id string) client.Credentials {
+		return withAssertion(id, signJWT(p256Key(), object{"alg": "ES256", "kid": "k1"}, goodClaims(id)))
+	}},
+	{client.None, func(id string) client.Credentials { return client.Credentials{ClientID: id} }},
+	{"bearer", func(id string) client.Credentials {
+		return client.Credentials{ClientID: id, Authorization: []string{"Bearer abc"}}
+	}},
+}
+
+// body is what the peer sees.
+func body(t testing.TB, err error) string {
+	t.Helper()
+	e, ok := errors.AsType[*portner.Error](err)
+	require.True(t, ok, "%v", err)
+	w := httptest.NewRecorder()
+	httpx.WriteError(w, e)
+	return fmt.Sprint(w.Code, w.Header(), w.Body.String())
+}
+
+func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, nil)
+	registered := map[string]string{"basic": client.ClientSecretBasic, "post": client.ClientSecretPost, "jwt": client.PrivateKeyJWT,
+		"spa": client.None, "off": "nothing", "unknown": "nothing"}
+	refusal := ""
+	for id, method := range registered {
+		for _, m := range mechanisms {
+			got, err := a.Authenticate(t.Context(), m.with(id), now)
+			if m.name == method {
+				require.NoError(t, err, "%s with %s", id, m.name)
+				require.Equal(t, id, got.ClientID)
+				require.Equal(t, method, got.AMR)
+				continue
+			}
+			require.ErrorIs(t, err, portner.InvalidClient, "%s with %s", id, m.name)
+			require.Nil(t, got.Client)
+			if refusal == "" {
+				refusal = body(t, err)
+			}
+			require.Equal(t, refusal, body(t, err), "%s with %s", id, m.name)
+		}
+	}
+	require.True(t, strings.HasPrefix(refusal, "401 "), refusal)
+}
+
+func TestAuthenticate_one_mechanism_a_request_E2(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, nil)
+	for _, id := range []string{"basic", "post", "jwt", "spa", "off", "unknown"} {
+		for i, m := range mechanisms {
+			for j, n := range mechanisms {
+				if i >= j || m.name == client.None || n.name == client.None {
+					continue // none beside another is no second mechanism
+				}
+				c := merge(m.with(id), n.with(id))
+				_, err := a.Authenticate(t.Context(), c, now)
+				require.ErrorIs(t, err, portner.InvalidRequest, "%s: %s and %s", id, m.name, n.name)
+			}
+		}
+		c := mechanisms[0].with(id)
+		c.Authorization = append(c.Authorization, c.Authorization[0])
+		_, err := a.Authenticate(t.Context(), c, now)
+		require.ErrorIs(t, err, portner.InvalidRequest, "two headers")
+
+		c = mechanisms[0].with(id) // junk beside a right secret
+		c.ClientAssertionType = assertionType
+		_, err = a.Authenticate(t.Context(), c, now)
+		require.ErrorIs(t, err, portner.InvalidRequest, "assertion type alone")
+	}
+}
+
+func merge(a, b client.Credentials) client.Credentials {
+	a.Authorization = append(a.Authorization, b.Authorization...)
+	a.ClientID = cmp.Or(a.ClientID, b.ClientID)
+	a.ClientSecret, a.HasClientSecret = a.ClientSecret+b.ClientSecret, a.HasClientSecret || b.HasClientSecret
+	a.ClientAssertionType += b.ClientAssertionType
+	a.ClientAssertion, a.HasClientAssertion = a.ClientAssertion+b.ClientAssertion, a.HasClientAssertion || b.HasClientAssertion
+	return a
+}
+
+func TestAuthenticate_client_id_E3(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, nil)
+	c := mechanisms[0].with("basic")
+	c.ClientID = "basic"
+	_, err := a.Authenticate(t.Context(), c, now)
+	require.NoError(t, err, "the same client_id in header and body")
+
+	c.ClientID = "post"
+	_, err = a.Authenticate(t.Context(), c, now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	require.Equal(t, "client_id_disagreement", rec.last(t).Reason)
+
+	c = mechanisms[2].with("jwt")
+	c.ClientID = ""
+	_, err = a.Authenticate(t.Context(), c, now)
+	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required beside an assertion (idporten section 5.1)")
+
+	_, err = a.Authenticate(t.Context(), client.Credentials{ClientSecret: secretText, HasClientSecret: true}, now)
+	require.ErrorIs(t, err, portner.InvalidRequest)
+
+	_, err = a.Authenticate(t.Context(), client.Credentials{}, now)
+	require.ErrorIs(t, err, portner.InvalidClient, "no client authentication included")
+
+	for _, id := range []string{strings.Repeat("x", 257), "bas\x00ic", "basic ", "BASIC", "ba\u0073ic\u00a0"} {
+		_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: id}, now)
+		require.ErrorIs(t, err, portner.InvalidClient, "%q", id)
+	}
+}
+
+func TestAuthenticate_basic_is_form_encoded_RFC6749_2_3_1(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, nil)
+	got, err := a.Authenticate(t.Context(), client.Credentials{Authorization: basicHeader("odd id:%+&", secretText)}, now)
+	require.NoError(t, err)
+	require.Equal(t, "odd id:%+&", got.ClientID)
+}
+
+func TestAuthenticate_secrets_E1(t *testing.T) {
+	t.Parallel()
+	day := 24 * time.Hour
+	older, newer := client.GenerateSecret(), client.GenerateSecret()
+	for _, tc := range []struct {
+		name    string
+		secrets []client.Secret
+		present string
+		reason  string
+	}{
+		{"one", []client.Secret{secret(t, older, now.Add(day))}, older, ""},
+		{"older of two", []client.Secret{secret(t, older, now.Add(day)), secret(t, newer, now.Add(day))}, older, ""},
+		{"newer of two", []client.Secret{secret(t, older, now.Add(day)), secret(t, newer, now.Add(day))}, newer, ""},
+		{"no expiry", []client.Secret{secret(t, older, time.Time{})}, older, ""},
+		{"last moment", []client.Secret{secret(t, older, now.Add(1))}, older, ""},
+		{"expired now", []client.Secret{secret(t, older, now)}, older, "secret_expired"},
+		{"expired, other live", []client.Secret{secret(t, older, now.Add(-1)), secret(t, newer, now.Add(day))}, older, "secret_expired"},
+		{"360 days", []client.Secret{secret(t, older, now.Add(360*day))}, older, ""},
+		{"more than 360 days", []client.Secret{secret(t, older, now.Add(360*day+1))}, older, "secret_expired"},
+		{"wrong", []client.Secret{secret(t, older, now.Add(day))}, newer, "secret"},
+		{"prefix", []client.Secret{secret(t, older, now.Add(day))}, older[:42], "secret"},
+		{"suffix", []client.Secret{secret(t, older, now.Add(day))}, older + "x", "secret"},
+		{"none registered", nil, older, "secret"},
+		{"zero hash", []client.Secret{{}}, older, "secret"},
+		{"a third is never live", []client.Secret{secret(t, newer, now.Add(day)), secret(t, newer, now.Add(day)), secret(t, older, now.Add(day))}, older, "secret"},
+	} {
+		a, rec := authenticator(t, func(cfg *client.Config) {
+			cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.ClientSecretPost, Secrets: tc.secrets}}
+		})
+		_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "c", ClientSecret: tc.present, HasClientSecret: true}, now)
+		if tc.reason == "" {
+			require.NoError(t, err, tc.name)
+			continue
+		}
+		require.ErrorIs(t, err, portner.InvalidClient, tc.name)
+		require.Equal(t, tc.reason, rec.last(t).Reason, tc.name)
+	}
+}
+
+func TestAuthenticate_events_name_resolved_clients_only(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, nil)
+	for id, want := range map[string]portner.Event{
+		"basic":   {ClientID: "basic", Reason: "secret"},
+		"post":    {ClientID: "post", Reason: "method"},
+		"off":     {ClientID: "off", Reason: "inactive_client"},
+		"unknown": {Reason: "unknown_client"},
+	} {
+		c := client.Credentials{Authorization: basicHeader(id, "wrong"), Endpoint: "token", CorrelationID: "corr"}
+		_, err := a.Authenticate(t.Context(), c, now)
+		require.ErrorIs(t, err, portner.InvalidClient)
+		want.Name, want.Time, want.Endpoint, want.CorrelationID = portner.EventClientAuthFailed, now, "token", "corr"
+		require.Equal(t, want, rec.last(t))
+	}
+}
+
+func TestAuthenticate_faults_come_through(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("database away")
+	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Clients = brokenSource{broken} })
+	_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+	require.ErrorIs(t, err, broken)
+	_, isProtocol := errors.AsType[*portner.Error](err)
+	require.False(t, isProtocol)
+
+	a, _ = authenticator(t, func(cfg *client.Config) { cfg.Clients = brokenSource{nil} })
+	_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+	require.ErrorContains(t, err, "another client")
+}
+
+type brokenSource struct{ err error }
+
+func (s brokenSource) Client(context.Context, string) (*client.Client, error) {
+	return &client.Client{ClientID: "other", ApplicationType: client.Browser}, s.err
+}
+
+func TestNewAuthenticator_reports_everything(t *testing.T) {
+	t.Parallel()
+	_, err := client.NewAuthenticator(client.Config{})
+	require.ErrorContains(t, err, "Config.Issuer")
+	require.ErrorContains(t, err, "Config.Clients")
+}
+
+func TestMethods_without_a_replay_store(t *testing.T) {
+	t.Parallel()
+	with, _ := authenticator(t, nil)
+	require.Equal(t, []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}, with.Methods())
+	require.Equal(t, []string{"RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA"}, with.AssertionAlgorithms())
+	without, rec := authenticator(t, func(cfg *client.Config) { cfg.Replay = nil })
+	require.Equal(t, []string{"client_secret_basic", "client_secret_post", "none"}, without.Methods())
+	require.Empty(t, without.AssertionAlgorithms())
+	_, err := without.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
+	require.ErrorIs(t, err, portner.InvalidClient)
+	require.Equal(t, "method_not_offered", rec.last(t).Reason)
+}
+
+func TestCredentialsFrom(t *testing.T) {
+	t.Parallel()
+	form, err := httpx.Parse("client_id=c&client_secret=s&client_assertion_type=t&client_assertion=a")
+	require.NoError(t, err)
+	r := httptest.NewRequest("POST", "/token", nil)
+	r.Header.Set("Authorization", "Basic x")
+	c := client.CredentialsFrom(r, form)
+	require.Equal(t, []string{"Basic x"}, c.Authorization)
+	require.Equal(t, "c", c.ClientID)
+	require.Equal(t, "s", c.ClientSecret)
+	require.Equal(t, "a", c.ClientAssertion)
+	require.True(t, c.HasClientSecret && c.HasClientAssertion)
+	require.Equal(t, "t", c.ClientAssertionType)
+	require.Equal(t, r.RemoteAddr, c.RemoteAddr)
+
+	form, err = httpx.Parse("client_id=spa&client_secret=&client_assertion=")
+	require.NoError(t, err)
+	a, _ := authenticator(t, nil)
+	_, err = a.Authenticate(t.Context(), client.CredentialsFrom(httptest.NewRequest("POST", "/token", nil), form), now)
+	require.NoError(t, err, "parameters without a value are omitted ones")
+}
+
+func TestSecretsNeverPrint(t *testing.T) {
+	t.Parallel()
+	s := secret(t, secretText, now)
+	c := client.Credentials{ClientSecret: secretText, ClientAssertion: secretText, Authorization: basicHeader("c", secretText)}
+	registered := client.Client{ClientID: "c", Secrets: []client.Secret{s}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{s, &s, c, &c, []client.Secret{s}} {
+			require.NotContains(t, fmt.Sprintf(verb, v), secretText)
+			require.Contains(t, fmt.Sprintf(verb, v), "REDACTED", "%s %T", verb, v)
+		}
+		require.NotContains(t, fmt.Sprintf(verb, registered), fmt.Sprintf("%d", s.Hash[0])+" "+fmt.Sprintf("%d", s.Hash[1]))
+	}
+	require.Equal(t, "REDACTED", s.String()+"")
+	require.Equal(t, "REDACTED", c.LogValue().String())
+	require.Equal(t, "REDACTED", s.LogValue().String())
+	text, err := s.MarshalText()
+	require.NoError(t, err)
+	require.Equal(t, "REDACTED", string(text))
+}
+
+func TestNewSecret_refuses_what_looks_chosen_E1(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "secret", strings.Repeat("x", 31), strings.Repeat("ab", 32), strings.Repeat("1234567", 5),
+		"0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcd\n\n", "0123456789abcdef0123456789abcdeø", strings.Repeat("0123456789abcdef", 33)} {
+		_, err := client.NewSecret(text, time.Time{})
+		require.Error(t, err, "%q", text)
+		if len(text) > 10 {
+			require.NotContains(t, err.Error(), text)
+		}
+	}
+	for _, text := range []string{client.GenerateSecret(), "0123456789abcdef0123456789abcdef", secretText} {
+		_, err := client.NewSecret(text, time.Time{})
+		require.NoError(t, err)
+	}
+	_, err := client.InsecureSecret("demo", time.Time{})
+	require.NoError(t, err)
+	_, err = client.InsecureSecret("", time.Time{})
+	require.Error(t, err)
+	require.NotEqual(t, client.GenerateSecret(), client.GenerateSecret())
+}
