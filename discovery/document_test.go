@@ -117,24 +117,40 @@ func TestOnlyWhatIsEnabled(t *testing.T) {
 		disable func(*discovery.Config)
 		gone    []string
 	}{
-		{"PAR", func(c *discovery.Config) { c.PushedAuthorizationRequestEndpoint = "" },
-			[]string{"pushed_authorization_request_endpoint", "require_pushed_authorization_requests"}},
-		{"introspection", func(c *discovery.Config) { c.IntrospectionEndpoint = "" },
-			[]string{"introspection_endpoint", "introspection_endpoint_auth_methods_supported", "introspection_endpoint_auth_signing_alg_values_supported"}},
-		{"revocation", func(c *discovery.Config) { c.RevocationEndpoint = "" },
-			[]string{"revocation_endpoint", "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported"}},
+		{
+			"PAR", func(c *discovery.Config) { c.PushedAuthorizationRequestEndpoint = "" },
+			[]string{"pushed_authorization_request_endpoint", "require_pushed_authorization_requests"},
+		},
+		{
+			"introspection", func(c *discovery.Config) { c.IntrospectionEndpoint = "" },
+			[]string{"introspection_endpoint", "introspection_endpoint_auth_methods_supported", "introspection_endpoint_auth_signing_alg_values_supported"},
+		},
+		{
+			"revocation", func(c *discovery.Config) { c.RevocationEndpoint = "" },
+			[]string{"revocation_endpoint", "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported"},
+		},
 		{"userinfo", func(c *discovery.Config) { c.UserinfoEndpoint = "" }, []string{"userinfo_endpoint"}},
 		{"logout", func(c *discovery.Config) { c.EndSessionEndpoint = "" }, []string{"end_session_endpoint"}},
-		{"front-channel logout", func(c *discovery.Config) { c.FrontchannelLogoutSupported = false },
-			[]string{"frontchannel_logout_supported", "frontchannel_logout_session_supported"}},
-		{"back-channel logout", func(c *discovery.Config) { c.BackchannelLogoutSupported = false },
-			[]string{"backchannel_logout_supported", "backchannel_logout_session_supported"}},
-		{"request objects", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = nil },
-			[]string{"request_object_signing_alg_values_supported"}},
-		{"RFC 9396", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = nil },
-			[]string{"authorization_details_types_supported"}},
-		{"private_key_jwt", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = []string{"client_secret_basic"} },
-			[]string{"token_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_signing_alg_values_supported", "revocation_endpoint_auth_signing_alg_values_supported"}},
+		{
+			"front-channel logout", func(c *discovery.Config) { c.FrontchannelLogoutSupported = false },
+			[]string{"frontchannel_logout_supported", "frontchannel_logout_session_supported"},
+		},
+		{
+			"back-channel logout", func(c *discovery.Config) { c.BackchannelLogoutSupported = false },
+			[]string{"backchannel_logout_supported", "backchannel_logout_session_supported"},
+		},
+		{
+			"request objects", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = nil },
+			[]string{"request_object_signing_alg_values_supported"},
+		},
+		{
+			"RFC 9396", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = nil },
+			[]string{"authorization_details_types_supported"},
+		},
+		{
+			"private_key_jwt", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = []string{"client_secret_basic"} },
+			[]string{"token_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_signing_alg_values_supported", "revocation_endpoint_auth_signing_alg_values_supported"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

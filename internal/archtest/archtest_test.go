@@ -1,0 +1,97 @@
+package archtest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The repository keeps its own rules.
+func TestRepository(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	broken, files, err := check("../..")
+	require.NoError(t, err)
+	require.Greater(t, files, 50, "the walk has lost its way")
+	used := map[excuse]bool{}
+	for _, v := range broken {
+		e := excuse{v.file, v.rule}
+		if excused[e] == "" {
+			t.Error(v)
+		}
+		used[e] = true
+	}
+	for e := range excused {
+		require.True(t, used[e], "nothing to excuse any more: %v", e)
+	}
+	t.Logf("%d files in %v", files, time.Since(begin))
+}
+
+// Each file of the tree below testdata breaks one rule once, ok.go files none: what the checker
+// cannot find there it would not find in the repository either.
+func TestViolationsAreFound(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"pkce/layer_policy.go":                 "layer",       // a policy imports another package
+		"session/layer_same.go":                "layer",       // L1 imports L1
+		"session/layer_up.go":                  "layer",       // L1 imports L2
+		"token/layer_same.go":                  "layer",       // L2 imports L2
+		"storage/layer_internal.go":            "layer",       // the records import a helper
+		"storage/memory/layer_consumer.go":     "layer",       // a store imports its consumer
+		"discovery/layer_provider.go":          "layer",       // L2 imports L3
+		"internal/seal/layer_up.go":            "layer",       // a helper imports L1
+		"newcomer/unplaced.go":                 "unplaced",    // a package nobody placed
+		"token/third_jwx.go":                   "third-party", // jwx outside internal/jose
+		"token/third_jwx_test.go":              "third-party", // also in a test
+		"token/third_prefix.go":                "third-party", // a path that begins like the module's
+		"storage/storagetest/third_testify.go": "third-party", // testify in what users import
+		"examples/demo/third_testify.go":       "third-party", // also in an example
+		"token/testing.go":                     "testing",     // test helpers in the library
+		"session/clock_call.go":                "clock",
+		"session/clock_alias.go":               "clock", // the import renamed
+		"session/clock_since.go":               "clock",
+		"session/clock_value.go":               "clock",
+		"authorize/form.go":                    "form",
+		"examples/demo/form.go":                "form",
+		"authorize/redirect_302.go":            "redirect",
+		"authorize/redirect_307.go":            "redirect",
+		"authorize/redirect_308.go":            "redirect",
+		"authorize/redirect_number.go":         "redirect",
+		"authorize/redirect_header.go":         "redirect",
+		"logout/template_html.go":              "template",
+		"logout/template_js.go":                "template",
+		"logout/template_url.go":               "template",
+		"token/rand.go":                        "math/rand",
+		"examples/demo/rand.go":                "math/rand",
+		"token/logging_log.go":                 "logging",
+		"token/logging_default.go":             "logging",
+		"token/logging_info.go":                "logging",
+		"acr/doc_func.go":                      "doc",
+		"acr/doc_method.go":                    "doc",
+		"acr/doc_type.go":                      "doc",
+		"acr/doc_type_group.go":                "doc",
+		"acr/doc_const.go":                     "doc",
+		"acr/doc_var.go":                       "doc",
+		"acr/doc_field.go":                     "doc",
+		"acr/doc_field_group.go":               "doc",
+		"acr/doc_interface.go":                 "doc",
+		"norway":                               "doc", // no package comment
+	}
+	broken, _, err := check("testdata")
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, v := range broken {
+		require.NotContains(t, got, v.file, "twice: %s", v)
+		got[v.file] = v.rule
+	}
+	require.Equal(t, want, got)
+}
+
+// The table speaks of packages that exist, so that a renamed one does not lose its rule.
+func TestTableIsCurrent(t *testing.T) {
+	t.Parallel()
+	for dir := range layers() {
+		require.DirExists(t, "../../"+dir)
+	}
+}

@@ -1,0 +1,163 @@
+package archtest_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const module = "github.com/portner-go/portner"
+
+// violation is one broken rule.
+type violation struct {
+	file string // relative to the root, with slashes
+	line int
+	rule string // layer, unplaced, third-party, testing, clock, form, redirect, template, math/rand, logging, doc
+	text string
+}
+
+func (v violation) String() string {
+	return fmt.Sprintf("%s:%d: %s: %s", v.file, v.line, v.rule, v.text)
+}
+
+// check reports every broken rule below root. It returns the number of files it has read, too: a walk
+// that finds nothing must not pass for a clean one.
+func check(root string) (broken []violation, files int, err error) {
+	c := checker{root: root, fset: token.NewFileSet(), table: layers(), packageDoc: map[string]bool{}}
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		files++
+		return c.file(name)
+	})
+	c.checkPackageDocs()
+	return c.broken, files, err
+}
+
+type checker struct {
+	root       string
+	fset       *token.FileSet
+	table      map[string]rule
+	broken     []violation
+	packageDoc map[string]bool // of each package that needs one
+
+	dir, rel string            // of the file at hand
+	names    map[string]string // of the packages in it
+}
+
+func (c *checker) report(pos token.Pos, rule, format string, args ...any) {
+	c.broken = append(c.broken, violation{c.rel, c.fset.Position(pos).Line, rule, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) file(name string) error {
+	rel, err := filepath.Rel(c.root, name)
+	if err != nil {
+		return err
+	}
+	c.rel = filepath.ToSlash(rel)
+	c.dir = path.Dir(c.rel)
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	f, err := parser.ParseFile(c.fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(name, "_test.go") {
+		c.testImports(f)
+		return nil
+	}
+	c.imports(f)
+	c.code(f)
+	if documented(c.dir) {
+		c.packageDoc[c.dir] = c.packageDoc[c.dir] || f.Doc != nil
+		c.docs(f)
+	}
+	return nil
+}
+
+// under tells whether dir is root or below it.
+func under(dir, root string) bool { return dir == root || strings.HasPrefix(dir, root+"/") }
+
+func unbound(dir string) bool {
+	return slices.ContainsFunc(unlayered, func(root string) bool { return under(dir, root) })
+}
+
+func concat(lists ...[]string) []string { return slices.Concat(lists...) }
+
+// importPath returns the path of an import, and the directory if it is one of ours.
+func importPath(spec *ast.ImportSpec) (imported, own string) {
+	imported, _ = strconv.Unquote(spec.Path.Value) // the parser has checked it
+	if imported == module {
+		return imported, "."
+	}
+	own, ok := strings.CutPrefix(imported, module+"/")
+	if !ok {
+		return imported, ""
+	}
+	return imported, own
+}
+
+// thirdParty: the paths of the standard library have no dot in their first element.
+func thirdParty(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(first, ".")
+}
+
+func allowed(imported string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return under(imported, p) })
+}
+
+func (c *checker) imports(f *ast.File) {
+	row, placed := c.table[c.dir]
+	if !placed && !unbound(c.dir) {
+		c.report(f.Package, "unplaced", "package %s has no row in the table of layers", c.dir)
+		return
+	}
+	for _, spec := range f.Imports {
+		imported, own := importPath(spec)
+		switch {
+		case imported == "math/rand" || imported == "math/rand/v2":
+			c.report(spec.Pos(), "math/rand", "guessable numbers: use crypto/rand or internal/seal")
+		case imported == "log" && !under(c.dir, "examples"):
+			c.report(spec.Pos(), "logging", "package log: a Config has a Logger")
+		case under(imported, "github.com/stretchr/testify"):
+			c.report(spec.Pos(), "third-party", "%s outside a test", imported)
+		case placed && !row.testing && (under(imported, "testing") || imported == "net/http/httptest"):
+			c.report(spec.Pos(), "testing", "%s outside a test ends up in the programs of users", imported)
+		case !placed:
+		case own != "" && !slices.Contains(row.own, own):
+			c.report(spec.Pos(), "layer", "%s must not import %s", c.dir, own)
+		case own == "" && thirdParty(imported) && !allowed(imported, row.third):
+			c.report(spec.Pos(), "third-party", "%s must not import %s", c.dir, imported)
+		}
+	}
+}
+
+func (c *checker) testImports(f *ast.File) {
+	if unbound(c.dir) {
+		return
+	}
+	for _, spec := range f.Imports {
+		imported, own := importPath(spec)
+		if own == "" && thirdParty(imported) && !allowed(imported, concat(c.table[c.dir].third, testThird[""], testThird[c.dir])) {
+			c.report(spec.Pos(), "third-party", "tests of %s must not import %s", c.dir, imported)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package archtest_test
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+)
+
+// code looks for what no package may do, by the names the source uses.
+func (c *checker) code(f *ast.File) {
+	c.names = localNames(f)
+	clock := c.clockDefaults(f)
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			c.selector(n, clock[n])
+		case *ast.CallExpr:
+			c.call(n)
+		}
+		return true
+	})
+}
+
+// watched are the packages whose names are looked for.
+var watched = map[string]string{"time": "time", "log/slog": "slog", "net/http": "http", "html/template": "template"}
+
+// localNames maps what a file calls the watched packages to what they are called here: renaming an
+// import hides nothing.
+func localNames(f *ast.File) map[string]string {
+	names := map[string]string{}
+	for _, spec := range f.Imports {
+		imported, _ := importPath(spec)
+		if name, ok := watched[imported]; ok && spec.Name != nil {
+			names[spec.Name.Name] = name
+		} else if ok {
+			names[name] = name
+		}
+	}
+	return names
+}
+
+// is tells whether e is pkg.name with one of the names.
+func (c *checker) is(e ast.Expr, pkg string, names ...string) bool {
+	s, ok := e.(*ast.SelectorExpr)
+	if !ok || !slices.Contains(names, s.Sel.Name) {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && c.names[x.Name] == pkg
+}
+
+func (c *checker) selector(s *ast.SelectorExpr, isDefault bool) {
+	switch library := !under(c.dir, "examples"); {
+	case s.Sel.Name == "FormValue":
+		c.report(s.Pos(), "form", "FormValue mixes query and body, hides repeated parameters and drops errors: use internal/httpx")
+	case c.is(s, "http", "StatusFound", "StatusMovedPermanently", "StatusTemporaryRedirect", "StatusPermanentRedirect"):
+		c.report(s.Pos(), "redirect", "%s may repeat a POST with credentials in it: redirect with 303", s.Sel.Name)
+	case library && c.is(s, "time", "Now", "Since", "Until") && !isDefault:
+		c.report(s.Pos(), "clock", "time.%s: one clock decides, pass now down", s.Sel.Name)
+	case library && c.is(s, "slog", "Default", "SetDefault", "Debug", "DebugContext", "Info", "InfoContext",
+		"Warn", "WarnContext", "Error", "ErrorContext", "Log", "LogAttrs", "With"):
+		c.report(s.Pos(), "logging", "slog.%s uses the program's logger: a Config has its own", s.Sel.Name)
+	}
+}
+
+func (c *checker) call(call *ast.CallExpr) {
+	if c.is(call.Fun, "template", "HTML", "HTMLAttr", "JS", "JSStr", "CSS", "URL", "Srcset") && len(call.Args) == 1 {
+		if _, literal := call.Args[0].(*ast.BasicLit); !literal {
+			c.report(call.Pos(), "template", "a conversion switches escaping off")
+		}
+	}
+	// The status as a number.
+	if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "WriteHeader" || s.Sel.Name == "Redirect") {
+		for _, arg := range call.Args {
+			if lit, ok := arg.(*ast.BasicLit); ok && lit.Kind == token.INT && slices.Contains([]string{"301", "302", "307", "308"}, lit.Value) {
+				c.report(lit.Pos(), "redirect", "%s may repeat a POST with credentials in it: redirect with 303", lit.Value)
+			}
+		}
+	}
+}
+
+// clockDefaults finds the uses of time.Now that are the default of a clock: the value (not a call)
+// assigned to something named now or Now, and the call in a function of that name.
+func (c *checker) clockDefaults(f *ast.File) map[*ast.SelectorExpr]bool {
+	found := map[*ast.SelectorExpr]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for i, value := range n.Rhs {
+				if c.is(value, "time", "Now") && i < len(n.Lhs) && named(n.Lhs[i], "now", "Now") {
+					found[value.(*ast.SelectorExpr)] = true
+				}
+			}
+		case *ast.FuncDecl:
+			if n.Name.Name == "now" && n.Body != nil {
+				ast.Inspect(n.Body, func(n ast.Node) bool {
+					if s, ok := n.(*ast.SelectorExpr); ok && c.is(s, "time", "Now") {
+						found[s] = true
+					}
+					return true
+				})
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func named(e ast.Expr, names ...string) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return slices.Contains(names, e.Name)
+	case *ast.SelectorExpr:
+		return slices.Contains(names, e.Sel.Name)
+	}
+	return false
+}

@@ -1,0 +1,72 @@
+package archtest_test
+
+// The layers of the module. Imports point down only, and never to a package of the same layer.
+//
+//	L3  provider
+//	L2  authorize  token  logout  discovery        never one another
+//	L1  session  client  keyset                    never one another
+//	L0  portner  pkce  scope  pseudonym  acr  norway  storage
+var (
+	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
+	l0       = append([]string{"storage"}, policies...)
+	l1       = []string{"session", "client", "keyset"}
+	l2       = []string{"authorize", "token", "logout", "discovery"}
+	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
+)
+
+// rule says what a package may import beside the standard library.
+type rule struct {
+	own     []string // packages of this repository
+	third   []string // import path prefixes of others
+	testing bool     // it is for tests, so it may import testing
+}
+
+// layers has a row for each package of the library. A package without a row is reported: decide where
+// it belongs before it grows.
+func layers() map[string]rule {
+	table := map[string]rule{
+		"storage":             {own: policies},
+		"storage/memory":      {own: []string{"storage"}},
+		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
+		"provider":            {own: concat(l0, l1, l2, helpers)},
+
+		"internal/archtest": {},
+		"internal/audit":    {own: l0},
+		"internal/httpx":    {own: concat(l0, []string{"internal/seal"})},
+		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
+		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
+		"internal/seal":     {own: l0},
+	}
+	for _, p := range policies {
+		table[p] = rule{}
+	}
+	for _, p := range l1 {
+		table[p] = rule{own: concat(l0, helpers)}
+	}
+	for _, p := range l2 {
+		table[p] = rule{own: concat(l0, l1, helpers)}
+	}
+	return table
+}
+
+// Packages the layers do not bind: modules of their own, whose go.mod says what they need.
+var unlayered = []string{"examples", "storage/postgres", "storage/redis"}
+
+// What test files may import beyond their package's row. Layers do not bind them: a test of a store
+// names the interfaces it satisfies.
+var testThird = map[string][]string{
+	"":         {"github.com/stretchr/testify"}, // every package
+	"provider": {"golang.org/x/oauth2"},         // a relying party
+}
+
+// excused are violations that stand, each with its reason.
+var excused = map[excuse]string{
+	{"logout/endpoint.go", "template"}: "a registered post_logout_redirect_uri; html/template would refuse the custom scheme of a native client",
+}
+
+type excuse struct{ file, rule string }
+
+// Comments are demanded in these trees: what users see.
+var documented = func(dir string) bool {
+	return !under(dir, "internal") && !under(dir, "examples")
+}

@@ -1,0 +1,3 @@
+package acr
+
+const Bare = 1

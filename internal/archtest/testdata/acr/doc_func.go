@@ -1,0 +1,3 @@
+package acr
+
+func Bare() {}

@@ -1,0 +1,6 @@
+package acr
+
+// Interface is documented.
+type Interface interface {
+	Bare()
+}

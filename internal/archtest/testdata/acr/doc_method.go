@@ -1,0 +1,6 @@
+package acr
+
+// Base is documented.
+type Base struct{}
+
+func (b *Base) Bare() {}

@@ -1,0 +1,6 @@
+package acr
+
+// The comment of a group says nothing about a type.
+type (
+	Bare int
+)

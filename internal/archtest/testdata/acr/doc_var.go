@@ -1,0 +1,8 @@
+package acr
+
+var (
+	Bare = 1
+
+	// Documented has a comment.
+	Documented = 2
+)

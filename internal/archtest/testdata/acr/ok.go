@@ -1,0 +1,2 @@
+// Package acr breaks no rule in this file.
+package acr

@@ -1,0 +1,2 @@
+// Package authorize breaks no rule in this file.
+package authorize

@@ -1,0 +1,3 @@
+package discovery
+
+import _ "github.com/portner-go/portner/provider"

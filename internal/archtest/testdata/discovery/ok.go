@@ -1,0 +1,2 @@
+// Package discovery breaks no rule in this file.
+package discovery

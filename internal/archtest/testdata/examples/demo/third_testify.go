@@ -1,0 +1,3 @@
+package demo
+
+import _ "github.com/stretchr/testify/assert"

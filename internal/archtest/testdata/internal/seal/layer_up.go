@@ -1,0 +1,3 @@
+package seal
+
+import _ "github.com/portner-go/portner/session"

@@ -1,0 +1,3 @@
+package norway
+
+func parse() {}

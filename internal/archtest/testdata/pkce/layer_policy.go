@@ -1,0 +1,3 @@
+package pkce
+
+import _ "github.com/portner-go/portner/scope"

@@ -1,0 +1,2 @@
+// Package pkce breaks no rule in this file.
+package pkce

@@ -1,0 +1,5 @@
+package session
+
+import wall "time"
+
+func stamp() wall.Time { return wall.Now() }

@@ -1,0 +1,5 @@
+package session
+
+import "time"
+
+func stamp() time.Time { return time.Now() }

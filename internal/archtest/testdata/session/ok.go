@@ -1,0 +1,2 @@
+// Package session breaks no rule in this file.
+package session

@@ -1,0 +1,3 @@
+package storage
+
+import _ "github.com/portner-go/portner/internal/seal"

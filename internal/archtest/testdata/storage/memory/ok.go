@@ -1,0 +1,2 @@
+// Package memory breaks no rule in this file.
+package memory

@@ -1,0 +1,2 @@
+// Package storage breaks no rule in this file.
+package storage

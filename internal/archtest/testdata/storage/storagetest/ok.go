@@ -1,0 +1,2 @@
+// Package storagetest breaks no rule in this file.
+package storagetest

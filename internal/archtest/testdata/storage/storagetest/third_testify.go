@@ -1,0 +1,3 @@
+package storagetest
+
+import _ "github.com/stretchr/testify/require"

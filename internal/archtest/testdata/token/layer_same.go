@@ -1,0 +1,3 @@
+package token
+
+import _ "github.com/portner-go/portner/authorize"

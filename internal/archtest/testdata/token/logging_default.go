@@ -1,0 +1,5 @@
+package token
+
+import "log/slog"
+
+var logger = slog.Default()

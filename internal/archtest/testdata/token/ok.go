@@ -1,0 +1,2 @@
+// Package token breaks no rule in this file.
+package token

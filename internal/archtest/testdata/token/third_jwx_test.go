@@ -1,0 +1,3 @@
+package token
+
+import _ "github.com/lestrrat-go/jwx/v2/jwt"
