@@ -224,7 +224,7 @@ func (f *flow) askLogin(sess *storage.Session, reason string) *refusal {
 // ask seals the request and hands the browser to the host's page. Everything the page needs to come
 // back with is in the sealed value and the browser's cookie.
 func (f *flow) ask(step Step, reason string, sess *storage.Session, plan scope.Plan) *refusal {
-	f.step, f.sessionID = step, ""
+	f.step, f.sessionID, f.reason = step, "", reason
 	if sess != nil {
 		f.sessionID = sess.ID
 	}
@@ -236,7 +236,7 @@ func (f *flow) ask(step Step, reason string, sess *storage.Session, plan scope.P
 		return f.req.to.invalid("too_large", "The request is too large.")
 	}
 	httpx.Secure(f.w.Header())
-	f.cfg.Pages.Interact(f.w, f.r, f.pending(sealed, reason, plan))
+	f.cfg.Pages.Interact(f.w, f.r, f.pending(sealed, plan))
 	return nil
 }
 

@@ -24,9 +24,8 @@ type Authentication = session.Authentication
 type Pending struct {
 	// Step is what the request waits for.
 	Step Step
-	// Reason is a fixed word for why, when the request is on its way to a page: at the login step one of
-	// session.Verdict's words, or "other_person" if the client named another person than the one logged
-	// in; "consent" at the consent step. After Resume it is "".
+	// Reason is a fixed word for why: at the login step one of session.Verdict's words, or "other_person"
+	// if the client named another person than the one logged in; "consent" at the consent step.
 	Reason string
 	// Client is who asks.
 	Client ClientInfo
@@ -71,10 +70,10 @@ func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
 }
 
 // pending is the page's view of the flow.
-func (f *flow) pending(sealed, reason string, plan scope.Plan) *Pending {
+func (f *flow) pending(sealed string, plan scope.Plan) *Pending {
 	q := f.req
 	p := &Pending{
-		Step: f.step, Reason: reason, Client: infoOf(q.client, q.onBehalfOf),
+		Step: f.step, Reason: f.reason, Client: infoOf(q.client, q.onBehalfOf),
 		Locale: f.locale(f.r, q.form.Get("ui_locales")),
 		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
 		LoginHint: Hint{q.form.Get("login_hint")},
@@ -242,7 +241,7 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 			return nil, f.proceed(sess, nil), errAnswered
 		}
 	}
-	p := f.pending(sealed, "", plan)
+	p := f.pending(sealed, plan)
 	if f.r.Method == http.MethodPost {
 		if !f.fromOurPage(f.r, p.CSRF()) {
 			refused = notOurPage("csrf")

@@ -21,13 +21,14 @@ type travel struct {
 	browser    storage.Hash // of the cookie of the browser that brought the request
 	step       Step
 	sessionID  string // at the consent step: the session that authenticated
+	reason     string // why the person is asked, for the page
 }
 
 // requestID is the identifier the code is stored with.
 func (t travel) requestID() string { return base64.RawURLEncoding.EncodeToString(t.id[:]) }
 
 // A waiting request in clear: version, step and flags, both times in microseconds, id, browser, the
-// request_uri's hash, two short texts behind their lengths, and the parameters as a form.
+// request_uri's hash, three short texts behind their lengths, and the parameters as a form.
 const (
 	sealedVersion = 1
 	sealedFixed   = 2 + 8 + 8 + 16 + 32 + 32
@@ -43,7 +44,7 @@ func pack(t travel, q *request) []byte {
 		form = form.Without("id_token_hint")
 	}
 	params := form.Encode()
-	b := make([]byte, 0, sealedFixed+2*binary.MaxVarintLen16+len(t.sessionID)+len(q.hintSub)+len(params))
+	b := make([]byte, 0, sealedFixed+3*binary.MaxVarintLen16+len(t.sessionID)+len(q.hintSub)+len(t.reason)+len(params))
 	var flags byte
 	if t.step == StepConsent {
 		flags |= flagConsent
@@ -57,7 +58,7 @@ func pack(t travel, q *request) []byte {
 	b = append(b, t.id[:]...)
 	b = append(b, t.browser[:]...)
 	b = append(b, q.pushed[:]...)
-	for _, text := range [...]string{t.sessionID, q.hintSub} {
+	for _, text := range [...]string{t.sessionID, q.hintSub, t.reason} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
@@ -83,7 +84,7 @@ func unpackSealed(b []byte) (t travel, s source, hintSub string, err error) {
 	copy(t.browser[:], b[34:])
 	copy(s.pushed[:], b[66:])
 	rest := b[sealedFixed:]
-	for _, text := range [...]*string{&t.sessionID, &hintSub} {
+	for _, text := range [...]*string{&t.sessionID, &hintSub, &t.reason} {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 || n > uint64(len(rest)-size) {
 			return t, s, "", errSealed
