@@ -1,0 +1,28 @@
+package keyset_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/portner-go/portner/keyset"
+)
+
+func Example() {
+	old, _ := keyset.Generate(keyset.ES256)
+	keys, _ := keyset.New(keyset.Config{Keys: []keyset.Key{old}})
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	token, _ := keys.Sign("", "at+jwt", []byte(`{"sub":"s"}`), now)
+
+	next, _ := keyset.Generate(keyset.ES256)
+	_ = keys.Add(next, 0, now) // in the JWKS from now, signs from 3 March
+
+	for _, day := range []int{1, 3, 4} {
+		now = time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)
+		_, _, err := keys.Verify(token, now)
+		fmt.Println(day, "March:", keys.States()[0].Phase(now), keys.States()[1].Phase(now), err == nil)
+	}
+	// Output:
+	// 1 March: active next true
+	// 3 March: retired active true
+	// 4 March: removed active false
+}
