@@ -1,0 +1,320 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/examples/internal/look"
+)
+
+//go:embed web/*.html
+var web embed.FS
+
+// pages renders everything a person sees of the provider. Forms are plain HTML and work without scripts.
+type pages struct {
+	s         *server
+	templates *template.Template
+}
+
+func newPages(s *server) *pages {
+	return &pages{s: s, templates: template.Must(template.ParseFS(web, "web/*.html"))}
+}
+
+// frame is what every page shows.
+type frame struct {
+	T      texts
+	Title  string
+	BodyID string
+	Issuer string
+	Switch *languageSwitch
+}
+
+// languageSwitch returns to the page it stands on.
+type languageSwitch struct {
+	Return    string
+	Languages []language
+}
+
+type language struct {
+	Code, Name string
+	Current    bool
+}
+
+// frame begins a page. back is the path to return to after a change of language; "" leaves the switch out.
+func (p *pages) frame(locale, title, bodyID, back string) frame {
+	f := frame{T: textsFor(locale), Title: title, BodyID: bodyID, Issuer: p.s.issuer}
+	if back != "" {
+		sw := &languageSwitch{Return: back}
+		for _, code := range languages {
+			sw.Languages = append(sw.Languages, language{code, allTexts[code].LangName, code == f.T.Lang})
+		}
+		f.Switch = sw
+	}
+	return f
+}
+
+// render writes a page with the headers of the host's own pages (security row I1). csp is added to a
+// Content-Security-Policy that allows nothing but same-origin styles and images.
+func (p *pages) render(w http.ResponseWriter, status int, name string, data any, csp ...string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	policy := append([]string{
+		"default-src 'none'", "style-src 'self'", "img-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+	}, csp...)
+	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
+	p.write(w, status, name, data)
+}
+
+// write renders a page whole before its first byte leaves.
+func (p *pages) write(w http.ResponseWriter, status int, name string, data any) {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
+		p.s.log.Error("page", "name", name, "error", err)
+		http.Error(w, "server_error", http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+func formAction(sources []string) string { return "form-action " + strings.Join(sources, " ") }
+
+// routes mounts the provider, the pages, and what keeps strangers out.
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.op)
+	mux.HandleFunc("GET /{$}", s.pages.home)
+	mux.HandleFunc("/login", s.pages.login)
+	mux.HandleFunc("/consent", s.pages.consent)
+	mux.HandleFunc("POST /language", s.pages.language)
+	mux.Handle("GET /static/", look.Handler())
+	return s.onlyOurHost(mux)
+}
+
+// onlyOurHost answers for the issuer's host and the listen address, nothing else (security row B8).
+func (s *server) onlyOurHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.opt.tlsCert != "" {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		if !slices.Contains(s.hosts, r.Host) {
+			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (p *pages) home(w http.ResponseWriter, r *http.Request) {
+	locale := p.locale(r)
+	data := struct {
+		frame
+		Services []struct{ Name, URL, Text string }
+	}{frame: p.frame(locale, textsFor(locale).HomeTitle, "home-page", "/")}
+	if p.s.opt.demo {
+		data.Services = []struct{ Name, URL, Text string }{{"Min tjeneste", p.s.at.first, ""}, {"Annen tjeneste", p.s.at.second, ""}, {"Isolert tjeneste", p.s.at.isolated, ""}}
+	}
+	p.render(w, http.StatusOK, "home.html", data, "form-action 'self'")
+}
+
+// locale is for pages outside a request: the language the person chose, or bokmål.
+func (p *pages) locale(r *http.Request) string {
+	if c, err := r.Cookie(languageCookie); err == nil && slices.Contains(languages, c.Value) {
+		return c.Value
+	}
+	return languages[0]
+}
+
+// languageCookie is set only when a person chooses a language here (idporten section 3.6).
+const languageCookie = "IDPORTEN_SELECTED_LANGUAGE"
+
+// language sets the chosen language and goes back to where the person was, on this server only.
+func (p *pages) language(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "invalid_request", http.StatusBadRequest)
+		return
+	}
+	lang, back := r.PostForm.Get("lang"), r.PostForm.Get("return")
+	u, err := url.Parse(back)
+	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/consent"}, u.Path) || !slices.Contains(languages, lang) {
+		http.Error(w, "invalid_request", http.StatusBadRequest)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: p.s.opt.tlsCert != "",
+	})
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", u.RequestURI())
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// loginPage is what login.html shows.
+type loginPage struct {
+	frame
+	Action, CSRF  string
+	ClientName    string
+	StepUp, Again bool
+	Failed        bool
+	Username      string
+	Users         []userButton
+}
+
+type userButton struct{ Username, Name, Method, Level string }
+
+// login shows the login form and takes its answer.
+func (p *pages) login(w http.ResponseWriter, r *http.Request) {
+	pending, err := p.s.op.Authorize.Resume(w, r)
+	if err != nil {
+		return // answered
+	}
+	if pending.Step != authorize.StepLogin {
+		p.s.op.Pages.Interact(w, r, pending)
+		return
+	}
+	if r.Method != http.MethodPost {
+		p.showLogin(w, pending, "", false)
+		return
+	}
+	if r.PostForm.Get("action") == "cancel" {
+		pending.Cancel(w, r)
+		return
+	}
+	name := r.PostForm.Get("username")
+	u, ok := p.s.users.check(name, r.PostForm.Get("password"))
+	if button := r.PostForm.Get("user"); button != "" && p.s.opt.demo {
+		u, ok = p.s.users.named(button)
+	}
+	if !ok {
+		p.showLogin(w, pending, name, true)
+		return
+	}
+	pending.Authenticated(w, r, authentication(u))
+}
+
+func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, failed bool) {
+	back := "/login?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
+	t := textsFor(pending.Locale)
+	data := loginPage{
+		frame: p.frame(pending.Locale, t.LoginTitle, "login-page", back), Action: back, CSRF: pending.CSRF(),
+		ClientName: pending.Client.Name, StepUp: pending.Reason == "step_up", Again: slices.Contains(pending.Prompt, "login") || pending.Reason == "max_age",
+		Failed: failed, Username: username,
+	}
+	if p.s.opt.demo {
+		data.Users = p.buttons(pending)
+	}
+	status := http.StatusOK
+	if failed {
+		status = http.StatusUnauthorized
+	}
+	p.render(w, status, "login.html", data, formAction(pending.FormAction()))
+}
+
+// buttons are the test users whose login would be good enough.
+func (p *pages) buttons(pending *authorize.Pending) []userButton {
+	var all []userButton
+	for _, u := range p.s.users.entries {
+		a := authentication(u)
+		if !acr.IDPorten.Satisfies(a.ACR, pending.RequestedACR) {
+			continue
+		}
+		name, _ := u.Claims["name"].(string)
+		if name == "" {
+			name = u.Username
+		}
+		_, level, _ := strings.Cut(a.ACR, "-loa-")
+		if level == "" {
+			level = a.ACR
+		}
+		all = append(all, userButton{u.Username, name, strings.Join(a.AMR, ", "), level})
+	}
+	return all
+}
+
+// consentPage is what consent.html shows.
+type consentPage struct {
+	frame
+	Action, CSRF      string
+	ClientName, Orgno string
+	Scopes            []consentScope
+}
+
+type consentScope struct{ Name, Description, LongDescription, Lasts string }
+
+// consent asks what to share.
+func (p *pages) consent(w http.ResponseWriter, r *http.Request) {
+	pending, err := p.s.op.Authorize.Resume(w, r)
+	if err != nil {
+		return
+	}
+	switch {
+	case pending.Step != authorize.StepConsent:
+		p.s.op.Pages.Interact(w, r, pending)
+	case r.Method != http.MethodPost:
+		p.showConsent(w, pending)
+	case r.PostForm.Get("action") == "approve":
+		pending.Consented(w, r, r.PostForm["scope"])
+	default:
+		pending.Deny(w, r)
+	}
+}
+
+func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
+	back := "/consent?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
+	t := textsFor(pending.Locale)
+	data := consentPage{
+		frame: p.frame(pending.Locale, t.ConsentTitle, "consent-page", back), Action: back, CSRF: pending.CSRF(),
+		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno,
+	}
+	for _, sc := range pending.Scopes {
+		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, sc.Long, t.duration(sc.Lasts)})
+	}
+	p.render(w, http.StatusOK, "consent.html", data, formAction(pending.FormAction()))
+}
+
+// duration is in hours and minutes.
+func (t texts) duration(d time.Duration) string {
+	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d %s", m, t.Minutes)
+	case m == 0:
+		return fmt.Sprintf("%d %s", h, t.Hours)
+	}
+	return fmt.Sprintf("%d %s %d %s", h, t.Hours, m, t.Minutes)
+}
+
+// errorPage is what error.html shows: nothing of the request.
+type errorPage struct {
+	frame
+	Code, CorrelationID       string
+	Unavailable, NotLoggedOut bool
+}
+
+// authorizeError is the provider's error page (authorize.Config.ErrorPage).
+func (p *pages) authorizeError(w http.ResponseWriter, _ *http.Request, e authorize.ErrorPage) {
+	p.showError(w, e.Status, e.Code, e.CorrelationID, e.Locale, false)
+}
+
+func (p *pages) showError(w http.ResponseWriter, status int, code, correlationID, locale string, notLoggedOut bool) {
+	t := textsFor(locale)
+	p.render(w, status, "error.html", errorPage{
+		frame: p.frame(locale, t.ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID,
+		Unavailable: status >= 500, NotLoggedOut: notLoggedOut,
+	}, "form-action 'none'")
+}

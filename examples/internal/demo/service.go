@@ -1,0 +1,420 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// Story is one way a service sends people to the provider.
+type Story struct {
+	Name, Title, Text string
+	Scopes            []string
+	ACR               string // acr_values; "" leaves it out
+	Prompt            string
+	API               string // resource of the API to call, "" for none
+}
+
+// ServiceConfig describes a relying party.
+type ServiceConfig struct {
+	Name, Class, Text string
+	Base              string // its own address, no trailing slash
+	Issuer            string
+	ClientID, Secret  string
+	API               string // address of the API
+	Stories           []Story
+	Others            []Link // the neighbours, to show single sign-on
+	HTTP              *http.Client
+}
+
+// Link is a link of the page.
+type Link struct{ Name, URL string }
+
+// Service is a relying party: a web application with a local session, in the way ID-porten wants one
+// (state, nonce, PKCE, sid for single logout). It remembers its sessions in memory.
+type Service struct {
+	cfg ServiceConfig
+
+	mu       sync.Mutex
+	provider *oidc.Provider
+	pending  map[string]pendingLogin // by state
+	sessions map[string]*local       // by cookie
+}
+
+type pendingLogin struct {
+	story           Story
+	verifier, nonce string
+	browser         string
+	at              time.Time
+}
+
+// local is the service's own session.
+type local struct {
+	mu        sync.Mutex
+	story     Story
+	token     *oauth2.Token
+	idToken   string
+	scope     string
+	sid       string
+	userinfo  string
+	api       string
+	apiStatus int
+	refreshed int
+}
+
+// NewService makes a relying party. The provider's metadata is read at the first login.
+func NewService(cfg ServiceConfig) *Service {
+	return &Service{cfg: cfg, pending: map[string]pendingLogin{}, sessions: map[string]*local{}}
+}
+
+//go:embed service.html
+var servicePage string
+
+var serviceTemplate = template.Must(template.New("service").Parse(servicePage))
+
+// cookieName differs from service to service: cookies do not tell ports apart.
+func (s *Service) cookieName() string { return s.cfg.ClientID + "-session" }
+
+// Handler returns the pages of the service.
+func (s *Service) Handler(static http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("GET /callback", s.callback)
+	mux.HandleFunc("POST /api", s.callAPI)
+	mux.HandleFunc("POST /refresh", s.refresh)
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.HandleFunc("GET /loggedout", s.loggedOut)
+	mux.HandleFunc("GET /frontchannel", s.frontchannel)
+	mux.Handle("GET /static/", static)
+	cross := http.NewCrossOriginProtection()
+	return cross.Handler(mux)
+}
+
+func (s *Service) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.provider == nil {
+		p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), s.cfg.HTTP), s.cfg.Issuer)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.provider = p
+	}
+	return s.provider, &oauth2.Config{
+		ClientID: s.cfg.ClientID, ClientSecret: s.cfg.Secret,
+		Endpoint: s.provider.Endpoint(), RedirectURL: s.cfg.Base + "/callback",
+	}, nil
+}
+
+func (s *Service) login(w http.ResponseWriter, r *http.Request) {
+	i := slices.IndexFunc(s.cfg.Stories, func(st Story) bool { return st.Name == r.PostFormValue("story") })
+	if i < 0 {
+		http.Error(w, "no such story", http.StatusBadRequest)
+		return
+	}
+	_, conf, err := s.discover(r.Context())
+	if err != nil {
+		http.Error(w, "ID-porten is not to be reached: "+err.Error(), http.StatusBadGateway)
+		return
+	}
+	st := s.cfg.Stories[i]
+	state, nonce, verifier := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
+	browser := rand.Text()
+	s.remember(state, pendingLogin{st, verifier, nonce, browser, time.Now()})
+	http.SetCookie(w, s.cookie(s.cookieName()+"-login", browser, 900))
+	opts := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", nonce),
+	}
+	if st.ACR != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("acr_values", st.ACR))
+	}
+	if st.Prompt != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", st.Prompt))
+	}
+	conf.Scopes = st.Scopes
+	http.Redirect(w, r, conf.AuthCodeURL(state, opts...), http.StatusSeeOther)
+}
+
+// remember keeps a login that is under way, and forgets those nobody came back from.
+func (s *Service) remember(state string, p pendingLogin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.pending, func(_ string, p pendingLogin) bool { return time.Since(p.at) > 15*time.Minute })
+	s.pending[state] = p
+}
+
+func (s *Service) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge, Secure: strings.HasPrefix(s.cfg.Base, "https:")}
+}
+
+func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	s.mu.Lock()
+	p, ok := s.pending[q.Get("state")]
+	delete(s.pending, q.Get("state"))
+	s.mu.Unlock()
+	c, err := r.Cookie(s.cookieName() + "-login")
+	if !ok || err != nil || c.Value != p.browser || q.Get("iss") != s.cfg.Issuer {
+		s.render(w, http.StatusBadRequest, page{Notice: "Svaret fra ID-porten hører ikke til noe denne nettleseren startet."})
+		return
+	}
+	if code := q.Get("error"); code != "" {
+		s.render(w, http.StatusOK, page{Notice: "ID-porten svarte " + code + ": " + q.Get("error_description"), Error: code})
+		return
+	}
+	l, err := s.exchange(r.Context(), p, q.Get("code"))
+	if err != nil {
+		s.render(w, http.StatusBadGateway, page{Notice: "Innloggingen kunne ikke fullføres: " + err.Error()})
+		return
+	}
+	id := rand.Text()
+	s.mu.Lock()
+	if old, err := r.Cookie(s.cookieName()); err == nil {
+		delete(s.sessions, old.Value)
+	}
+	s.sessions[id] = l
+	s.mu.Unlock()
+	http.SetCookie(w, s.cookie(s.cookieName(), id, 0))
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// exchange trades the code and checks the id_token as OpenID Connect Core section 3.1.3.7 says, and the
+// level as ID-porten demands of every service.
+func (s *Service) exchange(ctx context.Context, p pendingLogin, code string) (*local, error) {
+	ctx = oidc.ClientContext(ctx, s.cfg.HTTP)
+	provider, conf, err := s.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := conf.Exchange(ctx, code, oauth2.VerifierOption(p.verifier))
+	if err != nil {
+		return nil, err
+	}
+	l := &local{story: p.story, token: tok}
+	l.scope, _ = tok.Extra("scope").(string)
+	if !slices.Contains(p.story.Scopes, "openid") {
+		return l, nil
+	}
+	l.idToken, _ = tok.Extra("id_token").(string)
+	it, err := provider.Verifier(&oidc.Config{ClientID: s.cfg.ClientID}).Verify(ctx, l.idToken)
+	if err != nil {
+		return nil, err
+	}
+	var c struct{ Nonce, SID, ACR string }
+	if err := it.Claims(&c); err != nil {
+		return nil, err
+	}
+	if c.Nonce != p.nonce {
+		return nil, fmt.Errorf("nonce is not ours")
+	}
+	if p.story.ACR != "" && c.ACR != p.story.ACR && !strings.HasSuffix(c.ACR, "-high") {
+		return nil, fmt.Errorf("level %q is not the one asked for", c.ACR)
+	}
+	l.sid = c.SID
+	if slices.Contains(strings.Fields(l.scope), "profile") {
+		l.userinfo = s.fetch(ctx, provider.UserInfoEndpoint(), tok.AccessToken)
+	}
+	return l, nil
+}
+
+func (s *Service) fetch(ctx context.Context, uri, token string) string {
+	body, _ := s.get(ctx, uri, token)
+	return body
+}
+
+func (s *Service) get(ctx context.Context, uri, token string) (string, int) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return err.Error(), 0
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := s.cfg.HTTP.Do(req)
+	if err != nil {
+		return err.Error(), 0
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return strings.TrimSpace(string(body)), resp.StatusCode
+}
+
+func (s *Service) current(r *http.Request) *local {
+	c, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[c.Value]
+}
+
+func (s *Service) callAPI(w http.ResponseWriter, r *http.Request) {
+	if l := s.current(r); l != nil {
+		l.mu.Lock()
+		l.api, l.apiStatus = s.get(r.Context(), s.cfg.API+"/api"+l.story.API, l.token.AccessToken)
+		l.mu.Unlock()
+	}
+	http.Redirect(w, r, "/#api", http.StatusSeeOther)
+}
+
+func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
+	l := s.current(r)
+	if l == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ctx := oidc.ClientContext(r.Context(), s.cfg.HTTP)
+	_, conf, err := s.discover(ctx)
+	if err == nil {
+		old := &oauth2.Token{RefreshToken: l.token.RefreshToken, Expiry: time.Unix(1, 0)}
+		var tok *oauth2.Token
+		if tok, err = conf.TokenSource(ctx, old).Token(); err == nil {
+			l.token = tok
+			l.refreshed++
+			l.scope, _ = tok.Extra("scope").(string)
+		}
+	}
+	if err != nil {
+		s.render(w, http.StatusBadGateway, page{Notice: "Fornyelsen ble avslått: " + err.Error()})
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// logout ends the local session and sends the browser to the provider, which ends all others.
+func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
+	l := s.current(r)
+	s.drop(w, r)
+	provider, _, err := s.discover(r.Context())
+	if err != nil {
+		http.Redirect(w, r, "/loggedout", http.StatusSeeOther)
+		return
+	}
+	var meta struct {
+		EndSession string `json:"end_session_endpoint"`
+	}
+	if err := provider.Claims(&meta); err != nil || meta.EndSession == "" {
+		http.Redirect(w, r, "/loggedout", http.StatusSeeOther)
+		return
+	}
+	q := url.Values{"client_id": {s.cfg.ClientID}, "post_logout_redirect_uri": {s.cfg.Base + "/loggedout"}, "state": {"fra-" + s.cfg.Class}}
+	if l != nil && l.idToken != "" {
+		q.Set("id_token_hint", l.idToken)
+	}
+	http.Redirect(w, r, meta.EndSession+"?"+q.Encode(), http.StatusSeeOther)
+}
+
+func (s *Service) drop(w http.ResponseWriter, r *http.Request) {
+	if c, err := r.Cookie(s.cookieName()); err == nil {
+		s.mu.Lock()
+		delete(s.sessions, c.Value)
+		s.mu.Unlock()
+	}
+	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
+}
+
+// frontchannel ends the session the provider names. The browser sends no cookie of ours in a frame of
+// another site: sid is what finds the session (idporten section 15.4).
+func (s *Service) frontchannel(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("iss") == s.cfg.Issuer && q.Get("sid") != "" {
+		s.mu.Lock()
+		maps.DeleteFunc(s.sessions, func(_ string, l *local) bool { return l.sid == q.Get("sid") })
+		s.mu.Unlock()
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+s.cfg.Issuer)
+	w.WriteHeader(http.StatusOK)
+}
+
+func (s *Service) loggedOut(w http.ResponseWriter, r *http.Request) {
+	s.render(w, http.StatusOK, page{Notice: "Du er logget ut.", LoggedOut: true})
+}
+
+// page is what service.html shows.
+type page struct {
+	Config    ServiceConfig
+	Notice    string
+	Error     string
+	LoggedOut bool
+	Session   *sessionView
+}
+
+type sessionView struct {
+	Story              Story
+	IDClaims           []claim
+	AccessClaims       []claim
+	Opaque             bool
+	Scope, UserInfo    string
+	API                string
+	APIStatus          int
+	Refreshed          int
+	CanRefresh         bool
+	PseudonymousNotice bool
+}
+
+type claim struct{ Name, Value string }
+
+func (s *Service) home(w http.ResponseWriter, r *http.Request) {
+	p := page{}
+	if l := s.current(r); l != nil {
+		p.Session = view(l)
+	}
+	s.render(w, http.StatusOK, p)
+}
+
+func view(l *local) *sessionView {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := &sessionView{
+		Story: l.story, IDClaims: list(claims(l.idToken)), AccessClaims: list(claims(l.token.AccessToken)), Scope: l.scope, UserInfo: l.userinfo,
+		API: l.api, APIStatus: l.apiStatus, Refreshed: l.refreshed, CanRefresh: l.token.RefreshToken != "",
+	}
+	v.Opaque = v.AccessClaims == nil
+	v.PseudonymousNotice = l.idToken != "" && claims(l.idToken)["pid"] == nil
+	return v
+}
+
+func list(m map[string]any) []claim {
+	var out []claim
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		b, err := json.Marshal(m[k])
+		if err != nil {
+			continue
+		}
+		v := strings.Trim(string(b), `"`)
+		if f, ok := m[k].(float64); ok {
+			v = fmt.Sprintf("%.0f", f)
+		}
+		out = append(out, claim{k, v})
+	}
+	return out
+}
+
+func (s *Service) render(w http.ResponseWriter, status int, p page) {
+	p.Config = s.cfg
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+s.cfg.Issuer)
+	w.WriteHeader(status)
+	_ = serviceTemplate.Execute(w, p)
+}

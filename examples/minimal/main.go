@@ -1,0 +1,111 @@
+// Command minimal is a whole OpenID provider with a login page, in memory: authorization code with PKCE,
+// refresh, userinfo, single logout.
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"html/template"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+var loginPage = template.Must(template.New("login").Parse(`<!doctype html><html lang="en"><title>Log in</title>
+<h1>Log in to {{.Client.Name}}</h1>
+<form method="post"><input type="hidden" name="csrf" value="{{.CSRF}}">
+<label>Name <input name="username" autocomplete="username"></label>
+<label>Password <input name="password" type="password" autocomplete="current-password"></label>
+<button>Log in</button> <button name="cancel" value="1">Cancel</button></form></html>`))
+
+var users = map[string]string{"kari": "correct horse battery staple"} // bring your own user directory
+
+func main() {
+	handler, err := newHandler("http://localhost:8080", slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv := &http.Server{Addr: "localhost:8080", Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	log.Print("http://localhost:8080/.well-known/openid-configuration")
+	log.Fatal(srv.ListenAndServe())
+}
+
+func newHandler(issuer string, logger *slog.Logger) (http.Handler, error) {
+	key, err := keyset.Generate(keyset.RS256)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	if err != nil {
+		return nil, err
+	}
+	secret, err := client.NewSecret("a-secret-the-server-made-0123456789", time.Now().Add(360*24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	clients, err := client.NewRegistry(client.Environment{Test: true}, client.Client{
+		ClientID: "my-service", ClientName: "My service", Secrets: []client.Secret{secret},
+		RedirectURIs: []string{"http://127.0.0.1:9090/callback"}, PostLogoutRedirectURIs: []string{"http://127.0.0.1:9090/"},
+		Scopes: []string{"openid", "profile"}, GrantTypes: []string{"authorization_code", "refresh_token"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	op, err := provider.New(provider.Config{
+		Issuer: issuer, Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients,
+		Pages:   authorize.PageURLs{Login: "/login", Consent: "/login"}, // no scope asks for consent here
+		Secrets: []portner.Secret{random()}, PairwiseKey: random(), Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", op)
+	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { login(w, r, op) })
+	return mux, nil
+}
+
+// login shows the form, checks the password, and hands the person over.
+func login(w http.ResponseWriter, r *http.Request, op *provider.Provider) {
+	pending, err := op.Authorize.Resume(w, r)
+	if err != nil {
+		return // answered
+	}
+	name := r.PostForm.Get("username")
+	switch {
+	case r.PostForm.Has("cancel"):
+		pending.Cancel(w, r)
+	case r.Method == http.MethodPost && passwordOK(name, r.PostForm.Get("password")):
+		pending.Authenticated(w, r, authorize.Authentication{
+			Identity: session.Identity{Subject: name}, ACR: acr.Substantial, AMR: []string{"pwd"},
+		})
+	default:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Frame-Options", "DENY")
+		_ = loginPage.Execute(w, pending)
+	}
+}
+
+func passwordOK(name, password string) bool {
+	want, given := sha256.Sum256([]byte(users[name])), sha256.Sum256([]byte(password))
+	return users[name] != "" && subtle.ConstantTimeCompare(want[:], given[:]) == 1
+}
+
+func random() portner.Secret {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
+}

@@ -1,0 +1,201 @@
+// Package optest is a provider, a browser and a relying party for tests: whole flows without sockets, so
+// that they also run under testing/synctest.
+package optest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// What the test provider knows.
+const (
+	Issuer   = "https://login.example.no"
+	Callback = "https://tjeneste.example.no/callback"
+	Secret   = "a-secret-the-server-made-0123456789"
+	Org      = "991825827"
+	OwnerOrg = "974761076"
+	KariPID  = "21879498012"
+)
+
+// OP is a provider with test pages.
+type OP struct {
+	*provider.Provider
+	Store   *memory.Store
+	Keys    *keyset.Set
+	handler http.Handler
+}
+
+// Options change the test provider.
+type Options struct {
+	Alg     string // of the only key, unless Keys; "" is ES256
+	Keys    *keyset.Set
+	Clients []client.Client // beside those of Clients()
+	Scopes  []scope.Scope   // beside those of Scopes()
+	Change  func(*provider.Config)
+}
+
+// New starts a provider.
+func New(tb testing.TB, o Options) *OP {
+	tb.Helper()
+	must := func(err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	op := &OP{Store: memory.New(), Keys: o.Keys}
+	if op.Keys == nil {
+		if o.Alg == "" {
+			o.Alg = keyset.ES256
+		}
+		key, err := keyset.Generate(o.Alg)
+		must(err)
+		op.Keys, err = keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+		must(err)
+	}
+	clients, err := client.NewRegistry(client.Environment{}, append(Clients(tb), o.Clients...)...)
+	must(err)
+	scopes := append(Scopes(), o.Scopes...)
+	var access []scope.Access
+	for _, s := range scopes {
+		access = append(access, scope.Access{Scope: s.Name, ConsumerOrgno: Org, State: scope.Approved})
+	}
+	registry, err := scope.NewRegistry(scopes, access)
+	must(err)
+	cfg := provider.Config{
+		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Scopes: registry,
+		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
+		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
+		PushedRequests: op.Store, Consents: op.Store, Replay: op.Store,
+	}
+	if o.Change != nil {
+		o.Change(&cfg)
+	}
+	p, err := provider.New(cfg)
+	must(err)
+	op.Use(p)
+	return op
+}
+
+// Use puts another provider behind the same pages, as a restart with another configuration does.
+func (op *OP) Use(p *provider.Provider) {
+	op.Provider = p
+	mux := http.NewServeMux()
+	mux.Handle("/", p)
+	mux.HandleFunc("/login", op.login)
+	mux.HandleFunc("/consent", op.consent)
+	op.handler = mux
+}
+
+// UserInfoHandler is the provider's handler: the method UserInfo calls it.
+func (op *OP) UserInfoHandler() http.Handler { return op.Provider.UserInfo }
+
+// ServeHTTP answers everything of the provider's origin.
+func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) { op.handler.ServeHTTP(w, r) }
+
+func random() portner.Secret {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return b
+}
+
+// Clients are a service, a second one, an isolated one and the API owner's.
+func Clients(tb testing.TB) []client.Client {
+	tb.Helper()
+	secret, err := client.NewSecret(Secret, time.Time{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	service := func(id string) client.Client {
+		base := strings.Replace(Callback, "tjeneste", id, 1)
+		return client.Client{
+			ClientID: id, ClientName: id, ClientOrgno: Org, IntegrationType: "api_klient", Secrets: []client.Secret{secret},
+			GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{base},
+			PostLogoutRedirectURIs: []string{base + "/out"}, FrontchannelLogoutURI: base + "/fc", FrontchannelLogoutSessionRequired: true,
+			Scopes: []string{"openid", "profile", "test:consent", "test:pseudonym", "test:opaque", "test:api"},
+		}
+	}
+	isolated := service("isolated")
+	isolated.SSODisabled = true
+	owner := service("owner")
+	owner.ClientOrgno = OwnerOrg
+	owner.Scopes = []string{"openid", "profile", scope.Introspection}
+	return []client.Client{service("tjeneste"), service("annen"), isolated, owner}
+}
+
+// Scopes are one of each kind.
+func Scopes() []scope.Scope {
+	return []scope.Scope{
+		{Name: "test:api", OwnerOrgno: OwnerOrg, Description: "API"},
+		{Name: "test:consent", OwnerOrgno: OwnerOrg, Description: "Samtykke", RequiresUserConsent: true, AuthorizationMaxLifetime: 3600},
+		{Name: "test:pseudonym", OwnerOrgno: OwnerOrg, Description: "Pseudonym", RequiresPseudonymousTokens: true},
+		{Name: "test:opaque", OwnerOrgno: OwnerOrg, Description: "Opak", TokenType: scope.Opaque},
+	}
+}
+
+// persons are the logins of the test page.
+var persons = map[string]authorize.Authentication{
+	"kari":       person("kari", KariPID, acr.High, "BankID"),
+	"kari-minid": person("kari", KariPID, acr.Substantial, "Minid-APP"),
+	"ola":        person("ola", "45840375084", acr.Substantial, "Minid-OTC"),
+}
+
+func person(subject, pid, level, method string) authorize.Authentication {
+	p, err := norway.ParsePID(pid)
+	if err != nil {
+		panic(err) // a constant of this file
+	}
+	return authorize.Authentication{Identity: session.Identity{Subject: subject, PID: p}, ACR: level, AMR: []string{method}}
+}
+
+// The test pages say in headers what a real page would show.
+const (
+	headerCSRF   = "X-Test-Csrf"
+	headerStep   = "X-Test-Step"
+	headerReason = "X-Test-Reason"
+)
+
+func (op *OP) login(w http.ResponseWriter, r *http.Request) {
+	p, err := op.Authorize.Resume(w, r)
+	if err != nil {
+		return
+	}
+	if r.Method != http.MethodPost {
+		show(w, p)
+		return
+	}
+	p.Authenticated(w, r, persons[r.PostForm.Get("user")])
+}
+
+func (op *OP) consent(w http.ResponseWriter, r *http.Request) {
+	p, err := op.Authorize.Resume(w, r)
+	if err != nil {
+		return
+	}
+	if r.Method != http.MethodPost {
+		show(w, p)
+		return
+	}
+	p.Consented(w, r, r.PostForm["scope"])
+}
+
+func show(w http.ResponseWriter, p *authorize.Pending) {
+	w.Header().Set(headerCSRF, p.CSRF())
+	w.Header().Set(headerStep, string(p.Step))
+	w.Header().Set(headerReason, p.Reason)
+	w.WriteHeader(http.StatusOK)
+}

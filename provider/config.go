@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
+)
+
+// Store is all a provider with login, refresh and logout needs of a database: eleven methods.
+// [github.com/portner-go/portner/storage/memory] is one;
+// [github.com/portner-go/portner/storage/storagetest] proves another.
+type Store interface {
+	session.Store
+	authorize.Store
+	token.Store
+}
+
+// Config says everything a Provider needs to know. New reports all its problems at once.
+type Config struct {
+	// Issuer is the issuer identifier: an https URL without a trailing slash, query or fragment. Plain
+	// http is accepted for loopback hosts only. Required.
+	Issuer string
+	// Profile is the set of rules: IDPorten() or OpenIDConnect(). The zero value is IDPorten().
+	Profile Profile
+
+	// Store keeps sessions, codes and tokens. Required.
+	Store Store
+	// Keys signs tokens. Required.
+	Keys *keyset.Set
+	// Clients finds registrations. Required.
+	Clients client.Source
+	// Scopes finds scopes and who may use them. nil: the profile's standard scopes only.
+	Scopes scope.Source
+	// Pages are your login and consent pages; authorize.PageURLs redirects to them. Required.
+	Pages authorize.Pages
+
+	// Secrets seal what travels through browsers and rests in the store; 32 random bytes or more each.
+	// The first seals, all of them open: put a new one in front to rotate. Required, the same on every node.
+	Secrets []portner.Secret
+	// PairwiseKey makes the subjects clients know people by; 32 random bytes or more. With another key
+	// every subject changes: keep it for years. Required.
+	PairwiseKey portner.Secret
+
+	// PushedRequests keeps pushed authorization requests. nil: PAR is off.
+	PushedRequests authorize.PushedRequestStore
+	// Consents remembers what people said yes to. nil: consent is asked for at every login.
+	Consents authorize.ConsentStore
+	// Replay remembers used client assertions. nil: private_key_jwt is off.
+	Replay client.ReplayStore
+	// Users tells who may still have tokens, and the standard claims of userinfo. nil: what the login
+	// told is all there is.
+	Users token.UserSource
+
+	// Session are the rules of the SSO session; the zero value is ID-porten's 120 and 30 minutes.
+	Session session.Rules
+	// MaxSessionsPerPerson ends a person's oldest session when there is one more. 0 is 50.
+	MaxSessionsPerPerson int
+	// Lifetimes are for clients that name none; zero fields are ID-porten's.
+	Lifetimes Lifetimes
+	// RotationGrace forgives a client that lost the answer to a refresh; see token.Config. 0 is off.
+	RotationGrace time.Duration
+	// Grants are grant types beside authorization_code and refresh_token.
+	Grants []token.Grant
+
+	// ErrorPage renders errors that must not be redirected. nil is a plain page.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, p authorize.ErrorPage)
+	// LogoutPages renders the pages of logout. nil is plain ones.
+	LogoutPages logout.Pages
+	// Backchannel sends logout tokens. nil: back-channel logout is off.
+	Backchannel logout.Sender
+	// TestLogin is the headless login for tests (idporten section 3.8). nil: off.
+	TestLogin *authorize.TestLogin
+
+	// Now is the clock, read once per request. nil is time.Now.
+	Now func() time.Time
+	// Logger gets one line per decision and fault. nil discards.
+	Logger *slog.Logger
+	// OnEvent gets the same as values. nil: nobody listens.
+	OnEvent func(context.Context, portner.Event)
+}
+
+// Lifetimes are how long things live; zero fields are ID-porten's.
+type Lifetimes struct {
+	token.Lifetimes
+	// Code is how long a code can be redeemed. Default 60 s, at most 600 s.
+	Code time.Duration
+	// PushedRequest is how long a request_uri can be used. Default 120 s, at most 600 s.
+	PushedRequest time.Duration
+	// Pending is how long a person may take to log in and consent. Default 15 min, at most 1 h.
+	Pending time.Duration
+}
+
+func (c Config) validate() error {
+	var errs []error
+	require := func(ok bool, problem string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(problem, args...))
+		}
+	}
+	if err := checkIssuer(c.Issuer); err != nil {
+		errs = append(errs, err)
+	}
+	require(c.Store != nil, "Store is required")
+	require(c.Keys != nil, "Keys is required")
+	require(c.Clients != nil, "Clients is required")
+	require(c.Pages != nil, "Pages is required")
+	require(c.Profile.Levels != nil && c.Profile.Claims != nil, "Profile has no Levels or Claims: start from IDPorten() or OpenIDConnect()")
+	require(len(c.Secrets) > 0, "Secrets is required: 32 random bytes, the same on every node")
+	if _, err := pseudonym.NewPairwise(c.PairwiseKey); err != nil {
+		errs = append(errs, fmt.Errorf("PairwiseKey: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkIssuer holds OpenID Connect Discovery section 3 (https, no query, no fragment) and ID-porten's rule
+// of no trailing slash (idporten section 21, C3).
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#"):
+		return errors.New("Issuer must be an absolute URL without user, query and fragment")
+	case strings.HasSuffix(issuer, "/"):
+		return errors.New("Issuer must not end in a slash")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("Issuer must be https (http for localhost, 127.0.0.1 and ::1 only)")
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}

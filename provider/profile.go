@@ -1,0 +1,85 @@
+package provider
+
+import (
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/token"
+)
+
+// Profile is a set of rules for a whole provider. IDPorten and OpenIDConnect make one; change fields of what
+// they return to choose otherwise where ID-porten's documents leave a question open (idporten section 21).
+type Profile struct {
+	// Levels are the acr values the provider knows, and their order.
+	Levels *acr.Levels
+	// DefaultACRValues stand in for acr_values in a request without. nil: any level will do.
+	DefaultACRValues []string
+	// PromptValues are for clients that do not name their own.
+	PromptValues []string
+	// Locales are the languages of the pages, the fallback first.
+	Locales []string
+	// Scopes are standard scopes the profile adds to Config.Scopes.
+	Scopes []scope.Scope
+	// Claims chooses what tokens and userinfo hold, for the issuer.
+	Claims func(issuer string) token.ClaimPolicy
+	// ClaimsSupported is claims_supported of the metadata.
+	ClaimsSupported []string
+	// RequestURIPrefix begins the request_uri values of PAR.
+	RequestURIPrefix string
+	// IDTokenOnRefresh adds an id_token to the answer of a refresh.
+	IDTokenOnRefresh bool
+	// RequireState and RequireNonce demand the parameter of every client (idporten C4: "strict").
+	RequireState, RequireNonce bool
+	// AllowNoPID understands the retired scope no_pid (idporten C26).
+	AllowNoPID bool
+	// LogoutWithoutQuestion ends the session even if nothing shows that the person wants it, as ID-porten
+	// does (security decision K5). false asks first.
+	LogoutWithoutQuestion bool
+}
+
+// IDPorten is the profile of Norway's national login: ID-porten's levels, claims and languages,
+// prompt=login only, substantial assurance unless the client asks otherwise.
+func IDPorten() Profile {
+	return Profile{
+		Levels:           acr.IDPorten,
+		DefaultACRValues: []string{acr.Substantial},
+		PromptValues:     []string{"login"},
+		Locales:          []string{"nb", "nn", "en", "se"},
+		Claims:           func(string) token.ClaimPolicy { return token.IDPortenClaims },
+		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
+		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
+	}
+}
+
+// OpenIDConnect is a plain OpenID Connect provider: the standard scopes and claims, every prompt value, no
+// claim of ID-porten's. Its defaults stay secure: PKCE is required until a confidential client's
+// registration says code_challenge_method none.
+func OpenIDConnect() Profile {
+	return Profile{
+		Levels:       acr.IDPorten,
+		PromptValues: []string{"login", "none", "consent", "select_account"},
+		Locales:      []string{"nb", "nn", "en", "se"},
+		Scopes:       scope.StandardScopes(),
+		Claims:       func(issuer string) token.ClaimPolicy { return token.OpenIDClaims(issuer) },
+		ClaimsSupported: []string{
+			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid",
+			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+			"gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address", "phone_number", "phone_number_verified",
+		},
+		RequestURIPrefix: authorize.DefaultRequestURIPrefix,
+		IDTokenOnRefresh: true,
+	}
+}
+
+// isZero reports whether no profile was chosen.
+func (p Profile) isZero() bool { return p.Levels == nil && p.Claims == nil }
+
+// scopesSupported are openid, profile and the standard scopes of the profile. The scopes of APIs are their
+// owners' to publish.
+func (p Profile) scopesSupported() []string {
+	names := []string{"openid", "profile"}
+	for _, s := range p.Scopes {
+		names = append(names, s.Name)
+	}
+	return names
+}

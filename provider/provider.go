@@ -1,0 +1,263 @@
+// Package provider wires the building blocks into one OpenID provider: one Config, one http.Handler. Every
+// endpoint is also a field, to be mounted alone.
+//
+//	op, err := provider.New(provider.Config{ … })
+//	mux.Handle("/", op)
+//	// or one by one
+//	mux.Handle("/authorize", op.Authorize)
+//	mux.Handle("POST /token", op.Token)
+//
+// The host brings a store, keys, client registrations and two pages: login and consent. The pages call
+// op.Authorize.Resume, check the person, and hand over an authorize.Authentication.
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/discovery"
+	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
+)
+
+// Provider is an OpenID provider. It is safe for concurrent use and keeps nothing between requests.
+type Provider struct {
+	// Authorize is /authorize, and what the login and consent pages call.
+	Authorize *authorize.Endpoint
+	// PushedRequests is /par; nil without Config.PushedRequests.
+	PushedRequests http.Handler
+	// Token is /token.
+	Token *token.Endpoint
+	// UserInfo is /userinfo.
+	UserInfo http.Handler
+	// Introspection is /tokeninfo and /introspect.
+	Introspection http.Handler
+	// Revocation is /revoke.
+	Revocation http.Handler
+	// Logout is /logout and /endsession.
+	Logout http.Handler
+	// JWKS is /jwks.json.
+	JWKS http.Handler
+	// OpenIDConfiguration is /.well-known/openid-configuration.
+	OpenIDConfiguration http.Handler
+	// ServerMetadata is /.well-known/oauth-authorization-server.
+	ServerMetadata http.Handler
+	// Sessions are the SSO sessions, for hosts with pages of their own about them.
+	Sessions *session.Keeper
+	// Pages are Config.Pages.
+	Pages authorize.Pages
+
+	mux *http.ServeMux
+}
+
+// New builds a provider. It reports all problems of the configuration at once.
+func New(cfg Config) (*Provider, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("provider: %w", err)
+	}
+	b := &builder{cfg: cfg, p: &Provider{Pages: cfg.Pages}}
+	for _, step := range []func() error{b.shared, b.token, b.authorize, b.logout, b.metadata} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("provider: %w", err)
+		}
+	}
+	b.mount()
+	return b.p, nil
+}
+
+// ServeHTTP answers all endpoints at the paths of the metadata.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// builder holds what the blocks share while they are put together.
+type builder struct {
+	cfg      Config
+	p        *Provider
+	vault    *session.Vault
+	clients  *client.Authenticator
+	pairwise *pseudonym.Pairwise
+}
+
+func (b *builder) shared() error {
+	var err error
+	if b.vault, err = session.NewVault(b.cfg.Secrets...); err != nil {
+		return err
+	}
+	if b.pairwise, err = pseudonym.NewPairwise(b.cfg.PairwiseKey); err != nil {
+		return err
+	}
+	b.clients, err = client.NewAuthenticator(client.Config{
+		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay,
+		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	if err != nil {
+		return err
+	}
+	b.p.Sessions, err = session.New(session.Config{
+		Store: b.cfg.Store, Vault: b.vault, Rules: b.cfg.Session, MaxPerPerson: b.cfg.MaxSessionsPerPerson,
+		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	return err
+}
+
+// subject is the "sub" of a person at a client, the same in every token and at every endpoint.
+func (b *builder) subject(c *client.Client, who session.Identity) string {
+	kind, id := who.SubjectKey()
+	return b.pairwise.Subject(c.ClientID, kind, id)
+}
+
+func (b *builder) token() error {
+	cfg := token.Config{
+		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
+		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims(b.cfg.Issuer),
+		Lifetimes: b.cfg.Lifetimes.Lifetimes, IDTokenOnRefresh: b.cfg.Profile.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
+		Grants: b.cfg.Grants, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	if b.cfg.Consents != nil {
+		cfg.Consents = b.cfg.Consents
+	}
+	if origins, ok := b.cfg.Clients.(token.OriginSource); ok {
+		cfg.Origins = origins
+	}
+	ep, err := token.New(cfg)
+	if err != nil {
+		return err
+	}
+	b.p.Token, b.p.UserInfo, b.p.Introspection, b.p.Revocation = ep, ep.UserInfo(), ep.Introspection(), ep.Revocation()
+	return nil
+}
+
+func (b *builder) authorize() error {
+	pr := b.cfg.Profile
+	cfg := authorize.Config{
+		Issuer: b.cfg.Issuer, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
+		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, IDTokens: b.cfg.Keys, Subject: b.subject,
+		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
+		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
+		AuthorizationLifetime: b.cfg.Lifetimes.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
+		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	if b.cfg.PushedRequests != nil {
+		cfg.PushedRequests, cfg.Authenticator = b.cfg.PushedRequests, b.clients
+	}
+	ep, err := authorize.New(cfg)
+	if err != nil {
+		return err
+	}
+	b.p.Authorize = ep
+	if b.cfg.PushedRequests != nil {
+		b.p.PushedRequests = ep.PushedRequests()
+	}
+	return nil
+}
+
+func (b *builder) logout() error {
+	ep, err := logout.New(logout.Config{
+		Issuer: b.cfg.Issuer, URL: b.cfg.Issuer + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
+		Subject: b.subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		NoQuestion: b.cfg.Profile.LogoutWithoutQuestion, Locales: b.cfg.Profile.Locales,
+		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	if err != nil {
+		return err
+	}
+	b.p.Logout = ep
+	return nil
+}
+
+func (b *builder) metadata() error {
+	now := b.cfg.Now()
+	pr := b.cfg.Profile
+	cfg := discovery.Config{
+		Issuer:                b.cfg.Issuer,
+		AuthorizationEndpoint: b.cfg.Issuer + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken, UserinfoEndpoint: b.cfg.Issuer + pathUserInfo,
+		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.Issuer + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
+		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
+		ACRValuesSupported: pr.Levels.Values(), IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
+		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
+		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
+		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
+		PromptValuesSupported:                      pr.PromptValues, UILocalesSupported: pr.Locales, ClaimsSupported: pr.ClaimsSupported,
+		FrontchannelLogoutSupported: true, BackchannelLogoutSupported: b.cfg.Backchannel != nil,
+	}
+	if b.cfg.PushedRequests != nil {
+		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + pathPAR
+	}
+	oidc, err := discovery.New(cfg)
+	if err != nil {
+		return err
+	}
+	oauth, err := discovery.NewOAuth(cfg)
+	if err != nil {
+		return err
+	}
+	b.p.OpenIDConfiguration, b.p.ServerMetadata = oidc, oauth
+	b.p.JWKS = discovery.JWKS(b.cfg.Keys.JWKS, b.cfg.Now)
+	return nil
+}
+
+func (b *builder) grantTypes() []string {
+	types := []string{"authorization_code", "refresh_token"}
+	for _, g := range b.cfg.Grants {
+		types = append(types, g.Type())
+	}
+	return types
+}
+
+// The paths below the issuer.
+const (
+	pathAuthorize = "/authorize"
+	pathPAR       = "/par"
+	pathToken     = "/token"
+	pathUserInfo  = "/userinfo"
+	pathTokenInfo = "/tokeninfo"
+	pathRevoke    = "/revoke"
+	pathLogout    = "/logout"
+	pathJWKS      = "/jwks.json"
+)
+
+// mount puts every endpoint at its path. An issuer with a path has its metadata both where OpenID Connect
+// Discovery section 4 and where RFC 8414 section 3.1 look for it.
+func (b *builder) mount() {
+	base := ""
+	if u, err := url.Parse(b.cfg.Issuer); err == nil {
+		base = u.Path
+	}
+	m := http.NewServeMux()
+	for path, h := range map[string]http.Handler{
+		pathAuthorize: b.p.Authorize, pathPAR: b.p.PushedRequests, pathToken: b.p.Token, pathUserInfo: b.p.UserInfo,
+		pathTokenInfo: b.p.Introspection, "/introspect": b.p.Introspection, pathRevoke: b.p.Revocation,
+		pathLogout: b.p.Logout, "/endsession": b.p.Logout, pathJWKS: b.p.JWKS,
+		"/.well-known/openid-configuration": b.p.OpenIDConfiguration,
+	} {
+		if h != nil {
+			m.Handle(base+path, h)
+		}
+	}
+	m.Handle("/.well-known/oauth-authorization-server"+base, b.p.ServerMetadata)
+	b.p.mux = m
+}
+
+func (c Config) withDefaults() Config {
+	if c.Profile.isZero() {
+		c.Profile = IDPorten()
+	}
+	if c.Scopes == nil {
+		// The profile's own scopes are right by construction; a mistake shows at the first test.
+		c.Scopes, _ = scope.NewRegistry(c.Profile.Scopes, nil)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Secrets = slices.Clone(c.Secrets)
+	return c
+}

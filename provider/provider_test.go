@@ -1,0 +1,115 @@
+package provider_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+	"github.com/stretchr/testify/require"
+)
+
+func header(t *testing.T, token string) map[string]any {
+	t.Helper()
+	head, _, ok := strings.Cut(token, ".")
+	require.True(t, ok)
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	require.NoError(t, err)
+	var m map[string]any
+	require.NoError(t, json.Unmarshal(raw, &m))
+	return m
+}
+
+// TestNew reports every problem of a configuration at once, each by the name of its field.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	_, err := provider.New(provider.Config{Issuer: "http://login.example.no/"})
+	require.Error(t, err)
+	for _, field := range []string{"Issuer", "Store", "Keys", "Clients", "Pages", "Secrets", "PairwiseKey"} {
+		require.ErrorContains(t, err, field)
+	}
+	for issuer, ok := range map[string]bool{
+		"https://idporten.no": true, "https://idporten.no/": false, "http://idporten.no": false, "http://localhost:8080": true,
+		"http://127.0.0.1:1": true, "https://idporten.no?x=1": false, "https://idporten.no#": false, "idporten.no": false, "https://u@idporten.no": false,
+	} {
+		_, err := provider.New(provider.Config{Issuer: issuer})
+		require.Equal(t, ok, !strings.Contains(err.Error(), "Issuer"), "%s: %v", issuer, err)
+	}
+}
+
+// TestStoreIsSmall: a store of one's own for login, refresh and logout needs at most twelve methods.
+func TestStoreIsSmall(t *testing.T) {
+	t.Parallel()
+	require.LessOrEqual(t, reflect.TypeFor[provider.Store]().NumMethod(), 12)
+}
+
+// TestEveryEndpointAlone: each handler works mounted by itself as it does behind the provider.
+func TestEveryEndpointAlone(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	for path, h := range map[string]http.Handler{
+		"/authorize": op.Authorize, "/par": op.PushedRequests, "/token": op.Token, "/userinfo": op.UserInfoHandler(), "/tokeninfo": op.Introspection,
+		"/introspect": op.Introspection, "/revoke": op.Revocation, "/logout": op.Logout, "/endsession": op.Logout, "/jwks.json": op.JWKS,
+		"/.well-known/openid-configuration": op.OpenIDConfiguration, "/.well-known/oauth-authorization-server": op.ServerMetadata,
+	} {
+		alone, behind := httptest.NewRecorder(), httptest.NewRecorder()
+		h.ServeHTTP(alone, httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+path, nil))
+		op.Provider.ServeHTTP(behind, httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+path, nil))
+		require.Equal(t, behind.Code, alone.Code, path)
+		require.NotEqual(t, http.StatusNotFound, alone.Code, path)
+	}
+}
+
+// TestOff: what has no dependency is off, at the endpoint and in the metadata.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
+		c.PushedRequests, c.Replay, c.Consents = nil, nil, nil
+	}})
+	w := httptest.NewRecorder()
+	op.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+"/.well-known/openid-configuration", nil))
+	require.NotContains(t, w.Body.String(), "pushed_authorization_request_endpoint")
+	require.NotContains(t, w.Body.String(), "private_key_jwt")
+	require.NotContains(t, w.Body.String(), `"backchannel_logout_supported":true`)
+	w = httptest.NewRecorder()
+	op.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+"/par", nil))
+	require.Equal(t, http.StatusNotFound, w.Code)
+}
+
+// TestIssuerWithPath: an issuer below a path has its metadata where both specifications look for it.
+func TestIssuerWithPath(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer = optest.Issuer + "/op" }})
+	for path, want := range map[string]int{
+		"/op/.well-known/openid-configuration": 200, "/.well-known/oauth-authorization-server/op": 200, "/op/jwks.json": 200, "/jwks.json": 404,
+	} {
+		w := httptest.NewRecorder()
+		op.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+path, nil))
+		require.Equal(t, want, w.Code, path)
+	}
+}
+
+// TestSecretRotation: a session and a code made under an old secret live on when a new one is put in front.
+func TestSecretRotation(t *testing.T) {
+	t.Parallel()
+	old, fresh := portner.Secret(strings.Repeat("o", 32)), portner.Secret(strings.Repeat("n", 32))
+	var cfg provider.Config
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Secrets = []portner.Secret{old}; cfg = *c }})
+	b := op.Browser()
+	r := op.Request("tjeneste", "openid")
+	code := b.Login(t, r, "kari").Code(t)
+
+	cfg.Secrets = []portner.Secret{fresh, old}
+	rotated, err := provider.New(cfg)
+	require.NoError(t, err)
+	op.Use(rotated)
+	a := op.Exchange(t, r, code)
+	require.Equal(t, 200, a.Status, "%v", a.JSON)
+	require.Empty(t, b.Get(t, op.Request("annen", "openid").URL()).Step(), "the session answers")
+}
