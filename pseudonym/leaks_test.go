@@ -88,8 +88,8 @@ func TestLeaks_H1(t *testing.T) {
 		{`{"phone":"+47 123 45 678"}`, "+4712345678", false}, // text, not digits: pass it as the claim has it
 		{`{"phone":"+47 123 45 678"}`, "4712345678", true},
 		{string(nested), pid, false},
-		{`{"x":"Ola"}`, "Ola", false},                                              // shorter than MinIdentifier
-		{`{"x":"12345"}`, "12345", true},                                           // a short number by itself
+		{`{"x":"Ola"}`, "Ola", false},    // shorter than MinIdentifier
+		{`{"x":"12345"}`, "12345", true}, // a short number by itself
 		{`{"exp":1912345678}`, "12345", false},
 		{`{"exp":1912345}`, "12345", false},
 		{`{"exp":1234567}`, "12345", false},
