@@ -4,7 +4,7 @@ import "slices"
 
 // Resolver is who asks what a token says (introspection).
 type Resolver struct {
-	ClientID      string
+	ClientID      string // compared with the token's client and with Listed; "" gets nothing
 	Orgno         string // of its organisation; "" owns nothing
 	Authenticated bool   // with its registered method, and that is not "none"
 	Introspects   bool   // holds the scope idporten:token.introspection
@@ -13,7 +13,7 @@ type Resolver struct {
 // TokenScope is what resolving needs to know of each non-reserved scope (not openid, profile and the
 // like) of a token. Pass one for every such scope, an empty one if its record is gone.
 type TokenScope struct {
-	OwnerOrgno string
+	OwnerOrgno string   // owner_orgno of the record; "" is nobody's
 	Listed     []string // enforced_aud_for_introspection: client_ids
 }
 

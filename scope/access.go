@@ -4,6 +4,7 @@ import "slices"
 
 // Client is what evaluation needs to know of a client.
 type Client struct {
+	// ID is the client_id. It decides nothing; it is here for sources and logs.
 	ID string
 	// ConsumerOrgno is the organisation whose access counts: client_orgno, or supplier_orgno
 	// for a supplier-run client and for onbehalfof (idporten section 12.3).
@@ -29,8 +30,8 @@ const (
 
 // Refusal is one scope the client may not have.
 type Refusal struct {
-	Scope  string
-	Reason Reason
+	Scope  string // as requested: it comes from outside, do not log it unescaped
+	Reason Reason // a fixed word, safe to log
 }
 
 // CheckRegistration returns the registered scopes the client would be refused if it asked for

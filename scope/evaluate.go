@@ -8,16 +8,16 @@ import (
 
 // Consent is a remembered yes of this person to this client.
 type Consent struct {
-	Scope     string
-	ExpiresAt time.Time
+	Scope     string    // its name
+	ExpiresAt time.Time // valid iff now is before it
 }
 
 // Request is one question to Evaluate.
 type Request struct {
-	Client   Client
+	Client   Client    // who asks
 	Scopes   Source    // nil knows the built-in scopes only
 	Consents []Consent // remembered; a consent is valid iff Now.Before(ExpiresAt)
-	Now      time.Time
+	Now      time.Time // decides which consents are live
 
 	Answered bool     // the person has just answered the consent page
 	Approved []string // … with yes to these, and no to the others

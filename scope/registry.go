@@ -31,9 +31,9 @@ type Source interface {
 
 // Access is one entry of the access list: the owner of a scope lets an organisation use it.
 type Access struct {
-	Scope         string      `json:"scope"`
+	Scope         string      `json:"scope"`          // name of a scope that has a record
 	ConsumerOrgno string      `json:"consumer_orgno"` // nine digits
-	State         AccessState `json:"state"`
+	State         AccessState `json:"state"`          // required
 }
 
 // Registry is a Source over fixed records. It is immutable and safe for concurrent use.
