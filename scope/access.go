@@ -4,7 +4,7 @@ import "slices"
 
 // Client is what evaluation needs to know of a client.
 type Client struct {
-	// ID is the client_id. It decides nothing; it is here for sources and logs.
+	// ID is the client_id. It decides nothing; it tells in a log whose question this was.
 	ID string
 	// ConsumerOrgno is the organisation whose access counts: client_orgno, or supplier_orgno
 	// for a supplier-run client and for onbehalfof (idporten section 12.3).
