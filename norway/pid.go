@@ -55,14 +55,13 @@ func SyntheticPID(birth time.Time, serial int) (PID, error) {
 		if c, ok := century(individual, year%100); !ok || c+year%100 != year {
 			continue
 		}
-		s := fmt.Sprintf("%02d%02d%02d%03d", day, int(month)+syntheticMonth, year%100, individual)
-		d, _ := digits(s+"00", pidLength)
-		k1, k2, ok := pidCheckDigits(d)
-		if !ok {
+		d := pidDigits(day, int(month)+syntheticMonth, year%100, individual)
+		var ok bool
+		if d[9], d[10], ok = pidCheckDigits(d); !ok {
 			continue
 		}
 		if left == 0 {
-			return PID{unique.Make(fmt.Sprintf("%s%d%d", s, k1, k2))}, nil
+			return PID{unique.Make(text(d))}, nil
 		}
 		left--
 	}
@@ -158,6 +157,22 @@ func mod11(digits []int, weights ...int) (int, bool) {
 	}
 	k := (11 - sum%11) % 11
 	return k, k != 10
+}
+
+// pidDigits lays out a number without its check digits.
+func pidDigits(day, month, year, individual int) [pidLength]int {
+	return [pidLength]int{
+		day / 10, day % 10, month / 10, month % 10, year / 10, year % 10,
+		individual / 100, individual / 10 % 10, individual % 10,
+	}
+}
+
+func text(d [pidLength]int) string {
+	var b [pidLength]byte
+	for i, n := range d {
+		b[i] = '0' + byte(n)
+	}
+	return string(b[:])
 }
 
 // digits reads s as n ASCII digits, n at most eleven.
