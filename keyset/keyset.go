@@ -51,9 +51,10 @@ type Set struct {
 	includeX5C bool
 	rotation   Rotation
 
-	mu   sync.Mutex // held to change the keys
-	keys []Key      // as planned: validated, sorted, instants filled in
-	line atomic.Pointer[timeline]
+	mu    sync.Mutex // held to change the keys
+	keys  []Key      // as planned: validated, sorted, instants filled in
+	ready map[string]ready
+	line  atomic.Pointer[timeline]
 }
 
 // New reports all problems at once.
@@ -80,20 +81,21 @@ func New(cfg Config) (*Set, error) {
 func (s *Set) Replace(keys []Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.replace(keys)
+	return s.replace(keys, nil)
 }
 
-func (s *Set) replace(keys []Key) error {
+// replace prepares those of the keys that are not ready.
+func (s *Set) replace(keys []Key, known map[string]ready) error {
 	planned, err := s.plan(keys)
 	if err != nil {
 		return err
 	}
-	line, err := s.newTimeline(planned)
+	ready, err := s.prepare(planned, known)
 	if err != nil {
 		return err
 	}
-	s.keys = planned
-	s.line.Store(line)
+	s.keys, s.ready = planned, ready
+	s.line.Store(s.newTimeline(planned, ready))
 	return nil
 }
 

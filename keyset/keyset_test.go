@@ -207,7 +207,7 @@ func TestKeysRedactThemselves(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, generate(t, keyset.ES256), generate(t, keyset.EdDSA))
-	const rounds = 60
+	const rounds = 40
 	var readers, writers sync.WaitGroup
 	done := make(chan struct{})
 	for range 4 {

@@ -114,7 +114,7 @@ func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	for i, state := range planned {
 		keys[i].Life = state.Life
 	}
-	return s.replace(keys)
+	return s.replace(keys, s.ready)
 }
 
 // plan checks keys, sorts them by algorithm and start, and fills in what follows from the order: a key

@@ -60,14 +60,14 @@ func TestRotationStepByStep(t *testing.T) {
 // then a second set made from the stored states must say the same.
 func TestEveryLiveTokenVerifies(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		w := walk{
 			rotation: keyset.Rotation{PublishLead: 3 * time.Hour, Keep: 5 * time.Hour},
 			seen:     map[string]time.Time{}, material: map[string]keyset.Key{},
 		}
 		w.start(t)
-		for step := range 300 {
+		for step := range 200 {
 			w.now = w.now.Add(time.Duration(random.Int64N(int64(2 * time.Hour))))
 			if random.IntN(8) == 0 {
 				w.rotate(t, random)
@@ -77,7 +77,7 @@ func TestEveryLiveTokenVerifies(t *testing.T) {
 				w.compareWithAnotherNode(t)
 			}
 		}
-		require.Greater(t, len(w.seen), 20, "keys came and went")
+		require.Greater(t, len(w.seen), 12, "keys came and went")
 	}
 }
 

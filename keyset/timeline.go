@@ -35,47 +35,71 @@ func (t *timeline) at(now time.Time) *view {
 	return &t.views[i]
 }
 
-// newTimeline prepares the keys and cuts time at every instant one of them changes its phase.
-func (s *Set) newTimeline(keys []Key) (*timeline, error) {
-	signers := make([]*jose.Signer, len(keys))
-	publics := make([]jose.PublicKey, len(keys))
-	instants := []time.Time{{}}
+// ready is what is made of a key once.
+type ready struct {
+	signer *jose.Signer
+	public jose.PublicKey
+	jwk    []byte
+}
+
+// prepare makes the keys ready that are not known; it reports all problems at once.
+func (s *Set) prepare(keys []Key, known map[string]ready) (map[string]ready, error) {
+	all := make(map[string]ready, len(keys))
 	var errs []error
-	for i, k := range keys {
-		publics[i] = jose.PublicKey{KID: k.KID, Alg: k.Alg, Use: "sig", X5C: k.X5C, Key: k.Signer.Public()}
-		var chain [][]byte
-		if s.includeX5C {
-			chain = k.X5C
+	for _, k := range keys {
+		r, ok := known[k.KID]
+		if !ok {
+			var err error
+			if r, err = s.prepareKey(k); err != nil {
+				errs = append(errs, fmt.Errorf("keyset: key %s: %w", k.KID, err))
+			}
 		}
-		var err error
-		if signers[i], err = jose.NewSigner(k.Alg, k.KID, k.Signer, chain, typs...); err != nil {
-			errs = append(errs, fmt.Errorf("keyset: key %s: %w", k.KID, err))
-		}
-		instants = append(instants, k.PublishFrom, k.ActiveFrom, k.RetireAt, k.RemoveAt)
+		all[k.KID] = r
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	return all, errors.Join(errs...)
+}
+
+func (s *Set) prepareKey(k Key) (r ready, err error) {
+	r.public = jose.PublicKey{KID: k.KID, Alg: k.Alg, Use: "sig", X5C: k.X5C, Key: k.Signer.Public()}
+	if r.jwk, err = jose.MarshalJWK(r.public); err != nil {
+		return r, err
+	}
+	var chain [][]byte
+	if s.includeX5C {
+		chain = k.X5C
+	}
+	r.signer, err = jose.NewSigner(k.Alg, k.KID, k.Signer, chain, typs...)
+	return r, err
+}
+
+// newTimeline cuts time at every instant at which a key changes its phase.
+func (s *Set) newTimeline(keys []Key, ready map[string]ready) *timeline {
+	instants := []time.Time{{}}
+	for _, k := range keys {
+		instants = append(instants, k.PublishFrom, k.ActiveFrom, k.RetireAt, k.RemoveAt)
 	}
 	slices.SortFunc(instants, time.Time.Compare)
 	t := &timeline{}
 	for _, from := range slices.CompactFunc(instants, time.Time.Equal) {
 		v := view{from: from, signers: make(map[string]*jose.Signer)}
-		for i, k := range keys {
-			switch k.Phase(from) {
-			case Planned, Removed:
+		var jwks [][]byte
+		for _, k := range keys {
+			phase := k.Phase(from)
+			if phase == Planned || phase == Removed {
 				continue
-			case Active:
-				v.signers[k.Alg] = signers[i]
 			}
-			v.published = append(v.published, publics[i])
+			r := ready[k.KID]
+			v.published = append(v.published, r.public)
+			jwks = append(jwks, r.jwk)
+			if phase == Active {
+				v.signers[k.Alg] = r.signer
+			}
 		}
 		v.algs = s.order(v.signers)
-		if err := v.publish(); err != nil {
-			return nil, err
-		}
+		v.publish(jwks)
 		t.views = append(t.views, v)
 	}
-	return t, nil
+	return t
 }
 
 func (s *Set) order(signers map[string]*jose.Signer) []string {
@@ -93,18 +117,10 @@ func (s *Set) order(signers map[string]*jose.Signer) []string {
 	return algs
 }
 
-// publish writes the view's JWKS (RFC 7517 section 5). It holds what jose.MarshalJWK writes of a public
-// key and nothing else, so there is no private member to leave out.
-func (v *view) publish() error {
-	list := make([][]byte, len(v.published))
-	for i, k := range v.published {
-		var err error
-		if list[i], err = jose.MarshalJWK(k); err != nil {
-			return fmt.Errorf("keyset: key %s: %w", k.KID, err)
-		}
-	}
-	v.doc = slices.Concat([]byte(`{"keys":[`), bytes.Join(list, []byte(",")), []byte("]}"))
+// publish writes the view's JWKS (RFC 7517 section 5) from what jose.MarshalJWK writes of public keys:
+// there is no private member to leave out.
+func (v *view) publish(jwks [][]byte) {
+	v.doc = slices.Concat([]byte(`{"keys":[`), bytes.Join(jwks, []byte(",")), []byte("]}"))
 	sum := sha256.Sum256(v.doc)
 	v.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	return nil
 }
