@@ -80,6 +80,9 @@ func (e *Endpoint) frameable(c *client.Client) bool {
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return false
 	}
+	if c.ApplicationKind() == client.Native { // its redirect URIs are the app's own
+		return true
+	}
 	for _, r := range c.RedirectURIs {
 		if ru, err := url.Parse(r); err == nil && strings.EqualFold(ru.Hostname(), u.Hostname()) {
 			return true
@@ -147,6 +150,10 @@ func (v visit) callOne(ctx context.Context, c told, who *session.Identity) (outc
 			outcome = "failed"
 		}
 	}()
+	if c.CheckURI(c.BackchannelLogoutURI, v.cfg.Environment) != nil {
+		v.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", v.now)
+		return "bad_address"
+	}
 	token, err := v.logoutToken(c, v.subject(c.Client, who))
 	if err != nil {
 		v.log.Fault(ctx, err, httpx.NewCorrelationID(), v.now)

@@ -1,0 +1,434 @@
+package logout_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+func noQuestion(c *logout.Config) { c.NoQuestion = true }
+
+// TestFittingHint is decision K5 and security row G5: what logs out at once, what asks, what is refused.
+func TestFittingHint(t *testing.T) {
+	t.Parallel()
+	set := func(name string, value any) func(map[string]any) {
+		return func(c map[string]any) { c[name] = value }
+	}
+	const (
+		atOnce = iota
+		asks
+		refused
+	)
+	tests := []struct {
+		name     string
+		clientID string
+		spoil    func(map[string]any)
+		want     int
+	}{
+		{"sid of this session", "front", nil, atOnce},
+		{"sid of another session", "front", set("sid", strings.Repeat("A", 43)), asks},
+		{"sid counts, not sub", "front", set("sub", "someone"), atOnce},
+		{"sub, client without sid", "a", nil, atOnce},
+		{"sub of another person", "a", set("sub", "someone"), asks},
+		{"sub, but from before the session", "a", set("iat", epoch.Unix()-1), asks},
+		{"client not in the session", "b", nil, asks},
+		{"another issuer", "a", set("iss", "https://evil.example"), refused},
+		{"issuer with a slash", "a", set("iss", issuer+"/"), refused},
+		{"audience not registered", "a", set("aud", "nobody"), refused},
+		{"audience as a list", "a", set("aud", []string{"a"}), refused},
+		{"no subject", "a", func(c map[string]any) { delete(c, "sub") }, refused},
+		{"subject not text", "a", set("sub", 7), refused},
+		{"no iat", "a", func(c map[string]any) { delete(c, "iat") }, refused},
+		{"a logout token", "a", set("events", map[string]any{}), refused},
+		{"an access token", "a", set("client_id", "a"), refused},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t).login("kari", "a", "front")
+			var hint string
+			if tt.spoil != nil {
+				hint = b.idToken(tt.clientID, tt.spoil)
+			} else {
+				hint = b.idToken(tt.clientID)
+			}
+			a := b.get("id_token_hint", hint)
+			switch tt.want {
+			case atOnce:
+				a.isLoggedOut()
+				require.False(t, b.alive())
+			case asks:
+				b.confirm(a).isLoggedOut()
+			case refused:
+				a.isError(400, "id_token_hint")
+				require.True(t, b.alive())
+			}
+		})
+	}
+}
+
+// TestTokenSubstitution is security row D8: nothing but an id_token is a hint.
+func TestTokenSubstitution(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t).login("kari", "a")
+	claims := map[string]any{"iss": issuer, "aud": "a", "sub": "s", "iat": epoch.Unix()}
+	for _, typ := range []string{"at+jwt", "logout+jwt", "jwt", "oauth-authz-req+jwt"} {
+		b.get("id_token_hint", b.sign(typ, claims)).isError(400, "id_token_hint")
+	}
+	for _, junk := range []string{"x", "a.b.c", strings.Repeat("A", 10<<10)} {
+		b.get("id_token_hint", junk).isError(400, "id_token_hint")
+	}
+	b.confirm(b.get("id_token_hint", b.sign("JWT", claims))).isLoggedOut()
+}
+
+func TestClientID(t *testing.T) {
+	t.Parallel()
+	t.Run("agrees with the hint", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		b.get("id_token_hint", b.idToken("a"), "client_id", "a", "post_logout_redirect_uri", back).isRedirect(back)
+	})
+	t.Run("contradicts the hint", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a", "b")
+		b.get("id_token_hint", b.idToken("a"), "client_id", "b", "post_logout_redirect_uri", "https://b.example/post_logout_redirect").isError(400, "client_id")
+		require.True(t, b.alive())
+	})
+	t.Run("alone asks, and then redirects", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		a := b.get("client_id", "a", "post_logout_redirect_uri", back, "state", "s")
+		require.Contains(t, a.body, "Service a")
+		require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example", "or the browser stops the redirect")
+		b.confirm(a).isRedirect(back + "?state=s")
+	})
+	t.Run("another client's address", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t, noQuestion).login("kari", "a")
+		b.get("client_id", "b", "post_logout_redirect_uri", back).isLoggedOut()
+	})
+	t.Run("unknown", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t, noQuestion).login("kari", "a")
+		b.get("client_id", "nobody", "post_logout_redirect_uri", back).isLoggedOut()
+	})
+	t.Run("inactive", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t, noQuestion).login("kari", "a")
+		b.clients["a"].Inactive = true
+		b.get("client_id", "a", "post_logout_redirect_uri", back).isLoggedOut()
+	})
+}
+
+// TestNoQuestion is ID-porten's mode (idporten section 15.3).
+func TestNoQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noQuestion)
+	w.login("kari", "a").get().isLoggedOut()
+	w.login("kari", "a").get("client_id", "a", "post_logout_redirect_uri", back).isRedirect(back)
+	b := w.login("kari", "front")
+	b.confirm(b.get("id_token_hint", b.idToken("front", func(c map[string]any) { c["sid"] = "another" }))).isLoggedOut()
+}
+
+// TestWithoutSession is idporten section 15.3 with C18, and security row G16 (idempotent).
+func TestWithoutSession(t *testing.T) {
+	t.Parallel()
+	t.Run("no cookie", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		hint := b.idToken("a")
+		b.cookie = ""
+		for _, params := range [][]string{nil, {"id_token_hint", hint, "post_logout_redirect_uri", back}} {
+			b.get(params...).isError(400, "invalid_request")
+			b.post(params...).isError(400, "invalid_request")
+		}
+		require.True(t, b.alive())
+	})
+	t.Run("session gone, hint valid", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		kept, params := b.cookie, []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
+		b.get(params...).isRedirect(back)
+		b.cookie = kept
+		b.get(params...).isLoggedOut()
+		require.Equal(t, []string{"logout.done/hint/a"}, b.events(), "once")
+	})
+	t.Run("session gone, no hint", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		b.now = b.now.Add(session.DefaultIdle)
+		b.get().isError(400, "invalid_request")
+	})
+	t.Run("confirmed twice", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		page := b.get("client_id", "a", "post_logout_redirect_uri", back)
+		kept := b.cookie
+		b.confirm(page).isRedirect(back)
+		b.cookie = kept
+		b.post(page.fields()...).isLoggedOut()
+		b.cookie = ""
+		b.post(page.fields()...).isError(400, "invalid_request")
+	})
+	t.Run("two cookies", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t, noQuestion).login("kari", "a")
+		r := httptest.NewRequest("GET", endpoint, nil)
+		r.Header.Set("Cookie", session.DefaultCookieName+"="+strings.Repeat("A", 43))
+		b.do(r).isError(400, "invalid_request")
+		require.True(t, b.alive())
+	})
+}
+
+// TestCrossSitePost is C19: the form of another site comes without the Lax cookie.
+func TestCrossSitePost(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t).login("kari", "a")
+	params := []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back, "state", `"><script>'&+ `, "logout_confirmation", "", "unknown", "x"}
+	a := b.crossPost(params...)
+	require.Equal(t, 200, a.code)
+	require.Contains(t, a.body, `id="logout-resubmit"`)
+	require.Contains(t, a.body, `<button type="submit">`, "works without script")
+	require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example;")
+	require.Equal(t, "same-origin", a.header.Get("Referrer-Policy"))
+	require.NotContains(t, a.body, "<script>")
+	require.NotContains(t, a.body, "unknown")
+	require.True(t, b.alive())
+	again := b.post(a.fields()...)
+	again.isRedirect(back + "?state=%22%3E%3Cscript%3E%27%26%2B+")
+	require.False(t, b.alive())
+
+	other := newWorld(t).login("kari", "a")
+	other.cookie = ""
+	other.post(a.fields()...).isError(400, "invalid_request")
+	marked := append([]string{"logout_resubmitted", "1"}, params...)
+	other.crossPost(marked...).isError(400, "invalid_request")
+}
+
+// TestCrossSitePostNeverConfirms: the page of C19 turns another site's form into one of ours, so it must
+// not carry an answer to the question.
+func TestCrossSitePostNeverConfirms(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t).login("kari", "a")
+	token := b.get().fields()[1]
+	b.crossPost("logout_confirmation", token).isError(403, "access_denied")
+	require.True(t, b.alive())
+	a := b.crossPost("client_id", "a")
+	page := b.post(a.fields()...)
+	b.confirm(page).isLoggedOut()
+}
+
+// TestConfirmationCSRF is security rows G1 and G3.
+func TestConfirmationCSRF(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kari, ola := w.login("kari", "a"), w.login("ola", "a")
+	page := kari.get()
+	token := page.fields()[1]
+	w.events()
+	refused := func(a answer, reason string) {
+		t.Helper()
+		a.isError(403, "access_denied")
+		require.True(t, kari.alive() && ola.alive())
+		require.Contains(t, w.events(), "sec.csrf/"+reason)
+	}
+	refused(ola.post("logout_confirmation", token), "session")
+	refused(kari.post("logout_confirmation", "x"), "token")
+	refused(kari.post("logout_confirmation", token[:len(token)-1]), "token")
+	refused(kari.post("logout_confirmation", token, "logout_confirmation", token), "origin")
+	refused(kari.do(kari.formRequest("cross-site", "https://evil.example", "logout_confirmation", token)), "origin")
+	refused(kari.do(kari.formRequest("same-site", "https://sibling.op.example", "logout_confirmation", token)), "origin")
+	refused(kari.do(kari.formRequest("same-origin", "null", "logout_confirmation", token)), "origin")
+	bare := kari.formRequest("", "", "logout_confirmation", token)
+	bare.Header.Del("Origin")
+	bare.Header.Del("Sec-Fetch-Site")
+	refused(kari.do(bare), "origin")
+	require.Contains(t, kari.get("logout_confirmation", token).body, `id="logout-confirm"`, "GET never answers")
+
+	w.now = epoch.Add(15*time.Minute - time.Second)
+	cancelled := kari.post("logout_confirmation", token, "logout_cancelled", "1")
+	require.Equal(t, 200, cancelled.code)
+	require.Contains(t, cancelled.body, `id="logout-cancelled"`)
+	require.True(t, kari.alive())
+	w.now = epoch.Add(15 * time.Minute)
+	refused(kari.post("logout_confirmation", token), "token")
+	w.now = epoch.Add(15*time.Minute - time.Second)
+	kari.post("logout_confirmation", token).isLoggedOut()
+	require.True(t, ola.alive())
+}
+
+// TestStoreFailure is security row G16: nobody may believe to be logged out.
+func TestStoreFailure(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"Session", "EndSession", "Client"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, noQuestion).login("kari", "a")
+			b.store.down = verb
+			var a answer
+			if verb == "Client" {
+				a = b.get("client_id", "fault")
+			} else {
+				a = b.get()
+			}
+			a.isError(503, "NOT logged out")
+			require.Equal(t, "2", a.header.Get("Retry-After"))
+			require.NotContains(t, a.body, "fire", "N4: no internal text")
+			require.Empty(t, a.header["Set-Cookie"])
+			require.NotEmpty(t, b.cookie)
+			require.Contains(t, strings.Join(b.events(), " "), "sys.fault")
+			b.store.down = ""
+			require.True(t, b.alive())
+			b.get().isLoggedOut()
+		})
+	}
+}
+
+// TestGrants is idporten section 15.2 rule 2: pure logins die with the session, API access lives.
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t).login("kari", "a")
+	issue := func(id string, loginOnly bool) storage.Hash {
+		code := storage.AuthorizationCode{Hash: storage.HashOf("code " + id), RequestID: id, ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(time.Hour),
+			Grant: storage.Grant{ID: id, ClientID: "a", UserKey: b.s.UserKey, SessionID: b.s.ID, LoginOnly: loginOnly, CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour)}}
+		require.NoError(t, b.store.CreateCode(t.Context(), code, epoch))
+		return code.Hash
+	}
+	redeem := func(h storage.Hash, id string) storage.Hash {
+		access := storage.AccessToken{Hash: storage.HashOf("token " + id), GrantID: id, IssuedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+		code, err := b.store.Code(t.Context(), h, epoch)
+		require.NoError(t, err)
+		require.NoError(t, b.store.RedeemCode(t.Context(), h, &storage.Issue{Grant: code.Grant, Access: access}, epoch))
+		return access.Hash
+	}
+	login, api := redeem(issue("login", true), "login"), redeem(issue("api", false), "api")
+	unused := issue("unused", false)
+
+	b.get("id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back).isRedirect(back)
+	_, _, err := b.store.AccessToken(t.Context(), login, epoch)
+	require.Error(t, err)
+	_, _, err = b.store.AccessToken(t.Context(), api, epoch)
+	require.NoError(t, err)
+	_, err = b.store.Code(t.Context(), unused, epoch)
+	require.Error(t, err)
+}
+
+// TestHostile are requests no client sends.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t, noQuestion).login("kari", "a", "native")
+	raw := func(method, query, contentType, body string) answer {
+		r := httptest.NewRequest(method, endpoint+query, strings.NewReader(body))
+		if contentType != "" {
+			r.Header.Set("Content-Type", contentType)
+		}
+		return b.do(r)
+	}
+	const formType = "application/x-www-form-urlencoded"
+	for name, a := range map[string]answer{
+		"twice":             b.get("client_id", "a", "client_id", "a"),
+		"state twice":       b.get("state", "a", "state", "b"),
+		"broken escape":     raw("GET", "?state=%zz", "", ""),
+		"semicolon":         raw("GET", "?state=a;client_id=a", "", ""),
+		"not UTF-8":         raw("GET", "?state=%ff", "", ""),
+		"control character": raw("GET", "?state=%0d%0aLocation:x", "", ""),
+		"JSON":              raw("POST", "", "application/json", `{"client_id":"a"}`),
+		"no type":           raw("POST", "", "", "client_id=a"),
+		"query and body":    raw("POST", "?client_id=a", formType, "client_id=a"),
+		"long client_id":    b.get("client_id", strings.Repeat("a", 257)),
+		"non-ASCII state":   b.get("state", "æ"),
+	} {
+		t.Run(name, func(t *testing.T) { a.isError(400, "invalid_request") })
+	}
+	raw("GET", "?x="+strings.Repeat("a", 17<<10), "", "").isError(413, "invalid_request")
+	raw("POST", "", formType, strings.Repeat("a", 65<<10)).isError(413, "invalid_request")
+	for _, method := range []string{"HEAD", "PUT", "DELETE", "OPTIONS"} {
+		a := raw(method, "", "", "")
+		require.Equal(t, 405, a.code)
+		require.Equal(t, "GET, POST", a.header.Get("Allow"))
+	}
+	require.True(t, b.alive())
+}
+
+// TestReturnAddress holds security row G4 against the registered addresses.
+func TestReturnAddress(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		clientID, uri string
+		want          bool
+	}{
+		{"a", back, true},
+		{"a", back + "/", false}, {"a", back + "?", false}, {"a", back + "#", false}, {"a", " " + back, false},
+		{"a", strings.ToUpper(back), false}, {"a", strings.Replace(back, "https", "http", 1), false},
+		{"a", strings.Replace(back, ".example", ".example:443", 1), false},
+		{"a", strings.Replace(back, "a.example", "a.example@evil.example", 1), false},
+		{"a", "//a.example/post_logout_redirect", false}, {"a", "/post_logout_redirect", false},
+		{"a", "https://a.example/x/../post_logout_redirect", false}, {"a", "javascript:alert(1)", false},
+		{"a", "https://a.example/post%5flogout_redirect", false},
+		{"native", "no.example.app:/out", true}, {"native", "http://127.0.0.1:51004/out", true},
+		{"native", "http://localhost:51004/out", false}, {"native", "http://127.0.0.1:0/out", false},
+		{"bad", "javascript:alert(1)", false}, {"bad", "https://b;script-src/x", false}, {"bad", "http://bad.example/x", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.clientID+" "+tt.uri, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, noQuestion).login("kari", "a")
+			b.clients["bad"] = web("bad")
+			b.clients["bad"].PostLogoutRedirectURIs = []string{"javascript:alert(1)", "https://b;script-src/x", "http://bad.example/x"}
+			a := b.get("client_id", tt.clientID, "post_logout_redirect_uri", tt.uri, "state", "s")
+			if tt.want {
+				a.isRedirect(tt.uri + "?state=s")
+				return
+			}
+			a.isLoggedOut()
+			require.Contains(t, a.body, "error-page")
+			require.Empty(t, a.header.Get("Refresh"))
+			want := "sec.redirect_mismatch/post_logout/" + tt.clientID
+			if tt.clientID == "bad" {
+				want = "sec.bad_registration/post_logout_redirect_uri/bad"
+			}
+			require.Contains(t, b.events(), want)
+		})
+	}
+}
+
+func TestNewReportsAllProblems(t *testing.T) {
+	t.Parallel()
+	_, err := logout.New(logout.Config{Issuer: "op.example", URL: "https://op.example/logout?x"})
+	for _, field := range []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "Secrets"} {
+		require.ErrorContains(t, err, "Config."+field)
+	}
+}
+
+func TestLocale(t *testing.T) {
+	t.Parallel()
+	pages := &recordingPages{}
+	w := newWorld(t, func(c *logout.Config) { c.Pages = pages })
+	for name, tt := range map[string]struct{ cookie, asked, want string }{
+		"fallback":           {"", "", "nb"},
+		"asked":              {"", "fr nn en", "nn"},
+		"region":             {"", "en-GB", "en"},
+		"cookie wins":        {"se", "en", "se"},
+		"unknown cookie":     {"../../etc", "en", "en"},
+		"nothing known":      {"", "fr de", "nb"},
+		"our own spelling":   {"", "NB", "nb"},
+		"hostile ui_locales": {"", strings.Repeat("x", 5000), "nb"},
+	} {
+		b := w.login("kari", "a")
+		r := httptest.NewRequest("GET", endpoint+"?"+form("ui_locales", tt.asked).Encode(), nil)
+		if tt.cookie != "" {
+			r.Header.Set("Cookie", "IDPORTEN_SELECTED_LANGUAGE="+tt.cookie)
+		}
+		b.do(r)
+		require.Equal(t, tt.want, pages.confirm.Locale, name)
+		b.post("logout_confirmation", pages.confirm.Token)
+		require.Equal(t, tt.want, pages.loggedOut.Locale, "the answer's page speaks the question's language")
+	}
+}
