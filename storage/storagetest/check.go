@@ -1,0 +1,104 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+)
+
+var (
+	epoch = time.Date(2031, time.March, 4, 12, 30, 15, 123456789, time.UTC)
+	bg    = context.Background()
+)
+
+// must stops the case unless err is nil.
+func must(t testing.TB, err error, doing string) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", doing, err)
+	}
+}
+
+// verdict checks that a verb answered what it should; nil is a verdict too.
+func verdict(t testing.TB, err, want error, doing string) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", doing, err, want)
+	}
+}
+
+// same checks that two records are equal: times by their instant, nil and empty slices alike.
+func same(t testing.TB, got, want any, what string) {
+	t.Helper()
+	g, w := canonical(reflect.ValueOf(got)).Interface(), canonical(reflect.ValueOf(want)).Interface()
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, g, w)
+	}
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// canonical is a deep copy of v with all times in UTC and no empty slices.
+func canonical(v reflect.Value) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch {
+	case v.Type() == timeType:
+		out.Set(reflect.ValueOf(v.Interface().(time.Time).UTC()))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			out.Field(i).Set(canonical(v.Field(i)))
+		}
+	case v.Kind() == reflect.Slice && v.Len() > 0:
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			out.Index(i).Set(canonical(v.Index(i)))
+		}
+	case v.Kind() == reflect.Slice:
+	default:
+		out.Set(v)
+	}
+	return out
+}
+
+// scribble overwrites everything a record shares with whoever else holds its slices.
+func scribble(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		scribble(v.Elem())
+	case reflect.Struct:
+		if v.Type() != timeType {
+			for i := range v.NumField() {
+				scribble(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			scribble(v.Index(i))
+		}
+	case reflect.String:
+		v.SetString("scribbled")
+	case reflect.Uint8:
+		v.SetUint(^v.Uint() & 0xff)
+	}
+}
+
+func overwrite(record any) { scribble(reflect.ValueOf(record)) }
+
+// around are the three instants at a boundary and whether a record that ends there is valid.
+func around(end time.Time) []struct {
+	now   time.Time
+	valid bool
+	name  string
+} {
+	return []struct {
+		now   time.Time
+		valid bool
+		name  string
+	}{
+		{end.Add(-1), true, "1 ns before the end"},
+		{end, false, "at the end"},
+		{end.Add(1), false, "1 ns after the end"},
+	}
+}

@@ -1,0 +1,286 @@
+package storagetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+func grantCases() []testCase[Core] {
+	return []testCase[Core]{
+		{"AccessToken/unknown", "an unknown token is ErrNotFound", accessUnknown},
+		{"AccessToken/expiry boundary", "an access token is valid iff now.Before(ExpiresAt)", accessBoundary},
+		{"Grant/expiry boundary", "tokens are valid iff their grant is: now.Before(Grant.ExpiresAt) (security D7)", grantBoundary},
+		{"RevokeGrant/kills all tokens", "after RevokeGrant every token of the grant is ErrRevoked, of every generation (security D1)", revokeAll},
+		{"RevokeGrant/only its own", "other grants of the person, the client and the session live on (security K2)", revokeOwn},
+		{"RevokeGrant/idempotent", "revoking twice, or a grant that is gone, is no error", revokeTwice},
+		{"RevokeGrant/before redemption", "the code of a revoked grant is consumed: no token becomes live (security D4)", revokeBefore},
+		{"RevokeGrant/expired stays expired", "an expired token of a revoked grant is ErrNotFound", revokeExpired},
+	}
+}
+
+func accessUnknown(t testing.TB, s Core) {
+	_, issue := redeemed(t, s, newCode("known"), "known")
+	for _, h := range []storage.Hash{storage.HashOf("unknown"), issue.Refresh.Hash} {
+		_, _, err := s.AccessToken(bg, h, epoch)
+		verdict(t, err, storage.ErrNotFound, "an unknown access token")
+	}
+	_, _, err := s.RefreshToken(bg, issue.Access.Hash, epoch)
+	verdict(t, err, storage.ErrNotFound, "an access token presented as a refresh token")
+}
+
+func accessBoundary(t testing.TB, s Core) {
+	_, issue := redeemed(t, s, newCode("b"), "b")
+	for _, at := range around(epoch.Add(accessLife)) {
+		want := storage.ErrNotFound
+		if at.valid {
+			want = nil
+		}
+		_, _, err := s.AccessToken(bg, issue.Access.Hash, at.now)
+		verdict(t, err, want, "AccessToken "+at.name)
+	}
+}
+
+func grantBoundary(t testing.TB, s Core) {
+	for i, at := range around(epoch.Add(time.Minute)) {
+		c := newCode(numbered("g", i))
+		c.Grant.ExpiresAt = epoch.Add(time.Minute)
+		_, issue := redeemed(t, s, c, numbered("g", i))
+		want := storage.ErrNotFound
+		if at.valid {
+			want = nil
+		}
+		issueState(t, s, issue, at.now, want, "of a grant "+at.name)
+		next := successor(numbered("next", i), c, 1)
+		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, at.now), want, "RotateRefreshToken of a grant "+at.name)
+		issueState(t, s, next, at.now, want, "rotated in a grant "+at.name)
+	}
+}
+
+func revokeAll(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	second := successor("second", c, 1)
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, epoch), "rotating a refresh token")
+	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
+	for _, issue := range []*storage.Issue{first, second} {
+		issueState(t, s, issue, epoch, storage.ErrRevoked, "of a revoked grant")
+		next := successor("late", c, 2)
+		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, epoch), storage.ErrRevoked, "rotating a token of a revoked grant")
+		issueState(t, s, next, epoch, storage.ErrNotFound, "of a refused rotation")
+	}
+	a, g, _ := s.AccessToken(bg, first.Access.Hash, epoch)
+	same(t, a, first.Access, "the access token that comes with ErrRevoked")
+	same(t, g, c.Grant, "the grant that comes with ErrRevoked")
+	_, err := s.Code(bg, c.Hash, epoch)
+	verdict(t, err, storage.ErrConsumed, "the used code of a revoked grant")
+}
+
+func revokeOwn(t testing.TB, s Core) {
+	in := createSession(t, s, newSession("s", "a"))
+	c, _ := redeemed(t, s, given(newCode("own"), in, true), "own")
+	_, other := redeemed(t, s, given(newCode("other"), in, true), "other")
+	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
+	wantIssue(t, s, other, epoch, "of another grant")
+	wantSession(t, s, in, epoch, "of a revoked grant")
+}
+
+func revokeTwice(t testing.TB, s Core) {
+	must(t, s.RevokeGrant(bg, "nobody's", epoch), "revoking an unknown grant")
+	c, issue := redeemed(t, s, newCode("twice"), "twice")
+	for range 2 {
+		must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
+		issueState(t, s, issue, epoch, storage.ErrRevoked, "of a grant revoked again")
+	}
+	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch.Add(grantLife)), "revoking an expired grant")
+}
+
+func revokeBefore(t testing.TB, s Core) {
+	c := newCode("early")
+	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking the grant of an unused code")
+	issue := newIssue("late", c)
+	verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConsumed, "redeeming the code of a revoked grant")
+	issueState(t, s, issue, epoch, storage.ErrNotFound, "of a code whose grant was revoked")
+	second := newCode("second")
+	second.RequestID = c.RequestID
+	verdict(t, s.CreateCode(bg, second, epoch), storage.ErrConflict, "a second code for the request of a revoked grant")
+}
+
+func revokeExpired(t testing.TB, s Core) {
+	c, issue := redeemed(t, s, newCode("old"), "old")
+	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
+	_, _, err := s.AccessToken(bg, issue.Access.Hash, epoch.Add(accessLife))
+	verdict(t, err, storage.ErrNotFound, "an expired access token of a revoked grant")
+	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, epoch.Add(refreshLife))
+	verdict(t, err, storage.ErrNotFound, "an expired refresh token of a revoked grant")
+}
+
+func refreshCases() []testCase[Core] {
+	return []testCase[Core]{
+		{"RefreshToken/unknown", "an unknown token is ErrNotFound for every verb", refreshUnknown},
+		{"RefreshToken/expiry boundary", "a refresh token is valid iff now.Before(ExpiresAt), for every verb", refreshBoundary},
+		{"RotateRefreshToken/one live generation", "the successor lives, the old one is ErrConsumed, access tokens live on (security D2)", rotateOnce},
+		{"RotateRefreshToken/a rotated token is recognisable", "it stays ErrConsumed, with its record, until the grant ends (security D1)", rotatedRemembered},
+		{"RotateRefreshToken/used token", "rotating a rotated token is ErrConsumed and inserts nothing", rotateUsed},
+		{"RotateRefreshToken/conflict leaves nothing behind", "if one key exists nothing changes and the token stays live (R1)", rotateConflict},
+		{"RotateRefreshToken/reuse renews in place", "an issue with the presented hash moves the idle end and consumes nothing", rotateInPlace},
+		{"RotateRefreshToken/never extends the grant", "issue.Grant is not written: rotation never moves the absolute end (security D7)", rotateKeepsGrant},
+		{"RotateRefreshToken/order needs no time", "100 rotations in one instant leave one live token (security D3)", rotateFrozen},
+		{"RotateRefreshToken/without successor", "an issue without a refresh token consumes the old one", rotateNoSuccessor},
+	}
+}
+
+func refreshUnknown(t testing.TB, s Core) {
+	c := newCode("never created")
+	issue := newIssue("never issued", c)
+	_, _, err := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
+	verdict(t, err, storage.ErrNotFound, "an unknown refresh token")
+	next := successor("next", c, 1)
+	verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, epoch), storage.ErrNotFound, "rotating an unknown token")
+	issueState(t, s, next, epoch, storage.ErrNotFound, "of an unknown token's rotation")
+}
+
+func refreshBoundary(t testing.TB, s Core) {
+	for i, at := range around(epoch.Add(refreshLife)) {
+		c, issue := redeemed(t, s, newCode(numbered("b", i)), numbered("b", i))
+		want := storage.ErrNotFound
+		if at.valid {
+			want = nil
+		}
+		_, _, err := s.RefreshToken(bg, issue.Refresh.Hash, at.now)
+		verdict(t, err, want, "RefreshToken "+at.name)
+		next := successor(numbered("next", i), c, 1)
+		next.Access.ExpiresAt, next.Refresh.ExpiresAt = at.now.Add(accessLife), at.now.Add(refreshLife)
+		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, at.now), want, "RotateRefreshToken "+at.name)
+		issueState(t, s, next, at.now, want, "of a rotation "+at.name)
+	}
+}
+
+func rotateOnce(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	second := successor("second", c, 1)
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, epoch.Add(1)), "rotating a refresh token")
+	wantIssue(t, s, second, epoch.Add(1), "of the new generation")
+	_, _, err := s.AccessToken(bg, first.Access.Hash, epoch.Add(1))
+	verdict(t, err, nil, "the access token of the old generation")
+	old, g, err := s.RefreshToken(bg, first.Refresh.Hash, epoch.Add(1))
+	verdict(t, err, storage.ErrConsumed, "the rotated token")
+	same(t, g, c.Grant, "the grant that comes with ErrConsumed")
+	want := *first.Refresh
+	want.ConsumedAt = epoch.Add(1)
+	same(t, old, want, "the rotated token that comes with ErrConsumed")
+}
+
+func rotatedRemembered(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, successor("second", c, 1), epoch), "rotating a refresh token")
+	for _, now := range []time.Time{epoch, epoch.Add(refreshLife), epoch.Add(grantLife - 1)} {
+		_, _, err := s.RefreshToken(bg, first.Refresh.Hash, now)
+		verdict(t, err, storage.ErrConsumed, "a rotated token "+now.Sub(epoch).String()+" later")
+	}
+	_, _, err := s.RefreshToken(bg, first.Refresh.Hash, epoch.Add(grantLife))
+	verdict(t, err, storage.ErrNotFound, "a rotated token at the end of its grant")
+}
+
+func rotateUsed(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	second, third := successor("second", c, 1), successor("third", c, 1)
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, epoch), "rotating a refresh token")
+	verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, third, epoch), storage.ErrConsumed, "rotating a rotated token")
+	issueState(t, s, third, epoch, storage.ErrNotFound, "of a second rotation")
+	wantIssue(t, s, second, epoch, "after a second rotation")
+}
+
+func rotateConflict(t testing.TB, s Core) {
+	_, taken := redeemed(t, s, newCode("taken"), "taken")
+	change := map[string]func(i *storage.Issue){
+		"access key taken":     func(i *storage.Issue) { i.Access.Hash = taken.Access.Hash },
+		"refresh key taken":    func(i *storage.Issue) { i.Refresh.Hash = taken.Refresh.Hash },
+		"foreign access token": func(i *storage.Issue) { i.Access.GrantID = taken.Grant.ID },
+		"foreign successor":    func(i *storage.Issue) { i.Refresh.GrantID = taken.Grant.ID },
+	}
+	for what, f := range change {
+		c, first := redeemed(t, s, newCode("code "+what), "first "+what)
+		next, fresh := successor(what, c, 1), successor(what, c, 1)
+		f(next)
+		verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, next, epoch), storage.ErrConflict, "rotating with "+what)
+		issueState(t, s, fresh, epoch, storage.ErrNotFound, "of a rotation with "+what)
+		wantIssue(t, s, first, epoch, "after a rotation with "+what)
+		wantIssue(t, s, taken, epoch, "whose keys another wanted")
+		must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, fresh, epoch), "rotating again with fresh keys")
+	}
+}
+
+func rotateInPlace(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("reuse"), "first")
+	token := *first.Refresh
+	now := epoch
+	for i := range 5 {
+		now = now.Add(refreshLife - 1)
+		again := newIssue(numbered("again", i), c)
+		token.Generation, token.ExpiresAt = i+1, now.Add(refreshLife)
+		again.Access.ExpiresAt = now.Add(accessLife)
+		*again.Refresh = token
+		must(t, s.RotateRefreshToken(bg, token.Hash, again, now), "renewing a refresh token in place")
+		wantIssue(t, s, again, now, "renewed in place")
+	}
+	_, _, err := s.RefreshToken(bg, token.Hash, token.ExpiresAt)
+	verdict(t, err, storage.ErrNotFound, "a renewed token at its new end")
+
+	again := newIssue("conflict", c)
+	again.Access.Hash = first.Access.Hash
+	c2, taken := redeemed(t, s, newCode("taken"), "taken")
+	again.Access.Hash, again.Access.GrantID = taken.Access.Hash, c.Grant.ID
+	*again.Refresh = token
+	again.Refresh.Generation = 99
+	verdict(t, s.RotateRefreshToken(bg, token.Hash, again, now), storage.ErrConflict, "renewing with an access key that exists")
+	got, _, err := s.RefreshToken(bg, token.Hash, now)
+	must(t, err, "reading a token whose renewal was refused")
+	same(t, got, token, "a token whose renewal was refused")
+	must(t, s.RevokeGrant(bg, c2.Grant.ID, now), "revoking another grant")
+}
+
+func rotateKeepsGrant(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	second := successor("second", c, 1)
+	second.Grant.ExpiresAt = epoch.Add(100 * grantLife)
+	second.Grant.Scopes = []string{"openid", "more"}
+	second.Refresh.ExpiresAt, second.Access.ExpiresAt = epoch.Add(2*grantLife), epoch.Add(2*grantLife)
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, epoch), "rotating a refresh token")
+	_, g, err := s.RefreshToken(bg, second.Refresh.Hash, epoch.Add(grantLife-1))
+	must(t, err, "reading a token just before its grant ends")
+	same(t, g, c.Grant, "the grant after a rotation")
+	issueState(t, s, second, epoch.Add(grantLife), storage.ErrNotFound, "at the end of the grant")
+}
+
+func rotateFrozen(t testing.TB, s Core) {
+	c, last := redeemed(t, s, newCode("frozen"), "g-0")
+	all := []*storage.Issue{last}
+	for i := 1; i <= 100; i++ {
+		next := successor(numbered("g", i), c, i)
+		must(t, s.RotateRefreshToken(bg, last.Refresh.Hash, next, epoch), "rotating a refresh token")
+		all, last = append(all, next), next
+	}
+	for i, issue := range all {
+		r, _, err := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
+		if issue == last {
+			verdict(t, err, nil, "the last of 100 generations")
+		} else {
+			verdict(t, err, storage.ErrConsumed, "an old one of 100 generations")
+		}
+		if r.Generation != i {
+			t.Errorf("generation: got %d, want %d", r.Generation, i)
+		}
+	}
+}
+
+func rotateNoSuccessor(t testing.TB, s Core) {
+	c, first := redeemed(t, s, newCode("r"), "first")
+	last := successor("last", c, 1)
+	last.Refresh = nil
+	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, last, epoch), "rotating without a successor")
+	wantIssue(t, s, last, epoch, "without a successor")
+	_, _, err := s.RefreshToken(bg, first.Refresh.Hash, epoch)
+	verdict(t, err, storage.ErrConsumed, "a token used without a successor")
+}
