@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -113,11 +114,20 @@ func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *s
 	} else if err != nil {
 		return nil, err
 	}
-	p := q.minter.person(c, g, &id)
-	if p.pseudonymous && pseudonym.MayResolve(q.caller, scopes) {
-		p.pseudonymous = false // told here and nowhere else (idporten section 13.2)
-	}
-	return q.encode(c, t, g, p)
+	return q.encode(c, t, g, q.about(c, t, g, &id))
+}
+
+// about is the person as this caller may know them: the API behind a pseudonymous or opaque token learns
+// here, and nowhere else, who it is (idporten sections 10.3, 13.1). The whole grant's scopes decide, so
+// that a narrower token tells no more (security row H4).
+func (q *introspection) about(c *client.Client, t *storage.AccessToken, g *storage.Grant, id *session.Identity) person {
+	p := q.minter.person(c, g, id)
+	method := pseudonym.Decide(pseudonym.Request{
+		Scope: p.pseudonymous, Opaque: t.Opaque,
+		OpenID: slices.Contains(g.Scopes, scope.OpenID), Profile: slices.Contains(g.Scopes, scope.Profile),
+	})
+	p.pseudonymous = !pseudonym.MayReadPID(method, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
+	return p
 }
 
 func (q *introspection) encode(c *client.Client, t *storage.AccessToken, g *storage.Grant, p person) (*document, error) {

@@ -1,0 +1,351 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+var errOutage = errors.New("dial tcp 10.0.0.5:5432: connection refused")
+
+// brokenStore fails one verb, before or after the real store did its work, and counts writes.
+type brokenStore struct {
+	token.Store
+	verb  string
+	err   error
+	after bool
+	panic bool
+	hook  func(verb string)
+}
+
+func (s *brokenStore) do(verb string, real func() error) error {
+	if s.hook != nil {
+		s.hook(verb)
+	}
+	if verb != s.verb {
+		return real()
+	}
+	if s.panic {
+		panic(pid)
+	}
+	if s.after {
+		if err := real(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("wrapped: %w", s.err)
+}
+
+func (s *brokenStore) Code(ctx context.Context, h storage.Hash, now time.Time) (c storage.AuthorizationCode, err error) {
+	err = s.do("Code", func() error { var e error; c, e = s.Store.Code(ctx, h, now); return e })
+	return
+}
+
+func (s *brokenStore) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issue, now time.Time) error {
+	verb := "RedeemCode"
+	if i == nil {
+		verb = "RedeemCode(nil)"
+	}
+	return s.do(verb, func() error { return s.Store.RedeemCode(ctx, h, i, now) })
+}
+
+func (s *brokenStore) RefreshToken(ctx context.Context, h storage.Hash, now time.Time) (r storage.RefreshToken, g storage.Grant, err error) {
+	err = s.do("RefreshToken", func() error { var e error; r, g, e = s.Store.RefreshToken(ctx, h, now); return e })
+	return
+}
+
+func (s *brokenStore) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issue, now time.Time) error {
+	return s.do("RotateRefreshToken", func() error { return s.Store.RotateRefreshToken(ctx, h, i, now) })
+}
+
+func (s *brokenStore) AccessToken(ctx context.Context, h storage.Hash, now time.Time) (a storage.AccessToken, g storage.Grant, err error) {
+	err = s.do("AccessToken", func() error { var e error; a, g, e = s.Store.AccessToken(ctx, h, now); return e })
+	return
+}
+
+func (s *brokenStore) RevokeGrant(ctx context.Context, id string, now time.Time) error {
+	return s.do("RevokeGrant", func() error { return s.Store.RevokeGrant(ctx, id, now) })
+}
+
+// scenario is one request and the verbs it uses.
+type scenario struct {
+	name  string
+	verbs []string
+	run   func(f *fixture, code string, issued answer) answer
+}
+
+var scenarios = []scenario{
+	{"code", []string{"Code", "RedeemCode"}, func(f *fixture, code string, _ answer) answer { return f.redeem("web", code) }},
+	{"code, wrong verifier", []string{"Code", "RedeemCode(nil)"}, func(f *fixture, code string, _ answer) answer {
+		form := codeForm(code)
+		form.Set("code_verifier", verifier[1:]+"A")
+		return f.send(f.ep, "web", form)
+	}},
+	{"refresh", []string{"RefreshToken", "RotateRefreshToken"}, func(f *fixture, _ string, issued answer) answer {
+		return f.refresh("web", issued.str("refresh_token"))
+	}},
+	{"refresh in place", []string{"RefreshToken", "RotateRefreshToken"}, func(f *fixture, _ string, _ answer) answer {
+		return f.refresh("reuse", f.login("reuse").str("refresh_token"))
+	}},
+	{"userinfo", []string{"AccessToken"}, func(f *fixture, _ string, issued answer) answer { return f.userInfo(issued.str("access_token")) }},
+	{"introspection", []string{"AccessToken"}, func(f *fixture, _ string, issued answer) answer {
+		return f.send(f.ep.Introspection(), "web", url.Values{"token": {issued.str("access_token")}})
+	}},
+	{"introspection of a refresh token", []string{"AccessToken", "RefreshToken"}, func(f *fixture, _ string, issued answer) answer {
+		return f.send(f.ep.Introspection(), "web", url.Values{"token": {issued.str("refresh_token")}})
+	}},
+	{"revocation", []string{"AccessToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+		return f.send(f.ep.Revocation(), "web", url.Values{"token": {issued.str("access_token")}})
+	}},
+	{"revocation of a refresh token", []string{"AccessToken", "RefreshToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+		return f.send(f.ep.Revocation(), "web", url.Values{"token": {issued.str("refresh_token")}})
+	}},
+	{"replay", []string{"Code", "RevokeGrant"}, func(f *fixture, code string, _ answer) answer {
+		f.redeem("web", code)
+		return f.redeem("web", code)
+	}},
+	{"refresh reuse", []string{"RefreshToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+		f.refresh("web", issued.str("refresh_token"))
+		return f.refresh("web", issued.str("refresh_token"))
+	}},
+}
+
+// Row I6: every verb, every kind of outage, every endpoint. An outage is never invalid_grant, never
+// invalid_token, never 200, and tells nothing of itself.
+func TestOutages_I6(t *testing.T) {
+	t.Parallel()
+	for _, sc := range scenarios {
+		for _, verb := range sc.verbs {
+			for _, fault := range []error{errOutage, storage.ErrFull, context.DeadlineExceeded} {
+				t.Run(fmt.Sprintf("%s/%s/%v", sc.name, verb, fault), func(t *testing.T) {
+					t.Parallel()
+					broken := &brokenStore{}
+					f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+					code, issued := f.code(), f.login("web")
+					broken.verb, broken.err = verb, fault
+					a := sc.run(f, code, issued)
+					f.requireError(a, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+					require.NotEmpty(t, a.Header().Get("Retry-After"))
+					require.NotEmpty(t, a.Header().Get("X-Correlation-Id"))
+					require.NotContains(t, a.Body.String(), "dial")
+					require.Contains(t, f.eventNames(), portner.EventFault)
+				})
+			}
+		}
+	}
+}
+
+// An outage leaves code and refresh token usable.
+func TestRetryAfterOutage(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"Code", "RedeemCode", "RefreshToken", "RotateRefreshToken"} {
+		broken := &brokenStore{}
+		f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+		code, rt := f.code(), f.login("web").str("refresh_token")
+		broken.verb, broken.err = verb, errOutage
+		codes := []int{f.redeem("web", code).Code, f.refresh("web", rt).Code}
+		require.Contains(t, codes, http.StatusServiceUnavailable)
+		broken.verb = ""
+		for i, again := range []answer{f.redeem("web", code), f.refresh("web", rt)} {
+			if codes[i] == http.StatusServiceUnavailable {
+				require.Equal(t, http.StatusOK, again.Code, verb)
+			}
+		}
+	}
+}
+
+// Verdicts that only a race gives.
+func TestLateVerdicts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		verb    string
+		verdict error
+		status  int
+		revokes bool
+	}{
+		{"RedeemCode", storage.ErrConsumed, 400, true},
+		{"RedeemCode", storage.ErrNotFound, 400, false},
+		{"RotateRefreshToken", storage.ErrConsumed, 400, true},
+		{"RotateRefreshToken", storage.ErrRevoked, 400, false},
+		{"RotateRefreshToken", storage.ErrNotFound, 400, false},
+		{"RedeemCode", storage.ErrConflict, 503, false},
+		{"RotateRefreshToken", storage.ErrConflict, 503, false},
+	} {
+		t.Run(fmt.Sprint(tt.verb, tt.verdict), func(t *testing.T) {
+			t.Parallel()
+			calls := map[string]int{}
+			broken := &brokenStore{}
+			f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+			code, rt := f.code(), f.login("web").str("refresh_token")
+			broken.verb, broken.err, broken.hook = tt.verb, tt.verdict, func(v string) { calls[v]++ }
+			f.eventNames()
+			var a answer
+			if tt.verb == "RedeemCode" {
+				a = f.redeem("web", code)
+			} else {
+				a = f.refresh("web", rt)
+			}
+			require.Equal(t, tt.status, a.Code)
+			require.Equal(t, tt.revokes, calls["RevokeGrant"] == 1)
+			if tt.status == 503 { // row J2: three tries with new values
+				require.Equal(t, 3, calls[tt.verb])
+				require.Contains(t, f.eventNames(), portner.EventIDCollision)
+				return
+			}
+			f.requireError(a, http.StatusBadRequest, portner.InvalidGrant)
+			require.Equal(t, 1, calls[tt.verb])
+		})
+	}
+}
+
+// Row J2: one collision is not seen from outside.
+func TestCollisionIsRetried_J2(t *testing.T) {
+	t.Parallel()
+	broken := &brokenStore{verb: "RedeemCode", err: storage.ErrConflict}
+	tries := 0
+	broken.hook = func(verb string) {
+		if verb == "RedeemCode" {
+			if tries++; tries > 1 {
+				broken.verb = ""
+			}
+		}
+	}
+	f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+	a := f.redeem("web", f.code())
+	require.Equal(t, http.StatusOK, a.Code)
+	require.Equal(t, 2, tries)
+	require.True(t, f.active(a.str("access_token")))
+}
+
+// Row J13: a failing signer leaves code and refresh token usable.
+func TestSignerFailure_J13(t *testing.T) {
+	t.Parallel()
+	s := &brokenSigner{}
+	f := newFixture(t, func(c *token.Config) { s.Signer, c.Keys = c.Keys, s })
+	code, rt := f.code(), f.login("web").str("refresh_token")
+	for _, mode := range []string{"fail", "panic"} {
+		s.mode = mode
+		for _, a := range []answer{f.redeem("web", code), f.refresh("web", rt)} {
+			require.GreaterOrEqual(t, a.Code, 500)
+			require.NotContains(t, a.Body.String(), "hsm")
+		}
+	}
+	s.mode = ""
+	require.Equal(t, http.StatusOK, f.redeem("web", code).Code)
+	require.Equal(t, http.StatusOK, f.refresh("web", rt).Code)
+}
+
+type brokenSigner struct {
+	token.Signer
+	mode string
+}
+
+func (s *brokenSigner) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
+	switch s.mode {
+	case "fail":
+		return "", errors.New("hsm: session closed")
+	case "panic":
+		panic(string(payload))
+	}
+	return s.Signer.Sign(alg, typ, payload, now)
+}
+
+// Row J13: a panic anywhere is a 500, and the process, the code and the log's secrets survive.
+func TestPanics_J13(t *testing.T) {
+	t.Parallel()
+	for _, sc := range scenarios {
+		for _, verb := range sc.verbs {
+			t.Run(sc.name+"/"+verb, func(t *testing.T) {
+				t.Parallel()
+				var log strings.Builder
+				broken := &brokenStore{}
+				f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken; c.Logger = textLogger(&log) })
+				code, issued := f.code(), f.login("web")
+				broken.verb, broken.panic = verb, true
+				a := sc.run(f, code, issued)
+				f.requireError(a, http.StatusInternalServerError, portner.ServerError)
+				require.NotContains(t, log.String(), pid, "the value of a panic may be anything")
+			})
+		}
+	}
+}
+
+func TestPanickingHooks_J13(t *testing.T) {
+	t.Parallel()
+	t.Run("an event hook changes nothing", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, func(c *token.Config) { c.OnEvent = func(context.Context, portner.Event) { panic("hook") } })
+		require.Equal(t, http.StatusOK, f.redeem("web", f.code()).Code)
+		f.requireError(f.redeem("web", "x"), http.StatusBadRequest, portner.InvalidGrant)
+	})
+	t.Run("the claim policy denies", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, func(c *token.Config) { c.Claims = func(*client.Client) token.Claims { panic("hook") } })
+		f.requireError(f.redeem("web", f.code()), http.StatusInternalServerError, portner.ServerError)
+	})
+}
+
+// Row J5: before the commit a client that went away writes nothing; from the commit on all is written.
+func TestCancellation_J5(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"Code", "RedeemCode"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			broken := &brokenStore{hook: func(v string) {
+				if v == verb {
+					cancel()
+				}
+			}}
+			f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+			code := f.code()
+			a := f.sendRequest(f.ep, f.request("web", codeForm(code)).WithContext(ctx))
+			if verb == "RedeemCode" {
+				require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+				require.True(t, f.active(a.str("access_token")))
+				return
+			}
+			require.Equal(t, http.StatusServiceUnavailable, a.Code)
+			require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "nothing was consumed")
+		})
+	}
+}
+
+// A grant sealed with secrets that are gone is our fault, not the client's.
+func TestUnreadableIdentity(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	code := f.code(func(c *storage.AuthorizationCode) { c.Grant.Identity = []byte("garbage") })
+	f.requireError(f.redeem("web", code), http.StatusInternalServerError, portner.ServerError)
+}
+
+// A client source that fails is an outage at every endpoint.
+func TestClientSourceOutage_I6(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	at := f.login("web").str("access_token")
+	failing := newFixture(t, func(c *token.Config) { c.Store, c.Clients = f.store, failingClients{} })
+	failing.now = f.now
+	f.requireError(failing.userInfo(at), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+	f.requireError(failing.send(failing.ep.Introspection(), "web", url.Values{"token": {at}}), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+	broken := newFixture(t, func(c *token.Config) {
+		c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: failingClients{}, Attempts: noLimit{}}))
+	})
+	f.requireError(broken.redeem("web", broken.code()), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+}
+
+type failingClients struct{}
+
+func (failingClients) Client(context.Context, string) (*client.Client, error) { return nil, errOutage }
