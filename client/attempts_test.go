@@ -1,0 +1,136 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/stretchr/testify/require"
+)
+
+func wrongSecret(id, addr string) client.Credentials {
+	return client.Credentials{ClientID: id, ClientSecret: "wrong", HasClientSecret: true, RemoteAddr: addr}
+}
+
+func TestRateLimit_E13(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
+	right := client.Credentials{ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.1:1000"}
+	for i := range 10 {
+		_, err := a.Authenticate(t.Context(), wrongSecret("post", fmt.Sprintf("192.0.2.1:%d", 2000+i)), now)
+		require.ErrorIs(t, err, portner.InvalidClient)
+	}
+	_, err := a.Authenticate(t.Context(), right, now.Add(20*time.Second))
+	tooMany, ok := errors.AsType[*client.TooManyAttemptsError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, 40*time.Second, tooMany.RetryAfter)
+	require.Equal(t, "too_many_attempts", rec.last(t).Reason)
+
+	e, _ := errors.AsType[*portner.Error](err)
+	w := httptest.NewRecorder()
+	httpx.WriteError(w, e)
+	require.Equal(t, http.StatusTooManyRequests, w.Code)
+	require.Equal(t, "40", w.Header().Get("Retry-After"))
+
+	for name, c := range map[string]client.Credentials{
+		"another address": {ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.2:1000"},
+		"another client":  {Authorization: basicHeader("basic", secretText), RemoteAddr: "192.0.2.1:1000"},
+	} {
+		_, err = a.Authenticate(t.Context(), c, now.Add(20*time.Second))
+		require.NoError(t, err, name)
+	}
+	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute-1))
+	require.Error(t, err)
+	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute))
+	require.NoError(t, err, "the window is over")
+}
+
+func TestRateLimit_never_blocks_a_correct_assertion_E13(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
+	forged := withAssertion("jwt", signJWT(edKey(), goodHeader, goodClaims("jwt")))
+	for range 10 {
+		_, err := a.Authenticate(t.Context(), forged, now)
+		require.ErrorIs(t, err, portner.InvalidClient)
+	}
+	_, err := a.Authenticate(t.Context(), forged, now)
+	_, ok := errors.AsType[*client.TooManyAttemptsError](err)
+	require.True(t, ok, "a forger is slowed down")
+	_, err = a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
+	require.NoError(t, err, "the client itself is not")
+	for range 20 { // there is nothing to guess about a public client
+		_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+		require.NoError(t, err)
+	}
+}
+
+// Whether a client is registered cannot be read off the limit.
+func TestRateLimit_same_answers_for_unknown_clients_E13(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
+	for i := range 15 {
+		var answers []string
+		for _, id := range []string{"post", "basic", "jwt", "spa", "off", "unknown"} {
+			_, err := a.Authenticate(t.Context(), wrongSecret(id, "192.0.2.1:1"), now)
+			answers = append(answers, body(t, err))
+		}
+		for _, answer := range answers {
+			require.Equal(t, answers[0], answer, "attempt %d", i)
+		}
+	}
+}
+
+func TestRateLimit_requests_that_are_malformed_do_not_count(t *testing.T) {
+	t.Parallel()
+	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
+	c := wrongSecret("post", "192.0.2.1:1")
+	c.Authorization = []string{"Basic x"}
+	for range 20 {
+		_, err := a.Authenticate(t.Context(), c, now)
+		require.ErrorIs(t, err, portner.InvalidRequest)
+	}
+	_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.1:1"}, now)
+	require.NoError(t, err)
+}
+
+func TestAttemptLimit_addresses(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1:1", "192.0.2.1:2", true}, {"192.0.2.1", "192.0.2.1:2", true}, {"192.0.2.1:1", "[::ffff:192.0.2.1]:1", true}, {"192.0.2.1:1", "192.0.2.2:1", false},
+		{"[2001:db8::1]:1", "[2001:db8::2]:1", true}, {"2001:db8::1", "[2001:db8::ffff:1]:9", true}, {"[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false},
+		{"[fe80::1%eth0]:1", "[fe80::1%eth1]:1", true}, {"", "", true}, {"@", "@", true}, {"@", "x", false},
+	} {
+		l := client.NewAttemptLimit(1, time.Minute)
+		l.Failed(t.Context(), "c", tc.a, now)
+		require.Equal(t, tc.same, l.Wait(t.Context(), "c", tc.b, now) > 0, "%s %s", tc.a, tc.b)
+		require.Zero(t, l.Wait(t.Context(), "C", tc.a, now))
+	}
+}
+
+// Junk neither grows the table nor pushes out who has been guessing, and refuses nobody.
+func TestAttemptLimit_bounded(t *testing.T) {
+	l := client.NewAttemptLimit(10, time.Minute)
+	for range 10 {
+		l.Failed(t.Context(), "victim", "192.0.2.1:1", now)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range 200_000 {
+		l.Failed(t.Context(), fmt.Sprint("junk", i), "192.0.2.1:1", now)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20))
+	require.NotZero(t, l.Wait(t.Context(), "victim", "192.0.2.1:1", now), "forgotten")
+	require.Zero(t, l.Wait(t.Context(), "honest", "192.0.2.9:1", now))
+}

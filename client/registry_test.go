@@ -1,0 +1,40 @@
+package client_test
+
+import (
+	"testing"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRegistry(t *testing.T) {
+	t.Parallel()
+	off := public(client.Browser, "https://off.example.no/cb", func(c *client.Client) { c.ClientID, c.Inactive = "off", true })
+	spa := public(client.Browser, "https://spa.example.no/cb", func(c *client.Client) { c.ClientID = "spa" })
+	list := []client.Client{*web(nil), *spa, *off}
+	r, err := client.NewRegistry(production, list...)
+	require.NoError(t, err)
+	list[0].RedirectURIs = []string{"https://evil.example/cb"} // the registry has its own
+
+	c, err := r.Client(t.Context(), "web")
+	require.NoError(t, err)
+	require.True(t, c.MatchRedirectURI(callback))
+	_, err = r.Client(t.Context(), "WEB")
+	require.ErrorIs(t, err, storage.ErrNotFound)
+
+	require.Equal(t, []string{"https://spa.example.no"}, r.Origins())
+	require.True(t, r.HasOrigin("https://spa.example.no"))
+	for _, o := range []string{"", "null", "https://rp.example.no", "https://off.example.no", "http://spa.example.no", "https://spa.example.no/",
+		"https://spa.example.no:443", "https://spa.example.no.evil.example", "https://SPA.example.no", "*"} {
+		require.False(t, r.HasOrigin(o), o)
+	}
+}
+
+func TestNewRegistry_reports_every_client(t *testing.T) {
+	t.Parallel()
+	bad := *web(func(c *client.Client) { c.ClientID, c.CodeChallengeMethod = "bad", "plain" })
+	_, err := client.NewRegistry(production, *web(nil), *web(nil), bad)
+	require.ErrorContains(t, err, `client "web": client_id: registered twice`)
+	require.ErrorContains(t, err, `client "bad": code_challenge_method`)
+}

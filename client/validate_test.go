@@ -1,0 +1,304 @@
+package client_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/stretchr/testify/require"
+)
+
+// problems returns the properties that Validate names, sorted.
+func problems(t testing.TB, c *client.Client, env client.Environment) []string {
+	t.Helper()
+	err := c.Validate(env)
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	require.True(t, ok)
+	var names []string
+	for _, e := range joined.Unwrap() {
+		p, ok := errors.AsType[*client.PropertyError](e)
+		require.True(t, ok)
+		require.Equal(t, c.ClientID, p.ClientID)
+		require.NotEmpty(t, p.Rule)
+		require.Contains(t, p.Error(), p.Property+": "+p.Rule)
+		names = append(names, p.Property)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func web(change func(*client.Client)) *client.Client {
+	c := &client.Client{ClientID: "web", ClientName: "Min tjeneste", ClientOrgno: "991825827", IntegrationType: "api_klient",
+		TokenEndpointAuthMethod: client.ClientSecretPost, GrantTypes: []string{"authorization_code", "refresh_token"},
+		RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{"https://rp.example.no/out"},
+		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: []client.Secret{{ExpiresAt: now}}}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func public(kind, uri string, change func(*client.Client)) *client.Client {
+	return web(func(c *client.Client) {
+		c.ApplicationType, c.TokenEndpointAuthMethod, c.Secrets = kind, client.None, nil
+		c.RedirectURIs = []string{uri}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func machine(integration string, change func(*client.Client)) *client.Client {
+	c := &client.Client{ClientID: "m", ClientOrgno: "974761076", IntegrationType: integration,
+		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: p256JWKS()}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func TestValidate_allowed_section_2_4(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]*client.Client{
+		"api_klient":            web(nil),
+		"defaults":              {ClientID: "c", RedirectURIs: []string{callback}, Secrets: make([]client.Secret, 1)},
+		"idporten":              web(func(c *client.Client) { c.IntegrationType, c.Scopes = "idporten", []string{"openid", "profile"} }),
+		"idporten without list": web(func(c *client.Client) { c.IntegrationType, c.Scopes = "idporten", nil }),
+		"idporten introspecting": web(func(c *client.Client) {
+			c.IntegrationType, c.Scopes = "idporten", []string{"openid", "idporten:token.introspection"}
+		}),
+		"ansattporten": web(func(c *client.Client) { c.IntegrationType = "ansattporten" }),
+		"basic":        web(func(c *client.Client) { c.TokenEndpointAuthMethod = client.ClientSecretBasic }),
+		"private_key_jwt": web(func(c *client.Client) {
+			c.TokenEndpointAuthMethod, c.Secrets, c.JWKS = client.PrivateKeyJWT, nil, p256JWKS()
+		}),
+		"no PKCE":               web(func(c *client.Client) { c.CodeChallengeMethod = "none" }),
+		"reuse":                 web(func(c *client.Client) { c.RefreshTokenUsage = client.Reuse }),
+		"supplier":              web(func(c *client.Client) { c.SupplierOrgno = "974761076" }),
+		"two secrets":           web(func(c *client.Client) { c.Secrets = make([]client.Secret, 2) }),
+		"front channel":         web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://rp.example.no:443/logout?x=1" }),
+		"back channel":          web(func(c *client.Client) { c.BackchannelLogoutURI = "https://rp.example.no:8443/logout" }),
+		"browser":               public(client.Browser, callback, nil),
+		"browser by default":    public(client.Browser, callback, func(c *client.Client) { c.TokenEndpointAuthMethod = "" }),
+		"native":                public(client.Native, "http://127.0.0.1/cb", nil),
+		"native with a scheme":  public(client.Native, "no.example.app:/cb", nil),
+		"native front channel":  public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.FrontchannelLogoutURI = "https://elsewhere.example.no/logout" }),
+		"maskinporten":          machine("maskinporten", nil),
+		"maskinporten, short":   machine("maskinporten", func(c *client.Client) { c.GrantTypes = []string{"jwt_bearer_token"} }),
+		"maskinporten, default": machine("maskinporten", func(c *client.Client) { c.GrantTypes = nil }),
+		"krr":                   machine("krr", func(c *client.Client) { c.Scopes = []string{"krr:global/digitalpost.read"} }),
+		"eformidling":           web(func(c *client.Client) { c.IntegrationType, c.ClientOrgno = "eformidling", "" }),
+		"plain":                 web(func(c *client.Client) { c.IntegrationType, c.ClientOrgno = "", "" }),
+		"plain, own grants": web(func(c *client.Client) {
+			c.IntegrationType, c.GrantTypes = "", []string{"client_credentials", "urn:example:grant"}
+		}),
+		"resource server": {ClientID: "api", Scopes: []string{"idporten:token.introspection"}, Secrets: make([]client.Secret, 1)},
+		"lists": web(func(c *client.Client) {
+			c.ResponseModes, c.PromptValues = []string{"query", "form_post"}, []string{"login", "none", "consent", "select_account"}
+			c.IDTokenSignedResponseAlg, c.AccessTokenSignedResponseAlg = "PS256", "EdDSA"
+			c.ClientURI, c.LogoURI = "https://rp.example.no", "https://rp.example.no/logo.png"
+			c.OnBehalfOf = []client.OnBehalfOf{{Value: "a", Orgno: "974761076", URL: "https://a.example.no"}, {Value: "b"}}
+		}),
+	} {
+		require.Empty(t, problems(t, c, production), name)
+		require.Empty(t, problems(t, c, testing_), name)
+	}
+}
+
+func TestValidate_each_rule(t *testing.T) {
+	t.Parallel()
+	sixKeys := make([]jose.PublicKey, 6)
+	for i := range sixKeys {
+		sixKeys[i] = jose.PublicKey{KID: string(rune('a' + i)), Key: edKey().Public()}
+	}
+	uris := func(n int) (list []string) {
+		for i := range n {
+			list = append(list, callback+strings.Repeat("x", i))
+		}
+		return list
+	}
+	for _, tc := range []struct {
+		name string
+		c    *client.Client
+		want []string
+	}{
+		{"no client_id", web(func(c *client.Client) { c.ClientID = "" }), []string{"client_id"}},
+		{"long client_id", web(func(c *client.Client) { c.ClientID = strings.Repeat("x", 257) }), []string{"client_id"}},
+		{"client_id not VSCHAR", web(func(c *client.Client) { c.ClientID = "bø" }), []string{"client_id"}},
+		{"client_id like a subject (D11)", web(func(c *client.Client) { c.ClientID = strings.Repeat("aB3_-", 9)[:43] }), []string{"client_id"}},
+		{"client_orgno missing", web(func(c *client.Client) { c.ClientOrgno = "" }), []string{"client_orgno"}},
+		{"client_orgno check digit", web(func(c *client.Client) { c.ClientOrgno = "991825828" }), []string{"client_orgno"}},
+		{"supplier_orgno", web(func(c *client.Client) { c.SupplierOrgno = "12345678" }), []string{"supplier_orgno"}},
+		{"client_uri", web(func(c *client.Client) { c.ClientURI = "javascript:alert(1)" }), []string{"client_uri"}},
+		{"logo_uri", web(func(c *client.Client) { c.LogoURI = "/logo.png" }), []string{"logo_uri"}},
+		{"integration_type", web(func(c *client.Client) { c.IntegrationType = "IDPORTEN" }), []string{"integration_type"}},
+		{"application_type", web(func(c *client.Client) { c.ApplicationType = "desktop" }), []string{"application_type", "token_endpoint_auth_method"}},
+		{"web none", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "none", nil }), []string{"token_endpoint_auth_method"}},
+		{"client_secret_jwt (C34)", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "client_secret_jwt", nil }), []string{"token_endpoint_auth_method"}},
+		{"browser with a secret", public(client.Browser, callback, func(c *client.Client) {
+			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretPost, make([]client.Secret, 1)
+		}), []string{"token_endpoint_auth_method"}},
+		{"native with keys", public(client.Native, callback, func(c *client.Client) { c.TokenEndpointAuthMethod, c.JWKS = client.PrivateKeyJWT, p256JWKS() }), []string{"token_endpoint_auth_method"}},
+		{"maskinporten with a secret", machine("maskinporten", func(c *client.Client) {
+			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretBasic, make([]client.Secret, 1)
+		}), []string{"token_endpoint_auth_method"}},
+		{"maskinporten browser", machine("maskinporten", func(c *client.Client) { c.ApplicationType = client.Browser }), []string{"application_type"}},
+		{"maskinporten code", machine("maskinporten", func(c *client.Client) { c.GrantTypes, c.RedirectURIs = []string{"authorization_code"}, uris(1) }), []string{"grant_types[0]"}},
+		{"krr scope", machine("krr", func(c *client.Client) { c.Scopes = []string{"openid"} }), []string{"scopes[0]"}},
+		{"idporten scope", web(func(c *client.Client) { c.IntegrationType = "idporten" }), []string{"scopes[2]"}},
+		{"implicit", web(func(c *client.Client) { c.GrantTypes = append(c.GrantTypes, "implicit") }), []string{"grant_types[2]"}},
+		{"password, plain", web(func(c *client.Client) {
+			c.IntegrationType, c.GrantTypes = "", []string{"authorization_code", "password"}
+		}), []string{"grant_types[1]"}},
+		{"jwt-bearer on a login client (C28)", web(func(c *client.Client) { c.GrantTypes = append(c.GrantTypes, client.JWTBearer) }), []string{"grant_types[2]"}},
+		{"client_credentials, public", public(client.Browser, callback, func(c *client.Client) { c.IntegrationType, c.GrantTypes = "", []string{"client_credentials"} }), []string{"grant_types"}},
+		{"scope grammar", web(func(c *client.Client) { c.Scopes = []string{"a b", "", `"`, "ø"} }), []string{"scopes[0]", "scopes[1]", "scopes[2]", "scopes[3]"}},
+		{"scope twice", web(func(c *client.Client) { c.Scopes = []string{"openid", "openid"} }), []string{"scopes[1]"}},
+		{"no redirect_uri", web(func(c *client.Client) { c.RedirectURIs = nil }), []string{"redirect_uris"}},
+		{"51 redirect_uris", web(func(c *client.Client) { c.RedirectURIs = uris(51) }), []string{"redirect_uris"}},
+		{"redirect_uri", web(func(c *client.Client) { c.RedirectURIs = []string{callback, callback + "#"} }), []string{"redirect_uris[1]"}},
+		{"post_logout_redirect_uri", web(func(c *client.Client) { c.PostLogoutRedirectURIs = []string{"javascript:x"} }), []string{"post_logout_redirect_uris[0]"}},
+		{"51 post_logout_redirect_uris", web(func(c *client.Client) { c.PostLogoutRedirectURIs = uris(51) }), []string{"post_logout_redirect_uris"}},
+		{"front channel host", web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://other.example.no/logout" }), []string{"frontchannel_logout_uri"}},
+		{"front channel port", web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://rp.example.no:8443/logout" }), []string{"frontchannel_logout_uri"}},
+		{"front channel fragment", web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://rp.example.no/logout#" }), []string{"frontchannel_logout_uri"}},
+		{"front channel sid", web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://rp.example.no/logout?sid=1" }), []string{"frontchannel_logout_uri"}},
+		{"front channel scheme", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.FrontchannelLogoutURI = "no.example.app:/logout" }), []string{"frontchannel_logout_uri"}},
+		{"back channel http", web(func(c *client.Client) { c.BackchannelLogoutURI = "http://rp.example.no/logout" }), []string{"backchannel_logout_uri"}},
+		{"back channel host", web(func(c *client.Client) { c.BackchannelLogoutURI = "https://other.example.no/logout" }), []string{"backchannel_logout_uri"}},
+		{"back channel of an app", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.BackchannelLogoutURI = "https://rp.example.no/logout" }), []string{"backchannel_logout_uri"}},
+		{"PKCE plain", web(func(c *client.Client) { c.CodeChallengeMethod = "plain" }), []string{"code_challenge_method"}},
+		{"PKCE opt-out of a public client (C5)", public(client.Browser, callback, func(c *client.Client) { c.CodeChallengeMethod = "none" }), []string{"code_challenge_method"}},
+		{"refresh_token_usage", web(func(c *client.Client) { c.RefreshTokenUsage = "TWICE" }), []string{"refresh_token_usage"}},
+		{"reuse by a public client (C10)", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.RefreshTokenUsage = client.Reuse }), []string{"refresh_token_usage"}},
+		{"response_modes", web(func(c *client.Client) { c.ResponseModes = []string{"query", "fragment"} }), []string{"response_modes[1]"}},
+		{"prompt_values", web(func(c *client.Client) { c.PromptValues = []string{"create"} }), []string{"prompt_values[0]"}},
+		{"algs", web(func(c *client.Client) { c.IDTokenSignedResponseAlg, c.AccessTokenSignedResponseAlg = "none", "HS256" }), []string{"access_token_signed_response_alg", "id_token_signed_response_alg"}},
+		{"lifetimes", web(func(c *client.Client) {
+			c.AccessTokenLifetime, c.RefreshTokenLifetime, c.AuthorizationLifetime = -1, -5, 1<<31
+		}), []string{"access_token_lifetime", "authorization_lifetime", "refresh_token_lifetime"}},
+		{"no keys", machine("maskinporten", func(c *client.Client) { c.JWKS = nil }), []string{"jwks"}},
+		{"no keys for request objects", web(func(c *client.Client) { c.RequireSignedRequestObject = true }), []string{"jwks"}},
+		{"keys not JSON", web(func(c *client.Client) { c.JWKS = json.RawMessage("x") }), []string{"jwks"}},
+		{"no key in the set", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[]}`) }), []string{"jwks"}},
+		{"symmetric key", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[{"kty":"oct","k":"AAAA"}]}`) }), []string{"jwks"}},
+		{"six keys", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys...) }), []string{"jwks"}},
+		{"kid twice (E5)", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
+		{"key for ES384", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(jose.PublicKey{KID: "k", Key: p384Key().Public()}) }), []string{"jwks.keys[0]"}},
+		{"no secret", web(func(c *client.Client) { c.Secrets = nil }), []string{"client_secret"}},
+		{"three secrets", web(func(c *client.Client) { c.Secrets = make([]client.Secret, 3) }), []string{"client_secret"}},
+		{"secret kept beside keys", machine("maskinporten", func(c *client.Client) { c.Secrets = make([]client.Secret, 1) }), []string{"client_secret"}},
+		{"secret of a public client", public(client.Browser, callback, func(c *client.Client) { c.Secrets = make([]client.Secret, 1) }), []string{"client_secret"}},
+		{"onbehalfof", web(func(c *client.Client) {
+			c.OnBehalfOf = []client.OnBehalfOf{{Value: "a", Orgno: "1"}, {Value: "a"}, {URL: "javascript:x", Logo: "data:x"}}
+		}), []string{"onbehalfof[0].orgno", "onbehalfof[1].onbehalfof", "onbehalfof[2].logo", "onbehalfof[2].onbehalfof", "onbehalfof[2].url"}},
+	} {
+		require.Equal(t, tc.want, problems(t, tc.c, production), tc.name)
+	}
+}
+
+func TestValidate_reports_everything_at_once(t *testing.T) {
+	t.Parallel()
+	c := &client.Client{ClientID: "all wrong", ClientOrgno: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
+		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{"x:y"}, RedirectURIs: []string{"http://rp.example.no/#", "javascript:x"},
+		CodeChallengeMethod: "plain", RefreshTokenUsage: "x", AccessTokenLifetime: -1}
+	require.Equal(t, []string{"access_token_lifetime", "client_orgno", "client_secret", "code_challenge_method", "redirect_uris[0]", "redirect_uris[1]",
+		"refresh_token_usage", "scopes[0]", "token_endpoint_auth_method"}, problems(t, c, production))
+	require.ErrorIs(t, c.Validate(production), client.ErrInvalidRedirectURI)
+	require.ErrorContains(t, c.Validate(production), `client "all wrong": redirect_uris[1]: has a scheme that runs code`)
+}
+
+func TestValidate_production_and_test(t *testing.T) {
+	t.Parallel()
+	local := web(func(c *client.Client) {
+		c.RedirectURIs = []string{"http://localhost:8080/cb"}
+		c.PostLogoutRedirectURIs = []string{"http://localhost:8080/"}
+		c.FrontchannelLogoutURI = "http://localhost:8080/logout"
+		c.BackchannelLogoutURI = "http://localhost:8080/backchannel"
+	})
+	require.Empty(t, problems(t, local, testing_))
+	require.Equal(t, []string{"backchannel_logout_uri", "frontchannel_logout_uri", "post_logout_redirect_uris[0]", "redirect_uris[0]"}, problems(t, local, production))
+	remote := web(func(c *client.Client) {
+		c.RedirectURIs = []string{"http://rp.test/cb"}
+		c.BackchannelLogoutURI = "http://rp.test/backchannel"
+	})
+	require.Equal(t, []string{"backchannel_logout_uri"}, problems(t, remote, testing_), "a logout token travels in the clear on one machine only")
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	var c client.Client
+	require.Equal(t, client.Web, c.ApplicationKind())
+	require.Equal(t, client.ClientSecretBasic, c.AuthMethod())
+	require.False(t, c.Public())
+	require.Equal(t, []string{"authorization_code"}, c.Grants())
+	require.True(t, c.HasGrant("authorization_code"))
+	require.False(t, c.HasGrant("refresh_token"))
+	require.True(t, c.HasResponseMode("query") && c.HasResponseMode("form_post"))
+	require.False(t, c.HasResponseMode("fragment"))
+	require.False(t, c.PKCEOptional())
+	require.True(t, c.RotatesRefreshTokens())
+	require.False(t, c.StateRequired())
+	require.False(t, c.TakesSID())
+	require.Empty(t, c.RegisteredScopes())
+
+	// A stored record that breaks the rules for public clients does not get its way.
+	spa := client.Client{ApplicationType: client.Browser, CodeChallengeMethod: "none", RefreshTokenUsage: client.Reuse}
+	require.True(t, spa.Public())
+	require.False(t, spa.PKCEOptional())
+	require.True(t, spa.RotatesRefreshTokens())
+	require.True(t, spa.StateRequired())
+
+	c = client.Client{ClientID: "c", ClientOrgno: "991825827", SupplierOrgno: "974761076", IntegrationType: "idporten", CodeChallengeMethod: "none", RefreshTokenUsage: "REUSE",
+		ResponseModes: []string{"query"}, BackchannelLogoutURI: "https://rp.example.no/bc", OnBehalfOf: []client.OnBehalfOf{{Value: "a", Name: "A"}}, AccessTokenLifetime: 30}
+	require.Equal(t, []string{"openid", "profile"}, c.RegisteredScopes())
+	require.True(t, c.PKCEOptional())
+	require.False(t, c.RotatesRefreshTokens())
+	require.False(t, c.HasResponseMode("form_post"))
+	require.True(t, c.TakesSID())
+	require.Equal(t, "974761076", c.ConsumerOrgno())
+	require.Equal(t, "c", c.DisplayName())
+	o, ok := c.SubClient("a")
+	require.True(t, ok)
+	require.Equal(t, "A", o.Name)
+	for _, v := range []string{"", "b", "A"} {
+		_, ok = c.SubClient(v)
+		require.False(t, ok)
+	}
+	got := c.Lifetimes(client.Lifetimes{AccessToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: 2 * time.Hour})
+	require.Equal(t, client.Lifetimes{AccessToken: 30 * time.Second, RefreshToken: 600 * time.Second, Authorization: 2 * time.Hour}, got)
+
+	m := client.Client{IntegrationType: "maskinporten"}
+	require.True(t, m.HasGrant(client.JWTBearer))
+	m.GrantTypes = []string{"jwt_bearer_token"}
+	require.True(t, m.HasGrant(client.JWTBearer))
+	require.False(t, m.HasGrant("authorization_code"))
+}
+
+func TestClient_JSON_names_section_2(t *testing.T) {
+	t.Parallel()
+	wire := `{"client_id":"c","client_name":"n","description":"d","client_uri":"u","logo_uri":"l","client_orgno":"1","supplier_orgno":"2","integration_type":"i",
+	"application_type":"web","token_endpoint_auth_method":"m","grant_types":["g"],"redirect_uris":["r"],"post_logout_redirect_uris":["p"],"frontchannel_logout_uri":"f",
+	"frontchannel_logout_session_required":true,"backchannel_logout_uri":"b","backchannel_logout_session_required":true,"scopes":["s"],"code_challenge_method":"none",
+	"sso_disabled":true,"response_modes":["query"],"prompt_values":["none"],"jwks":{"keys":[]},"access_token_lifetime":1,"refresh_token_lifetime":2,"authorization_lifetime":3,
+	"refresh_token_usage":"REUSE","id_token_signed_response_alg":"ES256","access_token_signed_response_alg":"ES256","require_pushed_authorization_requests":true,
+	"require_signed_request_object":true,"require_state":true,"require_nonce":true,"allow_token_endpoint_audience":true,
+	"onbehalfof":[{"onbehalfof":"v","display_name":"n","orgno":"3","url":"u","description":"d","logo":"l"}],
+	"created":"2026-03-01T12:00:00Z","last_updated":"2026-03-01T12:00:00Z"}`
+	var c client.Client
+	d := json.NewDecoder(strings.NewReader(wire))
+	d.DisallowUnknownFields()
+	require.NoError(t, d.Decode(&c))
+	c.Secrets = []client.Secret{secret(t, secretText, now)}
+	back, err := json.Marshal(c)
+	require.NoError(t, err)
+	require.JSONEq(t, wire, string(back))
+}
