@@ -1,0 +1,156 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// Rows B1, B2, B3, B5, B6: what is no plain form is refused before anything else happens.
+func TestForms_B(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change func(*http.Request, *string)
+		status int
+	}{
+		{"B1 repeated", func(_ *http.Request, b *string) { *b += "&code=x" }, 400},
+		{"B1 repeated with the same value", func(_ *http.Request, b *string) { *b += "&grant_type=authorization_code" }, 400},
+		{"B1 repeated unknown", func(_ *http.Request, b *string) { *b += "&x=1&x=2" }, 400},
+		{"B2 in the URL", func(r *http.Request, _ *string) { r.URL.RawQuery = "code_verifier=x" }, 400},
+		{"B3 JSON", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "application/json") }, 400},
+		{"B3 none", func(r *http.Request, _ *string) { r.Header.Del("Content-Type") }, 400},
+		{"B3 multipart", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }, 400},
+		{"B3 charset", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", formType+"; charset=UTF-8") }, 200},
+		{"B3 compressed", func(r *http.Request, _ *string) { r.Header.Set("Content-Encoding", "gzip") }, 400},
+		{"B5 giant", func(_ *http.Request, b *string) { *b += "&x=" + strings.Repeat("a", 70<<10) }, 413},
+		{"B5 many", func(_ *http.Request, b *string) { *b += strings.Repeat("&a=b", 100) }, 400},
+		{"B6 percent", func(_ *http.Request, b *string) { *b += "&x=%zz" }, 400},
+		{"B6 semicolon", func(_ *http.Request, b *string) { *b += ";x=1" }, 400},
+		{"B6 NUL", func(_ *http.Request, b *string) { *b += "&x=%00" }, 400},
+		{"B6 UTF-8", func(_ *http.Request, b *string) { *b += "&x=%ff" }, 400},
+		{"unknown parameter", func(_ *http.Request, b *string) { *b += "&x=1" }, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			code := f.code()
+			body := codeForm(code).Encode()
+			r := f.request("web", nil)
+			tt.change(r, &body)
+			sent := httptest.NewRequest(http.MethodPost, r.URL.String(), strings.NewReader(body))
+			sent.Header = r.Header
+			a := f.sendRequest(f.ep, sent)
+			require.Equal(t, tt.status, a.Code, a.Body.String())
+			if tt.status != http.StatusOK {
+				require.Equal(t, "invalid_request", a.str("error"))
+				require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "nothing was consumed")
+			}
+		})
+	}
+}
+
+func TestGrantTypes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for grantType, want := range map[string]portner.ErrorCode{
+		"": portner.InvalidRequest, "password": portner.UnsupportedGrantType, "AUTHORIZATION_CODE": portner.UnsupportedGrantType,
+		"urn:ietf:params:oauth:grant-type:jwt-bearer": portner.UnsupportedGrantType, "client_credentials": portner.UnsupportedGrantType,
+		token.AuthorizationCode: portner.InvalidRequest, token.RefreshToken: portner.InvalidRequest,
+	} {
+		f.requireError(f.send(f.ep, "web", url.Values{"grant_type": {grantType}}), http.StatusBadRequest, want)
+	}
+	f.requireError(f.send(f.ep, "nobody", url.Values{"grant_type": {"password"}}), http.StatusUnauthorized, portner.InvalidClient)
+}
+
+// assertionGrant is a grant that proves by its own parameters who asks, as RFC 7523 section 2.1 does.
+type assertionGrant struct{ f *fixture }
+
+func (assertionGrant) Type() string              { return "urn:ietf:params:oauth:grant-type:jwt-bearer" }
+func (assertionGrant) AuthenticatesItself() bool { return true }
+
+func (g assertionGrant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+	if r.Client.Client != nil {
+		return nil, fmt.Errorf("authenticated already")
+	}
+	if r.Form.Get("assertion") != "good" {
+		return nil, &portner.Error{Code: portner.InvalidGrant}
+	}
+	c, err := g.f.Client(ctx, "web")
+	if err != nil {
+		return nil, err
+	}
+	r.Client = client.Authenticated{Client: c, AMR: client.PrivateKeyJWT}
+	var stored *storage.Issue
+	res, err := m.Issue(ctx, &token.Issuance{
+		Client: r.Client, Grant: storage.Grant{ID: "machine", ClientID: c.ClientID, Scopes: []string{"api:read"}},
+		Identity: session.Identity{}, Plan: scope.Plan{Granted: []string{"api:read"}, TokenType: scope.SelfContained},
+	}, r.Now, func(_ context.Context, i *storage.Issue) error { stored = i; return nil })
+	if err == nil && (stored.Access.GrantID != "machine" || stored.Refresh != nil) {
+		return nil, fmt.Errorf("wrong issue")
+	}
+	return res, err
+}
+
+// A grant is added without touching the dispatcher, and may do without client authentication.
+func TestFurtherGrants(t *testing.T) {
+	t.Parallel()
+	g := &assertionGrant{}
+	f := newFixture(t, func(c *token.Config) { c.Grants = []token.Grant{g} })
+	g.f = f
+	a := f.send(f.ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"good"}})
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	_, claims := segments(t, a.str("access_token"))
+	require.NotContains(t, claims, "sub")
+	require.Equal(t, "private_key_jwt", claims["client_amr"])
+	require.Contains(t, claims, "consumer")
+	require.Equal(t, "web", f.events[0].ClientID)
+	f.requireError(f.send(f.ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"bad"}}), http.StatusBadRequest, portner.InvalidGrant)
+}
+
+func TestNewNamesEveryProblem(t *testing.T) {
+	t.Parallel()
+	_, err := token.New(token.Config{Issuer: "x", RotationGrace: 11e9, Lifetimes: token.Lifetimes{IDToken: 1}, Grants: []token.Grant{nil}})
+	for _, field := range []string{"Issuer", "Store", "Authenticator", "Clients", "Scopes", "Keys", "Pairwise", "Vault", "RotationGrace", "Lifetimes.IDToken", "Grants[0]"} {
+		require.ErrorContains(t, err, field)
+	}
+}
+
+// Rulings R4, R9, row H6: neither log nor events nor errors hold what is secret.
+func TestNothingSecretIsLogged_H6(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := newFixture(t, func(c *token.Config) { c.Logger = textLogger(&log) })
+	code := f.code()
+	a := f.redeem("web", code)
+	b := f.refresh("web", a.str("refresh_token"))
+	f.userInfo(b.str("access_token"))
+	f.introspect("web", b.str("access_token"))
+	f.introspect("nosy", b.str("access_token"))
+	f.refresh("web", a.str("refresh_token"))
+	f.redeem("web", code)
+	f.send(f.ep.Revocation(), "other", url.Values{"token": {b.str("access_token")}})
+	f.send(f.ep, "web", url.Values{"grant_type": {"secret-grant"}})
+	_, claims := segments(t, a.str("id_token"))
+	for _, s := range []string{pid, code, verifier, challenge, secret, a.str("access_token"), a.str("refresh_token"), b.str("access_token"),
+		claims["sub"].(string), "secret-grant", "nonce-1"} {
+		require.NotContains(t, log.String(), s)
+		require.NotContains(t, fmt.Sprintf("%+v", f.events), s)
+	}
+	require.Contains(t, log.String(), "token.issued")
+	require.Equal(t, "REDACTED", fmt.Sprintf("%v", token.Response{AccessToken: "x"}))
+}

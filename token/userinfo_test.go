@@ -1,0 +1,201 @@
+package token_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// The three ways of RFC 6750 section 2.1 and 2.2; 2.3 is refused.
+func TestUserInfoWays(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.login("web")
+	at := a.str("access_token")
+	_, claims := segments(t, a.str("id_token"))
+	want := map[string]any{"sub": claims["sub"], "pid": pid, "locale": "nb"}
+	form := url.Values{"access_token": {at}}.Encode()
+	for _, tt := range []struct {
+		name, method, query, header, body, contentType string
+		status                                         int
+		code                                           string
+	}{
+		{name: "GET", method: "GET", header: "Bearer " + at, status: 200},
+		{name: "scheme in another case", method: "GET", header: "bEARER " + at, status: 200},
+		{name: "several spaces", method: "GET", header: "Bearer   " + at, status: 200},
+		{name: "another query parameter", method: "GET", query: "?x=1", header: "Bearer " + at, status: 200},
+		{name: "POST header", method: "POST", header: "Bearer " + at, status: 200},
+		{name: "POST header and empty form", method: "POST", header: "Bearer " + at, contentType: formType, status: 200},
+		{name: "POST body", method: "POST", body: form, contentType: formType, status: 200},
+		{name: "query", method: "GET", query: "?" + form, status: 400, code: "invalid_request"},
+		{name: "query in POST", method: "POST", query: "?" + form, header: "Bearer " + at, status: 400, code: "invalid_request"},
+		{name: "malformed query", method: "GET", query: "?a=%zz", header: "Bearer " + at, status: 400, code: "invalid_request"},
+		{name: "twice", method: "POST", header: "Bearer " + at, body: form, contentType: formType, status: 400, code: "invalid_request"},
+		{name: "twice in the body", method: "POST", body: form + "&" + form, contentType: formType, status: 400, code: "invalid_request"},
+		{name: "JSON body", method: "POST", body: `{"access_token":"x"}`, contentType: "application/json", status: 400, code: "invalid_request"},
+		{name: "no token", method: "GET", status: 401},
+		{name: "POST without anything", method: "POST", status: 401},
+		{name: "other scheme", method: "GET", header: "Basic eDp5", status: 401},
+		{name: "empty credentials", method: "GET", header: "Bearer ", status: 400, code: "invalid_request"},
+		{name: "unknown token", method: "GET", header: "Bearer x", status: 401, code: "invalid_token"},
+		{name: "token with a tail", method: "GET", header: "Bearer " + at + " x", status: 401, code: "invalid_token"},
+		{name: "giant token", method: "GET", header: "Bearer " + strings.Repeat("x", 1<<17), status: 401, code: "invalid_token"},
+		{name: "PUT", method: "PUT", header: "Bearer " + at, status: 405, code: "invalid_request"},
+		{name: "HEAD", method: "HEAD", header: "Bearer " + at, status: 405, code: "invalid_request"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(tt.method, "https://idporten.dev/userinfo"+tt.query, strings.NewReader(tt.body))
+			if tt.header != "" {
+				r.Header.Set("Authorization", tt.header)
+			}
+			if tt.contentType != "" {
+				r.Header.Set("Content-Type", tt.contentType)
+			}
+			a := f.sendRequest(f.ep.UserInfo(), r)
+			require.Equal(t, tt.status, a.Code, a.Body.String())
+			require.Equal(t, tt.code, a.str("error"))
+			challenge := a.Header().Get("WWW-Authenticate")
+			switch {
+			case tt.status == 200:
+				require.Equal(t, want, a.body)
+			case tt.status == 405:
+				require.Equal(t, "GET, POST", a.Header().Get("Allow"))
+			case tt.code == "":
+				require.Equal(t, `Bearer realm="`+issuer+`"`, challenge)
+				require.Empty(t, a.Body.String())
+			default:
+				require.Contains(t, challenge, `Bearer realm="`+issuer+`", error="`+tt.code+`"`)
+			}
+		})
+	}
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+func TestUserInfoScope(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.requireError(f.userInfo(f.login("web", "openid", "api:read").str("access_token")), http.StatusForbidden, portner.InsufficientScope)
+	require.Equal(t, http.StatusOK, f.userInfo(f.login("web", "profile", "api:opaque").str("access_token")).Code, "opaque tokens work too")
+
+	plain := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	require.Equal(t, http.StatusOK, plain.userInfo(plain.login("web", "openid").str("access_token")).Code)
+	plain.requireError(plain.userInfo(plain.login("web", "profile").str("access_token")), http.StatusForbidden, portner.InsufficientScope)
+}
+
+func TestUserInfoTokenEnds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	at := f.login("web").str("access_token")
+	f.advance(2*time.Minute - 1)
+	require.Equal(t, http.StatusOK, f.userInfo(at).Code)
+	f.advance(1)
+	f.requireError(f.userInfo(at), http.StatusUnauthorized, portner.InvalidToken)
+}
+
+func TestUserInfoAsksAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*fixture, *world)
+		status int
+	}{
+		"as before":       {func(*fixture, *world) {}, 200},
+		"person disabled": {func(_ *fixture, w *world) { w.user.Disabled = true }, 401},
+		"person gone":     {func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 401},
+		"outage":          {func(_ *fixture, w *world) { w.userErr = errOutage }, 503},
+		"client gone":     {func(f *fixture, _ *world) { delete(f.clients, "web") }, 401},
+		"client inactive": {func(f *fixture, _ *world) { f.clients["web"].Inactive = true }, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{}
+			f := newFixture(t, func(c *token.Config) { c.Users = w })
+			at := f.login("web").str("access_token")
+			tt.change(f, w)
+			require.Equal(t, tt.status, f.userInfo(at).Code)
+		})
+	}
+}
+
+// Conformance section 1.1: every claim of the scope at userinfo, none of them in the id_token.
+func TestPlainOpenIDClaims(t *testing.T) {
+	t.Parallel()
+	standard := map[string]any{
+		"name": "Kari Nordmann", "given_name": "Kari", "family_name": "Nordmann", "middle_name": "B", "nickname": "K",
+		"preferred_username": "kari", "profile": "https://example.no/kari", "picture": "https://example.no/kari.png",
+		"website": "https://example.no", "gender": "female", "birthdate": "1994-01-01", "zoneinfo": "Europe/Oslo",
+		"locale": "nb-NO", "updated_at": 1700000000, "email": email, "email_verified": true,
+		"address": map[string]any{"formatted": "Storgata 1"}, "phone_number": "+47 55 55 55 55", "phone_number_verified": false,
+		"pid": pid, "role": "admin", "sub": "somebody else", "website2": "",
+	}
+	profile := []string{"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+		"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
+	for _, tt := range []struct {
+		scopes []string
+		want   []string
+	}{
+		{[]string{"openid"}, nil},
+		{[]string{"openid", "email"}, []string{"email", "email_verified"}},
+		{[]string{"openid", "profile"}, profile},
+		{[]string{"openid", "email", "profile"}, append([]string{"email", "email_verified"}, profile...)},
+	} {
+		t.Run(strings.Join(tt.scopes, " "), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(c *token.Config) {
+				c.Users, c.Claims = &world{user: token.User{Claims: standard}}, token.OpenIDClaims(issuer)
+			})
+			a := f.login("web", tt.scopes...)
+			u := f.userInfo(a.str("access_token"))
+			require.Equal(t, http.StatusOK, u.Code, u.Body.String())
+			_, claims := segments(t, a.str("id_token"))
+			require.Equal(t, claims["sub"], u.body["sub"])
+			delete(u.body, "sub")
+			var got []string
+			for name := range u.body {
+				got = append(got, name)
+			}
+			require.ElementsMatch(t, tt.want, got)
+			require.Subset(t, []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash",
+				"c_hash", "s_hash", "nbf", "jti", "sid", "txn"}, keys(claims))
+			header, access := segments(t, a.str("access_token"))
+			require.Equal(t, "at+jwt", header["typ"])
+			require.Equal(t, issuer, access["aud"])
+			require.Subset(t, []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "jti", "client_id", "scope"}, keys(access))
+		})
+	}
+}
+
+// Without a user source the login itself is the source.
+func TestPlainOpenIDClaimsFromLogin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	code := f.code(forClient("web", "openid", "profile", "email"), identity(session.Identity{Subject: "u", Email: email, GivenName: "Kari"}))
+	u := f.userInfo(f.redeem("web", code).str("access_token"))
+	require.Equal(t, email, u.body["email"])
+	require.Equal(t, "Kari", u.body["given_name"])
+	require.Equal(t, 1, strings.Count(u.Body.String(), "given_name"))
+}
+
+// identity changes the person of a code.
+func identity(id session.Identity) func(*storage.AuthorizationCode) {
+	return func(c *storage.AuthorizationCode) { c.Grant.Identity = testVault().Seal(id, c.Grant.ID) }
+}
+
+func keys(m map[string]any) []string {
+	var k []string
+	for name := range m {
+		k = append(k, name)
+	}
+	return k
+}
