@@ -372,3 +372,5 @@ func segments(t testing.TB, jwt string) (header, claims map[string]any) {
 }
 
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+var onBehalfOf = []client.OnBehalfOf{{Value: "customer", Name: "Customer", Orgno: ownerOrgno}}

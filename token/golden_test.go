@@ -1,0 +1,145 @@
+package token_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// seed is Appendix A of the ID-porten specification: what the service itself issued.
+type seed struct {
+	IDToken     part `json:"id_token"`
+	AccessToken part `json:"access_token"`
+	Response    struct {
+		TokenType string `json:"token_type"`
+		ExpiresIn int    `json:"expires_in"`
+		Scope     string `json:"scope"`
+	} `json:"response"`
+}
+
+type part struct {
+	Header map[string]any `json:"header"`
+	Claims map[string]any `json:"claims"`
+}
+
+// Settings like the seed's give tokens like the seed's: the same members, no more and no fewer, and the same
+// values but for what is random, keyed or named after the client.
+func TestSeedTokens_AppendixA(t *testing.T) {
+	t.Parallel()
+	var want seed
+	require.NoError(t, json.Unmarshal(must(os.ReadFile("testdata/appendix-a.json")), &want))
+	f, a := seedLogin(t)
+	require.Equal(t, want.Response.TokenType, a.str("token_type"))
+	require.EqualValues(t, want.Response.ExpiresIn, a.body["expires_in"])
+	require.Equal(t, want.Response.Scope, a.str("scope"))
+	for name, w := range map[string]part{"id_token": want.IDToken, "access_token": want.AccessToken} {
+		header, claims := segments(t, a.str(name))
+		require.ElementsMatch(t, keys(w.Claims), keys(claims), name)
+		for claim, value := range w.Claims {
+			switch claim {
+			case "sub", "jti", "sid": // same type and form
+				require.Equal(t, reflect.TypeOf(value), reflect.TypeOf(claims[claim]), claim)
+				require.Regexp(t, `^[A-Za-z0-9_-]{11,43}$`, claims[claim])
+			default:
+				require.Equal(t, value, claims[claim], "%s %s", name, claim)
+			}
+		}
+		require.ElementsMatch(t, withoutX5C(w.Header), keys(header), name)
+		require.Equal(t, "RS256", header["alg"])
+		require.Regexp(t, `^[A-Za-z0-9_-]{43}$`, header["kid"], "an RFC 7638 thumbprint")
+		_, _, err := f.keys.Verify(a.str(name), f.clock())
+		require.NoError(t, err)
+	}
+}
+
+// x5c is optional (idporten section 6.1): the fixture's key has no certificate.
+func withoutX5C(header map[string]any) []string {
+	delete(header, "x5c")
+	return keys(header)
+}
+
+// seedLogin issues tokens with the settings of the seed.
+func seedLogin(t *testing.T) (*fixture, answer) {
+	key := must(keyset.ParsePEM(must(os.ReadFile("../internal/jose/testdata/rsa2048.pem")), keyset.RS256))
+	f := newFixture(t, func(c *token.Config) {
+		c.Keys = must(keyset.New(keyset.Config{Keys: []keyset.Key{key}}))
+	})
+	f.keys = f.cfg.Keys.(*keyset.Set)
+	c := f.clients["web"]
+	delete(f.clients, "web")
+	c.ClientID, c.AccessTokenLifetime, c.FrontchannelLogoutSessionRequired = "democlient_idporten_systest", 600, true
+	f.clients[c.ClientID] = c
+	a := f.redeem(c.ClientID, f.code(forClient(c.ClientID), func(c *storage.AuthorizationCode) {
+		c.Nonce, c.Grant.SID = "S6tRrJ3tWsilRZl7hqySoORosHDDq4l6du3dxDhXoWc", "iZZbp-a_wSUffOSwmn1Weo9EoauyyQL6pqv0_-8bRHk"
+	}))
+	require.Equal(t, 200, a.Code, a.Body.String())
+	return f, a
+}
+
+// TestGoldenTokens keeps the shape of every kind of token in files, to be read in a review.
+func TestGoldenTokens(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		scopes []string
+		policy token.ClaimPolicy
+		change func(*storage.AuthorizationCode)
+	}{
+		"idporten":              {scopes: []string{"openid", "profile"}},
+		"idporten-pseudonymous": {scopes: []string{"openid", "profile", "api:pseudo"}},
+		"idporten-eidas":        {scopes: []string{"openid", "profile"}, change: identity(everything)},
+		"idporten-onbehalfof": {scopes: []string{"openid", "api:aud"}, change: func(c *storage.AuthorizationCode) {
+			c.Grant.OnBehalfOf, c.Grant.Resources = "customer", []string{"urn:other"}
+			c.Grant.AuthorizationDetails = []byte(`[{"type":"example"}]`)
+		}},
+		"openid": {scopes: []string{"openid", "profile"}, policy: token.OpenIDClaims(issuer)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(c *token.Config) { c.Claims = tt.policy })
+			if tt.change == nil {
+				tt.change = func(*storage.AuthorizationCode) {}
+			}
+			f.clients["web"].OnBehalfOf = onBehalfOf
+			f.clients["web"].SupplierOrgno = ownerOrgno
+			a := f.redeem("web", f.code(forClient("web", tt.scopes...), tt.change))
+			require.Equal(t, 200, a.Code, a.Body.String())
+			got := map[string]any{}
+			for _, jwt := range []string{"id_token", "access_token"} {
+				header, claims := segments(t, a.str(jwt))
+				got[jwt] = part{steady(header), steady(claims)}
+			}
+			for _, random := range []string{"id_token", "access_token", "refresh_token"} {
+				a.body[random] = "..."
+			}
+			got["response"] = a.body
+			doc := append(must(json.MarshalIndent(got, "", "  ")), '\n')
+			file := filepath.Join("testdata", "golden-"+name+".json")
+			if *update {
+				require.NoError(t, os.WriteFile(file, doc, 0o644))
+			}
+			require.Equal(t, string(must(os.ReadFile(file))), string(doc), strings.TrimSpace("run with -update after a wanted change"))
+		})
+	}
+}
+
+// steady replaces what differs from run to run.
+func steady(m map[string]any) map[string]any {
+	for _, name := range []string{"jti", "kid"} {
+		if m[name] != nil {
+			m[name] = "..."
+		}
+	}
+	return m
+}

@@ -1,0 +1,144 @@
+package token_test
+
+import (
+	"encoding/base64"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// everything is a person with every identifier there is.
+var everything = session.Identity{
+	Subject: "user-1", PID: must(norway.ParsePID(pid)), Email: email, EIDASPersonIdentifier: "SE/NO/194001018177",
+	GivenName: "Karianne", FamilyName: "Nordmann-Hansen", BirthDate: "1994-01-01",
+}
+
+var identifiers = []string{pid, email, everything.EIDASPersonIdentifier, everything.GivenName, everything.FamilyName, everything.BirthDate}
+
+// Row H1 over made-up scope sets, policies and hooks: what reaches the client of a pseudonymous grant names
+// nobody, in tokens, userinfo and its own introspection, at login and after refresh.
+func TestPseudonymityProperty_H1(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	all := []string{"openid", "profile", "email", "api:read", "api:opaque", "api:pseudo"}
+	seen := map[bool]int{}
+	for range 400 {
+		var scopes []string
+		tainted := false
+		for _, s := range all {
+			if rng.IntN(2) == 0 {
+				scopes = append(scopes, s)
+				tainted = tainted || s == "api:pseudo"
+			}
+		}
+		if len(scopes) == 0 {
+			continue
+		}
+		declined := rng.IntN(4) == 0 // section 13.2, rule 6: asked for, but declined
+		hook := &world{user: token.User{Claims: map[string]any{
+			"pid": pid, "email": email, "name": everything.FamilyName, "nickname": "x" + pid, "address": map[string]any{"formatted": pid},
+		}}}
+		f := newFixture(t, func(c *token.Config) {
+			c.Users, c.IDTokenOnRefresh = hook, true
+			if rng.IntN(2) == 0 {
+				c.Claims = token.OpenIDClaims(issuer)
+			}
+		})
+		code := f.code(forClient("web", scopes...), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Pseudonymous = declined })
+		a := f.redeem("web", code)
+		require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+		b := f.refresh("web", a.str("refresh_token"))
+		var texts []string
+		for _, r := range []answer{a, b} {
+			texts = append(texts, plain(r.str("access_token")), plain(r.str("id_token")), r.Body.String(),
+				f.userInfo(r.str("access_token")).Body.String(),
+				f.send(f.ep.Introspection(), "web", url.Values{"token": {r.str("access_token")}}).Body.String())
+		}
+		final := strings.Join(texts, "\n")
+		named := false
+		for _, id := range identifiers {
+			named = named || strings.Contains(final, id)
+		}
+		if tainted || declined {
+			require.False(t, named, "%v: %s", scopes, final)
+		}
+		seen[named]++
+	}
+	require.Greater(t, seen[true], 50, "the test would see a name")
+	require.Greater(t, seen[false], 50)
+}
+
+// plain decodes the claims of a JWT, or returns an opaque token as it is.
+func plain(value string) string {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 {
+		return value
+	}
+	return string(must(base64.RawURLEncoding.DecodeString(parts[1])))
+}
+
+// Userinfo then holds sub and locale only (row H1).
+func TestPseudonymousUserInfo(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	code := f.code(forClient("web", "openid", "profile", "api:pseudo"), identity(everything))
+	u := f.userInfo(f.redeem("web", code).str("access_token"))
+	require.ElementsMatch(t, []string{"sub", "locale"}, keys(u.body))
+}
+
+// Row H1: whatever brings the person back, nothing is issued.
+func TestLeakIsBlocked_H1(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*storage.AuthorizationCode){
+		"locale": func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
+		"nonce":  func(c *storage.AuthorizationCode) { c.Nonce = "n" + pid + "n" },
+		"authorization_details": func(c *storage.AuthorizationCode) {
+			c.Grant.AuthorizationDetails = []byte(`[{"a":"\u0032` + pid[1:] + `"}]`)
+		},
+		"resource": func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:x:" + email} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			code := f.code(forClient("web", "openid", "api:pseudo"), identity(everything), change)
+			a := f.redeem("web", code)
+			f.requireError(a, http.StatusInternalServerError, portner.ServerError)
+			require.Contains(t, f.eventNames(), portner.EventPIDLeakBlocked)
+			_, err := f.store.Code(t.Context(), storage.HashOf(code), f.clock())
+			require.NoError(t, err, "nothing was issued, nothing consumed")
+		})
+	}
+}
+
+// Section 6.4: the sub is the same in all a client gets, another for another client, and keyed by type.
+func TestSubject(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	sub := func(clientID string, id session.Identity) string {
+		a := f.redeem(clientID, f.code(forClient(clientID), identity(id)))
+		_, idt := segments(t, a.str("id_token"))
+		_, at := segments(t, a.str("access_token"))
+		require.Equal(t, idt["sub"], at["sub"])
+		require.Equal(t, idt["sub"], f.userInfo(a.str("access_token")).body["sub"])
+		require.Len(t, idt["sub"], 43)
+		return idt["sub"].(string)
+	}
+	norwegian := session.Identity{Subject: "a", PID: must(norway.ParsePID(pid))}
+	require.Equal(t, sub("web", norwegian), sub("web", session.Identity{Subject: "b", PID: norwegian.PID}))
+	require.NotEqual(t, sub("web", norwegian), sub("other", norwegian))
+	european := session.Identity{Subject: "c", EIDASPersonIdentifier: "SE/NO/1"}
+	matched := european
+	matched.PID = norwegian.PID
+	require.Equal(t, sub("web", european), sub("web", matched), "C33: a later match changes nothing")
+	require.NotEqual(t, sub("web", session.Identity{Subject: "x"}), sub("web", session.Identity{Email: "x"}), "type is part of the key")
+}
