@@ -25,7 +25,8 @@ type flow struct {
 
 	req *request
 	travel
-	logins int // made in this very HTTP request, to stop pages that answer themselves for ever
+	interacted bool // a page was shown: the person may have logged in for this request
+	logins     int  // made in this very HTTP request, to stop pages that answer themselves for ever
 }
 
 // continueField carries a request that was posted without cookies, from the endpoint to itself.
@@ -155,13 +156,17 @@ func (f *flow) proceed(sess *storage.Session, said *answer) *refusal {
 func (f *flow) decide(sess *storage.Session) (decision, *storage.Circle, *refusal) {
 	q := f.req
 	rules := f.cfg.Sessions
+	var since time.Time
+	if f.interacted { // before, no login was for this request, were it at the same instant
+		since = f.receivedAt
+	}
 	circle, verdict := rules.Decide(sess, session.Request{
 		Circle:      rules.CircleOf(q.client.ClientID, q.client.SSODisabled),
 		Sufficient:  func(level string) bool { return f.cfg.Levels.Satisfies(level, q.acrValues) },
 		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
 		FreshScope:  q.plan.NeedsFreshLogin,
 		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,
-		At: f.receivedAt,
+		At: since,
 	}, f.now)
 	asked := question{verdict: verdict, silent: q.prompt.has(promptNone)}
 	if verdict == session.Use && q.hintSub != "" {
@@ -170,7 +175,7 @@ func (f *flow) decide(sess *storage.Session) (decision, *storage.Circle, *refusa
 			return decision{}, nil, faulty(q.to, err)
 		}
 		asked.otherPerson = !same
-		asked.fresh = !circle.AuthTime.Before(f.receivedAt)
+		asked.fresh = f.interacted && !circle.AuthTime.Before(f.receivedAt)
 	}
 	return asked.decide(), circle, nil
 }
@@ -236,6 +241,7 @@ func (f *flow) ask(step Step, reason string, sess *storage.Session, plan scope.P
 		return f.req.to.invalid("too_large", "The request is too large.")
 	}
 	httpx.Secure(f.w.Header())
+	f.interacted = true
 	f.cfg.Pages.Interact(f.w, f.r, f.pending(sealed, plan))
 	return nil
 }

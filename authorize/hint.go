@@ -81,3 +81,6 @@ func (Hint) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // MarshalText returns "REDACTED".
 func (Hint) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
+
+// String returns "REDACTED".
+func (Hint) String() string { return "REDACTED" }

@@ -301,6 +301,6 @@ func (f *flow) open(sealed string) *refusal {
 	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
 		return refused
 	}
-	f.travel, f.req.hintSub = t, hintSub
+	f.travel, f.req.hintSub, f.interacted = t, hintSub, true
 	return nil
 }

@@ -85,6 +85,7 @@ func (f *flow) testLogin() *refusal {
 	if refused != nil {
 		return refused
 	}
+	f.interacted = true // as if by a page
 	needs, auth, refused := f.decide(sess)
 	if refused != nil {
 		return refused

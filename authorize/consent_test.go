@@ -1,0 +1,268 @@
+package authorize_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/scope"
+)
+
+const asked = "openid test:shared test:plain test:second"
+
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.loginAs(b.authorize(params("web", "scope", asked)), "kari")
+	b.open(res, "/consent")
+	require.Equal(t, []scope.Shown{
+		{Name: "test:shared", Description: "Lese test:shared", Lasts: time.Hour},
+		{Name: "test:second", Description: "Lese test:second", Lasts: 2 * time.Hour},
+	}, w.seen.Scopes)
+	g := w.stored(requireCode(t, b.consentTo(res, "test:shared"))).Grant
+	require.Equal(t, []string{"openid", "test:shared", "test:plain"}, g.Scopes, "what was declined is left out")
+	require.True(t, g.ExpiresAt.Equal(w.clock().Add(time.Hour)), "the shortest authorization_max_lifetime")
+
+	consents, err := w.store.Consents(t.Context(), w.vault.UserKey("kari"), "web", w.clock())
+	require.NoError(t, err)
+	require.Len(t, consents, 1)
+	require.Equal(t, "test:shared", consents[0].Scope)
+	require.True(t, consents[0].ExpiresAt.Equal(g.ExpiresAt))
+}
+
+func TestConsentIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	p := params("silent", "scope", "openid test:shared")
+	requireCode(t, b.consentTo(b.loginAs(b.authorize(p), "kari"), "test:shared"))
+	requireCode(t, b.authorize(p))
+	p.Set("prompt", "none")
+	requireCode(t, b.authorize(p))
+	p.Set("prompt", "consent")
+	require.Equal(t, "consent", outcome(t, b.authorize(p)), "prompt=consent asks though it is remembered")
+	g := w.stored(requireCode(t, b.consentTo(b.authorize(p)))).Grant
+	require.Equal(t, []string{"openid"}, g.Scopes, "no is no, though a yes is remembered")
+	p.Del("prompt")
+
+	require.Equal(t, "consent", outcome(t, b.authorize(params("silent", "scope", "openid test:shared test:second"))), "not for another scope")
+	require.Equal(t, "consent", outcome(t, b.authorize(params("web", "scope", "openid test:shared"))), "not for another client")
+	other := w.browser()
+	require.Equal(t, "consent", outcome(t, other.loginAs(other.authorize(p), "ola")), "not for another person")
+	for range 3 {
+		w.sleep(20 * time.Minute)
+		b.authorize(params("web")) // keeps the session
+	}
+	require.Equal(t, "consent", outcome(t, b.authorize(p)), "not for longer than the authorization")
+}
+
+func TestConsentNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) { c.Consents = nil })
+	b := w.browser()
+	p := params("web", "scope", "openid test:shared")
+	requireCode(t, b.consentTo(b.loginAs(b.authorize(p), "kari"), "test:shared"))
+	require.Equal(t, "consent", outcome(t, b.authorize(p)))
+}
+
+func TestDecline(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ scope, want string }{
+		{"openid test:shared", "code"},
+		{"test:shared test:plain", "code"},
+		{"test:shared", "error access_denied"},
+		{"test:shared test:second", "error access_denied"},
+	} {
+		w := newWorld(t)
+		b := w.browser()
+		form := b.open(b.loginAs(b.authorize(params("web", "scope", tc.scope)), "kari"), "/consent")
+		form.Set("deny", "1")
+		require.Equal(t, tc.want, outcome(t, b.post("/consent", form)), tc.scope)
+	}
+}
+
+// TestPseudonymityIsSticky: it follows from what was asked for, declined or not (decision K8).
+func TestPseudonymityIsSticky(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) {
+		c.Scopes = must(scope.NewRegistry([]scope.Scope{{
+			Name: "test:pseudo", Description: "x", AccessibleForAll: true, RequiresPseudonymousTokens: true, RequiresUserConsent: true,
+		}}, nil))
+	})
+	b := w.browser()
+	g := w.stored(requireCode(t, b.consentTo(b.loginAs(b.authorize(params("web", "scope", "openid test:pseudo")), "kari")))).Grant
+	require.Equal(t, []string{"openid"}, g.Scopes)
+	require.True(t, g.Pseudonymous)
+}
+
+// TestConsentOfTheOneWhoLoggedIn: what one person was shown, another cannot say yes to (security row G2).
+func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari")
+	form := b.open(res, "/consent")
+	form["scope"] = []string{"test:shared"}
+	requireCode(t, b.loginAs(b.authorize(params("web", "prompt", "login")), "ola"))
+	require.Equal(t, "consent", outcome(t, b.post("/consent", form)), "asked anew, as the person who is logged in now")
+
+	b = w.browser()
+	form = b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
+	form["scope"] = []string{"test:shared"}
+	w.sleep(14 * time.Minute)
+	delete(b.cookies, "__Host-portner-session")
+	require.Equal(t, "login", outcome(t, b.post("/consent", form)))
+}
+
+// TestForms is security row G1: a form counts only if it is the one this browser was shown.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	evil := w.browser()
+	evilForm := evil.open(evil.authorize(params("web")), "/login")
+	for _, tc := range []struct {
+		name   string
+		change func(b *browser, r *http.Request, form map[string][]string)
+		want   string
+	}{
+		{"good", func(*browser, *http.Request, map[string][]string) {}, "code"},
+		{"no token", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "csrf") }, "Forbidden"},
+		{"empty token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = []string{""} }, "Forbidden"},
+		{"token twice", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = append(f["csrf"], "x") }, "Forbidden"},
+		{"another browser's token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = evilForm["csrf"] }, "Forbidden"},
+		{"another browser's request", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"] = evilForm["request"] }, "Bad Request"},
+		{"another browser's request and token", func(_ *browser, _ *http.Request, f map[string][]string) {
+			f["request"], f["csrf"] = evilForm["request"], evilForm["csrf"]
+		}, "Bad Request"},
+		{"origin null", func(_ *browser, r *http.Request, _ map[string][]string) { r.Header.Set("Origin", "null") }, "Forbidden"},
+		{"other origin", func(_ *browser, r *http.Request, _ map[string][]string) {
+			r.Header.Set("Origin", "https://evil.example")
+		}, "Forbidden"},
+		{"cross-site", func(_ *browser, r *http.Request, _ map[string][]string) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Del("Origin")
+		}, "Forbidden"},
+		{"same-site sibling", func(_ *browser, r *http.Request, _ map[string][]string) {
+			r.Header.Set("Sec-Fetch-Site", "same-site")
+		}, "Forbidden"},
+		{"neither header", func(_ *browser, r *http.Request, _ map[string][]string) {
+			r.Header.Del("Origin")
+			r.Header.Del("Sec-Fetch-Site")
+		}, "Forbidden"},
+		{"no browser cookie", func(b *browser, _ *http.Request, _ map[string][]string) { delete(b.cookies, "__Host-portner-browser") }, "Bad Request"},
+		{"no request", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "request") }, "Bad Request"},
+		{"broken seal", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"][0] += "A" }, "Bad Request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := w.browser()
+			form := b.open(b.authorize(params("web")), "/login")
+			form.Set("user", "kari")
+			r := newPost("/login")
+			tc.change(b, r, form)
+			res := b.do(withBody(r, form))
+			if tc.want == "code" {
+				requireCode(t, res)
+				return
+			}
+			require.Equal(t, "page "+tc.want+" invalid_request", outcome(t, res))
+			require.NotContains(t, b.cookies, "__Host-portner-session")
+			if tc.want == "Forbidden" {
+				name, _ := w.lastEvent()
+				require.Equal(t, portner.EventCSRF, name)
+			}
+		})
+	}
+}
+
+// TestConsentForms: the token of one page is no good for another, and consent holds for what was shown.
+func TestConsentForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	login := b.authorize(params("web", "scope", "openid test:shared"))
+	loginForm := b.open(login, "/login")
+	res := b.loginAs(login, "kari")
+	form := b.open(res, "/consent")
+
+	stolen := cloneForm(form)
+	stolen["csrf"] = loginForm["csrf"]
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", stolen)), "the login page's token")
+
+	wider := cloneForm(form)
+	wider["scope"] = []string{"test:shared", "test:second"}
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", wider)), "a scope that was not shown")
+	_, reason := w.lastEvent()
+	require.Equal(t, "consent_not_shown", reason)
+
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", form)), "the consent form at the login page")
+
+	other := b.open(b.authorize(params("web", "scope", "openid test:second")), "/consent")
+	swapped := cloneForm(form)
+	swapped["csrf"] = other["csrf"]
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", swapped)), "another request's token")
+
+	consents, err := w.store.Consents(t.Context(), w.vault.UserKey("kari"), "web", w.clock())
+	require.NoError(t, err)
+	require.Empty(t, consents)
+	form["scope"] = []string{"test:shared"}
+	requireCode(t, b.post("/consent", form))
+}
+
+// TestConsentNeedsAPost: a page that consents on GET is stopped (security row G1: GET never grants).
+func TestConsentNeedsAPost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mux.HandleFunc("/careless", func(rw http.ResponseWriter, r *http.Request) {
+		if p, err := w.endpoint.Resume(rw, r); err == nil {
+			p.Consented(rw, r, []string{"test:shared"})
+		}
+	})
+	b := w.browser()
+	form := b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get("/careless?request="+form.Get("request"))))
+}
+
+// TestSubmittedTwice: a request gets one code. The second submit of its form is refused.
+func TestSubmittedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	form.Set("user", "kari")
+	requireCode(t, b.post("/login", form))
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
+	_, reason := w.lastEvent()
+	require.Equal(t, "completed", reason)
+}
+
+func TestPendingExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	form.Set("user", "kari")
+	w.sleep(15*time.Minute - time.Microsecond)
+	late := b.post("/login", form)
+	requireCode(t, late)
+	form = b.open(b.authorize(params("web", "prompt", "login")), "/login")
+	form.Set("user", "kari")
+	w.sleep(15 * time.Minute)
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
+}
+
+// TestTwoTabs share the browser's cookie and have a request each.
+func TestTwoTabs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	one, two := b.authorize(params("web")), b.authorize(params("web", "state", "two"))
+	requireCode(t, b.loginAs(one, "kari"))
+	res := b.loginAs(two, "kari")
+	requireCode(t, res)
+	require.Equal(t, "two", answered(t, res).Get("state"))
+}

@@ -1,0 +1,272 @@
+package authorize_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/storage"
+)
+
+// stored returns the code as the token endpoint finds it.
+func (w *world) stored(code string) storage.AuthorizationCode {
+	w.t.Helper()
+	c, err := w.store.Code(w.t.Context(), storage.HashOf(code), w.clock())
+	require.NoError(w.t, err)
+	return c
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.authorize(params("sidtaker", "scope", "openid profile test:plain", "ui_locales", "de nn-NO", "resource", "https://api.example.no", "onbehalfof", "kunde", "max_age", "600"))
+	w.sleep(10 * time.Second)
+	res = b.loginAs(res, "kari", acr.High)
+	code := w.stored(requireCode(t, res))
+	require.Equal(t, "xyz", answered(t, res).Get("state"))
+
+	require.Equal(t, rp, code.RedirectURI)
+	require.Equal(t, "n-0S6", code.Nonce)
+	require.True(t, code.AuthTimeAsked)
+	require.True(t, code.ExpiresAt.Equal(w.clock().Add(60*time.Second)))
+	require.False(t, code.RetainUntil.Before(code.Grant.ExpiresAt))
+	g := code.Grant
+	require.Equal(t, []string{"openid", "profile", "test:plain"}, g.Scopes)
+	require.Equal(t, []string{"https://api.example.no"}, g.Resources)
+	require.Equal(t, []string{acr.High, "BankID", "nn", "kunde"}, []string{g.ACR, g.AMR[0], g.Locale, g.OnBehalfOf})
+	require.True(t, g.AuthTime.Equal(w.clock()))
+	require.True(t, g.ExpiresAt.Equal(w.clock().Add(7200*time.Second)))
+	require.False(t, g.LoginOnly)
+	require.False(t, g.Pseudonymous)
+	require.NotEmpty(t, g.SID)
+	require.NotEmpty(t, g.SessionID)
+	who, err := w.vault.Open(g.Identity, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, "kari", who.Subject)
+	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
+
+	name, _ := w.lastEvent()
+	require.Equal(t, portner.EventAuthorized, name)
+}
+
+// TestNothingIsStoredBeforeLogin is R3: the store is not touched by people who have not logged in.
+func TestNothingIsStoredBeforeLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.store.Stats()
+	for range 10 {
+		b := w.browser()
+		b.open(b.authorize(params("web")), "/login")
+	}
+	require.Equal(t, before, w.store.Stats())
+}
+
+func TestSSO(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	first := w.stored(requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))).Grant
+	w.sleep(29 * time.Minute)
+	second := w.stored(requireCode(t, b.authorize(params("silent", "prompt", "none")))).Grant
+	require.True(t, first.AuthTime.Equal(second.AuthTime), "SSO leaves auth_time alone")
+	require.Equal(t, first.SessionID, second.SessionID)
+	require.True(t, second.LoginOnly)
+	require.Empty(t, second.SID, "the client takes no part in logout")
+
+	require.Equal(t, "login", outcome(t, b.authorize(params("isolated"))), "an isolated client has its own circle")
+	w.sleep(30 * time.Minute)
+	require.Equal(t, "login", outcome(t, b.authorize(params("web"))), "30 minutes idle")
+}
+
+// TestLoginNeeded is the lattice of prompt, max_age, level and scope over a session (security row G11).
+func TestLoginNeeded(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		after  time.Duration // since the login, at substantial
+		params url.Values
+		want   string
+	}{
+		{"usable", time.Minute, params("silent"), "code"},
+		{"prompt none", time.Minute, params("silent", "prompt", "none"), "code"},
+		{"prompt login", time.Minute, params("silent", "prompt", "login"), "login"},
+		{"prompt select_account", time.Minute, params("silent", "prompt", "select_account"), "login"},
+		{"prompt consent without consent scopes", time.Minute, params("silent", "prompt", "consent"), "code"},
+		{"max_age not reached", time.Minute, params("silent", "max_age", "60"), "code"},
+		{"max_age passed", 61 * time.Second, params("silent", "max_age", "60"), "login"},
+		{"max_age passed, silent", 61 * time.Second, params("silent", "max_age", "60", "prompt", "none"), "error login_required"},
+		{"max_age 0", time.Millisecond, params("silent", "max_age", "0"), "login"},
+		{"max_age 0 at the same instant", 0, params("silent", "max_age", "0"), "login"},
+		{"prompt login at the same instant", 0, params("silent", "prompt", "login"), "login"},
+		{"same level", time.Minute, params("silent", "acr_values", acr.Substantial), "code"},
+		{"lower level", time.Minute, params("silent", "acr_values", acr.Low), "code"},
+		{"higher level", time.Minute, params("silent", "acr_values", acr.High), "login"},
+		{"higher level, silent", time.Minute, params("silent", "acr_values", acr.High, "prompt", "none"), "error interaction_required"},
+		{"one of two levels", time.Minute, params("silent", "acr_values", acr.High+" "+acr.Substantial), "code"},
+		{"scope that needs a login", time.Minute, params("silent", "scope", "openid test:fresh"), "login"},
+		{"scope that needs a login, silent", time.Minute, params("silent", "scope", "openid test:fresh", "prompt", "none"), "error login_required"},
+		{"consent needed", time.Minute, params("silent", "scope", "openid test:shared"), "consent"},
+		{"consent needed, silent", time.Minute, params("silent", "scope", "openid test:shared", "prompt", "none"), "error consent_required"},
+		{"isolated, silent", time.Minute, params("isolated"), "login"},
+		{"expired", 30 * time.Minute, params("silent"), "login"},
+		{"expired, silent", 30 * time.Minute, params("silent", "prompt", "none"), "error login_required"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			b := w.browser()
+			requireCode(t, b.loginAs(b.authorize(params("web")), "kari", acr.Substantial))
+			w.sleep(tc.after)
+			res := b.authorize(tc.params)
+			require.Equal(t, tc.want, outcome(t, res))
+			if tc.want != "login" {
+				return
+			}
+			// One login answers it, however it was asked for, and says when it was.
+			w.sleep(5 * time.Minute)
+			res = b.loginAs(res, "kari", acr.High)
+			require.True(t, w.stored(requireCode(t, res)).Grant.AuthTime.Equal(w.clock()))
+		})
+	}
+}
+
+func TestSilentWithoutSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	state := strings.Repeat("Aa0-._~x", 16)
+	res := w.browser().authorize(params("silent", "prompt", "none", "state", state))
+	require.Equal(t, "error login_required", outcome(t, res))
+	require.Equal(t, state, answered(t, res).Get("state"))
+}
+
+// TestLoginTooWeak: a login of too low a level leads back to the login page, not to a code.
+func TestLoginTooWeak(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.loginAs(b.authorize(params("web", "acr_values", acr.High)), "kari", acr.Substantial)
+	require.Equal(t, "login", outcome(t, res))
+	g := w.stored(requireCode(t, b.loginAs(res, "kari", acr.High))).Grant
+	require.Equal(t, acr.High, g.ACR)
+
+	res = b.loginAs(b.authorize(params("web", "prompt", "login")), "kari", "no-such-level")
+	require.Equal(t, "error server_error", outcome(t, res))
+	res = b.loginAs(b.authorize(params("web", "prompt", "login")), "", acr.High)
+	require.Equal(t, "error temporarily_unavailable", outcome(t, res))
+}
+
+func TestDefaultLevel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	require.Equal(t, "login", outcome(t, b.loginAs(b.authorize(params("web")), "kari", acr.Low)), "substantial unless asked otherwise")
+}
+
+func TestAnotherPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	kari := w.stored(requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))).Grant
+	ola := w.stored(requireCode(t, b.loginAs(b.authorize(params("web", "prompt", "login")), "ola"))).Grant
+	require.NotEqual(t, kari.SessionID, ola.SessionID)
+	require.NotEqual(t, kari.UserKey, ola.UserKey)
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	form.Set("cancel", "1")
+	require.Equal(t, "error access_denied", outcome(t, b.post("/login", form)))
+	res := b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari")
+	form = b.open(res, "/consent")
+	form.Set("cancel", "1")
+	require.Equal(t, "error access_denied", outcome(t, b.post("/consent", form)))
+}
+
+func TestPendingForThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	b.cookies[authorize.LanguageCookie] = "se"
+	res := b.authorize(params("silent", "ui_locales", "en", "login_hint", "26818000123", "prompt", "login", "acr_values", "x "+acr.High, "onbehalfof", "kunde"))
+	b.open(res, "/login")
+	p := w.seen
+	require.Equal(t, authorize.StepLogin, p.Step)
+	require.Equal(t, authorize.ClientInfo{ID: "silent", Name: "Kunde", Orgno: "974761076", Supplier: "Min tjeneste"}, p.Client)
+	require.Equal(t, "se", p.Locale, "the person's choice wins over ui_locales")
+	require.Equal(t, []string{"login"}, p.Prompt)
+	require.Equal(t, []string{acr.High}, p.RequestedACR)
+	require.Equal(t, "26818000123", p.LoginHint.Reveal())
+	require.Equal(t, "REDACTED", p.LoginHint.String())
+	require.Equal(t, []string{"'self'", "https://rp.example.no"}, p.FormAction())
+	require.Empty(t, p.Scopes)
+}
+
+func TestLocale(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]string{
+		"": "nb", "nn": "nn", "EN-gb": "en", "se": "se", "no": "nb", "no-NO": "nb", "de fr": "nb", "de nn en": "nn",
+		"zh-Hant-TW en": "en", strings.Repeat("x", 100): "nb", "../../etc/passwd": "nb",
+	} {
+		w := newWorld(t)
+		b := w.browser()
+		b.open(b.authorize(params("web", "ui_locales", asked)), "/login")
+		require.Equal(t, want, w.seen.Locale, asked)
+	}
+}
+
+// TestPostedRequest: another site's form carries no Lax cookies, so the endpoint sends the browser to
+// itself by GET, and SSO works.
+func TestPostedRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	crossSite := w.browser() // without the cookies
+	post := func(p url.Values) *http.Response {
+		r := httptest.NewRequest(http.MethodPost, "/authorize", strings.NewReader(p.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return crossSite.do(r)
+	}
+	res := post(params("silent", "prompt", "none"))
+	require.Equal(t, http.StatusSeeOther, res.StatusCode)
+	require.Empty(t, res.Cookies(), "a new cookie would take the place of the one the browser did not send")
+	location := res.Header.Get("Location")
+	require.True(t, strings.HasPrefix(location, "?continue="))
+	require.NotContains(t, location, "web")
+	requireCode(t, b.get("/authorize"+location))
+	require.Equal(t, "error login_required", outcome(t, w.browser().get("/authorize"+location)))
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location[:len(location)-1]+"_")))
+	w.sleep(time.Minute + time.Second)
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location)))
+
+	require.Equal(t, "error invalid_scope", outcome(t, post(params("web", "scope", "x:y"))), "errors need no second request")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, post(params("web", "redirect_uri", ""))))
+	requireCode(t, b.post("/authorize", params("web")))
+}
+
+// TestForcedLoginIsForThisRequest: a login made for another request does not answer prompt=login, not
+// even one made while a posted request was on its way.
+func TestForcedLoginIsForThisRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	r := httptest.NewRequest(http.MethodPost, "/authorize", strings.NewReader(params("web", "prompt", "login").Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	location := w.browser().do(r).Header.Get("Location")
+	w.sleep(time.Second)
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	w.sleep(time.Second)
+	require.Equal(t, "login", outcome(t, b.get("/authorize"+location)))
+}
