@@ -1,0 +1,79 @@
+package storagetest_test
+
+import (
+	"testing"
+
+	"github.com/portner-go/portner/storage/storagetest"
+)
+
+// Each defect must be rejected by the cases named beside it, and perhaps others.
+var defects = map[string][]string{
+	"redeem reads, then marks":              {"Race/one code", "Race/code replayed"},
+	"rotate reads, then marks":              {"Race/one refresh token"},
+	"replace reads, then writes":            {"Race/replace session"},
+	"CreateCode looks, then writes":         {"Race/one code per request"},
+	"a pushed request is read, then marked": {"PushedRequest/race"},
+	"a jti is looked up, then written":      {"JTI/race"},
+	"consents one by one":                   {"Consent/race"},
+	"consumes, then inserts":                {"Cancelled/in the middle", "RedeemCode/conflict leaves nothing behind", "RotateRefreshToken/conflict leaves nothing behind"},
+	"EndSession stops half-way":             {"Cancelled/in the middle"},
+	"ignores the context":                   {"Cancelled/before the start", "PushedRequest/cancelled", "Consent/cancelled", "JTI/cancelled"},
+	"half an insert stays":                  {"RedeemCode/conflict leaves nothing behind", "RotateRefreshToken/conflict leaves nothing behind"},
+	"upserts sessions":                      {"Session/create never overwrites"},
+	"upserts codes":                         {"Code/create never overwrites", "Code/one per request"},
+	"upserts refresh tokens":                {"RedeemCode/conflict leaves nothing behind"},
+	"upserts pushed requests":               {"PushedRequest/create never overwrites"},
+	"rotation overwrites":                   {"Session/rotation never overwrites"},
+	"valid at the very end":                 {"Session/expiry boundary", "Code/expiry boundary", "AccessToken/expiry boundary", "Grant/expiry boundary", "RefreshToken/expiry boundary", "PushedRequest/expiry boundary", "Consent/expiry boundary"},
+	"one nanosecond short":                  {"Session/expiry boundary", "Code/expiry boundary", "AccessToken/expiry boundary", "Grant/expiry boundary", "RefreshToken/expiry boundary", "PushedRequest/expiry boundary", "Consent/expiry boundary"},
+	"its own clock":                         {"Session/expiry boundary", "Code/expiry boundary"},
+	"microseconds":                          {"Session/round trip"},
+	"shares slices":                         {"Session/copies", "Code/copies", "RedeemCode/copies", "PushedRequest/copies"},
+	"tokens outlive their grant":            {"Grant/expiry boundary", "RotateRefreshToken/never extends the grant"},
+	"forgets used codes":                    {"Code/used code is recognisable", "RedeemCode/once"},
+	"forgets the request with the code":     {"Code/one per request"},
+	"two codes for a request":               {"Code/one per request"},
+	"redeems for any grant":                 {"RedeemCode/own grant only"},
+	"forgets rotated tokens":                {"RotateRefreshToken/a rotated token is recognisable"},
+	"rotation keeps the old token":          {"RotateRefreshToken/one live generation", "RotateRefreshToken/order needs no time"},
+	"rotation writes the grant":             {"RotateRefreshToken/never extends the grant"},
+	"reuse does not renew":                  {"RotateRefreshToken/reuse renews in place"},
+	"revocation misses late tokens":         {"RevokeGrant/before redemption", "Race/revoke and rotate"},
+	"a code survives its grant":             {"RevokeGrant/before redemption"},
+	"versions not compared":                 {"Session/replace compares versions", "Race/replace session"},
+	"rotation keeps the old hash":           {"Session/rotation"},
+	"the person may change":                 {"Session/replace keeps the person"},
+	"no session cap":                        {"Session/cap", "Race/session cap"},
+	"ends the youngest session":             {"Session/cap"},
+	"the cap forgets the grants":            {"Session/cap"},
+	"EndSession keeps codes":                {"EndSession/codes"},
+	"EndSession keeps grants":               {"EndSession/grants"},
+	"EndSession revokes all grants":         {"EndSession/grants"},
+	"codes after the end":                   {"EndSession/no code afterwards", "Race/end session and create code"},
+	"consent for all clients":               {"Consent/belongs to person and client"},
+	"withdraws from all clients":            {"Consent/belongs to person and client"},
+	"consent is cut short":                  {"Consent/later expiry wins"},
+	"evicts jtis":                           {"JTI/remembered to the end"},
+}
+
+// The plainest correct store passes: the suite asks for the contract, not for one store.
+func TestModelPasses(t *testing.T) {
+	storagetest.Run(t, func(*testing.T) storagetest.Store { return newModel("") })
+}
+
+// The negative control: the suite rejects every broken store, by the cases made for its defect.
+func TestSuiteRejectsBrokenStores(t *testing.T) {
+	for defect, cases := range defects {
+		t.Run(defect, func(t *testing.T) {
+			t.Parallel()
+			for _, name := range cases {
+				switch storagetest.Judge(name, func() storagetest.Store { return newModel(defect) }) {
+				case storagetest.Unknown:
+					t.Errorf("there is no case %q", name)
+				case storagetest.Passed:
+					t.Errorf("case %q passes a store with this defect", name)
+				}
+			}
+		})
+	}
+}

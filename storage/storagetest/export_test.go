@@ -1,0 +1,70 @@
+package storagetest
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+)
+
+// Verdict says how one case went.
+type Verdict int
+
+const (
+	Unknown Verdict = iota // there is no such case
+	Passed
+	Failed
+)
+
+// Judge runs the case with this name against a fresh store. Unlike in go test, a case ends at
+// its first failure.
+func Judge(name string, newStore func() Store) Verdict {
+	for _, cases := range coreCases() {
+		if v := judge(name, cases, func() Core { return newStore() }); v != Unknown {
+			return v
+		}
+	}
+	return max(
+		judge(name, pushedCases(), func() authorize.PushedRequestStore { return newStore() }),
+		judge(name, consentCases(), func() authorize.ConsentStore { return newStore() }),
+		judge(name, replayCases(), func() client.ReplayStore { return newStore() }))
+}
+
+func judge[S any](name string, cases []testCase[S], newStore func() S) Verdict {
+	for _, c := range cases {
+		if c.name == name {
+			return verdictOf(c, newStore())
+		}
+	}
+	return Unknown
+}
+
+func verdictOf[S any](c testCase[S], s S) Verdict {
+	r := &recorder{}
+	done := make(chan struct{})
+	go func() { // Goexit is how a case ends at a failure
+		defer close(done)
+		c.f(r, s)
+	}()
+	<-done
+	if r.failed.Load() {
+		return Failed
+	}
+	return Passed
+}
+
+// recorder is a testing.TB that only remembers the verdict. Cases use no other method of it.
+type recorder struct {
+	testing.TB
+	failed atomic.Bool
+}
+
+func (r *recorder) Helper()                  {}
+func (r *recorder) Errorf(string, ...any)    { r.FailNow() }
+func (r *recorder) Fatalf(string, ...any)    { r.FailNow() }
+func (r *recorder) FailNow()                 { r.failed.Store(true); runtime.Goexit() }
+func (r *recorder) Failed() bool             { return r.failed.Load() }
+func (r *recorder) Context() context.Context { return bg }
