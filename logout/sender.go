@@ -142,11 +142,11 @@ func prefixes(all ...string) []netip.Prefix {
 	return p
 }
 
+// public refuses IPv4 addresses inside IPv6 ones as well: ::ffff:127.0.0.1 lies outside globalUnicast.
 func public(a netip.Addr) bool {
 	if a.Zone() != "" {
 		return false
 	}
-	a = a.Unmap() // ::ffff:127.0.0.1 is 127.0.0.1
 	in := func(p netip.Prefix) bool { return p.Contains(a) }
 	if a.Is4() {
 		return !slices.ContainsFunc(specialUse, in)

@@ -113,15 +113,26 @@ func TestStepUpRotates(t *testing.T) {
 	require.Equal(t, "idporten-loa-high", s.Circles[0].ACR)
 	require.Equal(t, now, s.Circles[0].AuthTime)
 	require.Equal(t, sid, k.SID(s, "a"), "sid survives rotation")
+	require.Equal(t, []string{"session.started/login", "session.rotated/other_level"}, ev.words())
 	require.Equal(t, 1, st.size())
 
 	stale := &browser{T: t, keeper: k, value: old}
 	require.Nil(t, stale.current(now), "the old identifier is dead")
 
+	before := *b.current(now)
+	given := before
+	given.Circles = before.Circles[:1:1]
+	_, err := k.Authenticated(httptest.NewRecorder(), b.request(), &given, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "x"}, "", now)
+	require.NoError(t, err)
+	require.Equal(t, "idporten-loa-high", before.Circles[0].ACR, "the caller's record is the caller's")
+	b = &browser{T: t, keeper: k}
+	ev.words()
+	b.login("kari", "idporten-loa-high", "", now)
+
 	s = b.login("kari", "idporten-loa-substantial", "", now.Add(time.Minute))
 	require.Equal(t, "idporten-loa-substantial", s.Circles[0].ACR, "no earlier level vouches for a later login")
 	b.login("kari", "idporten-loa-substantial", "", now.Add(2*time.Minute))
-	require.Equal(t, []string{"session.started/login", "session.rotated/other_level",
+	require.Equal(t, []string{"session.started/login",
 		"session.rotated/other_level", "session.rotated/reauthentication"}, ev.words())
 }
 
