@@ -40,6 +40,9 @@ type Config struct {
 
 	// Store keeps sessions, codes and tokens. Required.
 	Store Store
+	// Environment says which URIs registrations may hold: the one they were validated against. An http
+	// issuer implies Test.
+	Environment client.Environment
 	// Keys signs tokens. Required.
 	Keys *keyset.Set
 	// Clients finds registrations. Required.

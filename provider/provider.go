@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/authorize"
@@ -138,7 +139,7 @@ func (b *builder) token() error {
 func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
-		Issuer: b.cfg.Issuer, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
+		Issuer: b.cfg.Issuer, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
 		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
@@ -164,7 +165,7 @@ func (b *builder) logout() error {
 	ep, err := logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.Issuer + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
 		Subject: b.subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
-		NoQuestion: b.cfg.Profile.LogoutWithoutQuestion, Locales: b.cfg.Profile.Locales,
+		Environment: b.cfg.Environment, NoQuestion: b.cfg.Profile.LogoutWithoutQuestion, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	if err != nil {
@@ -254,6 +255,9 @@ func (c Config) withDefaults() Config {
 	if c.Scopes == nil {
 		// The profile's own scopes are right by construction; a mistake shows at the first test.
 		c.Scopes, _ = scope.NewRegistry(c.Profile.Scopes, nil)
+	}
+	if strings.HasPrefix(c.Issuer, "http://") {
+		c.Environment.Test = true
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -19,6 +19,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/keyset"
@@ -182,7 +183,7 @@ func (s *server) buildProvider() error {
 	s.users = newDirectory(s.cfg.Users)
 	s.pages = newPages(s)
 	s.op, err = provider.New(provider.Config{
-		Issuer: s.issuer, Profile: profile, Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
+		Issuer: s.issuer, Environment: client.Environment{Test: true}, Profile: profile, Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
 		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users,
