@@ -82,7 +82,8 @@ func (b *Box) SealString(plaintext []byte, aad string) string {
 // OpenString reverses SealString.
 func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil {
+	// The decoder skips line breaks, Strict or not: by its length the text is the one Seal gave.
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(sealed) {
 		return nil, ErrOpen
 	}
 	return b.Open(raw, aad)

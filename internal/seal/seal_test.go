@@ -1,0 +1,178 @@
+package seal_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/seal"
+)
+
+var (
+	secretA = portner.Secret(strings.Repeat("a", 32))
+	secretB = portner.Secret(strings.Repeat("b", 32))
+)
+
+func box(t testing.TB, purpose string, secrets ...portner.Secret) *seal.Box {
+	t.Helper()
+	b, err := seal.New(purpose, secrets...)
+	require.NoError(t, err)
+	return b
+}
+
+func TestBox(t *testing.T) {
+	t.Parallel()
+	b := box(t, "p", secretA)
+	for _, plain := range [][]byte{nil, {}, []byte("x"), bytes.Repeat([]byte("long "), 2000)} {
+		sealed := b.Seal(plain, "aad")
+		got, err := b.Open(sealed, "aad")
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(plain, got))
+		require.NotEqual(t, sealed, b.Seal(plain, "aad"), "a fresh nonce each time")
+		text := b.SealString(plain, "aad")
+		got, err = b.OpenString(text, "aad")
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(plain, got))
+	}
+}
+
+func TestBoxRefuses(t *testing.T) {
+	t.Parallel()
+	sealed := box(t, "p", secretA).Seal([]byte("plain"), "aad")
+	refuse := func(b *seal.Box, sealed []byte, aad string) {
+		t.Helper()
+		got, err := b.Open(sealed, aad)
+		require.ErrorIs(t, err, seal.ErrOpen)
+		require.Nil(t, got)
+	}
+	b := box(t, "p", secretA)
+	refuse(b, sealed, "other")
+	refuse(b, sealed, "")
+	refuse(box(t, "q", secretA), sealed, "aad")
+	refuse(box(t, "p", secretB), sealed, "aad")
+	refuse(b, nil, "aad")
+	refuse(b, append(slices.Clone(sealed), 0), "aad")
+	for i := range sealed {
+		refuse(b, sealed[:i], "aad")
+		for bit := range 8 {
+			broken := slices.Clone(sealed)
+			broken[i] ^= 1 << bit
+			refuse(b, broken, "aad")
+		}
+	}
+}
+
+// TestBoxText: of one sealed value there is one text; base64 readers skip line breaks otherwise.
+func TestBoxText(t *testing.T) {
+	t.Parallel()
+	b := box(t, "p", secretA)
+	text := b.SealString([]byte("plain!"), "")
+	for _, other := range []string{text + "=", text + "\n", "\n" + text, " " + text, text[:5] + "\r\n" + text[5:], text + "A",
+		base64.StdEncoding.EncodeToString(b.Seal([]byte("plain!"), "")) + "==", ""} {
+		_, err := b.OpenString(other, "")
+		require.ErrorIs(t, err, seal.ErrOpen, "%q", other)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	old, both, young := box(t, "p", secretA), box(t, "p", secretB, secretA), box(t, "p", secretB)
+	_, err := both.Open(old.Seal([]byte("x"), ""), "")
+	require.NoError(t, err, "all open")
+	_, err = young.Open(both.Seal([]byte("x"), ""), "")
+	require.NoError(t, err, "the first seals")
+	_, err = old.Open(both.Seal([]byte("x"), ""), "")
+	require.ErrorIs(t, err, seal.ErrOpen)
+}
+
+func TestShortSecrets(t *testing.T) {
+	t.Parallel()
+	short := portner.Secret("only 31 bytes of secret, not 32")
+	require.Len(t, short, seal.MinSecret-1)
+	_, err := seal.New("p")
+	require.Error(t, err)
+	_, err = seal.New("p", secretA, short)
+	require.ErrorContains(t, err, "secret 1")
+	require.NotContains(t, err.Error(), "only 31")
+	_, err = seal.NewKeyedHash("p", short)
+	require.Error(t, err)
+}
+
+func TestKeyedHash(t *testing.T) {
+	t.Parallel()
+	of := func(purpose string, s portner.Secret, v string) [32]byte {
+		k, err := seal.NewKeyedHash(purpose, s)
+		require.NoError(t, err)
+		return k.Of(v)
+	}
+	seen := map[[32]byte]bool{sha256.Sum256([]byte("v")): true}
+	for _, h := range [][32]byte{of("p", secretA, "v"), of("p", secretA, "w"), of("q", secretA, "v"), of("p", secretB, "v"), of("p", secretA, "")} {
+		require.False(t, seen[h])
+		seen[h] = true
+	}
+	require.Equal(t, of("p", secretA, "v"), of("p", secretA, "v"))
+	a, err := seal.Derive(secretA, "hash:p")
+	require.NoError(t, err)
+	b, err := seal.Derive(secretA, "seal:p")
+	require.NoError(t, err)
+	require.NotEqual(t, a, b)
+}
+
+func TestNewToken(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		tok, id := seal.NewToken(), seal.NewID()
+		require.True(t, seal.TokenShaped(tok))
+		require.Len(t, id, 22)
+		require.False(t, seen[tok] || seen[id])
+		seen[tok], seen[id] = true, true
+	}
+}
+
+func TestTokenShaped(t *testing.T) {
+	t.Parallel()
+	good := strings.Repeat("Az09-_x", 7)[:43]
+	require.True(t, seal.TokenShaped(good))
+	for _, s := range []string{"", good[:42], good + "A"} {
+		require.False(t, seal.TokenShaped(s), "%q", s)
+	}
+	for c := range 256 {
+		b := []byte(good)
+		b[20] = byte(c)
+		want := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", byte(c)) >= 0
+		require.Equal(t, want, seal.TokenShaped(string(b)), "byte %d", c)
+	}
+}
+
+// FuzzOpen: nothing opens that was not sealed.
+func FuzzOpen(f *testing.F) {
+	b := box(f, "p", secretA, secretB)
+	f.Add([]byte(nil), "")
+	f.Add(make([]byte, 28), "aad")
+	f.Add(box(f, "q", secretA).Seal([]byte("x"), ""), "")
+	f.Fuzz(func(t *testing.T, sealed []byte, aad string) {
+		if _, err := b.Open(sealed, aad); err == nil {
+			t.Fatal("opened")
+		}
+		if _, err := b.OpenString(string(sealed), aad); err == nil {
+			t.Fatal("opened")
+		}
+	})
+}
+
+func BenchmarkSealOpen(b *testing.B) {
+	b.ReportAllocs()
+	x, plain := box(b, "p", secretA), make([]byte, 200)
+	for b.Loop() {
+		if _, err := x.Open(x.Seal(plain, "id"), "id"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
