@@ -10,7 +10,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/storage"
-	"github.com/portner-go/portner/token"
 )
 
 func TestCodeExchange(t *testing.T) {
@@ -338,5 +337,3 @@ func TestScopeSwitchedOffBetweenLoginAndToken(t *testing.T) {
 	require.Equal(t, "openid", f.redeem("web", code).str("scope"))
 	f.requireError(f.redeem("web", only), http.StatusBadRequest, portner.InvalidScope)
 }
-
-var _ = token.DefaultAccessTokenLifetime

@@ -374,3 +374,13 @@ func segments(t testing.TB, jwt string) (header, claims map[string]any) {
 func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 var onBehalfOf = []client.OnBehalfOf{{Value: "customer", Name: "Customer", Orgno: ownerOrgno}}
+
+// field reads one string member of a JSON body.
+func field(body, name string) string {
+	var m map[string]any
+	if json.Unmarshal([]byte(body), &m) != nil {
+		return ""
+	}
+	s, _ := m[name].(string)
+	return s
+}

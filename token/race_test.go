@@ -1,0 +1,183 @@
+package token_test
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+const callers = 50
+
+// rounds of a race; fewer with -short.
+func rounds() int {
+	if testing.Short() {
+		return 100
+	}
+	return 1000
+}
+
+// fastFixture signs for free: a race is about the store, and signatures would only space the callers out.
+func fastFixture(t testing.TB, store token.Store) *fixture {
+	return newFixture(t, func(c *token.Config) {
+		c.Keys, c.OnEvent = unsigned{}, nil
+		if store != nil {
+			c.Store = store
+		}
+	})
+}
+
+type unsigned struct{}
+
+func (unsigned) Sign(_, _ string, payload []byte, _ time.Time) (string, error) {
+	return "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".c2ln", nil
+}
+
+// raceAnswers lets all callers send the same request at once.
+func raceAnswers(h http.Handler, request func() *http.Request) (statuses [callers]int, bodies [callers]string) {
+	var ready, done sync.WaitGroup
+	gate := make(chan struct{})
+	ready.Add(callers)
+	for i := range callers {
+		r := request()
+		done.Go(func() {
+			w := httptest.NewRecorder()
+			ready.Done()
+			<-gate
+			h.ServeHTTP(w, r)
+			statuses[i], bodies[i] = w.Code, w.Body.String()
+		})
+	}
+	ready.Wait()
+	close(gate)
+	done.Wait()
+	return statuses, bodies
+}
+
+// exactlyOne reports whether one caller got tokens and all others the same refusal.
+func exactlyOne(statuses [callers]int) bool {
+	won := 0
+	for _, s := range statuses {
+		if s == http.StatusOK {
+			won++
+		} else if s != http.StatusBadRequest {
+			return false
+		}
+	}
+	return won == 1
+}
+
+// Row C9: one code, 50 callers: one success, and, since each loser is a valid second use, nothing of the
+// grant lives once a loser has its answer.
+func TestCodeRace_C9(t *testing.T) {
+	t.Parallel()
+	f := fastFixture(t, nil)
+	for range rounds() {
+		code := f.code(forClient("web", "openid", "api:opaque"))
+		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", codeForm(code)) })
+		require.True(t, exactlyOne(statuses), statuses)
+		for i, s := range statuses {
+			if s == http.StatusOK {
+				require.False(t, f.active(field(bodies[i], "access_token")), "the winner's token outlived a reported replay")
+			}
+		}
+	}
+}
+
+// Row D2: one refresh token, 50 callers: one success; the reuse by the others ends the family.
+func TestRefreshRace_D2(t *testing.T) {
+	t.Parallel()
+	f := fastFixture(t, nil)
+	for range rounds() {
+		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
+		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", refreshForm(rt)) })
+		require.True(t, exactlyOne(statuses), statuses)
+		for i, s := range statuses {
+			if s == http.StatusOK {
+				require.False(t, f.active(field(bodies[i], "access_token")))
+				require.Equal(t, http.StatusBadRequest, f.refresh("web", field(bodies[i], "refresh_token")).Code)
+			}
+		}
+	}
+}
+
+// The negative control (lesson 5): on a store that gets and then marks, the same harness must see it.
+func TestRaceSeesABrokenStore(t *testing.T) {
+	t.Parallel()
+	f := fastFixture(t, nil)
+	broken := fastFixture(t, &getThenMark{Store: f.store, used: map[storage.Hash]bool{}})
+	for range 200 {
+		code := f.code(forClient("web", "openid", "api:opaque"))
+		statuses, _ := raceAnswers(broken.ep, func() *http.Request { return broken.request("web", codeForm(code)) })
+		if !exactlyOne(statuses) {
+			return
+		}
+	}
+	t.Fatal("200 rounds did not see a get-then-mark store")
+}
+
+// getThenMark redeems a code in two steps, as most providers do.
+type getThenMark struct {
+	token.Store
+	mu   sync.Mutex
+	used map[storage.Hash]bool
+}
+
+func (s *getThenMark) RedeemCode(_ context.Context, hash storage.Hash, _ *storage.Issue, _ time.Time) error {
+	s.mu.Lock()
+	used := s.used[hash]
+	s.mu.Unlock()
+	if used {
+		return storage.ErrConsumed
+	}
+	time.Sleep(time.Microsecond) // the round trip of a real database
+	s.mu.Lock()
+	s.used[hash] = true
+	s.mu.Unlock()
+	return nil
+}
+
+// Row D4: when a revocation has returned, no token of the grant is or becomes live.
+func TestRefreshRacesRevocation_D4(t *testing.T) {
+	t.Parallel()
+	f := fastFixture(t, nil)
+	for range rounds() / 2 {
+		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
+		var refreshed, revoked *httptest.ResponseRecorder = httptest.NewRecorder(), httptest.NewRecorder()
+		var wg sync.WaitGroup
+		wg.Go(func() { f.ep.ServeHTTP(refreshed, f.request("web", refreshForm(rt))) })
+		wg.Go(func() { f.ep.Revocation().ServeHTTP(revoked, f.request("web", map[string][]string{"token": {rt}})) })
+		wg.Wait()
+		require.Equal(t, http.StatusOK, revoked.Code)
+		if refreshed.Code == http.StatusOK {
+			require.False(t, f.active(field(refreshed.Body.String(), "access_token")))
+		}
+	}
+}
+
+// Every endpoint with several clients at once, for the race detector.
+func TestAllEndpointsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := fastFixture(t, nil)
+	var wg sync.WaitGroup
+	for _, id := range []string{"web", "other", "spa", "reuse"} {
+		wg.Go(func() {
+			for range 50 {
+				a := f.login(id, "openid", "profile", "api:opaque")
+				b := f.refresh(id, a.str("refresh_token"))
+				f.userInfo(b.str("access_token"))
+				f.introspect("api", b.str("access_token"))
+				f.send(f.ep.Revocation(), id, map[string][]string{"token": {b.str("access_token")}})
+			}
+		})
+	}
+	wg.Wait()
+}
