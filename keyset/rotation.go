@@ -94,7 +94,7 @@ func (r Rotation) endedBy(l Life, successor time.Time) Life {
 
 // Add publishes a further key from now on: it signs from key.ActiveFrom (zero: after the publish
 // lead), and the active key of its algorithm retires then and is removed removeOldAfter later (0: the
-// rotation's Keep). A provider of several nodes plans with Rotation.Plan instead.
+// rotation's Keep, which is also the least). A provider of several nodes plans with Rotation.Plan instead.
 func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	key, err := named(key)
 	if err != nil {
@@ -103,9 +103,7 @@ func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.rotation
-	if r.Keep = cmp.Or(removeOldAfter, r.Keep); r.Keep < s.rotation.Keep {
-		return fmt.Errorf("keyset: tokens may live for %v after the old key retires; it cannot be removed after %v", s.rotation.Keep, removeOldAfter)
-	}
+	r.Keep = cmp.Or(removeOldAfter, r.Keep)
 	planned, err := r.Plan(states(s.keys), key.State(), now)
 	if err != nil {
 		return err

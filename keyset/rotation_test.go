@@ -2,6 +2,7 @@ package keyset_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -255,4 +256,19 @@ func TestAnAlgorithmPhasedOut(t *testing.T) {
 	_, err := s.Sign(keyset.EdDSA, "", nil, epoch)
 	require.Error(t, err)
 	require.ElementsMatch(t, []string{es.KID, ed.KID}, published(t, s, epoch))
+}
+
+// The same key may come back by another handle: a new session with an HSM, or with a chain.
+func TestReplaceTakesTheNewHandle(t *testing.T) {
+	t.Parallel()
+	var fault error
+	k := generate(t, keyset.ES256)
+	broken := k
+	broken.Signer = failing{k.Signer, &fault}
+	s := newSet(t, broken)
+	fault = errors.New("session lost")
+	require.NoError(t, s.Replace([]keyset.Key{certify(t, k)}))
+	sign(t, s, "", "", epoch)
+	doc, _ := s.JWKS(epoch)
+	require.Contains(t, string(doc), `"x5c"`)
 }
