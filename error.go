@@ -46,7 +46,7 @@ const (
 // Any error that is not an *Error is internal. Endpoints answer it with
 // server_error or temporarily_unavailable, without its text.
 type Error struct {
-	Code ErrorCode
+	Code ErrorCode // becomes error, and decides the HTTP status
 	// Description becomes error_description: one fixed sentence in ASCII without
 	// '"' and '\' (RFC 6749 section 5.2). Nothing from the request belongs in it.
 	Description string

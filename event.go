@@ -6,13 +6,13 @@ import "time"
 // names things by internal identifiers only: no code, token, secret, subject or
 // national identity number is ever in it, so an Event may be stored as it is.
 type Event struct {
-	Name          EventName
-	Time          time.Time
-	CorrelationID string // also shown to the peer on error pages
-	Endpoint      string // "authorize", "token", "logout", …
-	ClientID      string // only if it resolved to a registered client
-	GrantID       string // random identifier of the authorization
-	Reason        string // a fixed word, never text from a request
+	Name          EventName // what happened
+	Time          time.Time // when, by the clock of the Config
+	CorrelationID string    // also shown to the peer on error pages
+	Endpoint      string    // "authorize", "token", "logout", …
+	ClientID      string    // only if it resolved to a registered client
+	GrantID       string    // random identifier of the authorization
+	Reason        string    // a fixed word, never text from a request
 }
 
 // EventName says what happened. Names that begin with "sec." deserve an alarm or

@@ -119,7 +119,7 @@ type Config struct {
 
 // Authenticator authenticates the client of a request. *client.Authenticator is one.
 type Authenticator interface {
-	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error)
+	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) // see client.Authenticator.Authenticate
 }
 
 // TokenVerifier verifies tokens the provider signed itself.

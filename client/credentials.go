@@ -23,11 +23,11 @@ type Credentials struct {
 	Authorization       []string // all values of the header
 	ClientID            string   // form parameter client_id
 	ClientSecret        string   // form parameter client_secret
-	HasClientSecret     bool
-	ClientAssertionType string // form parameter client_assertion_type
-	ClientAssertion     string // form parameter client_assertion
-	HasClientAssertion  bool
-	RemoteAddr          string // host or host:port of the caller; guesses are counted by it
+	HasClientSecret     bool     // there is one
+	ClientAssertionType string   // form parameter client_assertion_type
+	ClientAssertion     string   // form parameter client_assertion
+	HasClientAssertion  bool     // there is one
+	RemoteAddr          string   // host or host:port of the caller; guesses are counted by it
 
 	// Endpoint and CorrelationID are copied into events.
 	Endpoint      string
@@ -36,8 +36,8 @@ type Credentials struct {
 
 // Form is the read side of a parsed form.
 type Form interface {
-	Get(name string) string
-	Has(name string) bool
+	Get(name string) string // the first value, "" if there is none
+	Has(name string) bool   // whether it was sent with a value
 }
 
 // CredentialsFrom collects the credentials of a request whose body is form. A parameter without a value

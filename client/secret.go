@@ -28,7 +28,7 @@ const (
 //
 // It prints as REDACTED.
 type Secret struct {
-	Hash [32]byte
+	Hash [32]byte // SHA-256 of the secret
 	// ExpiresAt is at most 360 days after issue. Zero is for tests and for secrets that are replaced
 	// by other means.
 	ExpiresAt time.Time

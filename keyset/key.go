@@ -47,8 +47,8 @@ type Life struct {
 
 // KeyState is a key's life without the key, to keep in a store or a configuration beside it.
 type KeyState struct {
-	KID string `json:"kid"`
-	Alg string `json:"alg"`
+	KID string `json:"kid"` // the RFC 7638 thumbprint
+	Alg string `json:"alg"` // what it signs with
 	Life
 }
 

@@ -25,12 +25,12 @@ type Pages interface {
 // named TokenField and the value Token, a button to log out, and a button with the name CancelField
 // and any value.
 type ConfirmPage struct {
-	Action      string
-	TokenField  string
-	Token       string
-	CancelField string
+	Action      string // where the form posts to
+	TokenField  string // the name of the hidden field
+	Token       string // its value
+	CancelField string // the name of the button that says no
 	ClientName  string // who asks for the logout, if it said so; not proven
-	Locale      string
+	Locale      string // the language to show
 }
 
 // LoggedOutPage tells the outcome. The host's page holds one hidden iframe for each of Frames, a link
@@ -42,10 +42,10 @@ type ConfirmPage struct {
 type LoggedOutPage struct {
 	Frames      []string     // the clients' frontchannel_logout_uri, with iss and sid if they take them
 	ContinueURL template.URL // "" to stay; registered, and possibly of a native app's own scheme
-	Nonce       string
-	Script      template.JS
-	ClientName  string // where ContinueURL leads
-	Locale      string
+	Nonce       string       // what the Content-Security-Policy allows scripts by
+	Script      template.JS  // goes on when the frames have loaded
+	ClientName  string       // where ContinueURL leads
+	Locale      string       // the language to show
 	// NotRegistered says that the client asked for a return to an address that is not registered for
 	// it: the page stays, and says so, with the id error-page and the word invalid_request.
 	NotRegistered bool
@@ -54,17 +54,17 @@ type LoggedOutPage struct {
 
 // CancelledPage tells that nothing was done.
 type CancelledPage struct {
-	ClientName string
-	Locale     string
+	ClientName string // who asked for the logout, if it said so
+	Locale     string // the language to show
 }
 
 // ErrorPage tells what went wrong. Nothing of the request is in it.
 type ErrorPage struct {
-	Status        int
-	Code          portner.ErrorCode
-	Description   string // one fixed sentence, in English, which names the parameter
-	CorrelationID string // what the log has
-	Locale        string
+	Status        int               // the HTTP status to answer with
+	Code          portner.ErrorCode // what to show as error
+	Description   string            // one fixed sentence, in English, which names the parameter
+	CorrelationID string            // what the log has
+	Locale        string            // the language to show
 	// StillLoggedIn says that the logout failed and the session lives (security row G16).
 	StillLoggedIn bool
 }

@@ -69,24 +69,24 @@ type Session struct {
 // Circle is the authentication that holds for one circle of trust: the common one, or
 // that of a single isolated client.
 type Circle struct {
-	Name     string // "" is the common circle; an isolated client's is its client_id
-	ACR      string
-	AMR      []string
-	AuthTime time.Time
+	Name     string    // "" is the common circle; an isolated client's is its client_id
+	ACR      string    // the level achieved
+	AMR      []string  // the methods used
+	AuthTime time.Time // when; SSO never moves it
 }
 
 // SessionClient is one relying party the session logged in to.
 type SessionClient struct {
-	ClientID string
-	SID      string // the "sid" this client knows the session by; random per client and session
-	LoginAt  time.Time
+	ClientID string    // the relying party
+	SID      string    // the "sid" this client knows the session by; random per client and session
+	LoginAt  time.Time // its first login in the session
 }
 
 // Grant is one authorization: a person (or machine) gave a client some scopes until a time.
 // All tokens belong to one grant and die with it.
 type Grant struct {
 	ID       string // random, 128 bit or more; safe to log
-	ClientID string
+	ClientID string // who may use it
 
 	UserKey  Hash   // keyed hash of the person; zero for machine grants
 	Identity []byte // sealed with the grant's ID as associated data; nil for machine grants
@@ -99,79 +99,82 @@ type Grant struct {
 	Resources    []string // granted audiences (RFC 8707)
 	Pseudonymous bool     // sticky: no identifying claim ever leaves through this grant
 
-	ACR      string
-	AMR      []string
-	AuthTime time.Time
-	Locale   string
+	ACR      string    // the level of the authentication it rests on
+	AMR      []string  // its methods
+	AuthTime time.Time // its time
+	Locale   string    // the language the person saw
 
 	OnBehalfOf           string // pre-registered sub-client value
 	AuthorizationDetails []byte // RFC 9396, granted, JSON; nil if none
 
-	CreatedAt time.Time
+	CreatedAt time.Time // when the person authorized it
 	ExpiresAt time.Time // absolute end; rotation never extends it
 }
 
 // AuthorizationCode is a code and the grant it stands for. The grant becomes live when the
 // code is redeemed.
 type AuthorizationCode struct {
-	Hash      Hash
+	Hash      Hash   // of the code
 	RequestID string // one code per authorization request: a second one is ErrConflict
 	Grant     Grant  // Grant.ID is unique among all codes and grants
 
-	RedirectURI   string
+	RedirectURI   string // where the code went; the token request repeats it
 	CodeChallenge string // S256; "" only for clients that opted out of PKCE
-	Nonce         string
-	AuthTimeAsked bool // max_age was sent or auth_time requested: id_token must carry auth_time
+	Nonce         string // for the id_token; "" if the request had none
+	AuthTimeAsked bool   // max_age was sent or auth_time requested: id_token must carry auth_time
 
-	ExpiresAt   time.Time
+	ExpiresAt   time.Time // redeemable until here
 	RetainUntil time.Time // a used code and every RequestID stay recognisable until here
 }
 
 // AccessToken is what the provider remembers of an access token, opaque or not.
 type AccessToken struct {
-	Hash      Hash // of the whole token text
-	GrantID   string
-	JTI       string
-	Opaque    bool
-	Scopes    []string // of this token; never more than the grant's
-	Audience  []string
-	ClientAMR string // how the client authenticated when it got the token
-	IssuedAt  time.Time
-	ExpiresAt time.Time
+	Hash      Hash      // of the whole token text
+	GrantID   string    // the grant it dies with
+	JTI       string    // the "jti" of a JWT, and of introspection
+	Opaque    bool      // a random string instead of a JWT
+	Scopes    []string  // of this token; never more than the grant's
+	Audience  []string  // the "aud"; nil if nobody asked
+	ClientAMR string    // how the client authenticated when it got the token
+	IssuedAt  time.Time // the "iat"
+	ExpiresAt time.Time // the "exp"
 }
 
 // RefreshToken is one generation of a grant's refresh token.
 type RefreshToken struct {
-	Hash       Hash
-	GrantID    string
+	Hash       Hash      // of the token
+	GrantID    string    // the grant it dies with
 	Generation int       // 0 for the one issued with the code; order never depends on time
 	ExpiresAt  time.Time // idle end, restarted with each generation
 	// ConsumedAt is set by the store when a successor replaced the token; the record then
 	// stays recognisable until the grant ends.
 	ConsumedAt time.Time
+	// Latest is set by the store on a token that comes with ErrConsumed: the generation of the newest
+	// token of its family. One more than Generation says that the successor has not been used.
+	Latest int
 }
 
 // Issue is what one successful token request adds to the store, all in one step. The GrantID of
 // both tokens is Grant.ID.
 type Issue struct {
-	Grant   Grant
-	Access  AccessToken
+	Grant   Grant         // inserted when a code is redeemed
+	Access  AccessToken   // inserted always
 	Refresh *RefreshToken // nil if the client gets none
 }
 
 // PushedRequest is a pushed authorization request (RFC 9126).
 type PushedRequest struct {
-	Hash      Hash // of the request_uri
-	ClientID  string
-	Params    []byte // the request's parameters, form-encoded, without client credentials
-	ExpiresAt time.Time
+	Hash      Hash      // of the request_uri
+	ClientID  string    // who pushed it, and alone may use it
+	Params    []byte    // the request's parameters, form-encoded, without client credentials
+	ExpiresAt time.Time // usable until here
 }
 
 // Consent is a person's remembered yes to one scope of one client.
 type Consent struct {
-	UserKey   Hash
-	ClientID  string
-	Scope     string
-	GrantedAt time.Time
-	ExpiresAt time.Time
+	UserKey   Hash      // keyed hash of the person
+	ClientID  string    // to whom
+	Scope     string    // to what
+	GrantedAt time.Time // when
+	ExpiresAt time.Time // remembered until here
 }

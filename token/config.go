@@ -92,7 +92,7 @@ type Lifetimes struct {
 // Authenticator authenticates the client of a request. *client.Authenticator is one. It reports the
 // failures itself; an error that is not a *portner.Error is a fault and answered with 503.
 type Authenticator interface {
-	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error)
+	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) // see client.Authenticator.Authenticate
 }
 
 // Signer makes compact JWS. *keyset.Set is one.

@@ -59,11 +59,11 @@ type Form interface {
 
 // Response is a successful token response (RFC 6749 section 5.1, idporten section 5.5).
 type Response struct {
-	AccessToken           string          `json:"access_token"`
-	TokenType             string          `json:"token_type"`
-	ExpiresIn             int64           `json:"expires_in"` // seconds the access token has left
-	IDToken               string          `json:"id_token,omitempty"`
-	RefreshToken          string          `json:"refresh_token,omitempty"`
+	AccessToken           string          `json:"access_token"`                       // always there
+	TokenType             string          `json:"token_type"`                         // Bearer
+	ExpiresIn             int64           `json:"expires_in"`                         // seconds the access token has left
+	IDToken               string          `json:"id_token,omitempty"`                 // "" without openid
+	RefreshToken          string          `json:"refresh_token,omitempty"`            // "" if the client gets none
 	RefreshTokenExpiresIn int64           `json:"refresh_token_expires_in,omitempty"` // seconds
 	Scope                 string          `json:"scope"`                              // granted, which may be fewer than requested
 	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 section 2.2.1

@@ -117,8 +117,8 @@ type Stats struct {
 	Sessions       int // live, or ended before their time
 	Grants         int // grants and codes
 	Tokens         int // access tokens and every generation of refresh tokens
-	PushedRequests int
-	Consents       int
+	PushedRequests int // unused or used, until they expire
+	Consents       int // remembered ones
 	Replays        int // remembered assertions
 }
 
