@@ -19,6 +19,7 @@ type grant struct {
 	issued  grantText // the grant as redeemed; "" until then
 	used    bool      // the code was redeemed, burnt, or its grant revoked
 	revoked bool
+	latest  int         // generation of the newest refresh token
 	gone    atomic.Bool // collected or logged out; written under mu
 }
 

@@ -113,6 +113,9 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	verdict, issued := t.verdict(nanos(now)), t.grant.issued
 	out := storage.RefreshToken{Hash: hash, Generation: t.generation,
 		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed)}
+	if verdict == storage.ErrConsumed {
+		out.Latest = t.grant.latest
+	}
 	t.grant.mu.Unlock()
 	if verdict == storage.ErrNotFound {
 		return storage.RefreshToken{}, storage.Grant{}, verdict
@@ -169,6 +172,10 @@ func (s *Store) rotate(t *refreshToken, ts tokens, inPlace bool, now time.Time) 
 			return err
 		}
 		t.consumed = nanos(now)
+		t.grant.latest = t.generation
+		if ts.refresh != nil {
+			t.grant.latest = ts.refresh.generation
+		}
 	}
 	s.scheduleTokens(ts)
 	s.due.schedule(t, t.forgetAt())

@@ -35,6 +35,7 @@ var defects = map[string][]string{
 	"two codes for a request":               {"Code/one per request"},
 	"redeems for any grant":                 {"RedeemCode/own grant only"},
 	"forgets rotated tokens":                {"RotateRefreshToken/a rotated token is recognisable"},
+	"forgets the newest generation":         {"RotateRefreshToken/one live generation", "RotateRefreshToken/order needs no time"},
 	"rotation keeps the old token":          {"RotateRefreshToken/one live generation", "RotateRefreshToken/order needs no time"},
 	"rotation writes the grant":             {"RotateRefreshToken/never extends the grant"},
 	"reuse does not renew":                  {"RotateRefreshToken/reuse renews in place"},

@@ -168,7 +168,7 @@ func rotateOnce(t testing.TB, s Core) {
 	verdict(t, err, storage.ErrConsumed, "the rotated token")
 	same(t, g, c.Grant, "the grant that comes with ErrConsumed")
 	want := *first.Refresh
-	want.ConsumedAt = epoch.Add(1)
+	want.ConsumedAt, want.Latest = epoch.Add(1), 1
 	same(t, old, want, "the rotated token that comes with ErrConsumed")
 }
 
@@ -268,6 +268,9 @@ func rotateFrozen(t testing.TB, s Core) {
 			verdict(t, err, nil, "the last of 100 generations")
 		} else {
 			verdict(t, err, storage.ErrConsumed, "an old one of 100 generations")
+			if r.Latest != 100 {
+				t.Errorf("latest generation: got %d, want 100", r.Latest)
+			}
 		}
 		if r.Generation != i {
 			t.Errorf("generation: got %d, want %d", r.Generation, i)

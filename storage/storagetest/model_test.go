@@ -392,6 +392,13 @@ func (m *model) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	}
 	defer end()
 	r, g, err := m.alive(hash, now)
+	if err == storage.ErrConsumed && !m.is("forgets the newest generation") {
+		for _, other := range m.refresh {
+			if other.GrantID == r.GrantID {
+				r.Latest = max(r.Latest, other.Generation)
+			}
+		}
+	}
 	return r, m.grant(g.Grant), err
 }
 
