@@ -109,6 +109,23 @@ func TestRefreshRace_D2(t *testing.T) {
 	}
 }
 
+// With a grace the losers of that race are refused and the one live token goes on (decision K3).
+func TestRefreshRaceWithGrace_D2(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = unsigned{}, nil, time.Second })
+	for range rounds() / 10 {
+		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
+		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", refreshForm(rt)) })
+		require.True(t, exactlyOne(statuses), statuses)
+		for i, s := range statuses {
+			if s == http.StatusOK {
+				require.True(t, f.active(field(bodies[i], "access_token")))
+				require.Equal(t, http.StatusOK, f.refresh("web", field(bodies[i], "refresh_token")).Code)
+			}
+		}
+	}
+}
+
 // The negative control (lesson 5): on a store that gets and then marks, the same harness must see it.
 func TestRaceSeesABrokenStore(t *testing.T) {
 	t.Parallel()

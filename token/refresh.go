@@ -163,10 +163,19 @@ func (x *refreshExchange) plan(ctx context.Context) (scope.Plan, error) {
 }
 
 // lostAnswer reports whether a rotated token looks like the retry of a client that never got the answer:
-// right after the rotation, with the successor unused (decision K3). It is refused all the same.
+// the immediate predecessor, right after the rotation, with the successor unused (decision K3). It is
+// refused all the same.
 func (x *refreshExchange) lostAnswer(ctx context.Context) (bool, error) {
-	if x.cfg.RotationGrace == 0 || x.token.ConsumedAt.IsZero() || x.Now.Sub(x.token.ConsumedAt) >= x.cfg.RotationGrace {
+	if x.cfg.RotationGrace == 0 {
 		return false, nil
 	}
-	return true, nil
+	if x.token.ConsumedAt.IsZero() { // it was rotated after it was read: look at it as it is now
+		var err error
+		x.token, _, err = x.cfg.Store.RefreshToken(ctx, x.hash, x.Now)
+		if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
+			return false, unavailable("reading the refresh token", err)
+		}
+	}
+	t := &x.token
+	return !t.ConsumedAt.IsZero() && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && t.Latest == t.Generation+1, nil
 }

@@ -281,3 +281,39 @@ func TestRefreshKeepsPseudonymity_H4(t *testing.T) {
 	}
 	require.NotContains(t, f.userInfo(b.str("access_token")).body, "pid")
 }
+
+// Decision K3: within the grace the predecessor of an unused successor is refused, and no more.
+func TestRotationGrace_D2(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		grace   time.Duration
+		after   time.Duration
+		used    bool // the successor was used, too
+		revoked bool
+	}{
+		{"off", 0, 0, false, true},
+		{"at once", 10 * time.Second, 0, false, false},
+		{"just within", 10 * time.Second, 10*time.Second - 1, false, false},
+		{"just after", 10 * time.Second, 10 * time.Second, false, true},
+		{"successor used", 10 * time.Second, time.Second, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(c *token.Config) { c.RotationGrace = tt.grace })
+			old := f.login("web").str("refresh_token")
+			last := f.refresh("web", old)
+			if tt.used {
+				last = f.refresh("web", last.str("refresh_token"))
+			}
+			f.advance(tt.after)
+			f.requireError(f.refresh("web", old), http.StatusBadRequest, portner.InvalidGrant)
+			require.Equal(t, !tt.revoked, f.active(last.str("access_token")))
+			status := http.StatusOK
+			if tt.revoked {
+				status = http.StatusBadRequest
+			}
+			require.Equal(t, status, f.refresh("web", last.str("refresh_token")).Code)
+		})
+	}
+}
