@@ -2,6 +2,7 @@ package keyset_test
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/sha256"
 	"testing"
 
@@ -16,11 +17,11 @@ func BenchmarkSign(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if k.Alg == keyset.EdDSA {
-					_, _ = k.Signer.Sign(nil, message, crypto.Hash(0))
+					_, _ = k.Signer.Sign(rand.Reader, message, crypto.Hash(0))
 					continue
 				}
 				digest := sha256.Sum256(message)
-				_, _ = k.Signer.Sign(nil, digest[:], crypto.SHA256)
+				_, _ = k.Signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 			}
 		})
 		b.Run(k.Alg+"/Set", func(b *testing.B) {

@@ -1,7 +1,6 @@
 package keyset_test
 
 import (
-	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,10 +18,6 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/keyset"
 )
-
-type nil256 struct{}
-
-func (nil256) HashFunc() crypto.Hash { return crypto.SHA256 }
 
 func kidOf(t testing.TB, token string) string {
 	t.Helper()
