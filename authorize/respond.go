@@ -51,8 +51,6 @@ func writeFormPost(w http.ResponseWriter, action string, params []string) {
 	if err := formPost.Execute(&body, map[string]any{"Action": action, "Fields": fields, "Nonce": nonce}); err != nil {
 		panic(err) // writing strings to a buffer does not fail
 	}
-	h := w.Header()
-	httpx.Page(h, true, "script-src 'nonce-"+nonce+"'", "form-action "+httpx.Origin(action))
-	h.Set("Referrer-Policy", "no-referrer") // the page it comes from is nobody's business
+	httpx.Page(w.Header(), true, "script-src 'nonce-"+nonce+"'", "form-action "+httpx.Origin(action))
 	_, _ = w.Write(body.Bytes())
 }

@@ -1,0 +1,174 @@
+package authorize_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// idTokens stands in for a key set: "good." and a payload is a token of ours.
+type idTokens struct{}
+
+func (idTokens) Verify(token string, _ time.Time) ([]byte, string, error) {
+	payload, ok := strings.CutPrefix(token, "good.")
+	if !ok {
+		return nil, "", errors.New("bad signature")
+	}
+	payload, typ, _ := strings.Cut(payload, "#")
+	return []byte(payload), typ, nil
+}
+
+func withHints(c *authorize.Config) {
+	c.IDTokens = idTokens{}
+	c.Subject = func(c *client.Client, who session.Identity) string { return c.ClientID + "/" + who.Subject }
+}
+
+func idToken(iss string, aud any, sub string) string {
+	return "good." + string(must(json.Marshal(map[string]any{"iss": iss, "aud": aud, "sub": sub, "exp": 1})))
+}
+
+// TestIDTokenHint is OpenID Connect Core section 3.1.2.1 and security row G5.
+func TestIDTokenHint(t *testing.T) {
+	t.Parallel()
+	kari := idToken(issuer, "silent", "silent/kari")
+	for _, tc := range []struct {
+		name, hint, prompt, want string
+	}{
+		{"the one logged in, silent", kari, "none", "code"},
+		{"the one logged in", kari, "", "code"},
+		{"array audience", idToken(issuer, []string{"x", "silent"}, "silent/kari"), "none", "code"},
+		{"someone else, silent", idToken(issuer, "silent", "silent/ola"), "none", "error login_required"},
+		{"someone else", idToken(issuer, "silent", "silent/ola"), "", "login"},
+		{"bad signature", "bad", "none", "error invalid_request"},
+		{"other issuer", idToken("https://evil.example", "silent", "silent/kari"), "none", "error invalid_request"},
+		{"other client", idToken(issuer, "web", "web/kari"), "none", "error invalid_request"},
+		{"access token", kari + "#at+jwt", "none", "error invalid_request"},
+		{"no subject", idToken(issuer, "silent", ""), "none", "error invalid_request"},
+		{"twice a member", `good.{"iss":"` + issuer + `","aud":"silent","sub":"a","sub":"silent/kari"}`, "none", "error invalid_request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, withHints)
+			b := w.browser()
+			requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+			require.Equal(t, tc.want, outcome(t, b.authorize(params("silent", "id_token_hint", tc.hint, "prompt", tc.prompt))))
+		})
+	}
+}
+
+// TestHintedPersonLogsIn: the hint outlives the wait for the login page.
+func TestHintedPersonLogsIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withHints)
+	b := w.browser()
+	p := params("silent", "id_token_hint", idToken(issuer, "silent", "silent/ola"))
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	w.sleep(time.Second)
+	require.Equal(t, "error login_required", outcome(t, b.loginAs(b.authorize(p), "kari")), "the wrong person again")
+	w.sleep(time.Second)
+	requireCode(t, b.loginAs(b.authorize(p), "ola"))
+}
+
+func TestTestLogin(t *testing.T) {
+	t.Parallel()
+	_, err := authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: issuer})
+	require.Error(t, err, "a production issuer")
+	_, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: issuer, TestIssuer: "https://test.example.no"})
+	require.Error(t, err)
+	_, err = authorize.NewTestLogin(authorize.TestLoginConfig{})
+	require.Error(t, err)
+	for _, loopback := range []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"} {
+		_, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: loopback})
+		require.NoError(t, err)
+	}
+	for _, evil := range []string{"http://127.0.0.1.evil.example", "http://localhost.evil.example", "http://127.0.0.1@evil.example"} {
+		_, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: evil})
+		require.Error(t, err)
+	}
+
+	login, err := authorize.NewTestLogin(authorize.TestLoginConfig{
+		Issuer: issuer, TestIssuer: issuer,
+		Identity: func(_ context.Context, pid norway.PID) (session.Identity, error) {
+			if pid != testPID {
+				return session.Identity{}, storage.ErrNotFound
+			}
+			return session.Identity{Subject: "kari", PID: pid}, nil
+		},
+	})
+	require.NoError(t, err)
+	w := newWorld(t, func(c *authorize.Config) { c.TestLogin = login })
+	hint := "testid:" + testPID.Reveal() + "_" + acr.High
+	b := w.browser()
+	g := w.stored(requireCode(t, b.authorize(params("web", "scope", "openid test:shared test:fresh", "login_hint", hint, "prompt", "login")))).Grant
+	require.Equal(t, []string{"TestID"}, g.AMR)
+	require.Equal(t, acr.High, g.ACR)
+	require.Equal(t, []string{"openid", "test:shared", "test:fresh"}, g.Scopes)
+	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
+	consents, err := w.store.Consents(t.Context(), g.UserKey, "web", w.clock())
+	require.NoError(t, err)
+	require.Empty(t, consents, "nobody said yes")
+
+	other := must(norway.SyntheticPID(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), 1))
+	for name, hint := range map[string]string{
+		"level too low": "testid:" + testPID.Reveal() + "_" + acr.Low, "no level": "testid:" + testPID.Reveal(),
+		"unknown level": "testid:" + testPID.Reveal() + "_x", "not a number": "testid:1_" + acr.High,
+		"not synthetic": "testid:01010750160_" + acr.High,
+	} {
+		require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(params("web", "login_hint", hint))), name)
+	}
+	require.Equal(t, "error access_denied", outcome(t, w.browser().authorize(params("web", "login_hint", "testid:"+other.Reveal()+"_"+acr.High))))
+	require.Equal(t, "login", outcome(t, w.browser().authorize(params("web", "login_hint", "kari"))))
+	require.Equal(t, "login", outcome(t, newWorld(t).browser().authorize(params("web", "login_hint", hint))), "not configured: ignored")
+
+	cfg := authorize.Config{Issuer: "https://prod.example.no", TestLogin: login}
+	_, err = authorize.New(cfg)
+	require.ErrorContains(t, err, "TestLogin was made for another issuer")
+}
+
+// TestPanics: a hook that panics denies, and its value is not logged (security row J13).
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) { c.Pages = panicking{} })
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, w.browser().authorize(params("web"))))
+	w = newWorld(t, func(c *authorize.Config) { c.Pages = eager{} })
+	require.Equal(t, "error server_error", outcome(t, w.browser().authorize(params("web", "acr_values", acr.High))), "a page that logs in by itself, too weakly, for ever")
+	requireCode(t, w.browser().authorize(params("web")))
+}
+
+type panicking struct{}
+
+func (panicking) Interact(http.ResponseWriter, *http.Request, *authorize.Pending) { panic("secret") }
+
+// eager logs everybody in without asking, as a host with client certificates may.
+type eager struct{}
+
+func (eager) Interact(w http.ResponseWriter, r *http.Request, p *authorize.Pending) {
+	p.Authenticated(w, r, authorize.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial})
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	_, err := authorize.New(authorize.Config{
+		Issuer: "login.example.no", IDTokens: idTokens{}, CodeLifetime: time.Hour, PromptValues: []string{"create"},
+		DefaultACRValues: []string{"x"}, RequestURIPrefix: "https://x/",
+	})
+	for _, field := range []string{
+		"Issuer", "Clients", "Scopes", "Sessions", "Vault", "Store", "Pages", "Secrets", "IDTokens", "CodeLifetime",
+		"PromptValues", "DefaultACRValues", "RequestURIPrefix",
+	} {
+		require.ErrorContains(t, err, "Config."+field)
+	}
+}

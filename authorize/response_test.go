@@ -1,0 +1,310 @@
+package authorize_test
+
+import (
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var unstable = regexp.MustCompile(`(nonce[-="]+|name="code" value="|correlation-id">)[A-Za-z0-9_-]{22,43}`)
+
+// golden compares with testdata, with random values blotted out.
+func golden(t *testing.T, name string, res *http.Response) {
+	t.Helper()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	var b strings.Builder
+	b.WriteString(res.Status + "\n")
+	for _, h := range []string{"Content-Type", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control", "Pragma"} {
+		b.WriteString(h + ": " + res.Header.Get(h) + "\n")
+	}
+	b.WriteString("\n" + string(body))
+	got := unstable.ReplaceAllString(b.String(), "${1}RANDOM")
+	path := "testdata/" + name
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func TestFormPost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	golden(t, "form_post.html", b.authorize(params("postonly", "state", `"><script>alert(1)</script>`, "redirect_uri", rp+"?a=b")))
+	golden(t, "form_post_error.html", b.authorize(params("web", "response_mode", "form_post", "scope", "x:y")))
+	golden(t, "error_page.html", b.authorize(params("web", "redirect_uri", "https://evil.example/")))
+}
+
+// skeleton is the sequence of tags and attribute names of a page; values and text are left out. It is
+// a tokenizer of its own, of the little HTML these pages use, so that it cannot share html/template's
+// mistakes.
+func skeleton(page string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(page, '<')
+		if i < 0 {
+			return b.String()
+		}
+		page = page[i+1:]
+		inQuote, end := false, -1
+		for j := range len(page) {
+			if page[j] == '"' {
+				inQuote = !inQuote
+			}
+			if !inQuote && (page[j] == '<' || page[j] == '>') {
+				end = j
+				break
+			}
+		}
+		if end < 0 {
+			return b.String() + "<unclosed"
+		}
+		tag := attributeValue.ReplaceAllString(page[:end], `=`)
+		b.WriteString("<" + tag + page[end:end+1])
+		page = page[end:]
+	}
+}
+
+var attributeValue = regexp.MustCompile(`="[^"]*"`)
+
+// FuzzFormPost: whatever the state, the page has the same tags, and the browser posts what was sent.
+func FuzzFormPost(f *testing.F) {
+	for _, s := range []string{"x", `"><script>alert(1)</script>`, "<!--", "&#34;", "{{.}}", "</form>", "javascript:x", "\x7f", "å"} {
+		f.Add(s)
+	}
+	w := newWorld(f)
+	b := w.browser()
+	requireCode(f, b.loginAs(b.authorize(params("web")), "kari"))
+	page := func(t testing.TB, state string) (int, string) {
+		res := b.authorize(params("postonly", "state", state))
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(body)
+	}
+	_, plain := page(f, "x")
+	_, stateless := page(f, "å")
+	want, without := skeleton(plain), skeleton(stateless)
+	f.Fuzz(func(t *testing.T, state string) {
+		status, body := page(t, state)
+		if status == http.StatusBadRequest {
+			return
+		}
+		if !printable(state) && state != "" {
+			require.Equal(t, without, skeleton(body))
+			require.Contains(t, body, "invalid_request")
+			return
+		}
+		if state == "" {
+			require.NotContains(t, body, `name="state"`)
+			return
+		}
+		require.Equal(t, want, skeleton(body))
+		m := regexp.MustCompile(`name="state" value="([^"]*)"`).FindStringSubmatch(body)
+		require.Len(t, m, 2)
+		require.Equal(t, state, unescapeHTML(m[1]))
+	})
+}
+
+// unescapeHTML undoes the escapes html/template writes in attributes.
+func unescapeHTML(s string) string {
+	return strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&", "&#43;", "+", "&#61;", "=", "&#96;", "`").Replace(s)
+}
+
+func printable(s string) bool {
+	return s != "" && len(s) <= 2048 && strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}
+
+// FuzzState: a state comes back byte for byte, or the request is refused without one (security row A7).
+func FuzzState(f *testing.F) {
+	for _, s := range []string{"x", "a b", "a&code=evil", "a#b", "%00", "é", "a\r\nb", "-._~", strings.Repeat("s", 1000)} {
+		f.Add(s)
+	}
+	w := newWorld(f)
+	b := w.browser()
+	requireCode(f, b.loginAs(b.authorize(params("web")), "kari"))
+	f.Fuzz(func(t *testing.T, state string) {
+		for _, redirect := range []string{rp, rp + "?a=b"} {
+			res := b.authorize(params("web", "state", state, "redirect_uri", redirect))
+			if !utf8.ValidString(state) || strings.ContainsFunc(state, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+				require.Equal(t, http.StatusBadRequest, res.StatusCode)
+				require.Empty(t, res.Header.Get("Location"))
+				continue
+			}
+			u, err := url.Parse(res.Header.Get("Location"))
+			require.NoError(t, err)
+			q, err := url.ParseQuery(u.RawQuery)
+			require.NoError(t, err)
+			require.Len(t, q["iss"], 1)
+			require.Equal(t, redirect, strings.SplitAfter(res.Header.Get("Location"), redirect)[0])
+			switch {
+			case printable(state):
+				require.Equal(t, []string{state}, q["state"])
+				require.Len(t, q["code"], 1)
+			case state == "":
+				require.NotContains(t, q, "state")
+				require.Len(t, q["code"], 1)
+			default:
+				require.NotContains(t, q, "state")
+				require.Equal(t, []string{"invalid_request"}, q["error"])
+			}
+		}
+	})
+}
+
+// FuzzRedirectURI: the answer leaves the provider iff the redirect_uri is a registered one, byte for byte.
+func FuzzRedirectURI(f *testing.F) {
+	for _, s := range []string{rp, rp + "?a=b", rp + "/", rp + "#", rp + "?", "https://rp.example.no:443/cb", "https://rp.example.no@evil.example/cb", "//evil.example", rp + "%2e%2e", "https://rp.example.no/%63b"} {
+		f.Add(s)
+	}
+	w := newWorld(f)
+	b := w.browser()
+	f.Fuzz(func(t *testing.T, uri string) {
+		res := b.authorize(params("web", "redirect_uri", uri, "scope", "x:y"))
+		if uri == rp || uri == rp+"?a=b" {
+			require.True(t, strings.HasPrefix(res.Header.Get("Location"), uri))
+			return
+		}
+		require.Empty(t, res.Header.Get("Location"))
+		require.GreaterOrEqual(t, res.StatusCode, 400)
+	})
+}
+
+// FuzzErrorPage: nothing of a request shows on an error page (security row I2).
+func FuzzErrorPage(f *testing.F) {
+	f.Add("client_id", "<script>")
+	f.Add("redirect_uri", "https://evil.example/\"><b>")
+	f.Add("response_mode", "{{.}}")
+	w := newWorld(f)
+	b := w.browser()
+	plain, err := io.ReadAll(b.authorize(params("nobody")).Body)
+	require.NoError(f, err)
+	want := skeleton(string(plain))
+	f.Fuzz(func(t *testing.T, name, value string) {
+		p := params("web")
+		p.Set(name, value)
+		res := b.authorize(p)
+		if res.StatusCode == http.StatusSeeOther {
+			return
+		}
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, want, skeleton(string(body)))
+		require.Less(t, len(body), 1000)
+		if len(value) > 8 && !strings.Contains(string(plain), value) {
+			require.NotContains(t, string(body), value)
+		}
+	})
+}
+
+// FuzzSealed: what was not sealed here is not opened here.
+func FuzzSealed(f *testing.F) {
+	w := newWorld(f)
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	good := form.Get("request")
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add("")
+	f.Fuzz(func(t *testing.T, sealed string) {
+		res := b.get("/login?" + url.Values{"request": {sealed}}.Encode())
+		require.Equal(t, sealed == good, res.StatusCode == http.StatusOK)
+	})
+}
+
+// TestOnTheWire is security row A7 on a real server, where a recorder would hide what net/http does.
+func TestOnTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	srv := httptest.NewServer(w.mux)
+	defer srv.Close()
+	for _, state := range []string{"a\r\nSet-Cookie: evil=1", "a\nb", "a&code=x#y", "blå", "\x00"} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		p := params("web", "state", state, "scope", "x:y")
+		_, err = io.WriteString(conn, "GET /authorize?"+p.Encode()+" HTTP/1.0\r\nHost: login.example.no\r\n\r\n")
+		require.NoError(t, err)
+		raw, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		head, _, _ := strings.Cut(string(raw), "\r\n\r\n")
+		require.NotContains(t, head, "evil=1\r")
+		require.NotContains(t, head, "\nSet-Cookie: evil")
+		for line := range strings.SplitSeq(head, "\r\n") {
+			if location, ok := strings.CutPrefix(line, "Location: "); ok {
+				u, err := url.Parse(location)
+				require.NoError(t, err)
+				require.Empty(t, u.Fragment)
+				require.Equal(t, "invalid_scope", u.Query().Get("error"))
+				require.NotContains(t, u.Query(), "code")
+			}
+		}
+	}
+}
+
+// TestHeaders: every answer of the endpoint says what security row I1 asks for, and allows no other
+// origin to read it (row I3).
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	for _, res := range []*http.Response{
+		b.authorize(params("web")), b.authorize(params("web", "scope", "")), b.authorize(params("nobody")),
+		b.authorize(params("postonly", "scope", "")), b.get("/login"), b.get("/login?request=x"), w.push(params("web")),
+		b.do(httptest.NewRequest(http.MethodPut, "/authorize", nil)), b.get("/par"),
+	} {
+		require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"))
+		if res.StatusCode == http.StatusOK { // a page with a form keeps the Origin header of its POST usable
+			require.Equal(t, "same-origin", res.Header.Get("Referrer-Policy"))
+		} else {
+			require.Equal(t, "no-referrer", res.Header.Get("Referrer-Policy"))
+		}
+		require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
+		require.Empty(t, res.Header.Get("Access-Control-Allow-Origin"))
+		if res.StatusCode != http.StatusSeeOther {
+			require.Contains(t, res.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		}
+	}
+	raw := b.cookies["__Host-portner-browser"]
+	require.Len(t, raw, 43)
+	res := w.browser().authorize(params("web"))
+	require.Equal(t, []string{"__Host-portner-browser=" + res.Cookies()[0].Value + "; Path=/; HttpOnly; Secure; SameSite=Lax"}, res.Header["Set-Cookie"])
+	require.Empty(t, b.authorize(params("web")).Cookies(), "one cookie for all tabs")
+}
+
+// TestOwnErrorPage: the host's page gets the facts and none of the request.
+func TestOwnErrorPage(t *testing.T) {
+	t.Parallel()
+	var got authorize.ErrorPage
+	w := newWorld(t, func(c *authorize.Config) {
+		c.ErrorPage = func(rw http.ResponseWriter, _ *http.Request, p authorize.ErrorPage) {
+			got = p
+			rw.WriteHeader(p.Status)
+		}
+	})
+	b := w.browser()
+	b.cookies[authorize.LanguageCookie] = "nn"
+	res := b.authorize(params("nobody"))
+	require.Equal(t, 400, res.StatusCode)
+	require.Equal(t, "DENY", res.Header.Get("X-Frame-Options"))
+	require.Len(t, got.CorrelationID, 22)
+	got.CorrelationID = ""
+	require.Equal(t, authorize.ErrorPage{Status: 400, Code: "invalid_client", Description: "The client is not known here.", Locale: "nn"}, got)
+}
