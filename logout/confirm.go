@@ -90,7 +90,7 @@ func (v visit) answered(current *storage.Session, f httpx.Form) {
 	case current == nil && v.cfg.Sessions.Sent(v.r): // the second click on the button
 		v.loggedOut(intent{NotRegistered: q.Intent.NotRegistered}, nil)
 	case current == nil:
-		v.refuse(http.StatusBadRequest, &portner.Error{Code: portner.InvalidRequest, Description: "There is no login session in this browser, so nobody was logged out."})
+		v.refuse(http.StatusBadRequest, noSession())
 	case !equal(q.SessionID, current.ID):
 		v.forged("session")
 	case f.Has(fieldCancel):
@@ -101,7 +101,7 @@ func (v visit) answered(current *storage.Session, f httpx.Form) {
 	}
 }
 
-func (v visit) forged(reason string) {
-	v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventCSRF, Time: v.now, Reason: reason})
-	v.refuse(http.StatusForbidden, &portner.Error{Code: portner.AccessDenied, Description: "The form is too old or not from here. You are still logged in."})
+func (v visit) forged(word string) {
+	v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventCSRF, Time: v.now, Reason: word})
+	v.refuse(http.StatusForbidden, &portner.Error{Code: portner.AccessDenied, Description: "The form is too old or not from here. Nothing was changed.", Err: reason("bad_form")})
 }

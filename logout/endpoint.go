@@ -60,7 +60,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// HEAD is not GET here: whoever asks for headers only must not log anybody out.
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
-		v.refuse(http.StatusMethodNotAllowed, &portner.Error{Code: portner.InvalidRequest, Description: "The method is not allowed here."})
+		v.refuse(http.StatusMethodNotAllowed, invalid("method", "The method is not allowed here."))
 		return
 	}
 	form, err := read(w, r)
@@ -113,8 +113,12 @@ func (v visit) withoutSession(req request) {
 	case sent && req.hint != nil:
 		v.loggedOut(intent{NotRegistered: req.refused}, nil)
 	default:
-		v.refuse(http.StatusBadRequest, &portner.Error{Code: portner.InvalidRequest, Description: "There is no login session in this browser, so nobody was logged out."})
+		v.refuse(http.StatusBadRequest, noSession())
 	}
+}
+
+func noSession() *portner.Error {
+	return invalid("no_session", "There is no login session in this browser, so nobody was logged out.")
 }
 
 // logOut is idporten section 15.2: the session first, then the clients, then the way back.
@@ -187,8 +191,10 @@ func formAction(returnTo string) string {
 func (v visit) notLoggedOut(err error) {
 	p := ErrorPage{Status: http.StatusServiceUnavailable, Code: portner.TemporarilyUnavailable, StillLoggedIn: true,
 		Description: "The logout failed and you are still logged in. Try again in a moment."}
+	p.CorrelationID = httpx.NewCorrelationID()
+	v.log.Fault(v.r.Context(), err, p.CorrelationID, v.now)
 	v.w.Header().Set("Retry-After", "2")
-	v.errorPage(p, err)
+	v.errorPage(p)
 }
 
 // fail answers protocol errors as they are and everything else as a failed logout.
@@ -202,16 +208,17 @@ func (v visit) fail(err error) {
 
 // refuse answers with a page, without redirect (idporten section 15.3).
 func (v visit) refuse(status int, pe *portner.Error) {
-	v.errorPage(ErrorPage{Status: status, Code: pe.Code, Description: pe.Description}, nil)
+	word, ok := errors.AsType[reason](pe)
+	if !ok {
+		word = reason(pe.Code)
+	}
+	p := ErrorPage{Status: status, Code: pe.Code, Description: pe.Description, CorrelationID: httpx.NewCorrelationID()}
+	v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventRefused, Time: v.now, CorrelationID: p.CorrelationID, Reason: string(word)})
+	v.errorPage(p)
 }
 
-func (v visit) errorPage(p ErrorPage, fault error) {
-	p.CorrelationID, p.Locale = httpx.NewCorrelationID(), v.locale
-	if fault != nil {
-		v.log.Fault(v.r.Context(), fault, p.CorrelationID, v.now)
-	} else {
-		v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventRefused, Time: v.now, CorrelationID: p.CorrelationID, Reason: string(p.Code)})
-	}
+func (v visit) errorPage(p ErrorPage) {
+	p.Locale = v.locale
 	httpx.Page(v.w.Header(), false)
 	v.cfg.Pages.Error(v.w, v.r, p)
 }

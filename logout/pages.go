@@ -70,8 +70,8 @@ type ErrorPage struct {
 }
 
 // continueScript goes on when everything has loaded, the frames included, and after three seconds.
-const continueScript template.JS = `(function(){var a=document.getElementById("logout-continue"),d=false;` +
-	`function go(){if(a&&!d){d=true;location.replace(a.href)}}` +
+const continueScript template.JS = `(function(){var done=false;` +
+	`function go(){var a=document.getElementById("logout-continue");if(a&&!done){done=true;location.replace(a.href)}}` +
 	`window.addEventListener("load",go);setTimeout(go,3000)})();`
 
 const resubmitScript template.JS = `document.getElementById("logout-resubmit").submit();`

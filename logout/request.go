@@ -60,8 +60,13 @@ func repeated(f httpx.Form) string {
 	return ""
 }
 
-func invalid(description string) error {
-	return &portner.Error{Code: portner.InvalidRequest, Description: description}
+// reason is the fixed word the log has for a refusal.
+type reason string
+
+func (r reason) Error() string { return "logout: " + string(r) }
+
+func invalid(word reason, description string) *portner.Error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: word}
 }
 
 // parse resolves who asks and where the browser may return to. A protocol error changes nothing.
@@ -69,23 +74,23 @@ func (e *Endpoint) parse(ctx context.Context, f httpx.Form, now time.Time) (requ
 	req := request{form: f}
 	if name := repeated(f); name != "" {
 		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: now, Reason: name})
-		return req, invalid("The parameter " + name + " was sent more than once.")
+		return req, invalid("repeated_parameter", "The parameter "+name+" was sent more than once.")
 	}
 	state := f.Get(paramState)
 	if !validState(state) {
-		return req, invalid("The parameter state must be printable ASCII of at most 2048 characters.")
+		return req, invalid("bad_state", "The parameter state must be printable ASCII of at most 2048 characters.")
 	}
 	clientID := f.Get(paramClientID)
 	if len(clientID) > maxClientID {
-		return req, invalid("The parameter client_id is too long.")
+		return req, invalid("long_client_id", "The parameter client_id is too long.")
 	}
 	if f.Has(paramHint) {
 		h, err := e.readHint(f.Get(paramHint), now)
 		if err != nil {
-			return req, &portner.Error{Code: portner.InvalidRequest, Description: "The parameter id_token_hint is not an id_token of this provider.", Err: err}
+			return req, invalid("bad_hint", "The parameter id_token_hint is not an id_token of this provider.")
 		}
 		if clientID != "" && clientID != h.clientID {
-			return req, invalid("The parameters client_id and id_token_hint name different clients.")
+			return req, invalid("client_mismatch", "The parameters client_id and id_token_hint name different clients.")
 		}
 		req.hint, clientID = h, h.clientID
 	}
@@ -94,7 +99,7 @@ func (e *Endpoint) parse(ctx context.Context, f httpx.Form, now time.Time) (requ
 		return req, err
 	}
 	if req.hint != nil && req.client == nil {
-		return req, invalid("The parameter id_token_hint names a client that is not registered.")
+		return req, invalid("bad_hint", "The parameter id_token_hint names a client that is not registered.")
 	}
 	e.resolveReturn(ctx, &req, state, now)
 	return req, nil

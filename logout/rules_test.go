@@ -148,6 +148,7 @@ func TestWithoutSession(t *testing.T) {
 		for _, params := range [][]string{nil, {"id_token_hint", hint, "post_logout_redirect_uri", back}} {
 			b.get(params...).isError(400, "invalid_request")
 			b.post(params...).isError(400, "invalid_request")
+			require.Equal(t, []string{"req.refused/no_session", "req.refused/no_session"}, b.events())
 		}
 		require.True(t, b.alive())
 	})

@@ -1,0 +1,38 @@
+package logout_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http/httptest"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+func Example() {
+	secret := make(portner.Secret, 32)
+	_, _ = rand.Read(secret)
+	vault, err1 := session.NewVault(secret)
+	sessions, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
+	clients, err3 := client.NewRegistry(client.Environment{})
+	key, err4 := keyset.Generate(keyset.ES256)
+	keys, err5 := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+
+	endpoint, err6 := logout.New(logout.Config{
+		Issuer: "https://login.example.no", URL: "https://login.example.no/logout",
+		Sessions: sessions, Clients: clients, Keys: keys, Secrets: []portner.Secret{secret},
+		Subject: func(c *client.Client, who session.Identity) string { return who.Subject },
+	})
+	fmt.Println(err1, err2, err3, err4, err5, err6)
+
+	w := httptest.NewRecorder()
+	endpoint.ServeHTTP(w, httptest.NewRequest("GET", "/logout", nil)) // a browser without a session
+	fmt.Println(w.Code)
+	// Output:
+	// <nil> <nil> <nil> <nil> <nil> <nil>
+	// 400
+}
