@@ -55,8 +55,10 @@ func body(t testing.TB, err error) string {
 func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, nil)
-	registered := map[string]string{"basic": client.ClientSecretBasic, "post": client.ClientSecretPost, "jwt": client.PrivateKeyJWT,
-		"spa": client.None, "off": "nothing", "unknown": "nothing"}
+	registered := map[string]string{
+		"basic": client.ClientSecretBasic, "post": client.ClientSecretPost, "jwt": client.PrivateKeyJWT,
+		"spa": client.None, "off": "nothing", "unknown": "nothing",
+	}
 	refusal := ""
 	for id, method := range registered {
 		for _, m := range mechanisms {
@@ -291,8 +293,10 @@ func TestSecretsNeverPrint(t *testing.T) {
 
 func TestNewSecret_refuses_what_looks_chosen_E1(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "secret", strings.Repeat("x", 31), strings.Repeat("ab", 32), strings.Repeat("1234567", 5),
-		"0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcd\n\n", "0123456789abcdef0123456789abcdeø", strings.Repeat("0123456789abcdef", 33)} {
+	for _, text := range []string{
+		"", "secret", strings.Repeat("x", 31), strings.Repeat("ab", 32), strings.Repeat("1234567", 5),
+		"0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcd\n\n", "0123456789abcdef0123456789abcdeø", strings.Repeat("0123456789abcdef", 33),
+	} {
 		_, err := client.NewSecret(text, time.Time{})
 		require.Error(t, err, "%q", text)
 		if len(text) > 10 {

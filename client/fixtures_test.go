@@ -233,8 +233,10 @@ func (unlimited) Failed(context.Context, string, string, time.Time)             
 func authenticator(t testing.TB, change func(*client.Config)) (*client.Authenticator, *recorder) {
 	t.Helper()
 	rec := &recorder{}
-	cfg := client.Config{Issuer: issuer, TokenEndpoint: tokenEndpoint, Clients: registrations(t), Replay: &replay{},
-		Attempts: unlimited{}, OnEvent: rec.on}
+	cfg := client.Config{
+		Issuer: issuer, TokenEndpoint: tokenEndpoint, Clients: registrations(t), Replay: &replay{},
+		Attempts: unlimited{}, OnEvent: rec.on,
+	}
 	if change != nil {
 		change(&cfg)
 	}

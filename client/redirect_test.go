@@ -89,8 +89,10 @@ func TestMatchRedirectURI_near_misses_A1_A2_A3(t *testing.T) {
 	t.Parallel()
 	require.Greater(t, len(nearMisses()), 150)
 	for _, kind := range []string{client.Web, client.Browser, client.Native, ""} {
-		c := &client.Client{ClientID: "c", ApplicationType: kind,
-			RedirectURIs: []string{callback, withArgs}, PostLogoutRedirectURIs: []string{callback, withArgs}}
+		c := &client.Client{
+			ClientID: "c", ApplicationType: kind,
+			RedirectURIs: []string{callback, withArgs}, PostLogoutRedirectURIs: []string{callback, withArgs},
+		}
 		for _, uri := range nearMisses() {
 			require.False(t, c.MatchRedirectURI(uri), "%s: %q", kind, uri)
 			require.False(t, c.MatchPostLogoutRedirectURI(uri), "%s: %q", kind, uri)
@@ -122,9 +124,11 @@ func TestMatchRedirectURI_loopback_RFC8252_7_3_A4(t *testing.T) {
 		registered string
 		yes, no    []string
 	}{
-		{"http://127.0.0.1/cb",
+		{
+			"http://127.0.0.1/cb",
 			[]string{"http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:51004/cb", "http://127.0.0.1:65535/cb", "http://127.0.0.1:80/cb"},
-			[]string{"http://127.0.0.1:0/cb", "http://127.0.0.1:65536/cb", "http://127.0.0.1:080/cb", "http://127.0.0.1:/cb", "http://127.0.0.1:-1/cb",
+			[]string{
+				"http://127.0.0.1:0/cb", "http://127.0.0.1:65536/cb", "http://127.0.0.1:080/cb", "http://127.0.0.1:/cb", "http://127.0.0.1:-1/cb",
 				"http://127.0.0.1:99999999999999999999/cb", "http://127.0.0.1:+80/cb", "http://127.0.0.1: 80/cb", "http://127.0.0.1:8o/cb", "http://127.0.0.1:８０/cb",
 				"http://127.0.0.1:80@evil.example/cb", "http://127.0.0.1@evil.example/cb", "http://127.0.0.1:80.evil.example/cb", "http://127.0.0.1.evil.example/cb",
 				"http://127.0.0.1:80:80/cb", "http://127.0.0.1:80\\@evil.example/cb", "http://127.0.0.1:80#/cb", "http://127.0.0.1:80;/cb",
@@ -132,30 +136,46 @@ func TestMatchRedirectURI_loopback_RFC8252_7_3_A4(t *testing.T) {
 				"http://2130706433/cb", "http://0x7f.0.0.1/cb", "http://0x7f000001/cb", "http://0177.0.0.1/cb", "http://[::1]/cb", "http://[::1]:80/cb",
 				"http://[::ffff:127.0.0.1]/cb", "http://[0:0:0:0:0:0:0:1]/cb", "http://[::1%25lo]/cb", "https://127.0.0.1/cb", "https://127.0.0.1:80/cb",
 				"HTTP://127.0.0.1:80/cb", "http://user@127.0.0.1:80/cb", "http://127.0.0.1:80/cb/", "http://127.0.0.1:80/", "http://127.0.0.1:80", "http://127.0.0.1:80/CB",
-				"http://127.0.0.1:80/cb?", "http://127.0.0.1:80/cb?x", "http://127.0.0.1:80//cb", "http://127.0.0.1:80/%63b", "http://127.0.0.1:80/cb#", "http:127.0.0.1:80/cb"}},
-		{"http://127.0.0.1:0/cb",
+				"http://127.0.0.1:80/cb?", "http://127.0.0.1:80/cb?x", "http://127.0.0.1:80//cb", "http://127.0.0.1:80/%63b", "http://127.0.0.1:80/cb#", "http:127.0.0.1:80/cb",
+			},
+		},
+		{
+			"http://127.0.0.1:0/cb",
 			[]string{"http://127.0.0.1/cb", "http://127.0.0.1:51004/cb"},
-			[]string{"http://127.0.0.1:0/cb", "http://127.0.0.1:00/cb", "http://127.0.0.1:65536/cb"}},
-		{"http://127.0.0.1:8080/cb", // RFC 8252: any port, also for those who registered one
+			[]string{"http://127.0.0.1:0/cb", "http://127.0.0.1:00/cb", "http://127.0.0.1:65536/cb"},
+		},
+		{
+			"http://127.0.0.1:8080/cb", // RFC 8252: any port, also for those who registered one
 			[]string{"http://127.0.0.1:8080/cb", "http://127.0.0.1:51004/cb", "http://127.0.0.1/cb"},
-			[]string{"http://127.0.0.1:0/cb"}},
-		{"http://[::1]/cb?x=1",
+			[]string{"http://127.0.0.1:0/cb"},
+		},
+		{
+			"http://[::1]/cb?x=1",
 			[]string{"http://[::1]/cb?x=1", "http://[::1]:51004/cb?x=1"},
-			[]string{"http://[::1]:51004/cb", "http://[::1]:0/cb?x=1", "http://127.0.0.1:51004/cb?x=1", "http://[::2]:80/cb?x=1", "http://::1/cb?x=1", "http://[::1]80/cb?x=1"}},
-		{"http://127.0.0.1",
+			[]string{"http://[::1]:51004/cb", "http://[::1]:0/cb?x=1", "http://127.0.0.1:51004/cb?x=1", "http://[::2]:80/cb?x=1", "http://::1/cb?x=1", "http://[::1]80/cb?x=1"},
+		},
+		{
+			"http://127.0.0.1",
 			[]string{"http://127.0.0.1", "http://127.0.0.1:80"},
-			[]string{"http://127.0.0.1/", "http://127.0.0.1:80/", "http://127.0.0.1?", "http://127.0.0.1:"}},
-		{"http://localhost/cb",
+			[]string{"http://127.0.0.1/", "http://127.0.0.1:80/", "http://127.0.0.1?", "http://127.0.0.1:"},
+		},
+		{
+			"http://localhost/cb",
 			[]string{"http://localhost/cb"},
-			[]string{"http://localhost:80/cb", "http://localhost:51004/cb", "http://127.0.0.1/cb"}},
-		{"https://127.0.0.1/cb",
+			[]string{"http://localhost:80/cb", "http://localhost:51004/cb", "http://127.0.0.1/cb"},
+		},
+		{
+			"https://127.0.0.1/cb",
 			[]string{"https://127.0.0.1/cb"},
-			[]string{"https://127.0.0.1:443/cb", "http://127.0.0.1/cb", "http://127.0.0.1:80/cb"}},
+			[]string{"https://127.0.0.1:443/cb", "http://127.0.0.1/cb", "http://127.0.0.1:80/cb"},
+		},
 		{"http://127.0.0.1:65536/cb", nil, // a broken record
 			[]string{"http://127.0.0.1:65536/cb", "http://127.0.0.1:80/cb"}},
-		{"no.example.app:/cb",
+		{
+			"no.example.app:/cb",
 			[]string{"no.example.app:/cb"},
-			[]string{"no.example.app:/cb/", "no.example.app://cb", "NO.example.app:/cb", "no.example.app:cb", "no.example.app:///cb"}},
+			[]string{"no.example.app:/cb/", "no.example.app://cb", "NO.example.app:/cb", "no.example.app:cb", "no.example.app:///cb"},
+		},
 	} {
 		native := &client.Client{ApplicationType: client.Native, RedirectURIs: []string{tc.registered}, PostLogoutRedirectURIs: []string{tc.registered}}
 		for _, uri := range tc.yes {
@@ -227,8 +247,10 @@ func FuzzMatchRedirectURI(f *testing.F) {
 
 func TestCORSOrigins(t *testing.T) {
 	t.Parallel()
-	uris := []string{"https://spa.example.no/cb", "https://spa.example.no/silent", "https://SPA.example.no:443/x", "https://spa.example.no:8443/cb",
-		"http://localhost:3000/cb", "http://[::1]:80/cb"}
+	uris := []string{
+		"https://spa.example.no/cb", "https://spa.example.no/silent", "https://SPA.example.no:443/x", "https://spa.example.no:8443/cb",
+		"http://localhost:3000/cb", "http://[::1]:80/cb",
+	}
 	c := &client.Client{ApplicationType: client.Browser, RedirectURIs: uris}
 	require.Equal(t, []string{"https://spa.example.no", "https://spa.example.no:8443", "http://localhost:3000", "http://[::1]"}, c.CORSOrigins())
 	for _, kind := range []string{client.Web, client.Native, ""} {

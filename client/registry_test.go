@@ -25,8 +25,10 @@ func TestRegistry(t *testing.T) {
 
 	require.Equal(t, []string{"https://spa.example.no"}, r.Origins())
 	require.True(t, r.HasOrigin("https://spa.example.no"))
-	for _, o := range []string{"", "null", "https://rp.example.no", "https://off.example.no", "http://spa.example.no", "https://spa.example.no/",
-		"https://spa.example.no:443", "https://spa.example.no.evil.example", "https://SPA.example.no", "*"} {
+	for _, o := range []string{
+		"", "null", "https://rp.example.no", "https://off.example.no", "http://spa.example.no", "https://spa.example.no/",
+		"https://spa.example.no:443", "https://spa.example.no.evil.example", "https://SPA.example.no", "*",
+	} {
 		require.False(t, r.HasOrigin(o), o)
 	}
 }

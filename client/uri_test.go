@@ -22,14 +22,18 @@ func TestCheckURI_allowed(t *testing.T) {
 		env  client.Environment
 		uris []string
 	}{
-		{client.Web, production, []string{callback, withArgs, "https://rp.example.no", "https://rp.example.no/", "https://rp.example.no:8443/cb", "https://xn--s-1fa.no/cb",
+		{client.Web, production, []string{
+			callback, withArgs, "https://rp.example.no", "https://rp.example.no/", "https://rp.example.no:8443/cb", "https://xn--s-1fa.no/cb",
 			"https://rp.example.no/a//b", "https://rp.example.no/b%C3%A5t", "https://rp.example.no/cb?next=%2Fhome", "https://rp.example.no/cb?barcode=1&errors=2",
-			"https://192.0.2.7/cb", "https://[2001:db8::7]:8443/cb", "https://rp.example.no/a:b@c;d=e,f!$'()+", "https://rp.example.no/" + strings.Repeat("x", 2048-len("https://rp.example.no/"))}},
+			"https://192.0.2.7/cb", "https://[2001:db8::7]:8443/cb", "https://rp.example.no/a:b@c;d=e,f!$'()+", "https://rp.example.no/" + strings.Repeat("x", 2048-len("https://rp.example.no/")),
+		}},
 		{client.Web, testing_, []string{"http://localhost:8080/cb", "http://rp.test/cb", "http://127.0.0.1:9000/cb", "https://127.0.0.1:9000/cb", "http://[::1]:9000/cb"}},
 		{client.Browser, production, []string{callback}},
 		{client.Browser, testing_, []string{"http://localhost:3000/"}},
-		{client.Native, production, []string{callback, "http://127.0.0.1/cb", "http://127.0.0.1:0/cb", "http://[::1]:0/cb", "http://127.0.0.1:8080/cb", "http://localhost/cb",
-			"no.example.app:/cb", "no.example.app://login/cb?x=1", "com.example-2.app+x:/cb"}},
+		{client.Native, production, []string{
+			callback, "http://127.0.0.1/cb", "http://127.0.0.1:0/cb", "http://[::1]:0/cb", "http://127.0.0.1:8080/cb", "http://localhost/cb",
+			"no.example.app:/cb", "no.example.app://login/cb?x=1", "com.example-2.app+x:/cb",
+		}},
 		{client.Native, testing_, []string{"http://rp.test/cb", "http://localhost:1/cb"}},
 	} {
 		c := &client.Client{ApplicationType: tc.kind}

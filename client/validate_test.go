@@ -36,10 +36,12 @@ func problems(t testing.TB, c *client.Client, env client.Environment) []string {
 }
 
 func web(change func(*client.Client)) *client.Client {
-	c := &client.Client{ClientID: "web", ClientName: "Min tjeneste", ClientOrgno: "991825827", IntegrationType: "api_klient",
+	c := &client.Client{
+		ClientID: "web", ClientName: "Min tjeneste", ClientOrgno: "991825827", IntegrationType: "api_klient",
 		TokenEndpointAuthMethod: client.ClientSecretPost, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{"https://rp.example.no/out"},
-		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: []client.Secret{{ExpiresAt: now}}}
+		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: []client.Secret{{ExpiresAt: now}},
+	}
 	if change != nil {
 		change(c)
 	}
@@ -57,8 +59,10 @@ func public(kind, uri string, change func(*client.Client)) *client.Client {
 }
 
 func machine(integration string, change func(*client.Client)) *client.Client {
-	c := &client.Client{ClientID: "m", ClientOrgno: "974761076", IntegrationType: integration,
-		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: p256JWKS()}
+	c := &client.Client{
+		ClientID: "m", ClientOrgno: "974761076", IntegrationType: integration,
+		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: p256JWKS(),
+	}
 	if change != nil {
 		change(c)
 	}
@@ -207,11 +211,15 @@ func TestValidate_each_rule(t *testing.T) {
 
 func TestValidate_reports_everything_at_once(t *testing.T) {
 	t.Parallel()
-	c := &client.Client{ClientID: "all wrong", ClientOrgno: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
+	c := &client.Client{
+		ClientID: "all wrong", ClientOrgno: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{"x:y"}, RedirectURIs: []string{"http://rp.example.no/#", "javascript:x"},
-		CodeChallengeMethod: "plain", RefreshTokenUsage: "x", AccessTokenLifetime: -1}
-	require.Equal(t, []string{"access_token_lifetime", "client_orgno", "client_secret", "code_challenge_method", "redirect_uris[0]", "redirect_uris[1]",
-		"refresh_token_usage", "scopes[0]", "token_endpoint_auth_method"}, problems(t, c, production))
+		CodeChallengeMethod: "plain", RefreshTokenUsage: "x", AccessTokenLifetime: -1,
+	}
+	require.Equal(t, []string{
+		"access_token_lifetime", "client_orgno", "client_secret", "code_challenge_method", "redirect_uris[0]", "redirect_uris[1]",
+		"refresh_token_usage", "scopes[0]", "token_endpoint_auth_method",
+	}, problems(t, c, production))
 	require.ErrorIs(t, c.Validate(production), client.ErrInvalidRedirectURI)
 	require.ErrorContains(t, c.Validate(production), `client "all wrong": redirect_uris[1]: has a scheme that runs code`)
 }
@@ -257,8 +265,10 @@ func TestDefaults(t *testing.T) {
 	require.True(t, spa.RotatesRefreshTokens())
 	require.True(t, spa.StateRequired())
 
-	c = client.Client{ClientID: "c", ClientOrgno: "991825827", SupplierOrgno: "974761076", IntegrationType: "idporten", CodeChallengeMethod: "none", RefreshTokenUsage: "REUSE",
-		ResponseModes: []string{"query"}, BackchannelLogoutURI: "https://rp.example.no/bc", OnBehalfOf: []client.OnBehalfOf{{Value: "a", Name: "A"}}, AccessTokenLifetime: 30}
+	c = client.Client{
+		ClientID: "c", ClientOrgno: "991825827", SupplierOrgno: "974761076", IntegrationType: "idporten", CodeChallengeMethod: "none", RefreshTokenUsage: "REUSE",
+		ResponseModes: []string{"query"}, BackchannelLogoutURI: "https://rp.example.no/bc", OnBehalfOf: []client.OnBehalfOf{{Value: "a", Name: "A"}}, AccessTokenLifetime: 30,
+	}
 	require.Equal(t, []string{"openid", "profile"}, c.RegisteredScopes())
 	require.True(t, c.PKCEOptional())
 	require.False(t, c.RotatesRefreshTokens())
