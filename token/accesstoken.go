@@ -25,11 +25,12 @@ type accessToken struct {
 	AMR      []string `json:"amr,omitempty"`
 	AuthTime int64    `json:"auth_time,omitempty"`
 
-	ClientAMR string             `json:"client_amr,omitempty"`
-	Consumer  *norway.Identifier `json:"consumer,omitempty"`
-	Supplier  *norway.Identifier `json:"supplier,omitempty"`
-	PID       string             `json:"pid,omitempty"`
-	Email     string             `json:"email,omitempty"`
+	ClientAMR   string             `json:"client_amr,omitempty"`
+	ClientOrgno string             `json:"client_orgno,omitempty"`
+	Consumer    *norway.Identifier `json:"consumer,omitempty"`
+	Supplier    *norway.Identifier `json:"supplier,omitempty"`
+	PID         string             `json:"pid,omitempty"`
+	Email       string             `json:"email,omitempty"`
 
 	ClientOnBehalfOf      string          `json:"client_onbehalfof,omitempty"`
 	ClientOnBehalfOfOrgno string          `json:"client_onbehalfof_orgno,omitempty"`
@@ -53,6 +54,9 @@ func accessTokenClaims(issuer string, c *client.Client, g *storage.Grant, t *sto
 		return a
 	}
 	a.ClientAMR = t.ClientAMR
+	if p.claims.ClientOrgno {
+		a.ClientOrgno = c.ClientOrgno
+	}
 	if !p.pseudonymous {
 		a.PID, a.Email = p.id.PID.Reveal(), p.id.Email
 	}

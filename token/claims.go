@@ -12,6 +12,11 @@ type Claims struct {
 	// tokens, consumer, supplier, client_amr and acr in access tokens, pid and locale at userinfo. Without
 	// it an id_token holds only what OpenID Connect Core section 2 names.
 	IDPorten bool
+	// AudOnBehalfOf names the id_token's onbehalfof claim aud_onbehalfof, as a sample of the service does,
+	// and not client_onbehalfof, as its prose does (idporten section 21, C24).
+	AudOnBehalfOf bool
+	// ClientOrgno adds the deprecated client_orgno to access tokens (idporten section 7.2).
+	ClientOrgno bool
 	// Standard answers userinfo with the standard claims of the scopes profile, email, address and phone
 	// (OpenID Connect Core section 5.4), as UserSource and login know them.
 	Standard bool

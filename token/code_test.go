@@ -3,6 +3,7 @@ package token_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 func TestCodeExchange(t *testing.T) {
@@ -204,6 +206,19 @@ func TestCodeUntouchedByStrangers_K1(t *testing.T) {
 	f.requireError(a, http.StatusUnauthorized, portner.InvalidClient)
 	require.Contains(t, a.Header().Get("WWW-Authenticate"), "Basic")
 	require.Equal(t, http.StatusOK, f.redeem("web", code).Code)
+}
+
+// Row C10: what has not the form of a code or token is not even looked up.
+func TestMalformedValuesDoNotReachTheStore_C10(t *testing.T) {
+	t.Parallel()
+	asked := false
+	store := &brokenStore{hook: func(string) { asked = true }}
+	f := newFixture(t, func(c *token.Config) { store.Store, c.Store = c.Store, store })
+	for _, value := range []string{"x", strings.Repeat("A", 42), strings.Repeat("A", 44), strings.Repeat("A", 42) + "+", strings.Repeat("A", 1<<15)} {
+		f.requireError(f.redeem("web", value), http.StatusBadRequest, portner.InvalidGrant)
+		f.requireError(f.refresh("web", value), http.StatusBadRequest, portner.InvalidGrant)
+	}
+	require.False(t, asked)
 }
 
 // Row C10: nothing but the exact text is the code.

@@ -349,3 +349,38 @@ func TestClientSourceOutage_I6(t *testing.T) {
 type failingClients struct{}
 
 func (failingClients) Client(context.Context, string) (*client.Client, error) { return nil, errOutage }
+
+// timeless is a store that never finds anything expired: the endpoint looks at the clock, too (row C6).
+type timeless struct{ token.Store }
+
+func (s timeless) Code(ctx context.Context, h storage.Hash, _ time.Time) (storage.AuthorizationCode, error) {
+	return s.Store.Code(ctx, h, start)
+}
+
+func (s timeless) RefreshToken(ctx context.Context, h storage.Hash, _ time.Time) (storage.RefreshToken, storage.Grant, error) {
+	return s.Store.RefreshToken(ctx, h, start)
+}
+
+func (s timeless) AccessToken(ctx context.Context, h storage.Hash, _ time.Time) (storage.AccessToken, storage.Grant, error) {
+	return s.Store.AccessToken(ctx, h, start)
+}
+
+func (s timeless) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issue, _ time.Time) error {
+	return s.Store.RedeemCode(ctx, h, i, start)
+}
+
+func (s timeless) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issue, _ time.Time) error {
+	return s.Store.RotateRefreshToken(ctx, h, i, start)
+}
+
+func TestExpiryIsNotLeftToTheStore_C6(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.Store = timeless{c.Store} })
+	code, a := f.code(), f.login("web")
+	f.advance(10 * time.Minute)
+	f.requireError(f.redeem("web", code), http.StatusBadRequest, portner.InvalidGrant)
+	f.requireError(f.refresh("web", a.str("refresh_token")), http.StatusBadRequest, portner.InvalidGrant)
+	f.requireError(f.userInfo(a.str("access_token")), http.StatusUnauthorized, portner.InvalidToken)
+	require.Equal(t, false, f.introspect("web", a.str("access_token")).body["active"])
+	require.Equal(t, false, f.introspect("web", a.str("refresh_token")).body["active"])
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -103,6 +104,13 @@ func TestGoldenTokens(t *testing.T) {
 			c.Grant.OnBehalfOf, c.Grant.Resources = "customer", []string{"urn:other"}
 			c.Grant.AuthorizationDetails = []byte(`[{"type":"example"}]`)
 		}},
+		"idporten-compatible": {scopes: []string{"openid"},
+			policy: func(c *client.Client) token.Claims {
+				claims := token.IDPortenClaims(c)
+				claims.AudOnBehalfOf, claims.ClientOrgno = true, true
+				return claims
+			},
+			change: func(c *storage.AuthorizationCode) { c.Grant.OnBehalfOf = "customer" }},
 		"openid": {scopes: []string{"openid", "profile"}, policy: token.OpenIDClaims(issuer)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type idToken struct {
 	Locale string `json:"locale,omitempty"`
 	identityClaims
 	ClientOnBehalfOf     string          `json:"client_onbehalfof,omitempty"`
+	AudOnBehalfOf        string          `json:"aud_onbehalfof,omitempty"`
 	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 }
 
@@ -63,6 +64,9 @@ func idTokenClaims(issuer string, in *Issuance, p person, jti string, now time.T
 	}
 	if p.claims.IDPorten {
 		c.Locale, c.identityClaims, c.ClientOnBehalfOf = g.Locale, p.identify(), g.OnBehalfOf
+		if p.claims.AudOnBehalfOf {
+			c.ClientOnBehalfOf, c.AudOnBehalfOf = "", g.OnBehalfOf
+		}
 	}
 	return c
 }

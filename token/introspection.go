@@ -85,10 +85,9 @@ type introspection struct {
 
 // accessAnswer is what an access token says: all its claims, and what idporten section 10.3 adds.
 type accessAnswer struct {
-	Active      bool   `json:"active"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	ClientOrgno string `json:"client_orgno,omitempty"`
+	Active    bool   `json:"active"`
+	TokenType string `json:"token_type"`
+	ExpiresIn int64  `json:"expires_in"`
 	accessToken
 }
 
