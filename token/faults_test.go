@@ -250,9 +250,13 @@ func TestSignerFailure_J13(t *testing.T) {
 type brokenSigner struct {
 	token.Signer
 	mode string
+	hook func()
 }
 
 func (s *brokenSigner) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
+	if s.hook != nil {
+		s.hook()
+	}
 	switch s.mode {
 	case "fail":
 		return "", errors.New("hsm: session closed")
@@ -300,7 +304,7 @@ func TestPanickingHooks_J13(t *testing.T) {
 // Row J5: before the commit a client that went away writes nothing; from the commit on all is written.
 func TestCancellation_J5(t *testing.T) {
 	t.Parallel()
-	for _, verb := range []string{"Code", "RedeemCode"} {
+	for _, verb := range []string{"Code", "Sign", "RedeemCode"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -309,7 +313,11 @@ func TestCancellation_J5(t *testing.T) {
 					cancel()
 				}
 			}}
-			f := newFixture(t, func(c *token.Config) { broken.Store, c.Store = c.Store, broken })
+			signer := &brokenSigner{hook: func() { broken.hook("Sign") }}
+			f := newFixture(t, func(c *token.Config) {
+				broken.Store, c.Store = c.Store, broken
+				signer.Signer, c.Keys = c.Keys, signer
+			})
 			code := f.code()
 			a := f.sendRequest(f.ep, f.request("web", codeForm(code)).WithContext(ctx))
 			if verb == "RedeemCode" {

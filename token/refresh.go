@@ -130,7 +130,6 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	x.grant.Pseudonymous = plan.Pseudonymous
 	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.
 	in := &Issuance{
 		Client: x.Client, Grant: x.grant, Identity: id, Plan: plan, Resources: granted,
