@@ -8,15 +8,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
+// Also names members that a struct reads by its own UnmarshalJSON beside those of its fields, so that
+// its unknown members are found here with all others.
+type Also struct {
+	Type    reflect.Type
+	Members []string
+}
+
 // Decode reads one JSON value into the struct that into points to.
-func Decode(data []byte, into any) error {
+func Decode(data []byte, into any, also ...Also) error {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	w := &walker{dec: json.NewDecoder(bytes.NewReader(data))}
-	w.dec.UseNumber()
+	w := newWalker(data, also)
 	if err := w.value("", reflect.TypeOf(into).Elem()); err != nil {
 		return locate(data, w.dec.InputOffset(), err)
 	}
@@ -26,13 +34,7 @@ func Decode(data []byte, into any) error {
 	if len(w.problems) > 0 {
 		return errors.Join(w.problems...)
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return fmt.Errorf("%s: needs %s, has a %s", te.Field, te.Type, te.Value)
-		}
-		return err
-	}
-	return nil
+	return json.Unmarshal(data, into)
 }
 
 func locate(data []byte, offset int64, err error) error {
@@ -44,21 +46,45 @@ func locate(data []byte, offset int64, err error) error {
 // walker compares the members of a document with the fields of a type.
 type walker struct {
 	dec      *json.Decoder
+	also     map[reflect.Type][]string
 	problems []error
 }
 
-var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+func newWalker(data []byte, also []Also) *walker {
+	w := &walker{dec: json.NewDecoder(bytes.NewReader(data)), also: map[reflect.Type][]string{}}
+	w.dec.UseNumber()
+	for _, a := range also {
+		w.also[a.Type] = a.Members
+	}
+	return w
+}
+
+func (w *walker) add(path, format string, args ...any) {
+	if path == "" {
+		path = "the file"
+	}
+	w.problems = append(w.problems, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+}
+
+var (
+	unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	rawMessage  = reflect.TypeFor[json.RawMessage]()
+)
 
 func (w *walker) value(path string, t reflect.Type) error {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t != nil && t != reflect.TypeFor[json.RawMessage]() && reflect.PointerTo(t).Implements(unmarshaler) {
+	if t != nil && t != rawMessage && reflect.PointerTo(t).Implements(unmarshaler) {
 		return w.itself(path, t)
 	}
 	tok, err := w.dec.Token()
 	if err != nil {
 		return err
+	}
+	if needs := mismatch(tok, t); needs != "" {
+		w.add(path, "needs %s", needs)
+		t = nil // what is inside cannot be compared
 	}
 	switch tok {
 	case json.Delim('{'):
@@ -69,14 +95,65 @@ func (w *walker) value(path string, t reflect.Type) error {
 	return nil
 }
 
-// itself lets a type that reads its own JSON do so, and adds the path to its complaint.
+// mismatch says what a type needs when the token cannot begin it, and "" when it can.
+func mismatch(tok json.Token, t reflect.Type) string {
+	if t == nil || t == rawMessage {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.String:
+		if _, ok := tok.(string); !ok {
+			return "a string"
+		}
+	case reflect.Bool:
+		if _, ok := tok.(bool); !ok {
+			return "true or false"
+		}
+	case reflect.Int:
+		n, ok := tok.(json.Number)
+		if _, err := n.Int64(); !ok || err != nil {
+			return "a whole number"
+		}
+	case reflect.Slice:
+		if tok != json.Delim('[') {
+			return "a list"
+		}
+	case reflect.Struct, reflect.Map:
+		if tok != json.Delim('{') {
+			return "an object"
+		}
+	}
+	return ""
+}
+
+// itself lets a type that reads its own JSON do so, and adds the path to its complaint. Of a struct the
+// names of the members are compared first: then all unknown ones are found, not the first.
 func (w *walker) itself(path string, t reflect.Type) error {
 	var raw json.RawMessage
 	if err := w.dec.Decode(&raw); err != nil {
 		return err
 	}
+	if more, ok := w.also[t]; ok && bytes.HasPrefix(raw, []byte("{")) {
+		fields, _ := members(t)
+		for name := range fields {
+			fields[name] = nil // the type judges the values
+		}
+		for _, name := range more {
+			fields[name] = nil
+		}
+		inner := newWalker(raw, nil)
+		if _, err := inner.dec.Token(); err != nil {
+			return err
+		}
+		if err := inner.compare(path, fields, false); err != nil {
+			return err
+		}
+		if w.problems = append(w.problems, inner.problems...); len(inner.problems) > 0 {
+			return nil
+		}
+	}
 	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
-		w.problems = append(w.problems, fmt.Errorf("%s: %w", path, err))
+		w.add(path, "%s", strings.ReplaceAll(err.Error(), "json: ", ""))
 	}
 	return nil
 }
@@ -97,6 +174,11 @@ func (w *walker) array(path string, t reflect.Type) error {
 
 func (w *walker) object(path string, t reflect.Type) error {
 	fields, open := members(t)
+	return w.compare(path, fields, open)
+}
+
+// compare reads the members of an object to its end.
+func (w *walker) compare(path string, fields map[string]reflect.Type, open bool) error {
 	seen := map[string]bool{}
 	for w.dec.More() {
 		tok, err := w.dec.Token()
@@ -106,12 +188,12 @@ func (w *walker) object(path string, t reflect.Type) error {
 		name := tok.(string)
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if seen[name] {
-			w.problems = append(w.problems, fmt.Errorf("%s: given twice", at))
+			w.add(at, "given twice")
 		}
 		seen[name] = true
 		ft, known := fields[name]
 		if !known && !open {
-			w.problems = append(w.problems, fmt.Errorf("%s: unknown member%s", at, suggestion(name, fields)))
+			w.add(at, "unknown member%s", suggestion(name, fields))
 		}
 		if err := w.value(at, ft); err != nil {
 			return err
@@ -143,15 +225,35 @@ func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 	return fields, false
 }
 
-// suggestion names the member that was probably meant: equal but for case, dashes and a plural s.
+// suggestion names the member that was probably meant: equal but for case, dashes and a plural s, or one
+// slip of the keyboard away.
 func suggestion(name string, fields map[string]reflect.Type) string {
 	plain := func(s string) string {
 		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)), "s")
 	}
-	for f := range fields {
-		if plain(f) == plain(name) {
+	for _, f := range slices.Sorted(maps.Keys(fields)) {
+		if plain(f) == plain(name) || len(name) > 4 && oneSlip(f, name) {
 			return fmt.Sprintf(" (did you mean %q?)", f)
 		}
 	}
 	return ""
+}
+
+// oneSlip reports whether one letter added, left out, changed or swapped with its neighbour turns a into b.
+func oneSlip(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 1:
+		return a[i:] == b[i+1:]
+	case 0:
+		swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		return i == len(a) || a[i+1:] == b[i+1:] || swapped
+	}
+	return false
 }
