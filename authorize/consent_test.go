@@ -109,7 +109,10 @@ func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
 	form := b.open(res, "/consent")
 	form["scope"] = []string{"test:shared"}
 	requireCode(t, b.loginAs(b.authorize(params("web", "prompt", "login")), "ola"))
-	require.Equal(t, "consent", outcome(t, b.post("/consent", form)), "asked anew, as the person who is logged in now")
+	require.Equal(t, "login", outcome(t, b.get("/consent?request="+form.Get("request"))))
+	res = b.post("/consent", form)
+	require.Equal(t, "login", outcome(t, res), "who is there?")
+	require.Equal(t, "consent", outcome(t, b.loginAs(res, "ola")), "asked anew")
 
 	b = w.browser()
 	form = b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
@@ -177,6 +180,27 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHijack is security row G2: an interaction is of use in the browser that began it, and in no other.
+func TestHijack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	attacker, victim := w.browser(), w.browser()
+	location := attacker.authorize(params("web", "scope", "openid test:shared")).Header.Get("Location")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "the victim has no cookie")
+	victim.open(victim.authorize(params("web")), "/login")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "the victim has a cookie of its own")
+	name, reason := w.lastEvent()
+	require.Equal(t, portner.EventCSRF, name)
+	require.Equal(t, "other_browser", reason)
+
+	// The reverse: the victim logs in, the attacker has seen the consent page's URL.
+	res := victim.loginAs(victim.authorize(params("web", "scope", "openid test:shared")), "kari")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, attacker.get(res.Header.Get("Location"))))
+
+	victim.cookies["__Host-portner-browser"] += `"; __Host-portner-browser=` + attacker.cookies["__Host-portner-browser"]
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "of two cookies one was planted")
 }
 
 // TestConsentForms: the token of one page is no good for another, and consent holds for what was shown.

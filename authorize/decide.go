@@ -29,8 +29,11 @@ type decision struct {
 	reason string
 }
 
-// reasonOtherPerson is why a person is asked to log in though they are.
-const reasonOtherPerson = "other_person"
+// Why a person is asked to log in though somebody is.
+const (
+	reasonOtherPerson    = "other_person"
+	reasonSessionChanged = "session_changed"
+)
 
 // decide tells whether the session answers the request (OpenID Connect Core section 3.1.2.3).
 func (q question) decide() decision {

@@ -34,13 +34,16 @@ const continueField = "continue"
 
 // arrive takes a new authorization request as far as it goes.
 func (f *flow) arrive() *refusal {
-	form, refused := f.read()
+	form, raw, refused := f.read()
 	if refused != nil {
 		return refused
 	}
 	c, s, refused := f.resolve(f.r.Context(), form, f.now)
 	if refused != nil {
 		return refused
+	}
+	if !s.isPushed() && !s.signed {
+		s.raw = raw
 	}
 	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
 		return refused
@@ -66,25 +69,27 @@ func (f *flow) arrive() *refusal {
 	return f.proceed(sess, nil)
 }
 
-// read returns the parameters of a GET, of a POST, or of a POST that was sent on as a GET.
-func (f *flow) read() (httpx.Form, *refusal) {
-	var form httpx.Form
+// read returns the parameters of a GET, of a POST, or of a POST that was sent on as a GET; raw is the
+// encoding they came in, if that is at hand.
+func (f *flow) read() (form httpx.Form, raw string, refused *refusal) {
 	var err error
 	if f.r.Method == http.MethodPost {
 		form, err = httpx.ReadPost(f.w, f.r)
 	} else {
-		form, err = httpx.ParseQuery(f.r.URL.RawQuery)
+		raw = f.r.URL.RawQuery
+		form, err = httpx.ParseQuery(raw)
 	}
 	if err != nil {
 		status, e := httpx.FormRefusal(err)
-		r := page(e.Code, "malformed", e.Description)
-		r.status = status
-		return form, r
+		refused = page(e.Code, "malformed", e.Description)
+		refused.status = status
+		return form, "", refused
 	}
 	if sealed := form.Get(continueField); sealed != "" && f.r.Method == http.MethodGet {
-		return f.reopen(sealed)
+		form, refused = f.reopen(sealed)
+		raw = ""
 	}
-	return form, nil
+	return form, raw, refused
 }
 
 // again answers a POST that came without any of our cookies. Another site's form does not carry Lax
@@ -137,7 +142,7 @@ func (f *flow) proceed(sess *storage.Session, said *answer) *refusal {
 	case refuseIt:
 		return f.req.to.refuse(needs.code, needs.reason, needs.description())
 	case askLogin:
-		return f.askLogin(sess, needs.reason)
+		return f.askLogin(needs.reason)
 	}
 	plan, refused := f.consented(sess, said)
 	if refused != nil {
@@ -219,7 +224,7 @@ func (f *flow) consented(sess *storage.Session, said *answer) (scope.Plan, *refu
 }
 
 // askLogin takes the browser to the login page.
-func (f *flow) askLogin(sess *storage.Session, reason string) *refusal {
+func (f *flow) askLogin(reason string) *refusal {
 	if f.logins > 2 {
 		return faulty(f.req.to, errors.New("authorize: the pages log in by themselves, and it never suffices"))
 	}

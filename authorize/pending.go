@@ -115,7 +115,7 @@ func (p *Pending) FormAction() []string {
 // yours to check.
 func (p *Pending) Authenticated(w http.ResponseWriter, r *http.Request, a Authentication) {
 	p.act(w, r, func(f *flow) *refusal {
-		if p.Step != StepLogin || r.Method == http.MethodPost && !p.verified {
+		if p.Step != StepLogin {
 			return notOurPage("step")
 		}
 		return f.authenticated(a)
@@ -174,8 +174,8 @@ func (f *flow) authenticated(a Authentication) *refusal {
 // login starts or renews the browser's session.
 func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
 	q := f.req
-	if !f.cfg.Levels.Known(a.ACR) {
-		return nil, faulty(q.to, errors.New("authorize: the login page achieved a level that Config.Levels does not know"))
+	if a.Subject == "" || !f.cfg.Levels.Known(a.ACR) {
+		return nil, faulty(q.to, errors.New("authorize: the login page named nobody, or a level that Config.Levels does not know"))
 	}
 	current, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
 	if err != nil {
@@ -196,13 +196,14 @@ func (f *flow) consentGiven(said *answer) *refusal {
 		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
 	}
 	if sess == nil || sess.ID != f.sessionID {
-		return f.startOver(sess)
+		return f.loginAgain()
 	}
 	return f.proceed(sess, said)
 }
 
-// startOver decides anew for whoever is logged in now; of what somebody else said nothing is kept.
-func (f *flow) startOver(sess *storage.Session) *refusal { return f.proceed(sess, nil) }
+// loginAgain asks who is there: the one who logged in for this request has logged out, or somebody else
+// has logged in since. Of what was said nothing is kept.
+func (f *flow) loginAgain() *refusal { return f.askLogin(reasonSessionChanged) }
 
 // notOurPage is the answer to a form that is not the page's own (security row G1).
 func notOurPage(reason string) *refusal {
@@ -232,7 +233,7 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 			return nil, refused, refused.wireError()
 		}
 		if sess == nil || sess.ID != f.sessionID {
-			return nil, f.startOver(sess), errAnswered
+			return nil, f.loginAgain(), errAnswered
 		}
 		if plan, refused = f.consented(sess, nil); refused != nil {
 			return nil, refused, refused.wireError()

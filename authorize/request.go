@@ -40,6 +40,7 @@ type request struct {
 // source is how the parameters came.
 type source struct {
 	form   httpx.Form
+	raw    string       // form in the encoding it came in; "": encode it
 	pushed storage.Hash // of the request_uri; zero: not pushed
 	signed bool         // from a request object
 	sealed bool         // from a request that waited: what is costly to check was checked

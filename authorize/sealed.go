@@ -39,11 +39,13 @@ const (
 
 // pack writes a waiting request in clear.
 func pack(t travel, q *request) []byte {
-	form := q.form
-	if form.Has("id_token_hint") { // long, verified, and hintSub says all of it
-		form = form.Without("id_token_hint")
+	params := q.raw
+	switch {
+	case q.hintSub != "": // the hint is long and verified, and hintSub says all of it
+		params = q.form.Without("id_token_hint").Encode()
+	case params == "":
+		params = q.form.Encode()
 	}
-	params := form.Encode()
 	b := make([]byte, 0, sealedFixed+3*binary.MaxVarintLen16+len(t.sessionID)+len(q.hintSub)+len(t.reason)+len(params))
 	var flags byte
 	if t.step == StepConsent {

@@ -1,0 +1,73 @@
+package authorize_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+)
+
+// quiet throws the answer away but for its status and headers.
+type quiet struct {
+	h      http.Header
+	status int
+}
+
+func (q *quiet) Header() http.Header         { return q.h }
+func (q *quiet) Write(b []byte) (int, error) { return len(b), nil }
+func (q *quiet) WriteHeader(status int)      { q.status = status }
+
+func bench(b *testing.B, w *world, r *http.Request, want string) {
+	b.ReportAllocs()
+	q := &quiet{h: http.Header{}}
+	for b.Loop() {
+		clear(q.h)
+		w.endpoint.ServeHTTP(q, r)
+	}
+	if q.status != http.StatusSeeOther || !strings.HasPrefix(q.h.Get("Location"), want) {
+		b.Fatal(q.status, q.h.Get("Location"))
+	}
+}
+
+func noEvents(c *authorize.Config) { c.OnEvent = nil }
+
+// BenchmarkLoginPage is a request up to the redirect to the login page (performance.md, row 6).
+func BenchmarkLoginPage(b *testing.B) {
+	w := newWorld(b, noEvents)
+	r := httptest.NewRequest(http.MethodGet, "/authorize?"+params("web").Encode(), nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-portner-browser", Value: strings.Repeat("b", 43)})
+	bench(b, w, r, "/login?request=")
+}
+
+// BenchmarkSSO is a request answered with a code from a live session.
+func BenchmarkSSO(b *testing.B) {
+	w := newWorld(b, noEvents)
+	user := w.browser()
+	requireCode(b, user.loginAs(user.authorize(params("web")), "kari"))
+	r := httptest.NewRequest(http.MethodGet, "/authorize?"+params("web").Encode(), nil)
+	for name, value := range user.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	bench(b, w, r, rp+"?code=")
+}
+
+// BenchmarkResume is the login page getting its request back.
+func BenchmarkResume(b *testing.B) {
+	w := newWorld(b, noEvents)
+	user := w.browser()
+	location := user.authorize(params("web")).Header.Get("Location")
+	r := httptest.NewRequest(http.MethodGet, location, nil)
+	for name, value := range user.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	b.ReportAllocs()
+	q := &quiet{h: http.Header{}}
+	for b.Loop() {
+		_, err := w.endpoint.Resume(q, r)
+		require.NoError(b, err)
+	}
+}

@@ -1,0 +1,53 @@
+package authorize_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+)
+
+// TestLog is the log contract (security section 0.5): one JSON line for each event, and none of what
+// must never be logged.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	w := newWorld(t, func(c *authorize.Config) {
+		c.Logger = slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Pages = authorize.PageURLs{Login: "/login", Consent: "/consent"}
+	})
+	const canary = "canary\u202e-5f3759df"
+	b := w.browser()
+	for _, name := range []string{"client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "prompt", "acr_values",
+		"login_hint", "id_token_hint", "resource", "claims", "onbehalfof", "request", "request_uri", "response_mode", canary} {
+		b.authorize(params("web", name, canary))
+		w.push(params("web", name, canary))
+	}
+	p := params("web", "scope", "openid test:shared", "login_hint", testPID.Reveal(), "state", canary[:6]+"-state")
+	uri := w.pushed(p)
+	res := b.loginAs(b.authorize(use("web", uri)), "subject-canary")
+	form := b.open(res, "/consent")
+	b.post("/consent", url.Values{"request": form["request"], "csrf": {canary}})
+	form["scope"] = []string{"test:shared"}
+	code := requireCode(t, b.post("/consent", form))
+	b.post("/consent", form)
+
+	logged := out.String()
+	for _, secret := range []string{"canary", testPID.Reveal(), code, uri, form.Get("request"), form.Get("csrf"), b.cookies["__Host-portner-browser"],
+		b.cookies["__Host-portner-session"], clientSecret, rp} {
+		require.NotContains(t, logged, secret)
+	}
+	lines := strings.Split(strings.TrimSpace(logged), "\n")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.Len(t, lines, len(w.events), "one line for each event")
+	for _, line := range lines {
+		require.True(t, json.Valid([]byte(line)), line)
+	}
+}
