@@ -29,9 +29,10 @@ fuzz:
 tidy:
 	@for d in $(MODULES); do (cd $$d && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; done
 
-# The cost of each operation beside two bare signatures of the same run.
+# The cost of each operation beside two bare signatures of the same run. Fails when an operation allocates
+# more than its bound or a code exchange costs too much (docs/performance.md).
 bench:
-	go test -run '^$$' -bench . -benchtime 300ms ./provider/
+	go test -count=1 -run '^TestAllocations$$' -bench '^BenchmarkCosts$$' -benchtime 1x ./provider/
 
 # The screenshots in docs/, taken in headless Chromium.
 shots:
