@@ -302,7 +302,7 @@ func TestAuthorizationEndedWithinTheSecond(t *testing.T) {
 func TestResource(t *testing.T) {
 	t.Parallel()
 	granted := func(c *storage.AuthorizationCode) {
-		c.Grant.Resources = []string{"https://a.example", "urn:b"}
+		c.Grant.Resources = []string{"https://a.example", "urn:b", "https://api.example.no"}
 	}
 	for _, tt := range []struct {
 		name   string
@@ -310,10 +310,11 @@ func TestResource(t *testing.T) {
 		ask    []string
 		want   any
 	}{
-		{"none asked: all granted", []string{"openid"}, nil, []any{"https://a.example", "urn:b"}},
+		{"none asked: all granted", []string{"openid"}, nil, []any{"https://a.example", "urn:b", "https://api.example.no"}},
 		{"one", []string{"openid"}, []string{"urn:b"}, "urn:b"},
 		{"the same twice", []string{"openid"}, []string{"urn:b", "urn:b"}, "urn:b"},
 		{"with one a scope enforces", []string{"openid", "api:aud"}, []string{"urn:b"}, []any{"urn:b", "https://api.example.no"}},
+		{"one a scope enforces as well", []string{"openid", "api:aud"}, []string{"https://api.example.no"}, "https://api.example.no"},
 		{"not granted", []string{"openid"}, []string{"urn:b", "urn:c"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

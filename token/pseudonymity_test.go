@@ -90,10 +90,27 @@ func plain(value string) string {
 // Userinfo then holds sub and locale only (row H1).
 func TestPseudonymousUserInfo(t *testing.T) {
 	t.Parallel()
+	for _, policy := range []token.ClaimPolicy{token.IDPortenClaims, token.OpenIDClaims()} {
+		f := newFixture(t, func(c *token.Config) {
+			c.Claims, c.Users = policy, &world{user: token.User{Claims: map[string]any{"name": "Kari", "email": email}}}
+		})
+		code := f.code(forClient("web", "openid", "profile", "email", "api:pseudo"), identity(everything))
+		u := f.userInfo(f.redeem("web", code).str("access_token"))
+		require.ElementsMatch(t, []string{"sub", "locale"}, keys(u.body))
+	}
+}
+
+// A scope that turns pseudonymous while a token lives counts at once, and the final bytes are looked at here, too.
+func TestUserInfoLeakIsBlocked_H1(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
-	code := f.code(forClient("web", "openid", "profile", "api:pseudo"), identity(everything))
-	u := f.userInfo(f.redeem("web", code).str("access_token"))
-	require.ElementsMatch(t, []string{"sub", "locale"}, keys(u.body))
+	code := f.code(forClient("web", "profile", "api:read"), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Locale = pid })
+	at := f.redeem("web", code).str("access_token")
+	require.Equal(t, pid, f.userInfo(at).body["pid"])
+	f.scopes["api:read"].RequiresPseudonymousTokens = true
+	f.eventNames()
+	f.requireError(f.userInfo(at), http.StatusInternalServerError, portner.ServerError)
+	require.Contains(t, f.eventNames(), portner.EventPIDLeakBlocked)
 }
 
 // Row H1: whatever brings the person back, nothing is issued.

@@ -176,15 +176,16 @@ type userInfo struct {
 // userInfo encodes the answer and checks its final bytes.
 func (p *person) userInfo(scopes []string, locale string, known map[string]any) (*document, error) {
 	answer := userInfo{Sub: p.sub}
-	if slices.Contains(scopes, scope.Profile) {
-		answer.Locale = locale
-	}
+	standard := p.claims.Standard && !p.pseudonymous
 	if p.claims.IDPorten {
 		answer.identityClaims = p.identify()
 	}
+	if _, told := known["locale"]; slices.Contains(scopes, scope.Profile) && !(standard && told) {
+		answer.Locale = locale // of the pages; a locale the host knows the person by goes before
+	}
 	doc := newDocument()
 	err := doc.add(&answer)
-	if err == nil && p.claims.Standard && !p.pseudonymous {
+	if err == nil && standard {
 		err = p.standardClaims(doc, scopes, &answer, known)
 	}
 	if err == nil {

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -160,6 +162,7 @@ func TestPlainOpenIDClaims(t *testing.T) {
 			require.Equal(t, http.StatusOK, u.Code, u.Body.String())
 			_, claims := segments(t, a.str("id_token"))
 			require.Equal(t, claims["sub"], u.body["sub"])
+			requireNoDuplicates(t, u.Body.String())
 			delete(u.body, "sub")
 			var got []string
 			for name := range u.body {
@@ -198,4 +201,32 @@ func keys(m map[string]any) []string {
 		k = append(k, name)
 	}
 	return k
+}
+
+// With both kinds of claims at once no name is written twice: readers disagree on which one counts.
+func TestUserInfoWritesNoNameTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) {
+		c.Users = &world{user: token.User{Claims: map[string]any{"given_name": "K", "email": "k@example.no", "birthdate": "1990", "locale": "en"}}}
+		c.Claims = func(*client.Client) token.Claims { return token.Claims{IDPorten: true, Standard: true} }
+	})
+	u := f.userInfo(f.redeem("web", f.code(forClient("web", "openid", "profile", "email"), identity(everything))).str("access_token"))
+	requireNoDuplicates(t, u.Body.String())
+	require.Equal(t, everything.GivenName, u.body["given_name"], "the login told it")
+	require.Equal(t, "en", u.body["locale"])
+}
+
+func requireNoDuplicates(t *testing.T, object string) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(object))
+	_, err := d.Token()
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for d.More() {
+		name := must(d.Token()).(string)
+		require.False(t, seen[name], "%s twice", name)
+		seen[name] = true
+		var value any
+		require.NoError(t, d.Decode(&value))
+	}
 }
