@@ -82,17 +82,20 @@ func (s *Store) GrantConsents(ctx context.Context, in []storage.Consent, now tim
 	if len(in) == 0 {
 		return nil
 	}
-	if err := s.reserve(&s.consentCount, len(in), now); err != nil {
-		return err
+	err := s.grantConsents(in)
+	if err != nil { // expired ones do not count
+		if _, swept := s.Sweep(context.Background(), now); swept == nil {
+			err = s.grantConsents(in)
+		}
 	}
-	added := s.grantConsents(in)
-	s.consentCount.give(len(in) - added) // those that were there
-	s.tidy(string(in[0].UserKey[:]), now)
-	return nil
+	if err == nil {
+		s.tidy(string(in[0].UserKey[:]), now)
+	}
+	return err
 }
 
 // grantConsents holds all stripes it needs at once, so that all consents appear together.
-func (s *Store) grantConsents(in []storage.Consent) (added int) {
+func (s *Store) grantConsents(in []storage.Consent) error {
 	var needed [shardCount]bool
 	for i := range in {
 		needed[s.consentStripe(&in[i].UserKey)] = true
@@ -103,15 +106,34 @@ func (s *Store) grantConsents(in []storage.Consent) (added int) {
 			defer s.consents[i].mu.Unlock()
 		}
 	}
-	for i := range in {
-		if s.grantConsent(&in[i]) {
-			added++
-		}
+	if !s.consentCount.take(s.newConsents(in)) {
+		return storage.ErrFull
 	}
-	return added
+	for i := range in {
+		s.grantConsent(&in[i])
+	}
+	return nil
 }
 
-func (s *Store) grantConsent(in *storage.Consent) (added bool) {
+// newConsents counts those of in that are not remembered yet. The caller holds their stripes.
+func (s *Store) newConsents(in []storage.Consent) (n int) {
+	type key struct {
+		consentKey
+		scope string
+	}
+	seen := make(map[key]bool, len(in))
+	for i := range in {
+		k := key{consentKey{in[i].UserKey, in[i].ClientID}, in[i].Scope}
+		old := s.consents[s.consentStripe(&in[i].UserKey)].m[k.consentKey]
+		if !seen[k] && (old == nil || old.find(k.scope) == nil) {
+			n++
+		}
+		seen[k] = true
+	}
+	return n
+}
+
+func (s *Store) grantConsent(in *storage.Consent) {
 	stripe := s.consentStripe(&in.UserKey)
 	st := &s.consents[stripe]
 	key := consentKey{in.UserKey, in.ClientID}
@@ -129,12 +151,10 @@ func (s *Store) grantConsent(in *storage.Consent) (added bool) {
 	if old := c.find(in.Scope); old == nil {
 		one.scope = strings.Clone(in.Scope)
 		c.list = append(c.list, one)
-		added = true
 	} else if one.until > old.until {
 		old.granted, old.until = one.granted, one.until
 	}
 	s.due.schedule(c, c.firstEnd())
-	return added
 }
 
 func (c *consents) firstEnd() int64 {

@@ -1,0 +1,327 @@
+package memory_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// security J3: at a bound creation is refused, nothing live is lost, and room comes back with expiry.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		config memory.Config
+		create func(s *memory.Store, n int, now time.Time) error
+		first  func(s *memory.Store, now time.Time) error // nil while the first record lives
+		again  time.Duration                              // when there is room again
+	}{
+		{
+			"sessions", memory.Config{MaxSessions: 3},
+			func(s *memory.Store, n int, now time.Time) error {
+				_, err := s.CreateSession(t.Context(), newSession(n), 0, now)
+				return err
+			},
+			func(s *memory.Store, now time.Time) error {
+				_, err := s.Session(t.Context(), newSession(0).Hash, now)
+				return err
+			}, 30 * time.Minute,
+		},
+		{
+			"codes", memory.Config{MaxGrants: 3},
+			func(s *memory.Store, n int, now time.Time) error { return s.CreateCode(t.Context(), newCode(n), now) },
+			func(s *memory.Store, now time.Time) error {
+				_, err := s.Code(t.Context(), newCode(0).Hash, now)
+				return err
+			}, 30 * time.Minute,
+		},
+		{
+			"pushed requests", memory.Config{MaxPushedRequests: 3},
+			func(s *memory.Store, n int, now time.Time) error {
+				return s.PushRequest(t.Context(), newPushed(n, "client"), now)
+			},
+			func(s *memory.Store, now time.Time) error {
+				_, err := s.PushedRequest(t.Context(), newPushed(0, "").Hash, now)
+				return err
+			}, 2 * time.Minute,
+		},
+		{
+			"pushed requests of one client", memory.Config{MaxPushedRequestsPerClient: 3},
+			func(s *memory.Store, n int, now time.Time) error {
+				return s.PushRequest(t.Context(), newPushed(n, "client"), now)
+			},
+			func(s *memory.Store, now time.Time) error {
+				_, err := s.PushedRequest(t.Context(), newPushed(0, "").Hash, now)
+				return err
+			}, 2 * time.Minute,
+		},
+		{
+			"consents", memory.Config{MaxConsents: 3},
+			func(s *memory.Store, n int, now time.Time) error {
+				return s.GrantConsents(t.Context(), []storage.Consent{newConsent(n, "s")}, now)
+			},
+			func(s *memory.Store, now time.Time) error {
+				got, err := s.Consents(t.Context(), newConsent(0, "").UserKey, "client-a", now)
+				if len(got) == 0 {
+					return storage.ErrNotFound
+				}
+				return err
+			}, time.Hour,
+		},
+		{
+			"assertions", memory.Config{MaxReplays: 3},
+			func(s *memory.Store, n int, now time.Time) error {
+				return s.ConsumeJTI(t.Context(), storage.HashOf(id("jti", n)), now.Add(time.Minute), now)
+			},
+			func(s *memory.Store, now time.Time) error {
+				err := s.ConsumeJTI(t.Context(), storage.HashOf(id("jti", 0)), now.Add(time.Minute), now)
+				if err == storage.ErrConsumed {
+					return nil
+				}
+				return storage.ErrNotFound
+			}, time.Minute,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := memory.NewWith(c.config)
+			for n := range 3 {
+				require.NoError(t, c.create(s, n, epoch))
+			}
+			for n := range 3 {
+				require.ErrorIs(t, c.create(s, 3+n, epoch.Add(c.again-1)), storage.ErrFull)
+			}
+			if c.name == "codes" {
+				require.NoError(t, c.first(s, epoch.Add(time.Minute-1)))
+			} else {
+				require.NoError(t, c.first(s, epoch.Add(c.again-1)), "a live record was lost")
+			}
+			require.NoError(t, c.create(s, 6, epoch.Add(c.again)), "expired records count")
+		})
+	}
+}
+
+func TestBoundOfTokens(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxTokens: 3})
+	one, two := newCode(1), newCode(2)
+	require.NoError(t, s.CreateCode(t.Context(), one, epoch))
+	require.NoError(t, s.CreateCode(t.Context(), two, epoch))
+	first := newIssue(1, 0, one.Grant)
+	require.NoError(t, s.RedeemCode(t.Context(), one.Hash, first, epoch))
+	require.ErrorIs(t, s.RedeemCode(t.Context(), two.Hash, newIssue(2, 0, two.Grant), epoch), storage.ErrFull)
+	_, err := s.Code(t.Context(), two.Hash, epoch)
+	require.NoError(t, err, "a full store used the code up")
+	require.ErrorIs(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, newIssue(1, 1, one.Grant), epoch), storage.ErrFull)
+	_, _, err = s.RefreshToken(t.Context(), first.Refresh.Hash, epoch)
+	require.NoError(t, err, "a full store used the refresh token up")
+	require.NoError(t, s.RevokeGrant(t.Context(), one.Grant.ID, epoch), "a full store does not revoke")
+}
+
+// One client at its bound does not shut out another, and what it used up makes room.
+func TestPushedRequestsPerClient(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxPushedRequestsPerClient: 2})
+	require.NoError(t, s.PushRequest(t.Context(), newPushed(1, "busy"), epoch))
+	require.NoError(t, s.PushRequest(t.Context(), newPushed(2, "busy"), epoch))
+	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(3, "busy"), epoch), storage.ErrFull)
+	require.NoError(t, s.PushRequest(t.Context(), newPushed(3, "calm"), epoch))
+	require.NoError(t, s.ConsumePushedRequest(t.Context(), newPushed(1, "busy").Hash, epoch))
+	require.NoError(t, s.PushRequest(t.Context(), newPushed(4, "busy"), epoch))
+	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(5, "busy"), epoch), storage.ErrFull)
+	// The default is the 1,000 of security J3.
+	s = memory.New()
+	for n := range 1000 {
+		require.NoError(t, s.PushRequest(t.Context(), newPushed(n, "busy"), epoch))
+	}
+	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(1000, "busy"), epoch), storage.ErrFull)
+}
+
+// GrantConsents is all or none, at the bound too.
+func TestConsentsAllOrNone(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxConsents: 2})
+	require.NoError(t, s.GrantConsents(t.Context(), []storage.Consent{newConsent(1, "a")}, epoch))
+	two := []storage.Consent{newConsent(1, "b"), newConsent(2, "c")}
+	require.ErrorIs(t, s.GrantConsents(t.Context(), two, epoch), storage.ErrFull)
+	got, err := s.Consents(t.Context(), newConsent(1, "").UserKey, "client-a", epoch)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.NoError(t, s.GrantConsents(t.Context(), []storage.Consent{newConsent(1, "a"), newConsent(1, "b")}, epoch),
+		"a consent that is renewed needs no room of its own")
+}
+
+// fill puts some of everything in and returns how many records that were.
+func fill(t testing.TB, s *memory.Store, from, n int) {
+	ctx := context.Background()
+	for i := from; i < from+n; i++ {
+		in := newSession(i)
+		_, err := s.CreateSession(ctx, in, 0, epoch)
+		require.NoError(t, err)
+		c := newCode(i)
+		c.Grant.SessionID = in.ID
+		require.NoError(t, s.CreateCode(ctx, c, epoch))
+		if i%3 > 0 {
+			first := newIssue(i, 0, c.Grant)
+			require.NoError(t, s.RedeemCode(ctx, c.Hash, first, epoch))
+			require.NoError(t, s.RotateRefreshToken(ctx, first.Refresh.Hash, newIssue(i, 1, c.Grant), epoch))
+		}
+		next := in
+		if next.Hash = storage.HashOf(id("rotated", i)); i%2 == 0 {
+			next.Hash = in.Hash
+		}
+		require.NoError(t, s.ReplaceSession(ctx, in.Hash, next, epoch))
+		if i%5 == 0 {
+			_, err := s.EndSession(ctx, next.Hash, epoch)
+			require.NoError(t, err)
+		}
+		if i%7 == 0 {
+			require.NoError(t, s.RevokeGrant(ctx, c.Grant.ID, epoch))
+		}
+		require.NoError(t, s.PushRequest(ctx, newPushed(i, id("client", i%50)), epoch))
+		if i%2 == 0 {
+			require.NoError(t, s.ConsumePushedRequest(ctx, newPushed(i, "").Hash, epoch))
+		}
+		long := newConsent(i, "long")
+		long.ExpiresAt = epoch.Add(90 * time.Minute)
+		require.NoError(t, s.GrantConsents(ctx, []storage.Consent{newConsent(i, "short"), long}, epoch))
+		if i%11 == 0 {
+			require.NoError(t, s.WithdrawConsents(ctx, long.UserKey, long.ClientID, epoch))
+		}
+		require.NoError(t, s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
+	}
+}
+
+// performance.md 13: nothing is left after expiry. Every index, heap and counter is looked at.
+func TestSweepLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	fill(t, s, 0, 3000)
+	held := s.Stats()
+	removed, err := s.Sweep(t.Context(), epoch)
+	require.NoError(t, err)
+	require.Zero(t, removed, "a live record was swept")
+	require.Equal(t, held, s.Stats())
+
+	total := 0
+	for _, at := range []time.Duration{time.Minute, 2 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour} {
+		removed, err = s.Sweep(t.Context(), epoch.Add(at))
+		require.NoError(t, err)
+		require.NotZero(t, removed)
+		total += removed
+	}
+	require.Equal(t, held.Sessions+held.Grants+held.Tokens+held.PushedRequests+held.Consents+held.Replays, total)
+	require.Empty(t, s.Leftovers())
+}
+
+// Without a single Sweep, traffic alone collects what has expired.
+func TestTrafficCollects(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	fill(t, s, 0, 2000)
+	later := epoch.Add(3 * time.Hour)
+	for n := range 4000 {
+		c := newCode(10_000 + n)
+		c.ExpiresAt, c.RetainUntil = later.Add(time.Minute), later.Add(time.Minute)
+		require.NoError(t, s.CreateCode(t.Context(), c, later))
+		require.NoError(t, s.ConsumeJTI(t.Context(), storage.HashOf(id("late", n)), later.Add(time.Minute), later))
+	}
+	require.Equal(t, memory.Stats{Grants: 4000, Replays: 4000}, s.Stats())
+}
+
+func TestSweepStopsWhenCancelled(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	fill(t, s, 0, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	removed, err := s.Sweep(ctx, epoch.Add(3*time.Hour))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, removed)
+	_, err = s.Sweep(t.Context(), epoch.Add(3*time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.Leftovers())
+}
+
+// security X16: when the clock goes back, a jti that was collected is not accepted again.
+func TestClockGoesBack(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	key, end := storage.HashOf("jti"), epoch.Add(time.Minute)
+	require.NoError(t, s.ConsumeJTI(t.Context(), key, end, epoch))
+	_, err := s.Sweep(t.Context(), epoch.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.Leftovers())
+	require.ErrorIs(t, s.ConsumeJTI(t.Context(), key, end, epoch), storage.ErrConsumed)
+	require.NoError(t, s.ConsumeJTI(t.Context(), key, end.Add(1), epoch), "only what ended before is in doubt")
+}
+
+// A session in which codes are given again and again holds on to the living ones only.
+func TestSessionForgetsDeadGrants(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	in := newSession(1)
+	in.ExpiresAt = epoch.Add(1000 * time.Hour)
+	_, err := s.CreateSession(t.Context(), in, 0, epoch)
+	require.NoError(t, err)
+	for n := range 5000 {
+		now := epoch.Add(time.Duration(n) * time.Minute)
+		c := newCode(n)
+		c.Grant.SessionID = in.ID
+		c.ExpiresAt, c.RetainUntil = now.Add(time.Minute), now.Add(time.Minute)
+		require.NoError(t, s.CreateCode(t.Context(), c, now))
+		_, err := s.Sweep(t.Context(), now)
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, s.GrantsNotedIn(in.ID), 4)
+}
+
+// Every verb and Sweep at once, with clocks that differ: no deadlock, no race, and the indexes,
+// heaps and counters agree in the end.
+func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxTokens: 5000, MaxReplays: 2000})
+	var workers sync.WaitGroup
+	for w := range 8 {
+		workers.Go(func() {
+			for i := range 1500 {
+				now := epoch.Add(time.Duration(i%40-w) * time.Minute)
+				n := i % 97
+				in, c := newSession(n), newCode(n)
+				in.UserKey = storage.HashOf(id("person", n%5))
+				c.Grant.SessionID = in.ID
+				ctx := t.Context()
+				_, _ = s.CreateSession(ctx, in, 4, now)
+				_ = s.CreateCode(ctx, c, now)
+				_ = s.RedeemCode(ctx, c.Hash, newIssue(n, 0, c.Grant), now)
+				_ = s.RotateRefreshToken(ctx, newIssue(n, i%3, c.Grant).Refresh.Hash, newIssue(n, i%3+1, c.Grant), now)
+				if got, err := s.Session(ctx, in.Hash, now); err == nil {
+					_ = s.ReplaceSession(ctx, in.Hash, got, now)
+				}
+				if i%13 == w {
+					_, _ = s.EndSession(ctx, in.Hash, now)
+					_ = s.RevokeGrant(ctx, newCode(n+1).Grant.ID, now)
+				}
+				_ = s.PushRequest(ctx, newPushed(n, "client"), now)
+				_ = s.ConsumePushedRequest(ctx, newPushed(n+1, "").Hash, now)
+				_ = s.GrantConsents(ctx, []storage.Consent{newConsent(n, "a"), newConsent(n+1, "b")}, now)
+				_ = s.WithdrawConsents(ctx, newConsent(n+2, "").UserKey, "client-a", now)
+				_ = s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), now.Add(time.Minute), now)
+				if i%50 == 0 {
+					_, _ = s.Sweep(ctx, now)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	_, err := s.Sweep(t.Context(), epoch.Add(24*time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.Leftovers())
+}

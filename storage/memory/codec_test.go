@@ -1,0 +1,73 @@
+package memory_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// Whatever the texts, numbers and times are, a record comes out as it went in.
+func FuzzRecords(f *testing.F) {
+	f.Add("a", "b", []byte("c"), int64(0), int64(1), uint8(3))
+	f.Add("", "\x00\xff", []byte(nil), int64(math.MaxInt64), int64(math.MinInt64), uint8(0))
+	f.Add(string(make([]byte, 300)), string(make([]byte, 2000)), make([]byte, 200), int64(-1), int64(1<<62), uint8(255))
+	f.Fuzz(func(t *testing.T, a, b string, raw []byte, n, m int64, flags uint8) {
+		at := func(n int64) time.Time {
+			if n == math.MinInt64 {
+				return time.Time{}
+			}
+			return time.Unix(0, n).UTC()
+		}
+		first, second := at(n), at(m)
+		if first.Year() < 1678 || first.Year() > 2261 || second.Year() < 1678 || second.Year() > 2261 {
+			t.Skip("outside the years of the contract")
+		}
+		var list []string
+		for range flags % 4 {
+			list = append(list, b)
+		}
+		yes, no := flags&1 == 1, flags&1 == 0
+		h, k := storage.HashOf(a), storage.HashOf(b)
+
+		s := storage.Session{Hash: h, UserKey: k, ID: a, Version: n, Identity: raw, StartedAt: first, LastRequestAt: second, ExpiresAt: first}
+		for range flags % 3 {
+			s.Circles = append(s.Circles, storage.Circle{Name: a, ACR: b, AMR: list, AuthTime: second})
+			s.Clients = append(s.Clients, storage.SessionClient{ClientID: b, SID: a, LoginAt: first})
+		}
+		text := memory.EncodeSession(&s)
+		require.Equal(t, s, text.Decode())
+
+		g := storage.Grant{ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
+			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, OnBehalfOf: a,
+			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first}
+		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
+
+		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first}
+		require.Equal(t, c, memory.EncodeCode(&c).Decode())
+
+		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, IssuedAt: first, ExpiresAt: second}
+		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))
+	})
+}
+
+// Times beyond the contract's years neither wrap nor become valid.
+func TestFarTimes(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	forever, never := newSession(1), newSession(2)
+	forever.ExpiresAt = time.Unix(1<<50, 0)
+	never.ExpiresAt = time.Unix(-1<<50, 0)
+	for _, in := range []storage.Session{forever, never} {
+		_, err := s.CreateSession(t.Context(), in, 0, epoch)
+		require.NoError(t, err)
+	}
+	_, err := s.Session(t.Context(), forever.Hash, epoch)
+	require.NoError(t, err)
+	_, err = s.Session(t.Context(), never.Hash, epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound)
+}

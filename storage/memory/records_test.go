@@ -1,0 +1,66 @@
+package memory_test
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+var epoch = time.Date(2031, time.March, 4, 12, 30, 15, 123456789, time.UTC)
+
+// The records are as large as the provider makes them: 128 bit IDs and sids of 22 characters,
+// identities sealed to 80 bytes, two clients in a session.
+
+func id(kind string, n int) string {
+	return (kind + "-0123456789012345678901234")[:22-8] + strconv.Itoa(10_000_000+n)
+}
+
+func newSession(n int) storage.Session {
+	return storage.Session{
+		Hash: storage.HashOf(id("cookie", n)), ID: id("session", n),
+		UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
+		StartedAt: epoch, LastRequestAt: epoch, ExpiresAt: epoch.Add(30 * time.Minute),
+		Circles: []storage.Circle{{ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch}},
+		Clients: []storage.SessionClient{
+			{ClientID: "a2b4c6d8-0000-4000-8000-000000000001", SID: id("sid-a", n), LoginAt: epoch},
+			{ClientID: "a2b4c6d8-0000-4000-8000-000000000002", SID: id("sid-b", n), LoginAt: epoch},
+		},
+	}
+}
+
+func newCode(n int) storage.AuthorizationCode {
+	return storage.AuthorizationCode{
+		Hash: storage.HashOf(id("code", n)), RequestID: id("request", n),
+		Grant: storage.Grant{
+			ID: id("grant", n), ClientID: "a2b4c6d8-0000-4000-8000-000000000001",
+			UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
+			SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
+			ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch, Locale: "nb",
+			CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour),
+		},
+		RedirectURI: "https://client.example.no/callback", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+		Nonce: id("nonce", n), ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(30 * time.Minute),
+	}
+}
+
+func newIssue(n int, generation int, g storage.Grant) *storage.Issue {
+	name := strconv.Itoa(n) + "/" + strconv.Itoa(generation)
+	return &storage.Issue{
+		Grant: g,
+		Access: storage.AccessToken{Hash: storage.HashOf("access" + name), GrantID: g.ID, JTI: id("jti", n),
+			Scopes: g.Scopes, ClientAMR: "private_key_jwt", IssuedAt: epoch, ExpiresAt: epoch.Add(2 * time.Minute)},
+		Refresh: &storage.RefreshToken{Hash: storage.HashOf("refresh" + name), GrantID: g.ID,
+			Generation: generation, ExpiresAt: epoch.Add(10 * time.Minute)},
+	}
+}
+
+func newPushed(n int, clientID string) storage.PushedRequest {
+	return storage.PushedRequest{Hash: storage.HashOf(id("urn", n)), ClientID: clientID,
+		Params: []byte("response_type=code&scope=openid"), ExpiresAt: epoch.Add(2 * time.Minute)}
+}
+
+func newConsent(n int, scope string) storage.Consent {
+	return storage.Consent{UserKey: storage.HashOf(id("person", n)), ClientID: "client-a", Scope: scope,
+		GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+}
