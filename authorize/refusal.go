@@ -75,7 +75,7 @@ func validState(s string) bool {
 	return true
 }
 
-func repeated(form httpx.Form, name string) bool { return len(form.All(name)) > 1 }
+func repeated(form httpx.Form, name string) bool { return form.Count(name) > 1 }
 
 // refusal is the end of a request that gets no code.
 type refusal struct {

@@ -47,7 +47,10 @@ var (
 type Hash [sha256.Size]byte
 
 // HashOf returns the key under which a bearer value is stored.
-func HashOf(value string) Hash { return sha256.Sum256([]byte(value)) }
+func HashOf(value string) Hash {
+	var room [64]byte // codes, cookies and opaque tokens fit, and need no copy on the heap
+	return sha256.Sum256(append(room[:0], value...))
+}
 
 // Session is one browser's SSO session.
 type Session struct {

@@ -58,6 +58,17 @@ func (f Form) All(name string) []string {
 	return all
 }
 
+// Count returns how often name was sent.
+func (f Form) Count(name string) int {
+	n := 0
+	for i := range f.pairs {
+		if f.pairs[i].name == name {
+			n++
+		}
+	}
+	return n
+}
+
 // Repeated returns the first name, other than resource, that was sent more than once (RFC 6749 section
 // 3.1: parameters MUST NOT be included more than once), or "".
 func (f Form) Repeated() string {
