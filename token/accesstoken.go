@@ -47,10 +47,7 @@ func accessTokenClaims(issuer string, c *client.Client, g *storage.Grant, t *sto
 	}
 	a.setAudience(t.Audience, p.claims.Audience)
 	if !p.claims.IDPorten {
-		a.AMR = g.AMR
-		if !g.AuthTime.IsZero() {
-			a.AuthTime = g.AuthTime.Unix()
-		}
+		a.AMR, a.AuthTime = g.AMR, unixOrZero(g.AuthTime)
 		return a
 	}
 	a.ClientAMR = t.ClientAMR

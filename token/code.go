@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/scope"
@@ -126,7 +125,7 @@ func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
 	case gone(err):
 		return nil, invalidGrant(portner.EventRefused, "code_unknown", in.Grant.ID)
 	}
-	return nil, issueFault(err)
+	return nil, err
 }
 
 // prepare asks again for all that may have changed since the login.
@@ -160,12 +159,4 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 		in.Refresh = &Refresh{}
 	}
 	return in, nil
-}
-
-// issueFault keeps refusals and marks everything else as a fault of the store.
-func issueFault(err error) error {
-	if _, ok := errors.AsType[*portner.Error](err); ok || errors.Is(err, httpx.ErrUnavailable) || errors.Is(err, errLeak) {
-		return err
-	}
-	return unavailable("issuing", err)
 }

@@ -157,11 +157,11 @@ func (c *Config) validate() error {
 	var errs []error
 	missing := func(field string, absent bool) {
 		if absent {
-			errs = append(errs, fmt.Errorf("%s is required", field))
+			errs = append(errs, fmt.Errorf("field %s is required", field))
 		}
 	}
 	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
-		errs = append(errs, errors.New("Issuer must be an absolute URL without query and fragment"))
+		errs = append(errs, errors.New("field Issuer must be an absolute URL without query and fragment"))
 	}
 	missing("Store", c.Store == nil)
 	missing("Authenticator", c.Authenticator == nil)
@@ -174,23 +174,25 @@ func (c *Config) validate() error {
 		field string
 		d     time.Duration
 	}{
-		{"AccessToken", c.Lifetimes.AccessToken}, {"RefreshToken", c.Lifetimes.RefreshToken},
-		{"Authorization", c.Lifetimes.Authorization}, {"IDToken", c.Lifetimes.IDToken},
+		{"AccessToken", c.Lifetimes.AccessToken},
+		{"RefreshToken", c.Lifetimes.RefreshToken},
+		{"Authorization", c.Lifetimes.Authorization},
+		{"IDToken", c.Lifetimes.IDToken},
 	} {
 		if l.d < time.Second || l.d%time.Second != 0 {
-			errs = append(errs, fmt.Errorf("Lifetimes.%s must be whole seconds, one or more", l.field))
+			errs = append(errs, fmt.Errorf("field Lifetimes.%s must be whole seconds, one or more", l.field))
 		}
 	}
 	if c.RotationGrace < 0 || c.RotationGrace > MaxRotationGrace {
-		errs = append(errs, fmt.Errorf("RotationGrace must be between 0 and %s", MaxRotationGrace))
+		errs = append(errs, fmt.Errorf("field RotationGrace must be between 0 and %s", MaxRotationGrace))
 	}
 	seen := map[string]bool{AuthorizationCode: true, RefreshToken: true}
 	for i, g := range c.Grants {
 		switch {
 		case g == nil || g.Type() == "":
-			errs = append(errs, fmt.Errorf("Grants[%d] has no type", i))
+			errs = append(errs, fmt.Errorf("field Grants[%d] has no type", i))
 		case seen[g.Type()]:
-			errs = append(errs, fmt.Errorf("Grants[%d]: %q is there already", i, g.Type()))
+			errs = append(errs, fmt.Errorf("field Grants[%d]: %q is there already", i, g.Type()))
 		default:
 			seen[g.Type()] = true
 		}

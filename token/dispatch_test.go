@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -146,11 +147,45 @@ func TestNothingSecretIsLogged_H6(t *testing.T) {
 	f.send(f.ep.Revocation(), "other", url.Values{"token": {b.str("access_token")}})
 	f.send(f.ep, "web", url.Values{"grant_type": {"secret-grant"}})
 	_, claims := segments(t, a.str("id_token"))
-	for _, s := range []string{pid, code, verifier, challenge, secret, a.str("access_token"), a.str("refresh_token"), b.str("access_token"),
-		claims["sub"].(string), "secret-grant", "nonce-1"} {
+	for _, s := range []string{
+		pid, code, verifier, challenge, secret, a.str("access_token"), a.str("refresh_token"), b.str("access_token"),
+		claims["sub"].(string), "secret-grant", "nonce-1",
+	} {
 		require.NotContains(t, log.String(), s)
 		require.NotContains(t, fmt.Sprintf("%+v", f.events), s)
 	}
 	require.Contains(t, log.String(), "token.issued")
 	require.Equal(t, "REDACTED", fmt.Sprintf("%v", token.Response{AccessToken: "x"}))
+}
+
+// Row E13: who guesses is told to wait, and the reason is logged once.
+func TestTooManyAttempts_E13(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) {
+		c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: c.Clients, OnEvent: c.OnEvent}))
+	})
+	code := f.code()
+	for i := range 12 {
+		r := f.request("web", codeForm(code))
+		r.SetBasicAuth("web", "wrong")
+		a := f.sendRequest(f.ep, r)
+		want := http.StatusUnauthorized
+		if i >= 10 {
+			want = http.StatusTooManyRequests
+			require.NotEmpty(t, a.Header().Get("Retry-After"))
+		}
+		require.Equal(t, want, a.Code, i)
+		require.Equal(t, []portner.EventName{portner.EventClientAuthFailed}, f.eventNames())
+	}
+}
+
+// A token about nobody is no id_token, and a time nobody knows is not told.
+func TestGrantWithoutPerson(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	code := f.code(func(c *storage.AuthorizationCode) { c.Grant.Identity = nil })
+	f.requireError(f.redeem("web", code), http.StatusInternalServerError, portner.ServerError)
+	code = f.code(func(c *storage.AuthorizationCode) { c.Grant.AuthTime = time.Time{} })
+	_, claims := segments(t, f.redeem("web", code).str("id_token"))
+	require.NotContains(t, claims, "auth_time")
 }

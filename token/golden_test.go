@@ -104,13 +104,15 @@ func TestGoldenTokens(t *testing.T) {
 			c.Grant.OnBehalfOf, c.Grant.Resources = "customer", []string{"urn:other"}
 			c.Grant.AuthorizationDetails = []byte(`[{"type":"example"}]`)
 		}},
-		"idporten-compatible": {scopes: []string{"openid"},
+		"idporten-compatible": {
+			scopes: []string{"openid"},
 			policy: func(c *client.Client) token.Claims {
 				claims := token.IDPortenClaims(c)
 				claims.AudOnBehalfOf, claims.ClientOrgno = true, true
 				return claims
 			},
-			change: func(c *storage.AuthorizationCode) { c.Grant.OnBehalfOf = "customer" }},
+			change: func(c *storage.AuthorizationCode) { c.Grant.OnBehalfOf = "customer" },
+		},
 		"openid": {scopes: []string{"openid", "profile"}, policy: token.OpenIDClaims(issuer)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ type Request struct {
 	Client client.Authenticated
 	// Now is the instant of the request; everything is decided by it.
 	Now time.Time
-	// CorrelationID ties the events of the request together.
+	// CorrelationID ties the events of the request together; "" if nobody listens.
 	CorrelationID string
 }
 

@@ -59,13 +59,6 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// allStores is the union the fixture and the authenticator need.
-type allStores interface {
-	token.Store
-	client.ReplayStore
-	CreateCode(ctx context.Context, code storage.AuthorizationCode, now time.Time) error
-}
-
 // fixture is a token endpoint with everything around it.
 type fixture struct {
 	t       testing.TB
@@ -161,10 +154,14 @@ func testClients() map[string]*client.Client {
 		{ClientID: "other", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, TokenEndpointAuthMethod: client.ClientSecretPost},
 		{ClientID: "codeonly", ClientOrgno: consumerOrgno, Secrets: secrets},
 		{ClientID: "reuse", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, RefreshTokenUsage: client.Reuse},
-		{ClientID: "spa", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
-			TokenEndpointAuthMethod: client.None, RefreshTokenUsage: client.Reuse, RedirectURIs: []string{"https://spa.example.no/cb"}},
-		{ClientID: "spa2", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
-			TokenEndpointAuthMethod: client.None, RedirectURIs: []string{"https://spa2.example.no/cb"}},
+		{
+			ClientID: "spa", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
+			TokenEndpointAuthMethod: client.None, RefreshTokenUsage: client.Reuse, RedirectURIs: []string{"https://spa.example.no/cb"},
+		},
+		{
+			ClientID: "spa2", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
+			TokenEndpointAuthMethod: client.None, RedirectURIs: []string{"https://spa2.example.no/cb"},
+		},
 		{ClientID: "nopkce", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, CodeChallengeMethod: "none"},
 		{ClientID: "api", ClientOrgno: ownerOrgno, Secrets: secrets},
 		{ClientID: "listed", ClientOrgno: consumerOrgno, Secrets: secrets},

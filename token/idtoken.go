@@ -12,7 +12,7 @@ type idToken struct {
 	Aud      string   `json:"aud"`
 	Exp      int64    `json:"exp"`
 	Iat      int64    `json:"iat"`
-	AuthTime int64    `json:"auth_time"`
+	AuthTime int64    `json:"auth_time,omitempty"`
 	JTI      string   `json:"jti"`
 	Nonce    string   `json:"nonce,omitempty"`
 	ACR      string   `json:"acr,omitempty"`
@@ -52,11 +52,19 @@ func (p *person) resolved() identityClaims {
 	}
 }
 
+// unixOrZero keeps an unknown time out of a token, instead of telling the year 1.
+func unixOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
 func idTokenClaims(issuer string, in *Issuance, p person, jti string, now time.Time, lifetime time.Duration) idToken {
 	g := &in.Grant
 	c := idToken{
 		Iss: issuer, Sub: p.sub, Aud: in.Client.ClientID,
-		Iat: now.Unix(), Exp: now.Unix() + int64(lifetime/time.Second), AuthTime: g.AuthTime.Unix(),
+		Iat: now.Unix(), Exp: now.Unix() + int64(lifetime/time.Second), AuthTime: unixOrZero(g.AuthTime),
 		JTI: jti, Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, AuthorizationDetails: g.AuthorizationDetails,
 	}
 	if in.Client.TakesSID() {

@@ -27,20 +27,41 @@ func TestIntrospectionMatrix_H2(t *testing.T) {
 		// web: the token's own client. api: on the owner's organisation number. listed: in
 		// enforced_aud_for_introspection of api:read, api:opaque, api:pseudo. nosy: has the scope to
 		// introspect. powerless: the owner's organisation, without that scope.
-		{"login only", []string{"openid", "profile"},
-			map[string]string{"web": withPID, "api": no, "listed": no, "nosy": no, "powerless": no}},
-		{"self-contained", []string{"openid", "api:read"},
-			map[string]string{"web": withPID, "api": withPID, "listed": withPID, "nosy": no, "powerless": no}},
-		{"listed for one of two", []string{"openid", "api:read", "api:write"},
-			map[string]string{"web": withPID, "api": withPID, "listed": no, "nosy": no, "powerless": no}},
-		{"opaque without openid", []string{"api:opaque"},
-			map[string]string{"web": yes, "api": withPID, "listed": withPID, "nosy": no, "powerless": no}},
-		{"opaque with openid", []string{"openid", "api:opaque"},
-			map[string]string{"web": withPID, "api": withPID, "listed": withPID, "nosy": no, "powerless": no}},
-		{"pseudonymous", []string{"openid", "api:pseudo"},
-			map[string]string{"web": yes, "api": withPID, "listed": yes, "nosy": no, "powerless": no}},
-		{"pseudonymous and opaque", []string{"api:pseudo", "api:opaque"},
-			map[string]string{"web": yes, "api": withPID, "listed": yes, "nosy": no, "powerless": no}},
+		{
+			"login only",
+			[]string{"openid", "profile"},
+			map[string]string{"web": withPID, "api": no, "listed": no, "nosy": no, "powerless": no},
+		},
+		{
+			"self-contained",
+			[]string{"openid", "api:read"},
+			map[string]string{"web": withPID, "api": withPID, "listed": withPID, "nosy": no, "powerless": no},
+		},
+		{
+			"listed for one of two",
+			[]string{"openid", "api:read", "api:write"},
+			map[string]string{"web": withPID, "api": withPID, "listed": no, "nosy": no, "powerless": no},
+		},
+		{
+			"opaque without openid",
+			[]string{"api:opaque"},
+			map[string]string{"web": yes, "api": withPID, "listed": withPID, "nosy": no, "powerless": no},
+		},
+		{
+			"opaque with openid",
+			[]string{"openid", "api:opaque"},
+			map[string]string{"web": withPID, "api": withPID, "listed": withPID, "nosy": no, "powerless": no},
+		},
+		{
+			"pseudonymous",
+			[]string{"openid", "api:pseudo"},
+			map[string]string{"web": yes, "api": withPID, "listed": yes, "nosy": no, "powerless": no},
+		},
+		{
+			"pseudonymous and opaque",
+			[]string{"api:pseudo", "api:opaque"},
+			map[string]string{"web": yes, "api": withPID, "listed": yes, "nosy": no, "powerless": no},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

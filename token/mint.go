@@ -24,8 +24,8 @@ type Minter struct{ cfg *Config }
 type Issuance struct {
 	// Client gets the tokens.
 	Client client.Authenticated
-	// Grant is the authorization they belong to. Its ExpiresAt bounds every token; zero is
-	// Lifetimes.Authorization from now.
+	// Grant is the authorization they belong to, under an ID of its own. Its ExpiresAt bounds every token;
+	// zero is the client's or the default authorization lifetime from now.
 	Grant storage.Grant
 	// Identity is Grant.Identity, opened; zero for machine grants, whose tokens have no sub.
 	Identity session.Identity
@@ -59,7 +59,8 @@ const maxCollisions = 3
 
 // Issue prepares, then commits: it makes and signs all tokens and then calls commit once, which is the
 // store verb that consumes what was presented and inserts the issue. If commit fails the tokens are
-// thrown away and its error comes back, wrapped. commit runs to its end even if the peer has gone.
+// thrown away and its error comes back, wrapped: storage verdicts are found with errors.Is, a
+// *portner.Error is the answer, anything else is a fault of the store. commit runs to its end even if the peer has gone.
 func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit func(context.Context, *storage.Issue) error) (*Response, error) {
 	for range maxCollisions {
 		issue, res, err := m.prepare(in, now)
@@ -74,7 +75,7 @@ func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit 
 			return res, nil
 		}
 		if !errors.Is(err, storage.ErrConflict) {
-			return nil, err
+			return nil, unavailable("committing", err)
 		}
 	}
 	return nil, fmt.Errorf("token: %w: %w", httpx.ErrUnavailable, errCollision)
@@ -164,6 +165,9 @@ func (m *Minter) accessToken(in *Issuance, p person, lifetime time.Duration, now
 }
 
 func (m *Minter) idToken(in *Issuance, p person, now time.Time) (string, error) {
+	if p.sub == "" {
+		return "", fmt.Errorf("token: grant %s: an id_token speaks of a person, and there is none", in.Grant.ID)
+	}
 	claims := idTokenClaims(m.cfg.Issuer, in, p, seal.NewID(), now, m.cfg.Lifetimes.IDToken)
 	return m.sign(in.Client.IDTokenSignedResponseAlg, "", &claims, p, now)
 }

@@ -103,7 +103,7 @@ func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
 	case gone(err):
 		return nil, invalidGrant(portner.EventRefused, "refresh_unknown", x.grant.ID)
 	}
-	return nil, issueFault(err)
+	return nil, err
 }
 
 // prepare asks again for all that may have changed since the last token (security rows D6, D7).

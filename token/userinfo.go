@@ -56,7 +56,7 @@ func (x *exchange) bearerToken() (string, error) {
 		}
 	}
 	token, err := fromHeader(x.r.Header["Authorization"])
-	if err != nil || x.r.Method == http.MethodGet || !hasForm(x.r) {
+	if err != nil || x.r.Method == http.MethodGet || !x.hasForm(token) {
 		return token, err
 	}
 	form, err := httpx.ReadBody(x.w, x.r)
@@ -89,8 +89,15 @@ func fromHeader(values []string) (string, error) {
 	return token, nil
 }
 
-// hasForm reports whether a POST carries a form; one with the token in its header needs none.
-func hasForm(r *http.Request) bool { return r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 }
+// hasForm reports whether the body has to be read as a form. A request with its token in the header may
+// have any body, or none.
+func (x *exchange) hasForm(inHeader string) bool {
+	contentType := x.r.Header.Get("Content-Type")
+	if inHeader == "" {
+		return x.r.ContentLength != 0 || contentType != ""
+	}
+	return strings.HasPrefix(strings.ToLower(contentType), "application/x-www-form-urlencoded")
+}
 
 // challenge answers a request without any token: no error code (RFC 6750 section 3.1).
 func (x *exchange) challenge() {

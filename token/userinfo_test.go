@@ -38,6 +38,7 @@ func TestUserInfoWays(t *testing.T) {
 		{name: "another query parameter", method: "GET", query: "?x=1", header: "Bearer " + at, status: 200},
 		{name: "POST header", method: "POST", header: "Bearer " + at, status: 200},
 		{name: "POST header and empty form", method: "POST", header: "Bearer " + at, contentType: formType, status: 200},
+		{name: "POST header and JSON", method: "POST", header: "Bearer " + at, body: "{}", contentType: "application/json", status: 200},
 		{name: "POST body", method: "POST", body: form, contentType: formType, status: 200},
 		{name: "query", method: "GET", query: "?" + form, status: 400, code: "invalid_request"},
 		{name: "query in POST", method: "POST", query: "?" + form, header: "Bearer " + at, status: 400, code: "invalid_request"},
@@ -141,8 +142,10 @@ func TestPlainOpenIDClaims(t *testing.T) {
 		"address": map[string]any{"formatted": "Storgata 1"}, "phone_number": "+47 55 55 55 55", "phone_number_verified": false,
 		"pid": pid, "role": "admin", "sub": "somebody else", "website2": "",
 	}
-	profile := []string{"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-		"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
+	profile := []string{
+		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+		"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+	}
 	for _, tt := range []struct {
 		scopes []string
 		want   []string
@@ -169,8 +172,10 @@ func TestPlainOpenIDClaims(t *testing.T) {
 				got = append(got, name)
 			}
 			require.ElementsMatch(t, tt.want, got)
-			require.Subset(t, []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash",
-				"c_hash", "s_hash", "nbf", "jti", "sid", "txn"}, keys(claims))
+			require.Subset(t, []string{
+				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash",
+				"c_hash", "s_hash", "nbf", "jti", "sid", "txn",
+			}, keys(claims))
 			header, access := segments(t, a.str("access_token"))
 			require.Equal(t, "at+jwt", header["typ"])
 			require.Equal(t, issuer, access["aud"])
