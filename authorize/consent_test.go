@@ -2,6 +2,7 @@ package authorize_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -199,8 +200,27 @@ func TestHijack(t *testing.T) {
 	res := victim.loginAs(victim.authorize(params("web", "scope", "openid test:shared")), "kari")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, attacker.get(res.Header.Get("Location"))))
 
-	victim.cookies["__Host-portner-browser"] += `"; __Host-portner-browser=` + attacker.cookies["__Host-portner-browser"]
-	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "of two cookies one was planted")
+	r := httptest.NewRequest(http.MethodGet, location, nil)
+	for _, b := range []*browser{victim, attacker} {
+		r.AddCookie(&http.Cookie{Name: "__Host-portner-browser", Value: b.cookies["__Host-portner-browser"]})
+	}
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().do(r)), "of two cookies one was planted")
+}
+
+// TestTokensAreNotInterchangeable: neither between the requests of one browser, nor between the browsers
+// that opened one pushed request.
+func TestTokensAreNotInterchangeable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, other := w.browser(), w.browser()
+	one, two := b.open(b.authorize(params("web")), "/login"), b.open(b.authorize(params("web")), "/login")
+	one["csrf"] = two["csrf"]
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", one)))
+
+	uri := w.pushed(params("web"))
+	mine, theirs := b.open(b.authorize(use("web", uri)), "/login"), other.open(other.authorize(use("web", uri)), "/login")
+	mine["csrf"] = theirs["csrf"]
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", mine)))
 }
 
 // TestConsentForms: the token of one page is no good for another, and consent holds for what was shown.
@@ -264,6 +284,26 @@ func TestSubmittedTwice(t *testing.T) {
 	require.Equal(t, "completed", reason)
 }
 
+// TestSubmittedTwiceAtOnce: of two submits at the same time exactly one gets a code.
+func TestSubmittedTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 500 {
+		b := w.browser()
+		form := b.open(b.authorize(params("web")), "/login")
+		form.Set("user", "kari")
+		redirected := make(chan bool, 2)
+		for range 2 {
+			go func() {
+				again := w.browser()
+				again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+				redirected <- again.post("/login", form).StatusCode == http.StatusSeeOther
+			}()
+		}
+		require.NotEqual(t, <-redirected, <-redirected)
+	}
+}
+
 func TestPendingExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -271,11 +311,11 @@ func TestPendingExpires(t *testing.T) {
 	form := b.open(b.authorize(params("web")), "/login")
 	form.Set("user", "kari")
 	w.sleep(15*time.Minute - time.Microsecond)
-	late := b.post("/login", form)
-	requireCode(t, late)
+	requireCode(t, b.post("/login", form))
+	w.sleep(time.Microsecond - time.Duration(w.clock().Nanosecond()%1000)) // times that travel have microseconds
 	form = b.open(b.authorize(params("web", "prompt", "login")), "/login")
 	form.Set("user", "kari")
-	w.sleep(15 * time.Minute)
+	w.sleep(15 * time.Minute) // valid iff now is before the expiry
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 }
 

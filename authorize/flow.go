@@ -25,8 +25,9 @@ type flow struct {
 
 	req *request
 	travel
-	interacted bool // a page was shown: the person may have logged in for this request
-	logins     int  // made in this very HTTP request, to stop pages that answer themselves for ever
+	clientID   string // once it is known that there is such a client
+	interacted bool   // a page was shown: the person may have logged in for this request
+	logins     int    // made in this very HTTP request, to stop pages that answer themselves for ever
 }
 
 // continueField carries a request that was posted without cookies, from the endpoint to itself.
@@ -39,6 +40,9 @@ func (f *flow) arrive() *refusal {
 		return refused
 	}
 	c, s, refused := f.resolve(f.r.Context(), form, f.now)
+	if c != nil {
+		f.clientID = c.ClientID
+	}
 	if refused != nil {
 		return refused
 	}
@@ -257,14 +261,10 @@ func (f *flow) finish(r *refusal) {
 		return
 	}
 	corrID := httpx.NewCorrelationID()
-	clientID := ""
-	if f.req != nil {
-		clientID = f.req.client.ClientID
-	}
 	if r.fault != nil {
 		f.log.Fault(f.r.Context(), r.fault, corrID, f.now)
 	} else {
-		f.log.Emit(f.r.Context(), portner.Event{Name: r.event, Time: f.now, CorrelationID: corrID, ClientID: clientID, Reason: r.reason})
+		f.log.Emit(f.r.Context(), portner.Event{Name: r.event, Time: f.now, CorrelationID: corrID, ClientID: f.clientID, Reason: r.reason})
 	}
 	if r.to == nil {
 		f.writePage(r, corrID)

@@ -53,9 +53,9 @@ func (p *parEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteErrorStatus(w, status, e)
 		return
 	}
-	uri, err := p.push(r, form, now)
+	uri, clientID, err := p.push(r, form, now)
 	if err != nil {
-		p.refuse(w, r, err, now)
+		p.refuse(w, r, err, clientID, now)
 		return
 	}
 	doc, err := json.Marshal(pushed{int(p.cfg.PushedRequestLifetime / time.Second), uri})
@@ -72,34 +72,44 @@ type pushed struct {
 	RequestURI string `json:"request_uri"`
 }
 
-// push authenticates, validates as the authorization endpoint would, and stores.
-func (p *parEndpoint) push(r *http.Request, form httpx.Form, now time.Time) (string, error) {
+// push authenticates, validates as the authorization endpoint would, and stores. The client is
+// returned as soon as it has authenticated.
+func (p *parEndpoint) push(r *http.Request, form httpx.Form, now time.Time) (uri, clientID string, err error) {
 	auth, err := p.cfg.Authenticator.Authenticate(r.Context(), client.CredentialsFrom(r, form), now)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
+	s, err := p.check(r, auth, form, now)
+	if err == nil {
+		uri, err = p.store(r, auth.ClientID, s, now)
+	}
+	return uri, auth.ClientID, err
+}
+
+// check validates what an authenticated client pushes.
+func (p *parEndpoint) check(r *http.Request, auth client.Authenticated, form httpx.Form, now time.Time) (source, error) {
 	if form.Has("request_uri") { // RFC 9126 section 2.1
-		return "", &portner.Error{Code: portner.InvalidRequest, Description: "A request_uri cannot be pushed."}
+		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "A request_uri cannot be pushed."}
 	}
 	if id := form.Get("client_id"); id != "" && id != auth.ClientID {
-		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The client_id is not the authenticated client's."}
+		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The client_id is not the authenticated client's."}
 	}
-	if name := form.Repeated(); name != "" {
-		return "", &portner.Error{Code: portner.InvalidRequest, Description: "A parameter was sent twice."}
+	if form.Repeated() != "" {
+		return source{}, page(portner.InvalidRequest, "repeated", "A parameter was sent twice.").as(portner.EventDuplicateParam)
 	}
 	form = form.Without("client_secret", "client_assertion", "client_assertion_type").With("client_id", auth.ClientID)
 	s := source{form: form}
 	if form.Has("request") {
 		var refused *refusal
 		if s, refused = p.requestObject(auth.Client, form, now); refused != nil {
-			return "", refused
+			return source{}, refused
 		}
 	}
 	s.pushed = storage.Hash{1} // it is being pushed; what matters is that it is not zero
 	if _, refused := p.validate(r.Context(), auth.Client, s, now); refused != nil {
-		return "", refused
+		return source{}, refused
 	}
-	return p.store(r, auth.ClientID, s, now)
+	return s, nil
 }
 
 // store keeps the parameters under a new request_uri of 256 random bits.
@@ -134,8 +144,8 @@ func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time
 func (r *refusal) Error() string { return "authorize: " + r.reason }
 
 // refuse answers with JSON, whatever the authorization endpoint would have done (RFC 9126 section 2.3).
-func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, now time.Time) {
-	event := portner.Event{Name: portner.EventRefused, Time: now, CorrelationID: httpx.NewCorrelationID()}
+func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, clientID string, now time.Time) {
+	event := portner.Event{Name: portner.EventRefused, Time: now, CorrelationID: httpx.NewCorrelationID(), ClientID: clientID}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		if refused.fault != nil {
 			p.fault(w, r, refused.fault, now)

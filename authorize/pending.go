@@ -299,6 +299,7 @@ func (f *flow) open(sealed string) *refusal {
 	if refused != nil {
 		return refused
 	}
+	f.clientID = c.ClientID
 	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
 		return refused
 	}

@@ -108,7 +108,7 @@ func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *re
 	default:
 		q.to.mode = mode
 	}
-	if name := q.form.Repeated(); name != "" {
+	if q.form.Repeated() != "" {
 		return q.to.invalid("repeated", "A parameter was sent twice.").as(portner.EventDuplicateParam)
 	}
 	switch q.form.Get("response_type") {

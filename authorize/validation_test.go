@@ -118,8 +118,8 @@ func TestValidation(t *testing.T) {
 			w := newWorld(t)
 			res := w.browser().get("/authorize?" + tc.params.Encode() + tc.add)
 			require.Equal(t, tc.want, outcome(t, res))
-			name, _ := w.lastEvent()
 			if tc.event != "" {
+				name, _ := w.lastEvent()
 				require.Equal(t, tc.event, name)
 			}
 			if !strings.HasPrefix(tc.want, "error") {
@@ -136,6 +136,20 @@ func TestValidation(t *testing.T) {
 			require.Equal(t, state, q.Get("state"))
 		})
 	}
+}
+
+// TestEventsNameTheClient: once it is known, and only then (security section 0.5).
+func TestEventsNameTheClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for change, want := range map[[2]string]string{
+		{"redirect_uri", "https://evil.example/"}: "web", {"scope", "x:y"}: "web", {"client_id", "nobody"}: "", {"client_id", "off"}: "",
+	} {
+		w.browser().authorize(params("web", change[0], change[1]))
+		require.Equal(t, want, w.lastClient(), change)
+	}
+	w.push(params("web", "scope", "x:y"))
+	require.Equal(t, "web", w.lastClient())
 }
 
 func TestMethods(t *testing.T) {

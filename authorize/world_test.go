@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +188,13 @@ func (w *world) lastEvent() (portner.EventName, string) {
 	}
 	e := w.events[len(w.events)-1]
 	return e.Name, e.Reason
+}
+
+// lastClient returns the client of the last event.
+func (w *world) lastClient() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.events[len(w.events)-1].ClientID
 }
 
 // login is the host's login page: the form says who one is.
@@ -374,5 +380,3 @@ func jsonBody(t testing.TB, res *http.Response) map[string]any {
 	require.NoError(t, json.NewDecoder(res.Body).Decode(&m))
 	return m
 }
-
-func sorted(v []string) []string { v = slices.Clone(v); slices.Sort(v); return v }
