@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -352,4 +353,19 @@ func TestScopeSwitchedOffBetweenLoginAndToken(t *testing.T) {
 	f.scopes["api:read"].Inactive = true
 	require.Equal(t, "openid", f.redeem("web", code).str("scope"))
 	f.requireError(f.redeem("web", only), http.StatusBadRequest, portner.InvalidScope)
+}
+
+// idporten section 6.2: sid only for clients that take part in single logout.
+func TestSIDOnlyOnRequest(t *testing.T) {
+	t.Parallel()
+	withSID := func(c *storage.AuthorizationCode) { c.Grant.SID = "the-sid" }
+	for want, change := range map[any]func(*client.Client){
+		nil:       func(*client.Client) {},
+		"the-sid": func(c *client.Client) { c.FrontchannelLogoutSessionRequired = true },
+	} {
+		f := newFixture(t)
+		change(f.clients["web"])
+		_, claims := segments(t, f.redeem("web", f.code(withSID)).str("id_token"))
+		require.Equal(t, want, claims["sid"])
+	}
 }
