@@ -60,8 +60,8 @@ func sameBrowser(t travel, r *http.Request) bool {
 
 // csrf is the token of one page: for this browser, this request, this step, and at the consent step
 // for exactly what was shown (security rows G1, G14).
-func (e *Endpoint) csrf(t travel, shown string) string {
-	m := hmac.New(sha256.New, e.csrfKey)
+func csrf(key []byte, t travel, shown string) string {
+	m := hmac.New(sha256.New, key)
 	m.Write(t.browser[:])
 	m.Write(t.id[:])
 	m.Write([]byte(t.step))
@@ -72,9 +72,17 @@ func (e *Endpoint) csrf(t travel, shown string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// fromOurPage checks a POST of a page: it comes from our own origin and carries the page's token.
-func (e *Endpoint) fromOurPage(r *http.Request, want string) bool {
-	sent := r.PostForm[CSRFField]
-	return httpx.SameOrigin(r, e.origin) && len(sent) == 1 &&
-		subtle.ConstantTimeCompare([]byte(sent[0]), []byte(want)) == 1
+// fromOurPage checks a POST of a page: it comes from our own origin and carries the page's token, made
+// with any of the secrets, so that pages outlive a rotation.
+func (f *flow) fromOurPage(shown string) bool {
+	sent := f.r.PostForm[CSRFField]
+	if !httpx.SameOrigin(f.r, f.origin) || len(sent) != 1 {
+		return false
+	}
+	for _, key := range f.csrfKeys {
+		if subtle.ConstantTimeCompare([]byte(sent[0]), []byte(csrf(key, f.travel, shown))) == 1 {
+			return true
+		}
+	}
+	return false
 }

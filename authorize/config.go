@@ -183,6 +183,10 @@ func (c Config) check() error {
 	require(c.Vault != nil, "Config.Vault is required")
 	require(c.Store != nil, "Config.Store is required")
 	require(c.Pages != nil, "Config.Pages is required")
+	if p, ok := c.Pages.(PageURLs); ok {
+		require(strings.HasPrefix(p.Login, "/") && strings.HasPrefix(p.Consent, "/"),
+			"Config.Pages: both URLs must be paths that begin with a slash")
+	}
 	u, err := url.Parse(c.Issuer)
 	require(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
 		!strings.ContainsAny(c.Issuer, "?#"), "Config.Issuer must be an http(s) URL without query and fragment")

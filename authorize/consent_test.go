@@ -3,6 +3,7 @@ package authorize_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,4 +330,20 @@ func TestTwoTabs(t *testing.T) {
 	res := b.loginAs(two, "kari")
 	requireCode(t, res)
 	require.Equal(t, "two", answered(t, res).Get("state"))
+}
+
+// TestSecretRotation: what was sealed and shown before a new secret came in front stays good.
+func TestSecretRotation(t *testing.T) {
+	t.Parallel()
+	before := newWorld(t)
+	b := before.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	form.Set("user", "kari")
+	newSecret := portner.Secret(strings.Repeat("n", 32))
+	after := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret, secret} })
+	b.world = after
+	requireCode(t, b.post("/login", form))
+	gone := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret} })
+	b.world = gone
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
@@ -18,7 +19,8 @@ type Endpoint struct {
 	origin  string    // of the issuer: where the pages are
 	waiting *seal.Box // requests that wait for a person
 	posted  *seal.Box // requests that were posted without cookies
-	csrfKey []byte
+
+	csrfKeys [][]byte // one for each secret; the first makes tokens
 }
 
 // New reports all problems of the configuration at once.
@@ -29,19 +31,27 @@ func New(cfg Config) (*Endpoint, error) {
 		log:    audit.Log{Endpoint: "authorize", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 		origin: httpx.Origin(cfg.Issuer),
 	}
-	var errs [4]error
-	errs[0] = cfg.check()
-	if e.waiting, errs[1] = seal.New("authorize waiting", cfg.Secrets...); errs[1] != nil {
-		return nil, errors.Join(errs[0], fmt.Errorf("authorize: Config.Secrets: %w", errs[1]))
-	}
-	e.posted, errs[2] = seal.New("authorize posted", cfg.Secrets...)
-	// Pages outlive no secret that is gone, so one key is enough: a form from before a rotation has to
-	// be loaded again.
-	e.csrfKey, errs[3] = seal.Derive(cfg.Secrets[0], "authorize csrf")
-	if err := errors.Join(errs[:]...); err != nil {
+	if err := errors.Join(cfg.check(), e.deriveKeys(cfg.Secrets)); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+func (e *Endpoint) deriveKeys(secrets []portner.Secret) (err error) {
+	if e.waiting, err = seal.New("authorize waiting", secrets...); err != nil {
+		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+	}
+	if e.posted, err = seal.New("authorize posted", secrets...); err != nil {
+		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+	}
+	for _, s := range secrets {
+		key, err := seal.Derive(s, "authorize csrf")
+		if err != nil {
+			return fmt.Errorf("authorize: Config.Secrets: %w", err)
+		}
+		e.csrfKeys = append(e.csrfKeys, key)
+	}
+	return nil
 }
 
 // ServeHTTP answers an authorization request.

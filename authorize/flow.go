@@ -30,8 +30,9 @@ type flow struct {
 	logins     int    // made in this very HTTP request, to stop pages that answer themselves for ever
 }
 
-// continueField carries a request that was posted without cookies, from the endpoint to itself.
-const continueField = "continue"
+// postedField carries a request that was posted without cookies, from the endpoint to itself. The name
+// is one that clients do not send: their unknown parameters are ignored.
+const postedField = "portner_posted"
 
 // arrive takes a new authorization request as far as it goes.
 func (f *flow) arrive() *refusal {
@@ -89,7 +90,7 @@ func (f *flow) read() (form httpx.Form, raw string, refused *refusal) {
 		refused.status = status
 		return form, "", refused
 	}
-	if sealed := form.Get(continueField); sealed != "" && f.r.Method == http.MethodGet {
+	if sealed := form.Get(postedField); sealed != "" && f.r.Method == http.MethodGet {
 		form, refused = f.reopen(sealed)
 		raw = ""
 	}
@@ -105,7 +106,7 @@ func (f *flow) again(form httpx.Form) *refusal {
 	if len(sealed) > maxSealed {
 		return f.req.to.invalid("too_large", "The request is too large.")
 	}
-	httpx.SeeOther(f.w, "?"+continueField+"="+sealed)
+	httpx.SeeOther(f.w, "?"+postedField+"="+sealed)
 	return nil
 }
 

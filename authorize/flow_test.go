@@ -132,6 +132,8 @@ func TestLoginNeeded(t *testing.T) {
 				return
 			}
 			// One login answers it, however it was asked for, and says when it was.
+			b.open(res, "/login")
+			require.NotEmpty(t, w.seen.Reason)
 			w.sleep(5 * time.Minute)
 			res = b.loginAs(res, "kari", acr.High)
 			require.True(t, w.stored(requireCode(t, res)).Grant.AuthTime.Equal(w.clock()))
@@ -203,6 +205,7 @@ func TestPendingForThePage(t *testing.T) {
 	b.open(res, "/login")
 	p := w.seen
 	require.Equal(t, authorize.StepLogin, p.Step)
+	require.Equal(t, "no_session", p.Reason)
 	require.Equal(t, authorize.ClientInfo{ID: "silent", Name: "Kunde", Orgno: "974761076", Supplier: "Min tjeneste"}, p.Client)
 	require.Equal(t, "se", p.Locale, "the person's choice wins over ui_locales")
 	require.Equal(t, []string{"login"}, p.Prompt)
@@ -243,7 +246,7 @@ func TestPostedRequest(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, res.StatusCode)
 	require.Empty(t, res.Cookies(), "a new cookie would take the place of the one the browser did not send")
 	location := res.Header.Get("Location")
-	require.True(t, strings.HasPrefix(location, "?continue="))
+	require.True(t, strings.HasPrefix(location, "?portner_posted="))
 	require.NotContains(t, location, "web")
 	requireCode(t, b.get("/authorize"+location))
 	require.Equal(t, "error login_required", outcome(t, w.browser().get("/authorize"+location)))

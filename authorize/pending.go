@@ -86,7 +86,7 @@ func (f *flow) pending(sealed string, plan scope.Plan) *Pending {
 }
 
 // CSRF proves that the page was shown to this browser: the forms post it as CSRFField.
-func (p *Pending) CSRF() string { return p.flow.csrf(p.flow.travel, p.shown()) }
+func (p *Pending) CSRF() string { return csrf(p.flow.csrfKeys[0], p.flow.travel, p.shown()) }
 
 // shown is everything the person says yes or no to.
 func (p *Pending) shown() string {
@@ -244,7 +244,7 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 	}
 	p := f.pending(sealed, plan)
 	if f.r.Method == http.MethodPost {
-		if !f.fromOurPage(f.r, p.CSRF()) {
+		if !f.fromOurPage(p.shown()) {
 			refused = notOurPage("csrf")
 			return nil, refused, refused.wireError()
 		}

@@ -1,0 +1,266 @@
+package authorize_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
+)
+
+// thief is a store that somebody reads, and changes.
+type thief struct {
+	authorize.PushedRequestStore
+	rows []storage.PushedRequest
+	swap *storage.PushedRequest // given out in the place of every other
+}
+
+func (s *thief) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
+	s.rows = append(s.rows, p)
+	return s.PushedRequestStore.PushRequest(ctx, p, now)
+}
+
+func (s *thief) PushedRequest(ctx context.Context, h storage.Hash, now time.Time) (storage.PushedRequest, error) {
+	p, err := s.PushedRequestStore.PushedRequest(ctx, h, now)
+	if s.swap != nil {
+		p.Params = s.swap.Params
+	}
+	return p, err
+}
+
+// TestPushedAtRest: what clients push may name the person, by login_hint or inside an id_token_hint, and
+// a store never holds that in clear (security row J1, ruling R4). Nor can it pass one row for another.
+func TestPushedAtRest(t *testing.T) {
+	t.Parallel()
+	store := &thief{}
+	w := newWorld(t, func(c *authorize.Config) {
+		store.PushedRequestStore = c.PushedRequests
+		c.PushedRequests = store
+	})
+	b := w.browser()
+	uri := w.pushed(params("web", "login_hint", testPID.Reveal(), "state", "state-canary"))
+	require.Len(t, store.rows, 1)
+	row := store.rows[0]
+	for _, secret := range []string{testPID.Reveal(), "state-canary", "login_hint", "rp.example.no"} {
+		require.False(t, bytes.Contains(row.Params, []byte(secret)), secret)
+		require.False(t, bytes.Contains(row.Params, []byte(base64.RawURLEncoding.EncodeToString([]byte(secret)))), secret)
+	}
+	b.open(b.authorize(use("web", uri)), "/login")
+	require.Equal(t, testPID.Reveal(), w.seen.LoginHint.Reveal(), "and yet the page gets it")
+
+	w.pushed(params("web", "scope", "openid test:plain"))
+	store.swap = &store.rows[1]
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))), "another row's parameters")
+	store.swap = &storage.PushedRequest{Params: append([]byte("p"), params("web").Encode()...)}
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))), "parameters of the store's own")
+}
+
+// TestLoggedOutMeanwhile: a login that was on its way when its person logged out ends with
+// login_required. It is nobody's fault, so it is not reported as one (security rows G16, I6).
+func TestLoggedOutMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := &failing{err: storage.ErrRevoked}
+	w := newWorld(t, func(c *authorize.Config) {
+		f.Store, f.PushedRequestStore, f.ConsentStore = c.Store, c.PushedRequests, c.Consents
+		c.Store = f
+	})
+	b := w.browser()
+	f.verb = "CreateCode"
+	require.Equal(t, "error login_required", outcome(t, b.loginAs(b.authorize(params("web")), "kari")))
+	name, reason := w.lastEvent()
+	require.Equal(t, portner.EventRefused, name)
+	require.Equal(t, "session_ended", reason)
+}
+
+// TestOnlyGetAndPost: a page's handler may take every method but GET for a posted form. Only a POST
+// can prove that it is one (security row G1).
+func TestOnlyGetAndPost(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions, "LINK"} {
+		w := newWorld(t)
+		b := w.browser()
+		form := b.open(b.authorize(params("web")), "/login")
+		form.Set("user", "mallory")
+		before := w.store.Stats()
+		for _, body := range []string{"", form.Encode()} {
+			r := httptest.NewRequest(method, "/login?request="+form.Get("request"), strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			res := b.do(r)
+			require.NotEqual(t, http.StatusSeeOther, res.StatusCode, method)
+			require.Empty(t, b.cookies["__Host-portner-session"], method)
+			require.Equal(t, before, w.store.Stats(), method)
+		}
+		requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	}
+}
+
+// TestPagesAreBornSafe: a host that sets no header on its login and consent pages has pages that nobody
+// frames, caches or takes an address from (security rows G6, I1).
+func TestPagesAreBornSafe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.authorize(params("web", "scope", "openid test:shared"))
+	login := b.get(res.Header.Get("Location"))
+	consent := b.get(b.loginAs(res, "kari").Header.Get("Location"))
+	for name, page := range map[string]*http.Response{"login": login, "consent": consent} {
+		require.Equal(t, http.StatusOK, page.StatusCode, name)
+		require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"), name)
+		require.Contains(t, page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'", name)
+		require.Contains(t, page.Header.Get("Content-Security-Policy"), "form-action 'self' https://rp.example.no", name)
+		require.Equal(t, "no-store", page.Header.Get("Cache-Control"), name)
+		require.Equal(t, "nosniff", page.Header.Get("X-Content-Type-Options"), name)
+		require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"), name+": no-referrer would take the Origin from its form")
+	}
+}
+
+// inPlace renders the login page in the answer to the authorization request.
+type inPlace struct{}
+
+func (inPlace) Interact(w http.ResponseWriter, _ *http.Request, _ *authorize.Pending) {
+	w.WriteHeader(http.StatusOK)
+}
+
+func TestPagesInPlaceAreBornSafe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) { c.Pages = inPlace{} })
+	page := w.browser().authorize(params("web"))
+	require.Equal(t, http.StatusOK, page.StatusCode)
+	require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
+	require.Contains(t, page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"))
+}
+
+// TestOneRequestOneCode: a request a person may take an hour for is remembered for as long, so that its
+// second tab gets no second code, however short the authorization was (security row A12).
+func TestOneRequestOneCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) {
+		c.PendingLifetime, c.AuthorizationLifetime = time.Hour, time.Second
+	})
+	b := w.browser()
+	res := b.authorize(params("web"))
+	form := b.open(res, "/login")
+	requireCode(t, b.loginAs(res, "kari"))
+	w.sleep(45 * time.Minute)
+	_, err := w.store.Sweep(t.Context(), w.clock())
+	require.NoError(t, err)
+	form.Set("user", "kari")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
+}
+
+// TestPlantedBrowserCookie: of two cookies of our name one was planted. Neither is believed, both are
+// cleared as far as a header can, and it is told (security row G8).
+func TestPlantedBrowserCookie(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	r := httptest.NewRequest(http.MethodGet, "/login?request="+form.Get("request"), nil)
+	r.Header.Set("Cookie", "__Host-portner-browser="+strings.Repeat("A", 43))
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.do(r)))
+	name, _ := w.lastEvent()
+	require.Equal(t, portner.EventCookieDuplicate, name)
+}
+
+// TestPanicsEverywhere: a hook that panics denies, wherever it is called; the page about it does not
+// need the hook that panicked (security row J13).
+func TestPanicsEverywhere(t *testing.T) {
+	t.Parallel()
+	const serverError = "page Internal Server Error server_error"
+	w := newWorld(t, func(c *authorize.Config) {
+		c.Pages = panicking{}
+		c.ErrorPage = func(http.ResponseWriter, *http.Request, authorize.ErrorPage) { panic("secret") }
+	})
+	require.Equal(t, serverError, outcome(t, w.browser().authorize(params("web"))))
+	require.Equal(t, "page Bad Request invalid_client", outcome(t, w.browser().authorize(params("nobody"))))
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().get("/login")))
+
+	w = newWorld(t, func(c *authorize.Config) { c.OnEvent = func(context.Context, portner.Event) { panic("secret") } })
+	require.Equal(t, "page Bad Request invalid_client", outcome(t, w.browser().authorize(params("nobody"))))
+	require.Equal(t, "error invalid_scope", outcome(t, w.browser().authorize(params("web", "scope", "x:y"))))
+	require.Equal(t, http.StatusUnauthorized, w.push(params("web"), func(r *http.Request) { r.SetBasicAuth("web", "x") }).StatusCode)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+}
+
+// loose is a Source over a database that folds case, or finds nothing without an error.
+type loose struct{ client.Source }
+
+func (l loose) Client(ctx context.Context, id string) (*client.Client, error) {
+	if id == "nil" {
+		return nil, nil
+	}
+	return l.Source.Client(ctx, strings.ToLower(id))
+}
+
+// TestAnotherClient: a Source that answers with another client than was asked for is at fault, and
+// gives nobody away.
+func TestAnotherClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *authorize.Config) { c.Clients = loose{c.Clients} })
+	b := w.browser()
+	for _, id := range []string{"WEB", "nil"} {
+		require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(params(id))), id)
+	}
+	require.Equal(t, "login", outcome(t, b.authorize(params("web"))))
+}
+
+// TestNoDowngrade: what a waiting request demands is in its seal; nothing beside it in the address or
+// in the form lowers it (security rows A9, G11).
+func TestNoDowngrade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari", acr.Substantial))
+	w.sleep(time.Minute)
+	res := b.authorize(params("web", "acr_values", acr.High, "prompt", "login", "max_age", "1", "response_mode", "form_post"))
+	form := b.open(res, "/login")
+	for name, value := range map[string]string{
+		"acr_values": acr.Low, "prompt": "none", "max_age": "100000", "response_mode": "query", "redirect_uri": "https://evil.example/cb",
+		"client_id": "silent", "state": "evil", "scope": "openid test:plain", "code_challenge": "", "step": "consent", "reason": "use",
+	} {
+		form.Set(name, value)
+	}
+	form.Set("user", "kari")
+	form.Set("acr", acr.Substantial)
+	res = b.post("/login?"+form.Encode()+"&acr_values="+acr.Low, form)
+	require.Equal(t, "login", outcome(t, res), "the level is still too low")
+	res = b.loginAs(res, "kari", acr.High)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	body := new(bytes.Buffer)
+	_, err := body.ReadFrom(res.Body)
+	require.NoError(t, err)
+	require.Contains(t, body.String(), `action="`+rp+`"`)
+	require.Contains(t, body.String(), `value="xyz"`)
+	require.NotContains(t, body.String(), "evil")
+}
+
+// TestStepsAreNotInterchangeable: a request that waits for one step is no use at the page of the other.
+func TestStepsAreNotInterchangeable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	res := b.authorize(params("web", "scope", "openid test:shared"))
+	login := b.open(res, "/login")
+	consent := b.open(b.loginAs(res, "kari"), "/consent")
+	consent.Set("user", "mallory")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", consent)), "consent at the login page")
+	login["scope"] = []string{"test:shared"}
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", login)), "login at the consent page")
+	location := b.authorize(params("web", "prompt", "login")).Header.Get("Location")
+	sealed := strings.TrimPrefix(location, "/login?request=")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize?continue="+sealed)), "a waiting request is no posted one")
+}
