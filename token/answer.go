@@ -110,9 +110,9 @@ func (x *exchange) guarded(report func()) {
 	report()
 }
 
-// recover answers a panic of a hook with 500 (security row J13): nothing was issued, and the value, which
+// rescue answers a panic of a hook with 500 (security row J13): nothing was issued, and the value, which
 // may hold anything, is not logged.
-func (x *exchange) recover() {
+func (x *exchange) rescue() {
 	v := recover()
 	if v == nil {
 		return

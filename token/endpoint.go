@@ -38,7 +38,7 @@ func New(cfg Config) (*Endpoint, error) {
 // ServeHTTP answers POST /token, and CORS preflights.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "token")
-	defer x.recover()
+	defer x.rescue()
 	form, ok := x.post(true)
 	if !ok {
 		return

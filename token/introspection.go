@@ -26,7 +26,7 @@ var inactive = []byte(`{"active":false}`)
 
 func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "introspection")
-	defer x.recover()
+	defer x.rescue()
 	form, ok := x.post(false)
 	if !ok {
 		return

@@ -17,7 +17,7 @@ func (e *Endpoint) Revocation() http.Handler { return http.HandlerFunc(e.revoke)
 
 func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "revocation")
-	defer x.recover()
+	defer x.rescue()
 	form, ok := x.post(true)
 	if !ok {
 		return

@@ -20,7 +20,7 @@ func (e *Endpoint) UserInfo() http.Handler { return http.HandlerFunc(e.userInfo)
 func (e *Endpoint) userInfo(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "userinfo")
 	x.cors, x.bearer = true, true
-	defer x.recover()
+	defer x.rescue()
 	if x.crossOrigin("GET, POST") {
 		return
 	}
