@@ -4,12 +4,12 @@ package archtest_test
 //
 //	L3  provider
 //	L2  authorize  token  logout  discovery        never one another
-//	L1  session  client  keyset                    never one another
+//	L1  session  client  keyset  rar               never one another
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
 var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
 	l0       = append([]string{"storage"}, policies...)
-	l1       = []string{"session", "client", "keyset"}
+	l1       = []string{"session", "client", "keyset", "rar"}
 	l2       = []string{"authorize", "token", "logout", "discovery"}
 	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
 )

@@ -1,0 +1,184 @@
+package rar_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portner-go/portner/rar"
+	"github.com/stretchr/testify/require"
+)
+
+// organisation is a type whose person picks organisations to act for.
+func organisation() rar.Type {
+	return rar.Type{
+		Name: "org", Members: []string{"resource", "several", "required"}, Alone: true,
+		Validate: func(d rar.Detail) error {
+			if !strings.Contains(string(d.JSON), `"resource"`) {
+				return fmt.Errorf("%w: resource", rar.ErrValue)
+			}
+			return nil
+		},
+		Choices: func(context.Context, rar.Request, []rar.Detail) ([]rar.Choice, error) {
+			return []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, nil
+		},
+		Multiple: func(d []rar.Detail) bool { return strings.Contains(string(d[0].JSON), "several") },
+		Required: func(d []rar.Detail) bool { return strings.Contains(string(d[0].JSON), "required") },
+		Grant: func(_ context.Context, _ rar.Request, _ []rar.Detail, chosen []string) ([]json.RawMessage, error) {
+			var out []json.RawMessage
+			for _, c := range chosen {
+				out = append(out, json.RawMessage(`{"type":"org","id":"`+c+`"}`))
+			}
+			return out, nil
+		},
+	}
+}
+
+// echo grants what is asked, to machines.
+func echo() rar.Type {
+	return rar.Type{Name: "echo", Members: []string{"x"}, Grant: func(_ context.Context, r rar.Request, ds []rar.Detail, _ []string) ([]json.RawMessage, error) {
+		if r.Orgno == "" {
+			return nil, rar.ErrDenied
+		}
+		out := make([]json.RawMessage, len(ds))
+		for i := range ds {
+			out[i] = ds[i].JSON
+		}
+		return out, nil
+	}}
+}
+
+func registry(t *testing.T) *rar.Registry {
+	t.Helper()
+	r, err := rar.NewRegistry(organisation(), echo())
+	require.NoError(t, err)
+	return r
+}
+
+func TestNewRegistry(t *testing.T) {
+	t.Parallel()
+	_, err := rar.NewRegistry(rar.Type{}, echo(), echo())
+	for _, problem := range []string{"types[0] has no Name", "has no Grant", "echo is there twice"} {
+		require.ErrorContains(t, err, problem)
+	}
+	require.Equal(t, []string{"org", "echo"}, registry(t).Names())
+}
+
+// TestParse: RFC 9396 section 2, and what section 5 says of errors.
+func TestParse(t *testing.T) {
+	t.Parallel()
+	r := registry(t)
+	for in, want := range map[string]error{
+		`[{"type":"echo"}]`:                 nil,
+		`[{"type":"echo","x":{"y":[1]}}]`:   nil,
+		`[{"type":"echo"},{"type":"echo"}]`: nil,
+		`[]`:                                rar.ErrMalformed,
+		``:                                  rar.ErrMalformed,
+		`{"type":"echo"}`:                   rar.ErrMalformed,
+		`"echo"`:                            rar.ErrMalformed,
+		`[{"type":1}]`:                      rar.ErrMalformed,
+		`[{"x":1}]`:                         rar.ErrMalformed,
+		`["echo"]`:                          rar.ErrMalformed,
+		`[{"type":"echo","type":"org"}]`:    rar.ErrMalformed,
+		`[{"type":"echo","TYPE":"org"}]`:    rar.ErrMalformed,
+		`[{"type":"echo"}]}`:                rar.ErrMalformed,
+		`[{"type":"echo"}],"e":[]`:          rar.ErrMalformed,
+		`[{"type":"other"}]`:                rar.ErrUnknownType,
+		`[{"type":"echo","z":1}]`:           rar.ErrUnknownMember,
+		`[{"type":"org"}]`:                  rar.ErrValue,
+		`[{"type":"org","resource":"r"}]`:   nil,
+		`[{"type":"org","resource":"r"},{"type":"echo"}]`:                   rar.ErrMixedTypes,
+		`[{"type":"echo"},{"type":"org","resource":"r"}]`:                   rar.ErrMixedTypes,
+		`[` + strings.Repeat(`{"type":"echo"},`, 10) + `{"type":"echo"}]`:   rar.ErrMalformed,
+		`[{"type":"echo","x":"` + strings.Repeat("x", rar.MaxBytes) + `"}]`: rar.ErrMalformed,
+	} {
+		details, err := r.Parse([]byte(in))
+		if want == nil {
+			require.NoError(t, err, in)
+			require.NotEmpty(t, details)
+			continue
+		}
+		require.ErrorIs(t, err, want, in)
+		require.Nil(t, details)
+	}
+}
+
+func TestAskAndGrant(t *testing.T) {
+	t.Parallel()
+	r, ctx := registry(t), t.Context()
+	details, err := r.Parse([]byte(`[{"type":"org","resource":"r","several":true,"required":true}]`))
+	require.NoError(t, err)
+	q, err := r.Ask(ctx, rar.Request{}, details)
+	require.NoError(t, err)
+	require.Equal(t, &rar.Question{Choices: []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, Multiple: true, Required: true}, q)
+	granted, err := r.Grant(ctx, rar.Request{}, details, []string{"b"})
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"type":"org","id":"b"}]`, string(granted))
+	granted, err = r.Grant(ctx, rar.Request{}, details, nil)
+	require.NoError(t, err)
+	require.Equal(t, `[]`, string(granted), "nobody chosen: an empty array, not null")
+
+	machine, err := r.Parse([]byte(`[{"type":"echo","x":1}]`))
+	require.NoError(t, err)
+	q, err = r.Ask(ctx, rar.Request{}, machine)
+	require.NoError(t, err)
+	require.Nil(t, q, "nothing to choose")
+	_, err = r.Grant(ctx, rar.Request{}, machine, nil)
+	require.True(t, errors.Is(err, rar.ErrDenied))
+}
+
+// TestNarrows: a refresh may ask for some of the granted details, unchanged.
+func TestNarrows(t *testing.T) {
+	t.Parallel()
+	granted := `[{"type":"a","x":[1,2]},{"type":"b"}]`
+	for wanted, ok := range map[string]bool{
+		`[{"x":[1,2],"type":"a"}]`: true, `[]`: true, granted: true, `[{"type":"a"}]`: false, `[{"type":"a","x":[2,1]}]`: false, `x`: false,
+		`[{"type":"b"},{"type":"b"}]`: true, `[{"type":"c"}]`: false,
+	} {
+		require.Equal(t, ok, rar.Narrows([]byte(wanted), []byte(granted)), wanted)
+	}
+}
+
+// FuzzParse: what is accepted is an array of objects whose types are registered, and parses again.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{`[{"type":"echo"}]`, `[{"type":"org","resource":"r"}]`, `[{"type":"echo","x":"\u0000"}]`, `[[]]`, `[{"type":"echo"}],"d":[`} {
+		f.Add([]byte(s))
+	}
+	r, err := rar.NewRegistry(organisation(), echo())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		details, err := r.Parse(raw)
+		if err != nil {
+			require.Nil(t, details)
+			return
+		}
+		var plain []map[string]any
+		require.NoError(t, json.Unmarshal(raw, &plain))
+		require.Len(t, details, len(plain))
+		for i, d := range details {
+			require.Equal(t, plain[i]["type"], d.Type)
+			require.Contains(t, r.Names(), d.Type)
+		}
+	})
+}
+
+func ExampleRegistry() {
+	types, _ := rar.NewRegistry(rar.Type{
+		Name: "urn:example:case", Members: []string{"case"},
+		Grant: func(_ context.Context, _ rar.Request, ds []rar.Detail, _ []string) ([]json.RawMessage, error) {
+			return []json.RawMessage{ds[0].JSON}, nil // look the case up here
+		},
+	})
+	details, err := types.Parse([]byte(`[{"type":"urn:example:case","case":"2026/17"}]`))
+	fmt.Println(len(details), err)
+	_, err = types.Parse([]byte(`[{"type":"urn:example:other"}]`))
+	fmt.Println(err)
+	// Output:
+	// 1 <nil>
+	// rar: unknown type
+}
