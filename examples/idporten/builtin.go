@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -26,31 +25,42 @@ const (
 type addresses struct{ first, second, isolated, api string }
 
 // builtin is the demo's part of the configuration.
-func builtin(at addresses) config {
-	return config{Clients: builtinClients(at), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Users: builtinUsers()}
+func builtin(at addresses, profile string) config {
+	return config{Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Users: builtinUsers()}
 }
 
-func builtinClients(at addresses) []clientEntry {
+// loginScopes are what a service asks for about the person.
+func loginScopes(profile string) []string {
+	if profile == "openid" {
+		return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
+	}
+	return []string{"openid", "profile"}
+}
+
+func builtinClients(at addresses, profile string) []clientEntry {
 	service := func(id, name, orgno, base string, scopes ...string) clientEntry {
 		return clientEntry{ClientSecret: demoSecret, Client: client.Client{
 			ClientID: id, ClientName: name, ClientOrgno: orgno, IntegrationType: "api_klient", ApplicationType: client.Web,
 			TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 			RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},
-			FrontchannelLogoutURI: base + "/frontchannel", FrontchannelLogoutSessionRequired: true, Scopes: scopes,
+			FrontchannelLogoutURI: base + "/frontchannel", FrontchannelLogoutSessionRequired: true,
+			Scopes: append(loginScopes(profile), scopes...),
 		}}
 	}
 	first := service("min-tjeneste", "Min tjeneste", serviceOrg, at.first,
-		"openid", "profile", "demo:inntekt.read", "demo:kontakt.read", "demo:helse.read", "demo:meldinger.read")
+		"demo:inntekt.read", "demo:kontakt.read", "demo:helse.read", "demo:meldinger.read")
 	first.AccessTokenLifetime, first.RefreshTokenLifetime = 300, 1800
-	second := service("annen-tjeneste", "Annen tjeneste", privateOrg, at.second, "openid", "profile")
-	isolated := service("isolert-tjeneste", "Isolert tjeneste", privateOrg, at.isolated, "openid", "profile")
+	isolated := service("isolert-tjeneste", "Isolert tjeneste", privateOrg, at.isolated)
 	isolated.SSODisabled = true
-	api := clientEntry{ClientSecret: demoAPISecret, Client: client.Client{
+	return []clientEntry{first, service("annen-tjeneste", "Annen tjeneste", privateOrg, at.second), isolated, builtinAPIClient()}
+}
+
+// builtinAPIClient logs nobody in: it may introspect the tokens of its organisation's scopes.
+func builtinAPIClient() clientEntry {
+	return clientEntry{ClientSecret: demoAPISecret, Client: client.Client{
 		ClientID: demoAPIClient, ClientName: "Datatilbyder", ClientOrgno: dataOrg, IntegrationType: "api_klient", ApplicationType: client.Web,
-		TokenEndpointAuthMethod: client.ClientSecretBasic, RedirectURIs: []string{at.api + "/unused"},
-		PostLogoutRedirectURIs: []string{at.api + "/unused"}, Scopes: []string{"openid", scope.Introspection},
+		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{scope.Introspection},
 	}}
-	return []clientEntry{first, second, isolated, api}
 }
 
 func builtinScopes() []scope.Scope {
@@ -82,24 +92,15 @@ func builtinAccess() []scope.Access {
 
 // builtinUsers are synthetic persons (month + 80). Kari has two ways to log in.
 func builtinUsers() []user {
+	kari := map[string]any{
+		"name": "Kari Testesen", "given_name": "Kari", "family_name": "Testesen", "locale": "nb-NO",
+		"email": "kari@example.no", "email_verified": true, "phone_number": "+4712345678", "phone_number_verified": true,
+		"address": map[string]any{"street_address": "Prøvegata 1", "postal_code": "0001", "locality": "Oslo", "country": "NO"},
+	}
+	ola := map[string]any{"name": "Ola Prøvesen", "given_name": "Ola", "family_name": "Prøvesen", "email": "ola@example.no", "email_verified": false}
 	return []user{
-		{PID: "21879498012", Username: "kari", Password: "passord", ACR: acr.High, AMR: []string{"BankID"}, Claims: map[string]any{"name": "Kari Testesen", "given_name": "Kari", "family_name": "Testesen"}},
-		{PID: "21879498012", Username: "kari-minid", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-APP"}, Claims: map[string]any{"name": "Kari Testesen", "given_name": "Kari", "family_name": "Testesen"}},
-		{PID: "45840375084", Username: "ola", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-OTC"}, Claims: map[string]any{"name": "Ola Prøvesen", "given_name": "Ola", "family_name": "Prøvesen"}},
+		{PID: "21879498012", Username: "kari", Password: "passord", ACR: acr.High, AMR: []string{"BankID"}, Claims: kari},
+		{PID: "21879498012", Username: "kari-minid", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-APP"}, Claims: kari},
+		{PID: "45840375084", Username: "ola", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-OTC"}, Claims: ola},
 	}
 }
-
-// stories are what the demo's first service shows: the seeds' scenarios, one button each.
-func stories() []demo.Story {
-	return []demo.Story{
-		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}, ACR: acr.Substantial},
-		{Name: "deling", Title: "Del opplysninger", Text: "Brukerstyrt datadeling: to tilganger du kan si nei til.", Scopes: []string{"openid", "profile", "demo:inntekt.read", "demo:kontakt.read"}, API: "/inntekt"},
-		{Name: "pseudonym", Title: "Uten fødselsnummer", Text: "Tjenesten ser bare et pseudonym; API-et slår opp personen.", Scopes: []string{"openid", "profile", "demo:helse.read"}, API: "/helse"},
-		{Name: "opak", Title: "Ugjennomsiktig token", Text: "Ren OAuth 2.0 uten openid. Bare API-et forstår tokenet.", Scopes: []string{"demo:meldinger.read"}, API: "/meldinger"},
-		{Name: "hoyt", Title: "Høyt sikkerhetsnivå", Text: "Krever idporten-loa-high og løfter innloggingen om nødvendig.", Scopes: []string{"openid", "profile"}, ACR: acr.High},
-		{Name: "paa-nytt", Title: "Logg inn på nytt", Text: "prompt=login: ny pålogging selv om du er innlogget.", Scopes: []string{"openid", "profile"}, Prompt: "login"},
-	}
-}
-
-// loginOnly is what the other services offer.
-func loginOnly() []demo.Story { return stories()[:1] }

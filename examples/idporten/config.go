@@ -1,16 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
-	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/strictjson"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -65,87 +64,69 @@ type lifetimes struct {
 	PushedRequest int `json:"pushed_request,omitempty"`
 }
 
-// readConfig reads a configuration file. Unknown members are errors that name their path.
-func readConfig(path string) (config, error) {
+// scopeMembers are what a scope.Scope reads beside its fields.
+var scopeMembers = []string{
+	"active", "description#nn", "description#en", "description#se", "long_description#nn", "long_description#en", "long_description#se",
+}
+
+// readConfig reads a configuration file and reports everything that is wrong with it at once. Unknown
+// members are errors that name their path. demo says whether the demo's scopes are there too.
+func readConfig(path string, demo bool) (config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config{}, err
+		return config{}, fmt.Errorf("-config: %w", err)
 	}
 	var c config
-	if err := strictjson.Decode(data, &c); err != nil {
-		return config{}, fmt.Errorf("%s:\n%w", path, err)
+	err = strictjson.Decode(data, &c, strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: scopeMembers})
+	if err == nil {
+		err = c.check(demo)
 	}
-	if err := c.check(); err != nil {
+	if err != nil {
 		return config{}, fmt.Errorf("%s:\n%w", path, err)
 	}
 	return c, nil
 }
 
-// check reports what no package of portner will look at.
-func (c config) check() error {
-	var errs []error
-	if !slices.Contains([]string{"", "idporten", "openid"}, c.Profile) {
-		errs = append(errs, fmt.Errorf("profile: %q is neither idporten nor openid", c.Profile))
+// rules are the rules of the configuration's profile.
+func (c config) rules() provider.Profile {
+	if c.Profile == "openid" {
+		return provider.OpenIDConnect()
 	}
-	seen := map[string]bool{}
-	for i, u := range c.Users {
-		at := fmt.Sprintf("users[%d]", i)
-		if u.Username == "" {
-			errs = append(errs, errors.New(at+".username is required"))
-		}
-		if seen[u.Username] {
-			errs = append(errs, fmt.Errorf("%s.username: %q is there already", at, u.Username))
-		}
-		seen[u.Username] = true
-		if u.Password == "" {
-			errs = append(errs, errors.New(at+".password is required"))
-		}
-		if u.PID != "" {
-			if _, err := norway.ParsePID(u.PID); err != nil {
-				errs = append(errs, fmt.Errorf("%s.pid: %w", at, err))
-			}
-		}
-		if u.ACR != "" && !acr.IDPorten.Known(u.ACR) {
-			errs = append(errs, fmt.Errorf("%s.acr: %q is not a known level", at, u.ACR))
-		}
-	}
-	for name, n := range map[string]int{
-		"session.max": c.Session.Max, "session.idle": c.Session.Idle, "lifetimes.access_token": c.Lifetimes.AccessToken,
-		"lifetimes.refresh_token": c.Lifetimes.RefreshToken, "lifetimes.authorization": c.Lifetimes.Authorization,
-		"lifetimes.id_token": c.Lifetimes.IDToken, "lifetimes.code": c.Lifetimes.Code, "lifetimes.pushed_request": c.Lifetimes.PushedRequest,
-	} {
-		if n < 0 {
-			errs = append(errs, fmt.Errorf("%s: seconds, not %d", name, n))
-		}
-	}
-	return errors.Join(errs...)
+	return provider.IDPorten()
 }
 
-// registrations turns the entries into a registry. Secrets in a configuration file were chosen by
-// people; a real provider would issue them.
-func registrations(entries []clientEntry, now time.Time) (*client.Registry, error) {
-	clients := make([]client.Client, 0, len(entries))
-	var errs []error
-	for i, e := range entries {
-		c := e.Client
-		c.Inactive = e.Active != nil && !*e.Active
-		if e.ClientSecret != "" {
-			s, err := client.InsecureSecret(e.ClientSecret, now.Add(360*24*time.Hour))
-			if err != nil {
-				errs = append(errs, fmt.Errorf("clients[%d].client_secret: %w", i, err))
-				continue
-			}
-			c.Secrets = []client.Secret{s}
+// with adds what the demo brings. What the configuration names itself is the configuration's; its users
+// stand in for all of the demo's.
+func (c config) with(b config) config {
+	for _, e := range b.Clients {
+		if !slices.ContainsFunc(c.Clients, func(own clientEntry) bool { return own.ClientID == e.ClientID }) {
+			c.Clients = append(c.Clients, e)
 		}
-		if len(c.JWKS) > 0 {
-			c.KeysUploadedAt = now
+	}
+	c.Scopes = withScopes(c.Scopes, b.Scopes)
+	for _, a := range b.ScopeAccess {
+		if !slices.ContainsFunc(c.ScopeAccess, func(own scope.Access) bool {
+			return own.Scope == a.Scope && own.ConsumerOrgno == a.ConsumerOrgno
+		}) {
+			c.ScopeAccess = append(c.ScopeAccess, a)
 		}
-		clients = append(clients, c)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	if len(c.Users) == 0 {
+		c.Users = b.Users
 	}
-	return client.NewRegistry(client.Environment{Test: true}, clients...)
+	return c
+}
+
+// withScopes adds records to the configuration's own, which replace those of the same name: of a
+// standard scope for instance, to ask for consent to it.
+func withScopes(own, others []scope.Scope) []scope.Scope {
+	all := slices.Clone(own)
+	for _, s := range others {
+		if !slices.ContainsFunc(own, func(o scope.Scope) bool { return o.Name == s.Name || o.Prefix+":"+o.Subscope == s.Name }) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // seconds turns a number of seconds into a duration.

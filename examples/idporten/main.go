@@ -26,23 +26,29 @@ type options struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "idporten:", err)
-			os.Exit(1)
-		}
-	}
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run starts everything and returns when ctx ends and all of it has stopped.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	opt, err := parseFlags(args, stderr)
+// run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := command(ctx, args, stdout, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "idporten:", err)
+		return 1
+	}
+	return 0
+}
+
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	opt, err := parseFlags(args, stdout)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	s, err := newServer(opt, log)
+	s, err := newServer(opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{ReplaceAttr: shorten})))
 	if err != nil {
 		return err
 	}
@@ -50,24 +56,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return s.serve(ctx)
 }
 
-func parseFlags(args []string, stderr io.Writer) (options, error) {
+// shorten leaves the time of day in a line; the events repeat it.
+func shorten(groups []string, a slog.Attr) slog.Attr {
+	switch {
+	case len(groups) > 0:
+	case a.Key == slog.TimeKey:
+		a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
+	case a.Key == "at":
+		return slog.Attr{}
+	}
+	return a
+}
+
+// parseFlags reads the command line. Usage goes to out only if it was asked for.
+func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("idporten", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.StringVar(&opt.addr, "addr", "localhost:8080", "`address` to listen on; port 0 takes free ports")
-	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: made of -addr, or the configuration's)")
-	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON)")
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&opt.addr, "addr", "localhost:8080", "`address` to listen on; the demo takes the four ports after it; port 0 takes free ports")
+	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: the configuration's, or made of -addr)")
+	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see docs/idporten-config.md)")
 	fs.StringVar(&opt.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
 	fs.StringVar(&opt.tlsKey, "tls-key", "", "key `file` (PEM)")
 	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API too, and show the test users' buttons")
 	fs.BoolVar(&opt.insecureTrustSelfSign, "insecure-trust-self-signed", false, "outgoing calls accept any certificate")
-	if err := fs.Parse(args); err != nil {
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(out)
+		fs.PrintDefaults()
 		return opt, err
-	}
-	if fs.NArg() > 0 {
-		return opt, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if (opt.tlsCert == "") != (opt.tlsKey == "") {
+	case err != nil:
+		return opt, fmt.Errorf("%w (-h lists the flags)", err)
+	case fs.NArg() > 0:
+		return opt, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
+	case (opt.tlsCert == "") != (opt.tlsKey == ""):
 		return opt, errors.New("-tls-cert and -tls-key belong together")
 	}
 	return opt, nil

@@ -63,7 +63,8 @@ func (p *pages) frame(locale, title, bodyID, back string) frame {
 }
 
 // render writes a page with the headers of the host's own pages (security row I1). csp is added to a
-// Content-Security-Policy that allows nothing but same-origin styles and images.
+// Content-Security-Policy that allows nothing but same-origin styles and images. A page with a form
+// keeps the browser's Origin usable, any other tells nobody where it was.
 func (p *pages) render(w http.ResponseWriter, status int, name string, data any, csp ...string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -72,6 +73,9 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data any,
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
+	if slices.Contains(csp, noForms) {
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	policy := append([]string{
 		"default-src 'none'", "style-src 'self'", "img-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
 	}, csp...)
@@ -91,9 +95,11 @@ func (p *pages) write(w http.ResponseWriter, status int, name string, data any) 
 	_, _ = w.Write(b.Bytes())
 }
 
+const noForms = "form-action 'none'"
+
 func formAction(sources []string) string { return "form-action " + strings.Join(sources, " ") }
 
-// routes mounts the provider, the pages, and what keeps strangers out.
+// routes mounts the provider and the pages.
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.op)
@@ -102,21 +108,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("/consent", s.pages.consent)
 	mux.HandleFunc("POST /language", s.pages.language)
 	mux.Handle("GET /static/", look.Handler())
-	return s.onlyOurHost(mux)
-}
-
-// onlyOurHost answers for the issuer's host and the listen address, nothing else (security row B8).
-func (s *server) onlyOurHost(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.opt.tlsCert != "" {
-			w.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-		}
-		if !slices.Contains(s.hosts, r.Host) {
-			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return mux
 }
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +149,7 @@ func (p *pages) language(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: p.s.opt.tlsCert != "",
+		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.s.issuer, "https:"),
 	})
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", u.RequestURI())
@@ -254,7 +246,11 @@ type consentPage struct {
 	Scopes            []consentScope
 }
 
-type consentScope struct{ Name, Description, LongDescription, Lasts string }
+type consentScope struct {
+	Name, Description string
+	Long              template.HTML
+	Lasts             string
+}
 
 // consent asks what to share.
 func (p *pages) consent(w http.ResponseWriter, r *http.Request) {
@@ -282,7 +278,7 @@ func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
 		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno,
 	}
 	for _, sc := range pending.Scopes {
-		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, sc.Long, t.duration(sc.Lasts)})
+		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), t.duration(sc.Lasts)})
 	}
 	p.render(w, http.StatusOK, "consent.html", data, formAction(pending.FormAction()))
 }
@@ -316,5 +312,5 @@ func (p *pages) showError(w http.ResponseWriter, status int, code, correlationID
 	p.render(w, status, "error.html", errorPage{
 		frame: p.frame(locale, t.ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID,
 		Unavailable: status >= 500, NotLoggedOut: notLoggedOut,
-	}, "form-action 'none'")
+	}, noForms)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,18 +19,26 @@ import (
 // directory is the user directory of the example: the entries of the configuration. A real one holds
 // slow password hashes; portner leaves that to the host.
 type directory struct {
-	entries   []user
-	bySubject map[string]user
+	entries   []user            // those who may log in
+	bySubject map[string]person // everybody
+	anyPID    bool              // a test login may be anyone
 }
 
-func newDirectory(entries []user) *directory {
-	d := &directory{bySubject: map[string]user{}}
+// person is behind one or more entries, and disabled if all of them are.
+type person struct {
+	disabled bool
+	claims   map[string]any
+}
+
+func newDirectory(entries []user, anyPID bool) *directory {
+	d := &directory{bySubject: map[string]person{}, anyPID: anyPID}
 	for _, u := range entries {
-		if u.Active == nil || *u.Active {
+		disabled := u.Active != nil && !*u.Active
+		if !disabled {
 			d.entries = append(d.entries, u)
 		}
-		if _, ok := d.bySubject[subject(u)]; !ok {
-			d.bySubject[subject(u)] = u
+		if p, seen := d.bySubject[subject(u)]; !seen || p.disabled {
+			d.bySubject[subject(u)] = person{disabled, u.Claims}
 		}
 	}
 	return d
@@ -46,16 +55,16 @@ func subject(u user) string {
 // check returns the user of a name and password.
 func (d *directory) check(username, password string) (user, bool) {
 	var found user
-	ok := 0
+	ok := false
 	given := sha256.Sum256([]byte(password))
 	for _, u := range d.entries {
 		want := sha256.Sum256([]byte(u.Password))
 		same := subtle.ConstantTimeCompare(given[:], want[:])
 		if u.Username == username && same == 1 {
-			found, ok = u, 1
+			found, ok = u, true
 		}
 	}
-	return found, ok == 1
+	return found, ok
 }
 
 // named returns the user behind a one-click button.
@@ -92,9 +101,22 @@ func authentication(u user) authorize.Authentication {
 
 // User implements token.UserSource.
 func (d *directory) User(_ context.Context, sub string) (token.User, error) {
-	u, ok := d.bySubject[sub]
-	if !ok {
-		return token.User{}, fmt.Errorf("users: %w", storage.ErrNotFound)
+	p, ok := d.bySubject[sub]
+	switch {
+	case ok:
+		return token.User{Disabled: p.disabled, Claims: p.claims}, nil
+	case d.anyPID && strings.HasPrefix(sub, "pid:"):
+		return token.User{}, nil
 	}
-	return token.User{Disabled: u.Active != nil && !*u.Active, Claims: u.Claims}, nil
+	return token.User{}, fmt.Errorf("users: %w", storage.ErrNotFound)
+}
+
+// testPerson is who a headless test login is: the person of the directory with that number, or one that
+// exists only there.
+func (d *directory) testPerson(_ context.Context, pid norway.PID) (session.Identity, error) {
+	sub := "pid:" + pid.Reveal()
+	if d.bySubject[sub].disabled {
+		return session.Identity{}, errors.New("users: disabled")
+	}
+	return session.Identity{Subject: sub, PID: pid}, nil
 }

@@ -3,11 +3,10 @@ package demo
 import (
 	"context"
 	"crypto/rand"
-	_ "embed"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"html/template"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -27,6 +26,7 @@ type Story struct {
 	ACR               string // acr_values; "" leaves it out
 	Prompt            string
 	API               string // resource of the API to call, "" for none
+	Pseudonymous      bool   // the service must not learn who logs in
 }
 
 // ServiceConfig describes a relying party.
@@ -39,6 +39,7 @@ type ServiceConfig struct {
 	Stories           []Story
 	Others            []Link // the neighbours, to show single sign-on
 	HTTP              *http.Client
+	Log               *slog.Logger
 }
 
 // Link is a link of the page.
@@ -81,11 +82,6 @@ func NewService(cfg ServiceConfig) *Service {
 	return &Service{cfg: cfg, pending: map[string]pendingLogin{}, sessions: map[string]*local{}}
 }
 
-//go:embed service.html
-var servicePage string
-
-var serviceTemplate = template.Must(template.New("service").Parse(servicePage))
-
 // cookieName differs from service to service: cookies do not tell ports apart.
 func (s *Service) cookieName() string { return s.cfg.ClientID + "-session" }
 
@@ -124,12 +120,12 @@ func (s *Service) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config,
 func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	i := slices.IndexFunc(s.cfg.Stories, func(st Story) bool { return st.Name == r.PostFormValue("story") })
 	if i < 0 {
-		http.Error(w, "no such story", http.StatusBadRequest)
+		s.show(w, r, http.StatusBadRequest, page{Notice: "Den innloggingen finnes ikke."})
 		return
 	}
 	_, conf, err := s.discover(r.Context())
 	if err != nil {
-		http.Error(w, "ID-porten is not to be reached: "+err.Error(), http.StatusBadGateway)
+		s.trouble(w, r, "Tjenesten får ikke kontakt med ID-porten.", err)
 		return
 	}
 	st := s.cfg.Stories[i]
@@ -170,16 +166,17 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c, err := r.Cookie(s.cookieName() + "-login")
 	if !ok || err != nil || c.Value != p.browser || q.Get("iss") != s.cfg.Issuer {
-		s.render(w, http.StatusBadRequest, page{Notice: "Svaret fra ID-porten hører ikke til noe denne nettleseren startet."})
+		s.show(w, r, http.StatusBadRequest, page{Notice: "Svaret fra ID-porten hører ikke til noe denne nettleseren startet. Start på nytt under."})
 		return
 	}
+	http.SetCookie(w, s.cookie(s.cookieName()+"-login", "", -1))
 	if code := q.Get("error"); code != "" {
-		s.render(w, http.StatusOK, page{Notice: "ID-porten svarte " + code + ": " + q.Get("error_description"), Error: code})
+		s.show(w, r, http.StatusOK, page{Notice: friendly(code), Detail: code + ": " + q.Get("error_description"), Error: code})
 		return
 	}
 	l, err := s.exchange(r.Context(), p, q.Get("code"))
 	if err != nil {
-		s.render(w, http.StatusBadGateway, page{Notice: "Innloggingen kunne ikke fullføres: " + err.Error()})
+		s.trouble(w, r, "Innloggingen kunne ikke fullføres.", err)
 		return
 	}
 	id := rand.Text()
@@ -220,7 +217,7 @@ func (s *Service) exchange(ctx context.Context, p pendingLogin, code string) (*l
 		return nil, err
 	}
 	if c.Nonce != p.nonce {
-		return nil, fmt.Errorf("nonce is not ours")
+		return nil, errors.New("nonce is not ours")
 	}
 	if p.story.ACR != "" && c.ACR != p.story.ACR && !strings.HasSuffix(c.ACR, "-high") {
 		return nil, fmt.Errorf("level %q is not the one asked for", c.ACR)
@@ -277,24 +274,30 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	ctx := oidc.ClientContext(r.Context(), s.cfg.HTTP)
 	_, conf, err := s.discover(ctx)
 	if err == nil {
-		old := &oauth2.Token{RefreshToken: l.token.RefreshToken, Expiry: time.Unix(1, 0)}
-		var tok *oauth2.Token
-		if tok, err = conf.TokenSource(ctx, old).Token(); err == nil {
-			l.token = tok
-			l.refreshed++
-			l.scope, _ = tok.Extra("scope").(string)
-		}
+		err = l.renew(ctx, conf)
 	}
 	if err != nil {
-		s.render(w, http.StatusBadGateway, page{Notice: "Fornyelsen ble avslått: " + err.Error()})
+		s.trouble(w, r, "Tilgangen kunne ikke fornyes. Logg inn på nytt.", err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// renew uses the refresh token; its replacement comes with the answer.
+func (l *local) renew(ctx context.Context, conf *oauth2.Config) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tok, err := conf.TokenSource(ctx, &oauth2.Token{RefreshToken: l.token.RefreshToken, Expiry: time.Unix(1, 0)}).Token()
+	if err != nil {
+		return err
+	}
+	l.token = tok
+	l.refreshed++
+	l.scope, _ = tok.Extra("scope").(string)
+	return nil
 }
 
 // logout ends the local session and sends the browser to the provider, which ends all others.
@@ -344,77 +347,5 @@ func (s *Service) frontchannel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) loggedOut(w http.ResponseWriter, r *http.Request) {
-	s.render(w, http.StatusOK, page{Notice: "Du er logget ut.", LoggedOut: true})
-}
-
-// page is what service.html shows.
-type page struct {
-	Config    ServiceConfig
-	Notice    string
-	Error     string
-	LoggedOut bool
-	Session   *sessionView
-}
-
-type sessionView struct {
-	Story              Story
-	IDClaims           []claim
-	AccessClaims       []claim
-	Opaque             bool
-	Scope, UserInfo    string
-	API                string
-	APIStatus          int
-	Refreshed          int
-	CanRefresh         bool
-	PseudonymousNotice bool
-}
-
-type claim struct{ Name, Value string }
-
-func (s *Service) home(w http.ResponseWriter, r *http.Request) {
-	p := page{}
-	if l := s.current(r); l != nil {
-		p.Session = view(l)
-	}
-	s.render(w, http.StatusOK, p)
-}
-
-func view(l *local) *sessionView {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	v := &sessionView{
-		Story: l.story, IDClaims: list(claims(l.idToken)), AccessClaims: list(claims(l.token.AccessToken)), Scope: l.scope, UserInfo: l.userinfo,
-		API: l.api, APIStatus: l.apiStatus, Refreshed: l.refreshed, CanRefresh: l.token.RefreshToken != "",
-	}
-	v.Opaque = v.AccessClaims == nil
-	v.PseudonymousNotice = l.idToken != "" && claims(l.idToken)["pid"] == nil
-	return v
-}
-
-func list(m map[string]any) []claim {
-	var out []claim
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		b, err := json.Marshal(m[k])
-		if err != nil {
-			continue
-		}
-		v := strings.Trim(string(b), `"`)
-		if f, ok := m[k].(float64); ok {
-			v = fmt.Sprintf("%.0f", f)
-		}
-		out = append(out, claim{k, v})
-	}
-	return out
-}
-
-func (s *Service) render(w http.ResponseWriter, status int, p page) {
-	p.Config = s.cfg
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+s.cfg.Issuer)
-	w.WriteHeader(status)
-	_ = serviceTemplate.Execute(w, p)
+	s.show(w, r, http.StatusOK, page{Notice: "Du er logget ut.", LoggedOut: true})
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/examples/internal/demo"
+)
+
+// demoServices are the three relying parties of the demo.
+func demoServices(profile string) []demo.ServiceConfig {
+	stories := idportenStories()
+	if profile == "openid" {
+		stories = openidStories()
+	}
+	return []demo.ServiceConfig{
+		{Name: "Min tjeneste", Class: "first", ClientID: "min-tjeneste", Stories: stories, Text: "En tjeneste som lar noen andre stå for innloggingen. Velg en historie, og se hva tjenesten får vite."},
+		{Name: "Annen tjeneste", Class: "second", ClientID: "annen-tjeneste", Stories: stories[:1], Text: "Er du innlogget et annet sted, kommer du rett inn her (SSO)."},
+		{Name: "Isolert tjeneste", Class: "isolated", ClientID: "isolert-tjeneste", Stories: stories[:1], Text: "Deltar ikke i felles SSO: her må du alltid logge inn først."},
+	}
+}
+
+var (
+	sharing = demo.Story{
+		Name: "deling", Title: "Del opplysninger", Text: "Brukerstyrt datadeling: to tilganger du kan si nei til.",
+		Scopes: []string{"openid", "profile", "demo:inntekt.read", "demo:kontakt.read"}, API: "/inntekt",
+	}
+	opaque = demo.Story{
+		Name: "opak", Title: "Ugjennomsiktig token", Text: "Ren OAuth 2.0 uten openid. Bare API-et forstår tokenet.",
+		Scopes: []string{"demo:meldinger.read"}, API: "/meldinger",
+	}
+	again = demo.Story{
+		Name: "paa-nytt", Title: "Logg inn på nytt", Text: "prompt=login: ny pålogging selv om du er innlogget.",
+		Scopes: []string{"openid", "profile"}, Prompt: "login",
+	}
+)
+
+// idportenStories are the scenarios of ID-porten's documents, one button each.
+func idportenStories() []demo.Story {
+	return []demo.Story{
+		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}, ACR: acr.Substantial},
+		sharing,
+		{Name: "pseudonym", Title: "Uten fødselsnummer", Text: "Tjenesten ser bare et pseudonym; API-et slår opp personen.", Scopes: []string{"openid", "profile", "demo:helse.read"}, API: "/helse", Pseudonymous: true},
+		opaque,
+		{Name: "hoyt", Title: "Høyt sikkerhetsnivå", Text: "Krever idporten-loa-high og løfter innloggingen om nødvendig.", Scopes: []string{"openid", "profile"}, ACR: acr.High},
+		again,
+	}
+}
+
+// openidStories are for the openid profile, where nobody has a pid and UserInfo knows more.
+func openidStories() []demo.Story {
+	return []demo.Story{
+		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}},
+		{Name: "kontakt", Title: "E-post, telefon og adresse", Text: "De faste omfangene email, phone og address, svart av userinfo.", Scopes: []string{"openid", "profile", "email", "phone", "address"}},
+		sharing,
+		opaque,
+		again,
+		{Name: "stille", Title: "Uten å spørre", Text: "prompt=none: inn uten en eneste side, eller login_required.", Scopes: []string{"openid", "profile"}, Prompt: "none"},
+	}
+}

@@ -1,0 +1,122 @@
+package demo
+
+import (
+	"crypto/tls"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+//go:embed service.html
+var servicePage string
+
+var serviceTemplate = template.Must(template.New("service").Parse(servicePage))
+
+// page is what service.html shows.
+type page struct {
+	Config    ServiceConfig
+	Notice    string // for people
+	Detail    string // for developers
+	Error     string
+	LoggedOut bool
+	Session   *sessionView
+}
+
+type sessionView struct {
+	Story              Story
+	IDClaims           []claim
+	AccessClaims       []claim
+	Opaque             bool
+	Scope, UserInfo    string
+	API                string
+	APIStatus          int
+	Refreshed          int
+	CanRefresh         bool
+	PseudonymousNotice bool
+}
+
+type claim struct{ Name, Value string }
+
+func (s *Service) home(w http.ResponseWriter, r *http.Request) { s.show(w, r, http.StatusOK, page{}) }
+
+// show renders the page with the session there is.
+func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, p page) {
+	if l := s.current(r); l != nil {
+		p.Session = view(l)
+	}
+	s.render(w, status, p)
+}
+
+// friendly says what an error of the authorization endpoint means to a person.
+func friendly(code string) string {
+	switch code {
+	case "access_denied":
+		return "Du er ikke logget inn: du avbrøt, eller sa nei til alt tjenesten ba om."
+	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+		return "ID-porten måtte ha spurt deg om noe, men tjenesten ba om å slippe. Prøv en vanlig innlogging."
+	case "temporarily_unavailable", "server_error":
+		return "ID-porten er ikke tilgjengelig akkurat nå. Prøv igjen om litt."
+	}
+	return "ID-porten godtok ikke forespørselen fra tjenesten."
+}
+
+// trouble tells the person that something failed, and the log what. Texts of libraries stay off the page.
+func (s *Service) trouble(w http.ResponseWriter, r *http.Request, notice string, err error) {
+	p := page{Notice: notice, Error: "trouble"}
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		p.Detail = refused.ErrorCode + ": " + refused.ErrorDescription
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		p.Detail = "Tjenesten stoler ikke på sertifikatet. Er det selvsignert, hjelper -insecure-trust-self-signed."
+	}
+	s.cfg.Log.Warn("demo", "service", s.cfg.ClientID, "notice", notice, "detail", p.Detail, "error", err)
+	s.show(w, r, http.StatusBadGateway, p)
+}
+
+func view(l *local) *sessionView {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := &sessionView{
+		Story: l.story, IDClaims: list(claims(l.idToken)), AccessClaims: list(claims(l.token.AccessToken)), Scope: l.scope, UserInfo: l.userinfo,
+		API: l.api, APIStatus: l.apiStatus, Refreshed: l.refreshed, CanRefresh: l.token.RefreshToken != "",
+	}
+	v.Opaque = v.AccessClaims == nil
+	v.PseudonymousNotice = l.story.Pseudonymous && claims(l.idToken)["pid"] == nil
+	return v
+}
+
+func list(m map[string]any) []claim {
+	var out []claim
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		b, err := json.Marshal(m[k])
+		if err != nil {
+			continue
+		}
+		v := strings.Trim(string(b), `"`)
+		if f, ok := m[k].(float64); ok {
+			v = fmt.Sprintf("%.0f", f)
+		}
+		out = append(out, claim{k, v})
+	}
+	return out
+}
+
+func (s *Service) render(w http.ResponseWriter, status int, p page) {
+	p.Config = s.cfg
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+s.cfg.Issuer)
+	w.WriteHeader(status)
+	_ = serviceTemplate.Execute(w, p)
+}
