@@ -17,6 +17,10 @@ const (
 
 // Pages is the host's user interface. A page is reached with a request waiting for a person; the
 // host's handler gets it back with Endpoint.Resume.
+//
+// A page with a form posts RequestField and CSRFField to the issuer's origin and sends
+// "Referrer-Policy: same-origin" (with no-referrer, browsers hide the Origin of the post, and it is
+// refused), "frame-ancestors 'none'", and Pending.FormAction in its Content-Security-Policy.
 type Pages interface {
 	// Interact takes the browser to the page for p.Step: it redirects (303) to a URL of the provider's
 	// own origin with p.Sealed as the parameter RequestField, or renders the page at once.
