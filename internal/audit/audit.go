@@ -3,6 +3,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -28,9 +29,7 @@ func (l Log) Emit(ctx context.Context, e portner.Event) {
 	if e.Endpoint == "" {
 		e.Endpoint = l.Endpoint
 	}
-	if l.OnEvent != nil {
-		l.OnEvent(ctx, e)
-	}
+	l.tell(ctx, e)
 	if l.Logger != nil {
 		l.Logger.LogAttrs(ctx, level(e.Name), string(e.Name), attrs(e)...)
 	}
@@ -39,12 +38,26 @@ func (l Log) Emit(ctx context.Context, e portner.Event) {
 // Fault reports an internal error once, with its text, which goes to the log only.
 func (l Log) Fault(ctx context.Context, err error, corrID string, now time.Time) {
 	e := portner.Event{Name: portner.EventFault, Time: now, CorrelationID: corrID, Endpoint: l.Endpoint}
-	if l.OnEvent != nil {
-		l.OnEvent(ctx, e)
-	}
+	l.tell(ctx, e)
 	if l.Logger != nil {
 		l.Logger.LogAttrs(ctx, slog.LevelError, string(e.Name), append(attrs(e), slog.String("error", err.Error()))...)
 	}
+}
+
+// tell calls the hook. It listens and decides nothing, so its panic changes nothing: it may come in a
+// goroutine where it would end the process (security row J13). The panic's value may be anything and is
+// not logged.
+func (l Log) tell(ctx context.Context, e portner.Event) {
+	if l.OnEvent == nil {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil && l.Logger != nil {
+			l.Logger.LogAttrs(ctx, slog.LevelError, string(portner.EventFault), slog.String("endpoint", e.Endpoint),
+				slog.String("error", fmt.Sprintf("OnEvent panicked with a %T", v)))
+		}
+	}()
+	l.OnEvent(ctx, e)
 }
 
 func level(n portner.EventName) slog.Level {
