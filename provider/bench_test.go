@@ -13,18 +13,20 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/keyset"
-	"github.com/stretchr/testify/require"
 )
 
 // maxRatio is the most a code exchange may cost in bare ES256 signatures of the same run. The goal is
 // 1.3; the rest is for machines that do something else at the same time.
 const maxRatio = 1.6
 
-// How much is measured: a machine is noisy for milliseconds and for minutes, so every pass goes through
-// all operations and takes its ratios within the pass, and the medians of the passes count.
+// How much is measured: a machine is noisy for milliseconds and for minutes. So every operation that signs
+// takes turns with two bare signatures, which is what its ratio compares it with; every pass goes through
+// all operations; and the medians count, of single operations or of some that take as long together. An
+// interrupted one is then an outlier, and so is one in which the garbage collector had most to do.
 const (
-	passes    = 9
-	batchTime = 30 * time.Millisecond
+	passes     = 9
+	batchTime  = 30 * time.Millisecond
+	sampleTime = 50 * time.Microsecond
 )
 
 // BenchmarkCosts prints what every operation costs beside two bare signatures, and fails if a code
@@ -40,6 +42,9 @@ func BenchmarkCosts(b *testing.B) {
 		}
 	}
 	slices.SortStableFunc(rows, func(x, y *row) int { return cmp.Compare(x.place(), y.place()) })
+	for _, r := range rows {
+		r.allocs = allocations(b, r.bed, r.operation)
+	}
 	for range passes {
 		for _, r := range rows {
 			r.measure(b)
@@ -84,42 +89,53 @@ type row struct {
 	*operation
 	alg    string
 	bed    *bed
-	size   int             // of a batch
-	times  []time.Duration // of one operation, by pass
-	allocs []float64
+	allocs float64
+	batch  int             // operations of a pass
+	sample int             // operations that are timed together
+	took   []time.Duration // by one operation, in each sample
+	bare   []time.Duration // by two bare signatures, in turns with it
 }
 
 func (r *row) place() int {
 	return slices.IndexFunc(operations, func(o operation) bool { return o.name == r.name })
 }
 
-// measure does one batch. The first, which finds the size of the others, does not count.
+// measure does one pass. The first finds out how large the others are.
 func (r *row) measure(b *testing.B) {
 	b.Helper()
-	if r.size == 0 {
-		const few = 20
-		took, _ := r.batch(b, few)
-		r.size = min(max(int(batchTime*few/max(took, 1)), few), 200_000)
+	if r.batch == 0 {
+		r.batch, r.sample = 20, 1
+		r.run(b)
+		once := max(median(r.took), 1)
+		r.sample = 1
+		if r.signatures == 0 {
+			r.sample = max(int(sampleTime/once), 1)
+		}
+		r.batch = min(max(int(batchTime/once), 20), 200_000)
+		r.took, r.bare = nil, nil
 	}
-	took, allocs := r.batch(b, r.size)
-	r.times = append(r.times, took/time.Duration(r.size))
-	r.allocs = append(r.allocs, float64(allocs/uint64(r.size)))
+	r.run(b)
 }
 
-func (r *row) batch(b *testing.B, n int) (time.Duration, uint64) {
+func (r *row) run(b *testing.B) {
 	b.Helper()
-	do, w, ok := r.prepare(b, r.bed, n), newSink(), true
+	do, bare, w := r.prepare(b, r.bed, r.batch), bareSignatures(b, r.bed, r.batch), newSink()
 	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	begin := time.Now()
-	for i := range n {
-		ok = do(w, i) && ok
+	for i := 0; i+r.sample <= r.batch; {
+		begin := time.Now()
+		for range r.sample {
+			if !do(w, i) {
+				b.Fatalf("%s: status %d", r.name, w.status)
+			}
+			i++
+		}
+		end := time.Now()
+		r.took = append(r.took, end.Sub(begin)/time.Duration(r.sample))
+		if r.signatures > 0 {
+			bare(w, i)
+			r.bare = append(r.bare, time.Since(end))
+		}
 	}
-	took := time.Since(begin)
-	runtime.ReadMemStats(&after)
-	require.True(b, ok, "%s: status %d", r.name, w.status)
-	return took, after.Mallocs - before.Mallocs
 }
 
 func median[T cmp.Ordered](values []T) T {
@@ -139,31 +155,26 @@ func (t table) find(name, alg string) *row {
 	return nil
 }
 
-// ratio is what the row costs in pairs of bare signatures of its algorithm.
-func (t table) ratio(r *row) float64 {
-	bare := t.find("two bare signatures", r.alg)
-	ratios := make([]float64, len(r.times))
-	for i := range ratios {
-		ratios[i] = float64(r.times[i]) / float64(bare.times[i])
+// ratio is what the row costs in pairs of bare signatures of its algorithm, ES256 where it makes none.
+func (t table) ratio(r *row) float64 { return float64(median(r.took)) / float64(t.bare(r)) }
+
+func (t table) bare(r *row) time.Duration {
+	if r.signatures == 0 {
+		r = t.find(bareName, r.alg)
 	}
-	return median(ratios)
+	return median(r.bare)
 }
 
 // rest is what the row costs beside its signatures and the harness.
 func (t table) rest(r *row) time.Duration {
-	bare, idle := t.find("two bare signatures", r.alg), t.find(harness, "")
-	rests := make([]time.Duration, len(r.times))
-	for i := range rests {
-		rests[i] = r.times[i] - idle.times[i] - bare.times[i]*time.Duration(r.signatures)/2
-	}
-	return median(rests)
+	return median(r.took) - t.bare(r)*time.Duration(r.signatures)/2 - median(t.find(harness, "").took)
 }
 
 const nameWidth = 30 // of the first column, which alone is written from the left
 
 func (t table) print(out io.Writer) {
-	fmt.Fprintf(out, "\nMedians of %d passes, %d cores, %s %s/%s. The last two columns are within the run: the operation over two bare\n"+
-		"signatures, and what is left of it beside its own signatures and the harness.\n\n",
+	fmt.Fprintf(out, "\nMedians, %d passes, %d cores, %s %s/%s. Ratio: the operation over two bare signatures of its algorithm\n"+
+		"(ES256 where it makes none), in turns with it. Rest: what is left of it beside its own signatures and the harness.\n\n",
 		passes, runtime.GOMAXPROCS(0), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "%-*s\talg\tsignatures\tns/op\tallocs/op\tratio\trest µs\t\n", nameWidth, "operation")
@@ -172,10 +183,10 @@ func (t table) print(out io.Writer) {
 		if !r.perAlg {
 			alg = "-"
 		}
-		if r.place() == 0 || r.name == harness || median(r.times) < time.Microsecond {
+		if r.place() == 0 || r.name == harness || median(r.took) < time.Microsecond {
 			rest = "-"
 		}
-		fmt.Fprintf(w, "%-*s\t%s\t%d\t%d\t%.0f\t%s\t%s\t\n", nameWidth, r.name, alg, r.signatures, median(r.times), median(r.allocs), ratio, rest)
+		fmt.Fprintf(w, "%-*s\t%s\t%d\t%d\t%.0f\t%s\t%s\t\n", nameWidth, r.name, alg, r.signatures, median(r.took), r.allocs, ratio, rest)
 	}
 	w.Flush()
 }
@@ -192,7 +203,7 @@ func printScaling(b *testing.B, out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "%-*s\tratio\t\n", nameWidth, "two cores over one")
 	for _, o := range operations {
-		if o.name == "code exchange" || o.name == "introspection, opaque token" || o.name == "two bare signatures" {
+		if o.name == "code exchange" || o.name == "introspection, opaque token" || o.name == bareName {
 			fmt.Fprintf(w, "%-*s\t%.2f\t\n", nameWidth, o.name, scaling(b, o, bed))
 		}
 	}
