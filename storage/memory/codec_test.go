@@ -47,7 +47,7 @@ func FuzzRecords(f *testing.F) {
 			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first}
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
 
-		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first}
+		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first, Grant: g}
 		require.Equal(t, c, memory.EncodeCode(&c).Decode())
 
 		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, IssuedAt: first, ExpiresAt: second}

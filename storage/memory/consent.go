@@ -84,12 +84,11 @@ func (s *Store) GrantConsents(ctx context.Context, in []storage.Consent, now tim
 	}
 	err := s.grantConsents(in)
 	if err != nil { // expired ones do not count
-		if _, swept := s.Sweep(context.Background(), now); swept == nil {
-			err = s.grantConsents(in)
-		}
+		s.makeRoom(now, consentKind)
+		err = s.grantConsents(in)
 	}
 	if err == nil {
-		s.tidy(string(in[0].UserKey[:]), now)
+		s.tidy(now)
 	}
 	return err
 }
@@ -154,7 +153,7 @@ func (s *Store) grantConsent(in *storage.Consent) {
 	} else if one.until > old.until {
 		old.granted, old.until = one.granted, one.until
 	}
-	s.due.schedule(c, c.firstEnd())
+	s.due.consents.schedule(c, c.firstEnd())
 }
 
 func (c *consents) firstEnd() int64 {
@@ -182,7 +181,7 @@ func (s *Store) WithdrawConsents(ctx context.Context, userKey storage.Hash, clie
 
 // forgetConsents removes c. The caller holds the stripe.
 func (s *Store) forgetConsents(st *consentStripe, c *consents) {
-	s.due.cancel(c)
+	s.due.consents.cancel(c)
 	c.list = nil
 	delete(st.m, c.key)
 	st.m, st.peak = shrunk(st.m, st.peak)
@@ -209,7 +208,7 @@ func (c *consents) collect(s *Store, now int64) int {
 	if len(live) == 0 {
 		s.forgetConsents(st, c)
 	} else {
-		s.due.schedule(c, c.firstEnd())
+		s.due.consents.schedule(c, c.firstEnd())
 	}
 	return removed
 }

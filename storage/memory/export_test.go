@@ -24,7 +24,12 @@ func (s *Store) Leftovers() map[string]int {
 		add("consents", len(s.consents[i].m))
 		add("replays", len(s.replays[i].keys))
 		add("replay heap", len(s.replays[i].heap))
-		add("queue", len(s.due.shards[i].heap))
+		add("queued sessions", len(s.due.sessions.shards[i].heap))
+		add("queued grants", len(s.due.grants.shards[i].heap))
+		add("queued access tokens", len(s.due.access.shards[i].heap))
+		add("queued refresh tokens", len(s.due.refresh.shards[i].heap))
+		add("queued pushed requests", len(s.due.pushed.shards[i].heap))
+		add("queued consents", len(s.due.consents.shards[i].heap))
 	}
 	stats := s.Stats()
 	add("counters", stats.Sessions+stats.Grants+stats.Tokens+stats.PushedRequests+stats.Consents+stats.Replays)

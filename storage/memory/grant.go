@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,21 +15,25 @@ import (
 type grant struct {
 	mu      sync.Mutex
 	place   slot
-	code    codeText  // "" when no longer remembered
-	coded   grantText // the grant as the code has it
-	issued  grantText // the grant as redeemed; "" until then
-	used    bool      // the code was redeemed, burnt, or its grant revoked
+	code    codeText // with the grant it was created with; "" when no longer remembered
+	issue   *issued  // nil until the code is redeemed
+	used    bool     // the code was redeemed, burnt, or its grant revoked
 	revoked bool
-	latest  int         // generation of the newest refresh token
 	gone    atomic.Bool // collected or logged out; written under mu
+}
+
+// issued is what a grant has once its code is redeemed. It is apart to keep codes small.
+type issued struct {
+	text   grantText
+	latest int // generation of the newest refresh token
 }
 
 func (g *grant) slot() *slot { return &g.place }
 
 // codeVerdict judges the code. The caller holds g.
-func (g *grant) codeVerdict(now int64) error {
+func (g *grant) codeVerdict(hash string, now int64) error {
 	switch {
-	case g.gone.Load() || g.code == "" || now >= g.code.retained():
+	case g.gone.Load() || g.code == "" || g.code.hash() != hash || now >= g.code.retained():
 		return storage.ErrNotFound
 	case g.used:
 		return storage.ErrConsumed
@@ -40,7 +45,15 @@ func (g *grant) codeVerdict(now int64) error {
 
 // ended tells whether the grant is not, or no longer, there. The caller holds g.
 func (g *grant) ended(now int64) bool {
-	return g.gone.Load() || g.issued == "" || now >= g.issued.end()
+	return g.gone.Load() || g.issue == nil || now >= g.text().end()
+}
+
+// text is the grant as redeemed, "" until then. The caller holds g.
+func (g *grant) text() grantText {
+	if g.issue == nil {
+		return ""
+	}
+	return g.issue.text
 }
 
 // CreateCode implements authorize.Store.
@@ -48,17 +61,17 @@ func (s *Store) CreateCode(ctx context.Context, code storage.AuthorizationCode, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.reserve(&s.grantCount, 1, now); err != nil {
+	if err := s.reserve(&s.grantCount, 1, now, grantKind); err != nil {
 		return err
 	}
-	g := &grant{code: encodeCode(&code), coded: encodeGrant(&code.Grant)}
+	g := &grant{code: encodeCode(&code)}
 	g.place.shard = uint8(s.shardOf(g.code.hash()))
 	err := s.giveIn(code.Grant.SessionID, g, now, func() error { return s.insertGrant(g) })
 	if err != nil {
 		s.grantCount.give(1)
 		return err
 	}
-	s.tidy(string(code.Hash[:]), now)
+	s.tidy(now)
 	return nil
 }
 
@@ -69,18 +82,18 @@ func (s *Store) insertGrant(g *grant) error {
 		g.gone.Store(true)
 		return storage.ErrConflict
 	}
-	if !s.requests.add(g.code.requestID(), g) {
+	if !s.requests.add(g.code.requestID(), true) {
 		s.codes.drop(g.code.hash())
 		g.gone.Store(true)
 		return storage.ErrConflict
 	}
-	if !s.grants.add(g.coded.id(), g) {
+	if !s.grants.add(g.code.grant().id(), g) {
 		s.codes.drop(g.code.hash())
 		s.requests.drop(g.code.requestID())
 		g.gone.Store(true)
 		return storage.ErrConflict
 	}
-	s.due.schedule(g, g.code.retained())
+	s.due.grants.schedule(g, g.code.retained())
 	return nil
 }
 
@@ -94,14 +107,12 @@ func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (sto
 		return storage.AuthorizationCode{}, storage.ErrNotFound
 	}
 	g.mu.Lock()
-	text, coded, verdict := g.code, g.coded, g.codeVerdict(nanos(now))
+	text, verdict := g.code, g.codeVerdict(string(hash[:]), nanos(now))
 	g.mu.Unlock()
 	if verdict == storage.ErrNotFound {
 		return storage.AuthorizationCode{}, verdict
 	}
-	code := text.decode()
-	code.Grant = coded.decode()
-	return code, verdict
+	return text.decode(), verdict
 }
 
 // RedeemCode implements token.Store.
@@ -116,41 +127,41 @@ func (s *Store) RedeemCode(ctx context.Context, hash storage.Hash, issue *storag
 	if issue == nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if err := g.codeVerdict(nanos(now)); err != nil {
+		if err := g.codeVerdict(string(hash[:]), nanos(now)); err != nil {
 			return err
 		}
 		g.used = true
 		return nil
 	}
 	ts := newTokens(s, g, issue)
-	if err := s.reserve(&s.tokenCount, ts.count(), now); err != nil {
+	if err := s.reserve(&s.tokenCount, ts.count(), now, accessKind, refreshKind); err != nil {
 		return err
 	}
-	if err := s.redeem(g, encodeGrant(&issue.Grant), ts, now); err != nil {
+	if err := s.redeem(g, string(hash[:]), encodeGrant(&issue.Grant), ts, now); err != nil {
 		s.tokenCount.give(ts.count())
 		return err
 	}
-	s.tidy(string(hash[:]), now)
+	s.tidy(now)
 	return nil
 }
 
-func (s *Store) redeem(g *grant, issued grantText, ts tokens, now time.Time) error {
+func (s *Store) redeem(g *grant, hash string, text grantText, ts tokens, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.codeVerdict(nanos(now)); err != nil {
+	if err := g.codeVerdict(hash, nanos(now)); err != nil {
 		return err
 	}
-	if id := g.coded.id(); issued.id() != id || !ts.belongTo(id) {
+	if id := g.code.grant().id(); text.id() != id || !ts.belongTo(id) {
 		return storage.ErrConflict
 	}
 	if err := s.insertTokens(ts); err != nil {
 		return err
 	}
 	g.used = true
-	g.issued = issued
-	if g.issued == g.coded {
-		g.issued = g.coded // one text for both
+	if same := g.code.grant(); text == same {
+		text = same // one text for both
 	}
+	g.issue = &issued{text: text}
 	s.scheduleTokens(ts)
 	return nil
 }
@@ -165,9 +176,11 @@ func (s *Store) RevokeGrant(ctx context.Context, grantID string, now time.Time) 
 		return nil
 	}
 	g.mu.Lock()
-	g.revoked, g.used = true, true
+	if g.id() == grantID {
+		g.revoked, g.used = true, true
+	}
 	g.mu.Unlock()
-	s.tidy(grantID, now)
+	s.tidy(now)
 	return nil
 }
 
@@ -180,22 +193,18 @@ func (s *Store) logOut(g *grant) {
 	case g.gone.Load():
 	case !g.used:
 		s.forgetGrant(g)
-	case g.issued != "" && g.issued.loginOnly(), g.issued == "" && g.coded.loginOnly():
+	case g.issue != nil && g.text().loginOnly():
 		g.revoked = true
 	}
 }
 
 // forgetGrant removes g and its code. The caller holds g.
 func (s *Store) forgetGrant(g *grant) {
+	s.grants.drop(g.id())
 	s.forgetCode(g)
-	if g.issued != "" {
-		s.grants.drop(g.issued.id())
-	} else {
-		s.grants.drop(g.coded.id())
-	}
-	s.due.cancel(g)
+	s.due.grants.cancel(g)
 	g.gone.Store(true)
-	g.coded, g.issued = "", ""
+	g.issue = nil
 	s.grantCount.give(1)
 }
 
@@ -206,10 +215,20 @@ func (s *Store) forgetCode(g *grant) {
 	s.codes.drop(g.code.hash())
 	s.requests.drop(g.code.requestID())
 	g.code = ""
-	if g.issued != "" {
-		s.grants.rekey(g.issued.id(), g)
-		g.coded = ""
+	if g.issue != nil { // perhaps a part of the code's text
+		g.issue.text = grantText(strings.Clone(string(g.issue.text)))
 	}
+}
+
+// id is the Grant.ID, "" when it is forgotten. The caller holds g.
+func (g *grant) id() string {
+	switch {
+	case g.code != "":
+		return g.code.grant().id()
+	case g.issue != nil:
+		return g.text().id()
+	}
+	return ""
 }
 
 // collect implements expiring: first the code goes, then the grant.
@@ -221,13 +240,15 @@ func (g *grant) collect(s *Store, now int64) int {
 	}
 	if g.code != "" {
 		if now < g.code.retained() {
-			s.due.schedule(g, g.code.retained())
+			s.due.grants.schedule(g, g.code.retained())
 			return 0
 		}
-		s.forgetCode(g)
+		if !g.ended(now) {
+			s.forgetCode(g)
+		}
 	}
 	if !g.ended(now) {
-		s.due.schedule(g, g.issued.end())
+		s.due.grants.schedule(g, g.text().end())
 		return 0
 	}
 	s.forgetGrant(g)

@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/portner-go/portner/storage"
+import (
+	"encoding/binary"
+
+	"github.com/portner-go/portner/storage"
+)
 
 // grantText is an encoded grant: end, flags, ID, the rest.
 type grantText string
@@ -18,6 +22,10 @@ func (t grantText) id() string      { return (&reader{string(t[grantIDAt:])}).st
 
 func encodeGrant(g *storage.Grant) grantText {
 	var room scratch
+	return grantText(putGrant(room[:0], g))
+}
+
+func putGrant(b []byte, g *storage.Grant) []byte {
 	var flags byte
 	if g.LoginOnly {
 		flags |= flagLoginOnly
@@ -25,23 +33,23 @@ func encodeGrant(g *storage.Grant) grantText {
 	if g.Pseudonymous {
 		flags |= flagPseudonymous
 	}
-	b := append(putTime(room[:0], g.ExpiresAt), flags)
+	b = append(putTime(b, g.ExpiresAt), flags)
 	b = putString(b, g.ID)
 	b = putTime(b, g.CreatedAt)
 	b = putTime(b, g.AuthTime)
 	b = append(b, g.UserKey[:]...)
-	b = putString(b, g.ClientID)
+	b = putSymbol(b, g.ClientID)
 	b = putBytes(b, g.Identity)
-	b = putString(b, g.SessionID)
-	b = putString(b, g.SID)
-	b = putStrings(b, g.Scopes)
-	b = putStrings(b, g.Resources)
-	b = putString(b, g.ACR)
-	b = putStrings(b, g.AMR)
-	b = putString(b, g.Locale)
-	b = putString(b, g.OnBehalfOf)
+	b = putRandom(b, g.SessionID)
+	b = putRandom(b, g.SID)
+	b = putSymbols(b, g.Scopes)
+	b = putSymbols(b, g.Resources)
+	b = putSymbol(b, g.ACR)
+	b = putSymbols(b, g.AMR)
+	b = putSymbol(b, g.Locale)
+	b = putSymbol(b, g.OnBehalfOf)
 	b = putBytes(b, g.AuthorizationDetails)
-	return grantText(b)
+	return b
 }
 
 func (t grantText) decode() storage.Grant {
@@ -53,45 +61,61 @@ func (t grantText) decode() storage.Grant {
 	g.ID = r.string()
 	g.CreatedAt, g.AuthTime = r.time(), r.time()
 	g.UserKey = r.hash()
-	g.ClientID = r.string()
+	g.ClientID = r.symbol()
 	g.Identity = r.bytes()
-	g.SessionID, g.SID = r.string(), r.string()
-	g.Scopes, g.Resources = r.strings(), r.strings()
-	g.ACR = r.string()
-	g.AMR = r.strings()
-	g.Locale, g.OnBehalfOf = r.string(), r.string()
+	g.SessionID, g.SID = r.random(), r.random()
+	g.Scopes, g.Resources = r.symbols(), r.symbols()
+	g.ACR = r.symbol()
+	g.AMR = r.symbols()
+	g.Locale, g.OnBehalfOf = r.symbol(), r.symbol()
 	g.AuthorizationDetails = r.bytes()
 	return g
 }
 
-// codeText is an encoded code without its grant: hash, end, end of memory, RequestID, the rest.
+// codeText is an encoded code: hash, end, end of memory, where the grant starts, RequestID, the
+// rest, the grant.
 type codeText string
+
+const (
+	codeGrantAt = 48
+	codeRestAt  = 52
+)
 
 func (t codeText) hash() string      { return string(t[:32]) }
 func (t codeText) end() int64        { return intAt(string(t), 32) }
 func (t codeText) retained() int64   { return max(intAt(string(t), 40), t.end()) }
-func (t codeText) requestID() string { return (&reader{string(t[48:])}).string() }
+func (t codeText) requestID() string { return (&reader{string(t[codeRestAt:])}).random() }
+func (t codeText) grantAt() int {
+	return int(t[codeGrantAt])<<24 | int(t[codeGrantAt+1])<<16 | int(t[codeGrantAt+2])<<8 | int(t[codeGrantAt+3])
+}
+
+func (t codeText) grant() grantText { return grantText(t[t.grantAt():]) }
 
 func encodeCode(c *storage.AuthorizationCode) codeText {
 	var room scratch
 	b := append(room[:0], c.Hash[:]...)
 	b = putTime(b, c.ExpiresAt)
 	b = putTime(b, c.RetainUntil)
-	b = putString(b, c.RequestID)
-	b = putString(b, c.RedirectURI)
-	b = putString(b, c.CodeChallenge)
-	b = putString(b, c.Nonce)
+	b = append(b, 0, 0, 0, 0)
+	b = putRandom(b, c.RequestID)
+	b = putSymbol(b, c.RedirectURI)
+	b = putRandom(b, c.CodeChallenge)
+	b = putRandom(b, c.Nonce)
 	b = putBool(b, c.AuthTimeAsked)
-	return codeText(b)
+	binary.BigEndian.PutUint32(b[codeGrantAt:], uint32(len(b)))
+	return codeText(putGrant(b, &c.Grant))
 }
 
 func (t codeText) decode() storage.AuthorizationCode {
 	r := reader{string(t)}
-	return storage.AuthorizationCode{
-		Hash: r.hash(), ExpiresAt: r.time(), RetainUntil: r.time(),
-		RequestID: r.string(), RedirectURI: r.string(), CodeChallenge: r.string(), Nonce: r.string(),
-		AuthTimeAsked: r.bool(),
-	}
+	c := storage.AuthorizationCode{Hash: r.hash(), ExpiresAt: r.time(), RetainUntil: r.time()}
+	r.take(codeRestAt - codeGrantAt)
+	c.RequestID = r.random()
+	c.RedirectURI = r.symbol()
+	c.CodeChallenge, c.Nonce = r.random(), r.random()
+	c.AuthTimeAsked = r.bool()
+	c.Grant = grantText(r.rest).decode()
+	return c
 }
 
 // accessText is an encoded access token without its GrantID: hash, end, the rest.
@@ -107,9 +131,9 @@ func encodeAccess(a *storage.AccessToken) accessText {
 	b = putTime(b, a.IssuedAt)
 	b = putBool(b, a.Opaque)
 	b = putString(b, a.JTI)
-	b = putStrings(b, a.Scopes)
-	b = putStrings(b, a.Audience)
-	b = putString(b, a.ClientAMR)
+	b = putSymbols(b, a.Scopes)
+	b = putSymbols(b, a.Audience)
+	b = putSymbol(b, a.ClientAMR)
 	return accessText(b)
 }
 
@@ -118,6 +142,6 @@ func (t accessText) decode(grantID string) storage.AccessToken {
 	return storage.AccessToken{
 		GrantID: grantID,
 		Hash:    r.hash(), ExpiresAt: r.time(), IssuedAt: r.time(), Opaque: r.bool(),
-		JTI: r.string(), Scopes: r.strings(), Audience: r.strings(), ClientAMR: r.string(),
+		JTI: r.string(), Scopes: r.symbols(), Audience: r.symbols(), ClientAMR: r.symbol(),
 	}
 }

@@ -24,9 +24,9 @@ type pushedRequest struct {
 
 func (p *pushedRequest) slot() *slot { return &p.place }
 
-func (p *pushedRequest) verdict(now int64) error {
+func (p *pushedRequest) verdict(hash string, now int64) error {
 	switch {
-	case p.gone || now >= p.end:
+	case p.gone || p.hash != hash || now >= p.end:
 		return storage.ErrNotFound
 	case p.used:
 		return storage.ErrConsumed
@@ -39,7 +39,7 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.reserve(&s.pushedCount, 1, now); err != nil {
+	if err := s.reserve(&s.pushedCount, 1, now, pushedKind); err != nil {
 		return err
 	}
 	p := &pushedRequest{hash: string(in.Hash[:]), client: strings.Clone(in.ClientID),
@@ -49,14 +49,14 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 		s.pushedCount.give(1)
 		return err
 	}
-	s.tidy(p.hash, now)
+	s.tidy(now)
 	return nil
 }
 
 func (s *Store) insertPushed(p *pushedRequest, now time.Time) error {
 	if !s.pushedClients.take(p.client) {
-		// Expired requests do not count.
-		if _, err := s.Sweep(context.Background(), now); err != nil || !s.pushedClients.take(p.client) {
+		s.makeRoom(now, pushedKind)
+		if !s.pushedClients.take(p.client) {
 			return storage.ErrFull
 		}
 	}
@@ -66,7 +66,7 @@ func (s *Store) insertPushed(p *pushedRequest, now time.Time) error {
 		s.pushedClients.give(p.client)
 		return storage.ErrConflict
 	}
-	s.due.schedule(p, p.end)
+	s.due.pushed.schedule(p, p.end)
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.T
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.verdict(nanos(now)) != nil {
+	if p.verdict(string(hash[:]), nanos(now)) != nil {
 		return storage.PushedRequest{}, storage.ErrNotFound
 	}
 	out := storage.PushedRequest{Hash: hash, ClientID: p.client, ExpiresAt: fromNanos(p.end)}
@@ -102,7 +102,7 @@ func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.verdict(nanos(now)); err != nil {
+	if err := p.verdict(string(hash[:]), nanos(now)); err != nil {
 		return err
 	}
 	p.used, p.params = true, ""
@@ -118,11 +118,11 @@ func (p *pushedRequest) collect(s *Store, now int64) int {
 		return 0
 	}
 	if now < p.end {
-		s.due.schedule(p, p.end)
+		s.due.pushed.schedule(p, p.end)
 		return 0
 	}
 	p.gone = true
-	s.due.cancel(p)
+	s.due.pushed.cancel(p)
 	s.pushed.drop(p.hash)
 	if !p.used {
 		s.pushedClients.give(p.client)

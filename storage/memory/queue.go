@@ -1,14 +1,10 @@
 package memory
 
-import (
-	"context"
-	"sync"
-	"sync/atomic"
-	"time"
-)
+import "sync"
 
 // expiring is a record with an end. Its owner's lock is held around every schedule and cancel.
 type expiring interface {
+	comparable
 	slot() *slot
 	// collect removes what of the record is over at now and returns how many records that
 	// were; what is not over is scheduled again. No lock is held.
@@ -21,33 +17,32 @@ type slot struct {
 	shard uint8
 }
 
-// queue holds every record by its end: a binary heap per shard. Each record is in it once, so
-// the queue is as large as the store and no larger.
-type queue struct {
-	shards [shardCount]queueShard
-	sweep  atomic.Uint32 // the shard where the next Sweep starts
+// queue holds all records of one kind by their ends: a binary heap per shard. Each record is in
+// it once, so the queue is as large as the store and no larger.
+type queue[T expiring] struct {
+	shards [shardCount]queueShard[T]
 }
 
-type queueShard struct {
+type queueShard[T expiring] struct {
 	mu   sync.Mutex
-	heap []queued
+	heap []queued[T]
 	_    [32]byte
 }
 
-type queued struct {
+type queued[T expiring] struct {
 	at   int64
-	item expiring
+	item T
 }
 
 // schedule sets the end of item, which may be in the queue or not. The shard counts only when
 // it is not.
-func (q *queue) schedule(item expiring, at int64) {
+func (q *queue[T]) schedule(item T, at int64) {
 	sl := item.slot()
 	s := &q.shards[sl.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sl.pos == 0 {
-		s.heap = append(s.heap, queued{at, item})
+		s.heap = append(s.heap, queued[T]{at, item})
 		sl.pos = int32(len(s.heap))
 		s.up(len(s.heap) - 1)
 		return
@@ -59,7 +54,7 @@ func (q *queue) schedule(item expiring, at int64) {
 }
 
 // cancel takes item out of the queue.
-func (q *queue) cancel(item expiring) {
+func (q *queue[T]) cancel(item T) {
 	sl := item.slot()
 	s := &q.shards[sl.shard]
 	s.mu.Lock()
@@ -69,24 +64,23 @@ func (q *queue) cancel(item expiring) {
 	}
 }
 
-// pop moves up to len(buf) records that end at now or before from the queue to buf.
-func (q *queue) pop(shard int, now int64, buf []expiring) []expiring {
+// pop takes up to most records that end at now or before out of the queue.
+func (q *queue[T]) pop(shard int, now int64, most int) (due []T) {
 	s := &q.shards[shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := buf[:0]
-	for len(out) < cap(buf) && len(s.heap) > 0 && s.heap[0].at <= now {
-		out = append(out, s.heap[0].item)
+	for len(due) < most && len(s.heap) > 0 && s.heap[0].at <= now {
+		due = append(due, s.heap[0].item)
 		s.remove(0)
 	}
-	return out
+	return due
 }
 
-func (s *queueShard) remove(i int) {
+func (s *queueShard[T]) remove(i int) {
 	s.heap[i].item.slot().pos = 0
 	last := len(s.heap) - 1
 	moved := s.heap[last]
-	s.heap[last] = queued{}
+	s.heap[last] = queued[T]{}
 	s.heap = s.heap[:last]
 	if i < last {
 		s.place(i, moved)
@@ -107,12 +101,12 @@ func trimmed[T any](s []T) []T {
 	return append(make([]T, 0, len(s)*2), s...)
 }
 
-func (s *queueShard) place(i int, q queued) {
+func (s *queueShard[T]) place(i int, q queued[T]) {
 	s.heap[i] = q
 	q.item.slot().pos = int32(i + 1)
 }
 
-func (s *queueShard) up(i int) {
+func (s *queueShard[T]) up(i int) {
 	q := s.heap[i]
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -125,7 +119,7 @@ func (s *queueShard) up(i int) {
 	s.place(i, q)
 }
 
-func (s *queueShard) down(i int) {
+func (s *queueShard[T]) down(i int) {
 	q := s.heap[i]
 	for {
 		child := 2*i + 1
@@ -144,48 +138,12 @@ func (s *queueShard) down(i int) {
 	s.place(i, q)
 }
 
-// sweepBatch is how many records are collected between two looks at the context; a lock is
-// held for the heap part of one batch, about 50 µs.
-const sweepBatch = 256
-
-// Sweep removes what has expired at now and returns how many records that were. It works in
-// small batches, holds no lock for more than a fraction of a millisecond, and costs by what it
-// removes, not by what the store holds. A done ctx ends it early with ctx's error; the next
-// call goes on from there. Call it about once a minute from a ticker of yours, or never: writes
-// collect a little each.
-func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
-	start, n := s.due.sweep.Load(), nanos(now)
-	buf := make([]expiring, 0, sweepBatch)
-	for i := range uint32(shardCount) {
-		shard := int((start + i) % shardCount)
-		s.due.sweep.Store(uint32(shard))
-		for more := true; more; {
-			if err := ctx.Err(); err != nil {
-				return removed, err
-			}
-			popped := s.due.pop(shard, n, buf)
-			removed += s.collect(popped, n)
-			forgotten := s.replays[shard].forget(n, sweepBatch)
-			s.replayCount.give(forgotten)
-			removed += forgotten
-			more = len(popped) == sweepBatch || forgotten == sweepBatch
-		}
-	}
-	return removed, nil
-}
-
-func (s *Store) collect(popped []expiring, now int64) (removed int) {
-	for i, item := range popped {
+// collect removes up to most records of a shard that are over at now, and tells how many were
+// in the queue and how many records that were.
+func (q *queue[T]) collect(s *Store, shard int, now int64, most int) (popped, removed int) {
+	due := q.pop(shard, now, most)
+	for _, item := range due {
 		removed += item.collect(s, now)
-		popped[i] = nil
 	}
-	return removed
-}
-
-// tidy collects up to eight expired records of one shard, picked by the key of the write it
-// comes with. A write adds at most three records, so garbage shrinks under any traffic.
-func (s *Store) tidy(key string, now time.Time) {
-	var room [8]expiring
-	n := nanos(now)
-	s.collect(s.due.pop(s.shardOf(key), n, room[:]), n)
+	return len(due), removed
 }

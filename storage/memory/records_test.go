@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"encoding/base64"
 	"strconv"
 	"time"
 
@@ -13,7 +14,8 @@ var epoch = time.Date(2031, time.March, 4, 12, 30, 15, 123456789, time.UTC)
 // identities sealed to 80 bytes, two clients in a session.
 
 func id(kind string, n int) string {
-	return (kind + "-0123456789012345678901234")[:22-8] + strconv.Itoa(10_000_000+n)
+	h := storage.HashOf(kind + strconv.Itoa(n))
+	return base64.RawURLEncoding.EncodeToString(h[:16])
 }
 
 func newSession(n int) storage.Session {
@@ -35,7 +37,7 @@ func newCode(n int) storage.AuthorizationCode {
 		Grant: storage.Grant{
 			ID: id("grant", n), ClientID: "a2b4c6d8-0000-4000-8000-000000000001",
 			UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
-			SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
+			SessionID: id("session", n), SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
 			ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch, Locale: "nb",
 			CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour),
 		},

@@ -36,19 +36,18 @@ func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now
 	if n >= end {
 		return storage.ErrConsumed
 	}
-	if err := s.reserve(&s.replayCount, 1, now); err != nil {
+	if err := s.reserve(&s.replayCount, 1, now, replayKind); err != nil {
 		// A full store still knows what it remembers.
 		if s.replays[s.shardOf(string(key[:]))].knows(key) {
 			return storage.ErrConsumed
 		}
 		return err
 	}
-	added, forgotten := s.replays[s.shardOf(string(key[:]))].add(key, end, n)
-	s.replayCount.give(forgotten)
-	if !added {
+	if !s.replays[s.shardOf(string(key[:]))].add(key, end) {
 		s.replayCount.give(1)
 		return storage.ErrConsumed
 	}
+	s.tidy(now)
 	return nil
 }
 
@@ -59,12 +58,12 @@ func (r *replayShard) knows(key storage.Hash) bool {
 	return known
 }
 
-func (r *replayShard) add(key storage.Hash, end, now int64) (added bool, forgotten int) {
+// add remembers the key unless it may have been there.
+func (r *replayShard) add(key storage.Hash, end int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	forgotten = r.drop(now, 4)
 	if _, known := r.keys[key]; known || end <= r.horizon() {
-		return false, forgotten
+		return false
 	}
 	if r.keys == nil {
 		r.keys = make(map[storage.Hash]struct{})
@@ -73,7 +72,7 @@ func (r *replayShard) add(key storage.Hash, end, now int64) (added bool, forgott
 	r.peak = max(r.peak, len(r.keys))
 	r.heap = append(r.heap, replay{end, key})
 	r.up(len(r.heap) - 1)
-	return true, forgotten
+	return true
 }
 
 // horizon is forgotten, with its zero value meaning nothing was.
@@ -84,14 +83,10 @@ func (r *replayShard) horizon() int64 {
 	return r.forgotten
 }
 
-// forget collects up to max keys that ended at now or before.
-func (r *replayShard) forget(now int64, max int) int {
+// forget collects up to most keys that ended at now or before.
+func (r *replayShard) forget(now int64, most int) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.drop(now, max)
-}
-
-func (r *replayShard) drop(now int64, most int) (n int) {
 	for n < most && len(r.heap) > 0 && r.heap[0].at <= now {
 		first := r.heap[0]
 		if r.forgotten == 0 || first.at > r.forgotten {

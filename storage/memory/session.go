@@ -58,7 +58,7 @@ func (s *Store) CreateSession(ctx context.Context, in storage.Session, limit int
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.reserve(&s.sessionCount, 1, now); err != nil {
+	if err := s.reserve(&s.sessionCount, 1, now, sessionKind); err != nil {
 		return nil, err
 	}
 	x := &session{text: encodeSession(&in)}
@@ -71,7 +71,7 @@ func (s *Store) CreateSession(ctx context.Context, in storage.Session, limit int
 		s.sessionCount.give(1)
 		return nil, err
 	}
-	s.tidy(string(in.Hash[:]), now)
+	s.tidy(now)
 	return ended, nil
 }
 
@@ -92,7 +92,7 @@ func (s *Store) insertSession(x *session, chain uint64, limit int, now time.Time
 	x.next = p.sessions[chain]
 	p.sessions[chain] = x
 	p.peak = max(p.peak, len(p.sessions))
-	s.due.schedule(x, x.text.end())
+	s.due.sessions.schedule(x, x.text.end())
 	if limit < 1 {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 	if err := s.replace(x, string(old[:]), text, version, now); err != nil {
 		return err
 	}
-	s.tidy(string(old[:]), now)
+	s.tidy(now)
 	return nil
 }
 
@@ -148,17 +148,14 @@ func (s *Store) replace(x *session, old string, text sessionText, version int64,
 	if x.text.version() != version || x.text.id() != text.id() || x.text.userKey() != text.userKey() {
 		return storage.ErrConflict
 	}
-	if text.hash() == old {
-		s.sessionsByHash.rekey(text.hash(), x)
-	} else {
+	if text.hash() != old {
 		if !s.sessionsByHash.add(text.hash(), x) {
 			return storage.ErrConflict
 		}
 		s.sessionsByHash.drop(old)
 	}
-	s.sessionsByID.rekey(text.id(), x)
 	x.text = text
-	s.due.schedule(x, text.end())
+	s.due.sessions.schedule(x, text.end())
 	return nil
 }
 
@@ -180,7 +177,7 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	text := x.text
 	s.endSession(p, x)
 	p.mu.Unlock()
-	s.tidy(string(hash[:]), now)
+	s.tidy(now)
 	return text.decode(), nil
 }
 
@@ -193,7 +190,6 @@ func (s *Store) endSession(p *person, x *session) {
 	s.unlink(p, x)
 	whole := x.text.decode()
 	x.text = encodeSession(&storage.Session{ID: whole.ID, UserKey: whole.UserKey, ExpiresAt: whole.ExpiresAt})
-	s.sessionsByID.rekey(x.text.id(), x)
 	for _, g := range x.grants {
 		s.logOut(g)
 	}
@@ -231,14 +227,14 @@ func (x *session) collect(s *Store, now int64) int {
 		return 0
 	}
 	if now < x.text.end() { // replaced since it was popped
-		s.due.schedule(x, x.text.end())
+		s.due.sessions.schedule(x, x.text.end())
 		return 0
 	}
 	if !x.ended {
 		s.sessionsByHash.drop(x.text.hash())
 		s.unlink(p, x)
 	}
-	s.due.cancel(x)
+	s.due.sessions.cancel(x)
 	s.sessionsByID.drop(x.text.id())
 	x.gone, x.grants, x.text = true, nil, ""
 	s.sessionCount.give(1)
@@ -248,7 +244,7 @@ func (x *session) collect(s *Store, now int64) int {
 // giveIn notes that g is given in the session with this ID and runs insert in the same step.
 // A session the store does not know (any more) is no obstacle: its end cannot be asked for.
 func (s *Store) giveIn(sessionID string, g *grant, now time.Time, insert func() error) error {
-	x := (*session)(nil)
+	var x *session
 	if sessionID != "" {
 		x = s.sessionsByID.get(sessionID)
 	}
@@ -258,7 +254,7 @@ func (s *Store) giveIn(sessionID string, g *grant, now time.Time, insert func() 
 	p := &s.people[x.stripe]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if x.gone {
+	if x.gone || x.text.id() != sessionID {
 		return insert()
 	}
 	if x.ended && nanos(now) < x.text.end() {

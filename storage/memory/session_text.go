@@ -45,9 +45,9 @@ func putCircles(b []byte, circles []storage.Circle) []byte {
 	b = binary.AppendUvarint(b, uint64(len(circles))+1)
 	for i := range circles {
 		c := &circles[i]
-		b = putString(b, c.Name)
-		b = putString(b, c.ACR)
-		b = putStrings(b, c.AMR)
+		b = putSymbol(b, c.Name)
+		b = putSymbol(b, c.ACR)
+		b = putSymbols(b, c.AMR)
 		b = putTime(b, c.AuthTime)
 	}
 	return b
@@ -60,7 +60,7 @@ func putClients(b []byte, clients []storage.SessionClient) []byte {
 	b = binary.AppendUvarint(b, uint64(len(clients))+1)
 	for i := range clients {
 		c := &clients[i]
-		b = putString(b, c.ClientID)
+		b = putSymbol(b, c.ClientID)
 		b = putString(b, c.SID)
 		b = putTime(b, c.LoginAt)
 	}
@@ -78,13 +78,13 @@ func (t sessionText) decode() storage.Session {
 	if n := r.uvarint(); n > 0 {
 		s.Circles = make([]storage.Circle, n-1)
 		for i := range s.Circles {
-			s.Circles[i] = storage.Circle{Name: r.string(), ACR: r.string(), AMR: r.strings(), AuthTime: r.time()}
+			s.Circles[i] = storage.Circle{Name: r.symbol(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
 		}
 	}
 	if n := r.uvarint(); n > 0 {
 		s.Clients = make([]storage.SessionClient, n-1)
 		for i := range s.Clients {
-			s.Clients[i] = storage.SessionClient{ClientID: r.string(), SID: r.string(), LoginAt: r.time()}
+			s.Clients[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time()}
 		}
 	}
 	return s

@@ -14,7 +14,7 @@
 //  3. leaves: a shard of an index or of the expiry queue. Nothing is locked under a leaf.
 //
 // An index only finds the object: whoever found one locks its owner and looks again whether
-// the record is there, live and still bears that key. So a verb may put its keys in one by
+// the record is there, live and has that very key. So a verb may put its keys in one by
 // one and take them out again on a conflict: nobody sees it before the owner's lock is free.
 //
 // # Memory
@@ -26,8 +26,8 @@
 package memory
 
 import (
-	"context"
 	"hash/maphash"
+	"sync/atomic"
 	"time"
 
 	"github.com/portner-go/portner/storage"
@@ -56,24 +56,26 @@ type Config struct {
 
 // Store is a store in memory. It is safe for concurrent use. Make one with New or NewWith.
 type Store struct {
-	sessionsByHash *index[session]
-	sessionsByID   *index[session]
+	sessionsByHash *index[*session]
+	sessionsByID   *index[*session]
 	people         [shardCount]person
 
-	codes    *index[grant] // by code hash
-	requests *index[grant] // by RequestID
-	grants   *index[grant] // by Grant.ID
-	access   *index[accessToken]
-	refresh  *index[refreshToken]
+	codes    *index[*grant] // by code hash
+	requests *index[bool]   // by RequestID: only whether it was there
+	grants   *index[*grant] // by Grant.ID
+	access   *index[*accessToken]
+	refresh  *index[*refreshToken]
 
-	pushed        *index[pushedRequest]
+	pushed        *index[*pushedRequest]
 	pushedClients tally
 
 	consents [shardCount]consentStripe
 	replays  [shardCount]replayShard
 
-	due  queue
-	seed maphash.Seed
+	due       queues
+	nextShard atomic.Uint32 // where the next Sweep starts
+	turn      atomic.Uint32 // of tidy
+	seed      maphash.Seed
 
 	sessionCount, grantCount, tokenCount, pushedCount, consentCount, replayCount counter
 }
@@ -84,14 +86,14 @@ func New() *Store { return NewWith(Config{}) }
 // NewWith returns an empty store with the bounds of c.
 func NewWith(c Config) *Store {
 	s := &Store{
-		sessionsByHash: newIndex[session](),
-		sessionsByID:   newIndex[session](),
-		codes:          newIndex[grant](),
-		requests:       newIndex[grant](),
-		grants:         newIndex[grant](),
-		access:         newIndex[accessToken](),
-		refresh:        newIndex[refreshToken](),
-		pushed:         newIndex[pushedRequest](),
+		sessionsByHash: newIndex[*session](),
+		sessionsByID:   newIndex[*session](),
+		codes:          newIndex[*grant](),
+		requests:       newIndex[bool](),
+		grants:         newIndex[*grant](),
+		access:         newIndex[*accessToken](),
+		refresh:        newIndex[*refreshToken](),
+		pushed:         newIndex[*pushedRequest](),
 		seed:           maphash.MakeSeed(),
 	}
 	s.sessionCount.max = bound(c.MaxSessions, 1_000_000)
@@ -134,20 +136,21 @@ func (s *Store) Stats() Stats {
 	}
 }
 
-// reserve makes room for n more records of a kind, or answers ErrFull. Expired records do not
-// count: before it gives up it collects them. The caller holds no lock.
-func (s *Store) reserve(c *counter, n int, now time.Time) error {
+// reserve makes room for n more records of some kinds, or answers ErrFull. Expired records do
+// not count: before it gives up it collects them. The caller holds no lock.
+func (s *Store) reserve(c *counter, n int, now time.Time, some ...int) error {
 	if c.take(n) {
 		return nil
 	}
-	if _, err := s.Sweep(context.Background(), now); err != nil || !c.take(n) {
+	s.makeRoom(now, some...)
+	if !c.take(n) {
 		return storage.ErrFull
 	}
 	return nil
 }
 
-// shardOf spreads keys over the shards. Keys are chosen by peers in part (RequestID, ClientID):
-// the seed is random so that nobody can aim at one shard.
-func (s *Store) shardOf(key string) int {
-	return int(maphash.String(s.seed, key) % shardCount)
-}
+// hashOf spreads keys over the shards. Peers choose some keys (ClientID): the seed is random so
+// that nobody can aim at one shard.
+func (s *Store) hashOf(key string) uint64 { return maphash.String(s.seed, key) }
+
+func (s *Store) shardOf(key string) int { return int(s.hashOf(key) % shardCount) }

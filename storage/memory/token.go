@@ -72,9 +72,9 @@ func (s *Store) insertTokens(ts tokens) error {
 
 // scheduleTokens sets the ends of new tokens: none outlives its grant. The caller holds it.
 func (s *Store) scheduleTokens(ts tokens) {
-	s.due.schedule(ts.access, min(ts.access.text.end(), ts.access.grant.issued.end()))
+	s.due.access.schedule(ts.access, min(ts.access.text.end(), ts.access.grant.text().end()))
 	if ts.refresh != nil {
-		s.due.schedule(ts.refresh, ts.refresh.forgetAt())
+		s.due.refresh.schedule(ts.refresh, ts.refresh.forgetAt())
 	}
 }
 
@@ -82,15 +82,15 @@ func (s *Store) scheduleTokens(ts tokens) {
 // the grant ends.
 func (t *refreshToken) forgetAt() int64 {
 	if t.consumed != noTime {
-		return t.grant.issued.end()
+		return t.grant.text().end()
 	}
-	return min(t.end, t.grant.issued.end())
+	return min(t.end, t.grant.text().end())
 }
 
 // verdict judges the token. The caller holds its grant.
-func (t *refreshToken) verdict(now int64) error {
+func (t *refreshToken) verdict(hash string, now int64) error {
 	switch {
-	case t.gone || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
+	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
 		return storage.ErrNotFound
 	case t.grant.revoked:
 		return storage.ErrRevoked
@@ -110,17 +110,17 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 		return storage.RefreshToken{}, storage.Grant{}, storage.ErrNotFound
 	}
 	t.grant.mu.Lock()
-	verdict, issued := t.verdict(nanos(now)), t.grant.issued
+	verdict, text := t.verdict(string(hash[:]), nanos(now)), t.grant.text()
 	out := storage.RefreshToken{Hash: hash, Generation: t.generation,
 		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed)}
 	if verdict == storage.ErrConsumed {
-		out.Latest = t.grant.latest
+		out.Latest = t.grant.issue.latest
 	}
 	t.grant.mu.Unlock()
 	if verdict == storage.ErrNotFound {
 		return storage.RefreshToken{}, storage.Grant{}, verdict
 	}
-	g := issued.decode()
+	g := text.decode()
 	out.GrantID = g.ID
 	return out, g, verdict
 }
@@ -140,28 +140,27 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	if inPlace {
 		added--
 	}
-	if err := s.reserve(&s.tokenCount, added, now); err != nil {
+	if err := s.reserve(&s.tokenCount, added, now, accessKind, refreshKind); err != nil {
 		return err
 	}
-	if err := s.rotate(t, ts, inPlace, now); err != nil {
+	if err := s.rotate(t, string(hash[:]), ts, now); err != nil {
 		s.tokenCount.give(added)
 		return err
 	}
-	s.tidy(string(issue.Access.Hash[:]), now)
+	s.tidy(now)
 	return nil
 }
 
-func (s *Store) rotate(t *refreshToken, ts tokens, inPlace bool, now time.Time) error {
+func (s *Store) rotate(t *refreshToken, hash string, ts tokens, now time.Time) error {
 	t.grant.mu.Lock()
 	defer t.grant.mu.Unlock()
-	if err := t.verdict(nanos(now)); err != nil {
+	if err := t.verdict(hash, nanos(now)); err != nil {
 		return err
 	}
-	if !ts.belongTo(t.grant.issued.id()) {
+	if !ts.belongTo(t.grant.text().id()) {
 		return storage.ErrConflict
 	}
-	if inPlace {
-		renewed := ts.refresh
+	if renewed := ts.refresh; renewed != nil && renewed.hash == hash {
 		ts.refresh = nil
 		if err := s.insertTokens(ts); err != nil {
 			return err
@@ -172,13 +171,13 @@ func (s *Store) rotate(t *refreshToken, ts tokens, inPlace bool, now time.Time) 
 			return err
 		}
 		t.consumed = nanos(now)
-		t.grant.latest = t.generation
+		t.grant.issue.latest = t.generation
 		if ts.refresh != nil {
-			t.grant.latest = ts.refresh.generation
+			t.grant.issue.latest = ts.refresh.generation
 		}
 	}
 	s.scheduleTokens(ts)
-	s.due.schedule(t, t.forgetAt())
+	s.due.refresh.schedule(t, t.forgetAt())
 	return nil
 }
 
@@ -193,13 +192,13 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	}
 	n := nanos(now)
 	t.grant.mu.Lock()
-	over := t.gone || t.grant.ended(n) || n >= t.text.end()
-	revoked, text, issued := t.grant.revoked, t.text, t.grant.issued
+	over := t.gone || t.text.hash() != string(hash[:]) || t.grant.ended(n) || n >= t.text.end()
+	revoked, text, given := t.grant.revoked, t.text, t.grant.text()
 	t.grant.mu.Unlock()
 	if over {
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
 	}
-	g := issued.decode()
+	g := given.decode()
 	a := text.decode(g.ID)
 	if revoked {
 		return a, g, storage.ErrRevoked
@@ -215,11 +214,11 @@ func (t *accessToken) collect(s *Store, now int64) int {
 		return 0
 	}
 	if !t.grant.ended(now) && now < t.text.end() {
-		s.due.schedule(t, min(t.text.end(), t.grant.issued.end()))
+		s.due.access.schedule(t, min(t.text.end(), t.grant.text().end()))
 		return 0
 	}
 	t.gone = true
-	s.due.cancel(t)
+	s.due.access.cancel(t)
 	s.access.drop(t.text.hash())
 	s.tokenCount.give(1)
 	return 1
@@ -233,11 +232,11 @@ func (t *refreshToken) collect(s *Store, now int64) int {
 		return 0
 	}
 	if !t.grant.ended(now) && now < t.forgetAt() {
-		s.due.schedule(t, t.forgetAt())
+		s.due.refresh.schedule(t, t.forgetAt())
 		return 0
 	}
 	t.gone = true
-	s.due.cancel(t)
+	s.due.refresh.cancel(t)
 	s.refresh.drop(t.hash)
 	s.tokenCount.give(1)
 	return 1

@@ -1,0 +1,100 @@
+package memory
+
+import (
+	"context"
+	"time"
+)
+
+// queues are the records of all kinds by their ends.
+type queues struct {
+	sessions queue[*session]
+	grants   queue[*grant]
+	access   queue[*accessToken]
+	refresh  queue[*refreshToken]
+	pushed   queue[*pushedRequest]
+	consents queue[*consents]
+}
+
+// sweepBatch is how many records are collected between two looks at the context. A lock is held
+// while one batch is taken from its heap, about 50 µs, and then for each record by itself.
+const sweepBatch = 256
+
+// tidyBatch is how many records a write collects: more than it can add, so garbage shrinks
+// under any traffic.
+const tidyBatch = 8
+
+// The kinds of records collectKind knows.
+const (
+	sessionKind = iota
+	grantKind
+	accessKind
+	refreshKind
+	pushedKind
+	consentKind
+	replayKind
+	kinds
+)
+
+// collectKind collects up to most records of one kind in one shard.
+func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, removed int) {
+	switch kind {
+	case sessionKind:
+		return s.due.sessions.collect(s, shard, now, most)
+	case grantKind:
+		return s.due.grants.collect(s, shard, now, most)
+	case accessKind:
+		return s.due.access.collect(s, shard, now, most)
+	case refreshKind:
+		return s.due.refresh.collect(s, shard, now, most)
+	case pushedKind:
+		return s.due.pushed.collect(s, shard, now, most)
+	case consentKind:
+		return s.due.consents.collect(s, shard, now, most)
+	}
+	forgotten := s.replays[shard].forget(now, most)
+	s.replayCount.give(forgotten)
+	return forgotten, forgotten
+}
+
+// Sweep removes what has expired at now and returns how many records that were. It works in
+// small batches, holds no lock for more than a fraction of a millisecond, and costs by what it
+// removes, not by what the store holds. A done ctx ends it early with ctx's error; the next
+// call goes on from there. Call it about once a minute from a ticker of yours, or never: writes
+// collect a little each.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
+	start, n := s.nextShard.Load(), nanos(now)
+	for i := range uint32(shardCount) {
+		shard := (start + i) % shardCount
+		s.nextShard.Store(shard)
+		for kind := range kinds {
+			for popped := sweepBatch; popped == sweepBatch; {
+				if err := ctx.Err(); err != nil {
+					return removed, err
+				}
+				var gone int
+				popped, gone = s.collectKind(kind, int(shard), n, sweepBatch)
+				removed += gone
+			}
+		}
+	}
+	return removed, nil
+}
+
+// makeRoom collects all expired records of some kinds, for a verb that found the store full. The
+// caller holds no lock.
+func (s *Store) makeRoom(now time.Time, some ...int) {
+	for _, kind := range some {
+		for shard := range shardCount {
+			for popped := sweepBatch; popped == sweepBatch; {
+				popped, _ = s.collectKind(kind, shard, nanos(now), sweepBatch)
+			}
+		}
+	}
+}
+
+// tidy collects a few expired records of one kind and shard. Writes take turns: after
+// kinds*shardCount of them every place was looked at. The caller holds no lock.
+func (s *Store) tidy(now time.Time) {
+	turn := int(s.turn.Add(1) % (kinds * shardCount))
+	s.collectKind(turn%kinds, turn/kinds, nanos(now), tidyBatch)
+}
