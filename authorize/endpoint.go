@@ -19,6 +19,7 @@ type Endpoint struct {
 	origin  string    // of the issuer: where the pages are
 	waiting *seal.Box // requests that wait for a person
 	posted  *seal.Box // requests that were posted without cookies
+	parked  *seal.Box // pushed requests in the store: a hint in one may name a person
 
 	csrfKeys [][]byte // one for each secret; the first makes tokens
 }
@@ -42,6 +43,9 @@ func (e *Endpoint) deriveKeys(secrets []portner.Secret) (err error) {
 		return fmt.Errorf("authorize: Config.Secrets: %w", err)
 	}
 	if e.posted, err = seal.New("authorize posted", secrets...); err != nil {
+		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+	}
+	if e.parked, err = seal.New("authorize pushed", secrets...); err != nil {
 		return fmt.Errorf("authorize: Config.Secrets: %w", err)
 	}
 	for _, s := range secrets {

@@ -114,18 +114,14 @@ func (p *parEndpoint) check(r *http.Request, auth client.Authenticated, form htt
 
 // store keeps the parameters under a new request_uri of 256 random bits.
 func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time.Time) (string, error) {
-	kind := byte(pushedPlain)
-	if s.signed {
-		kind = pushedSigned
-	}
-	params := append([]byte{kind}, s.form.Encode()...)
-	if len(params) > maxSealed*3/4-sealedFixed-256 { // what cannot travel later is refused now
+	if len(s.form.Encode()) > maxSealed*3/4-sealedFixed-256 { // what cannot travel later is refused now
 		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The request is too large."}
 	}
 	for range 3 {
 		uri := p.cfg.RequestURIPrefix + seal.NewToken()
+		hash := storage.HashOf(uri)
 		err := p.cfg.PushedRequests.PushRequest(r.Context(), storage.PushedRequest{
-			Hash: storage.HashOf(uri), ClientID: clientID, Params: params,
+			Hash: hash, ClientID: clientID, Params: p.park(s, clientID, hash),
 			ExpiresAt: now.Add(p.cfg.PushedRequestLifetime),
 		}, now)
 		switch {

@@ -50,10 +50,12 @@ func (e *Endpoint) findClient(ctx context.Context, form httpx.Form) (*client.Cli
 	}
 	c, err := e.cfg.Clients.Client(ctx, id)
 	switch {
-	case errors.Is(err, storage.ErrNotFound) || err == nil && c.Inactive:
+	case errors.Is(err, storage.ErrNotFound) || err == nil && c != nil && c.Inactive:
 		return nil, page(portner.InvalidClient, "client_unknown", "The client is not known here.")
 	case err != nil:
 		return nil, faulty(nil, fmt.Errorf("%w: finding the client: %w", httpx.ErrUnavailable, err))
+	case c == nil || c.ClientID != id: // a database that folds case, say
+		return nil, faulty(nil, errors.New("authorize: the source answered with another client"))
 	}
 	return c, nil
 }
@@ -96,21 +98,33 @@ func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form htt
 	case p.ClientID != c.ClientID:
 		return bad(portner.InvalidRequestURI, "request_uri_foreign")
 	}
-	return e.unpack(p.Params, hash)
+	return e.unpark(p.Params, c.ClientID, hash)
 }
 
-// The first byte of stored parameters says how the client had sent them.
+// park seals parameters for the store: login_hint and id_token_hint may name a person (security row J1).
+// Sealed for one row of one client they open in no other.
+func (e *Endpoint) park(s source, clientID string, hash storage.Hash) []byte {
+	kind := byte(pushedPlain)
+	if s.signed {
+		kind = pushedSigned
+	}
+	return e.parked.Seal(append([]byte{kind}, s.form.Encode()...), string(hash[:])+clientID)
+}
+
+// The first byte of parked parameters says how the client had sent them.
 const (
 	pushedPlain  = 'p'
 	pushedSigned = 's'
 )
 
-func (e *Endpoint) unpack(params []byte, hash storage.Hash) (source, *refusal) {
-	if len(params) > 0 && (params[0] == pushedPlain || params[0] == pushedSigned) {
-		form, err := httpx.Parse(string(params[1:]))
-		if err == nil {
+// unpark reverses park.
+func (e *Endpoint) unpark(sealed []byte, clientID string, hash storage.Hash) (source, *refusal) {
+	params, err := e.parked.Open(sealed, string(hash[:])+clientID)
+	if err == nil && len(params) > 0 && (params[0] == pushedPlain || params[0] == pushedSigned) {
+		var form httpx.Form
+		if form, err = httpx.Parse(string(params[1:])); err == nil {
 			return source{form: form, pushed: hash, signed: params[0] == pushedSigned}, nil
 		}
 	}
-	return source{}, faulty(nil, errors.New("authorize: a stored pushed request is malformed"))
+	return source{}, faulty(nil, errors.New("authorize: a stored pushed request does not open"))
 }

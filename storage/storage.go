@@ -169,7 +169,7 @@ type Issue struct {
 type PushedRequest struct {
 	Hash      Hash      // of the request_uri
 	ClientID  string    // who pushed it, and alone may use it
-	Params    []byte    // the request's parameters, form-encoded, without client credentials
+	Params    []byte    // the request's parameters without client credentials, sealed
 	ExpiresAt time.Time // usable until here
 }
 
