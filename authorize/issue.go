@@ -71,9 +71,10 @@ func (e *Endpoint) authorizationLifetime(c *client.Client) time.Duration {
 	return c.Lifetimes(client.Lifetimes{Authorization: e.cfg.AuthorizationLifetime}).Authorization
 }
 
-// record is the code as it is stored.
+// record is the code as it is stored. It is remembered for as long as another tab may still hold the
+// same request, which gets no second code.
 func (f *flow) record(code string, g storage.Grant) storage.AuthorizationCode {
-	retain := f.now.Add(minRetention)
+	retain := f.now.Add(max(minRetention, f.cfg.PendingLifetime))
 	if g.ExpiresAt.After(retain) {
 		retain = g.ExpiresAt
 	}
@@ -96,6 +97,8 @@ func (f *flow) commit(ctx context.Context, sess *storage.Session, code storage.A
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		return page(portner.InvalidRequest, "completed", "This login is completed. Go back to the service you came from.")
+	case errors.Is(err, storage.ErrRevoked):
+		return f.sessionEnded()
 	case err != nil:
 		return faulty(f.req.to, fmt.Errorf("%w: storing a code: %w", httpx.ErrUnavailable, err))
 	}
@@ -104,12 +107,17 @@ func (f *flow) commit(ctx context.Context, sess *storage.Session, code storage.A
 	}
 	_, err = f.cfg.Sessions.Visited(ctx, sess, code.Grant.ClientID, f.now)
 	switch {
-	case errors.Is(err, storage.ErrNotFound): // logged out meanwhile, in another tab
-		return f.req.to.refuse(portner.LoginRequired, "session_ended", "The person has logged out.")
+	case errors.Is(err, storage.ErrNotFound):
+		return f.sessionEnded()
 	case err != nil:
 		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
 	}
 	return nil
+}
+
+// sessionEnded: the person has logged out meanwhile, in another tab.
+func (f *flow) sessionEnded() *refusal {
+	return f.req.to.refuse(portner.LoginRequired, "session_ended", "The person has logged out.")
 }
 
 // consumePushed uses up the request_uri. One that expired while the person logged in is still good
