@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"net/http"
 
@@ -47,8 +48,7 @@ func (f *flow) writePage(r *refusal, corrID string) {
 	if p.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "2")
 	}
-	if f.cfg.ErrorPage != nil {
-		f.cfg.ErrorPage(f.w, f.r, p)
+	if f.cfg.ErrorPage != nil && f.hostPage(p) {
 		return
 	}
 	var body bytes.Buffer
@@ -57,4 +57,20 @@ func (f *flow) writePage(r *refusal, corrID string) {
 	}
 	f.w.WriteHeader(p.Status)
 	_, _ = f.w.Write(body.Bytes())
+}
+
+// hostPage lets the host render the page. One that panics is reported and answered with the plain page
+// (security row J13).
+func (f *flow) hostPage(p ErrorPage) (done bool) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			f.log.Fault(f.r.Context(), fmt.Errorf("authorize: panic of type %T in Config.ErrorPage", v), p.CorrelationID, f.now)
+		}
+	}()
+	f.cfg.ErrorPage(f.w, f.r, p)
+	return true
 }
