@@ -17,23 +17,39 @@ import (
 // bits, one for all tabs. Waiting requests and CSRF tokens are bound to it, and it says nothing else.
 const browserCookie = "__Host-portner-browser"
 
-// browserOf returns the browser's value if it sent exactly one of the right form. Of two, one was
-// planted: neither is believed (security row G8).
+// browserOf returns the browser's value if it sent exactly one of the right form.
 func browserOf(r *http.Request) string {
-	var found string
+	value, duplicate := browserCookies(r)
+	if duplicate || !seal.TokenShaped(value) {
+		return ""
+	}
+	return value
+}
+
+// browserCookies returns the first cookie of our name, and whether there are more. Of two, one was
+// planted: neither is believed (security row G8).
+func browserCookies(r *http.Request) (value string, duplicate bool) {
+	found := false
 	for _, line := range r.Header["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
-			name, value, _ := strings.Cut(strings.Trim(part, " \t"), "=")
+			name, v, _ := strings.Cut(strings.Trim(part, " \t"), "=")
 			if name != browserCookie {
 				continue
 			}
-			if found != "" || !seal.TokenShaped(value) {
-				return ""
+			if found {
+				return "", true
 			}
-			found = value
+			value, found = v, true
 		}
 	}
-	return found
+	return value, false
+}
+
+const browserAttributes = "; Path=/; HttpOnly; Secure; SameSite=Lax"
+
+// forgetBrowser takes back the cookie, so that the next request begins anew.
+func forgetBrowser(w http.ResponseWriter) {
+	w.Header().Add("Set-Cookie", browserCookie+"="+browserAttributes+"; Max-Age=0")
 }
 
 // knowBrowser returns the browser's value, and gives it one if it has none. The cookie ends with the
@@ -44,7 +60,7 @@ func knowBrowser(w http.ResponseWriter, r *http.Request) string {
 	}
 	value := seal.NewToken()
 	h := w.Header()
-	h["Set-Cookie"] = append(h["Set-Cookie"], browserCookie+"="+value+"; Path=/; HttpOnly; Secure; SameSite=Lax")
+	h["Set-Cookie"] = append(h["Set-Cookie"], browserCookie+"="+value+browserAttributes)
 	return value
 }
 

@@ -250,7 +250,7 @@ func (f *flow) ask(step Step, reason string, sess *storage.Session, plan scope.P
 	if len(sealed) > maxSealed {
 		return f.req.to.invalid("too_large", "The request is too large.")
 	}
-	httpx.Secure(f.w.Header())
+	bornSafe(f.w.Header())
 	f.interacted = true
 	f.cfg.Pages.Interact(f.w, f.r, f.pending(sealed, plan))
 	return nil

@@ -16,7 +16,8 @@ const (
 )
 
 // Pages is the host's user interface. A page is reached with a request waiting for a person; the
-// host's handler gets it back with Endpoint.Resume.
+// host's handler gets it back with Endpoint.Resume, which sets headers against framing and caching: set
+// a Content-Security-Policy of your own in their place, with frame-ancestors 'none' in it.
 //
 // A page with a form posts RequestField and CSRFField to the issuer's origin and sends
 // "Referrer-Policy: same-origin" (with no-referrer, browsers hide the Origin of the post, and it is
@@ -25,6 +26,23 @@ type Pages interface {
 	// Interact takes the browser to the page for p.Step: it redirects (303) to a URL of the provider's
 	// own origin with p.Sealed as the parameter RequestField, or renders the page at once.
 	Interact(w http.ResponseWriter, r *http.Request, p *Pending)
+}
+
+// The headers of the host's pages, unless it sets its own: no page frames them, keeps them or learns
+// their address (security rows G6, I1). Scripts and styles are the host's affair, and so is form-action
+// (see Pending.FormAction): its form may go on to another identity provider. With no-referrer the
+// Origin header of the form would be null.
+var (
+	frameDeny  = []string{"DENY"}
+	sameOrigin = []string{"same-origin"}
+	pagePolicy = []string{"base-uri 'none'; object-src 'none'; frame-ancestors 'none'"}
+)
+
+func bornSafe(h http.Header) {
+	httpx.Secure(h)
+	h["Referrer-Policy"] = sameOrigin
+	h["X-Frame-Options"] = frameDeny
+	h["Content-Security-Policy"] = pagePolicy
 }
 
 // The names of the two fields every form of the host's pages posts.

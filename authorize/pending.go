@@ -218,6 +218,7 @@ var errAnswered = &portner.Error{Code: portner.InteractionRequired, Description:
 
 // resume opens a request that came back to a page.
 func (f *flow) resume() (*Pending, *refusal, error) {
+	bornSafe(f.w.Header())
 	sealed, refused := f.sealedValue()
 	if refused != nil {
 		return nil, refused, refused.wireError()
@@ -255,6 +256,12 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 
 // sealedValue finds the sealed request: in the form of a POST, else in the query.
 func (f *flow) sealedValue() (string, *refusal) {
+	if f.r.Method != http.MethodGet && f.r.Method != http.MethodPost { // no other proves that it is our form
+		f.w.Header().Set("Allow", "GET, POST")
+		r := page(portner.InvalidRequest, "method", "The method is not allowed here.")
+		r.status = http.StatusMethodNotAllowed
+		return "", r
+	}
 	query, err := httpx.ParseQuery(f.r.URL.RawQuery)
 	if err == nil && f.r.Method == http.MethodPost {
 		f.r.Body = http.MaxBytesReader(f.w, f.r.Body, httpx.MaxBody)
@@ -279,6 +286,15 @@ func gone(reason string) *refusal {
 	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
 }
 
+// otherBrowser: a request of another browser, or one beside whose cookie another was planted.
+func (f *flow) otherBrowser() *refusal {
+	if _, duplicate := browserCookies(f.r); duplicate {
+		forgetBrowser(f.w)
+		return gone("browser_cookie").as(portner.EventCookieDuplicate)
+	}
+	return gone("other_browser").as(portner.EventCSRF)
+}
+
 // open makes the flow of a sealed request: the values are those that were validated, and they are
 // validated again, for the registration may have changed.
 func (f *flow) open(sealed string) *refusal {
@@ -293,7 +309,7 @@ func (f *flow) open(sealed string) *refusal {
 	case !f.now.Before(t.expires) || f.now.Before(t.receivedAt.Add(-time.Minute)):
 		return gone("waiting_expired")
 	case !sameBrowser(t, f.r):
-		return gone("other_browser").as(portner.EventCSRF)
+		return f.otherBrowser()
 	}
 	c, refused := f.findClient(f.r.Context(), s.form)
 	if refused != nil {
