@@ -49,6 +49,7 @@ const (
 	EventAssertionAlgorithm  EventName = "sec.assertion_alg"
 	EventAssertionHeader     EventName = "sec.assertion_header"
 	EventAssertionReplay     EventName = "sec.assertion_replay"
+	EventCertificateRejected EventName = "sec.cert_rejected"
 	EventLegacyAudience      EventName = "sec.legacy_aud"
 	EventCSRF                EventName = "sec.csrf"
 	EventCookieDuplicate     EventName = "sec.cookie_dup"

@@ -35,80 +35,45 @@ var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS25
 // verifyAssertion checks a client assertion (RFC 7523 section 3). The key comes first and the replay
 // store last: a token that fails any check leaves its jti unused, or anybody could burn the jti of
 // somebody else's next request (security row E10).
-func (a *Authenticator) verifyAssertion(ctx context.Context, c *Client, cred Credentials, now time.Time) (*refusal, error) {
+func (a *Authenticator) verifyAssertion(ctx context.Context, c *Client, cred Credentials, now time.Time) (amr string, r *refusal, err error) {
 	if a.cfg.Replay == nil {
-		return refusedNotOffered, nil
+		return "", refusedNotOffered, nil
 	}
-	keys, r := a.assertionKeys(c, now)
-	if r != nil {
-		return r, nil
+	token, r, err := a.verifyKey(ctx, c, cred.ClientAssertion, AssertionRules{}, now)
+	if len(token.Ignored) > 0 {
+		a.report(ctx, cred, c.ClientID, portner.EventAssertionHeader, token.Ignored[0], now)
 	}
-	token, err := jose.Verify(cred.ClientAssertion, jose.MaxToken, assertionAlgorithms, keys)
-	if len(token.Header.Ignored) > 0 {
-		a.report(ctx, cred, c.ClientID, portner.EventAssertionHeader, token.Header.Ignored[0], now)
+	if r != nil || err != nil {
+		return "", r, err
 	}
-	if err != nil {
-		return refusalOf(err), nil
-	}
-	if r := checkHeader(token.Header); r != nil {
-		return r, nil
+	if r := checkType(token.Typ); r != nil {
+		return "", r, nil
 	}
 	claims, err := jose.ParseObject(token.Payload)
 	if err != nil {
-		return refusedMalformed, nil
+		return "", refusedMalformed, nil
 	}
 	exp, r := checkTimes(claims, now)
 	if r != nil {
-		return r, nil
+		return "", r, nil
 	}
 	legacy, r := a.checkParties(claims, c)
 	if r != nil {
-		return r, nil
+		return "", r, nil
 	}
 	if r, err := a.consume(ctx, claims, c, exp, now); r != nil || err != nil {
-		return r, err
+		return "", r, err
 	}
 	if legacy {
 		a.report(ctx, cred, c.ClientID, portner.EventLegacyAudience, "token_endpoint", now)
 	}
-	return nil, nil
+	return token.AMR, nil, nil
 }
 
-// assertionKeys returns the client's keys while they are young enough.
-func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKey, *refusal) {
-	if !c.KeysUploadedAt.IsZero() && !now.Before(c.KeysUploadedAt.Add(maxKeyAge)) {
-		return nil, refusedKeyExpired
-	}
-	keys, err := a.keys.of(c.ClientID, c.JWKS)
-	if err != nil || len(keys) > maxKeys {
-		return nil, refusedKeys
-	}
-	return keys, nil
-}
-
-func refusalOf(err error) *refusal {
-	switch {
-	case errors.Is(err, jose.ErrSignature):
-		return refusedSignature
-	case errors.Is(err, jose.ErrAlgorithm):
-		return refusedAlgorithm
-	case errors.Is(err, jose.ErrHeader):
-		return refusedHeaders
-	case errors.Is(err, jose.ErrNoKey), errors.Is(err, jose.ErrKey):
-		return refusedKey
-	}
-	return refusedMalformed
-}
-
-// checkHeader: a client with registered keys names one by kid and offers no certificate instead
-// (idporten section 2.6), and a JWT that says it is something else is something else (RFC 8725 section
-// 3.11; "client-authentication+jwt" is the explicit type).
-func checkHeader(h jose.Header) *refusal {
-	if h.KID == "" && len(h.X5C) > 0 {
-		return refusedX5C
-	}
-	typ := strings.ToLower(h.Typ)
-	switch strings.TrimPrefix(typ, "application/") {
+// checkType: a JWT that says it is something else is something else (RFC 8725 section 3.11;
+// "client-authentication+jwt" is the explicit type).
+func checkType(typ string) *refusal {
+	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "", "jwt", "client-authentication+jwt":
 		return nil
 	}

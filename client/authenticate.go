@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/storage"
 )
@@ -22,6 +23,9 @@ type Config struct {
 	Clients Source
 	// Replay remembers assertions. nil: private_key_jwt is not offered.
 	Replay ReplayStore
+	// Certificates verifies business certificates: those that clients without registered keys sign with
+	// (x5c), and those that registered keys came with. nil: such assertions are refused.
+	Certificates *businesscert.Verifier
 	// Attempts slows down guessing. nil: ten failures a minute for each pair of client and address,
 	// counted in this process.
 	Attempts AttemptLimiter
@@ -60,7 +64,7 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 // Authenticated is a client that proved who it is (or is public and said so).
 type Authenticated struct {
 	*Client
-	AMR string // client_amr: the method that was verified
+	AMR string // client_amr: the method that was verified, or the class of the certificate
 }
 
 // Methods returns the methods that work, for metadata.
@@ -103,11 +107,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials, now tim
 	if err != nil {
 		return Authenticated{}, err
 	}
-	switch r, err := a.verify(ctx, registered, p, c, now); {
+	switch amr, r, err := a.verify(ctx, registered, p, c, now); {
 	case err != nil:
 		return Authenticated{}, err
 	case r == nil:
-		return Authenticated{registered, p.method}, nil
+		return Authenticated{registered, amr}, nil
 	case wait > 0:
 		return Authenticated{}, a.tooMany(ctx, c, wait, now)
 	default:
@@ -142,8 +146,7 @@ func idOf(c *Client) string {
 
 // verify checks what was presented. A secret is hashed and compared before anything is decided, so that
 // unknown and inactive clients and wrong methods take as long as a wrong secret.
-func (a *Authenticator) verify(ctx context.Context, registered *Client, p presented, c Credentials, now time.Time) (*refusal, error) {
-	var r *refusal
+func (a *Authenticator) verify(ctx context.Context, registered *Client, p presented, c Credentials, now time.Time) (amr string, r *refusal, err error) {
 	if p.guessable() {
 		var secrets []Secret
 		if registered != nil {
@@ -153,15 +156,15 @@ func (a *Authenticator) verify(ctx context.Context, registered *Client, p presen
 	}
 	switch {
 	case registered == nil:
-		return refusedUnknown, nil
+		return "", refusedUnknown, nil
 	case registered.Inactive:
-		return refusedInactive, nil
+		return "", refusedInactive, nil
 	case registered.AuthMethod() != p.method:
-		return refusedMethod, nil
+		return "", refusedMethod, nil
 	case p.method == PrivateKeyJWT:
 		return a.verifyAssertion(ctx, registered, c, now)
 	}
-	return r, nil
+	return p.method, r, nil
 }
 
 // refuse reports the reason and returns the answer that tells nothing.

@@ -11,12 +11,23 @@ import (
 type refusal struct {
 	event  portner.EventName
 	reason string
+	fault  AssertionFault // of an assertion's key only
+	err    error          // the cause; may be nil
 }
 
 // Error returns the reason.
 func (r *refusal) Error() string { return "client: " + r.reason }
 
-func failed(reason string) *refusal { return &refusal{portner.EventClientAuthFailed, reason} }
+// Unwrap returns the cause.
+func (r *refusal) Unwrap() error { return r.err }
+
+func failed(reason string) *refusal {
+	return &refusal{event: portner.EventClientAuthFailed, reason: reason}
+}
+
+func badKey(event portner.EventName, reason string, fault AssertionFault) *refusal {
+	return &refusal{event: event, reason: reason, fault: fault}
+}
 
 var (
 	refusedNothing       = failed("no_credentials")
@@ -30,24 +41,31 @@ var (
 	refusedTooMany       = failed("too_many_attempts")
 
 	refusedNotOffered = failed("method_not_offered")
-	refusedMalformed  = failed("assertion_malformed")
-	refusedSignature  = failed("assertion_signature")
-	refusedKey        = failed("assertion_key")
-	refusedKeyExpired = failed("key_expired")
-	refusedKeys       = &refusal{portner.EventBadRegistration, "jwks"}
-	refusedType       = &refusal{portner.EventAssertionHeader, "typ"}
-	refusedHeaders    = &refusal{portner.EventAssertionHeader, "crit"}
-	refusedX5C        = &refusal{portner.EventAssertionHeader, "x5c"}
-	refusedAlgorithm  = &refusal{portner.EventAssertionAlgorithm, "assertion_alg"}
+	refusedType       = &refusal{event: portner.EventAssertionHeader, reason: "typ"}
 	refusedIssuer     = failed("assertion_iss")
 	refusedSubject    = failed("assertion_sub")
-	refusedAudience   = &refusal{portner.EventAssertionAudience, "assertion_aud"}
+	refusedAudience   = &refusal{event: portner.EventAssertionAudience, reason: "assertion_aud"}
 	refusedTimes      = failed("assertion_times")
 	refusedLifetime   = failed("assertion_lifetime")
 	refusedFuture     = failed("assertion_future")
 	refusedExpired    = failed("assertion_expired")
 	refusedJTI        = failed("assertion_jti")
-	refusedReplay     = &refusal{portner.EventAssertionReplay, "assertion_replay"}
+	refusedReplay     = &refusal{event: portner.EventAssertionReplay, reason: "assertion_replay"}
+
+	// What can be wrong with the key of an assertion.
+	refusedMalformed  = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrAssertionMalformed)
+	refusedX5CForm    = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrX5C)
+	refusedSignature  = badKey(portner.EventClientAuthFailed, "assertion_signature", ErrAssertionSignature)
+	refusedKey        = badKey(portner.EventClientAuthFailed, "assertion_key", ErrUnknownKeyID)
+	refusedNoKID      = badKey(portner.EventClientAuthFailed, "assertion_key", ErrNoKeyID)
+	refusedKeyUnfit   = badKey(portner.EventClientAuthFailed, "assertion_key", ErrKeySet)
+	refusedKeyExpired = badKey(portner.EventClientAuthFailed, "key_expired", ErrKeyExpired)
+	refusedKeys       = badKey(portner.EventBadRegistration, "jwks", ErrKeySet)
+	refusedNoVerifier = badKey(portner.EventBadRegistration, "x5c", ErrKeySet)
+	refusedHeaders    = badKey(portner.EventAssertionHeader, "crit", ErrAssertionHeader)
+	refusedX5C        = badKey(portner.EventAssertionHeader, "x5c", ErrNoKeyID)
+	refusedAlgorithm  = badKey(portner.EventAssertionAlgorithm, "assertion_alg", ErrAssertionAlgorithm)
+	refusedOrgno      = badKey(portner.EventCertificateRejected, "cert_other_organisation", ErrCertificateOrgno)
 )
 
 // TooManyAttemptsError is the cause of the refusal a caller gets after too many failures: answer 429

@@ -28,7 +28,8 @@ func layers() map[string]rule {
 		"storage":             {own: policies},
 		"storage/memory":      {own: []string{"storage"}},
 		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
-		"provider":            {own: concat(l0, l1, l2, helpers)},
+		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
+		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},
@@ -43,6 +44,7 @@ func layers() map[string]rule {
 	for _, p := range l1 {
 		table[p] = rule{own: concat(l0, helpers)}
 	}
+	table["client"] = rule{own: concat(l0, helpers, []string{"client/businesscert"})}
 	for _, p := range l2 {
 		table[p] = rule{own: concat(l0, l1, helpers)}
 	}

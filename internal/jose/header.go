@@ -78,19 +78,21 @@ func certificates(o Object) ([][]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, malformed(err)
+		return nil, badX5C(err)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%w: x5c is empty", ErrMalformed)
+		return nil, badX5C(errors.New("empty"))
 	}
 	chain := make([][]byte, len(list))
 	for i, text := range list {
 		if strings.ContainsAny(text, "\r\n") {
-			return nil, fmt.Errorf("%w: line break in x5c", ErrMalformed)
+			return nil, badX5C(errors.New("line break"))
 		}
 		if chain[i], err = base64.StdEncoding.Strict().DecodeString(text); err != nil {
-			return nil, fmt.Errorf("%w: x5c is not base64", ErrMalformed)
+			return nil, badX5C(errors.New("not base64"))
 		}
 	}
 	return chain, nil
 }
+
+func badX5C(err error) error { return fmt.Errorf("%w: %w: %w", ErrMalformed, ErrX5C, err) }

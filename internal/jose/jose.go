@@ -27,6 +27,8 @@ var (
 	ErrAlgorithm = errors.New("jose: algorithm refused")
 	// ErrHeader: a header parameter that changes how a JWS is read: crit, b64 (security row E5).
 	ErrHeader = errors.New("jose: header refused")
+	// ErrX5C: x5c is not an array of certificates in base64. Such a token is ErrMalformed, too.
+	ErrX5C = errors.New("jose: x5c refused")
 	// ErrNoKey: no key of the caller's set has this kid, or there is no kid and not exactly one key.
 	ErrNoKey = errors.New("jose: no such key")
 	// ErrSignature: the signature is not the key's.

@@ -1,0 +1,63 @@
+package businesscert
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"slices"
+)
+
+// checkLeaf checks what the leaf says it is for. The non-repudiation sibling that comes with every
+// business certificate is for signing documents, and its key usage says so.
+func (v *Verifier) checkLeaf(leaf *x509.Certificate) error {
+	if leaf.Version != 3 {
+		return refuse(ErrUsage, "version %d has no key usage", leaf.Version)
+	}
+	if leaf.IsCA || leaf.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0 {
+		return refuse(ErrUsage, "the leaf is an authority")
+	}
+	if leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return refuse(ErrUsage, "key usage has no digitalSignature")
+	}
+	if len(v.cfg.Policies) == 0 {
+		return nil
+	}
+	for _, p := range v.cfg.Policies {
+		if slices.ContainsFunc(leaf.Policies, p.Equal) {
+			return nil
+		}
+	}
+	return refuse(ErrUsage, "none of the certificate policies")
+}
+
+// Purposes x509 has no name for: documentSigning of RFC 9336, and the older one of Microsoft.
+var (
+	oidDocumentSigning   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36}
+	oidDocumentSigningMS = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
+)
+
+// checkPurpose demands one purpose an organisation signs for that every certificate of the path allows. A
+// certificate without the extension allows all. So the certificate of a web server or of a timestamp
+// authority does not speak for its organisation, though its subject may carry the number.
+func checkPurpose(path []*x509.Certificate) error {
+	for _, known := range []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection} {
+		if allAllow(path, func(c *x509.Certificate) bool { return slices.Contains(c.ExtKeyUsage, known) }) {
+			return nil
+		}
+	}
+	for _, oid := range []asn1.ObjectIdentifier{oidDocumentSigning, oidDocumentSigningMS} {
+		if allAllow(path, func(c *x509.Certificate) bool { return slices.ContainsFunc(c.UnknownExtKeyUsage, oid.Equal) }) {
+			return nil
+		}
+	}
+	return refuse(ErrUsage, "extended key usage")
+}
+
+func allAllow(path []*x509.Certificate, has func(*x509.Certificate) bool) bool {
+	for _, c := range path {
+		unrestricted := len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+		if !unrestricted && !has(c) {
+			return false
+		}
+	}
+	return true
+}
