@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -52,11 +53,13 @@ type visit struct {
 	r      *http.Request
 	now    time.Time
 	locale string
+	ended  *bool // whether the session has ended, for what is said of a panic
 }
 
 // ServeHTTP answers a logout request (GET or POST) and the endpoint's own forms (POST).
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := visit{Endpoint: e, w: w, r: r, now: e.cfg.Now(), locale: e.cfg.Locales[0]}
+	v := visit{Endpoint: e, w: w, r: r, now: e.cfg.Now(), locale: e.cfg.Locales[0], ended: new(bool)}
+	defer func() { v.rescue(recover()) }()
 	// HEAD is not GET here: whoever asks for headers only must not log anybody out.
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -135,6 +138,7 @@ func (v visit) logOut(current *storage.Session, in intent, reason string) {
 		v.notLoggedOut(err)
 		return
 	}
+	*v.ended = true
 	v.log.Emit(ctx, portner.Event{Name: portner.EventLoggedOut, Time: v.now, ClientID: in.ClientID, Reason: reason})
 	v.loggedOut(in, v.tell(ctx, ended))
 }
@@ -195,6 +199,25 @@ func (v visit) notLoggedOut(err error) {
 	v.log.Fault(v.r.Context(), err, p.CorrelationID, v.now)
 	v.w.Header().Set("Retry-After", "2")
 	v.errorPage(p)
+}
+
+// rescue turns a panic of the host's code into the plain error page, which needs none of it (security
+// row J13). The value of the panic is not logged, it may hold anything.
+func (v visit) rescue(value any) {
+	if value == nil {
+		return
+	}
+	if value == http.ErrAbortHandler {
+		panic(value)
+	}
+	p := ErrorPage{Status: http.StatusInternalServerError, Code: portner.ServerError, StillLoggedIn: !*v.ended, Locale: v.locale,
+		Description: "Something failed here.", CorrelationID: httpx.NewCorrelationID()}
+	v.log.Fault(v.r.Context(), fmt.Errorf("logout: panic of type %T\n%s", value, debug.Stack()), p.CorrelationID, v.now)
+	h := v.w.Header()
+	h.Del("Location")
+	h.Del("Refresh")
+	httpx.Page(h, false)
+	plainPages{}.Error(v.w, v.r, p)
 }
 
 // fail answers protocol errors as they are and everything else as a failed logout.

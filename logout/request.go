@@ -134,6 +134,8 @@ func (e *Endpoint) registered(ctx context.Context, clientID string) (*client.Cli
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("logout: finding the client: %w", err)
+	case c == nil || c.ClientID != clientID: // a database that folds case, say
+		return nil, errors.New("logout: the source answered with another client")
 	case c.Inactive:
 		return nil, nil
 	}
