@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/seal"
@@ -123,12 +125,25 @@ func (v *validation) checkIdentity() {
 	v.want(!combinations[v.IntegrationType].orgno || v.ClientOrgno != "", "client_orgno", "is required for this integration_type")
 	v.checkOrgno("client_orgno", v.ClientOrgno)
 	v.checkOrgno("supplier_orgno", v.SupplierOrgno)
+	v.checkName("client_name", v.ClientName)
 	v.checkLink("client_uri", v.ClientURI)
 	v.checkLink("logo_uri", v.LogoURI)
 }
 
 func (v *validation) checkOrgno(property, orgno string) {
 	v.want(orgno == "" || norway.ValidOrgno(orgno), property, "must be nine digits with the right check digit")
+}
+
+// maxName is the longest name of a service, in characters: one line of a page.
+const maxName = 200
+
+// checkName takes what people read beside "Log in to": no control, bidirectional or invisible characters
+// (Unicode's category C), no line breaks, so that no service passes for another (security row G14).
+func (v *validation) checkName(property, name string) {
+	hidden := func(r rune) bool { return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029' }
+	v.want(utf8.ValidString(name) && strings.IndexFunc(name, hidden) < 0 && (name == "" || strings.TrimSpace(name) != ""),
+		property, "must be text without control, bidirectional and invisible characters")
+	v.want(utf8.RuneCountInString(name) <= maxName, property, "must be at most 200 characters")
 }
 
 // checkLink takes what a page may link to or show: never a scheme that runs code.
@@ -346,6 +361,7 @@ func (v *validation) checkOnBehalfOf() {
 		v.want(o.Value != "" && len(o.Value) <= maxClientID && vschar(o.Value), p+".onbehalfof", "must be 1 to 256 printable ASCII characters")
 		v.want(!seen[o.Value], p+".onbehalfof", "is registered twice")
 		seen[o.Value] = true
+		v.checkName(p+".display_name", o.Name)
 		v.checkOrgno(p+".orgno", o.Orgno)
 		v.checkLink(p+".url", o.URL)
 		v.checkLink(p+".logo", o.Logo)

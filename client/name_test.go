@@ -1,0 +1,38 @@
+package client_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/portner-go/portner/client"
+	"github.com/stretchr/testify/require"
+)
+
+// TestValidate_names_are_what_people_read_G14: the name on a login or consent page is one short line that
+// reads as it is written, so that no service passes for another.
+func TestValidate_names_are_what_people_read_G14(t *testing.T) {
+	t.Parallel()
+	for name, ok := range map[string]bool{
+		"": true, "Min tjeneste": true, "Sámediggi – Sametinget (æøå) 東京": true, strings.Repeat("ø", 200): true,
+		strings.Repeat("ø", 201): false,
+		"Skatteetaten\u202e":     false, // turns what follows around
+		"\u2066NAV\u2069":        false,
+		"NA\u200bV":              false, // invisible: not the NAV it looks like
+		"NAV\u00ad":              false,
+		"a\nLogg inn her":        false,
+		"a\u2028b":               false,
+		"a\x00b":                 false,
+		"\xff":                   false,
+		"   ":                    false,
+	} {
+		c := web(func(c *client.Client) { c.ClientName = name })
+		d := web(func(c *client.Client) { c.OnBehalfOf = []client.OnBehalfOf{{Value: "a", Name: name}} })
+		if ok {
+			require.NoError(t, c.Validate(production), "%q", name)
+			require.NoError(t, d.Validate(production), "%q", name)
+			continue
+		}
+		require.Equal(t, []string{"client_name"}, problems(t, c, production), "%q", name)
+		require.Equal(t, []string{"onbehalfof[0].display_name"}, problems(t, d, production), "%q", name)
+	}
+}
