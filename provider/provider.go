@@ -19,9 +19,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/discovery"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
@@ -56,7 +58,7 @@ type Provider struct {
 	// Pages are Config.Pages.
 	Pages authorize.Pages
 
-	mux *http.ServeMux
+	paths map[string]http.Handler
 }
 
 // New builds a provider. It reports all problems of the configuration at once.
@@ -75,8 +77,16 @@ func New(cfg Config) (*Provider, error) {
 	return b.p, nil
 }
 
-// ServeHTTP answers all endpoints at the paths of the metadata.
-func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+// ServeHTTP answers all endpoints at the paths of the metadata, and every other path with 404. Paths are
+// compared as they are: an http.ServeMux would redirect //token to /token by a 307, which posts the
+// credentials once more, and answer 404 without the headers of security row I1.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := p.paths[r.URL.Path]; h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
+	httpx.WriteErrorStatus(w, http.StatusNotFound, &portner.Error{Code: portner.InvalidRequest, Description: "There is nothing at this address."})
+}
 
 // builder holds what the blocks share while they are put together.
 type builder struct {
@@ -233,7 +243,7 @@ func (b *builder) mount() {
 	if u, err := url.Parse(b.cfg.Issuer); err == nil {
 		base = u.Path
 	}
-	m := http.NewServeMux()
+	paths := map[string]http.Handler{}
 	for path, h := range map[string]http.Handler{
 		pathAuthorize: b.p.Authorize, pathPAR: b.p.PushedRequests, pathToken: b.p.Token, pathUserInfo: b.p.UserInfo,
 		pathTokenInfo: b.p.Introspection, "/introspect": b.p.Introspection, pathRevoke: b.p.Revocation,
@@ -241,11 +251,11 @@ func (b *builder) mount() {
 		"/.well-known/openid-configuration": b.p.OpenIDConfiguration,
 	} {
 		if h != nil {
-			m.Handle(base+path, h)
+			paths[base+path] = h
 		}
 	}
-	m.Handle("/.well-known/oauth-authorization-server"+base, b.p.ServerMetadata)
-	b.p.mux = m
+	paths["/.well-known/oauth-authorization-server"+base] = b.p.ServerMetadata
+	b.p.paths = paths
 }
 
 func (c Config) withDefaults() Config {
