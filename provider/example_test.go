@@ -1,0 +1,58 @@
+package provider_test
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+var loginForm = template.Must(template.New("").Parse(`<form method="post"><input type="hidden" name="csrf" value="{{.CSRF}}">…</form>`))
+
+// The program of the README: a provider with a login page of its own. The test of the README compares.
+func Example() {
+	key, _ := keyset.Generate(keyset.RS256) // or keyset.ParsePEM, or a crypto.Signer of your HSM
+	keys, _ := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	clients, _ := client.NewRegistry(client.Environment{}, client.Client{
+		ClientID: "my-app", ApplicationType: client.Native, RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []string{"openid", "profile"},
+	})
+	op, err := provider.New(provider.Config{
+		Issuer: "https://login.example.no", Store: memory.New(), Keys: keys, Clients: clients,
+		Pages:       authorize.PageURLs{Login: "/login", Consent: "/consent"},
+		Secrets:     []portner.Secret{portner.Secret("32 random bytes of your secret store")},
+		PairwiseKey: portner.Secret("32 other bytes, the same for years..."),
+	})
+	if err != nil {
+		panic(err) // every problem of the configuration, each with the name of its field
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", op) // or op.Authorize, op.Token, op.UserInfo … one by one
+	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+		pending, err := op.Authorize.Resume(w, r)
+		if err != nil {
+			return // answered
+		}
+		if r.Method != http.MethodPost {
+			_ = loginForm.Execute(w, pending)
+			return
+		}
+		// here you check r.PostForm against your own users
+		pending.Authenticated(w, r, authorize.Authentication{
+			Identity: session.Identity{Subject: "user-4711"}, ACR: acr.Substantial, AMR: []string{"pwd"},
+		})
+	})
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
+	fmt.Println(w.Code, w.Body.Len() > 500)
+	// Output: 200 true
+}
