@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -133,7 +132,18 @@ func checkClaims(p *problems, at string, claims map[string]any) {
 			p.add(at+"."+name, "needs %s", want)
 		}
 	}
+	address, _ := claims["address"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(address)) {
+		if !slices.Contains(addressMembers, name) {
+			p.add(at+".address."+name, "is not a member of an address")
+		} else if kindOf(address[name]) != "a string" {
+			p.add(at+".address."+name, "needs a string")
+		}
+	}
 }
+
+// addressMembers are those of OpenID Connect Core section 5.1.1.
+var addressMembers = []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
 
 func kindOf(v any) string {
 	switch v.(type) {
@@ -141,7 +151,7 @@ func kindOf(v any) string {
 		return "a string"
 	case bool:
 		return "true or false"
-	case float64, json.Number:
+	case float64:
 		return "a number"
 	case map[string]any:
 		return "an object"

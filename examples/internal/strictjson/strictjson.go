@@ -232,7 +232,7 @@ func suggestion(name string, fields map[string]reflect.Type) string {
 		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)), "s")
 	}
 	for _, f := range slices.Sorted(maps.Keys(fields)) {
-		if plain(f) == plain(name) || len(name) > 4 && oneSlip(f, name) {
+		if plain(f) == plain(name) || len(name) > 3 && oneSlip(f, name) {
 			return fmt.Sprintf(" (did you mean %q?)", f)
 		}
 	}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func now() time.Time { return time.Now() }
+
+// syncBuffer takes the output of a running server.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// TestRunRefuses: one clear message, exit status 1, and nothing started.
+func TestRunRefuses(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	missing := filepath.Join(t.TempDir(), "none.pem")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":       {[]string{"-adr", "x"}, "flag provided but not defined: -adr (-h lists the flags)"},
+		"flag value":         {[]string{"-demo=perhaps"}, "invalid boolean value"},
+		"argument":           {[]string{"config.json"}, `unexpected argument "config.json"`},
+		"half a certificate": {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key belong together"},
+		"no certificate":     {[]string{"-tls-cert", missing, "-tls-key", missing}, "-tls-cert, -tls-key: open"},
+		"address":            {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
+		"port":               {[]string{"-addr", "localhost:http2"}, `-addr: "http2" is no port`},
+		"port too high":      {[]string{"-addr", "localhost:65535"}, "is no port"},
+		"port taken":         {[]string{"-addr", taken.Addr().String(), "-demo=false"}, "address already in use"},
+		"issuer":             {[]string{"-addr", "localhost:0", "-issuer", "http://example.no"}, "Issuer must be https"},
+		"issuer slash":       {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/"}, "Issuer must not end in a slash"},
+		"no configuration":   {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},
+		"configuration":      {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: unknown member (did you mean "redirect_uris"?)`},
+		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "a test login needs an issuer on loopback"},
+		"lifetime":           {[]string{"-addr", "localhost:0", "-config", write(t, `{"lifetimes":{"code":601}}`)}, "CodeLifetime"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs syncBuffer
+			require.Equal(t, 1, run(t.Context(), c.args, &out, &errs))
+			require.Contains(t, errs.String(), c.want)
+			require.Equal(t, 1, strings.Count(errs.String(), "idporten:"), "one message")
+			require.NotContains(t, errs.String(), "goroutine")
+			require.Empty(t, out.String())
+		})
+	}
+}
+
+func TestRunHelp(t *testing.T) {
+	t.Parallel()
+	var out, errs syncBuffer
+	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
+	require.Empty(t, errs.String())
+	for _, flag := range []string{"-addr", "-issuer", "-config", "-tls-cert", "-tls-key", "-demo", "-insecure-trust-self-signed"} {
+		require.Contains(t, out.String(), "  "+flag)
+	}
+}
+
+// TestRunStops: Ctrl-C ends everything, though a browser holds connections open; the ports are free and no
+// goroutine is left. Not parallel: it counts goroutines.
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, errs syncBuffer
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, []string{"-addr", "localhost:0"}, &out, &errs) }()
+	issuer := ""
+	require.Eventually(t, func() bool {
+		_, rest, ok := strings.Cut(out.String(), "issuer      ")
+		issuer, _, _ = strings.Cut(rest, "\n")
+		return ok && strings.Contains(out.String(), "Ctrl-C stops it.")
+	}, 20*time.Second, 10*time.Millisecond)
+	require.Contains(t, out.String(), "Users: kari, kari-minid, ola")
+
+	resp, err := http.Get(issuer + "/.well-known/openid-configuration")
+	require.NoError(t, err)
+	require.Equal(t, 200, resp.StatusCode)
+	_ = resp.Body.Close()
+	idle, err := net.Dial("tcp", strings.TrimPrefix(issuer, "http://")) // opened and never used
+	require.NoError(t, err)
+	defer idle.Close()
+
+	cancel()
+	select {
+	case status := <-done:
+		require.Zero(t, status, errs.String())
+	case <-time.After(stopWithin + 5*time.Second):
+		t.Fatal("it does not stop")
+	}
+	l, err := net.Listen("tcp", strings.TrimPrefix(issuer, "http://"))
+	require.NoError(t, err, "the port is free again")
+	_ = l.Close()
+	http.DefaultClient.CloseIdleConnections()
+	left := func() string {
+		stacks := make([]byte, 1<<20)
+		return string(stacks[:runtime.Stack(stacks, true)])
+	}
+	require.Eventually(t, func() bool {
+		return !strings.Contains(left(), "idporten.(*server)") && !strings.Contains(left(), "net/http.(*Server)")
+	}, 5*time.Second, 20*time.Millisecond, "goroutines are left")
+}
+
+// TestHosts: the issuer's Host and the own listen address, nothing else (security row B8).
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-issuer", "https://login.example.no")
+	provider := s.parts[0].listener.Addr().String()
+	for host, want := range map[string]int{
+		"login.example.no": 200, provider: 200, strings.Replace(provider, "127.0.0.1", "localhost", 1): 200,
+		"evil.example": 421, "localhost": 421, "login.example.no.evil.example": 421, "login.example.no:444": 421, "LOGIN.example.no.": 421, "127.0.0.1:1": 421,
+	} {
+		resp := send(t, http.MethodGet, "http://"+provider+"/.well-known/openid-configuration", host)
+		require.Equal(t, want, resp.StatusCode, host)
+		require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"), host)
+		if want == 421 {
+			require.NotContains(t, resp.Header, "Access-Control-Allow-Origin")
+		}
+	}
+	for i := range demoParts {
+		addr := s.parts[i+1].listener.Addr().String()
+		require.Equal(t, 421, send(t, http.MethodGet, "http://"+addr+"/", "evil.example").StatusCode)
+		require.NotEqual(t, 421, send(t, http.MethodGet, "http://"+addr+"/", addr).StatusCode)
+	}
+}
+
+func send(t *testing.T, method, url, host string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	r.Host = host
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	return resp
+}
+
+// TestHeaders: no answer goes without the headers of security row I1, whatever the path and method.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	host := strings.TrimPrefix(s.issuer, "http://")
+	for _, path := range []string{"/", "/nowhere", "/login", "/consent", "/language", "/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/revoke", "/logout", "/endsession", "/static/", "/static/none"} {
+		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS", "TRACE"} {
+			resp := send(t, method, s.issuer+path, host)
+			h := resp.Header
+			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), "%s %s", method, path)
+			require.Contains(t, []string{"no-referrer", "same-origin"}, h.Get("Referrer-Policy"), "%s %s", method, path)
+			require.Contains(t, h.Get("Content-Security-Policy"), "default-src 'none'", "%s %s", method, path)
+			require.Contains(t, h.Get("Content-Security-Policy"), "frame-ancestors 'none'", "%s %s", method, path)
+			require.Less(t, resp.StatusCode, 500, "%s %s", method, path)
+			if !strings.HasPrefix(path, "/static") {
+				require.Contains(t, h.Get("Cache-Control"), "no-store", "%s %s", method, path)
+			}
+		}
+	}
+	// Pages with forms keep the Origin usable, pages without tell nobody where they were.
+	require.Equal(t, "same-origin", send(t, "GET", s.issuer+"/", host).Header.Get("Referrer-Policy"))
+	require.Equal(t, "no-referrer", send(t, "GET", s.issuer+"/login", host).Header.Get("Referrer-Policy"))
+}
