@@ -37,6 +37,7 @@ func layers() map[string]rule {
 		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
 		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
 		"internal/seal":     {own: l0},
+		"internal/testpki":  {}, // no testing: the test authority of the examples is made of it
 	}
 	for _, p := range policies {
 		table[p] = rule{}
