@@ -65,6 +65,11 @@ type Config struct {
 	Consents authorize.ConsentStore
 	// Replay remembers used client assertions. nil: private_key_jwt is off.
 	Replay client.ReplayStore
+	// Attempts slows down guessing of client secrets. nil: ten failures a minute for each pair of client
+	// and r.RemoteAddr, counted in this process, then 429. Behind a proxy all callers have one address,
+	// and a stranger's failures lock a client out: let a handler in front put the caller's address, as the
+	// proxy tells it, into r.RemoteAddr.
+	Attempts client.AttemptLimiter
 	// Users tells who may still have tokens, and the standard claims of userinfo. nil: what the login
 	// told is all there is.
 	Users token.UserSource

@@ -1,0 +1,58 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+)
+
+// TestFailuresAreCountedByAddress: whoever shares an address with a guesser waits with it, and nobody else
+// (security row E13). At every endpoint that authenticates clients the answer is the same.
+func TestFailuresAreCountedByAddress(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	call := func(path, addr, secret string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(url.Values{"token": {"x"}, "grant_type": {"x"}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = addr
+		r.SetBasicAuth("tjeneste", url.QueryEscape(secret))
+		w := httptest.NewRecorder()
+		op.ServeHTTP(w, r)
+		return w
+	}
+	for range 10 {
+		require.Equal(t, http.StatusUnauthorized, call("/tokeninfo", "192.0.2.1:1", "wrong").Code)
+	}
+	for _, path := range []string{"/token", "/par", "/tokeninfo", "/revoke"} {
+		w := call(path, "192.0.2.1:2", optest.Secret)
+		require.Equal(t, http.StatusTooManyRequests, w.Code, path)
+		require.NotEmpty(t, w.Header().Get("Retry-After"), path)
+		require.NotEqual(t, http.StatusTooManyRequests, call(path, "192.0.2.2:1", optest.Secret).Code, path)
+	}
+}
+
+// limiter blocks nobody and remembers what it was asked.
+type limiter struct{ asked []string }
+
+func (l *limiter) Wait(_ context.Context, clientID, addr string, _ time.Time) time.Duration {
+	l.asked = append(l.asked, clientID+" "+addr)
+	return 0
+}
+func (*limiter) Failed(context.Context, string, string, time.Time) {}
+
+func TestOwnAttemptLimiter(t *testing.T) {
+	t.Parallel()
+	l := &limiter{}
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Attempts = l }})
+	op.Introspect(t, "owner", "x")
+	require.Equal(t, []string{"owner 192.0.2.1:1234"}, l.asked)
+}
