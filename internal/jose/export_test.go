@@ -13,3 +13,6 @@ func (s *Signer) SignSegments(t testing.TB, head, body string) string {
 	require.NoError(t, err)
 	return head + "." + body + "." + base64url.EncodeToString(sig)
 }
+
+// RawECDSA is what turns a signer's ASN.1 into a JWS signature.
+var RawECDSA = rawECDSA

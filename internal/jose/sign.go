@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -10,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 )
 
 // Signer makes compact JWS with one key. All that does not depend on the payload is done once, in
@@ -148,16 +148,27 @@ func (s *Signer) sign(message []byte) ([]byte, error) {
 
 // rawECDSA turns the ASN.1 form that crypto.Signer returns into r||s of fixed length (RFC 7518 section 3.4).
 func rawECDSA(der []byte, size int) ([]byte, error) {
-	var p struct{ R, S *big.Int }
+	var p struct{ R, S asn1.RawValue } // decoding to *big.Int would allocate six times
 	rest, err := asn1.Unmarshal(der, &p)
 	if err != nil || len(rest) > 0 {
 		return nil, errors.New("signature is not an ASN.1 ECDSA signature")
 	}
-	if p.R.Sign() <= 0 || p.S.Sign() <= 0 || p.R.BitLen() > 8*size || p.S.BitLen() > 8*size {
+	out := make([]byte, 2*size)
+	if !putPositive(out[:size], p.R) || !putPositive(out[size:], p.S) {
 		return nil, errors.New("ECDSA signature out of range")
 	}
-	out := make([]byte, 2*size)
-	p.R.FillBytes(out[:size])
-	p.S.FillBytes(out[size:])
 	return out, nil
+}
+
+// putPositive writes an INTEGER above zero into a field of fixed length, if it fits.
+func putPositive(field []byte, v asn1.RawValue) bool {
+	if v.Class != asn1.ClassUniversal || v.Tag != asn1.TagInteger || len(v.Bytes) == 0 || v.Bytes[0] >= 0x80 { // negative
+		return false
+	}
+	digits := bytes.TrimLeft(v.Bytes, "\x00")
+	if len(digits) == 0 || len(digits) > len(field) {
+		return false
+	}
+	copy(field[len(field)-len(digits):], digits)
+	return true
 }
