@@ -222,6 +222,9 @@ func Parse(raw string) (Form, error) {
 }
 
 func unescape(s string) (string, error) {
+	if plain(s) {
+		return s, nil
+	}
 	if strings.IndexByte(s, ';') >= 0 {
 		return "", &FormError{"a semicolon must be percent-encoded"}
 	}
@@ -238,6 +241,16 @@ func unescape(s string) (string, error) {
 		}
 	}
 	return u, nil
+}
+
+// plain reports whether s is printable ASCII that stands for itself, as most parameters are.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '%' || c == '+' || c == ';' {
+			return false
+		}
+	}
+	return true
 }
 
 // String names the parameters without their values, so that a printed Form leaks nothing.
