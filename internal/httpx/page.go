@@ -65,13 +65,11 @@ func SameOrigin(r *http.Request, origin string) bool {
 	if o := r.Header.Values("Origin"); len(o) > 0 && (len(o) > 1 || o[0] != origin) {
 		return false
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin":
-		return true
-	case "":
+	site := r.Header.Values("Sec-Fetch-Site")
+	if len(site) == 0 {
 		return r.Header.Get("Origin") == origin
 	}
-	return false
+	return len(site) == 1 && site[0] == "same-origin"
 }
 
 // Origin returns scheme://host[:port] of a URL, or for a custom scheme "scheme:".

@@ -1,0 +1,157 @@
+package httpx_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/httpx"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+func post(target, contentType, body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	return r
+}
+
+// TestParseRefuses: a malformed form is refused whole (security row B6). net/url would hand back the
+// rest of it, parameters dropped.
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for name, raw := range map[string]string{
+		"broken escape": "a=%zz", "cut escape": "a=%4", "semicolon": "a=1;b=2", "NUL": "a=%00", "CR LF": "a=%0d%0a", "raw CR": "a=\r",
+		"tab": "a=%09", "DEL": "a=%7f", "not UTF-8": "a=%ff", "overlong": "a=%c0%af", "surrogate": "a=%ed%a0%80", "in the name": "%00=a",
+		"late": "a=1&b=2&c=%zz", "too many": strings.Repeat("a=1&", 64) + "a=1", "empty ones count": strings.Repeat("&", 64),
+	} {
+		f, err := httpx.Parse(raw)
+		require.Error(t, err, name)
+		require.Empty(t, f.Names(), name)
+		fe, ok := errors.AsType[*httpx.FormError](err)
+		require.True(t, ok, name)
+		require.NotContains(t, fe.Error(), "a=", name)
+	}
+	f, err := httpx.Parse(strings.Repeat("a=1&", 63) + "b=%C3%A6+%2B")
+	require.NoError(t, err)
+	require.Equal(t, "æ +", f.Get("b"))
+}
+
+// TestRepeated: every name counts once, in its own case (security row B1); resource may be repeated.
+func TestRepeated(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"": "", "a=1&b=2": "", "a=1&a=1": "a", "a=1&A=1": "", "resource=1&resource=2": "", "a&a": "a", "%61=1&a=2": "a", "a=&b=&b=1": "b",
+	} {
+		f, err := httpx.Parse(raw)
+		require.NoError(t, err)
+		require.Equal(t, want, f.Repeated(), raw)
+	}
+}
+
+// TestReadPost: the body alone, as a form, within bounds (security rows B2, B3, B5).
+func TestReadPost(t *testing.T) {
+	t.Parallel()
+	for _, ok := range []string{formType, formType + "; charset=utf-8", formType + ";charset=UTF-8", "Application/X-WWW-Form-Urlencoded"} {
+		f, err := httpx.ReadPost(httptest.NewRecorder(), post("/token", ok, "code=x"))
+		require.NoError(t, err, ok)
+		require.Equal(t, "x", f.Get("code"))
+	}
+	twice := post("/token", formType, "code=x")
+	twice.Header.Add("Content-Type", formType)
+	zipped := post("/token", formType, "code=x")
+	zipped.Header.Set("Content-Encoding", "gzip")
+	none := post("/token", formType, "code=x")
+	none.Header.Del("Content-Type")
+	for name, r := range map[string]*http.Request{
+		"query": post("/token?client_id=a", formType, "code=x"), "query of another name": post("/token?x", formType, "code=x"),
+		"JSON": post("/token", "application/json", `{"code":"x"}`), "multipart": post("/token", "multipart/form-data; boundary=x", "code=x"),
+		"charset": post("/token", formType+"; charset=utf-16", "code=x"), "parameter": post("/token", formType+"; x=y", "code=x"),
+		"text": post("/token", "text/plain", "code=x"), "two types": twice, "gzip": zipped, "no type": none,
+		"list": post("/token", formType+", text/plain", "code=x"),
+	} {
+		f, err := httpx.ReadPost(httptest.NewRecorder(), r)
+		require.Error(t, err, name)
+		require.Empty(t, f.Names(), name)
+		status, refusal := httpx.FormRefusal(err)
+		require.Equal(t, http.StatusBadRequest, status, name)
+		require.EqualValues(t, "invalid_request", refusal.Code, name)
+	}
+	_, err := httpx.ReadPost(httptest.NewRecorder(), post("/token", formType, "a="+strings.Repeat("x", httpx.MaxBody-1)))
+	require.ErrorIs(t, err, httpx.ErrTooLarge)
+	status, _ := httpx.FormRefusal(err)
+	require.Equal(t, http.StatusRequestEntityTooLarge, status)
+	_, err = httpx.ReadPost(httptest.NewRecorder(), post("/token", formType, "a="+strings.Repeat("x", httpx.MaxBody-2)))
+	require.NoError(t, err)
+	_, err = httpx.ParseQuery(strings.Repeat("x", httpx.MaxQuery+1))
+	require.ErrorIs(t, err, httpx.ErrTooLarge)
+}
+
+// TestSameOrigin: a form of another site, of nobody, or of an opaque origin is not ours (security row
+// G1). Go's CrossOriginProtection lets the one without headers pass.
+func TestSameOrigin(t *testing.T) {
+	t.Parallel()
+	const own = "https://op.example"
+	for _, tc := range []struct {
+		origin, site string
+		want         bool
+	}{
+		{own, "same-origin", true}, {own, "", true}, {"", "same-origin", true},
+		{"", "", false}, {"null", "", false}, {"null", "same-origin", false}, {own, "same-site", false}, {own, "cross-site", false},
+		{own, "none", false}, {"https://evil.example", "same-origin", false}, {"https://evil.example", "", false}, {own + "/", "", false},
+		{"http://op.example", "", false}, {own + ".evil.example", "", false}, {"https://sub.op.example", "", false}, {own, "Same-Origin", false},
+	} {
+		r := post("/login", formType, "")
+		if tc.origin != "" {
+			r.Header.Set("Origin", tc.origin)
+		}
+		if tc.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tc.site)
+		}
+		require.Equal(t, tc.want, httpx.SameOrigin(r, own), "%+v", tc)
+	}
+	r := post("/login", formType, "")
+	r.Header["Origin"] = []string{own, "https://evil.example"}
+	require.False(t, httpx.SameOrigin(r, own))
+	r = post("/login", formType, "")
+	r.Header["Origin"], r.Header["Sec-Fetch-Site"] = []string{own}, []string{"same-origin", "cross-site"}
+	require.False(t, httpx.SameOrigin(r, own), "two answers are none")
+}
+
+// FuzzParse: what is accepted is what net/url makes of the same text, no more; what is encoded again
+// says the same; and no value holds a character that could end a header or a log line.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"", "a=b", "a=b&a=c", "a=%zz", "a;b", "%E6=%2B", "a==b", "&&=&", "a=\x00", "resource=x&resource=y", "a=%c0%af"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		form, err := httpx.Parse(raw)
+		if err != nil {
+			require.Empty(t, form.Names())
+			return
+		}
+		reference, err := url.ParseQuery(raw)
+		require.NoError(t, err, "accepted what net/url refuses")
+		got := url.Values{}
+		for _, name := range form.Names() {
+			got[name] = form.All(name)
+			for _, s := range append(form.All(name), name) {
+				require.True(t, utf8.ValidString(s))
+				require.Less(t, strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }), 0)
+			}
+		}
+		require.Equal(t, reference, got)
+		again, err := httpx.Parse(form.Encode())
+		require.NoError(t, err)
+		require.Equal(t, form.Names(), again.Names())
+		for _, name := range form.Names() {
+			require.Equal(t, form.All(name), again.All(name))
+		}
+	})
+}

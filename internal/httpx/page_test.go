@@ -1,0 +1,70 @@
+package httpx_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/httpx"
+)
+
+// FuzzAppendQuery: whatever a state holds, the registered URI stands first, its own query survives, and
+// the client reads back what was sent, once (security row A7).
+func FuzzAppendQuery(f *testing.F) {
+	f.Add("https://rp.example/cb", "a&code=evil#x\r\nSet-Cookie: a=b")
+	f.Add("https://rp.example/cb?x=1", "æ %00")
+	f.Add("https://rp.example/cb?", "=")
+	f.Add("no.example.app:/cb", "?")
+	f.Fuzz(func(t *testing.T, uri, state string) {
+		u, err := url.Parse(uri)
+		if err != nil || strings.Contains(uri, "#") || u.Opaque != "" {
+			t.Skip()
+		}
+		own, err := url.ParseQuery(u.RawQuery)
+		if err != nil || own.Has("code") || own.Has("state") {
+			t.Skip()
+		}
+		got := httpx.AppendQuery(uri, "code", "c", "state", state)
+		require.True(t, strings.HasPrefix(got, uri))
+		require.Less(t, strings.IndexFunc(got[len(uri):], func(r rune) bool { return r <= ' ' || r >= 0x7f }), 0)
+		answer, err := url.Parse(got)
+		require.NoError(t, err)
+		require.Empty(t, answer.Fragment)
+		q, err := url.ParseQuery(answer.RawQuery)
+		require.NoError(t, err)
+		own["code"], own["state"] = []string{"c"}, []string{state}
+		require.Equal(t, own, q)
+	})
+}
+
+// TestPage: one policy, closed but for what is named.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	h.Set("Content-Security-Policy", "default-src *")
+	httpx.Page(h, true, "form-action https://rp.example")
+	require.Equal(t, []string{"default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action https://rp.example"},
+		h["Content-Security-Policy"])
+	require.Equal(t, "same-origin", h.Get("Referrer-Policy"))
+	httpx.Page(h, false)
+	require.Contains(t, h.Get("Content-Security-Policy"), "form-action 'self'")
+	require.Equal(t, "no-referrer", h.Get("Referrer-Policy"))
+	require.Equal(t, "DENY", h.Get("X-Frame-Options"))
+}
+
+// TestSeeOther is security row A11, and one answer's headers are no other's.
+func TestSeeOther(t *testing.T) {
+	t.Parallel()
+	a, b := httptest.NewRecorder(), httptest.NewRecorder()
+	httpx.SeeOther(a, "/x")
+	a.Header().Add("Cache-Control", "public") // a host may; the next answer must not notice
+	a.Header()["Referrer-Policy"] = append(a.Header()["Referrer-Policy"], "unsafe-url")
+	httpx.SeeOther(b, "/y")
+	require.Equal(t, http.StatusSeeOther, b.Code)
+	require.Equal(t, []string{"no-store"}, b.Header()["Cache-Control"])
+	require.Equal(t, []string{"no-referrer"}, b.Header()["Referrer-Policy"])
+}
