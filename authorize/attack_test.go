@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -262,4 +264,41 @@ func TestStepsAreNotInterchangeable(t *testing.T) {
 	location := b.authorize(params("web", "prompt", "login")).Header.Get("Location")
 	sealed := strings.TrimPrefix(location, "/login?request=")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize?continue="+sealed)), "a waiting request is no posted one")
+}
+
+// TestHostileRequestsAreCheap: whatever fills 64 KiB of a form, or 16 KiB of a query, is refused or taken
+// with little memory, and without work that grows with its square (security rows B5, B7, E12).
+func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts what the process allocates
+	w := newWorld(t)
+	const room = 60 << 10
+	fill := func(s string) string { return strings.Repeat(s, room/len(s)) }
+	var names strings.Builder
+	for i := 0; names.Len() < room/2; i++ {
+		names.WriteString(`,"` + strconv.Itoa(i) + `":0`)
+	}
+	for name, value := range map[string]string{
+		"scope": fill("a "), "acr_values": fill("idporten-loa-high "), "ui_locales": fill("a "), "prompt": fill("login "), "state": fill("x"),
+		"claims": `{"x":0` + names.String() + "}", "id_token_hint": fill("."), "request": fill("a."), "request_uri": fill("u"),
+		"resource": "https://" + fill("a"), "login_hint": fill("x"), "redirect_uri": rp + fill("/"), "code_challenge": fill("A"), "max_age": fill("9"),
+		"client_id": fill("c"), "nonce": fill("n"), "response_mode": fill("q"), "onbehalfof": fill("o"), "authorization_details": fill("["),
+	} {
+		body := params("web", name, value).Encode()
+		send := func() {
+			r := httptest.NewRequest(http.MethodPost, "/authorize", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			rec := httptest.NewRecorder()
+			w.mux.ServeHTTP(rec, r)
+			require.Less(t, rec.Body.Len(), 4<<10, name)
+			require.Less(t, len(rec.Header().Get("Location")), 12<<10, name)
+		}
+		send()
+		var before, after runtime.MemStats
+		const rounds = 4
+		runtime.ReadMemStats(&before)
+		for range rounds {
+			send()
+		}
+		runtime.ReadMemStats(&after)
+		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(1<<20), name)
+	}
 }

@@ -22,6 +22,7 @@ const (
 	maxScope       = 4096
 	maxScopes      = 100
 	maxClientID    = 256
+	maxClaims      = 4096
 )
 
 // target is where the answer to a request may be sent. Only newTarget makes one, and only for a

@@ -319,6 +319,9 @@ func (e *Endpoint) checkExtensions(_ context.Context, q *request, _ time.Time) *
 	if text == "" {
 		return nil
 	}
+	if len(text) > maxClaims {
+		return q.to.invalid("claims", "The parameter claims is too long.")
+	}
 	claims, err := jose.ParseObject([]byte(text))
 	if err != nil {
 		return q.to.invalid("claims", "The parameter claims is not a JSON object.")
