@@ -41,7 +41,7 @@ func New(cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("logout: Config.URL: %w", err)
 	}
 	return &Endpoint{
-		cfg: cfg, action: u.EscapedPath(), origin: u.Scheme + "://" + u.Host, box: box,
+		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: box,
 		log: audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }

@@ -72,7 +72,8 @@ func SameOrigin(r *http.Request, origin string) bool {
 	return len(site) == 1 && site[0] == "same-origin"
 }
 
-// Origin returns scheme://host[:port] of a URL, or for a custom scheme "scheme:".
+// Origin returns scheme://host[:port] of a URL as browsers write it, in lower case and without a default
+// port, or for a custom scheme "scheme:".
 func Origin(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme == "" {
@@ -81,5 +82,9 @@ func Origin(raw string) string {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return u.Scheme + ":"
 	}
-	return u.Scheme + "://" + u.Host
+	host := strings.ToLower(u.Host)
+	if port := u.Port(); port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host
 }

@@ -68,3 +68,15 @@ func TestSeeOther(t *testing.T) {
 	require.Equal(t, []string{"no-store"}, b.Header()["Cache-Control"])
 	require.Equal(t, []string{"no-referrer"}, b.Header()["Referrer-Policy"])
 }
+
+// TestOrigin: as browsers write it, or no form of an issuer with a default port would ever be its own.
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://op.example/x?y": "https://op.example", "https://op.example:443": "https://op.example", "http://op.example:80/": "http://op.example",
+		"https://op.example:80": "https://op.example:80", "http://127.0.0.1:443": "http://127.0.0.1:443", "https://OP.Example": "https://op.example",
+		"http://[::1]:80/cb": "http://[::1]", "http://[::1]:8080/cb": "http://[::1]:8080", "no.example.app:/cb": "no.example.app:", "": "", "/cb": "", ":": "",
+	} {
+		require.Equal(t, want, httpx.Origin(raw), raw)
+	}
+}
