@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/norway"
 )
 
 func now() time.Time { return time.Now() }
@@ -183,4 +185,12 @@ func TestHeaders(t *testing.T) {
 	// Pages with forms keep the Origin usable, pages without tell nobody where they were.
 	require.Equal(t, "same-origin", send(t, "GET", s.issuer+"/", host).Header.Get("Referrer-Policy"))
 	require.Equal(t, "no-referrer", send(t, "GET", s.issuer+"/login", host).Header.Get("Referrer-Policy"))
+}
+
+func parsed(pid string) norway.PID {
+	p, err := norway.ParsePID(pid)
+	if err != nil {
+		panic("not a number")
+	}
+	return p
 }

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+// visitor is a person with a browser that knows cookies, redirects and plain forms, and runs no script.
+type visitor struct {
+	t    *testing.T
+	home []string // origins it follows redirects to; anywhere else the journey ends
+	http *http.Client
+}
+
+// jar hands out Secure cookies on loopback, as browsers do.
+type jar struct{ *cookiejar.Jar }
+
+func secure(u *url.URL) *url.URL {
+	c := *u
+	c.Scheme = "https"
+	return &c
+}
+func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.Jar.SetCookies(secure(u), cookies) }
+func (j jar) Cookies(u *url.URL) []*http.Cookie             { return j.Jar.Cookies(secure(u)) }
+
+// visit opens a browser that stays with the server.
+func visit(t *testing.T, s *server) *visitor {
+	t.Helper()
+	cookies, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	v := &visitor{t: t, home: []string{s.issuer}}
+	v.http = &http.Client{Jar: jar{cookies}, Transport: s.outgoing.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if !v.at(r.URL) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	return v
+}
+
+func (v *visitor) at(u *url.URL) bool {
+	for _, origin := range v.home {
+		if u.Scheme+"://"+u.Host == origin {
+			return true
+		}
+	}
+	return false
+}
+
+// page is where a journey ended: a page, or a redirect that leads away.
+type page struct {
+	url    *url.URL
+	status int
+	header http.Header
+	body   string
+	root   *html.Node
+	left   *url.URL
+}
+
+func (v *visitor) get(address string) *page {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, address, nil)
+	require.NoError(v.t, err)
+	return v.do(r)
+}
+
+func (v *visitor) do(r *http.Request) *page {
+	v.t.Helper()
+	resp, err := v.http.Do(r)
+	require.NoError(v.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(v.t, err)
+	p := &page{url: resp.Request.URL, status: resp.StatusCode, header: resp.Header, body: string(body)}
+	if resp.StatusCode == http.StatusSeeOther {
+		p.left, err = resp.Location()
+		require.NoError(v.t, err)
+		return p
+	}
+	p.root, err = html.Parse(strings.NewReader(p.body))
+	require.NoError(v.t, err)
+	return p
+}
+
+// submit sends the form with that id, its fields as they stand but for those in set.
+func (v *visitor) submit(p *page, id string, set url.Values) *page {
+	v.t.Helper()
+	form := p.id(id)
+	require.NotNil(v.t, form, "no form %q at %s:\n%s", id, p.url, p.body)
+	values := fields(form)
+	for name, v := range set {
+		values[name] = v
+	}
+	target, err := p.url.Parse(attr(form, "action"))
+	require.NoError(v.t, err)
+	require.Equal(v.t, "post", attr(form, "method"))
+	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, target.String(), strings.NewReader(values.Encode()))
+	require.NoError(v.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
+	return v.do(r)
+}
+
+// login types a name and the password of all test users.
+func (v *visitor) login(p *page, username string) *page {
+	v.t.Helper()
+	return v.submit(p, "login-form", url.Values{"username": {username}, "password": {"passord"}, "action": {"login"}})
+}
+
+// fields are the inputs a browser would send: hidden ones, texts, and boxes that are ticked.
+func fields(form *html.Node) url.Values {
+	values := url.Values{}
+	for n := range form.Descendants() {
+		if n.Type != html.ElementNode || n.Data != "input" || attr(n, "name") == "" {
+			continue
+		}
+		if _, ticked := lookup(n, "checked"); attr(n, "type") == "checkbox" && !ticked {
+			continue
+		}
+		values.Add(attr(n, "name"), attr(n, "value"))
+	}
+	return values
+}
+
+func lookup(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+func attr(n *html.Node, name string) string { v, _ := lookup(n, name); return v }
+
+// id finds an element, nil if there is none.
+func (p *page) id(id string) *html.Node {
+	if p.root == nil {
+		return nil
+	}
+	for n := range p.root.Descendants() {
+		if n.Type == html.ElementNode && attr(n, "id") == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// text is what an element says.
+func (p *page) text(id string) string {
+	n := p.id(id)
+	if n == nil {
+		return ""
+	}
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// param is a parameter of the answer the page left with.
+func (p *page) param(t *testing.T, name string) string {
+	t.Helper()
+	require.NotNil(t, p.left, "still at %s: %d\n%s", p.url, p.status, p.body)
+	return p.left.Query().Get(name)
+}
