@@ -22,6 +22,9 @@ type Identity struct {
 	GivenName             string
 	FamilyName            string
 	BirthDate             string // YYYY-MM-DD
+
+	// Name is the person's full name. ID-porten's tokens do not tell it; Ansattporten's do.
+	Name string
 }
 
 // Authentication is one login event.
@@ -34,16 +37,33 @@ type Authentication struct {
 
 // identityVersion is the first byte of an encoded Identity. A new layout gets a new number, so that
 // what an older node sealed is still read, and what a newer one sealed is refused and not misread.
-const identityVersion = 1
+const (
+	identityVersion = 1 // of an identity without a name
+	identityNamed   = 2 // the same fields, and the name
+)
 
-// identityFields is the number of length-prefixed fields of version 1.
-const identityFields = 7
+// identityFields is the number of length-prefixed fields of version 1, and namedFields of version 2.
+const (
+	identityFields = 7
+	namedFields    = 8
+)
 
 var errIdentity = errors.New("session: malformed identity")
 
-func (i *Identity) fields() [identityFields]string {
+func (i *Identity) fields() [namedFields]string {
 	return [...]string{i.Subject, i.PID.Reveal(), i.Email, i.EIDASPersonIdentifier,
-		i.GivenName, i.FamilyName, i.BirthDate}
+		i.GivenName, i.FamilyName, i.BirthDate, i.Name}
+}
+
+// layout is the number of fields of a version, 0 for an unknown one.
+func layout(version byte) int {
+	switch version {
+	case identityVersion:
+		return identityFields
+	case identityNamed:
+		return namedFields
+	}
+	return 0
 }
 
 // MarshalBinary encodes the identity for sealing: a version byte, then each field behind its length
@@ -51,13 +71,17 @@ func (i *Identity) fields() [identityFields]string {
 func (i Identity) MarshalBinary() ([]byte, error) { return i.encode(), nil }
 
 func (i *Identity) encode() []byte {
-	fields := i.fields()
+	version := byte(identityVersion)
+	if i.Name != "" {
+		version = identityNamed
+	}
+	fields, n := i.fields(), layout(version)
 	size := 1
-	for _, f := range fields {
+	for _, f := range fields[:n] {
 		size += binary.MaxVarintLen32 + len(f)
 	}
-	out := append(make([]byte, 0, size), identityVersion)
-	for _, f := range fields {
+	out := append(make([]byte, 0, size), version)
+	for _, f := range fields[:n] {
 		out = binary.AppendUvarint(out, uint64(len(f)))
 		out = append(out, f...)
 	}
@@ -66,18 +90,18 @@ func (i *Identity) encode() []byte {
 
 // UnmarshalBinary reverses MarshalBinary. It accepts nothing MarshalBinary would not write.
 func (i *Identity) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || data[0] != identityVersion {
+	if len(data) == 0 || layout(data[0]) == 0 {
 		return errIdentity
 	}
 	text := string(data[1:]) // one copy; the fields are parts of it
-	var fields [identityFields]string
-	for n := range fields {
+	var fields [namedFields]string
+	for n := range layout(data[0]) {
 		var ok bool
 		if fields[n], text, ok = cutField(text); !ok {
 			return errIdentity
 		}
 	}
-	if text != "" {
+	if text != "" || (data[0] == identityNamed) != (fields[identityFields] != "") {
 		return errIdentity
 	}
 	var pid norway.PID
@@ -88,7 +112,7 @@ func (i *Identity) UnmarshalBinary(data []byte) error {
 			return errIdentity
 		}
 	}
-	*i = Identity{fields[0], pid, fields[2], fields[3], fields[4], fields[5], fields[6]}
+	*i = Identity{fields[0], pid, fields[2], fields[3], fields[4], fields[5], fields[6], fields[7]}
 	return nil
 }
 

@@ -29,6 +29,7 @@ func TestIdentityRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]session.Identity{
 		"empty": {}, "full": person(t), "subject only": {Subject: "u"}, "not text": {Subject: "\x00\xff"},
+		"named": {Subject: "u", Name: "Kari Nordmann"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +49,9 @@ func TestIdentityRoundTrip(t *testing.T) {
 func TestIdentityRefuses(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
-		"another version":     "\x02\x00\x00\x00\x00\x00\x00\x00",
+		"another version":     "\x03\x00\x00\x00\x00\x00\x00\x00",
+		"no name":             "\x02\x00\x00\x00\x00\x00\x00\x00",
+		"an empty name":       "\x02\x00\x00\x00\x00\x00\x00\x00\x00",
 		"too few fields":      "\x01\x00\x00\x00\x00\x00\x00",
 		"length past the end": "\x01\x05abc\x00\x00\x00\x00\x00\x00",
 		"length in two bytes": "\x01\x80\x00\x00\x00\x00\x00\x00\x00",
@@ -100,6 +103,7 @@ func FuzzIdentity(f *testing.F) {
 	empty, _ := session.Identity{}.MarshalBinary()
 	f.Add(full)
 	f.Add(empty)
+	f.Add([]byte("\x02\x01u\x00\x00\x00\x00\x00\x00\x04Kari"))
 	f.Add([]byte("\x01\x80\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var id session.Identity
@@ -147,6 +151,26 @@ func TestVault(t *testing.T) {
 	require.Error(t, err)
 	_, err = session.NewVault(portner.Secret("short"))
 	require.Error(t, err)
+}
+
+// What people granted is sealed like the people themselves: some details hold their numbers.
+func TestVaultDetails(t *testing.T) {
+	t.Parallel()
+	v := testVault(t)
+	details := []byte(`[{"type":"idporten:fullmakt","authorizer":{"pid":"` + testPID + `"}}]`)
+	sealed := v.SealDetails(details, "grant-1")
+	require.NotContains(t, string(sealed), testPID)
+	got, err := v.OpenDetails(sealed, "grant-1")
+	require.NoError(t, err)
+	require.Equal(t, details, got)
+	_, err = v.OpenDetails(sealed, "grant-2")
+	require.Error(t, err, "sealed for another grant")
+	_, err = v.Open(sealed, "grant-1")
+	require.Error(t, err, "no identity")
+	require.Nil(t, v.SealDetails(nil, "grant-1"))
+	got, err = v.OpenDetails(nil, "grant-1")
+	require.NoError(t, err)
+	require.Nil(t, got)
 }
 
 func BenchmarkVaultOpen(b *testing.B) {

@@ -13,9 +13,10 @@ import (
 // the keys persons are found by (security row J1). Everything that reads or writes a Session or a
 // Grant of one provider needs a vault of the same secrets.
 type Vault struct {
-	box   *seal.Box
-	users *seal.KeyedHash
-	sids  *seal.KeyedHash
+	box     *seal.Box
+	details *seal.Box
+	users   *seal.KeyedHash
+	sids    *seal.KeyedHash
 }
 
 // NewVault takes secrets of 32 bytes or more. The first one seals and all of them open, so a new
@@ -23,6 +24,10 @@ type Vault struct {
 // they stay the same until it is dropped, and remembered consents are then asked for again.
 func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	box, err := seal.New("identity", secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("session: vault: %w", err)
+	}
+	details, err := seal.New("authorization details", secrets...)
 	if err != nil {
 		return nil, fmt.Errorf("session: vault: %w", err)
 	}
@@ -35,7 +40,7 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: vault: %w", err)
 	}
-	return &Vault{box: box, users: users, sids: sids}, nil
+	return &Vault{box: box, details: details, users: users, sids: sids}, nil
 }
 
 // Seal encrypts an identity for the record whose ID is recordID (Session.ID or Grant.ID). Sealed
@@ -55,6 +60,27 @@ func (v *Vault) Open(sealed []byte, recordID string) (Identity, error) {
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// SealDetails encrypts authorization_details for the grant they belong to: some name people by their
+// numbers (idporten section 18.4). None stay none.
+func (v *Vault) SealDetails(details []byte, grantID string) []byte {
+	if len(details) == 0 {
+		return nil
+	}
+	return v.details.Seal(details, grantID)
+}
+
+// OpenDetails reverses SealDetails.
+func (v *Vault) OpenDetails(sealed []byte, grantID string) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	plain, err := v.details.Open(sealed, grantID)
+	if err != nil {
+		return nil, fmt.Errorf("session: authorization details: %w", err)
+	}
+	return plain, nil
 }
 
 // UserKey is the key of a person (Identity.Subject) in stores. Without the secret it neither tells

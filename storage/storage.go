@@ -108,7 +108,7 @@ type Grant struct {
 	Locale   string    // the language the person saw
 
 	OnBehalfOf           string // pre-registered sub-client value
-	AuthorizationDetails []byte // RFC 9396, granted, JSON; nil if none
+	AuthorizationDetails []byte // RFC 9396, granted; sealed as Identity is, for they may name people; nil if none
 
 	CreatedAt time.Time // when the person authorized it
 	ExpiresAt time.Time // absolute end; rotation never extends it
@@ -132,15 +132,17 @@ type AuthorizationCode struct {
 
 // AccessToken is what the provider remembers of an access token, opaque or not.
 type AccessToken struct {
-	Hash      Hash      // of the whole token text
-	GrantID   string    // the grant it dies with
-	JTI       string    // the "jti" of a JWT, and of introspection
-	Opaque    bool      // a random string instead of a JWT
-	Scopes    []string  // of this token; never more than the grant's
-	Audience  []string  // the "aud"; nil if nobody asked
-	ClientAMR string    // how the client authenticated when it got the token
-	IssuedAt  time.Time // the "iat"
-	ExpiresAt time.Time // the "exp"
+	Hash      Hash     // of the whole token text
+	GrantID   string   // the grant it dies with
+	JTI       string   // the "jti" of a JWT, and of introspection
+	Opaque    bool     // a random string instead of a JWT
+	Scopes    []string // of this token; never more than the grant's
+	Audience  []string // the "aud"; nil if nobody asked
+	ClientAMR string   // how the client authenticated when it got the token
+	// AuthorizationDetails are those of this token, sealed as the grant's are; nil if none.
+	AuthorizationDetails []byte
+	IssuedAt             time.Time // the "iat"
+	ExpiresAt            time.Time // the "exp"
 }
 
 // RefreshToken is one generation of a grant's refresh token.

@@ -50,7 +50,7 @@ func FuzzRecords(f *testing.F) {
 		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first, Grant: g}
 		require.Equal(t, c, memory.EncodeCode(&c).Decode())
 
-		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, IssuedAt: first, ExpiresAt: second}
+		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, IssuedAt: first, ExpiresAt: second}
 		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))
 	})
 }

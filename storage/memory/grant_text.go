@@ -134,6 +134,7 @@ func encodeAccess(a *storage.AccessToken) accessText {
 	b = putSymbols(b, a.Scopes)
 	b = putSymbols(b, a.Audience)
 	b = putSymbol(b, a.ClientAMR)
+	b = putBytes(b, a.AuthorizationDetails)
 	return accessText(b)
 }
 
@@ -143,5 +144,6 @@ func (t accessText) decode(grantID string) storage.AccessToken {
 		GrantID: grantID,
 		Hash:    r.hash(), ExpiresAt: r.time(), IssuedAt: r.time(), Opaque: r.bool(),
 		JTI: r.string(), Scopes: r.symbols(), Audience: r.symbols(), ClientAMR: r.symbol(),
+		AuthorizationDetails: r.bytes(),
 	}
 }

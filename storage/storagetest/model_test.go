@@ -133,6 +133,7 @@ func (m *model) code(c storage.AuthorizationCode) storage.AuthorizationCode {
 
 func (m *model) token(a storage.AccessToken) storage.AccessToken {
 	a.Scopes, a.Audience = m.strings(a.Scopes), m.strings(a.Audience)
+	a.AuthorizationDetails = m.bytes(a.AuthorizationDetails)
 	return a
 }
 

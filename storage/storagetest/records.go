@@ -47,7 +47,7 @@ func newCode(name string) storage.AuthorizationCode {
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
 			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", OnBehalfOf: "sub-client",
-			AuthorizationDetails: []byte(`[{"type":"example"}]`),
+			AuthorizationDetails: []byte("sealed details"),
 			CreatedAt:            epoch, ExpiresAt: epoch.Add(grantLife),
 		},
 		RedirectURI: "https://client.example.no/cb?x=1", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
@@ -69,7 +69,8 @@ func newIssue(name string, c storage.AuthorizationCode) *storage.Issue {
 		Access: storage.AccessToken{
 			Hash: storage.HashOf("access " + name), GrantID: c.Grant.ID, JTI: "jti-" + name, Opaque: true,
 			Scopes: []string{"openid", "example:read"}, Audience: []string{"https://api.example.no"},
-			ClientAMR: "private_key_jwt", IssuedAt: epoch.In(oslo), ExpiresAt: epoch.Add(accessLife),
+			ClientAMR: "private_key_jwt", AuthorizationDetails: []byte("sealed details " + name),
+			IssuedAt: epoch.In(oslo), ExpiresAt: epoch.Add(accessLife),
 		},
 		Refresh: &storage.RefreshToken{
 			Hash: storage.HashOf("refresh " + name), GrantID: c.Grant.ID, ExpiresAt: epoch.Add(refreshLife),
