@@ -146,9 +146,10 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := x.user(ctx, &id); errors.Is(err, errPersonGone) {
-		return nil, x.burn(ctx, &cause{portner.EventRefused, "person_gone", g.ID})
-	} else if err != nil {
+	if _, err := x.standing(ctx, &g, &id, x.Now); err != nil {
+		if reason, yes := takenBack(err); yes {
+			return nil, x.burn(ctx, &cause{portner.EventRefused, reason, g.ID})
+		}
 		return nil, err
 	}
 	in := &Issuance{

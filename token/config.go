@@ -48,8 +48,9 @@ type Config struct {
 	// Users tells whether a person still may have tokens, and their standard claims. nil: persons are never
 	// disabled, and userinfo knows only what the login told.
 	Users UserSource
-	// Consents finds remembered consents, so that a refresh ends with the consent that was withdrawn
-	// (security row D7). nil: a consent holds as long as the grant.
+	// Consents finds remembered consents, so that a grant ends with the consent that was withdrawn: at
+	// the next token, and in what userinfo and introspection say (security rows D4, D7). nil: a consent
+	// holds as long as the grant.
 	Consents ConsentSource
 	// Origins answers CORS preflights for browser clients. nil: no origin but the provider's own can call.
 	Origins OriginSource

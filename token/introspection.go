@@ -104,16 +104,24 @@ func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *s
 	if err != nil || !ok {
 		return nil, err
 	}
-	id, err := q.minter.identity(g)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := q.minter.user(ctx, &id); errors.Is(err, errPersonGone) {
-		return nil, nil
-	} else if err != nil {
+	id, stands, err := q.stands(ctx, g)
+	if err != nil || !stands {
 		return nil, err
 	}
 	return q.encode(c, t, g, q.about(c, t, g, &id))
+}
+
+// stands opens the person behind a grant and reports whether the grant still holds.
+func (q *introspection) stands(ctx context.Context, g *storage.Grant) (session.Identity, bool, error) {
+	id, err := q.minter.identity(g)
+	if err != nil {
+		return id, false, err
+	}
+	_, err = q.minter.standing(ctx, g, &id, q.x.now)
+	if _, yes := takenBack(err); yes {
+		return id, false, nil
+	}
+	return id, err == nil, err
 }
 
 // about is the person as this caller may know them: the API behind a pseudonymous or opaque token learns
@@ -197,6 +205,9 @@ func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*docume
 	}
 	if !q.x.now.Before(end) {
 		return nil, nil
+	}
+	if _, stands, err := q.stands(ctx, &g); err != nil || !stands {
+		return nil, err
 	}
 	return encode(&refreshAnswer{
 		Active: true, Iss: q.cfg.Issuer, ClientID: g.ClientID, Scope: strings.Join(g.Scopes, " "),

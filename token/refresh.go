@@ -120,14 +120,10 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := x.user(ctx, &id); errors.Is(err, errPersonGone) {
-		return nil, x.end(ctx, "person_gone")
-	} else if err != nil {
-		return nil, err
-	}
-	if err := x.consent(ctx, &x.grant, x.Now); errors.Is(err, errConsentGone) {
-		return nil, x.end(ctx, "consent_withdrawn")
-	} else if err != nil {
+	if _, err := x.standing(ctx, &x.grant, &id, x.Now); err != nil {
+		if reason, yes := takenBack(err); yes {
+			return nil, x.end(ctx, reason)
+		}
 		return nil, err
 	}
 	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.

@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -154,9 +153,9 @@ func (e *Endpoint) describe(ctx context.Context, x *exchange, token string) (*do
 			Err: &cause{portner.EventRefused, "scope", grant.ID},
 		}
 	}
-	user, err := e.minter.user(ctx, &id)
-	if errors.Is(err, errPersonGone) {
-		return nil, invalidToken("person_gone", grant.ID)
+	user, err := e.minter.standing(ctx, &grant, &id, x.now)
+	if reason, yes := takenBack(err); yes {
+		return nil, invalidToken(reason, grant.ID)
 	} else if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,175 @@
+package token_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// What a person or the host takes back ends wherever a token is looked at, not only at the next refresh
+// (security row D4); what cannot be asked is an outage and never a yes.
+func TestTakenBackEndsEverywhere_D4(t *testing.T) {
+	t.Parallel()
+	const gone, outage = "gone", "outage"
+	for name, tt := range map[string]struct {
+		change func(*world)
+		want   string
+	}{
+		"as before":         {func(*world) {}, ""},
+		"person disabled":   {func(w *world) { w.user.Disabled = true }, gone},
+		"person gone":       {func(w *world) { w.userErr = storage.ErrNotFound }, gone},
+		"person unknown":    {func(w *world) { w.userErr = errOutage }, outage},
+		"consent withdrawn": {func(w *world) { w.consents = nil }, gone},
+		"consent expired":   {func(w *world) { w.consents[0].ExpiresAt = start }, gone},
+		"consent unknown":   {func(w *world) { w.consentErr = errOutage }, outage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
+			f := newFixture(t, func(c *token.Config) { c.Users, c.Consents = w, w })
+			a := f.login("web", "openid", "profile", "api:consent")
+			narrow := refreshForm(f.login("web", "openid", "profile", "api:consent").str("refresh_token"))
+			narrow.Set("scope", "profile")
+			narrowed := f.send(f.ep, "web", narrow).str("access_token")
+			tt.change(w)
+			for what, token := range map[string]string{
+				"access token": a.str("access_token"), "refresh token": a.str("refresh_token"), "narrowed token": narrowed,
+			} {
+				got := f.send(f.ep.Introspection(), "web", url.Values{"token": {token}})
+				switch tt.want {
+				case "":
+					require.Equal(t, true, got.body["active"], what)
+				case gone:
+					require.Equal(t, http.StatusOK, got.Code, what)
+					require.Equal(t, `{"active":false}`, got.Body.String(), what)
+				case outage:
+					f.requireError(got, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+				}
+			}
+			for _, token := range []string{a.str("access_token"), narrowed} {
+				require.Equal(t, map[string]int{"": 200, gone: 401, outage: 503}[tt.want], f.userInfo(token).Code)
+			}
+		})
+	}
+}
+
+// Row G14: consent is asked for again when a code is redeemed. A code whose consent was withdrawn is used up.
+func TestCodeAsksConsentAgain_G14(t *testing.T) {
+	t.Parallel()
+	w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
+	f := newFixture(t, func(c *token.Config) { c.Users, c.Consents = w, w })
+	kept, lost := f.code(forClient("web", "openid", "api:consent")), f.code(forClient("web", "openid", "api:consent"))
+	w.consentErr = errOutage
+	f.requireError(f.redeem("web", kept), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+	w.consentErr = nil
+	require.Equal(t, http.StatusOK, f.redeem("web", kept).Code, "an outage uses nothing up")
+	given := w.consents
+	w.consents = nil
+	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
+	w.consents = given
+	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
+}
+
+// The experiment X3 in one process: a refresher races each way a grant can end. When that has returned, no
+// token that was ever handed out is active (row D4).
+func TestRefreshRacesEveryEnd_D4(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(f *fixture, w *switches, session storage.Session, refresh string){
+		"revocation": func(f *fixture, _ *switches, _ storage.Session, refresh string) {
+			require.Equal(f.t, http.StatusOK, record(f.ep.Revocation(), f.request("web", url.Values{"token": {refresh}})).Code)
+		},
+		"logout": func(f *fixture, _ *switches, session storage.Session, _ string) {
+			_, err := f.store.EndSession(context.Background(), session.Hash, f.clock())
+			require.NoError(f.t, err)
+		},
+		"consent withdrawn": func(_ *fixture, w *switches, _ storage.Session, _ string) { w.withdrawn.Store(true) },
+		"person disabled":   func(_ *fixture, w *switches, _ storage.Session, _ string) { w.disabled.Store(true) },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &switches{}
+			f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.Users, c.Consents = unsigned{}, nil, w, w })
+			total := 0
+			for round := range rounds() / 2 {
+				w.withdrawn.Store(false)
+				w.disabled.Store(false)
+				in := storage.Session{Hash: storage.HashOf(f.code()), ID: f.code(), ExpiresAt: f.clock().Add(time.Hour)}
+				_, err := f.store.CreateSession(t.Context(), in, 0, f.clock())
+				require.NoError(t, err)
+				code := f.code(forClient("reuse", "openid", "profile", "api:consent"), func(c *storage.AuthorizationCode) {
+					c.Grant.ClientID, c.Grant.SessionID, c.Grant.LoginOnly = "web", in.ID, true
+				})
+				first := f.redeem("web", code)
+				issued := chase(f, first, round%3, func(refresh string) { end(f, w, in, refresh) })
+				total += len(issued)
+				for _, value := range issued {
+					got := record(f.ep.Introspection(), f.request("web", url.Values{"token": {value}}))
+					require.Equal(t, `{"active":false}`, got.Body.String())
+				}
+			}
+			require.Greater(t, total, 2*rounds(), "a refresh must sometimes win, or there was no race")
+		})
+	}
+}
+
+// chase lets a refresher follow its own rotations, runs end once it has had a head start, and returns all
+// tokens that were handed out.
+func chase(f *fixture, first answer, headstart int, end func(refresh string)) (issued []string) {
+	var wg sync.WaitGroup
+	gate := make(chan struct{})
+	keep := func(body string) string {
+		refresh := field(body, "refresh_token")
+		issued = append(issued, field(body, "access_token"), refresh)
+		return refresh
+	}
+	refresh := keep(first.Body.String())
+	wg.Go(func() {
+		for n := range headstart + 5 {
+			if n == headstart {
+				close(gate)
+			}
+			w := record(f.ep, f.request("web", refreshForm(refresh)))
+			if w.Code == http.StatusOK {
+				refresh = keep(w.Body.String())
+			}
+		}
+	})
+	wg.Go(func() {
+		<-gate
+		end(first.str("refresh_token"))
+	})
+	wg.Wait()
+	return issued
+}
+
+func record(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// switches is a host that can change its mind while requests run.
+type switches struct{ disabled, withdrawn atomic.Bool }
+
+func (s *switches) User(context.Context, string) (token.User, error) {
+	return token.User{Disabled: s.disabled.Load()}, nil
+}
+
+func (s *switches) Consents(_ context.Context, _ storage.Hash, _ string, now time.Time) ([]storage.Consent, error) {
+	if s.withdrawn.Load() {
+		return nil, nil
+	}
+	return []storage.Consent{{Scope: "api:consent", ExpiresAt: now.Add(time.Hour)}}, nil
+}
