@@ -302,3 +302,70 @@ func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts what
 		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(1<<20), name)
 	}
 }
+
+// leaver is a store during whose verb the browser goes away.
+type leaver struct {
+	authorize.Store
+	authorize.PushedRequestStore
+	authorize.ConsentStore
+	verb  string
+	leave context.CancelFunc
+	after []string // verbs called since
+	bad   []string // verbs called with an ended context, or one that nothing ends
+}
+
+func (l *leaver) at(ctx context.Context, verb string) {
+	if l.leave == nil {
+		return
+	}
+	if verb == l.verb {
+		l.leave()
+	}
+	deadline, ok := ctx.Deadline()
+	if ctx.Err() != nil || !ok || time.Until(deadline) > 5*time.Second {
+		l.bad = append(l.bad, verb)
+	}
+	l.after = append(l.after, verb)
+}
+
+func (l *leaver) ConsumePushedRequest(ctx context.Context, h storage.Hash, now time.Time) error {
+	l.at(ctx, "ConsumePushedRequest")
+	return l.PushedRequestStore.ConsumePushedRequest(ctx, h, now)
+}
+
+func (l *leaver) CreateCode(ctx context.Context, c storage.AuthorizationCode, now time.Time) error {
+	l.at(ctx, "CreateCode")
+	return l.Store.CreateCode(ctx, c, now)
+}
+
+func (l *leaver) GrantConsents(ctx context.Context, c []storage.Consent, now time.Time) error {
+	l.at(ctx, "GrantConsents")
+	return l.ConsentStore.GrantConsents(ctx, c, now)
+}
+
+// TestBrowserGone: once the first write of a code has begun, all of them are carried out, or given up
+// after five seconds, whether or not the browser waits (security row J5).
+func TestBrowserGone(t *testing.T) {
+	t.Parallel()
+	all := []string{"ConsumePushedRequest", "CreateCode", "GrantConsents"}
+	for _, verb := range all {
+		l := &leaver{verb: verb}
+		w := newWorld(t, func(c *authorize.Config) {
+			l.Store, l.PushedRequestStore, l.ConsentStore = c.Store, c.PushedRequests, c.Consents
+			c.Store, c.PushedRequests, c.Consents = l, l, l
+		})
+		b := w.browser()
+		res := b.loginAs(b.authorize(use("web", w.pushed(params("web", "scope", "openid test:shared")))), "kari")
+		form := b.open(res, "/consent")
+		form["scope"] = []string{"test:shared"}
+		var ctx context.Context
+		ctx, l.leave = context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/consent", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", issuer)
+		requireCode(t, b.do(r))
+		require.Error(t, ctx.Err())
+		require.Equal(t, all, l.after, verb)
+		require.Empty(t, l.bad, verb)
+	}
+}
