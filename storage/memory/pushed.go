@@ -13,7 +13,7 @@ import (
 type pushedRequest struct {
 	mu     sync.Mutex
 	place  slot
-	hash   string
+	hash   storage.Hash
 	client string
 	params string
 	none   bool // params is nil rather than empty
@@ -24,7 +24,7 @@ type pushedRequest struct {
 
 func (p *pushedRequest) slot() *slot { return &p.place }
 
-func (p *pushedRequest) verdict(hash string, now int64) error {
+func (p *pushedRequest) verdict(hash storage.Hash, now int64) error {
 	switch {
 	case p.gone || p.hash != hash || now >= p.end:
 		return storage.ErrNotFound
@@ -42,9 +42,9 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := s.reserve(&s.pushedCount, 1, now, pushedKind); err != nil {
 		return err
 	}
-	p := &pushedRequest{hash: string(in.Hash[:]), client: strings.Clone(in.ClientID),
+	p := &pushedRequest{hash: in.Hash, client: strings.Clone(in.ClientID),
 		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt)}
-	p.place.shard = uint8(s.shardOf(p.hash))
+	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
 	if err := s.insertPushed(p, now); err != nil {
 		s.pushedCount.give(1)
 		return err
@@ -62,7 +62,7 @@ func (s *Store) insertPushed(p *pushedRequest, now time.Time) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !s.pushed.add(p.hash, p) {
+	if !s.pushed.add(string(p.hash[:]), p) {
 		s.pushedClients.give(p.client)
 		return storage.ErrConflict
 	}
@@ -81,7 +81,7 @@ func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.T
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.verdict(string(hash[:]), nanos(now)) != nil {
+	if p.verdict(hash, nanos(now)) != nil {
 		return storage.PushedRequest{}, storage.ErrNotFound
 	}
 	out := storage.PushedRequest{Hash: hash, ClientID: p.client, ExpiresAt: fromNanos(p.end)}
@@ -102,7 +102,7 @@ func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.verdict(string(hash[:]), nanos(now)); err != nil {
+	if err := p.verdict(hash, nanos(now)); err != nil {
 		return err
 	}
 	p.used, p.params = true, ""
@@ -123,7 +123,7 @@ func (p *pushedRequest) collect(s *Store, now int64) int {
 	}
 	p.gone = true
 	s.due.pushed.cancel(p)
-	s.pushed.drop(p.hash)
+	s.pushed.drop(string(p.hash[:]))
 	if !p.used {
 		s.pushedClients.give(p.client)
 	}

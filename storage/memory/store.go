@@ -34,9 +34,9 @@ import (
 )
 
 // Config bounds the store. At a bound, creation answers storage.ErrFull; nothing live is ever
-// evicted. Zero fields take the defaults, which add up to about 2 GiB when all are reached.
+// evicted. Zero fields take the defaults, which add up to about 2.5 GiB when all are reached.
 type Config struct {
-	// MaxSessions counts sessions, live or ended before their time. Default 1,000,000 (about 600 MB).
+	// MaxSessions counts sessions, live or ended before their time. Default 1,000,000 (about 450 MB).
 	MaxSessions int
 	// MaxGrants counts grants, from their code on until they end. Default 1,000,000 (about 500 MB).
 	MaxGrants int

@@ -18,7 +18,7 @@ type accessToken struct {
 type refreshToken struct {
 	place      slot
 	grant      *grant
-	hash       string
+	hash       storage.Hash
 	generation int
 	end        int64
 	consumed   int64 // when it was rotated; noTime while it was not
@@ -39,9 +39,9 @@ func newTokens(s *Store, g *grant, issue *storage.Issue) tokens {
 	ts := tokens{access: &accessToken{grant: g, text: encodeAccess(&issue.Access)}, accessGrant: issue.Access.GrantID}
 	ts.access.place.shard = uint8(s.shardOf(ts.access.text.hash()))
 	if r := issue.Refresh; r != nil {
-		ts.refresh = &refreshToken{grant: g, hash: string(r.Hash[:]), generation: r.Generation,
+		ts.refresh = &refreshToken{grant: g, hash: r.Hash, generation: r.Generation,
 			end: nanos(r.ExpiresAt), consumed: noTime}
-		ts.refresh.place.shard = uint8(s.shardOf(ts.refresh.hash))
+		ts.refresh.place.shard = uint8(s.shardOf(string(r.Hash[:])))
 		ts.refreshGrant = r.GrantID
 	}
 	return ts
@@ -63,7 +63,7 @@ func (s *Store) insertTokens(ts tokens) error {
 	if !s.access.add(ts.access.text.hash(), ts.access) {
 		return storage.ErrConflict
 	}
-	if ts.refresh != nil && !s.refresh.add(ts.refresh.hash, ts.refresh) {
+	if ts.refresh != nil && !s.refresh.add(string(ts.refresh.hash[:]), ts.refresh) {
 		s.access.drop(ts.access.text.hash())
 		return storage.ErrConflict
 	}
@@ -88,7 +88,7 @@ func (t *refreshToken) forgetAt() int64 {
 }
 
 // verdict judges the token. The caller holds its grant.
-func (t *refreshToken) verdict(hash string, now int64) error {
+func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	switch {
 	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
 		return storage.ErrNotFound
@@ -110,7 +110,7 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 		return storage.RefreshToken{}, storage.Grant{}, storage.ErrNotFound
 	}
 	t.grant.mu.Lock()
-	verdict, text := t.verdict(string(hash[:]), nanos(now)), t.grant.text()
+	verdict, text := t.verdict(hash, nanos(now)), t.grant.text()
 	out := storage.RefreshToken{Hash: hash, Generation: t.generation,
 		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed)}
 	if verdict == storage.ErrConsumed {
@@ -135,7 +135,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 		return storage.ErrNotFound
 	}
 	ts := newTokens(s, t.grant, issue)
-	inPlace := ts.refresh != nil && ts.refresh.hash == string(hash[:])
+	inPlace := ts.refresh != nil && ts.refresh.hash == hash
 	added := ts.count()
 	if inPlace {
 		added--
@@ -143,7 +143,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	if err := s.reserve(&s.tokenCount, added, now, accessKind, refreshKind); err != nil {
 		return err
 	}
-	if err := s.rotate(t, string(hash[:]), ts, now); err != nil {
+	if err := s.rotate(t, hash, ts, now); err != nil {
 		s.tokenCount.give(added)
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	return nil
 }
 
-func (s *Store) rotate(t *refreshToken, hash string, ts tokens, now time.Time) error {
+func (s *Store) rotate(t *refreshToken, hash storage.Hash, ts tokens, now time.Time) error {
 	t.grant.mu.Lock()
 	defer t.grant.mu.Unlock()
 	if err := t.verdict(hash, nanos(now)); err != nil {
@@ -237,7 +237,7 @@ func (t *refreshToken) collect(s *Store, now int64) int {
 	}
 	t.gone = true
 	s.due.refresh.cancel(t)
-	s.refresh.drop(t.hash)
+	s.refresh.drop(string(t.hash[:]))
 	s.tokenCount.give(1)
 	return 1
 }
