@@ -9,6 +9,7 @@
 package rar
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,11 @@ var (
 	// ErrDenied: the request is understood, and there is nothing to grant: no such system user, no
 	// mandate. Grant and Choices wrap it.
 	ErrDenied = errors.New("rar: denied")
+	// ErrNoMandate is an ErrDenied that a person is told by the provider's error page and not by the
+	// client, as ID-porten does for people without a mandate (idporten section 18.4).
+	ErrNoMandate = fmt.Errorf("%w: the person has no mandate", ErrDenied)
+	// ErrNotGranted: what a token request asks for is not one of the granted details.
+	ErrNotGranted = errors.New("rar: not granted")
 )
 
 // Detail is one object of authorization_details.
@@ -48,16 +54,17 @@ type Detail struct {
 type Request struct {
 	ClientID string     // the client
 	Orgno    string     // the organisation behind the client, or the one it acts for (consumer_org)
-	Supplier string     // the client's own organisation, if Orgno is another one
+	Supplier string     // who acts for Orgno: the organisation that runs the client; "" if it is Orgno itself
 	Subject  string     // the host's identifier of the person; "" for machines
 	PID      norway.PID // the person's number; zero for machines and for persons without
+	Name     string     // the person's name; "" for machines, and if the login told none
 	Locale   string     // the language of the pages
 	Now      time.Time  // the instant of the request
 }
 
 // Choice is one thing a person may pick on the host's page.
 type Choice struct {
-	ID   string // what the form posts; unique within the choices
+	ID   string // what the form posts; unique within the choices, and never a person's number
 	Name string // what the person reads
 	Hint string // a second line, such as an organisation number
 }
@@ -74,7 +81,8 @@ type Type struct {
 	// Alone refuses requests that hold other types too (Ansattporten's rule).
 	Alone bool
 	// Choices lists what the person may choose from, for all details of the type together. nil: there
-	// is nothing to choose, and no page.
+	// is nothing to choose, and no page. It is asked again for each step of the login, so that what is
+	// granted is what may be granted then.
 	Choices func(ctx context.Context, r Request, details []Detail) ([]Choice, error)
 	// Multiple reports whether more than one choice may be picked. nil: one at most.
 	Multiple func(details []Detail) bool
@@ -112,15 +120,31 @@ func NewRegistry(types ...Type) (*Registry, error) {
 	return r, errors.Join(errs...)
 }
 
+// Interactive reports whether any type lets a person choose, so that the host needs a page for it.
+func (r *Registry) Interactive() bool {
+	for _, t := range r.types {
+		if t.Choices != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Names are the types, for authorization_details_types_supported.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
 
 // Parse reads and validates authorization_details. The JSON is read strictly: no member twice or in two
 // cases, no depth beyond reason.
 func (r *Registry) Parse(raw []byte) ([]Detail, error) {
+	if len(raw) > MaxBytes {
+		return nil, ErrMalformed
+	}
 	details, err := split(raw)
 	if err != nil {
 		return nil, err
+	}
+	if len(details) == 0 || len(details) > MaxDetails {
+		return nil, ErrMalformed
 	}
 	for _, d := range details {
 		t, ok := r.types[d.Type]
@@ -156,9 +180,6 @@ func (t Type) check(d Detail) error {
 
 // split reads the array and the type of each of its objects.
 func split(raw []byte) ([]Detail, error) {
-	if len(raw) > MaxBytes {
-		return nil, ErrMalformed
-	}
 	// One member around the array lets the strict reader read it.
 	doc := append(append([]byte(`{"d":`), raw...), '}')
 	o, err := jose.ParseObject(doc)
@@ -169,7 +190,7 @@ func split(raw []byte) ([]Detail, error) {
 		return nil, ErrMalformed
 	}
 	objects, err := o.Objects("d")
-	if err != nil || len(objects) == 0 || len(objects) > MaxDetails {
+	if err != nil {
 		return nil, ErrMalformed
 	}
 	var texts []json.RawMessage
@@ -194,6 +215,28 @@ type Question struct {
 	Required bool     // picking nobody ends the login
 }
 
+// Pick checks what a person picked: each ID is one of the choices and there once, and more than one only
+// with Multiple, else ErrValue; somebody if Required, else ErrDenied. It returns them in the order of
+// the choices.
+func (q *Question) Pick(chosen []string) ([]string, error) {
+	if len(chosen) == 0 && q.Required {
+		return nil, ErrDenied
+	}
+	if len(chosen) > 1 && !q.Multiple {
+		return nil, fmt.Errorf("%w: only one may be chosen", ErrValue)
+	}
+	var picked []string
+	for _, c := range q.Choices {
+		if slices.Contains(chosen, c.ID) {
+			picked = append(picked, c.ID)
+		}
+	}
+	if len(picked) != len(chosen) {
+		return nil, fmt.Errorf("%w: not one of the choices", ErrValue)
+	}
+	return picked, nil
+}
+
 // Ask returns the question of the details' types, nil if they leave nothing to choose.
 func (r *Registry) Ask(ctx context.Context, req Request, details []Detail) (*Question, error) {
 	var q *Question
@@ -213,7 +256,25 @@ func (r *Registry) Ask(ctx context.Context, req Request, details []Detail) (*Que
 		q.Required = q.Required || t.Required != nil && t.Required(own)
 		return nil
 	})
-	return q, err
+	if err != nil {
+		return nil, err
+	}
+	return q, q.distinct()
+}
+
+// distinct refuses choices that cannot be told apart: a mistake of a type's, or of two types'.
+func (q *Question) distinct() error {
+	if q == nil {
+		return nil
+	}
+	seen := make(map[string]bool, len(q.Choices))
+	for _, c := range q.Choices {
+		if c.ID == "" || seen[c.ID] {
+			return errors.New("rar: two choices have the same ID, or one has none")
+		}
+		seen[c.ID] = true
+	}
+	return nil
 }
 
 // Grant returns the granted authorization_details as a JSON array, "[]" if nothing is granted. chosen
@@ -259,27 +320,50 @@ func (r *Registry) each(details []Detail, f func(t Type, own []Detail) error) er
 	return nil
 }
 
-// Narrows reports whether every wanted detail is, member for member, one of the granted ones: what a
-// refresh may ask for (RFC 9396 section 6.1). Both are arrays as Grant returns them.
-func Narrows(wanted, granted []byte) bool {
-	var w, g []any
-	if json.Unmarshal(wanted, &w) != nil || json.Unmarshal(granted, &g) != nil {
-		return false
+// Narrow returns those of the granted details that are wanted: what a token request may ask for (RFC 9396
+// sections 6 and 6.1). A wanted detail must be, member for member, one of the granted ones, else
+// ErrNotGranted. Granted is an array as Grant returns it, or nil; the result is made of it alone.
+func Narrow(wanted, granted []byte) (json.RawMessage, error) {
+	want, err := split(wanted)
+	if err != nil {
+		return nil, err
 	}
-	have := make([]string, len(g))
-	for i := range g {
-		have[i] = canonical(g[i])
-	}
-	for _, x := range w {
-		if !slices.Contains(have, canonical(x)) {
-			return false
+	var have []json.RawMessage
+	if len(granted) > 0 {
+		if err := json.Unmarshal(granted, &have); err != nil {
+			return nil, fmt.Errorf("rar: reading what was granted: %w", err)
 		}
 	}
-	return true
+	texts := make([]string, len(have))
+	for i := range have {
+		texts[i] = canonical(have[i])
+	}
+	keep := make([]bool, len(have))
+	for _, w := range want {
+		i := slices.Index(texts, canonical(w.JSON))
+		if i < 0 {
+			return nil, ErrNotGranted
+		}
+		keep[i] = true
+	}
+	narrowed := []json.RawMessage{}
+	for i := range have {
+		if keep[i] {
+			narrowed = append(narrowed, have[i])
+		}
+	}
+	return json.Marshal(narrowed)
 }
 
-// canonical is a text that is equal for equal values: encoding/json sorts the members.
-func canonical(v any) string {
+// canonical is a text that is equal for equal values: encoding/json sorts the members, and numbers stay
+// as they were written.
+func canonical(raw json.RawMessage) string {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return ""
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return ""

@@ -130,16 +130,109 @@ func TestAskAndGrant(t *testing.T) {
 	require.True(t, errors.Is(err, rar.ErrDenied))
 }
 
-// TestNarrows: a refresh may ask for some of the granted details, unchanged.
-func TestNarrows(t *testing.T) {
+// TestQuestion: what a form may post.
+func TestQuestion(t *testing.T) {
 	t.Parallel()
-	granted := `[{"type":"a","x":[1,2]},{"type":"b"}]`
-	for wanted, ok := range map[string]bool{
-		`[{"x":[1,2],"type":"a"}]`: true, `[]`: true, granted: true, `[{"type":"a"}]`: false, `[{"type":"a","x":[2,1]}]`: false, `x`: false,
-		`[{"type":"b"},{"type":"b"}]`: true, `[{"type":"c"}]`: false,
+	choices := []rar.Choice{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+	for name, tt := range map[string]struct {
+		q      rar.Question
+		chosen []string
+		want   []string
+		err    error
+	}{
+		"one":               {rar.Question{}, []string{"b"}, []string{"b"}, nil},
+		"nobody":            {rar.Question{}, nil, nil, nil},
+		"nobody, required":  {rar.Question{Required: true}, nil, nil, rar.ErrDenied},
+		"two of one":        {rar.Question{}, []string{"a", "b"}, nil, rar.ErrValue},
+		"two":               {rar.Question{Multiple: true}, []string{"c", "a"}, []string{"a", "c"}, nil},
+		"the same twice":    {rar.Question{Multiple: true}, []string{"a", "a"}, nil, rar.ErrValue},
+		"none of them":      {rar.Question{}, []string{"d"}, nil, rar.ErrValue},
+		"one of them":       {rar.Question{Multiple: true}, []string{"a", "d"}, nil, rar.ErrValue},
+		"an empty one":      {rar.Question{Required: true}, []string{""}, nil, rar.ErrValue},
+		"no choice at all":  {rar.Question{Multiple: true}, []string{}, nil, nil},
+		"required, and one": {rar.Question{Required: true}, []string{"a"}, []string{"a"}, nil},
 	} {
-		require.Equal(t, ok, rar.Narrows([]byte(wanted), []byte(granted)), wanted)
+		tt.q.Choices = choices
+		got, err := tt.q.Pick(tt.chosen)
+		require.ErrorIs(t, err, tt.err, name)
+		require.Equal(t, tt.want, got, name)
 	}
+}
+
+// Choices that cannot be told apart are a fault of the types, and no question.
+func TestAskRefusesAmbiguity(t *testing.T) {
+	t.Parallel()
+	same := func(name, id string) rar.Type {
+		o := organisation()
+		o.Name, o.Alone, o.Validate = name, false, nil
+		o.Choices = func(context.Context, rar.Request, []rar.Detail) ([]rar.Choice, error) {
+			return []rar.Choice{{ID: id}}, nil
+		}
+		return o
+	}
+	for second, ok := range map[string]bool{"x": false, "": false, "y": true} {
+		r, err := rar.NewRegistry(same("one", "x"), same("two", second))
+		require.NoError(t, err)
+		details, err := r.Parse([]byte(`[{"type":"one"},{"type":"two"}]`))
+		require.NoError(t, err)
+		_, err = r.Ask(t.Context(), rar.Request{}, details)
+		require.Equal(t, ok, err == nil, second)
+	}
+	require.True(t, registry(t).Interactive())
+	machines, err := rar.NewRegistry(echo())
+	require.NoError(t, err)
+	require.False(t, machines.Interactive())
+}
+
+// TestNarrow: a token request may ask for some of the granted details, unchanged.
+func TestNarrow(t *testing.T) {
+	t.Parallel()
+	granted := `[{"type":"a","x":[1,2]},{"type":"b","n":9007199254740993}]`
+	for wanted, want := range map[string]string{
+		`[{"x":[1,2],"type":"a"}]`: `[{"type":"a","x":[1,2]}]`, `[]`: `[]`, granted: granted, ` [ ] `: `[]`,
+		`[{"type":"b","n":9007199254740993},{"n":9007199254740993,"type":"b"}]`: `[{"type":"b","n":9007199254740993}]`,
+	} {
+		got, err := rar.Narrow([]byte(wanted), []byte(granted))
+		require.NoError(t, err, wanted)
+		require.Equal(t, want, string(got), wanted)
+	}
+	for wanted, err := range map[string]error{
+		`[{"type":"a"}]`: rar.ErrNotGranted, `[{"type":"a","x":[2,1]}]`: rar.ErrNotGranted, `[{"type":"c"}]`: rar.ErrNotGranted,
+		`[{"type":"a","x":[1,2],"y":1}]`: rar.ErrNotGranted, `[{"type":"b","n":9007199254740992}]`: rar.ErrNotGranted,
+		`x`: rar.ErrMalformed, ``: rar.ErrMalformed, `null`: rar.ErrMalformed, `{"type":"a","x":[1,2]}`: rar.ErrMalformed,
+		`[{"type":"a","type":"a","x":[1,2]}]`: rar.ErrMalformed, `["a"]`: rar.ErrMalformed, `[{}]`: rar.ErrMalformed,
+	} {
+		got, e := rar.Narrow([]byte(wanted), []byte(granted))
+		require.ErrorIs(t, e, err, wanted)
+		require.Nil(t, got, wanted)
+	}
+	_, err := rar.Narrow([]byte(`[{"type":"a"}]`), nil)
+	require.ErrorIs(t, err, rar.ErrNotGranted)
+}
+
+// FuzzNarrow: what comes out was granted, text for text, and narrows to itself.
+func FuzzNarrow(f *testing.F) {
+	f.Add(`[{"type":"a"}]`, `[{"type":"a"},{"type":"b"}]`)
+	f.Add(`[{"type":"a","x":1.0}]`, `[{"type":"a","x":1.0}]`)
+	f.Add(`[]`, `[{"type":"\u0061"}]`)
+	f.Fuzz(func(t *testing.T, wanted, granted string) {
+		out, err := rar.Narrow([]byte(wanted), []byte(granted))
+		if err != nil {
+			return
+		}
+		var got, have []any
+		require.NoError(t, json.Unmarshal(out, &got))
+		if granted != "" {
+			require.NoError(t, json.Unmarshal([]byte(granted), &have))
+		}
+		require.Subset(t, have, got)
+		again, err := rar.Narrow(out, []byte(granted))
+		if err != nil { // granted text that no type would have granted: the strict reader refuses it
+			require.ErrorIs(t, err, rar.ErrMalformed)
+			return
+		}
+		require.Equal(t, string(out), string(again))
+	})
 }
 
 // FuzzParse: what is accepted is an array of objects whose types are registered, and parses again.
