@@ -85,6 +85,9 @@ func parseList(der []byte) (*list, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a revocation list: %w", err)
 	}
+	if len(parsed.Raw) != len(der) {
+		return nil, errors.New("data after the revocation list")
+	}
 	l := &list{RevocationList: parsed, revoked: make(map[string]bool, len(parsed.RevokedCertificateEntries))}
 	if parsed.NextUpdate.IsZero() {
 		return nil, errors.New("no nextUpdate")

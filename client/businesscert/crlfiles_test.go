@@ -1,0 +1,334 @@
+package businesscert_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/internal/testpki"
+	"github.com/stretchr/testify/require"
+)
+
+var week = testpki.Validity{From: now.AddDate(0, 0, -1), To: now.AddDate(0, 0, 6)}
+
+func (w *world) crl(a *testpki.Authority, v testpki.Validity, extensions []pkix.Extension, revoked ...*x509.Certificate) []byte {
+	w.Helper()
+	der, err := a.RevocationList(v, extensions, revoked...)
+	require.NoError(w, err)
+	return der
+}
+
+// write replaces a file by renaming, as one should.
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path+".new", data, 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+}
+
+func crlFiles(t testing.TB, lists ...[]byte) *businesscert.CRLFiles {
+	t.Helper()
+	var paths []string
+	dir := t.TempDir()
+	for i, list := range lists {
+		paths = append(paths, filepath.Join(dir, string(rune('a'+i))))
+		write(t, paths[i], list)
+	}
+	f, err := businesscert.NewCRLFiles(paths...)
+	require.NoError(t, err)
+	return f
+}
+
+func pemCRL(ders ...[]byte) (out []byte) {
+	for _, der := range ders {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})...)
+	}
+	return out
+}
+
+func idp(t testing.TB, scope any) []pkix.Extension {
+	t.Helper()
+	der, err := asn1.Marshal(scope)
+	require.NoError(t, err)
+	return []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: der}}
+}
+
+type (
+	users struct {
+		V bool `asn1:"tag:1"`
+	}
+	cas struct {
+		V bool `asn1:"tag:2"`
+	}
+	reasons struct {
+		V asn1.BitString `asn1:"tag:3"`
+	}
+	indirect struct {
+		V bool `asn1:"tag:4"`
+	}
+	attributes struct {
+		V bool `asn1:"tag:5"`
+	}
+	fullName struct {
+		Names []asn1.RawValue `asn1:"tag:0"`
+	}
+	at struct {
+		Point fullName `asn1:"tag:0"`
+	}
+)
+
+func url(s string) at {
+	return at{fullName{[]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(s)}}}}
+}
+
+func TestCRLFiles_check(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good, bad := w.seal(w.issuing), w.seal(w.issuing)
+	located := w.sealOf(testpki.Seal{Orgno: digdir, Key: leafKey.Public(), CRL: "http://crl.example.no/1"}, w.issuing)
+	renamed := &testpki.Authority{Certificate: w.samename(w.issuing.Certificate), Key: strangeKey}
+	foreign := w.under(w.root, "Another CA", strangeKey)
+	list := func(v testpki.Validity, e []pkix.Extension) []byte { return w.crl(w.issuing, v, e, bad) }
+	fresh := list(week, nil)
+
+	for name, tc := range map[string]struct {
+		lists             [][]byte
+		good, bad, placed error // placed: of the certificate with a distribution point
+	}{
+		"DER":                 {[][]byte{fresh}, nil, businesscert.ErrRevoked, nil},
+		"PEM":                 {[][]byte{pemCRL(fresh)}, nil, businesscert.ErrRevoked, nil},
+		"two in one file":     {[][]byte{pemCRL(w.crl(foreign, week, nil), fresh)}, nil, businesscert.ErrRevoked, nil},
+		"two files":           {[][]byte{w.crl(w.root, week, nil), fresh}, nil, businesscert.ErrRevoked, nil},
+		"of another issuer":   {[][]byte{w.crl(foreign, week, nil, bad)}, unknown, unknown, unknown},
+		"of the root":         {[][]byte{w.crl(w.root, week, nil, bad)}, unknown, unknown, unknown},
+		"signed by another":   {[][]byte{w.crlBy(renamed, week, bad)}, unknown, unknown, unknown},
+		"nextUpdate is now":   {[][]byte{list(testpki.Validity{From: week.From, To: now}, nil)}, unknown, unknown, unknown},
+		"a second before":     {[][]byte{list(testpki.Validity{From: week.From, To: now.Add(time.Second)}, nil)}, nil, businesscert.ErrRevoked, nil},
+		"from the future":     {[][]byte{list(testpki.Validity{From: now.Add(time.Second), To: week.To}, nil)}, unknown, unknown, unknown},
+		"old and new":         {[][]byte{w.crl(w.issuing, testpki.Validity{From: long.From, To: week.From}, nil), fresh}, nil, businesscert.ErrRevoked, nil},
+		"for users":           {[][]byte{list(week, idp(t, users{true}))}, nil, businesscert.ErrRevoked, nil},
+		"for authorities":     {[][]byte{list(week, idp(t, cas{true}))}, unknown, unknown, unknown},
+		"a part, not of them": {[][]byte{list(week, idp(t, url("http://crl.example.no/2")))}, unknown, unknown, unknown},
+		"a part":              {[][]byte{list(week, idp(t, url("http://crl.example.no/1")))}, unknown, unknown, nil},
+		"parts and the whole": {[][]byte{list(week, idp(t, url("http://crl.example.no/1"))), fresh}, nil, businesscert.ErrRevoked, nil},
+	} {
+		f := crlFiles(t, tc.lists...)
+		for range 2 { // the second answer comes from remembered signatures
+			require.ErrorIs(t, f.Check(t.Context(), good, w.issuing.Certificate, now), tc.good, name)
+			require.ErrorIs(t, f.Check(t.Context(), bad, w.issuing.Certificate, now), tc.bad, name)
+			require.ErrorIs(t, f.Check(t.Context(), located, w.issuing.Certificate, now), tc.placed, name)
+		}
+	}
+}
+
+const unknown = businesscert.ErrRevocationUnknown
+
+// crlBy lets an authority sign in a name it shares with another.
+func (w *world) crlBy(a *testpki.Authority, v testpki.Validity, revoked ...*x509.Certificate) []byte {
+	w.Helper()
+	c := *a.Certificate
+	c.KeyUsage |= x509.KeyUsageCRLSign
+	return w.crl(&testpki.Authority{Certificate: &c, Key: a.Key}, v, nil, revoked...)
+}
+
+// An authority's list of authorities covers the authority, and the chain needs both.
+func TestCRLFiles_whole_chain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leaf := w.seal(w.issuing)
+	chain := testpki.Chain(leaf, w.issuing.Certificate)
+	leaves, authorities := w.crl(w.issuing, week, nil), w.crl(w.root, week, idp(t, cas{true}))
+	for name, tc := range map[string]struct {
+		lists  [][]byte
+		reason error
+	}{
+		"both lists":        {[][]byte{leaves, authorities}, nil},
+		"no list of leaves": {[][]byte{authorities}, unknown},
+		"none of the CAs":   {[][]byte{leaves}, unknown},
+		"leaf revoked":      {[][]byte{w.crl(w.issuing, week, nil, leaf), authorities}, businesscert.ErrRevoked},
+		"CA revoked":        {[][]byte{leaves, w.crl(w.root, week, nil, w.issuing.Certificate)}, businesscert.ErrRevoked},
+	} {
+		v := w.verifier(func(c *businesscert.Config) { c.Revocation = crlFiles(t, tc.lists...) })
+		_, err := v.Verify(t.Context(), chain, now)
+		require.ErrorIs(t, err, tc.reason, name)
+	}
+}
+
+// What says less than it seems to is refused when it is read, not when somebody relies on it.
+func TestNewCRLFiles_refuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good := w.crl(w.issuing, week, nil)
+	delta := []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
+	for name, data := range map[string][]byte{
+		"empty":                nil,
+		"garbage":              []byte("no list"),
+		"trailing byte":        append(slices.Clone(good), 0),
+		"a certificate":        w.root.Certificate.Raw,
+		"PEM of a certificate": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Certificate.Raw}),
+		"PEM of both":          append(pemCRL(good), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.Certificate.Raw})...),
+		"PEM of garbage":       pemCRL(good, []byte("x")),
+		"half a PEM block":     pemCRL(good)[:100],
+		"delta":                w.crl(w.issuing, week, delta),
+		"some reasons":         w.crl(w.issuing, week, idp(t, reasons{asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}})),
+		"indirect":             w.crl(w.issuing, week, idp(t, indirect{true})),
+		"attributes":           w.crl(w.issuing, week, idp(t, attributes{true})),
+		"scope unread":         w.crl(w.issuing, week, []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte("x")}}),
+		"critical entry":       w.crlWithEntry(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: true, Value: []byte{0x30, 0}}),
+		"SHA-1":                weakCRL(t, good, sha1WithRSA, crypto.SHA1),
+		"no nextUpdate":        withoutNextUpdate(t, good),
+	} {
+		path := filepath.Join(t.TempDir(), "crl")
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		_, err := businesscert.NewCRLFiles(path)
+		require.Error(t, err, name)
+		require.ErrorContains(t, err, path, name)
+	}
+	_, err := businesscert.NewCRLFiles()
+	require.Error(t, err)
+	_, err = businesscert.NewCRLFiles(filepath.Join(t.TempDir(), "absent"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func (w *world) crlWithEntry(e pkix.Extension) []byte {
+	w.Helper()
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: week.From, NextUpdate: week.To,
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(7), RevocationTime: week.From, ExtraExtensions: []pkix.Extension{e}}},
+	}, w.issuing.Certificate, issuingKey)
+	require.NoError(w, err)
+	return der
+}
+
+// weakCRL is a list under an RSA signature over an old hash.
+func weakCRL(t testing.TB, der []byte, algorithm asn1.ObjectIdentifier, hash crypto.Hash) []byte {
+	t.Helper()
+	return rewritten(t, der, func(tbs *tbsCRL) {
+		tbs.Algorithm = pkix.AlgorithmIdentifier{Algorithm: algorithm, Parameters: asn1.NullRawValue}
+	},
+		func(message []byte) ([]byte, error) {
+			h := hash.New()
+			h.Write(message)
+			return rsa.SignPKCS1v15(rand.Reader, rsaKey(), hash, h.Sum(nil))
+		})
+}
+
+func withoutNextUpdate(t testing.TB, der []byte) []byte {
+	t.Helper()
+	return rewritten(t, der, func(tbs *tbsCRL) { tbs.NextUpdate = time.Time{} }, func(message []byte) ([]byte, error) {
+		h := crypto.SHA256.New()
+		h.Write(message)
+		return ecdsa.SignASN1(rand.Reader, issuingKey, h.Sum(nil))
+	})
+}
+
+type tbsCRL struct {
+	Version    int
+	Algorithm  pkix.AlgorithmIdentifier
+	Issuer     asn1.RawValue
+	ThisUpdate time.Time
+	NextUpdate time.Time        `asn1:"optional"`
+	Extensions []pkix.Extension `asn1:"optional,explicit,tag:0"`
+}
+
+func rewritten(t testing.TB, der []byte, change func(*tbsCRL), sign func([]byte) ([]byte, error)) []byte {
+	t.Helper()
+	l, err := x509.ParseRevocationList(der)
+	require.NoError(t, err)
+	var tbs tbsCRL
+	_, err = asn1.Unmarshal(l.RawTBSRevocationList, &tbs)
+	require.NoError(t, err)
+	change(&tbs)
+	message, err := asn1.Marshal(tbs)
+	require.NoError(t, err)
+	signature, err := sign(message)
+	require.NoError(t, err)
+	out, err := asn1.Marshal(struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}{asn1.RawValue{FullBytes: message}, tbs.Algorithm, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
+	require.NoError(t, err)
+	_, err = x509.ParseRevocationList(out) // x509 itself would take it
+	require.NoError(t, err)
+	return out
+}
+
+func TestCRLFiles_changes_are_noticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leaf := w.seal(w.issuing)
+	path := filepath.Join(t.TempDir(), "crl.pem")
+	write(t, path, pemCRL(w.crl(w.issuing, week, nil)))
+	f, err := businesscert.NewCRLFiles(path)
+	require.NoError(t, err)
+	check := func(at time.Time) error { return f.Check(t.Context(), leaf, w.issuing.Certificate, at) }
+	require.NoError(t, check(now))
+
+	write(t, path, pemCRL(w.crl(w.issuing, week, nil, leaf)))
+	require.NoError(t, check(now.Add(999*time.Millisecond)), "not yet looked at")
+	require.ErrorIs(t, check(now.Add(time.Second)), businesscert.ErrRevoked)
+
+	write(t, path, pemCRL(w.crl(w.issuing, testpki.Validity{From: week.From, To: week.To.AddDate(0, 0, 1)}, nil)))
+	require.NoError(t, f.Reload())
+	require.NoError(t, check(now.Add(time.Second)), "a hold was lifted")
+
+	// A broken or absent file leaves the last good list in force, and says so.
+	require.NoError(t, f.Err())
+	write(t, path, []byte("half a li"))
+	require.NoError(t, check(now.Add(2*time.Second)))
+	require.ErrorContains(t, f.Err(), path)
+	require.Error(t, f.Reload())
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, check(now.Add(3*time.Second)))
+	require.ErrorIs(t, f.Err(), os.ErrNotExist)
+	require.ErrorIs(t, check(week.To.AddDate(0, 0, 1)), unknown, "but no longer than it says itself")
+
+	write(t, path, pemCRL(w.crl(w.issuing, testpki.Validity{From: week.To, To: week.To.AddDate(0, 0, 7)}, nil)))
+	require.NoError(t, check(week.To.AddDate(0, 0, 2)))
+	require.NoError(t, f.Err())
+}
+
+func TestCRLFiles_concurrently(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leaf, bad := w.seal(w.issuing), w.seal(w.issuing)
+	path := filepath.Join(t.TempDir(), "crl")
+	lists := [][]byte{w.crl(w.issuing, week, nil, bad), w.crl(w.issuing, week, nil, bad, w.seal(w.issuing))}
+	write(t, path, lists[0])
+	f, err := businesscert.NewCRLFiles(path)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 500 {
+				at := now.Add(time.Duration(i) * 2 * time.Second)
+				if err := f.Check(t.Context(), leaf, w.issuing.Certificate, at); err != nil {
+					t.Error("good:", err)
+				}
+				if err := f.Check(t.Context(), bad, w.issuing.Certificate, at); err == nil {
+					t.Error("a revoked certificate passed")
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		write(t, path, lists[i%2])
+		if i%10 == 0 {
+			_ = f.Reload() // it may meet the moment between two files
+		}
+	}
+	wg.Wait()
+}

@@ -1,0 +1,478 @@
+package businesscert_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	_ "crypto/md5"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/internal/testpki"
+	"github.com/stretchr/testify/require"
+)
+
+func TestVerify_accepts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cross := w.under(w.newRoot("Some other root", strangeKey), "Test Root", rootKey).Certificate // the root, by another root
+	p384 := newEC(elliptic.P384())
+	for name, tc := range map[string]struct {
+		chain [][]byte
+		class string
+	}{
+		"SEID 2":                       {w.chain(), businesscert.Business},
+		"SEID 1":                       {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Generation: testpki.SEID1, Key: leafKey.Public()}, w.issuing), w.issuing.Certificate), businesscert.Business},
+		"qualified eSeal":              {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, ESeal: true, Qualified: true, Key: leafKey.Public()}, w.issuing), w.issuing.Certificate), businesscert.QCForESeal},
+		"eSeal":                        {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, ESeal: true, Key: leafKey.Public()}, w.issuing), w.issuing.Certificate), businesscert.CForESeal},
+		"qualified, not for seals":     {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Qualified: true, Key: leafKey.Public()}, w.issuing), w.issuing.Certificate), businesscert.Business},
+		"with the root":                {testpki.Chain(w.seal(w.issuing), w.issuing.Certificate, w.root.Certificate), businesscert.Business},
+		"the root in another wrapping": {testpki.Chain(w.seal(w.issuing), w.issuing.Certificate, w.reissued(w.root, cross)), businesscert.Business},
+		"straight below the root":      {testpki.Chain(w.seal(w.root)), businesscert.Business},
+		"RSA":                          {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Key: rsaKey().Public()}, w.issuing), w.issuing.Certificate), businesscert.Business},
+		"P-384":                        {testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Key: p384.Public()}, w.issuing), w.issuing.Certificate), businesscert.Business},
+		"first second":                 {w.chain(valid(now, years.To)), businesscert.Business},
+		"last second":                  {w.chain(valid(years.From, now)), businesscert.Business},
+		"both usages in one":           {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment)), businesscert.Business},
+		"no extended usage":            {w.chain(extended(nil)), businesscert.Business},
+		"any extended usage":           {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageAny})), businesscert.Business},
+		"document signing":             {w.chain(extended(nil, asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36})), businesscert.Business},
+		"unrelated serialNumber":       {w.chain(subject(identifier("NTRNO-"+digdir), serial("UN:NO-9578-4050-100"))), businesscert.Business},
+		"both say the same":            {w.chain(subject(identifier("NTRNO-"+digdir), serial(digdir))), businesscert.Business},
+		"four certificates":            {w.deep(3), businesscert.Business},
+	} {
+		got, err := w.verifier(nil).Verify(t.Context(), tc.chain, now)
+		require.NoError(t, err, name)
+		require.Equal(t, digdir, got.Orgno, name)
+		require.Equal(t, tc.class, got.Class, name)
+		require.Equal(t, sha256.Sum256(tc.chain[0]), got.Thumbprint, name)
+		require.Equal(t, tc.chain[0], got.Leaf.Raw, name)
+	}
+}
+
+// reissued is the authority's name and key in a certificate of somebody else.
+func (w *world) reissued(a *testpki.Authority, by *x509.Certificate) *x509.Certificate {
+	w.Helper()
+	require.Equal(w, a.Certificate.RawSubject, by.RawSubject)
+	require.NotEqual(w, a.Certificate.Raw, by.Raw)
+	return by
+}
+
+// deep is a chain with n authorities below the root.
+func (w *world) deep(n int) [][]byte {
+	w.Helper()
+	var certs []*x509.Certificate
+	a := w.root
+	for i := range n {
+		a = w.under(a, "CA "+string(rune('A'+i)), newEC(elliptic.P256()))
+		certs = append(certs, a.Certificate)
+	}
+	slices.Reverse(certs)
+	return testpki.Chain(append([]*x509.Certificate{w.seal(a)}, certs...)...)
+}
+
+// The public key infrastructure of everything that must not get in (security rows E6 and E7).
+func TestVerify_refuses_E6(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good, issuing, root := w.seal(w.issuing), w.issuing.Certificate, w.root.Certificate
+	stranger := w.newRoot("Stranger Root", strangeKey)
+	impostor := w.newRoot("Test Root", strangeKey) // the root's name, another key
+	rsaCA := w.under(w.root, "RSA CA", rsaKey())
+	narrow := w.under(w.root, "Narrow CA", strangeKey, func(c *x509.Certificate) {
+		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"example.no"}
+	})
+	last := w.under(w.root, "Last CA", strangeKey, func(c *x509.Certificate) { c.MaxPathLenZero = true })
+	beyond := w.under(last, "CA beyond the last", issuingKey)
+	tls := w.under(w.root, "TLS CA", strangeKey, extended([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}))
+	mute := w.under(w.root, "CA that may not sign certificates", strangeKey, usage(x509.KeyUsageCRLSign))
+	old := w.under(w.root, "Old CA", strangeKey, valid(long.From, now.Add(-time.Second)))
+	young := w.under(w.root, "Young CA", strangeKey, valid(now.Add(time.Second), long.To))
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	clerk := &testpki.Authority{Certificate: good, Key: leafKey} // an organisation that plays authority
+	even := rsaOf(2048)
+	even.N.SetBit(even.N, 0, 0)
+
+	cases := map[string]struct {
+		chain  [][]byte
+		reason businesscert.Reason
+	}{
+		"nothing":                        {nil, businesscert.ErrMalformed},
+		"empty certificate":              {[][]byte{{}}, businesscert.ErrMalformed},
+		"garbage":                        {[][]byte{[]byte("MIIC")}, businesscert.ErrMalformed},
+		"trailing byte":                  {[][]byte{append(bytes.Clone(good.Raw), 0), issuing.Raw}, businesscert.ErrMalformed},
+		"two in one":                     {[][]byte{slices.Concat(good.Raw, issuing.Raw)}, businesscert.ErrMalformed},
+		"cut short":                      {[][]byte{good.Raw[:len(good.Raw)-1], issuing.Raw}, businesscert.ErrMalformed},
+		"PEM":                            {[][]byte{pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: good.Raw})}, businesscert.ErrMalformed},
+		"only the signed part":           {[][]byte{good.RawTBSCertificate, issuing.Raw}, businesscert.ErrMalformed},
+		"garbage after a leaf":           {[][]byte{good.Raw, {0x30, 0}}, businesscert.ErrMalformed},
+		"six certificates":               {w.deep(5), businesscert.ErrMalformed},
+		"longer than 32 KiB":             {[][]byte{good.Raw, make([]byte, businesscert.MaxBytes)}, businesscert.ErrMalformed},
+		"a leaf of 33 KiB":               {w.chain(extension(asn1.ObjectIdentifier{1, 2, 3}, make([]byte, 33<<10), false)), businesscert.ErrMalformed},
+		"QCStatements unread":            {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte("x"), false)), businesscert.ErrMalformed},
+		"QcType unread":                  {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte{0x30, 0x0a, 0x30, 8, 6, 6, 4, 0, 0x8e, 0x46, 1, 6}, false)), businesscert.ErrMalformed},
+		"self-signed":                    {testpki.Chain(w.selfSigned()), businesscert.ErrChain},
+		"self-signed and chain":          {testpki.Chain(w.selfSigned(), issuing), businesscert.ErrChain},
+		"another root":                   {testpki.Chain(w.seal(stranger)), businesscert.ErrChain},
+		"another root sent":              {testpki.Chain(w.seal(stranger), stranger.Certificate), businesscert.ErrChain},
+		"the root's name":                {testpki.Chain(w.seal(impostor), impostor.Certificate), businesscert.ErrChain},
+		"leaf not first":                 {testpki.Chain(issuing, good), businesscert.ErrUsage},
+		"an authority as leaf":           {testpki.Chain(issuing), businesscert.ErrUsage},
+		"the root as leaf":               {testpki.Chain(root), businesscert.ErrUsage},
+		"leaf may sign others":           {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)), businesscert.ErrUsage},
+		"leaf may sign lists":            {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign)), businesscert.ErrUsage},
+		"leaf says it is a CA":           {w.chain(func(c *x509.Certificate) { c.IsCA = true }), businesscert.ErrUsage},
+		"expired":                        {w.chain(valid(years.From, now.Add(-time.Second))), businesscert.ErrExpired},
+		"expired, wrong root":            {testpki.Chain(w.seal(stranger, valid(years.From, now.Add(-time.Second)))), businesscert.ErrExpired},
+		"not yet valid":                  {w.chain(valid(now.Add(time.Second), years.To)), businesscert.ErrNotYetValid},
+		"CA expired":                     {testpki.Chain(w.seal(old), old.Certificate), businesscert.ErrExpired},
+		"CA not yet valid":               {testpki.Chain(w.seal(young), young.Certificate), businesscert.ErrNotYetValid},
+		"SHA-1":                          {testpki.Chain(resign(t, w.seal(rsaCA), sha1WithRSA, crypto.SHA1, rsaKey()), rsaCA.Certificate), businesscert.ErrWeak},
+		"MD5":                            {testpki.Chain(resign(t, w.seal(rsaCA), md5WithRSA, crypto.MD5, rsaKey()), rsaCA.Certificate), businesscert.ErrWeak},
+		"SHA-1 on a CA":                  {testpki.Chain(good, resign(t, issuing, sha1WithRSA, crypto.SHA1, rsaKey())), businesscert.ErrWeak},
+		"RSA 1024":                       {w.chainFor(rsaOf(1024)), businesscert.ErrWeak},
+		"RSA 2047":                       {w.chainFor(rsaOf(2047)), businesscert.ErrWeak},
+		"RSA 8193":                       {w.chainFor(rsaOf(8193)), businesscert.ErrWeak},
+		"RSA 16384 on a CA":              {testpki.Chain(good, w.withKey(w.root, rsaOf(16384))), businesscert.ErrWeak},
+		"RSA 1024 on a CA":               {testpki.Chain(good, w.withKey(w.root, rsaOf(1024))), businesscert.ErrWeak},
+		"RSA exponent 1":                 {w.chainFor(&rsa.PublicKey{N: rsaOf(2048).N, E: 1}), businesscert.ErrWeak},
+		"RSA exponent 2":                 {w.chainFor(&rsa.PublicKey{N: rsaOf(2048).N, E: 2}), businesscert.ErrWeak},
+		"RSA even modulus":               {w.chainFor(even), businesscert.ErrWeak},
+		"P-224":                          {w.chainFor(newEC(elliptic.P224()).Public()), businesscert.ErrWeak},
+		"Ed25519":                        {w.chainFor(ed.Public()), businesscert.ErrWeak},
+		"no key usage":                   {w.chain(usage(0)), businesscert.ErrUsage},
+		"non-repudiation":                {w.chain(usage(x509.KeyUsageContentCommitment)), businesscert.ErrUsage},
+		"key encipherment":               {w.chain(usage(x509.KeyUsageKeyEncipherment)), businesscert.ErrUsage},
+		"web server":                     {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth})), businesscert.ErrUsage},
+		"timestamps":                     {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping})), businesscert.ErrUsage},
+		"code signing":                   {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning})), businesscert.ErrUsage},
+		"OCSP responder":                 {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning})), businesscert.ErrUsage},
+		"a usage of its own":             {w.chain(extended(nil, asn1.ObjectIdentifier{1, 2, 3, 4})), businesscert.ErrUsage},
+		"by an authority of web servers": {testpki.Chain(w.seal(tls), tls.Certificate), businesscert.ErrUsage},
+		"unknown critical extension":     {w.chain(extension(asn1.ObjectIdentifier{1, 2, 3, 4}, []byte{5, 0}, true)), businesscert.ErrChain},
+		"outside the name constraint": {testpki.Chain(w.seal(narrow, func(c *x509.Certificate) { c.DNSNames = []string{"example.com"} }), narrow.Certificate),
+			businesscert.ErrChain},
+		"beyond the path length":    {testpki.Chain(w.seal(beyond), beyond.Certificate, last.Certificate), businesscert.ErrChain},
+		"issued by an organisation": {testpki.Chain(w.seal(clerk), good, issuing), businesscert.ErrChain},
+		"CA without keyCertSign":    {testpki.Chain(w.seal(mute), mute.Certificate), businesscert.ErrChain},
+		"intermediate missing":      {testpki.Chain(good), businesscert.ErrChain},
+		"root in its place":         {testpki.Chain(good, root), businesscert.ErrChain},
+		"another intermediate":      {testpki.Chain(good, rsaCA.Certificate), businesscert.ErrChain},
+		"an unrelated one behind":   {testpki.Chain(good, issuing, rsaCA.Certificate), businesscert.ErrChain},
+		"an unrelated one between":  {testpki.Chain(good, rsaCA.Certificate, issuing), businesscert.ErrChain},
+		"an unrelated root behind":  {testpki.Chain(good, issuing, stranger.Certificate), businesscert.ErrChain},
+		"a root of the right name":  {testpki.Chain(good, issuing, impostor.Certificate), businesscert.ErrChain},
+		"out of order":              {testpki.Chain(good, root, issuing), businesscert.ErrChain},
+		"leaf twice":                {testpki.Chain(good, good, issuing), businesscert.ErrChain},
+		"leaf again at the end":     {testpki.Chain(good, issuing, good), businesscert.ErrChain},
+		"intermediate twice":        {testpki.Chain(good, issuing, issuing), businesscert.ErrChain},
+		"root twice":                {testpki.Chain(good, issuing, root, root), businesscert.ErrChain},
+		"two leaves":                {testpki.Chain(good, w.seal(w.issuing), issuing), businesscert.ErrChain},
+		"signature of another":      {testpki.Chain(w.seal(&testpki.Authority{Certificate: issuing, Key: issuingKey}), w.samename(issuing)), businesscert.ErrChain},
+		"one bit turned":            {[][]byte{turned(good), issuing.Raw}, businesscert.ErrChain},
+	}
+	require.Greater(t, len(cases), 50)
+	for name, tc := range cases {
+		_, err := w.verifier(nil).Verify(t.Context(), tc.chain, now)
+		require.ErrorIs(t, err, tc.reason, name)
+	}
+}
+
+// chainFor is a right chain for any public key.
+func (w *world) chainFor(key crypto.PublicKey) [][]byte {
+	w.Helper()
+	return testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Name: "X", Generation: testpki.SEID2, Key: key}, w.issuing), w.issuing.Certificate)
+}
+
+// selfSigned says all a leaf should, on its own word.
+func (w *world) selfSigned() *x509.Certificate {
+	w.Helper()
+	return w.seal(&testpki.Authority{Key: leafKey})
+}
+
+// samename is a root with the name and the key identifier of another authority, and a key of its own.
+func (w *world) samename(c *x509.Certificate) *x509.Certificate {
+	w.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		RawSubject: c.RawSubject, SubjectKeyId: c.SubjectKeyId, NotBefore: long.From, NotAfter: long.To,
+		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true,
+	}, w.root.Certificate, strangeKey.Public(), rootKey)
+	require.NoError(w, err)
+	out, err := x509.ParseCertificate(der)
+	require.NoError(w, err)
+	return out
+}
+
+// turned changes the last byte of the organisation number in the signed part.
+func turned(c *x509.Certificate) []byte {
+	der := bytes.Clone(c.Raw)
+	i := bytes.LastIndex(der, []byte("NTRNO-"+digdir))
+	der[i+len("NTRNO-")]--
+	return der
+}
+
+func extension(id asn1.ObjectIdentifier, value []byte, critical bool) testpki.Change {
+	return func(c *x509.Certificate) {
+		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: id, Value: value, Critical: critical})
+	}
+}
+
+// One pool for each environment: what is right in one is nothing in the other.
+func TestVerify_environments(t *testing.T) {
+	t.Parallel()
+	test := newWorld(t)
+	production := &world{TB: t, root: test.newRoot("Production Root", strangeKey)}
+	production.issuing = production.under(production.root, "Production Business CA", issuingKey)
+	inTest, inProduction := test.verifier(nil), production.verifier(nil)
+
+	_, err := inTest.Verify(t.Context(), test.chain(), now)
+	require.NoError(t, err)
+	_, err = inProduction.Verify(t.Context(), production.chain(), now)
+	require.NoError(t, err)
+	_, err = inProduction.Verify(t.Context(), test.chain(), now)
+	require.ErrorIs(t, err, businesscert.ErrChain)
+	_, err = inTest.Verify(t.Context(), production.chain(), now)
+	require.ErrorIs(t, err, businesscert.ErrChain)
+}
+
+func TestVerify_anchors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anchored := func(certs ...*x509.Certificate) *businesscert.Verifier {
+		return w.verifier(func(c *businesscert.Config) { c.Roots = pool(certs...) })
+	}
+	own := w.selfSigned()
+	_, err := anchored(own, w.root.Certificate).Verify(t.Context(), testpki.Chain(own), now)
+	require.ErrorIs(t, err, businesscert.ErrChain, "a leaf among the roots vouches for itself")
+
+	leaf := w.seal(w.issuing)
+	_, err = anchored(leaf).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate), now)
+	require.ErrorIs(t, err, businesscert.ErrChain)
+
+	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf), now)
+	require.NoError(t, err, "an issuing authority may be the anchor")
+	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate, w.root.Certificate), now)
+	require.ErrorIs(t, err, businesscert.ErrChain, "nothing is known of what is above the anchor")
+
+	weak := w.newRoot("Weak root", newEC(elliptic.P224()))
+	_, err = anchored(weak.Certificate).Verify(t.Context(), testpki.Chain(w.seal(weak)), now)
+	require.ErrorIs(t, err, businesscert.ErrWeak)
+
+	expired := w.newRoot("Expired root", strangeKey, valid(long.From, now.Add(-time.Second)))
+	_, err = anchored(expired.Certificate).Verify(t.Context(), testpki.Chain(w.seal(expired)), now)
+	require.ErrorIs(t, err, businesscert.ErrChain)
+	_, err = anchored(expired.Certificate).Verify(t.Context(), testpki.Chain(w.seal(expired), expired.Certificate), now)
+	require.ErrorIs(t, err, businesscert.ErrExpired)
+}
+
+func TestVerify_orgno_1_13(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	nofor := subject(identifier("NTRNO-NOFOR." + digdir))
+	for name, tc := range map[string]struct {
+		subject        testpki.Change
+		strict         bool // accepted by default
+		lenient, names bool // accepted with Lenient, with AllowCommonName
+	}{
+		"SEID 2":                         {subject(identifier("NTRNO-" + digdir)), true, true, true},
+		"SEID 1":                         {subject(serial(digdir)), true, true, true},
+		"with an unrelated serialNumber": {subject(identifier("NTRNO-"+digdir), serial("12345")), true, true, true},
+		"with a number that is none":     {subject(identifier("NTRNO-"+digdir), serial("991825828")), true, true, true},
+		"another organisation beside":    {subject(identifier("NTRNO-"+digdir), serial(another)), false, false, false},
+		"identifier twice":               {subject(identifier("NTRNO-"+digdir), identifier("NTRNO-"+another)), false, false, false},
+		"the same identifier twice":      {subject(identifier("NTRNO-"+digdir), identifier("NTRNO-"+digdir)), false, false, false},
+		"serialNumber twice":             {subject(serial(digdir), serial(another)), false, false, false},
+		"identifier and two serials":     {subject(identifier("NTRNO-"+digdir), serial("1"), serial("2")), false, false, false},
+		"only in the issuer":             {subject(), false, false, false},
+		"only a common name":             {subject(commonName(digdir)), false, false, true},
+		"in a common name with more":     {subject(commonName("ORG " + digdir)), false, false, false},
+		"two common names":               {subject(commonName(digdir), commonName(another)), false, false, false},
+		"name beside a foreign number":   {subject(commonName(digdir), identifier("NTRDE-HRB1")), false, false, false},
+		"name beside a serial":           {subject(commonName(digdir), serial("x")), false, false, false},
+		"German register":                {subject(identifier("NTRDE-" + digdir)), false, false, false},
+		"German register, SEID 1 beside": {subject(identifier("NTRDE-"+digdir), serial(digdir)), false, false, false},
+		"VAT number":                     {subject(identifier("VATNO-" + digdir)), false, false, false},
+		"a national scheme":              {subject(identifier("XX:NO-" + digdir)), false, false, false},
+		"a person":                       {subject(identifier("PNONO-" + digdir)), false, false, false},
+		"no prefix":                      {subject(identifier(digdir)), false, true, false},
+		"NOFOR":                          {nofor, false, true, false},
+		"small letters":                  {subject(identifier("ntrno-" + digdir)), false, false, false},
+		"a space":                        {subject(identifier("NTRNO- " + digdir)), false, true, false},
+		"a space behind":                 {subject(identifier("NTRNO-" + digdir + " ")), false, false, false},
+		"NUL behind":                     {subject(identifier("NTRNO-" + digdir + "\x00")), false, false, false},
+		"ten digits":                     {subject(identifier("NTRNO-1" + digdir)), false, false, false},
+		"eight digits":                   {subject(identifier("NTRNO-" + digdir[1:])), false, false, false},
+		"empty":                          {subject(identifier("NTRNO-")), false, false, false},
+		"wrong check digit":              {subject(identifier("NTRNO-991825828")), false, false, false},
+		"wrong check digit, SEID 1":      {subject(serial("991825828")), false, false, false},
+		"digits of another script":       {subject(identifier("NTRNO-٩٩١٨٢٥٨٢٧")), false, false, false},
+		"SEID 2 form in serialNumber":    {subject(serial("NTRNO-" + digdir)), false, false, false},
+		"in an alternative name only": {func(c *x509.Certificate) {
+			subject()(c)
+			c.DNSNames = []string{"NTRNO-" + digdir}
+		}, false, false, false},
+	} {
+		chain := w.chain(tc.subject)
+		for which, v := range map[string]struct {
+			*businesscert.Verifier
+			accepts bool
+		}{
+			"strict":  {w.verifier(nil), tc.strict},
+			"lenient": {w.verifier(func(c *businesscert.Config) { c.Lenient = true }), tc.lenient},
+			"names":   {w.verifier(func(c *businesscert.Config) { c.AllowCommonName = true }), tc.names},
+		} {
+			got, err := v.Verify(t.Context(), chain, now)
+			if !v.accepts {
+				require.ErrorIs(t, err, businesscert.ErrOrgno, "%s, %s", name, which)
+				require.NotContains(t, err.Error(), digdir)
+				continue
+			}
+			require.NoError(t, err, "%s, %s", name, which)
+			require.Equal(t, digdir, got.Orgno, "%s, %s", name, which)
+		}
+	}
+}
+
+func TestVerify_any_check_digit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.verifier(func(c *businesscert.Config) { c.AllowAnyCheckDigit = true })
+	got, err := v.Verify(t.Context(), w.chain(subject(identifier("NTRNO-999888778"))), now)
+	require.NoError(t, err)
+	require.Equal(t, "999888778", got.Orgno)
+	for _, wrong := range []string{"99988877", "9998887780", "99988877x", "٩٩٩٨٨٨٧٧٨"} {
+		_, err = v.Verify(t.Context(), w.chain(subject(identifier("NTRNO-"+wrong))), now)
+		require.ErrorIs(t, err, businesscert.ErrOrgno, wrong)
+	}
+	// What is no organisation number by its check digit may be one here, so it has to agree as well.
+	_, err = v.Verify(t.Context(), w.chain(subject(identifier("NTRNO-"+digdir), serial("991825828"))), now)
+	require.ErrorIs(t, err, businesscert.ErrOrgno)
+}
+
+func TestVerify_policies_and_pins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	smartCard, err := x509.ParseOID("2.16.578.1.26.1.3.5")
+	require.NoError(t, err)
+	chain := w.chain()
+	with := func(policies ...x509.OID) *businesscert.Verifier {
+		return w.verifier(func(c *businesscert.Config) { c.Policies = policies })
+	}
+	_, err = with(smartCard, testpki.SoftCertificate).Verify(t.Context(), chain, now)
+	require.NoError(t, err)
+	_, err = with(smartCard).Verify(t.Context(), chain, now)
+	require.ErrorIs(t, err, businesscert.ErrUsage)
+	_, err = with(smartCard).Verify(t.Context(), w.chain(func(c *x509.Certificate) { c.Policies = nil }), now)
+	require.ErrorIs(t, err, businesscert.ErrUsage)
+
+	pinned := w.verifier(func(c *businesscert.Config) { c.Pinned = [][sha256.Size]byte{{1}, sha256.Sum256(chain[0])} })
+	_, err = pinned.Verify(t.Context(), chain, now)
+	require.NoError(t, err)
+	_, err = pinned.Verify(t.Context(), w.chain(), now) // the same key and name in a new certificate
+	require.ErrorIs(t, err, businesscert.ErrPinned)
+}
+
+func TestVerify_revocation_fails_closed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leaf, issuing, root := w.seal(w.issuing), w.issuing.Certificate, w.root.Certificate
+	chain := testpki.Chain(leaf, issuing, root)
+	down := errors.New("nobody answers")
+	for name, tc := range map[string]struct {
+		status revocation
+		reason error
+	}{
+		"good":              {revocation{}, nil},
+		"leaf revoked":      {revocation{leaf.SerialNumber.String(): businesscert.ErrRevoked}, businesscert.ErrRevoked},
+		"authority revoked": {revocation{issuing.SerialNumber.String(): businesscert.ErrRevoked}, businesscert.ErrRevoked},
+		"leaf unknown":      {revocation{leaf.SerialNumber.String(): down}, businesscert.ErrRevocationUnknown},
+		"authority unknown": {revocation{issuing.SerialNumber.String(): down}, businesscert.ErrRevocationUnknown},
+		"the root's own":    {revocation{root.SerialNumber.String(): businesscert.ErrRevoked}, nil},
+	} {
+		v := w.verifier(func(c *businesscert.Config) { c.Revocation = tc.status })
+		_, err := v.Verify(t.Context(), chain, now)
+		require.ErrorIs(t, err, tc.reason, name)
+	}
+	// A caller who went away is no verdict on the certificate.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.verifier(func(c *businesscert.Config) { c.Revocation = revocation{} }).Verify(ctx, chain, now)
+	require.ErrorIs(t, err, context.Canceled)
+	var reason businesscert.Reason
+	require.False(t, errors.As(err, &reason))
+}
+
+// counting counts how often it is asked.
+type counting int
+
+func (c *counting) Check(context.Context, *x509.Certificate, *x509.Certificate, time.Time) error {
+	*c++
+	return nil
+}
+
+// Nobody is asked about certificates that are refused anyway: the question may cost a network call.
+func TestVerify_asks_for_revocation_last(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked := counting(0)
+	v := w.verifier(func(c *businesscert.Config) { c.Revocation = &asked })
+	for _, chain := range [][][]byte{
+		testpki.Chain(w.selfSigned()),
+		w.chain(subject()),
+		w.chain(usage(x509.KeyUsageContentCommitment)),
+		w.chain(valid(years.From, years.From)),
+		testpki.Chain(w.seal(w.issuing)),
+	} {
+		_, err := v.Verify(t.Context(), chain, now)
+		require.Error(t, err)
+	}
+	require.Zero(t, asked)
+	_, err := v.Verify(t.Context(), w.chain(), now)
+	require.NoError(t, err)
+	require.Equal(t, counting(2), asked)
+}
+
+// x509 takes its own clock where it is given none; we have one only.
+func TestVerify_needs_a_clock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.verifier(nil).Verify(t.Context(), w.chain(), time.Time{})
+	require.Error(t, err)
+	var reason businesscert.Reason
+	require.False(t, errors.As(err, &reason), "the caller's fault, not the certificate's")
+}
+
+func TestNew_reports_everything(t *testing.T) {
+	t.Parallel()
+	_, err := businesscert.New(businesscert.Config{})
+	require.ErrorContains(t, err, "Config.Roots")
+	require.ErrorContains(t, err, "Config.Revocation")
+	_, err = businesscert.New(businesscert.Config{Roots: x509.NewCertPool(), Revocation: businesscert.InsecureNoRevocation{}})
+	require.ErrorContains(t, err, "Config.Roots")
+}
+
+// The configuration is copied: a pool that grows later trusts nobody new.
+func TestNew_copies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stranger := w.newRoot("Stranger Root", strangeKey)
+	roots := pool(w.root.Certificate)
+	v := w.verifier(func(c *businesscert.Config) { c.Roots = roots })
+	roots.AddCert(stranger.Certificate)
+	_, err := v.Verify(t.Context(), testpki.Chain(w.seal(stranger)), now)
+	require.ErrorIs(t, err, businesscert.ErrChain)
+}
