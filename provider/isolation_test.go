@@ -1,0 +1,51 @@
+package provider_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/optest"
+)
+
+// TestThreeClientsTwoPeople is security row G12 from outside: an isolated client and the common circle
+// never answer for one another, another person takes everything of the one before with them, and logout
+// is for all.
+func TestThreeClientsTwoPeople(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	b := op.Browser()
+	open := func(clientID string) optest.Page { return b.Get(t, op.Request(clientID, "openid profile").URL()) }
+	sub := func(clientID, user string) string {
+		t.Helper()
+		r := op.Request(clientID, "openid profile")
+		a := op.Exchange(t, r, b.Login(t, r, user).Code(t))
+		info := op.UserInfo(t, a.String("access_token"))
+		require.Equal(t, 200, info.Status)
+		return info.String("sub")
+	}
+	kari := sub("tjeneste", "kari")
+	require.NotNil(t, open("annen").Left, "one login for the common circle")
+	require.Equal(t, "login", open("isolated").Step(), "but not for an isolated client")
+	r := op.Request("tjeneste", "openid profile")
+	kept := op.Exchange(t, r, b.Get(t, r.URL()).Code(t)).String("access_token")
+	sub("isolated", "kari")
+	require.NotNil(t, open("isolated").Left, "which has SSO with itself")
+	require.NotNil(t, open("annen").Left)
+	require.Equal(t, 200, op.UserInfo(t, kept).Status)
+
+	sub("isolated", "kari")
+	p := b.Get(t, op.Request("isolated", "openid profile", "prompt", "login").URL())
+	require.Equal(t, "login", p.Step())
+	ola := b.Login(t, op.Request("isolated", "openid profile", "prompt", "login"), "ola")
+	require.NotNil(t, ola.Left)
+	require.Equal(t, "login", open("tjeneste").Step(), "ola has logged in to the isolated client only, and kari has gone")
+	require.NotEqual(t, 200, op.UserInfo(t, kept).Status, "with what her login gave")
+	require.NotEqual(t, kari, sub("tjeneste", "ola"))
+
+	// The reverse: a fresh browser that began at the isolated client.
+	b = op.Browser()
+	sub("isolated", "ola")
+	require.Equal(t, "login", open("tjeneste").Step())
+	require.Equal(t, "login", open("annen").Step())
+}
