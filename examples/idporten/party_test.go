@@ -87,7 +87,9 @@ func (p *party) exchange(answer url.Values, extra ...string) (*oauth2.Token, *oi
 	p.t.Helper()
 	tok, err := p.conf.Exchange(p.ctx, p.code(answer), append(pairs(extra...), oauth2.VerifierOption(p.verifier))...)
 	require.NoError(p.t, err)
-	return tok, p.verify(tok)
+	it := p.verify(tok)
+	require.Equal(p.t, p.nonce, it.Nonce)
+	return tok, it
 }
 
 func (p *party) verify(tok *oauth2.Token) *oidc.IDToken {
@@ -96,7 +98,6 @@ func (p *party) verify(tok *oauth2.Token) *oidc.IDToken {
 	require.True(p.t, ok, "no id_token")
 	it, err := p.provider.Verifier(&oidc.Config{ClientID: p.conf.ClientID, SupportedSigningAlgs: []string{"RS256", "ES256", "PS256", "EdDSA"}}).Verify(p.ctx, raw)
 	require.NoError(p.t, err)
-	require.Equal(p.t, p.nonce, it.Nonce)
 	if it.AccessTokenHash != "" {
 		require.NoError(p.t, it.VerifyAccessToken(tok.AccessToken))
 	}

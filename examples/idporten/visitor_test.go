@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,14 @@ func visit(t *testing.T, s *server) *visitor {
 		}
 		return nil
 	}}
+	return v
+}
+
+// tour is a visitor of the whole demo.
+func tour(t *testing.T, s *server) *visitor {
+	t.Helper()
+	v := visit(t, s)
+	v.home = append(v.home, s.at.first, s.at.second, s.at.isolated)
 	return v
 }
 
@@ -98,6 +107,11 @@ func (v *visitor) submit(p *page, id string, set url.Values) *page {
 	for name, v := range set {
 		values[name] = v
 	}
+	return v.post(p, form, values)
+}
+
+func (v *visitor) post(p *page, form *html.Node, values url.Values) *page {
+	v.t.Helper()
 	target, err := p.url.Parse(attr(form, "action"))
 	require.NoError(v.t, err)
 	require.Equal(v.t, "post", attr(form, "method"))
@@ -106,6 +120,25 @@ func (v *visitor) submit(p *page, id string, set url.Values) *page {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
 	return v.do(r)
+}
+
+// press clicks a button of a form. Boxes named in untick lose their tick first.
+func (v *visitor) press(p *page, button string, untick ...string) *page {
+	v.t.Helper()
+	b := p.id(button)
+	require.NotNil(v.t, b, "no button %q at %s:\n%s", button, p.url, p.body)
+	form := b.Parent
+	for form.Data != "form" {
+		form = form.Parent
+	}
+	values := fields(form)
+	for _, box := range untick {
+		values["scope"] = slices.DeleteFunc(values["scope"], func(name string) bool { return name == box })
+	}
+	if name := attr(b, "name"); name != "" {
+		values.Set(name, attr(b, "value"))
+	}
+	return v.post(p, form, values)
 }
 
 // login types a name and the password of all test users.

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+)
+
+// plain is a server as the public conformance suite wants one: its user, its clients.
+const plain = `{
+	"profile": "openid",
+	"clients": [
+		{"client_id":"conf-1","client_secret":"hemmelig","code_challenge_method":"none","grant_types":["authorization_code","refresh_token"],"redirect_uris":["http://localhost:1/cb"],
+		 "scopes":["openid","profile","email","address","phone","offline_access"]},
+		{"client_id":"tilsyn","client_secret":"hemmelig","redirect_uris":["http://localhost:1/cb"],"scopes":["openid"],"prompt_values":["login"],"response_modes":["query"]}
+	],
+	"users": [
+		{"username":"conf","password":"passord","claims":{
+			"name":"Conf Ormance","given_name":"Conf","family_name":"Ormance","middle_name":"M","nickname":"C","preferred_username":"conf","profile":"https://example.no/conf",
+			"picture":"https://example.no/conf.png","website":"https://example.no/","gender":"other","birthdate":"1980-01-31","zoneinfo":"Europe/Oslo","locale":"nb-NO","updated_at":1700000000,
+			"email":"conf@example.no","email_verified":true,
+			"address":{"formatted":"Gata 1, 0001 Oslo","street_address":"Gata 1","locality":"Oslo","region":"Oslo","postal_code":"0001","country":"NO"},
+			"phone_number":"+4712345678","phone_number_verified":true}},
+		{"username":"other","password":"passord"}
+	]}`
+
+// TestOpenIDProfile: the standard scopes work, userinfo returns their claims, and no token has a claim of
+// ID-porten's.
+func TestOpenIDProfile(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", write(t, plain), "-demo=false")
+	v := visit(t, s)
+	p := newParty(t, s, "conf-1", "hemmelig", nobody, "openid", "profile", "email", "address", "phone", "offline_access")
+	login := v.get(p.url())
+	require.Nil(t, login.id("user-form"), "no buttons without the demo")
+	tok, it := p.exchange(v.login(login, "conf").left.Query())
+	require.Empty(t, foreign(p.claims(it), "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "at_hash"))
+	require.NotContains(t, tok.AccessToken, "pid")
+
+	info := userinfo(t, p, tok)
+	require.Equal(t, it.Subject, info["sub"])
+	delete(info, "sub")
+	var c config
+	require.NoError(t, json.Unmarshal([]byte(plain), &c))
+	require.Equal(t, c.Users[0].Claims, info)
+
+	next, err := p.refresh(tok.RefreshToken)
+	require.NoError(t, err)
+	require.Empty(t, p.verify(next).Nonce, "a new id_token, of no login (OpenID Connect Core section 12.2)")
+
+	// Fewer scopes, fewer claims.
+	p = newParty(t, s, "conf-1", "hemmelig", nobody, "openid", "email")
+	tok, _ = p.exchange(v.get(p.url()).left.Query())
+	require.Equal(t, []string{"email", "email_verified", "sub"}, slices.Sorted(maps.Keys(userinfo(t, p, tok))))
+
+	var meta struct {
+		Scopes  []string `json:"scopes_supported"`
+		Claims  []string `json:"claims_supported"`
+		Prompts []string `json:"prompt_values_supported"`
+	}
+	require.NoError(t, p.provider.Claims(&meta))
+	require.ElementsMatch(t, []string{"openid", "profile", "email", "address", "phone", "offline_access"}, meta.Scopes)
+	require.ElementsMatch(t, []string{"login", "none", "consent", "select_account"}, meta.Prompts)
+	require.Subset(t, meta.Claims, slices.Collect(maps.Keys(c.Users[0].Claims)))
+}
+
+// foreign are the claims beside the named ones.
+func foreign(claims map[string]any, known ...string) []string {
+	var names []string
+	for name := range claims {
+		if !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func userinfo(t *testing.T, p *party, tok *oauth2.Token) map[string]any {
+	t.Helper()
+	u, err := p.provider.UserInfo(p.ctx, oauth2.StaticTokenSource(tok))
+	require.NoError(t, err)
+	var m map[string]any
+	require.NoError(t, u.Claims(&m))
+	return m
+}
+
+// TestOpenIDPrompts: all values of prompt, unless the registration says otherwise.
+func TestOpenIDPrompts(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", write(t, plain), "-demo=false")
+	v := visit(t, s)
+	p := newParty(t, s, "conf-1", "hemmelig", nobody, "openid")
+	require.Equal(t, "login_required", v.get(p.url("prompt", "none")).param(t, "error"))
+	_, first := p.exchange(v.login(v.get(p.url()), "conf").left.Query())
+	_, silent := p.exchange(v.get(p.url("prompt", "none")).left.Query())
+	require.Equal(t, first.Subject, silent.Subject)
+	for _, prompt := range []string{"login", "select_account"} {
+		again := v.get(p.url("prompt", prompt))
+		require.Equal(t, "/login", again.url.Path, prompt)
+		_, it := p.exchange(v.login(again, "conf").left.Query())
+		require.Equal(t, first.Subject, it.Subject)
+	}
+	asked := v.get(p.url("prompt", "consent"))
+	if asked.left == nil {
+		require.Equal(t, "/consent", asked.url.Path)
+		asked = v.press(asked, "consent-approve")
+	}
+	p.exchange(asked.left.Query())
+
+	strict := newParty(t, s, "tilsyn", "hemmelig", nobody, "openid")
+	require.Equal(t, "invalid_request", v.get(strict.url("prompt", "none")).param(t, "error"))
+	require.NotEmpty(t, v.get(strict.url("response_mode", "form_post")).left.Query().Get("error"), "query only")
+}
+
+// TestIDPortenDefaults: prompt=login only, both response modes.
+func TestIDPortenDefaults(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := visit(t, s)
+	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid")
+	for prompt, fine := range map[string]bool{"login": true, "none": false, "consent": false, "select_account": false} {
+		page := v.get(p.url("prompt", prompt))
+		require.Equal(t, fine, page.left == nil, prompt)
+		if !fine {
+			require.Equal(t, "invalid_request", page.param(t, "error"))
+		}
+	}
+	require.Equal(t, 200, v.login(v.get(p.url("response_mode", "form_post")), "ola").status)
+	var meta struct {
+		Prompts []string `json:"prompt_values_supported"`
+		Scopes  []string `json:"scopes_supported"`
+	}
+	require.NoError(t, p.provider.Claims(&meta))
+	require.Equal(t, []string{"login"}, meta.Prompts)
+	require.NotContains(t, meta.Scopes, "email")
+	unknown := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "email")
+	require.Equal(t, "invalid_scope", v.get(unknown.url()).param(t, "error"))
+}
+
+// TestOpenIDDemo walks the demo of the openid profile.
+func TestOpenIDDemo(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", write(t, `{"profile":"openid"}`))
+	v := tour(t, s)
+	home := v.get(s.at.first)
+	refused := v.press(home, "story-stille")
+	require.Contains(t, refused.text("rp-notice"), "login_required")
+	in := v.press(v.press(home, "story-kontakt"), "user-kari")
+	require.NotNil(t, in.id("logged-in"), in.body)
+	require.Contains(t, in.text("userinfo"), `"email":"kari@example.no"`)
+	require.NotContains(t, in.body, "21879498012", "no pid in this profile")
+	require.Nil(t, in.id("no-pid"))
+	in = v.press(in, "refresh")
+	require.Equal(t, "1", in.text("refreshed"))
+	require.NotNil(t, v.press(in, "story-stille").id("logged-in"))
+	shared := v.press(v.press(in, "story-deling"), "consent-approve", "demo:kontakt.read")
+	require.Equal(t, "openid profile demo:inntekt.read", shared.text("granted-scope"))
+	called := v.press(shared, "call-api")
+	require.Contains(t, called.text("api-answer"), "612 000")
+	opaque := v.press(called, "story-opak")
+	require.Contains(t, v.press(opaque, "call-api").text("api-answer"), `"checked_by":"introspection"`)
+	require.NotNil(t, v.press(v.get(s.at.second), "story-login").id("logged-in"), "SSO")
+	require.True(t, strings.HasPrefix(v.press(v.get(s.at.isolated), "story-login").url.String(), s.issuer+"/login"))
+}
+
+// TestOwnStandardScope: a standard scope with a record of one's own asks for consent.
+func TestOwnStandardScope(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(plain, `"users"`, `"scopes":[{"name":"email","description":"Min e-post","accessible_for_all":true,"requires_user_consent":true}],"users"`, 1)
+	s := start(t, "-config", write(t, text), "-demo=false")
+	v := visit(t, s)
+	p := newParty(t, s, "conf-1", "hemmelig", nobody, oidc.ScopeOpenID, "email", "phone")
+	asked := v.login(v.get(p.url()), "conf")
+	require.Equal(t, "/consent", asked.url.Path)
+	require.Contains(t, asked.text("consent-form"), "Min e-post")
+	tok, _ := p.exchange(v.submit(asked, "consent-form", url.Values{"action": {"deny"}}).left.Query())
+	require.Equal(t, []string{"phone_number", "phone_number_verified", "sub"}, slices.Sorted(maps.Keys(userinfo(t, p, tok))))
+}

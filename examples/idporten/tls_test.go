@@ -1,0 +1,114 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// selfSigned writes a certificate for localhost and its key.
+func selfSigned(t *testing.T) (cert, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(k)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	return cert, key
+}
+
+// TestTLS: an https issuer, HSTS, Secure cookies, and the whole demo around it.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := selfSigned(t)
+	s := start(t, "-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed")
+	require.True(t, strings.HasPrefix(s.issuer, "https://localhost:"), s.issuer)
+	v := tour(t, s)
+	login := v.press(v.get(s.at.first), "story-login")
+	require.Equal(t, s.issuer, login.url.Scheme+"://"+login.url.Host)
+	require.Equal(t, "max-age=31536000; includeSubDomains", login.header.Get("Strict-Transport-Security"))
+	english := v.press(login, "lang-en")
+	require.Equal(t, "Log in", english.text("login-submit"))
+	in := v.press(english, "user-ola")
+	require.NotNil(t, in.id("logged-in"), in.body)
+	require.Equal(t, "en", in.text("id-locale"))
+	require.Equal(t, s.issuer, in.text("id-iss"))
+	require.NotNil(t, v.press(in, "logout").id("logged-out"), "the page that tells the services")
+
+	for _, c := range setCookies(t, s, "/authorize?"+newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid").params().Encode()) {
+		require.True(t, c.Secure && c.HttpOnly, c.Name)
+		require.Equal(t, http.SameSiteLaxMode, c.SameSite)
+	}
+	plain, err := http.Get("http://" + strings.TrimPrefix(s.issuer, "https://"))
+	require.NoError(t, err)
+	_ = plain.Body.Close()
+	require.Equal(t, http.StatusBadRequest, plain.StatusCode, "plain http gets nothing")
+}
+
+func setCookies(t *testing.T, s *server, path string) []*http.Cookie {
+	t.Helper()
+	resp, err := s.outgoing.Get(s.issuer + path)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	cookies := resp.Cookies()
+	require.NotEmpty(t, cookies)
+	return cookies
+}
+
+// TestLanguageCookie is Secure with an https issuer, and goes only where it came from.
+func TestLanguageCookie(t *testing.T) {
+	t.Parallel()
+	for issuer, want := range map[string]bool{"": false, "https://login.example.no": true} {
+		s := start(t, "-issuer", issuer)
+		at := "http://" + s.parts[0].listener.Addr().String()
+		form := url.Values{"lang": {"nn"}, "return": {"/login?request=x"}}
+		resp, err := s.outgoing.PostForm(at+"/language", form)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+		require.Equal(t, "/login?request=x", resp.Header.Get("Location"))
+		require.Equal(t, want, resp.Cookies()[0].Secure)
+		for _, back := range []string{"https://evil.example/login", "//evil.example/login", "/\\evil.example", "javascript:alert(1)", "/authorize?x", ""} {
+			resp, err := s.outgoing.PostForm(at+"/language", url.Values{"lang": {"nn"}, "return": {back}})
+			require.NoError(t, err)
+			_ = resp.Body.Close()
+			require.Equal(t, http.StatusBadRequest, resp.StatusCode, back)
+		}
+	}
+}
+
+// TestUntrustedCertificate: without the flag the services say what is wrong, in words.
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	cert, key := selfSigned(t)
+	s := start(t, "-tls-cert", cert, "-tls-key", key)
+	v := tour(t, s)
+	page := v.press(v.get(s.at.first), "story-login")
+	require.Equal(t, http.StatusBadGateway, page.status)
+	require.Contains(t, page.text("rp-notice"), "-insecure-trust-self-signed")
+	require.NotContains(t, page.body, "x509")
+	require.NotNil(t, page.id("story-login"), "one can go on from there")
+}
