@@ -2,14 +2,19 @@ package businesscert_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
+	"flag"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/testpki"
+	"github.com/stretchr/testify/require"
 )
 
 // join writes certificates one behind the other, each after its length.
@@ -29,20 +34,70 @@ func split(data []byte) (chain [][]byte) {
 	return chain
 }
 
+// The processes of a fuzz run must agree on what is good, and signatures are random: so the infrastructure
+// is a file, made with go test -run Fixed -update.
+const fixed = "testdata/fixed.pem"
+
+var update = flag.Bool("update", false, "make "+fixed)
+
+func TestFixed(t *testing.T) {
+	t.Parallel()
+	if *update {
+		w := newWorld(t)
+		leaf := w.seal(w.issuing)
+		qualified := w.sealOf(testpki.Seal{Orgno: digdir, ESeal: true, Qualified: true, Key: leafKey.Public()}, w.issuing)
+		var out []byte
+		for _, der := range testpki.Chain(w.root.Certificate, w.issuing.Certificate, leaf, qualified, w.selfSigned(), resign(t, leaf, sha1WithRSA, crypto.SHA1, rsaKey())) {
+			out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		}
+		out = append(out, pemCRL(w.crl(w.issuing, week, nil), w.crl(w.issuing, week, nil, leaf), w.crl(w.issuing, week, idp(t, url("http://crl.example.no/2"))))...)
+		require.NoError(t, os.WriteFile(fixed, out, 0o600))
+	}
+	certs, crls := readFixed(t)
+	v, err := businesscert.New(businesscert.Config{Roots: pool(certs[0]), Revocation: businesscert.InsecureNoRevocation{}})
+	require.NoError(t, err)
+	_, err = v.Verify(t.Context(), testpki.Chain(certs[2], certs[1]), now)
+	require.NoError(t, err)
+	for i, want := range []error{nil, businesscert.ErrRevoked, unknown} {
+		status, err := businesscert.CheckCRL(crls[i], certs[2], certs[1], now)
+		require.NoError(t, err)
+		require.ErrorIs(t, status, want)
+	}
+}
+
+func readFixed(t testing.TB) (certs []*x509.Certificate, crls [][]byte) {
+	t.Helper()
+	rest, err := os.ReadFile(fixed)
+	require.NoError(t, err)
+	var block *pem.Block
+	for block, rest = pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "X509 CRL" {
+			crls = append(crls, block.Bytes)
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		require.NoError(t, err)
+		certs = append(certs, c)
+	}
+	return certs, crls
+}
+
 // FuzzVerify: whatever is sent, only a leaf we issued comes through, with its own number; and a refusal
 // has one of the reasons.
 func FuzzVerify(f *testing.F) {
-	w := newWorld(f)
-	leaf, qualified := w.seal(w.issuing), w.sealOf(testpki.Seal{Orgno: digdir, ESeal: true, Qualified: true, Key: leafKey.Public()}, w.issuing)
+	certs, _ := readFixed(f)
+	root, issuing, leaf, qualified := certs[0], certs[1], certs[2], certs[3]
 	ours := map[string]bool{string(leaf.Raw): true, string(qualified.Raw): true}
 	for _, chain := range [][][]byte{
-		testpki.Chain(leaf, w.issuing.Certificate), testpki.Chain(qualified, w.issuing.Certificate, w.root.Certificate),
-		testpki.Chain(w.selfSigned()), testpki.Chain(w.issuing.Certificate, leaf), {turned(leaf), w.issuing.Certificate.Raw}, nil, {{}, {0x30}},
-		testpki.Chain(resign(f, leaf, sha1WithRSA, 3, rsaKey())),
+		testpki.Chain(leaf, issuing), testpki.Chain(qualified, issuing, root), testpki.Chain(certs[4]), testpki.Chain(certs[5]),
+		testpki.Chain(issuing, leaf), {turned(leaf), issuing.Raw}, nil, {{}, {0x30}},
 	} {
 		f.Add(join(chain))
 	}
-	v := w.verifier(func(c *businesscert.Config) { c.Lenient, c.AllowCommonName, c.AllowAnyCheckDigit = true, true, true })
+	v, err := businesscert.New(businesscert.Config{
+		Roots: pool(root), Revocation: businesscert.InsecureNoRevocation{}, Lenient: true, AllowCommonName: true, AllowAnyCheckDigit: true,
+	})
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		chain := split(data)
 		begin := time.Now()
@@ -63,15 +118,14 @@ func FuzzVerify(f *testing.F) {
 
 // FuzzCRL: no list but one the issuer signed makes a certificate good.
 func FuzzCRL(f *testing.F) {
-	w := newWorld(f)
-	leaf := w.seal(w.issuing)
-	good, bad := w.crl(w.issuing, week, nil), w.crl(w.issuing, week, nil, leaf)
-	for _, data := range [][]byte{good, bad, pemCRL(bad), pemCRL(good, bad), w.crl(w.issuing, week, idp(f, url("http://crl.example.no/2"))), []byte("-----BEGIN")} {
+	certs, crls := readFixed(f)
+	issuing, leaf := certs[1], certs[2]
+	for _, data := range [][]byte{crls[0], crls[1], pemCRL(crls[1]), pemCRL(crls...), crls[2], []byte("-----BEGIN")} {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		status, err := businesscert.CheckCRL(data, leaf, w.issuing.Certificate, now)
-		if err == nil && status == nil && !containsCRL(data, good) {
+		status, err := businesscert.CheckCRL(data, leaf, issuing, now)
+		if err == nil && status == nil && !containsCRL(data, crls[0]) {
 			t.Errorf("a good certificate by %x", data)
 		}
 	})
