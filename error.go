@@ -35,6 +35,9 @@ const (
 	InvalidToken      ErrorCode = "invalid_token"
 	InsufficientScope ErrorCode = "insufficient_scope"
 
+	// RFC 9470 section 3.
+	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"
+
 	// RFC 7009 section 2.2.1, RFC 8707 section 2, RFC 9396 section 5.
 	UnsupportedTokenType        ErrorCode = "unsupported_token_type"
 	InvalidTarget               ErrorCode = "invalid_target"

@@ -3,14 +3,14 @@ package archtest_test
 // The layers of the module. Imports point down only, and never to a package of the same layer.
 //
 //	L3  provider
-//	L2  authorize  token  logout  discovery        never one another
+//	L2  authorize  token  logout  discovery  resource        never one another
 //	L1  session  client  keyset  rar               never one another
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
 var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
-	l2       = []string{"authorize", "token", "logout", "discovery"}
+	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
 	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
 )
 
@@ -49,6 +49,7 @@ func layers() map[string]rule {
 	for _, p := range l2 {
 		table[p] = rule{own: concat(l0, l1, helpers)}
 	}
+	table["resource"] = rule{own: concat(l0, helpers)} // an API takes no part of a provider with it
 	return table
 }
 
