@@ -86,19 +86,20 @@ func scribble(v reflect.Value) {
 
 func overwrite(record any) { scribble(reflect.ValueOf(record)) }
 
-// around are the three instants at a boundary and whether a record that ends there is valid.
-func around(end time.Time) []struct {
+// around are the instants at a boundary, told in several zones, and whether a record that ends there is
+// valid: instants count, not how they are written.
+func around(end time.Time) (all []moment) {
+	for _, zone := range []*time.Location{time.UTC, oslo, time.FixedZone("New York", -5*3600)} {
+		all = append(all,
+			moment{end.Add(-1).In(zone), true, "1 ns before the end, " + zone.String()},
+			moment{end.In(zone), false, "at the end, " + zone.String()},
+			moment{end.Add(1).In(zone), false, "1 ns after the end, " + zone.String()})
+	}
+	return all
+}
+
+type moment struct {
 	now   time.Time
 	valid bool
 	name  string
-} {
-	return []struct {
-		now   time.Time
-		valid bool
-		name  string
-	}{
-		{end.Add(-1), true, "1 ns before the end"},
-		{end, false, "at the end"},
-		{end.Add(1), false, "1 ns after the end"},
-	}
 }

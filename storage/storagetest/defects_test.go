@@ -54,6 +54,18 @@ var defects = map[string][]string{
 	"consent for all clients":               {"Consent/belongs to person and client"},
 	"withdraws from all clients":            {"Consent/belongs to person and client"},
 	"consent is cut short":                  {"Consent/later expiry wins"},
+	"bytes in a text column":                {"Values/bytes", "PushedRequest/values"},
+	"cuts long texts":                       {"Values/texts"},
+	"keys by collation":                     {"Values/keys are bytes", "Consent/keys are bytes"},
+	"versions as floats":                    {"Values/numbers"},
+	"instants compared as text":             {"Session/expiry boundary", "Code/expiry boundary", "AccessToken/expiry boundary", "Grant/expiry boundary", "RefreshToken/expiry boundary"},
+	"the cap leaves no mark":                {"Session/cap ends whole"},
+	"ended sessions count":                  {"Session/cap ends whole"},
+	"the mark keeps its first end":          {"EndSession/remembered to the end"},
+	"revokes through the code":              {"RevokeGrant/long after the code"},
+	"collects grants with their codes":      {"RevokeGrant/long after the code", "EndSession/long after the code"},
+	"reuse revives rotated tokens":          {"RotateRefreshToken/reuse revives nothing"},
+	"EndSession misses late tokens":         {"Race/end session and rotate"},
 	"evicts jtis":                           {"JTI/remembered to the end"},
 }
 

@@ -16,6 +16,7 @@ func grantCases() []testCase[Core] {
 		{"RevokeGrant/only its own", "other grants of the person, the client and the session live on (security K2)", revokeOwn},
 		{"RevokeGrant/idempotent", "revoking twice, or a grant that is gone, is no error", revokeTwice},
 		{"RevokeGrant/before redemption", "the code of a revoked grant is consumed: no token becomes live (security D4)", revokeBefore},
+		{"RevokeGrant/long after the code", "a grant lives, rotates and is revoked when its code is long forgotten (security D4)", revokeLate},
 		{"RevokeGrant/expired stays expired", "an expired token of a revoked grant is ErrNotFound", revokeExpired},
 	}
 }
@@ -107,6 +108,37 @@ func revokeBefore(t testing.TB, s Core) {
 	verdict(t, s.CreateCode(bg, second, epoch), storage.ErrConflict, "a second code for the request of a revoked grant")
 }
 
+// keptAlive renews the refresh token of an issue in place until its code is forgotten, lets the store
+// collect garbage, and returns the instant.
+func keptAlive(t testing.TB, s Core, issue *storage.Issue) time.Time {
+	t.Helper()
+	now := epoch
+	for i := 0; now.Before(epoch.Add(retainLife)); i++ {
+		now = now.Add(refreshLife - 1)
+		again := *issue
+		again.Access.Hash = storage.HashOf(numbered("again "+issue.Access.JTI, i))
+		again.Refresh = &storage.RefreshToken{Hash: issue.Refresh.Hash, GrantID: issue.Grant.ID, ExpiresAt: now.Add(refreshLife)}
+		must(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, &again, now), "renewing a refresh token in place")
+	}
+	for i := range 2000 {
+		c := newCode(numbered("traffic", i))
+		c.ExpiresAt, c.RetainUntil = now.Add(codeLife), now.Add(retainLife)
+		must(t, s.CreateCode(bg, c, now), "creating a code")
+	}
+	return now
+}
+
+func revokeLate(t testing.TB, s Core) {
+	c, issue := redeemed(t, s, newCode("r"), "first")
+	now := keptAlive(t, s, issue)
+	_, g, err := s.RefreshToken(bg, issue.Refresh.Hash, now)
+	must(t, err, "reading a token whose code is long forgotten")
+	same(t, g, c.Grant, "the grant whose code is long forgotten")
+	must(t, s.RevokeGrant(bg, c.Grant.ID, now), "revoking a grant whose code is long forgotten")
+	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, now)
+	verdict(t, err, storage.ErrRevoked, "a token of a grant revoked long after its code")
+}
+
 func revokeExpired(t testing.TB, s Core) {
 	c, issue := redeemed(t, s, newCode("old"), "old")
 	must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
@@ -125,6 +157,7 @@ func refreshCases() []testCase[Core] {
 		{"RotateRefreshToken/used token", "rotating a rotated token is ErrConsumed and inserts nothing", rotateUsed},
 		{"RotateRefreshToken/conflict leaves nothing behind", "if one key exists nothing changes and the token stays live (R1)", rotateConflict},
 		{"RotateRefreshToken/reuse renews in place", "an issue with the presented hash moves the idle end and consumes nothing", rotateInPlace},
+		{"RotateRefreshToken/reuse revives nothing", "a token that was rotated, revoked or expired is not renewed in place (security D1)", rotateNoRevival},
 		{"RotateRefreshToken/never extends the grant", "issue.Grant is not written: rotation never moves the absolute end (security D7)", rotateKeepsGrant},
 		{"RotateRefreshToken/order needs no time", "100 rotations in one instant leave one live token (security D3)", rotateFrozen},
 		{"RotateRefreshToken/without successor", "an issue without a refresh token consumes the old one", rotateNoSuccessor},
@@ -239,6 +272,35 @@ func rotateInPlace(t testing.TB, s Core) {
 	must(t, err, "reading a token whose renewal was refused")
 	same(t, got, token, "a token whose renewal was refused")
 	must(t, s.RevokeGrant(bg, c2.Grant.ID, now), "revoking another grant")
+}
+
+func rotateNoRevival(t testing.TB, s Core) {
+	for name, tt := range map[string]struct {
+		end  func(c storage.AuthorizationCode, first *storage.Issue)
+		now  time.Time
+		want error
+	}{
+		"rotated": {func(c storage.AuthorizationCode, first *storage.Issue) {
+			must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, successor("next", c, 1), epoch), "rotating a refresh token")
+		}, epoch, storage.ErrConsumed},
+		"revoked": {func(c storage.AuthorizationCode, _ *storage.Issue) {
+			must(t, s.RevokeGrant(bg, c.Grant.ID, epoch), "revoking a grant")
+		}, epoch, storage.ErrRevoked},
+		"expired": {func(storage.AuthorizationCode, *storage.Issue) {}, epoch.Add(refreshLife), storage.ErrNotFound},
+	} {
+		c, first := redeemed(t, s, newCode(name), name)
+		tt.end(c, first)
+		again := newIssue("again "+name, c)
+		*again.Refresh = *first.Refresh
+		again.Refresh.ExpiresAt, again.Access.ExpiresAt = tt.now.Add(refreshLife), tt.now.Add(accessLife)
+		verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, again, tt.now), tt.want, "renewing a token that was "+name)
+		_, _, err := s.RefreshToken(bg, first.Refresh.Hash, tt.now)
+		verdict(t, err, tt.want, "a token renewed after it was "+name)
+		_, _, err = s.AccessToken(bg, again.Access.Hash, tt.now)
+		if err == nil {
+			t.Errorf("the access token of a refused renewal is live")
+		}
+	}
 }
 
 func rotateKeepsGrant(t testing.TB, s Core) {

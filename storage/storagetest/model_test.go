@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ type model struct {
 	defect string
 
 	mu       sync.Mutex
+	ghosts   []storage.Session     // that were ended
+	firstEnd map[string]time.Time  // by session ID
+	dead     map[storage.Hash]bool // tokens
 	sessions map[storage.Hash]storage.Session
 	ended    map[string]time.Time // session ID to ExpiresAt
 	codes    map[storage.Hash]modelCode
@@ -50,6 +54,7 @@ type consentKey struct {
 func newModel(defect string) *model {
 	return &model{
 		defect:   defect,
+		firstEnd: map[string]time.Time{}, dead: map[storage.Hash]bool{},
 		sessions: map[storage.Hash]storage.Session{}, ended: map[string]time.Time{},
 		codes: map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
@@ -83,6 +88,8 @@ func (m *model) valid(end, now time.Time) bool {
 		return !now.After(end)
 	case "one nanosecond short":
 		return now.Before(end.Add(-1))
+	case "instants compared as text":
+		return now.Format(time.RFC3339Nano) < end.Format(time.RFC3339Nano)
 	case "its own clock":
 		return time.Now().Before(end)
 	}
@@ -100,6 +107,9 @@ func (m *model) bytes(b []byte) []byte {
 	if m.is("shares slices") {
 		return b
 	}
+	if m.is("bytes in a text column") {
+		return []byte(strings.ToValidUTF8(string(b), "\uFFFD"))
+	}
 	return slices.Clone(b)
 }
 
@@ -110,24 +120,49 @@ func (m *model) strings(s []string) []string {
 	return slices.Clone(s)
 }
 
+// text is a column that holds 255 bytes.
+func (m *model) text(s string) string {
+	if m.is("cuts long texts") && len(s) > 255 {
+		return s[:255]
+	}
+	return s
+}
+
+// key is a column whose collation folds case and trailing spaces.
+func (m *model) key(s string) string {
+	if m.is("keys by collation") {
+		return strings.TrimRight(strings.ToLower(s), " ")
+	}
+	return s
+}
+
+// number is a column of floating point numbers.
+func (m *model) number(n int64) int64 {
+	if m.is("versions as floats") {
+		return int64(float64(n))
+	}
+	return n
+}
+
 func (m *model) session(s storage.Session) storage.Session {
 	s.Identity = m.bytes(s.Identity)
 	s.Circles, s.Clients = slices.Clone(s.Circles), slices.Clone(s.Clients)
 	for i := range s.Circles {
 		s.Circles[i].AMR = m.strings(s.Circles[i].AMR)
 	}
-	s.ExpiresAt = m.stamp(s.ExpiresAt)
+	s.ExpiresAt, s.Version = m.stamp(s.ExpiresAt), m.number(s.Version)
 	return s
 }
 
 func (m *model) grant(g storage.Grant) storage.Grant {
 	g.Identity, g.AuthorizationDetails = m.bytes(g.Identity), m.bytes(g.AuthorizationDetails)
+	g.Delegation.Actor, g.Delegation.MayAct = m.bytes(g.Delegation.Actor), m.bytes(g.Delegation.MayAct)
 	g.Scopes, g.Resources, g.AMR = m.strings(g.Scopes), m.strings(g.Resources), m.strings(g.AMR)
 	return g
 }
 
 func (m *model) code(c storage.AuthorizationCode) storage.AuthorizationCode {
-	c.Grant = m.grant(c.Grant)
+	c.Grant, c.Nonce = m.grant(c.Grant), m.text(c.Nonce)
 	return c
 }
 
@@ -166,7 +201,7 @@ func (m *model) CreateSession(ctx context.Context, s storage.Session, max int, n
 			return nil, storage.ErrConflict
 		}
 	}
-	m.sessions[s.Hash] = m.session(s)
+	m.sessions[s.Hash], m.firstEnd[s.ID] = m.session(s), s.ExpiresAt
 	if max < 1 || m.is("no session cap") {
 		return nil, nil
 	}
@@ -180,6 +215,13 @@ func (m *model) makeRoom(s storage.Session, max int, now time.Time) (ended []sto
 			others = append(others, o)
 		}
 	}
+	if m.is("ended sessions count") {
+		for _, o := range m.ghosts {
+			if o.UserKey == s.UserKey {
+				others = append(others, o)
+			}
+		}
+	}
 	slices.SortFunc(others, func(a, b storage.Session) int {
 		if m.is("ends the youngest session") {
 			a, b = b, a
@@ -189,6 +231,9 @@ func (m *model) makeRoom(s storage.Session, max int, now time.Time) (ended []sto
 	for len(others)+1 > max {
 		if m.is("the cap forgets the grants") {
 			delete(m.sessions, others[0].Hash)
+		} else if m.is("the cap leaves no mark") {
+			m.end(others[0])
+			delete(m.ended, others[0].ID)
 		} else {
 			m.end(others[0])
 		}
@@ -207,7 +252,7 @@ func (m *model) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 	if !ok || !m.valid(s.ExpiresAt, now) {
 		return storage.ErrNotFound
 	}
-	if s.Version != next.Version && !m.is("versions not compared") ||
+	if s.Version != m.number(next.Version) && !m.is("versions not compared") ||
 		(s.ID != next.ID || s.UserKey != next.UserKey) && !m.is("the person may change") {
 		return storage.ErrConflict
 	}
@@ -246,8 +291,12 @@ func (m *model) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 
 func (m *model) end(s storage.Session) {
 	delete(m.sessions, s.Hash)
+	m.ghosts = append(m.ghosts, s)
 	if !m.is("codes after the end") {
 		m.ended[s.ID] = s.ExpiresAt
+	}
+	if m.is("the mark keeps its first end") {
+		m.ended[s.ID] = m.firstEnd[s.ID]
 	}
 	for h, c := range m.codes {
 		if c.Grant.SessionID == s.ID && !c.used && !m.is("EndSession keeps codes") {
@@ -256,10 +305,20 @@ func (m *model) end(s storage.Session) {
 	}
 	for id, g := range m.grants {
 		loginOnly := g.LoginOnly || m.is("EndSession revokes all grants")
-		if g.SessionID == s.ID && loginOnly && !m.is("EndSession keeps grants") {
-			g.revoked = true
-			m.grants[id] = g
+		if m.key(g.SessionID) != m.key(s.ID) || !loginOnly || m.is("EndSession keeps grants") {
+			continue
 		}
+		if m.is("EndSession misses late tokens") { // the tokens of the moment, not the grant
+			for h, r := range m.refresh {
+				m.dead[h] = m.dead[h] || r.GrantID == id
+			}
+			for h, a := range m.access {
+				m.dead[h] = m.dead[h] || a.GrantID == id
+			}
+			continue
+		}
+		g.revoked = true
+		m.grants[id] = g
 	}
 }
 
@@ -271,6 +330,16 @@ func (m *model) CreateCode(ctx context.Context, code storage.AuthorizationCode, 
 	defer end()
 	if until, ended := m.ended[code.Grant.SessionID]; ended && now.Before(until) {
 		return storage.ErrRevoked
+	}
+	if m.is("collects grants with their codes") {
+		maps.DeleteFunc(m.grants, func(id string, _ modelGrant) bool {
+			for _, c := range m.codes {
+				if c.Grant.ID == id {
+					return !now.Before(c.RetainUntil)
+				}
+			}
+			return true
+		})
 	}
 	for _, c := range m.codes {
 		remembered := now.Before(c.RetainUntil) || now.Before(c.ExpiresAt)
@@ -378,7 +447,7 @@ func (m *model) alive(hash storage.Hash, now time.Time) (storage.RefreshToken, m
 		return r, g, storage.ErrNotFound
 	case !m.valid(r.ExpiresAt, now) && (!used || m.is("forgets rotated tokens")):
 		return r, g, storage.ErrNotFound
-	case g.revoked:
+	case g.revoked || m.dead[hash]:
 		return r, g, storage.ErrRevoked
 	case used:
 		return r, g, storage.ErrConsumed
@@ -410,10 +479,18 @@ func (m *model) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	}
 	defer end()
 	r, g, err := m.alive(hash, now)
+	renewing := issue.Refresh != nil && issue.Refresh.Hash == hash
+	if err == storage.ErrConsumed && renewing && m.is("reuse revives rotated tokens") {
+		r.ConsumedAt, err = time.Time{}, nil
+	}
 	if err != nil {
 		return err
 	}
 	m.gap(ctx, "rotate reads, then marks")
+	m.gap(ctx, "EndSession misses late tokens")
+	if m.refresh[hash].ConsumedAt != r.ConsumedAt && m.is("EndSession misses late tokens") {
+		return storage.ErrConsumed // the row is looked at again, but not what ended in between
+	}
 	if issue.Access.GrantID != g.ID || issue.Refresh != nil && issue.Refresh.GrantID != g.ID {
 		return storage.ErrConflict
 	}
@@ -454,7 +531,7 @@ func (m *model) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	switch {
 	case !ok || !live || !m.valid(a.ExpiresAt, now) || !m.valid(g.ExpiresAt, now) && !m.is("tokens outlive their grant"):
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
-	case g.revoked:
+	case g.revoked || m.dead[hash]:
 		return m.token(a), m.grant(g.Grant), storage.ErrRevoked
 	}
 	return m.token(a), m.grant(g.Grant), nil
@@ -471,9 +548,11 @@ func (m *model) RevokeGrant(ctx context.Context, grantID string, now time.Time) 
 		maps.DeleteFunc(m.refresh, func(_ storage.Hash, r storage.RefreshToken) bool { return r.GrantID == grantID })
 		return nil
 	}
-	if g, ok := m.grants[grantID]; ok {
-		g.revoked = true
-		m.grants[grantID] = g
+	for id, g := range m.grants {
+		if m.key(id) == m.key(grantID) && !(m.is("revokes through the code") && !m.remembers(id, now)) {
+			g.revoked = true
+			m.grants[id] = g
+		}
 	}
 	for h, c := range m.codes {
 		if c.Grant.ID == grantID && !m.is("a code survives its grant") {
@@ -482,6 +561,16 @@ func (m *model) RevokeGrant(ctx context.Context, grantID string, now time.Time) 
 		}
 	}
 	return nil
+}
+
+// remembers tells whether the code of a grant is not forgotten yet.
+func (m *model) remembers(grantID string, now time.Time) bool {
+	for _, c := range m.codes {
+		if c.Grant.ID == grantID {
+			return now.Before(c.RetainUntil)
+		}
+	}
+	return false
 }
 
 func (m *model) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
@@ -538,7 +627,7 @@ func (m *model) Consents(ctx context.Context, userKey storage.Hash, clientID str
 	}
 	defer end()
 	for k, c := range m.consents {
-		if k.user == userKey && (k.client == clientID || m.is("consent for all clients")) && m.valid(c.ExpiresAt, now) {
+		if k.user == userKey && (m.key(k.client) == m.key(clientID) || m.is("consent for all clients")) && m.valid(c.ExpiresAt, now) {
 			out = append(out, c)
 		}
 	}

@@ -22,6 +22,7 @@ func pushedCases() []testCase[authorize.PushedRequestStore] {
 		{"PushedRequest/consumed once", "a consumed request cannot be read or consumed again (security A12)", pushedOnce},
 		{"PushedRequest/copies", "nobody shares memory with the store", pushedCopies},
 		{"PushedRequest/cancelled", "a context that is done before the verb starts changes nothing (security J5)", pushedCancelled},
+		{"PushedRequest/values", "parameters and client IDs come back whole, whatever is in them", pushedValues},
 		{"PushedRequest/race", "of 50 callers that consume one request exactly one wins", pushedRace},
 	}
 }
@@ -140,6 +141,7 @@ func consentCases() []testCase[authorize.ConsentStore] {
 		{"Consent/withdrawn", "a withdrawn consent is forgotten; withdrawing nothing is no error", consentWithdrawn},
 		{"Consent/copies", "nobody shares memory with the store", consentCopies},
 		{"Consent/cancelled", "a context that is done before the verb starts changes nothing (security J5)", consentCancelled},
+		{"Consent/keys are bytes", "scopes and clients that differ in case or a trailing space are different ones", consentKeys},
 		{"Consent/race", "consents given at once by many callers all stay, and are seen all or none", consentRace},
 	}
 }

@@ -26,6 +26,7 @@ func raceCases() []testCase[Core] {
 		{"Race/one refresh token", "of 50 callers that rotate one token exactly one wins, and one token is live (security D2)", raceRefresh},
 		{"Race/revoke and rotate", "when RevokeGrant has returned no token of the grant is or becomes live (security D4)", raceRevoke},
 		{"Race/end session and redeem", "when EndSession has returned no login-only token of the session is or becomes live (security D4, G16)", raceEnd},
+		{"Race/end session and rotate", "when EndSession has returned no login of the session goes on by a rotation under way (security D4)", raceEndRotate},
 		{"Race/end session and create code", "no code of an ended session is usable, whichever came first (security D4)", raceEndCode},
 		{"Race/replace session", "of 50 callers that read one version exactly one replaces it (security G7)", raceReplace},
 		{"Race/end and replace session", "when EndSession has returned the session is dead under every hash (security G7)", raceEndReplace},
@@ -225,6 +226,30 @@ func raceEnd(t testing.TB, s Core) {
 		must(t, errs[callers], "ending a session")
 		losersGot(t, errs, storage.ErrNotFound, storage.ErrConsumed)
 		noneLive(t, s, round, issues)
+	}
+}
+
+func raceEndRotate(t testing.TB, s Core) {
+	const callers = 6
+	for round := range rounds {
+		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
+		first, next := make([]*storage.Issue, callers), make([]*storage.Issue, callers)
+		for i := range first {
+			var c storage.AuthorizationCode
+			c, first[i] = redeemed(t, s, given(newCode(numbered(in.ID, i)), in, true), numbered(in.ID, i))
+			next[i] = successor(numbered("next "+in.ID, i), c, 1)
+		}
+		errs := together(callers+1, func(i int) error {
+			if i == callers {
+				_, err := s.EndSession(yielding(), in.Hash, epoch)
+				return err
+			}
+			return s.RotateRefreshToken(yielding(), first[i].Refresh.Hash, next[i], epoch)
+		})
+		must(t, errs[callers], "ending a session")
+		losersGot(t, errs, storage.ErrRevoked)
+		noneLive(t, s, round, first)
+		noneLive(t, s, round, next)
 	}
 }
 

@@ -14,6 +14,7 @@ func sessionCases() []testCase[Core] {
 		{"Session/expiry boundary", "a session is valid iff now.Before(ExpiresAt), for every verb", sessionBoundary},
 		{"Session/create never overwrites", "an existing Hash or ID is ErrConflict and nothing changes (security J2)", sessionNoOverwrite},
 		{"Session/cap", "beyond max the person's oldest live sessions are ended as EndSession would (security J3)", sessionCap},
+		{"Session/cap ends whole", "a session ended by the cap takes no code any more, and one that was ended does not count (security J3, D4)", sessionCapEnds},
 		{"Session/cap counts the living", "expired sessions and other people's do not count, a max below 1 is no limit", sessionCapLiving},
 		{"Session/replace", "ReplaceSession stores next with Version+1", sessionReplace},
 		{"Session/replace compares versions", "a session that changed since it was read is ErrConflict and stays", sessionCAS},
@@ -122,6 +123,22 @@ func sessionCap(t testing.TB, s Core) {
 	issueState(t, s, data, epoch, nil, "of another grant of an ended session")
 	_, err = s.Code(bg, unused.Hash, epoch)
 	verdict(t, err, storage.ErrNotFound, "an unused code of an ended session")
+}
+
+func sessionCapEnds(t testing.TB, s Core) {
+	first := createSession(t, s, newSession("first", "a"))
+	second := newSession("second", "a")
+	second.StartedAt = first.StartedAt.Add(1)
+	_, err := s.CreateSession(bg, second, 1, epoch)
+	must(t, err, "creating one too many")
+	verdict(t, s.CreateCode(bg, given(newCode("late"), first, false), epoch), storage.ErrRevoked, "creating a code in a session the cap ended")
+	_, err = s.EndSession(bg, second.Hash, epoch)
+	must(t, err, "ending a session")
+	for _, name := range []string{"third", "fourth"} {
+		ended, err := s.CreateSession(bg, newSession(name, "a"), 2, epoch)
+		must(t, err, "creating a session beside ended ones")
+		same(t, ended, []storage.Session(nil), "what was ended while only ended sessions were too many")
+	}
 }
 
 func sessionCapLiving(t testing.TB, s Core) {
@@ -236,6 +253,8 @@ func endSessionCases() []testCase[Core] {
 		{"EndSession/grants", "login-only grants of the session are revoked, all others live on (security G16)", endGrants},
 		{"EndSession/codes", "unused codes of the session are deleted, used ones stay recognisable", endCodes},
 		{"EndSession/after rotation", "grants belong to the session's ID, not to one of its hashes", endAfterRotation},
+		{"EndSession/long after the code", "grants of a session die with it when their codes are long forgotten (security G16)", endLate},
+		{"EndSession/remembered to the end", "an ended session takes no code until it would have ended, prolonged or rotated (security D4)", endProlonged},
 		{"EndSession/no code afterwards", "a code cannot be created in a session that was ended (security D4)", endThenCode},
 	}
 }
@@ -315,4 +334,30 @@ func endThenCode(t testing.TB, s Core) {
 	}
 	late.Grant.SessionID = "a session this store never saw"
 	must(t, s.CreateCode(bg, late, epoch), "creating a code with a session ID nobody knows")
+}
+
+func endLate(t testing.TB, s Core) {
+	in := newSession("e", "a")
+	in.ExpiresAt = epoch.Add(grantLife)
+	createSession(t, s, in)
+	_, login := redeemed(t, s, given(newCode("login"), in, true), "login")
+	now := keptAlive(t, s, login)
+	_, err := s.EndSession(bg, in.Hash, now)
+	must(t, err, "ending a session")
+	_, _, err = s.RefreshToken(bg, login.Refresh.Hash, now)
+	verdict(t, err, storage.ErrRevoked, "a token of a login whose code is long forgotten")
+}
+
+func endProlonged(t testing.TB, s Core) {
+	in := createSession(t, s, newSession("e", "a"))
+	next := in
+	next.Hash, next.ExpiresAt = storage.HashOf("rotated"), in.ExpiresAt.Add(sessionLife)
+	must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "prolonging a session")
+	_, err := s.EndSession(bg, next.Hash, epoch)
+	must(t, err, "ending a session")
+	for _, now := range []time.Time{epoch, in.ExpiresAt, next.ExpiresAt.Add(-1)} {
+		late := given(newCode("late "+now.String()), in, false)
+		late.ExpiresAt, late.RetainUntil = now.Add(codeLife), now.Add(retainLife)
+		verdict(t, s.CreateCode(bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
+	}
 }

@@ -87,7 +87,7 @@ func run[S any](t *testing.T, cases []testCase[S], newStore func(t *testing.T) S
 
 func coreCases() [][]testCase[Core] {
 	return [][]testCase[Core]{
-		sessionCases(), endSessionCases(), codeCases(), redeemCases(),
+		sessionCases(), endSessionCases(), codeCases(), redeemCases(), valueCases(),
 		refreshCases(), grantCases(), raceCases(), interruptionCases(),
 	}
 }
