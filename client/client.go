@@ -97,7 +97,9 @@ type Client struct {
 	// PromptValues are login, none, consent and select_account. Empty is the provider's default.
 	PromptValues []string `json:"prompt_values,omitempty"`
 
-	// JWKS is an RFC 7517 object with at most five public keys, for assertions and request objects.
+	// JWKS is an RFC 7517 object with at most five public keys, for assertions and request objects. A key
+	// with x5c is locked to that certificate. Without JWKS, the business certificate of ClientOrgno signs
+	// assertions, where Config.Certificates allows it.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
 
 	// AccessTokenLifetime in seconds; 0 is the provider's default. Scopes may cap it.
@@ -161,8 +163,11 @@ type OnBehalfOf struct {
 	Logo string `json:"logo,omitempty"`
 }
 
-// Environment says which URIs a registration may hold.
+// Environment says which URIs and credentials a registration may have.
 type Environment struct {
 	// Test allows plain http and localhost for web and browser clients.
 	Test bool
+	// BusinessCertificates lets clients of an organisation use private_key_jwt without registered keys,
+	// because Config.Certificates is there to verify what they sign with.
+	BusinessCertificates bool
 }

@@ -326,7 +326,8 @@ func (v *validation) checkLifetimes() {
 // checkKeys: five signature keys at most, each fit for an algorithm of ours (idporten section 2.6, C21).
 func (v *validation) checkKeys() {
 	if len(v.JWKS) == 0 {
-		v.want(v.AuthMethod() != PrivateKeyJWT, "jwks", "is required for private_key_jwt")
+		certificate := v.env.BusinessCertificates && v.ClientOrgno != ""
+		v.want(v.AuthMethod() != PrivateKeyJWT || certificate, "jwks", "is required for private_key_jwt")
 		v.want(!v.RequireSignedRequestObject, "jwks", "is required for signed request objects")
 		return
 	}
