@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 )
@@ -71,6 +72,10 @@ type Config struct {
 	// id_token_hint is compared with. nil: as IDTokens nil.
 	Subject func(c *client.Client, who session.Identity) string
 
+	// AuthorizationDetails are the types of authorization_details (RFC 9396) that may be asked for. nil:
+	// none, and a request with the parameter is refused.
+	AuthorizationDetails *rar.Registry
+
 	// Environment says which redirect URIs may be used. The zero value is production.
 	Environment client.Environment
 	// Levels are the acr values the provider knows. nil is acr.IDPorten.
@@ -87,6 +92,8 @@ type Config struct {
 	RequireState bool
 	// RequireNonce refuses requests without nonce from every client.
 	RequireNonce bool
+	// RequirePKCE refuses requests without PKCE from every client, whatever its registration says.
+	RequirePKCE bool
 	// AllowNoPID understands the retired no_pid scope (idporten section 13.1, method 3).
 	AllowNoPID bool
 
@@ -169,6 +176,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// asksPeople reports whether there are authorization_details a person chooses for.
+func (c Config) asksPeople() bool {
+	return c.AuthorizationDetails != nil && c.AuthorizationDetails.Interactive()
+}
+
 // check reports every problem of a Config that has its defaults.
 func (c Config) check() error {
 	var errs []error
@@ -186,6 +198,8 @@ func (c Config) check() error {
 	if p, ok := c.Pages.(PageURLs); ok {
 		require(strings.HasPrefix(p.Login, "/") && strings.HasPrefix(p.Consent, "/"),
 			"Config.Pages: both URLs must be paths that begin with a slash")
+		require(strings.HasPrefix(p.Representation, "/") || p.Representation == "" && !c.asksPeople(),
+			"Config.Pages: Representation must be a path that begins with a slash: a type of AuthorizationDetails lets people choose")
 	}
 	u, err := url.Parse(c.Issuer)
 	require(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&

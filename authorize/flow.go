@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -25,9 +26,10 @@ type flow struct {
 
 	req *request
 	travel
-	clientID   string // once it is known that there is such a client
-	interacted bool   // a page was shown: the person may have logged in for this request
-	logins     int    // made in this very HTTP request, to stop pages that answer themselves for ever
+	clientID   string        // once it is known that there is such a client
+	choice     *rar.Question // at the representation step: what is or was asked
+	interacted bool          // a page was shown: the person may have logged in for this request
+	logins     int           // made in this very HTTP request, to stop pages that answer themselves for ever
 }
 
 // postedField carries a request that was posted without cookies, from the endpoint to itself. The name
@@ -149,6 +151,15 @@ func (f *flow) proceed(sess *storage.Session, said *answer) *refusal {
 	case askLogin:
 		return f.askLogin(needs.reason)
 	}
+	if f.choice, refused = f.choose(sess); refused != nil {
+		return refused
+	}
+	if f.choice != nil && f.req.prompt.has(promptNone) {
+		return f.req.to.refuse(portner.InteractionRequired, "representation", "The person has to choose whom to represent.")
+	}
+	if f.choice != nil {
+		return f.ask(StepRepresentation, "representation", sess, scope.Plan{})
+	}
 	plan, refused := f.consented(sess, said)
 	if refused != nil {
 		return refused
@@ -233,6 +244,7 @@ func (f *flow) askLogin(reason string) *refusal {
 	if f.logins > 2 {
 		return faulty(f.req.to, errors.New("authorize: the pages log in by themselves, and it never suffices"))
 	}
+	f.choice, f.representation = nil, representation{} // what the person before said is not said
 	return f.ask(StepLogin, reason, nil, scope.Plan{})
 }
 

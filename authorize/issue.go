@@ -31,11 +31,15 @@ func (f *flow) issue(sess *storage.Session, circle *storage.Circle, plan scope.P
 	if err != nil {
 		return faulty(f.req.to, err)
 	}
+	var refused *refusal
+	if grant.AuthorizationDetails, refused = f.granted(sess, grant.ID); refused != nil {
+		return refused
+	}
 	code := seal.NewToken()
 	// A browser that goes away must not leave half of it done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.r.Context()), commitTime)
 	defer cancel()
-	if refused := f.commit(ctx, sess, f.record(code, grant), said); refused != nil {
+	if refused = f.commit(ctx, sess, f.record(code, grant), said); refused != nil {
 		return refused
 	}
 	f.log.Emit(f.r.Context(), portner.Event{Name: portner.EventAuthorized, Time: f.now,

@@ -11,8 +11,9 @@ type Step string
 
 // The steps.
 const (
-	StepLogin   Step = "login"   // Pending.Authenticated goes on
-	StepConsent Step = "consent" // Pending.Consented goes on
+	StepLogin          Step = "login"          // Pending.Authenticated goes on
+	StepRepresentation Step = "representation" // Pending.Represented goes on
+	StepConsent        Step = "consent"        // Pending.Consented goes on
 )
 
 // Pages is the host's user interface. A page is reached with a request waiting for a person; the
@@ -51,16 +52,22 @@ const (
 	CSRFField    = "csrf"    // Pending.CSRF
 )
 
-// PageURLs are Pages at two paths of the provider's own origin.
+// PageURLs are Pages at paths of the provider's own origin.
 type PageURLs struct {
 	Login   string // for example "/login"
 	Consent string // for example "/consent"
+	// Representation is where people choose whom to act for, for example "/representation". Required if a
+	// type of Config.AuthorizationDetails has Choices.
+	Representation string
 }
 
 // Interact redirects to the step's page with the sealed request in its query.
 func (u PageURLs) Interact(w http.ResponseWriter, _ *http.Request, p *Pending) {
 	page := u.Login
-	if p.Step == StepConsent {
+	switch p.Step {
+	case StepRepresentation:
+		page = u.Representation
+	case StepConsent:
 		page = u.Consent
 	}
 	httpx.SeeOther(w, httpx.AppendQuery(page, RequestField, p.Sealed))

@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -40,6 +41,9 @@ type Pending struct {
 	LoginHint Hint
 	// Scopes are what the person is asked to consent to, at the consent step only.
 	Scopes []scope.Shown
+	// Question is whom the person may represent, at the representation step only. The page shows every
+	// choice, and a way to represent nobody unless the question is Required.
+	Question *rar.Question
 	// Sealed is the request itself: the forms of the page post it as RequestField.
 	Sealed string
 
@@ -82,18 +86,24 @@ func (f *flow) pending(sealed string, plan scope.Plan) *Pending {
 	if f.step == StepConsent {
 		p.Scopes = plan.Show(p.Locale, f.authorizationLifetime(q.client))
 	}
+	p.Question = f.shownChoice()
 	return p
 }
 
 // CSRF proves that the page was shown to this browser: the forms post it as CSRFField.
 func (p *Pending) CSRF() string { return csrf(p.flow.csrfKeys[0], p.flow.travel, p.shown()) }
 
-// shown is everything the person says yes or no to.
+// shown is everything the person says yes or no to, or chooses from.
 func (p *Pending) shown() string {
-	if p.Step != StepConsent {
+	parts := []string{p.flow.req.client.ClientID}
+	switch p.Step {
+	case StepRepresentation:
+		return strings.Join(append(parts, shownChoices(p.flow.choice)...), "\x00")
+	case StepConsent:
+	default:
 		return ""
 	}
-	parts := append([]string{p.flow.req.client.ClientID}, p.flow.req.resources...)
+	parts = append(parts, p.flow.req.resources...)
 	for _, s := range p.plan.NeedsConsent {
 		parts = append(parts, s.Name)
 	}
@@ -191,14 +201,24 @@ func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
 
 // consentGiven takes the answer if the person who gave it is still the one who logged in.
 func (f *flow) consentGiven(said *answer) *refusal {
-	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
-	if err != nil {
-		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
-	}
-	if sess == nil || sess.ID != f.sessionID {
-		return f.loginAgain()
+	sess, refused := f.same()
+	if refused != nil || sess == nil {
+		return refused
 	}
 	return f.proceed(sess, said)
+}
+
+// same returns the session if it is still the one that authenticated. Otherwise it is nil and the person
+// was asked to log in again, or the request refused.
+func (f *flow) same() (*storage.Session, *refusal) {
+	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	if err != nil {
+		return nil, faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+	}
+	if sess == nil || sess.ID != f.sessionID {
+		return nil, f.loginAgain()
+	}
+	return sess, nil
 }
 
 // loginAgain asks who is there: the one who logged in for this request has logged out, or somebody else
@@ -227,19 +247,18 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 		return nil, refused, refused.wireError()
 	}
 	var plan scope.Plan
-	if f.step == StepConsent {
-		sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
-		if err != nil {
-			refused = faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+	if f.step != StepLogin {
+		sess, refused := f.same()
+		if refused != nil {
 			return nil, refused, refused.wireError()
 		}
-		if sess == nil || sess.ID != f.sessionID {
-			return nil, f.loginAgain(), errAnswered
+		if sess == nil {
+			return nil, nil, errAnswered
 		}
-		if plan, refused = f.consented(sess, nil); refused != nil {
+		if plan, refused = f.asked(sess); refused != nil {
 			return nil, refused, refused.wireError()
 		}
-		if len(plan.NeedsConsent) == 0 { // said yes to in another tab
+		if len(plan.NeedsConsent) == 0 && f.choice == nil { // said in another tab, or nothing is left to choose
 			return nil, f.proceed(sess, nil), errAnswered
 		}
 	}
@@ -252,6 +271,15 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 		p.verified = true
 	}
 	return p, nil, nil
+}
+
+// asked derives again what the page of the step asks.
+func (f *flow) asked(sess *storage.Session) (plan scope.Plan, refused *refusal) {
+	if f.step == StepRepresentation {
+		f.choice, refused = f.choose(sess)
+		return plan, refused
+	}
+	return f.consented(sess, nil)
 }
 
 // sealedValue finds the sealed request: in the form of a POST, else in the query.

@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
@@ -35,6 +36,7 @@ type request struct {
 	resources     []string
 	onBehalfOf    client.OnBehalfOf
 	hintSub       string // whom the id_token_hint names
+	details       []rar.Detail
 }
 
 // source is how the parameters came.
@@ -85,7 +87,7 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 	q := &request{source: s, client: c, to: to}
 	for _, check := range [...]func(context.Context, *request, time.Time) *refusal{
 		e.checkResponse, e.checkClient, e.checkScope, e.checkProof, e.checkPrompt,
-		e.checkLevels, e.checkTarget, e.checkExtensions, e.checkHint,
+		e.checkLevels, e.checkTarget, e.checkDetails, e.checkExtensions, e.checkHint,
 	} {
 		if r := check(ctx, q, now); r != nil {
 			return nil, r
@@ -168,7 +170,7 @@ func (e *Endpoint) question(q *request, now time.Time) scope.Request {
 // checkProof: rows 8 and 9. PKCE, state and nonce.
 func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refusal {
 	q.challenge, q.nonce = q.form.Get("code_challenge"), q.form.Get("nonce")
-	policy := pkce.Policy{Optional: q.client.PKCEOptional()}
+	policy := pkce.Policy{Optional: q.client.PKCEOptional() && !e.cfg.RequirePKCE}
 	if policy.CheckRequest(q.challenge, q.form.Get("code_challenge_method")) != nil {
 		return q.to.invalid("pkce", "PKCE with code_challenge_method S256 and a code_challenge of 43 characters is required.")
 	}
@@ -310,11 +312,8 @@ func (e *Endpoint) validResource(ctx context.Context, res string) (bool, error) 
 	return false, nil
 }
 
-// checkExtensions: row 14, and the claims parameter, which is read for auth_time only.
+// checkExtensions: the claims parameter, which is read for auth_time only.
 func (e *Endpoint) checkExtensions(_ context.Context, q *request, _ time.Time) *refusal {
-	if q.form.Has("authorization_details") {
-		return q.to.refuse(portner.InvalidAuthorizationDetails, "authorization_details", "No type of authorization_details is known.")
-	}
 	text := q.form.Get("claims")
 	if text == "" {
 		return nil

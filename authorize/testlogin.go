@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
 // TestLogin answers requests with login_hint=testid:<pid>_<acr> at once, without any page: the person
@@ -69,7 +70,17 @@ func (f *flow) wantsTestLogin() bool {
 	return f.cfg.TestLogin != nil && strings.HasPrefix(f.req.form.Get("login_hint"), testHint)
 }
 
-// testLogin logs the named person in and goes on, with consent to everything.
+// chooseFirst answers what a representation page would ask with the first choice on it.
+func (f *flow) chooseFirst(sess *storage.Session) *refusal {
+	q, refused := f.choose(sess)
+	if q != nil {
+		f.representation = representation{true, []string{q.Choices[0].ID}}
+	}
+	return refused
+}
+
+// testLogin logs the named person in and goes on, with consent to everything, representing the first of
+// those it may represent.
 func (f *flow) testLogin() *refusal {
 	q := f.req
 	digits, level, _ := strings.Cut(strings.TrimPrefix(q.form.Get("login_hint"), testHint), "_")
@@ -92,6 +103,9 @@ func (f *flow) testLogin() *refusal {
 	}
 	if needs.do != goOn {
 		return q.to.refuse(portner.LoginRequired, "test_login", needs.description())
+	}
+	if refused := f.chooseFirst(sess); refused != nil {
+		return refused
 	}
 	said := &answer{}
 	for _, s := range q.plan.NeedsConsent {

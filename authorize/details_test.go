@@ -1,0 +1,362 @@
+package authorize_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// parties is a type whose people act for organisations. Who may act for whom can be changed while a
+// login is under way.
+type parties struct {
+	*world
+	of    map[string][]rar.Choice // by subject
+	fault error
+}
+
+const twoParties = `[{"type":"party"}]`
+
+func (p *parties) rights(r rar.Request) ([]rar.Choice, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.of[r.Subject]), p.fault
+}
+
+func (p *parties) set(subject string, ids ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.of[subject] = nil
+	for _, id := range ids {
+		p.of[subject] = append(p.of[subject], rar.Choice{ID: id, Name: "Org " + id, Hint: id})
+	}
+}
+
+func has(d []rar.Detail, member string) bool { return strings.Contains(string(d[0].JSON), member) }
+
+func (p *parties) party() rar.Type {
+	return rar.Type{
+		Name: "party", Members: []string{"several", "required"}, Alone: true,
+		Choices:  func(_ context.Context, r rar.Request, _ []rar.Detail) ([]rar.Choice, error) { return p.rights(r) },
+		Multiple: func(d []rar.Detail) bool { return has(d, "several") },
+		Required: func(d []rar.Detail) bool { return has(d, "required") },
+		Grant: func(_ context.Context, r rar.Request, _ []rar.Detail, chosen []string) ([]json.RawMessage, error) {
+			if len(chosen) == 0 {
+				return nil, nil
+			}
+			doc, err := json.Marshal(map[string]any{"type": "party", "for": chosen, "client": r.ClientID, "org": r.Orgno, "name": r.Name})
+			return []json.RawMessage{doc}, err
+		},
+	}
+}
+
+// verdictType grants nothing and says why.
+func verdictType(name string, err error) rar.Type {
+	return rar.Type{Name: name, Grant: func(context.Context, rar.Request, []rar.Detail, []string) ([]json.RawMessage, error) { return nil, err }}
+}
+
+// newParties is a world with authorization_details. Kari may act for two organisations, Ola for none.
+func newParties(t testing.TB, change ...func(*authorize.Config)) *parties {
+	t.Helper()
+	p := &parties{of: map[string][]rar.Choice{}}
+	registry := must(rar.NewRegistry(p.party(),
+		rar.Type{Name: "plain", Members: []string{"x"}, Grant: func(_ context.Context, _ rar.Request, d []rar.Detail, _ []string) ([]json.RawMessage, error) {
+			return []json.RawMessage{d[0].JSON}, nil
+		}},
+		verdictType("denied", fmt.Errorf("nothing here: %w", rar.ErrDenied)), verdictType("mandate", rar.ErrNoMandate),
+		verdictType("value", fmt.Errorf("%w: no such case", rar.ErrValue)), verdictType("broken", errors.New("the register is down"))))
+	p.world = newWorld(t, append([]func(*authorize.Config){func(c *authorize.Config) {
+		c.AuthorizationDetails = registry
+		c.Pages = authorize.PageURLs{Login: "/login", Consent: "/consent", Representation: "/representation"}
+	}}, change...)...)
+	p.set("kari", "991825827", "974761076")
+	p.mux.HandleFunc("/representation", func(rw http.ResponseWriter, r *http.Request) {
+		pending, err := p.endpoint.Resume(rw, r)
+		if err != nil {
+			return
+		}
+		p.show(rw, pending)
+		switch {
+		case r.Method == http.MethodGet && !r.URL.Query().Has("hasty"):
+		case r.PostForm.Get("cancel") != "":
+			pending.Cancel(rw, r)
+		default:
+			pending.Represented(rw, r, r.PostForm["party"])
+		}
+	})
+	return p
+}
+
+// pick fills in the representation page that res redirects to.
+func (b *browser) pick(res *http.Response, ids ...string) *http.Response {
+	b.t.Helper()
+	form := b.open(res, "/representation")
+	form["party"] = ids
+	return b.post("/representation", form)
+}
+
+// details are what was granted with the code.
+func (p *parties) details(res *http.Response) string {
+	p.t.Helper()
+	code := requireCode(p.t, res)
+	c, err := p.store.Code(p.t.Context(), storage.HashOf(code), p.clock())
+	require.NoError(p.t, err)
+	require.NotContains(p.t, string(c.Grant.AuthorizationDetails), "party", "sealed at rest")
+	plain, err := p.vault.OpenDetails(c.Grant.AuthorizationDetails, c.Grant.ID)
+	require.NoError(p.t, err)
+	return string(plain)
+}
+
+// RFC 9396 section 5, idporten section 3.2 row 14: what can be known beforehand is refused beforehand, in a
+// request, a pushed request and a request object alike.
+func TestDetailsRefused(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	for name, tt := range map[string]struct{ details, reason string }{
+		"not JSON":         {`type=party`, "details_malformed"},
+		"an object":        {`{"type":"party"}`, "details_malformed"},
+		"empty":            {`[]`, "details_malformed"},
+		"no type":          {`[{"x":1}]`, "details_malformed"},
+		"member twice":     {`[{"type":"plain","type":"party"}]`, "details_malformed"},
+		"trailing data":    {`[{"type":"plain"}] x`, "details_malformed"},
+		"unknown type":     {`[{"type":"other"}]`, "details_type"},
+		"unknown member":   {`[{"type":"plain","y":1}]`, "details_member"},
+		"case of a member": {`[{"type":"plain","X":1}]`, "details_member"},
+		"A4 mixed types":   {`[{"type":"plain"},{"type":"party"}]`, "details_mixed"},
+	} {
+		res := w.browser().authorize(params("web", "authorization_details", tt.details))
+		require.Equal(t, "error invalid_authorization_details", outcome(t, res), name)
+		_, reason := w.lastEvent()
+		require.Equal(t, tt.reason, reason, name)
+		rec := w.push(params("web", "authorization_details", tt.details))
+		require.Equal(t, http.StatusBadRequest, rec.StatusCode, name)
+		require.Equal(t, "invalid_authorization_details", jsonBody(t, rec)["error"], name)
+	}
+	require.Equal(t, "error invalid_authorization_details", outcome(t, newWorld(t).browser().authorize(params("web", "authorization_details", twoParties))),
+		"no type is known without a registry")
+}
+
+// Details tell who a person is or acts for, and RFC 9396 section 7 sends them to the client (idporten
+// section 13.2, rule 5).
+func TestDetailsExcludePseudonyms(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	for scopes, want := range map[string]string{
+		"openid test:pseudo": "error invalid_authorization_details", "test:opaque": "error invalid_authorization_details",
+		"openid test:opaque": "login", "test:plain": "login",
+	} {
+		require.Equal(t, want, outcome(t, w.browser().authorize(params("web", "scope", scopes, "authorization_details", twoParties))), scopes)
+	}
+}
+
+func TestRepresentation(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		user, details string
+		pick          []string
+		want          string // granted details, or the outcome
+	}{
+		"one":                     {"kari", twoParties, []string{"991825827"}, `[{"client":"web","for":["991825827"],"name":"","org":"991825827","type":"party"}]`},
+		"nobody":                  {"kari", twoParties, nil, `[]`},
+		"several":                 {"kari", `[{"type":"party","several":true}]`, []string{"974761076", "991825827"}, `[{"client":"web","for":["991825827","974761076"],"name":"","org":"991825827","type":"party"}]`},
+		"several of one":          {"kari", twoParties, []string{"974761076", "991825827"}, "page 403 invalid_request"},
+		"not shown":               {"kari", twoParties, []string{"910753614"}, "page 403 invalid_request"},
+		"nobody, though required": {"kari", `[{"type":"party","required":true}]`, nil, "error access_denied"},
+		"required":                {"kari", `[{"type":"party","required":true}]`, []string{"974761076"}, `[{"client":"web","for":["974761076"],"name":"","org":"991825827","type":"party"}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newParties(t)
+			b := w.browser()
+			res := b.loginAs(b.authorize(params("web", "authorization_details", tt.details)), tt.user)
+			res = b.pick(res, tt.pick...)
+			if !strings.HasPrefix(tt.want, "[") {
+				require.Equal(t, tt.want, strings.Replace(outcome(t, res), "Forbidden", "403", 1))
+				return
+			}
+			require.Equal(t, tt.want, w.details(res))
+		})
+	}
+}
+
+// A2 and A3: somebody with nobody to act for sees no page; what happens is the client's wish.
+func TestNobodyToRepresent(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	b := w.browser()
+	require.Equal(t, "[]", w.details(b.loginAs(b.authorize(params("web", "authorization_details", twoParties)), "ola")))
+	res := b.authorize(params("web", "authorization_details", `[{"type":"party","required":true}]`))
+	require.Equal(t, "error access_denied", outcome(t, res))
+	_, reason := w.lastEvent()
+	require.Equal(t, "details_denied", reason)
+}
+
+// Idporten section 18.4: the session is unaffected, and the chooser is shown for every request.
+func TestRepresentationEachTime(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	b := w.browser()
+	first := b.loginAs(b.authorize(params("web", "authorization_details", twoParties)), "kari")
+	w.details(b.pick(first, "991825827"))
+	again := b.authorize(params("web", "authorization_details", twoParties))
+	require.Contains(t, w.details(b.pick(again, "974761076")), "974761076", "no login, but the page again")
+	requireCode(t, b.authorize(params("web")))
+
+	silent := params("silent", "prompt", "none", "authorization_details", twoParties)
+	require.Equal(t, "error interaction_required", outcome(t, b.authorize(silent)))
+	w.set("kari")
+	require.Equal(t, "[]", w.details(b.authorize(silent)), "nothing to choose")
+	plain := params("silent", "prompt", "none", "authorization_details", `[{"type":"plain","x":[1]}]`)
+	require.Equal(t, `[{"type":"plain","x":[1]}]`, w.details(b.authorize(plain)))
+}
+
+// What was chosen survives the consent page, and nothing else of it: not another person, not a lost right.
+func TestRepresentationThenConsent(t *testing.T) {
+	t.Parallel()
+	request := params("web", "scope", "openid test:shared", "authorization_details", twoParties)
+	t.Run("granted", func(t *testing.T) {
+		t.Parallel()
+		w := newParties(t)
+		b := w.browser()
+		res := b.pick(b.loginAs(b.authorize(request), "kari"), "974761076")
+		require.Contains(t, w.details(b.consentTo(res, "test:shared")), "974761076")
+	})
+	t.Run("the right is lost meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newParties(t)
+		b := w.browser()
+		res := b.pick(b.loginAs(b.authorize(request), "kari"), "974761076")
+		form := b.open(res, "/consent")
+		form["scope"] = []string{"test:shared"}
+		w.set("kari", "991825827")
+		require.Equal(t, "error access_denied", outcome(t, b.post("/consent", form)))
+	})
+	t.Run("somebody else logs in meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newParties(t)
+		b := w.browser()
+		res := b.pick(b.loginAs(b.authorize(request), "kari"), "974761076")
+		form := b.open(res, "/consent")
+		form["scope"] = []string{"test:shared"}
+		w.set("per", "974761076")
+		b.loginAs(b.authorize(params("web", "prompt", "login")), "per")
+		res = b.post("/consent", form)
+		require.Equal(t, "login", outcome(t, res))
+		res = b.loginAs(res, "per")
+		require.Equal(t, "/representation", strings.Split(res.Header.Get("Location"), "?")[0], "asked again: it was Kari's choice")
+	})
+}
+
+// Row G14: the form is good for what was shown. Another list of choices is another page.
+func TestRepresentationForm(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	b := w.browser()
+	res := b.loginAs(b.authorize(params("web", "authorization_details", twoParties)), "kari")
+	location := res.Header.Get("Location")
+	form := b.open(res, "/representation")
+	require.Equal(t, authorize.StepRepresentation, w.seen.Step)
+	require.Equal(t, &rar.Question{Choices: []rar.Choice{
+		{ID: "991825827", Name: "Org 991825827", Hint: "991825827"}, {ID: "974761076", Name: "Org 974761076", Hint: "974761076"},
+	}}, w.seen.Question)
+	form["party"] = []string{"991825827"}
+
+	w.set("kari", "991825827", "910753614")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/representation", form)), "the list has changed")
+	w.set("kari", "991825827", "974761076")
+	without := url.Values{"request": form["request"], "party": form["party"]}
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/representation", without)), "no CSRF token")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get(location+"&hasty=1")), "a page that was opened, not posted")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().get(location)), "another browser")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", form)), "not the consent page's")
+	w.set("kari")
+	require.Equal(t, "[]", w.details(b.get(location)), "nothing is left to choose")
+}
+
+// A type decides once more when somebody has logged in.
+func TestTypeVerdicts(t *testing.T) {
+	t.Parallel()
+	for details, want := range map[string]string{
+		"denied": "error access_denied", "mandate": "page Forbidden access_denied",
+		"value": "error invalid_authorization_details", "broken": "error temporarily_unavailable",
+	} {
+		w := newParties(t)
+		b := w.browser()
+		res := b.loginAs(b.authorize(params("web", "authorization_details", `[{"type":"`+details+`"}]`)), "kari")
+		require.Equal(t, want, outcome(t, res), details)
+	}
+	w := newParties(t)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+	res := b.authorize(params("silent", "prompt", "none", "authorization_details", `[{"type":"mandate"}]`))
+	require.Equal(t, "error access_denied", outcome(t, res), "nobody is there to read a page")
+	w.fault = errors.New("down")
+	require.Equal(t, "error temporarily_unavailable", outcome(t, b.authorize(params("web", "authorization_details", twoParties))))
+}
+
+// RFC 9396 section 3, RFC 9126, RFC 9101: however the parameter comes, it means the same.
+func TestDetailsPushedAndSigned(t *testing.T) {
+	t.Parallel()
+	w := newParties(t)
+	b := w.browser()
+	uri := w.pushed(params("web", "authorization_details", twoParties))
+	res := b.authorize(use("web", uri, "authorization_details", `[{"type":"other"}]`))
+	require.Contains(t, w.details(b.pick(b.loginAs(res, "kari"), "991825827")), "991825827")
+
+	claims := map[string]any{"authorization_details": []any{map[string]any{"type": "party"}}}
+	res = w.browser().authorize(params("signing", "request", sign(object("signing", claims), "")))
+	require.Equal(t, "login", outcome(t, res))
+	claims["authorization_details"] = []any{map[string]any{"type": "other"}}
+	require.Equal(t, "error invalid_authorization_details", outcome(t, w.browser().authorize(params("signing", "request", sign(object("signing", claims), "")))))
+}
+
+func TestRepresentationConfig(t *testing.T) {
+	t.Parallel()
+	vault := must(session.NewVault(secret))
+	p := &parties{of: map[string][]rar.Choice{}}
+	cfg := authorize.Config{Pages: authorize.PageURLs{Login: "/l", Consent: "/c"}, Vault: vault,
+		AuthorizationDetails: must(rar.NewRegistry(p.party()))}
+	_, err := authorize.New(cfg)
+	require.ErrorContains(t, err, "Representation must be a path")
+	cfg.AuthorizationDetails = must(rar.NewRegistry(verdictType("x", nil)))
+	_, err = authorize.New(cfg)
+	require.NotContains(t, err.Error(), "Representation", "nobody is asked")
+}
+
+// The headless login represents the first of those it may.
+func TestTestLoginRepresents(t *testing.T) {
+	t.Parallel()
+	w := newParties(t, func(c *authorize.Config) {
+		c.TestLogin = must(authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: issuer, TestIssuer: issuer}))
+	})
+	hint := "testid:" + testPID.Reveal()
+	w.set(hint, "974761076", "991825827")
+	ask := func(details string) *http.Response {
+		return w.browser().authorize(params("web", "login_hint", hint+"_idporten-loa-high", "authorization_details", details))
+	}
+	require.Contains(t, w.details(ask(twoParties)), "974761076")
+	w.set(hint)
+	require.Equal(t, "[]", w.details(ask(twoParties)))
+	require.Equal(t, "error access_denied", outcome(t, ask(`[{"type":"party","required":true}]`)))
+}
+
+// RequirePKCE goes before what a registration says (Ansattporten, vector A1).
+func TestRequirePKCE(t *testing.T) {
+	t.Parallel()
+	request := params("nopkce", "code_challenge", "", "code_challenge_method", "")
+	require.Equal(t, "login", outcome(t, newWorld(t).browser().authorize(request)))
+	w := newWorld(t, func(c *authorize.Config) { c.RequirePKCE = true })
+	require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(request)))
+}
