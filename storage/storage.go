@@ -107,11 +107,23 @@ type Grant struct {
 	AuthTime time.Time // its time
 	Locale   string    // the language the person saw
 
-	OnBehalfOf           string // pre-registered sub-client value
+	OnBehalfOf string // pre-registered sub-client value
+	// Delegation is who acts for whom, where the client's registration alone does not say it.
+	Delegation           Delegation
 	AuthorizationDetails []byte // RFC 9396, granted; sealed as Identity is, for they may name people; nil if none
 
 	CreatedAt time.Time // when the person authorized it
 	ExpiresAt time.Time // absolute end; rotation never extends it
+}
+
+// Delegation is who acts for whom in a grant of machines, or in one that came from a token exchange. It
+// is zero in other grants.
+type Delegation struct {
+	Consumer string // number of the organisation the grant is for; "" is the client's own
+	Supplier string // number of the organisation that acts for it; "" is the registration's
+	Source   string // who knows of the delegation (delegation_source); "" if nobody was asked
+	Actor    []byte // RFC 8693 section 4.1: the claim "act" as JSON; nil if nobody acts
+	MayAct   []byte // RFC 8693 section 4.4: the claim "may_act" as JSON; nil if nobody is named
 }
 
 // AuthorizationCode is a code and the grant it stands for. The grant becomes live when the

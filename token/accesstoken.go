@@ -30,7 +30,12 @@ type accessToken struct {
 	Consumer    *norway.Identifier `json:"consumer,omitempty"`
 	Supplier    *norway.Identifier `json:"supplier,omitempty"`
 	PID         string             `json:"pid,omitempty"`
-	Email       string             `json:"email,omitempty"`
+	TokenType   string             `json:"token_type,omitempty"`
+
+	DelegationSource string          `json:"delegation_source,omitempty"`
+	Act              json.RawMessage `json:"act,omitempty"`
+	MayAct           json.RawMessage `json:"may_act,omitempty"`
+	Email            string          `json:"email,omitempty"`
 
 	ClientOnBehalfOf      string          `json:"client_onbehalfof,omitempty"`
 	ClientOnBehalfOfOrgno string          `json:"client_onbehalfof_orgno,omitempty"`
@@ -43,9 +48,13 @@ func accessTokenClaims(issuer string, c *client.Client, g *storage.Grant, t *sto
 	a := accessToken{
 		Iss: issuer, Sub: p.sub, ClientID: c.ClientID, Scope: strings.Join(t.Scopes, " "),
 		Exp: t.ExpiresAt.Unix(), Iat: t.IssuedAt.Unix(), JTI: t.JTI, ACR: g.ACR,
-		AuthorizationDetails: g.AuthorizationDetails,
+		AuthorizationDetails: p.toldDetails(),
 	}
 	a.setAudience(t.Audience, p.claims.Audience)
+	a.DelegationSource, a.Act, a.MayAct = g.Delegation.Source, g.Delegation.Actor, g.Delegation.MayAct
+	if p.claims.Machine {
+		a.TokenType = "Bearer"
+	}
 	if !p.claims.IDPorten {
 		a.AMR, a.AuthTime = g.AMR, unixOrZero(g.AuthTime)
 		return a
@@ -57,7 +66,7 @@ func accessTokenClaims(issuer string, c *client.Client, g *storage.Grant, t *sto
 	if !p.pseudonymous {
 		a.PID, a.Email = p.id.PID.Reveal(), p.id.Email
 	}
-	a.setOrganisations(c, g.OnBehalfOf)
+	a.setOrganisations(c, g)
 	return a
 }
 
@@ -74,15 +83,12 @@ func (a *accessToken) setAudience(requested, fallback []string) {
 	}
 }
 
-func (a *accessToken) setOrganisations(c *client.Client, onBehalfOf string) {
-	if c.ClientOrgno != "" {
-		consumer := norway.OrgIdentifier(c.ClientOrgno)
-		a.Consumer = &consumer
-	}
-	if c.SupplierOrgno != "" {
-		supplier := norway.OrgIdentifier(c.SupplierOrgno)
-		a.Supplier = &supplier
-	}
+// setOrganisations names who the token is for and who acts for it: the grant's delegation says so, or the
+// registration.
+func (a *accessToken) setOrganisations(c *client.Client, g *storage.Grant) {
+	a.Consumer = organisation(g.Delegation.Consumer, c.ClientOrgno)
+	a.Supplier = organisation(g.Delegation.Supplier, c.SupplierOrgno)
+	onBehalfOf := g.OnBehalfOf
 	if onBehalfOf == "" {
 		return
 	}
@@ -92,6 +98,17 @@ func (a *accessToken) setOrganisations(c *client.Client, onBehalfOf string) {
 			a.ClientOnBehalfOfOrgno = c.OnBehalfOf[i].Orgno
 		}
 	}
+}
+
+func organisation(orgno, registered string) *norway.Identifier {
+	if orgno == "" {
+		orgno = registered
+	}
+	if orgno == "" {
+		return nil
+	}
+	id := norway.OrgIdentifier(orgno)
+	return &id
 }
 
 // audience joins the requested resources with the audiences the scopes enforce.

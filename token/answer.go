@@ -66,7 +66,7 @@ func (x *exchange) repeated(name string) {
 
 // known are the parameters of these endpoints.
 var known = map[string]bool{
-	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true,
+	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true, "authorization_details": true,
 	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
 	"token": true, "token_type_hint": true, "access_token": true,
 }

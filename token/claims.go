@@ -12,6 +12,9 @@ type Claims struct {
 	// tokens, consumer, supplier, client_amr and acr in access tokens, pid and locale at userinfo. Without
 	// it an id_token holds only what OpenID Connect Core section 2 names.
 	IDPorten bool
+	// Name adds the person's name to what IDPorten tells of them in id_tokens and at userinfo, as
+	// Ansattporten does (idporten section 18.5).
+	Name bool
 	// AudOnBehalfOf names the id_token's onbehalfof claim aud_onbehalfof, as a sample of the service does,
 	// and not client_onbehalfof, as its prose does (idporten section 21, C24).
 	AudOnBehalfOf bool
@@ -20,6 +23,9 @@ type Claims struct {
 	// Standard answers userinfo with the standard claims of the scopes profile, email, address and phone
 	// (OpenID Connect Core section 5.4), as UserSource and login know them.
 	Standard bool
+	// Machine is for clients without persons: access tokens have no sub, the claim token_type, and a jti
+	// of 43 characters, as Maskinporten's have.
+	Machine bool
 	// UserInfoScope is the scope an access token needs at userinfo; without it the answer is
 	// insufficient_scope. "" is openid.
 	UserInfoScope string

@@ -142,6 +142,10 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
+	details, err := x.details(x.Request, &g)
+	if err != nil {
+		return nil, err
+	}
 	id, err := x.identity(&g)
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 		return nil, err
 	}
 	in := &Issuance{
-		Client: x.Client, Grant: g, Identity: id, Plan: plan, Resources: granted,
+		Client: x.Client, Grant: g, Identity: id, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID, Nonce: x.code.Nonce,
 	}
 	if x.Client.HasGrant(RefreshToken) {

@@ -30,9 +30,10 @@ const (
 type Config struct {
 	// Issuer is the "iss" of every token: an https URL, byte for byte as in the metadata. Required.
 	Issuer string
-	// Store keeps codes, grants and tokens. Required.
+	// Store keeps codes, grants and tokens. nil: the grants of Grants are all there are, and the handlers
+	// of userinfo, introspection and revocation do not exist.
 	Store Store
-	// Authenticator authenticates clients (a *client.Authenticator). Required.
+	// Authenticator authenticates clients (a *client.Authenticator). Required with Store.
 	Authenticator Authenticator
 	// Clients finds registrations again: of the client a token belongs to. Required.
 	Clients client.Source
@@ -40,9 +41,10 @@ type Config struct {
 	Scopes scope.Source
 	// Keys signs tokens (a *keyset.Set). Required.
 	Keys Signer
-	// Pairwise makes the "sub" of each client. Required.
+	// Pairwise makes the "sub" of each client. Required with Store.
 	Pairwise *pseudonym.Pairwise
-	// Vault opens Grant.Identity. It must know the secrets the authorization endpoint seals with. Required.
+	// Vault opens Grant.Identity. It must know the secrets the authorization endpoint seals with.
+	// Required with Store.
 	Vault *session.Vault
 
 	// Users tells whether a person still may have tokens, and their standard claims. nil: persons are never
@@ -164,13 +166,16 @@ func (c *Config) validate() error {
 	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
 		errs = append(errs, errors.New("field Issuer must be an absolute URL without query and fragment"))
 	}
-	missing("Store", c.Store == nil)
-	missing("Authenticator", c.Authenticator == nil)
 	missing("Clients", c.Clients == nil)
 	missing("Scopes", c.Scopes == nil)
 	missing("Keys", c.Keys == nil)
-	missing("Pairwise", c.Pairwise == nil)
-	missing("Vault", c.Vault == nil)
+	if c.Store == nil {
+		missing("Store or Grants", len(c.Grants) == 0)
+	} else {
+		missing("Authenticator", c.Authenticator == nil)
+		missing("Pairwise", c.Pairwise == nil)
+		missing("Vault", c.Vault == nil)
+	}
 	for _, l := range []struct {
 		field string
 		d     time.Duration

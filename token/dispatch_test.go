@@ -18,6 +18,7 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
 )
 
@@ -125,9 +126,36 @@ func TestFurtherGrants(t *testing.T) {
 
 func TestNewNamesEveryProblem(t *testing.T) {
 	t.Parallel()
-	_, err := token.New(token.Config{Issuer: "x", RotationGrace: 11e9, Lifetimes: token.Lifetimes{IDToken: 1}, Grants: []token.Grant{nil}})
-	for _, field := range []string{"Issuer", "Store", "Authenticator", "Clients", "Scopes", "Keys", "Pairwise", "Vault", "RotationGrace", "Lifetimes.IDToken", "Grants[0]"} {
+	_, err := token.New(token.Config{Issuer: "x", Store: memory.New(), RotationGrace: 11e9, Lifetimes: token.Lifetimes{IDToken: 1}, Grants: []token.Grant{nil}})
+	for _, field := range []string{"Issuer", "Authenticator", "Clients", "Scopes", "Keys", "Pairwise", "Vault", "RotationGrace", "Lifetimes.IDToken", "Grants[0]"} {
 		require.ErrorContains(t, err, field)
+	}
+}
+
+// TestWithoutStore: a token endpoint may have nothing but grants that authenticate themselves. It then
+// needs no store, and nothing else of the login.
+func TestWithoutStore(t *testing.T) {
+	t.Parallel()
+	_, err := token.New(token.Config{})
+	require.ErrorContains(t, err, "Store or Grants")
+	g := &assertionGrant{}
+	f := newFixture(t)
+	g.f = f
+	ep, err := token.New(token.Config{
+		Issuer: f.cfg.Issuer, Clients: f.cfg.Clients, Scopes: f.cfg.Scopes, Keys: f.cfg.Keys, Now: f.cfg.Now, Grants: []token.Grant{g},
+		Claims: func(*client.Client) token.Claims { return token.Claims{IDPorten: true, Machine: true} },
+	})
+	require.NoError(t, err)
+	require.Nil(t, ep.UserInfo())
+	require.Nil(t, ep.Introspection())
+	require.Nil(t, ep.Revocation())
+	a := f.send(ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"good"}})
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	_, claims := segments(t, a.str("access_token"))
+	require.Equal(t, "Bearer", claims["token_type"])
+	require.Len(t, claims["jti"], 43)
+	for _, unknown := range []string{"client_credentials", "authorization_code", "refresh_token"} {
+		f.requireError(f.send(ep, "", url.Values{"grant_type": {unknown}}), http.StatusBadRequest, portner.UnsupportedGrantType)
 	}
 }
 

@@ -29,7 +29,10 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{cfg: cfg, grants: map[string]Grant{}}
 	e.minter = &Minter{cfg: &e.cfg}
-	for _, g := range append(cfg.Grants, codeGrant{}, refreshGrant{}) {
+	if cfg.Store != nil {
+		cfg.Grants = append(cfg.Grants, codeGrant{}, refreshGrant{})
+	}
+	for _, g := range cfg.Grants {
 		e.grants[g.Type()] = g
 	}
 	return e, nil
@@ -66,13 +69,16 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (
 	}
 	req := &Request{Form: form, Header: x.r.Header, RemoteAddr: x.r.RemoteAddr, Now: x.now, CorrelationID: x.correlation}
 	g := e.grants[grantType]
+	if g == nil && e.cfg.Authenticator == nil { // nobody to authenticate: every grant does so itself
+		return nil, errGrantUnknown
+	}
 	if g == nil || !g.AuthenticatesItself() {
 		c, err := x.authenticate(form)
 		if err != nil {
 			return nil, err
 		}
 		if g == nil {
-			return nil, refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unknown")
+			return nil, errGrantUnknown
 		}
 		if !c.HasGrant(grantType) {
 			return nil, refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
@@ -89,6 +95,8 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (
 	return res, err
 }
 
+var errGrantUnknown = refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unknown")
+
 // authenticate proves who sends the request.
 func (x *exchange) authenticate(form httpx.Form) (client.Authenticated, error) {
 	cred := client.CredentialsFrom(x.r, form)
@@ -101,6 +109,14 @@ func (x *exchange) authenticate(form httpx.Form) (client.Authenticated, error) {
 	}
 	x.identified(c.Client)
 	return c, nil
+}
+
+// stored is a handler that looks tokens up, nil if there is nowhere to look.
+func (e *Endpoint) stored(h http.HandlerFunc) http.Handler {
+	if e.cfg.Store == nil {
+		return nil
+	}
+	return h
 }
 
 // exchange is one HTTP request on its way through a handler.

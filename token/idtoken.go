@@ -34,6 +34,7 @@ type identityClaims struct {
 	GivenName             string `json:"given_name,omitempty"`
 	FamilyName            string `json:"family_name,omitempty"`
 	BirthDate             string `json:"birthdate,omitempty"`
+	Name                  string `json:"name,omitempty"`
 }
 
 // identify gives the identifying claims, none for a pseudonymous person (idporten section 13.2).
@@ -46,10 +47,14 @@ func (p *person) identify() identityClaims {
 
 // resolved gives them in any case: for the introspection by the scope's owner only.
 func (p *person) resolved() identityClaims {
-	return identityClaims{
+	c := identityClaims{
 		PID: p.id.PID.Reveal(), Email: p.id.Email, EIDASPersonIdentifier: p.id.EIDASPersonIdentifier,
 		GivenName: p.id.GivenName, FamilyName: p.id.FamilyName, BirthDate: p.id.BirthDate,
 	}
+	if p.claims.Name {
+		c.Name = p.id.Name
+	}
+	return c
 }
 
 // unixOrZero keeps an unknown time out of a token, instead of telling the year 1.
@@ -65,7 +70,7 @@ func idTokenClaims(issuer string, in *Issuance, p person, jti string, now time.T
 	c := idToken{
 		Iss: issuer, Sub: p.sub, Aud: in.Client.ClientID,
 		Iat: now.Unix(), Exp: now.Unix() + int64(lifetime/time.Second), AuthTime: unixOrZero(g.AuthTime),
-		JTI: jti, Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, AuthorizationDetails: g.AuthorizationDetails,
+		JTI: jti, Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, AuthorizationDetails: p.toldDetails(),
 	}
 	if in.Client.TakesSID() {
 		c.SID = g.SID

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 
 // Introspection is the handler of the introspection endpoint (RFC 7662), ID-porten's tokeninfo (idporten
 // section 10): POST, for clients that authenticate. It is not open to browsers.
-func (e *Endpoint) Introspection() http.Handler { return http.HandlerFunc(e.introspect) }
+func (e *Endpoint) Introspection() http.Handler { return e.stored(e.introspect) }
 
 // inactive is every negative answer, byte for byte (security row H3).
 var inactive = []byte(`{"active":false}`)
@@ -138,6 +139,10 @@ func (q *introspection) about(c *client.Client, t *storage.AccessToken, g *stora
 }
 
 func (q *introspection) encode(c *client.Client, t *storage.AccessToken, g *storage.Grant, p person) (*document, error) {
+	var err error
+	if p.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
+		return nil, fmt.Errorf("token: grant %s: %w", g.ID, err)
+	}
 	a := accessAnswer{
 		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.x.now.Unix(),
 		accessToken: accessTokenClaims(q.cfg.Issuer, c, g, t, p),

@@ -34,6 +34,9 @@ type Issuance struct {
 	Plan scope.Plan
 	// Resources are the access token's audiences, of Grant.Resources (RFC 8707 section 2.2).
 	Resources []string
+	// AuthorizationDetails are those of the tokens, in clear: what Grant.AuthorizationDetails holds, or
+	// some of it. nil: none.
+	AuthorizationDetails json.RawMessage
 
 	// IDToken adds an id_token.
 	IDToken bool
@@ -103,10 +106,11 @@ func (m *Minter) prepare(in *Issuance, now time.Time) (*storage.Issue, *Response
 		return nil, nil, errAuthorizationEnded
 	}
 	p := m.person(in.Client.Client, grant, &in.Identity)
+	p.details = in.AuthorizationDetails
 	issue := &storage.Issue{Grant: *grant}
 	res := &Response{
 		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
-		AuthorizationDetails: json.RawMessage(grant.AuthorizationDetails),
+		AuthorizationDetails: p.toldClient(grant, in.Plan.TokenType == scope.Opaque),
 	}
 	if err := m.accessToken(in, p, lives.AccessToken, now, issue, res); err != nil {
 		return nil, nil, err
@@ -129,12 +133,13 @@ type person struct {
 	claims       Claims
 	sub          string
 	id           *session.Identity
+	details      json.RawMessage // what they granted
 	pseudonymous bool
 }
 
 func (m *Minter) person(c *client.Client, g *storage.Grant, id *session.Identity) person {
 	p := person{claims: m.cfg.Claims(c), id: id, pseudonymous: m.pseudonymous(g)}
-	if idType, identifier := id.SubjectKey(); identifier != "" {
+	if idType, identifier := id.SubjectKey(); identifier != "" && !p.claims.Machine {
 		p.sub = m.cfg.Pairwise.Subject(c.ClientID, idType, identifier)
 	}
 	return p
@@ -145,9 +150,9 @@ func (m *Minter) accessToken(in *Issuance, p person, lifetime time.Duration, now
 	// Tokens tell time in whole seconds: the record ends with the claim (idporten section 7.5).
 	end := time.Unix(scope.Expiry(now, lifetime, in.Plan.AccessTokenMaxAge, in.Grant.ExpiresAt).Unix(), 0).UTC()
 	issue.Access = storage.AccessToken{
-		GrantID: in.Grant.ID, JTI: seal.NewID(), Opaque: in.Plan.TokenType == scope.Opaque,
+		GrantID: in.Grant.ID, JTI: p.newJTI(), Opaque: in.Plan.TokenType == scope.Opaque,
 		Scopes: in.Plan.Granted, Audience: audience(in.Resources, in.Plan.Audience), ClientAMR: in.Client.AMR,
-		IssuedAt: now, ExpiresAt: end,
+		AuthorizationDetails: m.sealDetails(p.details, in.Grant.ID), IssuedAt: now, ExpiresAt: end,
 	}
 	res.ExpiresIn = end.Unix() - now.Unix()
 	if issue.Access.Opaque {
@@ -162,6 +167,14 @@ func (m *Minter) accessToken(in *Issuance, p person, lifetime time.Duration, now
 	}
 	issue.Access.Hash = storage.HashOf(res.AccessToken)
 	return nil
+}
+
+// newJTI is 128 random bits, or as long as Maskinporten's.
+func (p *person) newJTI() string {
+	if p.claims.Machine {
+		return seal.NewToken()
+	}
+	return seal.NewID()
 }
 
 func (m *Minter) idToken(in *Issuance, p person, now time.Time) (string, error) {

@@ -116,6 +116,10 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
+	details, err := x.details(x.Request, &x.grant)
+	if err != nil {
+		return nil, err
+	}
 	id, err := x.identity(&x.grant)
 	if err != nil {
 		return nil, err
@@ -128,7 +132,7 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	}
 	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.
 	in := &Issuance{
-		Client: x.Client, Grant: x.grant, Identity: id, Plan: plan, Resources: granted,
+		Client: x.Client, Grant: x.grant, Identity: id, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh,
 		Refresh: &Refresh{Generation: x.token.Generation + 1},
 	}

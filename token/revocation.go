@@ -13,7 +13,7 @@ import (
 
 // Revocation is the handler of the revocation endpoint (RFC 7009, idporten section 11): POST. A client
 // that revokes any of its tokens revokes all tokens of that grant; sessions and other clients go on.
-func (e *Endpoint) Revocation() http.Handler { return http.HandlerFunc(e.revoke) }
+func (e *Endpoint) Revocation() http.Handler { return e.stored(e.revoke) }
 
 func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "revocation")

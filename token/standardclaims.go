@@ -46,6 +46,8 @@ func (p *person) standardClaims(doc *document, scopes []string, written *userInf
 // login tells a standard claim as the login gave it.
 func (p *person) login(name string) (value string, ok bool) {
 	switch name {
+	case "name":
+		value = p.id.Name
 	case "given_name":
 		value = p.id.GivenName
 	case "family_name":
@@ -61,6 +63,8 @@ func (p *person) login(name string) (value string, ok bool) {
 // has reports whether the claim is in the answer already.
 func (u *userInfo) has(name string) bool {
 	switch name {
+	case "name":
+		return u.Name != ""
 	case "locale":
 		return u.Locale != ""
 	case "given_name":

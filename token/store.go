@@ -40,3 +40,12 @@ type Store interface {
 	// grant that is gone, is no error.
 	RevokeGrant(ctx context.Context, grantID string, now time.Time) error
 }
+
+// GrantStore inserts grants that consume nothing presented: those of a token exchange. Grant types that
+// need it take it in their own configuration.
+type GrantStore interface {
+	// InsertGrant inserts the grant, the access token and the refresh token of issue, in one step. An
+	// existing Grant.ID or Hash is ErrConflict; then nothing has changed. The grant is then as one whose
+	// code was redeemed.
+	InsertGrant(ctx context.Context, issue *storage.Issue, now time.Time) error
+}

@@ -14,7 +14,7 @@ import (
 
 // UserInfo is the handler of the userinfo endpoint (OpenID Connect Core section 5.3, idporten section 9):
 // GET, and POST with the token in the header or the body.
-func (e *Endpoint) UserInfo() http.Handler { return http.HandlerFunc(e.userInfo) }
+func (e *Endpoint) UserInfo() http.Handler { return e.stored(e.userInfo) }
 
 func (e *Endpoint) userInfo(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "userinfo")

@@ -166,6 +166,50 @@ func (s *Store) redeem(g *grant, hash string, text grantText, ts tokens, now tim
 	return nil
 }
 
+// InsertGrant implements token.GrantStore.
+func (s *Store) InsertGrant(ctx context.Context, issue *storage.Issue, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g := &grant{used: true}
+	g.place.shard = uint8(s.shardOf(string(issue.Access.Hash[:])))
+	ts := newTokens(s, g, issue)
+	if err := s.reserve(&s.grantCount, 1, now, grantKind); err != nil {
+		return err
+	}
+	if err := s.reserve(&s.tokenCount, ts.count(), now, accessKind, refreshKind); err != nil {
+		s.grantCount.give(1)
+		return err
+	}
+	text := encodeGrant(&issue.Grant)
+	err := s.giveIn(issue.Grant.SessionID, g, now, func() error { return s.insertIssued(g, text, ts) })
+	if err != nil {
+		s.grantCount.give(1)
+		s.tokenCount.give(ts.count())
+		return err
+	}
+	s.tidy(now)
+	return nil
+}
+
+func (s *Store) insertIssued(g *grant, text grantText, ts tokens) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !ts.belongTo(text.id()) || !s.grants.add(text.id(), g) {
+		g.gone.Store(true)
+		return storage.ErrConflict
+	}
+	if err := s.insertTokens(ts); err != nil {
+		s.grants.drop(text.id())
+		g.gone.Store(true)
+		return err
+	}
+	g.issue = &issued{text: text}
+	s.scheduleTokens(ts)
+	s.due.grants.schedule(g, text.end())
+	return nil
+}
+
 // RevokeGrant implements token.Store.
 func (s *Store) RevokeGrant(ctx context.Context, grantID string, now time.Time) error {
 	if err := ctx.Err(); err != nil {

@@ -14,6 +14,7 @@ const grantIDAt = 9
 const (
 	flagLoginOnly = 1 << iota
 	flagPseudonymous
+	flagDelegation
 )
 
 func (t grantText) end() int64      { return intAt(string(t), 0) }
@@ -33,6 +34,9 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 	if g.Pseudonymous {
 		flags |= flagPseudonymous
 	}
+	if delegates(&g.Delegation) {
+		flags |= flagDelegation
+	}
 	b = append(putTime(b, g.ExpiresAt), flags)
 	b = putString(b, g.ID)
 	b = putTime(b, g.CreatedAt)
@@ -49,7 +53,23 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 	b = putSymbol(b, g.Locale)
 	b = putSymbol(b, g.OnBehalfOf)
 	b = putBytes(b, g.AuthorizationDetails)
-	return b
+	return putDelegation(b, &g.Delegation)
+}
+
+func delegates(d *storage.Delegation) bool {
+	return d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil
+}
+
+// putDelegation adds nothing for most grants: flagDelegation tells.
+func putDelegation(b []byte, d *storage.Delegation) []byte {
+	if !delegates(d) {
+		return b
+	}
+	b = putSymbol(b, d.Consumer)
+	b = putSymbol(b, d.Supplier)
+	b = putSymbol(b, d.Source)
+	b = putBytes(b, d.Actor)
+	return putBytes(b, d.MayAct)
 }
 
 func (t grantText) decode() storage.Grant {
@@ -69,6 +89,10 @@ func (t grantText) decode() storage.Grant {
 	g.AMR = r.symbols()
 	g.Locale, g.OnBehalfOf = r.symbol(), r.symbol()
 	g.AuthorizationDetails = r.bytes()
+	if flags&flagDelegation != 0 {
+		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}
+		g.Delegation.Actor, g.Delegation.MayAct = r.bytes(), r.bytes()
+	}
 	return g
 }
 

@@ -32,8 +32,10 @@ func wantCode(t testing.TB, s Core, want storage.AuthorizationCode, state error,
 func codeRoundTrip(t testing.TB, s Core) {
 	full := newCode("full")
 	must(t, s.CreateCode(bg, full, epoch), "creating a code")
-	bare := storage.AuthorizationCode{Hash: storage.HashOf("bare"), RequestID: "bare", ExpiresAt: epoch.Add(1),
-		Grant: storage.Grant{ID: "bare", ExpiresAt: epoch.Add(grantLife)}}
+	bare := storage.AuthorizationCode{
+		Hash: storage.HashOf("bare"), RequestID: "bare", ExpiresAt: epoch.Add(1),
+		Grant: storage.Grant{ID: "bare", ExpiresAt: epoch.Add(grantLife)},
+	}
 	must(t, s.CreateCode(bg, bare, epoch), "creating a code with few fields")
 	wantCode(t, s, full, nil, epoch, "with all fields")
 	wantCode(t, s, bare, nil, epoch, "with few fields and zero times")

@@ -28,8 +28,10 @@ func pushedCases() []testCase[authorize.PushedRequestStore] {
 }
 
 func newPushed(name string) storage.PushedRequest {
-	return storage.PushedRequest{Hash: storage.HashOf("urn " + name), ClientID: "client-a",
-		Params: []byte("scope=openid&state=" + name), ExpiresAt: epoch.Add(2 * time.Minute).In(oslo)}
+	return storage.PushedRequest{
+		Hash: storage.HashOf("urn " + name), ClientID: "client-a",
+		Params: []byte("scope=openid&state=" + name), ExpiresAt: epoch.Add(2 * time.Minute).In(oslo),
+	}
 }
 
 func push(t testing.TB, s authorize.PushedRequestStore, name string) storage.PushedRequest {
@@ -147,8 +149,10 @@ func consentCases() []testCase[authorize.ConsentStore] {
 }
 
 func newConsent(scope string, life time.Duration) storage.Consent {
-	return storage.Consent{UserKey: storage.HashOf("person"), ClientID: "client-a", Scope: scope,
-		GrantedAt: epoch.Add(-1).In(oslo), ExpiresAt: epoch.Add(life)}
+	return storage.Consent{
+		UserKey: storage.HashOf("person"), ClientID: "client-a", Scope: scope,
+		GrantedAt: epoch.Add(-1).In(oslo), ExpiresAt: epoch.Add(life),
+	}
 }
 
 func wantConsents(t testing.TB, s authorize.ConsentStore, of storage.Consent, now time.Time, when string, want ...storage.Consent) {

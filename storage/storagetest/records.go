@@ -48,7 +48,11 @@ func newCode(name string) storage.AuthorizationCode {
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
 			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", OnBehalfOf: "sub-client",
 			AuthorizationDetails: []byte("sealed details"),
-			CreatedAt:            epoch, ExpiresAt: epoch.Add(grantLife),
+			Delegation: storage.Delegation{
+				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
+				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`),
+			},
+			CreatedAt: epoch, ExpiresAt: epoch.Add(grantLife),
 		},
 		RedirectURI: "https://client.example.no/cb?x=1", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 		Nonce: "nonce " + name, AuthTimeAsked: true,

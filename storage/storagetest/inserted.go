@@ -1,0 +1,124 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// GrantStore is a store that takes grants which consume nothing presented (token exchange).
+type GrantStore interface {
+	token.Store
+	token.GrantStore
+}
+
+// RunGrants checks InsertGrant.
+func RunGrants(t *testing.T, newStore func(t *testing.T) GrantStore) {
+	run(t, []testCase[GrantStore]{
+		{"InsertGrant/live", "the grant is then as one whose code was redeemed", insertLive},
+		{"InsertGrant/conflict", "creation never overwrites, and a conflict leaves nothing behind", insertConflict},
+		{"InsertGrant/revoked", "revoking ends all tokens of the grant", insertRevoked},
+		{"InsertGrant/expiry", "valid iff now.Before(ExpiresAt)", insertExpiry},
+		{"InsertGrant/cancelled", "a context that is done before the verb starts changes nothing (security J5)", insertCancelled},
+		{"InsertGrant/race", "of 50 callers that insert one grant exactly one wins, 500 times", insertRace},
+	}, newStore)
+}
+
+func inserted(name string) *storage.Issue { return newIssue(name, newCode(name)) }
+
+func insertLive(t testing.TB, s GrantStore) {
+	issue := inserted("live")
+	must(t, s.InsertGrant(bg, issue, epoch), "inserting a grant")
+	want := inserted("live")
+	overwrite(issue)
+	a, g, err := s.AccessToken(bg, want.Access.Hash, epoch)
+	must(t, err, "reading its access token")
+	same(t, a, want.Access, "the access token")
+	same(t, g, want.Grant, "the grant")
+	r, _, err := s.RefreshToken(bg, want.Refresh.Hash, epoch)
+	must(t, err, "reading its refresh token")
+	same(t, r, *want.Refresh, "the refresh token")
+}
+
+func insertConflict(t testing.TB, s GrantStore) {
+	must(t, s.InsertGrant(bg, inserted("first"), epoch), "inserting a grant")
+	verdict(t, s.InsertGrant(bg, inserted("first"), epoch), storage.ErrConflict, "inserting it again")
+
+	clash := inserted("second")
+	clash.Refresh.Hash = inserted("first").Refresh.Hash
+	verdict(t, s.InsertGrant(bg, clash, epoch), storage.ErrConflict, "inserting one whose refresh token exists")
+	_, _, err := s.AccessToken(bg, clash.Access.Hash, epoch)
+	verdict(t, err, storage.ErrNotFound, "the access token of the one that was refused")
+	must(t, s.InsertGrant(bg, inserted("second"), epoch), "inserting it with keys of its own")
+
+	foreign := inserted("third")
+	foreign.Access.GrantID = "another"
+	verdict(t, s.InsertGrant(bg, foreign, epoch), storage.ErrConflict, "inserting a token of another grant")
+}
+
+func insertRevoked(t testing.TB, s GrantStore) {
+	issue := inserted("revoked")
+	must(t, s.InsertGrant(bg, issue, epoch), "inserting a grant")
+	must(t, s.RevokeGrant(bg, issue.Grant.ID, epoch), "revoking it")
+	_, _, err := s.AccessToken(bg, issue.Access.Hash, epoch)
+	verdict(t, err, storage.ErrRevoked, "its access token")
+	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, epoch)
+	verdict(t, err, storage.ErrRevoked, "its refresh token")
+}
+
+func insertExpiry(t testing.TB, s GrantStore) {
+	issue := inserted("expiry")
+	must(t, s.InsertGrant(bg, issue, epoch), "inserting a grant")
+	for d, want := range map[time.Duration]error{-1: nil, 0: storage.ErrNotFound, 1: storage.ErrNotFound} {
+		_, _, err := s.AccessToken(bg, issue.Access.Hash, issue.Access.ExpiresAt.Add(d))
+		if want == nil {
+			must(t, err, "reading its access token a nanosecond before it ends")
+			continue
+		}
+		verdict(t, err, want, "reading its access token when it has ended")
+	}
+}
+
+func insertCancelled(t testing.TB, s GrantStore) {
+	ctx, cancel := context.WithCancel(bg)
+	cancel()
+	issue := inserted("cancelled")
+	if err := s.InsertGrant(ctx, issue, epoch); err == nil {
+		t.Error("inserting with a context that is done: no error")
+	}
+	_, _, err := s.AccessToken(bg, issue.Access.Hash, epoch)
+	verdict(t, err, storage.ErrNotFound, "the access token")
+}
+
+func insertRace(t testing.TB, s GrantStore) {
+	for round := range 500 {
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		gate := make(chan struct{})
+		for caller := range 50 {
+			issue := inserted(numbered("race", round))
+			issue.Access.Hash = storage.HashOf(numbered("access", round*50+caller))
+			issue.Refresh.Hash = storage.HashOf(numbered("refresh", round*50+caller))
+			wg.Go(func() {
+				<-gate
+				switch err := s.InsertGrant(bg, issue, epoch); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, storage.ErrConflict):
+					t.Errorf("inserting: %v", err)
+				}
+			})
+		}
+		close(gate)
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("round %d: %d callers inserted one grant", round, won.Load())
+		}
+	}
+}
