@@ -25,7 +25,7 @@ var (
 // more than the grant, and keeps the grant's order.
 //
 // A narrower token is never less private: Pseudonymous and TokenType are those of the whole
-// grant, as its records stand today. Keep a grant pseudonymous that was stored so. OpenID and
+// grant, as its records stand today; a scope without a record counts as opaque. Keep a grant pseudonymous that was stored so. OpenID and
 // the lifetimes follow the token's scopes, LoginOnly the grant's.
 func Narrow(requested, granted []string, c Client, src Source) (Plan, error) {
 	for _, name := range requested {
@@ -43,6 +43,8 @@ func Narrow(requested, granted []string, c Client, src Source) (Plan, error) {
 		if s := find(src, name); s != nil { // privacy counts for inactive scopes too
 			p.Pseudonymous = p.Pseudonymous || s.RequiresPseudonymousTokens
 			opaque = opaque || s.opaque()
+		} else {
+			opaque = true // a record that is gone may have been an opaque one
 		}
 		if !slices.Contains(p.Requested, name) {
 			continue

@@ -79,6 +79,13 @@ func TestNarrowStaysPrivate(t *testing.T) {
 	require.True(t, p.Pseudonymous)
 	require.Equal(t, scope.Opaque, p.TokenType)
 
+	// The record that kept the person out of the client's tokens is gone: nobody knows any more that a
+	// readable token was meant.
+	p, err = scope.Narrow(nil, list("nav:deleted", "nav:short"), everything(), registry(t))
+	require.NoError(t, err)
+	require.Equal(t, list("nav:short"), p.Granted)
+	require.Equal(t, scope.Opaque, p.TokenType)
+
 	p, err = scope.Narrow(list("openid"), list("openid", "nav:open"), everything(), registry(t))
 	require.NoError(t, err)
 	require.False(t, p.LoginOnly, "the grant has an API scope: it does not die at logout")
