@@ -1,12 +1,21 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	_ "embed"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,20 +156,67 @@ func (b *browser) location() string {
 	return ask(b, chromedp.Location())
 }
 
-// look takes screenshots at desk and phone width, and checks that nothing is wider than the phone.
+//go:embed audit.js
+var auditScript string
+
+// look audits a page and takes screenshots of it, at desk and phone width.
 func (b *browser) look(name string) {
 	b.t.Helper()
-	for _, v := range []struct {
-		suffix string
-		width  int64
-	}{{"desk", 1100}, {"phone", 320}} {
-		b.do(chromedp.EmulateViewport(v.width, 900))
-		scroll := ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
-		require.LessOrEqual(b.t, scroll, v.width, "%s is wider than the %s screen", name, v.suffix)
+	for _, v := range widths {
+		b.auditAt(name, v)
 		if b.shots != "" {
 			require.NoError(b.t, os.MkdirAll(b.shots, 0o755))
-			require.NoError(b.t, os.WriteFile(filepath.Join(b.shots, name+"-"+v.suffix+".png"), ask(b, chromedp.FullScreenshot(100)), 0o644))
+			require.NoError(b.t, os.WriteFile(filepath.Join(b.shots, name+"-"+v.suffix+".png"), compact(b.t, ask(b, chromedp.FullScreenshot(100))), 0o644))
 		}
 	}
 	b.do(chromedp.EmulateViewport(1100, 900))
+}
+
+// audit checks a page at both widths: labels, headings, contrast, what sticks out.
+func (b *browser) audit(name string) {
+	b.t.Helper()
+	for _, v := range widths {
+		b.auditAt(name, v)
+	}
+	b.do(chromedp.EmulateViewport(1100, 900))
+}
+
+type width struct {
+	suffix string
+	pixels int64
+}
+
+var widths = []width{{"desk", 1100}, {"phone", 320}}
+
+func (b *browser) auditAt(name string, v width) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(v.pixels, 900))
+	scroll := ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+	require.LessOrEqual(b.t, scroll, v.pixels, "%s is wider than the %s screen", name, v.suffix)
+	require.Empty(b.t, ask(b, chromedp.Evaluate[[]string](auditScript)), "%s at %s width", name, v.suffix)
+}
+
+// compact writes a screenshot with the 256 colours it uses most: a page of text has few others.
+func compact(t *testing.T, shot []byte) []byte {
+	t.Helper()
+	full, err := png.Decode(bytes.NewReader(shot))
+	require.NoError(t, err)
+	counts := map[color.RGBA]int{}
+	for y := range full.Bounds().Dy() {
+		for x := range full.Bounds().Dx() {
+			counts[color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
+	var palette color.Palette
+	for _, c := range colours[:min(256, len(colours))] {
+		palette = append(palette, c)
+	}
+	few := image.NewPaletted(full.Bounds(), palette)
+	draw.Draw(few, few.Bounds(), full, image.Point{}, draw.Src)
+	var out bytes.Buffer
+	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few))
+	return out.Bytes()
 }

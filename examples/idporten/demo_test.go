@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
@@ -105,7 +107,7 @@ func TestDemoPseudonym(t *testing.T) {
 	require.False(t, b.has("#id-claims"))
 	b.click("#call-api", "#api-answer")
 	require.Contains(t, b.text("#api-answer"), `"checked_by":"introspection"`)
-	b.look("opaque")
+	b.audit("opaque")
 
 	// Step-up from MinID to BankID, and prompt=login.
 	b.click("#story-paa-nytt", "#login-form")
@@ -178,4 +180,69 @@ func TestDemoErrorPages(t *testing.T) {
 	q := url.Values{"client_id": {"min-tjeneste"}, "redirect_uri": {s.at.first + "/callback"}, "response_type": {"token"}, "state": {"x"}}
 	b.open(s.issuer+"/authorize?"+q.Encode(), "#rp-notice")
 	require.True(t, strings.HasPrefix(b.location(), s.at.first+"/callback?error=unsupported_response_type"), b.location())
+}
+
+// TestDemoKeyboard: one can see where one is, and log in without a mouse.
+func TestDemoKeyboard(t *testing.T) {
+	s := start(t)
+	b := openBrowser(t)
+	b.open(s.at.first, "#story-login")
+	b.click("#story-login", "#login-form")
+	visited := map[string]bool{}
+	for range 12 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		at := ask(b, chromedp.Evaluate[[]string](`(e => [e.id || e.className, getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth])(document.activeElement)`))
+		visited[at[0]] = true
+		require.Equal(t, "solid", at[1], "the focus on %s does not show", at[0])
+		require.Equal(t, "3px", at[2], at[0])
+		if at[0] == "username" {
+			break
+		}
+	}
+	for _, id := range []string{"skip", "lang-nb", "lang-se", "username"} {
+		require.True(t, visited[id], "%s was not reached: %v", id, visited)
+	}
+	b.do(chromedp.KeyEvent("ola"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("passord"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(css("#logged-in")))
+}
+
+// TestDemoMorePages looks at the pages the other stories do not end at.
+func TestDemoMorePages(t *testing.T) {
+	s := start(t)
+	b := openBrowser(t)
+	b.open(s.issuer+"/", "#home-page")
+	b.look("home")
+	b.open(s.at.first, "#story-login")
+	b.click("#story-paa-nytt", "#login-form")
+	b.click("#login-cancel", "#rp-notice")
+	b.look("cancelled")
+	b.click("#story-login", "#login-form")
+	b.click("#user-kari", "#logged-in")
+	b.open(s.issuer+"/logout", "#logout-confirm")
+	b.click("#logout-cancel", "#logout-cancelled")
+	b.audit("still-logged-in")
+	b.open(s.at.second, "#story-login")
+	b.audit("second")
+	b.open(s.at.isolated, "#story-login")
+	b.audit("isolated")
+}
+
+// TestDemoLongWords: long names and descriptions break, in every language.
+func TestDemoLongWords(t *testing.T) {
+	long := strings.Repeat("Opplysningstilgjengeliggjøringsforskriftsbestemmelse", 3)
+	s := start(t, "-config", write(t, `{
+		"clients":[{"client_id":"lang","client_secret":"x","client_name":"`+long+`","client_orgno":"991825827","integration_type":"api_klient","redirect_uris":["http://localhost:1/cb"],"scopes":["openid","lang:lang"]}],
+		"scopes":[{"name":"lang:lang","description":"`+long+`","long_description":"**`+long+`** og [`+long+`](https://example.no/)\n\n*`+long+`*","requires_user_consent":true,"accessible_for_all":true}],
+		"users":[{"username":"u","password":"p","claims":{"name":"`+long+`"},"amr":["`+long+`"]}]}`))
+	b := openBrowser(t)
+	p := newParty(t, s, "lang", "x", "http://localhost:1/cb", "openid", "lang:lang")
+	b.open(p.url(), "#login-form")
+	b.audit("long-login")
+	b.click("#user-u", "#consent-form")
+	b.audit("long-consent")
+	require.True(t, b.has("#scope-0-more strong") && b.has("#scope-0-more em") && b.has("#scope-0-more a[href='https://example.no/']"))
+	for _, lang := range languages[1:] {
+		button := css("#lang-" + lang)
+		b.click(button, button+"[aria-current=true]")
+		b.audit("consent-" + lang)
+	}
 }

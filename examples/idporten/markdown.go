@@ -10,8 +10,8 @@ import (
 // italic, and links to https.
 var (
 	mdLink   = regexp.MustCompile(`\[([^\[\]]+)\]\((https://[^\s()&<>*"]+(?:&amp;[^\s()&<>*"]+)*)\)`)
-	mdBold   = regexp.MustCompile(`\*\*([^*]+)\*\*`)
-	mdItalic = regexp.MustCompile(`\*([^*]+)\*`)
+	mdBold   = regexp.MustCompile(`\*\*([^*\s](?:[^*]*[^*\s])?)\*\*`)
+	mdItalic = regexp.MustCompile(`\*([^*\s](?:[^*]*[^*\s])?)\*`)
 	mdBreak  = regexp.MustCompile(`\n[ \t]*\n\s*`)
 )
 

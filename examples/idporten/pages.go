@@ -283,16 +283,22 @@ func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
 	p.render(w, http.StatusOK, "consent.html", data, formAction(pending.FormAction()))
 }
 
-// duration is in hours and minutes.
+// duration is in hours and minutes, rounded up to a whole minute.
 func (t texts) duration(d time.Duration) string {
-	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
-	switch {
-	case h == 0:
-		return fmt.Sprintf("%d %s", m, t.Minutes)
-	case m == 0:
-		return fmt.Sprintf("%d %s", h, t.Hours)
+	minutes := int((d + time.Minute - 1) / time.Minute)
+	var parts []string
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{{minutes / 60, t.Hour, t.Hours}, {minutes % 60, t.Minute, t.Minutes}} {
+		switch {
+		case part.n == 1:
+			parts = append(parts, "1 "+part.one)
+		case part.n > 0:
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.many))
+		}
 	}
-	return fmt.Sprintf("%d %s %d %s", h, t.Hours, m, t.Minutes)
+	return strings.Join(parts, " ")
 }
 
 // errorPage is what error.html shows: nothing of the request.

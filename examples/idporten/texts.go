@@ -29,7 +29,8 @@ type texts struct {
 	ConsentApprove  string
 	ConsentDeny     string
 	ConsentDenyHint string
-	Hours, Minutes  string
+	Hour, Hours     string // one, and any other number of them
+	Minute, Minutes string
 
 	ErrorTitle       string
 	ErrorIntro       string
@@ -69,7 +70,7 @@ var allTexts = map[string]texts{
 		ConsentTitle: "Vil du dele opplysninger?", ConsentIntro: "ber om tilgang på dine vegne.",
 		ConsentOrgno: "Org.nr.", ConsentChoose: "Velg hva du vil gi tilgang til", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Godta valgte", ConsentDeny: "Ikke del noe", ConsentDenyHint: "Du blir logget inn uansett hva du velger å dele.",
-		Hours: "t", Minutes: "min",
+		Hour: "time", Hours: "timer", Minute: "minutt", Minutes: "minutter",
 		ErrorTitle: "Noe gikk galt", ErrorIntro: "Innloggingen kan ikke fortsette.", ErrorCode: "Feilkode", ErrorCorrelation: "Referanse",
 		ErrorAdvice:      "Gå tilbake til tjenesten og prøv igjen. Oppgi referansen hvis du kontakter brukerstøtte.",
 		ErrorUnavailable: "Tjenesten er midlertidig utilgjengelig. Prøv igjen om litt.",
@@ -90,7 +91,7 @@ var allTexts = map[string]texts{
 		ConsentTitle: "Vil du dele opplysningar?", ConsentIntro: "ber om tilgang på dine vegner.",
 		ConsentOrgno: "Org.nr.", ConsentChoose: "Vel kva du vil gje tilgang til", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Godta valde", ConsentDeny: "Ikkje del noko", ConsentDenyHint: "Du blir logga inn uansett kva du vel å dele.",
-		Hours: "t", Minutes: "min",
+		Hour: "time", Hours: "timar", Minute: "minutt", Minutes: "minutt",
 		ErrorTitle: "Noko gjekk gale", ErrorIntro: "Innlogginga kan ikkje halde fram.", ErrorCode: "Feilkode", ErrorCorrelation: "Referanse",
 		ErrorAdvice:      "Gå tilbake til tenesta og prøv igjen. Oppgje referansen om du kontaktar brukarstøtte.",
 		ErrorUnavailable: "Tenesta er mellombels utilgjengeleg. Prøv igjen om litt.",
@@ -111,7 +112,7 @@ var allTexts = map[string]texts{
 		ConsentTitle: "Share information?", ConsentIntro: "asks for access on your behalf.",
 		ConsentOrgno: "Org. no.", ConsentChoose: "Choose what to give access to", ConsentLasts: "The access lasts",
 		ConsentApprove: "Accept selected", ConsentDeny: "Share nothing", ConsentDenyHint: "You will be logged in whatever you choose to share.",
-		Hours: "h", Minutes: "min",
+		Hour: "hour", Hours: "hours", Minute: "minute", Minutes: "minutes",
 		ErrorTitle: "Something went wrong", ErrorIntro: "The login cannot continue.", ErrorCode: "Error code", ErrorCorrelation: "Reference",
 		ErrorAdvice:      "Go back to the service and try again. Quote the reference if you contact support.",
 		ErrorUnavailable: "The service is temporarily unavailable. Please try again shortly.",
@@ -132,7 +133,7 @@ var allTexts = map[string]texts{
 		ConsentTitle: "Háliidatgo juogadit dieđuid?", ConsentIntro: "bivdá beassat du dieđuide du ovddas.",
 		ConsentOrgno: "Org.nr.", ConsentChoose: "Vállje masa attát beassanvejolašvuođa", ConsentLasts: "Beassanvejolašvuohta bistá",
 		ConsentApprove: "Dohkket válljejuvvomiid", ConsentDeny: "Ale juogat maidege", ConsentDenyHint: "Don loggejuvvot sisa beroškeahttá das maid válljet juogadit.",
-		Hours: "d", Minutes: "min",
+		Hour: "diimmu", Hours: "diimmu", Minute: "minuhta", Minutes: "minuhta",
 		ErrorTitle: "Mihkkege manai boastut", ErrorIntro: "Sisaloggen ii sáhte joatkit.", ErrorCode: "Meattáhuskoda", ErrorCorrelation: "Čujuhus",
 		ErrorAdvice:      "Mana ruovttoluotta bálvalussii ja geahččal ođđasit. Almmut čujuhusa jus válddát oktavuođa geavaheaddjidoarjagiin.",
 		ErrorUnavailable: "Bálvalus ii leat dál olamuttus. Geahččal ođđasit oanehaš geahčen.",

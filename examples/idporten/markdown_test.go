@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                           "",
+		" \n ":                       "",
+		"Ett *to* **tre** & fire":    "<p>Ett <em>to</em> <strong>tre</strong> &amp; fire</p>",
+		"a\n\nb\nc":                  "<p>a</p><p>b\nc</p>",
+		"[her](https://a.no/?b&c=d)": `<p><a href="https://a.no/?b&amp;c=d" rel="noopener noreferrer" target="_blank">her</a></p>`,
+		"[x](javascript:alert(1))":   "<p>[x](javascript:alert(1))</p>",
+		`[x](https://a"onclick=y)`:   "<p>[x](https://a&#34;onclick=y)</p>",
+		"[x](https://a/*b*)":         "<p>[x](https://a/<em>b</em>)</p>",
+		"<b>":                        "<p>&lt;b&gt;</p>",
+		"** a * b":                   "<p>** a * b</p>",
+	} {
+		require.Equal(t, want, string(markdown(in)), in)
+	}
+}
+
+// FuzzMarkdown: no tag comes out but those the renderer writes, and each is closed.
+func FuzzMarkdown(f *testing.F) {
+	f.Add("**a** [b](https://c) <script>*x*")
+	f.Add("*a **b* c**")
+	f.Fuzz(func(t *testing.T, in string) {
+		out := string(markdown(in))
+		for _, tag := range []string{"p", "strong", "em"} {
+			require.Equal(t, strings.Count(out, "<"+tag+">"), strings.Count(out, "</"+tag+">"))
+			out = strings.ReplaceAll(strings.ReplaceAll(out, "<"+tag+">", ""), "</"+tag+">", "")
+		}
+		for {
+			_, rest, ok := strings.Cut(out, `<a href="https://`)
+			if !ok {
+				break
+			}
+			_, out, ok = strings.Cut(rest, `" rel="noopener noreferrer" target="_blank">`)
+			require.True(t, ok)
+			out = strings.Replace(out, "</a>", "", 1)
+		}
+		require.NotContains(t, out, "<")
+	})
+}

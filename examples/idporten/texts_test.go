@@ -1,0 +1,33 @@
+package main
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestTexts: no language lacks a word, and none has another language's fallback.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	require.Len(t, allTexts, len(languages))
+	for _, lang := range languages {
+		words := reflect.ValueOf(allTexts[lang])
+		for i := range words.NumField() {
+			require.NotEmpty(t, words.Field(i).String(), "%s: %s", lang, words.Type().Field(i).Name)
+		}
+		require.Equal(t, lang, textsFor(lang).Lang)
+	}
+	require.Equal(t, "nb", textsFor("tlh").Lang)
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		time.Hour: "1 time", 2 * time.Hour: "2 timer", 90 * time.Minute: "1 time 30 minutter", time.Minute: "1 minutt",
+		30 * time.Second: "1 minutt", 61 * time.Second: "2 minutter", 25*time.Hour + time.Minute: "25 timer 1 minutt",
+	} {
+		require.Equal(t, want, textsFor("nb").duration(d))
+	}
+}
