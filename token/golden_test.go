@@ -102,7 +102,7 @@ func TestGoldenTokens(t *testing.T) {
 		"idporten-eidas":        {scopes: []string{"openid", "profile"}, change: identity(everything)},
 		"idporten-onbehalfof": {scopes: []string{"openid", "api:aud"}, change: func(c *storage.AuthorizationCode) {
 			c.Grant.OnBehalfOf, c.Grant.Resources = "customer", []string{"urn:other"}
-			c.Grant.AuthorizationDetails = []byte(`[{"type":"example"}]`)
+			withDetails(`[{"type":"example"}]`)(c)
 		}},
 		"idporten-compatible": {
 			scopes: []string{"openid"},

@@ -117,11 +117,8 @@ func TestUserInfoLeakIsBlocked_H1(t *testing.T) {
 func TestLeakIsBlocked_H1(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*storage.AuthorizationCode){
-		"locale": func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
-		"nonce":  func(c *storage.AuthorizationCode) { c.Nonce = "n" + pid + "n" },
-		"authorization_details": func(c *storage.AuthorizationCode) {
-			c.Grant.AuthorizationDetails = []byte(`[{"a":"\u0032` + pid[1:] + `"}]`)
-		},
+		"locale":   func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
+		"nonce":    func(c *storage.AuthorizationCode) { c.Nonce = "n" + pid + "n" },
 		"resource": func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:x:" + email} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,188 @@
+package token_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// withDetails grants authorization_details with a code, as the authorization endpoint stores them.
+func withDetails(details string) func(*storage.AuthorizationCode) {
+	return func(c *storage.AuthorizationCode) {
+		c.Grant.AuthorizationDetails = testVault().SealDetails([]byte(details), c.Grant.ID)
+	}
+}
+
+const (
+	firstDetail  = `{"type":"example","x":[1,{"y":"a"}]}`
+	secondDetail = `{"type":"other"}`
+	bothDetails  = `[` + firstDetail + `,` + secondDetail + `]`
+)
+
+// told returns the authorization_details of a response, its access token, its id_token and of
+// introspection, "" where there is none.
+func (f *fixture) told(a answer) (all [4]string) {
+	f.t.Helper()
+	require.Equal(f.t, http.StatusOK, a.Code, a.Body.String())
+	text := func(claims map[string]any) string {
+		if claims["authorization_details"] == nil {
+			return ""
+		}
+		return string(must(json.Marshal(claims["authorization_details"])))
+	}
+	all[0] = text(a.body)
+	if at := a.str("access_token"); strings.Contains(at, ".") {
+		_, claims := segments(f.t, at)
+		all[1] = text(claims)
+	}
+	if idToken := a.str("id_token"); idToken != "" {
+		_, claims := segments(f.t, idToken)
+		all[2] = text(claims)
+	}
+	all[3] = text(f.introspect("web", a.str("access_token")).body)
+	return all
+}
+
+func (f *fixture) detailed(details string, scopes ...string) string {
+	return f.code(forClient("web", scopes...), withDetails(details))
+}
+
+// RFC 9396 sections 7 and 9, idporten section 18.4: response, access token, id_token, introspection.
+func TestDetailsAreTold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
+	a := f.redeem("web", f.detailed(bothDetails))
+	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.told(a))
+	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.told(f.refresh("web", a.str("refresh_token"))))
+	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.told(f.redeem("web", f.detailed(`[]`))), "nobody is represented")
+	require.Equal(t, [4]string{}, f.told(f.redeem("web", f.code())), "nothing was asked for")
+	require.Equal(t, [4]string{bothDetails, "", bothDetails, bothDetails}, f.told(f.redeem("web", f.detailed(bothDetails, "openid", "api:opaque"))))
+}
+
+// RFC 9396 section 6.1: a token request narrows this one access token; the grant keeps what was granted.
+func TestDetailsAreNarrowed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
+	with := func(form url.Values, details string) url.Values {
+		form.Set("authorization_details", details)
+		return form
+	}
+	one := `[` + secondDetail + `]`
+	code := f.detailed(bothDetails)
+	f.requireError(f.send(f.ep, "web", with(codeForm(code), `[{"type":"third"}]`)), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
+	a := f.send(f.ep, "web", with(codeForm(code), one))
+	require.Equal(t, [4]string{one, one, one, one}, f.told(a), "a wish that was not granted burns no code")
+
+	a = f.send(f.ep, "web", with(refreshForm(a.str("refresh_token")), `[{"x":[1,{"y":"a"}],"type":"example"}]`))
+	first := `[` + firstDetail + `]`
+	require.Equal(t, [4]string{first, first, first, first}, f.told(a), "the other one now: the grant has both")
+	for name, details := range map[string]string{
+		"more":                     `[` + firstDetail + `,{"type":"third"}]`,
+		"a changed member":         `[{"type":"example","x":[2]}]`,
+		"a member more":            `[{"type":"other","x":1}]`,
+		"a member less":            `[{"type":"example"}]`,
+		"no JSON":                  `x`,
+		"no array":                 secondDetail,
+		"no objects":               `["other"]`,
+		"a member twice":           `[{"type":"other","type":"other"}]`,
+		"a member in another case": `[{"Type":"other"}]`,
+	} {
+		refused := f.send(f.ep, "web", with(refreshForm(a.str("refresh_token")), details))
+		require.Equal(t, "invalid_authorization_details", refused.str("error"), name)
+		require.Equal(t, http.StatusBadRequest, refused.Code, name)
+	}
+	a = f.send(f.ep, "web", with(refreshForm(a.str("refresh_token")), `[]`))
+	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.told(a), "none at all is narrower, too")
+	a = f.refresh("web", a.str("refresh_token"))
+	require.Equal(t, bothDetails, f.told(a)[1], "not named: all that was granted")
+
+	plain := f.redeem("web", f.code())
+	f.requireError(f.send(f.ep, "web", with(refreshForm(plain.str("refresh_token")), one)), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
+}
+
+// Idporten section 13.2, rule 5, and decision K8: when a scope turns pseudonymous after the login, nothing of
+// what the person granted leaves any more, for it may name them; only who may resolve the person reads it.
+func TestDetailsOfPseudonyms(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
+	named := `[{"type":"idporten:fullmakt","authorized_representative":{"pid":"\u0032` + pid[1:] + `"}}]`
+	a := f.redeem("web", f.detailed(named, "openid", "api:read"))
+	require.Contains(t, f.told(a)[2], pid)
+	f.scopes["api:read"].RequiresPseudonymousTokens = true
+	a = f.refresh("web", a.str("refresh_token"))
+	require.Equal(t, [4]string{}, f.told(a))
+	require.NotContains(t, a.Body.String(), pid)
+	resolved := f.introspect("api", a.str("access_token")).body
+	require.Equal(t, pid, resolved["pid"])
+	require.NotNil(t, resolved["authorization_details"])
+
+	byReference := f.redeem("web", f.detailed(named, "api:opaque"))
+	require.Equal(t, "", f.told(byReference)[0], "method 1: the client learns nothing")
+	require.NotNil(t, f.introspect("api", byReference.str("access_token")).body["authorization_details"])
+}
+
+// R4: neither grants nor tokens hold in the store what may be somebody's number.
+func TestDetailsRestSealed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.redeem("web", f.detailed(`[{"type":"idporten:fullmakt","authorizer":{"pid":"`+pid+`"}}]`))
+	access, grant, err := f.store.AccessToken(t.Context(), storage.HashOf(a.str("access_token")), f.clock())
+	require.NoError(t, err)
+	for _, stored := range [][]byte{access.AuthorizationDetails, grant.AuthorizationDetails} {
+		require.NotEmpty(t, stored)
+		require.NotContains(t, string(stored), pid)
+		require.NotContains(t, string(stored), "fullmakt")
+	}
+}
+
+// What does not open is a fault of ours and no answer.
+func TestDetailsOfAnotherGrant(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	code := f.code(func(c *storage.AuthorizationCode) {
+		c.Grant.AuthorizationDetails = testVault().SealDetails([]byte(bothDetails), "another grant")
+	})
+	f.requireError(f.redeem("web", code), http.StatusInternalServerError, portner.ServerError)
+	_, err := f.store.Code(t.Context(), storage.HashOf(code), f.clock())
+	require.False(t, errors.Is(err, storage.ErrConsumed), "nothing was consumed")
+}
+
+// Idporten section 18.5: Ansattporten's id_token tells the name; ID-porten's does not, nor any access token.
+func TestNameClaim(t *testing.T) {
+	t.Parallel()
+	kari := session.Identity{Subject: "k", PID: must(norway.ParsePID(pid)), Name: "Kari Nordmann"}
+	for _, names := range []bool{true, false} {
+		f := newFixture(t, func(c *token.Config) {
+			c.Claims = func(cl *client.Client) token.Claims {
+				claims := token.IDPortenClaims(cl)
+				claims.Name = names
+				return claims
+			}
+		})
+		a := f.redeem("web", f.code(identity(kari)))
+		_, idToken := segments(t, a.str("id_token"))
+		_, access := segments(t, a.str("access_token"))
+		info := f.userInfo(a.str("access_token")).body
+		require.Equal(t, names, idToken["name"] == "Kari Nordmann")
+		require.Equal(t, idToken["name"], info["name"], "Q16: userinfo tells what the id_token tells")
+		require.NotContains(t, access, "name")
+		pseudo := f.redeem("web", f.code(forClient("web", "openid", "api:pseudo"), identity(kari)))
+		_, idToken = segments(t, pseudo.str("id_token"))
+		require.NotContains(t, idToken, "name")
+	}
+	f := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	info := f.userInfo(f.redeem("web", f.code(identity(kari))).str("access_token")).body
+	require.Equal(t, "Kari Nordmann", info["name"], "a standard claim of the scope profile")
+}
