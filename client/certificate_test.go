@@ -188,6 +188,7 @@ func TestAssertionKey_refused_E6_E7(t *testing.T) {
 		"forged":                 {"cert", seid2, []byte("0123456789"), failed, "assertion_signature", client.ErrAssertionSignature, nil},
 		"crit":                   {"cert", changed(seid2, "crit", []string{"exp"}), rsaKey(), portner.EventAssertionHeader, "crit", client.ErrAssertionHeader, nil},
 		"alg none":               {"cert", changed(seid2, "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
+		"alg none, expired":      {"cert", changed(x5cHeader(testpki.NameExpired), "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
 		"HS256, public key":      {"cert", changed(seid2, "alg", "HS256"), der, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
 		"x5c, keys registered":   {"keyed", seid2, rsaKey(), portner.EventAssertionHeader, "x5c", client.ErrNoKeyID, nil},
 		"unknown kid":            {"keyed", changed(keyHeader, "kid", "k2"), rsaKey(), failed, "assertion_key", client.ErrUnknownKeyID, nil},

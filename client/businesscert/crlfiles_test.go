@@ -89,8 +89,10 @@ type (
 	}
 )
 
-func url(s string) at {
-	return at{fullName{[]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(s)}}}}
+func url(s string) at { return named(6, s) }
+
+func named(tag int, s string) at {
+	return at{fullName{[]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: []byte(s)}}}}
 }
 
 func TestCRLFiles_check(t *testing.T) {
@@ -122,6 +124,7 @@ func TestCRLFiles_check(t *testing.T) {
 		"for authorities":     {[][]byte{list(week, idp(t, cas{true}))}, unknown, unknown, unknown},
 		"a part, not of them": {[][]byte{list(week, idp(t, url("http://crl.example.no/2")))}, unknown, unknown, unknown},
 		"a part":              {[][]byte{list(week, idp(t, url("http://crl.example.no/1")))}, unknown, unknown, nil},
+		"a name, no address":  {[][]byte{list(week, idp(t, named(2, "http://crl.example.no/1")))}, unknown, unknown, unknown},
 		"parts and the whole": {[][]byte{list(week, idp(t, url("http://crl.example.no/1"))), fresh}, nil, businesscert.ErrRevoked, nil},
 	} {
 		f := crlFiles(t, tc.lists...)
@@ -157,6 +160,7 @@ func TestCRLFiles_whole_chain(t *testing.T) {
 		"both lists":        {[][]byte{leaves, authorities}, nil},
 		"no list of leaves": {[][]byte{authorities}, unknown},
 		"none of the CAs":   {[][]byte{leaves}, unknown},
+		"CAs not covered":   {[][]byte{leaves, w.crl(w.root, week, idp(t, users{true}))}, unknown},
 		"leaf revoked":      {[][]byte{w.crl(w.issuing, week, nil, leaf), authorities}, businesscert.ErrRevoked},
 		"CA revoked":        {[][]byte{leaves, w.crl(w.root, week, nil, w.issuing.Certificate)}, businesscert.ErrRevoked},
 	} {

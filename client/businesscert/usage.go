@@ -9,9 +9,6 @@ import (
 // checkLeaf checks what the leaf says it is for. The non-repudiation sibling that comes with every
 // business certificate is for signing documents, and its key usage says so.
 func (v *Verifier) checkLeaf(leaf *x509.Certificate) error {
-	if leaf.Version != 3 {
-		return refuse(ErrUsage, "version %d has no key usage", leaf.Version)
-	}
 	if leaf.IsCA || leaf.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0 {
 		return refuse(ErrUsage, "the leaf is an authority")
 	}
