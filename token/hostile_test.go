@@ -1,0 +1,185 @@
+package token_test
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/token"
+)
+
+// mined is a host any part of which panics on demand, with the person's number as the value.
+type mined struct {
+	*fixture
+	at string
+}
+
+func (m *mined) step(on string) {
+	if m.at == on {
+		panic(pid)
+	}
+}
+
+func (m *mined) User(context.Context, string) (token.User, error) {
+	m.step("User")
+	return token.User{}, nil
+}
+
+func (m *mined) Consents(context.Context, storage.Hash, string, time.Time) ([]storage.Consent, error) {
+	m.step("Consents")
+	return []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}, nil
+}
+
+func (m *mined) Scope(name string) *scope.Scope { m.step("Scope"); return m.fixture.Scope(name) }
+
+func (m *mined) HasOrigin(string) bool { m.step("HasOrigin"); return true }
+
+func (m *mined) Client(ctx context.Context, id string) (*client.Client, error) {
+	m.step("Client")
+	return m.fixture.Client(ctx, id)
+}
+
+func (m *mined) Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) {
+	m.step("Authenticate")
+	return m.cfg.Authenticator.Authenticate(ctx, c, now)
+}
+
+// Row J13: a panic in any part of the host denies, uses nothing up, and its value reaches no log.
+func TestPanicAnywhereInTheHost_J13(t *testing.T) {
+	t.Parallel()
+	for at, endpoints := range map[string][]string{
+		"User": {"code", "refresh", "introspection", "userinfo"}, "Consents": {"code", "refresh", "introspection", "userinfo"},
+		"Scope": {"code", "refresh", "introspection", "userinfo"}, "Client": {"introspection", "userinfo"},
+		"HasOrigin": {"code", "refresh", "revocation", "userinfo"}, "Authenticate": {"code", "refresh", "introspection", "revocation"},
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			host := &mined{fixture: newFixture(t)}
+			var log strings.Builder
+			f := newFixture(t, func(c *token.Config) {
+				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins, c.Authenticator = host.store, host, host, host, host, host, host
+				c.Logger = textLogger(&log)
+			})
+			code, a := host.code(forClient("web", "openid", "profile", "api:consent")), host.login("web", "openid", "profile", "api:consent")
+			look := httptest.NewRequest(http.MethodGet, "https://idporten.dev/userinfo", nil)
+			look.Header.Set("Authorization", "Bearer "+a.str("access_token"))
+			requests := map[string]struct {
+				h http.Handler
+				r *http.Request
+			}{
+				"code": {f.ep, f.request("web", codeForm(code))}, "refresh": {f.ep, f.request("web", refreshForm(a.str("refresh_token")))},
+				"introspection": {f.ep.Introspection(), f.request("web", url.Values{"token": {a.str("access_token")}})},
+				"revocation":    {f.ep.Revocation(), f.request("web", url.Values{"token": {a.str("access_token")}})},
+				"userinfo":      {f.ep.UserInfo(), look},
+			}
+			host.at = at
+			for _, endpoint := range endpoints {
+				requests[endpoint].r.Header.Set("Origin", "https://spa.example.no")
+				f.requireError(f.sendRequest(requests[endpoint].h, requests[endpoint].r), http.StatusInternalServerError, portner.ServerError)
+			}
+			host.at = ""
+			require.NotContains(t, log.String(), pid)
+			require.Equal(t, http.StatusOK, f.redeem("web", code).Code)
+			require.Equal(t, http.StatusOK, f.refresh("web", a.str("refresh_token")).Code)
+		})
+	}
+}
+
+// Row H3 over a real connection: whatever a stranger asks about, the answer is the same to the byte,
+// headers included.
+func TestNegativesOnTheWire_H3(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	live, other, dead := f.login("web", "openid", "api:read"), f.login("other", "openid", "api:opaque"), f.login("web", "api:read")
+	f.send(f.ep.Revocation(), "web", url.Values{"token": {dead.str("access_token")}})
+	server := httptest.NewServer(f.ep.Introspection())
+	defer server.Close()
+	var first string
+	for name, value := range map[string]string{
+		"code": f.code(), "id_token": live.str("id_token"), "access token": live.str("access_token"), "refresh token": live.str("refresh_token"),
+		"opaque": other.str("access_token"), "revoked": dead.str("access_token"), "revoked refresh token": dead.str("refresh_token"),
+		"junk": "x", "token-shaped": strings.Repeat("A", 43), "giant": strings.Repeat("A", 40000), "not ASCII": "æ", "blank": " ", "JWT-shaped": "a.b.c",
+	} {
+		r := f.request("nosy", url.Values{"token": {value}})
+		r.RequestURI, r.URL = "", must(url.Parse(server.URL))
+		resp, err := server.Client().Do(r)
+		require.NoError(t, err)
+		resp.Header.Del("Date")
+		var b strings.Builder
+		b.WriteString(resp.Status + "\n")
+		require.NoError(t, resp.Header.Write(&b))
+		_, err = io.Copy(&b, resp.Body)
+		require.NoError(t, err)
+		resp.Body.Close()
+		if first == "" {
+			first = b.String()
+			require.True(t, strings.HasSuffix(first, `{"active":false}`))
+		}
+		require.Equal(t, first, b.String(), name)
+	}
+}
+
+// Row C6: what a token says of its end is when it ends, to the nanosecond, at whatever instant and in
+// whatever zone it was issued.
+func TestEndsAreWhatTokensSay_C6(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent = unsigned{}, nil })
+	for range 500 {
+		f.now = time.Unix(1_700_000_000+rng.Int64N(1000), rng.Int64N(1e9)).In(time.FixedZone("", int(rng.Int64N(24)-12)*1800))
+		a := f.login("web", "openid", "profile", "api:short")
+		at := a.str("access_token")
+		_, claims := segments(t, at)
+		require.EqualValues(t, f.now.Unix(), claims["iat"])
+		require.EqualValues(t, claims["exp"].(float64)-claims["iat"].(float64), a.body["expires_in"])
+		end := time.Unix(int64(claims["exp"].(float64)), 0)
+		for _, offset := range []time.Duration{-1, 0, 1} {
+			f.now = end.Add(offset)
+			told := f.introspect("web", at)
+			require.Equal(t, offset < 0, told.body["active"])
+			require.Equal(t, offset < 0, f.userInfo(at).Code == http.StatusOK)
+			if offset < 0 {
+				require.EqualValues(t, 1, told.body["expires_in"], "a live token has a second left to tell of")
+			}
+		}
+	}
+}
+
+// Row J3: a full store is an outage for new tokens. Burning and revoking need no room, nothing live goes,
+// and what was refused can be had once there is room.
+func TestFullStore_J3(t *testing.T) {
+	t.Parallel()
+	full := memory.NewWith(memory.Config{MaxTokens: 4})
+	f := newFixture(t, func(c *token.Config) { c.Store = full })
+	f.store = full
+	first, second, third, burnt := f.code(), f.code(), f.code(), f.code()
+	a, b := f.redeem("web", first), f.redeem("web", second)
+	for _, refused := range []answer{f.redeem("web", third), f.refresh("web", a.str("refresh_token"))} {
+		f.requireError(refused, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+	}
+	wrong := codeForm(burnt)
+	wrong.Set("code_verifier", verifier[1:]+"A")
+	f.requireError(f.send(f.ep, "web", wrong), http.StatusBadRequest, portner.InvalidGrant)
+	require.Equal(t, http.StatusOK, f.send(f.ep.Revocation(), "web", url.Values{"token": {a.str("access_token")}}).Code)
+	require.False(t, f.active(a.str("access_token")))
+	require.True(t, f.active(b.str("access_token")))
+	f.advance(2 * time.Minute) // the access tokens are over
+	require.Equal(t, http.StatusOK, f.refresh("web", b.str("refresh_token")).Code)
+	f.advance(4 * time.Hour)
+	_, err := full.Sweep(t.Context(), f.clock())
+	require.NoError(t, err)
+	require.Equal(t, memory.Stats{}, full.Stats())
+}
