@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/token"
@@ -49,7 +50,7 @@ type Config struct {
 	Clients client.Source
 	// Scopes finds scopes and who may use them. nil: the profile's standard scopes only.
 	Scopes scope.Source
-	// Pages are your login and consent pages; authorize.PageURLs redirects to them. Required.
+	// Pages are your login and consent pages, and for authorization_details the one to choose whom to act for; authorize.PageURLs redirects to them. Required.
 	Pages authorize.Pages
 
 	// Secrets seal what travels through browsers and rests in the store; 32 random bytes or more each.
@@ -70,6 +71,9 @@ type Config struct {
 	// and a stranger's failures lock a client out: let a handler in front put the caller's address, as the
 	// proxy tells it, into r.RemoteAddr.
 	Attempts client.AttemptLimiter
+	// AuthorizationDetails are the types of rich authorization requests (RFC 9396) clients may ask for. nil:
+	// none.
+	AuthorizationDetails *rar.Registry
 	// Users tells who may still have tokens, and the standard claims of userinfo. nil: what the login
 	// told is all there is.
 	Users token.UserSource

@@ -7,8 +7,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Profile is a set of rules for a whole provider. IDPorten and OpenIDConnect make one; change fields of what
-// they return to choose otherwise where ID-porten's documents leave a question open (idporten section 21).
+// Profile is a set of rules for a whole provider. IDPorten and OpenIDConnect make one, and package ansattporten
+// another; change fields of what they return to choose otherwise where ID-porten's documents leave a question open (idporten section 21).
 type Profile struct {
 	// Levels are the acr values the provider knows, and their order.
 	Levels *acr.Levels
@@ -30,6 +30,12 @@ type Profile struct {
 	IDTokenOnRefresh bool
 	// RequireState and RequireNonce demand the parameter of every client (idporten C4: "strict").
 	RequireState, RequireNonce bool
+	// RequirePKCE lets no registration opt out of PKCE.
+	RequirePKCE bool
+	// NoUserInfo leaves the userinfo endpoint out, and out of the metadata.
+	NoUserInfo bool
+	// Circle names the circle of trust of each client, where Config.Session does not: see session.Rules.
+	Circle func(clientID string, isolated bool) string
 	// AllowNoPID understands the retired scope no_pid (idporten C26).
 	AllowNoPID bool
 	// LogoutWithoutQuestion ends the session even if nothing shows that the person wants it, as ID-porten

@@ -39,7 +39,7 @@ type Provider struct {
 	PushedRequests http.Handler
 	// Token is /token.
 	Token *token.Endpoint
-	// UserInfo is /userinfo.
+	// UserInfo is /userinfo; nil with Profile.NoUserInfo.
 	UserInfo http.Handler
 	// Introspection is /tokeninfo and /introspect.
 	Introspection http.Handler
@@ -142,7 +142,10 @@ func (b *builder) token() error {
 	if err != nil {
 		return err
 	}
-	b.p.Token, b.p.UserInfo, b.p.Introspection, b.p.Revocation = ep, ep.UserInfo(), ep.Introspection(), ep.Revocation()
+	b.p.Token, b.p.Introspection, b.p.Revocation = ep, ep.Introspection(), ep.Revocation()
+	if !b.cfg.Profile.NoUserInfo {
+		b.p.UserInfo = ep.UserInfo()
+	}
 	return nil
 }
 
@@ -152,8 +155,8 @@ func (b *builder) authorize() error {
 		Issuer: b.cfg.Issuer, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
 		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
-		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
-		CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
+		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, RequirePKCE: pr.RequirePKCE, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
 		AuthorizationLifetime: b.cfg.Lifetimes.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
@@ -190,7 +193,7 @@ func (b *builder) metadata() error {
 	pr := b.cfg.Profile
 	cfg := discovery.Config{
 		Issuer:                b.cfg.Issuer,
-		AuthorizationEndpoint: b.cfg.Issuer + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken, UserinfoEndpoint: b.cfg.Issuer + pathUserInfo,
+		AuthorizationEndpoint: b.cfg.Issuer + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
 		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.Issuer + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
 		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
 		ACRValuesSupported: pr.Levels.Values(), IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
@@ -202,6 +205,12 @@ func (b *builder) metadata() error {
 	}
 	if b.cfg.PushedRequests != nil {
 		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + pathPAR
+	}
+	if b.p.UserInfo != nil {
+		cfg.UserinfoEndpoint = b.cfg.Issuer + pathUserInfo
+	}
+	if b.cfg.AuthorizationDetails != nil {
+		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
 	}
 	oidc, err := discovery.New(cfg)
 	if err != nil {
@@ -271,6 +280,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Session.Circle == nil {
+		c.Session.Circle = c.Profile.Circle
 	}
 	c.Secrets = slices.Clone(c.Secrets)
 	return c
