@@ -304,7 +304,7 @@ func TestOwnErrorPage(t *testing.T) {
 	res := b.authorize(params("nobody"))
 	require.Equal(t, 400, res.StatusCode)
 	require.Equal(t, "DENY", res.Header.Get("X-Frame-Options"))
-	require.Len(t, got.CorrelationID, 22)
+	require.Len(t, got.CorrelationID, 32)
 	got.CorrelationID = ""
 	require.Equal(t, authorize.ErrorPage{Status: 400, Code: "invalid_client", Description: "The client is not known here.", Locale: "nn"}, got)
 }

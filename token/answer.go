@@ -31,7 +31,7 @@ func (x *exchange) fail(err error) {
 // refused logs a refusal under the reason its cause names.
 func (x *exchange) refused(e *portner.Error) {
 	if c, ok := errors.AsType[*cause](e.Err); ok {
-		x.event(c.event, c.reason, c.grantID)
+		x.event(c.Event, c.Reason, c.GrantID)
 		return
 	}
 	x.event(portner.EventRefused, string(e.Code), "")
@@ -68,7 +68,7 @@ func (x *exchange) repeated(name string) {
 var known = map[string]bool{
 	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true, "authorization_details": true,
 	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
-	"token": true, "token_type_hint": true, "access_token": true,
+	"token": true, "token_type_hint": true, "access_token": true, "assertion": true,
 }
 
 func (x *exchange) write(status int, e *portner.Error) {

@@ -49,7 +49,7 @@ func (codeGrant) Handle(ctx context.Context, r *Request, m *Minter) (*Response, 
 	switch {
 	case used && mismatch != nil:
 		// Row C8: who holds no more than a used code must not get its owner's tokens revoked.
-		return nil, invalidGrant(portner.EventCodeReplayInvalid, mismatch.reason, x.code.Grant.ID)
+		return nil, invalidGrant(portner.EventCodeReplayInvalid, mismatch.Reason, x.code.Grant.ID)
 	case used:
 		return nil, x.replayed(ctx)
 	case !r.Now.Before(x.code.ExpiresAt):
@@ -71,11 +71,11 @@ type codeExchange struct {
 // mismatch checks what the code is bound to besides its client: redirect_uri and PKCE.
 func (x *codeExchange) mismatch() *cause {
 	if uri := x.Form.Get("redirect_uri"); uri == "" || uri != x.code.RedirectURI {
-		return &cause{portner.EventRefused, "redirect_uri", x.code.Grant.ID}
+		return &cause{Event: portner.EventRefused, Reason: "redirect_uri", GrantID: x.code.Grant.ID}
 	}
 	err := pkce.Verify(pkce.S256, x.code.CodeChallenge, x.Form.Get("code_verifier"))
 	if err != nil || (x.code.CodeChallenge == "" && x.Client.Public()) {
-		return &cause{portner.EventPKCEMismatch, "pkce", x.code.Grant.ID}
+		return &cause{Event: portner.EventPKCEMismatch, Reason: "pkce", GrantID: x.code.Grant.ID}
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (x *codeExchange) burn(ctx context.Context, why *cause) error {
 	if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
 		return unavailable("burning the code", err)
 	}
-	return invalidGrant(why.event, why.reason, why.grantID)
+	return invalidGrant(why.Event, why.Reason, why.GrantID)
 }
 
 // replayed answers an otherwise valid second use: all that came of the first one dies (decision K2). The
@@ -152,7 +152,7 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 	}
 	if _, err := x.standing(ctx, &g, &id, x.Now); err != nil {
 		if reason, yes := takenBack(err); yes {
-			return nil, x.burn(ctx, &cause{portner.EventRefused, reason, g.ID})
+			return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
 		}
 		return nil, err
 	}

@@ -92,6 +92,7 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (
 	if req.Client.Client != nil {
 		x.identified(req.Client.Client)
 	}
+	x.correlation = req.CorrelationID
 	return res, err
 }
 

@@ -43,7 +43,8 @@ type Request struct {
 	Client client.Authenticated
 	// Now is the instant of the request; everything is decided by it.
 	Now time.Time
-	// CorrelationID ties the events of the request together; "" if nobody listens.
+	// CorrelationID ties the events of the request and a refusal's header together; "" if nobody listens,
+	// unless Handle sets one because it tells the peer.
 	CorrelationID string
 }
 

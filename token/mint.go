@@ -29,6 +29,8 @@ type Issuance struct {
 	Grant storage.Grant
 	// Identity is Grant.Identity, opened; zero for machine grants, whose tokens have no sub.
 	Identity session.Identity
+	// Subject is the sub of machine tokens, where receivers cannot do without one; "" for none.
+	Subject string
 	// Plan is the evaluation of the access token's scopes: Granted are its scopes, and TokenType,
 	// Audience and AccessTokenMaxAge hold.
 	Plan scope.Plan
@@ -107,6 +109,9 @@ func (m *Minter) prepare(in *Issuance, now time.Time) (*storage.Issue, *Response
 	}
 	p := m.person(in.Client.Client, grant, &in.Identity)
 	p.details = in.AuthorizationDetails
+	if p.claims.Machine {
+		p.sub = in.Subject
+	}
 	issue := &storage.Issue{Grant: *grant}
 	res := &Response{
 		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/storage"
 )
@@ -14,21 +15,14 @@ import (
 const invalidGrantText = "The code or refresh token is not valid."
 
 // cause says in the log why a request was refused.
-type cause struct {
-	event   portner.EventName
-	reason  string
-	grantID string
-}
-
-// Error returns the reason.
-func (c *cause) Error() string { return "token: " + c.reason }
+type cause = audit.Cause
 
 func invalidGrant(event portner.EventName, reason, grantID string) *portner.Error {
-	return &portner.Error{Code: portner.InvalidGrant, Description: invalidGrantText, Err: &cause{event, reason, grantID}}
+	return &portner.Error{Code: portner.InvalidGrant, Description: invalidGrantText, Err: &cause{Event: event, Reason: reason, GrantID: grantID}}
 }
 
 func refuse(code portner.ErrorCode, description, reason string) *portner.Error {
-	return &portner.Error{Code: code, Description: description, Err: &cause{portner.EventRefused, reason, ""}}
+	return &portner.Error{Code: code, Description: description, Err: &cause{Event: portner.EventRefused, Reason: reason}}
 }
 
 // unavailable marks a fault of something the endpoint depends on: the answer is 503, and never one that

@@ -49,7 +49,7 @@ func (e *Endpoint) revokeToken(ctx context.Context, x *exchange, form httpx.Form
 		// Security row D9: RFC 7009 section 2.1 wants an error, and nothing happens.
 		return &portner.Error{
 			Code: portner.UnauthorizedClient, Description: "The token was issued to another client.",
-			Err: &cause{portner.EventRevokeForeign, "foreign_client", g.ID},
+			Err: &cause{Event: portner.EventRevokeForeign, Reason: "foreign_client", GrantID: g.ID},
 		}
 	}
 	if err := e.minter.revoke(ctx, g.ID, x.now); err != nil {

@@ -115,7 +115,7 @@ func (x *exchange) bearerChallenge(e *portner.Error) string {
 // invalidToken is one answer for every token that is not good here.
 func invalidToken(reason, grantID string) *portner.Error {
 	return &portner.Error{
-		Code: portner.InvalidToken, Description: "The access token is not valid.", Err: &cause{portner.EventRefused, reason, grantID},
+		Code: portner.InvalidToken, Description: "The access token is not valid.", Err: &cause{Event: portner.EventRefused, Reason: reason, GrantID: grantID},
 	}
 }
 
@@ -150,7 +150,7 @@ func (e *Endpoint) describe(ctx context.Context, x *exchange, token string) (*do
 	if !slices.Contains(access.Scopes, p.claims.userInfoScope()) || p.sub == "" {
 		return nil, &portner.Error{
 			Code: portner.InsufficientScope, Description: "The access token may not be used here.",
-			Err: &cause{portner.EventRefused, "scope", grant.ID},
+			Err: &cause{Event: portner.EventRefused, Reason: "scope", GrantID: grant.ID},
 		}
 	}
 	user, err := e.minter.standing(ctx, &grant, &id, x.now)

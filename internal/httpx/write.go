@@ -1,6 +1,8 @@
 package httpx
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math"
@@ -9,12 +11,16 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
-// NewCorrelationID returns the identifier that ties an answer to its log line.
-func NewCorrelationID() string { return seal.NewID() }
+// NewCorrelationID returns the identifier that ties an answer to its log line: 32 hexadecimal digits, the form
+// of a trace identifier.
+func NewCorrelationID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
 
 // The header values are shared slices: http.Header.Set would allocate one for each response.
 var (
