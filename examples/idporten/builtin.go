@@ -73,9 +73,9 @@ func builtinScopes() []scope.Scope {
 		},
 		{
 			Name: "demo:kontakt.read", OwnerOrgno: dataOrg, RequiresUserConsent: true, AuthorizationMaxLifetime: 3600,
-			Description: "Se kontaktopplysningene dine", LongDescription: "E-postadresse og mobilnummer.",
-			Descriptions:     map[string]string{"nn": "Sjå kontaktopplysningane dine", "en": "See your contact information", "se": "Oaidnit du oktavuođadieđuid"},
-			LongDescriptions: map[string]string{"nn": "E-postadresse og mobilnummer.", "en": "E-mail address and mobile number.", "se": "E-poastačujuhus ja mobiltelefovdnanummir."},
+			Description: "Se e-post og mobilnummer", LongDescription: "De du har oppgitt i kontaktregisteret.",
+			Descriptions:     map[string]string{"nn": "Sjå e-post og mobilnummer", "en": "See your e-mail address and mobile number", "se": "Oaidnit e-poastta ja mobiltelefovdnanummira"},
+			LongDescriptions: map[string]string{"nn": "Dei du har oppgitt i kontaktregisteret.", "en": "Those you gave to the contact register.", "se": "Daid maid leat almmuhan oktavuođaregistarii."},
 		},
 		{Name: "demo:helse.read", OwnerOrgno: dataOrg, RequiresPseudonymousTokens: true, Description: "Se helseopplysninger"},
 		{Name: "demo:meldinger.read", OwnerOrgno: dataOrg, TokenType: scope.Opaque, Description: "Lese meldinger"},

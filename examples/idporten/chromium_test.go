@@ -196,27 +196,39 @@ func (b *browser) auditAt(name string, v width) {
 	require.Empty(b.t, ask(b, chromedp.Evaluate[[]string](auditScript)), "%s at %s width", name, v.suffix)
 }
 
-// compact writes a screenshot with the 256 colours it uses most: a page of text has few others.
+// compact writes a screenshot with 256 colours: a page of text has few others.
 func compact(t *testing.T, shot []byte) []byte {
 	t.Helper()
 	full, err := png.Decode(bytes.NewReader(shot))
 	require.NoError(t, err)
-	counts := map[color.RGBA]int{}
-	for y := range full.Bounds().Dy() {
-		for x := range full.Bounds().Dx() {
-			counts[color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)]++
-		}
-	}
-	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
-	})
-	var palette color.Palette
-	for _, c := range colours[:min(256, len(colours))] {
-		palette = append(palette, c)
-	}
-	few := image.NewPaletted(full.Bounds(), palette)
+	few := image.NewPaletted(full.Bounds(), palette(full))
 	draw.Draw(few, few.Bounds(), full, image.Point{}, draw.Src)
 	var out bytes.Buffer
 	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few))
 	return out.Bytes()
+}
+
+// palette holds the commonest colour of each hue, and then the commonest of all.
+func palette(m image.Image) color.Palette {
+	counts := map[color.RGBA]int{}
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			counts[color.RGBAModel.Convert(m.At(x, y)).(color.RGBA)]++
+		}
+	}
+	common := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
+	var first, rest color.Palette
+	seen := map[[3]uint8]bool{}
+	for _, c := range common {
+		if hue := [3]uint8{c.R >> 6, c.G >> 6, c.B >> 6}; !seen[hue] {
+			seen[hue] = true
+			first = append(first, c)
+			continue
+		}
+		rest = append(rest, c)
+	}
+	all := append(first, rest...)
+	return all[:min(256, len(all))]
 }

@@ -442,3 +442,17 @@ func TestMetadata(t *testing.T) {
 		}
 	}
 }
+
+// TestNoButtons: without the demo nobody is logged in by a click, nor by a request that looks like one.
+func TestNoButtons(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", team(t, newKey(t), ""), "-demo=false")
+	require.Len(t, s.parts, 1, "the provider only")
+	v := visit(t, s)
+	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	login := v.get(p.url())
+	require.Nil(t, login.id("user-form"))
+	require.Equal(t, http.StatusUnauthorized, v.submit(login, "login-form", url.Values{"user": {"kari"}}).status)
+	p.exchange(v.login(login, "kari").left.Query())
+	require.NotContains(t, v.get(s.issuer+"/").body, "tjeneste</a>")
+}
