@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
@@ -66,6 +67,9 @@ type Config struct {
 	Consents authorize.ConsentStore
 	// Replay remembers used client assertions. nil: private_key_jwt is off.
 	Replay client.ReplayStore
+	// Certificates verifies the business certificates that clients of an organisation may sign assertions
+	// with (virksomhetssertifikat, idporten section 5.4). nil: assertions need a registered key.
+	Certificates *businesscert.Verifier
 	// Attempts slows down guessing of client secrets. nil: ten failures a minute for each pair of client
 	// and r.RemoteAddr, counted in this process, then 429. Behind a proxy all callers have one address,
 	// and a stranger's failures lock a client out: let a handler in front put the caller's address, as the

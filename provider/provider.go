@@ -107,7 +107,7 @@ func (b *builder) shared() error {
 	}
 	b.clients, err = client.NewAuthenticator(client.Config{
 		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
-		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		Certificates: b.cfg.Certificates, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	if err != nil {
 		return err
