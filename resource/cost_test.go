@@ -1,0 +1,78 @@
+package resource_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/resource"
+)
+
+// BenchmarkVerify is the cost of accepting an ES256 token beside the bare check of its signature.
+func BenchmarkVerify(b *testing.B) {
+	token := sign(b, "ec", "", person(b).json(b))
+	v, err := resource.New(config(b))
+	require.NoError(b, err)
+	b.Run("bare", func(b *testing.B) {
+		digest := sha256.Sum256([]byte(token))
+		sig, err := ecdsa.SignASN1(nil, ecKey(), digest[:])
+		require.NoError(b, err)
+		b.ReportAllocs()
+		for b.Loop() {
+			if !ecdsa.VerifyASN1(&ecKey().PublicKey, digest[:], sig) {
+				b.Fatal("bad signature")
+			}
+		}
+	})
+	b.Run("Verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := v.Verify(b.Context(), token); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Protect", func(b *testing.B) {
+		h := v.Protect(resource.Rules{Scopes: []string{"difitest:test2"}, Person: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		b.ReportAllocs()
+		for b.Loop() {
+			h.ServeHTTP(w, r)
+		}
+		require.Equal(b, 200, w.Code)
+	})
+}
+
+// TestRefusedTokensAreCheap: security row E12, at most 256 KiB for a refused token.
+func TestRefusedTokensAreCheap(t *testing.T) {
+	v := verifier(t, config(t))
+	chain := `{"alg":"ES256","kid":"ec","x5c":["` + strings.Repeat("AAAA", 5000) + `"]}`
+	deep := `{"alg":"ES256","kid":"ec","x":` + strings.Repeat("[", 20000) + `}`
+	for name, token := range map[string]string{
+		"not a token":       strings.Repeat("a", jose.MaxTokenX5C),
+		"a long chain":      raw(chain, []byte("{}"), nothing),
+		"a deep header":     raw(deep, []byte("{}"), nothing),
+		"a large payload":   raw(`{"alg":"ES256","kid":"ec"}`, []byte(`{"a":"`+strings.Repeat("a", 22000)+`"}`), nothing),
+		"a huge one":        strings.Repeat("a.", 1<<20),
+		"a large signature": raw(`{"alg":"ES256","kid":"ec"}`, []byte("{}"), func([]byte) []byte { return make([]byte, 22000) }),
+	} {
+		const rounds = 50
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range rounds {
+			_, err := v.Verify(t.Context(), token)
+			require.Error(t, err, name)
+		}
+		runtime.ReadMemStats(&after)
+		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(256<<10), name)
+	}
+}

@@ -1,0 +1,73 @@
+package resource_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/resource"
+)
+
+// FuzzVerify: whatever is sent, a token is either refused with a reason, or it is signed by the issuer.
+func FuzzVerify(f *testing.F) {
+	good := sign(f, "ec", "", machine(f).json(f))
+	f.Add(good)
+	f.Add(sign(f, "rsa", "at+jwt", person(f).json(f)))
+	f.Add(raw(`{"alg":"none"}`, machine(f).json(f), nothing))
+	f.Add("a.b.c")
+	v, err := resource.New(config(f))
+	require.NoError(f, err)
+	keys, err := jose.ParseJWKS(issuerKeys(f))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, token string) {
+		verified, err := v.Verify(t.Context(), token)
+		if err != nil {
+			require.Nil(t, verified)
+			e := refusal(t, err)
+			require.NotEmpty(t, e.Reason)
+			require.NotContains(t, e.Challenge("x"), "\n")
+			return
+		}
+		_, err = jose.Verify(token, jose.MaxTokenX5C, []string{jose.ES256, jose.RS256}, keys)
+		require.NoError(t, err)
+	})
+}
+
+// FuzzClaims: whatever the issuer signs, what is accepted is timely, ours, and says who it is about.
+func FuzzClaims(f *testing.F) {
+	f.Add(machine(f).json(f))
+	f.Add(person(f).json(f))
+	f.Add([]byte(systemUser))
+	f.Add([]byte(delegated))
+	f.Add([]byte(digitalPost))
+	f.Add(machine(f).with("iat", 1752825451, "exp", 1752825571, "authorization_details", parse(f, `{"d":`+consent+`}`)["d"]).json(f))
+	v, err := resource.New(config(f))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		token, err := v.Verify(t.Context(), sign(t, "ec", "", payload))
+		if err != nil {
+			require.Nil(t, token)
+			require.NotEmpty(t, refusal(t, err).Reason)
+			return
+		}
+		require.Equal(t, maskinporten, token.Issuer)
+		require.True(t, epoch.Before(token.ExpiresAt.Add(resource.DefaultLeeway)))
+		require.False(t, token.Machine() && token.Person())
+		require.Empty(t, token.Audience, "no audience is ours")
+		for _, o := range []resource.Organisation{token.Consumer, token.Supplier} {
+			require.True(t, o.Orgno == "" || len(o.Orgno) == 9 && strings.HasPrefix(o.ID, "0192:"+o.Orgno))
+		}
+		if user, ok := token.SystemUser(); ok {
+			require.Len(t, user.Org.Orgno, 9)
+		}
+		if given, ok := token.Consent(); ok {
+			require.False(t, given.ValidTo.IsZero())
+		}
+		if !token.PID.IsZero() {
+			require.NotContains(t, token.String(), token.PID.Reveal())
+		}
+		_ = resource.Rules{AllowNoScope: true, Consent: true, SystemUser: true, DelegationSources: []string{token.DelegationSource}}.Check(token, epoch)
+	})
+}
