@@ -164,9 +164,14 @@ func (c config) checkNumbers(p *problems) {
 		at      string
 		seconds int
 	}{
-		{"session.max", c.Session.Max}, {"session.idle", c.Session.Idle}, {"lifetimes.access_token", c.Lifetimes.AccessToken},
-		{"lifetimes.refresh_token", c.Lifetimes.RefreshToken}, {"lifetimes.authorization", c.Lifetimes.Authorization},
-		{"lifetimes.id_token", c.Lifetimes.IDToken}, {"lifetimes.code", c.Lifetimes.Code}, {"lifetimes.pushed_request", c.Lifetimes.PushedRequest},
+		{"session.max", c.Session.Max},
+		{"session.idle", c.Session.Idle},
+		{"lifetimes.access_token", c.Lifetimes.AccessToken},
+		{"lifetimes.refresh_token", c.Lifetimes.RefreshToken},
+		{"lifetimes.authorization", c.Lifetimes.Authorization},
+		{"lifetimes.id_token", c.Lifetimes.IDToken},
+		{"lifetimes.code", c.Lifetimes.Code},
+		{"lifetimes.pushed_request", c.Lifetimes.PushedRequest},
 	} {
 		if n.seconds < 0 || n.seconds > maxSeconds {
 			p.add(n.at, "must be from 0 (ID-porten's own) to %d seconds", maxSeconds)

@@ -164,7 +164,8 @@ func mishaps(t *testing.T, s *server) {
 	for _, form := range []url.Values{
 		{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.at.first + "/callback"}, "code_verifier": {"21879498012218794980122187949801221879498012"}},
 		{"grant_type": {"refresh_token"}, "refresh_token": {code}},
-		{"grant_type": {code}}, {"token": {code}},
+		{"grant_type": {code}},
+		{"token": {code}},
 	} {
 		post(t, s, "/token", "min-tjeneste", demoSecret, form)
 		post(t, s, "/token", "min-tjeneste", "feilpassord", form)

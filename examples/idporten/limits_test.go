@@ -1,0 +1,95 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+)
+
+// TestInactive: active false on clients, users and scopes.
+func TestInactive(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", team(t, newKey(t), `,"scopes":[{"name":"a:b","active":false,"accessible_for_all":true}]`))
+	v := visit(t, s)
+	p := newParty(t, s, "avslatt", "hemmelig", nobody, "openid")
+	require.Equal(t, "invalid_client", v.get(p.url()).text("error-code"))
+	p = newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	refused := v.login(v.get(p.url()), "sperret")
+	require.Equal(t, http.StatusUnauthorized, refused.status)
+	require.NotNil(t, refused.id("login-failed"))
+	require.Nil(t, refused.id("user-sperret"), "no button either")
+	r, err := s.cfg.scopeRegistry()
+	require.NoError(t, err)
+	require.True(t, r.Scope("a:b").Inactive)
+}
+
+// TestDisabledLater: who is disabled while logged in gets nothing more.
+func TestDisabledLater(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := visit(t, s)
+	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "profile")
+	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
+	code := v.get(p.url()).param(t, "code")
+	s.users.bySubject["pid:45840375084"] = person{disabled: true}
+	_, err := p.refresh(tok.RefreshToken)
+	refusedWith(t, err, "invalid_grant")
+	_, err = p.conf.Exchange(p.ctx, code, oauth2.VerifierOption(p.verifier))
+	refusedWith(t, err, "invalid_grant")
+	_, err = p.provider.UserInfo(p.ctx, oauth2.StaticTokenSource(tok))
+	require.ErrorContains(t, err, "401")
+	_, err = s.users.testPerson(t.Context(), parsed("45840375084"))
+	require.Error(t, err)
+}
+
+// TestTwoEntriesOnePerson: a disabled way in does not disable the person.
+func TestTwoEntriesOnePerson(t *testing.T) {
+	t.Parallel()
+	off := false
+	d := newDirectory([]user{{PID: "45840375084", Username: "a", Active: &off}, {PID: "45840375084", Username: "b"}}, false)
+	u, err := d.User(t.Context(), "pid:45840375084")
+	require.NoError(t, err)
+	require.False(t, u.Disabled)
+	_, ok := d.named("a")
+	require.False(t, ok)
+	_, err = d.User(t.Context(), "pid:21879498012")
+	require.Error(t, err, "a stranger")
+}
+
+// TestLimits: the overrides of session and lifetimes take effect.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", team(t, newKey(t), `,"session":{"idle":1},"lifetimes":{"access_token":77,"id_token":33,"code":1,"pushed_request":44}`))
+	v := visit(t, s)
+	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	tok, it := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
+	require.EqualValues(t, 77, tok.ExpiresIn)
+	require.Equal(t, 33*time.Second, it.Expiry.Sub(it.IssuedAt))
+	late := v.get(p.url()).param(t, "code")
+	_, pushed := post(t, s, "/par", "alene", "hemmelig", p.params())
+	require.InDelta(t, 44, pushed["expires_in"], 0)
+	time.Sleep(1100 * time.Millisecond)
+	_, err := p.conf.Exchange(p.ctx, late, oauth2.VerifierOption(p.verifier))
+	refusedWith(t, err, "invalid_grant")
+	require.Equal(t, "/login", v.get(p.url()).url.Path, "idle for a second")
+}
+
+func TestLimitsInAll(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", team(t, newKey(t), `,"session":{"max":2,"idle":2},"lifetimes":{"refresh_token":1,"authorization":9}`))
+	v := visit(t, s)
+	p := newParty(t, s, "nettleser", "", "http://localhost:5173/cb", "openid")
+	p.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
+	require.LessOrEqual(t, tok.ExpiresIn, int64(9), "an access token does not outlive the authorization")
+	require.NotNil(t, v.get(p.url()).left)
+	time.Sleep(1100 * time.Millisecond)
+	_, err := p.refresh(tok.RefreshToken)
+	refusedWith(t, err, "invalid_grant")
+	require.NotNil(t, v.get(p.url()).left, "busy, and not too old")
+	time.Sleep(time.Second)
+	require.Equal(t, "/login", v.get(p.url()).url.Path, "two seconds in all, though busy")
+}
