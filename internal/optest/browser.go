@@ -29,8 +29,11 @@ type Page struct {
 	Left   *url.URL // the relying party's address, nil while at the provider
 }
 
-// Step is what the page asks for: "login", "consent" or "".
+// Step is what the page asks for: "login", "representation", "consent" or "".
 func (p Page) Step() string { return p.Header.Get(headerStep) }
+
+// Choices are the IDs a representation page offers.
+func (p Page) Choices() []string { return p.Header[headerChoice] }
 
 // Reason is why a login is asked for.
 func (p Page) Reason() string { return p.Header.Get(headerReason) }

@@ -37,6 +37,7 @@ type OP struct {
 	Store   *memory.Store
 	Keys    *keyset.Set
 	handler http.Handler
+	persons map[string]authorize.Authentication
 }
 
 // Options change the test provider.
@@ -45,6 +46,8 @@ type Options struct {
 	Keys    *keyset.Set
 	Clients []client.Client // beside those of Clients()
 	Scopes  []scope.Scope   // beside those of Scopes()
+	// Persons are the logins of the test page, by name; nil: kari, kari-minid and ola.
+	Persons map[string]authorize.Authentication
 	Change  func(*provider.Config)
 }
 
@@ -57,7 +60,10 @@ func New(tb testing.TB, o Options) *OP {
 			tb.Fatal(err)
 		}
 	}
-	op := &OP{Store: memory.New(), Keys: o.Keys}
+	op := &OP{Store: memory.New(), Keys: o.Keys, persons: o.Persons}
+	if op.persons == nil {
+		op.persons = persons
+	}
 	if op.Keys == nil {
 		if o.Alg == "" {
 			o.Alg = keyset.ES256
@@ -78,7 +84,7 @@ func New(tb testing.TB, o Options) *OP {
 	must(err)
 	cfg := provider.Config{
 		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Scopes: registry,
-		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
+		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent", Representation: "/representation"},
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
 		PushedRequests: op.Store, Consents: op.Store, Replay: op.Store,
 	}
@@ -98,6 +104,7 @@ func (op *OP) Use(p *provider.Provider) {
 	mux.Handle("/", p)
 	mux.HandleFunc("/login", op.login)
 	mux.HandleFunc("/consent", op.consent)
+	mux.HandleFunc("/representation", op.representation)
 	op.handler = mux
 }
 
@@ -167,6 +174,7 @@ const (
 	headerCSRF   = "X-Test-Csrf"
 	headerStep   = "X-Test-Step"
 	headerReason = "X-Test-Reason"
+	headerChoice = "X-Test-Choice"
 )
 
 func (op *OP) login(w http.ResponseWriter, r *http.Request) {
@@ -178,7 +186,7 @@ func (op *OP) login(w http.ResponseWriter, r *http.Request) {
 		show(w, p)
 		return
 	}
-	p.Authenticated(w, r, persons[r.PostForm.Get("user")])
+	p.Authenticated(w, r, op.persons[r.PostForm.Get("user")])
 }
 
 func (op *OP) consent(w http.ResponseWriter, r *http.Request) {
@@ -191,6 +199,21 @@ func (op *OP) consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Consented(w, r, r.PostForm["scope"])
+}
+
+func (op *OP) representation(w http.ResponseWriter, r *http.Request) {
+	p, err := op.Authorize.Resume(w, r)
+	if err != nil {
+		return
+	}
+	if r.Method != http.MethodPost {
+		for _, c := range p.Question.Choices {
+			w.Header().Add(headerChoice, c.ID)
+		}
+		show(w, p)
+		return
+	}
+	p.Represented(w, r, r.PostForm["choice"])
 }
 
 func show(w http.ResponseWriter, p *authorize.Pending) {
