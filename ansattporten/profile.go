@@ -1,0 +1,30 @@
+package ansattporten
+
+import (
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/token"
+)
+
+// Profile is the set of rules of Ansattporten, where they differ from ID-porten's (maskinporten-altinn
+// section 4.1, idporten section 18.5): levels of its own; PKCE, state and nonce from every client; no
+// single sign-on between clients; the claim name in id_tokens; no userinfo. A newer text mentions a
+// userinfo (Q16): NoUserInfo false offers it, with the claims of the id_token.
+func Profile() provider.Profile {
+	p := provider.IDPorten()
+	p.Levels = acr.Ansattporten
+	p.DefaultACRValues = []string{acr.AnsattportenSubstantial}
+	p.Claims = func(string) token.ClaimPolicy { return claims }
+	p.ClaimsSupported = append(p.ClaimsSupported, "name", "authorization_details")
+	p.RequirePKCE, p.RequireState, p.RequireNonce = true, true, true
+	p.NoUserInfo = true
+	p.Circle = func(clientID string, _ bool) string { return clientID }
+	return p
+}
+
+func claims(c *client.Client) token.Claims {
+	all := token.IDPortenClaims(c)
+	all.Name = true
+	return all
+}
