@@ -29,6 +29,8 @@ const (
 	DefaultPushedRequestLifetime = 120 * time.Second
 	// DefaultAuthorizationLifetime is the absolute end of a grant (idporten section 2.3).
 	DefaultAuthorizationLifetime = 7200 * time.Second
+	// DefaultHistoryLifetime is how long people can look back at their logins.
+	DefaultHistoryLifetime = 180 * 24 * time.Hour
 	// DefaultRequestURIPrefix is the prefix RFC 9126 section 2.2 recommends.
 	DefaultRequestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 	// IDPortenRequestURIPrefix is the prefix ID-porten's request_uri values have.
@@ -60,6 +62,14 @@ type Config struct {
 
 	// Consents remembers consents. nil: nothing is remembered, consent is asked for each time.
 	Consents ConsentStore
+	// History remembers logins for people to look at. nil: nothing is remembered. A store that fails here
+	// does not stop a login.
+	History HistoryStore
+	// HistoryLifetime is how long a login is remembered. 0 is DefaultHistoryLifetime.
+	HistoryLifetime time.Duration
+	// KeepUserAgent keeps the name of the browser with what was granted in it, for people to recognise
+	// (idporten section 17.1).
+	KeepUserAgent bool
 	// PushedRequests keeps pushed authorization requests. nil: PAR is not offered.
 	PushedRequests PushedRequestStore
 	// Authenticator authenticates clients that push requests (a *client.Authenticator). nil: PAR is not
@@ -164,6 +174,7 @@ func (c Config) withDefaults() Config {
 		{&c.PendingLifetime, DefaultPendingLifetime},
 		{&c.PushedRequestLifetime, DefaultPushedRequestLifetime},
 		{&c.AuthorizationLifetime, DefaultAuthorizationLifetime},
+		{&c.HistoryLifetime, DefaultHistoryLifetime},
 	} {
 		if *d.field == 0 {
 			*d.field = d.fallback

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -44,8 +46,28 @@ func (f *flow) issue(sess *storage.Session, circle *storage.Circle, plan scope.P
 	}
 	f.log.Emit(f.r.Context(), portner.Event{Name: portner.EventAuthorized, Time: f.now,
 		ClientID: grant.ClientID, GrantID: grant.ID})
+	f.history(ctx, &grant)
 	f.respond(f.req.to, "code", code)
 	return nil
+}
+
+// history adds the login to what the person can look back at. It is no part of the login: a store that
+// fails is reported, and the code goes out.
+func (f *flow) history(ctx context.Context, g *storage.Grant) {
+	if f.cfg.History == nil {
+		return
+	}
+	info := infoOf(f.req.client, f.req.onBehalfOf)
+	l := storage.Login{
+		UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
+		At: f.now, ExpiresAt: f.now.Add(f.cfg.HistoryLifetime),
+	}
+	if !g.AuthTime.Before(f.receivedAt) && len(g.AMR) > 0 { // logged in for this request
+		l.Method = g.AMR[0]
+	}
+	if err := f.cfg.History.RecordLogin(ctx, l, f.now); err != nil {
+		f.log.Fault(ctx, fmt.Errorf("authorize: recording a login: %w", err), httpx.NewCorrelationID(), f.now)
+	}
 }
 
 // grant is what the person gave the client.
@@ -67,8 +89,22 @@ func (f *flow) grant(sess *storage.Session, circle *storage.Circle, plan scope.P
 	if q.client.TakesSID() {
 		g.SID = f.cfg.Sessions.SID(sess, g.ClientID)
 	}
+	if f.cfg.KeepUserAgent {
+		g.UserAgent = browserName(f.r)
+	}
 	g.Identity = f.cfg.Vault.Seal(who, g.ID)
 	return g, nil
+}
+
+// browserName is the User-Agent, printable and short: it is shown to people later.
+func browserName(r *http.Request) string {
+	name := strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e {
+			return -1
+		}
+		return c
+	}, r.UserAgent())
+	return name[:min(len(name), 200)]
 }
 
 func (e *Endpoint) authorizationLifetime(c *client.Client) time.Duration {

@@ -44,3 +44,9 @@ type ConsentStore interface {
 	// WithdrawConsents forgets the consents of one person to one client.
 	WithdrawConsents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) error
 }
+
+// HistoryStore remembers logins, for people to look at (idporten section 17.2).
+type HistoryStore interface {
+	// RecordLogin adds an entry to a person's history.
+	RecordLogin(ctx context.Context, l storage.Login, now time.Time) error
+}

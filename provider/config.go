@@ -65,6 +65,9 @@ type Config struct {
 	PushedRequests authorize.PushedRequestStore
 	// Consents remembers what people said yes to. nil: consent is asked for at every login.
 	Consents authorize.ConsentStore
+	// History remembers logins for people to look at, with the browser each authorization was given in; see
+	// package authorizations. nil: off.
+	History authorize.HistoryStore
 	// Replay remembers used client assertions. nil: private_key_jwt is off.
 	Replay client.ReplayStore
 	// Certificates verifies the business certificates that clients of an organisation may sign assertions

@@ -55,6 +55,8 @@ type Provider struct {
 	ServerMetadata http.Handler
 	// Sessions are the SSO sessions, for hosts with pages of their own about them.
 	Sessions *session.Keeper
+	// Vault opens and finds people in the store's records, for package authorizations.
+	Vault *session.Vault
 	// Pages are Config.Pages.
 	Pages authorize.Pages
 
@@ -102,6 +104,7 @@ func (b *builder) shared() error {
 	if b.vault, err = session.NewVault(b.cfg.Secrets...); err != nil {
 		return err
 	}
+	b.p.Vault = b.vault
 	if b.pairwise, err = pseudonym.NewPairwise(b.cfg.PairwiseKey); err != nil {
 		return err
 	}
@@ -153,7 +156,7 @@ func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
 		Issuer: b.cfg.Issuer, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
-		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, IDTokens: b.cfg.Keys, Subject: b.subject,
+		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, RequirePKCE: pr.RequirePKCE, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,

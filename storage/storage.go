@@ -108,6 +108,7 @@ type Grant struct {
 	Locale   string    // the language the person saw
 
 	OnBehalfOf string // pre-registered sub-client value
+	UserAgent  string // the browser it was given in, shortened; "" unless the host keeps it
 	// Delegation is who acts for whom, where the client's registration alone does not say it.
 	Delegation           Delegation
 	AuthorizationDetails []byte // RFC 9396, granted; sealed as Identity is, for they may name people; nil if none
@@ -193,5 +194,16 @@ type Consent struct {
 	ClientID  string    // to whom
 	Scope     string    // to what
 	GrantedAt time.Time // when
+	ExpiresAt time.Time // remembered until here
+}
+
+// Login is one entry of a person's login history.
+type Login struct {
+	UserKey   Hash      // keyed hash of the person
+	ClientID  string    // who the person logged in to
+	Orgno     string    // the client's organisation
+	Service   string    // the client's name, or its customer's
+	Method    string    // how: the first method used, or Federated under single sign-on
+	At        time.Time // when
 	ExpiresAt time.Time // remembered until here
 }

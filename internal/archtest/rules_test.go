@@ -2,7 +2,7 @@ package archtest_test
 
 // The layers of the module. Imports point down only, and never to a package of the same layer.
 //
-//	L3  provider
+//	L3  provider, and ansattporten on top of it
 //	L2  authorize  token  logout  discovery  resource        never one another
 //	L1  session  client  keyset  rar               never one another
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
@@ -10,7 +10,7 @@ var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
-	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
+	l2       = []string{"authorize", "token", "logout", "discovery", "resource", "authorizations"}
 	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
 )
 
@@ -30,6 +30,7 @@ func layers() map[string]rule {
 		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
 		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
 		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"ansattporten":        {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},

@@ -52,6 +52,7 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 	b = putSymbols(b, g.AMR)
 	b = putSymbol(b, g.Locale)
 	b = putSymbol(b, g.OnBehalfOf)
+	b = putSymbol(b, g.UserAgent)
 	b = putBytes(b, g.AuthorizationDetails)
 	return putDelegation(b, &g.Delegation)
 }
@@ -87,7 +88,7 @@ func (t grantText) decode() storage.Grant {
 	g.Scopes, g.Resources = r.symbols(), r.symbols()
 	g.ACR = r.symbol()
 	g.AMR = r.symbols()
-	g.Locale, g.OnBehalfOf = r.symbol(), r.symbol()
+	g.Locale, g.OnBehalfOf, g.UserAgent = r.symbol(), r.symbol(), r.symbol()
 	g.AuthorizationDetails = r.bytes()
 	if flags&flagDelegation != 0 {
 		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}

@@ -49,6 +49,8 @@ type Config struct {
 	MaxPushedRequestsPerClient int
 	// MaxConsents counts remembered consents. Default 1,000,000.
 	MaxConsents int
+	// MaxLogins counts entries of the login history. Default 1,000,000.
+	MaxLogins int
 	// MaxReplays counts remembered assertions. Default 1,000,000: 3,300 assertions a second
 	// that live for 300 seconds.
 	MaxReplays int
@@ -70,6 +72,7 @@ type Store struct {
 	pushedClients tally
 
 	consents [shardCount]consentStripe
+	logins   [shardCount]loginStripe
 	replays  [shardCount]replayShard
 
 	due       queues
@@ -77,7 +80,7 @@ type Store struct {
 	turn      atomic.Uint32 // of tidy
 	seed      maphash.Seed
 
-	sessionCount, grantCount, tokenCount, pushedCount, consentCount, replayCount counter
+	sessionCount, grantCount, tokenCount, pushedCount, consentCount, loginCount, replayCount counter
 }
 
 // New returns an empty store with the default bounds.
@@ -103,6 +106,7 @@ func NewWith(c Config) *Store {
 	s.pushedClients.max = int(bound(c.MaxPushedRequestsPerClient, 1_000))
 	s.pushedClients.seed = s.seed
 	s.consentCount.max = bound(c.MaxConsents, 1_000_000)
+	s.loginCount.max = bound(c.MaxLogins, 1_000_000)
 	s.replayCount.max = bound(c.MaxReplays, 1_000_000)
 	return s
 }
@@ -121,6 +125,7 @@ type Stats struct {
 	Tokens         int // access tokens and every generation of refresh tokens
 	PushedRequests int // unused or used, until they expire
 	Consents       int // remembered ones
+	Logins         int // entries of the login history
 	Replays        int // remembered assertions
 }
 
@@ -132,6 +137,7 @@ func (s *Store) Stats() Stats {
 		Tokens:         s.tokenCount.value(),
 		PushedRequests: s.pushedCount.value(),
 		Consents:       s.consentCount.value(),
+		Logins:         s.loginCount.value(),
 		Replays:        s.replayCount.value(),
 	}
 }

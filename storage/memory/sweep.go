@@ -13,6 +13,7 @@ type queues struct {
 	refresh  queue[*refreshToken]
 	pushed   queue[*pushedRequest]
 	consents queue[*consents]
+	logins   queue[*logins]
 }
 
 // sweepBatch is how many records are collected between two looks at the context. A lock is held
@@ -31,6 +32,7 @@ const (
 	refreshKind
 	pushedKind
 	consentKind
+	loginKind
 	replayKind
 	kinds
 )
@@ -50,6 +52,8 @@ func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, remov
 		return s.due.pushed.collect(s, shard, now, most)
 	case consentKind:
 		return s.due.consents.collect(s, shard, now, most)
+	case loginKind:
+		return s.due.logins.collect(s, shard, now, most)
 	}
 	forgotten := s.replays[shard].forget(now, most)
 	s.replayCount.give(forgotten)

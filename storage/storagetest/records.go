@@ -46,7 +46,7 @@ func newCode(name string) storage.AuthorizationCode {
 			UserKey: storage.HashOf("person p"), Identity: []byte("sealed identity " + name), SID: "sid-a-" + name,
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
-			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", OnBehalfOf: "sub-client",
+			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", OnBehalfOf: "sub-client", UserAgent: "Browser/1.0",
 			AuthorizationDetails: []byte("sealed details"),
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",

@@ -1,0 +1,242 @@
+package authorizations_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/authorizations"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+)
+
+// machines is a stand-in for Maskinporten: the token is the organisation number.
+type machines struct{}
+
+func (machines) VerifyMachine(_ context.Context, token, _ string, _ time.Time) (string, error) {
+	switch {
+	case token == "down":
+		return "", errors.New("no answer")
+	case token == "narrow":
+		return "", fmt.Errorf("%w", portner.InsufficientScope)
+	case norway.ValidOrgno(token):
+		return token, nil
+	}
+	return "", fmt.Errorf("%w", portner.InvalidToken)
+}
+
+// world is a provider, its authorizations API and a person who has been around.
+type world struct {
+	t       *testing.T
+	op      *optest.OP
+	api     *authorizations.API
+	handler http.Handler
+	own     string // a token of kari at a client of optest.Org, with both scopes
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	clients := optest.Clients(t)
+	var cfg provider.Config
+	op := optest.New(t, optest.Options{
+		Scopes: []scope.Scope{
+			{Name: authorizations.Scope, Description: "Fullmakter", OwnerOrgno: optest.OwnerOrg},
+			{Name: authorizations.HistoryScope, Description: "Logg", OwnerOrgno: optest.OwnerOrg},
+		},
+		Clients: []client.Client{profilePage(clients[0])},
+		Change:  func(c *provider.Config) { c.History = nil; cfg = *c },
+	})
+	cfg.History = op.Store
+	p, err := provider.New(cfg)
+	require.NoError(t, err)
+	op.Use(p)
+	api, err := authorizations.New(authorizations.Config{
+		Store: op.Store, Vault: p.Vault, Clients: cfg.Clients, Scopes: cfg.Scopes, History: op.Store, Machines: machines{},
+		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
+			return "kari", pid.Reveal() == optest.KariPID, nil
+		},
+	})
+	require.NoError(t, err)
+	w := &world{t: t, op: op, api: api, handler: api.Handler()}
+	b := op.Browser()
+	r := op.Request("tjeneste", "openid test:consent")
+	op.Exchange(t, r, b.Post(t, b.Login(t, r, "kari"), url.Values{"scope": {"test:consent"}}).Code(t))
+	r = op.Request("profil", "openid "+authorizations.Scope+" "+authorizations.HistoryScope)
+	w.own = op.Exchange(t, r, b.Login(t, r, "kari").Code(t)).String("access_token")
+	require.NotEmpty(t, w.own)
+	return w
+}
+
+func profilePage(like client.Client) client.Client {
+	like.ClientID, like.ClientName = "profil", "Profilside"
+	like.RedirectURIs = []string{optest.RedirectURI("profil")}
+	like.PostLogoutRedirectURIs, like.FrontchannelLogoutURI, like.FrontchannelLogoutSessionRequired = nil, "", false
+	like.PostLogoutRedirectURIs = []string{optest.RedirectURI("profil")}
+	like.Scopes = []string{"openid", authorizations.Scope, authorizations.HistoryScope}
+	return like
+}
+
+func (w *world) call(method, path, token, body string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	require.Equal(w.t, "no-store", rec.Header().Get("Cache-Control"))
+	return rec
+}
+
+func (w *world) list(method, path, token, body string) []authorizations.Authorization {
+	w.t.Helper()
+	rec := w.call(method, path, token, body)
+	require.Equal(w.t, http.StatusOK, rec.Code, rec.Body)
+	var list []authorizations.Authorization
+	require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), &list))
+	return list
+}
+
+const aboutKari = `{"pid":"` + optest.KariPID + `"}`
+
+// TestListing: idporten section 17.1, verb by verb and view by view.
+func TestListing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.list("GET", "/clients/authorizations", w.own, "")
+	require.Len(t, own, 1, "only those with a scope that required consent")
+	require.Equal(t, "tjeneste", own[0].ClientID)
+	require.Equal(t, "0192:"+optest.Org, own[0].Consumer.ID)
+	require.Len(t, own[0].Scopes, 2, "one scope that fits shows the whole authorization")
+	require.Equal(t, "Samtykke", own[0].Scopes[1].Description)
+	require.InDelta(t, time.Now().UnixMilli(), own[0].AuthorizedAt, 60_000)
+	require.InDelta(t, own[0].AuthorizedAt+3600_000, own[0].Expires, 2_000)
+
+	require.Len(t, w.list("GET", "/clients/authorizations?require_user_consent=false", w.own, ""), 2)
+	require.Len(t, w.list("GET", "/clients/authorizations?visibility=PRIVATE", w.own, ""), 0)
+	require.Equal(t, own, w.list("POST", "/clients/authorizations", optest.Org, aboutKari), "support staff see the same")
+	require.Empty(t, w.list("POST", "/clients/authorizations", optest.OwnerOrg, aboutKari), "another organisation's clients")
+	require.Equal(t, own, w.list("POST", "/api-provider/authorizations", optest.OwnerOrg, aboutKari), "the scope's owner")
+	require.Empty(t, w.list("POST", "/api-provider/authorizations", optest.Org, aboutKari))
+	require.Empty(t, w.list("POST", "/clients/authorizations", optest.Org, `{"pid":"45840375084"}`), "nobody we know")
+}
+
+// TestEnding: all tokens of the authorization die; what is none of the caller's is not found.
+func TestEnding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.list("GET", "/clients/authorizations", w.own, "")[0].ID
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/unknown", w.own, "").Code)
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, "910753614", "").Code, "an organisation it does not concern")
+	foreign := w.personOf("ola")
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, foreign, "").Code, "another person")
+	require.Len(t, w.list("GET", "/clients/authorizations", w.own, ""), 1)
+
+	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+id, optest.OwnerOrg, "").Code)
+	require.Empty(t, w.list("GET", "/clients/authorizations", w.own, ""))
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, w.own, "").Code, "twice")
+
+	// Ending the authorization of the caller's own token ends the token.
+	all := w.list("GET", "/clients/authorizations?require_user_consent=false", w.own, "")
+	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+all[0].ID, w.own, "").Code)
+	require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", w.own, "").Code)
+}
+
+// personOf logs another person in at the profile page.
+func (w *world) personOf(user string) string {
+	w.t.Helper()
+	r := w.op.Request("profil", "openid "+authorizations.Scope+" "+authorizations.HistoryScope)
+	return w.op.Exchange(w.t, r, w.op.Browser().Login(w.t, r, user).Code(w.t)).String("access_token")
+}
+
+// TestRefusals: a verb takes its own kind of token only, and errors are RFC 6750's.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.op.Request("tjeneste", "openid")
+	narrow := w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
+	r = w.op.Request("tjeneste", "test:pseudonym")
+	for _, c := range []struct {
+		method, path, token, body string
+		status                    int
+		challenge                 string
+	}{
+		{"GET", "/clients/authorizations", "", "", 401, "Bearer"},
+		{"GET", "/clients/authorizations", "nonsense", "", 401, `Bearer error="invalid_token"`},
+		{"GET", "/clients/authorizations", optest.Org, "", 401, `Bearer error="invalid_token"`},
+		{"GET", "/clients/authorizations", narrow, "", 403, `Bearer error="insufficient_scope"`},
+		{"POST", "/clients/authorizations", w.own, aboutKari, 401, `Bearer error="invalid_token"`},
+		{"POST", "/clients/authorizations", "narrow", aboutKari, 403, `Bearer error="insufficient_scope"`},
+		{"POST", "/clients/authorizations", "down", aboutKari, 503, ""},
+		{"POST", "/clients/authorizations", optest.Org, `{"pid":"1"}`, 400, `Bearer error="invalid_request"`},
+		{"POST", "/clients/authorizations", optest.Org, `{"pid":"` + optest.KariPID + `","x":1}`, 400, `Bearer error="invalid_request"`},
+		{"POST", "/clients/authorizations", optest.Org, `[]`, 400, `Bearer error="invalid_request"`},
+		{"GET", "/clients/authorizations?require_user_consent=maybe", w.own, "", 400, `Bearer error="invalid_request"`},
+		{"GET", "/innlogginger/logg/idporten?maxhits=0", w.own, "", 400, `Bearer error="invalid_request"`},
+		{"GET", "/innlogginger/logg/idporten", narrow, "", 403, `Bearer error="insufficient_scope"`},
+		{"PUT", "/clients/authorizations", w.own, "", 404, ""},
+		{"GET", "/nowhere", w.own, "", 404, ""},
+	} {
+		rec := w.call(c.method, c.path, c.token, c.body)
+		require.Equal(t, c.status, rec.Code, "%s %s: %s", c.method, c.path, rec.Body)
+		require.Equal(t, c.challenge, rec.Header().Get("WWW-Authenticate"), "%s %s", c.method, c.path)
+		require.NotContains(t, rec.Body.String(), optest.KariPID)
+	}
+}
+
+// TestHistory: idporten section 17.2. A login under single sign-on is Federated; only the caller's own
+// organisation is shown.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rec := w.call("GET", "/innlogginger/logg/idporten?maxhits=10", w.own, "")
+	require.Equal(t, http.StatusOK, rec.Code, rec.Body)
+	var log []map[string]string
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &log))
+	require.Len(t, log, 2)
+	require.Equal(t, "Federated", log[0]["eid"])
+	require.Equal(t, "Profilside", log[0]["tjeneste"])
+	require.Equal(t, "BankID", log[1]["eid"])
+	require.Equal(t, "tjeneste", log[1]["integrasjon_id"])
+	require.Equal(t, optest.Org, log[1]["orgno"])
+	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$`, log[0]["tidspunkt"])
+	require.NotContains(t, rec.Body.String(), optest.KariPID)
+	rec = w.call("GET", "/innlogginger/logg/idporten?maxhits=1", w.own, "")
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &log))
+	require.Len(t, log, 1)
+}
+
+// TestOwnPage: what a host's page for people calls.
+func TestOwnPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list, err := w.api.OfPerson(t.Context(), "kari", authorizations.Filter{Any: true, Locale: "nb"}, time.Now())
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.ErrorIs(t, w.api.Revoke(t.Context(), "ola", list[0].ID, time.Now()), authorizations.ErrNotFound)
+	require.NoError(t, w.api.Revoke(t.Context(), "kari", list[0].ID, time.Now()))
+	list, err = w.api.OfPerson(t.Context(), "kari", authorizations.Filter{Any: true}, time.Now())
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	_, err := authorizations.New(authorizations.Config{Machines: machines{}})
+	for _, field := range []string{"Store", "Vault", "Clients", "Scopes", "SubjectOf"} {
+		require.ErrorContains(t, err, field)
+	}
+}
