@@ -183,3 +183,94 @@ func TestFullStore_J3(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, memory.Stats{}, full.Stats())
 }
+
+// Row C6, of a store that never finds anything expired: the endpoint itself decides, at the very instant.
+func TestEndsAreExactWithoutTheStore_C6(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.Store = timeless{c.Store} })
+	short := func(c *storage.AuthorizationCode) { c.Grant.ExpiresAt = start.Add(time.Minute) }
+	for what, tt := range map[string]struct {
+		end time.Duration
+		try func() bool
+	}{
+		"code": {time.Minute, func() bool { return f.redeem("web", f.codeAt(start)).Code == http.StatusOK }},
+		"refresh token": {10 * time.Minute, func() bool {
+			return f.refresh("reuse", f.at(start, "reuse").str("refresh_token")).Code == http.StatusOK
+		}},
+		"grant": {time.Minute, func() bool {
+			return f.refresh("reuse", f.at(start, "reuse", short).str("refresh_token")).Code == http.StatusOK
+		}},
+		"access token": {2 * time.Minute, func() bool {
+			at := f.at(start, "web").str("access_token")
+			told, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
+			require.Equal(t, told, seen)
+			return told
+		}},
+		"access token of a grant": {time.Minute, func() bool {
+			at := f.at(start, "web", short).str("access_token")
+			told, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
+			require.Equal(t, told, seen)
+			return told
+		}},
+	} {
+		for _, offset := range []time.Duration{-time.Second, 0, 1} {
+			f.now = start.Add(tt.end + offset)
+			require.Equal(t, offset < 0, tt.try(), "%s, %v from its end", what, offset)
+		}
+	}
+}
+
+// codeAt makes a code at another instant than that of the next request.
+func (f *fixture) codeAt(when time.Time, change ...func(*storage.AuthorizationCode)) string {
+	now := f.now
+	defer func() { f.now = now }()
+	f.now = when
+	return f.code(change...)
+}
+
+// at logs in at another instant than that of the next request.
+func (f *fixture) at(when time.Time, clientID string, change ...func(*storage.AuthorizationCode)) answer {
+	now := f.now
+	defer func() { f.now = now }()
+	f.now = when
+	return f.redeem(clientID, f.code(append(change, forClient(clientID, "openid", "profile"))...))
+}
+
+// Row D10: more than five resources are too many, granted or not.
+func TestTooManyResources_D10(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	form := codeForm(f.code(func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:a"} }))
+	form["resource"] = []string{"urn:a", "urn:a", "urn:a", "urn:a", "urn:a", "urn:a"}
+	f.requireError(f.send(f.ep, "web", form), http.StatusBadRequest, portner.InvalidTarget)
+	form["resource"] = form["resource"][:5]
+	require.Equal(t, http.StatusOK, f.send(f.ep, "web", form).Code)
+}
+
+// Two Authorization headers are not one: whoever stands before us may have looked at the other.
+func TestRepeatedAuthorization(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	at := f.login("web").str("access_token")
+	for _, headers := range [][]string{{"Bearer " + at, "Bearer " + at}, {"Bearer " + at, "Basic eDp5"}, {"Basic eDp5", "Bearer " + at}} {
+		r := httptest.NewRequest(http.MethodGet, "https://idporten.dev/userinfo", nil)
+		r.Header["Authorization"] = headers
+		f.requireError(f.sendRequest(f.ep.UserInfo(), r), http.StatusBadRequest, portner.InvalidRequest)
+	}
+}
+
+// Row I3: null is nobody's origin, whatever the source of origins says.
+func TestNullOrigin_I3(t *testing.T) {
+	t.Parallel()
+	host := &mined{fixture: newFixture(t)}
+	f := newFixture(t, func(c *token.Config) { c.Origins = host })
+	for _, h := range []http.Handler{f.ep, f.ep.UserInfo(), f.ep.Revocation()} {
+		r := httptest.NewRequest(http.MethodOptions, "https://idporten.dev/x", nil)
+		r.Header.Set("Origin", "null")
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
+		require.Empty(t, w.Header().Get("Access-Control-Allow-Methods"))
+	}
+}
