@@ -45,6 +45,15 @@ func ParsePID(s string) (PID, error) {
 	return PID{unique.Make(s)}, nil
 }
 
+// UncheckedPID takes any eleven digits: for numbers that pass through on somebody else's word, as the pid
+// of a machine's grant does (maskinporten-altinn section 1.4). Nobody may take such a person for real.
+func UncheckedPID(s string) (PID, error) {
+	if _, ok := digits(s, pidLength); !ok {
+		return PID{}, errPIDForm
+	}
+	return PID{unique.Make(s)}, nil
+}
+
 // SyntheticPID returns the serial-th synthetic number (counted from 0) of a person born on that date:
 // the same for the same arguments, valid by every rule and never a real person's. A date has some
 // 400 to 500 of them; it is an error to ask for more, or for a date before 1854 or after 2039.

@@ -84,6 +84,24 @@ func withCheckDigits(t *testing.T, nine string) string {
 
 // The date in the number: individual numbers give the century, days and months have offsets. Each row
 // is tried with every last digit of the individual number that has check digits.
+// TestUncheckedPID: the form counts and nothing else, and it is as secret as a checked one.
+func TestUncheckedPID(t *testing.T) {
+	t.Parallel()
+	p, err := norway.UncheckedPID("01010199999") // of a sample (maskinporten-altinn section 6.2, V7)
+	require.NoError(t, err)
+	require.Equal(t, "01010199999", p.Reveal())
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", p, p, p, p), "0101")
+	for _, s := range []string{"", "0101019999", "010101999999", "0101019999x", " 1010199999", "０1010199999"} {
+		_, err := norway.UncheckedPID(s)
+		require.ErrorIs(t, err, norway.ErrPID, s)
+	}
+	same, err := norway.ParsePID("21879498012")
+	require.NoError(t, err)
+	unchecked, err := norway.UncheckedPID("21879498012")
+	require.NoError(t, err)
+	require.Equal(t, same, unchecked)
+}
+
 func TestBirthDate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -30,6 +30,7 @@ func layers() map[string]rule {
 		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
 		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
 		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"maskinporten":        {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"ansattporten":        {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
 
 		"internal/archtest": {},

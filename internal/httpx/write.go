@@ -83,7 +83,7 @@ func Status(e *portner.Error) int {
 	switch e.Code {
 	case portner.InvalidClient, portner.InvalidToken:
 		return http.StatusUnauthorized
-	case portner.InsufficientScope:
+	case portner.InsufficientScope, "forbidden": // the latter is Maskinporten's of old (maskinporten-altinn section 7, Q5)
 		return http.StatusForbidden
 	case portner.ServerError:
 		return http.StatusInternalServerError

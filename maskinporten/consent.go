@@ -1,0 +1,128 @@
+package maskinporten
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/storage"
+)
+
+// Consent is the type of authorization_details that refers to a consent.
+const Consent = "urn:altinn:consent"
+
+// ConsentSource knows what people and organisations consented to, as Altinn does (maskinporten-altinn
+// section 1.11).
+type ConsentSource interface {
+	// FindConsent returns the consent with an ID. An error that wraps storage.ErrNotFound says that there is
+	// none or that it was withdrawn, any other is a fault. Whose consent it is, to whom, and for how long is
+	// checked by the caller.
+	FindConsent(ctx context.Context, id string) (FoundConsent, error)
+}
+
+// FoundConsent is a consent that was given and not withdrawn.
+type FoundConsent struct {
+	From        string          // who gave it: a URN as in the request. It may hold a national identity number: never log it
+	To          string          // number of the organisation it was given to
+	ConsentedAt time.Time       // when
+	ValidTo     time.Time       // the API may use it before this instant
+	Rights      json.RawMessage // consentRights: an array of objects with action, resource and metadata
+}
+
+// ConsentType is urn:altinn:consent over a source: one consent per request, given to the consumer of the token.
+func ConsentType(source ConsentSource) rar.Type {
+	return rar.Type{
+		Name: Consent, Members: []string{"id", "from"}, Alone: true,
+		Validate: func(d rar.Detail) error { _, err := parseConsent(d); return err },
+		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
+			return grantConsent(ctx, source, r, details)
+		},
+	}
+}
+
+// consentRequest is one requested consent.
+type consentRequest struct{ id, from string }
+
+const (
+	fromPerson       = "urn:altinn:person:identifier-no:"
+	fromOrganisation = "urn:altinn:organization:identifier-no:"
+)
+
+func parseConsent(d rar.Detail) (consentRequest, error) {
+	o, err := jose.ParseObject(d.JSON)
+	if err != nil {
+		return consentRequest{}, fmt.Errorf("%w: %w", rar.ErrValue, err)
+	}
+	id, err1 := o.String("id")
+	from, err2 := o.String("from")
+	if err1 != nil || err2 != nil || !isUUID(id) || !namesGiver(from) {
+		return consentRequest{}, fmt.Errorf("%w: id or from", rar.ErrValue)
+	}
+	return consentRequest{id, from}, nil
+}
+
+// namesGiver checks the form of from: a person by eleven digits or an organisation by nine.
+func namesGiver(from string) bool {
+	if pid, ok := strings.CutPrefix(from, fromPerson); ok {
+		_, err := norway.UncheckedPID(pid)
+		return err == nil
+	}
+	orgno, ok := strings.CutPrefix(from, fromOrganisation)
+	return ok && nineDigits(orgno)
+}
+
+// isUUID checks the form of RFC 9562 section 4.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, r := range s {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (r == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", r) {
+			return false
+		}
+	}
+	return true
+}
+
+func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, details []rar.Detail) ([]json.RawMessage, error) {
+	if len(details) != 1 {
+		return nil, fmt.Errorf("%w: more than one consent", rar.ErrValue)
+	}
+	want, err := parseConsent(details[0])
+	if err != nil {
+		return nil, err
+	}
+	found, err := source.FindConsent(ctx, want.id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, fmt.Errorf("%w: no such consent", rar.ErrDenied)
+	case err != nil:
+		return nil, err
+	case found.From != want.from || found.To != r.Orgno || !r.Now.Before(found.ValidTo):
+		return nil, fmt.Errorf("%w: not this consent", rar.ErrDenied)
+	}
+	granted, err := json.Marshal(struct {
+		Type      string            `json:"type"`
+		ID        string            `json:"id"`
+		From      string            `json:"from"`
+		To        norway.Identifier `json:"to"`
+		Consented time.Time         `json:"consented"`
+		ValidTo   time.Time         `json:"validTo"`
+		Rights    json.RawMessage   `json:"consentRights"`
+	}{Consent, want.id, want.from, norway.OrgIdentifier(found.To), found.ConsentedAt.UTC(), found.ValidTo.UTC(), rights(found.Rights)})
+	return []json.RawMessage{granted}, err
+}
+
+// rights is an array also where the source has none.
+func rights(r json.RawMessage) json.RawMessage {
+	if len(r) == 0 {
+		return json.RawMessage("[]")
+	}
+	return r
+}

@@ -1,0 +1,218 @@
+package maskinporten
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// grant is the JWT bearer grant as a [token.Grant].
+type grant struct {
+	cfg  Config
+	keys *client.Authenticator // verifies the keys of assertions
+	log  audit.Log
+}
+
+// NewGrant returns the grant urn:ietf:params:oauth:grant-type:jwt-bearer for a token endpoint that has other
+// grants too. It reports all problems of the configuration at once.
+//
+// The endpoint's ClaimPolicy answers with [Claims] for the clients of this grant.
+func NewGrant(cfg Config) (token.Grant, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, fmt.Errorf("maskinporten: %w", err)
+	}
+	return newGrant(cfg)
+}
+
+func newGrant(cfg Config) (*grant, error) {
+	keys, err := client.NewAuthenticator(client.Config{
+		Issuer: cfg.Issuer, Clients: cfg.Clients, Replay: cfg.Replay, Certificates: cfg.Certificates,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("maskinporten: %w", err)
+	}
+	return &grant{cfg: cfg, keys: keys, log: audit.Log{Endpoint: "token", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
+}
+
+// Type implements [token.Grant].
+func (g *grant) Type() string { return client.JWTBearer }
+
+// AuthenticatesItself implements [token.Grant]: the assertion is the authentication.
+func (g *grant) AuthenticatesItself() bool { return true }
+
+// request is one request on its way through the grant.
+type request struct {
+	*token.Request
+	now    time.Time
+	client *client.Client // who claims to have signed the assertion, and from step 7 on has
+	amr    string
+}
+
+// Handle implements [token.Grant].
+func (g *grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+	if r.CorrelationID == "" {
+		r.CorrelationID = httpx.NewCorrelationID()
+	}
+	res, err := g.handle(ctx, &request{Request: r, now: r.Now}, m)
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return nil, g.answer(refused, r.CorrelationID)
+	}
+	return res, err
+}
+
+// handle decides in the order of maskinporten-altinn section 1.5. The replay check is the exception: it
+// consumes the assertion, so it comes after everything that can refuse it, and is one step with the
+// decision to issue (security row E10).
+func (g *grant) handle(ctx context.Context, x *request, m *token.Minter) (*token.Response, error) {
+	assertion := x.Form.Get("assertion")
+	if _, err := readHeader(assertion); err != nil {
+		return nil, err
+	}
+	iss, err := sender(assertion)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.find(ctx, x, iss); err != nil {
+		return nil, err
+	}
+	payload, err := g.verify(ctx, x, assertion)
+	if err != nil {
+		return nil, err
+	}
+	c, err := g.readClaims(ctx, x, payload)
+	if err != nil {
+		return nil, err
+	}
+	a, err := g.authorize(ctx, x, c)
+	if err != nil {
+		return nil, err
+	}
+	details, err := g.resolveDetails(ctx, x, c, &a)
+	if err != nil {
+		return nil, err
+	}
+	return m.Issue(ctx, g.issuance(x, c, &a, details), x.now, g.consume(x, c, assertion))
+}
+
+// machines are the integration types of clients that may use the grant without registering it.
+var machines = []string{"maskinporten", "krr", "eformidling"}
+
+// find takes steps 4 and 5: the client is known, active, and may use this grant.
+func (g *grant) find(ctx context.Context, x *request, iss string) error {
+	c, err := g.cfg.Clients.Client(ctx, iss)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return failed(mp100, portner.EventClientAuthFailed, "unknown_client")
+	case err != nil:
+		return unavailable("finding the client", err)
+	case c == nil || c.ClientID != iss:
+		return errors.New("maskinporten: the source answered with another client")
+	}
+	x.client, x.Client = c, client.Authenticated{Client: c}
+	switch {
+	case c.Inactive:
+		return failed(mp100, portner.EventClientAuthFailed, "inactive_client")
+	case !slices.Contains(machines, c.IntegrationType) && !c.HasGrant(client.JWTBearer):
+		return failed(mp100, portner.EventClientAuthFailed, "grant_type_not_registered")
+	case c.ClientOrgno == "":
+		return failed(mp100, portner.EventBadRegistration, "client_orgno")
+	}
+	return nil
+}
+
+// verify takes steps 6 and 7: the key is the client's, and signed this.
+func (g *grant) verify(ctx context.Context, x *request, assertion string) ([]byte, error) {
+	rules := client.AssertionRules{Algorithms: algorithms, RequireKID: true}
+	verified, err := g.keys.VerifyAssertion(ctx, x.client, assertion, rules, x.now)
+	if len(verified.Ignored) > 0 {
+		g.report(ctx, x, portner.EventAssertionHeader, verified.Ignored[0])
+	}
+	if err != nil {
+		return nil, keyRefusal(err)
+	}
+	x.Client.AMR = verified.AMR
+	return verified.Payload, nil
+}
+
+// resolveDetails takes step 16.
+func (g *grant) resolveDetails(ctx context.Context, x *request, c *claims, a *authorization) ([]byte, error) {
+	if c.details == "" {
+		return nil, nil
+	}
+	parsed, err := g.cfg.Details.Parse([]byte(c.details))
+	if err != nil {
+		return nil, detailsRefusal(err)
+	}
+	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.ClientOrgno, Supplier: x.client.SupplierOrgno, Now: x.now}
+	if a.delegation.Source != "" {
+		r.Orgno, r.Supplier = a.consumer, a.supplier
+	}
+	granted, err := g.cfg.Details.Grant(ctx, r, parsed, nil)
+	if err != nil {
+		return nil, detailsRefusal(err)
+	}
+	return granted, nil
+}
+
+// issuance is the token of section 1.7: always self-contained (Q20), with an audience only if one was asked
+// for (Q1).
+func (g *grant) issuance(x *request, c *claims, a *authorization, details []byte) *token.Issuance {
+	in := &token.Issuance{
+		Client: x.Client, Plan: a.plan, Resources: c.resources, Identity: session.Identity{PID: c.pid}, AuthorizationDetails: details,
+		Grant: storage.Grant{
+			ID: seal.NewID(), ClientID: x.client.ClientID, Scopes: a.plan.Granted, Resources: c.resources,
+			Delegation: a.delegation, CreatedAt: x.now,
+		},
+	}
+	in.Plan.TokenType = scope.SelfContained
+	if seconds := x.client.AccessTokenLifetime; seconds > 0 {
+		in.Grant.ExpiresAt = x.now.Add(time.Duration(seconds) * time.Second) // there is no authorization beyond the token
+	}
+	if g.cfg.Skyporten {
+		in.Subject = norway.OrgIdentifier(cmp.Or(a.delegation.Consumer, x.client.ClientOrgno)).ID + ";" + c.scope
+	}
+	return in
+}
+
+// purpose keeps the jti of a grant apart from that of other JWTs the client signs for us.
+const purpose = "jwt_bearer"
+
+// consume is the state change of the grant, and the replay check: the assertion has been used. One without
+// jti is known by itself (Q24).
+func (g *grant) consume(x *request, c *claims, assertion string) func(context.Context, *storage.Issue) error {
+	id := "jti\x00" + c.jti
+	if c.jti == "" {
+		id = "jwt\x00" + assertion
+	}
+	key := storage.HashOf(g.cfg.Issuer + "\x00" + x.client.ClientID + "\x00" + purpose + "\x00" + id)
+	return func(ctx context.Context, _ *storage.Issue) error {
+		err := g.cfg.Replay.ConsumeJTI(ctx, key, c.exp.Add(skew), x.now)
+		if errors.Is(err, storage.ErrConsumed) {
+			return failed(mp012, portner.EventAssertionReplay, "assertion_replay")
+		}
+		return err
+	}
+}
+
+// report tells of something that refuses nothing.
+func (g *grant) report(ctx context.Context, x *request, name portner.EventName, reason string) {
+	g.log.Emit(ctx, portner.Event{
+		Name: name, Time: x.now, CorrelationID: x.CorrelationID, ClientID: x.client.ClientID, Reason: reason,
+	})
+}

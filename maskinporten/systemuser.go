@@ -1,0 +1,128 @@
+package maskinporten
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/storage"
+)
+
+// SystemUser is the type of authorization_details that names a system user.
+const SystemUser = "urn:altinn:systemuser"
+
+// SystemUserSource knows the system users of customers, as Altinn's system user register does
+// (maskinporten-altinn section 1.10).
+type SystemUserSource interface {
+	// FindSystemUser returns the system user of the customer whose vendor, system and external reference
+	// are those of the query. An error that wraps storage.ErrNotFound says that there is none, any other is
+	// a fault.
+	FindSystemUser(ctx context.Context, q SystemUserQuery) (FoundSystemUser, error)
+}
+
+// SystemUserQuery says which system user is meant. All of it must fit.
+type SystemUserQuery struct {
+	ClientID    string // the client; it must be on the list of the system
+	Vendor      string // number of the organisation that owns client and system
+	Customer    string // number of the organisation the system user belongs to
+	ExternalRef string // the vendor's reference, compared byte for byte; the customer's number if it gave none
+}
+
+// FoundSystemUser is a system user that exists and whose system exists.
+type FoundSystemUser struct {
+	ID     string // the UUID the API asks Altinn about
+	System string // the system's identifier, "<vendor>_<name>"
+}
+
+// SystemUserType is urn:altinn:systemuser over a source: one party per request. The token tells the system
+// user; its consumer stays the vendor.
+func SystemUserType(source SystemUserSource) rar.Type {
+	return rar.Type{
+		Name: SystemUser, Members: []string{"systemuser_org", "externalRef"}, Alone: true,
+		Validate: func(d rar.Detail) error { _, err := parseSystemUser(d); return err },
+		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
+			return grantSystemUser(ctx, source, r, details)
+		},
+	}
+}
+
+// systemUserRequest is one requested system user.
+type systemUserRequest struct {
+	customer string
+	ref      string
+}
+
+func parseSystemUser(d rar.Detail) (systemUserRequest, error) {
+	o, err := jose.ParseObject(d.JSON)
+	if err != nil {
+		return systemUserRequest{}, fmt.Errorf("%w: %w", rar.ErrValue, err)
+	}
+	customer, err := organisation(o, "systemuser_org")
+	if err != nil {
+		return systemUserRequest{}, err
+	}
+	ref, err := o.OptionalString("externalRef")
+	if err != nil || o.Has("externalRef") && (ref == "" || len(ref) > 255) {
+		return systemUserRequest{}, fmt.Errorf("%w: externalRef", rar.ErrValue)
+	}
+	if ref == "" {
+		ref = customer
+	}
+	return systemUserRequest{customer, ref}, nil
+}
+
+// organisation reads a member {"authority", "ID"} that names a Norwegian organisation and no part of one.
+func organisation(o jose.Object, name string) (string, error) {
+	org, err := o.Object(name)
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
+	}
+	if org.Len() != 2 || !org.Has("authority") || !org.Has("ID") {
+		return "", fmt.Errorf("%w: of %s", rar.ErrUnknownMember, name)
+	}
+	authority, err1 := org.String("authority")
+	id, err2 := org.String("ID")
+	orgno, ok := norway.Identifier{Authority: authority, ID: id}.Orgno()
+	if err1 != nil || err2 != nil || !ok || id != norway.OrgIdentifier(orgno).ID || !nineDigits(orgno) {
+		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
+	}
+	return orgno, nil
+}
+
+func grantSystemUser(ctx context.Context, source SystemUserSource, r rar.Request, details []rar.Detail) ([]json.RawMessage, error) {
+	if len(details) != 1 {
+		return nil, fmt.Errorf("%w: more than one party", rar.ErrValue)
+	}
+	want, err := parseSystemUser(details[0])
+	if err != nil {
+		return nil, err
+	}
+	found, err := source.FindSystemUser(ctx, SystemUserQuery{
+		ClientID: r.ClientID, Vendor: operator(r), Customer: want.customer, ExternalRef: want.ref,
+	})
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, fmt.Errorf("%w: no such system user", rar.ErrDenied)
+	case err != nil:
+		return nil, err
+	}
+	granted, err := json.Marshal(struct {
+		Type   string            `json:"type"`
+		Org    norway.Identifier `json:"systemuser_org"`
+		ID     []string          `json:"systemuser_id"`
+		System string            `json:"system_id"`
+	}{SystemUser, norway.OrgIdentifier(want.customer), []string{found.ID}, found.System})
+	return []json.RawMessage{granted}, err
+}
+
+// operator is the organisation that runs the client.
+func operator(r rar.Request) string {
+	if r.Supplier != "" {
+		return r.Supplier
+	}
+	return r.Orgno
+}
