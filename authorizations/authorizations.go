@@ -90,25 +90,25 @@ func New(cfg Config) (*API, error) {
 
 // Authorization is one authorization as the API shows it (idporten section 17.1).
 type Authorization struct {
-	ID           string             `json:"authorization_id"`
-	ClientID     string             `json:"client_id"`
-	ClientName   string             `json:"client_name"`
-	Description  string             `json:"description"`
-	AuthorizedAt int64              `json:"authorized_at"` // epoch milliseconds
-	Expires      int64              `json:"expires"`       // epoch milliseconds
-	Scopes       []Granted          `json:"scopes"`        // in the order they were requested
-	UserAgent    string             `json:"user_agent,omitempty"`
-	Consumer     *norway.Identifier `json:"consumer,omitempty"`
+	ID           string             `json:"authorization_id"`     // storage.Grant.ID
+	ClientID     string             `json:"client_id"`            // who was given access
+	ClientName   string             `json:"client_name"`          // its name
+	Description  string             `json:"description"`          // the registration's note
+	AuthorizedAt int64              `json:"authorized_at"`        // epoch milliseconds
+	Expires      int64              `json:"expires"`              // epoch milliseconds
+	Scopes       []Granted          `json:"scopes"`               // in the order they were requested
+	UserAgent    string             `json:"user_agent,omitempty"` // the browser it was given in
+	Consumer     *norway.Identifier `json:"consumer,omitempty"`   // the client's organisation
 }
 
 // Granted is one scope of an authorization.
 type Granted struct {
-	Name                string `json:"name"`
-	Description         string `json:"description"`
-	LongDescription     string `json:"long_description,omitempty"`
-	RequiresUserConsent bool   `json:"requires_user_consent"`
-	Visibility          string `json:"visibility,omitempty"`
-	OwnerOrgno          string `json:"owner_orgno,omitempty"`
+	Name                string `json:"name"`                       // the scope
+	Description         string `json:"description"`                // in Filter.Locale
+	LongDescription     string `json:"long_description,omitempty"` // Markdown subset
+	RequiresUserConsent bool   `json:"requires_user_consent"`      // the person was asked
+	Visibility          string `json:"visibility,omitempty"`       // PUBLIC, PRIVATE, INTERNAL
+	OwnerOrgno          string `json:"owner_orgno,omitempty"`      // who owns the API
 }
 
 // Filter chooses authorizations. One scope that fits is enough, and the whole authorization is shown.

@@ -3,14 +3,16 @@ package main
 import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/scope"
 )
 
 // The organisations of the demo: synthetic ones, and those of the test environments' documents.
 const (
-	serviceOrg = "991825827"
-	dataOrg    = "974761076"
-	privateOrg = "910753614"
+	serviceOrg  = "991825827"
+	dataOrg     = "974761076"
+	privateOrg  = "910753614"
+	registerOrg = "991825827"
 )
 
 // demoAPIClient is the API owner's own client: it is on the organisation that owns the scopes, which is
@@ -48,7 +50,7 @@ func builtinClients(at addresses, profile string) []clientEntry {
 		}}
 	}
 	first := service("min-tjeneste", "Min tjeneste", serviceOrg, at.first,
-		"demo:inntekt.read", "demo:kontakt.read", "demo:helse.read", "demo:meldinger.read")
+		"demo:inntekt.read", "demo:kontakt.read", "demo:helse.read", "demo:meldinger.read", demo.ContactScope)
 	first.AccessTokenLifetime, first.RefreshTokenLifetime = 300, 1800
 	isolated := service("isolert-tjeneste", "Isolert tjeneste", privateOrg, at.isolated)
 	isolated.SSODisabled = true
@@ -79,6 +81,7 @@ func builtinScopes() []scope.Scope {
 		},
 		{Name: "demo:helse.read", OwnerOrgno: dataOrg, RequiresPseudonymousTokens: true, Description: "Se helseopplysninger"},
 		{Name: "demo:meldinger.read", OwnerOrgno: dataOrg, TokenType: scope.Opaque, Description: "Lese meldinger"},
+		{Name: demo.ContactScope, OwnerOrgno: registerOrg, Description: "Se kontaktopplysningene dine i Kontakt- og reservasjonsregisteret"},
 	}
 }
 

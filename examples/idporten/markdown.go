@@ -1,33 +1,58 @@
 package main
 
 import (
-	"html/template"
 	"regexp"
 	"strings"
 )
 
+// span is a piece of a long description: a template writes the tags, so nothing is ever HTML but what the
+// template itself says.
+type span struct {
+	Text   string
+	Strong bool
+	Em     bool
+	Href   string // an https link, "" for text
+}
+
 // The subset of Markdown that long descriptions may hold (idporten section 12.2): paragraphs, bold,
 // italic, and links to https.
 var (
-	mdLink   = regexp.MustCompile(`\[([^\[\]]+)\]\((https://[^\s()&<>*"]+(?:&amp;[^\s()&<>*"]+)*)\)`)
-	mdBold   = regexp.MustCompile(`\*\*([^*\s](?:[^*]*[^*\s])?)\*\*`)
-	mdItalic = regexp.MustCompile(`\*([^*\s](?:[^*]*[^*\s])?)\*`)
-	mdBreak  = regexp.MustCompile(`\n[ \t]*\n\s*`)
+	mdBreak = regexp.MustCompile(`\n[ \t]*\n\s*`)
+	mdSpan  = regexp.MustCompile(`\[([^\[\]]+)\]\((https://[^\s()<>*"]+)\)|\*\*([^*\s](?:[^*]*[^*\s])?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*`)
 )
 
-// markdown renders a long description. Everything is escaped first, so that only what is put in here
-// can be HTML.
-func markdown(text string) template.HTML {
-	if strings.TrimSpace(text) == "" {
-		return ""
+// markdown reads a long description, a paragraph at a time.
+func markdown(text string) [][]span {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil
 	}
-	var b strings.Builder
-	for _, paragraph := range mdBreak.Split(strings.TrimSpace(text), -1) {
-		p := template.HTMLEscapeString(paragraph)
-		p = mdBold.ReplaceAllString(p, "<strong>$1</strong>")
-		p = mdItalic.ReplaceAllString(p, "<em>$1</em>")
-		p = mdLink.ReplaceAllString(p, `<a href="$2" rel="noopener noreferrer" target="_blank">$1</a>`)
-		b.WriteString("<p>" + p + "</p>")
+	var paragraphs [][]span
+	for _, p := range mdBreak.Split(text, -1) {
+		paragraphs = append(paragraphs, spans(p))
 	}
-	return template.HTML(b.String()) //nolint:gosec // escaped above
+	return paragraphs
+}
+
+func spans(p string) []span {
+	var out []span
+	last := 0
+	for _, m := range mdSpan.FindAllStringSubmatchIndex(p, -1) {
+		if m[0] > last {
+			out = append(out, span{Text: p[last:m[0]]})
+		}
+		last = m[1]
+		switch {
+		case m[2] >= 0:
+			out = append(out, span{Text: p[m[2]:m[3]], Href: p[m[4]:m[5]]})
+		case m[6] >= 0:
+			out = append(out, span{Text: p[m[6]:m[7]], Strong: true})
+		default:
+			out = append(out, span{Text: p[m[8]:m[9]], Em: true})
+		}
+	}
+	if last < len(p) {
+		out = append(out, span{Text: p[last:]})
+	}
+	return out
 }

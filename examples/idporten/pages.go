@@ -248,7 +248,7 @@ type consentPage struct {
 
 type consentScope struct {
 	Name, Description string
-	Long              template.HTML
+	Long              [][]span
 	Lasts             string
 }
 

@@ -79,7 +79,7 @@ func (s *server) build() error {
 	}
 	s.parts[0].handler = s.routes()
 	if s.opt.demo {
-		s.buildDemo()
+		return s.buildDemo()
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func random() portner.Secret {
 }
 
 // buildDemo makes the services and the API around the provider.
-func (s *server) buildDemo() {
+func (s *server) buildDemo() error {
 	services := demoServices(s.cfg.Profile)
 	for i, sv := range services {
 		var others []demo.Link
@@ -162,7 +162,12 @@ func (s *server) buildDemo() {
 		sv.Others, sv.HTTP, sv.Log = others, s.outgoing, s.log
 		s.parts[i+1].handler = demo.NewService(sv).Handler(look.Handler())
 	}
-	s.parts[4].handler = demo.NewAPI(s.issuer, s.issuer+"/tokeninfo", s.issuer+"/jwks.json", demoAPIClient, demoAPISecret, s.outgoing)
+	var err error
+	s.parts[4].handler, err = demo.NewAPI(demo.APIConfig{
+		Issuer: s.issuer, Introspection: s.issuer + "/tokeninfo", JWKS: s.issuer + "/jwks.json",
+		ClientID: demoAPIClient, Secret: demoAPISecret, Contacts: s.users.contact, HTTP: s.outgoing, Log: s.log,
+	})
+	return err
 }
 
 // greet prints what to open.

@@ -27,6 +27,10 @@ var (
 		Name: "opak", Title: "Ugjennomsiktig token", Text: "Ren OAuth 2.0 uten openid. Bare API-et forstår tokenet.",
 		Scopes: []string{"demo:meldinger.read"}, API: "/meldinger",
 	}
+	contact = demo.Story{
+		Name: "kontaktregister", Title: "Kontaktopplysninger", Text: "Kontakt- og reservasjonsregisteret svarer om den som er innlogget.",
+		Scopes: []string{"openid", "profile", demo.ContactScope}, API: "/kontaktinformasjon",
+	}
 	again = demo.Story{
 		Name: "paa-nytt", Title: "Logg inn på nytt", Text: "prompt=login: ny pålogging selv om du er innlogget.",
 		Scopes: []string{"openid", "profile"}, Prompt: "login",
@@ -40,6 +44,7 @@ func idportenStories() []demo.Story {
 		sharing,
 		{Name: "pseudonym", Title: "Uten fødselsnummer", Text: "Tjenesten ser bare et pseudonym; API-et slår opp personen.", Scopes: []string{"openid", "profile", "demo:helse.read"}, API: "/helse", Pseudonymous: true},
 		opaque,
+		contact,
 		{Name: "hoyt", Title: "Høyt sikkerhetsnivå", Text: "Krever idporten-loa-high og løfter innloggingen om nødvendig.", Scopes: []string{"openid", "profile"}, ACR: acr.High},
 		again,
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -50,6 +51,15 @@ func subject(u user) string {
 		return "pid:" + u.PID
 	}
 	return "user:" + u.Username
+}
+
+// contact is what the contact register of the demo knows of a person.
+func (d *directory) contact(pid norway.PID) demo.Contact {
+	claim := func(name string) string {
+		value, _ := d.bySubject["pid:"+pid.Reveal()].claims[name].(string)
+		return value
+	}
+	return demo.Contact{Email: claim("email"), Mobile: claim("phone_number")}
 }
 
 // check returns the user of a name and password.
