@@ -3,6 +3,7 @@ package businesscert
 import (
 	"bytes"
 	"crypto/x509"
+	"slices"
 	"time"
 )
 
@@ -45,21 +46,30 @@ func checkValidity(certs []*x509.Certificate, now time.Time) error {
 // path finds the way from the leaf to an anchor that goes through exactly the certificates presented, in
 // their order. x509 would also find one through a heap of unrelated or shuffled certificates; RFC 7515
 // section 4.1.6 wants each to certify the one before.
+//
+// It goes from the top down: the first signature is verified with the key of an anchor, the next with a key
+// that this one vouches for. So a stranger costs us a signature of our own authorities, not five of
+// whatever he chose (security row E12).
 func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
-	pool := x509.NewCertPool()
-	for _, c := range presented[1:] {
-		pool.AddCert(c)
+	if err := checkOrder(presented); err != nil {
+		return nil, err
 	}
-	found, err := presented[0].Verify(x509.VerifyOptions{
-		Roots:         v.cfg.Roots,
-		Intermediates: pool,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkPurpose knows the ones x509 does not
-	})
+	presented, err := v.anchored(presented, now)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for i := len(presented) - 1; i > 0; i-- {
+		if presented[i-1].CheckSignatureFrom(presented[i]) != nil {
+			return nil, refuse(ErrChain, "certificate %d did not certify the one before", i)
+		}
+		pool.AddCert(presented[i])
+	}
+	found, err := presented[0].Verify(v.options(pool, now)) // constraints, names, path lengths
 	if err != nil {
 		return nil, refuse(ErrChain, "no path to a root")
 	}
-	err = refuse(ErrChain, "out of order, or certificates that are not part of it")
+	err = refuse(ErrChain, "no path through these certificates")
 	for _, path := range found {
 		if !follows(path, presented) {
 			continue
@@ -71,22 +81,51 @@ func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.C
 	return nil, err
 }
 
-// follows reports whether the path goes through what was presented. A path of one is a leaf that is its
-// own anchor: nobody vouches for it but itself. The anchor may have been presented in another wrapping,
-// such as a cross-certificate: same name, same key.
-func follows(path, presented []*x509.Certificate) bool {
-	if len(path) < 2 || len(presented) > len(path) {
-		return false
+func (v *Verifier) options(intermediates *x509.CertPool, now time.Time) x509.VerifyOptions {
+	return x509.VerifyOptions{
+		Roots: v.cfg.Roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkPurpose knows the ones x509 does not
 	}
+}
+
+// checkOrder compares names, before any signature. No two may be the same: x509 would try a heap of
+// authorities of one name and key in every order, at a signature for each step (security row E12).
+func checkOrder(presented []*x509.Certificate) error {
+	names := map[string]bool{}
 	for i, c := range presented {
-		same := bytes.Equal(c.Raw, path[i].Raw) || i == len(path)-1 &&
-			bytes.Equal(c.RawSubject, path[i].RawSubject) &&
-			bytes.Equal(c.RawSubjectPublicKeyInfo, path[i].RawSubjectPublicKeyInfo)
-		if !same {
-			return false
+		if i > 0 && !bytes.Equal(presented[i-1].RawIssuer, c.RawSubject) {
+			return refuse(ErrChain, "certificate %d is not by the issuer of the one before", i)
+		}
+		if names[string(c.RawSubject)] {
+			return refuse(ErrChain, "certificate %d has the name of another", i)
+		}
+		names[string(c.RawSubject)] = true
+	}
+	return nil
+}
+
+// anchored cuts off what was sent beyond the anchor: the certificates above an issuing authority that is
+// trusted itself, or the anchor in another wrapping, such as a cross-certificate (same name, same key).
+func (v *Verifier) anchored(presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	for i, c := range presented {
+		found, err := c.Verify(v.options(x509.NewCertPool(), now))
+		if err != nil {
+			continue
+		}
+		rest := presented[i+1:]
+		wrapped := len(rest) == 1 && bytes.Equal(rest[0].RawSubjectPublicKeyInfo, found[0][len(found[0])-1].RawSubjectPublicKeyInfo)
+		if len(found[0]) == 1 || len(rest) == 0 || wrapped {
+			return presented[:i+1], nil
 		}
 	}
-	return true
+	return nil, refuse(ErrChain, "no certificate is by a root")
+}
+
+// follows reports whether the path goes through what was presented. A path of one is a leaf that is its
+// own anchor: nobody vouches for it but itself.
+func follows(path, presented []*x509.Certificate) bool {
+	return len(path) > 1 && len(path) >= len(presented) &&
+		slices.EqualFunc(path[:len(presented)], presented, (*x509.Certificate).Equal)
 }
 
 // checkAbove checks the anchor, which may not have been presented, and what the authorities say the

@@ -97,6 +97,7 @@ func TestVerify_refuses_E6(t *testing.T) {
 	})
 	last := w.under(w.root, "Last CA", strangeKey, func(c *x509.Certificate) { c.MaxPathLenZero = true })
 	beyond := w.under(last, "CA beyond the last", issuingKey)
+	fake := &testpki.Authority{Certificate: w.unsigned(issuing), Key: strangeKey}
 	tls := w.under(w.root, "TLS CA", strangeKey, extended([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}))
 	mute := w.under(w.root, "CA that may not sign certificates", strangeKey, usage(x509.KeyUsageCRLSign))
 	old := w.under(w.root, "Old CA", strangeKey, valid(long.From, now.Add(-time.Second)))
@@ -183,6 +184,7 @@ func TestVerify_refuses_E6(t *testing.T) {
 		"root twice":                {testpki.Chain(good, issuing, root, root), businesscert.ErrChain},
 		"two leaves":                {testpki.Chain(good, w.seal(w.issuing), issuing), businesscert.ErrChain},
 		"signature of another":      {testpki.Chain(w.seal(&testpki.Authority{Certificate: issuing, Key: issuingKey}), w.samename(issuing)), businesscert.ErrChain},
+		"an authority of our name":  {testpki.Chain(w.seal(fake), fake.Certificate, root), businesscert.ErrChain},
 		"one bit turned":            {[][]byte{turned(good), issuing.Raw}, businesscert.ErrChain},
 	}
 	require.Greater(t, len(cases), 50)
@@ -213,6 +215,18 @@ func (w *world) samename(c *x509.Certificate) *x509.Certificate {
 	}, w.root.Certificate, strangeKey.Public(), rootKey)
 	require.NoError(w, err)
 	out, err := x509.ParseCertificate(der)
+	require.NoError(w, err)
+	return out
+}
+
+// unsigned is as samename, but the root knows nothing of it.
+func (w *world) unsigned(c *x509.Certificate) *x509.Certificate {
+	w.Helper()
+	fake, err := x509.ParseCertificate(w.samename(c).Raw)
+	require.NoError(w, err)
+	i := len(fake.Raw) - 1
+	fake.Raw[i] ^= 1 // its signature
+	out, err := x509.ParseCertificate(fake.Raw)
 	require.NoError(w, err)
 	return out
 }
@@ -266,7 +280,9 @@ func TestVerify_anchors(t *testing.T) {
 	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf), now)
 	require.NoError(t, err, "an issuing authority may be the anchor")
 	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate, w.root.Certificate), now)
-	require.ErrorIs(t, err, businesscert.ErrChain, "nothing is known of what is above the anchor")
+	require.NoError(t, err, "what is above the anchor is nobody's concern")
+	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate, w.newRoot("X", strangeKey).Certificate), now)
+	require.ErrorIs(t, err, businesscert.ErrChain, "but it is by its issuer")
 
 	weak := w.newRoot("Weak root", newEC(elliptic.P224()))
 	_, err = anchored(weak.Certificate).Verify(t.Context(), testpki.Chain(w.seal(weak)), now)

@@ -29,7 +29,7 @@ const (
 // and some bad certificates.
 type Set struct {
 	Root, Issuing *Authority
-	CRL           []byte // DER; lists NameRevoked
+	CRLs          [][]byte // DER; the root's, with nothing on it, and the issuing authority's with NameRevoked
 	Certificates  map[string]Issued
 }
 
@@ -84,9 +84,10 @@ func NewSet(o Options) (*Set, error) {
 		}
 		set.Certificates[c.name] = Issued{cert, key}
 	}
-	var err error
-	set.CRL, err = set.Issuing.RevocationList(v, nil, set.Certificates[NameRevoked].Certificate)
-	return set, err
+	above, err1 := set.Root.RevocationList(v, nil)
+	below, err2 := set.Issuing.RevocationList(v, nil, set.Certificates[NameRevoked].Certificate)
+	set.CRLs = [][]byte{above, below}
+	return set, errors.Join(err1, err2)
 }
 
 func (s *Set) authorities(v Validity) error {
@@ -125,7 +126,7 @@ func (s *Set) Write(dir string) error {
 	files := []file{
 		{"root.pem", 0o644, certificates(s.Root.Certificate)},
 		{"issuing.pem", 0o644, certificates(s.Issuing.Certificate)},
-		{"crl.pem", 0o644, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: s.CRL})},
+		{"crl.pem", 0o644, encode("X509 CRL", s.CRLs)},
 	}
 	for _, key := range []struct {
 		name string
@@ -172,10 +173,11 @@ func privateKey(name string, key crypto.Signer) (file, error) {
 	return file{name + ".key.pem", 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}, err
 }
 
-func certificates(certs ...*x509.Certificate) []byte {
-	var out []byte
-	for _, c := range certs {
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+func certificates(certs ...*x509.Certificate) []byte { return encode("CERTIFICATE", Chain(certs...)) }
+
+func encode(kind string, ders [][]byte) (out []byte) {
+	for _, der := range ders {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
 	}
 	return out
 }

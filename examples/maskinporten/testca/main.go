@@ -55,7 +55,7 @@ func run(args []string) error {
 	}
 	fmt.Printf(`Written to %s:
   root.pem      trust this one in the server
-  crl.pem       the revocation list of the issuing authority
+  crl.pem       the revocation lists of the root and of the issuing authority below it
   seid1, seid2  certificates of %s: NAME.pem is the chain for x5c, NAME.key.pem the key
   expired, revoked, other
                 certificates that must be refused

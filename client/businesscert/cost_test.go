@@ -1,0 +1,68 @@
+package businesscert_test
+
+import (
+	"crypto/elliptic"
+	"crypto/x509"
+	"testing"
+
+	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/internal/testpki"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkVerify is a good chain and what refused ones cost.
+func BenchmarkVerify(b *testing.B) {
+	w := newWorld(b)
+	v := w.verifier(nil)
+	for name, chain := range map[string][][]byte{
+		"good":     testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Key: rsaKey().Public()}, w.issuing), w.issuing.Certificate),
+		"stranger": testpki.Chain(w.selfSigned(), w.issuing.Certificate),
+		"longest":  w.deep(4),
+		"shuffled": shuffled(w.deep(4)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = v.Verify(b.Context(), chain, now)
+			}
+		})
+	}
+}
+
+// shuffled is the chain with its authorities in the wrong order.
+func shuffled(chain [][]byte) [][]byte {
+	chain[1], chain[3] = chain[3], chain[1]
+	return chain
+}
+
+// TestRefused_cost_E12: what a sender can make us do before we know a single name is bounded. Authorities
+// of one name and key that all vouch for each other would make x509 try every order of them.
+func TestRefused_cost_E12(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mutual := w.newRoot("Same name", strangeKey)
+	heap := testpki.Chain(w.seal(mutual))
+	for i := range businesscert.MaxCertificates - 1 {
+		heap = append(heap, w.under(mutual, "Same name", strangeKey, func(c *x509.Certificate) { c.DNSNames = []string{string(rune('a' + i))} }).Certificate.Raw)
+	}
+	a := w.newRoot("Test Root", newEC(elliptic.P521()))
+	var dear [][]byte
+	for _, name := range []string{"A", "B", "C", "D"} {
+		a = w.under(a, name, newEC(elliptic.P521()))
+		dear = append([][]byte{a.Certificate.Raw}, dear...)
+	}
+	dear = append(testpki.Chain(w.seal(a)), dear...)
+	v := w.verifier(nil)
+	for name, chain := range map[string][][]byte{"a heap": heap, "the dearest": dear} {
+		var err error
+		result := testing.Benchmark(func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err = v.Verify(b.Context(), chain, now)
+			}
+		})
+		require.ErrorIs(t, err, businesscert.ErrChain, name)
+		require.Less(t, result.AllocedBytesPerOp(), int64(256<<10), name)
+		t.Logf("%s: %v ns, %d bytes", name, result.NsPerOp(), result.AllocedBytesPerOp())
+	}
+}
