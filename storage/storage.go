@@ -125,6 +125,9 @@ type Delegation struct {
 	Source   string // who knows of the delegation (delegation_source); "" if nobody was asked
 	Actor    []byte // RFC 8693 section 4.1: the claim "act" as JSON; nil if nobody acts
 	MayAct   []byte // RFC 8693 section 4.4: the claim "may_act" as JSON; nil if nobody is named
+	// Subject is the access token that was exchanged for the grant, which ends with that token's grant;
+	// zero if there was none, or it was another issuer's.
+	Subject Hash
 }
 
 // AuthorizationCode is a code and the grant it stands for. The grant becomes live when the

@@ -33,7 +33,7 @@ type Grant interface {
 
 // Request is one token request.
 type Request struct {
-	// Form is the body: every parameter but resource occurs once.
+	// Form is the body: every parameter but resource and audience occurs once.
 	Form Form
 	// Header is that of the HTTP request. Nothing in it has been verified.
 	Header http.Header

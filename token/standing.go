@@ -32,7 +32,7 @@ func (m *Minter) identity(g *storage.Grant) (session.Identity, error) {
 func (m *Minter) standing(ctx context.Context, g *storage.Grant, id *session.Identity, now time.Time) (User, error) {
 	u, err := m.user(ctx, id)
 	if err == nil {
-		err = m.consent(ctx, g, now)
+		_, err = m.origin(ctx, g, now)
 	}
 	return u, err
 }
@@ -44,6 +44,8 @@ func takenBack(err error) (reason string, yes bool) {
 		return "person_gone", true
 	case errors.Is(err, errConsentGone):
 		return "consent_withdrawn", true
+	case errors.Is(err, errSubjectGone):
+		return "subject_gone", true
 	}
 	return "", false
 }

@@ -47,7 +47,7 @@ func (f Form) Get(name string) string {
 // treated as if it were omitted.
 func (f Form) Has(name string) bool { return f.Get(name) != "" }
 
-// All returns every value of name: resource may be repeated (RFC 8707).
+// All returns every value of name: resource and audience may be repeated (RFC 8707, RFC 8693 section 2.1).
 func (f Form) All(name string) []string {
 	var all []string
 	for i := range f.pairs {
@@ -69,12 +69,12 @@ func (f Form) Count(name string) int {
 	return n
 }
 
-// Repeated returns the first name, other than resource, that was sent more than once (RFC 6749 section
+// Repeated returns the first name, other than resource and audience, that was sent more than once (RFC 6749 section
 // 3.1: parameters MUST NOT be included more than once), or "".
 func (f Form) Repeated() string {
 	for i := range f.pairs {
 		n := f.pairs[i].name
-		if n == "resource" {
+		if n == "resource" || n == "audience" {
 			continue
 		}
 		for j := range i {

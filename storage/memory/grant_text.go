@@ -58,7 +58,7 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 }
 
 func delegates(d *storage.Delegation) bool {
-	return d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil
+	return d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
 }
 
 // putDelegation adds nothing for most grants: flagDelegation tells.
@@ -70,7 +70,8 @@ func putDelegation(b []byte, d *storage.Delegation) []byte {
 	b = putSymbol(b, d.Supplier)
 	b = putSymbol(b, d.Source)
 	b = putBytes(b, d.Actor)
-	return putBytes(b, d.MayAct)
+	b = putBytes(b, d.MayAct)
+	return append(b, d.Subject[:]...)
 }
 
 func (t grantText) decode() storage.Grant {
@@ -92,7 +93,7 @@ func (t grantText) decode() storage.Grant {
 	g.AuthorizationDetails = r.bytes()
 	if flags&flagDelegation != 0 {
 		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}
-		g.Delegation.Actor, g.Delegation.MayAct = r.bytes(), r.bytes()
+		g.Delegation.Actor, g.Delegation.MayAct, g.Delegation.Subject = r.bytes(), r.bytes(), r.hash()
 	}
 	return g
 }

@@ -50,7 +50,7 @@ func newCode(name string) storage.AuthorizationCode {
 			AuthorizationDetails: []byte("sealed details"),
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
-				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`),
+				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name),
 			},
 			CreatedAt: epoch, ExpiresAt: epoch.Add(grantLife),
 		},
