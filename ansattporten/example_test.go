@@ -1,0 +1,31 @@
+package ansattporten_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/portner-go/portner/ansattporten"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/rar"
+)
+
+// rights is a register of two lines.
+type rights struct{}
+
+func (rights) Reportees(context.Context, norway.PID, string) (ansattporten.Resource, error) {
+	return ansattporten.Resource{Name: "Skjema", Reportees: []ansattporten.Reportee{{Orgno: "991825827", Name: "DIGDIR", Rights: []string{"Read"}}}}, nil
+}
+
+func ExampleServiceType() {
+	types, _ := rar.NewRegistry(ansattporten.ServiceType(rights{})) // for provider.Config.AuthorizationDetails
+	details, _ := types.Parse([]byte(`[{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"}]`))
+	pid, _ := norway.ParsePID("45840375084")
+	person := rar.Request{PID: pid}
+	question, _ := types.Ask(context.Background(), person, details)
+	fmt.Println(question.Choices[0].Name)
+	granted, _ := types.Grant(context.Background(), person, details, []string{"991825827"})
+	fmt.Println(string(granted))
+	// Output:
+	// DIGDIR
+	// [{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","resource_name":"Skjema","reportees":[{"Rights":["Read"],"Authority":"iso6523-actorid-upis","ID":"0192:991825827","Name":"DIGDIR"}]}]
+}

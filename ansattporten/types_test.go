@@ -1,0 +1,282 @@
+package ansattporten_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/ansattporten"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/rar"
+)
+
+func jsonText(v any) ([]byte, error) { return json.Marshal(v) }
+
+// The members of section 4.2: which there are, and what they may be.
+func TestSyntax(t *testing.T) {
+	t.Parallel()
+	r := types(&register{})
+	for members, want := range map[string]error{
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"`: nil,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","organizationform":"enterprise",
+			"allow_multiple_organizations":true,"allow_deleted_organizations":"true","representation_is_required":"false"`: nil,
+		`"type":"ansattporten:altinn:service"`:                                                                               rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480"`:                                         rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:a:b"`:                                          rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":["urn:altinn:resource:2480:40"]`:                                    rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40\n"`:                                    rar.ErrValue,
+		`"type":"ansattporten:altinn:service","ressurs":"urn:altinn:resource:2480:40"`:                                       rar.ErrUnknownMember,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","actions":["read"]`:                   rar.ErrUnknownMember,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","organizationform":"both"`:            rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","organizationform":""`:                rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","allow_multiple_organizations":"yes"`: rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","allow_multiple_organizations":1`:     rar.ErrValue,
+		`"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","representation_is_required":null`:    rar.ErrValue,
+		`"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:sak-3"`:                                       nil,
+		`"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:sak-3","actions":["read","write"]`:            nil,
+		`"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:2480:40"`:                                     rar.ErrValue,
+		`"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:sak-3","actions":[]`:                          rar.ErrValue,
+		`"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:sak-3","actions":"read"`:                      rar.ErrValue,
+		`"type":"ansattporten:orgno"`:                                                           nil,
+		`"type":"ansattporten:orgno","organizationform":"business"`:                             nil,
+		`"type":"ansattporten:orgno","resource":"urn:altinn:resource:sak-3"`:                    rar.ErrUnknownMember,
+		`"type":"idporten:fullmakt","permission_roles":["a","b"]`:                               nil,
+		`"type":"idporten:fullmakt"`:                                                            rar.ErrValue,
+		`"type":"idporten:fullmakt","permission_roles":[]`:                                      rar.ErrValue,
+		`"type":"idporten:fullmakt","permission_roles":"a"`:                                     rar.ErrValue,
+		`"type":"idporten:fullmakt","permission_roles":[""]`:                                    rar.ErrValue,
+		`"type":"idporten:fullmakt","permission_roles":["a"],"allow_multiple":true`:             rar.ErrUnknownMember,
+		`"type":"idporten:fullmakt","permission_roles":["` + strings.Repeat(`a","`, 60) + `a"]`: rar.ErrValue,
+		`"type":"ansattporten:other"`:                                                           rar.ErrUnknownType,
+	} {
+		_, err := r.Parse([]byte("[{" + members + "}]"))
+		if want == nil {
+			require.NoError(t, err, members)
+		} else {
+			require.ErrorIs(t, err, want, members)
+		}
+	}
+}
+
+// ask is Parse and Ask of one request.
+func ask(t testing.TB, r *register, details string) (*rar.Question, error) {
+	t.Helper()
+	parsed, err := types(r).Parse([]byte(details))
+	require.NoError(t, err)
+	return types(r).Ask(t.Context(), requester(), parsed)
+}
+
+func grant(t testing.TB, r *register, details string, chosen ...string) (string, error) {
+	t.Helper()
+	parsed, err := types(r).Parse([]byte(details))
+	require.NoError(t, err)
+	granted, err := types(r).Grant(t.Context(), requester(), parsed, chosen)
+	return string(granted), err
+}
+
+func requester() rar.Request {
+	return rar.Request{Subject: "kari", PID: must(norway.ParsePID(personPID)), Name: "Kari Nordmann"}
+}
+
+func ids(q *rar.Question) []string {
+	var all []string
+	if q != nil {
+		for _, c := range q.Choices {
+			all = append(all, c.ID)
+		}
+	}
+	return all
+}
+
+// Which organisations a detail offers.
+func TestOffered(t *testing.T) {
+	t.Parallel()
+	const main, sub, gone = digdir, leikanger, brreg
+	r := &register{resources: map[string]ansattporten.Resource{
+		service: {Reportees: []ansattporten.Reportee{
+			{}, {Orgno: main, UnitType: "AS", Rights: []string{"Read"}}, {Orgno: sub, UnitType: "BEDR"},
+			{Orgno: gone, UnitType: "ENK", Deleted: true}, {Orgno: main, UnitType: "AS"},
+		}},
+		case3: {Reportees: []ansattporten.Reportee{{Orgno: main, Rights: []string{"read"}}, {Orgno: sub, Rights: []string{"write"}}}},
+	}}
+	resource := func(members string) string {
+		return `[{"type":"ansattporten:altinn:resource","resource":"` + case3 + `"` + members + `}]`
+	}
+	for details, want := range map[string][]string{
+		detail(): {"self", main, sub},
+		detail(`"organizationform":"enterprise"`):       {"self", main},
+		detail(`"organizationform":"business"`):         {"self", sub},
+		detail(`"allow_deleted_organizations":true`):    {"self", main, sub, gone},
+		detail(`"allow_deleted_organizations":"false"`): {"self", main, sub},
+		detail(`"representation_is_required":true`):     {main, sub},
+		resource(``):                                   {main, sub},
+		resource(`,"actions":["read","delete"]`):       {main},
+		resource(`,"actions":["delete"]`):              nil,
+		`[{"type":"ansattporten:orgno"}]`:              nil,
+		strings.ReplaceAll(detail(), "2480:40", "1:1"): nil,
+	} {
+		q, err := ask(t, r, details)
+		require.NoError(t, err, details)
+		require.Equal(t, want, ids(q), details)
+	}
+	q, err := ask(t, r, detail())
+	require.NoError(t, err)
+	require.Equal(t, rar.Choice{ID: "self", Name: "Kari Nordmann"}, q.Choices[0])
+	require.False(t, q.Multiple || q.Required)
+	for _, b := range []string{`true`, `"true"`} {
+		q, err = ask(t, r, detail(`"allow_multiple_organizations":`+b, `"representation_is_required":`+b))
+		require.NoError(t, err)
+		require.True(t, q.Multiple && q.Required)
+	}
+}
+
+// Section 4.2: the chooser shows the union, the answer has one object for each resource with rights.
+func TestSeveralResources(t *testing.T) {
+	t.Parallel()
+	const other = "urn:altinn:resource:3000:1"
+	r := brregServices()
+	r.resources[other] = ansattporten.Resource{Name: "Annen", Reportees: []ansattporten.Reportee{{Orgno: digdir, Name: "DIGDIR"}, {Orgno: brreg, Name: "BRREG"}}}
+	both := strings.TrimSuffix(detail(), "]") + `,{"type":"ansattporten:altinn:service","resource":"` + other + `"}]`
+	q, err := ask(t, r, both)
+	require.NoError(t, err)
+	require.Equal(t, []string{"self", leikanger, digdir, brreg}, ids(q))
+	got, err := grant(t, r, both, digdir)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(got, `"ID":"0192:`+digdir+`"`))
+	got, err = grant(t, r, both, brreg)
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"type":"ansattporten:altinn:service","resource":"`+other+`","resource_name":"Annen",
+		"reportees":[{"Rights":[],"Authority":"iso6523-actorid-upis","ID":"0192:`+brreg+`","Name":"BRREG"}]}]`, got)
+	got, err = grant(t, r, both, "self")
+	require.NoError(t, err)
+	require.Equal(t, `[{"type":"ansattporten:altinn:service"}]`, got, "an entry with only the type")
+	got, err = grant(t, r, both)
+	require.NoError(t, err)
+	require.Equal(t, `[]`, got)
+
+	// One question for both: several may be chosen only if both allow it, and one that requires is enough.
+	one := strings.Replace(both, `2480:40"`, `2480:40","allow_multiple_organizations":true,"representation_is_required":true`, 1)
+	q, err = ask(t, r, one)
+	require.NoError(t, err)
+	require.False(t, q.Multiple)
+	require.True(t, q.Required)
+	require.NotContains(t, ids(q), "self", "also where only the other detail requires somebody")
+}
+
+// What each other type grants, as documented (section 4.3, Q17).
+func TestGranted(t *testing.T) {
+	t.Parallel()
+	r := brregServices()
+	r.resources[case3] = ansattporten.Resource{Name: "Sak", Reportees: []ansattporten.Reportee{{Orgno: digdir, Name: "DIGDIR", UnitType: "ORGL", Rights: []string{"read", "sign"}}}}
+	r.employers = []ansattporten.Reportee{{}, {Orgno: digdir, Name: "DIGDIR", UnitType: "ORGL"}, {Orgno: leikanger, UnitType: "BEDR"}}
+	got, err := grant(t, r, `[{"type":"ansattporten:altinn:resource","resource":"`+case3+`","actions":["write","read","read"]}]`, digdir)
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"type":"ansattporten:altinn:resource","resource":"`+case3+`","resource_name":"Sak","authorized_parties":[
+		{"orgno":{"authority":"iso6523-actorid-upis","ID":"0192:`+digdir+`"},"resource":"`+case3+`","actions":["read"],"name":"DIGDIR","unit_type":"ORGL"}]}]`, got)
+
+	employer := `[{"type":"ansattporten:orgno","organizationform":"enterprise"}]`
+	q, err := ask(t, r, employer)
+	require.NoError(t, err)
+	require.Equal(t, []string{digdir}, ids(q), "nobody is their own employer")
+	got, err = grant(t, r, employer, digdir)
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"type":"ansattporten:orgno","authorized_parties":[
+		{"orgno":{"Authority":"iso6523-actorid-upis","ID":"0192:`+digdir+`"},"name":"DIGDIR","rights":[]}]}]`, got)
+	got, err = grant(t, r, employer)
+	require.NoError(t, err)
+	require.Equal(t, `[]`, got)
+}
+
+const fullmaktRequest = `[{"type":"idporten:fullmakt","permission_roles":["helse","skatt"]}]`
+
+func mandates() *register {
+	other := must(norway.ParsePID("21879498012"))
+	return &register{mandates: []ansattporten.Mandate{
+		{ID: "m1", Name: "Gro Gammel", PID: other, Permissions: []ansattporten.Permission{{Owner: "digdir", Role: "helse"}, {Owner: "digdir", Role: "bank"}}},
+		{ID: "m2", Name: "Per Prøve", PID: other, Permissions: []ansattporten.Permission{{Owner: "digdir", Role: "bank"}}},
+	}}
+}
+
+// Idporten section 18.4: roles are alternatives, other roles do not leave, and whoever acts for nobody has [].
+func TestFullmakt(t *testing.T) {
+	t.Parallel()
+	r := mandates()
+	q, err := ask(t, r, fullmaktRequest)
+	require.NoError(t, err)
+	require.Equal(t, &rar.Question{Choices: []rar.Choice{{ID: "m1", Name: "Gro Gammel", Hint: "helse"}}}, q)
+	got, err := grant(t, r, fullmaktRequest, "m1")
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"type":"idporten:fullmakt","authorizer":{"name":"Gro Gammel","pid":"21879498012"},
+		"authorized_representative":{"name":"Kari Nordmann","pid":"`+personPID+`"},"permissions":[{"owner":"digdir","role":"helse"}]}]`, got)
+	got, err = grant(t, r, fullmaktRequest)
+	require.NoError(t, err)
+	require.Equal(t, `[]`, got)
+
+	_, err = ask(t, r, `[{"type":"idporten:fullmakt","permission_roles":["skatt"]}]`)
+	require.ErrorIs(t, err, rar.ErrNoMandate)
+	parsed, err := types(r).Parse([]byte(fullmaktRequest))
+	require.NoError(t, err)
+	_, err = types(r).Ask(t.Context(), rar.Request{Subject: "eidas"}, parsed)
+	require.ErrorIs(t, err, rar.ErrNoMandate, "nobody authorizes a person without a number")
+	r.mandates[0].ID = "21879498012"
+	_, err = ask(t, r, fullmaktRequest)
+	require.ErrorContains(t, err, "without an authorizer's number, or named by it")
+	require.NotContains(t, err.Error(), "21879498012")
+}
+
+// A user without a mandate gets an error page, the client nothing.
+func TestFullmaktErrorPage(t *testing.T) {
+	t.Parallel()
+	op := newOP(t, &register{})
+	p := op.Browser().Login(t, op.Request("tjeneste", "openid", "authorization_details", fullmaktRequest), "kari")
+	require.Nil(t, p.Left)
+	require.Equal(t, http.StatusForbidden, p.Status)
+	require.Contains(t, p.Body, "access_denied")
+
+	op = newOP(t, mandates())
+	b, q := op.Browser(), op.Request("tjeneste", "openid", "authorization_details", fullmaktRequest)
+	p = b.Login(t, q, "kari")
+	a := op.Exchange(t, q, b.Post(t, p, url.Values{"choice": {"m1"}}).Code(t))
+	require.Equal(t, personPID, claims(t, a.String("id_token"))["pid"], "no impersonation: pid is that of who logged in")
+	require.NotContains(t, a.String("access_token"), "21879498012")
+}
+
+// A register that is down, or that says what cannot be, grants nothing.
+func TestRegisterFaults(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]*register{
+		"down":           {err: errors.New("no answer")},
+		"a wrong number": {resources: map[string]ansattporten.Resource{service: {Reportees: []ansattporten.Reportee{{Orgno: "991825828"}}}}},
+	} {
+		_, err := ask(t, r, detail())
+		require.Error(t, err, name)
+		require.False(t, errors.Is(err, rar.ErrDenied) || errors.Is(err, rar.ErrValue), "a fault, not an answer")
+		_, err = grant(t, r, detail(), digdir)
+		require.Error(t, err, name)
+		_, p := represent(t, newOP(t, r), detail(), nil)
+		require.Equal(t, "temporarily_unavailable", p.Left.Query().Get("error"), name)
+	}
+	_, p := represent(t, newOP(t, &register{err: fmt.Errorf("%w: no such resource", rar.ErrValue)}), detail(), nil)
+	require.Equal(t, "invalid_authorization_details", p.Left.Query().Get("error"))
+}
+
+// Somebody without a national identity number, such as a login with a work account, has no rights in Altinn.
+func TestWithoutNumber(t *testing.T) {
+	t.Parallel()
+	r := brregServices()
+	r.employers = []ansattporten.Reportee{{Orgno: digdir, Name: "DIGDIR"}}
+	op := newOP(t, r)
+	q := op.Request("tjeneste", "openid", "acr_values", "low", "authorization_details", detail())
+	a := op.Exchange(t, q, op.Browser().Login(t, q, "entra").Code(t))
+	require.Equal(t, []any{}, a.JSON["authorization_details"])
+	b := op.Browser()
+	q = op.Request("tjeneste", "openid", "acr_values", "low", "authorization_details", `[{"type":"ansattporten:orgno"}]`)
+	p := b.Login(t, q, "entra")
+	require.Equal(t, []string{digdir}, p.Choices(), "but an employer")
+}
