@@ -246,3 +246,25 @@ func TestDemoLongWords(t *testing.T) {
 		b.audit("consent-" + lang)
 	}
 }
+
+// TestDemoMine: people see what they have granted, end it, and look back at their logins.
+func TestDemoMine(t *testing.T) {
+	s := start(t)
+	b := openBrowser(t)
+	b.open(s.issuer+pathMine, "#mine-login")
+	b.open(s.at.first, "#story-deling")
+	b.click("#story-deling", "#login-form")
+	b.click("#user-kari", "#consent-form")
+	b.click("#consent-approve", "#logged-in")
+	b.open(s.issuer+pathMine, "#history")
+	require.Contains(t, b.text("main"), "Se inntekten din")
+	require.Contains(t, b.text("#history"), "Min tjeneste · BankID")
+	require.NotContains(t, b.text("main"), "21879498012")
+	b.look("mine")
+	b.click(".mine-form button", "#mine-ended")
+	require.True(t, b.has("#mine-none"))
+
+	// The service finds out at its next refresh.
+	b.open(s.at.first, "#refresh")
+	b.click("#refresh", "#rp-notice")
+}

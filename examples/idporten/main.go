@@ -21,6 +21,7 @@ import (
 type options struct {
 	addr, issuer, configFile    string
 	tlsCert, tlsKey             string
+	machineIssuer               string
 	demo, insecureTrustSelfSign bool
 }
 
@@ -79,6 +80,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&opt.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
 	fs.StringVar(&opt.tlsKey, "tls-key", "", "key `file` (PEM)")
 	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API too, and show the test users' buttons")
+	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
 	fs.BoolVar(&opt.insecureTrustSelfSign, "insecure-trust-self-signed", false, "outgoing calls accept any certificate")
 	err := fs.Parse(args)
 	switch {

@@ -107,6 +107,12 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("/login", s.pages.login)
 	mux.HandleFunc("/consent", s.pages.consent)
 	mux.HandleFunc("POST /language", s.pages.language)
+	cross := http.NewCrossOriginProtection()
+	mux.HandleFunc("GET "+pathMine, s.pages.mine)
+	mux.Handle("POST "+pathMine, cross.Handler(http.HandlerFunc(s.pages.endMine)))
+	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/", "/innlogginger/logg/idporten"} {
+		mux.Handle(path, s.granted.Handler())
+	}
 	mux.Handle("GET /static/", look.Handler())
 	return mux
 }
@@ -143,7 +149,7 @@ func (p *pages) language(w http.ResponseWriter, r *http.Request) {
 	}
 	lang, back := r.PostForm.Get("lang"), r.PostForm.Get("return")
 	u, err := url.Parse(back)
-	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/consent"}, u.Path) || !slices.Contains(languages, lang) {
+	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/consent", pathMine}, u.Path) || !slices.Contains(languages, lang) {
 		http.Error(w, "invalid_request", http.StatusBadRequest)
 		return
 	}

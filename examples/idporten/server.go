@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/authorizations"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
@@ -18,6 +19,7 @@ import (
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
@@ -33,8 +35,15 @@ type server struct {
 	at       addresses
 	outgoing *http.Client
 
-	store *memory.Store
-	op    *provider.Provider
+	store   *memory.Store
+	op      *provider.Provider
+	clients client.Source
+	scopes  scope.Source
+	granted *authorizations.API
+
+	// machines verifies Maskinporten's tokens for support staff; nil without -machine-issuer.
+	machines authorizations.Machines
+
 	pages *pages
 	users *directory
 
@@ -74,7 +83,14 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
+	s.clients, s.scopes = cfg.Clients, cfg.Scopes
 	if s.op, err = provider.New(cfg); err != nil {
+		return err
+	}
+	if s.machines, err = newMachines(s.opt.machineIssuer, s.outgoing); err != nil {
+		return err
+	}
+	if err := s.buildAuthorizations(); err != nil {
 		return err
 	}
 	s.parts[0].handler = s.routes()
@@ -107,7 +123,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Issuer: s.issuer, Environment: client.Environment{Test: true}, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
-		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users,
+		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages, TestLogin: testLogin,
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: tlsConfig(s.opt.insecureTrustSelfSign)}), // services on this machine
