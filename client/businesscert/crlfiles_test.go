@@ -101,6 +101,7 @@ func TestCRLFiles_check(t *testing.T) {
 	good, bad := w.seal(w.issuing), w.seal(w.issuing)
 	located := w.sealOf(testpki.Seal{Orgno: digdir, Key: leafKey.Public(), CRL: "http://crl.example.no/1"}, w.issuing)
 	renamed := &testpki.Authority{Certificate: w.samename(w.issuing.Certificate), Key: strangeKey}
+	namesake := w.under(w.root, "The same key in another name", issuingKey)
 	foreign := w.under(w.root, "Another CA", strangeKey)
 	list := func(v testpki.Validity, e []pkix.Extension) []byte { return w.crl(w.issuing, v, e, bad) }
 	fresh := list(week, nil)
@@ -115,6 +116,7 @@ func TestCRLFiles_check(t *testing.T) {
 		"two files":           {[][]byte{w.crl(w.root, week, nil), fresh}, nil, businesscert.ErrRevoked, nil},
 		"of another issuer":   {[][]byte{w.crl(foreign, week, nil, bad)}, unknown, unknown, unknown},
 		"of the root":         {[][]byte{w.crl(w.root, week, nil, bad)}, unknown, unknown, unknown},
+		"of another name":     {[][]byte{w.crl(namesake, week, nil, bad)}, unknown, unknown, unknown},
 		"signed by another":   {[][]byte{w.crlBy(renamed, week, bad)}, unknown, unknown, unknown},
 		"nextUpdate is now":   {[][]byte{list(testpki.Validity{From: week.From, To: now}, nil)}, unknown, unknown, unknown},
 		"a second before":     {[][]byte{list(testpki.Validity{From: week.From, To: now.Add(time.Second)}, nil)}, nil, businesscert.ErrRevoked, nil},
