@@ -82,8 +82,6 @@ func withCheckDigits(t *testing.T, nine string) string {
 	return ""
 }
 
-// The date in the number: individual numbers give the century, days and months have offsets. Each row
-// is tried with every last digit of the individual number that has check digits.
 // TestUncheckedPID: the form counts and nothing else, and it is as secret as a checked one.
 func TestUncheckedPID(t *testing.T) {
 	t.Parallel()
@@ -102,6 +100,8 @@ func TestUncheckedPID(t *testing.T) {
 	require.Equal(t, same, unchecked)
 }
 
+// The date in the number: individual numbers give the century, days and months have offsets. Each row
+// is tried with every last digit of the individual number that has check digits.
 func TestBirthDate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

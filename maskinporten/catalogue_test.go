@@ -1,0 +1,97 @@
+package maskinporten_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// wire is a row of the catalogue as the peer sees it (maskinporten-altinn section 1.12). It is written out
+// here a second time: the texts are a contract.
+type wire struct {
+	number, code, text string
+	status             int
+}
+
+// of completes a text.
+func (r wire) of(values ...string) wire {
+	for _, v := range values {
+		r.text = strings.Replace(r.text, "%", v, 1)
+	}
+	return r
+}
+
+var rows = map[string]wire{
+	"MP-011": {"MP-011", "invalid_request", "Invalid assertion. Invalid parameter value", 400},
+	"MP-012": {"MP-012", "invalid_grant", "Grant is used before", 400},
+	"MP-100": {"MP-100", "invalid_grant", "Invalid assertion. Client authentication failed. Client not found", 400},
+	"MP-110": {"MP-110", "invalid_grant", "Invalid assertion. Client authentication failed. Invalid JWT claim aud", 400},
+	"MP-120": {"MP-120", "invalid_grant", "Invalid assertion. Client authentication failed. The JWT is signed with an invalid certificate.", 400},
+	"MP-121": {"MP-121", "invalid_grant", "Invalid assertion. Client authentication failed. Expired key", 400},
+	"MP-122": {"MP-122", "invalid_grant", "Invalid JWT. Invalid organization number for client. Does not match certificate orgno", 400},
+	"MP-123": {"MP-123", "invalid_grant", "Invalid JWT header x5c", 400},
+	"MP-124": {"MP-124", "invalid_grant", "Invalid JWT signature", 400},
+	"MP-130": {"MP-130", "invalid_grant", "JWT is expired", 400},
+	"MP-200": {"MP-200", "invalid_scope", "Token request contains invalid scopes for client: %", 400},
+	"MP-201": {"MP-201", "invalid_scope", "Token request contains scopes not allowed for maskinporten", 400},
+	"MP-250": {"MP-250", "invalid_scope", "Consumer has not been granted access to the scope %", 400},
+	"MP-251": {"MP-251", "invalid_scope", "Consumer % has not delegated access to the scope % to supplier %", 400},
+	"MP-301": {"MP-301", "invalid_authorization_details", "Unknown authorization details type", 400},
+	"MP-302": {"MP-302", "invalid_authorization_details", "Unknown fields in the authorization details", 400},
+	"MP-303": {"MP-303", "invalid_authorization_details", "Invalid authorization details values", 400},
+
+	"no system user": {"MP-303", "invalid_altinn_customer_configuration", "Invalid authorization details values", 400},
+	"no kid":         {"", "invalid_grant", "Invalid JWT. The client requires pre-registered jwk and no key identifier (kid) provided", 400},
+	"kid":            {"", "invalid_grant", "Unknown key identifier (kid) for client", 400},
+	"iat":            {"", "invalid_grant", "Issue time is after now", 400},
+	"iat past":       {"", "invalid_grant", "Issue time is too long ago", 400},
+	"nbf":            {"", "invalid_grant", "JWT is not valid yet", 400},
+	"lifetime":       {"", "invalid_grant", "JWT lifetime is more than 120 seconds", 400},
+	"combination":    {"", "invalid_request", "Validation of JWT claim failed: The combination consumer_org in claim and delegation scope on client is invalid", 400},
+}
+
+// requireRefusal checks an answer against a row, and that the identifier it ends with is in the log.
+func (w *world) requireRefusal(t *testing.T, a answer, r wire) {
+	t.Helper()
+	require.Equal(t, r.status, a.status, a.raw)
+	require.Equal(t, r.code, a.str("error"), a.raw)
+	description := a.str("error_description")
+	text, trace, ok := strings.Cut(strings.TrimSuffix(description, ")"), " (trace_id: ")
+	require.True(t, ok && strings.HasSuffix(description, ")"), description)
+	require.Equal(t, r.text, text)
+	require.Regexp(t, "^[0-9a-f]{32}$", trace)
+	require.Equal(t, trace, a.header.Get("X-Correlation-Id"))
+	require.Contains(t, w.log.String(), trace)
+	last := w.lastEvent()
+	require.Equal(t, trace, last.CorrelationID)
+	require.NotEmpty(t, last.Reason)
+	require.NotEqual(t, a.str("error"), last.Reason, "a refusal says why")
+	uri := ""
+	if r.number != "" {
+		uri = "https://maskinporten.no/errors/" + r.number
+	}
+	require.Equal(t, uri, a.str("error_uri"))
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	require.Empty(t, a.header.Get("Www-Authenticate"), "the grant is the credential (section 1.12)")
+}
+
+// TestEveryRowIsTried: a row without a vector would be a text nobody reads.
+func TestEveryRowIsTried(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for _, n := range refused() {
+		tried[n.row.number+n.row.code+n.row.text[:10]] = true
+	}
+	for name, r := range rows {
+		if name == "iat past" || name == "nbf" { // TestTimes
+			continue
+		}
+		if name == "MP-251" {
+			r.text = "Consumer " + customer
+		}
+		require.True(t, tried[r.number+r.code+r.text[:10]], name)
+	}
+	require.Equal(t, http.StatusBadRequest, rows["MP-011"].status)
+}

@@ -1,0 +1,114 @@
+package maskinporten_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/maskinporten"
+)
+
+// TestSystemUsers: maskinporten-altinn section 1.10.
+func TestSystemUsers(t *testing.T) {
+	t.Parallel()
+	org := func(authority, id string) object { return object{"authority": authority, "ID": id} }
+	const upis = "iso6523-actorid-upis"
+	for name, tt := range map[string]struct {
+		detail any
+		row    string
+	}{
+		"by the customer's number": {detail: systemUser(customer)},
+		"by reference":             {detail: systemUser(customer).with("externalRef", "avdeling-1")},
+		"another reference":        {detail: systemUser(customer).with("externalRef", "avdeling-2"), row: "no system user"},
+		"reference is empty":       {detail: systemUser(customer).with("externalRef", ""), row: "MP-303"},
+		"reference is a number":    {detail: systemUser(customer).with("externalRef", 1), row: "MP-303"},
+		"no organisation":          {detail: object{"type": "urn:altinn:systemuser"}, row: "MP-303"},
+		"organisation is text":     {detail: systemUser(customer).with("systemuser_org", customer), row: "MP-303"},
+		"other authority":          {detail: systemUser(customer).with("systemuser_org", org("x", "0192:"+customer)), row: "MP-303"},
+		"other register":           {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), row: "MP-303"},
+		"plain number":             {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), row: "MP-303"},
+		"sub-entity":               {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), row: "MP-303"},
+		"member too many inside":   {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), row: "MP-302"},
+		"draft name":               {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, row: "MP-302"},
+		"two types":                {detail: nil, row: "MP-303"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			details := []any{tt.detail}
+			if tt.detail == nil {
+				details = []any{systemUser(customer), consent()}
+			}
+			a := w.grant(t, v4().with("authorization_details", details))
+			if tt.row == "" {
+				w.requireToken(t, a, object{"authorization_details": []any{map[string]any{
+					"type": "urn:altinn:systemuser", "systemuser_org": organisation(customer),
+					"systemuser_id": []any{"a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0"}, "system_id": digdir + "_system",
+				}}})
+				return
+			}
+			w.requireRefusal(t, a, rows[tt.row])
+		})
+	}
+}
+
+// TestConsents: section 1.11.
+func TestConsents(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		detail object
+		clock  time.Duration
+		row    string
+	}{
+		"given":             {detail: consent()},
+		"by another person": {detail: consent().with("from", "urn:altinn:person:identifier-no:01010199998"), row: "no system user"},
+		"unknown":           {detail: consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12"), row: "no system user"},
+		"id is no UUID":     {detail: consent().with("id", "1b2f6c3e"), row: "MP-303"},
+		"from an e-mail":    {detail: consent().with("from", "kari@example.no"), row: "MP-303"},
+		"from ten digits":   {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), row: "MP-303"},
+		"from a company":    {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), row: "no system user"},
+		"no from":           {detail: consent().with("from", nil), row: "MP-303"},
+		"to is not asked":   {detail: consent().with("to", digdir), row: "MP-302"},
+		"over":              {detail: consent(), clock: 24 * time.Hour, row: "no system user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.at(w.clock.Load().Add(tt.clock))
+			iat := w.clock.Load().Unix()
+			a := w.grant(t, v4().with("iat", iat, "exp", iat+120, "authorization_details", []any{tt.detail}))
+			if tt.row == "" {
+				w.requireToken(t, a, object{"authorization_details": []any{map[string]any{
+					"type": "urn:altinn:consent", "id": consent()["id"], "from": consent()["from"], "to": organisation(digdir),
+					"consented": "2018-03-09T07:20:00Z", "validTo": "2018-03-10T07:20:00Z",
+					"consentRights": []any{map[string]any{
+						"action": []any{"consent"}, "resource": []any{map[string]any{"type": "urn:altinn:resource", "value": "inntekt"}}, "metadata": map[string]any{}}},
+				}}})
+				return
+			}
+			w.requireRefusal(t, a, rows[tt.row])
+		})
+	}
+	// Given to somebody else than the consumer of the token.
+	w := newWorld(t, nil)
+	a := w.grant(t, v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{consent()}))
+	w.requireRefusal(t, a, rows["no system user"])
+}
+
+// TestNoDetails: without a registry no type is known.
+func TestNoDetails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *maskinporten.Config) { c.Details = nil })
+	w.requireRefusal(t, w.grant(t, v6()), rows["MP-301"])
+	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
+}
+
+// TestSupplierManaged: the consumer is the registration's, the access the supplier's (section 1.7).
+func TestSupplierManaged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.grant(t, v4().with("iss", "managed"))
+	w.requireToken(t, a, object{"consumer": organisation(digdir), "supplier": organisation(customer)})
+}

@@ -1,0 +1,357 @@
+package maskinporten_test
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/testpki"
+	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// accepts presents an assertion that must be taken.
+func (w *world) accepts(t *testing.T, payload object) answer {
+	t.Helper()
+	a := w.grant(t, payload)
+	require.Equal(t, http.StatusOK, a.status, a.raw)
+	return a
+}
+
+// TestTimes: the limits of maskinporten-altinn section 1.4 to the second (security row E11).
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	const iat = 1520589808
+	for name, tt := range map[string]struct {
+		change []any
+		clock  int64 // seconds after iat
+		strict bool
+		row    string // "" is accepted
+	}{
+		"exactly 120":                {clock: 1},
+		"one more":                   {change: []any{"exp", iat + 121}, row: "lifetime"},
+		"exp is iat":                 {change: []any{"exp", iat}, row: "lifetime"},
+		"exp before iat":             {change: []any{"exp", iat - 1}, row: "lifetime"},
+		"iat 10 s ahead":             {clock: -10},
+		"iat 11 s ahead":             {clock: -11, row: "iat"},
+		"exp 9 s ago":                {clock: 129},
+		"exp 10 s ago":               {clock: 130, row: "MP-130"},
+		"strict: 9 s ahead":          {clock: -9, strict: true},
+		"strict: 10 s ahead":         {clock: -10, strict: true, row: "iat"},
+		"strict: 9 s ago":            {clock: 9, strict: true},
+		"strict: 10 s ago":           {clock: 10, strict: true, row: "iat past"},
+		"nbf now":                    {change: []any{"nbf", iat}},
+		"nbf 10 s ahead":             {change: []any{"nbf", iat + 10}},
+		"nbf 11 s ahead":             {change: []any{"nbf", iat + 11}, row: "nbf"},
+		"nbf is text":                {change: []any{"nbf", "1"}, row: "MP-011"},
+		"no iat":                     {change: []any{"iat", nil}, row: "MP-011"},
+		"no exp":                     {change: []any{"exp", nil}, row: "MP-011"},
+		"iat is text":                {change: []any{"iat", strconv.Itoa(iat)}, row: "MP-011"},
+		"exp is a fraction":          {change: []any{"exp", iat + 60.5}, row: "MP-011"},
+		"exp is negative":            {change: []any{"exp", -1}, row: "MP-011"},
+		"exp is beyond":              {change: []any{"exp", int64(1) << 34}, row: "MP-011"},
+		"future before expired":      {change: []any{"iat", iat + 60, "exp", iat - 60}, row: "iat"},
+		"expired before the longest": {change: []any{"iat", iat - 1000, "exp", iat - 20}, row: "MP-130"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *maskinporten.Config) { c.StrictIssuedAt = tt.strict })
+			w.at(time.Unix(iat+tt.clock, 0))
+			a := w.grant(t, v4().with(tt.change...))
+			if tt.row == "" {
+				require.Equal(t, http.StatusOK, a.status, a.raw)
+				return
+			}
+			w.requireRefusal(t, a, rows[tt.row])
+		})
+	}
+}
+
+// TestAudience: a string equal to the issuer, unless an option says otherwise (K4, row E8, Q3).
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	const endpoint, noSlash = testIssuer + "token", "https://test.maskinporten.no"
+	slash := func(c *maskinporten.Config) { c.AllowSlashMismatch = true }
+	url := func(c *maskinporten.Config) { c.AllowTokenEndpointAudience = true }
+	for name, tt := range map[string]struct {
+		aud    any
+		iss    string
+		config func(*maskinporten.Config)
+		reason string // of the report; "-" is accepted without one, "" refused
+	}{
+		"issuer":                          {aud: testIssuer, reason: "-"},
+		"array of the issuer":             {aud: []string{testIssuer}},
+		"array with a stranger":           {aud: []string{testIssuer, "https://evil.example.no/"}},
+		"token endpoint":                  {aud: endpoint},
+		"token endpoint, option":          {aud: endpoint, config: url, reason: "token_endpoint"},
+		"token endpoint, client's option": {aud: endpoint, iss: "legacy-audience", reason: "token_endpoint"},
+		"no slash":                        {aud: noSlash},
+		"no slash, option":                {aud: noSlash, config: slash, reason: "slash"},
+		"two slashes, option":             {aud: testIssuer + "/", config: slash},
+		"other case":                      {aud: "https://TEST.maskinporten.no/", config: slash},
+		"array, options":                  {aud: []string{noSlash}, config: slash},
+		"number":                          {aud: 1},
+		"null":                            {aud: any(nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.config)
+			payload := v4().with("aud", tt.aud)
+			if tt.iss != "" {
+				payload["iss"] = tt.iss
+			}
+			a := w.grant(t, payload)
+			if tt.reason == "" {
+				w.requireRefusal(t, a, rows["MP-110"])
+				require.Equal(t, portner.EventAssertionAudience, w.lastEvent().Name)
+				return
+			}
+			require.Equal(t, http.StatusOK, a.status, a.raw)
+			require.Equal(t, tt.reason != "-", w.events[0].Name == portner.EventLegacyAudience)
+			if tt.reason != "-" {
+				require.Equal(t, tt.reason, w.events[0].Reason)
+			}
+		})
+	}
+}
+
+// TestClaims: values of the payload that are refused or taken (section 1.4; row E9).
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 129)
+	for name, tt := range map[string]struct {
+		payload string
+		row     string
+	}{
+		"sub is the client":       {payload: v4().with("sub", "my_client_id").json()},
+		"sub is another":          {payload: v4().with("sub", "other").json(), row: "MP-011"},
+		"sub is empty":            {payload: v4().with("sub", "").json(), row: "MP-011"},
+		"unknown claims":          {payload: v4().with("custom", object{"a": []int{1}}).json()},
+		"iss_onbehalfof alone":    {payload: v4().with("iss_onbehalfof", customer).json()},
+		"consumer_orgno":          {payload: v4().with("consumer_orgno", customer).json()},
+		"jti is empty":            {payload: v4().with("jti", "").json(), row: "MP-011"},
+		"jti is a number":         {payload: v4().with("jti", 1).json(), row: "MP-011"},
+		"jti of 128":              {payload: v4().with("jti", long[1:]).json()},
+		"jti of 129":              {payload: v4().with("jti", long).json(), row: "MP-011"},
+		"scope is an array":       {payload: v4().with("scope", []string{"difitest:test2"}).json(), row: "MP-011"},
+		"resource is null":        {payload: strings.Replace(v4().json(), "{", `{"resource":null,`, 1), row: "MP-011"},
+		"resource is empty":       {payload: v4().with("resource", []string{}).json(), row: "MP-011"},
+		"resource is relative":    {payload: v4().with("resource", "/api").json(), row: "MP-011"},
+		"resource has a fragment": {payload: v4().with("resource", "https://a.example.no/#x").json(), row: "MP-011"},
+		"one resource is bad":     {payload: v4().with("resource", []string{"https://a.example.no/", ""}).json(), row: "MP-011"},
+		"eleven resources":        {payload: v4().with("resource", strings.Fields(strings.Repeat("urn:x:1 ", 11))).json(), row: "MP-011"},
+		"resource is a URN":       {payload: v4().with("resource", "urn:example:api").json()},
+		"pid is a number":         {payload: v4().with("pid", 1010199999).json(), row: "MP-011"},
+		"pid is short":            {payload: v4().with("pid", "0101019999").json(), row: "MP-011"},
+		"pid has letters":         {payload: v4().with("pid", "0101019999x").json(), row: "MP-011"},
+		"consumer_org is empty":   {payload: v4().with("consumer_org", "").json(), row: "MP-011"},
+		"consumer_org: digits":    {payload: v4().with("consumer_org", "91075361a").json(), row: "MP-011"},
+		"consumer_org: number":    {payload: v4().with("consumer_org", 910753614).json(), row: "MP-011"},
+		"details: object":         {payload: v4().with("authorization_details", systemUser(customer)).json(), row: "MP-303"},
+		"details: empty":          {payload: v4().with("authorization_details", []any{}).json(), row: "MP-303"},
+		"twice the same member":   {payload: strings.Replace(v4().json(), "{", `{"aud":"`+testIssuer+`",`, 1), row: "MP-011"},
+		"the same in capitals":    {payload: strings.Replace(v4().json(), "{", `{"ISS":"x",`, 1), row: "MP-011"},
+		"an array":                {payload: "[" + v4().json() + "]", row: "MP-011"},
+		"something behind":        {payload: v4().json() + "{}", row: "MP-011"},
+		"deep":                    {payload: v4().with("x", nested(9)).json(), row: "MP-011"},
+		"iss is a number":         {payload: v4().with("iss", 1).json(), row: "MP-100"},
+		"iss has a NUL":           {payload: v4().with("iss", "my\x00client").json(), row: "MP-100"},
+		"iss is long":             {payload: v4().with("iss", strings.Repeat("x", 257)).json(), row: "MP-100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			a := w.send(t, sign(kid("k1").json(), tt.payload))
+			if tt.row == "" {
+				require.Equal(t, http.StatusOK, a.status, a.raw)
+				return
+			}
+			w.requireRefusal(t, a, rows[tt.row])
+		})
+	}
+}
+
+func nested(n int) any {
+	if n == 0 {
+		return 1
+	}
+	return []any{nested(n - 1)}
+}
+
+// TestHeader: what a JOSE header may hold (section 1.3; rows E5, E12).
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	good := v4().json()
+	for name, tt := range map[string]struct {
+		assertion string
+		row       string
+	}{
+		"typ JWT":             {assertion: sign(kid("k1").with("typ", "JWT").json(), good)},
+		"kid and x5c":         {assertion: sign(x5c(strangers(), testpki.NameOther).with("kid", "k1").json(), good)},
+		"jku is ignored":      {assertion: sign(kid("k1").with("jku", "https://evil.example.no/jwk").json(), good)},
+		"crit":                {assertion: sign(kid("k1").with("crit", []string{"exp"}).json(), good), row: "MP-011"},
+		"b64":                 {assertion: sign(kid("k1").with("b64", true).json(), good), row: "MP-011"},
+		"kid is a path":       {assertion: sign(kid("../k1").json(), good), row: "MP-011"},
+		"kid is empty":        {assertion: sign(kid("").json(), good), row: "MP-011"},
+		"x5c is empty":        {assertion: sign(`{"alg":"RS256","x5c":[]}`, good), row: "MP-123"},
+		"x5c of objects":      {assertion: sign(`{"alg":"RS256","x5c":[{}]}`, good), row: "MP-123"},
+		"no alg":              {assertion: sign(`{"kid":"k1"}`, good), row: "MP-011"},
+		"no header":           {assertion: sign(``, good), row: "MP-011"},
+		"nothing":             {assertion: "", row: "MP-011"},
+		"no JWS":              {assertion: "x", row: "MP-011"},
+		"five segments":       {assertion: sign(kid("k1").json(), good) + ".a.b", row: "MP-011"},
+		"a line break":        {assertion: byKey(v4())[:20] + "\n" + byKey(v4())[20:], row: "MP-011"},
+		"a line break behind": {assertion: byKey(v4()) + "\n", row: "MP-011"},
+		"a space":             {assertion: " " + byKey(v4()), row: "MP-011"},
+		"too long":            {assertion: byKey(v4().with("x", strings.Repeat("x", 40<<10))), row: "MP-011"},
+		"too long for a kid":  {assertion: byKey(v4().with("x", strings.Repeat("x", 9<<10))), row: "MP-011"},
+		"a good certificate":  {assertion: sign(x5c(pki(), testpki.NameSEID1).json(), v4().with("iss", "certified").json())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			a := w.send(t, tt.assertion)
+			if tt.row == "" {
+				require.Equal(t, http.StatusOK, a.status, a.raw)
+				if name == "jku is ignored" {
+					require.Equal(t, portner.EventAssertionHeader, w.events[0].Name)
+				}
+				return
+			}
+			w.requireRefusal(t, a, rows[tt.row])
+		})
+	}
+}
+
+// TestClientAMR: section 1.8.
+func TestClientAMR(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, want := range map[string]string{testpki.NameSEID1: "virksomhetssertifikat", testpki.NameSEID2: "QCForESeal"} {
+		a := w.send(t, sign(x5c(pki(), name).json(), v4().with("iss", "certified", "jti", name).json()))
+		w.requireToken(t, a, object{"client_amr": want, "consumer": organisation(digdir)})
+	}
+	for _, alg := range []string{"RS384", "RS512"} {
+		w.requireRefusal(t, w.send(t, sign(object{"alg": alg, "kid": "k1"}.json(), v4().json())), rows["MP-124"]) // signed with RS256
+	}
+}
+
+// TestLifetimes: the client's, capped by the lowest at_max_age (section 6.1).
+func TestLifetimes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, tt := range []struct {
+		iss, scope string
+		seconds    float64
+	}{
+		{"my_client_id", "difitest:test2", 120},
+		{"my_client_id", "difitest:test2 difitest:short", 30},
+		{"slow", "difitest:test2", 3 * 3600},
+		{"slow", "difitest:short", 30},
+	} {
+		a := w.accepts(t, v4().with("iss", tt.iss, "scope", tt.scope, "jti", tt.iss+tt.scope))
+		require.InDelta(t, tt.seconds, a.body["expires_in"], 0)
+		w.claims(t, a)
+	}
+	longer := newWorld(t, func(c *maskinporten.Config) { c.AccessTokenLifetime = 10 * time.Minute })
+	require.InDelta(t, 600, longer.accepts(t, v4()).body["expires_in"], 0)
+}
+
+// TestLegacyForbidden: Q5. Nothing but MP-250 and MP-251 changes.
+func TestLegacyForbidden(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *maskinporten.Config) { c.LegacyForbidden = true })
+	forbidden := func(r wire) wire { r.code, r.status = "forbidden", http.StatusForbidden; return r }
+	w.requireRefusal(t, w.grant(t, v4().with("scope", "difitest:noaccess")), forbidden(rows["MP-250"].of("difitest:noaccess")))
+	w.requireRefusal(t, w.grant(t, v4().with("scope", "difitest:api")), rows["MP-201"])
+	w.at(issuedAt(v5()))
+	w.sources.delegated = false
+	w.requireRefusal(t, w.grant(t, v5()), forbidden(rows["MP-251"].of(customer, "difitest:delegated", digdir)))
+}
+
+// TestRequireJTI: Q24.
+func TestRequireJTI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *maskinporten.Config) { c.RequireJTI = true })
+	w.requireRefusal(t, w.grant(t, v4().with("jti", nil)), rows["MP-011"])
+	w.accepts(t, v4())
+}
+
+// TestReplay: an assertion is used when a token was issued for it, and not before (row E10).
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, n := range refused() { // every refusal leaves the jti of V4 alone
+		if n.prepare == nil {
+			w.at(n.at)
+			require.NotEqual(t, http.StatusOK, w.send(t, n.assertion).status, name)
+		}
+	}
+	w.at(issuedAt(v4()))
+	w.accepts(t, v4())
+	w.requireRefusal(t, w.grant(t, v4()), rows["MP-012"])
+	require.Equal(t, portner.EventAssertionReplay, w.lastEvent().Name)
+	w.accepts(t, v4().with("iss", "slow")) // another client's jti is another jti
+	w.accepts(t, v4().with("jti", nil))
+	w.accepts(t, v4().with("jti", nil, "custom", 1))
+	w.requireRefusal(t, w.grant(t, v4().with("jti", nil)), rows["MP-012"])
+
+	// To the end of its life, tolerance included.
+	w.at(time.Unix(1520589928+9, 0))
+	_, err := w.store.Sweep(t.Context(), *w.clock.Load())
+	require.NoError(t, err)
+	w.requireRefusal(t, w.grant(t, v4()), rows["MP-012"])
+}
+
+// broken fails when it is asked to remember.
+type broken struct{ *memory.Store }
+
+// TestFaults: a source that cannot tell is no verdict: 503, nothing said of why, and the assertion may be sent
+// again (rows I6, J13).
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.sources.fault = errors.New("altinn: connection refused at 10.0.0.1")
+	for name, payload := range map[string]object{
+		"delegation":  v5().with("iat", v4()["iat"], "exp", v4()["exp"]),
+		"system user": v6().with("jti", "s"),
+		"consent":     v4().with("jti", "c", "authorization_details", []any{consent()}),
+	} {
+		w.sources.fault = errors.New("altinn: connection refused at 10.0.0.1")
+		a := w.grant(t, payload)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, name)
+		require.Equal(t, "temporarily_unavailable", a.str("error"))
+		require.NotContains(t, a.raw, "10.0.0.1")
+		require.Contains(t, w.log.String(), "10.0.0.1")
+		w.sources.fault = nil
+		require.Equal(t, http.StatusOK, w.grant(t, payload).status, name)
+	}
+}
+
+// TestLogs: neither the log nor an event holds the assertion, the token or a person (rows H6, R4).
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	assertion := byKey(v4().with("pid", pid, "authorization_details", []any{consent()}))
+	a := w.send(t, assertion)
+	require.Equal(t, http.StatusOK, a.status, a.raw)
+	w.send(t, assertion)
+	w.send(t, byKey(v4().with("pid", pid, "scope", "secret:scope")))
+	w.send(t, byKey(v4().with("authorization_details", []any{consent().with("from", "urn:altinn:person:identifier-no:01010199998")})))
+	for _, secret := range []string{pid, "01010199998", a.str("access_token"), assertion[strings.LastIndex(assertion, ".")+1:], v4()["jti"].(string), "secret:scope"} {
+		require.False(t, bytes.Contains(w.log.Bytes(), []byte(secret)), secret)
+		for _, e := range w.events {
+			require.NotContains(t, e.Reason+e.ClientID+e.GrantID, secret)
+		}
+	}
+	require.Equal(t, portner.EventTokenIssued, w.events[0].Name)
+	require.Equal(t, "my_client_id", w.events[0].ClientID)
+	require.NotEmpty(t, w.events[0].GrantID)
+}
