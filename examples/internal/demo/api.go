@@ -2,142 +2,110 @@
 package demo
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/resource"
 )
 
-// API is a data provider that accepts access tokens. It verifies a JWT by itself and asks the provider
-// about every token that does not tell who the person is (opaque or pseudonymous).
-type API struct {
-	issuer        string
-	introspection string
-	clientID      string
-	clientSecret  string
-	http          *http.Client
-	keys          oidc.KeySet
+// APIConfig describes a data provider.
+type APIConfig struct {
+	Issuer, Introspection, JWKS string
+	// ClientID is the API's own client, on the organisation that owns the scopes: that is what lets it ask
+	// who is behind an opaque or pseudonymous token.
+	ClientID, Secret string
+	Contacts         func(norway.PID) Contact // the contact register
+	HTTP             *http.Client
+	Log              *slog.Logger
 }
 
-// Resources are the paths of the API, each with the scope it demands and what it gives.
-var Resources = map[string]struct{ Scope, Data string }{
+// Contact is what the contact register knows of a person.
+type Contact struct {
+	Email  string `json:"epostadresse,omitempty"`
+	Mobile string `json:"mobiltelefonnummer,omitempty"`
+}
+
+// api answers with data about the person of an access token.
+type api struct{ contacts func(norway.PID) Contact }
+
+// resources are the paths of the API, each with the scope it demands and what it gives.
+var resources = map[string]struct{ scope, data string }{
 	"/inntekt":   {"demo:inntekt.read", "Lønn 2025: 612 000 kr"},
 	"/kontakt":   {"demo:kontakt.read", "post@example.no, +47 00 00 00 00"},
 	"/helse":     {"demo:helse.read", "Siste time: 3. mars"},
 	"/meldinger": {"demo:meldinger.read", "Du har 2 nye meldinger"},
 }
 
-// NewAPI makes the API of an issuer. clientID is its own client, on the organisation that owns the scopes.
-func NewAPI(issuer, introspection, jwks, clientID, clientSecret string, hc *http.Client) *API {
-	ctx := oidc.ClientContext(context.Background(), hc)
-	return &API{
-		issuer: issuer, introspection: introspection, clientID: clientID, clientSecret: clientSecret, http: hc,
-		keys: oidc.NewRemoteKeySet(ctx, jwks),
+// ContactScope opens a person's own entry in the contact register (seed 001 chapter 6).
+const ContactScope = "krr:user/kontaktinformasjon.read"
+
+// NewAPI makes a data provider that accepts access tokens of an issuer, under /api.
+func NewAPI(cfg APIConfig) (http.Handler, error) {
+	v, err := resource.New(resource.Config{
+		Issuer:   cfg.Issuer,
+		Keys:     resource.RemoteKeys{URI: cfg.JWKS, HTTP: cfg.HTTP},
+		Audience: []string{cfg.Issuer}, // what the openid profile writes if the client names no resource
+		Introspection: &resource.Introspection{
+			Endpoint: cfg.Introspection, ClientID: cfg.ClientID, ClientSecret: portner.Secret(cfg.Secret),
+			WithoutPID: true, HTTP: cfg.HTTP,
+		},
+		Realm: "demo", Logger: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
 	}
+	a := api{contacts: cfg.Contacts}
+	mux := http.NewServeMux()
+	for path, res := range resources {
+		rules := resource.Rules{Scopes: []string{res.scope}, Person: true}
+		mux.Handle("GET /api"+path, v.Protect(rules, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a.data(w, r, res.data)
+		})))
+	}
+	krr := resource.Rules{Scopes: []string{ContactScope}, Person: true, RequirePID: true}
+	mux.Handle("GET /api/kontaktinformasjon", v.Protect(krr, http.HandlerFunc(a.contact)))
+	return mux, nil
 }
 
-// access is what the API learned about a token.
-type access struct {
-	Active bool   `json:"active"`
-	Issuer string `json:"iss"`
-	Sub    string `json:"sub"`
-	PID    string `json:"pid"`
-	Scope  string `json:"scope"`
-	ACR    string `json:"acr"`
-	Expiry int64  `json:"exp"`
-	how    string
+// data tells what the API learned about the person, beside the data itself.
+func (a api) data(w http.ResponseWriter, r *http.Request, data string) {
+	t := resource.FromContext(r.Context())
+	how := "signature"
+	if t.Introspected {
+		how = "introspection"
+	}
+	answer(w, map[string]string{"data": data, "person": t.PID.Reveal(), "sub": t.Subject, "acr": t.ACR, "checked_by": how})
 }
 
-// ServeHTTP answers GET /api/<resource>.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// registerEntry is a person's entry in the contact register, in the register's words.
+type registerEntry struct {
+	PID         string  `json:"personidentifikator"`
+	Reservation string  `json:"reservasjon"`
+	Status      string  `json:"status"`
+	Notify      string  `json:"varslingsstatus"`
+	Contact     Contact `json:"kontaktinformasjon"`
+}
+
+// contact answers about the person who logged in, and about nobody else: the request names no person.
+func (a api) contact(w http.ResponseWriter, r *http.Request) {
+	pid := resource.FromContext(r.Context()).PID
+	e := registerEntry{PID: pid.Reveal(), Reservation: "NEI", Status: "AKTIV", Notify: "KAN_VARSLES", Contact: a.contacts(pid)}
+	if e.Contact == (Contact{}) {
+		e.Status, e.Notify = "IKKE_REGISTRERT", "KAN_IKKE_VARSLES"
+	}
+	answer(w, e)
+}
+
+func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	res, ok := Resources[strings.TrimPrefix(r.URL.Path, "/api")]
-	if !ok || r.Method != http.MethodGet {
-		http.NotFound(w, r)
-		return
-	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		refuse(w, http.StatusUnauthorized, `Bearer realm="demo"`)
-		return
-	}
-	acc, err := a.check(r.Context(), token)
-	switch {
-	case err != nil:
-		http.Error(w, "the token cannot be checked now", http.StatusServiceUnavailable)
-	case !acc.Active:
-		refuse(w, http.StatusUnauthorized, `Bearer error="invalid_token"`)
-	case !slices.Contains(strings.Fields(acc.Scope), res.Scope):
-		refuse(w, http.StatusForbidden, `Bearer error="insufficient_scope", scope="`+res.Scope+`"`)
-	default:
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{
-			"data": res.Data, "person": acc.PID, "sub": acc.Sub, "acr": acc.ACR, "checked_by": acc.how,
-		})
-	}
-}
-
-func refuse(w http.ResponseWriter, status int, challenge string) {
-	w.Header().Set("WWW-Authenticate", challenge)
-	http.Error(w, http.StatusText(status), status)
-}
-
-func (a *API) check(ctx context.Context, token string) (access, error) {
-	if strings.Count(token, ".") == 2 {
-		acc := a.verify(ctx, token)
-		if !acc.Active || acc.PID != "" {
-			return acc, nil
-		}
-	}
-	return a.introspect(ctx, token)
-}
-
-// verify checks a JWT access token locally: signature, issuer, expiry.
-func (a *API) verify(ctx context.Context, token string) access {
-	payload, err := a.keys.VerifySignature(ctx, token)
-	if err != nil {
-		return access{}
-	}
-	acc := access{how: "signature"}
-	if json.Unmarshal(payload, &acc) != nil {
-		return access{}
-	}
-	acc.Active = acc.Issuer == a.issuer && time.Now().Unix() < acc.Expiry
-	return acc
-}
-
-// introspect asks the provider (RFC 7662), as a client on the organisation that owns the scopes.
-func (a *API) introspect(ctx context.Context, token string) (access, error) {
-	form := url.Values{"token": {token}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.introspection, strings.NewReader(form.Encode()))
-	if err != nil {
-		return access{}, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(a.clientID), url.QueryEscape(a.clientSecret))
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return access{}, fmt.Errorf("introspection: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return access{}, fmt.Errorf("introspection: %s", resp.Status)
-	}
-	acc := access{how: "introspection"}
-	if err := json.Unmarshal(body, &acc); err != nil {
-		return access{}, fmt.Errorf("introspection: %w", err)
-	}
-	return acc, nil
+	_ = json.NewEncoder(w).Encode(v)
 }
 
 // claims decodes the payload of a JWT for display, unverified.
