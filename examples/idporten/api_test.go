@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestContactRegister: seed 001 chapter 6. The register answers about the person who logged in, if the
+// token has its scope.
+func TestContactRegister(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	v := tour(t, s)
+	in := v.press(v.press(v.get(s.at.first), "story-kontaktregister"), "user-kari")
+	require.Equal(t, "openid profile krr:user/kontaktinformasjon.read", in.text("granted-scope"))
+	var entry map[string]any
+	require.NoError(t, json.Unmarshal([]byte(v.press(in, "call-api").text("api-answer")), &entry))
+	require.Equal(t, map[string]any{
+		"personidentifikator": "21879498012", "reservasjon": "NEI", "status": "AKTIV", "varslingsstatus": "KAN_VARSLES",
+		"kontaktinformasjon": map[string]any{"epostadresse": "kari@example.no", "mobiltelefonnummer": "+4712345678"},
+	}, entry)
+}
+
+// TestAPIChallenges: the demo's API refuses as RFC 6750 says.
+func TestAPIChallenges(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, tt := range []struct {
+		path, query, authorization string
+		status                     int
+		challenge                  string
+	}{
+		{"/kontaktinformasjon", "", "", 401, `Bearer realm="demo"`},
+		{"/inntekt", "?access_token=x", "", 400, `Bearer realm="demo", error="invalid_request", error_description="The access token belongs in the Authorization header."`},
+		{"/inntekt", "", "Bearer a.b.c", 401, `Bearer realm="demo", error="invalid_token", error_description="The access token is malformed."`},
+		{"/inntekt", "", "Bearer nobodys-token", 401, `Bearer realm="demo", error="invalid_token", error_description="The access token is not active."`},
+		{"/ukjent", "", "Bearer x", 404, ""},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.at.api+"/api"+tt.path+tt.query, nil)
+		require.NoError(t, err)
+		if tt.authorization != "" {
+			r.Header.Set("Authorization", tt.authorization)
+		}
+		resp, err := s.outgoing.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, tt.status, resp.StatusCode, tt.path)
+		require.Equal(t, tt.challenge, resp.Header.Get("WWW-Authenticate"))
+	}
+}
