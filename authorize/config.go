@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -44,6 +45,9 @@ const maxShortLife = 600 * time.Second
 type Config struct {
 	// Issuer is the provider's issuer identifier, byte for byte as in its metadata. Required.
 	Issuer string
+	// URL is the address people's browsers use, authorization_endpoint of the metadata: its origin is what
+	// forms must come from. "" is Issuer + "/authorize".
+	URL string
 	// Clients finds registrations. Required.
 	Clients client.Source
 	// Scopes finds scopes and accesses. Required.
@@ -72,8 +76,8 @@ type Config struct {
 	KeepUserAgent bool
 	// PushedRequests keeps pushed authorization requests. nil: PAR is not offered.
 	PushedRequests PushedRequestStore
-	// Authenticator authenticates clients that push requests (a *client.Authenticator). nil: PAR is not
-	// offered.
+	// Authenticator authenticates clients that push requests, and verifies who signed a request object (a
+	// *client.Authenticator). nil: neither is offered.
 	Authenticator Authenticator
 	// IDTokens verifies an id_token_hint: the provider's *keyset.Set. nil: a request with an
 	// id_token_hint is refused, for a hint that is not checked is a check left out.
@@ -137,6 +141,8 @@ type Config struct {
 // Authenticator authenticates the client of a request. *client.Authenticator is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) // see client.Authenticator.Authenticate
+	// VerifyAssertion verifies the key and signature of a request object.
+	VerifyAssertion(ctx context.Context, c *client.Client, token string, rules client.AssertionRules, now time.Time) (client.Assertion, error)
 }
 
 // TokenVerifier verifies tokens the provider signed itself.
@@ -215,8 +221,9 @@ func (c Config) check() error {
 	u, err := url.Parse(c.Issuer)
 	require(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
 		!strings.ContainsAny(c.Issuer, "?#"), "Config.Issuer must be an http(s) URL without query and fragment")
+	require(c.URL == "" || httpx.Origin(c.URL) != "" && !strings.ContainsAny(c.URL, "?#"), "Config.URL must be an http(s) URL without query and fragment")
 	require((c.IDTokens == nil) == (c.Subject == nil), "Config.IDTokens and Config.Subject belong together")
-	require((c.PushedRequests == nil) == (c.Authenticator == nil), "Config.PushedRequests and Config.Authenticator belong together")
+	require(c.PushedRequests == nil || c.Authenticator != nil, "Config.PushedRequests needs Config.Authenticator")
 	require(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"Config.RequestURIPrefix must begin with urn: and end with a colon")
 	for _, d := range []struct {

@@ -326,8 +326,10 @@ func TestRepresentationConfig(t *testing.T) {
 	t.Parallel()
 	vault := must(session.NewVault(secret))
 	p := &parties{of: map[string][]rar.Choice{}}
-	cfg := authorize.Config{Pages: authorize.PageURLs{Login: "/l", Consent: "/c"}, Vault: vault,
-		AuthorizationDetails: must(rar.NewRegistry(p.party()))}
+	cfg := authorize.Config{
+		Pages: authorize.PageURLs{Login: "/l", Consent: "/c"}, Vault: vault,
+		AuthorizationDetails: must(rar.NewRegistry(p.party())),
+	}
 	_, err := authorize.New(cfg)
 	require.ErrorContains(t, err, "Representation must be a path")
 	cfg.AuthorizationDetails = must(rar.NewRegistry(verdictType("x", nil)))

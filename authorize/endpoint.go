@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,7 @@ func New(cfg Config) (*Endpoint, error) {
 	e := &Endpoint{
 		cfg:    cfg,
 		log:    audit.Log{Endpoint: "authorize", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
-		origin: httpx.Origin(cfg.Issuer),
+		origin: httpx.Origin(cmp.Or(cfg.URL, cfg.Issuer)),
 	}
 	if err := errors.Join(cfg.check(), e.deriveKeys(cfg.Secrets)); err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ var (
 
 var (
 	codeOnPage = regexp.MustCompile(`<code id="error-code">([a-z_]+)</code>`)
-	refOnPage  = regexp.MustCompile(`<code id="correlation-id">([A-Za-z0-9_-]{22})</code>`)
+	refOnPage  = regexp.MustCompile(`<code id="correlation-id">([0-9a-f]{32})</code>`)
 )
 
 // pageCode reads the error code of an error page and checks what every error page must be.

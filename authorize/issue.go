@@ -44,8 +44,10 @@ func (f *flow) issue(sess *storage.Session, circle *storage.Circle, plan scope.P
 	if refused = f.commit(ctx, sess, f.record(code, grant), said); refused != nil {
 		return refused
 	}
-	f.log.Emit(f.r.Context(), portner.Event{Name: portner.EventAuthorized, Time: f.now,
-		ClientID: grant.ClientID, GrantID: grant.ID})
+	f.log.Emit(f.r.Context(), portner.Event{
+		Name: portner.EventAuthorized, Time: f.now,
+		ClientID: grant.ClientID, GrantID: grant.ID,
+	})
 	f.history(ctx, &grant)
 	f.respond(f.req.to, "code", code)
 	return nil

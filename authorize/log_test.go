@@ -24,8 +24,10 @@ func TestLog(t *testing.T) {
 	})
 	const canary = "canary\u202e-5f3759df"
 	b := w.browser()
-	for _, name := range []string{"client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "prompt", "acr_values",
-		"login_hint", "id_token_hint", "resource", "claims", "onbehalfof", "request", "request_uri", "response_mode", canary} {
+	for _, name := range []string{
+		"client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "prompt", "acr_values",
+		"login_hint", "id_token_hint", "resource", "claims", "onbehalfof", "request", "request_uri", "response_mode", canary,
+	} {
 		b.authorize(params("web", name, canary))
 		w.push(params("web", name, canary))
 	}
@@ -39,8 +41,10 @@ func TestLog(t *testing.T) {
 	b.post("/consent", form)
 
 	logged := out.String()
-	for _, secret := range []string{"canary", testPID.Reveal(), code, uri, form.Get("request"), form.Get("csrf"), b.cookies["__Host-portner-browser"],
-		b.cookies["__Host-portner-session"], clientSecret, rp} {
+	for _, secret := range []string{
+		"canary", testPID.Reveal(), code, uri, form.Get("request"), form.Get("csrf"), b.cookies["__Host-portner-browser"],
+		b.cookies["__Host-portner-session"], clientSecret, rp,
+	} {
 		require.NotContains(t, logged, secret)
 	}
 	lines := strings.Split(strings.TrimSpace(logged), "\n")

@@ -101,7 +101,7 @@ func (p *parEndpoint) check(r *http.Request, auth client.Authenticated, form htt
 	s := source{form: form}
 	if form.Has("request") {
 		var refused *refusal
-		if s, refused = p.requestObject(auth.Client, form, now); refused != nil {
+		if s, refused = p.requestObject(r.Context(), auth.Client, form, now); refused != nil {
 			return source{}, refused
 		}
 	}

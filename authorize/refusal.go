@@ -118,6 +118,8 @@ func (r *refusal) wireError() *portner.Error {
 // be nil.
 func faulty(to *target, err error) *refusal {
 	e := httpx.Fault(err)
-	return &refusal{to: to, status: httpx.Status(e), code: e.Code, description: e.Description,
-		event: portner.EventFault, reason: "fault", fault: err}
+	return &refusal{
+		to: to, status: httpx.Status(e), code: e.Code, description: e.Description,
+		event: portner.EventFault, reason: "fault", fault: err,
+	}
 }

@@ -1,7 +1,9 @@
 package authorize
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -18,26 +20,25 @@ import (
 const (
 	maxObjectLife = 60 * time.Minute
 	objectSkew    = 10 * time.Second
-	maxKeyAge     = 365 * 24 * time.Hour // idporten section 2.6
-	maxKeys       = 5
 )
-
-var objectAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
 
 var errObject = errors.New("authorize: request object refused")
 
 // requestObject takes the parameters of a signed request object (RFC 9101, idporten section 4.3). Only
 // they count: what stands beside them is ignored, but client_id must agree (RFC 9101 section 6.3).
-func (e *Endpoint) requestObject(c *client.Client, form httpx.Form, now time.Time) (source, *refusal) {
+func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, *refusal) {
 	if repeated(form, "request") {
 		return source{}, e.unresolved(c, form, portner.InvalidRequest, "repeated", "A parameter was sent twice.").
 			as(portner.EventDuplicateParam)
 	}
-	if len(c.JWKS) == 0 {
+	if len(c.JWKS) == 0 || e.cfg.Authenticator == nil {
 		return source{}, e.unresolved(c, form, portner.RequestNotSupported, "request_object_no_keys",
 			"The client has no keys registered for request objects.")
 	}
-	inner, reason := e.openObject(c, form.Get("request"), now)
+	inner, reason, err := e.openObject(ctx, c, form.Get("request"), now)
+	if err != nil {
+		return source{}, faulty(nil, err)
+	}
 	if reason != "" {
 		return source{}, e.unresolved(c, form, portner.InvalidRequestObject, reason, "The request object is not valid.")
 	}
@@ -45,35 +46,31 @@ func (e *Endpoint) requestObject(c *client.Client, form httpx.Form, now time.Tim
 }
 
 // openObject verifies a request object and returns its parameters as a form, or why it is refused.
-func (e *Endpoint) openObject(c *client.Client, object string, now time.Time) (httpx.Form, string) {
-	if !c.KeysUploadedAt.IsZero() && !now.Before(c.KeysUploadedAt.Add(maxKeyAge)) {
-		return httpx.Form{}, "request_object_key_expired"
+func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object string, now time.Time) (httpx.Form, string, error) {
+	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{}, now)
+	if refused, ok := errors.AsType[*client.AssertionError](err); ok {
+		return httpx.Form{}, "request_object_" + refused.Reason, nil
 	}
-	keys, err := jose.ParseJWKS(c.JWKS)
-	if err != nil || len(keys) > maxKeys {
-		return httpx.Form{}, "request_object_keys"
-	}
-	token, err := jose.Verify(object, jose.MaxToken, objectAlgorithms, keys)
 	if err != nil {
-		return httpx.Form{}, "request_object_signature"
+		return httpx.Form{}, "", fmt.Errorf("%w: verifying a request object: %w", httpx.ErrUnavailable, err)
 	}
 	// RFC 9101 section 10.8: oauth-authz-req+jwt is the explicit type; a JWT that says it is something
 	// else (a client assertion) is something else.
-	if typ := strings.ToLower(token.Header.Typ); typ != "" && typ != "jwt" && typ != "oauth-authz-req+jwt" {
-		return httpx.Form{}, "request_object_typ"
+	if typ := strings.ToLower(signed.Typ); typ != "" && typ != "jwt" && typ != "oauth-authz-req+jwt" {
+		return httpx.Form{}, "request_object_typ", nil
 	}
-	claims, err := jose.ParseObject(token.Payload)
+	claims, err := jose.ParseObject(signed.Payload)
 	if err != nil {
-		return httpx.Form{}, "request_object_json"
+		return httpx.Form{}, "request_object_json", nil
 	}
 	if reason := e.checkObject(claims, c, now); reason != "" {
-		return httpx.Form{}, reason
+		return httpx.Form{}, reason, nil
 	}
 	form, err := formOf(claims)
 	if err != nil {
-		return httpx.Form{}, "request_object_parameter"
+		return httpx.Form{}, "request_object_parameter", nil
 	}
-	return form, ""
+	return form, "", nil
 }
 
 // checkObject: iss and client_id are the client, aud holds the issuer, exp is there and near.

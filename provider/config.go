@@ -37,6 +37,10 @@ type Config struct {
 	// Issuer is the issuer identifier: an https URL without a trailing slash, query or fragment. Plain
 	// http is accepted for loopback hosts only. Required.
 	Issuer string
+	// BrowserURL is the base of the two endpoints that people's browsers open, /authorize and /logout, and of
+	// your pages, where it is not the issuer: ID-porten's issuer is https://idporten.no, its browser host
+	// login.idporten.no (idporten section 1.1). No trailing slash. "": Issuer.
+	BrowserURL string
 	// Profile is the set of rules: IDPorten() or OpenIDConnect(). The zero value is IDPorten().
 	Profile Profile
 
@@ -133,6 +137,9 @@ func (c Config) validate() error {
 	}
 	if err := checkIssuer(c.Issuer); err != nil {
 		errs = append(errs, err)
+	}
+	if c.BrowserURL != c.Issuer && checkIssuer(c.BrowserURL) != nil {
+		errs = append(errs, errors.New("BrowserURL must be an https URL without trailing slash, query and fragment"))
 	}
 	require(c.Store != nil, "Store is required")
 	require(c.Keys != nil, "Keys is required")

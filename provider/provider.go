@@ -155,7 +155,7 @@ func (b *builder) token() error {
 func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
-		Issuer: b.cfg.Issuer, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
 		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, RequirePKCE: pr.RequirePKCE, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
@@ -163,8 +163,9 @@ func (b *builder) authorize() error {
 		AuthorizationLifetime: b.cfg.Lifetimes.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
+	cfg.Authenticator = b.clients
 	if b.cfg.PushedRequests != nil {
-		cfg.PushedRequests, cfg.Authenticator = b.cfg.PushedRequests, b.clients
+		cfg.PushedRequests = b.cfg.PushedRequests
 	}
 	ep, err := authorize.New(cfg)
 	if err != nil {
@@ -179,7 +180,7 @@ func (b *builder) authorize() error {
 
 func (b *builder) logout() error {
 	ep, err := logout.New(logout.Config{
-		Issuer: b.cfg.Issuer, URL: b.cfg.Issuer + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
 		Subject: b.subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, NoQuestion: b.cfg.Profile.LogoutWithoutQuestion, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
@@ -196,8 +197,8 @@ func (b *builder) metadata() error {
 	pr := b.cfg.Profile
 	cfg := discovery.Config{
 		Issuer:                b.cfg.Issuer,
-		AuthorizationEndpoint: b.cfg.Issuer + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
-		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.Issuer + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
+		AuthorizationEndpoint: b.cfg.BrowserURL + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
+		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.BrowserURL + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
 		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
 		ACRValuesSupported: pr.Levels.Values(), IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
@@ -251,15 +252,14 @@ const (
 // mount puts every endpoint at its path. An issuer with a path has its metadata both where OpenID Connect
 // Discovery section 4 and where RFC 8414 section 3.1 look for it.
 func (b *builder) mount() {
-	base := ""
-	if u, err := url.Parse(b.cfg.Issuer); err == nil {
-		base = u.Path
+	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
+	paths := map[string]http.Handler{
+		browser + pathAuthorize: b.p.Authorize, browser + pathLogout: b.p.Logout, browser + "/endsession": b.p.Logout,
 	}
-	paths := map[string]http.Handler{}
 	for path, h := range map[string]http.Handler{
-		pathAuthorize: b.p.Authorize, pathPAR: b.p.PushedRequests, pathToken: b.p.Token, pathUserInfo: b.p.UserInfo,
+		pathPAR: b.p.PushedRequests, pathToken: b.p.Token, pathUserInfo: b.p.UserInfo,
 		pathTokenInfo: b.p.Introspection, "/introspect": b.p.Introspection, pathRevoke: b.p.Revocation,
-		pathLogout: b.p.Logout, "/endsession": b.p.Logout, pathJWKS: b.p.JWKS,
+		pathJWKS:                            b.p.JWKS,
 		"/.well-known/openid-configuration": b.p.OpenIDConfiguration,
 	} {
 		if h != nil {
@@ -270,6 +270,14 @@ func (b *builder) mount() {
 	b.p.paths = paths
 }
 
+func pathOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return u.Path
+}
+
 func (c Config) withDefaults() Config {
 	if c.Profile.isZero() {
 		c.Profile = IDPorten()
@@ -277,6 +285,9 @@ func (c Config) withDefaults() Config {
 	if c.Scopes == nil {
 		// The profile's own scopes are right by construction; a mistake shows at the first test.
 		c.Scopes, _ = scope.NewRegistry(c.Profile.Scopes, nil)
+	}
+	if c.BrowserURL == "" {
+		c.BrowserURL = c.Issuer
 	}
 	if strings.HasPrefix(c.Issuer, "http://") {
 		c.Environment.Test = true

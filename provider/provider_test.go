@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -112,4 +113,33 @@ func TestSecretRotation(t *testing.T) {
 	a := op.Exchange(t, r, code)
 	require.Equal(t, 200, a.Status, "%v", a.JSON)
 	require.Empty(t, b.Get(t, op.Request("annen", "openid").URL()).Step(), "the session answers")
+}
+
+// TestBrowserHost: ID-porten's browsers meet another host than its issuer (idporten section 1.1). Forms must
+// come from there, and the metadata says so; the back-channel endpoints stay at the issuer.
+func TestBrowserHost(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer, c.BrowserURL = "https://example.no", optest.Issuer }})
+	b := op.Browser()
+	r := op.Request("tjeneste", "openid")
+	page := b.Login(t, r, "kari") // the browser's forms come from optest.Issuer
+	require.Equal(t, "https://example.no", page.Left.Query().Get("iss"))
+	a := op.Exchange(t, r, page.Code(t))
+	require.Equal(t, http.StatusOK, a.Status, "%v", a.JSON)
+	require.Equal(t, "https://example.no", claimsOf(t, op, a.String("id_token"))["iss"])
+	w := httptest.NewRecorder()
+	op.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.no/.well-known/openid-configuration", nil))
+	var meta map[string]any
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &meta))
+	require.Equal(t, optest.Issuer+"/authorize", meta["authorization_endpoint"])
+	require.Equal(t, optest.Issuer+"/logout", meta["end_session_endpoint"])
+	require.Equal(t, "https://example.no/token", meta["token_endpoint"])
+
+	elsewhere := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer, c.BrowserURL = optest.Issuer, "https://other.example.no" }})
+	b = elsewhere.Browser()
+	p := b.Get(t, elsewhere.Request("tjeneste", "openid").URL())
+	require.Equal(t, http.StatusForbidden, b.Post(t, p, url.Values{"user": {"kari"}}).Status, "a form from another origin than the browsers'")
+
+	_, err := provider.New(provider.Config{BrowserURL: "https://login.example.no/"})
+	require.ErrorContains(t, err, "BrowserURL")
 }
