@@ -209,11 +209,11 @@ func Parse(raw string) (Form, error) {
 			continue
 		}
 		name, value, _ := strings.Cut(part, "=")
-		name, err := unescape(name)
+		name, err := unescape(name, false)
 		if err != nil {
 			return Form{}, err
 		}
-		if value, err = unescape(value); err != nil {
+		if value, err = unescape(value, name == Assertion); err != nil {
 			return Form{}, err
 		}
 		f.pairs = append(f.pairs, pair{name, value})
@@ -221,7 +221,12 @@ func Parse(raw string) (Form, error) {
 	return f, nil
 }
 
-func unescape(s string) (string, error) {
+// Assertion is the parameter of RFC 7521 section 4.1. A line break in it is the usual mistake of people who
+// paste one; its reader refuses it in its own words (maskinporten-altinn section 1.12, MP-011).
+const Assertion = "assertion"
+
+// unescape decodes a name or a value, which may have line breaks only where that is said.
+func unescape(s string, lines bool) (string, error) {
 	if plain(s) {
 		return s, nil
 	}
@@ -236,7 +241,7 @@ func unescape(s string) (string, error) {
 		return "", &FormError{"not UTF-8"}
 	}
 	for i := range len(u) {
-		if u[i] < 0x20 || u[i] == 0x7f {
+		if (u[i] < 0x20 || u[i] == 0x7f) && !(lines && (u[i] == '\r' || u[i] == '\n')) {
 			return "", &FormError{"control character"}
 		}
 	}

@@ -1,0 +1,95 @@
+package maskinporten_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/storage"
+)
+
+const (
+	callers = 50
+	rounds  = 500
+)
+
+// race sends one assertion from many callers at once and returns how many got a token.
+func race(t *testing.T, w *world, assertion string, wantLosers bool) int {
+	t.Helper()
+	var (
+		start = make(chan struct{})
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		won   int
+	)
+	for range callers {
+		wg.Go(func() {
+			<-start
+			a := w.send(t, assertion)
+			mu.Lock()
+			defer mu.Unlock()
+			if a.status == 200 {
+				won++
+			} else if wantLosers && a.str("error_description")[:len(rows["MP-012"].text)] != rows["MP-012"].text {
+				t.Errorf("loser: %s", a.raw)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	return won
+}
+
+// TestReplayRace: one assertion from 50 callers at once gets one token, 500 times (security row E10). Every
+// other round has no jti.
+func TestReplayRace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, quiet)
+	for i := range rounds {
+		payload := v4().with("jti", fmt.Sprintf("round-%d", i))
+		if i%2 == 1 {
+			payload = v4().with("jti", nil, "round", i)
+		}
+		require.Equal(t, 1, race(t, w, byKey(payload), true), "round %d", i)
+	}
+}
+
+// quiet keeps the log of 25,000 requests out of memory.
+func quiet(c *maskinporten.Config) { c.Logger, c.OnEvent = nil, nil }
+
+// forgetful looks first and remembers then, as a store must not.
+type forgetful struct {
+	mu   sync.Mutex
+	seen map[storage.Hash]bool
+}
+
+func (f *forgetful) ConsumeJTI(_ context.Context, key storage.Hash, _, _ time.Time) error {
+	f.mu.Lock()
+	seen := f.seen[key]
+	f.mu.Unlock()
+	if seen {
+		return storage.ErrConsumed
+	}
+	time.Sleep(time.Microsecond)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen[key] = true
+	return nil
+}
+
+// TestReplayRaceIsSeen: the test above fails with a store that gets, then marks.
+func TestReplayRaceIsSeen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *maskinporten.Config) { quiet(c); c.Replay = &forgetful{seen: map[storage.Hash]bool{}} })
+	for i := range rounds {
+		if race(t, w, byKey(v4().with("jti", fmt.Sprintf("round-%d", i))), false) != 1 {
+			return
+		}
+	}
+	t.Fatal("no round had two winners")
+}

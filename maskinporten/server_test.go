@@ -1,0 +1,149 @@
+package maskinporten_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/token"
+)
+
+func (w *world) get(t *testing.T, path string) answer {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://test.maskinporten.no"+path, nil))
+	a := answer{status: rec.Code, header: rec.Header(), raw: rec.Body.String()}
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &a.body), a.raw)
+	return a
+}
+
+// TestMetadata: maskinporten-altinn section 1.1, member for member.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.get(t, "/.well-known/oauth-authorization-server")
+	require.Equal(t, http.StatusOK, a.status)
+	require.JSONEq(t, `{
+		"issuer": "https://test.maskinporten.no/",
+		"token_endpoint": "https://test.maskinporten.no/token",
+		"jwks_uri": "https://test.maskinporten.no/jwk",
+		"grant_types_supported": ["urn:ietf:params:oauth:grant-type:jwt-bearer"],
+		"token_endpoint_auth_methods_supported": ["private_key_jwt"],
+		"token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
+		"authorization_details_types_supported": ["urn:altinn:systemuser", "urn:altinn:consent"]
+	}`, a.raw)
+	require.Contains(t, a.raw, `"https://test.maskinporten.no/"`, "the slash, byte for byte")
+	require.Len(t, w.get(t, "/jwk").body["keys"], 1)
+	for _, absent := range []string{"/", "/jwks", "/authorize", "/.well-known/openid-configuration", "//token", "/token/", "/introspect", "/revoke"} {
+		require.Equal(t, http.StatusNotFound, w.get(t, absent).status, absent)
+	}
+	a = w.get(t, "/token")
+	require.Equal(t, http.StatusMethodNotAllowed, a.status)
+	require.Equal(t, "POST", a.header.Get("Allow"))
+}
+
+// TestIssuerWithPath: a stand-in may share a host with others.
+func TestIssuerWithPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, issuerOf("https://test.maskinporten.no/mp/"))
+	require.Equal(t, "https://test.maskinporten.no/mp/token", w.get(t, "/.well-known/oauth-authorization-server/mp").str("token_endpoint"))
+	require.Equal(t, http.StatusOK, w.get(t, "/mp/jwk").status)
+	require.Equal(t, http.StatusMethodNotAllowed, w.get(t, "/mp/token").status)
+}
+
+// TestForms: section 1.2. What others put into the form is ignored; the assertion is there once.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.requireRefusal(t, w.post(t, url.Values{"grant_type": {bearer}}), rows["MP-011"])
+	twice := w.post(t, url.Values{"grant_type": {bearer}, "assertion": {byKey(v4()), byKey(v4())}})
+	require.Equal(t, "invalid_request", twice.str("error"))
+	a := w.post(t, url.Values{
+		"grant_type": {bearer}, "assertion": {byKey(v4())}, "scope": {"difitest:noaccess"}, "resource": {"https://evil.example.no"},
+		"client_id": {"somebody"}, "authorization_details": {"[]"}, "client_assertion": {"x"},
+	})
+	w.requireToken(t, a, nil)
+	short := w.post(t, url.Values{"grant_type": {"jwt_bearer_token"}, "assertion": {byKey(v4())}})
+	require.Equal(t, "unsupported_grant_type", short.str("error"))
+}
+
+// TestSkyporten: section 1.16.
+func TestSkyporten(t *testing.T) {
+	t.Parallel()
+	const sky = "https://test.sky.maskinporten.no"
+	w := newWorld(t, func(c *maskinporten.Config) { c.Issuer, c.Skyporten = sky, true })
+	payload := v4().with("aud", sky, "resource", "https://cloud.example.no")
+	a := w.grant(t, payload)
+	_, claims := w.claims(t, a)
+	require.Equal(t, "0192:"+digdir+";difitest:test2", claims["sub"])
+	require.Equal(t, "https://cloud.example.no", claims["aud"])
+	require.Equal(t, sky, claims["iss"])
+
+	w.requireRefusal(t, w.grant(t, payload.with("resource", nil)), rows["MP-011"])
+	withSlash := rows["MP-110"]
+	withSlash.number = ""
+	w.requireRefusal(t, w.grant(t, payload.with("aud", sky+"/")), withSlash)
+	require.Equal(t, sky, w.get(t, "/.well-known/openid-configuration").str("issuer"))
+	require.Equal(t, sky+"/token", w.get(t, "/.well-known/oauth-authorization-server").str("token_endpoint"))
+
+	iat := time.Unix(1584693437, 0)
+	w.at(iat)
+	_, claims = w.claims(t, w.grant(t, v5().with("aud", sky, "resource", "https://cloud.example.no")))
+	require.Equal(t, "0192:"+customer+";difitest:delegated", claims["sub"])
+	require.Equal(t, organisation(digdir), claims["supplier"])
+}
+
+// TestNewGrant: the grant beside others, in a token endpoint of the host's.
+func TestNewGrant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	g, err := maskinporten.NewGrant(w.cfg)
+	require.NoError(t, err)
+	ep, err := token.New(token.Config{
+		Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
+		Grants: []token.Grant{g}, Claims: maskinporten.Claims,
+	})
+	require.NoError(t, err)
+	form := url.Values{"grant_type": {bearer}, "assertion": {byKey(v4().with("aud", "x"))}}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	rec := httptest.NewRecorder()
+	ep.ServeHTTP(rec, r)
+	require.Equal(t, http.StatusBadRequest, rec.Code)
+	// Nobody listens, and still the header names the request as the text does.
+	require.Contains(t, rec.Body.String(), "(trace_id: "+rec.Header().Get("X-Correlation-Id")+")")
+}
+
+// TestPlainClient: a client without integration_type has to register the grant.
+func TestPlainClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.accepts(t, v4().with("iss", "plain"))
+}
+
+func TestNewNamesEveryProblem(t *testing.T) {
+	t.Parallel()
+	_, err := maskinporten.New(maskinporten.Config{
+		Issuer: "maskinporten", ErrorURI: "errors/", Delegations: map[string]maskinporten.DelegationSource{"https://tt02.altinn.no/": nil},
+	})
+	for _, field := range []string{"Issuer", "ErrorURI", "Clients", "Scopes", "Replay", "Keys", "Delegations"} {
+		require.ErrorContains(t, err, field)
+	}
+	_, err = maskinporten.NewGrant(maskinporten.Config{Issuer: testIssuer})
+	require.ErrorContains(t, err, "Clients")
+	_, err = maskinporten.New(maskinporten.Config{
+		Issuer: testIssuer, Clients: must(client.NewRegistry(client.Environment{})), Scopes: must(scope.NewRegistry(nil, nil)),
+		Replay: newWorld(t, nil).store, Keys: (*keyset.Set)(nil), AccessTokenLifetime: time.Millisecond,
+	})
+	require.ErrorContains(t, err, "Lifetimes")
+}
