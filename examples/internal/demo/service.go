@@ -27,11 +27,14 @@ type Story struct {
 	Prompt            string
 	API               string // resource of the API to call, "" for none
 	Pseudonymous      bool   // the service must not learn who logs in
+
+	AuthorizationDetails string // rich authorization request (RFC 9396), "" for none
 }
 
 // ServiceConfig describes a relying party.
 type ServiceConfig struct {
 	Name, Class, Text string
+	Provider          string // what people call the provider; "" is ID-porten
 	Base              string // its own address, no trailing slash
 	Issuer            string
 	ClientID, Secret  string
@@ -79,6 +82,9 @@ type local struct {
 
 // NewService makes a relying party. The provider's metadata is read at the first login.
 func NewService(cfg ServiceConfig) *Service {
+	if cfg.Provider == "" {
+		cfg.Provider = "ID-porten"
+	}
 	return &Service{cfg: cfg, pending: map[string]pendingLogin{}, sessions: map[string]*local{}}
 }
 
@@ -125,7 +131,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	}
 	_, conf, err := s.discover(r.Context())
 	if err != nil {
-		s.trouble(w, r, "Tjenesten får ikke kontakt med ID-porten.", err)
+		s.trouble(w, r, "Tjenesten får ikke kontakt med "+s.cfg.Provider+".", err)
 		return
 	}
 	st := s.cfg.Stories[i]
@@ -141,6 +147,9 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if st.Prompt != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("prompt", st.Prompt))
+	}
+	if st.AuthorizationDetails != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("authorization_details", st.AuthorizationDetails))
 	}
 	conf.Scopes = st.Scopes
 	http.Redirect(w, r, conf.AuthCodeURL(state, opts...), http.StatusSeeOther)
@@ -166,12 +175,12 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c, err := r.Cookie(s.cookieName() + "-login")
 	if !ok || err != nil || c.Value != p.browser || q.Get("iss") != s.cfg.Issuer {
-		s.show(w, r, http.StatusBadRequest, page{Notice: "Svaret fra ID-porten hører ikke til noe denne nettleseren startet. Start på nytt under."})
+		s.show(w, r, http.StatusBadRequest, page{Notice: "Svaret fra " + s.cfg.Provider + " hører ikke til noe denne nettleseren startet. Start på nytt under."})
 		return
 	}
 	http.SetCookie(w, s.cookie(s.cookieName()+"-login", "", -1))
 	if code := q.Get("error"); code != "" {
-		s.show(w, r, http.StatusOK, page{Notice: friendly(code), Detail: code + ": " + q.Get("error_description"), Error: code})
+		s.show(w, r, http.StatusOK, page{Notice: s.friendly(code), Detail: code + ": " + q.Get("error_description"), Error: code})
 		return
 	}
 	l, err := s.exchange(r.Context(), p, q.Get("code"))

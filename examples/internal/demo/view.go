@@ -41,6 +41,7 @@ type sessionView struct {
 	Refreshed          int
 	CanRefresh         bool
 	PseudonymousNotice bool
+	Details            string // authorization_details of the token response: for whom the person acts
 }
 
 type claim struct{ Name, Value string }
@@ -56,16 +57,16 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, p pag
 }
 
 // friendly says what an error of the authorization endpoint means to a person.
-func friendly(code string) string {
+func (s *Service) friendly(code string) string {
 	switch code {
 	case "access_denied":
 		return "Du er ikke logget inn: du avbrøt, eller sa nei til alt tjenesten ba om."
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
-		return "ID-porten måtte ha spurt deg om noe, men tjenesten ba om å slippe. Prøv en vanlig innlogging."
+		return s.cfg.Provider + " måtte ha spurt deg om noe, men tjenesten ba om å slippe. Prøv en vanlig innlogging."
 	case "temporarily_unavailable", "server_error":
-		return "ID-porten er ikke tilgjengelig akkurat nå. Prøv igjen om litt."
+		return s.cfg.Provider + " er ikke tilgjengelig akkurat nå. Prøv igjen om litt."
 	}
-	return "ID-porten godtok ikke forespørselen fra tjenesten."
+	return s.cfg.Provider + " godtok ikke forespørselen fra tjenesten."
 }
 
 // trouble tells the person that something failed, and the log what. Texts of libraries stay off the page.
@@ -87,6 +88,10 @@ func view(l *local) *sessionView {
 	v := &sessionView{
 		Story: l.story, IDClaims: list(claims(l.idToken)), AccessClaims: list(claims(l.token.AccessToken)), Scope: l.scope, UserInfo: l.userinfo,
 		API: l.api, APIStatus: l.apiStatus, Refreshed: l.refreshed, CanRefresh: l.token.RefreshToken != "",
+	}
+	if details := l.token.Extra("authorization_details"); details != nil {
+		text, _ := json.MarshalIndent(details, "", "  ") // it was JSON a moment ago
+		v.Details = string(text)
 	}
 	v.Opaque = v.AccessClaims == nil
 	v.PseudonymousNotice = l.story.Pseudonymous && claims(l.idToken)["pid"] == nil
