@@ -19,10 +19,11 @@ const MaxExchanges = 8
 // Presented is a live access token of this provider and what stands behind it, for grant types to which
 // one is presented.
 type Presented struct {
-	Token    storage.AccessToken
-	Grant    storage.Grant
-	Identity session.Identity // Grant.Identity, opened; zero for machines
-	Subject  string           // the person as the token's client knows them (sub); "" for machines
+	Token    storage.AccessToken // as it was stored
+	Grant    storage.Grant       // what it dies with
+	Client   *client.Client      // whose token it is
+	Identity session.Identity    // Grant.Identity, opened; zero for machines
+	Subject  string              // the person as the token's client knows them (sub); "" for machines
 	// AuthorizationDetails are those of the token, in clear; nil if it has none.
 	AuthorizationDetails json.RawMessage
 	// Pseudonymous is as the grant was given or as its scopes stand today, whichever is stricter.
@@ -41,7 +42,7 @@ func (m *Minter) Presented(ctx context.Context, token string, now time.Time) (*P
 	if err != nil {
 		return nil, err
 	}
-	p := &Presented{Token: t.access, Grant: t.grant, Pseudonymous: m.pseudonymous(&t.grant)}
+	p := &Presented{Token: t.access, Grant: t.grant, Client: t.client, Pseudonymous: m.pseudonymous(&t.grant)}
 	if p.Identity, err = m.identity(&p.Grant); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package archtest_test
 
 // The layers of the module. Imports point down only, and never to a package of the same layer.
 //
-//	L3  provider, and ansattporten on top of it
+//	L3  provider, and ansattporten on top of it; maskinporten, exchange, altinn
 //	L2  authorize  token  logout  discovery  resource        never one another
 //	L1  session  client  keyset  rar               never one another
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
@@ -30,6 +30,8 @@ func layers() map[string]rule {
 		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
 		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
 		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"exchange":            {own: concat(l0, l1, l2, helpers)},
+		"altinn":              {own: concat(l0, l1, l2, helpers)},
 		"maskinporten":        {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"ansattporten":        {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
 

@@ -1,0 +1,388 @@
+package exchange_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/exchange"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/resource"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// Without a policy a client narrows its own token, and nothing else.
+func TestSelfNarrowing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
+	subject := w.login("portal", "openid profile test:api test:two").String("access_token")
+	before := claims(t, subject)
+
+	value, got := w.exchanged("portal", form(subject, "scope", "test:api", "resource", "https://api.example.no/inntekt"))
+	require.Equal(t, "test:api", got["scope"])
+	require.Equal(t, "https://api.example.no/inntekt", got["aud"])
+	require.NotContains(t, got, "act")
+	for _, same := range []string{"sub", "pid", "acr", "client_id", "consumer"} {
+		require.Equal(t, before[same], got[same], same)
+	}
+	require.NotEqual(t, before["jti"], got["jti"])
+	require.LessOrEqual(t, got["exp"], before["exp"])
+	require.Equal(t, true, w.Introspect(t, "service", value).JSON["active"])
+
+	w.refused("portal", form(value, "scope", "test:two"), portner.InvalidScope)                     // given away
+	w.refused("portal", form(value, "resource", "https://other.example.no"), portner.InvalidTarget) // likewise
+	_, got = w.exchanged("portal", form(value))
+	require.Equal(t, "https://api.example.no/inntekt", got["aud"], "naming no target keeps the subject's")
+
+	w.refused("service", form(subject), portner.InvalidRequest) // another's token
+	w.refused("portal", form(subject, "actor_token", subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+}
+
+// RFC 8693 sections 2.1 and 2.2.2.
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{}) })
+	login := w.login("portal", "openid test:api")
+	subject := login.String("access_token")
+	good := func() url.Values { return form(subject) }
+	for name, tt := range map[string]struct {
+		change func(url.Values)
+		want   portner.ErrorCode
+	}{
+		"subject_token missing":      {func(f url.Values) { f.Del("subject_token") }, portner.InvalidRequest},
+		"subject_token_type missing": {func(f url.Values) { f.Del("subject_token_type") }, portner.InvalidRequest},
+		"subject_token repeated":     {func(f url.Values) { f.Add("subject_token", subject) }, portner.InvalidRequest},
+		"subject_token unknown":      {func(f url.Values) { f.Set("subject_token", "nonsense") }, portner.InvalidRequest},
+		"subject_token huge":         {func(f url.Values) { f.Set("subject_token", strings.Repeat("a.", 20<<10)) }, portner.InvalidRequest},
+		"refresh token (D8)":         {func(f url.Values) { f.Set("subject_token", login.String("refresh_token")) }, portner.InvalidRequest},
+		"id_token as access (D8)":    {func(f url.Values) { f.Set("subject_token", login.String("id_token")) }, portner.InvalidRequest},
+		"id_token not enabled": {func(f url.Values) {
+			f.Set("subject_token", login.String("id_token"))
+			f.Set("subject_token_type", exchange.IDToken)
+		}, portner.InvalidRequest},
+		"own token as jwt":             {func(f url.Values) { f.Set("subject_token_type", exchange.JWT) }, portner.InvalidRequest},
+		"saml2":                        {func(f url.Values) { f.Set("subject_token_type", "urn:ietf:params:oauth:token-type:saml2") }, portner.InvalidRequest},
+		"refresh token wanted":         {func(f url.Values) { f.Set("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token") }, portner.InvalidRequest},
+		"access token wanted":          {func(f url.Values) { f.Set("requested_token_type", exchange.AccessToken) }, ""},
+		"actor type without actor":     {func(f url.Values) { f.Set("actor_token_type", exchange.AccessToken) }, portner.InvalidRequest},
+		"actor without type":           {func(f url.Values) { f.Set("actor_token", subject) }, portner.InvalidRequest},
+		"actor unknown":                {func(f url.Values) { f.Set("actor_token", "x"); f.Set("actor_token_type", exchange.AccessToken) }, portner.InvalidRequest},
+		"scope malformed":              {func(f url.Values) { f.Set("scope", "a  b") }, portner.InvalidScope},
+		"scope not the subject's":      {func(f url.Values) { f.Set("scope", "test:two") }, portner.InvalidScope},
+		"resource relative":            {func(f url.Values) { f.Set("resource", "/api") }, portner.InvalidTarget},
+		"resource with fragment":       {func(f url.Values) { f.Set("resource", "https://api.example.no/#x") }, portner.InvalidTarget},
+		"audience empty":               {func(f url.Values) { f["audience"] = []string{"a", ""} }, portner.InvalidTarget},
+		"audience with space":          {func(f url.Values) { f.Set("audience", "a b") }, portner.InvalidTarget},
+		"six targets":                  {func(f url.Values) { f["audience"] = []string{"a", "b", "c", "d", "e", "f"} }, portner.InvalidTarget},
+		"resource and audience":        {func(f url.Values) { f["audience"] = []string{"a", "b"}; f["resource"] = []string{"urn:x:y"} }, ""},
+		"authorization_details absent": {func(f url.Values) { f.Set("authorization_details", `[{"type":"x"}]`) }, portner.InvalidAuthorizationDetails},
+	} {
+		f := good()
+		tt.change(f)
+		if tt.want == "" {
+			w.exchanged("service", f)
+			continue
+		}
+		t.Log(name)
+		w.refused("service", f, tt.want)
+	}
+	w.refused("tjeneste", good(), portner.UnauthorizedClient) // the grant type is not registered
+	wrong := w.Call(t, "/token", "nobody", good())
+	require.Equal(t, http.StatusUnauthorized, wrong.Status)
+}
+
+// What is taken back ends at once what came of it, over a chain of exchanges, and cannot be exchanged.
+func TestRevocationFollows(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, login optest.Answer, middle string){
+		"refresh token revoked": func(w *world, login optest.Answer, _ string) {
+			w.Call(w.t, "/revoke", "portal", url.Values{"token": {login.String("refresh_token")}})
+		},
+		"link of the chain revoked": func(w *world, _ optest.Answer, middle string) {
+			w.Call(w.t, "/revoke", "service", url.Values{"token": {middle}})
+		},
+		"reuse of the refresh token": func(w *world, login optest.Answer, _ string) {
+			w.Refresh(w.t, "portal", login.String("refresh_token"))
+			w.Refresh(w.t, "portal", login.String("refresh_token"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			login := w.login("portal", "openid profile test:api")
+			middle, _ := w.exchanged("service", form(login.String("access_token")))
+			last, _ := w.exchanged("deep", form(middle))
+			require.Equal(t, true, w.Introspect(t, "service", last).JSON["active"])
+			require.Equal(t, http.StatusOK, w.UserInfo(t, last).Status)
+
+			end(w, login, middle)
+			require.Equal(t, map[string]any{"active": false}, w.Introspect(t, "service", last).JSON)
+			require.Equal(t, http.StatusUnauthorized, w.UserInfo(t, last).Status)
+			w.refused("deep", form(last), portner.InvalidRequest)
+		})
+	}
+}
+
+// A token outlives neither the one it came from nor the caps.
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	subject := w.login("portal", "test:api test:short test:two").String("access_token") // 30 s: test:short
+	end := claims(t, subject)["exp"]
+	w.now = w.now.Add(10 * time.Second)
+	_, got := w.exchanged("service", form(subject, "scope", "test:api")) // a scope without a cap
+	require.Equal(t, end, got["exp"])
+	w.now = w.now.Add(20 * time.Second)
+	w.refused("service", form(subject), portner.InvalidRequest)
+
+	for name, tt := range map[string]struct {
+		change func(*exchange.Config)
+		scope  string
+		want   float64
+	}{
+		"subject's":     {func(*exchange.Config) {}, "test:api", 600},
+		"configuration": {func(c *exchange.Config) { c.MaxLifetime = 77 * time.Second }, "test:api", 77},
+		"policy":        {func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Lifetime: 55 * time.Second}) }, "test:api", 55},
+		"scope":         {func(*exchange.Config) {}, "test:short", 30},
+	} {
+		w := newWorld(t, tt.change)
+		subject := w.login("portal", "openid test:api").String("access_token")
+		if tt.scope == "test:short" {
+			subject = w.machineToken(set("scope", "test:short"))
+		}
+		_, got := w.exchanged("service", form(subject, "scope", tt.scope))
+		require.Equal(t, tt.want, got["exp"].(float64)-got["iat"].(float64), name)
+	}
+	late := w.machineToken(set("iat", w.now.Unix()-120), set("exp", w.now.Unix()-5)) // within the verifier's leeway
+	w.refused("service", form(late), portner.InvalidRequest)
+}
+
+// The policy decides; its errors are refusals or faults.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err    error
+		status int
+		want   portner.ErrorCode
+	}{
+		"no":            {exchange.ErrRefused, 400, portner.InvalidRequest},
+		"own words":     {&portner.Error{Code: portner.InvalidTarget, Description: "Not there."}, 400, portner.InvalidTarget},
+		"broken policy": {errors.New("table is gone"), 500, portner.ServerError},
+	} {
+		w := newWorld(t, func(c *exchange.Config) {
+			c.Policy = func(context.Context, *exchange.Request) (exchange.Decision, error) {
+				return exchange.Decision{}, tt.err
+			}
+		})
+		subject := w.login("portal", "openid test:api", "resource", "https://a.example.no").String("access_token")
+		a := w.exchange("service", form(subject, "audience", "https://a.example.no", "scope", "test:api"))
+		require.Equal(t, tt.status, a.Status, name)
+		require.Equal(t, string(tt.want), a.String("error"), name)
+		require.NotContains(t, a.String("error_description"), "is gone")
+		require.Equal(t, "portal", w.request.Subject.ClientID)
+		require.Equal(t, []string{"https://a.example.no"}, w.request.Subject.Audience)
+		require.Equal(t, []string{"test:api"}, w.request.Scopes)
+		require.Equal(t, []string{"https://a.example.no"}, w.request.Audience)
+		require.False(t, w.request.Own)
+		require.False(t, w.request.Named)
+	}
+}
+
+// A subject token for one API opens another only where the policy says so; scopes never grow.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *exchange.Config) {
+		c.Policy = decide(exchange.Decision{Audience: []string{"https://b.example.no"}, Scopes: []string{"test:api", "test:short"}})
+	})
+	subject := w.login("portal", "openid test:api test:two", "resource", "https://a.example.no").String("access_token")
+	for target, ok := range map[string]bool{"https://a.example.no": true, "https://b.example.no": true, "https://c.example.no": false} {
+		if !ok {
+			w.refused("service", form(subject, "resource", target), portner.InvalidTarget)
+			continue
+		}
+		_, got := w.exchanged("service", form(subject, "resource", target))
+		require.Equal(t, target, got["aud"])
+		require.Equal(t, "test:api", got["scope"], "what the policy names and the subject holds")
+	}
+	w.refused("few", form(subject), portner.InvalidScope)                            // has test:two alone, which the policy leaves out
+	w.refused("service", form(subject, "scope", "test:short"), portner.InvalidScope) // the policy's, not the subject's
+}
+
+// Pseudonymity is sticky: no exchange tells who a pseudonymous person is (security rows H1, H4).
+func TestPseudonymity(t *testing.T) {
+	t.Parallel()
+	for name, scopes := range map[string]string{"pseudonymous scope": "test:pseudonym test:api", "opaque": "test:opaque test:api"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			subject := w.login("portal", scopes).String("access_token")
+			value, got := w.exchanged("service", form(subject, "scope", "test:api"))
+			again, _ := w.exchanged("deep", form(value, "scope", "test:api"))
+			require.NotContains(t, got, "pid")
+			require.NotContains(t, w.Introspect(t, "portal", value).JSON, "pid")
+			if name == "opaque" {
+				require.Nil(t, got, "a reference stays one")
+				require.NotContains(t, again, ".")
+			} else {
+				require.NotContains(t, claims(t, again), "pid")
+			}
+		})
+	}
+	w := newWorld(t)
+	nameless := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high")) // its issuer does not tell who
+	_, got := w.exchanged("service", form(nameless))
+	require.NotContains(t, got, "pid")
+	require.NotEmpty(t, got["sub"])
+	named := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("pid", optest.KariPID))
+	_, got = w.exchanged("service", form(named))
+	require.Equal(t, optest.KariPID, got["pid"])
+}
+
+// Tokens of other issuers.
+func TestForeignIssuer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	value, got := w.exchanged("service", form(w.machineToken(), "scope", "test:api"))
+	require.NotContains(t, got, "sub")
+	require.NotContains(t, got, "pid")
+	require.Equal(t, map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + machineOrg}, got["consumer"])
+	require.Equal(t, map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + optest.OwnerOrg}, got["supplier"])
+	require.Equal(t, map[string]any{"sub": "0192:" + optest.OwnerOrg, "iss": optest.Issuer, "client_id": "service"}, got["act"])
+	require.Equal(t, true, w.Introspect(t, "service", value).JSON["active"])
+	require.NotNil(t, w.request.Subject.Foreign)
+	require.True(t, w.request.Subject.Machine())
+	f := form(w.machineToken())
+	f.Set("subject_token_type", exchange.JWT)
+	w.exchanged("service", f)
+
+	for name, change := range map[string]func(map[string]any){
+		"slash missing":      set("iss", foreignIssuer[:len(foreignIssuer)-1]),
+		"another issuer":     set("iss", "https://elsewhere.example.no/"),
+		"this provider":      set("iss", optest.Issuer),
+		"foreign audience":   set("aud", "https://elsewhere.example.no"),
+		"expired":            set("exp", w.clock().Unix()-20),
+		"wrong register":     set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "9908:" + machineOrg}),
+		"part of a company":  set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + machineOrg + ":x"}),
+		"act is no object":   set("act", "x"),
+		"id_token":           set("nonce", "n"),
+		"act is bottomless":  set("act", map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"sub": "x"}}}}}),
+		"may_act to another": set("may_act", map[string]any{"sub": "somebody"}),
+	} {
+		t.Log(name)
+		w.refused("service", form(w.machineToken(change)), portner.InvalidRequest)
+	}
+	other := newWorld(t)
+	w.refused("service", form(other.machineToken()), portner.InvalidRequest) // another's keys
+
+	for name, person := range map[string]func(context.Context, *resource.Token) (session.Identity, error){
+		"machines only": nil,
+		"unknown": func(context.Context, *resource.Token) (session.Identity, error) {
+			return session.Identity{}, storage.ErrNotFound
+		},
+		"nobody": func(context.Context, *resource.Token) (session.Identity, error) { return session.Identity{}, nil },
+	} {
+		w := newWorld(t, func(c *exchange.Config) {
+			i := c.Issuers[foreignIssuer]
+			i.Person = person
+			c.Issuers[foreignIssuer] = i
+		})
+		t.Log(name)
+		w.refused("service", form(w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"))), portner.InvalidRequest)
+	}
+}
+
+// A login may be exchanged by the client it was for, for what the policy says it is worth.
+func TestIDToken(t *testing.T) {
+	t.Parallel()
+	withLogin := func(c *exchange.Config) {
+		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api"}})
+	}
+	w := newWorld(t, withLogin)
+	reads := newWorldWithIDTokens(t, withLogin)
+	login := reads.login("portal", "openid profile test:two")
+	f := form(login.String("id_token"))
+	f.Set("subject_token_type", exchange.IDToken)
+	_, got := reads.exchanged("portal", f)
+	require.Equal(t, "test:api", got["scope"])
+	require.Equal(t, claims(t, login.String("id_token"))["sub"], got["sub"])
+	require.Equal(t, optest.KariPID, got["pid"])
+	reads.refused("service", f, portner.InvalidRequest) // not its login
+	f.Set("subject_token", login.String("access_token"))
+	reads.refused("portal", f, portner.InvalidRequest) // not a login
+	f.Set("subject_token", w.login("portal", "openid").String("id_token"))
+	reads.refused("portal", f, portner.InvalidRequest) // another provider's keys
+	f.Set("subject_token", login.String("id_token"))
+	reads.now = reads.now.Add(120 * time.Second)
+	reads.refused("portal", f, portner.InvalidRequest)
+
+	hidden := newWorldWithIDTokens(t, withLogin)
+	f.Set("subject_token", hidden.login("portal", "openid test:pseudonym").String("id_token"))
+	_, got = hidden.exchanged("portal", f)
+	require.NotContains(t, got, "pid", "a login that does not tell who it is becomes no token that does")
+}
+
+func newWorldWithIDTokens(t *testing.T, change func(*exchange.Config)) *world {
+	t.Helper()
+	var w *world
+	w = newWorld(t, change, func(c *exchange.Config) {
+		c.IDTokens = &exchange.IDTokens{
+			Keys: late{&w}, Person: func(_ context.Context, l exchange.Login) (session.Identity, error) {
+				return session.Identity{Subject: "kari", PID: kari}, nil
+			},
+		}
+	})
+	return w
+}
+
+// Problems of the configuration are reported at once.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	_, err := exchange.New(exchange.Config{
+		MaxActors: 7, MaxLifetime: -1, IDTokens: &exchange.IDTokens{},
+		Issuers: map[string]exchange.Issuer{"": {}},
+	})
+	for _, want := range []string{
+		"Issuer is", "Store", "Vault", "Scopes", "need Policy", "without a name", "Verifier", "IDTokens.Keys", "IDTokens.Person",
+		"MaxActors", "MaxLifetime",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// A client that cannot authenticate narrows its own tokens at most, whatever the policy says.
+func TestPublicClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	send := func(f url.Values) *httptest.ResponseRecorder {
+		f.Set("client_id", "spa")
+		r := httptest.NewRequest(http.MethodPost, optest.Issuer+"/token", strings.NewReader(f.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer := httptest.NewRecorder()
+		w.ServeHTTP(answer, r)
+		return answer
+	}
+	r := w.Request("spa", "openid test:api test:two")
+	r.Params.Set("redirect_uri", "https://spa.example.no/callback")
+	page := w.Browser().Login(t, r, "kari")
+	a := send(url.Values{
+		"grant_type": {"authorization_code"}, "code": {page.Left.Query().Get("code")}, "redirect_uri": {"https://spa.example.no/callback"},
+		"code_verifier": {r.Verifier},
+	})
+	require.Equal(t, http.StatusOK, a.Code, a.Body)
+	var own struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.Unmarshal(a.Body.Bytes(), &own))
+	require.Equal(t, http.StatusOK, send(form(own.AccessToken, "scope", "test:two")).Code)
+	require.Contains(t, send(form(w.login("portal", "test:api").String("access_token"))).Body.String(), portner.UnauthorizedClient)
+}
