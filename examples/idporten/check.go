@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -77,6 +78,20 @@ func (c config) scopeRegistry() (*scope.Registry, error) {
 	return scope.NewRegistry(withScopes(c.Scopes, c.rules().Scopes), c.ScopeAccess)
 }
 
+// warnScopes tells of scopes that clients registered and would be refused: a slip of the pen, or an access
+// that scope_access does not give. It is no error, for the owner of a scope may mean it.
+func (c config) warnScopes(src scope.Source, log *slog.Logger) {
+	for _, e := range c.Clients {
+		if e.Active != nil && !*e.Active {
+			continue
+		}
+		asks := scope.Client{ID: e.ClientID, ConsumerOrgno: e.ConsumerOrgno(), IntegrationType: e.IntegrationType, Scopes: e.RegisteredScopes()}
+		for _, r := range scope.CheckRegistration(asks, src) {
+			log.Warn("a client would be refused a scope it registered", "client_id", e.ClientID, "scope", r.Scope, "reason", string(r.Reason))
+		}
+	}
+}
+
 func (c config) checkUsers(p *problems) {
 	seen := map[string]bool{}
 	for i, u := range c.Users {
@@ -92,7 +107,7 @@ func (c config) checkUsers(p *problems) {
 		}
 		if u.PID != "" {
 			if _, err := norway.ParsePID(u.PID); err != nil {
-				p.add(at+".pid", "must be a national identity number: %s", strings.TrimPrefix(err.Error(), "norway: "))
+				p.add(at+".pid", "is %s", strings.TrimPrefix(err.Error(), "norway: "))
 			}
 		}
 		u.checkLevel(p, at)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -196,7 +198,7 @@ func TestMistakes(t *testing.T) {
 			want: []string{
 				`profile: "oidc" is neither idporten nor openid`, "clients[0].client_orgno: must be nine digits", "clients[0].client_secret: is required", "clients[0].redirect_uris: at least one is required",
 				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" is there already`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
-				"users[0].pid: must be a national identity number", `users[0].acr: "high" is none of`, `users[1].username: "u" is there already`, "users[1].password: is required",
+				"users[0].pid: is not a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" is there already`, "users[1].password: is required",
 				"users[1].claims.email: needs a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",
 				`scope "a:b": description: is required for consent`, `scope "a:c": name: given twice`, `scope "no:such": access: there is no such scope`, "session.max: must be from 0",
 			},
@@ -255,4 +257,24 @@ func TestSecrets(t *testing.T) {
 	}
 	_, err := clientEntry{ClientSecret: "æøå"}.registration(now())
 	require.Error(t, err)
+}
+
+// TestWarnScopes: a slip of the pen in a client's scopes is told at the start.
+func TestWarnScopes(t *testing.T) {
+	t.Parallel()
+	file := write(t, `{
+		"clients": [
+			{"client_id":"a","client_secret":"s","client_orgno":"991825827","scopes":["openid","slip"],"redirect_uris":["http://localhost/cb"]},
+			{"client_id":"b","client_secret":"s","client_orgno":"974761076","scopes":["eksempel:x"],"redirect_uris":["http://localhost/cb"]},
+			{"client_id":"c","client_secret":"s","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
+		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
+	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", file}, io.Discard)
+	require.NoError(t, err)
+	var out syncBuffer
+	s, err := newServer(opt, slog.New(slog.NewTextHandler(&out, nil)))
+	require.NoError(t, err)
+	s.close()
+	require.Contains(t, out.String(), "client_id=a scope=slip reason=unknown")
+	require.Contains(t, out.String(), "client_id=b scope=eksempel:x reason=no_access")
+	require.Equal(t, 2, strings.Count(out.String(), "would be refused"), out.String())
 }

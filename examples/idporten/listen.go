@@ -31,7 +31,7 @@ func (s *server) listen() error {
 		return fmt.Errorf("-addr: %q is no port", port)
 	}
 	if err := s.open("provider", host, n); err != nil {
-		return err
+		return fmt.Errorf("%w (-addr chooses another address)", err)
 	}
 	if s.opt.demo {
 		for i, name := range demoParts {

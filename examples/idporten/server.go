@@ -84,6 +84,7 @@ func (s *server) build() error {
 		return err
 	}
 	s.clients, s.scopes = cfg.Clients, cfg.Scopes
+	s.cfg.warnScopes(s.scopes, s.log)
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
