@@ -38,6 +38,9 @@ func Decode(data []byte, into any, also ...Also) error {
 }
 
 func locate(data []byte, offset int64, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the file ends too early")
+	}
 	offset = min(offset, int64(len(data)))
 	line := 1 + bytes.Count(data[:offset], []byte("\n"))
 	return fmt.Errorf("line %d: %w", line, err)

@@ -64,6 +64,9 @@ func TestDecode(t *testing.T) {
 		"given twice":     {`{"issuer":"a","issuer":"b"}`, "issuer: given twice"},
 		"trailing":        {"{}\n{}", "line 2: something follows the value"},
 		"not JSON":        {"{\n\"issuer\": ,\n}", "line 2: invalid character ',' looking for beginning of value"},
+		"cut off":         {"{\n\"issuer\": \"x\",\n", "line 2: the file ends too early"},
+		"cut in a value":  {"{\"issuer\": \"x", "line 1: the file ends too early"},
+		"empty":           {"", "line 1: the file ends too early"},
 		"open map is any": {`{"clients":[{"claims":{"address":{"x":1}}}]}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
