@@ -104,7 +104,7 @@ func (c *keyCache) load(ctx context.Context, now time.Time) {
 	defer c.mu.Unlock()
 	c.flight, c.failed = nil, err
 	if err == nil {
-		c.keys, c.until = keys, now.Add(min(c.maxAge, max(maxAge, c.refetch)))
+		c.keys, c.until = keys, now.Add(maxAge)
 	}
 }
 
@@ -156,7 +156,7 @@ func fetchJSON(client *http.Client, req *http.Request) ([]byte, http.Header, err
 }
 
 // maxAgeOf reads how long an answer may be kept (RFC 9111 section 5.2.2). Without a word it is the default;
-// no-store and no-cache are zero, which the refetch window bounds from below.
+// no-store and no-cache are zero: the set is fetched again as soon as the window allows.
 func maxAgeOf(h http.Header, otherwise time.Duration) time.Duration {
 	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")

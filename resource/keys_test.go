@@ -309,7 +309,8 @@ func TestKeysHostileEndpoint(t *testing.T) {
 		"HTML":                   {response(200, good, "Content-Type", "text/html"), "a", 503},
 		"not found":              {response(404, good), "a", 503},
 		"a redirect":             {response(303, good, "Location", "https://evil.example/jwk"), "a", 503},
-		"longer than 64 KiB":     {response(200, append(bytes.Repeat([]byte(" "), 64<<10), good...)), "a", 503},
+		"longer than 64 KiB":     {response(200, append(bytes.Clone(good), bytes.Repeat([]byte(" "), 64<<10)...)), "a", 503},
+		"only for encryption":    {response(200, bytes.Replace(good, []byte(`"use":"sig"`), []byte(`"use":"enc"`), 1)), "a", 503},
 		"of exactly 64 KiB":      {response(200, append(bytes.Repeat([]byte(" "), 64<<10-len(good)), good...)), "a", 200},
 	} {
 		t.Run(name, func(t *testing.T) {

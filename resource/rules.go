@@ -142,7 +142,7 @@ func (r Rules) family(t *Token) *RefusalError {
 // login asks for a step-up (RFC 9470 section 3) where another login would help.
 func (r Rules) login(t *Token, now time.Time) *RefusalError {
 	weak := r.ACR != "" && !r.levels().Satisfies(t.ACR, []string{r.ACR})
-	old := r.MaxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > r.MaxAge)
+	old := r.MaxAge > 0 && now.Sub(t.AuthTime) > r.MaxAge // without auth_time: since the year 1
 	if !weak && !old {
 		return nil
 	}

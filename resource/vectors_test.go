@@ -67,6 +67,7 @@ func accepted(t *testing.T) []vector {
 		{"T5 consent", withConsent("2025-07-19T07:57:21+00:00", "0192:991825827"), 1752825500, nil, agreed, 200, ""},
 		{"T5 no longer valid", withConsent("2025-07-18T07:58:20+00:00", "0192:991825827"), 1752825500, nil, agreed, 403, "consent_ended"},
 		{"T5 to somebody else", withConsent("2025-07-19T07:57:21+00:00", "0192:910753614"), 1752825500, nil, agreed, 403, "consent_other"},
+		{"T5 to a part of the organisation", withConsent("2025-07-19T07:57:21+00:00", "0192:991825827:ER//987464291:1"), 1752825500, nil, agreed, 403, "consent_other"},
 		{"T5 a time without a zone", withConsent("2025-07-19T07:57:21", "0192:991825827"), 1752825500, nil, agreed, 403, "consent_missing"},
 		{"T5 without the consent", t1, 1584694000, nil, agreed, 403, "consent_missing"},
 		{"T6 expired before issued", t1.with("iat", 1694333311, "exp", 1694222211), 1694222200, nil, plain, 401, "expired"},
@@ -92,6 +93,7 @@ func rejected(t *testing.T) []vector {
 	rows := []vector{
 		{"R1 issuer without slash", t1.with("iss", "https://test.maskinporten.no"), 0, nil, plain, 401, "iss"},
 		{"R2 issuer as a prefix", t1.with("iss", "https://test.maskinporten.no.evil.example/"), 0, nil, plain, 401, "iss"},
+		{"R2 issuer with more after the slash", t1.with("iss", maskinporten+"evil"), 0, nil, plain, 401, "iss"},
 		{"R3 scope as a prefix", t1.with("scope", "difitest:test22"), 0, nil, plain, 403, "scope"},
 		{"R3 scope as a suffix", t1.with("scope", "x:difitest:test2 difitest:test2/a"), 0, nil, plain, 403, "scope"},
 		{"R3 scope split on a tab", t1.with("scope", "a\tdifitest:test2"), 0, nil, plain, 403, "scope"},
@@ -110,6 +112,8 @@ func rejected(t *testing.T) []vector {
 		{"R6 opted in and not listed", etsi("VATSE-556677889901"), 0, seals, resource.Rules{Scopes: plain.Scopes, Consumers: []string{"VATSE-556677889901"}}, 403, "consumer_denied"},
 		{"R6 opted in and listed", etsi("VATSE-556677889901"), 0, seals, resource.Rules{Scopes: plain.Scopes, Consumers: []string{"etsi-en-319-412:VATSE-556677889901"}}, 200, ""},
 		{"R6 opted in, Norwegian", etsi("NTRNO-991825827"), 0, seals, resource.Rules{Scopes: plain.Scopes, Consumers: []string{"991825827"}}, 200, ""},
+		{"R6 opted in, and an empty entry", etsi("VATSE-556677889901"), 0, seals, resource.Rules{Scopes: plain.Scopes, Consumers: []string{""}}, 403, "consumer_denied"},
+		{"R6 today's authority opts no register in", t1.with("consumer", org("0007:5567321707")), 0, func(cfg *resource.Config) { cfg.Authorities = []string{norway.Authority} }, plain, 403, "consumer_untrusted"},
 		{"R6 another authority", etsi("x").with("consumer", map[string]any{"authority": "etsi_en_119_612", "ID": "x"}), 0, seals, plain, 403, "consumer_untrusted"},
 		{"R7 legacy register", t1.with("consumer", org("9908:991825827")), 0, nil, plain, 403, "consumer_untrusted"},
 		{"R7 opted in", t1.with("consumer", org("9908:991825827")), 0, legacy, resource.Rules{Scopes: plain.Scopes, Consumers: []string{"991825827"}}, 200, ""},
@@ -212,6 +216,8 @@ func TestSystemUser(t *testing.T) {
 	lower["systemuser_org"] = map[string]any{"Authority": "iso6523-actorid-upis", "id": "0192:313367002"}
 	foreign := detail()
 	foreign["systemuser_org"] = org("9908:313367002")
+	part := detail()
+	part["systemuser_org"] = org("0192:313367002:ER//987464291:1")
 	bare := detail()
 	delete(bare, "systemuser_org")
 	nameless := detail()
@@ -227,6 +233,7 @@ func TestSystemUser(t *testing.T) {
 		{"beside another type", []any{detail(), map[string]any{"type": "x"}}, true},
 		{"two", []any{detail(), detail()}, false},
 		{"a register we do not trust", []any{foreign}, false},
+		{"a part of the customer", []any{part}, false},
 		{"no customer", []any{bare}, false},
 		{"no identifier", []any{nameless}, false},
 	} {
@@ -241,6 +248,44 @@ func TestSystemUser(t *testing.T) {
 				require.Equal(t, []string{"33a0911a-5459-456f-bc57-3d37ef9a016c"}, user.IDs)
 				require.Equal(t, "974761076_skatt_demo_system", user.SystemID)
 			}
+		})
+	}
+}
+
+// TestConsent: a consent says who gave it to whom, until when and for what, or it is none.
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, member string
+		value        any // nil takes the member out
+		ok           bool
+	}{
+		{"complete", "id", "77ed8698-e619-4066-9eb4-5c1eb3f165a1", true},
+		{"from an organisation", "from", "urn:altinn:organization:identifier-no:910753614", true},
+		{"from an organisation and a part", "from", "urn:altinn:organization:identifier-no:910753614:x", false},
+		{"from nobody", "from", nil, false},
+		{"from a number that is none", "from", "urn:altinn:person:identifier-no:12345678901", false},
+		{"from a party of another kind", "from", "urn:altinn:party:123", false},
+		{"to nobody", "to", nil, false},
+		{"to a foreign register", "to", org("0007:5567321707"), false},
+		{"without an end", "validTo", nil, false},
+		{"an end that is a number", "validTo", 1752825571, false},
+		{"for nothing", "consentRights", []any{}, false},
+		{"no rights", "consentRights", nil, false},
+		{"rights of text", "consentRights", []any{"all"}, false},
+		{"resources of text", "consentRights", []any{map[string]any{"action": []string{"consent"}, "resource": []any{"all"}}}, false},
+		{"metadata of numbers", "consentRights", []any{map[string]any{"action": []string{"consent"}, "metadata": map[string]any{"x": 1}}}, false},
+		{"metadata null", "consentRights", []any{map[string]any{"action": []string{"consent"}, "metadata": nil}}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			details := parse(t, `{"d":`+consent+`}`)["d"].([]any)
+			details[0] = claims(details[0].(map[string]any)).with(tt.member, tt.value)
+			token, err := verifier(t, config(t)).Verify(t.Context(), sign(t, "ec", "", machine(t).with("authorization_details", details).json(t)))
+			require.NoError(t, err)
+			given, ok := token.Consent()
+			require.Equal(t, tt.ok, ok)
+			require.Equal(t, ok, !given.PID.IsZero() != (given.Orgno != ""), "from one of the two")
 		})
 	}
 }
