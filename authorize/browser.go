@@ -88,17 +88,21 @@ func csrf(key []byte, t travel, shown string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// fromOurPage checks a POST of a page: it comes from our own origin and carries the page's token, made
-// with any of the secrets, so that pages outlive a rotation.
-func (f *flow) fromOurPage(shown string) bool {
+// notFromOurPage checks a POST of a page: it comes from our own origin and carries the page's token, made
+// with any of the secrets, so that pages outlive a rotation. It returns "", or the reason for the log: a
+// host whose pages hide their origin, or stand at another than the issuer's, finds it there.
+func (f *flow) notFromOurPage(shown string) (reason string) {
+	if !httpx.SameOrigin(f.r, f.origin) {
+		return "origin"
+	}
 	sent := f.r.PostForm[CSRFField]
-	if !httpx.SameOrigin(f.r, f.origin) || len(sent) != 1 {
-		return false
+	if len(sent) != 1 {
+		return "csrf"
 	}
 	for _, key := range f.csrfKeys {
 		if subtle.ConstantTimeCompare([]byte(sent[0]), []byte(csrf(key, f.travel, shown))) == 1 {
-			return true
+			return ""
 		}
 	}
-	return false
+	return "csrf"
 }

@@ -136,29 +136,29 @@ func TestForms(t *testing.T) {
 		want   string
 	}{
 		{"good", func(*browser, *http.Request, map[string][]string) {}, "code"},
-		{"no token", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "csrf") }, "Forbidden"},
-		{"empty token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = []string{""} }, "Forbidden"},
-		{"token twice", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = append(f["csrf"], "x") }, "Forbidden"},
-		{"another browser's token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = evilForm["csrf"] }, "Forbidden"},
+		{"no token", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "csrf") }, "csrf"},
+		{"empty token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = []string{""} }, "csrf"},
+		{"token twice", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = append(f["csrf"], "x") }, "csrf"},
+		{"another browser's token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = evilForm["csrf"] }, "csrf"},
 		{"another browser's request", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"] = evilForm["request"] }, "Bad Request"},
 		{"another browser's request and token", func(_ *browser, _ *http.Request, f map[string][]string) {
 			f["request"], f["csrf"] = evilForm["request"], evilForm["csrf"]
 		}, "Bad Request"},
-		{"origin null", func(_ *browser, r *http.Request, _ map[string][]string) { r.Header.Set("Origin", "null") }, "Forbidden"},
+		{"origin null", func(_ *browser, r *http.Request, _ map[string][]string) { r.Header.Set("Origin", "null") }, "origin"},
 		{"other origin", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Origin", "https://evil.example")
-		}, "Forbidden"},
+		}, "origin"},
 		{"cross-site", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			r.Header.Del("Origin")
-		}, "Forbidden"},
+		}, "origin"},
 		{"same-site sibling", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Sec-Fetch-Site", "same-site")
-		}, "Forbidden"},
+		}, "origin"},
 		{"neither header", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Del("Origin")
 			r.Header.Del("Sec-Fetch-Site")
-		}, "Forbidden"},
+		}, "origin"},
 		{"no browser cookie", func(b *browser, _ *http.Request, _ map[string][]string) { delete(b.cookies, "__Host-portner-browser") }, "Bad Request"},
 		{"no request", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "request") }, "Bad Request"},
 		{"broken seal", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"][0] += "A" }, "Bad Request"},
@@ -174,12 +174,15 @@ func TestForms(t *testing.T) {
 				requireCode(t, res)
 				return
 			}
-			require.Equal(t, "page "+tc.want+" invalid_request", outcome(t, res))
 			require.NotContains(t, b.cookies, "__Host-portner-session")
-			if tc.want == "Forbidden" {
-				name, _ := w.lastEvent()
-				require.Equal(t, portner.EventCSRF, name)
+			if tc.want == "Bad Request" {
+				require.Equal(t, "page Bad Request invalid_request", outcome(t, res))
+				return
 			}
+			require.Equal(t, "page Forbidden invalid_request", outcome(t, res))
+			name, reason := w.lastEvent()
+			require.Equal(t, portner.EventCSRF, name)
+			require.Equal(t, tc.want, reason, "so that a host finds out why its page does not work")
 		})
 	}
 }

@@ -6,16 +6,17 @@ import (
 	"html/template"
 	"net/http"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
 )
 
 // ErrorPage is what an error page may show: nothing of it comes from the request.
 type ErrorPage struct {
-	Status        int    // the HTTP status to answer with
-	Code          string // an OAuth error code
-	Description   string // one fixed English sentence
-	CorrelationID string // ties the page to its log line
-	Locale        string // the language of the page
+	Status        int               // the HTTP status to answer with
+	Code          portner.ErrorCode // what to show as error
+	Description   string            // one fixed English sentence
+	CorrelationID string            // ties the page to its log line
+	Locale        string            // the language of the page
 }
 
 var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
@@ -36,7 +37,7 @@ var errorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 // the request on it.
 func (f *flow) writePage(r *refusal, corrID string) {
 	p := ErrorPage{
-		Status: r.status, Code: string(r.code), Description: r.description, CorrelationID: corrID,
+		Status: r.status, Code: r.code, Description: r.description, CorrelationID: corrID,
 		Locale: f.locale(f.r, ""),
 	}
 	if p.Status == 0 {

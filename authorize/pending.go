@@ -264,8 +264,8 @@ func (f *flow) resume() (*Pending, *refusal, error) {
 	}
 	p := f.pending(sealed, plan)
 	if f.r.Method == http.MethodPost {
-		if !f.fromOurPage(p.shown()) {
-			refused = notOurPage("csrf")
+		if reason := f.notFromOurPage(p.shown()); reason != "" {
+			refused = notOurPage(reason)
 			return nil, refused, refused.wireError()
 		}
 		p.verified = true

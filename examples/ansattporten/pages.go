@@ -206,7 +206,7 @@ func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pen
 // failed is the provider's error page: nothing of the request is on it.
 func (p *pages) failed(w http.ResponseWriter, _ *http.Request, e authorize.ErrorPage) {
 	d := p.page(e.Locale, textsFor(e.Locale).ErrorTitle, "error-page", "")
-	d.Code, d.CorrelationID = e.Code, e.CorrelationID
+	d.Code, d.CorrelationID = string(e.Code), e.CorrelationID
 	d.NoMandate, d.Temporary = e.Code == "access_denied", e.Status >= http.StatusInternalServerError
 	p.render(w, e.Status, "error.html", d, "'none'")
 }

@@ -316,7 +316,7 @@ type errorPage struct {
 
 // authorizeError is the provider's error page (authorize.Config.ErrorPage).
 func (p *pages) authorizeError(w http.ResponseWriter, _ *http.Request, e authorize.ErrorPage) {
-	p.showError(w, e.Status, e.Code, e.CorrelationID, e.Locale, false)
+	p.showError(w, e.Status, string(e.Code), e.CorrelationID, e.Locale, false)
 }
 
 func (p *pages) showError(w http.ResponseWriter, status int, code, correlationID, locale string, notLoggedOut bool) {
