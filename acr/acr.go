@@ -1,12 +1,3 @@
-// Package acr orders levels of assurance (the acr_values and the acr claim of OpenID Connect) and
-// answers whether one is enough.
-//
-// Requested values are minimum levels: a login satisfies a request if it is at least as strong as the
-// weakest value asked for. Levels of equal rank stand for one another, whatever legal framework they
-// come from. A value nobody knows counts for nothing: as a request it is ignored, as an achievement
-// it satisfies no request, so it can never raise a level.
-//
-// [IDPorten] and [Ansattporten] are the two sets in use; [New] makes another.
 package acr
 
 import (

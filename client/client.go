@@ -1,10 +1,3 @@
-// Package client is the registration model of relying parties and their authentication.
-//
-// A [Client] carries the property names of ID-porten's client registration. [Client.Validate] reports
-// everything that is wrong with one, [Client.MatchRedirectURI] compares redirect URIs, and an
-// [Authenticator] proves who is calling at the token, PAR, introspection and revocation endpoints.
-// A registration without integration_type is a plain OpenID Connect client: the general rules hold,
-// ID-porten's tables of allowed combinations do not.
 package client
 
 import (

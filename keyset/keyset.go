@@ -1,8 +1,3 @@
-// Package keyset holds a provider's signing keys: publication, use and rotation.
-//
-// Each key has a planned life (Life): it is published, then signs, then is only published until the
-// last token it signed is dead, then is gone. A Set works out from those instants what holds now, so
-// nodes that hold the same keys and instants do the same thing without talking to each other.
 package keyset
 
 import (

@@ -1,14 +1,3 @@
-// Package provider wires the building blocks into one OpenID provider: one Config, one http.Handler. Every
-// endpoint is also a field, to be mounted alone.
-//
-//	op, err := provider.New(provider.Config{ … })
-//	mux.Handle("/", op)
-//	// or one by one
-//	mux.Handle("/authorize", op.Authorize)
-//	mux.Handle("POST /token", op.Token)
-//
-// The host brings a store, keys, client registrations and two pages: login and consent. The pages call
-// op.Authorize.Resume, check the person, and hand over an authorize.Authentication.
 package provider
 
 import (

@@ -13,4 +13,11 @@
 // [Decide] says which it is, [Identifying] and [Strip] name and remove claims, [Leaks] checks
 // the final bytes, [MayIntrospect], [MayResolve] and [MayReadPID] say who may ask the provider.
 // [Pairwise] makes the subjects that take the place of the number.
+//
+// The caller keeps the decision with the grant, so that a refresh or an exchange cannot undo it, runs [Strip]
+// last and [Leaks] on what is about to be sent, and keeps the pairwise key for years. The package keeps
+// nothing and reads no clock.
+//
+// OpenID Connect Core 1.0 sections 8 and 17.3, RFC 7662 section 5, idporten chapters 6.4, 10 and 13,
+// security chapter H.
 package pseudonym

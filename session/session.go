@@ -1,14 +1,3 @@
-// Package session decides how long an SSO session lives and whom it is good for, and keeps it in a
-// store and a cookie.
-//
-// The policies stand alone: [Limits] are the two timers of a session, [Rules] say whether a session
-// answers an authorization request or the person must log in. Both take plain values and the time.
-// A [Keeper] applies them to a [Store] and to the browser's cookie; a [Vault] hides the person from
-// the store.
-//
-// The model is ID-porten's: one session per browser, one person per session. Clients share their
-// logins within a circle of trust; a client with sso_disabled has a circle of its own. Timers and
-// logout are common to all circles.
 package session
 
 import (
