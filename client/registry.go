@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/portner-go/portner/storage"
 )
@@ -55,6 +53,3 @@ func (r *Registry) Client(_ context.Context, clientID string) (*Client, error) {
 // HasOrigin reports whether any active browser client may call from the origin. A CORS preflight names
 // no client, so this is all that can be asked (Fetch standard, section 3.3.5).
 func (r *Registry) HasOrigin(origin string) bool { return r.origins[origin] }
-
-// Origins returns all those origins, sorted.
-func (r *Registry) Origins() []string { return slices.Sorted(maps.Keys(r.origins)) }

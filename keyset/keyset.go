@@ -111,17 +111,6 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 	return token, nil
 }
 
-// Supports reports whether a key of alg is active at now. "" is the default.
-func (s *Set) Supports(alg string, now time.Time) bool {
-	if alg == "" {
-		alg = s.defaultAlg
-	}
-	return s.line.Load().at(now).signers[alg] != nil
-}
-
-// DefaultAlg is the algorithm "" stands for.
-func (s *Set) DefaultAlg() string { return s.defaultAlg }
-
 // Algs returns the algorithms that have an active key, default first: what metadata may promise.
 func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.line.Load().at(now).algs) }
 

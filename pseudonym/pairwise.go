@@ -83,19 +83,3 @@ func (p *Pairwise) Subject(sector, idType, identifier string) string {
 
 // Format keeps the key out of every formatting verb, and so out of logs.
 func (p *Pairwise) Format(w fmt.State, _ rune) { io.WriteString(w, "REDACTED") }
-
-// SubjectShaped reports whether s could be a subject. A client_id must not be: whoever reads
-// "sub" has to be able to tell people from clients (security D11, RFC 9700 section 4.15).
-func SubjectShaped(s string) bool {
-	if len(s) != subjectLength {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func TestSubjectFieldsAreKeptApart_H5(t *testing.T) {
 					require.Empty(t, sub, "nobody has no subject")
 					continue
 				}
-				require.True(t, pseudonym.SubjectShaped(sub))
+				require.Regexp(t, subjectForm, sub)
 				other, ok := seen[sub]
 				require.False(t, ok, "%q and %q", other, [3]string{sector, idType, id})
 				seen[sub] = [3]string{sector, idType, id}
@@ -132,17 +133,8 @@ func TestPairwiseRedactsItself(t *testing.T) {
 	require.Equal(t, "{}", string(out))
 }
 
-func TestSubjectShaped_D11(t *testing.T) {
-	t.Parallel()
-	for s, want := range map[string]bool{
-		strings.Repeat("a", 43): true, strings.Repeat("-", 42) + "_": true,
-		"": false, strings.Repeat("a", 42): false, strings.Repeat("a", 44): false,
-		strings.Repeat("a", 42) + "=": false, strings.Repeat("a", 42) + "+": false, strings.Repeat("a", 42) + ".": false,
-		"0c1e7c1a-1b2d-4f0e-9d53-7a2b6c1d4e5f": false,
-	} {
-		require.Equal(t, want, pseudonym.SubjectShaped(s), s)
-	}
-}
+// subjectForm is what package client keeps client_ids from (security row D11).
+var subjectForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 func BenchmarkSubject(b *testing.B) {
 	p := pairwise(b)
