@@ -12,11 +12,13 @@ func ExampleLimits_State() {
 	limits := session.Limits{Max: 120 * time.Minute, Idle: 30 * time.Minute}
 	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	s := &storage.Session{StartedAt: start, LastRequestAt: start}
-	fmt.Println(limits.State(s, start.Add(29*time.Minute)) == session.Active)
-	fmt.Println(limits.State(s, start.Add(30*time.Minute)) == session.Idle)
+	fmt.Println(limits.State(s, start.Add(29*time.Minute)))
+	fmt.Println(limits.State(s, start.Add(30*time.Minute)))
+	fmt.Println(limits.State(s, start.Add(120*time.Minute)))
 	// Output:
-	// true
-	// true
+	// active
+	// idle
+	// expired
 }
 
 func ExampleRules_Decide() {

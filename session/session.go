@@ -30,6 +30,19 @@ const (
 	Expired       // too long since the first authentication
 )
 
+// String returns a fixed word for logs.
+func (s State) String() string {
+	switch s {
+	case Active:
+		return "active"
+	case Idle:
+		return "idle"
+	case Expired:
+		return "expired"
+	}
+	return "unknown"
+}
+
 // State tells whether the session is usable at now: both ends are exclusive. It allocates nothing.
 func (l Limits) State(s *storage.Session, now time.Time) State {
 	if !now.Before(s.StartedAt.Add(l.max())) {

@@ -13,10 +13,10 @@ type Store interface {
 	Session(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error)
 
 	// CreateSession inserts a new session with the Version it comes with; an existing Hash or ID
-	// is ErrConflict. If the person (UserKey) then has more than max live sessions, the oldest of
+	// is ErrConflict. If the person (UserKey) then has more than limit live sessions, the oldest of
 	// the others (by StartedAt) are ended in the same step, exactly as EndSession would, and
-	// returned, oldest first. A max below 1 is no limit.
-	CreateSession(ctx context.Context, s storage.Session, max int, now time.Time) (ended []storage.Session, err error)
+	// returned, oldest first. A limit below 1 is no limit.
+	CreateSession(ctx context.Context, s storage.Session, limit int, now time.Time) (ended []storage.Session, err error)
 
 	// ReplaceSession puts next in the place of the live session old, if that one's Version is
 	// still next.Version, and stores it with Version+1. next.Hash may differ from old (rotation):
