@@ -29,7 +29,7 @@ func (i *issuer) accept(claims jose.Object, from origin, now time.Time) (*Token,
 			return nil, errNotAccessToken()
 		}
 	}
-	if !from.atJWT && !from.introspected && !claims.Has("scope") { // an id_token without a nonce
+	if !from.atJWT && !from.introspected && !i.noScope && !claims.Has("scope") { // an id_token without a nonce
 		return nil, errNotAccessToken()
 	}
 	r := reader{Object: claims}

@@ -3,7 +3,6 @@ package resource
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -63,6 +62,9 @@ func (t *Token) Claim(name string) (json.RawMessage, bool) {
 	raw, ok := t.claims.Raw(name)
 	return json.RawMessage(raw), ok
 }
+
+// Claims returns the names of all claims, as the token has them.
+func (t *Token) Claims() []string { return t.claims.Names() }
 
 // HasScope reports whether a scope was granted: an exact element, never a part of one.
 func (t *Token) HasScope(name string) bool { return slices.Contains(t.Scopes, name) }
@@ -132,7 +134,7 @@ func (t Token) Format(f fmt.State, _ rune) {
 	if err != nil {
 		b = []byte(redacted)
 	}
-	_, _ = io.WriteString(f, string(b))
+	_, _ = f.Write(b)
 }
 
 // String describes the token without the person.

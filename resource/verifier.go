@@ -48,6 +48,9 @@ type Config struct {
 	Authorities []string
 	// AllowLegacyRegister takes 9908 for the Norwegian register too.
 	AllowLegacyRegister bool
+	// AllowNoScope takes tokens without the claim scope, for issuers that have no id_tokens: nothing else tells
+	// such a token from an id_token without a nonce.
+	AllowNoScope bool
 	// Realm is named in challenges. "": "api".
 	Realm string
 
@@ -78,6 +81,7 @@ type issuer struct {
 	leeway          time.Duration
 	authorities     []string
 	legacyRegister  bool
+	noScope         bool
 }
 
 // New returns the verifier of one issuer's tokens. It reports all problems of the Config at once, and
@@ -87,6 +91,7 @@ func New(cfg Config) (*Verifier, error) {
 		name:       cfg.Issuer,
 		algorithms: slices.Clone(cfg.Algorithms), audience: slices.Clone(cfg.Audience), requireAudience: cfg.RequireAudience,
 		leeway: cfg.Leeway, authorities: slices.Clone(cfg.Authorities), legacyRegister: cfg.AllowLegacyRegister,
+		noScope: cfg.AllowNoScope,
 	}
 	if len(i.algorithms) == 0 {
 		i.algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
@@ -114,21 +119,21 @@ func New(cfg Config) (*Verifier, error) {
 func (i *issuer) check() error {
 	var errs []error
 	if i.name == "" {
-		errs = append(errs, errors.New("Issuer is missing"))
+		errs = append(errs, errors.New("no Issuer"))
 	}
 	for _, alg := range i.algorithms {
 		if !jose.Known(alg) {
-			errs = append(errs, fmt.Errorf("Algorithms: %q is not a signature algorithm of public keys", alg))
+			errs = append(errs, fmt.Errorf("the Algorithms hold %q, which is no signature algorithm of public keys", alg))
 		}
 	}
 	if slices.Contains(i.audience, "") || slices.Contains(i.audience, unspecified) {
-		errs = append(errs, errors.New(`Audience: "" and "unspecified" are nobody's name`))
+		errs = append(errs, errors.New(`the Audience holds "" or "unspecified", which are nobody's name`))
 	}
 	if i.requireAudience && len(i.audience) == 0 {
 		errs = append(errs, errors.New("RequireAudience needs Audience"))
 	}
 	if i.leeway > maxLeeway {
-		errs = append(errs, fmt.Errorf("Leeway is more than %s", maxLeeway))
+		errs = append(errs, fmt.Errorf("the Leeway is more than %s", maxLeeway))
 	}
 	return errors.Join(errs...)
 }
