@@ -1,0 +1,91 @@
+package main
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/scope"
+)
+
+// What is there without a configuration. The numbers are those of the documentation's examples.
+const (
+	demoOrg      = "991825827"
+	demoCustomer = "910753614"
+	demoOwner    = "974761076"
+
+	demoClient      = "eksempel-maskin"
+	demoCertificate = "eksempel-sertifikat"
+	demoKID         = "eksempel"
+	demoScope       = "eksempel:data.read"
+	demoDelegated   = "eksempel:delegert.read"
+	demoAltinn      = "altinn:serviceowner"
+
+	// delegationSource is where delegations come from, as Maskinporten's test environment says it.
+	delegationSource = "https://tt02.altinn.no/"
+)
+
+// The key of the built-in client is known to everybody: it is for this server and no other.
+//
+//go:embed demo.key.pem
+var demoKeyPEM []byte
+
+func demoKey() *rsa.PrivateKey {
+	block, _ := pem.Decode(demoKeyPEM)
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		panic(err) // it is in the source
+	}
+	return key
+}
+
+// demoJWKS registers the key.
+func demoJWKS() json.RawMessage {
+	pub := demoKey().PublicKey
+	b64 := base64.RawURLEncoding.EncodeToString
+	return encoded(map[string]any{"keys": []any{map[string]string{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": demoKID,
+		"n": b64(pub.N.Bytes()), "e": b64(big.NewInt(int64(pub.E)).Bytes()),
+	}}})
+}
+
+func builtin() config {
+	scopes := []string{demoScope, demoDelegated, demoAltinn}
+	return config{
+		Organisations: []organisation{
+			{demoOrg, "Eksempelvirksomheten"}, {demoCustomer, "Kunden"}, {demoOwner, "API-tilbyderen"},
+		},
+		Clients: []clientEntry{
+			{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", ClientOrgno: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
+			{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", ClientOrgno: demoOrg, Scopes: scopes}},
+		},
+		Scopes: []scope.Scope{
+			{Name: demoScope, OwnerOrgno: demoOwner, Description: "Lese eksempeldata"},
+			{Name: demoDelegated, OwnerOrgno: demoOwner, Description: "Lese eksempeldata for andre", DelegationSource: delegationSource},
+			{Name: demoAltinn, OwnerOrgno: demoOwner, Description: "Tjenesteeier i Altinn", AccessibleForAll: true, DelegationSource: delegationSource},
+		},
+		ScopeAccess: []scope.Access{
+			{Scope: demoScope, ConsumerOrgno: demoOrg, State: scope.Approved},
+			{Scope: demoDelegated, ConsumerOrgno: demoOrg, State: scope.Approved},
+			{Scope: demoDelegated, ConsumerOrgno: demoCustomer, State: scope.Approved},
+		},
+		Delegations: []delegation{{demoCustomer, demoOrg, []string{demoDelegated, demoAltinn}}},
+		SystemUsers: []systemUser{{
+			ID: "a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0", System: demoOrg + "_eksempel", ClientIDs: []string{demoClient, demoCertificate},
+			Vendor: demoOrg, Customer: demoCustomer,
+		}},
+		Consents: []consent{{
+			ID: "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d11", From: "urn:altinn:person:identifier-no:21879498012", To: demoOrg,
+			Consented: time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC), ValidTo: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC),
+			Rights: []consentRight{{
+				Action: []string{"consent"}, Resource: []consentResource{{"urn:altinn:resource", "eksempel-inntekt"}},
+			}},
+		}},
+	}
+}
