@@ -168,7 +168,6 @@ func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	r := w.op.Request("tjeneste", "openid")
 	narrow := w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
-	r = w.op.Request("tjeneste", "test:pseudonym")
 	for _, c := range []struct {
 		method, path, token, body string
 		status                    int

@@ -17,7 +17,6 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -307,16 +306,6 @@ func oslo() *time.Location {
 		return z
 	}
 	return time.UTC
-}
-
-// Session is the person of a session, for a host's page where people see and end what they have granted.
-func (a *API) Session(sessions *session.Keeper, w http.ResponseWriter, r *http.Request, now time.Time) (session.Identity, bool, error) {
-	s, err := sessions.Current(w, r, now)
-	if err != nil || s == nil {
-		return session.Identity{}, false, err
-	}
-	who, err := sessions.Identity(s)
-	return who, err == nil, err
 }
 
 // bearer reads the one token of the Authorization header (RFC 6750 section 2.1).

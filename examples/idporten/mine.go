@@ -8,6 +8,7 @@ import (
 
 	"github.com/portner-go/portner/authorizations"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
 )
 
 // pathMine is the page where people see and end what they have granted, and look back at their logins.
@@ -51,7 +52,7 @@ type historyEntry struct{ At, Service, Method string }
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	now, locale := time.Now(), p.locale(r)
 	data := minePage{frame: p.frame(locale, textsFor(locale).MineTitle, "mine-page", pathMine), Ended: r.URL.Query().Has("ended")}
-	who, ok, err := p.s.granted.Session(p.s.op.Sessions, w, r, now)
+	who, ok, err := p.person(w, r, now)
 	if err == nil && ok {
 		data.LoggedIn = true
 		err = p.fillMine(r.Context(), &data, who.Subject, locale, now)
@@ -62,6 +63,16 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.render(w, http.StatusOK, "mine.html", data, "form-action 'self'")
+}
+
+// person is whoever is logged in in this browser; ok is false if nobody is.
+func (p *pages) person(w http.ResponseWriter, r *http.Request, now time.Time) (who session.Identity, ok bool, err error) {
+	s, err := p.s.op.Sessions.Current(w, r, now)
+	if err != nil || s == nil {
+		return who, false, err
+	}
+	who, err = p.s.op.Sessions.Identity(s)
+	return who, err == nil, err
 }
 
 func (p *pages) fillMine(ctx context.Context, data *minePage, subject, locale string, now time.Time) error {
@@ -96,7 +107,7 @@ func clock(t time.Time) string { return t.Local().Format("02.01.2006 15:04") }
 func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	now := time.Now()
-	who, ok, err := p.s.granted.Session(p.s.op.Sessions, w, r, now)
+	who, ok, err := p.person(w, r, now)
 	if err != nil || !ok || r.ParseForm() != nil {
 		p.showError(w, http.StatusForbidden, "access_denied", "", p.locale(r), false)
 		return
