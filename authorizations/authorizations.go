@@ -71,7 +71,7 @@ func New(cfg Config) (*API, error) {
 		"SubjectOf": cfg.Machines != nil && cfg.SubjectOf == nil,
 	} {
 		if missing {
-			errs = append(errs, fmt.Errorf("authorizations: field %s is required", field))
+			errs = append(errs, fmt.Errorf("authorizations: Config.%s is required", field))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

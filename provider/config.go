@@ -132,14 +132,14 @@ func (c Config) validate() error {
 	var errs []error
 	require := func(ok bool, problem string, args ...any) {
 		if !ok {
-			errs = append(errs, fmt.Errorf(problem, args...))
+			errs = append(errs, fmt.Errorf("Config."+problem, args...))
 		}
 	}
 	if err := checkIssuer(c.Issuer); err != nil {
 		errs = append(errs, err)
 	}
 	if c.BrowserURL != c.Issuer && checkIssuer(c.BrowserURL) != nil {
-		errs = append(errs, errors.New("BrowserURL must be an https URL without trailing slash, query and fragment"))
+		errs = append(errs, errors.New("Config.BrowserURL must be an https URL without trailing slash, query and fragment"))
 	}
 	require(c.Store != nil, "Store is required")
 	require(c.Keys != nil, "Keys is required")
@@ -148,7 +148,7 @@ func (c Config) validate() error {
 	require(c.Profile.Levels != nil && c.Profile.Claims != nil, "Profile has no Levels or Claims: start from IDPorten() or OpenIDConnect()")
 	require(len(c.Secrets) > 0, "Secrets is required: 32 random bytes, the same on every node")
 	if _, err := pseudonym.NewPairwise(c.PairwiseKey); err != nil {
-		errs = append(errs, fmt.Errorf("PairwiseKey: %w", err))
+		errs = append(errs, fmt.Errorf("Config.PairwiseKey: %w", err))
 	}
 	return errors.Join(errs...)
 }
@@ -159,13 +159,13 @@ func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#"):
-		return errors.New("Issuer must be an absolute URL without user, query and fragment")
+		return errors.New("Config.Issuer must be an absolute URL without user, query and fragment")
 	case strings.HasSuffix(issuer, "/"):
-		return errors.New("Issuer must not end in a slash")
+		return errors.New("Config.Issuer must not end in a slash")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}
-	return errors.New("Issuer must be https (http for localhost, 127.0.0.1 and ::1 only)")
+	return errors.New("Config.Issuer must be https (http for localhost, 127.0.0.1 and ::1 only)")
 }
 
 func loopback(host string) bool {

@@ -191,7 +191,7 @@ func refreshUntilTheEnd(t *testing.T, op *optest.OP) {
 		}
 		rounds++
 		a = next
-		require.LessOrEqual(t, time.Duration(a.JSON["expires_in"].(float64))*time.Second, start.Add(4*time.Hour).Sub(time.Now()))
+		require.LessOrEqual(t, time.Duration(a.JSON["expires_in"].(float64))*time.Second, time.Until(start.Add(4*time.Hour)))
 	}
 	require.Equal(t, 12, rounds, "12 × 19 minutes fit into the four hours")
 	require.GreaterOrEqual(t, time.Since(start), 4*time.Hour)

@@ -128,9 +128,9 @@ func TestPairwiseRedactsItself(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
 		require.Equal(t, "REDACTED", fmt.Sprintf(verb, p))
 	}
-	out, err := json.Marshal(p)
+	out, err := json.Marshal(map[string]any{"key": p})
 	require.NoError(t, err)
-	require.Equal(t, "{}", string(out))
+	require.Equal(t, `{"key":{}}`, string(out))
 }
 
 // subjectForm is what package client keeps client_ids from (security row D11).
