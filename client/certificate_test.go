@@ -83,8 +83,10 @@ func certified(t testing.TB, change func(*client.Config)) (*client.Authenticator
 		{ClientID: "supplied", ClientOrgno: customer, SupplierOrgno: digdir, TokenEndpointAuthMethod: jwt, IntegrationType: "idporten"},
 		{ClientID: "nobody", TokenEndpointAuthMethod: jwt},
 		{ClientID: "keyed", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()})},
-		{ClientID: "aged", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()}),
-			KeysUploadedAt: now.Add(-365 * 24 * time.Hour)},
+		{
+			ClientID: "aged", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()}),
+			KeysUploadedAt: now.Add(-365 * 24 * time.Hour),
+		},
 		{ClientID: "broken", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: json.RawMessage(`{}`)},
 		{ClientID: "secret", ClientOrgno: digdir, Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}},
 		{ClientID: "pinned", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameSEID2), IntegrationType: "maskinporten"},
@@ -142,8 +144,10 @@ func TestAssertionKey_refused_E6_E7(t *testing.T) {
 	t.Parallel()
 	set := pki()
 	seid2 := x5cHeader(testpki.NameSEID2)
-	own, err := (&testpki.Authority{Key: rsaKey()}).Issue(testpki.Seal{Orgno: digdir, Name: "X", Generation: testpki.SEID2, Key: rsaKey().Public(),
-		Validity: testpki.Validity{From: now.Add(-time.Hour), To: now.Add(time.Hour)}})
+	own, err := (&testpki.Authority{Key: rsaKey()}).Issue(testpki.Seal{
+		Orgno: digdir, Name: "X", Generation: testpki.SEID2, Key: rsaKey().Public(),
+		Validity: testpki.Validity{From: now.Add(-time.Hour), To: now.Add(time.Hour)},
+	})
 	require.NoError(t, err)
 	keyHeader := object{"alg": "RS256", "kid": "k1"}
 	der := set.Certificates[testpki.NameSEID2].Certificate.Raw

@@ -89,8 +89,10 @@ func (f failing) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 
 func certify(t testing.TB, k keyset.Key) keyset.Key {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: epoch, NotAfter: epoch.AddDate(10, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: epoch, NotAfter: epoch.AddDate(10, 0, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Signer.Public(), k.Signer)
 	require.NoError(t, err)
 	k.X5C = [][]byte{der}

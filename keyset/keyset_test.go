@@ -102,8 +102,10 @@ func TestNewRefuses(t *testing.T) {
 		"two at one instant":   {keyset.Config{Keys: []keyset.Key{es, other}}, "same instant"},
 		"no default key":       {keyset.Config{Keys: []keyset.Key{es}, DefaultAlg: keyset.RS256}, "no key for DefaultAlg"},
 		"default ends":         {keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RetireAt: at(1)})}}, "must not retire"},
-		"gap": {keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RetireAt: at(1)}), life(other, keyset.Life{ActiveFrom: at(2)})}},
-			"only begins"},
+		"gap": {
+			keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RetireAt: at(1)}), life(other, keyset.Life{ActiveFrom: at(2)})}},
+			"only begins",
+		},
 		"retires first":   {keyset.Config{Keys: []keyset.Key{es, life(ed, keyset.Life{ActiveFrom: at(2), RetireAt: at(1)})}}, "retires before it signs"},
 		"removed in use":  {keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RemoveAt: at(1)})}}, "RemoveAt"},
 		"removed early":   {keyset.Config{Keys: []keyset.Key{es, life(ed, keyset.Life{RetireAt: at(1), RemoveAt: at(24)})}}, "RemoveAt"},

@@ -193,8 +193,10 @@ func formAction(returnTo string) string {
 
 // notLoggedOut is the answer to a failing store (security row G16): nobody may believe to be logged out.
 func (v visit) notLoggedOut(err error) {
-	p := ErrorPage{Status: http.StatusServiceUnavailable, Code: portner.TemporarilyUnavailable, StillLoggedIn: true,
-		Description: "The logout failed and you are still logged in. Try again in a moment."}
+	p := ErrorPage{
+		Status: http.StatusServiceUnavailable, Code: portner.TemporarilyUnavailable, StillLoggedIn: true,
+		Description: "The logout failed and you are still logged in. Try again in a moment.",
+	}
 	p.CorrelationID = httpx.NewCorrelationID()
 	v.log.Fault(v.r.Context(), err, p.CorrelationID, v.now)
 	v.w.Header().Set("Retry-After", "2")
@@ -210,8 +212,10 @@ func (v visit) rescue(value any) {
 	if value == http.ErrAbortHandler {
 		panic(value)
 	}
-	p := ErrorPage{Status: http.StatusInternalServerError, Code: portner.ServerError, StillLoggedIn: !*v.ended, Locale: v.locale,
-		Description: "Something failed here.", CorrelationID: httpx.NewCorrelationID()}
+	p := ErrorPage{
+		Status: http.StatusInternalServerError, Code: portner.ServerError, StillLoggedIn: !*v.ended, Locale: v.locale,
+		Description: "Something failed here.", CorrelationID: httpx.NewCorrelationID(),
+	}
 	v.log.Fault(v.r.Context(), fmt.Errorf("logout: panic of type %T\n%s", value, debug.Stack()), p.CorrelationID, v.now)
 	h := v.w.Header()
 	h.Del("Location")

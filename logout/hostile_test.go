@@ -53,16 +53,26 @@ func TestReturnAddress(t *testing.T) {
 		want          bool
 	}{
 		{"a", back, true},
-		{"a", back + "/", false}, {"a", back + "?", false}, {"a", back + "#", false}, {"a", " " + back, false},
-		{"a", strings.ToUpper(back), false}, {"a", strings.Replace(back, "https", "http", 1), false},
+		{"a", back + "/", false},
+		{"a", back + "?", false},
+		{"a", back + "#", false},
+		{"a", " " + back, false},
+		{"a", strings.ToUpper(back), false},
+		{"a", strings.Replace(back, "https", "http", 1), false},
 		{"a", strings.Replace(back, ".example", ".example:443", 1), false},
 		{"a", strings.Replace(back, "a.example", "a.example@evil.example", 1), false},
-		{"a", "//a.example/post_logout_redirect", false}, {"a", "/post_logout_redirect", false},
-		{"a", "https://a.example/x/../post_logout_redirect", false}, {"a", "javascript:alert(1)", false},
+		{"a", "//a.example/post_logout_redirect", false},
+		{"a", "/post_logout_redirect", false},
+		{"a", "https://a.example/x/../post_logout_redirect", false},
+		{"a", "javascript:alert(1)", false},
 		{"a", "https://a.example/post%5flogout_redirect", false},
-		{"native", "no.example.app:/out", true}, {"native", "http://127.0.0.1:51004/out", true},
-		{"native", "http://localhost:51004/out", false}, {"native", "http://127.0.0.1:0/out", false},
-		{"bad", "javascript:alert(1)", false}, {"bad", "https://b;script-src/x", false}, {"bad", "http://bad.example/x", false},
+		{"native", "no.example.app:/out", true},
+		{"native", "http://127.0.0.1:51004/out", true},
+		{"native", "http://localhost:51004/out", false},
+		{"native", "http://127.0.0.1:0/out", false},
+		{"bad", "javascript:alert(1)", false},
+		{"bad", "https://b;script-src/x", false},
+		{"bad", "http://bad.example/x", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.clientID+" "+tt.uri, func(t *testing.T) {

@@ -18,10 +18,13 @@ import (
 // badPages panics on every page.
 type badPages struct{}
 
-func (badPages) Confirm(http.ResponseWriter, *http.Request, logout.ConfirmPage)     { panic("canary") }
+func (badPages) Confirm(http.ResponseWriter, *http.Request, logout.ConfirmPage) { panic("canary") }
+
 func (badPages) LoggedOut(http.ResponseWriter, *http.Request, logout.LoggedOutPage) { panic("canary") }
+
 func (badPages) Cancelled(http.ResponseWriter, *http.Request, logout.CancelledPage) { panic("canary") }
-func (badPages) Error(http.ResponseWriter, *http.Request, logout.ErrorPage)         { panic("canary") }
+
+func (badPages) Error(http.ResponseWriter, *http.Request, logout.ErrorPage) { panic("canary") }
 
 // badClients panics, or has nothing and no error.
 type badClients struct{ client.Source }

@@ -297,8 +297,10 @@ func TestGrants(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
 	issue := func(id string, loginOnly bool) storage.Hash {
-		code := storage.AuthorizationCode{Hash: storage.HashOf("code " + id), RequestID: id, ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(time.Hour),
-			Grant: storage.Grant{ID: id, ClientID: "a", UserKey: b.s.UserKey, SessionID: b.s.ID, LoginOnly: loginOnly, CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour)}}
+		code := storage.AuthorizationCode{
+			Hash: storage.HashOf("code " + id), RequestID: id, ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(time.Hour),
+			Grant: storage.Grant{ID: id, ClientID: "a", UserKey: b.s.UserKey, SessionID: b.s.ID, LoginOnly: loginOnly, CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour)},
+		}
 		require.NoError(t, b.store.CreateCode(t.Context(), code, epoch))
 		return code.Hash
 	}

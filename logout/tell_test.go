@@ -95,8 +95,10 @@ func TestFrontchannelStays(t *testing.T) {
 // TestFrontchannelBadRegistrations is security row G15: the registration may be older than the rules.
 func TestFrontchannelBadRegistrations(t *testing.T) {
 	t.Parallel()
-	for _, uri := range []string{"javascript:alert(1)", "http://plain.example/out", "https://evil.example/out", "https://plain.example/out#x",
-		"https://plain.example;script-src/out", "https://plain.example, *", "data:text/html,x", "//plain.example/out"} {
+	for _, uri := range []string{
+		"javascript:alert(1)", "http://plain.example/out", "https://evil.example/out", "https://plain.example/out#x",
+		"https://plain.example;script-src/out", "https://plain.example, *", "data:text/html,x", "//plain.example/out",
+	} {
 		t.Run(uri, func(t *testing.T) {
 			t.Parallel()
 			b := newWorld(t).login("kari", "plain")
@@ -204,9 +206,11 @@ func TestBackchannelClientNeverAnswers(t *testing.T) {
 			isRedirect("https://fine.example/post_logout_redirect")
 		require.Equal(t, 6*time.Second, time.Since(start))
 		require.Len(t, s.calls, 5, "one attempt each")
-		require.ElementsMatch(t, []string{"logout.done/hint/fine", "logout.backchannel/timeout/stuck", "logout.backchannel/timeout/stuck2",
+		require.ElementsMatch(t, []string{
+			"logout.done/hint/fine", "logout.backchannel/timeout/stuck", "logout.backchannel/timeout/stuck2",
 			"logout.backchannel/failed/panics", "logout.backchannel/refused/refuses", "logout.backchannel/accepted/fine",
-			"sec.bad_registration/backchannel_logout_uri/odd", "logout.backchannel/bad_address/odd"}, w.events())
+			"sec.bad_registration/backchannel_logout_uri/odd", "logout.backchannel/bad_address/odd",
+		}, w.events())
 	})
 }
 

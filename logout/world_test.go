@@ -103,8 +103,10 @@ func (w *world) events() []string {
 var testKey = sync.OnceValues(func() (keyset.Key, error) { return keyset.Generate(keyset.ES256) })
 
 func web(id string) *client.Client {
-	return &client.Client{ClientID: id, ClientName: "Service " + id, RedirectURIs: []string{"https://" + id + ".example/cb"},
-		PostLogoutRedirectURIs: []string{"https://" + id + ".example/post_logout_redirect"}}
+	return &client.Client{
+		ClientID: id, ClientName: "Service " + id, RedirectURIs: []string{"https://" + id + ".example/cb"},
+		PostLogoutRedirectURIs: []string{"https://" + id + ".example/post_logout_redirect"},
+	}
 }
 
 // newWorld has the clients a and b without notices, front, plain (no sid) and query with front-channel
@@ -138,8 +140,10 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	require.NoError(t, err)
 	w.keeper, err = session.New(session.Config{Store: w.store, Vault: w.vault})
 	require.NoError(t, err)
-	cfg := logout.Config{Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
-		Secrets: []portner.Secret{secret}, Now: func() time.Time { return w.now }, OnEvent: w.event}
+	cfg := logout.Config{
+		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
+		Secrets: []portner.Secret{secret}, Now: func() time.Time { return w.now }, OnEvent: w.event,
+	}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -160,7 +164,8 @@ func (w *world) login(subject string, clients ...string) *browser {
 	w.t.Helper()
 	rec := httptest.NewRecorder()
 	s, err := w.keeper.Authenticated(rec, httptest.NewRequest("GET", "/", nil), nil, session.Authentication{
-		Identity: session.Identity{Subject: subject}, ACR: "idporten-loa-high"}, "", w.now)
+		Identity: session.Identity{Subject: subject}, ACR: "idporten-loa-high",
+	}, "", w.now)
 	require.NoError(w.t, err)
 	for _, c := range clients {
 		_, err := w.keeper.Visited(w.t.Context(), s, c, w.now)

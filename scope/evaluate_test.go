@@ -21,7 +21,9 @@ func records() []scope.Scope {
 	return append(scope.StandardScopes(), []scope.Scope{
 		{Name: "nav:open", AccessibleForAll: true},
 		{Name: "nav:granted", OwnerOrgno: owner},
-		{Name: "nav:asked"}, {Name: "nav:denied"}, {Name: "nav:nobody"},
+		{Name: "nav:asked"},
+		{Name: "nav:denied"},
+		{Name: "nav:nobody"},
 		{Name: "nav:inactive", AccessibleForAll: true, Inactive: true},
 		{Name: "nav:machine", AccessibleForAll: true, AllowedIntegrationTypes: []string{"maskinporten"}},
 		{Name: "nav:consent", AccessibleForAll: true, RequiresUserConsent: true, Description: "A", AuthorizationMaxLifetime: 600},
@@ -50,8 +52,10 @@ func registry(t testing.TB) *scope.Registry {
 
 // everything is a client that has registered all there is, and one scope that is not.
 func everything() scope.Client {
-	c := scope.Client{ID: "c", ConsumerOrgno: consumer, IntegrationType: "api_klient",
-		Scopes: []string{"openid", "profile", "idporten:token.introspection", "nav:gone"}}
+	c := scope.Client{
+		ID: "c", ConsumerOrgno: consumer, IntegrationType: "api_klient",
+		Scopes: []string{"openid", "profile", "idporten:token.introspection", "nav:gone"},
+	}
 	for _, s := range records() {
 		c.Scopes = append(c.Scopes, s.Name)
 	}
@@ -148,30 +152,57 @@ func TestEvaluateConsent_section12_5(t *testing.T) {
 		{"explicit: asked per scope", both, scope.Request{}, list("openid"), list("nav:consent", "nav:consent2"), nil},
 		{"remembered", both, scope.Request{Consents: []scope.Consent{live}}, list("openid", "nav:consent"), list("nav:consent2"), nil},
 		{"expired", both, scope.Request{Consents: []scope.Consent{dead}}, list("openid"), list("nav:consent", "nav:consent2"), nil},
-		{"prompt=consent forgets", both, scope.Request{Consents: []scope.Consent{live}, AskConsent: true},
-			list("openid"), list("nav:consent", "nav:consent2"), nil},
-		{"prompt=consent answered", both, scope.Request{Consents: []scope.Consent{live}, AskConsent: true, Answered: true, Approved: list("nav:consent2")},
-			list("openid", "nav:consent2"), nil, list("nav:consent")},
-		{"declined: left out, login goes on", both, scope.Request{Answered: true, Approved: list("nav:consent2")},
-			list("openid", "nav:consent2"), nil, list("nav:consent")},
+		{
+			"prompt=consent forgets", both,
+			scope.Request{Consents: []scope.Consent{live}, AskConsent: true},
+			list("openid"), list("nav:consent", "nav:consent2"), nil,
+		},
+		{
+			"prompt=consent answered", both,
+			scope.Request{Consents: []scope.Consent{live}, AskConsent: true, Answered: true, Approved: list("nav:consent2")},
+			list("openid", "nav:consent2"), nil, list("nav:consent"),
+		},
+		{
+			"declined: left out, login goes on", both,
+			scope.Request{Answered: true, Approved: list("nav:consent2")},
+			list("openid", "nav:consent2"), nil, list("nav:consent"),
+		},
 		{"all declined with openid", both, scope.Request{Answered: true}, list("openid"), nil, list("nav:consent", "nav:consent2")},
-		{"not asked again about the remembered", both, scope.Request{Consents: []scope.Consent{live}, Answered: true},
-			list("openid", "nav:consent"), nil, list("nav:consent2")},
-		{"shown and declined wins over a memory from another tab", both,
+		{
+			"not asked again about the remembered", both,
+			scope.Request{Consents: []scope.Consent{live}, Answered: true},
+			list("openid", "nav:consent"), nil, list("nav:consent2"),
+		},
+		{
+			"shown and declined wins over a memory from another tab", both,
 			scope.Request{Consents: []scope.Consent{live}, Answered: true, Shown: list("nav:consent", "nav:consent2")},
-			list("openid"), nil, list("nav:consent", "nav:consent2")},
-		{"not shown, memory expired meanwhile: ask", both,
+			list("openid"), nil, list("nav:consent", "nav:consent2"),
+		},
+		{
+			"not shown, memory expired meanwhile: ask", both,
 			scope.Request{Consents: []scope.Consent{dead}, Answered: true, Shown: list("nav:consent2"), Approved: list("nav:consent2")},
-			list("openid", "nav:consent2"), list("nav:consent"), nil},
-		{"a yes to what was not shown does not count (G14)", both,
+			list("openid", "nav:consent2"), list("nav:consent"), nil,
+		},
+		{
+			"a yes to what was not shown does not count (G14)", both,
 			scope.Request{Answered: true, Shown: list("nav:consent2"), Approved: list("nav:consent", "nav:consent2")},
-			list("openid", "nav:consent2"), list("nav:consent"), nil},
-		{"a yes to what was not requested does not count", list("openid"), scope.Request{Answered: true, Approved: list("nav:consent", "nav:open")},
-			list("openid"), nil, nil},
-		{"shown without an answer changes nothing", both, scope.Request{Shown: list("nav:consent", "nav:consent2"), Consents: []scope.Consent{live}},
-			list("openid", "nav:consent"), list("nav:consent2"), nil},
-		{"approved without an answer does not count", both, scope.Request{Approved: list("nav:consent", "nav:consent2")},
-			list("openid"), list("nav:consent", "nav:consent2"), nil},
+			list("openid", "nav:consent2"), list("nav:consent"), nil,
+		},
+		{
+			"a yes to what was not requested does not count", list("openid"),
+			scope.Request{Answered: true, Approved: list("nav:consent", "nav:open")},
+			list("openid"), nil, nil,
+		},
+		{
+			"shown without an answer changes nothing", both,
+			scope.Request{Shown: list("nav:consent", "nav:consent2"), Consents: []scope.Consent{live}},
+			list("openid", "nav:consent"), list("nav:consent2"), nil,
+		},
+		{
+			"approved without an answer does not count", both,
+			scope.Request{Approved: list("nav:consent", "nav:consent2")},
+			list("openid"), list("nav:consent", "nav:consent2"), nil,
+		},
 		{"without openid an API scope is left", list("nav:open", "nav:consent"), scope.Request{Answered: true}, list("nav:open"), nil, list("nav:consent")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,8 +245,10 @@ func TestEvaluateAllDeclined_section12_5(t *testing.T) {
 			require.Equal(t, tt.want != nil, len(p.Granted) == 0)
 		})
 	}
-	p, err := scope.Evaluate(list("nav:consent", "nav:consent2"), scope.Request{Client: everything(), Scopes: registry(t), Now: now,
-		Answered: true, Shown: list("nav:consent")})
+	p, err := scope.Evaluate(list("nav:consent", "nav:consent2"), scope.Request{
+		Client: everything(), Scopes: registry(t), Now: now,
+		Answered: true, Shown: list("nav:consent"),
+	})
 	require.NoError(t, err, "one declined, the other not asked yet: ask")
 	require.Len(t, p.NeedsConsent, 1)
 }
@@ -241,8 +274,10 @@ func TestEvaluateConditions(t *testing.T) {
 		{list("nav:open", "openid"), scope.Request{}, want{openid: true}},
 		{list("openid", "nav:fresh"), scope.Request{}, want{fresh: true, openid: true}},
 		{list("openid", "nav:pseudo"), scope.Request{}, want{pseudo: true, openid: true}},
-		{list("openid", "nav:opaque", "nav:short", "nav:short2", "nav:urn"), scope.Request{}, want{openid: true, token: scope.Opaque,
-			aud: list("https://api.example.no/", "urn:example:api"), at: 30 * time.Second, auth: 15 * time.Minute}},
+		{list("openid", "nav:opaque", "nav:short", "nav:short2", "nav:urn"), scope.Request{}, want{
+			openid: true, token: scope.Opaque,
+			aud: list("https://api.example.no/", "urn:example:api"), at: 30 * time.Second, auth: 15 * time.Minute,
+		}},
 		{list("nav:short2", "nav:short"), scope.Request{}, want{at: time.Minute, aud: list("https://api.example.no/")}},
 		// declined scopes taint, but put no caps
 		{list("openid", "nav:pseudoconsent"), scope.Request{Answered: true}, want{pseudo: true, openid: true, loginOnly: true}},
@@ -259,8 +294,10 @@ func TestEvaluateConditions(t *testing.T) {
 			if tt.want.token == "" {
 				tt.want.token = scope.SelfContained
 			}
-			require.Equal(t, tt.want, want{p.NeedsFreshLogin, p.Pseudonymous, p.LoginOnly, p.OpenID,
-				p.TokenType, p.Audience, p.AccessTokenMaxAge, p.AuthorizationMaxAge})
+			require.Equal(t, tt.want, want{
+				p.NeedsFreshLogin, p.Pseudonymous, p.LoginOnly, p.OpenID,
+				p.TokenType, p.Audience, p.AccessTokenMaxAge, p.AuthorizationMaxAge,
+			})
 		})
 	}
 }
@@ -294,8 +331,10 @@ func TestEvaluateNoPID_section13_2(t *testing.T) {
 func TestShow(t *testing.T) {
 	t.Parallel()
 	src, err := scope.NewRegistry([]scope.Scope{
-		{Name: "nav:a", AccessibleForAll: true, RequiresUserConsent: true, Description: "Lese", LongDescription: "Alt",
-			Descriptions: map[string]string{"nn": "Lesa", "en": "Read"}, LongDescriptions: map[string]string{"en": "All"}, AuthorizationMaxLifetime: 60},
+		{
+			Name: "nav:a", AccessibleForAll: true, RequiresUserConsent: true, Description: "Lese", LongDescription: "Alt",
+			Descriptions: map[string]string{"nn": "Lesa", "en": "Read"}, LongDescriptions: map[string]string{"en": "All"}, AuthorizationMaxLifetime: 60,
+		},
 		{Name: "nav:b", AccessibleForAll: true, RequiresUserConsent: true, Description: "Skrive"},
 	}, nil)
 	require.NoError(t, err)
@@ -315,8 +354,14 @@ func TestCheckRegistration(t *testing.T) {
 	c := everything()
 	c.Scopes = append(c.Scopes, "no_pid")
 	refused := scope.CheckRegistration(c, registry(t))
-	require.Equal(t, []scope.Refusal{{"nav:gone", scope.Unknown}, {"nav:asked", scope.NoAccess}, {"nav:denied", scope.NoAccess},
-		{"nav:nobody", scope.NoAccess}, {"nav:inactive", scope.Disabled}, {"nav:machine", scope.IntegrationType}}, refused)
+	require.Equal(t, []scope.Refusal{
+		{"nav:gone", scope.Unknown},
+		{"nav:asked", scope.NoAccess},
+		{"nav:denied", scope.NoAccess},
+		{"nav:nobody", scope.NoAccess},
+		{"nav:inactive", scope.Disabled},
+		{"nav:machine", scope.IntegrationType},
+	}, refused)
 }
 
 func BenchmarkEvaluate(b *testing.B) {

@@ -26,8 +26,10 @@ func TestNarrow_D6_D7(t *testing.T) {
 		{"wider", list("openid", "nav:granted"), list("openid"), nil, nil, scope.ErrNotGranted},
 		{"the registration grew: still not wider", nil, list("openid"), nil, list("openid"), nil},
 		{"the registration shrank", nil, list("openid", "nav:open"), func(c *scope.Client) { c.Scopes = list("openid") }, list("openid"), nil},
-		{"the registration shrank, asked for", list("nav:open"), list("openid", "nav:open"),
-			func(c *scope.Client) { c.Scopes = list("openid") }, nil, scope.ErrNotGranted},
+		{
+			"the registration shrank, asked for", list("nav:open"), list("openid", "nav:open"),
+			func(c *scope.Client) { c.Scopes = list("openid") }, nil, scope.ErrNotGranted,
+		},
 		{"became inactive", nil, list("openid", "nav:inactive"), nil, list("openid"), nil},
 		{"became inactive, asked for", list("nav:inactive"), list("openid", "nav:inactive"), nil, nil, scope.ErrNotGranted},
 		{"nothing but an inactive one", nil, list("nav:inactive"), nil, nil, scope.ErrNothingLeft},

@@ -201,8 +201,10 @@ func TestNewRegistryReportsAllProblems(t *testing.T) {
 
 func TestRegistryIsACopy(t *testing.T) {
 	t.Parallel()
-	in := []scope.Scope{{Prefix: "nav", Subscope: "x", Descriptions: map[string]string{"en": "X"},
-		EnforcedAudForIntrospection: list("a"), AllowedIntegrationTypes: list("api_klient")}, {Name: "nav:a/b:c"}}
+	in := []scope.Scope{{
+		Prefix: "nav", Subscope: "x", Descriptions: map[string]string{"en": "X"},
+		EnforcedAudForIntrospection: list("a"), AllowedIntegrationTypes: list("api_klient"),
+	}, {Name: "nav:a/b:c"}}
 	r, err := scope.NewRegistry(in, nil)
 	require.NoError(t, err)
 	in[0].Inactive, in[0].Descriptions["en"] = true, "Y"
@@ -231,7 +233,8 @@ func TestRegistryIsACopy(t *testing.T) {
 func TestBuiltInScopesCannotBeReplaced(t *testing.T) {
 	t.Parallel()
 	p, err := scope.Evaluate(list("openid", "profile", "idporten:token.introspection"), scope.Request{
-		Client: scope.Client{Scopes: list("openid", "profile", "idporten:token.introspection")}, Scopes: hostile{}})
+		Client: scope.Client{Scopes: list("openid", "profile", "idporten:token.introspection")}, Scopes: hostile{},
+	})
 	require.NoError(t, err)
 	require.Equal(t, list("openid", "idporten:token.introspection"), p.Granted)
 	require.Len(t, p.NeedsConsent, 1, "profile is the provider's to ask for")

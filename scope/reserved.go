@@ -45,25 +45,35 @@ func loginOnly(name string) bool { return name != OfflineAccess && Reserved(name
 func StandardScopes() []Scope {
 	return []Scope{
 		{Name: Email, Description: "E-postadressen din", AccessibleForAll: true, Descriptions: map[string]string{
-			"nn": "E-postadressa di", "en": "Your email address", "se": "Du e-poastačujuhus"}},
+			"nn": "E-postadressa di", "en": "Your email address", "se": "Du e-poastačujuhus",
+		}},
 		{Name: Address, Description: "Adressen din", AccessibleForAll: true, Descriptions: map[string]string{
-			"nn": "Adressa di", "en": "Your address", "se": "Du čujuhus"}},
+			"nn": "Adressa di", "en": "Your address", "se": "Du čujuhus",
+		}},
 		{Name: Phone, Description: "Telefonnummeret ditt", AccessibleForAll: true, Descriptions: map[string]string{
-			"nn": "Telefonnummeret ditt", "en": "Your telephone number", "se": "Du telefonnummir"}},
+			"nn": "Telefonnummeret ditt", "en": "Your telephone number", "se": "Du telefonnummir",
+		}},
 		{Name: OfflineAccess, Description: "Tilgang også når du ikke er logget inn", AccessibleForAll: true, Descriptions: map[string]string{
-			"nn": "Tilgang òg når du ikkje er logga inn", "en": "Access also when you are not logged in"}},
+			"nn": "Tilgang òg når du ikkje er logga inn", "en": "Access also when you are not logged in",
+		}},
 	}
 }
 
 var (
 	login = []string{"", "idporten", "api_klient", "ansattporten"} // integration types of people
 
-	builtinOpenID = &Scope{Name: OpenID, AccessibleForAll: true, AllowedIntegrationTypes: login,
-		Description: "Innlogging", Descriptions: map[string]string{"nn": "Innlogging", "en": "Login"}}
-	builtinProfile = &Scope{Name: Profile, AccessibleForAll: true, AllowedIntegrationTypes: login,
-		Description: "Profilen din", Descriptions: map[string]string{"nn": "Profilen din", "en": "Your profile"}}
-	builtinIntrospection = &Scope{Name: Introspection, Prefix: "idporten", Subscope: "token.introspection",
-		AccessibleForAll: true, Visibility: VisibilityInternal, Description: "Oppslag av token"}
+	builtinOpenID = &Scope{
+		Name: OpenID, AccessibleForAll: true, AllowedIntegrationTypes: login,
+		Description: "Innlogging", Descriptions: map[string]string{"nn": "Innlogging", "en": "Login"},
+	}
+	builtinProfile = &Scope{
+		Name: Profile, AccessibleForAll: true, AllowedIntegrationTypes: login,
+		Description: "Profilen din", Descriptions: map[string]string{"nn": "Profilen din", "en": "Your profile"},
+	}
+	builtinIntrospection = &Scope{
+		Name: Introspection, Prefix: "idporten", Subscope: "token.introspection",
+		AccessibleForAll: true, Visibility: VisibilityInternal, Description: "Oppslag av token",
+	}
 )
 
 // find returns the record of a scope. What is built in cannot be replaced by a source, but for

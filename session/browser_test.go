@@ -61,7 +61,8 @@ func (b *browser) login(subject, acr, circle string, now time.Time) *storage.Ses
 	b.Helper()
 	w := httptest.NewRecorder()
 	s, err := b.keeper.Authenticated(w, b.request(), b.current(now), session.Authentication{
-		Identity: session.Identity{Subject: subject}, ACR: acr, AMR: []string{"BankID"}}, circle, now)
+		Identity: session.Identity{Subject: subject}, ACR: acr, AMR: []string{"BankID"},
+	}, circle, now)
 	require.NoError(b, err)
 	b.take(w)
 	require.Equal(b, storage.HashOf(b.value), s.Hash)
@@ -115,10 +116,18 @@ func TestCookieNeverAdopted(t *testing.T) {
 		{"giant", session.DefaultCookieName + "=" + strings.Repeat("A", 9000), false, nil, false},
 		{"without the prefix", "portner-session=" + good, false, nil, false},
 		{"other case", strings.ToLower(session.DefaultCookieName) + "=" + good, false, nil, false},
-		{"twice", session.DefaultCookieName + "=" + good + "; " + session.DefaultCookieName + "=" + strings.Repeat("A", 43),
-			false, []string{"sec.cookie_dup/cleared"}, true},
-		{"twice the same", session.DefaultCookieName + "=" + good + "; " + session.DefaultCookieName + "=" + good,
-			false, []string{"sec.cookie_dup/cleared"}, true},
+		{
+			"twice", session.DefaultCookieName + "=" + good + "; " + session.DefaultCookieName + "=" + strings.Repeat("A", 43),
+			false,
+			[]string{"sec.cookie_dup/cleared"},
+			true,
+		},
+		{
+			"twice the same", session.DefaultCookieName + "=" + good + "; " + session.DefaultCookieName + "=" + good,
+			false,
+			[]string{"sec.cookie_dup/cleared"},
+			true,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,8 +160,10 @@ func TestCookieOnePerResponse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = k.End(t.Context(), w, s, epoch)
 	require.NoError(t, err)
-	require.Equal(t, []string{"lang=nb", session.DefaultCookieName + "-other=1",
-		session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None"}, w.Header()["Set-Cookie"])
+	require.Equal(t, []string{
+		"lang=nb", session.DefaultCookieName + "-other=1",
+		session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None",
+	}, w.Header()["Set-Cookie"])
 }
 
 func TestNewReportsAllProblems(t *testing.T) {

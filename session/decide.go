@@ -71,8 +71,10 @@ const (
 	Use                        // answer from the session
 )
 
-var verdicts = [...]string{"no_session", "max_reached", "idle_reached", "other_circle", "no_sso",
-	"prompt_login", "fresh_scope", "max_age", "step_up", "use"}
+var verdicts = [...]string{
+	"no_session", "max_reached", "idle_reached", "other_circle", "no_sso",
+	"prompt_login", "fresh_scope", "max_age", "step_up", "use",
+}
 
 // String returns a fixed word for logs.
 func (v Verdict) String() string {

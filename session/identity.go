@@ -51,8 +51,10 @@ const (
 var errIdentity = errors.New("session: malformed identity")
 
 func (i *Identity) fields() [namedFields]string {
-	return [...]string{i.Subject, i.PID.Reveal(), i.Email, i.EIDASPersonIdentifier,
-		i.GivenName, i.FamilyName, i.BirthDate, i.Name}
+	return [...]string{
+		i.Subject, i.PID.Reveal(), i.Email, i.EIDASPersonIdentifier,
+		i.GivenName, i.FamilyName, i.BirthDate, i.Name,
+	}
 }
 
 // layout is the number of fields of a version, 0 for an unknown one.

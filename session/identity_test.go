@@ -21,8 +21,10 @@ func person(t testing.TB) session.Identity {
 	t.Helper()
 	pid, err := norway.ParsePID(testPID)
 	require.NoError(t, err)
-	return session.Identity{Subject: "user-1", PID: pid, Email: "kari@example.no", EIDASPersonIdentifier: "SE/NO/1",
-		GivenName: "Kari", FamilyName: strings.Repeat("Nordmann ", 40), BirthDate: "1994-07-21"}
+	return session.Identity{
+		Subject: "user-1", PID: pid, Email: "kari@example.no", EIDASPersonIdentifier: "SE/NO/1",
+		GivenName: "Kari", FamilyName: strings.Repeat("Nordmann ", 40), BirthDate: "1994-07-21",
+	}
 }
 
 func TestIdentityRoundTrip(t *testing.T) {

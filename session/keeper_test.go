@@ -132,8 +132,10 @@ func TestStepUpRotates(t *testing.T) {
 	s = b.login("kari", "idporten-loa-substantial", "", now.Add(time.Minute))
 	require.Equal(t, "idporten-loa-substantial", s.Circles[0].ACR, "no earlier level vouches for a later login")
 	b.login("kari", "idporten-loa-substantial", "", now.Add(2*time.Minute))
-	require.Equal(t, []string{"session.started/login",
-		"session.rotated/other_level", "session.rotated/reauthentication"}, ev.words())
+	require.Equal(t, []string{
+		"session.started/login",
+		"session.rotated/other_level", "session.rotated/reauthentication",
+	}, ev.words())
 }
 
 // TestAnotherPerson is security row G12.
@@ -259,7 +261,8 @@ func TestAuthenticationTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, session.Authentication{
-				Identity: session.Identity{Subject: "u"}, Time: tt.given}, "", epoch)
+				Identity: session.Identity{Subject: "u"}, Time: tt.given,
+			}, "", epoch)
 			require.NoError(t, err)
 			require.Equal(t, tt.want, s.Circles[0].AuthTime)
 			require.Equal(t, epoch, s.StartedAt)

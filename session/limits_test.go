@@ -84,7 +84,8 @@ func BenchmarkLimitsState(b *testing.B) {
 func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	s := &storage.Session{StartedAt: epoch, LastRequestAt: epoch, Circles: []storage.Circle{
-		{ACR: "idporten-loa-high", AMR: []string{"BankID"}, AuthTime: epoch}}}
+		{ACR: "idporten-loa-high", AMR: []string{"BankID"}, AuthTime: epoch},
+	}}
 	now := epoch.Add(time.Minute)
 	req := session.Request{At: now, Sufficient: func(acr string) bool { return acr == "idporten-loa-high" }}
 	for b.Loop() {

@@ -38,8 +38,10 @@ func TestWithMemoryStore(t *testing.T) {
 	ended, err := b.logout(epoch.Add(33 * time.Minute))
 	require.NoError(t, err)
 	require.Empty(t, ended.Clients)
-	require.Equal(t, []string{"session.started/login", "session.rotated/other_level", "session.rotated/further_circle",
-		"session.ended/other_person", "session.started/login", "session.ended/logout"}, ev.words())
+	require.Equal(t, []string{
+		"session.started/login", "session.rotated/other_level", "session.rotated/further_circle",
+		"session.ended/other_person", "session.started/login", "session.ended/logout",
+	}, ev.words())
 }
 
 // TestMemoryStoreRotationRace is security row G7's race over the real store.
@@ -56,7 +58,8 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 		for i, s := range []*storage.Session{one, two} {
 			wg.Go(func() {
 				got, err := k.Authenticated(httptest.NewRecorder(), b.request(), s, session.Authentication{
-					Identity: session.Identity{Subject: who}, ACR: "high"}, "", epoch)
+					Identity: session.Identity{Subject: who}, ACR: "high",
+				}, "", epoch)
 				if err != nil {
 					t.Error(err)
 					return

@@ -57,7 +57,8 @@ func TestParallelRotation(t *testing.T) {
 		for i := range callers {
 			wg.Go(func() {
 				s, err := k.Authenticated(httptest.NewRecorder(), b.request(), current[i], session.Authentication{
-					Identity: session.Identity{Subject: "kari"}, ACR: "high"}, "", epoch)
+					Identity: session.Identity{Subject: "kari"}, ACR: "high",
+				}, "", epoch)
 				if err != nil {
 					t.Error(err)
 					return
@@ -91,7 +92,8 @@ func TestRotationAgainstLogout(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, _ = k.Authenticated(httptest.NewRecorder(), b.request(), &one, session.Authentication{
-				Identity: session.Identity{Subject: "kari"}, ACR: "high"}, "", epoch)
+				Identity: session.Identity{Subject: "kari"}, ACR: "high",
+			}, "", epoch)
 		})
 		wg.Go(func() { _, _ = k.End(t.Context(), httptest.NewRecorder(), &two, epoch) })
 		wg.Go(func() { _, _ = k.Visited(t.Context(), &three, "a", epoch) })

@@ -20,8 +20,10 @@ import (
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	l := audit.Log{Endpoint: "logout", Logger: slog.New(slog.NewJSONHandler(&out, nil)),
-		OnEvent: func(context.Context, portner.Event) { panic("21879498012") }}
+	l := audit.Log{
+		Endpoint: "logout", Logger: slog.New(slog.NewJSONHandler(&out, nil)),
+		OnEvent: func(context.Context, portner.Event) { panic("21879498012") },
+	}
 	l.Emit(t.Context(), portner.Event{Name: portner.EventLoggedOut, Reason: "hint"})
 	l.Fault(t.Context(), errors.New("db down"), "corr", time.Time{})
 	require.Contains(t, out.String(), `"msg":"logout.done"`)
@@ -38,8 +40,10 @@ func TestLevels(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	var heard []portner.Event
-	l := audit.Log{Endpoint: "token", Logger: slog.New(slog.NewTextHandler(&out, nil)),
-		OnEvent: func(_ context.Context, e portner.Event) { heard = append(heard, e) }}
+	l := audit.Log{
+		Endpoint: "token", Logger: slog.New(slog.NewTextHandler(&out, nil)),
+		OnEvent: func(_ context.Context, e portner.Event) { heard = append(heard, e) },
+	}
 	require.True(t, l.Active())
 	l.Emit(t.Context(), portner.Event{Name: portner.EventCSRF, Reason: "a\nb=c"})
 	l.Emit(t.Context(), portner.Event{Name: portner.EventRefused, Endpoint: "par"})

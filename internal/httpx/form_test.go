@@ -102,10 +102,22 @@ func TestSameOrigin(t *testing.T) {
 		origin, site string
 		want         bool
 	}{
-		{own, "same-origin", true}, {own, "", true}, {"", "same-origin", true},
-		{"", "", false}, {"null", "", false}, {"null", "same-origin", false}, {own, "same-site", false}, {own, "cross-site", false},
-		{own, "none", false}, {"https://evil.example", "same-origin", false}, {"https://evil.example", "", false}, {own + "/", "", false},
-		{"http://op.example", "", false}, {own + ".evil.example", "", false}, {"https://sub.op.example", "", false}, {own, "Same-Origin", false},
+		{own, "same-origin", true},
+		{own, "", true},
+		{"", "same-origin", true},
+		{"", "", false},
+		{"null", "", false},
+		{"null", "same-origin", false},
+		{own, "same-site", false},
+		{own, "cross-site", false},
+		{own, "none", false},
+		{"https://evil.example", "same-origin", false},
+		{"https://evil.example", "", false},
+		{own + "/", "", false},
+		{"http://op.example", "", false},
+		{own + ".evil.example", "", false},
+		{"https://sub.op.example", "", false},
+		{own, "Same-Origin", false},
 	} {
 		r := post("/login", formType, "")
 		if tc.origin != "" {

@@ -28,7 +28,8 @@ var keys = sync.OnceValue(func() (k struct {
 	p384, p521    *ecdsa.PrivateKey
 	ed            ed25519.PrivateKey
 	weakRSAPublic *rsa.PublicKey
-}) {
+},
+) {
 	k.rsa = must(x509.ParsePKCS8PrivateKey(readPEM("testdata/rsa2048.pem"))).(*rsa.PrivateKey)
 	k.weakRSAPublic = must(x509.ParsePKIXPublicKey(readPEM("testdata/rsa1024.pub.pem"))).(*rsa.PublicKey)
 	k.p256 = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))

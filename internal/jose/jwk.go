@@ -231,8 +231,10 @@ func jwkOf(key crypto.PublicKey) (jwk, error) {
 			return jwk{}, fmt.Errorf("%w: %w", ErrKey, err)
 		}
 		half := (len(point) - 1) / 2 // after the 4 that says "uncompressed"
-		return jwk{Kty: "EC", Crv: key.Curve.Params().Name,
-			X: base64url.EncodeToString(point[1 : 1+half]), Y: base64url.EncodeToString(point[1+half:])}, nil
+		return jwk{
+			Kty: "EC", Crv: key.Curve.Params().Name,
+			X: base64url.EncodeToString(point[1 : 1+half]), Y: base64url.EncodeToString(point[1+half:]),
+		}, nil
 	case ed25519.PublicKey:
 		return jwk{Kty: "OKP", Crv: "Ed25519", X: base64url.EncodeToString(key)}, nil
 	}

@@ -176,8 +176,10 @@ func TestParseJWKSTakes(t *testing.T) {
 // certificate is a self-signed one of the key of alg.
 func certificate(t testing.TB, alg string) []byte {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, keyFor(alg).Public(), keyFor(alg))
 	require.NoError(t, err)
 	return der

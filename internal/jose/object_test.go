@@ -124,8 +124,10 @@ func TestAccessors(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s)
 
-	for name, kind := range map[string]jose.Kind{"s": jose.KindString, "n": jose.KindNumber, "t": jose.KindBool,
-		"f": jose.KindBool, "z": jose.KindNull, "l": jose.KindArray, "o": jose.KindObject, "S": jose.Absent} {
+	for name, kind := range map[string]jose.Kind{
+		"s": jose.KindString, "n": jose.KindNumber, "t": jose.KindBool,
+		"f": jose.KindBool, "z": jose.KindNull, "l": jose.KindArray, "o": jose.KindObject, "S": jose.Absent,
+	} {
 		require.Equal(t, kind, o.Kind(name), name)
 		require.Equal(t, kind != jose.Absent, o.Has(name))
 	}
@@ -178,8 +180,10 @@ func TestInt(t *testing.T) {
 // FuzzObject compares with encoding/json: what we take, it takes and understands alike; what we refuse
 // is invalid for it too, or is one of the ambiguities we refuse on purpose.
 func FuzzObject(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":1,"A":2}`, `{"a":[{"b":"\ud800"}]}`, `{"iss":"x","aud":["y"],"exp":1e3}`, "\ufeff{}", `{"a":"\u0041"} `, `[]`,
-		`{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}`, `{"ſ":1,"s":2}`} {
+	for _, s := range []string{
+		`{}`, `{"a":1,"A":2}`, `{"a":[{"b":"\ud800"}]}`, `{"iss":"x","aud":["y"],"exp":1e3}`, "\ufeff{}", `{"a":"\u0041"} `, `[]`,
+		`{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}`, `{"ſ":1,"s":2}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

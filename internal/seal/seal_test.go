@@ -73,8 +73,10 @@ func TestBoxText(t *testing.T) {
 	t.Parallel()
 	b := box(t, "p", secretA)
 	text := b.SealString([]byte("plain!"), "")
-	for _, other := range []string{text + "=", text + "\n", "\n" + text, " " + text, text[:5] + "\r\n" + text[5:], text + "A",
-		base64.StdEncoding.EncodeToString(b.Seal([]byte("plain!"), "")) + "==", ""} {
+	for _, other := range []string{
+		text + "=", text + "\n", "\n" + text, " " + text, text[:5] + "\r\n" + text[5:], text + "A",
+		base64.StdEncoding.EncodeToString(b.Seal([]byte("plain!"), "")) + "==", "",
+	} {
 		_, err := b.OpenString(other, "")
 		require.ErrorIs(t, err, seal.ErrOpen, "%q", other)
 	}
