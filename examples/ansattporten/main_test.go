@@ -70,3 +70,10 @@ func TestTexts(t *testing.T) {
 	}
 	require.Equal(t, "nb", textsFor("xx").Lang)
 }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

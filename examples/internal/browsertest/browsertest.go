@@ -1,0 +1,232 @@
+// Package browsertest walks through the pages of the example servers in headless Chromium, audits them and
+// takes their screenshots.
+package browsertest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// CSS is how tests name elements.
+type CSS = chromedp.CSS
+
+// Browser is one Chromium window. Whatever fails ends the test, and shows where the browser was.
+type Browser struct {
+	t     *testing.T
+	ctx   context.Context
+	shots string // what names of screenshots begin with; "" takes none
+}
+
+// New starts Chromium. Without one the test is skipped, loudly, and fails under CI=true. Screenshots go to
+// the folder PORTNER_SHOTS names; their names begin with prefix.
+func New(t *testing.T, prefix string) *Browser {
+	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1100, 900), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "nb"))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	ctx, cancelTime := context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(func() { cancelTime(); cancel(); stop() })
+	b := &Browser{t: t, ctx: ctx}
+	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
+		b.must(os.MkdirAll(dir, 0o755))
+		b.shots = filepath.Join(dir, prefix)
+	}
+	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // starts the browser
+	return b
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("no Chromium on this machine: the pages cannot be tested")
+	}
+	t.Skip("NOT TESTED: no Chromium on this machine, the pages were not looked at")
+	return ""
+}
+
+func (b *Browser) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Do runs steps.
+func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.fail(err)
+	}
+}
+
+// Ask runs a step that has an answer.
+func Ask[T any](b *Browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	if err != nil {
+		b.fail(err)
+	}
+	return v
+}
+
+func (b *Browser) fail(err error) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	at, _ := chromedp.Run(ctx, chromedp.Location())
+	html, _ := chromedp.Run(ctx, chromedp.OuterHTML(CSS("html")))
+	b.t.Fatalf("%v\nat %s\n%s", err, at, html)
+}
+
+// Open goes to an address and waits for an element.
+func (b *Browser) Open(url string, wait CSS) {
+	b.t.Helper()
+	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait))
+}
+
+// Click clicks an element and waits for another one, on the next page.
+func (b *Browser) Click(sel, wait CSS) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel), chromedp.WaitVisible(wait))
+}
+
+// Toggle clicks an element and stays.
+func (b *Browser) Toggle(sel CSS) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel))
+}
+
+// Fill types into a field.
+func (b *Browser) Fill(sel CSS, text string) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(sel), chromedp.SendKeys(sel, text))
+}
+
+// Text is what an element says, shown or not.
+func (b *Browser) Text(sel CSS) string {
+	b.t.Helper()
+	return strings.TrimSpace(Ask(b, chromedp.TextContent(sel)))
+}
+
+// Has reports whether there is such an element.
+func (b *Browser) Has(sel string) bool {
+	b.t.Helper()
+	quoted, err := json.Marshal(sel)
+	b.must(err)
+	return Ask(b, chromedp.Evaluate[bool]("document.querySelector("+string(quoted)+") !== null"))
+}
+
+// Location is the address of the page.
+func (b *Browser) Location() string {
+	b.t.Helper()
+	return Ask(b, chromedp.Location())
+}
+
+//go:embed audit.js
+var auditScript string
+
+// Look audits a page and takes screenshots of it, at desk and phone width.
+func (b *Browser) Look(name string) {
+	b.t.Helper()
+	for _, v := range widths {
+		b.auditAt(name, v)
+		if b.shots != "" {
+			shot := compact(b, Ask(b, chromedp.FullScreenshot(100)))
+			b.must(os.WriteFile(b.shots+name+"-"+v.suffix+".png", shot, 0o644))
+		}
+	}
+	b.Do(chromedp.EmulateViewport(1100, 900))
+}
+
+// Audit checks a page at both widths: labels, headings, contrast, what sticks out.
+func (b *Browser) Audit(name string) {
+	b.t.Helper()
+	for _, v := range widths {
+		b.auditAt(name, v)
+	}
+	b.Do(chromedp.EmulateViewport(1100, 900))
+}
+
+type width struct {
+	suffix string
+	pixels int64
+}
+
+var widths = []width{{"desk", 1100}, {"phone", 320}}
+
+func (b *Browser) auditAt(name string, v width) {
+	b.t.Helper()
+	b.Do(chromedp.EmulateViewport(v.pixels, 900))
+	if wide := Ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > v.pixels {
+		b.t.Fatalf("%s is %d pixels wide on the %s screen", name, wide, v.suffix)
+	}
+	if bad := Ask(b, chromedp.Evaluate[[]string](auditScript)); len(bad) > 0 {
+		b.t.Fatalf("%s at %s width:\n%s", name, v.suffix, strings.Join(bad, "\n"))
+	}
+}
+
+// compact writes a screenshot with 256 colours: a page of text has few others.
+func compact(b *Browser, shot []byte) []byte {
+	b.t.Helper()
+	full, err := png.Decode(bytes.NewReader(shot))
+	b.must(err)
+	few := image.NewPaletted(full.Bounds(), palette(full))
+	draw.Draw(few, few.Bounds(), full, image.Point{}, draw.Src)
+	var out bytes.Buffer
+	b.must((&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few))
+	return out.Bytes()
+}
+
+// palette holds the commonest colour of each hue, and then the commonest of all.
+func palette(m image.Image) color.Palette {
+	counts := map[color.RGBA]int{}
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			counts[color.RGBAModel.Convert(m.At(x, y)).(color.RGBA)]++
+		}
+	}
+	common := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
+	var first, rest color.Palette
+	seen := map[[3]uint8]bool{}
+	for _, c := range common {
+		if hue := [3]uint8{c.R >> 6, c.G >> 6, c.B >> 6}; !seen[hue] {
+			seen[hue] = true
+			first = append(first, c)
+			continue
+		}
+		rest = append(rest, c)
+	}
+	all := append(first, rest...)
+	return all[:min(256, len(all))]
+}
