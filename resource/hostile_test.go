@@ -353,3 +353,20 @@ func TestNewReportsAllProblems(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+// An issuer without id_tokens may leave the scope out, and then the other marks of a login still count.
+func TestNoScope(t *testing.T) {
+	t.Parallel()
+	bare := machine(t).with("scope", nil)
+	cfg := config(t)
+	_, err := verifier(t, cfg).Verify(t.Context(), sign(t, "ec", "", bare.json(t)))
+	require.Equal(t, "not_access_token", refusal(t, err).Reason)
+	cfg.AllowNoScope = true
+	got, err := verifier(t, cfg).Verify(t.Context(), sign(t, "ec", "", bare.json(t)))
+	require.NoError(t, err)
+	require.Empty(t, got.Scopes)
+	require.Contains(t, got.Claims(), "consumer")
+	require.Len(t, got.Claims(), len(bare))
+	_, err = verifier(t, cfg).Verify(t.Context(), sign(t, "ec", "", bare.with("nonce", "n").json(t)))
+	require.Equal(t, "not_access_token", refusal(t, err).Reason)
+}

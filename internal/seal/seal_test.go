@@ -133,6 +133,7 @@ func TestNewToken(t *testing.T) {
 		tok, id := seal.NewToken(), seal.NewID()
 		require.True(t, seal.TokenShaped(tok))
 		require.Len(t, id, 22)
+		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, seal.NewUUID())
 		require.False(t, seen[tok] || seen[id])
 		seen[tok], seen[id] = true, true
 	}
