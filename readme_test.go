@@ -37,7 +37,7 @@ func TestREADMEPackages(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, p := range []string{
-		"pkce", "scope", "pseudonym", "acr", "norway", "session", "client", "keyset", "authorize", "token", "logout", "discovery", "resource", "provider",
+		"pkce", "scope", "pseudonym", "acr", "norway", "session", "client", "keyset", "authorize", "token", "logout", "discovery", "resource", "provider", "maskinporten",
 		"storage", "storage/memory", "storage/storagetest",
 	} {
 		require.Contains(t, rows, p)

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/scope"
+)
+
+const (
+	schemaFile  = "../../docs/maskinporten-config.schema.json"
+	exampleFile = "../../docs/maskinporten-config.example.json"
+	docFile     = "../../docs/maskinporten-config.md"
+)
+
+// start runs a server until the test ends.
+func start(t *testing.T, args ...string) *server {
+	t.Helper()
+	opt, err := parseFlags(append([]string{"-addr", "localhost:0"}, args...), io.Discard)
+	require.NoError(t, err)
+	s, err := newServer(opt, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return s
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// token runs the command as a person does and returns the claims of what it printed.
+func token(t *testing.T, args ...string) map[string]any {
+	t.Helper()
+	var out, errs bytes.Buffer
+	require.Zero(t, run(t.Context(), append([]string{"-print-token"}, args...), &out, &errs), errs.String())
+	parts := strings.Split(strings.TrimSpace(out.String()), ".")
+	require.Len(t, parts, 3)
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var claims map[string]any
+	require.NoError(t, json.Unmarshal(payload, &claims))
+	return claims
+}
+
+// TestPrintToken: every variant of a token over HTTP, against a server that runs.
+func TestPrintToken(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "testca")
+	s := start(t, "-testca", dir)
+	claims := token(t, "-issuer", s.issuer)
+	require.Equal(t, s.issuer, claims["iss"])
+	require.True(t, strings.HasSuffix(s.issuer, "/"))
+	require.Equal(t, demoClient, claims["client_id"])
+	require.Equal(t, "private_key_jwt", claims["client_amr"])
+
+	require.Equal(t, "QCForESeal", token(t, "-issuer", s.issuer, "-testca", dir)["client_amr"])
+
+	claims = token(t, "-issuer", s.issuer, "-claims", `{"scope":"`+demoDelegated+`","consumer_org":"`+demoCustomer+`"}`)
+	require.Equal(t, "0192:"+demoCustomer, claims["consumer"].(map[string]any)["ID"])
+	require.Equal(t, "0192:"+demoOrg, claims["supplier"].(map[string]any)["ID"])
+	require.Equal(t, delegationSource, claims["delegation_source"])
+
+	claims = token(t, "-issuer", s.issuer, "-claims", `{"resource":"https://api.example.no/","pid":"21879498012"}`)
+	require.Equal(t, "https://api.example.no/", claims["aud"])
+	require.Equal(t, "21879498012", claims["pid"])
+
+	for _, detail := range []string{
+		`{"type":"urn:altinn:systemuser","systemuser_org":{"authority":"iso6523-actorid-upis","ID":"0192:` + demoCustomer + `"}}`,
+		`{"type":"urn:altinn:consent","id":"1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d11","from":"urn:altinn:person:identifier-no:21879498012"}`,
+	} {
+		claims = token(t, "-issuer", s.issuer, "-claims", `{"authorization_details":[`+detail+`]}`)
+		require.Len(t, claims["authorization_details"], 1)
+	}
+
+	var out, errs bytes.Buffer
+	require.Equal(t, 1, run(t.Context(), []string{"-print-token", "-issuer", s.issuer, "-claims", `{"aud":"x"}`}, &out, &errs))
+	require.Contains(t, errs.String(), s.issuer+"errors/MP-110")
+	require.Empty(t, out.String())
+}
+
+// TestPrintTokenAlone starts a server for one token.
+func TestPrintTokenAlone(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, demoScope, token(t, "-addr", "localhost:0")["scope"])
+}
+
+// TestErrorPages: error_uri leads somewhere, for every number there is.
+func TestErrorPages(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	require.Len(t, causes, 17)
+	for number, status := range map[string]int{"MP-110": 200, "MP-999": 404, "": 404} {
+		resp, err := http.Get(s.issuer + "errors/" + number)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		require.Equal(t, status, resp.StatusCode, number)
+		require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.issuer+"jwk", nil)
+	require.NoError(t, err)
+	req.Host = "evil.example.no"
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode)
+}
+
+func TestRunRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined"},
+		"argument":      {[]string{"x"}, `unexpected argument "x"`},
+		"half":          {[]string{"-tls-cert", "x"}, "belong together"},
+		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
+		"no file":       {[]string{"-config", filepath.Join(t.TempDir(), "x")}, "-config: open"},
+		"claims":        {[]string{"-print-token", "-claims", "x"}, "-claims:"},
+		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: unknown member (did you mean "clients"?)`},
+		"organisation":  {[]string{"-config", write(t, `{"delegations":[{"consumer_orgno":"1","supplier_orgno":"991825827","scopes":[]}]}`)}, "delegations[0].consumer_orgno: must be nine digits"},
+		"client":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a"}]}`)}, "clients[0].client_orgno: is required"},
+		"secret":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a","client_orgno":"991825827","client_secret":"x"}]}`)}, "clients[0].client_secret: unknown member"},
+		"scope":         {[]string{"-config", write(t, `{"scope_access":[{"scope":"a:b","consumer_orgno":"991825827","state":"APPROVED"}]}`)}, "a:b"},
+		"system":        {[]string{"-config", write(t, `{"system_users":[{"id":"a","system_id":"x","client_ids":[],"vendor_orgno":"991825827","customer_orgno":"910753614"}]}`)}, "system_users[0].system_id: must begin"},
+		"no such roots": {[]string{"-addr", "localhost:0", "-config", write(t, `{"business_certificates":{"roots":["none.pem"]}}`)}, "business_certificates.roots: open"},
+		"issuer":        {[]string{"-addr", "localhost:0", "-issuer", "x"}, "Issuer must be an absolute URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			require.Equal(t, 1, run(t.Context(), c.args, &out, &errs))
+			require.Contains(t, errs.String(), c.want)
+			require.Empty(t, out.String())
+		})
+	}
+	var out, errs bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
+	require.Contains(t, out.String(), "-print-token")
+}
+
+// TestRunStops: the greeting, and an orderly end.
+func TestRunStops(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var out, errs bytes.Buffer
+	require.Zero(t, run(ctx, []string{"-addr", "localhost:0"}, &out, &errs), errs.String())
+	require.Contains(t, out.String(), "a local Maskinporten")
+	require.Contains(t, out.String(), demoClient)
+}
+
+// TestBusinessCertificates: roots and lists of a configuration, found beside it.
+func TestBusinessCertificates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca")
+	require.NoError(t, makeTestCA(ca, time.Now()))
+	path := filepath.Join(dir, "config.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"business_certificates":{"roots":["ca/root.pem"],"crls":["ca/crl.pem"]}}`), 0o600))
+	s := start(t, "-config", path)
+	require.Equal(t, demoCertificate, token(t, "-issuer", s.issuer, "-testca", ca)["client_id"])
+}
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	s, err := c.Compile(schemaFile)
+	require.NoError(t, err)
+	return s
+}
+
+func valid(t *testing.T, s *jsonschema.Schema, document string) {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
+	require.NoError(t, err)
+	require.NoError(t, s.Validate(doc), document)
+}
+
+// TestDocuments: the example file runs, and what the document shows is good by the schema and by us.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	s := compiled(t)
+	example, err := os.ReadFile(exampleFile)
+	require.NoError(t, err)
+	valid(t, s, string(example))
+	running := start(t, "-config", exampleFile, "-issuer", "http://127.0.0.1/")
+	require.Len(t, running.cfg.Clients, 4)
+
+	doc, err := os.ReadFile(docFile)
+	require.NoError(t, err)
+	blocks := strings.Split(string(doc), "```json\n")[1:]
+	require.Len(t, blocks, 2)
+	for _, b := range blocks {
+		text, _, _ := strings.Cut(b, "```")
+		valid(t, s, text)
+		_, err := readConfig(write(t, text))
+		require.NoError(t, err, text)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		require.Contains(t, string(doc), "`"+name+"`")
+	}
+}
+
+// TestSchemaAndStructsAgree: every member that is read is described, and nothing else.
+func TestSchemaAndStructsAgree(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(schemaFile)
+	require.NoError(t, err)
+	var root map[string]any
+	require.NoError(t, json.Unmarshal(data, &root))
+	child := func(n map[string]any, name string) map[string]any { c, _ := n[name].(map[string]any); return c }
+	seen := 0
+	var compare func(path string, n map[string]any, typ reflect.Type)
+	compare = func(path string, n map[string]any, typ reflect.Type) {
+		if ref, ok := n["$ref"].(string); ok {
+			n = child(child(root, "$defs"), strings.TrimPrefix(ref, "#/$defs/"))
+		}
+		seen++
+		require.NotEmpty(t, n["description"], path)
+		switch {
+		case typ.Kind() == reflect.Slice && n["type"] == "array" && typ.Elem().Kind() == reflect.Struct:
+			compare(path+"[]", child(n, "items"), typ.Elem())
+		case typ.Kind() == reflect.Struct && n["type"] == "object":
+			fields := tagged(typ)
+			require.ElementsMatch(t, slices.Collect(maps.Keys(fields)), slices.Collect(maps.Keys(child(n, "properties"))), path)
+			require.Equal(t, false, n["additionalProperties"], path)
+			for name, ft := range fields {
+				compare(path+"."+name, child(child(n, "properties"), name), ft)
+			}
+		}
+	}
+	compare("", root, reflect.TypeFor[config]())
+	require.Greater(t, seen, 90)
+}
+
+// tagged are the members a struct reads, with the types of their values.
+func tagged(typ reflect.Type) map[string]reflect.Type {
+	all := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(typ) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.Anonymous && name != "" && name != "-" {
+			all[name] = f.Type
+		}
+	}
+	if typ == reflect.TypeFor[scope.Scope]() {
+		for _, name := range append([]string{"active"}, scopeMembers...) {
+			all[name] = reflect.TypeFor[string]()
+		}
+	}
+	return all
+}
