@@ -78,6 +78,9 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	t, err := jose.Verify(token, a.maxToken(), rules.Algorithms, keys)
 	verified := assertionOf(t.Header)
 	if err != nil {
+		if errors.Is(err, jose.ErrSignature) && rules.RequireKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
+			return verified, refusedX5C, nil // signed with the certificate's key, while registered ones are asked for
+		}
 		return verified, refusalOf(err, t.Header, rules), nil
 	}
 	if r := checkNaming(token, t.Header, rules); r != nil {

@@ -1,6 +1,7 @@
 package maskinporten_test
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/x509"
@@ -181,6 +182,7 @@ func refused() map[string]vector {
 		"N7_x5c_is_a_string":                 {assertion: sign(object{"alg": "RS256", "x5c": testpki.X5C(pki().Chain(testpki.NameSEID2)...)[0]}.json(), v4().with("iss", "certified").json()), row: rows["MP-123"]},
 		"N8_neither":                         {assertion: sign(`{"alg":"RS256"}`, v4().json()), row: rows["no kid"]},
 		"N8_only_x5c":                        {assertion: sign(x5c(pki(), testpki.NameSEID2).json(), v4().json()), row: rows["no kid"]},
+		"N8_only_x5c_and_its_key":            {assertion: otherKey(x5c(pki(), testpki.NameSEID2), v4()), row: rows["no kid"]},
 		"N9_unknown_kid":                     {assertion: sign(kid("k2").json(), v4().json()), row: rows["kid"]},
 		"N9_kid_without_keys":                {assertion: sign(kid("k1").json(), v4().with("iss", "certified").json()), row: rows["kid"]},
 		"N10_key_of_366_days":                {assertion: byKey(v4().with("iss", "old-key")), row: rows["MP-121"]},
@@ -238,6 +240,13 @@ func hs256(payload string) string {
 	mac := hmac.New(sha256.New, must(x509.MarshalPKIXPublicKey(&rsaKey().PublicKey)))
 	mac.Write([]byte(input))
 	return input + "." + b64(mac.Sum(nil))
+}
+
+// otherKey is signed with a key that is nobody's here.
+func otherKey(header, payload object) string {
+	input := b64([]byte(header.json())) + "." + b64([]byte(payload.json()))
+	sum := sha256.Sum256([]byte(input))
+	return input + "." + b64(must(strangerKey().Sign(nil, sum[:], crypto.SHA256)))
 }
 
 // forged changes one bit of the signature.

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/client"
+)
+
+// claims are members of a grant or of its header.
+type claims = map[string]any
+
+// stand is a running server with a test authority, and a second authority it does not know.
+type stand struct {
+	*server
+	ca, stranger string
+}
+
+func newStand(t *testing.T) stand {
+	t.Helper()
+	dir := t.TempDir()
+	s := stand{ca: filepath.Join(dir, "ca"), stranger: filepath.Join(dir, "stranger")}
+	require.NoError(t, makeTestCA(s.stranger, time.Now()))
+	s.server = start(t, "-testca", s.ca, "-config", write(t, `{
+		"clients": [{ "client_id": "strict", "client_orgno": "991825827", "scopes": ["t:api", "t:closed", "t:inactive", "t:plain"], "jwks": `+string(demoJWKS())+` }],
+		"scopes": [
+			{ "name": "t:api", "description": "x", "accessible_for_all": true, "allowed_integration_types": ["api_klient"] },
+			{ "name": "t:closed", "description": "x" },
+			{ "name": "t:inactive", "description": "x", "active": false },
+			{ "name": "t:plain", "description": "x", "accessible_for_all": true }
+		]
+	}`))
+	return s
+}
+
+// grant is a good grant of the built-in client with other members; nil removes one.
+func (s stand) grant(t *testing.T, other claims) claims {
+	t.Helper()
+	now := time.Now().Unix()
+	c := claims{"aud": s.issuer, "iss": demoClient, "scope": demoScope, "iat": now, "exp": now + 120, "jti": rand.Text()}
+	maps.Copy(c, other)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	return c
+}
+
+// byKey signs with the key everybody knows.
+func byKey(t *testing.T, payload claims) string {
+	t.Helper()
+	return signed(t, claims{"alg": "RS256", "kid": demoKID}, payload)
+}
+
+func signed(t *testing.T, header, payload claims) string {
+	t.Helper()
+	assertion, err := sign(demoKey(), header, payload)
+	require.NoError(t, err)
+	return assertion
+}
+
+// byCertificate signs with a certificate of an authority.
+func byCertificate(t *testing.T, dir, name string, payload claims) string {
+	t.Helper()
+	var chain []string
+	require.NoError(t, blocks(filepath.Join(dir, name+".pem"), func(b []byte) error {
+		chain = append(chain, base64.StdEncoding.EncodeToString(b))
+		return nil
+	}))
+	var assertion string
+	require.NoError(t, blocks(filepath.Join(dir, name+".key.pem"), func(b []byte) error {
+		key, err := x509.ParsePKCS8PrivateKey(b)
+		require.NoError(t, err)
+		input := segment(t, claims{"alg": "RS256", "x5c": chain}) + "." + segment(t, payload)
+		sum := sha256.Sum256([]byte(input))
+		signature, err := key.(crypto.Signer).Sign(rand.Reader, sum[:], crypto.SHA256)
+		assertion = input + "." + base64.RawURLEncoding.EncodeToString(signature)
+		return err
+	}))
+	return assertion
+}
+
+func segment(t *testing.T, v claims) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// post sends a form and returns the status and the members of the answer.
+func (s stand) post(t *testing.T, form url.Values) (int, map[string]any) {
+	t.Helper()
+	resp, err := http.PostForm(s.issuer+"token", form)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var body map[string]any
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&body))
+	return resp.StatusCode, body
+}
+
+func (s stand) send(t *testing.T, assertion string) (int, map[string]any) {
+	t.Helper()
+	return s.post(t, url.Values{"grant_type": {client.JWTBearer}, "assertion": {assertion}})
+}
+
+// TestVectors runs those of maskinporten-altinn section 6.3 over HTTP, at today's clock. The package's own tests
+// have them as they are printed.
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	now := time.Now().Unix()
+	details := func(d ...any) string { return byKey(t, s.grant(t, claims{"authorization_details": d})) }
+	user := func(orgno string, more claims) claims {
+		c := claims{"type": "urn:altinn:systemuser", "systemuser_org": claims{"authority": "iso6523-actorid-upis", "ID": "0192:" + orgno}}
+		maps.Copy(c, more)
+		return c
+	}
+	delegated := func(other claims) string {
+		c := claims{"scope": demoDelegated, "consumer_org": demoCustomer}
+		maps.Copy(c, other)
+		return byKey(t, s.grant(t, c))
+	}
+	once := byKey(t, s.grant(t, nil))
+	status, _ := s.send(t, once)
+	require.Equal(t, http.StatusOK, status)
+	for name, v := range map[string]struct{ assertion, code, says string }{
+		"N1":   {byKey(t, s.grant(t, claims{"exp": now + 122, "iat": now})), "invalid_grant", "120 seconds"},
+		"N2":   {byKey(t, s.grant(t, claims{"iat": now - 131, "exp": now - 11})), "invalid_grant", "MP-130"},
+		"N3":   {byKey(t, s.grant(t, claims{"iat": now + 20, "exp": now + 60})), "invalid_grant", "Issue time is after now"},
+		"N4":   {once, "invalid_grant", "MP-012"},
+		"N5":   {byKey(t, s.grant(t, claims{"aud": strings.TrimSuffix(s.issuer, "/")})), "invalid_grant", "MP-110"},
+		"N6":   {byKey(t, s.grant(t, claims{"iss": demoOrg})), "invalid_grant", "MP-100"},
+		"N7":   {signed(t, claims{"alg": "RS256", "x5c": "MIIB"}, s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-123"},
+		"N8":   {byCertificate(t, s.ca, "seid2", s.grant(t, nil)), "invalid_grant", "The client requires pre-registered jwk and no key identifier (kid) provided"},
+		"N9":   {signed(t, claims{"alg": "RS256", "kid": "unknown"}, s.grant(t, nil)), "invalid_grant", "Unknown key identifier (kid) for client"},
+		"N11":  {byCertificate(t, s.ca, "other", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-122"},
+		"N12":  {byCertificate(t, s.stranger, "seid2", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-120"},
+		"N12b": {byCertificate(t, s.ca, "revoked", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-120"},
+		"N13":  {hs256(t, s.grant(t, nil)), "invalid_grant", "MP-124"},
+		"N14":  {byKey(t, s.grant(t, claims{"scope": nil})), "invalid_request", "MP-011"},
+		"N15a": {byKey(t, s.grant(t, claims{"scope": "t:unknown"})), "invalid_scope", "MP-200"},
+		"N15b": {byKey(t, s.grant(t, claims{"iss": "strict", "scope": "t:api"})), "invalid_scope", "MP-201"},
+		"N15c": {byKey(t, s.grant(t, claims{"iss": "strict", "scope": "t:closed"})), "invalid_scope", "MP-250"},
+		"N16":  {delegated(claims{"scope": demoAltinn, "consumer_org": demoOwner}), "invalid_scope", "MP-251"},
+		"N17":  {delegated(claims{"consumer_org": demoOrg}), "invalid_request", "The combination consumer_org in claim"},
+		"N18":  {delegated(claims{"iss_onbehalfof": "x"}), "invalid_request", "MP-011"},
+		"N18b": {delegated(claims{"consumer_org": "0192:" + demoCustomer}), "invalid_request", "MP-011"},
+		"N19":  {details(user(demoCustomer, claims{"type": "urn:altinn:foo"})), "invalid_authorization_details", "MP-301"},
+		"N19b": {details(user(demoCustomer, claims{"x": 1})), "invalid_authorization_details", "MP-302"},
+		"N20":  {details(user(demoCustomer, nil), user(demoOwner, nil)), "invalid_authorization_details", "MP-303"},
+		"N21":  {details(user(demoOwner, nil)), "invalid_altinn_customer_configuration", "MP-303"},
+		"N22":  {byKey(t, s.grant(t, claims{"resource": "not a uri"})), "invalid_request", "MP-011"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, body := s.send(t, v.assertion)
+			require.Equal(t, http.StatusBadRequest, status, "%v", body)
+			require.Equal(t, v.code, body["error"], "%v", body)
+			uri, _ := body["error_uri"].(string)
+			require.Contains(t, body["error_description"].(string)+" "+uri, v.says)
+			require.Contains(t, body["error_description"], " (trace_id: ")
+		})
+	}
+	status, body := s.post(t, url.Values{"grant_type": {"client_credentials"}})
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Equal(t, "unsupported_grant_type", body["error"], "N23")
+}
+
+// hs256 is signed with the public key as a secret.
+func hs256(t *testing.T, payload claims) string {
+	t.Helper()
+	public, err := x509.MarshalPKIXPublicKey(demoKey().Public())
+	require.NoError(t, err)
+	input := segment(t, claims{"alg": "HS256", "kid": demoKID}) + "." + segment(t, payload)
+	mac := hmac.New(sha256.New, public)
+	mac.Write([]byte(input))
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
