@@ -1,8 +1,12 @@
 package portner_test
 
 import (
+	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,15 +35,55 @@ func TestREADMEPackages(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	var rows []string
-	for _, m := range regexp.MustCompile("(?m)^\\| \\[`([a-z/]+)`\\]").FindAllStringSubmatch(string(readme), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| \\[`([a-z/]+)`\\]\\(([a-z/]+)\\)").FindAllStringSubmatch(string(readme), -1) {
+		require.Equal(t, m[1], m[2])
 		rows = append(rows, m[1])
-		_, err := os.Stat(m[1])
+	}
+	require.ElementsMatch(t, packages(t), rows)
+}
+
+// packages are the directories of this module that hold a package others may import.
+func packages(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	require.NoError(t, filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != "." {
+			_, err := os.Stat(filepath.Join(name, "go.mod"))
+			if err == nil || d.Name() == "internal" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir // another module, or nobody's to import
+			}
+		}
+		if dir := filepath.Dir(name); dir != "." && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			found[filepath.ToSlash(dir)] = true
+		}
+		return nil
+	}))
+	return slices.Collect(maps.Keys(found))
+}
+
+// TestLinks: the documents link to nothing that is not there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md"} {
+		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+				target, _, _ := strings.Cut(m[1], "#")
+				if target == "" || strings.Contains(target, "://") {
+					continue
+				}
+				found++
+				_, err := os.Stat(filepath.Join(filepath.Dir(file), target))
+				require.NoError(t, err, "%s links to nowhere", file)
+			}
+		}
 	}
-	for _, p := range []string{
-		"pkce", "scope", "pseudonym", "acr", "norway", "session", "client", "keyset", "authorize", "token", "logout", "discovery", "resource", "provider", "maskinporten",
-		"storage", "storage/memory", "storage/storagetest",
-	} {
-		require.Contains(t, rows, p)
-	}
+	require.Greater(t, found, 40, "the test has lost its way")
 }
