@@ -54,6 +54,31 @@ func TestSystemUsers(t *testing.T) {
 	}
 }
 
+// TestVendor: the system is the organisation's that runs the client, whomever the token is for.
+func TestVendor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, tt := range map[string]struct {
+		payload object
+		vendor  string
+	}{
+		"own":              {v6(), digdir},
+		"delegated":        {v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{systemUser("974761076")}), digdir},
+		"supplier-managed": {v6().with("iss", "managed"), customer},
+	} {
+		w.grant(t, tt.payload)
+		require.Equal(t, tt.vendor, w.sources.query.Vendor, name)
+		require.Equal(t, tt.payload["iss"], w.sources.query.ClientID, name)
+	}
+}
+
+// TestSelfContained: a JWT, whatever the scope says of login tokens (Q20).
+func TestSelfContained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.requireToken(t, w.accepts(t, v4().with("scope", "difitest:opaque")), nil)
+}
+
 // TestConsents: section 1.11.
 func TestConsents(t *testing.T) {
 	t.Parallel()

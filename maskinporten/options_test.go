@@ -2,6 +2,7 @@ package maskinporten_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/portner-go/portner/maskinporten"
-	"github.com/portner-go/portner/storage/memory"
 )
 
 // accepts presents an assertion that must be taken.
@@ -310,9 +310,6 @@ func TestReplay(t *testing.T) {
 	w.requireRefusal(t, w.grant(t, v4()), rows["MP-012"])
 }
 
-// broken fails when it is asked to remember.
-type broken struct{ *memory.Store }
-
 // TestFaults: a source that cannot tell is no verdict: 503, nothing said of why, and the assertion may be sent
 // again (rows I6, J13).
 func TestFaults(t *testing.T) {
@@ -333,6 +330,24 @@ func TestFaults(t *testing.T) {
 		w.sources.fault = nil
 		require.Equal(t, http.StatusOK, w.grant(t, payload).status, name)
 	}
+}
+
+// hostile is a source that panics.
+type hostile struct{}
+
+func (hostile) Delegated(context.Context, string, string, string) (bool, error) {
+	panic("910753614 and other secrets")
+}
+
+// TestPanics: a panic of a host's source is answered with 500 and burns nothing (row J13).
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *maskinporten.Config) { c.Delegations[delegated] = hostile{} })
+	w.at(issuedAt(v5()))
+	a := w.grant(t, v5())
+	require.Equal(t, http.StatusInternalServerError, a.status, a.raw)
+	require.NotContains(t, a.raw+w.log.String(), "other secrets")
+	w.accepts(t, v5().with("scope", "difitest:test2", "consumer_org", nil)) // the same jti
 }
 
 // TestLogs: neither the log nor an event holds the assertion, the token or a person (rows H6, R4).

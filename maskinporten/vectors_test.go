@@ -189,6 +189,8 @@ func refused() map[string]vector {
 		"N11_other_organisation":             {assertion: sign(x5c(pki(), testpki.NameOther).json(), v4().with("iss", "certified").json()), row: rows["MP-122"]},
 		"N12_production_certificate":         {assertion: sign(x5c(strangers(), testpki.NameSEID2).json(), v4().with("iss", "certified").json()), row: rows["MP-120"]},
 		"N13_none":                           {assertion: b64([]byte(`{"alg":"none","kid":"k1"}`)) + "." + b64([]byte(v4().json())) + ".", row: rows["MP-124"]},
+		"N13_RS256_without_signature":        {assertion: byKey(v4())[:strings.LastIndex(byKey(v4()), ".")+1], row: rows["MP-124"]},
+		"MP-122_no_organisation":             {assertion: sign(nameless().json(), v4().with("iss", "certified").json()), row: rows["MP-122"]},
 		"N13_none_with_signature":            {assertion: sign(`{"alg":"none","kid":"k1"}`, v4().json()), row: rows["MP-124"]},
 		"N13_HS256_with_the_public_key":      {assertion: hs256(v4().json()), row: rows["MP-124"]},
 		"N13_ES256":                          {assertion: sign(`{"alg":"ES256","kid":"k1"}`, v4().json()), row: rows["MP-124"]},

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -141,6 +142,7 @@ func issuedAt(o object) time.Time { return time.Unix(int64(o["iat"].(int)), 0).A
 type sources struct {
 	mu        sync.Mutex
 	asked     []string
+	query     maskinporten.SystemUserQuery // the last one
 	delegated bool
 	fault     error
 }
@@ -161,6 +163,9 @@ func (s *sources) FindSystemUser(_ context.Context, q maskinporten.SystemUserQue
 	if err := s.ask("systemuser"); err != nil {
 		return maskinporten.FoundSystemUser{}, err
 	}
+	s.mu.Lock()
+	s.query = q
+	s.mu.Unlock()
 	want := maskinporten.SystemUserQuery{ClientID: "my_client_id", Vendor: digdir, Customer: customer, ExternalRef: q.Customer}
 	if q != want && q.ExternalRef != "avdeling-1" {
 		return maskinporten.FoundSystemUser{}, storage.ErrNotFound
@@ -198,7 +203,7 @@ func clients() []client.Client {
 	}
 	all := []client.Client{
 		machine("my_client_id", "difitest:test2", "difitest:other", "difitest:short", "difitest:api", "difitest:inactive", "difitest:noaccess", "difitest:gone",
-			"difitest:delegated", "difitest:consent", "openid"),
+			"difitest:delegated", "difitest:consent", "difitest:opaque", "openid"),
 		machine("806e1e80-e3a7-4a73-980e-f92ba1c2bf86", "altinn:serviceowner"),
 		machine("oidc_difi_delegering_altinn", "difitest:test2", "difitest:delegated", "difitest:delegated2", "difitest:elsewhere", "difitest:unheard", "difitest:noconsumer"),
 		machine("certified", "difitest:test2"),
@@ -242,6 +247,7 @@ func scopes() *scope.Registry {
 		owned("difitest:delegated", source(delegated)), owned("difitest:delegated2", source(delegated)),
 		owned("difitest:elsewhere", source("https://www.altinn.no")), owned("difitest:unheard", source("https://unheard.example.no/")),
 		owned("difitest:noconsumer", source(delegated)),
+		owned("difitest:opaque", func(s *scope.Scope) { s.AccessibleForAll, s.TokenType = true, scope.Opaque }),
 	}
 	var access []scope.Access
 	for _, s := range []string{"difitest:test2", "altinn:serviceowner", "difitest:delegated", "difitest:delegated2", "difitest:elsewhere", "difitest:unheard"} {
@@ -277,6 +283,15 @@ func (revoked) Check(_ context.Context, leaf, _ *x509.Certificate, _ time.Time) 
 		return businesscert.ErrRevoked
 	}
 	return nil
+}
+
+// nameless is a header with a good certificate that names no organisation.
+func nameless() object {
+	cert := must(pki().Issuing.Issue(testpki.Seal{
+		Orgno: digdir, Name: "DIGDIR", Generation: testpki.SEID1, Key: rsaKey().Public(),
+		Validity: testpki.Validity{From: issuedAt(v4()).AddDate(0, 0, -1), To: issuedAt(v4()).AddDate(1, 0, 0)},
+	}, func(c *x509.Certificate) { c.RawSubject, c.Subject = nil, pkix.Name{CommonName: "DIGDIR"} }))
+	return object{"alg": "RS256", "x5c": testpki.X5C(cert, pki().Issuing.Certificate)}
 }
 
 // x5c is the header of a client with a certificate.
