@@ -1,0 +1,339 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/keyset"
+)
+
+const (
+	schemaFile  = "../../docs/altinn-config.schema.json"
+	exampleFile = "../../docs/altinn-config.example.json"
+	docFile     = "../../docs/altinn-config.md"
+
+	maskinportenIssuer = "https://test.maskinporten.no/"
+	idportenIssuer     = "https://test.idporten.no"
+	kari               = "21879498012"
+)
+
+// world is a running server and the two issuers it trusts.
+type world struct {
+	t                      *testing.T
+	s                      *server
+	base                   string
+	maskinporten, idporten *keyset.Set
+}
+
+// serveStopped starts a server and stops it with the test.
+func serveStopped(t *testing.T, s *server) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+// publish is an issuer's keys behind a socket.
+func publish(t *testing.T) (keys *keyset.Set, uri string) {
+	t.Helper()
+	key, err := keyset.Generate(keyset.ES256)
+	require.NoError(t, err)
+	keys, err = keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	require.NoError(t, err)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		doc, _ := keys.JWKS(start)
+		_, _ = w.Write(doc)
+	}))
+	t.Cleanup(srv.Close)
+	return keys, srv.URL
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t}
+	var at [2]string
+	w.maskinporten, at[0] = publish(t)
+	w.idporten, at[1] = publish(t)
+	file, err := json.Marshal(map[string]any{
+		"maskinporten": map[string]any{"issuers": []any{map[string]any{"issuer": maskinportenIssuer, "jwks_uri": at[0]}}},
+		"idporten":     map[string]any{"issuers": []any{map[string]any{"issuer": idportenIssuer, "jwks_uri": at[1]}}},
+	})
+	require.NoError(t, err)
+	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, io.Discard)
+	require.NoError(t, err)
+	w.s, err = newServer(opt, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	w.s.now = func() time.Time { return start }
+	w.base = w.s.base()
+	serveStopped(t, w.s)
+	return w
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// change is what a test's token has otherwise; nil takes a claim out.
+type change = map[string]any
+
+func org(id string) map[string]any {
+	return map[string]any{"authority": "iso6523-actorid-upis", "ID": id}
+}
+
+func (w *world) sign(keys *keyset.Set, base map[string]any, changes []change) string {
+	w.t.Helper()
+	for _, ch := range changes {
+		maps.Copy(base, ch)
+	}
+	maps.DeleteFunc(base, func(_ string, v any) bool { return v == nil })
+	raw, err := json.Marshal(base)
+	require.NoError(w.t, err)
+	jwt, err := keys.Sign("", "", raw, start)
+	require.NoError(w.t, err)
+	return jwt
+}
+
+// machine is the token of vector X1.
+func (w *world) machine(changes ...change) string {
+	return w.sign(w.maskinporten, map[string]any{
+		"iss": maskinportenIssuer, "scope": "altinn:broker.read", "client_amr": "private_key_jwt", "client_id": "0b3c", "token_type": "Bearer",
+		"iat": 1757498372, "exp": 1757498492, "jti": "a-jti", "consumer": org("0192:314240979"),
+	}, changes)
+}
+
+// person is one like that of vector X2.
+func (w *world) person(changes ...change) string {
+	return w.sign(w.idporten, map[string]any{
+		"iss": idportenIssuer, "sub": "TWGi0", "scope": "openid altinn:instances.read", "client_amr": "private_key_jwt", "client_id": "portal",
+		"iat": start.Unix() - 281, "exp": start.Unix() + 319, "jti": "a-jti", "acr": "idporten-loa-substantial", "pid": kari,
+		"consumer": org("0192:910753614"), "token_type": "Bearer",
+	}, changes)
+}
+
+// call sends a token and returns the answer.
+func (w *world) call(path, token string, headers ...http.Header) (int, string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.base+path, nil)
+	require.NoError(w.t, err)
+	for _, h := range headers {
+		maps.Copy(r.Header, h)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(w.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(w.t, err)
+	require.Equal(w.t, "no-store", resp.Header.Get("Cache-Control"))
+	return resp.StatusCode, string(body)
+}
+
+func (w *world) exchange(provider, token string, headers ...http.Header) (int, string) {
+	w.t.Helper()
+	return w.call("/authentication/api/v1/exchange/"+provider, token, headers...)
+}
+
+func (w *world) refused(t *testing.T, status int, provider, token string) {
+	t.Helper()
+	got, body := w.exchange(provider, token)
+	require.Equal(t, status, got)
+	require.Empty(t, body)
+}
+
+func (w *world) claims(jwt string) map[string]any {
+	w.t.Helper()
+	parts := strings.Split(jwt, ".")
+	require.Len(w.t, parts, 3, jwt)
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(w.t, err)
+	var claims map[string]any
+	require.NoError(w.t, json.Unmarshal(payload, &claims))
+	return claims
+}
+
+// TestAPI: what comes out of the exchange opens the API as far as it goes.
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	get := func(path, token string) (int, map[string]any) {
+		status, body := w.call(path, token)
+		var m map[string]any
+		_ = json.Unmarshal([]byte(body), &m)
+		require.NotContains(t, body, kari)
+		return status, m
+	}
+	exchanged := func(provider, token string) string {
+		status, body := w.exchange(provider, token)
+		require.Equal(t, http.StatusOK, status)
+		return body
+	}
+
+	person := exchanged("id-porten", w.person())
+	status, got := get("/api/instanser", person)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "161488", got["bruker_id"])
+	require.Equal(t, "kari", got["brukernavn"])
+	require.Equal(t, 3.0, got["sikkerhetsniva"])
+	status, _ = get("/api/tjenesteeier", person)
+	require.Equal(t, http.StatusForbidden, status)
+
+	machine := exchanged("maskinporten", w.machine())
+	status, _ = get("/api/instanser", machine)
+	require.Equal(t, http.StatusForbidden, status)
+	status, got = get("/api/meg", machine)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "314240979", got["organisasjonsnummer"])
+
+	owner := change{"scope": "altinn:serviceowner", "consumer": org("0192:974761076")}
+	status, got = get("/api/tjenesteeier", exchanged("maskinporten", w.machine(owner)))
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "skd", got["tjenesteeier"])
+	nobody := change{"scope": "altinn:serviceowner", "consumer": org("0192:910753614")}
+	status, _ = get("/api/tjenesteeier", exchanged("maskinporten", w.machine(nobody)))
+	require.Equal(t, http.StatusForbidden, status)
+
+	delegated := change{"scope": "altinn:instances.read", "supplier": org("0192:991825827"), "delegation_source": "https://tt02.altinn.no/"}
+	status, got = get("/api/instanser", exchanged("maskinporten", w.machine(delegated)))
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "991825827", got["leverandor"])
+	status, _ = get("/api/instanser", exchanged("maskinporten", w.machine(delegated, change{"delegation_source": "https://elsewhere.example.no/"})))
+	require.Equal(t, http.StatusForbidden, status)
+
+	system := change{"scope": "altinn:instances.read", "authorization_details": []any{map[string]any{
+		"type": "urn:altinn:systemuser", "systemuser_id": []any{"a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0"},
+		"systemuser_org": org("0192:910753614"), "system_id": "991825827_smartcloud",
+	}}}
+	status, got = get("/api/instanser", exchanged("maskinporten", w.machine(system)))
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "910753614", got["systembruker_hos"])
+
+	for name, token := range map[string]string{"Maskinporten's own token": w.machine(), "ID-porten's own token": w.person(), "none": ""} {
+		status, _ = get("/api/meg", token)
+		require.Contains(t, []int{http.StatusUnauthorized, http.StatusBadRequest}, status, name)
+	}
+}
+
+// TestMetadata: the addresses in it answer.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fetch := func(uri string) map[string]any {
+		resp, err := http.Get(uri)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		var m map[string]any
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&m))
+		return m
+	}
+	m := fetch(w.s.issuer + ".well-known/openid-configuration")
+	require.Equal(t, w.s.issuer, m["issuer"])
+	require.True(t, strings.HasSuffix(w.s.issuer, "/"))
+	n := fetch(m["jwks_uri"].(string))["keys"].([]any)[0].(map[string]any)["n"].(string)
+	require.NotContains(t, n, "=", "base64url (Q14)")
+	require.NotContains(t, n, "+")
+}
+
+// TestCommand: what it prints, and how it says no.
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	require.Zero(t, run(ctx, []string{"-addr", "localhost:0", "-config", exampleFile}, &out, &errs), errs.String())
+	require.Contains(t, out.String(), "/authentication/api/v1/exchange/id-porten")
+	require.Contains(t, out.String(), "/api/instanser")
+	require.Zero(t, run(ctx, []string{"-h"}, &out, &errs))
+	for _, args := range [][]string{
+		{"-addr", "nonsense"}, {"-config", "missing.json"}, {"-x"}, {"y"}, {"-tls-cert", "x"}, {"-addr", "localhost:0", "-issuer", "http://localhost:1"},
+		{"-addr", "localhost:0", "-idporten", "http://elsewhere.example.no"}, // keys over http from another machine
+	} {
+		errs.Reset()
+		require.Equal(t, 1, run(ctx, args, &out, &errs), "%v", args)
+		require.NotEmpty(t, errs.String())
+	}
+}
+
+// TestMistakes: all of them are reported at once, each with its path.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	_, err := readConfig(write(t, `{
+		"issuer": "http://localhost:8100/openid", "partner_scopes": [""],
+		"maskinporten": {"issuers": [{"issuer": ""}], "lifetime": "forever", "lifetime_seconds": -1},
+		"idporten": {"issuers": [{"issuer": "https://idporten.no", "jwks_uri": "keys.json"}]},
+		"altinnstudio": {"issuers": [{"issuer": "studio"}]},
+		"organisations": [{"orgno": "123456789", "org": ""}, {"orgno": "991825827", "org": "digdir"}, {"orgno": "991825827", "org": "digdir"}],
+		"users": [{"pid": "1", "user_id": 0, "party_id": 1, "party_uuid": "x"}]
+	}`))
+	for _, want := range []string{
+		"issuer: must", "partner_scopes: ", "maskinporten.issuers[0].issuer: ", "maskinporten.lifetime: ", "maskinporten.lifetime_seconds: ",
+		"idporten.issuers[0].jwks_uri: ", "altinnstudio.issuers[0].jwks_uri: ", "organisations[0].orgno: ", "organisations[0].org: ",
+		"organisations[2].orgno: ", "users[0].pid: ", "users[0]: ",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, err.Error(), "organisations[1]")
+	_, err = readConfig(write(t, `{"organizations": []}`))
+	require.ErrorContains(t, err, "organizations: unknown member")
+}
+
+// TestSchema: the schema knows what the program reads, and the example is good by both.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	c := jsonschema.NewCompiler()
+	schema, err := c.Compile(schemaFile)
+	require.NoError(t, err)
+	example, err := os.ReadFile(exampleFile)
+	require.NoError(t, err)
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(example))
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(value))
+	_, err = readConfig(exampleFile)
+	require.NoError(t, err)
+
+	var doc map[string]any
+	raw, err := os.ReadFile(schemaFile)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &doc))
+	defs := doc["$defs"].(map[string]any)
+	text, err := os.ReadFile(docFile)
+	require.NoError(t, err)
+	for of, s := range map[reflect.Type]any{
+		reflect.TypeFor[config](): doc, reflect.TypeFor[providerEntry](): defs["provider"], reflect.TypeFor[issuerEntry](): defs["issuer"],
+		reflect.TypeFor[organisation](): defs["organisation"], reflect.TypeFor[user](): defs["user"],
+	} {
+		properties := s.(map[string]any)["properties"].(map[string]any)
+		require.Equal(t, false, s.(map[string]any)["additionalProperties"], of.String())
+		require.Len(t, properties, of.NumField(), of.String())
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			require.Contains(t, properties, name)
+			require.NotEmpty(t, properties[name].(map[string]any)["description"], name)
+			require.Contains(t, string(text), "`"+name+"`", docFile)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+
+	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/storage"
+)
+
+// registers are Altinn's registers, from the configuration.
+type registers struct{ cfg config }
+
+// Code implements altinn.Organisations.
+func (r registers) Code(_ context.Context, orgno string) (string, error) {
+	for _, o := range r.cfg.Organisations {
+		if o.Orgno == orgno {
+			return o.Org, nil
+		}
+	}
+	return "", storage.ErrNotFound
+}
+
+// User implements altinn.Users.
+func (r registers) User(_ context.Context, pid norway.PID) (altinn.User, error) {
+	for _, u := range r.cfg.Users {
+		if u.PID == pid.Reveal() {
+			return altinn.User{ID: u.UserID, Username: u.Username, PartyID: u.PartyID, PartyUUID: u.PartyUUID}, nil
+		}
+	}
+	return altinn.User{}, storage.ErrNotFound
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/resource"
+)
+
+// server is everything the command runs.
+type server struct {
+	cfg      config
+	log      *slog.Logger
+	issuer   string
+	listener *serve.Listener
+	keys     *keyset.Set
+	handler  http.Handler
+	now      func() time.Time
+}
+
+// newServer opens the port and builds everything. It answers nobody yet.
+func newServer(opt options, log *slog.Logger) (*server, error) {
+	s := &server{log: log, now: time.Now}
+	var err error
+	if opt.configFile != "" {
+		if s.cfg, err = readConfig(opt.configFile); err != nil {
+			return nil, err
+		}
+	}
+	s.cfg = s.cfg.with(builtin(opt))
+	if s.listener, err = serve.Listen(opt.addr, opt.tlsCert, opt.tlsKey); err != nil {
+		return nil, err
+	}
+	s.issuer = cmp.Or(opt.issuer, s.cfg.Issuer, s.listener.Base+"/authentication/api/v1/openid/")
+	s.listener.Also(s.issuer)
+	if err = s.build(); err != nil {
+		_ = s.listener.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// build puts the API beside the exchange.
+func (s *server) build() error {
+	key, err := keyset.Generate(keyset.RS256)
+	if err != nil {
+		return err
+	}
+	if s.keys, err = keyset.New(keyset.Config{Keys: []keyset.Key{key}}); err != nil {
+		return err
+	}
+	exchange, err := altinn.New(s.exchangeConfig())
+	if err != nil {
+		return err
+	}
+	api, err := s.api()
+	if err != nil {
+		return err
+	}
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		exchange.ServeHTTP(w, r)
+	})
+	return nil
+}
+
+// exchangeConfig has Altinn's own lifetimes where the configuration names none.
+func (s *server) exchangeConfig() altinn.Config {
+	c := s.cfg
+	return altinn.Config{
+		Issuer: s.issuer, Keys: s.keys,
+		Maskinporten:  c.Maskinporten.provider(s.issuer, "/jwk", "fixed"),
+		IDPorten:      c.IDPorten.provider(s.issuer, "/jwks.json", "copy"),
+		Studio:        c.Studio.provider(s.issuer, "", "fixed"),
+		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
+		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
+		Now: s.clock, Logger: s.log,
+	}
+}
+
+func (s *server) clock() time.Time { return s.now() }
+
+func (s *server) serve(ctx context.Context) error {
+	return serve.Run(ctx, s.listener, s.handler, s.log, nil)
+}
+
+// base is the address of everything that is not below the issuer.
+func (s *server) base() string {
+	u, err := url.Parse(s.issuer)
+	if err != nil {
+		return s.listener.Base // New has parsed it
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// greet prints what there is.
+func (s *server) greet(w io.Writer) {
+	fmt.Fprintf(w, "portner: a local Altinn\n\n  issuer      %s\n  metadata    %s.well-known/openid-configuration\n", s.issuer, s.issuer)
+	for _, p := range []struct {
+		name string
+		of   providerEntry
+	}{{"id-porten", s.cfg.IDPorten}, {"maskinporten", s.cfg.Maskinporten}, {"altinnstudio", s.cfg.Studio}} {
+		for _, i := range p.of.Issuers {
+			fmt.Fprintf(w, "  exchange    %s%s%s  (tokens of %s)\n", s.base(), altinn.Path, p.name, i.Issuer)
+		}
+	}
+	for _, path := range apiPaths() {
+		fmt.Fprintf(w, "  API         %s%s\n", s.base(), path)
+	}
+	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
+}
+
+// verifier is what the API accepts: Altinn's own tokens. It has the keys at hand, as every API of the
+// platform would have them from the metadata.
+func (s *server) verifier() (*resource.Verifier, error) {
+	jwks, _ := s.keys.JWKS(s.now())
+	return resource.New(resource.Config{
+		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
+	})
+}
