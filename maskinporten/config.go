@@ -18,6 +18,9 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
+// DefaultErrorURI is where Maskinporten explains its errors (maskinporten-altinn section 1.12).
+const DefaultErrorURI = "https://maskinporten.no/errors/"
+
 // Config configures a Server, or a grant.
 type Config struct {
 	// Issuer is the "iss" of every token and the only audience of an assertion, byte for byte. Maskinporten's
@@ -47,8 +50,8 @@ type Config struct {
 	// Skyporten is the profile for cloud federation (maskinporten-altinn section 1.16): resource is
 	// required, and tokens have a sub, "0192:<orgnr>;<scope>".
 	Skyporten bool
-	// ErrorURI is what comes before the number of an error in error_uri, such as
-	// "https://maskinporten.no/errors/". "": no error_uri.
+	// ErrorURI is what comes before the number of an error (MP-110) in error_uri, which is where a client
+	// reads the number. "" is DefaultErrorURI.
 	ErrorURI string
 
 	// RequireJTI refuses assertions without jti. Without it the assertion itself is remembered (Q24).
@@ -98,11 +101,8 @@ func (c *Config) validate() error {
 	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
 		errs = append(errs, errors.New("field Issuer must be an absolute URL without query and fragment"))
 	}
-	if c.ErrorURI != "" {
-		u, err := url.Parse(c.ErrorURI)
-		if err != nil || !u.IsAbs() {
-			errs = append(errs, errors.New("field ErrorURI must be an absolute URI"))
-		}
+	if u, err := url.Parse(c.ErrorURI); err != nil || !u.IsAbs() {
+		errs = append(errs, errors.New("field ErrorURI must be an absolute URI"))
 	}
 	missing("Clients", c.Clients == nil)
 	missing("Scopes", c.Scopes == nil)
@@ -115,6 +115,9 @@ func (c *Config) validate() error {
 
 // prepared is the configuration with its defaults, safe from later changes of maps.
 func (c Config) prepared() (Config, error) {
+	if c.ErrorURI == "" {
+		c.ErrorURI = DefaultErrorURI
+	}
 	if err := c.validate(); err != nil {
 		return c, err
 	}

@@ -93,7 +93,7 @@ func (g *grant) answer(r *refusal, correlation string) *portner.Error {
 	if g.cfg.LegacyForbidden && (r.row.number == mp250.number || r.row.number == mp251.number) {
 		e.Code = Forbidden
 	}
-	if g.cfg.ErrorURI != "" && r.row.number != "" {
+	if r.row.number != "" {
 		e.URI = g.cfg.ErrorURI + r.row.number
 	}
 	return e
