@@ -2,10 +2,14 @@ package exchange
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -14,7 +18,7 @@ const maxAct = 4 << 10
 
 // actor is the claim act (RFC 8693 section 4.1): who acts, and inside it who acted before.
 type actor struct {
-	Sub      string          `json:"sub"`
+	Sub      string          `json:"sub,omitempty"`
 	Iss      string          `json:"iss,omitempty"`
 	ClientID string          `json:"client_id,omitempty"`
 	Act      json.RawMessage `json:"act,omitempty"`
@@ -25,7 +29,7 @@ type actor struct {
 func (x *exchanging) chain() (json.RawMessage, error) {
 	before := x.subject.grant.Delegation.Actor
 	length, err := chainLength(before)
-	if err != nil || x.subject.Foreign != nil && len(before) > maxAct {
+	if err != nil {
 		return nil, subjectRole.badToken("act")
 	}
 	if x.self() {
@@ -38,7 +42,7 @@ func (x *exchanging) chain() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ok := named(x.subject.grant.Delegation.MayAct, now); !ok {
+	if ok := named(x.subject.grant.Delegation.MayAct, now, now.Iss == x.cfg.Issuer || now.Iss == x.subject.Issuer); !ok {
 		return nil, subjectRole.badToken("may_act")
 	}
 	now.Act = before
@@ -62,10 +66,66 @@ func (x *exchanging) acting() (actor, error) {
 	if sub == "" {
 		sub = machine(a.Orgno, a.ClientID)
 	}
-	if _, err := norway.ParsePID(sub); err == nil || sub == "" { // an issuer that names people by their numbers
+	// Some issuers name people by their numbers. And nobody is an organisation by calling themselves so.
+	if sub == "" || holdsPID(sub) || holdsPID(a.ClientID) || isOrganisation(a.Subject) {
 		return actor{}, actorRole.badToken("sub")
 	}
 	return actor{Sub: sub, Iss: a.Issuer, ClientID: a.ClientID}, nil
+}
+
+// isOrganisation reports whether a sub is an organisation's, which is the same one at every issuer.
+func isOrganisation(sub string) bool {
+	_, ok := norway.Identifier{Authority: norway.Authority, ID: sub}.Orgno()
+	return ok
+}
+
+// holdsPID reports whether a text has a national identity number in it.
+func holdsPID(text string) bool {
+	other := func(r rune) bool { return r < '0' || r > '9' }
+	return slices.ContainsFunc(strings.FieldsFunc(text, other), func(digits string) bool {
+		_, err := norway.ParsePID(digits)
+		return err == nil
+	})
+}
+
+// foreignChain is the claim act of another issuer's token: of each actor who it is, and nothing else that the
+// issuer tells of them. A number is no name (security row H6).
+func foreignChain(t *resource.Token) (json.RawMessage, error) {
+	act, ok := t.Claim("act")
+	if !ok {
+		return nil, nil
+	}
+	o, err := jose.ParseObject(act)
+	if err != nil || len(act) > maxAct {
+		return nil, errActor
+	}
+	return readActor(o)
+}
+
+var errActor = errors.New("exchange: an actor that cannot be named")
+
+// readActor reads one actor and those before. How deep they nest the strict reader has bounded.
+func readActor(o jose.Object) (json.RawMessage, error) {
+	var a actor
+	for name, into := range map[string]*string{"sub": &a.Sub, "iss": &a.Iss, "client_id": &a.ClientID} {
+		var err error
+		if *into, err = o.OptionalString(name); err != nil || holdsPID(*into) {
+			return nil, errActor
+		}
+	}
+	if a.Sub == "" && a.ClientID == "" {
+		return nil, errActor
+	}
+	if o.Has("act") {
+		before, err := o.Object("act")
+		if err != nil {
+			return nil, errActor
+		}
+		if a.Act, err = readActor(before); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(a)
 }
 
 // machine names a client by its organisation, or by itself if it has none (maskinporten-altinn section 4.4).
@@ -93,8 +153,9 @@ func chainLength(act []byte) (int, error) {
 
 // named reports whether may_act lets the actor act; a token without it says nothing. Each member must fit:
 // what is not understood may be what excludes this actor. sub and client_id name the party, and one of them
-// is needed; iss is whose name sub is.
-func named(mayAct []byte, a actor) bool {
+// is needed; iss is whose name it is, and needed if the actor is not known here or where the token is from:
+// another issuer's may be a namesake.
+func named(mayAct []byte, a actor, known bool) bool {
 	if len(mayAct) == 0 {
 		return true
 	}
@@ -102,15 +163,16 @@ func named(mayAct []byte, a actor) bool {
 	if err != nil {
 		return false
 	}
+	known = known || o.Has("iss")
 	who := false
 	for _, name := range o.Names() {
 		value, err := o.String(name)
 		fits := err == nil && value != ""
 		switch name {
 		case "sub":
-			fits, who = fits && (value == a.Sub || value == a.ClientID), true
+			fits, who = fits && (known && (value == a.Sub || value == a.ClientID) || value == a.Sub && isOrganisation(value)), true
 		case "client_id":
-			fits, who = fits && value == a.ClientID, true
+			fits, who = fits && known && value == a.ClientID, true
 		case "iss":
 			fits = fits && value == a.Iss
 		default:

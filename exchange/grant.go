@@ -46,6 +46,9 @@ func (g *Grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	if err != nil {
 		return nil, err
 	}
+	if err := x.stands(ctx, in); err != nil {
+		return nil, err
+	}
 	res, err := m.Issue(ctx, in, r.Now, func(ctx context.Context, issue *storage.Issue) error {
 		return g.cfg.Store.InsertGrant(ctx, issue, r.Now)
 	})
@@ -149,6 +152,21 @@ func (x *exchanging) issuance(act json.RawMessage) (*token.Issuance, error) {
 	return &token.Issuance{
 		Client: x.Client, Grant: grant, Identity: x.subject.identity, Plan: plan, Resources: audience, AuthorizationDetails: details,
 	}, nil
+}
+
+// stands asks about a person whom an id_token or another issuer told of, as Presented did about those of our own
+// tokens: what nobody would find active is not issued (security row D7).
+func (x *exchanging) stands(ctx context.Context, in *token.Issuance) error {
+	if x.subject.own {
+		return nil
+	}
+	g := in.Grant
+	g.Scopes = in.Plan.Granted
+	err := x.minter.Standing(ctx, &g, &in.Identity, x.Now)
+	if errors.Is(err, storage.ErrRevoked) {
+		return subjectRole.badToken("person")
+	}
+	return err
 }
 
 // grant is the grant of the new token. It keeps all scopes of the subject's, for on them depends how

@@ -54,6 +54,12 @@ func decide(d exchange.Decision) exchange.Policy {
 
 func newWorld(t *testing.T, change ...func(*exchange.Config)) *world {
 	t.Helper()
+	return newWorldAt(t, func(*provider.Config) {}, change...)
+}
+
+// newWorldAt is newWorld with another provider.
+func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchange.Config)) *world {
+	t.Helper()
 	w := &world{t: t, now: time.Now()}
 	key, err := keyset.Generate(keyset.ES256)
 	require.NoError(t, err)
@@ -90,6 +96,7 @@ func newWorld(t *testing.T, change ...func(*exchange.Config)) *world {
 			g, err := exchange.New(cfg)
 			require.NoError(t, err)
 			c.Grants = []token.Grant{g}
+			at(c)
 		},
 	})
 	return w

@@ -132,7 +132,9 @@ func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) 
 	if t.Consumer.ID != "" && t.Consumer.Orgno == "" || t.Consumer.SubEntity != "" || t.Supplier.ID != "" && t.Supplier.Orgno == "" {
 		return nil, p.role.badToken("organisation") // what is told of it would be less, or more, than it is
 	}
-	f.grant.Delegation.Actor, _ = t.Claim("act")
+	if f.grant.Delegation.Actor, err = foreignChain(t); err != nil {
+		return nil, p.role.badToken("act")
+	}
 	f.grant.Delegation.MayAct, _ = t.Claim("may_act")
 	if f.details, err = details(t); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner/client"
@@ -19,7 +20,7 @@ const MaxExchanges = 8
 // Presented is a live access token of this provider and what stands behind it, for grant types to which
 // one is presented.
 type Presented struct {
-	Token    storage.AccessToken // as it was stored
+	Token    storage.AccessToken // as it was stored; its Audience is the "aud" it tells
 	Grant    storage.Grant       // what it dies with
 	Client   *client.Client      // whose token it is
 	Identity session.Identity    // Grant.Identity, opened; zero for machines
@@ -57,8 +58,23 @@ func (m *Minter) Presented(ctx context.Context, token string, now time.Time) (*P
 	if p.AuthorizationDetails, err = m.openDetails(p.Token.AuthorizationDetails, p.Grant.ID); err != nil {
 		return nil, fmt.Errorf("token: grant %s: %w", p.Grant.ID, err)
 	}
-	p.Subject = m.person(t.client, &p.Grant, &p.Identity).sub
+	who := m.person(t.client, &p.Grant, &p.Identity)
+	p.Subject = who.sub
+	if len(p.Token.Audience) == 0 {
+		p.Token.Audience = slices.Clone(who.claims.Audience)
+	}
 	return p, nil
+}
+
+// Standing asks of a grant that is not stored yet what is asked of every live one: that the person is there
+// and not disabled, and said yes where a yes is needed. If not, the error wraps ErrRevoked; others are faults.
+// Grant types need it that take somebody else's word for who the person is.
+func (m *Minter) Standing(ctx context.Context, g *storage.Grant, id *session.Identity, now time.Time) error {
+	_, err := m.standing(ctx, g, id, now)
+	if reason, yes := takenBack(err); yes {
+		return fmt.Errorf("token: %s: %w", reason, storage.ErrRevoked)
+	}
+	return err
 }
 
 // liveToken is an access token as it was found.

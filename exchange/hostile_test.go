@@ -1,0 +1,123 @@
+package exchange_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/exchange"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
+)
+
+// Another issuer may name people by their numbers, and tell more of them than who acts. None of it enters
+// a grant or leaves in a token (security rows H1, H6).
+func TestForeignActorsHaveNoNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, claim := range map[string]func(map[string]any){
+		"act":            set("act", map[string]any{"sub": optest.KariPID}),
+		"act in a URN":   set("act", map[string]any{"sub": "urn:altinn:person:identifier-no:" + optest.KariPID}),
+		"older act":      set("act", map[string]any{"sub": "x", "act": map[string]any{"sub": optest.KariPID}}),
+		"act's client":   set("act", map[string]any{"sub": "x", "client_id": "c-" + optest.KariPID}),
+		"act's issuer":   set("act", map[string]any{"sub": "x", "iss": "https://example.no/" + optest.KariPID}),
+		"act of no text": set("act", map[string]any{"sub": 1}),
+		"act of nobody":  set("act", map[string]any{"iss": foreignIssuer}),
+		"may_act":        set("may_act", map[string]any{"client_id": "service", "sub": "urn:x:" + optest.KariPID}),
+	} {
+		t.Log(name)
+		w.refused("service", form(w.machineToken(claim)), portner.InvalidRequest)
+	}
+	for _, sub := range []string{"urn:altinn:person:identifier-no:" + optest.KariPID, "0192:" + optest.Org} {
+		actor := w.machineToken(set("sub", sub), set("acr", "idporten-loa-high"))
+		w.refused("service", form(w.machineToken(), "actor_token", actor, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+	}
+	_, got := w.exchanged("service", form(w.machineToken(set("act", map[string]any{
+		"sub": "x", "iss": foreignIssuer, "pid": optest.KariPID, "name": "Kari", "act": map[string]any{"client_id": "y", "email": "kari@example.no"},
+	}))))
+	before := map[string]any{"sub": "x", "iss": foreignIssuer, "act": map[string]any{"client_id": "y"}}
+	require.Equal(t, before, got["act"].(map[string]any)["act"], "who acted, and no more")
+}
+
+// A client_id in may_act is of the token's own issuer, or ours: another issuer's client of the same name is
+// somebody else (RFC 8693 section 4.4). Organisation numbers are the same everywhere.
+func TestMayActNamesNoNamesake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"client_id", "sub"} {
+		own, _ := w.exchanged("service", form(w.machineToken(set("may_act", map[string]any{name: "service"}))))
+		namesake := w.machineToken(set("client_id", "service"))
+		w.refused("service", form(own, "actor_token", namesake, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+	}
+	f := form(w.machineToken(set("may_act", map[string]any{"client_id": "0b3c"})), "actor_token", w.machineToken(), "actor_token_type", exchange.AccessToken)
+	w.exchanged("service", f) // of the same issuer
+	of := set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + optest.OwnerOrg})
+	own, _ := w.exchanged("service", form(w.machineToken(set("may_act", map[string]any{"sub": "0192:" + optest.OwnerOrg}))))
+	w.exchanged("service", form(own, "actor_token", w.machineToken(of), "actor_token_type", exchange.AccessToken))
+}
+
+// The aud that a profile writes where nobody asked for one bounds a token as any other does.
+func TestDefaultAudienceBounds(t *testing.T) {
+	t.Parallel()
+	const api = "https://api.example.no"
+	w := newWorldAt(t, func(c *provider.Config) {
+		c.Profile = provider.IDPorten()
+		c.Profile.Claims = func(string) token.ClaimPolicy {
+			return func(c *client.Client) token.Claims {
+				claims := token.IDPortenClaims(c)
+				claims.Audience = []string{api}
+				return claims
+			}
+		}
+	}, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
+	own := w.login("portal", "openid test:api").String("access_token")
+	require.Equal(t, api, claims(t, own)["aud"])
+	w.refused("portal", form(own, "resource", "https://elsewhere.example.no"), portner.InvalidTarget)
+	w.refused("portal", form(own, "audience", "elsewhere"), portner.InvalidTarget)
+	_, got := w.exchanged("portal", form(own, "resource", api))
+	require.Equal(t, api, got["aud"])
+	_, got = w.exchanged("portal", form(own))
+	require.Equal(t, api, got["aud"])
+}
+
+// people is a register that can disable everybody.
+type people struct{ disabled atomic.Bool }
+
+func (p *people) User(context.Context, string) (token.User, error) {
+	return token.User{Disabled: p.disabled.Load()}, nil
+}
+
+// What would be no good when it is looked at is not issued: a person who was disabled, or who never said yes,
+// gets no token for the login or the token of another issuer either (security row D7).
+func TestForeignSubjectsStand(t *testing.T) {
+	t.Parallel()
+	var p people
+	var w *world
+	w = newWorldAt(t, func(c *provider.Config) { c.Users = &p }, func(c *exchange.Config) {
+		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api", "test:consent"}})
+		c.IDTokens = &exchange.IDTokens{Keys: late{&w}, Person: func(context.Context, exchange.Login) (session.Identity, error) {
+			return session.Identity{Subject: "kari", PID: kari}, nil
+		}}
+	})
+	named := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "test:api test:consent"))
+	login := form(w.login("portal", "openid").String("id_token"))
+	login.Set("subject_token_type", exchange.IDToken)
+	w.refused("portal", form(named), portner.InvalidRequest) // Kari has not consented
+	w.refused("portal", login, portner.InvalidRequest)
+
+	login.Set("scope", "test:api")
+	_, got := w.exchanged("portal", form(named, "scope", "test:api"))
+	require.NotEmpty(t, got["sub"])
+	w.exchanged("portal", login)
+	p.disabled.Store(true)
+	w.refused("portal", form(named, "scope", "test:api"), portner.InvalidRequest)
+	w.refused("portal", login, portner.InvalidRequest)
+	require.Equal(t, http.StatusOK, w.exchange("portal", form(w.machineToken(), "scope", "test:api")).Status, "machines go on")
+}
