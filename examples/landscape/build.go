@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// examples is where the servers are.
+const examples = "github.com/portner-go/portner/examples/"
+
+// buildServers compiles the servers into a folder. The Go command that runs this program is all it needs.
+func buildServers(ctx context.Context, into string, names ...string) error {
+	args := []string{"build", "-o", into + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, examples+name)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = sources()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the servers in %s: %w\n%s", cmd.Dir, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// sources is the folder of this file, so that the program runs from anywhere; the working directory, if the
+// program was built without paths.
+func sources() string {
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
+		if _, err := os.Stat(file); err == nil {
+			return filepath.Dir(file)
+		}
+	}
+	return "."
+}
+
+// binary is the program of a server in the folder it was built into.
+func binary(folder, name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(folder, name)
+}

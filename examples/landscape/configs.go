@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/pem"
+	"os"
+	"path/filepath"
+
+	"github.com/portner-go/portner/examples/internal/demo"
+)
+
+// object is a piece of a configuration file, or of a grant.
+type object = map[string]any
+
+// The organisations of the walk-through, those of the test environments' documents.
+const (
+	vendorOrg   = "991825827" // the walk-through's own: it makes a system, owns the clients, and is a service owner
+	customerOrg = "910753614" // has delegated to it
+	strangerOrg = "987464291" // has not
+	altinnOrg   = "974761076" // owns the scopes
+)
+
+// The clients of the walk-through and what they may ask for.
+const (
+	personClient   = "regnskapssystemet"
+	personSecret   = "bare-for-denne-maskinen-og-ikke-lenger"
+	employeeClient = "ansattsystemet"
+	certClient     = "tjenesteeieren" // signs with the business certificate
+	keyClient      = "regnskap"       // signs with a registered key
+
+	scopeInstances = "altinn:instances.meta"
+	scopeOwner     = "altinn:serviceowner"
+	scopeDelegated = "altinn:instances.read"
+
+	// What the API at Altinn offers.
+	apiInstances, apiOwner = "/api/instanser", "/api/tjenesteeier"
+
+	// delegationSource is what a scope says of who knows about delegations, as the test environments do.
+	delegationSource = "https://tt02.altinn.no/"
+)
+
+// configure writes what each server needs to know, and says how to start it. Servers start in this order;
+// nobody calls another before all are up.
+func (l *landscape) configure() ([]part, error) {
+	roots := filepath.Join(l.folder, "virksomhetssertifikater.pem")
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.machine.set.Root.Certificate.Raw})
+	if err := os.WriteFile(roots, root, 0o600); err != nil {
+		return nil, err
+	}
+	files := map[string]object{
+		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, roots),
+		"altinn": altinnConfig(l.at),
+	}
+	paths := map[string]string{}
+	for name, content := range files {
+		path, err := l.write(name, content)
+		if err != nil {
+			return nil, err
+		}
+		paths[name] = path
+	}
+	return l.describe(paths), nil
+}
+
+func (l *landscape) describe(paths map[string]string) []part {
+	at := l.at
+	openid := "/.well-known/openid-configuration"
+	return []part{
+		{
+			name: "idporten", about: "people log in", at: at.IDPorten, ready: at.IDPorten + openid,
+			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-machine-issuer", at.Maskinporten},
+		},
+		{
+			name: "ansattporten", about: "people log in for an organisation", at: at.Ansattporten, ready: at.Ansattporten + openid,
+			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"]},
+		},
+		{
+			name: "maskinporten", about: "machines get tokens", at: at.Maskinporten, ready: at.Maskinporten + ".well-known/oauth-authorization-server",
+			args: []string{"-addr", listenAt(at.Maskinporten), "-config", paths["maskinporten"]},
+		},
+		{
+			name: "altinn", about: "tokens are exchanged; APIs", at: at.Altinn, ready: at.altinnIssuer() + openid[1:],
+			args: []string{"-addr", listenAt(at.Altinn), "-config", paths["altinn"]},
+		},
+	}
+}
+
+// altinnIssuer is what Altinn's tokens say.
+func (at addresses) altinnIssuer() string { return at.Altinn + "/authentication/api/v1/openid/" }
+
+// altinnConfig says whom Altinn trusts.
+func altinnConfig(at addresses) object {
+	return object{
+		"idporten":      object{"issuers": []object{{"issuer": at.IDPorten}}},
+		"maskinporten":  object{"issuers": []object{{"issuer": at.Maskinporten}}},
+		"organisations": []object{{"orgno": vendorOrg, "org": "digdir", "name": "Tjenesteeieren"}},
+	}
+}
+
+func idportenConfig(at addresses) object {
+	return object{
+		"clients": []object{{
+			"client_id": personClient, "client_secret": personSecret, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg,
+			"integration_type": "api_klient", "redirect_uris": []string{at.Page + "/callback"},
+			"scopes": []string{"openid", "profile", scopeInstances, demo.ContactScope},
+		}},
+		"scopes": []object{{"name": scopeInstances, "owner_orgno": altinnOrg, "description": "Se oversikten over skjemaene dine i Altinn"}},
+		"scope_access": []object{
+			{"scope": scopeInstances, "consumer_orgno": vendorOrg, "state": "APPROVED"},
+			{"scope": demo.ContactScope, "consumer_orgno": vendorOrg, "state": "APPROVED"},
+		},
+	}
+}
+
+func ansattportenConfig(at addresses) object {
+	return object{"clients": []object{{
+		"client_id": employeeClient, "client_secret": personSecret, "client_name": "Ansattsystemet", "client_orgno": vendorOrg,
+		"integration_type": "ansattporten", "redirect_uris": []string{at.Page + "/callback"}, "scopes": []string{"openid", "profile"},
+	}}}
+}
+
+func maskinportenConfig(m *machine, roots string) object {
+	scopeOf := func(name, description string) object {
+		return object{"name": name, "owner_orgno": altinnOrg, "description": description, "delegation_source": delegationSource}
+	}
+	access := func(scope, orgno string) object {
+		return object{"scope": scope, "consumer_orgno": orgno, "state": "APPROVED"}
+	}
+	return object{
+		"organisations": []object{{"orgno": vendorOrg, "name": "Regnskapssystemet"}, {"orgno": customerOrg, "name": "Kunden"}},
+		"clients": []object{
+			{"client_id": certClient, "client_name": "Tjenesteeieren", "client_orgno": vendorOrg, "scopes": []string{scopeOwner}},
+			{"client_id": keyClient, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg, "scopes": []string{scopeDelegated}, "jwks": m.jwks()},
+		},
+		"scopes": []object{scopeOf(scopeOwner, "Tjenesteeier i Altinn"), scopeOf(scopeDelegated, "Lese skjemaer i Altinn")},
+		"scope_access": []object{
+			access(scopeOwner, vendorOrg), access(scopeDelegated, vendorOrg), access(scopeDelegated, customerOrg), access(scopeDelegated, strangerOrg),
+		},
+		"delegations": []object{{"consumer_orgno": customerOrg, "supplier_orgno": vendorOrg, "scopes": []string{scopeDelegated}}},
+		"system_users": []object{{
+			"id": "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11", "system_id": vendorOrg + "_regnskap", "client_ids": []string{keyClient},
+			"vendor_orgno": vendorOrg, "customer_orgno": customerOrg,
+		}},
+		"business_certificates": object{"roots": []string{roots}},
+	}
+}

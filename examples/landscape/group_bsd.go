@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package main
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup puts a child in a process group of its own: Ctrl-C reaches us only, and we stop the child.
+func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

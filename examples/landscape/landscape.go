@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// addresses are where everything answers. Issuers are byte for byte what tokens say.
+type addresses struct {
+	Page                                         string
+	IDPorten, Ansattporten, Maskinporten, Altinn string
+	Contacts                                     string // the demo API of ID-porten
+}
+
+func addressesFrom(host string, base int) addresses {
+	local := func(host string, offset int) string {
+		return "http://" + net.JoinHostPort(host, strconv.Itoa(base+offset))
+	}
+	return addresses{
+		Page:         local(host, 0),
+		IDPorten:     local("localhost", portsIDPorten),
+		Contacts:     local("127.0.0.1", portsIDPorten+4),
+		Ansattporten: local("127.0.0.1", portsAnsattporten), // not ID-porten's host: cookies do not tell ports apart
+		Maskinporten: local("localhost", portsMaskinporten) + "/",
+		Altinn:       local("localhost", portsAltinn),
+	}
+}
+
+// part is one of the servers.
+type part struct {
+	name, about string
+	args        []string
+	at, ready   string // its address, and one that answers 200 when it is up
+}
+
+// landscape is everything the command runs.
+type landscape struct {
+	at       addresses
+	listener net.Listener
+	http     *http.Client
+	log      *slog.Logger
+	folder   string // programs and configuration files
+	stderr   io.Writer
+	machine  *machine
+
+	parts    []part
+	children []*child
+}
+
+// newLandscape opens the walk-through's port and writes the configuration files. Nothing runs yet.
+func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
+	host, base, err := locate(opt.addr)
+	if err != nil {
+		return nil, err
+	}
+	out := &shared{out: stderr}
+	l := &landscape{at: addressesFrom(host, base), stderr: out, http: outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
+	if l.listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(base))); err != nil {
+		return nil, err
+	}
+	if err := l.prepare(); err != nil {
+		return nil, errors.Join(err, l.listener.Close(), l.close())
+	}
+	return l, nil
+}
+
+func (l *landscape) prepare() (err error) {
+	if l.folder, err = os.MkdirTemp("", "landscape-"); err != nil {
+		return err
+	}
+	if l.machine, err = newMachine(time.Now()); err != nil {
+		return err
+	}
+	l.parts, err = l.configure()
+	return err
+}
+
+// start builds the servers, starts them and waits until all of them answer.
+func (l *landscape) start(ctx context.Context) error {
+	var names []string
+	for _, p := range l.parts {
+		names = append(names, p.name)
+	}
+	if err := buildServers(ctx, l.folder, names...); err != nil {
+		return err
+	}
+	for _, p := range l.parts {
+		c, err := startChild(p.name, binary(l.folder, p.name), p.args, l.stderr)
+		if err != nil {
+			return err
+		}
+		l.children = append(l.children, c)
+	}
+	for i, p := range l.parts {
+		if err := l.children[i].ready(ctx, l.http, p.ready); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve answers until ctx ends, or until one of the servers has stopped by itself.
+func (l *landscape) serve(ctx context.Context) error {
+	srv := &http.Server{
+		Handler: newWalk(l.at, l.machine, l.http, l.log).handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, len(l.children)+1)
+	go func() { ended <- srv.Serve(l.listener) }()
+	for _, c := range l.children {
+		go func() {
+			<-c.done
+			ended <- c.ended()
+		}()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	return errors.Join(err, srv.Close())
+}
+
+// close stops the servers and removes what was written. Nothing of it is left.
+func (l *landscape) close() error {
+	stopAll(l.children)
+	l.http.CloseIdleConnections()
+	_ = l.listener.Close()
+	if l.folder == "" {
+		return nil
+	}
+	return os.RemoveAll(l.folder)
+}
+
+// write puts a configuration file into the folder and returns its path.
+func (l *landscape) write(name string, content any) (string, error) {
+	data, err := json.MarshalIndent(content, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("the configuration of %s: %w", name, err)
+	}
+	path := filepath.Join(l.folder, name+".json")
+	return path, os.WriteFile(path, data, 0o600)
+}
+
+// outgoing is for the walk-through's own calls.
+func outgoing() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	return &http.Client{
+		Transport: t, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// greet prints what to open.
+func (l *landscape) greet(w io.Writer) {
+	fmt.Fprint(w, "portner: a local token landscape\n\n")
+	for _, p := range l.parts {
+		fmt.Fprintf(w, "  %-13s %-24s %s\n", p.name, p.at, p.about)
+	}
+	fmt.Fprintf(w, "\n  Open %s\n\n  Ctrl-C stops all of it.\n\n", l.at.Page)
+}

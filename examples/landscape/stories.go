@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"slices"
+)
+
+// story is one way to get from a person or a machine to an API.
+type story struct {
+	Name, Title, Text string
+	// Expected: the story is about somebody who says no.
+	Expected bool
+	// login is where a person goes first; nil if there is no person.
+	login *login
+	// play makes the requests; a refusal ends them.
+	play func(context.Context, *walk, *journey) error
+}
+
+// allStories are those of Altinn's documentation (log in or sign a grant, exchange, call the API), and two
+// that go without Altinn.
+func allStories(at addresses) []story {
+	return slices.Concat(personStories(at), machineStories(at), otherStories(at))
+}
+
+func personStories(at addresses) []story {
+	return []story{
+		{
+			Name: "person", Title: "En person til Altinn", Text: "En person logger inn for et API hos Altinn. Tjenesten veksler tokenet og kaller API-et.",
+			login: &login{
+				issuer: at.IDPorten, client: personClient, scope: scopeInstances, acr: "idporten-loa-substantial",
+				title: "Be om innlogging", text: "Scopet er Altinns, og openid er ikke med: tjenesten skal bruke et API, ikke vite hvem som logger inn.",
+				tokens: "Tokenet fra ID-porten",
+			},
+			play: playPerson,
+		},
+	}
+}
+
+func otherStories(at addresses) []story {
+	return []story{
+		{
+			Name: "ansatt", Title: "En ansatt for en virksomhet", Text: "En person logger inn i Ansattporten og velger hvilken virksomhet hun handler for.",
+			login: &login{
+				issuer: at.Ansattporten, client: employeeClient, scope: "openid",
+				details: `[{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"}]`,
+				title:   "Be om innlogging", text: "authorization_details sier hvilken tjeneste i Altinn det gjelder. Personen velger blant virksomhetene hun kan bruke den for.",
+				tokens: "Tokenet fra Ansattporten",
+			},
+			play: playEmployee,
+		},
+		{
+			Name: "kontakt", Title: "Kontaktopplysninger", Text: "En person logger inn, og API-et svarer med det hun har oppgitt i kontaktregisteret.",
+			login: &login{
+				issuer: at.IDPorten, client: personClient, scope: "openid krr:user/kontaktinformasjon.read",
+				title: "Be om innlogging", text: "Tjenesten sender nettleseren til ID-porten, som lar personen logge inn.",
+				tokens: "Tokenet fra ID-porten",
+			},
+			play: playContacts,
+		},
+	}
+}
+
+func playPerson(ctx context.Context, w *walk, j *journey) error {
+	token, err := w.redeem(ctx, j, "Tjenesten viser hvem den er. Den får et access_token, og ikke noe id_token, for det ba den ikke om.")
+	if err != nil {
+		return err
+	}
+	return w.atAltinn(ctx, j, "id-porten", "Altinn sjekker signaturen og scopet, slår opp personen og gir et token som går ut samtidig med det første.", apiInstances, token)
+}
+
+func playContacts(ctx context.Context, w *walk, j *journey) error {
+	token, err := w.redeem(ctx, j, "Tjenesten viser hvem den er, og får et token som gir tilgang til nettopp dette API-et.")
+	if err != nil {
+		return err
+	}
+	return w.use(ctx, j, "Kall API-et", "API-et sjekker signatur, utsteder og scope, og svarer om personen som logget inn.", w.at.Contacts+"/api/kontaktinformasjon", token)
+}
+
+func playEmployee(ctx context.Context, w *walk, j *journey) error {
+	_, err := w.redeem(ctx, j, "Hvem personen er, står i pid. Hvem hun handler for, står i authorization_details. Der, og bare der, skal et API lete.")
+	return err
+}
+
+func machineStories(at addresses) []story {
+	return []story{
+		{
+			Name: "maskin", Title: "En maskin til Altinn", Text: "En tjenesteeier signerer med virksomhetssertifikatet, veksler tokenet og kaller API-et. Ingen person er med.",
+			play: machinePlay(certClient, "Forespørselen er et JWT som virksomheten signerer. Sertifikatet ligger i hodet og sier hvilken virksomhet det er.",
+				object{"scope": scopeOwner, "resource": at.altinnIssuer()}, apiOwner),
+		},
+		{
+			Name: "leverandor", Title: "En leverandør for en kunde", Text: "Kunden har delegert tilgangen i Altinn. Leverandøren bruker sitt eget system og kundens tilgang.",
+			play: machinePlay(keyClient, "consumer_org er kunden. Maskinporten spør Altinn om kunden har delegert tilgangen, og nevner begge i tokenet.",
+				object{"scope": scopeDelegated, "consumer_org": customerOrg}, apiInstances),
+		},
+		{
+			Name: "nei", Title: "En leverandør uten delegering", Text: "Denne virksomheten har ikke delegert noe. Da får leverandøren heller ikke noe token.", Expected: true,
+			play: machinePlay(keyClient, "Forespørselen er den samme, for en annen virksomhet. Maskinporten sier nei, og hvorfor.",
+				object{"scope": scopeDelegated, "consumer_org": strangerOrg}, apiInstances),
+		},
+		{
+			Name: "systembruker", Title: "En systembruker", Text: "Kunden har gitt regnskapssystemet en systembruker med rettigheter i Altinn.",
+			play: machinePlay(keyClient, "authorization_details sier hvilken kunde det gjelder. Tokenet sier hvilken systembruker det ble.", object{
+				"scope": scopeDelegated,
+				"authorization_details": []object{{
+					"type": "urn:altinn:systemuser", "systemuser_org": object{"authority": "iso6523-actorid-upis", "ID": "0192:" + customerOrg},
+				}},
+			}, apiInstances),
+		},
+	}
+}
+
+// machinePlay signs a grant, exchanges the token and calls an API.
+func machinePlay(client, text string, claims object, api string) func(context.Context, *walk, *journey) error {
+	return func(ctx context.Context, w *walk, j *journey) error {
+		token, err := w.sign(ctx, j, client, text, claims)
+		if err != nil {
+			return err
+		}
+		return w.atAltinn(ctx, j, "maskinporten", "Altinn sjekker signaturen og utstederen, og legger til det den vet om virksomheten.", api, token)
+	}
+}

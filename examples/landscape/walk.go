@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/portner-go/portner/examples/internal/look"
+)
+
+//go:embed web/*.html
+var web embed.FS
+
+var pages = template.Must(template.ParseFS(web, "web/*.html"))
+
+// errSilent: a server did not answer.
+var errSilent = errors.New("no answer")
+
+// walk is the walk-through: a small web application that plays one story at a time and remembers, for each
+// browser, how it went.
+type walk struct {
+	at      addresses
+	machine *machine
+	http    *http.Client
+	log     *slog.Logger
+	stories []story
+
+	mu       sync.Mutex
+	browsers map[string]*browser // by cookie
+}
+
+// browser is somebody who walks through.
+type browser struct {
+	seen     time.Time
+	pending  map[string]*journey // logins under way, by state
+	finished map[string]*journey // the last of each story, by its name
+}
+
+// journey is one story as it was played.
+type journey struct {
+	Story    story
+	Steps    []step
+	Refused  string // how a server said no, in its own words
+	Silent   bool   // a server did not answer
+	login    login
+	verifier string
+	nonce    string
+	code     string
+}
+
+func newWalk(at addresses, m *machine, hc *http.Client, log *slog.Logger) *walk {
+	return &walk{at: at, machine: m, http: hc, log: log, stories: allStories(at), browsers: map[string]*browser{}}
+}
+
+// handler answers at the address of the walk-through only, and starts nothing for other sites.
+func (w *walk) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", w.home)
+	mux.HandleFunc("POST /start", w.start)
+	mux.HandleFunc("GET /callback", w.callback)
+	mux.HandleFunc("GET /historie/{name}", w.result)
+	mux.Handle("GET /static/", look.Handler())
+	return w.guard(http.NewCrossOriginProtection().Handler(mux))
+}
+
+func (w *walk) guard(next http.Handler) http.Handler {
+	own, _ := url.Parse(w.at.Page)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin") // a form says where it came from
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+
+			w.at.IDPorten+" "+w.at.Ansattporten)
+		h.Set("Cache-Control", "no-store")
+		if r.Host != own.Host {
+			http.Error(rw, "this server does not answer for that host", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+const (
+	cookieName  = "landscape"
+	forgetAfter = time.Hour
+	maxBrowsers = 1000
+)
+
+// browserOf finds who is asking; new ones get a cookie.
+func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if c, err := r.Cookie(cookieName); err == nil {
+		if b := w.browsers[c.Value]; b != nil {
+			b.seen = now
+			return b
+		}
+	}
+	w.forget(now)
+	id := rand.Text()
+	b := &browser{seen: now, pending: map[string]*journey{}, finished: map[string]*journey{}}
+	w.browsers[id] = b
+	http.SetCookie(rw, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	return b
+}
+
+// forget makes room: everybody who left, and somebody if all are still here.
+func (w *walk) forget(now time.Time) {
+	for id, b := range w.browsers {
+		if now.Sub(b.seen) > forgetAfter || len(w.browsers) >= maxBrowsers {
+			delete(w.browsers, id)
+		}
+	}
+}
+
+// start plays a story, or sends the person to log in for it first.
+func (w *walk) start(rw http.ResponseWriter, r *http.Request) {
+	i := slices.IndexFunc(w.stories, func(s story) bool { return s.Name == r.PostFormValue("story") })
+	if i < 0 {
+		w.showHome(rw, http.StatusBadRequest, "Den historien finnes ikke.")
+		return
+	}
+	b := w.browserOf(rw, r)
+	j := &journey{Story: w.stories[i]}
+	if j.Story.login == nil {
+		w.play(r.Context(), b, j)
+		http.Redirect(rw, r, "/historie/"+j.Story.Name, http.StatusSeeOther)
+		return
+	}
+	to, state := j.begin(w.at)
+	w.mu.Lock()
+	if len(b.pending) > 20 {
+		clear(b.pending)
+	}
+	b.pending[state] = j
+	w.mu.Unlock()
+	http.Redirect(rw, r, to, http.StatusSeeOther)
+}
+
+// callback is where people come back from logging in.
+func (w *walk) callback(rw http.ResponseWriter, r *http.Request) {
+	b, q := w.browserOf(rw, r), r.URL.Query()
+	w.mu.Lock()
+	j := b.pending[q.Get("state")]
+	delete(b.pending, q.Get("state"))
+	w.mu.Unlock()
+	if j == nil || q.Get("iss") != j.login.issuer {
+		w.showHome(rw, http.StatusBadRequest, "Innloggingen hører ikke til noe denne nettleseren startet. Velg en historie og prøv igjen.")
+		return
+	}
+	j.returned(q)
+	if q.Get("error") != "" {
+		j.Refused = q.Get("error") + ": " + q.Get("error_description")
+		w.keep(b, j)
+	} else {
+		w.play(r.Context(), b, j)
+	}
+	http.Redirect(rw, r, "/historie/"+j.Story.Name, http.StatusSeeOther)
+}
+
+// play runs the requests of a story until one is refused, and keeps how it went.
+func (w *walk) play(ctx context.Context, b *browser, j *journey) {
+	err := j.Story.play(ctx, w, j)
+	no, refused := errors.AsType[refusal](err)
+	switch {
+	case err == nil:
+	case refused:
+		j.Refused = no.text
+	default:
+		j.Silent = true
+		w.log.Warn("walk-through", "story", j.Story.Name, "error", err)
+	}
+	w.keep(b, j)
+}
+
+func (w *walk) keep(b *browser, j *journey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b.finished[j.Story.Name] = j
+}
+
+func (w *walk) home(rw http.ResponseWriter, _ *http.Request) { w.showHome(rw, http.StatusOK, "") }
+
+func (w *walk) showHome(rw http.ResponseWriter, status int, notice string) {
+	w.render(rw, status, "home.html", struct {
+		At      addresses
+		Stories []story
+		Notice  string
+	}{w.at, w.stories, notice})
+}
+
+func (w *walk) result(rw http.ResponseWriter, r *http.Request) {
+	b := w.browserOf(rw, r)
+	w.mu.Lock()
+	j := b.finished[r.PathValue("name")]
+	w.mu.Unlock()
+	if j == nil {
+		w.showHome(rw, http.StatusNotFound, "Den historien er ikke spilt her ennå.")
+		return
+	}
+	w.render(rw, http.StatusOK, "story.html", struct {
+		*journey
+		Others []story
+	}{j, w.stories})
+}
+
+func (w *walk) render(rw http.ResponseWriter, status int, name string, data any) {
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	rw.WriteHeader(status)
+	if err := pages.ExecuteTemplate(rw, name, data); err != nil {
+		w.log.Error("rendering", "page", name, "error", err)
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/browsertest"
+)
+
+// The tokens of the stories, as the page calls them.
+const (
+	idporten     = "Tokenet fra ID-porten"
+	ansattporten = "Tokenet fra Ansattporten"
+	maskinporten = "Tokenet fra Maskinporten"
+	altinn       = "Tokenet fra Altinn"
+)
+
+// claim names a line of a token's table.
+func claimAt(token, claim string) browsertest.CSS {
+	return browsertest.CSS(fmt.Sprintf(`[data-token="%s"] > table [data-claim="%s"] > code`, token, claim))
+}
+
+// response names what a server answered in a step.
+func response(step int) browsertest.CSS {
+	return browsertest.CSS(fmt.Sprintf("#step-%d .response", step))
+}
+
+// TestStories plays every story in headless Chromium, as a person does.
+func TestStories(t *testing.T) {
+	r := start(t)
+	b := browsertest.New(t, "landscape-")
+	b.Open(r.page, "#story-person")
+	b.Look("home")
+
+	for _, play := range []func(*testing.T, *browsertest.Browser){
+		clickPerson, clickMachine, clickSupplier, clickRefusal, clickSystemUser, clickEmployee, clickContact, clickCancelled,
+	} {
+		play(t, b)
+	}
+}
+
+func clickPerson(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-person", "#login-form")
+	b.Click("#user-kari", "#told-person")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.NotContains(t, b.Text("#step-0 .request"), "openid")
+	require.NotContains(t, b.Text(response(1)), "id_token")
+	require.Equal(t, "altinn:instances.meta", b.Text(claimAt(idporten, "scope")))
+	require.Equal(t, "idporten-loa-high", b.Text(claimAt(idporten, "acr")))
+	require.Equal(t, "4", b.Text(claimAt(altinn, "urn:altinn:authlevel")))
+	require.Equal(t, b.Text(claimAt(idporten, "exp")), b.Text(claimAt(altinn, "exp")), "no longer than the one it came from")
+	require.Contains(t, b.Text(response(3)), `"brukernavn": "kari"`)
+	require.NotContains(t, b.Text("main"), personSecret)
+	b.Look("person")
+}
+
+func clickMachine(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-maskin", "#told-maskin")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(claimAt(maskinporten, "consumer")), "0192:991825827")
+	require.Contains(t, b.Text(claimAt(maskinporten, "aud")), "/authentication/api/v1/openid/")
+	require.NotEqual(t, "private_key_jwt", b.Text(claimAt(maskinporten, "client_amr")), "a business certificate")
+	require.Equal(t, "3", b.Text(claimAt(altinn, "urn:altinn:authlevel")))
+	require.Equal(t, "digdir", b.Text(claimAt(altinn, "urn:altinn:org")))
+	require.Contains(t, b.Text(response(2)), `"tjenesteeier": "digdir"`)
+	b.Look("machine")
+}
+
+func clickSupplier(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-leverandor", "#told-leverandor")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(claimAt(maskinporten, "consumer")), "0192:910753614")
+	require.Contains(t, b.Text(claimAt(maskinporten, "supplier")), "0192:991825827")
+	require.Equal(t, "https://tt02.altinn.no/", b.Text(claimAt(maskinporten, "delegation_source")))
+	require.Contains(t, b.Text(response(2)), `"leverandor": "991825827"`)
+	b.Look("supplier")
+}
+
+func clickRefusal(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-nei", "#told-nei")
+	require.True(t, b.Has("#expected"), b.Text("main"))
+	require.Contains(t, b.Text(response(0)), "MP-251")
+	require.False(t, b.Has("#step-1"), "the story ends there")
+	b.Look("refusal")
+}
+
+func clickSystemUser(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-systembruker", "#told-systembruker")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(claimAt(maskinporten, "consumer")), "0192:991825827", "the vendor, not its customer")
+	require.Contains(t, b.Text(claimAt(maskinporten, "authorization_details")), "991825827_regnskap")
+	require.Contains(t, b.Text(response(2)), `"systembruker_hos": "910753614"`)
+	b.Look("system-user")
+}
+
+func clickEmployee(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-ansatt", "#login-form")
+	b.Click("#user-kari", "#representation-form")
+	b.Toggle("#choice-987464291")
+	b.Click("#representation-continue", "#told-ansatt")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Equal(t, "21879498012", b.Text(claimAt(ansattporten, "pid")))
+	require.Contains(t, b.Text(claimAt(ansattporten, "authorization_details")), "0192:987464291")
+	b.Look("employee")
+}
+
+func clickContact(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-kontakt", "#told-kontakt")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(response(2)), "kari@example.no")
+	b.Look("contact")
+}
+
+func clickCancelled(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-ansatt", "#representation-form")
+	b.Click("#representation-cancel", "#told-ansatt")
+	require.True(t, b.Has("#refused"), b.Text("main"))
+	require.Contains(t, b.Text("#refused"), "access_denied")
+	b.Audit("cancelled")
+}
