@@ -118,6 +118,8 @@ type Filter struct {
 	OwnerOrgno string
 	// Locale is the language of descriptions; "" is bokmål.
 	Locale string
+
+	organisation string // who asks about the person; "" is the person or the host
 }
 
 // OfPerson lists what a person has granted, newest first. subject is the host's
@@ -133,6 +135,9 @@ func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time
 	}
 	out := []Authorization{}
 	for i := range grants {
+		if f.organisation != "" && a.veiled(&grants[i], f) {
+			continue
+		}
 		c, err := a.cfg.Clients.Client(ctx, grants[i].ClientID)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue

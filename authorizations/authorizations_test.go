@@ -45,6 +45,7 @@ type world struct {
 	api     *authorizations.API
 	handler http.Handler
 	own     string // a token of kari at a client of optest.Org, with both scopes
+	cfg     authorizations.Config
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,6 +56,7 @@ func newWorld(t *testing.T) *world {
 		Scopes: []scope.Scope{
 			{Name: authorizations.Scope, Description: "Fullmakter", OwnerOrgno: optest.OwnerOrg},
 			{Name: authorizations.HistoryScope, Description: "Logg", OwnerOrgno: optest.OwnerOrg},
+			{Name: "other:api", Description: "En annens", OwnerOrgno: otherOrg},
 		},
 		Clients: []client.Client{profilePage(clients[0])},
 		Change:  func(c *provider.Config) { c.History = nil; cfg = *c },
@@ -63,14 +65,15 @@ func newWorld(t *testing.T) *world {
 	p, err := provider.New(cfg)
 	require.NoError(t, err)
 	op.Use(p)
-	api, err := authorizations.New(authorizations.Config{
+	config := authorizations.Config{
 		Store: op.Store, Vault: p.Vault, Clients: cfg.Clients, Scopes: cfg.Scopes, History: op.Store, Machines: machines{},
 		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
 			return "kari", pid.Reveal() == optest.KariPID, nil
 		},
-	})
+	}
+	api, err := authorizations.New(config)
 	require.NoError(t, err)
-	w := &world{t: t, op: op, api: api, handler: api.Handler()}
+	w := &world{t: t, op: op, api: api, handler: api.Handler(), cfg: config}
 	b := op.Browser()
 	r := op.Request("tjeneste", "openid test:consent")
 	op.Exchange(t, r, b.Post(t, b.Login(t, r, "kari"), url.Values{"scope": {"test:consent"}}).Code(t))
@@ -85,7 +88,7 @@ func profilePage(like client.Client) client.Client {
 	like.RedirectURIs = []string{optest.RedirectURI("profil")}
 	like.PostLogoutRedirectURIs, like.FrontchannelLogoutURI, like.FrontchannelLogoutSessionRequired = nil, "", false
 	like.PostLogoutRedirectURIs = []string{optest.RedirectURI("profil")}
-	like.Scopes = []string{"openid", authorizations.Scope, authorizations.HistoryScope}
+	like.Scopes = []string{"openid", authorizations.Scope, authorizations.HistoryScope, "test:pseudonym", "test:opaque", "other:api"}
 	return like
 }
 

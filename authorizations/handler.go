@@ -28,10 +28,13 @@ import (
 //	POST   /api-provider/authorizations
 //	DELETE /authorizations/{id}          either token: ends it
 //	GET    /innlogginger/logg/idporten   a person's token: login history at the caller's organisation
+//
+// Whoever asks knows the person's number. So of authorizations that hide the person from the client only those
+// are shown of which the caller owns every scope: anyone else would learn here which pseudonym is whose.
 func (a *API) Handler() http.Handler {
 	m := http.NewServeMux()
-	byClient := func(org string) Filter { return Filter{ClientOrgno: org} }
-	byOwner := func(org string) Filter { return Filter{OwnerOrgno: org} }
+	byClient := func(org string) Filter { return Filter{ClientOrgno: org, organisation: org} }
+	byOwner := func(org string) Filter { return Filter{OwnerOrgno: org, organisation: org} }
 	m.HandleFunc("GET /clients/authorizations", a.listing(byClient, a.personal))
 	m.HandleFunc("POST /clients/authorizations", a.listing(byClient, a.support))
 	m.HandleFunc("GET /api-provider/authorizations", a.listing(byOwner, a.personal))
@@ -74,7 +77,7 @@ func (a *API) person(r *http.Request, scope string, now time.Time) (caller, erro
 	if err != nil {
 		return caller{}, err
 	}
-	t, g, err := a.cfg.Store.AccessToken(r.Context(), storage.HashOf(token), now)
+	t, g, c, err := a.live(r.Context(), storage.HashOf(token), now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
@@ -82,11 +85,9 @@ func (a *API) person(r *http.Request, scope string, now time.Time) (caller, erro
 		return caller{}, fmt.Errorf("authorizations: reading a token: %w: %w", httpx.ErrUnavailable, err)
 	case !slices.Contains(t.Scopes, scope):
 		return caller{}, refuse(portner.InsufficientScope, "The access token lacks the scope.")
-	case g.UserKey == (storage.Hash{}) || g.Pseudonymous:
+	case g.UserKey == (storage.Hash{}) || a.hides(&g):
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
-	}
-	c, err := a.cfg.Clients.Client(r.Context(), g.ClientID)
-	if err != nil || c.Inactive || c.ClientOrgno == "" {
+	case c.ClientOrgno == "":
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	}
 	who, err := a.cfg.Vault.Open(g.Identity, g.ID)
