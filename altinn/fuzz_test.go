@@ -18,7 +18,11 @@ import (
 func FuzzBearer(f *testing.F) {
 	w := newWorld(f)
 	for _, seed := range [][2]string{
-		{"maskinporten", "Bearer " + w.machine()}, {"id-porten", "bearer a.b.c"}, {"google", "Bearer e30.e30."}, {"", "Basic x"}, {"maskinporten", ""},
+		{"maskinporten", "Bearer " + w.machine()},
+		{"id-porten", "bearer a.b.c"},
+		{"google", "Bearer e30.e30."},
+		{"", "Basic x"},
+		{"maskinporten", ""},
 		{"%2e%2e", "Bearer\te30.e30.AA"},
 	} {
 		f.Add(seed[0], seed[1])

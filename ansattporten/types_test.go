@@ -100,8 +100,11 @@ func TestOffered(t *testing.T) {
 	const main, sub, gone = digdir, leikanger, brreg
 	r := &register{resources: map[string]ansattporten.Resource{
 		service: {Reportees: []ansattporten.Reportee{
-			{}, {Orgno: main, UnitType: "AS", Rights: []string{"Read"}}, {Orgno: sub, UnitType: "BEDR"},
-			{Orgno: gone, UnitType: "ENK", Deleted: true}, {Orgno: main, UnitType: "AS"},
+			{},
+			{Orgno: main, UnitType: "AS", Rights: []string{"Read"}},
+			{Orgno: sub, UnitType: "BEDR"},
+			{Orgno: gone, UnitType: "ENK", Deleted: true},
+			{Orgno: main, UnitType: "AS"},
 		}},
 		case3: {Reportees: []ansattporten.Reportee{{Orgno: main, Rights: []string{"read"}}, {Orgno: sub, Rights: []string{"write"}}}},
 	}}

@@ -170,11 +170,12 @@ func (x *exchanging) stands(ctx context.Context, in *token.Issuance) error {
 }
 
 // grant is the grant of the new token. It keeps all scopes of the subject's, for on them depends how
-// private the person is (security row H4), and its session, so that it ends at the same logout.
+// private the person is (security row H4). It is in no session of its own: whatever ends the subject's grant
+// ends it.
 func (x *exchanging) grant(act json.RawMessage, audience []string, details json.RawMessage, end time.Time) storage.Grant {
 	from, id := &x.subject.grant, seal.NewID()
 	g := storage.Grant{
-		ID: id, ClientID: x.Client.ClientID, UserKey: from.UserKey, SessionID: from.SessionID, LoginOnly: from.LoginOnly,
+		ID: id, ClientID: x.Client.ClientID, UserKey: from.UserKey,
 		Scopes: from.Scopes, Resources: audience, ACR: from.ACR, AMR: from.AMR, AuthTime: from.AuthTime, Locale: from.Locale,
 		UserAgent: from.UserAgent, Delegation: x.delegation(act),
 		AuthorizationDetails: x.cfg.Vault.SealDetails(details, id), CreatedAt: from.CreatedAt, ExpiresAt: end,

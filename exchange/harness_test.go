@@ -37,6 +37,7 @@ type world struct {
 	foreign *keyset.Set
 	now     time.Time // zero: the real clock
 	store   token.GrantStore
+	vault   *session.Vault
 	request *exchange.Request // the policy's last
 }
 
@@ -73,13 +74,14 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 	w.OP = optest.New(t, optest.Options{
 		Clients: clients(t), Scopes: []scope.Scope{
 			{Name: "test:short", OwnerOrgno: optest.OwnerOrg, Description: "Kort", ATMaxAge: 30},
+			{Name: "test:others", OwnerOrgno: machineOrg, Description: "En annens"},
 			{Name: "test:two", OwnerOrgno: optest.OwnerOrg, Description: "To"},
 		},
 		Change: func(c *provider.Config) {
 			c.Now, c.Scopes = w.clock, open(t, c.Scopes.(*scope.Registry))
 			vault, err := session.NewVault(c.Secrets...)
 			require.NoError(t, err)
-			w.store = c.Store.(token.GrantStore)
+			w.store, w.vault = c.Store.(token.GrantStore), vault
 			cfg := exchange.Config{
 				Issuer: optest.Issuer, Store: w.store, Vault: vault, Scopes: c.Scopes, Policy: decide(exchange.Decision{}),
 				Issuers: map[string]exchange.Issuer{foreignIssuer: {Verifier: verifier, Person: personOf}},
@@ -117,10 +119,11 @@ func clients(t *testing.T) []client.Client {
 			ClientID: id, ClientOrgno: orgno, Secrets: []client.Secret{secret},
 			GrantTypes:   []string{"authorization_code", "refresh_token", exchange.GrantType},
 			RedirectURIs: []string{strings.Replace(optest.Callback, "tjeneste", id, 1)}, AccessTokenLifetime: 600,
-			Scopes: []string{"openid", "profile", "test:api", "test:two", "test:consent", "test:pseudonym", "test:opaque", "test:short"},
+			Scopes: []string{"openid", "profile", "test:api", "test:two", "test:consent", "test:pseudonym", "test:opaque", "test:short", "test:others"},
 		}
 	}
 	portal, service, deep := make("portal", optest.Org), make("service", optest.OwnerOrg), make("deep", optest.Org)
+	portal.OnBehalfOf = []client.OnBehalfOf{{Value: "kunde", Name: "Kunden", Orgno: machineOrg}}
 	service.Scopes = append(service.Scopes, scope.Introspection)
 	few := make("few", optest.Org)
 	few.Scopes = []string{"test:two"}

@@ -109,7 +109,8 @@ func TestConsents(t *testing.T) {
 					"type": "urn:altinn:consent", "id": consent()["id"], "from": consent()["from"], "to": organisation(digdir),
 					"consented": "2018-03-09T07:20:00Z", "validTo": "2018-03-10T07:20:00Z",
 					"consentRights": []any{map[string]any{
-						"action": []any{"consent"}, "resource": []any{map[string]any{"type": "urn:altinn:resource", "value": "inntekt"}}, "metadata": map[string]any{}}},
+						"action": []any{"consent"}, "resource": []any{map[string]any{"type": "urn:altinn:resource", "value": "inntekt"}}, "metadata": map[string]any{},
+					}},
 				}}})
 				return
 			}

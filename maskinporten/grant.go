@@ -61,7 +61,6 @@ type request struct {
 	*token.Request
 	now    time.Time
 	client *client.Client // who claims to have signed the assertion, and from step 7 on has
-	amr    string
 }
 
 // Handle implements [token.Grant].

@@ -61,8 +61,10 @@ func (w *world) requireToken(t *testing.T, a answer, further object) map[string]
 
 // v1 is the grant of seed 002.
 func v1() object {
-	return object{"aud": "https://ver2.maskinporten.no/", "resource": "https://tt02.altinn.no/", "scope": "altinn:serviceowner",
-		"iss": "806e1e80-e3a7-4a73-980e-f92ba1c2bf86", "iat": 1592896655, "exp": 1592896775, "jti": "bebeb0da-fef3-4b67-a0fc-b08d0b68fddd"}
+	return object{
+		"aud": "https://ver2.maskinporten.no/", "resource": "https://tt02.altinn.no/", "scope": "altinn:serviceowner",
+		"iss": "806e1e80-e3a7-4a73-980e-f92ba1c2bf86", "iat": 1592896655, "exp": 1592896775, "jti": "bebeb0da-fef3-4b67-a0fc-b08d0b68fddd",
+	}
 }
 
 func issuerOf(iss string) func(*maskinporten.Config) {

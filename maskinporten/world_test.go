@@ -112,14 +112,18 @@ func kid(name string) object { return object{"alg": "RS256", "kid": name} }
 
 // v4 is the grant most tests mutate (maskinporten-altinn section 6.2).
 func v4() object {
-	return object{"aud": testIssuer, "scope": "difitest:test2", "iss": "my_client_id", "iat": 1520589808, "exp": 1520589928,
-		"jti": "415ec7ac-33eb-4ce3-bc86-6ad40e29768f"}
+	return object{
+		"aud": testIssuer, "scope": "difitest:test2", "iss": "my_client_id", "iat": 1520589808, "exp": 1520589928,
+		"jti": "415ec7ac-33eb-4ce3-bc86-6ad40e29768f",
+	}
 }
 
 // v5 is the delegated grant.
 func v5() object {
-	return object{"aud": testIssuer, "scope": "difitest:delegated", "iss": "oidc_difi_delegering_altinn", "iat": 1584693437, "exp": 1584693557,
-		"jti": "eb6ab01e-5834-4ba0-a2a1-457bfd0f0a49", "consumer_org": customer}
+	return object{
+		"aud": testIssuer, "scope": "difitest:delegated", "iss": "oidc_difi_delegering_altinn", "iat": 1584693437, "exp": 1584693557,
+		"jti": "eb6ab01e-5834-4ba0-a2a1-457bfd0f0a49", "consumer_org": customer,
+	}
 }
 
 // v6 is the grant of a system user.
@@ -213,8 +217,10 @@ func clients() []client.Client {
 		machine("slow", "difitest:test2", "difitest:short"),
 		machine("legacy-audience", "difitest:test2"),
 		{ClientID: "plain", ClientOrgno: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"), Scopes: []string{"difitest:test2"}, GrantTypes: []string{bearer}},
-		{ClientID: "login", ClientOrgno: digdir, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"),
-			Scopes: []string{"difitest:test2"}, RedirectURIs: []string{"https://login.example.no/cb"}},
+		{
+			ClientID: "login", ClientOrgno: digdir, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"),
+			Scopes: []string{"difitest:test2"}, RedirectURIs: []string{"https://login.example.no/cb"},
+		},
 	}
 	by := func(id string) *client.Client {
 		return &all[slices.IndexFunc(all, func(c client.Client) bool { return c.ClientID == id })]

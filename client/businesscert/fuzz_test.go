@@ -90,7 +90,10 @@ func FuzzVerify(f *testing.F) {
 	ours := map[string]bool{string(leaf.Raw): true, string(qualified.Raw): true}
 	for _, chain := range [][][]byte{
 		testpki.Chain(leaf, issuing), testpki.Chain(qualified, issuing, root), testpki.Chain(certs[4]), testpki.Chain(certs[5]),
-		testpki.Chain(issuing, leaf), {turned(leaf), issuing.Raw}, nil, {{}, {0x30}},
+		testpki.Chain(issuing, leaf),
+		{turned(leaf), issuing.Raw},
+		nil,
+		{{}, {0x30}},
 	} {
 		f.Add(join(chain))
 	}

@@ -165,8 +165,10 @@ func TestVerify_refuses_E6(t *testing.T) {
 		"a usage of its own":             {w.chain(extended(nil, asn1.ObjectIdentifier{1, 2, 3, 4})), businesscert.ErrUsage},
 		"by an authority of web servers": {testpki.Chain(w.seal(tls), tls.Certificate), businesscert.ErrUsage},
 		"unknown critical extension":     {w.chain(extension(asn1.ObjectIdentifier{1, 2, 3, 4}, []byte{5, 0}, true)), businesscert.ErrChain},
-		"outside the name constraint": {testpki.Chain(w.seal(narrow, func(c *x509.Certificate) { c.DNSNames = []string{"example.com"} }), narrow.Certificate),
-			businesscert.ErrChain},
+		"outside the name constraint": {
+			testpki.Chain(w.seal(narrow, func(c *x509.Certificate) { c.DNSNames = []string{"example.com"} }), narrow.Certificate),
+			businesscert.ErrChain,
+		},
 		"beyond the path length":    {testpki.Chain(w.seal(beyond), beyond.Certificate, last.Certificate), businesscert.ErrChain},
 		"issued by an organisation": {testpki.Chain(w.seal(clerk), good, issuing), businesscert.ErrChain},
 		"CA without keyCertSign":    {testpki.Chain(w.seal(mute), mute.Certificate), businesscert.ErrChain},

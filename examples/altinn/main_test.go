@@ -269,7 +269,12 @@ func TestCommand(t *testing.T) {
 	require.Contains(t, out.String(), "/api/instanser")
 	require.Zero(t, run(ctx, []string{"-h"}, &out, &errs))
 	for _, args := range [][]string{
-		{"-addr", "nonsense"}, {"-config", "missing.json"}, {"-x"}, {"y"}, {"-tls-cert", "x"}, {"-addr", "localhost:0", "-issuer", "http://localhost:1"},
+		{"-addr", "nonsense"},
+		{"-config", "missing.json"},
+		{"-x"},
+		{"y"},
+		{"-tls-cert", "x"},
+		{"-addr", "localhost:0", "-issuer", "http://localhost:1"},
 		{"-addr", "localhost:0", "-idporten", "http://elsewhere.example.no"}, // keys over http from another machine
 	} {
 		errs.Reset()

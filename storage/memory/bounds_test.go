@@ -23,7 +23,8 @@ func TestBounds(t *testing.T) {
 		again  time.Duration                              // when there is room again
 	}{
 		{
-			"sessions", memory.Config{MaxSessions: 3},
+			"sessions",
+			memory.Config{MaxSessions: 3},
 			func(s *memory.Store, n int, now time.Time) error {
 				_, err := s.CreateSession(t.Context(), newSession(n), 0, now)
 				return err
@@ -34,7 +35,8 @@ func TestBounds(t *testing.T) {
 			}, 30 * time.Minute,
 		},
 		{
-			"codes", memory.Config{MaxGrants: 3},
+			"codes",
+			memory.Config{MaxGrants: 3},
 			func(s *memory.Store, n int, now time.Time) error { return s.CreateCode(t.Context(), newCode(n), now) },
 			func(s *memory.Store, now time.Time) error {
 				_, err := s.Code(t.Context(), newCode(0).Hash, now)
@@ -42,7 +44,8 @@ func TestBounds(t *testing.T) {
 			}, 30 * time.Minute,
 		},
 		{
-			"pushed requests", memory.Config{MaxPushedRequests: 3},
+			"pushed requests",
+			memory.Config{MaxPushedRequests: 3},
 			func(s *memory.Store, n int, now time.Time) error {
 				return s.PushRequest(t.Context(), newPushed(n, "client"), now)
 			},
@@ -52,7 +55,8 @@ func TestBounds(t *testing.T) {
 			}, 2 * time.Minute,
 		},
 		{
-			"pushed requests of one client", memory.Config{MaxPushedRequestsPerClient: 3},
+			"pushed requests of one client",
+			memory.Config{MaxPushedRequestsPerClient: 3},
 			func(s *memory.Store, n int, now time.Time) error {
 				return s.PushRequest(t.Context(), newPushed(n, "client"), now)
 			},
@@ -62,7 +66,8 @@ func TestBounds(t *testing.T) {
 			}, 2 * time.Minute,
 		},
 		{
-			"consents", memory.Config{MaxConsents: 3},
+			"consents",
+			memory.Config{MaxConsents: 3},
 			func(s *memory.Store, n int, now time.Time) error {
 				return s.GrantConsents(t.Context(), []storage.Consent{newConsent(n, "s")}, now)
 			},
@@ -75,7 +80,8 @@ func TestBounds(t *testing.T) {
 			}, time.Hour,
 		},
 		{
-			"assertions", memory.Config{MaxReplays: 3},
+			"assertions",
+			memory.Config{MaxReplays: 3},
 			func(s *memory.Store, n int, now time.Time) error {
 				return s.ConsumeJTI(t.Context(), storage.HashOf(id("jti", n)), now.Add(time.Minute), now)
 			},

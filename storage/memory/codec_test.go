@@ -42,9 +42,11 @@ func FuzzRecords(f *testing.F) {
 		text := memory.EncodeSession(&s)
 		require.Equal(t, s, text.Decode())
 
-		g := storage.Grant{ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
+		g := storage.Grant{
+			ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
 			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, OnBehalfOf: a,
-			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first}
+			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first,
+		}
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
 
 		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first, Grant: g}

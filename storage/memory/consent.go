@@ -67,8 +67,10 @@ func (s *Store) Consents(ctx context.Context, userKey storage.Hash, clientID str
 	var out []storage.Consent
 	for _, one := range c.list {
 		if n < one.until {
-			out = append(out, storage.Consent{UserKey: userKey, ClientID: clientID, Scope: one.scope,
-				GrantedAt: fromNanos(one.granted), ExpiresAt: fromNanos(one.until)})
+			out = append(out, storage.Consent{
+				UserKey: userKey, ClientID: clientID, Scope: one.scope,
+				GrantedAt: fromNanos(one.granted), ExpiresAt: fromNanos(one.until),
+			})
 		}
 	}
 	return out, nil

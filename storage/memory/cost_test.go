@@ -187,8 +187,10 @@ var lookups = []verb{
 
 var rotation atomic.Int64
 
-var roomy = memory.Config{MaxSessions: 1 << 30, MaxGrants: 1 << 30, MaxTokens: 1 << 30,
-	MaxPushedRequests: 1 << 30, MaxPushedRequestsPerClient: 1 << 30, MaxConsents: 1 << 30, MaxReplays: 1 << 30}
+var roomy = memory.Config{
+	MaxSessions: 1 << 30, MaxGrants: 1 << 30, MaxTokens: 1 << 30,
+	MaxPushedRequests: 1 << 30, MaxPushedRequestsPerClient: 1 << 30, MaxConsents: 1 << 30, MaxReplays: 1 << 30,
+}
 
 func filled(n int) *memory.Store {
 	s := memory.NewWith(roomy)

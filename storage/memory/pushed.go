@@ -42,8 +42,10 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := s.reserve(&s.pushedCount, 1, now, pushedKind); err != nil {
 		return err
 	}
-	p := &pushedRequest{hash: in.Hash, client: strings.Clone(in.ClientID),
-		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt)}
+	p := &pushedRequest{
+		hash: in.Hash, client: strings.Clone(in.ClientID),
+		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt),
+	}
 	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
 	if err := s.insertPushed(p, now); err != nil {
 		s.pushedCount.give(1)

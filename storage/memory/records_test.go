@@ -50,19 +50,27 @@ func newIssue(n int, generation int, g storage.Grant) *storage.Issue {
 	name := strconv.Itoa(n) + "/" + strconv.Itoa(generation)
 	return &storage.Issue{
 		Grant: g,
-		Access: storage.AccessToken{Hash: storage.HashOf("access" + name), GrantID: g.ID, JTI: id("jti", n),
-			Scopes: g.Scopes, ClientAMR: "private_key_jwt", IssuedAt: epoch, ExpiresAt: epoch.Add(2 * time.Minute)},
-		Refresh: &storage.RefreshToken{Hash: storage.HashOf("refresh" + name), GrantID: g.ID,
-			Generation: generation, ExpiresAt: epoch.Add(10 * time.Minute)},
+		Access: storage.AccessToken{
+			Hash: storage.HashOf("access" + name), GrantID: g.ID, JTI: id("jti", n),
+			Scopes: g.Scopes, ClientAMR: "private_key_jwt", IssuedAt: epoch, ExpiresAt: epoch.Add(2 * time.Minute),
+		},
+		Refresh: &storage.RefreshToken{
+			Hash: storage.HashOf("refresh" + name), GrantID: g.ID,
+			Generation: generation, ExpiresAt: epoch.Add(10 * time.Minute),
+		},
 	}
 }
 
 func newPushed(n int, clientID string) storage.PushedRequest {
-	return storage.PushedRequest{Hash: storage.HashOf(id("urn", n)), ClientID: clientID,
-		Params: []byte("response_type=code&scope=openid"), ExpiresAt: epoch.Add(2 * time.Minute)}
+	return storage.PushedRequest{
+		Hash: storage.HashOf(id("urn", n)), ClientID: clientID,
+		Params: []byte("response_type=code&scope=openid"), ExpiresAt: epoch.Add(2 * time.Minute),
+	}
 }
 
 func newConsent(n int, scope string) storage.Consent {
-	return storage.Consent{UserKey: storage.HashOf(id("person", n)), ClientID: "client-a", Scope: scope,
-		GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
+	return storage.Consent{
+		UserKey: storage.HashOf(id("person", n)), ClientID: "client-a", Scope: scope,
+		GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+	}
 }

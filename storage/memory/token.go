@@ -39,8 +39,10 @@ func newTokens(s *Store, g *grant, issue *storage.Issue) tokens {
 	ts := tokens{access: &accessToken{grant: g, text: encodeAccess(&issue.Access)}, accessGrant: issue.Access.GrantID}
 	ts.access.place.shard = uint8(s.shardOf(ts.access.text.hash()))
 	if r := issue.Refresh; r != nil {
-		ts.refresh = &refreshToken{grant: g, hash: r.Hash, generation: r.Generation,
-			end: nanos(r.ExpiresAt), consumed: noTime}
+		ts.refresh = &refreshToken{
+			grant: g, hash: r.Hash, generation: r.Generation,
+			end: nanos(r.ExpiresAt), consumed: noTime,
+		}
 		ts.refresh.place.shard = uint8(s.shardOf(string(r.Hash[:])))
 		ts.refreshGrant = r.GrantID
 	}
@@ -111,8 +113,10 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	}
 	t.grant.mu.Lock()
 	verdict, text := t.verdict(hash, nanos(now)), t.grant.text()
-	out := storage.RefreshToken{Hash: hash, Generation: t.generation,
-		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed)}
+	out := storage.RefreshToken{
+		Hash: hash, Generation: t.generation,
+		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed),
+	}
 	if verdict == storage.ErrConsumed {
 		out.Latest = t.grant.issue.latest
 	}
