@@ -59,7 +59,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("ansattporten", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&opt.addr, "addr", "localhost:8090", "`address` to listen on; the demo service takes the port after it; port 0 takes free ports")
+	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8110", "`address` to listen on; the demo service takes the port after it; port 0 takes free ports")
 	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: the configuration's, or made of -addr)")
 	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see README.md)")
 	fs.BoolVar(&opt.demo, "demo", true, "start the demo service too, and show the test users' buttons")
