@@ -1,6 +1,8 @@
 package maskinporten_test
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
 )
@@ -122,6 +125,33 @@ func TestNewGrant(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, rec.Code)
 	// Nobody listens, and still the header names the request as the text does.
 	require.Contains(t, rec.Body.String(), "(trace_id: "+rec.Header().Get("X-Correlation-Id")+")")
+}
+
+// TestNobodyLogsInByNaming: a machine that names a person gets a token without sub, whatever the endpoint's
+// ClaimPolicy says of its client: the number is copied on its word, and nobody has logged in.
+func TestNobodyLogsInByNaming(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	g, err := maskinporten.NewGrant(w.cfg)
+	require.NoError(t, err)
+	for _, policy := range []token.ClaimPolicy{token.IDPortenClaims, token.OpenIDClaims("https://api.example.no")} {
+		ep, err := token.New(token.Config{
+			Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
+			Grants: []token.Grant{g}, Claims: policy, Pairwise: must(pseudonym.NewPairwise([]byte(strings.Repeat("k", 32)))),
+		})
+		require.NoError(t, err)
+		form := url.Values{"grant_type": {bearer}, "assertion": {byKey(v4().with("pid", "45840375084", "jti", rand.Text()))}}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		ep.ServeHTTP(rec, r)
+		require.Equal(t, http.StatusOK, rec.Code, rec.Body)
+		var answer map[string]any
+		require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &answer))
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(answer["access_token"].(string), ".")[1])
+		require.NoError(t, err)
+		require.NotContains(t, string(payload), `"sub"`)
+	}
 }
 
 // TestPlainClient: a client without integration_type has to register the grant.

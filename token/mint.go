@@ -144,7 +144,8 @@ type person struct {
 
 func (m *Minter) person(c *client.Client, g *storage.Grant, id *session.Identity) person {
 	p := person{claims: m.cfg.Claims(c), id: id, pseudonymous: m.pseudonymous(g)}
-	if idType, identifier := id.SubjectKey(); identifier != "" && !p.claims.Machine {
+	// A person somebody only named, with no grant of theirs, has not logged in (maskinporten-altinn section 2).
+	if idType, identifier := id.SubjectKey(); identifier != "" && g.Identity != nil && !p.claims.Machine {
 		p.sub = m.cfg.Pairwise.Subject(c.ClientID, idType, identifier)
 	}
 	return p
