@@ -20,6 +20,7 @@ import (
 func TestMemory(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storagetest.Store { return memory.New() })
 	storagetest.RunGrants(t, func(*testing.T) storagetest.GrantStore { return memory.New() })
+	storagetest.RunPeople(t, func(*testing.T) storagetest.PeopleStore { return memory.New() })
 }
 
 // A store of one's own needs at most 12 methods (design section 1).
