@@ -194,6 +194,9 @@ func (x *exchanging) details() (json.RawMessage, error) {
 	if !x.Form.Has("authorization_details") {
 		return x.subject.details, nil
 	}
+	if x.subject.pseudonymous || x.subject.opaque { // a guess would be answered (security row H3)
+		return nil, refuse(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_hidden")
+	}
 	narrowed, err := rar.Narrow([]byte(x.Form.Get("authorization_details")), x.subject.details)
 	switch {
 	case errors.Is(err, rar.ErrMalformed):

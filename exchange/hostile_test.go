@@ -121,3 +121,17 @@ func TestForeignSubjectsStand(t *testing.T) {
 	w.refused("portal", login, portner.InvalidRequest)
 	require.Equal(t, http.StatusOK, w.exchange("portal", form(w.machineToken(), "scope", "test:api")).Status, "machines go on")
 }
+
+// Details that a client is not told it cannot name: its guess would be answered (security row H3).
+func TestHiddenDetailsCannotBeGuessed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const details = `[{"type":"x","actions":["read"]}]`
+	with := set("authorization_details", []any{map[string]any{"type": "x", "actions": []string{"read"}}, map[string]any{"type": "y"}})
+	_, got := w.exchanged("service", form(w.machineToken(with), "authorization_details", details))
+	require.Len(t, got["authorization_details"], 1)
+	nameless := w.machineToken(with, set("sub", "someone"), set("acr", "idporten-loa-high"))
+	w.refused("service", form(nameless, "authorization_details", details), portner.InvalidAuthorizationDetails)
+	_, got = w.exchanged("service", form(nameless))
+	require.NotContains(t, got, "authorization_details")
+}

@@ -142,7 +142,7 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	details, err := x.details(x.Request, &g)
+	details, err := x.details(x.Request, &g, plan.TokenType == scope.Opaque)
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,15 @@ import (
 )
 
 // details opens the authorization_details of a grant, or those of them the request names: for this one
-// access token, the grant keeps its own (RFC 9396 sections 6 and 6.1).
-func (m *Minter) details(r *Request, g *storage.Grant) (json.RawMessage, error) {
+// access token, the grant keeps its own (RFC 9396 sections 6 and 6.1). A client that is not told them cannot
+// name them: its guess would be answered (security row H3).
+func (m *Minter) details(r *Request, g *storage.Grant, opaque bool) (json.RawMessage, error) {
 	granted, err := m.openDetails(g.AuthorizationDetails, g.ID)
 	if err != nil || !r.Form.Has("authorization_details") {
 		return granted, err
+	}
+	if protection(g, m.pseudonymous(g), opaque) != pseudonym.Open {
+		return nil, refuse(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_hidden")
 	}
 	narrowed, err := rar.Narrow([]byte(r.Form.Get("authorization_details")), granted)
 	switch {
@@ -57,12 +61,16 @@ func (p *person) toldDetails() json.RawMessage {
 // toldClient are what the token response says: nothing either where only introspection tells who the
 // person is (idporten section 13.1, method 1).
 func (p *person) toldClient(g *storage.Grant, opaque bool) json.RawMessage {
-	protection := pseudonym.Decide(pseudonym.Request{
-		Scope: p.pseudonymous, Opaque: opaque && p.sub != "",
-		OpenID: slices.Contains(g.Scopes, scope.OpenID), Profile: slices.Contains(g.Scopes, scope.Profile),
-	})
-	if protection != pseudonym.Open {
+	if protection(g, p.pseudonymous, opaque && p.sub != "") != pseudonym.Open {
 		return nil
 	}
 	return p.details
+}
+
+// protection is how a grant hides the person from its client.
+func protection(g *storage.Grant, pseudonymous, opaque bool) pseudonym.Protection {
+	return pseudonym.Decide(pseudonym.Request{
+		Scope: pseudonymous, Opaque: opaque,
+		OpenID: slices.Contains(g.Scopes, scope.OpenID), Profile: slices.Contains(g.Scopes, scope.Profile),
+	})
 }

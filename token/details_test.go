@@ -133,6 +133,29 @@ func TestDetailsOfPseudonyms(t *testing.T) {
 	require.NotNil(t, f.introspect("api", byReference.str("access_token")).body["authorization_details"])
 }
 
+// Who may not read the details may not guess them either: a wish that is granted only if it is right, byte for
+// byte, would tell whose number is in them (security row H3).
+func TestDetailsCannotBeGuessed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	guess := func(number string) string { return `[{"type":"idporten:fullmakt","pid":"` + number + `"}]` }
+	code := f.detailed(guess(pid), "api:opaque")
+	form := codeForm(code)
+	form.Set("authorization_details", guess(pid))
+	f.requireError(f.send(f.ep, "web", form), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
+	a := f.redeem("web", code)
+	require.Equal(t, http.StatusOK, a.Code)
+	var bodies []string
+	for _, number := range []string{pid, "45840375084"} {
+		form := refreshForm(a.str("refresh_token"))
+		form.Set("authorization_details", guess(number))
+		refused := f.send(f.ep, "web", form)
+		f.requireError(refused, http.StatusBadRequest, portner.InvalidAuthorizationDetails)
+		bodies = append(bodies, refused.Body.String())
+	}
+	require.Equal(t, bodies[0], bodies[1])
+}
+
 // R4: neither grants nor tokens hold in the store what may be somebody's number.
 func TestDetailsRestSealed(t *testing.T) {
 	t.Parallel()

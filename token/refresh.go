@@ -116,7 +116,7 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	details, err := x.details(x.Request, &x.grant)
+	details, err := x.details(x.Request, &x.grant, plan.TokenType == scope.Opaque)
 	if err != nil {
 		return nil, err
 	}
