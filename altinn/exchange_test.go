@@ -1,6 +1,7 @@
 package altinn_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner/altinn"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -294,3 +296,38 @@ func TestConfig(t *testing.T) {
 	w = newWorld(t, func(c *altinn.Config) { c.AllowLegacyRegister = false })
 	w.refused(request("maskinporten", w.machine(change{"consumer": org("9908:991825827")})), http.StatusUnauthorized)
 }
+
+// Who is a service owner: by the scope itself or one below it, and by the register.
+func TestServiceOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tt := range []struct {
+		scope, orgno, query string
+		want                any
+	}{
+		{"altinn:serviceowner", "974761076", "", "skd"},
+		{"x altinn:serviceowner/instances.read", "974761076", "", "skd"},
+		{"altinn:serviceowners", "974761076", "", nil},  // another scope
+		{"x:altinn:serviceowner", "974761076", "", nil}, // another's scope (a part of the text is not enough)
+		{"altinn:serviceowner", "910753614", "", nil},
+		{"altinn:serviceowner", "974761076", "?test=true", "skd"}, // digdir alone
+		{"altinn:serviceowner", "991825827", "?test=true", "ttd"},
+		{"altinn:serviceowner", "991825827", "?test=1", "digdir"},
+	} {
+		r := request("maskinporten"+tt.query, w.machine(change{"scope": tt.scope, "consumer": org("0192:" + tt.orgno)}))
+		require.Equal(t, tt.want, w.exchanged(r)["urn:altinn:org"], "%+v", tt)
+	}
+}
+
+// A person whom the register knows in part is not known.
+func TestIncompleteUser(t *testing.T) {
+	t.Parallel()
+	for _, u := range []altinn.User{{PartyID: 1, PartyUUID: "x"}, {ID: 1, PartyUUID: "x"}, {ID: 1, PartyID: 1}} {
+		w := newWorld(t, func(c *altinn.Config) { c.Users = always(u) })
+		w.refused(request("id-porten", w.person()), http.StatusUnauthorized)
+	}
+}
+
+type always altinn.User
+
+func (a always) User(context.Context, norway.PID) (altinn.User, error) { return altinn.User(a), nil }

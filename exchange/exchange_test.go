@@ -322,8 +322,26 @@ func TestIDToken(t *testing.T) {
 	f.Set("subject_token", w.login("portal", "openid").String("id_token"))
 	reads.refused("portal", f, portner.InvalidRequest) // another provider's keys
 	f.Set("subject_token", login.String("id_token"))
+	reads.request = nil
 	reads.now = reads.now.Add(120 * time.Second)
 	reads.refused("portal", f, portner.InvalidRequest)
+	require.Nil(t, reads.request, "nobody is asked about an old login")
+	for _, not := range []string{"", "scope", "client_id", "events"} { // what marks another kind of token of the same issuer
+		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": "s", "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
+		if not != "" {
+			m[not] = "x"
+		}
+		raw, err := json.Marshal(m)
+		require.NoError(t, err)
+		jwt, err := reads.Keys.Sign("", "", raw, reads.now)
+		require.NoError(t, err)
+		f.Set("subject_token", jwt)
+		if not == "" {
+			reads.exchanged("portal", f)
+			continue
+		}
+		reads.refused("portal", f, portner.InvalidRequest)
+	}
 
 	hidden := newWorldWithIDTokens(t, withLogin)
 	f.Set("subject_token", hidden.login("portal", "openid test:pseudonym").String("id_token"))
