@@ -88,7 +88,7 @@ func (t fullmaktType) ask(ctx context.Context, r rar.Request, details []rar.Deta
 	}
 	var mandates []Mandate
 	for _, m := range known {
-		if m.PID.IsZero() || m.ID == m.PID.Reveal() {
+		if m.PID.IsZero() || strings.Contains(m.ID, m.PID.Reveal()) || strings.Contains(m.ID, r.PID.Reveal()) {
 			return nil, errors.New("ansattporten: a mandate without an authorizer's number, or named by it")
 		}
 		m.Permissions = slices.DeleteFunc(slices.Clone(m.Permissions), func(p Permission) bool { return !slices.Contains(roles, p.Role) })
