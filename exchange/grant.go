@@ -42,7 +42,7 @@ func (g *Grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	if x.silent() {
 		act = x.subject.grant.Delegation.Actor
 	}
-	in, err := x.issuance(act)
+	in, err := x.issuance(ctx, act)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (x *exchanging) present(ctx context.Context) error {
 		return malformed("The parameters actor_token and actor_token_type belong together.", "actor_token_type")
 	}
 	var err error
-	if x.asked, err = readAsked(f); err != nil {
+	if x.asked, err = readAsked(f, x.cfg.Issuer); err != nil {
 		return err
 	}
 	if x.subject, err = x.read(ctx, presentation{subjectRole, f.Get("subject_token"), f.Get("subject_token_type")}); err != nil {
@@ -127,12 +127,12 @@ func (x *exchanging) decide(ctx context.Context) error {
 }
 
 // issuance is the new token, before it is made.
-func (x *exchanging) issuance(act json.RawMessage) (*token.Issuance, error) {
+func (x *exchanging) issuance(ctx context.Context, act json.RawMessage) (*token.Issuance, error) {
 	plan, err := x.plan()
 	if err != nil {
 		return nil, err
 	}
-	audience, err := x.audience()
+	audience, err := x.audience(ctx)
 	if err != nil {
 		return nil, err
 	}

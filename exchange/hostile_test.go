@@ -135,3 +135,25 @@ func TestHiddenDetailsCannotBeGuessed(t *testing.T) {
 	_, got = w.exchanged("service", form(nameless))
 	require.NotContains(t, got, "authorization_details")
 }
+
+// A target is an API: no client, for which the token would look like an id_token, not the provider, and no address
+// of another kind (security row D10).
+func TestTargetsAreAPIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	subject := w.login("portal", "openid test:api").String("access_token")
+	for name, targets := range map[string][]string{
+		"resource": {"javascript:alert(1)", "file:///etc/x", "http://api.example.no", "https://u:p@api.example.no", optest.Issuer, optest.Issuer + "/"},
+		"audience": {"portal", "service", "deep", optest.Issuer},
+	} {
+		for _, target := range targets {
+			t.Log(target)
+			w.refused("portal", form(subject, name, target), portner.InvalidTarget)
+			w.refused("service", form(subject, name, target), portner.InvalidTarget)
+		}
+	}
+	for name, target := range map[string]string{"resource": "https://api.example.no/v1", "audience": "the-api"} {
+		_, got := w.exchanged("portal", form(subject, name, target))
+		require.Equal(t, target, got["aud"])
+	}
+}

@@ -1,9 +1,11 @@
 package exchange
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
@@ -23,7 +25,7 @@ const maxTarget = 2000
 
 // readAsked reads scope, resource and audience. Both of the latter say where the token is for: by address
 // and by name (RFC 8693 section 2.1).
-func readAsked(f token.Form) (asked, error) {
+func readAsked(f token.Form, issuer string) (asked, error) {
 	var a asked
 	if s := f.Get("scope"); s != "" {
 		var err error
@@ -32,7 +34,7 @@ func readAsked(f token.Form) (asked, error) {
 		}
 	}
 	for _, r := range f.All("resource") {
-		if !absolute(r) {
+		if !absolute(r, issuer) {
 			return a, badTarget("resource_malformed")
 		}
 		a.audience = append(a.audience, r)
@@ -50,10 +52,20 @@ func readAsked(f token.Form) (asked, error) {
 	return a, nil
 }
 
-// absolute reports whether a resource is an absolute URI without fragment (RFC 8707 section 2).
-func absolute(r string) bool {
+// absolute reports whether a resource is an absolute URI without fragment (RFC 8707 section 2) that an API may
+// have: https or urn, and http where the provider itself has no more (security row D10).
+func absolute(r, issuer string) bool {
 	u, err := url.Parse(r)
-	return err == nil && len(r) <= maxTarget && u.IsAbs() && (u.Host != "" || u.Opaque != "") && u.Fragment == "" && printable(r)
+	if err != nil || len(r) > maxTarget || !printable(r) || strings.Contains(r, "#") || u.User != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "urn":
+		return u.Opaque != ""
+	case "http":
+		return u.Host != "" && strings.HasPrefix(issuer, "http://")
+	}
+	return u.Scheme == "https" && u.Host != ""
 }
 
 func printable(s string) bool {
@@ -106,7 +118,7 @@ func (x *exchanging) plan() (scope.Plan, error) {
 
 // audience narrows the targets. A subject token that names none may be used anywhere, so any target is less;
 // one that names some is for those, and for what the policy adds.
-func (x *exchanging) audience() ([]string, error) {
+func (x *exchanging) audience(ctx context.Context) ([]string, error) {
 	has := x.subject.Audience
 	if len(x.asked.audience) == 0 {
 		return has, nil
@@ -115,6 +127,25 @@ func (x *exchanging) audience() ([]string, error) {
 		if len(has) > 0 && !slices.Contains(has, target) && !slices.Contains(x.verdict.Audience, target) {
 			return nil, badTarget("target_escalation")
 		}
+		if slices.Contains(has, target) {
+			continue
+		}
+		if err := x.notAnAPI(ctx, target); err != nil {
+			return nil, err
+		}
 	}
 	return x.asked.audience, nil
+}
+
+// notAnAPI refuses a new target that is this provider or one of its clients, to which the token would look like
+// an id_token (security row D10).
+func (x *exchanging) notAnAPI(ctx context.Context, target string) error {
+	if strings.TrimRight(target, "/") == strings.TrimRight(x.cfg.Issuer, "/") {
+		return badTarget("target_issuer")
+	}
+	is, err := x.minter.IsClient(ctx, target)
+	if is {
+		return badTarget("target_client")
+	}
+	return err
 }

@@ -77,6 +77,19 @@ func (m *Minter) Standing(ctx context.Context, g *storage.Grant, id *session.Ide
 	return err
 }
 
+// IsClient reports whether a client has this client_id, in use or not. No access token is for a client (security
+// row D10).
+func (m *Minter) IsClient(ctx context.Context, id string) (bool, error) {
+	_, err := m.cfg.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, unavailable("reading a client", err)
+	}
+	return true, nil
+}
+
 // liveToken is an access token as it was found.
 type liveToken struct {
 	access storage.AccessToken
