@@ -36,4 +36,4 @@ bench:
 
 # The screenshots in docs/, taken in headless Chromium.
 shots:
-	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run TestDemo ./idporten/
+	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run 'TestDemo|TestStories' ./idporten/ ./landscape/

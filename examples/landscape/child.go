@@ -84,14 +84,14 @@ func (c *child) ended() error {
 }
 
 // stopAll asks all children to stop at once, and kills those that take too long.
-func stopAll(children []*child) {
+func stopAll(children []*child, within time.Duration) {
 	var wg sync.WaitGroup
 	for _, c := range children {
 		wg.Go(func() {
 			_ = ask(c.cmd)
 			select {
 			case <-c.done:
-			case <-time.After(stopWithin):
+			case <-time.After(within):
 				_ = kill(c.cmd)
 				<-c.done
 			}

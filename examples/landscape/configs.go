@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/pem"
-	"os"
 	"path/filepath"
 
 	"github.com/portner-go/portner/examples/internal/demo"
@@ -38,16 +36,18 @@ const (
 	delegationSource = "https://tt02.altinn.no/"
 )
 
+// servers are the programs that are started.
+var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn"}
+
 // configure writes what each server needs to know, and says how to start it. Servers start in this order;
 // nobody calls another before all are up.
 func (l *landscape) configure() ([]part, error) {
-	roots := filepath.Join(l.folder, "virksomhetssertifikater.pem")
-	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.machine.set.Root.Certificate.Raw})
-	if err := os.WriteFile(roots, root, 0o600); err != nil {
+	ca := filepath.Join(l.folder, "testca")
+	if err := l.machine.set.Write(ca); err != nil {
 		return nil, err
 	}
 	files := map[string]object{
-		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, roots),
+		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, ca),
 		"altinn": altinnConfig(l.at),
 	}
 	paths := map[string]string{}
@@ -118,7 +118,7 @@ func ansattportenConfig(at addresses) object {
 	}}}
 }
 
-func maskinportenConfig(m *machine, roots string) object {
+func maskinportenConfig(m *machine, ca string) object {
 	scopeOf := func(name, description string) object {
 		return object{"name": name, "owner_orgno": altinnOrg, "description": description, "delegation_source": delegationSource}
 	}
@@ -140,6 +140,8 @@ func maskinportenConfig(m *machine, roots string) object {
 			"id": "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11", "system_id": vendorOrg + "_regnskap", "client_ids": []string{keyClient},
 			"vendor_orgno": vendorOrg, "customer_orgno": customerOrg,
 		}},
-		"business_certificates": object{"roots": []string{roots}},
+		"business_certificates": object{
+			"roots": []string{filepath.Join(ca, "root.pem")}, "crls": []string{filepath.Join(ca, "crl.pem")},
+		},
 	}
 }

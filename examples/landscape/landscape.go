@@ -52,6 +52,7 @@ type landscape struct {
 	folder   string // programs and configuration files
 	stderr   io.Writer
 	machine  *machine
+	own      map[string]object // configuration of -config, by server
 
 	parts    []part
 	children []*child
@@ -63,8 +64,12 @@ func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := readOwn(opt.config)
+	if err != nil {
+		return nil, err
+	}
 	out := &shared{out: stderr}
-	l := &landscape{at: addressesFrom(host, base), stderr: out, http: outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
+	l := &landscape{at: addressesFrom(host, base), own: own, stderr: out, http: outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
 	if l.listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(base))); err != nil {
 		return nil, err
 	}
@@ -87,11 +92,7 @@ func (l *landscape) prepare() (err error) {
 
 // start builds the servers, starts them and waits until all of them answer.
 func (l *landscape) start(ctx context.Context) error {
-	var names []string
-	for _, p := range l.parts {
-		names = append(names, p.name)
-	}
-	if err := buildServers(ctx, l.folder, names...); err != nil {
+	if err := buildServers(ctx, l.folder, servers...); err != nil {
 		return err
 	}
 	for _, p := range l.parts {
@@ -134,7 +135,7 @@ func (l *landscape) serve(ctx context.Context) error {
 
 // close stops the servers and removes what was written. Nothing of it is left.
 func (l *landscape) close() error {
-	stopAll(l.children)
+	stopAll(l.children, stopWithin)
 	l.http.CloseIdleConnections()
 	_ = l.listener.Close()
 	if l.folder == "" {
@@ -144,10 +145,19 @@ func (l *landscape) close() error {
 }
 
 // write puts a configuration file into the folder and returns its path.
-func (l *landscape) write(name string, content any) (string, error) {
-	data, err := json.MarshalIndent(content, "", "  ")
+func (l *landscape) write(name string, content object) (string, error) {
+	data, err := json.Marshal(content)
 	if err != nil {
 		return "", fmt.Errorf("the configuration of %s: %w", name, err)
+	}
+	if own := l.own[name]; own != nil {
+		var built any
+		if err := json.Unmarshal(data, &built); err != nil {
+			return "", fmt.Errorf("the configuration of %s: %w", name, err)
+		}
+		if data, err = json.Marshal(merged(own, built)); err != nil {
+			return "", fmt.Errorf("the configuration of %s: %w", name, err)
+		}
 	}
 	path := filepath.Join(l.folder, name+".json")
 	return path, os.WriteFile(path, data, 0o600)

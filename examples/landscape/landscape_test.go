@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,14 +40,15 @@ type running struct {
 }
 
 // start runs the command on free ports and waits until it says what to open.
-func start(t *testing.T) *running {
+func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMP", os.Getenv("TMPDIR")) // of Windows
 	ctx, cancel := context.WithCancel(context.Background())
 	var out output
 	r := &running{errs: &output{}}
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, []string{"-addr", "127.0.0.1:0"}, &out, r.errs) }()
+	go func() { done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), &out, r.errs) }()
 	r.stop = sync.OnceValue(func() int {
 		cancel()
 		return <-done
@@ -68,26 +67,6 @@ func start(t *testing.T) *running {
 	return r
 }
 
-// TestStops: Ctrl-C ends every server, frees every port and removes every file.
-func TestStops(t *testing.T) {
-	r := start(t)
-	base := 0
-	_, err := fmt.Sscanf(r.page, "http://127.0.0.1:%d", &base)
-	require.NoError(t, err)
-	at := addressesFrom("127.0.0.1", base)
-	for _, url := range []string{at.Page, at.IDPorten, at.Ansattporten} {
-		resp, err := http.Get(url)
-		require.NoError(t, err)
-		require.Equal(t, 200, resp.StatusCode, url)
-		_ = resp.Body.Close()
-	}
-	require.Zero(t, r.stop(), r.errs)
-	require.True(t, rowIsFree(base), "a port is still taken")
-	left, err := filepath.Glob(filepath.Join(os.TempDir(), "landscape-*"))
-	require.NoError(t, err)
-	require.Empty(t, left)
-}
-
 // TestRefuses: one clear message, exit status 1, and nothing started.
 func TestRefuses(t *testing.T) {
 	t.Parallel()
@@ -104,6 +83,11 @@ func TestRefuses(t *testing.T) {
 		"port":          {[]string{"-addr", "localhost:x"}, `-addr: "x" is no port`},
 		"port too high": {[]string{"-addr", "localhost:65530"}, "is no port with 49 more after it"},
 		"everybody":     {[]string{"-addr", "0.0.0.0:8070"}, "is not this machine's own"},
+		"no folder":     {[]string{"-config", filepath.Join(t.TempDir(), "none")}, "-config: open"},
+		"empty folder":  {[]string{"-config", t.TempDir()}, "holds none of idporten.json"},
+		"file for none": {[]string{"-config", folder(t, "idporten-test.json", "{}")}, "idporten-test.json is for none of idporten,"},
+		"no JSON":       {[]string{"-config", folder(t, "altinn.json", "{")}, "altinn.json: unexpected EOF"},
+		"no object":     {[]string{"-config", folder(t, "altinn.json", "null")}, "altinn.json: must be one JSON object"},
 		"port taken":    {[]string{"-addr", taken.Addr().String()}, "address already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +99,24 @@ func TestRefuses(t *testing.T) {
 			require.Empty(t, out.String())
 		})
 	}
+}
+
+// folder holds one file.
+func folder(t *testing.T, name, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	return dir
+}
+
+// TestMerged: lists hold both, the own entries first; of everything else the own counts.
+func TestMerged(t *testing.T) {
+	t.Parallel()
+	built := object{"a": []any{"built"}, "b": object{"c": "built", "d": []any{"built"}}, "e": "built", "f": []any{"built"}}
+	own := object{"a": []any{"own"}, "b": object{"c": "own", "d": []any{"own"}}, "e": "own", "g": []any{"own"}}
+	require.Equal(t, object{
+		"a": []any{"own", "built"}, "b": object{"c": "own", "d": []any{"own", "built"}}, "e": "own", "f": []any{"built"}, "g": []any{"own"},
+	}, merged(own, built))
 }
 
 // TestHelp goes to where one looks for it.

@@ -3,6 +3,7 @@
 // do together, request by request.
 //
 //	go run ./examples/landscape
+//	go run ./examples/landscape -config my-clients
 package main
 
 import (
@@ -17,7 +18,7 @@ import (
 )
 
 // options are the command line.
-type options struct{ addr string }
+type options struct{ addr, config string }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -69,6 +70,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs := flag.NewFlagSet("landscape", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8070", "`address` of the walk-through; the servers take ports after it; port 0 takes free ports")
+	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json or ansattporten.json: what they hold is there too")
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -28,7 +28,7 @@ func personStories(at addresses) []story {
 			Name: "person", Title: "En person til Altinn", Text: "En person logger inn for et API hos Altinn. Tjenesten veksler tokenet og kaller API-et.",
 			login: &login{
 				issuer: at.IDPorten, client: personClient, scope: scopeInstances, acr: "idporten-loa-substantial",
-				title: "Be om innlogging", text: "Scopet er Altinns, og openid er ikke med: tjenesten skal bruke et API, ikke vite hvem som logger inn.",
+				title: "Be om innlogging", text: "Scopet er Altinns, og openid er ikke med: tjenesten ber om å bruke et API, ikke om et id_token.",
 				tokens: "Tokenet fra ID-porten",
 			},
 			play: playPerson,

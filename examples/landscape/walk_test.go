@@ -67,7 +67,7 @@ func clickMachine(t *testing.T, b *browsertest.Browser) {
 	require.Equal(t, "3", b.Text(claimAt(altinn, "urn:altinn:authlevel")))
 	require.Equal(t, "digdir", b.Text(claimAt(altinn, "urn:altinn:org")))
 	require.Contains(t, b.Text(response(2)), `"tjenesteeier": "digdir"`)
-	b.Look("machine")
+	b.Audit("machine")
 }
 
 func clickSupplier(t *testing.T, b *browsertest.Browser) {
@@ -97,7 +97,7 @@ func clickSystemUser(t *testing.T, b *browsertest.Browser) {
 	require.Contains(t, b.Text(claimAt(maskinporten, "consumer")), "0192:991825827", "the vendor, not its customer")
 	require.Contains(t, b.Text(claimAt(maskinporten, "authorization_details")), "991825827_regnskap")
 	require.Contains(t, b.Text(response(2)), `"systembruker_hos": "910753614"`)
-	b.Look("system-user")
+	b.Audit("system user")
 }
 
 func clickEmployee(t *testing.T, b *browsertest.Browser) {
@@ -117,7 +117,7 @@ func clickContact(t *testing.T, b *browsertest.Browser) {
 	b.Click("#story-kontakt", "#told-kontakt")
 	require.True(t, b.Has("#done"), b.Text("main"))
 	require.Contains(t, b.Text(response(2)), "kari@example.no")
-	b.Look("contact")
+	b.Audit("contact")
 }
 
 func clickCancelled(t *testing.T, b *browsertest.Browser) {

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// page is a walk-through whose servers are not there, and a browser for it.
+func page(t *testing.T) (*httptest.Server, *http.Client) {
+	t.Helper()
+	m, err := newMachine(time.Now())
+	require.NoError(t, err)
+	var h http.Handler
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }))
+	t.Cleanup(srv.Close)
+	nowhere := httptest.NewServer(nil)
+	nowhere.Close()
+	at := addresses{Page: srv.URL, IDPorten: nowhere.URL, Ansattporten: nowhere.URL, Maskinporten: nowhere.URL + "/", Altinn: nowhere.URL, Contacts: nowhere.URL}
+	h = newWalk(at, m, outgoing(), slog.New(slog.DiscardHandler)).handler()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	return srv, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if r.URL.Host != strings.TrimPrefix(srv.URL, "http://") {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+}
+
+func read(t *testing.T, resp *http.Response, err error) (int, string) {
+	t.Helper()
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(body)
+}
+
+// TestPageIsKind says in words what went wrong.
+func TestPageIsKind(t *testing.T) {
+	t.Parallel()
+	srv, hc := page(t)
+	play := func(story string) (*http.Response, error) {
+		return hc.PostForm(srv.URL+"/start", url.Values{"story": {story}})
+	}
+	t.Run("a server does not answer", func(t *testing.T) {
+		resp, err := play("maskin")
+		status, body := read(t, resp, err)
+		require.Equal(t, 200, status)
+		require.Contains(t, body, "En av tjenestene svarte ikke.")
+		require.NotContains(t, body, "connection refused")
+	})
+	t.Run("no such story", func(t *testing.T) {
+		resp, err := play("eventyr")
+		status, body := read(t, resp, err)
+		require.Equal(t, 400, status)
+		require.Contains(t, body, "Den historien finnes ikke.")
+	})
+	t.Run("not played yet", func(t *testing.T) {
+		resp, err := hc.Get(srv.URL + "/historie/nei")
+		status, body := read(t, resp, err)
+		require.Equal(t, 404, status)
+		require.Contains(t, body, "er ikke spilt her ennå")
+	})
+}
+
+// TestCallback: an answer counts once, in the browser that asked, and from the provider it asked.
+func TestCallback(t *testing.T) {
+	t.Parallel()
+	srv, hc := page(t)
+	begin := func() url.Values {
+		resp, err := hc.PostForm(srv.URL+"/start", url.Values{"story": {"person"}})
+		status, _ := read(t, resp, err)
+		require.Equal(t, 303, status)
+		to, err := resp.Location()
+		require.NoError(t, err)
+		require.Equal(t, "/authorize", to.Path)
+		require.Equal(t, "S256", to.Query().Get("code_challenge_method"))
+		return url.Values{"state": {to.Query().Get("state")}, "iss": {to.Scheme + "://" + to.Host}, "error": {"access_denied"}}
+	}
+	back := func(hc *http.Client, q url.Values) int {
+		resp, err := hc.Get(srv.URL + "/callback?" + q.Encode())
+		status, _ := read(t, resp, err)
+		return status
+	}
+	q := begin()
+	require.Equal(t, 200, back(hc, q))
+	require.Equal(t, 400, back(hc, q), "twice")
+	require.Equal(t, 400, back(&http.Client{}, begin()), "another browser")
+	q = begin()
+	q.Set("iss", "http://localhost:1")
+	require.Equal(t, 400, back(hc, q), "another provider (RFC 9207)")
+}
+
+// TestGuard: other hosts get nothing, other sites start nothing, and every answer has its headers.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	srv, hc := page(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+	require.NoError(t, err)
+	r.Host = "evil.example"
+	resp, err := hc.Do(r)
+	status, _ := read(t, resp, err)
+	require.Equal(t, http.StatusMisdirectedRequest, status)
+	for _, h := range []string{"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Cache-Control"} {
+		require.NotEmpty(t, resp.Header.Get(h), h)
+	}
+
+	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/start", strings.NewReader("story=nei"))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "https://evil.example")
+	resp, err = hc.Do(r)
+	status, _ = read(t, resp, err)
+	require.Equal(t, http.StatusForbidden, status)
+}
+
+// TestShown: whatever a request or an answer holds, nothing on the page can be used.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrYXJpIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4"
+	opaque := strings.Repeat("hemmelig", 5)
+	for name, text := range map[string]string{
+		"bearer": call{to: "http://localhost/a", bearer: opaque}.shown(),
+		"basic":  call{to: "http://localhost/a", basic: url.UserPassword("klient", opaque)}.shown(),
+		"form":   call{to: "http://localhost/a", form: url.Values{"assertion": {jwt}, "code": {opaque}, "code_verifier": {opaque}}}.shown(),
+		"query":  parameters(url.Values{"state": {opaque}, "nonce": {opaque}, "code_challenge": {opaque}}),
+		"opaque": pretty([]byte(`{"access_token":"` + opaque + `","refresh_token":"` + opaque + `"}`)),
+		"jwt":    pretty([]byte(`{"access_token":"` + jwt + `","id_token":"` + jwt + `"}`)),
+		"bare":   pretty([]byte(jwt)),
+		"quoted": pretty([]byte(`"` + jwt + `"`)),
+	} {
+		require.NotContains(t, text, opaque, name)
+		require.NotContains(t, text, "c2lnbmF0dXJl", name)
+	}
+}
