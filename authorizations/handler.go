@@ -30,7 +30,8 @@ import (
 //	GET    /innlogginger/logg/idporten   a person's token: login history at the caller's organisation
 //
 // Whoever asks knows the person's number. So of authorizations that hide the person from the client only those
-// are shown of which the caller owns every scope: anyone else would learn here which pseudonym is whose.
+// are shown of which the caller owns every scope, and no login with them: anyone else would learn here which
+// pseudonym is whose.
 func (a *API) Handler() http.Handler {
 	m := http.NewServeMux()
 	byClient := func(org string) Filter { return Filter{ClientOrgno: org, organisation: org} }
@@ -278,7 +279,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) {
 	}
 	out := []entry{}
 	for i := range logins {
-		if l := &logins[i]; l.Orgno == c.orgno && len(out) < most {
+		if l := &logins[i]; l.Orgno == c.orgno && !l.Hidden && len(out) < most {
 			out = append(out, entry{l.At.In(oslo()).Format("2006-01-02T15:04:05"), l.Service, l.Method, l.ClientID, l.Orgno})
 		}
 	}

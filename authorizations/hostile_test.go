@@ -39,6 +39,21 @@ func TestPseudonymousGrantsStayApart(t *testing.T) {
 	require.Len(t, all, 5, "she herself sees all")
 }
 
+// The same of the login history: the second of a pseudonymous login is as good as a name.
+func TestPseudonymousLoginsStayApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.call("GET", "/innlogginger/logg/idporten", w.own, "").Body.String()
+	for _, scopes := range []string{"test:pseudonym", "test:opaque", "openid test:pseudonym"} {
+		r := w.op.Request("profil", scopes)
+		w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t))
+	}
+	require.Equal(t, before, w.call("GET", "/innlogginger/logg/idporten", w.own, "").Body.String())
+	logins, err := w.op.Store.Logins(t.Context(), w.cfg.Vault.UserKey("kari"), time.Now())
+	require.NoError(t, err)
+	require.Len(t, logins, 5, "she herself sees all")
+}
+
 // A token must tell who the person is, as its scopes stand today (decision K8).
 func TestCallersArePersons(t *testing.T) {
 	t.Parallel()

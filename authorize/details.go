@@ -35,14 +35,19 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 	}
 	// Details say for whom a person acts and sometimes who the person is, and RFC 9396 section 7 sends them
 	// to the client: that and a pseudonym exclude each other (idporten section 13.2, rule 5).
-	if pseudonym.Decide(pseudonym.Request{
-		Scope: q.plan.Pseudonymous, Opaque: q.plan.TokenType == scope.Opaque,
-		OpenID: q.plan.OpenID, Profile: contains(q.plan.Requested, scope.Profile),
-	}) != pseudonym.Open {
+	if q.hidesPerson() {
 		return bad("details_pseudonymous", "The scopes hide who the person is, so authorization_details cannot be granted.")
 	}
 	q.details = details
 	return nil
+}
+
+// hidesPerson reports whether the scopes keep from the client who the person is (idporten section 13.1).
+func (q *request) hidesPerson() bool {
+	return pseudonym.Decide(pseudonym.Request{
+		Scope: q.plan.Pseudonymous, Opaque: q.plan.TokenType == scope.Opaque,
+		OpenID: q.plan.OpenID, Profile: contains(q.plan.Requested, scope.Profile),
+	}) != pseudonym.Open
 }
 
 // faultOf names what is wrong with authorization_details, for the log and for the client.

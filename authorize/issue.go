@@ -62,7 +62,7 @@ func (f *flow) history(ctx context.Context, g *storage.Grant) {
 	info := infoOf(f.req.client, f.req.onBehalfOf)
 	l := storage.Login{
 		UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
-		At: f.now, ExpiresAt: f.now.Add(f.cfg.HistoryLifetime),
+		At: f.now, ExpiresAt: f.now.Add(f.cfg.HistoryLifetime), Hidden: f.req.hidesPerson(),
 	}
 	if !g.AuthTime.Before(f.receivedAt) && len(g.AMR) > 0 { // logged in for this request
 		l.Method = g.AMR[0]

@@ -207,6 +207,7 @@ type Login struct {
 	Orgno     string    // the client's organisation
 	Service   string    // the client's name, or its customer's
 	Method    string    // how: the first method used, or Federated under single sign-on
+	Hidden    bool      // the client was not told who the person is, and must not learn it here
 	At        time.Time // when
 	ExpiresAt time.Time // remembered until here
 }

@@ -71,7 +71,7 @@ func grantByID(t testing.TB, s PeopleStore) {
 
 func login(person, client string, at time.Time) storage.Login {
 	return storage.Login{
-		UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID",
+		UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID", Hidden: client == "b",
 		At: at, ExpiresAt: at.Add(time.Hour),
 	}
 }
