@@ -275,3 +275,36 @@ func ExampleRegistry() {
 	// 1 <nil>
 	// rar: unknown type
 }
+
+// What one type allows or demands is no other type's: of a type with one choice at most nobody picks two beside
+// a type with several, and a type that needs somebody is not served by another's.
+func TestPickTypeByType(t *testing.T) {
+	t.Parallel()
+	typ := func(name string, yes bool, ids ...string) rar.Type {
+		flag := func([]rar.Detail) bool { return yes }
+		return rar.Type{
+			Name: name, Multiple: flag, Required: flag,
+			Choices: func(context.Context, rar.Request, []rar.Detail) (all []rar.Choice, err error) {
+				for _, id := range ids {
+					all = append(all, rar.Choice{ID: id})
+				}
+				return all, nil
+			},
+			Grant: func(context.Context, rar.Request, []rar.Detail, []string) ([]json.RawMessage, error) { return nil, nil },
+		}
+	}
+	r, err := rar.NewRegistry(typ("many", true, "a", "b"), typ("one", false, "c", "d"))
+	require.NoError(t, err)
+	details, err := r.Parse([]byte(`[{"type":"many"},{"type":"one"}]`))
+	require.NoError(t, err)
+	q, err := r.Ask(t.Context(), rar.Request{}, details)
+	require.NoError(t, err)
+	for _, good := range [][]string{{"a"}, {"a", "b"}, {"a", "b", "c"}} {
+		_, err := q.Pick(good)
+		require.NoError(t, err, good)
+	}
+	_, err = q.Pick([]string{"a", "c", "d"})
+	require.ErrorIs(t, err, rar.ErrValue)
+	_, err = q.Pick([]string{"c"})
+	require.ErrorIs(t, err, rar.ErrDenied)
+}
