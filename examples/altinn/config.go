@@ -162,6 +162,16 @@ func isURL(raw string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
+// platform is the address that seed 002 names as resource: https://tt02.altinn.no/, the whole platform with
+// its slash, and not the issuer below it.
+func platform(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer
+	}
+	return u.Scheme + "://" + u.Host + "/"
+}
+
 // provider turns an entry into what portner knows. path is where the service has its keys, below the issuer.
 func (e providerEntry) provider(own, path, rule string) altinn.Provider {
 	p := altinn.Provider{Lifetime: altinn.Lifetime{
@@ -169,7 +179,7 @@ func (e providerEntry) provider(own, path, rule string) altinn.Provider {
 	}}
 	for _, i := range e.Issuers {
 		uri := cmp.Or(i.JWKSURI, strings.TrimSuffix(i.Issuer, "/")+path)
-		p.Issuers = append(p.Issuers, altinn.Issuer{Issuer: i.Issuer, Keys: resource.RemoteKeys{URI: uri}, Audience: []string{own}})
+		p.Issuers = append(p.Issuers, altinn.Issuer{Issuer: i.Issuer, Keys: resource.RemoteKeys{URI: uri}, Audience: []string{own, platform(own)}})
 	}
 	return p
 }

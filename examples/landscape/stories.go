@@ -86,7 +86,7 @@ func machineStories(at addresses) []story {
 		{
 			Name: "maskin", Title: "En maskin til Altinn", Text: "En tjenesteeier signerer med virksomhetssertifikatet, veksler tokenet og kaller API-et. Ingen person er med.",
 			play: machinePlay(certClient, "Forespørselen er et JWT som virksomheten signerer. Sertifikatet ligger i hodet og sier hvilken virksomhet det er.",
-				object{"scope": scopeOwner, "resource": at.altinnIssuer()}, apiOwner),
+				object{"scope": scopeOwner, "resource": at.Altinn + "/"}, apiOwner),
 		},
 		{
 			Name: "leverandor", Title: "En leverandør for en kunde", Text: "Kunden har delegert tilgangen i Altinn. Leverandøren bruker sitt eget system og kundens tilgang.",
