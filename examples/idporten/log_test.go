@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portner-go/portner/examples/internal/serve"
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,7 +88,7 @@ func TestLogTellsNoSecrets(t *testing.T) {
 	var log syncBuffer
 	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", write(t, `{"test_login":true}`)}, io.Discard)
 	require.NoError(t, err)
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: shorten})))
+	s, err := newServer(opt, serve.Logger(&log, slog.LevelDebug))
 	require.NoError(t, err)
 	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", demoSecret: "client_secret", demoAPISecret: "client_secret"}, next: s.outgoing.Transport}
 	s.outgoing.Transport = c

@@ -9,12 +9,10 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/portner-go/portner/examples/internal/serve"
 )
 
 // options are the command line.
@@ -25,23 +23,11 @@ type options struct {
 	demo, insecureTrustSelfSign bool
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { serve.Main(run) }
 
 // run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := command(ctx, args, stdout, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "idporten:", err)
-		return 1
-	}
-	return 0
+	return serve.Status("idporten", command(ctx, args, stdout, stderr), stderr)
 }
 
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -49,7 +35,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{ReplaceAttr: shorten})))
+	s, err := newServer(opt, serve.Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
@@ -57,23 +43,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return s.serve(ctx)
 }
 
-// shorten leaves the time of day in a line; the events repeat it.
-func shorten(groups []string, a slog.Attr) slog.Attr {
-	switch {
-	case len(groups) > 0:
-	case a.Key == slog.TimeKey:
-		a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
-	case a.Key == "at":
-		return slog.Attr{}
-	}
-	return a
-}
-
 // parseFlags reads the command line. Usage goes to out only if it was asked for.
 func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("idporten", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.StringVar(&opt.addr, "addr", "localhost:8080", "`address` to listen on; the demo takes the four ports after it; port 0 takes free ports")
 	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: the configuration's, or made of -addr)")
 	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see docs/idporten-config.md)")
@@ -82,17 +55,10 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API too, and show the test users' buttons")
 	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
 	fs.BoolVar(&opt.insecureTrustSelfSign, "insecure-trust-self-signed", false, "outgoing calls accept any certificate")
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fs.SetOutput(out)
-		fs.PrintDefaults()
+	if err := serve.ParseFlags(fs, args, out); err != nil {
 		return opt, err
-	case err != nil:
-		return opt, fmt.Errorf("%w (-h lists the flags)", err)
-	case fs.NArg() > 0:
-		return opt, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
-	case (opt.tlsCert == "") != (opt.tlsKey == ""):
+	}
+	if (opt.tlsCert == "") != (opt.tlsKey == "") {
 		return opt, errors.New("-tls-cert and -tls-key belong together")
 	}
 	return opt, nil

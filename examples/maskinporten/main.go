@@ -10,12 +10,10 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/portner-go/portner/examples/internal/serve"
 )
 
 // options are the command line.
@@ -27,23 +25,11 @@ type options struct {
 	claims                   string
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { serve.Main(run) }
 
-// run returns the exit status.
+// run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := command(ctx, args, stdout, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "maskinporten:", err)
-		return 1
-	}
-	return 0
+	return serve.Status("maskinporten", command(ctx, args, stdout, stderr), stderr)
 }
 
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -54,7 +40,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if opt.printToken {
 		return printToken(ctx, opt, stdout, stderr)
 	}
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{ReplaceAttr: shorten})))
+	s, err := newServer(opt, serve.Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
@@ -62,23 +48,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return s.serve(ctx)
 }
 
-// shorten leaves the time of day in a line; the events repeat it.
-func shorten(groups []string, a slog.Attr) slog.Attr {
-	switch {
-	case len(groups) > 0:
-	case a.Key == slog.TimeKey:
-		a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
-	case a.Key == "at":
-		return slog.Attr{}
-	}
-	return a
-}
-
 // parseFlags reads the command line. Usage goes to out only if it was asked for.
 func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("maskinporten", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.StringVar(&opt.addr, "addr", "localhost:8090", "`address` to listen on; port 0 is a free one")
 	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL`, with its slash (default: the configuration's, or made of -addr)")
 	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see docs/maskinporten-config.md)")
@@ -87,17 +60,10 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates, and make them if it is not there")
 	fs.BoolVar(&opt.printToken, "print-token", false, "ask the server that runs at -issuer for a token, or one started for the purpose, print it and stop")
 	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant behind -print-token, a JSON `object`")
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fs.SetOutput(out)
-		fs.PrintDefaults()
+	if err := serve.ParseFlags(fs, args, out); err != nil {
 		return opt, err
-	case err != nil:
-		return opt, fmt.Errorf("%w (-h lists the flags)", err)
-	case fs.NArg() > 0:
-		return opt, fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
-	case (opt.tlsCert == "") != (opt.tlsKey == ""):
+	}
+	if (opt.tlsCert == "") != (opt.tlsKey == "") {
 		return opt, errors.New("-tls-cert and -tls-key belong together")
 	}
 	return opt, nil
