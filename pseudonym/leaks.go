@@ -40,15 +40,19 @@ func Leaks(payload []byte, identifiers ...string) bool {
 		if bytes.IndexByte(payload, '\\') < 0 && bytes.IndexByte(payload, '%') < 0 {
 			return false
 		}
-		plain := unescape(payload)
-		if len(plain) == len(payload) { // nothing was undone
-			return false
-		}
-		payload = plain
-		for _, id := range identifiers {
-			if holds(payload, id) {
-				return true
+		// One after the other, and a look after each: a percent sign before an identifier would take
+		// its first digits for an encoding.
+		before := len(payload)
+		for _, undo := range [...]func([]byte) []byte{unescapeJSON, unescapePercent} {
+			payload = undo(payload)
+			for _, id := range identifiers {
+				if holds(payload, id) {
+					return true
+				}
 			}
+		}
+		if len(payload) == before { // nothing was undone
+			return false
 		}
 	}
 	return true // escapes within escapes without end: refuse what cannot be read
@@ -142,33 +146,40 @@ func lower(c byte) byte {
 	return c
 }
 
-// unescape undoes one layer of JSON escapes (RFC 8259 section 7) and percent-encoding. What is
-// neither stays.
-func unescape(in []byte) []byte {
+// unescapeJSON undoes one layer of JSON escapes (RFC 8259 section 7). What is none stays.
+func unescapeJSON(in []byte) []byte {
 	out := make([]byte, 0, len(in))
 	for i := 0; i < len(in); {
-		switch in[i] {
-		case '\\':
-			var n int
-			out, n = unescapeJSON(out, in[i:])
-			i += n
-		case '%':
-			if c, ok := hex(in, i+1, 2); ok {
-				out = append(out, byte(c))
-				i += 3
-				continue
-			}
-			fallthrough
-		default:
+		if in[i] != '\\' {
 			out = append(out, in[i])
 			i++
+			continue
 		}
+		var n int
+		out, n = appendEscaped(out, in[i:])
+		i += n
 	}
 	return out
 }
 
-// unescapeJSON appends what the escape at the start of in stands for, and returns its length.
-func unescapeJSON(out, in []byte) ([]byte, int) {
+// unescapePercent undoes one layer of percent-encoding. What is none stays.
+func unescapePercent(in []byte) []byte {
+	out := make([]byte, 0, len(in))
+	for i := 0; i < len(in); i++ {
+		if in[i] == '%' {
+			if c, ok := hex(in, i+1, 2); ok {
+				out = append(out, byte(c))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, in[i])
+	}
+	return out
+}
+
+// appendEscaped appends what the escape at the start of in stands for, and returns its length.
+func appendEscaped(out, in []byte) ([]byte, int) {
 	if len(in) < 2 {
 		return append(out, in...), len(in)
 	}
