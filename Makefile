@@ -2,7 +2,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . examples
-FUZZ_COUNT ?= 5000x
+FUZZ_COUNT ?= 3000x
 
 .PHONY: check fmt vet lint test fuzz tidy bench shots
 
