@@ -107,6 +107,7 @@ type prefixed struct {
 	rest   []byte
 }
 
+// Write puts the name of the child in front of each line.
 func (p *prefixed) Write(b []byte) (int, error) {
 	p.rest = append(p.rest, b...)
 	var lines bytes.Buffer
@@ -132,6 +133,7 @@ type shared struct {
 	out io.Writer
 }
 
+// Write lets one writer in at a time.
 func (s *shared) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

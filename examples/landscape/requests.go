@@ -11,6 +11,7 @@ import (
 // refusal is an answer that says no.
 type refusal struct{ text string }
 
+// Error tells why.
 func (r refusal) Error() string { return "refused: " + r.text }
 
 // redeem trades the code of a login.
