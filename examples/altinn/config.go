@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/examples/internal/strictjson"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/storage"
 )

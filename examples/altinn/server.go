@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/examples/internal/serve"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/resource"

@@ -9,8 +9,8 @@ import (
 	"strconv"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/ansattporten"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/session"

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/ansattporten"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/look"
 )
 

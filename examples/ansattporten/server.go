@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/ansattporten"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/keyset"

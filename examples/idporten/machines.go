@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/authorizations"
+	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/resource"
 )
 

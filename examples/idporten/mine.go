@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/portner-go/portner/authorizations"
+	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
 )

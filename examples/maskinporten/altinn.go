@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/storage"
 )
 

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/examples/internal/serve"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/maskinporten"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage/memory"

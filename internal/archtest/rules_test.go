@@ -2,15 +2,15 @@ package archtest_test
 
 // The layers of the module. Imports point down only, and never to a package of the same layer.
 //
-//	L3  provider, and ansattporten on top of it; maskinporten, exchange, altinn
-//	L2  authorize  token  logout  discovery  resource        never one another
+//	L3  provider, and digdir/ansattporten on top of it; digdir/maskinporten, exchange, digdir/altinn
+//	L2  authorize  token  logout  discovery  resource  digdir/authorizations        never one another
 //	L1  session  client  keyset  rar               never one another
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
 var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
-	l2       = []string{"authorize", "token", "logout", "discovery", "resource", "authorizations"}
+	l2       = []string{"authorize", "token", "logout", "discovery", "resource", "digdir/authorizations"}
 	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
 )
 
@@ -31,9 +31,9 @@ func layers() map[string]rule {
 		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
 		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"exchange":            {own: concat(l0, l1, l2, helpers)},
-		"altinn":              {own: concat(l0, l1, l2, helpers)},
-		"maskinporten":        {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
-		"ansattporten":        {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
+		"digdir/altinn":       {own: concat(l0, l1, l2, helpers)},
+		"digdir/maskinporten": {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"digdir/ansattporten": {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portner-go/portner/authorizations"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/storage"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/internal/jose"
 )
 

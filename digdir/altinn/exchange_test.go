@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"

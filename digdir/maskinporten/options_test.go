@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/internal/testpki"
-	"github.com/portner-go/portner/maskinporten"
 )
 
 // accepts presents an assertion that must be taken.

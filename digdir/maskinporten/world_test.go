@@ -33,9 +33,9 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/maskinporten"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -62,11 +62,11 @@ func must[T any](v T, err error) T {
 // The keys of all tests: making RSA keys is slow.
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
-		block, _ := pem.Decode(must(os.ReadFile("../client/testdata/rsa2048.pem")))
+		block, _ := pem.Decode(must(os.ReadFile("../../client/testdata/rsa2048.pem")))
 		return must(x509.ParsePKCS1PrivateKey(block.Bytes))
 	})
 	strangerKey = sync.OnceValue(func() *rsa.PrivateKey {
-		block, _ := pem.Decode(must(os.ReadFile("../examples/maskinporten/demo.key.pem")))
+		block, _ := pem.Decode(must(os.ReadFile("../../examples/maskinporten/demo.key.pem")))
 		return must(x509.ParsePKCS1PrivateKey(block.Bytes))
 	})
 	ecKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/authorizations"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/portner-go/portner/ansattporten"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 )

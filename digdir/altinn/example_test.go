@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/resource"
 )
 

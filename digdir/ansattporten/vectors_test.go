@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/ansattporten"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/ansattporten"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"

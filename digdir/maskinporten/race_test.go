@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/storage"
 )
 

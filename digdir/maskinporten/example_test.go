@@ -7,8 +7,8 @@ import (
 	"net/http/httptest"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/maskinporten"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage/memory"
 )

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portner-go/portner/altinn"
+	"github.com/portner-go/portner/digdir/altinn"
 )
 
 // An issuer may serve machines and people, and tokens of both name the client's organisation. A person's login

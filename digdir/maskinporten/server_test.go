@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/maskinporten"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/ansattporten"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 )

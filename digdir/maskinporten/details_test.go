@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/maskinporten"
+	"github.com/portner-go/portner/digdir/maskinporten"
 )
 
 // TestSystemUsers: maskinporten-altinn section 1.10.
