@@ -9,7 +9,7 @@ func (c ErrorCode) Error() string { return string(c) }
 
 // The error codes of the registries this module speaks.
 const (
-	// RFC 6749 sections 4.1.2.1 and 5.2.
+	// RFC 6749 §4.1.2.1 and §5.2.
 	InvalidRequest          ErrorCode = "invalid_request"
 	InvalidClient           ErrorCode = "invalid_client"
 	InvalidGrant            ErrorCode = "invalid_grant"
@@ -21,7 +21,7 @@ const (
 	ServerError             ErrorCode = "server_error"
 	TemporarilyUnavailable  ErrorCode = "temporarily_unavailable"
 
-	// OpenID Connect Core 1.0 section 3.1.2.6.
+	// OIDC Core §3.1.2.6.
 	LoginRequired            ErrorCode = "login_required"
 	InteractionRequired      ErrorCode = "interaction_required"
 	ConsentRequired          ErrorCode = "consent_required"
@@ -31,14 +31,20 @@ const (
 	RequestNotSupported      ErrorCode = "request_not_supported"
 	RequestURINotSupported   ErrorCode = "request_uri_not_supported"
 
-	// RFC 6750 section 3.1.
+	// RFC 6750 §3.1.
 	InvalidToken      ErrorCode = "invalid_token"
 	InsufficientScope ErrorCode = "insufficient_scope"
 
-	// RFC 9470 section 3.
+	// OpenID Connect Core Unmet Authentication Requirements 1.0 §2.
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
+
+	// docs.digdir.no: Maskinporten error codes. The status is 403.
+	Forbidden ErrorCode = "forbidden"
+
+	// RFC 9470 §3.
 	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"
 
-	// RFC 7009 section 2.2.1, RFC 8707 section 2, RFC 9396 section 5.
+	// RFC 7009 §2.2.1, RFC 8707 §2, RFC 9396 §5.
 	UnsupportedTokenType        ErrorCode = "unsupported_token_type"
 	InvalidTarget               ErrorCode = "invalid_target"
 	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details"
@@ -51,10 +57,14 @@ const (
 type Error struct {
 	Code ErrorCode // becomes error, and decides the HTTP status
 	// Description becomes error_description: one fixed sentence in ASCII without
-	// '"' and '\' (RFC 6749 section 5.2). Nothing from the request belongs in it.
+	// '"' and '\' (RFC 6749 §5.2). Nothing from the request belongs in it.
 	Description string
 	// URI becomes error_uri.
 	URI string
+	// Status is the HTTP status of the response. If 0, it follows from Code.
+	Status int
+	// Header holds further header fields of the response, such as WWW-Authenticate, under their canonical names.
+	Header map[string][]string
 	// Err is the cause, for errors.Is and the log. It is never sent.
 	Err error
 }

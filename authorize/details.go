@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
@@ -160,7 +159,7 @@ func (f *flow) denied(err error) *refusal {
 		reason, description := faultOf(err)
 		return f.req.to.refuse(portner.InvalidAuthorizationDetails, reason, description)
 	}
-	return faulty(f.req.to, fmt.Errorf("%w: asking a type of authorization_details: %w", httpx.ErrUnavailable, err))
+	return faulty(f.req.to, fmt.Errorf("%w: asking a type of authorization_details: %w", portner.ErrUnavailable, err))
 }
 
 // Represented records whom the person represents, the IDs of the choices picked on the page (nobody is

@@ -57,7 +57,7 @@ func (f *flow) arrive() *refusal {
 	}
 	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
 	if err != nil {
-		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		return faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	if f.r.Method == http.MethodPost && sess == nil && browserOf(f.r) == "" {
 		return f.again(form)
@@ -87,9 +87,9 @@ func (f *flow) read() (form httpx.Form, raw string, refused *refusal) {
 		form, err = httpx.ParseQuery(raw)
 	}
 	if err != nil {
-		status, e := httpx.FormRefusal(err)
+		e := httpx.FormRefusal(err)
 		refused = page(e.Code, "malformed", e.Description)
-		refused.status = status
+		refused.status = e.HTTPStatus()
 		return form, "", refused
 	}
 	if sealed := form.Get(postedField); sealed != "" && f.r.Method == http.MethodGet {
@@ -226,7 +226,7 @@ func (f *flow) consented(sess *storage.Session, said *answer) (scope.Plan, *refu
 	if f.cfg.Consents != nil && !ask.AskConsent {
 		remembered, err := f.cfg.Consents.Consents(f.r.Context(), sess.UserKey, q.client.ClientID, f.now)
 		if err != nil {
-			return scope.Plan{}, faulty(q.to, fmt.Errorf("%w: reading consents: %w", httpx.ErrUnavailable, err))
+			return scope.Plan{}, faulty(q.to, fmt.Errorf("%w: reading consents: %w", portner.ErrUnavailable, err))
 		}
 		for _, c := range remembered {
 			ask.Consents = append(ask.Consents, scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt})

@@ -142,17 +142,17 @@ func (f *flow) commit(ctx context.Context, sess *storage.Session, code storage.A
 	case errors.Is(err, storage.ErrRevoked):
 		return f.sessionEnded()
 	case err != nil:
-		return faulty(f.req.to, fmt.Errorf("%w: storing a code: %w", httpx.ErrUnavailable, err))
+		return faulty(f.req.to, fmt.Errorf("%w: storing a code: %w", portner.ErrUnavailable, err))
 	}
 	if err := f.remember(ctx, code.Grant, said); err != nil {
-		return faulty(f.req.to, fmt.Errorf("%w: remembering consents: %w", httpx.ErrUnavailable, err))
+		return faulty(f.req.to, fmt.Errorf("%w: remembering consents: %w", portner.ErrUnavailable, err))
 	}
 	_, err = f.cfg.Sessions.Visited(ctx, sess, code.Grant.ClientID, f.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return f.sessionEnded()
 	case err != nil:
-		return faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		return faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (f *flow) consumePushed(ctx context.Context) *refusal {
 	case errors.Is(err, storage.ErrConsumed):
 		return page(portner.InvalidRequestURI, "completed", "This login is completed. Go back to the service you came from.")
 	case err != nil && !errors.Is(err, storage.ErrNotFound):
-		return faulty(f.req.to, fmt.Errorf("%w: using a pushed request: %w", httpx.ErrUnavailable, err))
+		return faulty(f.req.to, fmt.Errorf("%w: using a pushed request: %w", portner.ErrUnavailable, err))
 	}
 	return nil
 }

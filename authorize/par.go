@@ -49,8 +49,7 @@ func (p *parEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	form, err := httpx.ReadPost(w, r)
 	if err != nil {
-		status, e := httpx.FormRefusal(err)
-		httpx.WriteErrorStatus(w, status, e)
+		httpx.WriteError(w, httpx.FormRefusal(err))
 		return
 	}
 	uri, clientID, err := p.push(r, form, now)
@@ -129,11 +128,11 @@ func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time
 			p.log.Emit(r.Context(), portner.Event{Name: portner.EventIDCollision, Time: now, Reason: "request_uri"})
 			continue
 		case err != nil:
-			return "", fmt.Errorf("%w: storing a pushed request: %w", httpx.ErrUnavailable, err)
+			return "", fmt.Errorf("%w: storing a pushed request: %w", portner.ErrUnavailable, err)
 		}
 		return uri, nil
 	}
-	return "", fmt.Errorf("%w: no free request_uri", httpx.ErrUnavailable)
+	return "", fmt.Errorf("%w: no free request_uri", portner.ErrUnavailable)
 }
 
 // Error makes a refusal an error, so that the endpoint has one way out.
@@ -167,5 +166,5 @@ func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, 
 
 func (p *parEndpoint) fault(w http.ResponseWriter, r *http.Request, err error, now time.Time) {
 	p.log.Fault(r.Context(), err, httpx.NewCorrelationID(), now)
-	httpx.WriteError(w, httpx.Fault(err))
+	httpx.WriteError(w, portner.AsError(err))
 }

@@ -189,12 +189,12 @@ func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
 	}
 	current, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
 	if err != nil {
-		return nil, faulty(q.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	circle := f.cfg.Sessions.CircleOf(q.client.ClientID, q.client.SSODisabled)
 	sess, err := f.cfg.Sessions.Authenticated(f.w, f.r, current, a, circle, f.now)
 	if err != nil {
-		return nil, faulty(q.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	return sess, nil
 }
@@ -213,7 +213,7 @@ func (f *flow) consentGiven(said *answer) *refusal {
 func (f *flow) same() (*storage.Session, *refusal) {
 	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
 	if err != nil {
-		return nil, faulty(f.req.to, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		return nil, faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	if sess == nil || sess.ID != f.sessionID {
 		return nil, f.loginAgain()

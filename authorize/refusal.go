@@ -117,9 +117,9 @@ func (r *refusal) wireError() *portner.Error {
 // faulty turns something that failed here into what the client, or the page, may be told (R9). to may
 // be nil.
 func faulty(to *target, err error) *refusal {
-	e := httpx.Fault(err)
+	e := portner.AsError(err)
 	return &refusal{
-		to: to, status: httpx.Status(e), code: e.Code, description: e.Description,
+		to: to, status: e.HTTPStatus(), code: e.Code, description: e.Description,
 		event: portner.EventFault, reason: "fault", fault: err,
 	}
 }

@@ -307,7 +307,7 @@ func (e *Endpoint) validResource(ctx context.Context, res string) (bool, error) 
 	case errors.Is(err, storage.ErrNotFound):
 		return true, nil
 	case err != nil:
-		return false, fmt.Errorf("%w: looking for a client named as a resource: %w", httpx.ErrUnavailable, err)
+		return false, fmt.Errorf("%w: looking for a client named as a resource: %w", portner.ErrUnavailable, err)
 	}
 	return false, nil
 }

@@ -52,7 +52,7 @@ func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object stri
 		return httpx.Form{}, "request_object_" + refused.Reason, nil
 	}
 	if err != nil {
-		return httpx.Form{}, "", fmt.Errorf("%w: verifying a request object: %w", httpx.ErrUnavailable, err)
+		return httpx.Form{}, "", fmt.Errorf("%w: verifying a request object: %w", portner.ErrUnavailable, err)
 	}
 	// RFC 9101 section 10.8: oauth-authz-req+jwt is the explicit type; a JWT that says it is something
 	// else (a client assertion) is something else.

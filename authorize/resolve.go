@@ -53,7 +53,7 @@ func (e *Endpoint) findClient(ctx context.Context, form httpx.Form) (*client.Cli
 	case errors.Is(err, storage.ErrNotFound) || err == nil && c != nil && c.Inactive:
 		return nil, page(portner.InvalidClient, "client_unknown", "The client is not known here.")
 	case err != nil:
-		return nil, faulty(nil, fmt.Errorf("%w: finding the client: %w", httpx.ErrUnavailable, err))
+		return nil, faulty(nil, fmt.Errorf("%w: finding the client: %w", portner.ErrUnavailable, err))
 	case c == nil || c.ClientID != id: // a database that folds case, say
 		return nil, faulty(nil, errors.New("authorize: the source answered with another client"))
 	}
@@ -94,7 +94,7 @@ func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form htt
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrConsumed):
 		return bad(portner.InvalidRequestURI, "request_uri_unknown")
 	case err != nil:
-		return source{}, faulty(nil, fmt.Errorf("%w: reading a pushed request: %w", httpx.ErrUnavailable, err))
+		return source{}, faulty(nil, fmt.Errorf("%w: reading a pushed request: %w", portner.ErrUnavailable, err))
 	case p.ClientID != c.ClientID:
 		return bad(portner.InvalidRequestURI, "request_uri_foreign")
 	}

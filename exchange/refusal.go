@@ -5,7 +5,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
-	"github.com/portner-go/portner/internal/httpx"
 )
 
 // refuse is a refusal; reason is for the log.
@@ -41,5 +40,5 @@ func badScope(description, reason string) *portner.Error {
 
 // unavailable marks a fault of something the exchange depends on: the answer is 503 (security row I6).
 func unavailable(doing string, err error) error {
-	return fmt.Errorf("exchange: %s: %w: %w", doing, httpx.ErrUnavailable, err)
+	return fmt.Errorf("exchange: %s: %w: %w", doing, portner.ErrUnavailable, err)
 }

@@ -68,7 +68,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	form, err := read(w, r)
 	if err != nil {
-		v.refuse(httpx.FormRefusal(err))
+		e := httpx.FormRefusal(err)
+		v.refuse(e.HTTPStatus(), e)
 		return
 	}
 	v.locale = e.locale(r, form)

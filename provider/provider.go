@@ -76,7 +76,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		return
 	}
-	httpx.WriteErrorStatus(w, http.StatusNotFound, &portner.Error{Code: portner.InvalidRequest, Description: "There is nothing at this address."})
+	httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is nothing at this address."})
 }
 
 // builder holds what the blocks share while they are put together.

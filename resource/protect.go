@@ -126,7 +126,7 @@ func (v *Verifier) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(refusal.Status())
 		return
 	}
-	httpx.WriteErrorStatus(w, refusal.Status(), &portner.Error{Code: refusal.Code, Description: refusal.Description})
+	httpx.WriteError(w, &portner.Error{Code: refusal.Code, Status: refusal.Status(), Description: refusal.Description})
 }
 
 // fault answers what is not the client's doing (security row I6).

@@ -26,7 +26,10 @@ package storage
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/portner-go/portner"
 )
 
 // The verdicts of a store. Any other error is a fault of the store itself.
@@ -40,7 +43,7 @@ var (
 	// ErrConflict: the key exists, or the record changed since it was read.
 	ErrConflict = errors.New("storage: conflict")
 	// ErrFull: a cap is reached. Try again later.
-	ErrFull = errors.New("storage: full")
+	ErrFull = fmt.Errorf("storage: full: %w", portner.ErrUnavailable)
 )
 
 // Hash is the SHA-256 of a bearer value (R4: bearer values are hashed at rest).

@@ -20,12 +20,12 @@ const correlationHeader = "X-Correlation-Id"
 func (x *exchange) fail(err error) {
 	e, ok := errors.AsType[*portner.Error](err)
 	if !ok {
-		e = httpx.Fault(err)
+		e = portner.AsError(err)
 		x.fault(err)
 	} else if !x.reported {
 		x.refused(e)
 	}
-	x.write(httpx.Status(e), e)
+	x.write(e)
 }
 
 // refused logs a refusal under the reason its cause names.
@@ -49,9 +49,8 @@ func (x *exchange) fault(err error) {
 }
 
 func (x *exchange) failForm(err error) {
-	status, e := httpx.FormRefusal(err)
 	x.event(portner.EventRefused, "malformed", "")
-	x.write(status, e)
+	x.write(httpx.FormRefusal(err))
 }
 
 // repeated answers RFC 6749 section 3.2: parameters MUST NOT be included more than once. Only names this
@@ -61,7 +60,7 @@ func (x *exchange) repeated(name string) {
 		name = "unknown"
 	}
 	x.event(portner.EventDuplicateParam, name, "")
-	x.write(http.StatusBadRequest, &portner.Error{Code: portner.InvalidRequest, Description: "A parameter is repeated."})
+	x.write(&portner.Error{Code: portner.InvalidRequest, Description: "A parameter is repeated."})
 }
 
 // known are the parameters of these endpoints.
@@ -71,7 +70,8 @@ var known = map[string]bool{
 	"token": true, "token_type_hint": true, "access_token": true, "assertion": true,
 }
 
-func (x *exchange) write(status int, e *portner.Error) {
+func (x *exchange) write(e *portner.Error) {
+	status := e.HTTPStatus()
 	h := x.w.Header()
 	h[correlationHeader] = []string{x.correlate()}
 	switch {
@@ -81,7 +81,7 @@ func (x *exchange) write(status int, e *portner.Error) {
 		// RFC 6749 section 5.2: the scheme the client used.
 		h["Www-Authenticate"] = []string{`Basic realm="` + x.cfg.Issuer + `"`}
 	}
-	httpx.WriteErrorStatus(x.w, status, e)
+	httpx.WriteError(x.w, e)
 }
 
 // correlate returns the request's correlation identifier, made when it is first needed.

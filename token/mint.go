@@ -10,7 +10,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -73,7 +72,7 @@ func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit 
 			return nil, err
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("token: the peer has gone: %w: %w", httpx.ErrUnavailable, err)
+			return nil, fmt.Errorf("token: the peer has gone: %w: %w", portner.ErrUnavailable, err)
 		}
 		err = Commit(ctx, func(ctx context.Context) error { return commit(ctx, issue) })
 		if err == nil {
@@ -83,7 +82,7 @@ func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit 
 			return nil, unavailable("committing", err)
 		}
 	}
-	return nil, fmt.Errorf("token: %w: %w", httpx.ErrUnavailable, errCollision)
+	return nil, fmt.Errorf("token: %w: %w", portner.ErrUnavailable, errCollision)
 }
 
 // errCollision says that random identifiers existed already, again and again: the store or the random
@@ -222,7 +221,7 @@ func (m *Minter) sign(alg, typ string, claims any, p person, now time.Time) (str
 	}
 	token, err := m.cfg.Keys.Sign(alg, typ, doc.bytes(), now)
 	if err != nil {
-		return "", fmt.Errorf("token: signing: %w: %w", httpx.ErrUnavailable, err)
+		return "", fmt.Errorf("token: signing: %w: %w", portner.ErrUnavailable, err)
 	}
 	return token, nil
 }

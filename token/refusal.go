@@ -6,7 +6,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -28,7 +27,7 @@ func refuse(code portner.ErrorCode, description, reason string) *portner.Error {
 // unavailable marks a fault of something the endpoint depends on: the answer is 503, and never one that
 // makes a client drop good tokens (security row I6).
 func unavailable(doing string, err error) error {
-	return fmt.Errorf("token: %s: %w: %w", doing, httpx.ErrUnavailable, err)
+	return fmt.Errorf("token: %s: %w: %w", doing, portner.ErrUnavailable, err)
 }
 
 // gone reports whether a store said that the record is unknown, expired or revoked.

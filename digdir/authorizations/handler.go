@@ -54,7 +54,7 @@ func (a *API) Handler() http.Handler {
 			}
 		}()
 		if _, pattern := m.Handler(r); pattern == "" {
-			httpx.WriteErrorStatus(w, http.StatusNotFound, &portner.Error{Code: portner.InvalidRequest, Description: "There is nothing here."})
+			httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is nothing here."})
 			return
 		}
 		m.ServeHTTP(w, r)
@@ -83,7 +83,7 @@ func (a *API) person(r *http.Request, scope string, now time.Time) (caller, erro
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	case err != nil:
-		return caller{}, fmt.Errorf("authorizations: reading a token: %w: %w", httpx.ErrUnavailable, err)
+		return caller{}, fmt.Errorf("authorizations: reading a token: %w: %w", portner.ErrUnavailable, err)
 	case !slices.Contains(t.Scopes, scope):
 		return caller{}, refuse(portner.InsufficientScope, "The access token lacks the scope.")
 	case g.UserKey == (storage.Hash{}) || a.hides(&g):
@@ -113,7 +113,7 @@ func (a *API) support(r *http.Request, now time.Time) (caller, error) {
 	}
 	subject, ok, err := a.cfg.SubjectOf(r.Context(), pid)
 	if err != nil {
-		return c, fmt.Errorf("authorizations: finding a person: %w: %w", httpx.ErrUnavailable, err)
+		return c, fmt.Errorf("authorizations: finding a person: %w: %w", portner.ErrUnavailable, err)
 	}
 	if ok {
 		c.user = a.cfg.Vault.UserKey(subject)
@@ -136,7 +136,7 @@ func (a *API) machine(r *http.Request, now time.Time) (caller, error) {
 	case errors.Is(err, portner.InvalidToken):
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	case err != nil:
-		return caller{}, fmt.Errorf("authorizations: verifying a machine token: %w: %w", httpx.ErrUnavailable, err)
+		return caller{}, fmt.Errorf("authorizations: verifying a machine token: %w: %w", portner.ErrUnavailable, err)
 	case org == "":
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	}
@@ -181,7 +181,7 @@ func (a *API) listing(filter func(orgno string) Filter, who func(*http.Request, 
 		list := []Authorization{}
 		if c.user != (storage.Hash{}) {
 			if list, err = a.list(r.Context(), c.user, f, now); err != nil {
-				a.fail(w, r, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+				a.fail(w, r, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 				return
 			}
 		}
@@ -220,9 +220,9 @@ func (a *API) ending(w http.ResponseWriter, r *http.Request) {
 	})
 	switch {
 	case errors.Is(err, ErrNotFound):
-		httpx.WriteErrorStatus(w, http.StatusNotFound, &portner.Error{Code: portner.InvalidRequest, Description: "There is no such authorization."})
+		httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is no such authorization."})
 	case err != nil:
-		a.fail(w, r, fmt.Errorf("%w: %w", httpx.ErrUnavailable, err))
+		a.fail(w, r, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	default:
 		httpx.Secure(w.Header())
 		w.WriteHeader(http.StatusNoContent)
@@ -274,7 +274,7 @@ func (a *API) history(w http.ResponseWriter, r *http.Request) {
 	}
 	logins, err := a.cfg.History.Logins(r.Context(), c.user, now)
 	if err != nil {
-		a.fail(w, r, fmt.Errorf("authorizations: reading the history: %w: %w", httpx.ErrUnavailable, err))
+		a.fail(w, r, fmt.Errorf("authorizations: reading the history: %w: %w", portner.ErrUnavailable, err))
 		return
 	}
 	out := []entry{}
@@ -343,7 +343,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, v any) {
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*portner.Error](err)
 	if !ok {
-		e = httpx.Fault(err)
+		e = portner.AsError(err)
 		a.log.Fault(context.WithoutCancel(r.Context()), err, httpx.NewCorrelationID(), a.cfg.Now())
 	}
 	switch {

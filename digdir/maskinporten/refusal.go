@@ -16,8 +16,6 @@ const (
 	// InvalidAltinnCustomerConfiguration: the request for a system user or a consent is well formed, and there is
 	// none.
 	InvalidAltinnCustomerConfiguration portner.ErrorCode = "invalid_altinn_customer_configuration"
-	// Forbidden is what MP-250 and MP-251 were called, with status 403. See Config.LegacyForbidden.
-	Forbidden portner.ErrorCode = "forbidden"
 )
 
 // row is a row of the catalogue of errors (maskinporten-altinn section 1.12). Failures of authentication are
@@ -91,7 +89,7 @@ func (g *grant) answer(r *refusal, correlation string) *portner.Error {
 		Err:         &audit.Cause{Event: r.event, Reason: r.reason},
 	}
 	if g.cfg.LegacyForbidden && (r.row.number == mp250.number || r.row.number == mp251.number) {
-		e.Code = Forbidden
+		e.Code = portner.Forbidden
 	}
 	if r.row.number != "" {
 		e.URI = g.cfg.ErrorURI + r.row.number

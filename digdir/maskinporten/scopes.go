@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
@@ -123,5 +122,5 @@ func (g *grant) checkDelegated(ctx context.Context, a *authorization, names []st
 
 // unavailable marks a fault of somebody we depend on: 503, and the assertion may be sent again.
 func unavailable(doing string, err error) error {
-	return fmt.Errorf("maskinporten: %s: %w: %w", doing, httpx.ErrUnavailable, err)
+	return fmt.Errorf("maskinporten: %s: %w: %w", doing, portner.ErrUnavailable, err)
 }

@@ -80,5 +80,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		return
 	}
-	httpx.WriteErrorStatus(w, http.StatusNotFound, &portner.Error{Code: portner.InvalidRequest, Description: "There is nothing at this address."})
+	httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is nothing at this address."})
 }

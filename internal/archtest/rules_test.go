@@ -11,7 +11,7 @@ var (
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource", "digdir/authorizations"}
-	helpers  = []string{"internal/audit", "internal/httpx", "internal/jose", "internal/seal"}
+	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/seal"}
 )
 
 // rule says what a package may import beside the standard library.
@@ -37,6 +37,7 @@ func layers() map[string]rule {
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},
+		"internal/fields":   {own: l0},
 		"internal/httpx":    {own: concat(l0, []string{"internal/seal"})},
 		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
 		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},

@@ -3,15 +3,12 @@ package httpx
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"math"
+	"maps"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/storage"
 )
 
 // NewCorrelationID returns the identifier that ties an answer to its log line: 32 hexadecimal digits, the form
@@ -30,7 +27,6 @@ var (
 	noReferrer  = []string{"no-referrer"}
 	applJSON    = []string{"application/json"}
 	apiPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
-	retryAfter2 = []string{"2"}
 )
 
 // Secure sets what every answer carries (security row I1) but a page's own Content-Security-Policy.
@@ -52,82 +48,28 @@ func WriteJSON(w http.ResponseWriter, status int, doc []byte) {
 	_, _ = w.Write(doc)
 }
 
-type errorBody struct {
-	Error       portner.ErrorCode `json:"error"`
-	Description string            `json:"error_description,omitempty"`
-	URI         string            `json:"error_uri,omitempty"`
+// WriteError answers with a protocol error: its status, header fields and body.
+func WriteError(w http.ResponseWriter, e *portner.Error) {
+	h := w.Header()
+	maps.Copy(h, e.Header)
+	if seconds := e.RetryAfter(); seconds > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(seconds)}
+	}
+	WriteJSON(w, e.HTTPStatus(), e.Body())
 }
 
-// WriteError answers with a protocol error; the status follows from its code.
-func WriteError(w http.ResponseWriter, e *portner.Error) { WriteErrorStatus(w, Status(e), e) }
-
-// WriteErrorStatus is WriteError where the status is not the code's own (405, 413, 429).
-func WriteErrorStatus(w http.ResponseWriter, status int, e *portner.Error) {
-	doc, err := json.Marshal(errorBody{e.Code, e.Description, e.URI})
-	if err != nil {
-		doc = []byte(`{"error":"server_error"}`)
-	}
-	if wait, ok := throttled(e); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
-	} else if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		w.Header()["Retry-After"] = retryAfter2
-	}
-	WriteJSON(w, status, doc)
-}
-
-// Status is the HTTP status of a code at the token-side endpoints (idporten section 19.3).
-func Status(e *portner.Error) int {
-	if _, ok := throttled(e); ok {
-		return http.StatusTooManyRequests
-	}
-	switch e.Code {
-	case portner.InvalidClient, portner.InvalidToken:
-		return http.StatusUnauthorized
-	case portner.InsufficientScope, "forbidden": // the latter is Maskinporten's of old (maskinporten-altinn section 7, Q5)
-		return http.StatusForbidden
-	case portner.ServerError:
-		return http.StatusInternalServerError
-	case portner.TemporarilyUnavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusBadRequest
-}
-
-// throttled reports whether the cause of a refusal is that the caller tried too often, and how long it
-// has to wait (security row E13: 429 with Retry-After).
-func throttled(e *portner.Error) (time.Duration, bool) {
-	t, ok := errors.AsType[interface {
-		error
-		Throttled() time.Duration
-	}](e.Err)
-	if !ok {
-		return 0, false
-	}
-	return t.Throttled(), true
-}
-
-// FormRefusal turns an error of ReadPost, ReadBody or ParseQuery into status and protocol error.
-func FormRefusal(err error) (int, *portner.Error) {
+// FormRefusal turns an error of ReadPost, ReadBody or ParseQuery into a protocol error.
+func FormRefusal(err error) *portner.Error {
 	if errors.Is(err, ErrTooLarge) {
-		return http.StatusRequestEntityTooLarge, &portner.Error{Code: portner.InvalidRequest, Description: "The request is too large.", Err: err}
+		return &portner.Error{Code: portner.InvalidRequest, Status: http.StatusRequestEntityTooLarge, Description: "The request is too large.", Err: err}
 	}
-	return http.StatusBadRequest, &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: err}
+	return &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: err}
 }
-
-// Fault turns an internal error into what the peer may see: temporarily_unavailable for a store that
-// is full or failing, server_error for the rest (security rows I6, J6).
-func Fault(err error) *portner.Error {
-	if errors.Is(err, storage.ErrFull) || errors.Is(err, ErrUnavailable) {
-		return &portner.Error{Code: portner.TemporarilyUnavailable, Description: "Try again in a moment.", Err: err}
-	}
-	return &portner.Error{Code: portner.ServerError, Description: "Something failed here. The request was not carried out.", Err: err}
-}
-
-// ErrUnavailable marks a fault of a store or signer: the request may succeed later.
-var ErrUnavailable = errors.New("httpx: a dependency is unavailable")
 
 // MethodNotAllowed answers 405.
 func MethodNotAllowed(w http.ResponseWriter, allow string) {
-	w.Header().Set("Allow", allow)
-	WriteErrorStatus(w, http.StatusMethodNotAllowed, &portner.Error{Code: portner.InvalidRequest, Description: "The method is not allowed here."})
+	WriteError(w, &portner.Error{
+		Code: portner.InvalidRequest, Status: http.StatusMethodNotAllowed, Header: map[string][]string{"Allow": {allow}},
+		Description: "The method is not allowed here.",
+	})
 }

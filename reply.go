@@ -1,0 +1,114 @@
+package portner
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Reply is an HTTP response as a value. A host that does not use net/http writes it with its own server.
+type Reply struct {
+	Status int // HTTP status code
+	// Header holds the header fields under their canonical names. The map may be assigned to an http.Header.
+	Header map[string][]string
+	Body   []byte
+}
+
+// ErrUnavailable marks a fault of something the provider depends on: the request may succeed later. It is answered with 503
+// and Retry-After. Other faults are answered with 500.
+var ErrUnavailable = errors.New("portner: a dependency is unavailable")
+
+// ErrorReply returns the response to a request of a client that failed: RFC 6749 §5.2 for an *[Error], 503 with Retry-After for
+// an error that wraps [ErrUnavailable], 500 for every other error. The cause of err is never part of it.
+func ErrorReply(err error) Reply {
+	e := AsError(err)
+	status := e.HTTPStatus()
+	header := map[string][]string{
+		"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Pragma": {"no-cache"},
+		"X-Content-Type-Options": {"nosniff"}, "Referrer-Policy": {"no-referrer"},
+		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+	}
+	if seconds := e.RetryAfter(); seconds > 0 {
+		header["Retry-After"] = []string{strconv.Itoa(seconds)}
+	}
+	maps.Copy(header, e.Header)
+	body := e.Body()
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	return Reply{Status: status, Header: header, Body: body}
+}
+
+// AsError returns the protocol error in err. For any other error it returns the protocol error that is sent in its place:
+// temporarily_unavailable if err wraps [ErrUnavailable], server_error otherwise. err is its cause.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return &Error{Code: TemporarilyUnavailable, Description: "The service is temporarily unavailable. Try again later.", Err: err}
+	}
+	return &Error{Code: ServerError, Description: "An internal error occurred. The request was not carried out.", Err: err}
+}
+
+// HTTPStatus returns the status of the response to a request of a client: Status if it is set, otherwise the status of
+// Code. It is 429 if the cause limits the rate of requests.
+func (e *Error) HTTPStatus() int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	if _, limited := rateLimit(e.Err); limited {
+		return 429
+	}
+	switch e.Code {
+	case InvalidClient, InvalidToken:
+		return 401
+	case InsufficientScope, Forbidden:
+		return 403
+	case ServerError:
+		return 500
+	case TemporarilyUnavailable:
+		return 503
+	}
+	return 400
+}
+
+// defaultRetryAfter is the value of Retry-After, in seconds, where the cause does not name a delay.
+const defaultRetryAfter = 2
+
+// RetryAfter returns the value of the Retry-After header field in seconds, 0 for none. A response with status 429 or 503 has one.
+func (e *Error) RetryAfter() int {
+	if wait, limited := rateLimit(e.Err); limited {
+		return max(1, int(math.Ceil(wait.Seconds())))
+	}
+	if status := e.HTTPStatus(); status == 429 || status == 503 {
+		return defaultRetryAfter
+	}
+	return 0
+}
+
+// rateLimit reports whether err limits the rate of requests, and the delay before the next one.
+func rateLimit(err error) (time.Duration, bool) {
+	t, ok := errors.AsType[interface {
+		error
+		Throttled() time.Duration
+	}](err)
+	if !ok {
+		return 0, false
+	}
+	return t.Throttled(), true
+}
+
+// Body returns the error response of RFC 6749 §5.2 as JSON.
+func (e *Error) Body() []byte {
+	doc, err := json.Marshal(struct {
+		Error       ErrorCode `json:"error"`
+		Description string    `json:"error_description,omitempty"`
+		URI         string    `json:"error_uri,omitempty"`
+	}{e.Code, e.Description, e.URI})
+	if err != nil {
+		return []byte(`{"error":"server_error"}`)
+	}
+	return doc
+}
