@@ -21,12 +21,12 @@ func NewCorrelationID() string {
 
 // The header values are shared slices: http.Header.Set would allocate one for each response.
 var (
-	noStore     = []string{"no-store"}
-	noCache     = []string{"no-cache"}
-	nosniff     = []string{"nosniff"}
-	noReferrer  = []string{"no-referrer"}
-	applJSON    = []string{"application/json"}
-	apiPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noStore    = []string{"no-store"}
+	noCache    = []string{"no-cache"}
+	nosniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	applJSON   = []string{"application/json"}
+	apiPolicy  = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
 // Secure sets what every answer carries (security row I1) but a page's own Content-Security-Policy.
