@@ -132,8 +132,11 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	pairwise, err := pseudonym.NewPairwise([]byte(strings.Repeat("p", 32)))
 	require.NoError(t, err)
 	w.subject = func(c *client.Client, who session.Identity) string {
-		typ, id := who.SubjectKey()
-		return pairwise.Subject(c.ClientID, typ, id)
+		id, err := pseudonym.NewIdentifier(who.SubjectKey())
+		require.NoError(t, err)
+		sub, err := pairwise.Subject(c.ClientID, id)
+		require.NoError(t, err)
+		return sub
 	}
 	secret := portner.Secret(strings.Repeat("s", 32))
 	w.vault, err = session.NewVault(secret)

@@ -113,8 +113,12 @@ func (b *builder) shared() error {
 
 // subject is the "sub" of a person at a client, the same in every token and at every endpoint.
 func (b *builder) subject(c *client.Client, who session.Identity) string {
-	kind, id := who.SubjectKey()
-	return b.pairwise.Subject(c.ClientID, kind, id)
+	id, err := pseudonym.NewIdentifier(who.SubjectKey())
+	if err != nil {
+		return ""
+	}
+	sub, _ := b.pairwise.Subject(c.ClientID, id)
+	return sub
 }
 
 func (b *builder) token() error {

@@ -10,7 +10,9 @@ import (
 func Example() {
 	pairwise, _ := pseudonym.NewPairwise([]byte("a secret of 32 bytes or more, kept for years"))
 	const pid = "01818012345"
-	claims := map[string]any{"sub": pairwise.Subject("my-client", "pid", pid), "pid": pid, "acr": "idporten-loa-high"}
+	id, _ := pseudonym.NewIdentifier("pid", pid)
+	sub, _ := pairwise.Subject("my-client", id)
+	claims := map[string]any{"sub": sub, "pid": pid, "acr": "idporten-loa-high"}
 
 	if pseudonym.Decide(pseudonym.Request{Scope: true, OpenID: true}) == pseudonym.Pseudonymous {
 		pseudonym.Strip(claims)

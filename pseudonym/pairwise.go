@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -21,6 +22,8 @@ const subjectLength = 43
 // version stands first in what is hashed. A change of the algorithm changes it, and with it
 // every subject.
 const version = "v1"
+
+var errSector = errors.New("pseudonym: a subject needs a sector")
 
 // Pairwise makes subject identifiers that differ from client to client (OpenID Connect Core 1.0
 // section 8.1, idporten section 6.4). It is safe for concurrent use.
@@ -56,19 +59,19 @@ func NewPairwise(key []byte) (*Pairwise, error) {
 	return p, nil
 }
 
-// Subject returns the 43-character subject of a person in a sector: base64url without padding.
-//
-// Sector is who may recognise the person; ID-porten's is the client_id. IDType keeps kinds of
-// identifiers apart ("pid", "eidas", "email"): use the same word for the same kind for ever. The
-// identifier is taken byte for byte; normalise e-mail addresses first, once and for all. Without
-// sector or identifier there is no person to name: the subject is "", which no token may hold.
-func (p *Pairwise) Subject(sector, idType, identifier string) string {
-	if sector == "" || identifier == "" {
-		return ""
+// Subject returns the subject of id in sector: 43 characters, base64url without padding. A sector is a group of clients
+// that get the same subject for a user; in ID-porten it is one client_id. Subject returns an error if sector is empty or
+// id is the zero value.
+func (p *Pairwise) Subject(sector string, id Identifier) (string, error) {
+	if sector == "" {
+		return "", errSector
+	}
+	if id.IsZero() {
+		return "", ErrIdentifier
 	}
 	m := p.macs.Get().(*mac)
 	m.in = append(m.in[:0], version...)
-	for _, field := range [...]string{sector, idType, identifier} {
+	for _, field := range [...]string{sector, id.Type(), id.Reveal()} {
 		m.in = binary.BigEndian.AppendUint64(m.in, uint64(len(field)))
 		m.in = append(m.in, field...)
 	}
@@ -76,9 +79,9 @@ func (p *Pairwise) Subject(sector, idType, identifier string) string {
 	m.Write(m.in)
 	base64.RawURLEncoding.Encode(m.sub[:], m.Sum(m.out[:0]))
 	subject := string(m.sub[:])
-	clear(m.in) // the identifier does not wait in the pool
+	clear(m.in) // do not keep the identifier in the pool
 	p.macs.Put(m)
-	return subject
+	return subject, nil
 }
 
 // Format keeps the key out of every formatting verb, and so out of logs.
