@@ -92,7 +92,7 @@ func csrf(key []byte, t travel, shown string) string {
 // with any of the secrets, so that pages outlive a rotation. It returns "", or the reason for the log: a
 // host whose pages hide their origin, or stand at another than the issuer's, finds it there.
 func (f *flow) notFromOurPage(shown string) (reason string) {
-	if !httpx.SameOrigin(f.r, f.origin) {
+	if !httpx.SameOrigin(f.r.Header, f.origin) {
 		return "origin"
 	}
 	sent := f.r.PostForm[CSRFField]

@@ -55,7 +55,7 @@ func (f *flow) arrive() *refusal {
 	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
 		return refused
 	}
-	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	sess, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)
 	if err != nil {
 		return faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}

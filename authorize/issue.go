@@ -147,7 +147,7 @@ func (f *flow) commit(ctx context.Context, sess *storage.Session, code storage.A
 	if err := f.remember(ctx, code.Grant, said); err != nil {
 		return faulty(f.req.to, fmt.Errorf("%w: remembering consents: %w", portner.ErrUnavailable, err))
 	}
-	_, err = f.cfg.Sessions.Visited(ctx, sess, code.Grant.ClientID, f.now)
+	_, err = f.cfg.Sessions.Touch(ctx, sess, code.Grant.ClientID, f.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return f.sessionEnded()

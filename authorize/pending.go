@@ -187,12 +187,12 @@ func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
 	if a.Subject == "" || !f.cfg.Levels.Known(a.ACR) {
 		return nil, faulty(q.to, errors.New("authorize: the login page named nobody, or a level that Config.Levels does not know"))
 	}
-	current, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	current, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)
 	if err != nil {
 		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	circle := f.cfg.Sessions.CircleOf(q.client.ClientID, q.client.SSODisabled)
-	sess, err := f.cfg.Sessions.Authenticated(f.w, f.r, current, a, circle, f.now)
+	sess, err := f.cfg.Sessions.LogIn(f.r.Context(), f.w.Header(), current, a, circle, f.now)
 	if err != nil {
 		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
@@ -211,7 +211,7 @@ func (f *flow) consentGiven(said *answer) *refusal {
 // same returns the session if it is still the one that authenticated. Otherwise it is nil and the person
 // was asked to log in again, or the request refused.
 func (f *flow) same() (*storage.Session, *refusal) {
-	sess, err := f.cfg.Sessions.Current(f.w, f.r, f.now)
+	sess, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)
 	if err != nil {
 		return nil, faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}

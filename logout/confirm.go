@@ -76,7 +76,7 @@ func (e *Endpoint) open(token string, now time.Time) (question, error) {
 // answered takes the person's answer. A form of another site, another session's question, a forged or
 // an old one change nothing.
 func (v visit) answered(current *storage.Session, f httpx.Form) {
-	if !httpx.SameOrigin(v.r, v.origin) || len(f.All(fieldConfirm)) != 1 {
+	if !httpx.SameOrigin(v.r.Header, v.origin) || len(f.All(fieldConfirm)) != 1 {
 		v.forged("origin")
 		return
 	}
@@ -87,7 +87,7 @@ func (v visit) answered(current *storage.Session, f httpx.Form) {
 	}
 	v.locale = v.Endpoint.locale(v.r, httpx.Form{}.With(paramLocales, q.Intent.Locale))
 	switch {
-	case current == nil && v.cfg.Sessions.Sent(v.r): // the second click on the button
+	case current == nil && v.cfg.Sessions.HasCookie(v.r.Header): // the second click on the button
 		v.loggedOut(intent{NotRegistered: q.Intent.NotRegistered}, nil)
 	case current == nil:
 		v.refuse(http.StatusBadRequest, noSession())

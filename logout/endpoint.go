@@ -73,7 +73,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.locale = e.locale(r, form)
-	current, err := e.cfg.Sessions.Current(w, r, v.now)
+	current, err := e.cfg.Sessions.Current(r.Context(), r.Header, w.Header(), v.now)
 	if err != nil {
 		v.notLoggedOut(err)
 		return
@@ -110,9 +110,9 @@ func (v visit) requested(current *storage.Session, req request) {
 
 // withoutSession answers a request without a live session (idporten section 15.3, C18, C19).
 func (v visit) withoutSession(req request) {
-	sent := v.cfg.Sessions.Sent(v.r)
+	sent := v.cfg.Sessions.HasCookie(v.r.Header)
 	switch {
-	case !sent && v.r.Method == http.MethodPost && !req.form.Has(fieldAgain) && !httpx.SameOrigin(v.r, v.origin):
+	case !sent && v.r.Method == http.MethodPost && !req.form.Has(fieldAgain) && !httpx.SameOrigin(v.r.Header, v.origin):
 		v.resubmit(req)
 	case sent && req.hint != nil:
 		v.loggedOut(intent{NotRegistered: req.refused}, nil)
@@ -130,7 +130,7 @@ func (v visit) logOut(current *storage.Session, in intent, reason string) {
 	// From here on it is carried through, whether or not the browser waits (security row J5).
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), commitTimeout)
 	defer cancel()
-	ended, err := v.cfg.Sessions.End(ctx, v.w, current, v.now)
+	ended, err := v.cfg.Sessions.End(ctx, v.w.Header(), current, v.now)
 	if errors.Is(err, storage.ErrNotFound) { // a second submit overtook this one
 		v.loggedOut(intent{NotRegistered: in.NotRegistered}, nil)
 		return

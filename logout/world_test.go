@@ -166,12 +166,12 @@ type browser struct {
 func (w *world) login(subject string, clients ...string) *browser {
 	w.t.Helper()
 	rec := httptest.NewRecorder()
-	s, err := w.keeper.Authenticated(rec, httptest.NewRequest("GET", "/", nil), nil, session.Authentication{
+	s, err := w.keeper.LogIn(w.t.Context(), rec.Header(), nil, session.Authentication{
 		Identity: session.Identity{Subject: subject}, ACR: "idporten-loa-high",
 	}, "", w.now)
 	require.NoError(w.t, err)
 	for _, c := range clients {
-		_, err := w.keeper.Visited(w.t.Context(), s, c, w.now)
+		_, err := w.keeper.Touch(w.t.Context(), s, c, w.now)
 		require.NoError(w.t, err)
 	}
 	return &browser{world: w, cookie: rec.Result().Cookies()[0].Value, s: s}

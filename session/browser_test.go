@@ -50,7 +50,7 @@ func (b *browser) take(w *httptest.ResponseRecorder) {
 func (b *browser) current(now time.Time) *storage.Session {
 	b.Helper()
 	w := httptest.NewRecorder()
-	s, err := b.keeper.Current(w, b.request(), now)
+	s, err := b.keeper.Current(b.Context(), b.request().Header, w.Header(), now)
 	require.NoError(b, err)
 	b.take(w)
 	return s
@@ -60,7 +60,7 @@ func (b *browser) current(now time.Time) *storage.Session {
 func (b *browser) login(subject, acr, circle string, now time.Time) *storage.Session {
 	b.Helper()
 	w := httptest.NewRecorder()
-	s, err := b.keeper.Authenticated(w, b.request(), b.current(now), session.Authentication{
+	s, err := b.keeper.LogIn(b.Context(), w.Header(), b.current(now), session.Authentication{
 		Identity: session.Identity{Subject: subject}, ACR: acr, AMR: []string{"BankID"},
 	}, circle, now)
 	require.NoError(b, err)
@@ -75,7 +75,7 @@ func (b *browser) visit(clientID string, req session.Request, now time.Time) ses
 	s := b.current(now)
 	_, v := b.keeper.Decide(s, req, now)
 	if v == session.Use {
-		_, err := b.keeper.Visited(b.Context(), s, clientID, now)
+		_, err := b.keeper.Touch(b.Context(), s, clientID, now)
 		require.NoError(b, err)
 	}
 	return v
@@ -86,7 +86,7 @@ func (b *browser) logout(now time.Time) (storage.Session, error) {
 	s := b.current(now)
 	require.NotNil(b, s)
 	w := httptest.NewRecorder()
-	ended, err := b.keeper.End(b.Context(), w, s, now)
+	ended, err := b.keeper.End(b.Context(), w.Header(), s, now)
 	b.take(w)
 	return ended, err
 }
@@ -134,7 +134,7 @@ func TestCookieNeverAdopted(t *testing.T) {
 			r := httptest.NewRequest("GET", "https://op.example/authorize?"+session.DefaultCookieName+"="+good, nil)
 			r.Header.Set("Cookie", tt.header)
 			w := httptest.NewRecorder()
-			s, err := k.Current(w, r, epoch)
+			s, err := k.Current(t.Context(), r.Header, w.Header(), epoch)
 			require.NoError(t, err)
 			require.Equal(t, tt.found, s != nil)
 			require.Equal(t, tt.event, ev.words())
@@ -155,10 +155,9 @@ func TestCookieOnePerResponse(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Add("Set-Cookie", "lang=nb")
 	w.Header().Add("Set-Cookie", session.DefaultCookieName+"-other=1")
-	r := httptest.NewRequest("GET", "/", nil)
-	s, err := k.Authenticated(w, r, nil, session.Authentication{Identity: session.Identity{Subject: "u"}}, "", epoch)
+	s, err := k.LogIn(t.Context(), w.Header(), nil, session.Authentication{Identity: session.Identity{Subject: "u"}}, "", epoch)
 	require.NoError(t, err)
-	_, err = k.End(t.Context(), w, s, epoch)
+	_, err = k.End(t.Context(), w.Header(), s, epoch)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"lang=nb", session.DefaultCookieName + "-other=1",

@@ -31,9 +31,8 @@ func (k *Keeper) cookie(value string) *http.Cookie {
 	return c
 }
 
-// setCookie sets the cookie, in the place of one this response may set already.
-func (k *Keeper) setCookie(w http.ResponseWriter, value string) {
-	h := w.Header()
+// setCookie sets the cookie in h, the header of a response, and replaces one that h sets already.
+func (k *Keeper) setCookie(h http.Header, value string) {
 	kept := h["Set-Cookie"][:0:0]
 	for _, line := range h["Set-Cookie"] {
 		if len(line) <= len(k.name) || line[:len(k.name)] != k.name || line[len(k.name)] != '=' {
@@ -45,7 +44,8 @@ func (k *Keeper) setCookie(w http.ResponseWriter, value string) {
 
 // readCookie returns the cookie's value if there is exactly one and it has the form of our tokens.
 // Of two, one was planted: neither is believed (security row G8).
-func (k *Keeper) readCookie(r *http.Request) (value string, duplicate bool) {
+func (k *Keeper) readCookie(h http.Header) (value string, duplicate bool) {
+	r := http.Request{Header: h}
 	cookies := r.CookiesNamed(k.name)
 	switch {
 	case len(cookies) > 1:
@@ -56,8 +56,8 @@ func (k *Keeper) readCookie(r *http.Request) (value string, duplicate bool) {
 	return cookies[0].Value, false
 }
 
-// Sent reports whether the browser sent a cookie that has the form of ours, be its session live or gone.
-func (k *Keeper) Sent(r *http.Request) bool {
-	value, _ := k.readCookie(r)
+// HasCookie reports whether h, the header of a request, holds a well-formed session cookie. Its session may be live or ended.
+func (k *Keeper) HasCookie(h http.Header) bool {
+	value, _ := k.readCookie(h)
 	return value != ""
 }

@@ -11,7 +11,7 @@
 // logout are common to all circles.
 //
 // The caller asks [Keeper.Current] who the browser is, [Keeper.Decide] what that is worth, and records logins
-// with [Keeper.Authenticated], visits with [Keeper.Visited] and the end with [Keeper.End]. The cookie needs
+// with [Keeper.LogIn], visits with [Keeper.Touch] and the end with [Keeper.End]. The cookie needs
 // https, or a loopback host in browsers that take one for it.
 //
 // OpenID Connect Core 1.0 sections 3.1.2.1 and 3.1.2.3 (prompt, max_age, auth_time), idporten chapter 14,

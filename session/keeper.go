@@ -99,19 +99,19 @@ func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storag
 	return k.rules.Decide(s, req, now)
 }
 
-// Current returns the live session of the browser that sent r, or nil if it has none: no cookie, one
-// we did not give, or a session that has timed out. Identifiers are never adopted. Two cookies of
-// our name are none, and are cleared. An error is the store's.
-func (k *Keeper) Current(w http.ResponseWriter, r *http.Request, now time.Time) (*storage.Session, error) {
-	value, duplicate := k.readCookie(r)
+// Current returns the live session of the browser that sent a request with the header request. It returns nil if there is no
+// session cookie, or if its session is unknown or has timed out. Two session cookies count as none; Current then
+// clears them in response, the header of the response. An error is a fault of the store.
+func (k *Keeper) Current(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
+	value, duplicate := k.readCookie(request)
 	if duplicate {
-		k.setCookie(w, "")
-		k.log.Emit(r.Context(), portner.Event{Name: portner.EventCookieDuplicate, Time: now, Reason: "cleared"})
+		k.setCookie(response, "")
+		k.log.Emit(ctx, portner.Event{Name: portner.EventCookieDuplicate, Time: now, Reason: "cleared"})
 	}
 	if value == "" {
 		return nil, nil
 	}
-	return k.load(r.Context(), storage.HashOf(value), now)
+	return k.load(ctx, storage.HashOf(value), now)
 }
 
 // load reads a session and holds it against the timers, whatever the store thinks of its expiry.
@@ -145,14 +145,14 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 	return k.vault.sid(s.ID, clientID)
 }
 
-// Visited records that the session answered an authorization request of the client: idleness counts
+// Touch records that the session answered an authorization request of the client: idleness counts
 // from now, and the client will be told of the logout. It returns SID(s, clientID) and brings s up
 // to date. auth_time never moves here. An error that wraps storage.ErrNotFound says that the session
 // ended meanwhile: send nothing, the person must log in.
 //
 // Call it after the code is stored and before it is sent. A logout then either finds the code and
-// removes it, or comes before Visited, which fails, and the code stays unsent.
-func (k *Keeper) Visited(ctx context.Context, s *storage.Session, clientID string, now time.Time) (sid string, err error) {
+// removes it, or comes before Touch, which fails, and the code stays unsent.
+func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, now time.Time) (sid string, err error) {
 	for range attempts {
 		next := *s
 		if next.LastRequestAt.Before(now) { // a clock that jumped back takes no time away
@@ -197,12 +197,12 @@ func withClient(clients []storage.SessionClient, c storage.SessionClient) []stor
 // the grants of pure logins (see Store.EndSession). It returns the session as it was at that instant,
 // with every client to tell, or an error that wraps storage.ErrNotFound if it was gone already; the
 // cookie is then cleared too. After any other error the person is NOT logged out and keeps the cookie.
-func (k *Keeper) End(ctx context.Context, w http.ResponseWriter, s *storage.Session, now time.Time) (storage.Session, error) {
+func (k *Keeper) End(ctx context.Context, response http.Header, s *storage.Session, now time.Time) (storage.Session, error) {
 	ended, err := k.store.EndSession(ctx, s.Hash, now)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return storage.Session{}, fmt.Errorf("session: ending the session: %w", err)
 	}
-	k.setCookie(w, "")
+	k.setCookie(response, "")
 	if err != nil {
 		return storage.Session{}, fmt.Errorf("session: ending the session: %w", err)
 	}

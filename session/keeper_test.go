@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -122,7 +123,7 @@ func TestStepUpRotates(t *testing.T) {
 	before := *b.current(now)
 	given := before
 	given.Circles = before.Circles[:1:1]
-	_, err := k.Authenticated(httptest.NewRecorder(), b.request(), &given, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "x"}, "", now)
+	_, err := k.LogIn(t.Context(), http.Header{}, &given, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "x"}, "", now)
 	require.NoError(t, err)
 	require.Equal(t, "idporten-loa-high", before.Circles[0].ACR, "the caller's record is the caller's")
 	b = &browser{T: t, keeper: k}
@@ -181,7 +182,7 @@ func TestAnotherPersonStoreFails(t *testing.T) {
 		return nil
 	}
 	w := httptest.NewRecorder()
-	_, err := k.Authenticated(w, b.request(), kari, session.Authentication{Identity: session.Identity{Subject: "ola"}}, "", epoch)
+	_, err := k.LogIn(t.Context(), w.Header(), kari, session.Authentication{Identity: session.Identity{Subject: "ola"}}, "", epoch)
 	require.ErrorIs(t, err, boom)
 	require.Empty(t, w.Header()["Set-Cookie"])
 	require.Equal(t, 1, st.size())
@@ -215,7 +216,7 @@ func TestSIDs(t *testing.T) {
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s1, "b"), "differs by client")
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s2, "a"), "differs by session")
 	want := k.SID(s1, "a")
-	got, err := k.Visited(t.Context(), s1, "a", epoch)
+	got, err := k.Touch(t.Context(), s1, "a", epoch)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Equal(t, want, k.SID(s1, "a"))
@@ -230,10 +231,10 @@ func TestVisitedAfterTheEnd(t *testing.T) {
 	s := b.login("kari", "high", "", epoch)
 	_, err := b.logout(epoch)
 	require.NoError(t, err)
-	_, err = k.Visited(t.Context(), s, "a", epoch)
+	_, err = k.Touch(t.Context(), s, "a", epoch)
 	require.ErrorIs(t, err, storage.ErrNotFound)
 	w := httptest.NewRecorder()
-	_, err = k.End(t.Context(), w, s, epoch)
+	_, err = k.End(t.Context(), w.Header(), s, epoch)
 	require.ErrorIs(t, err, storage.ErrNotFound, "a second logout")
 	require.Len(t, w.Header()["Set-Cookie"], 1, "clears the cookie too")
 }
@@ -245,7 +246,7 @@ func TestClockJumpsBack(t *testing.T) {
 	b := &browser{T: t, keeper: k}
 	b.login("kari", "high", "", epoch)
 	s := b.current(epoch.Add(-5 * time.Second))
-	_, err := k.Visited(t.Context(), s, "a", epoch.Add(-5*time.Second))
+	_, err := k.Touch(t.Context(), s, "a", epoch.Add(-5*time.Second))
 	require.NoError(t, err)
 	require.Equal(t, epoch, s.LastRequestAt)
 }
@@ -260,7 +261,7 @@ func TestAuthenticationTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, session.Authentication{
+			s, err := k.LogIn(t.Context(), http.Header{}, nil, session.Authentication{
 				Identity: session.Identity{Subject: "u"}, Time: tt.given,
 			}, "", epoch)
 			require.NoError(t, err)
@@ -268,7 +269,7 @@ func TestAuthenticationTime(t *testing.T) {
 			require.Equal(t, epoch, s.StartedAt)
 		})
 	}
-	_, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, session.Authentication{}, "", epoch)
+	_, err := k.LogIn(t.Context(), http.Header{}, nil, session.Authentication{}, "", epoch)
 	require.ErrorContains(t, err, "subject")
 }
 
@@ -293,15 +294,15 @@ func TestStoreFaults(t *testing.T) {
 			var err error
 			switch verb {
 			case "Session":
-				_, err = k.Current(w, b.request(), epoch)
+				_, err = k.Current(t.Context(), b.request().Header, w.Header(), epoch)
 			case "ReplaceSession":
-				_, err = k.Visited(t.Context(), s, "a", epoch)
+				_, err = k.Touch(t.Context(), s, "a", epoch)
 				require.ErrorIs(t, err, boom)
-				_, err = k.Authenticated(w, b.request(), s, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
+				_, err = k.LogIn(t.Context(), w.Header(), s, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
 			case "CreateSession":
-				_, err = k.Authenticated(w, b.request(), nil, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
+				_, err = k.LogIn(t.Context(), w.Header(), nil, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
 			case "EndSession":
-				_, err = k.End(t.Context(), w, s, epoch)
+				_, err = k.End(t.Context(), w.Header(), s, epoch)
 			}
 			require.ErrorIs(t, err, boom)
 			require.Empty(t, w.Header()["Set-Cookie"])
@@ -322,10 +323,10 @@ func TestIDCollision(t *testing.T) {
 		return nil
 	}
 	a := session.Authentication{Identity: session.Identity{Subject: "u"}}
-	_, err := k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, a, "", epoch)
+	_, err := k.LogIn(t.Context(), http.Header{}, nil, a, "", epoch)
 	require.NoError(t, err)
 	require.Equal(t, []string{"sys.id_collision/session", "sys.id_collision/session", "session.started/login"}, ev.words())
 	left = 99
-	_, err = k.Authenticated(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil, a, "", epoch)
+	_, err = k.LogIn(t.Context(), http.Header{}, nil, a, "", epoch)
 	require.Error(t, err, "a stuck random source ends in an error")
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Authenticated records that a person has just logged in, for the given circle of trust, and returns
-// the session, whose cookie it sets on w. current is what Current gave for this browser, or nil.
+// LogIn records that a person has just logged in, for the given circle of trust, and returns
+// the session, whose cookie it sets in response, the header of the response. current is what Current gave for this browser, or nil.
 //
 // Without a current session a new one starts. If it is the same person's, the login is a step-up, a
 // re-authentication or a login to a further circle: the session goes on under a new identifier, the
@@ -27,7 +27,7 @@ import (
 //
 // If the session ended or was rotated by a parallel request meanwhile, the person did log in all the
 // same and gets a new session; what was in the lost one is not carried over. ErrFull is the store's.
-func (k *Keeper) Authenticated(w http.ResponseWriter, r *http.Request, current *storage.Session, a Authentication, circle string, now time.Time) (*storage.Session, error) {
+func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *storage.Session, a Authentication, circle string, now time.Time) (*storage.Session, error) {
 	if a.Subject == "" {
 		return nil, errors.New("session: an authentication without a subject")
 	}
@@ -36,15 +36,15 @@ func (k *Keeper) Authenticated(w http.ResponseWriter, r *http.Request, current *
 	}
 	a.AMR = slices.Clone(a.AMR)
 	l := login{k, a, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
-	s, value, err := l.record(r.Context(), current)
+	s, value, err := l.record(ctx, current)
 	if err != nil {
 		return nil, err
 	}
-	k.setCookie(w, value)
+	k.setCookie(response, value)
 	return s, nil
 }
 
-// login is one call of Authenticated.
+// login is one call of LogIn.
 type login struct {
 	*Keeper
 	who    Authentication

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -57,7 +58,7 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 		var wg sync.WaitGroup
 		for i, s := range []*storage.Session{one, two} {
 			wg.Go(func() {
-				got, err := k.Authenticated(httptest.NewRecorder(), b.request(), s, session.Authentication{
+				got, err := k.LogIn(t.Context(), http.Header{}, s, session.Authentication{
 					Identity: session.Identity{Subject: who}, ACR: "high",
 				}, "", epoch)
 				if err != nil {
@@ -67,27 +68,27 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 				ids[i] = got.ID
 			})
 		}
-		wg.Go(func() { _, _ = k.Visited(t.Context(), three, "a", epoch) })
+		wg.Go(func() { _, _ = k.Touch(t.Context(), three, "a", epoch) })
 		wg.Wait()
 		require.True(t, (ids[0] == first.ID) != (ids[1] == first.ID), "exactly one carries the session on")
 		require.Nil(t, b.current(epoch))
 	}
 }
 
-func BenchmarkCurrentAndVisited(b *testing.B) {
+func BenchmarkCurrentAndTouch(b *testing.B) {
 	b.ReportAllocs()
 	k, _ := testKeeper(b, memory.New())
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "/", nil)
-	_, err := k.Authenticated(w, r, nil, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "high", AMR: []string{"BankID"}}, "", epoch)
+	_, err := k.LogIn(b.Context(), w.Header(), nil, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "high", AMR: []string{"BankID"}}, "", epoch)
 	require.NoError(b, err)
 	r.AddCookie(w.Result().Cookies()[0])
 	for b.Loop() {
-		s, err := k.Current(w, r, epoch)
+		s, err := k.Current(b.Context(), r.Header, w.Header(), epoch)
 		if err != nil || s == nil {
 			b.Fatal(err)
 		}
-		if _, err := k.Visited(b.Context(), s, "a", epoch); err != nil {
+		if _, err := k.Touch(b.Context(), s, "a", epoch); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,7 +2,7 @@ package session_test
 
 import (
 	"fmt"
-	"net/http/httptest"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +26,7 @@ func TestParallelVisits(t *testing.T) {
 		for i := range 2 {
 			s := b.current(epoch)
 			wg.Go(func() {
-				sid, err := k.Visited(t.Context(), s, fmt.Sprint("client-", i), epoch.Add(time.Second))
+				sid, err := k.Touch(t.Context(), s, fmt.Sprint("client-", i), epoch.Add(time.Second))
 				if err != nil || sid != k.SID(s, fmt.Sprint("client-", i)) {
 					t.Errorf("visit: %v", err)
 				}
@@ -56,7 +56,7 @@ func TestParallelRotation(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range callers {
 			wg.Go(func() {
-				s, err := k.Authenticated(httptest.NewRecorder(), b.request(), current[i], session.Authentication{
+				s, err := k.LogIn(t.Context(), http.Header{}, current[i], session.Authentication{
 					Identity: session.Identity{Subject: "kari"}, ACR: "high",
 				}, "", epoch)
 				if err != nil {
@@ -91,16 +91,16 @@ func TestRotationAgainstLogout(t *testing.T) {
 		one, two, three := *s, *s, *s
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, _ = k.Authenticated(httptest.NewRecorder(), b.request(), &one, session.Authentication{
+			_, _ = k.LogIn(t.Context(), http.Header{}, &one, session.Authentication{
 				Identity: session.Identity{Subject: "kari"}, ACR: "high",
 			}, "", epoch)
 		})
-		wg.Go(func() { _, _ = k.End(t.Context(), httptest.NewRecorder(), &two, epoch) })
-		wg.Go(func() { _, _ = k.Visited(t.Context(), &three, "a", epoch) })
+		wg.Go(func() { _, _ = k.End(t.Context(), http.Header{}, &two, epoch) })
+		wg.Go(func() { _, _ = k.Touch(t.Context(), &three, "a", epoch) })
 		wg.Wait()
 		require.Nil(t, b.current(epoch))
 		require.Equal(t, 1, st.size(), "the new login alone")
-		_, err := k.Visited(t.Context(), s, "a", epoch)
+		_, err := k.Touch(t.Context(), s, "a", epoch)
 		require.ErrorIs(t, err, storage.ErrNotFound)
 	}
 }

@@ -67,7 +67,7 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 
 // person is whoever is logged in in this browser; ok is false if nobody is.
 func (p *pages) person(w http.ResponseWriter, r *http.Request, now time.Time) (who session.Identity, ok bool, err error) {
-	s, err := p.s.op.Sessions.Current(w, r, now)
+	s, err := p.s.op.Sessions.Current(r.Context(), r.Header, w.Header(), now)
 	if err != nil || s == nil {
 		return who, false, err
 	}

@@ -61,13 +61,13 @@ func AppendQuery(uri string, params ...string) string {
 
 // SameOrigin reports whether a form was posted from one of the provider's own pages. Browsers say so in
 // Sec-Fetch-Site, older ones in Origin; a request that says neither, or "null", is refused.
-func SameOrigin(r *http.Request, origin string) bool {
-	if o := r.Header.Values("Origin"); len(o) > 0 && (len(o) > 1 || o[0] != origin) {
+func SameOrigin(h http.Header, origin string) bool {
+	if o := h.Values("Origin"); len(o) > 0 && (len(o) > 1 || o[0] != origin) {
 		return false
 	}
-	site := r.Header.Values("Sec-Fetch-Site")
+	site := h.Values("Sec-Fetch-Site")
 	if len(site) == 0 {
-		return r.Header.Get("Origin") == origin
+		return h.Get("Origin") == origin
 	}
 	return len(site) == 1 && site[0] == "same-origin"
 }
