@@ -1,12 +1,12 @@
 package acr
 
 import (
-	"maps"
+	"errors"
+	"fmt"
 	"slices"
-	"strings"
 )
 
-// The levels of ID-porten.
+// Levels of ID-porten (docs.digdir.no: Nivå for innlogging). eIDAS levels have the same ranks.
 const (
 	SelfRegisteredEmail = "selfregistered-email" // one factor, no standardised level
 	Low                 = "idporten-loa-low"
@@ -18,7 +18,7 @@ const (
 	EIDASHigh           = "eidas-loa-high"
 )
 
-// The levels of Ansattporten, which leaves the framework out.
+// Levels of Ansattporten, whose values do not name a framework.
 const (
 	AnsattportenLow         = "low"
 	AnsattportenSubstantial = "substantial"
@@ -27,116 +27,95 @@ const (
 
 // Level is one acr value and its rank.
 type Level struct {
-	Value string // as on the wire, compared byte for byte
-	Rank  int    // higher is stronger; equal ranks are equally strong
+	Value string // compared byte for byte
+	Rank  int    // a higher rank is stronger; levels of equal rank are equally strong
 }
 
-// IDPorten are ID-porten's levels. The e-mail login ranks below everything else.
-var IDPorten = New(
+// Levels is an immutable, ordered set of acr values, safe for concurrent use. The zero value is an empty set.
+type Levels struct {
+	values []string       // weakest first
+	ranks  map[string]int // of each value
+}
+
+// IDPorten holds the levels of ID-porten. The level of an e-mail login is weaker than all others.
+var IDPorten = Must(New(
 	Level{SelfRegisteredEmail, 0},
 	Level{Low, 1}, Level{EIDASLow, 1},
 	Level{SubstantialLimited, 2},
 	Level{Substantial, 3}, Level{EIDASSubstantial, 3},
 	Level{High, 4}, Level{EIDASHigh, 4},
-)
+))
 
-// Ansattporten are the levels of Ansattporten.
-var Ansattporten = New(
+// Ansattporten holds the levels of Ansattporten.
+var Ansattporten = Must(New(
 	Level{AnsattportenLow, 1}, Level{AnsattportenSubstantial, 3}, Level{AnsattportenHigh, 4},
-)
+))
 
-// Levels is an ordered set of acr values. It is immutable and safe for concurrent use.
-type Levels struct {
-	values  []string          // weakest first
-	ranks   map[string]int    // of each value
-	aliases map[string]string // to a value
-}
-
-// New returns a set of levels. It panics on an empty or repeated value: such a set is a mistake in
-// the program, and guessing at it could take a weak level for a strong one.
-func New(levels ...Level) *Levels {
+// New returns a set of levels. It returns an error if there is no level, or if a value is empty or repeated; the error
+// describes every such level.
+func New(levels ...Level) (*Levels, error) {
+	if len(levels) == 0 {
+		return nil, errors.New("acr: at least one level is required")
+	}
 	l := &Levels{ranks: make(map[string]int, len(levels))}
-	for _, level := range levels {
-		if _, ok := l.ranks[level.Value]; ok || level.Value == "" {
-			panic("acr: level " + level.Value + " is empty or repeated")
+	var errs []error
+	for i, level := range levels {
+		_, repeated := l.ranks[level.Value]
+		switch {
+		case level.Value == "":
+			errs = append(errs, fmt.Errorf("acr: level %d: empty value", i))
+		case repeated:
+			errs = append(errs, fmt.Errorf("acr: level %d: %q is repeated", i, level.Value))
+		default:
+			l.ranks[level.Value] = level.Rank
+			l.values = append(l.values, level.Value)
 		}
-		l.ranks[level.Value] = level.Rank
-		l.values = append(l.values, level.Value)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	slices.SortStableFunc(l.values, func(a, b string) int { return l.ranks[a] - l.ranks[b] })
+	return l, nil
+}
+
+// Must returns l, or panics if err is not nil. It is for package variables.
+func Must(l *Levels, err error) *Levels {
+	if err != nil {
+		panic(err)
+	}
 	return l
 }
 
-// OldPlatform returns the names of ID-porten's old platform, for [Levels.WithAliases].
-func OldPlatform() map[string]string {
-	return map[string]string{"Level3": Substantial, "Level4": High}
-}
-
-// WithAliases returns a copy that also understands other names. It panics on an alias that is a
-// level already or that stands for none.
-func (l *Levels) WithAliases(aliases map[string]string) *Levels {
-	c := *l
-	c.aliases = maps.Clone(l.aliases)
-	if c.aliases == nil {
-		c.aliases = make(map[string]string, len(aliases))
-	}
-	for alias, value := range aliases {
-		_, taken := l.ranks[alias]
-		if _, ok := l.ranks[value]; !ok || taken {
-			panic("acr: alias " + alias + " of " + value + " is a level or stands for none")
-		}
-		c.aliases[alias] = value
-	}
-	return &c
-}
-
-// Values returns the known values, weakest first, without aliases (acr_values_supported).
+// Values returns the values of the set, weakest first. They are the acr_values_supported of OIDC Discovery §3.
 func (l *Levels) Values() []string { return slices.Clone(l.values) }
 
-// Known reports whether the value (or alias) is one of the set.
-func (l *Levels) Known(value string) bool {
-	_, ok := l.rank(value)
-	return ok
+// AtLeast reports whether achieved is at least as strong as minimum. It returns false if either is not in the set. Therefore
+// AtLeast(v, v) reports whether v is in the set.
+func (l *Levels) AtLeast(achieved, minimum string) bool {
+	have, known := l.ranks[achieved]
+	want, ok := l.ranks[minimum]
+	return known && ok && have >= want
 }
 
-// Normalize returns the known ones of the requested values under their own names, in their order and
-// each once. What it returns is bounded and holds no text of the requester, so it may be kept, shown
-// and logged; what was asked for may not (security row B7).
-func (l *Levels) Normalize(requested []string) []string {
+// Satisfies reports whether achieved is at least as strong as the weakest known value of requested. It returns false if
+// achieved or every value of requested is unknown, and if requested is empty. A caller that accepts requests without
+// acr_values compares with a default level in that case.
+func (l *Levels) Satisfies(achieved string, requested []string) bool {
+	for _, minimum := range requested {
+		if l.AtLeast(achieved, minimum) {
+			return true
+		}
+	}
+	return false
+}
+
+// Known returns the values of requested that are in the set, in order and without duplicates.
+func (l *Levels) Known(requested []string) []string {
 	var known []string
 	for _, value := range requested {
-		value = l.resolve(value)
 		if _, ok := l.ranks[value]; ok && !slices.Contains(known, value) {
 			known = append(known, value)
 		}
 	}
 	return known
 }
-
-// Satisfies reports whether the achieved level is at least the lowest of the requested ones.
-// Unknown requested values are ignored; no requested value at all is satisfied by any known level.
-func (l *Levels) Satisfies(achieved string, requested []string) bool {
-	return l.Known(achieved) && l.Decide(achieved, requested) != StepUp
-}
-
-func (l *Levels) resolve(value string) string {
-	if v, ok := l.aliases[value]; ok {
-		return v
-	}
-	return value
-}
-
-func (l *Levels) rank(value string) (int, bool) {
-	rank, ok := l.ranks[l.resolve(value)]
-	return rank, ok
-}
-
-// SameLevel compares two values by their suffix: in <legal framework>-<level> equal levels are meant
-// to be legally comparable, so idporten-loa-high, eidas-loa-high and high are the same level. It is
-// for a relying party, which knows whose values it compares; a provider uses ranks.
-func SameLevel(a, b string) bool {
-	level := suffix(a)
-	return level != "" && level == suffix(b)
-}
-
-func suffix(value string) string { return value[strings.LastIndexByte(value, '-')+1:] }

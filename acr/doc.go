@@ -1,15 +1,11 @@
-// Package acr orders levels of assurance (the acr_values and the acr claim of OpenID Connect) and
-// answers whether one is enough.
+// Package acr orders levels of assurance: the values of the parameter acr_values and of the claim acr
+// (OIDC Core §2 and §3.1.2.1).
 //
-// Requested values are minimum levels: a login satisfies a request if it is at least as strong as the
-// weakest value asked for. Levels of equal rank stand for one another, whatever legal framework they
-// come from. A value nobody knows counts for nothing: as a request it is ignored, as an achievement
-// it satisfies no request, so it can never raise a level.
+// A requested value is a minimum: an achieved level satisfies a request if it is at least as strong as the weakest requested
+// value. Levels of equal rank are equally strong, whatever framework defines them. A value that is not in the set is ignored
+// in a request and satisfies no request as an achieved level.
 //
-// [IDPorten] and [Ansattporten] are the two sets in use; [New] makes another.
+// [IDPorten] and [Ansattporten] are the sets of these services. [New] makes another set.
 //
-// The caller keeps what a login achieved and what was asked for; this package keeps nothing, reads no clock
-// and calls nobody. Treat what clients send as text of a stranger until [Levels.Normalize] has seen it.
-//
-// OpenID Connect Core 1.0 sections 2 and 3.1.2.1 (acr, acr_values), RFC 9470 section 4, idporten section 3.4.
+// Values from a request are untrusted text. [Levels.Known] returns those that may be stored, shown and logged.
 package acr

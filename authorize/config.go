@@ -241,7 +241,7 @@ func (c Config) check() error {
 		require(slices.Contains(allPrompts, v), "Config.PromptValues: %q is not a prompt value", v)
 	}
 	for _, v := range c.DefaultACRValues {
-		require(c.Levels.Known(v), "Config.DefaultACRValues: %q is not in Config.Levels", v)
+		require(c.Levels.AtLeast(v, v), "Config.DefaultACRValues: %q is not in Config.Levels", v)
 	}
 	if c.TestLogin != nil {
 		require(c.TestLogin.issuer == c.Issuer, "Config.TestLogin was made for another issuer")

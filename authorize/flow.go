@@ -183,7 +183,7 @@ func (f *flow) decide(sess *storage.Session) (decision, *storage.Circle, *refusa
 	}
 	circle, verdict := rules.Decide(sess, session.Request{
 		Circle:      rules.CircleOf(q.client.ClientID, q.client.SSODisabled),
-		Sufficient:  func(level string) bool { return f.cfg.Levels.Satisfies(level, q.acrValues) },
+		Sufficient:  func(level string) bool { return f.cfg.sufficient(level, q.acrValues) },
 		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
 		FreshScope:  q.plan.NeedsFreshLogin,
 		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,

@@ -184,7 +184,7 @@ func (f *flow) authenticated(a Authentication) *refusal {
 // login starts or renews the browser's session.
 func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
 	q := f.req
-	if a.Subject == "" || !f.cfg.Levels.Known(a.ACR) {
+	if a.Subject == "" || !f.cfg.Levels.AtLeast(a.ACR, a.ACR) {
 		return nil, faulty(q.to, errors.New("authorize: the login page named nobody, or a level that Config.Levels does not know"))
 	}
 	current, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)

@@ -13,7 +13,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
-	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -170,7 +169,8 @@ func (e *Endpoint) question(q *request, now time.Time) scope.Request {
 // checkProof: rows 8 and 9. PKCE, state and nonce.
 func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refusal {
 	q.challenge, q.nonce = q.form.Get("code_challenge"), q.form.Get("nonce")
-	policy := pkce.Policy{Optional: q.client.PKCEOptional() && !e.cfg.RequirePKCE}
+	policy := q.client.PKCE()
+	policy.Optional = policy.Optional && !e.cfg.RequirePKCE
 	if policy.CheckRequest(q.challenge, q.form.Get("code_challenge_method")) != nil {
 		return q.to.invalid("pkce", "PKCE with code_challenge_method S256 and a code_challenge of 43 characters is required.")
 	}
@@ -249,11 +249,20 @@ func (e *Endpoint) checkLevels(_ context.Context, q *request, _ time.Time) *refu
 		q.acrValues = e.cfg.DefaultACRValues
 		return nil
 	}
-	q.acrValues = e.cfg.Levels.Normalize(strings.Fields(text))
+	q.acrValues = e.cfg.Levels.Known(strings.Fields(text))
 	if len(q.acrValues) == 0 {
 		return q.to.invalid("acr_values", "No acr value is known.")
 	}
 	return nil
+}
+
+// sufficient reports whether a login of this level answers a request for these values. A request without values, of a provider
+// without DefaultACRValues, accepts every level of the set.
+func (c *Config) sufficient(level string, requested []string) bool {
+	if len(requested) == 0 {
+		return c.Levels.AtLeast(level, level)
+	}
+	return c.Levels.Satisfies(level, requested)
 }
 
 // maxResources is the most audiences one request may ask for (security row D10).

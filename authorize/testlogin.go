@@ -85,7 +85,7 @@ func (f *flow) testLogin() *refusal {
 	q := f.req
 	digits, level, _ := strings.Cut(strings.TrimPrefix(q.form.Get("login_hint"), testHint), "_")
 	pid, err := norway.ParsePID(digits)
-	if err != nil || !pid.IsSynthetic() || !f.cfg.Levels.Satisfies(level, q.acrValues) {
+	if err != nil || !pid.IsSynthetic() || !f.cfg.sufficient(level, q.acrValues) {
 		return q.to.invalid("test_login", "The login_hint must name a synthetic person and a level that suffices.")
 	}
 	who, err := f.cfg.TestLogin.identity(f.r.Context(), pid)

@@ -3,6 +3,8 @@ package client
 import (
 	"slices"
 	"time"
+
+	"github.com/portner-go/portner/pkce"
 )
 
 // jwtBearerShort is how self-service systems store the jwt-bearer grant (maskinporten-altinn chapter 2).
@@ -71,9 +73,11 @@ func (c *Client) HasResponseMode(mode string) bool {
 	return slices.Contains(c.ResponseModes, mode)
 }
 
-// PKCEOptional reports whether a request may come without a code_challenge. Public clients always
-// send one (idporten section 21, C5), whatever a stored record says.
-func (c *Client) PKCEOptional() bool { return c.CodeChallengeMethod == "none" && !c.Public() }
+// PKCE returns the PKCE rule for the client. It is optional for a confidential client with code_challenge_method "none", and
+// required for every other client.
+func (c *Client) PKCE() pkce.Policy {
+	return pkce.Policy{Optional: c.CodeChallengeMethod == "none" && !c.Public()}
+}
 
 // RotatesRefreshTokens reports whether each use replaces the refresh token. Public clients always
 // rotate (C10), whatever a stored record says.

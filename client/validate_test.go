@@ -252,7 +252,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.HasGrant("refresh_token"))
 	require.True(t, c.HasResponseMode("query") && c.HasResponseMode("form_post"))
 	require.False(t, c.HasResponseMode("fragment"))
-	require.False(t, c.PKCEOptional())
+	require.False(t, c.PKCE().Optional)
 	require.True(t, c.RotatesRefreshTokens())
 	require.False(t, c.StateRequired())
 	require.False(t, c.TakesSID())
@@ -261,7 +261,7 @@ func TestDefaults(t *testing.T) {
 	// A stored record that breaks the rules for public clients does not get its way.
 	spa := client.Client{ApplicationType: client.Browser, CodeChallengeMethod: "none", RefreshTokenUsage: client.Reuse}
 	require.True(t, spa.Public())
-	require.False(t, spa.PKCEOptional())
+	require.False(t, spa.PKCE().Optional)
 	require.True(t, spa.RotatesRefreshTokens())
 	require.True(t, spa.StateRequired())
 
@@ -270,7 +270,7 @@ func TestDefaults(t *testing.T) {
 		ResponseModes: []string{"query"}, BackchannelLogoutURI: "https://rp.example.no/bc", OnBehalfOf: []client.OnBehalfOf{{Value: "a", Name: "A"}}, AccessTokenLifetime: 30,
 	}
 	require.Equal(t, []string{"openid", "profile"}, c.RegisteredScopes())
-	require.True(t, c.PKCEOptional())
+	require.True(t, c.PKCE().Optional)
 	require.False(t, c.RotatesRefreshTokens())
 	require.False(t, c.HasResponseMode("form_post"))
 	require.True(t, c.TakesSID())

@@ -1,12 +1,10 @@
-// Package pkce is Proof Key for Code Exchange (RFC 7636) as a policy: it says whether the
-// code_challenge of an authorization request is acceptable, and whether a code_verifier fits the
-// challenge that was stored with the authorization code. It keeps nothing and reads no clock.
+// Package pkce validates Proof Key for Code Exchange (RFC 7636). S256 is the only method.
 //
-// Only S256 exists here. RFC 7636 section 4.3 lets a missing code_challenge_method mean "plain", and
-// plain protects nothing once an authorization request is seen, so both are refused (RFC 9700
-// section 2.1.1, security row C2).
+// RFC 7636 §4.3 defines that an authorization request without code_challenge_method uses the method plain. A plain
+// challenge is the verifier itself and does not protect the code if the authorization request is disclosed, so this package
+// rejects both (RFC 9700 §2.1.1).
 //
-// At the authorization endpoint call [Policy.CheckRequest] and store the challenge with the code.
-// At the token endpoint call [Verify] for every code, also one without a challenge: only then is a
-// request from which the challenge was stripped detected (RFC 9700 section 4.8, security row C1).
+// At the authorization endpoint, call [Policy.CheckRequest] and store the challenge with the authorization code. At the
+// token endpoint, call [Policy.Verify] for every code, also if no challenge is stored: this detects an authorization request
+// from which an attacker removed the challenge (RFC 9700 §4.8).
 package pkce

@@ -16,20 +16,19 @@ var (
 	verifierForm  = regexp.MustCompile(`\A[A-Za-z0-9._~-]{43,128}\z`)
 )
 
-// validChallenge is security row C2 word by word: the form, and the same after re-encoding.
+// validChallenge is RFC 7636 §4.2 with a regular expression: the form, and the same text after re-encoding.
 func validChallenge(s string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	return err == nil && challengeForm.MatchString(s) && base64.RawURLEncoding.EncodeToString(b) == s
 }
 
-// holds is RFC 7636 section 4.6 with strings and regular expressions.
-func holds(method, challenge, verifier string) bool {
+// matches is RFC 7636 §4.6 with strings and regular expressions.
+func matches(optional bool, challenge, verifier string) bool {
 	if challenge == "" {
-		return verifier == ""
+		return optional && verifier == ""
 	}
 	sum := sha256.Sum256([]byte(verifier))
-	return method == "S256" && validChallenge(challenge) && verifierForm.MatchString(verifier) &&
-		base64.RawURLEncoding.EncodeToString(sum[:]) == challenge
+	return validChallenge(challenge) && verifierForm.MatchString(verifier) && base64.RawURLEncoding.EncodeToString(sum[:]) == challenge
 }
 
 func FuzzVerify(f *testing.F) {
@@ -41,14 +40,16 @@ func FuzzVerify(f *testing.F) {
 	f.Add("S256", challenge[:42]+"N", verifier)
 	f.Add("S256", challenge[:42]+"\n", verifier)
 	f.Fuzz(func(t *testing.T, method, c, v string) {
-		require.Equal(t, holds(method, c, v), pkce.Verify(method, c, v) == nil)
-
-		// A fuzzer does not find a hash: give it the challenge that fits, and one bit off.
-		fitting := pkce.Challenge(v)
-		require.Equal(t, v != "" && holds("S256", fitting, v), pkce.Verify("S256", fitting, v) == nil)
-		off := []byte(fitting)
-		off[len(c)%42] ^= 1
-		require.Error(t, pkce.Verify("S256", string(off), v))
+		// A fuzzer does not find a hash: it gets the matching challenge, and one with a changed character.
+		matching := pkce.Challenge(v)
+		changed := []byte(matching)
+		changed[len(c)%42] ^= 1
+		for _, optional := range []bool{false, true} {
+			p := pkce.Policy{Optional: optional}
+			require.Equal(t, matches(optional, c, v), p.Verify(c, v) == nil)
+			require.Equal(t, matches(optional, matching, v), p.Verify(matching, v) == nil)
+			require.Error(t, p.Verify(string(changed), v))
+		}
 
 		ok := pkce.Policy{}.CheckRequest(c, method) == nil
 		require.Equal(t, method == "S256" && validChallenge(c), ok)

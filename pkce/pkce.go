@@ -8,20 +8,18 @@ import (
 	"errors"
 )
 
-// S256 is the only code_challenge_method there is here; "plain" is never accepted.
+// S256 is the supported code_challenge_method.
 const S256 = "S256"
 
-// RFC 7636 sections 4.1 and 4.2: 43 characters are 32 bytes in base64url without padding.
+// RFC 7636 §4.1 and §4.2: 43 characters are 32 bytes in base64url without padding.
 const (
 	challengeLength   = 43
 	minVerifierLength = 43
 	maxVerifierLength = 128
 )
 
-// Why a challenge or a verifier is refused. Map the first three to invalid_request at the
-// authorization endpoint, the others to invalid_grant at the token endpoint. ErrMethod and
-// ErrChallenge from [Verify] mean that the stored challenge is none CheckRequest would have passed:
-// answer invalid_grant there too.
+// Errors of [Policy]. The first three become invalid_request at the authorization endpoint. At the token endpoint all of
+// them become invalid_grant.
 var (
 	ErrChallengeRequired  = errors.New("pkce: code_challenge required")
 	ErrMethod             = errors.New("pkce: code_challenge_method must be S256")
@@ -32,19 +30,18 @@ var (
 	ErrMismatch           = errors.New("pkce: code_verifier does not match")
 )
 
-// Policy says whether a client must use PKCE. The zero value requires it.
+// Policy is the PKCE rule for one client. The zero value requires PKCE.
 type Policy struct {
-	// Optional lets a confidential client leave PKCE out (code_challenge_method "none"). Never set it
-	// for a public client: its codes can then be redeemed by whoever sees them. A challenge that is
-	// sent is checked and binding all the same.
+	// Optional allows a confidential client to omit the challenge. A challenge that is sent is binding. Do not set Optional
+	// for a public client: a stolen code could then be redeemed without any proof.
 	Optional bool
 }
 
-// CheckRequest checks the code_challenge and code_challenge_method of an authorization request, ""
-// for a parameter that is absent. After nil, store the challenge ("" included) with the code.
+// CheckRequest validates the parameters code_challenge and code_challenge_method of an authorization request; "" is an absent
+// parameter. If it returns nil, store the challenge, "" included, with the authorization code.
 func (p Policy) CheckRequest(challenge, method string) error {
 	if challenge == "" {
-		// A method alone shows that the client wanted PKCE and the challenge got lost on the way.
+		// A method without a challenge indicates that the challenge was removed from the request.
 		if p.Optional && method == "" {
 			return nil
 		}
@@ -59,19 +56,17 @@ func (p Policy) CheckRequest(challenge, method string) error {
 	return nil
 }
 
-// Verify checks a code_verifier against the stored challenge, in constant time and without
-// allocating (RFC 7636 section 4.6). The method is that of the stored challenge; it does not matter
-// where none is stored, and then a verifier is refused: the client did send a challenge, somebody
-// removed it (RFC 9700 section 4.8).
-func Verify(method, challenge, verifier string) error {
-	if challenge == "" {
-		if verifier != "" {
-			return ErrVerifierUnexpected
-		}
+// Verify checks that verifier matches the stored challenge (RFC 7636 §4.6). If challenge is empty, it returns
+// [ErrChallengeRequired] unless p.Optional, and [ErrVerifierUnexpected] if p.Optional and the client sent a verifier: the client
+// used PKCE and the challenge did not reach the provider. Verify compares in constant time and does not allocate.
+func (p Policy) Verify(challenge, verifier string) error {
+	switch {
+	case challenge == "" && !p.Optional:
+		return ErrChallengeRequired
+	case challenge == "" && verifier != "":
+		return ErrVerifierUnexpected
+	case challenge == "":
 		return nil
-	}
-	if method != S256 {
-		return ErrMethod
 	}
 	want, ok := decodeChallenge(challenge)
 	if !ok {
@@ -84,51 +79,49 @@ func Verify(method, challenge, verifier string) error {
 	if !ok {
 		return ErrVerifier
 	}
-	// Both sides are 32 bytes: ConstantTimeCompare returns early where lengths differ.
+	// Both sides have 32 bytes: ConstantTimeCompare returns early if the lengths differ.
 	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 		return ErrMismatch
 	}
 	return nil
 }
 
-// NewVerifier returns a fresh verifier of 43 characters (256 bits), as RFC 7636 section 4.1
-// recommends. It is for clients: demo relying parties and tests.
+// NewVerifier returns a random verifier of 43 characters (256 bits), as RFC 7636 §4.1 recommends. It is for clients and tests.
 func NewVerifier() string {
 	var b [sha256.Size]byte
-	_, _ = rand.Read(b[:]) // never fails: it crashes the program instead
+	_, _ = rand.Read(b[:]) // it never returns an error
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Challenge returns the S256 challenge of a verifier: BASE64URL-ENCODE(SHA256(ASCII(verifier))).
+// Challenge returns the S256 challenge of verifier: BASE64URL-ENCODE(SHA256(ASCII(verifier))) (RFC 7636 §4.2).
 func Challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Strict refuses a last character whose unused bits are not zero, so that each hash has exactly one
-// challenge.
+// strictEncoding rejects a last character whose unused bits are not zero, so that each hash has exactly one challenge.
 var strictEncoding = base64.RawURLEncoding.Strict()
 
-// decodeChallenge returns the hash a challenge stands for, false unless it is exactly 43 characters of
-// canonical base64url without padding.
+// decodeChallenge returns the hash that challenge encodes. It reports false unless challenge is 43 characters of canonical
+// base64url without padding.
 func decodeChallenge(challenge string) (hash [sha256.Size]byte, ok bool) {
 	if len(challenge) != challengeLength {
 		return hash, false
 	}
 	var encoded [challengeLength]byte
 	copy(encoded[:], challenge)
-	// encoding/base64 skips line breaks: then fewer than 32 bytes come out of 43 characters.
+	// encoding/base64 skips line breaks: 43 characters that contain one decode to fewer than 32 bytes.
 	n, err := strictEncoding.Decode(hash[:], encoded[:])
 	return hash, err == nil && n == sha256.Size
 }
 
-// hashVerifier returns SHA-256 of a verifier, false unless it is 43 to 128 unreserved characters
-// (RFC 7636 section 4.1).
+// hashVerifier returns the SHA-256 hash of verifier. It reports false unless verifier is 43 to 128 unreserved characters
+// (RFC 7636 §4.1).
 func hashVerifier(verifier string) (hash [sha256.Size]byte, ok bool) {
 	if len(verifier) < minVerifierLength || len(verifier) > maxVerifierLength {
 		return hash, false
 	}
-	var ascii [maxVerifierLength]byte // on the stack, where a conversion of the string might not be
+	var ascii [maxVerifierLength]byte // on the stack; converting the string to a slice could allocate
 	for i := range len(verifier) {
 		if !unreserved(verifier[i]) {
 			return hash, false
@@ -138,7 +131,7 @@ func hashVerifier(verifier string) (hash [sha256.Size]byte, ok bool) {
 	return sha256.Sum256(ascii[:len(verifier)]), true
 }
 
-// unreserved is ALPHA / DIGIT / "-" / "." / "_" / "~" (RFC 3986 section 2.3).
+// unreserved reports whether c is ALPHA / DIGIT / "-" / "." / "_" / "~" (RFC 3986 §2.3).
 func unreserved(c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':

@@ -274,7 +274,7 @@ func constant(_ testing.TB, _ *bed, n int) work {
 func pkceVerify(testing.TB, *bed, int) work {
 	verifier := pkce.NewVerifier()
 	challenge := pkce.Challenge(verifier)
-	return func(*sink, int) bool { return pkce.Verify(pkce.S256, challenge, verifier) == nil }
+	return func(*sink, int) bool { return pkce.Policy{}.Verify(challenge, verifier) == nil }
 }
 
 func scopeEvaluation(tb testing.TB, _ *bed, _ int) work {
@@ -297,7 +297,7 @@ func sessionCheck(testing.TB, *bed, int) work {
 		Circles: []storage.Circle{{Name: "isolated"}, {ACR: acr.Substantial, AMR: []string{"BankID"}, AuthTime: now.Add(-time.Hour)}},
 	}
 	req := session.Request{
-		Sufficient: func(level string) bool { return acr.IDPorten.Satisfies(level, []string{acr.Substantial}) },
+		Sufficient: func(level string) bool { return acr.IDPorten.AtLeast(level, acr.Substantial) },
 		MaxAge:     2 * time.Hour, HasMaxAge: true,
 	}
 	return func(*sink, int) bool {

@@ -110,7 +110,7 @@ func TestRules(t *testing.T) {
 		{"a recent login wanted of a machine", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &good, "no_person"},
 		{"no auth_time", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &login, "login_old"},
 		{"an unknown level", resource.Rules{AllowNoScope: true, ACR: acr.Low}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), "acr"},
-		{"the old platform's level", resource.Rules{AllowNoScope: true, ACR: acr.Low, Levels: acr.IDPorten.WithAliases(acr.OldPlatform())}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), ""},
+		{"the old platform's level", resource.Rules{AllowNoScope: true, ACR: acr.Low, Levels: acr.Must(acr.New(acr.Level{Value: acr.Low, Rank: 1}, acr.Level{Value: "Level4", Rank: 4}))}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), ""},
 		{"eIDAS", resource.Rules{AllowNoScope: true, ACR: acr.Substantial}, with(login, func(t *resource.Token) { t.ACR = acr.EIDASHigh }), ""},
 		{"Ansattporten's level", resource.Rules{AllowNoScope: true, ACR: acr.AnsattportenHigh, Levels: acr.Ansattporten}, with(login, func(t *resource.Token) { t.ACR = "substantial" }), "acr"},
 		{"a certificate wanted", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "private_key_jwt" }), "client_amr"},

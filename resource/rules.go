@@ -98,7 +98,7 @@ func (r Rules) validate() error {
 	if r.Machine && (r.ACR != "" || r.MaxAge != 0) {
 		return errors.New("resource: Rules: a machine does not log in")
 	}
-	if r.ACR != "" && !r.levels().Known(r.ACR) { // an unknown value would be satisfied by any
+	if r.ACR != "" && !r.levels().AtLeast(r.ACR, r.ACR) { // no token would satisfy an unknown value
 		return fmt.Errorf("resource: Rules: ACR %q is not one of the Levels", r.ACR)
 	}
 	if r.MaxAge < 0 {
@@ -141,7 +141,7 @@ func (r Rules) family(t *Token) *RefusalError {
 
 // login asks for a step-up (RFC 9470 section 3) where another login would help.
 func (r Rules) login(t *Token, now time.Time) *RefusalError {
-	weak := r.ACR != "" && !r.levels().Satisfies(t.ACR, []string{r.ACR})
+	weak := r.ACR != "" && !r.levels().AtLeast(t.ACR, r.ACR)
 	old := r.MaxAge > 0 && now.Sub(t.AuthTime) > r.MaxAge // without auth_time: since the year 1
 	if !weak && !old {
 		return nil

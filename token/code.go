@@ -7,7 +7,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
-	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
@@ -73,8 +72,7 @@ func (x *codeExchange) mismatch() *cause {
 	if uri := x.Form.Get("redirect_uri"); uri == "" || uri != x.code.RedirectURI {
 		return &cause{Event: portner.EventRefused, Reason: "redirect_uri", GrantID: x.code.Grant.ID}
 	}
-	err := pkce.Verify(pkce.S256, x.code.CodeChallenge, x.Form.Get("code_verifier"))
-	if err != nil || (x.code.CodeChallenge == "" && x.Client.Public()) {
+	if x.Client.PKCE().Verify(x.code.CodeChallenge, x.Form.Get("code_verifier")) != nil {
 		return &cause{Event: portner.EventPKCEMismatch, Reason: "pkce", GrantID: x.code.Grant.ID}
 	}
 	return nil

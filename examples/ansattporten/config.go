@@ -123,7 +123,7 @@ func (u user) check(p *problems, at string) {
 	if _, err := norway.ParsePID(u.PID); u.PID != "" && err != nil {
 		p.add(at+".pid", "must be a national identity number")
 	}
-	if u.ACR != "" && !acr.Ansattporten.Known(u.ACR) {
+	if u.ACR != "" && !acr.Ansattporten.AtLeast(u.ACR, u.ACR) {
 		p.add(at+".acr", "%q is none of %s", u.ACR, strings.Join(acr.Ansattporten.Values(), ", "))
 	}
 	for member, parties := range map[string][]party{"reportees": u.Reportees, "employers": u.Employers} {

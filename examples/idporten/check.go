@@ -117,7 +117,7 @@ func (c config) checkUsers(p *problems) {
 
 // checkLevel demands of a login what tokens of its level are made of (idporten section 6.2).
 func (u user) checkLevel(p *problems, at string) {
-	if u.ACR != "" && !acr.IDPorten.Known(u.ACR) {
+	if u.ACR != "" && !acr.IDPorten.AtLeast(u.ACR, u.ACR) {
 		p.add(at+".acr", "%q is none of %s", u.ACR, strings.Join(acr.IDPorten.Values(), ", "))
 	}
 	if u.ACR == acr.SelfRegisteredEmail && u.Claims["email"] == nil {
