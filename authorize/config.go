@@ -78,7 +78,7 @@ type Config struct {
 	PushedRequests PushedRequestStore
 	// Authenticator authenticates clients that push requests, and verifies who signed a request object (a
 	// *client.Authenticator). nil: neither is offered.
-	Authenticator Authenticator
+	Authenticator *client.Authenticator
 	// IDTokens verifies an id_token_hint: the provider's *keyset.Set. nil: a request with an
 	// id_token_hint is refused, for a hint that is not checked is a check left out.
 	IDTokens TokenVerifier
@@ -136,13 +136,6 @@ type Config struct {
 	Logger *slog.Logger
 	// OnEvent gets each event. nil: nobody listens.
 	OnEvent func(context.Context, portner.Event)
-}
-
-// Authenticator authenticates the client of a request. *client.Authenticator is one.
-type Authenticator interface {
-	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) // see client.Authenticator.Authenticate
-	// VerifyAssertion verifies the key and signature of a request object.
-	VerifyAssertion(ctx context.Context, c *client.Client, token string, rules client.AssertionRules, now time.Time) (client.Assertion, error)
 }
 
 // TokenVerifier verifies tokens the provider signed itself.

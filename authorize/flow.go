@@ -87,7 +87,7 @@ func (f *flow) read() (form httpx.Form, raw string, refused *refusal) {
 		form, err = httpx.ParseQuery(raw)
 	}
 	if err != nil {
-		e := httpx.FormRefusal(err)
+		e := portner.AsError(err)
 		refused = page(e.Code, "malformed", e.Description)
 		refused.status = e.HTTPStatus()
 		return form, "", refused

@@ -47,12 +47,12 @@ func (p *parEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.fault(w, r, fmt.Errorf("authorize: panic of type %T", v), now)
 		}
 	}()
-	form, err := httpx.ReadPost(w, r)
+	req, err := client.RequestFrom(w, r)
 	if err != nil {
-		httpx.WriteError(w, httpx.FormRefusal(err))
+		p.refuse(w, r, err, "", now)
 		return
 	}
-	uri, clientID, err := p.push(r, form, now)
+	uri, clientID, err := p.push(r, req, now)
 	if err != nil {
 		p.refuse(w, r, err, clientID, now)
 		return
@@ -73,12 +73,12 @@ type pushed struct {
 
 // push authenticates, validates as the authorization endpoint would, and stores. The client is
 // returned as soon as it has authenticated.
-func (p *parEndpoint) push(r *http.Request, form httpx.Form, now time.Time) (uri, clientID string, err error) {
-	auth, err := p.cfg.Authenticator.Authenticate(r.Context(), client.CredentialsFrom(r, form), now)
+func (p *parEndpoint) push(r *http.Request, req client.Request, now time.Time) (uri, clientID string, err error) {
+	auth, err := p.cfg.Authenticator.Authenticate(r.Context(), req, "par", now)
 	if err != nil {
 		return "", "", err
 	}
-	s, err := p.check(r, auth, form, now)
+	s, err := p.check(r, auth, httpx.Form(req.Form), now)
 	if err == nil {
 		uri, err = p.store(r, auth.ClientID, s, now)
 	}
@@ -92,9 +92,6 @@ func (p *parEndpoint) check(r *http.Request, auth client.Authenticated, form htt
 	}
 	if id := form.Get("client_id"); id != "" && id != auth.ClientID {
 		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The client_id is not the authenticated client's."}
-	}
-	if form.Repeated() != "" {
-		return source{}, page(portner.InvalidRequest, "repeated", "A parameter was sent twice.").as(portner.EventDuplicateParam)
 	}
 	form = form.Without("client_secret", "client_assertion", "client_assertion_type").With("client_id", auth.ClientID)
 	s := source{form: form}
@@ -154,13 +151,15 @@ func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, 
 		p.fault(w, r, err, now)
 		return
 	}
+	if f, ok := errors.AsType[*httpx.FormError](err); ok {
+		if event.Reason = f.Reason; f.Parameter != "" {
+			event.Name = portner.EventDuplicateParam
+		}
+	}
 	if event.Reason == "" {
 		event.Reason = string(e.Code)
 	}
 	p.log.Emit(r.Context(), event)
-	if e.Code == portner.InvalidClient && r.Header.Get("Authorization") != "" {
-		w.Header().Set("WWW-Authenticate", `Basic realm="par"`)
-	}
 	httpx.WriteError(w, e)
 }
 

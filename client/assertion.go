@@ -35,13 +35,13 @@ var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS25
 // verifyAssertion checks a client assertion (RFC 7523 section 3). The key comes first and the replay
 // store last: a token that fails any check leaves its jti unused, or anybody could burn the jti of
 // somebody else's next request (security row E10).
-func (a *Authenticator) verifyAssertion(ctx context.Context, c *Client, cred Credentials, now time.Time) (amr string, r *refusal, err error) {
-	if a.cfg.Replay == nil {
+func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (amr string, r *refusal, err error) {
+	if x.cfg.Replay == nil {
 		return "", refusedNotOffered, nil
 	}
-	token, r, err := a.verifyKey(ctx, c, cred.ClientAssertion, AssertionRules{}, now)
+	token, r, err := x.verifyKey(ctx, c, assertion, AssertionRules{}, x.now)
 	if len(token.Ignored) > 0 {
-		a.report(ctx, cred, c.ClientID, portner.EventAssertionHeader, token.Ignored[0], now)
+		x.report(ctx, c.ClientID, portner.EventAssertionHeader, token.Ignored[0])
 	}
 	if r != nil || err != nil {
 		return "", r, err
@@ -53,19 +53,19 @@ func (a *Authenticator) verifyAssertion(ctx context.Context, c *Client, cred Cre
 	if err != nil {
 		return "", refusedMalformed, nil
 	}
-	exp, r := checkTimes(claims, now)
+	exp, r := checkTimes(claims, x.now)
 	if r != nil {
 		return "", r, nil
 	}
-	legacy, r := a.checkParties(claims, c)
+	legacy, r := x.checkParties(claims, c)
 	if r != nil {
 		return "", r, nil
 	}
-	if r, err := a.consume(ctx, claims, c, exp, now); r != nil || err != nil {
+	if r, err := x.consume(ctx, claims, c, exp, x.now); r != nil || err != nil {
 		return "", r, err
 	}
 	if legacy {
-		a.report(ctx, cred, c.ClientID, portner.EventLegacyAudience, "token_endpoint", now)
+		x.report(ctx, c.ClientID, portner.EventLegacyAudience, "token_endpoint")
 	}
 	return token.AMR, nil, nil
 }
@@ -139,7 +139,7 @@ func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Clie
 	case errors.Is(err, storage.ErrConsumed):
 		return refusedReplay, nil
 	case err != nil:
-		return nil, fmt.Errorf("client: remembering an assertion: %w", err)
+		return nil, fmt.Errorf("%w: remembering an assertion: %w", portner.ErrUnavailable, err)
 	}
 	return nil, nil
 }

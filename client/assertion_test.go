@@ -29,8 +29,8 @@ func goodClaims(id string) object {
 	return object{"iss": id, "sub": id, "aud": issuer, "iat": now.Unix(), "exp": now.Unix() + 120, "jti": fmt.Sprint("jti-", jtiCount.Add(1))}
 }
 
-func withAssertion(id, assertion string) client.Credentials {
-	return client.Credentials{ClientID: id, ClientAssertionType: assertionType, ClientAssertion: assertion, HasClientAssertion: true}
+func withAssertion(id, assertion string) credentials {
+	return credentials{ClientID: id, ClientAssertionType: assertionType, ClientAssertion: assertion}
 }
 
 var goodHeader = object{"alg": "ES256", "kid": "k1"}
@@ -47,7 +47,7 @@ func changed(o object, name string, value any) object {
 }
 
 // refused demands that the credentials are refused for the reason, and that no jti was burnt.
-func refused(t *testing.T, reason string, c client.Credentials, name string, args ...any) {
+func refused(t *testing.T, reason string, c credentials, name string, args ...any) {
 	t.Helper()
 	store := &replay{}
 	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Replay = store })

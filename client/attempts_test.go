@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func wrongSecret(id, addr string) client.Credentials {
-	return client.Credentials{ClientID: id, ClientSecret: "wrong", HasClientSecret: true, RemoteAddr: addr}
+func wrongSecret(id, addr string) credentials {
+	return credentials{ClientID: id, ClientSecret: "wrong", RemoteAddr: addr}
 }
 
 func TestRateLimit_E13(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
-	right := client.Credentials{ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.1:1000"}
+	right := credentials{ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.1:1000"}
 	for i := range 10 {
 		_, err := a.Authenticate(t.Context(), wrongSecret("post", fmt.Sprintf("192.0.2.1:%d", 2000+i)), now)
 		require.ErrorIs(t, err, portner.InvalidClient)
@@ -39,8 +39,8 @@ func TestRateLimit_E13(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, w.Code)
 	require.Equal(t, "40", w.Header().Get("Retry-After"))
 
-	for name, c := range map[string]client.Credentials{
-		"another address": {ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.2:1000"},
+	for name, c := range map[string]credentials{
+		"another address": {ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.2:1000"},
 		"another client":  {Authorization: basicHeader("basic", secretText), RemoteAddr: "192.0.2.1:1000"},
 	} {
 		_, err = a.Authenticate(t.Context(), c, now.Add(20*time.Second))
@@ -66,7 +66,7 @@ func TestRateLimit_never_blocks_a_correct_assertion_E13(t *testing.T) {
 	_, err = a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
 	require.NoError(t, err, "the client itself is not")
 	for range 20 { // there is nothing to guess about a public client
-		_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+		_, err = a.Authenticate(t.Context(), credentials{ClientID: "spa"}, now)
 		require.NoError(t, err)
 	}
 }
@@ -96,7 +96,7 @@ func TestRateLimit_requests_that_are_malformed_do_not_count(t *testing.T) {
 		_, err := a.Authenticate(t.Context(), c, now)
 		require.ErrorIs(t, err, portner.InvalidRequest)
 	}
-	_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "post", ClientSecret: secretText, HasClientSecret: true, RemoteAddr: "192.0.2.1:1"}, now)
+	_, err := a.Authenticate(t.Context(), credentials{ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.1:1"}, now)
 	require.NoError(t, err)
 }
 

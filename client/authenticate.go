@@ -85,39 +85,49 @@ func (a *Authenticator) AssertionAlgorithms() []string {
 	return append([]string(nil), assertionAlgorithms...)
 }
 
-// Authenticate verifies credentials against the client's registered method, and only that.
-// Every failure is an invalid_client or invalid_request *portner.Error, the same for unknown clients,
-// wrong methods and wrong secrets; answer invalid_client with 401, and with WWW-Authenticate if the
-// request had an Authorization header (RFC 6749 section 5.2). After too many failures it is
-// temporarily_unavailable with a *TooManyAttemptsError as cause: answer 429. Storage faults come
-// through as they are.
-func (a *Authenticator) Authenticate(ctx context.Context, c Credentials, now time.Time) (Authenticated, error) {
-	p, err := c.mechanism()
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return Authenticated{}, a.refuse(ctx, c, "", r, now)
+// Authenticate authenticates the client of a request by its registered method. endpoint is the name of the endpoint in
+// events.
+//
+// Every failure is a *portner.Error with the code invalid_client or invalid_request, the same for unknown clients, wrong
+// methods and wrong secrets. It carries WWW-Authenticate if the request has an Authorization field (RFC 6749 §5.2). After
+// too many failures the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults of the
+// source or the replay store and wrap portner.ErrUnavailable.
+func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint string, now time.Time) (Authenticated, error) {
+	x := exchange{a, &r, endpoint, now}
+	cred, err := r.credentials()
+	if reason, ok := errors.AsType[*refusal](err); ok {
+		return Authenticated{}, x.refuse(ctx, "", reason)
 	}
 	if err != nil {
 		return Authenticated{}, err
 	}
-	wait := a.cfg.Attempts.Wait(ctx, p.clientID, c.RemoteAddr, now)
-	if wait > 0 && p.guessable() {
-		return Authenticated{}, a.tooMany(ctx, c, wait, now)
+	wait := a.cfg.Attempts.Wait(ctx, cred.clientID, r.RemoteAddr, now)
+	if wait > 0 && cred.guessable() {
+		return Authenticated{}, x.tooMany(ctx, wait)
 	}
-	registered, err := a.find(ctx, p.clientID)
+	registered, err := a.find(ctx, cred.clientID)
 	if err != nil {
 		return Authenticated{}, err
 	}
-	switch amr, r, err := a.verify(ctx, registered, p, c, now); {
+	switch amr, reason, err := x.verify(ctx, registered, cred); {
 	case err != nil:
 		return Authenticated{}, err
-	case r == nil:
+	case reason == nil:
 		return Authenticated{registered, amr}, nil
 	case wait > 0:
-		return Authenticated{}, a.tooMany(ctx, c, wait, now)
+		return Authenticated{}, x.tooMany(ctx, wait)
 	default:
-		a.cfg.Attempts.Failed(ctx, p.clientID, c.RemoteAddr, now)
-		return Authenticated{}, a.refuse(ctx, c, idOf(registered), r, now)
+		a.cfg.Attempts.Failed(ctx, cred.clientID, r.RemoteAddr, now)
+		return Authenticated{}, x.refuse(ctx, idOf(registered), reason)
 	}
+}
+
+// exchange is the authentication of one request.
+type exchange struct {
+	*Authenticator
+	r        *Request
+	endpoint string
+	now      time.Time
 }
 
 // find returns nil for a client that is not registered.
@@ -130,7 +140,7 @@ func (a *Authenticator) find(ctx context.Context, clientID string) (*Client, err
 	case errors.Is(err, storage.ErrNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("client: finding a registration: %w", err)
+		return nil, fmt.Errorf("%w: finding a registration: %w", portner.ErrUnavailable, err)
 	case c == nil || c.ClientID != clientID:
 		return nil, errors.New("client: the source answered with another client")
 	}
@@ -144,37 +154,41 @@ func idOf(c *Client) string {
 	return c.ClientID
 }
 
-// verify checks what was presented. A secret is hashed and compared before anything is decided, so that
-// unknown and inactive clients and wrong methods take as long as a wrong secret.
-func (a *Authenticator) verify(ctx context.Context, registered *Client, p presented, c Credentials, now time.Time) (amr string, r *refusal, err error) {
-	if p.guessable() {
+// verify checks credentials against a registration, which is nil for an unknown client. The secret is hashed and compared
+// first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
+func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (amr string, reason *refusal, err error) {
+	if cred.guessable() {
 		var secrets []Secret
 		if registered != nil {
 			secrets = registered.Secrets
 		}
-		r = checkSecret(secrets, p.secret, now)
+		reason = checkSecret(secrets, cred.secret, x.now)
 	}
 	switch {
 	case registered == nil:
 		return "", refusedUnknown, nil
 	case registered.Inactive:
 		return "", refusedInactive, nil
-	case registered.AuthMethod() != p.method:
+	case registered.AuthMethod() != cred.method:
 		return "", refusedMethod, nil
-	case p.method == PrivateKeyJWT:
-		return a.verifyAssertion(ctx, registered, c, now)
+	case cred.method == PrivateKeyJWT:
+		return x.verifyAssertion(ctx, registered, cred.assertion)
 	}
-	return p.method, r, nil
+	return cred.method, reason, nil
 }
 
-// refuse reports the reason and returns the answer that tells nothing.
-func (a *Authenticator) refuse(ctx context.Context, c Credentials, clientID string, r *refusal, now time.Time) error {
-	a.report(ctx, c, clientID, r.event, r.reason, now)
-	return &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: r}
+// refuse reports the reason and returns the error for the peer, which is the same for every reason.
+func (x exchange) refuse(ctx context.Context, clientID string, reason *refusal) error {
+	x.report(ctx, clientID, reason.event, reason.reason)
+	e := &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: reason}
+	if len(x.r.Header["Authorization"]) > 0 {
+		e.Header = map[string][]string{"Www-Authenticate": {`Basic realm="` + x.cfg.Issuer + `"`}}
+	}
+	return e
 }
 
-func (a *Authenticator) tooMany(ctx context.Context, c Credentials, wait time.Duration, now time.Time) error {
-	a.report(ctx, c, "", refusedTooMany.event, refusedTooMany.reason, now)
+func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {
+	x.report(ctx, "", refusedTooMany.event, refusedTooMany.reason)
 	return &portner.Error{
 		Code:        portner.TemporarilyUnavailable,
 		Description: "Too many failed attempts. Wait before the next one.",
@@ -182,11 +196,11 @@ func (a *Authenticator) tooMany(ctx context.Context, c Credentials, wait time.Du
 	}
 }
 
-func (a *Authenticator) report(ctx context.Context, c Credentials, clientID string, name portner.EventName, reason string, now time.Time) {
-	if !a.log.Active() {
+func (x exchange) report(ctx context.Context, clientID string, name portner.EventName, reason string) {
+	if !x.log.Active() {
 		return
 	}
-	a.log.Emit(ctx, portner.Event{
-		Name: name, Time: now, CorrelationID: c.CorrelationID, Endpoint: c.Endpoint, ClientID: clientID, Reason: reason,
+	x.log.Emit(ctx, portner.Event{
+		Name: name, Time: x.now, CorrelationID: x.r.CorrelationID, Endpoint: x.endpoint, ClientID: clientID, Reason: reason,
 	})
 }

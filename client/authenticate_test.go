@@ -25,20 +25,20 @@ func basicHeader(id, secret string) []string {
 // mechanisms are the five ways to come, each with credentials that are right for the client.
 var mechanisms = []struct {
 	name string
-	with func(id string) client.Credentials
+	with func(id string) credentials
 }{
-	{client.ClientSecretBasic, func(id string) client.Credentials {
-		return client.Credentials{Authorization: basicHeader(id, secretText)}
+	{client.ClientSecretBasic, func(id string) credentials {
+		return credentials{Authorization: basicHeader(id, secretText)}
 	}},
-	{client.ClientSecretPost, func(id string) client.Credentials {
-		return client.Credentials{ClientID: id, ClientSecret: secretText, HasClientSecret: true}
+	{client.ClientSecretPost, func(id string) credentials {
+		return credentials{ClientID: id, ClientSecret: secretText}
 	}},
-	{client.PrivateKeyJWT, func(id string) client.Credentials {
+	{client.PrivateKeyJWT, func(id string) credentials {
 		return withAssertion(id, signJWT(p256Key(), object{"alg": "ES256", "kid": "k1"}, goodClaims(id)))
 	}},
-	{client.None, func(id string) client.Credentials { return client.Credentials{ClientID: id} }},
-	{"bearer", func(id string) client.Credentials {
-		return client.Credentials{ClientID: id, Authorization: []string{"Bearer abc"}}
+	{client.None, func(id string) credentials { return credentials{ClientID: id} }},
+	{"bearer", func(id string) credentials {
+		return credentials{ClientID: id, Authorization: []string{"Bearer abc"}}
 	}},
 }
 
@@ -59,7 +59,7 @@ func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
 		"basic": client.ClientSecretBasic, "post": client.ClientSecretPost, "jwt": client.PrivateKeyJWT,
 		"spa": client.None, "off": "nothing", "unknown": "nothing",
 	}
-	refusal := ""
+	refusals := map[bool]string{} // by whether the request has an Authorization field
 	for id, method := range registered {
 		for _, m := range mechanisms {
 			got, err := a.Authenticate(t.Context(), m.with(id), now)
@@ -71,13 +71,16 @@ func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
 			}
 			require.ErrorIs(t, err, portner.InvalidClient, "%s with %s", id, m.name)
 			require.Nil(t, got.Client)
-			if refusal == "" {
-				refusal = body(t, err)
+			header := m.with(id).Authorization != nil
+			if refusals[header] == "" {
+				refusals[header] = body(t, err)
 			}
-			require.Equal(t, refusal, body(t, err), "%s with %s", id, m.name)
+			require.Equal(t, refusals[header], body(t, err), "%s with %s", id, m.name)
 		}
 	}
-	require.True(t, strings.HasPrefix(refusal, "401 "), refusal)
+	challenge := `Www-Authenticate:[Basic realm="` + issuer + `"] `
+	require.Equal(t, refusals[false], strings.Replace(refusals[true], challenge, "", 1), "the challenge is the only difference")
+	require.True(t, strings.HasPrefix(refusals[false], "401 "), refusals[false])
 }
 
 func TestAuthenticate_one_mechanism_a_request_E2(t *testing.T) {
@@ -106,12 +109,12 @@ func TestAuthenticate_one_mechanism_a_request_E2(t *testing.T) {
 	}
 }
 
-func merge(a, b client.Credentials) client.Credentials {
+func merge(a, b credentials) credentials {
 	a.Authorization = append(a.Authorization, b.Authorization...)
 	a.ClientID = cmp.Or(a.ClientID, b.ClientID)
-	a.ClientSecret, a.HasClientSecret = a.ClientSecret+b.ClientSecret, a.HasClientSecret || b.HasClientSecret
+	a.ClientSecret += b.ClientSecret
 	a.ClientAssertionType += b.ClientAssertionType
-	a.ClientAssertion, a.HasClientAssertion = a.ClientAssertion+b.ClientAssertion, a.HasClientAssertion || b.HasClientAssertion
+	a.ClientAssertion += b.ClientAssertion
 	return a
 }
 
@@ -133,14 +136,14 @@ func TestAuthenticate_client_id_E3(t *testing.T) {
 	_, err = a.Authenticate(t.Context(), c, now)
 	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required beside an assertion (idporten section 5.1)")
 
-	_, err = a.Authenticate(t.Context(), client.Credentials{ClientSecret: secretText, HasClientSecret: true}, now)
+	_, err = a.Authenticate(t.Context(), credentials{ClientSecret: secretText}, now)
 	require.ErrorIs(t, err, portner.InvalidRequest)
 
-	_, err = a.Authenticate(t.Context(), client.Credentials{}, now)
+	_, err = a.Authenticate(t.Context(), credentials{}, now)
 	require.ErrorIs(t, err, portner.InvalidClient, "no client authentication included")
 
 	for _, id := range []string{strings.Repeat("x", 257), "bas\x00ic", "basic ", "BASIC", "ba\u0073ic\u00a0"} {
-		_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: id}, now)
+		_, err = a.Authenticate(t.Context(), credentials{ClientID: id}, now)
 		require.ErrorIs(t, err, portner.InvalidClient, "%q", id)
 	}
 }
@@ -148,7 +151,7 @@ func TestAuthenticate_client_id_E3(t *testing.T) {
 func TestAuthenticate_basic_is_form_encoded_RFC6749_2_3_1(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, nil)
-	got, err := a.Authenticate(t.Context(), client.Credentials{Authorization: basicHeader("odd id:%+&", secretText)}, now)
+	got, err := a.Authenticate(t.Context(), credentials{Authorization: basicHeader("odd id:%+&", secretText)}, now)
 	require.NoError(t, err)
 	require.Equal(t, "odd id:%+&", got.ClientID)
 }
@@ -182,7 +185,7 @@ func TestAuthenticate_secrets_E1(t *testing.T) {
 		a, rec := authenticator(t, func(cfg *client.Config) {
 			cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.ClientSecretPost, Secrets: tc.secrets}}
 		})
-		_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "c", ClientSecret: tc.present, HasClientSecret: true}, now)
+		_, err := a.Authenticate(t.Context(), credentials{ClientID: "c", ClientSecret: tc.present}, now)
 		if tc.reason == "" {
 			require.NoError(t, err, tc.name)
 			continue
@@ -201,7 +204,7 @@ func TestAuthenticate_events_name_resolved_clients_only(t *testing.T) {
 		"off":     {ClientID: "off", Reason: "inactive_client"},
 		"unknown": {Reason: "unknown_client"},
 	} {
-		c := client.Credentials{Authorization: basicHeader(id, "wrong"), Endpoint: "token", CorrelationID: "corr"}
+		c := credentials{Authorization: basicHeader(id, "wrong"), CorrelationID: "corr"}
 		_, err := a.Authenticate(t.Context(), c, now)
 		require.ErrorIs(t, err, portner.InvalidClient)
 		want.Name, want.Time, want.Endpoint, want.CorrelationID = portner.EventClientAuthFailed, now, "token", "corr"
@@ -213,13 +216,13 @@ func TestAuthenticate_faults_come_through(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("database away")
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Clients = brokenSource{broken} })
-	_, err := a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+	_, err := a.Authenticate(t.Context(), credentials{ClientID: "spa"}, now)
 	require.ErrorIs(t, err, broken)
 	_, isProtocol := errors.AsType[*portner.Error](err)
 	require.False(t, isProtocol)
 
 	a, _ = authenticator(t, func(cfg *client.Config) { cfg.Clients = brokenSource{nil} })
-	_, err = a.Authenticate(t.Context(), client.Credentials{ClientID: "spa"}, now)
+	_, err = a.Authenticate(t.Context(), credentials{ClientID: "spa"}, now)
 	require.ErrorContains(t, err, "another client")
 }
 
@@ -249,32 +252,10 @@ func TestMethods_without_a_replay_store(t *testing.T) {
 	require.Equal(t, "method_not_offered", rec.last(t).Reason)
 }
 
-func TestCredentialsFrom(t *testing.T) {
-	t.Parallel()
-	form, err := httpx.Parse("client_id=c&client_secret=s&client_assertion_type=t&client_assertion=a")
-	require.NoError(t, err)
-	r := httptest.NewRequest("POST", "/token", nil)
-	r.Header.Set("Authorization", "Basic x")
-	c := client.CredentialsFrom(r, form)
-	require.Equal(t, []string{"Basic x"}, c.Authorization)
-	require.Equal(t, "c", c.ClientID)
-	require.Equal(t, "s", c.ClientSecret)
-	require.Equal(t, "a", c.ClientAssertion)
-	require.True(t, c.HasClientSecret && c.HasClientAssertion)
-	require.Equal(t, "t", c.ClientAssertionType)
-	require.Equal(t, r.RemoteAddr, c.RemoteAddr)
-
-	form, err = httpx.Parse("client_id=spa&client_secret=&client_assertion=")
-	require.NoError(t, err)
-	a, _ := authenticator(t, nil)
-	_, err = a.Authenticate(t.Context(), client.CredentialsFrom(httptest.NewRequest("POST", "/token", nil), form), now)
-	require.NoError(t, err, "parameters without a value are omitted ones")
-}
-
 func TestSecretsNeverPrint(t *testing.T) {
 	t.Parallel()
 	s := secret(t, secretText, now)
-	c := client.Credentials{ClientSecret: secretText, ClientAssertion: secretText, Authorization: basicHeader("c", secretText)}
+	c := credentials{ClientSecret: secretText, ClientAssertion: secretText, Authorization: basicHeader("c", secretText)}.request()
 	registered := client.Client{ClientID: "c", Secrets: []client.Secret{s}}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		for _, v := range []any{s, &s, c, &c, []client.Secret{s}} {

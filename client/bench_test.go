@@ -17,7 +17,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	a, _ := authenticator(b, func(cfg *client.Config) {
 		cfg.Clients, cfg.Attempts, cfg.OnEvent, cfg.Replay = registered, nil, nil, forgetful{}
 	})
-	for name, c := range map[string]client.Credentials{
+	for name, c := range map[string]credentials{
 		"client_secret_basic":   mechanisms[0].with("basic"),
 		"client_secret_post":    mechanisms[1].with("post"),
 		"none":                  mechanisms[3].with("spa"),
@@ -26,9 +26,10 @@ func BenchmarkAuthenticate(b *testing.B) {
 	} {
 		c.RemoteAddr = "192.0.2.1:50000"
 		b.Run(name, func(b *testing.B) {
+			r := c.request()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := a.Authenticate(b.Context(), c, now); err != nil {
+				if _, err := a.Authenticator.Authenticate(b.Context(), r, "token", now); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -71,7 +71,7 @@ func x5cHeader(name string) object {
 }
 
 // certified is an authenticator with clients of organisations.
-func certified(t testing.TB, change func(*client.Config)) (*client.Authenticator, *recorder) {
+func certified(t testing.TB, change func(*client.Config)) (testAuthenticator, *recorder) {
 	t.Helper()
 	jwt := client.PrivateKeyJWT
 	pinned := func(name string) json.RawMessage {
@@ -110,7 +110,7 @@ func certified(t testing.TB, change func(*client.Config)) (*client.Authenticator
 var maskinporten = client.AssertionRules{Algorithms: []string{jose.RS256, jose.RS384, jose.RS512}, RequireKID: true}
 
 // verify verifies an assertion by its own iss, as a grant does.
-func verify(t testing.TB, a *client.Authenticator, clients client.Source, id, token string, rules client.AssertionRules) (client.Assertion, error) {
+func verify(t testing.TB, a testAuthenticator, clients client.Source, id, token string, rules client.AssertionRules) (client.Assertion, error) {
 	t.Helper()
 	c, err := clients.Client(t.Context(), id)
 	require.NoError(t, err)

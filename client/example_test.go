@@ -50,9 +50,11 @@ func ExampleAuthenticator() {
 	})
 	auth, _ := client.NewAuthenticator(client.Config{Issuer: "https://login.example.no", Clients: clients})
 
-	who, err := auth.Authenticate(context.Background(), client.Credentials{ClientID: "shop", ClientSecret: text, HasClientSecret: true}, time.Now())
+	form, _ := client.ParseForm("client_id=shop&client_secret=" + text)
+	who, err := auth.Authenticate(context.Background(), client.Request{Form: form}, "token", time.Now())
 	fmt.Println(who.ClientID, who.AMR, err)
-	_, err = auth.Authenticate(context.Background(), client.Credentials{ClientID: "shop", ClientSecret: "guess", HasClientSecret: true}, time.Now())
+	form, _ = client.ParseForm("client_id=shop&client_secret=guess")
+	_, err = auth.Authenticate(context.Background(), client.Request{Form: form}, "token", time.Now())
 	fmt.Println(errors.Is(err, portner.InvalidClient))
 	// Output:
 	// shop client_secret_post <nil>

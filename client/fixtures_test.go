@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/storage"
 	"github.com/stretchr/testify/require"
@@ -230,7 +232,43 @@ type unlimited struct{}
 func (unlimited) Wait(context.Context, string, string, time.Time) time.Duration { return 0 }
 func (unlimited) Failed(context.Context, string, string, time.Time)             {}
 
-func authenticator(t testing.TB, change func(*client.Config)) (*client.Authenticator, *recorder) {
+// credentials are what a request of a test authenticates with.
+type credentials struct {
+	Authorization       []string
+	ClientID            string
+	ClientSecret        string
+	ClientAssertionType string
+	ClientAssertion     string
+	RemoteAddr          string
+	CorrelationID       string
+}
+
+// request writes the credentials into a request without the limits of ParseForm. A parameter without a value is left out.
+func (c credentials) request() client.Request {
+	form := httpx.Form{}
+	for name, value := range map[string]string{
+		"client_id": c.ClientID, "client_secret": c.ClientSecret,
+		"client_assertion_type": c.ClientAssertionType, "client_assertion": c.ClientAssertion,
+	} {
+		if value != "" {
+			form = form.With(name, value)
+		}
+	}
+	r := client.Request{Method: http.MethodPost, Form: client.Form(form), Header: http.Header{}, RemoteAddr: c.RemoteAddr, CorrelationID: c.CorrelationID}
+	if c.Authorization != nil {
+		r.Header["Authorization"] = c.Authorization
+	}
+	return r
+}
+
+// testAuthenticator is an Authenticator that takes credentials of a test.
+type testAuthenticator struct{ *client.Authenticator }
+
+func (a testAuthenticator) Authenticate(ctx context.Context, c credentials, now time.Time) (client.Authenticated, error) {
+	return a.Authenticator.Authenticate(ctx, c.request(), "token", now)
+}
+
+func authenticator(t testing.TB, change func(*client.Config)) (testAuthenticator, *recorder) {
 	t.Helper()
 	rec := &recorder{}
 	cfg := client.Config{
@@ -242,5 +280,5 @@ func authenticator(t testing.TB, change func(*client.Config)) (*client.Authentic
 	}
 	a, err := client.NewAuthenticator(cfg)
 	require.NoError(t, err)
-	return a, rec
+	return testAuthenticator{a}, rec
 }

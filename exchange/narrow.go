@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/token"
 )
 
 // asked is what a client wants less of.
@@ -25,7 +25,7 @@ const maxTarget = 2000
 
 // readAsked reads scope, resource and audience. Both of the latter say where the token is for: by address
 // and by name (RFC 8693 section 2.1).
-func readAsked(f token.Form, issuer string) (asked, error) {
+func readAsked(f client.Form, issuer string) (asked, error) {
 	var a asked
 	if s := f.Get("scope"); s != "" {
 		var err error

@@ -68,7 +68,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	form, err := read(w, r)
 	if err != nil {
-		e := httpx.FormRefusal(err)
+		e := portner.AsError(err)
 		v.refuse(e.HTTPStatus(), e)
 		return
 	}

@@ -48,19 +48,18 @@ func (x *exchange) fault(err error) {
 	x.guarded(func() { x.log.Fault(x.r.Context(), err, x.correlate(), x.now) })
 }
 
+// failForm answers a form that was rejected. RFC 6749 §3.2: parameters must not be included more than once. Only known
+// names of parameters are logged.
 func (x *exchange) failForm(err error) {
-	x.event(portner.EventRefused, "malformed", "")
-	x.write(httpx.FormRefusal(err))
-}
-
-// repeated answers RFC 6749 section 3.2: parameters MUST NOT be included more than once. Only names this
-// module knows reach the log: the others are the peer's text.
-func (x *exchange) repeated(name string) {
-	if !known[name] {
-		name = "unknown"
+	event, reason := portner.EventRefused, "malformed"
+	if f, ok := errors.AsType[*httpx.FormError](err); ok && f.Parameter != "" {
+		event, reason = portner.EventDuplicateParam, "unknown"
+		if known[f.Parameter] {
+			reason = f.Parameter
+		}
 	}
-	x.event(portner.EventDuplicateParam, name, "")
-	x.write(&portner.Error{Code: portner.InvalidRequest, Description: "A parameter is repeated."})
+	x.event(event, reason, "")
+	x.write(portner.AsError(err))
 }
 
 // known are the parameters of these endpoints.
@@ -74,12 +73,8 @@ func (x *exchange) write(e *portner.Error) {
 	status := e.HTTPStatus()
 	h := x.w.Header()
 	h[correlationHeader] = []string{x.correlate()}
-	switch {
-	case x.bearer && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusBadRequest):
+	if x.bearer && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusBadRequest) {
 		h["Www-Authenticate"] = []string{x.bearerChallenge(e)}
-	case e.Code == portner.InvalidClient && x.basic:
-		// RFC 6749 section 5.2: the scheme the client used.
-		h["Www-Authenticate"] = []string{`Basic realm="` + x.cfg.Issuer + `"`}
 	}
 	httpx.WriteError(x.w, e)
 }
@@ -121,14 +116,6 @@ func (x *exchange) rescue() {
 		panic(v)
 	}
 	x.fail(fmt.Errorf("token: panic of type %T: %s", v, debug.Stack()))
-}
-
-// authenticationFault keeps refusals; a store that cannot tell is unavailable.
-func authenticationFault(err error) error {
-	if _, ok := errors.AsType[*portner.Error](err); ok {
-		return err
-	}
-	return unavailable("authenticating the client", err)
 }
 
 // findClient reads the registration of a client that a token names. A client that is gone or switched off

@@ -34,7 +34,7 @@ type Config struct {
 	// of userinfo, introspection and revocation do not exist.
 	Store Store
 	// Authenticator authenticates clients (a *client.Authenticator). Required with Store.
-	Authenticator Authenticator
+	Authenticator *client.Authenticator
 	// Clients finds registrations again: of the client a token belongs to. Required.
 	Clients client.Source
 	// Scopes finds scope records and accesses. Required.
@@ -90,12 +90,6 @@ type Lifetimes struct {
 	Authorization time.Duration
 	// IDToken is exp - iat of id_tokens. Default 120 s.
 	IDToken time.Duration
-}
-
-// Authenticator authenticates the client of a request. *client.Authenticator is one. It reports the
-// failures itself; an error that is not a *portner.Error is a fault and answered with 503.
-type Authenticator interface {
-	Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) // see client.Authenticator.Authenticate
 }
 
 // Signer makes compact JWS. *keyset.Set is one.

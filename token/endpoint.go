@@ -42,11 +42,11 @@ func New(cfg Config) (*Endpoint, error) {
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "token")
 	defer x.rescue()
-	form, ok := x.post(true)
+	req, ok := x.post(true)
 	if !ok {
 		return
 	}
-	res, err := e.dispatch(r.Context(), x, form)
+	res, err := e.dispatch(r.Context(), x, req)
 	if err != nil {
 		x.fail(err)
 		return
@@ -57,23 +57,23 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer doc.free()
-	x.event(portner.EventTokenIssued, form.Get("grant_type"), res.GrantID)
+	x.event(portner.EventTokenIssued, req.Form.Get("grant_type"), res.GrantID)
 	httpx.WriteJSON(w, http.StatusOK, doc.bytes())
 }
 
 // dispatch runs what all grants share and then the grant.
-func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (*Response, error) {
-	grantType := form.Get("grant_type")
+func (e *Endpoint) dispatch(ctx context.Context, x *exchange, r client.Request) (*Response, error) {
+	grantType := r.Form.Get("grant_type")
 	if grantType == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter grant_type is missing.", "grant_type_missing")
 	}
-	req := &Request{Form: form, Header: x.r.Header, RemoteAddr: x.r.RemoteAddr, Now: x.now, CorrelationID: x.correlation}
+	req := &Request{Request: r, Now: x.now}
 	g := e.grants[grantType]
 	if g == nil && e.cfg.Authenticator == nil { // nobody to authenticate: every grant does so itself
 		return nil, errGrantUnknown
 	}
 	if g == nil || !g.AuthenticatesItself() {
-		c, err := x.authenticate(form)
+		c, err := x.authenticate(r)
 		if err != nil {
 			return nil, err
 		}
@@ -99,14 +99,11 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, form httpx.Form) (
 var errGrantUnknown = refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unknown")
 
 // authenticate proves who sends the request.
-func (x *exchange) authenticate(form httpx.Form) (client.Authenticated, error) {
-	cred := client.CredentialsFrom(x.r, form)
-	cred.Endpoint, cred.CorrelationID = x.log.Endpoint, x.correlation
-	x.basic = len(cred.Authorization) > 0
-	c, err := x.cfg.Authenticator.Authenticate(x.r.Context(), cred, x.now)
+func (x *exchange) authenticate(r client.Request) (client.Authenticated, error) {
+	c, err := x.cfg.Authenticator.Authenticate(x.r.Context(), r, x.log.Endpoint, x.now)
 	if err != nil {
 		x.reported = errors.Is(err, portner.InvalidClient) || errors.Is(err, portner.TemporarilyUnavailable)
-		return client.Authenticated{}, authenticationFault(err)
+		return client.Authenticated{}, err
 	}
 	x.identified(c.Client)
 	return c, nil
@@ -129,7 +126,6 @@ type exchange struct {
 	log         audit.Log
 	correlation string
 	clientID    string // "" until a registered client is known
-	basic       bool   // credentials came in the Authorization header
 	reported    bool   // the authenticator has told the log why it refused
 	cors        bool   // the endpoint answers browser clients
 	bearer      bool   // errors are told by RFC 6750
@@ -146,26 +142,23 @@ func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, endpoint string
 	return x
 }
 
-// post answers what is no readable POST and returns the form of what is.
-func (x *exchange) post(cors bool) (httpx.Form, bool) {
+// post answers what is no readable POST and returns the request of what is.
+func (x *exchange) post(cors bool) (client.Request, bool) {
 	x.cors = cors
 	if cors && x.crossOrigin("POST") {
-		return httpx.Form{}, false
+		return client.Request{}, false
 	}
 	if x.r.Method != http.MethodPost {
 		httpx.MethodNotAllowed(x.w, http.MethodPost)
-		return httpx.Form{}, false
+		return client.Request{}, false
 	}
-	form, err := httpx.ReadPost(x.w, x.r)
+	r, err := client.RequestFrom(x.w, x.r)
 	if err != nil {
 		x.failForm(err)
-		return httpx.Form{}, false
+		return client.Request{}, false
 	}
-	if name := form.Repeated(); name != "" {
-		x.repeated(name)
-		return httpx.Form{}, false
-	}
-	return form, true
+	r.CorrelationID = x.correlation
+	return r, true
 }
 
 func (x *exchange) identified(c *client.Client) {

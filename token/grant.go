@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/portner-go/portner/client"
@@ -33,29 +32,12 @@ type Grant interface {
 
 // Request is one token request.
 type Request struct {
-	// Form is the body: every parameter but resource and audience occurs once.
-	Form Form
-	// Header is that of the HTTP request. Nothing in it has been verified.
-	Header http.Header
-	// RemoteAddr is the peer's address as net/http tells it.
-	RemoteAddr string
+	// Request is the request as it was read. Its CorrelationID is "" unless there is a Logger or OnEvent; Handle may set one.
+	client.Request
 	// Client is the authenticated client.
 	Client client.Authenticated
 	// Now is the instant of the request; everything is decided by it.
 	Now time.Time
-	// CorrelationID ties the events of the request and a refusal's header together; "" if nobody listens,
-	// unless Handle sets one because it tells the peer.
-	CorrelationID string
-}
-
-// Form is the read side of a parsed form.
-type Form interface {
-	// Get returns the value of a parameter, "" if it is missing.
-	Get(name string) string
-	// Has reports whether a parameter has a value.
-	Has(name string) bool
-	// All returns every value of a parameter that may be repeated.
-	All(name string) []string
 }
 
 // Response is a successful token response (RFC 6749 section 5.1, idporten section 5.5).

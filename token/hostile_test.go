@@ -52,10 +52,13 @@ func (m *mined) Client(ctx context.Context, id string) (*client.Client, error) {
 	return m.fixture.Client(ctx, id)
 }
 
-func (m *mined) Authenticate(ctx context.Context, c client.Credentials, now time.Time) (client.Authenticated, error) {
+// Wait and Failed implement client.AttemptLimiter, which runs inside client authentication.
+func (m *mined) Wait(context.Context, string, string, time.Time) time.Duration {
 	m.step("Authenticate")
-	return m.cfg.Authenticator.Authenticate(ctx, c, now)
+	return 0
 }
+
+func (m *mined) Failed(context.Context, string, string, time.Time) {}
 
 // Row J13: a panic in any part of the host denies, uses nothing up, and its value reaches no log.
 func TestPanicAnywhereInTheHost_J13(t *testing.T) {
@@ -70,7 +73,8 @@ func TestPanicAnywhereInTheHost_J13(t *testing.T) {
 			host := &mined{fixture: newFixture(t)}
 			var log strings.Builder
 			f := newFixture(t, func(c *token.Config) {
-				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins, c.Authenticator = host.store, host, host, host, host, host, host
+				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins = host.store, host, host, host, host, host
+				c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: host.fixture, Replay: host.store, Attempts: host}))
 				c.Logger = textLogger(&log)
 			})
 			code, a := host.code(forClient("web", "openid", "profile", "api:consent")), host.login("web", "openid", "profile", "api:consent")

@@ -28,11 +28,11 @@ var inactive = []byte(`{"active":false}`)
 func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "introspection")
 	defer x.rescue()
-	form, ok := x.post(false)
+	req, ok := x.post(false)
 	if !ok {
 		return
 	}
-	doc, err := e.tell(r.Context(), x, form)
+	doc, err := e.tell(r.Context(), x, req)
 	switch {
 	case err != nil:
 		x.fail(err)
@@ -45,15 +45,15 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell answers what a token says; nil is inactive.
-func (e *Endpoint) tell(ctx context.Context, x *exchange, form httpx.Form) (*document, error) {
-	c, err := x.authenticate(form)
+func (e *Endpoint) tell(ctx context.Context, x *exchange, r client.Request) (*document, error) {
+	c, err := x.authenticate(r)
 	if err != nil {
 		return nil, err
 	}
 	if c.Public() {
 		return nil, &portner.Error{Code: portner.InvalidClient, Description: "The client must authenticate."}
 	}
-	token := form.Get("token")
+	token := r.Form.Get("token")
 	if token == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter token is missing.", "token_missing")
 	}

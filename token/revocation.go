@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
@@ -18,11 +19,11 @@ func (e *Endpoint) Revocation() http.Handler { return e.stored(e.revoke) }
 func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r, "revocation")
 	defer x.rescue()
-	form, ok := x.post(true)
+	req, ok := x.post(true)
 	if !ok {
 		return
 	}
-	if err := e.revokeToken(r.Context(), x, form); err != nil {
+	if err := e.revokeToken(r.Context(), x, req); err != nil {
 		x.fail(err)
 		return
 	}
@@ -32,12 +33,12 @@ func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (e *Endpoint) revokeToken(ctx context.Context, x *exchange, form httpx.Form) error {
-	c, err := x.authenticate(form)
+func (e *Endpoint) revokeToken(ctx context.Context, x *exchange, r client.Request) error {
+	c, err := x.authenticate(r)
 	if err != nil {
 		return err
 	}
-	token := form.Get("token")
+	token := r.Form.Get("token")
 	if token == "" {
 		return refuse(portner.InvalidRequest, "The parameter token is missing.", "token_missing")
 	}

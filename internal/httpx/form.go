@@ -1,4 +1,5 @@
-// Package httpx reads forms and writes answers the one way this module does it.
+// Package httpx reads forms and writes responses with the limits and header fields that every handler of this module
+// needs.
 package httpx
 
 import (
@@ -10,25 +11,42 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portner-go/portner"
 )
 
-// The limits of security section 0.6.
+// Limits of forms, in bytes and parameters.
 const (
 	MaxBody   = 64 << 10
 	MaxParams = 64
 	MaxQuery  = 16 << 10
 )
 
-// ErrTooLarge says that a body or query exceeds its limit (413).
-var ErrTooLarge = errors.New("httpx: request too large")
-
-// FormError says why a form is refused. It holds no value of the form.
-type FormError struct{ Reason string }
+// FormError is the cause of the [portner.Error] for a form that is rejected. It holds no value of the form.
+type FormError struct {
+	// Reason is the rule, as a snake_case noun phrase.
+	Reason string
+	// Parameter is the name of a repeated parameter, "" for other reasons. It is text of the peer: log it only if it is
+	// a known name.
+	Parameter string
+}
 
 // Error returns the reason.
 func (e *FormError) Error() string { return "httpx: " + e.Reason }
 
-// Form is a parsed form or query: few parameters, each name once unless Repeated says otherwise.
+// reject returns the protocol error for a malformed form.
+func reject(reason string) error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: &FormError{Reason: reason}}
+}
+
+func TooLarge() error {
+	return &portner.Error{
+		Code: portner.InvalidRequest, Status: http.StatusRequestEntityTooLarge, Description: "The request is too large.",
+		Err: &FormError{Reason: "request_too_large"},
+	}
+}
+
+// Form is a parsed form or query. A parameter may occur more than once; Unique rejects that.
 type Form struct{ pairs []pair }
 
 type pair struct{ name, value string }
@@ -43,11 +61,10 @@ func (f Form) Get(name string) string {
 	return ""
 }
 
-// Has reports whether name was sent with a value. RFC 6749 section 3.1: a parameter without a value is
-// treated as if it were omitted.
+// Has reports whether name has a value. RFC 6749 §3.1: parameters without a value are treated as if they were omitted.
 func (f Form) Has(name string) bool { return f.Get(name) != "" }
 
-// All returns every value of name: resource and audience may be repeated (RFC 8707, RFC 8693 section 2.1).
+// All returns every value of name. The parameters resource and audience may be repeated (RFC 8707 §2, RFC 8693 §2.1).
 func (f Form) All(name string) []string {
 	var all []string
 	for i := range f.pairs {
@@ -58,7 +75,7 @@ func (f Form) All(name string) []string {
 	return all
 }
 
-// Count returns how often name was sent.
+// Count returns how often name occurs.
 func (f Form) Count(name string) int {
 	n := 0
 	for i := range f.pairs {
@@ -69,8 +86,20 @@ func (f Form) Count(name string) int {
 	return n
 }
 
-// Repeated returns the first name, other than resource and audience, that was sent more than once (RFC 6749 section
-// 3.1: parameters MUST NOT be included more than once), or "".
+// Unique returns an error that names the first parameter, other than resource and audience, that occurs more than once.
+// RFC 6749 §3.1: request parameters must not be included more than once.
+func (f Form) Unique() error {
+	name := f.Repeated()
+	if name == "" {
+		return nil
+	}
+	return &portner.Error{
+		Code: portner.InvalidRequest, Description: "A parameter is repeated.",
+		Err: &FormError{Reason: "parameter_repeated", Parameter: name},
+	}
+}
+
+// Repeated returns the name of the first parameter, other than resource and audience, that occurs more than once, or "".
 func (f Form) Repeated() string {
 	for i := range f.pairs {
 		n := f.pairs[i].name
@@ -86,7 +115,7 @@ func (f Form) Repeated() string {
 	return ""
 }
 
-// Names returns the names in order.
+// Names returns the names of the parameters in order.
 func (f Form) Names() []string {
 	names := make([]string, len(f.pairs))
 	for i := range f.pairs {
@@ -95,7 +124,7 @@ func (f Form) Names() []string {
 	return names
 }
 
-// With returns a copy in which name has one value; for parameters that arrive another way (request objects).
+// With returns a copy in which name has the one value given.
 func (f Form) With(name, value string) Form {
 	pairs := make([]pair, 0, len(f.pairs)+1)
 	for _, p := range f.pairs {
@@ -135,16 +164,16 @@ func (f Form) Encode() string {
 	return b.String()
 }
 
-// ReadPost reads the form of a POST request. Only the body counts: an OAuth parameter in the URL
-// is an error, so that credentials and codes never travel in one (RFC 6749 section 2.3.1).
+// ReadPost reads the form of a POST request. It rejects a URL with a query, so that credentials and codes do not end in
+// logs and Referer fields (RFC 6749 §2.3.1).
 func ReadPost(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if r.URL.RawQuery != "" {
-		return Form{}, &FormError{"parameters belong in the body"}
+		return Form{}, reject("parameters_in_query")
 	}
 	return ReadBody(w, r)
 }
 
-// ReadBody reads the form in a request's body, whatever its URL says.
+// ReadBody reads the form in the body of a request. It ignores the query of the URL.
 func ReadBody(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if err := checkFormType(r.Header); err != nil {
 		return Form{}, err
@@ -152,28 +181,31 @@ func ReadBody(w http.ResponseWriter, r *http.Request) (Form, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return Form{}, ErrTooLarge
+			return Form{}, TooLarge()
 		}
-		return Form{}, &FormError{"body cannot be read"}
+		return Form{}, reject("body_unreadable")
 	}
 	return Parse(string(body))
 }
 
+// formType is the media type of forms.
+const formType = "application/x-www-form-urlencoded"
+
 func checkFormType(h http.Header) error {
 	types := h["Content-Type"]
-	if len(types) == 1 && types[0] == "application/x-www-form-urlencoded" {
+	if len(types) == 1 && types[0] == formType {
 		return checkEncoding(h)
 	}
 	if len(types) != 1 {
-		return &FormError{"Content-Type must be application/x-www-form-urlencoded"}
+		return reject("content_type")
 	}
 	mt, params, err := mime.ParseMediaType(types[0])
-	if err != nil || mt != "application/x-www-form-urlencoded" {
-		return &FormError{"Content-Type must be application/x-www-form-urlencoded"}
+	if err != nil || mt != formType {
+		return reject("content_type")
 	}
 	for k, v := range params {
 		if k != "charset" || !strings.EqualFold(v, "utf-8") {
-			return &FormError{"Content-Type has an unknown parameter"}
+			return reject("content_type_parameter")
 		}
 	}
 	return checkEncoding(h)
@@ -181,27 +213,27 @@ func checkFormType(h http.Header) error {
 
 func checkEncoding(h http.Header) error {
 	if h.Get("Content-Encoding") != "" {
-		return &FormError{"Content-Encoding is not supported"}
+		return reject("content_encoding")
 	}
 	return nil
 }
 
-// ParseQuery parses a URL's raw query.
+// ParseQuery parses the raw query of a URL.
 func ParseQuery(raw string) (Form, error) {
 	if len(raw) > MaxQuery {
-		return Form{}, ErrTooLarge
+		return Form{}, TooLarge()
 	}
 	return Parse(raw)
 }
 
-// Parse parses a whole form or nothing: net/url would hand back the parameters it understood next to
-// the error, and callers would go on with a part (security row B6).
+// Parse parses application/x-www-form-urlencoded text. If a part of it is malformed, the whole text is rejected;
+// url.ParseQuery returns the other parameters beside its error.
 func Parse(raw string) (Form, error) {
 	if raw == "" {
 		return Form{}, nil
 	}
 	if n := strings.Count(raw, "&") + 1; n > MaxParams {
-		return Form{}, &FormError{"too many parameters"}
+		return Form{}, reject("too_many_parameters")
 	}
 	f := Form{make([]pair, 0, strings.Count(raw, "&")+1)}
 	for part := range strings.SplitSeq(raw, "&") {
@@ -221,35 +253,35 @@ func Parse(raw string) (Form, error) {
 	return f, nil
 }
 
-// Assertion is the parameter of RFC 7521 section 4.1. A line break in it is the usual mistake of people who
-// paste one; its reader refuses it in its own words (maskinporten-altinn section 1.12, MP-011).
+// Assertion is the parameter of RFC 7521 §4.1. Its value may contain line breaks here, because Maskinporten answers such
+// an assertion with an error code of its own (MP-011).
 const Assertion = "assertion"
 
-// unescape decodes a name or a value, which may have line breaks only where that is said.
-func unescape(s string, lines bool) (string, error) {
-	if plain(s) {
+// unescape decodes a name or a value. Line breaks are rejected unless lineBreaks is set.
+func unescape(s string, lineBreaks bool) (string, error) {
+	if isPlain(s) {
 		return s, nil
 	}
 	if strings.IndexByte(s, ';') >= 0 {
-		return "", &FormError{"a semicolon must be percent-encoded"}
+		return "", reject("semicolon")
 	}
 	u, err := url.QueryUnescape(s)
 	if err != nil {
-		return "", &FormError{"bad percent-encoding"}
+		return "", reject("percent_encoding")
 	}
 	if !utf8.ValidString(u) {
-		return "", &FormError{"not UTF-8"}
+		return "", reject("invalid_utf8")
 	}
 	for i := range len(u) {
-		if (u[i] < 0x20 || u[i] == 0x7f) && !(lines && (u[i] == '\r' || u[i] == '\n')) {
-			return "", &FormError{"control character"}
+		if (u[i] < 0x20 || u[i] == 0x7f) && !(lineBreaks && (u[i] == '\r' || u[i] == '\n')) {
+			return "", reject("control_character")
 		}
 	}
 	return u, nil
 }
 
-// plain reports whether s is printable ASCII that stands for itself, as most parameters are.
-func plain(s string) bool {
+// isPlain reports whether s is printable ASCII without an escape, as most parameters are.
+func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '%' || c == '+' || c == ';' {
 			return false
@@ -258,5 +290,8 @@ func plain(s string) bool {
 	return true
 }
 
-// String names the parameters without their values, so that a printed Form leaks nothing.
+// String returns the names of the parameters without their values.
 func (f Form) String() string { return fmt.Sprintf("Form%v", f.Names()) }
+
+// Format writes the names of the parameters without their values, for every verb.
+func (f Form) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()) }

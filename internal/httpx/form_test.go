@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
 )
 
@@ -79,19 +80,17 @@ func TestReadPost(t *testing.T) {
 		f, err := httpx.ReadPost(httptest.NewRecorder(), r)
 		require.Error(t, err, name)
 		require.Empty(t, f.Names(), name)
-		refusal := httpx.FormRefusal(err)
+		refusal := portner.AsError(err)
 		status := refusal.HTTPStatus()
 		require.Equal(t, http.StatusBadRequest, status, name)
 		require.EqualValues(t, "invalid_request", refusal.Code, name)
 	}
 	_, err := httpx.ReadPost(httptest.NewRecorder(), post("/token", formType, "a="+strings.Repeat("x", httpx.MaxBody-1)))
-	require.ErrorIs(t, err, httpx.ErrTooLarge)
-	status := httpx.FormRefusal(err).HTTPStatus()
-	require.Equal(t, http.StatusRequestEntityTooLarge, status)
+	require.Equal(t, http.StatusRequestEntityTooLarge, portner.AsError(err).HTTPStatus())
 	_, err = httpx.ReadPost(httptest.NewRecorder(), post("/token", formType, "a="+strings.Repeat("x", httpx.MaxBody-2)))
 	require.NoError(t, err)
 	_, err = httpx.ParseQuery(strings.Repeat("x", httpx.MaxQuery+1))
-	require.ErrorIs(t, err, httpx.ErrTooLarge)
+	require.Equal(t, http.StatusRequestEntityTooLarge, portner.AsError(err).HTTPStatus())
 }
 
 // TestSameOrigin: a form of another site, of nobody, or of an opaque origin is not ours (security row

@@ -3,7 +3,6 @@ package httpx
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -11,8 +10,8 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// NewCorrelationID returns the identifier that ties an answer to its log line: 32 hexadecimal digits, the form
-// of a trace identifier.
+// NewCorrelationID returns 32 random hexadecimal digits, the form of a trace identifier. A response and the log lines of
+// its request carry the same one.
 func NewCorrelationID() string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -29,7 +28,7 @@ var (
 	apiPolicy  = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// Secure sets what every answer carries (security row I1) but a page's own Content-Security-Policy.
+// Secure sets the header fields that every response has. Content-Security-Policy is not one of them.
 func Secure(h http.Header) {
 	h["X-Content-Type-Options"] = nosniff
 	h["Referrer-Policy"] = noReferrer
@@ -37,7 +36,7 @@ func Secure(h http.Header) {
 	h["Pragma"] = noCache
 }
 
-// WriteJSON answers with an encoded document. RFC 6749 section 5.1: no-store, no-cache.
+// WriteJSON writes a response with an encoded document. RFC 6749 §5.1: it must not be cached.
 func WriteJSON(w http.ResponseWriter, status int, doc []byte) {
 	h := w.Header()
 	Secure(h)
@@ -48,7 +47,7 @@ func WriteJSON(w http.ResponseWriter, status int, doc []byte) {
 	_, _ = w.Write(doc)
 }
 
-// WriteError answers with a protocol error: its status, header fields and body.
+// WriteError writes a protocol error: its status, header fields and body.
 func WriteError(w http.ResponseWriter, e *portner.Error) {
 	h := w.Header()
 	maps.Copy(h, e.Header)
@@ -58,18 +57,13 @@ func WriteError(w http.ResponseWriter, e *portner.Error) {
 	WriteJSON(w, e.HTTPStatus(), e.Body())
 }
 
-// FormRefusal turns an error of ReadPost, ReadBody or ParseQuery into a protocol error.
-func FormRefusal(err error) *portner.Error {
-	if errors.Is(err, ErrTooLarge) {
-		return &portner.Error{Code: portner.InvalidRequest, Status: http.StatusRequestEntityTooLarge, Description: "The request is too large.", Err: err}
-	}
-	return &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: err}
-}
-
-// MethodNotAllowed answers 405.
-func MethodNotAllowed(w http.ResponseWriter, allow string) {
-	WriteError(w, &portner.Error{
+// MethodError returns the error for a request whose method is not one of allow, a list such as "GET, POST".
+func MethodError(allow string) *portner.Error {
+	return &portner.Error{
 		Code: portner.InvalidRequest, Status: http.StatusMethodNotAllowed, Header: map[string][]string{"Allow": {allow}},
 		Description: "The method is not allowed here.",
-	})
+	}
 }
+
+// MethodNotAllowed writes MethodError.
+func MethodNotAllowed(w http.ResponseWriter, allow string) { WriteError(w, MethodError(allow)) }
