@@ -2,17 +2,14 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/portner-go/portner/digdir/altinn"
-	"github.com/portner-go/portner/examples/internal/strictjson"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -64,72 +61,48 @@ type user struct {
 	PartyUUID string `json:"party_uuid"`
 }
 
-// readConfig reads a configuration file and reports everything that is wrong with it at once.
-func readConfig(path string) (config, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return config{}, fmt.Errorf("-config: %w", err)
-	}
-	var c config
-	if err = strictjson.Decode(data, &c); err == nil {
-		err = c.check()
-	}
-	if err != nil {
-		return config{}, fmt.Errorf("%s:\n%w", path, err)
-	}
-	return c, nil
-}
+// readConfig reads a configuration file and reports every problem at once.
+func readConfig(path string) (config, error) { return standin.ReadConfig(path, (*config).check) }
 
-// problems collects what is wrong, each with the path of the member.
-type problems []error
-
-func (p *problems) add(path, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
-}
-
-func (c config) check() error {
-	var p problems
+func (c *config) check() error {
+	var p standin.Problems
 	if c.Issuer != "" && (!isURL(c.Issuer) || !strings.HasSuffix(c.Issuer, "/")) {
-		p.add("issuer", "must be an http or https URL that ends with a slash")
+		p.Add("issuer", "must be an http or https URL that ends with a slash")
 	}
 	c.Maskinporten.check("maskinporten", &p)
 	c.IDPorten.check("idporten", &p)
 	c.Studio.check("altinnstudio", &p)
 	for i, s := range c.Studio.Issuers {
 		if s.JWKSURI == "" {
-			p.add(fmt.Sprintf("altinnstudio.issuers[%d].jwks_uri", i), "is required: the issuer is no address")
+			p.Add(fmt.Sprintf("altinnstudio.issuers[%d].jwks_uri", i), "is required: the issuer is no address")
 		}
 	}
+	var orgnos []string
 	for i, o := range c.Organisations {
 		at := fmt.Sprintf("organisations[%d]", i)
-		if !norway.ValidOrgno(o.Orgno) {
-			p.add(at+".orgno", "must be nine digits with the right check digit")
-		}
+		p.Orgno(at+".orgno", o.Orgno)
 		if o.Org == "" {
-			p.add(at+".org", "is required")
+			p.Add(at+".org", "is required")
 		}
-		if slices.IndexFunc(c.Organisations, func(e organisation) bool { return e.Orgno == o.Orgno }) != i {
-			p.add(at+".orgno", "is there already")
-		}
+		orgnos = append(orgnos, o.Orgno)
 	}
+	p.Unique("organisations", "orgno", orgnos)
 	c.checkUsers(&p)
 	if slices.Contains(c.PartnerScopes, "") {
-		p.add("partner_scopes", "must not hold an empty scope")
+		p.Add("partner_scopes", "must not hold an empty scope")
 	}
-	return errors.Join(p...)
+	return p.Err()
 }
 
-func (c config) checkUsers(p *problems) {
+func (c config) checkUsers(p *standin.Problems) {
 	for i, u := range c.Users {
 		at := fmt.Sprintf("users[%d]", i)
-		if _, err := norway.ParsePID(u.PID); err != nil {
-			p.add(at+".pid", "is not a national identity number")
-		}
+		p.PID(at+".pid", u.PID)
 		if u.UserID <= 0 || u.PartyID <= 0 || u.PartyUUID == "" {
-			p.add(at, "user_id, party_id and party_uuid are required")
+			p.Add(at, "user_id, party_id and party_uuid are required")
 		}
 		if slices.IndexFunc(c.Users, func(e user) bool { return e.PID == u.PID }) != i {
-			p.add(at+".pid", "is there already")
+			p.Add(at+".pid", "occurs twice")
 		}
 	}
 }
@@ -139,20 +112,20 @@ var rules = map[string]altinn.Rule{"fixed": altinn.Fixed, "copy": altinn.Copy, "
 // maxLifetime is a day.
 const maxLifetime = 24 * 3600
 
-func (e providerEntry) check(at string, p *problems) {
+func (e providerEntry) check(at string, p *standin.Problems) {
 	if _, ok := rules[e.Lifetime]; !ok && e.Lifetime != "" {
-		p.add(at+".lifetime", "%q is none of fixed, copy and minimum", e.Lifetime)
+		p.Add(at+".lifetime", "%q is none of fixed, copy and minimum", e.Lifetime)
 	}
 	if e.LifetimeSeconds < 0 || e.LifetimeSeconds > maxLifetime {
-		p.add(at+".lifetime_seconds", "must be from 0 (1800) to %d", maxLifetime)
+		p.Add(at+".lifetime_seconds", "must be from 0 (1800) to %d", maxLifetime)
 	}
 	for i, issuer := range e.Issuers {
 		path := fmt.Sprintf("%s.issuers[%d]", at, i)
 		if issuer.Issuer == "" {
-			p.add(path+".issuer", "is required")
+			p.Add(path+".issuer", "is required")
 		}
 		if issuer.JWKSURI != "" && !isURL(issuer.JWKSURI) {
-			p.add(path+".jwks_uri", "must be an http or https URL")
+			p.Add(path+".jwks_uri", "must be an http or https URL")
 		}
 	}
 }
@@ -192,11 +165,7 @@ func (c config) with(b config) config {
 	if len(c.IDPorten.Issuers) == 0 {
 		c.IDPorten.Issuers = b.IDPorten.Issuers
 	}
-	for _, o := range b.Organisations {
-		if !slices.ContainsFunc(c.Organisations, func(own organisation) bool { return own.Orgno == o.Orgno }) {
-			c.Organisations = append(c.Organisations, o)
-		}
-	}
+	c.Organisations = standin.Merged(c.Organisations, b.Organisations, func(o organisation) string { return o.Orgno })
 	for _, u := range b.Users {
 		if !slices.ContainsFunc(c.Users, func(own user) bool { return own.PID == u.PID || own.UserID == u.UserID }) {
 			c.Users = append(c.Users, u)

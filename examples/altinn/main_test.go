@@ -46,7 +46,7 @@ func serveStopped(t *testing.T, s *server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
@@ -80,10 +80,9 @@ func newWorld(t *testing.T) *world {
 		"idporten":     map[string]any{"issuers": []any{map[string]any{"issuer": idportenIssuer, "jwks_uri": at[1]}}},
 	})
 	require.NoError(t, err)
-	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, io.Discard)
+	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	w.s, err = newServer(opt, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
+	w.s = prepared.(*server)
 	w.s.now = func() time.Time { return start }
 	w.base = w.s.base()
 	serveStopped(t, w.s)

@@ -12,39 +12,38 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/digdir/altinn"
-	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/resource"
 )
 
 // server is everything the command runs.
 type server struct {
-	cfg      config
-	log      *slog.Logger
-	issuer   string
-	listener *serve.Listener
-	keys     *keyset.Set
-	handler  http.Handler
-	now      func() time.Time
+	cfg    config
+	log    *slog.Logger
+	issuer string
+	sites  standin.Sites
+	keys   *keyset.Set
+	now    func() time.Time
 }
 
-// newServer opens the port and builds everything. It answers nobody yet.
+// newServer opens the port and builds everything.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{log: log, now: time.Now}
 	var err error
-	if opt.configFile != "" {
-		if s.cfg, err = readConfig(opt.configFile); err != nil {
+	if opt.ConfigFile != "" {
+		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
 	s.cfg = s.cfg.with(builtin(opt))
-	if s.listener, err = serve.Listen(opt.addr, opt.tlsCert, opt.tlsKey); err != nil {
+	if s.sites, err = standin.Listen(opt.Flags); err != nil {
 		return nil, err
 	}
-	s.issuer = cmp.Or(opt.issuer, s.cfg.Issuer, s.listener.Base+"/authentication/api/v1/openid/")
-	s.listener.Also(s.issuer)
+	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.sites[0].Base+"/authentication/api/v1/openid/")
+	s.sites[0].Accept(s.issuer)
 	if err = s.build(); err != nil {
-		_ = s.listener.Close()
+		s.sites.Close()
 		return nil, err
 	}
 	return s, nil
@@ -52,11 +51,8 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 
 // build puts the API beside the exchange.
 func (s *server) build() error {
-	key, err := keyset.Generate(keyset.RS256)
-	if err != nil {
-		return err
-	}
-	if s.keys, err = keyset.New(keyset.Config{Keys: []keyset.Key{key}}); err != nil {
+	var err error
+	if s.keys, err = standin.GenerateKeys(keyset.RS256); err != nil {
 		return err
 	}
 	exchange, err := altinn.New(s.exchangeConfig())
@@ -67,7 +63,7 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.sites[0].Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)
 			return
@@ -93,21 +89,22 @@ func (s *server) exchangeConfig() altinn.Config {
 
 func (s *server) clock() time.Time { return s.now() }
 
-func (s *server) serve(ctx context.Context) error {
-	return serve.Run(ctx, s.listener, s.handler, s.log, nil)
+// Serve implements standin.Server.
+func (s *server) Serve(ctx context.Context) error {
+	return s.sites.Serve(ctx, s.log, nil)
 }
 
 // base is the address of everything that is not below the issuer.
 func (s *server) base() string {
 	u, err := url.Parse(s.issuer)
 	if err != nil {
-		return s.listener.Base // New has parsed it
+		return s.sites[0].Base // New has parsed it
 	}
 	return u.Scheme + "://" + u.Host
 }
 
-// greet prints what there is.
-func (s *server) greet(w io.Writer) {
+// Greet implements standin.Server.
+func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local Altinn\n\n  issuer      %s\n  metadata    %s.well-known/openid-configuration\n", s.issuer, s.issuer)
 	for _, p := range []struct {
 		name string

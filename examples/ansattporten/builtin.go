@@ -4,6 +4,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // What the demo asks for.
@@ -16,7 +17,7 @@ const (
 
 // with adds the demo to a configuration; what that names itself stays.
 func (c config) with(base string) config {
-	c.Clients = append(c.Clients, clientEntry{ClientSecret: demoSecret, Client: client.Client{
+	c.Clients = append(c.Clients, standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
 		ClientID: demoClient, ClientName: "Tjeneste for ansatte", ClientOrgno: "974761076", IntegrationType: "ansattporten",
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},

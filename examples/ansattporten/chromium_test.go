@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -16,13 +15,12 @@ import (
 // start runs the example server as the command does, on free ports.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	opt, err := parseFlags(append([]string{"-addr", "localhost:0"}, args...), io.Discard)
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(testLog{t}, nil)))
-	require.NoError(t, err)
+	s := prepared.(*server)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/session"
@@ -29,10 +28,8 @@ func (d *directory) types() (*rar.Registry, error) {
 
 // check returns the user of a name and password. A real directory holds slow password hashes.
 func (d *directory) check(username, password string) (user, bool) {
-	given := sha256.Sum256([]byte(password))
 	for _, u := range d.users {
-		want := sha256.Sum256([]byte(u.Password))
-		if subtle.ConstantTimeCompare(given[:], want[:]) == 1 && u.Username == username {
+		if standin.PasswordMatches(password, u.Password) && u.Username == username {
 			return u, true
 		}
 	}

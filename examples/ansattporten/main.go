@@ -1,5 +1,5 @@
-// Command ansattporten is a local Ansattporten for development and test: people log in and choose whom to
-// represent. With it runs a demo service that shows what it is told.
+// Command ansattporten is a local Ansattporten for development and test: users log in and choose whom to represent. A demo
+// service beside it shows the claims it receives.
 //
 //	go run ./examples/ansattporten
 //	go run ./examples/ansattporten -config my-clients.json -demo=false
@@ -11,44 +11,34 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // options are the command line.
 type options struct {
-	addr, issuer, configFile string
-	demo                     bool
+	standin.Flags
+	demo, insecureTrustSelfSigned bool
 }
 
-func main() { serve.Main(run) }
+func main() { standin.Main(run) }
 
-// run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
+// run starts the servers, returns when ctx ends and everything has stopped, and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return serve.Status("ansattporten", command(ctx, args, stdout, stderr), stderr)
+	return new(options).command().Run(ctx, args, stdout, stderr)
 }
 
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	opt, err := parseFlags(args, stdout)
-	if err != nil {
-		return err
+// command describes the program.
+func (opt *options) command() standin.Command {
+	return standin.Command{
+		Name: "ansattporten", Addr: "127.0.0.1:8110", AddrUsage: "; the demo service uses the next port", Define: opt.define,
+		Open: func(f standin.Flags, log *slog.Logger) (standin.Server, error) {
+			opt.Flags = f
+			return newServer(*opt, log)
+		},
 	}
-	s, err := newServer(opt, serve.Logger(stderr, slog.LevelInfo))
-	if err != nil {
-		return err
-	}
-	s.greet(stdout)
-	return s.serve(ctx)
 }
 
-func parseFlags(args []string, out io.Writer) (options, error) {
-	var opt options
-	fs := flag.NewFlagSet("ansattporten", flag.ContinueOnError)
-	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8110", "`address` to listen on; the demo service takes the port after it; port 0 takes free ports")
-	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: the configuration's, or made of -addr)")
-	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see README.md)")
-	fs.BoolVar(&opt.demo, "demo", true, "start the demo service too, and show the test users' buttons")
-	if err := serve.ParseFlags(fs, args, out); err != nil {
-		return opt, err
-	}
-	return opt, nil
+func (opt *options) define(fs *flag.FlagSet) {
+	fs.BoolVar(&opt.demo, "demo", true, "start the demo service, and show a button for each test user")
+	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

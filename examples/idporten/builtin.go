@@ -4,6 +4,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -28,7 +29,10 @@ type addresses struct{ first, second, isolated, api string }
 
 // builtin is the demo's part of the configuration.
 func builtin(at addresses, profile string) config {
-	return config{Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Users: builtinUsers()}
+	return config{
+		Common: standin.Common{Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess()},
+		Users:  builtinUsers(),
+	}
 }
 
 // loginScopes are what a service asks for about the person.
@@ -39,9 +43,9 @@ func loginScopes(profile string) []string {
 	return []string{"openid", "profile"}
 }
 
-func builtinClients(at addresses, profile string) []clientEntry {
-	service := func(id, name, orgno, base string, scopes ...string) clientEntry {
-		return clientEntry{ClientSecret: demoSecret, Client: client.Client{
+func builtinClients(at addresses, profile string) []standin.ClientEntry {
+	service := func(id, name, orgno, base string, scopes ...string) standin.ClientEntry {
+		return standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
 			ClientID: id, ClientName: name, ClientOrgno: orgno, IntegrationType: "api_klient", ApplicationType: client.Web,
 			TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 			RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},
@@ -54,12 +58,12 @@ func builtinClients(at addresses, profile string) []clientEntry {
 	first.AccessTokenLifetime, first.RefreshTokenLifetime = 300, 1800
 	isolated := service("isolert-tjeneste", "Isolert tjeneste", privateOrg, at.isolated)
 	isolated.SSODisabled = true
-	return []clientEntry{first, service("annen-tjeneste", "Annen tjeneste", privateOrg, at.second), isolated, builtinAPIClient()}
+	return []standin.ClientEntry{first, service("annen-tjeneste", "Annen tjeneste", privateOrg, at.second), isolated, builtinAPIClient()}
 }
 
 // builtinAPIClient logs nobody in: it may introspect the tokens of its organisation's scopes.
-func builtinAPIClient() clientEntry {
-	return clientEntry{ClientSecret: demoAPISecret, Client: client.Client{
+func builtinAPIClient() standin.ClientEntry {
+	return standin.ClientEntry{ClientSecret: demoAPISecret, Client: client.Client{
 		ClientID: demoAPIClient, ClientName: "Datatilbyder", ClientOrgno: dataOrg, IntegrationType: "api_klient", ApplicationType: client.Web,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{scope.Introspection},
 	}}

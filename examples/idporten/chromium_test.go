@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,18 +12,28 @@ import (
 // start runs the example server as the command does, on free ports.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	opt, err := parseFlags(append([]string{"-addr", "localhost:0"}, args...), io.Discard)
+	s := prepare(t, args...)
+	serve(t, s)
+	return s
+}
+
+func prepare(t *testing.T, args ...string) *server {
+	t.Helper()
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(testLog{t}, nil)))
-	require.NoError(t, err)
+	return prepared.(*server)
+}
+
+// serve runs a server until the test ends.
+func serve(t *testing.T, s *server) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
 	})
-	return s
 }
 
 // testLog hands the server's log to the test.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -102,7 +102,7 @@ func tagged(typ reflect.Type) map[string]reflect.Type {
 		}
 	}
 	if typ == reflect.TypeFor[scope.Scope]() {
-		for _, name := range scopeMembers {
+		for _, name := range standin.ScopeMembers {
 			all[name] = reflect.TypeFor[string]()
 		}
 		all["active"] = reflect.TypeFor[bool]()
@@ -197,8 +197,8 @@ func TestMistakes(t *testing.T) {
 			     "scopes":[{"name":"a:b","requires_user_consent":true},{"name":"a:c"},{"name":"a:c"}],"scope_access":[{"scope":"no:such","consumer_orgno":"991825827","state":"APPROVED"}],"session":{"max":-1}}`,
 			want: []string{
 				`profile: "oidc" is neither idporten nor openid`, "clients[0].client_orgno: must be nine digits", "clients[0].client_secret: is required", "clients[0].redirect_uris: at least one is required",
-				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" is there already`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
-				"users[0].pid: is not a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" is there already`, "users[1].password: is required",
+				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" occurs twice`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
+				"users[0].pid: must be a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" occurs twice`, "users[1].password: is required",
 				"users[1].claims.email: needs a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",
 				`scope "a:b": description: is required for consent`, `scope "a:c": name: given twice`, `scope "no:such": access: there is no such scope`, "session.max: must be from 0",
 			},
@@ -239,7 +239,7 @@ func TestOwnRecordsReplace(t *testing.T) {
 	require.NotNil(t, r.Scope("phone"), "the profile's others are still there")
 	require.Equal(t, "Annen", r.Scope("demo:inntekt.read").Description)
 	require.Equal(t, scope.Denied, r.Access("demo:inntekt.read", serviceOrg))
-	clients, err := s.cfg.clientRegistry(now())
+	clients, err := s.cfg.ClientRegistry(environment, now())
 	require.NoError(t, err)
 	c, err := clients.Client(t.Context(), "min-tjeneste")
 	require.NoError(t, err)
@@ -251,11 +251,11 @@ func TestOwnRecordsReplace(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"kort", client.GenerateSecret()} {
-		c, err := clientEntry{Client: client.Client{ClientID: "x"}, ClientSecret: secret}.registration(now())
+		c, err := standin.ClientEntry{Client: client.Client{ClientID: "x"}, ClientSecret: secret}.Registration(now())
 		require.NoError(t, err)
 		require.Len(t, c.Secrets, 1)
 	}
-	_, err := clientEntry{ClientSecret: "æøå"}.registration(now())
+	_, err := standin.ClientEntry{ClientSecret: "æøå"}.Registration(now())
 	require.Error(t, err)
 }
 
@@ -268,13 +268,12 @@ func TestWarnScopes(t *testing.T) {
 			{"client_id":"b","client_secret":"s","client_orgno":"974761076","scopes":["eksempel:x"],"redirect_uris":["http://localhost/cb"]},
 			{"client_id":"c","client_secret":"s","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
 		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
-	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", file}, io.Discard)
-	require.NoError(t, err)
 	var out syncBuffer
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(&out, nil)))
+	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
 	require.NoError(t, err)
-	s.close()
+	s := prepared.(*server)
+	s.sites.Close()
 	require.Contains(t, out.String(), "client_id=a scope=slip reason=unknown")
 	require.Contains(t, out.String(), "client_id=b scope=eksempel:x reason=no_access")
-	require.Equal(t, 2, strings.Count(out.String(), "would be refused"), out.String())
+	require.Equal(t, 2, strings.Count(out.String(), "that it is refused"), out.String())
 }

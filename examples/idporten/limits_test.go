@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func TestTwoEntriesOnePerson(t *testing.T) {
 // TestLimits: the overrides of session and lifetimes take effect.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	s := start(t, "-config", team(t, newKey(t), `,"session":{"idle":1},"lifetimes":{"access_token":77,"id_token":33,"code":1,"pushed_request":44}`))
+	s, advance := startWithClock(t, "-config", team(t, newKey(t), `,"session":{"idle":1},"lifetimes":{"access_token":77,"id_token":33,"code":1,"pushed_request":44}`))
 	v := visit(t, s)
 	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
 	tok, it := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
@@ -71,7 +72,7 @@ func TestLimits(t *testing.T) {
 	late := v.get(p.url()).param(t, "code")
 	_, pushed := post(t, s, "/par", "alene", "hemmelig", p.params())
 	require.InDelta(t, 44, pushed["expires_in"], 0)
-	time.Sleep(1100 * time.Millisecond)
+	advance(time.Second)
 	_, err := p.conf.Exchange(p.ctx, late, oauth2.VerifierOption(p.verifier))
 	refusedWith(t, err, "invalid_grant")
 	require.Equal(t, "/login", v.get(p.url()).url.Path, "idle for a second")
@@ -79,17 +80,28 @@ func TestLimits(t *testing.T) {
 
 func TestLimitsInAll(t *testing.T) {
 	t.Parallel()
-	s := start(t, "-config", team(t, newKey(t), `,"session":{"max":2,"idle":2},"lifetimes":{"refresh_token":1,"authorization":9}`))
+	s, advance := startWithClock(t, "-config", team(t, newKey(t), `,"session":{"max":2,"idle":2},"lifetimes":{"refresh_token":1,"authorization":9}`))
 	v := visit(t, s)
 	p := newParty(t, s, "nettleser", "", "http://localhost:5173/cb", "openid")
 	p.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	require.LessOrEqual(t, tok.ExpiresIn, int64(9), "an access token does not outlive the authorization")
 	require.NotNil(t, v.get(p.url()).left)
-	time.Sleep(1100 * time.Millisecond)
+	advance(time.Second)
 	_, err := p.refresh(tok.RefreshToken)
 	refusedWith(t, err, "invalid_grant")
 	require.NotNil(t, v.get(p.url()).left, "busy, and not too old")
-	time.Sleep(time.Second)
+	advance(time.Second)
 	require.Equal(t, "/login", v.get(p.url()).url.Path, "two seconds in all, though busy")
+}
+
+// startWithClock runs the example server with a clock that advances only when the test advances it.
+func startWithClock(t *testing.T, args ...string) (s *server, advance func(time.Duration)) {
+	t.Helper()
+	var passed atomic.Int64
+	s = prepare(t, args...)
+	begin := time.Now()
+	s.now = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
+	serve(t, s)
+	return s, func(d time.Duration) { passed.Add(int64(d)) }
 }

@@ -13,8 +13,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/serve"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // canaries are values that must never be logged.
@@ -86,15 +87,14 @@ func (c *canaries) answer(m map[string]any) {
 func TestLogTellsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer
-	opt, err := parseFlags([]string{"-addr", "localhost:0", "-config", write(t, `{"test_login":true}`)}, io.Discard)
+	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
 	require.NoError(t, err)
-	s, err := newServer(opt, serve.Logger(&log, slog.LevelDebug))
-	require.NoError(t, err)
+	s := prepared.(*server)
 	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", demoSecret: "client_secret", demoAPISecret: "client_secret"}, next: s.outgoing.Transport}
 	s.outgoing.Transport = c
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	wholeDemo(t, s)
 	mishaps(t, s)
 	cancel()

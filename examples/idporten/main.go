@@ -1,5 +1,5 @@
-// Command idporten is a local ID-porten for development and test: the provider, two demo services, an
-// isolated one and a demo API, started together.
+// Command idporten is a local ID-porten for development and test: the provider, two demo services, an isolated one and a demo
+// API, started together.
 //
 //	go run ./examples/idporten
 //	go run ./examples/idporten -config my-clients.json -demo=false
@@ -7,59 +7,40 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"io"
 	"log/slog"
 
-	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // options are the command line.
 type options struct {
-	addr, issuer, configFile    string
-	tlsCert, tlsKey             string
-	machineIssuer               string
-	demo, insecureTrustSelfSign bool
+	standin.Flags
+	machineIssuer                 string
+	demo, insecureTrustSelfSigned bool
 }
 
-func main() { serve.Main(run) }
+func main() { standin.Main(run) }
 
-// run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
+// run starts the servers, returns when ctx ends and everything has stopped, and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return serve.Status("idporten", command(ctx, args, stdout, stderr), stderr)
+	return new(options).command().Run(ctx, args, stdout, stderr)
 }
 
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	opt, err := parseFlags(args, stdout)
-	if err != nil {
-		return err
+// command describes the program.
+func (opt *options) command() standin.Command {
+	return standin.Command{
+		Name: "idporten", Addr: "localhost:8080", AddrUsage: "; the demo uses the next four ports", Define: opt.define,
+		Open: func(f standin.Flags, log *slog.Logger) (standin.Server, error) {
+			opt.Flags = f
+			return newServer(*opt, log)
+		},
 	}
-	s, err := newServer(opt, serve.Logger(stderr, slog.LevelInfo))
-	if err != nil {
-		return err
-	}
-	s.greet(stdout)
-	return s.serve(ctx)
 }
 
-// parseFlags reads the command line. Usage goes to out only if it was asked for.
-func parseFlags(args []string, out io.Writer) (options, error) {
-	var opt options
-	fs := flag.NewFlagSet("idporten", flag.ContinueOnError)
-	fs.StringVar(&opt.addr, "addr", "localhost:8080", "`address` to listen on; the demo takes the four ports after it; port 0 takes free ports")
-	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL` (default: the configuration's, or made of -addr)")
-	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see docs/idporten-config.md)")
-	fs.StringVar(&opt.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
-	fs.StringVar(&opt.tlsKey, "tls-key", "", "key `file` (PEM)")
-	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API too, and show the test users' buttons")
+func (opt *options) define(fs *flag.FlagSet) {
+	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API, and show a button for each test user")
 	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
-	fs.BoolVar(&opt.insecureTrustSelfSign, "insecure-trust-self-signed", false, "outgoing calls accept any certificate")
-	if err := serve.ParseFlags(fs, args, out); err != nil {
-		return opt, err
-	}
-	if (opt.tlsCert == "") != (opt.tlsKey == "") {
-		return opt, errors.New("-tls-cert and -tls-key belong together")
-	}
-	return opt, nil
+	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

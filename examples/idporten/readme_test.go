@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"io"
 	"net/http"
 	"net/url"
@@ -33,8 +32,7 @@ func TestReadme(t *testing.T) {
 		require.Contains(t, text, "| `"+u.Username+"` | `"+u.Password+"` |")
 	}
 	var usage syncBuffer
-	_, err = parseFlags([]string{"-h"}, &usage)
-	require.ErrorIs(t, err, flag.ErrHelp)
+	require.Equal(t, 0, run(t.Context(), []string{"-h"}, &usage, io.Discard))
 	names := regexp.MustCompile(`(?m)^  (-[a-z-]+)`).FindAllStringSubmatch(usage.String(), -1)
 	require.Len(t, names, 8)
 	for _, n := range names {
@@ -44,8 +42,6 @@ func TestReadme(t *testing.T) {
 		_, err := os.Stat(m[1])
 		require.NoError(t, err, "a link to nowhere")
 	}
-	_, err = parseFlags([]string{"-demo=false"}, io.Discard)
-	require.NoError(t, err)
 }
 
 // curl is a command of the root README's transcript, read as a shell would: it has no quotes.
@@ -85,7 +81,7 @@ func TestTranscript(t *testing.T) {
 	commands := curls(t)
 	require.Len(t, commands, 2)
 	s := start(t, "-config", "../../docs/idporten-config.example.json", "-demo=false")
-	base := "http://" + s.parts[0].listener.Addr().String()
+	base := "http://" + s.sites[0].Hosts[0]
 	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 	resp, err := stay.Get(base + commands[0].url + "?" + commands[0].form.Encode())

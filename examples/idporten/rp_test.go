@@ -362,7 +362,7 @@ func TestMetadata(t *testing.T) {
 func TestNoButtons(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""), "-demo=false")
-	require.Len(t, s.parts, 1, "the provider only")
+	require.Len(t, s.sites, 1, "the provider only")
 	v := visit(t, s)
 	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
 	login := v.get(p.url())

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/tls"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/provider"
@@ -30,10 +31,10 @@ type server struct {
 	opt      options
 	cfg      config
 	log      *slog.Logger
-	cert     *tls.Certificate // nil: plain http
 	issuer   string
 	at       addresses
 	outgoing *http.Client
+	now      func() time.Time
 
 	store   *memory.Store
 	op      *provider.Provider
@@ -41,32 +42,41 @@ type server struct {
 	scopes  scope.Source
 	granted *authorizations.API
 
-	// machines verifies Maskinporten's tokens for support staff; nil without -machine-issuer.
+	// machines verifies Maskinporten's tokens of support staff; nil without -machine-issuer.
 	machines authorizations.Machines
 
 	pages *pages
 	users *directory
 
-	parts []part // the provider first
+	sites standin.Sites // the provider, and the sites of the demo
 }
 
-// newServer opens the ports and builds everything. It answers nobody yet.
+// demoSites are the sites of the demo, in the order of their ports.
+var demoSites = []string{"first", "second", "isolated", "api"}
+
+// newServer opens the ports and builds everything.
 func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{opt: opt, log: log, outgoing: outgoing(opt.insecureTrustSelfSign)}
+	s := &server{opt: opt, log: log, now: time.Now, outgoing: standin.Outgoing(standin.ClientTLS(opt.insecureTrustSelfSigned))}
 	var err error
-	if s.cert, err = certificate(opt); err != nil {
-		return nil, err
-	}
-	if opt.configFile != "" {
-		if s.cfg, err = readConfig(opt.configFile, opt.demo); err != nil {
+	if opt.ConfigFile != "" {
+		if s.cfg, err = readConfig(opt.ConfigFile, opt.demo); err != nil {
 			return nil, err
 		}
 	}
-	if err = s.listen(); err != nil {
+	var further []string
+	if opt.demo {
+		further = demoSites
+	}
+	if s.sites, err = standin.Listen(opt.Flags, further...); err != nil {
 		return nil, err
 	}
+	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.sites[0].Base)
+	s.sites[0].Accept(s.issuer)
+	if opt.demo {
+		s.at = addresses{first: s.sites[1].Base, second: s.sites[2].Base, isolated: s.sites[3].Base, api: s.sites[4].Base}
+	}
 	if err = s.build(); err != nil {
-		s.close()
+		s.sites.Close()
 		return nil, err
 	}
 	return s, nil
@@ -79,12 +89,12 @@ func (s *server) build() error {
 	s.store = memory.New()
 	s.users = newDirectory(s.cfg.Users, s.cfg.TestLogin)
 	s.pages = newPages(s)
-	cfg, err := s.providerConfig(time.Now())
+	cfg, err := s.providerConfig(s.now())
 	if err != nil {
 		return err
 	}
 	s.clients, s.scopes = cfg.Clients, cfg.Scopes
-	s.cfg.warnScopes(s.scopes, s.log)
+	s.cfg.WarnScopes(s.scopes, s.log)
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
@@ -94,15 +104,27 @@ func (s *server) build() error {
 	if err := s.buildAuthorizations(); err != nil {
 		return err
 	}
-	s.parts[0].handler = s.routes()
+	s.sites[0].Handler = s.routes()
 	if s.opt.demo {
 		return s.buildDemo()
 	}
 	return nil
 }
 
+// Serve implements standin.Server.
+func (s *server) Serve(ctx context.Context) error {
+	err := s.sites.Serve(ctx, s.log, s.sweep)
+	s.outgoing.CloseIdleConnections()
+	return err
+}
+
+func (s *server) sweep(ctx context.Context, now time.Time) error {
+	_, err := s.store.Sweep(ctx, now)
+	return err
+}
+
 func (s *server) providerConfig(now time.Time) (provider.Config, error) {
-	clients, err := s.cfg.clientRegistry(now)
+	clients, err := s.cfg.ClientRegistry(environment, now)
 	if err != nil {
 		return provider.Config{}, err
 	}
@@ -110,7 +132,12 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	if err != nil {
 		return provider.Config{}, err
 	}
-	keys, err := generateKeys()
+	// A key of each algorithm, so that every id_token_signed_response_alg can be tried.
+	keys, err := standin.GenerateKeys(keyset.RS256, keyset.ES256, keyset.PS256, keyset.EdDSA)
+	if err != nil {
+		return provider.Config{}, err
+	}
+	certs, err := s.cfg.Certificates.Verifier(s.log)
 	if err != nil {
 		return provider.Config{}, err
 	}
@@ -121,48 +148,30 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	return provider.Config{
-		Issuer: s.issuer, Environment: client.Environment{Test: true}, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
+		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
-		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
+		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
 		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages, TestLogin: testLogin,
-		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: tlsConfig(s.opt.insecureTrustSelfSign)}), // services on this machine
+		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: standin.ClientTLS(s.opt.insecureTrustSelfSigned)}), // services on this machine
 		Logger:      s.log,
+		Now:         func() time.Time { return s.now() },
 	}, nil
 }
 
 func (l sessionLimits) rules() session.Rules {
-	return session.Rules{Limits: session.Limits{Max: seconds(l.Max), Idle: seconds(l.Idle)}}
+	return session.Rules{Limits: session.Limits{Max: standin.Seconds(l.Max), Idle: standin.Seconds(l.Idle)}}
 }
 
 func (l lifetimes) provider() provider.Lifetimes {
 	return provider.Lifetimes{
 		Lifetimes: token.Lifetimes{
-			AccessToken: seconds(l.AccessToken), RefreshToken: seconds(l.RefreshToken),
-			Authorization: seconds(l.Authorization), IDToken: seconds(l.IDToken),
+			AccessToken: standin.Seconds(l.AccessToken), RefreshToken: standin.Seconds(l.RefreshToken),
+			Authorization: standin.Seconds(l.Authorization), IDToken: standin.Seconds(l.IDToken),
 		},
-		Code: seconds(l.Code), PushedRequest: seconds(l.PushedRequest),
+		Code: standin.Seconds(l.Code), PushedRequest: standin.Seconds(l.PushedRequest),
 	}
-}
-
-// generateKeys makes a key of each algorithm, so that every id_token_signed_response_alg can be tried.
-func generateKeys() (*keyset.Set, error) {
-	var keys []keyset.Key
-	for _, alg := range []string{keyset.RS256, keyset.ES256, keyset.PS256, keyset.EdDSA} {
-		k, err := keyset.Generate(alg)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keyset.New(keyset.Config{Keys: keys})
-}
-
-func random() portner.Secret {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return b
 }
 
 // buildDemo makes the services and the API around the provider.
@@ -172,30 +181,30 @@ func (s *server) buildDemo() error {
 		var others []demo.Link
 		for j, o := range services {
 			if j != i {
-				others = append(others, demo.Link{Name: o.Name, URL: s.base(j + 1)})
+				others = append(others, demo.Link{Name: o.Name, URL: s.sites[j+1].Base})
 			}
 		}
-		sv.Base, sv.Issuer, sv.Secret, sv.API = s.base(i+1), s.issuer, demoSecret, s.at.api
+		sv.Base, sv.Issuer, sv.Secret, sv.API = s.sites[i+1].Base, s.issuer, demoSecret, s.at.api
 		sv.Others, sv.HTTP, sv.Log = others, s.outgoing, s.log
-		s.parts[i+1].handler = demo.NewService(sv).Handler(look.Handler())
+		s.sites[i+1].Handler = demo.NewService(sv).Handler(look.Handler())
 	}
 	var err error
-	s.parts[4].handler, err = demo.NewAPI(demo.APIConfig{
+	s.sites[4].Handler, err = demo.NewAPI(demo.APIConfig{
 		Issuer: s.issuer, Introspection: s.issuer + "/tokeninfo", JWKS: s.issuer + "/jwks.json",
 		ClientID: demoAPIClient, Secret: demoAPISecret, Contacts: s.users.contact, HTTP: s.outgoing, Log: s.log,
 	})
 	return err
 }
 
-// greet prints what to open.
-func (s *server) greet(w io.Writer) {
+// Greet implements standin.Server.
+func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local ID-porten\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.issuer, s.issuer)
 	if s.opt.demo {
 		fmt.Fprintf(w, "\n  Open %s  (Min tjeneste)\n", s.at.first)
 		fmt.Fprintf(w, "       %s  (Annen tjeneste: single sign-on)\n", s.at.second)
 		fmt.Fprintf(w, "       %s  (Isolert tjeneste)\n", s.at.isolated)
 		fmt.Fprintf(w, "  API  %s/api/inntekt\n", s.at.api)
-		if s.cert != nil && !s.opt.insecureTrustSelfSign {
+		if s.sites[0].HasTLS() && !s.opt.insecureTrustSelfSigned {
 			fmt.Fprint(w, "\n  Is the certificate self-signed? The services trust it with -insecure-trust-self-signed only.\n")
 		}
 	}
@@ -207,7 +216,7 @@ func (s *server) greet(w io.Writer) {
 	case len(names) > 0:
 		fmt.Fprintf(w, "\n  Users: %s\n", strings.Join(names, ", "))
 	case !s.cfg.TestLogin:
-		fmt.Fprint(w, "\n  Nobody can log in: -config names no users.\n")
+		fmt.Fprint(w, "\n  No user can log in: the configuration has no users.\n")
 	}
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -83,7 +83,7 @@ func TestLanguageCookie(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]bool{"": false, "https://login.example.no": true} {
 		s := start(t, "-issuer", issuer)
-		at := "http://" + s.parts[0].listener.Addr().String()
+		at := "http://" + s.sites[0].Hosts[0]
 		form := url.Values{"lang": {"nn"}, "return": {"/login?request=x"}}
 		resp, err := s.outgoing.PostForm(at+"/language", form)
 		require.NoError(t, err)

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -66,11 +65,8 @@ func (d *directory) contact(pid norway.PID) demo.Contact {
 func (d *directory) check(username, password string) (user, bool) {
 	var found user
 	ok := false
-	given := sha256.Sum256([]byte(password))
 	for _, u := range d.entries {
-		want := sha256.Sum256([]byte(u.Password))
-		same := subtle.ConstantTimeCompare(given[:], want[:])
-		if u.Username == username && same == 1 {
+		if standin.PasswordMatches(password, u.Password) && u.Username == username {
 			found, ok = u, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,21 +32,34 @@ func shell(t *testing.T, script string) *child {
 	}
 	path, err := exec.LookPath("sh")
 	require.NoError(t, err)
-	var log bytes.Buffer
-	c, err := startChild("shell", path, []string{"-c", script}, &shared{out: &log})
+	started := make(ready, 1)
+	c, err := startChild("shell", path, []string{"-c", script}, started)
 	require.NoError(t, err)
 	t.Cleanup(func() { stopAll([]*child{c}, time.Second) })
+	if strings.Contains(script, "echo ready") {
+		<-started
+	}
 	return c
 }
 
-// TestStopAll asks first, and kills who does not listen, with everybody it started.
+// ready receives a value when a child writes its first line.
+type ready chan struct{}
+
+func (r ready) Write(b []byte) (int, error) {
+	if len(b) > 0 {
+		select {
+		case r <- struct{}{}:
+		default:
+		}
+	}
+	return len(b), nil
+}
+
+// TestStopAll: a child that ignores the signal is killed, with the processes it started.
 func TestStopAll(t *testing.T) {
 	t.Parallel()
-	polite, deaf := shell(t, "sleep 60"), shell(t, "trap '' TERM; sleep 60; sleep 60")
-	time.Sleep(200 * time.Millisecond) // until the trap is set
-	began := time.Now()
+	polite, deaf := shell(t, "sleep 60"), shell(t, "trap '' TERM; echo ready >&2; sleep 60; sleep 60")
 	stopAll([]*child{polite, deaf}, 500*time.Millisecond)
-	require.Less(t, time.Since(began), 10*time.Second)
 	require.ErrorContains(t, polite.ended(), "terminated")
 	require.ErrorContains(t, deaf.ended(), "killed")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -61,19 +62,21 @@ func builtin() config {
 		Organisations: []organisation{
 			{demoOrg, "Eksempelvirksomheten"}, {demoCustomer, "Kunden"}, {demoOwner, "API-tilbyderen"},
 		},
-		Clients: []clientEntry{
-			{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", ClientOrgno: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
-			{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", ClientOrgno: demoOrg, Scopes: scopes}},
-		},
-		Scopes: []scope.Scope{
-			{Name: demoScope, OwnerOrgno: demoOwner, Description: "Lese eksempeldata"},
-			{Name: demoDelegated, OwnerOrgno: demoOwner, Description: "Lese eksempeldata for andre", DelegationSource: delegationSource},
-			{Name: demoAltinn, OwnerOrgno: demoOwner, Description: "Tjenesteeier i Altinn", AccessibleForAll: true, DelegationSource: delegationSource},
-		},
-		ScopeAccess: []scope.Access{
-			{Scope: demoScope, ConsumerOrgno: demoOrg, State: scope.Approved},
-			{Scope: demoDelegated, ConsumerOrgno: demoOrg, State: scope.Approved},
-			{Scope: demoDelegated, ConsumerOrgno: demoCustomer, State: scope.Approved},
+		Common: standin.Common{
+			Clients: []standin.ClientEntry{
+				{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", ClientOrgno: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
+				{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", ClientOrgno: demoOrg, Scopes: scopes}},
+			},
+			Scopes: []scope.Scope{
+				{Name: demoScope, OwnerOrgno: demoOwner, Description: "Lese eksempeldata"},
+				{Name: demoDelegated, OwnerOrgno: demoOwner, Description: "Lese eksempeldata for andre", DelegationSource: delegationSource},
+				{Name: demoAltinn, OwnerOrgno: demoOwner, Description: "Tjenesteeier i Altinn", AccessibleForAll: true, DelegationSource: delegationSource},
+			},
+			ScopeAccess: []scope.Access{
+				{Scope: demoScope, ConsumerOrgno: demoOrg, State: scope.Approved},
+				{Scope: demoDelegated, ConsumerOrgno: demoOrg, State: scope.Approved},
+				{Scope: demoDelegated, ConsumerOrgno: demoCustomer, State: scope.Approved},
+			},
 		},
 		Delegations: []delegation{{demoCustomer, demoOrg, []string{demoDelegated, demoAltinn}}},
 		SystemUsers: []systemUser{{

@@ -1,5 +1,4 @@
-// Command maskinporten is a local Maskinporten for development and test: machines post a signed grant and get
-// a token.
+// Command maskinporten is a local Maskinporten for development and test: machines post a signed grant and get a token.
 //
 //	go run ./examples/maskinporten
 //	go run ./examples/maskinporten -config my-clients.json -testca testca
@@ -8,63 +7,48 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"io"
 	"log/slog"
 
-	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // options are the command line.
 type options struct {
-	addr, issuer, configFile string
-	tlsCert, tlsKey          string
-	testCA                   string
-	printToken               bool
-	claims                   string
+	standin.Flags
+	testCA     string
+	printToken bool
+	claims     string
 }
 
-func main() { serve.Main(run) }
+func main() { standin.Main(run) }
 
-// run starts everything, returns when ctx ends and all of it has stopped, and tells the exit status.
+// run starts the server, returns when ctx ends and everything has stopped, and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return serve.Status("maskinporten", command(ctx, args, stdout, stderr), stderr)
+	return new(options).command().Run(ctx, args, stdout, stderr)
 }
 
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	opt, err := parseFlags(args, stdout)
-	if err != nil {
-		return err
+// command describes the program.
+func (opt *options) command() standin.Command {
+	return standin.Command{
+		Name: "maskinporten", Addr: "localhost:8090", Define: opt.define,
+		Open: func(f standin.Flags, log *slog.Logger) (standin.Server, error) {
+			opt.Flags = f
+			return newServer(*opt, log)
+		},
+		Instead: func(ctx context.Context, f standin.Flags, stdout, stderr io.Writer) (bool, error) {
+			opt.Flags = f
+			if !opt.printToken {
+				return false, nil
+			}
+			return true, printToken(ctx, *opt, stdout, stderr)
+		},
 	}
-	if opt.printToken {
-		return printToken(ctx, opt, stdout, stderr)
-	}
-	s, err := newServer(opt, serve.Logger(stderr, slog.LevelInfo))
-	if err != nil {
-		return err
-	}
-	s.greet(stdout)
-	return s.serve(ctx)
 }
 
-// parseFlags reads the command line. Usage goes to out only if it was asked for.
-func parseFlags(args []string, out io.Writer) (options, error) {
-	var opt options
-	fs := flag.NewFlagSet("maskinporten", flag.ContinueOnError)
-	fs.StringVar(&opt.addr, "addr", "localhost:8090", "`address` to listen on; port 0 is a free one")
-	fs.StringVar(&opt.issuer, "issuer", "", "issuer `URL`, with its slash (default: the configuration's, or made of -addr)")
-	fs.StringVar(&opt.configFile, "config", "", "configuration `file` (JSON, see docs/maskinporten-config.md)")
-	fs.StringVar(&opt.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
-	fs.StringVar(&opt.tlsKey, "tls-key", "", "key `file` (PEM)")
-	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates, and make them if it is not there")
-	fs.BoolVar(&opt.printToken, "print-token", false, "ask the server that runs at -issuer for a token, or one started for the purpose, print it and stop")
-	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant behind -print-token, a JSON `object`")
-	if err := serve.ParseFlags(fs, args, out); err != nil {
-		return opt, err
-	}
-	if (opt.tlsCert == "") != (opt.tlsKey == "") {
-		return opt, errors.New("-tls-cert and -tls-key belong together")
-	}
-	return opt, nil
+func (opt *options) define(fs *flag.FlagSet) {
+	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates, and make them if the directory is missing")
+	fs.BoolVar(&opt.printToken, "print-token", false, "request a token from the server at -issuer, or from one started for the purpose, print it and exit")
+	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant of -print-token, a JSON `object`")
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -32,13 +32,12 @@ const (
 // start runs a server until the test ends.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	opt, err := parseFlags(append([]string{"-addr", "localhost:0"}, args...), io.Discard)
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	s, err := newServer(opt, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
+	s := prepared.(*server)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
@@ -138,14 +137,14 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined"},
 		"argument":      {[]string{"x"}, `unexpected argument "x"`},
-		"half":          {[]string{"-tls-cert", "x"}, "belong together"},
+		"half":          {[]string{"-tls-cert", "x"}, "are required together"},
 		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
 		"no file":       {[]string{"-config", filepath.Join(t.TempDir(), "x")}, "-config: open"},
 		"claims":        {[]string{"-print-token", "-claims", "x"}, "-claims:"},
 		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: unknown member (did you mean "clients"?)`},
 		"organisation":  {[]string{"-config", write(t, `{"delegations":[{"consumer_orgno":"1","supplier_orgno":"991825827","scopes":[]}]}`)}, "delegations[0].consumer_orgno: must be nine digits"},
 		"client":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a"}]}`)}, "clients[0].client_orgno: is required"},
-		"secret":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a","client_orgno":"991825827","client_secret":"x"}]}`)}, "clients[0].client_secret: unknown member"},
+		"secret":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a","client_orgno":"991825827","client_secret":"x"}]}`)}, "clients[0].client_secret: is for client_secret_basic and client_secret_post"},
 		"scope":         {[]string{"-config", write(t, `{"scope_access":[{"scope":"a:b","consumer_orgno":"991825827","state":"APPROVED"}]}`)}, "a:b"},
 		"system":        {[]string{"-config", write(t, `{"system_users":[{"id":"a","system_id":"x","client_ids":[],"vendor_orgno":"991825827","customer_orgno":"910753614"}]}`)}, "system_users[0].system_id: must begin"},
 		"no such roots": {[]string{"-addr", "localhost:0", "-config", write(t, `{"business_certificates":{"roots":["none.pem"]}}`)}, "business_certificates.roots: open"},
@@ -271,7 +270,7 @@ func tagged(typ reflect.Type) map[string]reflect.Type {
 		}
 	}
 	if typ == reflect.TypeFor[scope.Scope]() {
-		for _, name := range append([]string{"active"}, scopeMembers...) {
+		for _, name := range append([]string{"active"}, standin.ScopeMembers...) {
 			all[name] = reflect.TypeFor[string]()
 		}
 	}

@@ -33,9 +33,9 @@ func printToken(ctx context.Context, opt options, stdout, stderr io.Writer) erro
 	if err := json.Unmarshal([]byte(opt.claims), &claims); err != nil {
 		return fmt.Errorf("-claims: %w", err)
 	}
-	issuer := opt.issuer
+	issuer := opt.Issuer
 	if issuer == "" {
-		issuer = "http://" + opt.addr + "/"
+		issuer = "http://" + opt.Addr + "/"
 	}
 	if listens(ctx, issuer) {
 		return ask(ctx, opt, issuer, claims, stdout)
@@ -47,7 +47,7 @@ func printToken(ctx context.Context, opt options, stdout, stderr io.Writer) erro
 	fmt.Fprintf(stderr, "maskinporten: no server at %s: this token's key ends with this command\n", issuer)
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx) }()
+	go func() { done <- s.Serve(ctx) }()
 	err = ask(ctx, opt, s.issuer, claims, stdout)
 	stop()
 	return errors.Join(err, <-done)

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/maskinporten"
-	"github.com/portner-go/portner/examples/internal/serve"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
@@ -21,32 +20,32 @@ import (
 
 // server is everything the command runs.
 type server struct {
-	opt      options
-	cfg      config
-	log      *slog.Logger
-	issuer   string
-	listener *serve.Listener
-	store    *memory.Store
-	handler  http.Handler
+	opt    options
+	cfg    config
+	log    *slog.Logger
+	issuer string
+	sites  standin.Sites
+	store  *memory.Store
 }
 
-// newServer opens the port and builds everything. It answers nobody yet.
+// newServer opens the port and builds everything.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{opt: opt, log: log, store: memory.New()}
 	var err error
-	if opt.configFile != "" {
-		if s.cfg, err = readConfig(opt.configFile); err != nil {
+	if opt.ConfigFile != "" {
+		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
 	s.cfg = s.cfg.with(builtin())
-	if s.listener, err = serve.Listen(opt.addr, opt.tlsCert, opt.tlsKey); err != nil {
+	if s.sites, err = standin.Listen(opt.Flags); err != nil {
 		return nil, err
 	}
-	s.issuer = cmp.Or(opt.issuer, s.cfg.Issuer, s.ownIssuer())
-	s.listener.Also(s.issuer)
-	if s.handler, err = s.build(); err != nil {
-		_ = s.listener.Close()
+	site := s.sites[0]
+	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.ownIssuer())
+	site.Accept(s.issuer)
+	if site.Handler, err = s.build(); err != nil {
+		s.sites.Close()
 		return nil, err
 	}
 	return s, nil
@@ -55,13 +54,13 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 // ownIssuer is made of the address. Skyporten's issuers have no slash.
 func (s *server) ownIssuer() string {
 	if s.cfg.Skyporten {
-		return s.listener.Base
+		return s.sites[0].Base
 	}
-	return s.listener.Base + "/"
+	return s.sites[0].Base + "/"
 }
 
 func (s *server) build() (http.Handler, error) {
-	clients, err := s.clientRegistry(time.Now())
+	clients, err := s.cfg.clientRegistry(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +68,8 @@ func (s *server) build() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.warnScopes(scopes)
-	key, err := keyset.Generate(keyset.RS256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	s.cfg.registered().WarnScopes(scopes, s.log)
+	keys, err := standin.GenerateKeys(keyset.RS256)
 	if err != nil {
 		return nil, err
 	}
@@ -125,36 +120,18 @@ func (s *server) delegationSources(known altinn) map[string]maskinporten.Delegat
 	return sources
 }
 
-func (s *server) clientRegistry(now time.Time) (*client.Registry, error) {
-	var all []client.Client
-	for _, e := range s.cfg.Clients {
-		all = append(all, *e.registration(now))
-	}
-	return client.NewRegistry(environment, all...)
+// Serve implements standin.Server.
+func (s *server) Serve(ctx context.Context) error {
+	return s.sites.Serve(ctx, s.log, s.sweep)
 }
 
-// warnScopes tells of scopes that clients registered and would be refused. It is no error: the owner of a
-// scope may mean it.
-func (s *server) warnScopes(src scope.Source) {
-	for _, e := range s.cfg.Clients {
-		c := e.registration(time.Time{})
-		asks := scope.Client{ID: c.ClientID, ConsumerOrgno: c.ConsumerOrgno(), IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes()}
-		for _, r := range scope.CheckRegistration(asks, src) {
-			s.log.Warn("a client would be refused a scope it registered", "client_id", c.ClientID, "scope", r.Scope, "reason", string(r.Reason))
-		}
-	}
+func (s *server) sweep(ctx context.Context, now time.Time) error {
+	_, err := s.store.Sweep(ctx, now)
+	return err
 }
 
-func (s *server) serve(ctx context.Context) error {
-	return serve.Run(ctx, s.listener, s.handler, s.log, func(ctx context.Context, now time.Time) {
-		if _, err := s.store.Sweep(ctx, now); err != nil && ctx.Err() == nil {
-			s.log.Error("sweep", "error", err)
-		}
-	})
-}
-
-// greet prints what there is.
-func (s *server) greet(w io.Writer) {
+// Greet implements standin.Server.
+func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local Maskinporten\n\n  issuer      %s\n  metadata    %s\n  token       %s\n\n  Clients:\n",
 		s.issuer, s.at(".well-known/oauth-authorization-server"), s.at("token"))
 	for _, e := range s.cfg.Clients {

@@ -1,0 +1,240 @@
+package standin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	tickEvery  = 10 * time.Second
+	stopWithin = 3 * time.Second // limit for the requests in progress at the end
+)
+
+// Site is one origin of a program: a listener and its handler.
+type Site struct {
+	Name string
+	Base string // scheme, host and port of its URLs
+	// Hosts are the values of the Host header field that the site accepts.
+	Hosts   []string
+	Handler http.Handler
+
+	listener net.Listener
+	cert     *tls.Certificate
+}
+
+// Sites are the origins of a program, the provider first.
+type Sites []*Site
+
+// Listen opens a listener for the provider at f.Addr, and one on 127.0.0.1 for each further site, on the ports that follow.
+// If the port is 0, every port is a free one. The further sites have another host than localhost, so that cookies behave as
+// between real services.
+func Listen(f Flags, further ...string) (Sites, error) {
+	host, port, err := splitAddr(f.Addr, len(further))
+	if err != nil {
+		return nil, err
+	}
+	cert, err := certificate(f)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := open("provider", host, port, cert)
+	if err != nil {
+		return nil, fmt.Errorf("%w (-addr chooses another address)", err)
+	}
+	sites := Sites{provider}
+	for i, name := range further {
+		if port != 0 {
+			port++
+		}
+		site, err := open(name, "127.0.0.1", port, nil)
+		if err != nil {
+			sites.Close()
+			return nil, fmt.Errorf("%w (the demo uses the %d ports after -addr; -demo=false leaves it out)", err, i+1)
+		}
+		sites = append(sites, site)
+	}
+	return sites, nil
+}
+
+func splitAddr(addr string, further int) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("-addr: %w", err)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port+further > 65535 {
+		return "", 0, fmt.Errorf("-addr: %q is not a valid port", text)
+	}
+	return host, port, nil
+}
+
+// certificate loads the files of -tls-cert and -tls-key. It returns nil without them.
+func certificate(f Flags) (*tls.Certificate, error) {
+	if f.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+	}
+	return &cert, nil
+}
+
+func open(name, host string, port int, cert *tls.Certificate) (*Site, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	addr := l.Addr().String()
+	_, actual, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	own := net.JoinHostPort(host, actual)
+	scheme := "http://"
+	if cert != nil {
+		scheme = "https://"
+	}
+	return &Site{Name: name, Base: scheme + own, Hosts: []string{addr, own}, listener: l, cert: cert}, nil
+}
+
+// HasTLS reports whether the site has a certificate.
+func (s *Site) HasTLS() bool { return s.cert != nil }
+
+// Accept adds the host of a URL to Hosts: of an issuer behind a proxy.
+func (s *Site) Accept(rawURL string) {
+	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
+		s.Hosts = append(s.Hosts, u.Host)
+	}
+}
+
+// Close closes the listeners of sites that were not served.
+func (s Sites) Close() {
+	for _, site := range s {
+		_ = site.listener.Close()
+	}
+}
+
+// Serve answers requests until ctx ends, finishes those in progress and returns. tick is called every ten seconds; nil is
+// never.
+func (s Sites) Serve(ctx context.Context, log *slog.Logger, tick func(context.Context, time.Time) error) error {
+	failed := make(chan error, len(s))
+	servers := make([]*http.Server, len(s))
+	for i, site := range s {
+		servers[i] = site.server(log)
+		go func() {
+			if err := site.serve(servers[i]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s: %w", site.Name, err)
+			}
+		}()
+	}
+	err := wait(ctx, failed, log, tick)
+	shutdown(servers)
+	return err
+}
+
+func (s *Site) server(log *slog.Logger) *http.Server {
+	srv := &http.Server{
+		Handler: s.guard(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 15 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if s.cert != nil {
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*s.cert}}
+	}
+	return srv
+}
+
+func (s *Site) serve(srv *http.Server) error {
+	if s.cert != nil {
+		return srv.ServeTLS(s.listener, "", "")
+	}
+	return srv.Serve(s.listener)
+}
+
+func wait(ctx context.Context, failed <-chan error, log *slog.Logger, tick func(context.Context, time.Time) error) error {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case t := <-ticker.C:
+			if tick == nil {
+				continue
+			}
+			if err := tick(ctx, t); err != nil && ctx.Err() == nil {
+				log.Error("sweep", "error", err)
+			}
+		}
+	}
+}
+
+// shutdown waits for the requests in progress. It then closes connections that browsers opened and did not use.
+func shutdown(servers []*http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, srv := range servers {
+		wg.Go(func() {
+			if srv.Shutdown(ctx) != nil {
+				_ = srv.Close()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// guard rejects requests for other hosts (RFC 9110 §7.4) and sets the strictest value of each security header field; handlers
+// replace them where they need to.
+func (s *Site) guard() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		if !slices.Contains(s.Hosts, r.Host) {
+			http.Error(w, "this server does not serve that host", http.StatusMisdirectedRequest)
+			return
+		}
+		s.Handler.ServeHTTP(w, r)
+	})
+}
+
+// Outgoing returns a client for requests to other servers: of the demo services to the provider, and of the provider to
+// services that it logs users out of. It follows no redirect.
+func Outgoing(tlsConfig *tls.Config) *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	t.TLSClientConfig = tlsConfig
+	return &http.Client{
+		Transport: t, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ClientTLS returns the TLS configuration of outgoing requests. It trusts the roots of the system, or every certificate if
+// trustAll is true.
+func ClientTLS(trustAll bool) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: trustAll}
+}
