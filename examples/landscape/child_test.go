@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // TestPrefixed writes whole lines, however they come.
@@ -68,7 +70,7 @@ func TestStopAll(t *testing.T) {
 func TestReady(t *testing.T) {
 	t.Parallel()
 	c := shell(t, "exit 3")
-	require.ErrorContains(t, c.ready(t.Context(), outgoing(), "http://127.0.0.1:1/"), "shell stopped by itself: exit status 3")
+	require.ErrorContains(t, c.ready(t.Context(), standin.Outgoing(standin.ClientTLS(false)), "http://127.0.0.1:1/"), "shell stopped by itself: exit status 3")
 	_, err := startChild("none", "/no/such/program", nil, &shared{out: &bytes.Buffer{}})
 	require.ErrorContains(t, err, "starting none")
 }

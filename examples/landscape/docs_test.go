@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // TestDocs runs the configuration that docs/landscape.md shows, and then Ctrl-C: it ends every server, frees
@@ -27,13 +29,13 @@ func TestDocs(t *testing.T) {
 	require.NoError(t, err)
 	at := addressesFrom("127.0.0.1", base)
 	for _, u := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten + "jwk", at.altinnIssuer() + ".well-known/openid-configuration/jwks"} {
-		resp, err := outgoing().Get(u)
+		resp, err := standin.Outgoing(standin.ClientTLS(false)).Get(u)
 		status, body := read(t, resp, err)
 		require.Equal(t, 200, status, "%s: %s", u, body)
 	}
 
 	// The service of the document may ask for a login, and its machine gets a token.
-	resp, err := outgoing().Get(at.IDPorten + "/authorize?" + url.Values{
+	resp, err := standin.Outgoing(standin.ClientTLS(false)).Get(at.IDPorten + "/authorize?" + url.Values{
 		"client_id": {"min-tjeneste-lokalt"}, "redirect_uri": {"http://localhost:3000/callback"}, "response_type": {"code"}, "scope": {"altinn:instances.meta"},
 		"state": {"en-tilstand"}, "code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
 	}.Encode())
@@ -42,7 +44,7 @@ func TestDocs(t *testing.T) {
 	require.Contains(t, resp.Header.Get("Location"), "/login?")
 	grant, err := m.grant("min-maskin", at.Maskinporten, time.Now(), object{"scope": scopeOwner})
 	require.NoError(t, err)
-	resp, err = outgoing().PostForm(at.Maskinporten+"token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {grant}})
+	resp, err = standin.Outgoing(standin.ClientTLS(false)).PostForm(at.Maskinporten+"token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {grant}})
 	status, body := read(t, resp, err)
 	require.Equal(t, 200, status, body)
 

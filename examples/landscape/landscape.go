@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // addresses are where everything answers. Issuers are byte for byte what tokens say.
@@ -69,7 +71,7 @@ func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
 		return nil, err
 	}
 	out := &shared{out: stderr}
-	l := &landscape{at: addressesFrom(host, base), own: own, stderr: out, http: outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
+	l := &landscape{at: addressesFrom(host, base), own: own, stderr: out, http: standin.Outgoing(standin.ClientTLS(false)), log: slog.New(slog.NewTextHandler(out, nil))}
 	if l.listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(base))); err != nil {
 		return nil, err
 	}
@@ -161,16 +163,6 @@ func (l *landscape) write(name string, content object) (string, error) {
 	}
 	path := filepath.Join(l.folder, name+".json")
 	return path, os.WriteFile(path, data, 0o600)
-}
-
-// outgoing is for the walk-through's own calls.
-func outgoing() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy = nil
-	return &http.Client{
-		Transport: t, Timeout: 10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // greet prints what to open.
