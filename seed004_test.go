@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/digdir/maskinporten"
@@ -225,13 +224,11 @@ func employeeToken(t *testing.T) map[string]any {
 	t.Helper()
 	types, err := rar.NewRegistry(ansattporten.ServiceType(oneEmployer{}))
 	require.NoError(t, err)
-	pid, err := norway.ParsePID(optest.KariPID)
-	require.NoError(t, err)
 	op := optest.New(t, optest.Options{
 		Clients: []client.Client{seedOrg(t, "skyregnskap", visma, "openid", "nav:forsikring")},
 		Scopes:  []scope.Scope{{Name: "nav:forsikring", OwnerOrgno: eika, Description: "Forsikring", AccessibleForAll: true}},
-		Persons: map[string]authorize.Authentication{"kari": {
-			Identity: session.Identity{Subject: "kari", PID: pid}, ACR: acr.AnsattportenHigh, AMR: []string{"BankID"},
+		Persons: map[string]session.Authentication{"kari": {
+			Identity: session.Identity{Subject: "kari", Identifiers: optest.Identifiers(optest.KariPID)}, ACR: acr.AnsattportenHigh, AMR: []string{"BankID"},
 		}},
 		Change: func(c *provider.Config) { c.Profile, c.AuthorizationDetails = ansattporten.Profile(), types },
 	})

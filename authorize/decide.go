@@ -7,10 +7,10 @@ import (
 
 // question is all that decides whether a request needs a login.
 type question struct {
-	verdict     session.Verdict
-	silent      bool // prompt=none: no page may be shown
-	otherPerson bool // the client named another person than the one logged in
-	fresh       bool // the person logged in for this request
+	reason      session.Reason // why a login is needed; "" if the session answers the request
+	silent      bool           // prompt=none: no page may be shown
+	otherPerson bool           // the client named another person than the one logged in
+	fresh       bool           // the person logged in for this request
 }
 
 // action is what to do about the login.
@@ -38,19 +38,19 @@ const (
 // decide tells whether the session answers the request (OpenID Connect Core section 3.1.2.3).
 func (q question) decide() decision {
 	switch {
-	case q.verdict == session.Use && !q.otherPerson:
+	case q.reason == "" && !q.otherPerson:
 		return decision{do: goOn}
-	case q.verdict == session.Use && (q.silent || q.fresh):
+	case q.reason == "" && (q.silent || q.fresh):
 		// The hint is about one person; asking again would only bring the same one back.
 		return decision{refuseIt, portner.LoginRequired, reasonOtherPerson}
-	case q.verdict == session.Use:
+	case q.reason == "":
 		return decision{do: askLogin, reason: reasonOtherPerson}
-	case q.silent && q.verdict == session.StepUp:
-		return decision{refuseIt, portner.InteractionRequired, q.verdict.String()}
+	case q.silent && q.reason == session.StepUp:
+		return decision{refuseIt, portner.InteractionRequired, string(q.reason)}
 	case q.silent:
-		return decision{refuseIt, portner.LoginRequired, q.verdict.String()}
+		return decision{refuseIt, portner.LoginRequired, string(q.reason)}
 	}
-	return decision{do: askLogin, reason: q.verdict.String()}
+	return decision{do: askLogin, reason: string(q.reason)}
 }
 
 // description is the sentence the client gets.

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -111,9 +113,11 @@ func (f *flow) requester(sess *storage.Session) (rar.Request, error) {
 		return rar.Request{}, err
 	}
 	c := f.req.client
+	id, _ := who.Identifier(session.TypePID)
+	pid, _ := norway.ParsePID(id.Reveal()) // zero for a user without a number
 	return rar.Request{
 		ClientID: c.ClientID, Orgno: c.ClientOrgno, Supplier: c.SupplierOrgno,
-		Subject: who.Subject, PID: who.PID, Name: who.Name,
+		Subject: who.Subject, PID: pid, Name: who.Attributes["name"],
 		Locale: f.locale(f.r, f.req.form.Get("ui_locales")), Now: f.now,
 	}, nil
 }

@@ -21,7 +21,7 @@ func ExampleEndpoint_Resume() {
 		if r.Method != http.MethodPost || r.PostForm.Get("password") != "correct" {
 			return // render the form
 		}
-		pending.Authenticated(w, r, authorize.Authentication{
+		pending.Authenticated(w, r, session.Authentication{
 			Identity: session.Identity{Subject: r.PostForm.Get("username")},
 			ACR:      acr.Substantial, AMR: []string{"Password"},
 		})

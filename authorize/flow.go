@@ -181,7 +181,7 @@ func (f *flow) decide(sess *storage.Session) (decision, *storage.Circle, *refusa
 	if f.interacted { // before, no login was for this request, were it at the same instant
 		since = f.receivedAt
 	}
-	circle, verdict := rules.Decide(sess, session.Request{
+	circle, reason := rules.Decide(sess, session.Request{
 		Circle:      rules.CircleOf(q.client.ClientID, q.client.SSODisabled),
 		Sufficient:  func(level string) bool { return f.cfg.sufficient(level, q.acrValues) },
 		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
@@ -189,8 +189,8 @@ func (f *flow) decide(sess *storage.Session) (decision, *storage.Circle, *refusa
 		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,
 		At: since,
 	}, f.now)
-	asked := question{verdict: verdict, silent: q.prompt.has(promptNone)}
-	if verdict == session.Use && q.hintSub != "" {
+	asked := question{reason: reason, silent: q.prompt.has(promptNone)}
+	if circle != nil && q.hintSub != "" {
 		same, err := f.isHinted(sess)
 		if err != nil {
 			return decision{}, nil, faulty(q.to, err)

@@ -105,7 +105,7 @@ func TestTestLogin(t *testing.T) {
 			if pid != testPID {
 				return session.Identity{}, storage.ErrNotFound
 			}
-			return session.Identity{Subject: "kari", PID: pid}, nil
+			return session.Identity{Subject: "kari", Identifiers: identifiers(pid)}, nil
 		},
 	})
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func (panicking) Interact(http.ResponseWriter, *http.Request, *authorize.Pending
 type eager struct{}
 
 func (eager) Interact(w http.ResponseWriter, r *http.Request, p *authorize.Pending) {
-	p.Authenticated(w, r, authorize.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial})
+	p.Authenticated(w, r, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial})
 }
 
 func TestConfig(t *testing.T) {

@@ -17,15 +17,12 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Authentication is one login event, as the host's login page hands it over.
-type Authentication = session.Authentication
-
 // Pending is an authorization request that waits for a person. Its fields are for the pages to show;
 // changing them changes nothing else. It belongs to one HTTP request.
 type Pending struct {
 	// Step is what the request waits for.
 	Step Step
-	// Reason is a fixed word for why: at the login step one of session.Verdict's words, or "other_person"
+	// Reason is a fixed word for why: at the login step a session.Reason, or "other_person"
 	// if the client named another person than the one logged in; "consent" at the consent step.
 	Reason string
 	// Client is who asks.
@@ -123,7 +120,7 @@ func (p *Pending) FormAction() []string {
 // Call it when the login page's form was posted and the person checked, or when the browser came back
 // from another identity provider to a URL of yours; what proves that it is the same login is then
 // yours to check.
-func (p *Pending) Authenticated(w http.ResponseWriter, r *http.Request, a Authentication) {
+func (p *Pending) Authenticated(w http.ResponseWriter, r *http.Request, a session.Authentication) {
 	p.act(w, r, func(f *flow) *refusal {
 		if p.Step != StepLogin {
 			return notOurPage("step")
@@ -172,7 +169,7 @@ func (p *Pending) act(w http.ResponseWriter, r *http.Request, step func(*flow) *
 }
 
 // authenticated turns a login into a session and goes on.
-func (f *flow) authenticated(a Authentication) *refusal {
+func (f *flow) authenticated(a session.Authentication) *refusal {
 	sess, refused := f.login(a)
 	if refused != nil {
 		return refused
@@ -182,9 +179,9 @@ func (f *flow) authenticated(a Authentication) *refusal {
 }
 
 // login starts or renews the browser's session.
-func (f *flow) login(a Authentication) (*storage.Session, *refusal) {
+func (f *flow) login(a session.Authentication) (*storage.Session, *refusal) {
 	q := f.req
-	if a.Subject == "" || !f.cfg.Levels.AtLeast(a.ACR, a.ACR) {
+	if a.Identity.Subject == "" || !f.cfg.Levels.AtLeast(a.ACR, a.ACR) {
 		return nil, faulty(q.to, errors.New("authorize: the login page named nobody, or a level that Config.Levels does not know"))
 	}
 	current, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)

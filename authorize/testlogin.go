@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -42,7 +43,8 @@ func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
 	}
 	if cfg.Identity == nil {
 		cfg.Identity = func(_ context.Context, pid norway.PID) (session.Identity, error) {
-			return session.Identity{Subject: testHint + pid.Reveal(), PID: pid}, nil
+			id, err := pseudonym.NewIdentifier(session.TypePID, pid.Reveal())
+			return session.Identity{Subject: testHint + pid.Reveal(), Identifiers: []pseudonym.Identifier{id}}, err
 		}
 	}
 	return &TestLogin{issuer: cfg.Issuer, identity: cfg.Identity}, nil
@@ -92,7 +94,7 @@ func (f *flow) testLogin() *refusal {
 	if err != nil {
 		return q.to.refuse(portner.AccessDenied, "test_login_unknown", "The test login knows no such person.")
 	}
-	sess, refused := f.login(Authentication{Identity: who, ACR: level, AMR: []string{testAMR}})
+	sess, refused := f.login(session.Authentication{Identity: who, ACR: level, AMR: []string{testAMR}})
 	if refused != nil {
 		return refused
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
@@ -213,10 +214,15 @@ func (w *world) login(rw http.ResponseWriter, r *http.Request) {
 		if level == "" {
 			level = acr.Substantial
 		}
-		p.Authenticated(rw, r, authorize.Authentication{
-			Identity: session.Identity{Subject: r.PostForm.Get("user"), PID: testPID}, ACR: level, AMR: []string{"BankID"},
+		p.Authenticated(rw, r, session.Authentication{
+			Identity: session.Identity{Subject: r.PostForm.Get("user"), Identifiers: identifiers(testPID)}, ACR: level, AMR: []string{"BankID"},
 		})
 	}
+}
+
+// identifiers returns the identifiers of a user with a national identity number.
+func identifiers(pid norway.PID) []pseudonym.Identifier {
+	return []pseudonym.Identifier{must(pseudonym.NewIdentifier(session.TypePID, pid.Reveal()))}
 }
 
 // consent is the host's consent page.

@@ -355,7 +355,7 @@ func newWorldWithIDTokens(t *testing.T, change func(*exchange.Config)) *world {
 	w = newWorld(t, change, func(c *exchange.Config) {
 		c.IDTokens = &exchange.IDTokens{
 			Keys: late{&w}, Person: func(_ context.Context, l exchange.Login) (session.Identity, error) {
-				return session.Identity{Subject: "kari", PID: kari}, nil
+				return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
 			},
 		}
 	})

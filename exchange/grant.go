@@ -10,7 +10,6 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/rar"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -183,7 +182,7 @@ func (x *exchanging) grant(act json.RawMessage, audience []string, details json.
 	if x.self() {
 		g.OnBehalfOf = from.OnBehalfOf
 	}
-	if x.subject.identity != (session.Identity{}) {
+	if !x.subject.identity.IsZero() {
 		g.UserKey, g.Identity = x.cfg.Vault.UserKey(x.subject.identity.Subject), x.cfg.Vault.Seal(x.subject.identity, id)
 	}
 	return g

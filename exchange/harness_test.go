@@ -106,7 +106,7 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 
 // personOf knows one person.
 func personOf(_ context.Context, t *resource.Token) (session.Identity, error) {
-	return session.Identity{Subject: "kari", PID: t.PID}, nil
+	return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(t.PID.Reveal())}, nil
 }
 
 // clients are a portal people log in to, a service it calls, one behind that, and a browser application.

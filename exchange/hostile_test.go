@@ -103,7 +103,7 @@ func TestForeignSubjectsStand(t *testing.T) {
 	w = newWorldAt(t, func(c *provider.Config) { c.Users = &p }, func(c *exchange.Config) {
 		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api", "test:consent"}})
 		c.IDTokens = &exchange.IDTokens{Keys: late{&w}, Person: func(context.Context, exchange.Login) (session.Identity, error) {
-			return session.Identity{Subject: "kari", PID: kari}, nil
+			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
 		}}
 	})
 	named := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "test:api test:consent"))

@@ -75,7 +75,7 @@ func TestFoundPersonStaysPseudonymous(t *testing.T) {
 	w := newWorld(t, func(c *exchange.Config) {
 		i := c.Issuers[foreignIssuer]
 		i.Person = func(context.Context, *resource.Token) (session.Identity, error) {
-			return session.Identity{Subject: "kari", PID: kari}, nil
+			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
 		}
 		c.Issuers[foreignIssuer] = i
 	})

@@ -132,9 +132,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	pairwise, err := pseudonym.NewPairwise([]byte(strings.Repeat("p", 32)))
 	require.NoError(t, err)
 	w.subject = func(c *client.Client, who session.Identity) string {
-		id, err := pseudonym.NewIdentifier(who.SubjectKey())
-		require.NoError(t, err)
-		sub, err := pairwise.Subject(c.ClientID, id)
+		sub, err := pairwise.Subject(c.ClientID, who.PairwiseIdentifier())
 		require.NoError(t, err)
 		return sub
 	}

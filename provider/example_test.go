@@ -46,7 +46,7 @@ func Example() {
 			return
 		}
 		// here you check r.PostForm against your own users
-		pending.Authenticated(w, r, authorize.Authentication{
+		pending.Authenticated(w, r, session.Authentication{
 			Identity: session.Identity{Subject: "user-4711"}, ACR: acr.Substantial, AMR: []string{"pwd"},
 		})
 	})

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
@@ -20,7 +22,6 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
-	"github.com/stretchr/testify/require"
 )
 
 // The operations whose cost is measured (bench_test.go) and whose allocations are bounded
@@ -301,7 +302,7 @@ func sessionCheck(testing.TB, *bed, int) work {
 		MaxAge:     2 * time.Hour, HasMaxAge: true,
 	}
 	return func(*sink, int) bool {
-		_, verdict := session.Rules{}.Decide(s, req, now)
-		return verdict == session.Use
+		auth, _ := session.Rules{}.Decide(s, req, now)
+		return auth != nil
 	}
 }

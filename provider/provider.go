@@ -105,7 +105,7 @@ func (b *builder) shared() error {
 		return err
 	}
 	b.p.Sessions, err = session.New(session.Config{
-		Store: b.cfg.Store, Vault: b.vault, Rules: b.cfg.Session, MaxPerPerson: b.cfg.MaxSessionsPerPerson,
+		Store: b.cfg.Store, Vault: b.vault, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerPerson,
 		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	return err
@@ -113,11 +113,7 @@ func (b *builder) shared() error {
 
 // subject is the "sub" of a person at a client, the same in every token and at every endpoint.
 func (b *builder) subject(c *client.Client, who session.Identity) string {
-	id, err := pseudonym.NewIdentifier(who.SubjectKey())
-	if err != nil {
-		return ""
-	}
-	sub, _ := b.pairwise.Subject(c.ClientID, id)
+	sub, _ := b.pairwise.Subject(c.ClientID, who.PairwiseIdentifier()) // "" for the zero identity
 	return sub
 }
 

@@ -1,14 +1,16 @@
 package session_test
 
 import (
+	"maps"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -21,17 +23,19 @@ type browser struct {
 	value  string
 }
 
-func (b *browser) request() *http.Request {
-	r := httptest.NewRequestWithContext(b.Context(), "GET", "https://op.example/authorize", nil)
+// request returns the header of a request.
+func (b *browser) request() http.Header {
+	h := http.Header{}
 	if b.value != "" {
-		r.AddCookie(&http.Cookie{Name: session.DefaultCookieName, Value: b.value})
+		h.Set("Cookie", session.DefaultCookieName+"="+b.value)
 	}
-	return r
+	return h
 }
 
-func (b *browser) take(w *httptest.ResponseRecorder) {
+// take stores the cookies of a response.
+func (b *browser) take(response http.Header) {
 	b.Helper()
-	for _, c := range w.Result().Cookies() {
+	for _, c := range (&http.Response{Header: response}).Cookies() {
 		require.Equal(b, session.DefaultCookieName, c.Name)
 		require.True(b, c.Secure && c.HttpOnly && c.Path == "/" && c.Domain == "" && c.SameSite == http.SameSiteLaxMode, c.Raw)
 		require.Zero(b, c.Expires)
@@ -49,45 +53,47 @@ func (b *browser) take(w *httptest.ResponseRecorder) {
 
 func (b *browser) current(now time.Time) *storage.Session {
 	b.Helper()
-	w := httptest.NewRecorder()
-	s, err := b.keeper.Current(b.Context(), b.request().Header, w.Header(), now)
+	response := http.Header{}
+	s, err := b.keeper.Current(b.Context(), b.request(), response, now)
 	require.NoError(b, err)
-	b.take(w)
+	b.take(response)
 	return s
 }
 
 // login authenticates the subject at the level, for the circle, in this browser.
 func (b *browser) login(subject, acr, circle string, now time.Time) *storage.Session {
 	b.Helper()
-	w := httptest.NewRecorder()
-	s, err := b.keeper.LogIn(b.Context(), w.Header(), b.current(now), session.Authentication{
+	response := http.Header{}
+	s, err := b.keeper.LogIn(b.Context(), response, b.current(now), session.Authentication{
 		Identity: session.Identity{Subject: subject}, ACR: acr, AMR: []string{"BankID"},
 	}, circle, now)
 	require.NoError(b, err)
-	b.take(w)
+	b.take(response)
 	require.Equal(b, storage.HashOf(b.value), s.Hash)
 	return s
 }
 
-// visit is a whole authorization request: SSO if the rules allow it.
-func (b *browser) visit(clientID string, req session.Request, now time.Time) session.Verdict {
+// visit is a whole authorization request, answered from the session if the rules allow it. It returns the reason to show a
+// login page, or "".
+func (b *browser) visit(clientID string, req session.Request, now time.Time) session.Reason {
 	b.Helper()
 	s := b.current(now)
-	_, v := b.keeper.Decide(s, req, now)
-	if v == session.Use {
+	auth, reason := b.keeper.Decide(s, req, now)
+	require.Equal(b, auth != nil, reason == "")
+	if auth != nil {
 		_, err := b.keeper.Touch(b.Context(), s, clientID, now)
 		require.NoError(b, err)
 	}
-	return v
+	return reason
 }
 
 func (b *browser) logout(now time.Time) (storage.Session, error) {
 	b.Helper()
 	s := b.current(now)
 	require.NotNil(b, s)
-	w := httptest.NewRecorder()
-	ended, err := b.keeper.End(b.Context(), w.Header(), s, now)
-	b.take(w)
+	response := http.Header{}
+	ended, err := b.keeper.End(b.Context(), response, s, now)
+	b.take(response)
 	return ended, err
 }
 
@@ -131,17 +137,15 @@ func TestCookieNeverAdopted(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "https://op.example/authorize?"+session.DefaultCookieName+"="+good, nil)
-			r.Header.Set("Cookie", tt.header)
-			w := httptest.NewRecorder()
-			s, err := k.Current(t.Context(), r.Header, w.Header(), epoch)
+			response := http.Header{}
+			s, err := k.Current(t.Context(), http.Header{"Cookie": {tt.header}}, response, epoch)
 			require.NoError(t, err)
 			require.Equal(t, tt.found, s != nil)
 			require.Equal(t, tt.event, ev.words())
 			if tt.cleared {
-				require.Equal(t, []string{session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}, w.Header()["Set-Cookie"])
+				require.Equal(t, []string{session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}, response["Set-Cookie"])
 			} else {
-				require.Empty(t, w.Header())
+				require.Empty(t, response)
 			}
 		})
 	}
@@ -152,25 +156,48 @@ func TestCookieNeverAdopted(t *testing.T) {
 func TestCookieOnePerResponse(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, newStore(), func(c *session.Config) { c.AllowCrossSiteCookie = true })
-	w := httptest.NewRecorder()
-	w.Header().Add("Set-Cookie", "lang=nb")
-	w.Header().Add("Set-Cookie", session.DefaultCookieName+"-other=1")
-	s, err := k.LogIn(t.Context(), w.Header(), nil, session.Authentication{Identity: session.Identity{Subject: "u"}}, "", epoch)
+	response := http.Header{"Set-Cookie": {"lang=nb", session.DefaultCookieName + "-other=1"}}
+	s, err := k.LogIn(t.Context(), response, nil, session.Authentication{Identity: session.Identity{Subject: "u"}}, "", epoch)
 	require.NoError(t, err)
-	_, err = k.End(t.Context(), w.Header(), s, epoch)
+	_, err = k.End(t.Context(), response, s, epoch)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"lang=nb", session.DefaultCookieName + "-other=1",
 		session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None",
-	}, w.Header()["Set-Cookie"])
+	}, response["Set-Cookie"])
 }
 
-func TestNewReportsAllProblems(t *testing.T) {
+// TestNew breaks each field, then all of them.
+func TestNew(t *testing.T) {
 	t.Parallel()
-	_, err := session.New(session.Config{MaxPerPerson: -1, CookieName: "__Secure-s", Rules: session.Rules{Limits: session.Limits{Idle: -1}}})
-	for _, field := range []string{"Store", "Vault", "MaxPerPerson", "CookieName", "Limits"} {
-		require.ErrorContains(t, err, "Config."+map[bool]string{true: "Rules.", false: ""}[field == "Limits"]+field)
+	valid := session.Config{Store: newStore(), Vault: testVault(t)}
+	_, err := session.New(valid)
+	require.NoError(t, err)
+	broken := map[string]func(*session.Config){
+		"Store":             func(c *session.Config) { c.Store = nil },
+		"Vault":             func(c *session.Config) { c.Vault = nil },
+		"MaxPerUser":        func(c *session.Config) { c.MaxPerUser = -1 },
+		"CookieName":        func(c *session.Config) { c.CookieName = "__Secure-s" },
+		"Rules.Limits.Max":  func(c *session.Config) { c.Rules.Limits.Max = -1 },
+		"Rules.Limits.Idle": func(c *session.Config) { c.Rules.Limits.Idle = -1 },
 	}
+	all := valid
+	for field, damage := range broken {
+		cfg := valid
+		damage(&cfg)
+		damage(&all)
+		_, err := session.New(cfg)
+		require.Equal(t, []string{field}, fieldsOf(err))
+	}
+	_, err = session.New(all)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(broken)), fieldsOf(err))
 	_, err = session.New(session.Config{Store: newStore(), Vault: testVault(t), CookieName: "__Host-a b"})
-	require.ErrorContains(t, err, "CookieName")
+	require.Equal(t, []string{"CookieName"}, fieldsOf(err))
+}
+
+func fieldsOf(err error) (names []string) {
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
 }

@@ -6,17 +6,16 @@ import (
 	"github.com/portner-go/portner/internal/seal"
 )
 
-// DefaultCookieName is the cookie of the session.
+// DefaultCookieName is the name of the session cookie.
 const DefaultCookieName = hostPrefix + "portner-session"
 
-// hostPrefix makes browsers refuse the cookie from another host, a sibling subdomain or plain http
-// (RFC 6265bis section 4.1.3.2).
+// hostPrefix makes browsers reject the cookie from another host, from a sibling subdomain and over plain http
+// (RFC 6265bis §4.1.3.2).
 const hostPrefix = "__Host-"
 
-// cookie is the only constructor of the session's cookie (security row G8). It has no Max-Age: it
-// ends with the browser, and before that when the record behind it does. Secure stays on for
-// development over plain http too: browsers treat http://localhost and http://127.0.0.1 as
-// trustworthy and take the cookie.
+// cookie returns the session cookie, or the cookie that deletes it if value is "". It has no Max-Age: it ends with the
+// browser, and the record on the server expires earlier. Secure is set for development over plain http too: browsers treat
+// http://localhost and http://127.0.0.1 as trustworthy.
 func (k *Keeper) cookie(value string) *http.Cookie {
 	c := &http.Cookie{
 		Name: k.name, Value: value, Path: "/",
@@ -31,22 +30,21 @@ func (k *Keeper) cookie(value string) *http.Cookie {
 	return c
 }
 
-// setCookie sets the cookie in h, the header of a response, and replaces one that h sets already.
-func (k *Keeper) setCookie(h http.Header, value string) {
-	kept := h["Set-Cookie"][:0:0]
-	for _, line := range h["Set-Cookie"] {
+// setCookie sets the cookie in a response header. It replaces a session cookie that the header already sets.
+func (k *Keeper) setCookie(response http.Header, value string) {
+	kept := response["Set-Cookie"][:0:0]
+	for _, line := range response["Set-Cookie"] {
 		if len(line) <= len(k.name) || line[:len(k.name)] != k.name || line[len(k.name)] != '=' {
 			kept = append(kept, line)
 		}
 	}
-	h["Set-Cookie"] = append(kept, k.cookie(value).String())
+	response["Set-Cookie"] = append(kept, k.cookie(value).String())
 }
 
-// readCookie returns the cookie's value if there is exactly one and it has the form of our tokens.
-// Of two, one was planted: neither is believed (security row G8).
-func (k *Keeper) readCookie(h http.Header) (value string, duplicate bool) {
-	r := http.Request{Header: h}
-	cookies := r.CookiesNamed(k.name)
+// readCookie returns the value of the cookie in a request header if there is exactly one and it has the form of a session
+// cookie. If there are two, an attacker may have set one of them, and neither is used.
+func (k *Keeper) readCookie(request http.Header) (value string, duplicate bool) {
+	cookies := (&http.Request{Header: request}).CookiesNamed(k.name)
 	switch {
 	case len(cookies) > 1:
 		return "", true
@@ -56,8 +54,8 @@ func (k *Keeper) readCookie(h http.Header) (value string, duplicate bool) {
 	return cookies[0].Value, false
 }
 
-// HasCookie reports whether h, the header of a request, holds a well-formed session cookie. Its session may be live or ended.
-func (k *Keeper) HasCookie(h http.Header) bool {
-	value, _ := k.readCookie(h)
+// HasCookie reports whether a request has a cookie with the form of a session cookie. The session behind it may have ended.
+func (k *Keeper) HasCookie(request http.Header) bool {
+	value, _ := k.readCookie(request)
 	return value != ""
 }

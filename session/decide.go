@@ -7,20 +7,19 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Rules are the policy of SSO sessions. The zero Rules are ID-porten's.
+// Rules are the policy of SSO sessions. The zero value has the default lifetimes, isolates clients by CircleOf, and gives no
+// SSO after a login through another country's eID.
 type Rules struct {
-	// Limits are the timers, common to all circles.
+	// Limits are the lifetimes of sessions. They apply to all circles of a session.
 	Limits Limits
-	// Circle names the circle of trust a client belongs to; isolated is the client's sso_disabled.
-	// nil is ID-porten's rule, CircleOf. Groups of clients are one more such function.
+	// Circle returns the name of the circle of a client. The argument isolated is the client's registration. If nil, it
+	// is CircleOf.
 	Circle func(clientID string, isolated bool) string
-	// AllowEIDASSSO lets an eIDAS login answer later requests. ID-porten gives it no SSO "for the
-	// time being" (idporten section 14.3).
+	// AllowEIDASSSO lets a login through another country's eID answer later requests.
 	AllowEIDASSSO bool
 }
 
-// CircleOf is ID-porten's rule: clients share the common circle "", an isolated client has SSO with
-// itself only (idporten section 14.4).
+// CircleOf returns "", the common circle, or clientID for an isolated client, which shares logins with itself only.
 func CircleOf(clientID string, isolated bool) string {
 	if isolated {
 		return clientID
@@ -28,7 +27,7 @@ func CircleOf(clientID string, isolated bool) string {
 	return ""
 }
 
-// CircleOf names the client's circle of trust under these rules.
+// CircleOf returns the name of the circle of a client under these rules.
 func (r Rules) CircleOf(clientID string, isolated bool) string {
 	if r.Circle != nil {
 		return r.Circle(clientID, isolated)
@@ -36,104 +35,88 @@ func (r Rules) CircleOf(clientID string, isolated bool) string {
 	return CircleOf(clientID, isolated)
 }
 
-// Request is what an authorization request demands of a session.
+// Request is what an authorization request requires of a session.
 type Request struct {
-	// Circle is the client's circle of trust.
+	// Circle is the circle of the client.
 	Circle string
-	// Sufficient reports whether a level answers the request's acr_values. nil: every level does.
+	// Sufficient reports whether a level satisfies the request's acr_values. If nil, every level does.
 	Sufficient func(acr string) bool
-	// PromptLogin is prompt=login.
+	// PromptLogin is true for prompt=login.
 	PromptLogin bool
-	// FreshScope says that a requested scope has requires_user_authentication.
+	// FreshScope is true if a requested scope requires a login for this request.
 	FreshScope bool
-	// MaxAge is max_age, if HasMaxAge. Zero demands a login for this request.
+	// MaxAge is max_age, if HasMaxAge is set. Zero requires a login for this request.
 	MaxAge    time.Duration
 	HasMaxAge bool
-	// At is when the request first arrived, before any login page: an authentication since then was
-	// made for it and satisfies PromptLogin, FreshScope and MaxAge however long the person took.
+	// At is the instant at which the request was received, before any login page was shown. A login since then was made
+	// for this request and satisfies PromptLogin, FreshScope and MaxAge. The zero value says that no login was.
 	At time.Time
 }
 
-// Verdict says what an authorization request must do about the person.
-type Verdict int
+// Reason is why a login page is shown. It is a fixed word for logs and pages.
+type Reason string
 
-// The verdicts. All but Use ask for a login, and say why.
+// The reasons of Decide.
 const (
-	NoSession   Verdict = iota // nobody is logged in in this browser
-	MaxReached                 // the session is older than Limits.Max
-	IdleReached                // the session was not used for Limits.Idle
-	OtherCircle                // logged in, but not for this circle of trust
-	NoSSO                      // the login was of a kind that gives no SSO
-	ForcedLogin                // prompt=login
-	FreshScope                 // a scope requires authentication for this request
-	TooOld                     // max_age has passed
-	StepUp                     // logged in, but not at the level asked for
-	Use                        // answer from the session
+	NoSession   Reason = "no_session"   // the browser has no session
+	MaxReached  Reason = "max_reached"  // the session is older than Limits.Max
+	IdleReached Reason = "idle_reached" // the session was not used for Limits.Idle
+	OtherCircle Reason = "other_circle" // the user did not log in for this circle
+	NoSSO       Reason = "no_sso"       // the login was of a kind that answers no later request
+	PromptLogin Reason = "prompt_login" // prompt=login
+	FreshScope  Reason = "fresh_scope"  // a scope requires a login for this request
+	TooOld      Reason = "max_age"      // the login is older than max_age
+	StepUp      Reason = "step_up"      // the level of the login is too low
 )
 
-var verdicts = [...]string{
-	"no_session", "max_reached", "idle_reached", "other_circle", "no_sso",
-	"prompt_login", "fresh_scope", "max_age", "step_up", "use",
-}
-
-// String returns a fixed word for logs.
-func (v Verdict) String() string {
-	if v < 0 || int(v) >= len(verdicts) {
-		return "unknown"
-	}
-	return verdicts[v]
-}
-
-// Decide tells whether the session answers the request at now, and by which authentication. s may be
-// nil. The authentication belongs to s and is returned with Use and StepUp only: with Use its ACR,
-// AMR and AuthTime are the tokens' own. It allocates nothing.
-func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Verdict) {
+// Decide returns the authentication that answers the request: its ACR, AMR and AuthTime are those of the tokens. If there is
+// none, Decide returns nil and the reason to show a login page. The session may be nil. The result is a part of the
+// session. Decide does not allocate.
+func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Reason) {
 	if s == nil {
 		return nil, NoSession
 	}
-	switch r.Limits.State(s, now) {
+	switch r.Limits.State(timesOf(s), now) {
 	case Expired:
 		return nil, MaxReached
 	case Idle:
 		return nil, IdleReached
 	}
-	auth := inCircle(s, req.Circle)
+	auth := findCircle(s, req.Circle)
 	if auth == nil {
 		return nil, OtherCircle
 	}
-	if v := r.freshness(auth, req, now); v != Use {
-		return nil, v
+	if reason := r.checkFreshness(auth, req, now); reason != "" {
+		return nil, reason
 	}
 	if req.Sufficient != nil && !req.Sufficient(auth.ACR) {
-		return auth, StepUp
+		return nil, StepUp
 	}
-	return auth, Use
+	return auth, ""
 }
 
-// freshness decides what depends on when and how the person authenticated.
-func (r Rules) freshness(auth *storage.Circle, req Request, now time.Time) Verdict {
-	// Databases keep microseconds: an authentication at the very instant of the request must not come
-	// back as an earlier one.
+// checkFreshness decides what depends on the time and kind of the login. It returns "" if the login may be used.
+func (r Rules) checkFreshness(auth *storage.Circle, req Request, now time.Time) Reason {
+	// Databases keep microseconds: a login at the very instant of the request must not be loaded as an earlier one.
 	forThisRequest := !req.At.IsZero() && !auth.AuthTime.Before(req.At.Truncate(time.Microsecond))
 	switch {
 	case forThisRequest:
-		return Use
-	case !r.AllowEIDASSSO && byEIDAS(auth):
+		return ""
+	case !r.AllowEIDASSSO && isEIDAS(auth):
 		return NoSSO
 	case req.PromptLogin:
-		return ForcedLogin
+		return PromptLogin
 	case req.FreshScope:
 		return FreshScope
-	// OpenID Connect Core section 3.1.2.1: if the elapsed time is greater than max_age, the person
-	// must be actively re-authenticated; max_age=0 is prompt=login.
+	// OIDC Core §3.1.2.1: a login is required if the elapsed time is greater than max_age; max_age=0 is prompt=login.
 	case req.HasMaxAge && (req.MaxAge <= 0 || now.Sub(auth.AuthTime) > req.MaxAge):
 		return TooOld
 	}
-	return Use
+	return ""
 }
 
-// byEIDAS recognises a login through another country's eID (idporten section 18.3).
-func byEIDAS(auth *storage.Circle) bool {
+// isEIDAS reports whether the login was made through another country's eID.
+func isEIDAS(auth *storage.Circle) bool {
 	if strings.HasPrefix(auth.ACR, "eidas-") {
 		return true
 	}
@@ -145,11 +128,15 @@ func byEIDAS(auth *storage.Circle) bool {
 	return false
 }
 
-func inCircle(s *storage.Session, name string) *storage.Circle {
+func findCircle(s *storage.Session, name string) *storage.Circle {
 	for i := range s.Circles {
 		if s.Circles[i].Name == name {
 			return &s.Circles[i]
 		}
 	}
 	return nil
+}
+
+func timesOf(s *storage.Session) Times {
+	return Times{StartedAt: s.StartedAt, LastRequestAt: s.LastRequestAt}
 }

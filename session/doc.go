@@ -1,19 +1,16 @@
-// Package session decides how long an SSO session lives and whom it is good for, and keeps it in a
-// store and a cookie.
+// Package session implements single sign-on (SSO) sessions: their lifetimes, the decision whether a session answers an
+// authorization request, their records and their cookie.
 //
-// The policies stand alone: [Limits] are the two timers of a session, [Rules] say whether a session
-// answers an authorization request or the person must log in. Both take plain values and the time.
-// A [Keeper] applies them to a [Store] and to the browser's cookie; a [Vault] hides the person from
-// the store.
+// [Limits] and [Rules] are policies of their own: they take plain values and the time, and return a decision. A [Keeper]
+// applies them to the records of a [Store] and to the session cookie. A [Vault] encrypts identities before they are stored.
 //
-// The model is ID-porten's: one session per browser, one person per session. Clients share their
-// logins within a circle of trust; a client with sso_disabled has a circle of its own. Timers and
-// logout are common to all circles.
+// A browser has at most one session, and a session has one user. Clients share logins within a circle. By default every
+// client is a member of one common circle, and an isolated client has a circle of its own. Lifetimes and logout apply to
+// the session with all its circles.
 //
-// The caller asks [Keeper.Current] who the browser is, [Keeper.Decide] what that is worth, and records logins
-// with [Keeper.LogIn], visits with [Keeper.Touch] and the end with [Keeper.End]. The cookie needs
-// https, or a loopback host in browsers that take one for it.
+// An authorization endpoint calls [Keeper.Current] and [Keeper.Decide] for each request, [Keeper.LogIn] after a login,
+// [Keeper.Touch] when the session answered a request, and [Keeper.End] at logout. The session cookie requires https, or a
+// loopback host in browsers that treat those as secure.
 //
-// OpenID Connect Core 1.0 sections 3.1.2.1 and 3.1.2.3 (prompt, max_age, auth_time), idporten chapter 14,
-// security chapter G.
+// The decision follows OIDC Core §3.1.2.1 and §3.1.2.3 (prompt, max_age, auth_time).
 package session

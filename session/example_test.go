@@ -11,7 +11,7 @@ import (
 func ExampleLimits_State() {
 	limits := session.Limits{Max: 120 * time.Minute, Idle: 30 * time.Minute}
 	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-	s := &storage.Session{StartedAt: start, LastRequestAt: start}
+	s := session.Times{StartedAt: start, LastRequestAt: start}
 	fmt.Println(limits.State(s, start.Add(29*time.Minute)))
 	fmt.Println(limits.State(s, start.Add(30*time.Minute)))
 	fmt.Println(limits.State(s, start.Add(120*time.Minute)))
@@ -29,11 +29,11 @@ func ExampleRules_Decide() {
 	high := func(acr string) bool { return acr == "idporten-loa-high" }
 	later := now.Add(5 * time.Minute)
 	for _, req := range []session.Request{{At: later}, {At: later, Sufficient: high}, {At: later, Circle: "alone"}} {
-		_, verdict := session.Rules{}.Decide(s, req, later)
-		fmt.Println(verdict)
+		auth, reason := session.Rules{}.Decide(s, req, later)
+		fmt.Printf("%t %q\n", auth != nil, reason)
 	}
 	// Output:
-	// use
-	// step_up
-	// other_circle
+	// true ""
+	// false "step_up"
+	// false "other_circle"
 }

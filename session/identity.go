@@ -5,138 +5,245 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
+	"slices"
 	"time"
 
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 )
 
-// Identity is the person behind a session or a grant, as the host's login told. It is sealed by a
-// [Vault] before it meets a store.
+// Types of the identifiers that this module uses. Other types need no registration. Pairwise subjects derive from the type,
+// so the type of a kind of identifier must never change.
+const (
+	TypePID   = "pid"   // national identity number
+	TypeEIDAS = "eidas" // eIDAS person identifier
+	TypeEmail = "email" // e-mail address
+)
+
+// typeSubject is the type of the identifier that stands for Identity.Subject.
+const typeSubject = "subject"
+
+// Identity is the user behind a session or grant. It shows REDACTED when it is printed, logged or marshalled, and a [Vault]
+// encrypts it before it is stored.
 type Identity struct {
-	Subject string     // the host's stable identifier of the person; never sent to a client
-	PID     norway.PID // zero for e-mail and unmatched eIDAS users
-
-	// Further claims of id_tokens, as the login gave them (eIDAS and e-mail users).
-	Email                 string
-	EIDASPersonIdentifier string
-	GivenName             string
-	FamilyName            string
-	BirthDate             string // YYYY-MM-DD
-
-	// Name is the person's full name. ID-porten's tokens do not tell it; Ansattporten's do.
-	Name string
+	// Subject is the host's stable identifier of the user. Clients with subject type public receive it.
+	Subject string
+	// Identifiers are the sensitive identifiers: a national identity number, an eIDAS identifier, an e-mail address.
+	// Pairwise subjects derive from the first one, or from Subject if there is none. The leak check covers all of them.
+	Identifiers []pseudonym.Identifier
+	// Attributes are further attributes of the login, such as name and birthdate, for claims functions. The names are
+	// those of OIDC Core §5.1 where it has one.
+	Attributes map[string]string
 }
 
 // Authentication is one login event.
 type Authentication struct {
-	Identity
-	ACR  string    // the level achieved
-	AMR  []string  // the methods used
-	Time time.Time // when; zero or later than now = now
+	Identity Identity  // user who logged in
+	ACR      string    // level achieved
+	AMR      []string  // methods used
+	Time     time.Time // zero, or later than now, is now
 }
 
-// identityVersion is the first byte of an encoded Identity. A new layout gets a new number, so that
-// what an older node sealed is still read, and what a newer one sealed is refused and not misread.
-const (
-	identityVersion = 1 // of an identity without a name
-	identityNamed   = 2 // the same fields, and the name
-)
+// Identifier returns the first identifier of the given type.
+func (i *Identity) Identifier(typ string) (pseudonym.Identifier, bool) {
+	for _, id := range i.Identifiers {
+		if id.Type() == typ && !id.IsZero() {
+			return id, true
+		}
+	}
+	return pseudonym.Identifier{}, false
+}
 
-// identityFields is the number of length-prefixed fields of version 1, and namedFields of version 2.
-const (
-	identityFields = 7
-	namedFields    = 8
-)
+// PairwiseIdentifier returns the identifier from which pairwise subjects derive: the first of Identifiers, or Subject under
+// the type "subject" if there is none. It returns the zero Identifier for the zero Identity.
+func (i *Identity) PairwiseIdentifier() pseudonym.Identifier {
+	for _, id := range i.Identifiers {
+		if !id.IsZero() {
+			return id
+		}
+	}
+	id, _ := pseudonym.NewIdentifier(typeSubject, i.Subject) // an empty Subject gives the zero Identifier
+	return id
+}
+
+// IsZero reports whether i is empty, as the identity of a grant without a user is.
+func (i *Identity) IsZero() bool {
+	return i.Subject == "" && len(i.Identifiers) == 0 && len(i.Attributes) == 0
+}
+
+// identityVersion is the first byte of an encoded identity. Other versions are rejected.
+const identityVersion = 3
+
+// encodedNames are the types and attribute names that are encoded as one number. Positions never change; new names are
+// appended.
+var encodedNames = [...]string{TypePID, TypeEIDAS, TypeEmail, "name", "given_name", "family_name", "birthdate"}
 
 var errIdentity = errors.New("session: malformed identity")
 
-func (i *Identity) fields() [namedFields]string {
-	return [...]string{
-		i.Subject, i.PID.Reveal(), i.Email, i.EIDASPersonIdentifier,
-		i.GivenName, i.FamilyName, i.BirthDate, i.Name,
-	}
-}
-
-// layout is the number of fields of a version, 0 for an unknown one.
-func layout(version byte) int {
-	switch version {
-	case identityVersion:
-		return identityFields
-	case identityNamed:
-		return namedFields
-	}
-	return 0
-}
-
-// MarshalBinary encodes the identity for sealing: a version byte, then each field behind its length
-// as a varint. The result holds the national identity number in clear.
-func (i Identity) MarshalBinary() ([]byte, error) { return i.encode(), nil }
-
+// encode returns the identity in the form that is sealed: a version byte, the subject, the identifiers in order, and the
+// attributes by name. Counts and lengths are varints. Zero identifiers are left out. The result is not encrypted.
 func (i *Identity) encode() []byte {
-	version := byte(identityVersion)
-	if i.Name != "" {
-		version = identityNamed
+	var names []string
+	if len(i.Attributes) > 0 {
+		names = slices.Sorted(maps.Keys(i.Attributes))
 	}
-	fields, n := i.fields(), layout(version)
-	size := 1
-	for _, f := range fields[:n] {
-		size += binary.MaxVarintLen32 + len(f)
+	count := 0
+	for _, id := range i.Identifiers {
+		if !id.IsZero() {
+			count++
+		}
 	}
-	out := append(make([]byte, 0, size), version)
-	for _, f := range fields[:n] {
-		out = binary.AppendUvarint(out, uint64(len(f)))
-		out = append(out, f...)
+	out := append(make([]byte, 0, i.encodedSize()), identityVersion)
+	out = appendText(out, i.Subject)
+	out = binary.AppendUvarint(out, uint64(count))
+	for _, id := range i.Identifiers {
+		if !id.IsZero() {
+			out = appendText(appendName(out, id.Type()), id.Reveal())
+		}
+	}
+	out = binary.AppendUvarint(out, uint64(len(names)))
+	for _, name := range names {
+		out = appendText(appendName(out, name), i.Attributes[name])
 	}
 	return out
 }
 
-// UnmarshalBinary reverses MarshalBinary. It accepts nothing MarshalBinary would not write.
-func (i *Identity) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 || layout(data[0]) == 0 {
-		return errIdentity
+// encodedSize returns an upper bound of the size of the encoding.
+func (i *Identity) encodedSize() int {
+	const perText = binary.MaxVarintLen32
+	size := 1 + perText + len(i.Subject) + 2*perText
+	for _, id := range i.Identifiers {
+		size += 2*perText + len(id.Type()) + len(id.Reveal())
 	}
-	text := string(data[1:]) // one copy; the fields are parts of it
-	var fields [namedFields]string
-	for n := range layout(data[0]) {
-		var ok bool
-		if fields[n], text, ok = cutField(text); !ok {
-			return errIdentity
-		}
+	for name, value := range i.Attributes {
+		size += 2*perText + len(name) + len(value)
 	}
-	if text != "" || (data[0] == identityNamed) != (fields[identityFields] != "") {
-		return errIdentity
-	}
-	var pid norway.PID
-	if fields[1] != "" {
-		var err error
-		// The parser's error is left out: it may describe the number.
-		if pid, err = norway.ParsePID(fields[1]); err != nil || pid.Reveal() != fields[1] {
-			return errIdentity
-		}
-	}
-	*i = Identity{fields[0], pid, fields[2], fields[3], fields[4], fields[5], fields[6], fields[7]}
-	return nil
+	return size
 }
 
-// cutField takes one length-prefixed field off the front. Lengths in more bytes than needed are refused.
-func cutField(text string) (field, rest string, ok bool) {
-	var length uint64
-	for n := 0; n < len(text) && n < binary.MaxVarintLen32; n++ {
-		b := text[n]
-		length |= uint64(b&0x7f) << (7 * n)
+func appendText(out []byte, text string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(text))), text...)
+}
+
+// appendName appends a type or an attribute name: the position of an encoded name, or the number of them plus the length of
+// the text that follows.
+func appendName(out []byte, name string) []byte {
+	if k := slices.Index(encodedNames[:], name); k >= 0 {
+		return binary.AppendUvarint(out, uint64(k))
+	}
+	return append(binary.AppendUvarint(out, uint64(len(encodedNames)+len(name))), name...)
+}
+
+// decodeIdentity reverses encode. It accepts no text that encode does not write.
+func decodeIdentity(data []byte) (Identity, error) {
+	if len(data) == 0 || data[0] != identityVersion {
+		return Identity{}, errIdentity
+	}
+	d := decoder{rest: string(data[1:])} // one copy; every value is a part of it
+	i := Identity{Subject: d.text(), Identifiers: d.identifiers(), Attributes: d.attributes()}
+	if d.failed || d.rest != "" {
+		return Identity{}, errIdentity
+	}
+	return i, nil
+}
+
+// decoder reads an encoded identity. After the first error it returns zero values.
+type decoder struct {
+	rest   string
+	failed bool
+}
+
+// fail records an error.
+func (d *decoder) fail() { d.failed, d.rest = true, "" }
+
+// number reads a varint. It rejects more bytes than needed.
+func (d *decoder) number() int {
+	var value uint64
+	for n := 0; n < len(d.rest) && n < binary.MaxVarintLen32; n++ {
+		b := d.rest[n]
+		value |= uint64(b&0x7f) << (7 * n)
 		if b >= 0x80 {
 			continue
 		}
-		rest = text[n+1:]
-		if (b == 0 && n > 0) || length > uint64(len(rest)) {
-			return "", "", false
+		if b == 0 && n > 0 || value > math.MaxInt32 {
+			break
 		}
-		return rest[:length], rest[length:], true
+		d.rest = d.rest[n+1:]
+		return int(value)
 	}
-	return "", "", false
+	d.fail()
+	return 0
 }
 
-// redacted is what is shown of an identity: it is a person's number and name, not only one field of it.
+// count reads a number of elements. Each of them takes at least two bytes.
+func (d *decoder) count() int {
+	n := d.number()
+	if n > len(d.rest)/2 {
+		d.fail()
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) take(length int) string {
+	if length > len(d.rest) {
+		d.fail()
+		return ""
+	}
+	text := d.rest[:length]
+	d.rest = d.rest[length:]
+	return text
+}
+
+func (d *decoder) text() string { return d.take(d.number()) }
+
+func (d *decoder) name() string {
+	k := d.number()
+	if k < len(encodedNames) {
+		return encodedNames[k]
+	}
+	name := d.take(k - len(encodedNames))
+	if slices.Contains(encodedNames[:], name) {
+		d.fail()
+	}
+	return name
+}
+
+func (d *decoder) identifiers() []pseudonym.Identifier {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
+	list := make([]pseudonym.Identifier, n)
+	for k := range list {
+		var err error
+		if list[k], err = pseudonym.NewIdentifier(d.name(), d.text()); err != nil {
+			d.fail()
+			return nil
+		}
+	}
+	return list
+}
+
+func (d *decoder) attributes() map[string]string {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
+	all := make(map[string]string, n)
+	last := ""
+	for k := range n {
+		name, value := d.name(), d.text()
+		if k > 0 && name <= last {
+			d.fail()
+			return nil
+		}
+		all[name], last = value, name
+	}
+	return all
+}
+
 const redacted = "REDACTED"
 
 // Format writes "REDACTED" for every verb.
@@ -145,5 +252,5 @@ func (Identity) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // LogValue returns "REDACTED".
 func (Identity) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "REDACTED"; encoding/json shows that. MarshalBinary is the encoding.
+// MarshalText returns "REDACTED". A [Vault] encodes identities.
 func (Identity) MarshalText() ([]byte, error) { return []byte(redacted), nil }

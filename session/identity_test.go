@@ -11,68 +11,145 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 )
 
 const testPID = "21879498012"
 
-func person(t testing.TB) session.Identity {
+// identifiers returns identifiers of types and values in turn.
+func identifiers(t testing.TB, typesAndValues ...string) (list []pseudonym.Identifier) {
 	t.Helper()
-	pid, err := norway.ParsePID(testPID)
-	require.NoError(t, err)
-	return session.Identity{
-		Subject: "user-1", PID: pid, Email: "kari@example.no", EIDASPersonIdentifier: "SE/NO/1",
-		GivenName: "Kari", FamilyName: strings.Repeat("Nordmann ", 40), BirthDate: "1994-07-21",
+	for i := 0; i < len(typesAndValues); i += 2 {
+		id, err := pseudonym.NewIdentifier(typesAndValues[i], typesAndValues[i+1])
+		require.NoError(t, err)
+		list = append(list, id)
+	}
+	return list
+}
+
+// fullIdentity has identifiers and attributes with and without a short code.
+func fullIdentity(t testing.TB) *session.Identity {
+	t.Helper()
+	return &session.Identity{
+		Subject: "user-1",
+		Identifiers: identifiers(t, session.TypeEIDAS, "SE/NO/1", session.TypePID, testPID,
+			session.TypeEmail, "kari@example.no", "cpr", "0102030405"),
+		Attributes: map[string]string{
+			"given_name": "Kari", "family_name": strings.Repeat("Nordmann ", 40), "birthdate": "1994-07-21",
+			"name": "Kari Nordmann", "nickname": "", "": "no name",
+		},
+	}
+}
+
+// requireEqual compares identities, whose identifiers redact themselves.
+func requireEqual(t *testing.T, want, got *session.Identity) {
+	t.Helper()
+	require.Equal(t, want.Subject, got.Subject)
+	require.Equal(t, want.Attributes, got.Attributes)
+	require.Len(t, got.Identifiers, len(want.Identifiers))
+	for i, id := range want.Identifiers {
+		require.Equal(t, id.Type(), got.Identifiers[i].Type())
+		require.Equal(t, id.Reveal(), got.Identifiers[i].Reveal())
 	}
 }
 
 func TestIdentityRoundTrip(t *testing.T) {
 	t.Parallel()
-	for name, id := range map[string]session.Identity{
-		"empty": {}, "full": person(t), "subject only": {Subject: "u"}, "not text": {Subject: "\x00\xff"},
-		"named": {Subject: "u", Name: "Kari Nordmann"},
+	for name, id := range map[string]*session.Identity{
+		"empty": {}, "full": fullIdentity(t), "subject only": {Subject: "u"}, "not text": {Subject: "\x00\xff"},
+		"attributes only": {Attributes: map[string]string{"name": "Kari Nordmann", "x": "y"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			data, err := id.MarshalBinary()
+			data := session.Encode(id)
+			got, err := session.DecodeIdentity(data)
 			require.NoError(t, err)
-			var got session.Identity
-			require.NoError(t, got.UnmarshalBinary(data))
-			require.True(t, id == got)
+			requireEqual(t, id, &got)
 			for i := range data {
-				require.Error(t, new(session.Identity).UnmarshalBinary(data[:i]), "cut at %d", i)
+				_, err := session.DecodeIdentity(data[:i])
+				require.Error(t, err, "cut at %d", i)
 			}
-			require.Error(t, new(session.Identity).UnmarshalBinary(append(data, 0)), "trailing byte")
+			_, err = session.DecodeIdentity(append(data, 0))
+			require.Error(t, err, "trailing byte")
 		})
 	}
 }
 
-func TestIdentityRefuses(t *testing.T) {
+// TestIdentityEncoding pins the encoding: a session or grant that one release stored must be readable in the next.
+func TestIdentityEncoding(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "\x03\x01u\x01\x00\x0b"+testPID+"\x00",
+		string(session.Encode(&session.Identity{Subject: "u", Identifiers: identifiers(t, session.TypePID, testPID)})))
+	require.Equal(t, "\x03\x01u\x03\x01\x01e\x02\x01m\x0acpr\x01c\x05\x06\x01b\x05\x01f\x04\x01g\x03\x01n\x08z\x00",
+		string(session.Encode(&session.Identity{
+			Subject: "u", Identifiers: identifiers(t, session.TypeEIDAS, "e", session.TypeEmail, "m", "cpr", "c"),
+			Attributes: map[string]string{"birthdate": "b", "family_name": "f", "given_name": "g", "name": "n", "z": ""},
+		})))
+	withZero := &session.Identity{Subject: "u", Identifiers: make([]pseudonym.Identifier, 2)}
+	require.Equal(t, session.Encode(&session.Identity{Subject: "u"}), session.Encode(withZero), "zero identifiers are left out")
+}
+
+func TestIdentityRejectsMalformed(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
-		"another version":     "\x03\x00\x00\x00\x00\x00\x00\x00",
-		"no name":             "\x02\x00\x00\x00\x00\x00\x00\x00",
-		"an empty name":       "\x02\x00\x00\x00\x00\x00\x00\x00\x00",
-		"too few fields":      "\x01\x00\x00\x00\x00\x00\x00",
-		"length past the end": "\x01\x05abc\x00\x00\x00\x00\x00\x00",
-		"length in two bytes": "\x01\x80\x00\x00\x00\x00\x00\x00\x00",
-		"endless length":      "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-		"no pid":              "\x01\x00\x0b12345678901\x00\x00\x00\x00\x00",
+		"nothing":                     "",
+		"another version":             "\x04\x00\x00\x00",
+		"an older version":            "\x01\x00\x00\x00",
+		"no attributes":               "\x03\x00\x00",
+		"length past the end":         "\x03\x05abc\x00\x00",
+		"length in two bytes":         "\x03\x80\x00\x00\x00",
+		"endless length":              "\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+		"a length of 35 bits":         "\x03\xff\xff\xff\xff\x7f\x00\x00",
+		"more identifiers than text":  "\x03\x00\x7f\x00\x01a\x00",
+		"an identifier without type":  "\x03\x00\x01\x07\x01a\x00",
+		"an identifier without value": "\x03\x00\x01\x00\x00\x00",
+		"a known name in full":        "\x03\x00\x01\x0apid\x01a\x00",
+		"attributes out of order":     "\x03\x00\x00\x02\x08b\x00\x08a\x00",
+		"an attribute twice":          "\x03\x00\x00\x02\x08a\x00\x08a\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			id := session.Identity{Subject: "before"}
-			err := id.UnmarshalBinary([]byte(data))
+			id, err := session.DecodeIdentity([]byte(data))
 			require.EqualError(t, err, "session: malformed identity")
-			require.Equal(t, "before", id.Subject, "nothing is changed on error")
+			require.True(t, id.IsZero())
 		})
 	}
+}
+
+// TestIdentityIdentifiers: the first identifier is the one of pairwise subjects, whatever its type, and Subject stands in for it.
+func TestIdentityIdentifiers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		id         session.Identity
+		typ, value string
+	}{
+		"zero":          {session.Identity{}, "", ""},
+		"subject only":  {session.Identity{Subject: "u"}, "subject", "u"},
+		"pid":           {session.Identity{Subject: "u", Identifiers: identifiers(t, "pid", "1")}, "pid", "1"},
+		"eidas, pid":    {session.Identity{Subject: "u", Identifiers: identifiers(t, "eidas", "e", "pid", "1")}, "eidas", "e"},
+		"zero, email":   {session.Identity{Identifiers: append(make([]pseudonym.Identifier, 1), identifiers(t, "email", "m")...)}, "email", "m"},
+		"only a zero":   {session.Identity{Subject: "u", Identifiers: make([]pseudonym.Identifier, 1)}, "subject", "u"},
+		"other country": {session.Identity{Identifiers: identifiers(t, "cpr", "c", "email", "m")}, "cpr", "c"},
+	} {
+		got := tt.id.PairwiseIdentifier()
+		require.Equal(t, tt.typ, got.Type(), name)
+		require.Equal(t, tt.value, got.Reveal(), name)
+	}
+	id := fullIdentity(t)
+	pid, ok := id.Identifier(session.TypePID)
+	require.True(t, ok)
+	require.Equal(t, testPID, pid.Reveal())
+	pid, ok = id.Identifier("nin")
+	require.False(t, ok)
+	require.True(t, pid.IsZero())
+	_, ok = (&session.Identity{Identifiers: make([]pseudonym.Identifier, 1)}).Identifier("")
+	require.False(t, ok)
 }
 
 func TestIdentityRedactsItself(t *testing.T) {
 	t.Parallel()
-	id := person(t)
+	id := *fullIdentity(t)
 	auth := session.Authentication{Identity: id, ACR: "idporten-loa-high"}
 	var out bytes.Buffer
 	for _, v := range []any{id, &id, auth, &auth, struct{ X session.Identity }{id}, []session.Identity{id}} {
@@ -91,30 +168,28 @@ func TestIdentityRedactsItself(t *testing.T) {
 	}
 }
 
+// TestIdentityAllocations: one text and one slice with identifiers only; a map with attributes.
 func TestIdentityAllocations(t *testing.T) {
-	data, err := person(t).MarshalBinary()
-	require.NoError(t, err)
-	var id session.Identity
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _ = id.UnmarshalBinary(data) }), 2.0)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = id.MarshalBinary() }), 1.0)
+	plain := &session.Identity{Subject: "user-1", Identifiers: identifiers(t, session.TypePID, testPID)}
+	data := session.Encode(plain)
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = session.DecodeIdentity(data) }), 2.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { session.Encode(plain) }), 1.0)
+	full := session.Encode(fullIdentity(t))
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = session.DecodeIdentity(full) }), 6.0)
 }
 
-// FuzzIdentity: what is accepted is written back byte for byte, so no two encodings mean one person.
+// FuzzIdentity: an accepted text is encoded to the same bytes, so two encodings never mean one identity.
 func FuzzIdentity(f *testing.F) {
-	full, _ := person(f).MarshalBinary()
-	empty, _ := session.Identity{}.MarshalBinary()
-	f.Add(full)
-	f.Add(empty)
-	f.Add([]byte("\x02\x01u\x00\x00\x00\x00\x00\x00\x04Kari"))
-	f.Add([]byte("\x01\x80\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add(session.Encode(fullIdentity(f)))
+	f.Add(session.Encode(&session.Identity{}))
+	f.Add([]byte("\x03\x01u\x01\x00\x01a\x01\x03\x04Kari"))
+	f.Add([]byte("\x03\x80\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var id session.Identity
-		if id.UnmarshalBinary(data) != nil {
+		id, err := session.DecodeIdentity(data)
+		if err != nil {
 			return
 		}
-		again, err := id.MarshalBinary()
-		require.NoError(t, err)
-		require.Equal(t, data, again)
+		require.Equal(t, data, session.Encode(&id))
 	})
 }
 
@@ -127,14 +202,14 @@ func TestVault(t *testing.T) {
 	require.NoError(t, err)
 	after, err := session.NewVault(young)
 	require.NoError(t, err)
-	id := person(t)
+	id := *fullIdentity(t)
 
 	sealed := before.Seal(id, "grant-1")
 	require.NotContains(t, string(sealed), testPID)
 	require.NotEqual(t, sealed, before.Seal(id, "grant-1"), "equal persons must not look equal")
 	got, err := during.Open(sealed, "grant-1")
 	require.NoError(t, err)
-	require.True(t, id == got)
+	requireEqual(t, &id, &got)
 
 	_, err = before.Open(sealed, "grant-2")
 	require.Error(t, err, "sealed for another record")
@@ -142,7 +217,7 @@ func TestVault(t *testing.T) {
 	require.Error(t, err, "the secret is gone")
 	got, err = after.Open(during.Seal(id, "g"), "g")
 	require.NoError(t, err, "the first secret seals")
-	require.True(t, id == got)
+	requireEqual(t, &id, &got)
 	_, err = before.Open(nil, "")
 	require.Error(t, err)
 
@@ -178,7 +253,7 @@ func TestVaultDetails(t *testing.T) {
 func BenchmarkVaultOpen(b *testing.B) {
 	b.ReportAllocs()
 	v := testVault(b)
-	sealed := v.Seal(person(b), "id")
+	sealed := v.Seal(*fullIdentity(b), "id")
 	for b.Loop() {
 		if _, err := v.Open(sealed, "id"); err != nil {
 			b.Fatal(err)

@@ -11,97 +11,90 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
-// DefaultMaxPerPerson is how many live sessions one person may have (security row J3).
-const DefaultMaxPerPerson = 50
+// DefaultMaxPerUser is how many live sessions one user may have.
+const DefaultMaxPerUser = 50
 
-// attempts is how often a change is tried again after somebody else changed the record first.
+// attempts is how often a change is tried if another request changed the record first.
 const attempts = 3
 
 // Config configures a Keeper.
 type Config struct {
 	// Store keeps the sessions. Required.
 	Store Store
-	// Vault hides persons from the store. Required; the same for everything that reads sessions.
+	// Vault encrypts identities. Required. Every part of a provider that reads sessions or grants uses the same secrets.
 	Vault *Vault
-	// Rules are the policy; the zero Rules are ID-porten's.
+	// Rules are the policy of sessions.
 	Rules Rules
-	// MaxPerPerson is how many live sessions a person may have; the oldest ends when there is one
-	// more. 0 is DefaultMaxPerPerson.
-	MaxPerPerson int
-	// CookieName begins with __Host-. "" is DefaultCookieName.
+	// MaxPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
+	// DefaultMaxPerUser.
+	MaxPerUser int
+	// CookieName is the name of the session cookie. It begins with __Host-. The default is DefaultCookieName.
 	CookieName string
-	// AllowCrossSiteCookie sends the cookie with SameSite=None instead of Lax: cross-site POSTs then
-	// carry it, and forms of other sites reach the endpoints as the person.
+	// AllowCrossSiteCookie sends the cookie with SameSite=None instead of Lax. Cross-site POST requests then have it, and
+	// forms of other sites reach the endpoints with the session of the user.
 	AllowCrossSiteCookie bool
-	// Logger gets a line for each event. nil discards.
+	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
-	// OnEvent gets each event. nil: nobody listens.
+	// OnEvent receives each event. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Keeper holds the sessions of browsers: it reads and sets the cookie and changes the record behind
-// it. It is safe for concurrent use and keeps no state of its own.
+// Keeper keeps the sessions of browsers: it reads and sets the session cookie, and changes the records of the store. It is
+// safe for concurrent use and has no state of its own.
 type Keeper struct {
 	rules        Rules
 	store        Store
 	vault        *Vault
-	perPerson    int
+	perUser      int
 	name         string
 	sameSiteNone bool
 	log          audit.Log
 }
 
-// New reports all problems of the configuration at once.
+// New returns a Keeper. It reports every problem of the configuration at once, by field name.
 func New(cfg Config) (*Keeper, error) {
-	var errs []error
-	if cfg.Store == nil {
-		errs = append(errs, errors.New("session: Config.Store is required"))
-	}
-	if cfg.Vault == nil {
-		errs = append(errs, errors.New("session: Config.Vault is required"))
-	}
-	if cfg.MaxPerPerson < 0 {
-		errs = append(errs, errors.New("session: Config.MaxPerPerson is negative"))
-	}
-	if cfg.MaxPerPerson == 0 {
-		cfg.MaxPerPerson = DefaultMaxPerPerson
+	if cfg.MaxPerUser == 0 {
+		cfg.MaxPerUser = DefaultMaxPerUser
 	}
 	if cfg.CookieName == "" {
 		cfg.CookieName = DefaultCookieName
 	}
-	if !strings.HasPrefix(cfg.CookieName, hostPrefix) || (&http.Cookie{Name: cfg.CookieName}).Valid() != nil {
-		errs = append(errs, fmt.Errorf("session: Config.CookieName must be a cookie name that begins with %s", hostPrefix))
-	}
-	if cfg.Rules.Limits.Max < 0 || cfg.Rules.Limits.Idle < 0 {
-		errs = append(errs, errors.New("session: Config.Rules.Limits has a negative timer"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	var c fields.Checker
+	c.Require(cfg.Store != nil, "Store")
+	c.Require(cfg.Vault != nil, "Vault")
+	c.Want(cfg.Rules.Limits.Max >= 0, "Rules.Limits.Max", "must not be negative")
+	c.Want(cfg.Rules.Limits.Idle >= 0, "Rules.Limits.Idle", "must not be negative")
+	c.Want(cfg.MaxPerUser > 0, "MaxPerUser", "must not be negative")
+	c.Want(strings.HasPrefix(cfg.CookieName, hostPrefix) && (&http.Cookie{Name: cfg.CookieName}).Valid() == nil,
+		"CookieName", "must be a cookie name that begins with "+hostPrefix)
+	if err := c.Err(); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
 	}
 	return &Keeper{
-		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perPerson: cfg.MaxPerPerson,
+		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perUser: cfg.MaxPerUser,
 		name: cfg.CookieName, sameSiteNone: cfg.AllowCrossSiteCookie,
 		log: audit.Log{Endpoint: "session", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }
 
-// CircleOf is Rules.CircleOf of the configuration.
+// CircleOf calls Rules.CircleOf of the configuration.
 func (k *Keeper) CircleOf(clientID string, isolated bool) string {
 	return k.rules.CircleOf(clientID, isolated)
 }
 
-// Decide is Rules.Decide of the configuration.
-func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Verdict) {
+// Decide calls Rules.Decide of the configuration.
+func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Reason) {
 	return k.rules.Decide(s, req, now)
 }
 
-// Current returns the live session of the browser that sent a request with the header request. It returns nil if there is no
-// session cookie, or if its session is unknown or has timed out. Two session cookies count as none; Current then
-// clears them in response, the header of the response. An error is a fault of the store.
+// Current returns the live session of the browser that sent a request header. It returns nil if there is no session cookie, no
+// session with it, or if the session has expired. It never uses an identifier that it did not generate. If the request has
+// two session cookies, it uses neither, and clears both in the response header. Errors of the store are wrapped.
 func (k *Keeper) Current(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
 	value, duplicate := k.readCookie(request)
 	if duplicate {
@@ -114,28 +107,28 @@ func (k *Keeper) Current(ctx context.Context, request, response http.Header, now
 	return k.load(ctx, storage.HashOf(value), now)
 }
 
-// load reads a session and holds it against the timers, whatever the store thinks of its expiry.
+// load returns a live session, or nil. It applies the limits itself: the store may be late, and limits may have changed.
 func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*storage.Session, error) {
 	s, err := k.store.Session(ctx, hash, now)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("session: reading the session: %w", err)
+		return nil, fmt.Errorf("session: loading the session: %w", err)
 	}
-	if k.rules.Limits.State(&s, now) != Active {
+	if k.rules.Limits.State(timesOf(&s), now) != Active {
 		return nil, nil
 	}
 	return &s, nil
 }
 
-// Identity opens the person of a session.
+// Identity decrypts the identity of a session.
 func (k *Keeper) Identity(s *storage.Session) (Identity, error) {
 	return k.vault.Open(s.Identity, s.ID)
 }
 
-// SID is what the client knows the session by: stable for the two, unguessable, and telling other
-// clients nothing.
+// SID returns the "sid" of a session for a client. It is the same whenever the client logs in during the session, cannot be
+// guessed, and differs for each client.
 func (k *Keeper) SID(s *storage.Session, clientID string) string {
 	for i := range s.Clients {
 		if s.Clients[i].ClientID == clientID {
@@ -145,22 +138,17 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 	return k.vault.sid(s.ID, clientID)
 }
 
-// Touch records that the session answered an authorization request of the client: idleness counts
-// from now, and the client will be told of the logout. It returns SID(s, clientID) and brings s up
-// to date. auth_time never moves here. An error that wraps storage.ErrNotFound says that the session
-// ended meanwhile: send nothing, the person must log in.
+// Touch records that the session answered an authorization request of a client: Limits.Idle counts from now, and logout will
+// notify the client. It returns SID(s, clientID) and updates s. The time of the login does not change. If the session has
+// ended, the error wraps storage.ErrNotFound: send no code, and show a login page.
 //
-// Call it after the code is stored and before it is sent. A logout then either finds the code and
-// removes it, or comes before Touch, which fails, and the code stays unsent.
+// Call Touch after the code is stored and before it is sent. A logout then either finds the code and consumes it, or makes
+// Touch fail.
 func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, now time.Time) (sid string, err error) {
 	for range attempts {
-		next := *s
-		if next.LastRequestAt.Before(now) { // a clock that jumped back takes no time away
-			next.LastRequestAt = now
-		}
-		next.ExpiresAt = k.rules.Limits.ExpiresAt(next.StartedAt, next.LastRequestAt)
 		sid = k.SID(s, clientID)
-		next.Clients = withClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
+		next := k.touch(s, now)
+		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
 		err = k.store.ReplaceSession(ctx, s.Hash, next, now)
 		if err == nil {
 			next.Version++
@@ -180,11 +168,21 @@ func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string,
 		}
 		*s = *fresh
 	}
-	return "", fmt.Errorf("session: recording a visit: %w", err)
+	return "", fmt.Errorf("session: recording the request of a client: %w", err)
 }
 
-// withClient returns the clients with one more, unless it is there. The given slice stays as it is.
-func withClient(clients []storage.SessionClient, c storage.SessionClient) []storage.SessionClient {
+// touch returns the session as it is after a successful authorization request.
+func (k *Keeper) touch(s *storage.Session, now time.Time) storage.Session {
+	next := *s
+	if next.LastRequestAt.Before(now) { // a clock that runs behind must not shorten the session
+		next.LastRequestAt = now
+	}
+	next.ExpiresAt = k.rules.Limits.ExpiresAt(timesOf(&next))
+	return next
+}
+
+// addClient returns the clients with one more, unless it is one of them. It does not change the given slice.
+func addClient(clients []storage.SessionClient, c storage.SessionClient) []storage.SessionClient {
 	for i := range clients {
 		if clients[i].ClientID == c.ClientID {
 			return clients
@@ -193,16 +191,16 @@ func withClient(clients []storage.SessionClient, c storage.SessionClient) []stor
 	return append(clients[:len(clients):len(clients)], c)
 }
 
-// End ends the session on every node and clears the cookie. With the session go its unused codes and
-// the grants of pure logins (see Store.EndSession). It returns the session as it was at that instant,
-// with every client to tell, or an error that wraps storage.ErrNotFound if it was gone already; the
-// cookie is then cleared too. After any other error the person is NOT logged out and keeps the cookie.
+// End ends the session and clears the cookie in the response header. The unused codes and login-only grants of the session end
+// with it (see Store.EndSession). End returns the session as it was at that instant, with the clients to notify.
+//
+// If the session had ended before, the error wraps storage.ErrNotFound and the cookie is cleared. After any other error the
+// user is still logged in and keeps the cookie.
 func (k *Keeper) End(ctx context.Context, response http.Header, s *storage.Session, now time.Time) (storage.Session, error) {
 	ended, err := k.store.EndSession(ctx, s.Hash, now)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return storage.Session{}, fmt.Errorf("session: ending the session: %w", err)
+	if err == nil || errors.Is(err, storage.ErrNotFound) {
+		k.setCookie(response, "")
 	}
-	k.setCookie(response, "")
 	if err != nil {
 		return storage.Session{}, fmt.Errorf("session: ending the session: %w", err)
 	}
@@ -214,7 +212,7 @@ func (k *Keeper) emitEnded(ctx context.Context, reason string, now time.Time) {
 	k.log.Emit(ctx, portner.Event{Name: portner.EventSessionEnded, Time: now, Reason: reason})
 }
 
-// newCookieValue returns a cookie value and the key it is stored under.
+// newCookieValue returns a cookie value and the key under which the session is stored.
 func newCookieValue() (string, storage.Hash) {
 	value := seal.NewToken()
 	return value, storage.HashOf(value)

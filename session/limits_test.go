@@ -31,25 +31,43 @@ func TestLimitsState(t *testing.T) {
 		{"one nanosecond before the maximum", 110 * time.Minute, 120*time.Minute - 1, session.Active},
 		{"120 minutes, though active", 119 * time.Minute, 120 * time.Minute, session.Expired},
 		{"both passed", 0, 121 * time.Minute, session.Expired},
-		{"clock jumped back before the start", 0, -5 * time.Second, session.Active},
+		{"a clock that runs 5 s behind", 0, -5 * time.Second, session.Active},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := &storage.Session{StartedAt: epoch, LastRequestAt: epoch.Add(tt.last)}
+			s := session.Times{StartedAt: epoch, LastRequestAt: epoch.Add(tt.last)}
 			now := epoch.Add(tt.at)
 			require.Equal(t, tt.want, limits.State(s, now))
-			require.Equal(t, tt.want, session.Limits{}.State(s, now), "zero limits are ID-porten's")
-			require.Equal(t, tt.want == session.Active, now.Before(limits.ExpiresAt(s.StartedAt, s.LastRequestAt)),
+			require.Equal(t, tt.want, session.Limits{}.State(s, now), "the zero value has these limits")
+			require.Equal(t, tt.want == session.Active, now.Before(limits.ExpiresAt(s)),
 				"State and ExpiresAt are one rule")
 		})
+	}
+}
+
+// TestLimitsStateFailsClosed: the zero State is Expired, and so are sessions without times or from the future.
+func TestLimitsStateFailsClosed(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, session.Expired, *new(session.State))
+	future := epoch.Add(time.Minute + 1)
+	for name, times := range map[string]session.Times{
+		"no times":                 {},
+		"no last request":          {StartedAt: epoch},
+		"no start":                 {LastRequestAt: epoch},
+		"start in the future":      {StartedAt: future, LastRequestAt: epoch},
+		"last use in the future":   {StartedAt: epoch, LastRequestAt: future},
+		"everything in the future": {StartedAt: future, LastRequestAt: future},
+	} {
+		require.Equal(t, session.Expired, session.Limits{}.State(times, epoch), name)
+		require.Equal(t, session.Expired, session.Limits{Max: 1 << 62, Idle: 1 << 62}.State(times, epoch), name)
 	}
 }
 
 func TestLimitsCustom(t *testing.T) {
 	t.Parallel()
 	l := session.Limits{Max: time.Hour, Idle: 2 * time.Hour}
-	require.Equal(t, epoch.Add(time.Hour), l.ExpiresAt(epoch, epoch.Add(time.Minute)), "idle cannot outlast max")
+	require.Equal(t, epoch.Add(time.Hour), l.ExpiresAt(session.Times{StartedAt: epoch, LastRequestAt: epoch.Add(time.Minute)}), "idle cannot outlast max")
 }
 
 func TestPolicyAllocatesNothing(t *testing.T) {
@@ -57,21 +75,22 @@ func TestPolicyAllocatesNothing(t *testing.T) {
 		{Name: "isolated", ACR: "idporten-loa-high", AuthTime: epoch},
 		{Name: "", ACR: "idporten-loa-high", AMR: []string{"BankID"}, AuthTime: epoch},
 	}}
+	times := session.Times{StartedAt: epoch, LastRequestAt: epoch}
 	now := epoch.Add(time.Minute)
 	req := session.Request{At: now, HasMaxAge: true, MaxAge: time.Hour, Sufficient: func(acr string) bool { return acr != "" }}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if (session.Limits{}).State(s, now) != session.Active {
+		if (session.Limits{}).State(times, now) != session.Active {
 			panic("not active")
 		}
-		if _, v := (session.Rules{}).Decide(s, req, now); v != session.Use {
-			panic(v.String())
+		if auth, reason := (session.Rules{}).Decide(s, req, now); auth == nil {
+			panic(reason)
 		}
 	}))
 }
 
 func BenchmarkLimitsState(b *testing.B) {
 	b.ReportAllocs()
-	s := &storage.Session{StartedAt: epoch, LastRequestAt: epoch}
+	s := session.Times{StartedAt: epoch, LastRequestAt: epoch}
 	now := epoch.Add(time.Minute)
 	l := session.Limits{Max: session.DefaultMax, Idle: session.DefaultIdle}
 	for b.Loop() {
@@ -89,8 +108,8 @@ func BenchmarkDecide(b *testing.B) {
 	now := epoch.Add(time.Minute)
 	req := session.Request{At: now, Sufficient: func(acr string) bool { return acr == "idporten-loa-high" }}
 	for b.Loop() {
-		if _, v := (session.Rules{}).Decide(s, req, now); v != session.Use {
-			b.Fatal(v)
+		if auth, reason := (session.Rules{}).Decide(s, req, now); auth == nil {
+			b.Fatal(reason)
 		}
 	}
 }

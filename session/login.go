@@ -14,29 +14,27 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// LogIn records that a person has just logged in, for the given circle of trust, and returns
-// the session, whose cookie it sets in response, the header of the response. current is what Current gave for this browser, or nil.
+// LogIn records a login for a circle and returns the session. It sets the session cookie in the response header. current is
+// the result of Current for this browser, or nil.
 //
-// Without a current session a new one starts. If it is the same person's, the login is a step-up, a
-// re-authentication or a login to a further circle: the session goes on under a new identifier, the
-// old one is dead from the same instant (security row G7), and the 120 minutes keep their start. The
-// circle's authentication is replaced as a whole, even by one of a lower level: the tokens then say
-// what this login achieved, and an earlier high level never vouches for it (security row G11). If the
-// session is another person's, it ends, for all its clients, before the new one exists (security row
-// G12).
+//   - Without a current session, a new one starts.
+//   - If the current session has the same user, it continues under a new cookie, and the old cookie is invalid from then on.
+//     StartedAt does not change. The authentication of the circle is replaced, also by one of a lower level, because tokens
+//     must state what the last login achieved.
+//   - If the current session has another user, it ends for all its clients before the new one starts.
 //
-// If the session ended or was rotated by a parallel request meanwhile, the person did log in all the
-// same and gets a new session; what was in the lost one is not carried over. ErrFull is the store's.
+// If a parallel request ended or rotated the session, the login gets a new session, and the clients of the other one are not
+// carried over. Errors of the store, such as storage.ErrFull, are wrapped.
 func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *storage.Session, a Authentication, circle string, now time.Time) (*storage.Session, error) {
-	if a.Subject == "" {
-		return nil, errors.New("session: an authentication without a subject")
+	if a.Identity.Subject == "" {
+		return nil, errors.New("session: Authentication.Identity.Subject is empty")
 	}
 	if a.Time.IsZero() || a.Time.After(now) {
 		a.Time = now
 	}
 	a.AMR = slices.Clone(a.AMR)
-	l := login{k, a, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
-	s, value, err := l.record(ctx, current)
+	x := exchange{k, a, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
+	s, value, err := x.logIn(ctx, current)
 	if err != nil {
 		return nil, err
 	}
@@ -44,95 +42,95 @@ func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *stora
 	return s, nil
 }
 
-// login is one call of LogIn.
-type login struct {
+// exchange is the state of one call of LogIn.
+type exchange struct {
 	*Keeper
-	who    Authentication
+	login  Authentication
 	circle storage.Circle
 	now    time.Time
 }
 
-func (l login) record(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
-	if current != nil && !l.samePerson(current) {
-		if err := l.drop(ctx, current); err != nil {
+func (x exchange) logIn(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
+	if current != nil && !x.isSameUser(current) {
+		if err := x.end(ctx, current); err != nil {
 			return nil, "", err
 		}
 		current = nil
 	}
 	if current != nil {
-		s, value, err := l.rotate(ctx, current)
+		s, value, err := x.rotate(ctx, current)
 		if !errors.Is(err, storage.ErrNotFound) {
 			return s, value, err
 		}
 	}
-	return l.start(ctx)
+	return x.start(ctx)
 }
 
-// samePerson compares subjects and not UserKeys, which change with the oldest secret. A session whose
-// identity no longer opens is nobody's, and goes.
-func (l login) samePerson(s *storage.Session) bool {
-	id, err := l.Identity(s)
-	return err == nil && subtle.ConstantTimeCompare([]byte(id.Subject), []byte(l.who.Subject)) == 1
+// isSameUser compares subjects, because UserKeys change with the last secret. A session whose identity cannot be decrypted
+// belongs to another user.
+func (x exchange) isSameUser(s *storage.Session) bool {
+	id, err := x.Identity(s)
+	return err == nil && subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) == 1
 }
 
-// drop ends the session of the person who used the browser before.
-func (l login) drop(ctx context.Context, s *storage.Session) error {
-	_, err := l.store.EndSession(ctx, s.Hash, l.now)
+// end ends the session of the user who used the browser before.
+func (x exchange) end(ctx context.Context, s *storage.Session) error {
+	_, err := x.store.EndSession(ctx, s.Hash, x.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil
 	case err != nil:
-		return fmt.Errorf("session: ending another person's session: %w", err)
+		return fmt.Errorf("session: ending the session of another user: %w", err)
 	}
-	l.emitEnded(ctx, "other_person", l.now)
+	x.emitEnded(ctx, "other_user", x.now)
 	return nil
 }
 
-// start creates a session for the person.
-func (l login) start(ctx context.Context) (*storage.Session, string, error) {
+// start creates a session.
+func (x exchange) start(ctx context.Context) (*storage.Session, string, error) {
 	for range attempts {
 		value, hash := newCookieValue()
+		times := Times{StartedAt: x.now, LastRequestAt: x.now}
 		s := &storage.Session{
 			Hash: hash, ID: seal.NewID(),
-			UserKey:   l.vault.UserKey(l.who.Subject),
-			StartedAt: l.now, LastRequestAt: l.now, ExpiresAt: l.rules.Limits.ExpiresAt(l.now, l.now),
-			Circles: []storage.Circle{l.circle},
+			UserKey:   x.vault.UserKey(x.login.Identity.Subject),
+			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.rules.Limits.ExpiresAt(times),
+			Circles: []storage.Circle{x.circle},
 		}
-		s.Identity = l.vault.Seal(l.who.Identity, s.ID)
-		ended, err := l.store.CreateSession(ctx, *s, l.perPerson, l.now)
+		s.Identity = x.vault.Seal(x.login.Identity, s.ID)
+		ended, err := x.store.CreateSession(ctx, *s, x.perUser, x.now)
 		if errors.Is(err, storage.ErrConflict) {
-			l.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: l.now, Reason: "session"})
+			x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
 			continue
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("session: starting a session: %w", err)
+			return nil, "", fmt.Errorf("session: creating the session: %w", err)
 		}
 		for range ended {
-			l.emitEnded(ctx, "too_many", l.now)
+			x.emitEnded(ctx, "too_many", x.now)
 		}
-		l.log.Emit(ctx, portner.Event{Name: portner.EventAuthenticated, Time: l.now, Reason: "login"})
+		x.log.Emit(ctx, portner.Event{Name: portner.EventAuthenticated, Time: x.now, Reason: "login"})
 		return s, value, nil
 	}
-	return nil, "", errors.New("session: no free identifier")
+	return nil, "", errors.New("session: random identifiers collide")
 }
 
-// rotate records the login in the person's session, under a new identifier. ErrNotFound says that
-// the session is gone.
-func (l login) rotate(ctx context.Context, s *storage.Session) (*storage.Session, string, error) {
+// rotate records the login in the session of the user, under a new cookie. It returns ErrNotFound if the session has ended.
+func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Session, string, error) {
 	for range attempts {
 		value, hash := newCookieValue()
-		next, reason := l.apply(s)
+		next, reason := x.apply(s)
 		next.Hash = hash
-		err := l.store.ReplaceSession(ctx, s.Hash, *next, l.now)
+		err := x.store.ReplaceSession(ctx, s.Hash, *next, x.now)
 		if err == nil {
 			next.Version++
-			l.log.Emit(ctx, portner.Event{Name: portner.EventSessionRotated, Time: l.now, Reason: reason})
+			x.log.Emit(ctx, portner.Event{Name: portner.EventSessionRotated, Time: x.now, Reason: reason})
 			return next, value, nil
 		}
 		if !errors.Is(err, storage.ErrConflict) {
 			return nil, "", fmt.Errorf("session: rotating the session: %w", err)
 		}
-		if s, err = l.load(ctx, s.Hash, l.now); err != nil {
+		if s, err = x.load(ctx, s.Hash, x.now); err != nil {
 			return nil, "", err
 		}
 		if s == nil {
@@ -142,25 +140,21 @@ func (l login) rotate(ctx context.Context, s *storage.Session) (*storage.Session
 	return nil, "", fmt.Errorf("session: rotating the session: %w", storage.ErrConflict)
 }
 
-// apply returns the session with this login in it, and a word for what kind of login it was. The
-// start is kept: 120 minutes count from the first authentication (idporten section 14.3).
-func (l login) apply(s *storage.Session) (next *storage.Session, reason string) {
-	n := *s
-	if n.LastRequestAt.Before(l.now) {
-		n.LastRequestAt = l.now
-	}
-	n.ExpiresAt = l.rules.Limits.ExpiresAt(n.StartedAt, n.LastRequestAt)
-	n.Identity = l.vault.Seal(l.who.Identity, n.ID)
+// apply returns the session with this login, and the kind of login for the log. StartedAt does not change: Limits.Max counts
+// from the first authentication.
+func (x exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
+	n := x.touch(s, x.now)
+	n.Identity = x.vault.Seal(x.login.Identity, n.ID)
 	n.Circles = slices.Clone(s.Circles)
-	old := inCircle(&n, l.circle.Name)
+	old := findCircle(&n, x.circle.Name)
 	switch {
 	case old == nil:
-		n.Circles = append(n.Circles, l.circle)
+		n.Circles = append(n.Circles, x.circle)
 		return &n, "further_circle"
-	case old.ACR != l.circle.ACR:
-		*old = l.circle
+	case old.ACR != x.circle.ACR:
+		*old = x.circle
 		return &n, "other_level"
 	}
-	*old = l.circle
+	*old = x.circle
 	return &n, "reauthentication"
 }

@@ -3,7 +3,7 @@ package session_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,12 +24,12 @@ func TestWithMemoryStore(t *testing.T) {
 	k, ev := testKeeper(t, memory.New())
 	b := &browser{T: t, keeper: k}
 	b.login("kari", "idporten-loa-substantial", "", epoch)
-	require.Equal(t, session.Use, b.visit("a", session.Request{}, epoch.Add(29*time.Minute)))
+	require.Equal(t, session.Reason(""), b.visit("a", session.Request{}, epoch.Add(29*time.Minute)))
 	require.Equal(t, session.StepUp, b.visit("b", session.Request{Sufficient: isHigh}, epoch.Add(30*time.Minute)))
 	b.login("kari", "idporten-loa-high", "", epoch.Add(30*time.Minute))
-	require.Equal(t, session.Use, b.visit("b", session.Request{Sufficient: isHigh}, epoch.Add(30*time.Minute)))
+	require.Equal(t, session.Reason(""), b.visit("b", session.Request{Sufficient: isHigh}, epoch.Add(30*time.Minute)))
 	b.login("kari", "idporten-loa-high", "x", epoch.Add(31*time.Minute))
-	require.Equal(t, session.Use, b.visit("x", session.Request{Circle: "x"}, epoch.Add(31*time.Minute)))
+	require.Equal(t, session.Reason(""), b.visit("x", session.Request{Circle: "x"}, epoch.Add(31*time.Minute)))
 	s := b.current(epoch.Add(31 * time.Minute))
 	require.Len(t, s.Clients, 3)
 	id, err := k.Identity(s)
@@ -41,7 +41,7 @@ func TestWithMemoryStore(t *testing.T) {
 	require.Empty(t, ended.Clients)
 	require.Equal(t, []string{
 		"session.started/login", "session.rotated/other_level", "session.rotated/further_circle",
-		"session.ended/other_person", "session.started/login", "session.ended/logout",
+		"session.ended/other_user", "session.started/login", "session.ended/logout",
 	}, ev.words())
 }
 
@@ -78,13 +78,13 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 func BenchmarkCurrentAndTouch(b *testing.B) {
 	b.ReportAllocs()
 	k, _ := testKeeper(b, memory.New())
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest("GET", "/", nil)
-	_, err := k.LogIn(b.Context(), w.Header(), nil, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "high", AMR: []string{"BankID"}}, "", epoch)
+	response := http.Header{}
+	_, err := k.LogIn(b.Context(), response, nil, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "high", AMR: []string{"BankID"}}, "", epoch)
 	require.NoError(b, err)
-	r.AddCookie(w.Result().Cookies()[0])
+	cookie, _, _ := strings.Cut(response.Get("Set-Cookie"), ";")
+	request := http.Header{"Cookie": {cookie}}
 	for b.Loop() {
-		s, err := k.Current(b.Context(), r.Header, w.Header(), epoch)
+		s, err := k.Current(b.Context(), request, response, epoch)
 		if err != nil || s == nil {
 			b.Fatal(err)
 		}

@@ -1,33 +1,38 @@
 package session
 
-import (
-	"time"
+import "time"
 
-	"github.com/portner-go/portner/storage"
-)
-
-// The limits of ID-porten.
+// Default lifetimes of a session.
 const (
 	DefaultMax  = 120 * time.Minute // from the first authentication
-	DefaultIdle = 30 * time.Minute  // between two authorization requests
+	DefaultIdle = 30 * time.Minute  // from the last authorization request
 )
 
-// Limits are the two timers of a session. A zero field means ID-porten's value.
+// maxSkew bounds how far the clocks of two nodes may differ. A session from later than that is not trusted.
+const maxSkew = time.Minute
+
+// Limits holds the maximum and idle lifetime of a session. A zero field is DefaultMax or DefaultIdle.
 type Limits struct {
-	// Max is the longest life of a session, from its first authentication. Nothing extends it.
+	// Max is the longest lifetime of a session, from its first authentication. It is never extended.
 	Max time.Duration
 	// Idle is the longest time between two successful authorization requests.
 	Idle time.Duration
 }
 
-// State is what the timers say.
+// Times holds the instants of a session that limits apply to.
+type Times struct {
+	StartedAt     time.Time // first authentication
+	LastRequestAt time.Time // last successful authorization request
+}
+
+// State is the state of a session. The zero value is Expired.
 type State int
 
 // The states of a session.
 const (
-	Active  State = iota
-	Idle          // too long since the last authorization request
-	Expired       // too long since the first authentication
+	Expired State = iota // older than Limits.Max, or without times, or from the future
+	Idle                 // unused for Limits.Idle
+	Active               // usable
 )
 
 // String returns a fixed word for logs.
@@ -43,20 +48,24 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// State tells whether the session is usable at now: both ends are exclusive. It allocates nothing.
-func (l Limits) State(s *storage.Session, now time.Time) State {
-	if !now.Before(s.StartedAt.Add(l.max())) {
+// State returns the state of a session at now. Both ends are exclusive. A time more than a minute after now is from the
+// future; less is the difference between two clocks.
+func (l Limits) State(t Times, now time.Time) State {
+	latest := now.Add(maxSkew)
+	switch {
+	case t.StartedAt.IsZero(), t.LastRequestAt.IsZero(), t.StartedAt.After(latest), t.LastRequestAt.After(latest):
 		return Expired
-	}
-	if !now.Before(s.LastRequestAt.Add(l.idle())) {
+	case !now.Before(t.StartedAt.Add(l.max())):
+		return Expired
+	case !now.Before(t.LastRequestAt.Add(l.idle())):
 		return Idle
 	}
 	return Active
 }
 
-// ExpiresAt returns the earlier end of a session started at start and last used at last.
-func (l Limits) ExpiresAt(start, last time.Time) time.Time {
-	end, idle := start.Add(l.max()), last.Add(l.idle())
+// ExpiresAt returns the instant at which a session stops being Active unless it is used again.
+func (l Limits) ExpiresAt(t Times) time.Time {
+	end, idle := t.StartedAt.Add(l.max()), t.LastRequestAt.Add(l.idle())
 	if idle.Before(end) {
 		return idle
 	}

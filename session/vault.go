@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/portner-go/portner"
@@ -9,61 +10,51 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Vault keeps persons out of stores: it seals identities for the records that carry them and derives
-// the keys persons are found by (security row J1). Everything that reads or writes a Session or a
-// Grant of one provider needs a vault of the same secrets.
+// Vault keeps identities out of stores: it encrypts the identities of records, and derives the keys under which users are
+// stored. Every part of a provider that reads or writes a Session or a Grant needs a Vault with the same secrets.
 type Vault struct {
-	box     *seal.Box
-	details *seal.Box
-	users   *seal.KeyedHash
-	sids    *seal.KeyedHash
+	identities *seal.Box
+	details    *seal.Box
+	users      *seal.KeyedHash
+	sids       *seal.KeyedHash
 }
 
-// NewVault takes secrets of 32 bytes or more. The first one seals and all of them open, so a new
-// secret is put in front while records of the old one live. Keys of persons come from the last one:
-// they stay the same until it is dropped, and remembered consents are then asked for again.
+// NewVault returns a Vault for secrets of at least 32 bytes. The first secret encrypts and every secret decrypts: put a new
+// secret first, and keep the old ones while records exist that they encrypted. User keys and session identifiers derive from
+// the last secret. They change when it is removed, and remembered consents are then not found any more.
 func NewVault(secrets ...portner.Secret) (*Vault, error) {
-	box, err := seal.New("identity", secrets...)
-	if err != nil {
-		return nil, fmt.Errorf("session: vault: %w", err)
-	}
-	details, err := seal.New("authorization details", secrets...)
-	if err != nil {
-		return nil, fmt.Errorf("session: vault: %w", err)
+	if len(secrets) == 0 {
+		return nil, errors.New("session: NewVault requires a secret")
 	}
 	oldest := secrets[len(secrets)-1]
-	users, err := seal.NewKeyedHash("user", oldest)
-	if err != nil {
-		return nil, fmt.Errorf("session: vault: %w", err)
+	identities, err1 := seal.New("identity", secrets...)
+	details, err2 := seal.New("authorization details", secrets...)
+	users, err3 := seal.NewKeyedHash("user", oldest)
+	sids, err4 := seal.NewKeyedHash("sid", oldest)
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return nil, fmt.Errorf("session: %w", err)
+		}
 	}
-	sids, err := seal.NewKeyedHash("sid", oldest)
-	if err != nil {
-		return nil, fmt.Errorf("session: vault: %w", err)
-	}
-	return &Vault{box: box, details: details, users: users, sids: sids}, nil
+	return &Vault{identities: identities, details: details, users: users, sids: sids}, nil
 }
 
-// Seal encrypts an identity for the record whose ID is recordID (Session.ID or Grant.ID). Sealed
-// for one record it does not open in another.
+// Seal encrypts an identity for the record with the given ID (Session.ID or Grant.ID). Open fails for every other record.
 func (v *Vault) Seal(id Identity, recordID string) []byte {
-	return v.box.Seal(id.encode(), recordID)
+	return v.identities.Seal(id.encode(), recordID)
 }
 
-// Open reverses Seal. It fails for another record's identity and for secrets that are gone.
+// Open decrypts an identity. It returns an error if the identity was sealed for another record or with another secret.
 func (v *Vault) Open(sealed []byte, recordID string) (Identity, error) {
-	plain, err := v.box.Open(sealed, recordID)
+	plain, err := v.identities.Open(sealed, recordID)
 	if err != nil {
-		return Identity{}, fmt.Errorf("session: identity: %w", err)
+		return Identity{}, fmt.Errorf("session: decrypting an identity: %w", err)
 	}
-	var id Identity
-	if err := id.UnmarshalBinary(plain); err != nil {
-		return Identity{}, err
-	}
-	return id, nil
+	return decodeIdentity(plain)
 }
 
-// SealDetails encrypts authorization_details for the grant they belong to: some name people by their
-// numbers (idporten section 18.4). None stay none.
+// SealDetails encrypts authorization_details for the grant they belong to, because some types contain national identity
+// numbers. An empty input returns nil.
 func (v *Vault) SealDetails(details []byte, grantID string) []byte {
 	if len(details) == 0 {
 		return nil
@@ -71,25 +62,23 @@ func (v *Vault) SealDetails(details []byte, grantID string) []byte {
 	return v.details.Seal(details, grantID)
 }
 
-// OpenDetails reverses SealDetails.
+// OpenDetails decrypts authorization_details. An empty input returns nil.
 func (v *Vault) OpenDetails(sealed []byte, grantID string) ([]byte, error) {
 	if len(sealed) == 0 {
 		return nil, nil
 	}
 	plain, err := v.details.Open(sealed, grantID)
 	if err != nil {
-		return nil, fmt.Errorf("session: authorization details: %w", err)
+		return nil, fmt.Errorf("session: decrypting authorization_details: %w", err)
 	}
 	return plain, nil
 }
 
-// UserKey is the key of a person (Identity.Subject) in stores. Without the secret it neither tells
-// the subject nor can be made from it.
+// UserKey returns the key of the user with a subject (Identity.Subject) in stores. Without the secret, the subject cannot be
+// computed from it, and it cannot be computed from the subject.
 func (v *Vault) UserKey(subject string) storage.Hash { return v.users.Of(subject) }
 
-// sid is what a client knows a session by: random to everybody outside, different for each client
-// and session (security row G15), and the same however often and wherever it is asked for, so that
-// it can stand in a code before the session record names the client.
+// sid returns the "sid" of a session for a client. It is derived, so that a code can hold it before the session has the client.
 func (v *Vault) sid(sessionID, clientID string) string {
 	h := v.sids.Of(sessionID + "\x00" + clientID)
 	return base64.RawURLEncoding.EncodeToString(h[:])

@@ -7,6 +7,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -64,7 +65,7 @@ func accessTokenClaims(issuer string, c *client.Client, g *storage.Grant, t *sto
 		a.ClientOrgno = c.ClientOrgno
 	}
 	if !p.pseudonymous {
-		a.PID, a.Email = p.id.PID.Reveal(), p.id.Email
+		a.PID, a.Email = p.identifier(session.TypePID), p.identifier(session.TypeEmail)
 	}
 	a.setOrganisations(c, g)
 	return a

@@ -12,7 +12,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -185,7 +184,9 @@ func TestDetailsOfAnotherGrant(t *testing.T) {
 // Idporten section 18.5: Ansattporten's id_token tells the name; ID-porten's does not, nor any access token.
 func TestNameClaim(t *testing.T) {
 	t.Parallel()
-	kari := session.Identity{Subject: "k", PID: must(norway.ParsePID(pid)), Name: "Kari Nordmann"}
+	kari := session.Identity{
+		Subject: "k", Identifiers: identified(session.TypePID, pid), Attributes: map[string]string{"name": "Kari Nordmann"},
+	}
 	for _, names := range []bool{true, false} {
 		f := newFixture(t, func(c *token.Config) {
 			c.Claims = func(cl *client.Client) token.Claims {

@@ -21,7 +21,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
@@ -200,7 +199,7 @@ func testScopes() map[string]*scope.Scope {
 func (f *fixture) code(change ...func(*storage.AuthorizationCode)) string {
 	f.t.Helper()
 	value, grantID, now := seal.NewToken(), seal.NewID(), f.clock()
-	identity := session.Identity{Subject: "user-1", PID: must(norway.ParsePID(pid))}
+	identity := session.Identity{Subject: "user-1", Identifiers: identified(session.TypePID, pid)}
 	c := storage.AuthorizationCode{
 		Hash: storage.HashOf(value), RequestID: seal.NewID(),
 		Grant: storage.Grant{

@@ -3,6 +3,8 @@ package token
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/portner-go/portner/session"
 )
 
 // idToken holds the claims of idporten section 6.2 and OpenID Connect Core section 2.
@@ -48,13 +50,19 @@ func (p *person) identify() identityClaims {
 // resolved gives them in any case: for the introspection by the scope's owner only.
 func (p *person) resolved() identityClaims {
 	c := identityClaims{
-		PID: p.id.PID.Reveal(), Email: p.id.Email, EIDASPersonIdentifier: p.id.EIDASPersonIdentifier,
-		GivenName: p.id.GivenName, FamilyName: p.id.FamilyName, BirthDate: p.id.BirthDate,
+		PID: p.identifier(session.TypePID), Email: p.identifier(session.TypeEmail), EIDASPersonIdentifier: p.identifier(session.TypeEIDAS),
+		GivenName: p.id.Attributes["given_name"], FamilyName: p.id.Attributes["family_name"], BirthDate: p.id.Attributes["birthdate"],
 	}
 	if p.claims.Name {
-		c.Name = p.id.Name
+		c.Name = p.id.Attributes["name"]
 	}
 	return c
+}
+
+// identifier returns the value of the identifier of the given type, "" if there is none.
+func (p *person) identifier(typ string) string {
+	id, _ := p.id.Identifier(typ)
+	return id.Reveal()
 }
 
 // unixOrZero keeps an unknown time out of a token, instead of telling the year 1.

@@ -64,8 +64,13 @@ var errLeak = fmt.Errorf("token: a pseudonymous person would have been named: %w
 
 // checkLeak looks at the final bytes of a token or answer. It fails closed, whatever put the person there.
 func (p *person) checkLeak(final []byte) error {
-	if p.pseudonymous && pseudonym.Leaks(final, p.id.PID.Reveal(), p.id.EIDASPersonIdentifier, p.id.Email) {
-		return errLeak
+	if !p.pseudonymous {
+		return nil
+	}
+	for _, id := range p.id.Identifiers {
+		if pseudonym.Leaks(final, id.Reveal()) {
+			return errLeak
+		}
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/seal"
-	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -145,8 +144,8 @@ type person struct {
 func (m *Minter) person(c *client.Client, g *storage.Grant, id *session.Identity) person {
 	p := person{claims: m.cfg.Claims(c), id: id, pseudonymous: m.pseudonymous(g)}
 	// A person somebody only named, with no grant of theirs, has not logged in (maskinporten-altinn section 2).
-	if identifier, err := pseudonym.NewIdentifier(id.SubjectKey()); err == nil && g.Identity != nil && !p.claims.Machine {
-		p.sub, _ = m.cfg.Pairwise.Subject(c.ClientID, identifier)
+	if g.Identity != nil && !p.claims.Machine {
+		p.sub, _ = m.cfg.Pairwise.Subject(c.ClientID, id.PairwiseIdentifier()) // "" for the zero identity
 	}
 	return p
 }

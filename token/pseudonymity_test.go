@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -19,11 +19,23 @@ import (
 
 // everything is a person with every identifier there is.
 var everything = session.Identity{
-	Subject: "user-1", PID: must(norway.ParsePID(pid)), Email: email, EIDASPersonIdentifier: "SE/NO/194001018177",
-	GivenName: "Karianne", FamilyName: "Nordmann-Hansen", BirthDate: "1994-01-01",
+	Subject: "user-1", Identifiers: identified(session.TypeEIDAS, eidas, session.TypePID, pid, session.TypeEmail, email),
+	Attributes: map[string]string{"given_name": "Karianne", "family_name": "Nordmann-Hansen", "birthdate": "1994-01-01"},
 }
 
-var identifiers = []string{pid, email, everything.EIDASPersonIdentifier, everything.GivenName, everything.FamilyName, everything.BirthDate}
+const eidas = "SE/NO/194001018177"
+
+var identifiers = []string{
+	pid, email, eidas, everything.Attributes["given_name"], everything.Attributes["family_name"], everything.Attributes["birthdate"],
+}
+
+// identified returns identifiers of types and values in turn.
+func identified(typesAndValues ...string) (list []pseudonym.Identifier) {
+	for i := 0; i < len(typesAndValues); i += 2 {
+		list = append(list, must(pseudonym.NewIdentifier(typesAndValues[i], typesAndValues[i+1])))
+	}
+	return list
+}
 
 // Row H1 over made-up scope sets, policies and hooks: what reaches the client of a pseudonymous grant names
 // nobody, in tokens, userinfo and its own introspection, at login and after refresh.
@@ -46,7 +58,7 @@ func TestPseudonymityProperty_H1(t *testing.T) {
 		}
 		declined := rng.IntN(4) == 0 // section 13.2, rule 6: asked for, but declined
 		hook := &world{user: token.User{Claims: map[string]any{
-			"pid": pid, "email": email, "name": everything.FamilyName, "nickname": "x" + pid, "address": map[string]any{"formatted": pid},
+			"pid": pid, "email": email, "name": everything.Attributes["family_name"], "nickname": "x" + pid, "address": map[string]any{"formatted": pid},
 		}}}
 		f := newFixture(t, func(c *token.Config) {
 			c.Users, c.IDTokenOnRefresh = hook, true
@@ -147,12 +159,11 @@ func TestSubject(t *testing.T) {
 		require.Len(t, idt["sub"], 43)
 		return idt["sub"].(string)
 	}
-	norwegian := session.Identity{Subject: "a", PID: must(norway.ParsePID(pid))}
-	require.Equal(t, sub("web", norwegian), sub("web", session.Identity{Subject: "b", PID: norwegian.PID}))
+	norwegian := session.Identity{Subject: "a", Identifiers: identified(session.TypePID, pid)}
+	require.Equal(t, sub("web", norwegian), sub("web", session.Identity{Subject: "b", Identifiers: norwegian.Identifiers}))
 	require.NotEqual(t, sub("web", norwegian), sub("other", norwegian))
-	european := session.Identity{Subject: "c", EIDASPersonIdentifier: "SE/NO/1"}
-	matched := european
-	matched.PID = norwegian.PID
+	european := session.Identity{Subject: "c", Identifiers: identified(session.TypeEIDAS, "SE/NO/1")}
+	matched := session.Identity{Subject: "c", Identifiers: identified(session.TypeEIDAS, "SE/NO/1", session.TypePID, pid)}
 	require.Equal(t, sub("web", european), sub("web", matched), "C33: a later match changes nothing")
-	require.NotEqual(t, sub("web", session.Identity{Subject: "x"}), sub("web", session.Identity{Email: "x"}), "type is part of the key")
+	require.NotEqual(t, sub("web", session.Identity{Subject: "x"}), sub("web", session.Identity{Identifiers: identified(session.TypeEmail, "x")}), "type is part of the key")
 }

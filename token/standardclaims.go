@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 )
 
 // standardScopes says which claims a scope opens (OpenID Connect Core section 5.4).
@@ -45,17 +46,10 @@ func (p *person) standardClaims(doc *document, scopes []string, written *userInf
 
 // login tells a standard claim as the login gave it.
 func (p *person) login(name string) (value string, ok bool) {
-	switch name {
-	case "name":
-		value = p.id.Name
-	case "given_name":
-		value = p.id.GivenName
-	case "family_name":
-		value = p.id.FamilyName
-	case "birthdate":
-		value = p.id.BirthDate
-	case "email":
-		value = p.id.Email
+	if name == "email" {
+		value = p.identifier(session.TypeEmail)
+	} else {
+		value = p.id.Attributes[name]
 	}
 	return value, value != ""
 }

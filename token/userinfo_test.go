@@ -188,7 +188,9 @@ func TestPlainOpenIDClaims(t *testing.T) {
 func TestPlainOpenIDClaimsFromLogin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
-	code := f.code(forClient("web", "openid", "profile", "email"), identity(session.Identity{Subject: "u", Email: email, GivenName: "Kari"}))
+	code := f.code(forClient("web", "openid", "profile", "email"), identity(session.Identity{
+		Subject: "u", Identifiers: identified(session.TypeEmail, email), Attributes: map[string]string{"given_name": "Kari"},
+	}))
 	u := f.userInfo(f.redeem("web", code).str("access_token"))
 	require.Equal(t, email, u.body["email"])
 	require.Equal(t, "Kari", u.body["given_name"])
@@ -217,7 +219,7 @@ func TestUserInfoWritesNoNameTwice(t *testing.T) {
 	})
 	u := f.userInfo(f.redeem("web", f.code(forClient("web", "openid", "profile", "email"), identity(everything))).str("access_token"))
 	requireNoDuplicates(t, u.Body.String())
-	require.Equal(t, everything.GivenName, u.body["given_name"], "the login told it")
+	require.Equal(t, everything.Attributes["given_name"], u.body["given_name"], "the login told it")
 	require.Equal(t, "en", u.body["locale"])
 }
 

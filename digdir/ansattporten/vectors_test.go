@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/optest"
@@ -86,19 +85,19 @@ func types(r *register) *rar.Registry {
 
 const personPID = "45840375084"
 
-func login(name, pid, level string) authorize.Authentication {
-	who := session.Identity{Subject: name, Name: "Kari Nordmann"}
+func login(name, pid, level string) session.Authentication {
+	who := session.Identity{Subject: name, Attributes: map[string]string{"name": "Kari Nordmann"}}
 	if pid != "" {
-		who.PID = must(norway.ParsePID(pid))
+		who.Identifiers = optest.Identifiers(pid)
 	}
-	return authorize.Authentication{Identity: who, ACR: level, AMR: []string{"TestID"}}
+	return session.Authentication{Identity: who, ACR: level, AMR: []string{"TestID"}}
 }
 
 // newOP is an Ansattporten at the register.
 func newOP(t testing.TB, r *register, change ...func(*provider.Config)) *optest.OP {
 	t.Helper()
 	return optest.New(t, optest.Options{
-		Persons: map[string]authorize.Authentication{
+		Persons: map[string]session.Authentication{
 			"kari": login("kari", personPID, acr.AnsattportenHigh), "entra": login("entra", "", acr.AnsattportenLow),
 		},
 		Change: func(c *provider.Config) {

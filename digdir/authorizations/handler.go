@@ -17,6 +17,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -95,7 +96,7 @@ func (a *API) person(r *http.Request, scope string, now time.Time) (caller, erro
 	if err != nil {
 		return caller{}, err
 	}
-	if who.PID.IsZero() {
+	if _, ok := who.Identifier(session.TypePID); !ok {
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
 	}
 	return caller{orgno: c.ClientOrgno, user: g.UserKey, self: true}, nil

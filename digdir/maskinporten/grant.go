@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -169,11 +170,20 @@ func (g *grant) resolveDetails(ctx context.Context, x *request, c *claims, a *au
 	return granted, nil
 }
 
+// identityOf returns the identity with a national identity number, or the zero identity.
+func identityOf(pid norway.PID) session.Identity {
+	id, err := pseudonym.NewIdentifier(session.TypePID, pid.Reveal())
+	if err != nil {
+		return session.Identity{}
+	}
+	return session.Identity{Identifiers: []pseudonym.Identifier{id}}
+}
+
 // issuance is the token of section 1.7: always self-contained (Q20), with an audience only if one was asked
 // for (Q1).
 func (g *grant) issuance(x *request, c *claims, a *authorization, details []byte) *token.Issuance {
 	in := &token.Issuance{
-		Client: x.Client, Plan: a.plan, Resources: c.resources, Identity: session.Identity{PID: c.pid}, AuthorizationDetails: details,
+		Client: x.Client, Plan: a.plan, Resources: c.resources, Identity: identityOf(c.pid), AuthorizationDetails: details,
 		Grant: storage.Grant{
 			ID: seal.NewID(), ClientID: x.client.ClientID, Scopes: a.plan.Granted, Resources: c.resources,
 			Delegation: a.delegation, CreatedAt: x.now,

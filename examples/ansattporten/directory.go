@@ -7,10 +7,10 @@ import (
 	"strconv"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/session"
 )
@@ -54,12 +54,12 @@ func (u user) level() string {
 }
 
 // authentication is what a login of the user tells the provider.
-func (u user) authentication() authorize.Authentication {
-	who := session.Identity{Subject: "user:" + u.Username, Name: u.Name}
-	if u.PID != "" {
-		who.PID, _ = norway.ParsePID(u.PID) // checked when the configuration was read
+func (u user) authentication() session.Authentication {
+	who := session.Identity{Subject: "user:" + u.Username, Attributes: map[string]string{"name": u.Name}}
+	if id, err := pseudonym.NewIdentifier(session.TypePID, u.PID); err == nil {
+		who.Identifiers = []pseudonym.Identifier{id}
 	}
-	a := authorize.Authentication{Identity: who, ACR: u.level(), AMR: u.AMR}
+	a := session.Authentication{Identity: who, ACR: u.level(), AMR: u.AMR}
 	if len(a.AMR) == 0 {
 		a.AMR = []string{"TestID"}
 	}

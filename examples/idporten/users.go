@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -84,23 +84,29 @@ func (d *directory) named(username string) (user, bool) {
 }
 
 // authentication is what a login of the user tells the provider.
-func authentication(u user) authorize.Authentication {
-	a := authorize.Authentication{ACR: u.ACR, AMR: u.AMR, Identity: session.Identity{Subject: subject(u)}}
+func authentication(u user) session.Authentication {
+	a := session.Authentication{ACR: u.ACR, AMR: u.AMR, Identity: session.Identity{Subject: subject(u)}}
 	if a.ACR == "" {
 		a.ACR = acr.Substantial
 	}
 	if len(a.AMR) == 0 {
 		a.AMR = []string{"TestID"}
 	}
-	if u.PID != "" {
-		a.PID, _ = norway.ParsePID(u.PID) // checked when the configuration was read
-	}
 	claim := func(name string) string { v, _ := u.Claims[name].(string); return v }
-	if a.ACR == acr.SelfRegisteredEmail {
-		a.Email = claim("email")
+	add := func(typ, value string) {
+		if id, err := pseudonym.NewIdentifier(typ, value); err == nil {
+			a.Identity.Identifiers = append(a.Identity.Identifiers, id)
+		}
 	}
-	if strings.HasPrefix(a.ACR, "eidas-") {
-		a.EIDASPersonIdentifier, a.GivenName, a.FamilyName, a.BirthDate = claim("eidas_person_identifier"), claim("given_name"), claim("family_name"), claim("birthdate")
+	if strings.HasPrefix(a.ACR, "eidas-") { // first: subjects derive from it, also for a user with a national identity number
+		add(session.TypeEIDAS, claim("eidas_person_identifier"))
+		a.Identity.Attributes = map[string]string{
+			"given_name": claim("given_name"), "family_name": claim("family_name"), "birthdate": claim("birthdate"),
+		}
+	}
+	add(session.TypePID, u.PID)
+	if a.ACR == acr.SelfRegisteredEmail {
+		add(session.TypeEmail, claim("email"))
 	}
 	return a
 }
@@ -124,5 +130,6 @@ func (d *directory) testPerson(_ context.Context, pid norway.PID) (session.Ident
 	if d.bySubject[sub].disabled {
 		return session.Identity{}, errors.New("users: disabled")
 	}
-	return session.Identity{Subject: sub, PID: pid}, nil
+	id, err := pseudonym.NewIdentifier(session.TypePID, pid.Reveal())
+	return session.Identity{Subject: sub, Identifiers: []pseudonym.Identifier{id}}, err
 }

@@ -88,7 +88,7 @@ func login(w http.ResponseWriter, r *http.Request, op *provider.Provider) {
 	case r.PostForm.Has("cancel"):
 		pending.Cancel(w, r)
 	case r.Method == http.MethodPost && passwordOK(name, r.PostForm.Get("password")):
-		pending.Authenticated(w, r, authorize.Authentication{
+		pending.Authenticated(w, r, session.Authentication{
 			Identity: session.Identity{Subject: name}, ACR: acr.Substantial, AMR: []string{"pwd"},
 		})
 	default:

@@ -14,8 +14,8 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
@@ -37,7 +37,7 @@ type OP struct {
 	Store   *memory.Store
 	Keys    *keyset.Set
 	handler http.Handler
-	persons map[string]authorize.Authentication
+	persons map[string]session.Authentication
 }
 
 // Options change the test provider.
@@ -47,7 +47,7 @@ type Options struct {
 	Clients []client.Client // beside those of Clients()
 	Scopes  []scope.Scope   // beside those of Scopes()
 	// Persons are the logins of the test page, by name; nil: kari, kari-minid and ola.
-	Persons map[string]authorize.Authentication
+	Persons map[string]session.Authentication
 	Change  func(*provider.Config)
 }
 
@@ -155,18 +155,25 @@ func Scopes() []scope.Scope {
 }
 
 // persons are the logins of the test page.
-var persons = map[string]authorize.Authentication{
+var persons = map[string]session.Authentication{
 	"kari":       person("kari", KariPID, acr.High, "BankID"),
 	"kari-minid": person("kari", KariPID, acr.Substantial, "Minid-APP"),
 	"ola":        person("ola", "45840375084", acr.Substantial, "Minid-OTC"),
 }
 
-func person(subject, pid, level, method string) authorize.Authentication {
-	p, err := norway.ParsePID(pid)
-	if err != nil {
-		panic(err) // a constant of this file
+func person(subject, pid, level, method string) session.Authentication {
+	return session.Authentication{
+		Identity: session.Identity{Subject: subject, Identifiers: Identifiers(pid)}, ACR: level, AMR: []string{method},
 	}
-	return authorize.Authentication{Identity: session.Identity{Subject: subject, PID: p}, ACR: level, AMR: []string{method}}
+}
+
+// Identifiers returns the identifiers of a user with a national identity number, or nil if pid is empty.
+func Identifiers(pid string) []pseudonym.Identifier {
+	id, err := pseudonym.NewIdentifier(session.TypePID, pid)
+	if err != nil {
+		return nil
+	}
+	return []pseudonym.Identifier{id}
 }
 
 // The test pages say in headers what a real page would show.
