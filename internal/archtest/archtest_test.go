@@ -1,6 +1,8 @@
 package archtest_test
 
 import (
+	"path"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +17,14 @@ func TestRepository(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, files, 50, "the walk has lost its way")
 	used := map[excuse]bool{}
+	labels := map[string]int{} // by directory
 	for _, v := range broken {
+		if v.rule == "label" {
+			labels[path.Dir(v.file)]++
+			if slices.Contains(labelled, path.Dir(v.file)) {
+				continue
+			}
+		}
 		e := excuse{v.file, v.rule}
 		if excused[e] == "" {
 			t.Error(v)
@@ -25,6 +34,14 @@ func TestRepository(t *testing.T) {
 	for e := range excused {
 		require.True(t, used[e], "nothing to excuse any more: %v", e)
 	}
+	left := 0
+	for _, dir := range labelled {
+		left += labels[dir]
+		if labels[dir] == 0 {
+			t.Logf("%s has no label left: take it off the list", dir)
+		}
+	}
+	t.Logf("%d labels that do not resolve, in %d directories; %d when the rule was made", left, len(labelled), labelsBefore)
 	t.Logf("%d files in %v", files, time.Since(begin))
 }
 
@@ -77,6 +94,35 @@ func TestViolationsAreFound(t *testing.T) {
 		"acr/doc_field_group.go":               "doc",
 		"acr/doc_interface.go":                 "doc",
 		"norway":                               "doc", // no package comment
+		"keyset/label_bare.go":                 "label",
+		"keyset/label_case_end_test.go":        "label",
+		"keyset/label_case_test.go":            "label",
+		"keyset/label_chapter.go":              "label",
+		"keyset/label_comment_test.go":         "label",
+		"keyset/label_dangling_document.go":    "label",
+		"keyset/label_dangling_list.go":        "label",
+		"keyset/label_dangling_section.go":     "label",
+		"keyset/label_dangling_vector.go":      "label",
+		"keyset/label_decision.go":             "label",
+		"keyset/label_experiment.go":           "label",
+		"keyset/label_godoc_document.go":       "label",
+		"keyset/label_godoc_field.go":          "label",
+		"keyset/label_godoc_method.go":         "label",
+		"keyset/label_godoc_section.go":        "label",
+		"keyset/label_godoc_threat.go":         "label",
+		"keyset/label_godoc_vector.go":         "label",
+		"keyset/label_inside_test.go":          "label",
+		"keyset/label_numbers_test.go":         "label",
+		"keyset/label_package.go":              "label",
+		"keyset/label_paragraph.go":            "label",
+		"keyset/label_question.go":             "label",
+		"keyset/label_row.go":                  "label",
+		"keyset/label_section.go":              "label",
+		"keyset/label_seed.go":                 "label",
+		"keyset/label_suffix_test.go":          "label",
+		"docs/label_bare.md":                   "label",
+		"docs/label_link.md":                   "label",
+		"docs/spec/dangling.md":                "label",
 	}
 	broken, _, err := check("testdata")
 	require.NoError(t, err)

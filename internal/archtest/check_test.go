@@ -20,7 +20,7 @@ const module = "github.com/portner-go/portner"
 type violation struct {
 	file string // relative to the root, with slashes
 	line int
-	rule string // layer, unplaced, third-party, testing, clock, form, redirect, template, math/rand, logging, doc
+	rule string // layer, unplaced, third-party, testing, clock, form, redirect, template, math/rand, logging, doc, label
 	text string
 }
 
@@ -32,6 +32,9 @@ func (v violation) String() string {
 // that finds nothing must not pass for a clean one.
 func check(root string) (broken []violation, files int, err error) {
 	c := checker{root: root, fset: token.NewFileSet(), table: layers(), packageDoc: map[string]bool{}}
+	if c.targets, err = loadTargets(root); err != nil {
+		return nil, 0, err
+	}
 	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -39,11 +42,17 @@ func check(root string) (broken []violation, files int, err error) {
 		if d.IsDir() && name != root && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
 			return fs.SkipDir
 		}
-		if d.IsDir() || !strings.HasSuffix(name, ".go") {
+		switch {
+		case d.IsDir():
 			return nil
+		case strings.HasSuffix(name, ".go"):
+			files++
+			return c.file(name)
+		case strings.HasSuffix(name, ".md"):
+			files++
+			return c.markdown(name)
 		}
-		files++
-		return c.file(name)
+		return nil
 	})
 	c.checkPackageDocs()
 	return c.broken, files, err
@@ -55,6 +64,7 @@ type checker struct {
 	table      map[string]rule
 	broken     []violation
 	packageDoc map[string]bool // of each package that needs one
+	targets    targets
 
 	dir, rel string            // of the file at hand
 	names    map[string]string // of the packages in it
@@ -64,14 +74,27 @@ func (c *checker) report(pos token.Pos, rule, format string, args ...any) {
 	c.broken = append(c.broken, violation{c.rel, c.fset.Position(pos).Line, rule, fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) file(name string) error {
+// read reads a file and makes it the one at hand.
+func (c *checker) read(name string) ([]byte, error) {
 	rel, err := filepath.Rel(c.root, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.rel = filepath.ToSlash(rel)
 	c.dir = path.Dir(c.rel)
-	src, err := os.ReadFile(name)
+	return os.ReadFile(name)
+}
+
+func (c *checker) markdown(name string) error {
+	text, err := c.read(name)
+	if err == nil {
+		c.markdownLabels(string(text))
+	}
+	return err
+}
+
+func (c *checker) file(name string) error {
+	src, err := c.read(name)
 	if err != nil {
 		return err
 	}
@@ -79,7 +102,9 @@ func (c *checker) file(name string) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(name, "_test.go") {
+	test := strings.HasSuffix(name, "_test.go")
+	c.goLabels(f, test)
+	if test {
 		c.testImports(f)
 		return nil
 	}

@@ -1,0 +1,4 @@
+package keyset
+
+// D10: five at most
+const bare = 1

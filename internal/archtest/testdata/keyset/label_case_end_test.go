@@ -1,0 +1,3 @@
+package keyset
+
+var ends = []string{"refresh token (D8)"}

@@ -1,0 +1,3 @@
+package keyset
+
+var cases = []string{"B3 JSON"}

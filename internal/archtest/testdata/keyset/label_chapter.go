@@ -1,0 +1,4 @@
+package keyset
+
+// rules of chapter 12
+const chapter = 1

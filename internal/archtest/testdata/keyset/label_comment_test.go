@@ -1,0 +1,4 @@
+package keyset
+
+// Rows 7 of the table.
+func TestForms() {}

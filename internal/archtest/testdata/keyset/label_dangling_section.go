@@ -1,0 +1,4 @@
+package keyset
+
+// docs/spec/idporten.md §12.5
+const danglingSection = 1

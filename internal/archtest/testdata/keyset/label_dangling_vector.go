@@ -1,0 +1,4 @@
+package keyset
+
+// the vector MV9
+const danglingVector = 1

@@ -1,0 +1,4 @@
+package keyset
+
+// decision K5
+const decision = 1

@@ -1,0 +1,4 @@
+package keyset
+
+// the experiment X18
+const experiment = 1

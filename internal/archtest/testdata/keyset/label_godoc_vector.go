@@ -1,0 +1,4 @@
+package keyset
+
+// Vector is MV1.
+const Vector = 1

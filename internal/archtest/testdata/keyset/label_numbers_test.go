@@ -1,0 +1,3 @@
+package keyset
+
+func TestOrgno_1_13() {}

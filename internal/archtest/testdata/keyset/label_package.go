@@ -1,0 +1,3 @@
+// Package keyset follows
+// security row A12.
+package keyset

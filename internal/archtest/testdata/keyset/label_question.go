@@ -1,0 +1,5 @@
+package keyset
+
+func question() {
+	// Q15 is open
+}

@@ -1,0 +1,4 @@
+package keyset
+
+// row 7 of the table
+const row = 1

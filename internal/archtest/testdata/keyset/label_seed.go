@@ -1,0 +1,4 @@
+package keyset
+
+// as seed 002 has it
+const seed = 1

@@ -1,0 +1,3 @@
+package keyset
+
+func TestRevocation_D9() {}
