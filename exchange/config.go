@@ -83,10 +83,8 @@ type Login struct {
 	PID      norway.PID // zero if the client may not know it
 }
 
-// Grant exchanges tokens. It is a [token.Grant], safe for concurrent use.
+// Grant exchanges tokens. It is safe for concurrent use.
 type Grant struct{ cfg Config }
-
-var _ token.Grant = (*Grant)(nil)
 
 // New reports all problems of the configuration at once.
 func New(cfg Config) (*Grant, error) {
@@ -129,8 +127,7 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// Type implements token.Grant.
-func (*Grant) Type() string { return GrantType }
-
-// AuthenticatesItself implements token.Grant: the client authenticates as for any grant.
-func (*Grant) AuthenticatesItself() bool { return false }
+// Handler returns the grant handler, for token.Config.Grants.
+func (g *Grant) Handler() token.GrantHandler {
+	return token.GrantHandler{Type: GrantType, Handle: g.handle}
+}

@@ -1,8 +1,8 @@
-// Package exchange is token exchange (RFC 8693) as a [token.Grant]: a client presents a token and gets one
+// Package exchange is token exchange (RFC 8693) as a grant handler of package token: a client presents a token and gets one
 // for fewer scopes, another API, or in the name of somebody it acts for.
 //
 //	g, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: mayExchange})
-//	token.Config{Grants: []token.Grant{g}, …}
+//	token.Config{Grants: []token.GrantHandler{g.Handler()}, …}
 //
 // Without a [Policy] a client can narrow its own tokens and nothing else. With one, the host says who may
 // exchange what for whom; the rules here hold whatever it says:

@@ -25,8 +25,8 @@ type exchanging struct {
 	verdict Decision
 }
 
-// Handle implements token.Grant.
-func (g *Grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+// handle handles a token request.
+func (g *Grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
 	x := &exchanging{Request: r, cfg: &g.cfg, minter: m}
 	if err := x.present(ctx); err != nil {
 		return nil, err
@@ -41,17 +41,16 @@ func (g *Grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	if x.silent() {
 		act = x.subject.grant.Delegation.Actor
 	}
-	in, err := x.issuance(ctx, act)
+	c, err := x.contents(ctx, act)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.stands(ctx, in); err != nil {
-		return nil, err
-	}
-	res, err := m.Issue(ctx, in, r.Now, func(ctx context.Context, issue *storage.Issue) error {
+	res, err := m.Mint(ctx, c, func(ctx context.Context, issue *storage.Issue) error {
 		return g.cfg.Store.InsertGrant(ctx, issue, r.Now)
 	})
-	if err != nil {
+	if errors.Is(err, storage.ErrRevoked) { // the user of an id_token or of a token of another issuer
+		return nil, subjectRole.badToken("person")
+	} else if err != nil {
 		return nil, err
 	}
 	res.IssuedTokenType = AccessToken
@@ -125,47 +124,32 @@ func (x *exchanging) decide(ctx context.Context) error {
 	return nil
 }
 
-// issuance is the new token, before it is made.
-func (x *exchanging) issuance(ctx context.Context, act json.RawMessage) (*token.Issuance, error) {
+// contents is the new token, before it is made.
+func (x *exchanging) contents(ctx context.Context, act json.RawMessage) (none token.Contents, err error) {
 	plan, err := x.plan()
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	audience, err := x.audience(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	details, err := x.details()
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	end := x.end()
 	if end.Unix() <= x.Now.Unix() { // the leeway that a verifier allows is no life
-		return nil, subjectRole.badToken("expired")
+		return none, subjectRole.badToken("expired")
 	}
 	grant := x.grant(act, audience, details, end)
 	grant.Pseudonymous = plan.Pseudonymous
 	if len(grant.Scopes) == 0 { // of a token that is not ours only what is granted here counts
 		grant.Scopes = plan.Granted
 	}
-	return &token.Issuance{
+	return token.Contents{
 		Client: x.Client, Grant: grant, Identity: x.subject.identity, Plan: plan, Resources: audience, AuthorizationDetails: details,
 	}, nil
-}
-
-// stands asks about a person whom an id_token or another issuer told of, as Presented did about those of our own
-// tokens: what nobody would find active is not issued (security row D7).
-func (x *exchanging) stands(ctx context.Context, in *token.Issuance) error {
-	if x.subject.own {
-		return nil
-	}
-	g := in.Grant
-	g.Scopes = in.Plan.Granted
-	err := x.minter.Standing(ctx, &g, &in.Identity, x.Now)
-	if errors.Is(err, storage.ErrRevoked) {
-		return subjectRole.badToken("person")
-	}
-	return err
 }
 
 // grant is the grant of the new token. It keeps all scopes of the subject's, for on them depends how

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
@@ -66,16 +65,10 @@ func TestMayActNamesNoNamesake(t *testing.T) {
 // The aud that a profile writes where nobody asked for one bounds a token as any other does.
 func TestDefaultAudienceBounds(t *testing.T) {
 	t.Parallel()
-	const api = "https://api.example.no"
+	const api = optest.Issuer // RFC 9068 requires an aud
 	w := newWorldAt(t, func(c *provider.Config) {
 		c.Profile = provider.IDPorten()
-		c.Profile.Claims = func(string) token.ClaimPolicy {
-			return func(c *client.Client) token.Claims {
-				claims := token.IDPortenClaims(c)
-				claims.Audience = []string{api}
-				return claims
-			}
-		}
+		c.Profile.AccessTokenType = "at+jwt"
 	}, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
 	own := w.login("portal", "openid test:api").String("access_token")
 	require.Equal(t, api, claims(t, own)["aud"])

@@ -71,7 +71,7 @@ func (x *exchanging) foreign(value string) (Issuer, bool) {
 // lookUp finds an access token of this provider: what is no access token, such as an id_token or a refresh
 // token, is not found (security row D8).
 func (x *exchanging) lookUp(ctx context.Context, p presentation) (*party, error) {
-	t, err := x.minter.Presented(ctx, p.value, x.Now)
+	t, err := x.minter.LookupAccessToken(ctx, p.value, x.Now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil, p.role.badToken("unknown")
@@ -93,7 +93,7 @@ func (x *exchanging) lookUp(ctx context.Context, p presentation) (*party, error)
 	}, nil
 }
 
-func consumer(t *token.Presented) string {
+func consumer(t *token.LiveToken) string {
 	if t.Grant.Delegation.Consumer != "" {
 		return t.Grant.Delegation.Consumer
 	}

@@ -85,9 +85,12 @@ type Config struct {
 	// AuthorizationDetails are the types of rich authorization requests (RFC 9396) clients may ask for. nil:
 	// none.
 	AuthorizationDetails *rar.Registry
-	// Users tells who may still have tokens, and the standard claims of userinfo. nil: what the login
-	// told is all there is.
+	// Users finds users: whether they are enabled, and their claims. If nil, users are never disabled, and only claims from the
+	// login are returned.
 	Users token.UserSource
+	// Claims adds the claims of the host to id_tokens, access tokens, introspection and userinfo, after those of the profile.
+	// If nil, there are none.
+	Claims token.ClaimsFunc
 
 	// Session are the rules of the SSO session; the zero value is ID-porten's 120 and 30 minutes.
 	Session session.Rules
@@ -98,7 +101,7 @@ type Config struct {
 	// RotationGrace forgives a client that lost the answer to a refresh; see token.Config. 0 is off.
 	RotationGrace time.Duration
 	// Grants are grant types beside authorization_code and refresh_token.
-	Grants []token.Grant
+	Grants []token.GrantHandler
 
 	// ErrorPage renders errors that must not be redirected. nil is a plain page.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, p authorize.ErrorPage)

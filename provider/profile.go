@@ -20,8 +20,14 @@ type Profile struct {
 	Locales []string
 	// Scopes are standard scopes the profile adds to Config.Scopes.
 	Scopes []scope.Scope
-	// Claims chooses what tokens and userinfo hold, for the issuer.
-	Claims func(issuer string) token.ClaimPolicy
+	// Claims add the claims of the profile, before those of Config.
+	Claims []token.ClaimsFunc
+	// ScopeClaims maps scopes to the claims of token.User that userinfo returns for them.
+	ScopeClaims map[string][]string
+	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
+	UserInfoScope string
+	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
+	AccessTokenType string
 	// ClaimsSupported is claims_supported of the metadata.
 	ClaimsSupported []string
 	// RequestURIPrefix begins the request_uri values of PAR.
@@ -51,7 +57,8 @@ func IDPorten() Profile {
 		DefaultACRValues: []string{acr.Substantial},
 		PromptValues:     []string{"login"},
 		Locales:          []string{"nb", "nn", "en", "se"},
-		Claims:           func(string) token.ClaimPolicy { return token.IDPortenClaims },
+		Claims:           []token.ClaimsFunc{idPortenClaims},
+		UserInfoScope:    scope.Profile,
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
 	}
@@ -66,7 +73,8 @@ func OpenIDConnect() Profile {
 		PromptValues: []string{"login", "none", "consent", "select_account"},
 		Locales:      []string{"nb", "nn", "en", "se"},
 		Scopes:       scope.StandardScopes(),
-		Claims:       func(issuer string) token.ClaimPolicy { return token.OpenIDClaims(issuer) },
+		Claims:       []token.ClaimsFunc{openIDClaims},
+		ScopeClaims:  standardClaims, AccessTokenType: "at+jwt",
 		ClaimsSupported: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid",
 			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",

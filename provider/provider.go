@@ -120,9 +120,13 @@ func (b *builder) subject(c *client.Client, who session.Identity) string {
 func (b *builder) token() error {
 	cfg := token.Config{
 		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
-		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims(b.cfg.Issuer),
+		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims, ScopeClaims: b.cfg.Profile.ScopeClaims,
+		UserInfoScope: b.cfg.Profile.UserInfoScope, AccessTokenType: b.cfg.Profile.AccessTokenType,
 		Lifetimes: b.cfg.Lifetimes.Lifetimes, IDTokenOnRefresh: b.cfg.Profile.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
 		Grants: b.cfg.Grants, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	if b.cfg.Claims != nil {
+		cfg.Claims = append(slices.Clone(cfg.Claims), b.cfg.Claims)
 	}
 	if b.cfg.Consents != nil {
 		cfg.Consents = b.cfg.Consents
@@ -221,7 +225,7 @@ func (b *builder) metadata() error {
 func (b *builder) grantTypes() []string {
 	types := []string{"authorization_code", "refresh_token"}
 	for _, g := range b.cfg.Grants {
-		types = append(types, g.Type())
+		types = append(types, g.Type)
 	}
 	return types
 }

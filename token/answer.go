@@ -1,16 +1,13 @@
 package token
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
-	"github.com/portner-go/portner/storage"
 )
 
 // correlationHeader tells the peer how to name a failed request to the operator.
@@ -116,17 +113,4 @@ func (x *exchange) rescue() {
 		panic(v)
 	}
 	x.fail(fmt.Errorf("token: panic of type %T: %s", v, debug.Stack()))
-}
-
-// findClient reads the registration of a client that a token names. A client that is gone or switched off
-// has no tokens: ok is false.
-func (x *exchange) findClient(ctx context.Context, id string) (c *client.Client, ok bool, err error) {
-	found, err := x.cfg.Clients.Client(ctx, id)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, unavailable("reading the client", err)
-	}
-	return found, !found.Inactive, nil
 }

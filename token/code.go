@@ -11,17 +11,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// codeGrant is grant_type=authorization_code (RFC 6749 section 4.1.3, idporten section 5.1).
-type codeGrant struct{}
-
-// Type implements Grant.
-func (codeGrant) Type() string { return AuthorizationCode }
-
-// AuthenticatesItself implements Grant.
-func (codeGrant) AuthenticatesItself() bool { return false }
-
-// Handle implements Grant.
-func (codeGrant) Handle(ctx context.Context, r *Request, m *Minter) (*Response, error) {
+// redeemCode handles grant_type=authorization_code (RFC 6749 §4.1.3).
+func redeemCode(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	value := r.Form.Get("code")
 	if value == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter code is missing.", "code_missing")
@@ -80,7 +71,7 @@ func (x *codeExchange) mismatch() *cause {
 
 // burn consumes the code its owner presented with a wrong binding (decision K1).
 func (x *codeExchange) burn(ctx context.Context, why *cause) error {
-	err := Commit(ctx, func(ctx context.Context) error {
+	err := runToEnd(ctx, func(ctx context.Context) error {
 		return x.cfg.Store.RedeemCode(ctx, x.hash, nil, x.Now)
 	})
 	if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
@@ -99,7 +90,7 @@ func (x *codeExchange) replayed(ctx context.Context) error {
 }
 
 func (m *Minter) revoke(ctx context.Context, grantID string, now time.Time) error {
-	err := Commit(ctx, func(ctx context.Context) error { return m.cfg.Store.RevokeGrant(ctx, grantID, now) })
+	err := runToEnd(ctx, func(ctx context.Context) error { return m.cfg.Store.RevokeGrant(ctx, grantID, now) })
 	if err != nil && !gone(err) {
 		return unavailable("revoking the grant", err)
 	}
@@ -112,7 +103,7 @@ func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.Issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
+	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
 		return x.cfg.Store.RedeemCode(ctx, x.hash, issue, x.Now)
 	})
 	switch {
@@ -127,7 +118,7 @@ func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
 }
 
 // prepare asks again for all that may have changed since the login.
-func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
+func (x *codeExchange) prepare(ctx context.Context) (*issuance, error) {
 	g := x.code.Grant
 	plan, err := x.narrow(nil, &g, x.Client.Client)
 	if errors.Is(err, scope.ErrNothingLeft) {
@@ -144,22 +135,14 @@ func (x *codeExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := x.identity(&g)
-	if err != nil {
+	live, err := x.check(ctx, &g, x.Client.Client, x.Now)
+	if reason, is := ended(err); is {
+		return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
+	} else if err != nil {
 		return nil, err
 	}
-	if _, err := x.standing(ctx, &g, &id, x.Now); err != nil {
-		if reason, yes := takenBack(err); yes {
-			return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
-		}
-		return nil, err
-	}
-	in := &Issuance{
-		Client: x.Client, Grant: g, Identity: id, Plan: plan, Resources: granted, AuthorizationDetails: details,
-		IDToken: plan.OpenID, Nonce: x.code.Nonce,
-	}
-	if x.Client.HasGrant(RefreshToken) {
-		in.Refresh = &Refresh{}
-	}
-	return in, nil
+	return &issuance{user: live.user, Contents: Contents{
+		Client: x.Client, Grant: g, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
+		IDToken: plan.OpenID, Nonce: x.code.Nonce, Refresh: x.Client.HasGrant(RefreshToken),
+	}}, nil
 }

@@ -47,8 +47,7 @@ type Config struct {
 	// Required with Store.
 	Vault *session.Vault
 
-	// Users tells whether a person still may have tokens, and their standard claims. nil: persons are never
-	// disabled, and userinfo knows only what the login told.
+	// Users finds users, which can be disabled and have claims. If nil, users are never disabled.
 	Users UserSource
 	// Consents finds remembered consents, so that a grant ends with the consent that was withdrawn: at
 	// the next token, and in what userinfo and introspection say (security rows D4, D7). nil: a consent
@@ -57,8 +56,17 @@ type Config struct {
 	// Origins answers CORS preflights for browser clients. nil: no origin but the provider's own can call.
 	Origins OriginSource
 
-	// Claims chooses what a client's tokens hold. nil: IDPortenClaims.
-	Claims ClaimPolicy
+	// Claims add claims to documents, in this order.
+	Claims []ClaimsFunc
+	// ScopeClaims maps scopes to the claims of User.Claims that userinfo returns for them (OIDC Core §5.4). Pseudonymous
+	// documents have none of them.
+	ScopeClaims map[string][]string
+	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
+	UserInfoScope string
+	// AccessTokenType is the header typ of self-contained access tokens. If it is "at+jwt", they have the claims amr, auth_time
+	// and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "", they have no
+	// typ.
+	AccessTokenType string
 	// Lifetimes are the defaults for clients that name none. Scopes can only shorten them.
 	Lifetimes Lifetimes
 	// IDTokenOnRefresh adds an id_token to the answer of a refresh if openid was granted (idporten section
@@ -68,8 +76,8 @@ type Config struct {
 	// as long as its successor is unused: for clients that lose answers. 0 is off, the most is
 	// MaxRotationGrace. It never makes a second token live.
 	RotationGrace time.Duration
-	// Grants are further grant types beside authorization_code and refresh_token.
-	Grants []Grant
+	// Grants handle further grant types beside authorization_code and refresh_token.
+	Grants []GrantHandler
 
 	// Now is the clock; nil is time.Now. It is read once per request.
 	Now func() time.Time
@@ -98,23 +106,6 @@ type Signer interface {
 	Sign(alg, typ string, payload []byte, now time.Time) (string, error)
 }
 
-// UserSource knows the persons of the host.
-type UserSource interface {
-	// User returns the person with this subject (session.Identity.Subject). An error that wraps
-	// storage.ErrNotFound says the person is gone; any other is a fault, and the request is answered
-	// with 503, never as if the person were allowed.
-	User(ctx context.Context, subject string) (User, error)
-}
-
-// User is what the host knows of a person now.
-type User struct {
-	// Disabled ends the person's grants at their next use.
-	Disabled bool
-	// Claims are OpenID Connect standard claims by name (Core section 5.1), for userinfo. Only those of
-	// granted scopes leave. The map is not changed and must not change.
-	Claims map[string]any
-}
-
 // ConsentSource finds what a person said yes to.
 type ConsentSource interface {
 	// Consents returns the live consents of one person to one client.
@@ -141,8 +132,8 @@ func (c *Config) setDefaults() {
 			*d.at = d.zero
 		}
 	}
-	if c.Claims == nil {
-		c.Claims = IDPortenClaims
+	if c.UserInfoScope == "" {
+		c.UserInfoScope = scope.OpenID
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -189,12 +180,12 @@ func (c *Config) validate() error {
 	seen := map[string]bool{AuthorizationCode: true, RefreshToken: true}
 	for i, g := range c.Grants {
 		switch {
-		case g == nil || g.Type() == "":
-			errs = append(errs, fmt.Errorf("field Grants[%d] has no type", i))
-		case seen[g.Type()]:
-			errs = append(errs, fmt.Errorf("field Grants[%d]: %q is there already", i, g.Type()))
+		case g.Type == "" || g.Handle == nil:
+			errs = append(errs, fmt.Errorf("field Grants[%d] needs Type and Handle", i))
+		case seen[g.Type]:
+			errs = append(errs, fmt.Errorf("field Grants[%d]: %q is there already", i, g.Type))
 		default:
-			seen[g.Type()] = true
+			seen[g.Type] = true
 		}
 	}
 	return errors.Join(errs...)

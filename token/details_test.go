@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -188,13 +189,11 @@ func TestNameClaim(t *testing.T) {
 		Subject: "k", Identifiers: identified(session.TypePID, pid), Attributes: map[string]string{"name": "Kari Nordmann"},
 	}
 	for _, names := range []bool{true, false} {
-		f := newFixture(t, func(c *token.Config) {
-			c.Claims = func(cl *client.Client) token.Claims {
-				claims := token.IDPortenClaims(cl)
-				claims.Name = names
-				return claims
-			}
-		})
+		profile := provider.IDPorten()
+		if names {
+			profile = ansattporten.Profile()
+		}
+		f := newFixture(t, withProfile(profile))
 		a := f.redeem("web", f.code(identity(kari)))
 		_, idToken := segments(t, a.str("id_token"))
 		_, access := segments(t, a.str("access_token"))
@@ -206,7 +205,7 @@ func TestNameClaim(t *testing.T) {
 		_, idToken = segments(t, pseudo.str("id_token"))
 		require.NotContains(t, idToken, "name")
 	}
-	f := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	f := newFixture(t, withProfile(provider.OpenIDConnect()))
 	info := f.userInfo(f.redeem("web", f.code(identity(kari))).str("access_token")).body
 	require.Equal(t, "Kari Nordmann", info["name"], "a standard claim of the scope profile")
 }

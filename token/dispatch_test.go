@@ -15,8 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
@@ -79,29 +78,29 @@ func TestGrantTypes(t *testing.T) {
 	f.requireError(f.send(f.ep, "nobody", url.Values{"grant_type": {"password"}}), http.StatusUnauthorized, portner.InvalidClient)
 }
 
-// assertionGrant is a grant that proves by its own parameters who asks, as RFC 7523 section 2.1 does.
-type assertionGrant struct{ f *fixture }
+// assertionGrant returns a grant handler that verifies an assertion, as RFC 7523 §2.1 does.
+func assertionGrant(f **fixture) token.GrantHandler {
+	return token.GrantHandler{Type: client.JWTBearer, Unauthenticated: true, Handle: func(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+		return assertion(ctx, *f, r, m)
+	}}
+}
 
-func (assertionGrant) Type() string              { return "urn:ietf:params:oauth:grant-type:jwt-bearer" }
-func (assertionGrant) AuthenticatesItself() bool { return true }
-
-func (g assertionGrant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+func assertion(ctx context.Context, f *fixture, r *token.Request, m *token.Minter) (*token.Response, error) {
 	if r.Client.Client != nil {
 		return nil, fmt.Errorf("authenticated already")
 	}
 	if r.Form.Get("assertion") != "good" {
 		return nil, &portner.Error{Code: portner.InvalidGrant}
 	}
-	c, err := g.f.Client(ctx, "web")
+	c, err := f.Client(ctx, "web")
 	if err != nil {
 		return nil, err
 	}
 	r.Client = client.Authenticated{Client: c, AMR: client.PrivateKeyJWT}
 	var stored *storage.Issue
-	res, err := m.Issue(ctx, &token.Issuance{
-		Client: r.Client, Grant: storage.Grant{ID: "machine", ClientID: c.ClientID, Scopes: []string{"api:read"}},
-		Identity: session.Identity{}, Plan: scope.Plan{Granted: []string{"api:read"}, TokenType: scope.SelfContained},
-	}, r.Now, func(_ context.Context, i *storage.Issue) error { stored = i; return nil })
+	res, err := m.Mint(ctx, token.Contents{
+		Client: r.Client, Grant: storage.Grant{ID: "machine"}, Scopes: []string{"api:read"}, JTI: strings.Repeat("x", 43),
+	}, func(_ context.Context, i *storage.Issue) error { stored = i; return nil })
 	if err == nil && (stored.Access.GrantID != "machine" || stored.Refresh != nil) {
 		return nil, fmt.Errorf("wrong issue")
 	}
@@ -111,22 +110,21 @@ func (g assertionGrant) Handle(ctx context.Context, r *token.Request, m *token.M
 // A grant is added without touching the dispatcher, and may do without client authentication.
 func TestFurtherGrants(t *testing.T) {
 	t.Parallel()
-	g := &assertionGrant{}
-	f := newFixture(t, func(c *token.Config) { c.Grants = []token.Grant{g} })
-	g.f = f
-	a := f.send(f.ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"good"}})
+	var f *fixture
+	f = newFixture(t, func(c *token.Config) { c.Grants = []token.GrantHandler{assertionGrant(&f)} })
+	a := f.send(f.ep, "", url.Values{"grant_type": {client.JWTBearer}, "assertion": {"good"}})
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
 	_, claims := segments(t, a.str("access_token"))
 	require.NotContains(t, claims, "sub")
 	require.Equal(t, "private_key_jwt", claims["client_amr"])
 	require.Contains(t, claims, "consumer")
 	require.Equal(t, "web", f.events[0].ClientID)
-	f.requireError(f.send(f.ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"bad"}}), http.StatusBadRequest, portner.InvalidGrant)
+	f.requireError(f.send(f.ep, "", url.Values{"grant_type": {client.JWTBearer}, "assertion": {"bad"}}), http.StatusBadRequest, portner.InvalidGrant)
 }
 
 func TestNewNamesEveryProblem(t *testing.T) {
 	t.Parallel()
-	_, err := token.New(token.Config{Issuer: "x", Store: memory.New(), RotationGrace: 11e9, Lifetimes: token.Lifetimes{IDToken: 1}, Grants: []token.Grant{nil}})
+	_, err := token.New(token.Config{Issuer: "x", Store: memory.New(), RotationGrace: 11e9, Lifetimes: token.Lifetimes{IDToken: 1}, Grants: []token.GrantHandler{{}}})
 	for _, field := range []string{"Issuer", "Authenticator", "Clients", "Scopes", "Keys", "Pairwise", "Vault", "RotationGrace", "Lifetimes.IDToken", "Grants[0]"} {
 		require.ErrorContains(t, err, field)
 	}
@@ -138,18 +136,16 @@ func TestWithoutStore(t *testing.T) {
 	t.Parallel()
 	_, err := token.New(token.Config{})
 	require.ErrorContains(t, err, "Store or Grants")
-	g := &assertionGrant{}
 	f := newFixture(t)
-	g.f = f
 	ep, err := token.New(token.Config{
-		Issuer: f.cfg.Issuer, Clients: f.cfg.Clients, Scopes: f.cfg.Scopes, Keys: f.cfg.Keys, Now: f.cfg.Now, Grants: []token.Grant{g},
-		Claims: func(*client.Client) token.Claims { return token.Claims{IDPorten: true, Machine: true} },
+		Issuer: f.cfg.Issuer, Clients: f.cfg.Clients, Scopes: f.cfg.Scopes, Keys: f.cfg.Keys, Now: f.cfg.Now, Grants: []token.GrantHandler{assertionGrant(&f)},
+		Claims: []token.ClaimsFunc{maskinporten.Claims},
 	})
 	require.NoError(t, err)
 	require.Nil(t, ep.UserInfo())
 	require.Nil(t, ep.Introspection())
 	require.Nil(t, ep.Revocation())
-	a := f.send(ep, "", url.Values{"grant_type": {g.Type()}, "assertion": {"good"}})
+	a := f.send(ep, "", url.Values{"grant_type": {client.JWTBearer}, "assertion": {"good"}})
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
 	_, claims := segments(t, a.str("access_token"))
 	require.Equal(t, "Bearer", claims["token_type"])

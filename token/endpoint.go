@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -16,27 +17,30 @@ import (
 // Endpoint is the token endpoint: the handler of POST /token. It is safe for concurrent use.
 type Endpoint struct {
 	cfg    Config
-	minter *Minter
-	grants map[string]Grant
+	grants map[string]GrantHandler
 }
 
 // New reports all problems of the configuration at once.
 func New(cfg Config) (*Endpoint, error) {
-	cfg.Grants = append([]Grant(nil), cfg.Grants...)
+	cfg.Grants = slices.Clone(cfg.Grants)
+	cfg.Claims = slices.Clone(cfg.Claims)
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	e := &Endpoint{cfg: cfg, grants: map[string]Grant{}}
-	e.minter = &Minter{cfg: &e.cfg}
+	e := &Endpoint{cfg: cfg, grants: map[string]GrantHandler{}}
 	if cfg.Store != nil {
-		cfg.Grants = append(cfg.Grants, codeGrant{}, refreshGrant{})
+		cfg.Grants = append(cfg.Grants, GrantHandler{Type: AuthorizationCode, Handle: redeemCode}, GrantHandler{Type: RefreshToken, Handle: refresh})
 	}
 	for _, g := range cfg.Grants {
-		e.grants[g.Type()] = g
+		e.grants[g.Type] = g
 	}
 	return e, nil
 }
+
+// Minter returns a Minter for use outside of a grant handler, such as an API of the host that checks access tokens of this
+// provider.
+func (e *Endpoint) Minter() *Minter { return &Minter{cfg: &e.cfg} }
 
 // ServeHTTP answers POST /token, and CORS preflights.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -68,16 +72,16 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, r client.Request) 
 		return nil, refuse(portner.InvalidRequest, "The parameter grant_type is missing.", "grant_type_missing")
 	}
 	req := &Request{Request: r, Now: x.now}
-	g := e.grants[grantType]
-	if g == nil && e.cfg.Authenticator == nil { // nobody to authenticate: every grant does so itself
+	g, known := e.grants[grantType]
+	if !known && e.cfg.Authenticator == nil { // nobody to authenticate: every grant does so itself
 		return nil, errGrantUnknown
 	}
-	if g == nil || !g.AuthenticatesItself() {
+	if !known || !g.Unauthenticated {
 		c, err := x.authenticate(r)
 		if err != nil {
 			return nil, err
 		}
-		if g == nil {
+		if !known {
 			return nil, errGrantUnknown
 		}
 		if !c.HasGrant(grantType) {
@@ -85,9 +89,9 @@ func (e *Endpoint) dispatch(ctx context.Context, x *exchange, r client.Request) 
 		}
 		req.Client = c
 	}
-	res, err := g.Handle(ctx, req, e.minter)
+	res, err := g.Handle(ctx, req, &x.minter)
 	if err == nil && res == nil {
-		err = fmt.Errorf("token: grant %s gave no answer", grantType)
+		err = fmt.Errorf("token: the grant handler of %s returned no response", grantType)
 	}
 	if req.Client.Client != nil {
 		x.identified(req.Client.Client)
@@ -120,6 +124,7 @@ func (e *Endpoint) stored(h http.HandlerFunc) http.Handler {
 // exchange is one HTTP request on its way through a handler.
 type exchange struct {
 	cfg         *Config
+	minter      Minter
 	w           http.ResponseWriter
 	r           *http.Request
 	now         time.Time
@@ -132,8 +137,9 @@ type exchange struct {
 }
 
 func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, endpoint string) *exchange {
+	now := e.cfg.Now()
 	x := &exchange{
-		cfg: &e.cfg, w: w, r: r, now: e.cfg.Now(),
+		cfg: &e.cfg, w: w, r: r, now: now, minter: Minter{cfg: &e.cfg, now: now},
 		log: audit.Log{Endpoint: endpoint, Logger: e.cfg.Logger, OnEvent: e.cfg.OnEvent},
 	}
 	if x.log.Active() {

@@ -294,9 +294,11 @@ func TestPanickingHooks_J13(t *testing.T) {
 		require.Equal(t, http.StatusOK, f.redeem("web", f.code()).Code)
 		f.requireError(f.redeem("web", "x"), http.StatusBadRequest, portner.InvalidGrant)
 	})
-	t.Run("the claim policy denies", func(t *testing.T) {
+	t.Run("the user source denies", func(t *testing.T) {
 		t.Parallel()
-		f := newFixture(t, func(c *token.Config) { c.Claims = func(*client.Client) token.Claims { panic("hook") } })
+		f := newFixture(t, func(c *token.Config) {
+			c.Users = token.UserFunc(func(context.Context, string) (token.User, error) { panic("hook") })
+		})
 		f.requireError(f.redeem("web", f.code()), http.StatusInternalServerError, portner.ServerError)
 	})
 }

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"os"
@@ -11,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -94,7 +95,7 @@ func TestGoldenTokens(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		scopes []string
-		policy token.ClaimPolicy
+		config func(*token.Config)
 		change func(*storage.AuthorizationCode)
 	}{
 		"idporten":              {scopes: []string{"openid", "profile"}},
@@ -106,18 +107,18 @@ func TestGoldenTokens(t *testing.T) {
 		}},
 		"idporten-compatible": {
 			scopes: []string{"openid"},
-			policy: func(c *client.Client) token.Claims {
-				claims := token.IDPortenClaims(c)
-				claims.AudOnBehalfOf, claims.ClientOrgno = true, true
-				return claims
-			},
+			config: func(c *token.Config) { c.Claims = append(c.Claims, compatibleClaims) },
 			change: func(c *storage.AuthorizationCode) { c.Grant.OnBehalfOf = "customer" },
 		},
-		"openid": {scopes: []string{"openid", "profile"}, policy: token.OpenIDClaims(issuer)},
+		"openid": {scopes: []string{"openid", "profile"}, config: withProfile(provider.OpenIDConnect())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, func(c *token.Config) { c.Claims = tt.policy })
+			f := newFixture(t, func(c *token.Config) {
+				if tt.config != nil {
+					tt.config(c)
+				}
+			})
 			if tt.change == nil {
 				tt.change = func(*storage.AuthorizationCode) {}
 			}
@@ -142,6 +143,17 @@ func TestGoldenTokens(t *testing.T) {
 			require.Equal(t, string(must(os.ReadFile(file))), string(doc), strings.TrimSpace("run with -update after a wanted change"))
 		})
 	}
+}
+
+// compatibleClaims adds claims under deprecated names.
+func compatibleClaims(_ context.Context, d *token.Document) error {
+	switch d.Kind {
+	case token.AccessToken:
+		d.SetString("client_orgno", d.Client.ClientOrgno)
+	case token.IDToken:
+		d.SetString("aud_onbehalfof", d.Grant.OnBehalfOf)
+	}
+	return nil
 }
 
 // steady replaces what differs from run to run.

@@ -16,18 +16,17 @@ const (
 	RefreshToken      = "refresh_token"
 )
 
-// Grant answers the token requests of one grant type. The dispatcher has read the form, refused repeated
-// parameters, authenticated the client and found the grant type in its registration before Handle is
-// called; it writes the answer and the events after.
-type Grant interface {
-	// Type is the grant_type parameter.
-	Type() string
-	// AuthenticatesItself reports that the request proves by its own parameters who sends it (an assertion,
-	// RFC 7523 section 2.1): the dispatcher then authenticates no client and checks no registration,
-	// Request.Client is empty, and Handle does both and sets Request.Client.
-	AuthenticatesItself() bool
-	// Handle decides the request. An error that is not a *portner.Error is a fault.
-	Handle(ctx context.Context, r *Request, m *Minter) (*Response, error)
+// GrantHandler handles the token requests of one grant type. The endpoint has read the form, rejected repeated parameters,
+// authenticated the client and found the grant type in its registration before it calls Handle. It writes the response and the
+// events afterwards.
+type GrantHandler struct {
+	// Type is the grant_type. Required.
+	Type string
+	// Unauthenticated lets requests reach Handle without client authentication: Handle verifies an assertion that names the
+	// client (RFC 7523 §2.1), checks that the client may use the grant type, and sets Request.Client.
+	Unauthenticated bool
+	// Handle decides a request. An error that is not a *portner.Error is a fault. Required.
+	Handle func(ctx context.Context, r *Request, m *Minter) (*Response, error)
 }
 
 // Request is one token request.

@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -123,6 +124,7 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 		Authenticator: must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: f, Replay: f.store, Attempts: noLimit{}})),
 		Pairwise:      must(pseudonym.NewPairwise([]byte("0123456789abcdef0123456789abcdef"))),
 		Origins:       f, Now: f.clock,
+		Claims: provider.IDPorten().Claims, UserInfoScope: "profile",
 		OnEvent: func(_ context.Context, e portner.Event) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -136,6 +138,13 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 	require.NoError(t, err)
 	f.ep = ep
 	return f
+}
+
+// withProfile takes the claims of a profile.
+func withProfile(p provider.Profile) func(*token.Config) {
+	return func(c *token.Config) {
+		c.Claims, c.ScopeClaims, c.UserInfoScope, c.AccessTokenType = p.Claims, p.ScopeClaims, p.UserInfoScope, p.AccessTokenType
+	}
 }
 
 // noLimit lets tests fail as often as they like.

@@ -14,7 +14,6 @@ import (
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -45,7 +44,7 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell answers what a token says; nil is inactive.
-func (e *Endpoint) tell(ctx context.Context, x *exchange, r client.Request) (*document, error) {
+func (e *Endpoint) tell(ctx context.Context, x *exchange, r client.Request) (*buffer, error) {
 	c, err := x.authenticate(r)
 	if err != nil {
 		return nil, err
@@ -92,73 +91,56 @@ type accessAnswer struct {
 	accessToken
 }
 
-func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*document, error) {
-	scopes := q.tokenScopes(t.Scopes)
-	if !pseudonym.MayIntrospect(q.caller, g.ClientID, scopes) {
+func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
+	if !pseudonym.MayIntrospect(q.caller, g.ClientID, q.tokenScopes(t.Scopes)) {
 		q.denied(g.ID)
 		return nil, nil
 	}
-	if !q.x.now.Before(t.ExpiresAt) || !q.x.now.Before(g.ExpiresAt) {
+	if !q.x.now.Before(t.ExpiresAt) {
 		return nil, nil
 	}
-	c, ok, err := q.x.findClient(ctx, g.ClientID)
-	if err != nil || !ok {
+	live, err := q.x.minter.check(ctx, g, nil, q.x.now)
+	if _, is := ended(err); is {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
-	id, stands, err := q.stands(ctx, g)
-	if err != nil || !stands {
-		return nil, err
-	}
-	return q.encode(c, t, g, q.about(c, t, g, &id))
-}
-
-// stands opens the person behind a grant and reports whether the grant still holds.
-func (q *introspection) stands(ctx context.Context, g *storage.Grant) (session.Identity, bool, error) {
-	id, err := q.minter.identity(g)
+	f, err := q.facts(t, g, &live)
 	if err != nil {
-		return id, false, err
+		return nil, err
 	}
-	_, err = q.minter.standing(ctx, g, &id, q.x.now)
-	if _, yes := takenBack(err); yes {
-		return id, false, nil
-	}
-	return id, err == nil, err
+	return q.encode(ctx, t, &f)
 }
 
-// about is the person as this caller may know them: the API behind a pseudonymous or opaque token learns
-// here, and nowhere else, who it is (idporten sections 10.3, 13.1). The whole grant's scopes decide, so
-// that a narrower token tells no more (security row H4).
-func (q *introspection) about(c *client.Client, t *storage.AccessToken, g *storage.Grant, id *session.Identity) person {
-	p := q.minter.person(c, g, id)
-	method := pseudonym.Decide(pseudonym.Request{
-		Scope: p.pseudonymous, Opaque: t.Opaque,
-		OpenID: slices.Contains(g.Scopes, scope.OpenID), Profile: slices.Contains(g.Scopes, scope.Profile),
-	})
-	p.pseudonymous = !pseudonym.MayReadPID(method, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
-	return p
+// facts returns what this caller may know. The API of a pseudonymous or opaque token receives the identity here only. The scopes
+// of the whole grant decide, so that a token with fewer scopes does not disclose more.
+func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant) (facts, error) {
+	f, err := q.x.minter.facts(live.client, g, &live.identity, live.user, q.x.now)
+	if err != nil {
+		return f, err
+	}
+	protection := Protection(q.cfg.Scopes, g, t.Opaque)
+	f.pseudonymous = !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
+	f.clientAMR = t.ClientAMR
+	if f.details, err = q.x.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
+		return f, fmt.Errorf("token: grant %s: %w", g.ID, err)
+	}
+	return f, nil
 }
 
-func (q *introspection) encode(c *client.Client, t *storage.AccessToken, g *storage.Grant, p person) (*document, error) {
-	var err error
-	if p.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
-		return nil, fmt.Errorf("token: grant %s: %w", g.ID, err)
-	}
-	a := accessAnswer{
+func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
+	out, err := encode(&accessAnswer{
 		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.x.now.Unix(),
-		accessToken: accessTokenClaims(q.cfg.Issuer, c, g, t, p),
-	}
-	if p.claims.IDPorten {
-		a.ClientOrgno = c.ClientOrgno
-	}
-	doc, err := encode(&a)
+		accessToken: q.x.minter.accessTokenClaims(t, f),
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkLeak(doc.bytes()); err != nil {
-		doc.free()
+	if err := q.x.minter.addClaims(ctx, out, Introspection, f, t.Scopes); err != nil {
+		out.free()
 		return nil, err
 	}
-	return doc, nil
+	return out, nil
 }
 
 // tokenScopes are the scopes of a token that belong to somebody's API.
@@ -192,7 +174,7 @@ type refreshAnswer struct {
 }
 
 // refresh answers about a refresh token: for anyone but its own client it is inactive (security row H3).
-func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*document, error) {
+func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*buffer, error) {
 	t, g, err := q.cfg.Store.RefreshToken(ctx, hash, q.x.now)
 	switch {
 	case gone(err), errors.Is(err, storage.ErrConsumed):
@@ -211,7 +193,10 @@ func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*docume
 	if !q.x.now.Before(end) {
 		return nil, nil
 	}
-	if _, stands, err := q.stands(ctx, &g); err != nil || !stands {
+	if err := q.x.minter.CheckGrant(ctx, &g, q.x.now); err != nil {
+		if _, is := ended(err); is {
+			return nil, nil
+		}
 		return nil, err
 	}
 	return encode(&refreshAnswer{

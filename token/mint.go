@@ -16,65 +16,136 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Minter makes the tokens of grants. It is safe for concurrent use.
-type Minter struct{ cfg *Config }
+// Minter makes the tokens of grants, and checks grants and tokens. A grant handler gets one for its request.
+// [Endpoint.Minter] returns one for other uses, which is safe for concurrent use.
+type Minter struct {
+	cfg      *Config
+	now      time.Time                   // of the request; zero if the Minter is not of one request
+	lookedUp map[storage.Hash]*LiveToken // by LookupAccessToken in this request
+}
 
-// Issuance is what a grant type decided to issue. Nothing has been consumed or stored for it yet.
-type Issuance struct {
-	// Client gets the tokens.
+// Contents is what a grant handler decided to issue. Nothing has been consumed or stored for it yet.
+type Contents struct {
+	// Client gets the tokens. Required.
 	Client client.Authenticated
-	// Grant is the authorization they belong to, under an ID of its own. Its ExpiresAt bounds every token;
-	// zero is the client's or the default authorization lifetime from now.
+	// Grant is the grant of the tokens. Mint sets ID, ClientID, Scopes, UserKey, Identity, CreatedAt and ExpiresAt if they
+	// are zero; UserKey and Identity only if Identity below has a Subject.
 	Grant storage.Grant
-	// Identity is Grant.Identity, opened; zero for machine grants, whose tokens have no sub.
+	// Identity is the user of the grant; zero for machine grants. If Grant.Identity is set, it is the same, opened.
 	Identity session.Identity
-	// Subject is the sub of machine tokens, where receivers cannot do without one; "" for none.
+	// Subject is the sub of the access token of a machine grant, "" for none.
 	Subject string
-	// Plan is the evaluation of the access token's scopes: Granted are its scopes, and TokenType,
-	// Audience and AccessTokenMaxAge hold.
+	// Scopes are those of the access token. Mint evaluates them for the client, unless Plan is set.
+	Scopes []string
+	// Plan is the evaluation of the scopes, if the grant handler made one: Granted are the scopes of the access token.
 	Plan scope.Plan
-	// Resources are the access token's audiences, of Grant.Resources (RFC 8707 section 2.2).
+	// Resources are the audiences of the access token, out of Grant.Resources (RFC 8707 §2.2).
 	Resources []string
-	// AuthorizationDetails are those of the tokens, in clear: what Grant.AuthorizationDetails holds, or
-	// some of it. nil: none.
+	// AuthorizationDetails are those of the tokens, not sealed: what Grant.AuthorizationDetails holds, or some of it.
 	AuthorizationDetails json.RawMessage
-
+	// JTI is the identifier of the access token. If "", Mint makes one.
+	JTI string
+	// Refresh adds a refresh token.
+	Refresh bool
 	// IDToken adds an id_token.
 	IDToken bool
-	// Nonce is that of the authorization request, "" for none.
+	// Nonce is that of the authorization request, for the id_token; "" for none.
 	Nonce string
-	// Refresh says which refresh token goes with it; nil is none.
-	Refresh *Refresh
 }
 
-// Refresh is the refresh token of an [Issuance].
-type Refresh struct {
-	// Value is renewed in place (refresh_token_usage REUSE); "" is a new one.
-	Value string
-	// Generation is the new token's place in its family.
-	Generation int
+// issuance is what one token request issues.
+type issuance struct {
+	Contents
+	user    User
+	rotated rotation
 }
 
-// commitTimeout bounds a commit that a disconnected client no longer waits for (security row J5).
+// rotation is the refresh token that is rotated. The zero value is none.
+type rotation struct {
+	value      string // is kept (refresh_token_usage REUSE); "" makes a new one
+	generation int
+}
+
+// commitTimeout is the largest duration of a commit. A commit goes on if the peer disconnects.
 const commitTimeout = 5 * time.Second
 
-// maxCollisions is how often an identifier that exists already is drawn again (security row J2).
+// maxCollisions is how many times Mint makes identifiers anew that exist already.
 const maxCollisions = 3
 
-// Issue prepares, then commits: it makes and signs all tokens and then calls commit once, which is the
-// store verb that consumes what was presented and inserts the issue. If commit fails the tokens are
-// thrown away and its error comes back, wrapped: storage verdicts are found with errors.Is, a
-// *portner.Error is the answer, anything else is a fault of the store. commit runs to its end even if the peer has gone.
-func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit func(context.Context, *storage.Issue) error) (*Response, error) {
+// Mint prepares, then commits. It checks the grant as CheckGrant does, makes and signs every token, and then calls commit once,
+// which consumes what was presented and inserts the issuance in one step. If commit fails, no token leaves, and Mint returns
+// its error wrapped: verdicts of the store are found with errors.Is, a *portner.Error is the response, and other errors are
+// faults. If commit returns storage.ErrConflict, Mint makes other tokens and calls it again. commit runs to its end even if the
+// peer disconnects.
+func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Context, *storage.Issue) error) (*Response, error) {
+	in := issuance{Contents: c}
+	now := m.instant()
+	if err := m.complete(&in, now); err != nil {
+		return nil, err
+	}
+	live, err := m.check(ctx, &in.Grant, in.Client.Client, now)
+	if err != nil {
+		return nil, err
+	}
+	in.user = live.user
+	return m.issue(ctx, &in, now, commit)
+}
+
+// instant returns the time of the request, or the time now.
+func (m *Minter) instant() time.Time {
+	if m.now.IsZero() {
+		return m.cfg.Now()
+	}
+	return m.now
+}
+
+// complete sets what the grant handler left to Mint.
+func (m *Minter) complete(in *issuance, now time.Time) error {
+	if in.Client.Client == nil {
+		return errors.New("token: Contents.Client is required")
+	}
+	g := &in.Grant
+	if g.ID == "" {
+		g.ID = seal.NewID()
+	}
+	if g.ClientID == "" {
+		g.ClientID = in.Client.ClientID
+	}
+	if len(g.Scopes) == 0 {
+		g.Scopes = in.Scopes
+	}
+	if g.CreatedAt.IsZero() {
+		g.CreatedAt = now
+	}
+	if g.Identity == nil && in.Identity.Subject != "" {
+		if m.cfg.Vault == nil {
+			return errors.New("token: Contents.Identity requires Config.Vault")
+		}
+		g.UserKey, g.Identity = m.cfg.Vault.UserKey(in.Identity.Subject), m.cfg.Vault.Seal(in.Identity, g.ID)
+	}
+	if in.Plan.Granted != nil {
+		return nil
+	}
+	var err error
+	in.Plan, err = m.narrow(in.Scopes, g, in.Client.Client)
+	if errors.Is(err, scope.ErrNotGranted) || errors.Is(err, scope.ErrNothingLeft) {
+		return refuse(portner.InvalidScope, "A scope may not be used by the client.", "scope_not_allowed")
+	}
+	g.Pseudonymous = g.Pseudonymous || in.Plan.Pseudonymous
+	return err
+}
+
+// issue makes the tokens and commits them.
+func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issue) error) (*Response, error) {
 	for range maxCollisions {
-		issue, res, err := m.prepare(in, now)
+		record, res, err := m.prepare(ctx, in, now)
 		if err != nil {
 			return nil, err
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("token: the peer has gone: %w: %w", portner.ErrUnavailable, err)
+			return nil, unavailable("the peer disconnected", err)
 		}
-		err = Commit(ctx, func(ctx context.Context) error { return commit(ctx, issue) })
+		err = runToEnd(ctx, func(ctx context.Context) error { return commit(ctx, record) })
 		if err == nil {
 			return res, nil
 		}
@@ -85,122 +156,97 @@ func (m *Minter) Issue(ctx context.Context, in *Issuance, now time.Time, commit 
 	return nil, fmt.Errorf("token: %w: %w", portner.ErrUnavailable, errCollision)
 }
 
-// errCollision says that random identifiers existed already, again and again: the store or the random
-// source is broken.
+// errCollision reports that new random identifiers existed already, several times in a row.
 var errCollision = errors.New("random identifiers collide")
 
-// Commit runs one state change to its end, whether or not the peer still waits: a code is consumed with
-// all that was issued for it, or not at all (security row J5).
-func Commit(ctx context.Context, change func(context.Context) error) error {
+// runToEnd runs one state change to its end, even if the peer disconnects.
+func runToEnd(ctx context.Context, change func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	return change(ctx)
 }
 
-// prepare makes everything and stores nothing.
-func (m *Minter) prepare(in *Issuance, now time.Time) (*storage.Issue, *Response, error) {
+// prepare makes and signs the tokens. It stores nothing.
+func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*storage.Issue, *Response, error) {
 	grant, lives := &in.Grant, m.lifetimes(in.Client.Client)
 	if grant.ExpiresAt.IsZero() {
 		grant.ExpiresAt = now.Add(lives.Authorization)
 	}
-	if grant.ExpiresAt.Unix() <= now.Unix() {
-		return nil, nil, errAuthorizationEnded
+	if grant.ExpiresAt.Unix() <= now.Unix() { // less than a second is left, and claims have whole seconds
+		return nil, nil, invalidGrant(portner.EventRefused, "grant_expired", "")
 	}
-	p := m.person(in.Client.Client, grant, &in.Identity)
-	p.details = in.AuthorizationDetails
-	if p.claims.Machine {
-		p.sub = in.Subject
+	f, err := m.facts(in.Client.Client, grant, &in.Identity, in.user, now)
+	if err != nil {
+		return nil, nil, err
 	}
-	issue := &storage.Issue{Grant: *grant}
+	if grant.Identity == nil {
+		f.sub = in.Subject
+	}
+	f.details, f.clientAMR = in.AuthorizationDetails, in.Client.AMR
+	record := &storage.Issue{Grant: *grant}
 	res := &Response{
 		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
-		AuthorizationDetails: p.toldClient(grant, in.Plan.TokenType == scope.Opaque),
+		AuthorizationDetails: m.clientDetails(&f, in.Plan.TokenType == scope.Opaque),
 	}
-	if err := m.accessToken(in, p, lives.AccessToken, now, issue, res); err != nil {
+	if err := m.mintAccessToken(ctx, in, &f, lives.AccessToken, record, res); err != nil {
 		return nil, nil, err
 	}
 	if in.IDToken {
-		idToken, err := m.idToken(in, p, now)
-		if err != nil {
+		if res.IDToken, err = m.mintIDToken(ctx, in, &f); err != nil {
 			return nil, nil, err
 		}
-		res.IDToken = idToken
 	}
-	if in.Refresh != nil {
-		refreshToken(in, lives.RefreshToken, now, issue, res)
+	if in.Refresh {
+		mintRefreshToken(in, lives.RefreshToken, now, record, res)
 	}
-	return issue, res, nil
+	return record, res, nil
 }
 
-// person is who the tokens speak of, and what may be said.
-type person struct {
-	claims       Claims
-	sub          string
-	id           *session.Identity
-	details      json.RawMessage // what they granted
-	pseudonymous bool
-}
-
-func (m *Minter) person(c *client.Client, g *storage.Grant, id *session.Identity) person {
-	p := person{claims: m.cfg.Claims(c), id: id, pseudonymous: m.pseudonymous(g)}
-	// A person somebody only named, with no grant of theirs, has not logged in (maskinporten-altinn section 2).
-	if g.Identity != nil && !p.claims.Machine {
-		p.sub, _ = m.cfg.Pairwise.Subject(c.ClientID, id.PairwiseIdentifier()) // "" for the zero identity
+// mintAccessToken adds the access token, opaque or self-contained.
+func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, lifetime time.Duration, record *storage.Issue, res *Response) error {
+	// Claims have whole seconds: the record expires at the same instant as the claim.
+	end := time.Unix(scope.Expiry(f.now, lifetime, in.Plan.AccessTokenMaxAge, in.Grant.ExpiresAt).Unix(), 0).UTC()
+	t := &record.Access
+	*t = storage.AccessToken{
+		GrantID: in.Grant.ID, JTI: in.JTI, Opaque: in.Plan.TokenType == scope.Opaque,
+		Scopes: in.Plan.Granted, Audience: joinAudiences(in.Resources, in.Plan.Audience), ClientAMR: f.clientAMR,
+		AuthorizationDetails: m.sealDetails(f.details, in.Grant.ID), IssuedAt: f.now, ExpiresAt: end,
 	}
-	return p
-}
-
-// accessToken adds the access token of either kind (idporten section 7.1).
-func (m *Minter) accessToken(in *Issuance, p person, lifetime time.Duration, now time.Time, issue *storage.Issue, res *Response) error {
-	// Tokens tell time in whole seconds: the record ends with the claim (idporten section 7.5).
-	end := time.Unix(scope.Expiry(now, lifetime, in.Plan.AccessTokenMaxAge, in.Grant.ExpiresAt).Unix(), 0).UTC()
-	issue.Access = storage.AccessToken{
-		GrantID: in.Grant.ID, JTI: p.newJTI(), Opaque: in.Plan.TokenType == scope.Opaque,
-		Scopes: in.Plan.Granted, Audience: audience(in.Resources, in.Plan.Audience), ClientAMR: in.Client.AMR,
-		AuthorizationDetails: m.sealDetails(p.details, in.Grant.ID), IssuedAt: now, ExpiresAt: end,
+	if t.JTI == "" {
+		t.JTI = seal.NewID()
 	}
-	res.ExpiresIn = end.Unix() - now.Unix()
-	if issue.Access.Opaque {
+	res.ExpiresIn = end.Unix() - f.now.Unix()
+	if t.Opaque {
 		res.AccessToken = seal.NewToken()
 	} else {
-		claims := accessTokenClaims(m.cfg.Issuer, in.Client.Client, &in.Grant, &issue.Access, p)
-		token, err := m.sign(accessTokenAlg(in.Client.Client), p.claims.AccessTokenType, &claims, p, now)
-		if err != nil {
+		claims := m.accessTokenClaims(t, f)
+		var err error
+		if res.AccessToken, err = m.sign(ctx, AccessToken, &claims, f, t.Scopes); err != nil {
 			return err
 		}
-		res.AccessToken = token
 	}
-	issue.Access.Hash = storage.HashOf(res.AccessToken)
+	t.Hash = storage.HashOf(res.AccessToken)
 	return nil
 }
 
-// newJTI is 128 random bits, or as long as Maskinporten's.
-func (p *person) newJTI() string {
-	if p.claims.Machine {
-		return seal.NewToken()
+func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts) (string, error) {
+	if f.sub == "" {
+		return "", fmt.Errorf("token: cannot issue an id_token: grant %s has no subject", in.Grant.ID)
 	}
-	return seal.NewID()
+	claims := m.idTokenClaims(in, f)
+	return m.sign(ctx, IDToken, &claims, f, in.Plan.Granted)
 }
 
-func (m *Minter) idToken(in *Issuance, p person, now time.Time) (string, error) {
-	if p.sub == "" {
-		return "", fmt.Errorf("token: grant %s: an id_token speaks of a person, and there is none", in.Grant.ID)
-	}
-	claims := idTokenClaims(m.cfg.Issuer, in, p, seal.NewID(), now, m.cfg.Lifetimes.IDToken)
-	return m.sign(in.Client.IDTokenSignedResponseAlg, "", &claims, p, now)
-}
-
-// refreshToken adds the refresh token. Its idle time starts anew; the grant's end stays.
-func refreshToken(in *Issuance, idle time.Duration, now time.Time, issue *storage.Issue, res *Response) {
-	res.RefreshToken = in.Refresh.Value
+// mintRefreshToken adds the refresh token. Its idle lifetime starts anew; the expiry of the grant stays.
+func mintRefreshToken(in *issuance, idle time.Duration, now time.Time, record *storage.Issue, res *Response) {
+	res.RefreshToken = in.rotated.value
 	if res.RefreshToken == "" {
 		res.RefreshToken = seal.NewToken()
 	}
 	end := scope.Expiry(now, idle, 0, in.Grant.ExpiresAt)
 	res.RefreshTokenExpiresIn = end.Unix() - now.Unix()
-	issue.Refresh = &storage.RefreshToken{
-		Hash: storage.HashOf(res.RefreshToken), GrantID: in.Grant.ID, Generation: in.Refresh.Generation,
-		ExpiresAt: end,
+	record.Refresh = &storage.RefreshToken{
+		Hash: storage.HashOf(res.RefreshToken), GrantID: in.Grant.ID, Generation: in.rotated.generation, ExpiresAt: end,
 	}
 }
 
@@ -209,29 +255,26 @@ func (m *Minter) lifetimes(c *client.Client) client.Lifetimes {
 	return c.Lifetimes(client.Lifetimes{AccessToken: d.AccessToken, RefreshToken: d.RefreshToken, Authorization: d.Authorization})
 }
 
-// sign signs claims, unless they would tell who a pseudonymous person is.
-func (m *Minter) sign(alg, typ string, claims any, p person, now time.Time) (string, error) {
-	doc, err := encode(claims)
+// sign adds the claims of the functions to the base claims and signs the result.
+func (m *Minter) sign(ctx context.Context, k Kind, base any, f *facts, scopes []string) (string, error) {
+	out, err := encode(base)
 	if err != nil {
 		return "", err
 	}
-	defer doc.free()
-	if err := p.checkLeak(doc.bytes()); err != nil {
+	defer out.free()
+	if err := m.addClaims(ctx, out, k, f, scopes); err != nil {
 		return "", err
 	}
-	token, err := m.cfg.Keys.Sign(alg, typ, doc.bytes(), now)
+	alg, typ := f.client.IDTokenSignedResponseAlg, ""
+	if k == AccessToken {
+		typ = m.cfg.AccessTokenType
+		if f.client.AccessTokenSignedResponseAlg != "" {
+			alg = f.client.AccessTokenSignedResponseAlg
+		}
+	}
+	token, err := m.cfg.Keys.Sign(alg, typ, out.bytes(), f.now)
 	if err != nil {
-		return "", fmt.Errorf("token: signing: %w: %w", portner.ErrUnavailable, err)
+		return "", unavailable("signing", err)
 	}
 	return token, nil
 }
-
-func accessTokenAlg(c *client.Client) string {
-	if c.AccessTokenSignedResponseAlg != "" {
-		return c.AccessTokenSignedResponseAlg
-	}
-	return c.IDTokenSignedResponseAlg
-}
-
-// errAuthorizationEnded: less than a second is left, which no token can tell.
-var errAuthorizationEnded = invalidGrant(portner.EventRefused, "authorization_ended", "")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -63,7 +64,7 @@ func TestPseudonymityProperty_H1(t *testing.T) {
 		f := newFixture(t, func(c *token.Config) {
 			c.Users, c.IDTokenOnRefresh = hook, true
 			if rng.IntN(2) == 0 {
-				c.Claims = token.OpenIDClaims(issuer)
+				withProfile(provider.OpenIDConnect())(c)
 			}
 		})
 		code := f.code(forClient("web", scopes...), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Pseudonymous = declined })
@@ -102,9 +103,9 @@ func plain(value string) string {
 // Userinfo then holds sub and locale only (row H1).
 func TestPseudonymousUserInfo(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []token.ClaimPolicy{token.IDPortenClaims, token.OpenIDClaims()} {
-		f := newFixture(t, func(c *token.Config) {
-			c.Claims, c.Users = policy, &world{user: token.User{Claims: map[string]any{"name": "Kari", "email": email}}}
+	for _, policy := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
+		f := newFixture(t, withProfile(policy), func(c *token.Config) {
+			c.Users = &world{user: token.User{Claims: map[string]any{"name": "Kari", "email": email, "locale": "en", "zoneinfo": "Europe/Oslo"}}}
 		})
 		code := f.code(forClient("web", "openid", "profile", "email", "api:pseudo"), identity(everything))
 		u := f.userInfo(f.redeem("web", code).str("access_token"))

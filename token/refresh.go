@@ -10,17 +10,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// refreshGrant is grant_type=refresh_token (RFC 6749 section 6, idporten section 8).
-type refreshGrant struct{}
-
-// Type implements Grant.
-func (refreshGrant) Type() string { return RefreshToken }
-
-// AuthenticatesItself implements Grant.
-func (refreshGrant) AuthenticatesItself() bool { return false }
-
-// Handle implements Grant.
-func (refreshGrant) Handle(ctx context.Context, r *Request, m *Minter) (*Response, error) {
+// refresh handles grant_type=refresh_token (RFC 6749 §6).
+func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	value := r.Form.Get("refresh_token")
 	if value == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter refresh_token is missing.", "refresh_token_missing")
@@ -92,7 +83,7 @@ func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.Issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
+	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
 		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, x.Now)
 	})
 	switch {
@@ -107,7 +98,7 @@ func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
 }
 
 // prepare asks again for all that may have changed since the last token (security rows D6, D7).
-func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
+func (x *refreshExchange) prepare(ctx context.Context) (*issuance, error) {
 	plan, err := x.plan(ctx)
 	if err != nil {
 		return nil, err
@@ -120,24 +111,20 @@ func (x *refreshExchange) prepare(ctx context.Context) (*Issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := x.identity(&x.grant)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := x.standing(ctx, &x.grant, &id, x.Now); err != nil {
-		if reason, yes := takenBack(err); yes {
-			return nil, x.end(ctx, reason)
-		}
+	live, err := x.check(ctx, &x.grant, x.Client.Client, x.Now)
+	if reason, is := ended(err); is {
+		return nil, x.end(ctx, reason)
+	} else if err != nil {
 		return nil, err
 	}
 	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.
-	in := &Issuance{
-		Client: x.Client, Grant: x.grant, Identity: id, Plan: plan, Resources: granted, AuthorizationDetails: details,
-		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh,
-		Refresh: &Refresh{Generation: x.token.Generation + 1},
-	}
+	in := &issuance{user: live.user, Contents: Contents{
+		Client: x.Client, Grant: x.grant, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
+		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh, Refresh: true,
+	}}
+	in.rotated = rotation{generation: x.token.Generation + 1}
 	if !x.Client.RotatesRefreshTokens() {
-		in.Refresh = &Refresh{Value: x.value, Generation: x.token.Generation}
+		in.rotated = rotation{value: x.value, generation: x.token.Generation}
 	}
 	return in, nil
 }

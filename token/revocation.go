@@ -53,7 +53,7 @@ func (e *Endpoint) revokeToken(ctx context.Context, x *exchange, r client.Reques
 			Err: &cause{Event: portner.EventRevokeForeign, Reason: "foreign_client", GrantID: g.ID},
 		}
 	}
-	if err := e.minter.revoke(ctx, g.ID, x.now); err != nil {
+	if err := x.minter.revoke(ctx, g.ID, x.now); err != nil {
 		return err
 	}
 	x.event(portner.EventTokenRevoked, "", g.ID)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
-	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -121,7 +120,7 @@ func invalidToken(reason, grantID string) *portner.Error {
 
 // describe finds whom the token speaks of and encodes what its client may know. Tokens of both kinds are
 // looked up: a self-contained one is not verified but found, so that revocation counts.
-func (e *Endpoint) describe(ctx context.Context, x *exchange, token string) (*document, error) {
+func (e *Endpoint) describe(ctx context.Context, x *exchange, token string) (*buffer, error) {
 	if len(token) > maxToken {
 		return nil, invalidToken("token_malformed", "")
 	}
@@ -134,72 +133,41 @@ func (e *Endpoint) describe(ctx context.Context, x *exchange, token string) (*do
 	case !x.now.Before(access.ExpiresAt), !x.now.Before(grant.ExpiresAt):
 		return nil, invalidToken("token_expired", grant.ID)
 	}
-	c, ok, err := x.findClient(ctx, grant.ClientID)
-	if err != nil {
-		return nil, err
+	live, err := x.minter.check(ctx, &grant, nil, x.now)
+	if live.client != nil {
+		x.identified(live.client)
 	}
-	if !ok {
-		return nil, invalidToken("client_gone", grant.ID)
-	}
-	x.identified(c)
-	id, err := e.minter.identity(&grant)
-	if err != nil {
-		return nil, err
-	}
-	p := e.minter.person(c, &grant, &id)
-	if !slices.Contains(access.Scopes, p.claims.userInfoScope()) || p.sub == "" {
-		return nil, &portner.Error{
-			Code: portner.InsufficientScope, Description: "The access token may not be used here.",
-			Err: &cause{Event: portner.EventRefused, Reason: "scope", GrantID: grant.ID},
-		}
-	}
-	user, err := e.minter.standing(ctx, &grant, &id, x.now)
-	if reason, yes := takenBack(err); yes {
+	if reason, is := ended(err); is {
 		return nil, invalidToken(reason, grant.ID)
 	} else if err != nil {
 		return nil, err
 	}
-	return p.userInfo(access.Scopes, grant.Locale, user.Claims)
+	f, err := x.minter.facts(live.client, &grant, &live.identity, live.user, x.now)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(access.Scopes, e.cfg.UserInfoScope) || f.sub == "" {
+		return nil, &portner.Error{
+			Code: portner.InsufficientScope, Description: "The access token may not be used here.",
+			Err: &cause{Event: portner.EventRefused, Reason: "userinfo_scope_missing", GrantID: grant.ID},
+		}
+	}
+	f.clientAMR = access.ClientAMR
+	out, err := encode(&userInfo{Sub: f.sub})
+	if err != nil {
+		return nil, err
+	}
+	if err := x.minter.addClaims(ctx, out, UserInfo, &f, access.Scopes); err != nil {
+		out.free()
+		return nil, err
+	}
+	return out, nil
 }
 
 // maxToken bounds what is taken for a token; one of ours is shorter (security section 0.6).
 const maxToken = 32 << 10
 
-func (c *Claims) userInfoScope() string {
-	if c.UserInfoScope == "" {
-		return scope.OpenID
-	}
-	return c.UserInfoScope
-}
-
-// userInfo is ID-porten's answer.
+// userInfo holds the base claims of a userinfo response. Claims functions add the others.
 type userInfo struct {
-	Sub    string `json:"sub"`
-	Locale string `json:"locale,omitempty"`
-	identityClaims
-}
-
-// userInfo encodes the answer and checks its final bytes.
-func (p *person) userInfo(scopes []string, locale string, known map[string]any) (*document, error) {
-	answer := userInfo{Sub: p.sub}
-	standard := p.claims.Standard && !p.pseudonymous
-	if p.claims.IDPorten {
-		answer.identityClaims = p.identify()
-	}
-	if _, told := known["locale"]; slices.Contains(scopes, scope.Profile) && !(standard && told) {
-		answer.Locale = locale // of the pages; a locale the host knows the person by goes before
-	}
-	doc := newDocument()
-	err := doc.add(&answer)
-	if err == nil && standard {
-		err = p.standardClaims(doc, scopes, &answer, known)
-	}
-	if err == nil {
-		err = p.checkLeak(doc.bytes())
-	}
-	if err != nil {
-		doc.free()
-		return nil, err
-	}
-	return doc, nil
+	Sub string `json:"sub"`
 }

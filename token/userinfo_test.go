@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -92,7 +92,7 @@ func TestUserInfoScope(t *testing.T) {
 	f.requireError(f.userInfo(f.login("web", "openid", "api:read").str("access_token")), http.StatusForbidden, portner.InsufficientScope)
 	require.Equal(t, http.StatusOK, f.userInfo(f.login("web", "profile", "api:opaque").str("access_token")).Code, "opaque tokens work too")
 
-	plain := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	plain := newFixture(t, withProfile(provider.OpenIDConnect()))
 	require.Equal(t, http.StatusOK, plain.userInfo(plain.login("web", "openid").str("access_token")).Code)
 	plain.requireError(plain.userInfo(plain.login("web", "profile").str("access_token")), http.StatusForbidden, portner.InsufficientScope)
 }
@@ -157,9 +157,7 @@ func TestPlainOpenIDClaims(t *testing.T) {
 	} {
 		t.Run(strings.Join(tt.scopes, " "), func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, func(c *token.Config) {
-				c.Users, c.Claims = &world{user: token.User{Claims: standard}}, token.OpenIDClaims(issuer)
-			})
+			f := newFixture(t, withProfile(provider.OpenIDConnect()), func(c *token.Config) { c.Users = &world{user: token.User{Claims: standard}} })
 			a := f.login("web", tt.scopes...)
 			u := f.userInfo(a.str("access_token"))
 			require.Equal(t, http.StatusOK, u.Code, u.Body.String())
@@ -187,7 +185,7 @@ func TestPlainOpenIDClaims(t *testing.T) {
 // Without a user source the login itself is the source.
 func TestPlainOpenIDClaimsFromLogin(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *token.Config) { c.Claims = token.OpenIDClaims() })
+	f := newFixture(t, withProfile(provider.OpenIDConnect()))
 	code := f.code(forClient("web", "openid", "profile", "email"), identity(session.Identity{
 		Subject: "u", Identifiers: identified(session.TypeEmail, email), Attributes: map[string]string{"given_name": "Kari"},
 	}))
@@ -210,16 +208,16 @@ func keys(m map[string]any) []string {
 	return k
 }
 
-// With both kinds of claims at once no name is written twice: readers disagree on which one counts.
+// A claim that both the host and the login have is written once: readers disagree on which of two counts.
 func TestUserInfoWritesNoNameTwice(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *token.Config) {
+	f := newFixture(t, withProfile(provider.OpenIDConnect()), func(c *token.Config) {
 		c.Users = &world{user: token.User{Claims: map[string]any{"given_name": "K", "email": "k@example.no", "birthdate": "1990", "locale": "en"}}}
-		c.Claims = func(*client.Client) token.Claims { return token.Claims{IDPorten: true, Standard: true} }
 	})
 	u := f.userInfo(f.redeem("web", f.code(forClient("web", "openid", "profile", "email"), identity(everything))).str("access_token"))
 	requireNoDuplicates(t, u.Body.String())
-	require.Equal(t, everything.Attributes["given_name"], u.body["given_name"], "the login told it")
+	require.Equal(t, "K", u.body["given_name"], "the claim of the host, not that of the login")
+	require.Equal(t, everything.Attributes["family_name"], u.body["family_name"], "the host has none")
 	require.Equal(t, "en", u.body["locale"])
 }
 

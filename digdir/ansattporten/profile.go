@@ -1,8 +1,9 @@
 package ansattporten
 
 import (
+	"context"
+
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/token"
 )
@@ -15,7 +16,7 @@ func Profile() provider.Profile {
 	p := provider.IDPorten()
 	p.Levels = acr.Ansattporten
 	p.DefaultACRValues = []string{acr.AnsattportenSubstantial}
-	p.Claims = func(string) token.ClaimPolicy { return claims }
+	p.Claims = append(p.Claims, nameClaim)
 	p.ClaimsSupported = append(p.ClaimsSupported, "name", "authorization_details")
 	p.RequirePKCE, p.RequireState, p.RequireNonce = true, true, true
 	p.NoUserInfo = true
@@ -23,8 +24,10 @@ func Profile() provider.Profile {
 	return p
 }
 
-func claims(c *client.Client) token.Claims {
-	all := token.IDPortenClaims(c)
-	all.Name = true
-	return all
+// nameClaim adds the full name of the user to id_token and userinfo.
+func nameClaim(_ context.Context, d *token.Document) error {
+	if d.Kind == token.IDToken || d.Kind == token.UserInfo {
+		d.SetString("name", d.Identity.Attributes["name"])
+	}
+	return nil
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// grant is the JWT bearer grant as a [token.Grant].
+// grant is the JWT bearer grant.
 type grant struct {
 	cfg  Config
 	keys *client.Authenticator // verifies the keys of assertions
@@ -32,13 +32,17 @@ type grant struct {
 // NewGrant returns the grant urn:ietf:params:oauth:grant-type:jwt-bearer for a token endpoint that has other
 // grants too. It reports all problems of the configuration at once.
 //
-// The endpoint's ClaimPolicy answers with [Claims] for the clients of this grant.
-func NewGrant(cfg Config) (token.Grant, error) {
+// [Claims] adds the claims of its tokens. Put it into token.Config.Claims.
+func NewGrant(cfg Config) (token.GrantHandler, error) {
 	cfg, err := cfg.prepared()
 	if err != nil {
-		return nil, fmt.Errorf("maskinporten: %w", err)
+		return token.GrantHandler{}, fmt.Errorf("maskinporten: %w", err)
 	}
-	return newGrant(cfg)
+	g, err := newGrant(cfg)
+	if err != nil {
+		return token.GrantHandler{}, err
+	}
+	return g.handler(), nil
 }
 
 func newGrant(cfg Config) (*grant, error) {
@@ -51,11 +55,10 @@ func newGrant(cfg Config) (*grant, error) {
 	return &grant{cfg: cfg, keys: keys, log: audit.Log{Endpoint: "token", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
 }
 
-// Type implements [token.Grant].
-func (g *grant) Type() string { return client.JWTBearer }
-
-// AuthenticatesItself implements [token.Grant]: the assertion is the authentication.
-func (g *grant) AuthenticatesItself() bool { return true }
+// handler returns the grant handler. The assertion authenticates the client.
+func (g *grant) handler() token.GrantHandler {
+	return token.GrantHandler{Type: client.JWTBearer, Unauthenticated: true, Handle: g.serve}
+}
 
 // request is one request on its way through the grant.
 type request struct {
@@ -64,8 +67,8 @@ type request struct {
 	client *client.Client // who claims to have signed the assertion, and from step 7 on has
 }
 
-// Handle implements [token.Grant].
-func (g *grant) Handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+// serve handles a token request.
+func (g *grant) serve(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
 	if r.CorrelationID == "" {
 		r.CorrelationID = httpx.NewCorrelationID()
 	}
@@ -107,7 +110,7 @@ func (g *grant) handle(ctx context.Context, x *request, m *token.Minter) (*token
 	if err != nil {
 		return nil, err
 	}
-	return m.Issue(ctx, g.issuance(x, c, &a, details), x.now, g.consume(x, c, assertion))
+	return m.Mint(ctx, g.contents(x, c, &a, details), g.consume(x, c, assertion))
 }
 
 // machines are the integration types of clients that may use the grant without registering it.
@@ -179,11 +182,11 @@ func identityOf(pid norway.PID) session.Identity {
 	return session.Identity{Identifiers: []pseudonym.Identifier{id}}
 }
 
-// issuance is the token of section 1.7: always self-contained (Q20), with an audience only if one was asked
+// contents is the token of section 1.7: always self-contained (Q20), with an audience only if one was asked
 // for (Q1).
-func (g *grant) issuance(x *request, c *claims, a *authorization, details []byte) *token.Issuance {
-	in := &token.Issuance{
-		Client: x.Client, Plan: a.plan, Resources: c.resources, Identity: identityOf(c.pid), AuthorizationDetails: details,
+func (g *grant) contents(x *request, c *claims, a *authorization, details []byte) token.Contents {
+	in := token.Contents{
+		Client: x.Client, Plan: a.plan, JTI: seal.NewToken(), Resources: c.resources, Identity: identityOf(c.pid), AuthorizationDetails: details,
 		Grant: storage.Grant{
 			ID: seal.NewID(), ClientID: x.client.ClientID, Scopes: a.plan.Granted, Resources: c.resources,
 			Delegation: a.delegation, CreatedAt: x.now,

@@ -8,7 +8,6 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/rar"
-	"github.com/portner-go/portner/token"
 )
 
 // Error codes of the error member that no registry has.
@@ -150,6 +149,3 @@ func detailsRefusal(err error) error {
 	}
 	return unavailable("resolving authorization_details", err)
 }
-
-// Claims is the policy of machine tokens, for token.Config.Claims.
-func Claims(*client.Client) token.Claims { return token.Claims{IDPorten: true, Machine: true} }

@@ -38,7 +38,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{paths: map[string]http.Handler{}}
 	s.Token, err = token.New(token.Config{
-		Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Keys: cfg.Keys, Grants: []token.Grant{g}, Claims: Claims,
+		Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Keys: cfg.Keys, Grants: []token.GrantHandler{g.handler()}, Claims: []token.ClaimsFunc{Claims},
 		Lifetimes: token.Lifetimes{AccessToken: cfg.AccessTokenLifetime},
 		Now:       cfg.Now, Logger: cfg.Logger, OnEvent: cfg.OnEvent,
 	})

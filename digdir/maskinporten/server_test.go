@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
@@ -114,7 +115,7 @@ func TestNewGrant(t *testing.T) {
 	require.NoError(t, err)
 	ep, err := token.New(token.Config{
 		Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
-		Grants: []token.Grant{g}, Claims: maskinporten.Claims,
+		Grants: []token.GrantHandler{g}, Claims: []token.ClaimsFunc{maskinporten.Claims},
 	})
 	require.NoError(t, err)
 	form := url.Values{"grant_type": {bearer}, "assertion": {byKey(v4().with("aud", "x"))}}
@@ -127,17 +128,16 @@ func TestNewGrant(t *testing.T) {
 	require.Contains(t, rec.Body.String(), "(trace_id: "+rec.Header().Get("X-Correlation-Id")+")")
 }
 
-// TestNobodyLogsInByNaming: a machine that names a person gets a token without sub, whatever the endpoint's
-// ClaimPolicy says of its client: the number is copied on its word, and nobody has logged in.
-func TestNobodyLogsInByNaming(t *testing.T) {
+// TestNamedUserIsNoSubject: a client that names a user gets a token without sub in every profile: the user has not logged in.
+func TestNamedUserIsNoSubject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	g, err := maskinporten.NewGrant(w.cfg)
 	require.NoError(t, err)
-	for _, policy := range []token.ClaimPolicy{token.IDPortenClaims, token.OpenIDClaims("https://api.example.no")} {
+	for _, profile := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
 		ep, err := token.New(token.Config{
 			Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
-			Grants: []token.Grant{g}, Claims: policy, Pairwise: must(pseudonym.NewPairwise([]byte(strings.Repeat("k", 32)))),
+			Grants: []token.GrantHandler{g}, Claims: profile.Claims, AccessTokenType: profile.AccessTokenType, Pairwise: must(pseudonym.NewPairwise([]byte(strings.Repeat("k", 32)))),
 		})
 		require.NoError(t, err)
 		form := url.Values{"grant_type": {bearer}, "assertion": {byKey(v4().with("pid", "45840375084", "jti", rand.Text()))}}

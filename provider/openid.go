@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
+)
+
+// standardClaims maps the scopes of OIDC Core §5.4 to their claims.
+var standardClaims = map[string][]string{
+	scope.Profile: {
+		"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+		"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+	},
+	scope.Email:   {"email", "email_verified"},
+	scope.Address: {"address"},
+	scope.Phone:   {"phone_number", "phone_number_verified"},
+}
+
+// openIDClaims adds the attributes of the login to userinfo, where the host has no claim of the same name for the user.
+func openIDClaims(_ context.Context, d *token.Document) error {
+	if d.Kind != token.UserInfo {
+		return nil
+	}
+	login := func(name, value string) {
+		if known, ok := d.User.Claims[name]; d.Pseudonymous || !ok || known == nil || known == "" {
+			d.SetString(name, value)
+		}
+	}
+	if d.HasScope(scope.Profile) {
+		for _, name := range standardClaims[scope.Profile] {
+			if name != "locale" {
+				login(name, d.Identity.Attributes[name])
+			}
+		}
+		login("locale", d.Grant.Locale)
+	}
+	if d.HasScope(scope.Email) {
+		email, _ := d.Identity.Identifier(session.TypeEmail)
+		login("email", email.Reveal())
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// MaxExchanges is the largest number of token exchanges between a login and a token. The check of a grant reads one grant
+// for each of them.
+const MaxExchanges = 8
+
+// CheckGrant returns nil if tokens of the grant may be used at now. It checks the expiry of the grant, that its client and
+// its user are enabled, the consents, and the tokens that were exchanged for it, with their grants. The revocation of g itself
+// is the verdict of the store that returned g. The error wraps storage.ErrRevoked if the tokens have ended; other errors are
+// faults.
+func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
+	_, err := m.check(ctx, g, nil, now)
+	return err
+}
+
+// liveGrant is what the check of a grant loaded.
+type liveGrant struct {
+	client    *client.Client
+	identity  session.Identity // of the user; zero for machine grants
+	user      User
+	exchanges int // that lead from a login to the grant
+}
+
+// endedError reports why the tokens of a grant may not be used any more.
+type endedError struct{ reason string }
+
+func (e *endedError) Error() string { return "token: grant has ended: " + e.reason }
+
+// Unwrap returns storage.ErrRevoked.
+func (e *endedError) Unwrap() error { return storage.ErrRevoked }
+
+var (
+	errGrantExpired     = &endedError{"grant_expired"}
+	errClientDisabled   = &endedError{"client_disabled"}
+	errUserDisabled     = &endedError{"user_disabled"}
+	errConsentWithdrawn = &endedError{"consent_withdrawn"}
+	errParentEnded      = &endedError{"exchanged_token_ended"}
+)
+
+// ended returns the log reason of an endedError.
+func ended(err error) (reason string, ok bool) {
+	if e, is := errors.AsType[*endedError](err); is {
+		return e.reason, true
+	}
+	return "", false
+}
+
+// check decides whether tokens of a grant may be used. Every endpoint calls it, so that a change at the host counts at the
+// next request. c is the client of the grant; check loads it if it is nil.
+func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, now time.Time) (live liveGrant, err error) {
+	if !g.ExpiresAt.IsZero() && !now.Before(g.ExpiresAt) {
+		return live, errGrantExpired
+	}
+	if live.client = c; c == nil {
+		if live.client, err = m.client(ctx, g.ClientID); err != nil {
+			return live, err
+		}
+	}
+	if live.identity, err = m.identity(g); err != nil {
+		return live, err
+	}
+	if live.user, err = m.user(ctx, g, &live.identity); err != nil {
+		return live, err
+	}
+	live.exchanges, err = m.checkParents(ctx, g, now)
+	return live, err
+}
+
+// client loads the enabled client of a grant.
+func (m *Minter) client(ctx context.Context, id string) (*client.Client, error) {
+	c, err := m.cfg.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, errClientDisabled
+	case err != nil:
+		return nil, unavailable("loading the client", err)
+	case c == nil || c.ClientID != id:
+		return nil, errors.New("token: the client source returned another client")
+	case c.Inactive:
+		return nil, errClientDisabled
+	}
+	return c, nil
+}
+
+// identity opens the user of a grant; zero for machine grants.
+func (m *Minter) identity(g *storage.Grant) (session.Identity, error) {
+	if g.Identity == nil {
+		return session.Identity{}, nil
+	}
+	id, err := m.cfg.Vault.Open(g.Identity, g.ID)
+	if err != nil {
+		return session.Identity{}, fmt.Errorf("token: grant %s: %w", g.ID, err)
+	}
+	return id, nil
+}
+
+// user loads the enabled user of a grant. A grant from a token exchange has the user of the token that was exchanged.
+func (m *Minter) user(ctx context.Context, g *storage.Grant, id *session.Identity) (User, error) {
+	if m.cfg.Users == nil || id.Subject == "" {
+		return User{}, nil
+	}
+	if t := m.lookedUp[g.Delegation.Subject]; t != nil && t.Identity.Subject == id.Subject {
+		return t.user, nil
+	}
+	u, err := m.cfg.Users.User(ctx, id.Subject)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return User{}, errUserDisabled
+	case err != nil:
+		return User{}, unavailable("loading the user", err)
+	case u.Disabled:
+		return User{}, errUserDisabled
+	}
+	return u, nil
+}
+
+// checkParents follows a grant through the tokens that were exchanged for it to the grant of the login. All of them must be
+// live. The consents are those of the login. It returns the number of exchanges.
+func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, now time.Time) (exchanges int, err error) {
+	for ; g.Delegation.Subject != (storage.Hash{}); exchanges++ {
+		if t := m.lookedUp[g.Delegation.Subject]; t != nil { // checked in this request
+			return exchanges + 1 + t.Exchanges, nil
+		}
+		if exchanges == MaxExchanges {
+			return exchanges, errParentEnded
+		}
+		_, parent, err := m.accessToken(ctx, g.Delegation.Subject, now)
+		if err == nil {
+			_, err = m.client(ctx, parent.ClientID)
+		}
+		if gone(err) {
+			return exchanges, errParentEnded
+		} else if err != nil {
+			return exchanges, err
+		}
+		g = &parent
+	}
+	return exchanges, m.checkConsents(ctx, g, now)
+}
+
+// accessToken reads a live access token and its live grant.
+func (m *Minter) accessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
+	t, g, err := m.cfg.Store.AccessToken(ctx, hash, now)
+	switch {
+	case gone(err):
+		return t, g, err
+	case err != nil:
+		return t, g, unavailable("reading the access token", err)
+	case !now.Before(t.ExpiresAt), !now.Before(g.ExpiresAt):
+		return t, g, storage.ErrNotFound
+	}
+	return t, g, nil
+}
+
+// checkConsents checks that every scope of the grant that requires consent has one.
+func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) error {
+	if m.cfg.Consents == nil || !slices.ContainsFunc(g.Scopes, m.requiresConsent) {
+		return nil
+	}
+	consents, err := m.cfg.Consents.Consents(ctx, g.UserKey, g.ClientID, now)
+	if err != nil {
+		return unavailable("reading consents", err)
+	}
+	for _, name := range g.Scopes {
+		if m.requiresConsent(name) && !slices.ContainsFunc(consents, func(c storage.Consent) bool {
+			return c.Scope == name && now.Before(c.ExpiresAt)
+		}) {
+			return errConsentWithdrawn
+		}
+	}
+	return nil
+}
+
+func (m *Minter) requiresConsent(name string) bool {
+	s := m.cfg.Scopes.Scope(name)
+	return s != nil && s.RequiresUserConsent
+}
+
+// IsClient reports whether a client, enabled or not, has this client_id. An access token must not have a client as its audience:
+// it could pass for an id_token.
+func (m *Minter) IsClient(ctx context.Context, id string) (bool, error) {
+	_, err := m.cfg.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, unavailable("loading a client", err)
+	}
+	return true, nil
+}

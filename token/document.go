@@ -1,0 +1,284 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// Kind is the kind of a document.
+type Kind int
+
+// The documents that hold claims about a user or a grant.
+const (
+	IDToken       Kind = iota + 1 // id_token (OIDC Core §2)
+	AccessToken                   // self-contained access token (RFC 9068)
+	Introspection                 // introspection response for an access token (RFC 7662 §2.2)
+	UserInfo                      // userinfo response (OIDC Core §5.3.2)
+)
+
+// String returns the name of the kind.
+func (k Kind) String() string {
+	switch k {
+	case IDToken:
+		return "id_token"
+	case AccessToken:
+		return "access token"
+	case Introspection:
+		return "introspection response"
+	case UserInfo:
+		return "userinfo response"
+	}
+	return "unknown document"
+}
+
+// ClaimsFunc adds claims to a document. It runs whenever a document is made: at issue for tokens, at each request for
+// introspection and userinfo. An error is a fault: the request is answered with 503 and nothing changes.
+type ClaimsFunc func(ctx context.Context, d *Document) error
+
+// Document is a set of claims that is being made. A ClaimsFunc adds claims to it and does not keep it: the value is used
+// again for other documents.
+type Document struct {
+	// Kind tells what the claims become.
+	Kind Kind
+	// Client is the client of the grant.
+	Client *client.Client
+	// Grant is the grant of the token. It is never nil.
+	Grant *storage.Grant
+	// Scopes are those of the token.
+	Scopes []string
+	// ClientAMR is how the client authenticated when it received the token.
+	ClientAMR string
+	// Identity is the user of the grant. It is never nil, and zero for machine grants and in a pseudonymous document.
+	Identity *session.Identity
+	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed.
+	User User
+	// Pseudonymous reports that identifying claims may not be part of the document.
+	Pseudonymous bool
+	// Now is the instant of the request.
+	Now time.Time
+
+	out      *buffer
+	names    []string // of the claims that were set
+	err      error    // the first one
+	grant    storage.Grant
+	identity session.Identity
+}
+
+// Set adds a claim with any value that encodes to JSON. It leaves out a value that encodes to null. A name that the protocol
+// registers, a name that was set before, or a value that does not encode makes the whole document fail with an error that
+// names the claim. In a pseudonymous document identifying claims are left out, also inside objects and arrays.
+func (d *Document) Set(name string, value any) {
+	if value == nil || !d.accepts(name) {
+		return
+	}
+	end := d.out.buf.Len()
+	err := d.out.openMember(name)
+	start := d.out.buf.Len()
+	if err == nil {
+		err = d.out.add(value)
+	}
+	if err == nil && d.Pseudonymous {
+		err = d.out.stripValue(start)
+	}
+	if err != nil {
+		d.fail(name, err)
+		return
+	}
+	if bytes.Equal(d.out.bytes()[start:], null) {
+		d.out.buf.Truncate(end - 1)
+	}
+	d.out.closeObject()
+}
+
+var null = []byte("null")
+
+// SetString is Set for a string. It leaves out an empty value and does not allocate.
+func (d *Document) SetString(name, value string) {
+	if value == "" || !d.accepts(name) {
+		return
+	}
+	err := d.out.openMember(name)
+	if err == nil {
+		err = d.out.addText(value)
+	}
+	if err != nil {
+		d.fail(name, err)
+		return
+	}
+	d.out.closeObject()
+}
+
+// HasScope reports whether the token has the scope.
+func (d *Document) HasScope(name string) bool { return slices.Contains(d.Scopes, name) }
+
+// accepts reports whether a claim may be written, and records its name.
+func (d *Document) accepts(name string) bool {
+	switch {
+	case d.err != nil:
+		return false
+	case reserved(d.Kind, name):
+		d.fail(name, errReserved)
+		return false
+	case d.has(name):
+		d.fail(name, errRepeated)
+		return false
+	}
+	d.names = append(d.names, name)
+	return !d.Pseudonymous || !pseudonym.Identifying(name)
+}
+
+func (d *Document) has(name string) bool { return slices.Contains(d.names, name) }
+
+func (d *Document) fail(name string, err error) { d.err = fmt.Errorf("claim %q: %w", name, err) }
+
+var (
+	errReserved = errors.New("the name is reserved for the protocol")
+	errRepeated = errors.New("the claim is set twice")
+)
+
+// reserved reports whether the name of a claim belongs to the protocol, in documents of this kind.
+func reserved(k Kind, name string) bool {
+	switch name {
+	case "", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "acr", "amr", "auth_time", "nonce", "sid", "azp",
+		"at_hash", "c_hash", "s_hash", "cnf", "act", "may_act", "authorization_details", "events":
+		return true
+	case "active", "token_type", "expires_in": // RFC 7662 §2.2
+		return k == Introspection
+	}
+	return false
+}
+
+// stripValue removes identifying members from the JSON value that starts at start.
+func (b *buffer) stripValue(start int) error {
+	text := b.bytes()[start:]
+	if text[0] != '{' && text[0] != '[' {
+		return nil
+	}
+	value, err := withoutIdentifying(text)
+	if err != nil {
+		return err
+	}
+	b.buf.Truncate(start)
+	return b.add(value)
+}
+
+// withoutIdentifying decodes JSON and removes identifying members.
+func withoutIdentifying(text []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		return nil, err
+	}
+	document := map[string]any{"value": value}
+	pseudonym.Strip(document)
+	return document["value"], nil
+}
+
+var documents = sync.Pool{New: func() any { return &Document{} }}
+
+// addClaims runs the claims functions on the document that out ends with and checks the final bytes.
+func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, scopes []string) error {
+	if len(m.cfg.Claims) > 0 || k == UserInfo && len(m.cfg.ScopeClaims) > 0 {
+		d := documents.Get().(*Document)
+		d.begin(out, k, s, scopes)
+		err := d.run(ctx, m.cfg)
+		d.end()
+		if err != nil {
+			return fmt.Errorf("token: claims of the %s: %w: %v", k, portner.ErrUnavailable, err)
+		}
+	}
+	return s.checkLeak(out.bytes())
+}
+
+// begin copies what the document is about, so that s does not escape to the heap.
+func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string) {
+	*d = Document{
+		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
+		out: out, names: d.names[:0], grant: *s.grant,
+	}
+	d.Grant, d.Identity = &d.grant, &d.identity
+	if s.pseudonymous {
+		d.User.Claims = pseudonymousClaims(s.user.Claims)
+		return
+	}
+	d.identity = *s.identity
+}
+
+// run adds the claims of the scopes, then those of the functions. A panic of a function becomes an error.
+func (d *Document) run(ctx context.Context, cfg *Config) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("a claims function panicked with a %T", v) // the value may hold anything
+		}
+	}()
+	if d.Kind == UserInfo && !d.Pseudonymous {
+		d.setScopeClaims(cfg.ScopeClaims)
+	}
+	for _, f := range cfg.Claims {
+		if err := f(ctx, d); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+// setScopeClaims adds the claims of the user that the scopes of the token open (OIDC Core §5.4).
+func (d *Document) setScopeClaims(claims map[string][]string) {
+	for _, s := range d.Scopes {
+		for _, name := range claims[s] {
+			if value, ok := d.User.Claims[name]; ok && value != "" && !d.has(name) {
+				d.Set(name, value)
+			}
+		}
+	}
+}
+
+// end removes the identity from the document and returns it to the pool.
+func (d *Document) end() {
+	clear(d.names)
+	*d = Document{names: d.names[:0]}
+	documents.Put(d)
+}
+
+// pseudonymousClaims returns claims without those that identify the user. Values with members of their own are copied
+// through JSON; one that does not encode is left out.
+func pseudonymousClaims(claims map[string]any) map[string]any {
+	if len(claims) == 0 {
+		return nil
+	}
+	kept := make(map[string]any, len(claims))
+	for name, value := range claims {
+		if pseudonym.Identifying(name) {
+			continue
+		}
+		switch value.(type) {
+		case nil, bool, string, int, int64, float64, json.Number, []string:
+			kept[name] = value
+			continue
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			continue
+		}
+		if stripped, err := withoutIdentifying(text); err == nil {
+			kept[name] = stripped
+		}
+	}
+	return kept
+}
+
+// errLeak reports that the final bytes of a pseudonymous document contained an identifier of the user.
+var errLeak = fmt.Errorf("token: a pseudonymous document contains an identifier: %w", portner.ServerError)

@@ -1,0 +1,74 @@
+package token
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// facts is what the documents of one grant are made of in one request.
+type facts struct {
+	client       *client.Client
+	grant        *storage.Grant
+	clientAMR    string
+	identity     *session.Identity // also in pseudonymous documents, for checkLeak
+	user         User
+	sub          string
+	details      json.RawMessage // authorization_details of the token
+	pseudonymous bool
+	now          time.Time
+}
+
+// facts collects what is known about a grant. The caller adds what belongs to one token.
+func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity, u User, now time.Time) (facts, error) {
+	f := facts{client: c, grant: g, identity: id, user: u, pseudonymous: m.pseudonymous(g), now: now}
+	if g.Identity == nil { // the client named the user, who did not log in
+		return f, nil
+	}
+	var err error
+	f.sub, err = m.subject(c, id)
+	return f, err
+}
+
+// subject returns the sub of a user at a client, "" if the identity has no identifier.
+func (m *Minter) subject(c *client.Client, id *session.Identity) (string, error) {
+	identifier := id.PairwiseIdentifier()
+	if identifier.IsZero() {
+		return "", nil
+	}
+	return m.cfg.Pairwise.Subject(c.ClientID, identifier)
+}
+
+// disclosedDetails returns the authorization_details for tokens and introspection. Details can name the user.
+func (f *facts) disclosedDetails() json.RawMessage {
+	if f.pseudonymous {
+		return nil
+	}
+	return f.details
+}
+
+// clientDetails returns the authorization_details for the token response. The client does not see them if only introspection
+// identifies the user.
+func (m *Minter) clientDetails(f *facts, opaque bool) json.RawMessage {
+	if Protection(m.cfg.Scopes, f.grant, opaque && f.sub != "") != pseudonym.Open {
+		return nil
+	}
+	return f.details
+}
+
+// checkLeak checks the final bytes of a document. It fails closed, whichever claim contains the identifier.
+func (f *facts) checkLeak(final []byte) error {
+	if !f.pseudonymous {
+		return nil
+	}
+	for _, id := range f.identity.Identifiers {
+		if pseudonym.Leaks(final, id.Reveal()) {
+			return errLeak
+		}
+	}
+	return nil
+}

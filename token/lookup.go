@@ -1,0 +1,71 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// LiveToken is an access token of this provider that may be used, with its grant.
+type LiveToken struct {
+	Token    storage.AccessToken // Audience is the aud of the token
+	Grant    storage.Grant       // of the token
+	Client   *client.Client      // of the grant
+	Identity session.Identity    // of the user; zero for machine grants
+	Subject  string              // sub of the user at Client; "" for machine grants
+	// AuthorizationDetails are those of the token, opened; nil if it has none.
+	AuthorizationDetails json.RawMessage
+	// Pseudonymous reports that the grant keeps the identity from its client.
+	Pseudonymous bool
+	// Exchanges is the number of token exchanges between the login and the token.
+	Exchanges int
+
+	user User
+}
+
+// LookupAccessToken finds an access token by its text and checks its grant. The error wraps storage.ErrNotFound if the token
+// is unknown or expired, and storage.ErrRevoked if its grant has ended. Other errors are faults.
+func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.Time) (*LiveToken, error) {
+	if m.cfg.Store == nil || len(token) > maxToken {
+		return nil, storage.ErrNotFound
+	}
+	hash := storage.HashOf(token)
+	access, grant, err := m.accessToken(ctx, hash, now)
+	if err != nil {
+		return nil, err
+	}
+	live, err := m.check(ctx, &grant, nil, now)
+	if err != nil {
+		return nil, err
+	}
+	t := &LiveToken{
+		Token: access, Grant: grant, Client: live.client, Identity: live.identity, Exchanges: live.exchanges, user: live.user,
+	}
+	t.Token.Audience = m.audience(access.Audience)
+	if t.AuthorizationDetails, err = m.openDetails(access.AuthorizationDetails, grant.ID); err != nil {
+		return nil, fmt.Errorf("token: grant %s: %w", grant.ID, err)
+	}
+	f, err := m.facts(live.client, &t.Grant, &t.Identity, live.user, now)
+	if err != nil {
+		return nil, err
+	}
+	t.Subject, t.Pseudonymous = f.sub, f.pseudonymous
+	m.remember(hash, t)
+	return t, nil
+}
+
+// remember keeps a token for the rest of the request, so that Mint does not check its grant again.
+func (m *Minter) remember(hash storage.Hash, t *LiveToken) {
+	if m.now.IsZero() { // not of one request
+		return
+	}
+	if m.lookedUp == nil {
+		m.lookedUp = map[storage.Hash]*LiveToken{}
+	}
+	m.lookedUp[hash] = t
+}
