@@ -68,7 +68,7 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 	require.NoError(t, err)
 	jwks, _ := w.foreign.JWKS(w.now)
 	verifier, err := resource.New(resource.Config{
-		Issuer: foreignIssuer, Keys: resource.StaticKeys(jwks), Audience: []string{optest.Issuer}, Now: w.clock,
+		Issuer: foreignIssuer, Keys: resource.StaticKeys(jwks), URL: optest.Issuer, Now: w.clock,
 	})
 	require.NoError(t, err)
 	w.OP = optest.New(t, optest.Options{

@@ -52,8 +52,8 @@ func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 	w := newWorld(t, func(c *exchange.Config) {
 		jwks, _ := keys.JWKS(time.Now())
 		v, err := resource.New(resource.Config{
-			Issuer: foreignIssuer, Keys: resource.StaticKeys(jwks), Audience: []string{optest.Issuer},
-			Introspection: &resource.Introspection{Endpoint: asked.URL, ClientID: "us", ClientSecret: portner.Secret("secret"), WithoutPID: true},
+			Issuer: foreignIssuer, Keys: resource.StaticKeys(jwks), URL: optest.Issuer,
+			Introspection: &resource.Introspection{Endpoint: asked.URL, ClientID: "us", ClientSecret: portner.NewSecret(), WithoutPID: true},
 		})
 		require.NoError(t, err)
 		c.Issuers = map[string]exchange.Issuer{foreignIssuer: {Verifier: v, Person: personOf}}

@@ -111,9 +111,9 @@ func earliest(a time.Time, others ...time.Time) time.Time {
 
 // accept verifies an access token of another issuer.
 func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) (*party, error) {
-	t, err := issuer.Verifier.Verify(ctx, p.value)
-	if _, refused := errors.AsType[*resource.RefusalError](err); refused {
-		return nil, p.role.badToken("refused_" + reasonOf(err))
+	t, err := issuer.Verifier.Verify(ctx, resource.Bearer(p.value))
+	if e, rejected := errors.AsType[*resource.Error](err); rejected {
+		return nil, p.role.badToken("rejected_" + e.Reason)
 	} else if err != nil {
 		return nil, unavailable("verifying a token of another issuer", err)
 	}
@@ -139,7 +139,7 @@ func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) 
 	if f.details, err = details(t); err != nil {
 		return nil, err
 	}
-	if t.Machine() {
+	if t.IsMachine() {
 		f.pseudonymous = false
 		return f, nil
 	}
@@ -152,14 +152,6 @@ func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) 
 	}
 	found, err := issuer.Person(ctx, t)
 	return f.of(p.role, found, err)
-}
-
-// reasonOf is the fixed word of a refusal.
-func reasonOf(err error) string {
-	if r, ok := errors.AsType[*resource.RefusalError](err); ok {
-		return r.Reason
-	}
-	return ""
 }
 
 // details are the authorization_details of another issuer's token, as one array.

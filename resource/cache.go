@@ -13,18 +13,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// Limits of an answer from the issuer (security row F2).
+// Limits of responses of the issuer.
 const (
-	maxAnswer     = 64 << 10
-	answerTimeout = 3 * time.Second
-	// maxStale is how long a set is used beyond its time while no new one is to be had.
+	maxResponse     = 64 << 10
+	responseTimeout = 3 * time.Second
+	// maxStale is the time a key set is used after its lifetime if a new one cannot be fetched.
 	maxStale = 10 * time.Minute
 )
 
-// keyCache holds the last key set of a jwks_uri.
+// keyCache holds the last key set fetched from a jwks_uri.
 type keyCache struct {
 	uri             string
 	http            *http.Client
@@ -34,9 +35,9 @@ type keyCache struct {
 	mu     sync.Mutex
 	keys   []jose.PublicKey
 	until  time.Time     // the keys are fresh before it
-	tried  time.Time     // the last fetch began
-	failed error         // how it ended, if badly
-	flight chan struct{} // closed at the end of the fetch under way; nil if none is
+	tried  time.Time     // start of the last fetch
+	failed error         // error of the last fetch
+	flight chan struct{} // closed at the end of the current fetch; nil if there is none
 }
 
 func (c *keyCache) find(ctx context.Context, kid string, now time.Time) ([]jose.PublicKey, error) {
@@ -47,40 +48,40 @@ func (c *keyCache) find(ctx context.Context, kid string, now time.Time) ([]jose.
 		return c.keys, nil
 	}
 	flight := c.fetch(ctx, now)
-	if flight == nil || known && now.Before(c.until.Add(maxStale)) { // nobody waits for a set that has the key
+	if flight == nil || known && now.Before(c.until.Add(maxStale)) { // a stale set that has the key is used at once
 		defer c.mu.Unlock()
-		return c.verdict(kid, now)
+		return c.current(kid, now)
 	}
 	c.mu.Unlock()
 	select {
 	case <-flight:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: waiting for keys: %w", ErrUnavailable, ctx.Err())
+		return nil, fmt.Errorf("resource: waiting for keys: %w: %w", portner.ErrUnavailable, ctx.Err())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.verdict(kid, now)
+	return c.current(kid, now)
 }
 
-// holds reports whether a set can verify a token with this kid; without one any set may.
+// holds reports whether keys may verify a token with this kid. A token without kid may be signed with any key.
 func holds(keys []jose.PublicKey, kid string) bool {
 	return len(keys) > 0 && (kid == "" || slices.ContainsFunc(keys, func(k jose.PublicKey) bool { return k.KID == kid }))
 }
 
-// verdict is what the cache says when no fetch can help. An unknown kid is the token's fault only if the
-// issuer answered when it was last asked; otherwise the key may be one we could not fetch.
-func (c *keyCache) verdict(kid string, now time.Time) ([]jose.PublicKey, error) {
+// current returns the keys without a fetch. If kid is unknown and the last fetch failed, the key may be a new one: the result
+// is a fault, not a rejection. The caller holds the lock.
+func (c *keyCache) current(kid string, now time.Time) ([]jose.PublicKey, error) {
 	if holds(c.keys, kid) && now.Before(c.until.Add(maxStale)) {
 		return c.keys, nil
 	}
 	if c.failed != nil {
-		return nil, fmt.Errorf("%w: fetching keys: %w", ErrUnavailable, c.failed)
+		return nil, fmt.Errorf("resource: fetching keys: %w: %w", portner.ErrUnavailable, c.failed)
 	}
 	return c.keys, nil
 }
 
-// fetch begins to fetch the set, or joins who does. It returns nil if the last attempt is too recent. The
-// caller holds the lock.
+// fetch starts a fetch of the key set, or returns the current one. It returns nil if the last fetch was less than refetch
+// ago. The caller holds the lock.
 func (c *keyCache) fetch(ctx context.Context, now time.Time) chan struct{} {
 	if c.flight != nil {
 		return c.flight
@@ -90,14 +91,14 @@ func (c *keyCache) fetch(ctx context.Context, now time.Time) chan struct{} {
 	}
 	c.tried, c.flight = now, make(chan struct{})
 	flight := c.flight
-	go func() { // not in the request: whoever leaves must not take the keys from those who wait
+	go func() { // independent of the request: other requests wait for the same keys
 		defer close(flight)
 		c.load(context.WithoutCancel(ctx), now)
 	}()
 	return flight
 }
 
-// load fetches the set and keeps it. A failure keeps the old one.
+// load fetches the key set and stores it. If the fetch fails, the old set is kept.
 func (c *keyCache) load(ctx context.Context, now time.Time) {
 	keys, maxAge, err := c.get(ctx)
 	c.mu.Lock()
@@ -108,14 +109,14 @@ func (c *keyCache) load(ctx context.Context, now time.Time) {
 	}
 }
 
-// get asks the issuer once. A transport that panics must not end the process: nobody would recover here.
+// get requests the key set once. It recovers from a panic of the transport, which would end the process in this goroutine.
 func (c *keyCache) get(ctx context.Context) (keys []jose.PublicKey, maxAge time.Duration, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic of type %T", v)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, responseTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.uri, nil)
 	if err != nil {
@@ -130,7 +131,7 @@ func (c *keyCache) get(ctx context.Context) (keys []jose.PublicKey, maxAge time.
 	return keys, maxAgeOf(header, c.maxAge), err
 }
 
-// fetchJSON reads a JSON document of bounded length.
+// fetchJSON sends req and returns the JSON document of the response, of at most maxResponse bytes.
 func fetchJSON(client *http.Client, req *http.Request) ([]byte, http.Header, error) {
 	resp, err := client.Do(req)
 	if err != nil {
@@ -138,26 +139,26 @@ func fetchJSON(client *http.Client, req *http.Request) ([]byte, http.Header, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("answered with status %d", resp.StatusCode)
+		return nil, nil, fmt.Errorf("the response has status %d", resp.StatusCode)
 	}
 	switch mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType {
 	case "application/json", "application/jwk-set+json":
 	default:
-		return nil, nil, errors.New("the answer is not JSON")
+		return nil, nil, errors.New("the response is not JSON")
 	}
-	doc, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	doc, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(doc) > maxAnswer {
-		return nil, nil, fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	if len(doc) > maxResponse {
+		return nil, nil, fmt.Errorf("the response is longer than %d bytes", maxResponse)
 	}
 	return doc, resp.Header, nil
 }
 
-// maxAgeOf reads how long an answer may be kept (RFC 9111 section 5.2.2). Without a word it is the default;
-// no-store and no-cache are zero: the set is fetched again as soon as the window allows.
-func maxAgeOf(h http.Header, otherwise time.Duration) time.Duration {
+// maxAgeOf returns the lifetime of a response (RFC 9111 §5.2.2), at most limit. It is zero for no-store and no-cache: the set
+// is fetched again as soon as refetch allows.
+func maxAgeOf(h http.Header, limit time.Duration) time.Duration {
 	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch strings.ToLower(name) {
@@ -168,8 +169,8 @@ func maxAgeOf(h http.Header, otherwise time.Duration) time.Duration {
 			if err != nil {
 				return 0
 			}
-			otherwise = min(otherwise, time.Duration(seconds)*time.Second)
+			limit = min(limit, time.Duration(seconds)*time.Second)
 		}
 	}
-	return otherwise
+	return limit
 }

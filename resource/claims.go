@@ -11,18 +11,17 @@ import (
 	"github.com/portner-go/portner/norway"
 )
 
-// unspecified is what ID-porten and Maskinporten once wrote into aud when nobody had asked for an audience.
-// It counts as absent and is nobody's name (maskinporten-altinn Q1).
+// unspecified is the value of aud in older tokens of ID-porten and Maskinporten without a requested audience. It is treated as
+// absent.
 const unspecified = "unspecified"
 
-// origin is where claims come from.
+// origin is the source of claims.
 type origin struct {
 	atJWT        bool // an RFC 9068 token
-	introspected bool // an answer of the introspection endpoint, not a token
+	introspected bool // an introspection response, not a token
 }
 
-// accept reads claims that are known to come from the issuer and checks those that decide whether the token
-// is good at all.
+// accept reads authenticated claims of the issuer and checks that they are those of a valid access token for this API.
 func (i *issuer) accept(claims jose.Object, from origin, now time.Time) (*Token, error) {
 	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
 		if claims.Has(name) { // an id_token, a logout or security event token
@@ -35,33 +34,27 @@ func (i *issuer) accept(claims jose.Object, from origin, now time.Time) (*Token,
 	r := reader{Object: claims}
 	t, notBefore, tokenType := i.read(&r), r.time("nbf"), r.text("token_type")
 	if r.err != nil {
-		return nil, invalid("claims", "A claim of the access token has the wrong type.", r.err)
+		return nil, invalid("claim_invalid", "A claim of the access token has the wrong type.", r.err)
 	}
 	t.atJWT, t.Introspected = from.atJWT, from.introspected
 	if t.Issuer != i.name && (t.Issuer != "" || !from.introspected) {
 		return nil, errIssuer()
 	}
 	t.Issuer = i.name
-	if refusal := bearer(tokenType, claims, from); refusal != nil {
-		return nil, refusal
-	}
-	if refusal := complete(t); refusal != nil {
-		return nil, refusal
-	}
-	if refusal := i.timely(t, notBefore, now); refusal != nil {
-		return nil, refusal
-	}
-	if refusal := i.forUs(t); refusal != nil {
-		return nil, refusal
+	for _, rejection := range []*Error{
+		checkBearer(tokenType, claims, from), checkRequired(t), i.checkTimes(t, notBefore, now), i.checkAudience(t),
+	} {
+		if rejection != nil {
+			return nil, rejection
+		}
 	}
 	return t, nil
 }
 
-func errNotAccessToken() *RefusalError {
-	return invalid("not_access_token", "This is not an access token.", nil)
+func errNotAccessToken() *Error {
+	return invalid("token_type_mismatch", "This is not an access token.", nil)
 }
 
-// read takes the claims of maskinporten-altinn section 1.7 and idporten section 7.2.
 func (i *issuer) read(r *reader) *Token {
 	return &Token{
 		Issuer: r.text("iss"), Subject: r.text("sub"), ClientID: r.text("client_id"), ClientAMR: r.text("client_amr"),
@@ -74,53 +67,55 @@ func (i *issuer) read(r *reader) *Token {
 	}
 }
 
-// elements splits a scope on spaces, and on nothing else (RFC 6749 section 3.3).
+// elements splits a scope at spaces only (RFC 6749 §3.3).
 func elements(scope string) []string {
 	return slices.DeleteFunc(strings.Split(scope, " "), func(s string) bool { return s == "" })
 }
 
-// bearer refuses tokens that are bound to a key of their holder (RFC 9449 section 6, RFC 8705 section 3.1):
-// as a bearer token such a token is stolen until the opposite is proved, and no proof is read here. An
-// answer of introspection must say Bearer: a refresh token, which its own client may introspect, does not.
-func bearer(tokenType string, claims jose.Object, from origin) *RefusalError {
-	unsaid := tokenType == "" && !from.introspected
-	if claims.Has("cnf") || !unsaid && !strings.EqualFold(tokenType, "Bearer") {
-		return invalid("not_bearer", "The access token is not a bearer token.", nil)
+// checkBearer rejects tokens that are bound to a key or a certificate (RFC 9449 §6, RFC 8705 §3.1): accepted without a proof, a
+// stolen one could be used. An introspection response must have token_type Bearer: that of a refresh token, which its client
+// may introspect, has not.
+func checkBearer(tokenType string, claims jose.Object, from origin) *Error {
+	if claims.Has("cnf") {
+		return invalid("token_sender_constrained", "The access token is bound to a key. Bound tokens are not accepted here.", nil)
+	}
+	optional := tokenType == "" && !from.introspected
+	if !optional && !strings.EqualFold(tokenType, "Bearer") {
+		return invalid("token_type_not_bearer", "The access token is not a bearer token.", nil)
 	}
 	return nil
 }
 
-// complete asks for the claims a token of its kind always has.
-func complete(t *Token) *RefusalError {
+// checkRequired checks that the claims every token of its kind has are present.
+func checkRequired(t *Token) *Error {
 	missing := t.ExpiresAt.IsZero() || t.IssuedAt.IsZero() && !t.Introspected
-	if t.atJWT { // RFC 9068 section 2.2
+	if t.atJWT { // RFC 9068 §2.2
 		missing = missing || t.Subject == "" || t.ClientID == "" || t.ID == ""
 	}
 	if missing {
-		return invalid("claims", "A claim of the access token is missing.", nil)
+		return invalid("claim_missing", "A claim of the access token is missing.", nil)
 	}
 	return nil
 }
 
-// timely checks exp, iat and nbf, with leeway for the clocks.
-func (i *issuer) timely(t *Token, notBefore, now time.Time) *RefusalError {
+// checkTimes checks exp, iat and nbf, with leeway.
+func (i *issuer) checkTimes(t *Token, notBefore, now time.Time) *Error {
 	switch {
-	case !t.IssuedAt.IsZero() && !t.IssuedAt.Before(t.ExpiresAt): // vector T6
-		return invalid("expired", "The access token expires before it was issued.", nil)
+	case !t.IssuedAt.IsZero() && !t.IssuedAt.Before(t.ExpiresAt):
+		return invalid("token_expired", "The access token expires before it was issued.", nil)
 	case !now.Before(t.ExpiresAt.Add(i.leeway)):
-		return invalid("expired", "The access token has expired.", nil)
+		return invalid("token_expired", "The access token has expired.", nil)
 	case t.IssuedAt.After(now.Add(i.leeway)), notBefore.After(now.Add(i.leeway)):
-		return invalid("not_yet", "The access token is not valid yet.", nil)
+		return invalid("token_not_yet_valid", "The access token is not valid yet.", nil)
 	}
 	return nil
 }
 
-// forUs checks the audience. A foreign one is refused whether or not an audience is required: the client
-// asked for a token that opens another API.
-func (i *issuer) forUs(t *Token) *RefusalError {
+// checkAudience rejects a foreign audience even if none is required: the client requested the token for another API.
+func (i *issuer) checkAudience(t *Token) *Error {
 	if len(t.Audience) == 0 {
 		if i.requireAudience || t.atJWT {
-			return invalid("aud_missing", "The access token names no audience.", nil)
+			return invalid("audience_missing", "The access token names no audience.", nil)
 		}
 		return nil
 	}
@@ -129,11 +124,11 @@ func (i *issuer) forUs(t *Token) *RefusalError {
 			return nil
 		}
 	}
-	return invalid("aud_foreign", "The access token is for another audience.", nil)
+	return invalid("audience_mismatch", "The access token is for another audience.", nil)
 }
 
-// organisation reads consumer or supplier. The names of the members are read in any case (Q17); which
-// codings are trusted is the Config's.
+// organisation reads consumer or supplier. The names of its members are matched without regard to case: issuers write both
+// "authority" and "Authority".
 func (i *issuer) organisation(r *reader, claim string) Organisation {
 	o, ok := r.object(claim)
 	if !ok {
@@ -168,14 +163,13 @@ func identifier(o jose.Object) (norway.Identifier, error) {
 	return id, nil
 }
 
-// Registers of organisation numbers that need an opt-in: a legacy code of the Norwegian one (Q18), and
-// its name in a certificate's organizationIdentifier (ETSI EN 319 412-1 section 5.1.4).
+// Prefixes of Norwegian organisation numbers that are accepted only if Config says so.
 const (
-	legacyRegister = "9908:"
-	etsiRegister   = "NTRNO-"
+	legacyRegister = "9908:"  // the former code of the Norwegian register
+	etsiRegister   = "NTRNO-" // ETSI EN 319 412-1 §5.1.4: organizationIdentifier of a certificate
 )
 
-// trust finds the organisation number of an identifier, if there is one to trust.
+// trust returns the organisation of an identifier. Its Orgno is set if coding and register are trusted.
 func (i *issuer) trust(id norway.Identifier) Organisation {
 	o := Organisation{Authority: id.Authority, ID: id.ID}
 	if rest, ok := strings.CutPrefix(id.ID, legacyRegister); ok && i.legacyRegister {
@@ -199,7 +193,7 @@ func (i *issuer) trust(id norway.Identifier) Organisation {
 	return o
 }
 
-// reader reads claims of the right type and remembers the first that is not. An absent claim is zero.
+// reader reads claims and keeps the first error. An absent claim is the zero value.
 type reader struct {
 	jose.Object
 	err error
@@ -217,7 +211,7 @@ func (r *reader) text(name string) string {
 	return s
 }
 
-// texts reads an array of strings or a single one (aud; amr of the old platform).
+// texts reads an array of strings or a single string: aud, and amr of older ID-porten tokens.
 func (r *reader) texts(name string) []string {
 	if r.Kind(name) == jose.KindString {
 		return []string{r.text(name)}
@@ -253,7 +247,7 @@ func (r *reader) object(name string) (jose.Object, bool) {
 	return o, err == nil
 }
 
-// details reads authorization_details: an array, or the bare object that Altinn's documents show (Q12).
+// details reads authorization_details: an array (RFC 9396 §2), or a single object as in Altinn's documentation.
 func (r *reader) details() []Detail {
 	raw, ok := r.Raw("authorization_details")
 	if !ok {
@@ -261,7 +255,7 @@ func (r *reader) details() []Detail {
 	}
 	list := []json.RawMessage{json.RawMessage(raw)}
 	if r.Kind("authorization_details") != jose.KindObject {
-		if err := json.Unmarshal([]byte(raw), &list); err != nil { // strictly parsed before, so this only cuts it
+		if err := json.Unmarshal([]byte(raw), &list); err != nil { // the claims were parsed strictly before
 			r.fail(jose.ErrType)
 			return nil
 		}
@@ -272,7 +266,7 @@ func (r *reader) details() []Detail {
 		r.fail(err)
 		d := Detail{JSON: element}
 		d.Type, err = o.String("type")
-		if err != nil { // RFC 9396 section 2: type is required
+		if err != nil { // RFC 9396 §2: type is required
 			r.fail(jose.ErrType)
 		}
 		details = append(details, d)

@@ -9,29 +9,29 @@ import (
 	"github.com/portner-go/portner/norway"
 )
 
-// The types of authorization_details that are read here (maskinporten-altinn sections 1.10 and 1.11).
+// Types of authorization_details (docs.digdir.no: Maskinporten, system users and consent tokens).
 const (
 	TypeSystemUser = "urn:altinn:systemuser"
 	TypeConsent    = "urn:altinn:consent"
 )
 
-// SystemUser is a customer's system user at Altinn. The API asks Altinn's decision point with ID, for Org.
+// SystemUser is a system user of a customer at Altinn. The API requests Altinn's decision point for IDs and Org.
 type SystemUser struct {
 	IDs      []string // systemuser_id: UUIDs, in practice one
-	SystemID string   // system_id: <orgno of the vendor>_<name>
-	// Org is the customer: decide on it, not on the token's consumer, which is the vendor.
+	SystemID string   // system_id: <organisation number of the vendor>_<name>
+	// Org is the customer. Authorize it, not the token's consumer, which is the vendor.
 	Org Organisation
 }
 
-// SystemUser returns the system user a token is for. It is false unless there is exactly one, with an
-// organisation number and an identifier.
+// SystemUser returns the system user of a token. It returns false unless the token has exactly one, with an organisation
+// number and an identifier.
 func (t *Token) SystemUser() (SystemUser, bool) {
 	o, ok := t.detail(TypeSystemUser)
 	if !ok {
 		return SystemUser{}, false
 	}
 	r := reader{Object: o}
-	s := SystemUser{IDs: r.texts("systemuser_id"), SystemID: r.text("system_id"), Org: plain.organisation(&r, "systemuser_org")}
+	s := SystemUser{IDs: r.texts("systemuser_id"), SystemID: r.text("system_id"), Org: altinnIssuer.organisation(&r, "systemuser_org")}
 	ok = r.err == nil && s.Org.Orgno != "" && s.Org.SubEntity == "" && len(s.IDs) > 0 && s.IDs[0] != ""
 	if !ok {
 		return SystemUser{}, false
@@ -39,31 +39,31 @@ func (t *Token) SystemUser() (SystemUser, bool) {
 	return s, true
 }
 
-// Consent is what a person or organisation has agreed that the consumer may get.
+// Consent is a consent that a person or an organisation gave to the consumer.
 type Consent struct {
-	ID        string         // of the consent at Altinn
-	PID       norway.PID     // who consented, if a person
-	Orgno     string         // who consented, if an organisation
-	To        Organisation   // who may use it
-	Consented time.Time      // when it was given
-	ValidTo   time.Time      // it holds before this time
-	Rights    []ConsentRight // for what
+	ID        string         // identifier of the consent at Altinn
+	PID       norway.PID     // the person who consented; zero if an organisation did
+	Orgno     string         // the organisation that consented; "" if a person did
+	To        Organisation   // the organisation that may use the consent
+	Consented time.Time      // the time of the consent
+	ValidTo   time.Time      // the consent is valid before this time
+	Rights    []ConsentRight // at least one
 }
 
-// ConsentRight is one thing that was consented to.
+// ConsentRight is one right of a consent.
 type ConsentRight struct {
-	Actions   []string          // e.g. "consent"
-	Resources []ConsentResource // what it is about
-	Metadata  map[string]string // such as the year of income
+	Actions   []string          // such as "consent"
+	Resources []ConsentResource // what the right applies to
+	Metadata  map[string]string // parameters of the right, such as the year of income
 }
 
 // ConsentResource names one resource.
 type ConsentResource struct {
-	Type, Value string // e.g. "urn:altinn:resource" and its identifier
+	Type, Value string // such as "urn:altinn:resource" and its identifier
 }
 
-// Consent returns the consent a token is for. It is false unless there is exactly one, which says who gave
-// it to whom, until when and for what. [Rules] with Consent check that it holds.
+// Consent returns the consent of a token. It returns false unless the token has exactly one, with giver, receiver, end and
+// rights. Whether it is still valid is checked by [Rules] with RequireConsent.
 func (t *Token) Consent() (Consent, bool) {
 	o, ok := t.detail(TypeConsent)
 	if !ok {
@@ -71,7 +71,7 @@ func (t *Token) Consent() (Consent, bool) {
 	}
 	r := reader{Object: o}
 	c := Consent{
-		ID: r.text("id"), To: plain.organisation(&r, "to"),
+		ID: r.text("id"), To: altinnIssuer.organisation(&r, "to"),
 		Consented: r.instant("consented"), ValidTo: r.instant("validTo"), Rights: r.rights(),
 	}
 	c.PID, c.Orgno = r.giver()
@@ -82,10 +82,10 @@ func (t *Token) Consent() (Consent, bool) {
 	return c, true
 }
 
-// plain trusts today's coding of organisations only: Altinn knows no other.
-var plain = &issuer{}
+// altinnIssuer reads the organisations in Altinn's details: they use the standard coding only.
+var altinnIssuer = &issuer{}
 
-// detail finds the only detail of a type.
+// detail returns the detail of a type. It returns false if there is none, or more than one.
 func (t *Token) detail(typ string) (jose.Object, bool) {
 	var found []Detail
 	for _, d := range t.AuthorizationDetails {
@@ -100,7 +100,7 @@ func (t *Token) detail(typ string) (jose.Object, bool) {
 	return o, err == nil
 }
 
-// giver reads from, a URN of a person or an organisation.
+// giver reads the member from, a URN of a person or an organisation.
 func (r *reader) giver() (norway.PID, string) {
 	from := r.text("from")
 	if digits, ok := strings.CutPrefix(from, "urn:altinn:person:identifier-no:"); ok {
@@ -116,7 +116,7 @@ func (r *reader) giver() (norway.PID, string) {
 	return norway.PID{}, orgno
 }
 
-// instant reads an ISO 8601 time with its zone: without one nobody knows when a consent ends.
+// instant reads an ISO 8601 time with a zone. A time without one is rejected: the end of the consent would be unknown.
 func (r *reader) instant(name string) time.Time {
 	text := r.text(name)
 	if text == "" {
@@ -147,7 +147,7 @@ func (r *reader) rights() []ConsentRight {
 	return rights
 }
 
-// metadata reads the member that is written metadata and metaData.
+// metadata reads the member metadata, which Altinn also spells metaData.
 func (r *reader) metadata() map[string]string {
 	for _, name := range []string{"metadata", "metaData"} {
 		raw, ok := r.Raw(name)

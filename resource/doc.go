@@ -1,24 +1,66 @@
-// Package resource is what an API needs to accept access tokens of Maskinporten, ID-porten, Ansattporten
-// and Altinn, and of any issuer of JWT or opaque bearer tokens: middleware for net/http, and the plain
-// functions it is made of.
+// Package resource verifies access tokens for an API. It accepts tokens of ID-porten, Maskinporten, Ansattporten and
+// Altinn, and JWT or opaque bearer tokens of any other OAuth 2.0 issuer.
 //
-//	a [Verifier] answers: is this token the issuer's, for us, and valid now?       401 invalid_token
-//	[Rules] answer:       may a caller with this token use this resource?          403, or a step-up
+// A [Verifier] checks that a token was issued by the configured issuer for this API and is valid now. [Rules] check that the
+// token allows the request. [Verifier.Protect] is a middleware that does both and passes the [Token] to the handler in the
+// request's context.
 //
-// [Verifier.Protect] asks both and hands the [Token] on in the request's context. Everything is checked by
-// default: the exact issuer (a trailing slash counts), algorithms, the key, times, foreign audiences, that
-// the token is an access token and not a login or logout token, that the organisation in it is coded in a
-// way that is trusted. What relaxes a check is a field that says so.
+// The default is strict: the issuer must match byte for byte, a foreign audience is rejected, and id_tokens, logout tokens and
+// tokens bound to a key are not accepted as access tokens. Each relaxation is a named field.
 //
-// # Who is calling
+// # Users, machines and organisations
 //
-// A token of a login has sub and acr ([Token.Person]); a machine's has neither ([Token.Machine]), even
-// with a pid in it: a pid says whom the call is about, not that this person logged in. Access is decided
-// on the consumer, the organisation that legally consumes the API, and for a system user on the customer
-// in [Token.SystemUser]; never on client_id. There is no revocation of a token that is verified by its
-// signature: do not remember a decision beyond [Token.ExpiresAt].
+// The token of a login has sub and acr ([Token.HasUser]). The token of a machine has neither ([Token.IsMachine]), even if it
+// holds a pid: that claim names the person the request is about, and is no proof that this person logged in.
 //
-// A [Token] shows neither person nor authorization_details when it is printed or logged.
+// Authorize the consumer ([Token.Consumer]): the organisation that legally uses the API. For a system user, authorize the
+// customer in [Token.SystemUser]. Do not authorize client_id.
 //
-// Rules: maskinporten-altinn chapter 2, RFC 6750, RFC 7662, RFC 9068, RFC 9470.
+// A self-contained token cannot be revoked: do not cache a decision beyond [Token.ExpiresAt].
+//
+// # Reasons
+//
+// Every [Error] has one of these reasons, for logs and metrics:
+//
+//	token_missing                 no bearer token in the request
+//	token_in_query                the query has a parameter access_token
+//	authorization_repeated        more than one Authorization header field
+//	authorization_malformed       the Authorization header field has no valid bearer token
+//	request_malformed             the function of ProtectFunc rejected the request
+//	token_malformed               not a JWT, or not a valid opaque token
+//	token_opaque                  opaque, and the verifier does not introspect
+//	token_type_mismatch           an id_token, a logout token or another JWT that is no access token
+//	token_type_not_bearer         token_type is not Bearer
+//	token_sender_constrained      bound to a key (cnf)
+//	token_expired                 exp has passed, or is not after iat
+//	token_not_yet_valid           iat or nbf is in the future
+//	token_inactive                the introspection response says active: false
+//	algorithm_not_accepted        alg is not configured, or does not fit the key
+//	key_unknown                   no key of the issuer has this kid
+//	signature_invalid             the signature does not verify
+//	issuer_mismatch               iss is not the configured issuer
+//	audience_missing              aud is required and absent
+//	audience_mismatch             aud names other APIs only
+//	claim_missing                 a required claim is absent
+//	claim_invalid                 a claim has the wrong type or form
+//	scope_missing                 a scope of the rules was not granted
+//	user_missing                  the rules require a user
+//	user_not_allowed              the rules require a machine
+//	acr_insufficient              the level of assurance is below Rules.ACR
+//	login_too_old                 auth_time is older than Rules.MaxAge
+//	consumer_missing              neither a user nor a consumer
+//	consumer_untrusted            the consumer's coding or register is not trusted
+//	consumer_not_allowed          the consumer is not one of Rules.Consumers
+//	sub_entity_not_allowed        the consumer is a sub-entity
+//	supplier_untrusted            the supplier's coding or register is not trusted
+//	delegation_source_untrusted   the delegation source is not one of Rules.DelegationSources
+//	pid_missing                   the rules require a person, and the token has no pid
+//	pid_mismatch                  pid is not Rules.PID
+//	client_amr_not_allowed        client_amr is not one of Rules.ClientAMR
+//	system_user_missing           the rules require a system user
+//	consent_missing               the rules require a consent
+//	consent_expired               the consent is no longer valid
+//	consent_consumer_mismatch     the consent was given to another organisation
+//
+// References: RFC 6750, RFC 7662, RFC 9068, RFC 9470; docs.digdir.no: Maskinporten, API consumer and API provider guides.
 package resource

@@ -25,11 +25,12 @@ import (
 
 const (
 	maskinporten = "https://test.maskinporten.no/"
-	synthetic    = "21879498012" // month + 80: nobody's number
+	api          = "https://api.example.no"
+	synthetic    = "21879498012" // month + 80
 	another      = "45840375084"
 )
 
-// rsaKey is the one shared RSA key: making one is slow.
+// rsaKey returns an RSA key that the tests share: generating one is slow.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	raw, err := os.ReadFile("../internal/jose/testdata/rsa2048.pem")
 	if err != nil {
@@ -53,7 +54,7 @@ func newECKey() *ecdsa.PrivateKey {
 	return key
 }
 
-// keySet is the JWKS of named keys.
+// keySet returns the JWKS of keys by kid.
 func keySet(t testing.TB, keys map[string]crypto.Signer) []byte {
 	t.Helper()
 	list := []json.RawMessage{}
@@ -67,12 +68,12 @@ func keySet(t testing.TB, keys map[string]crypto.Signer) []byte {
 	return doc
 }
 
-// issuerKeys is the key set of the issuer in most tests.
+// issuerKeys returns the key set of the issuer in most tests.
 func issuerKeys(t testing.TB) resource.StaticKeys {
 	return keySet(t, map[string]crypto.Signer{"rsa": rsaKey(), "ec": ecKey()})
 }
 
-// sign signs a payload with the key and the typ header.
+// sign signs a payload with the key named kid.
 func sign(t testing.TB, kid, typ string, payload []byte) string {
 	t.Helper()
 	alg, key := jose.ES256, crypto.Signer(ecKey())
@@ -93,7 +94,7 @@ func signWith(t testing.TB, alg, kid string, key crypto.Signer, typ string, payl
 
 type claims map[string]any
 
-// with returns a copy with other members; nil takes one out.
+// with returns a copy with other members. The value nil removes a member.
 func (c claims) with(pairs ...any) claims {
 	out := maps.Clone(c)
 	for i := 0; i < len(pairs); i += 2 {
@@ -122,10 +123,10 @@ func org(id string) map[string]any {
 	return map[string]any{"authority": "iso6523-actorid-upis", "ID": id}
 }
 
-// epoch is when the tokens of most tests are used.
+// epoch is the time at which most tests use their tokens.
 var epoch = time.Unix(1584693600, 0)
 
-// machine is the plain Maskinporten token, person a login token of ID-porten, both good at epoch.
+// machine returns the claims of a Maskinporten token and person those of an ID-porten login, both valid at epoch.
 func machine(t testing.TB) claims {
 	return parse(t, `{"iss":"https://test.maskinporten.no/","scope":"difitest:test2","client_amr":"virksomhetssertifikat","client_id":"c1",
 		"token_type":"Bearer","iat":1584693565,"exp":1584694565,"jti":"IYRtIEzOYb8fHiIMEaqVHq_tXYGWe6OEOjOdsK-P_30",
@@ -138,9 +139,9 @@ func person(t testing.TB) claims {
 
 func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
-// config is the verifier of most tests.
+// config returns the configuration of most tests.
 func config(t testing.TB) resource.Config {
-	return resource.Config{Issuer: maskinporten, Keys: issuerKeys(t), Now: at(epoch)}
+	return resource.Config{Issuer: maskinporten, URL: api, Keys: issuerKeys(t), Now: at(epoch)}
 }
 
 func verifier(t testing.TB, cfg resource.Config) *resource.Verifier {
@@ -150,7 +151,7 @@ func verifier(t testing.TB, cfg resource.Config) *resource.Verifier {
 	return v
 }
 
-// call sends a token to a resource under rules and returns the answer; "" sends none.
+// call sends a token to a resource with these rules and returns the response. If token is "", the request has none.
 func call(v *resource.Verifier, rules resource.Rules, token string) *httptest.ResponseRecorder {
 	h := v.Protect(rules, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Consumer", resource.FromContext(r.Context()).Consumer.Orgno)
@@ -164,10 +165,10 @@ func call(v *resource.Verifier, rules resource.Rules, token string) *httptest.Re
 	return w
 }
 
-// refusal is the error as a RefusalError.
-func refusal(t testing.TB, err error) *resource.RefusalError {
+// refusal returns err as an *Error.
+func refusal(t testing.TB, err error) *resource.Error {
 	t.Helper()
-	var e *resource.RefusalError
+	var e *resource.Error
 	require.ErrorAs(t, err, &e)
 	return e
 }

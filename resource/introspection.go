@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,121 +11,116 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// Introspection asks the issuer what a token says (RFC 7662). An issuer like ID-porten tells the person
-// behind an opaque or pseudonymous token only to a client of the organisation that owns the token's scopes
-// (idporten section 10.2).
+// Introspection describes the issuer's introspection endpoint (RFC 7662). ID-porten returns the user of an opaque or
+// pseudonymous token only to clients of the organisation that owns the token's scopes.
 type Introspection struct {
-	// Endpoint is the issuer's introspection_endpoint: https, or http on this machine. Required.
+	// Endpoint is the issuer's introspection_endpoint: https, or http to a loopback address. Required.
 	Endpoint string
-	// ClientID and ClientSecret authenticate the API with client_secret_basic. Required, unless
-	// Authenticate does it.
+	// ClientID and ClientSecret authenticate the API with client_secret_basic. Required, unless Authenticate is set.
 	ClientID     string
 	ClientSecret portner.Secret
-	// Authenticate adds what authenticates the API, to the request or the form, such as a
-	// client_assertion. nil: client_secret_basic.
+	// Authenticate adds the authentication of the API to the request or its form, such as a client_assertion. If nil,
+	// client_secret_basic.
 	Authenticate func(r *http.Request, form url.Values) error
-	// WithoutPID also asks about signed tokens of a person that hold no pid: pseudonymous ones.
+	// WithoutPID also introspects signed tokens of a user without the claim pid: pseudonymous tokens.
 	WithoutPID bool
-	// CacheFor remembers positive answers that long, never beyond the token's life. Zero asks each time,
-	// and so sees a revocation at once. Negative answers are never remembered.
+	// CacheFor is the time an active response is cached, at most until the token expires. Inactive responses are not
+	// cached. If zero, every request is introspected, and a revocation takes effect at once.
 	CacheFor time.Duration
-	// HTTP makes the requests. nil: a client with the standard transport.
+	// HTTP makes the requests. If nil, a client with the default transport.
 	HTTP *http.Client
-	// Timeout of one question. Zero is three seconds.
+	// Timeout is the timeout of one request. The default is 3 s.
 	Timeout time.Duration
 }
 
-// maxRemembered bounds the cache of answers.
-const maxRemembered = 4096
+// maxCached is the largest number of cached responses.
+const maxCached = 4096
 
-// maxOpaque is the greatest length of an opaque token that is sent on.
+// maxOpaque is the greatest length of an opaque token that is introspected.
 const maxOpaque = 4 << 10
 
-// introspector is a checked Introspection and its memory.
+// introspector is a validated Introspection with its cache.
 type introspector struct {
 	Introspection
 
-	mu         sync.Mutex
-	remembered map[[sha256.Size]byte]answer
+	mu     sync.Mutex
+	cached map[[sha256.Size]byte]response
 }
 
-type answer struct {
+type response struct {
 	token *Token
 	until time.Time
 }
 
-func newIntrospector(cfg Introspection) (*introspector, error) {
-	var errs []error
-	if err := safeURL(cfg.Endpoint); err != nil {
-		errs = append(errs, fmt.Errorf("Introspection: Endpoint %w", err))
+func newIntrospector(cfg Introspection, check *fields.Checker) *introspector {
+	check.Add("Introspection.Endpoint", checkEndpoint(cfg.Endpoint))
+	if cfg.Authenticate == nil {
+		check.Require(cfg.ClientID != "", "Introspection.ClientID")
+		check.Secret("Introspection.ClientSecret", cfg.ClientSecret)
 	}
-	if cfg.Authenticate == nil && (cfg.ClientID == "" || len(cfg.ClientSecret) == 0) {
-		errs = append(errs, errors.New("Introspection: ClientID and ClientSecret, or Authenticate, are required"))
-	}
-	if cfg.CacheFor < 0 || cfg.Timeout < 0 {
-		errs = append(errs, errors.New("Introspection: CacheFor and Timeout must not be negative"))
-	}
+	check.Want(cfg.CacheFor >= 0, "Introspection.CacheFor", "must not be negative")
+	check.Want(cfg.Timeout >= 0, "Introspection.Timeout", "must not be negative")
 	if cfg.Timeout == 0 {
-		cfg.Timeout = answerTimeout
+		cfg.Timeout = responseTimeout
 	}
-	cfg.HTTP = outgoing(cfg.HTTP)
-	return &introspector{Introspection: cfg, remembered: map[[sha256.Size]byte]answer{}}, errors.Join(errs...)
+	cfg.HTTP = withoutRedirects(cfg.HTTP)
+	return &introspector{Introspection: cfg, cached: map[[sha256.Size]byte]response{}}
 }
 
-// resolves reports whether the issuer must be asked who is behind a token that verified.
+// resolves reports whether the pid of a verified token must be requested from the issuer.
 func (in *introspector) resolves(t *Token) bool {
-	return in != nil && in.WithoutPID && t.PID.IsZero() && t.Person()
+	return in != nil && in.WithoutPID && t.PID.IsZero() && t.HasUser()
 }
 
-// resolve completes a pseudonymous token. The answer must be about this very token: nothing but the pid is
-// taken from it.
+// resolve adds the pid to a pseudonymous token. It uses no other claim of the response, which must describe the same token.
 func (i *issuer) resolve(ctx context.Context, token string, t *Token, now time.Time) (*Token, error) {
-	told, err := i.introspect(ctx, token, now)
+	introspected, err := i.introspect(ctx, token, now)
 	if err != nil {
 		return nil, err
 	}
-	if differs(told.Subject, t.Subject) || differs(told.ClientID, t.ClientID) || differs(told.ID, t.ID) {
-		return nil, fmt.Errorf("%w: introspection answered about another token", ErrUnavailable)
+	if differs(introspected.Subject, t.Subject) || differs(introspected.ClientID, t.ClientID) || differs(introspected.ID, t.ID) {
+		return nil, fmt.Errorf("resource: the introspection response describes another token: %w", portner.ErrUnavailable)
 	}
-	t.PID, t.Introspected = told.PID, true
+	t.PID, t.Introspected = introspected.PID, true
 	return t, nil
 }
 
-func differs(told, signed string) bool { return told != "" && told != signed }
+func differs(introspected, signed string) bool { return introspected != "" && introspected != signed }
 
-// introspect accepts a token on the issuer's word.
+// introspect accepts a token that the issuer reports as active.
 func (i *issuer) introspect(ctx context.Context, token string, now time.Time) (*Token, error) {
 	in := i.introspection
 	if in == nil {
 		return nil, errOpaque()
 	}
-	if !wellFormed(token) || !jwtShaped(token) && len(token) > maxOpaque {
-		return nil, invalid("malformed", "The access token is malformed.", nil)
+	if !jwtShaped(token) && len(token) > maxOpaque {
+		return nil, errMalformed(nil)
 	}
 	key := sha256.Sum256([]byte(token))
-	if t := in.recall(key, now); t != nil {
+	if t := in.load(key, now); t != nil {
 		return t, nil
 	}
-	claims, err := in.ask(ctx, token)
+	claims, err := in.request(ctx, token)
 	if err != nil {
-		return nil, fmt.Errorf("%w: introspection: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("resource: introspection: %w: %w", portner.ErrUnavailable, err)
 	}
 	if active, err := claims.Bool("active"); err != nil || !active {
-		return nil, invalid("inactive", "The access token is not active.", err)
+		return nil, invalid("token_inactive", "The access token is not active.", err)
 	}
 	t, err := i.accept(claims, origin{introspected: true}, now)
 	if err != nil {
 		return nil, err
 	}
-	in.remember(key, t, now)
+	in.store(key, t, now)
 	return t, nil
 }
 
-// ask puts one question (RFC 7662 section 2.1). Errors never quote the token.
-func (in *introspector) ask(ctx context.Context, token string) (jose.Object, error) {
+// request sends one introspection request (RFC 7662 §2.1). Its errors never hold the token.
+func (in *introspector) request(ctx context.Context, token string) (jose.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, in.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, in.Endpoint, nil)
@@ -134,7 +128,7 @@ func (in *introspector) ask(ctx context.Context, token string) (jose.Object, err
 		return jose.Object{}, err
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	if in.Authenticate == nil { // RFC 6749 section 2.3.1: both are form-encoded first
+	if in.Authenticate == nil { // RFC 6749 §2.3.1: both values are form-encoded first
 		req.SetBasicAuth(url.QueryEscape(in.ClientID), url.QueryEscape(string(in.ClientSecret)))
 	} else if err := in.Authenticate(req, form); err != nil {
 		return jose.Object{}, fmt.Errorf("authenticating: %w", err)
@@ -148,7 +142,7 @@ func (in *introspector) ask(ctx context.Context, token string) (jose.Object, err
 	return jose.ParseObject(doc)
 }
 
-// setBody gives a request its form. The body cannot be read again: a question is never repeated on its own.
+// setBody sets the form of a request. It sets no GetBody: the transport must not repeat the request.
 func setBody(req *http.Request, form string) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Body = http.NoBody
@@ -161,20 +155,20 @@ type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
 
-func (in *introspector) recall(key [sha256.Size]byte, now time.Time) *Token {
+func (in *introspector) load(key [sha256.Size]byte, now time.Time) *Token {
 	if in.CacheFor == 0 {
 		return nil
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if a, ok := in.remembered[key]; ok && now.Before(a.until) {
-		return a.token
+	if r, ok := in.cached[key]; ok && now.Before(r.until) {
+		return r.token
 	}
 	return nil
 }
 
-// remember keeps a positive answer.
-func (in *introspector) remember(key [sha256.Size]byte, t *Token, now time.Time) {
+// store caches an active response.
+func (in *introspector) store(key [sha256.Size]byte, t *Token, now time.Time) {
 	if in.CacheFor == 0 {
 		return
 	}
@@ -184,20 +178,8 @@ func (in *introspector) remember(key [sha256.Size]byte, t *Token, now time.Time)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.remembered) >= maxRemembered {
-		clear(in.remembered) // costs some questions more, and never a walk for each answer
+	if len(in.cached) >= maxCached {
+		clear(in.cached) // cheaper than a search for expired entries at every response
 	}
-	in.remembered[key] = answer{t, until}
-}
-
-// wellFormed reports whether s is a b64token (RFC 6750 section 2.1).
-func wellFormed(s string) bool {
-	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		c := body[i]
-		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~+/", c) >= 0) {
-			return false
-		}
-	}
-	return body != ""
+	in.cached[key] = response{t, until}
 }

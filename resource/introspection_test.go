@@ -17,14 +17,14 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// asked is what the introspection endpoint of the tests was asked.
+// asked is an introspection endpoint. It records its requests.
 type asked struct {
 	fakeIssuer
 	user, password string
 	form           url.Values
 }
 
-// says answers the next questions with a status and a document.
+// says sets the response to the next requests.
 func (a *asked) says(status int, doc string, header ...string) {
 	a.answers(func(r *http.Request) (*http.Response, error) {
 		a.user, a.password, _ = r.BasicAuth()
@@ -39,27 +39,27 @@ func (a *asked) says(status int, doc string, header ...string) {
 	})
 }
 
-// active is a positive answer that holds for an hour.
+// active returns an active response for a token that is valid for an hour.
 func active(t *testing.T, pairs ...any) string {
 	now := time.Now().Unix()
 	return string(person(t).with("active", true, "token_type", "Bearer", "iat", now, "exp", now+3600).with(pairs...).json(t))
 }
 
 func (a *asked) config(t *testing.T) resource.Config {
-	return resource.Config{Issuer: maskinporten, Keys: issuerKeys(t), Introspection: &resource.Introspection{
-		Endpoint: "https://test.maskinporten.no/tokeninfo", ClientID: "api:eier", ClientSecret: portner.Secret("hemmelig+%"),
+	return resource.Config{Issuer: maskinporten, URL: api, Keys: issuerKeys(t), Introspection: &resource.Introspection{
+		Endpoint: "https://test.maskinporten.no/tokeninfo", ClientID: "api:eier", ClientSecret: portner.Secret("hemmelig+%q8H2vTz5yWm0RkN7uXc4LbP9s"),
 		HTTP: &http.Client{Transport: a},
 	}}
 }
 
-// TestIntrospection: an opaque token is accepted on the issuer's word (RFC 7662), and on nothing less.
+// TestIntrospection checks which introspection responses (RFC 7662) make an opaque token valid.
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		pairs  []any // of the answer, unless doc says all
+		pairs  []any // members of the response, unless doc is set
 		doc    string
-		status int // of the answer
+		status int // of the response; 0 is 200
 		header []string
 		want   int
 	}{
@@ -77,13 +77,13 @@ func TestIntrospection(t *testing.T) {
 		{name: "bound to a key", pairs: []any{"cnf", map[string]any{"jkt": "x"}}, want: 401},
 		{name: "for another API", pairs: []any{"aud", "https://other.example"}, want: 401},
 		{name: "wrong scope", pairs: []any{"scope", "difitest:test22"}, want: 403},
-		{name: "our client is not known", doc: `{"error":"invalid_client"}`, status: 401, want: 503},
+		{name: "unknown client", doc: `{"error":"invalid_client"}`, status: 401, want: 503},
 		{name: "a redirect", status: 307, header: []string{"Location", "https://evil.example"}, want: 503},
 		{name: "an error", status: 500, want: 503},
 		{name: "HTML", header: []string{"Content-Type", "text/html"}, want: 503},
 		{name: "active twice", doc: `{"active":false,"active":true}`, want: 503},
 		{name: "too long", doc: `{"active":false}` + strings.Repeat(" ", 64<<10), want: 503},
-		{name: "nothing", doc: " ", want: 503},
+		{name: "empty document", doc: " ", want: 503},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestIntrospection(t *testing.T) {
 				w := call(v, resource.Rules{Scopes: []string{"difitest:test2"}}, "IxC0B76v_slPU=")
 				require.Equal(t, tt.want, w.Code, w.Body.String())
 				require.Equal(t, "api%3Aeier", a.user)
-				require.Equal(t, "hemmelig%2B%25", a.password)
+				require.Equal(t, "hemmelig%2B%25q8H2vTz5yWm0RkN7uXc4LbP9s", a.password)
 				require.Equal(t, url.Values{"token": {"IxC0B76v_slPU="}, "token_type_hint": {"access_token"}}, a.form)
 				require.Equal(t, int64(1), a.fetched.Load())
 				if tt.want == 503 {
@@ -113,7 +113,7 @@ func TestIntrospection(t *testing.T) {
 	}
 }
 
-// TestIntrospectionOutage: a fault is nobody's token's fault, and quotes none.
+// TestIntrospectionOutage checks that an outage is a fault, and that its error does not hold the token.
 func TestIntrospectionOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -123,16 +123,16 @@ func TestIntrospectionOutage(t *testing.T) {
 			return nil, r.Context().Err()
 		})
 		start := time.Now()
-		_, err := verifier(t, a.config(t)).Verify(t.Context(), "opaque-secret")
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err := verifier(t, a.config(t)).Verify(t.Context(), resource.Bearer("opaque-secret"))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.NotContains(t, err.Error(), "opaque-secret")
 		require.NotContains(t, err.Error(), "hemmelig")
 		require.Equal(t, 3*time.Second, time.Since(start))
 	})
 }
 
-// TestIntrospectionWhat: which tokens are asked about.
-func TestIntrospectionWhat(t *testing.T) {
+// TestIntrospectedTokens checks which tokens are introspected.
+func TestIntrospectedTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now().Unix()
@@ -142,13 +142,13 @@ func TestIntrospectionWhat(t *testing.T) {
 		a.says(200, active(t, "scope", "all of them"))
 		ask := func(cfg resource.Config, token string) (*resource.Token, int64, error) {
 			before := a.fetched.Load()
-			verified, err := verifier(t, cfg).Verify(t.Context(), token)
+			verified, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(token))
 			return verified, a.fetched.Load() - before, err
 		}
 		cfg := a.config(t)
 		token, n, err := ask(cfg, jwt(pseudonymous))
 		require.NoError(t, err)
-		require.Zero(t, n, "only opaque ones by default")
+		require.Zero(t, n, "only opaque tokens by default")
 		require.True(t, token.PID.IsZero())
 
 		cfg.Introspection.WithoutPID = true
@@ -157,23 +157,23 @@ func TestIntrospectionWhat(t *testing.T) {
 		require.Equal(t, int64(1), n)
 		require.Equal(t, synthetic, token.PID.Reveal())
 		require.True(t, token.Introspected)
-		require.Equal(t, []string{"difitest:test2"}, token.Scopes, "nothing but the pid is taken from the answer")
+		require.Equal(t, []string{"difitest:test2"}, token.Scopes, "only pid is read from the response")
 		for _, c := range []claims{machine(t), person(t)} {
 			_, n, err = ask(cfg, jwt(c))
 			require.NoError(t, err)
-			require.Zero(t, n, "a machine's, and one that says who it is")
+			require.Zero(t, n, "the token of a machine, and one with a pid")
 		}
 		_, n, err = ask(cfg, jwt(pseudonymous.with("iss", "https://evil.example")))
-		require.Equal(t, "iss", refusal(t, err).Reason)
+		require.Equal(t, "issuer_mismatch", refusal(t, err).Reason)
 		require.Zero(t, n)
 		for _, other := range [][]any{{"sub", "x"}, {"client_id", "x"}, {"jti", "x"}} {
 			a.says(200, active(t, other...))
 			_, _, err = ask(cfg, jwt(pseudonymous))
-			require.ErrorIs(t, err, resource.ErrUnavailable, "about another token")
+			require.ErrorIs(t, err, portner.ErrUnavailable, "about another token")
 		}
 		a.says(200, `{"active":false}`)
 		_, _, err = ask(cfg, jwt(pseudonymous))
-		require.Equal(t, "inactive", refusal(t, err).Reason)
+		require.Equal(t, "token_inactive", refusal(t, err).Reason)
 
 		cfg.Keys = nil // everything
 		a.says(200, active(t))
@@ -181,16 +181,19 @@ func TestIntrospectionWhat(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
 		require.True(t, token.Introspected)
-		for _, bad := range []string{"a b", "", "å", "===", strings.Repeat("a", 5000), "a\x00"} {
+		for bad, reason := range map[string]string{
+			"a b": "authorization_malformed", "": "authorization_malformed", "å": "authorization_malformed", "===": "authorization_malformed",
+			"a\x00": "authorization_malformed", strings.Repeat("a", 5000): "token_malformed",
+		} {
 			_, n, err = ask(cfg, bad)
-			require.Equal(t, "malformed", refusal(t, err).Reason)
+			require.Equal(t, reason, refusal(t, err).Reason)
 			require.Zero(t, n)
 		}
 	})
 }
 
-// TestIntrospectionCache: nothing is remembered by default; a positive answer never beyond the token's
-// life, a negative one never.
+// TestIntrospectionCache checks that responses are not cached by default, active ones at most until the token expires, and
+// inactive ones never.
 func TestIntrospectionCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +202,7 @@ func TestIntrospectionCache(t *testing.T) {
 		cfg := a.config(t)
 		use := func(v *resource.Verifier, token string) (int64, error) {
 			before := a.fetched.Load()
-			_, err := v.Verify(t.Context(), token)
+			_, err := v.Verify(t.Context(), resource.Bearer(token))
 			return a.fetched.Load() - before, err
 		}
 		v := verifier(t, cfg)
@@ -229,7 +232,7 @@ func TestIntrospectionCache(t *testing.T) {
 		a.says(200, `{"active":false}`)
 		for range 2 {
 			n, err = use(v, "t3")
-			require.Equal(t, "inactive", refusal(t, err).Reason)
+			require.Equal(t, "token_inactive", refusal(t, err).Reason)
 			require.Equal(t, int64(1), n)
 		}
 		a.says(200, active(t))
@@ -239,7 +242,7 @@ func TestIntrospectionCache(t *testing.T) {
 	})
 }
 
-// TestIntrospectionAuthenticate: private_key_jwt and the like.
+// TestIntrospectionAuthenticate checks that Authenticate replaces client_secret_basic.
 func TestIntrospectionAuthenticate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -251,19 +254,19 @@ func TestIntrospectionAuthenticate(t *testing.T) {
 			form.Set("client_assertion", "signed")
 			return nil
 		}
-		_, err := verifier(t, cfg).Verify(t.Context(), "opaque")
+		_, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer("opaque"))
 		require.NoError(t, err)
 		require.Empty(t, a.user)
 		require.Equal(t, "signed", a.form.Get("client_assertion"))
 		require.Equal(t, "opaque", a.form.Get("token"))
 		cfg.Introspection.Authenticate = func(*http.Request, url.Values) error { return errors.New("no signer") }
-		_, err = verifier(t, cfg).Verify(t.Context(), "opaque")
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err = verifier(t, cfg).Verify(t.Context(), resource.Bearer("opaque"))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.Equal(t, int64(1), a.fetched.Load())
 	})
 }
 
-// TestConfigIsRedacted: a printed Config shows no secret.
+// TestConfigIsRedacted checks that a marshalled secret is redacted.
 func TestConfigIsRedacted(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal((&asked{}).config(t).Introspection.ClientSecret)

@@ -4,102 +4,97 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
 
 // Keys are the public keys of an issuer: [RemoteKeys] or [StaticKeys].
 type Keys interface {
-	source() (keySource, error)
+	source(*fields.Checker) keySource
 }
 
-// keySource finds the keys that may have signed a token whose header names kid, "" if it names none. They
-// need not hold kid: then the token is refused. An error says that we cannot tell.
+// keySource finds the keys that may have signed a token with this kid, "" if its header has none. If kid is not one of them,
+// the token is rejected. An error is a fault: the keys are not available.
 type keySource interface {
 	find(ctx context.Context, kid string, now time.Time) ([]jose.PublicKey, error)
 }
 
-// StaticKeys is a JWKS document that never changes: for tests, and for APIs that get the issuer's keys
-// another way. It is read strictly: one bad key refuses the set.
+// StaticKeys is a JWKS document that does not change, for tests and for APIs that receive the issuer's keys in another way.
+// A document with an invalid key is rejected.
 type StaticKeys []byte
 
 type fixedKeys []jose.PublicKey
 
-func (s StaticKeys) source() (keySource, error) {
+func (s StaticKeys) source(check *fields.Checker) keySource {
 	keys, err := jose.ParseJWKS(s)
-	if err != nil {
-		return nil, fmt.Errorf("Keys: %w", err)
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("Keys: the set is empty")
-	}
-	return fixedKeys(keys), nil
+	check.Add("Keys", err)
+	check.Want(err != nil || len(keys) > 0, "Keys", "must hold at least one key")
+	return fixedKeys(keys)
 }
 
 func (f fixedKeys) find(context.Context, string, time.Time) ([]jose.PublicKey, error) { return f, nil }
 
 // Defaults of [RemoteKeys].
 const (
-	DefaultKeysMaxAge  = 24 * time.Hour   // how long a fetched set is good, unless its max-age is shorter
-	DefaultKeysRefetch = 30 * time.Second // between two fetches, whatever tokens arrive
+	DefaultKeysMaxAge  = 24 * time.Hour   // lifetime of a fetched key set
+	DefaultKeysRefetch = 30 * time.Second // shortest time between two fetches
 )
 
-// RemoteKeys are fetched from the issuer's jwks_uri when they are first needed and kept for a day. A token
-// with an unknown kid fetches them again, at most once per Refetch for all tokens together. While the issuer
-// does not answer, the last set is used for ten minutes beyond its time.
+// RemoteKeys are fetched from the issuer's jwks_uri when they are first needed, and cached. A token with an unknown kid
+// starts another fetch, at most once per Refetch for all tokens together. If a fetch fails, the last set is used for ten more
+// minutes after MaxAge.
 //
-// What must not verify anything is dropped from the set: private and symmetric keys, RSA below 2048 bits,
-// keys for encryption, unknown types.
+// Keys that must not verify access tokens are ignored: private and symmetric keys, RSA keys below 2048 bits, keys for
+// encryption and keys of unknown type.
 type RemoteKeys struct {
-	// URI is the issuer's jwks_uri: https, or http on this machine. Redirects are not followed.
+	// URI is the issuer's jwks_uri: https, or http to a loopback address. Redirects are not followed. Required.
 	URI string
-	// HTTP makes the requests. nil: a client with the standard transport.
+	// HTTP makes the requests. If nil, a client with the default transport.
 	HTTP *http.Client
-	// MaxAge is how long a set is used. Cache-Control: max-age of the answer may shorten it, to Refetch at
-	// the least. Zero is [DefaultKeysMaxAge].
+	// MaxAge is the lifetime of a key set. Cache-Control: max-age of the response shortens it, to at least Refetch. The
+	// default is [DefaultKeysMaxAge].
 	MaxAge time.Duration
-	// Refetch is the time between two fetches. Zero is [DefaultKeysRefetch].
+	// Refetch is the shortest time between two fetches. The default is [DefaultKeysRefetch].
 	Refetch time.Duration
-	// AllowStandardBase64 reads keys written in the standard alphabet with padding, as Altinn publishes
-	// them (Q14). RFC 7517 wants base64url.
+	// AllowStandardBase64 accepts keys in standard base64 with padding, as published by Altinn. RFC 7517 requires base64url.
 	AllowStandardBase64 bool
 }
 
-func (r RemoteKeys) source() (keySource, error) {
-	if err := safeURL(r.URI); err != nil {
-		return nil, fmt.Errorf("Keys: URI %w", err)
-	}
-	if r.MaxAge < 0 || r.Refetch < 0 {
-		return nil, errors.New("Keys: MaxAge and Refetch must not be negative")
-	}
-	c := &keyCache{uri: r.URI, http: outgoing(r.HTTP), maxAge: r.MaxAge, refetch: r.Refetch, standardBase64: r.AllowStandardBase64}
+func (r RemoteKeys) source(check *fields.Checker) keySource {
+	check.Add("Keys.URI", checkEndpoint(r.URI))
+	check.Want(r.MaxAge >= 0, "Keys.MaxAge", "must not be negative")
+	check.Want(r.Refetch >= 0, "Keys.Refetch", "must not be negative")
+	c := &keyCache{uri: r.URI, http: withoutRedirects(r.HTTP), maxAge: r.MaxAge, refetch: r.Refetch, standardBase64: r.AllowStandardBase64}
 	if c.maxAge == 0 {
 		c.maxAge = DefaultKeysMaxAge
 	}
 	if c.refetch == 0 {
 		c.refetch = DefaultKeysRefetch
 	}
-	return c, nil
+	return c
 }
 
-// safeURL reports why a URL must not be asked for keys or about tokens: what comes back decides who gets in.
-func safeURL(raw string) error {
+// checkEndpoint reports why keys or introspection responses must not be fetched from a URL.
+func checkEndpoint(raw string) error {
 	u, err := url.Parse(raw)
 	switch {
+	case raw == "":
+		return portner.ErrRequired
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return errors.New("is not an absolute URL")
+		return errors.New("must be an absolute URL")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("must not have credentials or a fragment")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}
-	return errors.New("must be https")
+	return errors.New("must be an https URL, or an http URL with a loopback host")
 }
 
 func loopback(host string) bool {
@@ -107,9 +102,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// outgoing is a client that neither follows redirects nor keeps cookies: the answer comes from the
-// configured address or not at all.
-func outgoing(c *http.Client) *http.Client {
+// withoutRedirects returns a copy of c that follows no redirects and keeps no cookies.
+func withoutRedirects(c *http.Client) *http.Client {
 	own := http.Client{}
 	if c != nil {
 		own = *c
@@ -119,8 +113,8 @@ func outgoing(c *http.Client) *http.Client {
 	return &own
 }
 
-// usableKeys reads a key set of somebody else: it takes what is good and drops the rest (security row F2).
-// Two keys of one kid stay both, and then verify nothing.
+// usableKeys reads a key set and ignores the keys that are not valid. If two keys have one kid, both are kept, and tokens with
+// this kid are rejected.
 func usableKeys(doc []byte, standardBase64 bool) ([]jose.PublicKey, error) {
 	set, err := jose.ParseObject(doc)
 	if err != nil {
@@ -129,7 +123,7 @@ func usableKeys(doc []byte, standardBase64 bool) ([]jose.PublicKey, error) {
 	raw, _ := set.Raw("keys")
 	var list []json.RawMessage
 	if set.Kind("keys") != jose.KindArray || json.Unmarshal([]byte(raw), &list) != nil {
-		return nil, errors.New("no keys in it")
+		return nil, errors.New("the document has no array of keys")
 	}
 	var keys []jose.PublicKey
 	for _, jwk := range list {
@@ -142,19 +136,19 @@ func usableKeys(doc []byte, standardBase64 bool) ([]jose.PublicKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("no usable key in it")
+		return nil, errors.New("the key set has no usable key")
 	}
 	return keys, nil
 }
 
 // base64URL rewrites the numbers of a key to base64url without padding.
 func base64URL(jwk json.RawMessage) json.RawMessage {
-	var members map[string]json.RawMessage // the set was parsed strictly: no name is there twice
+	var members map[string]json.RawMessage // the set was parsed strictly: names are unique
 	if json.Unmarshal(jwk, &members) != nil {
 		return jwk
 	}
 	for _, name := range []string{"n", "e", "x", "y"} {
-		var text string // decoded: writers of JSON may escape + and /
+		var text string // decoded: JSON encoders may escape + and /
 		if json.Unmarshal(members[name], &text) == nil {
 			members[name] = json.RawMessage(`"` + toURL.Replace(text) + `"`)
 		}

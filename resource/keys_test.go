@@ -19,11 +19,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/resource"
 )
 
-// fakeIssuer answers requests for keys.
+// fakeIssuer is a transport that responds to requests for keys.
 type fakeIssuer struct {
 	fetched atomic.Int64
 	mu      sync.Mutex
@@ -44,7 +45,7 @@ func (f *fakeIssuer) answers(answer func(*http.Request) (*http.Response, error))
 	f.answer = answer
 }
 
-// serves answers with a document.
+// serves sets the document of the next responses.
 func (f *fakeIssuer) serves(doc []byte, header ...string) {
 	f.answers(func(*http.Request) (*http.Response, error) { return response(200, doc, header...), nil })
 }
@@ -61,31 +62,31 @@ func (f *fakeIssuer) fails() {
 	f.answers(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
 }
 
-// remote is a verifier whose clock is the bubble's.
+// remote returns a verifier that fetches its keys from f.
 func (f *fakeIssuer) remote(t *testing.T) *resource.Verifier {
-	return verifier(t, resource.Config{Issuer: maskinporten, Keys: resource.RemoteKeys{URI: maskinporten + "jwk", HTTP: &http.Client{Transport: f}}})
+	return verifier(t, resource.Config{Issuer: maskinporten, URL: api, Keys: resource.RemoteKeys{URI: maskinporten + "jwk", HTTP: &http.Client{Transport: f}}})
 }
 
-// fresh is a token of the moment.
+// fresh returns a token that was issued now.
 func fresh(t testing.TB, kid string, key crypto.Signer) string {
 	now := time.Now().Unix()
 	return signWith(t, jose.ES256, kid, key, "", machine(t).with("iat", now, "exp", now+3600).json(t))
 }
 
-// one is a set of one key.
+// one returns a set of one key.
 func one(t testing.TB, kid string, key crypto.Signer) []byte {
 	return keySet(t, map[string]crypto.Signer{kid: key})
 }
 
-// TestKeysStorm: a thousand tokens with a thousand unknown kids fetch the keys at most once per window
-// (security row F2), and those with a known one are not kept waiting.
+// TestKeysStorm checks that tokens with a thousand unknown kids cause at most one fetch per Refetch, and that a token with a
+// known kid does not wait for it.
 func TestKeysStorm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		doc := one(t, "a", ecKey())
 		f.answers(func(*http.Request) (*http.Response, error) {
-			time.Sleep(time.Second) // they all arrive while it is under way
+			time.Sleep(time.Second) // all tokens arrive during the fetch
 			return response(200, doc), nil
 		})
 		v := f.remote(t)
@@ -94,9 +95,9 @@ func TestKeysStorm(t *testing.T) {
 			for i := range 1000 {
 				token := fresh(t, fmt.Sprintf("unknown-%d", i), ecKey())
 				wg.Go(func() {
-					_, err := v.Verify(t.Context(), token)
+					_, err := v.Verify(t.Context(), resource.Bearer(token))
 					if e := refusal(t, err); e.Reason != "key_unknown" {
-						t.Errorf("refused with %s", e.Reason)
+						t.Errorf("rejected with %s", e.Reason)
 					}
 				})
 			}
@@ -105,7 +106,7 @@ func TestKeysStorm(t *testing.T) {
 		storm()
 		require.Equal(t, int64(1), f.fetched.Load())
 		storm()
-		_, err := v.Verify(t.Context(), fresh(t, "a", ecKey()))
+		_, err := v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), f.fetched.Load())
 		time.Sleep(resource.DefaultKeysRefetch)
@@ -114,36 +115,36 @@ func TestKeysStorm(t *testing.T) {
 	})
 }
 
-// TestKeysRotate: a new key is found when a token names it.
+// TestKeysRotate checks that a token with a new kid causes a fetch.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		f.serves(one(t, "a", ecKey()))
 		v := f.remote(t)
-		_, err := v.Verify(t.Context(), fresh(t, "a", ecKey()))
+		_, err := v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 		require.NoError(t, err)
 		next := newECKey()
 		f.serves(keySet(t, map[string]crypto.Signer{"a": ecKey(), "b": next}))
-		_, err = v.Verify(t.Context(), fresh(t, "b", next))
+		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "b", next)))
 		require.Equal(t, "key_unknown", refusal(t, err).Reason, "within the window")
 		time.Sleep(resource.DefaultKeysRefetch)
 		for _, kid := range []string{"b", "a"} {
-			_, err = v.Verify(t.Context(), fresh(t, kid, map[string]crypto.Signer{"a": ecKey(), "b": next}[kid]))
+			_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, kid, map[string]crypto.Signer{"a": ecKey(), "b": next}[kid])))
 			require.NoError(t, err)
 		}
 		require.Equal(t, int64(2), f.fetched.Load())
 		f.serves(one(t, "b", next)) // a is withdrawn
 		time.Sleep(resource.DefaultKeysMaxAge)
-		_, err = v.Verify(t.Context(), fresh(t, "b", next))
+		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "b", next)))
 		require.NoError(t, err)
 		synctest.Wait()
-		_, err = v.Verify(t.Context(), fresh(t, "a", ecKey()))
+		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 		require.Equal(t, "key_unknown", refusal(t, err).Reason)
 	})
 }
 
-// TestKeysMaxAge: a day, or the shorter max-age of the answer, but never less than the window.
+// TestKeysMaxAge checks that a set is used for a day or the shorter max-age of the response, and at least for Refetch.
 func TestKeysMaxAge(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -165,7 +166,7 @@ func TestKeysMaxAge(t *testing.T) {
 				f.serves(one(t, "a", ecKey()), "Cache-Control", tt.header)
 				v := f.remote(t)
 				use := func() int64 {
-					_, err := v.Verify(t.Context(), fresh(t, "a", ecKey()))
+					_, err := v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 					require.NoError(t, err)
 					synctest.Wait()
 					return f.fetched.Load()
@@ -180,8 +181,7 @@ func TestKeysMaxAge(t *testing.T) {
 	}
 }
 
-// TestKeysOutage: the last set is used for ten minutes beyond its time, then the API answers 503, not 401:
-// the tokens are not at fault.
+// TestKeysOutage checks that the last set is used for ten minutes after MaxAge, and that the status is 503 after that.
 func TestKeysOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -203,22 +203,22 @@ func TestKeysOutage(t *testing.T) {
 		require.Equal(t, 503, call(v, rules, fresh(t, "b", ecKey())).Code, "perhaps a new key")
 		time.Sleep(time.Nanosecond)
 		require.Equal(t, 503, call(v, rules, fresh(t, "a", ecKey())).Code, "too stale")
-		_, err := v.Verify(t.Context(), fresh(t, "a", ecKey()))
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err := v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		f.serves(one(t, "a", ecKey()))
 		time.Sleep(resource.DefaultKeysRefetch)
 		require.Equal(t, 200, call(v, rules, fresh(t, "a", ecKey())).Code, "back")
 	})
 }
 
-// TestKeysHang: an issuer that never answers costs three seconds once, and nobody who has a good key.
+// TestKeysHang checks that a fetch times out after three seconds and that tokens with a known kid do not wait for it.
 func TestKeysHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		f.serves(one(t, "a", ecKey()))
 		v := f.remote(t)
-		_, err := v.Verify(t.Context(), fresh(t, "a", ecKey()))
+		_, err := v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 		require.NoError(t, err)
 		f.answers(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -226,25 +226,25 @@ func TestKeysHang(t *testing.T) {
 		})
 		time.Sleep(resource.DefaultKeysMaxAge)
 		start := time.Now()
-		_, err = v.Verify(t.Context(), fresh(t, "a", ecKey()))
+		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
 		require.NoError(t, err)
 		require.Zero(t, time.Since(start), "stale keys while the fetch is under way")
-		_, err = v.Verify(t.Context(), fresh(t, "b", ecKey()))
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "b", ecKey())))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.Equal(t, 3*time.Second, time.Since(start))
 
 		time.Sleep(resource.DefaultKeysRefetch)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = v.Verify(ctx, fresh(t, "b", ecKey()))
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err = v.Verify(ctx, resource.Bearer(fresh(t, "b", ecKey())))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(3 * time.Second)
 	})
 }
 
-// TestKeysImpatient: whoever leaves does not take the keys from those who wait.
-func TestKeysImpatient(t *testing.T) {
+// TestKeysCanceled checks that a canceled request does not cancel the fetch that other requests wait for.
+func TestKeysCanceled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
@@ -262,14 +262,14 @@ func TestKeysImpatient(t *testing.T) {
 		token := fresh(t, "a", ecKey())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := v.Verify(ctx, token)
+			_, err := v.Verify(ctx, resource.Bearer(token))
 			if !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 		})
 		time.Sleep(time.Second)
 		wg.Go(func() {
-			if _, err := v.Verify(t.Context(), token); err != nil {
+			if _, err := v.Verify(t.Context(), resource.Bearer(token)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -279,8 +279,8 @@ func TestKeysImpatient(t *testing.T) {
 	})
 }
 
-// TestKeysHostileEndpoint: security row F2. What is not a small JSON document from the address itself is
-// not read, and keys that must not verify anything are dropped.
+// TestKeysHostileEndpoint checks that only a small JSON document of the endpoint itself is read, and that invalid keys are
+// ignored.
 func TestKeysHostileEndpoint(t *testing.T) {
 	t.Parallel()
 	good := one(t, "a", ecKey())
@@ -301,7 +301,7 @@ func TestKeysHostileEndpoint(t *testing.T) {
 		"with more members":      {response(200, []byte(`{"x":1,"keys":[`+jwk(good)+`]}`)), "a", 200},
 		"the private key":        {response(200, []byte(`{"keys":[`+private+`,`+jwk(good)+`]}`)), "p", 401},
 		"for encryption":         {response(200, []byte(`{"keys":[`+jwk(good)+`,`+strings.Replace(jwk(one(t, "e", ecKey())), `"use":"sig"`, `"use":"enc"`, 1)+`]}`)), "e", 401},
-		"two keys of one name":   {response(200, []byte(`{"keys":[`+jwk(good)+`,`+jwk(one(t, "a", newECKey()))+`]}`)), "a", 401},
+		"two keys of one kid":    {response(200, []byte(`{"keys":[`+jwk(good)+`,`+jwk(one(t, "a", newECKey()))+`]}`)), "a", 401},
 		"only a weak key":        {response(200, []byte(`{"keys":[`+string(weak)+`]}`)), "a", 503},
 		"no key":                 {response(200, []byte(`{"keys":[]}`)), "a", 503},
 		"keys is no array":       {response(200, []byte(`{"keys":{}}`)), "a", 503},
@@ -325,24 +325,24 @@ func TestKeysHostileEndpoint(t *testing.T) {
 	}
 }
 
-// TestKeysPanic: a transport that panics does so in a goroutine of ours.
+// TestKeysPanic checks that a panic of the transport, which happens in another goroutine, is recovered.
 func TestKeysPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		f.answers(func(*http.Request) (*http.Response, error) { panic(synthetic) })
-		_, err := f.remote(t).Verify(t.Context(), fresh(t, "a", ecKey()))
-		require.ErrorIs(t, err, resource.ErrUnavailable)
+		_, err := f.remote(t).Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
+		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.NotContains(t, err.Error(), synthetic)
 	})
 }
 
-// TestKeysStandardBase64: Altinn's JWKS (Q14) is read only on request.
+// TestKeysStandardBase64 checks that keys in standard base64 are accepted only if AllowStandardBase64 is set.
 func TestKeysStandardBase64(t *testing.T) {
 	t.Parallel()
 	var jwk map[string]string
 	key := newECKey()
-	for { // a key that looks different in the two alphabets
+	for { // a key whose text differs between the two alphabets
 		doc := one(t, "a", key)
 		require.NoError(t, json.Unmarshal(doc[len(`{"keys":[`):len(doc)-2], &jwk))
 		if strings.ContainsAny(jwk["x"], "-") && strings.ContainsAny(jwk["y"], "_") {
@@ -371,7 +371,7 @@ func TestKeysStandardBase64(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fakeIssuer{}
 				f.serves([]byte(`{"keys":[` + tt.doc + `]}`))
-				v := verifier(t, resource.Config{Issuer: maskinporten, Keys: resource.RemoteKeys{
+				v := verifier(t, resource.Config{Issuer: maskinporten, URL: api, Keys: resource.RemoteKeys{
 					URI: maskinporten + "jwk", HTTP: &http.Client{Transport: f}, AllowStandardBase64: tt.allow,
 				}})
 				require.Equal(t, tt.status, call(v, resource.Rules{AllowNoScope: true}, fresh(t, "a", key)).Code)

@@ -3,6 +3,7 @@ package resource_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// TestChallenges: status and WWW-Authenticate to the letter (RFC 6750 section 3, RFC 9470 section 3).
+// TestChallenges checks status and WWW-Authenticate (RFC 6750 §3, RFC 9470 §3).
 func TestChallenges(t *testing.T) {
 	t.Parallel()
 	good := sign(t, "ec", "", person(t).with("auth_time", epoch.Unix()-600).json(t))
@@ -75,13 +76,13 @@ func TestChallenges(t *testing.T) {
 				require.NotContains(t, w.Body.String(), "jose")
 			}
 			if tt.auth == nil && tt.status == http.StatusUnauthorized {
-				require.Empty(t, w.Body.String(), "RFC 6750 section 3.1: no error information")
+				require.Empty(t, w.Body.String(), "RFC 6750 §3.1: no error information")
 			}
 		})
 	}
 }
 
-// TestRules: each demand refuses what lacks it and takes what has it.
+// TestRules checks each rule with a token that satisfies it and one that does not.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	pid, err := norway.ParsePID(synthetic)
@@ -96,29 +97,29 @@ func TestRules(t *testing.T) {
 		token  *resource.Token
 		reason string
 	}{
-		{"nothing demanded", resource.Rules{AllowNoScope: true}, &good, ""},
+		{"no requirement", resource.Rules{AllowNoScope: true}, &good, ""},
 		{"a login without a consumer", resource.Rules{AllowNoScope: true}, &login, ""},
-		{"nobody", resource.Rules{AllowNoScope: true}, &resource.Token{}, "consumer_missing"},
-		{"consumers, and none in the token", resource.Rules{AllowNoScope: true, Consumers: []string{"991825827"}}, &login, "consumer_missing"},
+		{"neither user nor consumer", resource.Rules{AllowNoScope: true}, &resource.Token{}, "consumer_missing"},
+		{"consumer required and absent", resource.Rules{AllowNoScope: true, Consumers: []string{"991825827"}}, &login, "consumer_missing"},
 		{"consumer listed", resource.Rules{AllowNoScope: true, Consumers: []string{"910753614", "991825827"}}, &good, ""},
-		{"consumer listed by the wrong name", resource.Rules{AllowNoScope: true, Consumers: []string{"0192:991825827"}}, &good, "consumer_denied"},
-		{"an empty entry lists nobody", resource.Rules{AllowNoScope: true, Consumers: []string{""}}, with(good, func(t *resource.Token) { t.Consumer.Orgno = "" }), "consumer_untrusted"},
-		{"a machine wanted", resource.Rules{AllowNoScope: true, Machine: true}, &good, ""},
-		{"a machine wanted, a person came", resource.Rules{AllowNoScope: true, Machine: true}, &login, "no_machine"},
-		{"a person wanted", resource.Rules{AllowNoScope: true, Person: true}, &login, ""},
-		{"a level wanted of a machine", resource.Rules{AllowNoScope: true, ACR: acr.Low}, &good, "no_person"},
-		{"a recent login wanted of a machine", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &good, "no_person"},
-		{"no auth_time", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &login, "login_old"},
-		{"an unknown level", resource.Rules{AllowNoScope: true, ACR: acr.Low}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), "acr"},
-		{"the old platform's level", resource.Rules{AllowNoScope: true, ACR: acr.Low, Levels: acr.Must(acr.New(acr.Level{Value: acr.Low, Rank: 1}, acr.Level{Value: "Level4", Rank: 4}))}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), ""},
+		{"consumer not listed", resource.Rules{AllowNoScope: true, Consumers: []string{"910753614"}}, &good, "consumer_not_allowed"},
+		{"consumer without a number", resource.Rules{AllowNoScope: true, Consumers: []string{"991825827"}}, with(good, func(t *resource.Token) { t.Consumer.Orgno = "" }), "consumer_untrusted"},
+		{"machine required", resource.Rules{AllowNoScope: true, RequireMachine: true}, &good, ""},
+		{"machine required, token of a user", resource.Rules{AllowNoScope: true, RequireMachine: true}, &login, "user_not_allowed"},
+		{"user required", resource.Rules{AllowNoScope: true, RequireUser: true}, &login, ""},
+		{"level required, token of a machine", resource.Rules{AllowNoScope: true, ACR: acr.Low}, &good, "user_missing"},
+		{"recent login required, token of a machine", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &good, "user_missing"},
+		{"no auth_time", resource.Rules{AllowNoScope: true, MaxAge: time.Hour}, &login, "login_too_old"},
+		{"an unknown level", resource.Rules{AllowNoScope: true, ACR: acr.Low}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), "acr_insufficient"},
+		{"a level of the host", resource.Rules{AllowNoScope: true, ACR: acr.Low, Levels: acr.Must(acr.New(acr.Level{Value: acr.Low, Rank: 1}, acr.Level{Value: "Level4", Rank: 4}))}, with(login, func(t *resource.Token) { t.ACR = "Level4" }), ""},
 		{"eIDAS", resource.Rules{AllowNoScope: true, ACR: acr.Substantial}, with(login, func(t *resource.Token) { t.ACR = acr.EIDASHigh }), ""},
-		{"Ansattporten's level", resource.Rules{AllowNoScope: true, ACR: acr.AnsattportenHigh, Levels: acr.Ansattporten}, with(login, func(t *resource.Token) { t.ACR = "substantial" }), "acr"},
-		{"a certificate wanted", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "private_key_jwt" }), "client_amr"},
+		{"Ansattporten's level", resource.Rules{AllowNoScope: true, ACR: acr.AnsattportenHigh, Levels: acr.Ansattporten}, with(login, func(t *resource.Token) { t.ACR = "substantial" }), "acr_insufficient"},
+		{"certificate required", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "private_key_jwt" }), "client_amr_not_allowed"},
 		{"a certificate used", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "QCForESeal" }), ""},
-		{"no client_amr", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat"}}, &good, "client_amr"},
+		{"no client_amr", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat"}}, &good, "client_amr_not_allowed"},
 		{"a supplier of a foreign register", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = resource.Organisation{ID: "9908:991825827"} }), "supplier_untrusted"},
 		{"a supplier without a source", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = us }), ""},
-		{"a source nobody trusts", resource.Rules{AllowNoScope: true, DelegationSources: []string{"https://tt02.altinn.no/"}}, with(good, func(t *resource.Token) { t.DelegationSource = "https://www.altinn.no" }), "delegation_source"},
+		{"untrusted delegation source", resource.Rules{AllowNoScope: true, DelegationSources: []string{"https://tt02.altinn.no/"}}, with(good, func(t *resource.Token) { t.DelegationSource = "https://www.altinn.no" }), "delegation_source_untrusted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -132,24 +133,28 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRulesThatMeanNothing are mistakes in the program: Protect panics, Check gives no refusal, and a
-// request is answered with 500.
-func TestRulesThatMeanNothing(t *testing.T) {
+// TestInvalidRules checks that Protect panics, that Check returns a fault and that ProtectFunc responds with 500.
+func TestInvalidRules(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, config(t))
 	for name, rules := range map[string]resource.Rules{
-		"no scope":                 {},
-		"not a scope":              {Scopes: []string{"a b"}},
-		"a line break":             {Scopes: []string{"a\r\nb"}},
-		"an empty scope":           {AnyScope: []string{""}},
-		"a person's and machine's": {Scopes: []string{"a"}, Person: true, Machine: true},
-		"a machine's login":        {Scopes: []string{"a"}, Machine: true, ACR: acr.High},
-		"an unknown level":         {Scopes: []string{"a"}, ACR: "Level4"},
-		"a negative age":           {Scopes: []string{"a"}, MaxAge: -1},
+		"no scope":             {},
+		"not a scope":          {Scopes: []string{"a b"}},
+		"a line break":         {Scopes: []string{"a\r\nb"}},
+		"an empty scope":       {AnyScope: []string{""}},
+		"a user and a machine": {Scopes: []string{"a"}, RequireUser: true, RequireMachine: true},
+		"an empty consumer":    {Scopes: []string{"a"}, Consumers: []string{""}},
+		"an identifier":        {Scopes: []string{"a"}, Consumers: []string{"0192:991825827"}},
+		"a consumer by its ID": {Scopes: []string{"a"}, Consumers: []string{"VATSE-556677889901"}},
+		"an empty source":      {Scopes: []string{"a"}, DelegationSources: []string{""}},
+		"an empty method":      {Scopes: []string{"a"}, ClientAMR: []string{""}},
+		"a machine's login":    {Scopes: []string{"a"}, RequireMachine: true, ACR: acr.High},
+		"an unknown level":     {Scopes: []string{"a"}, ACR: "Level4"},
+		"a negative age":       {Scopes: []string{"a"}, MaxAge: -1},
 	} {
 		require.Panics(t, func() { v.Protect(rules, nil) }, name)
 		err := rules.Check(&resource.Token{}, epoch)
-		var e *resource.RefusalError
+		var e *resource.Error
 		require.Error(t, err, name)
 		require.False(t, errors.As(err, &e), name)
 
@@ -159,11 +164,11 @@ func TestRulesThatMeanNothing(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		require.Equal(t, 500, w.Code, name)
-		require.JSONEq(t, `{"error":"server_error"}`, w.Body.String())
+		require.JSONEq(t, `{"error":"server_error","error_description":"An internal error occurred. The request was not carried out."}`, w.Body.String())
 	}
 }
 
-// TestProtectFunc: the rules know the person in the call (R5).
+// TestProtectFunc checks rules that depend on the person in the path.
 func TestProtectFunc(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
@@ -183,49 +188,83 @@ func TestProtectFunc(t *testing.T) {
 	token := sign(t, "ec", "", machine(t).with("pid", synthetic).json(t))
 	require.Equal(t, 200, get(synthetic, token).Code)
 	require.Equal(t, 403, get(another, token).Code)
-	require.Equal(t, 401, get("nonsense", "").Code, "who is nobody learns nothing about the request")
+	require.Equal(t, 401, get("nonsense", "").Code, "the token is verified before the request is read")
 	w := get("nonsense", token)
 	require.Equal(t, 400, w.Code)
 	require.Equal(t, `Bearer realm="api", error="invalid_request", error_description="The request is malformed."`, w.Header().Get("WWW-Authenticate"))
 }
 
-// TestRefuseInAHandler: what only the handler knows is refused in the same way, and reported.
-func TestRefuseInAHandler(t *testing.T) {
+// TestCheckArguments checks that Check rejects the zero rules, a zero time and a nil token as faults.
+func TestCheckArguments(t *testing.T) {
+	t.Parallel()
+	rules := resource.Rules{AllowNoScope: true}
+	token := &resource.Token{Subject: "s"}
+	require.NoError(t, rules.Check(token, epoch))
+	for name, err := range map[string]error{
+		"zero rules": resource.Rules{}.Check(token, epoch),
+		"zero time":  rules.Check(token, time.Time{}),
+		"nil token":  rules.Check(nil, epoch),
+	} {
+		require.Error(t, err, name)
+		require.False(t, errors.As(err, new(*resource.Error)), name)
+	}
+	require.Equal(t, []string{"Scopes[0]", "ACR", "MaxAge", "Consumers[1]"}, fieldNames(resource.Rules{
+		Scopes: []string{"a b"}, ACR: "Level4", MaxAge: -1, Consumers: []string{"991825827", ""},
+	}.Check(token, epoch)))
+}
+
+// TestReply checks the response to an error of Check, and to a fault.
+func TestReply(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	cfg.Realm = "skatt\"\r\nX: y"
+	v := verifier(t, cfg)
+	token, err := v.Verify(t.Context(), resource.Bearer(sign(t, "ec", "", person(t).json(t))))
+	require.NoError(t, err)
+	reply := v.Reply(resource.Rules{Scopes: []string{"skatt:les"}}.Check(token, epoch))
+	require.Equal(t, 403, reply.Status)
+	require.Equal(t, []string{`Bearer realm="skattX: y", error="insufficient_scope", error_description="The access token lacks a scope.", scope="skatt:les"`}, reply.Header["Www-Authenticate"])
+	require.JSONEq(t, `{"error":"insufficient_scope","error_description":"The access token lacks a scope."}`, string(reply.Body))
+
+	reply = v.Reply(errors.New("database: " + synthetic))
+	require.Equal(t, 500, reply.Status)
+	require.NotContains(t, string(reply.Body), "database")
+	require.NotContains(t, reply.Header, "Www-Authenticate")
+	reply = v.Reply(fmt.Errorf("keys: %w", portner.ErrUnavailable))
+	require.Equal(t, 503, reply.Status)
+	require.NotEmpty(t, reply.Header["Retry-After"])
+
+	_, err = v.Verify(t.Context(), resource.Request{})
+	reply = v.Reply(err)
+	require.Equal(t, 401, reply.Status)
+	require.Empty(t, reply.Body)
+	require.Equal(t, []string{`Bearer realm="skattX: y"`}, reply.Header["Www-Authenticate"])
+	require.Nil(t, resource.FromContext(t.Context()))
+}
+
+// TestProtectReports checks the events of rejections and faults, and that the log does not show the user.
+func TestProtectReports(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	var events []portner.Event
 	cfg := config(t)
-	cfg.Realm = "skatt\"\r\nX: y"
 	cfg.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	cfg.OnEvent = func(_ context.Context, e portner.Event) { events = append(events, e) }
 	v := verifier(t, cfg)
-	h := v.Protect(resource.Rules{AllowNoScope: true}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := resource.Rules{Scopes: []string{"skatt:les"}}.Check(resource.FromContext(r.Context()), epoch)
-		if r.URL.Path == "/fault" {
-			err = errors.New("database: " + synthetic)
-		}
-		v.Refuse(w, r, err)
-	}))
-	send := func(path string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, path, nil)
-		r.Header.Set("Authorization", "Bearer "+sign(t, "ec", "", person(t).json(t)))
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w
-	}
-	w := send("/")
-	require.Equal(t, 403, w.Code)
-	require.Equal(t, `Bearer realm="skattX: y", error="insufficient_scope", error_description="The access token lacks a scope.", scope="skatt:les"`, w.Header().Get("WWW-Authenticate"))
-	require.JSONEq(t, `{"error":"insufficient_scope","error_description":"The access token lacks a scope."}`, w.Body.String())
+	token := sign(t, "ec", "", person(t).json(t))
+	require.Equal(t, 403, call(v, resource.Rules{Scopes: []string{"skatt:les"}}, token).Code)
 	require.Len(t, events, 1)
 	require.Equal(t, portner.EventRefused, events[0].Name)
-	require.Equal(t, "scope", events[0].Reason)
+	require.Equal(t, "scope_missing", events[0].Reason)
 	require.Equal(t, "resource", events[0].Endpoint)
-	require.NotContains(t, log.String(), synthetic)
 
-	w = send("/fault")
+	h := v.ProtectFunc(func(*http.Request) (resource.Rules, error) { return resource.Rules{}, nil }, http.NotFoundHandler())
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
 	require.Equal(t, 500, w.Code)
-	require.NotContains(t, w.Body.String(), "database")
 	require.Equal(t, portner.EventFault, events[1].Name)
-	require.Nil(t, resource.FromContext(t.Context()))
+	require.NotContains(t, log.String(), synthetic)
+	require.NotContains(t, log.String(), token)
 }

@@ -4,107 +4,133 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/scope"
 )
 
-// Rules say what a token must allow to use a resource. They are a plain value; what is not named in them is
-// not demanded, but for three things: a scope, that the organisations in a token are coded in a way that is
-// trusted, and that a delegation comes from a source that is trusted.
+// Rules says what a token must allow. The zero value is rejected: name a scope, or set AllowNoScope.
+//
+// Beside the fields, Check always rejects organisations whose coding is not trusted, delegations whose source is not one of
+// DelegationSources, and tokens with neither a user nor a consumer.
 type Rules struct {
-	// Scopes must all have been granted, by exact name.
+	// Scopes must all be granted. Names are compared in full.
 	Scopes []string
-	// AnyScope needs one of these.
+	// AnyScope requires at least one of these scopes.
 	AnyScope []string
-	// AllowNoScope lets a rule name no scope: then every token of the issuer that passes the rest will do.
+	// AllowNoScope permits rules without Scopes and AnyScope.
 	AllowNoScope bool
 
-	// Person demands that a person logged in, Machine that none did. A pid alone is no login.
-	Person, Machine bool
-	// ACR is the lowest level of assurance that will do, such as [acr.High]; it implies Person. A weaker
-	// login is answered with a challenge to step up (RFC 9470).
+	// RequireUser rejects tokens without a login ([Token.HasUser]). A pid alone is no login.
+	RequireUser bool
+	// RequireMachine rejects tokens of a user ([Token.IsMachine]).
+	RequireMachine bool
+	// ACR is the minimum level of assurance, such as [acr.High]. It implies RequireUser. A weaker login is answered with a
+	// step-up challenge (RFC 9470).
 	ACR string
-	// Levels order ACR. nil: [acr.IDPorten].
+	// Levels orders ACR. If nil, [acr.IDPorten].
 	Levels *acr.Levels
-	// MaxAge is how long ago the login may be, by auth_time. Zero: any time. It implies Person.
+	// MaxAge is the greatest age of the login, by auth_time. It implies RequireUser. Zero is no limit.
 	MaxAge time.Duration
 
-	// Consumers are the organisation numbers that may use the resource; an organisation that
-	// Config.Authorities opts in to is named by "<authority>:<ID>". Empty: all. A token that names neither
-	// a consumer nor a person is always refused.
+	// Consumers are the organisation numbers that may use the resource. An organisation of Config.Authorities is named
+	// "<authority>:<ID>". If empty, every organisation may.
 	Consumers []string
-	// AllowSubEntities takes consumers that are a part of their organisation (0192:<orgno>:<sub-entity>).
+	// AllowSubEntities accepts consumers that are a part of their organisation (0192:<organisation number>:<sub-entity>).
 	AllowSubEntities bool
-	// DelegationSources are trusted to know who may act for whom, by exact value, such as
-	// "https://tt02.altinn.no/". Empty: delegated tokens are refused.
+	// DelegationSources are the accepted values of delegation_source, such as "https://tt02.altinn.no/". If empty,
+	// delegated tokens are rejected.
 	DelegationSources []string
 
-	// RequirePID demands that the token is about one person; compare [Token.PID] with the person in the call.
+	// RequirePID requires the claim pid.
 	RequirePID bool
-	// PID is the person in the call: the token must be about her. Zero: anybody.
+	// PID is the required value of pid: the person the request is about. The zero value permits every person.
 	PID norway.PID
 
-	// ClientAMR are the ways of client authentication that will do, e.g. "virksomhetssertifikat" and
-	// "QCForESeal" for an API that demands certificates. Empty: all.
+	// ClientAMR are the accepted methods of client authentication, such as "virksomhetssertifikat" and "QCForESeal". If
+	// empty, every method is accepted.
 	ClientAMR []string
-	// SystemUser demands a token for a system user ([Token.SystemUser]). What it may do is for Altinn's
-	// decision point to say.
-	SystemUser bool
-	// Consent demands a token for a consent ([Token.Consent]) that still holds and was given to the
-	// consumer. Whether its rights cover the call is for the resource to say.
-	Consent bool
+	// RequireSystemUser requires a system user ([Token.SystemUser]). Its rights are Altinn's to decide.
+	RequireSystemUser bool
+	// RequireConsent requires a consent ([Token.Consent]) that is valid and was given to the consumer. Whether its rights
+	// cover the request is the API's to decide.
+	RequireConsent bool
 }
 
-// Check reports whether a token allows what the rules are for, with a *[RefusalError] if it does not. Other
-// errors are mistakes in the rules.
+// Check validates a token against the rules at now. It returns an *[Error] if the token does not allow what the rules
+// require, and another error if the rules are invalid, t is nil or now is zero.
 func (r Rules) Check(t *Token, now time.Time) error {
 	if err := r.validate(); err != nil {
 		return err
 	}
+	switch {
+	case t == nil:
+		return errors.New("resource: Rules.Check: the token is nil")
+	case now.IsZero():
+		return errors.New("resource: Rules.Check: now is zero")
+	}
 	return r.check(t, now)
 }
 
-// check is Check of rules that are known to be good.
+// check is Check for rules that have been validated.
 func (r Rules) check(t *Token, now time.Time) error {
-	for _, refused := range []*RefusalError{
-		r.scope(t), r.family(t), r.login(t, now), r.consumer(t), r.supplier(t),
-		r.person(t), r.clientAMR(t), r.systemUser(t), r.consent(t, now),
+	for _, rejection := range []*Error{
+		r.checkScopes(t), r.checkKind(t), r.checkLogin(t, now), r.checkConsumer(t), r.checkSupplier(t),
+		r.checkPerson(t), r.checkClientAMR(t), r.checkSystemUser(t), r.checkConsent(t, now),
 	} {
-		if refused != nil {
-			return refused
+		if rejection != nil {
+			return rejection
 		}
 	}
 	return nil
 }
 
-// validate finds rules that would not say what their author means.
+// validate reports every invalid field.
 func (r Rules) validate() error {
-	named := slices.Concat(r.Scopes, r.AnyScope)
-	if len(named) == 0 && !r.AllowNoScope {
-		return errors.New("resource: Rules name no scope; AllowNoScope if that is meant")
+	var c fields.Checker
+	c.Want(len(r.Scopes)+len(r.AnyScope) > 0 || r.AllowNoScope, "Scopes", "is required, unless AllowNoScope is set")
+	checkNames(&c, "Scopes", r.Scopes)
+	checkNames(&c, "AnyScope", r.AnyScope)
+	c.Want(!r.RequireMachine || !r.RequireUser, "RequireMachine", "excludes RequireUser")
+	c.Want(!r.RequireMachine || r.ACR == "", "ACR", "excludes RequireMachine")
+	c.Want(!r.RequireMachine || r.MaxAge == 0, "MaxAge", "excludes RequireMachine")
+	c.Want(r.ACR == "" || r.levels().AtLeast(r.ACR, r.ACR), "ACR", "must be one of Levels")
+	c.Want(r.MaxAge >= 0, "MaxAge", "must not be negative")
+	for n, consumer := range r.Consumers {
+		c.Want(consumerName(consumer), index("Consumers", n), "must be an organisation number of nine digits or <authority>:<ID>")
 	}
-	for _, name := range named {
-		if one, err := scope.Parse(name); err != nil || len(one) != 1 {
-			return fmt.Errorf("resource: Rules: %q is not the name of a scope", name)
-		}
+	for n, source := range r.DelegationSources {
+		c.Require(source != "", index("DelegationSources", n))
 	}
-	if r.Person && r.Machine {
-		return errors.New("resource: Rules: a token cannot be a person's and a machine's")
+	for n, method := range r.ClientAMR {
+		c.Require(method != "", index("ClientAMR", n))
 	}
-	if r.Machine && (r.ACR != "" || r.MaxAge != 0) {
-		return errors.New("resource: Rules: a machine does not log in")
-	}
-	if r.ACR != "" && !r.levels().AtLeast(r.ACR, r.ACR) { // no token would satisfy an unknown value
-		return fmt.Errorf("resource: Rules: ACR %q is not one of the Levels", r.ACR)
-	}
-	if r.MaxAge < 0 {
-		return errors.New("resource: Rules: MaxAge is negative")
+	if err := c.Err(); err != nil {
+		return fmt.Errorf("resource: Rules: %w", err)
 	}
 	return nil
+}
+
+func checkNames(c *fields.Checker, field string, scopes []string) {
+	for n, name := range scopes {
+		parsed, err := scope.Parse(name)
+		c.Want(err == nil && len(parsed) == 1, index(field, n), "must be the name of one scope")
+	}
+}
+
+// consumerName reports whether an element of Consumers can match an organisation. "0192:991825827" cannot: an organisation
+// of the Norwegian register is named by its number alone.
+func consumerName(s string) bool {
+	if authority, id, ok := strings.Cut(s, ":"); ok {
+		return authority != "" && id != "" && authority != "0192"
+	}
+	_, ok := norway.OrgIdentifier(s).Orgno()
+	return ok
 }
 
 func (r Rules) levels() *acr.Levels {
@@ -114,53 +140,54 @@ func (r Rules) levels() *acr.Levels {
 	return r.Levels
 }
 
-// scope compares whole elements, never parts (maskinporten-altinn chapter 2 row 8).
-func (r Rules) scope(t *Token) *RefusalError {
-	const description = "The access token lacks a scope."
+// checkScopes compares whole names.
+func (r Rules) checkScopes(t *Token) *Error {
+	missing := func(required []string) *Error {
+		return &Error{Code: portner.InsufficientScope, Description: "The access token lacks a scope.", Reason: "scope_missing", scopes: required}
+	}
 	for _, name := range r.Scopes {
 		if !t.HasScope(name) {
-			return &RefusalError{Code: portner.InsufficientScope, Description: description, Reason: "scope", Scopes: r.Scopes}
+			return missing(r.Scopes)
 		}
 	}
 	if len(r.AnyScope) > 0 && !slices.ContainsFunc(r.AnyScope, t.HasScope) {
-		needed := append(slices.Clone(r.Scopes), r.AnyScope[0]) // one that would do; all of them need not be granted
-		return &RefusalError{Code: portner.InsufficientScope, Description: description, Reason: "scope", Scopes: needed}
+		return missing(append(slices.Clone(r.Scopes), r.AnyScope[0])) // one of AnyScope suffices
 	}
 	return nil
 }
 
-func (r Rules) family(t *Token) *RefusalError {
-	if (r.Person || r.ACR != "" || r.MaxAge > 0) && !t.Person() {
-		return forbidden("no_person", "A person must have logged in.")
+func (r Rules) checkKind(t *Token) *Error {
+	if (r.RequireUser || r.ACR != "" || r.MaxAge > 0) && !t.HasUser() {
+		return forbidden("user_missing", "A user must have logged in.")
 	}
-	if r.Machine && !t.Machine() {
-		return forbidden("no_machine", "Only tokens of machines are accepted here.")
+	if r.RequireMachine && !t.IsMachine() {
+		return forbidden("user_not_allowed", "Only tokens of machines are accepted here.")
 	}
 	return nil
 }
 
-// login asks for a step-up (RFC 9470 section 3) where another login would help.
-func (r Rules) login(t *Token, now time.Time) *RefusalError {
+// checkLogin challenges the client to step up (RFC 9470 §3) where another login would suffice.
+func (r Rules) checkLogin(t *Token, now time.Time) *Error {
 	weak := r.ACR != "" && !r.levels().AtLeast(t.ACR, r.ACR)
-	old := r.MaxAge > 0 && now.Sub(t.AuthTime) > r.MaxAge // without auth_time: since the year 1
+	old := r.MaxAge > 0 && now.Sub(t.AuthTime) > r.MaxAge // a zero AuthTime is too old
 	if !weak && !old {
 		return nil
 	}
-	e := &RefusalError{Code: portner.InsufficientUserAuthentication}
+	e := &Error{Code: portner.InsufficientUserAuthentication}
 	if old {
-		e.Reason, e.Description, e.MaxAge = "login_old", "A more recent login is required.", r.MaxAge
+		e.Reason, e.Description, e.maxAge = "login_too_old", "A more recent login is required.", r.MaxAge
 	}
 	if weak {
-		e.Reason, e.Description = "acr", "A higher level of assurance is required."
+		e.Reason, e.Description = "acr_insufficient", "A higher level of assurance is required."
 	}
-	if r.ACR != "" { // also with an old login: the new one must not be weaker
-		e.ACRValues = []string{r.ACR}
+	if r.ACR != "" { // also if the login is only too old: the next one must not be weaker
+		e.acrValues = []string{r.ACR}
 	}
 	return e
 }
 
-// consumer is rows 9 and 10 of chapter 2: who legally consumes the API.
-func (r Rules) consumer(t *Token) *RefusalError {
+// checkConsumer checks the organisation that legally uses the API.
+func (r Rules) checkConsumer(t *Token) *Error {
 	o := t.Consumer
 	switch {
 	case o.ID == "" && o.Orgno == "":
@@ -170,63 +197,60 @@ func (r Rules) consumer(t *Token) *RefusalError {
 	case !o.trusted():
 		return forbidden("consumer_untrusted", "The consumer of the access token is not identified in a way that is accepted.")
 	case o.SubEntity != "" && !r.AllowSubEntities:
-		return forbidden("sub_entity", "Sub-entities are not accepted here.")
-	case len(r.Consumers) > 0 && !o.among(r.Consumers):
-		return forbidden("consumer_denied", "The consumer of the access token may not use this resource.")
+		return forbidden("sub_entity_not_allowed", "Sub-entities are not accepted here.")
+	case len(r.Consumers) > 0 && !o.in(r.Consumers):
+		return forbidden("consumer_not_allowed", "The consumer of the access token may not use this resource.")
 	}
 	return nil
 }
 
-// among reports whether a list names the organisation.
-func (o Organisation) among(list []string) bool {
+// in reports whether a list of Rules.Consumers names the organisation.
+func (o Organisation) in(list []string) bool {
 	return o.Orgno != "" && slices.Contains(list, o.Orgno) ||
 		o.optedIn && slices.Contains(list, o.Authority+":"+o.ID)
 }
 
-// supplier is row 11: nobody decides on the supplier, but a delegation must come from a trusted source.
-func (r Rules) supplier(t *Token) *RefusalError {
+// checkSupplier checks the coding of the supplier and the source of the delegation. The supplier itself is not authorized.
+func (r Rules) checkSupplier(t *Token) *Error {
 	if t.Supplier.ID != "" && !t.Supplier.trusted() {
 		return forbidden("supplier_untrusted", "The supplier of the access token is not identified in a way that is accepted.")
 	}
 	if t.DelegationSource != "" && !slices.Contains(r.DelegationSources, t.DelegationSource) {
-		return forbidden("delegation_source", "Delegations of this source are not accepted here.")
+		return forbidden("delegation_source_untrusted", "Delegations of this source are not accepted here.")
 	}
 	return nil
 }
 
-// person is row 12.
-func (r Rules) person(t *Token) *RefusalError {
+// checkPerson checks the person the request is about.
+func (r Rules) checkPerson(t *Token) *Error {
 	switch {
 	case t.PID.IsZero() && (r.RequirePID || !r.PID.IsZero()):
 		return forbidden("pid_missing", "The access token must be about a person.")
 	case !r.PID.IsZero() && t.PID != r.PID:
-		return forbidden("pid_other", "The access token is about another person.")
+		return forbidden("pid_mismatch", "The access token is about another person.")
 	}
 	return nil
 }
 
-// clientAMR is row 15.
-func (r Rules) clientAMR(t *Token) *RefusalError {
+func (r Rules) checkClientAMR(t *Token) *Error {
 	if len(r.ClientAMR) > 0 && !slices.Contains(r.ClientAMR, t.ClientAMR) {
-		return forbidden("client_amr", "The client must authenticate in another way.")
+		return forbidden("client_amr_not_allowed", "The client must authenticate in another way.")
 	}
 	return nil
 }
 
-// systemUser is row 13.
-func (r Rules) systemUser(t *Token) *RefusalError {
-	if !r.SystemUser {
+func (r Rules) checkSystemUser(t *Token) *Error {
+	if !r.RequireSystemUser {
 		return nil
 	}
 	if _, ok := t.SystemUser(); !ok {
-		return forbidden("system_user", "The access token must be for a system user.")
+		return forbidden("system_user_missing", "The access token must be for a system user.")
 	}
 	return nil
 }
 
-// consent is row 14.
-func (r Rules) consent(t *Token, now time.Time) *RefusalError {
-	if !r.Consent {
+func (r Rules) checkConsent(t *Token, now time.Time) *Error {
+	if !r.RequireConsent {
 		return nil
 	}
 	c, ok := t.Consent()
@@ -234,9 +258,9 @@ func (r Rules) consent(t *Token, now time.Time) *RefusalError {
 	case !ok:
 		return forbidden("consent_missing", "The access token must be for a consent.")
 	case !now.Before(c.ValidTo):
-		return forbidden("consent_ended", "The consent is no longer valid.")
+		return forbidden("consent_expired", "The consent is no longer valid.")
 	case c.To.Orgno != t.Consumer.Orgno || c.To.SubEntity != t.Consumer.SubEntity:
-		return forbidden("consent_other", "The consent was given to another organisation.")
+		return forbidden("consent_consumer_mismatch", "The consent was given to another organisation.")
 	}
 	return nil
 }

@@ -12,41 +12,41 @@ import (
 	"github.com/portner-go/portner/norway"
 )
 
-// Token is what a verified access token says. What it lacks is the zero value. Treat it as read-only: a
-// verifier that remembers answers of introspection hands out the same one again.
+// Token is a verified access token. A field whose claim is absent has the zero value. Do not modify a Token: a verifier that
+// caches introspection responses returns the same one again.
 //
-// Printed, logged or marshalled it shows who called and what was granted, never the person, the jti or the
+// A Token that is printed, logged or marshalled shows client, organisations and scopes. It does not show the user, the jti or
 // authorization_details, which may hold national identity numbers.
 type Token struct {
 	Issuer    string   // iss, equal to the configured one
-	Subject   string   // sub: the person, as this issuer calls her towards this client
+	Subject   string   // sub
 	ClientID  string   // client_id; not for access control
-	ClientAMR string   // client_amr: how the client authenticated, e.g. private_key_jwt
-	Scopes    []string // scope: what was granted
+	ClientAMR string   // client_amr: the method of client authentication, such as private_key_jwt
+	Scopes    []string // scope: the granted scopes
 
-	// Consumer is the organisation that legally consumes the API: decide on it. For a system user it is
-	// the vendor, and the customer is in [Token.SystemUser].
+	// Consumer is the organisation that legally uses the API: authorize it. For a system user it is the vendor, and the
+	// customer is in [Token.SystemUser].
 	Consumer Organisation
-	// Supplier is the organisation that technically calls for the consumer: log it.
+	// Supplier is the organisation that sends requests on behalf of the consumer: log it.
 	Supplier Organisation
-	// DelegationSource is who vouches that the consumer let the supplier do so.
+	// DelegationSource is the register that holds the delegation from the consumer to the supplier.
 	DelegationSource string
 
-	PID      norway.PID // pid: whom the call is about; see [Token.Person] for whether she logged in
+	PID      norway.PID // pid: the person the request is about; [Token.HasUser] reports whether a user logged in
 	ACR      string     // acr: the level of assurance of the login
-	AMR      []string   // amr: how the person logged in
-	AuthTime time.Time  // auth_time: when
+	AMR      []string   // amr: the authentication methods of the login
+	AuthTime time.Time  // auth_time: the time of the login
 
-	Audience  []string  // aud, without ID-porten's former "unspecified" (maskinporten-altinn Q1)
+	Audience  []string  // aud, without the value "unspecified" of older ID-porten tokens
 	ID        string    // jti
-	IssuedAt  time.Time // iat; zero only if introspection left it out
+	IssuedAt  time.Time // iat; zero only if the introspection response has none
 	ExpiresAt time.Time // exp, without leeway
 
 	AuthorizationDetails []Detail // authorization_details (RFC 9396)
-	// Introspected reports whether the issuer was asked: the token is opaque or pseudonymous.
+	// Introspected reports whether claims came from the introspection endpoint: the token is opaque or pseudonymous.
 	Introspected bool
 
-	atJWT  bool // typ at+jwt: an RFC 9068 token
+	atJWT  bool // typ is at+jwt: an RFC 9068 token
 	claims jose.Object
 }
 
@@ -56,22 +56,21 @@ type Detail struct {
 	JSON json.RawMessage // the whole object; it may hold national identity numbers
 }
 
-// Claim returns the JSON text of any claim, such as act or may_act of an exchanged token, and whether the
-// token has it. The text may hold national identity numbers.
+// Claim returns the JSON text of a claim, and whether the token has it. The text may hold national identity numbers.
 func (t *Token) Claim(name string) (json.RawMessage, bool) {
 	raw, ok := t.claims.Raw(name)
 	return json.RawMessage(raw), ok
 }
 
-// Claims returns the names of all claims, as the token has them.
+// Claims returns the names of all claims, in the order of the token.
 func (t *Token) Claims() []string { return t.claims.Names() }
 
-// HasScope reports whether a scope was granted: an exact element, never a part of one.
+// HasScope reports whether a scope was granted. It compares whole names.
 func (t *Token) HasScope(name string) bool { return slices.Contains(t.Scopes, name) }
 
-// Machine reports whether no person stands behind the token: it has neither sub nor acr. Skyporten and RFC
-// 9068 put the client itself into sub (maskinporten-altinn section 1.16; RFC 9068 section 2.2).
-func (t *Token) Machine() bool {
+// IsMachine reports whether the token was issued without a user: it has no acr, and its sub is absent or names the client
+// (RFC 9068 §2.2) or the consumer (docs.digdir.no: Skyporten).
+func (t *Token) IsMachine() bool {
 	if t.ACR != "" {
 		return false
 	}
@@ -79,21 +78,20 @@ func (t *Token) Machine() bool {
 		t.Consumer.ID != "" && strings.HasPrefix(t.Subject, t.Consumer.ID+";")
 }
 
-// Person reports whether a person logged in: the token has sub and acr. For RFC 9068 tokens, whose acr is
-// optional, a sub that is not the client's is enough.
-func (t *Token) Person() bool {
-	return t.Subject != "" && (t.ACR != "" || t.atJWT && !t.Machine())
+// HasUser reports whether a user logged in: the token has sub and acr. RFC 9068 tokens may omit acr: there a sub that does
+// not name the client suffices.
+func (t *Token) HasUser() bool {
+	return t.Subject != "" && (t.ACR != "" || t.atJWT && !t.IsMachine())
 }
 
 // Organisation is the consumer or supplier of a token.
 type Organisation struct {
-	Authority string // the coding: norway.Authority, or one that Config.Authorities opts in to
-	ID        string // as sent, e.g. "0192:991825827"; "" if the token names no organisation
-	// Orgno is the organisation number, nine digits. It is "" unless coding and register are trusted, so
-	// that it may be decided on as it is.
+	Authority string // the coding of ID: norway.Authority or one of Config.Authorities, otherwise it is not trusted
+	ID        string // as in the token, such as "0192:991825827"; "" if the token names no organisation
+	// Orgno is the organisation number, nine digits. It is "" unless coding and register are trusted.
 	Orgno string
-	// SubEntity is the rest of the ID, e.g. "ER//987464291:1" (pilot). A sub-entity is less than its
-	// organisation: Rules refuse it unless AllowSubEntities.
+	// SubEntity is the rest of the ID, such as "ER//987464291:1". A sub-entity has fewer rights than its organisation:
+	// Rules rejects it unless AllowSubEntities is set.
 	SubEntity string
 
 	optedIn bool // Authority is one of Config.Authorities
@@ -113,7 +111,7 @@ type view struct {
 	Consumer  string    `json:"consumer,omitempty"`
 	Supplier  string    `json:"supplier,omitempty"`
 	ACR       string    `json:"acr,omitempty"`
-	Person    string    `json:"person,omitempty"`
+	User      string    `json:"user,omitempty"`
 	ExpiresAt time.Time `json:"exp"`
 }
 
@@ -123,12 +121,12 @@ func (t Token) view() view {
 		Consumer: t.Consumer.ID, Supplier: t.Supplier.ID, ACR: t.ACR, ExpiresAt: t.ExpiresAt,
 	}
 	if t.Subject != "" || !t.PID.IsZero() {
-		v.Person = redacted
+		v.User = redacted
 	}
 	return v
 }
 
-// Format writes the token without the person, for every verb.
+// Format writes the token without the user, for every verb.
 func (t Token) Format(f fmt.State, _ rune) {
 	b, err := t.MarshalJSON()
 	if err != nil {
@@ -137,18 +135,18 @@ func (t Token) Format(f fmt.State, _ rune) {
 	_, _ = f.Write(b)
 }
 
-// String describes the token without the person.
+// String describes the token without the user.
 func (t Token) String() string { return fmt.Sprint(t) }
 
-// MarshalJSON writes the token without the person. It is no way to pass a token on.
+// MarshalJSON writes the token without the user. The result is for logs: it cannot be unmarshalled.
 func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.view()) }
 
-// LogValue describes the token without the person.
+// LogValue describes the token without the user.
 func (t Token) LogValue() slog.Value {
 	v := t.view()
 	return slog.GroupValue(
 		slog.String("iss", v.Issuer), slog.String("client_id", v.ClientID), slog.String("client_amr", v.ClientAMR),
 		slog.String("scope", v.Scope), slog.String("consumer", v.Consumer), slog.String("supplier", v.Supplier),
-		slog.String("acr", v.ACR), slog.String("person", v.Person), slog.Time("exp", v.ExpiresAt),
+		slog.String("acr", v.ACR), slog.String("user", v.User), slog.Time("exp", v.ExpiresAt),
 	)
 }

@@ -6,63 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// DefaultLeeway is how far the clocks of issuer and API may be apart, as at Altinn.
+// DefaultLeeway is the default of Config.Leeway.
 const DefaultLeeway = 10 * time.Second
 
-// maxLeeway bounds the leeway: tokens live for two minutes.
+// maxLeeway bounds the leeway. Machine tokens live for two minutes.
 const maxLeeway = time.Minute
 
-// Config describes one issuer and what its tokens must be like for this API.
+// Config describes an issuer and the API.
 type Config struct {
-	// Issuer is compared byte for byte with iss: "https://test.maskinporten.no/" has a slash at its end,
-	// ID-porten's has none. Required.
+	// Issuer is compared byte for byte with iss. Maskinporten's ends with a slash, ID-porten's does not. Required.
 	Issuer string
-	// Keys are the issuer's: [RemoteKeys] or [StaticKeys]. nil: every token is introspected.
+	// Keys are the public keys of the issuer: [RemoteKeys] or [StaticKeys]. If nil, every token is introspected.
 	Keys Keys
-	// Algorithms a token may be signed with. nil: RS256, RS384, RS512, PS256, ES256 and EdDSA. The key
-	// decides, too: a token never chooses the family. Symmetric algorithms and none do not exist here.
-	Algorithms []string
-	// Audience are the names of this API. A token for somebody else is refused, also if Audience is empty.
+	// URL is the public base URL of the API, without query and fragment. It is an accepted audience. Required.
+	URL string
+	// Audience holds further accepted audiences. A token with other audiences only is rejected.
 	Audience []string
-	// RequireAudience refuses tokens that name no audience (aud absent or "unspecified"). RFC 9068 tokens
-	// always need one.
+	// RequireAudience rejects tokens without an audience (aud absent or "unspecified"). RFC 9068 tokens always need one.
 	RequireAudience bool
-	// Introspection asks the issuer about tokens that do not speak for themselves. nil: only tokens
-	// signed by the issuer are accepted. Required if Keys is nil.
+	// Algorithms are the accepted signature algorithms. If empty, RS256, RS384, RS512, PS256, ES256 and EdDSA. The type of
+	// the key restricts them further. Symmetric algorithms and "none" are not supported.
+	Algorithms []string
+	// Introspection describes the issuer's introspection endpoint. If nil, only tokens signed by the issuer are accepted.
+	// Required if Keys is nil.
 	Introspection *Introspection
-	// Leeway is allowed between the issuer's clock and ours: zero is [DefaultLeeway], negative is none.
-	// It is at most a minute.
+	// Leeway is the accepted difference between the clocks of issuer and API, at most a minute. The default is
+	// [DefaultLeeway]; a negative value is none.
 	Leeway time.Duration
-	// Authorities are codings of organisations that are trusted beside [norway.Authority], such as
-	// "etsi-en-319-412" of European eSeals. Such an organisation has an ID but no Orgno, unless the ID is
-	// of the Norwegian register (NTRNO-991825827).
+	// Authorities are codings of organisation identifiers that are trusted beside [norway.Authority], such as
+	// "etsi-en-319-412" of European eSeals. Such an organisation has an ID but no Orgno, unless the ID is in the
+	// Norwegian register (NTRNO-991825827).
 	Authorities []string
-	// AllowLegacyRegister takes 9908 for the Norwegian register too.
+	// AllowLegacyRegister accepts 9908 as a name of the Norwegian register.
 	AllowLegacyRegister bool
-	// AllowNoScope takes tokens without the claim scope, for issuers that have no id_tokens: nothing else tells
-	// such a token from an id_token without a nonce.
+	// AllowNoScope accepts tokens without the claim scope, for issuers that issue no id_tokens. Without it such a token
+	// cannot be told from an id_token without a nonce.
 	AllowNoScope bool
-	// Realm is named in challenges. "": "api".
+	// Realm is the realm of challenges. The default is "api".
 	Realm string
 
-	// Now is the clock. nil: time.Now.
+	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
-	// Logger gets refusals and faults of the middleware. nil discards.
+	// Logger receives rejections and faults of Protect. If nil, they are discarded.
 	Logger *slog.Logger
-	// OnEvent hears of refusals and faults of the middleware. nil: nobody listens.
+	// OnEvent receives rejections and faults of Protect. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Verifier verifies access tokens. It is safe for concurrent use.
+// Verifier verifies the access tokens of one or more issuers. It is safe for concurrent use.
 type Verifier struct {
 	issuers []*issuer
 	now     func() time.Time
@@ -70,11 +72,11 @@ type Verifier struct {
 	log     audit.Log
 }
 
-// issuer is one issuer's part of a Verifier.
+// issuer is the part of a Verifier that concerns one issuer.
 type issuer struct {
 	name            string
-	keys            keySource     // nil: introspect everything
-	introspection   *introspector // nil: signed tokens only
+	keys            keySource     // if nil, every token is introspected
+	introspection   *introspector // if nil, only signed tokens are accepted
 	algorithms      []string
 	audience        []string
 	requireAudience bool
@@ -84,25 +86,12 @@ type issuer struct {
 	noScope         bool
 }
 
-// New returns the verifier of one issuer's tokens. It reports all problems of the Config at once, and
-// fetches nothing.
+// New returns a verifier of the tokens of one issuer. It reports every problem of cfg at once, as FieldErrors, and makes no
+// request.
 func New(cfg Config) (*Verifier, error) {
-	i := &issuer{
-		name:       cfg.Issuer,
-		algorithms: slices.Clone(cfg.Algorithms), audience: slices.Clone(cfg.Audience), requireAudience: cfg.RequireAudience,
-		leeway: cfg.Leeway, authorities: slices.Clone(cfg.Authorities), legacyRegister: cfg.AllowLegacyRegister,
-		noScope: cfg.AllowNoScope,
-	}
-	if len(i.algorithms) == 0 {
-		i.algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
-	}
-	switch {
-	case i.leeway == 0:
-		i.leeway = DefaultLeeway
-	case i.leeway < 0:
-		i.leeway = 0
-	}
-	if err := errors.Join(i.check(), i.sources(cfg)); err != nil {
+	var check fields.Checker
+	i := newIssuer(cfg, &check)
+	if err := check.Err(); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
 	v := &Verifier{
@@ -115,70 +104,79 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// check reports the problems of the plain values.
-func (i *issuer) check() error {
-	var errs []error
-	if i.name == "" {
-		errs = append(errs, errors.New("no Issuer"))
+func newIssuer(cfg Config, check *fields.Checker) *issuer {
+	i := &issuer{
+		name: cfg.Issuer, algorithms: slices.Clone(cfg.Algorithms), audience: append([]string{cfg.URL}, cfg.Audience...),
+		requireAudience: cfg.RequireAudience, leeway: cfg.Leeway, authorities: slices.Clone(cfg.Authorities),
+		legacyRegister: cfg.AllowLegacyRegister, noScope: cfg.AllowNoScope,
 	}
-	for _, alg := range i.algorithms {
-		if !jose.Known(alg) {
-			errs = append(errs, fmt.Errorf("the Algorithms hold %q, which is no signature algorithm of public keys", alg))
-		}
+	if len(i.algorithms) == 0 {
+		i.algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
 	}
-	if slices.Contains(i.audience, "") || slices.Contains(i.audience, unspecified) {
-		errs = append(errs, errors.New(`the Audience holds "" or "unspecified", which are nobody's name`))
+	switch {
+	case i.leeway == 0:
+		i.leeway = DefaultLeeway
+	case i.leeway < 0:
+		i.leeway = 0
 	}
-	if i.requireAudience && len(i.audience) == 0 {
-		errs = append(errs, errors.New("RequireAudience needs Audience"))
+	check.Require(cfg.Issuer != "", "Issuer")
+	check.Add("URL", checkURL(cfg.URL))
+	for n, aud := range cfg.Audience {
+		check.Want(aud != "" && aud != unspecified, index("Audience", n), `must not be empty or "unspecified"`)
 	}
-	if i.leeway > maxLeeway {
-		errs = append(errs, fmt.Errorf("the Leeway is more than %s", maxLeeway))
+	for n, alg := range cfg.Algorithms {
+		check.Want(jose.Known(alg), index("Algorithms", n), "must be a supported asymmetric signature algorithm")
 	}
-	return errors.Join(errs...)
-}
-
-// sources prepares keys and introspection.
-func (i *issuer) sources(cfg Config) error {
-	var errs []error
-	if cfg.Keys == nil && cfg.Introspection == nil {
-		errs = append(errs, errors.New("Keys or Introspection is required"))
+	for n, authority := range cfg.Authorities {
+		check.Require(authority != "", index("Authorities", n))
 	}
+	check.Want(cfg.Leeway <= maxLeeway, "Leeway", "must be at most "+maxLeeway.String())
+	check.Want(cfg.Keys != nil || cfg.Introspection != nil, "Keys", "is required without Introspection")
 	if cfg.Keys != nil {
-		keys, err := cfg.Keys.source()
-		i.keys = keys
-		errs = append(errs, err)
+		i.keys = cfg.Keys.source(check)
 	}
 	if cfg.Introspection != nil {
-		asks, err := newIntrospector(*cfg.Introspection)
-		i.introspection = asks
-		errs = append(errs, err)
+		i.introspection = newIntrospector(*cfg.Introspection, check)
 	}
-	return errors.Join(errs...)
+	return i
 }
 
-// Any returns a verifier of the tokens of several issuers; a token's exact iss decides which one's keys and
-// rules it meets. Clock, realm, logger and hook are those of the first. Only one may introspect opaque
-// tokens: nothing in such a token tells whose it is, and showing it to the wrong issuer would give it away.
+func index(field string, n int) string { return fmt.Sprintf("%s[%d]", field, n) }
+
+// checkURL reports a base URL that is missing or not an absolute URL without query, fragment and credentials.
+func checkURL(raw string) error {
+	if raw == "" {
+		return portner.ErrRequired
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
+		return errors.New("must be an absolute http or https URL without query, fragment and credentials")
+	}
+	return nil
+}
+
+// Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger and
+// hook are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
+// be sent to another one.
 func Any(verifiers ...*Verifier) (*Verifier, error) {
 	if len(verifiers) == 0 {
-		return nil, errors.New("resource: Any needs a verifier")
+		return nil, errors.New("resource: Any requires at least one verifier")
 	}
 	all := &Verifier{now: verifiers[0].now, realm: verifiers[0].realm, log: verifiers[0].log}
-	asking := 0
+	introspecting := 0
 	for _, v := range verifiers {
 		for _, i := range v.issuers {
 			if all.issuer(i.name) != nil {
-				return nil, errors.New("resource: an issuer is given twice")
+				return nil, errors.New("resource: Any: two verifiers have the same issuer")
 			}
 			if i.introspection != nil {
-				asking++
+				introspecting++
 			}
 			all.issuers = append(all.issuers, i)
 		}
 	}
-	if asking > 1 {
-		return nil, errors.New("resource: more than one issuer would be asked about opaque tokens")
+	if introspecting > 1 {
+		return nil, errors.New("resource: Any: at most one verifier may introspect opaque tokens")
 	}
 	return all, nil
 }
@@ -192,25 +190,33 @@ func (v *Verifier) issuer(name string) *issuer {
 	return nil
 }
 
-// Verify checks that a bearer token is an access token of the issuer, for this API, and valid now. It
-// returns a *[RefusalError] for a token that is not, and wraps [ErrUnavailable] if that cannot be said.
-// What the token allows is for [Rules.Check].
-func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	return v.verify(ctx, token, v.now())
+// Verify verifies that the bearer token of a request is an access token of the issuer, for this API, and valid now. It
+// returns an *[Error] or a fault. A fault of the issuer's endpoints wraps [portner.ErrUnavailable].
+//
+// Tokens with the claim cnf are bound to a key or certificate of the client (RFC 9449, RFC 8705). Verify reads no proof, so
+// it rejects them: they are never accepted as bearer tokens.
+//
+// [Rules.Check] decides whether the token allows the request.
+func (v *Verifier) Verify(ctx context.Context, r Request) (*Token, error) {
+	return v.verify(ctx, r, v.now())
 }
 
-func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*Token, error) {
-	if len(token) > jose.MaxTokenX5C {
-		return nil, invalid("malformed", "The access token is malformed.", nil)
+func (v *Verifier) verify(ctx context.Context, r Request, now time.Time) (*Token, error) {
+	token, err := r.bearerToken()
+	if err != nil {
+		return nil, err
 	}
-	i, refusal := v.issuerOf(token)
-	if refusal != nil {
-		return nil, refusal
+	if len(token) > jose.MaxTokenX5C {
+		return nil, errMalformed(nil)
+	}
+	i, err := v.selectIssuer(token)
+	if err != nil {
+		return nil, err
 	}
 	if i.keys == nil || !jwtShaped(token) {
 		return i.introspect(ctx, token, now)
 	}
-	t, err := i.signed(ctx, token, now)
+	t, err := i.verifyJWT(ctx, token, now)
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +226,8 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*To
 	return t, nil
 }
 
-// issuerOf finds whose token this claims to be.
-func (v *Verifier) issuerOf(token string) (*issuer, *RefusalError) {
+// selectIssuer returns the issuer that token names, unverified. Opaque tokens belong to the issuer that introspects.
+func (v *Verifier) selectIssuer(token string) (*issuer, error) {
 	if len(v.issuers) == 1 {
 		return v.issuers[0], nil
 	}
@@ -235,7 +241,7 @@ func (v *Verifier) issuerOf(token string) (*issuer, *RefusalError) {
 	}
 	claims, err := jose.PeekPayload(token, jose.MaxTokenX5C)
 	if err != nil {
-		return nil, invalid("malformed", "The access token is malformed.", err)
+		return nil, errMalformed(err)
 	}
 	name, err := claims.String("iss")
 	if i := v.issuer(name); err == nil && i != nil {
@@ -246,27 +252,34 @@ func (v *Verifier) issuerOf(token string) (*issuer, *RefusalError) {
 
 func jwtShaped(token string) bool { return strings.Count(token, ".") == 2 }
 
-func errIssuer() *RefusalError {
-	return invalid("iss", "The access token is from another issuer.", nil)
+func errMalformed(cause error) *Error {
+	return invalid("token_malformed", "The access token is malformed.", cause)
 }
 
-func errOpaque() *RefusalError {
-	return invalid("opaque", "Opaque access tokens are not accepted here.", nil)
+func errIssuer() *Error {
+	return invalid("issuer_mismatch", "The access token is from another issuer.", nil)
 }
 
-// signed verifies a JWT: type, algorithm, key, signature, then the claims (maskinporten-altinn chapter 2
-// rows 2 to 7; RFC 9068 section 4).
-func (i *issuer) signed(ctx context.Context, token string, now time.Time) (*Token, error) {
+func errOpaque() *Error {
+	return invalid("token_opaque", "Opaque access tokens are not accepted here.", nil)
+}
+
+func errAlgorithm(cause error) *Error {
+	return invalid("algorithm_not_accepted", "The access token is signed with an algorithm that is not accepted.", cause)
+}
+
+// verifyJWT verifies type, algorithm, key, signature and claims of a JWT, in this order (RFC 9068 §4).
+func (i *issuer) verifyJWT(ctx context.Context, token string, now time.Time) (*Token, error) {
 	header, err := jose.ParseHeader(token, jose.MaxTokenX5C)
 	if err != nil {
-		return nil, invalid("malformed", "The access token is malformed.", err)
+		return nil, errMalformed(err)
 	}
 	atJWT, ok := accessTokenType(header.Typ)
 	if !ok {
 		return nil, errNotAccessToken()
 	}
-	if !slices.Contains(i.algorithms, header.Alg) { // before any key is fetched
-		return nil, invalid("alg", "The access token is signed with an algorithm that is not accepted.", nil)
+	if !slices.Contains(i.algorithms, header.Alg) { // before a key is fetched
+		return nil, errAlgorithm(nil)
 	}
 	keys, err := i.keys.find(ctx, header.KID, now)
 	if err != nil {
@@ -278,14 +291,14 @@ func (i *issuer) signed(ctx context.Context, token string, now time.Time) (*Toke
 	}
 	claims, err := jose.ParseObject(jws.Payload)
 	if err != nil {
-		return nil, invalid("malformed", "The access token is malformed.", err)
+		return nil, errMalformed(err)
 	}
 	return i.accept(claims, origin{atJWT: atJWT}, now)
 }
 
-// accessTokenType reads typ: Maskinporten and ID-porten leave it out, RFC 9068 section 4 compares without
-// regard to case and with or without "application/". Every other type is another kind of token (RFC 8725
-// section 3.11): logout+jwt, token-introspection+jwt, a client's own assertion.
+// accessTokenType reports whether typ is that of an access token, and whether it is at+jwt. Maskinporten and ID-porten omit
+// typ. RFC 9068 §4: at+jwt is compared without regard to case, with or without "application/". RFC 8725 §3.11: every other
+// type is another kind of JWT.
 func accessTokenType(typ string) (atJWT, ok bool) {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "", "jwt":
@@ -296,14 +309,14 @@ func accessTokenType(typ string) (atJWT, ok bool) {
 	return false, false
 }
 
-func badSignature(err error) *RefusalError {
+func badSignature(err error) *Error {
 	switch {
 	case errors.Is(err, jose.ErrNoKey):
 		return invalid("key_unknown", "The access token is signed with an unknown key.", err)
 	case errors.Is(err, jose.ErrAlgorithm):
-		return invalid("alg", "The access token is signed with an algorithm that is not accepted.", err)
+		return errAlgorithm(err)
 	case errors.Is(err, jose.ErrSignature):
-		return invalid("signature", "The signature of the access token is not the issuer's.", err)
+		return invalid("signature_invalid", "The signature of the access token is not the issuer's.", err)
 	}
-	return invalid("malformed", "The access token is malformed.", err)
+	return errMalformed(err)
 }

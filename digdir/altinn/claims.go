@@ -108,7 +108,7 @@ func (x *exchange) ofMaskinporten(t *resource.Token) (claims, error) {
 	if orgno == "" || t.Consumer.SubEntity != "" { // a part of an organisation must not become all of it
 		return nil, unauthorized("consumer")
 	}
-	if !t.Machine() { // a login at a client of the organisation does not speak for it
+	if !t.IsMachine() { // a login at a client of the organisation does not speak for it
 		return nil, unauthorized("person")
 	}
 	if x.r.Header.Get("X-Altinn-EnterpriseUser-Authentication") != "" {

@@ -164,7 +164,7 @@ func (c *Config) verifier(p *Provider) (*resource.Verifier, error) {
 	var all []*resource.Verifier
 	for _, i := range p.Issuers {
 		v, err := resource.New(resource.Config{
-			Issuer: i.Issuer, Keys: i.Keys, Algorithms: i.Algorithms, Audience: i.Audience,
+			Issuer: i.Issuer, Keys: i.Keys, URL: c.Issuer, Algorithms: i.Algorithms, Audience: i.Audience,
 			// Maskinporten needs no scope here, and ID-porten's tokens without one are answered 403.
 			AllowNoScope: true, AllowLegacyRegister: c.AllowLegacyRegister, Now: c.Now,
 		})

@@ -267,9 +267,9 @@ func TestMetadata(t *testing.T) {
 
 	// What came out is what an API of ours takes.
 	jwks, _ := w.keys.JWKS(w.now)
-	v, err := resource.New(resource.Config{Issuer: issuer, Keys: resource.StaticKeys(jwks), Now: func() time.Time { return w.now }})
+	v, err := resource.New(resource.Config{Issuer: issuer, Keys: resource.StaticKeys(jwks), URL: "https://api.example.no", Now: func() time.Time { return w.now }})
 	require.NoError(t, err)
-	got, err := v.Verify(t.Context(), w.send(request("maskinporten", w.machine())).Body.String())
+	got, err := v.Verify(t.Context(), resource.Bearer(w.send(request("maskinporten", w.machine())).Body.String()))
 	require.NoError(t, err)
 	require.Equal(t, "314240979", got.Consumer.Orgno)
 	number, ok := got.Claim("urn:altinn:orgNumber")

@@ -177,7 +177,7 @@ type exchange struct {
 
 // run decides in the order of section 3.2 and returns the new token.
 func (x *exchange) run() (string, error) {
-	token, err := resource.BearerToken(x.r)
+	token, err := httpx.BearerToken(x.r.Header["Authorization"])
 	if err != nil {
 		return "", unauthorized("no_token")
 	}
@@ -191,7 +191,7 @@ func (x *exchange) run() (string, error) {
 	if x.provider.verifier == nil {
 		return "", unauthorized("no_issuers")
 	}
-	t, err := x.provider.verifier.Verify(x.r.Context(), token)
+	t, err := x.provider.verifier.Verify(x.r.Context(), resource.RequestFrom(x.r))
 	if err != nil {
 		return "", err
 	}
@@ -248,7 +248,7 @@ func (x *exchange) refuse(w http.ResponseWriter, err error) {
 	case *refusal:
 		r = e
 		x.event(portner.EventRefused, e.reason)
-	case *resource.RefusalError:
+	case *resource.Error:
 		r.reason = e.Reason
 		x.event(portner.EventRefused, e.Reason)
 	default:

@@ -13,7 +13,7 @@ import (
 var apiResources = map[string]resource.Rules{
 	"/api/meg":          {AllowNoScope: true},
 	"/api/instanser":    {AnyScope: []string{"altinn:instances.read", "altinn:instances.write", "altinn:instances.meta", "altinn:serviceowner/instances.read"}},
-	"/api/tjenesteeier": {AnyScope: []string{"altinn:serviceowner", "altinn:serviceowner/instances.read"}, Machine: true},
+	"/api/tjenesteeier": {AnyScope: []string{"altinn:serviceowner", "altinn:serviceowner/instances.read"}, RequireMachine: true},
 }
 
 func apiPaths() []string {

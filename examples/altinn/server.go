@@ -125,6 +125,6 @@ func (s *server) Greet(w io.Writer) {
 func (s *server) verifier() (*resource.Verifier, error) {
 	jwks, _ := s.keys.JWKS(s.now())
 	return resource.New(resource.Config{
-		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
+		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: s.issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
 	})
 }

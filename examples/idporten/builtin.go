@@ -20,7 +20,7 @@ const (
 // what lets it resolve a pseudonymous token (idporten section 10.2).
 const (
 	demoAPIClient = "demo-api"
-	demoAPISecret = "api-eierens-hemmelighet"
+	demoAPISecret = "api-eierens-hemmelighet-paa-denne-maskinen"
 	demoSecret    = "bare-for-denne-maskinen"
 )
 

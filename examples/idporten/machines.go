@@ -17,11 +17,13 @@ import (
 type machineTokens struct{ verifier *resource.Verifier }
 
 // newMachines trusts the issuer behind -machine-issuer; its keys are at <issuer>jwk, as Maskinporten's.
-func newMachines(issuer string, hc *http.Client) (authorizations.Machines, error) {
+func newMachines(issuer, self string, hc *http.Client) (authorizations.Machines, error) {
 	if issuer == "" {
 		return nil, nil
 	}
-	v, err := resource.New(resource.Config{Issuer: issuer, Keys: &resource.RemoteKeys{URI: issuer + "jwk", HTTP: hc}})
+	v, err := resource.New(resource.Config{
+		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "jwk", HTTP: hc}, URL: self,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("-machine-issuer: %w", err)
 	}
@@ -30,14 +32,14 @@ func newMachines(issuer string, hc *http.Client) (authorizations.Machines, error
 
 // VerifyMachine implements authorizations.Machines.
 func (m machineTokens) VerifyMachine(ctx context.Context, token, scope string, now time.Time) (string, error) {
-	t, err := m.verifier.Verify(ctx, token)
-	if errors.Is(err, resource.ErrUnavailable) {
+	t, err := m.verifier.Verify(ctx, resource.Bearer(token))
+	if errors.Is(err, portner.ErrUnavailable) {
 		return "", err
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", portner.InvalidToken, err)
 	}
-	if err := (resource.Rules{Machine: true, Scopes: []string{scope}}).Check(t, now); err != nil {
+	if err := (resource.Rules{RequireMachine: true, Scopes: []string{scope}}).Check(t, now); err != nil {
 		return "", fmt.Errorf("%w: %w", portner.InsufficientScope, err)
 	}
 	return t.Consumer.Orgno, nil

@@ -98,7 +98,7 @@ func (s *server) build() error {
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
-	if s.machines, err = newMachines(s.opt.machineIssuer, s.outgoing); err != nil {
+	if s.machines, err = newMachines(s.opt.machineIssuer, s.issuer, s.outgoing); err != nil {
 		return err
 	}
 	if err := s.buildAuthorizations(); err != nil {

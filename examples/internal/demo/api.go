@@ -49,6 +49,7 @@ func NewAPI(cfg APIConfig) (http.Handler, error) {
 	v, err := resource.New(resource.Config{
 		Issuer:   cfg.Issuer,
 		Keys:     resource.RemoteKeys{URI: cfg.JWKS, HTTP: cfg.HTTP},
+		URL:      strings.TrimSuffix(cfg.Issuer, "/") + "/api",
 		Audience: []string{cfg.Issuer}, // what the openid profile writes if the client names no resource
 		Introspection: &resource.Introspection{
 			Endpoint: cfg.Introspection, ClientID: cfg.ClientID, ClientSecret: portner.Secret(cfg.Secret),
@@ -62,12 +63,12 @@ func NewAPI(cfg APIConfig) (http.Handler, error) {
 	a := api{contacts: cfg.Contacts}
 	mux := http.NewServeMux()
 	for path, res := range resources {
-		rules := resource.Rules{Scopes: []string{res.scope}, Person: true}
+		rules := resource.Rules{Scopes: []string{res.scope}, RequireUser: true}
 		mux.Handle("GET /api"+path, v.Protect(rules, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a.data(w, r, res.data)
 		})))
 	}
-	krr := resource.Rules{Scopes: []string{ContactScope}, Person: true, RequirePID: true}
+	krr := resource.Rules{Scopes: []string{ContactScope}, RequireUser: true, RequirePID: true}
 	mux.Handle("GET /api/kontaktinformasjon", v.Protect(krr, http.HandlerFunc(a.contact)))
 	return mux, nil
 }
