@@ -47,7 +47,7 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 func (q *request) hidesPerson() bool {
 	return pseudonym.Decide(pseudonym.Request{
 		Scope: q.plan.Pseudonymous, Opaque: q.plan.TokenType == scope.Opaque,
-		OpenID: q.plan.OpenID, Profile: contains(q.plan.Requested, scope.Profile),
+		OpenID: q.plan.OpenID, Profile: contains(q.scopes, scope.Profile),
 	}) != pseudonym.Open
 }
 

@@ -221,9 +221,9 @@ func (f *flow) consented(sess *storage.Session, said *answer) (scope.Plan, *refu
 	}
 	ask := f.question(q, f.now)
 	if said != nil {
-		ask.Answered, ask.Approved, ask.Shown = true, said.approved, said.shown
+		ask.Answer = &scope.Answer{Shown: said.shown, Approved: said.approved}
 	}
-	if f.cfg.Consents != nil && !ask.AskConsent {
+	if f.cfg.Consents != nil && !ask.Again {
 		remembered, err := f.cfg.Consents.Consents(f.r.Context(), sess.UserKey, q.client.ClientID, f.now)
 		if err != nil {
 			return scope.Plan{}, faulty(q.to, fmt.Errorf("%w: reading consents: %w", portner.ErrUnavailable, err))
@@ -232,9 +232,9 @@ func (f *flow) consented(sess *storage.Session, said *answer) (scope.Plan, *refu
 			ask.Consents = append(ask.Consents, scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt})
 		}
 	}
-	plan, err := scope.Evaluate(q.plan.Requested, ask)
-	if errors.Is(err, scope.ErrAllDeclined) {
-		return plan, q.to.refuse(portner.AccessDenied, "all_declined", "The person declined.")
+	plan, err := scope.Evaluate(ask)
+	if err != nil {
+		return plan, q.to.scopes(err)
 	}
 	return plan, nil
 }

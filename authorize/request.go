@@ -24,6 +24,7 @@ type request struct {
 	client *client.Client
 	to     *target
 
+	scopes        []string   // requested
 	plan          scope.Plan // of the requested scopes, before any consent
 	challenge     string
 	nonce         string
@@ -145,24 +146,32 @@ func (e *Endpoint) checkScope(_ context.Context, q *request, now time.Time) *ref
 	if err != nil || len(text) > maxScope || len(scopes) > maxScopes {
 		return q.to.refuse(portner.InvalidScope, "scope_syntax", "The scope is malformed.")
 	}
-	// Without an answer there is no ErrAllDeclined.
-	q.plan, _ = scope.Evaluate(scopes, e.question(q, now))
-	if len(q.plan.Refused) > 0 {
-		return q.to.refuse(portner.InvalidScope, string(q.plan.Refused[0].Reason), "The client may not have a requested scope.").
-			as(portner.EventScopeDenied)
+	q.scopes = scopes
+	if q.plan, err = scope.Evaluate(e.question(q, now)); err != nil {
+		return q.to.scopes(err)
 	}
 	return nil
+}
+
+// scopes returns the refusal for an error of scope.Evaluate.
+func (t *target) scopes(err error) *refusal {
+	var refused *scope.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return t.refuse(portner.InvalidScope, string(refused.Refusals[0].Reason), "The client may not have a requested scope.").
+			as(portner.EventScopeDenied)
+	case errors.Is(err, scope.ErrAllDeclined):
+		return t.refuse(portner.AccessDenied, "all_declined", "The person declined.")
+	}
+	return faulty(t, err)
 }
 
 // question is what is asked of package scope before anybody consented.
 func (e *Endpoint) question(q *request, now time.Time) scope.Request {
 	return scope.Request{
-		Client: scope.Client{
-			ID: q.client.ClientID, ConsumerOrgno: q.client.ConsumerOrgno(),
-			IntegrationType: q.client.IntegrationType, Scopes: q.client.RegisteredScopes(),
-		},
+		Requested: q.scopes, Client: q.client.ScopeClient(),
 		Scopes: e.cfg.Scopes, Now: now, AllowNoPID: e.cfg.AllowNoPID,
-		AskConsent: q.prompt.has(promptConsent),
+		Again: q.prompt.has(promptConsent),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/scope"
 )
 
 // jwtBearerShort is how self-service systems store the jwt-bearer grant (maskinporten-altinn chapter 2).
@@ -97,6 +98,11 @@ func (c *Client) ConsumerOrgno() string {
 		return c.SupplierOrgno
 	}
 	return c.ClientOrgno
+}
+
+// ScopeClient returns what package scope needs of the registration.
+func (c *Client) ScopeClient() scope.Client {
+	return scope.Client{ID: c.ClientID, Organisation: c.ConsumerOrgno(), IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes()}
 }
 
 // DisplayName is what to call the client on a page.

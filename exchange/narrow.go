@@ -97,10 +97,7 @@ func (x *exchanging) plan() (scope.Plan, error) {
 	case bound != nil:
 		have = slices.DeleteFunc(slices.Clone(have), func(s string) bool { return !slices.Contains(bound, s) })
 	}
-	c := x.Client.Client
-	plan, err := scope.Narrow(x.asked.scopes, have, scope.Client{
-		ID: c.ClientID, ConsumerOrgno: c.ConsumerOrgno(), IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes(),
-	}, x.cfg.Scopes)
+	plan, err := scope.Narrow(x.asked.scopes, have, x.Client.Client.ScopeClient(), x.cfg.Scopes)
 	switch {
 	case errors.Is(err, scope.ErrNotGranted):
 		return plan, badScope("A scope is not the subject token's, or may not be used by the client.", "scope_escalation")

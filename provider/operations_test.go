@@ -283,10 +283,10 @@ func scopeEvaluation(tb testing.TB, _ *bed, _ int) work {
 	requested := []string{"openid", "profile", "test:api"}
 	registry, err := scope.NewRegistry(optest.Scopes(), []scope.Access{{Scope: "test:api", ConsumerOrgno: optest.Org, State: scope.Approved}})
 	require.NoError(tb, err)
-	who := scope.Client{ID: "tjeneste", ConsumerOrgno: optest.Org, IntegrationType: "api_klient", Scopes: requested}
+	who := scope.Client{ID: "tjeneste", Organisation: optest.Org, IntegrationType: "api_klient", Scopes: requested}
 	now := time.Now()
 	return func(*sink, int) bool {
-		plan, err := scope.Evaluate(requested, scope.Request{Client: who, Scopes: registry, Now: now})
+		plan, err := scope.Evaluate(scope.Request{Requested: requested, Client: who, Scopes: registry, Now: now})
 		return err == nil && len(plan.Granted) == len(requested)
 	}
 }

@@ -2,40 +2,39 @@ package scope
 
 import "slices"
 
-// Client is what evaluation needs to know of a client.
+// Client is what evaluation needs of a client registration.
 type Client struct {
-	// ID is the client_id. It decides nothing; it tells in a log whose question this was.
-	ID string
-	// ConsumerOrgno is the organisation whose access counts: client_orgno, or supplier_orgno
-	// for a supplier-run client and for onbehalfof (idporten section 12.3).
-	ConsumerOrgno string
-	// IntegrationType is ID-porten's; "" for clients of other providers, which only scopes
-	// without allowed_integration_types take.
+	ID string // the client_id, for logs; no decision depends on it
+	// Organisation is the organisation number whose [Access] entries apply: the organisation of the client, or its supplier
+	// if a supplier operates the client.
+	Organisation string
+	// IntegrationType is the integration_type of ID-porten. An empty one matches only scopes without
+	// AllowedIntegrationTypes, and openid and profile.
 	IntegrationType string
-	Scopes          []string // registered
+	Scopes          []string // registered scopes
 }
 
-// Reason says why a scope is refused.
+// Reason is why a scope is refused.
 type Reason string
 
-// The reasons, in the order they are tried, with Maskinporten's numbers where it has them. A
-// client learns nothing about scopes it has not registered, not even whether they exist.
+// Reasons in the order of the checks, with the error codes of Maskinporten. A client cannot find out whether a scope exists
+// that it has not registered.
 const (
-	NotRegistered   Reason = "not_registered"   // not among the client's scopes (MP-200)
+	NotRegistered   Reason = "not_registered"   // not among the client's registered scopes (MP-200)
 	Unknown         Reason = "unknown"          // no record
 	Disabled        Reason = "inactive"         // the record is inactive (MP-200)
-	IntegrationType Reason = "integration_type" // not for this kind of client (MP-201)
-	NoAccess        Reason = "no_access"        // the owner has not given the organisation access (MP-250)
+	IntegrationType Reason = "integration_type" // not for clients of this integration type (MP-201)
+	NoAccess        Reason = "no_access"        // the organisation has no access (MP-250)
 )
 
-// Refusal is one scope the client may not have.
+// Refusal is one refused scope.
 type Refusal struct {
-	Scope  string // as requested: it comes from outside, do not log it unescaped
-	Reason Reason // a fixed word, safe to log
+	Scope  string // as requested: untrusted text
+	Reason Reason // safe to log
 }
 
-// CheckRegistration returns the registered scopes the client would be refused if it asked for
-// them now. Providers report them when they start; a refusal may be the owner's present wish.
+// CheckRegistration returns the registered scopes of c that [Evaluate] would refuse. Providers log them when they start. A
+// refusal can be intended: the owner of a scope may have withdrawn the access.
 func CheckRegistration(c Client, src Source) []Refusal {
 	var refused []Refusal
 	for _, name := range c.Scopes {
@@ -49,8 +48,7 @@ func CheckRegistration(c Client, src Source) []Refusal {
 	return refused
 }
 
-// admit returns the record of a scope the client may have now, or why not (idporten section
-// 12.3, security G13).
+// admit returns the record of a scope that c may use, or the reason why not.
 func admit(name string, c Client, src Source) (*Scope, Reason) {
 	if !slices.Contains(c.Scopes, name) {
 		return nil, NotRegistered
@@ -65,7 +63,7 @@ func admit(name string, c Client, src Source) (*Scope, Reason) {
 		return nil, IntegrationType
 	case s.AccessibleForAll:
 		return s, ""
-	case c.ConsumerOrgno == "" || src.Access(name, c.ConsumerOrgno) != Approved:
+	case c.Organisation == "" || src.Access(name, c.Organisation) != Approved:
 		return nil, NoAccess
 	}
 	return s, ""

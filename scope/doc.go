@@ -1,16 +1,15 @@
-// Package scope decides what of a request for scopes is granted, and on which conditions.
+// Package scope decides which requested scopes are granted, to which client and on which conditions.
 //
-// A scope is a name like "nav:trygdeopplysninger.read" with a record that its owner keeps: who
-// may use it, whether the person is asked, how long tokens live, what they look like
-// ([Scope]). A [Source] finds records; [Registry] is one over fixed records.
+// A scope is a name such as "nav:trygdeopplysninger.read" (RFC 6749 §3.3). Its owner keeps a record of it, a [Scope]: which
+// organisations may use it, whether the user must consent, and the lifetime and format of tokens. A [Source] finds records;
+// [Registry] is a Source over fixed records.
 //
-// [Parse] splits the scope parameter, [Evaluate] answers an authorization request, [Narrow]
-// answers at the token endpoint, where the same rules are asked again, and [Expiry] computes
-// lifetimes. All are pure: plain values in, a decision out, no clock, no storage, no HTTP.
+// [Parse] splits the scope parameter. [Evaluate] decides an authorization request. [Narrow] applies the same rules again at
+// the token endpoint. [Expiry] computes the end of a lifetime. All are pure functions: they use no clock, no storage and no
+// network.
 //
-// What the caller does: answer invalid_scope for a malformed parameter or a refusal, log in
-// the person (again, if the plan says so), show the consent page, and remember the answer.
+// The caller sends invalid_scope for a malformed parameter or a [RefusedError], logs the user in again if
+// [Plan].NeedsFreshLogin, shows the consent page if [Plan].NeedsConsent is not empty, and stores the answer.
 //
-// The rules are those of RFC 6749 section 3.3, OpenID Connect Core 1.0 sections 5.4 and 11, and
-// of ID-porten (this module's idporten chapter 12).
+// References: RFC 6749 §3.3, OIDC Core §5.4 and §11, docs.digdir.no: Scopes.
 package scope

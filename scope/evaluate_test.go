@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func records() []scope.Scope {
 		{Name: "nav:machine", AccessibleForAll: true, AllowedIntegrationTypes: []string{"maskinporten"}},
 		{Name: "nav:consent", AccessibleForAll: true, RequiresUserConsent: true, Description: "A", AuthorizationMaxLifetime: 600},
 		{Name: "nav:consent2", AccessibleForAll: true, RequiresUserConsent: true, Description: "B"},
+		{Name: "nav:versioned", AccessibleForAll: true, RequiresUserConsent: true, Description: "D", ConsentVersion: "2"},
 		{Name: "nav:fresh", AccessibleForAll: true, RequiresUserAuthentication: true},
 		{Name: "nav:pseudo", AccessibleForAll: true, RequiresPseudonymousTokens: true},
 		{Name: "nav:pseudoconsent", AccessibleForAll: true, RequiresPseudonymousTokens: true, RequiresUserConsent: true, Description: "C"},
@@ -50,10 +52,10 @@ func registry(t testing.TB) *scope.Registry {
 	return r
 }
 
-// everything is a client that has registered all there is, and one scope that is not.
+// everything is a client that has registered every scope, and one that has no record.
 func everything() scope.Client {
 	c := scope.Client{
-		ID: "c", ConsumerOrgno: consumer, IntegrationType: "api_klient",
+		ID: "c", Organisation: consumer, IntegrationType: "api_klient",
 		Scopes: []string{"openid", "profile", "idporten:token.introspection", "nav:gone"},
 	}
 	for _, s := range records() {
@@ -64,7 +66,22 @@ func everything() scope.Client {
 
 func list(s ...string) []string { return s }
 
-func TestEvaluateAccess_section12_3_G13(t *testing.T) {
+// evaluate decides a request of a client that has registered every scope.
+func evaluate(t testing.TB, requested []string, r scope.Request) (scope.Plan, error) {
+	t.Helper()
+	r.Requested, r.Client, r.Scopes, r.Now = requested, everything(), registry(t), now
+	return scope.Evaluate(r)
+}
+
+// refusals returns the refused scopes of an error.
+func refusals(t testing.TB, err error) []scope.Refusal {
+	t.Helper()
+	var refused *scope.RefusedError
+	require.ErrorAs(t, err, &refused)
+	return refused.Refusals
+}
+
+func TestEvaluateAccess(t *testing.T) {
 	t.Parallel()
 	src := registry(t)
 	for _, tt := range []struct {
@@ -78,7 +95,7 @@ func TestEvaluateAccess_section12_3_G13(t *testing.T) {
 		{"email", nil, ""},
 		{"nav:open", nil, ""},
 		{"nav:granted", nil, ""},
-		{"nav:other", nil, scope.NotRegistered}, // neither registered nor known: the client cannot tell
+		{"nav:other", nil, scope.NotRegistered}, // neither registered nor with a record: the client cannot tell the difference
 		{"openid", func(c *scope.Client) { c.Scopes = nil }, scope.NotRegistered},
 		{"idporten:token.introspection", func(c *scope.Client) { c.Scopes = list("openid") }, scope.NotRegistered},
 		{"nav:gone", nil, scope.Unknown},
@@ -91,8 +108,8 @@ func TestEvaluateAccess_section12_3_G13(t *testing.T) {
 		{"nav:asked", nil, scope.NoAccess},
 		{"nav:denied", nil, scope.NoAccess},
 		{"nav:nobody", nil, scope.NoAccess},
-		{"nav:granted", func(c *scope.Client) { c.ConsumerOrgno = owner }, scope.NoAccess}, // owning is not having
-		{"nav:granted", func(c *scope.Client) { c.ConsumerOrgno = "" }, scope.NoAccess},
+		{"nav:granted", func(c *scope.Client) { c.Organisation = owner }, scope.NoAccess}, // the owner needs an access too
+		{"nav:granted", func(c *scope.Client) { c.Organisation = "" }, scope.NoAccess},
 		{"no_pid", func(c *scope.Client) { c.Scopes = list("no_pid") }, scope.Unknown},
 	} {
 		t.Run(fmt.Sprintf("%s %s", tt.scope, tt.want), func(t *testing.T) {
@@ -101,14 +118,13 @@ func TestEvaluateAccess_section12_3_G13(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&c)
 			}
-			p, err := scope.Evaluate(list(tt.scope), scope.Request{Client: c, Scopes: src, Now: now})
-			require.NoError(t, err)
+			p, err := scope.Evaluate(scope.Request{Requested: list(tt.scope), Client: c, Scopes: src})
 			if tt.want == "" {
+				require.NoError(t, err)
 				require.Equal(t, list(tt.scope), p.Granted)
-				require.Empty(t, p.Refused)
 				return
 			}
-			require.Equal(t, []scope.Refusal{{Scope: tt.scope, Reason: tt.want}}, p.Refused)
+			require.Equal(t, []scope.Refusal{{Scope: tt.scope, Reason: tt.want}}, refusals(t, err))
 			require.Empty(t, p.Granted)
 		})
 	}
@@ -117,139 +133,175 @@ func TestEvaluateAccess_section12_3_G13(t *testing.T) {
 func TestEvaluateWithoutSource(t *testing.T) {
 	t.Parallel()
 	c := scope.Client{Scopes: list("openid", "profile", "email")}
-	p, err := scope.Evaluate(list("openid", "profile"), scope.Request{Client: c})
+	p, err := scope.Evaluate(scope.Request{Requested: list("openid", "profile"), Client: c})
 	require.NoError(t, err)
 	require.Equal(t, list("openid", "profile"), p.Granted)
-	p, err = scope.Evaluate(list("openid", "email"), scope.Request{Client: c})
-	require.NoError(t, err)
-	require.Equal(t, []scope.Refusal{{Scope: "email", Reason: scope.Unknown}}, p.Refused)
+	_, err = scope.Evaluate(scope.Request{Requested: list("openid", "email"), Client: c})
+	require.Equal(t, []scope.Refusal{{Scope: "email", Reason: scope.Unknown}}, refusals(t, err))
 }
 
-// One bad scope: nothing is granted and nobody is asked (security G13: before login, nothing shown).
-func TestEvaluateRefusalSpoilsTheRequest(t *testing.T) {
+// One refused scope fails the request: no scope is granted, and there is no consent page.
+func TestEvaluateRefusalFailsTheRequest(t *testing.T) {
 	t.Parallel()
-	p, err := scope.Evaluate(list("openid", "nav:consent", "nav:denied", "nav:gone"),
-		scope.Request{Client: everything(), Scopes: registry(t), Now: now})
+	p, err := evaluate(t, list("openid", "nav:consent", "nav:denied", "nav:gone", "nav:pseudo"), scope.Request{})
+	require.Equal(t, []scope.Refusal{{"nav:denied", scope.NoAccess}, {"nav:gone", scope.Unknown}}, refusals(t, err))
+	require.EqualError(t, err, "scope: refused: no_access, unknown")
+	require.Equal(t, scope.Plan{Pseudonymous: true}, p)
+}
+
+// At the zero time no consent has expired.
+func TestEvaluateRequiresNowWithConsents(t *testing.T) {
+	t.Parallel()
+	r := scope.Request{
+		Requested: list("nav:consent"), Client: everything(), Scopes: registry(t),
+		Consents: []scope.Consent{{Scope: "nav:consent", ExpiresAt: now}},
+	}
+	p, err := scope.Evaluate(r)
+	require.ErrorContains(t, err, "Now is required")
+	var refused *scope.RefusedError
+	require.False(t, errors.As(err, &refused) || errors.Is(err, scope.ErrAllDeclined), "a fault of the caller")
+	require.Equal(t, scope.Plan{}, p)
+}
+
+// Every zero value is the strict one.
+func TestZeroRequestGrantsNothing(t *testing.T) {
+	t.Parallel()
+	p, err := scope.Evaluate(scope.Request{})
 	require.NoError(t, err)
 	require.Empty(t, p.Granted)
-	require.Empty(t, p.NeedsConsent)
-	require.False(t, p.OpenID)
-	require.Equal(t, []scope.Refusal{{"nav:denied", scope.NoAccess}, {"nav:gone", scope.Unknown}}, p.Refused)
+	_, err = scope.Evaluate(scope.Request{Requested: list("openid")})
+	require.Equal(t, []scope.Refusal{{"openid", scope.NotRegistered}}, refusals(t, err))
 }
 
-func TestEvaluateConsent_section12_5(t *testing.T) {
+func TestEvaluateConsent(t *testing.T) {
 	t.Parallel()
-	live := scope.Consent{Scope: "nav:consent", ExpiresAt: now.Add(1)}
-	dead := scope.Consent{Scope: "nav:consent", ExpiresAt: now} // valid iff now.Before
+	live := []scope.Consent{{Scope: "nav:consent", ExpiresAt: now.Add(1)}}
+	expired := []scope.Consent{{Scope: "nav:consent", ExpiresAt: now}} // the end is exclusive
 	both := list("openid", "nav:consent", "nav:consent2")
+	consents := list("nav:consent", "nav:consent2")
 	for _, tt := range []struct {
 		name                     string
 		requested                []string
 		r                        scope.Request
-		granted, asked, declined []string
+		granted, needs, declined []string
 	}{
-		{"implicit: logging in is the consent", list("openid", "nav:open"), scope.Request{}, list("openid", "nav:open"), nil, nil},
-		{"explicit: asked per scope", both, scope.Request{}, list("openid"), list("nav:consent", "nav:consent2"), nil},
-		{"remembered", both, scope.Request{Consents: []scope.Consent{live}}, list("openid", "nav:consent"), list("nav:consent2"), nil},
-		{"expired", both, scope.Request{Consents: []scope.Consent{dead}}, list("openid"), list("nav:consent", "nav:consent2"), nil},
+		{"the login is the consent", list("openid", "nav:open"), scope.Request{}, list("openid", "nav:open"), nil, nil},
+		{"consent for each scope", both, scope.Request{}, list("openid"), consents, nil},
+		{"remembered", both, scope.Request{Consents: live}, list("openid", "nav:consent"), list("nav:consent2"), nil},
+		{"expired", both, scope.Request{Consents: expired}, list("openid"), consents, nil},
+		{"prompt=consent", both, scope.Request{Consents: live, Again: true}, list("openid"), consents, nil},
 		{
-			"prompt=consent forgets", both,
-			scope.Request{Consents: []scope.Consent{live}, AskConsent: true},
-			list("openid"), list("nav:consent", "nav:consent2"), nil,
-		},
-		{
-			"prompt=consent answered", both,
-			scope.Request{Consents: []scope.Consent{live}, AskConsent: true, Answered: true, Approved: list("nav:consent2")},
+			"prompt=consent, answered", both,
+			scope.Request{Consents: live, Again: true, Answer: &scope.Answer{Shown: consents, Approved: list("nav:consent2")}},
 			list("openid", "nav:consent2"), nil, list("nav:consent"),
 		},
 		{
-			"declined: left out, login goes on", both,
-			scope.Request{Answered: true, Approved: list("nav:consent2")},
+			"prompt=consent, answered for one scope", both,
+			scope.Request{Consents: live, Again: true, Answer: &scope.Answer{Shown: list("nav:consent2"), Approved: list("nav:consent2")}},
+			list("openid", "nav:consent2"), list("nav:consent"), nil,
+		},
+		{
+			"a declined scope is left out", both,
+			scope.Request{Answer: &scope.Answer{Shown: consents, Approved: list("nav:consent2")}},
 			list("openid", "nav:consent2"), nil, list("nav:consent"),
 		},
-		{"all declined with openid", both, scope.Request{Answered: true}, list("openid"), nil, list("nav:consent", "nav:consent2")},
+		{"all declined with openid", both, scope.Request{Answer: &scope.Answer{Shown: consents}}, list("openid"), nil, consents},
 		{
-			"not asked again about the remembered", both,
-			scope.Request{Consents: []scope.Consent{live}, Answered: true},
+			"a remembered scope is not shown", both,
+			scope.Request{Consents: live, Answer: &scope.Answer{Shown: list("nav:consent2")}},
 			list("openid", "nav:consent"), nil, list("nav:consent2"),
 		},
 		{
-			"shown and declined wins over a memory from another tab", both,
-			scope.Request{Consents: []scope.Consent{live}, Answered: true, Shown: list("nav:consent", "nav:consent2")},
-			list("openid"), nil, list("nav:consent", "nav:consent2"),
+			"the answer precedes a consent remembered in another tab", both,
+			scope.Request{Consents: live, Answer: &scope.Answer{Shown: consents}},
+			list("openid"), nil, consents,
 		},
 		{
-			"not shown, memory expired meanwhile: ask", both,
-			scope.Request{Consents: []scope.Consent{dead}, Answered: true, Shown: list("nav:consent2"), Approved: list("nav:consent2")},
+			"not shown, and the consent has expired since", both,
+			scope.Request{Consents: expired, Answer: &scope.Answer{Shown: list("nav:consent2"), Approved: list("nav:consent2")}},
 			list("openid", "nav:consent2"), list("nav:consent"), nil,
 		},
 		{
-			"a yes to what was not shown does not count (G14)", both,
-			scope.Request{Answered: true, Shown: list("nav:consent2"), Approved: list("nav:consent", "nav:consent2")},
+			"approved but not shown", both,
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:consent2"), Approved: consents}},
 			list("openid", "nav:consent2"), list("nav:consent"), nil,
 		},
 		{
-			"a yes to what was not requested does not count", list("openid"),
-			scope.Request{Answered: true, Approved: list("nav:consent", "nav:open")},
+			"approved but not requested", list("openid"),
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:consent", "nav:open"), Approved: list("nav:consent", "nav:open")}},
 			list("openid"), nil, nil,
 		},
+		{"an empty answer", both, scope.Request{Consents: live, Answer: &scope.Answer{}}, list("openid", "nav:consent"), list("nav:consent2"), nil},
 		{
-			"shown without an answer changes nothing", both,
-			scope.Request{Shown: list("nav:consent", "nav:consent2"), Consents: []scope.Consent{live}},
-			list("openid", "nav:consent"), list("nav:consent2"), nil,
+			"without openid a scope of an API is left", list("nav:open", "nav:consent"),
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:consent")}}, list("nav:open"), nil, list("nav:consent"),
 		},
+		{"version", list("nav:versioned"), scope.Request{Consents: []scope.Consent{{Scope: "nav:versioned", Version: "2", ExpiresAt: now.Add(1)}}}, list("nav:versioned"), nil, nil},
+		{"another version", list("nav:versioned"), scope.Request{Consents: []scope.Consent{{Scope: "nav:versioned", Version: "1", ExpiresAt: now.Add(1)}}}, nil, list("nav:versioned"), nil},
+		{"no version", list("nav:versioned"), scope.Request{Consents: []scope.Consent{{Scope: "nav:versioned", ExpiresAt: now.Add(1)}}}, nil, list("nav:versioned"), nil},
+		{"a version of a scope without versions", list("nav:consent"), scope.Request{Consents: []scope.Consent{{Scope: "nav:consent", Version: "1", ExpiresAt: now.Add(1)}}}, nil, list("nav:consent"), nil},
 		{
-			"approved without an answer does not count", both,
-			scope.Request{Approved: list("nav:consent", "nav:consent2")},
-			list("openid"), list("nav:consent", "nav:consent2"), nil,
+			"an answer is for the current version", list("nav:versioned"),
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:versioned"), Approved: list("nav:versioned")}}, list("nav:versioned"), nil, nil,
 		},
-		{"without openid an API scope is left", list("nav:open", "nav:consent"), scope.Request{Answered: true}, list("nav:open"), nil, list("nav:consent")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.r.Client, tt.r.Scopes, tt.r.Now = everything(), registry(t), now
-			p, err := scope.Evaluate(tt.requested, tt.r)
+			p, err := evaluate(t, tt.requested, tt.r)
 			require.NoError(t, err)
 			require.Equal(t, tt.granted, p.Granted)
 			require.Equal(t, tt.declined, p.Declined)
-			var asked []string
-			for _, s := range p.NeedsConsent {
-				asked = append(asked, s.Name)
-			}
-			require.Equal(t, tt.asked, asked)
-			require.Empty(t, p.Refused)
+			require.Equal(t, tt.needs, names(p.NeedsConsent))
 		})
 	}
 }
 
-func TestEvaluateAllDeclined_section12_5(t *testing.T) {
+func names(scopes []*scope.Scope) (names []string) {
+	for _, s := range scopes {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func TestConsentCovers(t *testing.T) {
 	t.Parallel()
+	s := &scope.Scope{Name: "nav:a", ConsentVersion: "2"}
+	c := scope.Consent{Scope: "nav:a", Version: "2", ExpiresAt: now}
+	require.True(t, c.Covers(s, now.Add(-1)))
+	require.False(t, c.Covers(s, now), "the end is exclusive")
+	require.False(t, c.Covers(s, time.Time{}), "the zero time")
+	require.False(t, c.Covers(nil, now.Add(-1)), "no record")
+	require.False(t, c.Covers(&scope.Scope{Name: "nav:a", ConsentVersion: "3"}, now.Add(-1)))
+	require.False(t, c.Covers(&scope.Scope{Name: "nav:b", ConsentVersion: "2"}, now.Add(-1)))
+	require.False(t, scope.Consent{}.Covers(&scope.Scope{}, now))
+}
+
+func TestEvaluateAllDeclined(t *testing.T) {
+	t.Parallel()
+	consents := list("nav:consent", "nav:consent2")
 	for _, tt := range []struct {
 		name      string
 		requested []string
 		approved  []string
 		want      error
 	}{
-		{"one consent scope", list("nav:consent"), nil, scope.ErrAllDeclined},
-		{"two", list("nav:consent", "nav:consent2"), nil, scope.ErrAllDeclined},
-		{"profile alone is no reason to go on", list("profile", "nav:consent", "offline_access"), nil, scope.ErrAllDeclined},
-		{"one of two approved", list("nav:consent", "nav:consent2"), list("nav:consent2"), nil},
-		{"an implicit API scope is left", list("nav:consent", "nav:open"), nil, nil},
+		{"one scope", list("nav:consent"), nil, scope.ErrAllDeclined},
+		{"two scopes", consents, nil, scope.ErrAllDeclined},
+		{"only profile and offline_access are left", list("profile", "nav:consent", "offline_access"), nil, scope.ErrAllDeclined},
+		{"one of two approved", consents, list("nav:consent2"), nil},
+		{"a scope without consent is left", list("nav:consent", "nav:open"), nil, nil},
 		{"openid is left", list("nav:consent", "openid"), nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p, err := scope.Evaluate(tt.requested, scope.Request{Client: everything(), Scopes: registry(t), Now: now, Answered: true, Approved: tt.approved})
+			p, err := evaluate(t, tt.requested, scope.Request{Answer: &scope.Answer{Shown: consents, Approved: tt.approved}})
 			require.ErrorIs(t, err, tt.want)
 			require.NotEmpty(t, p.Declined)
 			require.Equal(t, tt.want != nil, len(p.Granted) == 0)
 		})
 	}
-	p, err := scope.Evaluate(list("nav:consent", "nav:consent2"), scope.Request{
-		Client: everything(), Scopes: registry(t), Now: now,
-		Answered: true, Shown: list("nav:consent"),
-	})
-	require.NoError(t, err, "one declined, the other not asked yet: ask")
+	p, err := evaluate(t, consents, scope.Request{Answer: &scope.Answer{Shown: list("nav:consent")}})
+	require.NoError(t, err, "one declined, the other not shown")
 	require.Len(t, p.NeedsConsent, 1)
 }
 
@@ -279,17 +331,16 @@ func TestEvaluateConditions(t *testing.T) {
 			aud: list("https://api.example.no/", "urn:example:api"), at: 30 * time.Second, auth: 15 * time.Minute,
 		}},
 		{list("nav:short2", "nav:short"), scope.Request{}, want{at: time.Minute, aud: list("https://api.example.no/")}},
-		// declined scopes taint, but put no caps
-		{list("openid", "nav:pseudoconsent"), scope.Request{Answered: true}, want{pseudo: true, openid: true, loginOnly: true}},
+		// a declined scope makes the grant pseudonymous, but its limits do not apply
+		{list("openid", "nav:pseudoconsent"), scope.Request{Answer: &scope.Answer{Shown: list("nav:pseudoconsent")}}, want{pseudo: true, openid: true, loginOnly: true}},
 		{list("openid", "nav:pseudoconsent"), scope.Request{}, want{pseudo: true, openid: true, loginOnly: true}},
-		{list("openid", "nav:consent"), scope.Request{Answered: true}, want{openid: true, loginOnly: true}},
-		{list("openid", "nav:consent"), scope.Request{Answered: true, Approved: list("nav:consent")}, want{openid: true, auth: 10 * time.Minute}},
+		{list("openid", "nav:consent"), scope.Request{Answer: &scope.Answer{Shown: list("nav:consent")}}, want{openid: true, loginOnly: true}},
+		{list("openid", "nav:consent"), scope.Request{Answer: &scope.Answer{Shown: list("nav:consent"), Approved: list("nav:consent")}}, want{openid: true, auth: 10 * time.Minute}},
 		{list("openid", "no_pid"), scope.Request{AllowNoPID: true}, want{pseudo: true, openid: true, loginOnly: true}},
 	} {
-		t.Run(fmt.Sprint(tt.requested, len(tt.r.Approved)), func(t *testing.T) {
+		t.Run(fmt.Sprint(tt.requested, tt.r.Answer), func(t *testing.T) {
 			t.Parallel()
-			tt.r.Client, tt.r.Scopes, tt.r.Now = everything(), registry(t), now
-			p, err := scope.Evaluate(tt.requested, tt.r)
+			p, err := evaluate(t, tt.requested, tt.r)
 			require.NoError(t, err)
 			if tt.want.token == "" {
 				tt.want.token = scope.SelfContained
@@ -302,30 +353,34 @@ func TestEvaluateConditions(t *testing.T) {
 	}
 }
 
-func TestEvaluateNoPID_section13_2(t *testing.T) {
+func TestEvaluateNoPID(t *testing.T) {
 	t.Parallel()
-	c := scope.Client{Scopes: list("openid")}
-	p, err := scope.Evaluate(list("openid", "no_pid"), scope.Request{Client: c, AllowNoPID: true})
-	require.NoError(t, err)
-	require.True(t, p.Pseudonymous)
-	require.Equal(t, list("openid"), p.Granted, "never echoed")
-	require.Equal(t, list("openid", "no_pid"), p.Requested)
-
-	p, err = scope.Evaluate(list("openid", "no_pid"), scope.Request{Client: c})
-	require.NoError(t, err)
-	require.NotEmpty(t, p.Refused, "the switch is off")
-
-	p, err = scope.Evaluate(list("no_pid"), scope.Request{Client: c, AllowNoPID: true})
-	require.NoError(t, err)
-	require.NotEmpty(t, p.Refused, "by itself it asks for nothing")
-
-	c.Scopes = list("openid", "no_pid")
-	p, err = scope.Evaluate(list("openid"), scope.Request{Client: c, AllowNoPID: true})
-	require.NoError(t, err)
-	require.True(t, p.Pseudonymous, "registered on the client")
-	p, err = scope.Evaluate(list("openid"), scope.Request{Client: c})
-	require.NoError(t, err)
-	require.False(t, p.Pseudonymous)
+	registered := scope.Client{Scopes: list("openid", "no_pid")}
+	for _, tt := range []struct {
+		name                string
+		requested           []string
+		client              scope.Client
+		allow               bool
+		pseudonymous, fails bool
+	}{
+		{"requested", list("openid", "no_pid"), scope.Client{Scopes: list("openid")}, true, true, false},
+		{"requested, not allowed", list("openid", "no_pid"), scope.Client{Scopes: list("openid")}, false, false, true},
+		{"the only scope", list("no_pid"), scope.Client{Scopes: list("openid")}, true, true, true},
+		{"registered", list("openid"), registered, true, true, false},
+		{"registered, not allowed", list("openid"), registered, false, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, err := scope.Evaluate(scope.Request{Requested: tt.requested, Client: tt.client, AllowNoPID: tt.allow})
+			require.Equal(t, tt.pseudonymous, p.Pseudonymous)
+			if tt.fails {
+				require.NotEmpty(t, refusals(t, err))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, list("openid"), p.Granted, "no_pid is never granted")
+		})
+	}
 }
 
 func TestShow(t *testing.T) {
@@ -338,7 +393,7 @@ func TestShow(t *testing.T) {
 		{Name: "nav:b", AccessibleForAll: true, RequiresUserConsent: true, Description: "Skrive"},
 	}, nil)
 	require.NoError(t, err)
-	p, err := scope.Evaluate(list("nav:b", "nav:a"), scope.Request{Client: scope.Client{Scopes: list("nav:a", "nav:b")}, Scopes: src, Now: now})
+	p, err := scope.Evaluate(scope.Request{Requested: list("nav:b", "nav:a"), Client: scope.Client{Scopes: list("nav:a", "nav:b")}, Scopes: src})
 	require.NoError(t, err)
 	for lang, want := range map[string]scope.Shown{
 		"nn": {"nav:a", "Lesa", "Alt", time.Minute}, "EN-gb": {"nav:a", "Read", "All", time.Minute},
@@ -346,7 +401,7 @@ func TestShow(t *testing.T) {
 	} {
 		require.Equal(t, []scope.Shown{{"nav:b", "Skrive", "", time.Hour}, want}, p.Show(lang, time.Hour), lang)
 	}
-	require.Equal(t, "nav:x", (&scope.Scope{Name: "nav:x"}).DescriptionIn("en"), "no words at all: the name")
+	require.Equal(t, "nav:x", (&scope.Scope{Name: "nav:x"}).DescriptionIn("en"), "the name if there is no text")
 }
 
 func TestCheckRegistration(t *testing.T) {
@@ -364,6 +419,12 @@ func TestCheckRegistration(t *testing.T) {
 	}, refused)
 }
 
+// An evaluation allocates the list of granted scopes.
+func TestEvaluateAllocations(t *testing.T) {
+	r := scope.Request{Requested: list("openid", "profile", "nav:granted"), Client: everything(), Scopes: registry(t), Now: now}
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = scope.Evaluate(r) }), 1.0)
+}
+
 func BenchmarkEvaluate(b *testing.B) {
 	src := registry(b)
 	for _, bb := range []struct {
@@ -372,16 +433,16 @@ func BenchmarkEvaluate(b *testing.B) {
 		scopes    []string
 	}{
 		{"openid profile", list("openid", "profile"), list("openid", "profile")},
-		{"five with caps", list("openid", "profile", "nav:granted", "nav:opaque", "nav:short"), everything().Scopes},
+		{"five with limits", list("openid", "profile", "nav:granted", "nav:opaque", "nav:short"), everything().Scopes},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			c := everything()
 			c.Scopes = bb.scopes
 			b.ReportAllocs()
 			for b.Loop() {
-				p, err := scope.Evaluate(bb.requested, scope.Request{Client: c, Scopes: src, Now: now})
+				p, err := scope.Evaluate(scope.Request{Requested: bb.requested, Client: c, Scopes: src, Now: now})
 				if err != nil || len(p.Granted) != len(bb.requested) {
-					b.Fatal(err, p.Refused)
+					b.Fatal(err)
 				}
 			}
 		})

@@ -1,32 +1,70 @@
 package scope_test
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/portner-go/portner/scope"
 )
 
-func Example() {
-	registry, _ := scope.NewRegistry(
-		[]scope.Scope{{Name: "nav:ytelser.read", Description: "Ytelsene dine", RequiresUserConsent: true, ATMaxAge: 60}},
-		[]scope.Access{{Scope: "nav:ytelser.read", ConsumerOrgno: "991825827", State: scope.Approved}})
-	client := scope.Client{ConsumerOrgno: "991825827", Scopes: []string{"openid", "nav:ytelser.read"}}
-
-	requested, _ := scope.Parse("openid nav:ytelser.read")
-	plan, _ := scope.Evaluate(requested, scope.Request{Client: client, Scopes: registry, Now: time.Now()})
-	for _, s := range plan.Show("nb", 2*time.Hour) {
-		fmt.Println("ask:", s.Description, s.Lasts)
+// decideScopes decides the scope parameter of an authorization request. answer is nil before the consent page.
+func decideScopes(param string, c scope.Client, records scope.Source, remembered []scope.Consent, answer *scope.Answer) (granted []string, ask []*scope.Scope, err error) {
+	requested, err := scope.Parse(param)
+	if err != nil {
+		return nil, nil, err // invalid_scope
 	}
-	plan, _ = scope.Evaluate(requested, scope.Request{Client: client, Scopes: registry, Now: time.Now(), Answered: true})
-	fmt.Println(plan.Granted, "declined:", plan.Declined)
-	// Output:
-	// ask: Ytelsene dine 2h0m0s
-	// [openid] declined: [nav:ytelser.read]
+	plan, err := scope.Evaluate(scope.Request{
+		Requested: requested, Client: c, Scopes: records, Consents: remembered, Answer: answer, Now: time.Now(),
+	})
+	if errors.Is(err, scope.ErrAllDeclined) {
+		return nil, nil, err // access_denied
+	}
+	return plan.Granted, plan.NeedsConsent, err // *RefusedError: invalid_scope
 }
 
-// The lifetime of an access token: the client's setting, capped by the scopes and by what is
-// left of the authorization.
+func Example() {
+	records, _ := scope.NewRegistry(
+		[]scope.Scope{{Name: "nav:ytelser.read", Description: "Ytelsene dine", RequiresUserConsent: true, ATMaxAge: 60}},
+		[]scope.Access{{Scope: "nav:ytelser.read", ConsumerOrgno: "991825827", State: scope.Approved}})
+	client := scope.Client{Organisation: "991825827", Scopes: []string{"openid", "nav:ytelser.read"}}
+
+	granted, ask, err := decideScopes("openid nav:ytelser.read", client, records, nil, nil)
+	fmt.Println(granted, "consent page:", ask[0].Description, err)
+
+	// The user declines.
+	answer := &scope.Answer{Shown: []string{"nav:ytelser.read"}}
+	granted, ask, err = decideScopes("openid nav:ytelser.read", client, records, nil, answer)
+	fmt.Println(granted, ask, err)
+	_, _, err = decideScopes("nav:ytelser.read", client, records, nil, answer)
+	fmt.Println(err)
+
+	// A scope that the client has not registered.
+	_, _, err = decideScopes("openid nav:annet", client, records, nil, nil)
+	fmt.Println(err)
+	// Output:
+	// [openid] consent page: Ytelsene dine <nil>
+	// [openid] [] <nil>
+	// scope: every scope declined
+	// scope: refused: not_registered
+}
+
+// The texts of a consent page.
+func ExamplePlan_Show() {
+	records, _ := scope.NewRegistry([]scope.Scope{{
+		Name: "nav:ytelser.read", AccessibleForAll: true, RequiresUserConsent: true,
+		Description: "Ytelsene dine", Descriptions: map[string]string{"en": "Your benefits"},
+	}}, nil)
+	plan, _ := scope.Evaluate(scope.Request{
+		Requested: []string{"nav:ytelser.read"}, Client: scope.Client{Scopes: []string{"nav:ytelser.read"}}, Scopes: records,
+	})
+	for _, s := range plan.Show("en", 2*time.Hour) {
+		fmt.Println(s.Description, s.Lasts)
+	}
+	// Output: Your benefits 2h0m0s
+}
+
+// The lifetime of an access token: the setting of the client, limited by the scopes and by the end of the grant.
 func ExampleExpiry() {
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	end := now.Add(90 * time.Second)

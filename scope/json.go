@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// MarshalJSON writes the record with ID-porten's property names, "active" always among them.
+// MarshalJSON encodes the record with the property names of ID-porten. The member "active" is always present.
 func (s Scope) MarshalJSON() ([]byte, error) {
 	type plain Scope // without methods
 	return json.Marshal(struct {
@@ -17,9 +17,8 @@ func (s Scope) MarshalJSON() ([]byte, error) {
 	}{plain(s), !s.Inactive})
 }
 
-// UnmarshalJSON reads a record. encoding/json would take members in any case, the last of
-// repeated ones, and ignore unknown ones: here each is an error, because a misspelt
-// requires_pseudonymous_tokens must not go unnoticed. Values are checked by [NewRegistry].
+// UnmarshalJSON decodes a record. Unlike encoding/json it rejects unknown members, repeated members and members whose name
+// differs in case: a misspelt requires_pseudonymous_tokens is an error. [NewRegistry] validates the values.
 func (s *Scope) UnmarshalJSON(data []byte) error {
 	*s = Scope{}
 	active := true
@@ -39,9 +38,9 @@ func (s *Scope) UnmarshalJSON(data []byte) error {
 		"enforced_aud_for_introspection": &aud,
 		"enforced_aud_for_access_token":  &s.EnforcedAudForAccessToken,
 		"protected":                      &s.Protected, "supports_european_businesses": &s.SupportsEuropeanBusinesses,
-		"active": &active, "created": &s.Created, "last_updated": &s.LastUpdated,
+		"consent_version": &s.ConsentVersion, "active": &active, "created": &s.Created, "last_updated": &s.LastUpdated,
 	}
-	tagged := map[string]string{} // description#nn: kept apart until descriptions has been read
+	tagged := map[string]string{} // description#nn and the like; merged into Descriptions after all members are decoded
 	err := members(data, func(name string, value json.RawMessage) error {
 		if base, _, ok := strings.Cut(name, "#"); ok && (base == "description" || base == "long_description") {
 			var text string
@@ -53,7 +52,7 @@ func (s *Scope) UnmarshalJSON(data []byte) error {
 		}
 		field, ok := fields[name]
 		if !ok {
-			return fmt.Errorf("unknown member%s", hint(name))
+			return fmt.Errorf("unknown member%s", suggestion(name))
 		}
 		return json.Unmarshal(value, field)
 	})
@@ -67,7 +66,7 @@ func (s *Scope) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// translate adds description#nn and the like to the translations.
+// translate merges members such as description#nn into the translations.
 func (s *Scope) translate(tagged map[string]string) error {
 	for name, text := range tagged {
 		base, lang, _ := strings.Cut(name, "#")
@@ -76,7 +75,7 @@ func (s *Scope) translate(tagged map[string]string) error {
 			into = &s.LongDescriptions
 		}
 		if _, ok := (*into)[lang]; ok {
-			return fmt.Errorf("%s: given twice", name)
+			return fmt.Errorf("%s: repeated", name)
 		}
 		if *into == nil {
 			*into = map[string]string{}
@@ -86,21 +85,20 @@ func (s *Scope) translate(tagged map[string]string) error {
 	return nil
 }
 
-// hint helps with the names that ID-porten's documents spell in two ways (idporten C23).
-func hint(name string) string {
+// suggestion returns the right name for a name that the documents of ID-porten spell in two ways.
+func suggestion(name string) string {
 	switch name {
 	case "authorization_max_age":
-		return " (authorization_max_lifetime is meant)"
+		return " (use authorization_max_lifetime)"
 	case "allowable_integration_types":
-		return " (allowed_integration_types is meant)"
+		return " (use allowed_integration_types)"
 	case "visiblity":
-		return " (visibility is meant)"
+		return " (use visibility)"
 	}
 	return ""
 }
 
-// members walks over the members of a JSON object; a repeated name is an error. Errors name
-// the member.
+// members calls visit for each member of a JSON object. A repeated name is an error. Errors contain the name of the member.
 func members(data []byte, visit func(string, json.RawMessage) error) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -114,7 +112,7 @@ func members(data []byte, visit func(string, json.RawMessage) error) error {
 		}
 		name, _ := t.(string)
 		if seen[name] {
-			return fmt.Errorf("%s: given twice", name)
+			return fmt.Errorf("%s: repeated", name)
 		}
 		seen[name] = true
 		var value json.RawMessage
@@ -131,7 +129,7 @@ func members(data []byte, visit func(string, json.RawMessage) error) error {
 	return nil
 }
 
-// stringOrList reads ["a","b"] and "a" alike.
+// stringOrList decodes a string or a list of strings.
 type stringOrList struct{ into *[]string }
 
 func (l *stringOrList) UnmarshalJSON(data []byte) error {

@@ -2,16 +2,14 @@ package scope
 
 import "time"
 
-// Expiry returns when something that is issued now ends: the earliest of now+lifetime, now+maxAge and
-// the end of what it belongs to (idporten section 7.5). A maxAge of 0 is no cap, a zero end no
-// end. A lifetime of 0 or less has ended at once: put the provider's default in before.
+// Expiry returns the end of something that is issued now: the earliest of now+lifetime, now+maxAge and end. A maxAge of 0 is no
+// limit. A zero end is no limit. A lifetime of 0 or less ends now: apply the provider's default before the call.
 //
-//	authorization: Expiry(now, authorizationLifetime, plan.AuthorizationMaxAge, time.Time{})
-//	access token:  Expiry(now, accessTokenLifetime, plan.AccessTokenMaxAge, authorizationEnd)
-//	refresh token: Expiry(now, refreshTokenLifetime, 0, authorizationEnd)
+//	grant:         Expiry(now, authorizationLifetime, plan.AuthorizationMaxAge, time.Time{})
+//	access token:  Expiry(now, accessTokenLifetime, plan.AccessTokenMaxAge, grant.ExpiresAt)
+//	refresh token: Expiry(now, refreshTokenLifetime, 0, grant.ExpiresAt)
 //
-// The authorization starts once; a refresh passes the same end again and never moves it
-// (security D7). The result is never before now.
+// A refresh passes the end of the grant again and does not extend it. The result is never before now.
 func Expiry(now time.Time, lifetime, maxAge time.Duration, end time.Time) time.Time {
 	lifetime = max(lifetime, 0)
 	if maxAge > 0 {

@@ -5,66 +5,66 @@ import (
 	"slices"
 )
 
-// Why Narrow gives no scopes.
+// Errors of [Narrow].
 var (
-	// ErrNotGranted says that a requested scope is not part of the grant, or no longer allowed.
-	// Answer invalid_scope and leave the refresh token as it is.
+	// ErrNotGranted reports that a requested scope is not part of the grant, or that the client may no longer have it. It
+	// becomes invalid_scope; the refresh token stays valid.
 	ErrNotGranted = errors.New("scope: not granted")
-	// ErrNothingLeft says that no scope of the grant is allowed any more. Answer invalid_grant
-	// and revoke the grant.
-	ErrNothingLeft = errors.New("scope: nothing left of the grant")
+	// ErrNothingLeft reports that the client may no longer have any scope of the grant. It becomes invalid_grant; revoke the
+	// grant.
+	ErrNothingLeft = errors.New("scope: no scope of the grant is left")
 )
 
-// Narrow answers at the token endpoint, for a code as well as for a refresh token: which of a
-// grant's scopes the token holds that is issued now (RFC 6749 section 6, security D6 and D7). Client and
-// scopes are asked again, so that a withdrawn access or a deactivated scope counts at once.
+// Narrow returns the scopes and conditions of a token that is issued now for a grant, for a code, a refresh token or a token
+// exchange (RFC 6749 §6). It applies the rules for client and scopes again: a withdrawn access or a deactivated scope takes
+// effect at once.
 //
-// Requested is the scope parameter of the refresh, nil for all of the grant; naming a scope that the grant
-// does not hold or that is not allowed now is ErrNotGranted. Without it scopes that are not
-// allowed now are left out; the plan has them in Refused, for the log. The result never holds
-// more than the grant, and keeps the grant's order.
+// requested is the scope parameter of the token request, nil for all scopes of the grant. A requested scope that the grant
+// does not contain, or that the client may no longer have, is ErrNotGranted. Without requested, scopes that the client may no
+// longer have are left out. The result never exceeds the grant and has its order.
 //
-// A narrower token is never less private: Pseudonymous and TokenType are those of the whole
-// grant, as its records stand today; a scope without a record counts as opaque. Keep a grant pseudonymous that was stored so. OpenID and
-// the lifetimes follow the token's scopes, LoginOnly the grant's.
+// Pseudonymous, TokenType and LoginOnly are those of the whole grant, see [Privacy]: a narrower token does not disclose more.
+// OpenID, Audience and the lifetimes follow the scopes of the token.
 func Narrow(requested, granted []string, c Client, src Source) (Plan, error) {
 	for _, name := range requested {
 		if !slices.Contains(granted, name) {
 			return Plan{}, ErrNotGranted
 		}
 	}
-	p := Plan{Requested: requested, TokenType: SelfContained, LoginOnly: true}
-	if len(requested) == 0 {
-		p.Requested = granted
-	}
-	loginOnlyGrant, opaque := true, false
+	p := Plan{TokenType: SelfContained}
+	loginOnlyGrant := true
 	for _, name := range granted {
 		loginOnlyGrant = loginOnlyGrant && loginOnly(name)
-		if s := find(src, name); s != nil { // privacy counts for inactive scopes too
-			p.Pseudonymous = p.Pseudonymous || s.RequiresPseudonymousTokens
-			opaque = opaque || s.opaque()
-		} else {
-			opaque = true // a record that is gone may have been an opaque one
-		}
-		if !slices.Contains(p.Requested, name) {
+		if len(requested) > 0 && !slices.Contains(requested, name) {
 			continue
 		}
 		s, reason := admit(name, c, src)
-		if reason == "" {
+		switch {
+		case reason == "":
 			p.grant(s, len(granted))
-			continue
+		case len(requested) > 0:
+			return Plan{}, ErrNotGranted
 		}
-		p.Refused = append(p.Refused, Refusal{name, reason})
-	}
-	if len(requested) > 0 && len(p.Refused) > 0 {
-		return Plan{}, ErrNotGranted
 	}
 	if len(p.Granted) == 0 {
 		return Plan{}, ErrNothingLeft
 	}
 	p.LoginOnly = loginOnlyGrant
-	if opaque {
+	var opaque bool
+	if p.Pseudonymous, opaque = Privacy(granted, src); opaque {
 		p.TokenType = Opaque
 	}
 	return p, nil
+}
+
+// Privacy reports what the records of granted scopes require of every token of the grant: that it is pseudonymous, and that it
+// is opaque. Inactive scopes count. A scope without a record counts as opaque, because its record may have required that. A
+// grant that was stored as pseudonymous stays so, whatever Privacy returns.
+func Privacy(granted []string, src Source) (pseudonymous, opaque bool) {
+	for _, name := range granted {
+		s := find(src, name)
+		pseudonymous = pseudonymous || s != nil && s.RequiresPseudonymousTokens
+		opaque = opaque || s == nil || s.opaque()
+	}
+	return pseudonymous, opaque
 }

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// Limits of a scope parameter. More is refused, never cut.
+// Limits of a scope parameter. A longer parameter is an error.
 const (
 	MaxBytes  = 4096
 	MaxValues = 100
 )
 
-// ErrSyntax says that a scope parameter breaks the grammar of RFC 6749 section 3.3, or the
-// limits. Answer invalid_scope.
-var ErrSyntax = errors.New("scope: malformed")
+// ErrSyntax reports that a scope parameter does not match the grammar of RFC 6749 §3.3 or exceeds the limits. It becomes
+// invalid_scope.
+var ErrSyntax = errors.New("scope: malformed scope parameter")
 
-// Parse splits a scope parameter. Order is kept, duplicates are folded. The grammar is taken by
-// the letter: one space between two values, none around, and an empty parameter is malformed.
+// Parse splits a scope parameter by the grammar of RFC 6749 §3.3: values are separated by one space, there is no space at either
+// end, and an empty parameter is malformed. It keeps the order and removes duplicates.
 func Parse(s string) ([]string, error) {
 	if s == "" || len(s) > MaxBytes {
 		return nil, ErrSyntax
@@ -39,7 +39,7 @@ func Parse(s string) ([]string, error) {
 		if i < len(s) && s[i] != ' ' {
 			continue
 		}
-		if i == start { // a space at an end, or two in a row
+		if i == start { // a space at either end, or two in a row
 			return nil, ErrSyntax
 		}
 		if v := s[start:i]; !slices.Contains(values, v) {
@@ -50,5 +50,5 @@ func Parse(s string) ([]string, error) {
 	return values, nil
 }
 
-// tokenChar is one character of scope-token: %x21 / %x23-5B / %x5D-7E.
+// tokenChar reports whether c may be part of a scope-token: %x21 / %x23-5B / %x5D-7E.
 func tokenChar(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '\\' }

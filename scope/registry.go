@@ -1,37 +1,37 @@
 package scope
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
 // AccessState is an organisation's access to a scope.
 type AccessState string
 
-// The states of an access. Only an approved one gives anything.
+// States of an access. Only Approved permits use.
 const (
 	Requested AccessState = "REQUESTED"
 	Approved  AccessState = "APPROVED"
 	Denied    AccessState = "DENIED"
 )
 
-// Source finds scopes and accesses. It is asked several times on every request and answers from
-// memory. An implementation that returns a record it should not is an open door: the records are
-// the policy.
+// Source finds scope records. Its methods are called several times for every request and must answer from memory. The records are
+// the policy: a record that Source should not return grants access.
 type Source interface {
-	// Scope returns the record, or nil. The caller does not change it.
+	// Scope returns the record of a scope, nil for an unknown name. The caller does not change it.
 	Scope(name string) *Scope
 	// Access returns the access of an organisation to a scope, "" if there is none.
-	Access(name, consumerOrgno string) AccessState
+	Access(name, organisation string) AccessState
 }
 
-// Access is one entry of the access list: the owner of a scope lets an organisation use it.
+// Access permits an organisation to use a scope, by decision of its owner.
 type Access struct {
-	Scope         string      `json:"scope"`          // name of a scope that has a record
+	Scope         string      `json:"scope"`          // name of a scope with a record
 	ConsumerOrgno string      `json:"consumer_orgno"` // nine digits
 	State         AccessState `json:"state"`          // required
 }
@@ -42,55 +42,48 @@ type Registry struct {
 	access map[accessKey]AccessState
 }
 
-type accessKey struct{ scope, orgno string }
+type accessKey struct{ scope, organisation string }
 
-// NewRegistry copies and checks all records and reports all problems at once, each naming the
-// scope and the property. The built-in scopes openid, profile and idporten:token.introspection
-// need no record; email, address, phone and offline_access do: see [StandardScopes].
+// NewRegistry validates and copies all records. It reports every problem at once, as a portner.FieldError with the path of the
+// property, such as "scopes[2].at_max_age" or "access[0].state". The built-in scopes openid, profile and
+// idporten:token.introspection need no record; email, address, phone and offline_access do: see [StandardScopes].
 func NewRegistry(scopes []Scope, access []Access) (*Registry, error) {
 	r := &Registry{
 		scopes: make(map[string]*Scope, len(scopes)),
 		access: make(map[accessKey]AccessState, len(access)),
 	}
-	var errs []error
+	var problems fields.Checker
 	for i := range scopes {
 		s := complete(scopes[i])
-		errs = append(errs, check(s))
-		if _, ok := r.scopes[s.Name]; ok {
-			errs = append(errs, fmt.Errorf("scope %q: name: given twice", s.Name))
-		}
+		p := &record{Scope: s, path: fmt.Sprintf("scopes[%d]", i), problems: &problems}
+		p.validate()
+		p.want(r.scopes[s.Name] == nil, "name", "is repeated")
 		r.scopes[s.Name] = s
 	}
-	for _, a := range access {
-		errs = append(errs, r.add(a))
+	for i, a := range access {
+		r.add(a, fmt.Sprintf("access[%d]", i), &problems)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := problems.Err(); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// add checks one access. What it says about itself must hold even if the scope is wrong.
-func (r *Registry) add(a Access) error {
-	p := &problems{scope: a.Scope}
-	if r.scopes[a.Scope] == nil {
-		p.add("access", "there is no such scope")
-	}
-	if !isOrgno(a.ConsumerOrgno) {
-		p.add("access", "consumer_orgno must be nine digits")
-	}
-	if a.State != Requested && a.State != Approved && a.State != Denied {
-		p.add("access", "state must be REQUESTED, APPROVED or DENIED")
+// add validates one access.
+func (r *Registry) add(a Access, path string, problems *fields.Checker) {
+	want := func(ok bool, property, rule string) {
+		problems.Want(ok, path+"."+property, fmt.Sprintf("scope %q: %s", a.Scope, rule))
 	}
 	key := accessKey{a.Scope, a.ConsumerOrgno}
-	if _, ok := r.access[key]; ok {
-		p.add("access", "organisation %s is given twice", a.ConsumerOrgno)
-	}
+	_, repeated := r.access[key]
+	want(r.scopes[a.Scope] != nil, "scope", "has no record")
+	want(isOrgno(a.ConsumerOrgno), "consumer_orgno", "must be nine digits")
+	want(!repeated, "consumer_orgno", "is repeated for this scope")
+	want(a.State == Requested || a.State == Approved || a.State == Denied, "state", "must be REQUESTED, APPROVED or DENIED")
 	r.access[key] = a.State
-	return errors.Join(p.errs...)
 }
 
-// complete copies a record, shares nothing with it, and fills what can be derived.
+// complete returns a deep copy of a record and sets the members that follow from others.
 func complete(s Scope) *Scope {
 	if s.Name == "" && s.Prefix != "" {
 		s.Name = s.Prefix + ":" + s.Subscope
@@ -111,15 +104,15 @@ func complete(s Scope) *Scope {
 	return &s
 }
 
-// Scope implements Source.
+// Scope returns the record of a scope, nil for an unknown name.
 func (r *Registry) Scope(name string) *Scope { return r.scopes[name] }
 
-// Access implements Source.
-func (r *Registry) Access(name, consumerOrgno string) AccessState {
-	return r.access[accessKey{name, consumerOrgno}]
+// Access returns the access of an organisation to a scope, "" if there is none.
+func (r *Registry) Access(name, organisation string) AccessState {
+	return r.access[accessKey{name, organisation}]
 }
 
-// All returns the records in the order of their names, without the built-in ones.
+// All returns the records in the order of their names, without built-in ones.
 func (r *Registry) All() iter.Seq[*Scope] {
 	return func(yield func(*Scope) bool) {
 		for _, name := range slices.Sorted(maps.Keys(r.scopes)) {

@@ -1,30 +1,28 @@
 package scope
 
-// The scopes with a meaning of their own (idporten section 12.4). They belong to no API.
+// Reserved scopes have a meaning of their own and belong to no API.
 const (
-	// OpenID asks for a login with an id_token. Built in.
+	// OpenID requests an id_token. It is built in.
 	OpenID = "openid"
-	// Profile makes the access token usable at UserInfo. Built in; a record replaces it.
+	// Profile gives access to the UserInfo endpoint. It is built in; a record replaces it.
 	Profile = "profile"
-	// Introspection is the right of a client to introspect tokens. Built in: the operator
-	// gives it by listing it in the client's scopes.
+	// Introspection permits a client to introspect tokens. It is built in: the operator adds it to the client's scopes.
 	Introspection = "idporten:token.introspection"
 
-	// Email, Address, Phone and OfflineAccess are OpenID Connect's. They exist if the source
-	// has a record of them: see [StandardScopes].
+	// Email, Address, Phone and OfflineAccess are scopes of OpenID Connect. They exist if the source has records of them: see
+	// [StandardScopes].
 	Email         = "email"
 	Address       = "address"
 	Phone         = "phone"
 	OfflineAccess = "offline_access"
 
-	// NoPID is the retired wish for a pseudonymous login. It is understood with
-	// Request.AllowNoPID and never part of what is granted.
+	// NoPID is a retired scope of ID-porten that requests a pseudonymous login. It is accepted with Request.AllowNoPID and is
+	// never granted.
 	NoPID = "no_pid"
 )
 
-// Reserved reports whether a scope belongs to no API: those above and ID-porten's retired
-// "eidas" and "tokeninfo". Reserved scopes do not count where a rule speaks of every scope of a
-// token, as for introspection.
+// Reserved reports whether name is a reserved scope: one of the constants above, or "eidas" or "tokeninfo", which ID-porten
+// retired. Rules about every scope of a token, such as those of introspection, skip reserved scopes.
 func Reserved(name string) bool {
 	switch name {
 	case OpenID, Profile, Introspection, Email, Address, Phone, OfflineAccess, NoPID, "eidas", "tokeninfo":
@@ -33,15 +31,13 @@ func Reserved(name string) bool {
 	return false
 }
 
-// loginOnly reports whether a scope is about the login itself, so that a grant with nothing else
-// dies at logout (idporten section 15.2). Offline access is meant to outlive it (OpenID
-// Connect Back-Channel Logout 1.0 section 2.7).
+// loginOnly reports whether a scope concerns the login itself: a grant with only such scopes ends at logout. A grant with
+// offline_access does not (OIDC Back-Channel Logout §2.7).
 func loginOnly(name string) bool { return name != OfflineAccess && Reserved(name) }
 
-// StandardScopes returns records of email, address, phone and offline_access (OpenID Connect
-// Core 1.0 sections 5.4 and 11), open to every client that registers them. An OpenID Connect
-// provider adds them to its own records; ID-porten has none of them. Change what you like, for
-// instance RequiresUserConsent.
+// StandardScopes returns records of email, address, phone and offline_access (OIDC Core §5.4 and §11) for every client that
+// registers them. A provider of OpenID Connect adds them to its own records and may change them, for instance set
+// RequiresUserConsent. ID-porten does not support these scopes.
 func StandardScopes() []Scope {
 	return []Scope{
 		{Name: Email, Description: "E-postadressen din", AccessibleForAll: true, Descriptions: map[string]string{
@@ -60,14 +56,14 @@ func StandardScopes() []Scope {
 }
 
 var (
-	login = []string{"", "idporten", "api_klient", "ansattporten"} // integration types of people
+	loginTypes = []string{"", "idporten", "api_klient", "ansattporten"} // integration types of clients that log users in
 
 	builtinOpenID = &Scope{
-		Name: OpenID, AccessibleForAll: true, AllowedIntegrationTypes: login,
+		Name: OpenID, AccessibleForAll: true, AllowedIntegrationTypes: loginTypes,
 		Description: "Innlogging", Descriptions: map[string]string{"nn": "Innlogging", "en": "Login"},
 	}
 	builtinProfile = &Scope{
-		Name: Profile, AccessibleForAll: true, AllowedIntegrationTypes: login,
+		Name: Profile, AccessibleForAll: true, AllowedIntegrationTypes: loginTypes,
 		Description: "Profilen din", Descriptions: map[string]string{"nn": "Profilen din", "en": "Your profile"},
 	}
 	builtinIntrospection = &Scope{
@@ -76,8 +72,8 @@ var (
 	}
 )
 
-// find returns the record of a scope. What is built in cannot be replaced by a source, but for
-// profile, which a provider may want to ask consent for.
+// find returns the record of a scope, nil if there is none. A source can replace the built-in record of profile, for instance
+// to require consent, but no other built-in record.
 func find(src Source, name string) *Scope {
 	switch name {
 	case OpenID:

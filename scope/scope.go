@@ -5,89 +5,86 @@ import (
 	"time"
 )
 
-// TokenType is how access tokens with a scope look.
+// TokenType is the format of access tokens.
 type TokenType string
 
-// The token types of a scope. The owner of the API decides, not the client (idporten section 7.1).
+// Token types. The owner of the scope chooses the type, not the client.
 const (
 	SelfContained TokenType = "SELF_CONTAINED" // a signed JWT
-	Opaque        TokenType = "OPAQUE"         // a reference, understood at introspection only
+	Opaque        TokenType = "OPAQUE"         // a random value for introspection
 )
 
-// Who may see a scope listed. Visibility says nothing about who may use it.
+// Visibilities: who sees the scope in lists. They do not restrict use.
 const (
 	VisibilityPublic   = "PUBLIC"   // everyone
-	VisibilityPrivate  = "PRIVATE"  // the owner and consumers that have access
+	VisibilityPrivate  = "PRIVATE"  // the owner and organisations with access
 	VisibilityInternal = "INTERNAL" // the owner
 )
 
-// Scope is the record of one scope, with ID-porten's property names (idporten section 12.2).
-// Only Name is required; a scope that asks for consent needs a Description too.
+// Scope is the record that the owner of a scope keeps, with the property names of ID-porten. Only Name is required;
+// RequiresUserConsent requires a Description too.
 //
-// In JSON the property "active" (default true) is the negation of Inactive,
-// "enforced_aud_for_introspection" may be one string instead of a list, and translations may
-// also be written "description#nn" and "long_description#nn". Unknown, repeated and wrongly
-// cased members are errors.
+// In JSON the member "active" (true if absent) is the negation of Inactive, "enforced_aud_for_introspection" is a string or a
+// list, and translations may also be written as "description#nn" and "long_description#nn". Unknown and repeated members are
+// errors, also if only the case differs.
 type Scope struct {
-	// Name is what clients request: Prefix + ":" + Subscope. Characters a-z 0-9 . _ : / -
-	// Empty means: made of Prefix and Subscope.
+	// Name is the value that clients request: Prefix + ":" + Subscope, of the characters a-z 0-9 . _ : / -. If empty, it is
+	// made of Prefix and Subscope.
 	Name string `json:"name"`
-	// Prefix was assigned to the owner; Subscope is the owner's own text. Empty means: taken
-	// from Name, cut at the first colon. Names without a colon (older ones, those of OpenID
-	// Connect) have neither.
+	// Prefix is assigned to the owner; the owner chooses Subscope. If both are empty, they are the parts of Name before and
+	// after the first colon. A Name without a colon has neither.
 	Prefix   string `json:"prefix,omitempty"`
 	Subscope string `json:"subscope,omitempty"`
-	// OwnerOrgno is the organisation that owns the API, nine digits. Only its clients learn
-	// the national identity number behind a pseudonymous token: without it nobody does.
+	// OwnerOrgno is the organisation number of the owner. Only clients of the owner receive the national identity number of a
+	// pseudonymous token at introspection; if empty, no client does.
 	OwnerOrgno string `json:"owner_orgno,omitempty"`
 
-	// Description is shown on the consent page, in bokmål, at most 255 characters of one line.
+	// Description is one line for the consent page in Norwegian bokmål, at most 255 characters.
 	Description string `json:"description,omitempty"`
-	// LongDescription is shown there too: at most 1023 characters in a subset of Markdown
-	// (bold, italic, paragraphs, https links).
+	// LongDescription is a text for the consent page, at most 1023 characters in a subset of Markdown: bold, italic,
+	// paragraphs and links to https.
 	LongDescription string `json:"long_description,omitempty"`
 	// Descriptions and LongDescriptions are translations by language: nn, en, se.
 	Descriptions     map[string]string `json:"descriptions,omitempty"`
 	LongDescriptions map[string]string `json:"long_descriptions,omitempty"`
+	// ConsentVersion is the version of what the texts mean, at most 64 printable ASCII characters. Consents to another version
+	// do not count. Change it if users must consent again.
+	ConsentVersion string `json:"consent_version,omitempty"`
 
-	// Visibility is who sees the scope listed. Empty is PUBLIC.
+	// Visibility is who sees the scope in lists. The default is PUBLIC.
 	Visibility string `json:"visibility,omitempty"`
-	// TokenType is how access tokens look. Empty is SELF_CONTAINED.
+	// TokenType is the format of access tokens. The default is SELF_CONTAINED.
 	TokenType TokenType `json:"token_type,omitempty"`
-	// ATMaxAge caps the lifetime of access tokens, in seconds; 0 is no cap from this scope.
+	// ATMaxAge limits the lifetime of access tokens, in seconds; 0 is no limit.
 	ATMaxAge int `json:"at_max_age,omitempty"`
-	// AuthorizationMaxLifetime caps the lifetime of the authorization, and so of consent and
-	// refresh tokens, in seconds; 0 is no cap from this scope.
+	// AuthorizationMaxLifetime limits the lifetime of grants, consents and refresh tokens, in seconds; 0 is no limit.
 	AuthorizationMaxLifetime int `json:"authorization_max_lifetime,omitempty"`
 
-	// RequiresUserConsent asks the person on a page; without it logging in is the consent.
+	// RequiresUserConsent shows the consent page. Without it the login is the consent.
 	RequiresUserConsent bool `json:"requires_user_consent,omitempty"`
-	// RequiresUserAuthentication makes the person log in even if a session exists.
+	// RequiresUserAuthentication shows the login page even if there is a session.
 	RequiresUserAuthentication bool `json:"requires_user_authentication,omitempty"`
-	// RequiresPseudonymousTokens keeps everything that identifies the person from the client,
-	// for the whole authorization.
+	// RequiresPseudonymousTokens removes identifying claims from all tokens and responses of the grant.
 	RequiresPseudonymousTokens bool `json:"requires_pseudonymous_tokens,omitempty"`
 
-	// AccessibleForAll lets every organisation use the scope without an [Access].
+	// AccessibleForAll permits every organisation to use the scope, without an [Access].
 	AccessibleForAll bool `json:"accessible_for_all,omitempty"`
-	// AllowedIntegrationTypes limits which clients can have the scope: maskinporten,
-	// api_klient, ansattporten. Empty is any.
+	// AllowedIntegrationTypes limits the integration types of clients: maskinporten, api_klient, ansattporten. If empty, all
+	// are allowed.
 	AllowedIntegrationTypes []string `json:"allowed_integration_types,omitempty"`
-	// DelegationSource is the issuer that knows who acts for whom. Maskinporten only.
+	// DelegationSource is the issuer of delegations between organisations. It applies to Maskinporten only.
 	DelegationSource string `json:"delegation_source,omitempty"`
 
 	// EnforcedAudForIntrospection lists the client_ids that may introspect tokens with the scope.
 	EnforcedAudForIntrospection []string `json:"enforced_aud_for_introspection,omitempty"`
-	// EnforcedAudForAccessToken is an absolute URI that is put into "aud" of access tokens.
+	// EnforcedAudForAccessToken is an absolute URI that is added to the claim "aud" of access tokens.
 	EnforcedAudForAccessToken string `json:"enforced_aud_for_access_token,omitempty"`
 
-	// Protected and SupportsEuropeanBusinesses are carried for tools that use ID-porten's
-	// record. They decide nothing here.
+	// Protected and SupportsEuropeanBusinesses are properties of ID-porten's record that no decision depends on.
 	Protected                  bool `json:"protected,omitempty"`
 	SupportsEuropeanBusinesses bool `json:"supports_european_businesses,omitempty"`
 
-	// Inactive is the negation of the wire property "active", so that the zero value is
-	// active. Nobody gets tokens with an inactive scope; registrations and accesses stay.
+	// Inactive refuses the scope in every request. Registrations and accesses stay.
 	Inactive bool `json:"-"`
 
 	// Created and LastUpdated are for administrators.
@@ -95,8 +92,8 @@ type Scope struct {
 	LastUpdated time.Time `json:"last_updated,omitzero"`
 }
 
-// DescriptionIn returns the description in a language ("nn", "en-GB"), in bokmål if there is
-// none, and the name if there is no description at all. It is text, not HTML: escape it.
+// DescriptionIn returns the description in a language ("nn", "en-GB"). If there is no translation, it returns the description
+// in bokmål, and if there is none, the name. The result is text, not HTML: escape it.
 func (s *Scope) DescriptionIn(lang string) string {
 	if text := translated(s.Descriptions, lang); text != "" {
 		return text
@@ -107,7 +104,7 @@ func (s *Scope) DescriptionIn(lang string) string {
 	return s.Name
 }
 
-// LongDescriptionIn returns the long description in a language, in bokmål if there is none.
+// LongDescriptionIn returns the long description in a language, or in bokmål if there is no translation.
 func (s *Scope) LongDescriptionIn(lang string) string {
 	if text := translated(s.LongDescriptions, lang); text != "" {
 		return text
@@ -115,7 +112,7 @@ func (s *Scope) LongDescriptionIn(lang string) string {
 	return s.LongDescription
 }
 
-// translated looks a language tag up by its first subtag (RFC 5646 section 2.1.1: any case).
+// translated returns the text for the first subtag of a language tag, in any case (RFC 5646 §2.1.1).
 func translated(texts map[string]string, lang string) string {
 	if len(texts) == 0 {
 		return ""
@@ -128,13 +125,13 @@ func translated(texts map[string]string, lang string) string {
 
 func (s *Scope) opaque() bool { return s.TokenType == Opaque }
 
-// seconds converts a record's cap. Validation keeps it far from overflow; a record of another
-// Source that was never validated must not turn a cap into "no limit".
+// seconds converts the limit of a record. A Source may return records that were not validated: min prevents an overflow,
+// which would remove the limit.
 func seconds(n int) time.Duration {
 	return time.Duration(min(n, maxLifetime)) * time.Second
 }
 
-// lower returns the lower of two caps where 0 is no cap (idporten section 7.5).
+// lower returns the lower of two limits; 0 is no limit.
 func lower(a, b time.Duration) time.Duration {
 	if a <= 0 || (b > 0 && b < a) {
 		return b

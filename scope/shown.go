@@ -2,19 +2,17 @@ package scope
 
 import "time"
 
-// Shown is one scope as a consent page shows it. All of it is text to be escaped; the page shows
-// the client's name and organisation number beside it (idporten section 12.5, security G14).
+// Shown is one scope as a consent page shows it. The page must escape all texts, and must also show the name and the
+// organisation of the client.
 type Shown struct {
-	Name        string // the value of its checkbox
-	Description string // never empty
-	// Long is the long description in Markdown, "" if there is none.
-	Long string
-	// Lasts is how long the access lasts at most. Other scopes of the grant may shorten it.
-	Lasts time.Duration
+	Name        string        // value of the checkbox
+	Description string        // never empty
+	Long        string        // long description in Markdown, "" if there is none
+	Lasts       time.Duration // longest duration of the access; other scopes of the grant may shorten it
 }
 
-// Show returns the scopes the person has to be asked about, in a language and in request order.
-// Authorization is how long the client's authorizations last (authorization_lifetime).
+// Show returns the scopes of p.NeedsConsent in a language ("nn", "en-GB") and in the order of the request. authorization is the
+// lifetime of the client's grants.
 func (p *Plan) Show(lang string, authorization time.Duration) []Shown {
 	shown := make([]Shown, len(p.NeedsConsent))
 	for i, s := range p.NeedsConsent {

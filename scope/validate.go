@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -10,69 +9,61 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
 const (
 	maxName            = 255
 	maxDescription     = 255  // characters
 	maxLongDescription = 1023 // characters
+	maxConsentVersion  = 64
 	maxClientID        = 256
 	maxURI             = 2048
-	maxLifetime        = 10 * 365 * 24 * 60 * 60 // seconds; longer consents are not ours (section 12.5)
+	maxLifetime        = 10 * 365 * 24 * 60 * 60 // seconds: a consent lasts at most ten years
 )
 
-// problems collects what is wrong with one record, each naming the scope and the property.
-type problems struct {
-	scope string
-	errs  []error
+// record is one record under validation.
+type record struct {
+	*Scope
+	path     string // of the record in the configuration: "scopes[2]"
+	problems *fields.Checker
 }
 
-func (p *problems) add(property, format string, args ...any) {
-	p.errs = append(p.errs, fmt.Errorf("scope %q: %s: %s", p.scope, property, fmt.Sprintf(format, args...)))
+// want reports a property whose value breaks a rule, unless ok. The rule says what the value must be.
+func (r *record) want(ok bool, property, rule string) {
+	r.problems.Want(ok, r.path+"."+property, fmt.Sprintf("scope %q: %s", r.Name, rule))
 }
 
-// check reports everything that is wrong with a record by itself.
-func check(s *Scope) error {
-	p := &problems{scope: s.Name}
-	checkName(p, s)
-	checkTexts(p, s)
-	checkUse(p, s)
-	checkAudiences(p, s)
-	return errors.Join(p.errs...)
+// validate reports every problem of the record itself.
+func (r *record) validate() {
+	r.validateName()
+	r.validateTexts()
+	r.validateUse()
+	r.validateAudiences()
 }
 
-func checkName(p *problems, s *Scope) {
-	switch {
-	case s.Name == "" || len(s.Name) > maxName:
-		p.add("name", "must have 1 to %d characters", maxName)
-	case strings.IndexFunc(s.Name, func(r rune) bool { return !nameChar(r) }) >= 0:
-		p.add("name", "may have only a-z 0-9 . _ : / -")
-	case s.Name != Profile && builtin(s.Name):
-		p.add("name", "is built in or retired and takes no record")
+func (r *record) validateName() {
+	r.want(r.Name != "" && len(r.Name) <= maxName, "name", fmt.Sprintf("must have 1 to %d characters", maxName))
+	r.want(!strings.ContainsFunc(r.Name, func(c rune) bool { return !nameChar(c) }), "name", "must consist of the characters a-z 0-9 . _ : / -")
+	r.want(r.Name == Profile || !builtin(r.Name), "name", "must not be a built-in or retired scope")
+	prefix, subscope, ok := strings.Cut(r.Name, ":")
+	if !ok {
+		r.want(r.Prefix == "" && r.Subscope == "", "prefix", "must be empty for a name without a colon, as subscope")
+	} else {
+		r.want(prefix != "" && subscope != "", "name", "must be prefix:subscope")
+		r.want(r.Prefix == prefix && r.Subscope == subscope, "prefix", "must be the name together with subscope")
 	}
-	prefix, subscope, ok := strings.Cut(s.Name, ":")
-	switch {
-	case ok && (prefix == "" || subscope == ""):
-		p.add("name", "must be prefix:subscope")
-	case ok && (s.Prefix != prefix || s.Subscope != subscope),
-		!ok && (s.Prefix != "" || s.Subscope != ""):
-		p.add("prefix", "prefix and subscope do not make the name")
-	}
-	if s.OwnerOrgno != "" && !isOrgno(s.OwnerOrgno) {
-		p.add("owner_orgno", "must be nine digits")
-	}
-	// A prefix may be shared within a sector, but one that is an organisation number is that
-	// organisation's (section 12.1).
-	if isOrgno(s.Prefix) && s.OwnerOrgno != "" && s.OwnerOrgno != s.Prefix {
-		p.add("prefix", "is the number of another organisation than owner_orgno")
-	}
+	r.want(r.OwnerOrgno == "" || isOrgno(r.OwnerOrgno), "owner_orgno", "must be nine digits")
+	// Organisations may share a prefix, but a prefix that is an organisation number belongs to that organisation.
+	r.want(!isOrgno(r.Prefix) || r.OwnerOrgno == "" || r.OwnerOrgno == r.Prefix, "prefix", "must not be the number of another organisation than owner_orgno")
 }
 
-func nameChar(r rune) bool {
-	return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("._:/-", r)
+func nameChar(c rune) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune("._:/-", c)
 }
 
-// builtin are the reserved names a registry has no say about.
+// builtin reports whether name is a reserved scope that a registry cannot define.
 func builtin(name string) bool {
 	return Reserved(name) && !slices.Contains([]string{Email, Address, Phone, OfflineAccess}, name)
 }
@@ -81,52 +72,42 @@ func isOrgno(s string) bool {
 	return len(s) == 9 && strings.Trim(s, "0123456789") == ""
 }
 
-func checkTexts(p *problems, s *Scope) {
-	if s.RequiresUserConsent && s.Description == "" {
-		p.add("description", "is required for consent: nobody agrees to a blank line")
-	}
-	checkText(p, "description", s.Description, maxDescription, false)
-	checkText(p, "long_description", s.LongDescription, maxLongDescription, true)
-	checkTranslations(p, "descriptions", s.Descriptions, maxDescription, false)
-	checkTranslations(p, "long_descriptions", s.LongDescriptions, maxLongDescription, true)
+func (r *record) validateTexts() {
+	r.want(!r.RequiresUserConsent || r.Description != "", "description", "is required with requires_user_consent")
+	r.validateText("description", r.Description, maxDescription, false)
+	r.validateText("long_description", r.LongDescription, maxLongDescription, true)
+	r.validateTranslations("descriptions", r.Descriptions, maxDescription, false)
+	r.validateTranslations("long_descriptions", r.LongDescriptions, maxLongDescription, true)
+	r.want(len(r.ConsentVersion) <= maxConsentVersion && printable(r.ConsentVersion), "consent_version",
+		fmt.Sprintf("must be at most %d printable ASCII characters without spaces", maxConsentVersion))
 }
 
-func checkTranslations(p *problems, property string, texts map[string]string, limit int, markdown bool) {
+func (r *record) validateTranslations(property string, texts map[string]string, limit int, markdown bool) {
 	for _, lang := range slices.Sorted(maps.Keys(texts)) {
-		if lang != "nn" && lang != "en" && lang != "se" {
-			p.add(property, "language %q is none of nn, en, se (bokmål needs no translation)", lang)
-		}
-		checkText(p, property+"."+lang, texts[lang], limit, markdown)
+		r.want(lang == "nn" || lang == "en" || lang == "se", property, fmt.Sprintf("language %q must be nn, en or se", lang))
+		r.validateText(property+"."+lang, texts[lang], limit, markdown)
 	}
 }
 
-// checkText keeps what stands on a consent page readable as written (security G14): no control,
-// bidirectional or invisible characters, no HTML, no link but https.
-func checkText(p *problems, property, text string, limit int, markdown bool) {
+// validateText ensures that a consent page shows a text as it was written: without control, bidirectional and invisible
+// characters, without HTML, with links to https only.
+func (r *record) validateText(property, text string, limit int, markdown bool) {
 	if !utf8.ValidString(text) {
-		p.add(property, "is not UTF-8")
+		r.want(false, property, "must be UTF-8")
 		return
 	}
-	if utf8.RuneCountInString(text) > limit {
-		p.add(property, "is longer than %d characters", limit)
-	}
-	if strings.IndexFunc(text, func(r rune) bool { return unprintable(r) && !(markdown && r == '\n') }) >= 0 {
-		p.add(property, "has a control, bidirectional or invisible character")
-	}
-	if text != "" && strings.TrimSpace(text) == "" {
-		p.add(property, "is blank")
-	}
-	if markdown && !safeMarkdown(text) {
-		p.add(property, "may have bold, italic, paragraphs and links to https only")
-	}
+	visible := !strings.ContainsFunc(text, func(c rune) bool { return unprintable(c) && !(markdown && c == '\n') })
+	r.want(utf8.RuneCountInString(text) <= limit, property, fmt.Sprintf("must have at most %d characters", limit))
+	r.want(visible, property, "must not contain control, bidirectional or invisible characters")
+	r.want(text == "" || strings.TrimSpace(text) != "", property, "must not be blank")
+	r.want(!markdown || safeMarkdown(text), property, "must contain no markup but bold, italic, paragraphs and links to https")
 }
 
-// unprintable are Unicode's categories C (control, format, private, surrogate) and the line and
-// paragraph separators.
-func unprintable(r rune) bool { return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029' }
+// unprintable reports whether c is in the Unicode category C (control, format, private use, surrogate) or separates lines or
+// paragraphs.
+func unprintable(c rune) bool { return unicode.Is(unicode.C, c) || c == '\u2028' || c == '\u2029' }
 
-// safeMarkdown refuses HTML, images and reference links, and links to anything but https, so
-// that a careless renderer is no hole.
+// safeMarkdown rejects HTML, images, reference links and links to other schemes than https, for renderers that do not.
 func safeMarkdown(text string) bool {
 	if strings.ContainsAny(text, "<>`") || strings.Contains(text, "![") || strings.Contains(text, "]:") {
 		return false
@@ -143,40 +124,27 @@ func safeMarkdown(text string) bool {
 	}
 }
 
-func checkUse(p *problems, s *Scope) {
-	if !slices.Contains([]string{"", VisibilityPublic, VisibilityPrivate, VisibilityInternal}, s.Visibility) {
-		p.add("visibility", "must be PUBLIC, PRIVATE or INTERNAL")
+func (r *record) validateUse() {
+	r.want(slices.Contains([]string{"", VisibilityPublic, VisibilityPrivate, VisibilityInternal}, r.Visibility), "visibility", "must be PUBLIC, PRIVATE or INTERNAL")
+	r.want(slices.Contains([]TokenType{"", SelfContained, Opaque}, r.TokenType), "token_type", "must be SELF_CONTAINED or OPAQUE")
+	seconds := fmt.Sprintf("must be 0 to %d seconds", maxLifetime)
+	r.want(r.ATMaxAge >= 0 && r.ATMaxAge <= maxLifetime, "at_max_age", seconds)
+	r.want(r.AuthorizationMaxLifetime >= 0 && r.AuthorizationMaxLifetime <= maxLifetime, "authorization_max_lifetime", seconds)
+	for i, t := range r.AllowedIntegrationTypes {
+		property := fmt.Sprintf("allowed_integration_types[%d]", i)
+		r.want(t == "maskinporten" || t == "api_klient" || t == "ansattporten", property, fmt.Sprintf("%q must be maskinporten, api_klient or ansattporten", t))
+		r.want(!slices.Contains(r.AllowedIntegrationTypes[:i], t), property, fmt.Sprintf("%q is repeated", t))
 	}
-	if !slices.Contains([]TokenType{"", SelfContained, Opaque}, s.TokenType) {
-		p.add("token_type", "must be SELF_CONTAINED or OPAQUE")
-	}
-	if s.ATMaxAge < 0 || s.ATMaxAge > maxLifetime {
-		p.add("at_max_age", "must be 0 to %d seconds", maxLifetime)
-	}
-	if s.AuthorizationMaxLifetime < 0 || s.AuthorizationMaxLifetime > maxLifetime {
-		p.add("authorization_max_lifetime", "must be 0 to %d seconds", maxLifetime)
-	}
-	for i, t := range s.AllowedIntegrationTypes {
-		if t != "maskinporten" && t != "api_klient" && t != "ansattporten" {
-			p.add("allowed_integration_types", "%q is none of maskinporten, api_klient, ansattporten", t)
-		}
-		if slices.Contains(s.AllowedIntegrationTypes[:i], t) {
-			p.add("allowed_integration_types", "%q is given twice", t)
-		}
-	}
-	if s.DelegationSource == "" {
+	if r.DelegationSource == "" {
 		return
 	}
-	if !isIssuer(s.DelegationSource) {
-		p.add("delegation_source", "must be an issuer URL with https")
-	}
-	if len(s.AllowedIntegrationTypes) > 0 && !slices.Contains(s.AllowedIntegrationTypes, "maskinporten") {
-		p.add("delegation_source", "works for maskinporten only, which allowed_integration_types leaves out")
-	}
+	r.want(isIssuer(r.DelegationSource), "delegation_source", "must be an issuer: an https URL without query and fragment")
+	r.want(len(r.AllowedIntegrationTypes) == 0 || slices.Contains(r.AllowedIntegrationTypes, "maskinporten"), "delegation_source",
+		"requires maskinporten among allowed_integration_types")
 }
 
-// isIssuer: https without query and fragment (OpenID Connect Discovery 1.0 section 3); http is
-// taken on loopback only, where development servers live.
+// isIssuer reports whether s is an https URL without query and fragment (OIDC Discovery §3), or an http URL of a loopback
+// address.
 func isIssuer(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || len(s) > maxURI || strings.ContainsAny(s, "?# \\") {
@@ -187,19 +155,21 @@ func isIssuer(s string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && loopback
 }
 
-func checkAudiences(p *problems, s *Scope) {
-	for i, id := range s.EnforcedAudForIntrospection {
-		if id == "" || len(id) > maxClientID || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-			p.add("enforced_aud_for_introspection", "entry %d is no client_id", i)
-		}
-		if slices.Contains(s.EnforcedAudForIntrospection[:i], id) {
-			p.add("enforced_aud_for_introspection", "entry %d is given twice", i)
-		}
+func (r *record) validateAudiences() {
+	for i, id := range r.EnforcedAudForIntrospection {
+		property := fmt.Sprintf("enforced_aud_for_introspection[%d]", i)
+		r.want(id != "" && len(id) <= maxClientID && printable(id), property, "must be a client_id")
+		r.want(!slices.Contains(r.EnforcedAudForIntrospection[:i], id), property, "is repeated")
 	}
-	if aud := s.EnforcedAudForAccessToken; aud != "" {
-		u, err := url.Parse(aud)
-		if err != nil || !u.IsAbs() || u.Host == "" && u.Opaque == "" || len(aud) > maxURI || strings.ContainsAny(aud, "# \\") {
-			p.add("enforced_aud_for_access_token", "must be an absolute URI without fragment")
-		}
-	}
+	r.want(r.EnforcedAudForAccessToken == "" || isAudience(r.EnforcedAudForAccessToken), "enforced_aud_for_access_token", "must be an absolute URI without fragment")
+}
+
+func isAudience(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.IsAbs() && (u.Host != "" || u.Opaque != "") && len(s) <= maxURI && !strings.ContainsAny(s, "# \\")
+}
+
+// printable reports whether s consists of ASCII characters without spaces and control characters.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }

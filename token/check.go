@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -175,7 +176,7 @@ func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.T
 	}
 	for _, name := range g.Scopes {
 		if m.requiresConsent(name) && !slices.ContainsFunc(consents, func(c storage.Consent) bool {
-			return c.Scope == name && now.Before(c.ExpiresAt)
+			return scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt}.Covers(m.cfg.Scopes.Scope(name), now)
 		}) {
 			return errConsentWithdrawn
 		}

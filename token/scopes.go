@@ -11,15 +11,9 @@ import (
 
 // narrow evaluates what a grant may hold now: client and scopes can have changed since it was made.
 func (m *Minter) narrow(requested []string, g *storage.Grant, c *client.Client) (scope.Plan, error) {
-	plan, err := scope.Narrow(requested, g.Scopes, scopeClient(c), m.cfg.Scopes)
+	plan, err := scope.Narrow(requested, g.Scopes, c.ScopeClient(), m.cfg.Scopes)
 	plan.Pseudonymous = plan.Pseudonymous || g.Pseudonymous
 	return plan, err
-}
-
-func scopeClient(c *client.Client) scope.Client {
-	return scope.Client{
-		ID: c.ClientID, ConsumerOrgno: c.ConsumerOrgno(), IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes(),
-	}
 }
 
 // maxResources is the largest number of resource parameters in a request.

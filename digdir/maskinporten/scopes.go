@@ -2,6 +2,7 @@ package maskinporten
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,14 +30,16 @@ func (g *grant) authorize(ctx context.Context, x *request, c *claims) (authoriza
 	if c.consumerOrg != "" {
 		a.consumer, a.supplier = c.consumerOrg, x.client.ClientOrgno
 	}
-	a.plan, err = scope.Evaluate(names, scope.Request{Scopes: g.cfg.Scopes, Now: x.now, Client: scope.Client{
-		ID: x.client.ClientID, ConsumerOrgno: a.consumer,
-		IntegrationType: x.client.IntegrationType, Scopes: x.client.RegisteredScopes(),
-	}})
-	if err != nil {
+	client := x.client.ScopeClient()
+	client.Organisation = a.consumer
+	a.plan, err = scope.Evaluate(scope.Request{Requested: names, Scopes: g.cfg.Scopes, Now: x.now, Client: client})
+	var refused []scope.Refusal
+	if e, ok := errors.AsType[*scope.RefusedError](err); ok {
+		refused = e.Refusals
+	} else if err != nil {
 		return a, fmt.Errorf("maskinporten: evaluating scopes: %w", err)
 	}
-	if err := g.checkScopes(&a.plan); err != nil {
+	if err := g.checkScopes(&a.plan, refused); err != nil {
 		return a, err
 	}
 	if c.consumerOrg != "" {
@@ -44,18 +47,18 @@ func (g *grant) authorize(ctx context.Context, x *request, c *claims) (authoriza
 			return a, err
 		}
 	}
-	if r := refused(&a.plan, scope.NoAccess); len(r) > 0 {
+	if r := refusedFor(refused, scope.NoAccess); len(r) > 0 {
 		return a, g.denied(mp250, " "+r[0], string(scope.NoAccess))
 	}
 	return a, g.checkDelegated(ctx, &a, names)
 }
 
 // checkScopes takes steps 11 and 12. A scope that a person must consent to is not for machines.
-func (g *grant) checkScopes(p *scope.Plan) error {
-	if r := refused(p, scope.NotRegistered, scope.Unknown, scope.Disabled); len(r) > 0 {
+func (g *grant) checkScopes(p *scope.Plan, refused []scope.Refusal) error {
+	if r := refusedFor(refused, scope.NotRegistered, scope.Unknown, scope.Disabled); len(r) > 0 {
 		return g.denied(mp200, ": "+strings.Join(r, " "), "scope_not_registered")
 	}
-	if r := refused(p, scope.IntegrationType); len(r) > 0 {
+	if r := refusedFor(refused, scope.IntegrationType); len(r) > 0 {
 		return g.denied(mp201, "", string(scope.IntegrationType))
 	}
 	if len(p.NeedsConsent) > 0 {
@@ -64,10 +67,10 @@ func (g *grant) checkScopes(p *scope.Plan) error {
 	return nil
 }
 
-// refused are the scopes refused for one of the reasons.
-func refused(p *scope.Plan, reasons ...scope.Reason) []string {
+// refusedFor returns the scopes that are refused for one of the reasons.
+func refusedFor(refused []scope.Refusal, reasons ...scope.Reason) []string {
 	var names []string
-	for _, r := range p.Refused {
+	for _, r := range refused {
 		if slices.Contains(reasons, r.Reason) {
 			names = append(names, r.Scope)
 		}

@@ -37,7 +37,7 @@ func layers() map[string]rule {
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},
-		"internal/fields":   {own: l0},
+		"internal/fields":   {own: []string{"."}},
 		"internal/httpx":    {own: concat(l0, []string{"internal/seal"})},
 		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
 		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
@@ -47,6 +47,7 @@ func layers() map[string]rule {
 	for _, p := range policies {
 		table[p] = rule{}
 	}
+	table["scope"] = rule{own: []string{".", "internal/fields"}} // for the field errors of a registry
 	for _, p := range l1 {
 		table[p] = rule{own: concat(l0, helpers)}
 	}

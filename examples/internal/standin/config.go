@@ -163,11 +163,7 @@ func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 		if err != nil || registered.Inactive {
 			continue
 		}
-		asks := scope.Client{
-			ID: registered.ClientID, ConsumerOrgno: registered.ConsumerOrgno(), IntegrationType: registered.IntegrationType,
-			Scopes: registered.RegisteredScopes(),
-		}
-		for _, r := range scope.CheckRegistration(asks, src) {
+		for _, r := range scope.CheckRegistration(registered.ScopeClient(), src) {
 			log.Warn("client registered a scope that it is refused", "client_id", registered.ClientID, "scope", r.Scope, "reason", string(r.Reason))
 		}
 	}
