@@ -29,7 +29,7 @@ func TestREADME(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(program, "\n")+1, 35)
 }
 
-// TestREADMEPackages: every package a user may import has a row in the README's table, and no other.
+// TestREADMEPackages verifies that the README's table lists every importable package.
 func TestREADMEPackages(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -42,7 +42,7 @@ func TestREADMEPackages(t *testing.T) {
 	require.ElementsMatch(t, packages(t), rows)
 }
 
-// packages are the directories of this module that hold a package others may import.
+// packages returns the directories of importable packages of this module.
 func packages(t *testing.T) []string {
 	t.Helper()
 	found := map[string]bool{}
@@ -53,7 +53,7 @@ func packages(t *testing.T) []string {
 		if d.IsDir() && name != "." {
 			_, err := os.Stat(filepath.Join(name, "go.mod"))
 			if err == nil || d.Name() == "internal" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") {
-				return fs.SkipDir // another module, or nobody's to import
+				return fs.SkipDir // another module, or not importable
 			}
 		}
 		if dir := filepath.Dir(name); dir != "." && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
@@ -64,11 +64,11 @@ func packages(t *testing.T) []string {
 	return slices.Collect(maps.Keys(found))
 }
 
-// TestLinks: the documents link to nothing that is not there.
+// TestLinks verifies that links between documents lead to files.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/spec/*.md", "examples/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
@@ -81,9 +81,9 @@ func TestLinks(t *testing.T) {
 				}
 				found++
 				_, err := os.Stat(filepath.Join(filepath.Dir(file), target))
-				require.NoError(t, err, "%s links to nowhere", file)
+				require.NoError(t, err, "link in %s", file)
 			}
 		}
 	}
-	require.Greater(t, found, 40, "the test has lost its way")
+	require.Greater(t, found, 40, "too few links found")
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The repository keeps its own rules.
+// TestRepository applies the rules to the repository.
 func TestRepository(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
 	broken, files, err := check("../..")
 	require.NoError(t, err)
-	require.Greater(t, files, 50, "the walk has lost its way")
+	require.Greater(t, files, 50, "too few files found")
 	used := map[excuse]bool{}
 	labels := map[string]int{} // by directory
 	for _, v := range broken {
@@ -32,7 +32,7 @@ func TestRepository(t *testing.T) {
 		used[e] = true
 	}
 	for e := range excused {
-		require.True(t, used[e], "nothing to excuse any more: %v", e)
+		require.True(t, used[e], "excuse without a violation: %v", e)
 	}
 	left := 0
 	for _, dir := range labelled {
@@ -45,8 +45,7 @@ func TestRepository(t *testing.T) {
 	t.Logf("%d files in %v", files, time.Since(begin))
 }
 
-// Each file of the tree below testdata breaks one rule once, ok.go files none: what the checker
-// cannot find there it would not find in the repository either.
+// TestViolationsAreFound applies the rules to testdata, where each file violates one rule once, and files named ok none.
 func TestViolationsAreFound(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -58,11 +57,11 @@ func TestViolationsAreFound(t *testing.T) {
 		"storage/memory/layer_consumer.go":     "layer",       // a store imports its consumer
 		"discovery/layer_provider.go":          "layer",       // L2 imports L3
 		"internal/seal/layer_up.go":            "layer",       // a helper imports L1
-		"newcomer/unplaced.go":                 "unplaced",    // a package nobody placed
+		"newcomer/unplaced.go":                 "unplaced",    // a package without an entry in the table
 		"token/third_jwx.go":                   "third-party", // jwx outside internal/jose
 		"token/third_jwx_test.go":              "third-party", // also in a test
 		"token/third_prefix.go":                "third-party", // a path that begins like the module's
-		"storage/storagetest/third_testify.go": "third-party", // testify in what users import
+		"storage/storagetest/third_testify.go": "third-party", // testify in an importable package
 		"examples/demo/third_testify.go":       "third-party", // also in an example
 		"token/testing.go":                     "testing",     // test helpers in the library
 		"session/clock_call.go":                "clock",
@@ -134,7 +133,7 @@ func TestViolationsAreFound(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// The table speaks of packages that exist, so that a renamed one does not lose its rule.
+// TestTableIsCurrent verifies that the packages of the table exist.
 func TestTableIsCurrent(t *testing.T) {
 	t.Parallel()
 	for dir := range layers() {

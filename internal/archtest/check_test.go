@@ -16,7 +16,7 @@ import (
 
 const module = "github.com/portner-go/portner"
 
-// violation is one broken rule.
+// violation is one violation of a rule.
 type violation struct {
 	file string // relative to the root, with slashes
 	line int
@@ -28,8 +28,7 @@ func (v violation) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s", v.file, v.line, v.rule, v.text)
 }
 
-// check reports every broken rule below root. It returns the number of files it has read, too: a walk
-// that finds nothing must not pass for a clean one.
+// check returns the violations below root, and the number of files it read.
 func check(root string) (broken []violation, files int, err error) {
 	c := checker{root: root, fset: token.NewFileSet(), table: layers(), packageDoc: map[string]bool{}}
 	if c.targets, err = loadTargets(root); err != nil {
@@ -63,18 +62,18 @@ type checker struct {
 	fset       *token.FileSet
 	table      map[string]rule
 	broken     []violation
-	packageDoc map[string]bool // of each package that needs one
+	packageDoc map[string]bool // reports whether each documented package has a comment
 	targets    targets
 
-	dir, rel string            // of the file at hand
-	names    map[string]string // of the packages in it
+	dir, rel string            // of the current file
+	names    map[string]string // of the watched packages, as the current file imports them
 }
 
 func (c *checker) report(pos token.Pos, rule, format string, args ...any) {
 	c.broken = append(c.broken, violation{c.rel, c.fset.Position(pos).Line, rule, fmt.Sprintf(format, args...)})
 }
 
-// read reads a file and makes it the one at hand.
+// read reads a file and makes it the current one.
 func (c *checker) read(name string) ([]byte, error) {
 	rel, err := filepath.Rel(c.root, name)
 	if err != nil {
@@ -117,7 +116,7 @@ func (c *checker) file(name string) error {
 	return nil
 }
 
-// under tells whether dir is root or below it.
+// under reports whether dir is root or below it.
 func under(dir, root string) bool { return dir == root || strings.HasPrefix(dir, root+"/") }
 
 func unbound(dir string) bool {
@@ -126,7 +125,7 @@ func unbound(dir string) bool {
 
 func concat(lists ...[]string) []string { return slices.Concat(lists...) }
 
-// importPath returns the path of an import, and the directory if it is one of ours.
+// importPath returns the path of an import, and the directory if it is in this module.
 func importPath(spec *ast.ImportSpec) (imported, own string) {
 	imported, _ = strconv.Unquote(spec.Path.Value) // the parser has checked it
 	if imported == module {
@@ -139,7 +138,7 @@ func importPath(spec *ast.ImportSpec) (imported, own string) {
 	return imported, own
 }
 
-// thirdParty: the paths of the standard library have no dot in their first element.
+// thirdParty reports whether an import is outside the standard library, whose paths have no dot in the first element.
 func thirdParty(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return strings.Contains(first, ".")
@@ -152,7 +151,7 @@ func allowed(imported string, prefixes []string) bool {
 func (c *checker) imports(f *ast.File) {
 	row, placed := c.table[c.dir]
 	if !placed && !unbound(c.dir) {
-		c.report(f.Package, "unplaced", "package %s has no row in the table of layers", c.dir)
+		c.report(f.Package, "unplaced", "package %s is not in the table of layers", c.dir)
 		return
 	}
 	for _, spec := range f.Imports {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// code looks for what no package may do, by the names the source uses.
+// code reports uses of names that are not allowed in any package.
 func (c *checker) code(f *ast.File) {
 	c.names = localNames(f)
 	clock := c.clockDefaults(f)
@@ -21,11 +21,10 @@ func (c *checker) code(f *ast.File) {
 	})
 }
 
-// watched are the packages whose names are looked for.
+// watched holds the packages whose names code examines.
 var watched = map[string]string{"time": "time", "log/slog": "slog", "net/http": "http", "html/template": "template"}
 
-// localNames maps what a file calls the watched packages to what they are called here: renaming an
-// import hides nothing.
+// localNames maps the names under which a file imports the watched packages to the names used here.
 func localNames(f *ast.File) map[string]string {
 	names := map[string]string{}
 	for _, spec := range f.Imports {
@@ -39,7 +38,7 @@ func localNames(f *ast.File) map[string]string {
 	return names
 }
 
-// is tells whether e is pkg.name with one of the names.
+// is reports whether e is pkg.name with one of the names.
 func (c *checker) is(e ast.Expr, pkg string, names ...string) bool {
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok || !slices.Contains(names, s.Sel.Name) {
@@ -69,7 +68,7 @@ func (c *checker) call(call *ast.CallExpr) {
 			c.report(call.Pos(), "template", "a conversion switches escaping off")
 		}
 	}
-	// The status as a number.
+	// The status can also be a number.
 	if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "WriteHeader" || s.Sel.Name == "Redirect") {
 		for _, arg := range call.Args {
 			if lit, ok := arg.(*ast.BasicLit); ok && lit.Kind == token.INT && slices.Contains([]string{"301", "302", "307", "308"}, lit.Value) {
@@ -79,8 +78,8 @@ func (c *checker) call(call *ast.CallExpr) {
 	}
 }
 
-// clockDefaults finds the uses of time.Now that are the default of a clock: the value (not a call)
-// assigned to something named now or Now, and the call in a function of that name.
+// clockDefaults returns the uses of time.Now that are the default of a clock: the value assigned to something named now or
+// Now, and the call in a function named now.
 func (c *checker) clockDefaults(f *ast.File) map[*ast.SelectorExpr]bool {
 	found := map[*ast.SelectorExpr]bool{}
 	ast.Inspect(f, func(n ast.Node) bool {

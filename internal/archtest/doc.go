@@ -1,6 +1,5 @@
-// Package archtest holds the tests of the architecture: which package may import which, and what no
-// package may do. docs/architecture.md shows the layers; rules_test.go is the table.
+// Package archtest tests the architecture: the imports of each package, names that no package may use, comments of exported
+// names, and labels in comments and documents. docs/architecture.md describes the layers; rules_test.go has the tables.
 //
-// The sources are parsed from disk and not listed by the go command: go test notices when a file that
-// a test has read changes, and would serve an old "(cached)" pass otherwise.
+// The tests read the sources themselves: go test caches a result only while the files that a test read are unchanged.
 package archtest

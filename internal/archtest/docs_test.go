@@ -8,7 +8,7 @@ import (
 )
 
 // docs reports exported names without a comment: functions, methods of exported types, types,
-// constants, variables, struct fields and interface methods. One comment may speak for a group: for
+// constants, variables, struct fields and interface methods. One comment can cover a group: for
 // the names of one declaration in parentheses, and for fields that follow each other without a blank
 // line.
 func (c *checker) docs(f *ast.File) {
@@ -75,7 +75,7 @@ func exported(names []*ast.Ident) bool {
 
 func (c *checker) fields(typ string, list *ast.FieldList) {
 	line := func(pos token.Pos) int { return c.fset.Position(pos).Line }
-	grouped, end := false, 0 // whether a comment speaks for the block that ends at line end
+	grouped, end := false, 0 // whether a comment covers the block that ends at line end
 	for _, f := range list.List {
 		start := line(f.Pos())
 		if f.Doc != nil {

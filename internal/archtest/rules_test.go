@@ -1,10 +1,10 @@
 package archtest_test
 
-// The layers of the module. Imports point down only, and never to a package of the same layer.
+// The layers of the module. Imports point down, and not to a package of the same layer.
 //
 //	L3  provider, and digdir/ansattporten on top of it; digdir/maskinporten, exchange, digdir/altinn
-//	L2  authorize  token  logout  discovery  resource  digdir/authorizations        never one another
-//	L1  session  client  keyset  rar               never one another
+//	L2  authorize  token  logout  discovery  resource  digdir/authorizations
+//	L1  session  client  keyset  rar
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
 var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
@@ -18,22 +18,21 @@ var (
 type rule struct {
 	own     []string // packages of this repository
 	third   []string // import path prefixes of others
-	testing bool     // it is for tests, so it may import testing
+	testing bool     // it may import testing
 }
 
-// layers has a row for each package of the library. A package without a row is reported: decide where
-// it belongs before it grows.
+// layers returns the rule of each package of the module. A package without a rule is reported.
 func layers() map[string]rule {
 	table := map[string]rule{
 		"storage":             {own: policies},
 		"storage/memory":      {own: []string{"storage"}},
 		"storage/storagetest": {own: concat(l0, l1, l2), testing: true}, // for the stores' interfaces
-		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1, for client and for what is configured with it
+		"client/businesscert": {own: []string{"norway"}},                // a leaf of L1
 		"provider":            {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"exchange":            {own: concat(l0, l1, l2, helpers)},
 		"digdir/altinn":       {own: concat(l0, l1, l2, helpers)},
 		"digdir/maskinporten": {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
-		"digdir/ansattporten": {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile of it
+		"digdir/ansattporten": {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
 		"internal/archtest": {},
 		"internal/audit":    {own: l0},
@@ -42,7 +41,7 @@ func layers() map[string]rule {
 		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
 		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
 		"internal/seal":     {own: l0},
-		"internal/testpki":  {}, // no testing: the test authority of the examples is made of it
+		"internal/testpki":  {}, // not testing: an example imports it
 	}
 	for _, p := range policies {
 		table[p] = rule{}
@@ -55,39 +54,38 @@ func layers() map[string]rule {
 	for _, p := range l2 {
 		table[p] = rule{own: concat(l0, l1, helpers)}
 	}
-	table["resource"] = rule{own: concat(l0, helpers)} // an API takes no part of a provider with it
+	table["resource"] = rule{own: concat(l0, helpers)} // an API does not need the packages of a provider
 	return table
 }
 
-// Packages the layers do not bind: modules of their own, whose go.mod says what they need.
+// unlayered holds the directories without layers: they are modules with their own dependencies.
 var unlayered = []string{"examples", "storage/postgres", "storage/redis"}
 
-// What test files may import beyond their package's row. Layers do not bind them: a test of a store
-// names the interfaces it satisfies.
+// testThird holds what test files may import in addition to their package. The layers do not apply to test files.
 var testThird = map[string][]string{
 	"":       {"github.com/stretchr/testify"},   // every package
-	"keyset": {"github.com/lestrrat-go/jwx/v2"}, // an independent reader of tokens and key sets
+	"keyset": {"github.com/lestrrat-go/jwx/v2"}, // verifies tokens and key sets independently
 }
 
-// excused are violations that stand, each with its reason.
+// excused holds accepted violations with the reason.
 var excused = map[excuse]string{
-	{"logout/endpoint.go", "template"}: "a registered post_logout_redirect_uri; html/template would refuse the custom scheme of a native client",
+	{"logout/endpoint.go", "template"}: "a registered post_logout_redirect_uri; html/template rejects the custom scheme of a native client",
 }
 
 type excuse struct{ file, rule string }
 
-// Comments are demanded in these trees: what users see.
+// documented reports whether a directory holds importable packages, whose exported names need comments.
 var documented = func(dir string) bool {
 	return !under(dir, "internal") && !under(dir, "examples")
 }
 
-// labelled are the directories that still have labels that do not resolve.
+// labelled holds the directories that still have labels that do not resolve.
 var labelled = []string{
-	".", "authorize", "client", "client/businesscert", "digdir/altinn", "digdir/ansattporten", "digdir/authorizations",
+	"authorize", "client", "client/businesscert", "digdir/altinn", "digdir/ansattporten", "digdir/authorizations",
 	"digdir/maskinporten", "discovery", "examples/altinn", "examples/idporten", "examples/internal/demo",
 	"examples/maskinporten", "exchange", "internal/audit", "internal/httpx", "internal/jose", "internal/testpki",
-	"keyset", "logout", "norway", "provider", "pseudonym", "rar", "resource", "scope", "session", "storage",
-	"storage/memory", "storage/storagetest", "token",
+	"keyset", "logout", "norway", "provider", "pseudonym", "rar", "scope", "session", "storage", "storage/memory",
+	"storage/storagetest", "token",
 }
 
 // labelsBefore is the number of such labels at commit 0f683ce, before there was a rule.

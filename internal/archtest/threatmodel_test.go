@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestThreatModelNamesRealTests: a proof that was renamed away is no proof.
+// TestThreatModelNamesRealTests verifies that the tests named in docs/threat-model.md exist.
 func TestThreatModelNamesRealTests(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")

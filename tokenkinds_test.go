@@ -35,35 +35,34 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// The organisations of seed 004 whose numbers have a right check digit, and stand-ins for those that do not.
+// Organisations of the page on token kinds (docs/spec/ansattporten.md §5), replaced where the page has a wrong check digit.
 const (
-	svv        = "944117784" // column B
-	skatt      = "974761076" // column C
-	storbanken = "910753614" // column D
-	lillebank  = "987464291" // column E: the consumer
-	eika       = "991825827" // column E: the supplier
-	visma      = "936796702" // column F: the client's organisation
-	employer   = "810969342" // column F: whom the person acts for
+	svv        = "944117784" // access token of a login
+	skatt      = "974761076" // Maskinporten
+	storbanken = "910753614" // consumer by itself
+	lillebank  = "987464291" // consumer of the supplier
+	eika       = "991825827" // supplier
+	visma      = "936796702" // vendor of the employee's service
+	employer   = "810969342" // employer, whom the user represents
 	navAPI     = "https://api.nav.no/"
 )
 
-// TestSeed004 is the table of seed 004 as one golden file: six kinds of token, each claim present or absent
-// as the table and its "today's equivalent" say (maskinporten-altinn section 5). What differs from run to
-// run is replaced by its kind.
-func TestSeed004(t *testing.T) {
+// TestTokenKinds issues the six kinds of token of docs/spec/ansattporten.md §5 and compares them with one golden file. Values
+// that differ between runs are replaced by their kind.
+func TestTokenKinds(t *testing.T) {
 	t.Parallel()
 	got := map[string]map[string]any{}
-	got["A id_token"], got["B access_token of a login"] = loginTokens(t)
+	got["id_token"], got["access token of a login"] = loginTokens(t)
 	mp := newMaskinporten(t)
-	got["C Maskinporten"] = mp.token(t, "skatt", map[string]any{"scope": "krr:global/kontaktinformasjon.read"})
-	got["D consumer by itself"] = mp.token(t, "storbanken", map[string]any{"scope": "nav:forsikring", "resource": navAPI})
-	got["E consumer via supplier"] = mp.token(t, "eika", map[string]any{"scope": "nav:forsikring", "resource": navAPI, "consumer_org": lillebank})
-	got["F employee"] = employeeToken(t)
+	got["Maskinporten"] = mp.token(t, "skatt", map[string]any{"scope": "krr:global/kontaktinformasjon.read"})
+	got["consumer by itself"] = mp.token(t, "storbanken", map[string]any{"scope": "nav:forsikring", "resource": navAPI})
+	got["consumer through a supplier"] = mp.token(t, "eika", map[string]any{"scope": "nav:forsikring", "resource": navAPI, "consumer_org": lillebank})
+	got["employee"] = employeeToken(t)
 
 	doc, err := json.MarshalIndent(got, "", "  ")
 	require.NoError(t, err)
 	doc = append(doc, '\n')
-	const golden = "testdata/seed004.golden.json"
+	const golden = "testdata/tokenkinds.golden.json"
 	if os.Getenv("PORTNER_UPDATE") == "1" {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(golden, doc, 0o644))
@@ -71,22 +70,22 @@ func TestSeed004(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(doc))
-	for column, claims := range got {
-		require.Equal(t, seed004[column], slices.Sorted(maps.Keys(claims)), column)
+	for kind, claims := range got {
+		require.Equal(t, tokenKinds[kind], slices.Sorted(maps.Keys(claims)), kind)
 	}
 }
 
-// seed004 are the claims of each column, spelled out: a golden file is easily updated, this is not.
-var seed004 = map[string][]string{
-	"A id_token":                {"acr", "amr", "aud", "auth_time", "exp", "iat", "iss", "jti", "locale", "nonce", "pid", "sid", "sub"},
-	"B access_token of a login": {"acr", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "pid", "scope", "sub"},
-	"C Maskinporten":            {"client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "scope", "token_type"},
-	"D consumer by itself":      {"aud", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "scope", "token_type"},
-	"E consumer via supplier":   {"aud", "client_amr", "client_id", "consumer", "delegation_source", "exp", "iat", "iss", "jti", "scope", "supplier", "token_type"},
-	"F employee":                {"acr", "authorization_details", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "pid", "scope", "sub"},
+// tokenKinds holds the claims of each kind. Unlike the golden file it is not written by the test.
+var tokenKinds = map[string][]string{
+	"id_token":                    {"acr", "amr", "aud", "auth_time", "exp", "iat", "iss", "jti", "locale", "nonce", "pid", "sid", "sub"},
+	"access token of a login":     {"acr", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "pid", "scope", "sub"},
+	"Maskinporten":                {"client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "scope", "token_type"},
+	"consumer by itself":          {"aud", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "scope", "token_type"},
+	"consumer through a supplier": {"aud", "client_amr", "client_id", "consumer", "delegation_source", "exp", "iat", "iss", "jti", "scope", "supplier", "token_type"},
+	"employee":                    {"acr", "authorization_details", "client_amr", "client_id", "consumer", "exp", "iat", "iss", "jti", "pid", "scope", "sub"},
 }
 
-// stable decodes a JWT and replaces what differs from run to run by its kind.
+// stable decodes a JWT and replaces values that differ between runs by their kind.
 func stable(t *testing.T, jwt string) map[string]any {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
@@ -107,8 +106,8 @@ func stable(t *testing.T, jwt string) map[string]any {
 	return m
 }
 
-// seedOrg gives a client to another organisation than the test provider's own.
-func seedOrg(t *testing.T, id, orgno string, scopes ...string) client.Client {
+// clientOf returns a client of another organisation than that of the test provider.
+func clientOf(t *testing.T, id, orgno string, scopes ...string) client.Client {
 	t.Helper()
 	c := optest.Clients(t)[0]
 	c.ClientID, c.ClientName, c.ClientOrgno, c.Scopes = id, id, orgno, scopes
@@ -117,11 +116,11 @@ func seedOrg(t *testing.T, id, orgno string, scopes ...string) client.Client {
 	return c
 }
 
-// loginTokens are columns A and B: ID-porten's.
+// loginTokens returns the id_token and the access token of a login at ID-porten.
 func loginTokens(t *testing.T) (idToken, accessToken map[string]any) {
 	t.Helper()
 	op := optest.New(t, optest.Options{
-		Clients: []client.Client{seedOrg(t, "vitecautodata", svv, "openid", "svv:pkk")},
+		Clients: []client.Client{clientOf(t, "vitecautodata", svv, "openid", "svv:pkk")},
 		Scopes:  []scope.Scope{{Name: "svv:pkk", OwnerOrgno: svv, Description: "PKK", AccessibleForAll: true}},
 	})
 	login := func(scopes string) optest.Answer {
@@ -133,15 +132,15 @@ func loginTokens(t *testing.T) (idToken, accessToken map[string]any) {
 	return stable(t, login("openid").String("id_token")), stable(t, login("svv:pkk").String("access_token"))
 }
 
-// seedMaskinporten issues columns C, D and E.
-type seedMaskinporten struct {
+// machineServer issues the tokens of machines.
+type machineServer struct {
 	server *maskinporten.Server
 	key    *rsa.PrivateKey
 }
 
-const seedIssuer = "https://test.maskinporten.no/"
+const machineIssuer = "https://test.maskinporten.no/"
 
-func newMaskinporten(t *testing.T) seedMaskinporten {
+func newMaskinporten(t *testing.T) machineServer {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -169,25 +168,25 @@ func newMaskinporten(t *testing.T) seedMaskinporten {
 	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{signer}})
 	require.NoError(t, err)
 	server, err := maskinporten.New(maskinporten.Config{
-		Issuer: seedIssuer, Clients: clients, Scopes: scopes, Replay: memory.New(), Keys: keys,
+		Issuer: machineIssuer, Clients: clients, Scopes: scopes, Replay: memory.New(), Keys: keys,
 		Delegations: map[string]maskinporten.DelegationSource{"https://tt02.altinn.no/": delegated{}},
 	})
 	require.NoError(t, err)
-	return seedMaskinporten{server, key}
+	return machineServer{server, key}
 }
 
-// delegated is an Altinn where the small bank lets the group act for it.
+// delegated is a delegation source in which lillebank delegated to eika.
 type delegated struct{}
 
 func (delegated) Delegated(_ context.Context, consumer, supplier, _ string) (bool, error) {
 	return consumer == lillebank && supplier == eika, nil
 }
 
-// token signs an assertion and trades it over HTTP.
-func (m seedMaskinporten) token(t *testing.T, clientID string, claims map[string]any) map[string]any {
+// token signs an assertion and requests a token over HTTP.
+func (m machineServer) token(t *testing.T, clientID string, claims map[string]any) map[string]any {
 	t.Helper()
 	now := time.Now().Unix()
-	maps.Copy(claims, map[string]any{"iss": clientID, "aud": seedIssuer, "iat": now, "exp": now + 120, "jti": rand.Text()})
+	maps.Copy(claims, map[string]any{"iss": clientID, "aud": machineIssuer, "iat": now, "exp": now + 120, "jti": rand.Text()})
 	payload, err := json.Marshal(claims)
 	require.NoError(t, err)
 	input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
@@ -198,7 +197,7 @@ func (m seedMaskinporten) token(t *testing.T, clientID string, claims map[string
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		"assertion":  {input + "." + base64.RawURLEncoding.EncodeToString(sig)},
 	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, seedIssuer+"token", strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, machineIssuer+"token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	m.server.ServeHTTP(w, r)
@@ -210,7 +209,7 @@ func (m seedMaskinporten) token(t *testing.T, clientID string, claims map[string
 	return stable(t, answer.AccessToken)
 }
 
-// oneEmployer is a register with one organisation in it.
+// oneEmployer is a register with one organisation.
 type oneEmployer struct{}
 
 func (oneEmployer) Reportees(context.Context, norway.PID, string) (ansattporten.Resource, error) {
@@ -219,13 +218,13 @@ func (oneEmployer) Reportees(context.Context, norway.PID, string) (ansattporten.
 	}}, nil
 }
 
-// employeeToken is column F: somebody logs in for their employer to the service of another organisation.
+// employeeToken returns the access token of a user who represents an employer at the service of a vendor.
 func employeeToken(t *testing.T) map[string]any {
 	t.Helper()
 	types, err := rar.NewRegistry(ansattporten.ServiceType(oneEmployer{}))
 	require.NoError(t, err)
 	op := optest.New(t, optest.Options{
-		Clients: []client.Client{seedOrg(t, "skyregnskap", visma, "openid", "nav:forsikring")},
+		Clients: []client.Client{clientOf(t, "skyregnskap", visma, "openid", "nav:forsikring")},
 		Scopes:  []scope.Scope{{Name: "nav:forsikring", OwnerOrgno: eika, Description: "Forsikring", AccessibleForAll: true}},
 		Persons: map[string]session.Authentication{"kari": {
 			Identity: session.Identity{Subject: "kari", Identifiers: optest.Identifiers(optest.KariPID)}, ACR: acr.AnsattportenHigh, AMR: []string{"BankID"},
