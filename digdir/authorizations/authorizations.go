@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 // The scopes callers need (idporten section 12.4).
@@ -29,6 +30,8 @@ type Config struct {
 	Store Store
 	// Vault opens the persons of grants; the provider's. Required.
 	Vault *session.Vault
+	// Tokens finds the access tokens of callers and checks their grants; Minter of the provider's token endpoint. Required.
+	Tokens *token.Minter
 	// Clients finds registrations. Required.
 	Clients client.Source
 	// Scopes finds scope records. Required.
@@ -67,7 +70,7 @@ type API struct {
 func New(cfg Config) (*API, error) {
 	var errs []error
 	for field, missing := range map[string]bool{
-		"Store": cfg.Store == nil, "Vault": cfg.Vault == nil, "Clients": cfg.Clients == nil, "Scopes": cfg.Scopes == nil,
+		"Store": cfg.Store == nil, "Vault": cfg.Vault == nil, "Tokens": cfg.Tokens == nil, "Clients": cfg.Clients == nil, "Scopes": cfg.Scopes == nil,
 		"SubjectOf": cfg.Machines != nil && cfg.SubjectOf == nil,
 	} {
 		if missing {

@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	op.Use(p)
 	config := authorizations.Config{
-		Store: op.Store, Vault: p.Vault, Clients: cfg.Clients, Scopes: cfg.Scopes, History: op.Store, Machines: machines{},
+		Store: op.Store, Vault: p.Vault, Tokens: p.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, History: op.Store, Machines: machines{},
 		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
 			return "kari", pid.Reveal() == optest.KariPID, nil
 		},

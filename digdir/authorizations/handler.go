@@ -75,31 +75,27 @@ func (a *API) personal(r *http.Request, now time.Time) (caller, error) {
 }
 
 func (a *API) person(r *http.Request, scope string, now time.Time) (caller, error) {
-	token, err := bearer(r)
+	value, err := bearer(r)
 	if err != nil {
 		return caller{}, err
 	}
-	t, g, c, err := a.live(r.Context(), storage.HashOf(token), now)
+	t, err := a.cfg.Tokens.LookupAccessToken(r.Context(), value, now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	case err != nil:
-		return caller{}, fmt.Errorf("authorizations: reading a token: %w: %w", portner.ErrUnavailable, err)
-	case !slices.Contains(t.Scopes, scope):
+		return caller{}, fmt.Errorf("authorizations: looking up the access token: %w", err)
+	case !slices.Contains(t.Token.Scopes, scope):
 		return caller{}, refuse(portner.InsufficientScope, "The access token lacks the scope.")
-	case g.UserKey == (storage.Hash{}) || a.hides(&g):
+	case t.Grant.UserKey == (storage.Hash{}) || a.hides(&t.Grant):
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
-	case c.ClientOrgno == "":
+	case t.Client.ClientOrgno == "":
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	}
-	who, err := a.cfg.Vault.Open(g.Identity, g.ID)
-	if err != nil {
-		return caller{}, err
-	}
-	if _, ok := who.Identifier(session.TypePID); !ok {
+	if _, ok := t.Identity.Identifier(session.TypePID); !ok {
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
 	}
-	return caller{orgno: c.ClientOrgno, user: g.UserKey, self: true}, nil
+	return caller{orgno: t.Client.ClientOrgno, user: t.Grant.UserKey, self: true}, nil
 }
 
 // support reads a machine's token and the number it asks about; POST takes no other kind.

@@ -7,7 +7,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Store finds and ends what people have granted. A token.Store has the last two methods already.
+// Store finds and ends what people have granted. A token.Store has the last method already.
 type Store interface {
 	// GrantsOf returns the live grants of a person whose code was redeemed, newest first.
 	GrantsOf(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Grant, error)
@@ -15,8 +15,6 @@ type Store interface {
 	Grant(ctx context.Context, grantID string, now time.Time) (storage.Grant, error)
 	// RevokeGrant is token.Store's.
 	RevokeGrant(ctx context.Context, grantID string, now time.Time) error
-	// AccessToken is token.Store's: callers show the provider's own tokens.
-	AccessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error)
 }
 
 // HistoryStore finds login history. What is in it authorize.HistoryStore recorded.

@@ -18,7 +18,7 @@ const pathMine = "/mine-tilganger"
 func (s *server) buildAuthorizations() error {
 	var err error
 	s.granted, err = authorizations.New(authorizations.Config{
-		Store: s.store, Vault: s.op.Vault, Clients: s.clients, Scopes: s.scopes, History: s.store,
+		Store: s.store, Vault: s.op.Vault, Tokens: s.op.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.store,
 		Machines: s.machines, SubjectOf: s.subjectOf, Logger: s.log,
 	})
 	return err
