@@ -110,7 +110,7 @@ func stable(t *testing.T, jwt string) map[string]any {
 func clientOf(t *testing.T, id, orgno string, scopes ...string) client.Client {
 	t.Helper()
 	c := optest.Clients(t)[0]
-	c.ClientID, c.ClientName, c.ClientOrgno, c.Scopes = id, id, orgno, scopes
+	c.ClientID, c.ClientName, c.OrganisationNo, c.Scopes = id, id, orgno, scopes
 	base := optest.RedirectURI(id)
 	c.RedirectURIs, c.PostLogoutRedirectURIs, c.FrontchannelLogoutURI = []string{base}, []string{base + "/out"}, base+"/fc"
 	return c
@@ -148,7 +148,7 @@ func newMaskinporten(t *testing.T) machineServer {
 		base64.RawURLEncoding.EncodeToString(key.N.Bytes())))
 	machine := func(id, orgno string, scopes ...string) client.Client {
 		return client.Client{
-			ClientID: id, ClientName: id, ClientOrgno: orgno, IntegrationType: "maskinporten",
+			ClientID: id, ClientName: id, OrganisationNo: orgno, IntegrationType: "maskinporten",
 			TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: jwks, Scopes: scopes,
 		}
 	}

@@ -116,7 +116,7 @@ func (f *flow) requester(sess *storage.Session) (rar.Request, error) {
 	id, _ := who.Identifier(session.TypePID)
 	pid, _ := norway.ParsePID(id.Reveal()) // zero for a user without a number
 	return rar.Request{
-		ClientID: c.ClientID, Orgno: c.ClientOrgno, Supplier: c.SupplierOrgno,
+		ClientID: c.ClientID, Orgno: c.OrganisationNo, Supplier: c.SupplierOrgno,
 		Subject: who.Subject, PID: pid, Name: who.Attributes["name"],
 		Locale: f.locale(f.r, f.req.form.Get("ui_locales")), Now: f.now,
 	}, nil

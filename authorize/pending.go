@@ -60,7 +60,7 @@ type ClientInfo struct {
 }
 
 func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
-	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: c.ClientOrgno, URI: c.ClientURI, LogoURI: c.LogoURI}
+	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: c.OrganisationNo, URI: c.ClientURI, LogoURI: c.LogoURI}
 	if customer.Name != "" {
 		info.Supplier, info.Name = info.Name, customer.Name
 	}

@@ -3,7 +3,6 @@ package authorize
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -320,14 +319,13 @@ func (e *Endpoint) validResource(ctx context.Context, res string) (bool, error) 
 	default:
 		return false, nil
 	}
-	_, err = e.cfg.Clients.Client(ctx, res)
-	switch {
+	switch _, err = client.Lookup(ctx, e.cfg.Clients, res); {
+	case err == nil, errors.Is(err, client.ErrDisabled):
+		return false, nil
 	case errors.Is(err, storage.ErrNotFound):
 		return true, nil
-	case err != nil:
-		return false, fmt.Errorf("%w: looking for a client named as a resource: %w", portner.ErrUnavailable, err)
 	}
-	return false, nil
+	return false, err
 }
 
 // checkExtensions: the claims parameter, which is read for auth_time only.

@@ -45,17 +45,13 @@ func (e *Endpoint) findClient(ctx context.Context, form httpx.Form) (*client.Cli
 	case repeated(form, "client_id"):
 		return nil, page(portner.InvalidRequest, "client_id_repeated", "The parameter client_id was sent twice.").
 			as(portner.EventDuplicateParam)
-	case len(id) > maxClientID:
-		return nil, page(portner.InvalidClient, "client_unknown", "The client is not known here.")
 	}
-	c, err := e.cfg.Clients.Client(ctx, id)
+	c, err := client.Lookup(ctx, e.cfg.Clients, id)
 	switch {
-	case errors.Is(err, storage.ErrNotFound) || err == nil && c != nil && c.Inactive:
+	case errors.Is(err, storage.ErrNotFound):
 		return nil, page(portner.InvalidClient, "client_unknown", "The client is not known here.")
 	case err != nil:
-		return nil, faulty(nil, fmt.Errorf("%w: finding the client: %w", portner.ErrUnavailable, err))
-	case c == nil || c.ClientID != id: // a database that folds case, say
-		return nil, faulty(nil, errors.New("authorize: the source answered with another client"))
+		return nil, faulty(nil, err)
 	}
 	return c, nil
 }

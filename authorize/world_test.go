@@ -56,7 +56,7 @@ func clients() []client.Client {
 	all := []string{"none", "login", "consent", "select_account"}
 	scopes := []string{"openid", "profile", "test:plain", "test:shared", "test:second", "test:pseudo", "test:fresh", "test:opaque"}
 	web := client.Client{
-		ClientID: "web", ClientName: "Min tjeneste", ClientOrgno: "991825827", IntegrationType: "api_klient", ApplicationType: client.Web,
+		ClientID: "web", ClientName: "Min tjeneste", OrganisationNo: "991825827", IntegrationType: "api_klient", ApplicationType: client.Web,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{rp, rp + "?a=b"}, Scopes: scopes,
 		OnBehalfOf: []client.OnBehalfOf{{Value: "kunde", Name: "Kunde", Orgno: "974761076"}},
@@ -84,14 +84,14 @@ func clients() []client.Client {
 		with("queryonly", func(c *client.Client) { c.ResponseModes = []string{"query"} }),
 		with("postonly", func(c *client.Client) { c.ResponseModes = []string{"form_post"} }),
 		with("strict", func(c *client.Client) { c.RequireState, c.RequireNonce = true, true }),
-		with("off", func(c *client.Client) { c.Inactive = true }),
+		with("off", func(c *client.Client) { c.Disabled = true }),
 		with("signing", func(c *client.Client) { c.JWKS = signingJWKS }),
 		with("mustsign", func(c *client.Client) { c.JWKS, c.RequireSignedRequestObject = signingJWKS, true }),
 		with("sidtaker", func(c *client.Client) {
 			c.FrontchannelLogoutURI, c.FrontchannelLogoutSessionRequired = "https://rp.example.no/logout", true
 		}),
 		{
-			ClientID: "machine", ClientOrgno: "991825827", IntegrationType: "maskinporten", ApplicationType: client.Web,
+			ClientID: "machine", OrganisationNo: "991825827", IntegrationType: "maskinporten", ApplicationType: client.Web,
 			TokenEndpointAuthMethod: client.PrivateKeyJWT, RedirectURIs: []string{rp}, Scopes: []string{"test:plain"}, JWKS: signingJWKS,
 		},
 	}

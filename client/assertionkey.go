@@ -138,7 +138,7 @@ func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKe
 		return nil, r, err
 	}
 	// The keys of a supplier-run client may be certified for either organisation.
-	if c.ClientOrgno != "" && cert.Orgno != c.ClientOrgno && cert.Orgno != c.SupplierOrgno {
+	if c.OrganisationNo != "" && cert.Orgno != c.OrganisationNo && cert.Orgno != c.SupplierOrgno {
 		return nil, refusedOrgno, nil
 	}
 	return cert, nil, nil
@@ -167,7 +167,7 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 	if r != nil || err != nil {
 		return verified, r, err
 	}
-	if cert.Orgno != c.ClientOrgno {
+	if cert.Orgno != c.OrganisationNo {
 		return verified, refusedOrgno, nil
 	}
 	key := jose.PublicKey{KID: h.KID, Key: cert.Leaf.PublicKey}

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -105,8 +104,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint st
 	if wait > 0 && cred.guessable() {
 		return Authenticated{}, x.tooMany(ctx, wait)
 	}
-	registered, err := a.find(ctx, cred.clientID)
-	if err != nil {
+	registered, err := Lookup(ctx, a.cfg.Clients, cred.clientID)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return Authenticated{}, err
 	}
 	switch amr, reason, err := x.verify(ctx, registered, cred); {
@@ -130,23 +129,6 @@ type exchange struct {
 	now      time.Time
 }
 
-// find returns nil for a client that is not registered.
-func (a *Authenticator) find(ctx context.Context, clientID string) (*Client, error) {
-	if len(clientID) > maxClientID || !vschar(clientID) {
-		return nil, nil
-	}
-	c, err := a.cfg.Clients.Client(ctx, clientID)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("%w: finding a registration: %w", portner.ErrUnavailable, err)
-	case c == nil || c.ClientID != clientID:
-		return nil, errors.New("client: the source answered with another client")
-	}
-	return c, nil
-}
-
 func idOf(c *Client) string {
 	if c == nil {
 		return ""
@@ -167,8 +149,8 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	switch {
 	case registered == nil:
 		return "", refusedUnknown, nil
-	case registered.Inactive:
-		return "", refusedInactive, nil
+	case registered.Disabled:
+		return "", refusedDisabled, nil
 	case registered.AuthMethod() != cred.method:
 		return "", refusedMethod, nil
 	case cred.method == PrivateKeyJWT:

@@ -201,7 +201,7 @@ func TestAuthenticate_events_name_resolved_clients_only(t *testing.T) {
 	for id, want := range map[string]portner.Event{
 		"basic":   {ClientID: "basic", Reason: "secret"},
 		"post":    {ClientID: "post", Reason: "method"},
-		"off":     {ClientID: "off", Reason: "inactive_client"},
+		"off":     {ClientID: "off", Reason: "client_disabled"},
 		"unknown": {Reason: "unknown_client"},
 	} {
 		c := credentials{Authorization: basicHeader(id, "wrong"), CorrelationID: "corr"}

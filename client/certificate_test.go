@@ -79,21 +79,21 @@ func certified(t testing.TB, change func(*client.Config)) (testAuthenticator, *r
 	}
 	clients := source{}
 	for _, c := range []*client.Client{
-		{ClientID: "cert", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, IntegrationType: "maskinporten"},
-		{ClientID: "supplied", ClientOrgno: customer, SupplierOrgno: digdir, TokenEndpointAuthMethod: jwt, IntegrationType: "idporten"},
+		{ClientID: "cert", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, IntegrationType: "maskinporten"},
+		{ClientID: "supplied", OrganisationNo: customer, SupplierOrgno: digdir, TokenEndpointAuthMethod: jwt, IntegrationType: "idporten"},
 		{ClientID: "nobody", TokenEndpointAuthMethod: jwt},
-		{ClientID: "keyed", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()})},
+		{ClientID: "keyed", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()})},
 		{
-			ClientID: "aged", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()}),
+			ClientID: "aged", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: jwks(jose.PublicKey{KID: "k1", Key: rsaKey().Public()}),
 			KeysUploadedAt: now.Add(-365 * 24 * time.Hour),
 		},
-		{ClientID: "broken", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: json.RawMessage(`{}`)},
-		{ClientID: "secret", ClientOrgno: digdir, Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}},
-		{ClientID: "pinned", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameSEID2), IntegrationType: "maskinporten"},
-		{ClientID: "pinned-expired", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameExpired)},
-		{ClientID: "pinned-revoked", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameRevoked)},
-		{ClientID: "pinned-other", ClientOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameOther)},
-		{ClientID: "pinned-supplier", ClientOrgno: customer, SupplierOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameSEID2)},
+		{ClientID: "broken", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: json.RawMessage(`{}`)},
+		{ClientID: "secret", OrganisationNo: digdir, Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}},
+		{ClientID: "pinned", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameSEID2), IntegrationType: "maskinporten"},
+		{ClientID: "pinned-expired", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameExpired)},
+		{ClientID: "pinned-revoked", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameRevoked)},
+		{ClientID: "pinned-other", OrganisationNo: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameOther)},
+		{ClientID: "pinned-supplier", OrganisationNo: customer, SupplierOrgno: digdir, TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameSEID2)},
 		{ClientID: "plain-x5c", TokenEndpointAuthMethod: jwt, JWKS: pinned(testpki.NameExpired)},
 	} {
 		clients[c.ClientID] = c
@@ -356,12 +356,12 @@ func TestCertificate_forgery_burns_no_jti(t *testing.T) {
 
 func TestValidate_without_keys(t *testing.T) {
 	t.Parallel()
-	c := client.Client{ClientID: "c", IntegrationType: "maskinporten", ClientOrgno: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
+	c := client.Client{ClientID: "c", IntegrationType: "maskinporten", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
 	require.ErrorContains(t, c.Validate(client.Environment{}), "jwks")
 	require.NoError(t, c.Validate(client.Environment{BusinessCertificates: true}))
 	plain := client.Client{ClientID: "c", RedirectURIs: []string{"https://rp.example.no/cb"}, TokenEndpointAuthMethod: client.PrivateKeyJWT}
 	require.ErrorContains(t, plain.Validate(client.Environment{BusinessCertificates: true}), "jwks", "no organisation, no certificate")
-	plain.ClientOrgno, plain.RequireSignedRequestObject = digdir, true
+	plain.OrganisationNo, plain.RequireSignedRequestObject = digdir, true
 	require.ErrorContains(t, plain.Validate(client.Environment{BusinessCertificates: true}), "jwks", "request objects need keys")
 }
 
@@ -371,7 +371,7 @@ func FuzzAssertion_x5c(f *testing.F) {
 	require.NoError(f, err)
 	a, err := client.NewAuthenticator(client.Config{Issuer: issuer, Clients: source{}, Certificates: verifier})
 	require.NoError(f, err)
-	c := &client.Client{ClientID: "cert", ClientOrgno: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
+	c := &client.Client{ClientID: "cert", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
 	// Signatures are random, so each process of a fuzz run has certificates of its own: inputs name them.
 	chain := testpki.X5C(pki().Chain(testpki.NameSEID2)...)
 	named := strings.NewReplacer("LEAF", chain[0], "CA", chain[1], "OTHER", testpki.X5C(pki().Chain(testpki.NameOther)...)[0])

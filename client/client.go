@@ -48,9 +48,9 @@ type Client struct {
 	ClientURI string `json:"client_uri,omitempty"`
 	// LogoURI is a picture for the login page, http or https.
 	LogoURI string `json:"logo_uri,omitempty"`
-	// ClientOrgno is the legal consumer, the "consumer" of access tokens. ID-porten's integration types need it.
-	ClientOrgno string `json:"client_orgno,omitempty"`
-	// SupplierOrgno runs the client for ClientOrgno; it becomes "supplier" in access tokens.
+	// OrganisationNo is the legal consumer, the "consumer" of access tokens. ID-porten's integration types need it.
+	OrganisationNo string `json:"client_orgno,omitempty"`
+	// SupplierOrgno runs the client for OrganisationNo; it becomes "supplier" in access tokens.
 	SupplierOrgno string `json:"supplier_orgno,omitempty"`
 	// IntegrationType chooses the row of idporten section 2.4. "" is a plain OpenID Connect client.
 	IntegrationType string `json:"integration_type,omitempty"`
@@ -91,7 +91,7 @@ type Client struct {
 	PromptValues []string `json:"prompt_values,omitempty"`
 
 	// JWKS is an RFC 7517 object with at most five public keys, for assertions and request objects. A key
-	// with x5c is locked to that certificate. Without JWKS, the business certificate of ClientOrgno signs
+	// with x5c is locked to that certificate. Without JWKS, the business certificate of OrganisationNo signs
 	// assertions, where Config.Certificates allows it.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
 
@@ -135,9 +135,9 @@ type Client struct {
 	// KeysUploadedAt is when JWKS was registered; keys are refused 365 days later. Zero: their age is
 	// not known here and somebody else renews them.
 	KeysUploadedAt time.Time `json:"-"`
-	// Inactive is the negation of the wire property "active", so that the zero value is active. An
+	// Disabled is the negation of the wire property "active", so that the zero value is active. An
 	// inactive client is answered as an unknown one.
-	Inactive bool `json:"-"`
+	Disabled bool `json:"-"`
 }
 
 // OnBehalfOf is one pre-registered customer of a supplier's client.

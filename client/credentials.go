@@ -118,9 +118,9 @@ func decodeBasic(header string) (id, secret string, ok bool) {
 }
 
 func unescapePart(s string) (string, bool) {
-	if !vschar(s) {
+	if !isPrintable(s) {
 		return "", false
 	}
 	s, err := url.QueryUnescape(s)
-	return s, err == nil && vschar(s)
+	return s, err == nil && isPrintable(s)
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -92,17 +93,13 @@ func (c *Client) TakesSID() bool {
 	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
 }
 
-// ConsumerOrgno is the organisation whose accesses count: the supplier's for a supplier-run client.
-func (c *Client) ConsumerOrgno() string {
-	if c.SupplierOrgno != "" {
-		return c.SupplierOrgno
-	}
-	return c.ClientOrgno
-}
-
-// ScopeClient returns what package scope needs of the registration.
+// ScopeClient returns the client as package scope sees it. The organisation whose accesses count is the supplier of a client
+// that a supplier runs, and the client's own organisation otherwise.
 func (c *Client) ScopeClient() scope.Client {
-	return scope.Client{ID: c.ClientID, Organisation: c.ConsumerOrgno(), IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes()}
+	return scope.Client{
+		ID: c.ClientID, Organisation: cmp.Or(c.SupplierOrgno, c.OrganisationNo),
+		IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes(),
+	}
 }
 
 // DisplayName is what to call the client on a page.

@@ -198,7 +198,7 @@ func registrations(t testing.TB) source {
 		{ClientID: "post", TokenEndpointAuthMethod: client.ClientSecretPost, Secrets: secrets},
 		{ClientID: "jwt", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS()},
 		{ClientID: "spa", ApplicationType: client.Browser},
-		{ClientID: "off", TokenEndpointAuthMethod: client.ClientSecretBasic, Secrets: secrets, Inactive: true},
+		{ClientID: "off", TokenEndpointAuthMethod: client.ClientSecretBasic, Secrets: secrets, Disabled: true},
 		{ClientID: "odd id:%+&", TokenEndpointAuthMethod: client.ClientSecretBasic, Secrets: secrets},
 	} {
 		s[c.ClientID] = c

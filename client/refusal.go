@@ -34,7 +34,7 @@ var (
 	refusedHeader        = failed("authorization_header")
 	refusedDisagreement  = failed("client_id_disagreement")
 	refusedUnknown       = failed("unknown_client")
-	refusedInactive      = failed("inactive_client")
+	refusedDisabled      = failed("client_disabled")
 	refusedMethod        = failed("method")
 	refusedSecret        = failed("secret")
 	refusedSecretExpired = failed("secret_expired")

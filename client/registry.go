@@ -27,7 +27,7 @@ func NewRegistry(env Environment, clients ...Client) (*Registry, error) {
 			problems = append(problems, &PropertyError{ClientID: c.ClientID, Property: "client_id", Rule: "registered twice"})
 		}
 		r.byID[c.ClientID] = &c
-		if c.Inactive {
+		if c.Disabled {
 			continue
 		}
 		for _, o := range c.CORSOrigins() {
@@ -40,7 +40,7 @@ func NewRegistry(env Environment, clients ...Client) (*Registry, error) {
 	return r, nil
 }
 
-// Client implements Source. Inactive registrations are found: they still have a name for the log, and
+// Client implements Source. Disabled registrations are found: they still have a name for the log, and
 // authentication refuses them.
 func (r *Registry) Client(_ context.Context, clientID string) (*Client, error) {
 	c, ok := r.byID[clientID]

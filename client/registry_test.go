@@ -10,7 +10,7 @@ import (
 
 func TestRegistry(t *testing.T) {
 	t.Parallel()
-	off := public(client.Browser, "https://off.example.no/cb", func(c *client.Client) { c.ClientID, c.Inactive = "off", true })
+	off := public(client.Browser, "https://off.example.no/cb", func(c *client.Client) { c.ClientID, c.Disabled = "off", true })
 	spa := public(client.Browser, "https://spa.example.no/cb", func(c *client.Client) { c.ClientID = "spa" })
 	list := []client.Client{*web(nil), *spa, *off}
 	r, err := client.NewRegistry(production, list...)

@@ -54,7 +54,7 @@ func NewSecret(secret string, expiresAt time.Time) (Secret, error) {
 // secrets are in a document anyway. A guessable secret falls to whoever reads the store once, and to
 // patient guessing.
 func InsecureSecret(secret string, expiresAt time.Time) (Secret, error) {
-	if secret == "" || len(secret) > maxSecretLength || !vschar(secret) {
+	if secret == "" || len(secret) > maxSecretLength || !isPrintable(secret) {
 		return Secret{}, errors.New("client: client_secret must be 1 to 512 printable ASCII characters")
 	}
 	return Secret{Hash: sha256.Sum256([]byte(secret)), ExpiresAt: expiresAt}, nil
@@ -107,8 +107,8 @@ func checkSecret(registered []Secret, presented string, now time.Time) *refusal 
 	return refusedSecret
 }
 
-// vschar reports whether s holds visible ASCII and spaces only (RFC 6749 appendix A).
-func vschar(s string) bool {
+// isPrintable reports whether s holds visible ASCII and spaces only (RFC 6749 appendix A).
+func isPrintable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return false

@@ -118,12 +118,12 @@ func orList(values []string) string {
 
 func (v *validation) checkIdentity() {
 	v.want(v.ClientID != "", "client_id", "is required")
-	v.want(len(v.ClientID) <= maxClientID && vschar(v.ClientID), "client_id", "must be at most 256 printable ASCII characters")
+	v.want(len(v.ClientID) <= maxClientID && isPrintable(v.ClientID), "client_id", "must be at most 256 printable ASCII characters")
 	// Subjects and client_ids never look alike, so that a client is never taken for a person (RFC 9700
 	// section 4.15, security row D11).
 	v.want(!seal.TokenShaped(v.ClientID), "client_id", "must not be 43 base64url characters, the form of a subject")
-	v.want(!combinations[v.IntegrationType].orgno || v.ClientOrgno != "", "client_orgno", "is required for this integration_type")
-	v.checkOrgno("client_orgno", v.ClientOrgno)
+	v.want(!combinations[v.IntegrationType].orgno || v.OrganisationNo != "", "client_orgno", "is required for this integration_type")
+	v.checkOrgno("client_orgno", v.OrganisationNo)
 	v.checkOrgno("supplier_orgno", v.SupplierOrgno)
 	v.checkName("client_name", v.ClientName)
 	v.checkLink("client_uri", v.ClientURI)
@@ -152,7 +152,7 @@ func (v *validation) checkLink(property, link string) {
 		return
 	}
 	u, err := url.Parse(link)
-	v.want(err == nil && isHTTP(u.Scheme) && u.Hostname() != "" && u.User == nil && vschar(link) && len(link) <= maxURILength,
+	v.want(err == nil && isHTTP(u.Scheme) && u.Hostname() != "" && u.User == nil && isPrintable(link) && len(link) <= maxURILength,
 		property, "must be an http or https URL of at most 2048 bytes")
 }
 
@@ -190,7 +190,7 @@ func (v *validation) checkGrants() {
 		}
 		// A host may add grants of its own; those have absolute URIs for names (RFC 6749 section 4.5).
 		u, err := url.Parse(g)
-		extension := err == nil && u.IsAbs() && vschar(g)
+		extension := err == nil && u.IsAbs() && isPrintable(g)
 		v.want(extension || slices.Contains(plainGrants, g), at("grant_types", i), "must be "+orList(plainGrants)+", or the URI of an extension")
 	}
 	v.want(!v.Public() || !slices.Contains(v.GrantTypes, ClientCredentials), "grant_types",
@@ -326,7 +326,7 @@ func (v *validation) checkLifetimes() {
 // checkKeys: five signature keys at most, each fit for an algorithm of ours (idporten section 2.6, C21).
 func (v *validation) checkKeys() {
 	if len(v.JWKS) == 0 {
-		certificate := v.env.BusinessCertificates && v.ClientOrgno != ""
+		certificate := v.env.BusinessCertificates && v.OrganisationNo != ""
 		v.want(v.AuthMethod() != PrivateKeyJWT || certificate, "jwks", "is required for private_key_jwt")
 		v.want(!v.RequireSignedRequestObject, "jwks", "is required for signed request objects")
 		return
@@ -359,7 +359,7 @@ func (v *validation) checkOnBehalfOf() {
 	seen := map[string]bool{}
 	for i, o := range v.OnBehalfOf {
 		p := at("onbehalfof", i)
-		v.want(o.Value != "" && len(o.Value) <= maxClientID && vschar(o.Value), p+".onbehalfof", "must be 1 to 256 printable ASCII characters")
+		v.want(o.Value != "" && len(o.Value) <= maxClientID && isPrintable(o.Value), p+".onbehalfof", "must be 1 to 256 printable ASCII characters")
 		v.want(!seen[o.Value], p+".onbehalfof", "is registered twice")
 		seen[o.Value] = true
 		v.checkName(p+".display_name", o.Name)

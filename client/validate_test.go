@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/scope"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,7 +38,7 @@ func problems(t testing.TB, c *client.Client, env client.Environment) []string {
 
 func web(change func(*client.Client)) *client.Client {
 	c := &client.Client{
-		ClientID: "web", ClientName: "Min tjeneste", ClientOrgno: "991825827", IntegrationType: "api_klient",
+		ClientID: "web", ClientName: "Min tjeneste", OrganisationNo: "991825827", IntegrationType: "api_klient",
 		TokenEndpointAuthMethod: client.ClientSecretPost, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{"https://rp.example.no/out"},
 		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: []client.Secret{{ExpiresAt: now}},
@@ -60,7 +61,7 @@ func public(kind, uri string, change func(*client.Client)) *client.Client {
 
 func machine(integration string, change func(*client.Client)) *client.Client {
 	c := &client.Client{
-		ClientID: "m", ClientOrgno: "974761076", IntegrationType: integration,
+		ClientID: "m", OrganisationNo: "974761076", IntegrationType: integration,
 		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: p256JWKS(),
 	}
 	if change != nil {
@@ -99,8 +100,8 @@ func TestValidate_allowed_section_2_4(t *testing.T) {
 		"maskinporten, short":   machine("maskinporten", func(c *client.Client) { c.GrantTypes = []string{"jwt_bearer_token"} }),
 		"maskinporten, default": machine("maskinporten", func(c *client.Client) { c.GrantTypes = nil }),
 		"krr":                   machine("krr", func(c *client.Client) { c.Scopes = []string{"krr:global/digitalpost.read"} }),
-		"eformidling":           web(func(c *client.Client) { c.IntegrationType, c.ClientOrgno = "eformidling", "" }),
-		"plain":                 web(func(c *client.Client) { c.IntegrationType, c.ClientOrgno = "", "" }),
+		"eformidling":           web(func(c *client.Client) { c.IntegrationType, c.OrganisationNo = "eformidling", "" }),
+		"plain":                 web(func(c *client.Client) { c.IntegrationType, c.OrganisationNo = "", "" }),
 		"plain, own grants": web(func(c *client.Client) {
 			c.IntegrationType, c.GrantTypes = "", []string{"client_credentials", "urn:example:grant"}
 		}),
@@ -138,8 +139,8 @@ func TestValidate_each_rule(t *testing.T) {
 		{"long client_id", web(func(c *client.Client) { c.ClientID = strings.Repeat("x", 257) }), []string{"client_id"}},
 		{"client_id not VSCHAR", web(func(c *client.Client) { c.ClientID = "bø" }), []string{"client_id"}},
 		{"client_id like a subject (D11)", web(func(c *client.Client) { c.ClientID = strings.Repeat("aB3_-", 9)[:43] }), []string{"client_id"}},
-		{"client_orgno missing", web(func(c *client.Client) { c.ClientOrgno = "" }), []string{"client_orgno"}},
-		{"client_orgno check digit", web(func(c *client.Client) { c.ClientOrgno = "991825828" }), []string{"client_orgno"}},
+		{"client_orgno missing", web(func(c *client.Client) { c.OrganisationNo = "" }), []string{"client_orgno"}},
+		{"client_orgno check digit", web(func(c *client.Client) { c.OrganisationNo = "991825828" }), []string{"client_orgno"}},
 		{"supplier_orgno", web(func(c *client.Client) { c.SupplierOrgno = "12345678" }), []string{"supplier_orgno"}},
 		{"client_uri", web(func(c *client.Client) { c.ClientURI = "javascript:alert(1)" }), []string{"client_uri"}},
 		{"logo_uri", web(func(c *client.Client) { c.LogoURI = "/logo.png" }), []string{"logo_uri"}},
@@ -212,7 +213,7 @@ func TestValidate_each_rule(t *testing.T) {
 func TestValidate_reports_everything_at_once(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{
-		ClientID: "all wrong", ClientOrgno: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
+		ClientID: "all wrong", OrganisationNo: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{"x:y"}, RedirectURIs: []string{"http://rp.example.no/#", "javascript:x"},
 		CodeChallengeMethod: "plain", RefreshTokenUsage: "x", AccessTokenLifetime: -1,
 	}
@@ -266,7 +267,7 @@ func TestDefaults(t *testing.T) {
 	require.True(t, spa.StateRequired())
 
 	c = client.Client{
-		ClientID: "c", ClientOrgno: "991825827", SupplierOrgno: "974761076", IntegrationType: "idporten", CodeChallengeMethod: "none", RefreshTokenUsage: "REUSE",
+		ClientID: "c", OrganisationNo: "991825827", SupplierOrgno: "974761076", IntegrationType: "idporten", CodeChallengeMethod: "none", RefreshTokenUsage: "REUSE",
 		ResponseModes: []string{"query"}, BackchannelLogoutURI: "https://rp.example.no/bc", OnBehalfOf: []client.OnBehalfOf{{Value: "a", Name: "A"}}, AccessTokenLifetime: 30,
 	}
 	require.Equal(t, []string{"openid", "profile"}, c.RegisteredScopes())
@@ -274,7 +275,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.RotatesRefreshTokens())
 	require.False(t, c.HasResponseMode("form_post"))
 	require.True(t, c.TakesSID())
-	require.Equal(t, "974761076", c.ConsumerOrgno())
+	require.Equal(t, scope.Client{ID: "c", Organisation: "974761076", IntegrationType: "idporten", Scopes: []string{"openid", "profile"}}, c.ScopeClient())
 	require.Equal(t, "c", c.DisplayName())
 	o, ok := c.SubClient("a")
 	require.True(t, ok)

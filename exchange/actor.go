@@ -57,7 +57,7 @@ func (x *exchanging) chain() (json.RawMessage, error) {
 func (x *exchanging) acting() (actor, error) {
 	a := x.actor
 	if a == nil {
-		return actor{Sub: machine(x.Client.ClientOrgno, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID}, nil
+		return actor{Sub: machine(x.Client.OrganisationNo, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID}, nil
 	}
 	if len(a.grant.Delegation.Actor) > 0 { // whoever acts for the actor would be lost
 		return actor{}, actorRole.badToken("delegated")
@@ -209,5 +209,5 @@ func (x *exchanging) actingOrganisation() string {
 	if x.actor != nil {
 		return x.actor.Orgno
 	}
-	return x.Client.ClientOrgno
+	return x.Client.OrganisationNo
 }

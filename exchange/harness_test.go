@@ -116,7 +116,7 @@ func clients(t *testing.T) []client.Client {
 	require.NoError(t, err)
 	make := func(id, orgno string) client.Client {
 		return client.Client{
-			ClientID: id, ClientOrgno: orgno, Secrets: []client.Secret{secret},
+			ClientID: id, OrganisationNo: orgno, Secrets: []client.Secret{secret},
 			GrantTypes:   []string{"authorization_code", "refresh_token", exchange.GrantType},
 			RedirectURIs: []string{strings.Replace(optest.Callback, "tjeneste", id, 1)}, AccessTokenLifetime: 600,
 			Scopes: []string{"openid", "profile", "test:api", "test:two", "test:consent", "test:pseudonym", "test:opaque", "test:short", "test:others"},

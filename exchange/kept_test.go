@@ -130,7 +130,7 @@ func (s switched) Client(ctx context.Context, id string) (*client.Client, error)
 	c, err := s.Source.Client(ctx, id)
 	if err == nil && id == "portal" && s.off.Load() {
 		inactive := *c
-		inactive.Inactive = true
+		inactive.Disabled = true
 		return &inactive, nil
 	}
 	return c, err

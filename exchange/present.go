@@ -97,7 +97,7 @@ func consumer(t *token.LiveToken) string {
 	if t.Grant.Delegation.Consumer != "" {
 		return t.Grant.Delegation.Consumer
 	}
-	return t.Client.ClientOrgno
+	return t.Client.OrganisationNo
 }
 
 func earliest(a time.Time, others ...time.Time) time.Time {

@@ -3,7 +3,6 @@ package logout
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -128,18 +127,11 @@ func (e *Endpoint) registered(ctx context.Context, clientID string) (*client.Cli
 	if clientID == "" {
 		return nil, nil
 	}
-	c, err := e.cfg.Clients.Client(ctx, clientID)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("logout: finding the client: %w", err)
-	case c == nil || c.ClientID != clientID: // a database that folds case, say
-		return nil, errors.New("logout: the source answered with another client")
-	case c.Inactive:
+	c, err := client.Lookup(ctx, e.cfg.Clients, clientID)
+	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
-	return c, nil
+	return c, err
 }
 
 // resolveReturn decides where the browser may go afterwards: to a URI registered for the client that

@@ -122,7 +122,7 @@ func TestClientID(t *testing.T) {
 	t.Run("inactive", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t, noQuestion).login("kari", "a")
-		b.clients["a"].Inactive = true
+		b.clients["a"].Disabled = true
 		b.get("client_id", "a", "post_logout_redirect_uri", back).isLoggedOut()
 	})
 }

@@ -125,7 +125,7 @@ func TestFrontchannelAtMost100Frames(t *testing.T) {
 	}
 	b := w.login("kari", ids...)
 	delete(w.clients, "c0")
-	w.clients["c1"].Inactive = true
+	w.clients["c1"].Disabled = true
 	b.get("id_token_hint", b.idToken("c2"))
 	require.Len(t, pages.loggedOut.Frames, 100)
 	require.Equal(t, "https://c2.example/out", pages.loggedOut.Frames[0], "clients that are gone or switched off are not called")

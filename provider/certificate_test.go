@@ -51,7 +51,7 @@ func TestBusinessCertificate_5_4(t *testing.T) {
 	verifier, err := businesscert.New(businesscert.Config{Roots: set.Roots(), Revocation: businesscert.InsecureNoRevocation{}})
 	require.NoError(t, err)
 	registered := client.Client{
-		ClientID: "virksomhet", ClientOrgno: optest.Org, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT,
+		ClientID: "virksomhet", OrganisationNo: optest.Org, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT,
 		RedirectURIs: []string{optest.Callback},
 	}
 	require.NoError(t, registered.Validate(client.Environment{BusinessCertificates: true}))

@@ -48,9 +48,9 @@ func setIdentifier(d *token.Document, name, typ string) {
 func setOrganisations(d *token.Document) {
 	d.SetString("client_amr", d.ClientAMR)
 	if d.Kind == token.Introspection {
-		d.SetString("client_orgno", d.Client.ClientOrgno)
+		d.SetString("client_orgno", d.Client.OrganisationNo)
 	}
-	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.ClientOrgno))
+	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.OrganisationNo))
 	setOrganisation(d, "supplier", cmp.Or(d.Grant.Delegation.Supplier, d.Client.SupplierOrgno))
 	d.SetString("delegation_source", d.Grant.Delegation.Source)
 	customer := d.Grant.OnBehalfOf

@@ -81,18 +81,11 @@ func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, 
 
 // client loads the enabled client of a grant.
 func (m *Minter) client(ctx context.Context, id string) (*client.Client, error) {
-	c, err := m.cfg.Clients.Client(ctx, id)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, errClientDisabled
-	case err != nil:
-		return nil, unavailable("loading the client", err)
-	case c == nil || c.ClientID != id:
-		return nil, errors.New("token: the client source returned another client")
-	case c.Inactive:
+	c, err := client.Lookup(ctx, m.cfg.Clients, id)
+	if errors.Is(err, storage.ErrNotFound) {
 		return nil, errClientDisabled
 	}
-	return c, nil
+	return c, err
 }
 
 // identity opens the user of a grant; zero for machine grants.
@@ -192,12 +185,12 @@ func (m *Minter) requiresConsent(name string) bool {
 // IsClient reports whether a client, enabled or not, has this client_id. An access token must not have a client as its audience:
 // it could pass for an id_token.
 func (m *Minter) IsClient(ctx context.Context, id string) (bool, error) {
-	_, err := m.cfg.Clients.Client(ctx, id)
-	switch {
+	switch _, err := client.Lookup(ctx, m.cfg.Clients, id); {
+	case err == nil, errors.Is(err, client.ErrDisabled):
+		return true, nil
 	case errors.Is(err, storage.ErrNotFound):
 		return false, nil
-	case err != nil:
-		return false, unavailable("loading a client", err)
+	default:
+		return false, err
 	}
-	return true, nil
 }

@@ -149,7 +149,7 @@ func TestGoldenTokens(t *testing.T) {
 func compatibleClaims(_ context.Context, d *token.Document) error {
 	switch d.Kind {
 	case token.AccessToken:
-		d.SetString("client_orgno", d.Client.ClientOrgno)
+		d.SetString("client_orgno", d.Client.OrganisationNo)
 	case token.IDToken:
 		d.SetString("aud_onbehalfof", d.Grant.OnBehalfOf)
 	}

@@ -158,23 +158,23 @@ func testClients() map[string]*client.Client {
 	both := []string{token.AuthorizationCode, token.RefreshToken}
 	all := map[string]*client.Client{}
 	for _, c := range []*client.Client{
-		{ClientID: "web", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets},
-		{ClientID: "other", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, TokenEndpointAuthMethod: client.ClientSecretPost},
-		{ClientID: "codeonly", ClientOrgno: consumerOrgno, Secrets: secrets},
-		{ClientID: "reuse", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, RefreshTokenUsage: client.Reuse},
+		{ClientID: "web", OrganisationNo: consumerOrgno, GrantTypes: both, Secrets: secrets},
+		{ClientID: "other", OrganisationNo: consumerOrgno, GrantTypes: both, Secrets: secrets, TokenEndpointAuthMethod: client.ClientSecretPost},
+		{ClientID: "codeonly", OrganisationNo: consumerOrgno, Secrets: secrets},
+		{ClientID: "reuse", OrganisationNo: consumerOrgno, GrantTypes: both, Secrets: secrets, RefreshTokenUsage: client.Reuse},
 		{
-			ClientID: "spa", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
+			ClientID: "spa", OrganisationNo: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
 			TokenEndpointAuthMethod: client.None, RefreshTokenUsage: client.Reuse, RedirectURIs: []string{"https://spa.example.no/cb"},
 		},
 		{
-			ClientID: "spa2", ClientOrgno: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
+			ClientID: "spa2", OrganisationNo: consumerOrgno, GrantTypes: both, ApplicationType: client.Browser,
 			TokenEndpointAuthMethod: client.None, RedirectURIs: []string{"https://spa2.example.no/cb"},
 		},
-		{ClientID: "nopkce", ClientOrgno: consumerOrgno, GrantTypes: both, Secrets: secrets, CodeChallengeMethod: "none"},
-		{ClientID: "api", ClientOrgno: ownerOrgno, Secrets: secrets},
-		{ClientID: "listed", ClientOrgno: consumerOrgno, Secrets: secrets},
-		{ClientID: "nosy", ClientOrgno: consumerOrgno, Secrets: secrets},
-		{ClientID: "powerless", ClientOrgno: ownerOrgno, Secrets: secrets},
+		{ClientID: "nopkce", OrganisationNo: consumerOrgno, GrantTypes: both, Secrets: secrets, CodeChallengeMethod: "none"},
+		{ClientID: "api", OrganisationNo: ownerOrgno, Secrets: secrets},
+		{ClientID: "listed", OrganisationNo: consumerOrgno, Secrets: secrets},
+		{ClientID: "nosy", OrganisationNo: consumerOrgno, Secrets: secrets},
+		{ClientID: "powerless", OrganisationNo: ownerOrgno, Secrets: secrets},
 	} {
 		c.RedirectURIs = append(c.RedirectURIs, callback)
 		c.Scopes = []string{"openid", "profile", "email", "api:read", "api:write", "api:opaque", "api:pseudo", "api:short", "api:aud", "api:consent"}

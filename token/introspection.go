@@ -60,7 +60,7 @@ func (e *Endpoint) tell(ctx context.Context, x *exchange, r client.Request) (*bu
 		return nil, nil
 	}
 	q := introspection{Endpoint: e, x: x, caller: pseudonym.Resolver{
-		ClientID: c.ClientID, Orgno: c.ClientOrgno, Authenticated: true,
+		ClientID: c.ClientID, Orgno: c.OrganisationNo, Authenticated: true,
 		Introspects: slices.Contains(c.RegisteredScopes(), scope.Introspection),
 	}}
 	hash := storage.HashOf(token)

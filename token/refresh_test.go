@@ -146,7 +146,7 @@ func TestRefreshAsksAgain_D7(t *testing.T) {
 		{"consent not needed", []string{"openid"}, func(_ *fixture, w *world) { w.consents = nil }, 200, "", true},
 		{"only scope switched off", []string{"api:read"}, func(f *fixture, _ *world) { f.scopes["api:read"].Inactive = true }, 400, portner.InvalidGrant, false},
 		{"only scope no longer registered", []string{"api:read"}, func(f *fixture, _ *world) { f.clients["web"].Scopes = []string{"openid"} }, 400, portner.InvalidGrant, false},
-		{"client switched off", []string{"openid"}, func(f *fixture, _ *world) { f.clients["web"].Inactive = true }, 401, portner.InvalidClient, true},
+		{"client switched off", []string{"openid"}, func(f *fixture, _ *world) { f.clients["web"].Disabled = true }, 401, portner.InvalidClient, true},
 		{"client gone", []string{"openid"}, func(f *fixture, _ *world) { delete(f.clients, "web") }, 401, portner.InvalidClient, true},
 		{"grant type taken away", []string{"openid"}, func(f *fixture, _ *world) { f.clients["web"].GrantTypes = nil }, 400, portner.UnauthorizedClient, true},
 	} {

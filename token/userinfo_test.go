@@ -118,7 +118,7 @@ func TestUserInfoAsksAgain(t *testing.T) {
 		"person gone":     {func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 401},
 		"outage":          {func(_ *fixture, w *world) { w.userErr = errOutage }, 503},
 		"client gone":     {func(f *fixture, _ *world) { delete(f.clients, "web") }, 401},
-		"client inactive": {func(f *fixture, _ *world) { f.clients["web"].Inactive = true }, 401},
+		"client inactive": {func(f *fixture, _ *world) { f.clients["web"].Disabled = true }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

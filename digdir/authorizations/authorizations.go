@@ -141,11 +141,12 @@ func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time
 		if f.organisation != "" && a.veiled(&grants[i], f) {
 			continue
 		}
-		c, err := a.cfg.Clients.Client(ctx, grants[i].ClientID)
-		if errors.Is(err, storage.ErrNotFound) {
+		c, err := client.Lookup(ctx, a.cfg.Clients, grants[i].ClientID)
+		switch {
+		case err == nil, errors.Is(err, client.ErrDisabled):
+		case errors.Is(err, storage.ErrNotFound):
 			continue
-		}
-		if err != nil {
+		default:
 			return nil, fmt.Errorf("authorizations: reading a client: %w", err)
 		}
 		if one := a.describe(&grants[i], c, f.Locale); f.fits(&one, c) {
@@ -160,8 +161,8 @@ func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Author
 		ID: g.ID, ClientID: c.ClientID, ClientName: c.DisplayName(), Description: c.Description,
 		AuthorizedAt: g.CreatedAt.UnixMilli(), Expires: g.ExpiresAt.UnixMilli(), UserAgent: g.UserAgent,
 	}
-	if c.ClientOrgno != "" {
-		consumer := norway.OrgIdentifier(c.ClientOrgno)
+	if c.OrganisationNo != "" {
+		consumer := norway.OrgIdentifier(c.OrganisationNo)
 		one.Consumer = &consumer
 	}
 	for _, name := range g.Scopes {
@@ -178,7 +179,7 @@ func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Author
 }
 
 func (f Filter) fits(a *Authorization, c *client.Client) bool {
-	if f.ClientOrgno != "" && c.ClientOrgno != f.ClientOrgno {
+	if f.ClientOrgno != "" && c.OrganisationNo != f.ClientOrgno {
 		return false
 	}
 	return slices.ContainsFunc(a.Scopes, func(s Granted) bool {
@@ -205,11 +206,11 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	if err != nil {
 		return fmt.Errorf("authorizations: reading a grant: %w", err)
 	}
-	c, err := a.cfg.Clients.Client(ctx, g.ClientID)
+	c, err := client.Lookup(ctx, a.cfg.Clients, g.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("authorizations: reading a client: %w", err)
 	}
-	if err != nil {
+	if c == nil {
 		c = &client.Client{}
 	}
 	if !may(&g, c) {

@@ -51,7 +51,7 @@ func (s changingClients) Client(ctx context.Context, id string) (*client.Client,
 		return nil, storage.ErrNotFound
 	}
 	changed := *c
-	changed.Inactive = s.clientDisabled.Load()
+	changed.Disabled = s.clientDisabled.Load()
 	changed.GrantTypes = []string{"authorization_code", "refresh_token", exchange.GrantType}
 	return &changed, nil
 }

@@ -89,13 +89,13 @@ func (a *API) person(r *http.Request, scope string, now time.Time) (caller, erro
 		return caller{}, refuse(portner.InsufficientScope, "The access token lacks the scope.")
 	case t.Grant.UserKey == (storage.Hash{}) || a.hides(&t.Grant):
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
-	case t.Client.ClientOrgno == "":
+	case t.Client.OrganisationNo == "":
 		return caller{}, refuse(portner.InvalidToken, "The access token is not valid.")
 	}
 	if _, ok := t.Identity.Identifier(session.TypePID); !ok {
 		return caller{}, refuse(portner.InvalidToken, "The access token does not tell who the person is.")
 	}
-	return caller{orgno: t.Client.ClientOrgno, user: t.Grant.UserKey, self: true}, nil
+	return caller{orgno: t.Client.OrganisationNo, user: t.Grant.UserKey, self: true}, nil
 }
 
 // support reads a machine's token and the number it asks about; POST takes no other kind.
@@ -236,7 +236,7 @@ func (a *API) either(r *http.Request, now time.Time) (caller, error) {
 }
 
 func (a *API) concerns(orgno string, g *storage.Grant, c *client.Client) bool {
-	if c.ClientOrgno == orgno {
+	if c.OrganisationNo == orgno {
 		return true
 	}
 	return slices.ContainsFunc(g.Scopes, func(name string) bool {

@@ -118,22 +118,22 @@ var machines = []string{"maskinporten", "krr", "eformidling"}
 
 // find takes steps 4 and 5: the client is known, active, and may use this grant.
 func (g *grant) find(ctx context.Context, x *request, iss string) error {
-	c, err := g.cfg.Clients.Client(ctx, iss)
+	c, err := client.Lookup(ctx, g.cfg.Clients, iss)
+	disabled := errors.Is(err, client.ErrDisabled)
 	switch {
+	case err == nil, disabled:
 	case errors.Is(err, storage.ErrNotFound):
 		return failed(mp100, portner.EventClientAuthFailed, "unknown_client")
-	case err != nil:
-		return unavailable("finding the client", err)
-	case c == nil || c.ClientID != iss:
-		return errors.New("maskinporten: the source answered with another client")
+	default:
+		return err
 	}
 	x.client, x.Client = c, client.Authenticated{Client: c}
 	switch {
-	case c.Inactive:
-		return failed(mp100, portner.EventClientAuthFailed, "inactive_client")
+	case disabled:
+		return failed(mp100, portner.EventClientAuthFailed, "client_disabled")
 	case !slices.Contains(machines, c.IntegrationType) && !c.HasGrant(client.JWTBearer):
 		return failed(mp100, portner.EventClientAuthFailed, "grant_type_not_registered")
-	case c.ClientOrgno == "":
+	case c.OrganisationNo == "":
 		return failed(mp100, portner.EventBadRegistration, "client_orgno")
 	}
 	return nil
@@ -162,7 +162,7 @@ func (g *grant) resolveDetails(ctx context.Context, x *request, c *claims, a *au
 	if err != nil {
 		return nil, detailsRefusal(err)
 	}
-	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.ClientOrgno, Supplier: x.client.SupplierOrgno, Now: x.now}
+	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.now}
 	if a.delegation.Source != "" {
 		r.Orgno, r.Supplier = a.consumer, a.supplier
 	}
@@ -197,7 +197,7 @@ func (g *grant) contents(x *request, c *claims, a *authorization, details []byte
 		in.Grant.ExpiresAt = x.now.Add(time.Duration(seconds) * time.Second) // there is no authorization beyond the token
 	}
 	if g.cfg.Skyporten {
-		in.Subject = norway.OrgIdentifier(cmp.Or(a.delegation.Consumer, x.client.ClientOrgno)).ID + ";" + c.scope
+		in.Subject = norway.OrgIdentifier(cmp.Or(a.delegation.Consumer, x.client.OrganisationNo)).ID + ";" + c.scope
 	}
 	return in
 }

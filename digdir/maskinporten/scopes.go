@@ -26,13 +26,13 @@ func (g *grant) authorize(ctx context.Context, x *request, c *claims) (authoriza
 	if err != nil {
 		return authorization{}, refuse(mp200, "scope_malformed")
 	}
-	a := authorization{consumer: x.client.ConsumerOrgno()}
+	r := scope.Request{Requested: names, Scopes: g.cfg.Scopes, Now: x.now, Client: x.client.ScopeClient()}
+	a := authorization{consumer: r.Client.Organisation}
 	if c.consumerOrg != "" {
-		a.consumer, a.supplier = c.consumerOrg, x.client.ClientOrgno
+		a.consumer, a.supplier = c.consumerOrg, x.client.OrganisationNo
+		r.Client.Organisation = a.consumer
 	}
-	client := x.client.ScopeClient()
-	client.Organisation = a.consumer
-	a.plan, err = scope.Evaluate(scope.Request{Requested: names, Scopes: g.cfg.Scopes, Now: x.now, Client: client})
+	a.plan, err = scope.Evaluate(r)
 	var refused []scope.Refusal
 	if e, ok := errors.AsType[*scope.RefusedError](err); ok {
 		refused = e.Refusals
@@ -87,7 +87,7 @@ func (g *grant) denied(w row, detail, reason string) error {
 // delegationOf takes step 13: consumer_org is another organisation's, for a client of the supplier's own,
 // and every scope has the same delegation source, which we know.
 func (g *grant) delegationOf(x *request, c *claims, names []string) (storage.Delegation, error) {
-	if c.consumerOrg == x.client.ClientOrgno || x.client.SupplierOrgno != "" {
+	if c.consumerOrg == x.client.OrganisationNo || x.client.SupplierOrgno != "" {
 		return storage.Delegation{}, refuse(combination, "consumer_org_own")
 	}
 	source := ""
@@ -101,7 +101,7 @@ func (g *grant) delegationOf(x *request, c *claims, names []string) (storage.Del
 	if g.cfg.Delegations[source] == nil {
 		return storage.Delegation{}, failed(combination, portner.EventBadRegistration, "delegation_source_unknown")
 	}
-	return storage.Delegation{Consumer: c.consumerOrg, Supplier: x.client.ClientOrgno, Source: source}, nil
+	return storage.Delegation{Consumer: c.consumerOrg, Supplier: x.client.OrganisationNo, Source: source}, nil
 }
 
 // checkDelegated takes step 15: the delegation source is asked at run time, for each scope.

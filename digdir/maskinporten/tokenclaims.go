@@ -18,7 +18,7 @@ func Claims(_ context.Context, d *token.Document) error {
 		d.SetString("token_type", "Bearer")
 	}
 	d.SetString("client_amr", d.ClientAMR)
-	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.ClientOrgno))
+	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.OrganisationNo))
 	setOrganisation(d, "supplier", cmp.Or(d.Grant.Delegation.Supplier, d.Client.SupplierOrgno))
 	d.SetString("delegation_source", d.Grant.Delegation.Source)
 	pid, _ := d.Identity.Identifier(session.TypePID) // the zero value has no text

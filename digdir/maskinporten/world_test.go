@@ -201,7 +201,7 @@ func cmpOr(errs ...error) error {
 func clients() []client.Client {
 	machine := func(id string, scopes ...string) client.Client {
 		return client.Client{
-			ClientID: id, ClientOrgno: digdir, IntegrationType: "maskinporten", TokenEndpointAuthMethod: client.PrivateKeyJWT,
+			ClientID: id, OrganisationNo: digdir, IntegrationType: "maskinporten", TokenEndpointAuthMethod: client.PrivateKeyJWT,
 			JWKS: publicJWKS("k1"), Scopes: scopes,
 		}
 	}
@@ -216,9 +216,9 @@ func clients() []client.Client {
 		machine("managed", "difitest:test2", "difitest:delegated"),
 		machine("slow", "difitest:test2", "difitest:short"),
 		machine("legacy-audience", "difitest:test2"),
-		{ClientID: "plain", ClientOrgno: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"), Scopes: []string{"difitest:test2"}, GrantTypes: []string{bearer}},
+		{ClientID: "plain", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"), Scopes: []string{"difitest:test2"}, GrantTypes: []string{bearer}},
 		{
-			ClientID: "login", ClientOrgno: digdir, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"),
+			ClientID: "login", OrganisationNo: digdir, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"),
 			Scopes: []string{"difitest:test2"}, RedirectURIs: []string{"https://login.example.no/cb"},
 		},
 	}
@@ -227,7 +227,7 @@ func clients() []client.Client {
 	}
 	by("certified").JWKS = nil
 	by("old-key").KeysUploadedAt = issuedAt(v4()).AddDate(0, 0, -366)
-	by("inactive").Inactive = true
+	by("inactive").Disabled = true
 	by("managed").SupplierOrgno = customer
 	by("slow").AccessTokenLifetime = 3 * 3600
 	by("legacy-audience").AllowTokenEndpointAudience = true

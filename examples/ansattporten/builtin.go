@@ -18,7 +18,7 @@ const (
 // with adds the demo to a configuration; what that names itself stays.
 func (c config) with(base string) config {
 	c.Clients = append(c.Clients, standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
-		ClientID: demoClient, ClientName: "Tjeneste for ansatte", ClientOrgno: "974761076", IntegrationType: "ansattporten",
+		ClientID: demoClient, ClientName: "Tjeneste for ansatte", OrganisationNo: "974761076", IntegrationType: "ansattporten",
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},
 		FrontchannelLogoutURI: base + "/frontchannel", FrontchannelLogoutSessionRequired: true,

@@ -46,7 +46,7 @@ func loginScopes(profile string) []string {
 func builtinClients(at addresses, profile string) []standin.ClientEntry {
 	service := func(id, name, orgno, base string, scopes ...string) standin.ClientEntry {
 		return standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
-			ClientID: id, ClientName: name, ClientOrgno: orgno, IntegrationType: "api_klient", ApplicationType: client.Web,
+			ClientID: id, ClientName: name, OrganisationNo: orgno, IntegrationType: "api_klient", ApplicationType: client.Web,
 			TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 			RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},
 			FrontchannelLogoutURI: base + "/frontchannel", FrontchannelLogoutSessionRequired: true,
@@ -64,7 +64,7 @@ func builtinClients(at addresses, profile string) []standin.ClientEntry {
 // builtinAPIClient logs nobody in: it may introspect the tokens of its organisation's scopes.
 func builtinAPIClient() standin.ClientEntry {
 	return standin.ClientEntry{ClientSecret: demoAPISecret, Client: client.Client{
-		ClientID: demoAPIClient, ClientName: "Datatilbyder", ClientOrgno: dataOrg, IntegrationType: "api_klient", ApplicationType: client.Web,
+		ClientID: demoAPIClient, ClientName: "Datatilbyder", OrganisationNo: dataOrg, IntegrationType: "api_klient", ApplicationType: client.Web,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, Scopes: []string{scope.Introspection},
 	}}
 }

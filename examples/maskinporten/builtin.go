@@ -64,8 +64,8 @@ func builtin() config {
 		},
 		Common: standin.Common{
 			Clients: []standin.ClientEntry{
-				{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", ClientOrgno: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
-				{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", ClientOrgno: demoOrg, Scopes: scopes}},
+				{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", OrganisationNo: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
+				{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", OrganisationNo: demoOrg, Scopes: scopes}},
 			},
 			Scopes: []scope.Scope{
 				{Name: demoScope, OwnerOrgno: demoOwner, Description: "Lese eksempeldata"},

@@ -135,7 +135,7 @@ func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local Maskinporten\n\n  issuer      %s\n  metadata    %s\n  token       %s\n\n  Clients:\n",
 		s.issuer, s.at(".well-known/oauth-authorization-server"), s.at("token"))
 	for _, e := range s.cfg.Clients {
-		fmt.Fprintf(w, "    %-24s %s, %s: %s\n", e.ClientID, e.ClientOrgno, s.cfg.name(e.ClientOrgno), strings.Join(e.Scopes, " "))
+		fmt.Fprintf(w, "    %-24s %s, %s: %s\n", e.ClientID, e.OrganisationNo, s.cfg.name(e.OrganisationNo), strings.Join(e.Scopes, " "))
 	}
 	if s.opt.testCA != "" {
 		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.opt.testCA, demoCertificate)

@@ -130,7 +130,7 @@ func Clients(tb testing.TB) []client.Client {
 	service := func(id string) client.Client {
 		base := strings.Replace(Callback, "tjeneste", id, 1)
 		return client.Client{
-			ClientID: id, ClientName: id, ClientOrgno: Org, IntegrationType: "api_klient", Secrets: []client.Secret{secret},
+			ClientID: id, ClientName: id, OrganisationNo: Org, IntegrationType: "api_klient", Secrets: []client.Secret{secret},
 			GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{base},
 			PostLogoutRedirectURIs: []string{base + "/out"}, FrontchannelLogoutURI: base + "/fc", FrontchannelLogoutSessionRequired: true,
 			Scopes: []string{"openid", "profile", "test:consent", "test:pseudonym", "test:opaque", "test:api"},
@@ -139,7 +139,7 @@ func Clients(tb testing.TB) []client.Client {
 	isolated := service("isolated")
 	isolated.SSODisabled = true
 	owner := service("owner")
-	owner.ClientOrgno = OwnerOrg
+	owner.OrganisationNo = OwnerOrg
 	owner.Scopes = []string{"openid", "profile", scope.Introspection}
 	return []client.Client{service("tjeneste"), service("annen"), isolated, owner}
 }

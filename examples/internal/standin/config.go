@@ -127,7 +127,7 @@ func split(err error) []error {
 // Registration returns the client of an entry. A secret that does not look random is accepted: the file is for development.
 func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	c := e.Client
-	c.Inactive = e.Active != nil && !*e.Active
+	c.Disabled = e.Active != nil && !*e.Active
 	if len(c.JWKS) > 0 {
 		c.KeysUploadedAt = now
 	}
@@ -160,7 +160,7 @@ func (c Common) ClientRegistry(env client.Environment, now time.Time) (*client.R
 func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 	for _, e := range c.Clients {
 		registered, err := e.Registration(time.Time{})
-		if err != nil || registered.Inactive {
+		if err != nil || registered.Disabled {
 			continue
 		}
 		for _, r := range scope.CheckRegistration(registered.ScopeClient(), src) {
