@@ -85,7 +85,7 @@ var labelled = []string{
 	"authorize", "client", "client/businesscert", "digdir/altinn", "digdir/ansattporten", "digdir/authorizations",
 	"digdir/maskinporten", "discovery", "examples/altinn", "examples/idporten", "examples/internal/demo",
 	"examples/maskinporten", "exchange", "internal/audit", "internal/httpx", "internal/jose", "internal/testpki",
-	"keyset", "logout", "norway", "provider", "pseudonym", "rar", "scope", "session", "storage", "storage/memory",
+	"keyset", "logout", "norway", "provider", "pseudonym", "rar", "session", "storage", "storage/memory",
 	"storage/storagetest", "token",
 }
 
