@@ -250,7 +250,8 @@ func TestPostedRequest(t *testing.T) {
 	require.NotContains(t, location, "web")
 	requireCode(t, b.get("/authorize"+location))
 	require.Equal(t, "error login_required", outcome(t, w.browser().get("/authorize"+location)))
-	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location[:len(location)-1]+"_")))
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location+"A")), "an altered value")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location[:len(location)-1])), "a truncated value")
 	w.sleep(time.Minute + time.Second)
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location)))
 

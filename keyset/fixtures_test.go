@@ -26,7 +26,7 @@ func generate(t testing.TB, alg string) keyset.Key {
 	return k
 }
 
-// fixture is the one RSA key of these tests: making one is slow.
+// fixture returns the RSA key of these tests, because generating one is slow.
 func fixture(t testing.TB, alg string) keyset.Key {
 	t.Helper()
 	data, err := os.ReadFile("testdata/rsa2048.pem")
@@ -63,10 +63,10 @@ func published(t testing.TB, s *keyset.Set, now time.Time) []string {
 	return kids
 }
 
-// opaque hides the key's type, as an HSM's or KMS's signer does.
+// opaque hides the type of a key, as the Signer of an HSM or KMS does.
 type opaque struct{ crypto.Signer }
 
-// wrong signs with another key than it shows.
+// wrong signs with another key than Public returns.
 type wrong struct {
 	crypto.Signer
 	public crypto.PublicKey
@@ -74,7 +74,7 @@ type wrong struct {
 
 func (w wrong) Public() crypto.PublicKey { return w.public }
 
-// failing is an HSM that can be switched off.
+// failing returns an error from Sign while err is set.
 type failing struct {
 	crypto.Signer
 	err *error

@@ -19,52 +19,52 @@ import (
 
 // Key is one signing key and its life.
 type Key struct {
-	// KID is the RFC 7638 SHA-256 thumbprint of the public key. "" has it computed; anything else must be
-	// equal to it, so that a private key is never used under another key's name.
+	// KID is the RFC 7638 SHA-256 thumbprint of the public key. If "", it is computed. Every other value is rejected.
 	KID string
-	// Alg is the one algorithm the key signs with.
+	// Alg is the signature algorithm. A key has one.
 	Alg string
-	// Signer is an *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, or an HSM's or KMS's.
-	// It must be safe for concurrent use.
+	// Signer is an *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or the key of an HSM or KMS. It must be safe
+	// for concurrent use.
 	Signer crypto.Signer `json:"-"`
-	// X5C is the DER certificate chain, leaf first; published in the JWKS and, if IncludeX5C, sent in headers.
+	// X5C is the certificate chain in DER, leaf first. It is published in the JWKS and, with Config.IncludeX5C, part of
+	// token headers.
 	X5C [][]byte
 
 	Life
 }
 
-// Life is when a key does what. All instants are planned ahead and are plain data.
+// Life holds the planned instants of a key.
 type Life struct {
-	// PublishFrom is when the key appears in the JWKS. Zero: from the start.
+	// PublishFrom is when the key appears in the JWKS. If zero, it is published from the start.
 	PublishFrom time.Time `json:"publish_from,omitzero"`
-	// ActiveFrom is when the key begins to sign. Zero: from the start.
+	// ActiveFrom is when the key begins to sign. If zero, it signs from the start.
 	ActiveFrom time.Time `json:"active_from,omitzero"`
-	// RetireAt is when it ends to sign. Zero: when the next key of its algorithm begins.
+	// RetireAt is when the key stops signing. If zero, it is when the next key of its algorithm begins.
 	RetireAt time.Time `json:"retire_at,omitzero"`
-	// RemoveAt is when it is no longer published or trusted. Zero: not planned.
+	// RemoveAt is when the key is no longer published or trusted. If zero, no removal is planned.
 	RemoveAt time.Time `json:"remove_at,omitzero"`
 }
 
-// KeyState is a key's life without the key, to keep in a store or a configuration beside it.
+// KeyState is the life of a key without the key, to be stored.
 type KeyState struct {
-	KID string `json:"kid"` // the RFC 7638 thumbprint
-	Alg string `json:"alg"` // what it signs with
+	KID string `json:"kid"` // RFC 7638 thumbprint
+	Alg string `json:"alg"` // signature algorithm
 	Life
 }
 
-// Phase is where in its life a key is.
+// Phase is a phase in the life of a key.
 type Phase string
 
-// The phases, in their order.
+// The phases, in order.
 const (
 	Planned Phase = "planned" // not yet published
-	Next    Phase = "next"    // published, so that clients hold it before it signs
+	Next    Phase = "next"    // published before it signs, so that clients have it in time
 	Active  Phase = "active"  // signs
-	Retired Phase = "retired" // published, so that the tokens it signed stay valid
+	Retired Phase = "retired" // still published, because tokens that it signed are valid
 	Removed Phase = "removed" // neither published nor trusted
 )
 
-// Phase is the key's phase at now.
+// Phase returns the phase of the key at now.
 func (l Life) Phase(now time.Time) Phase {
 	switch {
 	case !l.RemoveAt.IsZero() && !now.Before(l.RemoveAt):
@@ -79,7 +79,7 @@ func (l Life) Phase(now time.Time) Phase {
 	return Active
 }
 
-// State is the key's life without the key.
+// State returns the life of the key without the key.
 func (k Key) State() KeyState { return KeyState{KID: k.KID, Alg: k.Alg, Life: k.Life} }
 
 func states(keys []Key) []KeyState {
@@ -90,17 +90,16 @@ func states(keys []Key) []KeyState {
 	return list
 }
 
-// Format writes the key's name, never the key: formatting verbs would print an Ed25519 key in full.
+// Format writes the algorithm and the kid for every verb. Without it, verbs would print an Ed25519 key in full.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key[%s %s]", k.Alg, k.KID) }
 
-// LogValue is Format for slog.
+// LogValue returns what Format writes.
 func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// rsaBits is the size of generated RSA keys: 2048 is what ID-porten uses and is allowed beyond 2030;
-// 3072 triples the cost of every token.
+// rsaBits is the size of generated RSA keys. 3072 bits would triple the cost of every token.
 const rsaBits = 2048
 
-// Generate makes a key for alg.
+// Generate returns a new key for alg.
 func Generate(alg string) (Key, error) {
 	var signer crypto.Signer
 	var err error
@@ -117,11 +116,11 @@ func Generate(alg string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("keyset: generating a key for %s: %w", alg, err)
 	}
-	return named(Key{Alg: alg, Signer: signer})
+	return withKID(Key{Alg: alg, Signer: signer})
 }
 
-// named fills in the kid or checks the one that is there.
-func named(k Key) (Key, error) {
+// withKID sets the kid, or checks the one that is set.
+func withKID(k Key) (Key, error) {
 	if k.Signer == nil {
 		return k, errors.New("no Signer")
 	}
@@ -130,44 +129,65 @@ func named(k Key) (Key, error) {
 		return k, err
 	}
 	if k.KID != "" && k.KID != kid {
-		return k, fmt.Errorf("kid %q is not the thumbprint of the key, which is %q", k.KID, kid)
+		return k, fmt.Errorf("kid %q is not the thumbprint of the key, %q", k.KID, kid)
 	}
 	k.KID = kid
 	return k, nil
 }
 
-// ParsePEM reads a private key (PKCS #8, PKCS #1 or SEC 1) and, if they follow in the same file, its
-// certificate chain. alg "" takes RS256 for RSA, ES256 for P-256 and EdDSA for Ed25519.
-// Encrypted files are not supported.
+// MarshalPEM returns the private key in PKCS #8 and the certificate chain, as ParsePEM reads them. It returns an error for the
+// key of an HSM or KMS. The result is a secret: write it with mode 0600.
+func MarshalPEM(k Key) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("keyset: the private key of %v cannot be exported", k) // the cause names the type only
+	}
+	out := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for _, c := range k.X5C {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+	}
+	return out, nil
+}
+
+// ParsePEM parses one private key (PKCS #8, PKCS #1 or SEC 1) and its certificate chain, if the text has one. If alg is "",
+// it is RS256 for RSA, ES256 for P-256 and EdDSA for Ed25519. Encrypted keys are not supported. Text outside of the blocks
+// is ignored.
 func ParsePEM(data []byte, alg string) (Key, error) {
-	k := Key{Alg: alg}
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+	k, _, err := parsePEM(data, alg)
+	return k, err
+}
+
+// parsePEM also returns what follows the last block.
+func parsePEM(data []byte, alg string) (k Key, rest []byte, err error) {
+	k.Alg = alg
+	block, rest := pem.Decode(data)
+	for ; block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {
 		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
 			if k.Signer != nil {
-				return Key{}, errors.New("keyset: the PEM file holds several private keys")
+				return Key{}, nil, errors.New("keyset: the PEM text has several private keys")
 			}
-			var err error
 			if k.Signer, err = parseDER(block.Type, block.Bytes); err != nil {
-				return Key{}, err
+				return Key{}, nil, err
 			}
 		case "CERTIFICATE":
 			k.X5C = append(k.X5C, block.Bytes)
-		case "EC PARAMETERS": // the curve's name, which the key repeats
+		case "EC PARAMETERS": // name of the curve; the key has it too
 		default:
-			return Key{}, errors.New("keyset: the PEM file holds something else than a private key and certificates")
+			return Key{}, nil, errors.New("keyset: the PEM text has a block that is no private key and no certificate")
 		}
 	}
 	if k.Signer == nil {
-		return Key{}, errors.New("keyset: the PEM file holds no private key")
+		return Key{}, nil, errors.New("keyset: the PEM text has no private key")
 	}
 	if k.Alg == "" {
 		k.Alg = jose.AlgFor(k.Signer.Public())
 	}
-	return named(k)
+	k, err = withKID(k)
+	return k, rest, err
 }
 
-// parseDER keeps the parser's words to itself: they can quote the input.
+// parseDER drops the error of the parser, which may quote the key.
 func parseDER(kind string, der []byte) (crypto.Signer, error) {
 	var key any
 	var err error
@@ -181,7 +201,7 @@ func parseDER(kind string, der []byte) (crypto.Signer, error) {
 	}
 	signer, ok := key.(crypto.Signer)
 	if err != nil || !ok {
-		return nil, errors.New("keyset: the PEM file holds no RSA, EC or Ed25519 private key that can be read")
+		return nil, errors.New("keyset: the private key is malformed, or not an RSA, EC or Ed25519 key")
 	}
 	return signer, nil
 }

@@ -102,7 +102,7 @@ func TestParsePEM(t *testing.T) {
 	require.Error(t, err, "ES384 is read and not offered")
 }
 
-// The sample of ID-porten names its key by the thumbprint (idporten section 6.1).
+// TestKIDIsTheThumbprint: the kid of a token is the RFC 7638 thumbprint of its key.
 func TestKIDIsTheThumbprint(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, fixture(t, ""))

@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,50 +10,50 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// The signature algorithms a provider may sign with.
+// Signature algorithms.
 const (
-	RS256 = jose.RS256 // the default of OpenID Connect and of ID-porten
-	PS256 = jose.PS256
-	ES256 = jose.ES256
-	EdDSA = jose.EdDSA
+	RS256 = jose.RS256 // RSASSA-PKCS1-v1_5 with SHA-256, which every OpenID provider supports
+	PS256 = jose.PS256 // RSASSA-PSS with SHA-256
+	ES256 = jose.ES256 // ECDSA with P-256 and SHA-256
+	EdDSA = jose.EdDSA // Ed25519
 )
 
-// supported in the order in which metadata lists them after the default.
+// supported has the order of the metadata, after the default.
 var supported = []string{RS256, PS256, ES256, EdDSA}
 
-// typs are the typ headers whose tokens are made often; each is encoded once per key.
+// typs are the typ values of the header that are encoded once per key.
 var typs = []string{"JWT", "at+jwt", "logout+jwt"}
 
 // Config configures a Set.
 type Config struct {
-	// Keys are the keys of all phases. At least one.
+	// Keys are the keys in every phase. At least one is required.
 	Keys []Key
-	// DefaultAlg is the algorithm Sign uses when asked for "". "" is RS256 if there is such a key, else the
-	// first key's.
+	// DefaultAlg is the algorithm of Sign for "". The default is RS256 if there is such a key, else that of the first key.
 	DefaultAlg string
-	// IncludeX5C sends x5c in token headers, as ID-porten does, for the keys that have a chain.
-	// Tokens grow by the whole chain.
+	// IncludeX5C adds the certificate chain of the key to token headers. Every token grows by it.
 	IncludeX5C bool
 	// Rotation is how long keys are published before and after their use.
 	Rotation Rotation
 }
 
-// Set is a provider's keys. It is safe for concurrent use; reading takes no lock.
+// Set holds the keys of a provider. It is safe for concurrent use. Signing, verifying and publishing take no lock.
 type Set struct {
 	defaultAlg string
 	includeX5C bool
 	rotation   Rotation
+	directory  *directory // nil unless the set comes from a Directory
 
-	mu    sync.Mutex // held to change the keys
-	keys  []Key      // as planned: validated, sorted, instants filled in
-	ready map[string]ready
-	line  atomic.Pointer[timeline]
+	mu       sync.Mutex // guards changes of the keys
+	keys     []Key      // validated and sorted, with derived instants
+	prepared map[string]prepared
+	line     atomic.Pointer[timeline]
 }
 
-// New reports all problems at once.
+// New returns a Set. It reports every problem at once, by field name.
 func New(cfg Config) (*Set, error) {
 	s := &Set{defaultAlg: cfg.DefaultAlg, includeX5C: cfg.IncludeX5C, rotation: cfg.Rotation.withDefaults()}
 	if s.defaultAlg == "" && len(cfg.Keys) > 0 {
@@ -61,41 +62,45 @@ func New(cfg Config) (*Set, error) {
 			s.defaultAlg = RS256
 		}
 	}
-	if err := s.rotation.check(); err != nil {
-		return nil, err
-	}
-	if err := s.Replace(cfg.Keys); err != nil {
-		return nil, err
+	var c fields.Checker
+	c.Join("Rotation", s.rotation.check())
+	c.Join("", s.replace(cfg.Keys, nil))
+	if err := c.Err(); err != nil {
+		return nil, fmt.Errorf("keyset: %w", err)
 	}
 	return s, nil
 }
 
-// Replace puts other keys in the place of all present ones, for nodes that read shared keys again.
-// It reports all problems at once and then changes nothing. A key that is left out is no longer
-// trusted from this moment: that is also how a stolen key is taken out of use.
+var errDirectory = errors.New("keyset: the keys of this set are the files of a Directory")
+
+// Replace replaces every key, for nodes that load shared keys again. It reports every problem at once and then changes
+// nothing. A key that is left out is not trusted any more: that is how a stolen key is taken out of use. The keys of a
+// Directory cannot be replaced.
 func (s *Set) Replace(keys []Key) error {
+	if s.directory != nil {
+		return errDirectory
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.replace(keys, nil)
-}
-
-// replace prepares those of the keys that are not ready.
-func (s *Set) replace(keys []Key, known map[string]ready) error {
-	planned, err := s.plan(keys)
-	if err != nil {
-		return err
+	if err := s.replace(keys, nil); err != nil {
+		return fmt.Errorf("keyset: %w", err)
 	}
-	ready, err := s.prepare(planned, known)
-	if err != nil {
-		return err
-	}
-	s.keys, s.ready = planned, ready
-	s.line.Store(s.newTimeline(planned, ready))
 	return nil
 }
 
-// Sign returns the compact JWS of payload under the active key of alg ("" is the default).
-// typ "" leaves the header out.
+// replace replaces every key. Keys that are not known are prepared.
+func (s *Set) replace(keys []Key, known map[string]prepared) error {
+	planned, all, err := s.plan(keys, known)
+	if err != nil {
+		return err
+	}
+	s.keys, s.prepared = planned, all
+	s.line.Store(s.newTimeline(planned, all))
+	return nil
+}
+
+// Sign returns the compact JWS of payload, signed by the active key of alg. If alg is "", it is the default algorithm. If typ
+// is "", the header has no typ.
 func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
 	if alg == "" {
 		alg = s.defaultAlg
@@ -111,12 +116,12 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 	return token, nil
 }
 
-// Algs returns the algorithms that have an active key, default first: what metadata may promise.
+// Algs returns the algorithms that have an active key, the default first, for metadata.
 func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.line.Load().at(now).algs) }
 
-// Verify checks a token this set signed and returns its payload and typ header. Keys that no longer
-// sign verify until they are removed. Expired claims are not its business, and neither is what kind of
-// token it is: compare typ (security row D8).
+// Verify verifies the signature of a token of this set and returns its payload and typ header. Retired keys verify until they
+// are removed. Verify does not examine claims such as exp, and accepts every kind of token: the caller must compare typ, so
+// that one kind of token is not accepted as another.
 func (s *Set) Verify(token string, now time.Time) (payload []byte, typ string, err error) {
 	v := s.line.Load().at(now)
 	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, v.published)
@@ -126,21 +131,20 @@ func (s *Set) Verify(token string, now time.Time) (payload []byte, typ string, e
 	return t.Payload, t.Header.Typ, nil
 }
 
-// JWKS returns the published keys as a JSON document and its strong ETag. The bytes are shared: do not change them.
+// JWKS returns the published keys as a JSON document, and its strong ETag. The bytes must not be changed.
 func (s *Set) JWKS(now time.Time) (doc []byte, etag string) {
 	v := s.line.Load().at(now)
 	return v.doc, v.etag
 }
 
-// States returns the keys' lives, sorted by algorithm and start, with the instants that follow from
-// one another filled in.
+// States returns the lives of the keys, sorted by algorithm and start. Instants that derive from a successor are filled in.
 func (s *Set) States() []KeyState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return states(s.keys)
 }
 
-// Format writes which keys there are, never the keys.
+// Format writes the algorithms and kids for every verb.
 func (s *Set) Format(f fmt.State, _ rune) {
 	var kids []string
 	for _, k := range s.States() {
@@ -149,5 +153,5 @@ func (s *Set) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "keyset[%s]", strings.Join(kids, ", "))
 }
 
-// LogValue is Format for slog.
+// LogValue returns what Format writes.
 func (s *Set) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }

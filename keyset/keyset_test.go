@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/keyset"
 )
 
-// A relying party that knows nothing but the JWKS verifies what the set signs.
+// TestJWXVerifiesByTheJWKS: an independent implementation verifies tokens with the published JWKS only.
 func TestJWXVerifiesByTheJWKS(t *testing.T) {
 	t.Parallel()
 	ed := generate(t, keyset.EdDSA)
@@ -76,7 +76,8 @@ func TestDefaultAlg(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+// TestNewRejects breaks one field or key in each case.
+func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	es, other, ed := generate(t, keyset.ES256), generate(t, keyset.ES256), generate(t, keyset.EdDSA)
 	with := func(k keyset.Key, change func(*keyset.Key)) keyset.Key { change(&k); return k }
@@ -86,7 +87,7 @@ func TestNewRefuses(t *testing.T) {
 		cfg  keyset.Config
 		want string
 	}{
-		"no keys":            {keyset.Config{}, "no keys"},
+		"no keys":            {keyset.Config{}, "Keys: is required"},
 		"no signer":          {keyset.Config{Keys: []keyset.Key{{Alg: keyset.ES256}}}, "Keys[0]: no Signer"},
 		"unknown alg":        {keyset.Config{Keys: []keyset.Key{with(es, func(k *keyset.Key) { k.Alg = "HS256" })}}, "unknown alg"},
 		"RS384":              {keyset.Config{Keys: []keyset.Key{with(fixture(t, ""), func(k *keyset.Key) { k.Alg = "RS384" })}}, "unknown alg"},
@@ -97,14 +98,14 @@ func TestNewRefuses(t *testing.T) {
 			k.Signer = wrong{other.Signer, es.Signer.Public()}
 		})}}, "does not fit its public key"},
 		"chain of another":     {keyset.Config{Keys: []keyset.Key{with(es, func(k *keyset.Key) { k.X5C = certify(t, other).X5C })}}, "certifies another key"},
-		"same key twice":       {keyset.Config{Keys: []keyset.Key{es, es}}, "there twice"},
-		"same RSA key, 2 algs": {keyset.Config{Keys: []keyset.Key{fixture(t, "RS256"), fixture(t, "PS256")}}, "there twice"},
+		"same key twice":       {keyset.Config{Keys: []keyset.Key{es, es}}, "listed twice"},
+		"same RSA key, 2 algs": {keyset.Config{Keys: []keyset.Key{fixture(t, "RS256"), fixture(t, "PS256")}}, "listed twice"},
 		"two at one instant":   {keyset.Config{Keys: []keyset.Key{es, other}}, "same instant"},
-		"no default key":       {keyset.Config{Keys: []keyset.Key{es}, DefaultAlg: keyset.RS256}, "no key for DefaultAlg"},
+		"no default key":       {keyset.Config{Keys: []keyset.Key{es}, DefaultAlg: keyset.RS256}, "DefaultAlg: there is no key"},
 		"default ends":         {keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RetireAt: at(1)})}}, "must not retire"},
 		"gap": {
 			keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RetireAt: at(1)}), life(other, keyset.Life{ActiveFrom: at(2)})}},
-			"only begins",
+			"before its successor",
 		},
 		"retires first":   {keyset.Config{Keys: []keyset.Key{es, life(ed, keyset.Life{ActiveFrom: at(2), RetireAt: at(1)})}}, "retires before it signs"},
 		"removed in use":  {keyset.Config{Keys: []keyset.Key{life(es, keyset.Life{RemoveAt: at(1)})}}, "RemoveAt"},
@@ -118,10 +119,10 @@ func TestNewRefuses(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 	}
 	_, err := keyset.New(keyset.Config{Keys: []keyset.Key{{Alg: "none"}, {Alg: keyset.RS256}}})
-	require.ErrorContains(t, err, "Keys[0]", "all problems at once")
+	require.ErrorContains(t, err, "Keys[0]", "every problem at once")
 }
 
-// Security row F4: the JWKS never holds private members.
+// TestJWKSIsPublic: the JWKS has no private members.
 func TestJWKSIsPublic(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, certify(t, fixture(t, "")), generate(t, keyset.ES256), generate(t, keyset.EdDSA))
@@ -136,7 +137,7 @@ func TestJWKSIsPublic(t *testing.T) {
 		}
 		require.Equal(t, "sig", k["use"])
 	}
-	require.Regexp(t, regexp.MustCompile(`^"[A-Za-z0-9_-]{22}"$`), etag, "a strong ETag (RFC 9110 section 8.8.3)")
+	require.Regexp(t, regexp.MustCompile(`^"[A-Za-z0-9_-]{22}"$`), etag, "a strong ETag (RFC 9110 §8.8.3)")
 	again, etag2 := s.JWKS(epoch.AddDate(1, 0, 0))
 	require.Equal(t, etag, etag2)
 	require.Same(t, &doc[0], &again[0], "the same bytes until something changes")
@@ -156,13 +157,23 @@ func TestX5CInHeaders(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesOthersTokens(t *testing.T) {
+// tampered changes the first character of the signature.
+func tampered(token string) string {
+	i := strings.LastIndexByte(token, '.') + 1
+	changed := "A"
+	if token[i] == 'A' {
+		changed = "B"
+	}
+	return token[:i] + changed + token[i+1:]
+}
+
+func TestVerifyRejectsForeignTokens(t *testing.T) {
 	t.Parallel()
 	a, b := newSet(t, generate(t, keyset.ES256)), newSet(t, generate(t, keyset.ES256))
 	token := sign(t, a, "", "", epoch)
 	_, _, err := b.Verify(token, epoch)
 	require.Error(t, err)
-	payload, typ, err := a.Verify(token[:len(token)-2]+"AA", epoch)
+	payload, typ, err := a.Verify(tampered(token), epoch)
 	require.Error(t, err)
 	require.Nil(t, payload)
 	require.Empty(t, typ)
@@ -184,7 +195,7 @@ func TestFailingSigner(t *testing.T) {
 	require.ErrorIs(t, err, fault, "a key that cannot sign is found at start-up")
 }
 
-// Ruling R4: private keys do not get into logs.
+// TestKeysRedactThemselves: no verb, log handler or encoder prints a private key.
 func TestKeysRedactThemselves(t *testing.T) {
 	t.Parallel()
 	k := generate(t, keyset.EdDSA)
@@ -204,7 +215,7 @@ func TestKeysRedactThemselves(t *testing.T) {
 	require.Contains(t, text, k.KID)
 }
 
-// Signing and reading go on while keys are added and replaced; run with -race.
+// TestConcurrentUse signs and reads while keys are added. Run it with -race.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, generate(t, keyset.ES256), generate(t, keyset.EdDSA))
@@ -230,7 +241,7 @@ func TestConcurrentUse(t *testing.T) {
 				}
 				doc, etag := s.JWKS(epoch)
 				if !json.Valid(doc) || etag == "" || len(s.Algs(epoch)) != 2 {
-					t.Error("half a view")
+					t.Error("an incomplete view")
 					return
 				}
 			}

@@ -7,26 +7,27 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
 
 // How long keys are published before and after their use.
 const (
-	// DefaultPublishLead: clients are told to keep metadata for about a day (security row F4).
+	// DefaultPublishLead leaves time for clients that cache the JWKS for a day.
 	DefaultPublishLead = 48 * time.Hour
 	// MinPublishLead is the max-age of the JWKS, an hour, and five minutes.
 	MinPublishLead = time.Hour + 5*time.Minute
-	// DefaultKeep covers every lifetime a scope or client may ask for in the defaults of this module.
+	// DefaultKeep covers every default lifetime of a token in this module.
 	DefaultKeep = 24 * time.Hour
 )
 
 // Rotation is how long keys are published before and after their use.
 type Rotation struct {
-	// PublishLead is how long a key is in the JWKS before it signs. 0 is DefaultPublishLead; not less than
-	// MinPublishLead. Clients that cache the JWKS longer refuse the first tokens of a new key.
+	// PublishLead is how long a key is in the JWKS before it signs. The default is DefaultPublishLead, the least is
+	// MinPublishLead. Clients that cache the JWKS for longer reject the first tokens of a new key.
 	PublishLead time.Duration
-	// Keep is how long a key stays in the JWKS after its last signature: the longest life of any token it
-	// signs, and the clocks' skew. 0 is DefaultKeep. If it is too short, live tokens turn invalid.
+	// Keep is how long a key stays in the JWKS after its last signature: the longest lifetime of a token that it signs,
+	// and the difference between two clocks. The default is DefaultKeep. If it is too short, valid tokens are rejected.
 	Keep time.Duration
 }
 
@@ -35,25 +36,21 @@ func (r Rotation) withDefaults() Rotation {
 }
 
 func (r Rotation) check() error {
-	var errs []error
-	if r.PublishLead < MinPublishLead {
-		errs = append(errs, fmt.Errorf("keyset: PublishLead %v is less than %v", r.PublishLead, MinPublishLead))
-	}
-	if r.Keep < 0 {
-		errs = append(errs, fmt.Errorf("keyset: Keep %v is negative", r.Keep))
-	}
-	return errors.Join(errs...)
+	var c fields.Checker
+	c.Want(r.PublishLead >= MinPublishLead, "PublishLead", fmt.Sprintf("must be at least %v", MinPublishLead))
+	c.Want(r.Keep >= 0, "Keep", "must not be negative")
+	return c.Err()
 }
 
-// Plan adds next to keys: published from now, signing PublishLead later (or at next.ActiveFrom if that
-// is later still), while its predecessor retires at that instant and is removed Keep later. It only
-// computes: store the result beside the keys, and have every node Replace its keys with what it reads.
+// Plan adds next to keys. It is published from now and signs PublishLead later, or at next.ActiveFrom if that is later still.
+// Its predecessor retires at that instant and is removed Keep later. Plan only computes: store the result, and call
+// Set.Replace on every node with what it loads.
 //
-// Keep the states of removed keys in the list: a kid is never used again.
+// The list must include the states of removed keys, because a kid cannot be used again.
 func (r Rotation) Plan(keys []KeyState, next KeyState, now time.Time) ([]KeyState, error) {
 	r = r.withDefaults()
 	if err := r.check(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("keyset: %w", err)
 	}
 	if next.PublishFrom.IsZero() {
 		next.PublishFrom = now
@@ -73,15 +70,15 @@ func (r Rotation) Plan(keys []KeyState, next KeyState, now time.Time) ([]KeyStat
 			if !k.ActiveFrom.Before(next.ActiveFrom) {
 				return nil, fmt.Errorf("keyset: key %s is planned to sign from %v, not before the new one", k.KID, k.ActiveFrom)
 			}
-			k.Life = r.endedBy(k.Life, next.ActiveFrom)
+			k.Life = r.endAt(k.Life, next.ActiveFrom)
 		}
 		plan = append(plan, k)
 	}
 	return append(plan, next), nil
 }
 
-// endedBy is the life of a key whose successor begins to sign at the instant.
-func (r Rotation) endedBy(l Life, successor time.Time) Life {
+// endAt returns the life of a key whose successor begins to sign at an instant.
+func (r Rotation) endAt(l Life, successor time.Time) Life {
 	if l.RetireAt.IsZero() || l.RetireAt.After(successor) {
 		l.RetireAt = successor
 		l.RemoveAt = time.Time{}
@@ -92,11 +89,14 @@ func (r Rotation) endedBy(l Life, successor time.Time) Life {
 	return l
 }
 
-// Add publishes a further key from now on: it signs from key.ActiveFrom (zero: after the publish
-// lead), and the active key of its algorithm retires then and is removed removeOldAfter later (0: the
-// rotation's Keep, which is also the least). A provider of several nodes plans with Rotation.Plan instead.
+// Add publishes a further key from now. It signs from key.ActiveFrom, or after the publish lead if that is zero. The active key
+// of its algorithm retires then and is removed removeOldAfter later; zero, and the least, is Rotation.Keep. A provider with
+// several nodes uses Rotation.Plan instead. Add returns an error for the set of a Directory.
 func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
-	key, err := named(key)
+	if s.directory != nil {
+		return errDirectory
+	}
+	key, err := withKID(key)
 	if err != nil {
 		return fmt.Errorf("keyset: adding a key: %w", err)
 	}
@@ -112,28 +112,30 @@ func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	for i, state := range planned {
 		keys[i].Life = state.Life
 	}
-	return s.replace(keys, s.ready)
+	if err := s.replace(keys, s.prepared); err != nil {
+		return fmt.Errorf("keyset: adding a key: %w", err)
+	}
+	return nil
 }
 
-// plan checks keys, sorts them by algorithm and start, and fills in what follows from the order: a key
-// without RetireAt retires when the next of its algorithm begins. It reports all problems at once.
-func (s *Set) plan(keys []Key) ([]Key, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("keyset: no keys")
-	}
-	var errs []error
+// plan validates keys, sorts them by algorithm and start, and derives the instants that are not set: a key without RetireAt
+// retires when the next key of its algorithm begins. Keys that are not known are prepared. It reports every problem at once.
+func (s *Set) plan(keys []Key, known map[string]prepared) ([]Key, map[string]prepared, error) {
+	var c fields.Checker
+	c.Require(len(keys) > 0, "Keys")
 	planned := make([]Key, 0, len(keys))
-	seen := make(map[string]bool, len(keys))
+	all := make(map[string]prepared, len(keys))
+	index := make(map[string]int, len(keys))
 	for i, k := range keys {
-		k, err := checked(k)
-		if err == nil && seen[k.KID] {
-			err = errors.New("the same key is there twice")
+		k, p, err := s.check(k, known)
+		if _, seen := index[k.KID]; err == nil && seen {
+			err = errors.New("the same key is listed twice")
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("keyset: Keys[%d]: %w", i, err))
+			c.Add(fmt.Sprintf("Keys[%d]", i), err)
 			continue
 		}
-		seen[k.KID] = true
+		index[k.KID], all[k.KID] = i, p
 		planned = append(planned, k)
 	}
 	slices.SortFunc(planned, func(a, b Key) int {
@@ -144,48 +146,55 @@ func (s *Set) plan(keys []Key) ([]Key, error) {
 		if i+1 < len(planned) && planned[i+1].Alg == planned[i].Alg {
 			successor = &planned[i+1]
 		}
-		if err := s.succession(&planned[i], successor); err != nil {
-			errs = append(errs, fmt.Errorf("keyset: key %s: %w", planned[i].KID, err))
-		}
+		c.Add(fmt.Sprintf("Keys[%d]", index[planned[i].KID]), s.checkLife(&planned[i], successor))
 	}
-	if len(errs) == 0 && !slices.ContainsFunc(planned, func(k Key) bool { return k.Alg == s.defaultAlg }) {
-		errs = append(errs, fmt.Errorf("keyset: no key for DefaultAlg %q", s.defaultAlg))
+	if len(keys) > 0 {
+		c.Want(slices.ContainsFunc(keys, func(k Key) bool { return k.Alg == s.defaultAlg }),
+			"DefaultAlg", fmt.Sprintf("there is no key for %q", s.defaultAlg))
 	}
-	return planned, errors.Join(errs...)
+	return planned, all, c.Err()
 }
 
-func checked(k Key) (Key, error) {
+// check validates one key and prepares it, unless it is known.
+func (s *Set) check(k Key, known map[string]prepared) (Key, prepared, error) {
 	if !slices.Contains(supported, k.Alg) {
-		return k, fmt.Errorf("unknown alg %q", k.Alg)
+		return k, prepared{}, fmt.Errorf("unknown alg %q", k.Alg)
 	}
-	k, err := named(k)
+	k, err := withKID(k)
+	if err == nil {
+		err = jose.Fits(k.Alg, k.Signer.Public())
+	}
 	if err != nil {
-		return k, err
+		return k, prepared{}, err
 	}
-	return k, jose.Fits(k.Alg, k.Signer.Public())
+	if p, ok := known[k.KID]; ok {
+		return k, p, nil
+	}
+	p, err := s.prepare(k)
+	return k, p, err
 }
 
-// succession checks one key's instants against its successor's. There must be no instant at which two
-// keys of one algorithm would sign, or none, or the default algorithm has come to its end.
-func (s *Set) succession(k, successor *Key) error {
+// checkLife validates the instants of a key together with those of its successor, which may be nil. At each instant exactly one
+// key of an algorithm signs, and the default algorithm never ends.
+func (s *Set) checkLife(k, successor *Key) error {
 	if successor != nil {
 		if !k.ActiveFrom.Before(successor.ActiveFrom) {
-			return fmt.Errorf("it and %s begin to sign %s at the same instant", successor.KID, k.Alg)
+			return fmt.Errorf("key %s begins to sign %s at the same instant", successor.KID, k.Alg)
 		}
 		if k.RetireAt.IsZero() || k.RetireAt.After(successor.ActiveFrom) {
 			k.RetireAt = successor.ActiveFrom
 		}
 		if k.RetireAt.Before(successor.ActiveFrom) {
-			return fmt.Errorf("it retires at %v, but %s only begins at %v", k.RetireAt, successor.KID, successor.ActiveFrom)
+			return fmt.Errorf("it retires at %v, before its successor %s begins at %v", k.RetireAt, successor.KID, successor.ActiveFrom)
 		}
 	}
 	switch {
 	case successor == nil && k.Alg == s.defaultAlg && !k.RetireAt.IsZero():
-		return errors.New("it is the last of the default algorithm and must not retire")
+		return errors.New("the last key of the default algorithm must not retire")
 	case !k.RetireAt.IsZero() && !k.ActiveFrom.Before(k.RetireAt):
 		return errors.New("it retires before it signs")
 	case !k.RemoveAt.IsZero() && (k.RetireAt.IsZero() || k.RemoveAt.Before(k.RetireAt.Add(s.rotation.Keep))):
-		return fmt.Errorf("RemoveAt must lie %v after its retirement; to take it out of use now, leave it out", s.rotation.Keep)
+		return fmt.Errorf("RemoveAt must be at least %v after RetireAt; leave out a key to take it out of use now", s.rotation.Keep)
 	case !k.PublishFrom.IsZero() && k.ActiveFrom.Sub(k.PublishFrom) < s.rotation.PublishLead:
 		return fmt.Errorf("it must be published for %v before it signs", s.rotation.PublishLead)
 	}

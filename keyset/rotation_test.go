@@ -25,7 +25,7 @@ func TestPhaseBoundaries(t *testing.T) {
 	require.Equal(t, keyset.Active, keyset.Life{}.Phase(epoch))
 }
 
-// Each instant of a rotation, one step at a time.
+// TestRotationStepByStep examines each instant of a rotation.
 func TestRotationStepByStep(t *testing.T) {
 	t.Parallel()
 	old, next := generate(t, keyset.ES256), generate(t, keyset.ES256)
@@ -53,12 +53,11 @@ func TestRotationStepByStep(t *testing.T) {
 	_, _, err = s.Verify(first, gone)
 	require.NoError(t, err)
 	_, _, err = s.Verify(first, epoch)
-	require.NoError(t, err, "a node whose clock is ahead signs with the key we only publish")
+	require.NoError(t, err, "a node whose clock is ahead signs with the next key already")
 }
 
-// Security row F4, the state machine: a clock walks through a year of rotations at random instants.
-// At each step every live token verifies and the signing key has been published long enough; now and
-// then a second set made from the stored states must say the same.
+// TestEveryLiveTokenVerifies rotates at random instants. At each step every live token verifies, and the signing key has been
+// published for the lead. Sometimes a second set is made from the stored states; it must make the same decisions.
 func TestEveryLiveTokenVerifies(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3) {
@@ -78,7 +77,7 @@ func TestEveryLiveTokenVerifies(t *testing.T) {
 				w.compareWithAnotherNode(t)
 			}
 		}
-		require.Greater(t, len(w.seen), 12, "keys came and went")
+		require.Greater(t, len(w.seen), 12, "many keys were used")
 	}
 }
 
@@ -104,7 +103,7 @@ func (w *walk) start(t *testing.T) {
 	require.NoError(t, err)
 	for _, k := range keys {
 		w.material[k.KID] = k
-		w.seen[k.KID] = epoch.Add(-w.rotation.PublishLead) // there from the start
+		w.seen[k.KID] = epoch.Add(-w.rotation.PublishLead) // published from the start
 	}
 }
 
@@ -115,7 +114,7 @@ func (w *walk) rotate(t *testing.T, random *rand.Rand) {
 	}
 	keep := w.rotation.Keep + time.Duration(random.Int64N(int64(4*time.Hour)))
 	if err := w.set.Add(k, keep, w.now); err != nil {
-		require.ErrorContains(t, err, "not before the new one", "the only reason: one is planned for later already")
+		require.ErrorContains(t, err, "not before the new one", "the only valid reason: a later key is planned already")
 		return
 	}
 	w.material[k.KID] = k
@@ -131,8 +130,8 @@ func (w *walk) step(t *testing.T) {
 	for _, alg := range []string{keyset.EdDSA, keyset.ES256} {
 		token := sign(t, w.set, alg, "JWT", w.now)
 		kid := kidOf(t, token)
-		require.Contains(t, kids, kid, "what signs is published")
-		require.GreaterOrEqual(t, w.now.Sub(w.seen[kid]), w.rotation.PublishLead-2*time.Hour, "published the lead before, to the step")
+		require.Contains(t, kids, kid, "the signing key is published")
+		require.GreaterOrEqual(t, w.now.Sub(w.seen[kid]), w.rotation.PublishLead-2*time.Hour, "published for the lead, to the step")
 		w.tokens = append(w.tokens, liveToken{token, w.now.Add(w.rotation.Keep)})
 	}
 	w.tokens = slices.DeleteFunc(w.tokens, func(l liveToken) bool { return !w.now.Before(l.expiry) })
@@ -148,7 +147,7 @@ func (w *walk) step(t *testing.T) {
 	}
 }
 
-// compareWithAnotherNode makes a second set from what a store would hold, in another order.
+// compareWithAnotherNode makes a second set from the stored states, in another order.
 func (w *walk) compareWithAnotherNode(t *testing.T) {
 	raw, err := json.Marshal(w.set.States())
 	require.NoError(t, err)
@@ -179,7 +178,7 @@ func (w *walk) compareWithAnotherNode(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestPlanRefuses(t *testing.T) {
+func TestPlanRejects(t *testing.T) {
 	t.Parallel()
 	r := keyset.Rotation{}
 	old := keyset.KeyState{KID: "a", Alg: keyset.ES256}
@@ -216,7 +215,7 @@ func TestPlanKeepsTheRest(t *testing.T) {
 	}, got)
 }
 
-func TestAddRefusesAndChangesNothing(t *testing.T) {
+func TestAddErrorChangesNothing(t *testing.T) {
 	t.Parallel()
 	k := generate(t, keyset.ES256)
 	s := newSet(t, k)
@@ -232,7 +231,7 @@ func TestAddRefusesAndChangesNothing(t *testing.T) {
 	sign(t, s, "", "", epoch)
 }
 
-// A stolen key is taken out of use at once by leaving it out.
+// TestReplaceDropsAKey: a key that is left out is not trusted any more.
 func TestReplaceDropsAKey(t *testing.T) {
 	t.Parallel()
 	stolen, fresh := generate(t, keyset.ES256), generate(t, keyset.ES256)
@@ -244,7 +243,7 @@ func TestReplaceDropsAKey(t *testing.T) {
 	require.Equal(t, fresh.KID, kidOf(t, sign(t, s, "", "", epoch)))
 }
 
-// An algorithm may end; the default may not.
+// TestAnAlgorithmPhasedOut: the last key of an algorithm may retire, unless it is the default algorithm.
 func TestAnAlgorithmPhasedOut(t *testing.T) {
 	t.Parallel()
 	es, ed := generate(t, keyset.ES256), generate(t, keyset.EdDSA)
@@ -257,7 +256,7 @@ func TestAnAlgorithmPhasedOut(t *testing.T) {
 	require.ElementsMatch(t, []string{es.KID, ed.KID}, published(t, s, epoch))
 }
 
-// The same key may come back by another handle: a new session with an HSM, or with a chain.
+// TestReplaceTakesTheNewHandle: the same key may return with another Signer, such as a new session of an HSM, or with a chain.
 func TestReplaceTakesTheNewHandle(t *testing.T) {
 	t.Parallel()
 	var fault error

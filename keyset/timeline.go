@@ -4,29 +4,26 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// timeline is everything that holds from each instant of change to the next, worked out beforehand:
-// a request only looks up its instant. It never changes.
+// timeline holds a view for each instant at which a key changes its phase. It is immutable; a request only finds its view.
 type timeline struct{ views []view }
 
-// view is what holds from an instant on.
+// view is what a set signs with and publishes from an instant on.
 type view struct {
-	from      time.Time // of the first view: zero
+	from      time.Time // zero for the first view
 	signers   map[string]*jose.Signer
-	algs      []string // of signers, default first
+	algs      []string // algorithms of signers, default first
 	published []jose.PublicKey
 	doc       []byte
 	etag      string
 }
 
-// at returns the view of an instant. There are a handful, and now is nearly always in one of the last.
+// at returns the view of an instant. There are few, and now is nearly always in one of the last.
 func (t *timeline) at(now time.Time) *view {
 	i := len(t.views) - 1
 	for i > 0 && now.Before(t.views[i].from) {
@@ -35,45 +32,28 @@ func (t *timeline) at(now time.Time) *view {
 	return &t.views[i]
 }
 
-// ready is what is made of a key once.
-type ready struct {
+// prepared is what a set computes once for a key.
+type prepared struct {
 	signer *jose.Signer
 	public jose.PublicKey
 	jwk    []byte
 }
 
-// prepare makes the keys ready that are not known; it reports all problems at once.
-func (s *Set) prepare(keys []Key, known map[string]ready) (map[string]ready, error) {
-	all := make(map[string]ready, len(keys))
-	var errs []error
-	for _, k := range keys {
-		r, ok := known[k.KID]
-		if !ok {
-			var err error
-			if r, err = s.prepareKey(k); err != nil {
-				errs = append(errs, fmt.Errorf("keyset: key %s: %w", k.KID, err))
-			}
-		}
-		all[k.KID] = r
-	}
-	return all, errors.Join(errs...)
-}
-
-func (s *Set) prepareKey(k Key) (r ready, err error) {
-	r.public = jose.PublicKey{KID: k.KID, Alg: k.Alg, Use: "sig", X5C: k.X5C, Key: k.Signer.Public()}
-	if r.jwk, err = jose.MarshalJWK(r.public); err != nil {
-		return r, err
+func (s *Set) prepare(k Key) (p prepared, err error) {
+	p.public = jose.PublicKey{KID: k.KID, Alg: k.Alg, Use: "sig", X5C: k.X5C, Key: k.Signer.Public()}
+	if p.jwk, err = jose.MarshalJWK(p.public); err != nil {
+		return p, err
 	}
 	var chain [][]byte
 	if s.includeX5C {
 		chain = k.X5C
 	}
-	r.signer, err = jose.NewSigner(k.Alg, k.KID, k.Signer, chain, typs...)
-	return r, err
+	p.signer, err = jose.NewSigner(k.Alg, k.KID, k.Signer, chain, typs...)
+	return p, err
 }
 
-// newTimeline cuts time at every instant at which a key changes its phase.
-func (s *Set) newTimeline(keys []Key, ready map[string]ready) *timeline {
+// newTimeline computes a view for every instant at which a key changes its phase.
+func (s *Set) newTimeline(keys []Key, all map[string]prepared) *timeline {
 	instants := []time.Time{{}}
 	for _, k := range keys {
 		instants = append(instants, k.PublishFrom, k.ActiveFrom, k.RetireAt, k.RemoveAt)
@@ -88,21 +68,22 @@ func (s *Set) newTimeline(keys []Key, ready map[string]ready) *timeline {
 			if phase == Planned || phase == Removed {
 				continue
 			}
-			r := ready[k.KID]
-			v.published = append(v.published, r.public)
-			jwks = append(jwks, r.jwk)
+			p := all[k.KID]
+			v.published = append(v.published, p.public)
+			jwks = append(jwks, p.jwk)
 			if phase == Active {
-				v.signers[k.Alg] = r.signer
+				v.signers[k.Alg] = p.signer
 			}
 		}
-		v.algs = s.order(v.signers)
-		v.publish(jwks)
+		v.algs = s.algsOf(v.signers)
+		v.setJWKS(jwks)
 		t.views = append(t.views, v)
 	}
 	return t
 }
 
-func (s *Set) order(signers map[string]*jose.Signer) []string {
+// algsOf returns the algorithms of signers, the default first.
+func (s *Set) algsOf(signers map[string]*jose.Signer) []string {
 	var algs []string
 	for _, alg := range supported {
 		if signers[alg] == nil {
@@ -117,9 +98,8 @@ func (s *Set) order(signers map[string]*jose.Signer) []string {
 	return algs
 }
 
-// publish writes the view's JWKS (RFC 7517 section 5) from what jose.MarshalJWK writes of public keys:
-// there is no private member to leave out.
-func (v *view) publish(jwks [][]byte) {
+// setJWKS sets the JWKS of the view (RFC 7517 §5). The keys are encoded by jose.MarshalJWK, which has no private members.
+func (v *view) setJWKS(jwks [][]byte) {
 	v.doc = slices.Concat([]byte(`{"keys":[`), bytes.Join(jwks, []byte(",")), []byte("]}"))
 	sum := sha256.Sum256(v.doc)
 	v.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`

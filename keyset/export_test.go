@@ -1,0 +1,12 @@
+package keyset
+
+import "os"
+
+// WithLink replaces os.Link and writes without waiting for the disk.
+func (d Directory) WithLink(link func(oldName, newName string) error) Directory {
+	d.link, d.sync = link, func(*os.File) error { return nil }
+	return d
+}
+
+// TempPrefix begins the names of files that are being written.
+const TempPrefix = tempPrefix
