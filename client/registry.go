@@ -50,6 +50,8 @@ func (r *Registry) Client(_ context.Context, clientID string) (*Client, error) {
 	return c, nil
 }
 
-// HasOrigin reports whether any active browser client may call from the origin. A CORS preflight names
-// no client, so this is all that can be asked (Fetch standard, section 3.3.5).
-func (r *Registry) HasOrigin(origin string) bool { return r.origins[origin] }
+// HasOrigin reports whether an enabled browser client has the origin. A CORS preflight does not name the client. The error
+// is nil; pass the method as Origins of a configuration.
+func (r *Registry) HasOrigin(_ context.Context, origin string) (bool, error) {
+	return r.origins[origin], nil
+}

@@ -23,12 +23,16 @@ func TestRegistry(t *testing.T) {
 	_, err = r.Client(t.Context(), "WEB")
 	require.ErrorIs(t, err, storage.ErrNotFound)
 
-	require.True(t, r.HasOrigin("https://spa.example.no"))
+	ok, err := r.HasOrigin(t.Context(), "https://spa.example.no")
+	require.NoError(t, err)
+	require.True(t, ok)
 	for _, o := range []string{
 		"", "null", "https://rp.example.no", "https://off.example.no", "http://spa.example.no", "https://spa.example.no/",
 		"https://spa.example.no:443", "https://spa.example.no.evil.example", "https://SPA.example.no", "*",
 	} {
-		require.False(t, r.HasOrigin(o), o)
+		ok, err = r.HasOrigin(t.Context(), o)
+		require.NoError(t, err)
+		require.False(t, ok, o)
 	}
 }
 

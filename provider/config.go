@@ -53,6 +53,9 @@ type Config struct {
 	Keys *keyset.Set
 	// Clients finds registrations. Required.
 	Clients client.Source
+	// Origins reports whether a browser client has the origin, for CORS. Pass HasOrigin of a *client.Registry. If nil, calls
+	// from other origins are rejected.
+	Origins func(ctx context.Context, origin string) (bool, error)
 	// Scopes finds scopes and who may use them. nil: the profile's standard scopes only.
 	Scopes scope.Source
 	// Pages are your login and consent pages, and for authorization_details the one to choose whom to act for; authorize.PageURLs redirects to them. Required.

@@ -119,7 +119,7 @@ func (b *builder) subject(c *client.Client, who session.Identity) string {
 
 func (b *builder) token() error {
 	cfg := token.Config{
-		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
+		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims, ScopeClaims: b.cfg.Profile.ScopeClaims,
 		UserInfoScope: b.cfg.Profile.UserInfoScope, AccessTokenType: b.cfg.Profile.AccessTokenType,
 		Lifetimes: b.cfg.Lifetimes.Lifetimes, IDTokenOnRefresh: b.cfg.Profile.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
@@ -130,9 +130,6 @@ func (b *builder) token() error {
 	}
 	if b.cfg.Consents != nil {
 		cfg.Consents = b.cfg.Consents
-	}
-	if origins, ok := b.cfg.Clients.(token.OriginSource); ok {
-		cfg.Origins = origins
 	}
 	ep, err := token.New(cfg)
 	if err != nil {

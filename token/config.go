@@ -53,8 +53,9 @@ type Config struct {
 	// the next token, and in what userinfo and introspection say (security rows D4, D7). nil: a consent
 	// holds as long as the grant.
 	Consents ConsentSource
-	// Origins answers CORS preflights for browser clients. nil: no origin but the provider's own can call.
-	Origins OriginSource
+	// Origins reports whether a browser client has the origin, for CORS: (*client.Registry).HasOrigin is one. If nil, calls
+	// from other origins are rejected.
+	Origins func(ctx context.Context, origin string) (bool, error)
 
 	// Claims add claims to documents, in this order.
 	Claims []ClaimsFunc
@@ -110,12 +111,6 @@ type Signer interface {
 type ConsentSource interface {
 	// Consents returns the live consents of one person to one client.
 	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
-}
-
-// OriginSource knows the origins of all browser clients.
-type OriginSource interface {
-	// HasOrigin reports whether any browser client registered the origin, byte for byte.
-	HasOrigin(origin string) bool
 }
 
 func (c *Config) setDefaults() {

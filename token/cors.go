@@ -20,10 +20,17 @@ func (x *exchange) crossOrigin(methods string) bool {
 	if origin == "" {
 		return false
 	}
-	if x.cfg.Origins != nil && origin != "null" && x.cfg.Origins.HasOrigin(origin) {
+	preflight := x.r.Method == http.MethodOptions && x.r.Header.Get("Access-Control-Request-Method") != ""
+	switch allowed, err := x.hasOrigin(origin); {
+	case err != nil && preflight:
+		x.fail(err)
+		return true
+	case err != nil:
+		x.fault(err) // the origins of the client decide as soon as it is authenticated
+	case allowed:
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	if x.r.Method != http.MethodOptions || x.r.Header.Get("Access-Control-Request-Method") == "" {
+	if !preflight {
 		return false
 	}
 	httpx.Secure(h)
@@ -34,6 +41,18 @@ func (x *exchange) crossOrigin(methods string) bool {
 	}
 	x.w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// hasOrigin reports whether any browser client has the origin.
+func (x *exchange) hasOrigin(origin string) (bool, error) {
+	if x.cfg.Origins == nil || origin == "null" {
+		return false, nil
+	}
+	allowed, err := x.cfg.Origins(x.r.Context(), origin)
+	if err != nil {
+		return false, unavailable("looking up the origin of a browser client", err)
+	}
+	return allowed, nil
 }
 
 // allowOrigin narrows that to the client the request is about.

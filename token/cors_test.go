@@ -1,12 +1,16 @@
 package token_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/token"
 )
 
 // Row I3: origin × endpoint.
@@ -76,4 +80,36 @@ func TestMethods_B4(t *testing.T) {
 			require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "nothing was consumed")
 		}
 	}
+}
+
+// TestOriginsFail: if the origins cannot be looked up, a preflight fails, and a request gets the origins of its own client only.
+func TestOriginsFail(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) {
+		c.Origins = func(context.Context, string) (bool, error) { return true, errors.New("connection refused") }
+	})
+	r := httptest.NewRequest(http.MethodOptions, "https://idporten.dev/token", nil)
+	r.Header.Set("Origin", "https://spa.example.no")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	w := f.sendRequest(f.ep, r)
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
+
+	for origin, want := range map[string]string{"https://spa.example.no": "https://spa.example.no", "https://evil.example": ""} {
+		r = f.request("spa", codeForm(f.code(forClient("spa"))))
+		r.Header.Set("Origin", origin)
+		w = f.sendRequest(f.ep, r)
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, want, w.Header().Get("Access-Control-Allow-Origin"))
+	}
+}
+
+// TestOriginsNotConfigured: without Config.Origins a preflight of any origin is rejected.
+func TestOriginsNotConfigured(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.Origins = nil })
+	r := httptest.NewRequest(http.MethodOptions, "https://idporten.dev/token", nil)
+	r.Header.Set("Origin", "https://spa.example.no")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	require.Empty(t, f.sendRequest(f.ep, r).Header().Get("Access-Control-Allow-Origin"))
 }

@@ -93,14 +93,13 @@ func (f *fixture) Scope(name string) *scope.Scope {
 
 func (f *fixture) Access(string, string) scope.AccessState { return "" }
 
-// HasOrigin implements token.OriginSource.
-func (f *fixture) HasOrigin(origin string) bool {
+func (f *fixture) HasOrigin(_ context.Context, origin string) (bool, error) {
 	for _, c := range f.clients {
 		if slices.Contains(c.CORSOrigins(), origin) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (f *fixture) clock() time.Time {
@@ -123,7 +122,7 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 		Issuer: issuer, Store: f.store, Clients: f, Scopes: f, Keys: f.keys, Vault: testVault(),
 		Authenticator: must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: f, Replay: f.store, Attempts: noLimit{}})),
 		Pairwise:      must(pseudonym.NewPairwise([]byte("0123456789abcdef0123456789abcdef"))),
-		Origins:       f, Now: f.clock,
+		Origins:       f.HasOrigin, Now: f.clock,
 		Claims: provider.IDPorten().Claims, UserInfoScope: "profile",
 		OnEvent: func(_ context.Context, e portner.Event) {
 			f.mu.Lock()

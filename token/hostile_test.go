@@ -45,7 +45,10 @@ func (m *mined) Consents(context.Context, storage.Hash, string, time.Time) ([]st
 
 func (m *mined) Scope(name string) *scope.Scope { m.step("Scope"); return m.fixture.Scope(name) }
 
-func (m *mined) HasOrigin(string) bool { m.step("HasOrigin"); return true }
+func (m *mined) HasOrigin(context.Context, string) (bool, error) {
+	m.step("HasOrigin")
+	return true, nil
+}
 
 func (m *mined) Client(ctx context.Context, id string) (*client.Client, error) {
 	m.step("Client")
@@ -73,7 +76,7 @@ func TestPanicAnywhereInTheHost_J13(t *testing.T) {
 			host := &mined{fixture: newFixture(t)}
 			var log strings.Builder
 			f := newFixture(t, func(c *token.Config) {
-				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins = host.store, host, host, host, host, host
+				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins = host.store, host, host, host, host, host.HasOrigin
 				c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: host.fixture, Replay: host.store, Attempts: host}))
 				c.Logger = textLogger(&log)
 			})
@@ -267,7 +270,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 func TestNullOrigin_I3(t *testing.T) {
 	t.Parallel()
 	host := &mined{fixture: newFixture(t)}
-	f := newFixture(t, func(c *token.Config) { c.Origins = host })
+	f := newFixture(t, func(c *token.Config) { c.Origins = host.HasOrigin })
 	for _, h := range []http.Handler{f.ep, f.ep.UserInfo(), f.ep.Revocation()} {
 		r := httptest.NewRequest(http.MethodOptions, "https://idporten.dev/x", nil)
 		r.Header.Set("Origin", "null")

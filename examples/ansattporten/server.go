@@ -97,7 +97,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 	certs, verr := s.cfg.Certificates.Verifier(s.log)
 	return provider.Config{
 		Issuer: s.issuer, Profile: ansattporten.Profile(), Environment: environment, Certificates: certs,
-		Store: s.store, Keys: keys, Clients: clients, Scopes: scopes, AuthorizationDetails: types,
+		Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		// The consent page is not used: the configuration rejects scopes that require consent.
 		Pages:   authorize.PageURLs{Login: "/login", Representation: "/representation", Consent: "/consent"},
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),

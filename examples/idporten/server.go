@@ -148,7 +148,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	return provider.Config{
-		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Scopes: scopes,
+		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
 		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users, History: s.store,

@@ -64,7 +64,7 @@ func newHandler(issuer string, logger *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	op, err := provider.New(provider.Config{
-		Issuer: issuer, Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients,
+		Issuer: issuer, Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients, Origins: clients.HasOrigin,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/login"}, // no scope asks for consent here
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(), Logger: logger,
 	})

@@ -83,7 +83,7 @@ func New(tb testing.TB, o Options) *OP {
 	registry, err := scope.NewRegistry(scopes, access)
 	must(err)
 	cfg := provider.Config{
-		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Scopes: registry,
+		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Origins: clients.HasOrigin, Scopes: registry,
 		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent", Representation: "/representation"},
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
 		PushedRequests: op.Store, Consents: op.Store, Replay: op.Store,
