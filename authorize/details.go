@@ -45,9 +45,9 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 
 // hidesPerson reports whether the scopes keep from the client who the person is (idporten section 13.1).
 func (q *request) hidesPerson() bool {
-	return pseudonym.Decide(pseudonym.Request{
-		Scope: q.plan.Pseudonymous, Opaque: q.plan.TokenType == scope.Opaque,
-		OpenID: q.plan.OpenID, Profile: contains(q.scopes, scope.Profile),
+	return pseudonym.Decide(pseudonym.Grant{
+		Prior: pseudonym.Open, RequiresPseudonym: q.plan.Pseudonymous, OpaqueTokens: q.plan.TokenType == scope.Opaque,
+		IDToken: q.plan.OpenID, UserInfo: contains(q.scopes, scope.Profile),
 	}) != pseudonym.Open
 }
 

@@ -1,15 +1,135 @@
 package pseudonym
 
-import "strings"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
 
-// Identifying reports whether a claim identifies a person and must go from pseudonymous tokens
-// and answers: the national number, names, contact data and what is derived from them. The
-// pairwise "sub" is not one.
+// ErrLeak reports that encoded claims contain an identifier.
+var ErrLeak = errors.New("pseudonym: encoded claims contain an identifier")
+
+// Encode removes identifying claims, encodes the rest as JSON and checks the result for the identifiers. It does not change
+// claims. It returns [ErrLeak] if an identifier is left, and an error for a value that it cannot inspect, as [Strip].
+func Encode(claims map[string]any, identifiers ...Identifier) ([]byte, error) {
+	kept, err := stripObject(claims, 0)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(kept)
+	if err != nil {
+		return nil, fmt.Errorf("pseudonym: %w", err)
+	}
+	if Leaks(encoded, identifiers...) {
+		return nil, ErrLeak
+	}
+	return encoded, nil
+}
+
+// Strip removes identifying claims from claims, also from objects and lists inside other claims. Call it after all claims are
+// added. It replaces nested values and does not change them.
 //
-// It knows OpenID Connect's standard claims (Core 1.0 section 5.1), ID-porten's, the eIDAS ones in
-// all three spellings (idporten section 18.3), and common names for the same things. Case does
-// not matter, nor a language tag ("name#nn") or a namespace ("https://example.no/claims/pid").
-// It knows claims by name only: check the final bytes with [Leaks].
+// It inspects strings, booleans, numbers, json.RawMessage, and maps and slices of these. It returns an error for any other
+// value, such as a struct: do not send claims then.
+func Strip(claims map[string]any) error {
+	for name, value := range claims {
+		if Identifying(name) {
+			delete(claims, name)
+			continue
+		}
+		kept, err := stripValue(value, 0)
+		if err != nil {
+			return fmt.Errorf("pseudonym: claim %q: %w", name, err)
+		}
+		claims[name] = kept
+	}
+	return nil
+}
+
+var errDepth = errors.New("too many levels")
+
+// maxDepth is the number of levels of objects and lists that a claim may have. It ends the recursion for a map that contains
+// itself.
+const maxDepth = 100
+
+// stripValue returns value without identifying members.
+func stripValue(value any, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, errDepth
+	}
+	switch v := value.(type) {
+	case nil, string, bool, json.Number, []string, float64, float32,
+		int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		return v, nil
+	case map[string]any:
+		return stripObject(v, depth)
+	case map[string]string:
+		return stripStrings(v), nil
+	case []any:
+		return stripList(v, depth)
+	case []map[string]any:
+		return stripList(v, depth)
+	case json.RawMessage:
+		return stripRaw(v, depth)
+	}
+	return nil, fmt.Errorf("cannot inspect a value of type %T", value)
+}
+
+func stripObject(members map[string]any, depth int) (map[string]any, error) {
+	kept := make(map[string]any, len(members))
+	for name, value := range members {
+		if Identifying(name) {
+			continue
+		}
+		v, err := stripValue(value, depth+1)
+		if err != nil {
+			return nil, fmt.Errorf("member %q: %w", name, err)
+		}
+		kept[name] = v
+	}
+	return kept, nil
+}
+
+func stripStrings(members map[string]string) map[string]string {
+	kept := make(map[string]string, len(members))
+	for name, value := range members {
+		if !Identifying(name) {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
+func stripList[T any](items []T, depth int) ([]any, error) {
+	kept := make([]any, len(items))
+	for i, item := range items {
+		var err error
+		if kept[i], err = stripValue(item, depth+1); err != nil {
+			return nil, fmt.Errorf("item %d: %w", i, err)
+		}
+	}
+	return kept, nil
+}
+
+// stripRaw decodes JSON to inspect it. Numbers keep their digits.
+func stripRaw(text json.RawMessage, depth int) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		return nil, err
+	}
+	return stripValue(value, depth+1)
+}
+
+// Identifying reports whether a claim identifies a user by its name: national identity numbers, names, contact data, and
+// claims derived from these. The pairwise "sub" is not one of them.
+//
+// It covers the standard claims of OIDC Core §5.1, the claims of ID-porten, the eIDAS attributes in all spellings, and common
+// English and Norwegian names. Case, the characters "_" and "-", a language tag ("name#nn") and a namespace
+// ("https://example.no/claims/pid") do not matter. Other names may hold identifiers too: check encoded claims with [Leaks].
 func Identifying(claim string) bool {
 	name := claim
 	if i := strings.IndexByte(name, '#'); i > 0 && !strings.Contains(name, "://") {
@@ -18,47 +138,73 @@ func Identifying(claim string) bool {
 	if i := strings.LastIndexAny(name, "/#:"); i >= 0 {
 		name = name[i+1:]
 	}
-	name = strings.ToLower(name) // allocates for names in other case only
-	for _, prefix := range [...]string{"email", "e_mail", "phone", "mobile", "eidas", "birth", "address", "postal_", "street_"} {
-		if strings.HasPrefix(name, prefix) {
+	var space [maxName]byte // keeps the canonical name off the heap
+	canonical := appendCanonical(space[:0], name)
+	if identifyingNames[string(canonical)] || len(name) >= len(adresse) && strings.EqualFold(name[len(name)-len(adresse):], adresse) {
+		return true
+	}
+	for _, prefix := range identifyingPrefixes {
+		if len(canonical) >= len(prefix) && string(canonical[:len(prefix)]) == prefix {
 			return true
 		}
-	}
-	switch name {
-	case "pid", "fnr", "dnr", "ssn", "nin", "fodselsnummer", "personnummer", "personidentifier", "person_identifier",
-		"national_id", "national_identity_number", "personal_number", "identifier-no",
-		"name", "given_name", "family_name", "middle_name", "first_name", "last_name", "full_name",
-		"givenname", "familyname", "middlename", "firstname", "lastname", "surname", "fullname",
-		"nickname", "preferred_username", "username", "user_name", "unique_name", "upn", "login_hint",
-		"profile", "picture", "website", "gender", "dateofbirth", "date_of_birth":
-		return true
 	}
 	return false
 }
 
-// Strip deletes identifying claims in place, also from objects and lists inside others, such as
-// authorization_details. Run it last, after every hook that adds claims.
-func Strip(claims map[string]any) {
-	for name, value := range claims {
-		if Identifying(name) {
-			delete(claims, name)
-			continue
+const (
+	maxName = 64
+	adresse = "adresse" // the end of the Norwegian names of addresses
+)
+
+// appendCanonical appends name in lower case, without "_", "-" and spaces, with æ, ø and å written as ae, o and a. It stops after
+// maxName bytes.
+func appendCanonical(dst []byte, name string) []byte {
+	for _, c := range name {
+		if len(dst) > maxName-2 {
+			break
 		}
-		strip(value)
+		switch c {
+		case '_', '-', ' ':
+			continue
+		case 'æ', 'Æ':
+			dst = append(dst, "ae"...)
+			continue
+		case 'ø', 'Ø':
+			c = 'o'
+		case 'å', 'Å':
+			c = 'a'
+		}
+		switch {
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, byte(c)+'a'-'A')
+		case c < 0x80:
+			dst = append(dst, byte(c))
+		default:
+			dst = append(dst, '?')
+		}
 	}
+	return dst
 }
 
-func strip(value any) {
-	switch v := value.(type) {
-	case map[string]any:
-		Strip(v)
-	case []any:
-		for _, item := range v {
-			strip(item)
-		}
-	case []map[string]any:
-		for _, item := range v {
-			Strip(item)
-		}
+// identifyingPrefixes are the beginnings of canonical names that identify a user.
+var identifyingPrefixes = []string{
+	"email", "phone", "mobile", "eidas", "birth", "address", "postal", "street",
+	"epost", "telefon", "mobil", "fodsel", "foedsel", "adresse",
+}
+
+// identifyingNames are the other canonical names that identify a user.
+var identifyingNames = set(`pid fnr dnr ssn nin fodselsnummer personnummer dnummer personidentifier personident nationalid
+	nationalidentitynumber nationalidentifier personalnumber identifierno
+	name givenname familyname middlename firstname lastname surname fullname
+	navn fornavn etternavn mellomnavn fulltnavn slektsnavn kallenavn brukernavn
+	nickname preferredusername username uniquename upn loginhint
+	fodested tlf tlfnr poststed postnummer kjonn kjoenn profilbilde bilde
+	profile picture website gender dateofbirth`)
+
+func set(names string) map[string]bool {
+	all := map[string]bool{}
+	for name := range strings.FieldsSeq(names) {
+		all[name] = true
 	}
+	return all
 }

@@ -1,44 +1,53 @@
 package pseudonym
 
-// Protection is how the number of a person is kept from the client of a grant.
-type Protection string
+import "strconv"
 
-// The protections, from none to strongest.
+// Protection is how a grant keeps the identity of its user from the client. The zero value is the strictest.
+type Protection int
+
+// Protections, strictest first.
 const (
-	// Open: the client gets the pid.
-	Open Protection = "open"
-	// ByReference is method 1: nothing the client gets says who the person is, and an entitled
-	// API learns it at introspection.
-	ByReference Protection = "by_reference"
-	// Pseudonymous is methods 2 and 3: no identifying claim leaves, and only the owner of the
-	// scopes resolves the pid.
-	Pseudonymous Protection = "pseudonymous"
+	// Pseudonymous: no identifying claim reaches the client. Only the owner of the scopes receives the identity.
+	Pseudonymous Protection = iota
+	// ByReference: the client gets an opaque token. An entitled API receives the identity at introspection.
+	ByReference
+	// Open: the client gets the identifying claims.
+	Open
 )
 
-// Request is what Decide looks at. Describe the whole grant, not one of its tokens.
-type Request struct {
-	// Scope: any requested scope requires pseudonymous tokens, also one the person declined
-	// (idporten section 13.2, rules 1 and 6).
-	Scope bool
-	// NoPID: no_pid was requested or is registered on the client. It counts with AllowNoPID only.
-	NoPID, AllowNoPID bool
-	// Inherited: the grant was stored as pseudonymous. It stays so over every refresh and
-	// exchange, however few scopes are left (security K8, H4).
-	Inherited bool
-
-	Opaque  bool // access tokens are references
-	OpenID  bool // there is an id_token
-	Profile bool // the access token opens UserInfo
+// String returns the name of the protection: "pseudonymous", "by_reference" or "open".
+func (p Protection) String() string {
+	switch p {
+	case Pseudonymous:
+		return "pseudonymous"
+	case ByReference:
+		return "by_reference"
+	case Open:
+		return "open"
+	}
+	return "Protection(" + strconv.Itoa(int(p)) + ")"
 }
 
-// Decide returns the protection of a grant. An opaque token protects nothing if the same login
-// puts the pid into an id_token or opens UserInfo.
-func Decide(r Request) Protection {
+// Grant describes a whole grant, not one of its tokens.
+type Grant struct {
+	// Prior is the protection so far: Open for a new grant, otherwise the protection that was stored for the grant, or for
+	// the grant that it was exchanged from. The result is never weaker.
+	Prior Protection
+	// RequiresPseudonym reports that a requested scope has requires_pseudonymous_tokens, also if the user declined it, or that
+	// no_pid applies.
+	RequiresPseudonym bool
+	OpaqueTokens      bool // access tokens are opaque
+	IDToken, UserInfo bool // the client gets an id_token, or its token gives access to userinfo
+}
+
+// Decide returns the protection of a grant. The zero Grant is Pseudonymous. Opaque tokens do not protect the identity if the
+// client also gets an id_token or access to userinfo.
+func Decide(g Grant) Protection {
 	switch {
-	case r.Inherited, r.Scope, r.NoPID && r.AllowNoPID:
+	case g.RequiresPseudonym:
 		return Pseudonymous
-	case r.Opaque && !r.OpenID && !r.Profile:
-		return ByReference
+	case g.OpaqueTokens && !g.IDToken && !g.UserInfo:
+		return min(g.Prior, ByReference)
 	}
-	return Open
+	return min(g.Prior, Open)
 }

@@ -8,69 +8,72 @@ import (
 )
 
 const (
-	// MinIdentifier is the shortest identifier Leaks looks for, in bytes. Anything shorter is found
-	// in random text all the time, and a false alarm is a failed login.
+	// MinIdentifier is the length of the shortest identifier that [Leaks] searches for, in bytes. Shorter ones occur in random
+	// text.
 	MinIdentifier = 5
-	// standsAlone is how many digits a number needs to be recognised within a longer run of digits.
-	// Shorter ones would be found in timestamps.
-	standsAlone = 9
-	// maxRounds of undoing escapes. Nobody nests deeper for a good reason.
+	// minEmbedded is the number of digits that a number needs to be found inside a longer number. Shorter ones occur in
+	// timestamps.
+	minEmbedded = 9
+	// maxRounds is the number of layers of escapes that Leaks removes.
 	maxRounds = 8
 )
 
-// Leaks reports whether the final bytes of a token or response, before they are signed and
-// base64url-encoded, hold one of the identifiers (security H1). If they do, send nothing and answer
-// server_error. Pass the pid, the eIDAS identifier, the e-mail address and the phone number; not
-// names, which are ordinary words.
+// Leaks reports whether payload contains one of the identifiers. Call it with the bytes of a token or response before they are
+// signed and base64url-encoded. If it returns true, do not send them and fail with server_error. Pass the national identity
+// number, the eIDAS identifier, the e-mail address and the phone number, but not names, which are ordinary words.
 //
-// Found is what a reader would read: plain; with JSON escapes (\u0030) or percent-encoding, also in JSON
-// inside JSON; digits with spaces, hyphens or dots between them, or without a leading zero, as
-// JSON numbers have none; letters of ASCII in either case. Not found is what has been transformed
-// otherwise, such as base64 or a hash.
+// It finds identifiers in plain text, with JSON escapes (\u0030) or percent-encoding, also in JSON inside JSON; numbers also
+// with spaces, hyphens or dots between the digits, and without a leading zero, as in JSON numbers; ASCII letters in either
+// case. It does not find identifiers in other encodings, such as base64 or a hash.
 //
-// Identifiers shorter than [MinIdentifier] are ignored, and numbers of fewer than nine digits
-// count only where they are not part of a longer number. Without escapes it does not allocate.
-func Leaks(payload []byte, identifiers ...string) bool {
-	for _, id := range identifiers {
-		if holds(payload, id) {
-			return true
-		}
+// It ignores identifiers shorter than [MinIdentifier], and finds numbers of fewer than nine digits only if they are not part of a
+// longer number. If payload has more than eight layers of escapes, it returns true. It does not allocate for a payload without
+// escapes.
+func Leaks(payload []byte, identifiers ...Identifier) bool {
+	if containsAny(payload, identifiers) {
+		return true
 	}
 	for range maxRounds {
 		if bytes.IndexByte(payload, '\\') < 0 && bytes.IndexByte(payload, '%') < 0 {
 			return false
 		}
-		// One after the other, and a look after each: a percent sign before an identifier would take
-		// its first digits for an encoding.
+		// Search after each kind of escape: unescapePercent would decode the first digits of an identifier after a percent sign.
 		before := len(payload)
-		for _, undo := range [...]func([]byte) []byte{unescapeJSON, unescapePercent} {
-			payload = undo(payload)
-			for _, id := range identifiers {
-				if holds(payload, id) {
-					return true
-				}
+		for _, unescape := range [...]func([]byte) []byte{unescapeJSON, unescapePercent} {
+			payload = unescape(payload)
+			if containsAny(payload, identifiers) {
+				return true
 			}
 		}
-		if len(payload) == before { // nothing was undone
+		if len(payload) == before {
 			return false
 		}
 	}
-	return true // escapes within escapes without end: refuse what cannot be read
+	return true
 }
 
-// holds looks for one identifier in plain bytes.
-func holds(payload []byte, id string) bool {
+func containsAny(payload []byte, identifiers []Identifier) bool {
+	for _, id := range identifiers {
+		if contains(payload, id.Reveal()) {
+			return true
+		}
+	}
+	return false
+}
+
+// contains reports whether payload contains an identifier, without removing escapes.
+func contains(payload []byte, id string) bool {
 	if len(id) < MinIdentifier {
 		return false
 	}
 	if !isDigits(id) {
-		return holdsText(payload, id)
+		return containsText(payload, id)
 	}
-	alone := len(id) < standsAlone
-	if !alone && id[0] == '0' {
-		id = id[1:] // finds the number with and without it
+	embedded := len(id) >= minEmbedded
+	if embedded && id[0] == '0' {
+		id = id[1:] // matches the number with and without its leading zero
 	}
-	return holdsNumber(payload, id, alone)
+	return containsNumber(payload, id, embedded)
 }
 
 func isDigits(s string) bool {
@@ -84,25 +87,26 @@ func isDigits(s string) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// holdsNumber looks for digits, whatever separates them.
-func holdsNumber(payload []byte, id string, alone bool) bool {
+// containsNumber reports whether payload contains the digits of id, with or without separators. If embedded, they may be part of
+// a longer number.
+func containsNumber(payload []byte, id string, embedded bool) bool {
 	for i := 0; i < len(payload); i++ {
 		next := bytes.IndexByte(payload[i:], id[0])
 		if next < 0 {
 			return false
 		}
 		i += next
-		if alone && i > 0 && isDigit(payload[i-1]) {
+		if !embedded && i > 0 && isDigit(payload[i-1]) {
 			continue
 		}
-		if end := matchNumber(payload, i, id); end > 0 && !(alone && end < len(payload) && isDigit(payload[end])) {
+		if end := matchNumber(payload, i, id); end > 0 && (embedded || end == len(payload) || !isDigit(payload[end])) {
 			return true
 		}
 	}
 	return false
 }
 
-// matchNumber returns where the number that starts at i ends, 0 if it is another one.
+// matchNumber returns the end of the number that starts at i, 0 if it is not id.
 func matchNumber(payload []byte, i int, id string) int {
 	n := 0
 	for ; i < len(payload); i++ {
@@ -119,8 +123,8 @@ func matchNumber(payload []byte, i int, id string) int {
 	return 0
 }
 
-// holdsText looks for text, in either case.
-func holdsText(payload []byte, id string) bool {
+// containsText reports whether payload contains id; ASCII letters match in either case.
+func containsText(payload []byte, id string) bool {
 	first := lower(id[0])
 	for i := 0; i+len(id) <= len(payload); i++ {
 		if lower(payload[i]) == first && equalFold(payload[i:i+len(id)], id) {
@@ -146,7 +150,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// unescapeJSON undoes one layer of JSON escapes (RFC 8259 section 7). What is none stays.
+// unescapeJSON removes one layer of JSON escapes (RFC 8259 §7). Other text is copied.
 func unescapeJSON(in []byte) []byte {
 	out := make([]byte, 0, len(in))
 	for i := 0; i < len(in); {
@@ -162,7 +166,7 @@ func unescapeJSON(in []byte) []byte {
 	return out
 }
 
-// unescapePercent undoes one layer of percent-encoding. What is none stays.
+// unescapePercent removes one layer of percent-encoding (RFC 3986 §2.1). Other text is copied.
 func unescapePercent(in []byte) []byte {
 	out := make([]byte, 0, len(in))
 	for i := 0; i < len(in); i++ {
@@ -178,7 +182,7 @@ func unescapePercent(in []byte) []byte {
 	return out
 }
 
-// appendEscaped appends what the escape at the start of in stands for, and returns its length.
+// appendEscaped appends the character that the escape at the start of in denotes. It returns the length of the escape.
 func appendEscaped(out, in []byte) ([]byte, int) {
 	if len(in) < 2 {
 		return append(out, in...), len(in)
@@ -192,7 +196,7 @@ func appendEscaped(out, in []byte) ([]byte, int) {
 					return utf8.AppendRune(out, whole), 12
 				}
 			}
-			return utf8.AppendRune(out, rune(r)), 6 // half a pair becomes U+FFFD
+			return utf8.AppendRune(out, rune(r)), 6 // half of a surrogate pair becomes U+FFFD
 		}
 	case '"', '\\', '/':
 		return append(out, in[1]), 2
@@ -202,7 +206,7 @@ func appendEscaped(out, in []byte) ([]byte, int) {
 	return append(out, in[0]), 1
 }
 
-// hex reads n hexadecimal digits at i.
+// hex parses n hexadecimal digits at i.
 func hex(in []byte, i, n int) (uint64, bool) {
 	if i+n > len(in) {
 		return 0, false

@@ -13,30 +13,27 @@ import (
 	"sync"
 )
 
-// MinKey is the shortest key Pairwise takes, in bytes.
+// MinKey is the smallest length of a key of [Pairwise], in bytes.
 const MinKey = 32
 
-// The length of a subject: 32 bytes in base64url.
+// subjectLength is the length of a subject: 32 bytes in base64url.
 const subjectLength = 43
 
-// version stands first in what is hashed. A change of the algorithm changes it, and with it
-// every subject.
+// version is the first field of the hashed text. Another algorithm needs another version, and changes every subject.
 const version = "v1"
 
 var errSector = errors.New("pseudonym: a subject needs a sector")
 
-// Pairwise makes subject identifiers that differ from client to client (OpenID Connect Core 1.0
-// section 8.1, idporten section 6.4). It is safe for concurrent use.
+// Pairwise derives subject identifiers that differ between sectors (OIDC Core §8.1). It is safe for concurrent use.
 //
-// Subjects are how clients know their users. They depend on the key, the sector, the kind of
-// identifier and the identifier, and on nothing else: not on time, node or version of this
-// module. Losing the key makes every user of every client a stranger, and there is no rotation for
-// the same reason; leaking it makes subjects reversible, as there are few enough people to try
-// them all (security H5). Keep it apart from the database, with the signing keys.
+// Clients store subjects to recognise their users. A subject depends on the key, the sector, and the type and value of the
+// identifier only. If the key is lost or changed, every client sees new users; therefore a key is never rotated. If the key
+// leaks, subjects can be reversed by trying all national identity numbers. Store it with the signing keys and not in the
+// database.
 //
-//	sub = base64url(HMAC-SHA-256(key, "v1" ‖ len(sector) ‖ sector ‖ len(idType) ‖ idType ‖ len(identifier) ‖ identifier))
+//	sub = base64url(HMAC-SHA-256(key, "v1" ‖ len(sector) ‖ sector ‖ len(type) ‖ type ‖ len(value) ‖ value))
 //
-// Lengths are in bytes, as eight bytes big-endian. They keep ("a", "bc") and ("ab", "c") apart.
+// Lengths are in bytes, as eight bytes big-endian; they make the fields unambiguous.
 type Pairwise struct {
 	macs sync.Pool // *mac, keyed
 }
@@ -48,10 +45,10 @@ type mac struct {
 	sub [subjectLength]byte
 }
 
-// NewPairwise takes a secret key of 32 bytes or more that must stay the same for years.
+// NewPairwise returns a Pairwise for a secret key of at least 32 bytes, which must stay the same for years. It copies key.
 func NewPairwise(key []byte) (*Pairwise, error) {
 	if len(key) < MinKey {
-		return nil, fmt.Errorf("pseudonym: pairwise key has %d bytes, needs %d", len(key), MinKey)
+		return nil, fmt.Errorf("pseudonym: the key has %d bytes, at least %d are required", len(key), MinKey)
 	}
 	key = slices.Clone(key)
 	p := &Pairwise{}
@@ -84,5 +81,5 @@ func (p *Pairwise) Subject(sector string, id Identifier) (string, error) {
 	return subject, nil
 }
 
-// Format keeps the key out of every formatting verb, and so out of logs.
-func (p *Pairwise) Format(w fmt.State, _ rune) { io.WriteString(w, "REDACTED") }
+// Format writes "REDACTED" for every verb.
+func (p *Pairwise) Format(w fmt.State, _ rune) { io.WriteString(w, redacted) }

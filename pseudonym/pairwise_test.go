@@ -38,9 +38,8 @@ func subject(t testing.TB, p *pseudonym.Pairwise, sector string, id pseudonym.Id
 	return sub
 }
 
-// Computed with another implementation. If one of these changes, every user of every client
-// becomes a stranger (security H5).
-func TestSubjectKnownAnswers_H5(t *testing.T) {
+// Computed with another implementation. If one of these changes, every client sees new users.
+func TestSubjectKnownAnswers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		key                        []byte
@@ -55,13 +54,13 @@ func TestSubjectKnownAnswers_H5(t *testing.T) {
 	} {
 		p, err := pseudonym.NewPairwise(tt.key)
 		require.NoError(t, err)
-		for range 3 { // the second use of a pooled state answers as the first
+		for range 3 { // a pooled state gives the same result
 			require.Equal(t, tt.want, subject(t, p, tt.sector, identifier(t, tt.idType, tt.identifier)))
 		}
 	}
 }
 
-func TestSubjectFieldsAreKeptApart_H5(t *testing.T) {
+func TestSubjectFieldsAreUnambiguous(t *testing.T) {
 	t.Parallel()
 	p := pairwise(t)
 	seen := map[string][3]string{}
@@ -91,10 +90,10 @@ func TestSubjectIsPairwiseAndStable(t *testing.T) {
 	k := key()
 	p, err := pseudonym.NewPairwise(k)
 	require.NoError(t, err)
-	k[0]++ // the caller's slice is not ours
+	k[0]++ // NewPairwise copied the key
 	id := identifier(t, "pid", pid)
 	want := subject(t, p, "a", id)
-	require.Equal(t, want, subject(t, pairwise(t), "a", id), "another node, after a restart")
+	require.Equal(t, want, subject(t, pairwise(t), "a", id), "another instance with the same key")
 	require.NotEqual(t, want, subject(t, p, "b", id))
 	require.NotContains(t, want, pid)
 
@@ -147,7 +146,7 @@ func TestPairwiseRedactsItself(t *testing.T) {
 	require.Equal(t, `{"key":{}}`, string(out))
 }
 
-// subjectForm is what package client keeps client_ids from (security row D11).
+// subjectForm is the form that package client rejects as a client_id.
 var subjectForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 func BenchmarkSubject(b *testing.B) {

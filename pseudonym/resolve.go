@@ -2,34 +2,33 @@ package pseudonym
 
 import "slices"
 
-// Resolver is who asks what a token says (introspection).
+// Resolver is the client that introspects a token.
 type Resolver struct {
-	ClientID      string // compared with the token's client and with Listed; "" gets nothing
-	Orgno         string // of its organisation; "" owns nothing
-	Authenticated bool   // with its registered method, and that is not "none"
-	Introspects   bool   // holds the scope idporten:token.introspection
+	ClientID      string // if empty, the client is entitled to nothing
+	Orgno         string // organisation number of the client; if empty, it owns no scope
+	Authenticated bool   // the client authenticated with its registered method, which is not "none"
+	Introspects   bool   // the client has the scope idporten:token.introspection
 }
 
-// TokenScope is what resolving needs to know of each non-reserved scope (not openid, profile and the
-// like) of a token. Pass one for every such scope, an empty one if its record is gone.
+// TokenScope is what introspection needs of the record of a scope. Pass one for every scope of a token that is not reserved, and
+// the zero value for a scope without a record.
 type TokenScope struct {
-	OwnerOrgno string   // owner_orgno of the record; "" is nobody's
+	OwnerOrgno string   // owner_orgno of the record; if empty, the scope has no owner
 	Listed     []string // enforced_aud_for_introspection: client_ids
 }
 
-// MayIntrospect reports whether the resolver gets any answer about a token but
-// {"active":false} (idporten section 10.2, security H2). It must be authenticated and hold the introspection
-// scope, and then be the client the token was issued to, or for every scope be listed or
-// belong to its owner. A token without scopes of an API is its own client's business only.
+// MayIntrospect reports whether the resolver gets another answer about a token than {"active":false}. It must be authenticated
+// and have the introspection scope. It must also be the client of the token, or be listed for every scope or belong to its
+// owner. A token without scopes of an API is visible to its own client only.
 func MayIntrospect(r Resolver, tokenClientID string, scopes []TokenScope) bool {
 	return r.qualified() && (r.ClientID == tokenClientID || r.entitled(scopes))
 }
 
-// MayResolve reports whether the answer holds the pid of a pseudonymous token: only for the
-// organisation that owns the scopes, every one of them (idporten section 13.1).
+// MayResolve reports whether the response for a pseudonymous token contains the pid: the organisation of the resolver must own
+// every scope.
 //
-// Pass the scopes of the grant rather than of the token: a refresh for fewer scopes must not show
-// the pid to an organisation that the whole grant hides it from (security H4).
+// Pass the scopes of the grant, not those of the token: otherwise a refresh for fewer scopes would disclose the pid to an
+// organisation that does not own all scopes of the grant.
 func MayResolve(r Resolver, scopes []TokenScope) bool {
 	if !r.qualified() || len(scopes) == 0 {
 		return false
@@ -42,9 +41,8 @@ func MayResolve(r Resolver, scopes []TokenScope) bool {
 	return true
 }
 
-// MayReadPID reports whether the answer to an introspection holds the pid, for each way of
-// protecting it. A token by reference shows it to the API, not to the client that the
-// reference was meant to keep it from. Scopes are those of the grant.
+// MayReadPID reports whether an introspection response contains the pid, for each protection. With [ByReference] the API
+// receives it, but the client of the token does not. scopes are those of the grant. An unknown protection is [Pseudonymous].
 func MayReadPID(p Protection, r Resolver, tokenClientID string, scopes []TokenScope) bool {
 	switch p {
 	case Open:
@@ -55,12 +53,12 @@ func MayReadPID(p Protection, r Resolver, tokenClientID string, scopes []TokenSc
 	return MayResolve(r, scopes)
 }
 
-// qualified is conditions 2 and 3 of section 10.2.
+// qualified reports whether the client may introspect at all.
 func (r *Resolver) qualified() bool {
 	return r.Authenticated && r.Introspects && r.ClientID != ""
 }
 
-// entitled is condition 1: listed for, or owner of, every scope. No scope entitles nobody.
+// entitled reports whether the client is listed for, or owns, every scope. It returns false for an empty list.
 func (r *Resolver) entitled(scopes []TokenScope) bool {
 	for i := range scopes {
 		if !r.owns(&scopes[i]) && !slices.Contains(scopes[i].Listed, r.ClientID) {

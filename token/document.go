@@ -183,7 +183,9 @@ func withoutIdentifying(text []byte) (any, error) {
 		return nil, err
 	}
 	document := map[string]any{"value": value}
-	pseudonym.Strip(document)
+	if err := pseudonym.Strip(document); err != nil {
+		return nil, err
+	}
 	return document["value"], nil
 }
 

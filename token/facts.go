@@ -65,10 +65,8 @@ func (f *facts) checkLeak(final []byte) error {
 	if !f.pseudonymous {
 		return nil
 	}
-	for _, id := range f.identity.Identifiers {
-		if pseudonym.Leaks(final, id.Reveal()) {
-			return errLeak
-		}
+	if pseudonym.Leaks(final, f.identity.Identifiers...) {
+		return errLeak
 	}
 	return nil
 }

@@ -11,10 +11,10 @@ import (
 // Protection returns how a grant keeps the identity of its user from its client: as the grant was stored, or as its scopes
 // require it now, whichever is stricter. opaque reports that the access tokens of the grant are opaque.
 func Protection(scopes scope.Source, g *storage.Grant, opaque bool) pseudonym.Protection {
-	pseudonymous, _ := scope.Privacy(g.Scopes, scopes)
-	return pseudonym.Decide(pseudonym.Request{
-		Inherited: g.Pseudonymous, Scope: pseudonymous, Opaque: opaque,
-		OpenID: slices.Contains(g.Scopes, scope.OpenID), Profile: slices.Contains(g.Scopes, scope.Profile),
+	requires, _ := scope.Privacy(g.Scopes, scopes)
+	return pseudonym.Decide(pseudonym.Grant{
+		Prior: pseudonym.Open, RequiresPseudonym: g.Pseudonymous || requires, OpaqueTokens: opaque,
+		IDToken: slices.Contains(g.Scopes, scope.OpenID), UserInfo: slices.Contains(g.Scopes, scope.Profile),
 	})
 }
 

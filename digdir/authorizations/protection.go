@@ -11,10 +11,7 @@ import (
 
 // hides reports whether a grant keeps the identity of its user from its client.
 func (a *API) hides(g *storage.Grant) bool {
-	opaque := slices.ContainsFunc(g.Scopes, func(name string) bool {
-		s := a.cfg.Scopes.Scope(name)
-		return s != nil && s.TokenType == scope.Opaque
-	})
+	_, opaque := scope.Privacy(g.Scopes, a.cfg.Scopes)
 	return token.Protection(a.cfg.Scopes, g, opaque) != pseudonym.Open
 }
 
