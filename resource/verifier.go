@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 		i.leeway = 0
 	}
 	check.Require(cfg.Issuer != "", "Issuer")
-	check.Add("URL", checkURL(cfg.URL))
+	check.URL("URL", cfg.URL)
 	for n, aud := range cfg.Audience {
 		check.Want(aud != "" && aud != unspecified, index("Audience", n), `must not be empty or "unspecified"`)
 	}
@@ -142,18 +141,6 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 }
 
 func index(field string, n int) string { return fmt.Sprintf("%s[%d]", field, n) }
-
-// checkURL reports a base URL that is missing or not an absolute URL without query, fragment and credentials.
-func checkURL(raw string) error {
-	if raw == "" {
-		return portner.ErrRequired
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
-		return errors.New("must be an absolute http or https URL without query, fragment and credentials")
-	}
-	return nil
-}
 
 // Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger and
 // hook are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire is a row of the catalogue as the peer sees it (maskinporten-altinn section 1.12). It is written out
-// here a second time: the texts are a contract.
+// wire is an entry of the catalogue of errors as it is sent (docs/spec/maskinporten.md §1.12). The texts are repeated here
+// because they are public.
 type wire struct {
 	number, code, text string
 	status             int
 }
 
-// of completes a text.
+// of fills in the values of a text.
 func (r wire) of(values ...string) wire {
 	for _, v := range values {
 		r.text = strings.Replace(r.text, "%", v, 1)
@@ -51,8 +51,8 @@ var rows = map[string]wire{
 	"combination":    {"", "invalid_request", "Validation of JWT claim failed: The combination consumer_org in claim and delegation scope on client is invalid", 400},
 }
 
-// requireRefusal checks an answer against a row, and that the identifier it ends with is in the log.
-func (w *world) requireRefusal(t *testing.T, a answer, r wire) {
+// requireRejection checks a response, and that the log has its correlation identifier.
+func (w *world) requireRejection(t *testing.T, a answer, r wire) {
 	t.Helper()
 	require.Equal(t, r.status, a.status, a.raw)
 	require.Equal(t, r.code, a.str("error"), a.raw)
@@ -66,21 +66,21 @@ func (w *world) requireRefusal(t *testing.T, a answer, r wire) {
 	last := w.lastEvent()
 	require.Equal(t, trace, last.CorrelationID)
 	require.NotEmpty(t, last.Reason)
-	require.NotEqual(t, a.str("error"), last.Reason, "a refusal says why")
+	require.NotEqual(t, a.str("error"), last.Reason, "the event has a reason of its own")
 	uri := ""
 	if r.number != "" {
 		uri = "https://maskinporten.no/errors/" + r.number
 	}
 	require.Equal(t, uri, a.str("error_uri"))
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
-	require.Empty(t, a.header.Get("Www-Authenticate"), "the grant is the credential (section 1.12)")
+	require.Empty(t, a.header.Get("Www-Authenticate"), "docs/spec/maskinporten.md §1.12: the assertion is the grant")
 }
 
-// TestEveryRowIsTried: a row without a vector would be a text nobody reads.
-func TestEveryRowIsTried(t *testing.T) {
+// TestCatalogueIsCovered checks that a vector exists for each entry of the catalogue.
+func TestCatalogueIsCovered(t *testing.T) {
 	t.Parallel()
 	tried := map[string]bool{}
-	for _, n := range refused() {
+	for _, n := range rejectedVectors() {
 		tried[n.row.number+n.row.code+n.row.text[:10]] = true
 	}
 	for name, r := range rows {

@@ -1,138 +1,123 @@
 package maskinporten
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/token"
 )
 
-// DefaultErrorURI is where Maskinporten explains its errors (maskinporten-altinn section 1.12).
+// DefaultErrorURI is the default of Config.ErrorURI (docs.digdir.no: Maskinporten, error codes).
 const DefaultErrorURI = "https://maskinporten.no/errors/"
 
-// Config configures a Server, or a grant.
+// Config configures [New] and [NewGrant].
 type Config struct {
-	// Issuer is the "iss" of every token and the only audience of an assertion, byte for byte. Maskinporten's
-	// ends with a slash, Skyporten's does not. Required.
+	// Issuer is the iss of every token and the required aud of assertions, byte for byte. Maskinporten's ends with a
+	// slash, Skyporten's does not. Required.
 	Issuer string
 	// Clients finds registrations. Required.
 	Clients client.Source
-	// Scopes finds scopes and who has access to them. Required.
+	// Scopes finds scopes and the access of organisations to them. Required.
 	Scopes scope.Source
-	// Replay remembers used assertions; it must be shared by all nodes. Required.
+	// Replay stores used assertions. All nodes must share it. Required.
 	Replay client.ReplayStore
-	// Keys signs tokens and publishes the keys, RS256 by default (a *keyset.Set). Required by New; a grant
-	// signs with the keys of its token endpoint.
-	Keys Keys
-	// Certificates verifies business certificates. nil: clients need registered keys.
+	// Keys signs tokens. Its public keys are published. Required by New; NewGrant does not use it.
+	Keys *keyset.Set
+	// Certificates verifies business certificates. If nil, clients need registered keys.
 	Certificates *businesscert.Verifier
-	// Delegations are the sources that know which organisation acts for which, by the delegation_source
-	// of scopes, compared byte for byte. A scope whose source is not here cannot be had with consumer_org.
+	// Delegations holds the sources of delegations by the delegation_source of scopes, compared byte for byte. Requests
+	// with consumer_org are rejected for scopes whose source is not in the map.
 	Delegations map[string]DelegationSource
-	// Details are the authorization_details a client may ask for, such as SystemUserType and ConsentType.
-	// nil: none.
+	// Details holds the types of authorization_details, such as [SystemUserType] and [ConsentType]. If nil, requests with
+	// authorization_details are rejected.
 	Details *rar.Registry
 
-	// AccessTokenLifetime is for clients without access_token_lifetime. 0 is 120 s. Scopes may cap it. A
-	// grant has the lifetimes of its token endpoint.
+	// AccessTokenLifetime applies to clients without access_token_lifetime. Scopes can shorten it. The default is 120 s.
+	// NewGrant does not use it: the token endpoint has its own.
 	AccessTokenLifetime time.Duration
-	// Skyporten is the profile for cloud federation (maskinporten-altinn section 1.16): resource is
-	// required, and tokens have a sub, "0192:<orgnr>;<scope>".
+	// Skyporten is the profile for cloud federation (docs.digdir.no: Skyporten): resource is required, and tokens have a
+	// sub, "0192:<organisation number>;<scope>".
 	Skyporten bool
-	// ErrorURI is what comes before the number of an error (MP-110) in error_uri, which is where a client
-	// reads the number. "" is DefaultErrorURI.
+	// ErrorURI is the prefix of error_uri; the number of the error (MP-110) follows. The default is [DefaultErrorURI].
 	ErrorURI string
 
-	// RequireJTI refuses assertions without jti. Without it the assertion itself is remembered (Q24).
+	// RequireJTI rejects assertions without jti. Without it, the whole assertion takes the place of jti in the replay check.
 	RequireJTI bool
-	// StrictIssuedAt refuses assertions whose iat is 10 s or more away from the clock, in either
-	// direction. Without it only the future counts, and exp the past (Q4).
+	// StrictIssuedAt rejects assertions whose iat is 10 s or more from now, in the past or the future. Without it, iat may
+	// be at most 10 s in the future, and exp limits the age.
 	StrictIssuedAt bool
-	// AllowTokenEndpointAudience is a weakening: assertions may name the token endpoint as audience (Q3), as
-	// clients with allow_token_endpoint_audience may without it. Each use is reported.
+	// AllowTokenEndpointAudience accepts the URL of the token endpoint as aud of an assertion, for every client. The
+	// registration member allow_token_endpoint_audience does so for one client. It weakens the check of the audience; each
+	// use is reported.
 	AllowTokenEndpointAudience bool
-	// AllowSlashMismatch is a weakening: the audience may have one slash more or less at its end than Issuer
-	// (Q3). Each use is reported.
+	// AllowSlashMismatch accepts an aud that differs from Issuer by a slash at the end. It weakens the check of the
+	// audience; each use is reported.
 	AllowSlashMismatch bool
-	// LegacyForbidden answers MP-250 and MP-251 with forbidden and status 403, as Maskinporten once did (Q5).
+	// LegacyForbidden responds to MP-250 and MP-251 with error "forbidden" and status 403, as earlier versions of
+	// Maskinporten did.
 	LegacyForbidden bool
 
-	// Now is the clock; nil is time.Now. It is read once per request. A grant has its token endpoint's.
+	// Now is the clock. It is read once per request. If nil, time.Now. NewGrant does not use it.
 	Now func() time.Time
-	// Logger gets one line per decision and fault; nil discards.
+	// Logger receives one line per decision and fault. If nil, they are discarded.
 	Logger *slog.Logger
-	// OnEvent gets the same decisions as values; nil: nobody listens.
+	// OnEvent receives the same decisions as values. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Keys signs tokens and publishes the keys they verify with. *keyset.Set is one.
-type Keys interface {
-	token.Signer
-	// JWKS returns the published keys as a JSON document with its strong entity tag.
-	JWKS(now time.Time) (doc []byte, etag string)
-}
-
-// DelegationSource knows which organisations let others act for them, as Altinn does.
+// DelegationSource holds delegations between organisations, as Altinn does.
 type DelegationSource interface {
-	// Delegated reports whether consumer has delegated the scope to supplier, both organisation numbers.
-	// It is asked each time, for each scope of a request. An error is a fault: no token is issued.
+	// Delegated reports whether consumer has delegated the scope to supplier. Both are organisation numbers. It is called
+	// once for each scope of each request. An error is a fault: no token is issued.
 	Delegated(ctx context.Context, consumer, supplier, scope string) (bool, error)
 }
 
-// validate names every problem at once.
-func (c *Config) validate() error {
-	var errs []error
-	missing := func(field string, absent bool) {
-		if absent {
-			errs = append(errs, fmt.Errorf("field %s is required", field))
-		}
-	}
-	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
-		errs = append(errs, errors.New("field Issuer must be an absolute URL without query and fragment"))
-	}
+// check reports every invalid field that the grant uses.
+func (c *Config) check(f *fields.Checker) {
+	f.URL("Issuer", c.Issuer)
 	if u, err := url.Parse(c.ErrorURI); err != nil || !u.IsAbs() {
-		errs = append(errs, errors.New("field ErrorURI must be an absolute URI"))
+		f.Want(false, "ErrorURI", "must be an absolute URI")
 	}
-	missing("Clients", c.Clients == nil)
-	missing("Scopes", c.Scopes == nil)
-	missing("Replay", c.Replay == nil)
-	for name, source := range c.Delegations {
-		missing(fmt.Sprintf("Delegations[%q]", name), source == nil)
+	f.Require(c.Clients != nil, "Clients")
+	f.Require(c.Scopes != nil, "Scopes")
+	f.Require(c.Replay != nil, "Replay")
+	for _, name := range slices.Sorted(maps.Keys(c.Delegations)) {
+		f.Require(c.Delegations[name] != nil, fmt.Sprintf("Delegations[%q]", name))
 	}
-	return errors.Join(errs...)
 }
 
-// prepared is the configuration with its defaults, safe from later changes of maps.
-func (c Config) prepared() (Config, error) {
-	if c.ErrorURI == "" {
-		c.ErrorURI = DefaultErrorURI
-	}
-	if err := c.validate(); err != nil {
-		return c, err
-	}
+// checkServer reports the invalid fields that only New uses.
+func (c *Config) checkServer(f *fields.Checker) {
+	f.Require(c.Keys != nil, "Keys")
+	f.Want(c.AccessTokenLifetime >= 0 && c.AccessTokenLifetime%time.Second == 0, "AccessTokenLifetime", "must be whole seconds and not negative")
+}
+
+// withDefaults returns the configuration with its defaults. It does not share maps with c.
+func (c Config) withDefaults() (Config, error) {
+	c.ErrorURI = cmp.Or(c.ErrorURI, DefaultErrorURI)
 	c.Delegations = maps.Clone(c.Delegations)
-	if c.Details == nil {
-		none, err := rar.NewRegistry()
-		if err != nil {
-			return c, err
-		}
-		c.Details = none
+	if c.Details != nil {
+		return c, nil
 	}
-	return c, nil
+	var err error
+	c.Details, err = rar.NewRegistry()
+	return c, err
 }
 
-// endpoint is the address of one of the service's endpoints.
+// endpoint returns the URL of an endpoint.
 func (c *Config) endpoint(name string) string {
 	return strings.TrimSuffix(c.Issuer, "/") + "/" + name
 }

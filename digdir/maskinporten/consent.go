@@ -17,25 +17,24 @@ import (
 // Consent is the type of authorization_details that refers to a consent.
 const Consent = "urn:altinn:consent"
 
-// ConsentSource knows what people and organisations consented to, as Altinn does (maskinporten-altinn
-// section 1.11).
+// ConsentSource finds consents of persons and organisations, as Altinn does (docs.digdir.no: Maskinporten, consent tokens).
 type ConsentSource interface {
-	// FindConsent returns the consent with an ID. An error that wraps storage.ErrNotFound says that there is
-	// none or that it was withdrawn, any other is a fault. Whose consent it is, to whom, and for how long is
-	// checked by the caller.
+	// FindConsent returns the consent with an ID. An error that wraps storage.ErrNotFound reports that there is none or that
+	// it was withdrawn; every other error is a fault. The caller checks giver, receiver and end of the consent.
 	FindConsent(ctx context.Context, id string) (FoundConsent, error)
 }
 
 // FoundConsent is a consent that was given and not withdrawn.
 type FoundConsent struct {
-	From        string          // who gave it: a URN as in the request. It may hold a national identity number: never log it
-	To          string          // number of the organisation it was given to
-	ConsentedAt time.Time       // when
-	ValidTo     time.Time       // the API may use it before this instant
+	From        string          // URN of the giver, as in the request. It may hold a national identity number
+	To          string          // organisation number of the receiver
+	ConsentedAt time.Time       // the time of the consent
+	ValidTo     time.Time       // the consent is valid before this time
 	Rights      json.RawMessage // consentRights: an array of objects with action, resource and metadata
 }
 
-// ConsentType is urn:altinn:consent over a source: one consent per request, given to the consumer of the token.
+// ConsentType returns the type urn:altinn:consent of authorization_details. A request may name one consent, which must have been
+// given to the consumer of the token.
 func ConsentType(source ConsentSource) rar.Type {
 	return rar.Type{
 		Name: Consent, Members: []string{"id", "from"}, Alone: true,
@@ -46,7 +45,7 @@ func ConsentType(source ConsentSource) rar.Type {
 	}
 }
 
-// consentRequest is one requested consent.
+// consentRequest is a requested consent.
 type consentRequest struct{ id, from string }
 
 const (
@@ -61,14 +60,14 @@ func parseConsent(d rar.Detail) (consentRequest, error) {
 	}
 	id, err1 := o.String("id")
 	from, err2 := o.String("from")
-	if err1 != nil || err2 != nil || !isUUID(id) || !namesGiver(from) {
+	if err1 != nil || err2 != nil || !isUUID(id) || !validGiver(from) {
 		return consentRequest{}, fmt.Errorf("%w: id or from", rar.ErrValue)
 	}
 	return consentRequest{id, from}, nil
 }
 
-// namesGiver checks the form of from: a person by eleven digits or an organisation by nine.
-func namesGiver(from string) bool {
+// validGiver reports whether from has the form of a person's or an organisation's URN.
+func validGiver(from string) bool {
 	if pid, ok := strings.CutPrefix(from, fromPerson); ok {
 		_, err := norway.UncheckedPID(pid)
 		return err == nil
@@ -77,7 +76,7 @@ func namesGiver(from string) bool {
 	return ok && nineDigits(orgno)
 }
 
-// isUUID checks the form of RFC 9562 section 4.
+// isUUID reports whether s has the form of a UUID (RFC 9562 §4).
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -105,7 +104,7 @@ func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, deta
 	case err != nil:
 		return nil, err
 	case found.From != want.from || found.To != r.Orgno || !r.Now.Before(found.ValidTo):
-		return nil, fmt.Errorf("%w: not this consent", rar.ErrDenied)
+		return nil, fmt.Errorf("%w: the consent has another giver or receiver, or has expired", rar.ErrDenied)
 	}
 	granted, err := json.Marshal(struct {
 		Type      string            `json:"type"`
@@ -119,7 +118,7 @@ func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, deta
 	return []json.RawMessage{granted}, err
 }
 
-// rights is an array also where the source has none.
+// rights returns an empty array if the source has no rights.
 func rights(r json.RawMessage) json.RawMessage {
 	if len(r) == 0 {
 		return json.RawMessage("[]")

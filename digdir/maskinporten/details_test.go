@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/digdir/maskinporten"
 )
 
-// TestSystemUsers: maskinporten-altinn section 1.10.
+// TestSystemUsers checks the forms of docs/spec/maskinporten.md §1.10.
 func TestSystemUsers(t *testing.T) {
 	t.Parallel()
 	org := func(authority, id string) object { return object{"authority": authority, "ID": id} }
@@ -30,7 +30,7 @@ func TestSystemUsers(t *testing.T) {
 		"other register":           {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), row: "MP-303"},
 		"plain number":             {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), row: "MP-303"},
 		"sub-entity":               {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), row: "MP-303"},
-		"member too many inside":   {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), row: "MP-302"},
+		"unknown member inside":    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), row: "MP-302"},
 		"draft name":               {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, row: "MP-302"},
 		"two types":                {detail: nil, row: "MP-303"},
 	} {
@@ -49,12 +49,12 @@ func TestSystemUsers(t *testing.T) {
 				}}})
 				return
 			}
-			w.requireRefusal(t, a, rows[tt.row])
+			w.requireRejection(t, a, rows[tt.row])
 		})
 	}
 }
 
-// TestVendor: the system is the organisation's that runs the client, whomever the token is for.
+// TestVendor checks that the vendor is the organisation that operates the client, not the consumer of the token.
 func TestVendor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -72,14 +72,14 @@ func TestVendor(t *testing.T) {
 	}
 }
 
-// TestSelfContained: a JWT, whatever the scope says of login tokens (Q20).
+// TestSelfContained checks that the token is a JWT even if a scope requires opaque tokens.
 func TestSelfContained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	w.requireToken(t, w.accepts(t, v4().with("scope", "difitest:opaque")), nil)
 }
 
-// TestConsents: section 1.11.
+// TestConsents checks the forms of docs/spec/maskinporten.md §1.11.
 func TestConsents(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -95,8 +95,8 @@ func TestConsents(t *testing.T) {
 		"from ten digits":   {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), row: "MP-303"},
 		"from a company":    {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), row: "no system user"},
 		"no from":           {detail: consent().with("from", nil), row: "MP-303"},
-		"to is not asked":   {detail: consent().with("to", digdir), row: "MP-302"},
-		"over":              {detail: consent(), clock: 24 * time.Hour, row: "no system user"},
+		"with a receiver":   {detail: consent().with("to", digdir), row: "MP-302"},
+		"expired":           {detail: consent(), clock: 24 * time.Hour, row: "no system user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,24 +114,24 @@ func TestConsents(t *testing.T) {
 				}}})
 				return
 			}
-			w.requireRefusal(t, a, rows[tt.row])
+			w.requireRejection(t, a, rows[tt.row])
 		})
 	}
-	// Given to somebody else than the consumer of the token.
+	// The consent was given to another organisation than the consumer of the token.
 	w := newWorld(t, nil)
 	a := w.grant(t, v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{consent()}))
-	w.requireRefusal(t, a, rows["no system user"])
+	w.requireRejection(t, a, rows["no system user"])
 }
 
-// TestNoDetails: without a registry no type is known.
+// TestNoDetails checks that details are rejected without a registry.
 func TestNoDetails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.Details = nil })
-	w.requireRefusal(t, w.grant(t, v6()), rows["MP-301"])
+	w.requireRejection(t, w.grant(t, v6()), rows["MP-301"])
 	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
 }
 
-// TestSupplierManaged: the consumer is the registration's, the access the supplier's (section 1.7).
+// TestSupplierManaged checks that the consumer is the client's organisation and that the access of the supplier counts.
 func TestSupplierManaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -1,13 +1,11 @@
-// Package maskinporten issues tokens to machines as Maskinporten does: a client posts a JWT that it signed
-// with its organisation's business certificate or a registered key, and gets an access token that names
-// the organisation (RFC 7523 section 2.1; maskinporten-altinn chapter 1).
+// Package maskinporten issues access tokens to machines, as Maskinporten does: the client posts a JWT signed with a registered
+// key or its organisation's business certificate, and receives an access token that names the organisation (RFC 7523 §2.1;
+// docs.digdir.no: Maskinporten).
 //
-// New is the whole service: POST /token, GET /jwk and the metadata of RFC 8414. NewGrant is the grant
-// alone, for a token endpoint that has others too; give [Claims] to its machine clients.
+// [New] returns the whole service: POST /token, GET /jwk and the metadata of RFC 8414. [NewGrant] returns the grant handler
+// alone, for a token endpoint with further grants; add [Claims] to its claims functions.
 //
-// There is no person, no refresh token, no introspection and no revocation. All that is stored is which
-// assertions have been used.
+// There are no users, refresh tokens, introspection or revocation. The only state is the set of used assertions.
 //
-// The parameters that others call scope, resource and authorization_details are claims of the assertion.
-// Its form has grant_type and assertion only.
+// Scope, resource and authorization_details are claims of the assertion. The form holds grant_type and assertion only.
 package maskinporten

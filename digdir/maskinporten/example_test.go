@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// register lets the organisation 910753614 delegate everything to anybody.
+// register is a source in which the organisation 910753614 has delegated every scope to every supplier.
 type register struct{}
 
 func (register) Delegated(_ context.Context, consumer, _, _ string) (bool, error) {

@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzAssertion: whatever is sent, a token comes of nothing but what the key signed, every refusal is a row of
-// the catalogue, nothing is a fault, and the assertion that was mutated can be used after all (rows E9-E12).
+// FuzzAssertion checks that only signed assertions yield a token, that every rejection is in the catalogue, and that no input
+// causes a fault (docs/threat-model.md E9).
 func FuzzAssertion(f *testing.F) {
 	good := byKey(v4())
-	for _, n := range refused() {
+	for _, n := range rejectedVectors() {
 		f.Add(n.assertion)
 	}
 	f.Add(good)
@@ -25,7 +25,7 @@ func FuzzAssertion(f *testing.F) {
 	}
 	w := newWorld(f, quiet)
 	signed := map[string]bool{}
-	for _, n := range refused() {
+	for _, n := range rejectedVectors() {
 		signed[n.assertion] = true
 	}
 	f.Fuzz(func(t *testing.T, assertion string) {
@@ -41,7 +41,7 @@ func FuzzAssertion(f *testing.F) {
 	})
 }
 
-// FuzzPayload: claims that the key did sign, but that may be anything.
+// FuzzPayload checks signed assertions with any payload.
 func FuzzPayload(f *testing.F) {
 	for _, o := range []object{v4(), v5(), v6(), v1(), v4().with("authorization_details", []any{consent()}), v4().with("pid", pid)} {
 		f.Add(o.json())
@@ -53,7 +53,7 @@ func FuzzPayload(f *testing.F) {
 		a := w.send(t, sign(`{"alg":"RS256","kid":"k1"}`, payload))
 		require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, a.status, a.raw)
 		if a.status != http.StatusOK {
-			require.Regexp(t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`, a.str("error_description"), "RFC 6749 section 5.2")
+			require.Regexp(t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`, a.str("error_description"), "RFC 6749 §5.2")
 			return
 		}
 		_, claims := w.claims(t, a)

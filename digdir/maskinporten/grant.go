@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/norway"
@@ -22,153 +23,160 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// grant is the JWT bearer grant.
+// grant handles urn:ietf:params:oauth:grant-type:jwt-bearer.
 type grant struct {
-	cfg  Config
-	keys *client.Authenticator // verifies the keys of assertions
-	log  audit.Log
+	cfg        Config
+	assertions *client.Authenticator
+	log        audit.Log
 }
 
-// NewGrant returns the grant urn:ietf:params:oauth:grant-type:jwt-bearer for a token endpoint that has other
-// grants too. It reports all problems of the configuration at once.
+// NewGrant returns the grant handler of urn:ietf:params:oauth:grant-type:jwt-bearer, for a token endpoint with further grants.
+// It reports every problem of the configuration at once, as FieldErrors.
 //
 // [Claims] adds the claims of its tokens. Put it into token.Config.Claims.
 func NewGrant(cfg Config) (token.GrantHandler, error) {
-	cfg, err := cfg.prepared()
-	if err != nil {
-		return token.GrantHandler{}, fmt.Errorf("maskinporten: %w", err)
-	}
-	g, err := newGrant(cfg)
+	g, err := newGrant(cfg, func(*Config, *fields.Checker) {})
 	if err != nil {
 		return token.GrantHandler{}, err
 	}
 	return g.handler(), nil
 }
 
-func newGrant(cfg Config) (*grant, error) {
-	keys, err := client.NewAuthenticator(client.Config{
+// newGrant validates the configuration, with further checks of the caller.
+func newGrant(cfg Config, further func(*Config, *fields.Checker)) (*grant, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("maskinporten: %w", err)
+	}
+	var f fields.Checker
+	cfg.check(&f)
+	further(&cfg, &f)
+	if err := f.Err(); err != nil {
+		return nil, fmt.Errorf("maskinporten: %w", err)
+	}
+	assertions, err := client.NewAuthenticator(client.Config{
 		Issuer: cfg.Issuer, Clients: cfg.Clients, Replay: cfg.Replay, Certificates: cfg.Certificates,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("maskinporten: %w", err)
 	}
-	return &grant{cfg: cfg, keys: keys, log: audit.Log{Endpoint: "token", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
+	return &grant{cfg: cfg, assertions: assertions, log: audit.Log{Endpoint: "token", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
 }
 
 // handler returns the grant handler. The assertion authenticates the client.
 func (g *grant) handler() token.GrantHandler {
-	return token.GrantHandler{Type: client.JWTBearer, Unauthenticated: true, Handle: g.serve}
+	return token.GrantHandler{Type: client.JWTBearer, Unauthenticated: true, Handle: g.handle}
 }
 
-// request is one request on its way through the grant.
-type request struct {
+// exchange is the state of one token request.
+type exchange struct {
+	*grant
 	*token.Request
-	now    time.Time
-	client *client.Client // who claims to have signed the assertion, and from step 7 on has
+	client *client.Client // the client that iss names; authenticated after verify
 }
 
-// serve handles a token request.
-func (g *grant) serve(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+// handle decides a token request.
+func (g *grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
 	if r.CorrelationID == "" {
 		r.CorrelationID = httpx.NewCorrelationID()
 	}
-	res, err := g.handle(ctx, &request{Request: r, now: r.Now}, m)
-	if refused, ok := errors.AsType[*refusal](err); ok {
-		return nil, g.answer(refused, r.CorrelationID)
+	x := &exchange{grant: g, Request: r}
+	res, err := x.issue(ctx, m)
+	if rejected, ok := errors.AsType[*rejection](err); ok {
+		return nil, x.protocolError(rejected)
 	}
 	return res, err
 }
 
-// handle decides in the order of maskinporten-altinn section 1.5. The replay check is the exception: it
-// consumes the assertion, so it comes after everything that can refuse it, and is one step with the
-// decision to issue (security row E10).
-func (g *grant) handle(ctx context.Context, x *request, m *token.Minter) (*token.Response, error) {
+// issue decides in the order of docs/spec/maskinporten.md §1.5, except for the replay check: it consumes the assertion, so it
+// is one step with the issuance, after every check that can fail (docs/threat-model.md E10).
+func (x *exchange) issue(ctx context.Context, m *token.Minter) (*token.Response, error) {
 	assertion := x.Form.Get("assertion")
-	if _, err := readHeader(assertion); err != nil {
+	if err := checkHeader(assertion); err != nil {
 		return nil, err
 	}
-	iss, err := sender(assertion)
+	iss, err := unverifiedIssuer(assertion)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.find(ctx, x, iss); err != nil {
+	if err := x.findClient(ctx, iss); err != nil {
 		return nil, err
 	}
-	payload, err := g.verify(ctx, x, assertion)
+	payload, err := x.verify(ctx, assertion)
 	if err != nil {
 		return nil, err
 	}
-	c, err := g.readClaims(ctx, x, payload)
+	c, err := x.readClaims(ctx, payload)
 	if err != nil {
 		return nil, err
 	}
-	a, err := g.authorize(ctx, x, c)
+	a, err := x.authorize(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	details, err := g.resolveDetails(ctx, x, c, &a)
+	details, err := x.grantDetails(ctx, c, &a)
 	if err != nil {
 		return nil, err
 	}
-	return m.Mint(ctx, g.contents(x, c, &a, details), g.consume(x, c, assertion))
+	return m.Mint(ctx, x.contents(c, &a, details), x.consume(c, assertion))
 }
 
-// machines are the integration types of clients that may use the grant without registering it.
-var machines = []string{"maskinporten", "krr", "eformidling"}
+// machineTypes are the integration types of clients that may use the grant without registering it.
+var machineTypes = []string{"maskinporten", "krr", "eformidling"}
 
-// find takes steps 4 and 5: the client is known, active, and may use this grant.
-func (g *grant) find(ctx context.Context, x *request, iss string) error {
-	c, err := client.Lookup(ctx, g.cfg.Clients, iss)
+// findClient is steps 4 and 5: the client is registered, enabled, and may use the grant.
+func (x *exchange) findClient(ctx context.Context, iss string) error {
+	c, err := client.Lookup(ctx, x.cfg.Clients, iss)
 	disabled := errors.Is(err, client.ErrDisabled)
 	switch {
 	case err == nil, disabled:
 	case errors.Is(err, storage.ErrNotFound):
-		return failed(mp100, portner.EventClientAuthFailed, "unknown_client")
+		return rejectClient(mp100, portner.EventClientAuthFailed, "client_unknown")
 	default:
 		return err
 	}
 	x.client, x.Client = c, client.Authenticated{Client: c}
 	switch {
 	case disabled:
-		return failed(mp100, portner.EventClientAuthFailed, "client_disabled")
-	case !slices.Contains(machines, c.IntegrationType) && !c.HasGrant(client.JWTBearer):
-		return failed(mp100, portner.EventClientAuthFailed, "grant_type_not_registered")
+		return rejectClient(mp100, portner.EventClientAuthFailed, "client_disabled")
+	case !slices.Contains(machineTypes, c.IntegrationType) && !c.HasGrant(client.JWTBearer):
+		return rejectClient(mp100, portner.EventClientAuthFailed, "grant_type_not_registered")
 	case c.OrganisationNo == "":
-		return failed(mp100, portner.EventBadRegistration, "client_orgno")
+		return rejectClient(mp100, portner.EventBadRegistration, "client_organisation_missing")
 	}
 	return nil
 }
 
-// verify takes steps 6 and 7: the key is the client's, and signed this.
-func (g *grant) verify(ctx context.Context, x *request, assertion string) ([]byte, error) {
+// verify is steps 6 and 7: the key belongs to the client and has signed the assertion. It returns the payload.
+func (x *exchange) verify(ctx context.Context, assertion string) ([]byte, error) {
 	rules := client.AssertionRules{Algorithms: algorithms, RequireKID: true}
-	verified, err := g.keys.VerifyAssertion(ctx, x.client, assertion, rules, x.now)
+	verified, err := x.assertions.VerifyAssertion(ctx, x.client, assertion, rules, x.Now)
 	if len(verified.Ignored) > 0 {
-		g.report(ctx, x, portner.EventAssertionHeader, verified.Ignored[0])
+		x.report(ctx, portner.EventAssertionHeader, verified.Ignored[0])
 	}
 	if err != nil {
-		return nil, keyRefusal(err)
+		return nil, assertionRejection(err)
 	}
 	x.Client.AMR = verified.AMR
 	return verified.Payload, nil
 }
 
-// resolveDetails takes step 16.
-func (g *grant) resolveDetails(ctx context.Context, x *request, c *claims, a *authorization) ([]byte, error) {
+// grantDetails is step 16: it returns the authorization_details of the token.
+func (x *exchange) grantDetails(ctx context.Context, c *claims, a *authorization) ([]byte, error) {
 	if c.details == "" {
 		return nil, nil
 	}
-	parsed, err := g.cfg.Details.Parse([]byte(c.details))
+	parsed, err := x.cfg.Details.Parse([]byte(c.details))
 	if err != nil {
-		return nil, detailsRefusal(err)
+		return nil, detailsRejection(err)
 	}
-	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.now}
+	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.Now}
 	if a.delegation.Source != "" {
 		r.Orgno, r.Supplier = a.consumer, a.supplier
 	}
-	granted, err := g.cfg.Details.Grant(ctx, r, parsed, nil)
+	granted, err := x.cfg.Details.Grant(ctx, r, parsed, nil)
 	if err != nil {
-		return nil, detailsRefusal(err)
+		return nil, detailsRejection(err)
 	}
 	return granted, nil
 }
@@ -182,49 +190,49 @@ func identityOf(pid norway.PID) session.Identity {
 	return session.Identity{Identifiers: []pseudonym.Identifier{id}}
 }
 
-// contents is the token of section 1.7: always self-contained (Q20), with an audience only if one was asked
-// for (Q1).
-func (g *grant) contents(x *request, c *claims, a *authorization, details []byte) token.Contents {
+// contents returns the contents of the token. It is self-contained whatever its scopes say, and has an audience only if the
+// assertion has resource.
+func (x *exchange) contents(c *claims, a *authorization, details []byte) token.Contents {
 	in := token.Contents{
 		Client: x.Client, Plan: a.plan, JTI: seal.NewToken(), Resources: c.resources, Identity: identityOf(c.pid), AuthorizationDetails: details,
 		Grant: storage.Grant{
 			ID: seal.NewID(), ClientID: x.client.ClientID, Scopes: a.plan.Granted, Resources: c.resources,
-			Delegation: a.delegation, CreatedAt: x.now,
+			Delegation: a.delegation, CreatedAt: x.Now,
 		},
 	}
 	in.Plan.TokenType = scope.SelfContained
 	if seconds := x.client.AccessTokenLifetime; seconds > 0 {
-		in.Grant.ExpiresAt = x.now.Add(time.Duration(seconds) * time.Second) // there is no authorization beyond the token
+		in.Grant.ExpiresAt = x.Now.Add(time.Duration(seconds) * time.Second) // the grant ends with its only token
 	}
-	if g.cfg.Skyporten {
+	if x.cfg.Skyporten {
 		in.Subject = norway.OrgIdentifier(cmp.Or(a.delegation.Consumer, x.client.OrganisationNo)).ID + ";" + c.scope
 	}
 	return in
 }
 
-// purpose keeps the jti of a grant apart from that of other JWTs the client signs for us.
+// purpose separates the jti of this grant from that of other JWTs of the client.
 const purpose = "jwt_bearer"
 
-// consume is the state change of the grant, and the replay check: the assertion has been used. One without
-// jti is known by itself (Q24).
-func (g *grant) consume(x *request, c *claims, assertion string) func(context.Context, *storage.Issue) error {
+// consume returns the commit function of the issuance: it stores that the assertion has been used. The whole assertion takes
+// the place of a missing jti.
+func (x *exchange) consume(c *claims, assertion string) func(context.Context, *storage.Issue) error {
 	id := "jti\x00" + c.jti
 	if c.jti == "" {
 		id = "jwt\x00" + assertion
 	}
-	key := storage.HashOf(g.cfg.Issuer + "\x00" + x.client.ClientID + "\x00" + purpose + "\x00" + id)
+	key := storage.HashOf(x.cfg.Issuer + "\x00" + x.client.ClientID + "\x00" + purpose + "\x00" + id)
 	return func(ctx context.Context, _ *storage.Issue) error {
-		err := g.cfg.Replay.ConsumeJTI(ctx, key, c.exp.Add(skew), x.now)
+		err := x.cfg.Replay.ConsumeJTI(ctx, key, c.exp.Add(skew), x.Now)
 		if errors.Is(err, storage.ErrConsumed) {
-			return failed(mp012, portner.EventAssertionReplay, "assertion_replay")
+			return rejectClient(mp012, portner.EventAssertionReplay, "assertion_replay")
 		}
 		return err
 	}
 }
 
-// report tells of something that refuses nothing.
-func (g *grant) report(ctx context.Context, x *request, name portner.EventName, reason string) {
-	g.log.Emit(ctx, portner.Event{
-		Name: name, Time: x.now, CorrelationID: x.CorrelationID, ClientID: x.client.ClientID, Reason: reason,
+// report emits an event for something that is accepted.
+func (x *exchange) report(ctx context.Context, name portner.EventName, reason string) {
+	x.log.Emit(ctx, portner.Event{
+		Name: name, Time: x.Now, CorrelationID: x.CorrelationID, ClientID: x.client.ClientID, Reason: reason,
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/portner-go/portner/internal/testpki"
 )
 
-// accepts presents an assertion that must be taken.
+// accepts sends an assertion that must be accepted.
 func (w *world) accepts(t *testing.T, payload object) answer {
 	t.Helper()
 	a := w.grant(t, payload)
@@ -25,7 +25,7 @@ func (w *world) accepts(t *testing.T, payload object) answer {
 	return a
 }
 
-// TestTimes: the limits of maskinporten-altinn section 1.4 to the second (security row E11).
+// TestTimes checks the limits of docs/spec/maskinporten.md §1.4 to the second.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	const iat = 1520589808
@@ -69,12 +69,12 @@ func TestTimes(t *testing.T) {
 				require.Equal(t, http.StatusOK, a.status, a.raw)
 				return
 			}
-			w.requireRefusal(t, a, rows[tt.row])
+			w.requireRejection(t, a, rows[tt.row])
 		})
 	}
 }
 
-// TestAudience: a string equal to the issuer, unless an option says otherwise (K4, row E8, Q3).
+// TestAudience checks that aud is a string equal to the issuer, and the options that relax it.
 func TestAudience(t *testing.T) {
 	t.Parallel()
 	const endpoint, noSlash = testIssuer + "token", "https://test.maskinporten.no"
@@ -84,16 +84,16 @@ func TestAudience(t *testing.T) {
 		aud    any
 		iss    string
 		config func(*maskinporten.Config)
-		reason string // of the report; "-" is accepted without one, "" refused
+		reason string // of the event; "-" for an accepted assertion without event, "" for a rejected one
 	}{
 		"issuer":                          {aud: testIssuer, reason: "-"},
 		"array of the issuer":             {aud: []string{testIssuer}},
 		"array with a stranger":           {aud: []string{testIssuer, "https://evil.example.no/"}},
 		"token endpoint":                  {aud: endpoint},
-		"token endpoint, option":          {aud: endpoint, config: url, reason: "token_endpoint"},
-		"token endpoint, client's option": {aud: endpoint, iss: "legacy-audience", reason: "token_endpoint"},
+		"token endpoint, option":          {aud: endpoint, config: url, reason: "audience_token_endpoint"},
+		"token endpoint, client's option": {aud: endpoint, iss: "legacy-audience", reason: "audience_token_endpoint"},
 		"no slash":                        {aud: noSlash},
-		"no slash, option":                {aud: noSlash, config: slash, reason: "slash"},
+		"no slash, option":                {aud: noSlash, config: slash, reason: "audience_slash_mismatch"},
 		"two slashes, option":             {aud: testIssuer + "/", config: slash},
 		"other case":                      {aud: "https://TEST.maskinporten.no/", config: slash},
 		"array, options":                  {aud: []string{noSlash}, config: slash},
@@ -109,7 +109,7 @@ func TestAudience(t *testing.T) {
 			}
 			a := w.grant(t, payload)
 			if tt.reason == "" {
-				w.requireRefusal(t, a, rows["MP-110"])
+				w.requireRejection(t, a, rows["MP-110"])
 				require.Equal(t, portner.EventAssertionAudience, w.lastEvent().Name)
 				return
 			}
@@ -122,7 +122,7 @@ func TestAudience(t *testing.T) {
 	}
 }
 
-// TestClaims: values of the payload that are refused or taken (section 1.4; row E9).
+// TestClaims checks values of the payload that are rejected or accepted.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 129)
@@ -159,7 +159,7 @@ func TestClaims(t *testing.T) {
 		"twice the same member":   {payload: strings.Replace(v4().json(), "{", `{"aud":"`+testIssuer+`",`, 1), row: "MP-011"},
 		"the same in capitals":    {payload: strings.Replace(v4().json(), "{", `{"ISS":"x",`, 1), row: "MP-011"},
 		"an array":                {payload: "[" + v4().json() + "]", row: "MP-011"},
-		"something behind":        {payload: v4().json() + "{}", row: "MP-011"},
+		"data behind":             {payload: v4().json() + "{}", row: "MP-011"},
 		"deep":                    {payload: v4().with("x", nested(9)).json(), row: "MP-011"},
 		"iss is a number":         {payload: v4().with("iss", 1).json(), row: "MP-100"},
 		"iss has a NUL":           {payload: v4().with("iss", "my\x00client").json(), row: "MP-100"},
@@ -173,7 +173,7 @@ func TestClaims(t *testing.T) {
 				require.Equal(t, http.StatusOK, a.status, a.raw)
 				return
 			}
-			w.requireRefusal(t, a, rows[tt.row])
+			w.requireRejection(t, a, rows[tt.row])
 		})
 	}
 }
@@ -185,7 +185,7 @@ func nested(n int) any {
 	return []any{nested(n - 1)}
 }
 
-// TestHeader: what a JOSE header may hold (section 1.3; rows E5, E12).
+// TestHeader checks the header of the assertion (docs/spec/maskinporten.md §1.3).
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	good := v4().json()
@@ -204,7 +204,7 @@ func TestHeader(t *testing.T) {
 		"x5c of objects":      {assertion: sign(`{"alg":"RS256","x5c":[{}]}`, good), row: "MP-123"},
 		"no alg":              {assertion: sign(`{"kid":"k1"}`, good), row: "MP-011"},
 		"no header":           {assertion: sign(``, good), row: "MP-011"},
-		"nothing":             {assertion: "", row: "MP-011"},
+		"empty":               {assertion: "", row: "MP-011"},
 		"no JWS":              {assertion: "x", row: "MP-011"},
 		"five segments":       {assertion: sign(kid("k1").json(), good) + ".a.b", row: "MP-011"},
 		"a line break":        {assertion: byKey(v4())[:20] + "\n" + byKey(v4())[20:], row: "MP-011"},
@@ -225,12 +225,12 @@ func TestHeader(t *testing.T) {
 				}
 				return
 			}
-			w.requireRefusal(t, a, rows[tt.row])
+			w.requireRejection(t, a, rows[tt.row])
 		})
 	}
 }
 
-// TestClientAMR: section 1.8.
+// TestClientAMR checks client_amr (docs/spec/maskinporten.md §1.8).
 func TestClientAMR(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -239,11 +239,11 @@ func TestClientAMR(t *testing.T) {
 		w.requireToken(t, a, object{"client_amr": want, "consumer": organisation(digdir)})
 	}
 	for _, alg := range []string{"RS384", "RS512"} {
-		w.requireRefusal(t, w.send(t, sign(object{"alg": alg, "kid": "k1"}.json(), v4().json())), rows["MP-124"]) // signed with RS256
+		w.requireRejection(t, w.send(t, sign(object{"alg": alg, "kid": "k1"}.json(), v4().json())), rows["MP-124"]) // signed with RS256
 	}
 }
 
-// TestLifetimes: the client's, capped by the lowest at_max_age (section 6.1).
+// TestLifetimes checks that the lifetime is the client's, capped by the lowest at_max_age of the scopes.
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -264,31 +264,31 @@ func TestLifetimes(t *testing.T) {
 	require.InDelta(t, 600, longer.accepts(t, v4()).body["expires_in"], 0)
 }
 
-// TestLegacyForbidden: Q5. Nothing but MP-250 and MP-251 changes.
+// TestLegacyForbidden checks that the option changes MP-250 and MP-251 only.
 func TestLegacyForbidden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.LegacyForbidden = true })
 	forbidden := func(r wire) wire { r.code, r.status = "forbidden", http.StatusForbidden; return r }
-	w.requireRefusal(t, w.grant(t, v4().with("scope", "difitest:noaccess")), forbidden(rows["MP-250"].of("difitest:noaccess")))
-	w.requireRefusal(t, w.grant(t, v4().with("scope", "difitest:api")), rows["MP-201"])
+	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:noaccess")), forbidden(rows["MP-250"].of("difitest:noaccess")))
+	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:api")), rows["MP-201"])
 	w.at(issuedAt(v5()))
 	w.sources.delegated = false
-	w.requireRefusal(t, w.grant(t, v5()), forbidden(rows["MP-251"].of(customer, "difitest:delegated", digdir)))
+	w.requireRejection(t, w.grant(t, v5()), forbidden(rows["MP-251"].of(customer, "difitest:delegated", digdir)))
 }
 
-// TestRequireJTI: Q24.
+// TestRequireJTI checks that the option rejects assertions without jti.
 func TestRequireJTI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.RequireJTI = true })
-	w.requireRefusal(t, w.grant(t, v4().with("jti", nil)), rows["MP-011"])
+	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), rows["MP-011"])
 	w.accepts(t, v4())
 }
 
-// TestReplay: an assertion is used when a token was issued for it, and not before (row E10).
+// TestReplay checks that an assertion is consumed if a token is issued for it, and not otherwise.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	for name, n := range refused() { // every refusal leaves the jti of V4 alone
+	for name, n := range rejectedVectors() { // a rejected assertion does not consume its jti
 		if n.prepare == nil {
 			w.at(n.at)
 			require.NotEqual(t, http.StatusOK, w.send(t, n.assertion).status, name)
@@ -296,22 +296,21 @@ func TestReplay(t *testing.T) {
 	}
 	w.at(issuedAt(v4()))
 	w.accepts(t, v4())
-	w.requireRefusal(t, w.grant(t, v4()), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4()), rows["MP-012"])
 	require.Equal(t, portner.EventAssertionReplay, w.lastEvent().Name)
-	w.accepts(t, v4().with("iss", "slow")) // another client's jti is another jti
+	w.accepts(t, v4().with("iss", "slow")) // the jti of another client is independent
 	w.accepts(t, v4().with("jti", nil))
 	w.accepts(t, v4().with("jti", nil, "custom", 1))
-	w.requireRefusal(t, w.grant(t, v4().with("jti", nil)), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), rows["MP-012"])
 
-	// To the end of its life, tolerance included.
+	// The record lasts until the end of the tolerance.
 	w.at(time.Unix(1520589928+9, 0))
 	_, err := w.store.Sweep(t.Context(), *w.clock.Load())
 	require.NoError(t, err)
-	w.requireRefusal(t, w.grant(t, v4()), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4()), rows["MP-012"])
 }
 
-// TestFaults: a source that cannot tell is no verdict: 503, nothing said of why, and the assertion may be sent
-// again (rows I6, J13).
+// TestFaults checks that a fault of a source is answered with 503 without its text, and that the assertion may be sent again.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -332,17 +331,17 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// hostile is a source that panics.
-type hostile struct{}
+// panicking is a source that panics.
+type panicking struct{}
 
-func (hostile) Delegated(context.Context, string, string, string) (bool, error) {
+func (panicking) Delegated(context.Context, string, string, string) (bool, error) {
 	panic("910753614 and other secrets")
 }
 
-// TestPanics: a panic of a host's source is answered with 500 and burns nothing (row J13).
+// TestPanics checks that a panic of a source is answered with 500 and consumes nothing.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *maskinporten.Config) { c.Delegations[delegated] = hostile{} })
+	w := newWorld(t, func(c *maskinporten.Config) { c.Delegations[delegated] = panicking{} })
 	w.at(issuedAt(v5()))
 	a := w.grant(t, v5())
 	require.Equal(t, http.StatusInternalServerError, a.status, a.raw)
@@ -350,7 +349,7 @@ func TestPanics(t *testing.T) {
 	w.accepts(t, v5().with("scope", "difitest:test2", "consumer_org", nil)) // the same jti
 }
 
-// TestLogs: neither the log nor an event holds the assertion, the token or a person (rows H6, R4).
+// TestLogs checks that log and events hold no assertion, token or national identity number.
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -18,7 +18,7 @@ const (
 	rounds  = 500
 )
 
-// race sends one assertion from many callers at once and returns how many got a token.
+// race sends one assertion from many callers at once and returns the number of tokens.
 func race(t *testing.T, w *world, assertion string, wantLosers bool) int {
 	t.Helper()
 	var (
@@ -45,8 +45,8 @@ func race(t *testing.T, w *world, assertion string, wantLosers bool) int {
 	return won
 }
 
-// TestReplayRace: one assertion from 50 callers at once gets one token, 500 times (security row E10). Every
-// other round has no jti.
+// TestReplayRace checks that one assertion sent by 50 callers at once yields one token, in 500 rounds. Every other round has no
+// jti.
 func TestReplayRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, quiet)
@@ -59,16 +59,16 @@ func TestReplayRace(t *testing.T) {
 	}
 }
 
-// quiet keeps the log of 25,000 requests out of memory.
+// quiet discards log and events, which would hold 25,000 requests.
 func quiet(c *maskinporten.Config) { c.Logger, c.OnEvent = nil, nil }
 
-// forgetful looks first and remembers then, as a store must not.
-type forgetful struct {
+// nonAtomicReplay is a broken store: it looks up and inserts in two steps.
+type nonAtomicReplay struct {
 	mu   sync.Mutex
 	seen map[storage.Hash]bool
 }
 
-func (f *forgetful) ConsumeJTI(_ context.Context, key storage.Hash, _, _ time.Time) error {
+func (f *nonAtomicReplay) ConsumeJTI(_ context.Context, key storage.Hash, _, _ time.Time) error {
 	f.mu.Lock()
 	seen := f.seen[key]
 	f.mu.Unlock()
@@ -82,14 +82,14 @@ func (f *forgetful) ConsumeJTI(_ context.Context, key storage.Hash, _, _ time.Ti
 	return nil
 }
 
-// TestReplayRaceIsSeen: the test above fails with a store that gets, then marks.
-func TestReplayRaceIsSeen(t *testing.T) {
+// TestReplayRaceDetectsBrokenStore checks that TestReplayRace fails with a store that is not atomic.
+func TestReplayRaceDetectsBrokenStore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *maskinporten.Config) { quiet(c); c.Replay = &forgetful{seen: map[storage.Hash]bool{}} })
+	w := newWorld(t, func(c *maskinporten.Config) { quiet(c); c.Replay = &nonAtomicReplay{seen: map[storage.Hash]bool{}} })
 	for i := range rounds {
 		if race(t, w, byKey(v4().with("jti", fmt.Sprintf("round-%d", i))), false) != 1 {
 			return
 		}
 	}
-	t.Fatal("no round had two winners")
+	t.Fatal("no round yielded two tokens")
 }

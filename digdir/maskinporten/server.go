@@ -1,7 +1,6 @@
 package maskinporten
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,28 +13,22 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Server is the whole service as one handler: the token endpoint, the keys and the metadata, below the path
-// of the issuer. It is safe for concurrent use.
+// Server is the handler of the service: token endpoint, keys and metadata, below the path of the issuer. It is safe for
+// concurrent use.
 type Server struct {
-	// Token is the token endpoint alone.
+	// Token is the token endpoint.
 	Token *token.Endpoint
 
 	paths map[string]http.Handler
 }
 
-// New reports all problems of the configuration at once.
+// New returns the service. It reports every problem of the configuration at once, as FieldErrors.
 func New(cfg Config) (*Server, error) {
-	cfg, err := cfg.prepared()
-	if cfg.Keys == nil {
-		err = errors.Join(err, errors.New("field Keys is required"))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("maskinporten: %w", err)
-	}
-	g, err := newGrant(cfg)
+	g, err := newGrant(cfg, (*Config).checkServer)
 	if err != nil {
 		return nil, err
 	}
+	cfg = g.cfg
 	s := &Server{paths: map[string]http.Handler{}}
 	s.Token, err = token.New(token.Config{
 		Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Keys: cfg.Keys, Grants: []token.GrantHandler{g.handler()}, Claims: []token.ClaimsFunc{Claims},
@@ -48,7 +41,7 @@ func New(cfg Config) (*Server, error) {
 	return s, s.mount(&cfg)
 }
 
-// mount puts the handlers under their paths (maskinporten-altinn section 1.1).
+// mount registers the handlers (docs/spec/maskinporten.md §1.1).
 func (s *Server) mount(cfg *Config) error {
 	metadata, err := discovery.NewOAuth(discovery.Config{
 		Issuer: cfg.Issuer, TokenEndpoint: cfg.endpoint("token"), JWKSURI: cfg.endpoint("jwk"),
@@ -68,17 +61,17 @@ func (s *Server) mount(cfg *Config) error {
 	s.paths[base+"/token"] = s.Token
 	s.paths[base+"/jwk"] = discovery.JWKS(cfg.Keys.JWKS, cfg.Now)
 	s.paths[metadata.Path()] = metadata
-	if cfg.Skyporten { // clouds look there only (section 1.16)
+	if cfg.Skyporten { // docs/spec/maskinporten.md §1.16
 		s.paths[base+"/.well-known/openid-configuration"] = metadata
 	}
 	return nil
 }
 
-// ServeHTTP answers at the paths of the metadata, and every other path with 404.
+// ServeHTTP serves the paths that the metadata names. The status of every other path is 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h := s.paths[r.URL.Path]; h != nil {
 		h.ServeHTTP(w, r)
 		return
 	}
-	httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is nothing at this address."})
+	httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "The path is unknown."})
 }

@@ -13,12 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/maskinporten"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
-	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
 )
 
@@ -31,7 +29,7 @@ func (w *world) get(t *testing.T, path string) answer {
 	return a
 }
 
-// TestMetadata: maskinporten-altinn section 1.1, member for member.
+// TestMetadata checks the metadata of docs/spec/maskinporten.md §1.1.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -46,7 +44,7 @@ func TestMetadata(t *testing.T) {
 		"token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
 		"authorization_details_types_supported": ["urn:altinn:systemuser", "urn:altinn:consent"]
 	}`, a.raw)
-	require.Contains(t, a.raw, `"https://test.maskinporten.no/"`, "the slash, byte for byte")
+	require.Contains(t, a.raw, `"https://test.maskinporten.no/"`, "the slash is part of the issuer")
 	require.Len(t, w.get(t, "/jwk").body["keys"], 1)
 	for _, absent := range []string{"/", "/jwks", "/authorize", "/.well-known/openid-configuration", "//token", "/token/", "/introspect", "/revoke"} {
 		require.Equal(t, http.StatusNotFound, w.get(t, absent).status, absent)
@@ -56,7 +54,7 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, "POST", a.header.Get("Allow"))
 }
 
-// TestIssuerWithPath: a stand-in may share a host with others.
+// TestIssuerWithPath checks an issuer below a path.
 func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, issuerOf("https://test.maskinporten.no/mp/"))
@@ -65,23 +63,23 @@ func TestIssuerWithPath(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, w.get(t, "/mp/token").status)
 }
 
-// TestForms: section 1.2. What others put into the form is ignored; the assertion is there once.
+// TestForms checks that parameters other than grant_type and assertion are ignored, and that assertion must not be repeated.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	w.requireRefusal(t, w.post(t, url.Values{"grant_type": {bearer}}), rows["MP-011"])
+	w.requireRejection(t, w.post(t, url.Values{"grant_type": {bearer}}), rows["MP-011"])
 	twice := w.post(t, url.Values{"grant_type": {bearer}, "assertion": {byKey(v4()), byKey(v4())}})
 	require.Equal(t, "invalid_request", twice.str("error"))
 	a := w.post(t, url.Values{
 		"grant_type": {bearer}, "assertion": {byKey(v4())}, "scope": {"difitest:noaccess"}, "resource": {"https://evil.example.no"},
-		"client_id": {"somebody"}, "authorization_details": {"[]"}, "client_assertion": {"x"},
+		"client_id": {"other"}, "authorization_details": {"[]"}, "client_assertion": {"x"},
 	})
 	w.requireToken(t, a, nil)
 	short := w.post(t, url.Values{"grant_type": {"jwt_bearer_token"}, "assertion": {byKey(v4())}})
 	require.Equal(t, "unsupported_grant_type", short.str("error"))
 }
 
-// TestSkyporten: section 1.16.
+// TestSkyporten checks docs/spec/maskinporten.md §1.16.
 func TestSkyporten(t *testing.T) {
 	t.Parallel()
 	const sky = "https://test.sky.maskinporten.no"
@@ -93,10 +91,10 @@ func TestSkyporten(t *testing.T) {
 	require.Equal(t, "https://cloud.example.no", claims["aud"])
 	require.Equal(t, sky, claims["iss"])
 
-	w.requireRefusal(t, w.grant(t, payload.with("resource", nil)), rows["MP-011"])
+	w.requireRejection(t, w.grant(t, payload.with("resource", nil)), rows["MP-011"])
 	withSlash := rows["MP-110"]
 	withSlash.number = ""
-	w.requireRefusal(t, w.grant(t, payload.with("aud", sky+"/")), withSlash)
+	w.requireRejection(t, w.grant(t, payload.with("aud", sky+"/")), withSlash)
 	require.Equal(t, sky, w.get(t, "/.well-known/openid-configuration").str("issuer"))
 	require.Equal(t, sky+"/token", w.get(t, "/.well-known/oauth-authorization-server").str("token_endpoint"))
 
@@ -107,7 +105,7 @@ func TestSkyporten(t *testing.T) {
 	require.Equal(t, organisation(digdir), claims["supplier"])
 }
 
-// TestNewGrant: the grant beside others, in a token endpoint of the host's.
+// TestNewGrant checks the grant handler in another token endpoint.
 func TestNewGrant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -124,7 +122,7 @@ func TestNewGrant(t *testing.T) {
 	rec := httptest.NewRecorder()
 	ep.ServeHTTP(rec, r)
 	require.Equal(t, http.StatusBadRequest, rec.Code)
-	// Nobody listens, and still the header names the request as the text does.
+	// Without logger and hook, header and text still have the same correlation identifier.
 	require.Contains(t, rec.Body.String(), "(trace_id: "+rec.Header().Get("X-Correlation-Id")+")")
 }
 
@@ -154,26 +152,59 @@ func TestNamedUserIsNoSubject(t *testing.T) {
 	}
 }
 
-// TestPlainClient: a client without integration_type has to register the grant.
+// TestPlainClient checks a client without integration_type that registered the grant type.
 func TestPlainClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	w.accepts(t, v4().with("iss", "plain"))
 }
 
-func TestNewNamesEveryProblem(t *testing.T) {
+// TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
+func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := maskinporten.New(maskinporten.Config{
-		Issuer: "maskinporten", ErrorURI: "errors/", Delegations: map[string]maskinporten.DelegationSource{"https://tt02.altinn.no/": nil},
-	})
-	for _, field := range []string{"Issuer", "ErrorURI", "Clients", "Scopes", "Replay", "Keys", "Delegations"} {
-		require.ErrorContains(t, err, field)
+	valid := newWorld(t, nil).cfg
+	for _, tt := range []struct {
+		name, field string
+		onlyNew     bool
+		spoil       func(*maskinporten.Config)
+	}{
+		{"no issuer", "Issuer", false, func(c *maskinporten.Config) { c.Issuer = "" }},
+		{"relative issuer", "Issuer", false, func(c *maskinporten.Config) { c.Issuer = "maskinporten" }},
+		{"issuer with a query", "Issuer", false, func(c *maskinporten.Config) { c.Issuer += "?" }},
+		{"no clients", "Clients", false, func(c *maskinporten.Config) { c.Clients = nil }},
+		{"no scopes", "Scopes", false, func(c *maskinporten.Config) { c.Scopes = nil }},
+		{"no replay store", "Replay", false, func(c *maskinporten.Config) { c.Replay = nil }},
+		{"nil delegation source", `Delegations["x"]`, false, func(c *maskinporten.Config) {
+			c.Delegations = map[string]maskinporten.DelegationSource{"x": nil}
+		}},
+		{"relative error URI", "ErrorURI", false, func(c *maskinporten.Config) { c.ErrorURI = "errors/" }},
+		{"no keys", "Keys", true, func(c *maskinporten.Config) { c.Keys = nil }},
+		{"negative lifetime", "AccessTokenLifetime", true, func(c *maskinporten.Config) { c.AccessTokenLifetime = -time.Second }},
+		{"fraction of a second", "AccessTokenLifetime", true, func(c *maskinporten.Config) { c.AccessTokenLifetime = time.Millisecond }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := valid
+			tt.spoil(&cfg)
+			_, err := maskinporten.New(cfg)
+			require.Equal(t, []string{tt.field}, fieldNames(err))
+			_, err = maskinporten.NewGrant(cfg)
+			if tt.onlyNew {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, []string{tt.field}, fieldNames(err))
+		})
 	}
-	_, err = maskinporten.NewGrant(maskinporten.Config{Issuer: testIssuer})
-	require.ErrorContains(t, err, "Clients")
-	_, err = maskinporten.New(maskinporten.Config{
-		Issuer: testIssuer, Clients: must(client.NewRegistry(client.Environment{})), Scopes: must(scope.NewRegistry(nil, nil)),
-		Replay: newWorld(t, nil).store, Keys: (*keyset.Set)(nil), AccessTokenLifetime: time.Millisecond,
-	})
-	require.ErrorContains(t, err, "Lifetimes")
+	_, err := maskinporten.New(maskinporten.Config{ErrorURI: "errors/", AccessTokenLifetime: -1})
+	require.Equal(t, []string{"Issuer", "ErrorURI", "Clients", "Scopes", "Replay", "Keys", "AccessTokenLifetime"}, fieldNames(err))
+}
+
+// fieldNames returns the fields that err reports.
+func fieldNames(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
 }

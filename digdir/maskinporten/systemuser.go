@@ -15,31 +15,29 @@ import (
 // SystemUser is the type of authorization_details that names a system user.
 const SystemUser = "urn:altinn:systemuser"
 
-// SystemUserSource knows the system users of customers, as Altinn's system user register does
-// (maskinporten-altinn section 1.10).
+// SystemUserSource finds system users, as Altinn's system user register does (docs.digdir.no: Maskinporten, system users).
 type SystemUserSource interface {
-	// FindSystemUser returns the system user of the customer whose vendor, system and external reference
-	// are those of the query. An error that wraps storage.ErrNotFound says that there is none, any other is
-	// a fault.
+	// FindSystemUser returns the system user that matches every field of the query. An error that wraps storage.ErrNotFound
+	// reports that there is none; every other error is a fault.
 	FindSystemUser(ctx context.Context, q SystemUserQuery) (FoundSystemUser, error)
 }
 
-// SystemUserQuery says which system user is meant. All of it must fit.
+// SystemUserQuery names a system user.
 type SystemUserQuery struct {
-	ClientID    string // the client; it must be on the list of the system
-	Vendor      string // number of the organisation that owns client and system
-	Customer    string // number of the organisation the system user belongs to
-	ExternalRef string // the vendor's reference, compared byte for byte; the customer's number if it gave none
+	ClientID    string // the client; the system must list it
+	Vendor      string // organisation number of the owner of client and system
+	Customer    string // organisation number of the owner of the system user
+	ExternalRef string // the vendor's reference, compared byte for byte; Customer if the request has none
 }
 
-// FoundSystemUser is a system user that exists and whose system exists.
+// FoundSystemUser is a system user.
 type FoundSystemUser struct {
-	ID     string // the UUID the API asks Altinn about
+	ID     string // a UUID; APIs send it to Altinn's decision point
 	System string // the system's identifier, "<vendor>_<name>"
 }
 
-// SystemUserType is urn:altinn:systemuser over a source: one party per request. The token tells the system
-// user; its consumer stays the vendor.
+// SystemUserType returns the type urn:altinn:systemuser of authorization_details. A request may name one system user. The token
+// names it in authorization_details; its consumer is the vendor.
 func SystemUserType(source SystemUserSource) rar.Type {
 	return rar.Type{
 		Name: SystemUser, Members: []string{"systemuser_org", "externalRef"}, Alone: true,
@@ -50,7 +48,7 @@ func SystemUserType(source SystemUserSource) rar.Type {
 	}
 }
 
-// systemUserRequest is one requested system user.
+// systemUserRequest is a requested system user.
 type systemUserRequest struct {
 	customer string
 	ref      string
@@ -75,7 +73,7 @@ func parseSystemUser(d rar.Detail) (systemUserRequest, error) {
 	return systemUserRequest{customer, ref}, nil
 }
 
-// organisation reads a member {"authority", "ID"} that names a Norwegian organisation and no part of one.
+// organisation reads a member {"authority", "ID"} that names a Norwegian organisation. Sub-entities are rejected.
 func organisation(o jose.Object, name string) (string, error) {
 	org, err := o.Object(name)
 	if err != nil {
@@ -95,7 +93,7 @@ func organisation(o jose.Object, name string) (string, error) {
 
 func grantSystemUser(ctx context.Context, source SystemUserSource, r rar.Request, details []rar.Detail) ([]json.RawMessage, error) {
 	if len(details) != 1 {
-		return nil, fmt.Errorf("%w: more than one party", rar.ErrValue)
+		return nil, fmt.Errorf("%w: more than one system user", rar.ErrValue)
 	}
 	want, err := parseSystemUser(details[0])
 	if err != nil {
@@ -119,7 +117,7 @@ func grantSystemUser(ctx context.Context, source SystemUserSource, r rar.Request
 	return []json.RawMessage{granted}, err
 }
 
-// operator is the organisation that runs the client.
+// operator returns the organisation that operates the client.
 func operator(r rar.Request) string {
 	if r.Supplier != "" {
 		return r.Supplier

@@ -42,13 +42,13 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// What the tests know.
+// Values of the tests.
 const (
 	testIssuer = "https://test.maskinporten.no/"
 	digdir     = "991825827"
 	customer   = "910753614"
 	delegated  = "https://tt02.altinn.no/"
-	pid        = "01010199999"    // of the spec's sample: its check digits are wrong
+	pid        = "01010199999"    // of a published sample; its check digits are wrong
 	bearer     = client.JWTBearer // grant_type
 )
 
@@ -59,7 +59,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// The keys of all tests: making RSA keys is slow.
+// Keys that all tests share: generating RSA keys is slow.
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 		block, _ := pem.Decode(must(os.ReadFile("../../client/testdata/rsa2048.pem")))
@@ -74,7 +74,7 @@ var (
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// publicJWKS registers the RSA key under a kid.
+// publicJWKS returns a JWKS with the RSA key.
 func publicJWKS(kid string) json.RawMessage {
 	pub := rsaKey().PublicKey
 	return must(json.Marshal(map[string]any{"keys": []any{map[string]any{
@@ -82,10 +82,10 @@ func publicJWKS(kid string) json.RawMessage {
 	}}}))
 }
 
-// object is JSON in the making.
+// object is a JSON object.
 type object map[string]any
 
-// with returns a copy in which members are others; nil removes one.
+// with returns a copy with other members. The value nil removes a member.
 func (o object) with(members ...any) object {
 	c := maps.Clone(o)
 	for i := 0; i < len(members); i += 2 {
@@ -100,17 +100,17 @@ func (o object) with(members ...any) object {
 
 func (o object) json() string { return string(must(json.Marshal(o))) }
 
-// sign makes a compact JWS of texts that need not be sound, with RS256 and the RSA key.
+// sign returns a compact JWS of any texts, signed with RS256 and the RSA key.
 func sign(header, payload string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
 	sum := sha256.Sum256([]byte(input))
 	return input + "." + b64(must(rsaKey().Sign(nil, sum[:], crypto.SHA256)))
 }
 
-// kid is the header of a client with a registered key.
+// kid returns the header of a client with a registered key.
 func kid(name string) object { return object{"alg": "RS256", "kid": name} }
 
-// v4 is the grant most tests mutate (maskinporten-altinn section 6.2).
+// v4 is the assertion that most tests modify (docs/spec/maskinporten.md §6.2).
 func v4() object {
 	return object{
 		"aud": testIssuer, "scope": "difitest:test2", "iss": "my_client_id", "iat": 1520589808, "exp": 1520589928,
@@ -118,7 +118,7 @@ func v4() object {
 	}
 }
 
-// v5 is the delegated grant.
+// v5 is an assertion with consumer_org.
 func v5() object {
 	return object{
 		"aud": testIssuer, "scope": "difitest:delegated", "iss": "oidc_difi_delegering_altinn", "iat": 1584693437, "exp": 1584693557,
@@ -126,7 +126,7 @@ func v5() object {
 	}
 }
 
-// v6 is the grant of a system user.
+// v6 is an assertion for a system user.
 func v6() object {
 	return v4().with("authorization_details", []any{systemUser(customer)})
 }
@@ -139,10 +139,10 @@ func consent() object {
 	return object{"type": "urn:altinn:consent", "id": "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d11", "from": "urn:altinn:person:identifier-no:" + pid}
 }
 
-// issuedAt is a second after the iat of a sample.
+// issuedAt returns the time a second after the iat of an assertion.
 func issuedAt(o object) time.Time { return time.Unix(int64(o["iat"].(int)), 0).Add(time.Second) }
 
-// sources are what Altinn knows.
+// sources holds the delegations, system users and consents of the tests.
 type sources struct {
 	mu        sync.Mutex
 	asked     []string
@@ -197,7 +197,7 @@ func cmpOr(errs ...error) error {
 	return nil
 }
 
-// clients are all of the tests.
+// clients returns all registrations of the tests.
 func clients() []client.Client {
 	machine := func(id string, scopes ...string) client.Client {
 		return client.Client{
@@ -265,7 +265,7 @@ func scopes() *scope.Registry {
 	return must(scope.NewRegistry(all, access))
 }
 
-// pki is one authority for all tests, good at the time of the samples. Its certificates share the RSA key.
+// pki is the certificate authority of all tests, valid at the time of the samples. Its certificates share the RSA key.
 var pki = sync.OnceValue(func() *testpki.Set {
 	return must(testpki.NewSet(testpki.Options{
 		Orgno: digdir, Name: "DIGDIR", OtherOrgno: customer, OtherName: "ANNEN", Now: issuedAt(v4()),
@@ -273,7 +273,7 @@ var pki = sync.OnceValue(func() *testpki.Set {
 	}))
 })
 
-// strangers is another environment's authority.
+// strangers is the certificate authority of another environment.
 var strangers = sync.OnceValue(func() *testpki.Set {
 	return must(testpki.NewSet(testpki.Options{
 		Orgno: digdir, Name: "DIGDIR", OtherOrgno: customer, OtherName: "ANNEN", Now: issuedAt(v4()),
@@ -281,7 +281,7 @@ var strangers = sync.OnceValue(func() *testpki.Set {
 	}))
 })
 
-// revoked answers as the authority's list does.
+// revoked is a revocation list with one certificate.
 type revoked struct{}
 
 func (revoked) Check(_ context.Context, leaf, _ *x509.Certificate, _ time.Time) error {
@@ -291,7 +291,7 @@ func (revoked) Check(_ context.Context, leaf, _ *x509.Certificate, _ time.Time) 
 	return nil
 }
 
-// nameless is a header with a good certificate that names no organisation.
+// nameless returns a header with a valid certificate that names no organisation.
 func nameless() object {
 	cert := must(pki().Issuing.Issue(testpki.Seal{
 		Orgno: digdir, Name: "DIGDIR", Generation: testpki.SEID1, Key: rsaKey().Public(),
@@ -300,12 +300,12 @@ func nameless() object {
 	return object{"alg": "RS256", "x5c": testpki.X5C(cert, pki().Issuing.Certificate)}
 }
 
-// x5c is the header of a client with a certificate.
+// x5c returns the header of a client with a certificate.
 func x5c(set *testpki.Set, name string) object {
 	return object{"alg": "RS256", "x5c": testpki.X5C(set.Chain(name)...)}
 }
 
-// world is a Maskinporten and what it told.
+// world is a Maskinporten with its events and log.
 type world struct {
 	*maskinporten.Server
 	cfg     maskinporten.Config
@@ -319,7 +319,7 @@ type world struct {
 	log    bytes.Buffer
 }
 
-// newWorld starts one whose clock stands a second after the iat of V4.
+// newWorld returns a world whose time is a second after the iat of v4.
 func newWorld(tb testing.TB, change func(*maskinporten.Config)) *world {
 	tb.Helper()
 	w := &world{store: memory.New(), sources: &sources{delegated: true}}
@@ -351,7 +351,7 @@ func newWorld(tb testing.TB, change func(*maskinporten.Config)) *world {
 	return w
 }
 
-// locked writes the log of many requests at once.
+// locked is a writer for the log of concurrent requests.
 type locked struct{ w *world }
 
 func (l *locked) Write(p []byte) (int, error) {
@@ -362,7 +362,7 @@ func (l *locked) Write(p []byte) (int, error) {
 
 func (w *world) at(t time.Time) { w.clock.Store(&t) }
 
-// answer is what the server said.
+// answer is a response.
 type answer struct {
 	status int
 	header http.Header
@@ -384,7 +384,7 @@ func (w *world) post(tb testing.TB, form url.Values) answer {
 	return a
 }
 
-// send presents an assertion.
+// send sends an assertion.
 func (w *world) send(tb testing.TB, assertion string) answer {
 	tb.Helper()
 	return w.post(tb, url.Values{"grant_type": {bearer}, "assertion": {assertion}})
@@ -396,14 +396,14 @@ func (w *world) grant(tb testing.TB, payload object) answer {
 	return w.send(tb, sign(kid("k1").json(), payload.json()))
 }
 
-// claims reads the access token of an answer and verifies it with the published keys.
+// claims verifies the access token of a response with the published keys and returns its claims.
 func (w *world) claims(tb testing.TB, a answer) (header, claims map[string]any) {
 	tb.Helper()
 	require.Equal(tb, http.StatusOK, a.status, a.raw)
 	token := a.str("access_token")
 	payload, typ, err := w.keys.Verify(token, *w.clock.Load())
 	require.NoError(tb, err)
-	require.Empty(tb, typ, "no typ was observed (section 1.7)")
+	require.Empty(tb, typ, "docs/spec/maskinporten.md §1.7: no typ")
 	require.NoError(tb, json.Unmarshal(payload, &claims))
 	head, err := base64.RawURLEncoding.DecodeString(token[:strings.Index(token, ".")])
 	require.NoError(tb, err)
@@ -411,7 +411,7 @@ func (w *world) claims(tb testing.TB, a answer) (header, claims map[string]any) 
 	return header, claims
 }
 
-// lastEvent is the newest event.
+// lastEvent returns the newest event.
 func (w *world) lastEvent() portner.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()

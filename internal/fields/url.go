@@ -1,0 +1,20 @@
+package fields
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/portner-go/portner"
+)
+
+// URL records a base URL that is missing, or is not an absolute http or https URL without credentials, query and fragment.
+// Issuers are such URLs (OIDC Discovery §3).
+func (c *Checker) URL(field, raw string) {
+	if raw == "" {
+		c.Add(field, portner.ErrRequired)
+		return
+	}
+	u, err := url.Parse(raw)
+	ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.ContainsAny(raw, "?#")
+	c.Want(ok, field, "must be an absolute http or https URL without credentials, query and fragment")
+}
