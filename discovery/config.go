@@ -7,224 +7,208 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 )
 
-// Config is the metadata of a provider. The fields have the names of the registered members (OpenID
-// Connect Discovery 1.0 section 3, RFC 8414 section 2). What the library has one answer to is no
-// field: response type code, code_challenge_methods_supported S256, no request_uri but those of PAR, and
-// iss in every authorization response (RFC 9207).
+// Config holds the metadata of a provider. The fields have the names of the registered members (OIDC Discovery §3, RFC 8414
+// §2). There is no field for what this module supports in one way only: response_types_supported is code,
+// code_challenge_methods_supported is S256, request_uri_parameter_supported is false, and
+// authorization_response_iss_parameter_supported is true (RFC 9207).
 type Config struct {
-	// Issuer is published byte for byte as it stands here. Clients compare it with iss in the same
-	// way: one slash more or less and no token is accepted. Required.
+	// Issuer is published byte for byte, because clients compare it with iss byte for byte. Required.
 	Issuer string
 
-	// AuthorizationEndpoint is required with the grant authorization_code.
+	// AuthorizationEndpoint is required with the grant type authorization_code.
 	AuthorizationEndpoint string
 	// TokenEndpoint is required.
 	TokenEndpoint string
-	// UserinfoEndpoint, empty: none.
+	// UserinfoEndpoint is optional.
 	UserinfoEndpoint string
-	// JWKSURI is where [JWKS] stands. Required for OpenID Connect.
+	// JWKSURI is the URL of the handler that [JWKS] returns. Required for OpenID Connect.
 	JWKSURI string
-	// EndSessionEndpoint is that of RP-initiated logout, empty: none.
+	// EndSessionEndpoint is the endpoint of OIDC RP-Initiated Logout. Optional.
 	EndSessionEndpoint string
-	// RevocationEndpoint is that of RFC 7009, empty: none.
+	// RevocationEndpoint is the endpoint of RFC 7009. Optional.
 	RevocationEndpoint string
-	// IntrospectionEndpoint is that of RFC 7662, empty: none.
+	// IntrospectionEndpoint is the endpoint of RFC 7662. Optional.
 	IntrospectionEndpoint string
-	// PushedAuthorizationRequestEndpoint is that of RFC 9126, empty: none.
+	// PushedAuthorizationRequestEndpoint is the endpoint of RFC 9126. Optional.
 	PushedAuthorizationRequestEndpoint string
-	// RequirePushedAuthorizationRequests says that every client must push its requests.
+	// RequirePushedAuthorizationRequests requires every client to push its requests.
 	RequirePushedAuthorizationRequests bool
 
-	// ScopesSupported are the scopes worth publishing; it need not be all. OpenID Connect needs openid
-	// among them.
+	// ScopesSupported are the scopes to publish, which need not be all of them. OpenID Connect requires openid.
 	ScopesSupported []string
-	// ResponseModesSupported, empty: query and form_post.
+	// ResponseModesSupported defaults to query and form_post.
 	ResponseModesSupported []string
-	// GrantTypesSupported, empty: authorization_code and refresh_token.
+	// GrantTypesSupported defaults to authorization_code and refresh_token.
 	GrantTypesSupported []string
-	// ACRValuesSupported are the levels of assurance, as from acr.Levels.Values.
+	// ACRValuesSupported are the levels of assurance. If empty, the member is left out.
 	ACRValuesSupported []string
-	// SubjectTypesSupported, empty: pairwise.
+	// SubjectTypesSupported are public, pairwise or both. Required for OpenID Connect.
 	SubjectTypesSupported []string
-	// IDTokenSigningAlgValuesSupported is required for OpenID Connect. A provider that means to pass the
-	// conformance profiles has RS256 among them.
+	// IDTokenSigningAlgValuesSupported is required for OpenID Connect. OIDC Discovery §3 requires RS256.
 	IDTokenSigningAlgValuesSupported []string
-	// RequestObjectSigningAlgValuesSupported, empty: request objects are not supported. Asymmetric
-	// algorithms only.
+	// RequestObjectSigningAlgValuesSupported are asymmetric algorithms. If empty, request objects are not supported.
 	RequestObjectSigningAlgValuesSupported []string
-	// TokenEndpointAuthMethodsSupported also holds for revocation, and without none for introspection.
-	// Required.
+	// TokenEndpointAuthMethodsSupported applies to revocation too, and to introspection without none. Required.
 	TokenEndpointAuthMethodsSupported []string
-	// TokenEndpointAuthSigningAlgValuesSupported is required with private_key_jwt. Asymmetric only.
+	// TokenEndpointAuthSigningAlgValuesSupported are asymmetric algorithms. Required with private_key_jwt.
 	TokenEndpointAuthSigningAlgValuesSupported []string
 	// PromptValuesSupported are the accepted values of prompt.
 	PromptValuesSupported []string
 	// UILocalesSupported are the languages of the pages.
 	UILocalesSupported []string
-	// ClaimsSupported are the claims an id_token or userinfo may hold.
+	// ClaimsSupported are claims that an id_token or the userinfo response may have.
 	ClaimsSupported []string
-	// ClaimsParameterSupported says that the claims parameter has an effect.
+	// ClaimsParameterSupported reports whether the claims parameter is supported (OIDC Core §5.5). Both values are published.
 	ClaimsParameterSupported bool
-	// AuthorizationDetailsTypesSupported are the types of RFC 9396, empty: not supported.
+	// AuthorizationDetailsTypesSupported are the types of RFC 9396. If empty, the parameter is not supported.
 	AuthorizationDetailsTypesSupported []string
 
-	// FrontchannelLogoutSupported says that clients are called in frames at logout, with sid.
+	// FrontchannelLogoutSupported reports that OIDC Front-Channel Logout is supported, with sid.
 	FrontchannelLogoutSupported bool
-	// BackchannelLogoutSupported says that clients are called directly at logout, with sid.
+	// BackchannelLogoutSupported reports that OIDC Back-Channel Logout is supported, with sid.
 	BackchannelLogoutSupported bool
 }
 
 func (c Config) withDefaults() Config {
-	for _, d := range []struct {
-		list     *[]string
-		fallback []string
-	}{
-		{&c.ResponseModesSupported, []string{"query", "form_post"}},
-		{&c.GrantTypesSupported, []string{"authorization_code", "refresh_token"}},
-		{&c.SubjectTypesSupported, []string{"pairwise"}},
-	} {
-		if len(*d.list) == 0 {
-			*d.list = d.fallback
-		}
+	if len(c.ResponseModesSupported) == 0 {
+		c.ResponseModesSupported = []string{"query", "form_post"}
+	}
+	if len(c.GrantTypesSupported) == 0 {
+		c.GrantTypesSupported = []string{"authorization_code", "refresh_token"}
 	}
 	return c
 }
 
-// check reports all problems at once, each under the name of its member.
+// check reports every problem at once, by field name.
 func (c Config) check(openID bool) error {
-	errs := []error{checkIssuer(c.Issuer)}
+	var f fields.Checker
+	f.Add("Issuer", checkIssuer(c.Issuer))
 	for _, e := range c.endpoints(openID) {
-		errs = append(errs, checkEndpoint(e.name, e.uri, e.required))
+		f.Require(e.url != "" || !e.required, e.field)
+		if e.url != "" {
+			f.Add(e.field, checkURL(e.url))
+		}
 	}
 	for _, l := range c.lists(openID) {
-		errs = append(errs, checkList(l.name, l.values, l.required))
+		f.Require(len(l.values) > 0 || !l.required, l.field)
+		for i := range l.values {
+			f.Add(fmt.Sprintf("%s[%d]", l.field, i), l.check(i))
+		}
 	}
-	for _, l := range c.algorithms() {
-		errs = append(errs, checkAsymmetric(l.name, l.values))
-	}
-	if c.RequirePushedAuthorizationRequests && c.PushedAuthorizationRequestEndpoint == "" {
-		errs = append(errs, problem("require_pushed_authorization_requests", "there is no pushed_authorization_request_endpoint"))
-	}
-	if openID && !slices.Contains(c.ScopesSupported, "openid") {
-		errs = append(errs, problem("scopes_supported", "OpenID Connect needs openid"))
-	}
-	return errors.Join(errs...)
+	f.Want(!c.RequirePushedAuthorizationRequests || c.PushedAuthorizationRequestEndpoint != "",
+		"RequirePushedAuthorizationRequests", "requires PushedAuthorizationRequestEndpoint")
+	f.Want(!openID || len(c.ScopesSupported) == 0 || slices.Contains(c.ScopesSupported, "openid"), "ScopesSupported", "must contain openid")
+	return f.Err()
 }
 
 type endpoint struct {
-	name, uri string
-	required  bool
+	field, url string
+	required   bool
 }
 
 func (c Config) endpoints(openID bool) []endpoint {
 	return []endpoint{
-		{"authorization_endpoint", c.AuthorizationEndpoint, openID || slices.Contains(c.GrantTypesSupported, "authorization_code")},
-		{"token_endpoint", c.TokenEndpoint, true},
-		{"userinfo_endpoint", c.UserinfoEndpoint, false},
-		{"jwks_uri", c.JWKSURI, openID},
-		{"end_session_endpoint", c.EndSessionEndpoint, false},
-		{"revocation_endpoint", c.RevocationEndpoint, false},
-		{"introspection_endpoint", c.IntrospectionEndpoint, false},
-		{"pushed_authorization_request_endpoint", c.PushedAuthorizationRequestEndpoint, false},
+		{"AuthorizationEndpoint", c.AuthorizationEndpoint, openID || slices.Contains(c.GrantTypesSupported, "authorization_code")},
+		{"TokenEndpoint", c.TokenEndpoint, true},
+		{"UserinfoEndpoint", c.UserinfoEndpoint, false},
+		{"JWKSURI", c.JWKSURI, openID},
+		{"EndSessionEndpoint", c.EndSessionEndpoint, false},
+		{"RevocationEndpoint", c.RevocationEndpoint, false},
+		{"IntrospectionEndpoint", c.IntrospectionEndpoint, false},
+		{"PushedAuthorizationRequestEndpoint", c.PushedAuthorizationRequestEndpoint, false},
 	}
 }
 
 type list struct {
-	name     string
+	field    string
 	values   []string
 	required bool
+	valid    func(string) error // nil: any value without white space
 }
 
 func (c Config) lists(openID bool) []list {
-	return append(c.algorithms(),
-		list{"scopes_supported", c.ScopesSupported, openID},
-		list{"response_modes_supported", c.ResponseModesSupported, true},
-		list{"grant_types_supported", c.GrantTypesSupported, true},
-		list{"acr_values_supported", c.ACRValuesSupported, false},
-		list{"subject_types_supported", c.SubjectTypesSupported, true},
-		list{"id_token_signing_alg_values_supported", c.IDTokenSigningAlgValuesSupported, openID},
-		list{"token_endpoint_auth_methods_supported", c.TokenEndpointAuthMethodsSupported, true},
-		list{"prompt_values_supported", c.PromptValuesSupported, false},
-		list{"ui_locales_supported", c.UILocalesSupported, false},
-		list{"claims_supported", c.ClaimsSupported, false},
-		list{"authorization_details_types_supported", c.AuthorizationDetailsTypesSupported, false},
-	)
+	return []list{
+		{"ScopesSupported", c.ScopesSupported, openID, nil},
+		{"ResponseModesSupported", c.ResponseModesSupported, true, nil},
+		{"GrantTypesSupported", c.GrantTypesSupported, true, nil},
+		{"ACRValuesSupported", c.ACRValuesSupported, false, nil},
+		{"SubjectTypesSupported", c.SubjectTypesSupported, openID, checkSubjectType},
+		{"IDTokenSigningAlgValuesSupported", c.IDTokenSigningAlgValuesSupported, openID, nil},
+		{"RequestObjectSigningAlgValuesSupported", c.RequestObjectSigningAlgValuesSupported, false, checkAsymmetric},
+		{"TokenEndpointAuthMethodsSupported", c.TokenEndpointAuthMethodsSupported, true, nil},
+		{"TokenEndpointAuthSigningAlgValuesSupported", c.TokenEndpointAuthSigningAlgValuesSupported, c.privateKeyJWT(), checkAsymmetric},
+		{"PromptValuesSupported", c.PromptValuesSupported, false, nil},
+		{"UILocalesSupported", c.UILocalesSupported, false, nil},
+		{"ClaimsSupported", c.ClaimsSupported, false, nil},
+		{"AuthorizationDetailsTypesSupported", c.AuthorizationDetailsTypesSupported, false, nil},
+	}
 }
 
-// algorithms are the lists of what clients sign with.
-func (c Config) algorithms() []list {
-	return []list{
-		{"request_object_signing_alg_values_supported", c.RequestObjectSigningAlgValuesSupported, false},
-		{"token_endpoint_auth_signing_alg_values_supported", c.TokenEndpointAuthSigningAlgValuesSupported, c.privateKeyJWT()},
+// check validates one value of the list.
+func (l list) check(i int) error {
+	value := l.values[i]
+	switch {
+	case value == "" || strings.ContainsAny(value, " \t\r\n"):
+		return errors.New("must not be empty or contain white space")
+	case slices.Contains(l.values[:i], value):
+		return errors.New("is a duplicate")
+	case l.valid != nil:
+		return l.valid(value)
 	}
+	return nil
 }
 
 func (c Config) privateKeyJWT() bool {
 	return slices.Contains(c.TokenEndpointAuthMethodsSupported, "private_key_jwt")
 }
 
-func problem(member, text string) error { return fmt.Errorf("discovery: %s: %s", member, text) }
-
-// checkIssuer: https, no query and no fragment (RFC 8414 section 2).
-func checkIssuer(issuer string) error {
-	if err := checkEndpoint("issuer", issuer, true); err != nil {
-		return err
-	}
-	if strings.Contains(issuer, "?") {
-		return problem("issuer", "must not have a query")
+func checkSubjectType(value string) error {
+	if value != "public" && value != "pairwise" {
+		return errors.New("must be public or pairwise")
 	}
 	return nil
 }
 
-// checkEndpoint: https, or http on the loopback interface, where tests and developers live.
-func checkEndpoint(name, uri string, required bool) error {
-	if uri == "" {
-		if required {
-			return problem(name, "is required")
-		}
-		return nil
+// checkAsymmetric rejects none, which needs no key, and HMAC, whose key everybody has who can verify (RFC 8414 §2, RFC 8725
+// §3.1).
+func checkAsymmetric(alg string) error {
+	if strings.EqualFold(alg, "none") || strings.HasPrefix(strings.ToUpper(alg), "HS") {
+		return errors.New("must be an asymmetric algorithm")
 	}
-	u, err := url.Parse(uri)
+	return nil
+}
+
+// checkIssuer validates an issuer: RFC 8414 §2 allows no query and no fragment.
+func checkIssuer(issuer string) error {
+	switch {
+	case issuer == "":
+		return portner.ErrRequired
+	case strings.Contains(issuer, "?"):
+		return errors.New("must not have a query")
+	}
+	return checkURL(issuer)
+}
+
+// checkURL accepts https, and http on the loopback interface for tests and development.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil:
-		return problem(name, "is no absolute URL without user information")
-	case strings.Contains(uri, "#"):
-		return problem(name, "must not have a fragment")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return problem(name, "must be https")
+		return errors.New("must be an absolute URL without user information")
+	case strings.Contains(text, "#"):
+		return errors.New("must not have a fragment")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return errors.New("must be https")
 	}
 	return nil
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func checkList(name string, values []string, required bool) error {
-	if required && len(values) == 0 {
-		return problem(name, "is required")
-	}
-	for i, v := range values {
-		if v == "" || strings.ContainsAny(v, " \t\r\n") {
-			return problem(name, "has an empty value or one with white space")
-		}
-		if slices.Contains(values[:i], v) {
-			return problem(name, "has a value twice")
-		}
-	}
-	return nil
-}
-
-// checkAsymmetric: with none anybody signs, with HS256 whoever can read the client secret (RFC 8414
-// section 2, RFC 8725 section 3.1).
-func checkAsymmetric(name string, algs []string) error {
-	for _, alg := range algs {
-		if strings.EqualFold(alg, "none") || strings.HasPrefix(strings.ToUpper(alg), "HS") {
-			return problem(name, "must be asymmetric algorithms")
-		}
-	}
-	return nil
 }

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// Document is one metadata document, an [http.Handler] for GET and HEAD.
+// Document is a metadata document. It is an [http.Handler] for GET and HEAD.
 type Document struct {
 	path string
 	body *body
 }
 
-// New returns the document of OpenID Connect Discovery 1.0 section 3.
+// New returns the document of OIDC Discovery §3. It reports every problem of the configuration at once, by field name.
 func New(cfg Config) (*Document, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(true); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("discovery: %w", err)
 	}
 	m := cfg.oauth()
 	cfg.addOpenID(&m)
@@ -28,24 +28,24 @@ func New(cfg Config) (*Document, error) {
 	return encode(m, prefix+"/.well-known/openid-configuration")
 }
 
-// NewOAuth returns the document of RFC 8414 section 2. It leaves out what has a meaning in OpenID
-// Connect only, so it fits an authorization server that issues no id_token, too.
+// NewOAuth returns the document of RFC 8414 §2. It has no member that is specific to OpenID Connect, so it also describes an
+// authorization server that issues no id_token. It reports every problem of the configuration at once, by field name.
 func NewOAuth(cfg Config) (*Document, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(false); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("discovery: %w", err)
 	}
 	return encode(cfg.oauth(), "/.well-known/oauth-authorization-server"+issuerPath(cfg.Issuer))
 }
 
-// Path is where clients look for the document, on the host of the issuer. If the issuer has a path,
-// OpenID Connect appends to it (Discovery section 4) and RFC 8414 section 3 goes before it.
+// Path returns the path at which clients request the document, on the host of the issuer. If the issuer has a path, OIDC
+// Discovery §4 appends the well-known path to it, and RFC 8414 §3 inserts it before.
 func (d *Document) Path() string { return d.path }
 
-// ServeHTTP answers with the document, or with 304 to a client that has it.
+// ServeHTTP responds with the document, or with 304 if the client has it.
 func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.body.serve(w, r) }
 
-// issuerPath is the path of an issuer without a terminating slash. The issuer has been checked.
+// issuerPath returns the path of a valid issuer without a terminating slash.
 func issuerPath(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -57,7 +57,7 @@ func issuerPath(issuer string) string {
 func encode(m metadata, path string) (*Document, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // a URL with & stays one for people who read the document
+	enc.SetEscapeHTML(false) // for readers that do not decode JSON escapes in URLs
 	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("discovery: encoding: %w", err)
 	}
@@ -65,8 +65,8 @@ func encode(m metadata, path string) (*Document, error) {
 	return &Document{path: path, body: newBody(doc, entityTag(doc))}, nil
 }
 
-// metadata holds registered members only. A member that a client must not guess at is always there:
-// request_uri_parameter_supported means true where it is missing.
+// metadata has registered members only. A member with a default that differs from the value is always present, such as
+// request_uri_parameter_supported, whose default is true.
 type metadata struct {
 	Issuer                string `json:"issuer"`
 	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
@@ -109,7 +109,7 @@ type metadata struct {
 	BackchannelLogoutSession  bool `json:"backchannel_logout_session_supported,omitempty"`
 }
 
-// oauth fills in what every authorization server has.
+// oauth returns the members of every authorization server.
 func (c Config) oauth() metadata {
 	m := metadata{
 		Issuer:                c.Issuer,
@@ -126,7 +126,7 @@ func (c Config) oauth() metadata {
 		m.TokenAuthAlgs = c.TokenEndpointAuthSigningAlgValuesSupported
 	}
 	if c.IntrospectionEndpoint != "" {
-		// Whoever asks about a token must prove who it is (RFC 7662 section 2.1).
+		// RFC 7662 §2.1: the caller must authenticate.
 		m.IntrospectionAuthMethods = slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(s string) bool { return s == "none" })
 		m.IntrospectionAuthAlgs = m.TokenAuthAlgs
 	}
@@ -139,12 +139,12 @@ func (c Config) oauth() metadata {
 	return m
 }
 
-// addAuthorization fills in what belongs to the authorization endpoint.
+// addAuthorization sets the members of the authorization endpoint.
 func (c Config) addAuthorization(m *metadata) {
 	m.AuthorizationEndpoint = c.AuthorizationEndpoint
 	m.ResponseTypes = []string{"code"}
 	m.ResponseModes = c.ResponseModesSupported
-	m.ACRValues = c.ACRValuesSupported // RFC 9470 section 7 has it without OpenID Connect
+	m.ACRValues = c.ACRValuesSupported // RFC 9470 §7: also without OpenID Connect
 	m.UILocales = c.UILocalesSupported
 	m.CodeChallengeMethods = []string{"S256"}
 	m.RequestObjectAlgs = c.RequestObjectSigningAlgValuesSupported
@@ -157,7 +157,7 @@ func (c Config) addAuthorization(m *metadata) {
 	}
 }
 
-// addOpenID fills in what OpenID Connect adds.
+// addOpenID sets the members of OpenID Connect.
 func (c Config) addOpenID(m *metadata) {
 	m.UserinfoEndpoint = c.UserinfoEndpoint
 	m.EndSessionEndpoint = c.EndSessionEndpoint

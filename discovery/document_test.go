@@ -9,13 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/discovery"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// idporten is the document of ID-porten section 1.3, with the hosts of section 1.2.
+// idporten is a configuration with every member.
 func idporten() discovery.Config {
 	const host, login = "https://idporten.example", "https://login.idporten.example"
 	return discovery.Config{
@@ -30,6 +31,7 @@ func idporten() discovery.Config {
 		PushedAuthorizationRequestEndpoint:         host + "/par",
 		ScopesSupported:                            []string{"openid", "profile"},
 		ACRValuesSupported:                         acr.IDPorten.Values(),
+		SubjectTypesSupported:                      []string{"pairwise"},
 		IDTokenSigningAlgValuesSupported:           []string{"RS256"},
 		RequestObjectSigningAlgValuesSupported:     []string{"RS256", "PS256", "ES256"},
 		TokenEndpointAuthMethodsSupported:          []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
@@ -43,7 +45,7 @@ func idporten() discovery.Config {
 	}
 }
 
-// machine is an authorization server without people, such as Maskinporten.
+// machine is an authorization server without users, such as Maskinporten.
 func machine() discovery.Config {
 	return discovery.Config{
 		Issuer:                            "https://maskinporten.example/",
@@ -79,8 +81,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The members of the registry "OAuth Authorization Server Metadata" that this package may publish; a
-// name outside the registry is a warning of the conformance suite (1.2).
+// registered are the members of the registry "OAuth Authorization Server Metadata" that this package may publish.
 var registered = []string{
 	"issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
 	"revocation_endpoint", "introspection_endpoint", "pushed_authorization_request_endpoint",
@@ -111,7 +112,7 @@ func members(t *testing.T, cfg discovery.Config, build func(discovery.Config) (*
 func TestOnlyWhatIsEnabled(t *testing.T) {
 	t.Parallel()
 	full := members(t, idporten(), discovery.New)
-	require.Len(t, full, len(registered), "everything is on")
+	require.Len(t, full, len(registered), "every member is present")
 	tests := []struct {
 		name    string
 		disable func(*discovery.Config)
@@ -161,7 +162,7 @@ func TestOnlyWhatIsEnabled(t *testing.T) {
 			for _, name := range tt.gone {
 				require.NotContains(t, m, name)
 			}
-			require.Len(t, m, len(full)-len(tt.gone), "and nothing else")
+			require.Len(t, m, len(full)-len(tt.gone), "no other member is left out")
 		})
 	}
 }
@@ -171,7 +172,7 @@ func TestDerivedMembers(t *testing.T) {
 	cfg := idporten()
 	m := members(t, cfg, discovery.New)
 	require.Equal(t, cfg.Issuer, m["issuer"])
-	require.Equal(t, false, m["request_uri_parameter_supported"], "its default is true: it must be there")
+	require.Equal(t, false, m["request_uri_parameter_supported"], "its default is true, so it must be present")
 	require.Equal(t, true, m["request_parameter_supported"])
 	require.Equal(t, true, m["authorization_response_iss_parameter_supported"])
 	require.Equal(t, false, m["require_pushed_authorization_requests"])
@@ -191,10 +192,10 @@ func TestDerivedMembers(t *testing.T) {
 	require.Equal(t, cfg.Issuer, m["issuer"], "byte for byte")
 	doc, err := discovery.New(cfg)
 	require.NoError(t, err)
-	require.Contains(t, get(doc).Body.String(), `"issuer":"`+cfg.Issuer+`"`, "also for who compares without a JSON parser")
+	require.Contains(t, get(doc).Body.String(), `"issuer":"`+cfg.Issuer+`"`, "without JSON escapes")
 }
 
-// The issuer as configured in the first column; where clients look for its documents in the others.
+// TestPath: an issuer, and the paths at which clients request its documents.
 func TestPath(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ issuer, openid, oauth string }{
@@ -214,57 +215,98 @@ func TestPath(t *testing.T) {
 	}
 }
 
+// TestConfigProblems breaks each field, then several.
 func TestConfigProblems(t *testing.T) {
 	t.Parallel()
 	type change func(*discovery.Config)
-	tests := []struct {
-		name, want string
-		change     change
+	for _, tt := range []struct {
+		field, want string
+		change      change
 	}{
-		{"no issuer", "issuer: is required", func(c *discovery.Config) { c.Issuer = "" }},
-		{"issuer with a query", "issuer: must not have a query", func(c *discovery.Config) { c.Issuer += "?a=b" }},
-		{"issuer with an empty query", "issuer: must not have a query", func(c *discovery.Config) { c.Issuer += "?" }},
-		{"issuer with a fragment", "issuer: must not have a fragment", func(c *discovery.Config) { c.Issuer += "#" }},
-		{"issuer over http", "issuer: must be https", func(c *discovery.Config) { c.Issuer = "http://idporten.example" }},
-		{"issuer of a look-alike", "issuer: must be https", func(c *discovery.Config) { c.Issuer = "http://127.0.0.1.example" }},
-		{"issuer without a host", "issuer: is no absolute URL", func(c *discovery.Config) { c.Issuer = "https:///x" }},
-		{"issuer with a user", "issuer: is no absolute URL", func(c *discovery.Config) { c.Issuer = "https://a:b@idporten.example" }},
-		{"relative endpoint", "token_endpoint: is no absolute URL", func(c *discovery.Config) { c.TokenEndpoint = "/token" }},
-		{"optional endpoint over http", "userinfo_endpoint: must be https", func(c *discovery.Config) { c.UserinfoEndpoint = "http://a.example" }},
-		{"no jwks_uri", "jwks_uri: is required", func(c *discovery.Config) { c.JWKSURI = "" }},
-		{"no authorization_endpoint", "authorization_endpoint: is required", func(c *discovery.Config) { c.AuthorizationEndpoint = "" }},
-		{"no openid", "scopes_supported: OpenID Connect needs openid", func(c *discovery.Config) { c.ScopesSupported = []string{"profile"} }},
-		{"two scopes in one", "scopes_supported: has an empty value or one with white space", func(c *discovery.Config) { c.ScopesSupported = []string{"openid profile"} }},
-		{"empty value", "acr_values_supported: has an empty value", func(c *discovery.Config) { c.ACRValuesSupported = []string{""} }},
-		{"a value twice", "grant_types_supported: has a value twice", func(c *discovery.Config) { c.GrantTypesSupported = []string{"a", "a"} }},
-		{"no id_token algorithm", "id_token_signing_alg_values_supported: is required", func(c *discovery.Config) { c.IDTokenSigningAlgValuesSupported = nil }},
-		{"no methods", "token_endpoint_auth_methods_supported: is required", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = nil }},
-		{"private_key_jwt without algorithms", "token_endpoint_auth_signing_alg_values_supported: is required", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = nil }},
-		{"symmetric assertions", "must be asymmetric", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = []string{"HS256"} }},
-		{"unsigned request objects", "must be asymmetric", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = []string{"none"} }},
-		{"PAR required without PAR", "require_pushed_authorization_requests: there is no", func(c *discovery.Config) {
+		{"Issuer", "is required", func(c *discovery.Config) { c.Issuer = "" }},
+		{"Issuer", "query", func(c *discovery.Config) { c.Issuer += "?a=b" }},
+		{"Issuer", "query", func(c *discovery.Config) { c.Issuer += "?" }},
+		{"Issuer", "fragment", func(c *discovery.Config) { c.Issuer += "#" }},
+		{"Issuer", "https", func(c *discovery.Config) { c.Issuer = "http://idporten.example" }},
+		{"Issuer", "https", func(c *discovery.Config) { c.Issuer = "http://127.0.0.1.example" }},
+		{"Issuer", "absolute URL", func(c *discovery.Config) { c.Issuer = "https:///x" }},
+		{"Issuer", "absolute URL", func(c *discovery.Config) { c.Issuer = "https://a:b@idporten.example" }},
+		{"AuthorizationEndpoint", "is required", func(c *discovery.Config) { c.AuthorizationEndpoint = "" }},
+		{"TokenEndpoint", "absolute URL", func(c *discovery.Config) { c.TokenEndpoint = "/token" }},
+		{"TokenEndpoint", "is required", func(c *discovery.Config) { c.TokenEndpoint = "" }},
+		{"UserinfoEndpoint", "https", func(c *discovery.Config) { c.UserinfoEndpoint = "http://a.example" }},
+		{"JWKSURI", "is required", func(c *discovery.Config) { c.JWKSURI = "" }},
+		{"EndSessionEndpoint", "https", func(c *discovery.Config) { c.EndSessionEndpoint = "http://a.example" }},
+		{"RevocationEndpoint", "fragment", func(c *discovery.Config) { c.RevocationEndpoint += "#a" }},
+		{"IntrospectionEndpoint", "absolute URL", func(c *discovery.Config) { c.IntrospectionEndpoint = "x" }},
+		{"PushedAuthorizationRequestEndpoint", "https", func(c *discovery.Config) { c.PushedAuthorizationRequestEndpoint = "ftp://a.example" }},
+		{"RequirePushedAuthorizationRequests", "requires PushedAuthorizationRequestEndpoint", func(c *discovery.Config) {
 			c.PushedAuthorizationRequestEndpoint, c.RequirePushedAuthorizationRequests = "", true
 		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		{"ScopesSupported", "must contain openid", func(c *discovery.Config) { c.ScopesSupported = []string{"profile"} }},
+		{"ScopesSupported", "is required", func(c *discovery.Config) { c.ScopesSupported = nil }},
+		{"ScopesSupported[1]", "white space", func(c *discovery.Config) { c.ScopesSupported = []string{"openid", "a b"} }},
+		{"ResponseModesSupported[0]", "empty", func(c *discovery.Config) { c.ResponseModesSupported = []string{""} }},
+		{"GrantTypesSupported[1]", "duplicate", func(c *discovery.Config) { c.GrantTypesSupported = []string{"a", "a"} }},
+		{"ACRValuesSupported[0]", "empty", func(c *discovery.Config) { c.ACRValuesSupported = []string{""} }},
+		{"SubjectTypesSupported", "is required", func(c *discovery.Config) { c.SubjectTypesSupported = nil }},
+		{"SubjectTypesSupported[0]", "public or pairwise", func(c *discovery.Config) { c.SubjectTypesSupported = []string{"Public"} }},
+		{"IDTokenSigningAlgValuesSupported", "is required", func(c *discovery.Config) { c.IDTokenSigningAlgValuesSupported = nil }},
+		{"RequestObjectSigningAlgValuesSupported[0]", "asymmetric", func(c *discovery.Config) { c.RequestObjectSigningAlgValuesSupported = []string{"none"} }},
+		{"TokenEndpointAuthMethodsSupported", "is required", func(c *discovery.Config) { c.TokenEndpointAuthMethodsSupported = nil }},
+		{"TokenEndpointAuthSigningAlgValuesSupported", "is required", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = nil }},
+		{"TokenEndpointAuthSigningAlgValuesSupported[0]", "asymmetric", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = []string{"HS256"} }},
+		{"PromptValuesSupported[0]", "white space", func(c *discovery.Config) { c.PromptValuesSupported = []string{"a\tb"} }},
+		{"UILocalesSupported[1]", "duplicate", func(c *discovery.Config) { c.UILocalesSupported = []string{"nb", "nb"} }},
+		{"ClaimsSupported[0]", "empty", func(c *discovery.Config) { c.ClaimsSupported = []string{""} }},
+		{"AuthorizationDetailsTypesSupported[0]", "empty", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = []string{""} }},
+	} {
+		t.Run(tt.field+" "+tt.want, func(t *testing.T) {
 			t.Parallel()
 			cfg := idporten()
 			tt.change(&cfg)
 			doc, err := discovery.New(cfg)
+			require.Equal(t, []string{tt.field}, fieldsOf(err))
 			require.ErrorContains(t, err, tt.want)
 			require.Nil(t, doc)
 		})
 	}
 	_, err := discovery.New(discovery.Config{})
-	for _, member := range []string{"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "scopes_supported", "id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported"} {
-		require.ErrorContains(t, err, "discovery: "+member+": ", "all problems at once")
-	}
+	require.ElementsMatch(t, []string{
+		"Issuer", "AuthorizationEndpoint", "TokenEndpoint", "JWKSURI", "ScopesSupported", "SubjectTypesSupported",
+		"IDTokenSigningAlgValuesSupported", "TokenEndpointAuthMethodsSupported",
+	}, fieldsOf(err), "every problem at once")
 
 	cfg := machine()
 	cfg.GrantTypesSupported = nil // authorization_code
 	_, err = discovery.NewOAuth(cfg)
-	require.ErrorContains(t, err, "authorization_endpoint: is required")
+	require.Equal(t, []string{"AuthorizationEndpoint"}, fieldsOf(err))
+}
+
+func fieldsOf(err error) (names []string) {
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestPublishedValues: members whose values a profile chooses.
+func TestPublishedValues(t *testing.T) {
+	t.Parallel()
+	for _, types := range [][]string{{"public"}, {"pairwise"}, {"public", "pairwise"}} {
+		cfg := idporten()
+		cfg.SubjectTypesSupported = types
+		require.Len(t, members(t, cfg, discovery.New)["subject_types_supported"], len(types))
+	}
+	for _, supported := range []bool{true, false} {
+		cfg := idporten()
+		cfg.ClaimsParameterSupported = supported
+		require.Equal(t, supported, members(t, cfg, discovery.New)["claims_parameter_supported"])
+	}
+	cfg := idporten()
+	cfg.ACRValuesSupported = nil
+	require.NotContains(t, members(t, cfg, discovery.New), "acr_values_supported", "a profile without levels")
+	require.NotContains(t, members(t, cfg, discovery.NewOAuth), "acr_values_supported")
 }
 
 func TestLoopback(t *testing.T) {

@@ -14,6 +14,7 @@ func Example() {
 		TokenEndpoint:                     "https://login.example.no/token",
 		JWKSURI:                           "https://login.example.no/jwks.json",
 		ScopesSupported:                   []string{"openid"},
+		SubjectTypesSupported:             []string{"pairwise"},
 		IDTokenSigningAlgValuesSupported:  []string{"RS256"},
 		TokenEndpointAuthMethodsSupported: []string{"client_secret_basic"},
 	})

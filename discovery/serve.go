@@ -11,12 +11,10 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// JWKS serves a JSON Web Key Set. The keys function returns the set for an instant with its strong
-// entity tag in quotes, as keyset.Set.JWKS does; it is called once a request and decides alone which
-// keys are published. A nil clock is time.Now.
+// JWKS returns the handler of a JSON Web Key Set. It calls keys once for each request; keyset.Set.JWKS is such a function. It
+// returns the document of an instant and a strong entity tag in quotes. If now is nil, it is time.Now.
 //
-// Answers may be kept for an hour: a new key must be published for longer than that before it signs
-// (security row F4).
+// Responses may be cached for an hour, so a new key must be published for longer than that before it signs.
 func JWKS(keys func(now time.Time) (doc []byte, etag string), now func() time.Time) http.Handler {
 	if now == nil {
 		now = time.Now
@@ -26,8 +24,7 @@ func JWKS(keys func(now time.Time) (doc []byte, etag string), now func() time.Ti
 	})
 }
 
-// body is a public document with its header values. They are shared by all answers:
-// http.Header.Set would allocate each of them again.
+// body is a public document with its header values. All responses share them, because http.Header.Set allocates.
 type body struct {
 	doc          []byte
 	etag, length []string
@@ -38,12 +35,10 @@ func newBody(doc []byte, etag string) *body {
 }
 
 var (
-	applJSON = []string{"application/json"}
-	policy   = []string{"default-src 'none'; frame-ancestors 'none'"}
-	// An hour at most: security row F3.
+	contentType  = []string{"application/json"}
+	policy       = []string{"default-src 'none'; frame-ancestors 'none'"}
 	cacheControl = []string{"public, max-age=3600"}
-	// Public documents may be read from every origin, without credentials (security row I3).
-	anyOrigin = []string{"*"}
+	anyOrigin    = []string{"*"} // public documents, without credentials
 )
 
 func (b *body) serve(w http.ResponseWriter, r *http.Request) {
@@ -62,16 +57,16 @@ func (b *body) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h["Content-Type"] = applJSON
+	h["Content-Type"] = contentType
 	h["Content-Length"] = b.length
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodGet {
-		_, _ = w.Write(b.doc) // the client went away
+		_, _ = w.Write(b.doc) // an error means that the client disconnected
 	}
 }
 
-// matches tells whether If-None-Match names the entity tag, by the weak comparison of RFC 9110
-// section 13.1.2: a proxy that compressed the answer has made the tag weak.
+// matches reports whether If-None-Match contains the entity tag. RFC 9110 §13.1.2: the comparison is weak, because a proxy that
+// compresses the response makes the tag weak.
 func matches(fields []string, etag string) bool {
 	for _, field := range fields {
 		for tag := range strings.SplitSeq(field, ",") {
@@ -84,7 +79,7 @@ func matches(fields []string, etag string) bool {
 	return false
 }
 
-// entityTag is a strong one: equal tags are equal bytes.
+// entityTag returns a strong entity tag: equal tags mean equal bytes.
 func entityTag(doc []byte) string {
 	sum := sha256.Sum256(doc)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`

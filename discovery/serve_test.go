@@ -61,8 +61,9 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// No request changes the answer (security row F3): not its host, origin, cookies or forwarding headers.
-func TestSameForEverybody(t *testing.T) {
+// TestResponseIsIndependentOfTheRequest: host, origin, cookies and forwarding headers do not change the response, so that a
+// shared cache cannot be poisoned.
+func TestResponseIsIndependentOfTheRequest(t *testing.T) {
 	t.Parallel()
 	for name, h := range handlers(t) {
 		want := get(h)
@@ -112,12 +113,12 @@ func TestIfNoneMatch(t *testing.T) {
 		for _, tt := range tests {
 			w := get(h, "If-None-Match", tt.field)
 			require.Equal(t, tt.want, w.Code, "%s %s", name, tt.field)
-			require.Equal(t, etag, w.Header().Get("Etag"), "RFC 9110 section 15.4.5")
+			require.Equal(t, etag, w.Header().Get("Etag"), "RFC 9110 §15.4.5")
 			require.Equal(t, "public, max-age=3600", w.Header().Get("Cache-Control"))
 			require.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"))
 			require.Equal(t, tt.want == http.StatusOK, w.Body.Len() > 0)
 		}
-		require.Equal(t, http.StatusNotModified, get(h, "If-None-Match", `"a"`, "If-None-Match", etag).Code, "two lines are one list")
+		require.Equal(t, http.StatusNotModified, get(h, "If-None-Match", `"a"`, "If-None-Match", etag).Code, "two header fields are one list")
 	}
 }
 
@@ -138,7 +139,7 @@ func TestEntityTagFollowsTheBytes(t *testing.T) {
 	require.Len(t, seen, 3)
 }
 
-// A document stays what it was when the configuration it was made of changes.
+// TestDocumentIsStatic: a document does not change with the configuration it was made from.
 func TestDocumentIsStatic(t *testing.T) {
 	t.Parallel()
 	cfg := idporten()
@@ -149,7 +150,7 @@ func TestDocumentIsStatic(t *testing.T) {
 	require.Equal(t, before, get(doc).Body.String())
 }
 
-// The set is asked for at each request with the time of that request: keys rotate.
+// TestJWKSRotates: each request gets the set of its instant.
 func TestJWKSRotates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -180,7 +181,7 @@ func TestJWKSReadsTheGivenClockOnce(t *testing.T) {
 	require.Equal(t, 1, reads)
 }
 
-// bare takes an answer like net/http does, without a recorder's own costs.
+// bare is a ResponseWriter without the cost of a recorder.
 type bare struct{ header http.Header }
 
 func (b *bare) Header() http.Header         { return b.header }

@@ -137,8 +137,8 @@ func TestDirectoryTimeline(t *testing.T) {
 		}
 		firstSeen, signed := map[string]time.Time{}, map[string]bool{}
 		var live []liveToken
-		for range 4 * 24 * 6 {
-			time.Sleep(10 * time.Minute)
+		for range 4 * 24 * 3 {
+			time.Sleep(20 * time.Minute)
 			now := time.Now()
 			for _, s := range nodes {
 				for _, kid := range published(t, s, now) {
@@ -151,7 +151,7 @@ func TestDirectoryTimeline(t *testing.T) {
 				token := sign(t, s, "", "", now)
 				kid := kidOf(t, token)
 				if !signed[kid] && len(signed) > 0 {
-					require.GreaterOrEqual(t, now.Sub(firstSeen[kid]), d.PublishLead-10*time.Minute, "published before it signs")
+					require.GreaterOrEqual(t, now.Sub(firstSeen[kid]), d.PublishLead-20*time.Minute, "published before it signs")
 				}
 				signed[kid] = true
 				live = append(live, liveToken{token, now.Add(d.Keep)})
@@ -426,19 +426,19 @@ func TestDirectoryRace(t *testing.T) {
 	if testing.Short() {
 		rounds = 50
 	}
-	race := func(link func(string, string) error) (different int) {
+	agree := func(link func(string, string) error) bool {
+		d := directory(t).WithLink(link)
+		d.Now = at(epoch)
 		for range rounds {
-			d := directory(t).WithLink(link)
-			d.Now = at(epoch)
 			if !raceOnce(t, d) {
-				different++
+				return false
 			}
 			require.NoError(t, os.RemoveAll(d.Path))
 		}
-		return different
+		return true
 	}
-	require.Zero(t, race(os.Link))
-	require.NotZero(t, race(os.Rename), "the control")
+	require.True(t, agree(os.Link))
+	require.False(t, agree(os.Rename), "the control")
 }
 
 // raceOnce opens and rotates a directory on two nodes at the same time. It reports whether they agree.
@@ -465,13 +465,12 @@ func raceOnce(t *testing.T, d keyset.Directory) bool {
 		nodes[n], err = d.Open()
 		return err
 	})
-	agree := sameKeys(t, now, nodes[:]...)
-	for range 3 {
-		now = now.Add(4 * time.Hour)
-		together(func(n int) error { return nodes[n].Rotate(t.Context(), now) })
-		agree = agree && sameKeys(t, now, nodes[:]...)
+	if !sameKeys(t, now, nodes[:]...) {
+		return false
 	}
-	return agree
+	now = now.Add(4 * time.Hour)
+	together(func(n int) error { return nodes[n].Rotate(t.Context(), now) })
+	return sameKeys(t, now, nodes[:]...)
 }
 
 func TestMarshalPEM(t *testing.T) {

@@ -190,7 +190,7 @@ func (b *builder) metadata() error {
 		AuthorizationEndpoint: b.cfg.BrowserURL + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
 		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.BrowserURL + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
 		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
-		ACRValuesSupported: pr.Levels.Values(), IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
+		ACRValuesSupported: pr.Levels.Values(), SubjectTypesSupported: []string{"pairwise"}, IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
 		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
