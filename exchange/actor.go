@@ -13,10 +13,10 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// maxAct bounds the text of a chain that came with a token of another issuer.
+// maxAct is the largest size of act in a token of another issuer.
 const maxAct = 4 << 10
 
-// actor is the claim act (RFC 8693 section 4.1): who acts, and inside it who acted before.
+// actor is the claim act (RFC 8693 §4.1). Act is the earlier actor.
 type actor struct {
 	Sub      string          `json:"sub,omitempty"`
 	Iss      string          `json:"iss,omitempty"`
@@ -24,62 +24,63 @@ type actor struct {
 	Act      json.RawMessage `json:"act,omitempty"`
 }
 
-// chain is the claim act of the new token if somebody new acts: the newest outermost, older ones inside. On
-// the way it checks that the subject token lets them (section 4.4).
-func (x *exchanging) chain() (json.RawMessage, error) {
-	before := x.subject.grant.Delegation.Actor
-	length, err := chainLength(before)
+// actorChain returns the claim act of the new token: the current actor with the earlier ones nested in it. It checks that may_act
+// allows the current actor (RFC 8693 §4.4).
+func (x *exchange) actorChain() (json.RawMessage, error) {
+	earlier := x.subject.grant.Delegation.Actor
+	length, err := chainLength(earlier)
 	if err != nil {
-		return nil, subjectRole.badToken("act")
+		return nil, subjectRole.badToken("act_malformed")
 	}
-	if x.self() {
-		return before, nil
+	if x.narrowsOwn() {
+		return earlier, nil
 	}
 	if length >= x.cfg.MaxActors {
-		return nil, subjectRole.badToken("act_too_long")
+		return nil, subjectRole.badToken("actors_exceeded")
 	}
-	now, err := x.acting()
+	current, err := x.currentActor()
 	if err != nil {
 		return nil, err
 	}
-	if ok := named(x.subject.grant.Delegation.MayAct, now, now.Iss == x.cfg.Issuer || now.Iss == x.subject.Issuer); !ok {
-		return nil, subjectRole.badToken("may_act")
+	known := current.Iss == x.cfg.Issuer || current.Iss == x.subject.Issuer
+	if !mayActAllows(x.subject.grant.Delegation.MayAct, current, known) {
+		return nil, subjectRole.badToken("may_act_mismatch")
 	}
-	now.Act = before
-	act, err := json.Marshal(now)
+	current.Act = earlier
+	act, err := json.Marshal(current)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: encoding act: %w", err)
 	}
 	return act, nil
 }
 
-// acting is who acts now: whom the actor token speaks of, or the client.
-func (x *exchanging) acting() (actor, error) {
+// currentActor returns the subject of the actor token, or the client if there is none.
+func (x *exchange) currentActor() (actor, error) {
 	a := x.actor
 	if a == nil {
 		return actor{Sub: machine(x.Client.OrganisationNo, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID}, nil
 	}
-	if len(a.grant.Delegation.Actor) > 0 { // whoever acts for the actor would be lost
-		return actor{}, actorRole.badToken("delegated")
+	if len(a.grant.Delegation.Actor) > 0 { // the actors of the actor would be lost
+		return actor{}, actorRole.badToken("has_actor")
 	}
 	sub := a.Subject
 	if sub == "" {
-		sub = machine(a.Orgno, a.ClientID)
+		sub = machine(a.Consumer, a.ClientID)
 	}
-	// Some issuers name people by their numbers. And nobody is an organisation by calling themselves so.
+	// Reject subjects that hold a national identity number or look like an organisation identifier.
 	if sub == "" || holdsPID(sub) || holdsPID(a.ClientID) || isOrganisation(a.Subject) {
-		return actor{}, actorRole.badToken("sub")
+		return actor{}, actorRole.badToken("subject_not_allowed")
 	}
 	return actor{Sub: sub, Iss: a.Issuer, ClientID: a.ClientID}, nil
 }
 
-// isOrganisation reports whether a sub is an organisation's, which is the same one at every issuer.
+// isOrganisation reports whether sub is an organisation identifier. It names the same organisation at every issuer.
 func isOrganisation(sub string) bool {
 	_, ok := norway.Identifier{Authority: norway.Authority, ID: sub}.Orgno()
 	return ok
 }
 
-// holdsPID reports whether a text has a national identity number in it.
+// holdsPID reports whether a text contains a national identity number.
 func holdsPID(text string) bool {
 	other := func(r rune) bool { return r < '0' || r > '9' }
 	return slices.ContainsFunc(strings.FieldsFunc(text, other), func(digits string) bool {
@@ -88,8 +89,8 @@ func holdsPID(text string) bool {
 	})
 }
 
-// foreignChain is the claim act of another issuer's token: of each actor who it is, and nothing else that the
-// issuer tells of them. A number is no name (security row H6).
+// foreignChain returns the claim act of a token of another issuer, with the identifying members of each actor only. It rejects
+// national identity numbers (docs/threat-model.md H6).
 func foreignChain(t *resource.Token) (json.RawMessage, error) {
 	act, ok := t.Claim("act")
 	if !ok {
@@ -102,9 +103,9 @@ func foreignChain(t *resource.Token) (json.RawMessage, error) {
 	return readActor(o)
 }
 
-var errActor = errors.New("exchange: an actor that cannot be named")
+var errActor = errors.New("exchange: invalid actor in act")
 
-// readActor reads one actor and those before. How deep they nest the strict reader has bounded.
+// readActor reads an actor with the earlier ones. The parser has bounded their depth.
 func readActor(o jose.Object) (json.RawMessage, error) {
 	var a actor
 	for name, into := range map[string]*string{"sub": &a.Sub, "iss": &a.Iss, "client_id": &a.ClientID} {
@@ -117,18 +118,18 @@ func readActor(o jose.Object) (json.RawMessage, error) {
 		return nil, errActor
 	}
 	if o.Has("act") {
-		before, err := o.Object("act")
+		earlier, err := o.Object("act")
 		if err != nil {
 			return nil, errActor
 		}
-		if a.Act, err = readActor(before); err != nil {
+		if a.Act, err = readActor(earlier); err != nil {
 			return nil, err
 		}
 	}
 	return json.Marshal(a)
 }
 
-// machine names a client by its organisation, or by itself if it has none (maskinporten-altinn section 4.4).
+// machine returns the sub of a machine: its organisation, or its client_id if it has none (docs/spec/ansattporten.md §4.4).
 func machine(orgno, clientID string) string {
 	if orgno != "" {
 		return norway.OrgIdentifier(orgno).ID
@@ -136,7 +137,7 @@ func machine(orgno, clientID string) string {
 	return clientID
 }
 
-// chainLength counts the actors of a chain.
+// chainLength returns the number of actors in act.
 func chainLength(act []byte) (int, error) {
 	if len(act) == 0 {
 		return 0, nil
@@ -151,11 +152,11 @@ func chainLength(act []byte) (int, error) {
 	return 0, err
 }
 
-// named reports whether may_act lets the actor act; a token without it says nothing. Each member must fit:
-// what is not understood may be what excludes this actor. sub and client_id name the party, and one of them
-// is needed; iss is whose name it is, and needed if the actor is not known here or where the token is from:
-// another issuer's may be a namesake.
-func named(mayAct []byte, a actor, known bool) bool {
+// mayActAllows reports whether may_act names the actor. An absent may_act allows every actor. Each member must match, and an
+// unknown member matches no actor: it may exclude this one. At least one of sub and client_id is required. iss is required unless
+// known is set, which reports that the actor's issuer is this provider or the issuer of the subject token: clients of different
+// issuers may have equal identifiers.
+func mayActAllows(mayAct []byte, a actor, known bool) bool {
 	if len(mayAct) == 0 {
 		return true
 	}
@@ -164,50 +165,50 @@ func named(mayAct []byte, a actor, known bool) bool {
 		return false
 	}
 	known = known || o.Has("iss")
-	who := false
+	identified := false
 	for _, name := range o.Names() {
 		value, err := o.String(name)
-		fits := err == nil && value != ""
+		matches := err == nil && value != ""
 		switch name {
 		case "sub":
-			fits, who = fits && (known && (value == a.Sub || value == a.ClientID) || value == a.Sub && isOrganisation(value)), true
+			matches, identified = matches && (known && (value == a.Sub || value == a.ClientID) || value == a.Sub && isOrganisation(value)), true
 		case "client_id":
-			fits, who = fits && known && value == a.ClientID, true
+			matches, identified = matches && known && value == a.ClientID, true
 		case "iss":
-			fits = fits && value == a.Iss
+			matches = matches && value == a.Iss
 		default:
-			fits = false
+			matches = false
 		}
-		if !fits {
+		if !matches {
 			return false
 		}
 	}
-	return who
+	return identified
 }
 
-// delegation is who acts for whom in the new token. A machine's token stays that of the organisation it was
-// for (consumer), and the actor's is the supplier; a person's is now in the hands of the client's own.
-func (x *exchanging) delegation(act json.RawMessage) storage.Delegation {
+// delegation returns consumer, supplier and actors of the new token. The consumer of a machine's token is kept, and the
+// organisation of the actor becomes the supplier. The consumer of a user's token is the client's organisation.
+func (x *exchange) delegation(act json.RawMessage) storage.Delegation {
 	from := x.subject.grant.Delegation
 	d := storage.Delegation{Source: from.Source, Actor: act, MayAct: from.MayAct, Subject: x.subject.hash}
-	if x.verdict.DelegationSource != "" {
-		d.Source = x.verdict.DelegationSource
+	if x.decision.DelegationSource != "" {
+		d.Source = x.decision.DelegationSource
 	}
 	switch {
-	case x.self():
+	case x.narrowsOwn():
 		d.Consumer, d.Supplier = from.Consumer, from.Supplier
-	case x.subject.Machine():
-		d.Consumer, d.Supplier = x.subject.Orgno, from.Supplier
-		if orgno := x.actingOrganisation(); !x.silent() && orgno != "" && orgno != d.Consumer {
+	case x.subject.IsMachine():
+		d.Consumer, d.Supplier = x.subject.Consumer, from.Supplier
+		if orgno := x.actorOrganisation(); !x.addsNoActor() && orgno != "" && orgno != d.Consumer {
 			d.Supplier = orgno
 		}
 	}
 	return d
 }
 
-func (x *exchanging) actingOrganisation() string {
+func (x *exchange) actorOrganisation() string {
 	if x.actor != nil {
-		return x.actor.Orgno
+		return x.actor.Consumer
 	}
 	return x.Client.OrganisationNo
 }

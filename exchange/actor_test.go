@@ -14,8 +14,8 @@ import (
 	"github.com/portner-go/portner/internal/optest"
 )
 
-// who is an act without older ones.
-func who(sub, clientID string, inside ...map[string]any) map[string]any {
+// act returns the claim act of an actor with the earlier one.
+func act(sub, clientID string, inside ...map[string]any) map[string]any {
 	a := map[string]any{"sub": sub, "iss": optest.Issuer, "client_id": clientID}
 	if len(inside) > 0 {
 		a["act"] = inside[0]
@@ -23,7 +23,7 @@ func who(sub, clientID string, inside ...map[string]any) map[string]any {
 	return a
 }
 
-// RFC 8693 section 4.1: the newest actor is outermost, older ones inside it.
+// TestActChain checks that earlier actors are nested in the current one (RFC 8693 §4.1).
 func TestActChain(t *testing.T) {
 	t.Parallel()
 	const service, deep, portal = "0192:" + optest.OwnerOrg, "0192:" + optest.Org, "0192:" + optest.Org
@@ -31,28 +31,28 @@ func TestActChain(t *testing.T) {
 	subject := w.login("portal", "openid profile test:api").String("access_token")
 
 	first, got := w.exchanged("service", form(subject))
-	require.Equal(t, who(service, "service"), got["act"])
+	require.Equal(t, act(service, "service"), got["act"])
 	require.Equal(t, "service", got["client_id"])
 	second, got := w.exchanged("deep", form(first))
-	require.Equal(t, who(deep, "deep", who(service, "service")), got["act"])
+	require.Equal(t, act(deep, "deep", act(service, "service")), got["act"])
 	require.Equal(t, got["act"], w.Introspect(t, "service", second).JSON["act"])
 
 	narrower, got := w.exchanged("deep", form(second, "scope", "test:api"))
-	require.Equal(t, who(deep, "deep", who(service, "service")), got["act"], "narrowing one's own token adds nobody")
+	require.Equal(t, act(deep, "deep", act(service, "service")), got["act"], "narrowing adds no actor")
 
 	third, got := w.exchanged("portal", form(narrower))
-	require.Equal(t, who(portal, "portal", who(deep, "deep", who(service, "service"))), got["act"])
+	require.Equal(t, act(portal, "portal", act(deep, "deep", act(service, "service"))), got["act"])
 	fourth, _ := w.exchanged("service", form(third))
-	w.refused("deep", form(fourth), portner.InvalidRequest) // a fifth actor
-	w.exchanged("service", form(fourth))                    // nobody new
+	w.rejects("deep", form(fourth), portner.InvalidRequest) // a fifth actor
+	w.exchanged("service", form(fourth))                    // no further actor
 
 	shortest := newWorld(t, func(c *exchange.Config) { c.MaxActors = 1 })
 	one, _ := shortest.exchanged("service", form(shortest.login("portal", "test:api").String("access_token")))
-	shortest.refused("deep", form(one), portner.InvalidRequest)
+	shortest.rejects("deep", form(one), portner.InvalidRequest)
 }
 
-// Exchanges that add no actor are counted too: each is one more grant to look at.
-func TestExchangesAreCounted(t *testing.T) {
+// TestMaxExchanges checks that exchanges without a further actor count too.
+func TestMaxExchanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	value := w.login("portal", "openid test:api").String("access_token")
@@ -60,9 +60,10 @@ func TestExchangesAreCounted(t *testing.T) {
 		value, _ = w.exchanged("portal", form(value))
 	}
 	require.Equal(t, true, w.Introspect(t, "service", value).JSON["active"])
-	w.refused("portal", form(value), portner.InvalidRequest)
+	w.rejects("portal", form(value), portner.InvalidRequest)
 }
 
+// TestImpersonation checks that the actor is left out.
 func TestImpersonation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Impersonate: true}) })
@@ -73,7 +74,7 @@ func TestImpersonation(t *testing.T) {
 	require.NotContains(t, got, "supplier")
 }
 
-// An actor token names who acts in the client's stead.
+// TestActorToken checks that the subject of the actor token is the actor.
 func TestActorToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -84,14 +85,14 @@ func TestActorToken(t *testing.T) {
 	}
 	a, b, c, d := with(worker)
 	_, got := w.exchanged("service", form(subject, a, b, c, d))
-	require.Equal(t, who(claims(t, worker)["sub"].(string), "service"), got["act"])
+	require.Equal(t, act(claims(t, worker)["sub"].(string), "service"), got["act"])
 	require.Equal(t, claims(t, worker)["sub"], w.request.Actor.Subject)
 	require.Equal(t, "test:api", strings.TrimPrefix(got["scope"].(string), "openid "), "scopes are the subject's")
 
-	w.refused("deep", form(subject, a, b, c, d), portner.InvalidRequest) // the actor token is another client's
+	w.rejects("deep", form(subject, a, b, c, d), portner.InvalidRequest) // the actor token is another client's
 	delegated, _ := w.exchanged("service", form(subject))
 	a, b, c, d = with(delegated)
-	w.refused("service", form(subject, a, b, c, d), portner.InvalidRequest) // somebody acts for the actor
+	w.rejects("service", form(subject, a, b, c, d), portner.InvalidRequest) // the actor token has an actor
 
 	a, b, c, d = with(w.machineToken())
 	_, got = w.exchanged("service", form(subject, a, b, c, d))
@@ -99,15 +100,15 @@ func TestActorToken(t *testing.T) {
 
 	numbered := w.machineToken(set("sub", optest.KariPID), set("acr", "idporten-loa-high"))
 	a, b, c, d = with(numbered)
-	w.refused("service", form(subject, a, b, c, d), portner.InvalidRequest) // a number is no name
+	w.rejects("service", form(subject, a, b, c, d), portner.InvalidRequest) // a national identity number as sub
 
 	short := w.machineToken(set("exp", w.clock().Unix()+20))
 	a, b, c, d = with(short)
 	_, got = w.exchanged("service", form(subject, a, b, c, d))
-	require.Equal(t, 20.0, got["exp"].(float64)-got["iat"].(float64), "no longer than the actor's own token")
+	require.Equal(t, 20.0, got["exp"].(float64)-got["iat"].(float64), "the actor token ends first")
 }
 
-// RFC 8693 section 4.4: may_act names who may become the actor; it is checked, and stays.
+// TestMayAct checks that may_act restricts the actor and is kept (RFC 8693 §4.4).
 func TestMayAct(t *testing.T) {
 	t.Parallel()
 	const org = "0192:" + optest.OwnerOrg
@@ -115,39 +116,39 @@ func TestMayAct(t *testing.T) {
 		mayAct any
 		ok     bool
 	}{
-		"organisation":              {map[string]any{"sub": org}, true},
-		"client":                    {map[string]any{"client_id": "service"}, true},
-		"client as sub":             {map[string]any{"sub": "service"}, true},
-		"with issuer":               {map[string]any{"sub": org, "iss": optest.Issuer}, true},
-		"all of it":                 {map[string]any{"sub": org, "iss": optest.Issuer, "client_id": "service"}, true},
-		"other organisation":        {map[string]any{"sub": "0192:" + optest.Org}, false},
-		"other client":              {map[string]any{"client_id": "portal"}, false},
-		"other issuer":              {map[string]any{"sub": org, "iss": foreignIssuer}, false},
-		"right sub, wrong client":   {map[string]any{"sub": org, "client_id": "portal"}, false},
-		"issuer alone":              {map[string]any{"iss": optest.Issuer}, false},
-		"nobody":                    {map[string]any{}, false},
-		"empty name":                {map[string]any{"sub": ""}, false},
-		"list":                      {map[string]any{"sub": []string{org}}, false},
-		"unknown member (seed 004)": {map[string]any{"sub": org, "organisasjonsnummer": 999555111}, false},
-		"text":                      {"service", false},
+		"organisation":            {map[string]any{"sub": org}, true},
+		"client":                  {map[string]any{"client_id": "service"}, true},
+		"client as sub":           {map[string]any{"sub": "service"}, true},
+		"with issuer":             {map[string]any{"sub": org, "iss": optest.Issuer}, true},
+		"all of it":               {map[string]any{"sub": org, "iss": optest.Issuer, "client_id": "service"}, true},
+		"other organisation":      {map[string]any{"sub": "0192:" + optest.Org}, false},
+		"other client":            {map[string]any{"client_id": "portal"}, false},
+		"other issuer":            {map[string]any{"sub": org, "iss": foreignIssuer}, false},
+		"right sub, wrong client": {map[string]any{"sub": org, "client_id": "portal"}, false},
+		"issuer alone":            {map[string]any{"iss": optest.Issuer}, false},
+		"empty":                   {map[string]any{}, false},
+		"empty name":              {map[string]any{"sub": ""}, false},
+		"list":                    {map[string]any{"sub": []string{org}}, false},
+		"unknown member":          {map[string]any{"sub": org, "organisasjonsnummer": 999555111}, false},
+		"text":                    {"service", false},
 	} {
 		w := newWorld(t)
 		f := form(w.machineToken(set("may_act", tt.mayAct)))
 		t.Log(name)
 		if !tt.ok {
-			w.refused("service", f, portner.InvalidRequest)
-			require.Nil(t, w.request, "the policy is not asked")
+			w.rejects("service", f, portner.InvalidRequest)
+			require.Nil(t, w.request, "the policy is not called")
 			continue
 		}
 		value, got := w.exchanged("service", f)
 		require.Equal(t, tt.mayAct, got["may_act"])
-		require.True(t, w.request.Named)
-		w.exchanged("service", form(value)) // its own now
-		w.refused("deep", form(value), portner.InvalidRequest)
+		require.True(t, w.request.MayAct)
+		w.exchanged("service", form(value)) // its own token
+		w.rejects("deep", form(value), portner.InvalidRequest)
 	}
 }
 
-// Whatever is asked for in whatever order, a chain of exchanges never gains a scope, a target or a second.
+// TestNarrowingProperty checks that no chain of exchanges gains a scope, an audience or lifetime.
 func TestNarrowingProperty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) {
@@ -196,7 +197,7 @@ func TestNarrowingProperty(t *testing.T) {
 			steps++
 		}
 	}
-	require.Greater(t, steps, 50, "next to nothing was exchanged")
+	require.Greater(t, steps, 50, "too few exchanges succeeded")
 }
 
 func list(aud any) []string {

@@ -1,21 +1,21 @@
-// Package exchange is token exchange (RFC 8693) as a grant handler of package token: a client presents a token and gets one
-// for fewer scopes, another API, or in the name of somebody it acts for.
+// Package exchange implements token exchange (RFC 8693) as a grant handler of package token. A client presents a token and
+// receives one for fewer scopes, for another API, or for a subject on whose behalf it acts.
 //
-//	g, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: mayExchange})
+//	g, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: policy})
 //	token.Config{Grants: []token.GrantHandler{g.Handler()}, …}
 //
-// Without a [Policy] a client can narrow its own tokens and nothing else. With one, the host says who may
-// exchange what for whom; the rules here hold whatever it says:
+// Without a [Policy] a client can only narrow its own tokens. With one, the host decides which client may exchange which token.
+// These rules hold whatever the policy returns:
 //
-//   - Nothing grows: the new token holds no scope the presented one does not hold and no audience beyond it
-//     that the policy did not name, it ends no later, tells no more of a pseudonymous person and stays opaque
-//     if it was (security decision K8, row H4). There are no refresh tokens.
-//   - Whoever acts for the subject is told in act, the newest outermost and older ones inside it. Only the
-//     outermost counts for decisions (RFC 8693 section 4.1).
-//   - A subject token with may_act can be exchanged by that party only (section 4.4), and stays so.
-//   - A token of this provider that is revoked, or whose grant is, ends at once what it was exchanged for, as
-//     introspection and userinfo say it. An API that only verifies signatures learns of it when the token
-//     expires, which is when the presented one would have. Tokens of other issuers have no such tie.
+//   - The new token has no scope that the presented token lacks, and no audience beyond it that the policy did not name. It does
+//     not outlive the presented token. If the presented token is pseudonymous or opaque, so is the new one. There are no
+//     refresh tokens.
+//   - The claim act names the party that acts for the subject, with earlier actors nested in it. Only the outermost actor counts
+//     for authorization (RFC 8693 §4.1).
+//   - A subject token with may_act can only be exchanged by that party (RFC 8693 §4.4). The new token has the same may_act.
+//   - If a token of this provider or its grant is revoked, the tokens exchanged for it end at once, at introspection and
+//     userinfo. An API that verifies signatures only accepts them until they expire. Tokens of other issuers have no such
+//     effect.
 //
-// A token may be presented any number of times while it lives.
+// A live token may be exchanged any number of times.
 package exchange

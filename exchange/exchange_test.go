@@ -16,12 +16,14 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 )
 
-// Without a policy a client narrows its own token, and nothing else.
+// TestSelfNarrowing checks that a client can only narrow its own tokens without a policy.
 func TestSelfNarrowing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
@@ -39,16 +41,16 @@ func TestSelfNarrowing(t *testing.T) {
 	require.LessOrEqual(t, got["exp"], before["exp"])
 	require.Equal(t, true, w.Introspect(t, "service", value).JSON["active"])
 
-	w.refused("portal", form(value, "scope", "test:two"), portner.InvalidScope)                     // given away
-	w.refused("portal", form(value, "resource", "https://other.example.no"), portner.InvalidTarget) // likewise
+	w.rejects("portal", form(value, "scope", "test:two"), portner.InvalidScope)                     // not in the narrowed token
+	w.rejects("portal", form(value, "resource", "https://other.example.no"), portner.InvalidTarget) // not in its audience
 	_, got = w.exchanged("portal", form(value))
-	require.Equal(t, "https://api.example.no/inntekt", got["aud"], "naming no target keeps the subject's")
+	require.Equal(t, "https://api.example.no/inntekt", got["aud"], "the audience is kept by default")
 
-	w.refused("service", form(subject), portner.InvalidRequest) // another's token
-	w.refused("portal", form(subject, "actor_token", subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+	w.rejects("service", form(subject), portner.InvalidRequest) // a token of another client
+	w.rejects("portal", form(subject, "actor_token", subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
 }
 
-// RFC 8693 sections 2.1 and 2.2.2.
+// TestRequest checks the parameters of a request (RFC 8693 §2.1) and the error codes (§2.2.2).
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{}) })
@@ -59,21 +61,21 @@ func TestRequest(t *testing.T) {
 		change func(url.Values)
 		want   portner.ErrorCode
 	}{
-		"subject_token missing":      {func(f url.Values) { f.Del("subject_token") }, portner.InvalidRequest},
-		"subject_token_type missing": {func(f url.Values) { f.Del("subject_token_type") }, portner.InvalidRequest},
-		"subject_token repeated":     {func(f url.Values) { f.Add("subject_token", subject) }, portner.InvalidRequest},
-		"subject_token unknown":      {func(f url.Values) { f.Set("subject_token", "nonsense") }, portner.InvalidRequest},
-		"subject_token huge":         {func(f url.Values) { f.Set("subject_token", strings.Repeat("a.", 20<<10)) }, portner.InvalidRequest},
-		"refresh token (D8)":         {func(f url.Values) { f.Set("subject_token", login.String("refresh_token")) }, portner.InvalidRequest},
-		"id_token as access (D8)":    {func(f url.Values) { f.Set("subject_token", login.String("id_token")) }, portner.InvalidRequest},
+		"subject_token missing":         {func(f url.Values) { f.Del("subject_token") }, portner.InvalidRequest},
+		"subject_token_type missing":    {func(f url.Values) { f.Del("subject_token_type") }, portner.InvalidRequest},
+		"subject_token repeated":        {func(f url.Values) { f.Add("subject_token", subject) }, portner.InvalidRequest},
+		"subject_token unknown":         {func(f url.Values) { f.Set("subject_token", "nonsense") }, portner.InvalidRequest},
+		"subject_token huge":            {func(f url.Values) { f.Set("subject_token", strings.Repeat("a.", 20<<10)) }, portner.InvalidRequest},
+		"refresh token as access token": {func(f url.Values) { f.Set("subject_token", login.String("refresh_token")) }, portner.InvalidRequest},
+		"id_token as access token":      {func(f url.Values) { f.Set("subject_token", login.String("id_token")) }, portner.InvalidRequest},
 		"id_token not enabled": {func(f url.Values) {
 			f.Set("subject_token", login.String("id_token"))
 			f.Set("subject_token_type", exchange.IDToken)
 		}, portner.InvalidRequest},
 		"own token as jwt":             {func(f url.Values) { f.Set("subject_token_type", exchange.JWT) }, portner.InvalidRequest},
 		"saml2":                        {func(f url.Values) { f.Set("subject_token_type", "urn:ietf:params:oauth:token-type:saml2") }, portner.InvalidRequest},
-		"refresh token wanted":         {func(f url.Values) { f.Set("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token") }, portner.InvalidRequest},
-		"access token wanted":          {func(f url.Values) { f.Set("requested_token_type", exchange.AccessToken) }, ""},
+		"refresh token requested":      {func(f url.Values) { f.Set("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token") }, portner.InvalidRequest},
+		"access token requested":       {func(f url.Values) { f.Set("requested_token_type", exchange.AccessToken) }, ""},
 		"actor type without actor":     {func(f url.Values) { f.Set("actor_token_type", exchange.AccessToken) }, portner.InvalidRequest},
 		"actor without type":           {func(f url.Values) { f.Set("actor_token", subject) }, portner.InvalidRequest},
 		"actor unknown":                {func(f url.Values) { f.Set("actor_token", "x"); f.Set("actor_token_type", exchange.AccessToken) }, portner.InvalidRequest},
@@ -94,14 +96,14 @@ func TestRequest(t *testing.T) {
 			continue
 		}
 		t.Log(name)
-		w.refused("service", f, tt.want)
+		w.rejects("service", f, tt.want)
 	}
-	w.refused("tjeneste", good(), portner.UnauthorizedClient) // the grant type is not registered
-	wrong := w.Call(t, "/token", "nobody", good())
+	w.rejects("tjeneste", good(), portner.UnauthorizedClient) // the grant type is not registered
+	wrong := w.Call(t, "/token", "unknown", good())
 	require.Equal(t, http.StatusUnauthorized, wrong.Status)
 }
 
-// What is taken back ends at once what came of it, over a chain of exchanges, and cannot be exchanged.
+// TestRevocationFollows checks that the end of a token ends the tokens that were exchanged for it.
 func TestRevocationFollows(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(w *world, login optest.Answer, middle string){
@@ -128,12 +130,12 @@ func TestRevocationFollows(t *testing.T) {
 			end(w, login, middle)
 			require.Equal(t, map[string]any{"active": false}, w.Introspect(t, "service", last).JSON)
 			require.Equal(t, http.StatusUnauthorized, w.UserInfo(t, last).Status)
-			w.refused("deep", form(last), portner.InvalidRequest)
+			w.rejects("deep", form(last), portner.InvalidRequest)
 		})
 	}
 }
 
-// A token outlives neither the one it came from nor the caps.
+// TestLifetime checks that the new token does not outlive the subject token and the configured bounds.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -143,7 +145,7 @@ func TestLifetime(t *testing.T) {
 	_, got := w.exchanged("service", form(subject, "scope", "test:api")) // a scope without a cap
 	require.Equal(t, end, got["exp"])
 	w.now = w.now.Add(20 * time.Second)
-	w.refused("service", form(subject), portner.InvalidRequest)
+	w.rejects("service", form(subject), portner.InvalidRequest)
 
 	for name, tt := range map[string]struct {
 		change func(*exchange.Config)
@@ -164,10 +166,10 @@ func TestLifetime(t *testing.T) {
 		require.Equal(t, tt.want, got["exp"].(float64)-got["iat"].(float64), name)
 	}
 	late := w.machineToken(set("iat", w.now.Unix()-120), set("exp", w.now.Unix()-5)) // within the verifier's leeway
-	w.refused("service", form(late), portner.InvalidRequest)
+	w.rejects("service", form(late), portner.InvalidRequest)
 }
 
-// The policy decides; its errors are refusals or faults.
+// TestPolicy checks the responses to errors of the policy.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -175,9 +177,9 @@ func TestPolicy(t *testing.T) {
 		status int
 		want   portner.ErrorCode
 	}{
-		"no":            {exchange.ErrRefused, 400, portner.InvalidRequest},
-		"own words":     {&portner.Error{Code: portner.InvalidTarget, Description: "Not there."}, 400, portner.InvalidTarget},
-		"broken policy": {errors.New("table is gone"), 500, portner.ServerError},
+		"rejected":       {exchange.ErrRejected, 400, portner.InvalidRequest},
+		"protocol error": {&portner.Error{Code: portner.InvalidTarget, Description: "Not there."}, 400, portner.InvalidTarget},
+		"fault":          {errors.New("table is gone"), 500, portner.ServerError},
 	} {
 		w := newWorld(t, func(c *exchange.Config) {
 			c.Policy = func(context.Context, *exchange.Request) (exchange.Decision, error) {
@@ -194,11 +196,11 @@ func TestPolicy(t *testing.T) {
 		require.Equal(t, []string{"test:api"}, w.request.Scopes)
 		require.Equal(t, []string{"https://a.example.no"}, w.request.Audience)
 		require.False(t, w.request.Own)
-		require.False(t, w.request.Named)
+		require.False(t, w.request.MayAct)
 	}
 }
 
-// A subject token for one API opens another only where the policy says so; scopes never grow.
+// TestTargets checks that the policy can extend the audience, and that it cannot extend the scopes.
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) {
@@ -207,18 +209,18 @@ func TestTargets(t *testing.T) {
 	subject := w.login("portal", "openid test:api test:two", "resource", "https://a.example.no").String("access_token")
 	for target, ok := range map[string]bool{"https://a.example.no": true, "https://b.example.no": true, "https://c.example.no": false} {
 		if !ok {
-			w.refused("service", form(subject, "resource", target), portner.InvalidTarget)
+			w.rejects("service", form(subject, "resource", target), portner.InvalidTarget)
 			continue
 		}
 		_, got := w.exchanged("service", form(subject, "resource", target))
 		require.Equal(t, target, got["aud"])
-		require.Equal(t, "test:api", got["scope"], "what the policy names and the subject holds")
+		require.Equal(t, "test:api", got["scope"], "scopes of both policy and subject token")
 	}
-	w.refused("few", form(subject), portner.InvalidScope)                            // has test:two alone, which the policy leaves out
-	w.refused("service", form(subject, "scope", "test:short"), portner.InvalidScope) // the policy's, not the subject's
+	w.rejects("few", form(subject), portner.InvalidScope)                            // may use test:two only, which the policy does not allow
+	w.rejects("service", form(subject, "scope", "test:short"), portner.InvalidScope) // allowed by the policy, absent from the subject token
 }
 
-// Pseudonymity is sticky: no exchange tells who a pseudonymous person is (security rows H1, H4).
+// TestPseudonymity checks that tokens exchanged for a pseudonymous or opaque token do not identify the user.
 func TestPseudonymity(t *testing.T) {
 	t.Parallel()
 	for name, scopes := range map[string]string{"pseudonymous scope": "test:pseudonym test:api", "opaque": "test:opaque test:api"} {
@@ -231,7 +233,7 @@ func TestPseudonymity(t *testing.T) {
 			require.NotContains(t, got, "pid")
 			require.NotContains(t, w.Introspect(t, "portal", value).JSON, "pid")
 			if name == "opaque" {
-				require.Nil(t, got, "a reference stays one")
+				require.Nil(t, got, "the new token is opaque")
 				require.NotContains(t, again, ".")
 			} else {
 				require.NotContains(t, claims(t, again), "pid")
@@ -239,7 +241,7 @@ func TestPseudonymity(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
-	nameless := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high")) // its issuer does not tell who
+	nameless := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high")) // without pid
 	_, got := w.exchanged("service", form(nameless))
 	require.NotContains(t, got, "pid")
 	require.NotEmpty(t, got["sub"])
@@ -248,7 +250,7 @@ func TestPseudonymity(t *testing.T) {
 	require.Equal(t, optest.KariPID, got["pid"])
 }
 
-// Tokens of other issuers.
+// TestForeignIssuer checks tokens of other issuers.
 func TestForeignIssuer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -260,7 +262,7 @@ func TestForeignIssuer(t *testing.T) {
 	require.Equal(t, map[string]any{"sub": "0192:" + optest.OwnerOrg, "iss": optest.Issuer, "client_id": "service"}, got["act"])
 	require.Equal(t, true, w.Introspect(t, "service", value).JSON["active"])
 	require.NotNil(t, w.request.Subject.Foreign)
-	require.True(t, w.request.Subject.Machine())
+	require.True(t, w.request.Subject.IsMachine())
 	f := form(w.machineToken())
 	f.Set("subject_token_type", exchange.JWT)
 	w.exchanged("service", f)
@@ -279,10 +281,10 @@ func TestForeignIssuer(t *testing.T) {
 		"may_act to another": set("may_act", map[string]any{"sub": "somebody"}),
 	} {
 		t.Log(name)
-		w.refused("service", form(w.machineToken(change)), portner.InvalidRequest)
+		w.rejects("service", form(w.machineToken(change)), portner.InvalidRequest)
 	}
 	other := newWorld(t)
-	w.refused("service", form(other.machineToken()), portner.InvalidRequest) // another's keys
+	w.rejects("service", form(other.machineToken()), portner.InvalidRequest) // keys of another issuer
 
 	for name, person := range map[string]func(context.Context, *resource.Token) (session.Identity, error){
 		"machines only": nil,
@@ -293,15 +295,15 @@ func TestForeignIssuer(t *testing.T) {
 	} {
 		w := newWorld(t, func(c *exchange.Config) {
 			i := c.Issuers[foreignIssuer]
-			i.Person = person
+			i.User = person
 			c.Issuers[foreignIssuer] = i
 		})
 		t.Log(name)
-		w.refused("service", form(w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"))), portner.InvalidRequest)
+		w.rejects("service", form(w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"))), portner.InvalidRequest)
 	}
 }
 
-// A login may be exchanged by the client it was for, for what the policy says it is worth.
+// TestIDToken checks that a client can exchange its id_tokens for the scopes of the policy.
 func TestIDToken(t *testing.T) {
 	t.Parallel()
 	withLogin := func(c *exchange.Config) {
@@ -316,17 +318,17 @@ func TestIDToken(t *testing.T) {
 	require.Equal(t, "test:api", got["scope"])
 	require.Equal(t, claims(t, login.String("id_token"))["sub"], got["sub"])
 	require.Equal(t, optest.KariPID, got["pid"])
-	reads.refused("service", f, portner.InvalidRequest) // not its login
+	reads.rejects("service", f, portner.InvalidRequest) // the id_token of another client
 	f.Set("subject_token", login.String("access_token"))
-	reads.refused("portal", f, portner.InvalidRequest) // not a login
+	reads.rejects("portal", f, portner.InvalidRequest) // an access token
 	f.Set("subject_token", w.login("portal", "openid").String("id_token"))
-	reads.refused("portal", f, portner.InvalidRequest) // another provider's keys
+	reads.rejects("portal", f, portner.InvalidRequest) // keys of another provider
 	f.Set("subject_token", login.String("id_token"))
 	reads.request = nil
 	reads.now = reads.now.Add(120 * time.Second)
-	reads.refused("portal", f, portner.InvalidRequest)
-	require.Nil(t, reads.request, "nobody is asked about an old login")
-	for _, not := range []string{"", "scope", "client_id", "events"} { // what marks another kind of token of the same issuer
+	reads.rejects("portal", f, portner.InvalidRequest)
+	require.Nil(t, reads.request, "the policy is not called for an expired id_token")
+	for _, not := range []string{"", "scope", "client_id", "events"} { // claims of other tokens of the issuer
 		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": "s", "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
 		if not != "" {
 			m[not] = "x"
@@ -340,44 +342,81 @@ func TestIDToken(t *testing.T) {
 			reads.exchanged("portal", f)
 			continue
 		}
-		reads.refused("portal", f, portner.InvalidRequest)
+		reads.rejects("portal", f, portner.InvalidRequest)
 	}
 
 	hidden := newWorldWithIDTokens(t, withLogin)
 	f.Set("subject_token", hidden.login("portal", "openid test:pseudonym").String("id_token"))
 	_, got = hidden.exchanged("portal", f)
-	require.NotContains(t, got, "pid", "a login that does not tell who it is becomes no token that does")
+	require.NotContains(t, got, "pid", "the id_token has no pid")
 }
 
 func newWorldWithIDTokens(t *testing.T, change func(*exchange.Config)) *world {
 	t.Helper()
-	var w *world
-	w = newWorld(t, change, func(c *exchange.Config) {
-		c.IDTokens = &exchange.IDTokens{
-			Keys: late{&w}, Person: func(_ context.Context, l exchange.Login) (session.Identity, error) {
-				return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
-			},
-		}
+	return newWorld(t, change, func(c *exchange.Config) {
+		c.IDTokens = &exchange.IDTokens{User: func(_ context.Context, l exchange.Login) (session.Identity, error) {
+			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
+		}}
 	})
-	return w
 }
 
-// Problems of the configuration are reported at once.
-func TestConfig(t *testing.T) {
+// TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
+func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := exchange.New(exchange.Config{
-		MaxActors: 7, MaxLifetime: -1, IDTokens: &exchange.IDTokens{},
-		Issuers: map[string]exchange.Issuer{"": {}},
-	})
-	for _, want := range []string{
-		"Issuer is", "Store", "Vault", "Scopes", "need Policy", "without a name", "Verifier", "IDTokens.Keys", "IDTokens.Person",
-		"MaxActors", "MaxLifetime",
-	} {
-		require.ErrorContains(t, err, want)
+	valid := func() exchange.Config {
+		return exchange.Config{
+			Issuer: optest.Issuer, Store: memory.New(), Vault: vault(), Scopes: scopes(), Policy: decide(exchange.Decision{}),
+			Issuers: map[string]exchange.Issuer{foreignIssuer: {Verifier: &resource.Verifier{}}},
+			IDTokens: &exchange.IDTokens{Keys: &keyset.Set{}, User: func(context.Context, exchange.Login) (session.Identity, error) {
+				return session.Identity{}, nil
+			}},
+		}
 	}
+	_, err := exchange.New(valid())
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		name, field string
+		spoil       func(*exchange.Config)
+	}{
+		{"no issuer", "Issuer", func(c *exchange.Config) { c.Issuer = "" }},
+		{"relative issuer", "Issuer", func(c *exchange.Config) { c.Issuer = "/op" }},
+		{"no store", "Store", func(c *exchange.Config) { c.Store = nil }},
+		{"no vault", "Vault", func(c *exchange.Config) { c.Vault = nil }},
+		{"no scopes", "Scopes", func(c *exchange.Config) { c.Scopes = nil }},
+		{"no policy", "Policy", func(c *exchange.Config) { c.Policy = nil }},
+		{"an issuer without a name", `Issuers[""]`, func(c *exchange.Config) { c.Issuers[""] = c.Issuers[foreignIssuer] }},
+		{"the provider as another issuer", `Issuers["` + optest.Issuer + `"]`, func(c *exchange.Config) { c.Issuers[optest.Issuer] = c.Issuers[foreignIssuer] }},
+		{"no verifier", `Issuers["x"].Verifier`, func(c *exchange.Config) { c.Issuers["x"] = exchange.Issuer{} }},
+		{"no keys", "IDTokens.Keys", func(c *exchange.Config) { c.IDTokens.Keys = nil }},
+		{"no users of id_tokens", "IDTokens.User", func(c *exchange.Config) { c.IDTokens.User = nil }},
+		{"negative lifetime", "MaxLifetime", func(c *exchange.Config) { c.MaxLifetime = -1 }},
+		{"negative actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = -1 }},
+		{"too many actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = 7 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := valid()
+			tt.spoil(&cfg)
+			_, err := exchange.New(cfg)
+			require.Equal(t, []string{tt.field}, fieldNames(err))
+		})
+	}
+	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: &exchange.IDTokens{}, Issuers: map[string]exchange.Issuer{"": {}}})
+	require.Equal(t, []string{
+		"Issuer", "Store", "Vault", "Scopes", "Policy", `Issuers[""]`, `Issuers[""].Verifier`, "IDTokens.Keys", "IDTokens.User", "MaxLifetime", "MaxActors",
+	}, fieldNames(err))
 }
 
-// A client that cannot authenticate narrows its own tokens at most, whatever the policy says.
+// fieldNames returns the fields that err reports.
+func fieldNames(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestPublicClient checks that a public client can only narrow its own tokens.
 func TestPublicClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -27,7 +27,7 @@ import (
 
 const (
 	foreignIssuer = "https://test.maskinporten.no/" // with its slash
-	machineOrg    = "910753614"                     // not the clients'
+	machineOrg    = "910753614"                     // not the organisation of a client
 )
 
 // world is a provider that exchanges tokens, and another issuer.
@@ -35,10 +35,10 @@ type world struct {
 	*optest.OP
 	t       *testing.T
 	foreign *keyset.Set
-	now     time.Time // zero: the real clock
+	now     time.Time // if zero, the current time
 	store   token.GrantStore
 	vault   *session.Vault
-	request *exchange.Request // the policy's last
+	request *exchange.Request // the last one that the policy received
 }
 
 func (w *world) clock() time.Time {
@@ -48,7 +48,7 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-// decide is a policy that always says the same.
+// decide returns a policy with a fixed decision.
 func decide(d exchange.Decision) exchange.Policy {
 	return func(context.Context, *exchange.Request) (exchange.Decision, error) { return d, nil }
 }
@@ -58,7 +58,7 @@ func newWorld(t *testing.T, change ...func(*exchange.Config)) *world {
 	return newWorldAt(t, func(*provider.Config) {}, change...)
 }
 
-// newWorldAt is newWorld with another provider.
+// newWorldAt is newWorld with a changed provider.
 func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchange.Config)) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Now()}
@@ -84,10 +84,13 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 			w.store, w.vault = c.Store.(token.GrantStore), vault
 			cfg := exchange.Config{
 				Issuer: optest.Issuer, Store: w.store, Vault: vault, Scopes: c.Scopes, Policy: decide(exchange.Decision{}),
-				Issuers: map[string]exchange.Issuer{foreignIssuer: {Verifier: verifier, Person: personOf}},
+				Issuers: map[string]exchange.Issuer{foreignIssuer: {Verifier: verifier, User: userOf}},
 			}
 			for _, ch := range change {
 				ch(&cfg)
+			}
+			if cfg.IDTokens != nil {
+				cfg.IDTokens.Keys = c.Keys
 			}
 			if policy := cfg.Policy; policy != nil {
 				cfg.Policy = func(ctx context.Context, r *exchange.Request) (exchange.Decision, error) {
@@ -104,12 +107,12 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 	return w
 }
 
-// personOf knows one person.
-func personOf(_ context.Context, t *resource.Token) (session.Identity, error) {
+// userOf finds the user of a token of the other issuer.
+func userOf(_ context.Context, t *resource.Token) (session.Identity, error) {
 	return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(t.PID.Reveal())}, nil
 }
 
-// clients are a portal people log in to, a service it calls, one behind that, and a browser application.
+// clients returns a portal for users, a service it calls, a service behind that one, and a browser application.
 func clients(t *testing.T) []client.Client {
 	t.Helper()
 	secret, err := client.NewSecret(optest.Secret, time.Time{})
@@ -133,7 +136,7 @@ func clients(t *testing.T) []client.Client {
 	return []client.Client{portal, service, deep, few, spa}
 }
 
-// login gets a token of Kari for a client.
+// login returns the tokens of a login of Kari at a client.
 func (w *world) login(clientID, scopes string, extra ...string) optest.Answer {
 	w.t.Helper()
 	r := w.Request(clientID, scopes, extra...)
@@ -146,7 +149,7 @@ func (w *world) login(clientID, scopes string, extra ...string) optest.Answer {
 	return a
 }
 
-// form is an exchange of an access token.
+// form returns the form of an exchange of an access token.
 func form(subject string, more ...string) url.Values {
 	f := url.Values{"grant_type": {exchange.GrantType}, "subject_token": {subject}, "subject_token_type": {exchange.AccessToken}}
 	for i := 0; i < len(more); i += 2 {
@@ -160,7 +163,7 @@ func (w *world) exchange(clientID string, f url.Values) optest.Answer {
 	return w.Call(w.t, "/token", clientID, f)
 }
 
-// exchanged demands success and returns the new token and its claims.
+// exchanged returns the new token and its claims. It fails the test if the exchange is rejected.
 func (w *world) exchanged(clientID string, f url.Values) (string, map[string]any) {
 	w.t.Helper()
 	a := w.exchange(clientID, f)
@@ -175,7 +178,7 @@ func (w *world) exchanged(clientID string, f url.Values) (string, map[string]any
 	return value, claims(w.t, value)
 }
 
-func (w *world) refused(clientID string, f url.Values, code portner.ErrorCode) {
+func (w *world) rejects(clientID string, f url.Values, code portner.ErrorCode) {
 	w.t.Helper()
 	a := w.exchange(clientID, f)
 	require.Equal(w.t, string(code), a.String("error"), a.JSON)
@@ -191,7 +194,7 @@ func claims(t testing.TB, jwt string) map[string]any {
 	return m
 }
 
-// machineToken is a token of the other issuer.
+// machineToken returns a token of the other issuer.
 func (w *world) machineToken(change ...func(map[string]any)) string {
 	w.t.Helper()
 	now := w.clock()
@@ -220,13 +223,6 @@ func set(name string, value any) func(map[string]any) {
 	}
 }
 
-// late finds the provider's keys when they are there.
-type late struct{ w **world }
-
-func (l late) Verify(token string, now time.Time) ([]byte, string, error) {
-	return (*l.w).Keys.Verify(token, now)
-}
-
 var kari = func() norway.PID {
 	pid, err := norway.ParsePID(optest.KariPID)
 	if err != nil {
@@ -235,7 +231,7 @@ var kari = func() norway.PID {
 	return pid
 }()
 
-// open lets every organisation use every scope.
+// open returns a registry in which every organisation may use every scope.
 func open(t *testing.T, r *scope.Registry) *scope.Registry {
 	t.Helper()
 	var all []scope.Scope

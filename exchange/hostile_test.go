@@ -16,44 +16,44 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Another issuer may name people by their numbers, and tell more of them than who acts. None of it enters
-// a grant or leaves in a token (security rows H1, H6).
+// TestForeignActorsHaveNoNumbers checks that national identity numbers and further members of the act of another issuer do not
+// reach grants and tokens.
 func TestForeignActorsHaveNoNumbers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, claim := range map[string]func(map[string]any){
-		"act":            set("act", map[string]any{"sub": optest.KariPID}),
-		"act in a URN":   set("act", map[string]any{"sub": "urn:altinn:person:identifier-no:" + optest.KariPID}),
-		"older act":      set("act", map[string]any{"sub": "x", "act": map[string]any{"sub": optest.KariPID}}),
-		"act's client":   set("act", map[string]any{"sub": "x", "client_id": "c-" + optest.KariPID}),
-		"act's issuer":   set("act", map[string]any{"sub": "x", "iss": "https://example.no/" + optest.KariPID}),
-		"act of no text": set("act", map[string]any{"sub": 1}),
-		"act of nobody":  set("act", map[string]any{"iss": foreignIssuer}),
-		"may_act":        set("may_act", map[string]any{"client_id": "service", "sub": "urn:x:" + optest.KariPID}),
+		"act":              set("act", map[string]any{"sub": optest.KariPID}),
+		"act in a URN":     set("act", map[string]any{"sub": "urn:altinn:person:identifier-no:" + optest.KariPID}),
+		"older act":        set("act", map[string]any{"sub": "x", "act": map[string]any{"sub": optest.KariPID}}),
+		"act's client":     set("act", map[string]any{"sub": "x", "client_id": "c-" + optest.KariPID}),
+		"act's issuer":     set("act", map[string]any{"sub": "x", "iss": "https://example.no/" + optest.KariPID}),
+		"act of a number":  set("act", map[string]any{"sub": 1}),
+		"act without name": set("act", map[string]any{"iss": foreignIssuer}),
+		"may_act":          set("may_act", map[string]any{"client_id": "service", "sub": "urn:x:" + optest.KariPID}),
 	} {
 		t.Log(name)
-		w.refused("service", form(w.machineToken(claim)), portner.InvalidRequest)
+		w.rejects("service", form(w.machineToken(claim)), portner.InvalidRequest)
 	}
 	for _, sub := range []string{"urn:altinn:person:identifier-no:" + optest.KariPID, "0192:" + optest.Org} {
 		actor := w.machineToken(set("sub", sub), set("acr", "idporten-loa-high"))
-		w.refused("service", form(w.machineToken(), "actor_token", actor, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+		w.rejects("service", form(w.machineToken(), "actor_token", actor, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
 	}
 	_, got := w.exchanged("service", form(w.machineToken(set("act", map[string]any{
 		"sub": "x", "iss": foreignIssuer, "pid": optest.KariPID, "name": "Kari", "act": map[string]any{"client_id": "y", "email": "kari@example.no"},
 	}))))
 	before := map[string]any{"sub": "x", "iss": foreignIssuer, "act": map[string]any{"client_id": "y"}}
-	require.Equal(t, before, got["act"].(map[string]any)["act"], "who acted, and no more")
+	require.Equal(t, before, got["act"].(map[string]any)["act"], "only identifying members are kept")
 }
 
-// A client_id in may_act is of the token's own issuer, or ours: another issuer's client of the same name is
-// somebody else (RFC 8693 section 4.4). Organisation numbers are the same everywhere.
+// TestMayActNamesNoNamesake checks that a client_id in may_act does not match a client of another issuer with the same identifier
+// (RFC 8693 §4.4). Organisation identifiers match at every issuer.
 func TestMayActNamesNoNamesake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, name := range []string{"client_id", "sub"} {
 		own, _ := w.exchanged("service", form(w.machineToken(set("may_act", map[string]any{name: "service"}))))
 		namesake := w.machineToken(set("client_id", "service"))
-		w.refused("service", form(own, "actor_token", namesake, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
+		w.rejects("service", form(own, "actor_token", namesake, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
 	}
 	f := form(w.machineToken(set("may_act", map[string]any{"client_id": "0b3c"})), "actor_token", w.machineToken(), "actor_token_type", exchange.AccessToken)
 	w.exchanged("service", f) // of the same issuer
@@ -62,7 +62,7 @@ func TestMayActNamesNoNamesake(t *testing.T) {
 	w.exchanged("service", form(own, "actor_token", w.machineToken(of), "actor_token_type", exchange.AccessToken))
 }
 
-// The aud that a profile writes where nobody asked for one bounds a token as any other does.
+// TestDefaultAudienceBounds checks that the default audience of the profile restricts a token like a requested one.
 func TestDefaultAudienceBounds(t *testing.T) {
 	t.Parallel()
 	const api = optest.Issuer // RFC 9068 requires an aud
@@ -72,50 +72,49 @@ func TestDefaultAudienceBounds(t *testing.T) {
 	}, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
 	own := w.login("portal", "openid test:api").String("access_token")
 	require.Equal(t, api, claims(t, own)["aud"])
-	w.refused("portal", form(own, "resource", "https://elsewhere.example.no"), portner.InvalidTarget)
-	w.refused("portal", form(own, "audience", "elsewhere"), portner.InvalidTarget)
+	w.rejects("portal", form(own, "resource", "https://elsewhere.example.no"), portner.InvalidTarget)
+	w.rejects("portal", form(own, "audience", "elsewhere"), portner.InvalidTarget)
 	_, got := w.exchanged("portal", form(own, "resource", api))
 	require.Equal(t, api, got["aud"])
 	_, got = w.exchanged("portal", form(own))
 	require.Equal(t, api, got["aud"])
 }
 
-// people is a register that can disable everybody.
-type people struct{ disabled atomic.Bool }
+// users is a source that can disable all users.
+type users struct{ disabled atomic.Bool }
 
-func (p *people) User(context.Context, string) (token.User, error) {
+func (p *users) User(context.Context, string) (token.User, error) {
 	return token.User{Disabled: p.disabled.Load()}, nil
 }
 
-// What would be no good when it is looked at is not issued: a person who was disabled, or who never said yes,
-// gets no token for the login or the token of another issuer either (security row D7).
-func TestForeignSubjectsStand(t *testing.T) {
+// TestForeignSubjectsAreChecked checks that id_tokens and tokens of other issuers are rejected if the user is disabled or a consent
+// is missing.
+func TestForeignSubjectsAreChecked(t *testing.T) {
 	t.Parallel()
-	var p people
-	var w *world
-	w = newWorldAt(t, func(c *provider.Config) { c.Users = &p }, func(c *exchange.Config) {
+	var p users
+	w := newWorldAt(t, func(c *provider.Config) { c.Users = &p }, func(c *exchange.Config) {
 		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api", "test:consent"}})
-		c.IDTokens = &exchange.IDTokens{Keys: late{&w}, Person: func(context.Context, exchange.Login) (session.Identity, error) {
+		c.IDTokens = &exchange.IDTokens{User: func(context.Context, exchange.Login) (session.Identity, error) {
 			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
 		}}
 	})
 	named := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "test:api test:consent"))
 	login := form(w.login("portal", "openid").String("id_token"))
 	login.Set("subject_token_type", exchange.IDToken)
-	w.refused("portal", form(named), portner.InvalidRequest) // Kari has not consented
-	w.refused("portal", login, portner.InvalidRequest)
+	w.rejects("portal", form(named), portner.InvalidRequest) // Kari has not consented
+	w.rejects("portal", login, portner.InvalidRequest)
 
 	login.Set("scope", "test:api")
 	_, got := w.exchanged("portal", form(named, "scope", "test:api"))
 	require.NotEmpty(t, got["sub"])
 	w.exchanged("portal", login)
 	p.disabled.Store(true)
-	w.refused("portal", form(named, "scope", "test:api"), portner.InvalidRequest)
-	w.refused("portal", login, portner.InvalidRequest)
-	require.Equal(t, http.StatusOK, w.exchange("portal", form(w.machineToken(), "scope", "test:api")).Status, "machines go on")
+	w.rejects("portal", form(named, "scope", "test:api"), portner.InvalidRequest)
+	w.rejects("portal", login, portner.InvalidRequest)
+	require.Equal(t, http.StatusOK, w.exchange("portal", form(w.machineToken(), "scope", "test:api")).Status, "machines have no user")
 }
 
-// Details that a client is not told it cannot name: its guess would be answered (security row H3).
+// TestHiddenDetailsCannotBeGuessed checks that a client cannot name details that its token does not disclose.
 func TestHiddenDetailsCannotBeGuessed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -124,13 +123,12 @@ func TestHiddenDetailsCannotBeGuessed(t *testing.T) {
 	_, got := w.exchanged("service", form(w.machineToken(with), "authorization_details", details))
 	require.Len(t, got["authorization_details"], 1)
 	nameless := w.machineToken(with, set("sub", "someone"), set("acr", "idporten-loa-high"))
-	w.refused("service", form(nameless, "authorization_details", details), portner.InvalidAuthorizationDetails)
+	w.rejects("service", form(nameless, "authorization_details", details), portner.InvalidAuthorizationDetails)
 	_, got = w.exchanged("service", form(nameless))
 	require.NotContains(t, got, "authorization_details")
 }
 
-// A target is an API: no client, for which the token would look like an id_token, not the provider, and no address
-// of another kind (security row D10).
+// TestTargetsAreAPIs checks that clients, the provider and other kinds of URIs are rejected as targets.
 func TestTargetsAreAPIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -141,8 +139,8 @@ func TestTargetsAreAPIs(t *testing.T) {
 	} {
 		for _, target := range targets {
 			t.Log(target)
-			w.refused("portal", form(subject, name, target), portner.InvalidTarget)
-			w.refused("service", form(subject, name, target), portner.InvalidTarget)
+			w.rejects("portal", form(subject, name, target), portner.InvalidTarget)
+			w.rejects("service", form(subject, name, target), portner.InvalidTarget)
 		}
 	}
 	for name, target := range map[string]string{"resource": "https://api.example.no/v1", "audience": "the-api"} {

@@ -21,21 +21,21 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// A narrower token tells the pid to nobody whom the whole grant hid it from (security row H4).
-func TestNarrowedReferenceTellsNoMore(t *testing.T) {
+// TestNarrowedOpaqueToken checks that narrowing does not disclose the pid that the whole grant hides.
+func TestNarrowedOpaqueToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	all := w.login("portal", "test:opaque test:others").String("access_token")
-	require.NotContains(t, w.Introspect(t, "service", all).JSON, "pid", "test:others is another's")
+	require.NotContains(t, w.Introspect(t, "service", all).JSON, "pid", "the owner of test:opaque does not own test:others")
 	value, _ := w.exchanged("portal", form(all, "scope", "test:opaque"))
 	got := w.Introspect(t, "service", value).JSON
 	require.Equal(t, true, got["active"])
 	require.NotContains(t, got, "pid")
 	one, _ := w.exchanged("portal", form(w.login("portal", "test:opaque").String("access_token")))
-	require.Equal(t, optest.KariPID, w.Introspect(t, "service", one).JSON["pid"], "its own alone")
+	require.Equal(t, optest.KariPID, w.Introspect(t, "service", one).JSON["pid"], "all scopes belong to the owner")
 }
 
-// What another issuer tells an introspecting client is not for the clients here.
+// TestIntrospectedSubjectStaysHidden checks that claims from introspection at another issuer are not disclosed to clients.
 func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 	t.Parallel()
 	asked := httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, r *http.Request) {
@@ -56,25 +56,25 @@ func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 			Introspection: &resource.Introspection{Endpoint: asked.URL, ClientID: "us", ClientSecret: portner.NewSecret(), WithoutPID: true},
 		})
 		require.NoError(t, err)
-		c.Issuers = map[string]exchange.Issuer{foreignIssuer: {Verifier: v, Person: personOf}}
+		c.Issuers = map[string]exchange.Issuer{foreignIssuer: {Verifier: v, User: userOf}}
 	})
 	w.foreign = keys
 	nameless := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "test:api"))
 	value, got := w.exchanged("service", form(nameless))
-	require.Nil(t, got, "a reference")
-	require.Equal(t, optest.KariPID, w.request.Subject.Foreign.PID.Reveal(), "the policy knows")
+	require.Nil(t, got, "the new token is opaque")
+	require.Equal(t, optest.KariPID, w.request.Subject.Foreign.PID.Reveal(), "the policy receives the pid")
 	require.NotContains(t, w.Introspect(t, "portal", value).JSON, "pid")
 	shown := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "openid profile"))
 	value, _ = w.exchanged("portal", form(shown))
 	require.NotContains(t, w.UserInfo(t, value).JSON, "pid")
 }
 
-// A host that finds the person behind a pseudonym tells nobody by it.
+// TestFoundPersonStaysPseudonymous checks that the identity the host finds for a pseudonymous token is not disclosed.
 func TestFoundPersonStaysPseudonymous(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) {
 		i := c.Issuers[foreignIssuer]
-		i.Person = func(context.Context, *resource.Token) (session.Identity, error) {
+		i.User = func(context.Context, *resource.Token) (session.Identity, error) {
 			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
 		}
 		c.Issuers[foreignIssuer] = i
@@ -84,10 +84,10 @@ func TestFoundPersonStaysPseudonymous(t *testing.T) {
 	require.NotContains(t, got, "pid")
 }
 
-// Whoever ends what a token rests on ends what came of it: the host, the person, the operator, a logout.
-func TestEndsFollow(t *testing.T) {
+// TestExchangedTokensEnd checks that exchanged tokens end if the user or the client is disabled or the consent is withdrawn.
+func TestExchangedTokensEnd(t *testing.T) {
 	t.Parallel()
-	var p people
+	var p users
 	var off atomic.Bool
 	w := newWorldAt(t, func(c *provider.Config) {
 		c.Users = &p
@@ -103,24 +103,24 @@ func TestEndsFollow(t *testing.T) {
 	subject := w.login("portal", "openid profile test:api test:consent").String("access_token")
 	value, _ := w.exchanged("service", form(subject))
 	active := func() any { return w.Introspect(t, "service", value).JSON["active"] }
-	require.Equal(t, true, active(), "the consent to the portal holds for the service the policy lets act")
+	require.Equal(t, true, active(), "the consent was given to the portal")
 
 	for name, toggle := range map[string][2]func(){
-		"person disabled": {func() { p.disabled.Store(true) }, func() { p.disabled.Store(false) }},
-		"client off":      {func() { off.Store(true) }, func() { off.Store(false) }},
+		"user disabled":   {func() { p.disabled.Store(true) }, func() { p.disabled.Store(false) }},
+		"client disabled": {func() { off.Store(true) }, func() { off.Store(false) }},
 		"consent withdrawn": {
 			func() { require.NoError(t, w.Store.WithdrawConsents(t.Context(), kariKey, "portal", w.now)) }, agree,
 		},
 	} {
 		toggle[0]()
 		require.Equal(t, false, active(), name)
-		w.refused("service", form(subject), portner.InvalidRequest)
+		w.rejects("service", form(subject), portner.InvalidRequest)
 		toggle[1]()
 		require.Equal(t, true, active(), name)
 	}
 }
 
-// switched turns the client portal off.
+// switched is a source that can disable the client portal.
 type switched struct {
 	client.Source
 	off *atomic.Bool
@@ -136,7 +136,7 @@ func (s switched) Client(ctx context.Context, id string) (*client.Client, error)
 	return c, err
 }
 
-// A login that only logs in dies at logout, and what was made of it.
+// TestLogoutFollows checks that logout ends the tokens that were exchanged for those of the login.
 func TestLogoutFollows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -150,7 +150,8 @@ func TestLogoutFollows(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, w.UserInfo(t, value).Status)
 }
 
-// authorization_details come along, or those of them that are named; the customer of a client does not.
+// TestDetailsAndCustomers checks that authorization_details are kept or narrowed, and that another client does not inherit the
+// customer.
 func TestDetailsAndCustomers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -161,8 +162,8 @@ func TestDetailsAndCustomers(t *testing.T) {
 	require.Equal(t, []any{a, b}, w.Introspect(t, "service", value).JSON["authorization_details"])
 	narrower, got := w.exchanged("service", form(value, "authorization_details", `[{"type":"b"}]`))
 	require.Equal(t, []any{b}, got["authorization_details"])
-	w.refused("service", form(narrower, "authorization_details", `[{"type":"a","x":"1"}]`), portner.InvalidAuthorizationDetails)
-	w.refused("service", form(value, "authorization_details", `{"type":"b"}`), portner.InvalidAuthorizationDetails)
+	w.rejects("service", form(narrower, "authorization_details", `[{"type":"a","x":"1"}]`), portner.InvalidAuthorizationDetails)
+	w.rejects("service", form(value, "authorization_details", `{"type":"b"}`), portner.InvalidAuthorizationDetails)
 
 	own := w.login("portal", "openid test:api", "onbehalfof", "kunde").String("access_token")
 	_, got = w.exchanged("portal", form(own))
@@ -171,8 +172,9 @@ func TestDetailsAndCustomers(t *testing.T) {
 	require.NotContains(t, got, "client_onbehalfof")
 }
 
-// A token of another issuer is nobody's own, whatever it calls its client; and a target named twice is one.
-func TestOwnAndTwice(t *testing.T) {
+// TestForeignTokenIsNotOwn checks that a token of another issuer with an equal client_id is not the client's own, and that a
+// repeated target counts once.
+func TestForeignTokenIsNotOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	subject := w.machineToken(set("client_id", "service"))
@@ -182,7 +184,7 @@ func TestOwnAndTwice(t *testing.T) {
 	require.Equal(t, optest.Issuer, got["aud"])
 }
 
-// The organisation a token is for does not become its own supplier.
+// TestSupplier checks that the consumer does not become its own supplier.
 func TestSupplier(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

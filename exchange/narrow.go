@@ -11,22 +11,21 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// asked is what a client wants less of.
-type asked struct {
-	scopes   []string // nil: all there is
-	audience []string // nil: the subject's
+// requested holds the scopes and the audience of a request.
+type requested struct {
+	scopes   []string // nil for those of the subject token
+	audience []string // nil for that of the subject token
 }
 
-// maxTargets bounds resource and audience together (security row D10).
+// maxTargets is the largest number of resource and audience parameters together.
 const maxTargets = 5
 
-// maxTarget bounds one of them.
+// maxTarget is the largest length of one of them.
 const maxTarget = 2000
 
-// readAsked reads scope, resource and audience. Both of the latter say where the token is for: by address
-// and by name (RFC 8693 section 2.1).
-func readAsked(f client.Form, issuer string) (asked, error) {
-	var a asked
+// readRequested reads scope, resource and audience. RFC 8693 §2.1: resource is a URI and audience a name of the target.
+func readRequested(f client.Form, issuer string) (requested, error) {
+	var a requested
 	if s := f.Get("scope"); s != "" {
 		var err error
 		if a.scopes, err = scope.Parse(s); err != nil {
@@ -34,7 +33,7 @@ func readAsked(f client.Form, issuer string) (asked, error) {
 		}
 	}
 	for _, r := range f.All("resource") {
-		if !absolute(r, issuer) {
+		if !validResource(r, issuer) {
 			return a, badTarget("resource_malformed")
 		}
 		a.audience = append(a.audience, r)
@@ -46,15 +45,15 @@ func readAsked(f client.Form, issuer string) (asked, error) {
 		a.audience = append(a.audience, name)
 	}
 	if len(a.audience) > maxTargets {
-		return a, badTarget("too_many")
+		return a, badTarget("targets_exceeded")
 	}
-	a.audience = distinct(a.audience)
+	a.audience = withoutDuplicates(a.audience)
 	return a, nil
 }
 
-// absolute reports whether a resource is an absolute URI without fragment (RFC 8707 section 2) that an API may
-// have: https or urn, and http where the provider itself has no more (security row D10).
-func absolute(r, issuer string) bool {
+// validResource reports whether r is an absolute https URI or URN without a fragment (RFC 8707 §2). If the issuer is an http URL,
+// so may be r.
+func validResource(r, issuer string) bool {
 	u, err := url.Parse(r)
 	if err != nil || len(r) > maxTarget || !printable(r) || strings.Contains(r, "#") || u.User != nil {
 		return false
@@ -77,7 +76,7 @@ func printable(s string) bool {
 	return true
 }
 
-func distinct(list []string) []string {
+func withoutDuplicates(list []string) []string {
 	var once []string
 	for _, s := range list {
 		if !slices.Contains(once, s) {
@@ -87,62 +86,60 @@ func distinct(list []string) []string {
 	return once
 }
 
-// plan narrows the scopes: to what is asked for, of what the subject token holds, as far as the policy goes
-// and the client may have it now.
-func (x *exchanging) plan() (scope.Plan, error) {
+// plan returns the scopes of the new token: the requested ones, within the bounds of subject token, policy and client.
+func (x *exchange) plan() (scope.Plan, error) {
 	have := x.subject.Scopes
-	switch bound := x.verdict.Scopes; {
+	switch bound := x.decision.Scopes; {
 	case x.subject.Type == IDToken:
 		have = bound
 	case bound != nil:
 		have = slices.DeleteFunc(slices.Clone(have), func(s string) bool { return !slices.Contains(bound, s) })
 	}
-	plan, err := scope.Narrow(x.asked.scopes, have, x.Client.Client.ScopeClient(), x.cfg.Scopes)
+	plan, err := scope.Narrow(x.requested.scopes, have, x.Client.Client.ScopeClient(), x.cfg.Scopes)
 	switch {
 	case errors.Is(err, scope.ErrNotGranted):
-		return plan, badScope("A scope is not the subject token's, or may not be used by the client.", "scope_escalation")
+		return plan, badScope("A scope is not the subject token's, or may not be used by the client.", "scope_not_granted")
 	case errors.Is(err, scope.ErrNothingLeft):
-		return plan, badScope("None of the scopes may be used by the client.", "scope_none")
+		return plan, badScope("None of the scopes may be used by the client.", "scope_not_allowed")
 	case err != nil:
 		return plan, err
 	}
 	plan.Pseudonymous = plan.Pseudonymous || x.subject.pseudonymous
 	if x.subject.opaque {
-		plan.TokenType = scope.Opaque // what a reference hid stays hidden
+		plan.TokenType = scope.Opaque
 	}
 	return plan, nil
 }
 
-// audience narrows the targets. A subject token that names none may be used anywhere, so any target is less;
-// one that names some is for those, and for what the policy adds.
-func (x *exchanging) audience(ctx context.Context) ([]string, error) {
+// audience returns the audience of the new token. If the subject token has an audience, the requested one must be within it and
+// that of the policy.
+func (x *exchange) audience(ctx context.Context) ([]string, error) {
 	has := x.subject.Audience
-	if len(x.asked.audience) == 0 {
+	if len(x.requested.audience) == 0 {
 		return has, nil
 	}
-	for _, target := range x.asked.audience {
-		if len(has) > 0 && !slices.Contains(has, target) && !slices.Contains(x.verdict.Audience, target) {
-			return nil, badTarget("target_escalation")
+	for _, target := range x.requested.audience {
+		if len(has) > 0 && !slices.Contains(has, target) && !slices.Contains(x.decision.Audience, target) {
+			return nil, badTarget("target_not_granted")
 		}
 		if slices.Contains(has, target) {
 			continue
 		}
-		if err := x.notAnAPI(ctx, target); err != nil {
+		if err := x.checkTarget(ctx, target); err != nil {
 			return nil, err
 		}
 	}
-	return x.asked.audience, nil
+	return x.requested.audience, nil
 }
 
-// notAnAPI refuses a new target that is this provider or one of its clients, to which the token would look like
-// an id_token (security row D10).
-func (x *exchanging) notAnAPI(ctx context.Context, target string) error {
+// checkTarget rejects this provider and its clients as targets: a client could take the token for an id_token.
+func (x *exchange) checkTarget(ctx context.Context, target string) error {
 	if strings.TrimRight(target, "/") == strings.TrimRight(x.cfg.Issuer, "/") {
-		return badTarget("target_issuer")
+		return badTarget("target_is_issuer")
 	}
 	is, err := x.minter.IsClient(ctx, target)
 	if is {
-		return badTarget("target_client")
+		return badTarget("target_is_client")
 	}
 	return err
 }

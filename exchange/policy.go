@@ -9,65 +9,64 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// Policy says whether an exchange may happen. It is asked when everything presented has been verified, and
-// about each exchange, a client narrowing its own token included. [ErrRefused] refuses it, a *portner.Error
-// is the answer, any other error is a fault.
+// Policy decides whether an exchange is allowed. It is called for every exchange after the presented tokens were verified, also
+// if a client narrows its own token. It rejects the exchange with [ErrRejected]. A *portner.Error is sent to the client; every
+// other error is a fault.
 //
-// A person who said yes to one client has not said yes to another. That is for the policy to think of.
+// The consent of a user to one client does not extend to another client. The policy must take that into account.
 type Policy func(ctx context.Context, r *Request) (Decision, error)
 
-// ErrRefused is a Policy's no. The client is told invalid_request, as RFC 8693 section 2.2.2 wants it.
-var ErrRefused = errors.New("exchange: refused by policy")
+// ErrRejected is returned by a Policy that rejects the exchange. The client receives invalid_request (RFC 8693 §2.2.2).
+var ErrRejected = errors.New("exchange: rejected by policy")
 
-// Request is what a [Policy] decides about. It is not changed.
+// Request is an exchange that a [Policy] decides. The policy must not modify it.
 type Request struct {
-	// Client asks, and will hold the new token.
+	// Client is the authenticated client. The new token is issued to it.
 	Client client.Authenticated
-	// Subject is who the new token will speak of.
+	// Subject is the presented subject token.
 	Subject Token
-	// Actor is who acts for the subject; nil if the client itself does, or nobody but the subject's client.
+	// Actor is the presented actor token. If nil, the client itself acts for the subject, unless Own is set.
 	Actor *Token
-	// Own reports that the client presents a token of its own and nobody else acts.
+	// Own reports that the subject token was issued to the client and that there is no actor token.
 	Own bool
-	// Named reports that the subject token names the actor in may_act.
-	Named bool
+	// MayAct reports that the claim may_act of the subject token names the actor.
+	MayAct bool
 
-	Scopes   []string  // requested; nil: as many as may be
-	Audience []string  // requested, resource and audience together; nil: the subject token's
-	Now      time.Time // the instant of the request
+	Scopes   []string  // requested scopes; nil for all of the subject token
+	Audience []string  // requested resources and audiences; nil for those of the subject token
+	Now      time.Time // the time of the request
 }
 
-// Token is a verified token that was presented.
+// Token is a presented token that was verified.
 type Token struct {
 	Type      string    // AccessToken or IDToken
-	Issuer    string    // who issued it
-	ClientID  string    // to whom it was issued; "" if another issuer does not say
-	Subject   string    // the person as ClientID knows them; "" for machines
-	Orgno     string    // the organisation it is for (consumer); "" if none is named
-	Scopes    []string  // granted
-	Audience  []string  // where it may be used; empty: it does not say
-	ACR       string    // the level of the login; "" for machines
-	ExpiresAt time.Time // valid iff now is before it
-	// Foreign is all a token of another issuer says; nil for the provider's own.
+	Issuer    string    // its issuer
+	ClientID  string    // the client it was issued to; "" if a token of another issuer has no client_id
+	Subject   string    // sub; "" for machines
+	Consumer  string    // organisation number of the consumer; "" if there is none
+	Scopes    []string  // granted scopes
+	Audience  []string  // if empty, the audience is not restricted
+	ACR       string    // level of assurance of the login; "" for machines
+	ExpiresAt time.Time // the token is valid before this time
+	// Foreign holds every claim of a token of another issuer. It is nil for tokens of the provider.
 	Foreign *resource.Token
 }
 
-// Machine reports whether no person stands behind the token.
-func (t *Token) Machine() bool { return t.Subject == "" }
+// IsMachine reports whether the token was issued without a user.
+func (t *Token) IsMachine() bool { return t.Subject == "" }
 
-// Decision is a [Policy]'s yes. Its zero value lets the exchange happen within what the subject token allows.
+// Decision allows an exchange. The zero value allows it within the limits of the subject token.
 type Decision struct {
-	// Impersonate leaves the actor out of the new token, which is then as if the subject's own client had
-	// been given it (RFC 8693 section 1.1). An older chain of act stays.
+	// Impersonate leaves the actor out of the new token (RFC 8693 §1.1). Earlier actors are kept.
 	Impersonate bool
-	// Scopes bound the new token's beside the subject's. nil: no further bound. For an id_token, which has
-	// none, they are what it may be exchanged for.
+	// Scopes bounds the scopes of the new token. If nil, the scopes of the subject token are the only bound. An id_token has
+	// no scopes: if it is the subject token, Scopes are the scopes that can be requested.
 	Scopes []string
-	// Audience are targets the client may ask for beside those of the subject token.
+	// Audience holds audiences that the client may request beside those of the subject token.
 	Audience []string
-	// Lifetime caps the new token's; 0 is no further cap.
+	// Lifetime bounds the lifetime of the new token. Zero is no bound.
 	Lifetime time.Duration
-	// DelegationSource becomes delegation_source: who vouches that a machine's organisation let the actor's
-	// act for it. "" keeps the subject's.
+	// DelegationSource is the delegation_source of the new token: the register that holds the delegation from the consumer
+	// to the organisation of the actor. If "", it is that of the subject token.
 	DelegationSource string
 }

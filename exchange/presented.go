@@ -15,12 +15,12 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// party is a token that was presented and verified, with all that stands behind it.
-type party struct {
+// presented is a presented token that was verified, with its grant.
+type presented struct {
 	Token
 	own          bool // an access token of this provider
 	hash         storage.Hash
-	grant        storage.Grant // what is known of it; filled in part for tokens that are not ours
+	grant        storage.Grant // incomplete unless own is set
 	identity     session.Identity
 	details      json.RawMessage
 	pseudonymous bool
@@ -28,34 +28,34 @@ type party struct {
 	exchanges    int
 }
 
-// presentation is one token of a request and what it is said to be.
+// presentation is a token of the form with its claimed type.
 type presentation struct {
 	role  role
 	value string
 	typ   string
 }
 
-// read verifies a token by its type and issuer.
-func (x *exchanging) read(ctx context.Context, p presentation) (*party, error) {
+// verify verifies a token by its type and issuer.
+func (x *exchange) verify(ctx context.Context, p presentation) (*presented, error) {
 	if len(p.value) > jose.MaxTokenX5C {
 		return nil, p.role.badToken("too_long")
 	}
 	switch p.typ {
 	case IDToken:
-		return x.idToken(ctx, p)
+		return x.verifyIDToken(ctx, p)
 	case AccessToken, JWT:
-		if issuer, ok := x.foreign(p.value); ok {
-			return x.accept(ctx, p, issuer)
+		if issuer, ok := x.otherIssuer(p.value); ok {
+			return x.verifyForeign(ctx, p, issuer)
 		}
 		if p.typ == AccessToken {
-			return x.lookUp(ctx, p)
+			return x.lookup(ctx, p)
 		}
 	}
-	return nil, malformed("The type of the "+string(p.role)+" is not supported.", string(p.role)+"_type")
+	return nil, malformed("The type of the "+string(p.role)+" is not supported.", string(p.role)+"_type_unsupported")
 }
 
-// foreign finds the configured issuer a token claims to be of. Opaque ones are ours or nobody's.
-func (x *exchanging) foreign(value string) (Issuer, bool) {
+// otherIssuer returns the configured issuer that a JWT names, unverified. Opaque tokens can only be those of this provider.
+func (x *exchange) otherIssuer(value string) (Issuer, bool) {
 	if strings.Count(value, ".") != 2 || len(x.cfg.Issuers) == 0 {
 		return Issuer{}, false
 	}
@@ -68,9 +68,8 @@ func (x *exchanging) foreign(value string) (Issuer, bool) {
 	return issuer, ok
 }
 
-// lookUp finds an access token of this provider: what is no access token, such as an id_token or a refresh
-// token, is not found (security row D8).
-func (x *exchanging) lookUp(ctx context.Context, p presentation) (*party, error) {
+// lookup finds an access token of this provider. Other tokens, such as id_tokens and refresh tokens, are not found.
+func (x *exchange) lookup(ctx context.Context, p presentation) (*presented, error) {
 	t, err := x.minter.LookupAccessToken(ctx, p.value, x.Now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -80,12 +79,12 @@ func (x *exchanging) lookUp(ctx context.Context, p presentation) (*party, error)
 	case err != nil:
 		return nil, err
 	}
-	if p.role == actorRole && t.Grant.ClientID != x.Client.ClientID { // a token somebody else was given speaks for nobody here
-		return nil, p.role.badToken("foreign_client")
+	if p.role == actorRole && t.Grant.ClientID != x.Client.ClientID {
+		return nil, p.role.badToken("client_mismatch")
 	}
-	return &party{
+	return &presented{
 		Token: Token{
-			Type: AccessToken, Issuer: x.cfg.Issuer, ClientID: t.Grant.ClientID, Subject: t.Subject, Orgno: consumer(t),
+			Type: AccessToken, Issuer: x.cfg.Issuer, ClientID: t.Grant.ClientID, Subject: t.Subject, Consumer: consumer(t),
 			Scopes: t.Token.Scopes, Audience: t.Token.Audience, ACR: t.Grant.ACR, ExpiresAt: earliest(t.Token.ExpiresAt, t.Grant.ExpiresAt),
 		},
 		own: true, hash: t.Token.Hash, grant: t.Grant, identity: t.Identity, details: t.AuthorizationDetails,
@@ -109,20 +108,20 @@ func earliest(a time.Time, others ...time.Time) time.Time {
 	return a
 }
 
-// accept verifies an access token of another issuer.
-func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) (*party, error) {
+// verifyForeign verifies an access token of another issuer.
+func (x *exchange) verifyForeign(ctx context.Context, p presentation, issuer Issuer) (*presented, error) {
 	t, err := issuer.Verifier.Verify(ctx, resource.Bearer(p.value))
 	if e, rejected := errors.AsType[*resource.Error](err); rejected {
 		return nil, p.role.badToken("rejected_" + e.Reason)
 	} else if err != nil {
 		return nil, unavailable("verifying a token of another issuer", err)
 	}
-	f := &party{
+	f := &presented{
 		Token: Token{
-			Type: AccessToken, Issuer: t.Issuer, ClientID: t.ClientID, Orgno: t.Consumer.Orgno,
+			Type: AccessToken, Issuer: t.Issuer, ClientID: t.ClientID, Consumer: t.Consumer.Orgno,
 			Scopes: t.Scopes, Audience: t.Audience, ACR: t.ACR, ExpiresAt: t.ExpiresAt, Foreign: t,
 		},
-		// What a reference hid stays hidden, and so does who the issuer would not tell (decision K8).
+		// docs/threat-model.md K8: claims that the client of the token could not read stay hidden.
 		opaque: t.Introspected, pseudonymous: t.Introspected || t.PID.IsZero(),
 		grant: storage.Grant{
 			ACR: t.ACR, AMR: t.AMR, AuthTime: t.AuthTime, CreatedAt: x.Now,
@@ -130,10 +129,10 @@ func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) 
 		},
 	}
 	if t.Consumer.ID != "" && t.Consumer.Orgno == "" || t.Consumer.SubEntity != "" || t.Supplier.ID != "" && t.Supplier.Orgno == "" {
-		return nil, p.role.badToken("organisation") // what is told of it would be less, or more, than it is
+		return nil, p.role.badToken("organisation_not_accepted") // the claims of the new token could not name it
 	}
 	if f.grant.Delegation.Actor, err = foreignChain(t); err != nil {
-		return nil, p.role.badToken("act")
+		return nil, p.role.badToken("act_malformed")
 	}
 	f.grant.Delegation.MayAct, _ = t.Claim("may_act")
 	if f.details, err = details(t); err != nil {
@@ -144,17 +143,17 @@ func (x *exchanging) accept(ctx context.Context, p presentation, issuer Issuer) 
 		return f, nil
 	}
 	f.Subject = t.Subject
-	if p.role == actorRole { // named as its issuer does; nobody of ours
+	if p.role == actorRole { // the actor needs no user at this provider
 		return f, nil
 	}
-	if issuer.Person == nil {
-		return nil, p.role.badToken("person")
+	if issuer.User == nil {
+		return nil, p.role.badToken("user_not_accepted")
 	}
-	found, err := issuer.Person(ctx, t)
-	return f.of(p.role, found, err)
+	found, err := issuer.User(ctx, t)
+	return f.withUser(p.role, found, err)
 }
 
-// details are the authorization_details of another issuer's token, as one array.
+// details returns the authorization_details of a token of another issuer as one array.
 func details(t *resource.Token) (json.RawMessage, error) {
 	if len(t.AuthorizationDetails) == 0 {
 		return nil, nil
@@ -166,45 +165,46 @@ func details(t *resource.Token) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// of adds the person the host found.
-func (f *party) of(r role, found session.Identity, err error) (*party, error) {
+// withUser sets the user that the host found.
+func (f *presented) withUser(r role, found session.Identity, err error) (*presented, error) {
 	switch {
 	case errors.Is(err, storage.ErrNotFound), err == nil && found.Subject == "":
-		return nil, r.badToken("person_unknown")
+		return nil, r.badToken("user_unknown")
 	case err != nil:
-		return nil, unavailable("finding the person", err)
+		return nil, unavailable("finding the user", err)
 	}
 	f.identity = found
 	return f, nil
 }
 
-// idToken verifies an id_token the client got here. An id_token of another client is no business of this
-// one, and an access token, which is signed with the same keys, is none (security row D8).
-func (x *exchanging) idToken(ctx context.Context, p presentation) (*party, error) {
+// verifyIDToken verifies an id_token that this provider issued to the client. It rejects id_tokens of other clients, and access
+// tokens, which are signed with the same keys.
+func (x *exchange) verifyIDToken(ctx context.Context, p presentation) (*presented, error) {
 	if x.cfg.IDTokens == nil {
-		return nil, malformed("The type of the "+string(p.role)+" is not supported.", string(p.role)+"_type")
+		return nil, malformed("The type of the "+string(p.role)+" is not supported.", string(p.role)+"_type_unsupported")
 	}
 	payload, typ, err := x.cfg.IDTokens.Keys.Verify(p.value, x.Now)
 	if err != nil || typ != "" && typ != "JWT" {
-		return nil, p.role.badToken("id_token")
+		return nil, p.role.badToken("id_token_invalid")
 	}
 	claims, err := jose.ParseObject(payload)
 	if err != nil {
-		return nil, p.role.badToken("id_token")
+		return nil, p.role.badToken("id_token_invalid")
 	}
 	login, f, ok := x.readIDToken(claims)
 	if !ok {
-		return nil, p.role.badToken("id_token")
+		return nil, p.role.badToken("id_token_invalid")
 	}
 	if p.role == actorRole {
 		return f, nil
 	}
-	found, err := x.cfg.IDTokens.Person(ctx, login)
-	return f.of(p.role, found, err)
+	found, err := x.cfg.IDTokens.User(ctx, login)
+	return f.withUser(p.role, found, err)
 }
 
-// readIDToken takes the claims of an id_token; not ok is another kind of token, another client's, or old.
-func (x *exchanging) readIDToken(claims jose.Object) (Login, *party, bool) {
+// readIDToken reads the claims of an id_token. It returns false for another kind of token, a token of another client, and an
+// expired one.
+func (x *exchange) readIDToken(claims jose.Object) (Login, *presented, bool) {
 	for _, name := range []string{"scope", "client_id", "events"} {
 		if claims.Has(name) {
 			return Login{}, nil, false
@@ -231,7 +231,7 @@ func (x *exchanging) readIDToken(claims jose.Object) (Login, *party, bool) {
 	}
 	amr, _ := claims.Strings("amr")
 	authTime, _ := claims.Int("auth_time")
-	f := &party{
+	f := &presented{
 		Token:        Token{Type: IDToken, Issuer: iss, ClientID: aud, Subject: sub, ACR: acr, ExpiresAt: end},
 		pseudonymous: pid == "",
 		grant:        storage.Grant{ACR: acr, AMR: amr, CreatedAt: x.Now},
