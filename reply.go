@@ -27,9 +27,8 @@ func ErrorReply(err error) Reply {
 	e := AsError(err)
 	status := e.HTTPStatus()
 	header := map[string][]string{
-		"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "Pragma": {"no-cache"},
+		"Cache-Control": {"no-store"}, "Pragma": {"no-cache"},
 		"X-Content-Type-Options": {"nosniff"}, "Referrer-Policy": {"no-referrer"},
-		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
 	}
 	if seconds := e.RetryAfter(); seconds > 0 {
 		header["Retry-After"] = []string{strconv.Itoa(seconds)}
@@ -37,6 +36,10 @@ func ErrorReply(err error) Reply {
 	maps.Copy(header, e.Header)
 	body := e.Body()
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if len(body) > 0 {
+		header["Content-Type"] = []string{"application/json"}
+		header["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
+	}
 	return Reply{Status: status, Header: header, Body: body}
 }
 
@@ -100,8 +103,12 @@ func rateLimit(err error) (time.Duration, bool) {
 	return t.Throttled(), true
 }
 
-// Body returns the error response of RFC 6749 §5.2 as JSON.
+// Body returns the error response of RFC 6749 §5.2 as JSON. It is empty without a code, as in the challenge to a request
+// without a token (RFC 6750 §3.1).
 func (e *Error) Body() []byte {
+	if e.Code == "" {
+		return nil
+	}
 	doc, err := json.Marshal(struct {
 		Error       ErrorCode `json:"error"`
 		Description string    `json:"error_description,omitempty"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -39,8 +40,8 @@ type Config struct {
 	Clients client.Source
 	// Scopes finds scope records and accesses. Required.
 	Scopes scope.Source
-	// Keys signs tokens (a *keyset.Set). Required.
-	Keys Signer
+	// Keys signs tokens. Required.
+	Keys *keyset.Set
 	// Pairwise makes the "sub" of each client. Required with Store.
 	Pairwise *pseudonym.Pairwise
 	// Vault opens Grant.Identity. It must know the secrets the authorization endpoint seals with.
@@ -99,12 +100,6 @@ type Lifetimes struct {
 	Authorization time.Duration
 	// IDToken is exp - iat of id_tokens. Default 120 s.
 	IDToken time.Duration
-}
-
-// Signer makes compact JWS. *keyset.Set is one.
-type Signer interface {
-	// Sign signs payload under the active key of alg, "" being the default; typ "" leaves the header out.
-	Sign(alg, typ string, payload []byte, now time.Time) (string, error)
 }
 
 // ConsentSource finds what a person said yes to.

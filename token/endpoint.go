@@ -2,25 +2,27 @@ package token
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/audit"
-	"github.com/portner-go/portner/internal/httpx"
 )
 
-// Endpoint is the token endpoint: the handler of POST /token. It is safe for concurrent use.
+// Endpoint is the token endpoint and its siblings. It is safe for concurrent use.
+//
+// Issue, Introspect, DescribeUser and Revoke decide requests without net/http. Every error they return is a *portner.Error with the
+// header fields of its response, and is reported to Config.Logger and Config.OnEvent. ServeHTTP and the handlers that
+// Introspection, UserInfo and Revocation return adapt them to net/http and answer CORS requests.
 type Endpoint struct {
 	cfg    Config
 	grants map[string]GrantHandler
+
+	token, introspection, userInfo, revocation handler
 }
 
-// New reports all problems of the configuration at once.
+// New validates the configuration and returns an endpoint. It reports every problem at once, by field name.
 func New(cfg Config) (*Endpoint, error) {
 	cfg.Grants = slices.Clone(cfg.Grants)
 	cfg.Claims = slices.Clone(cfg.Claims)
@@ -30,146 +32,97 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{cfg: cfg, grants: map[string]GrantHandler{}}
 	if cfg.Store != nil {
-		cfg.Grants = append(cfg.Grants, GrantHandler{Type: AuthorizationCode, Handle: redeemCode}, GrantHandler{Type: RefreshToken, Handle: refresh})
+		e.grants[AuthorizationCode] = GrantHandler{Type: AuthorizationCode, Handle: redeemCode}
+		e.grants[RefreshToken] = GrantHandler{Type: RefreshToken, Handle: refresh}
 	}
 	for _, g := range cfg.Grants {
 		e.grants[g.Type] = g
 	}
+	e.token = handler{Endpoint: e, name: nameToken, cors: "POST", read: client.RequestFrom, decide: (*exchange).writeTokens}
+	e.introspection = handler{Endpoint: e, name: nameIntrospection, read: client.RequestFrom, decide: (*exchange).introspect, none: inactive}
+	e.userInfo = handler{Endpoint: e, name: nameUserInfo, cors: "GET, POST", read: readUserInfo, decide: (*exchange).describeUser}
+	e.revocation = handler{Endpoint: e, name: nameRevocation, cors: "POST", read: client.RequestFrom, decide: (*exchange).revokeToken}
 	return e, nil
 }
 
-// Minter returns a Minter for use outside of a grant handler, such as an API of the host that checks access tokens of this
+// The names of the endpoints in events.
+const (
+	nameToken         = "token"
+	nameIntrospection = "introspection"
+	nameUserInfo      = "userinfo"
+	nameRevocation    = "revocation"
+)
+
+// Minter returns a Minter for use outside of a grant handler, such as an API of the host that accepts access tokens of this
 // provider.
 func (e *Endpoint) Minter() *Minter { return &Minter{cfg: &e.cfg} }
 
-// ServeHTTP answers POST /token, and CORS preflights.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := e.begin(w, r, "token")
-	defer x.rescue()
-	req, ok := x.post(true)
-	if !ok {
-		return
-	}
-	res, err := e.dispatch(r.Context(), x, req)
+// Issue decides a token request (RFC 6749 §3.2).
+func (e *Endpoint) Issue(ctx context.Context, r client.Request) (*Response, error) {
+	x := e.begin(nameToken, r)
+	res, err := x.issue(ctx)
 	if err != nil {
-		x.fail(err)
-		return
+		return nil, x.reject(ctx, err)
 	}
-	doc, err := encode(res)
-	if err != nil {
-		x.fail(err)
-		return
-	}
-	defer doc.free()
-	x.event(portner.EventTokenIssued, req.Form.Get("grant_type"), res.GrantID)
-	httpx.WriteJSON(w, http.StatusOK, doc.bytes())
+	return res, nil
 }
 
-// dispatch runs what all grants share and then the grant.
-func (e *Endpoint) dispatch(ctx context.Context, x *exchange, r client.Request) (*Response, error) {
-	grantType := r.Form.Get("grant_type")
-	if grantType == "" {
-		return nil, refuse(portner.InvalidRequest, "The parameter grant_type is missing.", "grant_type_missing")
+// issue authenticates the client and calls the grant handler.
+func (x *exchange) issue(ctx context.Context) (res *Response, err error) {
+	defer x.rescue(&err)
+	if err := x.requireMethod(http.MethodPost); err != nil {
+		return nil, err
 	}
-	req := &Request{Request: r, Now: x.now}
-	g, known := e.grants[grantType]
-	if !known && e.cfg.Authenticator == nil { // nobody to authenticate: every grant does so itself
-		return nil, errGrantUnknown
+	g, c, err := x.grantHandler(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if !known || !g.Unauthenticated {
-		c, err := x.authenticate(r)
-		if err != nil {
-			return nil, err
-		}
-		if !known {
-			return nil, errGrantUnknown
-		}
-		if !c.HasGrant(grantType) {
-			return nil, refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
-		}
-		req.Client = c
-	}
-	res, err := g.Handle(ctx, req, &x.minter)
-	if err == nil && res == nil {
-		err = fmt.Errorf("token: the grant handler of %s returned no response", grantType)
-	}
-	if req.Client.Client != nil {
-		x.identified(req.Client.Client)
-	}
+	req := &Request{Request: x.request, Client: c, Now: x.now}
+	res, err = g.Handle(ctx, req, &x.minter)
 	x.correlation = req.CorrelationID
-	return res, err
-}
-
-var errGrantUnknown = refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unknown")
-
-// authenticate proves who sends the request.
-func (x *exchange) authenticate(r client.Request) (client.Authenticated, error) {
-	c, err := x.cfg.Authenticator.Authenticate(x.r.Context(), r, x.log.Endpoint, x.now)
+	if req.Client.Client != nil {
+		x.client = req.Client.Client
+	}
 	if err != nil {
-		x.reported = errors.Is(err, portner.InvalidClient) || errors.Is(err, portner.TemporarilyUnavailable)
-		return client.Authenticated{}, err
+		return nil, err
 	}
-	x.identified(c.Client)
-	return c, nil
+	if res == nil {
+		return nil, fmt.Errorf("token: the grant handler of %s returned no response", g.Type)
+	}
+	x.event(ctx, portner.EventTokenIssued, g.Type, res.GrantID)
+	return res, nil
 }
 
-// stored is a handler that looks tokens up, nil if there is nowhere to look.
-func (e *Endpoint) stored(h http.HandlerFunc) http.Handler {
-	if e.cfg.Store == nil {
-		return nil
+// grantHandler returns the grant handler of the request and the authenticated client. The client is authenticated before the
+// grant type is known to be supported.
+func (x *exchange) grantHandler(ctx context.Context) (g GrantHandler, c client.Authenticated, err error) {
+	grantType := x.request.Form.Get("grant_type")
+	if grantType == "" {
+		return g, c, refuse(portner.InvalidRequest, "The parameter grant_type is missing.", "grant_type_missing")
 	}
-	return h
+	g, known := x.grants[grantType]
+	if g.Unauthenticated {
+		return g, c, nil
+	}
+	if known || x.cfg.Authenticator != nil {
+		if c, err = x.authenticate(ctx); err != nil {
+			return g, c, err
+		}
+	}
+	switch {
+	case !known:
+		err = refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unsupported")
+	case !c.HasGrant(grantType):
+		err = refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
+	}
+	return g, c, err
 }
 
-// exchange is one HTTP request on its way through a handler.
-type exchange struct {
-	cfg         *Config
-	minter      Minter
-	w           http.ResponseWriter
-	r           *http.Request
-	now         time.Time
-	log         audit.Log
-	correlation string
-	clientID    string // "" until a registered client is known
-	reported    bool   // the authenticator has told the log why it refused
-	cors        bool   // the endpoint answers browser clients
-	bearer      bool   // errors are told by RFC 6750
-}
-
-func (e *Endpoint) begin(w http.ResponseWriter, r *http.Request, endpoint string) *exchange {
-	now := e.cfg.Now()
-	x := &exchange{
-		cfg: &e.cfg, w: w, r: r, now: now, minter: Minter{cfg: &e.cfg, now: now},
-		log: audit.Log{Endpoint: endpoint, Logger: e.cfg.Logger, OnEvent: e.cfg.OnEvent},
-	}
-	if x.log.Active() {
-		x.correlation = httpx.NewCorrelationID()
-	}
-	return x
-}
-
-// post answers what is no readable POST and returns the request of what is.
-func (x *exchange) post(cors bool) (client.Request, bool) {
-	x.cors = cors
-	if cors && x.crossOrigin("POST") {
-		return client.Request{}, false
-	}
-	if x.r.Method != http.MethodPost {
-		httpx.MethodNotAllowed(x.w, http.MethodPost)
-		return client.Request{}, false
-	}
-	r, err := client.RequestFrom(x.w, x.r)
+// writeTokens encodes the response of issue.
+func (x *exchange) writeTokens(ctx context.Context) (*buffer, error) {
+	res, err := x.issue(ctx)
 	if err != nil {
-		x.failForm(err)
-		return client.Request{}, false
+		return nil, err
 	}
-	r.CorrelationID = x.correlation
-	return r, true
-}
-
-func (x *exchange) identified(c *client.Client) {
-	x.clientID = c.ClientID
-	if x.cors {
-		x.allowOrigin(c)
-	}
+	return encode(res)
 }

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
@@ -232,38 +233,27 @@ func TestCollisionIsRetried_J2(t *testing.T) {
 // Row J13: a failing signer leaves code and refresh token usable.
 func TestSignerFailure_J13(t *testing.T) {
 	t.Parallel()
-	s := &brokenSigner{}
-	f := newFixture(t, func(c *token.Config) { s.Signer, c.Keys = c.Keys, s })
+	mode := ""
+	keys := signingKeys(func(key ed25519.PrivateKey, message []byte) ([]byte, error) {
+		switch mode {
+		case "fail":
+			return nil, errors.New("hsm: session closed")
+		case "panic":
+			panic(string(message))
+		}
+		return ed25519.Sign(key, message), nil
+	})
+	f := newFixture(t, func(c *token.Config) { c.Keys = keys })
 	code, rt := f.code(), f.login("web").str("refresh_token")
-	for _, mode := range []string{"fail", "panic"} {
-		s.mode = mode
+	for _, mode = range []string{"fail", "panic"} {
 		for _, a := range []answer{f.redeem("web", code), f.refresh("web", rt)} {
 			require.GreaterOrEqual(t, a.Code, 500)
 			require.NotContains(t, a.Body.String(), "hsm")
 		}
 	}
-	s.mode = ""
+	mode = ""
 	require.Equal(t, http.StatusOK, f.redeem("web", code).Code)
 	require.Equal(t, http.StatusOK, f.refresh("web", rt).Code)
-}
-
-type brokenSigner struct {
-	token.Signer
-	mode string
-	hook func()
-}
-
-func (s *brokenSigner) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
-	if s.hook != nil {
-		s.hook()
-	}
-	switch s.mode {
-	case "fail":
-		return "", errors.New("hsm: session closed")
-	case "panic":
-		panic(string(payload))
-	}
-	return s.Signer.Sign(alg, typ, payload, now)
 }
 
 // Row J13: a panic anywhere is a 500, and the process, the code and the log's secrets survive.
@@ -315,10 +305,13 @@ func TestCancellation_J5(t *testing.T) {
 					cancel()
 				}
 			}}
-			signer := &brokenSigner{hook: func() { broken.hook("Sign") }}
+			keys := signingKeys(func(key ed25519.PrivateKey, message []byte) ([]byte, error) {
+				broken.hook("Sign")
+				return ed25519.Sign(key, message), nil
+			})
 			f := newFixture(t, func(c *token.Config) {
 				broken.Store, c.Store = c.Store, broken
-				signer.Signer, c.Keys = c.Keys, signer
+				c.Keys = keys
 			})
 			code := f.code()
 			a := f.sendRequest(f.ep, f.request("web", codeForm(code)).WithContext(ctx))

@@ -78,7 +78,7 @@ func seedLogin(t *testing.T) (*fixture, answer) {
 	f := newFixture(t, func(c *token.Config) {
 		c.Keys = must(keyset.New(keyset.Config{Keys: []keyset.Key{key}}))
 	})
-	f.keys = f.cfg.Keys.(*keyset.Set)
+	f.keys = f.cfg.Keys
 	c := f.clients["web"]
 	delete(f.clients, "web")
 	c.ClientID, c.AccessTokenLifetime, c.FrontchannelLogoutSessionRequired = "democlient_idporten_systest", 600, true

@@ -144,7 +144,7 @@ func TestNegativesOnTheWire_H3(t *testing.T) {
 func TestEndsAreWhatTokensSay_C6(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent = unsigned{}, nil })
+	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent = freeKeys(), nil })
 	for range 500 {
 		f.now = time.Unix(1_700_000_000+rng.Int64N(1000), rng.Int64N(1e9)).In(time.FixedZone("", int(rng.Int64N(24)-12)*1800))
 		a := f.login("web", "openid", "profile", "api:short")

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,80 +11,73 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
 
-// Introspection is the handler of the introspection endpoint (RFC 7662), ID-porten's tokeninfo (idporten
-// section 10): POST, for clients that authenticate. It is not open to browsers.
-func (e *Endpoint) Introspection() http.Handler { return e.stored(e.introspect) }
-
-// inactive is every negative answer, byte for byte (security row H3).
+// inactive is the response for every token that is not active or that the caller may not introspect.
 var inactive = []byte(`{"active":false}`)
 
-func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) {
-	x := e.begin(w, r, "introspection")
-	defer x.rescue()
-	req, ok := x.post(false)
-	if !ok {
-		return
+// Introspect decides an introspection request (RFC 7662). The client must authenticate; public clients are rejected.
+func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, error) {
+	x := e.begin(nameIntrospection, r)
+	out, err := x.introspect(ctx)
+	if err != nil {
+		return nil, x.reject(ctx, err)
 	}
-	doc, err := e.tell(r.Context(), x, req)
-	switch {
-	case err != nil:
-		x.fail(err)
-	case doc == nil:
-		httpx.WriteJSON(w, http.StatusOK, inactive)
-	default:
-		defer doc.free()
-		httpx.WriteJSON(w, http.StatusOK, doc.bytes())
+	if out == nil {
+		return &Claims{JSON: bytes.Clone(inactive)}, nil
 	}
+	defer out.free()
+	return &Claims{Active: true, JSON: bytes.Clone(out.bytes())}, nil
 }
 
-// tell answers what a token says; nil is inactive.
-func (e *Endpoint) tell(ctx context.Context, x *exchange, r client.Request) (*buffer, error) {
-	c, err := x.authenticate(r)
+// introspect returns the claims of an active token, and nil for every other one.
+func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
+	defer x.rescue(&err)
+	if err := x.requireMethod(http.MethodPost); err != nil {
+		return nil, err
+	}
+	c, err := x.authenticate(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if c.Public() {
 		return nil, &portner.Error{Code: portner.InvalidClient, Description: "The client must authenticate."}
 	}
-	token := r.Form.Get("token")
+	token := x.request.Form.Get("token")
 	if token == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter token is missing.", "token_missing")
 	}
 	if len(token) > maxToken {
 		return nil, nil
 	}
-	q := introspection{Endpoint: e, x: x, caller: pseudonym.Resolver{
+	q := introspection{exchange: x, caller: pseudonym.Resolver{
 		ClientID: c.ClientID, Orgno: c.OrganisationNo, Authenticated: true,
 		Introspects: slices.Contains(c.RegisteredScopes(), scope.Introspection),
 	}}
 	hash := storage.HashOf(token)
-	access, grant, err := e.cfg.Store.AccessToken(ctx, hash, x.now)
+	access, grant, err := x.cfg.Store.AccessToken(ctx, hash, x.now)
 	switch {
 	case err == nil:
-		return q.access(ctx, &access, &grant)
+		return q.accessToken(ctx, &access, &grant)
 	case !gone(err):
 		return nil, unavailable("reading the access token", err)
 	case seal.TokenShaped(token):
-		return q.refresh(ctx, hash)
+		return q.refreshToken(ctx, hash)
 	}
 	return nil, nil
 }
 
-// introspection is one question about a token.
+// introspection is the introspection of one token.
 type introspection struct {
-	*Endpoint
-	x      *exchange
+	*exchange
 	caller pseudonym.Resolver
 }
 
-// accessAnswer is what an access token says: all its claims, and what idporten section 10.3 adds.
+// accessAnswer holds the claims of an access token and the members of RFC 7662 §2.2.
 type accessAnswer struct {
 	Active    bool   `json:"active"`
 	TokenType string `json:"token_type"`
@@ -91,15 +85,15 @@ type accessAnswer struct {
 	accessToken
 }
 
-func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
+func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
 	if !pseudonym.MayIntrospect(q.caller, g.ClientID, q.tokenScopes(t.Scopes)) {
-		q.denied(g.ID)
+		q.denied(ctx, g.ID)
 		return nil, nil
 	}
-	if !q.x.now.Before(t.ExpiresAt) {
+	if !q.now.Before(t.ExpiresAt) {
 		return nil, nil
 	}
-	live, err := q.x.minter.check(ctx, g, nil, q.x.now)
+	live, err := q.minter.check(ctx, g, nil, q.now)
 	if _, is := ended(err); is {
 		return nil, nil
 	} else if err != nil {
@@ -115,14 +109,14 @@ func (q *introspection) access(ctx context.Context, t *storage.AccessToken, g *s
 // facts returns what this caller may know. The API of a pseudonymous or opaque token receives the identity here only. The scopes
 // of the whole grant decide, so that a token with fewer scopes does not disclose more.
 func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant) (facts, error) {
-	f, err := q.x.minter.facts(live.client, g, &live.identity, live.user, q.x.now)
+	f, err := q.minter.facts(live.client, g, &live.identity, live.user, q.now)
 	if err != nil {
 		return f, err
 	}
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
 	f.pseudonymous = !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
 	f.clientAMR = t.ClientAMR
-	if f.details, err = q.x.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
+	if f.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
 		return f, fmt.Errorf("token: grant %s: %w", g.ID, err)
 	}
 	return f, nil
@@ -130,20 +124,20 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
 	out, err := encode(&accessAnswer{
-		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.x.now.Unix(),
-		accessToken: q.x.minter.accessTokenClaims(t, f),
+		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
+		accessToken: q.minter.accessTokenClaims(t, f),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := q.x.minter.addClaims(ctx, out, Introspection, f, t.Scopes); err != nil {
+	if err := q.minter.addClaims(ctx, out, Introspection, f, t.Scopes); err != nil {
 		out.free()
 		return nil, err
 	}
 	return out, nil
 }
 
-// tokenScopes are the scopes of a token that belong to somebody's API.
+// tokenScopes returns the owners of the scopes that belong to an API.
 func (q *introspection) tokenScopes(names []string) []pseudonym.TokenScope {
 	scopes := make([]pseudonym.TokenScope, 0, len(names))
 	for _, name := range names {
@@ -159,11 +153,11 @@ func (q *introspection) tokenScopes(names []string) []pseudonym.TokenScope {
 	return scopes
 }
 
-func (q *introspection) denied(grantID string) {
-	q.x.event(portner.EventIntrospectionDenied, "not_entitled", grantID)
+func (q *introspection) denied(ctx context.Context, grantID string) {
+	q.event(ctx, portner.EventIntrospectionDenied, "caller_not_entitled", grantID)
 }
 
-// refreshAnswer is what a refresh token says to the client that holds it.
+// refreshAnswer holds the claims of a refresh token.
 type refreshAnswer struct {
 	Active    bool   `json:"active"`
 	Iss       string `json:"iss"`
@@ -173,27 +167,27 @@ type refreshAnswer struct {
 	ExpiresIn int64  `json:"expires_in"`
 }
 
-// refresh answers about a refresh token: for anyone but its own client it is inactive (security row H3).
-func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*buffer, error) {
-	t, g, err := q.cfg.Store.RefreshToken(ctx, hash, q.x.now)
+// refreshToken returns the claims of a refresh token to its client. For other clients it is inactive.
+func (q *introspection) refreshToken(ctx context.Context, hash storage.Hash) (*buffer, error) {
+	t, g, err := q.cfg.Store.RefreshToken(ctx, hash, q.now)
 	switch {
 	case gone(err), errors.Is(err, storage.ErrConsumed):
 		return nil, nil
 	case err != nil:
 		return nil, unavailable("reading the refresh token", err)
 	}
-	if !pseudonym.MayIntrospect(q.caller, g.ClientID, nil) { // no scope: nobody but the client itself
-		q.denied(g.ID)
+	if !pseudonym.MayIntrospect(q.caller, g.ClientID, nil) { // without scopes only the client itself may
+		q.denied(ctx, g.ID)
 		return nil, nil
 	}
 	end := t.ExpiresAt
 	if g.ExpiresAt.Before(end) {
 		end = g.ExpiresAt
 	}
-	if !q.x.now.Before(end) {
+	if !q.now.Before(end) {
 		return nil, nil
 	}
-	if err := q.x.minter.CheckGrant(ctx, &g, q.x.now); err != nil {
+	if err := q.minter.CheckGrant(ctx, &g, q.now); err != nil {
 		if _, is := ended(err); is {
 			return nil, nil
 		}
@@ -201,6 +195,6 @@ func (q *introspection) refresh(ctx context.Context, hash storage.Hash) (*buffer
 	}
 	return encode(&refreshAnswer{
 		Active: true, Iss: q.cfg.Issuer, ClientID: g.ClientID, Scope: strings.Join(g.Scopes, " "),
-		Exp: end.Unix(), ExpiresIn: end.Unix() - q.x.now.Unix(),
+		Exp: end.Unix(), ExpiresIn: end.Unix() - q.now.Unix(),
 	})
 }

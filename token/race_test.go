@@ -2,7 +2,9 @@ package token_test
 
 import (
 	"context"
-	"encoding/base64"
+	"crypto"
+	"crypto/ed25519"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -28,17 +31,36 @@ func rounds() int {
 // fastFixture signs for free: a race is about the store, and signatures would only space the callers out.
 func fastFixture(t testing.TB, store token.Store) *fixture {
 	return newFixture(t, func(c *token.Config) {
-		c.Keys, c.OnEvent = unsigned{}, nil
+		c.Keys, c.OnEvent = freeKeys(), nil
 		if store != nil {
 			c.Store = store
 		}
 	})
 }
 
-type unsigned struct{}
+// signer is an Ed25519 signer, such as an HSM, whose signatures come from a function.
+type signer struct {
+	ed25519.PrivateKey
+	sign func(message []byte) ([]byte, error)
+}
 
-func (unsigned) Sign(_, _ string, payload []byte, _ time.Time) (string, error) {
-	return "e30." + base64.RawURLEncoding.EncodeToString(payload) + ".c2ln", nil
+func (s *signer) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.sign(message)
+}
+
+// signingKeys returns keys that sign by calling sign. keyset.New makes a signature too, which is valid.
+func signingKeys(sign func(key ed25519.PrivateKey, message []byte) ([]byte, error)) *keyset.Set {
+	_, key, err := ed25519.GenerateKey(nil)
+	s := &signer{PrivateKey: must(key, err)}
+	s.sign = func(message []byte) ([]byte, error) { return ed25519.Sign(s.PrivateKey, message), nil }
+	set := must(keyset.New(keyset.Config{Keys: []keyset.Key{{Alg: keyset.EdDSA, Signer: s}}}))
+	s.sign = func(message []byte) ([]byte, error) { return sign(s.PrivateKey, message) }
+	return set
+}
+
+// freeKeys return keys whose signatures cost nothing, and are not valid.
+func freeKeys() *keyset.Set {
+	return signingKeys(func(ed25519.PrivateKey, []byte) ([]byte, error) { return make([]byte, ed25519.SignatureSize), nil })
 }
 
 // raceAnswers lets all callers send the same request at once.
@@ -112,7 +134,7 @@ func TestRefreshRace_D2(t *testing.T) {
 // With a grace the losers of that race are refused and the one live token goes on (decision K3).
 func TestRefreshRaceWithGrace_D2(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = unsigned{}, nil, time.Second })
+	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = freeKeys(), nil, time.Second })
 	for range rounds() / 10 {
 		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
 		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", refreshForm(rt)) })

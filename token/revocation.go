@@ -7,67 +7,59 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
-// Revocation is the handler of the revocation endpoint (RFC 7009, idporten section 11): POST. A client
-// that revokes any of its tokens revokes all tokens of that grant; sessions and other clients go on.
-func (e *Endpoint) Revocation() http.Handler { return e.stored(e.revoke) }
-
-func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) {
-	x := e.begin(w, r, "revocation")
-	defer x.rescue()
-	req, ok := x.post(true)
-	if !ok {
-		return
+// Revoke decides a revocation request (RFC 7009). It revokes the grant of the token with all of its tokens. The session and the
+// grants of other clients stay. A token that is not live is no error.
+func (e *Endpoint) Revoke(ctx context.Context, r client.Request) error {
+	x := e.begin(nameRevocation, r)
+	if _, err := x.revokeToken(ctx); err != nil {
+		return x.reject(ctx, err)
 	}
-	if err := e.revokeToken(r.Context(), x, req); err != nil {
-		x.fail(err)
-		return
-	}
-	h := w.Header()
-	httpx.Secure(h)
-	h["Content-Length"] = []string{"0"}
-	w.WriteHeader(http.StatusOK)
-}
-
-func (e *Endpoint) revokeToken(ctx context.Context, x *exchange, r client.Request) error {
-	c, err := x.authenticate(r)
-	if err != nil {
-		return err
-	}
-	token := r.Form.Get("token")
-	if token == "" {
-		return refuse(portner.InvalidRequest, "The parameter token is missing.", "token_missing")
-	}
-	g, err := e.grantOf(ctx, x, token)
-	if err != nil || g == nil {
-		return err // RFC 7009 section 2.2: a token that is not there is revoked already
-	}
-	if g.ClientID != c.ClientID {
-		// Security row D9: RFC 7009 section 2.1 wants an error, and nothing happens.
-		return &portner.Error{
-			Code: portner.UnauthorizedClient, Description: "The token was issued to another client.",
-			Err: &cause{Event: portner.EventRevokeForeign, Reason: "foreign_client", GrantID: g.ID},
-		}
-	}
-	if err := x.minter.revoke(ctx, g.ID, x.now); err != nil {
-		return err
-	}
-	x.event(portner.EventTokenRevoked, "", g.ID)
 	return nil
 }
 
-// grantOf finds the grant of a token of either kind, nil if there is no live one. token_type_hint is not
-// needed: the kinds cannot be confused.
-func (e *Endpoint) grantOf(ctx context.Context, x *exchange, token string) (*storage.Grant, error) {
+// revokeToken returns no buffer: the response has no body.
+func (x *exchange) revokeToken(ctx context.Context) (_ *buffer, err error) {
+	defer x.rescue(&err)
+	if err := x.requireMethod(http.MethodPost); err != nil {
+		return nil, err
+	}
+	c, err := x.authenticate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token := x.request.Form.Get("token")
+	if token == "" {
+		return nil, refuse(portner.InvalidRequest, "The parameter token is missing.", "token_missing")
+	}
+	g, err := x.grantOf(ctx, token)
+	if err != nil || g == nil {
+		return nil, err // RFC 7009 §2.2: the token is revoked already
+	}
+	if g.ClientID != c.ClientID {
+		return nil, &portner.Error{ // RFC 7009 §2.1, without an effect on the owner
+			Code: portner.UnauthorizedClient, Description: "The token was issued to another client.",
+			Err: &cause{Event: portner.EventRevokeForeign, Reason: "client_mismatch", GrantID: g.ID},
+		}
+	}
+	if err := x.minter.revoke(ctx, g.ID, x.now); err != nil {
+		return nil, err
+	}
+	x.event(ctx, portner.EventTokenRevoked, "", g.ID)
+	return nil, nil
+}
+
+// grantOf returns the grant of an access token or refresh token, nil if there is no live one. It ignores token_type_hint: the
+// kinds have records of their own.
+func (x *exchange) grantOf(ctx context.Context, token string) (*storage.Grant, error) {
 	if len(token) > maxToken {
 		return nil, nil
 	}
 	hash := storage.HashOf(token)
-	_, g, err := e.cfg.Store.AccessToken(ctx, hash, x.now)
+	_, g, err := x.cfg.Store.AccessToken(ctx, hash, x.now)
 	if err == nil {
 		return &g, nil
 	}
@@ -77,9 +69,9 @@ func (e *Endpoint) grantOf(ctx context.Context, x *exchange, token string) (*sto
 	if !seal.TokenShaped(token) {
 		return nil, nil
 	}
-	_, g, err = e.cfg.Store.RefreshToken(ctx, hash, x.now)
+	_, g, err = x.cfg.Store.RefreshToken(ctx, hash, x.now)
 	switch {
-	case err == nil, errors.Is(err, storage.ErrConsumed): // a rotated one still names its family
+	case err == nil, errors.Is(err, storage.ErrConsumed): // a rotated one has the grant of its family
 		return &g, nil
 	case gone(err):
 		return nil, nil

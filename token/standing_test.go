@@ -100,7 +100,7 @@ func TestRefreshRacesEveryEnd_D4(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &switches{}
-			f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.Users, c.Consents = unsigned{}, nil, w, w })
+			f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.Users, c.Consents = freeKeys(), nil, w, w })
 			total := 0
 			for round := range rounds() / 2 {
 				w.withdrawn.Store(false)

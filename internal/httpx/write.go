@@ -36,13 +36,19 @@ func Secure(h http.Header) {
 	h["Pragma"] = noCache
 }
 
+// JSON sets the header fields of a JSON response with a body of size bytes. A response without a body has no media type.
+func JSON(h http.Header, size int) {
+	Secure(h)
+	h["Content-Length"] = []string{strconv.Itoa(size)}
+	if size > 0 {
+		h["Content-Security-Policy"] = apiPolicy
+		h["Content-Type"] = applJSON
+	}
+}
+
 // WriteJSON writes a response with an encoded document. RFC 6749 §5.1: it must not be cached.
 func WriteJSON(w http.ResponseWriter, status int, doc []byte) {
-	h := w.Header()
-	Secure(h)
-	h["Content-Security-Policy"] = apiPolicy
-	h["Content-Type"] = applJSON
-	h["Content-Length"] = []string{strconv.Itoa(len(doc))}
+	JSON(w.Header(), len(doc))
 	w.WriteHeader(status)
 	_, _ = w.Write(doc)
 }

@@ -1,0 +1,145 @@
+package token
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+)
+
+// handler adapts the decision of one endpoint to net/http.
+type handler struct {
+	*Endpoint
+	name   string // in events
+	cors   string // methods of browser clients; "" if there are none
+	read   func(http.ResponseWriter, *http.Request) (client.Request, error)
+	decide func(*exchange, context.Context) (*buffer, error)
+	none   []byte // body of the response if decide returns no buffer
+}
+
+// ServeHTTP adapts Issue to net/http and answers CORS preflight requests.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.token.ServeHTTP(w, r) }
+
+// Introspection returns the handler that adapts Introspect to net/http. It is nil without Config.Store.
+func (e *Endpoint) Introspection() http.Handler { return e.stored(&e.introspection) }
+
+// UserInfo returns the handler that adapts DescribeUser to net/http. It is nil without Config.Store.
+func (e *Endpoint) UserInfo() http.Handler { return e.stored(&e.userInfo) }
+
+// Revocation returns the handler that adapts Revoke to net/http. It is nil without Config.Store.
+func (e *Endpoint) Revocation() http.Handler { return e.stored(&e.revocation) }
+
+// stored returns h, or nil if there is no store to find tokens in.
+func (e *Endpoint) stored(h *handler) http.Handler {
+	if e.cfg.Store == nil {
+		return nil
+	}
+	return h
+}
+
+// ServeHTTP decides the request and writes the response.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	x := h.begin(h.name, client.Request{})
+	out, preflight, err := h.handle(x, w, r)
+	if h.cors != "" && x.client != nil {
+		restrictOrigin(w, r, x.client)
+	}
+	switch {
+	case err != nil:
+		httpx.WriteError(w, x.reject(ctx, err))
+	case preflight:
+		writePreflight(w, h.cors)
+	case out == nil && h.none == nil:
+		writeEmpty(w)
+	case out == nil:
+		httpx.WriteJSON(w, http.StatusOK, h.none)
+	default:
+		defer out.free()
+		httpx.WriteJSON(w, http.StatusOK, out.bytes())
+	}
+}
+
+// handle reads and decides the request, unless it is a CORS preflight request.
+func (h *handler) handle(x *exchange, w http.ResponseWriter, r *http.Request) (out *buffer, preflight bool, err error) {
+	if h.cors != "" {
+		if preflight, err = x.allowOrigin(w, r); preflight || err != nil {
+			return nil, preflight, err
+		}
+	}
+	request, err := h.read(w, r)
+	if err != nil {
+		return nil, false, malformed(err)
+	}
+	x.receive(request)
+	out, err = h.decide(x, r.Context())
+	return out, false, err
+}
+
+func writeEmpty(w http.ResponseWriter) {
+	h := w.Header()
+	httpx.Secure(h)
+	h["Content-Length"] = []string{"0"}
+	w.WriteHeader(http.StatusOK)
+}
+
+// A browser client may read responses from the origins of its registration, without cookies. Before the client is known, which
+// is in preflight requests and in errors that disclose nothing, the origins of all browser clients apply.
+
+// allowOrigin allows the origin of a browser client and reports whether the request is a preflight request.
+func (x *exchange) allowOrigin(w http.ResponseWriter, r *http.Request) (preflight bool, err error) {
+	defer x.rescue(&err)
+	w.Header().Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false, nil
+	}
+	preflight = r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	switch allowed, err := x.hasOrigin(r.Context(), origin); {
+	case err != nil && preflight:
+		return true, err
+	case err != nil: // the origins of the client apply as soon as it is known
+		x.fault(r.Context(), err)
+	case allowed:
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+	}
+	return preflight, nil
+}
+
+// hasOrigin reports whether any browser client has the origin.
+func (x *exchange) hasOrigin(ctx context.Context, origin string) (bool, error) {
+	if x.cfg.Origins == nil || origin == "null" {
+		return false, nil
+	}
+	allowed, err := x.cfg.Origins(ctx, origin)
+	if err != nil {
+		return false, unavailable("finding the origin of a browser client", err)
+	}
+	return allowed, nil
+}
+
+func writePreflight(w http.ResponseWriter, methods string) {
+	h := w.Header()
+	httpx.Secure(h)
+	if h.Get("Access-Control-Allow-Origin") != "" {
+		h.Set("Access-Control-Allow-Methods", methods)
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Max-Age", "600")
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// restrictOrigin allows the origin of the request only if it is one of the client.
+func restrictOrigin(w http.ResponseWriter, r *http.Request, c *client.Client) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return
+	}
+	if slices.Contains(c.CORSOrigins(), origin) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		return
+	}
+	w.Header().Del("Access-Control-Allow-Origin")
+}

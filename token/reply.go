@@ -1,0 +1,36 @@
+package token
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
+)
+
+// Claims is the response of introspection or userinfo.
+type Claims struct {
+	// Active is false for introspection of a token that may not be used, or that the caller may not introspect.
+	Active bool
+	// JSON is the response body.
+	JSON json.RawMessage
+}
+
+// Reply returns the 200 response.
+func (c *Claims) Reply() portner.Reply { return reply(c.JSON) }
+
+// Reply returns the 200 response.
+func (r *Response) Reply() portner.Reply {
+	out, err := encode(r)
+	if err != nil {
+		return portner.ErrorReply(err)
+	}
+	defer out.free()
+	return reply(append([]byte(nil), out.bytes()...))
+}
+
+func reply(body []byte) portner.Reply {
+	h := http.Header{}
+	httpx.JSON(h, len(body))
+	return portner.Reply{Status: http.StatusOK, Header: h, Body: body}
+}

@@ -1,0 +1,97 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/storage"
+)
+
+// cause is the reason of a rejected request, for the log.
+type cause = audit.Cause
+
+// invalidGrant is the error for every code and refresh token that is not valid. The description does not tell the reasons
+// apart; the log does.
+func invalidGrant(event portner.EventName, reason, grantID string) *portner.Error {
+	return &portner.Error{
+		Code: portner.InvalidGrant, Description: "The code or refresh token is not valid.",
+		Err: &cause{Event: event, Reason: reason, GrantID: grantID},
+	}
+}
+
+func refuse(code portner.ErrorCode, description, reason string) *portner.Error {
+	return &portner.Error{Code: code, Description: description, Err: &cause{Event: portner.EventRefused, Reason: reason}}
+}
+
+// malformed adds the log reason to an error of client.RequestFrom. The names of parameters are logged if they are known.
+func malformed(err error) *portner.Error {
+	e := *portner.AsError(err)
+	why := &cause{Event: portner.EventRefused, Reason: "form_malformed"}
+	if f, ok := errors.AsType[*httpx.FormError](err); ok && f.Parameter != "" {
+		why = &cause{Event: portner.EventDuplicateParam, Reason: "unknown"}
+		if known[f.Parameter] {
+			why.Reason = f.Parameter
+		}
+	}
+	e.Err = errors.Join(why, e.Err)
+	return &e
+}
+
+// known holds the parameters of these endpoints.
+var known = map[string]bool{
+	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true, "authorization_details": true,
+	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
+	"token": true, "token_type_hint": true, "access_token": true, "assertion": true,
+}
+
+// unavailable marks a fault of a dependency. The response is 503: a client must not drop valid tokens because of it.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("token: %s: %w: %w", doing, portner.ErrUnavailable, err)
+}
+
+// gone reports whether the verdict of a store is that the record is unknown, expired or revoked.
+func gone(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked)
+}
+
+// refused logs a protocol error.
+func (x *exchange) refused(ctx context.Context, e *portner.Error) {
+	if c, ok := errors.AsType[*cause](e.Err); ok {
+		x.event(ctx, c.Event, c.Reason, c.GrantID)
+		return
+	}
+	x.event(ctx, portner.EventRefused, string(e.Code), "")
+}
+
+// fault logs an internal error with its text. Two faults have an event of their own.
+func (x *exchange) fault(ctx context.Context, err error) {
+	switch {
+	case errors.Is(err, errLeak):
+		x.event(ctx, portner.EventPIDLeakBlocked, "identifier_in_document", "")
+	case errors.Is(err, errCollision):
+		x.event(ctx, portner.EventIDCollision, "random_identifier", "")
+	}
+	guard(func() { x.log.Fault(ctx, err, x.correlate(), x.now) })
+}
+
+// event reports an event of the request.
+func (x *exchange) event(ctx context.Context, name portner.EventName, reason, grantID string) {
+	if !x.log.Active() {
+		return
+	}
+	e := portner.Event{Name: name, Time: x.now, CorrelationID: x.correlate(), GrantID: grantID, Reason: reason}
+	if x.client != nil {
+		e.ClientID = x.client.ClientID
+	}
+	guard(func() { x.log.Emit(ctx, e) })
+}
+
+// guard keeps a panic of the host's logger from changing a response: committed tokens must reach their client.
+func guard(report func()) {
+	defer func() { _ = recover() }()
+	report()
+}
