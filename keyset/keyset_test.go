@@ -96,7 +96,7 @@ func TestNewRejects(t *testing.T) {
 		"kid of one's own":   {keyset.Config{Keys: []keyset.Key{with(es, func(k *keyset.Key) { k.KID = "key-1" })}}, "not the thumbprint"},
 		"signer of another": {keyset.Config{Keys: []keyset.Key{with(es, func(k *keyset.Key) {
 			k.Signer = wrong{other.Signer, es.Signer.Public()}
-		})}}, "does not fit its public key"},
+		})}}, "does not verify with its public key"},
 		"chain of another":     {keyset.Config{Keys: []keyset.Key{with(es, func(k *keyset.Key) { k.X5C = certify(t, other).X5C })}}, "certifies another key"},
 		"same key twice":       {keyset.Config{Keys: []keyset.Key{es, es}}, "listed twice"},
 		"same RSA key, 2 algs": {keyset.Config{Keys: []keyset.Key{fixture(t, "RS256"), fixture(t, "PS256")}}, "listed twice"},

@@ -12,8 +12,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// The signature algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1). There is no symmetric one and
-// no "none": what is not in the table does not exist here.
+// The signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric algorithms and "none" are not supported.
 const (
 	RS256 = "RS256"
 	RS384 = "RS384"
@@ -27,12 +26,12 @@ const (
 	EdDSA = "EdDSA"
 )
 
-// algorithm is what one alg needs. jwx's verifiers are stateless, so one serves all keys; they take
-// raw keys, never a jwk.Key, which would be unpacked for each token.
+// algorithm holds the parameters of an alg. The verifiers of jwx have no state, so one is used for all keys. They receive keys
+// of the standard library, because a jwk.Key would be converted for each token.
 type algorithm struct {
 	hash     crypto.Hash
 	pss      bool
-	curve    elliptic.Curve // ECDSA only: RFC 7518 section 3.4 ties the curve to the hash
+	curve    elliptic.Curve // ECDSA only; RFC 7518 §3.4: each alg has one curve and one hash
 	edwards  bool
 	verifier jws.Verifier
 }
@@ -50,7 +49,7 @@ var algorithms = map[string]algorithm{
 	EdDSA: implemented(EdDSA, algorithm{edwards: true}),
 }
 
-// implemented adds jwx's verifier. It cannot fail: jwx registers all of the table.
+// implemented adds the verifier of jwx, which supports every alg of the table.
 func implemented(name string, a algorithm) algorithm {
 	var err error
 	if a.verifier, err = jws.NewVerifier(jwa.SignatureAlgorithm(name)); err != nil {
@@ -65,12 +64,12 @@ func Known(alg string) bool {
 	return ok
 }
 
-// Fits reports whether a key of this type, size and curve may be used with alg. Ask it before the
-// signature: a token never chooses the family of the key (RFC 8725 section 3.1).
+// Fits returns an error if a key of this type, size and curve may not be used with alg. RFC 8725 §3.1: call it before the
+// signature is verified, so that a token cannot choose the type of the key.
 func Fits(alg string, key crypto.PublicKey) error {
 	a, ok := algorithms[alg]
 	if !ok {
-		return fmt.Errorf("%w: not an algorithm of ours", ErrAlgorithm)
+		return fmt.Errorf("%w: not supported", ErrAlgorithm)
 	}
 	fits := false
 	switch key := key.(type) {
@@ -91,8 +90,7 @@ func Fits(alg string, key crypto.PublicKey) error {
 	return nil
 }
 
-// AlgFor returns the algorithm a key is used with unless someone says otherwise: RS256, EdDSA, or the
-// only one its curve has. "" means that none fits.
+// AlgFor returns the default algorithm of a key: RS256, EdDSA, or that of the curve. It returns "" if no algorithm fits.
 func AlgFor(key crypto.PublicKey) string {
 	for _, alg := range []string{RS256, ES256, ES384, ES512, EdDSA} {
 		if Fits(alg, key) == nil {

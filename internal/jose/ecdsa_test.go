@@ -10,8 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// TestRawECDSA compares with math/big what becomes of numbers of every length (RFC 7518 section 3.4: both
-// are padded to the length of the order).
+// TestRawECDSA compares numbers of every length with math/big. RFC 7518 §3.4: both are padded to the length of the order.
 func TestRawECDSA(t *testing.T) {
 	t.Parallel()
 	const size = 32
@@ -33,7 +32,7 @@ func TestRawECDSA(t *testing.T) {
 	}
 }
 
-func TestRawECDSARefusesOtherASN1(t *testing.T) {
+func TestRawECDSARejectsOtherASN1(t *testing.T) {
 	t.Parallel()
 	good, err := asn1.Marshal(struct{ R, S int }{1, 2})
 	require.NoError(t, err)

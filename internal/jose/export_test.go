@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// SignSegments signs any two segments, so that tests can make tokens no honest signer makes.
+// SignSegments signs any two segments, for malformed tokens with a valid signature.
 func (s *Signer) SignSegments(t testing.TB, head, body string) string {
 	t.Helper()
 	sig, err := s.sign([]byte(head + "." + body))
@@ -14,5 +14,5 @@ func (s *Signer) SignSegments(t testing.TB, head, body string) string {
 	return head + "." + body + "." + base64url.EncodeToString(sig)
 }
 
-// RawECDSA is what turns a signer's ASN.1 into a JWS signature.
+// RawECDSA converts an ASN.1 signature to a JWS signature.
 var RawECDSA = rawECDSA

@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// The keys of these tests: one RSA key from a file, because making one is slow; the others are new.
+// The keys of these tests. The RSA key is in a file, because generating one is slow.
 var keys = sync.OnceValue(func() (k struct {
 	rsa           *rsa.PrivateKey
 	p256, other   *ecdsa.PrivateKey
@@ -61,7 +61,7 @@ func readPEM(path string) []byte {
 
 var allAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// keyFor is a private key that fits alg.
+// keyFor returns a private key for alg.
 func keyFor(alg string) crypto.Signer {
 	switch {
 	case strings.HasPrefix(alg, "RS"), strings.HasPrefix(alg, "PS"):
@@ -76,7 +76,7 @@ func keyFor(alg string) crypto.Signer {
 	return keys().ed
 }
 
-// opaque hides the key's type, as an HSM's or KMS's signer does.
+// opaque hides the type of a key, as the Signer of an HSM or KMS does.
 type opaque struct{ key crypto.Signer }
 
 func (o opaque) Public() crypto.PublicKey { return o.key.Public() }
@@ -86,7 +86,7 @@ func (o opaque) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// signed makes a token with any header at all, rightly signed with alg.
+// signed returns a token with any header and a valid signature of alg.
 func signed(t testing.TB, alg, header, payload string) string {
 	t.Helper()
 	s, err := jose.NewSigner(alg, "", keyFor(alg), nil)
@@ -94,7 +94,7 @@ func signed(t testing.TB, alg, header, payload string) string {
 	return s.SignSegments(t, b64(header), b64(payload))
 }
 
-// public is the peer's key of alg under kid "k".
+// public returns the key of the peer for alg, with the kid "k".
 func public(alg string) jose.PublicKey {
 	return jose.PublicKey{KID: "k", Alg: alg, Use: "sig", Key: keyFor(alg).Public()}
 }

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// maxKID is the greatest length of a kid (security section 0.6).
+// maxKID bounds the length of a kid.
 const maxKID = 128
 
-// ValidKID reports whether kid fits the grammar of registered keys (idporten section 2.6). What does
-// not is never looked up anywhere: no path, no SQL, no NUL (security row E5).
+// ValidKID reports whether kid has the grammar of registered keys: 1 to 128 letters, digits, dots, underscores and hyphens. A
+// kid of another form is rejected before any look-up, so it cannot be a path or SQL.
 func ValidKID(kid string) bool {
 	if kid == "" || len(kid) > maxKID {
 		return false
@@ -37,8 +37,8 @@ func parseHeader(segment string) (Header, error) {
 	return headerOf(o)
 }
 
-// headerOf reads the parameters of RFC 7515 section 4.1. crit names extensions we must understand, and
-// we understand none; b64 (RFC 7797) changes what is signed. The rest is ignored, as the RFC says.
+// headerOf reads the parameters of RFC 7515 §4.1. It rejects crit, because no extension is supported, and b64 (RFC 7797),
+// which changes what is signed. Other parameters are ignored, as the RFC requires.
 func headerOf(o Object) (Header, error) {
 	var h Header
 	for i := range o.members {
@@ -56,7 +56,7 @@ func headerOf(o Object) (Header, error) {
 	}
 	if o.Has("kid") && !ValidKID(h.KID) {
 		h.KID = ""
-		return h, fmt.Errorf("%w: kid is not a key name", ErrMalformed)
+		return h, fmt.Errorf("%w: kid has an invalid form", ErrMalformed)
 	}
 	if h.Typ, err = o.OptionalString("typ"); err != nil {
 		return h, malformed(err)
@@ -68,10 +68,10 @@ func headerOf(o Object) (Header, error) {
 	return h, err
 }
 
-// malformed says of a member's error that the whole is malformed.
+// malformed makes the error of a member one of the whole header.
 func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
 
-// certificates reads x5c: plain base64, not base64url (RFC 7515 section 4.1.6).
+// certificates reads x5c. RFC 7515 §4.1.6: base64, not base64url.
 func certificates(o Object) ([][]byte, error) {
 	list, err := o.Strings("x5c")
 	if errors.Is(err, ErrAbsent) {

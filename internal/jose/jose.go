@@ -1,42 +1,42 @@
-// Package jose signs and reads JSON Web Signatures: headers encoded once per key, strict verification,
-// strict JSON, JWK reading and writing. It is the only importer of jwx, and no jwx type leaves it.
+// Package jose signs and verifies JSON Web Signatures, and parses and encodes JWKs. Headers are encoded once per key; parsing
+// of tokens, JSON and keys is strict. It is the only package that imports jwx, and its API has no types of jwx.
 //
-// Everything here reads what a peer sent, so errors never quote the input.
+// The input comes from a peer, so errors never quote it.
 package jose
 
 import "errors"
 
-// Limits on what is read (security row E12, section 0.6). Lengths are in bytes and are checked first.
+// Limits of the input, against docs/threat-model.md E12. Lengths are in bytes and are checked first.
 const (
 	// MaxToken bounds a compact JWS.
 	MaxToken = 8 << 10
-	// MaxTokenX5C bounds a compact JWS whose header may carry a certificate chain.
+	// MaxTokenX5C bounds a compact JWS whose header may have a certificate chain.
 	MaxTokenX5C = 32 << 10
-	// MaxDepth bounds how deep objects and arrays nest; the outermost counts as one.
+	// MaxDepth bounds the nesting of objects and arrays. The outermost counts as one.
 	MaxDepth = 8
-	// MinRSABits and MaxRSABits bound an RSA modulus. Less is weak, more is a way to burn our time.
+	// MinRSABits and MaxRSABits bound an RSA modulus. A smaller one is weak, a larger one costs too much time to verify.
 	MinRSABits = 2048
 	MaxRSABits = 8192
 )
 
-// Why a token or a key was refused. Branch with errors.Is; the kinds are what the log tells apart.
+// Reasons to reject a token or a key. Use errors.Is; logs distinguish these kinds.
 var (
-	// ErrMalformed: too long, not three segments, not strict base64url, not strict JSON.
+	// ErrMalformed reports a token that is too long, or not three segments of strict base64url and strict JSON.
 	ErrMalformed = errors.New("jose: malformed")
-	// ErrAlgorithm: alg is not on the caller's list, or does not fit the key (security row E4).
-	ErrAlgorithm = errors.New("jose: algorithm refused")
-	// ErrHeader: a header parameter that changes how a JWS is read: crit, b64 (security row E5).
-	ErrHeader = errors.New("jose: header refused")
-	// ErrX5C: x5c is not an array of certificates in base64. Such a token is ErrMalformed, too.
-	ErrX5C = errors.New("jose: x5c refused")
-	// ErrNoKey: no key of the caller's set has this kid, or there is no kid and not exactly one key.
+	// ErrAlgorithm reports an alg that the caller does not accept, or that does not match the key.
+	ErrAlgorithm = errors.New("jose: algorithm rejected")
+	// ErrHeader reports a header parameter that changes the meaning of the JWS: crit or b64.
+	ErrHeader = errors.New("jose: header rejected")
+	// ErrX5C reports an x5c that is not an array of base64 texts. The token is also ErrMalformed.
+	ErrX5C = errors.New("jose: x5c rejected")
+	// ErrNoKey reports that no key has the kid, or that there is no kid and not exactly one key.
 	ErrNoKey = errors.New("jose: no such key")
-	// ErrSignature: the signature is not the key's.
-	ErrSignature = errors.New("jose: bad signature")
-	// ErrKey: a key or key set that must not be used.
-	ErrKey = errors.New("jose: key refused")
-	// ErrAbsent: the object has no such member.
+	// ErrSignature reports a signature that does not verify.
+	ErrSignature = errors.New("jose: invalid signature")
+	// ErrKey reports a key or key set that must not be used.
+	ErrKey = errors.New("jose: key rejected")
+	// ErrAbsent reports that the object has no such member.
 	ErrAbsent = errors.New("jose: member absent")
-	// ErrType: the member has another JSON type or range than asked for.
+	// ErrType reports a member of another JSON type or range.
 	ErrType = errors.New("jose: member has the wrong type")
 )

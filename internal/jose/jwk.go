@@ -14,10 +14,9 @@ import (
 	"slices"
 )
 
-// ParseJWKS reads a key set (RFC 7517 section 5) that holds public signature keys. It refuses the whole
-// set for one private or symmetric key, a weak or unknown one, or a kid given twice; several keys must
-// all have a kid, or no token could say which one it means. The caller bounds length and number.
-// Keys with "use":"enc" are returned as such and verify nothing.
+// ParseJWKS parses a set of public signature keys (RFC 7517 §5). It rejects the whole set if one key is private, symmetric, weak
+// or of an unknown type, or if a kid is repeated. If there are several keys, each must have a kid. The caller must limit the
+// length of the text and the number of keys. Keys with "use":"enc" are returned, but verify no signature.
 func ParseJWKS(raw []byte) ([]PublicKey, error) {
 	o, err := ParseObject(raw)
 	if err != nil {
@@ -35,7 +34,7 @@ func ParseJWKS(raw []byte) ([]PublicKey, error) {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
 		if kids[k.KID] {
-			return nil, fmt.Errorf("key %d: %w: kid given twice", i, ErrKey)
+			return nil, fmt.Errorf("key %d: %w: kid is repeated", i, ErrKey)
 		}
 		if k.KID == "" && len(list) > 1 {
 			return nil, fmt.Errorf("key %d: %w: no kid", i, ErrKey)
@@ -46,13 +45,13 @@ func ParseJWKS(raw []byte) ([]PublicKey, error) {
 	return keys, nil
 }
 
-// secretMembers are the members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
+// secretMembers are the members of private and symmetric keys (RFC 7518 §6.2.2, §6.3.2 and §6.4).
 var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 func parseJWK(o Object) (k PublicKey, err error) {
 	for _, name := range secretMembers {
 		if o.Has(name) {
-			return k, fmt.Errorf("%w: private or symmetric; take it out of use", ErrKey)
+			return k, fmt.Errorf("%w: it is private or symmetric, and must be taken out of use", ErrKey)
 		}
 	}
 	if k.Key, err = publicKey(o); err != nil {
@@ -70,7 +69,7 @@ func parseJWK(o Object) (k PublicKey, err error) {
 	return k, matchesLeaf(k.X5C, k.Key)
 }
 
-// readUse reads what the key is for: use, key_ops, alg (RFC 7517 sections 4.2 to 4.4).
+// readUse reads use, key_ops and alg (RFC 7517 §4.2, §4.3 and §4.4).
 func readUse(o Object, k *PublicKey) (err error) {
 	if k.Use, err = o.OptionalString("use"); err != nil || o.Has("use") && k.Use != "sig" && k.Use != "enc" {
 		return fmt.Errorf("%w: use must be sig", ErrKey)
@@ -78,7 +77,7 @@ func readUse(o Object, k *PublicKey) (err error) {
 	if o.Has("key_ops") {
 		ops, err := o.Strings("key_ops")
 		if err != nil || k.Use != "enc" && !slices.Contains(ops, "verify") {
-			return fmt.Errorf("%w: key_ops must hold verify", ErrKey)
+			return fmt.Errorf("%w: key_ops must contain verify", ErrKey)
 		}
 	}
 	if k.Alg, err = o.OptionalString("alg"); err != nil {
@@ -90,7 +89,7 @@ func readUse(o Object, k *PublicKey) (err error) {
 	return Fits(k.Alg, k.Key)
 }
 
-// publicKey reads the key material itself (RFC 7518 section 6, RFC 8037 section 2).
+// publicKey reads the members of the public key (RFC 7518 §6, RFC 8037 §2).
 func publicKey(o Object) (crypto.PublicKey, error) {
 	kty, err := o.String("kty")
 	if err != nil {
@@ -125,7 +124,7 @@ func rsaKey(o Object) (crypto.PublicKey, error) {
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 }
 
-// number reads a positive integer in the fewest octets (RFC 7518 section 2, Base64urlUInt).
+// number reads a Base64urlUInt (RFC 7518 §2): a positive integer in the fewest octets.
 func number(o Object, name string) (*big.Int, error) {
 	b, err := octets(o, name)
 	if err != nil {
@@ -189,15 +188,15 @@ func okpKey(o Object) (crypto.PublicKey, error) {
 	return ed25519.PublicKey(x), nil
 }
 
-// matchesLeaf checks that a chain, if there is one, certifies this key (RFC 7517 section 4.7). Who
-// issued it is another question.
+// matchesLeaf returns an error if there is a chain and its leaf certifies another key (RFC 7517 §4.7). It does not verify the
+// chain.
 func matchesLeaf(chain [][]byte, key crypto.PublicKey) error {
 	if len(chain) == 0 {
 		return nil
 	}
 	leaf, err := x509.ParseCertificate(chain[0])
 	if err != nil {
-		return fmt.Errorf("%w: x5c holds no certificate", ErrKey)
+		return fmt.Errorf("%w: x5c has no valid certificate", ErrKey)
 	}
 	if k, ok := key.(interface{ Equal(crypto.PublicKey) bool }); !ok || !k.Equal(leaf.PublicKey) {
 		return fmt.Errorf("%w: x5c certifies another key", ErrKey)
@@ -205,8 +204,7 @@ func matchesLeaf(chain [][]byte, key crypto.PublicKey) error {
 	return nil
 }
 
-// jwk holds the members of a public key. The order is that of RFC 7638 section 3.3 (lexicographic) for
-// the members a thumbprint takes.
+// jwk has the members of a public key. Members of the thumbprint come first, in the order of RFC 7638 §3.3.
 type jwk struct {
 	Crv string   `json:"crv,omitempty"`
 	E   string   `json:"e,omitempty"`
@@ -230,7 +228,7 @@ func jwkOf(key crypto.PublicKey) (jwk, error) {
 		if err != nil {
 			return jwk{}, fmt.Errorf("%w: %w", ErrKey, err)
 		}
-		half := (len(point) - 1) / 2 // after the 4 that says "uncompressed"
+		half := (len(point) - 1) / 2 // after the octet 4, for an uncompressed point
 		return jwk{
 			Kty: "EC", Crv: key.Curve.Params().Name,
 			X: base64url.EncodeToString(point[1 : 1+half]), Y: base64url.EncodeToString(point[1+half:]),
@@ -241,7 +239,7 @@ func jwkOf(key crypto.PublicKey) (jwk, error) {
 	return jwk{}, fmt.Errorf("%w: %T", ErrKey, key)
 }
 
-// Thumbprint is the RFC 7638 SHA-256 thumbprint of a public key in base64url.
+// Thumbprint returns the SHA-256 thumbprint of a public key in base64url (RFC 7638).
 func Thumbprint(key crypto.PublicKey) (string, error) {
 	k, err := jwkOf(key)
 	if err != nil {
@@ -255,7 +253,7 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 	return base64url.EncodeToString(sum[:]), nil
 }
 
-// MarshalJWK writes a public signature key as a JWK. It refuses a chain that certifies another key.
+// MarshalJWK returns the JWK of a public signature key. It returns an error if the chain certifies another key.
 func MarshalJWK(k PublicKey) ([]byte, error) {
 	out, err := jwkOf(k.Key)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// RFC 7638 section 3.1.
+// TestThumbprintOfRFC7638 has the example of RFC 7638 §3.1.
 func TestThumbprintOfRFC7638(t *testing.T) {
 	t.Parallel()
 	const set = `{"keys":[{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}]}`
@@ -81,7 +81,7 @@ func members(t *testing.T, k jose.PublicKey, change map[string]any) string {
 	return string(raw)
 }
 
-func TestParseJWKSRefuses(t *testing.T) {
+func TestParseJWKSRejects(t *testing.T) {
 	t.Parallel()
 	ec := func(change map[string]any) string { return members(t, public("ES256"), change) }
 	rs := func(change map[string]any) string { return members(t, public("RS256"), change) }
@@ -156,7 +156,7 @@ func anyIs(err error, targets ...error) bool {
 	return false
 }
 
-func TestParseJWKSTakes(t *testing.T) {
+func TestParseJWKSAccepts(t *testing.T) {
 	t.Parallel()
 	ec := members(t, public("ES256"), map[string]any{"alg": nil, "use": nil, "kid": nil, "key_ops": []string{"verify"}, "note": map[string]any{"d": 1}})
 	got, err := jose.ParseJWKS([]byte(`{"keys":[` + ec + `],"more":1}`))
@@ -173,7 +173,7 @@ func TestParseJWKSTakes(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// certificate is a self-signed one of the key of alg.
+// certificate returns a self-signed certificate of the key for alg.
 func certificate(t testing.TB, alg string) []byte {
 	t.Helper()
 	template := &x509.Certificate{
@@ -185,7 +185,7 @@ func certificate(t testing.TB, alg string) []byte {
 	return der
 }
 
-// RFC 7517 section 4.7: the first certificate must hold the key.
+// TestX5CMustCertifyTheKey: RFC 7517 §4.7: the first certificate has the key.
 func TestX5CMustCertifyTheKey(t *testing.T) {
 	t.Parallel()
 	k := public("ES256")
@@ -204,7 +204,7 @@ func TestX5CMustCertifyTheKey(t *testing.T) {
 	require.ErrorIs(t, err, jose.ErrKey)
 }
 
-// FuzzJWKS: what is accepted is public, strong, and the key jwx reads; writing it gives the same key.
+// FuzzJWKS: accepted keys are public and strong, jwx parses the same key, and encoding returns the same key.
 func FuzzJWKS(f *testing.F) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		raw, err := jose.MarshalJWK(public(alg))

@@ -5,14 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxInt is the greatest integer Int returns: a time in seconds that is further away is a mistake or
-// an attempt to fill a replay cache (security row E11).
+// MaxInt is the greatest integer that Int returns. A time in seconds that is later is an error, or an attempt to fill a replay
+// cache.
 const MaxInt = 1 << 33
 
-// Object is a JSON object read strictly: names are case-sensitive, and an object that two readers
-// could understand differently was refused when it was parsed (security row E9).
+// Object is a JSON object. Names are case-sensitive. ParseObject rejects objects that two parsers could read differently.
 //
-// Absent members give ErrAbsent and members of another type ErrType; null is a type of its own.
+// Methods return ErrAbsent for absent members and ErrType for members of another type. null is a type of its own.
 type Object struct{ members []member }
 
 type member struct{ name, raw string }
@@ -31,10 +30,9 @@ const (
 	KindObject
 )
 
-// ParseObject reads one JSON object. It refuses, at every level, names given twice (also in another
-// case: encoding/json would take "ISS" for "iss"), nesting beyond MaxDepth, lone surrogates and invalid
-// UTF-8, and anything but white space around the object, a byte order mark included.
-// The caller bounds the length.
+// ParseObject parses a JSON object. At every level it rejects repeated names (also in another case, because encoding/json reads
+// "ISS" as "iss"), nesting deeper than MaxDepth, lone surrogates and invalid UTF-8. Only white space may surround the
+// object; a byte order mark is rejected. The caller must limit the length.
 func ParseObject(data []byte) (Object, error) { return parseObject(string(data)) }
 
 func parseObject(s string) (Object, error) {
@@ -53,10 +51,10 @@ func parseObject(s string) (Object, error) {
 	return o, nil
 }
 
-// Len is the number of members.
+// Len returns the number of members.
 func (o Object) Len() int { return len(o.members) }
 
-// Names returns the member names in the order they came.
+// Names returns the names of the members in their order.
 func (o Object) Names() []string {
 	names := make([]string, len(o.members))
 	for i, m := range o.members {
@@ -65,7 +63,7 @@ func (o Object) Names() []string {
 	return names
 }
 
-// Raw returns a member's JSON text.
+// Raw returns the JSON text of a member.
 func (o Object) Raw(name string) (string, bool) {
 	for i := range o.members {
 		if o.members[i].name == name {
@@ -75,10 +73,10 @@ func (o Object) Raw(name string) (string, bool) {
 	return "", false
 }
 
-// Has reports whether the object has the member, be it null.
+// Has reports whether the object has the member, which may be null.
 func (o Object) Has(name string) bool { return o.Kind(name) != Absent }
 
-// Kind returns a member's JSON type; it tells an aud of "x" from one of ["x"].
+// Kind returns the JSON type of a member.
 func (o Object) Kind(name string) Kind {
 	raw, ok := o.Raw(name)
 	if !ok {
@@ -99,7 +97,7 @@ func (o Object) Kind(name string) Kind {
 	return KindNumber
 }
 
-// want returns the raw text of a member that must be of one kind.
+// want returns the JSON text of a member of the given kind.
 func (o Object) want(name string, kind Kind) (string, error) {
 	switch o.Kind(name) {
 	case kind:
@@ -121,7 +119,7 @@ func (o Object) String(name string) (string, error) {
 	return sc.text()
 }
 
-// OptionalString is String, but an absent member is "".
+// OptionalString returns a string member, or "" if it is absent.
 func (o Object) OptionalString(name string) (string, error) {
 	if !o.Has(name) {
 		return "", nil
@@ -129,8 +127,8 @@ func (o Object) OptionalString(name string) (string, error) {
 	return o.String(name)
 }
 
-// Int returns an integer member: digits only, from 0 to MaxInt. 1.0, 1e3, -1 and "1" are refused
-// although other readers take them.
+// Int returns an integer member from 0 to MaxInt, written with digits only. It rejects 1.0, 1e3, -1 and "1", which other parsers
+// accept.
 func (o Object) Int(name string) (int64, error) {
 	raw, err := o.want(name, KindNumber)
 	if err != nil {
@@ -172,7 +170,7 @@ func (o Object) Strings(name string) ([]string, error) {
 	var list []string
 	err = elements(raw, func(element string) error {
 		if element[0] != '"' {
-			return fmt.Errorf("%w: %s holds something else than strings", ErrType, name)
+			return fmt.Errorf("%w: %s has an element that is not a string", ErrType, name)
 		}
 		sc := scanner{s: element}
 		s, err := sc.text()
@@ -191,7 +189,7 @@ func (o Object) Objects(name string) ([]Object, error) {
 	var list []Object
 	err = elements(raw, func(element string) error {
 		if element[0] != '{' {
-			return fmt.Errorf("%w: %s holds something else than objects", ErrType, name)
+			return fmt.Errorf("%w: %s has an element that is not an object", ErrType, name)
 		}
 		e, err := parseObject(element)
 		list = append(list, e)
@@ -200,7 +198,7 @@ func (o Object) Objects(name string) ([]Object, error) {
 	return list, err
 }
 
-// elements calls f for each element of an array that was parsed before.
+// elements calls f for each element of a valid array.
 func elements(array string, f func(string) error) error {
 	sc := scanner{s: array, i: 1}
 	for {

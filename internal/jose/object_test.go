@@ -14,8 +14,8 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// Security row E9.
-func TestParseObjectRefuses(t *testing.T) {
+// TestParseObjectRejects: two parsers must not read different values (docs/threat-model.md E9).
+func TestParseObjectRejects(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 40)
 	for i := range many {
@@ -78,7 +78,7 @@ func TestParseObjectRefuses(t *testing.T) {
 	}
 }
 
-func TestParseObjectTakes(t *testing.T) {
+func TestParseObjectAccepts(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{}`, " \t\r\n{ } \n", `{"":""}`, `{"a":[],"b":{},"c":null,"d":[null,true,false,-0,1.5e+3]}`,
@@ -159,7 +159,7 @@ func TestAccessors(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// Security row E11.
+// TestInt: times outside of the range are rejected (docs/threat-model.md E11).
 func TestInt(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int64{"0": 0, "1": 1, "1700000000": 1700000000, "8589934592": 1 << 33} {
@@ -177,8 +177,8 @@ func TestInt(t *testing.T) {
 	}
 }
 
-// FuzzObject compares with encoding/json: what we take, it takes and understands alike; what we refuse
-// is invalid for it too, or is one of the ambiguities we refuse on purpose.
+// FuzzObject compares with encoding/json: it reads the same values from an accepted object, and a rejected object is invalid or
+// ambiguous.
 func FuzzObject(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"a":1,"A":2}`, `{"a":[{"b":"\ud800"}]}`, `{"iss":"x","aud":["y"],"exp":1e3}`, "\ufeff{}", `{"a":"\u0041"} `, `[]`,
@@ -189,7 +189,7 @@ func FuzzObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o, err := jose.ParseObject(data)
 		if err != nil {
-			require.False(t, json.Valid(data) && unambiguous(data), "refused for no reason: %v", err)
+			require.False(t, json.Valid(data) && unambiguous(data), "rejected without a reason: %v", err)
 			return
 		}
 		require.True(t, json.Valid(data))
@@ -214,8 +214,8 @@ func FuzzObject(f *testing.F) {
 
 var surrogateEscape = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
 
-// unambiguous says, with encoding/json's tokens, whether data is an object without what ParseObject
-// refuses. Escaped surrogates count as ambiguous unless they decode without a replacement character.
+// unambiguous reports whether data is an object without what ParseObject rejects, by the tokens of encoding/json. Escaped
+// surrogates count as ambiguous unless they decode without a replacement character.
 func unambiguous(data []byte) bool {
 	if !utf8.Valid(data) {
 		return false

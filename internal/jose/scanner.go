@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// scanner walks JSON text (RFC 8259) without building anything.
+// scanner validates JSON text (RFC 8259).
 type scanner struct {
 	s     string
 	i     int
 	depth int
-	names []string // of the objects that are open, innermost last
+	names []string // of the open objects, innermost last
 }
 
 func (sc *scanner) bad(what string) error {
 	return fmt.Errorf("%w: JSON: %s at byte %d", ErrMalformed, what, sc.i)
 }
 
-// peek returns the next byte, 0 at the end. No JSON text has a 0 outside the reach of text, which refuses it.
+// peek returns the next byte, or 0 at the end. A byte 0 in the text is invalid everywhere.
 func (sc *scanner) peek() byte {
 	if sc.i < len(sc.s) {
 		return sc.s[sc.i]
@@ -53,7 +53,7 @@ func (sc *scanner) leave() {
 	sc.i++
 }
 
-// object walks an object and, unless into is nil, collects its members.
+// object scans an object. If into is not nil, it appends the members.
 func (sc *scanner) object(into *Object) error {
 	if sc.peek() != '{' {
 		return sc.bad("not an object")
@@ -73,7 +73,7 @@ func (sc *scanner) object(into *Object) error {
 			return err
 		}
 		if !seen.add(sc, name) {
-			return sc.bad("name given twice")
+			return sc.bad("name is repeated")
 		}
 		start := sc.i
 		if err := sc.value(); err != nil {
@@ -98,7 +98,7 @@ func (sc *scanner) comma() error {
 	return nil
 }
 
-// name reads a member's name and what stands before its value.
+// name reads the name of a member and the colon.
 func (sc *scanner) name() (string, error) {
 	if sc.peek() != '"' {
 		return "", sc.bad("name expected")
@@ -161,7 +161,7 @@ func (sc *scanner) literal(word string) error {
 	return nil
 }
 
-// number walks the grammar of RFC 8259 section 6.
+// number scans a number (RFC 8259 §6).
 func (sc *scanner) number() error {
 	if sc.peek() == '-' {
 		sc.i++
@@ -196,7 +196,7 @@ func (sc *scanner) digits() bool {
 	return sc.i > start
 }
 
-// text reads a string and returns what it says. Without escapes that is a part of the input.
+// text reads a string and returns its value. Without escapes, the value is a part of the input.
 func (sc *scanner) text() (string, error) {
 	sc.i++ // the opening quote
 	start := sc.i
@@ -212,10 +212,10 @@ func (sc *scanner) text() (string, error) {
 		}
 		sc.i++
 	}
-	return "", sc.bad("string without end")
+	return "", sc.bad("unterminated string")
 }
 
-// escaped goes on with text from the first backslash.
+// escaped continues text from the first backslash.
 func (sc *scanner) escaped(start int) (string, error) {
 	out := append(make([]byte, 0, 2*(sc.i-start)+16), sc.s[start:sc.i]...)
 	for sc.i < len(sc.s) {
@@ -236,7 +236,7 @@ func (sc *scanner) escaped(start int) (string, error) {
 		}
 		out = utf8.AppendRune(out, r)
 	}
-	return "", sc.bad("string without end")
+	return "", sc.bad("unterminated string")
 }
 
 // escape reads what follows a backslash.
@@ -262,8 +262,7 @@ func (sc *scanner) escape() (rune, error) {
 	return 0, sc.bad("unknown escape")
 }
 
-// codePoint reads the digits after \u. Half a surrogate pair is no character: readers differ on what
-// they make of it, so it is refused.
+// codePoint reads the digits after \u. It rejects lone surrogates, which parsers read differently.
 func (sc *scanner) codePoint() (rune, error) {
 	r, ok := sc.hex4()
 	if !ok {
@@ -306,8 +305,8 @@ func (sc *scanner) hex4() (rune, bool) {
 	return r, true
 }
 
-// nameSet holds the names of one open object. They lie in scanner.names from first on; beyond a few
-// they are hashed as well, so that an object of a thousand names does not cost a million comparisons.
+// nameSet holds the names of one open object. They are in scanner.names from first. If there are many, they are hashed, so that
+// the cost of an object is linear.
 type nameSet struct {
 	first, n int
 	hashed   map[string]struct{}
@@ -315,7 +314,7 @@ type nameSet struct {
 
 const fewNames = 16
 
-// add reports whether the name is new, in any case of its letters.
+// add adds a name and reports whether it is new, whatever the case of its letters.
 func (ns *nameSet) add(sc *scanner, name string) bool {
 	if ns.n++; ns.n <= fewNames {
 		for _, other := range sc.names[ns.first:] {
@@ -338,7 +337,7 @@ func (ns *nameSet) add(sc *scanner, name string) bool {
 	return !known
 }
 
-// folded maps the names that strings.EqualFold holds equal to one name.
+// folded returns the same text for names that are equal under strings.EqualFold.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		least := r

@@ -24,14 +24,14 @@ import (
 
 func isErr(err, target error) bool { return errors.Is(err, target) }
 
-// jws.Verify of jwx is the oracle, for keys in memory and for keys somewhere else.
+// TestSignForJWX: jws.Verify of jwx accepts the tokens, for keys in memory and elsewhere.
 func TestSignForJWX(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
 		for kind, key := range map[string]crypto.Signer{"raw": keyFor(alg), "opaque": opaque{keyFor(alg)}} {
 			s, err := jose.NewSigner(alg, "k", key, nil, "JWT")
 			require.NoError(t, err, "%s %s", alg, kind)
-			for range 20 { // short r and s come by chance
+			for range 20 { // r and s are short at random
 				token, err := s.Sign("JWT", []byte(`{"a":1}`))
 				require.NoError(t, err)
 				payload, err := jws.Verify([]byte(token), jws.WithKey(jwa.SignatureAlgorithm(alg), keyFor(alg).Public()))
@@ -47,7 +47,7 @@ func TestSignForJWX(t *testing.T) {
 	}
 }
 
-// The two deterministic algorithms give the very bytes jws.Sign gives.
+// TestSignIsJWSSign: for the deterministic algorithms, the bytes are those of jws.Sign.
 func TestSignIsJWSSign(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []string{"RS256", "EdDSA"} {
@@ -64,7 +64,7 @@ func TestSignIsJWSSign(t *testing.T) {
 	}
 }
 
-// RFC 7518 section 3.5: the salt of PSS is as long as the hash.
+// TestPSSSalt: RFC 7518 §3.5: the salt of PSS is as long as the hash.
 func TestPSSSalt(t *testing.T) {
 	t.Parallel()
 	for _, key := range []crypto.Signer{keys().rsa, opaque{keys().rsa}} {
@@ -102,12 +102,12 @@ func TestSignHeaders(t *testing.T) {
 	}
 }
 
-// wrong signs with another key than it shows, as a badly configured HSM does.
+// wrong signs with another key than Public returns, as a wrongly configured HSM does.
 type wrong struct{ crypto.Signer }
 
 func (wrong) Public() crypto.PublicKey { return keys().other.Public() }
 
-// junk is a signer whose signature is whatever it is.
+// junk is a signer that returns fixed bytes.
 type junk struct {
 	signature []byte
 	err       error
@@ -118,7 +118,7 @@ func (j junk) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return j.signature, j.err
 }
 
-func TestNewSignerRefuses(t *testing.T) {
+func TestNewSignerRejects(t *testing.T) {
 	t.Parallel()
 	down := errors.New("HSM is down")
 	for name, c := range map[string]struct {
@@ -158,7 +158,7 @@ func TestSignLeavesTheCallersKeyAlone(t *testing.T) {
 	require.Nil(t, bare.Precomputed.Dp)
 }
 
-// Allocations over the bare signature are exact, so they are a test and not only a benchmark.
+// TestSignAllocations bounds the allocations besides the signature.
 func TestSignAllocations(t *testing.T) {
 	payload := make([]byte, 500)
 	for alg, most := range map[string]float64{"ES256": 12, "EdDSA": 3} {

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// PublicKey is one key a peer may have signed with.
+// PublicKey is a key with which a peer may sign.
 type PublicKey struct {
-	KID string // "" if the key has no name
-	Alg string // the only alg it may be used with; "" is every alg that fits Key
-	Use string // "sig" or ""; a key with another use verifies nothing
+	KID string // "" if the key has no kid
+	Alg string // algorithm; "" for every alg that fits Key
+	Use string // "sig" or ""; a key with another use verifies no signature
 	X5C [][]byte
 	Key crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// Header is a JOSE header, as far as it is believed.
+// Header holds the parameters of a JOSE header that are used.
 type Header struct {
 	Alg string
 	KID string
 	Typ string
-	// X5C is the chain the sender offers, DER, leaf first. It proves nothing until someone verified it.
+	// X5C is the certificate chain of the sender in DER, leaf first. It is not verified.
 	X5C [][]byte
-	// Ignored names the parameters that would have us take or fetch the sender's own key (jku, x5u, jwk).
-	// They are never used; their presence is worth an event (security row E5).
+	// Ignored has the names of parameters that offer a key of the sender (jku, x5u, jwk). They are never used; callers log
+	// their presence.
 	Ignored []string
 }
 
@@ -35,11 +35,10 @@ type Token struct {
 	Payload []byte
 }
 
-// Verify checks a compact JWS against the keys of the one peer who may have signed it, with one of the
-// algorithms agreed with that peer. The key is chosen first, by kid; alg must be on the list and fit it.
-// Length is checked before anything is decoded; use MaxToken or MaxTokenX5C.
+// Verify verifies a compact JWS with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
+// must be one of algs and fit the key. The length is checked before anything is decoded: use MaxToken or MaxTokenX5C.
 //
-// The header is returned with every error that comes after it was read, so that callers can report it.
+// After the header is parsed, errors come with the header, so that callers can log it.
 func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, error) {
 	head, body, signature, err := split(token, maxLen)
 	if err != nil {
@@ -51,14 +50,14 @@ func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 	}
 	t := Token{Header: header}
 	if !slices.Contains(algs, header.Alg) {
-		return t, fmt.Errorf("%w: not agreed", ErrAlgorithm)
+		return t, fmt.Errorf("%w: not accepted", ErrAlgorithm)
 	}
 	key, err := choose(keys, header.KID)
 	if err != nil {
 		return t, err
 	}
 	if key.Alg != "" && key.Alg != header.Alg {
-		return t, fmt.Errorf("%w: the key is for another", ErrAlgorithm)
+		return t, fmt.Errorf("%w: the key has another", ErrAlgorithm)
 	}
 	if err := Fits(header.Alg, key.Key); err != nil {
 		return t, err
@@ -79,7 +78,7 @@ func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 	return t, nil
 }
 
-// choose finds the key by equality of kid. Without a kid it takes the only key there is, never a guess.
+// choose returns the key with the kid. Without a kid it returns the only key, and an error if there are several.
 func choose(keys []PublicKey, kid string) (PublicKey, error) {
 	var found PublicKey
 	n := 0
@@ -95,8 +94,7 @@ func choose(keys []PublicKey, kid string) (PublicKey, error) {
 	return found, nil
 }
 
-// ParseHeader reads the header of a compact JWS without verifying anything: use it to find out whose
-// keys to look up, and for nothing else.
+// ParseHeader parses the header of a compact JWS without verification. Use it only to find the keys for Verify.
 func ParseHeader(token string, maxLen int) (Header, error) {
 	head, _, _, err := split(token, maxLen)
 	if err != nil {
@@ -105,8 +103,7 @@ func ParseHeader(token string, maxLen int) (Header, error) {
 	return parseHeader(head)
 }
 
-// PeekPayload reads the claims of a compact JWS without verifying anything: use it to find out who
-// claims to speak, and for nothing else.
+// PeekPayload parses the claims of a compact JWS without verification. Use it only to find the sender whose keys Verify needs.
 func PeekPayload(token string, maxLen int) (Object, error) {
 	_, body, _, err := split(token, maxLen)
 	if err != nil {
@@ -119,8 +116,8 @@ func PeekPayload(token string, maxLen int) (Object, error) {
 	return ParseObject(payload)
 }
 
-// split cuts a compact JWS into its three segments. Five would be a JWE: encrypted input is not
-// supported anywhere, so there is nothing to decrypt and no decompression (security row E12).
+// split splits a compact JWS into three segments. It rejects five segments, a JWE: encrypted and compressed input is not
+// supported.
 func split(token string, maxLen int) (head, body, signature string, err error) {
 	if len(token) > maxLen {
 		return "", "", "", fmt.Errorf("%w: longer than %d bytes", ErrMalformed, maxLen)
@@ -138,8 +135,8 @@ func split(token string, maxLen int) (head, body, signature string, err error) {
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// decode is base64url without padding, spare bits or line breaks. The standard library skips line
-// breaks even when strict, which would give one token many spellings.
+// decode decodes base64url without padding, spare bits or line breaks. The strict decoder of the standard library skips line
+// breaks, so one token could be written in several ways.
 func decode(segment string) ([]byte, error) {
 	if strings.IndexByte(segment, '\n') >= 0 || strings.IndexByte(segment, '\r') >= 0 {
 		return nil, fmt.Errorf("%w: line break in base64url", ErrMalformed)
