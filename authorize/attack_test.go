@@ -18,6 +18,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -108,9 +109,8 @@ func TestOnlyGetAndPost(t *testing.T) {
 	}
 }
 
-// TestPagesAreBornSafe: a host that sets no header on its login and consent pages has pages that nobody
-// frames, caches or takes an address from (security rows G6, I1).
-func TestPagesAreBornSafe(t *testing.T) {
+// TestPageHeaders: pages without header fields of their own cannot be framed or cached, and send no referrer to other sites.
+func TestPageHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
@@ -127,21 +127,17 @@ func TestPagesAreBornSafe(t *testing.T) {
 	}
 }
 
-// inPlace renders the login page in the answer to the authorization request.
-type inPlace struct{}
-
-func (inPlace) Interact(w http.ResponseWriter, _ *http.Request, _ *authorize.Pending) {
-	w.WriteHeader(http.StatusOK)
-}
-
-func TestPagesInPlaceAreBornSafe(t *testing.T) {
+// TestPageHeadersInPlace: the same for a page that a host renders in the response to the authorization request.
+func TestPageHeadersInPlace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *authorize.Config) { c.Pages = inPlace{} })
-	page := w.browser().authorize(params("web"))
-	require.Equal(t, http.StatusOK, page.StatusCode)
-	require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
-	require.Contains(t, page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
-	require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"))
+	w := newWorld(t)
+	d := w.endpoint.Authorize(t.Context(), w.request(params("web")))
+	require.NotNil(t, d.Interaction)
+	require.Equal(t, d.Header, d.Interaction.Header)
+	require.Equal(t, "DENY", d.Header.Get("X-Frame-Options"))
+	require.Contains(t, d.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	require.Equal(t, "same-origin", d.Header.Get("Referrer-Policy"))
+	require.Equal(t, "no-store", d.Header.Get("Cache-Control"))
 }
 
 // TestOneRequestOneCode: a request a person may take an hour for is remembered for as long, so that its
@@ -182,10 +178,12 @@ func TestPanicsEverywhere(t *testing.T) {
 	t.Parallel()
 	const serverError = "page Internal Server Error server_error"
 	w := newWorld(t, func(c *authorize.Config) {
-		c.Pages = panicking{}
-		c.ErrorPage = func(http.ResponseWriter, *http.Request, authorize.ErrorPage) { panic("secret") }
+		c.Sessions = must(session.New(session.Config{Store: panickingSessions{}, Vault: c.Vault}))
+		c.ErrorPage = func(authorize.ErrorPage) portner.Reply { panic("secret") }
 	})
-	require.Equal(t, serverError, outcome(t, w.browser().authorize(params("web"))))
+	b := w.browser()
+	b.cookies[session.DefaultCookieName] = strings.Repeat("s", 43)
+	require.Equal(t, serverError, outcome(t, b.authorize(params("web"))))
 	require.Equal(t, "page Bad Request invalid_client", outcome(t, w.browser().authorize(params("nobody"))))
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().get("/login")))
 
@@ -193,8 +191,15 @@ func TestPanicsEverywhere(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_client", outcome(t, w.browser().authorize(params("nobody"))))
 	require.Equal(t, "error invalid_scope", outcome(t, w.browser().authorize(params("web", "scope", "x:y"))))
 	require.Equal(t, http.StatusUnauthorized, w.push(params("web"), func(r *http.Request) { r.SetBasicAuth("web", "x") }).StatusCode)
-	b := w.browser()
+	b = w.browser()
 	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
+}
+
+// panickingSessions is a store of sessions that panics.
+type panickingSessions struct{ session.Store }
+
+func (panickingSessions) Session(context.Context, storage.Hash, time.Time) (storage.Session, error) {
+	panic("secret")
 }
 
 // loose is a Source over a database that folds case, or finds nothing without an error.
@@ -238,7 +243,7 @@ func TestNoDowngrade(t *testing.T) {
 	form.Set("user", "kari")
 	form.Set("acr", acr.Substantial)
 	res = b.post("/login?"+form.Encode()+"&acr_values="+acr.Low, form)
-	require.Equal(t, "login", outcome(t, res), "the level is still too low")
+	require.Equal(t, "step-up", outcome(t, res), "the level is still too low")
 	res = b.loginAs(res, "kari", acr.High)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	body := new(bytes.Buffer)

@@ -13,24 +13,24 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// browserCookie names the browser that brought a request, before anybody has logged in: 256 random
-// bits, one for all tabs. Waiting requests and CSRF tokens are bound to it, and it says nothing else.
+// browserCookie identifies a browser before the user has logged in, with 256 random bits for all tabs. Pending requests and CSRF
+// tokens are bound to it.
 const browserCookie = "__Host-portner-browser"
 
-// browserOf returns the browser's value if it sent exactly one of the right form.
-func browserOf(r *http.Request) string {
-	value, duplicate := browserCookies(r)
+// browserOf returns the value of the cookie if the browser sent exactly one, well-formed.
+func browserOf(h http.Header) string {
+	value, duplicate := browserCookies(h)
 	if duplicate || !seal.TokenShaped(value) {
 		return ""
 	}
 	return value
 }
 
-// browserCookies returns the first cookie of our name, and whether there are more. Of two, one was
-// planted: neither is believed (security row G8).
-func browserCookies(r *http.Request) (value string, duplicate bool) {
+// browserCookies returns the value of the first cookie, and whether there are more. One of two is planted by another host of the
+// same site, so neither is trusted.
+func browserCookies(h http.Header) (value string, duplicate bool) {
 	found := false
-	for _, line := range r.Header["Cookie"] {
+	for _, line := range h["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
 			name, v, _ := strings.Cut(strings.Trim(part, " \t"), "=")
 			if name != browserCookie {
@@ -47,62 +47,59 @@ func browserCookies(r *http.Request) (value string, duplicate bool) {
 
 const browserAttributes = "; Path=/; HttpOnly; Secure; SameSite=Lax"
 
-// forgetBrowser takes back the cookie, so that the next request begins anew.
-func forgetBrowser(w http.ResponseWriter) {
-	w.Header().Add("Set-Cookie", browserCookie+"="+browserAttributes+"; Max-Age=0")
+// clearBrowser removes the cookie, so that the next request gets a new one.
+func clearBrowser(response http.Header) {
+	response.Add("Set-Cookie", browserCookie+"="+browserAttributes+"; Max-Age=0")
 }
 
-// knowBrowser returns the browser's value, and gives it one if it has none. The cookie ends with the
-// browser. Lax: the person may come back to a login page from another site's eID by a GET.
-func knowBrowser(w http.ResponseWriter, r *http.Request) string {
-	if value := browserOf(r); value != "" {
+// ensureBrowser returns the value of the cookie. It sets a new one if there is none. The cookie ends with the browser. It is Lax, so that a
+// GET from the site of an identity provider carries it.
+func ensureBrowser(request, response http.Header) string {
+	if value := browserOf(request); value != "" {
 		return value
 	}
 	value := seal.NewToken()
-	h := w.Header()
-	h["Set-Cookie"] = append(h["Set-Cookie"], browserCookie+"="+value+browserAttributes)
+	response["Set-Cookie"] = append(response["Set-Cookie"], browserCookie+"="+value+browserAttributes)
 	return value
 }
 
-// sameBrowser compares the browser a request came back with to the one it was sealed for.
-func sameBrowser(t travel, r *http.Request) bool {
-	value := browserOf(r)
+// sameBrowser reports whether the cookie matches the hash that a request was sealed with.
+func sameBrowser(sealed storage.Hash, request http.Header) bool {
+	value := browserOf(request)
 	if value == "" {
 		return false
 	}
 	hash := storage.HashOf(value)
-	return subtle.ConstantTimeCompare(hash[:], t.browser[:]) == 1
+	return subtle.ConstantTimeCompare(hash[:], sealed[:]) == 1
 }
 
-// csrf is the token of one page: for this browser, this request, this step, and at the consent step
-// for exactly what was shown (security rows G1, G14).
-func csrf(key []byte, t travel, shown string) string {
+// csrf returns the token of one page: for this browser, this request, this step, and what the page shows.
+func csrf(key []byte, p progress, shown string) string {
 	m := hmac.New(sha256.New, key)
-	m.Write(t.browser[:])
-	m.Write(t.id[:])
-	m.Write([]byte(t.step))
+	m.Write(p.browser[:])
+	m.Write(p.id[:])
+	m.Write([]byte(p.step))
 	m.Write([]byte{0})
-	m.Write([]byte(t.sessionID))
+	m.Write([]byte(p.sessionID))
 	m.Write([]byte{0})
 	m.Write([]byte(shown))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// notFromOurPage checks a POST of a page: it comes from our own origin and carries the page's token, made
-// with any of the secrets, so that pages outlive a rotation. It returns "", or the reason for the log: a
-// host whose pages hide their origin, or stand at another than the issuer's, finds it there.
-func (f *flow) notFromOurPage(shown string) (reason string) {
-	if !httpx.SameOrigin(f.r.Header, f.origin) {
-		return "origin"
+// checkForm validates the POST of a page: it comes from the origin of the pages and carries the token of the page, made with any of
+// the secrets. It returns "", or the reason for the log.
+func (e *Endpoint) checkForm(x *exchange, shown string) (reason string) {
+	if !httpx.SameOrigin(x.r.Header, e.origin) {
+		return "form_origin"
 	}
-	sent := f.r.PostForm[CSRFField]
-	if len(sent) != 1 {
-		return "csrf"
+	sent := []byte(x.r.Form.Get(CSRFField))
+	if len(sent) == 0 || repeated(httpx.Form(x.r.Form), CSRFField) {
+		return "csrf_token_missing"
 	}
-	for _, key := range f.csrfKeys {
-		if subtle.ConstantTimeCompare([]byte(sent[0]), []byte(csrf(key, f.travel, shown))) == 1 {
+	for _, key := range e.csrfKeys {
+		if subtle.ConstantTimeCompare(sent, []byte(csrf(key, x.progress, shown))) == 1 {
 			return ""
 		}
 	}
-	return "csrf"
+	return "csrf_token_mismatch"
 }

@@ -2,10 +2,8 @@ package authorize
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,138 +12,123 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 )
 
-// The defaults of Config.
+// Defaults of Config.
 const (
-	// DefaultCodeLifetime is how long a code may be redeemed (security section 0.6).
-	DefaultCodeLifetime = 60 * time.Second
-	// DefaultPendingLifetime is how long a person may take to log in and consent.
-	DefaultPendingLifetime = 15 * time.Minute
-	// DefaultPushedRequestLifetime is ID-porten's lifetime of a request_uri (idporten section 4.1).
+	DefaultCodeLifetime          = 60 * time.Second
+	DefaultPendingLifetime       = 15 * time.Minute
 	DefaultPushedRequestLifetime = 120 * time.Second
-	// DefaultAuthorizationLifetime is the absolute end of a grant (idporten section 2.3).
 	DefaultAuthorizationLifetime = 7200 * time.Second
-	// DefaultHistoryLifetime is how long people can look back at their logins.
-	DefaultHistoryLifetime = 180 * 24 * time.Hour
-	// DefaultRequestURIPrefix is the prefix RFC 9126 section 2.2 recommends.
+	DefaultHistoryLifetime       = 180 * 24 * time.Hour
+	// DefaultRequestURIPrefix is the prefix of RFC 9126 §2.2.
 	DefaultRequestURIPrefix = "urn:ietf:params:oauth:request_uri:"
-	// IDPortenRequestURIPrefix is the prefix ID-porten's request_uri values have.
+	// IDPortenRequestURIPrefix is the prefix of the request_uri values of ID-porten.
 	IDPortenRequestURIPrefix = "urn:idporten:"
 )
 
-// maxShortLife is the cap of codes and request_uri values (security section 0.6).
-const maxShortLife = 600 * time.Second
+// Limits of the lifetimes in Config.
+const (
+	maxShortLifetime   = 600 * time.Second // of codes (RFC 6749 §4.1.2) and request_uri values (RFC 9126 §2.2)
+	maxPendingLifetime = time.Hour
+)
 
-// Config configures an Endpoint. Zero fields mean ID-porten's rules.
+// Config configures an Endpoint.
 type Config struct {
-	// Issuer is the provider's issuer identifier, byte for byte as in its metadata. Required.
+	// Issuer is the issuer identifier of the provider, byte for byte as in its metadata. Required.
 	Issuer string
-	// URL is the address people's browsers use, authorization_endpoint of the metadata: its origin is what
-	// forms must come from. "" is Issuer + "/authorize".
+	// URL is the authorization_endpoint of the metadata. The pages are on its origin, and their forms must come from it. If "", it
+	// is Issuer + "/authorize".
 	URL string
 	// Clients finds registrations. Required.
 	Clients client.Source
 	// Scopes finds scopes and accesses. Required.
 	Scopes scope.Source
-	// Sessions keeps the browsers' SSO sessions. Required.
+	// Sessions keeps the SSO sessions of browsers. Required.
 	Sessions *session.Keeper
-	// Vault seals the person into grants; the one Sessions was made with. Required.
+	// Vault seals the identity of the user into grants. It is the one that Sessions was made with. Required.
 	Vault *session.Vault
-	// Store keeps the codes. Required.
+	// Store stores codes. Required.
 	Store Store
-	// Pages are the host's login and consent pages. Required.
+	// Pages holds the paths of the host's pages.
 	Pages Pages
-	// Secrets seal the requests that wait for a person; 32 bytes or more each. The first one seals and
-	// all of them open. Every node needs the same. Required.
+	// Reserved holds paths of the provider on the origin of the pages. A page must not have one of them.
+	Reserved []string
+	// Secrets seal pending requests. The first one seals, every one opens. Every node needs the same. Required.
 	Secrets []portner.Secret
 
-	// Consents remembers consents. nil: nothing is remembered, consent is asked for each time.
+	// Consents remembers consents. If nil, every login asks for consent.
 	Consents ConsentStore
-	// History remembers logins for people to look at. nil: nothing is remembered. A store that fails here
-	// does not stop a login.
+	// History remembers logins. If nil, it is off. A failure of it does not fail the login.
 	History HistoryStore
-	// HistoryLifetime is how long a login is remembered. 0 is DefaultHistoryLifetime.
+	// HistoryLifetime is how long History remembers a login. The default is DefaultHistoryLifetime.
 	HistoryLifetime time.Duration
-	// KeepUserAgent keeps the name of the browser with what was granted in it, for people to recognise
-	// (idporten section 17.1).
+	// KeepUserAgent stores the name of the browser with each grant, for lists of logins.
 	KeepUserAgent bool
-	// PushedRequests keeps pushed authorization requests. nil: PAR is not offered.
+	// PushedRequests stores pushed authorization requests. If nil, Push and request_uri are rejected.
 	PushedRequests PushedRequestStore
-	// Authenticator authenticates clients that push requests, and verifies who signed a request object (a
-	// *client.Authenticator). nil: neither is offered.
+	// Authenticator authenticates the clients that push requests, and verifies request objects. If nil, request objects are
+	// rejected. Required with PushedRequests.
 	Authenticator *client.Authenticator
-	// IDTokens verifies an id_token_hint: the provider's *keyset.Set. nil: a request with an
-	// id_token_hint is refused, for a hint that is not checked is a check left out.
-	IDTokens TokenVerifier
-	// Subject returns the "sub" of a person at a client, as the token endpoint makes it. It is what an
-	// id_token_hint is compared with. nil: as IDTokens nil.
+	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
+	IDTokens *keyset.Set
+	// Subject returns the sub of a user at a client, as the token endpoint makes it, to compare with id_token_hint. Required with
+	// IDTokens.
 	Subject func(c *client.Client, who session.Identity) string
 
-	// AuthorizationDetails are the types of authorization_details (RFC 9396) that may be asked for. nil:
-	// none, and a request with the parameter is refused.
+	// AuthorizationDetails holds the types of authorization_details (RFC 9396). If nil, requests with the parameter are rejected.
 	AuthorizationDetails *rar.Registry
 
-	// Environment says which redirect URIs may be used. The zero value is production.
+	// Environment restricts redirect URIs. The zero value is production.
 	Environment client.Environment
-	// Levels are the acr values the provider knows. nil is acr.IDPorten.
+	// Levels are the acr values of the provider. If nil, they are acr.IDPorten.
 	Levels *acr.Levels
-	// DefaultACRValues stand in for acr_values in a request without. nil: idporten-loa-substantial if
-	// Levels is nil, otherwise any level will do.
+	// DefaultACRValues apply to requests without acr_values. If nil and Levels is nil, they are idporten-loa-substantial; if nil
+	// otherwise, every level suffices.
 	DefaultACRValues []string
-	// PromptValues are the prompt values of clients that do not name their own. nil: only "login".
+	// PromptValues are the prompt values of clients that do not name theirs. If nil, only "login" is supported.
 	PromptValues []string
-	// Locales are the languages of the provider's pages, the fallback first. nil: nb, nn, en, se.
+	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
-	// RequireState refuses requests without state from every client. Public clients and clients with
-	// RequireState always need one.
-	RequireState bool
-	// RequireNonce refuses requests without nonce from every client.
-	RequireNonce bool
-	// RequirePKCE refuses requests without PKCE from every client, whatever its registration says.
-	RequirePKCE bool
-	// AllowNoPID understands the retired no_pid scope (idporten section 13.1, method 3).
+	// RequiredParameters are parameters that every client must send: state, nonce, code_challenge, request (a signed request object)
+	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
+	// code_challenge.
+	RequiredParameters []string
+	// AllowNoPID supports the retired scope no_pid of ID-porten.
 	AllowNoPID bool
 
-	// CodeLifetime is at most 600 s. 0 is DefaultCodeLifetime.
+	// CodeLifetime is at most 600 s. The default is DefaultCodeLifetime.
 	CodeLifetime time.Duration
-	// PendingLifetime is at most one hour. 0 is DefaultPendingLifetime.
+	// PendingLifetime is how long the user may take to log in and consent, at most one hour. The default is DefaultPendingLifetime.
 	PendingLifetime time.Duration
-	// PushedRequestLifetime is at most 600 s. 0 is DefaultPushedRequestLifetime.
+	// PushedRequestLifetime is at most 600 s. The default is DefaultPushedRequestLifetime.
 	PushedRequestLifetime time.Duration
-	// AuthorizationLifetime holds for clients that do not name their own; scopes may lower both.
-	// 0 is DefaultAuthorizationLifetime.
+	// AuthorizationLifetime is the lifetime of grants to clients that do not name theirs. Scopes may shorten it. The default is
+	// DefaultAuthorizationLifetime.
 	AuthorizationLifetime time.Duration
-	// RequestURIPrefix begins the request_uri values PAR gives out. "" is DefaultRequestURIPrefix.
+	// RequestURIPrefix begins request_uri values. The default is DefaultRequestURIPrefix.
 	RequestURIPrefix string
 
-	// ErrorPage renders the errors that must not be redirected. nil is a plain built-in page. Headers
-	// are set already; it writes the status and the body.
-	ErrorPage func(w http.ResponseWriter, r *http.Request, p ErrorPage)
-	// TestLogin answers login_hint=testid:<pid>_<acr> without any page (idporten section 3.8). nil:
-	// such a hint is ignored. Only NewTestLogin makes one, and only for a test issuer.
+	// ErrorPage renders the page for errors that must not be sent to the client. Its header fields replace those of the endpoint,
+	// which forbid scripts, framing and caching. A zero Status is that of p. If nil, a plain page is sent.
+	ErrorPage func(p ErrorPage) portner.Reply
+	// TestLogin answers login_hint=testid:<pid>_<acr> without a page. If nil, such a hint is ignored. See NewTestLogin.
 	TestLogin *TestLogin
 
-	// Now is the clock, read once for each request. nil is time.Now.
+	// Now is the clock, read once for each request. If nil, it is time.Now.
 	Now func() time.Time
-	// Logger gets a line for each event. nil discards.
+	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
-	// OnEvent gets each event. nil: nobody listens.
+	// OnEvent receives each event.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// TokenVerifier verifies tokens the provider signed itself.
-type TokenVerifier interface {
-	// Verify checks the signature and returns the payload and the typ header. Expired claims are not
-	// its business: an id_token_hint may be expired.
-	Verify(token string, now time.Time) (payload []byte, typ string, err error)
-}
-
-// withDefaults returns a copy with every default filled in and no slice shared with the caller.
+// withDefaults returns a copy with every default, which shares no slice with the caller.
 func (c Config) withDefaults() Config {
 	if c.Levels == nil {
 		c.Levels = acr.IDPorten
@@ -165,79 +148,117 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	for _, d := range []struct {
-		field    *time.Duration
-		fallback time.Duration
-	}{
-		{&c.CodeLifetime, DefaultCodeLifetime},
-		{&c.PendingLifetime, DefaultPendingLifetime},
-		{&c.PushedRequestLifetime, DefaultPushedRequestLifetime},
-		{&c.AuthorizationLifetime, DefaultAuthorizationLifetime},
-		{&c.HistoryLifetime, DefaultHistoryLifetime},
-	} {
-		if *d.field == 0 {
-			*d.field = d.fallback
+	c.Pages = c.Pages.withDefaults()
+	for _, d := range c.lifetimes() {
+		if *d.value == 0 {
+			*d.value = d.fallback
 		}
 	}
 	c.Secrets = slices.Clone(c.Secrets)
 	c.DefaultACRValues = slices.Clone(c.DefaultACRValues)
 	c.PromptValues = slices.Clone(c.PromptValues)
 	c.Locales = slices.Clone(c.Locales)
+	c.RequiredParameters = slices.Clone(c.RequiredParameters)
 	return c
 }
 
-// asksPeople reports whether there are authorization_details a person chooses for.
-func (c Config) asksPeople() bool {
-	return c.AuthorizationDetails != nil && c.AuthorizationDetails.Interactive()
+// lifetime is one lifetime of a Config, with its default and its limit.
+type lifetime struct {
+	field         string
+	value         *time.Duration
+	fallback, max time.Duration
 }
 
-// check reports every problem of a Config that has its defaults.
-func (c Config) check() error {
-	var errs []error
-	require := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("authorize: "+format, args...))
-		}
+func (c *Config) lifetimes() []lifetime {
+	const unlimited = 1 << 62
+	return []lifetime{
+		{"CodeLifetime", &c.CodeLifetime, DefaultCodeLifetime, maxShortLifetime},
+		{"PendingLifetime", &c.PendingLifetime, DefaultPendingLifetime, maxPendingLifetime},
+		{"PushedRequestLifetime", &c.PushedRequestLifetime, DefaultPushedRequestLifetime, maxShortLifetime},
+		{"AuthorizationLifetime", &c.AuthorizationLifetime, DefaultAuthorizationLifetime, unlimited},
+		{"HistoryLifetime", &c.HistoryLifetime, DefaultHistoryLifetime, unlimited},
 	}
-	require(c.Clients != nil, "Config.Clients is required")
-	require(c.Scopes != nil, "Config.Scopes is required")
-	require(c.Sessions != nil, "Config.Sessions is required")
-	require(c.Vault != nil, "Config.Vault is required")
-	require(c.Store != nil, "Config.Store is required")
-	require(c.Pages != nil, "Config.Pages is required")
-	if p, ok := c.Pages.(PageURLs); ok {
-		require(strings.HasPrefix(p.Login, "/") && strings.HasPrefix(p.Consent, "/"),
-			"Config.Pages: both URLs must be paths that begin with a slash")
-		require(strings.HasPrefix(p.Representation, "/") || p.Representation == "" && !c.asksPeople(),
-			"Config.Pages: Representation must be a path that begins with a slash: a type of AuthorizationDetails lets people choose")
+}
+
+// check records every problem of a Config that has its defaults.
+func (c *Config) check(p *fields.Checker) {
+	p.Require(c.Clients != nil, "Clients")
+	p.Require(c.Scopes != nil, "Scopes")
+	p.Require(c.Sessions != nil, "Sessions")
+	p.Require(c.Vault != nil, "Vault")
+	p.Require(c.Store != nil, "Store")
+	p.Require(c.Issuer != "", "Issuer")
+	p.Want(c.Issuer == "" || isEndpointURL(c.Issuer), "Issuer", mustBeEndpointURL)
+	p.Want(c.URL == "" || isEndpointURL(c.URL), "URL", mustBeEndpointURL)
+	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
+	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")
+	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
+	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
+		"RequestURIPrefix", "must begin with urn: and end with a colon")
+	p.Want(c.TestLogin == nil || c.TestLogin.issuer == c.Issuer, "TestLogin", "was made for another issuer")
+	for _, d := range c.lifetimes() {
+		p.Want(*d.value >= time.Second && *d.value <= d.max, d.field, fmt.Sprintf("must be between 1s and %v", d.max))
 	}
-	u, err := url.Parse(c.Issuer)
-	require(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
-		!strings.ContainsAny(c.Issuer, "?#"), "Config.Issuer must be an http(s) URL without query and fragment")
-	require(c.URL == "" || httpx.Origin(c.URL) != "" && !strings.ContainsAny(c.URL, "?#"), "Config.URL must be an http(s) URL without query and fragment")
-	require((c.IDTokens == nil) == (c.Subject == nil), "Config.IDTokens and Config.Subject belong together")
-	require(c.PushedRequests == nil || c.Authenticator != nil, "Config.PushedRequests needs Config.Authenticator")
-	require(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
-		"Config.RequestURIPrefix must begin with urn: and end with a colon")
-	for _, d := range []struct {
-		name       string
-		value, top time.Duration
-	}{
-		{"CodeLifetime", c.CodeLifetime, maxShortLife},
-		{"PendingLifetime", c.PendingLifetime, time.Hour},
-		{"PushedRequestLifetime", c.PushedRequestLifetime, maxShortLife},
-		{"AuthorizationLifetime", c.AuthorizationLifetime, 1 << 62},
+	c.checkPages(p)
+	c.checkSecrets(p)
+	c.checkValues(p)
+}
+
+const mustBeEndpointURL = "must be an http(s) URL without query and fragment"
+
+func isEndpointURL(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(raw, "?#")
+}
+
+func (c *Config) checkPages(p *fields.Checker) {
+	used := map[string]string{}
+	for _, path := range c.Reserved {
+		used[path] = "an endpoint"
+	}
+	for _, f := range [...]struct{ field, path string }{
+		{"Login", c.Pages.Login}, {"StepUp", c.Pages.StepUp}, {"Consent", c.Pages.Consent}, {"Representation", c.Pages.Representation},
 	} {
-		require(d.value >= time.Second && d.value <= d.top, "Config.%s must be between 1s and %v", d.name, d.top)
+		field := "Pages." + f.field
+		u, err := url.Parse(f.path)
+		p.Want(err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(f.path, "/") && !strings.HasPrefix(f.path, "//") &&
+			!strings.ContainsAny(f.path, "?#"), field, "must be a path that begins with a slash, without query and fragment")
+		if other, taken := used[f.path]; taken {
+			p.Want(false, field, "must differ from the path of "+other)
+			continue
+		}
+		used[f.path] = field
 	}
-	for _, v := range c.PromptValues {
-		require(slices.Contains(allPrompts, v), "Config.PromptValues: %q is not a prompt value", v)
+}
+
+func (c *Config) checkSecrets(p *fields.Checker) {
+	p.Require(len(c.Secrets) > 0, "Secrets")
+	for i, s := range c.Secrets {
+		p.Secret(fmt.Sprintf("Secrets[%d]", i), s)
 	}
-	for _, v := range c.DefaultACRValues {
-		require(c.Levels.AtLeast(v, v), "Config.DefaultACRValues: %q is not in Config.Levels", v)
+}
+
+// requirable are the values of Config.RequiredParameters.
+var requirable = []string{"state", "nonce", "code_challenge", "request", "request_uri"}
+
+func (c *Config) checkValues(p *fields.Checker) {
+	for i, v := range c.PromptValues {
+		p.Want(slices.Contains(allPrompts, v), fmt.Sprintf("PromptValues[%d]", i), "must be none, login, consent or select_account")
 	}
-	if c.TestLogin != nil {
-		require(c.TestLogin.issuer == c.Issuer, "Config.TestLogin was made for another issuer")
+	for i, v := range c.DefaultACRValues {
+		p.Want(c.Levels.AtLeast(v, v), fmt.Sprintf("DefaultACRValues[%d]", i), "must be one of Levels")
 	}
-	return errors.Join(errs...)
+	for i, v := range c.RequiredParameters {
+		p.Want(slices.Contains(requirable, v), fmt.Sprintf("RequiredParameters[%d]", i), "must be one of "+strings.Join(requirable, ", "))
+	}
+	for i, v := range c.Locales {
+		p.Require(v != "", fmt.Sprintf("Locales[%d]", i))
+	}
+	p.Want(!c.requires("request") || c.Authenticator != nil, "RequiredParameters", "includes request, which needs Authenticator")
+	p.Want(!c.requires("request_uri") || c.PushedRequests != nil, "RequiredParameters", "includes request_uri, which needs PushedRequests")
+}
+
+// requires reports whether every client must send the parameter.
+func (c *Config) requires(parameter string) bool {
+	return slices.Contains(c.RequiredParameters, parameter)
 }

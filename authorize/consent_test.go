@@ -3,7 +3,6 @@ package authorize_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -136,29 +135,29 @@ func TestForms(t *testing.T) {
 		want   string
 	}{
 		{"good", func(*browser, *http.Request, map[string][]string) {}, "code"},
-		{"no token", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "csrf") }, "csrf"},
-		{"empty token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = []string{""} }, "csrf"},
-		{"token twice", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = append(f["csrf"], "x") }, "csrf"},
-		{"another browser's token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = evilForm["csrf"] }, "csrf"},
+		{"no token", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "csrf") }, "csrf_token_missing"},
+		{"empty token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = []string{""} }, "csrf_token_missing"},
+		{"token twice", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = append(f["csrf"], "x") }, "csrf_token_missing"},
+		{"another browser's token", func(_ *browser, _ *http.Request, f map[string][]string) { f["csrf"] = evilForm["csrf"] }, "csrf_token_mismatch"},
 		{"another browser's request", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"] = evilForm["request"] }, "Bad Request"},
 		{"another browser's request and token", func(_ *browser, _ *http.Request, f map[string][]string) {
 			f["request"], f["csrf"] = evilForm["request"], evilForm["csrf"]
 		}, "Bad Request"},
-		{"origin null", func(_ *browser, r *http.Request, _ map[string][]string) { r.Header.Set("Origin", "null") }, "origin"},
+		{"origin null", func(_ *browser, r *http.Request, _ map[string][]string) { r.Header.Set("Origin", "null") }, "form_origin"},
 		{"other origin", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Origin", "https://evil.example")
-		}, "origin"},
+		}, "form_origin"},
 		{"cross-site", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			r.Header.Del("Origin")
-		}, "origin"},
+		}, "form_origin"},
 		{"same-site sibling", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Set("Sec-Fetch-Site", "same-site")
-		}, "origin"},
+		}, "form_origin"},
 		{"neither header", func(_ *browser, r *http.Request, _ map[string][]string) {
 			r.Header.Del("Origin")
 			r.Header.Del("Sec-Fetch-Site")
-		}, "origin"},
+		}, "form_origin"},
 		{"no browser cookie", func(b *browser, _ *http.Request, _ map[string][]string) { delete(b.cookies, "__Host-portner-browser") }, "Bad Request"},
 		{"no request", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "request") }, "Bad Request"},
 		{"broken seal", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"][0] += "A" }, "Bad Request"},
@@ -198,7 +197,7 @@ func TestHijack(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "the victim has a cookie of its own")
 	name, reason := w.lastEvent()
 	require.Equal(t, portner.EventCSRF, name)
-	require.Equal(t, "other_browser", reason)
+	require.Equal(t, "browser_mismatch", reason)
 
 	// The reverse: the victim logs in, the attacker has seen the consent page's URL.
 	res := victim.loginAs(victim.authorize(params("web", "scope", "openid test:shared")), "kari")
@@ -245,7 +244,7 @@ func TestConsentForms(t *testing.T) {
 	wider["scope"] = []string{"test:shared", "test:second"}
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", wider)), "a scope that was not shown")
 	_, reason := w.lastEvent()
-	require.Equal(t, "consent_not_shown", reason)
+	require.Equal(t, "scope_not_shown", reason)
 
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", form)), "the consent form at the login page")
 
@@ -265,11 +264,9 @@ func TestConsentForms(t *testing.T) {
 func TestConsentNeedsAPost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mux.HandleFunc("/careless", func(rw http.ResponseWriter, r *http.Request) {
-		if p, err := w.endpoint.Resume(rw, r); err == nil {
-			p.Consented(rw, r, []string{"test:shared"})
-		}
-	})
+	w.mux.Handle("/careless", w.endpoint.Page(func(_ http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+		return p.Consent(r.Context(), []string{"test:shared"})
+	}))
 	b := w.browser()
 	form := b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get("/careless?request="+form.Get("request"))))
@@ -285,7 +282,7 @@ func TestSubmittedTwice(t *testing.T) {
 	requireCode(t, b.post("/login", form))
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 	_, reason := w.lastEvent()
-	require.Equal(t, "completed", reason)
+	require.Equal(t, "request_completed", reason)
 }
 
 // TestSubmittedTwiceAtOnce: of two submits at the same time exactly one gets a code.
@@ -342,7 +339,7 @@ func TestSecretRotation(t *testing.T) {
 	b := before.browser()
 	form := b.open(b.authorize(params("web")), "/login")
 	form.Set("user", "kari")
-	newSecret := portner.Secret(strings.Repeat("n", 32))
+	newSecret := portner.NewSecret()
 	after := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret, secret} })
 	b.world = after
 	requireCode(t, b.post("/login", form))

@@ -2,61 +2,93 @@ package authorize
 
 import (
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
-// question is all that decides whether a request needs a login.
-type question struct {
-	reason      session.Reason // why a login is needed; "" if the session answers the request
-	silent      bool           // prompt=none: no page may be shown
-	otherPerson bool           // the client named another person than the one logged in
-	fresh       bool           // the person logged in for this request
+// facts are the values that decide what a valid request needs next. Endpoint.load fills them in this order, up to the first that
+// needs an interaction.
+type facts struct {
+	silent    bool            // prompt=none: no page may be shown
+	circle    *storage.Circle // the login of the session that may answer the request; nil if there is none
+	reason    session.Reason  // why there is none
+	otherUser bool            // id_token_hint names another user than the session's
+	fresh     bool            // the user logged in for this request
+
+	question *rar.Question // choice of representation without an answer; nil if there is none
+
+	plan     scope.Plan // the scopes with the answer and the remembered consents of the user
+	declined bool       // the user declined every scope
 }
 
-// action is what to do about the login.
+// action is what follows from a decision. The zero value refuses.
 type action int
 
 const (
-	goOn action = iota
-	askLogin
-	refuseIt
+	refuse   action = iota // the request ends with an error for the client
+	interact               // a page has to be shown
+	proceed                // no objection to the login: the next facts decide
+	issue                  // the client gets a code
 )
 
-// decision is the answer, with a fixed word for why.
-type decision struct {
-	do     action
-	code   portner.ErrorCode
-	reason string
+// next is a decision.
+type next struct {
+	action      action
+	step        Step           // with interact
+	reason      session.Reason // for the page and the log
+	code        portner.ErrorCode
+	description string // with refuse
 }
 
-// Why a person is asked to log in though somebody is.
+// Reasons of interactions beside those of package session.
 const (
-	reasonOtherPerson    = "other_person"
-	reasonSessionChanged = "session_changed"
+	reasonOtherUser      session.Reason = "other_user"      // id_token_hint names another user than the session's
+	reasonSessionChanged session.Reason = "session_changed" // the user logged out, or another user logged in, meanwhile
+	reasonRepresentation session.Reason = "representation"
+	reasonConsent        session.Reason = "consent"
 )
 
-// decide tells whether the session answers the request (OpenID Connect Core section 3.1.2.3).
-func (q question) decide() decision {
-	switch {
-	case q.reason == "" && !q.otherPerson:
-		return decision{do: goOn}
-	case q.reason == "" && (q.silent || q.fresh):
-		// The hint is about one person; asking again would only bring the same one back.
-		return decision{refuseIt, portner.LoginRequired, reasonOtherPerson}
-	case q.reason == "":
-		return decision{do: askLogin, reason: reasonOtherPerson}
-	case q.silent && q.reason == session.StepUp:
-		return decision{refuseIt, portner.InteractionRequired, string(q.reason)}
-	case q.silent:
-		return decision{refuseIt, portner.LoginRequired, string(q.reason)}
+// decide returns what the request needs next.
+func (f *facts) decide() next {
+	if n := f.decideLogin(); n.action != proceed {
+		return n
 	}
-	return decision{do: askLogin, reason: string(q.reason)}
+	switch {
+	case f.question != nil && f.silent:
+		return next{refuse, "", "representation_required", portner.InteractionRequired, "The user must choose whom to represent."}
+	case f.question != nil:
+		return next{action: interact, step: RepresentationStep, reason: reasonRepresentation}
+	case f.declined:
+		return next{refuse, "", "consent_declined", portner.AccessDenied, "The user declined."}
+	case len(f.plan.NeedsConsent) > 0 && f.silent:
+		return next{refuse, "", "consent_required", portner.ConsentRequired, "The user must be asked for consent."}
+	case len(f.plan.NeedsConsent) > 0:
+		return next{action: interact, step: ConsentStep, reason: reasonConsent}
+	case len(f.plan.Granted) == 0:
+		return next{refuse, "", "no_scope_granted", portner.AccessDenied, "No scope is left to grant."}
+	}
+	return next{action: issue}
 }
 
-// description is the sentence the client gets.
-func (d decision) description() string {
-	if d.code == portner.InteractionRequired {
-		return "The person has to log in at a higher level."
+// decideLogin returns whether the session may answer the request (OIDC Core §3.1.2.3): proceed if it may.
+func (f *facts) decideLogin() next {
+	const login = "The user must log in."
+	switch {
+	case f.circle != nil && !f.otherUser:
+		return next{action: proceed}
+	case f.circle != nil && (f.silent || f.fresh):
+		// The hint names one user. Another login page would lead to the same login again.
+		return next{refuse, "", reasonOtherUser, portner.LoginRequired, login}
+	case f.circle != nil:
+		return next{action: interact, step: LoginStep, reason: reasonOtherUser}
+	case f.silent && f.reason == session.StepUp:
+		return next{refuse, "", f.reason, portner.InteractionRequired, "The user must log in at a higher level."}
+	case f.silent:
+		return next{refuse, "", f.reason, portner.LoginRequired, login}
+	case f.reason == session.StepUp:
+		return next{action: interact, step: StepUpStep, reason: f.reason}
 	}
-	return "The person has to log in."
+	return next{action: interact, step: LoginStep, reason: f.reason}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -17,8 +16,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// checkDetails: row 14 (RFC 9396 section 5). What a type knows beforehand is checked now; whether there is
-// anything to grant, its Choices and Grant say when a person has logged in.
+// checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5).
 func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *refusal {
 	text := q.form.Get("authorization_details")
 	if text == "" {
@@ -28,180 +26,145 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 		return q.to.refuse(portner.InvalidAuthorizationDetails, reason, description)
 	}
 	if e.cfg.AuthorizationDetails == nil {
-		return bad("authorization_details", "No type of authorization_details is known.")
+		return bad("details_not_supported", "The parameter authorization_details is not supported.")
 	}
 	details, err := e.cfg.AuthorizationDetails.Parse([]byte(text))
 	if err != nil {
-		return bad(faultOf(err))
+		return bad(detailsReason(err))
 	}
-	// Details say for whom a person acts and sometimes who the person is, and RFC 9396 section 7 sends them
-	// to the client: that and a pseudonym exclude each other (idporten section 13.2, rule 5).
-	if q.hidesPerson() {
-		return bad("details_pseudonymous", "The scopes hide who the person is, so authorization_details cannot be granted.")
+	// Details may identify the user or the organisation the user acts for, and RFC 9396 §7 sends them to the client.
+	if q.isPseudonymous() {
+		return bad("details_pseudonymous", "The parameter authorization_details cannot be combined with scopes that require a pseudonym.")
 	}
 	q.details = details
 	return nil
 }
 
-// hidesPerson reports whether the scopes keep from the client who the person is (idporten section 13.1).
-func (q *request) hidesPerson() bool {
+// isPseudonymous reports whether the client may not learn the identity of the user.
+func (q *request) isPseudonymous() bool {
 	return pseudonym.Decide(pseudonym.Grant{
 		Prior: pseudonym.Open, RequiresPseudonym: q.plan.Pseudonymous, OpaqueTokens: q.plan.TokenType == scope.Opaque,
 		IDToken: q.plan.OpenID, UserInfo: contains(q.scopes, scope.Profile),
 	}) != pseudonym.Open
 }
 
-// faultOf names what is wrong with authorization_details, for the log and for the client.
-func faultOf(err error) (reason, description string) {
-	for _, f := range []struct {
+// detailsReason returns the reason for the log and the description for the client of an error of package rar.
+func detailsReason(err error) (reason, description string) {
+	for _, f := range [...]struct {
 		is                  error
 		reason, description string
 	}{
-		{rar.ErrUnknownType, "details_type", "A type of authorization_details is not known."},
-		{rar.ErrUnknownMember, "details_member", "A member of authorization_details is not known for its type."},
-		{rar.ErrMixedTypes, "details_mixed", "These types of authorization_details cannot be mixed."},
-		{rar.ErrValue, "details_value", "A value in authorization_details is missing or not valid."},
+		{rar.ErrUnknownType, "details_type_unknown", "A type of authorization_details is not supported."},
+		{rar.ErrUnknownMember, "details_member_unknown", "A member of authorization_details is not defined for its type."},
+		{rar.ErrMixedTypes, "details_types_mixed", "The types of authorization_details cannot be combined."},
+		{rar.ErrValue, "details_value", "A value in authorization_details is missing or invalid."},
 	} {
 		if errors.Is(err, f.is) {
 			return f.reason, f.description
 		}
 	}
-	return "details_malformed", "The authorization_details is not a JSON array of objects with a type."
+	return "details_malformed", "The parameter authorization_details must be a JSON array of objects with a type."
 }
 
-// representation is whom the person represents in this login, as the page's form said.
+// representation is the answer of the representation page in this login.
 type representation struct {
 	answered bool     // the form was posted
-	chosen   []string // IDs of choices; none: nobody
+	chosen   []string // identifiers of choices; empty if the user represents no other party
 }
 
-// choose returns the question that is still to be asked before the details can be granted, nil if there
-// is none: no details, nothing to choose in them, nobody to choose, or an answer.
-func (f *flow) choose(sess *storage.Session) (*rar.Question, *refusal) {
-	if len(f.req.details) == 0 || f.representation.answered {
+// openQuestion returns the question that the user must answer before details are granted. It returns nil if the request has no
+// details, they leave nothing to choose, or the question is answered.
+func (e *Endpoint) openQuestion(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Question, *refusal) {
+	if len(x.req.details) == 0 || x.representation.answered {
 		return nil, nil
 	}
-	q, refused := f.askTypes(sess)
+	question, refused := e.loadQuestion(ctx, x, sess)
 	switch {
 	case refused != nil:
 		return nil, refused
-	case q == nil || len(q.Choices) == 0 && !q.Required:
+	case question == nil || len(question.Choices) == 0 && !question.Required:
 		return nil, nil
-	case len(q.Choices) == 0:
-		return nil, f.denied(rar.ErrDenied)
+	case len(question.Choices) == 0:
+		return nil, denied(x, rar.ErrDenied)
 	}
-	return q, nil
+	return question, nil
 }
 
-// askTypes asks the types of the request what the person of the session may choose.
-func (f *flow) askTypes(sess *storage.Session) (*rar.Question, *refusal) {
-	who, err := f.requester(sess)
+// loadQuestion returns what the user of the session may choose, according to the types of the details.
+func (e *Endpoint) loadQuestion(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Question, *refusal) {
+	r, err := e.detailsRequest(x, sess)
 	if err != nil {
-		return nil, faulty(f.req.to, err)
+		return nil, faulty(x.req.to, err)
 	}
-	q, err := f.cfg.AuthorizationDetails.Ask(f.r.Context(), who, f.req.details)
+	question, err := e.cfg.AuthorizationDetails.Ask(ctx, r, x.req.details)
 	if err != nil {
-		return nil, f.denied(err)
+		return nil, denied(x, err)
 	}
-	return q, nil
+	return question, nil
 }
 
-// requester is who asks for the details.
-func (f *flow) requester(sess *storage.Session) (rar.Request, error) {
-	who, err := f.cfg.Sessions.Identity(sess)
+// detailsRequest describes the client and the user to package rar.
+func (e *Endpoint) detailsRequest(x *exchange, sess *storage.Session) (rar.Request, error) {
+	who, err := e.cfg.Sessions.Identity(sess)
 	if err != nil {
 		return rar.Request{}, err
 	}
-	c := f.req.client
+	c := x.req.client
 	id, _ := who.Identifier(session.TypePID)
 	pid, _ := norway.ParsePID(id.Reveal()) // zero for a user without a number
 	return rar.Request{
 		ClientID: c.ClientID, Orgno: c.OrganisationNo, Supplier: c.SupplierOrgno,
 		Subject: who.Subject, PID: pid, Name: who.Attributes["name"],
-		Locale: f.locale(f.r, f.req.form.Get("ui_locales")), Now: f.now,
+		Locale: e.locale(x.r.Header, x.req.form.Get("ui_locales")), Now: x.now,
 	}, nil
 }
 
-// granted returns the details the person grants, sealed for the grant; nil if none were asked for. The
-// choices are derived once more: a right that was lost meanwhile is not granted.
-func (f *flow) granted(sess *storage.Session, grantID string) ([]byte, *refusal) {
-	if len(f.req.details) == 0 {
+// grantDetails returns the details that the user grants, sealed for the grant; nil if the request has none. It loads the choices
+// again, so that a right that was lost meanwhile is not granted.
+func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, sess *storage.Session, grantID string) ([]byte, *refusal) {
+	if len(x.req.details) == 0 {
 		return nil, nil
 	}
-	q, refused := f.askTypes(sess)
+	question, refused := e.loadQuestion(ctx, x, sess)
 	if refused != nil {
 		return nil, refused
 	}
 	var chosen []string
-	if q != nil {
+	if question != nil {
 		var err error
-		if chosen, err = q.Pick(f.representation.chosen); err != nil {
-			return nil, f.denied(rar.ErrDenied) // no longer among the choices: the form was checked when it came
+		if chosen, err = question.Pick(x.representation.chosen); err != nil {
+			return nil, denied(x, rar.ErrDenied) // the page accepted the choice, so it is no longer offered
 		}
 	}
-	who, err := f.requester(sess)
+	r, err := e.detailsRequest(x, sess)
 	if err != nil {
-		return nil, faulty(f.req.to, err)
+		return nil, faulty(x.req.to, err)
 	}
-	details, err := f.cfg.AuthorizationDetails.Grant(f.r.Context(), who, f.req.details, chosen)
+	details, err := e.cfg.AuthorizationDetails.Grant(ctx, r, x.req.details, chosen)
 	if err != nil {
-		return nil, f.denied(err)
+		return nil, denied(x, err)
 	}
-	return f.cfg.Vault.SealDetails(details, grantID), nil
+	return e.cfg.Vault.SealDetails(details, grantID), nil
 }
 
-// denied answers what a type said instead of granting.
-func (f *flow) denied(err error) *refusal {
+// denied returns the refusal for an error of a type of authorization_details.
+func denied(x *exchange, err error) *refusal {
+	to := x.req.to
 	switch {
-	case errors.Is(err, rar.ErrNoMandate) && !f.req.prompt.has(promptNone):
-		r := page(portner.AccessDenied, "details_no_mandate", "You have nobody to act for in this service.")
+	case errors.Is(err, rar.ErrNoMandate) && !x.req.prompt.has(promptNone):
+		r := page(portner.AccessDenied, "details_mandate_missing", "You have no mandate to act for others in this service.")
 		r.status = http.StatusForbidden
 		return r
 	case errors.Is(err, rar.ErrDenied):
-		return f.req.to.refuse(portner.AccessDenied, "details_denied", "There is nothing to grant for the authorization_details.")
+		return to.refuse(portner.AccessDenied, "details_denied", "Nothing can be granted for the authorization_details.")
 	case errors.Is(err, rar.ErrValue):
-		reason, description := faultOf(err)
-		return f.req.to.refuse(portner.InvalidAuthorizationDetails, reason, description)
+		reason, description := detailsReason(err)
+		return to.refuse(portner.InvalidAuthorizationDetails, reason, description)
 	}
-	return faulty(f.req.to, fmt.Errorf("%w: asking a type of authorization_details: %w", portner.ErrUnavailable, err))
+	return faulty(to, fmt.Errorf("%w: evaluating authorization_details: %w", portner.ErrUnavailable, err))
 }
 
-// Represented records whom the person represents, the IDs of the choices picked on the page (nobody is
-// none of them), and goes on with the request. It writes the answer. Only the posted form of the page
-// counts, and only choices that were shown on it. Picking nobody where somebody is required ends the
-// login with access_denied.
-func (p *Pending) Represented(w http.ResponseWriter, r *http.Request, chosen []string) {
-	p.act(w, r, func(f *flow) *refusal {
-		if p.Step != StepRepresentation || !p.verified {
-			return notOurPage("representation_not_posted")
-		}
-		picked, err := f.choice.Pick(chosen)
-		switch {
-		case errors.Is(err, rar.ErrDenied):
-			return f.denied(rar.ErrDenied)
-		case err != nil:
-			return notOurPage("choice_not_shown")
-		}
-		sess, refused := f.same()
-		if refused != nil || sess == nil {
-			return refused
-		}
-		f.representation = representation{true, picked}
-		return f.proceed(sess, nil)
-	})
-}
-
-// shownChoice is what a representation page shows: a copy, so that pages cannot change what is checked.
-func (f *flow) shownChoice() *rar.Question {
-	if f.choice == nil {
-		return nil
-	}
-	q := *f.choice
-	q.Choices = slices.Clone(q.Choices)
-	return &q
-}
-
-// shownChoices is everything a representation page shows to choose from.
+// shownChoices returns every text of the representation page that the user chooses from.
 func shownChoices(q *rar.Question) []string {
 	parts := []string{fmt.Sprint(q.Multiple, q.Required)}
 	for _, c := range q.Choices {

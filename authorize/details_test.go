@@ -15,7 +15,6 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/rar"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -79,23 +78,8 @@ func newParties(t testing.TB, change ...func(*authorize.Config)) *parties {
 		verdictType("value", fmt.Errorf("%w: no such case", rar.ErrValue)), verdictType("broken", errors.New("the register is down"))))
 	p.world = newWorld(t, append([]func(*authorize.Config){func(c *authorize.Config) {
 		c.AuthorizationDetails = registry
-		c.Pages = authorize.PageURLs{Login: "/login", Consent: "/consent", Representation: "/representation"}
 	}}, change...)...)
 	p.set("kari", "991825827", "974761076")
-	p.mux.HandleFunc("/representation", func(rw http.ResponseWriter, r *http.Request) {
-		pending, err := p.endpoint.Resume(rw, r)
-		if err != nil {
-			return
-		}
-		p.show(rw, pending)
-		switch {
-		case r.Method == http.MethodGet && !r.URL.Query().Has("hasty"):
-		case r.PostForm.Get("cancel") != "":
-			pending.Cancel(rw, r)
-		default:
-			pending.Represented(rw, r, r.PostForm["party"])
-		}
-	})
 	return p
 }
 
@@ -131,10 +115,10 @@ func TestDetailsRefused(t *testing.T) {
 		"no type":          {`[{"x":1}]`, "details_malformed"},
 		"member twice":     {`[{"type":"plain","type":"party"}]`, "details_malformed"},
 		"trailing data":    {`[{"type":"plain"}] x`, "details_malformed"},
-		"unknown type":     {`[{"type":"other"}]`, "details_type"},
-		"unknown member":   {`[{"type":"plain","y":1}]`, "details_member"},
-		"case of a member": {`[{"type":"plain","X":1}]`, "details_member"},
-		"A4 mixed types":   {`[{"type":"plain"},{"type":"party"}]`, "details_mixed"},
+		"unknown type":     {`[{"type":"other"}]`, "details_type_unknown"},
+		"unknown member":   {`[{"type":"plain","y":1}]`, "details_member_unknown"},
+		"case of a member": {`[{"type":"plain","X":1}]`, "details_member_unknown"},
+		"mixed types":      {`[{"type":"plain"},{"type":"party"}]`, "details_types_mixed"},
 	} {
 		res := w.browser().authorize(params("web", "authorization_details", tt.details))
 		require.Equal(t, "error invalid_authorization_details", outcome(t, res), name)
@@ -267,7 +251,7 @@ func TestRepresentationForm(t *testing.T) {
 	res := b.loginAs(b.authorize(params("web", "authorization_details", twoParties)), "kari")
 	location := res.Header.Get("Location")
 	form := b.open(res, "/representation")
-	require.Equal(t, authorize.StepRepresentation, w.seen.Step)
+	require.Equal(t, authorize.RepresentationStep, w.seen.Step)
 	require.Equal(t, &rar.Question{Choices: []rar.Choice{
 		{ID: "991825827", Name: "Org 991825827", Hint: "991825827"}, {ID: "974761076", Name: "Org 974761076", Hint: "974761076"},
 	}}, w.seen.Question)
@@ -322,21 +306,6 @@ func TestDetailsPushedAndSigned(t *testing.T) {
 	require.Equal(t, "error invalid_authorization_details", outcome(t, w.browser().authorize(params("signing", "request", sign(object("signing", claims), "")))))
 }
 
-func TestRepresentationConfig(t *testing.T) {
-	t.Parallel()
-	vault := must(session.NewVault(secret))
-	p := &parties{of: map[string][]rar.Choice{}}
-	cfg := authorize.Config{
-		Pages: authorize.PageURLs{Login: "/l", Consent: "/c"}, Vault: vault,
-		AuthorizationDetails: must(rar.NewRegistry(p.party())),
-	}
-	_, err := authorize.New(cfg)
-	require.ErrorContains(t, err, "Representation must be a path")
-	cfg.AuthorizationDetails = must(rar.NewRegistry(verdictType("x", nil)))
-	_, err = authorize.New(cfg)
-	require.NotContains(t, err.Error(), "Representation", "nobody is asked")
-}
-
 // The headless login represents the first of those it may.
 func TestTestLoginRepresents(t *testing.T) {
 	t.Parallel()
@@ -354,11 +323,11 @@ func TestTestLoginRepresents(t *testing.T) {
 	require.Equal(t, "error access_denied", outcome(t, ask(`[{"type":"party","required":true}]`)))
 }
 
-// RequirePKCE goes before what a registration says (Ansattporten, vector A1).
-func TestRequirePKCE(t *testing.T) {
+// TestRequiredCodeChallenge: the configuration takes precedence over a registration without PKCE.
+func TestRequiredCodeChallenge(t *testing.T) {
 	t.Parallel()
 	request := params("nopkce", "code_challenge", "", "code_challenge_method", "")
 	require.Equal(t, "login", outcome(t, newWorld(t).browser().authorize(request)))
-	w := newWorld(t, func(c *authorize.Config) { c.RequirePKCE = true })
+	w := newWorld(t, func(c *authorize.Config) { c.RequiredParameters = []string{"code_challenge"} })
 	require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(request)))
 }

@@ -1,23 +1,22 @@
-// Package authorize is the authorization endpoint: it validates authorization requests, asks the host's
-// pages for login and consent where the session does not answer, and gives the client a code.
+// Package authorize implements the authorization endpoint (RFC 6749 §4.1, OIDC Core §3.1.2) and the pushed authorization
+// request endpoint (RFC 9126).
 //
-// A request travels like this:
+// [Endpoint.Authorize] validates an authorization request and returns a [Decision]: a redirect to the client with a code or an
+// error, an error page, or an interaction with the user. An interaction is a [Pending] request. The host shows a page for its
+// [Step], and the answer of the user continues the request:
 //
-//	GET /authorize ─ validate ─ decide ─┬─ issue: 303 to the client with a code
-//	                                    ├─ refuse: 303 to the client with an error, or an error page
-//	                                    └─ ask: Pages.Interact, with the request sealed (Pending)
-//	login page          ─ Resume ─ Pending.Authenticated ─ decide …
-//	representation page ─ Resume ─ Pending.Represented   ─ decide …
-//	consent page        ─ Resume ─ Pending.Consented     ─ decide …
+//	LoginStep, StepUpStep   Pending.LogIn
+//	RepresentationStep      Pending.Represent
+//	ConsentStep             Pending.Consent
+//	each of them            Pending.Cancel
 //
-// The representation page is for authorization_details (RFC 9396) whose types let a person choose whom
-// to act for: it is asked for at every such request, session or not.
+// Each of these methods returns the next Decision. [Endpoint.Page] adapts a page to net/http; [Endpoint.Resume] does the same
+// for other routers.
 //
-// The host owns the pages (login, representation, consent); this package renders error and form_post pages only. A
-// request that waits for a person is not stored: it travels through the browser, sealed, bound to a
-// cookie and with an expiry. The store sees the first write when somebody has authenticated or a
-// client pushed a request.
+// The host owns its pages. This package renders the error page, unless [Config] has one, and the form of response mode
+// form_post. It stores nothing before the user has logged in, except pushed requests: a pending request is sealed, kept by the
+// browser in the URL of the page, bound to a cookie, and expires.
 //
-// RFC 6749 section 4.1, RFC 7636, RFC 9101 (by value), RFC 9126, RFC 9207, RFC 8707, RFC 9396, OpenID Connect
-// Core 1.0 section 3.1.2, OAuth 2.0 Form Post Response Mode.
+// Also implemented: RFC 7636 (PKCE), RFC 8707 (resource indicators), RFC 9101 (request objects by value), RFC 9207 (iss), RFC 9396
+// (authorization_details), and OAuth 2.0 Form Post Response Mode.
 package authorize

@@ -2,87 +2,102 @@ package authorize
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
+	"context"
 	"net/http"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 )
 
-// Endpoint is the authorization endpoint. It is an http.Handler for GET and POST, safe for concurrent
-// use, and keeps no state between requests.
+// Endpoint is the authorization endpoint. It is safe for concurrent use and keeps no state between requests.
 type Endpoint struct {
 	cfg     Config
 	log     audit.Log
-	origin  string    // of the issuer: where the pages are
-	waiting *seal.Box // requests that wait for a person
+	parLog  audit.Log
+	origin  string    // of the pages: forms must come from it
+	pending *seal.Box // pending requests
 	posted  *seal.Box // requests that were posted without cookies
-	parked  *seal.Box // pushed requests in the store: a hint in one may name a person
+	pushed  *seal.Box // pushed requests in the store: a hint in one may name a user
 
 	csrfKeys [][]byte // one for each secret; the first makes tokens
 }
 
-// New reports all problems of the configuration at once.
+// New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
 func New(cfg Config) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
 	e := &Endpoint{
 		cfg:    cfg,
 		log:    audit.Log{Endpoint: "authorize", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
+		parLog: audit.Log{Endpoint: "par", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 		origin: httpx.Origin(cmp.Or(cfg.URL, cfg.Issuer)),
 	}
-	if err := errors.Join(cfg.check(), e.deriveKeys(cfg.Secrets)); err != nil {
+	var problems fields.Checker
+	cfg.check(&problems)
+	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	return e, nil
+	problems.Add("Secrets", e.deriveKeys(cfg.Secrets))
+	return e, problems.Err()
 }
 
 func (e *Endpoint) deriveKeys(secrets []portner.Secret) (err error) {
-	if e.waiting, err = seal.New("authorize waiting", secrets...); err != nil {
-		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+	if e.pending, err = seal.New("authorize waiting", secrets...); err != nil {
+		return err
 	}
 	if e.posted, err = seal.New("authorize posted", secrets...); err != nil {
-		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+		return err
 	}
-	if e.parked, err = seal.New("authorize pushed", secrets...); err != nil {
-		return fmt.Errorf("authorize: Config.Secrets: %w", err)
+	if e.pushed, err = seal.New("authorize pushed", secrets...); err != nil {
+		return err
 	}
 	for _, s := range secrets {
 		key, err := seal.Derive(s, "authorize csrf")
 		if err != nil {
-			return fmt.Errorf("authorize: Config.Secrets: %w", err)
+			return err
 		}
 		e.csrfKeys = append(e.csrfKeys, key)
 	}
 	return nil
 }
 
-// ServeHTTP answers an authorization request.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := &flow{Endpoint: e, w: w, r: r, now: e.cfg.Now()}
-	defer func() { f.rescue(recover()) }()
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		httpx.MethodNotAllowed(w, "GET, POST")
-		return
-	}
-	f.finish(f.arrive())
+// Request is an authorization request, or the request for one of the host's pages.
+type Request struct {
+	Method string // GET or POST
+	// Form holds the parameters: of the query for a GET, of the body for a POST.
+	Form       client.Form
+	Header     http.Header // Cookie, Origin, Sec-Fetch-Site and User-Agent are read
+	RemoteAddr string      // host or host:port of the peer
+
+	raw string // the text of Form; "" if it is not known
 }
 
-// Resume returns the request a browser brought back to one of the host's pages: the parameter
-// RequestField of the query or the form. For a POST it also checks that the form came from the page
-// this browser was shown. If it fails the answer is written, and the handler returns.
-//
-// Resume reads the form with (*http.Request).ParseForm: r.PostForm has the page's own fields.
-func (e *Endpoint) Resume(w http.ResponseWriter, r *http.Request) (p *Pending, err error) {
-	f := &flow{Endpoint: e, w: w, r: r, now: e.cfg.Now()}
-	defer func() {
-		if f.rescue(recover()) {
-			p, err = nil, errPanic
-		}
-	}()
-	p, refused, err := f.resume()
-	f.finish(refused)
-	return p, err
+// RequestFrom reads an authorization request from r. It limits the size of the body and rejects a POST with a query. Its errors
+// are *portner.Error values; the Request then has no parameters. For the requests of pages see [Endpoint.Page].
+func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
+	req := Request{Method: r.Method, Header: r.Header, RemoteAddr: r.RemoteAddr}
+	var form httpx.Form
+	var err error
+	if r.Method == http.MethodPost {
+		form, err = httpx.ReadPost(w, r)
+	} else {
+		req.raw = r.URL.RawQuery
+		form, err = httpx.ParseQuery(req.raw)
+	}
+	req.Form = client.Form(form)
+	return req, err
+}
+
+// Authorize decides an authorization request.
+func (e *Endpoint) Authorize(ctx context.Context, r Request) *Decision {
+	return e.authorize(ctx, e.newExchange(r, http.Header{}), nil)
+}
+
+// ServeHTTP adapts Authorize to net/http.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req, err := RequestFrom(w, r)
+	httpx.WriteReply(w, e.authorize(r.Context(), e.newExchange(req, w.Header()), err).render())
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// checkHint reads whom the id_token_hint names. It must be an id_token of this provider for this
-// client; it may be expired (OpenID Connect Core section 3.1.2.1). It never says who is logged in
-// (security row G5).
+// checkHint verifies id_token_hint: an id_token of this provider for this client, which may be expired (OIDC Core §3.1.2.1). The hint
+// does not log a user in.
 func (e *Endpoint) checkHint(_ context.Context, q *request, now time.Time) *refusal {
 	hint := q.form.Get("id_token_hint")
 	if hint == "" || q.sealed {
@@ -21,7 +20,7 @@ func (e *Endpoint) checkHint(_ context.Context, q *request, now time.Time) *refu
 	}
 	sub, err := e.hintedSubject(hint, q.client.ClientID, now)
 	if err != nil {
-		return q.to.invalid("id_token_hint", "The id_token_hint is not an id_token for this client.")
+		return q.to.invalid("id_token_hint_invalid", "The id_token_hint must be an id_token for this client.")
 	}
 	q.hintSub = sub
 	return nil
@@ -37,7 +36,7 @@ func (e *Endpoint) hintedSubject(hint, clientID string, now time.Time) (string, 
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errHint, err)
 	}
-	if typ != "" && !strings.EqualFold(typ, "JWT") { // at+jwt and logout+jwt are something else
+	if typ != "" && !strings.EqualFold(typ, "JWT") { // access tokens have at+jwt, logout tokens logout+jwt
 		return "", errHint
 	}
 	claims, err := jose.ParseObject(payload)
@@ -55,7 +54,7 @@ func (e *Endpoint) hintedSubject(hint, clientID string, now time.Time) (string, 
 	return sub, nil
 }
 
-// holdsAudience reports whether aud is the value or an array that holds it.
+// holdsAudience reports whether aud is value, or an array that contains it.
 func holdsAudience(claims jose.Object, value string) bool {
 	if one, err := claims.String("aud"); err == nil {
 		return one == value
@@ -64,13 +63,13 @@ func holdsAudience(claims jose.Object, value string) bool {
 	return err == nil && contains(many, value)
 }
 
-// Hint is a login_hint. It redacts itself where it is printed; Reveal gives the text.
+// Hint is a login_hint. It prints as REDACTED.
 type Hint struct{ text string }
 
-// Reveal returns what the client wrote. Escape it, and keep it out of logs: it may be a person.
+// Reveal returns the text of the client. Escape it, and do not log it: it may identify a user.
 func (h Hint) Reveal() string { return h.text }
 
-// IsZero reports whether there is no hint.
+// IsZero reports whether the hint is empty.
 func (h Hint) IsZero() bool { return h.text == "" }
 
 // Format writes "REDACTED" for every verb.

@@ -3,9 +3,8 @@ package authorize_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"strings"
+	"net/url"
 	"testing"
 	"time"
 
@@ -14,30 +13,27 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
-// idTokens stands in for a key set: "good." and a payload is a token of ours.
-type idTokens struct{}
-
-func (idTokens) Verify(token string, _ time.Time) ([]byte, string, error) {
-	payload, ok := strings.CutPrefix(token, "good.")
-	if !ok {
-		return nil, "", errors.New("bad signature")
-	}
-	payload, typ, _ := strings.Cut(payload, "#")
-	return []byte(payload), typ, nil
-}
+// idTokenKeys are the keys of the provider.
+var idTokenKeys = must(keyset.New(keyset.Config{Keys: []keyset.Key{must(keyset.Generate(keyset.EdDSA))}}))
 
 func withHints(c *authorize.Config) {
-	c.IDTokens = idTokens{}
+	c.IDTokens = idTokenKeys
 	c.Subject = func(c *client.Client, who session.Identity) string { return c.ClientID + "/" + who.Subject }
 }
 
 func idToken(iss string, aud any, sub string) string {
-	return "good." + string(must(json.Marshal(map[string]any{"iss": iss, "aud": aud, "sub": sub, "exp": 1})))
+	return signed("JWT", string(must(json.Marshal(map[string]any{"iss": iss, "aud": aud, "sub": sub, "exp": 1}))))
+}
+
+// signed returns a token of the provider.
+func signed(typ, payload string) string {
+	return must(idTokenKeys.Sign("", typ, []byte(payload), epoch))
 }
 
 // TestIDTokenHint is OpenID Connect Core section 3.1.2.1 and security row G5.
@@ -55,9 +51,9 @@ func TestIDTokenHint(t *testing.T) {
 		{"bad signature", "bad", "none", "error invalid_request"},
 		{"other issuer", idToken("https://evil.example", "silent", "silent/kari"), "none", "error invalid_request"},
 		{"other client", idToken(issuer, "web", "web/kari"), "none", "error invalid_request"},
-		{"access token", kari + "#at+jwt", "none", "error invalid_request"},
+		{"access token", signed("at+jwt", `{"iss":"`+issuer+`","aud":"silent","sub":"silent/kari"}`), "none", "error invalid_request"},
 		{"no subject", idToken(issuer, "silent", ""), "none", "error invalid_request"},
-		{"twice a member", `good.{"iss":"` + issuer + `","aud":"silent","sub":"a","sub":"silent/kari"}`, "none", "error invalid_request"},
+		{"repeated member", signed("JWT", `{"iss":"`+issuer+`","aud":"silent","sub":"a","sub":"silent/kari"}`), "none", "error invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,40 +131,38 @@ func TestTestLogin(t *testing.T) {
 
 	cfg := authorize.Config{Issuer: "https://prod.example.no", TestLogin: login}
 	_, err = authorize.New(cfg)
-	require.ErrorContains(t, err, "TestLogin was made for another issuer")
+	require.ErrorContains(t, err, "TestLogin: was made for another issuer")
 }
 
-// TestPanics: a hook that panics denies, and its value is not logged (security row J13).
+// TestPanics: a panic of the host ends the request without a code, and its value is not logged.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *authorize.Config) { c.Pages = panicking{} })
+	w := newWorld(t, func(c *authorize.Config) { c.Clients = panicking{} })
 	require.Equal(t, "page Internal Server Error server_error", outcome(t, w.browser().authorize(params("web"))))
-	w = newWorld(t, func(c *authorize.Config) { c.Pages = eager{} })
-	require.Equal(t, "error server_error", outcome(t, w.browser().authorize(params("web", "acr_values", acr.High))), "a page that logs in by itself, too weakly, for ever")
-	requireCode(t, w.browser().authorize(params("web")))
 }
 
 type panicking struct{}
 
-func (panicking) Interact(http.ResponseWriter, *http.Request, *authorize.Pending) { panic("secret") }
+func (panicking) Client(context.Context, string) (*client.Client, error) { panic("secret") }
 
-// eager logs everybody in without asking, as a host with client certificates may.
-type eager struct{}
+// TestLoginWithoutPage: a host that identifies its users without a page continues the request at once.
+func TestLoginWithoutPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kari := session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial}
+	d := w.endpoint.Authorize(t.Context(), w.request(params("web")))
+	d = d.Interaction.LogIn(t.Context(), kari)
+	require.NotNil(t, d.Redirect)
+	require.Contains(t, d.Redirect.URL, "code=")
+	require.Len(t, d.Header["Set-Cookie"], 2, "of the browser and of the session")
 
-func (eager) Interact(w http.ResponseWriter, r *http.Request, p *authorize.Pending) {
-	p.Authenticated(w, r, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial})
+	d = w.endpoint.Authorize(t.Context(), w.request(params("web", "acr_values", acr.High)))
+	d = d.Interaction.LogIn(t.Context(), kari)
+	require.NotNil(t, d.Interaction)
+	require.Equal(t, authorize.StepUpStep, d.Interaction.Step)
 }
 
-func TestConfig(t *testing.T) {
-	t.Parallel()
-	_, err := authorize.New(authorize.Config{
-		Issuer: "login.example.no", IDTokens: idTokens{}, CodeLifetime: time.Hour, PromptValues: []string{"create"},
-		DefaultACRValues: []string{"x"}, RequestURIPrefix: "https://x/",
-	})
-	for _, field := range []string{
-		"Issuer", "Clients", "Scopes", "Sessions", "Vault", "Store", "Pages", "Secrets", "IDTokens", "CodeLifetime",
-		"PromptValues", "DefaultACRValues", "RequestURIPrefix",
-	} {
-		require.ErrorContains(t, err, "Config."+field)
-	}
+// request returns an authorization request of a browser without cookies.
+func (w *world) request(form url.Values) authorize.Request {
+	return authorize.Request{Method: http.MethodGet, Form: must(client.ParseForm(form.Encode())), Header: http.Header{}}
 }

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// LanguageCookie holds the language a person chose on the provider's pages. Set it only then: it goes
-// before what clients ask for (idporten section 3.6).
+// LanguageCookie is the name of the cookie with the language that the user chose on a page. Set it only then: it takes precedence
+// over the ui_locales of clients.
 const LanguageCookie = "IDPORTEN_SELECTED_LANGUAGE"
 
-// locale is the language of the pages: the person's own choice, then ui_locales, then the fallback.
-// The result is always one of Config.Locales (security row B7).
-func (e *Endpoint) locale(r *http.Request, uiLocales string) string {
-	if len(r.Header["Cookie"]) > 0 {
+// locale returns the language of a page: the choice of the user, then ui_locales, then the fallback. The result is always one of
+// Config.Locales.
+func (e *Endpoint) locale(h http.Header, uiLocales string) string {
+	if len(h["Cookie"]) > 0 {
+		r := http.Request{Header: h}
 		if c, err := r.Cookie(LanguageCookie); err == nil {
 			if l := e.language(c.Value); l != "" {
 				return l
@@ -27,10 +28,10 @@ func (e *Endpoint) locale(r *http.Request, uiLocales string) string {
 	return e.cfg.Locales[0]
 }
 
-// language finds the provider's language for a BCP 47 tag: the tag itself, or its language without
-// region and script. "no" is bokmål to most who write it.
+// language returns the language of Config.Locales for a BCP 47 tag: the tag itself, or its primary language. "no" is treated as "nb". It
+// returns "" if there is none.
 func (e *Endpoint) language(tag string) string {
-	if tag == "" || len(tag) > 35 { // the longest tag BCP 47 section 4.4.1 counts on
+	if tag == "" || len(tag) > 35 { // RFC 5646 §4.4.1
 		return ""
 	}
 	for _, l := range e.cfg.Locales {

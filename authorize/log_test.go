@@ -20,7 +20,6 @@ func TestLog(t *testing.T) {
 	var out bytes.Buffer
 	w := newWorld(t, func(c *authorize.Config) {
 		c.Logger = slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		c.Pages = authorize.PageURLs{Login: "/login", Consent: "/consent"}
 	})
 	const canary = "canary\u202e-5f3759df"
 	b := w.browser()

@@ -1,128 +1,140 @@
 package authorize
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
-// PushedRequests is the pushed authorization request endpoint (RFC 9126, idporten section 4.1), or nil
-// if Config.PushedRequests is nil.
-func (e *Endpoint) PushedRequests() http.Handler {
+// Pushed is a stored authorization request (RFC 9126 §2.2).
+type Pushed struct {
+	RequestURI string `json:"request_uri"` // value of the parameter request_uri
+	ExpiresIn  int64  `json:"expires_in"`  // seconds
+}
+
+// Reply returns the 201 response.
+func (p *Pushed) Reply() portner.Reply {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // a string and a number encode
+	}
+	return httpx.JSONReply(http.StatusCreated, doc)
+}
+
+// Push decides a pushed authorization request (RFC 9126 §2). It authenticates the client, validates the request as Authorize does,
+// and stores it. Its error is a *portner.Error or a fault; portner.ErrorReply returns the response for both.
+func (e *Endpoint) Push(ctx context.Context, r client.Request) (*Pushed, error) {
+	return e.push(ctx, r, nil)
+}
+
+// PushHandler adapts Push to net/http. It returns nil if Config.PushedRequests is nil.
+func (e *Endpoint) PushHandler() http.Handler {
 	if e.cfg.PushedRequests == nil {
 		return nil
 	}
-	log := e.log
-	log.Endpoint = "par"
-	return &parEndpoint{e, log}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, err := client.RequestFrom(w, r)
+		req.Method = r.Method
+		p, err := e.push(r.Context(), req, err)
+		if err != nil {
+			httpx.WriteError(w, portner.AsError(err))
+			return
+		}
+		httpx.WriteReply(w, p.Reply())
+	})
 }
 
-type parEndpoint struct {
-	*Endpoint
-	log audit.Log
-}
-
-// ServeHTTP answers POST only. Clients authenticate as at the token endpoint.
-func (p *parEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// push decides a pushed request and reports its error. malformed is the error of reading it.
+func (e *Endpoint) push(ctx context.Context, r client.Request, malformed error) (p *Pushed, err error) {
 	if r.Method != http.MethodPost {
-		httpx.MethodNotAllowed(w, http.MethodPost)
-		return
+		return nil, httpx.MethodError(http.MethodPost)
 	}
-	now := p.cfg.Now()
+	now := e.cfg.Now()
+	clientID := ""
 	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(v)
-		default:
-			p.fault(w, r, fmt.Errorf("authorize: panic of type %T", v), now)
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			p, err = nil, fmt.Errorf("%w: a value of type %T\n%s", errPanic, v, debug.Stack())
+		}
+		if err != nil {
+			err = e.reportPush(ctx, err, clientID, now)
 		}
 	}()
-	req, err := client.RequestFrom(w, r)
-	if err != nil {
-		p.refuse(w, r, err, "", now)
-		return
+	if malformed != nil {
+		return nil, malformed
 	}
-	uri, clientID, err := p.push(r, req, now)
-	if err != nil {
-		p.refuse(w, r, err, clientID, now)
-		return
+	if e.cfg.PushedRequests == nil {
+		return nil, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "Pushed authorization requests are not supported."}
 	}
-	doc, err := json.Marshal(pushed{int(p.cfg.PushedRequestLifetime / time.Second), uri})
+	c, err := e.cfg.Authenticator.Authenticate(ctx, r, "par", now)
 	if err != nil {
-		p.fault(w, r, err, now)
-		return
+		return nil, err
 	}
-	httpx.WriteJSON(w, http.StatusCreated, doc)
+	clientID = c.ClientID
+	s, err := e.checkPushed(ctx, c.Client, httpx.Form(r.Form), now)
+	if err != nil {
+		return nil, err
+	}
+	uri, err := e.storePushed(ctx, clientID, s, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Pushed{RequestURI: uri, ExpiresIn: int64(e.cfg.PushedRequestLifetime / time.Second)}, nil
 }
 
-// pushed is the answer (RFC 9126 section 2.2).
-type pushed struct {
-	ExpiresIn  int    `json:"expires_in"`
-	RequestURI string `json:"request_uri"`
-}
-
-// push authenticates, validates as the authorization endpoint would, and stores. The client is
-// returned as soon as it has authenticated.
-func (p *parEndpoint) push(r *http.Request, req client.Request, now time.Time) (uri, clientID string, err error) {
-	auth, err := p.cfg.Authenticator.Authenticate(r.Context(), req, "par", now)
-	if err != nil {
-		return "", "", err
+// checkPushed validates the request of an authenticated client.
+func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, error) {
+	if form.Has("request_uri") { // RFC 9126 §2.1
+		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The parameter request_uri must not be pushed."}
 	}
-	s, err := p.check(r, auth, httpx.Form(req.Form), now)
-	if err == nil {
-		uri, err = p.store(r, auth.ClientID, s, now)
+	if id := form.Get("client_id"); id != "" && id != c.ClientID {
+		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The client_id must be that of the authenticated client."}
 	}
-	return uri, auth.ClientID, err
-}
-
-// check validates what an authenticated client pushes.
-func (p *parEndpoint) check(r *http.Request, auth client.Authenticated, form httpx.Form, now time.Time) (source, error) {
-	if form.Has("request_uri") { // RFC 9126 section 2.1
-		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "A request_uri cannot be pushed."}
-	}
-	if id := form.Get("client_id"); id != "" && id != auth.ClientID {
-		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The client_id is not the authenticated client's."}
-	}
-	form = form.Without("client_secret", "client_assertion", "client_assertion_type").With("client_id", auth.ClientID)
+	form = form.Without("client_secret", "client_assertion", "client_assertion_type").With("client_id", c.ClientID)
 	s := source{form: form}
 	if form.Has("request") {
 		var refused *refusal
-		if s, refused = p.requestObject(r.Context(), auth.Client, form, now); refused != nil {
+		if s, refused = e.requestObject(ctx, c, form, now); refused != nil {
 			return source{}, refused
 		}
 	}
-	s.pushed = storage.Hash{1} // it is being pushed; what matters is that it is not zero
-	if _, refused := p.validate(r.Context(), auth.Client, s, now); refused != nil {
+	s.pushed = storage.Hash{1} // not zero: it is a pushed request
+	if _, refused := e.validate(ctx, c, s, now); refused != nil {
 		return source{}, refused
 	}
 	return s, nil
 }
 
-// store keeps the parameters under a new request_uri of 256 random bits.
-func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time.Time) (string, error) {
-	if len(s.form.Encode()) > maxSealed*3/4-sealedFixed-256 { // what cannot travel later is refused now
+// maxPushed bounds the encoded parameters of a pushed request, so that a pending request made of them does not exceed maxSealed.
+const maxPushed = maxSealed*3/4 - sealedFixed - 256
+
+// storePushed stores the parameters under a request_uri with 256 random bits.
+func (e *Endpoint) storePushed(ctx context.Context, clientID string, s source, now time.Time) (string, error) {
+	if len(s.form.Encode()) > maxPushed {
 		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The request is too large."}
 	}
 	for range 3 {
-		uri := p.cfg.RequestURIPrefix + seal.NewToken()
+		uri := e.cfg.RequestURIPrefix + seal.NewToken()
 		hash := storage.HashOf(uri)
-		err := p.cfg.PushedRequests.PushRequest(r.Context(), storage.PushedRequest{
-			Hash: hash, ClientID: clientID, Params: p.park(s, clientID, hash),
-			ExpiresAt: now.Add(p.cfg.PushedRequestLifetime),
+		err := e.cfg.PushedRequests.PushRequest(ctx, storage.PushedRequest{
+			Hash: hash, ClientID: clientID, Params: e.sealPushed(s, clientID, hash),
+			ExpiresAt: now.Add(e.cfg.PushedRequestLifetime),
 		}, now)
 		switch {
 		case errors.Is(err, storage.ErrConflict):
-			p.log.Emit(r.Context(), portner.Event{Name: portner.EventIDCollision, Time: now, Reason: "request_uri"})
+			e.parLog.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: now, Reason: "request_uri"})
 			continue
 		case err != nil:
 			return "", fmt.Errorf("%w: storing a pushed request: %w", portner.ErrUnavailable, err)
@@ -132,24 +144,22 @@ func (p *parEndpoint) store(r *http.Request, clientID string, s source, now time
 	return "", fmt.Errorf("%w: no free request_uri", portner.ErrUnavailable)
 }
 
-// Error makes a refusal an error, so that the endpoint has one way out.
+// Error makes a refusal an error, for Push.
 func (r *refusal) Error() string { return "authorize: " + r.reason }
 
-// refuse answers with JSON, whatever the authorization endpoint would have done (RFC 9126 section 2.3).
-func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, clientID string, now time.Time) {
+// reportPush logs why a pushed request was rejected and returns the error for the client. RFC 9126 §2.3: no error is redirected.
+func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, now time.Time) error {
 	event := portner.Event{Name: portner.EventRefused, Time: now, CorrelationID: httpx.NewCorrelationID(), ClientID: clientID}
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		if refused.fault != nil {
-			p.fault(w, r, refused.fault, now)
-			return
-		}
 		event.Name, event.Reason = refused.event, refused.reason
-		err = refused.wireError()
+		if err = refused.wireError(); refused.fault != nil {
+			err = refused.fault
+		}
 	}
-	e, ok := errors.AsType[*portner.Error](err)
+	pe, ok := errors.AsType[*portner.Error](err)
 	if !ok {
-		p.fault(w, r, err, now)
-		return
+		e.parLog.Fault(ctx, err, event.CorrelationID, now)
+		return err
 	}
 	if f, ok := errors.AsType[*httpx.FormError](err); ok {
 		if event.Reason = f.Reason; f.Parameter != "" {
@@ -157,13 +167,8 @@ func (p *parEndpoint) refuse(w http.ResponseWriter, r *http.Request, err error, 
 		}
 	}
 	if event.Reason == "" {
-		event.Reason = string(e.Code)
+		event.Reason = string(pe.Code)
 	}
-	p.log.Emit(r.Context(), event)
-	httpx.WriteError(w, e)
-}
-
-func (p *parEndpoint) fault(w http.ResponseWriter, r *http.Request, err error, now time.Time) {
-	p.log.Fault(r.Context(), err, httpx.NewCorrelationID(), now)
-	httpx.WriteError(w, portner.AsError(err))
+	e.parLog.Emit(ctx, event)
+	return err
 }

@@ -1,12 +1,12 @@
 package authorize
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -17,43 +17,48 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Pending is an authorization request that waits for a person. Its fields are for the pages to show;
-// changing them changes nothing else. It belongs to one HTTP request.
+// Pending is an authorization request that waits for the user. Its fields are for the page; changing them has no other effect.
+// Every method may be called again with the same arguments, as a browser does that posts twice.
 type Pending struct {
 	// Step is what the request waits for.
 	Step Step
-	// Reason is a fixed word for why: at the login step a session.Reason, or "other_person"
-	// if the client named another person than the one logged in; "consent" at the consent step.
-	Reason string
-	// Client is who asks.
+	// Reason is why the page is shown: a reason of package session, or "other_user" if the client named another user
+	// than the session's, "session_changed", "representation" or "consent".
+	Reason session.Reason
+	// Header holds the header fields of the page. With net/http they are set already.
+	Header http.Header
+	// Client describes the client.
 	Client ClientInfo
-	// Locale is the language to show (idporten section 3.6).
+	// User is the Subject of the live session of the browser, "" without one.
+	User string
+	// Locale is the language of the page.
 	Locale string
-	// Prompt are the request's prompt values: a page may offer the choice of account for select_account.
+	// Prompt holds the prompt values of the request. A page may offer a choice of accounts for select_account.
 	Prompt []string
-	// RequestedACR are the known levels asked for, the provider's default if the request names none. A
-	// login of a lower level than the lowest of them leads back to the login page.
+	// RequestedACR holds the levels that the request accepts. A login at a lower level leads to the login page again.
 	RequestedACR []string
-	// LoginHint is what the client wrote about the person. It may be an identity number.
+	// LoginHint is the login_hint of the request. It may be a national identity number.
 	LoginHint Hint
-	// Scopes are what the person is asked to consent to, at the consent step only.
+	// Scopes are the scopes to consent to, at ConsentStep.
 	Scopes []scope.Shown
-	// Question is whom the person may represent, at the representation step only. The page shows every
-	// choice, and a way to represent nobody unless the question is Required.
+	// Question holds the parties that the user may represent, at RepresentationStep. The page shows every choice, and a way to
+	// choose none unless the question is Required.
 	Question *rar.Question
-	// Sealed is the request itself: the forms of the page post it as RequestField.
+	// Sealed is the value of the form field RequestField.
 	Sealed string
 
-	flow     *flow
+	endpoint *Endpoint
+	x        *exchange
+	question *rar.Question // as loaded: pages cannot change it
 	plan     scope.Plan
-	verified bool // the browser posted the form of the page it was shown
+	verified bool // the browser posted the form of the page
 }
 
-// ClientInfo is what a person is told of a client. The texts are the registration's, not the request's.
+// ClientInfo describes a client to the user. The texts are those of the registration.
 type ClientInfo struct {
 	ID       string // client_id
 	Name     string // client_name, or the customer's name for onbehalfof
-	Orgno    string // the organisation number, always to be shown beside the name
+	Orgno    string // organisation number; show it beside the name
 	Supplier string // client_name of the supplier, if Name is a customer's
 	URI      string // client_uri
 	LogoURI  string // logo_uri
@@ -70,280 +75,167 @@ func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
 	return info
 }
 
-// pending is the page's view of the flow.
-func (f *flow) pending(sealed string, plan scope.Plan) *Pending {
-	q := f.req
+func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session, f facts) *Pending {
+	q := x.req
 	p := &Pending{
-		Step: f.step, Reason: f.reason, Client: infoOf(q.client, q.onBehalfOf),
-		Locale: f.locale(f.r, q.form.Get("ui_locales")),
+		Step: x.step, Reason: session.Reason(x.reason), Header: x.header, Client: infoOf(q.client, q.onBehalfOf),
+		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")),
 		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
-		LoginHint: Hint{q.form.Get("login_hint")},
-		Sealed:    sealed, flow: f, plan: plan,
+		LoginHint: Hint{q.form.Get("login_hint")}, Sealed: sealed,
+		endpoint: e, x: x, question: f.question,
 	}
-	if f.step == StepConsent {
-		p.Scopes = plan.Show(p.Locale, f.authorizationLifetime(q.client))
+	if sess != nil {
+		if who, err := e.cfg.Sessions.Identity(sess); err == nil { // an identity that does not open belongs to no user
+			p.User = who.Subject
+		}
 	}
-	p.Question = f.shownChoice()
+	switch {
+	case x.step == ConsentStep:
+		p.plan = f.plan
+		p.Scopes = f.plan.Show(p.Locale, e.authorizationLifetime(q.client))
+	case f.question != nil:
+		shown := *f.question
+		shown.Choices = slices.Clone(shown.Choices)
+		p.Question = &shown
+	}
 	return p
 }
 
-// CSRF proves that the page was shown to this browser: the forms post it as CSRFField.
-func (p *Pending) CSRF() string { return csrf(p.flow.csrfKeys[0], p.flow.travel, p.shown()) }
+// pageURL returns the URL of the host's page for the step.
+func (p *Pending) pageURL() string {
+	return httpx.AppendQuery(p.endpoint.cfg.Pages.path(p.x.step), RequestField, p.Sealed)
+}
 
-// shown is everything the person says yes or no to, or chooses from.
+// CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser.
+func (p *Pending) CSRF() string { return csrf(p.endpoint.csrfKeys[0], p.x.progress, p.shown()) }
+
+// shown returns everything that the user approves, or chooses from.
 func (p *Pending) shown() string {
-	parts := []string{p.flow.req.client.ClientID}
-	switch p.Step {
-	case StepRepresentation:
-		return strings.Join(append(parts, shownChoices(p.flow.choice)...), "\x00")
-	case StepConsent:
+	parts := []string{p.x.req.client.ClientID}
+	switch {
+	case p.x.step == ConsentStep:
+		parts = append(append(parts, p.x.req.resources...), p.scopes()...)
+	case p.question != nil:
+		parts = append(parts, shownChoices(p.question)...)
 	default:
 		return ""
-	}
-	parts = append(parts, p.flow.req.resources...)
-	for _, s := range p.plan.NeedsConsent {
-		parts = append(parts, s.Name)
 	}
 	return strings.Join(parts, "\x00")
 }
 
-// FormAction returns the sources a page must allow in the form-action of its Content-Security-Policy:
-// 'self' and where the request redirects to, because Chromium holds form-action against the redirect
-// that follows a POST (security row I1).
-func (p *Pending) FormAction() []string {
-	return []string{"'self'", httpx.Origin(p.flow.req.to.uri)}
+// scopes returns the names of the scopes that the consent page shows.
+func (p *Pending) scopes() []string {
+	names := make([]string, len(p.plan.NeedsConsent))
+	for i, s := range p.plan.NeedsConsent {
+		names[i] = s.Name
+	}
+	return names
 }
 
-// Authenticated records who logged in and goes on with the request: to the consent page, to the
-// client, or back to the login page if the level does not suffice. It writes the answer.
+// FormAction returns the sources that the Content-Security-Policy of the page must allow as form-action: 'self' and the origin of
+// the redirect_uri. Chromium applies form-action to the redirect that follows a POST.
+func (p *Pending) FormAction() []string {
+	return []string{"'self'", httpx.Origin(p.x.req.to.uri)}
+}
+
+// LogIn records a login and continues. It leads to the login page again if the level does not suffice.
 //
-// Call it when the login page's form was posted and the person checked, or when the browser came back
-// from another identity provider to a URL of yours; what proves that it is the same login is then
-// yours to check.
-func (p *Pending) Authenticated(w http.ResponseWriter, r *http.Request, a session.Authentication) {
-	p.act(w, r, func(f *flow) *refusal {
-		if p.Step != StepLogin {
-			return notOurPage("step")
+// Call it when the user was authenticated by the posted form of the page, or by another identity provider that led the browser
+// back to the host. The host verifies that the answer of the identity provider belongs to this request.
+func (p *Pending) LogIn(ctx context.Context, a session.Authentication) *Decision {
+	return p.continueRequest(ctx, func(x *exchange) *Decision {
+		e := p.endpoint
+		if x.step != LoginStep && x.step != StepUpStep {
+			return e.refuse(ctx, x, foreignForm("step_mismatch"))
 		}
-		return f.authenticated(a)
+		sess, refused := e.logIn(ctx, x, a)
+		if refused != nil {
+			return e.refuse(ctx, x, refused)
+		}
+		return e.advance(ctx, x, sess, nil)
 	})
 }
 
-// Consented records that the person said yes to the approved scopes and no to the others shown, and
-// goes on with the request. It writes the answer. Only the posted form of the consent page counts.
-func (p *Pending) Consented(w http.ResponseWriter, r *http.Request, approved []string) {
-	p.act(w, r, func(f *flow) *refusal {
-		if p.Step != StepConsent || !p.verified {
-			return notOurPage("consent_not_posted")
+// Consent records the answer of the consent page and continues. The shown scopes that are not in approved are declined. If no scope
+// is left, the client receives access_denied. Only the posted form of the page counts.
+func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
+	return p.continueRequest(ctx, func(x *exchange) *Decision {
+		e := p.endpoint
+		if x.step != ConsentStep || !p.verified {
+			return e.refuse(ctx, x, foreignForm("consent_form_missing"))
 		}
-		said := &answer{approved: slices.Clone(approved), shown: make([]string, len(p.plan.NeedsConsent))}
-		for i, s := range p.plan.NeedsConsent {
-			said.shown[i] = s.Name
-		}
+		given := &scope.Answer{Approved: slices.Clone(approved), Shown: p.scopes()}
 		for _, name := range approved {
-			if !contains(said.shown, name) {
-				return notOurPage("consent_not_shown")
+			if !contains(given.Shown, name) {
+				return e.refuse(ctx, x, foreignForm("scope_not_shown"))
 			}
 		}
-		return f.consentGiven(said)
+		return p.advance(ctx, x, given)
 	})
 }
 
-// Deny is Consented with nothing approved: the login succeeds without the scopes that need consent,
-// or ends with access_denied if nothing is left.
-func (p *Pending) Deny(w http.ResponseWriter, r *http.Request) { p.Consented(w, r, nil) }
-
-// Cancel ends the request: the client gets access_denied.
-func (p *Pending) Cancel(w http.ResponseWriter, r *http.Request) {
-	p.act(w, r, func(f *flow) *refusal {
-		return f.req.to.refuse(portner.AccessDenied, "cancelled", "The person cancelled.")
+// Represent records the parties that the user represents, as identifiers of choices on the page, and continues. No choice means
+// that the user represents no other party; if the question is Required, the client receives access_denied. Only the posted form of
+// the page counts.
+func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
+	return p.continueRequest(ctx, func(x *exchange) *Decision {
+		e := p.endpoint
+		if x.step != RepresentationStep || !p.verified {
+			return e.refuse(ctx, x, foreignForm("representation_form_missing"))
+		}
+		chosen, err := p.question.Pick(choices)
+		switch {
+		case errors.Is(err, rar.ErrDenied):
+			return e.refuse(ctx, x, denied(x, rar.ErrDenied))
+		case err != nil:
+			return e.refuse(ctx, x, foreignForm("choice_not_shown"))
+		}
+		x.representation = representation{true, chosen}
+		return p.advance(ctx, x, nil)
 	})
 }
 
-// act runs one step of the flow with the request the page is answering.
-func (p *Pending) act(w http.ResponseWriter, r *http.Request, step func(*flow) *refusal) {
-	f := p.flow
-	f.w, f.r = w, r
-	defer func() { f.rescue(recover()) }()
-	f.finish(step(f))
+// Cancel ends the request: the client receives access_denied.
+func (p *Pending) Cancel(ctx context.Context) *Decision {
+	return p.continueRequest(ctx, func(x *exchange) *Decision {
+		return p.endpoint.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "user_cancelled", "The user cancelled."))
+	})
 }
 
-// authenticated turns a login into a session and goes on.
-func (f *flow) authenticated(a session.Authentication) *refusal {
-	sess, refused := f.login(a)
-	if refused != nil {
-		return refused
-	}
-	f.logins++
-	return f.proceed(sess, nil)
-}
-
-// login starts or renews the browser's session.
-func (f *flow) login(a session.Authentication) (*storage.Session, *refusal) {
-	q := f.req
-	if a.Identity.Subject == "" || !f.cfg.Levels.AtLeast(a.ACR, a.ACR) {
-		return nil, faulty(q.to, errors.New("authorize: the login page named nobody, or a level that Config.Levels does not know"))
-	}
-	current, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)
-	if err != nil {
-		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
-	}
-	circle := f.cfg.Sessions.CircleOf(q.client.ClientID, q.client.SSODisabled)
-	sess, err := f.cfg.Sessions.LogIn(f.r.Context(), f.w.Header(), current, a, circle, f.now)
-	if err != nil {
-		return nil, faulty(q.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
-	}
-	return sess, nil
-}
-
-// consentGiven takes the answer if the person who gave it is still the one who logged in.
-func (f *flow) consentGiven(said *answer) *refusal {
-	sess, refused := f.same()
-	if refused != nil || sess == nil {
-		return refused
-	}
-	return f.proceed(sess, said)
-}
-
-// same returns the session if it is still the one that authenticated. Otherwise it is nil and the person
-// was asked to log in again, or the request refused.
-func (f *flow) same() (*storage.Session, *refusal) {
-	sess, err := f.cfg.Sessions.Current(f.r.Context(), f.r.Header, f.w.Header(), f.now)
-	if err != nil {
-		return nil, faulty(f.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
-	}
-	if sess == nil || sess.ID != f.sessionID {
-		return nil, f.loginAgain()
-	}
-	return sess, nil
-}
-
-// loginAgain asks who is there: the one who logged in for this request has logged out, or somebody else
-// has logged in since. Of what was said nothing is kept.
-func (f *flow) loginAgain() *refusal { return f.askLogin(reasonSessionChanged) }
-
-// notOurPage is the answer to a form that is not the page's own (security row G1).
-func notOurPage(reason string) *refusal {
-	r := page(portner.InvalidRequest, reason, "The form does not belong to this page. Go back and load it again.").
-		as(portner.EventCSRF)
-	r.status = http.StatusForbidden
-	return r
-}
-
-// errAnswered says that Resume had nothing to show: the request went on by itself.
-var errAnswered = &portner.Error{Code: portner.InteractionRequired, Description: "The request needs another step."}
-
-// resume opens a request that came back to a page.
-func (f *flow) resume() (*Pending, *refusal, error) {
-	bornSafe(f.w.Header())
-	sealed, refused := f.sealedValue()
-	if refused != nil {
-		return nil, refused, refused.wireError()
-	}
-	if refused = f.open(sealed); refused != nil {
-		return nil, refused, refused.wireError()
-	}
-	var plan scope.Plan
-	if f.step != StepLogin {
-		sess, refused := f.same()
-		if refused != nil {
-			return nil, refused, refused.wireError()
-		}
-		if sess == nil {
-			return nil, nil, errAnswered
-		}
-		if plan, refused = f.asked(sess); refused != nil {
-			return nil, refused, refused.wireError()
-		}
-		if len(plan.NeedsConsent) == 0 && f.choice == nil { // said in another tab, or nothing is left to choose
-			return nil, f.proceed(sess, nil), errAnswered
-		}
-	}
-	p := f.pending(sealed, plan)
-	if f.r.Method == http.MethodPost {
-		if reason := f.notFromOurPage(p.shown()); reason != "" {
-			refused = notOurPage(reason)
-			return nil, refused, refused.wireError()
-		}
-		p.verified = true
-	}
-	return p, nil, nil
-}
-
-// asked derives again what the page of the step asks.
-func (f *flow) asked(sess *storage.Session) (plan scope.Plan, refused *refusal) {
-	if f.step == StepRepresentation {
-		f.choice, refused = f.choose(sess)
-		return plan, refused
-	}
-	return f.consented(sess, nil)
-}
-
-// sealedValue finds the sealed request: in the form of a POST, else in the query.
-func (f *flow) sealedValue() (string, *refusal) {
-	if f.r.Method != http.MethodGet && f.r.Method != http.MethodPost { // no other proves that it is our form
-		f.w.Header().Set("Allow", "GET, POST")
-		r := page(portner.InvalidRequest, "method", "The method is not allowed here.")
-		r.status = http.StatusMethodNotAllowed
-		return "", r
-	}
-	query, err := httpx.ParseQuery(f.r.URL.RawQuery)
-	if err == nil && f.r.Method == http.MethodPost {
-		f.r.Body = http.MaxBytesReader(f.w, f.r.Body, httpx.MaxBody)
-		err = f.r.ParseForm()
-	}
-	if err != nil {
-		return "", page(portner.InvalidRequest, "malformed", "The request is malformed.")
-	}
-	values := f.r.PostForm[RequestField]
-	if len(values) == 0 {
-		values = query.All(RequestField)
-	}
-	if len(values) != 1 || len(values[0]) > maxSealed {
-		return "", gone("waiting_missing")
-	}
-	return values[0], nil
-}
-
-// gone is the answer to a login page opened from a bookmark, too late, or in another browser. It is
-// the same for all: idporten section 19.1 shows "invalid or expired session".
-func gone(reason string) *refusal {
-	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
-}
-
-// otherBrowser: a request of another browser, or one beside whose cookie another was planted.
-func (f *flow) otherBrowser() *refusal {
-	if _, duplicate := browserCookies(f.r); duplicate {
-		forgetBrowser(f.w)
-		return gone("browser_cookie").as(portner.EventCookieDuplicate)
-	}
-	return gone("other_browser").as(portner.EventCSRF)
-}
-
-// open makes the flow of a sealed request: the values are those that were validated, and they are
-// validated again, for the registration may have changed.
-func (f *flow) open(sealed string) *refusal {
-	plain, err := f.waiting.OpenString(sealed, "")
-	if err != nil {
-		return gone("waiting_seal")
-	}
-	t, s, hintSub, err := unpackSealed(plain)
+// advance continues in the session that the page was shown in.
+func (p *Pending) advance(ctx context.Context, x *exchange, given *scope.Answer) *Decision {
+	e := p.endpoint
+	sess, refused := e.currentSession(ctx, x)
 	switch {
-	case err != nil:
-		return gone("waiting_format")
-	case !f.now.Before(t.expires) || f.now.Before(t.receivedAt.Add(-time.Minute)):
-		return gone("waiting_expired")
-	case !sameBrowser(t, f.r):
-		return f.otherBrowser()
+	case refused != nil:
+		return e.refuse(ctx, x, refused)
+	case changed(x, sess):
+		return e.loginAgain(ctx, x)
 	}
-	c, refused := f.findClient(f.r.Context(), s.form)
+	return e.advance(ctx, x, sess, given)
+}
+
+// continueRequest calls step with a copy of the exchange, so that a Pending can be continued twice.
+func (p *Pending) continueRequest(ctx context.Context, step func(*exchange) *Decision) (d *Decision) {
+	x := *p.x
+	x.header = x.header.Clone()
+	defer func() { d = p.endpoint.rescue(ctx, &x, recover(), d) }()
+	return step(&x)
+}
+
+// logIn starts or renews the session of the browser.
+func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authentication) (*storage.Session, *refusal) {
+	to := x.req.to
+	if a.Identity.Subject == "" || !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
+		return nil, faulty(to, errors.New("authorize: the authentication has no subject, or a level that Config.Levels does not contain"))
+	}
+	current, refused := e.currentSession(ctx, x)
 	if refused != nil {
-		return refused
+		return nil, refused
 	}
-	f.clientID = c.ClientID
-	if f.req, refused = f.validate(f.r.Context(), c, s, f.now); refused != nil {
-		return refused
+	sess, err := e.cfg.Sessions.LogIn(ctx, x.header, current, a, e.circleOf(x.req.client), x.now)
+	if err != nil {
+		return nil, faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
-	f.travel, f.req.hintSub, f.interacted = t, hintSub, true
-	return nil
+	return sess, nil
 }

@@ -8,47 +8,44 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// The response modes there are. "fragment" is for front-channel tokens, which do not exist here.
+// Response modes. The mode fragment is for response types with tokens, which are not supported.
 const (
 	modeQuery    = "query"
 	modeFormPost = "form_post"
 )
 
-// Limits of security section 0.6. Values beyond are refused, never cut.
+// Limits of parameters. Longer values are rejected, never cut.
 const (
 	maxRedirectURI = 2048
 	maxState       = 2048
 	maxNonce       = 512
 	maxScope       = 4096
 	maxScopes      = 100
-	maxClientID    = 256
-	maxClaims      = 4096
 )
 
-// target is where the answer to a request may be sent. Only newTarget makes one, and only for a
-// redirect_uri that is registered for the client: an error that has a target may be redirected, one
-// that has none never can.
+// target is where a response may be sent. Only newTarget makes one, for a redirect_uri that is registered for the client. A refusal
+// without a target cannot be redirected.
 type target struct {
 	uri   string
 	mode  string
-	state string // "" if there was none, or none that may be returned
+	state string // "" if there is none, or none that may be returned
 }
 
-// newTarget checks redirect_uri and nothing else (security rows A1-A6).
+// newTarget validates redirect_uri.
 func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*target, *refusal) {
 	uri := form.Get("redirect_uri")
 	switch {
 	case uri == "":
 		return nil, page(portner.InvalidRequest, "redirect_uri_missing", "The parameter redirect_uri is required.")
 	case repeated(form, "redirect_uri"):
-		return nil, page(portner.InvalidRequest, "redirect_uri_repeated", "The parameter redirect_uri was sent twice.").
+		return nil, page(portner.InvalidRequest, "redirect_uri_repeated", "The parameter redirect_uri is repeated.").
 			as(portner.EventDuplicateParam)
 	case len(uri) > maxRedirectURI || !c.MatchRedirectURI(uri):
 		return nil, page(portner.InvalidRequest, "redirect_uri_mismatch", "The redirect_uri is not registered for this client.").
 			as(portner.EventRedirectMismatch)
 	}
-	if err := c.CheckURI(uri, env); err != nil { // the store may hold registrations older than a rule (A5)
-		r := page(portner.ServerError, "redirect_uri_rule", "The registration of this client cannot be used.").
+	if err := c.CheckURI(uri, env); err != nil { // a stored registration may be older than a rule
+		r := page(portner.ServerError, "redirect_uri_registration", "The registration of this client is invalid.").
 			as(portner.EventBadRegistration)
 		r.status = http.StatusInternalServerError
 		return nil, r
@@ -63,7 +60,7 @@ func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*targ
 	return t, nil
 }
 
-// validState: printable ASCII (ID-porten's rule, security row A7).
+// validState reports whether s is printable ASCII and not too long.
 func validState(s string) bool {
 	if len(s) > maxState {
 		return false
@@ -78,23 +75,23 @@ func validState(s string) bool {
 
 func repeated(form httpx.Form, name string) bool { return form.Count(name) > 1 }
 
-// refusal is the end of a request that gets no code.
+// refusal is the end of a request without a code.
 type refusal struct {
-	to          *target // nil: an error page
+	to          *target // if nil, the refusal is an error page
 	status      int     // of the page; 0 is 400
 	code        portner.ErrorCode
-	description string // one fixed sentence
+	description string // one sentence
 	event       portner.EventName
-	reason      string // one fixed word, for the log
-	fault       error  // what failed here, for the log only
+	reason      string // snake_case, for the log
+	fault       error  // a fault of the provider, for the log only
 }
 
-// page is a refusal that must not be redirected (PAGE of security section 0.4).
+// page returns a refusal that must not be redirected.
 func page(code portner.ErrorCode, reason, description string) *refusal {
 	return &refusal{code: code, reason: reason, description: description, event: portner.EventRefused}
 }
 
-// refuse is a refusal the client gets (RED of security section 0.4).
+// refuse returns a refusal that is sent to the client.
 func (t *target) refuse(code portner.ErrorCode, reason, description string) *refusal {
 	r := page(code, reason, description)
 	r.to = t
@@ -106,16 +103,15 @@ func (t *target) invalid(reason, description string) *refusal {
 	return t.refuse(portner.InvalidRequest, reason, description)
 }
 
-// as names the security event the refusal is.
+// as sets the event of the refusal.
 func (r *refusal) as(e portner.EventName) *refusal { r.event = e; return r }
 
-// wireError is the refusal as a protocol error.
+// wireError returns the refusal as a protocol error.
 func (r *refusal) wireError() *portner.Error {
 	return &portner.Error{Code: r.code, Description: r.description, Err: r.fault}
 }
 
-// faulty turns something that failed here into what the client, or the page, may be told (R9). to may
-// be nil.
+// faulty returns the refusal for a fault of the provider. Its text is not part of the response. to may be nil.
 func faulty(to *target, err error) *refusal {
 	e := portner.AsError(err)
 	return &refusal{

@@ -15,24 +15,23 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// The limits of a request object. ID-porten's sample lives 120 s; message signing profiles allow an
-// hour between nbf and now (FAPI 2.0 Message Signing section 5.3.1).
+// Limits of a request object. FAPI 2.0 Message Signing §5.3.1 allows an hour since nbf.
 const (
 	maxObjectLife = 60 * time.Minute
 	objectSkew    = 10 * time.Second
 )
 
-var errObject = errors.New("authorize: request object refused")
+var errObject = errors.New("authorize: a parameter of the request object has an unsupported type")
 
-// requestObject takes the parameters of a signed request object (RFC 9101, idporten section 4.3). Only
-// they count: what stands beside them is ignored, but client_id must agree (RFC 9101 section 6.3).
+// requestObject returns the parameters of a signed request object (RFC 9101). Parameters beside it are ignored, except client_id,
+// which must match (RFC 9101 §6.3).
 func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, *refusal) {
 	if repeated(form, "request") {
-		return source{}, e.unresolved(c, form, portner.InvalidRequest, "repeated", "A parameter was sent twice.").
+		return source{}, e.unresolved(c, form, portner.InvalidRequest, "parameter_repeated", "A parameter is repeated.").
 			as(portner.EventDuplicateParam)
 	}
 	if len(c.JWKS) == 0 || e.cfg.Authenticator == nil {
-		return source{}, e.unresolved(c, form, portner.RequestNotSupported, "request_object_no_keys",
+		return source{}, e.unresolved(c, form, portner.RequestNotSupported, "request_object_keys_missing",
 			"The client has no keys registered for request objects.")
 	}
 	inner, reason, err := e.openObject(ctx, c, form.Get("request"), now)
@@ -45,7 +44,7 @@ func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form htt
 	return source{form: inner, signed: true}, nil
 }
 
-// openObject verifies a request object and returns its parameters as a form, or why it is refused.
+// openObject verifies a request object. It returns the parameters as a form, or the reason for the log if the object is invalid.
 func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object string, now time.Time) (httpx.Form, string, error) {
 	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{}, now)
 	if refused, ok := errors.AsType[*client.AssertionError](err); ok {
@@ -54,8 +53,7 @@ func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object stri
 	if err != nil {
 		return httpx.Form{}, "", fmt.Errorf("%w: verifying a request object: %w", portner.ErrUnavailable, err)
 	}
-	// RFC 9101 section 10.8: oauth-authz-req+jwt is the explicit type; a JWT that says it is something
-	// else (a client assertion) is something else.
+	// RFC 9101 §10.8: oauth-authz-req+jwt is the explicit type. Another one, such as that of client assertions, is rejected.
 	if typ := strings.ToLower(signed.Typ); typ != "" && typ != "jwt" && typ != "oauth-authz-req+jwt" {
 		return httpx.Form{}, "request_object_typ", nil
 	}
@@ -73,7 +71,8 @@ func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object stri
 	return form, "", nil
 }
 
-// checkObject: iss and client_id are the client, aud holds the issuer, exp is there and near.
+// checkObject validates the claims of a request object: iss and client_id are the client, aud contains the issuer, and the times
+// are plausible. It returns "", or the reason for the log.
 func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Time) string {
 	if iss, err := claims.String("iss"); err != nil || iss != c.ClientID {
 		return "request_object_iss"
@@ -84,7 +83,7 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 	if !holdsAudience(claims, e.cfg.Issuer) {
 		return "request_object_aud"
 	}
-	// A client assertion has these; RFC 9101 section 4 forbids the first two inside.
+	// RFC 9101 §4 forbids the first two. The last one is a claim of client assertions.
 	for _, name := range []string{"request", "request_uri", "sub"} {
 		if claims.Has(name) {
 			return "request_object_" + name
@@ -106,8 +105,8 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 	return ""
 }
 
-// formOf writes the claims as the parameters they stand for: strings as they are, numbers in digits,
-// objects as JSON text (claims, authorization_details), and of arrays only resource, which may repeat.
+// formOf returns the claims as parameters: strings as they are, numbers in digits, arrays and objects as JSON text, except that
+// resource is repeated for each element.
 func formOf(claims jose.Object) (httpx.Form, error) {
 	var b strings.Builder
 	for _, name := range claims.Names() {
@@ -123,7 +122,6 @@ func formOf(claims jose.Object) (httpx.Form, error) {
 			b.WriteString("&" + url.QueryEscape(name) + "=" + url.QueryEscape(v))
 		}
 	}
-	// The parser of forms is the one place that knows which characters a parameter may have.
 	return httpx.Parse(b.String())
 }
 

@@ -14,8 +14,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// resolve finds out who asks and what: rows 1 and 2 of idporten section 3.2. The parameters come from
-// the request itself, from what the client pushed, or from a signed request object.
+// resolve finds the client and the parameters of a request: its own, those of a pushed request, or those of a signed request object.
 func (e *Endpoint) resolve(ctx context.Context, form httpx.Form, now time.Time) (*client.Client, source, *refusal) {
 	c, r := e.findClient(ctx, form)
 	if r != nil {
@@ -25,7 +24,7 @@ func (e *Endpoint) resolve(ctx context.Context, form httpx.Form, now time.Time) 
 	switch {
 	case object && uri != "":
 		return c, source{}, e.unresolved(c, form, portner.InvalidRequest, "request_and_request_uri",
-			"The parameters request and request_uri exclude each other.")
+			"The parameters request and request_uri must not be combined.")
 	case uri != "":
 		s, r := e.pushedRequest(ctx, c, form, uri, now)
 		return c, s, r
@@ -36,28 +35,28 @@ func (e *Endpoint) resolve(ctx context.Context, form httpx.Form, now time.Time) 
 	return c, source{form: form}, nil
 }
 
-// findClient: row 1. An unknown client has no redirect_uri to go to.
+// findClient returns the registration of the client. Its refusals are error pages, because no redirect_uri is registered.
 func (e *Endpoint) findClient(ctx context.Context, form httpx.Form) (*client.Client, *refusal) {
 	id := form.Get("client_id")
 	switch {
 	case id == "":
 		return nil, page(portner.InvalidRequest, "client_id_missing", "The parameter client_id is required.")
 	case repeated(form, "client_id"):
-		return nil, page(portner.InvalidRequest, "client_id_repeated", "The parameter client_id was sent twice.").
+		return nil, page(portner.InvalidRequest, "client_id_repeated", "The parameter client_id is repeated.").
 			as(portner.EventDuplicateParam)
 	}
 	c, err := client.Lookup(ctx, e.cfg.Clients, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return nil, page(portner.InvalidClient, "client_unknown", "The client is not known here.")
+		return nil, page(portner.InvalidClient, "client_unknown", "The client is not registered.")
 	case err != nil:
 		return nil, faulty(nil, err)
 	}
 	return c, nil
 }
 
-// unresolved refuses a request whose parameters cannot be had. It goes to the redirect_uri beside
-// them if that is a registered one, and to a page otherwise (security row A12).
+// unresolved refuses a request whose parameters cannot be read. The refusal is sent to the redirect_uri of the request if it is
+// registered, and is an error page otherwise.
 func (e *Endpoint) unresolved(c *client.Client, form httpx.Form, code portner.ErrorCode, reason, description string) *refusal {
 	to, r := newTarget(c, e.cfg.Environment, form)
 	if r != nil {
@@ -66,23 +65,22 @@ func (e *Endpoint) unresolved(c *client.Client, form httpx.Form, code portner.Er
 	return to.refuse(code, reason, description)
 }
 
-// pushedRequest takes the parameters a client pushed. What stands beside request_uri and client_id is
-// ignored (RFC 9126 section 4, RFC 9101 section 6.3). The request stays usable until it led to a code,
-// so that a browser's reload works.
+// pushedRequest loads the parameters of a pushed request. Parameters beside request_uri and client_id are ignored (RFC 9126 §4, RFC
+// 9101 §6.3). The request stays valid until it has led to a code, so that a browser may reload.
 func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form httpx.Form, uri string, now time.Time) (source, *refusal) {
 	bad := func(code portner.ErrorCode, reason string) (source, *refusal) {
-		return source{}, e.unresolved(c, form, code, reason, "The request_uri is unknown, used or expired.")
+		return source{}, e.unresolved(c, form, code, reason, "The request_uri is unknown, consumed or expired.")
 	}
 	secret, ours := strings.CutPrefix(uri, e.cfg.RequestURIPrefix)
 	switch {
 	case repeated(form, "request_uri"):
-		return source{}, page(portner.InvalidRequest, "request_uri_repeated", "The parameter request_uri was sent twice.").
+		return source{}, page(portner.InvalidRequest, "request_uri_repeated", "The parameter request_uri is repeated.").
 			as(portner.EventDuplicateParam)
 	case e.cfg.PushedRequests == nil || strings.HasPrefix(uri, "http:") || strings.HasPrefix(uri, "https:"):
-		return source{}, e.unresolved(c, form, portner.RequestURINotSupported, "request_uri_kind",
-			"Only a request_uri from the pushed authorization request endpoint is supported.")
+		return source{}, e.unresolved(c, form, portner.RequestURINotSupported, "request_uri_unsupported",
+			"The request_uri must come from the pushed authorization request endpoint.")
 	case !ours || !seal.TokenShaped(secret):
-		return bad(portner.InvalidRequestURI, "request_uri_form")
+		return bad(portner.InvalidRequestURI, "request_uri_malformed")
 	}
 	hash := storage.HashOf(uri)
 	p, err := e.cfg.PushedRequests.PushedRequest(ctx, hash, now)
@@ -90,32 +88,32 @@ func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form htt
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrConsumed):
 		return bad(portner.InvalidRequestURI, "request_uri_unknown")
 	case err != nil:
-		return source{}, faulty(nil, fmt.Errorf("%w: reading a pushed request: %w", portner.ErrUnavailable, err))
+		return source{}, faulty(nil, fmt.Errorf("%w: loading a pushed request: %w", portner.ErrUnavailable, err))
 	case p.ClientID != c.ClientID:
-		return bad(portner.InvalidRequestURI, "request_uri_foreign")
+		return bad(portner.InvalidRequestURI, "request_uri_client_mismatch")
 	}
-	return e.unpark(p.Params, c.ClientID, hash)
+	return e.openPushed(p.Params, c.ClientID, hash)
 }
 
-// park seals parameters for the store: login_hint and id_token_hint may name a person (security row J1).
-// Sealed for one row of one client they open in no other.
-func (e *Endpoint) park(s source, clientID string, hash storage.Hash) []byte {
+// sealPushed seals parameters for the store, because login_hint and id_token_hint may identify a user. They open only with the
+// same client and hash.
+func (e *Endpoint) sealPushed(s source, clientID string, hash storage.Hash) []byte {
 	kind := byte(pushedPlain)
 	if s.signed {
 		kind = pushedSigned
 	}
-	return e.parked.Seal(append([]byte{kind}, s.form.Encode()...), string(hash[:])+clientID)
+	return e.pushed.Seal(append([]byte{kind}, s.form.Encode()...), string(hash[:])+clientID)
 }
 
-// The first byte of parked parameters says how the client had sent them.
+// First byte of sealed parameters: whether they came from a request object.
 const (
 	pushedPlain  = 'p'
 	pushedSigned = 's'
 )
 
-// unpark reverses park.
-func (e *Endpoint) unpark(sealed []byte, clientID string, hash storage.Hash) (source, *refusal) {
-	params, err := e.parked.Open(sealed, string(hash[:])+clientID)
+// openPushed reverses sealPushed.
+func (e *Endpoint) openPushed(sealed []byte, clientID string, hash storage.Hash) (source, *refusal) {
+	params, err := e.pushed.Open(sealed, string(hash[:])+clientID)
 	if err == nil && len(params) > 0 && (params[0] == pushedPlain || params[0] == pushedSigned) {
 		var form httpx.Form
 		if form, err = httpx.Parse(string(params[1:])); err == nil {

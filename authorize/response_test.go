@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 )
 
@@ -294,9 +295,9 @@ func TestOwnErrorPage(t *testing.T) {
 	t.Parallel()
 	var got authorize.ErrorPage
 	w := newWorld(t, func(c *authorize.Config) {
-		c.ErrorPage = func(rw http.ResponseWriter, _ *http.Request, p authorize.ErrorPage) {
+		c.ErrorPage = func(p authorize.ErrorPage) portner.Reply {
 			got = p
-			rw.WriteHeader(p.Status)
+			return portner.Reply{}
 		}
 	})
 	b := w.browser()
@@ -306,5 +307,5 @@ func TestOwnErrorPage(t *testing.T) {
 	require.Equal(t, "DENY", res.Header.Get("X-Frame-Options"))
 	require.Len(t, got.CorrelationID, 32)
 	got.CorrelationID = ""
-	require.Equal(t, authorize.ErrorPage{Status: 400, Code: "invalid_client", Description: "The client is not known here.", Locale: "nn"}, got)
+	require.Equal(t, authorize.ErrorPage{Status: 400, Code: "invalid_client", Description: "The client is not registered.", Locale: "nn"}, got)
 }

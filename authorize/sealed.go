@@ -11,27 +11,27 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// maxSealed bounds a sealed request: it travels in a URL (16 KiB at most, security section 0.6).
+// maxSealed bounds a sealed request, in bytes. It is part of a URL.
 const maxSealed = 8 << 10
 
-// travel is what a waiting request knows of itself, beside its parameters.
-type travel struct {
-	id         [16]byte  // of the request: one code for each
-	receivedAt time.Time // an authentication since then was made for this request
+// progress is how far a request has come. It is sealed together with the parameters while the request is pending.
+type progress struct {
+	id         [16]byte  // of the request; there is one code for each
+	receivedAt time.Time // a login since then was made for this request
 	expires    time.Time
-	browser    storage.Hash // of the cookie of the browser that brought the request
+	browser    storage.Hash // of browserCookie
 	step       Step
-	sessionID  string // after the login step: the session that authenticated
-	reason     string // why the person is asked, for the page
+	sessionID  string // the session of the login, after the login step
+	reason     string // why the page is shown
 
-	representation representation // said before the consent step
+	representation representation // the answer of the representation page
 }
 
-// requestID is the identifier the code is stored with.
-func (t travel) requestID() string { return base64.RawURLEncoding.EncodeToString(t.id[:]) }
+// requestID returns the identifier that the code is stored with.
+func (p progress) requestID() string { return base64.RawURLEncoding.EncodeToString(p.id[:]) }
 
-// A waiting request in clear: version, step and flags, both times in microseconds, id, browser, the
-// request_uri's hash, four short texts behind their lengths, and the parameters as a form.
+// Layout of a pending request before it is sealed: version, flags, both times in microseconds, id, browser, the hash of the
+// request_uri, four texts with their lengths, and the parameters as a form.
 const (
 	sealedVersion = 2
 	sealedFixed   = 2 + 8 + 8 + 16 + 32 + 32
@@ -40,86 +40,89 @@ const (
 	flagSigned         = 1 << 1
 	flagRepresentation = 1 << 2
 	flagRepresented    = 1 << 3
+	flagStepUp         = 1 << 4
 )
 
-// chosenSeparator stands between the IDs of choices.
+// chosenSeparator separates the identifiers of choices.
 const chosenSeparator = "\x00"
 
-// flags of a waiting request.
-func flags(t travel, q *request) (b byte) {
-	switch t.step {
-	case StepConsent:
+func flags(p progress, q *request) (b byte) {
+	switch p.step {
+	case StepUpStep:
+		b |= flagStepUp
+	case ConsentStep:
 		b |= flagConsent
-	case StepRepresentation:
+	case RepresentationStep:
 		b |= flagRepresentation
 	}
 	if q.signed {
 		b |= flagSigned
 	}
-	if t.representation.answered {
+	if p.representation.answered {
 		b |= flagRepresented
 	}
 	return b
 }
 
-// pack writes a waiting request in clear.
-func pack(t travel, q *request) []byte {
+// pack encodes a pending request.
+func pack(p progress, q *request) []byte {
 	params := q.raw
 	switch {
-	case q.hintSub != "": // the hint is long and verified, and hintSub says all of it
+	case q.hintSub != "": // the hint is long, and hintSub is all that is needed of it
 		params = q.form.Without("id_token_hint").Encode()
 	case params == "":
 		params = q.form.Encode()
 	}
-	chosen := strings.Join(t.representation.chosen, chosenSeparator)
-	b := make([]byte, 0, sealedFixed+4*binary.MaxVarintLen16+len(t.sessionID)+len(q.hintSub)+len(t.reason)+len(chosen)+len(params))
-	b = append(b, sealedVersion, flags(t, q))
-	b = binary.BigEndian.AppendUint64(b, uint64(t.receivedAt.UnixMicro()))
-	b = binary.BigEndian.AppendUint64(b, uint64(t.expires.UnixMicro()))
-	b = append(b, t.id[:]...)
-	b = append(b, t.browser[:]...)
+	chosen := strings.Join(p.representation.chosen, chosenSeparator)
+	b := make([]byte, 0, sealedFixed+4*binary.MaxVarintLen16+len(p.sessionID)+len(q.hintSub)+len(p.reason)+len(chosen)+len(params))
+	b = append(b, sealedVersion, flags(p, q))
+	b = binary.BigEndian.AppendUint64(b, uint64(p.receivedAt.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(p.expires.UnixMicro()))
+	b = append(b, p.id[:]...)
+	b = append(b, p.browser[:]...)
 	b = append(b, q.pushed[:]...)
-	for _, text := range [...]string{t.sessionID, q.hintSub, t.reason, chosen} {
+	for _, text := range [...]string{p.sessionID, q.hintSub, p.reason, chosen} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
 	return append(b, params...)
 }
 
-var errSealed = errors.New("authorize: malformed waiting request")
+var errSealed = errors.New("authorize: malformed pending request")
 
-// unpackSealed reverses pack. hintSub is returned beside, because it belongs to the request that
-// validate makes anew of the parameters.
-func unpackSealed(b []byte) (t travel, s source, hintSub string, err error) {
+// unpack reverses pack. hintSub belongs to the request that validate makes from the source.
+func unpack(b []byte) (p progress, s source, hintSub string, err error) {
 	if len(b) < sealedFixed || b[0] != sealedVersion {
-		return t, s, "", errSealed
+		return p, s, "", errSealed
 	}
-	t.step = StepLogin
+	p.step = LoginStep
 	switch {
 	case b[1]&flagConsent != 0:
-		t.step = StepConsent
+		p.step = ConsentStep
+	case b[1]&flagStepUp != 0:
+		p.step = StepUpStep
 	case b[1]&flagRepresentation != 0:
-		t.step = StepRepresentation
+		p.step = RepresentationStep
 	}
-	t.representation.answered = b[1]&flagRepresented != 0
+	p.representation.answered = b[1]&flagRepresented != 0
 	s.signed, s.sealed = b[1]&flagSigned != 0, true
-	t.receivedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2:])))
-	t.expires = time.UnixMicro(int64(binary.BigEndian.Uint64(b[10:])))
-	copy(t.id[:], b[18:])
-	copy(t.browser[:], b[34:])
+	p.receivedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2:])))
+	p.expires = time.UnixMicro(int64(binary.BigEndian.Uint64(b[10:])))
+	copy(p.id[:], b[18:])
+	copy(p.browser[:], b[34:])
 	copy(s.pushed[:], b[66:])
 	rest := b[sealedFixed:]
 	var chosen string
-	for _, text := range [...]*string{&t.sessionID, &hintSub, &t.reason, &chosen} {
+	for _, text := range [...]*string{&p.sessionID, &hintSub, &p.reason, &chosen} {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 || n > uint64(len(rest)-size) {
-			return t, s, "", errSealed
+			return p, s, "", errSealed
 		}
 		*text, rest = string(rest[size:size+int(n)]), rest[size+int(n):]
 	}
 	if chosen != "" {
-		t.representation.chosen = strings.Split(chosen, chosenSeparator)
+		p.representation.chosen = strings.Split(chosen, chosenSeparator)
 	}
 	s.form, err = httpx.Parse(string(rest))
-	return t, s, hintSub, err
+	return p, s, hintSub, err
 }

@@ -2,22 +2,21 @@ package authorize
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
-	"github.com/portner-go/portner/storage"
 )
 
-// TestLogin answers requests with login_hint=testid:<pid>_<acr> at once, without any page: the person
-// is logged in and has consented (idporten section 3.8). Tokens are real ones. Whoever can reach the
-// provider can be any synthetic person, so it belongs in test environments, and NewTestLogin makes it
-// for no other.
+// TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page: the user is logged in and has consented
+// (docs.digdir.no: Testing with ID-porten). The tokens are real ones, so every synthetic person is open to anyone who reaches the provider.
+// NewTestLogin makes one for test environments only.
 type TestLogin struct {
 	issuer   string
 	identity func(context.Context, norway.PID) (session.Identity, error)
@@ -25,21 +24,23 @@ type TestLogin struct {
 
 // TestLoginConfig configures a TestLogin.
 type TestLoginConfig struct {
-	// Issuer is the provider's issuer. Its host must be a loopback name or address, or TestIssuer must
-	// be set to the very same value.
+	// Issuer is the issuer of the provider. Its host must be a loopback name or address, unless TestIssuer is set.
 	Issuer string
-	// TestIssuer repeats the issuer of a test environment that is not on loopback: whoever sets it has
-	// thought about it.
+	// TestIssuer repeats Issuer, for a test environment that is not on loopback. It is a safeguard against a test login in production.
 	TestIssuer string
-	// Identity finds the person of a synthetic identity number. nil: every such number is a person,
-	// whose subject is "testid:" and the number.
+	// Identity returns the user with a synthetic national identity number. If nil, every such number is a user, with the subject
+	// "testid:" and the number.
 	Identity func(ctx context.Context, pid norway.PID) (session.Identity, error)
 }
 
-// NewTestLogin refuses issuers that are not known to be test environments.
+// NewTestLogin returns a TestLogin. It rejects issuers that are not known to be test environments.
 func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
-	if cfg.Issuer == "" || cfg.TestIssuer != cfg.Issuer && !onLoopback(cfg.Issuer) {
-		return nil, errors.New("authorize: a test login needs an issuer on loopback, or TestIssuer")
+	var problems fields.Checker
+	problems.Require(cfg.Issuer != "", "Issuer")
+	problems.Want(cfg.TestIssuer == "" || cfg.TestIssuer == cfg.Issuer, "TestIssuer", "must be equal to Issuer")
+	problems.Want(cfg.TestIssuer != "" || cfg.Issuer == "" || onLoopback(cfg.Issuer), "Issuer", "must be on loopback, or TestIssuer must repeat it")
+	if err := problems.Err(); err != nil {
+		return nil, err
 	}
 	if cfg.Identity == nil {
 		cfg.Identity = func(_ context.Context, pid norway.PID) (session.Identity, error) {
@@ -64,59 +65,61 @@ func onLoopback(issuer string) bool {
 
 const testHint = "testid:"
 
-// testAMR is what id_tokens of a test login say (idporten section 6.3).
+// testAMR is the amr of a test login.
 const testAMR = "TestID"
 
-// wantsTestLogin reports whether the request is one for the test login, if there is one.
-func (f *flow) wantsTestLogin() bool {
-	return f.cfg.TestLogin != nil && strings.HasPrefix(f.req.form.Get("login_hint"), testHint)
+// wantsTestLogin reports whether the request is one for the test login.
+func (e *Endpoint) wantsTestLogin(q *request) bool {
+	return e.cfg.TestLogin != nil && strings.HasPrefix(q.form.Get("login_hint"), testHint)
 }
 
-// chooseFirst answers what a representation page would ask with the first choice on it.
-func (f *flow) chooseFirst(sess *storage.Session) *refusal {
-	q, refused := f.choose(sess)
-	if q != nil {
-		f.representation = representation{true, []string{q.Choices[0].ID}}
+// testLogin logs the user of the hint in, chooses the first representation, approves every scope, and continues.
+func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
+	a, refused := e.testAuthentication(ctx, x.req)
+	if refused != nil {
+		return e.refuse(ctx, x, refused)
 	}
-	return refused
+	sess, refused := e.logIn(ctx, x, a)
+	if refused != nil {
+		return e.refuse(ctx, x, refused)
+	}
+	x.interacted = true // as after a page
+	f, refused := e.load(ctx, x, sess, nil)
+	if refused == nil && f.question != nil {
+		x.representation = representation{true, []string{f.question.Choices[0].ID}}
+		f, refused = e.load(ctx, x, sess, nil)
+	}
+	if refused == nil && len(f.plan.NeedsConsent) > 0 {
+		given := &scope.Answer{}
+		for _, s := range f.plan.NeedsConsent {
+			given.Approved = append(given.Approved, s.Name)
+		}
+		given.Shown = given.Approved
+		f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)
+	}
+	if refused != nil {
+		return e.refuse(ctx, x, refused)
+	}
+	switch n := f.decide(); n.action {
+	case issue:
+		return e.issue(ctx, x, sess, f, nil) // no user approved, so no consent is remembered
+	case refuse:
+		return e.refuse(ctx, x, x.req.to.refuse(n.code, string(n.reason), n.description))
+	default:
+		return e.refuse(ctx, x, x.req.to.refuse(portner.LoginRequired, "test_login_insufficient", "The test login does not answer the request."))
+	}
 }
 
-// testLogin logs the named person in and goes on, with consent to everything, representing the first of
-// those it may represent.
-func (f *flow) testLogin() *refusal {
-	q := f.req
+// testAuthentication returns the login that the hint names.
+func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (session.Authentication, *refusal) {
 	digits, level, _ := strings.Cut(strings.TrimPrefix(q.form.Get("login_hint"), testHint), "_")
 	pid, err := norway.ParsePID(digits)
-	if err != nil || !pid.IsSynthetic() || !f.cfg.sufficient(level, q.acrValues) {
-		return q.to.invalid("test_login", "The login_hint must name a synthetic person and a level that suffices.")
+	if err != nil || !pid.IsSynthetic() || !e.sufficient(level, q.acrValues) {
+		return session.Authentication{}, q.to.invalid("test_login_hint", "The login_hint must name a synthetic person and a level that suffices.")
 	}
-	who, err := f.cfg.TestLogin.identity(f.r.Context(), pid)
+	who, err := e.cfg.TestLogin.identity(ctx, pid)
 	if err != nil {
-		return q.to.refuse(portner.AccessDenied, "test_login_unknown", "The test login knows no such person.")
+		return session.Authentication{}, q.to.refuse(portner.AccessDenied, "test_login_user_unknown", "The test login has no such user.")
 	}
-	sess, refused := f.login(session.Authentication{Identity: who, ACR: level, AMR: []string{testAMR}})
-	if refused != nil {
-		return refused
-	}
-	f.interacted = true // as if by a page
-	needs, auth, refused := f.decide(sess)
-	if refused != nil {
-		return refused
-	}
-	if needs.do != goOn {
-		return q.to.refuse(portner.LoginRequired, "test_login", needs.description())
-	}
-	if refused := f.chooseFirst(sess); refused != nil {
-		return refused
-	}
-	said := &answer{}
-	for _, s := range q.plan.NeedsConsent {
-		said.approved = append(said.approved, s.Name)
-	}
-	said.shown = said.approved
-	plan, refused := f.consented(sess, said)
-	if refused != nil {
-		return refused
-	}
-	return f.issue(sess, auth, plan, nil) // nobody said yes, so nothing is remembered
+	return session.Authentication{Identity: who, ACR: level, AMR: []string{testAMR}}, nil
 }

@@ -33,7 +33,7 @@ const (
 var (
 	epoch    = time.Date(2026, 3, 2, 9, 0, 0, 123456789, time.UTC)
 	verifier = pkce.NewVerifier()
-	secret   = portner.Secret(strings.Repeat("s", 32))
+	secret   = portner.NewSecret()
 )
 
 // world is a provider's authorization endpoint with a host around it: login and consent pages, users,
@@ -144,7 +144,7 @@ func newWorld(t testing.TB, change ...func(*authorize.Config)) *world {
 	auth := must(client.NewAuthenticator(client.Config{Issuer: issuer, TokenEndpoint: issuer + "/token", Clients: reg}))
 	cfg := authorize.Config{
 		Issuer: issuer, Clients: reg, Scopes: scopes(), Sessions: w.sessions, Vault: w.vault, Store: w.store,
-		Pages: authorize.PageURLs{Login: "/login", Consent: "/consent"}, Secrets: []portner.Secret{secret},
+		Secrets:  []portner.Secret{secret},
 		Consents: w.store, PushedRequests: w.store, Authenticator: auth,
 		Now: w.clock, OnEvent: w.record,
 	}
@@ -154,11 +154,10 @@ func newWorld(t testing.TB, change ...func(*authorize.Config)) *world {
 	w.endpoint = must(authorize.New(cfg))
 	w.mux = http.NewServeMux()
 	w.mux.Handle("/authorize", w.endpoint)
-	if par := w.endpoint.PushedRequests(); par != nil {
-		w.mux.Handle("/par", par)
+	w.mux.Handle("/par", w.endpoint.PushHandler())
+	for _, path := range []string{"/login", "/step-up", "/consent", "/representation"} {
+		w.mux.Handle(path, w.endpoint.Page(w.page))
 	}
-	w.mux.HandleFunc("/login", w.login)
-	w.mux.HandleFunc("/consent", w.consent)
 	return w
 }
 
@@ -198,49 +197,30 @@ func (w *world) lastClient() string {
 	return w.events[len(w.events)-1].ClientID
 }
 
-// login is the host's login page: the form says who one is.
-func (w *world) login(rw http.ResponseWriter, r *http.Request) {
-	p, err := w.endpoint.Resume(rw, r)
-	if err != nil {
-		return
-	}
+// page is the host's page for every step. The query "hasty" answers without a post.
+func (w *world) page(rw http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 	w.show(rw, p)
-	switch {
-	case r.Method == http.MethodGet:
-	case r.PostForm.Get("cancel") != "":
-		p.Cancel(rw, r)
+	switch ctx, form := r.Context(), r.PostForm; {
+	case r.Method == http.MethodGet && !r.URL.Query().Has("hasty"):
+		return nil
+	case form.Get("cancel") != "":
+		return p.Cancel(ctx)
+	case r.URL.Path == "/consent":
+		return p.Consent(ctx, form["scope"])
+	case r.URL.Path == "/representation":
+		return p.Represent(ctx, form["party"])
 	default:
-		level := r.PostForm.Get("acr")
+		level := form.Get("acr")
 		if level == "" {
 			level = acr.Substantial
 		}
-		p.Authenticated(rw, r, session.Authentication{
-			Identity: session.Identity{Subject: r.PostForm.Get("user"), Identifiers: identifiers(testPID)}, ACR: level, AMR: []string{"BankID"},
-		})
+		return p.LogIn(ctx, session.Authentication{Identity: session.Identity{Subject: form.Get("user"), Identifiers: identifiers(testPID)}, ACR: level, AMR: []string{"BankID"}})
 	}
 }
 
 // identifiers returns the identifiers of a user with a national identity number.
 func identifiers(pid norway.PID) []pseudonym.Identifier {
 	return []pseudonym.Identifier{must(pseudonym.NewIdentifier(session.TypePID, pid.Reveal()))}
-}
-
-// consent is the host's consent page.
-func (w *world) consent(rw http.ResponseWriter, r *http.Request) {
-	p, err := w.endpoint.Resume(rw, r)
-	if err != nil {
-		return
-	}
-	w.show(rw, p)
-	switch {
-	case r.Method == http.MethodGet:
-	case r.PostForm.Get("cancel") != "":
-		p.Cancel(rw, r)
-	case r.PostForm.Get("deny") != "":
-		p.Deny(rw, r)
-	default:
-		p.Consented(rw, r, r.PostForm["scope"])
-	}
 }
 
 func (w *world) show(rw http.ResponseWriter, p *authorize.Pending) {
@@ -306,15 +286,17 @@ func (b *browser) open(res *http.Response, page string) url.Values {
 	return url.Values{"request": {res.Header.Get("Test-Sealed")}, "csrf": {res.Header.Get("Test-CSRF")}}
 }
 
-// loginAs fills in the login page that res redirects to.
+// loginAs fills in the login or step-up page that res redirects to.
 func (b *browser) loginAs(res *http.Response, user string, level ...string) *http.Response {
 	b.t.Helper()
-	form := b.open(res, "/login")
+	path, _, _ := strings.Cut(res.Header.Get("Location"), "?")
+	require.Contains(b.t, []string{"/login", "/step-up"}, path)
+	form := b.open(res, path)
 	form.Set("user", user)
 	if len(level) > 0 {
 		form.Set("acr", level[0])
 	}
-	return b.post("/login", form)
+	return b.post(path, form)
 }
 
 // consentTo fills in the consent page that res redirects to.
@@ -370,6 +352,8 @@ func outcome(t testing.TB, res *http.Response) string {
 		return "page " + http.StatusText(res.StatusCode) + " " + pageCode(t, res)
 	case strings.HasPrefix(location, "/login?"):
 		return "login"
+	case strings.HasPrefix(location, "/step-up?"):
+		return "step-up"
 	case strings.HasPrefix(location, "/consent?"):
 		return "consent"
 	}

@@ -152,7 +152,7 @@ func (v visit) loggedOut(in intent, frames []string) {
 	h := v.w.Header()
 	if len(frames) == 0 && in.ReturnTo != "" {
 		h.Set("Clear-Site-Data", `"cache"`)
-		httpx.SeeOther(v.w, in.ReturnTo)
+		v.w.WriteHeader(httpx.SeeOther(h, in.ReturnTo).Status)
 		return
 	}
 	p := LoggedOutPage{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -58,7 +57,9 @@ type Config struct {
 	Origins func(ctx context.Context, origin string) (bool, error)
 	// Scopes finds scopes and who may use them. nil: the profile's standard scopes only.
 	Scopes scope.Source
-	// Pages are your login and consent pages, and for authorization_details the one to choose whom to act for; authorize.PageURLs redirects to them. Required.
+	// Page shows the host's pages. The provider serves it at the paths of Pages. If nil, the host mounts Authorize.Page there.
+	Page authorize.PageFunc
+	// Pages holds the paths of the host's pages. Zero fields are /login, /step-up, /consent and /representation.
 	Pages authorize.Pages
 
 	// Secrets seal what travels through browsers and rests in the store; 32 random bytes or more each.
@@ -106,8 +107,8 @@ type Config struct {
 	// Grants are grant types beside authorization_code and refresh_token.
 	Grants []token.GrantHandler
 
-	// ErrorPage renders errors that must not be redirected. nil is a plain page.
-	ErrorPage func(w http.ResponseWriter, r *http.Request, p authorize.ErrorPage)
+	// ErrorPage renders the page for errors that must not be sent to the client; see authorize.Config. If nil, a plain page is sent.
+	ErrorPage func(p authorize.ErrorPage) portner.Reply
 	// LogoutPages renders the pages of logout. nil is plain ones.
 	LogoutPages logout.Pages
 	// Backchannel sends logout tokens. nil: back-channel logout is off.
@@ -150,7 +151,6 @@ func (c Config) validate() error {
 	require(c.Store != nil, "Store is required")
 	require(c.Keys != nil, "Keys is required")
 	require(c.Clients != nil, "Clients is required")
-	require(c.Pages != nil, "Pages is required")
 	require(c.Profile.Levels != nil && c.Profile.Claims != nil, "Profile has no Levels or Claims: start from IDPorten() or OpenIDConnect()")
 	require(len(c.Secrets) > 0, "Secrets is required: 32 random bytes, the same on every node")
 	if _, err := pseudonym.NewPairwise(c.PairwiseKey); err != nil {

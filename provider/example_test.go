@@ -27,32 +27,24 @@ func Example() {
 	})
 	op, err := provider.New(provider.Config{
 		Issuer: "https://login.example.no", Store: memory.New(), Keys: keys, Clients: clients,
-		Pages:       authorize.PageURLs{Login: "/login", Consent: "/consent"},
-		Secrets:     []portner.Secret{portner.Secret("32 random bytes of your secret store")},
-		PairwiseKey: portner.Secret("32 other bytes, the same for years..."),
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), // from your secret store
+		Page: func(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision { // at /login
+			if r.Method != http.MethodPost {
+				_ = loginForm.Execute(w, p)
+				return nil
+			}
+			// here you check r.PostForm against your own users
+			return p.LogIn(r.Context(), session.Authentication{
+				Identity: session.Identity{Subject: "user-4711"}, ACR: acr.Substantial, AMR: []string{"pwd"},
+			})
+		},
 	})
 	if err != nil {
 		panic(err) // every problem of the configuration, each with the name of its field
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", op) // or op.Authorize, op.Token, op.UserInfo … one by one
-	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
-		pending, err := op.Authorize.Resume(w, r)
-		if err != nil {
-			return // answered
-		}
-		if r.Method != http.MethodPost {
-			_ = loginForm.Execute(w, pending)
-			return
-		}
-		// here you check r.PostForm against your own users
-		pending.Authenticated(w, r, session.Authentication{
-			Identity: session.Identity{Subject: "user-4711"}, ACR: acr.Substantial, AMR: []string{"pwd"},
-		})
-	})
 
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
+	op.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
 	fmt.Println(w.Code, w.Body.Len() > 500)
 	// Output: 200 true
 }

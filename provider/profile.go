@@ -34,10 +34,9 @@ type Profile struct {
 	RequestURIPrefix string
 	// IDTokenOnRefresh adds an id_token to the answer of a refresh.
 	IDTokenOnRefresh bool
-	// RequireState and RequireNonce demand the parameter of every client (idporten C4: "strict").
-	RequireState, RequireNonce bool
-	// RequirePKCE lets no registration opt out of PKCE.
-	RequirePKCE bool
+	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,
+	// request and request_uri. See authorize.Config.
+	RequiredParameters []string
 	// NoUserInfo leaves the userinfo endpoint out, and out of the metadata.
 	NoUserInfo bool
 	// Circle names the circle of trust of each client, where Config.Session does not: see session.Rules.

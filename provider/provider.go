@@ -46,8 +46,6 @@ type Provider struct {
 	Sessions *session.Keeper
 	// Vault opens and finds people in the store's records, for package authorizations.
 	Vault *session.Vault
-	// Pages are Config.Pages.
-	Pages authorize.Pages
 
 	paths map[string]http.Handler
 }
@@ -58,7 +56,7 @@ func New(cfg Config) (*Provider, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("provider: %w", err)
 	}
-	b := &builder{cfg: cfg, p: &Provider{Pages: cfg.Pages}}
+	b := &builder{cfg: cfg, p: &Provider{}}
 	for _, step := range []func() error{b.shared, b.token, b.authorize, b.logout, b.metadata} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("provider: %w", err)
@@ -146,9 +144,9 @@ func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
-		Pages: b.cfg.Pages, Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
+		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
-		RequireState: pr.RequireState, RequireNonce: pr.RequireNonce, RequirePKCE: pr.RequirePKCE, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		RequiredParameters: pr.RequiredParameters, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
 		AuthorizationLifetime: b.cfg.Lifetimes.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
@@ -163,7 +161,7 @@ func (b *builder) authorize() error {
 	}
 	b.p.Authorize = ep
 	if b.cfg.PushedRequests != nil {
-		b.p.PushedRequests = ep.PushedRequests()
+		b.p.PushedRequests = ep.PushHandler()
 	}
 	return nil
 }
@@ -239,9 +237,21 @@ const (
 	pathJWKS      = "/jwks.json"
 )
 
-// mount puts every endpoint at its path. An issuer with a path has its metadata both where OpenID Connect
-// Discovery section 4 and where RFC 8414 section 3.1 look for it.
+// mount puts every endpoint at its path, and the pages of Config.Page at theirs. An issuer with a path has its metadata where OIDC
+// Discovery §4 and where RFC 8414 §3.1 expect it.
 func (b *builder) mount() {
+	paths := b.endpoints()
+	if b.cfg.Page != nil {
+		page, at := b.p.Authorize.Page(b.cfg.Page), b.p.Authorize.Pages()
+		for _, path := range [...]string{at.Login, at.StepUp, at.Consent, at.Representation} {
+			paths[path] = page
+		}
+	}
+	b.p.paths = paths
+}
+
+// endpoints returns the endpoints by path. A disabled endpoint has no path.
+func (b *builder) endpoints() map[string]http.Handler {
 	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
 	paths := map[string]http.Handler{
 		browser + pathAuthorize: b.p.Authorize, browser + pathLogout: b.p.Logout, browser + "/endsession": b.p.Logout,
@@ -257,7 +267,19 @@ func (b *builder) mount() {
 		}
 	}
 	paths["/.well-known/oauth-authorization-server"+base] = b.p.ServerMetadata
-	b.p.paths = paths
+	return paths
+}
+
+// reserved returns the paths of all endpoints, also of disabled ones. A page must not have one of them.
+func (b *builder) reserved() []string {
+	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
+	paths := []string{browser + pathAuthorize, browser + pathLogout, browser + "/endsession", "/.well-known/oauth-authorization-server" + base}
+	for _, path := range [...]string{
+		pathPAR, pathToken, pathUserInfo, pathTokenInfo, "/introspect", pathRevoke, pathJWKS, "/.well-known/openid-configuration",
+	} {
+		paths = append(paths, base+path)
+	}
+	return paths
 }
 
 func pathOf(base string) string {

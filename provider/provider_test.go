@@ -32,7 +32,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	_, err := provider.New(provider.Config{Issuer: "http://login.example.no/"})
 	require.Error(t, err)
-	for _, field := range []string{"Issuer", "Store", "Keys", "Clients", "Pages", "Secrets", "PairwiseKey"} {
+	for _, field := range []string{"Issuer", "Store", "Keys", "Clients", "Secrets", "PairwiseKey"} {
 		require.ErrorContains(t, err, field)
 	}
 	for issuer, ok := range map[string]bool{
@@ -99,7 +99,7 @@ func TestIssuerWithPath(t *testing.T) {
 // TestSecretRotation: a session and a code made under an old secret live on when a new one is put in front.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
-	old, fresh := portner.Secret(strings.Repeat("o", 32)), portner.Secret(strings.Repeat("n", 32))
+	old, fresh := portner.NewSecret(), portner.NewSecret()
 	var cfg provider.Config
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Secrets = []portner.Secret{old}; cfg = *c }})
 	b := op.Browser()

@@ -18,7 +18,7 @@ func Profile() provider.Profile {
 	p.DefaultACRValues = []string{acr.AnsattportenSubstantial}
 	p.Claims = append(p.Claims, nameClaim)
 	p.ClaimsSupported = append(p.ClaimsSupported, "name", "authorization_details")
-	p.RequirePKCE, p.RequireState, p.RequireNonce = true, true, true
+	p.RequiredParameters = []string{"state", "nonce", "code_challenge"}
 	p.NoUserInfo = true
 	p.Circle = func(clientID string, _ bool) string { return clientID }
 	return p

@@ -72,7 +72,7 @@ func TestLevels(t *testing.T) {
 	op := newOP(t, brregServices())
 	b := op.Browser()
 	p := b.Login(t, op.Request("tjeneste", "openid"), "entra")
-	require.Equal(t, "login", p.Step(), "low does not suffice by default")
+	require.Equal(t, "step-up", p.Step(), "low does not suffice by default")
 	q := op.Request("tjeneste", "openid", "acr_values", acr.AnsattportenLow)
 	p = op.Browser().Login(t, q, "entra")
 	require.Equal(t, "low", claims(t, op.Exchange(t, q, p.Code(t)).String("id_token"))["acr"])

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
@@ -33,8 +35,6 @@ func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.s.op)
 	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("/login", p.login)
-	mux.HandleFunc("/representation", p.representation)
 	mux.HandleFunc("POST /language", p.language)
 	mux.Handle("GET /static/", look.Handler())
 	return mux
@@ -78,10 +78,17 @@ func (p *pages) waiting(pending *authorize.Pending, path, title, id string) page
 	return d
 }
 
-// render writes a page whole. The provider has set the headers against framing and caching; formAction is
-// what the page's forms may lead to.
+// render writes a page; see reply.
 func (p *pages) render(w http.ResponseWriter, status int, name string, data page, formAction string) {
-	h := w.Header()
+	r := p.reply(status, name, data, formAction)
+	maps.Copy(w.Header(), r.Header)
+	w.WriteHeader(r.Status)
+	_, _ = w.Write(r.Body)
+}
+
+// reply returns a page. formAction lists where its forms may post or redirect to.
+func (p *pages) reply(status int, name string, data page, formAction string) portner.Reply {
+	h := http.Header{}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -91,11 +98,9 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data page
 	var b bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
 		p.s.log.Error("page", "name", name, "error", err)
-		http.Error(w, "server_error", http.StatusInternalServerError)
-		return
+		return portner.Reply{Status: http.StatusInternalServerError, Header: h, Body: []byte("server_error\n")}
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
+	return portner.Reply{Status: status, Header: h, Body: b.Bytes()}
 }
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
@@ -114,7 +119,7 @@ func (p *pages) language(w http.ResponseWriter, r *http.Request) {
 	err := r.ParseForm()
 	lang := r.PostForm.Get("lang")
 	u, perr := url.Parse(r.PostForm.Get("return"))
-	if err != nil || perr != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/representation"}, u.Path) || !slices.Contains(languages, lang) {
+	if err != nil || perr != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/step-up", "/representation"}, u.Path) || !slices.Contains(languages, lang) {
 		http.Error(w, "invalid_request", http.StatusBadRequest)
 		return
 	}
@@ -127,29 +132,34 @@ func (p *pages) language(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// show shows the page of a step and takes its answer. The consent page is not used: the configuration rejects scopes that require
+// consent.
+func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
+	if pending.Step == authorize.RepresentationStep {
+		return p.representation(w, r, pending)
+	}
+	return p.login(w, r, pending)
+}
+
 // login shows the login form and takes its answer.
-func (p *pages) login(w http.ResponseWriter, r *http.Request) {
-	pending, err := p.s.op.Authorize.Resume(w, r)
+func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	switch {
-	case err != nil: // answered
-	case pending.Step != authorize.StepLogin:
-		p.s.op.Pages.Interact(w, r, pending)
 	case r.Method != http.MethodPost:
 		p.showLogin(w, pending, "", http.StatusOK)
+		return nil
 	case r.PostForm.Get("action") == "cancel":
-		pending.Cancel(w, r)
-	default:
-		name := r.PostForm.Get("username")
-		u, ok := p.s.directory.check(name, r.PostForm.Get("password"))
-		if button := r.PostForm.Get("user"); button != "" && p.s.opt.demo {
-			u, ok = p.s.directory.find(func(u user) bool { return u.Username == button })
-		}
-		if !ok {
-			p.showLogin(w, pending, name, http.StatusUnauthorized)
-			return
-		}
-		pending.Authenticated(w, r, u.authentication())
+		return pending.Cancel(r.Context())
 	}
+	name := r.PostForm.Get("username")
+	u, ok := p.s.directory.check(name, r.PostForm.Get("password"))
+	if button := r.PostForm.Get("user"); button != "" && p.s.opt.demo {
+		u, ok = p.s.directory.find(func(u user) bool { return u.Username == button })
+	}
+	if !ok {
+		p.showLogin(w, pending, name, http.StatusUnauthorized)
+		return nil
+	}
+	return pending.LogIn(r.Context(), u.authentication())
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, status int) {
@@ -163,26 +173,21 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	p.render(w, status, "login.html", d, strings.Join(pending.FormAction(), " "))
 }
 
-// representation asks whom the person represents. Nothing picked is nobody; where somebody is required,
-// the page says so and asks again, and the login ends only if the person cancels.
-func (p *pages) representation(w http.ResponseWriter, r *http.Request) {
-	pending, err := p.s.op.Authorize.Resume(w, r)
-	if err != nil {
-		return
-	}
+// representation shows the parties that the user may represent, and takes the answer. If a choice is required and missing, the page
+// is shown again.
+func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	picked := slices.DeleteFunc(slices.Clone(r.PostForm["choice"]), func(id string) bool { return id == "" })
 	switch {
-	case pending.Step != authorize.StepRepresentation:
-		p.s.op.Pages.Interact(w, r, pending)
 	case r.Method != http.MethodPost:
 		p.showRepresentation(w, pending, http.StatusOK)
 	case r.PostForm.Get("action") == "cancel":
-		pending.Cancel(w, r)
+		return pending.Cancel(r.Context())
 	case len(picked) == 0 && pending.Question.Required:
 		p.showRepresentation(w, pending, http.StatusUnprocessableEntity)
 	default:
-		pending.Represented(w, r, picked)
+		return pending.Represent(r.Context(), picked)
 	}
+	return nil
 }
 
 func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pending, status int) {
@@ -203,10 +208,10 @@ func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pen
 	p.render(w, status, "representation.html", d, strings.Join(pending.FormAction(), " "))
 }
 
-// failed is the provider's error page: nothing of the request is on it.
-func (p *pages) failed(w http.ResponseWriter, _ *http.Request, e authorize.ErrorPage) {
+// failed is the error page of the provider (authorize.Config.ErrorPage).
+func (p *pages) failed(e authorize.ErrorPage) portner.Reply {
 	d := p.page(e.Locale, textsFor(e.Locale).ErrorTitle, "error-page", "")
 	d.Code, d.CorrelationID = string(e.Code), e.CorrelationID
 	d.NoMandate, d.Temporary = e.Code == "access_denied", e.Status >= http.StatusInternalServerError
-	p.render(w, e.Status, "error.html", d, "'none'")
+	return p.reply(e.Status, "error.html", d, "'none'")
 }

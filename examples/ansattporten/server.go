@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
@@ -74,7 +73,7 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	cfg.ErrorPage = pages.failed
+	cfg.Page, cfg.ErrorPage = pages.show, pages.failed
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
@@ -98,8 +97,6 @@ func (s *server) providerConfig() (provider.Config, error) {
 	return provider.Config{
 		Issuer: s.issuer, Profile: ansattporten.Profile(), Environment: environment, Certificates: certs,
 		Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
-		// The consent page is not used: the configuration rejects scopes that require consent.
-		Pages:   authorize.PageURLs{Login: "/login", Representation: "/representation", Consent: "/consent"},
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
 		PushedRequests: s.store, Replay: s.store, Logger: s.log,
 	}, errors.Join(cerr, serr, terr, kerr, verr)

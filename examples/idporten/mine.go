@@ -59,7 +59,7 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		p.s.log.Error("mine", "error", err)
-		p.showError(w, http.StatusServiceUnavailable, "temporarily_unavailable", "", locale, false)
+		p.showError(w, http.StatusServiceUnavailable, "temporarily_unavailable", locale)
 		return
 	}
 	p.render(w, http.StatusOK, "mine.html", data, "form-action 'self'")
@@ -109,11 +109,11 @@ func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	who, ok, err := p.person(w, r, now)
 	if err != nil || !ok || r.ParseForm() != nil {
-		p.showError(w, http.StatusForbidden, "access_denied", "", p.locale(r), false)
+		p.showError(w, http.StatusForbidden, "access_denied", p.locale(r))
 		return
 	}
 	if err := p.s.granted.Revoke(r.Context(), who.Subject, r.PostForm.Get("id"), now); err != nil {
-		p.showError(w, http.StatusNotFound, "invalid_request", "", p.locale(r), false)
+		p.showError(w, http.StatusNotFound, "invalid_request", p.locale(r))
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -5,12 +5,14 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/look"
@@ -62,11 +64,21 @@ func (p *pages) frame(locale, title, bodyID, back string) frame {
 	return f
 }
 
-// render writes a page with the headers of the host's own pages (security row I1). csp is added to a
-// Content-Security-Policy that allows nothing but same-origin styles and images. A page with a form
-// keeps the browser's Origin usable, any other tells nobody where it was.
+// render writes a page; see reply.
 func (p *pages) render(w http.ResponseWriter, status int, name string, data any, csp ...string) {
-	h := w.Header()
+	writeReply(w, p.reply(status, name, data, csp...))
+}
+
+func writeReply(w http.ResponseWriter, r portner.Reply) {
+	maps.Copy(w.Header(), r.Header)
+	w.WriteHeader(r.Status)
+	_, _ = w.Write(r.Body)
+}
+
+// reply returns a page. csp is added to a Content-Security-Policy that allows same-origin styles and images only. A page with a form
+// keeps the Origin field of its post; other pages send no referrer.
+func (p *pages) reply(status int, name string, data any, csp ...string) portner.Reply {
+	h := http.Header{}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
@@ -80,19 +92,32 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, data any,
 		"default-src 'none'", "style-src 'self'", "img-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
 	}, csp...)
 	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
-	p.write(w, status, name, data)
+	body, err := p.execute(name, data)
+	if err != nil {
+		return portner.Reply{Status: http.StatusInternalServerError, Header: h, Body: []byte("server_error\n")}
+	}
+	return portner.Reply{Status: status, Header: h, Body: body}
 }
 
-// write renders a page whole before its first byte leaves.
-func (p *pages) write(w http.ResponseWriter, status int, name string, data any) {
+// execute renders a template. It logs an error.
+func (p *pages) execute(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
+	err := p.templates.ExecuteTemplate(&b, name, data)
+	if err != nil {
 		p.s.log.Error("page", "name", name, "error", err)
+	}
+	return b.Bytes(), err
+}
+
+// write writes a page whose header is set.
+func (p *pages) write(w http.ResponseWriter, status int, name string, data any) {
+	body, err := p.execute(name, data)
+	if err != nil {
 		http.Error(w, "server_error", http.StatusInternalServerError)
 		return
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(body)
 }
 
 const noForms = "form-action 'none'"
@@ -104,8 +129,6 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.op)
 	mux.HandleFunc("GET /{$}", s.pages.home)
-	mux.HandleFunc("/login", s.pages.login)
-	mux.HandleFunc("/consent", s.pages.consent)
 	mux.HandleFunc("POST /language", s.pages.language)
 	cross := http.NewCrossOriginProtection()
 	mux.HandleFunc("GET "+pathMine, s.pages.mine)
@@ -149,7 +172,7 @@ func (p *pages) language(w http.ResponseWriter, r *http.Request) {
 	}
 	lang, back := r.PostForm.Get("lang"), r.PostForm.Get("return")
 	u, err := url.Parse(back)
-	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/consent", pathMine}, u.Path) || !slices.Contains(languages, lang) {
+	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/step-up", "/consent", pathMine}, u.Path) || !slices.Contains(languages, lang) {
 		http.Error(w, "invalid_request", http.StatusBadRequest)
 		return
 	}
@@ -175,23 +198,22 @@ type loginPage struct {
 
 type userButton struct{ Username, Name, Method, Level string }
 
+// page shows the page of a step and takes its answer.
+func (p *pages) page(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
+	if pending.Step == authorize.ConsentStep {
+		return p.consent(w, r, pending)
+	}
+	return p.login(w, r, pending)
+}
+
 // login shows the login form and takes its answer.
-func (p *pages) login(w http.ResponseWriter, r *http.Request) {
-	pending, err := p.s.op.Authorize.Resume(w, r)
-	if err != nil {
-		return // answered
-	}
-	if pending.Step != authorize.StepLogin {
-		p.s.op.Pages.Interact(w, r, pending)
-		return
-	}
+func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	if r.Method != http.MethodPost {
 		p.showLogin(w, pending, "", false)
-		return
+		return nil
 	}
 	if r.PostForm.Get("action") == "cancel" {
-		pending.Cancel(w, r)
-		return
+		return pending.Cancel(r.Context())
 	}
 	name := r.PostForm.Get("username")
 	u, ok := p.s.users.check(name, r.PostForm.Get("password"))
@@ -200,9 +222,9 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if !ok {
 		p.showLogin(w, pending, name, true)
-		return
+		return nil
 	}
-	pending.Authenticated(w, r, authentication(u))
+	return pending.LogIn(r.Context(), authentication(u))
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, failed bool) {
@@ -210,7 +232,7 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	t := textsFor(pending.Locale)
 	data := loginPage{
 		frame: p.frame(pending.Locale, t.LoginTitle, "login-page", back), Action: back, CSRF: pending.CSRF(),
-		ClientName: pending.Client.Name, StepUp: pending.Reason == "step_up", Again: slices.Contains(pending.Prompt, "login") || pending.Reason == "max_age",
+		ClientName: pending.Client.Name, StepUp: pending.Step == authorize.StepUpStep, Again: slices.Contains(pending.Prompt, "login") || pending.Reason == "max_age",
 		Failed: failed, Username: username,
 	}
 	if p.s.opt.demo {
@@ -258,22 +280,16 @@ type consentScope struct {
 	Lasts             string
 }
 
-// consent asks what to share.
-func (p *pages) consent(w http.ResponseWriter, r *http.Request) {
-	pending, err := p.s.op.Authorize.Resume(w, r)
-	if err != nil {
-		return
-	}
+// consent shows the scopes that need consent and takes the answer.
+func (p *pages) consent(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	switch {
-	case pending.Step != authorize.StepConsent:
-		p.s.op.Pages.Interact(w, r, pending)
 	case r.Method != http.MethodPost:
 		p.showConsent(w, pending)
+		return nil
 	case r.PostForm.Get("action") == "approve":
-		pending.Consented(w, r, r.PostForm["scope"])
-	default:
-		pending.Deny(w, r)
+		return pending.Consent(r.Context(), r.PostForm["scope"])
 	}
+	return pending.Consent(r.Context(), nil)
 }
 
 func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
@@ -314,15 +330,19 @@ type errorPage struct {
 	Unavailable, NotLoggedOut bool
 }
 
-// authorizeError is the provider's error page (authorize.Config.ErrorPage).
-func (p *pages) authorizeError(w http.ResponseWriter, _ *http.Request, e authorize.ErrorPage) {
-	p.showError(w, e.Status, string(e.Code), e.CorrelationID, e.Locale, false)
+// authorizeError is the error page of the provider (authorize.Config.ErrorPage).
+func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
+	return p.errorReply(e.Status, string(e.Code), e.CorrelationID, e.Locale)
 }
 
-func (p *pages) showError(w http.ResponseWriter, status int, code, correlationID, locale string, notLoggedOut bool) {
+// showError writes an error page.
+func (p *pages) showError(w http.ResponseWriter, status int, code, locale string) {
+	writeReply(w, p.errorReply(status, code, "", locale))
+}
+
+func (p *pages) errorReply(status int, code, correlationID, locale string) portner.Reply {
 	t := textsFor(locale)
-	p.render(w, status, "error.html", errorPage{
-		frame: p.frame(locale, t.ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID,
-		Unavailable: status >= 500, NotLoggedOut: notLoggedOut,
+	return p.reply(status, "error.html", errorPage{
+		frame: p.frame(locale, t.ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID, Unavailable: status >= 500,
 	}, noForms)
 }

@@ -149,7 +149,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	}
 	return provider.Config{
 		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
-		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent"},
+		Page:    s.pages.page,
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
 		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),

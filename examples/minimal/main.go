@@ -65,38 +65,29 @@ func newHandler(issuer string, logger *slog.Logger) (http.Handler, error) {
 	}
 	op, err := provider.New(provider.Config{
 		Issuer: issuer, Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients, Origins: clients.HasOrigin,
-		Pages:   authorize.PageURLs{Login: "/login", Consent: "/login"}, // no scope asks for consent here
+		Page:    page, // at /login; no scope of this program requires consent
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(), Logger: logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", op)
-	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { login(w, r, op) })
-	return mux, nil
+	return op, nil
 }
 
-// login shows the form, checks the password, and hands the person over.
-func login(w http.ResponseWriter, r *http.Request, op *provider.Provider) {
-	pending, err := op.Authorize.Resume(w, r)
-	if err != nil {
-		return // answered
-	}
+// page shows the login form, verifies the password, and logs the user in.
+func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 	name := r.PostForm.Get("username")
 	switch {
 	case r.PostForm.Has("cancel"):
-		pending.Cancel(w, r)
+		return p.Cancel(r.Context())
 	case r.Method == http.MethodPost && passwordOK(name, r.PostForm.Get("password")):
-		pending.Authenticated(w, r, session.Authentication{
+		return p.LogIn(r.Context(), session.Authentication{
 			Identity: session.Identity{Subject: name}, ACR: acr.Substantial, AMR: []string{"pwd"},
 		})
-	default:
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Frame-Options", "DENY")
-		_ = loginPage.Execute(w, pending)
 	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = loginPage.Execute(w, p)
+	return nil
 }
 
 func passwordOK(name, password string) bool {

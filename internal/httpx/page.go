@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/portner-go/portner"
 )
 
 // Page sets the headers of an HTML answer. policy is added to a Content-Security-Policy that allows
@@ -26,13 +28,12 @@ func Page(h http.Header, hasForm bool, policy ...string) {
 	h.Set("Content-Security-Policy", base)
 }
 
-// SeeOther redirects with 303, the only redirect there is here: 307 and 308 would post the person's
-// password on to the client (security row A11).
-func SeeOther(w http.ResponseWriter, location string) {
-	h := w.Header()
+// SeeOther returns a 303 response with the header h. The status 303 is the only one this module redirects with: after 307 and
+// 308 the browser posts the form again, with a password in it (RFC 9700 §4.12).
+func SeeOther(h http.Header, location string) portner.Reply {
 	Secure(h)
 	h["Location"] = []string{location}
-	w.WriteHeader(http.StatusSeeOther)
+	return portner.Reply{Status: http.StatusSeeOther, Header: h}
 }
 
 // AppendQuery adds parameters to a registered URI, keeping the query it has (RFC 6749 section 3.1.2).

@@ -53,6 +53,22 @@ func WriteJSON(w http.ResponseWriter, status int, doc []byte) {
 	_, _ = w.Write(doc)
 }
 
+// JSONReply returns the response that WriteJSON writes.
+func JSONReply(status int, doc []byte) portner.Reply {
+	h := http.Header{}
+	JSON(h, len(doc))
+	return portner.Reply{Status: status, Header: h, Body: doc}
+}
+
+// WriteReply writes a response. Its header fields replace those of w.
+func WriteReply(w http.ResponseWriter, r portner.Reply) {
+	maps.Copy(w.Header(), r.Header)
+	w.WriteHeader(r.Status)
+	if len(r.Body) > 0 {
+		_, _ = w.Write(r.Body)
+	}
+}
+
 // WriteError writes a protocol error: its status, header fields and body.
 func WriteError(w http.ResponseWriter, e *portner.Error) {
 	h := w.Header()

@@ -36,7 +36,6 @@ type OP struct {
 	*provider.Provider
 	Store   *memory.Store
 	Keys    *keyset.Set
-	handler http.Handler
 	persons map[string]session.Authentication
 }
 
@@ -84,7 +83,7 @@ func New(tb testing.TB, o Options) *OP {
 	must(err)
 	cfg := provider.Config{
 		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Origins: clients.HasOrigin, Scopes: registry,
-		Pages:   authorize.PageURLs{Login: "/login", Consent: "/consent", Representation: "/representation"},
+		Page:    op.page,
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
 		PushedRequests: op.Store, Consents: op.Store, Replay: op.Store,
 	}
@@ -97,22 +96,11 @@ func New(tb testing.TB, o Options) *OP {
 	return op
 }
 
-// Use puts another provider behind the same pages, as a restart with another configuration does.
-func (op *OP) Use(p *provider.Provider) {
-	op.Provider = p
-	mux := http.NewServeMux()
-	mux.Handle("/", p)
-	mux.HandleFunc("/login", op.login)
-	mux.HandleFunc("/consent", op.consent)
-	mux.HandleFunc("/representation", op.representation)
-	op.handler = mux
-}
+// Use replaces the provider, as a restart with another configuration does.
+func (op *OP) Use(p *provider.Provider) { op.Provider = p }
 
 // UserInfoHandler is the provider's handler: the method UserInfo calls it.
 func (op *OP) UserInfoHandler() http.Handler { return op.Provider.UserInfo }
-
-// ServeHTTP answers everything of the provider's origin.
-func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) { op.handler.ServeHTTP(w, r) }
 
 func random() portner.Secret {
 	b := make([]byte, 32)
@@ -184,48 +172,29 @@ const (
 	headerChoice = "X-Test-Choice"
 )
 
-func (op *OP) login(w http.ResponseWriter, r *http.Request) {
-	p, err := op.Authorize.Resume(w, r)
-	if err != nil {
-		return
-	}
+// page answers the page of a step at its post, and shows it otherwise.
+func (op *OP) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 	if r.Method != http.MethodPost {
 		show(w, p)
-		return
+		return nil
 	}
-	p.Authenticated(w, r, op.persons[r.PostForm.Get("user")])
-}
-
-func (op *OP) consent(w http.ResponseWriter, r *http.Request) {
-	p, err := op.Authorize.Resume(w, r)
-	if err != nil {
-		return
+	switch p.Step {
+	case authorize.RepresentationStep:
+		return p.Represent(r.Context(), r.PostForm["choice"])
+	case authorize.ConsentStep:
+		return p.Consent(r.Context(), r.PostForm["scope"])
 	}
-	if r.Method != http.MethodPost {
-		show(w, p)
-		return
-	}
-	p.Consented(w, r, r.PostForm["scope"])
-}
-
-func (op *OP) representation(w http.ResponseWriter, r *http.Request) {
-	p, err := op.Authorize.Resume(w, r)
-	if err != nil {
-		return
-	}
-	if r.Method != http.MethodPost {
-		for _, c := range p.Question.Choices {
-			w.Header().Add(headerChoice, c.ID)
-		}
-		show(w, p)
-		return
-	}
-	p.Represented(w, r, r.PostForm["choice"])
+	return p.LogIn(r.Context(), op.persons[r.PostForm.Get("user")])
 }
 
 func show(w http.ResponseWriter, p *authorize.Pending) {
+	if p.Question != nil {
+		for _, c := range p.Question.Choices {
+			w.Header().Add(headerChoice, c.ID)
+		}
+	}
 	w.Header().Set(headerCSRF, p.CSRF())
 	w.Header().Set(headerStep, string(p.Step))
-	w.Header().Set(headerReason, p.Reason)
+	w.Header().Set(headerReason, string(p.Reason))
 	w.WriteHeader(http.StatusOK)
 }

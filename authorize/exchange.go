@@ -1,0 +1,264 @@
+package authorize
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
+)
+
+// exchange is the state of one request, from a client or from a page. It holds values only. The methods of Endpoint work on it
+// in this order: receive or reopen, load, decide, and then interact, issue or refuse.
+type exchange struct {
+	r        Request
+	header   http.Header // of the response
+	now      time.Time
+	clientID string // of the registration, once it is found
+	req      *request
+	progress
+	interacted bool // a page was shown, so a login since receivedAt was made for this request
+
+	// The parts of the result, here to save their allocations.
+	decision Decision
+	redirect Redirect
+}
+
+func (e *Endpoint) newExchange(r Request, header http.Header) *exchange {
+	return &exchange{r: r, header: header, now: e.cfg.Now()}
+}
+
+// authorize decides a new authorization request. malformed is the error of reading it.
+func (e *Endpoint) authorize(ctx context.Context, x *exchange, malformed error) (d *Decision) {
+	defer func() { d = e.rescue(ctx, x, recover(), d) }()
+	form, refused := e.receive(ctx, x, malformed)
+	if refused != nil {
+		return e.refuse(ctx, x, refused)
+	}
+	sess, refused := e.currentSession(ctx, x)
+	switch {
+	case refused != nil:
+		return e.refuse(ctx, x, refused)
+	case x.r.Method == http.MethodPost && sess == nil && browserOf(x.r.Header) == "":
+		return e.repeatAsGet(ctx, x, form)
+	case e.wantsTestLogin(x.req):
+		return e.testLogin(ctx, x)
+	}
+	return e.advance(ctx, x, sess, nil)
+}
+
+// receive reads, resolves and validates a new authorization request. It returns the parameters as they came.
+func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (httpx.Form, *refusal) {
+	form, raw, refused := e.parameters(x, malformed)
+	if refused != nil {
+		return form, refused
+	}
+	c, s, refused := e.resolve(ctx, form, x.now)
+	if c != nil {
+		x.clientID = c.ClientID
+	}
+	if refused != nil {
+		return form, refused
+	}
+	if !s.isPushed() && !s.signed {
+		s.raw = raw
+	}
+	if x.req, refused = e.validate(ctx, c, s, x.now); refused != nil {
+		return form, refused
+	}
+	// Stores keep microseconds: a login at the same instant must not seem earlier than the request.
+	x.receivedAt = x.now.Truncate(time.Microsecond)
+	x.expires = x.receivedAt.Add(e.cfg.PendingLifetime)
+	if s.isPushed() {
+		copy(x.id[:], s.pushed[:]) // one identifier however often the browser loads the request, hence one code
+	} else {
+		rand.Read(x.id[:])
+	}
+	return form, nil
+}
+
+// parameters returns the parameters of a GET, of a POST, or of a POST that is repeated as a GET. raw is their encoding, "" if it
+// is not known.
+func (e *Endpoint) parameters(x *exchange, malformed error) (form httpx.Form, raw string, refused *refusal) {
+	if refused = checkMethod(x); refused != nil {
+		return form, "", refused
+	}
+	if malformed != nil {
+		err := portner.AsError(malformed)
+		refused = page(err.Code, "malformed_request", err.Description)
+		refused.status = err.HTTPStatus()
+		return form, "", refused
+	}
+	if sealed := x.r.Form.Get(postedField); sealed != "" && x.r.Method == http.MethodGet {
+		form, refused = e.openPosted(sealed, x.now)
+		return form, "", refused
+	}
+	return httpx.Form(x.r.Form), x.r.raw, nil
+}
+
+// checkMethod rejects methods other than GET and POST. Only these can carry a form that is checked for its origin.
+func checkMethod(x *exchange) *refusal {
+	if x.r.Method == http.MethodGet || x.r.Method == http.MethodPost {
+		return nil
+	}
+	x.header["Allow"] = []string{"GET, POST"}
+	r := page(portner.InvalidRequest, "method_not_allowed", "The method is not allowed here.")
+	r.status = http.StatusMethodNotAllowed
+	return r
+}
+
+// postedField is the parameter with the sealed parameters of a POST that is repeated as a GET.
+const postedField = "portner_posted"
+
+// postedLifetime bounds the time a browser takes to follow the redirect.
+const postedLifetime = time.Minute
+
+// repeatAsGet answers a POST without cookies. The form of another site does not carry SameSite=Lax cookies, so the session of the
+// browser is unknown. A GET to the same endpoint carries them. The parameters are sealed, because they were posted to keep them
+// out of URLs.
+func (e *Endpoint) repeatAsGet(ctx context.Context, x *exchange, form httpx.Form) *Decision {
+	until := x.now.Add(postedLifetime).UTC().Format(time.RFC3339)
+	sealed := e.posted.SealString([]byte(until+" "+form.Encode()), "")
+	if len(sealed) > maxSealed {
+		return e.refuse(ctx, x, x.req.to.invalid("request_too_large", "The request is too large."))
+	}
+	return e.redirect(x, Redirect{URL: "?" + postedField + "=" + sealed})
+}
+
+// openPosted reverses repeatAsGet. The request counts as received now. It is not bound to a browser, because any site can make a
+// browser send any authorization request.
+func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusal) {
+	expired := page(portner.InvalidRequest, "posted_request_expired", "The request has expired. Start again from the service you came from.")
+	if len(sealed) > maxSealed {
+		return httpx.Form{}, expired
+	}
+	plain, err := e.posted.OpenString(sealed, "")
+	if err != nil {
+		return httpx.Form{}, expired
+	}
+	until, encoded, _ := strings.Cut(string(plain), " ")
+	expires, err := time.Parse(time.RFC3339, until)
+	if err != nil || !now.Before(expires) {
+		return httpx.Form{}, expired
+	}
+	form, err := httpx.Parse(encoded)
+	if err != nil {
+		return httpx.Form{}, expired
+	}
+	return form, nil
+}
+
+// currentSession returns the live session of the browser, nil if there is none.
+func (e *Endpoint) currentSession(ctx context.Context, x *exchange) (*storage.Session, *refusal) {
+	sess, err := e.cfg.Sessions.Current(ctx, x.r.Header, x.header, x.now)
+	if err != nil {
+		return nil, faulty(x.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
+	}
+	return sess, nil
+}
+
+// advance takes a valid request as far as it goes: it loads what the request depends on, decides, and carries the decision out.
+// It starts over after each interaction, because what was valid before a page was shown may have changed.
+func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *Decision {
+	f, refused := e.load(ctx, x, sess, given)
+	if refused != nil {
+		return e.refuse(ctx, x, refused)
+	}
+	switch n := f.decide(); n.action {
+	case interact:
+		return e.interact(ctx, x, n, sess, f)
+	case issue:
+		return e.issue(ctx, x, sess, f, given)
+	default:
+		return e.refuse(ctx, x, x.req.to.refuse(n.code, string(n.reason), n.description))
+	}
+}
+
+// interact returns the Decision that shows a page. The sealed request and the cookie of the browser hold everything that the
+// page needs to continue it.
+func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *storage.Session, f facts) *Decision {
+	if n.step == LoginStep || n.step == StepUpStep { // another user may log in: the choices made so far do not count
+		x.representation = representation{}
+	}
+	x.step, x.reason, x.sessionID = n.step, string(n.reason), ""
+	if sess != nil && n.step != LoginStep && n.step != StepUpStep {
+		x.sessionID = sess.ID
+	}
+	if x.browser == (storage.Hash{}) {
+		x.browser = storage.HashOf(ensureBrowser(x.r.Header, x.header))
+	}
+	sealed := e.pending.SealString(pack(x.progress, x.req), "")
+	if len(sealed) > maxSealed {
+		return e.refuse(ctx, x, x.req.to.invalid("request_too_large", "The request is too large."))
+	}
+	setPageHeaders(x.header)
+	x.interacted = true
+	return e.result(x, Decision{Interaction: e.newPending(x, sealed, sess, f)})
+}
+
+// refuse logs a refusal and returns its Decision: an error for the client, or an error page.
+func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decision {
+	corrID := httpx.NewCorrelationID()
+	if r.fault != nil {
+		e.log.Fault(ctx, r.fault, corrID, x.now)
+	} else {
+		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID, Reason: r.reason})
+	}
+	if r.to != nil {
+		return e.respond(x, r.to, "error", string(r.code), "error_description", r.description)
+	}
+	p := &ErrorPage{Status: r.status, Code: r.code, Description: r.description, CorrelationID: corrID, Locale: e.locale(x.r.Header, "")}
+	if p.Status == 0 {
+		p.Status = http.StatusBadRequest
+	}
+	return e.result(x, Decision{Error: p})
+}
+
+// respond returns the Decision that sends parameters to the client, with state if the request has one, and iss (RFC 9207 §2).
+func (e *Endpoint) respond(x *exchange, to *target, params ...string) *Decision {
+	if to.state != "" {
+		params = append(params, "state", to.state)
+	}
+	params = append(params, "iss", e.cfg.Issuer)
+	if to.mode != modeFormPost {
+		return e.redirect(x, Redirect{URL: httpx.AppendQuery(to.uri, params...)})
+	}
+	form := make(map[string]string, len(params)/2)
+	for i := 0; i+1 < len(params); i += 2 {
+		form[params[i]] = params[i+1]
+	}
+	return e.redirect(x, Redirect{URL: to.uri, Form: form})
+}
+
+func (e *Endpoint) redirect(x *exchange, r Redirect) *Decision {
+	x.redirect = r
+	return e.result(x, Decision{Redirect: &x.redirect})
+}
+
+func (e *Endpoint) result(x *exchange, d Decision) *Decision {
+	d.Header, d.endpoint = x.header, e
+	x.decision = d
+	return &x.decision
+}
+
+var errPanic = errors.New("authorize: a function of the host panicked")
+
+// rescue turns a panic of the host's code into an error page. The value of the panic is not logged, because it may hold
+// anything.
+func (e *Endpoint) rescue(ctx context.Context, x *exchange, v any, d *Decision) *Decision {
+	if v == nil {
+		return d
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	return e.refuse(ctx, x, faulty(nil, fmt.Errorf("%w: a value of type %T\n%s", errPanic, v, debug.Stack())))
+}

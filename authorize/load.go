@@ -1,0 +1,96 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// load reads the facts that decide what the request needs next. given is the answer of the consent page, nil without one.
+func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) (facts, *refusal) {
+	f, refused := e.loadLogin(x, sess)
+	if refused != nil || f.decideLogin().action != proceed {
+		return f, refused
+	}
+	if f.question, refused = e.openQuestion(ctx, x, sess); refused != nil || f.question != nil {
+		return f, refused
+	}
+	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)
+	return f, refused
+}
+
+// loadLogin evaluates the session, and compares its user with the one that id_token_hint names.
+func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusal) {
+	q := x.req
+	f := facts{silent: q.prompt.has(promptNone)}
+	var since time.Time
+	if x.interacted { // before, no login was made for this request, not even one at the same instant
+		since = x.receivedAt
+	}
+	f.circle, f.reason = e.cfg.Sessions.Decide(sess, session.Request{
+		Circle:      e.circleOf(q.client),
+		Sufficient:  func(level string) bool { return e.sufficient(level, q.acrValues) },
+		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
+		FreshScope:  q.plan.NeedsFreshLogin,
+		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,
+		At: since,
+	}, x.now)
+	if f.circle == nil || q.hintSub == "" {
+		return f, nil
+	}
+	who, err := e.cfg.Sessions.Identity(sess)
+	if err != nil {
+		return f, faulty(q.to, err)
+	}
+	f.otherUser = e.cfg.Subject(q.client, who) != q.hintSub
+	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
+	return f, nil
+}
+
+func (e *Endpoint) circleOf(c *client.Client) string {
+	return e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled)
+}
+
+// sufficient reports whether a login at level answers a request for these values. A request without values, to a provider without
+// DefaultACRValues, accepts every level.
+func (e *Endpoint) sufficient(level string, requested []string) bool {
+	if len(requested) == 0 {
+		return e.cfg.Levels.AtLeast(level, level)
+	}
+	return e.cfg.Levels.Satisfies(level, requested)
+}
+
+// evaluate evaluates the scopes with the answer and the remembered consents of the user. declined reports that the user declined
+// all of them.
+func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) (plan scope.Plan, declined bool, refused *refusal) {
+	q := x.req
+	if len(q.plan.NeedsConsent) == 0 && given == nil {
+		return q.plan, false, nil
+	}
+	request := e.scopeRequest(q, x.now)
+	request.Answer = given
+	if e.cfg.Consents != nil && !request.Again {
+		remembered, err := e.cfg.Consents.Consents(ctx, sess.UserKey, q.client.ClientID, x.now)
+		if err != nil {
+			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
+		}
+		for _, c := range remembered {
+			request.Consents = append(request.Consents, scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt})
+		}
+	}
+	plan, err := scope.Evaluate(request)
+	switch {
+	case err == nil:
+		return plan, false, nil
+	case errors.Is(err, scope.ErrAllDeclined):
+		return plan, true, nil
+	}
+	return plan, false, q.to.refuseScopes(err)
+}

@@ -1,0 +1,249 @@
+package authorize
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/storage"
+)
+
+// Step is what a pending request waits for.
+type Step string
+
+// Steps of a pending request.
+const (
+	LoginStep          Step = "login"          // Pending.LogIn continues
+	StepUpStep         Step = "step-up"        // Pending.LogIn continues, with a level that suffices
+	RepresentationStep Step = "representation" // Pending.Represent continues
+	ConsentStep        Step = "consent"        // Pending.Consent continues
+)
+
+// Pages holds the paths of the host's pages, on the origin of the authorization endpoint. Zero fields are /login, /step-up,
+// /consent and /representation.
+type Pages struct {
+	Login          string // for LoginStep
+	StepUp         string // for StepUpStep
+	Consent        string // for ConsentStep
+	Representation string // for RepresentationStep
+}
+
+// Pages returns the paths of the host's pages, defaults included.
+func (e *Endpoint) Pages() Pages { return e.cfg.Pages }
+
+func (p Pages) withDefaults() Pages {
+	return Pages{
+		Login: cmp.Or(p.Login, "/login"), StepUp: cmp.Or(p.StepUp, "/step-up"),
+		Consent: cmp.Or(p.Consent, "/consent"), Representation: cmp.Or(p.Representation, "/representation"),
+	}
+}
+
+// path returns the path of the page for a step.
+func (p Pages) path(step Step) string {
+	switch step {
+	case StepUpStep:
+		return p.StepUp
+	case RepresentationStep:
+		return p.Representation
+	case ConsentStep:
+		return p.Consent
+	}
+	return p.Login
+}
+
+// Names of the form fields that every form of a page posts.
+const (
+	RequestField = "request" // Pending.Sealed
+	CSRFField    = "csrf"    // Pending.CSRF
+)
+
+// PageFunc shows a page of the host, or continues the pending request and returns the Decision. If it returns nil, it has written
+// the page.
+//
+// The header of w forbids framing and caching already. A page that sets a Content-Security-Policy of its own includes
+// frame-ancestors 'none', and Pending.FormAction as form-action. The field Referrer-Policy must stay "same-origin": with
+// "no-referrer" browsers hide the Origin of the form, which is then rejected.
+type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
+
+// Page adapts a page to net/http. It resumes the pending request (expiry, cookie, origin, CSRF), calls show, and writes the
+// Decision that show returns. r.PostForm holds the fields of a posted form.
+func (e *Endpoint) Page(show PageFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, err := pageRequest(w, r)
+		p, d := e.resume(r.Context(), e.newExchange(req, w.Header()), err)
+		if p != nil {
+			d = show(w, r, p)
+		}
+		if d != nil {
+			httpx.WriteReply(w, d.render())
+		}
+	})
+}
+
+// pageRequest reads the request for a page. The form of a page has fields of the host, in any number, so only the two fields of this
+// package become parameters. The sealed request may be in the form or in the query.
+func pageRequest(w http.ResponseWriter, r *http.Request) (Request, error) {
+	req := Request{Method: r.Method, Header: r.Header, RemoteAddr: r.RemoteAddr}
+	query, err := httpx.ParseQuery(r.URL.RawQuery)
+	if err == nil && r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, httpx.MaxBody)
+		err = r.ParseForm()
+	}
+	if err != nil {
+		return req, &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: err}
+	}
+	sealed := r.PostForm[RequestField]
+	if len(sealed) == 0 {
+		sealed = query.All(RequestField)
+	}
+	var form httpx.Form
+	if len(sealed) == 1 {
+		form = form.With(RequestField, sealed[0])
+	}
+	if csrf := r.PostForm[CSRFField]; len(csrf) == 1 {
+		form = form.With(CSRFField, csrf[0])
+	}
+	req.Form = client.Form(form)
+	return req, nil
+}
+
+// Resume returns the pending request of a request for a page. The parameter RequestField of r names it. For a POST, Resume verifies
+// that the form was shown to this browser: Origin or Sec-Fetch-Site, and CSRFField. If the request cannot be resumed, or has
+// nothing left to show, Resume returns the Decision to write.
+func (e *Endpoint) Resume(ctx context.Context, r Request) (*Pending, *Decision) {
+	return e.resume(ctx, e.newExchange(r, http.Header{}), nil)
+}
+
+func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p *Pending, d *Decision) {
+	defer func() {
+		if d = e.rescue(ctx, x, recover(), d); d != nil {
+			p = nil
+		}
+	}()
+	setPageHeaders(x.header)
+	sealed, refused := e.reopen(ctx, x, malformed)
+	if refused != nil {
+		return nil, e.refuse(ctx, x, refused)
+	}
+	sess, refused := e.currentSession(ctx, x)
+	if refused != nil {
+		return nil, e.refuse(ctx, x, refused)
+	}
+	var f facts
+	if x.step == RepresentationStep || x.step == ConsentStep {
+		if changed(x, sess) {
+			return nil, e.loginAgain(ctx, x)
+		}
+		if f, refused = e.loadShown(ctx, x, sess); refused != nil {
+			return nil, e.refuse(ctx, x, refused)
+		}
+		if f.question == nil && len(f.plan.NeedsConsent) == 0 { // answered in another tab, or no choice is left
+			return nil, e.advance(ctx, x, sess, nil)
+		}
+	}
+	p = e.newPending(x, sealed, sess, f)
+	if x.r.Method == http.MethodPost {
+		if reason := e.checkForm(x, p.shown()); reason != "" {
+			return nil, e.refuse(ctx, x, foreignForm(reason))
+		}
+		p.verified = true
+	}
+	return p, nil
+}
+
+// loadShown loads what the page of the step shows.
+func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Session) (f facts, refused *refusal) {
+	if x.step == RepresentationStep {
+		f.question, refused = e.openQuestion(ctx, x, sess)
+		return f, refused
+	}
+	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, nil)
+	return f, refused
+}
+
+// changed reports whether the session is not the one that the request was continued in.
+func changed(x *exchange, sess *storage.Session) bool { return sess == nil || sess.ID != x.sessionID }
+
+// loginAgain shows the login page because the user who logged in for this request has logged out, or another user has logged in.
+// Earlier answers are discarded.
+func (e *Endpoint) loginAgain(ctx context.Context, x *exchange) *Decision {
+	return e.interact(ctx, x, next{action: interact, step: LoginStep, reason: reasonSessionChanged}, nil, facts{})
+}
+
+// reopen opens a sealed request. Its parameters are validated again, because the registration may have changed.
+func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (sealed string, refused *refusal) {
+	if refused = checkMethod(x); refused != nil {
+		return "", refused
+	}
+	if malformed != nil {
+		return "", page(portner.InvalidRequest, "malformed_request", "The request is malformed.")
+	}
+	sealed = x.r.Form.Get(RequestField)
+	if sealed == "" || repeated(httpx.Form(x.r.Form), RequestField) || len(sealed) > maxSealed {
+		return "", expired("pending_request_missing")
+	}
+	plain, err := e.pending.OpenString(sealed, "")
+	if err != nil {
+		return "", expired("pending_request_seal")
+	}
+	t, s, hintSub, err := unpack(plain)
+	switch {
+	case err != nil:
+		return "", expired("pending_request_format")
+	case !x.now.Before(t.expires) || x.now.Before(t.receivedAt.Add(-time.Minute)):
+		return "", expired("pending_request_expired")
+	case !sameBrowser(t.browser, x.r.Header):
+		return "", otherBrowser(x)
+	}
+	c, refused := e.findClient(ctx, s.form)
+	if refused != nil {
+		return "", refused
+	}
+	x.clientID = c.ClientID
+	if x.req, refused = e.validate(ctx, c, s, x.now); refused != nil {
+		return "", refused
+	}
+	x.progress, x.req.hintSub, x.interacted = t, hintSub, true
+	return sealed, nil
+}
+
+// expired is the refusal of a page that was opened from a bookmark, too late, or in another browser. The description is the same
+// for all of them.
+func expired(reason string) *refusal {
+	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
+}
+
+// otherBrowser refuses a request that was sealed for another browser, or arrives with two cookies of which one is planted.
+func otherBrowser(x *exchange) *refusal {
+	if _, duplicate := browserCookies(x.r.Header); duplicate {
+		clearBrowser(x.header)
+		return expired("browser_cookie_duplicate").as(portner.EventCookieDuplicate)
+	}
+	return expired("browser_mismatch").as(portner.EventCSRF)
+}
+
+// foreignForm refuses a form that was not shown to this browser for this step.
+func foreignForm(reason string) *refusal {
+	r := page(portner.InvalidRequest, reason, "The form does not belong to this page. Go back and load it again.").as(portner.EventCSRF)
+	r.status = http.StatusForbidden
+	return r
+}
+
+// Header fields of the host's pages, unless the page sets its own. Scripts, styles and form-action are left to the host. With
+// Referrer-Policy no-referrer the Origin field of a form would be null.
+var (
+	frameDeny  = []string{"DENY"}
+	sameOrigin = []string{"same-origin"}
+	pagePolicy = []string{"base-uri 'none'; object-src 'none'; frame-ancestors 'none'"}
+)
+
+func setPageHeaders(h http.Header) {
+	httpx.Secure(h)
+	h["Referrer-Policy"] = sameOrigin
+	h["X-Frame-Options"] = frameDeny
+	h["Content-Security-Policy"] = pagePolicy
+}
