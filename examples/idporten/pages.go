@@ -250,7 +250,7 @@ func (p *pages) buttons(pending *authorize.Pending) []userButton {
 	var all []userButton
 	for _, u := range p.s.users.entries {
 		a := authentication(u)
-		if !acr.IDPorten.Satisfies(a.ACR, pending.RequestedACR) {
+		if len(pending.RequestedACR) > 0 && !acr.IDPorten.Satisfies(a.ACR, pending.RequestedACR) {
 			continue
 		}
 		name, _ := u.Claims["name"].(string)

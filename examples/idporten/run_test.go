@@ -61,7 +61,7 @@ func TestRunRefuses(t *testing.T) {
 		"issuer slash":       {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/"}, "Issuer must not end in a slash"},
 		"no configuration":   {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},
 		"configuration":      {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: unknown member (did you mean "redirect_uris"?)`},
-		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "a test login needs an issuer on loopback"},
+		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "Issuer: must be on loopback"},
 		"lifetime":           {[]string{"-addr", "localhost:0", "-config", write(t, `{"lifetimes":{"code":601}}`)}, "CodeLifetime"},
 	} {
 		t.Run(name, func(t *testing.T) {
