@@ -15,8 +15,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// browser keeps the session cookie as a browser does, and checks every Set-Cookie it is sent
-// (security row G8).
+// browser keeps the session cookie as a browser does, and checks the attributes of every Set-Cookie.
 type browser struct {
 	*testing.T
 	keeper *session.Keeper
@@ -60,7 +59,7 @@ func (b *browser) current(now time.Time) *storage.Session {
 	return s
 }
 
-// login authenticates the subject at the level, for the circle, in this browser.
+// login logs in the subject with a level, for a circle.
 func (b *browser) login(subject, acr, circle string, now time.Time) *storage.Session {
 	b.Helper()
 	response := http.Header{}
@@ -97,6 +96,7 @@ func (b *browser) logout(now time.Time) (storage.Session, error) {
 	return ended, err
 }
 
+// TestCookieNeverAdopted: a cookie value that the provider did not generate never becomes a session.
 func TestCookieNeverAdopted(t *testing.T) {
 	t.Parallel()
 	st := newStore()
@@ -151,8 +151,7 @@ func TestCookieNeverAdopted(t *testing.T) {
 	}
 }
 
-// TestCookieOnePerResponse: a second change in one response takes the place of the first, and other
-// cookies stay.
+// TestCookieOnePerResponse: a second change in one response replaces the first, and other cookies are kept.
 func TestCookieOnePerResponse(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, newStore(), func(c *session.Config) { c.AllowCrossSiteCookie = true })

@@ -12,8 +12,8 @@ import (
 
 func isHigh(acr string) bool { return acr == "idporten-loa-high" }
 
-// TestDecide: the person logged in to the common circle at epoch (substantial) and to the isolated
-// client "alone" ten minutes later (high).
+// TestDecide: the user logged in for the common circle at epoch (substantial), and for the isolated client "alone" ten minutes
+// later (high).
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
@@ -24,21 +24,21 @@ func TestDecide(t *testing.T) {
 		req   session.Request
 		want  session.Reason
 	}{
-		{"14.3 valid, sufficient, same circle", session.Rules{}, 20 * minute, session.Request{}, ""},
-		{"14.3 higher level requested", session.Rules{}, 20 * minute, session.Request{Sufficient: isHigh}, session.StepUp},
-		{"14.3 lower level requested", session.Rules{}, 20 * minute, session.Request{Circle: "alone", Sufficient: func(string) bool { return true }}, ""},
-		{"14.1 idle", session.Rules{}, 42 * minute, session.Request{}, session.IdleReached},
-		{"14.1 max", session.Rules{}, 120 * minute, session.Request{}, session.MaxReached},
-		{"14.4 isolated client has SSO with itself", session.Rules{}, 20 * minute, session.Request{Circle: "alone", Sufficient: isHigh}, ""},
-		{"14.4 another isolated client", session.Rules{}, 20 * minute, session.Request{Circle: "other"}, session.OtherCircle},
-		{"14.4 a circle's level is its own", session.Rules{}, 20 * minute, session.Request{Circle: "", Sufficient: isHigh}, session.StepUp},
+		{"valid, sufficient, same circle", session.Rules{}, 20 * minute, session.Request{}, ""},
+		{"higher level requested", session.Rules{}, 20 * minute, session.Request{Sufficient: isHigh}, session.StepUp},
+		{"lower level requested", session.Rules{}, 20 * minute, session.Request{Circle: "alone", Sufficient: func(string) bool { return true }}, ""},
+		{"idle", session.Rules{}, 42 * minute, session.Request{}, session.IdleReached},
+		{"max", session.Rules{}, 120 * minute, session.Request{}, session.MaxReached},
+		{"isolated client has SSO with itself", session.Rules{}, 20 * minute, session.Request{Circle: "alone", Sufficient: isHigh}, ""},
+		{"another isolated client", session.Rules{}, 20 * minute, session.Request{Circle: "other"}, session.OtherCircle},
+		{"a circle's level is its own", session.Rules{}, 20 * minute, session.Request{Circle: "", Sufficient: isHigh}, session.StepUp},
 
-		{"3.5 prompt=login", session.Rules{}, 20 * minute, session.Request{PromptLogin: true}, session.PromptLogin},
-		{"3.5 prompt=login, logged in before the request", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch.Add(time.Microsecond)}, session.PromptLogin},
-		{"3.5 prompt=login, logged in for the request", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch}, ""},
+		{"prompt=login", session.Rules{}, 20 * minute, session.Request{PromptLogin: true}, session.PromptLogin},
+		{"prompt=login, logged in before the request", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch.Add(time.Microsecond)}, session.PromptLogin},
+		{"prompt=login, logged in for the request", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch}, ""},
 		{"store keeps microseconds", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch.Add(999)}, ""},
-		{"14.3 requires_user_authentication", session.Rules{}, 20 * minute, session.Request{FreshScope: true}, session.FreshScope},
-		{"14.3 the same, logged in for the request", session.Rules{}, 20 * minute, session.Request{FreshScope: true, At: epoch}, ""},
+		{"requires_user_authentication", session.Rules{}, 20 * minute, session.Request{FreshScope: true}, session.FreshScope},
+		{"requires_user_authentication, logged in for the request", session.Rules{}, 20 * minute, session.Request{FreshScope: true, At: epoch}, ""},
 
 		{"max_age not reached", session.Rules{}, 20 * minute, session.Request{HasMaxAge: true, MaxAge: 20*minute + 1}, ""},
 		{"max_age just reached is not greater", session.Rules{}, 20 * minute, session.Request{HasMaxAge: true, MaxAge: 20 * minute}, ""},
@@ -47,14 +47,14 @@ func TestDecide(t *testing.T) {
 		{"max_age=0", session.Rules{}, 0, session.Request{HasMaxAge: true, At: epoch.Add(time.Millisecond)}, session.TooOld},
 		{"max_age=0 without a request time", session.Rules{}, 0, session.Request{HasMaxAge: true}, session.TooOld},
 		{"max_age=0, logged in for the request", session.Rules{}, 20 * minute, session.Request{HasMaxAge: true, At: epoch}, ""},
-		{"logged in for the request, but not high enough", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch, Sufficient: isHigh}, session.StepUp},
+		{"logged in for the request at a lower level", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch, Sufficient: isHigh}, session.StepUp},
 		{"prompt=login of another circle's login", session.Rules{}, 20 * minute, session.Request{Circle: "alone", PromptLogin: true, At: epoch.Add(11 * minute)}, session.PromptLogin},
 
 		{"eIDAS gives no SSO", session.Rules{}, 20 * minute, session.Request{Circle: "eu"}, session.NoSSO},
 		{"eIDAS by method gives no SSO", session.Rules{}, 20 * minute, session.Request{Circle: "eu-method"}, session.NoSSO},
 		{"eIDAS answers the request it was made for", session.Rules{}, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
 		{"eIDAS SSO allowed", session.Rules{AllowEIDASSSO: true}, 20 * minute, session.Request{Circle: "eu"}, ""},
-		{"eIDAS SSO allowed, timers still hold", session.Rules{AllowEIDASSSO: true}, 42 * minute, session.Request{Circle: "eu", At: epoch}, session.IdleReached},
+		{"eIDAS SSO allowed, limits apply", session.Rules{AllowEIDASSSO: true}, 42 * minute, session.Request{Circle: "eu", At: epoch}, session.IdleReached},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

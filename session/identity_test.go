@@ -206,7 +206,7 @@ func TestVault(t *testing.T) {
 
 	sealed := before.Seal(id, "grant-1")
 	require.NotContains(t, string(sealed), testPID)
-	require.NotEqual(t, sealed, before.Seal(id, "grant-1"), "equal persons must not look equal")
+	require.NotEqual(t, sealed, before.Seal(id, "grant-1"), "equal identities must not look equal")
 	got, err := during.Open(sealed, "grant-1")
 	require.NoError(t, err)
 	requireEqual(t, &id, &got)
@@ -214,14 +214,14 @@ func TestVault(t *testing.T) {
 	_, err = before.Open(sealed, "grant-2")
 	require.Error(t, err, "sealed for another record")
 	_, err = after.Open(sealed, "grant-1")
-	require.Error(t, err, "the secret is gone")
+	require.Error(t, err, "the secret was removed")
 	got, err = after.Open(during.Seal(id, "g"), "g")
 	require.NoError(t, err, "the first secret seals")
 	requireEqual(t, &id, &got)
 	_, err = before.Open(nil, "")
 	require.Error(t, err)
 
-	require.Equal(t, before.UserKey("u"), during.UserKey("u"), "rotation keeps persons' keys while the old secret is there")
+	require.Equal(t, before.UserKey("u"), during.UserKey("u"), "user keys are the same while the old secret is present")
 	require.NotEqual(t, before.UserKey("u"), after.UserKey("u"))
 	require.NotEqual(t, before.UserKey("u"), before.UserKey("v"))
 	_, err = session.NewVault()
@@ -230,7 +230,7 @@ func TestVault(t *testing.T) {
 	require.Error(t, err)
 }
 
-// What people granted is sealed like the people themselves: some details hold their numbers.
+// TestVaultDetails: authorization_details are sealed like identities, because some contain national identity numbers.
 func TestVaultDetails(t *testing.T) {
 	t.Parallel()
 	v := testVault(t)

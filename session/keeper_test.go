@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// TestVirtualDay walks the timers of idporten section 14.1 under a virtual clock.
+// TestVirtualDay uses sessions until they are idle and until they expire, under a virtual clock.
 func TestVirtualDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -28,13 +28,13 @@ func TestVirtualDay(t *testing.T) {
 		first := b.login("kari", "idporten-loa-substantial", "", time.Now())
 
 		require.Equal(t, session.Reason(""), b.visit("a", session.Request{}, at(29*time.Minute)))
-		require.Equal(t, first.Circles[0].AuthTime, b.current(time.Now()).Circles[0].AuthTime, "auth_time is never moved by SSO")
+		require.Equal(t, first.Circles[0].AuthTime, b.current(time.Now()).Circles[0].AuthTime, "SSO does not change auth_time")
 		require.Equal(t, session.Reason(""), b.visit("b", session.Request{}, at(58*time.Minute)))
 		require.Equal(t, session.StepUp, b.visit("b", session.Request{Sufficient: isHigh}, at(80*time.Minute)))
-		require.Equal(t, session.Reason(""), b.visit("b", session.Request{}, at(88*time.Minute-1)), "a refused request did not slide idleness")
+		require.Equal(t, session.Reason(""), b.visit("b", session.Request{}, at(88*time.Minute-1)), "a request that was not answered does not extend the session")
 		b.login("kari", "idporten-loa-high", "", at(110*time.Minute))
 		require.Equal(t, session.Reason(""), b.visit("b", session.Request{Sufficient: isHigh}, at(119*time.Minute+59*time.Second)))
-		require.Equal(t, session.NoSession, b.visit("b", session.Request{}, at(120*time.Minute)), "120 minutes from the first login, though active")
+		require.Equal(t, session.NoSession, b.visit("b", session.Request{}, at(120*time.Minute)), "120 minutes after the first login, although in use")
 
 		b.login("kari", "idporten-loa-substantial", "", time.Now())
 		require.Equal(t, session.Reason(""), b.visit("a", session.Request{}, at(150*time.Minute-1)))
@@ -42,8 +42,8 @@ func TestVirtualDay(t *testing.T) {
 	})
 }
 
-// TestKeeperTrustsNoStore: a store whose garbage collection is late cannot make a session live longer.
-func TestKeeperTrustsNoStore(t *testing.T) {
+// TestKeeperAppliesLimits: a record with a later ExpiresAt does not extend a session.
+func TestKeeperAppliesLimits(t *testing.T) {
 	t.Parallel()
 	st := newStore()
 	k, _ := testKeeper(t, st)
@@ -58,7 +58,7 @@ func TestKeeperTrustsNoStore(t *testing.T) {
 
 func withVersion(s storage.Session, v int64) storage.Session { s.Version = v; return s }
 
-// TestIsolatedCircles is idporten section 14.4: three clients, of which "x" and "y" are isolated.
+// TestIsolatedCircles: of three clients, "x" and "y" are isolated (docs/spec/idporten.md §14.4).
 func TestIsolatedCircles(t *testing.T) {
 	t.Parallel()
 	k, ev := testKeeper(t, newStore())
@@ -75,7 +75,7 @@ func TestIsolatedCircles(t *testing.T) {
 	require.NotEqual(t, old, b.value)
 	require.Equal(t, session.Reason(""), b.visit("x", x, epoch.Add(20*time.Minute)))
 	require.Equal(t, session.OtherCircle, b.visit("y", y, epoch.Add(20*time.Minute)))
-	require.Equal(t, session.Reason(""), b.visit("a", common, epoch.Add(40*time.Minute)), "timers are common")
+	require.Equal(t, session.Reason(""), b.visit("a", common, epoch.Add(40*time.Minute)), "limits apply to all circles")
 
 	s := b.current(epoch.Add(40 * time.Minute))
 	require.Equal(t, "idporten-loa-high", s.Circles[0].ACR, "an isolated login changes no other circle")
@@ -93,7 +93,7 @@ func TestIsolatedFirst(t *testing.T) {
 	k, _ := testKeeper(t, newStore())
 	b := &browser{T: t, keeper: k}
 	b.login("kari", "high", "x", epoch)
-	require.Equal(t, session.OtherCircle, b.visit("a", session.Request{}, epoch), "and the reverse")
+	require.Equal(t, session.OtherCircle, b.visit("a", session.Request{}, epoch), "an isolated login is not one for the common circle")
 }
 
 func TestStepUpRotates(t *testing.T) {
@@ -109,7 +109,7 @@ func TestStepUpRotates(t *testing.T) {
 	now := epoch.Add(10 * time.Minute)
 	s := b.login("kari", "idporten-loa-high", "", now)
 	require.Equal(t, first.ID, s.ID)
-	require.Equal(t, first.StartedAt, s.StartedAt, "the 120 minutes keep their start")
+	require.Equal(t, first.StartedAt, s.StartedAt, "StartedAt does not change")
 	require.Equal(t, "idporten-loa-high", s.Circles[0].ACR)
 	require.Equal(t, now, s.Circles[0].AuthTime)
 	require.Equal(t, sid, k.SID(s, "a"), "sid survives rotation")
@@ -117,20 +117,20 @@ func TestStepUpRotates(t *testing.T) {
 	require.Equal(t, 1, st.size())
 
 	stale := &browser{T: t, keeper: k, value: old}
-	require.Nil(t, stale.current(now), "the old identifier is dead")
+	require.Nil(t, stale.current(now), "the old cookie is invalid")
 
 	before := *b.current(now)
 	given := before
 	given.Circles = before.Circles[:1:1]
 	_, err := k.LogIn(t.Context(), http.Header{}, &given, session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: "x"}, "", now)
 	require.NoError(t, err)
-	require.Equal(t, "idporten-loa-high", before.Circles[0].ACR, "the caller's record is the caller's")
+	require.Equal(t, "idporten-loa-high", before.Circles[0].ACR, "the record of the caller is unchanged")
 	b = &browser{T: t, keeper: k}
 	ev.words()
 	b.login("kari", "idporten-loa-high", "", now)
 
 	s = b.login("kari", "idporten-loa-substantial", "", now.Add(time.Minute))
-	require.Equal(t, "idporten-loa-substantial", s.Circles[0].ACR, "no earlier level vouches for a later login")
+	require.Equal(t, "idporten-loa-substantial", s.Circles[0].ACR, "the level is that of the last login")
 	b.login("kari", "idporten-loa-substantial", "", now.Add(2*time.Minute))
 	require.Equal(t, []string{
 		"session.started/login",
@@ -138,7 +138,7 @@ func TestStepUpRotates(t *testing.T) {
 	}, ev.words())
 }
 
-// TestAnotherUser is security row G12.
+// TestAnotherUser: a login of another user ends the session of the first before a new one starts.
 func TestAnotherUser(t *testing.T) {
 	t.Parallel()
 	st := newStore()
@@ -166,7 +166,7 @@ func TestAnotherUser(t *testing.T) {
 	require.Equal(t, "ola", id.Subject)
 }
 
-// TestAnotherUserStoreFails: nobody gets a session while the other person's cannot be ended.
+// TestAnotherUserStoreFails: there is no new session if that of the other user cannot be ended.
 func TestAnotherUserStoreFails(t *testing.T) {
 	t.Parallel()
 	st := newStore()
@@ -220,7 +220,7 @@ func TestSIDs(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Equal(t, want, k.SID(s1, "a"))
 	s1.Clients[0].SID = "as recorded"
-	require.Equal(t, "as recorded", k.SID(s1, "a"), "the record counts")
+	require.Equal(t, "as recorded", k.SID(s1, "a"), "the recorded value is used")
 }
 
 func TestTouchAfterTheEnd(t *testing.T) {
@@ -235,10 +235,10 @@ func TestTouchAfterTheEnd(t *testing.T) {
 	response := http.Header{}
 	_, err = k.End(t.Context(), response, s, epoch)
 	require.ErrorIs(t, err, storage.ErrNotFound, "a second logout")
-	require.Len(t, response["Set-Cookie"], 1, "clears the cookie too")
+	require.Len(t, response["Set-Cookie"], 1, "the cookie is cleared")
 }
 
-// TestClockJumpsBack: a visit on a node whose clock is behind takes no time from the session.
+// TestClockJumpsBack: a request on a node whose clock is behind does not shorten the session.
 func TestClockJumpsBack(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, newStore())
@@ -272,7 +272,7 @@ func TestAuthenticationTime(t *testing.T) {
 	require.ErrorContains(t, err, "Identity.Subject")
 }
 
-// TestStoreFaults: every verb's failure comes through, and leaves the cookie alone.
+// TestStoreFaults: an error of each verb is returned, and the cookie is unchanged.
 func TestStoreFaults(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("down")
@@ -327,5 +327,5 @@ func TestIDCollision(t *testing.T) {
 	require.Equal(t, []string{"sys.id_collision/session", "sys.id_collision/session", "session.started/login"}, ev.words())
 	left = 99
 	_, err = k.LogIn(t.Context(), http.Header{}, nil, a, "", epoch)
-	require.Error(t, err, "a stuck random source ends in an error")
+	require.Error(t, err, "repeated collisions are an error")
 }

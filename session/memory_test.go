@@ -17,8 +17,7 @@ import (
 
 var _ session.Store = (*memory.Store)(nil)
 
-// TestWithMemoryStore is the walk of idporten chapter 14 over the real store: SSO, step-up, an isolated
-// client, another person, logout.
+// TestWithMemoryStore uses a real store: SSO, step-up, an isolated client, another user, logout.
 func TestWithMemoryStore(t *testing.T) {
 	t.Parallel()
 	k, ev := testKeeper(t, memory.New())
@@ -45,7 +44,7 @@ func TestWithMemoryStore(t *testing.T) {
 	}, ev.words())
 }
 
-// TestMemoryStoreRotationRace is security row G7's race over the real store.
+// TestMemoryStoreRotationRace: of two logins and a request at the same time, one login continues the session.
 func TestMemoryStoreRotationRace(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, memory.New())
@@ -70,7 +69,7 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 		}
 		wg.Go(func() { _, _ = k.Touch(t.Context(), three, "a", epoch) })
 		wg.Wait()
-		require.True(t, (ids[0] == first.ID) != (ids[1] == first.ID), "exactly one carries the session on")
+		require.True(t, (ids[0] == first.ID) != (ids[1] == first.ID), "exactly one continues the session")
 		require.Nil(t, b.current(epoch))
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 const rounds = 500
 
-// TestParallelVisits: two clients' requests at once lose neither client nor sid.
-func TestParallelVisits(t *testing.T) {
+// TestParallelTouch: two requests at the same time record both clients.
+func TestParallelTouch(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, newStore())
 	for range rounds {
@@ -37,8 +37,8 @@ func TestParallelVisits(t *testing.T) {
 	}
 }
 
-// TestParallelRotation: of logins under one cookie value exactly one carries the session on. The
-// others' persons logged in too and get sessions of their own; the old value is dead for all.
+// TestParallelRotation: of several logins with one cookie, one continues the session. The others get new sessions, and the old
+// cookie is invalid.
 func TestParallelRotation(t *testing.T) {
 	t.Parallel()
 	for range rounds {
@@ -75,12 +75,11 @@ func TestParallelRotation(t *testing.T) {
 		}
 		require.Equal(t, 1, carried)
 		require.Equal(t, callers, st.size())
-		require.Nil(t, b.current(epoch), "the old value gets the login page")
+		require.Nil(t, b.current(epoch), "the old cookie is invalid")
 	}
 }
 
-// TestRotationAgainstLogout: whatever comes first, the cookie value of before is dead afterwards, and a
-// visit under it sends nothing.
+// TestRotationAgainstLogout: in every order, the old cookie is invalid afterwards, and Touch fails with it.
 func TestRotationAgainstLogout(t *testing.T) {
 	t.Parallel()
 	for range rounds {
@@ -99,7 +98,7 @@ func TestRotationAgainstLogout(t *testing.T) {
 		wg.Go(func() { _, _ = k.Touch(t.Context(), &three, "a", epoch) })
 		wg.Wait()
 		require.Nil(t, b.current(epoch))
-		require.Equal(t, 1, st.size(), "the new login alone")
+		require.Equal(t, 1, st.size(), "only the new session")
 		_, err := k.Touch(t.Context(), s, "a", epoch)
 		require.ErrorIs(t, err, storage.ErrNotFound)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// store is the contract of session.Store in the fewest lines, with a hook before each verb.
+// store is a minimal session.Store with a hook before each verb.
 type store struct {
 	mu     sync.Mutex
 	live   map[storage.Hash]storage.Session
@@ -118,7 +118,7 @@ func (s *store) size() int {
 	return len(s.live)
 }
 
-// events collects what was reported.
+// events records events.
 type events struct {
 	mu  sync.Mutex
 	all []portner.Event

@@ -85,7 +85,7 @@ var labelled = []string{
 	"authorize", "client", "client/businesscert", "digdir/altinn", "digdir/ansattporten", "digdir/authorizations",
 	"examples/altinn", "examples/idporten", "examples/internal/demo",
 	"examples/maskinporten", "exchange", "internal/audit", "internal/httpx", "internal/testpki",
-	"logout", "norway", "provider", "rar", "session", "storage", "storage/memory",
+	"logout", "norway", "provider", "rar", "storage", "storage/memory",
 	"storage/storagetest", "token",
 }
 
