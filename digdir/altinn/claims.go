@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// The claims of Altinn's own (maskinporten-altinn sections 3.4 and 3.5).
+// Claims of Altinn (docs/spec/altinn.md §3.4 and §3.5).
 const (
 	claimOrg       = "urn:altinn:org"
 	claimOrgNumber = "urn:altinn:orgNumber"
@@ -29,18 +29,17 @@ const (
 	claimNameID    = "nameid"
 )
 
-// claims are those of a new token, as JSON.
+// claims are the claims of a new token, as JSON.
 type claims map[string]json.RawMessage
 
-// notCopied are claims that mean something here, whatever an issuer may mean by them: Altinn's of today and,
-// where its older tokens are read, of before (section 3.7).
+// notCopied are the claims that have a meaning in Altinn's tokens, today or earlier. They are not copied from other issuers.
 var notCopied = []string{claimNameID, "org", "orgNumber", "AuthenticateMethod", "exp", "iat", "nbf", "iss", "aud", "sid"}
 
 const altinnPrefix = "urn:altinn:"
 
-// copied takes over the claims of a token but those named, in whatever case: readers differ in what they take
-// for the same name.
-func copied(t *resource.Token, without ...string) claims {
+// copyClaims returns the claims of a token except notCopied and without. Names are compared without regard to case, because some
+// readers do.
+func copyClaims(t *resource.Token, without ...string) claims {
 	c := claims{}
 	for _, name := range t.Claims() {
 		same := func(other string) bool { return strings.EqualFold(name, other) }
@@ -63,8 +62,8 @@ func (c claims) text(name, value string) {
 
 func (c claims) number(name string, value int64) { c[name] = strconv.AppendInt(nil, value, 10) }
 
-// own adds what every token of the platform has.
-func (x *exchange) own(c claims) {
+// setCommon sets the claims of every token of the platform.
+func (x *exchange) setCommon(c claims) {
 	c.text("iss", x.cfg.Issuer)
 	c.text("sid", seal.NewUUID())
 	if !x.cfg.KeepJTI {
@@ -86,8 +85,8 @@ func (c claims) setTimes(l Lifetime, end, now time.Time) error {
 		if own.Before(end) {
 			end = own
 		}
-		if end.Unix() <= now.Unix() { // expired within the clocks' leeway: nothing is left
-			return unauthorized("expired")
+		if end.Unix() <= now.Unix() { // it has expired within the leeway
+			return unauthorized("token_expired")
 		}
 	}
 	c.number("iat", now.Unix())
@@ -96,30 +95,30 @@ func (c claims) setTimes(l Lifetime, end, now time.Time) error {
 	return nil
 }
 
-// maskinportenLevel is the level of every machine (seed 002).
+// maskinportenLevel is the level of every machine token.
 const maskinportenLevel = 3
 
-// serviceOwner is the scope of service owners; others begin with it and a slash.
+// serviceOwner is the scope of service owners. Their other scopes begin with it and a slash.
 const serviceOwner = "altinn:serviceowner"
 
-// ofMaskinporten is section 3.4.
-func (x *exchange) ofMaskinporten(t *resource.Token) (claims, error) {
+// maskinportenClaims returns the claims for a Maskinporten token (docs/spec/altinn.md §3.4).
+func (x *exchange) maskinportenClaims(t *resource.Token) (claims, error) {
 	orgno := t.Consumer.Orgno
-	if orgno == "" || t.Consumer.SubEntity != "" { // a part of an organisation must not become all of it
-		return nil, unauthorized("consumer")
+	if orgno == "" || t.Consumer.SubEntity != "" { // a sub-entity must not get the rights of its organisation
+		return nil, unauthorized("consumer_not_accepted")
 	}
-	if !t.IsMachine() { // a login at a client of the organisation does not speak for it
-		return nil, unauthorized("person")
+	if !t.IsMachine() { // the login of a user at a client of the organisation is not a token of the organisation
+		return nil, unauthorized("user_not_allowed")
 	}
 	if x.r.Header.Get("X-Altinn-EnterpriseUser-Authentication") != "" {
 		return nil, errEnterpriseUser
 	}
-	c := copied(t, "client_amr")
-	x.own(c)
+	c := copyClaims(t, "client_amr")
+	x.setCommon(c)
 	c.text(claimOrgNumber, orgno)
 	c.text(claimMethod, "maskinporten")
 	c.number(claimLevel, maskinportenLevel)
-	code, err := x.code(t)
+	code, err := x.serviceOwnerCode(t)
 	if err != nil {
 		return nil, err
 	}
@@ -129,16 +128,16 @@ func (x *exchange) ofMaskinporten(t *resource.Token) (claims, error) {
 	return c, nil
 }
 
-var errEnterpriseUser = &refusal{
-	status: http.StatusGone, reason: "enterprise_user", kind: "application/problem+json",
+var errEnterpriseUser = &rejection{
+	status: http.StatusGone, reason: "enterprise_user_not_supported", contentType: "application/problem+json",
 	body: `{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.11","title":"Virksomhetsbruker is no longer available","status":410}`,
 }
 
-// The code of Digdir, and of the test organisation it may be in tests (vector X4).
+// The code of Digdir, and that of the test organisation which replaces it with test=true.
 const digdir, testOrg = "digdir", "ttd"
 
-// code is the code of the service owner a token is for, "" if it is for none.
-func (x *exchange) code(t *resource.Token) (string, error) {
+// serviceOwnerCode returns the code of the consumer if the token has a scope of service owners, "" otherwise.
+func (x *exchange) serviceOwnerCode(t *resource.Token) (string, error) {
 	owner := slices.ContainsFunc(t.Scopes, func(s string) bool {
 		return s == serviceOwner || strings.HasPrefix(s, serviceOwner+"/")
 	})
@@ -150,35 +149,34 @@ func (x *exchange) code(t *resource.Token) (string, error) {
 	case errors.Is(err, storage.ErrNotFound):
 		return "", nil
 	case err != nil:
-		return "", fmt.Errorf("altinn: looking up an organisation: %w", err)
+		return "", fmt.Errorf("altinn: finding the code of an organisation: %w", err)
 	case code == digdir && strings.EqualFold(x.r.URL.Query().Get("test"), "true"):
 		return testOrg, nil
 	}
 	return code, nil
 }
 
-// levels are the levels of acr. Altinn takes the last character of any other; that would make "l" of
-// selfregistered-email.
+// levels maps acr to the level of Altinn. Other values are rejected.
 var levels = map[string]int64{acr.Low: 0, acr.Substantial: 3, acr.High: 4, "Level3": 3, "Level4": 4}
 
-// ofIDPorten is section 3.5: scope before person and level, so that a token for somebody else's API is
-// answered 403 whatever it holds.
-func (x *exchange) ofIDPorten(t *resource.Token) (claims, error) {
-	if !slices.ContainsFunc(t.Scopes, x.accepted) {
-		return nil, &refusal{status: http.StatusForbidden, reason: "scope"}
+// idPortenClaims returns the claims for an ID-porten token (docs/spec/altinn.md §3.5). The scope is checked first: a token for
+// another API is answered with 403 whatever its other claims are.
+func (x *exchange) idPortenClaims(t *resource.Token) (claims, error) {
+	if !slices.ContainsFunc(t.Scopes, x.acceptsScope) {
+		return nil, &rejection{status: http.StatusForbidden, reason: "scope_missing"}
 	}
 	level, known := levels[t.ACR]
 	if t.PID.IsZero() || !known {
-		return nil, unauthorized("pid_or_acr")
+		return nil, unauthorized("pid_or_acr_not_accepted")
 	}
 	u, err := x.cfg.Users.User(x.r.Context(), t.PID)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && (u.ID <= 0 || u.PartyID <= 0 || u.PartyUUID == "") {
 		return nil, unauthorized("user_unknown")
 	} else if err != nil {
-		return nil, fmt.Errorf("altinn: looking up a person: %w", err)
+		return nil, fmt.Errorf("altinn: finding the user: %w", err)
 	}
-	c := copied(t, "at_hash", "sub")
-	x.own(c)
+	c := copyClaims(t, "at_hash", "sub")
+	x.setCommon(c)
 	id, method := strconv.FormatInt(u.ID, 10), "NotDefined"
 	if len(t.AMR) > 0 {
 		method = t.AMR[0]
@@ -193,12 +191,12 @@ func (x *exchange) ofIDPorten(t *resource.Token) (claims, error) {
 	return c, nil
 }
 
-func (x *exchange) accepted(scope string) bool {
+func (x *exchange) acceptsScope(scope string) bool {
 	return strings.HasPrefix(scope, "altinn:") || slices.Contains(x.cfg.PartnerScopes, scope)
 }
 
-// ofStudio is section 3.6: everything stays, iss and aud too; only the times are new.
-func (x *exchange) ofStudio(t *resource.Token) (claims, error) {
+// studioClaims returns the claims for a token of Altinn Studio (docs/spec/altinn.md §3.6): all of them, except for the times.
+func (x *exchange) studioClaims(t *resource.Token) (claims, error) {
 	c := claims{}
 	for _, name := range t.Claims() {
 		c[name], _ = t.Claim(name)

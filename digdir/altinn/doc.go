@@ -1,14 +1,14 @@
-// Package altinn trades access tokens of Maskinporten, ID-porten and Altinn Studio for Altinn's, as the
-// platform's GET /authentication/api/v1/exchange/{tokenProvider} does (maskinporten-altinn chapter 3).
+// Package altinn exchanges access tokens of Maskinporten, ID-porten and Altinn Studio for tokens of Altinn, as the endpoint
+// GET /authentication/api/v1/exchange/{tokenProvider} of Altinn's platform does (docs.altinn.studio: Authentication, exchange).
 //
-// [New] gives one handler: the exchange, and the metadata and keys that APIs verify its tokens with. What
-// comes out is the same as at Altinn; what decides is stricter (Q15, Q23):
+// [New] returns one handler with the exchange, the metadata and the keys. Its tokens have the same claims as Altinn's. Its
+// validation is stricter:
 //
-//   - iss is compared byte for byte, also for ID-porten, and an issuer's keys verify its own tokens only.
-//   - A token that is restricted to another audience is refused.
-//   - A token ends no later than the one it came from, unless a [Lifetime] says so as Altinn's does.
-//   - An acr that is not in the table is refused, instead of taking its last character for a level.
+//   - iss is compared byte for byte, and the keys of an issuer verify the tokens of that issuer only.
+//   - A token with another audience is rejected.
+//   - The new token does not outlive the exchanged one, unless [Lifetime] says so.
+//   - A token with an unknown acr is rejected. Altinn takes its last character for the level.
 //
-// This is not token exchange by RFC 8693 (see package exchange): there is no form, no client authentication,
-// and the answer is the bare token. Whoever holds a token can exchange it.
+// This is not token exchange by RFC 8693, which package exchange implements: there is no form and no client authentication, and
+// the response is the bare token. Every holder of a token can exchange it.
 package altinn

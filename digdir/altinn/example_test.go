@@ -9,7 +9,7 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// A stand-in for Altinn that trusts Maskinporten's test environment, with Altinn's own lifetime.
+// An exchange of tokens of Maskinporten's test environment, with the lifetime of Altinn.
 func Example() {
 	server, err := altinn.New(altinn.Config{
 		Issuer: "https://platform.tt02.altinn.no/authentication/api/v1/openid/",
@@ -20,7 +20,7 @@ func Example() {
 		},
 	})
 	if err != nil {
-		fmt.Println(err) // every problem, each with the name of its field
+		fmt.Println(err) // every problem with the name of its field
 		return
 	}
 	http.Handle("/", server)

@@ -2,15 +2,20 @@ package altinn_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
@@ -27,7 +32,7 @@ func tampered(token string) string {
 	return token[:i] + changed + token[i+1:]
 }
 
-// Section 3.4: the claims of a machine's token, each of its type.
+// TestMaskinporten checks the claims of docs/spec/altinn.md §3.4.
 func TestMaskinporten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -45,13 +50,13 @@ func TestMaskinporten(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"iss": issuer, "scope": "altinn:serviceowner/instances.read", "client_id": "0b3c", "token_type": "Bearer", "pid": pid,
 		"consumer": org("0192:974761076"), "supplier": org("0192:991825827"), "delegation_source": "https://tt02.altinn.no/",
-		"authorization_details": []any{map[string]any{"type": "urn:altinn:systemuser"}}, // Q12: stays an array
+		"authorization_details": []any{map[string]any{"type": "urn:altinn:systemuser"}}, // remains an array
 		"urn:altinn:org":        "skd", "urn:altinn:orgNumber": "974761076", "urn:altinn:authenticatemethod": "maskinporten",
 		"urn:altinn:authlevel": 3.0, "iat": now, "nbf": now, "exp": now + 1800,
 	}, got)
 }
 
-// Section 3.5.
+// TestIDPorten checks the claims of docs/spec/altinn.md §3.5.
 func TestIDPorten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -72,11 +77,11 @@ func TestIDPorten(t *testing.T) {
 		require.Equal(t, level, w.exchanged(request("id-porten", w.person(change{"acr": value})))["urn:altinn:authlevel"], value)
 	}
 	for _, value := range []string{"selfregistered-email", "Level5", "eidas-loa-high", "4", "", "level4"} {
-		w.refused(request("id-porten", w.person(change{"acr": value})), http.StatusUnauthorized)
+		w.rejects(request("id-porten", w.person(change{"acr": value})), http.StatusUnauthorized)
 	}
 }
 
-// Section 3.6: everything stays but the times.
+// TestStudio checks that only the times change (docs/spec/altinn.md §3.6).
 func TestStudio(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -86,13 +91,13 @@ func TestStudio(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"iss": "studio", "aud": issuer, "jti": "j", "sub": "dev", "urn:altinn:app": "studio", "iat": now, "nbf": now, "exp": now + 1800,
 	}, got)
-	in["iss"] = "dev-studio" // trusted, but not with these keys
-	w.refused(request("altinnstudio", sign(t, w.ofStudio, in)), http.StatusUnauthorized)
+	in["iss"] = "dev-studio" // a trusted issuer with other keys
+	w.rejects(request("altinnstudio", sign(t, w.ofStudio, in)), http.StatusUnauthorized)
 	in["iss"] = "Studio"
-	w.refused(request("altinnstudio", sign(t, w.ofStudio, in)), http.StatusUnauthorized)
+	w.rejects(request("altinnstudio", sign(t, w.ofStudio, in)), http.StatusUnauthorized)
 }
 
-// Section 3.2, in its order.
+// TestDecisionOrder checks the order of docs/spec/altinn.md §3.2.
 func TestDecisionOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -103,51 +108,51 @@ func TestDecisionOrder(t *testing.T) {
 		return r
 	}
 	for name, r := range map[string]*http.Request{
-		"1 no header":           auth("maskinporten"),
-		"1 empty header":        auth("maskinporten", ""),
-		"1 Basic":               auth("maskinporten", "Basic "+good),
-		"1 two headers":         auth("maskinporten", "Bearer "+good, "Bearer "+good),
-		"1 no token":            auth("maskinporten", "Bearer "),
-		"1 token in the query":  httptest.NewRequest(http.MethodGet, altinn.Path+"maskinporten?access_token="+good, nil),
-		"2 unreadable":          auth("maskinporten", "Bearer nonsense"),
-		"2 before the provider": auth("google", "Bearer ThisTokenShouldNotBeReadable"),
-		"2 huge":                auth("maskinporten", "Bearer "+strings.Repeat("a", 33<<10)),
-		"4 bad signature":       auth("maskinporten", "Bearer "+tampered(good)),
-		"4 other keys":          request("id-porten", good),
-		"4 expired":             request("maskinporten", w.machine(change{"iat": start.Unix() - 131, "exp": start.Unix() - 11})),
-		"4 no exp":              request("maskinporten", w.machine(change{"exp": nil})),
-		"4 not yet":             request("maskinporten", w.machine(change{"nbf": start.Unix() + 11})),
-		"6 issuer":              request("maskinporten", w.machine(change{"iss": "https://test.maskinporten.no"})),
-		"6 substring (Q23)":     request("maskinporten", w.machine(change{"iss": "https://test."})),
-		"6 empty issuer":        request("maskinporten", w.machine(change{"iss": ""})),
-		"6 no issuer":           request("maskinporten", w.machine(change{"iss": nil})),
-		"6 foreign audience":    request("maskinporten", w.machine(change{"aud": "https://api.example.no"})),
-		"6 no consumer":         request("maskinporten", w.machine(change{"consumer": nil})),
-		"6 consumer as text":    request("maskinporten", w.machine(change{"consumer": "0192:991825827"})),
-		"6 authority":           request("maskinporten", w.machine(change{"consumer": map[string]any{"authority": "x", "ID": "0192:991825827"}})),
-		"6 bad number":          request("maskinporten", w.machine(change{"consumer": org("0192:12345678")})),
-		"6 sub-entity":          request("maskinporten", w.machine(change{"consumer": org("0192:991825827:ER//987464291:1")})),
-		"6 person unknown":      request("id-porten", w.person(change{"pid": unknownPID})),
-		"6 no pid":              request("id-porten", w.person(change{"pid": nil})),
-		"D8 id_token":           request("id-porten", w.person(change{"nonce": "n"})),
+		"no header":           auth("maskinporten"),
+		"empty header":        auth("maskinporten", ""),
+		"Basic":               auth("maskinporten", "Basic "+good),
+		"two headers":         auth("maskinporten", "Bearer "+good, "Bearer "+good),
+		"no token":            auth("maskinporten", "Bearer "),
+		"token in the query":  httptest.NewRequest(http.MethodGet, altinn.Path+"maskinporten?access_token="+good, nil),
+		"unreadable":          auth("maskinporten", "Bearer nonsense"),
+		"before the provider": auth("google", "Bearer ThisTokenShouldNotBeReadable"),
+		"huge":                auth("maskinporten", "Bearer "+strings.Repeat("a", 33<<10)),
+		"bad signature":       auth("maskinporten", "Bearer "+tampered(good)),
+		"other keys":          request("id-porten", good),
+		"expired":             request("maskinporten", w.machine(change{"iat": start.Unix() - 131, "exp": start.Unix() - 11})),
+		"no exp":              request("maskinporten", w.machine(change{"exp": nil})),
+		"not yet":             request("maskinporten", w.machine(change{"nbf": start.Unix() + 11})),
+		"issuer":              request("maskinporten", w.machine(change{"iss": "https://test.maskinporten.no"})),
+		"issuer as a prefix":  request("maskinporten", w.machine(change{"iss": "https://test."})),
+		"empty issuer":        request("maskinporten", w.machine(change{"iss": ""})),
+		"no issuer":           request("maskinporten", w.machine(change{"iss": nil})),
+		"foreign audience":    request("maskinporten", w.machine(change{"aud": "https://api.example.no"})),
+		"no consumer":         request("maskinporten", w.machine(change{"consumer": nil})),
+		"consumer as text":    request("maskinporten", w.machine(change{"consumer": "0192:991825827"})),
+		"authority":           request("maskinporten", w.machine(change{"consumer": map[string]any{"authority": "x", "ID": "0192:991825827"}})),
+		"bad number":          request("maskinporten", w.machine(change{"consumer": org("0192:12345678")})),
+		"sub-entity":          request("maskinporten", w.machine(change{"consumer": org("0192:991825827:ER//987464291:1")})),
+		"user unknown":        request("id-porten", w.person(change{"pid": unknownPID})),
+		"no pid":              request("id-porten", w.person(change{"pid": nil})),
+		"id_token":            request("id-porten", w.person(change{"nonce": "n"})),
 	} {
 		t.Log(name)
-		w.refused(r, http.StatusUnauthorized)
+		w.rejects(r, http.StatusUnauthorized)
 	}
 	a := w.send(request("google", good))
 	require.Equal(t, http.StatusBadRequest, a.Code)
 	require.Equal(t, "Invalid token provider: google. Trusted token providers are 'Maskinporten', 'Id-porten' and 'AltinnStudio'.", a.Body.String())
 	require.Equal(t, "text/plain; charset=utf-8", a.Header().Get("Content-Type"))
 
-	w.refused(request("id-porten", w.person(change{"scope": "openid", "pid": nil, "acr": nil})), http.StatusForbidden) // 5 before 6
-	w.refused(request("id-porten", w.person(change{"scope": nil})), http.StatusForbidden)
+	w.rejects(request("id-porten", w.person(change{"scope": "openid", "pid": nil, "acr": nil})), http.StatusForbidden) // scope before other claims
+	w.rejects(request("id-porten", w.person(change{"scope": nil})), http.StatusForbidden)
 
 	enterprise := func(token string) *http.Request {
 		r := request("MaskinPorten", token)
 		r.Header.Set("X-Altinn-EnterpriseUser-Authentication", "dXNlcjpwYXNz")
 		return r
 	}
-	w.refused(enterprise(w.machine(change{"consumer": nil})), http.StatusUnauthorized) // 7 after the token
+	w.rejects(enterprise(w.machine(change{"consumer": nil})), http.StatusUnauthorized) // the header is examined after the token
 	a = w.send(enterprise(good))
 	require.Equal(t, http.StatusGone, a.Code)
 	require.Equal(t, "application/problem+json", a.Header().Get("Content-Type"))
@@ -160,37 +165,52 @@ func TestDecisionOrder(t *testing.T) {
 	}
 }
 
-// Row 4: whoever is down, the answer is the same, and the log knows.
+// TestFaults checks that faults are answered with 401 and reported as faults.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.broken = true
-	w.refused(request("id-porten", w.person()), http.StatusUnauthorized)
-	w.refused(request("maskinporten", w.machine(change{"scope": "altinn:serviceowner"})), http.StatusUnauthorized)
+	w.rejects(request("id-porten", w.person()), http.StatusUnauthorized)
+	w.rejects(request("maskinporten", w.machine(change{"scope": "altinn:serviceowner"})), http.StatusUnauthorized)
 	for _, e := range w.events {
 		require.Equal(t, "sys.fault", string(e.Name))
 	}
 	require.Len(t, w.events, 2)
 	w.exchanged(request("maskinporten", w.machine())) // needs no register
 
-	down := newWorld(t, func(c *altinn.Config) {
+	unreachable := newWorld(t, func(c *altinn.Config) {
 		c.Maskinporten.Issuers[0].Keys = resource.RemoteKeys{URI: "http://127.0.0.1:1/jwk"}
 	})
-	down.refused(request("maskinporten", down.machine()), http.StatusUnauthorized)
-	require.Equal(t, "sys.fault", string(down.events[0].Name))
+	unreachable.rejects(request("maskinporten", unreachable.machine()), http.StatusUnauthorized)
+	require.Equal(t, "sys.fault", string(unreachable.events[0].Name))
 
-	signer := newWorld(t, func(c *altinn.Config) { c.Keys = expired{newKeys(t)} })
-	signer.refused(request("maskinporten", signer.machine()), http.StatusUnauthorized)
+	var down atomic.Bool
+	signer := newWorld(t, func(c *altinn.Config) {
+		key, err := keyset.Generate(keyset.ES256)
+		require.NoError(t, err)
+		key.Signer = breakable{key.Signer, &down}
+		c.Keys, err = keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+		require.NoError(t, err)
+	})
+	down.Store(true)
+	signer.rejects(request("maskinporten", signer.machine()), http.StatusUnauthorized)
 }
 
-// expired keys do not sign any more.
-type expired struct{ *keyset.Set }
-
-func (e expired) Sign(string, string, []byte, time.Time) (string, error) {
-	return e.Set.Sign("PS256", "", nil, start) // there is no such key
+// breakable is a signer that fails while down is set.
+type breakable struct {
+	crypto.Signer
+	down *atomic.Bool
 }
 
-// Q15: the strict default ends with the exchanged token; Altinn's rules are options.
+// Sign implements crypto.Signer.
+func (b breakable) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if b.down.Load() {
+		return nil, errors.New("key store down")
+	}
+	return b.Signer.Sign(rand, digest, opts)
+}
+
+// TestLifetime checks that the new token does not outlive the exchanged one by default, and the rules of Altinn.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -199,21 +219,21 @@ func TestLifetime(t *testing.T) {
 		want      int64
 		wantEmpty bool
 	}{
-		"default":                       {altinn.Lifetime{}, 120, 120, false},
-		"default, long token":           {altinn.Lifetime{}, 7200, 1800, false},
-		"default, within the leeway":    {altinn.Lifetime{}, -9, 0, true},
-		"minimum of a minute":           {altinn.Lifetime{Length: time.Minute}, 120, 60, false},
-		"fixed":                         {altinn.Lifetime{Rule: altinn.Fixed}, 120, 1800, false},
-		"fixed, an hour":                {altinn.Lifetime{Rule: altinn.Fixed, Length: time.Hour}, 120, 3600, false},
-		"fixed, within the leeway (X7)": {altinn.Lifetime{Rule: altinn.Fixed}, -9, 1800, false},
-		"copy":                          {altinn.Lifetime{Rule: altinn.Copy}, 7200, 7200, false},
-		"copy, within the leeway":       {altinn.Lifetime{Rule: altinn.Copy}, -9, -9, false},
+		"default":                    {altinn.Lifetime{}, 120, 120, false},
+		"default, long token":        {altinn.Lifetime{}, 7200, 1800, false},
+		"default, within the leeway": {altinn.Lifetime{}, -9, 0, true},
+		"minimum of a minute":        {altinn.Lifetime{Length: time.Minute}, 120, 60, false},
+		"fixed":                      {altinn.Lifetime{Rule: altinn.Fixed}, 120, 1800, false},
+		"fixed, an hour":             {altinn.Lifetime{Rule: altinn.Fixed, Length: time.Hour}, 120, 3600, false},
+		"fixed, within the leeway":   {altinn.Lifetime{Rule: altinn.Fixed}, -9, 1800, false},
+		"copy":                       {altinn.Lifetime{Rule: altinn.Copy}, 7200, 7200, false},
+		"copy, within the leeway":    {altinn.Lifetime{Rule: altinn.Copy}, -9, -9, false},
 	} {
 		w := newWorld(t, func(c *altinn.Config) { c.Maskinporten.Lifetime = tt.lifetime })
 		r := request("maskinporten", w.machine(change{"iat": start.Unix() - 60, "exp": start.Unix() + tt.left}))
 		t.Log(name)
 		if tt.wantEmpty {
-			w.refused(r, http.StatusUnauthorized)
+			w.rejects(r, http.StatusUnauthorized)
 			continue
 		}
 		got := w.exchanged(r)
@@ -222,7 +242,8 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-func TestAnswer(t *testing.T) {
+// TestResponse checks content type and content negotiation.
+func TestResponse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	accepting := func(accept string) *http.Request {
@@ -252,7 +273,7 @@ func TestAnswer(t *testing.T) {
 	require.Equal(t, "a-jti", w.exchanged(request("maskinporten", w.machine()))["jti"])
 }
 
-// Section 3.7, with base64url (Q14).
+// TestMetadata checks metadata and keys (docs/spec/altinn.md §3.7). The keys are in base64url.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -275,7 +296,7 @@ func TestMetadata(t *testing.T) {
 	require.NotContains(t, key, "d")
 	require.Equal(t, header(t, w.send(request("maskinporten", w.machine())).Body.String())["kid"], key["kid"])
 
-	// What came out is what an API of ours takes.
+	// Package resource accepts the new token.
 	jwks, _ := w.keys.JWKS(w.now)
 	v, err := resource.New(resource.Config{Issuer: issuer, Keys: resource.StaticKeys(jwks), URL: "https://api.example.no", Now: func() time.Time { return w.now }})
 	require.NoError(t, err)
@@ -287,27 +308,72 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, `"314240979"`, string(number))
 }
 
-func TestConfig(t *testing.T) {
+// TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
+func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := altinn.New(altinn.Config{
-		Issuer: "platform", IDPorten: altinn.Provider{Issuers: []altinn.Issuer{{}}, Lifetime: altinn.Lifetime{Rule: 3, Length: -1}},
-		PartnerScopes: []string{""},
-	})
-	for _, want := range []string{"Issuer must be", "slash", "Keys is", "Users", "Rule", "Length", "Issuers[0].Keys", "PartnerScopes"} {
-		require.ErrorContains(t, err, want)
+	jwks, _ := newKeys(t).JWKS(start)
+	valid := func() altinn.Config {
+		return altinn.Config{
+			Issuer: issuer, Keys: newKeys(t), Users: always{},
+			IDPorten: altinn.Provider{Issuers: []altinn.Issuer{{Issuer: idporten, Keys: resource.StaticKeys(jwks)}}},
+		}
 	}
-	_, err = altinn.New(altinn.Config{Issuer: issuer})
-	require.ErrorContains(t, err, "needs an issuer")
-	w := newWorld(t, func(c *altinn.Config) { c.Studio, c.Organisations = altinn.Provider{}, nil })
-	w.refused(request("altinnstudio", w.machine()), http.StatusUnauthorized)
-	require.NotContains(t, w.exchanged(request("maskinporten", w.machine(change{"scope": "altinn:serviceowner"}))), "urn:altinn:org")
-	w = newWorld(t, func(c *altinn.Config) { c.PartnerScopes = []string{} })
-	w.refused(request("id-porten", w.person(change{"scope": "skatteetaten:mvameldingvalidering"})), http.StatusForbidden)
-	w = newWorld(t, func(c *altinn.Config) { c.AllowLegacyRegister = false })
-	w.refused(request("maskinporten", w.machine(change{"consumer": org("9908:991825827")})), http.StatusUnauthorized)
+	_, err := altinn.New(valid())
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		name, field string
+		spoil       func(*altinn.Config)
+	}{
+		{"no issuer", "Issuer", func(c *altinn.Config) { c.Issuer = "" }},
+		{"relative issuer", "Issuer", func(c *altinn.Config) { c.Issuer = "platform/" }},
+		{"no slash", "Issuer", func(c *altinn.Config) { c.Issuer = "https://platform.tt02.altinn.no" }},
+		{"no keys", "Keys", func(c *altinn.Config) { c.Keys = nil }},
+		{"no users", "Users", func(c *altinn.Config) { c.Users = nil }},
+		{"no issuers", "Maskinporten", func(c *altinn.Config) { c.IDPorten.Issuers = nil }},
+		{"empty partner scope", "PartnerScopes[1]", func(c *altinn.Config) { c.PartnerScopes = []string{"a", ""} }},
+		{"unknown rule", "Studio.Lifetime.Rule", func(c *altinn.Config) { c.Studio.Lifetime.Rule = 3 }},
+		{"negative length", "Maskinporten.Lifetime.Length", func(c *altinn.Config) { c.Maskinporten.Lifetime.Length = -time.Second }},
+		{"fraction of a second", "IDPorten.Lifetime.Length", func(c *altinn.Config) { c.IDPorten.Lifetime.Length = time.Millisecond }},
+		{"issuer without name", "IDPorten.Issuers[0].Issuer", func(c *altinn.Config) { c.IDPorten.Issuers[0].Issuer = "" }},
+		{"issuer without keys", "IDPorten.Issuers[0].Keys", func(c *altinn.Config) { c.IDPorten.Issuers[0].Keys = nil }},
+		{"symmetric algorithm", "IDPorten.Issuers[0].Algorithms[0]", func(c *altinn.Config) { c.IDPorten.Issuers[0].Algorithms = []string{"HS256"} }},
+		{"empty audience", "IDPorten.Issuers[0].Audience[0]", func(c *altinn.Config) { c.IDPorten.Issuers[0].Audience = []string{""} }},
+		{"an issuer twice", "IDPorten.Issuers", func(c *altinn.Config) { c.IDPorten.Issuers = append(c.IDPorten.Issuers, c.IDPorten.Issuers...) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := valid()
+			tt.spoil(&cfg)
+			_, err := altinn.New(cfg)
+			require.Equal(t, []string{tt.field}, fieldNames(err))
+		})
+	}
+	_, err = altinn.New(altinn.Config{IDPorten: altinn.Provider{Issuers: []altinn.Issuer{{}}, Lifetime: altinn.Lifetime{Rule: 3}}})
+	require.Equal(t, []string{"Issuer", "Keys", "Users", "IDPorten.Lifetime.Rule", "IDPorten.Issuers[0].Issuer", "IDPorten.Issuers[0].Keys"}, fieldNames(err))
 }
 
-// Who is a service owner: by the scope itself or one below it, and by the register.
+// fieldNames returns the fields that err reports.
+func fieldNames(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestOptions checks the zero values of options.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *altinn.Config) { c.Studio, c.Organisations = altinn.Provider{}, nil })
+	w.rejects(request("altinnstudio", w.machine()), http.StatusUnauthorized)
+	require.NotContains(t, w.exchanged(request("maskinporten", w.machine(change{"scope": "altinn:serviceowner"}))), "urn:altinn:org")
+	w = newWorld(t, func(c *altinn.Config) { c.PartnerScopes = []string{} })
+	w.rejects(request("id-porten", w.person(change{"scope": "skatteetaten:mvameldingvalidering"})), http.StatusForbidden)
+	w = newWorld(t, func(c *altinn.Config) { c.AllowLegacyRegister = false })
+	w.rejects(request("maskinporten", w.machine(change{"consumer": org("9908:991825827")})), http.StatusUnauthorized)
+}
+
+// TestServiceOwner checks which scopes and organisations result in urn:altinn:org.
 func TestServiceOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -318,9 +384,9 @@ func TestServiceOwner(t *testing.T) {
 		{"altinn:serviceowner", "974761076", "", "skd"},
 		{"x altinn:serviceowner/instances.read", "974761076", "", "skd"},
 		{"altinn:serviceowners", "974761076", "", nil},  // another scope
-		{"x:altinn:serviceowner", "974761076", "", nil}, // another's scope (a part of the text is not enough)
+		{"x:altinn:serviceowner", "974761076", "", nil}, // a scope of another organisation
 		{"altinn:serviceowner", "910753614", "", nil},
-		{"altinn:serviceowner", "974761076", "?test=true", "skd"}, // digdir alone
+		{"altinn:serviceowner", "974761076", "?test=true", "skd"}, // test=true applies to digdir only
 		{"altinn:serviceowner", "991825827", "?test=true", "ttd"},
 		{"altinn:serviceowner", "991825827", "?test=1", "digdir"},
 	} {
@@ -329,15 +395,16 @@ func TestServiceOwner(t *testing.T) {
 	}
 }
 
-// A person whom the register knows in part is not known.
+// TestIncompleteUser checks that a user without id or party is rejected.
 func TestIncompleteUser(t *testing.T) {
 	t.Parallel()
 	for _, u := range []altinn.User{{PartyID: 1, PartyUUID: "x"}, {ID: 1, PartyUUID: "x"}, {ID: 1, PartyID: 1}} {
 		w := newWorld(t, func(c *altinn.Config) { c.Users = always(u) })
-		w.refused(request("id-porten", w.person()), http.StatusUnauthorized)
+		w.rejects(request("id-porten", w.person()), http.StatusUnauthorized)
 	}
 }
 
+// always is a source with one user.
 type always altinn.User
 
 func (a always) User(context.Context, norway.PID) (altinn.User, error) { return altinn.User(a), nil }

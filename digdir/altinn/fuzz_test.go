@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// Nothing that nobody trusted signed gets a token, and refusals tell nothing of it.
+// FuzzBearer checks that only tokens of trusted issuers are exchanged, and that rejections have the documented bodies.
 func FuzzBearer(f *testing.F) {
 	w := newWorld(f)
 	for _, seed := range [][2]string{
@@ -27,13 +27,13 @@ func FuzzBearer(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1])
 	}
-	stranger := newWorld(f)
+	other := newWorld(f)
 	f.Fuzz(func(t *testing.T, provider, authorization string) {
 		r := httptest.NewRequest(http.MethodGet, altinn.Path+"x", nil)
 		r.URL.Path = altinn.Path + provider
 		r.Header["Authorization"] = []string{authorization}
 		a := httptest.NewRecorder()
-		stranger.ServeHTTP(a, r)
+		other.ServeHTTP(a, r)
 		switch a.Code {
 		case http.StatusUnauthorized:
 			require.Empty(t, a.Body.String())
@@ -50,7 +50,7 @@ func FuzzBearer(f *testing.F) {
 
 var nineDigits = regexp.MustCompile(`^[0-9]{9}$`)
 
-// Whatever claims a trusted issuer signs, Altinn's own are Altinn's, each once in any reader's eyes.
+// FuzzClaims checks that the claims of Altinn are set by this package and occur once, whatever a trusted issuer signs.
 func FuzzClaims(f *testing.F) {
 	w := newWorld(f)
 	for _, seed := range []string{w.machine(), w.machine(change{"urn:altinn:org": "x", "IAT": 1, "x": nil}), w.person()} {
@@ -70,7 +70,7 @@ func FuzzClaims(f *testing.F) {
 		}
 		made, _, err := w.keys.Verify(a.Body.String(), start)
 		require.NoError(t, err)
-		c, err := jose.ParseObject(made) // refuses names given twice, in whatever case
+		c, err := jose.ParseObject(made) // rejects repeated names, without regard to case
 		require.NoError(t, err)
 		iss, err := c.String("iss")
 		require.NoError(t, err)

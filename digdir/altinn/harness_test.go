@@ -30,7 +30,7 @@ const (
 	unknownPID   = "45840375084"
 )
 
-// start is iat of vector X1.
+// start is the iat of docs/spec/altinn.md §6.5, AX1.
 var start = time.Unix(1757498372, 0)
 
 func newKeys(t testing.TB) *keyset.Set {
@@ -42,7 +42,7 @@ func newKeys(t testing.TB) *keyset.Set {
 	return keys
 }
 
-// world is a server and those it trusts.
+// world is a server with the keys of its issuers.
 type world struct {
 	*altinn.Server
 	t                                    testing.TB
@@ -50,10 +50,10 @@ type world struct {
 	ofMaskinporten, ofIDPorten, ofStudio *keyset.Set
 	now                                  time.Time
 	events                               []portner.Event
-	broken                               bool // the registers do not answer
+	broken                               bool // the registers fail
 }
 
-// Code knows three organisations.
+// Code implements altinn.Organisations.
 func (w *world) Code(_ context.Context, orgno string) (string, error) {
 	if w.broken {
 		return "", errors.New("register down")
@@ -65,7 +65,7 @@ func (w *world) Code(_ context.Context, orgno string) (string, error) {
 	return code, nil
 }
 
-// User knows one person.
+// User implements altinn.Users.
 func (w *world) User(_ context.Context, p norway.PID) (altinn.User, error) {
 	if w.broken {
 		return altinn.User{}, errors.New("register down")
@@ -127,7 +127,7 @@ func with(base map[string]any, changes ...change) map[string]any {
 	return m
 }
 
-// machine is a token of Maskinporten.
+// machine returns a token of Maskinporten.
 func (w *world) machine(changes ...change) string {
 	return sign(w.t, w.ofMaskinporten, with(map[string]any{
 		"iss": maskinporten, "scope": "altinn:broker.read", "client_amr": "private_key_jwt", "client_id": "0b3c", "token_type": "Bearer",
@@ -139,7 +139,7 @@ func org(id string) map[string]any {
 	return map[string]any{"authority": "iso6523-actorid-upis", "ID": id}
 }
 
-// person is a token of ID-porten.
+// person returns a token of ID-porten.
 func (w *world) person(changes ...change) string {
 	return sign(w.t, w.ofIDPorten, with(map[string]any{
 		"iss": idporten, "sub": "TWGi0", "scope": "openid altinn:instances.read", "client_amr": "private_key_jwt", "client_id": "portal",
@@ -163,7 +163,7 @@ func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
 	return a
 }
 
-// exchanged demands a token and returns its claims, as JSON tells them.
+// exchanged returns the claims of the new token. It fails the test if the request is rejected.
 func (w *world) exchanged(r *http.Request) map[string]any {
 	w.t.Helper()
 	a := w.send(r)
@@ -176,7 +176,7 @@ func (w *world) exchanged(r *http.Request) map[string]any {
 	return m
 }
 
-func (w *world) refused(r *http.Request, status int) {
+func (w *world) rejects(r *http.Request, status int) {
 	w.t.Helper()
 	a := w.send(r)
 	require.Equal(w.t, status, a.Code)

@@ -13,12 +13,13 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/discovery"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/resource"
 )
 
-// Server is the handler of the exchange, the metadata and the keys. It is safe for concurrent use.
+// Server is the handler of exchange, metadata and keys. It is safe for concurrent use.
 type Server struct {
 	cfg       Config
 	log       audit.Log
@@ -27,19 +28,18 @@ type Server struct {
 	metadata  []byte
 }
 
-// provider is one kind of token, ready for use.
+// provider is a validated Provider.
 type provider struct {
 	name     string
-	verifier *resource.Verifier // nil: nobody is trusted
+	verifier *resource.Verifier // nil without issuers
 	lifetime Lifetime
-	convert  func(*exchange, *resource.Token) (claims, error)
+	claims   func(*exchange, *resource.Token) (claims, error)
 }
 
-// New reports all problems of the configuration at once, and fetches nothing.
+// New returns a Server. It reports every problem of the configuration at once, as FieldErrors, and makes no request.
 func New(cfg Config) (*Server, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("altinn: %w", err)
-	}
+	var f fields.Checker
+	cfg.validate(&f)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -51,27 +51,27 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, log: audit.Log{Endpoint: "altinn", Logger: cfg.Logger, OnEvent: cfg.OnEvent}, providers: map[string]*provider{},
 	}
 	for _, p := range []struct {
-		name    string
-		of      *Provider
-		convert func(*exchange, *resource.Token) (claims, error)
+		name, field string
+		*Provider
+		claims func(*exchange, *resource.Token) (claims, error)
 	}{
-		{"maskinporten", &cfg.Maskinporten, (*exchange).ofMaskinporten},
-		{"id-porten", &cfg.IDPorten, (*exchange).ofIDPorten},
-		{"altinnstudio", &cfg.Studio, (*exchange).ofStudio},
+		{"maskinporten", "Maskinporten", &cfg.Maskinporten, (*exchange).maskinportenClaims},
+		{"id-porten", "IDPorten", &cfg.IDPorten, (*exchange).idPortenClaims},
+		{"altinnstudio", "Studio", &cfg.Studio, (*exchange).studioClaims},
 	} {
-		v, err := cfg.verifier(p.of)
-		if err != nil {
-			return nil, fmt.Errorf("altinn: provider %s: %w", p.name, err)
-		}
-		s.providers[p.name] = &provider{name: p.name, verifier: v, lifetime: p.of.Lifetime, convert: p.convert}
+		s.providers[p.name] = &provider{name: p.name, verifier: p.verifier(&cfg, p.field, &f), lifetime: p.Lifetime, claims: p.claims}
 	}
-	return s, s.routes()
+	if err := f.Err(); err != nil {
+		return nil, fmt.Errorf("altinn: %w", err)
+	}
+	return s, s.mount()
 }
 
-func (s *Server) routes() error {
+// mount registers the handlers.
+func (s *Server) mount() error {
 	base, err := url.Parse(s.cfg.Issuer)
 	if err != nil {
-		return fmt.Errorf("altinn: field Issuer: %w", err)
+		return fmt.Errorf("altinn: %w", err)
 	}
 	const wellKnown = ".well-known/openid-configuration"
 	if s.metadata, err = json.Marshal(map[string]any{
@@ -87,8 +87,7 @@ func (s *Server) routes() error {
 	return nil
 }
 
-// ServeHTTP answers GET [Path]{maskinporten, id-porten, altinnstudio}, and below the issuer the metadata and
-// the keys.
+// ServeHTTP serves GET [Path]{maskinporten, id-porten, altinnstudio}, and metadata and keys below the path of Config.Issuer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
@@ -104,59 +103,59 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(s.metadata)
 }
 
-// refusal is an answer without a token.
-type refusal struct {
-	status int
-	reason string // for the log
-	body   string // "": empty
-	kind   string // of the body
+// rejection is a response without a token.
+type rejection struct {
+	status      int
+	reason      string // for the log
+	body        string
+	contentType string // of body
 }
 
 // Error returns the reason.
-func (r *refusal) Error() string { return "altinn: " + r.reason }
+func (r *rejection) Error() string { return "altinn: " + r.reason }
 
-func unauthorized(reason string) *refusal {
-	return &refusal{status: http.StatusUnauthorized, reason: reason}
+func unauthorized(reason string) *rejection {
+	return &rejection{status: http.StatusUnauthorized, reason: reason}
 }
 
-// exchange answers in the order of maskinporten-altinn section 3.2.
+// exchange serves the exchange.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet { // HEAD too: a token nobody gets is no use
+	if r.Method != http.MethodGet { // HEAD is rejected too: it would issue a token without sending it
 		httpx.MethodNotAllowed(w, http.MethodGet)
 		return
 	}
 	x := &exchange{Server: s, r: r, now: s.cfg.Now()}
-	token, err := x.run()
+	token, err := x.issue()
 	if err != nil {
-		x.refuse(w, err)
+		x.reject(w, err)
 		return
 	}
 	x.event(portner.EventTokenIssued, x.provider.name)
-	kind, body := "text/plain; charset=utf-8", token
+	contentType, body := "text/plain; charset=utf-8", token
 	if s.cfg.NegotiateJSON && wantsJSON(r.Header.Values("Accept")) {
-		kind, body = "application/json; charset=utf-8", `"`+token+`"` // nothing in a token needs escaping
+		contentType, body = "application/json; charset=utf-8", `"`+token+`"` // the characters of a JWT need no escaping
 	}
-	write(w, http.StatusOK, kind, body)
+	write(w, http.StatusOK, contentType, body)
 }
 
-func write(w http.ResponseWriter, status int, kind, body string) {
+func write(w http.ResponseWriter, status int, contentType, body string) {
 	h := w.Header()
 	httpx.Secure(h)
-	if kind != "" {
-		h["Content-Type"] = []string{kind}
+	if contentType != "" {
+		h["Content-Type"] = []string{contentType}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body))
 }
 
-// wantsJSON reports whether a caller asks for JSON and not for text.
+// wantsJSON reports whether Accept has JSON and not text.
 func wantsJSON(accept []string) bool {
 	json := false
 	for _, header := range accept {
 		for part := range strings.SplitSeq(header, ",") {
-			kind, _, _ := strings.Cut(part, ";")
-			switch strings.ToLower(strings.TrimSpace(kind)) {
+			mediaType, _, _ := strings.Cut(part, ";")
+			switch strings.ToLower(strings.TrimSpace(mediaType)) {
 			case "application/json", "text/json":
 				json = true
 			case "text/plain", "text/*", "*/*":
@@ -167,7 +166,7 @@ func wantsJSON(accept []string) bool {
 	return json
 }
 
-// exchange is one request.
+// exchange is the state of one request.
 type exchange struct {
 	*Server
 	r        *http.Request
@@ -175,27 +174,27 @@ type exchange struct {
 	provider *provider
 }
 
-// run decides in the order of section 3.2 and returns the new token.
-func (x *exchange) run() (string, error) {
+// issue decides in the order of docs/spec/altinn.md §3.2 and returns the new token.
+func (x *exchange) issue() (string, error) {
 	token, err := httpx.BearerToken(x.r.Header["Authorization"])
 	if err != nil {
-		return "", unauthorized("no_token")
+		return "", unauthorized("token_missing")
 	}
-	if !readable(token) { // before the provider's name is looked at
-		return "", unauthorized("unreadable")
+	if !readable(token) { // before the name of the provider is examined
+		return "", unauthorized("token_malformed")
 	}
 	name := x.r.PathValue("tokenProvider")
 	if x.provider = x.providers[strings.ToLower(name)]; x.provider == nil {
 		return "", unknownProvider(name)
 	}
 	if x.provider.verifier == nil {
-		return "", unauthorized("no_issuers")
+		return "", unauthorized("issuers_missing")
 	}
 	t, err := x.provider.verifier.Verify(x.r.Context(), resource.RequestFrom(x.r))
 	if err != nil {
 		return "", err
 	}
-	made, err := x.provider.convert(x, t)
+	made, err := x.provider.claims(x, t)
 	if err != nil {
 		return "", err
 	}
@@ -217,7 +216,7 @@ func (x *exchange) sign(made claims) (string, error) {
 	return signed, nil
 }
 
-// readable reports whether a token is a JWT, whoever made it.
+// readable reports whether a token is a JWT. It verifies nothing.
 func readable(token string) bool {
 	_, err := jose.ParseHeader(token, jose.MaxTokenX5C)
 	if err != nil {
@@ -227,25 +226,24 @@ func readable(token string) bool {
 	return err == nil
 }
 
-// maxName bounds how much of an unknown provider's name is told back.
+// maxName is the largest number of bytes of an unknown provider's name in the response.
 const maxName = 64
 
-func unknownProvider(name string) *refusal {
+func unknownProvider(name string) *rejection {
 	if len(name) > maxName {
 		name = name[:maxName]
 	}
-	return &refusal{
-		status: http.StatusBadRequest, reason: "unknown_provider", kind: "text/plain; charset=utf-8",
+	return &rejection{
+		status: http.StatusBadRequest, reason: "provider_unknown", contentType: "text/plain; charset=utf-8",
 		body: "Invalid token provider: " + strings.ToValidUTF8(name, "?") + ". Trusted token providers are 'Maskinporten', 'Id-porten' and 'AltinnStudio'.",
 	}
 }
 
-// refuse answers. What is no refusal is a fault, such as keys that cannot be fetched: the answer is the same
-// 401 that Altinn gives, and the log has its text.
-func (x *exchange) refuse(w http.ResponseWriter, err error) {
+// reject writes the response for err. As at Altinn, a fault is answered with 401 like an invalid token; the log has its text.
+func (x *exchange) reject(w http.ResponseWriter, err error) {
 	r := unauthorized("fault")
 	switch e := err.(type) {
-	case *refusal:
+	case *rejection:
 		r = e
 		x.event(portner.EventRefused, e.reason)
 	case *resource.Error:
@@ -255,9 +253,9 @@ func (x *exchange) refuse(w http.ResponseWriter, err error) {
 		x.log.Fault(x.r.Context(), err, httpx.NewCorrelationID(), x.now)
 	}
 	if r.status == http.StatusUnauthorized {
-		w.Header()["Www-Authenticate"] = []string{"Bearer"} // RFC 9110 section 11.6.1; no detail, as at Altinn
+		w.Header()["Www-Authenticate"] = []string{"Bearer"} // RFC 9110 §11.6.1; without an error code, as at Altinn
 	}
-	write(w, r.status, r.kind, r.body)
+	write(w, r.status, r.contentType, r.body)
 }
 
 func (x *exchange) event(name portner.EventName, reason string) {
