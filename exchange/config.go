@@ -117,7 +117,7 @@ func (c *Config) validate() error {
 	return f.Err()
 }
 
-// Handler returns the grant handler, for token.Config.Grants.
+// Handler returns the grant handler, for token.Config.GrantHandlers.
 func (g *Grant) Handler() token.GrantHandler {
 	return token.GrantHandler{Type: GrantType, Handle: g.handle}
 }

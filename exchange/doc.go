@@ -2,7 +2,7 @@
 // receives one for fewer scopes, for another API, or for a subject on whose behalf it acts.
 //
 //	g, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: policy})
-//	token.Config{Grants: []token.GrantHandler{g.Handler()}, …}
+//	token.Config{GrantHandlers: []token.GrantHandler{g.Handler()}, …}
 //
 // Without a [Policy] a client can only narrow its own tokens. With one, the host decides which client may exchange which token.
 // These rules hold whatever the policy returns:

@@ -104,8 +104,8 @@ type Config struct {
 	Lifetimes Lifetimes
 	// RotationGrace forgives a client that lost the answer to a refresh; see token.Config. 0 is off.
 	RotationGrace time.Duration
-	// Grants are grant types beside authorization_code and refresh_token.
-	Grants []token.GrantHandler
+	// GrantHandlers handle grant types beside authorization_code and refresh_token.
+	GrantHandlers []token.GrantHandler
 
 	// ErrorPage renders the page for errors that must not be sent to the client; see authorize.Config. If nil, a plain page is sent.
 	ErrorPage func(p authorize.ErrorPage) portner.Reply

@@ -121,7 +121,7 @@ func (b *builder) token() error {
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims, ScopeClaims: b.cfg.Profile.ScopeClaims,
 		UserInfoScope: b.cfg.Profile.UserInfoScope, AccessTokenType: b.cfg.Profile.AccessTokenType,
 		Lifetimes: b.cfg.Lifetimes.Lifetimes, IDTokenOnRefresh: b.cfg.Profile.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
-		Grants: b.cfg.Grants, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		GrantHandlers: b.cfg.GrantHandlers, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
 	if b.cfg.Claims != nil {
 		cfg.Claims = append(slices.Clone(cfg.Claims), b.cfg.Claims)
@@ -219,7 +219,7 @@ func (b *builder) metadata() error {
 
 func (b *builder) grantTypes() []string {
 	types := []string{"authorization_code", "refresh_token"}
-	for _, g := range b.cfg.Grants {
+	for _, g := range b.cfg.GrantHandlers {
 		types = append(types, g.Type)
 	}
 	return types

@@ -20,7 +20,7 @@ func redeemCode(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	if !seal.TokenShaped(value) {
 		return nil, invalidGrant(portner.EventRefused, "code_malformed", "")
 	}
-	x := codeExchange{Minter: m, Request: r, hash: storage.HashOf(value)}
+	x := redemption{Minter: m, Request: r, hash: storage.HashOf(value)}
 	var err error
 	x.code, err = m.cfg.Store.Code(ctx, x.hash, r.Now)
 	used := errors.Is(err, storage.ErrConsumed)
@@ -32,13 +32,13 @@ func redeemCode(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 		return nil, unavailable("reading the code", err)
 	}
 	if x.code.Grant.ClientID != r.Client.ClientID {
-		// Security row C4: a stolen code stays good for its owner.
-		return nil, invalidGrant(portner.EventCodeForeignClient, "foreign_client", x.code.Grant.ID)
+		// A stolen code stays valid for its owner.
+		return nil, invalidGrant(portner.EventCodeForeignClient, "client_mismatch", x.code.Grant.ID)
 	}
 	mismatch := x.mismatch()
 	switch {
 	case used && mismatch != nil:
-		// Row C8: who holds no more than a used code must not get its owner's tokens revoked.
+		// A request that holds the used code but not its bindings must not revoke the owner's tokens.
 		return nil, invalidGrant(portner.EventCodeReplayInvalid, mismatch.Reason, x.code.Grant.ID)
 	case used:
 		return nil, x.replayed(ctx)
@@ -50,39 +50,40 @@ func redeemCode(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	return x.redeem(ctx)
 }
 
-// codeExchange is one code on its way.
-type codeExchange struct {
+// redemption is the redemption of one code.
+type redemption struct {
 	*Minter
 	*Request
 	hash storage.Hash
 	code storage.AuthorizationCode
 }
 
-// mismatch checks what the code is bound to besides its client: redirect_uri and PKCE.
-func (x *codeExchange) mismatch() *cause {
+// mismatch returns why the request does not match the bindings of the code, nil if it does: redirect_uri (RFC 6749 §4.1.3)
+// and PKCE (RFC 7636 §4.6).
+func (x *redemption) mismatch() *cause {
 	if uri := x.Form.Get("redirect_uri"); uri == "" || uri != x.code.RedirectURI {
-		return &cause{Event: portner.EventRefused, Reason: "redirect_uri", GrantID: x.code.Grant.ID}
+		return &cause{Event: portner.EventRefused, Reason: "redirect_uri_mismatch", GrantID: x.code.Grant.ID}
 	}
 	if x.Client.PKCE().Verify(x.code.CodeChallenge, x.Form.Get("code_verifier")) != nil {
-		return &cause{Event: portner.EventPKCEMismatch, Reason: "pkce", GrantID: x.code.Grant.ID}
+		return &cause{Event: portner.EventPKCEMismatch, Reason: "code_verifier_mismatch", GrantID: x.code.Grant.ID}
 	}
 	return nil
 }
 
-// burn consumes the code its owner presented with a wrong binding (decision K1).
-func (x *codeExchange) burn(ctx context.Context, why *cause) error {
+// burn consumes the code without issuing tokens, because its owner presented it with a wrong binding or its grant has ended.
+func (x *redemption) burn(ctx context.Context, why *cause) error {
 	err := runToEnd(ctx, func(ctx context.Context) error {
 		return x.cfg.Store.RedeemCode(ctx, x.hash, nil, x.Now)
 	})
 	if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
-		return unavailable("burning the code", err)
+		return unavailable("consuming the code", err)
 	}
 	return invalidGrant(why.Event, why.Reason, why.GrantID)
 }
 
-// replayed answers an otherwise valid second use: all that came of the first one dies (decision K2). The
-// revocation is done before the answer says so.
-func (x *codeExchange) replayed(ctx context.Context) error {
+// replayed rejects a second use with the right bindings, and revokes the tokens of the first one (RFC 6749 §4.1.2). The
+// revocation is complete before the response is sent.
+func (x *redemption) replayed(ctx context.Context) error {
 	if err := x.revoke(ctx, x.code.Grant.ID, x.Now); err != nil {
 		return err
 	}
@@ -97,8 +98,8 @@ func (m *Minter) revoke(ctx context.Context, grantID string, now time.Time) erro
 	return nil
 }
 
-// redeem issues the tokens of a code all bindings of which hold.
-func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
+// redeem issues the tokens of a code whose bindings match.
+func (x *redemption) redeem(ctx context.Context) (*Response, error) {
 	in, err := x.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
 	switch {
 	case err == nil:
 		return res, nil
-	case errors.Is(err, storage.ErrConsumed): // another request was first: this is the second valid one
+	case errors.Is(err, storage.ErrConsumed): // another request redeemed the code first
 		return nil, x.replayed(ctx)
 	case gone(err):
 		return nil, invalidGrant(portner.EventRefused, "code_unknown", in.Grant.ID)
@@ -117,8 +118,8 @@ func (x *codeExchange) redeem(ctx context.Context) (*Response, error) {
 	return nil, err
 }
 
-// prepare asks again for all that may have changed since the login.
-func (x *codeExchange) prepare(ctx context.Context) (*issuance, error) {
+// prepare evaluates again what may have changed since the login.
+func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
 	g := x.code.Grant
 	plan, err := x.narrow(nil, &g, x.Client.Client)
 	if errors.Is(err, scope.ErrNothingLeft) {

@@ -2,14 +2,13 @@ package token
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
@@ -17,42 +16,39 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// The lifetimes of ID-porten (idporten section 20).
+// Default lifetimes.
 const (
 	DefaultAccessTokenLifetime   = 120 * time.Second
 	DefaultRefreshTokenLifetime  = 600 * time.Second
 	DefaultAuthorizationLifetime = 7200 * time.Second
 	DefaultIDTokenLifetime       = 120 * time.Second
-	// MaxRotationGrace is the most Config.RotationGrace may be (security row D2, decision K3).
+	// MaxRotationGrace is the largest Config.RotationGrace.
 	MaxRotationGrace = 10 * time.Second
 )
 
-// Config configures an [Endpoint] and its sibling handlers.
+// Config configures an [Endpoint].
 type Config struct {
-	// Issuer is the "iss" of every token: an https URL, byte for byte as in the metadata. Required.
+	// Issuer is the iss of every token, byte for byte as in the metadata: an absolute URL. Required.
 	Issuer string
-	// Store keeps codes, grants and tokens. nil: the grants of Grants are all there are, and the handlers
-	// of userinfo, introspection and revocation do not exist.
+	// Store keeps codes, grants and tokens. If nil, the endpoint supports the grant types of GrantHandlers only, and there is no
+	// introspection, userinfo and revocation.
 	Store Store
-	// Authenticator authenticates clients (a *client.Authenticator). Required with Store.
+	// Authenticator authenticates clients. Required with Store.
 	Authenticator *client.Authenticator
-	// Clients finds registrations again: of the client a token belongs to. Required.
+	// Clients finds the clients of grants. Required.
 	Clients client.Source
-	// Scopes finds scope records and accesses. Required.
+	// Scopes finds scopes and the access of clients to them. Required.
 	Scopes scope.Source
 	// Keys signs tokens. Required.
 	Keys *keyset.Set
-	// Pairwise makes the "sub" of each client. Required with Store.
+	// Pairwise derives pairwise subjects. Required with Store.
 	Pairwise *pseudonym.Pairwise
-	// Vault opens Grant.Identity. It must know the secrets the authorization endpoint seals with.
-	// Required with Store.
+	// Vault opens the identities of grants. It needs the secrets of the authorization endpoint. Required with Store.
 	Vault *session.Vault
 
 	// Users finds users, which can be disabled and have claims. If nil, users are never disabled.
 	Users UserSource
-	// Consents finds remembered consents, so that a grant ends with the consent that was withdrawn: at
-	// the next token, and in what userinfo and introspection say (security rows D4, D7). nil: a consent
-	// holds as long as the grant.
+	// Consents finds remembered consents: a grant ends with its consent. If nil, a consent lasts as long as the grant.
 	Consents ConsentSource
 	// Origins reports whether a browser client has the origin, for CORS: (*client.Registry).HasOrigin is one. If nil, calls
 	// from other origins are rejected.
@@ -63,48 +59,45 @@ type Config struct {
 	// ScopeClaims maps scopes to the claims of User.Claims that userinfo returns for them (OIDC Core §5.4). Pseudonymous
 	// documents have none of them.
 	ScopeClaims map[string][]string
-	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
+	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. The default is openid.
 	UserInfoScope string
 	// AccessTokenType is the header typ of self-contained access tokens. If it is "at+jwt", they have the claims amr, auth_time
 	// and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "", they have no
 	// typ.
 	AccessTokenType string
-	// Lifetimes are the defaults for clients that name none. Scopes can only shorten them.
+	// Lifetimes apply to clients that do not name theirs. Scopes can only shorten them.
 	Lifetimes Lifetimes
-	// IDTokenOnRefresh adds an id_token to the answer of a refresh if openid was granted (idporten section
-	// 8). The zero value leaves it out.
+	// IDTokenOnRefresh adds an id_token to the response to a refresh if openid was granted.
 	IDTokenOnRefresh bool
-	// RotationGrace is how long after its rotation a refresh token is refused without revoking the family,
-	// as long as its successor is unused: for clients that lose answers. 0 is off, the most is
-	// MaxRotationGrace. It never makes a second token live.
+	// RotationGrace is how long after its rotation a refresh token may be presented again without the revocation of the grant,
+	// while its successor is unused. The request is rejected all the same. 0 turns it off; at most MaxRotationGrace.
 	RotationGrace time.Duration
-	// Grants handle further grant types beside authorization_code and refresh_token.
-	Grants []GrantHandler
+	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
+	GrantHandlers []GrantHandler
 
-	// Now is the clock; nil is time.Now. It is read once per request.
+	// Now is the clock. It is read once per request. If nil, time.Now.
 	Now func() time.Time
-	// Logger gets one line per decision and fault; nil discards.
+	// Logger receives one line per decision and fault. If nil, they are discarded.
 	Logger *slog.Logger
-	// OnEvent gets the same decisions as values; nil: nobody listens. It runs before the answer is sent:
-	// keep it quick.
+	// OnEvent receives the same decisions as values, before the response is sent. It should be quick. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Lifetimes are how long things live; 0 is the default of each.
+// Lifetimes holds the lifetimes of tokens in whole seconds. Zero fields have defaults.
 type Lifetimes struct {
-	// AccessToken is for clients without access_token_lifetime. Default 120 s.
+	// AccessToken is for clients without access_token_lifetime. The default is 120 s.
 	AccessToken time.Duration
-	// RefreshToken is the idle limit for clients without refresh_token_lifetime. Default 600 s.
+	// RefreshToken is the idle lifetime for clients without refresh_token_lifetime. The default is 600 s.
 	RefreshToken time.Duration
-	// Authorization is the absolute limit of a grant that comes without one. Default 7200 s.
+	// Authorization is the lifetime of a grant without an expiry. The default is 7200 s.
 	Authorization time.Duration
-	// IDToken is exp - iat of id_tokens. Default 120 s.
+	// IDToken is the lifetime of id_tokens. The default is 120 s.
 	IDToken time.Duration
 }
 
-// ConsentSource finds what a person said yes to.
+// ConsentSource finds remembered consents.
 type ConsentSource interface {
-	// Consents returns the live consents of one person to one client.
+	// Consents returns the live consents of a user to a client.
 	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
 }
 
@@ -130,53 +123,64 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// validate names every problem at once.
+// validate reports every problem at once.
 func (c *Config) validate() error {
-	var errs []error
-	missing := func(field string, absent bool) {
-		if absent {
-			errs = append(errs, fmt.Errorf("field %s is required", field))
+	var f fields.Checker
+	f.URL("Issuer", c.Issuer)
+	f.Require(c.Clients != nil, "Clients")
+	f.Require(c.Scopes != nil, "Scopes")
+	f.Require(c.Keys != nil, "Keys")
+	if c.Store == nil {
+		f.Want(len(c.GrantHandlers) > 0, "Store", "is required without GrantHandlers")
+	} else {
+		f.Require(c.Authenticator != nil, "Authenticator")
+		f.Require(c.Pairwise != nil, "Pairwise")
+		f.Require(c.Vault != nil, "Vault")
+	}
+	for i, claims := range c.Claims {
+		f.Require(claims != nil, fmt.Sprintf("Claims[%d]", i))
+	}
+	c.validateScopeClaims(&f)
+	c.Lifetimes.validate(&f)
+	f.Want(c.RotationGrace >= 0 && c.RotationGrace <= MaxRotationGrace, "RotationGrace", "must be between 0 and "+MaxRotationGrace.String())
+	c.validateGrantHandlers(&f)
+	return f.Err()
+}
+
+// validateScopeClaims rejects claims that no userinfo response can have.
+func (c *Config) validateScopeClaims(f *fields.Checker) {
+	for s, names := range c.ScopeClaims {
+		for i, name := range names {
+			f.Want(!reserved(UserInfo, name), fmt.Sprintf("ScopeClaims[%q][%d]", s, i), errReserved.Error())
 		}
 	}
-	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
-		errs = append(errs, errors.New("field Issuer must be an absolute URL without query and fragment"))
-	}
-	missing("Clients", c.Clients == nil)
-	missing("Scopes", c.Scopes == nil)
-	missing("Keys", c.Keys == nil)
-	if c.Store == nil {
-		missing("Store or Grants", len(c.Grants) == 0)
-	} else {
-		missing("Authenticator", c.Authenticator == nil)
-		missing("Pairwise", c.Pairwise == nil)
-		missing("Vault", c.Vault == nil)
-	}
-	for _, l := range []struct {
+}
+
+func (l Lifetimes) validate(f *fields.Checker) {
+	for _, of := range []struct {
 		field string
 		d     time.Duration
 	}{
-		{"AccessToken", c.Lifetimes.AccessToken},
-		{"RefreshToken", c.Lifetimes.RefreshToken},
-		{"Authorization", c.Lifetimes.Authorization},
-		{"IDToken", c.Lifetimes.IDToken},
+		{"AccessToken", l.AccessToken},
+		{"RefreshToken", l.RefreshToken},
+		{"Authorization", l.Authorization},
+		{"IDToken", l.IDToken},
 	} {
-		if l.d < time.Second || l.d%time.Second != 0 {
-			errs = append(errs, fmt.Errorf("field Lifetimes.%s must be whole seconds, one or more", l.field))
-		}
+		f.Want(of.d >= time.Second && of.d%time.Second == 0, "Lifetimes."+of.field, "must be whole seconds, at least one")
 	}
-	if c.RotationGrace < 0 || c.RotationGrace > MaxRotationGrace {
-		errs = append(errs, fmt.Errorf("field RotationGrace must be between 0 and %s", MaxRotationGrace))
+}
+
+func (c *Config) validateGrantHandlers(f *fields.Checker) {
+	seen := map[string]bool{}
+	if c.Store != nil {
+		seen[AuthorizationCode], seen[RefreshToken] = true, true
 	}
-	seen := map[string]bool{AuthorizationCode: true, RefreshToken: true}
-	for i, g := range c.Grants {
-		switch {
-		case g.Type == "" || g.Handle == nil:
-			errs = append(errs, fmt.Errorf("field Grants[%d] needs Type and Handle", i))
-		case seen[g.Type]:
-			errs = append(errs, fmt.Errorf("field Grants[%d]: %q is there already", i, g.Type))
-		default:
-			seen[g.Type] = true
-		}
+	for i, g := range c.GrantHandlers {
+		field := fmt.Sprintf("GrantHandlers[%d]", i)
+		f.Require(g.Handle != nil, field+".Handle")
+		f.Require(g.Type != "", field+".Type")
+		f.Want(!seen[g.Type], field+".Type", "is a duplicate")
+		f.Want(g.Unauthenticated || c.Authenticator != nil, field, "requires Authenticator")
+		seen[g.Type] = g.Type != ""
 	}
-	return errors.Join(errs...)
 }

@@ -1,16 +1,17 @@
-// Package token is the token endpoint and its neighbours: userinfo, introspection (tokeninfo) and
-// revocation.
+// Package token is the token endpoint with introspection, revocation and userinfo.
 //
-// [New] takes one [Config] and returns an [Endpoint], which is the handler of POST /token;
-// [Endpoint.UserInfo], [Endpoint.Introspection] and [Endpoint.Revocation] are its siblings.
+// [New] takes a [Config] and returns an [Endpoint]. Hosts on net/http mount it at the path of the token endpoint, and the handlers of
+// [Endpoint.Introspection], [Endpoint.UserInfo] and [Endpoint.Revocation] at the paths of the metadata, behind TLS. Hosts with
+// another router or response format call [Endpoint.Issue], [Endpoint.Introspect], [Endpoint.DescribeUser] and
+// [Endpoint.Revoke].
 //
-// Every grant works by "prepare, then commit": it reads and checks, signs all tokens, and only then
-// calls the one store verb that consumes the code or refresh token and inserts what was issued. The
-// loser of a race throws its unsent tokens away, a failing signer leaves the code usable.
+// The claims of id_tokens, self-contained access tokens, introspection and userinfo come from functions, see [ClaimsFunc]. Further
+// grant types are a [GrantHandler], which decides what to issue and calls [Minter.Mint].
 //
-// The caller gives a [Store], the clients, the scopes, the keys and the secrets; it mounts the handlers
-// under the paths its metadata names, behind TLS.
+// Every grant type prepares, then commits: it reads and checks, makes and signs all tokens, and then calls the one verb of the
+// store that consumes the code or refresh token and inserts what was issued. If two requests race, the tokens of the loser are
+// not sent. If a signature fails, the code stays valid.
 //
-// It implements RFC 6749 sections 4.1.3, 5 and 6, RFC 7636 section 4.6, OpenID Connect Core 1.0 sections
-// 3.1.3, 5.3 and 12, RFC 6750, RFC 7009, RFC 7662, RFC 8707 section 2.2 and RFC 9068 on request.
+// The package implements RFC 6749 §4.1.3, §5 and §6, RFC 7636 §4.6, OIDC Core §3.1.3, §5.3 and §12, RFC 6750, RFC 7009,
+// RFC 7662, RFC 8707 §2.2 and RFC 9068.
 package token

@@ -24,7 +24,7 @@ type Endpoint struct {
 
 // New validates the configuration and returns an endpoint. It reports every problem at once, by field name.
 func New(cfg Config) (*Endpoint, error) {
-	cfg.Grants = slices.Clone(cfg.Grants)
+	cfg.GrantHandlers = slices.Clone(cfg.GrantHandlers)
 	cfg.Claims = slices.Clone(cfg.Claims)
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
@@ -35,7 +35,7 @@ func New(cfg Config) (*Endpoint, error) {
 		e.grants[AuthorizationCode] = GrantHandler{Type: AuthorizationCode, Handle: redeemCode}
 		e.grants[RefreshToken] = GrantHandler{Type: RefreshToken, Handle: refresh}
 	}
-	for _, g := range cfg.Grants {
+	for _, g := range cfg.GrantHandlers {
 		e.grants[g.Type] = g
 	}
 	e.token = handler{Endpoint: e, name: nameToken, cors: "POST", read: client.RequestFrom, decide: (*exchange).writeTokens}

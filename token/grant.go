@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/client"
 )
 
-// The grant types that are built in.
+// Grant types that are built in.
 const (
 	AuthorizationCode = "authorization_code"
 	RefreshToken      = "refresh_token"
@@ -29,34 +29,34 @@ type GrantHandler struct {
 	Handle func(ctx context.Context, r *Request, m *Minter) (*Response, error)
 }
 
-// Request is one token request.
+// Request is a token request as a grant handler receives it.
 type Request struct {
 	// Request is the request as it was read. Its CorrelationID is "" unless there is a Logger or OnEvent; Handle may set one.
 	client.Request
 	// Client is the authenticated client.
 	Client client.Authenticated
-	// Now is the instant of the request; everything is decided by it.
+	// Now is the instant of the request.
 	Now time.Time
 }
 
-// Response is a successful token response (RFC 6749 section 5.1, idporten section 5.5).
+// Response is a token response (RFC 6749 §5.1).
 type Response struct {
-	AccessToken           string          `json:"access_token"`                       // always there
+	AccessToken           string          `json:"access_token"`                       // never empty
 	TokenType             string          `json:"token_type"`                         // Bearer
-	ExpiresIn             int64           `json:"expires_in"`                         // seconds the access token has left
+	ExpiresIn             int64           `json:"expires_in"`                         // seconds
 	IDToken               string          `json:"id_token,omitempty"`                 // "" without openid
 	RefreshToken          string          `json:"refresh_token,omitempty"`            // "" if the client gets none
 	RefreshTokenExpiresIn int64           `json:"refresh_token_expires_in,omitempty"` // seconds
-	Scope                 string          `json:"scope"`                              // granted, which may be fewer than requested
-	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 section 2.2.1
+	Scope                 string          `json:"scope"`                              // granted; may be fewer than requested
+	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 §2.2.1
 	AuthorizationDetails  json.RawMessage `json:"authorization_details,omitempty"`    // RFC 9396, granted
 
 	// GrantID is for events; it is not sent.
 	GrantID string `json:"-"`
 }
 
-// Format writes "REDACTED" for every verb: a response is the tokens themselves.
+// Format writes "REDACTED" for every verb.
 func (Response) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
 
-// LogValue keeps the tokens out of structured logs.
+// LogValue returns "REDACTED".
 func (Response) LogValue() slog.Value { return slog.StringValue("REDACTED") }

@@ -72,8 +72,9 @@ const commitTimeout = 5 * time.Second
 // maxCollisions is how many times Mint makes identifiers anew that exist already.
 const maxCollisions = 3
 
-// Mint prepares, then commits. It checks the grant as CheckGrant does, makes and signs every token, and then calls commit once,
-// which consumes what was presented and inserts the issuance in one step. If commit fails, no token leaves, and Mint returns
+// Mint prepares, then commits. It checks the grant as CheckGrant does, and returns invalid_grant, wrapping storage.ErrRevoked, if it
+// has ended. It makes and signs every token, and then calls commit once, which consumes what was presented and inserts the
+// issuance in one step. If commit fails, no token leaves, and Mint returns
 // its error wrapped: verdicts of the store are found with errors.Is, a *portner.Error is the response, and other errors are
 // faults. If commit returns storage.ErrConflict, Mint makes other tokens and calls it again. commit runs to its end even if the
 // peer disconnects.
@@ -84,7 +85,12 @@ func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Conte
 		return nil, err
 	}
 	live, err := m.check(ctx, &in.Grant, in.Client.Client, now)
-	if err != nil {
+	if reason, is := ended(err); is {
+		return nil, &portner.Error{
+			Code: portner.InvalidGrant, Description: "The grant has ended.",
+			Err: errors.Join(&cause{Event: portner.EventRefused, Reason: reason, GrantID: in.Grant.ID}, err),
+		}
+	} else if err != nil {
 		return nil, err
 	}
 	in.user = live.user

@@ -19,7 +19,7 @@ func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	if !seal.TokenShaped(value) {
 		return nil, invalidGrant(portner.EventRefused, "refresh_malformed", "")
 	}
-	x := refreshExchange{Minter: m, Request: r, value: value, hash: storage.HashOf(value)}
+	x := refreshing{Minter: m, Request: r, value: value, hash: storage.HashOf(value)}
 	var err error
 	x.token, x.grant, err = m.cfg.Store.RefreshToken(ctx, x.hash, r.Now)
 	used := errors.Is(err, storage.ErrConsumed)
@@ -31,8 +31,8 @@ func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 		return nil, unavailable("reading the refresh token", err)
 	}
 	if x.grant.ClientID != r.Client.ClientID {
-		// Security row D5: no effect on the owner.
-		return nil, invalidGrant(portner.EventRefreshForeign, "foreign_client", x.grant.ID)
+		// No effect on the owner.
+		return nil, invalidGrant(portner.EventRefreshForeign, "client_mismatch", x.grant.ID)
 	}
 	switch {
 	case used:
@@ -43,8 +43,8 @@ func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	return x.renew(ctx)
 }
 
-// refreshExchange is one refresh token on its way.
-type refreshExchange struct {
+// refreshing is the use of one refresh token.
+type refreshing struct {
 	*Minter
 	*Request
 	value string
@@ -53,9 +53,9 @@ type refreshExchange struct {
 	grant storage.Grant
 }
 
-// reused answers a rotated token that its client presents again: either a thief has it or a thief has its
-// successor, so the family dies, although this request fails (security row D1, RFC 9700 section 4.14.2).
-func (x *refreshExchange) reused(ctx context.Context) error {
+// reused rejects a rotated token that its client presents again, and revokes the family: one of the two was stolen (RFC 9700
+// §4.14.2).
+func (x *refreshing) reused(ctx context.Context) error {
 	lost, err := x.lostAnswer(ctx)
 	if err != nil {
 		return err
@@ -69,8 +69,8 @@ func (x *refreshExchange) reused(ctx context.Context) error {
 	return invalidGrant(portner.EventRefreshReuse, "refresh_used", x.grant.ID)
 }
 
-// end answers a refresh whose authorization no longer holds: the family dies with it (security row D7).
-func (x *refreshExchange) end(ctx context.Context, reason string) error {
+// end rejects a refresh whose grant has ended, and revokes the family.
+func (x *refreshing) end(ctx context.Context, reason string) error {
 	if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (x *refreshExchange) end(ctx context.Context, reason string) error {
 }
 
 // renew issues the tokens of a live refresh token.
-func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
+func (x *refreshing) renew(ctx context.Context) (*Response, error) {
 	in, err := x.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
 	switch {
 	case err == nil:
 		return res, nil
-	case errors.Is(err, storage.ErrConsumed): // another request was first
+	case errors.Is(err, storage.ErrConsumed): // another request rotated the token first
 		return nil, x.reused(ctx)
 	case gone(err):
 		return nil, invalidGrant(portner.EventRefused, "refresh_unknown", x.grant.ID)
@@ -97,8 +97,8 @@ func (x *refreshExchange) renew(ctx context.Context) (*Response, error) {
 	return nil, err
 }
 
-// prepare asks again for all that may have changed since the last token (security rows D6, D7).
-func (x *refreshExchange) prepare(ctx context.Context) (*issuance, error) {
+// prepare evaluates again what may have changed since the last token.
+func (x *refreshing) prepare(ctx context.Context) (*issuance, error) {
 	plan, err := x.plan(ctx)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (x *refreshExchange) prepare(ctx context.Context) (*issuance, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	// No nonce: OpenID Connect Core section 12.2. auth_time stays that of the login.
+	// OIDC Core §12.2: no nonce, and the auth_time of the login.
 	in := &issuance{user: live.user, Contents: Contents{
 		Client: x.Client, Grant: x.grant, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh, Refresh: true,
@@ -129,8 +129,8 @@ func (x *refreshExchange) prepare(ctx context.Context) (*issuance, error) {
 	return in, nil
 }
 
-// plan narrows the scopes of this access token; the grant keeps its own.
-func (x *refreshExchange) plan(ctx context.Context) (scope.Plan, error) {
+// plan narrows the scopes of this access token. The grant keeps its own.
+func (x *refreshing) plan(ctx context.Context) (scope.Plan, error) {
 	var requested []string
 	if s := x.Form.Get("scope"); s != "" {
 		var err error
@@ -141,21 +141,20 @@ func (x *refreshExchange) plan(ctx context.Context) (scope.Plan, error) {
 	plan, err := x.narrow(requested, &x.grant, x.Client.Client)
 	switch {
 	case errors.Is(err, scope.ErrNotGranted):
-		return plan, refuse(portner.InvalidScope, "A scope was not granted or may not be used any more.", "scope_escalation")
+		return plan, refuse(portner.InvalidScope, "A scope was not granted or may not be used any more.", "scope_not_granted")
 	case errors.Is(err, scope.ErrNothingLeft):
 		return plan, x.end(ctx, "scope_withdrawn")
 	}
 	return plan, err
 }
 
-// lostAnswer reports whether a rotated token looks like the retry of a client that never got the answer:
-// the immediate predecessor, right after the rotation, with the successor unused (decision K3). It is
-// refused all the same.
-func (x *refreshExchange) lostAnswer(ctx context.Context) (bool, error) {
+// lostAnswer reports whether a rotated token looks like the retry of a client that did not receive the response: it is the
+// immediate predecessor, within Config.RotationGrace, and the successor is unused. The request is rejected all the same.
+func (x *refreshing) lostAnswer(ctx context.Context) (bool, error) {
 	if x.cfg.RotationGrace == 0 {
 		return false, nil
 	}
-	if x.token.ConsumedAt.IsZero() { // it was rotated after it was read: look at it as it is now
+	if x.token.ConsumedAt.IsZero() { // it was rotated after it was read
 		var err error
 		x.token, _, err = x.cfg.Store.RefreshToken(ctx, x.hash, x.Now)
 		if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {

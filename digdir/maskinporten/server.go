@@ -31,7 +31,7 @@ func New(cfg Config) (*Server, error) {
 	cfg = g.cfg
 	s := &Server{paths: map[string]http.Handler{}}
 	s.Token, err = token.New(token.Config{
-		Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Keys: cfg.Keys, Grants: []token.GrantHandler{g.handler()}, Claims: []token.ClaimsFunc{Claims},
+		Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Keys: cfg.Keys, GrantHandlers: []token.GrantHandler{g.handler()}, Claims: []token.ClaimsFunc{Claims},
 		Lifetimes: token.Lifetimes{AccessToken: cfg.AccessTokenLifetime},
 		Now:       cfg.Now, Logger: cfg.Logger, OnEvent: cfg.OnEvent,
 	})
