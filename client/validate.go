@@ -131,7 +131,8 @@ func (v *validation) checkIdentity() {
 }
 
 func (v *validation) checkOrgno(property, orgno string) {
-	v.want(orgno == "" || norway.ValidOrgno(orgno), property, "must be nine digits with the right check digit")
+	o, err := norway.ParseOrgno(orgno)
+	v.want(orgno == "" || err == nil && o.String() == orgno, property, "must be nine digits with the right check digit")
 }
 
 // maxName is the longest name of a service, in characters: one line of a page.

@@ -76,7 +76,7 @@ func (x *exchange) currentActor() (actor, error) {
 
 // isOrganisation reports whether sub is an organisation identifier. It names the same organisation at every issuer.
 func isOrganisation(sub string) bool {
-	_, ok := norway.Identifier{Authority: norway.Authority, ID: sub}.Orgno()
+	_, ok := norway.Identifier{Authority: norway.Authority, ID: sub}.Number()
 	return ok
 }
 

@@ -1,13 +1,10 @@
-// Package norway parses the identifiers of Norwegian persons and organisations: national identity
-// numbers ([PID]), organisation numbers ([ValidOrgno]) and the ISO 6523 form in which claims carry the
-// latter ([Identifier]).
+// Package norway parses identifiers of Norwegian persons and organisations: national identity numbers ([PID]), organisation
+// numbers ([Orgno]), and the ISO 6523 form of organisation numbers in claims ([Identifier]).
 //
-// A [PID] is personal data that must not be spread. It shows its digits to nobody who does not call
-// [PID.Reveal].
+// A [PID] redacts itself when it is printed or logged, and cannot be marshalled. Call [PID.Reveal] where the digits are needed.
 //
-// The package keeps nothing and asks no register: a valid number may belong to nobody. The caller calls
-// Reveal where a number has to leave, and nowhere else.
+// The package validates form and check digits. A valid number is not necessarily assigned to a person or organisation.
 //
-// The rules are Skatteetaten's and Brønnøysundregistrene's for the numbers, ISO 6523 and Peppol's use of it
-// for identifiers, and this module's idporten section 7.2 for the claim.
+// References: Skatteetaten: Fødselsnummer, Brønnøysundregistrene: Organisasjonsnummeret, ISO/IEC 6523, Peppol Policy for use of
+// Identifiers.
 package norway

@@ -1,7 +1,6 @@
 package norway
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,25 +10,26 @@ import (
 
 const redacted = "REDACTED"
 
-// ErrPID is what every error of [ParsePID] is. No error holds a digit of the number.
+// ErrPID is wrapped by the errors of [ParsePID] and [UncheckedPID]. No error contains a digit of the number.
 var ErrPID = errors.New("norway: not a national identity number")
 
 var (
-	errPIDForm  = fmt.Errorf("%w: want eleven digits", ErrPID)
-	errPIDDate  = fmt.Errorf("%w: no such date of birth", ErrPID)
+	errPIDForm  = fmt.Errorf("%w: eleven digits are required", ErrPID)
+	errPIDDate  = fmt.Errorf("%w: invalid date of birth", ErrPID)
 	errPIDCheck = fmt.Errorf("%w: wrong check digits", ErrPID)
+
+	errMarshal = errors.New("norway: a PID is not marshalled: use Reveal")
 )
 
-// PID is a national identity number (fødselsnummer or D-number). It redacts itself wherever it is
-// printed, logged or marshalled; Reveal gives the digits. PIDs are comparable with ==, and the zero
-// value is no number.
+// PID is a national identity number (fødselsnummer or D-number). It shows REDACTED when it is printed or logged, and cannot be
+// marshalled. PIDs are comparable with ==. The zero value is no number.
 //
-// fmt does not call methods on unexported struct fields. The digits are therefore kept behind a
-// pointer, so that a struct which holds a PID privately prints an address.
+// The fmt package prints unexported fields without calling their methods. The digits are behind a pointer, so that a struct
+// with an unexported PID prints an address.
 type PID struct{ digits unique.Handle[string] }
 
-// ParsePID checks the form, the date and both check digits. It accepts fødselsnummer, D-numbers (day
-// + 40) and the synthetic numbers of the test environments (month + 80).
+// ParsePID parses eleven digits and validates the date of birth and both check digits. It accepts fødselsnummer, D-numbers (day
+// + 40) and synthetic numbers (month + 40, + 65 or + 80).
 func ParsePID(s string) (PID, error) {
 	d, ok := digits(s, pidLength)
 	if !ok {
@@ -45,8 +45,8 @@ func ParsePID(s string) (PID, error) {
 	return PID{unique.Make(s)}, nil
 }
 
-// UncheckedPID takes any eleven digits: for numbers that pass through on somebody else's word, as the pid
-// of a machine's grant does (maskinporten-altinn section 1.4). Nobody may take such a person for real.
+// UncheckedPID parses eleven digits without validating them. It is for numbers that another party asserts and the caller only
+// forwards, such as the pid in a JWT grant of Maskinporten. Do not use it to identify a user.
 func UncheckedPID(s string) (PID, error) {
 	if _, ok := digits(s, pidLength); !ok {
 		return PID{}, errPIDForm
@@ -54,9 +54,9 @@ func UncheckedPID(s string) (PID, error) {
 	return PID{unique.Make(s)}, nil
 }
 
-// SyntheticPID returns the serial-th synthetic number (counted from 0) of a person born on that date:
-// the same for the same arguments, valid by every rule and never a real person's. A date has some
-// 400 to 500 of them; it is an error to ask for more, or for a date before 1854 or after 2039.
+// SyntheticPID returns a valid synthetic number (month + 80) for a date of birth. serial counts from 0; equal arguments give
+// equal numbers. It returns an error for a serial above the numbers of the date, which are 400 to 500, and for a date before
+// 1854 or after 2039.
 func SyntheticPID(birth time.Time, serial int) (PID, error) {
 	year, month, day := birth.Date()
 	left := serial
@@ -77,7 +77,7 @@ func SyntheticPID(birth time.Time, serial int) (PID, error) {
 	return PID{}, fmt.Errorf("norway: no synthetic number %d for a birth in the year %d", serial, year)
 }
 
-// Reveal returns the eleven digits, "" for the zero PID.
+// Reveal returns the eleven digits, "" for the zero value.
 func (p PID) Reveal() string {
 	if p.IsZero() {
 		return ""
@@ -85,14 +85,20 @@ func (p PID) Reveal() string {
 	return p.digits.Value()
 }
 
-// IsZero reports whether there is no number.
+// IsZero reports whether p is no number.
 func (p PID) IsZero() bool { return p == PID{} }
 
-// IsSynthetic reports whether the number belongs to no person (month + 80). A headless test login
-// must insist on it.
-func (p PID) IsSynthetic() bool { return !p.IsZero() && p.digits.Value()[2] >= '8' }
+// IsSynthetic reports whether the number belongs to a test population: 40, 65 or 80 is added to the month. Logins without a
+// user, for tests, must require it.
+func (p PID) IsSynthetic() bool {
+	if p.IsZero() {
+		return false
+	}
+	d, _ := digits(p.digits.Value(), pidLength)
+	return syntheticOffset(10*d[2]+d[3]) != 0
+}
 
-// Format writes "REDACTED" for every verb, %x and %p included.
+// Format writes "REDACTED" for every verb, %x included.
 func (PID) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 // String returns "REDACTED".
@@ -104,37 +110,45 @@ func (PID) GoString() string { return redacted }
 // LogValue returns "REDACTED".
 func (PID) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "REDACTED".
-func (PID) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText returns an error: a document that contains a PID is written with Reveal.
+func (PID) MarshalText() ([]byte, error) { return nil, errMarshal }
 
-// MarshalJSON returns "REDACTED" as a string. A claim is written with Reveal, on purpose.
-func (PID) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+// MarshalJSON returns an error: a document that contains a PID is written with Reveal.
+func (PID) MarshalJSON() ([]byte, error) { return nil, errMarshal }
 
 const (
 	pidLength      = 11
 	dNumberDay     = 40 // added to the day of a D-number
-	syntheticMonth = 80 // added to the month of a number in the test environments
+	syntheticMonth = 80 // added to the month by SyntheticPID
 )
 
-// validBirth checks the date in the first six digits. The individual number (digits seven to nine)
-// gives the century.
+// syntheticOffset returns what is added to the month of a synthetic number, 0 for other numbers.
+func syntheticOffset(month int) int {
+	for _, offset := range [...]int{40, 65, 80} {
+		if month > offset && month <= offset+12 {
+			return offset
+		}
+	}
+	return 0
+}
+
+// validBirth reports whether the first six digits are a date. The individual number (digits seven to nine) determines the
+// century.
 func validBirth(d [pidLength]int) bool {
 	day, month, year := 10*d[0]+d[1], 10*d[2]+d[3], 10*d[4]+d[5]
 	if day > dNumberDay {
 		day -= dNumberDay
 	}
-	if month > syntheticMonth {
-		month -= syntheticMonth
-	}
+	month -= syntheticOffset(month)
 	c, ok := century(100*d[6]+10*d[7]+d[8], year)
 	if !ok || month < 1 || month > 12 || day < 1 {
 		return false
 	}
-	// Day 0 of the next month is the last of this one.
+	// Day 0 of the next month is the last day of this month.
 	return day <= time.Date(c+year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// century tells the century of birth from the individual number and the two digits of the year.
+// century returns the century of birth for an individual number and the last two digits of the year.
 func century(individual, year int) (int, bool) {
 	switch {
 	case individual < 500:
@@ -149,8 +163,8 @@ func century(individual, year int) (int, bool) {
 	return 0, false
 }
 
-// pidCheckDigits computes the two modulus 11 check digits of the first nine digits, false if there
-// are none: such a number is not given to anybody.
+// pidCheckDigits returns the two modulus 11 check digits for the first nine digits. It reports false if there are none; such
+// numbers are not assigned.
 func pidCheckDigits(d [pidLength]int) (k1, k2 int, ok bool) {
 	k1, ok1 := mod11(d[:9], 3, 7, 6, 1, 8, 9, 4, 5, 2)
 	d[9] = k1
@@ -158,7 +172,7 @@ func pidCheckDigits(d [pidLength]int) (k1, k2 int, ok bool) {
 	return k1, k2, ok1 && ok2
 }
 
-// mod11 returns the check digit of digits under weights, false where it would be 10.
+// mod11 returns the weighted modulus 11 check digit. It reports false if it would be 10.
 func mod11(digits []int, weights ...int) (int, bool) {
 	sum := 0
 	for i, w := range weights {
@@ -168,7 +182,7 @@ func mod11(digits []int, weights ...int) (int, bool) {
 	return k, k != 10
 }
 
-// pidDigits lays out a number without its check digits.
+// pidDigits returns the digits of a number, with zeros for the check digits.
 func pidDigits(day, month, year, individual int) [pidLength]int {
 	return [pidLength]int{
 		day / 10, day % 10, month / 10, month % 10, year / 10, year % 10,
@@ -184,7 +198,7 @@ func text(d [pidLength]int) string {
 	return string(b[:])
 }
 
-// digits reads s as n ASCII digits, n at most eleven.
+// digits parses n ASCII digits, n at most eleven.
 func digits(s string, n int) (d [pidLength]int, ok bool) {
 	if len(s) != n {
 		return d, false

@@ -2,6 +2,7 @@ package norway_test
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -24,15 +25,15 @@ const (
 
 func TestParsePID(t *testing.T) {
 	t.Parallel()
-	const form, date, check = "want eleven digits", "no such date of birth", "wrong check digits"
+	const form, date, check = "eleven digits are required", "invalid date of birth", "wrong check digits"
 	tests := []struct {
 		name, s, want string
 	}{
 		{"fødselsnummer", pid, ""},
 		{"D-number", dNumber, ""},
 		{"born 2001", young, ""},
-		{"published sample, wrong check digits", "01010199999", check},
-		{"another published sample", "11111156789", check},
+		{"published example with wrong check digits", "01010199999", check},
+		{"another published example", "11111156789", check},
 		{"empty", "", form},
 		{"ten digits", pid[:10], form},
 		{"twelve digits", pid + "0", form},
@@ -62,8 +63,8 @@ func TestParsePID(t *testing.T) {
 	}
 }
 
-// withCheckDigits completes nine digits by the published rule, written out: the weighted sum with the
-// check digit itself is a multiple of eleven.
+// withCheckDigits adds check digits to nine digits, by another formulation of the rule: the weighted sum that includes the
+// check digit is a multiple of eleven.
 func withCheckDigits(t *testing.T, nine string) string {
 	t.Helper()
 	require.Len(t, nine, 9)
@@ -82,10 +83,10 @@ func withCheckDigits(t *testing.T, nine string) string {
 	return ""
 }
 
-// TestUncheckedPID: the form counts and nothing else, and it is as secret as a checked one.
+// Only the form is validated; the number is redacted like others.
 func TestUncheckedPID(t *testing.T) {
 	t.Parallel()
-	p, err := norway.UncheckedPID("01010199999") // of a sample (maskinporten-altinn section 6.2, V7)
+	p, err := norway.UncheckedPID("01010199999") // a published example
 	require.NoError(t, err)
 	require.Equal(t, "01010199999", p.Reveal())
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", p, p, p, p), "0101")
@@ -100,8 +101,8 @@ func TestUncheckedPID(t *testing.T) {
 	require.Equal(t, same, unchecked)
 }
 
-// The date in the number: individual numbers give the century, days and months have offsets. Each row
-// is tried with every last digit of the individual number that has check digits.
+// Individual numbers determine the century; days and months have offsets. Each row is tried with every last digit of the
+// individual number for which check digits exist.
 func TestBirthDate(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -136,8 +137,15 @@ func TestBirthDate(t *testing.T) {
 		{"synthetic month 0", "01800100", false},
 		{"synthetic month 12", "01920100", true},
 		{"synthetic month 13", "01930100", false},
-		{"month + 40 is another register's", "01410100", false},
-		{"month + 65 is another register's", "01660100", false},
+		{"month + 40", "01410100", true},
+		{"month 12 + 40", "01520100", true},
+		{"month 13 + 40", "01530100", false},
+		{"month 0 + 65", "01650100", false},
+		{"month + 65", "01660100", true},
+		{"month 12 + 65", "01770100", true},
+		{"month 13 + 65", "01780100", false},
+		{"31 April + 65", "31690100", false},
+		{"D-number, month + 65", "41660100", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,9 +157,10 @@ func TestBirthDate(t *testing.T) {
 					continue
 				}
 				tried++
-				_, err := norway.ParsePID(s)
+				p, err := norway.ParsePID(s)
 				if tt.valid {
 					require.NoError(t, err)
+					require.True(t, p.IsSynthetic())
 				} else {
 					require.ErrorContains(t, err, "date of birth")
 				}
@@ -161,8 +170,7 @@ func TestBirthDate(t *testing.T) {
 	}
 }
 
-// Every way to print, with the number in the open, behind a pointer, in collections, and in exported
-// and unexported fields (security row H6).
+// Every way to print, log and marshal: the number itself, a pointer, collections, exported and unexported fields.
 func TestPIDIsRedacted(t *testing.T) {
 	t.Parallel()
 	p, err := norway.ParsePID(pid)
@@ -173,7 +181,7 @@ func TestPIDIsRedacted(t *testing.T) {
 		"map value": map[string]norway.PID{"a": p}, "map key": map[norway.PID]string{p: "a"},
 		"field": struct{ P norway.PID }{p}, "private field": private{p}, "pointer to private": &private{p},
 		"private slice": struct{ p []norway.PID }{[]norway.PID{p}}, "private pointer": struct{ p *norway.PID }{&p},
-		"error": fmt.Errorf("who: %w", fmt.Errorf("%v", p)),
+		"error": fmt.Errorf("user: %w", fmt.Errorf("%v", p)),
 	}
 	for name, v := range values {
 		for _, verb := range "vTtbcdoOqxXUeEfFgGsp" {
@@ -197,15 +205,21 @@ func TestPIDIsRedacted(t *testing.T) {
 			requireHidden(t, string(data), name)
 		}
 	}
-	data, err := json.Marshal(map[norway.PID]norway.PID{p: p})
-	require.NoError(t, err)
-	require.Equal(t, `{"REDACTED":"REDACTED"}`, string(data))
+	for name, v := range map[string]any{
+		"value": p, "zero": norway.PID{}, "pointer": &p, "field": struct{ P norway.PID }{p}, "map value": map[string]norway.PID{"a": p},
+		"map key": map[norway.PID]string{p: "a"}, "text": struct{ P encoding.TextMarshaler }{p},
+	} {
+		_, err := json.Marshal(v)
+		require.ErrorContains(t, err, "use Reveal", name)
+	}
+	_, err = xml.Marshal(p)
+	require.ErrorContains(t, err, "use Reveal")
 	require.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %#v", p, p, p))
 	require.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%d %x %q", p, p, p))
 	require.Equal(t, "REDACTED", p.String()+strings.TrimPrefix(p.GoString(), "REDACTED"))
 }
 
-// leaks are six digits in a row, and the whole number in hexadecimal.
+// leaks are six consecutive digits, and the number in hexadecimal.
 var leaks = func() []string {
 	l := []string{fmt.Sprintf("%x", pid), fmt.Sprintf("%X", pid)}
 	for i := range len(pid) - 5 {
@@ -278,8 +292,7 @@ func TestSyntheticPID(t *testing.T) {
 	}
 }
 
-// A number that is not synthetic is recognised as such. It is built here and belongs, if to anybody,
-// to a person born in 1854.
+// The number is made here: no living person is born in 1854.
 func TestNotSynthetic(t *testing.T) {
 	t.Parallel()
 	for individual := 500; individual < 510; individual++ {

@@ -178,12 +178,12 @@ func (i *issuer) trust(id norway.Identifier) Organisation {
 	if slices.Contains(i.authorities, id.Authority) && id.Authority != norway.Authority {
 		o.optedIn = true
 		if number, ok := strings.CutPrefix(id.ID, etsiRegister); ok {
-			o.Orgno, _ = norway.OrgIdentifier(number).Orgno()
+			o.Orgno, _ = norway.OrgIdentifier(number).Number()
 		}
 		return o
 	}
 	var ok bool
-	if o.Orgno, ok = id.Orgno(); !ok {
+	if o.Orgno, ok = id.Number(); !ok {
 		o.Orgno = ""
 		return o
 	}

@@ -109,7 +109,7 @@ func (r *reader) giver() (norway.PID, string) {
 		return pid, ""
 	}
 	number, ok := strings.CutPrefix(from, "urn:altinn:organization:identifier-no:")
-	orgno, good := norway.OrgIdentifier(number).Orgno()
+	orgno, good := norway.OrgIdentifier(number).Number()
 	if !ok || !good || orgno != number {
 		return norway.PID{}, ""
 	}

@@ -129,7 +129,7 @@ func consumerName(s string) bool {
 	if authority, id, ok := strings.Cut(s, ":"); ok {
 		return authority != "" && id != "" && authority != "0192"
 	}
-	_, ok := norway.OrgIdentifier(s).Orgno()
+	_, ok := norway.OrgIdentifier(s).Number()
 	return ok
 }
 

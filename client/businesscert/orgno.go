@@ -92,7 +92,8 @@ func lastNine(s string) (string, bool) {
 
 func (v *Verifier) valid(number string) bool {
 	if !v.cfg.AllowAnyCheckDigit {
-		return norway.ValidOrgno(number)
+		o, err := norway.ParseOrgno(number)
+		return err == nil && o.String() == number
 	}
 	return len(number) == 9 && strings.Trim(number, "0123456789") == ""
 }

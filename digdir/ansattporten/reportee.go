@@ -60,8 +60,9 @@ func offered(all []Reportee, o options) ([]Reportee, error) {
 	var parties []Reportee
 	seen := map[string]bool{}
 	for _, p := range all {
+		orgno, err := norway.ParseOrgno(p.Orgno)
 		switch {
-		case p.Orgno != "" && !norway.ValidOrgno(p.Orgno):
+		case p.Orgno != "" && (err != nil || orgno.String() != p.Orgno):
 			return nil, fmt.Errorf("ansattporten: the register named an organisation without a valid number")
 		case seen[p.id()], p.Orgno == "" && o.required, p.Deleted && !o.deleted,
 			p.Orgno != "" && o.form != "" && o.form != p.form(), !mayAny(p, o.actions):

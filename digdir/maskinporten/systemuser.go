@@ -84,7 +84,7 @@ func organisation(o jose.Object, name string) (string, error) {
 	}
 	authority, err1 := org.String("authority")
 	id, err2 := org.String("ID")
-	orgno, ok := norway.Identifier{Authority: authority, ID: id}.Orgno()
+	orgno, ok := norway.Identifier{Authority: authority, ID: id}.Number()
 	if err1 != nil || err2 != nil || !ok || id != norway.OrgIdentifier(orgno).ID || !nineDigits(orgno) {
 		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/norway"
 )
 
 // config is the configuration file. README.md shows one.
@@ -96,8 +95,11 @@ func (u user) check(p *standin.Problems, at string) {
 	}
 	for member, parties := range map[string][]party{"reportees": u.Reportees, "employers": u.Employers} {
 		for i, o := range parties {
-			if o.Self == (o.Orgno != "") || o.Orgno != "" && !norway.ValidOrgno(o.Orgno) {
-				p.Add(fmt.Sprintf("%s.%s[%d].orgno", at, member, i), "must be an organisation number, or self true instead")
+			at := fmt.Sprintf("%s.%s[%d].orgno", at, member, i)
+			if o.Self == (o.Orgno != "") {
+				p.Add(at, "must be an organisation number, or self true instead")
+			} else if !o.Self {
+				p.Orgno(at, o.Orgno)
 			}
 		}
 	}

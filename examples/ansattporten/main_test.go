@@ -39,7 +39,7 @@ func TestRunRefuses(t *testing.T) {
 		`{"users":[{"username":"a","password":"b"}]}`:                                                                     `users[0]: needs username, password and name`,
 		`{"users":[{"username":"a","password":"b","name":"c","pid":"1"}]}`:                                                `users[0].pid: must be a national identity number`,
 		`{"users":[{"username":"a","password":"b","name":"c","acr":"x"}]}`:                                                `users[0].acr: "x" is none of low, substantial, high`,
-		`{"users":[{"username":"a","password":"b","name":"c","reportees":[{"orgno":"991825828"}]}]}`:                      `users[0].reportees[0].orgno: must be an organisation number`,
+		`{"users":[{"username":"a","password":"b","name":"c","reportees":[{"orgno":"991825828"}]}]}`:                      `users[0].reportees[0].orgno: must be nine digits`,
 		`{"users":[{"username":"a","password":"b","name":"c","reportees":[{}]}]}`:                                         `users[0].reportees[0].orgno: must be an organisation number`,
 		`{"users":[{"username":"a","password":"b","name":"c","mandates":[{"pid":"1","name":"","owner":"","roles":[]}]}]}`: `users[0].mandates[0].pid`,
 	} {

@@ -83,7 +83,7 @@ func (p *pages) fillMine(ctx context.Context, data *minePage, subject, locale st
 	for _, a := range list {
 		e := mineEntry{ID: a.ID, Name: a.ClientName, Until: clock(time.UnixMilli(a.Expires))}
 		if a.Consumer != nil {
-			e.Orgno, _ = a.Consumer.Orgno()
+			e.Orgno, _ = a.Consumer.Number()
 		}
 		for _, s := range a.Scopes {
 			e.Scopes = append(e.Scopes, s.Description)

@@ -73,7 +73,7 @@ func (p *Problems) Add(path, format string, args ...any) {
 
 // Orgno records a member that is not an organisation number.
 func (p *Problems) Orgno(path, orgno string) {
-	if !norway.ValidOrgno(orgno) {
+	if o, err := norway.ParseOrgno(orgno); err != nil || o.String() != orgno {
 		p.Add(path, "must be nine digits with the right check digit")
 	}
 }

@@ -39,10 +39,12 @@ func run(args []string) error {
 	case *out == "" || flags.NArg() > 0:
 		return errors.New("usage: testca -out DIR [-orgno N] [-name NAME] [-other N]")
 	}
-	for _, n := range []string{*orgno, *other} {
-		if !norway.ValidOrgno(n) {
-			return fmt.Errorf("%q is not an organisation number", n)
+	for _, n := range []*string{orgno, other} {
+		o, err := norway.ParseOrgno(*n)
+		if err != nil {
+			return fmt.Errorf("%q: %w", *n, err)
 		}
+		*n = o.String()
 	}
 	set, err := testpki.NewSet(testpki.Options{
 		Orgno: *orgno, Name: *name, OtherOrgno: *other, OtherName: "EN ANNEN VIRKSOMHET", Now: time.Now(),
