@@ -13,22 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestREADME: the program in the README is the body of provider's Example, which is compiled and run.
-func TestREADME(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	example, err := os.ReadFile("provider/example_test.go")
-	require.NoError(t, err)
-	_, body, ok := strings.Cut(string(example), "func Example() {\n")
-	require.True(t, ok)
-	body, _, ok = strings.Cut(body, "\n\n\tw := httptest")
-	require.True(t, ok)
-	program := strings.TrimPrefix(strings.ReplaceAll(body, "\n\t", "\n"), "\t")
-	require.Contains(t, string(readme), "```go\n"+program+"\n```")
-	require.LessOrEqual(t, strings.Count(program, "\n")+1, 35)
-}
-
 // TestREADMEPackages verifies that the README's table lists every importable package.
 func TestREADMEPackages(t *testing.T) {
 	t.Parallel()

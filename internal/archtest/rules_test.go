@@ -82,10 +82,9 @@ var documented = func(dir string) bool {
 
 // labelled holds the directories that still have labels that do not resolve.
 var labelled = []string{
-	"authorize", "client", "client/businesscert", "digdir/ansattporten", "digdir/authorizations",
-	"examples/altinn", "examples/idporten", "examples/internal/demo",
-	"examples/maskinporten", "exchange", "internal/audit", "internal/httpx", "internal/testpki",
-	"logout", "norway", "provider", "rar", "storage", "storage/memory",
+	"authorize", "client", "client/businesscert", "digdir/ansattporten", "digdir/authorizations", "examples/altinn",
+	"examples/idporten", "examples/internal/demo", "examples/maskinporten", "exchange", "internal/audit",
+	"internal/httpx", "internal/testpki", "logout", "norway", "provider", "rar", "storage", "storage/memory",
 	"storage/storagetest", "token",
 }
 

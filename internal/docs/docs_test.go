@@ -20,7 +20,6 @@ func TestSnippets(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*_test.go")
 	require.NoError(t, err)
-	files = append(files, "../../provider/example_test.go")
 	var sources []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)

@@ -1,0 +1,340 @@
+package docs_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"html/template"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portner-go/portner/token"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/storage/storagetest"
+)
+
+// hostCookies stands for sealed and short-lived cookies of the host, of one browser.
+type hostCookies map[string]string
+
+func (c hostCookies) Get(_ *http.Request, name string) string       { return c[name] }
+func (c hostCookies) Set(_ http.ResponseWriter, name, value string) { c[name] = value }
+
+const formHead = `<form method="post"><input type="hidden" name="request" value="{{.Sealed}}"><input type="hidden" name="csrf" value="{{.CSRF}}">`
+
+var forms = template.Must(template.New("").Parse(
+	`{{define "password"}}` + formHead + `<input name="user"><input name="password" type="password"></form>{{end}}` +
+		`{{define "code"}}` + formHead + `<input name="code"></form>{{end}}`))
+
+func show(w http.ResponseWriter, name string, p *authorize.Pending) *authorize.Decision {
+	_ = forms.ExecuteTemplate(w, name, p)
+	return nil
+}
+
+func codeOK(_, code string) bool { return code == "123456" }
+
+var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
+
+// submit posts a form with the value of its field csrf.
+func submit(t *testing.T, b *optest.Browser, p optest.Page, form url.Values) optest.Page {
+	t.Helper()
+	m := csrfField.FindStringSubmatch(p.Body)
+	require.Len(t, m, 2, p.Body)
+	p.Header.Set("X-Test-Csrf", m[1])
+	return b.Post(t, p, form)
+}
+
+type twoSteps struct{ cookies hostCookies }
+
+func (h twoSteps) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+	user := h.cookies.Get(r, "half") // the user whose password was right
+	switch {
+	case user != "" && codeOK(user, r.PostForm.Get("code")):
+		h.cookies.Set(w, "half", "")
+		return p.LogIn(r.Context(), session.Authentication{
+			Identity: session.Identity{Subject: user}, ACR: acr.High, AMR: []string{"pwd", "otp"},
+		})
+	case user != "":
+		return show(w, "code", p)
+	case passwordOK(r.PostForm.Get("user"), r.PostForm.Get("password")):
+		h.cookies.Set(w, "half", r.PostForm.Get("user"))
+		return show(w, "code", p) // the response to the posted password is the next form
+	}
+	return show(w, "password", p)
+}
+
+func TestTwoSteps(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = twoSteps{hostCookies{}}.page }})
+	r, b := op.Request("tjeneste", "openid"), op.Browser()
+	p := submit(t, b, b.Get(t, r.URL()), url.Values{"user": {"kari"}, "password": {"wrong"}})
+	p = submit(t, b, p, url.Values{"user": {"kari"}, "password": {"passord"}})
+	p = submit(t, b, p, url.Values{"code": {"123456"}})
+	require.NotEmpty(t, p.Code(t))
+}
+
+// identityProvider is a relying party library of the host's choice.
+type identityProvider interface {
+	AuthCodeURL(state string) string
+	Exchange(ctx context.Context, code string) (subject string, authTime time.Time, err error)
+}
+
+type upstream struct {
+	op      http.Handler
+	idp     identityProvider
+	cookies hostCookies
+	logins  map[string]session.Authentication // by state; use a store that expires
+}
+
+func (h *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/callback" { // the redirect_uri that is registered with the identity provider
+		h.callback(w, r)
+		return
+	}
+	h.op.ServeHTTP(w, r)
+}
+
+func (h *upstream) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+	state := h.cookies.Get(r, "state")
+	if a, ok := h.logins[state]; ok && state != "" && h.cookies.Get(r, "request") == p.Sealed {
+		delete(h.logins, state)
+		return p.LogIn(r.Context(), a)
+	}
+	state = rand.Text()
+	h.cookies.Set(w, "state", state)
+	h.cookies.Set(w, "request", p.Sealed)
+	http.Redirect(w, r, h.idp.AuthCodeURL(state), http.StatusSeeOther)
+	return nil
+}
+
+func (h *upstream) callback(w http.ResponseWriter, r *http.Request) {
+	state := r.FormValue("state")
+	if state == "" || state != h.cookies.Get(r, "state") {
+		http.Error(w, "This login was started in another browser.", http.StatusBadRequest)
+		return
+	}
+	subject, authTime, err := h.idp.Exchange(r.Context(), r.FormValue("code"))
+	if err != nil {
+		http.Error(w, "The identity provider did not confirm the login.", http.StatusBadGateway)
+		return
+	}
+	h.logins[state] = session.Authentication{
+		Identity: session.Identity{Subject: subject}, ACR: acr.Substantial, AMR: []string{"federated"}, Time: authTime,
+	}
+	http.Redirect(w, r, "/login?request="+url.QueryEscape(h.cookies.Get(r, "request")), http.StatusSeeOther)
+}
+
+type stubIDP struct{}
+
+func (stubIDP) AuthCodeURL(state string) string {
+	return optest.Issuer + "/callback?code=c&state=" + state
+}
+
+func (stubIDP) Exchange(context.Context, string) (string, time.Time, error) {
+	return "upstream-user", time.Now(), nil
+}
+
+func TestUpstream(t *testing.T) {
+	t.Parallel()
+	h := &upstream{idp: stubIDP{}, cookies: hostCookies{}, logins: map[string]session.Authentication{}}
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = h.page }})
+	h.op = op
+	r := op.Request("tjeneste", "openid")
+	var jar []*http.Cookie
+	next := r.URL()
+	for range 8 {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, next, nil)
+		for _, c := range jar {
+			req.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		jar = append(jar, w.Result().Cookies()...)
+		u, err := req.URL.Parse(w.Header().Get("Location"))
+		require.NoError(t, err)
+		if next = u.String(); strings.HasPrefix(next, optest.RedirectURI("tjeneste")) {
+			break
+		}
+	}
+	require.Contains(t, next, "code=")
+	require.Contains(t, next, "state=state-tjeneste")
+}
+
+// hostSession is the session of a user who is logged in to the application of the host.
+type hostSession struct {
+	user    string
+	started time.Time
+}
+
+type loggedIn struct {
+	session func(*http.Request) (hostSession, bool)
+}
+
+func (h loggedIn) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+	s, ok := h.session(r)
+	if ok && p.Reason == session.NoSession { // other reasons require a login now, or a higher level
+		return p.LogIn(r.Context(), session.Authentication{
+			Identity: session.Identity{Subject: s.user}, ACR: acr.Substantial, AMR: []string{"pwd"}, Time: s.started,
+		})
+	}
+	return show(w, "password", p)
+}
+
+func TestLoggedIn(t *testing.T) {
+	t.Parallel()
+	h := loggedIn{func(*http.Request) (hostSession, bool) {
+		return hostSession{"kari", time.Now().Add(-time.Minute)}, true
+	}}
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = h.page }})
+	r := op.Request("tjeneste", "openid")
+	require.NotEmpty(t, op.Browser().Get(t, r.URL()).Code(t))
+	r = op.Request("tjeneste", "openid", "prompt", "login")
+	require.Contains(t, op.Browser().Get(t, r.URL()).Body, "password")
+}
+
+func TestStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip()
+	}
+	storagetest.RunCore(t, func(t *testing.T) storagetest.Core { return openEmptyStore(t) })
+}
+
+func openEmptyStore(*testing.T) storagetest.Core { return memory.New() }
+
+func openKeys(ctx context.Context, dir string) (*keyset.Set, error) {
+	keys, err := keyset.Directory{Path: dir, Alg: keyset.ES256, Every: 90 * 24 * time.Hour}.Open()
+	if err != nil {
+		return nil, err
+	}
+	go keys.Run(ctx)
+	return keys, nil
+}
+
+func TestOpenKeys(t *testing.T) {
+	t.Parallel()
+	keys, err := openKeys(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	require.NotEmpty(t, keys.Algs(time.Now()))
+}
+
+// realAddress sets r.RemoteAddr to the address that the proxy reports. The proxy must overwrite the field.
+func realAddress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ip := net.ParseIP(r.Header.Get("X-Real-Ip")); ip != nil {
+			r.RemoteAddr = net.JoinHostPort(ip.String(), "0")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func withPath(cfg provider.Config) provider.Config {
+	cfg.Issuer = "https://example.no/id"        // endpoints are below /id
+	cfg.BrowserURL = "https://login.example.no" // /authorize, /logout and the pages; optional
+	return cfg
+}
+
+// hosts serves one issuer per host name.
+type hosts map[string]http.Handler
+
+func (h hosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	op := h[r.Host]
+	if op == nil {
+		http.Error(w, "There is no such issuer.", http.StatusMisdirectedRequest)
+		return
+	}
+	op.ServeHTTP(w, r)
+}
+
+func severalIssuers(base provider.Config, issuers ...string) (hosts, error) {
+	all := hosts{}
+	for _, issuer := range issuers {
+		u, err := url.Parse(issuer)
+		if err != nil {
+			return nil, err
+		}
+		cfg := base // profile, pages, clients and users can be shared
+		cfg.Issuer, cfg.Store = issuer, memory.New()
+		cfg.Secrets = []portner.Secret{secretOf(issuer, "seal")}
+		cfg.PairwiseKey = secretOf(issuer, "pairwise")
+		if cfg.Keys, err = (keyset.Directory{Path: "keys-" + u.Host, Alg: keyset.ES256}).Open(); err != nil {
+			return nil, err
+		}
+		if all[u.Host], err = provider.New(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func secretOf(_, _ string) portner.Secret { return portner.NewSecret() }
+
+func TestSeveralIssuers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clients, err := client.NewRegistry(client.Environment{})
+	require.NoError(t, err)
+	base := withPath(provider.Config{Profile: provider.OpenIDConnect(), Clients: clients, Page: page})
+	base.BrowserURL = ""
+	all, err := severalIssuers(base, "https://a.example.no", "https://b.example.no")
+	require.NoError(t, err)
+	for host, status := range map[string]int{"a.example.no": 200, "b.example.no": 200, "c.example.no": 421} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "https://"+host+"/.well-known/openid-configuration", nil)
+		r.Header.Set("X-Real-Ip", "192.0.2.1")
+		realAddress(all).ServeHTTP(w, r)
+		require.Equal(t, status, w.Code, host)
+		require.Equal(t, "192.0.2.1:0", r.RemoteAddr)
+	}
+}
+
+// tokenHandler calls the core of the token endpoint and writes a response of the host's own format.
+func tokenHandler(op *provider.Provider) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var res *token.Response
+		req, err := client.RequestFrom(w, r)
+		if err == nil {
+			res, err = op.Token.Issue(r.Context(), req)
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if err != nil {
+			reply := portner.ErrorReply(err)
+			w.WriteHeader(reply.Status)
+			_, _ = w.Write(reply.Body)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"token": res})
+	}
+}
+
+func TestTokenHandler(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	r := op.Request("tjeneste", "openid")
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {op.Browser().Login(t, r, "kari").Code(t)},
+		"redirect_uri": {optest.RedirectURI("tjeneste")}, "code_verifier": {r.Verifier},
+	}
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} { // the second use of the code is rejected
+		req := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetBasicAuth("tjeneste", optest.Secret)
+		w := httptest.NewRecorder()
+		tokenHandler(op.Provider)(w, req)
+		require.Equal(t, status, w.Code, w.Body)
+	}
+}
