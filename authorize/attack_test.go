@@ -75,11 +75,11 @@ func TestLoggedOutMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := &failing{err: storage.ErrRevoked}
 	w := newWorld(t, func(c *authorize.Config) {
-		f.Store, f.PushedRequestStore, f.ConsentStore = c.Store, c.PushedRequests, c.Consents
+		f.Store, f.PushedRequestStore = c.Store, c.PushedRequests
 		c.Store = f
 	})
 	b := w.browser()
-	f.verb = "CreateCode"
+	f.verb = "FinishRequest"
 	require.Equal(t, "error login_required", outcome(t, b.loginAs(b.authorize(params("web")), "kari")))
 	name, reason := w.lastEvent()
 	require.Equal(t, portner.EventRefused, name)
@@ -312,7 +312,6 @@ func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts what
 type leaver struct {
 	authorize.Store
 	authorize.PushedRequestStore
-	authorize.ConsentStore
 	verb  string
 	leave context.CancelFunc
 	after []string // verbs called since
@@ -338,26 +337,21 @@ func (l *leaver) ConsumePushedRequest(ctx context.Context, h storage.Hash, now t
 	return l.PushedRequestStore.ConsumePushedRequest(ctx, h, now)
 }
 
-func (l *leaver) CreateCode(ctx context.Context, c storage.AuthorizationCode, now time.Time) error {
-	l.at(ctx, "CreateCode")
-	return l.Store.CreateCode(ctx, c, now)
-}
-
-func (l *leaver) GrantConsents(ctx context.Context, c []storage.Consent, now time.Time) error {
-	l.at(ctx, "GrantConsents")
-	return l.ConsentStore.GrantConsents(ctx, c, now)
+func (l *leaver) FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error {
+	l.at(ctx, "FinishRequest")
+	return l.Store.FinishRequest(ctx, o, now)
 }
 
 // TestBrowserGone: once the first write of a code has begun, all of them are carried out, or given up
 // after five seconds, whether or not the browser waits (security row J5).
 func TestBrowserGone(t *testing.T) {
 	t.Parallel()
-	all := []string{"ConsumePushedRequest", "CreateCode", "GrantConsents"}
+	all := []string{"ConsumePushedRequest", "FinishRequest"}
 	for _, verb := range all {
 		l := &leaver{verb: verb}
 		w := newWorld(t, func(c *authorize.Config) {
-			l.Store, l.PushedRequestStore, l.ConsentStore = c.Store, c.PushedRequests, c.Consents
-			c.Store, c.PushedRequests, c.Consents = l, l, l
+			l.Store, l.PushedRequestStore = c.Store, c.PushedRequests
+			c.Store, c.PushedRequests = l, l
 		})
 		b := w.browser()
 		res := b.loginAs(b.authorize(use("web", w.pushed(params("web", "scope", "openid test:shared")))), "kari")

@@ -53,7 +53,7 @@ type Config struct {
 	Sessions *session.Keeper
 	// Vault seals the identity of the user into grants. It is the one that Sessions was made with. Required.
 	Vault *session.Vault
-	// Store stores codes. Required.
+	// Store stores codes and consents. Required.
 	Store Store
 	// Pages holds the paths of the host's pages.
 	Pages Pages
@@ -62,8 +62,6 @@ type Config struct {
 	// Secrets seal pending requests. The first one seals, every one opens. Every node needs the same. Required.
 	Secrets []portner.Secret
 
-	// Consents remembers consents. If nil, every login asks for consent.
-	Consents ConsentStore
 	// History remembers logins. If nil, it is off. A failure of it does not fail the login.
 	History HistoryStore
 	// HistoryLifetime is how long History remembers a login. The default is DefaultHistoryLifetime.

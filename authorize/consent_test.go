@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
 )
 
 const asked = "openid test:shared test:plain test:second"
@@ -29,7 +30,7 @@ func TestConsent(t *testing.T) {
 	require.Equal(t, []string{"openid", "test:shared", "test:plain"}, g.Scopes, "what was declined is left out")
 	require.True(t, g.ExpiresAt.Equal(w.clock().Add(time.Hour)), "the shortest authorization_max_lifetime")
 
-	consents, err := w.store.Consents(t.Context(), w.vault.UserKey("kari"), "web", w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
 	require.NoError(t, err)
 	require.Len(t, consents, 1)
 	require.Equal(t, "test:shared", consents[0].Scope)
@@ -48,8 +49,11 @@ func TestConsentIsRemembered(t *testing.T) {
 	p.Set("prompt", "consent")
 	require.Equal(t, "consent", outcome(t, b.authorize(p)), "prompt=consent asks though it is remembered")
 	g := w.stored(requireCode(t, b.consentTo(b.authorize(p)))).Grant
-	require.Equal(t, []string{"openid"}, g.Scopes, "no is no, though a yes is remembered")
+	require.Equal(t, []string{"openid"}, g.Scopes, "a remembered consent does not count")
 	p.Del("prompt")
+	require.Equal(t, "consent", outcome(t, b.authorize(p)), "declining withdraws the remembered consent")
+	requireCode(t, b.consentTo(b.authorize(p), "test:shared"))
+	requireCode(t, b.authorize(p))
 
 	require.Equal(t, "consent", outcome(t, b.authorize(params("silent", "scope", "openid test:shared test:second"))), "not for another scope")
 	require.Equal(t, "consent", outcome(t, b.authorize(params("web", "scope", "openid test:shared"))), "not for another client")
@@ -60,15 +64,6 @@ func TestConsentIsRemembered(t *testing.T) {
 		b.authorize(params("web")) // keeps the session
 	}
 	require.Equal(t, "consent", outcome(t, b.authorize(p)), "not for longer than the authorization")
-}
-
-func TestConsentNotRemembered(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(c *authorize.Config) { c.Consents = nil })
-	b := w.browser()
-	p := params("web", "scope", "openid test:shared")
-	requireCode(t, b.consentTo(b.loginAs(b.authorize(p), "kari"), "test:shared"))
-	require.Equal(t, "consent", outcome(t, b.authorize(p)))
 }
 
 func TestDecline(t *testing.T) {
@@ -253,7 +248,7 @@ func TestConsentForms(t *testing.T) {
 	swapped["csrf"] = other["csrf"]
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", swapped)), "another request's token")
 
-	consents, err := w.store.Consents(t.Context(), w.vault.UserKey("kari"), "web", w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
 	require.NoError(t, err)
 	require.Empty(t, consents)
 	form["scope"] = []string{"test:shared"}

@@ -178,6 +178,11 @@ func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Sessi
 	case issue:
 		return e.issue(ctx, x, sess, f, given)
 	default:
+		if f.declined {
+			if refused := e.deny(ctx, x, sess, given); refused != nil {
+				return e.refuse(ctx, x, refused)
+			}
+		}
 		return e.refuse(ctx, x, x.req.to.refuse(n.code, string(n.reason), n.description))
 	}
 }

@@ -38,11 +38,10 @@ func TestLogin(t *testing.T) {
 	require.Equal(t, rp, code.RedirectURI)
 	require.Equal(t, "n-0S6", code.Nonce)
 	require.True(t, code.ExpiresAt.Equal(w.clock().Add(60*time.Second)))
-	require.False(t, code.RetainUntil.Before(code.Grant.ExpiresAt))
 	g := code.Grant
 	require.Equal(t, []string{"openid", "profile", "test:plain"}, g.Scopes)
 	require.Equal(t, []string{"https://api.example.no"}, g.Resources)
-	require.Equal(t, []string{acr.High, "BankID", "nn", "kunde"}, []string{g.ACR, g.AMR[0], g.Locale, g.OnBehalfOf})
+	require.Equal(t, []string{acr.High, "BankID", "nn", "kunde"}, []string{g.ACR, g.AMR[0], g.Locale, g.Customer})
 	require.True(t, g.AuthTime.Equal(w.clock()))
 	require.True(t, g.ExpiresAt.Equal(w.clock().Add(7200*time.Second)))
 	require.False(t, g.LoginOnly)

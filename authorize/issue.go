@@ -33,7 +33,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	code := seal.NewToken()
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	if refused = e.commit(commitCtx, x, sess, e.newCode(x, code, grant), given); refused != nil {
+	if refused = e.commit(commitCtx, x, sess, e.newOutcome(x, code, grant, given)); refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
@@ -53,7 +53,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		UserKey: sess.UserKey, SessionID: sess.ID, LoginOnly: f.plan.LoginOnly,
 		Scopes: slices.Clone(f.plan.Granted), Resources: q.resources, Pseudonymous: f.plan.Pseudonymous,
 		ACR: f.circle.ACR, AMR: slices.Clone(f.circle.AMR), AuthTime: f.circle.AuthTime,
-		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")), OnBehalfOf: q.onBehalfOf.Value,
+		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")), Customer: q.onBehalfOf.Value,
 		CreatedAt: x.now,
 		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, time.Time{}),
 	}
@@ -87,44 +87,94 @@ func (e *Endpoint) authorizationLifetime(c *client.Client) time.Duration {
 	return c.Lifetimes(client.Lifetimes{Authorization: e.cfg.AuthorizationLifetime}).Authorization
 }
 
-// newCode returns the record of a code. The store recognises its RequestID for as long as another tab may hold the same request.
-func (e *Endpoint) newCode(x *exchange, code string, g storage.Grant) storage.AuthorizationCode {
+// newOutcome returns the outcome of a request that ends with a code. The store recognises the request for as long as another
+// tab may hold it, and the code for as long as its tokens may be live.
+func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *scope.Answer) storage.Outcome {
 	retain := x.now.Add(max(minRetention, e.cfg.PendingLifetime))
 	if g.ExpiresAt.After(retain) {
 		retain = g.ExpiresAt
 	}
-	return storage.AuthorizationCode{
-		Hash: storage.HashOf(code), RequestID: x.requestID(), Grant: g,
-		RedirectURI: x.req.to.uri, CodeChallenge: x.req.challenge, Nonce: x.req.nonce,
-		ExpiresAt: x.now.Add(e.cfg.CodeLifetime), RetainUntil: retain,
+	o := storage.Outcome{
+		RequestID: x.requestID(), Consents: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer},
+		Code: &storage.AuthorizationCode{
+			Hash: storage.HashOf(code), Grant: g,
+			RedirectURI: x.req.to.uri, CodeChallenge: x.req.challenge, Nonce: x.req.nonce,
+			ExpiresAt: x.now.Add(e.cfg.CodeLifetime),
+		},
+		RetainTo: retain,
 	}
+	if given == nil {
+		return o
+	}
+	o.Declined = declined(given)
+	for _, name := range given.Approved { // a consent lasts as long as the grant
+		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: e.consentVersion(name), GrantedAt: x.now, ExpiresAt: g.ExpiresAt})
+	}
+	return o
 }
 
-// commit writes in an order that makes a failure at any point safe: the request_uri is consumed, the code is stored (one for each
-// request), consents are remembered, and the session must still be live.
-func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Session, code storage.AuthorizationCode, given *scope.Answer) *refusal {
-	to := x.req.to
+// consentVersion returns the version of the texts that the consent page shows for a scope.
+func (e *Endpoint) consentVersion(name string) string {
+	if s := e.cfg.Scopes.Scope(name); s != nil {
+		return s.ConsentVersion
+	}
+	return ""
+}
+
+// declined returns the scopes that were shown and not approved. Their remembered consents end.
+func declined(a *scope.Answer) (names []string) {
+	for _, name := range a.Shown {
+		if !slices.Contains(a.Approved, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// consentKey identifies the consents of the user of a session to the client of the request.
+func (x *exchange) consentKey(sess *storage.Session) storage.ConsentKey {
+	return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.onBehalfOf.Value}
+}
+
+// deny stores that the user declined every scope of the request.
+func (e *Endpoint) deny(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *refusal {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	return e.finish(ctx, x, storage.Outcome{
+		RequestID: x.requestID(), Consents: x.consentKey(sess), Declined: declined(given),
+		RetainTo: x.now.Add(max(minRetention, e.cfg.PendingLifetime)),
+	})
+}
+
+// finish stores the outcome of the request.
+func (e *Endpoint) finish(ctx context.Context, x *exchange, o storage.Outcome) *refusal {
+	err := e.cfg.Store.FinishRequest(ctx, o, x.now)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrConsumed):
+		return completed(portner.InvalidRequest)
+	case errors.Is(err, storage.ErrRevoked):
+		return sessionEnded(x.req.to)
+	}
+	return faulty(x.req.to, fmt.Errorf("%w: finishing the request: %w", portner.ErrUnavailable, err))
+}
+
+// commit writes in an order that makes a failure at any point safe: the request_uri is consumed, the outcome is stored, and the
+// session must still be live.
+func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Session, o storage.Outcome) *refusal {
 	if refused := e.consumePushed(ctx, x); refused != nil {
 		return refused
 	}
-	err := e.cfg.Store.CreateCode(ctx, code, x.now)
-	switch {
-	case errors.Is(err, storage.ErrConflict):
-		return completed(portner.InvalidRequest)
-	case errors.Is(err, storage.ErrRevoked):
-		return sessionEnded(to)
-	case err != nil:
-		return faulty(to, fmt.Errorf("%w: storing a code: %w", portner.ErrUnavailable, err))
+	if refused := e.finish(ctx, x, o); refused != nil {
+		return refused
 	}
-	if err := e.rememberConsents(ctx, x, code.Grant, given); err != nil {
-		return faulty(to, fmt.Errorf("%w: storing consents: %w", portner.ErrUnavailable, err))
-	}
-	_, err = e.cfg.Sessions.Touch(ctx, sess, code.Grant.ClientID, x.now)
+	_, err := e.cfg.Sessions.Touch(ctx, sess, o.Code.Grant.ClientID, x.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return sessionEnded(to)
+		return sessionEnded(x.req.to)
 	case err != nil:
-		return faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
+		return faulty(x.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	return nil
 }
@@ -153,20 +203,6 @@ func (e *Endpoint) consumePushed(ctx context.Context, x *exchange) *refusal {
 		return faulty(x.req.to, fmt.Errorf("%w: consuming a pushed request: %w", portner.ErrUnavailable, err))
 	}
 	return nil
-}
-
-// rememberConsents stores the scopes that the user approved, until the grant expires.
-func (e *Endpoint) rememberConsents(ctx context.Context, x *exchange, g storage.Grant, given *scope.Answer) error {
-	if given == nil || len(given.Approved) == 0 || e.cfg.Consents == nil {
-		return nil
-	}
-	consents := make([]storage.Consent, 0, len(given.Approved))
-	for _, name := range given.Approved {
-		consents = append(consents, storage.Consent{
-			UserKey: g.UserKey, ClientID: g.ClientID, Scope: name, GrantedAt: x.now, ExpiresAt: g.ExpiresAt,
-		})
-	}
-	return e.cfg.Consents.GrantConsents(ctx, consents, x.now)
 }
 
 // recordLogin adds the login to the history of the user. A failure is logged, and the login succeeds.

@@ -76,13 +76,13 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 	}
 	request := e.scopeRequest(q, x.now)
 	request.Answer = given
-	if e.cfg.Consents != nil && !request.Again {
-		remembered, err := e.cfg.Consents.Consents(ctx, sess.UserKey, q.client.ClientID, x.now)
+	if !request.Again {
+		remembered, err := e.cfg.Store.Consents(ctx, x.consentKey(sess), x.now)
 		if err != nil {
 			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
 		}
 		for _, c := range remembered {
-			request.Consents = append(request.Consents, scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt})
+			request.Consents = append(request.Consents, scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt})
 		}
 	}
 	plan, err := scope.Evaluate(request)

@@ -198,7 +198,6 @@ func TestPushedRace(t *testing.T) {
 type failing struct {
 	authorize.Store
 	authorize.PushedRequestStore
-	authorize.ConsentStore
 	verb string
 	err  error
 }
@@ -213,8 +212,8 @@ func (f *failing) fails(verb string) error {
 	return nil
 }
 
-func (f *failing) CreateCode(ctx context.Context, c storage.AuthorizationCode, now time.Time) error {
-	return errors.Join(f.fails("CreateCode"), f.Store.CreateCode(ctx, c, now))
+func (f *failing) FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error {
+	return errors.Join(f.fails("FinishRequest"), f.Store.FinishRequest(ctx, o, now))
 }
 
 func (f *failing) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
@@ -235,18 +234,11 @@ func (f *failing) ConsumePushedRequest(ctx context.Context, h storage.Hash, now 
 	return f.PushedRequestStore.ConsumePushedRequest(ctx, h, now)
 }
 
-func (f *failing) Consents(ctx context.Context, u storage.Hash, id string, now time.Time) ([]storage.Consent, error) {
+func (f *failing) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
 	if err := f.fails("Consents"); err != nil {
 		return nil, err
 	}
-	return f.ConsentStore.Consents(ctx, u, id, now)
-}
-
-func (f *failing) GrantConsents(ctx context.Context, c []storage.Consent, now time.Time) error {
-	if err := f.fails("GrantConsents"); err != nil {
-		return err
-	}
-	return f.ConsentStore.GrantConsents(ctx, c, now)
+	return f.Store.Consents(ctx, key, now)
 }
 
 // TestFaults: what fails here is never the client's error, never a code, and its text stays here
@@ -254,14 +246,14 @@ func (f *failing) GrantConsents(ctx context.Context, c []storage.Consent, now ti
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	secretText := "pq: password authentication failed for host db7"
-	for _, verb := range []string{"CreateCode", "PushRequest", "PushedRequest", "ConsumePushedRequest", "Consents", "GrantConsents"} {
+	for _, verb := range []string{"FinishRequest", "PushRequest", "PushedRequest", "ConsumePushedRequest", "Consents"} {
 		for name, fault := range map[string]error{"error": errors.New(secretText), "full": storage.ErrFull, "panic": nil} {
 			t.Run(verb+" "+name, func(t *testing.T) {
 				t.Parallel()
 				f := &failing{err: fault}
 				w := newWorld(t, func(c *authorize.Config) {
-					f.Store, f.PushedRequestStore, f.ConsentStore = c.Store, c.PushedRequests, c.Consents
-					c.Store, c.PushedRequests, c.Consents = f, f, f
+					f.Store, f.PushedRequestStore = c.Store, c.PushedRequests
+					c.Store, c.PushedRequests = f, f
 				})
 				b := w.browser()
 				p := params("web", "scope", "openid test:shared")

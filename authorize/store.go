@@ -7,14 +7,11 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Store keeps the codes the authorization endpoint issues.
+// Store is the part of provider.Store that an Endpoint calls.
 type Store interface {
-	// CreateCode inserts a code. An existing Hash or Grant.ID, or a code with the same RequestID,
-	// is ErrConflict: a code, used or not, is remembered until the later of its ExpiresAt and
-	// RetainUntil. ErrRevoked if the session it is given in (Grant.SessionID) was ended: a login
-	// that was on its way when its person logged out gives no tokens. A SessionID the store does
-	// not know is no obstacle.
-	CreateCode(ctx context.Context, code storage.AuthorizationCode, now time.Time) error
+	// The methods are those of provider.Store.
+	Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error)
+	FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error
 }
 
 // PushedRequestStore keeps pushed authorization requests (RFC 9126).
@@ -30,19 +27,6 @@ type PushedRequestStore interface {
 	// ErrConsumed or ErrNotFound; an unknown or expired one is ErrNotFound. Its Hash stays taken
 	// until it expires.
 	ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error
-}
-
-// ConsentStore remembers what a person said yes to.
-type ConsentStore interface {
-	// Consents returns the live consents of one person to one client, in any order.
-	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
-
-	// GrantConsents remembers consents, all or none. Of one that is remembered already and the new
-	// one the one that expires later stays whole, GrantedAt included. A full store answers ErrFull.
-	GrantConsents(ctx context.Context, consents []storage.Consent, now time.Time) error
-
-	// WithdrawConsents forgets the consents of one person to one client.
-	WithdrawConsents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) error
 }
 
 // HistoryStore remembers logins, for people to look at (idporten section 17.2).

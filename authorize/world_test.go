@@ -144,8 +144,8 @@ func newWorld(t testing.TB, change ...func(*authorize.Config)) *world {
 	auth := must(client.NewAuthenticator(client.Config{Issuer: issuer, TokenEndpoint: issuer + "/token", Clients: reg}))
 	cfg := authorize.Config{
 		Issuer: issuer, Clients: reg, Scopes: scopes(), Sessions: w.sessions, Vault: w.vault, Store: w.store,
-		Secrets:  []portner.Secret{secret},
-		Consents: w.store, PushedRequests: w.store, Authenticator: auth,
+		Secrets:        []portner.Secret{secret},
+		PushedRequests: w.store, Authenticator: auth,
 		Now: w.clock, OnEvent: w.record,
 	}
 	for _, c := range change {

@@ -45,7 +45,7 @@ func (g *Grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	if err != nil {
 		return nil, err
 	}
-	res, err := m.Mint(ctx, c, func(ctx context.Context, issue *storage.Issue) error {
+	res, err := m.Mint(ctx, c, func(ctx context.Context, issue *storage.Issuance) error {
 		return g.cfg.Store.InsertGrant(ctx, issue, r.Now)
 	})
 	if errors.Is(err, storage.ErrRevoked) { // the user of an id_token or of a token of another issuer is disabled
@@ -162,7 +162,7 @@ func (x *exchange) grant(act json.RawMessage, audience []string, details json.Ra
 		AuthorizationDetails: x.cfg.Vault.SealDetails(details, id), CreatedAt: from.CreatedAt, ExpiresAt: end,
 	}
 	if x.narrowsOwn() {
-		g.OnBehalfOf = from.OnBehalfOf
+		g.Customer = from.Customer
 	}
 	if !x.subject.identity.IsZero() {
 		g.UserKey, g.Identity = x.cfg.Vault.UserKey(x.subject.identity.Subject), x.cfg.Vault.Seal(x.subject.identity, id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,10 +95,15 @@ func TestExchangedTokensEnd(t *testing.T) {
 		c.Clients = switched{c.Clients, &off}
 	})
 	kariKey := w.vault.UserKey("kari")
+	answers := 0
+	answer := func(o storage.Outcome) {
+		answers++
+		o.RequestID, o.RetainTo = strconv.Itoa(answers), w.now.Add(time.Hour)
+		o.Consents = storage.ConsentKey{UserKey: kariKey, ClientID: "portal"}
+		require.NoError(t, w.Store.FinishRequest(t.Context(), o, w.now))
+	}
 	agree := func() {
-		require.NoError(t, w.Store.GrantConsents(t.Context(), []storage.Consent{{
-			UserKey: kariKey, ClientID: "portal", Scope: "test:consent", GrantedAt: w.now, ExpiresAt: w.now.Add(time.Hour),
-		}}, w.now))
+		answer(storage.Outcome{Granted: []storage.Consent{{Scope: "test:consent", GrantedAt: w.now, ExpiresAt: w.now.Add(time.Hour)}}})
 	}
 	agree()
 	subject := w.login("portal", "openid profile test:api test:consent").String("access_token")
@@ -109,7 +115,7 @@ func TestExchangedTokensEnd(t *testing.T) {
 		"user disabled":   {func() { p.disabled.Store(true) }, func() { p.disabled.Store(false) }},
 		"client disabled": {func() { off.Store(true) }, func() { off.Store(false) }},
 		"consent withdrawn": {
-			func() { require.NoError(t, w.Store.WithdrawConsents(t.Context(), kariKey, "portal", w.now)) }, agree,
+			func() { answer(storage.Outcome{Declined: []string{"test:consent"}}) }, agree,
 		},
 	} {
 		toggle[0]()

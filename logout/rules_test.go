@@ -298,17 +298,17 @@ func TestGrants(t *testing.T) {
 	b := newWorld(t).login("kari", "a")
 	issue := func(id string, loginOnly bool) storage.Hash {
 		code := storage.AuthorizationCode{
-			Hash: storage.HashOf("code " + id), RequestID: id, ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(time.Hour),
+			Hash: storage.HashOf("code " + id), ExpiresAt: epoch.Add(time.Minute),
 			Grant: storage.Grant{ID: id, ClientID: "a", UserKey: b.s.UserKey, SessionID: b.s.ID, LoginOnly: loginOnly, CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour)},
 		}
-		require.NoError(t, b.store.CreateCode(t.Context(), code, epoch))
+		require.NoError(t, b.store.FinishRequest(t.Context(), storage.Outcome{RequestID: id, Code: &code, RetainTo: epoch.Add(time.Hour)}, epoch))
 		return code.Hash
 	}
 	redeem := func(h storage.Hash, id string) storage.Hash {
 		access := storage.AccessToken{Hash: storage.HashOf("token " + id), GrantID: id, IssuedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
 		code, err := b.store.Code(t.Context(), h, epoch)
 		require.NoError(t, err)
-		require.NoError(t, b.store.RedeemCode(t.Context(), h, &storage.Issue{Grant: code.Grant, Access: access}, epoch))
+		require.NoError(t, b.store.RedeemCode(t.Context(), h, &storage.Issuance{Grant: code.Grant, Access: access}, epoch))
 		return access.Hash
 	}
 	login, api := redeem(issue("login", true), "login"), redeem(issue("api", false), "api")

@@ -22,15 +22,6 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Store is all a provider with login, refresh and logout needs of a database: eleven methods.
-// [github.com/portner-go/portner/storage/memory] is one;
-// [github.com/portner-go/portner/storage/storagetest] proves another.
-type Store interface {
-	session.Store
-	authorize.Store
-	token.Store
-}
-
 // Config says everything a Provider needs to know. New reports all its problems at once.
 type Config struct {
 	// Issuer is the issuer identifier: an https URL without a trailing slash, query or fragment. Plain
@@ -71,8 +62,6 @@ type Config struct {
 
 	// PushedRequests keeps pushed authorization requests. nil: PAR is off.
 	PushedRequests authorize.PushedRequestStore
-	// Consents remembers what people said yes to. nil: consent is asked for at every login.
-	Consents authorize.ConsentStore
 	// History remembers logins for people to look at, with the browser each authorization was given in; see
 	// package authorizations. nil: off.
 	History authorize.HistoryStore

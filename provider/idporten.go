@@ -15,7 +15,7 @@ func idPortenClaims(_ context.Context, d *token.Document) error {
 	case token.IDToken:
 		d.SetString("locale", d.Grant.Locale)
 		setIdentity(d)
-		d.SetString("client_onbehalfof", d.Grant.OnBehalfOf)
+		d.SetString("client_onbehalfof", d.Grant.Customer)
 	case token.AccessToken, token.Introspection:
 		setOrganisations(d)
 		setIdentifier(d, "pid", session.TypePID)
@@ -53,7 +53,7 @@ func setOrganisations(d *token.Document) {
 	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.OrganisationNo))
 	setOrganisation(d, "supplier", cmp.Or(d.Grant.Delegation.Supplier, d.Client.SupplierOrgno))
 	d.SetString("delegation_source", d.Grant.Delegation.Source)
-	customer := d.Grant.OnBehalfOf
+	customer := d.Grant.Customer
 	d.SetString("client_onbehalfof", customer)
 	for i := range d.Client.OnBehalfOf {
 		if c := &d.Client.OnBehalfOf[i]; customer != "" && c.Value == customer {

@@ -126,9 +126,6 @@ func (b *builder) token() error {
 	if b.cfg.Claims != nil {
 		cfg.Claims = append(slices.Clone(cfg.Claims), b.cfg.Claims)
 	}
-	if b.cfg.Consents != nil {
-		cfg.Consents = b.cfg.Consents
-	}
 	ep, err := token.New(cfg)
 	if err != nil {
 		return err
@@ -144,7 +141,7 @@ func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
-		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, Consents: b.cfg.Consents, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
+		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequiredParameters: pr.RequiredParameters, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,

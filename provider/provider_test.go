@@ -71,7 +71,7 @@ func TestEveryEndpointAlone(t *testing.T) {
 func TestOff(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
-		c.PushedRequests, c.Replay, c.Consents = nil, nil, nil
+		c.PushedRequests, c.Replay = nil, nil
 	}})
 	w := httptest.NewRecorder()
 	op.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+"/.well-known/openid-configuration", nil))

@@ -149,7 +149,7 @@ func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string,
 		sid = k.SID(s, clientID)
 		next := k.touch(s, now)
 		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
-		err = k.store.ReplaceSession(ctx, s.Hash, next, now)
+		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
 		if err == nil {
 			next.Version++
 			*s = next

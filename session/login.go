@@ -51,19 +51,21 @@ type exchange struct {
 }
 
 func (x exchange) logIn(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
-	if current != nil && !x.isSameUser(current) {
-		if err := x.end(ctx, current); err != nil {
-			return nil, "", err
+	switch {
+	case current == nil:
+		return x.start(ctx, storage.Hash{})
+	case !x.isSameUser(current):
+		s, value, err := x.start(ctx, current.Hash)
+		if !errors.Is(err, storage.ErrNotFound) {
+			return s, value, err
 		}
-		current = nil
-	}
-	if current != nil {
+	default:
 		s, value, err := x.rotate(ctx, current)
 		if !errors.Is(err, storage.ErrNotFound) {
 			return s, value, err
 		}
 	}
-	return x.start(ctx)
+	return x.start(ctx, storage.Hash{}) // current has ended meanwhile
 }
 
 // isSameUser compares subjects, because UserKeys change with the last secret. A session whose identity cannot be decrypted
@@ -73,21 +75,8 @@ func (x exchange) isSameUser(s *storage.Session) bool {
 	return err == nil && subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) == 1
 }
 
-// end ends the session of the user who used the browser before.
-func (x exchange) end(ctx context.Context, s *storage.Session) error {
-	_, err := x.store.EndSession(ctx, s.Hash, x.now)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil
-	case err != nil:
-		return fmt.Errorf("session: ending the session of another user: %w", err)
-	}
-	x.emitEnded(ctx, "other_user", x.now)
-	return nil
-}
-
-// start creates a session.
-func (x exchange) start(ctx context.Context) (*storage.Session, string, error) {
+// start creates a session. The session old, which is that of another user, ends in the same step.
+func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
 	for range attempts {
 		value, hash := newCookieValue()
 		times := Times{StartedAt: x.now, LastRequestAt: x.now}
@@ -98,7 +87,7 @@ func (x exchange) start(ctx context.Context) (*storage.Session, string, error) {
 			Circles: []storage.Circle{x.circle},
 		}
 		s.Identity = x.vault.Seal(x.login.Identity, s.ID)
-		ended, err := x.store.CreateSession(ctx, *s, x.perUser, x.now)
+		ended, err := x.store.ReplaceSession(ctx, old, *s, x.perUser, x.now)
 		if errors.Is(err, storage.ErrConflict) {
 			x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
 			continue
@@ -106,8 +95,12 @@ func (x exchange) start(ctx context.Context) (*storage.Session, string, error) {
 		if err != nil {
 			return nil, "", fmt.Errorf("session: creating the session: %w", err)
 		}
-		for range ended {
-			x.emitEnded(ctx, "too_many", x.now)
+		for i := range ended {
+			reason := "too_many"
+			if ended[i].Hash == old {
+				reason = "other_user"
+			}
+			x.emitEnded(ctx, reason, x.now)
 		}
 		x.log.Emit(ctx, portner.Event{Name: portner.EventAuthenticated, Time: x.now, Reason: "login"})
 		return s, value, nil
@@ -121,7 +114,7 @@ func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Sess
 		value, hash := newCookieValue()
 		next, reason := x.apply(s)
 		next.Hash = hash
-		err := x.store.ReplaceSession(ctx, s.Hash, *next, x.now)
+		_, err := x.store.ReplaceSession(ctx, s.Hash, *next, 0, x.now)
 		if err == nil {
 			next.Version++
 			x.log.Emit(ctx, portner.Event{Name: portner.EventSessionRotated, Time: x.now, Reason: reason})

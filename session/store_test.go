@@ -53,52 +53,52 @@ func (s *store) Session(_ context.Context, h storage.Hash, now time.Time) (stora
 	return s.get(h, now)
 }
 
-func (s *store) CreateSession(_ context.Context, n storage.Session, limit int, now time.Time) (ended []storage.Session, err error) {
-	if err := s.enter("CreateSession"); err != nil {
+func (s *store) ReplaceSession(_ context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) (ended []storage.Session, err error) {
+	if err := s.enter("ReplaceSession"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.live[n.Hash]; ok {
+	same, taken := s.live[next.Hash]
+	if taken && next.Hash != old && same.ID == next.ID {
+		return nil, nil
+	}
+	if old != (storage.Hash{}) {
+		r, err := s.get(old, now)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.ID != next.ID:
+			ended = append(ended, r)
+		case r.Version != next.Version:
+			return nil, storage.ErrConflict
+		default:
+			next.Version++
+		}
+	}
+	if taken && next.Hash != old {
 		return nil, storage.ErrConflict
 	}
-	s.live[n.Hash] = clone(n)
-	for {
+	delete(s.live, old)
+	s.live[next.Hash] = clone(next)
+	for limit > 0 {
 		var oldest *storage.Session
 		count := 0
 		for _, r := range s.live {
-			if r.UserKey == n.UserKey && now.Before(r.ExpiresAt) {
+			if r.UserKey == next.UserKey && now.Before(r.ExpiresAt) {
 				count++
-				if r.Hash != n.Hash && (oldest == nil || r.StartedAt.Before(oldest.StartedAt)) {
+				if r.Hash != next.Hash && (oldest == nil || r.StartedAt.Before(oldest.StartedAt)) {
 					oldest = &r
 				}
 			}
 		}
 		if count <= limit {
-			return ended, nil
+			break
 		}
 		delete(s.live, oldest.Hash)
 		ended = append(ended, *oldest)
 	}
-}
-
-func (s *store) ReplaceSession(_ context.Context, old storage.Hash, next storage.Session, now time.Time) error {
-	if err := s.enter("ReplaceSession"); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, err := s.get(old, now)
-	if err != nil {
-		return err
-	}
-	if _, taken := s.live[next.Hash]; r.Version != next.Version || (taken && next.Hash != old) {
-		return storage.ErrConflict
-	}
-	next.Version++
-	delete(s.live, old)
-	s.live[next.Hash] = clone(next)
-	return nil
+	return ended, nil
 }
 
 func (s *store) EndSession(_ context.Context, h storage.Hash, now time.Time) (storage.Session, error) {

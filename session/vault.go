@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
@@ -17,6 +18,7 @@ type Vault struct {
 	details    *seal.Box
 	users      *seal.KeyedHash
 	sids       *seal.KeyedHash
+	handles    *seal.KeyedHash
 }
 
 // NewVault returns a Vault for secrets of at least 32 bytes. The first secret encrypts and every secret decrypts: put a new
@@ -31,12 +33,13 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	details, err2 := seal.New("authorization details", secrets...)
 	users, err3 := seal.NewKeyedHash("user", oldest)
 	sids, err4 := seal.NewKeyedHash("sid", oldest)
-	for _, err := range []error{err1, err2, err3, err4} {
+	handles, err5 := seal.NewKeyedHash("grant handle", oldest)
+	for _, err := range []error{err1, err2, err3, err4, err5} {
 		if err != nil {
 			return nil, fmt.Errorf("session: %w", err)
 		}
 	}
-	return &Vault{identities: identities, details: details, users: users, sids: sids}, nil
+	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles}, nil
 }
 
 // Seal encrypts an identity for the record with the given ID (Session.ID or Grant.ID). Open fails for every other record.
@@ -82,4 +85,33 @@ func (v *Vault) UserKey(subject string) storage.Hash { return v.users.Of(subject
 func (v *Vault) sid(sessionID, clientID string) string {
 	h := v.sids.Of(sessionID + "\x00" + clientID)
 	return base64.RawURLEncoding.EncodeToString(h[:])
+}
+
+// GrantHandle returns an identifier of a grant from which OpenGrantHandle finds its user without a look-up. To others it
+// shows no more than grantID: the key of the user is masked, with another mask for each grant.
+func (v *Vault) GrantHandle(userKey storage.Hash, grantID string) string {
+	masked := v.mask(userKey, grantID)
+	return grantID + "." + base64.RawURLEncoding.EncodeToString(masked[:])
+}
+
+// OpenGrantHandle reverses GrantHandle. It does not authenticate the handle: the caller must find the grant among those
+// of the user.
+func (v *Vault) OpenGrantHandle(handle string) (userKey storage.Hash, grantID string, ok bool) {
+	i := strings.LastIndexByte(handle, '.')
+	if i < 0 {
+		return storage.Hash{}, "", false
+	}
+	masked, err := base64.RawURLEncoding.Strict().DecodeString(handle[i+1:])
+	if err != nil || len(masked) != len(userKey) {
+		return storage.Hash{}, "", false
+	}
+	return v.mask(storage.Hash(masked), handle[:i]), handle[:i], true
+}
+
+func (v *Vault) mask(userKey storage.Hash, grantID string) storage.Hash {
+	mask := v.handles.Of(grantID)
+	for i := range mask {
+		mask[i] ^= userKey[i]
+	}
+	return mask
 }

@@ -1,24 +1,23 @@
-// Package storage holds the records a provider keeps and the verdicts its stores
-// give. It has no logic and no interfaces: those stand beside their consumers
-// ([github.com/portner-go/portner/token], [github.com/portner-go/portner/authorize],
-// [github.com/portner-go/portner/session], [github.com/portner-go/portner/client]).
+// Package storage defines the records that a provider keeps and the errors with which its stores report a verdict.
+// It has no interface: [github.com/portner-go/portner/provider.Store] describes the twelve methods of a store,
+// [github.com/portner-go/portner/storage/memory] implements them in process, and
+// [github.com/portner-go/portner/storage/storagetest] checks an implementation.
 //
-// The contract every store keeps, and [github.com/portner-go/portner/storage/storagetest]
-// checks:
+// Rules for every method of every store:
 //
-//   - One atomic verb per state change. A verb either does all of what its comment says
-//     or nothing, and its error is the verdict.
-//   - The caller's now decides. A record is valid iff now.Before(record.ExpiresAt); a
-//     store's own clock may only collect garbage. An expired record is ErrNotFound.
-//   - Creation never overwrites: a key that exists is ErrConflict and nothing changes.
-//   - Bearer values are keys of type Hash. A store never sees a code, token or cookie,
-//     nor a national identity number (Grant.Identity and Session.Identity are sealed).
-//   - Records go in and come out as copies; nobody shares memory with the store. Times keep
-//     their instant to the nanosecond (between the years 1678 and 2261) and the zero time stays
-//     zero; the zone may change, and nil and empty slices may turn into each other.
-//   - A context that is done before a verb starts changes nothing. Later the verb does all or
-//     nothing: with nil it did all, with an error of the context nobody knows which.
-//   - A full store answers ErrFull and never evicts live security state.
+//   - A method is atomic. It does everything that its comment says and returns nil, or it changes nothing and returns
+//     an error.
+//   - The caller's now decides. A record is live if now is before its ExpiresAt; an expired record is ErrNotFound.
+//     The clock of the store may decide only when garbage is collected.
+//   - Inserting never overwrites. If a key exists, the method returns ErrConflict.
+//   - Bearer values are stored as a [Hash]. A store never receives a code, token or cookie value, and it receives
+//     identities and authorization details only sealed.
+//   - Records are copied in both directions. Instants keep nanoseconds between the years 1678 and 2261, and the zero
+//     time stays zero. Time zones may change, and nil and empty slices are equal.
+//   - Keys are compared byte by byte, without a collation.
+//   - If the context is done before a method starts, nothing changes. If it ends while a method runs, an error leaves
+//     open whether the change was made as a whole or not at all.
+//   - A full store returns ErrFull. It never evicts live records.
 //
 // Stores may wrap these errors; callers use errors.Is.
 package storage
@@ -32,185 +31,208 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// The verdicts of a store. Any other error is a fault of the store itself.
+// Verdicts of a store. Every other error is a fault of the store.
 var (
-	// ErrNotFound: unknown, expired or collected. The three are not told apart.
+	// ErrNotFound reports that a record is unknown, expired or collected.
 	ErrNotFound = errors.New("storage: not found")
-	// ErrConsumed: the single-use record was used before. Lookups return the record with it.
+	// ErrConsumed reports that a single-use record was used. Lookups return the record with it.
 	ErrConsumed = errors.New("storage: already consumed")
-	// ErrRevoked: the grant the record belongs to was revoked.
-	ErrRevoked = errors.New("storage: grant revoked")
-	// ErrConflict: the key exists, or the record changed since it was read.
+	// ErrRevoked reports that the grant was revoked or the session ended.
+	ErrRevoked = errors.New("storage: revoked")
+	// ErrConflict reports that a key exists, or that a record changed after it was read.
 	ErrConflict = errors.New("storage: conflict")
-	// ErrFull: a cap is reached. Try again later.
+	// ErrFull reports that a bound of the store is reached. It wraps portner.ErrUnavailable.
 	ErrFull = fmt.Errorf("storage: full: %w", portner.ErrUnavailable)
 )
 
-// Hash is the SHA-256 of a bearer value (R4: bearer values are hashed at rest).
+// Hash is the SHA-256 of a bearer value, or a keyed hash of a user.
 type Hash [sha256.Size]byte
 
 // HashOf returns the key under which a bearer value is stored.
 func HashOf(value string) Hash {
-	var room [64]byte // codes, cookies and opaque tokens fit, and need no copy on the heap
+	var room [64]byte // codes, cookies and opaque tokens fit, so the conversion does not allocate
 	return sha256.Sum256(append(room[:0], value...))
 }
 
-// Session is one browser's SSO session.
+// Session is the SSO session of one browser.
 type Session struct {
-	Hash    Hash   // of the cookie value; changes when the session is rotated
-	ID      string // random, stable over rotation, internal: it never leaves the provider
-	Version int64  // counted up by ReplaceSession
+	Hash    Hash   // of the cookie value; rotation changes it
+	ID      string // internal; rotation does not change it
+	Version int64  // incremented by each replacement
 
-	UserKey  Hash   // keyed hash of the person, for caps and lookups
-	Identity []byte // sealed; who the person is
+	UserKey  Hash   // keyed hash of the user
+	Identity []byte // sealed with ID as associated data
 
 	StartedAt     time.Time // first authentication; the maximum lifetime counts from here
-	LastRequestAt time.Time // last successful authorization request; idleness counts from here
-	ExpiresAt     time.Time // the earlier of both limits
+	LastRequestAt time.Time // last authorization request; the idle lifetime counts from here
+	ExpiresAt     time.Time // the earlier end of both lifetimes
 
-	Circles []Circle        // authentications, one per circle of trust
-	Clients []SessionClient // relying parties that got a login, in the order of first login
+	Circles []Circle        // authentications, one for each circle
+	Clients []SessionClient // clients that received a login, in the order of their first login
 }
 
-// Circle is the authentication that holds for one circle of trust: the common one, or
-// that of a single isolated client.
+// Circle is the authentication that is valid for one circle of clients.
 type Circle struct {
-	Name     string    // "" is the common circle; an isolated client's is its client_id
-	ACR      string    // the level achieved
-	AMR      []string  // the methods used
-	AuthTime time.Time // when; SSO never moves it
+	Name     string    // "" is the common circle; the circle of an isolated client is its client_id
+	ACR      string    // level achieved
+	AMR      []string  // methods used
+	AuthTime time.Time // time of the authentication
 }
 
-// SessionClient is one relying party the session logged in to.
+// SessionClient is a client that received a login of the session.
 type SessionClient struct {
-	ClientID string    // the relying party
-	SID      string    // the "sid" this client knows the session by; random per client and session
-	LoginAt  time.Time // its first login in the session
+	ClientID string    // of the client
+	SID      string    // claim "sid" for this client
+	LoginAt  time.Time // first login of the client in this session
 }
 
-// Grant is one authorization: a person (or machine) gave a client some scopes until a time.
-// All tokens belong to one grant and die with it.
+// Grant is what a user or an organisation authorized a client to do. Tokens belong to one grant and end with it.
 type Grant struct {
-	ID       string // random, 128 bit or more; safe to log
-	ClientID string // who may use it
+	ID       string // unique among codes and grants; safe to log
+	ClientID string // the client that was authorized
 
-	UserKey  Hash   // keyed hash of the person; zero for machine grants
-	Identity []byte // sealed with the grant's ID as associated data; nil for machine grants
+	UserKey  Hash   // keyed hash of the user; zero for machine grants
+	Identity []byte // sealed with ID as associated data; nil for machine grants
+	Customer string // customer of a supplier's client (onbehalfof); "" is the client's own organisation
 
-	SessionID string // Session.ID it was given in; "" outside a session
-	SID       string // what the client knows the session by; "" if it does not take part in logout
-	LoginOnly bool   // only openid and profile: dies at logout
+	SessionID string // Session.ID of a session of the same user; "" outside a session
+	SID       string // claim "sid"; "" if the client takes no part in logout
+	LoginOnly bool   // has no scope but openid and profile, and ends with the session
 
 	Scopes       []string // granted, in the order requested
-	Resources    []string // granted audiences (RFC 8707)
-	Pseudonymous bool     // sticky: no identifying claim ever leaves through this grant
+	Resources    []string // audiences granted (RFC 8707)
+	Pseudonymous bool     // no token of the grant identifies the user
 
-	ACR      string    // the level of the authentication it rests on
-	AMR      []string  // its methods
-	AuthTime time.Time // its time
-	Locale   string    // the language the person saw
+	ACR      string    // level of the authentication
+	AMR      []string  // methods of the authentication
+	AuthTime time.Time // time of the authentication
+	Locale   string    // language of the pages
 
-	OnBehalfOf string // pre-registered sub-client value
-	UserAgent  string // the browser it was given in, shortened; "" unless the host keeps it
-	// Delegation is who acts for whom, where the client's registration alone does not say it.
-	Delegation           Delegation
-	AuthorizationDetails []byte // RFC 9396, granted; sealed as Identity is, for they may name people; nil if none
+	UserAgent            string     // browser of the user, shortened; "" unless the provider keeps it
+	Delegation           Delegation // organisations and actors of machine grants and exchanged grants
+	AuthorizationDetails []byte     // granted (RFC 9396), sealed with ID as associated data; nil if none
+	Key                  string     // thumbprint of the DPoP key or certificate that tokens are bound to; "" if unbound
 
-	CreatedAt time.Time // when the person authorized it
-	ExpiresAt time.Time // absolute end; rotation never extends it
+	CreatedAt time.Time // time of the authorization
+	ExpiresAt time.Time // absolute end; rotation does not change it
 }
 
-// Delegation is who acts for whom in a grant of machines, or in one that came from a token exchange. It
-// is zero in other grants.
+// Delegation says who acts for whom in a machine grant or an exchanged grant. It is zero in other grants.
 type Delegation struct {
-	Consumer string // number of the organisation the grant is for; "" is the client's own
-	Supplier string // number of the organisation that acts for it; "" is the registration's
-	Source   string // who knows of the delegation (delegation_source); "" if nobody was asked
-	Actor    []byte // RFC 8693 section 4.1: the claim "act" as JSON; nil if nobody acts
-	MayAct   []byte // RFC 8693 section 4.4: the claim "may_act" as JSON; nil if nobody is named
-	// Subject is the access token that was exchanged for the grant, which ends with that token's grant;
-	// zero if there was none, or it was another issuer's.
+	Consumer string // organisation number of the consumer; "" is the client's organisation
+	Supplier string // organisation number of the supplier; "" is the one of the registration
+	Source   string // claim "delegation_source"; "" if no source was consulted
+	Actor    []byte // claim "act" as JSON (RFC 8693 §4.1); nil if none
+	MayAct   []byte // claim "may_act" as JSON (RFC 8693 §4.4); nil if none
+	// Subject is the access token that was exchanged for the grant. The grant ends with the grant of that token.
+	// It is zero if no token was exchanged, or if another issuer made it.
 	Subject Hash
 }
 
-// AuthorizationCode is a code and the grant it stands for. The grant becomes live when the
-// code is redeemed.
+// AuthorizationCode is a code and the grant that becomes live when the code is redeemed.
 type AuthorizationCode struct {
-	Hash      Hash   // of the code
-	RequestID string // one code per authorization request: a second one is ErrConflict
-	Grant     Grant  // Grant.ID is unique among all codes and grants
+	Hash  Hash  // of the code
+	Grant Grant // as it was authorized
 
-	RedirectURI   string // where the code went; the token request repeats it
-	CodeChallenge string // S256; "" only for clients that opted out of PKCE
-	Nonce         string // for the id_token; "" if the request had none
-	AuthTimeAsked bool   // max_age was sent or auth_time requested: id_token must carry auth_time
+	RedirectURI   string // the token request repeats it
+	CodeChallenge string // method S256; "" only for clients that do not use PKCE
+	Nonce         string // claim "nonce"; "" if the request had none
 
-	ExpiresAt   time.Time // redeemable until here
-	RetainUntil time.Time // a used code and every RequestID stay recognisable until here
+	ExpiresAt time.Time // end of redemption
 }
 
-// AccessToken is what the provider remembers of an access token, opaque or not.
+// AccessToken is the record of an access token, opaque or self-contained.
 type AccessToken struct {
-	Hash      Hash     // of the whole token text
-	GrantID   string   // the grant it dies with
-	JTI       string   // the "jti" of a JWT, and of introspection
-	Opaque    bool     // a random string instead of a JWT
-	Scopes    []string // of this token; never more than the grant's
-	Audience  []string // the "aud"; nil if nobody asked
-	ClientAMR string   // how the client authenticated when it got the token
-	// AuthorizationDetails are those of this token, sealed as the grant's are; nil if none.
-	AuthorizationDetails []byte
-	IssuedAt             time.Time // the "iat"
-	ExpiresAt            time.Time // the "exp"
+	Hash                 Hash      // of the whole token
+	GrantID              string    // ID of its grant
+	JTI                  string    // claim "jti"
+	Opaque               bool      // a random value instead of a JWT
+	Scopes               []string  // a subset of those of the grant
+	Audience             []string  // claim "aud"; nil if none
+	ClientAMR            string    // how the client authenticated when it received the token
+	AuthorizationDetails []byte    // of this token, sealed as those of the grant; nil if none
+	IssuedAt             time.Time // claim "iat"
+	ExpiresAt            time.Time // claim "exp"
 }
 
-// RefreshToken is one generation of a grant's refresh token.
+// RefreshToken is one generation of the refresh token of a grant. The store sets ConsumedAt, Successor and
+// SuccessorUsed.
 type RefreshToken struct {
 	Hash       Hash      // of the token
-	GrantID    string    // the grant it dies with
-	Generation int       // 0 for the one issued with the code; order never depends on time
-	ExpiresAt  time.Time // idle end, restarted with each generation
-	// ConsumedAt is set by the store when a successor replaced the token; the record then
-	// stays recognisable until the grant ends.
-	ConsumedAt time.Time
-	// Latest is set by the store on a token that comes with ErrConsumed: the generation of the newest
-	// token of its family. One more than Generation says that the successor has not been used.
-	Latest int
+	GrantID    string    // ID of its grant
+	Generation int       // 0 for the token that was issued with the code
+	ExpiresAt  time.Time // end of the idle lifetime, which restarts with each generation
+
+	ConsumedAt    time.Time // when it was rotated; zero if it was not. The record is kept until the grant expires
+	Successor     Hash      // the token that replaced it; zero if it was not rotated, or rotated without a successor
+	SuccessorUsed bool      // reports that the successor was rotated or renewed
 }
 
-// Issue is what one successful token request adds to the store, all in one step. The GrantID of
-// both tokens is Grant.ID.
-type Issue struct {
-	Grant   Grant         // inserted when a code is redeemed
-	Access  AccessToken   // inserted always
+// Issuance is what one token request inserts, in one step. Grant.ID is the GrantID of both tokens.
+type Issuance struct {
+	Grant   Grant         // inserted when a code is redeemed, or by a grant handler without a code
+	Access  AccessToken   // always inserted
 	Refresh *RefreshToken // nil if the client gets none
+}
+
+// Outcome is the end of one authorization request: a code or a denial, and what the user answered.
+type Outcome struct {
+	RequestID string             // one outcome per request
+	Code      *AuthorizationCode // nil if the request was denied
+	Consents  ConsentKey         // whose consents Granted and Declined are
+	Granted   []Consent          // remembered; see provider.Store for two consents for one scope
+	Declined  []string           // scopes whose remembered consent ends
+	RetainTo  time.Time          // RequestID, and the code if it was consumed, are recognised until then
+}
+
+// ConsentKey identifies the consents of one user to one client for one customer.
+type ConsentKey struct {
+	UserKey  Hash   // Grant.UserKey
+	ClientID string // Grant.ClientID
+	Customer string // Grant.Customer
+}
+
+// Consent is the remembered answer of a user for one scope.
+type Consent struct {
+	Scope     string    // name of the scope
+	Version   string    // version of the text that the user saw; "" if the scope has none
+	GrantedAt time.Time // when the user answered
+	ExpiresAt time.Time // end of the consent
+}
+
+// Revocation names what ends. Exactly one field is set.
+type Revocation struct {
+	GrantID       string     // this grant and its tokens
+	Authorization ConsentKey // every grant, token and consent of a user at a client for a customer
+}
+
+// Validate reports whether exactly one field is set. An Authorization needs a user and a client.
+func (r Revocation) Validate() error {
+	switch a := r.Authorization; {
+	case r.GrantID != "" && a == ConsentKey{}:
+		return nil
+	case r.GrantID == "" && a.UserKey != Hash{} && a.ClientID != "":
+		return nil
+	}
+	return errors.New("storage: revocation: set GrantID, or Authorization with UserKey and ClientID")
 }
 
 // PushedRequest is a pushed authorization request (RFC 9126).
 type PushedRequest struct {
 	Hash      Hash      // of the request_uri
-	ClientID  string    // who pushed it, and alone may use it
-	Params    []byte    // the request's parameters without client credentials, sealed
-	ExpiresAt time.Time // usable until here
+	ClientID  string    // the client that pushed it
+	Params    []byte    // parameters of the request without client credentials, sealed
+	ExpiresAt time.Time // end of use
 }
 
-// Consent is a person's remembered yes to one scope of one client.
-type Consent struct {
-	UserKey   Hash      // keyed hash of the person
-	ClientID  string    // to whom
-	Scope     string    // to what
-	GrantedAt time.Time // when
-	ExpiresAt time.Time // remembered until here
-}
-
-// Login is one entry of a person's login history.
+// Login is one entry of the login history of a user.
 type Login struct {
-	UserKey   Hash      // keyed hash of the person
-	ClientID  string    // who the person logged in to
-	Orgno     string    // the client's organisation
-	Service   string    // the client's name, or its customer's
-	Method    string    // how: the first method used, or Federated under single sign-on
-	Hidden    bool      // the client was not told who the person is, and must not learn it here
-	At        time.Time // when
-	ExpiresAt time.Time // remembered until here
+	UserKey   Hash      // keyed hash of the user
+	ClientID  string    // the client
+	Orgno     string    // organisation number of the client
+	Service   string    // name of the client or of its customer
+	Method    string    // first method of the authentication, or "Federated" if an existing session was used
+	Hidden    bool      // the login was pseudonymous: the organisation of the client may not see the entry
+	At        time.Time // time of the login
+	ExpiresAt time.Time // end of the entry
 }

@@ -160,16 +160,16 @@ func (m *Minter) accessToken(ctx context.Context, hash storage.Hash, now time.Ti
 
 // checkConsents checks that every scope of the grant that requires consent has one.
 func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) error {
-	if m.cfg.Consents == nil || !slices.ContainsFunc(g.Scopes, m.requiresConsent) {
+	if !slices.ContainsFunc(g.Scopes, m.requiresConsent) {
 		return nil
 	}
-	consents, err := m.cfg.Consents.Consents(ctx, g.UserKey, g.ClientID, now)
+	consents, err := m.cfg.Store.Consents(ctx, storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}, now)
 	if err != nil {
 		return unavailable("reading consents", err)
 	}
 	for _, name := range g.Scopes {
 		if m.requiresConsent(name) && !slices.ContainsFunc(consents, func(c storage.Consent) bool {
-			return scope.Consent{Scope: c.Scope, ExpiresAt: c.ExpiresAt}.Covers(m.cfg.Scopes.Scope(name), now)
+			return scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt}.Covers(m.cfg.Scopes.Scope(name), now)
 		}) {
 			return errConsentWithdrawn
 		}

@@ -91,7 +91,9 @@ func (x *redemption) replayed(ctx context.Context) error {
 }
 
 func (m *Minter) revoke(ctx context.Context, grantID string, now time.Time) error {
-	err := runToEnd(ctx, func(ctx context.Context) error { return m.cfg.Store.RevokeGrant(ctx, grantID, now) })
+	err := runToEnd(ctx, func(ctx context.Context) error {
+		return m.cfg.Store.Revoke(ctx, storage.Revocation{GrantID: grantID}, now)
+	})
 	if err != nil && !gone(err) {
 		return unavailable("revoking the grant", err)
 	}
@@ -104,7 +106,7 @@ func (x *redemption) redeem(ctx context.Context) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
+	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
 		return x.cfg.Store.RedeemCode(ctx, x.hash, issue, x.Now)
 	})
 	switch {

@@ -13,7 +13,6 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
-	"github.com/portner-go/portner/storage"
 )
 
 // Default lifetimes.
@@ -48,8 +47,6 @@ type Config struct {
 
 	// Users finds users, which can be disabled and have claims. If nil, users are never disabled.
 	Users UserSource
-	// Consents finds remembered consents: a grant ends with its consent. If nil, a consent lasts as long as the grant.
-	Consents ConsentSource
 	// Origins reports whether a browser client has the origin, for CORS: (*client.Registry).HasOrigin is one. If nil, calls
 	// from other origins are rejected.
 	Origins func(ctx context.Context, origin string) (bool, error)
@@ -93,12 +90,6 @@ type Lifetimes struct {
 	Authorization time.Duration
 	// IDToken is the lifetime of id_tokens. The default is 120 s.
 	IDToken time.Duration
-}
-
-// ConsentSource finds remembered consents.
-type ConsentSource interface {
-	// Consents returns the live consents of a user to a client.
-	Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error)
 }
 
 func (c *Config) setDefaults() {

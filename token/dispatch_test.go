@@ -96,10 +96,10 @@ func assertion(ctx context.Context, f *fixture, r *token.Request, m *token.Minte
 		return nil, err
 	}
 	r.Client = client.Authenticated{Client: c, AMR: client.PrivateKeyJWT}
-	var stored *storage.Issue
+	var stored *storage.Issuance
 	res, err := m.Mint(ctx, token.Contents{
 		Client: r.Client, Grant: storage.Grant{ID: "machine"}, Scopes: []string{"api:read"}, JTI: strings.Repeat("x", 43),
-	}, func(_ context.Context, i *storage.Issue) error { stored = i; return nil })
+	}, func(_ context.Context, i *storage.Issuance) error { stored = i; return nil })
 	if err == nil && (stored.Access.GrantID != "machine" || stored.Refresh != nil) {
 		return nil, fmt.Errorf("wrong issue")
 	}

@@ -85,7 +85,7 @@ func ExampleClaimsFunc() {
 // Vouchers is a store of the host. Redeem consumes the voucher and inserts the issuance in one transaction.
 type Vouchers interface {
 	Voucher(ctx context.Context, hash storage.Hash) (subject string, err error)
-	Redeem(ctx context.Context, hash storage.Hash, i *storage.Issue) error
+	Redeem(ctx context.Context, hash storage.Hash, i *storage.Issuance) error
 }
 
 // A grant handler exchanges a voucher for tokens, once.
@@ -104,7 +104,7 @@ func ExampleGrantHandler() {
 			}
 			res, err := m.Mint(ctx, token.Contents{
 				Client: r.Client, Identity: session.Identity{Subject: subject}, Scopes: r.Client.Scopes,
-			}, func(ctx context.Context, i *storage.Issue) error { return vouchers.Redeem(ctx, hash, i) })
+			}, func(ctx context.Context, i *storage.Issuance) error { return vouchers.Redeem(ctx, hash, i) })
 			if errors.Is(err, storage.ErrConsumed) {
 				return nil, invalid // another request was first
 			}

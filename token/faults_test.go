@@ -54,7 +54,7 @@ func (s *brokenStore) Code(ctx context.Context, h storage.Hash, now time.Time) (
 	return
 }
 
-func (s *brokenStore) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issue, now time.Time) error {
+func (s *brokenStore) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issuance, now time.Time) error {
 	verb := "RedeemCode"
 	if i == nil {
 		verb = "RedeemCode(nil)"
@@ -67,8 +67,8 @@ func (s *brokenStore) RefreshToken(ctx context.Context, h storage.Hash, now time
 	return
 }
 
-func (s *brokenStore) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issue, now time.Time) error {
-	return s.do("RotateRefreshToken", func() error { return s.Store.RotateRefreshToken(ctx, h, i, now) })
+func (s *brokenStore) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
+	return s.do("RotateRefreshToken", func() error { return s.Store.RotateRefreshToken(ctx, h, i, grace, now) })
 }
 
 func (s *brokenStore) AccessToken(ctx context.Context, h storage.Hash, now time.Time) (a storage.AccessToken, g storage.Grant, err error) {
@@ -76,8 +76,8 @@ func (s *brokenStore) AccessToken(ctx context.Context, h storage.Hash, now time.
 	return
 }
 
-func (s *brokenStore) RevokeGrant(ctx context.Context, id string, now time.Time) error {
-	return s.do("RevokeGrant", func() error { return s.Store.RevokeGrant(ctx, id, now) })
+func (s *brokenStore) Revoke(ctx context.Context, r storage.Revocation, now time.Time) error {
+	return s.do("Revoke", func() error { return s.Store.Revoke(ctx, r, now) })
 }
 
 // scenario is one request and the verbs it uses.
@@ -107,17 +107,17 @@ var scenarios = []scenario{
 	{"introspection of a refresh token", []string{"AccessToken", "RefreshToken"}, func(f *fixture, _ string, issued answer) answer {
 		return f.send(f.ep.Introspection(), "web", url.Values{"token": {issued.str("refresh_token")}})
 	}},
-	{"revocation", []string{"AccessToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+	{"revocation", []string{"AccessToken", "Revoke"}, func(f *fixture, _ string, issued answer) answer {
 		return f.send(f.ep.Revocation(), "web", url.Values{"token": {issued.str("access_token")}})
 	}},
-	{"revocation of a refresh token", []string{"AccessToken", "RefreshToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+	{"revocation of a refresh token", []string{"AccessToken", "RefreshToken", "Revoke"}, func(f *fixture, _ string, issued answer) answer {
 		return f.send(f.ep.Revocation(), "web", url.Values{"token": {issued.str("refresh_token")}})
 	}},
-	{"replay", []string{"Code", "RevokeGrant"}, func(f *fixture, code string, _ answer) answer {
+	{"replay", []string{"Code", "Revoke"}, func(f *fixture, code string, _ answer) answer {
 		f.redeem("web", code)
 		return f.redeem("web", code)
 	}},
-	{"refresh reuse", []string{"RefreshToken", "RevokeGrant"}, func(f *fixture, _ string, issued answer) answer {
+	{"refresh reuse", []string{"RefreshToken", "Revoke"}, func(f *fixture, _ string, issued answer) answer {
 		f.refresh("web", issued.str("refresh_token"))
 		return f.refresh("web", issued.str("refresh_token"))
 	}},
@@ -199,7 +199,7 @@ func TestLateVerdicts(t *testing.T) {
 				a = f.refresh("web", rt)
 			}
 			require.Equal(t, tt.status, a.Code)
-			require.Equal(t, tt.revokes, calls["RevokeGrant"] == 1)
+			require.Equal(t, tt.revokes, calls["Revoke"] == 1)
 			if tt.status == 503 { // row J2: three tries with new values
 				require.Equal(t, 3, calls[tt.verb])
 				require.Contains(t, f.eventNames(), portner.EventIDCollision)
@@ -368,12 +368,12 @@ func (s timeless) AccessToken(ctx context.Context, h storage.Hash, _ time.Time) 
 	return s.Store.AccessToken(ctx, h, start)
 }
 
-func (s timeless) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issue, _ time.Time) error {
+func (s timeless) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issuance, _ time.Time) error {
 	return s.Store.RedeemCode(ctx, h, i, start)
 }
 
-func (s timeless) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issue, _ time.Time) error {
-	return s.Store.RotateRefreshToken(ctx, h, i, start)
+func (s timeless) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issuance, grace time.Duration, _ time.Time) error {
+	return s.Store.RotateRefreshToken(ctx, h, i, grace, start)
 }
 
 func TestExpiryIsNotLeftToTheStore_C6(t *testing.T) {

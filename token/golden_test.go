@@ -102,13 +102,13 @@ func TestGoldenTokens(t *testing.T) {
 		"idporten-pseudonymous": {scopes: []string{"openid", "profile", "api:pseudo"}},
 		"idporten-eidas":        {scopes: []string{"openid", "profile"}, change: identity(everything)},
 		"idporten-onbehalfof": {scopes: []string{"openid", "api:aud"}, change: func(c *storage.AuthorizationCode) {
-			c.Grant.OnBehalfOf, c.Grant.Resources = "customer", []string{"urn:other"}
+			c.Grant.Customer, c.Grant.Resources = "customer", []string{"urn:other"}
 			withDetails(`[{"type":"example"}]`)(c)
 		}},
 		"idporten-compatible": {
 			scopes: []string{"openid"},
 			config: func(c *token.Config) { c.Claims = append(c.Claims, compatibleClaims) },
-			change: func(c *storage.AuthorizationCode) { c.Grant.OnBehalfOf = "customer" },
+			change: func(c *storage.AuthorizationCode) { c.Grant.Customer = "customer" },
 		},
 		"openid": {scopes: []string{"openid", "profile"}, config: withProfile(provider.OpenIDConnect())},
 	} {
@@ -151,7 +151,7 @@ func compatibleClaims(_ context.Context, d *token.Document) error {
 	case token.AccessToken:
 		d.SetString("client_orgno", d.Client.OrganisationNo)
 	case token.IDToken:
-		d.SetString("aud_onbehalfof", d.Grant.OnBehalfOf)
+		d.SetString("aud_onbehalfof", d.Grant.Customer)
 	}
 	return nil
 }

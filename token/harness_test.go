@@ -209,7 +209,7 @@ func (f *fixture) code(change ...func(*storage.AuthorizationCode)) string {
 	value, grantID, now := seal.NewToken(), seal.NewID(), f.clock()
 	identity := session.Identity{Subject: "user-1", Identifiers: identified(session.TypePID, pid)}
 	c := storage.AuthorizationCode{
-		Hash: storage.HashOf(value), RequestID: seal.NewID(),
+		Hash: storage.HashOf(value),
 		Grant: storage.Grant{
 			ID: grantID, ClientID: "web", UserKey: testVault().UserKey(identity.Subject),
 			Identity: testVault().Seal(identity, grantID),
@@ -218,12 +218,19 @@ func (f *fixture) code(change ...func(*storage.AuthorizationCode)) string {
 			CreatedAt: now, ExpiresAt: now.Add(2 * time.Hour),
 		},
 		RedirectURI: callback, CodeChallenge: challenge, Nonce: "nonce-1",
-		ExpiresAt: now.Add(time.Minute), RetainUntil: now.Add(3 * time.Hour),
+		ExpiresAt: now.Add(time.Minute),
 	}
 	for _, ch := range change {
 		ch(&c)
 	}
-	require.NoError(f.t, f.store.CreateCode(f.t.Context(), c, now))
+	o := storage.Outcome{
+		RequestID: seal.NewID(), Code: &c, RetainTo: now.Add(3 * time.Hour),
+		Consents: storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer},
+	}
+	for _, name := range c.Grant.Scopes {
+		o.Granted = append(o.Granted, storage.Consent{Scope: name, GrantedAt: now, ExpiresAt: c.Grant.ExpiresAt})
+	}
+	require.NoError(f.t, f.store.FinishRequest(f.t.Context(), o, now))
 	return value
 }
 

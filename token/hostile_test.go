@@ -38,7 +38,7 @@ func (m *mined) User(context.Context, string) (token.User, error) {
 	return token.User{}, nil
 }
 
-func (m *mined) Consents(context.Context, storage.Hash, string, time.Time) ([]storage.Consent, error) {
+func (m *mined) Consents(context.Context, storage.ConsentKey, time.Time) ([]storage.Consent, error) {
 	m.step("Consents")
 	return []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}, nil
 }
@@ -76,7 +76,7 @@ func TestPanicAnywhereInTheHost_J13(t *testing.T) {
 			host := &mined{fixture: newFixture(t)}
 			var log strings.Builder
 			f := newFixture(t, func(c *token.Config) {
-				c.Store, c.Users, c.Consents, c.Scopes, c.Clients, c.Origins = host.store, host, host, host, host, host.HasOrigin
+				c.Store, c.Users, c.Scopes, c.Clients, c.Origins = consenting{host.store, host}, host, host, host, host.HasOrigin
 				c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: host.fixture, Replay: host.store, Attempts: host}))
 				c.Logger = textLogger(&log)
 			})

@@ -78,7 +78,7 @@ const maxCollisions = 3
 // its error wrapped: verdicts of the store are found with errors.Is, a *portner.Error is the response, and other errors are
 // faults. If commit returns storage.ErrConflict, Mint makes other tokens and calls it again. commit runs to its end even if the
 // peer disconnects.
-func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Context, *storage.Issue) error) (*Response, error) {
+func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
 	in := issuance{Contents: c}
 	now := m.instant()
 	if err := m.complete(&in, now); err != nil {
@@ -142,7 +142,7 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 }
 
 // issue makes the tokens and commits them.
-func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issue) error) (*Response, error) {
+func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
 	for range maxCollisions {
 		record, res, err := m.prepare(ctx, in, now)
 		if err != nil {
@@ -173,7 +173,7 @@ func runToEnd(ctx context.Context, change func(context.Context) error) error {
 }
 
 // prepare makes and signs the tokens. It stores nothing.
-func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*storage.Issue, *Response, error) {
+func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*storage.Issuance, *Response, error) {
 	grant, lives := &in.Grant, m.lifetimes(in.Client.Client)
 	if grant.ExpiresAt.IsZero() {
 		grant.ExpiresAt = now.Add(lives.Authorization)
@@ -189,7 +189,7 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 		f.sub = in.Subject
 	}
 	f.details, f.clientAMR = in.AuthorizationDetails, in.Client.AMR
-	record := &storage.Issue{Grant: *grant}
+	record := &storage.Issuance{Grant: *grant}
 	res := &Response{
 		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
 		AuthorizationDetails: m.clientDetails(&f, in.Plan.TokenType == scope.Opaque),
@@ -209,7 +209,7 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 }
 
 // mintAccessToken adds the access token, opaque or self-contained.
-func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, lifetime time.Duration, record *storage.Issue, res *Response) error {
+func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, lifetime time.Duration, record *storage.Issuance, res *Response) error {
 	// Claims have whole seconds: the record expires at the same instant as the claim.
 	end := time.Unix(scope.Expiry(f.now, lifetime, in.Plan.AccessTokenMaxAge, in.Grant.ExpiresAt).Unix(), 0).UTC()
 	t := &record.Access
@@ -244,7 +244,7 @@ func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts) (strin
 }
 
 // mintRefreshToken adds the refresh token. Its idle lifetime starts anew; the expiry of the grant stays.
-func mintRefreshToken(in *issuance, idle time.Duration, now time.Time, record *storage.Issue, res *Response) {
+func mintRefreshToken(in *issuance, idle time.Duration, now time.Time, record *storage.Issuance, res *Response) {
 	res.RefreshToken = in.rotated.value
 	if res.RefreshToken == "" {
 		res.RefreshToken = seal.NewToken()

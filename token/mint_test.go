@@ -23,7 +23,7 @@ func voucherFixture(t *testing.T, contents token.Contents, change ...func(*token
 		c.GrantHandlers = []token.GrantHandler{{Type: voucherGrant, Handle: func(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
 			contents := contents
 			contents.Client = r.Client
-			return m.Mint(ctx, contents, func(ctx context.Context, i *storage.Issue) error {
+			return m.Mint(ctx, contents, func(ctx context.Context, i *storage.Issuance) error {
 				return c.Store.(token.GrantStore).InsertGrant(ctx, i, r.Now)
 			})
 		}}}
@@ -84,7 +84,7 @@ func TestMintChecksTheGrant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &world{}
-			f := voucherFixture(t, token.Contents{Scopes: tt.scopes, Identity: session.Identity{Subject: "user-1"}}, func(c *token.Config) { c.Users, c.Consents = w, w })
+			f := voucherFixture(t, token.Contents{Scopes: tt.scopes, Identity: session.Identity{Subject: "user-1"}}, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
 			tt.change(w)
 			f.requireError(f.send(f.ep, "web", url.Values{"grant_type": {voucherGrant}}), http.StatusBadRequest, portner.InvalidGrant)
 		})

@@ -170,7 +170,7 @@ type getThenMark struct {
 	used map[storage.Hash]bool
 }
 
-func (s *getThenMark) RedeemCode(_ context.Context, hash storage.Hash, _ *storage.Issue, _ time.Time) error {
+func (s *getThenMark) RedeemCode(_ context.Context, hash storage.Hash, _ *storage.Issuance, _ time.Time) error {
 	s.mu.Lock()
 	used := s.used[hash]
 	s.mu.Unlock()

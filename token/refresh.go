@@ -83,8 +83,8 @@ func (x *refreshing) renew(ctx context.Context) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issue) error {
-		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, x.Now)
+	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
+		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, 0, x.Now)
 	})
 	switch {
 	case err == nil:
@@ -162,5 +162,5 @@ func (x *refreshing) lostAnswer(ctx context.Context) (bool, error) {
 		}
 	}
 	t := &x.token
-	return !t.ConsumedAt.IsZero() && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && t.Latest == t.Generation+1, nil
+	return !t.ConsumedAt.IsZero() && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && t.Successor != storage.Hash{} && !t.SuccessorUsed, nil
 }

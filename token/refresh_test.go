@@ -153,7 +153,7 @@ func TestRefreshAsksAgain_D7(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
-			f := newFixture(t, func(c *token.Config) { c.Users, c.Consents = w, w })
+			f := newFixture(t, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
 			first := f.login("web", tt.scopes...)
 			r := f.request("web", refreshForm(first.str("refresh_token")))
 			tt.change(f, w)
@@ -175,8 +175,20 @@ type world struct {
 
 func (w *world) User(context.Context, string) (token.User, error) { return w.user, w.userErr }
 
-func (w *world) Consents(context.Context, storage.Hash, string, time.Time) ([]storage.Consent, error) {
+func (w *world) Consents(context.Context, storage.ConsentKey, time.Time) ([]storage.Consent, error) {
 	return w.consents, w.consentErr
+}
+
+// consenting is a store whose consents come from elsewhere.
+type consenting struct {
+	token.Store
+	consents interface {
+		Consents(context.Context, storage.ConsentKey, time.Time) ([]storage.Consent, error)
+	}
+}
+
+func (c consenting) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
+	return c.consents.Consents(ctx, key, now)
 }
 
 // Row D6: requested ⊆ granted ∩ allowed now; narrowing affects only that access token.

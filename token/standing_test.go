@@ -37,7 +37,7 @@ func TestTakenBackEndsEverywhere_D4(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
-			f := newFixture(t, func(c *token.Config) { c.Users, c.Consents = w, w })
+			f := newFixture(t, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
 			a := f.login("web", "openid", "profile", "api:consent")
 			narrow := refreshForm(f.login("web", "openid", "profile", "api:consent").str("refresh_token"))
 			narrow.Set("scope", "profile")
@@ -68,7 +68,7 @@ func TestTakenBackEndsEverywhere_D4(t *testing.T) {
 func TestCodeAsksConsentAgain_G14(t *testing.T) {
 	t.Parallel()
 	w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
-	f := newFixture(t, func(c *token.Config) { c.Users, c.Consents = w, w })
+	f := newFixture(t, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
 	kept, lost := f.code(forClient("web", "openid", "api:consent")), f.code(forClient("web", "openid", "api:consent"))
 	w.consentErr = errOutage
 	f.requireError(f.redeem("web", kept), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
@@ -100,13 +100,15 @@ func TestRefreshRacesEveryEnd_D4(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &switches{}
-			f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.Users, c.Consents = freeKeys(), nil, w, w })
+			f := newFixture(t, func(c *token.Config) {
+				c.Keys, c.OnEvent, c.Users, c.Store = freeKeys(), nil, w, consenting{c.Store, w}
+			})
 			total := 0
 			for round := range rounds() / 2 {
 				w.withdrawn.Store(false)
 				w.disabled.Store(false)
-				in := storage.Session{Hash: storage.HashOf(f.code()), ID: f.code(), ExpiresAt: f.clock().Add(time.Hour)}
-				_, err := f.store.CreateSession(t.Context(), in, 0, f.clock())
+				in := storage.Session{Hash: storage.HashOf(f.code()), ID: f.code(), UserKey: testVault().UserKey("user-1"), ExpiresAt: f.clock().Add(time.Hour)}
+				_, err := f.store.ReplaceSession(t.Context(), storage.Hash{}, in, 0, f.clock())
 				require.NoError(t, err)
 				code := f.code(forClient("reuse", "openid", "profile", "api:consent"), func(c *storage.AuthorizationCode) {
 					c.Grant.ClientID, c.Grant.SessionID, c.Grant.LoginOnly = "web", in.ID, true
@@ -167,7 +169,7 @@ func (s *switches) User(context.Context, string) (token.User, error) {
 	return token.User{Disabled: s.disabled.Load()}, nil
 }
 
-func (s *switches) Consents(_ context.Context, _ storage.Hash, _ string, now time.Time) ([]storage.Consent, error) {
+func (s *switches) Consents(_ context.Context, _ storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
 	if s.withdrawn.Load() {
 		return nil, nil
 	}

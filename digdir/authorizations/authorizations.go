@@ -88,7 +88,7 @@ func New(cfg Config) (*API, error) {
 
 // Authorization is one authorization as the API shows it (idporten section 17.1).
 type Authorization struct {
-	ID           string             `json:"authorization_id"`     // storage.Grant.ID
+	ID           string             `json:"authorization_id"`     // session.Vault.GrantHandle
 	ClientID     string             `json:"client_id"`            // who was given access
 	ClientName   string             `json:"client_name"`          // its name
 	Description  string             `json:"description"`          // the registration's note
@@ -132,9 +132,9 @@ func (a *API) OfPerson(ctx context.Context, subject string, f Filter, now time.T
 }
 
 func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time.Time) ([]Authorization, error) {
-	grants, err := a.cfg.Store.GrantsOf(ctx, userKey, now)
+	grants, err := a.grants(ctx, userKey, now)
 	if err != nil {
-		return nil, fmt.Errorf("authorizations: listing grants: %w", err)
+		return nil, err
 	}
 	out := []Authorization{}
 	for i := range grants {
@@ -156,9 +156,47 @@ func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time
 	return out, nil
 }
 
+// pageSize is how many grants are loaded in one step.
+const pageSize = 100
+
+// grants returns the live grants of a user, newest first.
+func (a *API) grants(ctx context.Context, userKey storage.Hash, now time.Time) (all []storage.Grant, err error) {
+	for after := ""; ; {
+		page, err := a.cfg.Store.Grants(ctx, userKey, after, pageSize, now)
+		if errors.Is(err, storage.ErrNotFound) { // the last grant of the page before has expired meanwhile
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("authorizations: listing grants: %w", err)
+		}
+		if all = append(all, page...); len(page) < pageSize {
+			return all, nil
+		}
+		after = page[pageSize-1].ID
+	}
+}
+
+// grant returns the live grant with a handle, or ErrNotFound.
+func (a *API) grant(ctx context.Context, handle string, now time.Time) (storage.Grant, error) {
+	userKey, id, ok := a.cfg.Vault.OpenGrantHandle(handle)
+	if !ok {
+		return storage.Grant{}, ErrNotFound
+	}
+	grants, err := a.grants(ctx, userKey, now)
+	if err != nil {
+		return storage.Grant{}, err
+	}
+	for _, g := range grants {
+		if g.ID == id {
+			return g, nil
+		}
+	}
+	return storage.Grant{}, ErrNotFound
+}
+
 func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Authorization {
 	one := Authorization{
-		ID: g.ID, ClientID: c.ClientID, ClientName: c.DisplayName(), Description: c.Description,
+		ID: a.cfg.Vault.GrantHandle(g.UserKey, g.ID), ClientID: c.ClientID, ClientName: c.DisplayName(), Description: c.Description,
 		AuthorizedAt: g.CreatedAt.UnixMilli(), Expires: g.ExpiresAt.UnixMilli(), UserAgent: g.UserAgent,
 	}
 	if c.OrganisationNo != "" {
@@ -191,7 +229,8 @@ func (f Filter) fits(a *Authorization, c *client.Client) bool {
 // ErrNotFound says that there is no such authorization, or that it is none of the caller's.
 var ErrNotFound = errors.New("authorizations: not found")
 
-// Revoke ends an authorization of a person, with all its tokens. ErrNotFound if it is somebody else's.
+// Revoke ends an authorization of a user: every grant of the user to the client for the customer, with its tokens and
+// consents, so that the user is asked again. It returns ErrNotFound if the authorization is that of another user.
 func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now time.Time) error {
 	return a.revoke(ctx, authorizationID, now, func(g *storage.Grant, _ *client.Client) bool {
 		return g.UserKey == a.cfg.Vault.UserKey(subject)
@@ -199,12 +238,9 @@ func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now t
 }
 
 func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*storage.Grant, *client.Client) bool) error {
-	g, err := a.cfg.Store.Grant(ctx, id, now)
-	if errors.Is(err, storage.ErrNotFound) {
-		return ErrNotFound
-	}
+	g, err := a.grant(ctx, id, now)
 	if err != nil {
-		return fmt.Errorf("authorizations: reading a grant: %w", err)
+		return err
 	}
 	c, err := client.Lookup(ctx, a.cfg.Clients, g.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
@@ -216,9 +252,10 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	if !may(&g, c) {
 		return ErrNotFound
 	}
-	if err := a.cfg.Store.RevokeGrant(ctx, id, now); err != nil {
+	r := storage.Revocation{Authorization: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}}
+	if err := a.cfg.Store.Revoke(ctx, r, now); err != nil {
 		return fmt.Errorf("authorizations: revoking: %w", err)
 	}
-	a.log.Emit(ctx, portner.Event{Name: portner.EventTokenRevoked, Time: now, ClientID: g.ClientID, GrantID: id, Reason: "authorizations"})
+	a.log.Emit(ctx, portner.Event{Name: portner.EventTokenRevoked, Time: now, ClientID: g.ClientID, GrantID: g.ID, Reason: "authorizations"})
 	return nil
 }

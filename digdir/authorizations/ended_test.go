@@ -159,7 +159,15 @@ func TestEndedGrantsEndEverywhere(t *testing.T) {
 		"client disabled":  {end: func(w *endedWorld) { w.clientDisabled.Store(true) }, client: true},
 		"client removed":   {end: func(w *endedWorld) { w.clientRemoved.Store(true) }, client: true},
 		"consent required": {end: func(w *endedWorld) { w.consentRequired.Store(true) }},
-		"grant revoked":    {end: func(w *endedWorld) { require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", w.grantID, time.Now())) }, code: true},
+		"grant revoked": {end: func(w *endedWorld) {
+			require.NoError(w.t, w.op.Store.Revoke(w.t.Context(), storage.Revocation{GrantID: w.grantID}, time.Now()))
+		}, code: true},
+		"authorization revoked": {end: func(w *endedWorld) {
+			list, err := w.api.OfPerson(w.t.Context(), "kari", authorizations.Filter{Any: true}, time.Now())
+			require.NoError(w.t, err)
+			require.NotEmpty(w.t, list)
+			require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", list[0].ID, time.Now()))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -90,10 +90,10 @@ func TestExchangedTokensEndWithTheirParent(t *testing.T) {
 	require.NoError(t, err)
 	of := grant
 	of.ID, of.Identity, of.Delegation = "child", w.cfg.Vault.Seal(id, "child"), storage.Delegation{Subject: parent.Hash}
-	require.NoError(t, w.op.Store.InsertGrant(t.Context(), &storage.Issue{Grant: of, Access: child}, now))
+	require.NoError(t, w.op.Store.InsertGrant(t.Context(), &storage.Issuance{Grant: of, Access: child}, now))
 
 	require.Equal(t, http.StatusOK, w.call("GET", "/clients/authorizations", "child", "").Code)
-	require.NoError(t, w.api.Revoke(t.Context(), "kari", grant.ID, now))
+	require.NoError(t, w.op.Store.Revoke(t.Context(), storage.Revocation{GrantID: grant.ID}, now))
 	require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", "child", "").Code)
 	require.Equal(t, http.StatusUnauthorized, w.call("DELETE", "/authorizations/child", "child", "").Code)
 }

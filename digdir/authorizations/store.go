@@ -7,14 +7,11 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Store finds and ends what people have granted. A token.Store has the last method already.
+// Store is the part of provider.Store that an API calls.
 type Store interface {
-	// GrantsOf returns the live grants of a person whose code was redeemed, newest first.
-	GrantsOf(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Grant, error)
-	// Grant returns one live grant, or ErrNotFound.
-	Grant(ctx context.Context, grantID string, now time.Time) (storage.Grant, error)
-	// RevokeGrant is token.Store's.
-	RevokeGrant(ctx context.Context, grantID string, now time.Time) error
+	// The methods are those of provider.Store.
+	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
+	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
 }
 
 // HistoryStore finds login history. What is in it authorize.HistoryStore recorded.

@@ -215,13 +215,13 @@ const purpose = "jwt_bearer"
 
 // consume returns the commit function of the issuance: it stores that the assertion has been used. The whole assertion takes
 // the place of a missing jti.
-func (x *exchange) consume(c *claims, assertion string) func(context.Context, *storage.Issue) error {
+func (x *exchange) consume(c *claims, assertion string) func(context.Context, *storage.Issuance) error {
 	id := "jti\x00" + c.jti
 	if c.jti == "" {
 		id = "jwt\x00" + assertion
 	}
 	key := storage.HashOf(x.cfg.Issuer + "\x00" + x.client.ClientID + "\x00" + purpose + "\x00" + id)
-	return func(ctx context.Context, _ *storage.Issue) error {
+	return func(ctx context.Context, _ *storage.Issuance) error {
 		err := x.cfg.Replay.ConsumeJTI(ctx, key, c.exp.Add(skew), x.Now)
 		if errors.Is(err, storage.ErrConsumed) {
 			return rejectClient(mp012, portner.EventAssertionReplay, "assertion_replay")

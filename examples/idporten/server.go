@@ -151,7 +151,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.pages.page,
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
-		PushedRequests: s.store, Consents: s.store, Replay: s.store, Users: s.users, History: s.store,
+		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages, TestLogin: testLogin,
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: standin.ClientTLS(s.opt.insecureTrustSelfSigned)}), // services on this machine

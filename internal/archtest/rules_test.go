@@ -26,8 +26,8 @@ func layers() map[string]rule {
 	table := map[string]rule{
 		"storage":               {own: policies},
 		"storage/memory":        {own: []string{"storage"}},
-		"storage/storagetest":   {own: concat(l0, l1, l2, []string{"digdir/authorizations"}), testing: true}, // for the stores' interfaces
-		"client/businesscert":   {own: []string{"norway"}},                                                   // a leaf of L1
+		"storage/storagetest":   {own: concat(l0, l1, l2, []string{"provider", "digdir/authorizations"}), testing: true}, // for the interfaces of stores
+		"client/businesscert":   {own: []string{"norway"}},                                                               // a leaf of L1
 		"provider":              {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"exchange":              {own: concat(l0, l1, l2, helpers)},
 		"digdir/authorizations": {own: concat(l0, l1, l2, helpers)},

@@ -212,10 +212,10 @@ func TestStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip()
 	}
-	storagetest.RunCore(t, func(t *testing.T) storagetest.Core { return openEmptyStore(t) })
+	storagetest.Run(t, func(t *testing.T) provider.Store { return openEmptyStore(t) })
 }
 
-func openEmptyStore(*testing.T) storagetest.Core { return memory.New() }
+func openEmptyStore(*testing.T) provider.Store { return memory.New() }
 
 func openKeys(ctx context.Context, dir string) (*keyset.Set, error) {
 	keys, err := keyset.Directory{Path: dir, Alg: keyset.ES256, Every: 90 * 24 * time.Hour}.Open()

@@ -85,7 +85,7 @@ func New(tb testing.TB, o Options) *OP {
 		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Origins: clients.HasOrigin, Scopes: registry,
 		Page:    op.page,
 		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
-		PushedRequests: op.Store, Consents: op.Store, Replay: op.Store,
+		PushedRequests: op.Store, Replay: op.Store,
 	}
 	if o.Change != nil {
 		o.Change(&cfg)

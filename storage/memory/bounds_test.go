@@ -26,7 +26,7 @@ func TestBounds(t *testing.T) {
 			"sessions",
 			memory.Config{MaxSessions: 3},
 			func(s *memory.Store, n int, now time.Time) error {
-				_, err := s.CreateSession(t.Context(), newSession(n), 0, now)
+				_, err := s.ReplaceSession(t.Context(), none, newSession(n), 0, now)
 				return err
 			},
 			func(s *memory.Store, now time.Time) error {
@@ -37,7 +37,9 @@ func TestBounds(t *testing.T) {
 		{
 			"codes",
 			memory.Config{MaxGrants: 3},
-			func(s *memory.Store, n int, now time.Time) error { return s.CreateCode(t.Context(), newCode(n), now) },
+			func(s *memory.Store, n int, now time.Time) error {
+				return s.FinishRequest(t.Context(), outcomeOf(n, newCode(n)), now)
+			},
 			func(s *memory.Store, now time.Time) error {
 				_, err := s.Code(t.Context(), newCode(0).Hash, now)
 				return err
@@ -69,10 +71,10 @@ func TestBounds(t *testing.T) {
 			"consents",
 			memory.Config{MaxConsents: 3},
 			func(s *memory.Store, n int, now time.Time) error {
-				return s.GrantConsents(t.Context(), []storage.Consent{newConsent(n, "s")}, now)
+				return s.FinishRequest(t.Context(), answer(id("answer", n), n, "s"), now)
 			},
 			func(s *memory.Store, now time.Time) error {
-				got, err := s.Consents(t.Context(), newConsent(0, "").UserKey, "client-a", now)
+				got, err := s.Consents(t.Context(), consentsOf(0), now)
 				if len(got) == 0 {
 					return storage.ErrNotFound
 				}
@@ -118,17 +120,17 @@ func TestBoundOfTokens(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxTokens: 3})
 	one, two := newCode(1), newCode(2)
-	require.NoError(t, s.CreateCode(t.Context(), one, epoch))
-	require.NoError(t, s.CreateCode(t.Context(), two, epoch))
-	first := newIssue(1, 0, one.Grant)
+	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(1, one), epoch))
+	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(2, two), epoch))
+	first := newIssuance(1, 0, one.Grant)
 	require.NoError(t, s.RedeemCode(t.Context(), one.Hash, first, epoch))
-	require.ErrorIs(t, s.RedeemCode(t.Context(), two.Hash, newIssue(2, 0, two.Grant), epoch), storage.ErrFull)
+	require.ErrorIs(t, s.RedeemCode(t.Context(), two.Hash, newIssuance(2, 0, two.Grant), epoch), storage.ErrFull)
 	_, err := s.Code(t.Context(), two.Hash, epoch)
 	require.NoError(t, err, "a full store used the code up")
-	require.ErrorIs(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, newIssue(1, 1, one.Grant), epoch), storage.ErrFull)
+	require.ErrorIs(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, newIssuance(1, 1, one.Grant), 0, epoch), storage.ErrFull)
 	_, _, err = s.RefreshToken(t.Context(), first.Refresh.Hash, epoch)
 	require.NoError(t, err, "a full store used the refresh token up")
-	require.NoError(t, s.RevokeGrant(t.Context(), one.Grant.ID, epoch), "a full store does not revoke")
+	require.NoError(t, s.Revoke(t.Context(), storage.Revocation{GrantID: one.Grant.ID}, epoch), "a full store does not revoke")
 }
 
 // One client at its bound does not shut out another, and what it used up makes room.
@@ -150,18 +152,22 @@ func TestPushedRequestsPerClient(t *testing.T) {
 	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(1000, "busy"), epoch), storage.ErrFull)
 }
 
-// GrantConsents is all or none, at the bound too.
+// An outcome whose consents do not fit changes nothing.
 func TestConsentsAllOrNone(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxConsents: 2})
-	require.NoError(t, s.GrantConsents(t.Context(), []storage.Consent{newConsent(1, "a")}, epoch))
-	two := []storage.Consent{newConsent(1, "b"), newConsent(2, "c")}
-	require.ErrorIs(t, s.GrantConsents(t.Context(), two, epoch), storage.ErrFull)
-	got, err := s.Consents(t.Context(), newConsent(1, "").UserKey, "client-a", epoch)
+	require.NoError(t, s.FinishRequest(t.Context(), answer("first", 1, "a"), epoch))
+	c := newCode(2)
+	o := outcomeOf(2, c)
+	o.Consents, o.Granted = consentsOf(1), answer("", 1, "b", "c").Granted
+	require.ErrorIs(t, s.FinishRequest(t.Context(), o, epoch), storage.ErrFull)
+	got, err := s.Consents(t.Context(), consentsOf(1), epoch)
 	require.NoError(t, err)
 	require.Len(t, got, 1)
-	require.NoError(t, s.GrantConsents(t.Context(), []storage.Consent{newConsent(1, "a"), newConsent(1, "b")}, epoch),
-		"a consent that is renewed needs no room of its own")
+	_, err = s.Code(t.Context(), c.Hash, epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	require.NoError(t, s.FinishRequest(t.Context(), answer("second", 1, "a", "b"), epoch), "a renewed consent needs no room")
+	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(2, c), epoch), "the keys of the rejected outcome are free")
 }
 
 // fill puts some of everything in and returns how many records that were.
@@ -169,37 +175,39 @@ func fill(t testing.TB, s *memory.Store, from, n int) {
 	ctx := context.Background()
 	for i := from; i < from+n; i++ {
 		in := newSession(i)
-		_, err := s.CreateSession(ctx, in, 0, epoch)
+		_, err := s.ReplaceSession(ctx, none, in, 0, epoch)
 		require.NoError(t, err)
 		c := newCode(i)
 		c.Grant.SessionID = in.ID
-		require.NoError(t, s.CreateCode(ctx, c, epoch))
+		c.Grant.UserKey = in.UserKey
+		require.NoError(t, s.FinishRequest(ctx, outcomeOf(i, c), epoch))
 		if i%3 > 0 {
-			first := newIssue(i, 0, c.Grant)
+			first := newIssuance(i, 0, c.Grant)
 			require.NoError(t, s.RedeemCode(ctx, c.Hash, first, epoch))
-			require.NoError(t, s.RotateRefreshToken(ctx, first.Refresh.Hash, newIssue(i, 1, c.Grant), epoch))
+			require.NoError(t, s.RotateRefreshToken(ctx, first.Refresh.Hash, newIssuance(i, 1, c.Grant), 0, epoch))
 		}
 		next := in
 		if next.Hash = storage.HashOf(id("rotated", i)); i%2 == 0 {
 			next.Hash = in.Hash
 		}
-		require.NoError(t, s.ReplaceSession(ctx, in.Hash, next, epoch))
+		_, err = s.ReplaceSession(ctx, in.Hash, next, 0, epoch)
+		require.NoError(t, err)
 		if i%5 == 0 {
 			_, err := s.EndSession(ctx, next.Hash, epoch)
 			require.NoError(t, err)
 		}
 		if i%7 == 0 {
-			require.NoError(t, s.RevokeGrant(ctx, c.Grant.ID, epoch))
+			require.NoError(t, s.Revoke(ctx, storage.Revocation{GrantID: c.Grant.ID}, epoch))
 		}
 		require.NoError(t, s.PushRequest(ctx, newPushed(i, id("client", i%50)), epoch))
 		if i%2 == 0 {
 			require.NoError(t, s.ConsumePushedRequest(ctx, newPushed(i, "").Hash, epoch))
 		}
-		long := newConsent(i, "long")
-		long.ExpiresAt = epoch.Add(90 * time.Minute)
-		require.NoError(t, s.GrantConsents(ctx, []storage.Consent{newConsent(i, "short"), long}, epoch))
+		o := answer(id("answer", i), i, "short", "long")
+		o.Granted[1].ExpiresAt = epoch.Add(90 * time.Minute)
+		require.NoError(t, s.FinishRequest(ctx, o, epoch))
 		if i%11 == 0 {
-			require.NoError(t, s.WithdrawConsents(ctx, long.UserKey, long.ClientID, epoch))
+			require.NoError(t, s.Revoke(ctx, storage.Revocation{Authorization: consentsOf(i)}, epoch))
 		}
 		require.NoError(t, s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
 	}
@@ -235,8 +243,8 @@ func TestTrafficCollects(t *testing.T) {
 	later := epoch.Add(3 * time.Hour)
 	for n := range 4000 {
 		c := newCode(10_000 + n)
-		c.ExpiresAt, c.RetainUntil = later.Add(time.Minute), later.Add(time.Minute)
-		require.NoError(t, s.CreateCode(t.Context(), c, later))
+		c.ExpiresAt = later.Add(time.Minute)
+		require.NoError(t, s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("late", n), Code: &c}, later))
 		require.NoError(t, s.ConsumeJTI(t.Context(), storage.HashOf(id("late", n)), later.Add(time.Minute), later))
 	}
 	require.Equal(t, memory.Stats{Grants: 4000, Replays: 4000}, s.Stats())
@@ -269,24 +277,21 @@ func TestClockGoesBack(t *testing.T) {
 	require.NoError(t, s.ConsumeJTI(t.Context(), key, end.Add(1), epoch), "only what ended before is in doubt")
 }
 
-// A session in which codes are given again and again holds on to the living ones only.
-func TestSessionForgetsDeadGrants(t *testing.T) {
+// The chain of a user holds live grants only.
+func TestUserForgetsEndedGrants(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
-	in := newSession(1)
-	in.ExpiresAt = epoch.Add(1000 * time.Hour)
-	_, err := s.CreateSession(t.Context(), in, 0, epoch)
-	require.NoError(t, err)
+	user := newCode(1).Grant.UserKey
 	for n := range 1000 {
 		now := epoch.Add(time.Duration(n) * time.Minute)
 		c := newCode(n)
-		c.Grant.SessionID = in.ID
-		c.ExpiresAt, c.RetainUntil = now.Add(time.Minute), now.Add(time.Minute)
-		require.NoError(t, s.CreateCode(t.Context(), c, now))
+		c.Grant.UserKey = user
+		c.ExpiresAt = now.Add(time.Minute)
+		require.NoError(t, s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("request", n), Code: &c}, now))
 		_, err := s.Sweep(t.Context(), now)
 		require.NoError(t, err)
+		require.LessOrEqual(t, s.GrantsOf(user), 2)
 	}
-	require.LessOrEqual(t, s.GrantsNotedIn(in.ID), 4)
 }
 
 // Every verb and Sweep at once, with clocks that differ: no deadlock, no race, and the indexes,
@@ -304,21 +309,30 @@ func TestEverythingAtOnce(t *testing.T) {
 				in.UserKey = storage.HashOf(id("person", n%5))
 				c.Grant.SessionID = in.ID
 				ctx := t.Context()
-				_, _ = s.CreateSession(ctx, in, 4, now)
-				_ = s.CreateCode(ctx, c, now)
-				_ = s.RedeemCode(ctx, c.Hash, newIssue(n, 0, c.Grant), now)
-				_ = s.RotateRefreshToken(ctx, newIssue(n, i%3, c.Grant).Refresh.Hash, newIssue(n, i%3+1, c.Grant), now)
+				c.Grant.UserKey = in.UserKey
+				o := outcomeOf(n, c)
+				o.Consents, o.Declined = consentsOf(n%5+1), []string{"b"}
+				o.Granted = answer("", 0, "a", "c").Granted
+				_, _ = s.ReplaceSession(ctx, none, in, 4, now)
+				_ = s.FinishRequest(ctx, o, now)
+				_ = s.RedeemCode(ctx, c.Hash, newIssuance(n, 0, c.Grant), now)
+				_ = s.RotateRefreshToken(ctx, newIssuance(n, i%3, c.Grant).Refresh.Hash, newIssuance(n, i%3+1, c.Grant), 0, now)
 				if got, err := s.Session(ctx, in.Hash, now); err == nil {
-					_ = s.ReplaceSession(ctx, in.Hash, got, now)
+					if other := newSession(n + 1); i%3 == 0 {
+						_, _ = s.ReplaceSession(ctx, in.Hash, other, 4, now) // another user
+					} else {
+						_, _ = s.ReplaceSession(ctx, in.Hash, got, 4, now)
+					}
 				}
 				if i%13 == w {
 					_, _ = s.EndSession(ctx, in.Hash, now)
-					_ = s.RevokeGrant(ctx, newCode(n+1).Grant.ID, now)
+					_ = s.Revoke(ctx, storage.Revocation{GrantID: newCode(n + 1).Grant.ID}, now)
 				}
 				_ = s.PushRequest(ctx, newPushed(n, "client"), now)
 				_ = s.ConsumePushedRequest(ctx, newPushed(n+1, "").Hash, now)
-				_ = s.GrantConsents(ctx, []storage.Consent{newConsent(n, "a"), newConsent(n+1, "b")}, now)
-				_ = s.WithdrawConsents(ctx, newConsent(n+2, "").UserKey, "client-a", now)
+				_ = s.InsertGrant(ctx, newIssuance(n+1, 9, newCode(n+1).Grant), now)
+				_ = s.Revoke(ctx, storage.Revocation{Authorization: consentsOf(n % 5)}, now)
+				_, _ = s.Grants(ctx, in.UserKey, "", 3, now)
 				_ = s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), now.Add(time.Minute), now)
 				if i%50 == 0 {
 					_, _ = s.Sweep(ctx, now)

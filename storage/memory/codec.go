@@ -77,6 +77,14 @@ func (r *reader) random() string {
 	return strict.EncodeToString([]byte(r.take(n - 1)))
 }
 
+func (r *reader) skipRandom() {
+	if n := r.uvarint(); n == 0 {
+		r.string()
+	} else {
+		r.take(n - 1)
+	}
+}
+
 func putBool(b []byte, v bool) []byte {
 	if v {
 		return append(b, 1)

@@ -44,13 +44,13 @@ func FuzzRecords(f *testing.F) {
 
 		g := storage.Grant{
 			ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
-			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, OnBehalfOf: a,
+			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, Customer: a, Key: b,
 			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first,
 		}
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
 
-		c := storage.AuthorizationCode{Hash: k, RequestID: b, RedirectURI: a, CodeChallenge: b, Nonce: a, AuthTimeAsked: yes, ExpiresAt: second, RetainUntil: first, Grant: g}
-		require.Equal(t, c, memory.EncodeCode(&c).Decode())
+		c := storage.AuthorizationCode{Hash: k, RedirectURI: a, CodeChallenge: b, Nonce: a, ExpiresAt: second, Grant: g}
+		require.Equal(t, c, memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first}).Decode())
 
 		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, IssuedAt: first, ExpiresAt: second}
 		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))
@@ -65,7 +65,7 @@ func TestFarTimes(t *testing.T) {
 	forever.ExpiresAt = time.Unix(1<<50, 0)
 	never.ExpiresAt = time.Unix(-1<<50, 0)
 	for _, in := range []storage.Session{forever, never} {
-		_, err := s.CreateSession(t.Context(), in, 0, epoch)
+		_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
 		require.NoError(t, err)
 	}
 	_, err := s.Session(t.Context(), forever.Hash, epoch)

@@ -4,26 +4,16 @@ import (
 	"context"
 	"math"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/portner-go/portner/storage"
 )
 
-// consentStripe owns the consents of some people.
-type consentStripe struct {
-	mu   sync.Mutex
-	m    map[consentKey]*consents
-	peak int
-	_    [40]byte
-}
+// consentKey is the key of the consents of a user.
+type consentKey = storage.ConsentKey
 
-type consentKey struct {
-	user   storage.Hash
-	client string
-}
-
-// consents are those of one person to one client. It is queued by the first that ends.
+// consents are those of one user to one client for one customer. They are queued by the first that ends. The stripe of
+// the user guards them.
 type consents struct {
 	place  slot
 	stripe uint8
@@ -32,12 +22,13 @@ type consents struct {
 }
 
 type consent struct {
-	scope          string
+	scope, version string
 	granted, until int64
 }
 
 func (c *consents) slot() *slot { return &c.place }
 
+// find returns the consent for a scope, or nil.
 func (c *consents) find(scope string) *consent {
 	for i := range c.list {
 		if c.list[i].scope == scope {
@@ -47,20 +38,16 @@ func (c *consents) find(scope string) *consent {
 	return nil
 }
 
-func (s *Store) consentStripe(user *storage.Hash) uint8 {
-	return uint8(s.shardOf(string(user[:])))
-}
-
-// Consents implements authorize.ConsentStore.
-func (s *Store) Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) ([]storage.Consent, error) {
+// Consents implements provider.Store.
+func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	st := &s.consents[s.consentStripe(&userKey)]
+	st := &s.users[s.stripeOfKey(&key.UserKey)]
 	n := nanos(now)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	c := st.m[consentKey{userKey, clientID}]
+	c := st.consents.m[key]
 	if c == nil {
 		return nil, nil
 	}
@@ -68,149 +55,118 @@ func (s *Store) Consents(ctx context.Context, userKey storage.Hash, clientID str
 	for _, one := range c.list {
 		if n < one.until {
 			out = append(out, storage.Consent{
-				UserKey: userKey, ClientID: clientID, Scope: one.scope,
-				GrantedAt: fromNanos(one.granted), ExpiresAt: fromNanos(one.until),
+				Scope: one.scope, Version: one.version, GrantedAt: fromNanos(one.granted), ExpiresAt: fromNanos(one.until),
 			})
 		}
 	}
 	return out, nil
 }
 
-// GrantConsents implements authorize.ConsentStore.
-func (s *Store) GrantConsents(ctx context.Context, in []storage.Consent, now time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if len(in) == 0 {
-		return nil
-	}
-	err := s.grantConsents(in)
-	if err != nil { // expired ones do not count
-		s.makeRoom(now, consentKind)
-		err = s.grantConsents(in)
-	}
-	if err == nil {
-		s.tidy(now)
-	}
-	return err
-}
-
-// grantConsents holds all stripes it needs at once, so that all consents appear together.
-func (s *Store) grantConsents(in []storage.Consent) error {
-	var needed [shardCount]bool
-	for i := range in {
-		needed[s.consentStripe(&in[i].UserKey)] = true
-	}
-	for i, need := range needed {
-		if need {
-			s.consents[i].mu.Lock()
-			defer s.consents[i].mu.Unlock()
+// countNewConsents counts the granted consents that need room: those for scopes without a remembered one. The caller
+// holds the stripe.
+func (f *finish) countNewConsents() (n int) {
+	c := f.users[f.stripe].consents.m[f.outcome.Consents]
+	for i := range f.outcome.Granted {
+		scope := f.outcome.Granted[i].Scope
+		known := c != nil && c.find(scope) != nil
+		for j := range f.outcome.Granted[:i] {
+			known = known || f.outcome.Granted[j].Scope == scope
 		}
-	}
-	if !s.consentCount.take(s.newConsents(in)) {
-		return storage.ErrFull
-	}
-	for i := range in {
-		s.grantConsent(&in[i])
-	}
-	return nil
-}
-
-// newConsents counts those of in that are not remembered yet. The caller holds their stripes.
-func (s *Store) newConsents(in []storage.Consent) (n int) {
-	type key struct {
-		consentKey
-		scope string
-	}
-	seen := make(map[key]bool, len(in))
-	for i := range in {
-		k := key{consentKey{in[i].UserKey, in[i].ClientID}, in[i].Scope}
-		old := s.consents[s.consentStripe(&in[i].UserKey)].m[k.consentKey]
-		if !seen[k] && (old == nil || old.find(k.scope) == nil) {
+		if !known {
 			n++
 		}
-		seen[k] = true
 	}
 	return n
 }
 
-func (s *Store) grantConsent(in *storage.Consent) {
-	stripe := s.consentStripe(&in.UserKey)
-	st := &s.consents[stripe]
-	key := consentKey{in.UserKey, in.ClientID}
-	c := st.m[key]
+// applyConsents withdraws the declined consents and remembers the granted ones, for which countNewConsents took room.
+// The caller holds the stripe.
+func (f *finish) applyConsents() {
+	st := &f.users[f.stripe]
+	c := st.consents.m[f.outcome.Consents]
+	if c == nil && len(f.outcome.Granted) == 0 {
+		return
+	}
 	if c == nil {
-		key.client = strings.Clone(key.client)
-		c = &consents{key: key, stripe: stripe, place: slot{shard: stripe}}
-		if st.m == nil {
-			st.m = make(map[consentKey]*consents)
+		key := f.outcome.Consents
+		key.ClientID, key.Customer = strings.Clone(key.ClientID), strings.Clone(key.Customer)
+		c = &consents{key: key, stripe: f.stripe, place: slot{shard: f.stripe}}
+		st.consents.set(key, c)
+	}
+	for i := range f.outcome.Granted {
+		c.remember(&f.outcome.Granted[i])
+	}
+	f.consentCount.give(c.drop(func(one *consent) bool {
+		for _, scope := range f.outcome.Declined {
+			if scope == one.scope {
+				return true
+			}
 		}
-		st.m[key] = c
-		st.peak = max(st.peak, len(st.m))
-	}
-	one := consent{scope: in.Scope, granted: nanos(in.GrantedAt), until: nanos(in.ExpiresAt)}
-	if old := c.find(in.Scope); old == nil {
-		one.scope = strings.Clone(in.Scope)
-		c.list = append(c.list, one)
-	} else if one.until > old.until {
-		old.granted, old.until = one.granted, one.until
-	}
-	s.due.consents.schedule(c, c.firstEnd())
+		return false
+	}))
+	f.keep(c)
 }
 
-func (c *consents) firstEnd() int64 {
+// remember adds a consent. Of two for one scope and version the one that ends later remains.
+func (c *consents) remember(in *storage.Consent) {
+	one := consent{granted: nanos(in.GrantedAt), until: nanos(in.ExpiresAt)}
+	old := c.find(in.Scope)
+	switch {
+	case old == nil:
+		one.scope, one.version = strings.Clone(in.Scope), strings.Clone(in.Version)
+		c.list = append(c.list, one)
+	case old.version != in.Version || one.until > old.until:
+		one.scope, one.version = old.scope, strings.Clone(in.Version)
+		*old = one
+	}
+}
+
+// drop removes the consents that match and returns how many these were.
+func (c *consents) drop(match func(*consent) bool) int {
+	rest := c.list[:0]
+	for i := range c.list {
+		if !match(&c.list[i]) {
+			rest = append(rest, c.list[i])
+		}
+	}
+	n := len(c.list) - len(rest)
+	clear(c.list[len(rest):])
+	c.list = rest
+	return n
+}
+
+// keep queues c by its first end, or removes it if it is empty. The caller holds the stripe.
+func (s *Store) keep(c *consents) {
+	if len(c.list) == 0 {
+		s.due.consents.cancel(c)
+		s.users[c.stripe].consents.drop(c.key)
+		return
+	}
 	end := int64(math.MaxInt64)
 	for i := range c.list {
 		end = min(end, c.list[i].until)
 	}
-	return end
+	s.due.consents.schedule(c, end)
 }
 
-// WithdrawConsents implements authorize.ConsentStore.
-func (s *Store) WithdrawConsents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// withdrawAll removes the consents of a key. The caller holds the stripe.
+func (s *Store) withdrawAll(key *storage.ConsentKey) {
+	if c := s.users[s.stripeOfKey(&key.UserKey)].consents.m[*key]; c != nil {
+		s.consentCount.give(c.drop(func(*consent) bool { return true }))
+		s.keep(c)
 	}
-	st := &s.consents[s.consentStripe(&userKey)]
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if c := st.m[consentKey{userKey, clientID}]; c != nil {
-		s.consentCount.give(len(c.list))
-		s.forgetConsents(st, c)
-	}
-	return nil
-}
-
-// forgetConsents removes c. The caller holds the stripe.
-func (s *Store) forgetConsents(st *consentStripe, c *consents) {
-	s.due.consents.cancel(c)
-	c.list = nil
-	delete(st.m, c.key)
-	st.m, st.peak = shrunk(st.m, st.peak)
 }
 
 // collect implements expiring.
 func (c *consents) collect(s *Store, now int64) int {
-	st := &s.consents[c.stripe]
+	st := &s.users[c.stripe]
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.m[c.key] != c { // withdrawn since it was popped
+	if st.consents.m[c.key] != c { // withdrawn since it was popped
 		return 0
 	}
-	live := c.list[:0]
-	for _, one := range c.list {
-		if now < one.until {
-			live = append(live, one)
-		}
-	}
-	removed := len(c.list) - len(live)
-	clear(c.list[len(live):])
-	c.list = live
+	removed := c.drop(func(one *consent) bool { return now >= one.until })
 	s.consentCount.give(removed)
-	if len(live) == 0 {
-		s.forgetConsents(st, c)
-	} else {
-		s.due.consents.schedule(c, c.firstEnd())
-	}
+	s.keep(c)
 	return removed
 }

@@ -13,7 +13,7 @@ func (s *Store) Leftovers() map[string]int {
 	for i := range shardCount {
 		add("sessions by hash", len(s.sessionsByHash.shards[i].m))
 		add("sessions by ID", len(s.sessionsByID.shards[i].m))
-		add("people", len(s.people[i].sessions))
+		add("users with sessions", len(s.users[i].sessions.m))
 		add("codes", len(s.codes.shards[i].m))
 		add("requests", len(s.requests.shards[i].m))
 		add("grants", len(s.grants.shards[i].m))
@@ -21,8 +21,9 @@ func (s *Store) Leftovers() map[string]int {
 		add("refresh tokens", len(s.refresh.shards[i].m))
 		add("pushed requests", len(s.pushed.shards[i].m))
 		add("pushing clients", len(s.pushedClients.shards[i].n))
-		add("consents", len(s.consents[i].m))
-		add("replays", len(s.replays[i].keys))
+		add("users with grants", len(s.users[i].grants.m))
+		add("consents", len(s.users[i].consents.m))
+		add("replays", len(s.replays[i].keys.m))
 		add("replay heap", len(s.replays[i].heap))
 		add("queued sessions", len(s.due.sessions.shards[i].heap))
 		add("queued grants", len(s.due.grants.shards[i].heap))
@@ -40,12 +41,18 @@ func (s *Store) Leftovers() map[string]int {
 var (
 	EncodeSession = encodeSession
 	EncodeGrant   = encodeGrant
-	EncodeCode    = encodeCode
+	EncodeOutcome = encodeOutcome
 	EncodeAccess  = encodeAccess
 )
 
-// GrantsNotedIn is how many grants the session with this ID holds on to.
-func (s *Store) GrantsNotedIn(sessionID string) int { return cap(s.sessionsByID.get(sessionID).grants) }
+// GrantsOf returns the number of grants and codes in the chain of a user.
+func (s *Store) GrantsOf(user storage.Hash) (n int) {
+	h := s.hashOf(string(user[:]))
+	for g := s.users[stripeOf(h)].grants.m[h]; g != nil; g = g.next {
+		n++
+	}
+	return n
+}
 
 func (t sessionText) Decode() storage.Session             { return t.decode() }
 func (t grantText) Decode() storage.Grant                 { return t.decode() }

@@ -1,25 +1,73 @@
 package memory
 
 import (
-	"encoding/binary"
+	"cmp"
+	"strings"
 
 	"github.com/portner-go/portner/storage"
 )
 
-// grantText is an encoded grant: end, flags, ID, the rest.
+// grantText is an encoded grant: end, flags, user key, two times, the part that identifies it (ID, client, customer,
+// session ID), and the rest.
 type grantText string
 
-const grantIDAt = 9
+const (
+	grantFlagsAt   = 8
+	grantUserAt    = 9
+	grantCreatedAt = 41
+	grantIDAt      = 57
+)
 
 const (
 	flagLoginOnly = 1 << iota
 	flagPseudonymous
-	flagDelegation
+	flagExtras // members that most grants do not have
 )
 
 func (t grantText) end() int64      { return intAt(string(t), 0) }
-func (t grantText) loginOnly() bool { return t[8]&flagLoginOnly != 0 }
+func (t grantText) loginOnly() bool { return t[grantFlagsAt]&flagLoginOnly != 0 }
+func (t grantText) userKey() string { return string(t[grantUserAt:grantCreatedAt]) }
 func (t grantText) id() string      { return (&reader{string(t[grantIDAt:])}).string() }
+
+// inSession reports whether the grant was given in the session with the encoded ID.
+func (t grantText) inSession(encoded string) bool {
+	r := reader{string(t[grantIDAt:])}
+	r.string()
+	r.symbol()
+	r.symbol()
+	return strings.HasPrefix(r.rest, encoded)
+}
+
+// encodeSessionID returns a session ID as it is part of a grantText.
+func encodeSessionID(id string) string { return string(putRandom(nil, id)) }
+
+// compareAge orders grants by creation and then by ID.
+func (t grantText) compareAge(u grantText) int {
+	if n := cmp.Compare(intAt(string(t), grantCreatedAt), intAt(string(u), grantCreatedAt)); n != 0 {
+		return n
+	}
+	return strings.Compare(t.id(), u.id())
+}
+
+// belongsTo reports whether the grant is one of a user to a client for a customer.
+func (t grantText) belongsTo(key *storage.ConsentKey) bool {
+	g := t.decode()
+	return g.UserKey == key.UserKey && g.ClientID == key.ClientID && g.Customer == key.Customer
+}
+
+// replaces reports whether t may be redeemed by a code with the grant u.
+func (t grantText) replaces(u grantText) bool {
+	if t == u {
+		return true
+	}
+	r := reader{string(u[grantIDAt:])}
+	r.string()
+	r.symbol()
+	r.symbol()
+	r.skipRandom()
+	end := len(u) - len(r.rest)
+	return t.userKey() == u.userKey() && strings.HasPrefix(string(t[grantIDAt:]), string(u[grantIDAt:end]))
+}
 
 func encodeGrant(g *storage.Grant) grantText {
 	var room scratch
@@ -34,38 +82,41 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 	if g.Pseudonymous {
 		flags |= flagPseudonymous
 	}
-	if delegates(&g.Delegation) {
-		flags |= flagDelegation
+	if hasExtras(g) {
+		flags |= flagExtras
 	}
 	b = append(putTime(b, g.ExpiresAt), flags)
-	b = putString(b, g.ID)
+	b = append(b, g.UserKey[:]...)
 	b = putTime(b, g.CreatedAt)
 	b = putTime(b, g.AuthTime)
-	b = append(b, g.UserKey[:]...)
+	b = putString(b, g.ID)
 	b = putSymbol(b, g.ClientID)
-	b = putBytes(b, g.Identity)
+	b = putSymbol(b, g.Customer)
 	b = putRandom(b, g.SessionID)
+	b = putBytes(b, g.Identity)
 	b = putRandom(b, g.SID)
 	b = putSymbols(b, g.Scopes)
-	b = putSymbols(b, g.Resources)
 	b = putSymbol(b, g.ACR)
 	b = putSymbols(b, g.AMR)
 	b = putSymbol(b, g.Locale)
-	b = putSymbol(b, g.OnBehalfOf)
-	b = putSymbol(b, g.UserAgent)
-	b = putBytes(b, g.AuthorizationDetails)
-	return putDelegation(b, &g.Delegation)
-}
-
-func delegates(d *storage.Delegation) bool {
-	return d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
-}
-
-// putDelegation adds nothing for most grants: flagDelegation tells.
-func putDelegation(b []byte, d *storage.Delegation) []byte {
-	if !delegates(d) {
-		return b
+	if flags&flagExtras != 0 {
+		b = putExtras(b, g)
 	}
+	return b
+}
+
+func hasExtras(g *storage.Grant) bool {
+	d := &g.Delegation
+	return g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil ||
+		d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
+}
+
+func putExtras(b []byte, g *storage.Grant) []byte {
+	b = putSymbols(b, g.Resources)
+	b = putSymbol(b, g.UserAgent)
+	b = putRandom(b, g.Key)
+	b = putBytes(b, g.AuthorizationDetails)
+	d := &g.Delegation
 	b = putSymbol(b, d.Consumer)
 	b = putSymbol(b, d.Supplier)
 	b = putSymbol(b, d.Source)
@@ -80,66 +131,72 @@ func (t grantText) decode() storage.Grant {
 	g.ExpiresAt = r.time()
 	flags := r.take(1)[0]
 	g.LoginOnly, g.Pseudonymous = flags&flagLoginOnly != 0, flags&flagPseudonymous != 0
-	g.ID = r.string()
-	g.CreatedAt, g.AuthTime = r.time(), r.time()
 	g.UserKey = r.hash()
-	g.ClientID = r.symbol()
+	g.CreatedAt, g.AuthTime = r.time(), r.time()
+	g.ID = r.string()
+	g.ClientID, g.Customer = r.symbol(), r.symbol()
+	g.SessionID = r.random()
 	g.Identity = r.bytes()
-	g.SessionID, g.SID = r.random(), r.random()
-	g.Scopes, g.Resources = r.symbols(), r.symbols()
+	g.SID = r.random()
+	g.Scopes = r.symbols()
 	g.ACR = r.symbol()
 	g.AMR = r.symbols()
-	g.Locale, g.OnBehalfOf, g.UserAgent = r.symbol(), r.symbol(), r.symbol()
-	g.AuthorizationDetails = r.bytes()
-	if flags&flagDelegation != 0 {
+	g.Locale = r.symbol()
+	if flags&flagExtras != 0 {
+		g.Resources = r.symbols()
+		g.UserAgent, g.Key, g.AuthorizationDetails = r.symbol(), r.random(), r.bytes()
 		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}
 		g.Delegation.Actor, g.Delegation.MayAct, g.Delegation.Subject = r.bytes(), r.bytes(), r.hash()
 	}
 	return g
 }
 
-// codeText is an encoded code: hash, end, end of memory, where the grant starts, RequestID, the
-// rest, the grant.
+// codeText is an encoded outcome without its consents: the hash of the code, its end, the end of recognition, RequestID,
+// the rest of the code, the grant. A denial has zeros for the code, and ends after RequestID.
 type codeText string
 
-const (
-	codeGrantAt = 48
-	codeRestAt  = 52
-)
+const codeRequestAt = 48
 
 func (t codeText) hash() string      { return string(t[:32]) }
 func (t codeText) end() int64        { return intAt(string(t), 32) }
 func (t codeText) retained() int64   { return max(intAt(string(t), 40), t.end()) }
-func (t codeText) requestID() string { return (&reader{string(t[codeRestAt:])}).random() }
-func (t codeText) grantAt() int {
-	return int(t[codeGrantAt])<<24 | int(t[codeGrantAt+1])<<16 | int(t[codeGrantAt+2])<<8 | int(t[codeGrantAt+3])
+func (t codeText) requestID() string { return (&reader{string(t[codeRequestAt:])}).random() }
+
+func (t codeText) grant() grantText {
+	r := reader{string(t[codeRequestAt:])}
+	r.skipRandom() // RequestID
+	r.symbol()     // RedirectURI
+	r.skipRandom() // CodeChallenge
+	r.skipRandom() // Nonce
+	return grantText(r.rest)
 }
 
-func (t codeText) grant() grantText { return grantText(t[t.grantAt():]) }
-
-func encodeCode(c *storage.AuthorizationCode) codeText {
+func encodeOutcome(o *storage.Outcome) codeText {
+	c := o.Code
+	if c == nil {
+		c = &storage.AuthorizationCode{}
+	}
 	var room scratch
 	b := append(room[:0], c.Hash[:]...)
 	b = putTime(b, c.ExpiresAt)
-	b = putTime(b, c.RetainUntil)
-	b = append(b, 0, 0, 0, 0)
-	b = putRandom(b, c.RequestID)
+	b = putTime(b, o.RetainTo)
+	b = putRandom(b, o.RequestID)
+	if o.Code == nil {
+		return codeText(b)
+	}
 	b = putSymbol(b, c.RedirectURI)
 	b = putRandom(b, c.CodeChallenge)
 	b = putRandom(b, c.Nonce)
-	b = putBool(b, c.AuthTimeAsked)
-	binary.BigEndian.PutUint32(b[codeGrantAt:], uint32(len(b)))
 	return codeText(putGrant(b, &c.Grant))
 }
 
 func (t codeText) decode() storage.AuthorizationCode {
 	r := reader{string(t)}
-	c := storage.AuthorizationCode{Hash: r.hash(), ExpiresAt: r.time(), RetainUntil: r.time()}
-	r.take(codeRestAt - codeGrantAt)
-	c.RequestID = r.random()
+	c := storage.AuthorizationCode{Hash: r.hash(), ExpiresAt: r.time()}
+	r.take(codeRequestAt - 40)
+	r.skipRandom() // RequestID
 	c.RedirectURI = r.symbol()
 	c.CodeChallenge, c.Nonce = r.random(), r.random()
-	c.AuthTimeAsked = r.bool()
 	c.Grant = grantText(r.rest).decode()
 	return c
 }

@@ -15,10 +15,9 @@ const maxLogins = 200
 
 // loginStripe owns the login history of some people.
 type loginStripe struct {
-	mu   sync.Mutex
-	m    map[storage.Hash]*logins
-	peak int
-	_    [40]byte
+	mu    sync.Mutex
+	users table[storage.Hash, *logins]
+	_     [40]byte
 }
 
 // logins is the history of one person, oldest first. It is queued by its first entry's end.
@@ -36,20 +35,19 @@ func (s *Store) RecordLogin(ctx context.Context, in storage.Login, now time.Time
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.reserve(&s.loginCount, 1, now, loginKind); err != nil {
-		return err
+	if !s.loginCount.take(1) {
+		s.makeRoom(now, loginKind)
+		if !s.loginCount.take(1) {
+			return storage.ErrFull
+		}
 	}
 	stripe := uint8(s.shardOf(string(in.UserKey[:])))
 	st := &s.logins[stripe]
 	st.mu.Lock()
-	l := st.m[in.UserKey]
+	l := st.users.m[in.UserKey]
 	if l == nil {
 		l = &logins{user: in.UserKey, stripe: stripe, place: slot{shard: stripe}}
-		if st.m == nil {
-			st.m = make(map[storage.Hash]*logins)
-		}
-		st.m[in.UserKey] = l
-		st.peak = max(st.peak, len(st.m))
+		st.users.set(in.UserKey, l)
 	}
 	in.Service, in.Method = strings.Clone(in.Service), strings.Clone(in.Method)
 	l.list = append(l.list, in)
@@ -79,7 +77,7 @@ func (s *Store) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 	st := &s.logins[s.shardOf(string(userKey[:]))]
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	l := st.m[userKey]
+	l := st.users.m[userKey]
 	if l == nil {
 		return nil, nil
 	}
@@ -98,7 +96,7 @@ func (l *logins) collect(s *Store, now int64) int {
 	st := &s.logins[l.stripe]
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.m[l.user] != l {
+	if st.users.m[l.user] != l {
 		return 0
 	}
 	before := len(l.list)
@@ -109,60 +107,6 @@ func (l *logins) collect(s *Store, now int64) int {
 		s.due.logins.schedule(l, l.firstEnd())
 		return removed
 	}
-	delete(st.m, l.user)
-	st.m, st.peak = shrunk(st.m, st.peak)
+	st.users.drop(l.user)
 	return removed
-}
-
-// GrantsOf implements authorizations.Store. It looks through all grants, a shard at a time: what a person
-// has given is asked for rarely, and an index by person would cost every grant its room.
-func (s *Store) GrantsOf(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Grant, error) {
-	var out []storage.Grant
-	for i := range s.grants.shards {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		for _, g := range s.grants.shards[i].all() {
-			if found, ok := g.liveGrant(now); ok && found.UserKey == userKey {
-				out = append(out, found)
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b storage.Grant) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return out, nil
-}
-
-// Grant implements authorizations.Store.
-func (s *Store) Grant(ctx context.Context, grantID string, now time.Time) (storage.Grant, error) {
-	if err := ctx.Err(); err != nil {
-		return storage.Grant{}, err
-	}
-	if g := s.grants.get(grantID); g != nil {
-		if found, ok := g.liveGrant(now); ok && found.ID == grantID {
-			return found, nil
-		}
-	}
-	return storage.Grant{}, storage.ErrNotFound
-}
-
-// liveGrant decodes a grant that is redeemed, not revoked and not over.
-func (g *grant) liveGrant(now time.Time) (storage.Grant, bool) {
-	g.mu.Lock()
-	live, text := !g.ended(nanos(now)) && !g.revoked, g.text()
-	g.mu.Unlock()
-	if !live {
-		return storage.Grant{}, false
-	}
-	return text.decode(), true
-}
-
-// all copies the records of a shard.
-func (s *indexShard[T]) all() []T {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]T, 0, len(s.m))
-	for _, v := range s.m {
-		out = append(out, v)
-	}
-	return out
 }

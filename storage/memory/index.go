@@ -22,10 +22,9 @@ type index[T any] struct {
 }
 
 type indexShard[T any] struct {
-	mu   sync.Mutex
-	m    map[uint64]T
-	peak int
-	_    [40]byte // a cache line of its own
+	mu sync.Mutex
+	table[uint64, T]
+	_ [40]byte // a cache line of its own
 }
 
 func newIndex[T any]() *index[T] { return &index[T]{seed: maphash.MakeSeed()} }
@@ -52,11 +51,7 @@ func (x *index[T]) add(key string, v T) bool {
 	if _, taken := s.m[h]; taken {
 		return false
 	}
-	if s.m == nil {
-		s.m = make(map[uint64]T)
-	}
-	s.m[h] = v
-	s.peak = max(s.peak, len(s.m))
+	s.set(h, v)
 	return true
 }
 
@@ -65,24 +60,36 @@ func (x *index[T]) drop(key string) {
 	h, s := x.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.m, h)
-	s.m, s.peak = shrunk(s.m, s.peak)
+	s.table.drop(h)
 }
 
-// shrunk gives the memory of deleted entries back: maps keep theirs. A map that fell to an
-// eighth of its peak is copied, so copying costs a fraction of the deletions before it.
-func shrunk[K comparable, V any](m map[K]V, peak int) (map[K]V, int) {
-	if len(m) == 0 {
-		return nil, 0
+// table is a map that returns the memory of deleted entries, which Go's maps keep. A map that fell to an eighth of its
+// largest size is copied, so copying costs a fraction of the deletions before it.
+type table[K comparable, V any] struct {
+	m    map[K]V
+	peak int
+}
+
+func (t *table[K, V]) set(key K, v V) {
+	if t.m == nil {
+		t.m = make(map[K]V)
 	}
-	if peak < 256 || len(m) > peak/8 {
-		return m, peak
+	t.m[key] = v
+	t.peak = max(t.peak, len(t.m))
+}
+
+func (t *table[K, V]) drop(key K) {
+	delete(t.m, key)
+	switch {
+	case len(t.m) == 0:
+		t.m, t.peak = nil, 0
+	case t.peak >= 256 && len(t.m) <= t.peak/8:
+		small := make(map[K]V, len(t.m))
+		for k, v := range t.m {
+			small[k] = v
+		}
+		t.m, t.peak = small, len(small)
 	}
-	small := make(map[K]V, len(m))
-	for k, v := range m {
-		small[k] = v
-	}
-	return small, len(small)
 }
 
 // counter counts the records of one kind against their bound.

@@ -39,33 +39,31 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.reserve(&s.pushedCount, 1, now, pushedKind); err != nil {
-		return err
-	}
 	p := &pushedRequest{
 		hash: in.Hash, client: strings.Clone(in.ClientID),
 		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt),
 	}
 	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
-	if err := s.insertPushed(p, now); err != nil {
-		s.pushedCount.give(1)
-		return err
+	err := s.withRoom(now, func() error { return s.insertPushed(p) }, pushedKind)
+	if err == nil {
+		s.tidy(now)
 	}
-	s.tidy(now)
-	return nil
+	return err
 }
 
-func (s *Store) insertPushed(p *pushedRequest, now time.Time) error {
+func (s *Store) insertPushed(p *pushedRequest) error {
+	if !s.pushedCount.take(1) {
+		return storage.ErrFull
+	}
 	if !s.pushedClients.take(p.client) {
-		s.makeRoom(now, pushedKind)
-		if !s.pushedClients.take(p.client) {
-			return storage.ErrFull
-		}
+		s.pushedCount.give(1)
+		return storage.ErrFull
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !s.pushed.add(string(p.hash[:]), p) {
 		s.pushedClients.give(p.client)
+		s.pushedCount.give(1)
 		return storage.ErrConflict
 	}
 	s.due.pushed.schedule(p, p.end)

@@ -33,7 +33,7 @@ func newSession(n int) storage.Session {
 
 func newCode(n int) storage.AuthorizationCode {
 	return storage.AuthorizationCode{
-		Hash: storage.HashOf(id("code", n)), RequestID: id("request", n),
+		Hash: storage.HashOf(id("code", n)),
 		Grant: storage.Grant{
 			ID: id("grant", n), ClientID: "a2b4c6d8-0000-4000-8000-000000000001",
 			UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
@@ -42,13 +42,18 @@ func newCode(n int) storage.AuthorizationCode {
 			CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour),
 		},
 		RedirectURI: "https://client.example.no/callback", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-		Nonce: id("nonce", n), ExpiresAt: epoch.Add(time.Minute), RetainUntil: epoch.Add(30 * time.Minute),
+		Nonce: id("nonce", n), ExpiresAt: epoch.Add(time.Minute),
 	}
 }
 
-func newIssue(n int, generation int, g storage.Grant) *storage.Issue {
+// outcomeOf is the outcome of request n with a code, which is recognised for half an hour after its expiry less a minute.
+func outcomeOf(n int, c storage.AuthorizationCode) storage.Outcome {
+	return storage.Outcome{RequestID: id("request", n), Code: &c, RetainTo: c.ExpiresAt.Add(29 * time.Minute)}
+}
+
+func newIssuance(n int, generation int, g storage.Grant) *storage.Issuance {
 	name := strconv.Itoa(n) + "/" + strconv.Itoa(generation)
-	return &storage.Issue{
+	return &storage.Issuance{
 		Grant: g,
 		Access: storage.AccessToken{
 			Hash: storage.HashOf("access" + name), GrantID: g.ID, JTI: id("jti", n),
@@ -68,9 +73,15 @@ func newPushed(n int, clientID string) storage.PushedRequest {
 	}
 }
 
-func newConsent(n int, scope string) storage.Consent {
-	return storage.Consent{
-		UserKey: storage.HashOf(id("person", n)), ClientID: "client-a", Scope: scope,
-		GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+func consentsOf(n int) storage.ConsentKey {
+	return storage.ConsentKey{UserKey: storage.HashOf(id("person", n)), ClientID: "client-a"}
+}
+
+// answer is the outcome of a request without a code, in which user n granted scopes.
+func answer(request string, n int, scopes ...string) storage.Outcome {
+	o := storage.Outcome{RequestID: request, Consents: consentsOf(n), RetainTo: epoch.Add(time.Minute)}
+	for _, scope := range scopes {
+		o.Granted = append(o.Granted, storage.Consent{Scope: scope, GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour)})
 	}
+	return o
 }

@@ -13,8 +13,7 @@ import (
 // millions, and nothing here points anywhere, so the garbage collector does not look at them.
 type replayShard struct {
 	mu   sync.Mutex
-	keys map[storage.Hash]struct{}
-	peak int
+	keys table[storage.Hash, struct{}]
 	heap []replay
 	// forgotten is the latest end that was collected. A key that ends there or before may have
 	// been among those: with a clock that went back it would pass a second time, so it is refused.
@@ -36,25 +35,29 @@ func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now
 	if n >= end {
 		return storage.ErrConsumed
 	}
-	if err := s.reserve(&s.replayCount, 1, now, replayKind); err != nil {
-		// A full store still knows what it remembers.
-		if s.replays[s.shardOf(string(key[:]))].knows(key) {
+	shard := &s.replays[s.shardOf(string(key[:]))]
+	err := s.withRoom(now, func() error {
+		switch {
+		case shard.knows(key): // also if the store is full
+			return storage.ErrConsumed
+		case !s.replayCount.take(1):
+			return storage.ErrFull
+		case !shard.add(key, end):
+			s.replayCount.give(1)
 			return storage.ErrConsumed
 		}
-		return err
+		return nil
+	}, replayKind)
+	if err == nil {
+		s.tidy(now)
 	}
-	if !s.replays[s.shardOf(string(key[:]))].add(key, end) {
-		s.replayCount.give(1)
-		return storage.ErrConsumed
-	}
-	s.tidy(now)
-	return nil
+	return err
 }
 
 func (r *replayShard) knows(key storage.Hash) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, known := r.keys[key]
+	_, known := r.keys.m[key]
 	return known
 }
 
@@ -62,14 +65,10 @@ func (r *replayShard) knows(key storage.Hash) bool {
 func (r *replayShard) add(key storage.Hash, end int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.keys[key]; known || end <= r.horizon() {
+	if _, known := r.keys.m[key]; known || end <= r.horizon() {
 		return false
 	}
-	if r.keys == nil {
-		r.keys = make(map[storage.Hash]struct{})
-	}
-	r.keys[key] = struct{}{}
-	r.peak = max(r.peak, len(r.keys))
+	r.keys.set(key, struct{}{})
 	r.heap = append(r.heap, replay{end, key})
 	r.up(len(r.heap) - 1)
 	return true
@@ -92,7 +91,7 @@ func (r *replayShard) forget(now int64, most int) (n int) {
 		if r.forgotten == 0 || first.at > r.forgotten {
 			r.forgotten = first.at
 		}
-		delete(r.keys, first.key)
+		r.keys.drop(first.key)
 		last := len(r.heap) - 1
 		r.heap[0] = r.heap[last]
 		r.heap = r.heap[:last]
@@ -100,7 +99,6 @@ func (r *replayShard) forget(now int64, most int) (n int) {
 		n++
 	}
 	if n > 0 {
-		r.keys, r.peak = shrunk(r.keys, r.peak)
 		r.heap = trimmed(r.heap)
 	}
 	return n

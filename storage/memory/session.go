@@ -2,39 +2,29 @@ package memory
 
 import (
 	"context"
-	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/portner-go/portner/storage"
 )
 
-// person is a stripe of people and the owner of their sessions.
-type person struct {
-	mu       sync.Mutex
-	sessions map[uint64]*session // by seeded hash of the UserKey; the first of a chain
-	peak     int
-	_        [40]byte
-}
-
-// session is one session, then its mark when it was ended, until it would have expired.
+// session is a session. When it has ended it remains as a mark until it would have expired. The stripe of its user
+// guards it.
 type session struct {
 	place  slot
 	text   sessionText
-	next   *session // of the same chain in person.sessions, newer first
-	grants []*grant // given in this session
-	stripe uint8    // index of its person
-	ended  bool     // by EndSession or the cap: CreateCode refuses its ID
+	next   *session // of the same user in userStripe.sessions, newer first
+	stripe uint8    // index of the stripe of its user; never changes
+	ended  bool     // FinishRequest rejects its ID
 	gone   bool     // collected
 }
 
 func (x *session) slot() *slot { return &x.place }
 
-func (x *session) live(hash string, now time.Time) bool {
-	return !x.ended && !x.gone && nanos(now) < x.text.end() && x.text.hash() == hash
+func (x *session) live(hash string, now int64) bool {
+	return !x.ended && !x.gone && now < x.text.end() && x.text.hash() == hash
 }
 
-// Session implements session.Store.
+// Session implements provider.Store.
 func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Session{}, err
@@ -43,123 +33,145 @@ func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	if x == nil {
 		return storage.Session{}, storage.ErrNotFound
 	}
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	text, live := x.text, x.live(string(hash[:]), now)
-	p.mu.Unlock()
+	st := &s.users[x.stripe]
+	st.mu.Lock()
+	text, live := x.text, x.live(string(hash[:]), nanos(now))
+	st.mu.Unlock()
 	if !live {
 		return storage.Session{}, storage.ErrNotFound
 	}
 	return text.decode(), nil
 }
 
-// CreateSession implements session.Store.
-func (s *Store) CreateSession(ctx context.Context, in storage.Session, limit int, now time.Time) ([]storage.Session, error) {
+// ReplaceSession implements provider.Store.
+func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) (ended []storage.Session, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.reserve(&s.sessionCount, 1, now, sessionKind); err != nil {
-		return nil, err
-	}
-	x := &session{text: encodeSession(&in)}
-	chain := maphash.String(s.seed, x.text.userKey())
-	x.stripe = uint8(chain % shardCount)
-	x.place.shard = uint8(s.shardOf(x.text.hash()))
-
-	ended, err := s.insertSession(x, chain, limit, now)
+	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: &next, limit: limit, now: nanos(now)}
+	r.user = s.hashOf(string(next.UserKey[:]))
+	err = s.withRoom(now, func() error {
+		ended, err = r.run()
+		return err
+	}, sessionKind)
 	if err != nil {
-		s.sessionCount.give(1)
 		return nil, err
 	}
 	s.tidy(now)
 	return ended, nil
 }
 
-func (s *Store) insertSession(x *session, chain uint64, limit int, now time.Time) ([]storage.Session, error) {
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !s.sessionsByHash.add(x.text.hash(), x) {
-		return nil, storage.ErrConflict
+// replacement is one call of ReplaceSession.
+type replacement struct {
+	*Store
+	old     string // hash of the old session
+	inserts bool   // there is no old session
+	next    *storage.Session
+	user    uint64 // hash of the user of next
+	limit   int
+	now     int64
+}
+
+func (r *replacement) run() ([]storage.Session, error) {
+	var from *session
+	own := stripeOf(r.user)
+	other := own
+	if !r.inserts {
+		if from = r.sessionsByHash.get(r.old); from != nil {
+			other = from.stripe
+		}
 	}
-	if !s.sessionsByID.add(x.text.id(), x) {
-		s.sessionsByHash.drop(x.text.hash())
-		return nil, storage.ErrConflict
-	}
-	if p.sessions == nil {
-		p.sessions = make(map[uint64]*session)
-	}
-	x.next = p.sessions[chain]
-	p.sessions[chain] = x
-	p.peak = max(p.peak, len(p.sessions))
-	s.due.sessions.schedule(x, x.text.end())
-	if limit < 1 {
+	r.lockUsers(own, other)
+	defer r.unlockUsers(own, other)
+	switch {
+	case string(r.next.Hash[:]) != r.old && r.isRetry(own):
 		return nil, nil
+	case r.inserts:
+		return r.insert(nil)
+	case from == nil || !from.live(r.old, r.now):
+		return nil, storage.ErrNotFound
+	case from.text.id() != r.next.ID:
+		return r.insert(from)
+	}
+	return r.rotate(from)
+}
+
+// isRetry reports whether a live session of the user has the hash and the ID of next.
+func (r *replacement) isRetry(stripe uint8) bool {
+	hash := string(r.next.Hash[:])
+	x := r.sessionsByHash.get(hash)
+	return x != nil && x.stripe == stripe && x.live(hash, r.now) &&
+		x.text.id() == r.next.ID && x.text.userKey() == string(r.next.UserKey[:])
+}
+
+// insert adds next and ends from, which may be nil. The caller holds both stripes.
+func (r *replacement) insert(from *session) ([]storage.Session, error) {
+	if !r.sessionCount.take(1) {
+		return nil, storage.ErrFull
+	}
+	x := &session{text: encodeSession(r.next), stripe: stripeOf(r.user)}
+	x.place.shard = uint8(r.shardOf(x.text.hash()))
+	if !r.sessionsByHash.add(x.text.hash(), x) {
+		r.sessionCount.give(1)
+		return nil, storage.ErrConflict
+	}
+	if !r.sessionsByID.add(x.text.id(), x) {
+		r.sessionsByHash.drop(x.text.hash())
+		r.sessionCount.give(1)
+		return nil, storage.ErrConflict
 	}
 	var ended []storage.Session
-	for _, old := range p.beyond(x, chain, limit, nanos(now)) {
-		ended = append(ended, old.text.decode())
-		s.endSession(p, old)
+	if from != nil {
+		ended = append(ended, r.endSession(from))
 	}
-	return ended, nil
+	st := &r.users[x.stripe]
+	x.next = st.sessions.m[r.user]
+	st.sessions.set(r.user, x)
+	r.due.sessions.schedule(x, x.text.end())
+	return r.endBeyondLimit(x, ended), nil
 }
 
-// beyond returns the live sessions of x's person that are too many beside x, oldest first.
-func (p *person) beyond(x *session, chain uint64, limit int, now int64) []*session {
-	var live []*session // the others, oldest first
-	for y := p.sessions[chain]; y != nil; y = y.next {
-		if y == x || y.text.userKey() != x.text.userKey() || now >= y.text.end() {
-			continue
+// rotate puts next in the place of x, which has the same ID. The caller holds the stripes of both users.
+func (r *replacement) rotate(x *session) ([]storage.Session, error) {
+	if x.text.version() != r.next.Version || x.text.userKey() != string(r.next.UserKey[:]) {
+		return nil, storage.ErrConflict
+	}
+	r.next.Version++
+	text := encodeSession(r.next)
+	if text.hash() != r.old {
+		if !r.sessionsByHash.add(text.hash(), x) {
+			r.next.Version--
+			return nil, storage.ErrConflict
 		}
-		live = append(live, y)
-		for i := len(live) - 1; i > 0 && live[i].text.start() <= live[i-1].text.start(); i-- {
-			live[i], live[i-1] = live[i-1], live[i]
-		}
-	}
-	return live[:max(0, len(live)+1-limit)]
-}
-
-// ReplaceSession implements session.Store.
-func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, now time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	x := s.sessionsByHash.get(string(old[:]))
-	if x == nil {
-		return storage.ErrNotFound
-	}
-	version := next.Version
-	next.Version++
-	text := encodeSession(&next)
-	if err := s.replace(x, string(old[:]), text, version, now); err != nil {
-		return err
-	}
-	s.tidy(now)
-	return nil
-}
-
-func (s *Store) replace(x *session, old string, text sessionText, version int64, now time.Time) error {
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !x.live(old, now) {
-		return storage.ErrNotFound
-	}
-	if x.text.version() != version || x.text.id() != text.id() || x.text.userKey() != text.userKey() {
-		return storage.ErrConflict
-	}
-	if text.hash() != old {
-		if !s.sessionsByHash.add(text.hash(), x) {
-			return storage.ErrConflict
-		}
-		s.sessionsByHash.drop(old)
+		r.sessionsByHash.drop(r.old)
 	}
 	x.text = text
-	s.due.sessions.schedule(x, text.end())
-	return nil
+	r.due.sessions.schedule(x, text.end())
+	return r.endBeyondLimit(x, nil), nil
 }
 
-// EndSession implements session.Store.
+// endBeyondLimit ends the oldest live sessions of the user of x, but not x, and appends them to ended.
+func (r *replacement) endBeyondLimit(x *session, ended []storage.Session) []storage.Session {
+	if r.limit < 1 {
+		return ended
+	}
+	var others []*session // live, oldest first
+	for y := r.users[x.stripe].sessions.m[r.user]; y != nil; y = y.next {
+		if y == x || y.text.userKey() != x.text.userKey() || r.now >= y.text.end() {
+			continue
+		}
+		others = append(others, y)
+		for i := len(others) - 1; i > 0 && others[i].text.start() <= others[i-1].text.start(); i-- {
+			others[i], others[i-1] = others[i-1], others[i]
+		}
+	}
+	for _, y := range others[:max(0, len(others)+1-r.limit)] {
+		ended = append(ended, r.endSession(y))
+	}
+	return ended
+}
+
+// EndSession implements provider.Store.
 func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Session{}, err
@@ -168,49 +180,47 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	if x == nil {
 		return storage.Session{}, storage.ErrNotFound
 	}
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	if !x.live(string(hash[:]), now) {
-		p.mu.Unlock()
+	st := &s.users[x.stripe]
+	st.mu.Lock()
+	if !x.live(string(hash[:]), nanos(now)) {
+		st.mu.Unlock()
 		return storage.Session{}, storage.ErrNotFound
 	}
-	text := x.text
-	s.endSession(p, x)
-	p.mu.Unlock()
+	ended := s.endSession(x)
+	st.mu.Unlock()
 	s.tidy(now)
-	return text.decode(), nil
+	return ended, nil
 }
 
-// endSession ends a live session and what was given in it. The caller holds p. The session's ID
-// stays as a mark until the session would have expired, so that a code that was on its way
-// cannot be given in it any more.
-func (s *Store) endSession(p *person, x *session) {
+// endSession ends a live session with its codes and login-only grants, and returns it. The caller holds its stripe.
+// The ID remains as a mark, so that a code that is under way is rejected.
+func (s *Store) endSession(x *session) storage.Session {
 	x.ended = true
 	s.sessionsByHash.drop(x.text.hash())
-	s.unlink(p, x)
+	s.unlinkSession(x)
+	user := s.hashOf(x.text.userKey())
 	whole := x.text.decode()
 	x.text = encodeSession(&storage.Session{ID: whole.ID, UserKey: whole.UserKey, ExpiresAt: whole.ExpiresAt})
-	for _, g := range x.grants {
-		s.logOut(g)
+	inSession := encodeSessionID(whole.ID)
+	for g := s.users[x.stripe].grants.m[user]; g != nil; g = g.next {
+		g.logOut(inSession)
 	}
-	x.grants = nil
+	return whole
 }
 
-// unlink takes x out of its person's chain. The caller holds p.
-func (s *Store) unlink(p *person, x *session) {
-	chain := maphash.String(s.seed, x.text.userKey())
-	head := p.sessions[chain]
-	if head == x {
+// unlinkSession takes x out of the chain of its user. The caller holds its stripe.
+func (s *Store) unlinkSession(x *session) {
+	user, st := s.hashOf(x.text.userKey()), &s.users[x.stripe]
+	if st.sessions.m[user] == x {
 		if x.next == nil {
-			delete(p.sessions, chain)
-			p.sessions, p.peak = shrunk(p.sessions, p.peak)
+			st.sessions.drop(user)
 		} else {
-			p.sessions[chain] = x.next
+			st.sessions.set(user, x.next)
 		}
 		x.next = nil
 		return
 	}
-	for y := head; y != nil; y = y.next {
+	for y := st.sessions.m[user]; y != nil; y = y.next {
 		if y.next == x {
 			y.next, x.next = x.next, nil
 			return
@@ -220,9 +230,9 @@ func (s *Store) unlink(p *person, x *session) {
 
 // collect implements expiring.
 func (x *session) collect(s *Store, now int64) int {
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	st := &s.users[x.stripe]
+	st.mu.Lock()
+	defer st.mu.Unlock()
 	if x.gone {
 		return 0
 	}
@@ -232,51 +242,34 @@ func (x *session) collect(s *Store, now int64) int {
 	}
 	if !x.ended {
 		s.sessionsByHash.drop(x.text.hash())
-		s.unlink(p, x)
+		s.unlinkSession(x)
 	}
 	s.due.sessions.cancel(x)
 	s.sessionsByID.drop(x.text.id())
-	x.gone, x.grants, x.text = true, nil, ""
+	x.gone, x.text = true, ""
 	s.sessionCount.give(1)
 	return 1
 }
 
-// giveIn notes that g is given in the session with this ID and runs insert in the same step.
-// A session the store does not know (any more) is no obstacle: its end cannot be asked for.
-func (s *Store) giveIn(sessionID string, g *grant, now time.Time, insert func() error) error {
-	var x *session
-	if sessionID != "" {
-		x = s.sessionsByID.get(sessionID)
+// admit reports whether a grant may be inserted in the session that it names: nil, ErrRevoked if the session has
+// ended, ErrConflict if it is that of another user. An ID that the store does not recognise is accepted. The caller
+// holds the stripe of the grant's user.
+func (s *Store) admit(g *storage.Grant, stripe uint8, now int64) error {
+	if g.SessionID == "" {
+		return nil
 	}
-	if x == nil {
-		return insert()
-	}
-	p := &s.people[x.stripe]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if x.gone || x.text.id() != sessionID {
-		return insert()
-	}
-	if x.ended && nanos(now) < x.text.end() {
+	x := s.sessionsByID.get(g.SessionID)
+	switch {
+	case x == nil:
+		return nil
+	case x.stripe != stripe:
+		return storage.ErrConflict
+	case x.gone || x.text.id() != g.SessionID:
+		return nil
+	case x.text.userKey() != string(g.UserKey[:]):
+		return storage.ErrConflict
+	case x.ended && now < x.text.end():
 		return storage.ErrRevoked
 	}
-	if err := insert(); err != nil || x.ended {
-		return err
-	}
-	if len(x.grants) == cap(x.grants) { // about to grow: let go of the dead first
-		x.grants = livingGrants(x.grants)
-	}
-	x.grants = append(x.grants, g)
 	return nil
-}
-
-func livingGrants(grants []*grant) []*grant {
-	living := grants[:0]
-	for _, g := range grants {
-		if !g.gone.Load() {
-			living = append(living, g)
-		}
-	}
-	clear(grants[len(living):])
-	return living
 }

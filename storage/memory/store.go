@@ -60,10 +60,10 @@ type Config struct {
 type Store struct {
 	sessionsByHash *index[*session]
 	sessionsByID   *index[*session]
-	people         [shardCount]person
+	users          [shardCount]userStripe
 
 	codes    *index[*grant] // by code hash
-	requests *index[bool]   // by RequestID: only whether it was there
+	requests *index[*grant] // by RequestID
 	grants   *index[*grant] // by Grant.ID
 	access   *index[*accessToken]
 	refresh  *index[*refreshToken]
@@ -71,9 +71,8 @@ type Store struct {
 	pushed        *index[*pushedRequest]
 	pushedClients tally
 
-	consents [shardCount]consentStripe
-	logins   [shardCount]loginStripe
-	replays  [shardCount]replayShard
+	logins  [shardCount]loginStripe
+	replays [shardCount]replayShard
 
 	due       queues
 	nextShard atomic.Uint32 // where the next Sweep starts
@@ -92,7 +91,7 @@ func NewWith(c Config) *Store {
 		sessionsByHash: newIndex[*session](),
 		sessionsByID:   newIndex[*session](),
 		codes:          newIndex[*grant](),
-		requests:       newIndex[bool](),
+		requests:       newIndex[*grant](),
 		grants:         newIndex[*grant](),
 		access:         newIndex[*accessToken](),
 		refresh:        newIndex[*refreshToken](),
@@ -142,17 +141,15 @@ func (s *Store) Stats() Stats {
 	}
 }
 
-// reserve makes room for n more records of some kinds, or answers ErrFull. Expired records do
-// not count: before it gives up it collects them. The caller holds no lock.
-func (s *Store) reserve(c *counter, n int, now time.Time, some ...int) error {
-	if c.take(n) {
-		return nil
+// withRoom calls try. If it returns ErrFull, the expired records of some kinds, which do not count, are collected, and
+// try is called again. The caller holds no lock.
+func (s *Store) withRoom(now time.Time, try func() error, kinds ...int) error {
+	err := try()
+	if err == storage.ErrFull {
+		s.makeRoom(now, kinds...)
+		err = try()
 	}
-	s.makeRoom(now, some...)
-	if !c.take(n) {
-		return storage.ErrFull
-	}
-	return nil
+	return err
 }
 
 // hashOf spreads keys over the shards. Peers choose some keys (ClientID): the seed is random so

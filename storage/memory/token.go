@@ -7,7 +7,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// accessToken and refreshToken are owned by their grant: its lock guards them.
+// accessToken and refreshToken are guarded by the lock of their grant.
 type accessToken struct {
 	place slot
 	grant *grant
@@ -19,28 +19,30 @@ type refreshToken struct {
 	place      slot
 	grant      *grant
 	hash       storage.Hash
-	generation int
+	successor  *refreshToken // nil while it was not rotated, or if it was rotated without a successor
 	end        int64
 	consumed   int64 // when it was rotated; noTime while it was not
+	generation int32
+	used       bool // rotated or renewed
 	gone       bool
 }
 
 func (t *accessToken) slot() *slot  { return &t.place }
 func (t *refreshToken) slot() *slot { return &t.place }
 
-// tokens is what one issue adds.
+// tokens are those of one Issuance.
 type tokens struct {
 	access                    *accessToken
 	refresh                   *refreshToken // nil if there is none
 	accessGrant, refreshGrant string
 }
 
-func newTokens(s *Store, g *grant, issue *storage.Issue) tokens {
-	ts := tokens{access: &accessToken{grant: g, text: encodeAccess(&issue.Access)}, accessGrant: issue.Access.GrantID}
+func newTokens(s *Store, g *grant, i *storage.Issuance) tokens {
+	ts := tokens{access: &accessToken{grant: g, text: encodeAccess(&i.Access)}, accessGrant: i.Access.GrantID}
 	ts.access.place.shard = uint8(s.shardOf(ts.access.text.hash()))
-	if r := issue.Refresh; r != nil {
+	if r := i.Refresh; r != nil {
 		ts.refresh = &refreshToken{
-			grant: g, hash: r.Hash, generation: r.Generation,
+			grant: g, hash: r.Hash, generation: int32(r.Generation),
 			end: nanos(r.ExpiresAt), consumed: noTime,
 		}
 		ts.refresh.place.shard = uint8(s.shardOf(string(r.Hash[:])))
@@ -60,19 +62,24 @@ func (ts tokens) belongTo(grantID string) bool {
 	return ts.accessGrant == grantID && (ts.refresh == nil || ts.refreshGrant == grantID)
 }
 
-// insertTokens puts both keys in or none. The caller holds the grant.
+// insertTokens adds both keys, or none of them. The caller holds the grant.
 func (s *Store) insertTokens(ts tokens) error {
+	if !s.tokenCount.take(ts.count()) {
+		return storage.ErrFull
+	}
 	if !s.access.add(ts.access.text.hash(), ts.access) {
+		s.tokenCount.give(ts.count())
 		return storage.ErrConflict
 	}
 	if ts.refresh != nil && !s.refresh.add(string(ts.refresh.hash[:]), ts.refresh) {
 		s.access.drop(ts.access.text.hash())
+		s.tokenCount.give(ts.count())
 		return storage.ErrConflict
 	}
 	return nil
 }
 
-// scheduleTokens sets the ends of new tokens: none outlives its grant. The caller holds it.
+// scheduleTokens queues new tokens by their ends: a token does not outlive its grant. The caller holds the grant.
 func (s *Store) scheduleTokens(ts tokens) {
 	s.due.access.schedule(ts.access, min(ts.access.text.end(), ts.access.grant.text().end()))
 	if ts.refresh != nil {
@@ -80,8 +87,7 @@ func (s *Store) scheduleTokens(ts tokens) {
 	}
 }
 
-// forgetAt is when the token need not be recognised any more: a rotated one is remembered until
-// the grant ends.
+// forgetAt returns when the token is no longer recognised: a rotated one when its grant expires.
 func (t *refreshToken) forgetAt() int64 {
 	if t.consumed != noTime {
 		return t.grant.text().end()
@@ -89,7 +95,7 @@ func (t *refreshToken) forgetAt() int64 {
 	return min(t.end, t.grant.text().end())
 }
 
-// verdict judges the token. The caller holds its grant.
+// verdict returns the verdict on the token. The caller holds its grant.
 func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	switch {
 	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
@@ -102,7 +108,7 @@ func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	return nil
 }
 
-// RefreshToken implements token.Store.
+// RefreshToken implements provider.Store.
 func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.RefreshToken, storage.Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.RefreshToken{}, storage.Grant{}, err
@@ -114,11 +120,11 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	t.grant.mu.Lock()
 	verdict, text := t.verdict(hash, nanos(now)), t.grant.text()
 	out := storage.RefreshToken{
-		Hash: hash, Generation: t.generation,
+		Hash: hash, Generation: int(t.generation),
 		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed),
 	}
-	if verdict == storage.ErrConsumed {
-		out.Latest = t.grant.issue.latest
+	if t.successor != nil {
+		out.Successor, out.SuccessorUsed = t.successor.hash, t.successor.used
 	}
 	t.grant.mu.Unlock()
 	if verdict == storage.ErrNotFound {
@@ -129,8 +135,8 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	return out, g, verdict
 }
 
-// RotateRefreshToken implements token.Store.
-func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue *storage.Issue, now time.Time) error {
+// RotateRefreshToken implements provider.Store.
+func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -138,54 +144,56 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	if t == nil {
 		return storage.ErrNotFound
 	}
-	ts := newTokens(s, t.grant, issue)
-	inPlace := ts.refresh != nil && ts.refresh.hash == hash
-	added := ts.count()
-	if inPlace {
-		added--
+	ts := newTokens(s, t.grant, i)
+	err := s.withRoom(now, func() error { return s.rotate(t, hash, ts, int64(grace), nanos(now)) }, accessKind, refreshKind)
+	if err == nil {
+		s.tidy(now)
 	}
-	if err := s.reserve(&s.tokenCount, added, now, accessKind, refreshKind); err != nil {
-		return err
-	}
-	if err := s.rotate(t, hash, ts, now); err != nil {
-		s.tokenCount.give(added)
-		return err
-	}
-	s.tidy(now)
-	return nil
+	return err
 }
 
-func (s *Store) rotate(t *refreshToken, hash storage.Hash, ts tokens, now time.Time) error {
+func (s *Store) rotate(t *refreshToken, hash storage.Hash, ts tokens, grace, now int64) error {
 	t.grant.mu.Lock()
 	defer t.grant.mu.Unlock()
-	if err := t.verdict(hash, nanos(now)); err != nil {
-		return err
+	verdict := t.verdict(hash, now)
+	retry := verdict == storage.ErrConsumed && t.mayRetry(ts, grace, now)
+	if verdict != nil && !retry {
+		return verdict
 	}
 	if !ts.belongTo(t.grant.text().id()) {
 		return storage.ErrConflict
 	}
-	if renewed := ts.refresh; renewed != nil && renewed.hash == hash {
+	next := ts.refresh
+	renewed := next != nil && next.hash == hash
+	if retry || renewed {
 		ts.refresh = nil
-		if err := s.insertTokens(ts); err != nil {
-			return err
-		}
-		t.generation, t.end = renewed.generation, renewed.end
-	} else {
-		if err := s.insertTokens(ts); err != nil {
-			return err
-		}
-		t.consumed = nanos(now)
-		t.grant.issue.latest = t.generation
-		if ts.refresh != nil {
-			t.grant.issue.latest = ts.refresh.generation
-		}
+	}
+	if err := s.insertTokens(ts); err != nil {
+		return err
 	}
 	s.scheduleTokens(ts)
+	switch {
+	case retry:
+		return nil
+	case renewed:
+		t.generation, t.end = next.generation, next.end
+	default:
+		t.consumed, t.successor = now, next
+	}
+	t.used = true
 	s.due.refresh.schedule(t, t.forgetAt())
 	return nil
 }
 
-// AccessToken implements token.Store.
+// mayRetry reports whether a consumed token was rotated less than grace ago to the refresh token of ts, which is live
+// and unused. The caller holds the grant.
+func (t *refreshToken) mayRetry(ts tokens, grace, now int64) bool {
+	n := t.successor
+	return n != nil && ts.refresh != nil && n.hash == ts.refresh.hash && grace > 0 && now-t.consumed < grace &&
+		!n.used && n.verdict(n.hash, now) == nil
+}
+
+// AccessToken implements provider.Store.
 func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.AccessToken{}, storage.Grant{}, err

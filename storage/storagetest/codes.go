@@ -4,44 +4,44 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 )
 
-func codeCases() []testCase[Core] {
-	return []testCase[Core]{
+func codeCases() []testCase[provider.Store] {
+	return []testCase[provider.Store]{
 		{"Code/round trip", "a record comes back as it went in: every field, times to the nanosecond", codeRoundTrip},
 		{"Code/unknown", "an unknown code is ErrNotFound for every verb", codeUnknown},
 		{"Code/expiry boundary", "an unused code is valid iff now.Before(ExpiresAt), for every verb (security C6)", codeBoundary},
 		{"Code/create never overwrites", "an existing Hash or Grant.ID is ErrConflict and nothing changes (security J2)", codeNoOverwrite},
 		{"Code/one per request", "a second code for a RequestID is ErrConflict as long as the first is remembered", codeRequestID},
-		{"Code/used code is recognisable", "a used code is ErrConsumed, with its record, until RetainUntil (security C7)", codeRetained},
+		{"Code/used code is recognisable", "a used code is ErrConsumed, with its record, until RetainTo (security C7)", codeRetained},
 		{"Code/looking changes nothing", "Code does not use the code up (security K1)", codeLooking},
 		{"Code/copies", "nobody shares memory with the store", codeCopies},
 	}
 }
 
-func wantCode(t testing.TB, s Core, want storage.AuthorizationCode, state error, now time.Time, when string) {
+func wantCode(t testing.TB, s provider.Store, want testCode, state error, now time.Time, when string) {
 	t.Helper()
 	got, err := s.Code(bg, want.Hash, now)
 	verdict(t, err, state, "a code "+when)
 	if err == nil {
-		same(t, got, want, "a code "+when)
+		same(t, got, want.AuthorizationCode, "a code "+when)
 	}
 }
 
-func codeRoundTrip(t testing.TB, s Core) {
+func codeRoundTrip(t testing.TB, s provider.Store) {
 	full := newCode("full")
-	must(t, s.CreateCode(bg, full, epoch), "creating a code")
-	bare := storage.AuthorizationCode{
-		Hash: storage.HashOf("bare"), RequestID: "bare", ExpiresAt: epoch.Add(1),
-		Grant: storage.Grant{ID: "bare", ExpiresAt: epoch.Add(grantLife)},
-	}
-	must(t, s.CreateCode(bg, bare, epoch), "creating a code with few fields")
+	must(t, createCode(s, bg, full, epoch), "creating a code")
+	bare := testCode{storage.AuthorizationCode{
+		Hash: storage.HashOf("bare"), ExpiresAt: epoch.Add(1), Grant: storage.Grant{ID: "bare", ExpiresAt: epoch.Add(grantLife)},
+	}, "bare", time.Time{}}
+	must(t, createCode(s, bg, bare, epoch), "creating a code with few fields")
 	wantCode(t, s, full, nil, epoch, "with all fields")
 	wantCode(t, s, bare, nil, epoch, "with few fields and zero times")
 }
 
-func codeUnknown(t testing.TB, s Core) {
+func codeUnknown(t testing.TB, s provider.Store) {
 	c := newCode("never created")
 	_, err := s.Code(bg, c.Hash, epoch)
 	verdict(t, err, storage.ErrNotFound, "reading an unknown code")
@@ -51,11 +51,11 @@ func codeUnknown(t testing.TB, s Core) {
 	issueState(t, s, issue, epoch, storage.ErrNotFound, "of an unknown code")
 }
 
-func codeBoundary(t testing.TB, s Core) {
+func codeBoundary(t testing.TB, s provider.Store) {
 	for i, at := range around(epoch.Add(codeLife)) {
 		c, burnt := newCode(numbered("c", i)), newCode(numbered("burnt", i))
-		must(t, s.CreateCode(bg, c, epoch), "creating a code")
-		must(t, s.CreateCode(bg, burnt, epoch), "creating a code")
+		must(t, createCode(s, bg, c, epoch), "creating a code")
+		must(t, createCode(s, bg, burnt, epoch), "creating a code")
 		want := storage.ErrNotFound
 		if at.valid {
 			want = nil
@@ -69,73 +69,73 @@ func codeBoundary(t testing.TB, s Core) {
 	}
 }
 
-func codeNoOverwrite(t testing.TB, s Core) {
+func codeNoOverwrite(t testing.TB, s provider.Store) {
 	first := newCode("first")
-	must(t, s.CreateCode(bg, first, epoch), "creating a code")
-	change := map[string]func(c *storage.AuthorizationCode){
-		"Hash":      func(c *storage.AuthorizationCode) { c.Hash = first.Hash },
-		"Grant.ID":  func(c *storage.AuthorizationCode) { c.Grant.ID = first.Grant.ID },
-		"RequestID": func(c *storage.AuthorizationCode) { c.RequestID = first.RequestID },
+	must(t, createCode(s, bg, first, epoch), "creating a code")
+	change := map[string]func(c *testCode){
+		"Hash":      func(c *testCode) { c.Hash = first.Hash },
+		"Grant.ID":  func(c *testCode) { c.Grant.ID = first.Grant.ID },
+		"RequestID": func(c *testCode) { c.RequestID = first.RequestID },
 	}
 	for what, f := range change {
 		second, fresh := newCode("second "+what), newCode("second "+what)
 		f(&second)
-		verdict(t, s.CreateCode(bg, second, epoch), storage.ErrConflict, "creating a code with a "+what+" that exists")
+		verdict(t, createCode(s, bg, second, epoch), storage.ErrConflict, "creating a code with a "+what+" that exists")
 		wantCode(t, s, first, nil, epoch, "whose "+what+" another wanted")
-		must(t, s.CreateCode(bg, fresh, epoch), "creating a code with the other keys of one refused for its "+what)
+		must(t, createCode(s, bg, fresh, epoch), "creating a code with the other keys of one refused for its "+what)
 	}
 	must(t, s.RedeemCode(bg, first.Hash, newIssue("first", first), epoch), "redeeming the first code")
 	again := newCode("again")
 	again.Grant.ID = first.Grant.ID
-	verdict(t, s.CreateCode(bg, again, epoch), storage.ErrConflict, "creating a code for a grant that is live")
+	verdict(t, createCode(s, bg, again, epoch), storage.ErrConflict, "creating a code for a grant that is live")
 }
 
-func codeRequestID(t testing.TB, s Core) {
+func codeRequestID(t testing.TB, s provider.Store) {
 	unused, used := newCode("unused"), newCode("used")
-	must(t, s.CreateCode(bg, unused, epoch), "creating a code")
+	must(t, createCode(s, bg, unused, epoch), "creating a code")
 	redeemed(t, s, used, "used")
 	for _, now := range []time.Time{epoch, epoch.Add(codeLife), epoch.Add(retainLife - 1)} {
-		for _, first := range []storage.AuthorizationCode{unused, used} {
+		for _, first := range []testCode{unused, used} {
 			second := newCode("second")
 			second.RequestID = first.RequestID
-			second.ExpiresAt, second.RetainUntil = now.Add(codeLife), now.Add(retainLife)
-			verdict(t, s.CreateCode(bg, second, now), storage.ErrConflict, "a second code for one request, "+now.Sub(epoch).String()+" later")
+			second.ExpiresAt, second.RetainTo = now.Add(codeLife), now.Add(retainLife)
+			verdict(t, createCode(s, bg, second, now), storage.ErrConflict, "a second code for one request, "+now.Sub(epoch).String()+" later")
 		}
 	}
 }
 
-func codeRetained(t testing.TB, s Core) {
+func codeRetained(t testing.TB, s provider.Store) {
 	c, _ := redeemed(t, s, newCode("used"), "used")
 	burnt := newCode("burnt")
-	must(t, s.CreateCode(bg, burnt, epoch), "creating a code")
+	must(t, createCode(s, bg, burnt, epoch), "creating a code")
 	must(t, s.RedeemCode(bg, burnt.Hash, nil, epoch), "burning a code")
-	for _, c := range []storage.AuthorizationCode{c, burnt} {
+	for _, c := range []testCode{c, burnt} {
 		for _, now := range []time.Time{epoch, epoch.Add(codeLife), epoch.Add(retainLife - 1)} {
 			got, err := s.Code(bg, c.Hash, now)
 			verdict(t, err, storage.ErrConsumed, "a used code")
-			same(t, got, c, "a used code")
+			same(t, got, c.AuthorizationCode, "a used code")
 			issue := newIssue("again", c)
 			verdict(t, s.RedeemCode(bg, c.Hash, issue, now), storage.ErrConsumed, "redeeming a used code")
 			verdict(t, s.RedeemCode(bg, c.Hash, nil, now), storage.ErrConsumed, "burning a used code")
 			issueState(t, s, issue, now, storage.ErrNotFound, "of a second redemption")
 		}
 		_, err := s.Code(bg, c.Hash, epoch.Add(retainLife))
-		verdict(t, err, storage.ErrNotFound, "a used code at its RetainUntil")
+		verdict(t, err, storage.ErrNotFound, "a used code at its RetainTo")
 	}
 }
 
-func codeLooking(t testing.TB, s Core) {
+func codeLooking(t testing.TB, s provider.Store) {
 	c := newCode("looked at")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	for range 3 {
 		wantCode(t, s, c, nil, epoch, "that was looked at")
 	}
 	must(t, s.RedeemCode(bg, c.Hash, newIssue("x", c), epoch), "redeeming a code that was looked at")
 }
 
-func codeCopies(t testing.TB, s Core) {
+func codeCopies(t testing.TB, s provider.Store) {
 	c := newCode("copy")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	overwrite(&c)
 	want := newCode("copy")
 	wantCode(t, s, want, nil, epoch, "after what went in was overwritten")
@@ -145,8 +145,8 @@ func codeCopies(t testing.TB, s Core) {
 	wantCode(t, s, want, nil, epoch, "after what came out was overwritten")
 }
 
-func redeemCases() []testCase[Core] {
-	return []testCase[Core]{
+func redeemCases() []testCase[provider.Store] {
+	return []testCase[provider.Store]{
 		{"RedeemCode/inserts everything", "the grant and both tokens come back as they went in", redeemInserts},
 		{"RedeemCode/once", "a code is redeemed once; the second time inserts nothing (security C7)", redeemOnce},
 		{"RedeemCode/burn", "a nil issue consumes the code and inserts nothing (security K1)", redeemBurn},
@@ -158,7 +158,7 @@ func redeemCases() []testCase[Core] {
 	}
 }
 
-func wantIssue(t testing.TB, s Core, want *storage.Issue, now time.Time, when string) {
+func wantIssue(t testing.TB, s provider.Store, want *storage.Issuance, now time.Time, when string) {
 	t.Helper()
 	a, g, err := s.AccessToken(bg, want.Access.Hash, now)
 	must(t, err, "reading the access token "+when)
@@ -172,16 +172,16 @@ func wantIssue(t testing.TB, s Core, want *storage.Issue, now time.Time, when st
 	}
 }
 
-func redeemInserts(t testing.TB, s Core) {
+func redeemInserts(t testing.TB, s provider.Store) {
 	c := newCode("full")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	issue := newIssue("full", c)
 	issueState(t, s, issue, epoch, storage.ErrNotFound, "of a code not redeemed yet")
 	must(t, s.RedeemCode(bg, c.Hash, issue, epoch), "redeeming a code")
 	wantIssue(t, s, issue, epoch, "after redemption")
 }
 
-func redeemOnce(t testing.TB, s Core) {
+func redeemOnce(t testing.TB, s provider.Store) {
 	c, first := redeemed(t, s, newCode("once"), "first")
 	second := newIssue("second", c)
 	verdict(t, s.RedeemCode(bg, c.Hash, second, epoch), storage.ErrConsumed, "redeeming a code twice")
@@ -189,18 +189,18 @@ func redeemOnce(t testing.TB, s Core) {
 	wantIssue(t, s, first, epoch, "after a second redemption")
 }
 
-func redeemBurn(t testing.TB, s Core) {
+func redeemBurn(t testing.TB, s provider.Store) {
 	c := newCode("burn")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	must(t, s.RedeemCode(bg, c.Hash, nil, epoch), "burning a code")
 	issue := newIssue("late", c)
 	verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConsumed, "redeeming a burnt code")
 	issueState(t, s, issue, epoch, storage.ErrNotFound, "of a burnt code")
 }
 
-func redeemNoRefresh(t testing.TB, s Core) {
+func redeemNoRefresh(t testing.TB, s provider.Store) {
 	c := newCode("plain")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	issue := newIssue("plain", c)
 	refresh := issue.Refresh.Hash
 	issue.Refresh = nil
@@ -210,15 +210,15 @@ func redeemNoRefresh(t testing.TB, s Core) {
 	verdict(t, err, storage.ErrNotFound, "a refresh token nobody issued")
 }
 
-func redeemConflict(t testing.TB, s Core) {
+func redeemConflict(t testing.TB, s provider.Store) {
 	_, taken := redeemed(t, s, newCode("taken"), "taken")
-	change := map[string]func(i *storage.Issue){
-		"access token's":  func(i *storage.Issue) { i.Access.Hash = taken.Access.Hash },
-		"refresh token's": func(i *storage.Issue) { i.Refresh.Hash = taken.Refresh.Hash },
+	change := map[string]func(i *storage.Issuance){
+		"access token's":  func(i *storage.Issuance) { i.Access.Hash = taken.Access.Hash },
+		"refresh token's": func(i *storage.Issuance) { i.Refresh.Hash = taken.Refresh.Hash },
 	}
 	for whose, f := range change {
 		c := newCode("code for " + whose)
-		must(t, s.CreateCode(bg, c, epoch), "creating a code")
+		must(t, createCode(s, bg, c, epoch), "creating a code")
 		issue, fresh := newIssue(whose, c), newIssue(whose, c)
 		f(issue)
 		verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConflict, "redeeming with the "+whose+" key taken")
@@ -230,13 +230,13 @@ func redeemConflict(t testing.TB, s Core) {
 	}
 }
 
-func redeemForeign(t testing.TB, s Core) {
+func redeemForeign(t testing.TB, s provider.Store) {
 	c, other := newCode("own"), newCode("other")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
-	change := map[string]func(i *storage.Issue){
-		"Grant.ID":        func(i *storage.Issue) { i.Grant.ID = other.Grant.ID },
-		"Access.GrantID":  func(i *storage.Issue) { i.Access.GrantID = other.Grant.ID },
-		"Refresh.GrantID": func(i *storage.Issue) { i.Refresh.GrantID = other.Grant.ID },
+	must(t, createCode(s, bg, c, epoch), "creating a code")
+	change := map[string]func(i *storage.Issuance){
+		"Grant.ID":        func(i *storage.Issuance) { i.Grant.ID = other.Grant.ID },
+		"Access.GrantID":  func(i *storage.Issuance) { i.Access.GrantID = other.Grant.ID },
+		"Refresh.GrantID": func(i *storage.Issuance) { i.Refresh.GrantID = other.Grant.ID },
 	}
 	for what, f := range change {
 		issue, keys := newIssue(what, c), newIssue(what, c)
@@ -247,9 +247,9 @@ func redeemForeign(t testing.TB, s Core) {
 	must(t, s.RedeemCode(bg, c.Hash, newIssue("own", c), epoch), "redeeming with the code's own grant")
 }
 
-func redeemNarrowed(t testing.TB, s Core) {
+func redeemNarrowed(t testing.TB, s provider.Store) {
 	c := newCode("wide")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	issue := newIssue("narrow", c)
 	issue.Grant.Scopes = []string{"openid"}
 	issue.Grant.ExpiresAt = epoch.Add(grantLife / 2)
@@ -257,12 +257,12 @@ func redeemNarrowed(t testing.TB, s Core) {
 	wantIssue(t, s, issue, epoch, "of a narrower grant")
 	got, err := s.Code(bg, c.Hash, epoch)
 	verdict(t, err, storage.ErrConsumed, "the code of a narrower grant")
-	same(t, got, c, "the code of a narrower grant")
+	same(t, got, c.AuthorizationCode, "the code of a narrower grant")
 }
 
-func redeemCopies(t testing.TB, s Core) {
+func redeemCopies(t testing.TB, s provider.Store) {
 	c := newCode("copy")
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	issue, want := newIssue("copy", c), newIssue("copy", newCode("copy"))
 	must(t, s.RedeemCode(bg, c.Hash, issue, epoch), "redeeming a code")
 	overwrite(issue)

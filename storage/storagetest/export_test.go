@@ -8,6 +8,8 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/token"
 )
 
 // Verdict says how one case went.
@@ -19,17 +21,26 @@ const (
 	Failed
 )
 
-// Judge runs the case with this name against a fresh store. Unlike in go test, a case ends at
-// its first failure.
-func Judge(name string, newStore func() Store) Verdict {
-	for _, cases := range coreCases() {
-		if v := judge(name, cases, func() Core { return newStore() }); v != Unknown {
+// FullStore is a store with every optional interface.
+type FullStore interface {
+	provider.Store
+	authorize.PushedRequestStore
+	client.ReplayStore
+	token.GrantStore
+	HistoryStore
+}
+
+// Judge runs the case with this name against a new store. Unlike in go test, a case ends at its first failure.
+func Judge(name string, newStore func() FullStore) Verdict {
+	for _, cases := range storeCases() {
+		if v := judge(name, cases, func() provider.Store { return newStore() }); v != Unknown {
 			return v
 		}
 	}
 	return max(
 		judge(name, pushedCases(), func() authorize.PushedRequestStore { return newStore() }),
-		judge(name, consentCases(), func() authorize.ConsentStore { return newStore() }),
+		judge(name, insertCases(), func() GrantStore { return newStore() }),
+		judge(name, historyCases(), func() HistoryStore { return newStore() }),
 		judge(name, replayCases(), func() client.ReplayStore { return newStore() }))
 }
 

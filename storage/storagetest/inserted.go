@@ -8,29 +8,34 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
 
-// GrantStore is a store that takes grants which consume nothing presented (token exchange).
+// GrantStore is a store into which grants are inserted without a code.
 type GrantStore interface {
-	token.Store
+	provider.Store
 	token.GrantStore
 }
 
 // RunGrants checks InsertGrant.
 func RunGrants(t *testing.T, newStore func(t *testing.T) GrantStore) {
-	run(t, []testCase[GrantStore]{
+	run(t, insertCases(), newStore)
+}
+
+func insertCases() []testCase[GrantStore] {
+	return []testCase[GrantStore]{
 		{"InsertGrant/live", "the grant is then as one whose code was redeemed", insertLive},
 		{"InsertGrant/conflict", "creation never overwrites, and a conflict leaves nothing behind", insertConflict},
 		{"InsertGrant/revoked", "revoking ends all tokens of the grant", insertRevoked},
 		{"InsertGrant/expiry", "valid iff now.Before(ExpiresAt)", insertExpiry},
 		{"InsertGrant/cancelled", "a context that is done before the verb starts changes nothing (security J5)", insertCancelled},
 		{"InsertGrant/race", "of 50 callers that insert one grant exactly one wins, 500 times", insertRace},
-	}, newStore)
+	}
 }
 
-func inserted(name string) *storage.Issue { return newIssue(name, newCode(name)) }
+func inserted(name string) *storage.Issuance { return newIssue(name, newCode(name)) }
 
 func insertLive(t testing.TB, s GrantStore) {
 	issue := inserted("live")
@@ -65,7 +70,7 @@ func insertConflict(t testing.TB, s GrantStore) {
 func insertRevoked(t testing.TB, s GrantStore) {
 	issue := inserted("revoked")
 	must(t, s.InsertGrant(bg, issue, epoch), "inserting a grant")
-	must(t, s.RevokeGrant(bg, issue.Grant.ID, epoch), "revoking it")
+	must(t, s.Revoke(bg, storage.Revocation{GrantID: issue.Grant.ID}, epoch), "revoking it")
 	_, _, err := s.AccessToken(bg, issue.Access.Hash, epoch)
 	verdict(t, err, storage.ErrRevoked, "its access token")
 	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, epoch)

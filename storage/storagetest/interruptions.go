@@ -8,11 +8,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 )
 
-func interruptionCases() []testCase[Core] {
-	return []testCase[Core]{
+func interruptionCases() []testCase[provider.Store] {
+	return []testCase[provider.Store]{
 		{"Cancelled/before the start", "a context that is done before the verb starts changes nothing (security J5)", cancelledBefore},
 		{"Cancelled/in the middle", "a verb whose context ends under way did all or nothing, and nil means all (security J5)", cancelledMiddle},
 		{"Cancelled/in a race", "consumed iff inserted, whenever each of many callers is interrupted (R2)", cancelledRace},
@@ -33,25 +34,25 @@ func refused(t testing.TB, err error, doing string) {
 	}
 }
 
-func cancelledBefore(t testing.TB, s Core) {
+func cancelledBefore(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("s", "a"))
 	c, issue := redeemed(t, s, given(newCode("used"), in, true), "used")
 	unused := given(newCode("unused"), in, true)
-	must(t, s.CreateCode(bg, unused, epoch), "creating a code")
+	must(t, createCode(s, bg, unused, epoch), "creating a code")
 
 	late, lateCode, next := newSession("late", "a"), newCode("late"), successor("next", c, 1)
-	_, err := s.CreateSession(cancelled(), late, 1, epoch)
+	_, err := s.ReplaceSession(cancelled(), none, late, 1, epoch)
 	refused(t, err, "CreateSession")
 	rotated := in
 	rotated.Hash = storage.HashOf("rotated")
-	refused(t, s.ReplaceSession(cancelled(), in.Hash, rotated, epoch), "ReplaceSession")
+	refused(t, replace(cancelled(), s, in.Hash, rotated, epoch), "ReplaceSession")
 	_, err = s.EndSession(cancelled(), in.Hash, epoch)
 	refused(t, err, "EndSession")
-	refused(t, s.CreateCode(cancelled(), lateCode, epoch), "CreateCode")
+	refused(t, createCode(s, cancelled(), lateCode, epoch), "CreateCode")
 	refused(t, s.RedeemCode(cancelled(), unused.Hash, newIssue("unused", unused), epoch), "RedeemCode")
 	refused(t, s.RedeemCode(cancelled(), unused.Hash, nil, epoch), "RedeemCode without an issue")
-	refused(t, s.RotateRefreshToken(cancelled(), issue.Refresh.Hash, next, epoch), "RotateRefreshToken")
-	refused(t, s.RevokeGrant(cancelled(), c.Grant.ID, epoch), "RevokeGrant")
+	refused(t, s.RotateRefreshToken(cancelled(), issue.Refresh.Hash, next, 0, epoch), "RotateRefreshToken")
+	refused(t, s.Revoke(cancelled(), storage.Revocation{GrantID: c.Grant.ID}, epoch), "RevokeGrant")
 
 	wantSession(t, s, in, epoch, "after cancelled verbs")
 	wantNoSession(t, s, late.Hash, epoch, "whose creation was cancelled")
@@ -59,7 +60,7 @@ func cancelledBefore(t testing.TB, s Core) {
 	wantCode(t, s, unused, nil, epoch, "after cancelled verbs")
 	wantIssue(t, s, issue, epoch, "after cancelled verbs")
 	issueState(t, s, next, epoch, storage.ErrNotFound, "of a cancelled rotation")
-	must(t, s.CreateCode(bg, lateCode, epoch), "creating a code whose creation was cancelled")
+	must(t, createCode(s, bg, lateCode, epoch), "creating a code whose creation was cancelled")
 }
 
 // brittle is a context that ends when it is asked the nth time: it puts the interruption
@@ -87,7 +88,7 @@ func (c *brittleContext) Err() error            { c.asked(); return c.Context.Er
 func (c *brittleContext) Done() <-chan struct{} { c.asked(); return c.Context.Done() }
 
 // allOrNothing checks one redemption or rotation that answered err: consumed iff inserted.
-func allOrNothing(t testing.TB, s Core, consumed bool, issue *storage.Issue, err error, what string) {
+func allOrNothing(t testing.TB, s provider.Store, consumed bool, issue *storage.Issuance, err error, what string) {
 	t.Helper()
 	_, _, accessErr := s.AccessToken(bg, issue.Access.Hash, epoch)
 	_, _, refreshErr := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
@@ -100,10 +101,10 @@ func allOrNothing(t testing.TB, s Core, consumed bool, issue *storage.Issue, err
 	}
 }
 
-func cancelledMiddle(t testing.TB, s Core) {
+func cancelledMiddle(t testing.TB, s provider.Store) {
 	for n := range 25 {
 		c := newCode(numbered("c", n))
-		must(t, s.CreateCode(bg, c, epoch), "creating a code")
+		must(t, createCode(s, bg, c, epoch), "creating a code")
 		issue := newIssue(numbered("first", n), c)
 		err := s.RedeemCode(brittle(n), c.Hash, issue, epoch)
 		_, state := s.Code(bg, c.Hash, epoch)
@@ -111,11 +112,11 @@ func cancelledMiddle(t testing.TB, s Core) {
 
 		d, first := redeemed(t, s, newCode(numbered("d", n)), numbered("d", n))
 		next := successor(numbered("next", n), d, 1)
-		err = s.RotateRefreshToken(brittle(n), first.Refresh.Hash, next, epoch)
+		err = s.RotateRefreshToken(brittle(n), first.Refresh.Hash, next, 0, epoch)
 		_, _, state = s.RefreshToken(bg, first.Refresh.Hash, epoch)
 		allOrNothing(t, s, errors.Is(state, storage.ErrConsumed), next, err, "RotateRefreshToken")
 
-		err = s.RevokeGrant(brittle(n), d.Grant.ID, epoch)
+		err = s.Revoke(brittle(n), storage.Revocation{GrantID: d.Grant.ID}, epoch)
 		_, _, state = s.AccessToken(bg, first.Access.Hash, epoch)
 		if err == nil && !errors.Is(state, storage.ErrRevoked) {
 			t.Fatalf("RevokeGrant interrupted: it answered nil and the grant is live")
@@ -124,14 +125,14 @@ func cancelledMiddle(t testing.TB, s Core) {
 	}
 }
 
-func cancelledSession(t testing.TB, s Core, n int) {
+func cancelledSession(t testing.TB, s provider.Store, n int) {
 	in := createSession(t, s, newSession(numbered("s", n), numbered("p", n)))
 	c, issue := redeemed(t, s, given(newCode(numbered("login", n)), in, true), numbered("login", n))
 	unused := given(newCode(numbered("unused", n)), in, true)
-	must(t, s.CreateCode(bg, unused, epoch), "creating a code")
+	must(t, createCode(s, bg, unused, epoch), "creating a code")
 	next := in
 	next.Hash = storage.HashOf(numbered("rotated", n))
-	err := s.ReplaceSession(brittle(n), in.Hash, next, epoch)
+	err := replace(brittle(n), s, in.Hash, next, epoch)
 	_, oldErr := s.Session(bg, in.Hash, epoch)
 	_, newErr := s.Session(bg, next.Hash, epoch)
 	if (oldErr == nil) == (newErr == nil) || err == nil && newErr != nil {
@@ -146,17 +147,17 @@ func cancelledSession(t testing.TB, s Core, n int) {
 	_, _, token := s.AccessToken(bg, issue.Access.Hash, epoch)
 	_, code := s.Code(bg, unused.Hash, epoch)
 	ended := live != nil
-	if ended != errors.Is(token, storage.ErrRevoked) || ended != errors.Is(code, storage.ErrNotFound) || err == nil && !ended {
+	if ended != errors.Is(token, storage.ErrRevoked) || ended != errors.Is(code, storage.ErrConsumed) || err == nil && !ended {
 		t.Fatalf("EndSession interrupted: it answered %v, session %v, token of %s %v, unused code %v", err, live, c.Grant.ID, token, code)
 	}
 }
 
-func cancelledRace(t testing.TB, s Core) {
+func cancelledRace(t testing.TB, s provider.Store) {
 	const callers = 4
 	for round := range rounds {
 		c := newCode(numbered("c", round))
-		must(t, s.CreateCode(bg, c, epoch), "creating a code")
-		issues := make([]*storage.Issue, callers)
+		must(t, createCode(s, bg, c, epoch), "creating a code")
+		issues := make([]*storage.Issuance, callers)
 		for i := range issues {
 			issues[i] = newIssue(numbered(c.RequestID, i), c)
 		}
@@ -171,7 +172,7 @@ func cancelledRace(t testing.TB, s Core) {
 			issues[i] = successor(numbered(d.RequestID, i), d, 1)
 		}
 		errs = interrupted(callers, round, func(ctx context.Context, i int) error {
-			return s.RotateRefreshToken(ctx, first.Refresh.Hash, issues[i], epoch)
+			return s.RotateRefreshToken(ctx, first.Refresh.Hash, issues[i], 0, epoch)
 		})
 		_, _, state = s.RefreshToken(bg, first.Refresh.Hash, epoch)
 		oneOrNone(t, s, round, errors.Is(state, storage.ErrConsumed), errs, issues)
@@ -196,7 +197,7 @@ func interrupted(callers, round int, f func(ctx context.Context, i int) error) [
 
 // oneOrNone checks that the record is consumed iff exactly one caller's tokens exist, and that a
 // caller who was told nil is that one.
-func oneOrNone(t testing.TB, s Core, round int, consumed bool, errs []error, issues []*storage.Issue) {
+func oneOrNone(t testing.TB, s provider.Store, round int, consumed bool, errs []error, issues []*storage.Issuance) {
 	t.Helper()
 	inserted := 0
 	for i, issue := range issues {

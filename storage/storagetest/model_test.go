@@ -20,6 +20,7 @@ type model struct {
 	ghosts   []storage.Session     // that were ended
 	firstEnd map[string]time.Time  // by session ID
 	dead     map[storage.Hash]bool // tokens
+	renewed  map[storage.Hash]bool // refresh tokens
 	sessions map[storage.Hash]storage.Session
 	ended    map[string]time.Time // session ID to ExpiresAt
 	codes    map[storage.Hash]modelCode
@@ -28,12 +29,21 @@ type model struct {
 	refresh  map[storage.Hash]storage.RefreshToken
 	pushed   map[storage.Hash]modelPushed
 	consents map[consentKey]storage.Consent
+	requests map[string]modelRequest
 	jtis     map[storage.Hash]time.Time
+	logins   []storage.Login
 }
 
 type modelCode struct {
 	storage.AuthorizationCode
-	used bool
+	used     bool
+	retained time.Time // end of recognition
+}
+
+// modelRequest is the outcome of a request. The code is zero if there is none.
+type modelRequest struct {
+	code     storage.Hash
+	retained time.Time
 }
 
 type modelGrant struct {
@@ -47,18 +57,18 @@ type modelPushed struct {
 }
 
 type consentKey struct {
-	user          storage.Hash
-	client, scope string
+	storage.ConsentKey
+	scope string
 }
 
 func newModel(defect string) *model {
 	return &model{
 		defect:   defect,
-		firstEnd: map[string]time.Time{}, dead: map[storage.Hash]bool{},
+		firstEnd: map[string]time.Time{}, dead: map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
 		sessions: map[storage.Hash]storage.Session{}, ended: map[string]time.Time{},
 		codes: map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
-		pushed: map[storage.Hash]modelPushed{}, consents: map[consentKey]storage.Consent{}, jtis: map[storage.Hash]time.Time{},
+		pushed: map[storage.Hash]modelPushed{}, consents: map[consentKey]storage.Consent{}, requests: map[string]modelRequest{}, jtis: map[storage.Hash]time.Time{},
 	}
 }
 
@@ -185,30 +195,77 @@ func (m *model) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	return m.session(s), nil
 }
 
-func (m *model) CreateSession(ctx context.Context, s storage.Session, max int, now time.Time) ([]storage.Session, error) {
+func (m *model) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) (ended []storage.Session, err error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	if !m.is("upserts sessions") {
-		if _, taken := m.sessions[s.Hash]; taken {
-			return nil, storage.ErrConflict
-		}
-	}
-	for _, other := range m.sessions {
-		if other.ID == s.ID && other.Hash != s.Hash {
-			return nil, storage.ErrConflict
-		}
-	}
-	m.sessions[s.Hash], m.firstEnd[s.ID] = m.session(s), s.ExpiresAt
-	if max < 1 || m.is("no session cap") {
+	same, taken := m.sessions[next.Hash]
+	if taken && next.Hash != old && m.valid(same.ExpiresAt, now) && same.ID == next.ID && same.UserKey == next.UserKey && !m.is("a login has no retry") {
 		return nil, nil
 	}
-	return m.makeRoom(s, max, now), nil
+	before, live := m.sessions[old]
+	live = live && m.valid(before.ExpiresAt, now)
+	if old != (storage.Hash{}) && !live {
+		return nil, storage.ErrNotFound
+	}
+	if old != (storage.Hash{}) && before.ID == next.ID {
+		if err := m.rotate(ctx, before, next); err != nil {
+			return nil, err
+		}
+		return m.makeRoom(next, limit, now), nil
+	}
+	if taken && !m.is("upserts sessions") || m.hasID(next, now) {
+		return nil, storage.ErrConflict
+	}
+	if old != (storage.Hash{}) {
+		if !m.is("a switch keeps the old session") {
+			m.end(before)
+		}
+		ended = append(ended, m.session(before))
+		m.gap(ctx, "a switch is two steps")
+		if m.is("a switch is two steps") && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	m.sessions[next.Hash], m.firstEnd[next.ID] = m.session(next), next.ExpiresAt
+	return append(ended, m.makeRoom(next, limit, now)...), nil
 }
 
-func (m *model) makeRoom(s storage.Session, max int, now time.Time) (ended []storage.Session) {
+// hasID reports whether another session, live or ended, has the ID of next.
+func (m *model) hasID(next storage.Session, now time.Time) bool {
+	for _, other := range m.sessions {
+		if other.ID == next.ID && other.Hash != next.Hash {
+			return true
+		}
+	}
+	until, ended := m.ended[next.ID]
+	return ended && now.Before(until) && !m.is("reuses the IDs of ended sessions")
+}
+
+func (m *model) rotate(ctx context.Context, s, next storage.Session) error {
+	if s.Version != m.number(next.Version) && !m.is("versions not compared") ||
+		s.UserKey != next.UserKey && !m.is("the user may change") {
+		return storage.ErrConflict
+	}
+	if _, taken := m.sessions[next.Hash]; taken && next.Hash != s.Hash && !m.is("rotation overwrites") {
+		return storage.ErrConflict
+	}
+	m.gap(ctx, "replace reads, then writes")
+	if !m.is("rotation keeps the old hash") {
+		delete(m.sessions, s.Hash)
+	}
+	next = m.session(next)
+	next.Version++
+	m.sessions[next.Hash] = next
+	return nil
+}
+
+func (m *model) makeRoom(s storage.Session, limit int, now time.Time) (ended []storage.Session) {
+	if limit < 1 || m.is("no session limit") {
+		return nil
+	}
 	var others []storage.Session
 	for _, o := range m.sessions {
 		if o.UserKey == s.UserKey && o.Hash != s.Hash && m.valid(o.ExpiresAt, now) {
@@ -228,10 +285,10 @@ func (m *model) makeRoom(s storage.Session, max int, now time.Time) (ended []sto
 		}
 		return a.StartedAt.Compare(b.StartedAt)
 	})
-	for len(others)+1 > max {
-		if m.is("the cap forgets the grants") {
+	for len(others)+1 > limit {
+		if m.is("the limit forgets the grants") {
 			delete(m.sessions, others[0].Hash)
-		} else if m.is("the cap leaves no mark") {
+		} else if m.is("the limit leaves no mark") {
 			m.end(others[0])
 			delete(m.ended, others[0].ID)
 		} else {
@@ -240,33 +297,6 @@ func (m *model) makeRoom(s storage.Session, max int, now time.Time) (ended []sto
 		ended, others = append(ended, m.session(others[0])), others[1:]
 	}
 	return ended
-}
-
-func (m *model) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, now time.Time) error {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	s, ok := m.sessions[old]
-	if !ok || !m.valid(s.ExpiresAt, now) {
-		return storage.ErrNotFound
-	}
-	if s.Version != m.number(next.Version) && !m.is("versions not compared") ||
-		(s.ID != next.ID || s.UserKey != next.UserKey) && !m.is("the person may change") {
-		return storage.ErrConflict
-	}
-	if _, taken := m.sessions[next.Hash]; taken && next.Hash != old && !m.is("rotation overwrites") {
-		return storage.ErrConflict
-	}
-	m.gap(ctx, "replace reads, then writes")
-	if !m.is("rotation keeps the old hash") {
-		delete(m.sessions, old)
-	}
-	next = m.session(next)
-	next.Version++
-	m.sessions[next.Hash] = next
-	return nil
 }
 
 func (m *model) EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
@@ -299,8 +329,9 @@ func (m *model) end(s storage.Session) {
 		m.ended[s.ID] = m.firstEnd[s.ID]
 	}
 	for h, c := range m.codes {
-		if c.Grant.SessionID == s.ID && !c.used && !m.is("EndSession keeps codes") {
-			delete(m.codes, h)
+		if c.Grant.SessionID == s.ID && !m.is("EndSession keeps codes") {
+			c.used = true
+			m.codes[h] = c
 		}
 	}
 	for id, g := range m.grants {
@@ -322,47 +353,136 @@ func (m *model) end(s storage.Session) {
 	}
 }
 
-func (m *model) CreateCode(ctx context.Context, code storage.AuthorizationCode, now time.Time) error {
+func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if until, ended := m.ended[code.Grant.SessionID]; ended && now.Before(until) {
+	if o.Code != nil {
+		if err := m.admit(&o.Code.Grant, now); err != nil {
+			return err
+		}
+	}
+	m.collect(now)
+	if first, ok := m.requests[o.RequestID]; ok && m.remembers(first, now) {
+		return m.compare(first, o, now)
+	}
+	if m.is("consents before the verdict") {
+		m.answer(ctx, o)
+	}
+	if o.Code != nil {
+		if err := m.insertCode(ctx, o, now); err != nil {
+			return err
+		}
+	}
+	r := modelRequest{retained: o.RetainTo}
+	if o.Code != nil {
+		r.code = o.Code.Hash
+	}
+	if !m.is("forgets denials") || o.Code != nil {
+		m.requests[o.RequestID] = r
+	}
+	m.answer(ctx, o)
+	return nil
+}
+
+// admit is the verdict on a grant in its session.
+func (m *model) admit(g *storage.Grant, now time.Time) error {
+	if until, ended := m.ended[g.SessionID]; ended && now.Before(until) {
 		return storage.ErrRevoked
 	}
-	if m.is("collects grants with their codes") {
-		maps.DeleteFunc(m.grants, func(id string, _ modelGrant) bool {
-			for _, c := range m.codes {
-				if c.Grant.ID == id {
-					return !now.Before(c.RetainUntil)
-				}
-			}
-			return true
-		})
-	}
-	for _, c := range m.codes {
-		remembered := now.Before(c.RetainUntil) || now.Before(c.ExpiresAt)
-		if m.is("forgets the request with the code") {
-			remembered = now.Before(c.ExpiresAt)
-		}
-		if !remembered || m.is("upserts codes") {
-			continue
-		}
-		if c.Hash == code.Hash || c.Grant.ID == code.Grant.ID || c.RequestID == code.RequestID && !m.is("two codes for a request") {
+	for _, s := range m.sessions {
+		if s.ID == g.SessionID && s.UserKey != g.UserKey && !m.is("grants in sessions of others") {
 			return storage.ErrConflict
 		}
 	}
-	m.gap(ctx, "CreateCode looks, then writes")
-	m.codes[code.Hash] = modelCode{AuthorizationCode: m.code(code)}
 	return nil
+}
+
+func (m *model) collect(now time.Time) {
+	if !m.is("collects grants with their codes") {
+		return
+	}
+	maps.DeleteFunc(m.grants, func(id string, _ modelGrant) bool {
+		for _, c := range m.codes {
+			if c.Grant.ID == id {
+				return !now.Before(c.retained)
+			}
+		}
+		return true
+	})
+}
+
+// remembers reports whether an outcome is recognised.
+func (m *model) remembers(r modelRequest, now time.Time) bool {
+	c := m.codes[r.code]
+	if m.is("forgets the request with the code") {
+		return now.Before(c.ExpiresAt)
+	}
+	return (now.Before(r.retained) || now.Before(c.ExpiresAt)) && !m.is("two codes for a request")
+}
+
+// compare is the verdict on a second outcome.
+func (m *model) compare(first modelRequest, o storage.Outcome, now time.Time) error {
+	var second storage.Hash
+	if o.Code != nil {
+		second = o.Code.Hash
+	}
+	switch c := m.codes[first.code]; {
+	case m.is("every second outcome is equal"):
+		return nil
+	case second != first.code || m.is("no outcome is equal"):
+		return storage.ErrConflict
+	case second != (storage.Hash{}) && (c.used || !m.valid(c.ExpiresAt, now)) && !m.is("a consumed code is handed out again"):
+		return storage.ErrConsumed
+	}
+	if m.is("a retry answers again") {
+		m.answer(context.Background(), o)
+	}
+	return nil
+}
+
+func (m *model) insertCode(ctx context.Context, o storage.Outcome, now time.Time) error {
+	for _, c := range m.codes {
+		if (now.Before(c.retained) || now.Before(c.ExpiresAt)) && !m.is("upserts codes") && (c.Hash == o.Code.Hash || c.Grant.ID == o.Code.Grant.ID) {
+			return storage.ErrConflict
+		}
+	}
+	m.gap(ctx, "FinishRequest looks, then writes")
+	m.codes[o.Code.Hash] = modelCode{AuthorizationCode: m.code(*o.Code), retained: o.RetainTo}
+	return nil
+}
+
+// answer withdraws and remembers consents.
+func (m *model) answer(ctx context.Context, o storage.Outcome) {
+	m.gap(ctx, "consents in a second step")
+	for _, scope := range o.Declined {
+		if !m.is("keeps declined consents") {
+			delete(m.consents, consentKey{o.Consents, scope})
+		}
+		if m.is("declines for every customer") {
+			maps.DeleteFunc(m.consents, func(k consentKey, _ storage.Consent) bool {
+				return k.UserKey == o.Consents.UserKey && k.ClientID == o.Consents.ClientID && k.scope == scope
+			})
+		}
+	}
+	for _, c := range o.Granted {
+		k := consentKey{o.Consents, c.Scope}
+		old, ok := m.consents[k]
+		sameVersion := old.Version == c.Version || m.is("versions of consents not compared")
+		if !ok || !sameVersion || c.ExpiresAt.After(old.ExpiresAt) || m.is("consent is cut short") {
+			m.consents[k] = c
+		}
+		m.gap(ctx, "consents one by one")
+	}
 }
 
 // usable is the verdict on a code.
 func (m *model) usable(hash storage.Hash, now time.Time) (modelCode, error) {
 	c, ok := m.codes[hash]
 	switch {
-	case !ok || c.used && !m.valid(c.RetainUntil, now) || !c.used && !m.valid(c.ExpiresAt, now):
+	case !ok || c.used && !m.valid(c.retained, now) || !c.used && !m.valid(c.ExpiresAt, now):
 		return c, storage.ErrNotFound
 	case c.used && m.is("forgets used codes"):
 		return c, storage.ErrNotFound
@@ -382,7 +502,7 @@ func (m *model) Code(ctx context.Context, hash storage.Hash, now time.Time) (sto
 	return m.code(c.AuthorizationCode), err
 }
 
-func (m *model) RedeemCode(ctx context.Context, hash storage.Hash, issue *storage.Issue, now time.Time) error {
+func (m *model) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Issuance, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -394,12 +514,17 @@ func (m *model) RedeemCode(ctx context.Context, hash storage.Hash, issue *storag
 	}
 	m.gap(ctx, "redeem reads, then marks")
 	c.used = true
-	if issue == nil {
+	if i == nil {
 		m.codes[hash] = c
 		return nil
 	}
 	id := c.Grant.ID
-	foreign := issue.Grant.ID != id || issue.Access.GrantID != id || issue.Refresh != nil && issue.Refresh.GrantID != id
+	a, b := i.Grant, c.Grant
+	other := a.UserKey != b.UserKey || a.ClientID != b.ClientID || a.Customer != b.Customer || a.SessionID != b.SessionID
+	if other && !m.is("redemption changes the user") {
+		return storage.ErrConflict
+	}
+	foreign := i.Grant.ID != id || i.Access.GrantID != id || i.Refresh != nil && i.Refresh.GrantID != id
 	if foreign && !m.is("redeems for any grant") {
 		return storage.ErrConflict
 	}
@@ -409,31 +534,31 @@ func (m *model) RedeemCode(ctx context.Context, hash storage.Hash, issue *storag
 			return err
 		}
 	}
-	if err := m.insert(issue); err != nil {
+	if err := m.insert(i); err != nil {
 		return err
 	}
 	m.codes[hash] = c
-	m.grants[issue.Grant.ID] = modelGrant{Grant: m.grant(issue.Grant)}
+	m.grants[i.Grant.ID] = modelGrant{Grant: m.grant(i.Grant)}
 	return nil
 }
 
 // insert adds both tokens or none.
-func (m *model) insert(issue *storage.Issue) error {
-	_, accessTaken := m.access[issue.Access.Hash]
+func (m *model) insert(i *storage.Issuance) error {
+	_, accessTaken := m.access[i.Access.Hash]
 	if accessTaken {
 		return storage.ErrConflict
 	}
 	if m.is("half an insert stays") {
-		m.access[issue.Access.Hash] = m.token(issue.Access)
-		m.grants[issue.Grant.ID] = modelGrant{Grant: issue.Grant}
+		m.access[i.Access.Hash] = m.token(i.Access)
+		m.grants[i.Grant.ID] = modelGrant{Grant: i.Grant}
 	}
-	if issue.Refresh != nil {
-		if _, taken := m.refresh[issue.Refresh.Hash]; taken && !m.is("upserts refresh tokens") {
+	if i.Refresh != nil {
+		if _, taken := m.refresh[i.Refresh.Hash]; taken && !m.is("upserts refresh tokens") {
 			return storage.ErrConflict
 		}
-		m.refresh[issue.Refresh.Hash] = *issue.Refresh
+		m.refresh[i.Refresh.Hash] = *i.Refresh
 	}
-	m.access[issue.Access.Hash] = m.token(issue.Access)
+	m.access[i.Access.Hash] = m.token(i.Access)
 	return nil
 }
 
@@ -462,47 +587,52 @@ func (m *model) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	}
 	defer end()
 	r, g, err := m.alive(hash, now)
-	if err == storage.ErrConsumed && !m.is("forgets the newest generation") {
-		for _, other := range m.refresh {
-			if other.GrantID == r.GrantID {
-				r.Latest = max(r.Latest, other.Generation)
-			}
-		}
+	r.SuccessorUsed = m.renewed[r.Successor] || !m.refresh[r.Successor].ConsumedAt.IsZero()
+	if m.is("forgets the successor") {
+		r.Successor, r.SuccessorUsed = storage.Hash{}, false
 	}
 	return r, m.grant(g.Grant), err
 }
 
-func (m *model) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue *storage.Issue, now time.Time) error {
+func (m *model) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
 	r, g, err := m.alive(hash, now)
-	renewing := issue.Refresh != nil && issue.Refresh.Hash == hash
+	renewing := i.Refresh != nil && i.Refresh.Hash == hash
 	if err == storage.ErrConsumed && renewing && m.is("reuse revives rotated tokens") {
 		r.ConsumedAt, err = time.Time{}, nil
 	}
-	if err != nil {
+	retry := err == storage.ErrConsumed && m.mayRetry(r, i, grace, now)
+	if err != nil && !retry {
 		return err
 	}
 	m.gap(ctx, "rotate reads, then marks")
 	m.gap(ctx, "EndSession misses late tokens")
 	if m.refresh[hash].ConsumedAt != r.ConsumedAt && m.is("EndSession misses late tokens") {
-		return storage.ErrConsumed // the row is looked at again, but not what ended in between
+		return storage.ErrConsumed // the row is read again, but not what ended in between
 	}
-	if issue.Access.GrantID != g.ID || issue.Refresh != nil && issue.Refresh.GrantID != g.ID {
+	if i.Access.GrantID != g.ID || i.Refresh != nil && i.Refresh.GrantID != g.ID {
 		return storage.ErrConflict
 	}
-	renewed, added := issue.Refresh, *issue
-	if inPlace := renewed != nil && renewed.Hash == hash; inPlace {
-		added.Refresh = nil
-		r.Generation = renewed.Generation
-		if !m.is("reuse does not renew") {
-			r.ExpiresAt = renewed.ExpiresAt
+	added := *i
+	switch {
+	case retry:
+		if added.Refresh = nil; m.is("a retry rewrites the successor") {
+			m.refresh[i.Refresh.Hash] = *i.Refresh
 		}
-	} else if !m.is("rotation keeps the old token") {
-		r.ConsumedAt = now
+	case renewing:
+		added.Refresh = nil
+		r.Generation, m.renewed[hash] = i.Refresh.Generation, true
+		if !m.is("reuse does not renew") {
+			r.ExpiresAt = i.Refresh.ExpiresAt
+		}
+	case !m.is("rotation keeps the old token"):
+		if r.ConsumedAt = now; i.Refresh != nil {
+			r.Successor = i.Refresh.Hash
+		}
 	}
 	if m.is("consumes, then inserts") {
 		m.refresh[hash] = r
@@ -515,9 +645,26 @@ func (m *model) RotateRefreshToken(ctx context.Context, hash storage.Hash, issue
 	}
 	m.refresh[hash] = r
 	if m.is("rotation writes the grant") {
-		m.grants[g.ID] = modelGrant{Grant: m.grant(issue.Grant)}
+		m.grants[g.ID] = modelGrant{Grant: m.grant(i.Grant)}
 	}
 	return nil
+}
+
+// mayRetry reports whether a rotated token may be presented again.
+func (m *model) mayRetry(r storage.RefreshToken, i *storage.Issuance, grace time.Duration, now time.Time) bool {
+	_, _, err := m.alive(r.Successor, now)
+	used := m.renewed[r.Successor] || !m.refresh[r.Successor].ConsumedAt.IsZero()
+	switch {
+	case i.Refresh == nil, m.is("no retry"):
+		return false
+	case i.Refresh.Hash != r.Successor && !m.is("a retry gets any successor"):
+		return false
+	case (grace <= 0 || now.Sub(r.ConsumedAt) >= grace) && !m.is("grace has no end"):
+		return false
+	case used && !m.is("a retry after the successor was used"):
+		return false
+	}
+	return err == nil || m.is("a retry of a token whose successor has expired") || used && err == storage.ErrConsumed
 }
 
 func (m *model) AccessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
@@ -537,25 +684,42 @@ func (m *model) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	return m.token(a), m.grant(g.Grant), nil
 }
 
-func (m *model) RevokeGrant(ctx context.Context, grantID string, now time.Time) error {
+func (m *model) Revoke(ctx context.Context, r storage.Revocation, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
+	if err := r.Validate(); err != nil && !m.is("accepts any revocation") {
+		return err
+	}
+	match := func(g *storage.Grant) bool { return m.key(g.ID) == m.key(r.GrantID) }
+	if a := r.Authorization; r.GrantID == "" {
+		match = func(g *storage.Grant) bool {
+			return g.UserKey == a.UserKey && (g.ClientID == a.ClientID || m.is("revokes all clients")) &&
+				(g.Customer == a.Customer || m.is("revokes all customers"))
+		}
+		if !m.is("revocation keeps consents") {
+			maps.DeleteFunc(m.consents, func(k consentKey, _ storage.Consent) bool { return k.ConsentKey == a })
+		}
+		m.gap(ctx, "revokes in two steps")
+		if m.is("revokes in two steps") && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
 	if m.is("revocation misses late tokens") { // the tokens of the moment, not the grant
-		maps.DeleteFunc(m.access, func(_ storage.Hash, a storage.AccessToken) bool { return a.GrantID == grantID })
-		maps.DeleteFunc(m.refresh, func(_ storage.Hash, r storage.RefreshToken) bool { return r.GrantID == grantID })
+		maps.DeleteFunc(m.access, func(_ storage.Hash, a storage.AccessToken) bool { g := m.grants[a.GrantID].Grant; return match(&g) })
+		maps.DeleteFunc(m.refresh, func(_ storage.Hash, r storage.RefreshToken) bool { g := m.grants[r.GrantID].Grant; return match(&g) })
 		return nil
 	}
 	for id, g := range m.grants {
-		if m.key(id) == m.key(grantID) && !(m.is("revokes through the code") && !m.remembers(id, now)) {
+		if match(&g.Grant) && !(m.is("revokes through the code") && !m.hasCode(id, now)) {
 			g.revoked = true
 			m.grants[id] = g
 		}
 	}
 	for h, c := range m.codes {
-		if c.Grant.ID == grantID && !m.is("a code survives its grant") {
+		if match(&c.Grant) && !m.is("a code survives its grant") {
 			c.used = true
 			m.codes[h] = c
 		}
@@ -563,14 +727,112 @@ func (m *model) RevokeGrant(ctx context.Context, grantID string, now time.Time) 
 	return nil
 }
 
-// remembers tells whether the code of a grant is not forgotten yet.
-func (m *model) remembers(grantID string, now time.Time) bool {
+// hasCode reports whether the code of a grant is recognised.
+func (m *model) hasCode(grantID string, now time.Time) bool {
 	for _, c := range m.codes {
 		if c.Grant.ID == grantID {
-			return now.Before(c.RetainUntil)
+			return now.Before(c.retained)
 		}
 	}
 	return false
+}
+
+func (m *model) Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) (out []storage.Grant, err error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var all []modelGrant
+	for _, g := range m.grants {
+		if (g.UserKey == userKey || m.is("lists other users")) && m.valid(g.ExpiresAt, now) {
+			all = append(all, g)
+		}
+	}
+	if m.is("lists codes") {
+		for _, c := range m.codes {
+			all = append(all, modelGrant{Grant: c.Grant})
+		}
+	}
+	slices.SortFunc(all, func(a, b modelGrant) int {
+		if m.is("lists the oldest first") {
+			a, b = b, a
+		}
+		if n := b.CreatedAt.Compare(a.CreatedAt); n != 0 {
+			return n
+		}
+		return strings.Compare(b.ID, a.ID)
+	})
+	i := slices.IndexFunc(all, func(g modelGrant) bool { return g.ID == after })
+	if i < 0 && after != "" && !m.is("an unknown position is the start") || i >= 0 && all[i].revoked && m.is("forgets the position with the grant") {
+		return nil, storage.ErrNotFound
+	}
+	if m.is("repeats the last grant of a page") {
+		i = max(i-1, -1)
+	}
+	for _, g := range all[i+1:] {
+		if g.revoked && !m.is("lists revoked grants") {
+			continue
+		}
+		if limit > 0 && len(out) == limit && !m.is("pages have no limit") {
+			break
+		}
+		out = append(out, m.grant(g.Grant))
+	}
+	return out, nil
+}
+
+func (m *model) InsertGrant(ctx context.Context, i *storage.Issuance, now time.Time) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, taken := m.grants[i.Grant.ID]
+	for _, c := range m.codes {
+		taken = taken || c.Grant.ID == i.Grant.ID && now.Before(c.ExpiresAt)
+	}
+	m.gap(ctx, "InsertGrant looks, then writes")
+	if taken && !m.is("upserts grants") || i.Access.GrantID != i.Grant.ID || i.Refresh != nil && i.Refresh.GrantID != i.Grant.ID {
+		return storage.ErrConflict
+	}
+	if !m.is("grants after the end") {
+		if err := m.admit(&i.Grant, now); err != nil {
+			return err
+		}
+	}
+	if err := m.insert(i); err != nil {
+		return err
+	}
+	m.grants[i.Grant.ID] = modelGrant{Grant: m.grant(i.Grant)}
+	return nil
+}
+
+func (m *model) RecordLogin(ctx context.Context, l storage.Login, _ time.Time) error {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	m.logins = append(m.logins, l)
+	return nil
+}
+
+func (m *model) Logins(ctx context.Context, userKey storage.Hash, now time.Time) (out []storage.Login, err error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for _, l := range slices.Backward(m.logins) {
+		if (l.UserKey == userKey || m.is("logins of all users")) && m.valid(l.ExpiresAt, now) {
+			out = append(out, l)
+		}
+	}
+	if m.is("logins oldest first") {
+		slices.Reverse(out)
+	}
+	return out, nil
 }
 
 func (m *model) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
@@ -620,46 +882,20 @@ func (m *model) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 	return nil
 }
 
-func (m *model) Consents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) (out []storage.Consent, err error) {
+func (m *model) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) (out []storage.Consent, err error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	for k, c := range m.consents {
-		if k.user == userKey && (m.key(k.client) == m.key(clientID) || m.is("consent for all clients")) && m.valid(c.ExpiresAt, now) {
+		client := m.key(k.ClientID) == m.key(key.ClientID) || m.is("consents of all clients")
+		customer := k.Customer == key.Customer || m.is("consents of all customers")
+		if k.UserKey == key.UserKey && client && customer && m.valid(c.ExpiresAt, now) {
 			out = append(out, c)
 		}
 	}
 	return out, nil
-}
-
-func (m *model) GrantConsents(ctx context.Context, consents []storage.Consent, now time.Time) error {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	for _, c := range consents {
-		k := consentKey{c.UserKey, c.ClientID, c.Scope}
-		if old, ok := m.consents[k]; !ok || c.ExpiresAt.After(old.ExpiresAt) || m.is("consent is cut short") {
-			m.consents[k] = c
-		}
-		m.gap(ctx, "consents one by one")
-	}
-	return nil
-}
-
-func (m *model) WithdrawConsents(ctx context.Context, userKey storage.Hash, clientID string, now time.Time) error {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	maps.DeleteFunc(m.consents, func(k consentKey, _ storage.Consent) bool {
-		return k.user == userKey && (k.client == clientID || m.is("withdraws from all clients"))
-	})
-	return nil
 }
 
 func (m *model) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error {

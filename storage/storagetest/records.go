@@ -1,10 +1,12 @@
 package storagetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -37,17 +39,24 @@ func newSession(name, person string) storage.Session {
 	}
 }
 
-// newCode is a code with every field set, given in no session.
-func newCode(name string) storage.AuthorizationCode {
-	return storage.AuthorizationCode{
-		Hash: storage.HashOf("code " + name), RequestID: "request-" + name,
+// testCode is a code with the rest of its outcome.
+type testCode struct {
+	storage.AuthorizationCode
+	RequestID string
+	RetainTo  time.Time
+}
+
+// newCode returns a code of which every field is set, but that was given in no session.
+func newCode(name string) testCode {
+	return testCode{storage.AuthorizationCode{
+		Hash: storage.HashOf("code " + name),
 		Grant: storage.Grant{
 			ID: "grant-" + name, ClientID: "client-a",
 			UserKey: storage.HashOf("person p"), Identity: []byte("sealed identity " + name), SID: "sid-a-" + name,
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
-			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", OnBehalfOf: "sub-client", UserAgent: "Browser/1.0",
-			AuthorizationDetails: []byte("sealed details"),
+			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", Customer: "customer", UserAgent: "Browser/1.0",
+			AuthorizationDetails: []byte("sealed details"), Key: "thumbprint " + name,
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
 				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name),
@@ -55,20 +64,29 @@ func newCode(name string) storage.AuthorizationCode {
 			CreatedAt: epoch, ExpiresAt: epoch.Add(grantLife),
 		},
 		RedirectURI: "https://client.example.no/cb?x=1", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-		Nonce: "nonce " + name, AuthTimeAsked: true,
-		ExpiresAt: epoch.Add(codeLife), RetainUntil: epoch.Add(retainLife),
-	}
+		Nonce: "nonce " + name, ExpiresAt: epoch.Add(codeLife),
+	}, "request-" + name, epoch.Add(retainLife)}
 }
 
-// given puts the code in a session.
-func given(c storage.AuthorizationCode, in storage.Session, loginOnly bool) storage.AuthorizationCode {
+// outcome returns the outcome that inserts the code.
+func (c testCode) outcome() storage.Outcome {
+	return storage.Outcome{RequestID: c.RequestID, Code: &c.AuthorizationCode, RetainTo: c.RetainTo}
+}
+
+// createCode finishes the request of a code without consents.
+func createCode(s provider.Store, ctx context.Context, c testCode, now time.Time) error {
+	return s.FinishRequest(ctx, c.outcome(), now)
+}
+
+// given puts the code into a session.
+func given(c testCode, in storage.Session, loginOnly bool) testCode {
 	c.Grant.SessionID, c.Grant.UserKey, c.Grant.LoginOnly = in.ID, in.UserKey, loginOnly
 	return c
 }
 
 // newIssue is what redeeming c adds; name keeps the tokens apart.
-func newIssue(name string, c storage.AuthorizationCode) *storage.Issue {
-	return &storage.Issue{
+func newIssue(name string, c testCode) *storage.Issuance {
+	return &storage.Issuance{
 		Grant: c.Grant,
 		Access: storage.AccessToken{
 			Hash: storage.HashOf("access " + name), GrantID: c.Grant.ID, JTI: "jti-" + name, Opaque: true,
@@ -83,23 +101,23 @@ func newIssue(name string, c storage.AuthorizationCode) *storage.Issue {
 }
 
 // successor is the issue that rotates: the next generation.
-func successor(name string, c storage.AuthorizationCode, generation int) *storage.Issue {
+func successor(name string, c testCode, generation int) *storage.Issuance {
 	next := newIssue(name, c)
 	next.Refresh.Generation = generation
 	return next
 }
 
 // redeemed creates and redeems a code and returns both.
-func redeemed(t testing.TB, s Core, c storage.AuthorizationCode, name string) (storage.AuthorizationCode, *storage.Issue) {
+func redeemed(t testing.TB, s provider.Store, c testCode, name string) (testCode, *storage.Issuance) {
 	t.Helper()
 	issue := newIssue(name, c)
-	must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	must(t, createCode(s, bg, c, epoch), "creating a code")
 	must(t, s.RedeemCode(bg, c.Hash, issue, epoch), "redeeming a code")
 	return c, issue
 }
 
 // issueState checks what the store says of both tokens of an issue; want nil means live.
-func issueState(t testing.TB, s Core, issue *storage.Issue, now time.Time, want error, when string) {
+func issueState(t testing.TB, s provider.Store, issue *storage.Issuance, now time.Time, want error, when string) {
 	t.Helper()
 	_, _, err := s.AccessToken(bg, issue.Access.Hash, now)
 	verdict(t, err, want, "the access token "+when)

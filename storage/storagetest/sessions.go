@@ -1,14 +1,16 @@
 package storagetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 )
 
-func sessionCases() []testCase[Core] {
-	return []testCase[Core]{
+func sessionCases() []testCase[provider.Store] {
+	return []testCase[provider.Store]{
 		{"Session/round trip", "a record comes back as it went in: every field, times to the nanosecond", sessionRoundTrip},
 		{"Session/unknown", "an unknown hash is ErrNotFound for every verb", sessionUnknown},
 		{"Session/expiry boundary", "a session is valid iff now.Before(ExpiresAt), for every verb", sessionBoundary},
@@ -25,44 +27,53 @@ func sessionCases() []testCase[Core] {
 	}
 }
 
-func createSession(t testing.TB, s Core, in storage.Session) storage.Session {
+func createSession(t testing.TB, s provider.Store, in storage.Session) storage.Session {
 	t.Helper()
-	_, err := s.CreateSession(bg, in, 0, epoch)
+	_, err := s.ReplaceSession(bg, none, in, 0, epoch)
 	must(t, err, "creating a session")
 	return in
 }
 
+// none is the hash of no session.
+var none storage.Hash
+
+// replace calls ReplaceSession without a limit.
+func replace(ctx context.Context, s provider.Store, old storage.Hash, next storage.Session, now time.Time) error {
+	_, err := s.ReplaceSession(ctx, old, next, 0, now)
+	return err
+}
+
 // wantSession checks that the session is there and equal.
-func wantSession(t testing.TB, s Core, want storage.Session, now time.Time, when string) {
+func wantSession(t testing.TB, s provider.Store, want storage.Session, now time.Time, when string) {
 	t.Helper()
 	got, err := s.Session(bg, want.Hash, now)
 	must(t, err, "reading the session "+when)
 	same(t, got, want, "the session "+when)
 }
 
-func wantNoSession(t testing.TB, s Core, hash storage.Hash, now time.Time, when string) {
+func wantNoSession(t testing.TB, s provider.Store, hash storage.Hash, now time.Time, when string) {
 	t.Helper()
 	_, err := s.Session(bg, hash, now)
 	verdict(t, err, storage.ErrNotFound, "reading a session "+when)
 }
 
-func sessionRoundTrip(t testing.TB, s Core) {
+func sessionRoundTrip(t testing.TB, s provider.Store) {
 	full := createSession(t, s, newSession("full", "a"))
 	bare := createSession(t, s, storage.Session{Hash: storage.HashOf("bare"), ID: "bare", ExpiresAt: epoch.Add(1)})
 	wantSession(t, s, full, epoch, "with all fields")
 	wantSession(t, s, bare, epoch, "with few fields and zero times")
 }
 
-func sessionUnknown(t testing.TB, s Core) {
+func sessionUnknown(t testing.TB, s provider.Store) {
 	in := newSession("never created", "a")
 	wantNoSession(t, s, in.Hash, epoch, "nobody created")
-	verdict(t, s.ReplaceSession(bg, in.Hash, in, epoch), storage.ErrNotFound, "replacing an unknown session")
+	verdict(t, replace(bg, s, in.Hash, in, epoch), storage.ErrNotFound, "replacing an unknown session")
 	wantNoSession(t, s, in.Hash, epoch, "after replacing an unknown one")
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	verdict(t, err, storage.ErrNotFound, "ending an unknown session")
 }
 
-func sessionBoundary(t testing.TB, s Core) {
+func sessionBoundary(t testing.TB, s provider.Store) {
 	for i, at := range around(epoch.Add(sessionLife)) {
 		want := storage.ErrNotFound
 		if at.valid {
@@ -71,22 +82,22 @@ func sessionBoundary(t testing.TB, s Core) {
 		in := createSession(t, s, newSession(numbered("b", i), numbered("b", i)))
 		_, err := s.Session(bg, in.Hash, at.now)
 		verdict(t, err, want, "Session "+at.name)
-		verdict(t, s.ReplaceSession(bg, in.Hash, in, at.now), want, "ReplaceSession "+at.name)
+		verdict(t, replace(bg, s, in.Hash, in, at.now), want, "ReplaceSession "+at.name)
 		_, err = s.EndSession(bg, in.Hash, at.now)
 		verdict(t, err, want, "EndSession "+at.name)
 	}
 }
 
-func sessionNoOverwrite(t testing.TB, s Core) {
+func sessionNoOverwrite(t testing.TB, s provider.Store) {
 	first := createSession(t, s, newSession("first", "a"))
 	sameHash := newSession("other", "a")
 	sameHash.Hash = first.Hash
-	ended, err := s.CreateSession(bg, sameHash, 1, epoch)
+	ended, err := s.ReplaceSession(bg, none, sameHash, 1, epoch)
 	verdict(t, err, storage.ErrConflict, "creating with a Hash that exists")
 	same(t, ended, []storage.Session(nil), "what a refused creation ended")
 	sameID := newSession("third", "a")
 	sameID.ID = first.ID
-	_, err = s.CreateSession(bg, sameID, 1, epoch)
+	_, err = s.ReplaceSession(bg, none, sameID, 1, epoch)
 	verdict(t, err, storage.ErrConflict, "creating with an ID that exists")
 	wantSession(t, s, first, epoch, "after refused creations")
 	wantNoSession(t, s, sameID.Hash, epoch, "whose creation was refused")
@@ -94,7 +105,7 @@ func sessionNoOverwrite(t testing.TB, s Core) {
 	createSession(t, s, sameHash) // its ID was not left behind
 }
 
-func sessionCap(t testing.TB, s Core) {
+func sessionCap(t testing.TB, s provider.Store) {
 	// Created in an order other than that of StartedAt.
 	age := map[string]int{"young": 1, "oldest": 9, "old": 8, "middle": 5}
 	all := map[string]storage.Session{}
@@ -106,11 +117,11 @@ func sessionCap(t testing.TB, s Core) {
 	_, login := redeemed(t, s, given(newCode("login"), all["oldest"], true), "login")
 	_, data := redeemed(t, s, given(newCode("data"), all["oldest"], false), "data")
 	unused := given(newCode("unused"), all["old"], false)
-	must(t, s.CreateCode(bg, unused, epoch), "creating a code")
+	must(t, createCode(s, bg, unused, epoch), "creating a code")
 
 	newest := newSession("new", "a")
 	newest.StartedAt = epoch.Add(-time.Hour) // the new one itself is never ended
-	ended, err := s.CreateSession(bg, newest, 3, epoch)
+	ended, err := s.ReplaceSession(bg, none, newest, 3, epoch)
 	must(t, err, "creating one too many")
 	same(t, ended, []storage.Session{all["oldest"], all["old"]}, "the ended sessions, oldest first")
 	for _, name := range []string{"oldest", "old"} {
@@ -122,88 +133,90 @@ func sessionCap(t testing.TB, s Core) {
 	issueState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant of an ended session")
 	issueState(t, s, data, epoch, nil, "of another grant of an ended session")
 	_, err = s.Code(bg, unused.Hash, epoch)
-	verdict(t, err, storage.ErrNotFound, "an unused code of an ended session")
+	verdict(t, err, storage.ErrConsumed, "an unused code of an ended session")
 }
 
-func sessionCapEnds(t testing.TB, s Core) {
+func sessionCapEnds(t testing.TB, s provider.Store) {
 	first := createSession(t, s, newSession("first", "a"))
 	second := newSession("second", "a")
 	second.StartedAt = first.StartedAt.Add(1)
-	_, err := s.CreateSession(bg, second, 1, epoch)
+	_, err := s.ReplaceSession(bg, none, second, 1, epoch)
 	must(t, err, "creating one too many")
-	verdict(t, s.CreateCode(bg, given(newCode("late"), first, false), epoch), storage.ErrRevoked, "creating a code in a session the cap ended")
+	verdict(t, createCode(s, bg, given(newCode("late"), first, false), epoch), storage.ErrRevoked, "creating a code in a session the cap ended")
 	_, err = s.EndSession(bg, second.Hash, epoch)
 	must(t, err, "ending a session")
 	for _, name := range []string{"third", "fourth"} {
-		ended, err := s.CreateSession(bg, newSession(name, "a"), 2, epoch)
+		ended, err := s.ReplaceSession(bg, none, newSession(name, "a"), 2, epoch)
 		must(t, err, "creating a session beside ended ones")
 		same(t, ended, []storage.Session(nil), "what was ended while only ended sessions were too many")
 	}
 }
 
-func sessionCapLiving(t testing.TB, s Core) {
+func sessionCapLiving(t testing.TB, s provider.Store) {
 	short := newSession("short", "a")
 	short.ExpiresAt = epoch.Add(1)
 	createSession(t, s, short)
 	other := createSession(t, s, newSession("other", "b"))
 	one := createSession(t, s, newSession("one", "a"))
-	ended, err := s.CreateSession(bg, newSession("two", "a"), 2, epoch.Add(1))
+	ended, err := s.ReplaceSession(bg, none, newSession("two", "a"), 2, epoch.Add(1))
 	must(t, err, "creating the second live session of two")
 	same(t, ended, []storage.Session(nil), "what was ended within the cap")
 	wantSession(t, s, one, epoch.Add(1), "within the cap")
 	wantSession(t, s, other, epoch.Add(1), "of another person")
 	for i := range 60 {
-		ended, err := s.CreateSession(bg, newSession(numbered("many", i), "c"), -(i % 2), epoch)
+		ended, err := s.ReplaceSession(bg, none, newSession(numbered("many", i), "c"), -(i % 2), epoch)
 		must(t, err, "creating without a limit")
 		same(t, ended, []storage.Session(nil), "what was ended without a limit")
 	}
 }
 
-func sessionReplace(t testing.TB, s Core) {
+func sessionReplace(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("r", "a"))
 	next := newSession("r", "a")
 	next.LastRequestAt, next.ExpiresAt = epoch, epoch.Add(2*sessionLife)
 	next.Identity = []byte("sealed again")
 	next.Circles = next.Circles[:1]
 	next.Clients = append(next.Clients, storage.SessionClient{ClientID: "client-c", SID: "sid-c", LoginAt: epoch})
-	must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "replacing a session")
+	must(t, replace(bg, s, in.Hash, next, epoch), "replacing a session")
 	next.Version++
 	wantSession(t, s, next, epoch, "after it was replaced")
 	wantSession(t, s, next, epoch.Add(2*sessionLife-1), "in the time it was prolonged by")
 	next.ExpiresAt = epoch.Add(time.Minute)
-	must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "shortening a session")
+	must(t, replace(bg, s, in.Hash, next, epoch), "shortening a session")
 	wantNoSession(t, s, in.Hash, epoch.Add(time.Minute), "after its shortened end")
 }
 
-func sessionCAS(t testing.TB, s Core) {
+func sessionCAS(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("cas", "a"))
-	must(t, s.ReplaceSession(bg, in.Hash, in, epoch), "replacing a session")
+	must(t, replace(bg, s, in.Hash, in, epoch), "replacing a session")
 	stale, rotated := in, in
 	stale.Identity = []byte("stale")
 	rotated.Hash = storage.HashOf("rotated by a stale read")
-	verdict(t, s.ReplaceSession(bg, in.Hash, stale, epoch), storage.ErrConflict, "replacing by a stale record")
-	verdict(t, s.ReplaceSession(bg, in.Hash, rotated, epoch), storage.ErrConflict, "rotating by a stale record")
+	verdict(t, replace(bg, s, in.Hash, stale, epoch), storage.ErrConflict, "replacing by a stale record")
+	verdict(t, replace(bg, s, in.Hash, rotated, epoch), storage.ErrConflict, "rotating by a stale record")
 	wantNoSession(t, s, rotated.Hash, epoch, "whose rotation was refused")
 	in.Version++
 	wantSession(t, s, in, epoch, "after refused replacements")
 }
 
-func sessionRotation(t testing.TB, s Core) {
+func sessionRotation(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("rot", "a"))
 	for i := range 5 {
 		next := in
 		next.Hash = storage.HashOf(numbered("rotated", i))
-		must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "rotating a session")
+		must(t, replace(bg, s, in.Hash, next, epoch), "rotating a session")
 		next.Version++
 		wantNoSession(t, s, in.Hash, epoch, "whose hash was rotated away")
-		verdict(t, s.ReplaceSession(bg, in.Hash, next, epoch), storage.ErrNotFound, "replacing by the old hash")
+		again := next
+		again.Hash = storage.HashOf(numbered("rotated again", i))
+		verdict(t, replace(bg, s, in.Hash, again, epoch), storage.ErrNotFound, "replacing by the old hash")
 		_, err := s.EndSession(bg, in.Hash, epoch)
 		verdict(t, err, storage.ErrNotFound, "ending by the old hash")
 		wantSession(t, s, next, epoch, "by its new hash")
 		in = next
 	}
 	createSession(t, s, newSession("another", "a"))
-	ended, err := s.CreateSession(bg, newSession("last", "a"), 1, epoch)
+	ended, err := s.ReplaceSession(bg, none, newSession("last", "a"), 1, epoch)
 	must(t, err, "creating the only session")
 	if len(ended) != 2 {
 		t.Errorf("a session rotated five times counts as %d sessions of its person, want 1", len(ended)-1)
@@ -211,26 +224,26 @@ func sessionRotation(t testing.TB, s Core) {
 	wantNoSession(t, s, in.Hash, epoch, "ended after it was rotated")
 }
 
-func sessionRotationConflict(t testing.TB, s Core) {
+func sessionRotationConflict(t testing.TB, s provider.Store) {
 	one, two := createSession(t, s, newSession("one", "a")), createSession(t, s, newSession("two", "b"))
 	next := one
 	next.Hash = two.Hash
-	verdict(t, s.ReplaceSession(bg, one.Hash, next, epoch), storage.ErrConflict, "rotating to a hash that exists")
+	verdict(t, replace(bg, s, one.Hash, next, epoch), storage.ErrConflict, "rotating to a hash that exists")
 	wantSession(t, s, one, epoch, "after a refused rotation")
 	wantSession(t, s, two, epoch, "whose hash another wanted")
 }
 
-func sessionKeepsPerson(t testing.TB, s Core) {
+func sessionKeepsPerson(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("keep", "a"))
 	person, id := in, in
 	person.UserKey = storage.HashOf("person b")
 	id.ID = "another"
-	verdict(t, s.ReplaceSession(bg, in.Hash, person, epoch), storage.ErrConflict, "replacing the person")
-	verdict(t, s.ReplaceSession(bg, in.Hash, id, epoch), storage.ErrConflict, "replacing the ID")
+	verdict(t, replace(bg, s, in.Hash, person, epoch), storage.ErrConflict, "replacing the person")
+	verdict(t, replace(bg, s, in.Hash, id, epoch), storage.ErrConflict, "replacing the ID")
 	wantSession(t, s, in, epoch, "after refused replacements")
 }
 
-func sessionCopies(t testing.TB, s Core) {
+func sessionCopies(t testing.TB, s provider.Store) {
 	in := newSession("copy", "a")
 	createSession(t, s, in)
 	overwrite(&in)
@@ -241,17 +254,17 @@ func sessionCopies(t testing.TB, s Core) {
 	overwrite(&out)
 	wantSession(t, s, want, epoch, "after what came out was overwritten")
 	next := newSession("copy", "a")
-	must(t, s.ReplaceSession(bg, want.Hash, next, epoch), "replacing a session")
+	must(t, replace(bg, s, want.Hash, next, epoch), "replacing a session")
 	overwrite(&next)
 	want.Version++
 	wantSession(t, s, want, epoch, "after what replaced it was overwritten")
 }
 
-func endSessionCases() []testCase[Core] {
-	return []testCase[Core]{
+func endSessionCases() []testCase[provider.Store] {
+	return []testCase[provider.Store]{
 		{"EndSession/returns the session", "EndSession returns the session as it was; a second time it is ErrNotFound (security G16)", endReturns},
 		{"EndSession/grants", "login-only grants of the session are revoked, all others live on (security G16)", endGrants},
-		{"EndSession/codes", "unused codes of the session are deleted, used ones stay recognisable", endCodes},
+		{"EndSession/codes", "unused codes of the session are consumed", endCodes},
 		{"EndSession/after rotation", "grants belong to the session's ID, not to one of its hashes", endAfterRotation},
 		{"EndSession/long after the code", "grants of a session die with it when their codes are long forgotten (security G16)", endLate},
 		{"EndSession/remembered to the end", "an ended session takes no code until it would have ended, prolonged or rotated (security D4)", endProlonged},
@@ -259,18 +272,18 @@ func endSessionCases() []testCase[Core] {
 	}
 }
 
-func endReturns(t testing.TB, s Core) {
+func endReturns(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("e", "a"))
 	got, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
 	same(t, got, in, "the ended session")
 	wantNoSession(t, s, in.Hash, epoch, "that was ended")
-	verdict(t, s.ReplaceSession(bg, in.Hash, in, epoch), storage.ErrNotFound, "replacing an ended session")
+	verdict(t, replace(bg, s, in.Hash, in, epoch), storage.ErrNotFound, "replacing an ended session")
 	_, err = s.EndSession(bg, in.Hash, epoch)
 	verdict(t, err, storage.ErrNotFound, "ending a session twice")
 }
 
-func endGrants(t testing.TB, s Core) {
+func endGrants(t testing.TB, s provider.Store) {
 	in, other := createSession(t, s, newSession("e", "a")), createSession(t, s, newSession("o", "a"))
 	_, login := redeemed(t, s, given(newCode("login"), in, true), "login")
 	_, data := redeemed(t, s, given(newCode("data"), in, false), "data")
@@ -287,21 +300,21 @@ func endGrants(t testing.TB, s Core) {
 	wantSession(t, s, other, epoch, "of the same person in another browser")
 }
 
-func endCodes(t testing.TB, s Core) {
+func endCodes(t testing.TB, s provider.Store) {
 	in, other := createSession(t, s, newSession("e", "a")), createSession(t, s, newSession("o", "a"))
 	login, data := given(newCode("login"), in, true), given(newCode("data"), in, false)
 	elsewhere, used := given(newCode("elsewhere"), other, true), given(newCode("used"), in, false)
-	for _, c := range []storage.AuthorizationCode{login, data, elsewhere} {
-		must(t, s.CreateCode(bg, c, epoch), "creating a code")
+	for _, c := range []testCode{login, data, elsewhere} {
+		must(t, createCode(s, bg, c, epoch), "creating a code")
 	}
 	redeemed(t, s, used, "used")
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
-	for _, c := range []storage.AuthorizationCode{login, data} {
+	for _, c := range []testCode{login, data} {
 		_, err = s.Code(bg, c.Hash, epoch)
-		verdict(t, err, storage.ErrNotFound, "an unused code of the session")
+		verdict(t, err, storage.ErrConsumed, "an unused code of the session")
 		issue := newIssue("late", c)
-		verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrNotFound, "redeeming a code of the session")
+		verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConsumed, "redeeming a code of the session")
 		issueState(t, s, issue, epoch, storage.ErrNotFound, "of a code of an ended session")
 	}
 	_, err = s.Code(bg, used.Hash, epoch)
@@ -309,12 +322,12 @@ func endCodes(t testing.TB, s Core) {
 	must(t, s.RedeemCode(bg, elsewhere.Hash, newIssue("elsewhere", elsewhere), epoch), "redeeming a code of another session")
 }
 
-func endAfterRotation(t testing.TB, s Core) {
+func endAfterRotation(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("e", "a"))
 	_, login := redeemed(t, s, given(newCode("login"), in, true), "login")
 	next := in
 	next.Hash = storage.HashOf("rotated")
-	must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "rotating a session")
+	must(t, replace(bg, s, in.Hash, next, epoch), "rotating a session")
 	_, later := redeemed(t, s, given(newCode("later"), in, true), "later")
 	_, err := s.EndSession(bg, next.Hash, epoch)
 	must(t, err, "ending a rotated session")
@@ -322,21 +335,21 @@ func endAfterRotation(t testing.TB, s Core) {
 	issueState(t, s, later, epoch, storage.ErrRevoked, "of a grant younger than the rotation")
 }
 
-func endThenCode(t testing.TB, s Core) {
+func endThenCode(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("e", "a"))
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
 	late := given(newCode("late"), in, false)
 	for _, now := range []time.Time{epoch, in.ExpiresAt.Add(-1)} {
-		verdict(t, s.CreateCode(bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
+		verdict(t, createCode(s, bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
 		_, err = s.Code(bg, late.Hash, epoch)
 		verdict(t, err, storage.ErrNotFound, "a code refused because its session was ended")
 	}
 	late.Grant.SessionID = "a session this store never saw"
-	must(t, s.CreateCode(bg, late, epoch), "creating a code with a session ID nobody knows")
+	must(t, createCode(s, bg, late, epoch), "creating a code with a session ID nobody knows")
 }
 
-func endLate(t testing.TB, s Core) {
+func endLate(t testing.TB, s provider.Store) {
 	in := newSession("e", "a")
 	in.ExpiresAt = epoch.Add(grantLife)
 	createSession(t, s, in)
@@ -348,16 +361,16 @@ func endLate(t testing.TB, s Core) {
 	verdict(t, err, storage.ErrRevoked, "a token of a login whose code is long forgotten")
 }
 
-func endProlonged(t testing.TB, s Core) {
+func endProlonged(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("e", "a"))
 	next := in
 	next.Hash, next.ExpiresAt = storage.HashOf("rotated"), in.ExpiresAt.Add(sessionLife)
-	must(t, s.ReplaceSession(bg, in.Hash, next, epoch), "prolonging a session")
+	must(t, replace(bg, s, in.Hash, next, epoch), "prolonging a session")
 	_, err := s.EndSession(bg, next.Hash, epoch)
 	must(t, err, "ending a session")
 	for _, now := range []time.Time{epoch, in.ExpiresAt, next.ExpiresAt.Add(-1)} {
 		late := given(newCode("late "+now.String()), in, false)
-		late.ExpiresAt, late.RetainUntil = now.Add(codeLife), now.Add(retainLife)
-		verdict(t, s.CreateCode(bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
+		late.ExpiresAt, late.RetainTo = now.Add(codeLife), now.Add(retainLife)
+		verdict(t, createCode(s, bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
 	}
 }

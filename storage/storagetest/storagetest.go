@@ -1,14 +1,13 @@
-// Package storagetest tells whether a store keeps the contract of package storage. Call it
-// from a test of your store:
+// Package storagetest checks whether a store keeps its contract, which provider.Store states. Call it from a test of the
+// store:
 //
 //	func TestStore(t *testing.T) {
-//		storagetest.Run(t, func(t *testing.T) storagetest.Store { return openEmptyStore(t) })
+//		storagetest.Run(t, func(t *testing.T) provider.Store { return openEmptyStore(t) })
 //	}
 //
-// A store that leaves optional parts out runs [RunCore] and the parts it has. Each case gets a
-// fresh, empty store and prints the rule it guards when it fails. The clock stands at a fixed
-// instant in the future; a store that looks at its own clock for anything but collecting
-// garbage fails. Run it with -race too. It needs the standard library only.
+// The optional interfaces of a store have functions of their own. Each case gets a new, empty store, and prints the rule
+// that it checks if it fails. The cases use fixed instants in the future, so a store that decides by its own clock fails.
+// Run the test with -race too.
 package storagetest
 
 import (
@@ -16,56 +15,27 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/session"
-	"github.com/portner-go/portner/token"
+	"github.com/portner-go/portner/provider"
 )
 
-// Core is what a provider with code, refresh and single sign-on needs of a store.
-type Core interface {
-	session.Store
-	authorize.Store
-	token.Store
-}
-
-// Store is Core and the optional parts: pushed requests, consent, client assertions.
-type Store interface {
-	Core
-	authorize.PushedRequestStore
-	authorize.ConsentStore
-	client.ReplayStore
-}
-
-// Run checks a whole store.
-func Run(t *testing.T, newStore func(t *testing.T) Store) {
-	RunCore(t, func(t *testing.T) Core { return newStore(t) })
-	RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return newStore(t) })
-	RunConsents(t, func(t *testing.T) authorize.ConsentStore { return newStore(t) })
-	RunReplay(t, func(t *testing.T) client.ReplayStore { return newStore(t) })
-}
-
-// RunCore checks sessions, codes, grants and tokens.
-func RunCore(t *testing.T, newStore func(t *testing.T) Core) {
-	for _, cases := range coreCases() {
+// Run checks the twelve methods of a store.
+func Run(t *testing.T, newStore func(t *testing.T) provider.Store) {
+	for _, cases := range storeCases() {
 		run(t, cases, newStore)
 	}
 }
 
-// RunPushedRequests checks pushed authorization requests.
+// RunPushedRequests checks the methods for pushed authorization requests.
 func RunPushedRequests(t *testing.T, newStore func(t *testing.T) authorize.PushedRequestStore) {
 	run(t, pushedCases(), newStore)
 }
 
-// RunConsents checks remembered consent.
-func RunConsents(t *testing.T, newStore func(t *testing.T) authorize.ConsentStore) {
-	run(t, consentCases(), newStore)
-}
-
-// RunReplay checks the memory for used assertions.
+// RunReplay checks that client assertions are accepted once.
 func RunReplay(t *testing.T, newStore func(t *testing.T) client.ReplayStore) {
 	run(t, replayCases(), newStore)
 }
 
-// testCase is one case and the rule it guards.
+// testCase is a case and the rule that it checks.
 type testCase[S any] struct {
 	name string
 	rule string
@@ -85,9 +55,9 @@ func run[S any](t *testing.T, cases []testCase[S], newStore func(t *testing.T) S
 	}
 }
 
-func coreCases() [][]testCase[Core] {
-	return [][]testCase[Core]{
-		sessionCases(), endSessionCases(), codeCases(), redeemCases(), valueCases(),
+func storeCases() [][]testCase[provider.Store] {
+	return [][]testCase[provider.Store]{
+		sessionCases(), endSessionCases(), codeCases(), redeemCases(), valueCases(), consentCases(),
 		refreshCases(), grantCases(), raceCases(), interruptionCases(),
 	}
 }
