@@ -1,4 +1,4 @@
-// Package audit is the one way events and faults reach the host's logger and hook.
+// Package audit sends events and faults to the logger and the event hook of the host.
 package audit
 
 import (
@@ -10,18 +10,17 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// Log emits events. The zero value discards.
+// Log emits events. The zero value discards them.
 type Log struct {
 	Endpoint string
-	Logger   *slog.Logger                         // nil discards
-	OnEvent  func(context.Context, portner.Event) // nil: nobody listens
+	Logger   *slog.Logger                         // if nil, nothing is logged
+	OnEvent  func(context.Context, portner.Event) // may be nil
 }
 
-// Active reports whether anybody listens, so that callers can skip work.
+// Active reports whether events have a receiver, so that callers can skip work.
 func (l Log) Active() bool { return l.Logger != nil || l.OnEvent != nil }
 
-// Emit sends one event. Faults (sys.*) are logged as errors, attacks (sec.*) as warnings, the rest as
-// information.
+// Emit sends one event. Faults (sys.*) are logged at level error, attacks (sec.*) at level warning, the rest at level info.
 func (l Log) Emit(ctx context.Context, e portner.Event) {
 	if !l.Active() {
 		return
@@ -29,25 +28,24 @@ func (l Log) Emit(ctx context.Context, e portner.Event) {
 	if e.Endpoint == "" {
 		e.Endpoint = l.Endpoint
 	}
-	l.tell(ctx, e)
+	l.callHook(ctx, e)
 	if l.Logger != nil {
 		l.Logger.LogAttrs(ctx, level(e.Name), string(e.Name), attrs(e)...)
 	}
 }
 
-// Fault reports an internal error once, with its text, which goes to the log only.
+// Fault reports an internal error. Its text is logged and not part of the event.
 func (l Log) Fault(ctx context.Context, err error, corrID string, now time.Time) {
 	e := portner.Event{Name: portner.EventFault, Time: now, CorrelationID: corrID, Endpoint: l.Endpoint}
-	l.tell(ctx, e)
+	l.callHook(ctx, e)
 	if l.Logger != nil {
 		l.Logger.LogAttrs(ctx, slog.LevelError, string(e.Name), append(attrs(e), slog.String("error", err.Error()))...)
 	}
 }
 
-// tell calls the hook. It listens and decides nothing, so its panic changes nothing: it may come in a
-// goroutine where it would end the process (security row J13). The panic's value may be anything and is
-// not logged.
-func (l Log) tell(ctx context.Context, e portner.Event) {
+// callHook calls the hook. A panic of the hook is recovered, because callers may run in goroutines of their own
+// (docs/threat-model.md J13). The value of the panic is not logged.
+func (l Log) callHook(ctx context.Context, e portner.Event) {
 	if l.OnEvent == nil {
 		return
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/portner-go/portner/internal/audit"
 )
 
-// TestPanickingHook: a listener that panics takes neither the event from the log nor the caller, which
-// may be a goroutine nobody recovers, with it (security row J13). What it panics with is not logged.
+// TestPanickingHook verifies that a hook that panics ends neither the caller nor the log line, and that the value of the panic is
+// not logged (docs/threat-model.md J13).
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

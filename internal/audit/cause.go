@@ -2,12 +2,12 @@ package audit
 
 import "github.com/portner-go/portner"
 
-// Cause says in the log why a request was refused. It is the Err of a *portner.Error, so that a package may
-// refuse in one place what another reports.
+// Cause is the event and the reason of a rejected request, for the log. It is the Err of a *portner.Error, so that one package can
+// reject what another reports.
 type Cause struct {
-	Event   portner.EventName // what to report the refusal as
-	Reason  string            // a fixed word
-	GrantID string            // of the authorization, if there is one
+	Event   portner.EventName // event to report
+	Reason  string            // snake_case, listed in docs/log-reasons.md
+	GrantID string            // may be empty
 }
 
 // Error returns the reason.

@@ -1,4 +1,4 @@
-// Package seal encrypts the small values that travel through a browser or rest in a store.
+// Package seal encrypts small values that a browser or a store holds.
 package seal
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// MinSecret is the least length of a secret in bytes.
+// MinSecret is the minimum length of a secret in bytes.
 const MinSecret = 32
 
-// ErrOpen says that a value was not sealed with this purpose and associated data by any of the secrets.
+// ErrOpen reports that a value was not sealed with one of the secrets for this purpose and associated data.
 var ErrOpen = errors.New("seal: cannot open")
 
-// Box seals values for one purpose with AES-256-GCM. The first secret seals, all of them open.
+// Box seals values for one purpose with AES-256-GCM. The first secret seals, every one opens.
 type Box struct{ aeads []cipher.AEAD }
 
 // New derives a box for one purpose from the secrets. Boxes of different purposes cannot open each
@@ -42,7 +42,7 @@ func New(purpose string, secrets ...portner.Secret) (*Box, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The random nonce keeps at 2^32 values per secret; rotate before that.
+		// A random nonce is safe for 2^32 values per secret.
 		aead, err := cipher.NewGCMWithRandomNonce(block)
 		if err != nil {
 			return nil, err
@@ -52,7 +52,7 @@ func New(purpose string, secrets ...portner.Secret) (*Box, error) {
 	return b, nil
 }
 
-// Derive makes an independent 32-byte key from a secret.
+// Derive derives an independent 32-byte key from a secret.
 func Derive(s portner.Secret, purpose string) ([]byte, error) {
 	if len(s) < MinSecret {
 		return nil, fmt.Errorf("needs %d bytes, has %d", MinSecret, len(s))
@@ -75,7 +75,7 @@ func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
 	return nil, ErrOpen
 }
 
-// SealString is Seal in unpadded base64url, fit for URLs, cookies and forms.
+// SealString is Seal in unpadded base64url, for URLs, cookies and forms.
 func (b *Box) SealString(plaintext []byte, aad string) string {
 	return base64.RawURLEncoding.EncodeToString(b.Seal(plaintext, aad))
 }
@@ -83,14 +83,14 @@ func (b *Box) SealString(plaintext []byte, aad string) string {
 // OpenString reverses SealString.
 func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	// The decoder skips line breaks, Strict or not: by its length the text is the one Seal gave.
+	// The decoder ignores line breaks. The length rejects texts that contain one.
 	if err != nil || base64.RawURLEncoding.EncodedLen(len(raw)) != len(sealed) {
 		return nil, ErrOpen
 	}
 	return b.Open(raw, aad)
 }
 
-// KeyedHash is HMAC-SHA256 under a derived key: an index for values too guessable to hash plainly.
+// KeyedHash is HMAC-SHA-256 under a derived key, for values that are too guessable for a plain hash.
 type KeyedHash struct{ key []byte }
 
 // NewKeyedHash derives a keyed hash for one purpose.
@@ -102,7 +102,7 @@ func NewKeyedHash(purpose string, secret portner.Secret) (*KeyedHash, error) {
 	return &KeyedHash{key}, nil
 }
 
-// Of hashes a value.
+// Of returns the hash of a value.
 func (k *KeyedHash) Of(value string) storage.Hash {
 	m := hmac.New(sha256.New, k.key)
 	m.Write([]byte(value))
@@ -118,15 +118,14 @@ func NewToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// NewID returns a random identifier of 128 bits: 22 characters of unpadded base64url. It names
-// things; it is no secret.
+// NewID returns a random identifier of 128 bits: 22 characters of unpadded base64url. It is not a secret.
 func NewID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// NewUUID returns a random UUID (RFC 9562 section 5.4).
+// NewUUID returns a random UUID (RFC 9562 §5.4).
 func NewUUID() string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -135,7 +134,7 @@ func NewUUID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// TokenShaped reports whether s has the form NewToken gives: ask before hashing what a peer sent.
+// TokenShaped reports whether s has the form of a NewToken value. Call it before hashing a value from a request.
 func TokenShaped(s string) bool {
 	if len(s) != 43 {
 		return false

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// The certificates of a Set.
+// Names of the certificates of a Set.
 const (
 	NameSEID1   = "seid1"   // a business certificate of the old profile
 	NameSEID2   = "seid2"   // a qualified eSeal of the new one
@@ -25,8 +25,8 @@ const (
 	NameOther   = "other"   // as seid2, of the other organisation
 )
 
-// Set is what a test environment needs: a root, an issuing authority with its revocation list, and a good
-// and some bad certificates.
+// Set holds the certificates of a test environment: a root, an issuing authority with its revocation list, valid and invalid
+// certificates.
 type Set struct {
 	Root, Issuing *Authority
 	CRLs          [][]byte // DER; the root's, with nothing on it, and the issuing authority's with NameRevoked
@@ -39,20 +39,19 @@ type Issued struct {
 	Key         crypto.Signer
 }
 
-// Options say for whom a Set is.
+// Options configure a Set.
 type Options struct {
 	Orgno, Name           string
 	OtherOrgno, OtherName string
 	Now                   time.Time // the certificates are good from a day before, for three years
-	// NewKey makes the key of each business certificate. nil makes RSA keys of 2048 bits, as the
-	// algorithms of Maskinporten need them; they are slow to make.
+	// NewKey generates the key of each business certificate. If nil, keys are RSA with 2048 bits, as Maskinporten requires.
 	NewKey func() (crypto.Signer, error)
 }
 
 // AuthorityOrgno is the organisation number in the names of a Set's authorities.
 const AuthorityOrgno = "983163327"
 
-// NewSet makes one.
+// NewSet creates a Set.
 func NewSet(o Options) (*Set, error) {
 	if o.NewKey == nil {
 		o.NewKey = func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
@@ -105,20 +104,20 @@ func (s *Set) authorities(v Validity) error {
 	return err
 }
 
-// Roots is a pool with the root.
+// Roots returns a pool with the root.
 func (s *Set) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Root.Certificate)
 	return pool
 }
 
-// Chain is the chain of one of the certificates, leaf first, without the root.
+// Chain returns the chain of a certificate, leaf first, without the root.
 func (s *Set) Chain(name string) []*x509.Certificate {
 	return []*x509.Certificate{s.Certificates[name].Certificate, s.Issuing.Certificate}
 }
 
 // Write writes root.pem, issuing.pem, crl.pem, and for each certificate NAME.pem (the chain) and
-// NAME.key.pem (PKCS #8, for the owner's eyes). It never replaces a file.
+// NAME.key.pem (PKCS #8, mode 0600). It does not replace files.
 func (s *Set) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

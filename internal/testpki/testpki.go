@@ -1,6 +1,5 @@
-// Package testpki makes certificate authorities and certificates of the shapes of Norwegian business
-// certificates (maskinporten-altinn section 1.13), for tests and for the example servers. Nobody should
-// trust any of them.
+// Package testpki creates certificate authorities and certificates in the form of Norwegian business certificates
+// (docs/spec/maskinporten.md §1.13), for tests and for the example servers.
 package testpki
 
 import (
@@ -44,19 +43,18 @@ type Authority struct {
 	Key         crypto.Signer
 }
 
-// Validity is the time of a certificate or a list, both ends included.
+// Validity is the period of a certificate or a list, both ends included.
 type Validity struct{ From, To time.Time }
 
 // Change alters a certificate before it is signed.
 type Change func(*x509.Certificate)
 
-// NewRoot makes an authority that signs itself. orgno is that of the authority: it is in the name of every
-// issuer, and must never be taken for the subject's.
+// NewRoot creates a self-signed authority. orgno is the organisation number in the name of the authority.
 func NewRoot(name, orgno string, key crypto.Signer, v Validity, changes ...Change) (*Authority, error) {
 	return (&Authority{Key: key}).NewAuthority(name, orgno, key, v, changes...)
 }
 
-// NewAuthority makes an authority under this one.
+// NewAuthority creates a subordinate authority.
 func (a *Authority) NewAuthority(name, orgno string, key crypto.Signer, v Validity, changes ...Change) (*Authority, error) {
 	template := &x509.Certificate{
 		Subject: subject(name, "Portner Test AS",
@@ -72,13 +70,13 @@ func (a *Authority) NewAuthority(name, orgno string, key crypto.Signer, v Validi
 // Generation is the profile of a business certificate.
 type Generation int
 
-// The profiles.
+// Generations of certificates.
 const (
 	SEID1 Generation = 1 // serialNumber: 991825827
 	SEID2 Generation = 2 // organizationIdentifier: NTRNO-991825827
 )
 
-// Seal is a business certificate to be.
+// Seal describes a business certificate.
 type Seal struct {
 	Orgno      string
 	Name       string
@@ -87,10 +85,10 @@ type Seal struct {
 	Qualified  bool             // say there that it is qualified
 	Key        crypto.PublicKey // RSA for Maskinporten
 	Validity   Validity
-	CRL        string // where the authority says its list is; "" says nothing
+	CRL        string // CRL distribution point; none if empty
 }
 
-// Issue makes a business certificate for authentication: key usage digitalSignature.
+// Issue creates a business certificate for authentication: key usage digitalSignature.
 func (a *Authority) Issue(s Seal, changes ...Change) (*x509.Certificate, error) {
 	number := pkix.AttributeTypeAndValue{Type: OrganizationIdentifier, Value: "NTRNO-" + s.Orgno}
 	if s.Generation == SEID1 {
@@ -153,7 +151,7 @@ func statements(seal, qualified bool) (pkix.Extension, error) {
 	return pkix.Extension{Id: qcStatements, Value: der}, err
 }
 
-// RevocationList makes a list of what this authority took back, in DER.
+// RevocationList returns a list of the revoked certificates of the authority, in DER.
 func (a *Authority) RevocationList(v Validity, extensions []pkix.Extension, revoked ...*x509.Certificate) ([]byte, error) {
 	template := &x509.RevocationList{
 		Number: big.NewInt(v.From.Unix()), ThisUpdate: v.From, NextUpdate: v.To, ExtraExtensions: extensions,
@@ -178,7 +176,7 @@ func Chain(certs ...*x509.Certificate) [][]byte {
 	return chain
 }
 
-// X5C returns certificates as a JOSE header has them.
+// X5C returns certificates in the form of the header x5c.
 func X5C(certs ...*x509.Certificate) []string {
 	list := make([]string, len(certs))
 	for i, c := range certs {

@@ -41,7 +41,7 @@ var resources = map[string]struct{ scope, data string }{
 	"/meldinger": {"demo:meldinger.read", "Du har 2 nye meldinger"},
 }
 
-// ContactScope opens a person's own entry in the contact register (seed 001 chapter 6).
+// ContactScope gives access to the user's own entry in the contact register (docs.digdir.no: oidc_guide_idporten).
 const ContactScope = "krr:user/kontaktinformasjon.read"
 
 // NewAPI makes a data provider that accepts access tokens of an issuer, under /api.

@@ -341,8 +341,8 @@ func (s *Service) drop(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
 }
 
-// frontchannel ends the session the provider names. The browser sends no cookie of ours in a frame of
-// another site: sid is what finds the session (idporten section 15.4).
+// frontchannel ends the session that the provider names. A browser sends no cookies in a frame of another site, so sid finds the
+// session (OIDC Front-Channel Logout §2).
 func (s *Service) frontchannel(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("iss") == s.cfg.Issuer && q.Get("sid") != "" {
