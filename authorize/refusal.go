@@ -17,7 +17,6 @@ const (
 // Limits of parameters. Longer values are rejected, never cut.
 const (
 	maxRedirectURI = 2048
-	maxState       = 2048
 	maxNonce       = 512
 	maxScope       = 4096
 	maxScopes      = 100
@@ -54,23 +53,10 @@ func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*targ
 	if !c.HasResponseMode(modeQuery) {
 		t.mode = modeFormPost
 	}
-	if s := form.Get("state"); validState(s) && !repeated(form, "state") {
+	if s := form.Get("state"); httpx.ValidState(s) && !repeated(form, "state") {
 		t.state = s
 	}
 	return t, nil
-}
-
-// validState reports whether s is printable ASCII and not too long.
-func validState(s string) bool {
-	if len(s) > maxState {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
 }
 
 func repeated(form httpx.Form, name string) bool { return form.Count(name) > 1 }

@@ -176,7 +176,7 @@ func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refus
 	}
 	state := q.form.Get("state")
 	switch {
-	case !validState(state):
+	case !httpx.ValidState(state):
 		return q.to.invalid("state_malformed", "The state must be printable ASCII of at most 2048 characters.")
 	case state == "" && (e.cfg.requires("state") || q.client.StateRequired()):
 		return q.to.invalid("state_missing", "The parameter state is required.")

@@ -2,7 +2,6 @@ package logout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -11,68 +10,55 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/session"
 )
 
 // Config configures an Endpoint.
 type Config struct {
-	// Issuer is the provider's issuer identifier, byte for byte as in its metadata. Required.
+	// Issuer is the issuer identifier of the provider, byte for byte as in its metadata. Required.
 	Issuer string
-	// URL is the address people's browsers use, end_session_endpoint of the metadata: its origin is
-	// what forms must come from. Required.
+	// URL is the end_session_endpoint of the metadata. Forms must come from its origin. Required.
 	URL string
-	// Sessions keeps the browsers' SSO sessions. Required.
+	// Sessions keeps the SSO sessions of browsers. Required.
 	Sessions *session.Keeper
 	// Clients finds registrations. Required.
 	Clients client.Source
-	// Keys verifies hints and signs logout tokens: the provider's *keyset.Set. Required.
-	Keys Keys
-	// Subject returns the "sub" of a person at a client, as the token endpoint makes it. Required.
+	// Keys verifies hints and signs logout tokens. Required.
+	Keys *keyset.Set
+	// Subject returns the sub of a user at a client, as the token endpoint makes it. It is compared with hints and sent in logout
+	// tokens. Required.
 	Subject func(c *client.Client, who session.Identity) string
-	// Secrets seal the question whether to log out; 32 bytes or more each. The first one seals and all
-	// of them open. Every node needs the same. Required.
+	// Secrets seal confirmations. The first one seals, every one opens. Every node needs the same. Required.
 	Secrets []portner.Secret
 
-	// Pages are the host's pages. nil are plain built-in ones.
+	// Pages render the pages. Plain pages take the place of nil functions.
 	Pages Pages
-	// Backchannel delivers logout tokens. nil: clients are told through the browser only.
+	// Backchannel delivers logout tokens. If nil, clients are notified through the browser only.
 	Backchannel Sender
-	// NoQuestion logs out without asking also when no hint proves that the client means this session,
-	// as ID-porten does. Any site can then log people out (security decision K5).
-	NoQuestion bool
+	// WithoutConfirmation ends the session without a confirmation if there is no id_token_hint. Every site can then log users out.
+	WithoutConfirmation bool
 	// Environment is what registrations were validated against. An http issuer implies Test.
 	Environment client.Environment
-	// Locales are the languages of the pages, the fallback first. nil: nb, nn, en, se.
+	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
 
-	// Now is the clock, read once for each request. nil is time.Now.
+	// Now is the clock, read once for each request. If nil, it is time.Now.
 	Now func() time.Time
-	// Logger gets a line for each event. nil discards.
+	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
-	// OnEvent gets each event. nil: nobody listens.
+	// OnEvent receives each event.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Keys verifies the provider's own tokens and signs new ones.
-type Keys interface {
-	// Verify checks the signature and returns the payload and the typ header. Expired claims are not
-	// its business: an id_token_hint is usually expired.
-	Verify(token string, now time.Time) (payload []byte, typ string, err error)
-	// Sign returns the compact JWS of payload under the active key of alg ("" is the default).
-	Sign(alg, typ string, payload []byte, now time.Time) (string, error)
-}
-
-// Sender delivers logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.5). NewSender makes
-// one over HTTP.
+// Sender delivers logout tokens (OIDC Back-Channel Logout §2.5). NewSender returns one that uses HTTP.
 type Sender interface {
-	// Send makes one attempt and gives up when ctx does. nil means that the client accepted.
+	// Send makes one attempt and returns when ctx ends. It returns nil if the client accepted the token.
 	Send(ctx context.Context, uri, logoutToken string) error
 }
 
 func (c Config) withDefaults() Config {
-	if c.Pages == nil {
-		c.Pages = plainPages{}
-	}
 	if len(c.Locales) == 0 {
 		c.Locales = []string{"nb", "nn", "en", "se"}
 	}
@@ -86,23 +72,26 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) check() error {
-	var errs []error
-	require := func(ok bool, problem string) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("logout: Config.%s", problem))
-		}
+func (c *Config) check(p *fields.Checker) {
+	const rule = "must be an http(s) URL without user, query and fragment"
+	p.Require(c.Issuer != "", "Issuer")
+	p.Want(c.Issuer == "" || isEndpointURL(c.Issuer), "Issuer", rule)
+	p.Require(c.URL != "", "URL")
+	p.Want(c.URL == "" || isEndpointURL(c.URL), "URL", rule)
+	p.Require(c.Sessions != nil, "Sessions")
+	p.Require(c.Clients != nil, "Clients")
+	p.Require(c.Keys != nil, "Keys")
+	p.Require(c.Subject != nil, "Subject")
+	p.Require(len(c.Secrets) > 0, "Secrets")
+	for i, s := range c.Secrets {
+		p.Secret(fmt.Sprintf("Secrets[%d]", i), s)
 	}
-	require(absolute(c.Issuer), "Issuer must be an http(s) URL without query and fragment")
-	require(absolute(c.URL), "URL must be an http(s) URL without query and fragment")
-	require(c.Sessions != nil, "Sessions is required")
-	require(c.Clients != nil, "Clients is required")
-	require(c.Keys != nil, "Keys is required")
-	require(c.Subject != nil, "Subject is required")
-	return errors.Join(errs...)
+	for i, l := range c.Locales {
+		p.Require(l != "", fmt.Sprintf("Locales[%d]", i))
+	}
 }
 
-func absolute(raw string) bool {
+func isEndpointURL(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
 		u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && raw[len(raw)-1] != '#'

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -11,10 +12,10 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// questionLifetime is how long the person may think about it.
-const questionLifetime = 15 * time.Minute
+// confirmationLifetime is how long a confirmation page is valid.
+const confirmationLifetime = 15 * time.Minute
 
-// intent is what to do after the logout, as the request's checks left it.
+// intent is what follows the logout, according to the validated request.
 type intent struct {
 	ClientID      string `json:"c,omitempty"`
 	ClientName    string `json:"n,omitempty"`
@@ -23,85 +24,87 @@ type intent struct {
 	Locale        string `json:"l,omitempty"`
 }
 
-func intentOf(req request) intent {
-	in := intent{ReturnTo: req.returnTo, NotRegistered: req.refused}
-	if req.client != nil {
-		in.ClientID, in.ClientName = req.client.ClientID, req.client.ClientName
+func (r request) intent() intent {
+	in := intent{ReturnTo: r.returnTo, NotRegistered: r.refused}
+	if r.client != nil {
+		in.ClientID, in.ClientName = r.client.ClientID, r.client.ClientName
 	}
 	return in
 }
 
-// question is what the confirmation page carries, sealed. It is the form's CSRF token: made here, for
-// one session, readable and repeatable by nobody else (security rows G1, G3).
-type question struct {
+// confirmation is the sealed value of a confirmation page. It is also the CSRF token of the form, because it is bound to one session.
+type confirmation struct {
 	SessionID string `json:"s"`
 	Expires   int64  `json:"e"`
 	Intent    intent `json:"i"`
 }
 
-// ask shows the question and changes nothing.
-func (v visit) ask(current *storage.Session, req request) {
-	in := intentOf(req)
-	in.Locale = v.locale
-	doc, err := json.Marshal(question{current.ID, v.now.Add(questionLifetime).Unix(), in})
+// askConfirmation returns the confirmation page.
+func (e *Endpoint) askConfirmation(ctx context.Context, x *exchange, current *storage.Session, req request) *Decision {
+	in := req.intent()
+	in.Locale = x.locale
+	doc, err := json.Marshal(confirmation{current.ID, x.now.Add(confirmationLifetime).Unix(), in})
 	if err != nil {
-		v.notLoggedOut(err)
-		return
+		return e.fail(ctx, x, err)
 	}
-	httpx.Page(v.w.Header(), true, formAction(in.ReturnTo))
-	v.cfg.Pages.Confirm(v.w, v.r, ConfirmPage{
-		Action: v.action, TokenField: fieldConfirm, Token: v.box.SealString(doc, ""),
-		CancelField: fieldCancel, ClientName: in.ClientName, Locale: v.locale,
-	})
+	httpx.Page(x.header, true, formAction(in.ReturnTo))
+	return e.result(x, Decision{Confirm: &ConfirmPage{
+		Action: e.action, TokenField: fieldConfirm, Token: e.box.SealString(doc, ""),
+		CancelField: fieldCancel, ClientName: in.ClientName, Locale: x.locale,
+	}})
 }
 
-var errQuestion = errors.New("logout: not a question of ours")
+var errConfirmation = errors.New("logout: the confirmation is malformed or expired")
 
-// open reads a question back.
-func (e *Endpoint) open(token string, now time.Time) (question, error) {
+// openConfirmation opens the value of a confirmation page.
+func (e *Endpoint) openConfirmation(token string, now time.Time) (confirmation, error) {
 	doc, err := e.box.OpenString(token, "")
 	if err != nil {
-		return question{}, err
+		return confirmation{}, err
 	}
-	var q question
-	if err := json.Unmarshal(doc, &q); err != nil { // our own sealed document, not the peer's
-		return question{}, err
+	var c confirmation
+	if err := json.Unmarshal(doc, &c); err != nil { // sealed by this provider, so it needs no strict decoder
+		return confirmation{}, err
 	}
-	if q.SessionID == "" || now.Unix() >= q.Expires {
-		return question{}, errQuestion
+	if c.SessionID == "" || now.Unix() >= c.Expires {
+		return confirmation{}, errConfirmation
 	}
-	return q, nil
+	return c, nil
 }
 
-// answered takes the person's answer. A form of another site, another session's question, a forged or
-// an old one change nothing.
-func (v visit) answered(current *storage.Session, f httpx.Form) {
-	if !httpx.SameOrigin(v.r.Header, v.origin) || len(f.All(fieldConfirm)) != 1 {
-		v.forged("origin")
-		return
+// confirmed decides the form of the confirmation page. A form of another site, of another session, or one that is forged or expired
+// changes nothing.
+func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.Session) *Decision {
+	if !httpx.SameOrigin(x.request, e.origin) {
+		return e.rejectForm(ctx, x, "form_origin")
 	}
-	q, err := v.open(f.Get(fieldConfirm), v.now)
+	if x.form.Count(fieldConfirm) != 1 {
+		return e.rejectForm(ctx, x, "confirmation_repeated")
+	}
+	c, err := e.openConfirmation(x.form.Get(fieldConfirm), x.now)
 	if err != nil {
-		v.forged("token")
-		return
+		return e.rejectForm(ctx, x, "confirmation_invalid")
 	}
-	v.locale = v.Endpoint.locale(v.r, httpx.Form{}.With(paramLocales, q.Intent.Locale))
+	x.locale = httpx.Locale(x.request, c.Intent.Locale, e.cfg.Locales)
 	switch {
-	case current == nil && v.cfg.Sessions.HasCookie(v.r.Header): // the second click on the button
-		v.loggedOut(intent{NotRegistered: q.Intent.NotRegistered}, nil)
+	case current == nil && e.cfg.Sessions.HasCookie(x.request): // the button was pressed twice
+		return e.loggedOut(x, intent{NotRegistered: c.Intent.NotRegistered}, nil)
 	case current == nil:
-		v.refuse(http.StatusBadRequest, noSession())
-	case !equal(q.SessionID, current.ID):
-		v.forged("session")
-	case f.Has(fieldCancel):
-		httpx.Page(v.w.Header(), false)
-		v.cfg.Pages.Cancelled(v.w, v.r, CancelledPage{ClientName: q.Intent.ClientName, Locale: v.locale})
-	default:
-		v.logOut(current, q.Intent, "confirmed")
+		return e.reject(ctx, x, noSession())
+	case !equal(c.SessionID, current.ID):
+		return e.rejectForm(ctx, x, "session_mismatch")
+	case x.form.Has(fieldCancel):
+		httpx.Page(x.header, false)
+		return e.result(x, Decision{Cancelled: &CancelledPage{ClientName: c.Intent.ClientName, Locale: x.locale}})
 	}
+	return e.end(ctx, x, current, c.Intent, "confirmation")
 }
 
-func (v visit) forged(word string) {
-	v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventCSRF, Time: v.now, Reason: word})
-	v.refuse(http.StatusForbidden, &portner.Error{Code: portner.AccessDenied, Description: "The form is too old or not from here. Nothing was changed.", Err: reason("bad_form")})
+// rejectForm rejects a form that is not the confirmation page of this session.
+func (e *Endpoint) rejectForm(ctx context.Context, x *exchange, cause string) *Decision {
+	e.log.Emit(ctx, portner.Event{Name: portner.EventCSRF, Time: x.now, Reason: cause})
+	return e.reject(ctx, x, &portner.Error{
+		Code: portner.AccessDenied, Status: http.StatusForbidden,
+		Description: "The form has expired or does not belong to this page. Nothing was changed.", Err: reason("form_invalid"),
+	})
 }

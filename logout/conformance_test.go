@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 			isRedirect(back + "?state=s+t%2Ba%26t%3De%25")
 		require.False(t, b.alive())
 		require.Empty(t, b.cookie)
-		require.Equal(t, []string{"logout.done/hint/a"}, b.events())
+		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events())
 	})
 	t.Run("oidcc-rp-initiated-logout, POST", func(t *testing.T) {
 		t.Parallel()
@@ -44,7 +44,7 @@ func TestConformance(t *testing.T) {
 		a.isError(200, "invalid_request")
 		require.NotContains(t, a.body, "evil")
 		require.False(t, b.alive(), "15.3: the logout takes place")
-		require.Equal(t, []string{"sec.redirect_mismatch/post_logout/a", "logout.done/hint/a"}, b.events())
+		require.Equal(t, []string{"sec.redirect_mismatch/post_logout_redirect_uri_mismatch/a", "logout.done/id_token_hint/a"}, b.events())
 	})
 	t.Run("oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri", func(t *testing.T) {
 		t.Parallel()

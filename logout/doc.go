@@ -1,23 +1,21 @@
-// Package logout ends SSO sessions: RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0), the
-// page that tells clients through the browser (Front-Channel Logout 1.0) and the calls that tell them
-// directly (Back-Channel Logout 1.0).
+// Package logout implements the end_session_endpoint: OIDC RP-Initiated Logout, and the notifications of OIDC Front-Channel Logout and
+// OIDC Back-Channel Logout.
 //
-// The order is ID-porten's (idporten section 15.2): the session ends first, and in the same step its
-// unused codes and the grants of pure logins; then the clients are told; then the browser returns to
-// the client that asked. Grants with an API scope live on.
+// [Endpoint.Logout] ends the session first, and in the same step its unused codes and the grants of pure logins. Then the clients of
+// the session are notified. Then the browser returns to the client that requested the logout. Grants with a scope of an API stay
+// valid.
 //
-// When the endpoint asks, and when it refuses:
+// The [Decision] for a request depends on the session and on id_token_hint:
 //
-//   - An id_token_hint that fits the session logs out at once. Anything less asks first, unless
-//     Config.NoQuestion; a hint of another session asks always.
-//   - Without a session cookie nothing is logged out and the answer is an error page. A form posted
-//     from another site comes without the cookie although there is one (SameSite=Lax), so it is
-//     first answered with a page that posts it once more from here.
-//   - A second submit, with the cookie of a session that has just ended and with a valid hint or
-//     confirmation, is answered with the logged-out page and no redirect.
-//   - A hint that was not signed here, or contradicts client_id, changes nothing. An address that is
-//     not registered is never redirected to; the logout takes place.
+//   - With a hint of this session the user is logged out.
+//   - With a hint of another session, or without a hint, the user has to confirm. [Config.WithoutConfirmation] skips the
+//     confirmation if there is no hint.
+//   - Without a session cookie nothing is logged out, and the decision is an error page. The form of another site arrives without the
+//     cookie (SameSite=Lax), so it is first answered with a page that posts it again from the provider.
+//   - A second request with the cookie of a session that has ended, and a valid hint or confirmation, leads to the logged-out page,
+//     without a redirect.
+//   - A hint that this provider did not sign, or that contradicts client_id, changes nothing. A post_logout_redirect_uri that is not
+//     registered is not used; the logout takes place.
 //
-// The host mounts the [Endpoint], may render its [Pages], and schedules nothing: everything happens within
-// the request. The package owns no session; a session.Keeper does.
+// Everything happens within the request. The session is kept by a session.Keeper.
 package logout

@@ -11,34 +11,37 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
-// Endpoint is the end_session_endpoint. It is an http.Handler and safe for concurrent use.
+// Endpoint is the end_session_endpoint. It is safe for concurrent use and keeps no state between requests.
 type Endpoint struct {
 	cfg    Config
-	action string // where forms post to: the path of URL
-	origin string // where forms come from
+	action string // path of URL, which forms post to
+	origin string // which forms must come from
 	box    *seal.Box
 	log    audit.Log
 }
 
-// New reports all problems of the configuration at once.
+// New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
 func New(cfg Config) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
-	box, err := seal.New("logout", cfg.Secrets...)
-	if err != nil {
-		err = fmt.Errorf("logout: Config.Secrets: %w", err)
-	}
-	if err := errors.Join(cfg.check(), err); err != nil {
+	var problems fields.Checker
+	cfg.check(&problems)
+	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	box, err := seal.New("logout", cfg.Secrets...)
+	problems.Add("Secrets", err)
 	u, err := url.Parse(cfg.URL)
-	if err != nil {
-		return nil, fmt.Errorf("logout: Config.URL: %w", err)
+	problems.Add("URL", err)
+	if err := problems.Err(); err != nil {
+		return nil, err
 	}
 	return &Endpoint{
 		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: box,
@@ -46,145 +49,197 @@ func New(cfg Config) (*Endpoint, error) {
 	}, nil
 }
 
-// visit is one request on its way through the endpoint.
-type visit struct {
-	*Endpoint
-	w      http.ResponseWriter
-	r      *http.Request
-	now    time.Time
-	locale string
-	ended  *bool // whether the session has ended, for what is said of a panic
+// Request is a logout request of a client, or the form of a page of this package.
+type Request struct {
+	Method string      // GET or POST
+	Form   client.Form // the query of a GET, the body of a POST
+	Header http.Header // Cookie, Origin and Sec-Fetch-Site are read
 }
 
-// ServeHTTP answers a logout request (GET or POST) and the endpoint's own forms (POST).
+// RequestFrom reads a Request from r. It limits the size of the body and rejects a POST with a query. Its errors are *portner.Error
+// values; the Request then has no parameters.
+func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
+	req := Request{Method: r.Method, Header: r.Header}
+	var form httpx.Form
+	var err error
+	if r.Method == http.MethodPost {
+		form, err = httpx.ReadPost(w, r)
+	} else {
+		form, err = httpx.ParseQuery(r.URL.RawQuery)
+	}
+	req.Form = client.Form(form)
+	return req, err
+}
+
+// Logout decides a logout request.
+func (e *Endpoint) Logout(ctx context.Context, r Request) *Decision {
+	return e.logout(ctx, e.newExchange(r, http.Header{}), nil)
+}
+
+// ServeHTTP adapts Logout to net/http.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := visit{Endpoint: e, w: w, r: r, now: e.cfg.Now(), locale: e.cfg.Locales[0], ended: new(bool)}
-	defer func() { v.rescue(recover()) }()
-	// HEAD is not GET here: whoever asks for headers only must not log anybody out.
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		w.Header().Set("Allow", "GET, POST")
-		v.refuse(http.StatusMethodNotAllowed, invalid("method", "The method is not allowed here."))
-		return
-	}
-	form, err := read(w, r)
-	if err != nil {
-		e := portner.AsError(err)
-		v.refuse(e.HTTPStatus(), e)
-		return
-	}
-	v.locale = e.locale(r, form)
-	current, err := e.cfg.Sessions.Current(r.Context(), r.Header, w.Header(), v.now)
-	if err != nil {
-		v.notLoggedOut(err)
-		return
-	}
-	if r.Method == http.MethodPost && form.Has(fieldConfirm) {
-		v.answered(current, form)
-		return
-	}
-	req, err := e.parse(r.Context(), form, v.now)
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	if current == nil {
-		v.withoutSession(req)
-		return
-	}
-	v.requested(current, req)
+	req, err := RequestFrom(w, r)
+	httpx.WriteReply(w, e.logout(r.Context(), e.newExchange(req, w.Header()), err).render())
 }
 
-// requested decides whether to log out at once or to ask first (security decision K5). A hint of
-// another session asks even where no hint would not: whoever sent it means somebody else's login
-// (security row G5).
-func (v visit) requested(current *storage.Session, req request) {
-	switch {
-	case req.hint != nil && v.fits(req.hint, req.client, current):
-		v.logOut(current, intentOf(req), "hint")
-	case req.hint == nil && v.cfg.NoQuestion:
-		v.logOut(current, intentOf(req), "no_question")
-	default:
-		v.ask(current, req)
+// exchange is the state of one request. It holds values only.
+type exchange struct {
+	form    httpx.Form
+	method  string
+	request http.Header
+	header  http.Header // of the response
+	now     time.Time
+	locale  string
+	ended   bool // the session has ended
+}
+
+func (e *Endpoint) newExchange(r Request, header http.Header) *exchange {
+	return &exchange{
+		form: httpx.Form(r.Form), method: r.Method, request: r.Header, header: header, now: e.cfg.Now(), locale: e.cfg.Locales[0],
 	}
 }
 
-// withoutSession answers a request without a live session (idporten section 15.3, C18, C19).
-func (v visit) withoutSession(req request) {
-	sent := v.cfg.Sessions.HasCookie(v.r.Header)
-	switch {
-	case !sent && v.r.Method == http.MethodPost && !req.form.Has(fieldAgain) && !httpx.SameOrigin(v.r.Header, v.origin):
-		v.resubmit(req)
-	case sent && req.hint != nil:
-		v.loggedOut(intent{NotRegistered: req.refused}, nil)
-	default:
-		v.refuse(http.StatusBadRequest, noSession())
+// logout decides a request. malformed is the error of reading it.
+func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d *Decision) {
+	defer func() { d = e.rescue(ctx, x, recover(), d) }()
+	// HEAD is rejected: a request for header fields must not log a user out.
+	if x.method != http.MethodGet && x.method != http.MethodPost {
+		malformed = httpx.MethodError("GET, POST")
 	}
+	if malformed != nil {
+		return e.reject(ctx, x, portner.AsError(malformed))
+	}
+	x.locale = httpx.Locale(x.request, x.form.Get(paramLocales), e.cfg.Locales)
+	current, err := e.cfg.Sessions.Current(ctx, x.request, x.header, x.now)
+	if err != nil {
+		return e.fail(ctx, x, err)
+	}
+	if x.method == http.MethodPost && x.form.Has(fieldConfirm) {
+		return e.confirmed(ctx, x, current)
+	}
+	req, err := e.parse(ctx, x)
+	if pe, ok := errors.AsType[*portner.Error](err); ok {
+		return e.reject(ctx, x, pe)
+	}
+	if err != nil {
+		return e.fail(ctx, x, err)
+	}
+	switch e.factsOf(x, req, current).decide() {
+	case end:
+		return e.end(ctx, x, current, req.intent(), req.cause())
+	case confirm:
+		return e.askConfirmation(ctx, x, current, req)
+	case repost:
+		return e.repost(x, req)
+	case repeat:
+		return e.loggedOut(x, intent{NotRegistered: req.refused}, nil)
+	}
+	return e.reject(ctx, x, noSession())
+}
+
+// facts are the values that decide what a logout request leads to.
+type facts struct {
+	session   bool // the browser has a live session
+	cookie    bool // the request has a session cookie
+	hint      bool // the request has a valid id_token_hint
+	matches   bool // the hint is of this session
+	crossSite bool // a form of another site, which SameSite=Lax keeps the cookie from
+	unasked   bool // no confirmation is needed without a hint
+}
+
+func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) facts {
+	return facts{
+		session: current != nil, cookie: e.cfg.Sessions.HasCookie(x.request),
+		hint: req.hint != nil, matches: current != nil && req.hint != nil && e.matches(req.hint, req.client, current),
+		crossSite: x.method == http.MethodPost && !x.form.Has(fieldAgain) && !httpx.SameOrigin(x.request, e.origin),
+		unasked:   e.cfg.WithoutConfirmation,
+	}
+}
+
+// action is what follows from a decision. The zero value rejects.
+type action int
+
+const (
+	reject  action = iota // there is no session to end
+	confirm               // the user has to confirm
+	repost                // the form has to be posted again from the provider
+	repeat                // the session has ended already
+	end                   // the session ends
+)
+
+// decide returns what the request leads to. A hint of another session always needs a confirmation, because the client means another
+// login.
+func (f facts) decide() action {
+	switch {
+	case f.session && (f.matches || !f.hint && f.unasked):
+		return end
+	case f.session:
+		return confirm
+	case f.crossSite && !f.cookie:
+		return repost
+	case f.cookie && f.hint:
+		return repeat
+	}
+	return reject
 }
 
 func noSession() *portner.Error {
-	return invalid("no_session", "There is no login session in this browser, so nobody was logged out.")
+	return invalid("session_missing", "There is no login session in this browser, so no user was logged out.")
 }
 
-// logOut is idporten section 15.2: the session first, then the clients, then the way back.
-func (v visit) logOut(current *storage.Session, in intent, reason string) {
-	// From here on it is carried through, whether or not the browser waits (security row J5).
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), commitTimeout)
-	defer cancel()
-	ended, err := v.cfg.Sessions.End(ctx, v.w.Header(), current, v.now)
-	if errors.Is(err, storage.ErrNotFound) { // a second submit overtook this one
-		v.loggedOut(intent{NotRegistered: in.NotRegistered}, nil)
-		return
-	}
-	if err != nil {
-		v.notLoggedOut(err)
-		return
-	}
-	*v.ended = true
-	v.log.Emit(ctx, portner.Event{Name: portner.EventLoggedOut, Time: v.now, ClientID: in.ClientID, Reason: reason})
-	v.loggedOut(in, v.tell(ctx, ended))
-}
-
-// commitTimeout bounds ending the session and telling the clients.
+// commitTimeout bounds the end of the session and the notifications together.
 const commitTimeout = 5*time.Second + backchannelTimeout
 
-// loggedOut sends the browser back, over the page that tells the clients if there are any to tell.
-func (v visit) loggedOut(in intent, frames []string) {
-	h := v.w.Header()
-	if len(frames) == 0 && in.ReturnTo != "" {
-		h.Set("Clear-Site-Data", `"cache"`)
-		v.w.WriteHeader(httpx.SeeOther(h, in.ReturnTo).Status)
-		return
+// end ends the session, notifies its clients, and leads the browser back. It runs to its end even if the browser disconnects.
+func (e *Endpoint) end(ctx context.Context, x *exchange, current *storage.Session, in intent, cause string) *Decision {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	ended, err := e.cfg.Sessions.End(ctx, x.header, current, x.now)
+	if errors.Is(err, storage.ErrNotFound) { // a parallel request ended it
+		return e.loggedOut(x, intent{NotRegistered: in.NotRegistered}, nil)
 	}
-	p := LoggedOutPage{
+	if err != nil {
+		return e.fail(ctx, x, err)
+	}
+	x.ended = true
+	e.log.Emit(ctx, portner.Event{Name: portner.EventLoggedOut, Time: x.now, ClientID: in.ClientID, Reason: cause})
+	return e.loggedOut(x, in, e.notify(ctx, x, ended))
+}
+
+// loggedOut returns the Decision after a logout: a redirect to the client, or the page that notifies clients in frames first.
+func (e *Endpoint) loggedOut(x *exchange, in intent, frames []string) *Decision {
+	x.ended = true
+	x.header.Set("Clear-Site-Data", `"cache"`)
+	if len(frames) == 0 && in.ReturnTo != "" {
+		return e.result(x, Decision{Redirect: in.ReturnTo})
+	}
+	p := &LoggedOutPage{
 		Frames: frames, ContinueURL: template.URL(in.ReturnTo), Nonce: seal.NewID(), Script: continueScript,
-		Locale: v.locale, NotRegistered: in.NotRegistered, CorrelationID: httpx.NewCorrelationID(),
+		Locale: x.locale, NotRegistered: in.NotRegistered, CorrelationID: httpx.NewCorrelationID(),
 	}
 	if in.ReturnTo != "" {
 		p.ClientName = in.ClientName
-		// For browsers without script; the page's own script is usually faster.
-		h.Set("Refresh", "3; url="+in.ReturnTo)
+		x.header.Set("Refresh", "3; url="+in.ReturnTo) // for browsers without script
 	}
-	httpx.Page(h, false, "form-action 'none'", "script-src 'nonce-"+p.Nonce+"'", frameSource(frames))
-	h.Set("Clear-Site-Data", `"cache"`)
-	v.cfg.Pages.LoggedOut(v.w, v.r, p)
+	httpx.Page(x.header, false, "form-action 'none'", "script-src 'nonce-"+p.Nonce+"'", frameSource(frames))
+	return e.result(x, Decision{LoggedOut: p})
 }
 
-// resubmit answers a cross-site form, which has come without the session's SameSite=Lax cookie, with a
-// page that posts the same once more from here (idporten section 21, C19). What it posts is a request and
-// never a confirmation, so it proves nothing that the other site's form did not.
-func (v visit) resubmit(req request) {
-	p := resubmitPage{Action: v.action, Nonce: seal.NewID(), Script: resubmitScript, Fields: [][2]string{{fieldAgain, "1"}}}
+// repost returns the page that posts the form of another site again from the provider. It posts a request and never a confirmation,
+// so it proves no more than the form of the other site did.
+func (e *Endpoint) repost(x *exchange, req request) *Decision {
+	p := &repostPage{Action: e.action, Nonce: seal.NewID(), Script: repostScript, Fields: [][2]string{{fieldAgain, "1"}}}
 	for _, name := range parameters {
-		if req.form.Has(name) {
-			p.Fields = append(p.Fields, [2]string{name, req.form.Get(name)})
+		if x.form.Has(name) {
+			p.Fields = append(p.Fields, [2]string{name, x.form.Get(name)})
 		}
 	}
-	httpx.Page(v.w.Header(), true, formAction(req.returnTo), "script-src 'nonce-"+p.Nonce+"'")
-	render(v.w, http.StatusOK, "resubmit", p)
+	httpx.Page(x.header, true, formAction(req.returnTo), "script-src 'nonce-"+p.Nonce+"'")
+	return e.result(x, Decision{repost: p})
 }
 
-// formAction allows forms to post here and to be redirected from here to the client: browsers apply
-// form-action to the redirects that follow a post too.
+// formAction returns the directive that allows a form to post to the endpoint and to be redirected to the client: browsers apply
+// form-action to the redirect that follows a POST.
 func formAction(returnTo string) string {
 	if returnTo == "" {
 		return "form-action 'self'"
@@ -192,61 +247,66 @@ func formAction(returnTo string) string {
 	return "form-action 'self' " + httpx.Origin(returnTo)
 }
 
-// notLoggedOut is the answer to a failing store (security row G16): nobody may believe to be logged out.
-func (v visit) notLoggedOut(err error) {
-	p := ErrorPage{
+// fail returns the error page for a fault. It says that the user is still logged in.
+func (e *Endpoint) fail(ctx context.Context, x *exchange, err error) *Decision {
+	p := &ErrorPage{
 		Status: http.StatusServiceUnavailable, Code: portner.TemporarilyUnavailable, StillLoggedIn: true,
 		Description: "The logout failed and you are still logged in. Try again in a moment.",
 	}
 	p.CorrelationID = httpx.NewCorrelationID()
-	v.log.Fault(v.r.Context(), err, p.CorrelationID, v.now)
-	v.w.Header().Set("Retry-After", "2")
-	v.errorPage(p)
+	e.log.Fault(ctx, err, p.CorrelationID, x.now)
+	x.header.Set("Retry-After", "2")
+	return e.errorPage(x, p)
 }
 
-// rescue turns a panic of the host's code into the plain error page, which needs none of it (security
-// row J13). The value of the panic is not logged, it may hold anything.
-func (v visit) rescue(value any) {
-	if value == nil {
-		return
+// reject returns the error page for an invalid request. It is never a redirect.
+func (e *Endpoint) reject(ctx context.Context, x *exchange, pe *portner.Error) *Decision {
+	cause := reason(pe.Code)
+	if r, ok := errors.AsType[reason](pe); ok {
+		cause = r
+	} else if f, ok := errors.AsType[*httpx.FormError](pe); ok {
+		cause = reason(f.Reason)
 	}
-	if value == http.ErrAbortHandler {
-		panic(value)
+	p := &ErrorPage{Status: pe.HTTPStatus(), Code: pe.Code, Description: pe.Description, CorrelationID: httpx.NewCorrelationID()}
+	for name, values := range pe.Header {
+		x.header[name] = values
 	}
-	p := ErrorPage{
-		Status: http.StatusInternalServerError, Code: portner.ServerError, StillLoggedIn: !*v.ended, Locale: v.locale,
-		Description: "Something failed here.", CorrelationID: httpx.NewCorrelationID(),
-	}
-	v.log.Fault(v.r.Context(), fmt.Errorf("logout: panic of type %T\n%s", value, debug.Stack()), p.CorrelationID, v.now)
-	h := v.w.Header()
-	h.Del("Location")
-	h.Del("Refresh")
-	httpx.Page(h, false)
-	plainPages{}.Error(v.w, v.r, p)
+	e.log.Emit(ctx, portner.Event{Name: portner.EventRefused, Time: x.now, CorrelationID: p.CorrelationID, Reason: string(cause)})
+	return e.errorPage(x, p)
 }
 
-// fail answers protocol errors as they are and everything else as a failed logout.
-func (v visit) fail(err error) {
-	if pe, ok := errors.AsType[*portner.Error](err); ok {
-		v.refuse(http.StatusBadRequest, pe)
-		return
-	}
-	v.notLoggedOut(err)
+func (e *Endpoint) errorPage(x *exchange, p *ErrorPage) *Decision {
+	p.Locale = x.locale
+	httpx.Page(x.header, false)
+	return e.result(x, Decision{Error: p})
 }
 
-// refuse answers with a page, without redirect (idporten section 15.3).
-func (v visit) refuse(status int, pe *portner.Error) {
-	word, ok := errors.AsType[reason](pe)
-	if !ok {
-		word = reason(pe.Code)
-	}
-	p := ErrorPage{Status: status, Code: pe.Code, Description: pe.Description, CorrelationID: httpx.NewCorrelationID()}
-	v.log.Emit(v.r.Context(), portner.Event{Name: portner.EventRefused, Time: v.now, CorrelationID: p.CorrelationID, Reason: string(word)})
-	v.errorPage(p)
+func (e *Endpoint) result(x *exchange, d Decision) *Decision {
+	d.Header, d.endpoint = x.header, e
+	return &d
 }
 
-func (v visit) errorPage(p ErrorPage) {
-	p.Locale = v.locale
-	httpx.Page(v.w.Header(), false)
-	v.cfg.Pages.Error(v.w, v.r, p)
+// rescue turns a panic of the host's code into the plain error page. The value of the panic is not logged, because it may hold anything.
+func (e *Endpoint) rescue(ctx context.Context, x *exchange, v any, d *Decision) *Decision {
+	if v == nil {
+		return d
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	corrID := httpx.NewCorrelationID()
+	e.log.Fault(ctx, fmt.Errorf("logout: panic of type %T\n%s", v, debug.Stack()), corrID, x.now)
+	d = e.result(x, Decision{plain: true})
+	d.Error = panicPage(corrID, x.locale, !x.ended)
+	x.header.Del("Refresh")
+	httpx.Page(x.header, false)
+	return d
+}
+
+// panicPage returns the error page after a panic of the host's code.
+func panicPage(corrID, locale string, stillLoggedIn bool) *ErrorPage {
+	return &ErrorPage{
+		Status: http.StatusInternalServerError, Code: portner.ServerError, StillLoggedIn: stillLoggedIn, Locale: locale,
+		Description: "An internal error occurred.", CorrelationID: corrID,
+	}
 }

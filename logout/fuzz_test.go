@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/logout"
 )
 
 // FuzzReturn: the browser leaves only for a registered address, with exactly the state that came.
@@ -20,7 +19,7 @@ func FuzzReturn(f *testing.F) {
 	f.Add("HTTPS://a.example/post_logout_redirect", "\r\nLocation: x")
 	registered := []string{back, back + "?x=1", "https://a.example/q?state2=1&"}
 	f.Fuzz(func(t *testing.T, uri, state string) {
-		b := newWorld(t, noQuestion).login("kari", "a")
+		b := newWorld(t, withoutConfirmation).login("kari", "a")
 		c := *b.clients["a"]
 		c.PostLogoutRedirectURIs = registered
 		b.clients = map[string]*client.Client{"a": &c}
@@ -68,5 +67,3 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
-
-var _ logout.Pages = (*recordingPages)(nil)

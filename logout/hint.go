@@ -12,24 +12,23 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// hint is what a verified id_token_hint says. It never tells who the person is; that is the cookie's.
+// hint holds the claims of a verified id_token_hint. It does not identify the user; the session cookie does.
 type hint struct {
 	clientID string
 	subject  string
-	sid      string // "" if the client does not get one
+	sid      string // "" if the id_token has none
 	issuedAt int64
 }
 
-var errNotIDToken = errors.New("logout: the hint is no id_token")
+var errNotIDToken = errors.New("logout: the hint is not an id_token")
 
-// readHint verifies an id_token_hint: signed here, as an id_token, by this issuer (security rows G5, D8).
-// It may be expired: id_tokens live two minutes (idporten section 15.1).
-func (e *Endpoint) readHint(token string, now time.Time) (*hint, error) {
+// verifyHint verifies an id_token_hint: an id_token that this provider signed. It may be expired (OIDC RP-Initiated Logout §4).
+func (e *Endpoint) verifyHint(token string, now time.Time) (*hint, error) {
 	payload, typ, err := e.cfg.Keys.Verify(token, now)
 	if err != nil {
 		return nil, fmt.Errorf("logout: verifying the hint: %w", err)
 	}
-	// Access tokens are at+jwt and logout tokens logout+jwt; an id_token is JWT or leaves typ out.
+	// Access tokens have the typ at+jwt and logout tokens logout+jwt; id_tokens have JWT or none.
 	if typ != "" && typ != "JWT" {
 		return nil, errNotIDToken
 	}
@@ -49,18 +48,17 @@ func (e *Endpoint) hintOf(claims jose.Object) (*hint, error) {
 	if err := errors.Join(errIss, errAud, errSub, errSID, errIAT); err != nil {
 		return nil, fmt.Errorf("logout: reading the hint: %w", err)
 	}
-	// Logout tokens have events, access tokens and request objects a client_id; id_tokens have neither.
+	// Logout tokens have the claim events, access tokens and request objects client_id.
 	if issuer != e.cfg.Issuer || clientID == "" || subject == "" || claims.Has("events") || claims.Has("client_id") {
 		return nil, errNotIDToken
 	}
 	return &hint{clientID: clientID, subject: subject, sid: sid, issuedAt: issuedAt}, nil
 }
 
-// fits reports whether the id_token was issued in this very session: its sid is the one this client
-// knows the session by; or, for a client that gets no sid, its sub is this person, it is no older than
-// the session, and the client has logged in to it. An id_token from last week logs nobody out unasked.
-func (e *Endpoint) fits(h *hint, c *client.Client, s *storage.Session) bool {
-	part := participant(s, h.clientID)
+// matches reports whether the id_token was issued in this session: its sid is that of the session at this client. For a client without
+// sid, its sub is that of the user, it is not older than the session, and the client has logged in to the session.
+func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
+	part := findParticipant(s, h.clientID)
 	if part == nil {
 		return false
 	}
@@ -74,7 +72,7 @@ func (e *Endpoint) fits(h *hint, c *client.Client, s *storage.Session) bool {
 	return err == nil && equal(h.subject, e.cfg.Subject(c, who))
 }
 
-func participant(s *storage.Session, clientID string) *storage.SessionClient {
+func findParticipant(s *storage.Session, clientID string) *storage.SessionClient {
 	for i := range s.Clients {
 		if s.Clients[i].ClientID == clientID {
 			return &s.Clients[i]
@@ -85,8 +83,7 @@ func participant(s *storage.Session, clientID string) *storage.SessionClient {
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// subject is the person's sub at a client, or "" if the session's identity no longer opens: the sid
-// then has to do.
+// subject returns the sub of the user at a client, or "" if the identity of the session does not open.
 func (e *Endpoint) subject(c *client.Client, who *session.Identity) string {
 	if who == nil {
 		return ""

@@ -11,7 +11,7 @@ import (
 // TestHostile are requests no client sends.
 func TestHostile(t *testing.T) {
 	t.Parallel()
-	b := newWorld(t, noQuestion).login("kari", "a", "native")
+	b := newWorld(t, withoutConfirmation).login("kari", "a", "native")
 	raw := func(method, query, contentType, body string) answer {
 		r := httptest.NewRequest(method, endpoint+query, strings.NewReader(body))
 		if contentType != "" {
@@ -77,7 +77,7 @@ func TestReturnAddress(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.clientID+" "+tt.uri, func(t *testing.T) {
 			t.Parallel()
-			b := newWorld(t, noQuestion).login("kari", "a")
+			b := newWorld(t, withoutConfirmation).login("kari", "a")
 			b.clients["bad"] = web("bad")
 			b.clients["bad"].PostLogoutRedirectURIs = []string{"javascript:alert(1)", "https://b;script-src/x", "http://bad.example/x"}
 			a := b.get("client_id", tt.clientID, "post_logout_redirect_uri", tt.uri, "state", "s")
@@ -88,7 +88,7 @@ func TestReturnAddress(t *testing.T) {
 			a.isLoggedOut()
 			require.Contains(t, a.body, "error-page")
 			require.Empty(t, a.header.Get("Refresh"))
-			want := "sec.redirect_mismatch/post_logout/" + tt.clientID
+			want := "sec.redirect_mismatch/post_logout_redirect_uri_mismatch/" + tt.clientID
 			if tt.clientID == "bad" {
 				want = "sec.bad_registration/post_logout_redirect_uri/bad"
 			}

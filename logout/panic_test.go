@@ -15,16 +15,13 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// badPages panics on every page.
-type badPages struct{}
-
-func (badPages) Confirm(http.ResponseWriter, *http.Request, logout.ConfirmPage) { panic("canary") }
-
-func (badPages) LoggedOut(http.ResponseWriter, *http.Request, logout.LoggedOutPage) { panic("canary") }
-
-func (badPages) Cancelled(http.ResponseWriter, *http.Request, logout.CancelledPage) { panic("canary") }
-
-func (badPages) Error(http.ResponseWriter, *http.Request, logout.ErrorPage) { panic("canary") }
+// badPages panic.
+var badPages = logout.Pages{
+	Confirm:   func(logout.ConfirmPage) portner.Reply { panic("canary") },
+	LoggedOut: func(logout.LoggedOutPage) portner.Reply { panic("canary") },
+	Cancelled: func(logout.CancelledPage) portner.Reply { panic("canary") },
+	Error:     func(logout.ErrorPage) portner.Reply { panic("canary") },
+}
 
 // badClients panics, or has nothing and no error.
 type badClients struct{ client.Source }
@@ -51,7 +48,7 @@ func TestPanics(t *testing.T) {
 		require.Contains(t, a.body, "NOT logged out")
 		require.NotContains(t, a.body, "canary")
 	}
-	b := newWorld(t, func(c *logout.Config) { c.Pages = badPages{} }).login("kari", "a")
+	b := newWorld(t, func(c *logout.Config) { c.Pages = badPages }).login("kari", "a")
 	isFault(b.get("client_id", "a"))
 	isFault(b.get("state", "\u00e6"))
 	require.True(t, b.alive())

@@ -3,7 +3,6 @@ package logout
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -13,117 +12,100 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// The parameters of RP-Initiated Logout 1.0 section 2.
+// Parameters of OIDC RP-Initiated Logout §2.
 const (
 	paramHint     = "id_token_hint"
 	paramClientID = "client_id"
 	paramRedirect = "post_logout_redirect_uri"
 	paramState    = "state"
 	paramLocales  = "ui_locales"
-	paramUserHint = "logout_hint" // tolerated: the cookie says who it is
+	paramUserHint = "logout_hint" // ignored: the session cookie identifies the user
 )
 
 var parameters = [...]string{paramHint, paramClientID, paramRedirect, paramState, paramLocales, paramUserHint}
 
-// The fields of the endpoint's own forms.
+// Fields of the forms of this package.
 const (
 	fieldConfirm = "logout_confirmation"
 	fieldCancel  = "logout_cancelled"
 	fieldAgain   = "logout_resubmitted"
 )
 
-// request is a logout request after everything in it was checked that does not need the session.
+// request is a logout request whose parameters are valid.
 type request struct {
-	form     httpx.Form
-	client   *client.Client // who asks; nil if it did not say, or is not registered
-	hint     *hint          // nil if none was sent
-	returnTo string         // registered for client, with state; "" to stay
-	refused  bool           // a return was asked for and is not registered
+	client   *client.Client // nil if the request does not name one, or it is not registered
+	hint     *hint          // nil without id_token_hint
+	returnTo string         // a post_logout_redirect_uri of client, with state; "" to stay
+	refused  bool           // the post_logout_redirect_uri of the request is not registered
 }
 
-// read takes the form of a GET or POST.
-func read(w http.ResponseWriter, r *http.Request) (httpx.Form, error) {
-	if r.Method == http.MethodPost {
-		return httpx.ReadPost(w, r)
+// cause returns why the user is logged out, for the log.
+func (r request) cause() string {
+	if r.hint != nil {
+		return "id_token_hint"
 	}
-	return httpx.ParseQuery(r.URL.RawQuery)
+	return "confirmation_disabled"
 }
 
-// repeated returns the first of our parameters that was sent twice (security row B1).
-func repeated(f httpx.Form) string {
+// repeatedParameter returns the first parameter that is repeated.
+func repeatedParameter(f httpx.Form) string {
 	for _, name := range parameters {
-		if len(f.All(name)) > 1 {
+		if f.Count(name) > 1 {
 			return name
 		}
 	}
 	return ""
 }
 
-// reason is the fixed word the log has for a refusal.
+// reason is the reason of a rejection, for the log.
 type reason string
 
 func (r reason) Error() string { return "logout: " + string(r) }
 
-func invalid(word reason, description string) *portner.Error {
-	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: word}
+func invalid(cause reason, description string) *portner.Error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: cause}
 }
 
-// parse resolves who asks and where the browser may return to. A protocol error changes nothing.
-func (e *Endpoint) parse(ctx context.Context, f httpx.Form, now time.Time) (request, error) {
-	req := request{form: f}
-	if name := repeated(f); name != "" {
-		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: now, Reason: name})
-		return req, invalid("repeated_parameter", "The parameter "+name+" was sent more than once.")
+// parse validates the parameters. Its error is a *portner.Error or a fault; nothing has changed then.
+func (e *Endpoint) parse(ctx context.Context, x *exchange) (request, error) {
+	var req request
+	if name := repeatedParameter(x.form); name != "" {
+		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: name})
+		return req, invalid("parameter_repeated", "The parameter "+name+" is repeated.")
 	}
-	state := f.Get(paramState)
-	if !validState(state) {
-		return req, invalid("bad_state", "The parameter state must be printable ASCII of at most 2048 characters.")
+	state := x.form.Get(paramState)
+	if !httpx.ValidState(state) {
+		return req, invalid("state_malformed", "The parameter state must be printable ASCII of at most 2048 characters.")
 	}
-	clientID := f.Get(paramClientID)
+	clientID := x.form.Get(paramClientID)
 	if len(clientID) > maxClientID {
-		return req, invalid("long_client_id", "The parameter client_id is too long.")
+		return req, invalid("client_id_too_long", "The parameter client_id must be at most 256 characters.")
 	}
-	if f.Has(paramHint) {
-		h, err := e.readHint(f.Get(paramHint), now)
+	if x.form.Has(paramHint) {
+		h, err := e.verifyHint(x.form.Get(paramHint), x.now)
 		if err != nil {
-			return req, invalid("bad_hint", "The parameter id_token_hint is not an id_token of this provider.")
+			return req, invalid("id_token_hint_invalid", "The parameter id_token_hint must be an id_token of this provider.")
 		}
 		if clientID != "" && clientID != h.clientID {
-			return req, invalid("client_mismatch", "The parameters client_id and id_token_hint name different clients.")
+			return req, invalid("client_id_mismatch", "The parameters client_id and id_token_hint must name the same client.")
 		}
 		req.hint, clientID = h, h.clientID
 	}
 	var err error
-	if req.client, err = e.registered(ctx, clientID); err != nil {
+	if req.client, err = e.findClient(ctx, clientID); err != nil {
 		return req, err
 	}
 	if req.hint != nil && req.client == nil {
-		return req, invalid("bad_hint", "The parameter id_token_hint names a client that is not registered.")
+		return req, invalid("id_token_hint_client_unknown", "The parameter id_token_hint must name a registered client.")
 	}
-	e.resolveReturn(ctx, &req, state, now)
+	e.resolveReturn(ctx, x, &req, state)
 	return req, nil
 }
 
-const (
-	maxState    = 2048
-	maxClientID = 256
-)
+const maxClientID = 256
 
-// validState is ^[\x20-\x7E]*$ (idporten section 15.1), with security section 0.6's limit.
-func validState(state string) bool {
-	if len(state) > maxState {
-		return false
-	}
-	for i := range len(state) {
-		if state[i] < 0x20 || state[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
-// registered returns the active client with this ID, or nil.
-func (e *Endpoint) registered(ctx context.Context, clientID string) (*client.Client, error) {
+// findClient returns the enabled client, or nil if there is none.
+func (e *Endpoint) findClient(ctx context.Context, clientID string) (*client.Client, error) {
 	if clientID == "" {
 		return nil, nil
 	}
@@ -134,26 +116,25 @@ func (e *Endpoint) registered(ctx context.Context, clientID string) (*client.Cli
 	return c, err
 }
 
-// resolveReturn decides where the browser may go afterwards: to a URI registered for the client that
-// the hint or client_id names (security row G4), nowhere else.
-func (e *Endpoint) resolveReturn(ctx context.Context, req *request, state string, now time.Time) {
-	uri := req.form.Get(paramRedirect)
+// resolveReturn sets returnTo: a URI that is registered for the client of the request.
+func (e *Endpoint) resolveReturn(ctx context.Context, x *exchange, req *request, state string) {
+	uri := x.form.Get(paramRedirect)
 	if uri == "" {
 		return
 	}
 	if req.client == nil || !req.client.MatchPostLogoutRedirectURI(uri) {
 		req.refused = true
-		ev := portner.Event{Name: portner.EventRedirectMismatch, Time: now, Reason: "post_logout"}
+		ev := portner.Event{Name: portner.EventRedirectMismatch, Time: x.now, Reason: "post_logout_redirect_uri_mismatch"}
 		if req.client != nil {
 			ev.ClientID = req.client.ClientID
 		}
 		e.log.Emit(ctx, ev)
 		return
 	}
-	// Security row A5: the registration may be older than the rules.
+	// A stored registration may be older than a rule.
 	if req.client.CheckURI(uri, e.cfg.Environment) != nil || !safeOrigin(uri) {
 		req.refused = true
-		e.badRegistration(ctx, req.client.ClientID, "post_logout_redirect_uri", now)
+		e.badRegistration(ctx, req.client.ClientID, "post_logout_redirect_uri", x.now)
 		return
 	}
 	req.returnTo = uri
@@ -166,8 +147,8 @@ func (e *Endpoint) badRegistration(ctx context.Context, clientID, property strin
 	e.log.Emit(ctx, portner.Event{Name: portner.EventBadRegistration, Time: now, ClientID: clientID, Reason: property})
 }
 
-// safeOrigin reports whether the URI's origin may stand in a Content-Security-Policy: there, a
-// semicolon or a comma would begin another directive.
+// safeOrigin reports whether the origin of uri may be part of a Content-Security-Policy. A semicolon or comma in it would begin another
+// directive.
 func safeOrigin(uri string) bool {
 	o := httpx.Origin(uri)
 	if o == "" {
@@ -180,30 +161,4 @@ func safeOrigin(uri string) bool {
 		}
 	}
 	return true
-}
-
-// locale follows idporten section 3.6: what the person chose, what the client asked for, the fallback.
-func (e *Endpoint) locale(r *http.Request, f httpx.Form) string {
-	if chosen := r.CookiesNamed("IDPORTEN_SELECTED_LANGUAGE"); len(chosen) == 1 {
-		if l := e.knownLocale(chosen[0].Value); l != "" {
-			return l
-		}
-	}
-	for want := range strings.FieldsSeq(f.Get(paramLocales)) {
-		if l := e.knownLocale(want); l != "" {
-			return l
-		}
-	}
-	return e.cfg.Locales[0]
-}
-
-// knownLocale returns our own spelling, never the request's (security row B7). A region is ignored.
-func (e *Endpoint) knownLocale(tag string) string {
-	base, _, _ := strings.Cut(tag, "-")
-	for _, l := range e.cfg.Locales {
-		if strings.EqualFold(l, tag) || strings.EqualFold(l, base) {
-			return l
-		}
-	}
-	return ""
 }

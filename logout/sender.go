@@ -15,37 +15,36 @@ import (
 	"time"
 )
 
-// Why a Sender of this package failed.
+// Errors of the Sender that NewSender returns.
 var (
-	// ErrRefused: the client answered with another status than 2xx.
-	ErrRefused = errors.New("logout: the client refused the logout token")
-	// ErrAddress: the address is not one to call: not https, or inside the provider's own network.
+	// ErrRejected reports that the client answered with a status other than 2xx.
+	ErrRejected = errors.New("logout: the client rejected the logout token")
+	// ErrAddress reports that the address must not be called: it is not https, or not a public address.
 	ErrAddress = errors.New("logout: address not allowed")
 )
 
-// SenderConfig configures NewSender. The zero value is for the open internet.
+// SenderConfig configures NewSender. The zero value allows https to public addresses only.
 type SenderConfig struct {
-	// AllowHTTP calls plain http addresses too. For tests and local development.
+	// AllowHTTP allows http, for tests and local development.
 	AllowHTTP bool
-	// AllowPrivate calls loopback, private and other special-use addresses too. Registered addresses
-	// then reach the provider's own network (security row F1).
+	// AllowPrivate allows loopback, private and other special-use addresses. A registration can then reach the network of the
+	// provider.
 	AllowPrivate bool
-	// Ports are the ports that may be called. nil: 443, and with AllowPrivate any.
+	// Ports are the allowed ports. If nil, they are 443, or every port with AllowPrivate.
 	Ports []uint16
-	// TLS is used for https. nil: the system's roots, TLS 1.2 or newer.
+	// TLS configures https. If nil, the roots of the system and TLS 1.2 or newer are used.
 	TLS *tls.Config
 }
 
-// ID-porten's limits (idporten section 15.5).
+// Limits of one call.
 const (
 	connectTimeout = 2 * time.Second
 	readTimeout    = 5 * time.Second
 )
 
-// NewSender returns a Sender that posts logout tokens over HTTP: one attempt, two seconds to connect
-// and five to answer, any 2xx accepts. It follows no redirect, uses no proxy and keeps no cookie, and
-// checks the address it connects to and not the name it was given (security row F1). It keeps
-// no connection and is safe for concurrent use.
+// NewSender returns a Sender that posts logout tokens over HTTP. It makes one attempt, with two seconds to connect and five for the
+// response; every 2xx status accepts. It follows no redirects, uses no proxy, and keeps no cookies or connections. It validates the
+// address that it connects to, after name resolution. It is safe for concurrent use.
 func NewSender(cfg SenderConfig) Sender {
 	s := &httpSender{cfg: cfg}
 	s.cfg.Ports = slices.Clone(cfg.Ports)
@@ -58,7 +57,7 @@ func NewSender(cfg SenderConfig) Sender {
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: connectTimeout,
 			ResponseHeaderTimeout: readTimeout, MaxResponseHeaderBytes: 16 << 10,
-			// One attempt: only requests on kept connections are sent again. Nor does anything outlive a call.
+			// net/http repeats requests on kept connections only.
 			DisableKeepAlives: true, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -71,7 +70,7 @@ type httpSender struct {
 	client *http.Client
 }
 
-// Send implements Sender. Errors never hold the token.
+// Send implements Sender. Its errors do not contain the token.
 func (s *httpSender) Send(ctx context.Context, uri, logoutToken string) error {
 	if err := s.checkURI(uri); err != nil {
 		return err
@@ -86,9 +85,9 @@ func (s *httpSender) Send(ctx context.Context, uri, logoutToken string) error {
 	if err != nil {
 		return fmt.Errorf("logout: calling the client: %w", err)
 	}
-	_ = resp.Body.Close() // what the body says does not matter
+	_ = resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("%w: status %d", ErrRefused, resp.StatusCode)
+		return fmt.Errorf("%w: status %d", ErrRejected, resp.StatusCode)
 	}
 	return nil
 }
@@ -104,7 +103,7 @@ func (s *httpSender) checkURI(uri string) error {
 	return fmt.Errorf("%w: not https", ErrAddress)
 }
 
-// control is called with the address a connection is about to be made to, after every resolution.
+// control validates the address of a connection before it is made.
 func (s *httpSender) control(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -120,15 +119,15 @@ func (s *httpSender) control(_, address string, _ syscall.RawConn) error {
 	return fmt.Errorf("%w: port", ErrAddress)
 }
 
-// specialUse are the ranges of the IANA special-purpose registries that lead anywhere but to the public
-// internet, and those that carry another address inside them (NAT64, 6to4, Teredo).
+// specialUse holds the IPv4 ranges of the IANA special-purpose registry.
 var specialUse = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
 	"192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
 )
 
-// globalUnicast is all that IANA has given out of IPv6 (2000::/3), less these.
+// Public IPv6 addresses are those of globalUnicast that are not in notGlobal, which includes the ranges that embed an IPv4 address
+// (6to4, Teredo).
 var (
 	globalUnicast = netip.MustParsePrefix("2000::/3")
 	notGlobal     = prefixes("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
@@ -142,7 +141,7 @@ func prefixes(all ...string) []netip.Prefix {
 	return p
 }
 
-// public refuses IPv4 addresses inside IPv6 ones as well: ::ffff:127.0.0.1 lies outside globalUnicast.
+// public reports whether a is an address of the public internet. IPv4 addresses mapped to IPv6 are not: they are outside globalUnicast.
 func public(a netip.Addr) bool {
 	if a.Zone() != "" {
 		return false

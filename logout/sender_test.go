@@ -45,8 +45,8 @@ func TestSender(t *testing.T) {
 	require.NoError(t, send(open, plain.URL+"/ok"))
 	require.NoError(t, send(open, secure.URL+"/ok"))
 	require.EqualValues(t, 2, calls.Load())
-	require.ErrorIs(t, send(open, plain.URL+"/fails"), logout.ErrRefused)
-	require.ErrorIs(t, send(open, plain.URL+"/redirect"), logout.ErrRefused, "no redirects")
+	require.ErrorIs(t, send(open, plain.URL+"/fails"), logout.ErrRejected)
+	require.ErrorIs(t, send(open, plain.URL+"/redirect"), logout.ErrRejected, "no redirects")
 	require.EqualValues(t, 2, calls.Load())
 
 	require.ErrorIs(t, send(logout.NewSender(logout.SenderConfig{AllowPrivate: true}), plain.URL+"/ok"), logout.ErrAddress, "https only")

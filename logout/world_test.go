@@ -136,7 +136,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 		require.NoError(t, err)
 		return sub
 	}
-	secret := portner.Secret(strings.Repeat("s", 32))
+	secret := portner.NewSecret()
 	w.vault, err = session.NewVault(secret)
 	require.NoError(t, err)
 	w.keeper, err = session.New(session.Config{Store: w.store, Vault: w.vault})

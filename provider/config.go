@@ -98,7 +98,7 @@ type Config struct {
 
 	// ErrorPage renders the page for errors that must not be sent to the client; see authorize.Config. If nil, a plain page is sent.
 	ErrorPage func(p authorize.ErrorPage) portner.Reply
-	// LogoutPages renders the pages of logout. nil is plain ones.
+	// LogoutPages render the pages of logout. Plain pages take the place of nil functions.
 	LogoutPages logout.Pages
 	// Backchannel sends logout tokens. nil: back-channel logout is off.
 	Backchannel logout.Sender

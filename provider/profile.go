@@ -43,9 +43,9 @@ type Profile struct {
 	Circle func(clientID string, isolated bool) string
 	// AllowNoPID understands the retired scope no_pid (idporten C26).
 	AllowNoPID bool
-	// LogoutWithoutQuestion ends the session even if nothing shows that the person wants it, as ID-porten
-	// does (security decision K5). false asks first.
-	LogoutWithoutQuestion bool
+	// ConfirmLogout asks the user to confirm a logout, unless an id_token_hint matches the session. Without it every site can log
+	// users out.
+	ConfirmLogout bool
 }
 
 // IDPorten is the profile of Norway's national login: ID-porten's levels, claims and languages,
@@ -59,7 +59,7 @@ func IDPorten() Profile {
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		UserInfoScope:    scope.Profile,
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
-		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
+		RequestURIPrefix: authorize.IDPortenRequestURIPrefix, ConfirmLogout: true,
 	}
 }
 
@@ -79,7 +79,7 @@ func OpenIDConnect() Profile {
 			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
 			"gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address", "phone_number", "phone_number_verified",
 		},
-		RequestURIPrefix: authorize.DefaultRequestURIPrefix,
+		RequestURIPrefix: authorize.DefaultRequestURIPrefix, ConfirmLogout: true,
 		IDTokenOnRefresh: true,
 	}
 }

@@ -167,7 +167,7 @@ func (b *builder) logout() error {
 	ep, err := logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
 		Subject: b.subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
-		Environment: b.cfg.Environment, NoQuestion: b.cfg.Profile.LogoutWithoutQuestion, Locales: b.cfg.Profile.Locales,
+		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	if err != nil {

@@ -3,45 +3,53 @@ package main
 import (
 	"net/http"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/logout"
 )
 
-// pages implements logout.Pages: the endpoint has set the headers, its Content-Security-Policy among them.
-var _ logout.Pages = (*pages)(nil)
+// logoutPages are the pages of logout. The endpoint sets their header fields, among them the Content-Security-Policy.
+func (p *pages) logoutPages() logout.Pages {
+	return logout.Pages{Confirm: p.confirmLogout, LoggedOut: p.loggedOut, Cancelled: p.logoutCancelled, Error: p.logoutError}
+}
 
-// Confirm asks whether to log out of everything.
-func (p *pages) Confirm(w http.ResponseWriter, _ *http.Request, c logout.ConfirmPage) {
-	p.write(w, http.StatusOK, "logout.html", struct {
+// body returns a page without header fields.
+func (p *pages) body(name string, data any) portner.Reply {
+	body, err := p.execute(name, data)
+	if err != nil {
+		return portner.Reply{Status: http.StatusInternalServerError, Body: []byte("server_error\n")}
+	}
+	return portner.Reply{Body: body}
+}
+
+func (p *pages) confirmLogout(c logout.ConfirmPage) portner.Reply {
+	return p.body("logout.html", struct {
 		frame
 		logout.ConfirmPage
 	}{p.frame(c.Locale, textsFor(c.Locale).LogoutTitle, "logout-page", ""), c})
 }
 
-// LoggedOut tells the clients in frames and goes on.
-func (p *pages) LoggedOut(w http.ResponseWriter, _ *http.Request, l logout.LoggedOutPage) {
+func (p *pages) loggedOut(l logout.LoggedOutPage) portner.Reply {
 	t := textsFor(l.Locale)
 	title := t.LoggedOutTitle
 	if l.ContinueURL != "" {
 		title = t.LoggingOutTitle
 	}
-	p.write(w, http.StatusOK, "loggedout.html", struct {
+	return p.body("loggedout.html", struct {
 		frame
 		logout.LoggedOutPage
 	}{p.frame(l.Locale, title, "logged-out-page", ""), l})
 }
 
-// Cancelled says that nothing happened.
-func (p *pages) Cancelled(w http.ResponseWriter, _ *http.Request, c logout.CancelledPage) {
-	p.write(w, http.StatusOK, "cancelled.html", struct {
+func (p *pages) logoutCancelled(c logout.CancelledPage) portner.Reply {
+	return p.body("cancelled.html", struct {
 		frame
 		logout.CancelledPage
 	}{p.frame(c.Locale, textsFor(c.Locale).StillLoggedIn, "logout-page", ""), c})
 }
 
-// Error says what went wrong, and whether the session lives on.
-func (p *pages) Error(w http.ResponseWriter, _ *http.Request, e logout.ErrorPage) {
+func (p *pages) logoutError(e logout.ErrorPage) portner.Reply {
 	t := textsFor(e.Locale)
-	p.write(w, e.Status, "error.html", errorPage{
+	return p.body("error.html", errorPage{
 		frame: p.frame(e.Locale, t.ErrorTitle, "error-page", ""), Code: string(e.Code), CorrelationID: e.CorrelationID,
 		Unavailable: e.Status >= 500, NotLoggedOut: e.StillLoggedIn,
 	})

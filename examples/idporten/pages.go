@@ -109,17 +109,6 @@ func (p *pages) execute(name string, data any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// write writes a page whose header is set.
-func (p *pages) write(w http.ResponseWriter, status int, name string, data any) {
-	body, err := p.execute(name, data)
-	if err != nil {
-		http.Error(w, "server_error", http.StatusInternalServerError)
-		return
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-}
-
 const noForms = "form-action 'none'"
 
 func formAction(sources []string) string { return "form-action " + strings.Join(sources, " ") }

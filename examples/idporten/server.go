@@ -153,7 +153,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
-		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages, TestLogin: testLogin,
+		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.logoutPages(), TestLogin: testLogin,
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: standin.ClientTLS(s.opt.insecureTrustSelfSigned)}), // services on this machine
 		Logger:      s.log,
 		Now:         func() time.Time { return s.now() },

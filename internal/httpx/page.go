@@ -89,3 +89,19 @@ func Origin(raw string) string {
 	}
 	return u.Scheme + "://" + host
 }
+
+// MaxState bounds the parameter state, in bytes.
+const MaxState = 2048
+
+// ValidState reports whether state is printable ASCII of at most MaxState bytes.
+func ValidState(state string) bool {
+	if len(state) > MaxState {
+		return false
+	}
+	for i := range len(state) {
+		if state[i] < 0x20 || state[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

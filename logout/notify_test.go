@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,25 +13,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/logout"
 )
 
-// recordingPages keeps what the host's pages are given.
+// recordingPages keeps the values that the pages of the host receive.
 type recordingPages struct {
 	confirm   logout.ConfirmPage
 	loggedOut logout.LoggedOutPage
 	err       logout.ErrorPage
 }
 
-func (p *recordingPages) Confirm(w http.ResponseWriter, _ *http.Request, d logout.ConfirmPage) {
-	p.confirm = d
+func (p *recordingPages) pages() logout.Pages {
+	return logout.Pages{
+		Confirm:   func(d logout.ConfirmPage) (r portner.Reply) { p.confirm = d; return r },
+		LoggedOut: func(d logout.LoggedOutPage) (r portner.Reply) { p.loggedOut = d; return r },
+		Error:     func(d logout.ErrorPage) (r portner.Reply) { p.err = d; return r },
+	}
 }
-
-func (p *recordingPages) LoggedOut(w http.ResponseWriter, _ *http.Request, d logout.LoggedOutPage) {
-	p.loggedOut = d
-}
-func (p *recordingPages) Cancelled(http.ResponseWriter, *http.Request, logout.CancelledPage) {}
-func (p *recordingPages) Error(w http.ResponseWriter, _ *http.Request, d logout.ErrorPage)   { p.err = d }
 
 // sender records logout tokens; "stuck" clients never answer.
 type sender struct {
@@ -115,7 +113,7 @@ func TestFrontchannelBadRegistrations(t *testing.T) {
 func TestFrontchannelAtMost100Frames(t *testing.T) {
 	t.Parallel()
 	pages := &recordingPages{}
-	w := newWorld(t, func(c *logout.Config) { c.Pages = pages })
+	w := newWorld(t, func(c *logout.Config) { c.Pages = pages.pages() })
 	var ids []string
 	for i := range 120 {
 		c := web(fmt.Sprint("c", i))
@@ -154,7 +152,7 @@ func TestBackchannel(t *testing.T) {
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 		"sid":    w.keeper.SID(b.s, "direct"), "sub": w.subject(w.clients["direct"], who),
 	}, claims, "and never a nonce")
-	require.Equal(t, []string{"logout.done/hint/a", "logout.backchannel/accepted/direct"}, w.events())
+	require.Equal(t, []string{"logout.done/id_token_hint/a", "logout.backchannel/accepted/direct"}, w.events())
 
 	later := w.login("kari", "a", "direct")
 	later.get("id_token_hint", s.calls["https://direct.example/out"]).isError(400, "id_token_hint")
@@ -185,7 +183,7 @@ func TestBackchannelClientNeverAnswers(t *testing.T) {
 			case strings.Contains(uri, "panics"):
 				panic("x")
 			case strings.Contains(uri, "refuses"):
-				return fmt.Errorf("wrapped: %w", logout.ErrRefused)
+				return fmt.Errorf("wrapped: %w", logout.ErrRejected)
 			}
 			return nil
 		}}
@@ -207,9 +205,9 @@ func TestBackchannelClientNeverAnswers(t *testing.T) {
 		require.Equal(t, 6*time.Second, time.Since(start))
 		require.Len(t, s.calls, 5, "one attempt each")
 		require.ElementsMatch(t, []string{
-			"logout.done/hint/fine", "logout.backchannel/timeout/stuck", "logout.backchannel/timeout/stuck2",
-			"logout.backchannel/failed/panics", "logout.backchannel/refused/refuses", "logout.backchannel/accepted/fine",
-			"sec.bad_registration/backchannel_logout_uri/odd", "logout.backchannel/bad_address/odd",
+			"logout.done/id_token_hint/fine", "logout.backchannel/timeout/stuck", "logout.backchannel/timeout/stuck2",
+			"logout.backchannel/failed/panics", "logout.backchannel/rejected/refuses", "logout.backchannel/accepted/fine",
+			"sec.bad_registration/backchannel_logout_uri/odd", "logout.backchannel/address_not_allowed/odd",
 		}, w.events())
 	})
 }
