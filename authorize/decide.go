@@ -17,7 +17,7 @@ type facts struct {
 	otherUser bool            // id_token_hint names another user than the session's
 	fresh     bool            // the user logged in for this request
 
-	question *rar.Question // choice of representation without an answer; nil if there is none
+	selection *rar.Selection // choice of representation without an answer; nil if there is none
 
 	plan     scope.Plan // the scopes with the answer and the remembered consents of the user
 	declined bool       // the user declined every scope
@@ -56,9 +56,9 @@ func (f *facts) decide() next {
 		return n
 	}
 	switch {
-	case f.question != nil && f.silent:
+	case f.selection != nil && f.silent:
 		return next{refuse, "", "representation_required", portner.InteractionRequired, "The user must choose whom to represent."}
-	case f.question != nil:
+	case f.selection != nil:
 		return next{action: interact, step: RepresentationStep, reason: reasonRepresentation}
 	case f.declined:
 		return next{refuse, "", "consent_declined", portner.AccessDenied, "The user declined."}

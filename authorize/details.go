@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -72,35 +70,35 @@ type representation struct {
 	chosen   []string // identifiers of choices; empty if the user represents no other party
 }
 
-// openQuestion returns the question that the user must answer before details are granted. It returns nil if the request has no
-// details, they leave nothing to choose, or the question is answered.
-func (e *Endpoint) openQuestion(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Question, *refusal) {
+// openSelection returns the selection that the user must make before details are granted. It returns nil if the request has no
+// details, they leave nothing to choose, or the user has made the selection.
+func (e *Endpoint) openSelection(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Selection, *refusal) {
 	if len(x.req.details) == 0 || x.representation.answered {
 		return nil, nil
 	}
-	question, refused := e.loadQuestion(ctx, x, sess)
+	selection, refused := e.loadSelection(ctx, x, sess)
 	switch {
 	case refused != nil:
 		return nil, refused
-	case question == nil || len(question.Choices) == 0 && !question.Required:
+	case selection == nil || len(selection.Choices) == 0 && !selection.Required:
 		return nil, nil
-	case len(question.Choices) == 0:
+	case len(selection.Choices) == 0:
 		return nil, denied(x, rar.ErrDenied)
 	}
-	return question, nil
+	return selection, nil
 }
 
-// loadQuestion returns what the user of the session may choose, according to the types of the details.
-func (e *Endpoint) loadQuestion(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Question, *refusal) {
+// loadSelection returns what the user of the session may choose, according to the types of the details.
+func (e *Endpoint) loadSelection(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Selection, *refusal) {
 	r, err := e.detailsRequest(x, sess)
 	if err != nil {
 		return nil, faulty(x.req.to, err)
 	}
-	question, err := e.cfg.AuthorizationDetails.Ask(ctx, r, x.req.details)
+	selection, err := e.cfg.AuthorizationDetails.Selection(ctx, r, x.req.details)
 	if err != nil {
 		return nil, denied(x, err)
 	}
-	return question, nil
+	return selection, nil
 }
 
 // detailsRequest describes the client and the user to package rar.
@@ -110,11 +108,9 @@ func (e *Endpoint) detailsRequest(x *exchange, sess *storage.Session) (rar.Reque
 		return rar.Request{}, err
 	}
 	c := x.req.client
-	id, _ := who.Identifier(session.TypePID)
-	pid, _ := norway.ParsePID(id.Reveal()) // zero for a user without a number
 	return rar.Request{
-		ClientID: c.ClientID, Orgno: c.OrganisationNo, Supplier: c.SupplierOrgno,
-		Subject: who.Subject, PID: pid, Name: who.Attributes["name"],
+		ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
+		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],
 		Locale: e.locale(x.r.Header, x.req.form.Get("ui_locales")), Now: x.now,
 	}, nil
 }
@@ -125,14 +121,14 @@ func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, sess *storage.
 	if len(x.req.details) == 0 {
 		return nil, nil
 	}
-	question, refused := e.loadQuestion(ctx, x, sess)
+	selection, refused := e.loadSelection(ctx, x, sess)
 	if refused != nil {
 		return nil, refused
 	}
 	var chosen []string
-	if question != nil {
+	if selection != nil {
 		var err error
-		if chosen, err = question.Pick(x.representation.chosen); err != nil {
+		if chosen, err = selection.Check(x.representation.chosen); err != nil {
 			return nil, denied(x, rar.ErrDenied) // the page accepted the choice, so it is no longer offered
 		}
 	}
@@ -165,7 +161,7 @@ func denied(x *exchange, err error) *refusal {
 }
 
 // shownChoices returns every text of the representation page that the user chooses from.
-func shownChoices(q *rar.Question) []string {
+func shownChoices(q *rar.Selection) []string {
 	parts := []string{fmt.Sprint(q.Multiple, q.Required)}
 	for _, c := range q.Choices {
 		parts = append(parts, c.ID, c.Name, c.Hint)

@@ -55,7 +55,7 @@ func (p *parties) party() rar.Type {
 			if len(chosen) == 0 {
 				return nil, nil
 			}
-			doc, err := json.Marshal(map[string]any{"type": "party", "for": chosen, "client": r.ClientID, "org": r.Orgno, "name": r.Name})
+			doc, err := json.Marshal(map[string]any{"type": "party", "for": chosen, "client": r.ClientID, "org": r.Organisation, "name": r.Name})
 			return []json.RawMessage{doc}, err
 		},
 	}
@@ -252,9 +252,9 @@ func TestRepresentationForm(t *testing.T) {
 	location := res.Header.Get("Location")
 	form := b.open(res, "/representation")
 	require.Equal(t, authorize.RepresentationStep, w.seen.Step)
-	require.Equal(t, &rar.Question{Choices: []rar.Choice{
+	require.Equal(t, &rar.Selection{Choices: []rar.Choice{
 		{ID: "991825827", Name: "Org 991825827", Hint: "991825827"}, {ID: "974761076", Name: "Org 974761076", Hint: "974761076"},
-	}}, w.seen.Question)
+	}}, w.seen.Selection)
 	form["party"] = []string{"991825827"}
 
 	w.set("kari", "991825827", "910753614")

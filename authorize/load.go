@@ -19,7 +19,7 @@ func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session,
 	if refused != nil || f.decideLogin().action != proceed {
 		return f, refused
 	}
-	if f.question, refused = e.openQuestion(ctx, x, sess); refused != nil || f.question != nil {
+	if f.selection, refused = e.openSelection(ctx, x, sess); refused != nil || f.selection != nil {
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)

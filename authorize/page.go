@@ -141,7 +141,7 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 		if f, refused = e.loadShown(ctx, x, sess); refused != nil {
 			return nil, e.refuse(ctx, x, refused)
 		}
-		if f.question == nil && len(f.plan.NeedsConsent) == 0 { // answered in another tab, or no choice is left
+		if f.selection == nil && len(f.plan.NeedsConsent) == 0 { // answered in another tab, or no choice is left
 			return nil, e.advance(ctx, x, sess, nil)
 		}
 	}
@@ -158,7 +158,7 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 // loadShown loads what the page of the step shows.
 func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Session) (f facts, refused *refusal) {
 	if x.step == RepresentationStep {
-		f.question, refused = e.openQuestion(ctx, x, sess)
+		f.selection, refused = e.openSelection(ctx, x, sess)
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, nil)

@@ -41,17 +41,17 @@ type Pending struct {
 	LoginHint Hint
 	// Scopes are the scopes to consent to, at ConsentStep.
 	Scopes []scope.Shown
-	// Question holds the parties that the user may represent, at RepresentationStep. The page shows every choice, and a way to
-	// choose none unless the question is Required.
-	Question *rar.Question
+	// Selection holds the parties that the user may represent, at RepresentationStep. The page shows every choice, and a way to
+	// choose none unless the selection is Required.
+	Selection *rar.Selection
 	// Sealed is the value of the form field RequestField.
 	Sealed string
 
-	endpoint *Endpoint
-	x        *exchange
-	question *rar.Question // as loaded: pages cannot change it
-	plan     scope.Plan
-	verified bool // the browser posted the form of the page
+	endpoint  *Endpoint
+	x         *exchange
+	selection *rar.Selection // as loaded: pages cannot change it
+	plan      scope.Plan
+	verified  bool // the browser posted the form of the page
 }
 
 // ClientInfo describes a client to the user. The texts are those of the registration.
@@ -82,7 +82,7 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")),
 		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
 		LoginHint: Hint{q.form.Get("login_hint")}, Sealed: sealed,
-		endpoint: e, x: x, question: f.question,
+		endpoint: e, x: x, selection: f.selection,
 	}
 	if sess != nil {
 		if who, err := e.cfg.Sessions.Identity(sess); err == nil { // an identity that does not open belongs to no user
@@ -93,10 +93,10 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 	case x.step == ConsentStep:
 		p.plan = f.plan
 		p.Scopes = f.plan.Show(p.Locale, e.authorizationLifetime(q.client))
-	case f.question != nil:
-		shown := *f.question
+	case f.selection != nil:
+		shown := *f.selection
 		shown.Choices = slices.Clone(shown.Choices)
-		p.Question = &shown
+		p.Selection = &shown
 	}
 	return p
 }
@@ -115,8 +115,8 @@ func (p *Pending) shown() string {
 	switch {
 	case p.x.step == ConsentStep:
 		parts = append(append(parts, p.x.req.resources...), p.scopes()...)
-	case p.question != nil:
-		parts = append(parts, shownChoices(p.question)...)
+	case p.selection != nil:
+		parts = append(parts, shownChoices(p.selection)...)
 	default:
 		return ""
 	}
@@ -175,7 +175,7 @@ func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 }
 
 // Represent records the parties that the user represents, as identifiers of choices on the page, and continues. No choice means
-// that the user represents no other party; if the question is Required, the client receives access_denied. Only the posted form of
+// that the user represents no other party; if the selection is Required, the client receives access_denied. Only the posted form of
 // the page counts.
 func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
@@ -183,7 +183,7 @@ func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 		if x.step != RepresentationStep || !p.verified {
 			return e.refuse(ctx, x, foreignForm("representation_form_missing"))
 		}
-		chosen, err := p.question.Pick(choices)
+		chosen, err := p.selection.Check(choices)
 		switch {
 		case errors.Is(err, rar.ErrDenied):
 			return e.refuse(ctx, x, denied(x, rar.ErrDenied))

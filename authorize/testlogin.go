@@ -85,8 +85,8 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 	}
 	x.interacted = true // as after a page
 	f, refused := e.load(ctx, x, sess, nil)
-	if refused == nil && f.question != nil {
-		x.representation = representation{true, []string{f.question.Choices[0].ID}}
+	if refused == nil && f.selection != nil {
+		x.representation = representation{true, []string{f.selection.Choices[0].ID}}
 		f, refused = e.load(ctx, x, sess, nil)
 	}
 	if refused == nil && len(f.plan.NeedsConsent) > 0 {

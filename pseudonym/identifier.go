@@ -35,6 +35,16 @@ func NewIdentifier(typ, value string) (Identifier, error) {
 	return Identifier{typ: typ, data: unsafe.StringData(value), size: len(value)}, nil
 }
 
+// Find returns the first identifier of the given type.
+func Find(list []Identifier, typ string) (Identifier, bool) {
+	for _, id := range list {
+		if id.Type() == typ && !id.IsZero() {
+			return id, true
+		}
+	}
+	return Identifier{}, false
+}
+
 // Type returns the type, "" for the zero value.
 func (i Identifier) Type() string { return i.typ }
 

@@ -1,9 +1,7 @@
-// Package rar is Rich Authorization Requests (RFC 9396): which authorization_details a provider
-// understands, whether a request's are well formed, what a person may choose, and what is granted.
+// Package rar implements Rich Authorization Requests (RFC 9396): it validates authorization_details, finds what the user may
+// select, and grants details.
 //
-// The types are the host's. A [Registry] of them is given to the authorization endpoint and to the
-// grants that take authorization_details; without one the parameter is refused. Scopes and
-// authorization_details are disjoint: no scope opens a type, and every client may ask for every
-// registered type (idporten section 18.4). What keeps a client from getting something is the type's
-// own Grant.
+// The host defines the types. A [Registry] of them is part of the configuration of the authorization endpoint and of grant
+// handlers that accept authorization_details. Without one the parameter is rejected. Types and scopes are independent: every
+// client may request every registered type, and the Grant function of the type decides.
 package rar

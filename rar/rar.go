@@ -9,124 +9,113 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 )
 
 // Limits of a request.
 const (
-	MaxBytes   = 8 << 10 // of authorization_details
-	MaxDetails = 10      // objects in it
+	MaxBytes   = 8 << 10 // length of authorization_details
+	MaxDetails = 10      // number of objects
 )
 
-// Why authorization_details are refused. All but ErrDenied become invalid_authorization_details.
+// Reasons to reject authorization_details. The client receives invalid_authorization_details, except for ErrDenied.
 var (
 	ErrMalformed     = errors.New("rar: authorization_details is not an array of objects with a type")
 	ErrUnknownType   = errors.New("rar: unknown type")
 	ErrUnknownMember = errors.New("rar: unknown member")
 	ErrValue         = errors.New("rar: invalid value")
 	ErrMixedTypes    = errors.New("rar: types cannot be mixed")
-	// ErrDenied: the request is understood, and there is nothing to grant: no such system user, no
-	// mandate. Grant and Choices wrap it.
+	// ErrDenied reports a valid request for which there is no right to grant. Choices and Grant wrap it.
 	ErrDenied = errors.New("rar: denied")
-	// ErrNoMandate is an ErrDenied that a person is told by the provider's error page and not by the
-	// client, as ID-porten does for people without a mandate (idporten section 18.4).
-	ErrNoMandate = fmt.Errorf("%w: the person has no mandate", ErrDenied)
-	// ErrNotGranted: what a token request asks for is not one of the granted details.
+	// ErrNoMandate is an ErrDenied that the error page of the provider shows to the user, who has no mandate. It is not sent to
+	// the client.
+	ErrNoMandate = fmt.Errorf("%w: the user has no mandate", ErrDenied)
+	// ErrNotGranted reports that a token request names a detail that was not granted.
 	ErrNotGranted = errors.New("rar: not granted")
 )
 
 // Detail is one object of authorization_details.
 type Detail struct {
-	Type string          // the member "type"
-	JSON json.RawMessage // the whole object, as it was sent
+	Type string          // value of the member "type"
+	JSON json.RawMessage // the whole object, as received
 }
 
-// Request is who asks, for a type's Choices and Grant.
+// Request describes the client and the user of a request to the functions of a Type.
 type Request struct {
-	ClientID string     // the client
-	Orgno    string     // the organisation behind the client, or the one it acts for (consumer_org)
-	Supplier string     // who acts for Orgno: the organisation that runs the client; "" if it is Orgno itself
-	Subject  string     // the host's identifier of the person; "" for machines
-	PID      norway.PID // the person's number; zero for machines and for persons without
-	Name     string     // the person's name; "" for machines, and if the login told none
-	Locale   string     // the language of the pages
-	Now      time.Time  // the instant of the request
+	ClientID     string                 // client_id
+	Organisation string                 // organisation number of the consumer: that of the client, or the one it acts for
+	Supplier     string                 // organisation number of the supplier; "" if the consumer operates the client
+	Subject      string                 // the host's identifier of the user; "" for machines
+	Identifiers  []pseudonym.Identifier // identifiers of the user; nil for machines
+	Name         string                 // name of the user; "" if it is unknown
+	Locale       string                 // language of the pages
+	Now          time.Time              // instant of the request
 }
 
-// Choice is one thing a person may pick on the host's page.
+// Choice is one party that the user may select on the representation page.
 type Choice struct {
-	ID   string // what the form posts; unique within the choices, and never a person's number
-	Name string // what the person reads
-	Hint string // a second line, such as an organisation number
+	ID   string // value of the form field; unique, and never a national identity number
+	Name string // name for the user
+	Hint string // second line, such as an organisation number
 }
 
 // Type is one type of authorization_details.
 type Type struct {
-	// Name is the value of the member "type".
+	// Name is the value of the member "type". Required.
 	Name string
-	// Members are the names of the further members a request may have. Others are ErrUnknownMember.
+	// Members are the names of the other members of a request. Unknown members are rejected with ErrUnknownMember.
 	Members []string
-	// Validate checks the values of one detail, without asking anybody else. Errors wrap ErrValue.
-	// nil: any value will do.
+	// Validate checks the values of one detail. Errors wrap ErrValue. If nil, every value is valid.
 	Validate func(d Detail) error
-	// Alone refuses requests that hold other types too (Ansattporten's rule).
+	// Alone rejects requests that also have details of other types.
 	Alone bool
-	// Choices lists what the person may choose from, for all details of the type together. nil: there
-	// is nothing to choose, and no page. It is asked again for each step of the login, so that what is
-	// granted is what may be granted then.
+	// Choices returns what the user may select, for all details of the type. If nil, there is no selection. It is called at
+	// each step of a login, so that a right that ends meanwhile is not granted.
 	Choices func(ctx context.Context, r Request, details []Detail) ([]Choice, error)
-	// Multiple reports whether more than one choice may be picked. nil: one at most.
+	// Multiple reports whether more than one choice may be selected. If nil, at most one may be.
 	Multiple func(details []Detail) bool
-	// Required reports whether a person who picks nobody is refused. nil: the login goes on.
+	// Required reports whether a choice must be selected. If nil, none must be.
 	Required func(details []Detail) bool
-	// Grant turns the requested details into granted ones; chosen are the IDs picked, none for a type
-	// without Choices or if the person declined. An error that does not wrap ErrDenied or ErrValue is
-	// a fault: nothing is granted then.
-	Grant func(ctx context.Context, r Request, details []Detail, chosen []string) ([]json.RawMessage, error)
+	// Grant returns the granted details. The argument selected has the IDs that the user selected; it is empty for a type
+	// without Choices. An error that does not wrap ErrDenied or ErrValue is a fault, and no details are granted. Required.
+	Grant func(ctx context.Context, r Request, details []Detail, selected []string) ([]json.RawMessage, error)
 }
 
-// Registry holds the types a provider understands. It is immutable.
+// Registry holds the types that a provider supports. It is immutable.
 type Registry struct {
 	types map[string]Type
 	names []string
 }
 
-// NewRegistry reports all problems of the types at once.
+// NewRegistry returns a Registry. It reports every problem of the types at once, by field name.
 func NewRegistry(types ...Type) (*Registry, error) {
 	r := &Registry{types: make(map[string]Type, len(types))}
-	var errs []error
+	var c fields.Checker
 	for i, t := range types {
-		if t.Name == "" {
-			errs = append(errs, fmt.Errorf("rar: types[%d] has no Name", i))
-		} else if _, twice := r.types[t.Name]; twice {
-			errs = append(errs, fmt.Errorf("rar: %s is there twice", t.Name))
-		}
-		if t.Grant == nil {
-			errs = append(errs, fmt.Errorf("rar: types[%d] has no Grant", i))
-		}
+		field := fmt.Sprintf("types[%d]", i)
+		_, known := r.types[t.Name]
+		c.Require(t.Name != "", field+".Name")
+		c.Want(t.Name == "" || !known, field+".Name", "is a duplicate")
+		c.Require(t.Grant != nil, field+".Grant")
+		c.Want(!slices.Contains(t.Members, "type"), field+".Members", "must not contain type, which every detail has")
+		c.Want(t.Choices != nil || t.Multiple == nil, field+".Multiple", "requires Choices")
+		c.Want(t.Choices != nil || t.Required == nil, field+".Required", "requires Choices")
 		t.Members = slices.Clone(t.Members)
 		r.types[t.Name] = t
 		r.names = append(r.names, t.Name)
 	}
-	return r, errors.Join(errs...)
-}
-
-// Interactive reports whether any type lets a person choose, so that the host needs a page for it.
-func (r *Registry) Interactive() bool {
-	for _, t := range r.types {
-		if t.Choices != nil {
-			return true
-		}
+	if err := c.Err(); err != nil {
+		return nil, fmt.Errorf("rar: %w", err)
 	}
-	return false
+	return r, nil
 }
 
-// Names are the types, for authorization_details_types_supported.
+// Names returns the types for the metadata member authorization_details_types_supported.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
 
-// Parse reads and validates authorization_details. The JSON is read strictly: no member twice or in two
-// cases, no depth beyond reason.
+// Parse parses and validates authorization_details. It rejects repeated members, also in another case, and deep nesting.
 func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 	if len(raw) > MaxBytes {
 		return nil, ErrMalformed
@@ -153,7 +142,7 @@ func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 	return details, nil
 }
 
-// check compares the members with those the type knows and asks its Validate.
+// check validates the members of a detail and calls Validate.
 func (t Type) check(d Detail) error {
 	o, err := jose.ParseObject(d.JSON)
 	if err != nil {
@@ -170,9 +159,9 @@ func (t Type) check(d Detail) error {
 	return t.Validate(d)
 }
 
-// split reads the array and the type of each of its objects.
+// split parses the array and the type of each object.
 func split(raw []byte) ([]Detail, error) {
-	// One member around the array lets the strict reader read it.
+	// The strict parser reads objects only, so the array becomes a member of one.
 	doc := append(append([]byte(`{"d":`), raw...), '}')
 	o, err := jose.ParseObject(doc)
 	if err != nil {
@@ -200,12 +189,12 @@ func split(raw []byte) ([]Detail, error) {
 	return details, nil
 }
 
-// Grant returns the granted authorization_details as a JSON array, "[]" if nothing is granted. chosen
-// are the IDs of the choices picked; the caller has checked them against Ask.
-func (r *Registry) Grant(ctx context.Context, req Request, details []Detail, chosen []string) (json.RawMessage, error) {
+// Grant returns the granted authorization_details as a JSON array, "[]" if no detail is granted. The argument selected has the
+// result of Selection.Check.
+func (r *Registry) Grant(ctx context.Context, req Request, details []Detail, selected []string) (json.RawMessage, error) {
 	granted := []json.RawMessage{}
 	err := r.each(details, func(t Type, own []Detail) error {
-		g, err := t.Grant(ctx, req, own, chosen)
+		g, err := t.Grant(ctx, req, own, selected)
 		if err != nil {
 			return err
 		}
@@ -243,18 +232,18 @@ func (r *Registry) each(details []Detail, f func(t Type, own []Detail) error) er
 	return nil
 }
 
-// Narrow returns those of the granted details that are wanted: what a token request may ask for (RFC 9396
-// sections 6 and 6.1). A wanted detail must be, member for member, one of the granted ones, else
-// ErrNotGranted. Granted is an array as Grant returns it, or nil; the result is made of it alone.
-func Narrow(wanted, granted []byte) (json.RawMessage, error) {
-	want, err := split(wanted)
+// Narrow returns the granted details that a token request names (RFC 9396 §6 and §6.1). Each requested detail must be equal to a
+// granted one, member by member; otherwise Narrow returns ErrNotGranted. The argument granted is an array as Grant returns it, or
+// nil. The result consists of its texts.
+func Narrow(requested, granted []byte) (json.RawMessage, error) {
+	want, err := split(requested)
 	if err != nil {
 		return nil, err
 	}
 	var have []json.RawMessage
 	if len(granted) > 0 {
 		if err := json.Unmarshal(granted, &have); err != nil {
-			return nil, fmt.Errorf("rar: reading what was granted: %w", err)
+			return nil, fmt.Errorf("rar: parsing the granted details: %w", err)
 		}
 	}
 	texts := make([]string, len(have))
@@ -278,8 +267,7 @@ func Narrow(wanted, granted []byte) (json.RawMessage, error) {
 	return json.Marshal(narrowed)
 }
 
-// canonical is a text that is equal for equal values: encoding/json sorts the members, and numbers stay
-// as they were written.
+// canonical returns a text that is equal for equal values: encoding/json sorts the members, and numbers keep their text.
 func canonical(raw json.RawMessage) string {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

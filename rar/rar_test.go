@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/rar"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/rar"
 )
 
-// organisation is a type whose person picks organisations to act for.
+// organisation is a type with organisations to select.
 func organisation() rar.Type {
 	return rar.Type{
 		Name: "org", Members: []string{"resource", "several", "required"}, Alone: true,
@@ -37,10 +39,10 @@ func organisation() rar.Type {
 	}
 }
 
-// echo grants what is asked, to machines.
+// echo grants every detail to an organisation.
 func echo() rar.Type {
 	return rar.Type{Name: "echo", Members: []string{"x"}, Grant: func(_ context.Context, r rar.Request, ds []rar.Detail, _ []string) ([]json.RawMessage, error) {
-		if r.Orgno == "" {
+		if r.Organisation == "" {
 			return nil, rar.ErrDenied
 		}
 		out := make([]json.RawMessage, len(ds))
@@ -60,14 +62,33 @@ func registry(t *testing.T) *rar.Registry {
 
 func TestNewRegistry(t *testing.T) {
 	t.Parallel()
-	_, err := rar.NewRegistry(rar.Type{}, echo(), echo())
-	for _, problem := range []string{"types[0] has no Name", "has no Grant", "echo is there twice"} {
-		require.ErrorContains(t, err, problem)
+	flag := func([]rar.Detail) bool { return true }
+	for field, damage := range map[string]func(*rar.Type){
+		"types[1].Name":     func(o *rar.Type) { o.Name = "" },
+		"types[1].Grant":    func(o *rar.Type) { o.Grant = nil },
+		"types[1].Members":  func(o *rar.Type) { o.Members = []string{"type"} },
+		"types[1].Multiple": func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, flag, nil },
+		"types[1].Required": func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, nil, flag },
+	} {
+		broken := organisation()
+		damage(&broken)
+		r, err := rar.NewRegistry(echo(), broken)
+		require.Equal(t, []string{field}, fieldsOf(err))
+		require.Nil(t, r)
 	}
+	_, err := rar.NewRegistry(rar.Type{}, echo(), echo())
+	require.Equal(t, []string{"types[0].Name", "types[0].Grant", "types[2].Name"}, fieldsOf(err), "every problem at once")
 	require.Equal(t, []string{"org", "echo"}, registry(t).Names())
 }
 
-// TestParse: RFC 9396 section 2, and what section 5 says of errors.
+func fieldsOf(err error) (names []string) {
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestParse: the syntax of RFC 9396 §2 and the errors of RFC 9396 §5.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	r := registry(t)
@@ -106,61 +127,61 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestAskAndGrant(t *testing.T) {
+func TestSelectionAndGrant(t *testing.T) {
 	t.Parallel()
 	r, ctx := registry(t), t.Context()
 	details, err := r.Parse([]byte(`[{"type":"org","resource":"r","several":true,"required":true}]`))
 	require.NoError(t, err)
-	q, err := r.Ask(ctx, rar.Request{}, details)
+	q, err := r.Selection(ctx, rar.Request{}, details)
 	require.NoError(t, err)
-	require.Equal(t, &rar.Question{Choices: []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, Multiple: true, Required: true}, q)
+	require.Equal(t, &rar.Selection{Choices: []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, Multiple: true, Required: true}, q)
 	granted, err := r.Grant(ctx, rar.Request{}, details, []string{"b"})
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"type":"org","id":"b"}]`, string(granted))
 	granted, err = r.Grant(ctx, rar.Request{}, details, nil)
 	require.NoError(t, err)
-	require.Equal(t, `[]`, string(granted), "nobody chosen: an empty array, not null")
+	require.Equal(t, `[]`, string(granted), "an empty array, not null")
 
 	machine, err := r.Parse([]byte(`[{"type":"echo","x":1}]`))
 	require.NoError(t, err)
-	q, err = r.Ask(ctx, rar.Request{}, machine)
+	q, err = r.Selection(ctx, rar.Request{}, machine)
 	require.NoError(t, err)
-	require.Nil(t, q, "nothing to choose")
+	require.Nil(t, q, "there is no selection")
 	_, err = r.Grant(ctx, rar.Request{}, machine, nil)
 	require.True(t, errors.Is(err, rar.ErrDenied))
 }
 
-// TestQuestion: what a form may post.
-func TestQuestion(t *testing.T) {
+// TestSelectionCheck: what the form of the page may post.
+func TestSelectionCheck(t *testing.T) {
 	t.Parallel()
 	choices := []rar.Choice{{ID: "a"}, {ID: "b"}, {ID: "c"}}
 	for name, tt := range map[string]struct {
-		q      rar.Question
+		q      rar.Selection
 		chosen []string
 		want   []string
 		err    error
 	}{
-		"one":               {rar.Question{}, []string{"b"}, []string{"b"}, nil},
-		"nobody":            {rar.Question{}, nil, nil, nil},
-		"nobody, required":  {rar.Question{Required: true}, nil, nil, rar.ErrDenied},
-		"two of one":        {rar.Question{}, []string{"a", "b"}, nil, rar.ErrValue},
-		"two":               {rar.Question{Multiple: true}, []string{"c", "a"}, []string{"a", "c"}, nil},
-		"the same twice":    {rar.Question{Multiple: true}, []string{"a", "a"}, nil, rar.ErrValue},
-		"none of them":      {rar.Question{}, []string{"d"}, nil, rar.ErrValue},
-		"one of them":       {rar.Question{Multiple: true}, []string{"a", "d"}, nil, rar.ErrValue},
-		"an empty one":      {rar.Question{Required: true}, []string{""}, nil, rar.ErrValue},
-		"no choice at all":  {rar.Question{Multiple: true}, []string{}, nil, nil},
-		"required, and one": {rar.Question{Required: true}, []string{"a"}, []string{"a"}, nil},
+		"one":                  {rar.Selection{}, []string{"b"}, []string{"b"}, nil},
+		"none":                 {rar.Selection{}, nil, nil, nil},
+		"none, required":       {rar.Selection{Required: true}, nil, nil, rar.ErrDenied},
+		"two, but one allowed": {rar.Selection{}, []string{"a", "b"}, nil, rar.ErrValue},
+		"two":                  {rar.Selection{Multiple: true}, []string{"c", "a"}, []string{"a", "c"}, nil},
+		"the same twice":       {rar.Selection{Multiple: true}, []string{"a", "a"}, nil, rar.ErrValue},
+		"unknown":              {rar.Selection{}, []string{"d"}, nil, rar.ErrValue},
+		"one unknown":          {rar.Selection{Multiple: true}, []string{"a", "d"}, nil, rar.ErrValue},
+		"an empty ID":          {rar.Selection{Required: true}, []string{""}, nil, rar.ErrValue},
+		"an empty list":        {rar.Selection{Multiple: true}, []string{}, nil, nil},
+		"required, and one":    {rar.Selection{Required: true}, []string{"a"}, []string{"a"}, nil},
 	} {
 		tt.q.Choices = choices
-		got, err := tt.q.Pick(tt.chosen)
+		got, err := tt.q.Check(tt.chosen)
 		require.ErrorIs(t, err, tt.err, name)
 		require.Equal(t, tt.want, got, name)
 	}
 }
 
-// Choices that cannot be told apart are a fault of the types, and no question.
-func TestAskRefusesAmbiguity(t *testing.T) {
+// TestSelectionRejectsAmbiguity: choices without an ID, or with the same, are a fault.
+func TestSelectionRejectsAmbiguity(t *testing.T) {
 	t.Parallel()
 	same := func(name, id string) rar.Type {
 		o := organisation()
@@ -175,16 +196,12 @@ func TestAskRefusesAmbiguity(t *testing.T) {
 		require.NoError(t, err)
 		details, err := r.Parse([]byte(`[{"type":"one"},{"type":"two"}]`))
 		require.NoError(t, err)
-		_, err = r.Ask(t.Context(), rar.Request{}, details)
+		_, err = r.Selection(t.Context(), rar.Request{}, details)
 		require.Equal(t, ok, err == nil, second)
 	}
-	require.True(t, registry(t).Interactive())
-	machines, err := rar.NewRegistry(echo())
-	require.NoError(t, err)
-	require.False(t, machines.Interactive())
 }
 
-// TestNarrow: a token request may ask for some of the granted details, unchanged.
+// TestNarrow: a token request may name some of the granted details, unchanged.
 func TestNarrow(t *testing.T) {
 	t.Parallel()
 	granted := `[{"type":"a","x":[1,2]},{"type":"b","n":9007199254740993}]`
@@ -210,7 +227,7 @@ func TestNarrow(t *testing.T) {
 	require.ErrorIs(t, err, rar.ErrNotGranted)
 }
 
-// FuzzNarrow: what comes out was granted, text for text, and narrows to itself.
+// FuzzNarrow: the result consists of granted texts, and narrowing it again does not change it.
 func FuzzNarrow(f *testing.F) {
 	f.Add(`[{"type":"a"}]`, `[{"type":"a"},{"type":"b"}]`)
 	f.Add(`[{"type":"a","x":1.0}]`, `[{"type":"a","x":1.0}]`)
@@ -227,7 +244,7 @@ func FuzzNarrow(f *testing.F) {
 		}
 		require.Subset(t, have, got)
 		again, err := rar.Narrow(out, []byte(granted))
-		if err != nil { // granted text that no type would have granted: the strict reader refuses it
+		if err != nil { // a granted text that the strict parser rejects
 			require.ErrorIs(t, err, rar.ErrMalformed)
 			return
 		}
@@ -235,7 +252,7 @@ func FuzzNarrow(f *testing.F) {
 	})
 }
 
-// FuzzParse: what is accepted is an array of objects whose types are registered, and parses again.
+// FuzzParse: accepted text is an array of objects with registered types.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{`[{"type":"echo"}]`, `[{"type":"org","resource":"r"}]`, `[{"type":"echo","x":"\u0000"}]`, `[[]]`, `[{"type":"echo"}],"d":[`} {
 		f.Add([]byte(s))
@@ -264,7 +281,7 @@ func ExampleRegistry() {
 	types, _ := rar.NewRegistry(rar.Type{
 		Name: "urn:example:case", Members: []string{"case"},
 		Grant: func(_ context.Context, _ rar.Request, ds []rar.Detail, _ []string) ([]json.RawMessage, error) {
-			return []json.RawMessage{ds[0].JSON}, nil // look the case up here
+			return []json.RawMessage{ds[0].JSON}, nil // load the case here
 		},
 	})
 	details, err := types.Parse([]byte(`[{"type":"urn:example:case","case":"2026/17"}]`))
@@ -276,9 +293,8 @@ func ExampleRegistry() {
 	// rar: unknown type
 }
 
-// What one type allows or demands is no other type's: of a type with one choice at most nobody picks two beside
-// a type with several, and a type that needs somebody is not served by another's.
-func TestPickTypeByType(t *testing.T) {
+// TestSelectionCheckEachType: the rules of one type do not apply to the choices of another.
+func TestSelectionCheckEachType(t *testing.T) {
 	t.Parallel()
 	typ := func(name string, yes bool, ids ...string) rar.Type {
 		flag := func([]rar.Detail) bool { return yes }
@@ -297,14 +313,14 @@ func TestPickTypeByType(t *testing.T) {
 	require.NoError(t, err)
 	details, err := r.Parse([]byte(`[{"type":"many"},{"type":"one"}]`))
 	require.NoError(t, err)
-	q, err := r.Ask(t.Context(), rar.Request{}, details)
+	q, err := r.Selection(t.Context(), rar.Request{}, details)
 	require.NoError(t, err)
 	for _, good := range [][]string{{"a"}, {"a", "b"}, {"a", "b", "c"}} {
-		_, err := q.Pick(good)
+		_, err := q.Check(good)
 		require.NoError(t, err, good)
 	}
-	_, err = q.Pick([]string{"a", "c", "d"})
+	_, err = q.Check([]string{"a", "c", "d"})
 	require.ErrorIs(t, err, rar.ErrValue)
-	_, err = q.Pick([]string{"c"})
+	_, err = q.Check([]string{"c"})
 	require.ErrorIs(t, err, rar.ErrDenied)
 }

@@ -47,12 +47,7 @@ type Authentication struct {
 
 // Identifier returns the first identifier of the given type.
 func (i *Identity) Identifier(typ string) (pseudonym.Identifier, bool) {
-	for _, id := range i.Identifiers {
-		if id.Type() == typ && !id.IsZero() {
-			return id, true
-		}
-	}
-	return pseudonym.Identifier{}, false
+	return pseudonym.Find(i.Identifiers, typ)
 }
 
 // PairwiseIdentifier returns the identifier from which pairwise subjects derive: the first of Identifiers, or Subject under

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/session"
 )
 
 // The types of Ansattporten.
@@ -78,18 +80,26 @@ type offer struct {
 	parties []Reportee
 }
 
+// pidOf returns the national identity number of the user, or zero.
+func pidOf(r rar.Request) norway.PID {
+	id, _ := pseudonym.Find(r.Identifiers, session.TypePID)
+	pid, _ := norway.ParsePID(id.Reveal()) // an invalid number is none
+	return pid
+}
+
 // ask asks the register about each detail. Somebody without a national identity number may act for
 // nobody.
 func (t altinnType) ask(ctx context.Context, r rar.Request, details []rar.Detail) ([]offer, error) {
 	all, err := readAll(details)
-	if err != nil || r.PID.IsZero() {
+	pid := pidOf(r)
+	if err != nil || pid.IsZero() {
 		return nil, err
 	}
 	must := needed(all)
 	offers := make([]offer, len(all))
 	for i, o := range all {
 		o.required = must // who may be represented for one detail is one question for all
-		res, err := t.source.Reportees(ctx, r.PID, o.resource)
+		res, err := t.source.Reportees(ctx, pid, o.resource)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/session"
 )
 
 // rights is a register of two lines.
@@ -19,10 +21,10 @@ func (rights) Reportees(context.Context, norway.PID, string) (ansattporten.Resou
 func ExampleServiceType() {
 	types, _ := rar.NewRegistry(ansattporten.ServiceType(rights{})) // for provider.Config.AuthorizationDetails
 	details, _ := types.Parse([]byte(`[{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"}]`))
-	pid, _ := norway.ParsePID("45840375084")
-	person := rar.Request{PID: pid}
-	question, _ := types.Ask(context.Background(), person, details)
-	fmt.Println(question.Choices[0].Name)
+	pid, _ := pseudonym.NewIdentifier(session.TypePID, "45840375084")
+	person := rar.Request{Identifiers: []pseudonym.Identifier{pid}}
+	selection, _ := types.Selection(context.Background(), person, details)
+	fmt.Println(selection.Choices[0].Name)
 	granted, _ := types.Grant(context.Background(), person, details, []string{"991825827"})
 	fmt.Println(string(granted))
 	// Output:

@@ -79,16 +79,17 @@ func (t fullmaktType) ask(ctx context.Context, r rar.Request, details []rar.Deta
 		}
 		roles = append(roles, more...)
 	}
-	if r.PID.IsZero() {
+	pid := pidOf(r)
+	if pid.IsZero() {
 		return nil, rar.ErrNoMandate
 	}
-	known, err := t.source.Mandates(ctx, r.PID, slices.Clone(roles))
+	known, err := t.source.Mandates(ctx, pid, slices.Clone(roles))
 	if err != nil {
 		return nil, err
 	}
 	var mandates []Mandate
 	for _, m := range known {
-		if m.PID.IsZero() || strings.Contains(m.ID, m.PID.Reveal()) || strings.Contains(m.ID, r.PID.Reveal()) {
+		if m.PID.IsZero() || strings.Contains(m.ID, m.PID.Reveal()) || strings.Contains(m.ID, pid.Reveal()) {
 			return nil, errors.New("ansattporten: a mandate without an authorizer's number, or named by it")
 		}
 		m.Permissions = slices.DeleteFunc(slices.Clone(m.Permissions), func(p Permission) bool { return !slices.Contains(roles, p.Role) })
@@ -137,7 +138,7 @@ func (t fullmaktType) grant(ctx context.Context, r rar.Request, details []rar.De
 	for _, m := range mandates {
 		if slices.Contains(chosen, m.ID) {
 			granted = append(granted, mandated{
-				Type: Fullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, r.PID.Reveal()}, Permissions: m.Permissions,
+				Type: Fullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, pidOf(r).Reveal()}, Permissions: m.Permissions,
 			})
 		}
 	}

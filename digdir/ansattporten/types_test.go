@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 )
@@ -65,11 +66,11 @@ func TestSyntax(t *testing.T) {
 }
 
 // ask is Parse and Ask of one request.
-func ask(t testing.TB, r *register, details string) (*rar.Question, error) {
+func ask(t testing.TB, r *register, details string) (*rar.Selection, error) {
 	t.Helper()
 	parsed, err := types(r).Parse([]byte(details))
 	require.NoError(t, err)
-	return types(r).Ask(t.Context(), requester(), parsed)
+	return types(r).Selection(t.Context(), requester(), parsed)
 }
 
 func grant(t testing.TB, r *register, details string, chosen ...string) (string, error) {
@@ -81,10 +82,10 @@ func grant(t testing.TB, r *register, details string, chosen ...string) (string,
 }
 
 func requester() rar.Request {
-	return rar.Request{Subject: "kari", PID: must(norway.ParsePID(personPID)), Name: "Kari Nordmann"}
+	return rar.Request{Subject: "kari", Identifiers: optest.Identifiers(personPID), Name: "Kari Nordmann"}
 }
 
-func ids(q *rar.Question) []string {
+func ids(q *rar.Selection) []string {
 	var all []string
 	if q != nil {
 		for _, c := range q.Choices {
@@ -163,7 +164,7 @@ func TestSeveralResources(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `[]`, got)
 
-	// One question for both: several may be chosen only if both allow it, and one that requires is enough.
+	// One selection for both: several may be chosen only if both allow it, and one that requires is enough.
 	one := strings.Replace(both, `2480:40"`, `2480:40","allow_multiple_organizations":true,"representation_is_required":true`, 1)
 	q, err = ask(t, r, one)
 	require.NoError(t, err)
@@ -212,7 +213,7 @@ func TestFullmakt(t *testing.T) {
 	r := mandates()
 	q, err := ask(t, r, fullmaktRequest)
 	require.NoError(t, err)
-	require.Equal(t, &rar.Question{Choices: []rar.Choice{{ID: "m1", Name: "Gro Gammel", Hint: "helse"}}}, q)
+	require.Equal(t, &rar.Selection{Choices: []rar.Choice{{ID: "m1", Name: "Gro Gammel", Hint: "helse"}}}, q)
 	got, err := grant(t, r, fullmaktRequest, "m1")
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"type":"idporten:fullmakt","authorizer":{"name":"Gro Gammel","pid":"21879498012"},
@@ -225,7 +226,7 @@ func TestFullmakt(t *testing.T) {
 	require.ErrorIs(t, err, rar.ErrNoMandate)
 	parsed, err := types(r).Parse([]byte(fullmaktRequest))
 	require.NoError(t, err)
-	_, err = types(r).Ask(t.Context(), rar.Request{Subject: "eidas"}, parsed)
+	_, err = types(r).Selection(t.Context(), rar.Request{Subject: "eidas"}, parsed)
 	require.ErrorIs(t, err, rar.ErrNoMandate, "nobody authorizes a person without a number")
 	r.mandates[0].ID = "21879498012"
 	_, err = ask(t, r, fullmaktRequest)

@@ -170,9 +170,9 @@ func (x *exchange) grantDetails(ctx context.Context, c *claims, a *authorization
 	if err != nil {
 		return nil, detailsRejection(err)
 	}
-	r := rar.Request{ClientID: x.client.ClientID, Orgno: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.Now}
+	r := rar.Request{ClientID: x.client.ClientID, Organisation: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.Now}
 	if a.delegation.Source != "" {
-		r.Orgno, r.Supplier = a.consumer, a.supplier
+		r.Organisation, r.Supplier = a.consumer, a.supplier
 	}
 	granted, err := x.cfg.Details.Grant(ctx, r, parsed, nil)
 	if err != nil {

@@ -122,5 +122,5 @@ func operator(r rar.Request) string {
 	if r.Supplier != "" {
 		return r.Supplier
 	}
-	return r.Orgno
+	return r.Organisation
 }

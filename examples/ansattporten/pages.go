@@ -182,7 +182,7 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 		p.showRepresentation(w, pending, http.StatusOK)
 	case r.PostForm.Get("action") == "cancel":
 		return pending.Cancel(r.Context())
-	case len(picked) == 0 && pending.Question.Required:
+	case len(picked) == 0 && pending.Selection.Required:
 		p.showRepresentation(w, pending, http.StatusUnprocessableEntity)
 	default:
 		return pending.Represent(r.Context(), picked)
@@ -191,7 +191,7 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 }
 
 func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pending, status int) {
-	q := pending.Question
+	q := pending.Selection
 	t := textsFor(pending.Locale)
 	d := p.waiting(pending, "/representation", t.RepTitle, "representation-page")
 	d.Multiple, d.Required, d.Failed = q.Multiple, q.Required, status != http.StatusOK

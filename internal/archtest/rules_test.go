@@ -83,7 +83,7 @@ var documented = func(dir string) bool {
 // labelled holds the directories that still have labels that do not resolve.
 var labelled = []string{
 	"authorize", "client", "client/businesscert", "digdir/ansattporten", "digdir/authorizations", "examples/altinn",
-	"examples/idporten", "examples/maskinporten", "exchange", "internal/httpx", "logout", "provider", "rar", "storage",
+	"examples/idporten", "examples/maskinporten", "exchange", "internal/httpx", "logout", "provider", "storage",
 	"storage/memory", "storage/storagetest", "token",
 }
 

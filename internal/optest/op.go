@@ -188,8 +188,8 @@ func (op *OP) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending)
 }
 
 func show(w http.ResponseWriter, p *authorize.Pending) {
-	if p.Question != nil {
-		for _, c := range p.Question.Choices {
+	if p.Selection != nil {
+		for _, c := range p.Selection.Choices {
 			w.Header().Add(headerChoice, c.ID)
 		}
 	}

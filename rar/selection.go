@@ -1,0 +1,116 @@
+package rar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Selection holds what the user selects on the representation page before details are granted.
+type Selection struct {
+	Choices  []Choice // of all types; may be empty
+	Multiple bool     // more than one may be selected
+	Required bool     // at least one must be selected
+
+	rules []rule // of each type, if several types have choices
+}
+
+// rule is what one type requires of its own choices.
+type rule struct {
+	ids                []string
+	multiple, required bool
+}
+
+// check applies the rule to the choices of its type. One type cannot allow or require more for the choices of another.
+func (r rule) check(selected []string) error {
+	n := 0
+	for _, id := range r.ids {
+		if slices.Contains(selected, id) {
+			n++
+		}
+	}
+	switch {
+	case n == 0 && r.required:
+		return ErrDenied
+	case n > 1 && !r.multiple:
+		return fmt.Errorf("%w: only one choice of a type may be selected", ErrValue)
+	}
+	return nil
+}
+
+// Check validates the IDs that the user selected, and returns them in the order of the choices. It returns ErrDenied if there are
+// none and Required is set, and ErrValue if an ID is not one of the choices or is repeated, or if there are several and Multiple is
+// not set. Registry.Selection applies these rules to each type, too.
+func (s *Selection) Check(selected []string) ([]string, error) {
+	if len(selected) == 0 && s.Required {
+		return nil, ErrDenied
+	}
+	if len(selected) > 1 && !s.Multiple {
+		return nil, fmt.Errorf("%w: only one choice may be selected", ErrValue)
+	}
+	for _, r := range s.rules {
+		if err := r.check(selected); err != nil {
+			return nil, err
+		}
+	}
+	var ordered []string
+	for _, c := range s.Choices {
+		if slices.Contains(selected, c.ID) {
+			ordered = append(ordered, c.ID)
+		}
+	}
+	if len(ordered) != len(selected) {
+		return nil, fmt.Errorf("%w: not one of the choices", ErrValue)
+	}
+	return ordered, nil
+}
+
+// Selection returns what the user may select for the details. It returns nil if no type of the details has choices.
+func (r *Registry) Selection(ctx context.Context, req Request, details []Detail) (*Selection, error) {
+	var s *Selection
+	err := r.each(details, func(t Type, own []Detail) error {
+		if t.Choices == nil {
+			return nil
+		}
+		choices, err := t.Choices(ctx, req, own)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			s = &Selection{}
+		}
+		s.add(choices, rule{multiple: t.Multiple != nil && t.Multiple(own), required: t.Required != nil && t.Required(own)})
+		return nil
+	})
+	if err != nil || s == nil {
+		return nil, err
+	}
+	if len(s.rules) == 1 {
+		s.rules = nil
+	}
+	return s, s.checkIDs()
+}
+
+// add adds the choices of one type. With several types, one choice of each may be selected.
+func (s *Selection) add(choices []Choice, r rule) {
+	for _, c := range choices {
+		r.ids = append(r.ids, c.ID)
+	}
+	s.rules = append(s.rules, r)
+	s.Choices = append(s.Choices, choices...)
+	s.Multiple = s.Multiple || r.multiple || len(s.rules) > 1
+	s.Required = s.Required || r.required
+}
+
+// checkIDs returns an error if two choices have the same ID, or one has none: that is a fault of a type.
+func (s *Selection) checkIDs() error {
+	seen := make(map[string]bool, len(s.Choices))
+	for _, c := range s.Choices {
+		if c.ID == "" || seen[c.ID] {
+			return errors.New("rar: two choices have the same ID, or one has no ID")
+		}
+		seen[c.ID] = true
+	}
+	return nil
+}
