@@ -1,13 +1,13 @@
 package portner
 
-// ErrorCode is the value of the "error" member of an OAuth 2.0 error response.
-// It is an error itself, so callers branch with errors.Is(err, portner.InvalidGrant).
+// ErrorCode is the value of the member error of an OAuth 2.0 error response. It is an error: compare with
+// errors.Is(err, portner.InvalidGrant).
 type ErrorCode string
 
-// Error returns the code as it stands on the wire.
+// Error returns the code.
 func (c ErrorCode) Error() string { return string(c) }
 
-// The error codes of the registries this module speaks.
+// Error codes of the protocols that this module implements.
 const (
 	// RFC 6749 §4.1.2.1 and §5.2.
 	InvalidRequest          ErrorCode = "invalid_request"
@@ -50,17 +50,16 @@ const (
 	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details"
 )
 
-// Error is a protocol error: everything in it but Err is safe to show to the peer.
+// Error is a protocol error. Every field except Err is safe to send to the peer.
 //
-// Any error that is not an *Error is internal. Endpoints answer it with
-// server_error or temporarily_unavailable, without its text.
+// An error that is not an *Error is a fault. Endpoints respond to it with server_error or temporarily_unavailable, without its
+// text.
 type Error struct {
-	Code ErrorCode // becomes error, and decides the HTTP status
-	// Description becomes error_description: one fixed sentence in ASCII without
-	// '"' and '\' (RFC 6749 §5.2). Nothing from the request belongs in it.
+	Code ErrorCode // the member error; it determines the HTTP status
+	// Description is the member error_description: one fixed ASCII sentence without '"' and '\' (RFC 6749 §5.2), and without
+	// text from the request.
 	Description string
-	// URI becomes error_uri.
-	URI string
+	URI         string // the member error_uri, "" for none
 	// Status is the HTTP status of the response. If 0, it follows from Code.
 	Status int
 	// Header holds further header fields of the response, such as WWW-Authenticate, under their canonical names.
@@ -77,7 +76,7 @@ func (e *Error) Error() string {
 	return string(e.Code) + ": " + e.Description
 }
 
-// Unwrap makes both the code and the cause visible to errors.Is and errors.As.
+// Unwrap returns the code, and the cause if there is one.
 func (e *Error) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Code}

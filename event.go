@@ -2,57 +2,63 @@ package portner
 
 import "time"
 
-// Event is one decision a package took, for audit logs, metrics and traces. It
-// names things by internal identifiers only: no code, token, secret, subject or
-// national identity number is ever in it, so an Event may be stored as it is.
+// Event is one decision of the provider, for audit logs, metrics and traces. It contains no code, token, secret, subject or
+// national identity number, and may be stored.
 type Event struct {
-	Name          EventName // what happened
-	Time          time.Time // when, by the clock of the Config
-	CorrelationID string    // also shown to the peer on error pages
+	Name          EventName // what was decided
+	Time          time.Time // by the clock of the configuration
+	CorrelationID string    // also part of the error page
 	Endpoint      string    // "authorize", "token", "logout", …
-	ClientID      string    // only if it resolved to a registered client
-	GrantID       string    // random identifier of the authorization
-	Reason        string    // a fixed word, never text from a request
+	ClientID      string    // of a registered client, otherwise ""
+	GrantID       string    // random identifier of the grant
+	Reason        string    // the rule, as a fixed word; never text from a request
 }
 
-// EventName says what happened. Names that begin with "sec." deserve an alarm or
-// a counter, "sys." names are faults of the provider's surroundings.
+// EventName is the kind of an event. Names that begin with "sec." report violations of security rules: count them, and alert on
+// unusual numbers. Names that begin with "sys." report faults of the provider or its dependencies.
 type EventName string
 
-// The events of this module.
+// Decisions.
 const (
-	EventAuthorized     EventName = "authorize.granted"  // a code was issued
-	EventRefused        EventName = "req.refused"        // an ordinary refusal; Reason says why
-	EventAuthenticated  EventName = "session.started"    // a person authenticated
-	EventSessionRotated EventName = "session.rotated"    // new session identifier; Reason says why
-	EventSessionEnded   EventName = "session.ended"      // logout or another user
-	EventTokenIssued    EventName = "token.issued"       // Reason is the grant type
-	EventTokenRevoked   EventName = "token.revoked"      // by the client itself
-	EventFault          EventName = "sys.fault"          // store, signer or hook failed
-	EventIDCollision    EventName = "sys.id_collision"   // a random identifier existed already
-	EventLoggedOut      EventName = "logout.done"        // single logout ran
-	EventBackchannel    EventName = "logout.backchannel" // one back-channel call; Reason is its outcome
+	EventAuthorized     EventName = "authorize.granted"  // an authorization code was issued
+	EventRefused        EventName = "req.refused"        // a request was rejected; Reason is the rule
+	EventAuthenticated  EventName = "session.started"    // a user logged in
+	EventSessionRotated EventName = "session.rotated"    // the session got a new identifier; Reason is the cause
+	EventSessionEnded   EventName = "session.ended"      // logout, or a login of another user
+	EventTokenIssued    EventName = "token.issued"       // tokens were issued; Reason is the grant type
+	EventTokenRevoked   EventName = "token.revoked"      // the client revoked a token
+	EventLoggedOut      EventName = "logout.done"        // a single logout was carried out
+	EventBackchannel    EventName = "logout.backchannel" // a back-channel logout request was sent; Reason is its outcome
+)
 
-	EventRedirectMismatch    EventName = "sec.redirect_mismatch"
-	EventBadRegistration     EventName = "sec.bad_registration"
-	EventDuplicateParam      EventName = "sec.duplicate_param"
-	EventScopeDenied         EventName = "sec.scope_denied"
-	EventPKCEMismatch        EventName = "sec.pkce_mismatch"
-	EventCodeForeignClient   EventName = "sec.code_foreign_client"
-	EventCodeReplay          EventName = "sec.code_replay"         // valid second use: grant revoked
-	EventCodeReplayInvalid   EventName = "sec.code_replay_invalid" // invalid second use: nothing revoked
-	EventRefreshReuse        EventName = "sec.refresh_reuse"
-	EventRefreshForeign      EventName = "sec.refresh_foreign_client"
-	EventRevokeForeign       EventName = "sec.revoke_foreign"
-	EventClientAuthFailed    EventName = "sec.client_auth_failed"
-	EventAssertionAudience   EventName = "sec.assertion_aud"
-	EventAssertionAlgorithm  EventName = "sec.assertion_alg"
-	EventAssertionHeader     EventName = "sec.assertion_header"
-	EventAssertionReplay     EventName = "sec.assertion_replay"
-	EventCertificateRejected EventName = "sec.cert_rejected"
-	EventLegacyAudience      EventName = "sec.legacy_aud"
-	EventCSRF                EventName = "sec.csrf"
-	EventCookieDuplicate     EventName = "sec.cookie_dup"
-	EventIntrospectionDenied EventName = "sec.introspect_denied"
-	EventPIDLeakBlocked      EventName = "sec.pid_leak_blocked"
+// Faults.
+const (
+	EventFault       EventName = "sys.fault"        // the store, the signer or a function of the host failed
+	EventIDCollision EventName = "sys.id_collision" // a random identifier existed already
+)
+
+// Violations of security rules.
+const (
+	EventRedirectMismatch    EventName = "sec.redirect_mismatch"      // redirect_uri is not registered
+	EventBadRegistration     EventName = "sec.bad_registration"       // the registration does not permit the request
+	EventDuplicateParam      EventName = "sec.duplicate_param"        // a parameter is repeated
+	EventScopeDenied         EventName = "sec.scope_denied"           // the client may not have a requested scope
+	EventPKCEMismatch        EventName = "sec.pkce_mismatch"          // code_verifier does not match
+	EventCodeForeignClient   EventName = "sec.code_foreign_client"    // the code of another client
+	EventCodeReplay          EventName = "sec.code_replay"            // second use of a code: the grant is revoked
+	EventCodeReplayInvalid   EventName = "sec.code_replay_invalid"    // second use of a code in an invalid request: nothing is revoked
+	EventRefreshReuse        EventName = "sec.refresh_reuse"          // use of a rotated refresh token: the family is revoked
+	EventRefreshForeign      EventName = "sec.refresh_foreign_client" // the refresh token of another client
+	EventRevokeForeign       EventName = "sec.revoke_foreign"         // revocation of another client's token
+	EventClientAuthFailed    EventName = "sec.client_auth_failed"     // client authentication failed
+	EventAssertionAudience   EventName = "sec.assertion_aud"          // aud of a client assertion
+	EventAssertionAlgorithm  EventName = "sec.assertion_alg"          // alg of a client assertion
+	EventAssertionHeader     EventName = "sec.assertion_header"       // another header parameter of a client assertion
+	EventAssertionReplay     EventName = "sec.assertion_replay"       // second use of a client assertion
+	EventCertificateRejected EventName = "sec.cert_rejected"          // the certificate in a client assertion
+	EventLegacyAudience      EventName = "sec.legacy_aud"             // a client assertion for the audience of the former platform
+	EventCSRF                EventName = "sec.csrf"                   // a form that the provider's page did not post
+	EventCookieDuplicate     EventName = "sec.cookie_dup"             // two cookies of one name
+	EventIntrospectionDenied EventName = "sec.introspect_denied"      // the client may not introspect the token
+	EventPIDLeakBlocked      EventName = "sec.pid_leak_blocked"       // a pseudonymous document contained an identifier and was not sent
 )

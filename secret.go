@@ -11,7 +11,7 @@ import (
 
 const redacted = "REDACTED"
 
-// Secret is key material. Every formatting verb, slog and encoding/json show REDACTED in its place.
+// Secret is key material. It shows REDACTED when it is printed, logged or marshalled.
 //
 // The New functions of this module that take a Secret call Validate, and reject a Secret that is given for two purposes.
 type Secret []byte

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Levels of ID-porten (docs.digdir.no: Nivå for innlogging). eIDAS levels have the same ranks.
+// Levels of ID-porten (docs.digdir.no: oidc_protocol_id_token). eIDAS levels have the same ranks.
 const (
 	SelfRegisteredEmail = "selfregistered-email" // one factor, no standardised level
 	Low                 = "idporten-loa-low"

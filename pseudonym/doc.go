@@ -1,7 +1,7 @@
 // Package pseudonym keeps identifying claims from clients that may not learn them.
 //
 // A client can be a service that does not need the identity of its users, while the API behind it does. There are two ways to
-// give such a client a token (docs.digdir.no: Pseudonyme tokens):
+// give such a client a token (docs.digdir.no: oidc_func_nopid):
 //
 //   - an opaque token without id_token and userinfo: the API introspects the token and receives the identity;
 //   - a pseudonymous grant: no token or response to the client contains an identifying claim, and only the organisation that

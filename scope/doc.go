@@ -11,5 +11,5 @@
 // The caller sends invalid_scope for a malformed parameter or a [RefusedError], logs the user in again if
 // [Plan].NeedsFreshLogin, shows the consent page if [Plan].NeedsConsent is not empty, and stores the answer.
 //
-// References: RFC 6749 §3.3, OIDC Core §5.4 and §11, docs.digdir.no: Scopes.
+// References: RFC 6749 §3.3, OIDC Core §5.4 and §11, docs.digdir.no: oidc_protocol_scope.
 package scope

@@ -55,7 +55,7 @@ func New(purpose string, secrets ...portner.Secret) (*Box, error) {
 // Derive derives an independent 32-byte key from a secret.
 func Derive(s portner.Secret, purpose string) ([]byte, error) {
 	if len(s) < MinSecret {
-		return nil, fmt.Errorf("needs %d bytes, has %d", MinSecret, len(s))
+		return nil, portner.ErrShortSecret
 	}
 	return hkdf.Key(sha256.New, s, nil, "portner v1 "+purpose, 32)
 }
@@ -114,7 +114,7 @@ func (k *KeyedHash) Of(value string) storage.Hash {
 // NewToken returns a bearer value of 256 random bits: 43 characters of unpadded base64url.
 func NewToken() string {
 	var b [32]byte
-	rand.Read(b[:]) // never fails: it aborts the process instead
+	rand.Read(b[:]) // it never returns an error
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 

@@ -34,7 +34,7 @@ func TestBox(t *testing.T) {
 		got, err := b.Open(sealed, "aad")
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(plain, got))
-		require.NotEqual(t, sealed, b.Seal(plain, "aad"), "a fresh nonce each time")
+		require.NotEqual(t, sealed, b.Seal(plain, "aad"), "each value has its own nonce")
 		text := b.SealString(plain, "aad")
 		got, err = b.OpenString(text, "aad")
 		require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestBoxRefuses(t *testing.T) {
 	}
 }
 
-// TestBoxText: of one sealed value there is one text; base64 readers skip line breaks otherwise.
+// A sealed value has exactly one text; encoding/base64 alone would accept line breaks.
 func TestBoxText(t *testing.T) {
 	t.Parallel()
 	b := box(t, "p", secretA)
@@ -84,12 +84,12 @@ func TestBoxText(t *testing.T) {
 
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	old, both, young := box(t, "p", secretA), box(t, "p", secretB, secretA), box(t, "p", secretB)
-	_, err := both.Open(old.Seal([]byte("x"), ""), "")
-	require.NoError(t, err, "all open")
-	_, err = young.Open(both.Seal([]byte("x"), ""), "")
-	require.NoError(t, err, "the first seals")
-	_, err = old.Open(both.Seal([]byte("x"), ""), "")
+	before, both, after := box(t, "p", secretA), box(t, "p", secretB, secretA), box(t, "p", secretB)
+	_, err := both.Open(before.Seal([]byte("x"), ""), "")
+	require.NoError(t, err, "all secrets open")
+	_, err = after.Open(both.Seal([]byte("x"), ""), "")
+	require.NoError(t, err, "the first secret seals")
+	_, err = before.Open(both.Seal([]byte("x"), ""), "")
 	require.ErrorIs(t, err, seal.ErrOpen)
 }
 
@@ -154,7 +154,7 @@ func TestTokenShaped(t *testing.T) {
 	}
 }
 
-// FuzzOpen: nothing opens that was not sealed.
+// FuzzOpen checks that only sealed values open.
 func FuzzOpen(f *testing.F) {
 	b := box(f, "p", secretA, secretB)
 	f.Add([]byte(nil), "")
