@@ -11,7 +11,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// The goals of performance.md, rows 1 to 4, 8 and 9. "bare" is two signatures over payloads of the tokens'
+// The goals of docs/performance.md. "bare" is two signatures over payloads of the tokens'
 // size, in the same run; the costs of the harness (request, recorder) are in all figures.
 
 func benchFixture(b *testing.B, alg string) *fixture {
@@ -78,7 +78,7 @@ func BenchmarkCodeExchange(b *testing.B) {
 	})
 }
 
-// BenchmarkCodeExchangeUnsigned is all but the signatures (goal row 2).
+// BenchmarkCodeExchangeUnsigned measures a code exchange without its signatures.
 func BenchmarkCodeExchangeUnsigned(b *testing.B) {
 	f := fastFixture(b, nil)
 	serve(b, f.ep, func() *http.Request { return f.request("web", codeForm(f.code())) })

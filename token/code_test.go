@@ -35,7 +35,7 @@ func TestCodeExchange(t *testing.T) {
 }
 
 // Lesson 4: bindings are ANDed. Each one alone false must refuse.
-func TestCodeBindings_C1_C3_C4_C5_C6(t *testing.T) {
+func TestCodeBindings(t *testing.T) {
 	t.Parallel()
 	const other = "xyo94uhy3zKvgB0NJwLms86SwcjtWviEOpkBnGgaLlo"
 	for _, tt := range []struct {
@@ -74,7 +74,7 @@ func TestCodeBindings_C1_C3_C4_C5_C6(t *testing.T) {
 				return
 			}
 			again := f.redeem("web", code)
-			if tt.burns { // K1: the owner's wrong binding consumes the code
+			if tt.burns { // a wrong binding of the owner consumes the code
 				f.requireError(again, http.StatusBadRequest, portner.InvalidGrant)
 			} else {
 				require.Equal(t, http.StatusOK, again.Code)
@@ -92,8 +92,8 @@ func refusal(t *testing.T) answer {
 func set(name, value string) func(url.Values) { return func(v url.Values) { v.Set(name, value) } }
 func del(name string) func(url.Values)        { return func(v url.Values) { v.Del(name) } }
 
-// Row C1: challenge stored or not, against verifier absent, right, wrong.
-func TestCodePKCE_C1(t *testing.T) {
+// The challenge is stored or not; the verifier is missing, right or wrong.
+func TestCodePKCE(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, client, challenge, verifier string
@@ -125,8 +125,8 @@ func TestCodePKCE_C1(t *testing.T) {
 	}
 }
 
-// Row C6: decided at −1, 0 and +1 ns.
-func TestCodeExpiryEdge_C6(t *testing.T) {
+// A code expires at the nanosecond of its ExpiresAt.
+func TestCodeExpiryEdge(t *testing.T) {
 	t.Parallel()
 	for offset, want := range map[time.Duration]int{-1: http.StatusOK, 0: http.StatusBadRequest, 1: http.StatusBadRequest} {
 		f := newFixture(t)
@@ -136,8 +136,8 @@ func TestCodeExpiryEdge_C6(t *testing.T) {
 	}
 }
 
-// Row C7, decision K2: a valid second use kills what came of the first.
-func TestCodeReplayValid_C7(t *testing.T) {
+// A second use with the right bindings revokes the tokens of the first one.
+func TestCodeReplayValid(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{0, time.Second, 30 * time.Second, 90 * time.Second} {
 		f := newFixture(t)
@@ -156,8 +156,8 @@ func TestCodeReplayValid_C7(t *testing.T) {
 	}
 }
 
-// Row C8: an invalid replay must not hurt the owner.
-func TestCodeReplayInvalid_C8(t *testing.T) {
+// A second use with a wrong binding has no effect on the owner.
+func TestCodeReplayInvalid(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, client string
@@ -196,8 +196,8 @@ func TestCodeReplayInvalid_C8(t *testing.T) {
 	})
 }
 
-// Decision K1: failed authentication leaves the code as it is.
-func TestCodeUntouchedByStrangers_K1(t *testing.T) {
+// A request whose client does not authenticate, or is another one, has no effect on the code.
+func TestCodeSurvivesForeignRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code := f.code()
@@ -209,8 +209,8 @@ func TestCodeUntouchedByStrangers_K1(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.redeem("web", code).Code)
 }
 
-// Row C10: what has not the form of a code or token is not even looked up.
-func TestMalformedValuesDoNotReachTheStore_C10(t *testing.T) {
+// A value that does not have the form of a code or token is not looked up.
+func TestMalformedValuesDoNotReachTheStore(t *testing.T) {
 	t.Parallel()
 	asked := false
 	store := &brokenStore{hook: func(string) { asked = true }}
@@ -222,8 +222,8 @@ func TestMalformedValuesDoNotReachTheStore_C10(t *testing.T) {
 	require.False(t, asked)
 }
 
-// Row C10: nothing but the exact text is the code.
-func TestCodeEdited_C10(t *testing.T) {
+// Only the exact text of a code is valid.
+func TestCodeEdited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code := f.code()
@@ -259,7 +259,7 @@ func TestCodeWithoutOpenIDGetsNoIDToken(t *testing.T) {
 	require.Equal(t, "api:read", a.str("scope"))
 }
 
-// idporten section 7.5: the lowest limit wins, also the rest of the authorization.
+// The lowest limit applies, the rest of the grant's lifetime included.
 func TestAccessTokenLifetime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -299,7 +299,7 @@ func TestAuthorizationEndedWithinTheSecond(t *testing.T) {
 	f.requireError(f.redeem("web", code), http.StatusBadRequest, portner.InvalidGrant)
 }
 
-// RFC 8707 section 2.2.
+// RFC 8707 §2.2.
 func TestResource(t *testing.T) {
 	t.Parallel()
 	granted := func(c *storage.AuthorizationCode) {
@@ -311,7 +311,7 @@ func TestResource(t *testing.T) {
 		ask    []string
 		want   any
 	}{
-		{"none asked: all granted", []string{"openid"}, nil, []any{"https://a.example", "urn:b", "https://api.example.no"}},
+		{"none requested: all granted", []string{"openid"}, nil, []any{"https://a.example", "urn:b", "https://api.example.no"}},
 		{"one", []string{"openid"}, []string{"urn:b"}, "urn:b"},
 		{"the same twice", []string{"openid"}, []string{"urn:b", "urn:b"}, "urn:b"},
 		{"with one a scope enforces", []string{"openid", "api:aud"}, []string{"urn:b"}, []any{"urn:b", "https://api.example.no"}},
@@ -355,7 +355,7 @@ func TestScopeSwitchedOffBetweenLoginAndToken(t *testing.T) {
 	f.requireError(f.redeem("web", only), http.StatusBadRequest, portner.InvalidScope)
 }
 
-// idporten section 6.2: sid only for clients that take part in single logout.
+// Only clients that take part in single logout receive a sid.
 func TestSIDOnlyOnRequest(t *testing.T) {
 	t.Parallel()
 	withSID := func(c *storage.AuthorizationCode) { c.Grant.SID = "the-sid" }

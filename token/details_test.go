@@ -31,9 +31,9 @@ const (
 	bothDetails  = `[` + firstDetail + `,` + secondDetail + `]`
 )
 
-// told returns the authorization_details of a response, its access token, its id_token and of
+// detailsIn returns the authorization_details of a response, its access token, its id_token and of
 // introspection, "" where there is none.
-func (f *fixture) told(a answer) (all [4]string) {
+func (f *fixture) detailsIn(a answer) (all [4]string) {
 	f.t.Helper()
 	require.Equal(f.t, http.StatusOK, a.Code, a.Body.String())
 	text := func(claims map[string]any) string {
@@ -59,19 +59,19 @@ func (f *fixture) detailed(details string, scopes ...string) string {
 	return f.code(forClient("web", scopes...), withDetails(details))
 }
 
-// RFC 9396 sections 7 and 9, idporten section 18.4: response, access token, id_token, introspection.
-func TestDetailsAreTold(t *testing.T) {
+// RFC 9396 §7 and §9: response, access token, id_token and introspection have the granted details.
+func TestDetailsInDocuments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
 	a := f.redeem("web", f.detailed(bothDetails))
-	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.told(a))
-	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.told(f.refresh("web", a.str("refresh_token"))))
-	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.told(f.redeem("web", f.detailed(`[]`))), "nobody is represented")
-	require.Equal(t, [4]string{}, f.told(f.redeem("web", f.code())), "nothing was asked for")
-	require.Equal(t, [4]string{bothDetails, "", bothDetails, bothDetails}, f.told(f.redeem("web", f.detailed(bothDetails, "openid", "api:opaque"))))
+	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.detailsIn(a))
+	require.Equal(t, [4]string{bothDetails, bothDetails, bothDetails, bothDetails}, f.detailsIn(f.refresh("web", a.str("refresh_token"))))
+	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.detailsIn(f.redeem("web", f.detailed(`[]`))), "an empty list was granted")
+	require.Equal(t, [4]string{}, f.detailsIn(f.redeem("web", f.code())), "none were requested")
+	require.Equal(t, [4]string{bothDetails, "", bothDetails, bothDetails}, f.detailsIn(f.redeem("web", f.detailed(bothDetails, "openid", "api:opaque"))))
 }
 
-// RFC 9396 section 6.1: a token request narrows this one access token; the grant keeps what was granted.
+// RFC 9396 §6.1: a token request narrows one access token; the grant keeps its details.
 func TestDetailsAreNarrowed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
@@ -83,11 +83,11 @@ func TestDetailsAreNarrowed(t *testing.T) {
 	code := f.detailed(bothDetails)
 	f.requireError(f.send(f.ep, "web", with(codeForm(code), `[{"type":"third"}]`)), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
 	a := f.send(f.ep, "web", with(codeForm(code), one))
-	require.Equal(t, [4]string{one, one, one, one}, f.told(a), "a wish that was not granted burns no code")
+	require.Equal(t, [4]string{one, one, one, one}, f.detailsIn(a), "a rejected request consumes no code")
 
 	a = f.send(f.ep, "web", with(refreshForm(a.str("refresh_token")), `[{"x":[1,{"y":"a"}],"type":"example"}]`))
 	first := `[` + firstDetail + `]`
-	require.Equal(t, [4]string{first, first, first, first}, f.told(a), "the other one now: the grant has both")
+	require.Equal(t, [4]string{first, first, first, first}, f.detailsIn(a), "the other one: the grant has both")
 	for name, details := range map[string]string{
 		"more":                     `[` + firstDetail + `,{"type":"third"}]`,
 		"a changed member":         `[{"type":"example","x":[2]}]`,
@@ -104,37 +104,37 @@ func TestDetailsAreNarrowed(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, refused.Code, name)
 	}
 	a = f.send(f.ep, "web", with(refreshForm(a.str("refresh_token")), `[]`))
-	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.told(a), "none at all is narrower, too")
+	require.Equal(t, [4]string{"[]", "[]", "[]", "[]"}, f.detailsIn(a), "an empty list is narrower")
 	a = f.refresh("web", a.str("refresh_token"))
-	require.Equal(t, bothDetails, f.told(a)[1], "not named: all that was granted")
+	require.Equal(t, bothDetails, f.detailsIn(a)[1], "without the parameter: all that was granted")
 
 	plain := f.redeem("web", f.code())
 	f.requireError(f.send(f.ep, "web", with(refreshForm(plain.str("refresh_token")), one)), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
 }
 
-// Idporten section 13.2, rule 5, and decision K8: when a scope turns pseudonymous after the login, nothing of
-// what the person granted leaves any more, for it may name them; only who may resolve the person reads it.
+// If a scope requires pseudonymous tokens after the login, the client receives the details no more, because they can name
+// the user. A resource server that may resolve the user receives them.
 func TestDetailsOfPseudonyms(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
 	named := `[{"type":"idporten:fullmakt","authorized_representative":{"pid":"\u0032` + pid[1:] + `"}}]`
 	a := f.redeem("web", f.detailed(named, "openid", "api:read"))
-	require.Contains(t, f.told(a)[2], pid)
+	require.Contains(t, f.detailsIn(a)[2], pid)
 	f.scopes["api:read"].RequiresPseudonymousTokens = true
 	a = f.refresh("web", a.str("refresh_token"))
-	require.Equal(t, [4]string{}, f.told(a))
+	require.Equal(t, [4]string{}, f.detailsIn(a))
 	require.NotContains(t, a.Body.String(), pid)
 	resolved := f.introspect("api", a.str("access_token")).body
 	require.Equal(t, pid, resolved["pid"])
 	require.NotNil(t, resolved["authorization_details"])
 
 	byReference := f.redeem("web", f.detailed(named, "api:opaque"))
-	require.Equal(t, "", f.told(byReference)[0], "method 1: the client learns nothing")
+	require.Equal(t, "", f.detailsIn(byReference)[0], "opaque tokens: only introspection returns the details")
 	require.NotNil(t, f.introspect("api", byReference.str("access_token")).body["authorization_details"])
 }
 
 // Who may not read the details may not guess them either: a wish that is granted only if it is right, byte for
-// byte, would tell whose number is in them (security row H3).
+// byte, would disclose the number in them.
 func TestDetailsCannotBeGuessed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -156,7 +156,7 @@ func TestDetailsCannotBeGuessed(t *testing.T) {
 	require.Equal(t, bodies[0], bodies[1])
 }
 
-// R4: neither grants nor tokens hold in the store what may be somebody's number.
+// The details of grants and tokens are encrypted in the store: they can contain a national identity number.
 func TestDetailsRestSealed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -182,7 +182,7 @@ func TestDetailsOfAnotherGrant(t *testing.T) {
 	require.False(t, errors.Is(err, storage.ErrConsumed), "nothing was consumed")
 }
 
-// Idporten section 18.5: Ansattporten's id_token tells the name; ID-porten's does not, nor any access token.
+// The id_token of Ansattporten has the name. That of ID-porten and access tokens do not.
 func TestNameClaim(t *testing.T) {
 	t.Parallel()
 	kari := session.Identity{
@@ -199,7 +199,7 @@ func TestNameClaim(t *testing.T) {
 		_, access := segments(t, a.str("access_token"))
 		info := f.userInfo(a.str("access_token")).body
 		require.Equal(t, names, idToken["name"] == "Kari Nordmann")
-		require.Equal(t, idToken["name"], info["name"], "Q16: userinfo tells what the id_token tells")
+		require.Equal(t, idToken["name"], info["name"], "userinfo and id_token agree")
 		require.NotContains(t, access, "name")
 		pseudo := f.redeem("web", f.code(forClient("web", "openid", "api:pseudo"), identity(kari)))
 		_, idToken = segments(t, pseudo.str("id_token"))

@@ -20,29 +20,29 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Rows B1, B2, B3, B5, B6: what is no plain form is refused before anything else happens.
-func TestForms_B(t *testing.T) {
+// Malformed forms are rejected before anything else happens.
+func TestForms(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		change func(*http.Request, *string)
 		status int
 	}{
-		{"B1 repeated", func(_ *http.Request, b *string) { *b += "&code=x" }, 400},
-		{"B1 repeated with the same value", func(_ *http.Request, b *string) { *b += "&grant_type=authorization_code" }, 400},
-		{"B1 repeated unknown", func(_ *http.Request, b *string) { *b += "&x=1&x=2" }, 400},
-		{"B2 in the URL", func(r *http.Request, _ *string) { r.URL.RawQuery = "code_verifier=x" }, 400},
-		{"B3 JSON", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "application/json") }, 400},
-		{"B3 none", func(r *http.Request, _ *string) { r.Header.Del("Content-Type") }, 400},
-		{"B3 multipart", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }, 400},
-		{"B3 charset", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", formType+"; charset=UTF-8") }, 200},
-		{"B3 compressed", func(r *http.Request, _ *string) { r.Header.Set("Content-Encoding", "gzip") }, 400},
-		{"B5 giant", func(_ *http.Request, b *string) { *b += "&x=" + strings.Repeat("a", 70<<10) }, 413},
-		{"B5 many", func(_ *http.Request, b *string) { *b += strings.Repeat("&a=b", 100) }, 400},
-		{"B6 percent", func(_ *http.Request, b *string) { *b += "&x=%zz" }, 400},
-		{"B6 semicolon", func(_ *http.Request, b *string) { *b += ";x=1" }, 400},
-		{"B6 NUL", func(_ *http.Request, b *string) { *b += "&x=%00" }, 400},
-		{"B6 UTF-8", func(_ *http.Request, b *string) { *b += "&x=%ff" }, 400},
+		{"repeated", func(_ *http.Request, b *string) { *b += "&code=x" }, 400},
+		{"repeated with the same value", func(_ *http.Request, b *string) { *b += "&grant_type=authorization_code" }, 400},
+		{"repeated unknown", func(_ *http.Request, b *string) { *b += "&x=1&x=2" }, 400},
+		{"in the URL", func(r *http.Request, _ *string) { r.URL.RawQuery = "code_verifier=x" }, 400},
+		{"JSON", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "application/json") }, 400},
+		{"none", func(r *http.Request, _ *string) { r.Header.Del("Content-Type") }, 400},
+		{"multipart", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }, 400},
+		{"charset", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", formType+"; charset=UTF-8") }, 200},
+		{"compressed", func(r *http.Request, _ *string) { r.Header.Set("Content-Encoding", "gzip") }, 400},
+		{"giant", func(_ *http.Request, b *string) { *b += "&x=" + strings.Repeat("a", 70<<10) }, 413},
+		{"many", func(_ *http.Request, b *string) { *b += strings.Repeat("&a=b", 100) }, 400},
+		{"percent", func(_ *http.Request, b *string) { *b += "&x=%zz" }, 400},
+		{"semicolon", func(_ *http.Request, b *string) { *b += ";x=1" }, 400},
+		{"NUL", func(_ *http.Request, b *string) { *b += "&x=%00" }, 400},
+		{"UTF-8", func(_ *http.Request, b *string) { *b += "&x=%ff" }, 400},
 		{"unknown parameter", func(_ *http.Request, b *string) { *b += "&x=1" }, 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestWithoutStore(t *testing.T) {
 	}
 }
 
-// Rulings R4, R9, row H6: neither log nor events nor errors hold what is secret.
-func TestNothingSecretIsLogged_H6(t *testing.T) {
+// Logs, events and errors contain no secrets.
+func TestLogsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	f := newFixture(t, func(c *token.Config) { c.Logger = textLogger(&log) })
@@ -173,8 +173,8 @@ func TestNothingSecretIsLogged_H6(t *testing.T) {
 	require.Equal(t, "REDACTED", fmt.Sprintf("%v", token.Response{AccessToken: "x"}))
 }
 
-// Row E13: who guesses is told to wait, and the reason is logged once.
-func TestTooManyAttempts_E13(t *testing.T) {
+// After too many failures the response is 429, and the failure is logged once.
+func TestTooManyAttempts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) {
 		c.Authenticator = must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: c.Clients, OnEvent: c.OnEvent}))
@@ -194,8 +194,8 @@ func TestTooManyAttempts_E13(t *testing.T) {
 	}
 }
 
-// A token about nobody is no id_token, and a time nobody knows is not told.
-func TestGrantWithoutPerson(t *testing.T) {
+// A grant without a user has no id_token, and a zero auth_time is left out.
+func TestGrantWithoutUser(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code := f.code(func(c *storage.AuthorizationCode) { c.Grant.Identity = nil })

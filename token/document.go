@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -174,19 +175,11 @@ func (b *buffer) stripValue(start int) error {
 	return b.add(value)
 }
 
-// withoutIdentifying decodes JSON and removes identifying members.
+// withoutIdentifying returns a JSON value without identifying members.
 func withoutIdentifying(text []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		return nil, err
-	}
-	document := map[string]any{"value": value}
-	if err := pseudonym.Strip(document); err != nil {
-		return nil, err
-	}
-	return document["value"], nil
+	claims := map[string]any{"value": json.RawMessage(text)}
+	err := pseudonym.Strip(claims)
+	return claims["value"], err
 }
 
 var documents = sync.Pool{New: func() any { return &Document{} }}
@@ -255,29 +248,25 @@ func (d *Document) end() {
 	documents.Put(d)
 }
 
-// pseudonymousClaims returns claims without those that identify the user. Values with members of their own are copied
-// through JSON; one that does not encode is left out.
+// pseudonymousClaims returns claims without those that identify the user. A value that cannot be inspected is replaced by its JSON,
+// decoded; one that does not encode is left out.
 func pseudonymousClaims(claims map[string]any) map[string]any {
 	if len(claims) == 0 {
 		return nil
 	}
 	kept := make(map[string]any, len(claims))
 	for name, value := range claims {
-		if pseudonym.Identifying(name) {
-			continue
+		one := map[string]any{name: value}
+		if pseudonym.Strip(one) != nil {
+			text, err := json.Marshal(value)
+			if err != nil {
+				continue
+			}
+			if one[name], err = withoutIdentifying(text); err != nil {
+				continue
+			}
 		}
-		switch value.(type) {
-		case nil, bool, string, int, int64, float64, json.Number, []string:
-			kept[name] = value
-			continue
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			continue
-		}
-		if stripped, err := withoutIdentifying(text); err == nil {
-			kept[name] = stripped
-		}
+		maps.Copy(kept, one) // empty if the name identifies the user
 	}
 	return kept
 }

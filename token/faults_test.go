@@ -123,9 +123,9 @@ var scenarios = []scenario{
 	}},
 }
 
-// Row I6: every verb, every kind of outage, every endpoint. An outage is never invalid_grant, never
-// invalid_token, never 200, and tells nothing of itself.
-func TestOutages_I6(t *testing.T) {
+// Every verb of the store, every kind of outage, every endpoint. The response to an outage is never invalid_grant, invalid_token
+// or 200, and does not contain the cause.
+func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, sc := range scenarios {
 		for _, verb := range sc.verbs {
@@ -200,7 +200,7 @@ func TestLateVerdicts(t *testing.T) {
 			}
 			require.Equal(t, tt.status, a.Code)
 			require.Equal(t, tt.revokes, calls["Revoke"] == 1)
-			if tt.status == 503 { // row J2: three tries with new values
+			if tt.status == 503 { // three attempts with new values
 				require.Equal(t, 3, calls[tt.verb])
 				require.Contains(t, f.eventNames(), portner.EventIDCollision)
 				return
@@ -211,8 +211,8 @@ func TestLateVerdicts(t *testing.T) {
 	}
 }
 
-// Row J2: one collision is not seen from outside.
-func TestCollisionIsRetried_J2(t *testing.T) {
+// One collision of identifiers does not show in the response.
+func TestCollisionIsRetried(t *testing.T) {
 	t.Parallel()
 	broken := &brokenStore{verb: "RedeemCode", err: storage.ErrConflict}
 	tries := 0
@@ -230,8 +230,8 @@ func TestCollisionIsRetried_J2(t *testing.T) {
 	require.True(t, f.active(a.str("access_token")))
 }
 
-// Row J13: a failing signer leaves code and refresh token usable.
-func TestSignerFailure_J13(t *testing.T) {
+// If a signature fails, the code and the refresh token stay valid.
+func TestSignerFailure(t *testing.T) {
 	t.Parallel()
 	mode := ""
 	keys := signingKeys(func(key ed25519.PrivateKey, message []byte) ([]byte, error) {
@@ -256,8 +256,8 @@ func TestSignerFailure_J13(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.refresh("web", rt).Code)
 }
 
-// Row J13: a panic anywhere is a 500, and the process, the code and the log's secrets survive.
-func TestPanics_J13(t *testing.T) {
+// The response to a panic is 500. The code stays valid, and the log contains no secrets.
+func TestPanics(t *testing.T) {
 	t.Parallel()
 	for _, sc := range scenarios {
 		for _, verb := range sc.verbs {
@@ -276,7 +276,7 @@ func TestPanics_J13(t *testing.T) {
 	}
 }
 
-func TestPanickingHooks_J13(t *testing.T) {
+func TestPanickingHooks(t *testing.T) {
 	t.Parallel()
 	t.Run("an event hook changes nothing", func(t *testing.T) {
 		t.Parallel()
@@ -293,8 +293,8 @@ func TestPanickingHooks_J13(t *testing.T) {
 	})
 }
 
-// Row J5: before the commit a client that went away writes nothing; from the commit on all is written.
-func TestCancellation_J5(t *testing.T) {
+// If the client disconnects before the commit, nothing is written. A commit that has begun is completed.
+func TestCancellation(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"Code", "Sign", "RedeemCode"} {
 		t.Run(verb, func(t *testing.T) {
@@ -335,7 +335,7 @@ func TestUnreadableIdentity(t *testing.T) {
 }
 
 // A client source that fails is an outage at every endpoint.
-func TestClientSourceOutage_I6(t *testing.T) {
+func TestClientSourceOutage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	at := f.login("web").str("access_token")
@@ -353,7 +353,7 @@ type failingClients struct{}
 
 func (failingClients) Client(context.Context, string) (*client.Client, error) { return nil, errOutage }
 
-// timeless is a store that never finds anything expired: the endpoint looks at the clock, too (row C6).
+// timeless is a store that returns expired records: the endpoint checks the expiry too.
 type timeless struct{ token.Store }
 
 func (s timeless) Code(ctx context.Context, h storage.Hash, _ time.Time) (storage.AuthorizationCode, error) {
@@ -376,7 +376,7 @@ func (s timeless) RotateRefreshToken(ctx context.Context, h storage.Hash, i *sto
 	return s.Store.RotateRefreshToken(ctx, h, i, grace, start)
 }
 
-func TestExpiryIsNotLeftToTheStore_C6(t *testing.T) {
+func TestExpiryIsCheckedBesideTheStore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Store = timeless{c.Store} })
 	code, a := f.code(), f.login("web")

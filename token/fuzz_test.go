@@ -11,7 +11,7 @@ import (
 )
 
 // FuzzTokenForm sends any body to the endpoints that read forms. Nobody panics, nothing is a fault, tokens
-// are given for the one right request only, and errors keep to the letters of RFC 6749 section 5.2.
+// are given for the one right request only, and errors contain the characters of RFC 6749 §5.2 only.
 func FuzzTokenForm(f *testing.F) {
 	fx := fastFixture(f, nil)
 	for _, seed := range []string{

@@ -38,7 +38,7 @@ type part struct {
 
 // Settings like the seed's give tokens like the seed's: the same members, no more and no fewer, and the same
 // values but for what is random, keyed or named after the client.
-func TestSeedTokens_AppendixA(t *testing.T) {
+func TestTokensOfTheService(t *testing.T) {
 	t.Parallel()
 	var want seed
 	require.NoError(t, json.Unmarshal(must(os.ReadFile("testdata/appendix-a.json")), &want))
@@ -66,7 +66,7 @@ func TestSeedTokens_AppendixA(t *testing.T) {
 	}
 }
 
-// x5c is optional (idporten section 6.1): the fixture's key has no certificate.
+// withoutX5C leaves out x5c, which is optional: the key of the test has no certificate.
 func withoutX5C(header map[string]any) []string {
 	delete(header, "x5c")
 	return keys(header)

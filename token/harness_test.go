@@ -344,7 +344,7 @@ func (f *fixture) userInfo(value string) answer {
 	return f.sendRequest(f.ep.UserInfo(), r)
 }
 
-// active asks the store, which knows best, whether an access token lives.
+// active reports whether an access token is live in the store.
 func (f *fixture) active(value string) bool {
 	f.t.Helper()
 	_, _, err := f.store.AccessToken(f.t.Context(), storage.HashOf(value), f.clock())

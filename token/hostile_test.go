@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// mined is a host any part of which panics on demand, with the person's number as the value.
+// mined is a host whose parts panic on demand, with a national identity number as the value.
 type mined struct {
 	*fixture
 	at string
@@ -63,8 +63,8 @@ func (m *mined) Wait(context.Context, string, string, time.Time) time.Duration {
 
 func (m *mined) Failed(context.Context, string, string, time.Time) {}
 
-// Row J13: a panic in any part of the host denies, uses nothing up, and its value reaches no log.
-func TestPanicAnywhereInTheHost_J13(t *testing.T) {
+// A panic in any part of the host rejects the request, consumes nothing, and its value is not logged.
+func TestPanicsOfTheHost(t *testing.T) {
 	t.Parallel()
 	for at, endpoints := range map[string][]string{
 		"User": {"code", "refresh", "introspection", "userinfo"}, "Consents": {"code", "refresh", "introspection", "userinfo"},
@@ -105,9 +105,8 @@ func TestPanicAnywhereInTheHost_J13(t *testing.T) {
 	}
 }
 
-// Row H3 over a real connection: whatever a stranger asks about, the answer is the same to the byte,
-// headers included.
-func TestNegativesOnTheWire_H3(t *testing.T) {
+// Every negative introspection response is equal on the wire, header fields included.
+func TestInactiveResponsesAreEqual(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	live, other, dead := f.login("web", "openid", "api:read"), f.login("other", "openid", "api:opaque"), f.login("web", "api:read")
@@ -139,9 +138,9 @@ func TestNegativesOnTheWire_H3(t *testing.T) {
 	}
 }
 
-// Row C6: what a token says of its end is when it ends, to the nanosecond, at whatever instant and in
+// A token expires when its exp claim says, to the nanosecond, at whatever instant and in
 // whatever zone it was issued.
-func TestEndsAreWhatTokensSay_C6(t *testing.T) {
+func TestRecordsExpireWithTheirClaims(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent = freeKeys(), nil })
@@ -155,19 +154,19 @@ func TestEndsAreWhatTokensSay_C6(t *testing.T) {
 		end := time.Unix(int64(claims["exp"].(float64)), 0)
 		for _, offset := range []time.Duration{-1, 0, 1} {
 			f.now = end.Add(offset)
-			told := f.introspect("web", at)
-			require.Equal(t, offset < 0, told.body["active"])
+			answer := f.introspect("web", at)
+			require.Equal(t, offset < 0, answer.body["active"])
 			require.Equal(t, offset < 0, f.userInfo(at).Code == http.StatusOK)
 			if offset < 0 {
-				require.EqualValues(t, 1, told.body["expires_in"], "a live token has a second left to tell of")
+				require.EqualValues(t, 1, answer.body["expires_in"], "a live token has at least one second left")
 			}
 		}
 	}
 }
 
-// Row J3: a full store is an outage for new tokens. Burning and revoking need no room, nothing live goes,
+// A full store is an outage for new tokens. Consuming and revoking need no room, live records stay,
 // and what was refused can be had once there is room.
-func TestFullStore_J3(t *testing.T) {
+func TestFullStore(t *testing.T) {
 	t.Parallel()
 	full := memory.NewWith(memory.Config{MaxTokens: 4})
 	f := newFixture(t, func(c *token.Config) { c.Store = full })
@@ -191,8 +190,8 @@ func TestFullStore_J3(t *testing.T) {
 	require.Equal(t, memory.Stats{}, full.Stats())
 }
 
-// Row C6, of a store that never finds anything expired: the endpoint itself decides, at the very instant.
-func TestEndsAreExactWithoutTheStore_C6(t *testing.T) {
+// With a store that returns expired records, the endpoint rejects them at the instant of their expiry.
+func TestExpiryIsExactWithoutTheStore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Store = timeless{c.Store} })
 	short := func(c *storage.AuthorizationCode) { c.Grant.ExpiresAt = start.Add(time.Minute) }
@@ -209,15 +208,15 @@ func TestEndsAreExactWithoutTheStore_C6(t *testing.T) {
 		}},
 		"access token": {2 * time.Minute, func() bool {
 			at := f.at(start, "web").str("access_token")
-			told, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
-			require.Equal(t, told, seen)
-			return told
+			active, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
+			require.Equal(t, active, seen)
+			return active
 		}},
 		"access token of a grant": {time.Minute, func() bool {
 			at := f.at(start, "web", short).str("access_token")
-			told, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
-			require.Equal(t, told, seen)
-			return told
+			active, seen := f.introspect("web", at).body["active"] == true, f.userInfo(at).Code == http.StatusOK
+			require.Equal(t, active, seen)
+			return active
 		}},
 	} {
 		for _, offset := range []time.Duration{-time.Second, 0, 1} {
@@ -243,8 +242,8 @@ func (f *fixture) at(when time.Time, clientID string, change ...func(*storage.Au
 	return f.redeem(clientID, f.code(append(change, forClient(clientID, "openid", "profile"))...))
 }
 
-// Row D10: more than five resources are too many, granted or not.
-func TestTooManyResources_D10(t *testing.T) {
+// More than five resources are rejected, granted or not.
+func TestTooManyResources(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	form := codeForm(f.code(func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:a"} }))
@@ -254,7 +253,7 @@ func TestTooManyResources_D10(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.send(f.ep, "web", form).Code)
 }
 
-// Two Authorization headers are not one: whoever stands before us may have looked at the other.
+// A repeated Authorization field is rejected: a proxy may have checked the other one.
 func TestRepeatedAuthorization(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -266,8 +265,8 @@ func TestRepeatedAuthorization(t *testing.T) {
 	}
 }
 
-// Row I3: null is nobody's origin, whatever the source of origins says.
-func TestNullOrigin_I3(t *testing.T) {
+// The origin null is rejected, whatever Config.Origins returns.
+func TestNullOrigin(t *testing.T) {
 	t.Parallel()
 	host := &mined{fixture: newFixture(t)}
 	f := newFixture(t, func(c *token.Config) { c.Origins = host.HasOrigin })

@@ -15,8 +15,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Rows H2, H3 and idporten section 10: caller × token.
-func TestIntrospectionMatrix_H2(t *testing.T) {
+// Each caller introspects each kind of token.
+func TestIntrospectionMatrix(t *testing.T) {
 	t.Parallel()
 	const no, yes, withPID = "inactive", "active", "active with pid"
 	for _, tt := range []struct {
@@ -103,8 +103,8 @@ func TestIntrospectionTellsAllClaims(t *testing.T) {
 	require.Len(t, a.body, len(claims)+4)
 }
 
-// Row H3: every negative is the same, to the header.
-func TestIntrospectionInactive_H3(t *testing.T) {
+// Every negative response is equal, header fields included.
+func TestIntrospectionInactive(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	live := f.login("web", "api:read")
@@ -153,8 +153,8 @@ func TestIntrospectionNeedsAuthentication(t *testing.T) {
 	f.requireError(f.send(f.ep.Introspection(), "web", nil), http.StatusBadRequest, portner.InvalidRequest)
 }
 
-// Row H4: a narrower token shows the pid to nobody the whole grant hides it from.
-func TestIntrospectionOfNarrowedToken_H4(t *testing.T) {
+// A token with fewer scopes discloses the pid to no caller that the whole grant hides it from.
+func TestIntrospectionOfNarrowedToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.scopes["api:foreign"] = &scope.Scope{Name: "api:foreign", AccessibleForAll: true, OwnerOrgno: "987654325", RequiresPseudonymousTokens: true}
@@ -167,8 +167,8 @@ func TestIntrospectionOfNarrowedToken_H4(t *testing.T) {
 	require.NotContains(t, a.body, "pid")
 }
 
-// Row D9 and idporten section 11.
-func TestRevocation_D9(t *testing.T) {
+// Revocation of each kind of token, by its client and by others.
+func TestRevocation(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"access_token", "refresh_token"} {
 		t.Run(kind, func(t *testing.T) {
@@ -218,8 +218,8 @@ func TestRevocation_D9(t *testing.T) {
 	})
 }
 
-// Row D8: every kind of token at every endpoint; nothing off the diagonal works.
-func TestTokenSubstitution_D8(t *testing.T) {
+// Every kind of token at every endpoint: each endpoint accepts its own kind only.
+func TestTokenSubstitution(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	kinds := func() map[string]string {

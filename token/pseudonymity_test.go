@@ -18,7 +18,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// everything is a person with every identifier there is.
+// everything is a user with every identifier and attribute.
 var everything = session.Identity{
 	Subject: "user-1", Identifiers: identified(session.TypeEIDAS, eidas, session.TypePID, pid, session.TypeEmail, email),
 	Attributes: map[string]string{"given_name": "Karianne", "family_name": "Nordmann-Hansen", "birthdate": "1994-01-01"},
@@ -38,9 +38,9 @@ func identified(typesAndValues ...string) (list []pseudonym.Identifier) {
 	return list
 }
 
-// Row H1 over made-up scope sets, policies and hooks: what reaches the client of a pseudonymous grant names
-// nobody, in tokens, userinfo and its own introspection, at login and after refresh.
-func TestPseudonymityProperty_H1(t *testing.T) {
+// For random scopes, profiles and users: the client of a pseudonymous grant receives no identifier, in tokens, userinfo and
+// introspection, at login and after refresh.
+func TestPseudonymityProperty(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
 	all := []string{"openid", "profile", "email", "api:read", "api:opaque", "api:pseudo"}
@@ -57,7 +57,7 @@ func TestPseudonymityProperty_H1(t *testing.T) {
 		if len(scopes) == 0 {
 			continue
 		}
-		declined := rng.IntN(4) == 0 // section 13.2, rule 6: asked for, but declined
+		declined := rng.IntN(4) == 0 // the scope was requested and declined
 		hook := &world{user: token.User{Claims: map[string]any{
 			"pid": pid, "email": email, "name": everything.Attributes["family_name"], "nickname": "x" + pid, "address": map[string]any{"formatted": pid},
 		}}}
@@ -87,7 +87,7 @@ func TestPseudonymityProperty_H1(t *testing.T) {
 		}
 		seen[named]++
 	}
-	require.Greater(t, seen[true], 50, "the test would see a name")
+	require.Greater(t, seen[true], 50, "the test sees identifiers")
 	require.Greater(t, seen[false], 50)
 }
 
@@ -100,7 +100,7 @@ func plain(value string) string {
 	return string(must(base64.RawURLEncoding.DecodeString(parts[1])))
 }
 
-// Userinfo then holds sub and locale only (row H1).
+// The userinfo response of a pseudonymous grant has sub and locale only.
 func TestPseudonymousUserInfo(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
@@ -113,8 +113,8 @@ func TestPseudonymousUserInfo(t *testing.T) {
 	}
 }
 
-// A scope that turns pseudonymous while a token lives counts at once, and the final bytes are looked at here, too.
-func TestUserInfoLeakIsBlocked_H1(t *testing.T) {
+// A scope that requires pseudonymous tokens while a token is live applies at once, and the final bytes are checked.
+func TestUserInfoLeakIsBlocked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code := f.code(forClient("web", "profile", "api:read"), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Locale = pid })
@@ -126,8 +126,8 @@ func TestUserInfoLeakIsBlocked_H1(t *testing.T) {
 	require.Contains(t, f.eventNames(), portner.EventPIDLeakBlocked)
 }
 
-// Row H1: whatever brings the person back, nothing is issued.
-func TestLeakIsBlocked_H1(t *testing.T) {
+// Whichever claim contains an identifier, no token is issued.
+func TestLeakIsBlocked(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*storage.AuthorizationCode){
 		"locale":   func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
@@ -147,7 +147,7 @@ func TestLeakIsBlocked_H1(t *testing.T) {
 	}
 }
 
-// Section 6.4: the sub is the same in all a client gets, another for another client, and keyed by type.
+// The sub is the same in every document of a client, differs between clients, and depends on the type of the identifier.
 func TestSubject(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -165,6 +165,6 @@ func TestSubject(t *testing.T) {
 	require.NotEqual(t, sub("web", norwegian), sub("other", norwegian))
 	european := session.Identity{Subject: "c", Identifiers: identified(session.TypeEIDAS, "SE/NO/1")}
 	matched := session.Identity{Subject: "c", Identifiers: identified(session.TypeEIDAS, "SE/NO/1", session.TypePID, pid)}
-	require.Equal(t, sub("web", european), sub("web", matched), "C33: a later match changes nothing")
+	require.Equal(t, sub("web", european), sub("web", matched), "a later match with a national identity number changes nothing")
 	require.NotEqual(t, sub("web", session.Identity{Subject: "x"}), sub("web", session.Identity{Identifiers: identified(session.TypeEmail, "x")}), "type is part of the key")
 }

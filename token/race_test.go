@@ -97,9 +97,9 @@ func exactlyOne(statuses [callers]int) bool {
 	return won == 1
 }
 
-// Row C9: one code, 50 callers: one success, and, since each loser is a valid second use, nothing of the
+// One code, 50 callers: one success, and, since each other request is a valid second use, nothing of the
 // grant lives once a loser has its answer.
-func TestCodeRace_C9(t *testing.T) {
+func TestCodeRace(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
 	for range rounds() {
@@ -114,8 +114,8 @@ func TestCodeRace_C9(t *testing.T) {
 	}
 }
 
-// Row D2: one refresh token, 50 callers: one success; the reuse by the others ends the family.
-func TestRefreshRace_D2(t *testing.T) {
+// One refresh token, 50 callers: one success; the reuse by the others revokes the family.
+func TestRefreshRace(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
 	for range rounds() {
@@ -131,8 +131,8 @@ func TestRefreshRace_D2(t *testing.T) {
 	}
 }
 
-// With a grace the losers of that race are refused and the one live token goes on (decision K3).
-func TestRefreshRaceWithGrace_D2(t *testing.T) {
+// With a rotation grace the other requests of that race are rejected, and the one live token stays valid.
+func TestRefreshRaceWithGrace(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = freeKeys(), nil, time.Second })
 	for range rounds() / 10 {
@@ -184,8 +184,8 @@ func (s *getThenMark) RedeemCode(_ context.Context, hash storage.Hash, _ *storag
 	return nil
 }
 
-// Row D4: when a revocation has returned, no token of the grant is or becomes live.
-func TestRefreshRacesRevocation_D4(t *testing.T) {
+// After a revocation has returned, no token of the grant is or becomes live.
+func TestRefreshRacesRevocation(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
 	for range rounds() / 2 {

@@ -31,14 +31,14 @@ func TestRefreshRotates(t *testing.T) {
 	require.True(t, f.active(second.str("access_token")))
 }
 
-// Row D1: a rotated token kills its family, however old it is, although the request fails.
-func TestRefreshReuse_D1(t *testing.T) {
+// The use of a rotated token revokes its family, however old it is, and the request fails.
+func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	for _, back := range []int{1, 2, 10} {
 		f := newFixture(t)
 		tokens := []string{f.login("web").str("refresh_token")}
 		var last answer
-		for range 10 { // row D3: all in one instant
+		for range 10 { // at one instant
 			last = f.refresh("web", tokens[len(tokens)-1])
 			require.Equal(t, http.StatusOK, last.Code)
 			tokens = append(tokens, last.str("refresh_token"))
@@ -51,8 +51,8 @@ func TestRefreshReuse_D1(t *testing.T) {
 	}
 }
 
-// Row D5: no effect on the owner, whether the token is live or rotated.
-func TestRefreshForeignClient_D5(t *testing.T) {
+// A refresh by another client has no effect on the owner, whether the token is live or rotated.
+func TestRefreshForeignClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first := f.login("web")
@@ -94,8 +94,8 @@ func TestRefreshUsage(t *testing.T) {
 	f.requireError(f.refresh("spa", public), http.StatusBadRequest, portner.InvalidGrant)
 }
 
-// Row D7: the idle end restarts, the absolute end does not.
-func TestRefreshEnds_D7(t *testing.T) {
+// A refresh restarts the idle lifetime, and does not extend the grant.
+func TestRefreshEnds(t *testing.T) {
 	t.Parallel()
 	t.Run("idle edge", func(t *testing.T) {
 		t.Parallel()
@@ -125,8 +125,8 @@ func TestRefreshEnds_D7(t *testing.T) {
 	})
 }
 
-// Row D7: whatever the grant rests on is asked again, and the family dies with it.
-func TestRefreshAsksAgain_D7(t *testing.T) {
+// A refresh evaluates the grant again, and revokes the family if it has ended.
+func TestRefreshEvaluatesAgain(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -137,9 +137,9 @@ func TestRefreshAsksAgain_D7(t *testing.T) {
 		kept   bool
 	}{
 		{"all as before", []string{"openid", "api:consent"}, func(*fixture, *world) {}, 200, "", true},
-		{"person disabled", []string{"openid"}, func(_ *fixture, w *world) { w.user.Disabled = true }, 400, portner.InvalidGrant, false},
-		{"person gone", []string{"openid"}, func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 400, portner.InvalidGrant, false},
-		{"person unknown for now", []string{"openid"}, func(_ *fixture, w *world) { w.userErr = errOutage }, 503, portner.TemporarilyUnavailable, true},
+		{"user disabled", []string{"openid"}, func(_ *fixture, w *world) { w.user.Disabled = true }, 400, portner.InvalidGrant, false},
+		{"user removed", []string{"openid"}, func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 400, portner.InvalidGrant, false},
+		{"user source fails", []string{"openid"}, func(_ *fixture, w *world) { w.userErr = errOutage }, 503, portner.TemporarilyUnavailable, true},
 		{"consent withdrawn", []string{"openid", "api:consent"}, func(_ *fixture, w *world) { w.consents = nil }, 400, portner.InvalidGrant, false},
 		{"consent expired", []string{"openid", "api:consent"}, func(f *fixture, w *world) { w.consents[0].ExpiresAt = f.clock() }, 400, portner.InvalidGrant, false},
 		{"consent unknown for now", []string{"openid", "api:consent"}, func(_ *fixture, w *world) { w.consentErr = errOutage }, 503, portner.TemporarilyUnavailable, true},
@@ -147,7 +147,7 @@ func TestRefreshAsksAgain_D7(t *testing.T) {
 		{"only scope switched off", []string{"api:read"}, func(f *fixture, _ *world) { f.scopes["api:read"].Inactive = true }, 400, portner.InvalidGrant, false},
 		{"only scope no longer registered", []string{"api:read"}, func(f *fixture, _ *world) { f.clients["web"].Scopes = []string{"openid"} }, 400, portner.InvalidGrant, false},
 		{"client switched off", []string{"openid"}, func(f *fixture, _ *world) { f.clients["web"].Disabled = true }, 401, portner.InvalidClient, true},
-		{"client gone", []string{"openid"}, func(f *fixture, _ *world) { delete(f.clients, "web") }, 401, portner.InvalidClient, true},
+		{"client removed", []string{"openid"}, func(f *fixture, _ *world) { delete(f.clients, "web") }, 401, portner.InvalidClient, true},
 		{"grant type taken away", []string{"openid"}, func(f *fixture, _ *world) { f.clients["web"].GrantTypes = nil }, 400, portner.UnauthorizedClient, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -191,8 +191,8 @@ func (c consenting) Consents(ctx context.Context, key storage.ConsentKey, now ti
 	return c.consents.Consents(ctx, key, now)
 }
 
-// Row D6: requested ⊆ granted ∩ allowed now; narrowing affects only that access token.
-func TestRefreshScope_D6(t *testing.T) {
+// The scopes of a refresh are those requested that were granted and are still allowed. They apply to one access token.
+func TestRefreshScope(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	rt := f.login("web", "openid", "api:read", "api:write").str("refresh_token")
@@ -217,8 +217,8 @@ func TestRefreshScope_D6(t *testing.T) {
 	require.Equal(t, "openid api:read", f.refresh("web", rt).str("scope"), "the token was not consumed")
 }
 
-// Row D6 as a property over made-up grants, registrations and requests.
-func TestRefreshScopeProperty_D6(t *testing.T) {
+// The same for random grants, registrations and requests.
+func TestRefreshScopeProperty(t *testing.T) {
 	t.Parallel()
 	all := []string{"openid", "profile", "api:read", "api:write", "api:aud", "api:short"}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -269,7 +269,7 @@ func TestIDTokenOnRefresh(t *testing.T) {
 		require.Equal(t, original[same], renewed[same], same)
 	}
 	require.EqualValues(t, 300, renewed["iat"].(float64)-original["iat"].(float64))
-	require.NotContains(t, renewed, "nonce", "OpenID Connect Core section 12.2")
+	require.NotContains(t, renewed, "nonce", "OIDC Core §12.2")
 	form := refreshForm(second.str("refresh_token"))
 	form.Set("scope", "profile")
 	require.NotContains(t, f.send(f.ep, "web", form).body, "id_token")
@@ -277,8 +277,8 @@ func TestIDTokenOnRefresh(t *testing.T) {
 	require.NotContains(t, f.refresh("web", f.login("web", "api:read").str("refresh_token")).body, "id_token")
 }
 
-// Row H4, decision K8: narrowing never lifts pseudonymity.
-func TestRefreshKeepsPseudonymity_H4(t *testing.T) {
+// A grant stays pseudonymous when its scopes are narrowed.
+func TestRefreshKeepsPseudonymity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
 	a := f.login("web", "openid", "profile", "api:pseudo")
@@ -294,8 +294,8 @@ func TestRefreshKeepsPseudonymity_H4(t *testing.T) {
 	require.NotContains(t, f.userInfo(b.str("access_token")).body, "pid")
 }
 
-// Decision K3: within the grace the predecessor of an unused successor is refused, and no more.
-func TestRotationGrace_D2(t *testing.T) {
+// Within the rotation grace the predecessor of an unused successor is rejected, and the family stays live.
+func TestRotationGrace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string

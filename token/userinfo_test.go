@@ -18,8 +18,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// The three ways of RFC 6750 section 2.1 and 2.2; 2.3 is refused.
-func TestUserInfoWays(t *testing.T) {
+// Tokens in the header and in the form (RFC 6750 §2.1, §2.2) are accepted, and in the query (§2.3) rejected.
+func TestUserInfoRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	a := f.login("web")
@@ -107,17 +107,17 @@ func TestUserInfoTokenEnds(t *testing.T) {
 	f.requireError(f.userInfo(at), http.StatusUnauthorized, portner.InvalidToken)
 }
 
-func TestUserInfoAsksAgain(t *testing.T) {
+func TestUserInfoChecksTheGrant(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(*fixture, *world)
 		status int
 	}{
 		"as before":       {func(*fixture, *world) {}, 200},
-		"person disabled": {func(_ *fixture, w *world) { w.user.Disabled = true }, 401},
-		"person gone":     {func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 401},
+		"user disabled":   {func(_ *fixture, w *world) { w.user.Disabled = true }, 401},
+		"user removed":    {func(_ *fixture, w *world) { w.userErr = storage.ErrNotFound }, 401},
 		"outage":          {func(_ *fixture, w *world) { w.userErr = errOutage }, 503},
-		"client gone":     {func(f *fixture, _ *world) { delete(f.clients, "web") }, 401},
+		"client removed":  {func(f *fixture, _ *world) { delete(f.clients, "web") }, 401},
 		"client inactive": {func(f *fixture, _ *world) { f.clients["web"].Disabled = true }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestUserInfoAsksAgain(t *testing.T) {
 	}
 }
 
-// Conformance section 1.1: every claim of the scope at userinfo, none of them in the id_token.
+// Userinfo has every claim of the scopes, and the id_token has none of them.
 func TestPlainOpenIDClaims(t *testing.T) {
 	t.Parallel()
 	standard := map[string]any{
@@ -182,7 +182,7 @@ func TestPlainOpenIDClaims(t *testing.T) {
 	}
 }
 
-// Without a user source the login itself is the source.
+// Without a user source the claims come from the login.
 func TestPlainOpenIDClaimsFromLogin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withProfile(provider.OpenIDConnect()))
@@ -195,7 +195,7 @@ func TestPlainOpenIDClaimsFromLogin(t *testing.T) {
 	require.Equal(t, 1, strings.Count(u.Body.String(), "given_name"))
 }
 
-// identity changes the person of a code.
+// identity changes the user of a code.
 func identity(id session.Identity) func(*storage.AuthorizationCode) {
 	return func(c *storage.AuthorizationCode) { c.Grant.Identity = testVault().Seal(id, c.Grant.ID) }
 }
@@ -209,7 +209,7 @@ func keys(m map[string]any) []string {
 }
 
 // A claim that both the host and the login have is written once: readers disagree on which of two counts.
-func TestUserInfoWritesNoNameTwice(t *testing.T) {
+func TestUserInfoHasNoDuplicates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withProfile(provider.OpenIDConnect()), func(c *token.Config) {
 		c.Users = &world{user: token.User{Claims: map[string]any{"given_name": "K", "email": "k@example.no", "birthdate": "1990", "locale": "en"}}}

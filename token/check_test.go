@@ -17,22 +17,22 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// What a person or the host takes back ends wherever a token is looked at, not only at the next refresh
-// (security row D4); what cannot be asked is an outage and never a yes.
-func TestTakenBackEndsEverywhere_D4(t *testing.T) {
+// A grant that has ended ends at introspection and userinfo too, not only at the next refresh. A source that fails is an
+// outage: the grant does not count as live or ended.
+func TestEndedGrants(t *testing.T) {
 	t.Parallel()
 	const gone, outage = "gone", "outage"
 	for name, tt := range map[string]struct {
 		change func(*world)
 		want   string
 	}{
-		"as before":         {func(*world) {}, ""},
-		"person disabled":   {func(w *world) { w.user.Disabled = true }, gone},
-		"person gone":       {func(w *world) { w.userErr = storage.ErrNotFound }, gone},
-		"person unknown":    {func(w *world) { w.userErr = errOutage }, outage},
-		"consent withdrawn": {func(w *world) { w.consents = nil }, gone},
-		"consent expired":   {func(w *world) { w.consents[0].ExpiresAt = start }, gone},
-		"consent unknown":   {func(w *world) { w.consentErr = errOutage }, outage},
+		"as before":            {func(*world) {}, ""},
+		"user disabled":        {func(w *world) { w.user.Disabled = true }, gone},
+		"user removed":         {func(w *world) { w.userErr = storage.ErrNotFound }, gone},
+		"user source fails":    {func(w *world) { w.userErr = errOutage }, outage},
+		"consent withdrawn":    {func(w *world) { w.consents = nil }, gone},
+		"consent expired":      {func(w *world) { w.consents[0].ExpiresAt = start }, gone},
+		"consent source fails": {func(w *world) { w.consentErr = errOutage }, outage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,8 +64,8 @@ func TestTakenBackEndsEverywhere_D4(t *testing.T) {
 	}
 }
 
-// Row G14: consent is asked for again when a code is redeemed. A code whose consent was withdrawn is used up.
-func TestCodeAsksConsentAgain_G14(t *testing.T) {
+// Consents are checked when a code is redeemed. A code whose consent was withdrawn is consumed.
+func TestCodeChecksConsent(t *testing.T) {
 	t.Parallel()
 	w := &world{consents: []storage.Consent{{Scope: "api:consent", ExpiresAt: start.Add(time.Hour)}}}
 	f := newFixture(t, func(c *token.Config) { c.Users, c.Store = w, consenting{c.Store, w} })
@@ -73,7 +73,7 @@ func TestCodeAsksConsentAgain_G14(t *testing.T) {
 	w.consentErr = errOutage
 	f.requireError(f.redeem("web", kept), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 	w.consentErr = nil
-	require.Equal(t, http.StatusOK, f.redeem("web", kept).Code, "an outage uses nothing up")
+	require.Equal(t, http.StatusOK, f.redeem("web", kept).Code, "an outage consumes nothing")
 	given := w.consents
 	w.consents = nil
 	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
@@ -81,9 +81,8 @@ func TestCodeAsksConsentAgain_G14(t *testing.T) {
 	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
 }
 
-// The experiment X3 in one process: a refresher races each way a grant can end. When that has returned, no
-// token that was ever handed out is active (row D4).
-func TestRefreshRacesEveryEnd_D4(t *testing.T) {
+// Refreshes race each way in which a grant can end. After the end has returned, no token that was issued is active.
+func TestRefreshRacesEndOfGrant(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(f *fixture, w *switches, session storage.Session, refresh string){
 		"revocation": func(f *fixture, _ *switches, _ storage.Session, refresh string) {
@@ -94,7 +93,7 @@ func TestRefreshRacesEveryEnd_D4(t *testing.T) {
 			require.NoError(f.t, err)
 		},
 		"consent withdrawn": func(_ *fixture, w *switches, _ storage.Session, _ string) { w.withdrawn.Store(true) },
-		"person disabled":   func(_ *fixture, w *switches, _ storage.Session, _ string) { w.disabled.Store(true) },
+		"user disabled":     func(_ *fixture, w *switches, _ storage.Session, _ string) { w.disabled.Store(true) },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -162,7 +161,7 @@ func record(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// switches is a host that can change its mind while requests run.
+// switches is a host that disables users and withdraws consents while requests run.
 type switches struct{ disabled, withdrawn atomic.Bool }
 
 func (s *switches) User(context.Context, string) (token.User, error) {

@@ -13,8 +13,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Row I3: origin × endpoint.
-func TestCORS_I3(t *testing.T) {
+// CORS: each origin at each endpoint.
+func TestCORS(t *testing.T) {
 	t.Parallel()
 	const own, sibling = "https://spa.example.no", "https://spa2.example.no"
 	f := newFixture(t)
@@ -64,8 +64,8 @@ func TestCORS_I3(t *testing.T) {
 	}
 }
 
-// An OPTIONS that is no preflight is a method like any other (row B4).
-func TestMethods_B4(t *testing.T) {
+// An OPTIONS request that is not a preflight request is rejected like other methods.
+func TestMethods(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, h := range []http.Handler{f.ep, f.ep.Introspection(), f.ep.Revocation()} {
