@@ -34,6 +34,12 @@ const (
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
+// Subject types (OIDC Core §8).
+const (
+	Public   = "public"
+	Pairwise = "pairwise"
+)
+
 // Client is one registration (idporten chapter 2). Treat it as immutable once in use.
 //
 // An absent property has a default; methods such as AuthMethod and Grants give the value that counts.
@@ -95,6 +101,12 @@ type Client struct {
 	// assertions, where Config.Certificates allows it.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
 
+	// SubjectType is Public or Pairwise. If "", the profile of the provider decides.
+	SubjectType string `json:"subject_type,omitempty"`
+	// SectorIdentifierURI is an https URL (OIDC Core §8.1). Clients with the same host in it receive the same pairwise
+	// subjects. If "", the client receives subjects of its own. See Sector.
+	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
+
 	// AccessTokenLifetime in seconds; 0 is the provider's default. Scopes may cap it.
 	AccessTokenLifetime int `json:"access_token_lifetime,omitempty"`
 	// RefreshTokenLifetime in seconds of inactivity; 0 is the provider's default.
@@ -129,15 +141,12 @@ type Client struct {
 	Created     time.Time `json:"created,omitzero"`
 	LastUpdated time.Time `json:"last_updated,omitzero"`
 
-	// Secrets are the live client secrets, hashed: two at most, for rotation. On the wire a secret is
-	// shown once as client_secret; whoever reads that property fills this field.
-	Secrets []Secret `json:"-"`
-	// KeysUploadedAt is when JWKS was registered; keys are refused 365 days later. Zero: their age is
-	// not known here and somebody else renews them.
-	KeysUploadedAt time.Time `json:"-"`
-	// Disabled is the negation of the wire property "active", so that the zero value is active. An
-	// inactive client is answered as an unknown one.
-	Disabled bool `json:"-"`
+	// Secrets are the live client secrets, hashed: at most two, so that a client can change its secret without an outage.
+	Secrets []Secret `json:"client_secrets,omitempty"`
+	// KeysUploadedAt is when JWKS was registered. The keys expire 365 days later. If zero, they do not expire.
+	KeysUploadedAt time.Time `json:"keys_uploaded_at,omitzero"`
+	// Disabled rejects every request of the client, as if it were not registered. The JSON member is "active".
+	Disabled bool `json:"disabled,omitempty"`
 }
 
 // OnBehalfOf is one pre-registered customer of a supplier's client.

@@ -2,7 +2,9 @@ package client
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/pkce"
@@ -139,4 +141,17 @@ func (c *Client) Lifetimes(provider Lifetimes) Lifetimes {
 		RefreshToken:  own(c.RefreshTokenLifetime, provider.RefreshToken),
 		Authorization: own(c.AuthorizationLifetime, provider.Authorization),
 	}
+}
+
+// Sector returns the sector of the client: clients of one sector receive the same pairwise subject for a user (OIDC Core
+// §8.1). It is the host of SectorIdentifierURI, or the client_id if that is "".
+func (c *Client) Sector() string {
+	if c.SectorIdentifierURI == "" {
+		return c.ClientID
+	}
+	u, err := url.Parse(c.SectorIdentifierURI)
+	if err != nil || u.Hostname() == "" {
+		return c.ClientID // Validate rejects such a registration
+	}
+	return strings.ToLower(u.Hostname())
 }

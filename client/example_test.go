@@ -20,8 +20,8 @@ func ExampleClient_Validate() {
 	}
 	fmt.Println(c.Validate(client.Environment{Test: true}))
 	// Output:
-	// client "demo": redirect_uris[0]: must not have a fragment
-	// client "demo": code_challenge_method: none is for confidential clients
+	// redirect_uris[0]: must not have a fragment
+	// code_challenge_method: none is for confidential clients
 }
 
 func ExampleClient_MatchRedirectURI() {

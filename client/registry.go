@@ -2,30 +2,31 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/storage"
 )
 
-// Registry is a Source over fixed registrations. It is immutable and safe for concurrent use.
+// Registry is a Source of fixed registrations. It is immutable and safe for concurrent use.
 type Registry struct {
 	byID    map[string]*Client
 	origins map[string]bool
 }
 
-// NewRegistry validates all registrations and reports all problems at once; each names its client.
+// NewRegistry validates all registrations and reports all problems at once, as portner.FieldErrors: "web.redirect_uris[0]" is
+// a member of the client with the client_id web, and "clients[2].client_id" of the third client, whose client_id is invalid.
 func NewRegistry(env Environment, clients ...Client) (*Registry, error) {
 	r := &Registry{byID: make(map[string]*Client, len(clients)), origins: map[string]bool{}}
-	var problems []error
+	var problems fields.Checker
 	for i := range clients {
-		c := clients[i] // a copy: the registry shares no registration with its maker
-		if err := c.Validate(env); err != nil {
-			problems = append(problems, err)
+		c := clients[i] // a copy, so that later changes of the argument do not reach the registry
+		name := c.ClientID
+		if !validClientID(name) {
+			name = at("clients", i)
 		}
-		if _, ok := r.byID[c.ClientID]; ok {
-			problems = append(problems, &PropertyError{ClientID: c.ClientID, Property: "client_id", Rule: "registered twice"})
-		}
+		problems.Join(name, c.Validate(env))
+		problems.Want(r.byID[c.ClientID] == nil, name+".client_id", "is registered twice")
 		r.byID[c.ClientID] = &c
 		if c.Disabled {
 			continue
@@ -34,14 +35,18 @@ func NewRegistry(env Environment, clients ...Client) (*Registry, error) {
 			r.origins[o] = true
 		}
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	for i := range clients {
+		other := r.byID[clients[i].Sector()]
+		problems.Want(clients[i].SectorIdentifierURI == "" || other == nil || other.SectorIdentifierURI != "",
+			at("clients", i)+".sector_identifier_uri", "must not have the client_id of another client as its host")
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
-// Client implements Source. Disabled registrations are found: they still have a name for the log, and
-// authentication refuses them.
+// Client implements Source. It returns disabled clients, too; Lookup rejects them.
 func (r *Registry) Client(_ context.Context, clientID string) (*Client, error) {
 	c, ok := r.byID[clientID]
 	if !ok {

@@ -40,6 +40,24 @@ func TestNewRegistry_reports_every_client(t *testing.T) {
 	t.Parallel()
 	bad := *web(func(c *client.Client) { c.ClientID, c.CodeChallengeMethod = "bad", "plain" })
 	_, err := client.NewRegistry(production, *web(nil), *web(nil), bad)
-	require.ErrorContains(t, err, `client "web": client_id: registered twice`)
-	require.ErrorContains(t, err, `client "bad": code_challenge_method`)
+	require.Equal(t, []string{"bad.code_challenge_method", "web.client_id"}, membersIn(t, err))
+
+	first, second := *web(nil), *web(nil)
+	first.ClientID, second.ClientID, second.Scopes = "a b", "", []string{"openid", "openid"}
+	_, err = client.NewRegistry(production, first, second)
+	require.Equal(t, []string{"clients[1].client_id", "clients[1].scopes[1]"}, membersIn(t, err))
+}
+
+// TestRegistrySectors: the subjects of a sector must not be those of a client that has a sector of its own.
+func TestRegistrySectors(t *testing.T) {
+	t.Parallel()
+	with := func(id, uri string) client.Client {
+		return *web(func(c *client.Client) { c.ClientID, c.SectorIdentifierURI = id, uri })
+	}
+	_, err := client.NewRegistry(production, with("a", "https://Example.no/x"), with("b", "https://example.no"), with("example.com", ""), with("example.net", "https://example.net"))
+	require.NoError(t, err)
+	_, err = client.NewRegistry(production, with("a", "https://example.no"), with("example.no", ""))
+	require.Equal(t, []string{"clients[0].sector_identifier_uri"}, membersIn(t, err))
+	require.Equal(t, "example.no", new(with("a", "https://Example.NO:8443/x")).Sector())
+	require.Equal(t, "a", new(with("a", "")).Sector())
 }

@@ -2,22 +2,27 @@ package client_test
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/scope"
 	"github.com/stretchr/testify/require"
 )
 
-// problems returns the properties that Validate names, sorted.
+// problems returns the members that Validate names, sorted.
 func problems(t testing.TB, c *client.Client, env client.Environment) []string {
 	t.Helper()
-	err := c.Validate(env)
+	return membersIn(t, c.Validate(env))
+}
+
+// membersIn returns the members that an error names, sorted. It requires the error to consist of FieldErrors.
+func membersIn(t testing.TB, err error) []string {
+	t.Helper()
 	if err == nil {
 		return nil
 	}
@@ -25,15 +30,22 @@ func problems(t testing.TB, c *client.Client, env client.Environment) []string {
 	require.True(t, ok)
 	var names []string
 	for _, e := range joined.Unwrap() {
-		p, ok := errors.AsType[*client.PropertyError](e)
+		p, ok := e.(*portner.FieldError)
 		require.True(t, ok)
-		require.Equal(t, c.ClientID, p.ClientID)
-		require.NotEmpty(t, p.Rule)
-		require.Contains(t, p.Error(), p.Property+": "+p.Rule)
-		names = append(names, p.Property)
+		require.NotEmpty(t, p.Err.Error())
+		names = append(names, p.Field)
 	}
 	slices.Sort(names)
 	return names
+}
+
+// secrets returns n secrets.
+func secrets(n int) []client.Secret {
+	list := make([]client.Secret, n)
+	for i := range list {
+		list[i] = client.Secret{Hash: [32]byte{1}, ExpiresAt: now}
+	}
+	return list
 }
 
 func web(change func(*client.Client)) *client.Client {
@@ -41,7 +53,7 @@ func web(change func(*client.Client)) *client.Client {
 		ClientID: "web", ClientName: "Min tjeneste", OrganisationNo: "991825827", IntegrationType: "api_klient",
 		TokenEndpointAuthMethod: client.ClientSecretPost, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{"https://rp.example.no/out"},
-		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: []client.Secret{{ExpiresAt: now}},
+		Scopes: []string{"openid", "profile", "digdir:demo"}, Secrets: secrets(1),
 	}
 	if change != nil {
 		change(c)
@@ -74,7 +86,7 @@ func TestValidate_allowed_section_2_4(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*client.Client{
 		"api_klient":            web(nil),
-		"defaults":              {ClientID: "c", RedirectURIs: []string{callback}, Secrets: make([]client.Secret, 1)},
+		"defaults":              {ClientID: "c", RedirectURIs: []string{callback}, Secrets: secrets(1)},
 		"idporten":              web(func(c *client.Client) { c.IntegrationType, c.Scopes = "idporten", []string{"openid", "profile"} }),
 		"idporten without list": web(func(c *client.Client) { c.IntegrationType, c.Scopes = "idporten", nil }),
 		"idporten introspecting": web(func(c *client.Client) {
@@ -88,7 +100,7 @@ func TestValidate_allowed_section_2_4(t *testing.T) {
 		"no PKCE":               web(func(c *client.Client) { c.CodeChallengeMethod = "none" }),
 		"reuse":                 web(func(c *client.Client) { c.RefreshTokenUsage = client.Reuse }),
 		"supplier":              web(func(c *client.Client) { c.SupplierOrgno = "974761076" }),
-		"two secrets":           web(func(c *client.Client) { c.Secrets = make([]client.Secret, 2) }),
+		"two secrets":           web(func(c *client.Client) { c.Secrets = secrets(2) }),
 		"front channel":         web(func(c *client.Client) { c.FrontchannelLogoutURI = "https://rp.example.no:443/logout?x=1" }),
 		"back channel":          web(func(c *client.Client) { c.BackchannelLogoutURI = "https://rp.example.no:8443/logout" }),
 		"browser":               public(client.Browser, callback, nil),
@@ -105,7 +117,11 @@ func TestValidate_allowed_section_2_4(t *testing.T) {
 		"plain, own grants": web(func(c *client.Client) {
 			c.IntegrationType, c.GrantTypes = "", []string{"client_credentials", "urn:example:grant"}
 		}),
-		"resource server": {ClientID: "api", Scopes: []string{"idporten:token.introspection"}, Secrets: make([]client.Secret, 1)},
+		"resource server": {ClientID: "api", Scopes: []string{"idporten:token.introspection"}, Secrets: secrets(1)},
+		"pairwise": web(func(c *client.Client) {
+			c.SubjectType, c.SectorIdentifierURI = client.Pairwise, "https://example.no/sector.json"
+		}),
+		"public subjects": web(func(c *client.Client) { c.SubjectType = client.Public }),
 		"lists": web(func(c *client.Client) {
 			c.ResponseModes, c.PromptValues = []string{"query", "form_post"}, []string{"login", "none", "consent", "select_account"}
 			c.IDTokenSignedResponseAlg, c.AccessTokenSignedResponseAlg = "PS256", "EdDSA"
@@ -149,11 +165,11 @@ func TestValidate_each_rule(t *testing.T) {
 		{"web none", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "none", nil }), []string{"token_endpoint_auth_method"}},
 		{"client_secret_jwt (C34)", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "client_secret_jwt", nil }), []string{"token_endpoint_auth_method"}},
 		{"browser with a secret", public(client.Browser, callback, func(c *client.Client) {
-			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretPost, make([]client.Secret, 1)
+			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretPost, secrets(1)
 		}), []string{"token_endpoint_auth_method"}},
 		{"native with keys", public(client.Native, callback, func(c *client.Client) { c.TokenEndpointAuthMethod, c.JWKS = client.PrivateKeyJWT, p256JWKS() }), []string{"token_endpoint_auth_method"}},
 		{"maskinporten with a secret", machine("maskinporten", func(c *client.Client) {
-			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretBasic, make([]client.Secret, 1)
+			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretBasic, secrets(1)
 		}), []string{"token_endpoint_auth_method"}},
 		{"maskinporten browser", machine("maskinporten", func(c *client.Client) { c.ApplicationType = client.Browser }), []string{"application_type"}},
 		{"maskinporten code", machine("maskinporten", func(c *client.Client) { c.GrantTypes, c.RedirectURIs = []string{"authorization_code"}, uris(1) }), []string{"grant_types[0]"}},
@@ -198,10 +214,17 @@ func TestValidate_each_rule(t *testing.T) {
 		{"six keys", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys...) }), []string{"jwks"}},
 		{"kid twice (E5)", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
 		{"key for ES384", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(jose.PublicKey{KID: "k", Key: p384Key().Public()}) }), []string{"jwks.keys[0]"}},
-		{"no secret", web(func(c *client.Client) { c.Secrets = nil }), []string{"client_secret"}},
-		{"three secrets", web(func(c *client.Client) { c.Secrets = make([]client.Secret, 3) }), []string{"client_secret"}},
-		{"secret kept beside keys", machine("maskinporten", func(c *client.Client) { c.Secrets = make([]client.Secret, 1) }), []string{"client_secret"}},
-		{"secret of a public client", public(client.Browser, callback, func(c *client.Client) { c.Secrets = make([]client.Secret, 1) }), []string{"client_secret"}},
+		{"no secret", web(func(c *client.Client) { c.Secrets = nil }), []string{"client_secrets"}},
+		{"three secrets", web(func(c *client.Client) { c.Secrets = secrets(3) }), []string{"client_secrets"}},
+		{"secret kept beside keys", machine("maskinporten", func(c *client.Client) { c.Secrets = secrets(1) }), []string{"client_secrets"}},
+		{"secret of a public client", public(client.Browser, callback, func(c *client.Client) { c.Secrets = secrets(1) }), []string{"client_secrets"}},
+		{"hash of no secret", web(func(c *client.Client) { c.Secrets[0].Hash = [32]byte{} }), []string{"client_secrets[0].sha256"}},
+		{"subject_type", web(func(c *client.Client) { c.SubjectType = "Pairwise" }), []string{"subject_type"}},
+		{"sector: http", web(func(c *client.Client) { c.SectorIdentifierURI = "http://rp.example.no" }), []string{"sector_identifier_uri"}},
+		{"sector: no host", web(func(c *client.Client) { c.SectorIdentifierURI = "https:///sector.json" }), []string{"sector_identifier_uri"}},
+		{"sector: fragment", web(func(c *client.Client) { c.SectorIdentifierURI = "https://rp.example.no/#" }), []string{"sector_identifier_uri"}},
+		{"sector: userinfo", web(func(c *client.Client) { c.SectorIdentifierURI = "https://a@rp.example.no" }), []string{"sector_identifier_uri"}},
+		{"sector: host of another form", web(func(c *client.Client) { c.SectorIdentifierURI = "https://127.1" }), []string{"sector_identifier_uri"}},
 		{"onbehalfof", web(func(c *client.Client) {
 			c.OnBehalfOf = []client.OnBehalfOf{{Value: "a", Orgno: "1"}, {Value: "a"}, {URL: "javascript:x", Logo: "data:x"}}
 		}), []string{"onbehalfof[0].orgno", "onbehalfof[1].onbehalfof", "onbehalfof[2].logo", "onbehalfof[2].onbehalfof", "onbehalfof[2].url"}},
@@ -218,11 +241,11 @@ func TestValidate_reports_everything_at_once(t *testing.T) {
 		CodeChallengeMethod: "plain", RefreshTokenUsage: "x", AccessTokenLifetime: -1,
 	}
 	require.Equal(t, []string{
-		"access_token_lifetime", "client_orgno", "client_secret", "code_challenge_method", "redirect_uris[0]", "redirect_uris[1]",
+		"access_token_lifetime", "client_orgno", "client_secrets", "code_challenge_method", "redirect_uris[0]", "redirect_uris[1]",
 		"refresh_token_usage", "scopes[0]", "token_endpoint_auth_method",
 	}, problems(t, c, production))
 	require.ErrorIs(t, c.Validate(production), client.ErrInvalidRedirectURI)
-	require.ErrorContains(t, c.Validate(production), `client "all wrong": redirect_uris[1]: has a scheme that runs code`)
+	require.ErrorContains(t, c.Validate(production), `redirect_uris[1]: has a scheme that runs code`)
 }
 
 func TestValidate_production_and_test(t *testing.T) {
@@ -302,13 +325,14 @@ func TestClient_JSON_names_section_2(t *testing.T) {
 	"sso_disabled":true,"response_modes":["query"],"prompt_values":["none"],"jwks":{"keys":[]},"access_token_lifetime":1,"refresh_token_lifetime":2,"authorization_lifetime":3,
 	"refresh_token_usage":"REUSE","id_token_signed_response_alg":"ES256","access_token_signed_response_alg":"ES256","require_pushed_authorization_requests":true,
 	"require_signed_request_object":true,"require_state":true,"require_nonce":true,"allow_token_endpoint_audience":true,
+	"subject_type":"pairwise","sector_identifier_uri":"https://example.no","active":false,
+	"client_secrets":[{"sha256":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","expires_at":"2026-03-01T12:00:00Z"}],"keys_uploaded_at":"2026-03-01T12:00:00Z",
 	"onbehalfof":[{"onbehalfof":"v","display_name":"n","orgno":"3","url":"u","description":"d","logo":"l"}],
 	"created":"2026-03-01T12:00:00Z","last_updated":"2026-03-01T12:00:00Z"}`
 	var c client.Client
-	d := json.NewDecoder(strings.NewReader(wire))
-	d.DisallowUnknownFields()
-	require.NoError(t, d.Decode(&c))
-	c.Secrets = []client.Secret{secret(t, secretText, now)}
+	require.NoError(t, json.Unmarshal([]byte(wire), &c))
+	require.True(t, c.Disabled)
+	require.Equal(t, secrets(1), c.Secrets)
 	back, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.JSONEq(t, wire, string(back))

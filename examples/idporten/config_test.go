@@ -107,6 +107,12 @@ func tagged(typ reflect.Type) map[string]reflect.Type {
 		}
 		all["active"] = reflect.TypeFor[bool]()
 	}
+	if typ == reflect.TypeFor[standin.ClientEntry]() {
+		for _, name := range standin.StoreMembers {
+			delete(all, name)
+		}
+		all["active"] = reflect.TypeFor[bool]()
+	}
 	return all
 }
 

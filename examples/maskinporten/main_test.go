@@ -274,5 +274,11 @@ func tagged(typ reflect.Type) map[string]reflect.Type {
 			all[name] = reflect.TypeFor[string]()
 		}
 	}
+	if typ == reflect.TypeFor[standin.ClientEntry]() {
+		for _, name := range standin.StoreMembers {
+			delete(all, name)
+		}
+		all["active"] = reflect.TypeFor[bool]()
+	}
 	return all
 }

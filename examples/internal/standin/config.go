@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,12 +35,42 @@ type Common struct {
 	Certificates Certificates `json:"business_certificates,omitzero"`
 }
 
-// ClientEntry is a registration with the two members of the wire format that a client.Client does not hold as they are.
+// ClientEntry is a registration with its secret in clear.
 type ClientEntry struct {
 	client.Client
 	ClientSecret string `json:"client_secret,omitempty"`
-	Active       *bool  `json:"active,omitempty"`
 }
+
+// UnmarshalJSON decodes client_secret, and every other member as client.Client does.
+func (e *ClientEntry) UnmarshalJSON(text []byte) error {
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	for _, name := range StoreMembers {
+		if members[name] != nil {
+			return &portner.FieldError{Field: name, Err: errors.New("unknown member")}
+		}
+	}
+	if secret, ok := members["client_secret"]; ok {
+		if err := json.Unmarshal(secret, &e.ClientSecret); err != nil {
+			return &portner.FieldError{Field: "client_secret", Err: errors.New("must be a string")}
+		}
+		delete(members, "client_secret")
+	}
+	rest, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	return e.Client.UnmarshalJSON(rest)
+}
+
+// ClientMembers are the members that a ClientEntry reads beside its fields, and StoreMembers those of a client.Client that are
+// for stores: a file has active and client_secret in their place.
+var (
+	ClientMembers = []string{"active"}
+	StoreMembers  = []string{"disabled", "client_secrets", "keys_uploaded_at"}
+)
 
 // ScopeMembers are the members that a scope.Scope reads beside its fields.
 var ScopeMembers = []string{
@@ -53,7 +84,9 @@ func ReadConfig[C any](path string, check func(c *C) error) (c C, err error) {
 	if err != nil {
 		return c, fmt.Errorf("-config: %w", err)
 	}
-	err = strictjson.Decode(data, &c, strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: ScopeMembers})
+	err = strictjson.Decode(data, &c,
+		strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: ScopeMembers},
+		strictjson.Also{Type: reflect.TypeFor[ClientEntry](), Members: ClientMembers})
 	if err == nil {
 		err = check(&c)
 	}
@@ -106,28 +139,18 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 		if err != nil {
 			p.Add(at+".client_secret", "%s", strings.TrimPrefix(err.Error(), "client: client_secret "))
 		}
-		for _, err := range split(registered.Validate(env)) {
-			if pe, ok := errors.AsType[*client.PropertyError](err); ok {
-				p.Add(at+"."+pe.Property, "%s", pe.Rule)
-			}
+		for _, e := range portner.FieldErrors(registered.Validate(env)) {
+			// The file has the secret in clear, in a member of its own.
+			p.Add(at+"."+strings.Replace(e.Field, "client_secrets", "client_secret", 1), "%s", e.Err)
 		}
 		ids = append(ids, e.ClientID)
 	}
 	p.Unique("clients", "client_id", ids)
 }
 
-// split returns the parts of a joined error.
-func split(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return nil
-}
-
 // Registration returns the client of an entry. A secret that does not look random is accepted: the file is for development.
 func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	c := e.Client
-	c.Disabled = e.Active != nil && !*e.Active
 	if len(c.JWKS) > 0 {
 		c.KeysUploadedAt = now
 	}

@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/portner-go/portner"
 )
 
 // Also names members that a struct reads by its own UnmarshalJSON beside those of its fields, so that
@@ -155,7 +157,12 @@ func (w *walker) itself(path string, t reflect.Type) error {
 			return nil
 		}
 	}
-	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
+	err := json.Unmarshal(raw, reflect.New(t).Interface())
+	if found := portner.FieldErrors(err); len(found) > 0 {
+		for _, e := range found {
+			w.add(path+"."+e.Field, "%s", e.Err)
+		}
+	} else if err != nil {
 		w.add(path, "%s", strings.ReplaceAll(err.Error(), "json: ", ""))
 	}
 	return nil
