@@ -322,12 +322,3 @@ func TestTestLoginRepresents(t *testing.T) {
 	require.Equal(t, "[]", w.details(ask(twoParties)))
 	require.Equal(t, "error access_denied", outcome(t, ask(`[{"type":"party","required":true}]`)))
 }
-
-// TestRequiredCodeChallenge: the configuration takes precedence over a registration without PKCE.
-func TestRequiredCodeChallenge(t *testing.T) {
-	t.Parallel()
-	request := params("nopkce", "code_challenge", "", "code_challenge_method", "")
-	require.Equal(t, "login", outcome(t, newWorld(t).browser().authorize(request)))
-	w := newWorld(t, func(c *authorize.Config) { c.RequiredParameters = []string{"code_challenge"} })
-	require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(request)))
-}
