@@ -50,7 +50,7 @@ func TestSelfNarrowing(t *testing.T) {
 	w.rejects("portal", form(subject, "actor_token", subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
 }
 
-// TestRequest checks the parameters of a request (RFC 8693 §2.1) and the error codes (§2.2.2).
+// TestRequest checks the parameters of a request and the error codes (RFC 8693 §2.1, RFC 8693 §2.2.2).
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{}) })

@@ -39,9 +39,9 @@ type Config struct {
 	// an issuer. A provider without issuers rejects every token.
 	Maskinporten, IDPorten, Studio Provider
 	// Organisations finds the codes of service owners. If nil, new tokens have no urn:altinn:org.
-	Organisations Organisations
+	Organisations OrganisationSource
 	// Users finds users. Required with IDPorten.
-	Users Users
+	Users UserSource
 	// PartnerScopes are accepted scopes of the provider id-porten beside those that begin with "altinn:". If nil,
 	// PartnerScopes(); if empty, none.
 	PartnerScopes []string
@@ -98,15 +98,15 @@ const (
 	Copy                // the end of the exchanged token, as at Altinn for id-porten
 )
 
-// Organisations finds the codes of service owners.
-type Organisations interface {
+// OrganisationSource finds the codes of service owners.
+type OrganisationSource interface {
 	// Code returns the code of an organisation, such as "digdir" for 991825827. "", or an error that wraps
 	// storage.ErrNotFound, reports that it has none; every other error is a fault.
 	Code(ctx context.Context, orgno string) (string, error)
 }
 
-// Users finds users.
-type Users interface {
+// UserSource finds users.
+type UserSource interface {
 	// User returns the user with a national identity number. An error that wraps storage.ErrNotFound reports that there is
 	// none; every other error is a fault.
 	User(ctx context.Context, pid norway.PID) (User, error)

@@ -53,7 +53,7 @@ type world struct {
 	broken                               bool // the registers fail
 }
 
-// Code implements altinn.Organisations.
+// Code implements altinn.OrganisationSource.
 func (w *world) Code(_ context.Context, orgno string) (string, error) {
 	if w.broken {
 		return "", errors.New("register down")
@@ -65,7 +65,7 @@ func (w *world) Code(_ context.Context, orgno string) (string, error) {
 	return code, nil
 }
 
-// User implements altinn.Users.
+// User implements altinn.UserSource.
 func (w *world) User(_ context.Context, p norway.PID) (altinn.User, error) {
 	if w.broken {
 		return altinn.User{}, errors.New("register down")

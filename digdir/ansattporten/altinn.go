@@ -12,26 +12,26 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// The types of Ansattporten.
+// Types of authorization_details.
 const (
-	// AltinnService is a service of Altinn 2: urn:altinn:resource:<code>:<edition>.
+	// AltinnService names a service of Altinn 2: urn:altinn:resource:<code>:<edition>.
 	AltinnService = "ansattporten:altinn:service"
-	// AltinnResource is a resource of Altinn 3: urn:altinn:resource:<identifier>.
+	// AltinnResource names a resource of Altinn 3: urn:altinn:resource:<identifier>.
 	AltinnResource = "ansattporten:altinn:resource"
 )
 
-// Altinn knows who may act for whom with a service or resource.
-type Altinn interface {
-	// Reportees returns what the resource is called and for whom the person may act with it; for nobody is
-	// no error. An error that wraps rar.ErrValue says that there is no such resource, any other is a
-	// fault. It is asked several times during a login.
+// ReporteeSource finds whom a user may represent, as Altinn does.
+type ReporteeSource interface {
+	// Reportees returns the name of a resource and whom the user may represent at it, which may be empty. An error that
+	// wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called several times
+	// during a login.
 	Reportees(ctx context.Context, pid norway.PID, resource string) (Resource, error)
 }
 
-// Resource is a service or resource, as one person may use it.
+// Resource is a service or resource of Altinn for one user.
 type Resource struct {
-	Name      string     // what people call it
-	Reportees []Reportee // for whom the person may act
+	Name      string     // display name
+	Reportees []Reportee // whom the user may represent
 }
 
 var (
@@ -39,24 +39,27 @@ var (
 	resourceURN = regexp.MustCompile(`^urn:altinn:resource:[a-z0-9_-]{1,200}$`)
 )
 
-// ServiceType is ansattporten:altinn:service.
-func ServiceType(source Altinn) rar.Type {
-	return altinnType{source, serviceURN, writeService}.of(AltinnService, append([]string{memberResource}, optionMembers...))
+// ServiceType returns the type ansattporten:altinn:service. rar.NewRegistry rejects it if source is nil.
+func ServiceType(source ReporteeSource) rar.Type {
+	return altinnType{source, serviceURN, writeService}.rarType(AltinnService, append([]string{memberResource}, optionMembers...))
 }
 
-// ResourceType is ansattporten:altinn:resource.
-func ResourceType(source Altinn) rar.Type {
-	return altinnType{source, resourceURN, writeResource}.of(AltinnResource, append([]string{memberResource, memberActions}, optionMembers...))
+// ResourceType returns the type ansattporten:altinn:resource. rar.NewRegistry rejects it if source is nil.
+func ResourceType(source ReporteeSource) rar.Type {
+	return altinnType{source, resourceURN, writeResource}.rarType(AltinnResource, append([]string{memberResource, memberActions}, optionMembers...))
 }
 
-// altinnType is what both types share: who may be chosen for a resource.
+// altinnType is the common part of both types.
 type altinnType struct {
-	source Altinn
+	source ReporteeSource
 	urn    *regexp.Regexp
 	write  func(o options, name string, parties []Reportee) any
 }
 
-func (t altinnType) of(name string, members []string) rar.Type {
+func (t altinnType) rarType(name string, members []string) rar.Type {
+	if t.source == nil {
+		return rar.Type{Name: name}
+	}
 	return rar.Type{
 		Name: name, Members: members, Alone: true, Validate: t.validate, Choices: t.choices, Multiple: multiple, Required: required,
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
@@ -73,7 +76,7 @@ func (t altinnType) validate(d rar.Detail) error {
 	return err
 }
 
-// offer is one detail with those who may be represented for it.
+// offer is a requested detail with the parties the user may represent for it.
 type offer struct {
 	options
 	name    string
@@ -87,23 +90,22 @@ func pidOf(r rar.Request) norway.PID {
 	return pid
 }
 
-// ask asks the register about each detail. Somebody without a national identity number may act for
-// nobody.
-func (t altinnType) ask(ctx context.Context, r rar.Request, details []rar.Detail) ([]offer, error) {
+// offers loads the offer for each detail. A user without a national identity number has none.
+func (t altinnType) offers(ctx context.Context, r rar.Request, details []rar.Detail) ([]offer, error) {
 	all, err := readAll(details)
 	pid := pidOf(r)
 	if err != nil || pid.IsZero() {
 		return nil, err
 	}
-	must := needed(all)
+	representationRequired := anyRequired(all)
 	offers := make([]offer, len(all))
 	for i, o := range all {
-		o.required = must // who may be represented for one detail is one question for all
+		o.required = representationRequired // one choice applies to all details
 		res, err := t.source.Reportees(ctx, pid, o.resource)
 		if err != nil {
 			return nil, err
 		}
-		parties, err := offered(res.Reportees, o)
+		parties, err := filter(res.Reportees, o)
 		if err != nil {
 			return nil, err
 		}
@@ -112,9 +114,9 @@ func (t altinnType) ask(ctx context.Context, r rar.Request, details []rar.Detail
 	return offers, nil
 }
 
-// choices are the union of the details': the page asks once (maskinporten-altinn section 4.2).
+// choices returns the union of the parties of all details (docs/spec/ansattporten.md §4.2).
 func (t altinnType) choices(ctx context.Context, r rar.Request, details []rar.Detail) ([]rar.Choice, error) {
-	offers, err := t.ask(ctx, r, details)
+	offers, err := t.offers(ctx, r, details)
 	var lists [][]Reportee
 	for _, o := range offers {
 		lists = append(lists, o.parties)
@@ -122,31 +124,31 @@ func (t altinnType) choices(ctx context.Context, r rar.Request, details []rar.De
 	return union(r, lists...), err
 }
 
-// grant writes one detail for each resource at which somebody who was chosen may be represented.
+// grant returns one detail for each resource at which a chosen party may be represented.
 func (t altinnType) grant(ctx context.Context, name string, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	offers, err := t.ask(ctx, r, details)
+	offers, err := t.offers(ctx, r, details)
 	if err != nil {
 		return nil, err
 	}
 	var granted []any
 	self := false
 	for _, o := range offers {
-		organisations, alsoSelf := chosenOf(o.parties, chosen)
+		organisations, alsoSelf := pick(o.parties, chosen)
 		self = self || alsoSelf
 		if len(organisations) > 0 {
 			granted = append(granted, t.write(o.options, o.name, organisations))
 		}
 	}
 	if self {
-		granted = append(granted, ofSelf{name})
+		granted = append(granted, typeOnly{name})
 	}
 	return encode(granted)
 }
 
-// service is the answer for a service (maskinporten-altinn sections 4.3 and 6.6).
+// service is the granted detail for a service (docs/spec/ansattporten.md §4.3).
 type service struct {
 	Type         string     `json:"type"`
 	Resource     string     `json:"resource"`
@@ -163,12 +165,12 @@ type reportee struct {
 func writeService(o options, name string, parties []Reportee) any {
 	s := service{Type: AltinnService, Resource: o.resource, ResourceName: name}
 	for _, p := range parties {
-		s.Reportees = append(s.Reportees, reportee{list(p.Rights), identify(p.Orgno), p.Name})
+		s.Reportees = append(s.Reportees, reportee{notNil(p.Rights), identify(p.Orgno), p.Name})
 	}
 	return s
 }
 
-// resource is the answer for a resource. Its authority is not capitalised (Q17: as documented).
+// resource is the granted detail for a resource. Unlike in the other types, authority is not capitalised.
 type resource struct {
 	Type         string            `json:"type"`
 	Resource     string            `json:"resource"`
@@ -184,7 +186,7 @@ type authorizedParty struct {
 	UnitType string            `json:"unit_type"`
 }
 
-// writeResource tells of the actions that were asked for those the person may take.
+// writeResource grants those of the requested actions that the user may take.
 func writeResource(o options, name string, parties []Reportee) any {
 	res := resource{Type: AltinnResource, Resource: o.resource, ResourceName: name}
 	for _, p := range parties {

@@ -1,14 +1,12 @@
-// Package ansattporten is the profile of Ansattporten, where people log in on behalf of an organisation, and
-// the types of authorization_details (RFC 9396) of Ansattporten and of idporten:fullmakt.
+// Package ansattporten is the profile of Ansattporten, where users log in on behalf of an organisation, with the types of
+// authorization_details (RFC 9396) of Ansattporten and the type idporten:fullmakt (docs.digdir.no: Ansattporten).
 //
-// [Profile] makes a provider.Provider an Ansattporten. The types ask registers the host has: each takes one
-// small interface ([Altinn], [Employers], [Mandates]) and becomes a rar.Type for
-// provider.Config.AuthorizationDetails:
+// [Profile] is a value for provider.Config.Profile. Each type reads a register of the host through a small interface and becomes
+// part of provider.Config.AuthorizationDetails:
 //
 //	types, err := rar.NewRegistry(ansattporten.ServiceType(altinn), ansattporten.ResourceType(altinn))
 //
-// Whoever logs in chooses on the host's page whom to represent, at every such request. Tokens still speak
-// of the person: sub and pid are theirs, and whom they represent stands in authorization_details and in no
-// other claim. An API must not compare it with consumer: people act for organisations that have nothing to
-// do with the client's (maskinporten-altinn section 4.2, Q11).
+// At every request with authorization_details, the user chooses on the host's representation page whom to represent. sub and pid
+// of the tokens are the user's. The represented organisation is in authorization_details only. An API must not compare it with
+// consumer: a user may represent an organisation that has no relation to the client.
 package ansattporten

@@ -7,19 +7,20 @@ import (
 	"github.com/portner-go/portner/rar"
 )
 
-// Orgno is the type for an organisation that follows from a work identity (an e-mail domain, an Entra
-// tenant) and not from a register of rights.
+// Orgno is the type for an organisation that follows from a work identity, such as an e-mail domain or an Entra tenant.
 const Orgno = "ansattporten:orgno"
 
-// Employers knows the organisations of work identities.
-type Employers interface {
-	// Employers returns the organisations of the person with this subject (session.Identity.Subject); none
-	// is no error.
+// EmployerSource finds the organisations of work identities.
+type EmployerSource interface {
+	// Employers returns the organisations of the user with this subject (session.Identity.Subject), which may be none.
 	Employers(ctx context.Context, subject string) ([]Reportee, error)
 }
 
-// OrgnoType is ansattporten:orgno.
-func OrgnoType(source Employers) rar.Type {
+// OrgnoType returns the type ansattporten:orgno. rar.NewRegistry rejects it if source is nil.
+func OrgnoType(source EmployerSource) rar.Type {
+	if source == nil {
+		return rar.Type{Name: Orgno}
+	}
 	t := orgnoType{source}
 	return rar.Type{
 		Name: Orgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Multiple: multiple, Required: required,
@@ -27,10 +28,10 @@ func OrgnoType(source Employers) rar.Type {
 	}
 }
 
-type orgnoType struct{ source Employers }
+type orgnoType struct{ source EmployerSource }
 
-// ask returns those every detail allows: they are about the same organisations.
-func (t orgnoType) ask(ctx context.Context, r rar.Request, details []rar.Detail) ([]Reportee, error) {
+// employers loads the organisations that every detail allows.
+func (t orgnoType) employers(ctx context.Context, r rar.Request, details []rar.Detail) ([]Reportee, error) {
 	all, err := readAll(details)
 	if err != nil {
 		return nil, err
@@ -40,8 +41,8 @@ func (t orgnoType) ask(ctx context.Context, r rar.Request, details []rar.Detail)
 		return nil, err
 	}
 	for _, o := range all {
-		o.required = true // nobody is their own employer
-		if parties, err = offered(parties, o); err != nil {
+		o.required = true // excludes the user as a party
+		if parties, err = filter(parties, o); err != nil {
 			return nil, err
 		}
 	}
@@ -49,12 +50,11 @@ func (t orgnoType) ask(ctx context.Context, r rar.Request, details []rar.Detail)
 }
 
 func (t orgnoType) choices(ctx context.Context, r rar.Request, details []rar.Detail) ([]rar.Choice, error) {
-	parties, err := t.ask(ctx, r, details)
+	parties, err := t.employers(ctx, r, details)
 	return union(r, parties), err
 }
 
-// employment is the answer. The two texts about it are read together: authorized_parties with orgno, name
-// and rights (idporten section 18.4), orgno with Authority and ID (maskinporten-altinn section 4.3).
+// employment is the granted detail (docs/spec/ansattporten.md §4.3).
 type employment struct {
 	Type    string     `json:"type"`
 	Parties []employer `json:"authorized_parties"`
@@ -67,17 +67,17 @@ type employer struct {
 }
 
 func (t orgnoType) grant(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
-	parties, err := t.ask(ctx, r, details)
+	parties, err := t.employers(ctx, r, details)
 	if err != nil {
 		return nil, err
 	}
-	organisations, _ := chosenOf(parties, chosen)
+	organisations, _ := pick(parties, chosen)
 	if len(organisations) == 0 {
 		return nil, nil
 	}
 	e := employment{Type: Orgno}
 	for _, p := range organisations {
-		e.Parties = append(e.Parties, employer{identify(p.Orgno), p.Name, list(p.Rights)})
+		e.Parties = append(e.Parties, employer{identify(p.Orgno), p.Name, notNil(p.Rights)})
 	}
 	return encode([]any{e})
 }

@@ -12,42 +12,47 @@ import (
 	"github.com/portner-go/portner/rar"
 )
 
-// Fullmakt is ID-porten's type for people who act for other people (idporten section 18.4, a pilot).
+// Fullmakt is the type for users who act for other persons (docs.digdir.no: ID-porten, fullmakt).
 const Fullmakt = "idporten:fullmakt"
 
-// memberRoles lists the roles of which one is enough.
+// memberRoles is the member with the requested roles. A mandate needs one of them.
 const memberRoles = "permission_roles"
 
-// maxRoles of one request.
+// maxRoles is the largest number of roles in one detail.
 const maxRoles = 50
 
-// Mandates knows who may act for which other person.
-type Mandates interface {
-	// Mandates returns what others have authorized the person to do in any of the roles; none is no error.
-	// It is asked several times during a login.
+// MandateSource finds the mandates of users.
+type MandateSource interface {
+	// Mandates returns the mandates of the user with any of the roles, which may be none. It is called several times during
+	// a login.
 	Mandates(ctx context.Context, pid norway.PID, roles []string) ([]Mandate, error)
 }
 
-// Mandate is what one person authorized another to do.
+// Mandate is the authority of a user to act for another person, the authorizer.
 type Mandate struct {
-	// ID names the mandate in the page's form. It is the same each time, and no national identity number.
+	// ID names the mandate in the form of the representation page. It must be stable and must not hold a national identity
+	// number.
 	ID string
-	// Name and PID are the authorizer's.
+	// Name is the name of the authorizer.
 	Name string
-	PID  norway.PID
-	// Permissions are what the mandate is good for. Those of other roles than asked for do not leave.
+	// PID is the national identity number of the authorizer.
+	PID norway.PID
+	// Permissions are the permissions of the mandate. Tokens have those with a requested role only.
 	Permissions []Permission
 }
 
-// Permission is one role at one owner.
+// Permission is one role of an owner.
 type Permission struct {
-	Owner string `json:"owner"` // who defines the role
+	Owner string `json:"owner"` // the organisation that defines the role
 	Role  string `json:"role"`  // as in permission_roles
 }
 
-// FullmaktType is idporten:fullmakt. Somebody without a mandate gets the provider's error page; whoever has
-// one may still choose to act for nobody but themselves.
-func FullmaktType(source Mandates) rar.Type {
+// FullmaktType returns the type idporten:fullmakt. A user without a mandate gets an error page. A user with one may still choose
+// to act for no other person. rar.NewRegistry rejects the type if source is nil.
+func FullmaktType(source MandateSource) rar.Type {
+	if source == nil {
+		return rar.Type{Name: Fullmakt}
+	}
 	t := fullmaktType{source}
 	return rar.Type{
 		Name: Fullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant,
@@ -55,7 +60,7 @@ func FullmaktType(source Mandates) rar.Type {
 	}
 }
 
-type fullmaktType struct{ source Mandates }
+type fullmaktType struct{ source MandateSource }
 
 func rolesOf(d rar.Detail) ([]string, error) {
 	o, err := jose.ParseObject(d.JSON)
@@ -69,8 +74,8 @@ func rolesOf(d rar.Detail) ([]string, error) {
 	return roles, nil
 }
 
-// ask returns the mandates for any role of any detail, with the permissions of those roles only.
-func (t fullmaktType) ask(ctx context.Context, r rar.Request, details []rar.Detail) ([]Mandate, error) {
+// mandates loads the mandates with a role of any detail. Their permissions are those with such a role.
+func (t fullmaktType) mandates(ctx context.Context, r rar.Request, details []rar.Detail) ([]Mandate, error) {
 	var roles []string
 	for _, d := range details {
 		more, err := rolesOf(d)
@@ -90,7 +95,7 @@ func (t fullmaktType) ask(ctx context.Context, r rar.Request, details []rar.Deta
 	var mandates []Mandate
 	for _, m := range known {
 		if m.PID.IsZero() || strings.Contains(m.ID, m.PID.Reveal()) || strings.Contains(m.ID, pid.Reveal()) {
-			return nil, errors.New("ansattporten: a mandate without an authorizer's number, or named by it")
+			return nil, errors.New("ansattporten: a mandate has no PID, or its ID holds a national identity number")
 		}
 		m.Permissions = slices.DeleteFunc(slices.Clone(m.Permissions), func(p Permission) bool { return !slices.Contains(roles, p.Role) })
 		if len(m.Permissions) > 0 {
@@ -103,9 +108,9 @@ func (t fullmaktType) ask(ctx context.Context, r rar.Request, details []rar.Deta
 	return mandates, nil
 }
 
-// choices name the authorizer and the roles, which tell two of the same name apart.
+// choices returns the mandates with the roles as a hint, which distinguishes authorizers of equal name.
 func (t fullmaktType) choices(ctx context.Context, r rar.Request, details []rar.Detail) ([]rar.Choice, error) {
-	mandates, err := t.ask(ctx, r, details)
+	mandates, err := t.mandates(ctx, r, details)
 	var choices []rar.Choice
 	for _, m := range mandates {
 		var roles []string
@@ -117,7 +122,8 @@ func (t fullmaktType) choices(ctx context.Context, r rar.Request, details []rar.
 	return choices, err
 }
 
-type mandated struct {
+// grantedMandate is the granted detail.
+type grantedMandate struct {
 	Type           string       `json:"type"`
 	Authorizer     named        `json:"authorizer"`
 	Representative named        `json:"authorized_representative"`
@@ -130,14 +136,14 @@ type named struct {
 }
 
 func (t fullmaktType) grant(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
-	mandates, err := t.ask(ctx, r, details)
+	mandates, err := t.mandates(ctx, r, details)
 	if err != nil {
 		return nil, err
 	}
 	var granted []any
 	for _, m := range mandates {
 		if slices.Contains(chosen, m.ID) {
-			granted = append(granted, mandated{
+			granted = append(granted, grantedMandate{
 				Type: Fullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, pidOf(r).Reveal()}, Permissions: m.Permissions,
 			})
 		}

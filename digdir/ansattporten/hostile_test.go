@@ -6,15 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the form posts is never a person's number, nor around one (rar.Choice.ID): the authorizer's or the
-// person's own.
+// TestFullmaktChoicesAreNoNumbers checks that mandates whose ID holds a national identity number are rejected.
 func TestFullmaktChoicesAreNoNumbers(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"mandate-21879498012", personPID + ":1"} {
 		r := mandates()
 		r.mandates[0].ID = id
 		_, err := ask(t, r, fullmaktRequest)
-		require.ErrorContains(t, err, "named by it", id)
+		require.ErrorContains(t, err, "holds a national identity number", id)
 		require.NotContains(t, err.Error(), id)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/portner-go/portner/rar"
 )
 
-// The members of requests (maskinporten-altinn section 4.2).
+// Members of requested details (docs/spec/ansattporten.md §4.2).
 const (
 	memberResource = "resource"
 	memberActions  = "actions"
@@ -18,20 +18,20 @@ const (
 	memberRequired = "representation_is_required"
 )
 
-// optionMembers are those that say which organisations may be chosen, and how.
+// optionMembers are the members that restrict the choice.
 var optionMembers = []string{memberForm, memberMultiple, memberDeleted, memberRequired}
 
-// options are what one detail asks for.
+// options holds the members of a requested detail.
 type options struct {
 	resource string
 	actions  []string
-	form     string // "" both, or enterprise or business
+	form     string // enterprise or business; "" for both
 	multiple bool
 	deleted  bool
 	required bool
 }
 
-// read takes the options out of a detail. Errors wrap rar.ErrValue.
+// read reads the members of a detail.
 func read(d rar.Detail) (options, error) {
 	o, err := jose.ParseObject(d.JSON)
 	if err != nil {
@@ -57,7 +57,7 @@ func read(d rar.Detail) (options, error) {
 	return opt, nil
 }
 
-// flag is true or false, or the same in quotes, as a sample of the service has it.
+// flag reads a boolean, or one as a string: published samples have both.
 func flag(o jose.Object, name string) (bool, error) {
 	switch o.Kind(name) {
 	case jose.Absent:
@@ -76,7 +76,7 @@ func flag(o jose.Object, name string) (bool, error) {
 
 func invalid(member string) error { return fmt.Errorf("%w: %s", rar.ErrValue, member) }
 
-// readAll reads details that were validated when they came.
+// readAll reads details that were validated before.
 func readAll(details []rar.Detail) ([]options, error) {
 	all := make([]options, len(details))
 	for i := range details {
@@ -88,18 +88,18 @@ func readAll(details []rar.Detail) ([]options, error) {
 	return all, nil
 }
 
-// multiple: there is one choice for all details, so what it may be must be right for each.
+// multiple reports whether every detail allows several organisations. One choice applies to all details.
 func multiple(details []rar.Detail) bool {
 	all, err := readAll(details)
 	return err == nil && !slices.ContainsFunc(all, func(o options) bool { return !o.multiple })
 }
 
-// required: one detail that needs somebody to be represented is enough.
+// required reports whether any detail requires representation.
 func required(details []rar.Detail) bool {
 	all, err := readAll(details)
-	return err != nil || needed(all)
+	return err != nil || anyRequired(all)
 }
 
-func needed(all []options) bool {
+func anyRequired(all []options) bool {
 	return slices.ContainsFunc(all, func(o options) bool { return o.required })
 }

@@ -8,10 +8,9 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Profile is the set of rules of Ansattporten, where they differ from ID-porten's (maskinporten-altinn
-// section 4.1, idporten section 18.5): levels of its own; PKCE, state and nonce from every client; no
-// single sign-on between clients; the claim name in id_tokens; no userinfo. A newer text mentions a
-// userinfo (Q16): NoUserInfo false offers it, with the claims of the id_token.
+// Profile returns the profile of Ansattporten. It is that of ID-porten with other levels, required PKCE, state and nonce for every
+// client, no single sign-on between clients, the claim name in id_tokens, and no userinfo endpoint. Newer documentation mentions
+// a userinfo endpoint: if NoUserInfo is false, it returns the claims of the id_token.
 func Profile() provider.Profile {
 	p := provider.IDPorten()
 	p.Levels = acr.Ansattporten

@@ -15,7 +15,7 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// Idporten section 18.5: no userinfo, neither at its address nor in the metadata; the types and levels are there.
+// TestMetadata checks that there is no userinfo endpoint, and that the metadata has types and levels.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	read := func(op *optest.OP, path string) (int, string) {
@@ -34,7 +34,7 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 	require.Nil(t, op.Provider.UserInfo)
 
-	// Q16: a host that wants one gets the claims of the id_token.
+	// An enabled userinfo endpoint returns the claims of the id_token.
 	with := newOP(t, brregServices(), func(c *provider.Config) { c.Profile.NoUserInfo = false })
 	_, doc = read(with, "/.well-known/openid-configuration")
 	require.Contains(t, doc, `"userinfo_endpoint"`)
@@ -49,7 +49,7 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, "Kari Nordmann", info.JSON["name"])
 }
 
-// Sso_disabled is forced for every client, whatever its registration says; a client has SSO with itself.
+// TestNoSingleSignOn checks that a client shares its session with no other client.
 func TestNoSingleSignOn(t *testing.T) {
 	t.Parallel()
 	op := newOP(t, brregServices())
@@ -63,10 +63,10 @@ func TestNoSingleSignOn(t *testing.T) {
 	own := newOP(t, brregServices(), func(c *provider.Config) { c.Session.Circle = session.CircleOf })
 	b = own.Browser()
 	b.Login(t, own.Request("tjeneste", "openid"), "kari").Code(t)
-	require.Equal(t, "", b.Get(t, own.Request("annen", "openid").URL()).Step(), "a rule of the host's goes before the profile's")
+	require.Equal(t, "", b.Get(t, own.Request("annen", "openid").URL()).Step(), "Config.Session.Circle precedes the profile")
 }
 
-// The levels have no prefix; a request without acr_values wants substantial.
+// TestLevels checks the levels of the profile, and that a request without acr_values requires substantial.
 func TestLevels(t *testing.T) {
 	t.Parallel()
 	op := newOP(t, brregServices())
@@ -80,7 +80,7 @@ func TestLevels(t *testing.T) {
 	require.Equal(t, "invalid_request", bad.Left.Query().Get("error"))
 }
 
-// A change to one profile changes no other.
+// TestProfileIsFresh checks that profiles share no slices.
 func TestProfileIsFresh(t *testing.T) {
 	t.Parallel()
 	a := ansattporten.Profile()
@@ -90,7 +90,7 @@ func TestProfileIsFresh(t *testing.T) {
 	require.Equal(t, "c", a.Circle("c", false))
 }
 
-// Idporten section 18.4: the SSO session is unaffected by who was represented, and the choice is made each time.
+// TestChoiceEachTime checks that the choice is made at every request and does not affect the session.
 func TestChoiceEachTime(t *testing.T) {
 	t.Parallel()
 	op := newOP(t, brregServices())

@@ -1,35 +1,34 @@
 package ansattporten
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 )
 
-// Self is the ID of the choice that is the person themselves, where a register lists them among those they
-// may act for. It counts as representing nobody: it is no choice where representation is required.
+// Self is the ID of the choice of a user who represents themselves. It is offered if the source lists the user as a reportee,
+// and not if representation is required.
 const Self = "self"
 
-// The values of organizationform.
+// Values of organizationform.
 const (
 	enterprise = "enterprise" // main units
 	business   = "business"   // sub-units
 )
 
-// Reportee is an organisation a person may act for, or the person themselves.
+// Reportee is an organisation that a user may represent, or the user.
 type Reportee struct {
-	// Orgno is the organisation number, nine digits. "" is the person themselves.
+	// Orgno is the organisation number, nine digits. If "", the reportee is the user.
 	Orgno string
-	// Name is the organisation's, as the person reads it and tokens tell it.
+	// Name is the name of the organisation, on the representation page and in tokens.
 	Name string
-	// UnitType is the form of organisation in the register of units: AS, ENK, … BEDR and AAFY are the
-	// sub-units.
+	// UnitType is the form of organisation in the register of units, such as AS or ENK. BEDR and AAFY are sub-units.
 	UnitType string
-	// Deleted organisations are offered to clients that ask for them only.
+	// Deleted reports that the organisation was deleted. It is offered only if the client requests deleted organisations.
 	Deleted bool
-	// Rights are what the person may do there, such as Read.
+	// Rights are the user's rights at the organisation, such as Read.
 	Rights []string
 }
 
@@ -54,16 +53,16 @@ func (p Reportee) form() string {
 	return enterprise
 }
 
-// offered are those of the reportees the options allow, each once. A number that is none is a fault of
-// the register: nothing is granted on it.
-func offered(all []Reportee, o options) ([]Reportee, error) {
+// filter returns the reportees that the options allow, without duplicates. An invalid organisation number is a fault of the
+// source.
+func filter(all []Reportee, o options) ([]Reportee, error) {
 	var parties []Reportee
 	seen := map[string]bool{}
 	for _, p := range all {
 		orgno, err := norway.ParseOrgno(p.Orgno)
 		switch {
 		case p.Orgno != "" && (err != nil || orgno.String() != p.Orgno):
-			return nil, fmt.Errorf("ansattporten: the register named an organisation without a valid number")
+			return nil, errors.New("ansattporten: the source returned an invalid organisation number")
 		case seen[p.id()], p.Orgno == "" && o.required, p.Deleted && !o.deleted,
 			p.Orgno != "" && o.form != "" && o.form != p.form(), !mayAny(p, o.actions):
 			continue
@@ -74,12 +73,12 @@ func offered(all []Reportee, o options) ([]Reportee, error) {
 	return parties, nil
 }
 
-// mayAny reports whether the reportee's rights hold one of the actions; asking for none asks for any.
+// mayAny reports whether the rights at the reportee include one of the actions. It returns true if there are no actions.
 func mayAny(p Reportee, actions []string) bool {
 	return len(actions) == 0 || slices.ContainsFunc(actions, func(a string) bool { return slices.Contains(p.Rights, a) })
 }
 
-// union are the choices of several lists, each once.
+// union returns the choices of several lists, without duplicates.
 func union(r rar.Request, lists ...[]Reportee) []rar.Choice {
 	var choices []rar.Choice
 	seen := map[string]bool{}
@@ -94,8 +93,8 @@ func union(r rar.Request, lists ...[]Reportee) []rar.Choice {
 	return choices
 }
 
-// chosenOf parts the chosen ones of a list into organisations and the person themselves.
-func chosenOf(list []Reportee, chosen []string) (organisations []Reportee, self bool) {
+// pick returns the chosen organisations of a list, and whether the user chose themselves.
+func pick(list []Reportee, chosen []string) (organisations []Reportee, self bool) {
 	for _, p := range list {
 		switch {
 		case !slices.Contains(chosen, p.id()):
@@ -108,12 +107,12 @@ func chosenOf(list []Reportee, chosen []string) (organisations []Reportee, self 
 	return organisations, self
 }
 
-// ofSelf is what is granted to somebody who represents themselves: an entry with only the type.
-type ofSelf struct {
+// typeOnly is the granted detail of a user who represents themselves.
+type typeOnly struct {
 	Type string `json:"type"`
 }
 
-// identifier is an organisation in the capitalised form of most types.
+// identifier is an organisation with the capitalised member names of most types.
 type identifier struct {
 	Authority string `json:"Authority"`
 	ID        string `json:"ID"`
@@ -124,5 +123,5 @@ func identify(orgno string) identifier {
 	return identifier{i.Authority, i.ID}
 }
 
-// list is never null on the wire.
-func list(s []string) []string { return append([]string{}, s...) }
+// notNil returns a copy of s that is encoded as an empty array if s is nil.
+func notNil(s []string) []string { return append([]string{}, s...) }

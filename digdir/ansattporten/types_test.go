@@ -19,7 +19,7 @@ import (
 
 func jsonText(v any) ([]byte, error) { return json.Marshal(v) }
 
-// The members of section 4.2: which there are, and what they may be.
+// TestSyntax checks the members of requested details (docs/spec/ansattporten.md §4.2).
 func TestSyntax(t *testing.T) {
 	t.Parallel()
 	r := types(&register{})
@@ -65,7 +65,7 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
-// ask is Parse and Ask of one request.
+// ask parses details and returns the selection of the user.
 func ask(t testing.TB, r *register, details string) (*rar.Selection, error) {
 	t.Helper()
 	parsed, err := types(r).Parse([]byte(details))
@@ -95,8 +95,8 @@ func ids(q *rar.Selection) []string {
 	return all
 }
 
-// Which organisations a detail offers.
-func TestOffered(t *testing.T) {
+// TestFilter checks which organisations a detail offers.
+func TestFilter(t *testing.T) {
 	t.Parallel()
 	const main, sub, gone = digdir, leikanger, brreg
 	r := &register{resources: map[string]ansattporten.Resource{
@@ -140,7 +140,8 @@ func TestOffered(t *testing.T) {
 	}
 }
 
-// Section 4.2: the chooser shows the union, the answer has one object for each resource with rights.
+// TestSeveralResources checks that the choices are the union of all details, and that one detail is granted for each resource with
+// rights.
 func TestSeveralResources(t *testing.T) {
 	t.Parallel()
 	const other = "urn:altinn:resource:3000:1"
@@ -164,16 +165,16 @@ func TestSeveralResources(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `[]`, got)
 
-	// One selection for both: several may be chosen only if both allow it, and one that requires is enough.
+	// One choice applies to both details: several organisations must be allowed by both, and one can require representation.
 	one := strings.Replace(both, `2480:40"`, `2480:40","allow_multiple_organizations":true,"representation_is_required":true`, 1)
 	q, err = ask(t, r, one)
 	require.NoError(t, err)
 	require.False(t, q.Multiple)
 	require.True(t, q.Required)
-	require.NotContains(t, ids(q), "self", "also where only the other detail requires somebody")
+	require.NotContains(t, ids(q), "self", "also if only the other detail requires representation")
 }
 
-// What each other type grants, as documented (section 4.3, Q17).
+// TestGranted checks the granted details of the other types (docs/spec/ansattporten.md §4.3).
 func TestGranted(t *testing.T) {
 	t.Parallel()
 	r := brregServices()
@@ -187,7 +188,7 @@ func TestGranted(t *testing.T) {
 	employer := `[{"type":"ansattporten:orgno","organizationform":"enterprise"}]`
 	q, err := ask(t, r, employer)
 	require.NoError(t, err)
-	require.Equal(t, []string{digdir}, ids(q), "nobody is their own employer")
+	require.Equal(t, []string{digdir}, ids(q), "the user is no employer")
 	got, err = grant(t, r, employer, digdir)
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"type":"ansattporten:orgno","authorized_parties":[
@@ -207,7 +208,8 @@ func mandates() *register {
 	}}
 }
 
-// Idporten section 18.4: roles are alternatives, other roles do not leave, and whoever acts for nobody has [].
+// TestFullmakt checks that one of the roles suffices, that other roles are left out, and that a user who acts for no other person
+// has an empty array.
 func TestFullmakt(t *testing.T) {
 	t.Parallel()
 	r := mandates()
@@ -227,14 +229,14 @@ func TestFullmakt(t *testing.T) {
 	parsed, err := types(r).Parse([]byte(fullmaktRequest))
 	require.NoError(t, err)
 	_, err = types(r).Selection(t.Context(), rar.Request{Subject: "eidas"}, parsed)
-	require.ErrorIs(t, err, rar.ErrNoMandate, "nobody authorizes a person without a number")
+	require.ErrorIs(t, err, rar.ErrNoMandate, "a user without a national identity number has no mandates")
 	r.mandates[0].ID = "21879498012"
 	_, err = ask(t, r, fullmaktRequest)
-	require.ErrorContains(t, err, "without an authorizer's number, or named by it")
+	require.ErrorContains(t, err, "holds a national identity number")
 	require.NotContains(t, err.Error(), "21879498012")
 }
 
-// A user without a mandate gets an error page, the client nothing.
+// TestFullmaktErrorPage checks that a user without a mandate gets an error page and no redirect to the client.
 func TestFullmaktErrorPage(t *testing.T) {
 	t.Parallel()
 	op := newOP(t, &register{})
@@ -247,11 +249,11 @@ func TestFullmaktErrorPage(t *testing.T) {
 	b, q := op.Browser(), op.Request("tjeneste", "openid", "authorization_details", fullmaktRequest)
 	p = b.Login(t, q, "kari")
 	a := op.Exchange(t, q, b.Post(t, p, url.Values{"choice": {"m1"}}).Code(t))
-	require.Equal(t, personPID, claims(t, a.String("id_token"))["pid"], "no impersonation: pid is that of who logged in")
+	require.Equal(t, personPID, claims(t, a.String("id_token"))["pid"], "pid is that of the user who logged in")
 	require.NotContains(t, a.String("access_token"), "21879498012")
 }
 
-// A register that is down, or that says what cannot be, grants nothing.
+// TestRegisterFaults checks that a source that fails or returns invalid numbers is a fault.
 func TestRegisterFaults(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*register{
@@ -260,7 +262,7 @@ func TestRegisterFaults(t *testing.T) {
 	} {
 		_, err := ask(t, r, detail())
 		require.Error(t, err, name)
-		require.False(t, errors.Is(err, rar.ErrDenied) || errors.Is(err, rar.ErrValue), "a fault, not an answer")
+		require.False(t, errors.Is(err, rar.ErrDenied) || errors.Is(err, rar.ErrValue), "a fault")
 		_, err = grant(t, r, detail(), digdir)
 		require.Error(t, err, name)
 		_, p := represent(t, newOP(t, r), detail(), nil)
@@ -270,7 +272,7 @@ func TestRegisterFaults(t *testing.T) {
 	require.Equal(t, "invalid_authorization_details", p.Left.Query().Get("error"))
 }
 
-// Somebody without a national identity number, such as a login with a work account, has no rights in Altinn.
+// TestWithoutNumber checks that a user without a national identity number represents no reportee, and can have an employer.
 func TestWithoutNumber(t *testing.T) {
 	t.Parallel()
 	r := brregServices()
@@ -282,5 +284,17 @@ func TestWithoutNumber(t *testing.T) {
 	b := op.Browser()
 	q = op.Request("tjeneste", "openid", "acr_values", "low", "authorization_details", `[{"type":"ansattporten:orgno"}]`)
 	p := b.Login(t, q, "entra")
-	require.Equal(t, []string{digdir}, p.Choices(), "but an employer")
+	require.Equal(t, []string{digdir}, p.Choices(), "the employer")
+}
+
+// TestNilSources checks that a registry rejects types without a source.
+func TestNilSources(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []rar.Type{
+		ansattporten.ServiceType(nil), ansattporten.ResourceType(nil), ansattporten.OrgnoType(nil), ansattporten.FullmaktType(nil),
+	} {
+		require.NotEmpty(t, typ.Name)
+		_, err := rar.NewRegistry(typ)
+		require.Error(t, err, typ.Name)
+	}
 }

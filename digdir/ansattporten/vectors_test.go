@@ -26,10 +26,10 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 const (
-	leikanger = "987464291" // of the vector of section 6.6
+	leikanger = "987464291" // docs/spec/ansattporten.md §6.6
 	digdir    = "991825827"
 	brreg     = "974760673"
 
@@ -44,7 +44,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// register is Altinn, the employers and the mandates of the tests. The zero one knows nobody.
+// register is a source of reportees, employers and mandates. The zero value is empty.
 type register struct {
 	mu        sync.Mutex
 	resources map[string]ansattporten.Resource
@@ -67,7 +67,7 @@ func (r *register) Mandates(context.Context, norway.PID, []string) ([]ansattport
 	return r.mandates, r.err
 }
 
-// brregServices are the products and services of the vector.
+// brregServices returns a register with the service of docs/spec/ansattporten.md §6.6.
 func brregServices() *register {
 	return &register{resources: map[string]ansattporten.Resource{service: {
 		Name: "Produkter og tjenester fra Brønnøysundregistrene",
@@ -93,7 +93,7 @@ func login(name, pid, level string) session.Authentication {
 	return session.Authentication{Identity: who, ACR: level, AMR: []string{"TestID"}}
 }
 
-// newOP is an Ansattporten at the register.
+// newOP returns an Ansattporten with the register.
 func newOP(t testing.TB, r *register, change ...func(*provider.Config)) *optest.OP {
 	t.Helper()
 	return optest.New(t, optest.Options{
@@ -113,7 +113,7 @@ func detail(members ...string) string {
 	return `[{"type":"ansattporten:altinn:service","resource":"` + service + `"` + strings.Join(append([]string{""}, members...), ",") + `}]`
 }
 
-// represent logs kari in at the client and picks choices; pick nil says that no page may come.
+// represent logs kari in at the client and picks choices. If pick is nil, no representation page is expected.
 func represent(t testing.TB, op *optest.OP, details string, pick []string) (optest.Request, optest.Page) {
 	t.Helper()
 	q := op.Request("tjeneste", "openid profile", "authorization_details", details)
@@ -127,7 +127,7 @@ func represent(t testing.TB, op *optest.OP, details string, pick []string) (opte
 	return q, b.Post(t, p, url.Values{"choice": pick})
 }
 
-// claims are those of a token.
+// claims returns the claims of a token.
 func claims(t testing.TB, jwt string) map[string]any {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
@@ -139,11 +139,11 @@ func claims(t testing.TB, jwt string) map[string]any {
 	return m
 }
 
-// TestVectors are those of maskinporten-altinn section 6.6, over HTTP.
+// TestVectors sends the requests of docs/spec/ansattporten.md §6.6 over HTTP.
 func TestVectors(t *testing.T) {
 	t.Parallel()
-	t.Run("id_token of section 6.6", idTokenVector)
-	t.Run("A1_without_PKCE_state_or_nonce", func(t *testing.T) {
+	t.Run("id_token", idTokenVector)
+	t.Run("without_PKCE_state_or_nonce", func(t *testing.T) {
 		t.Parallel()
 		op := newOP(t, brregServices())
 		for _, missing := range [][]string{{"code_challenge", "code_challenge_method"}, {"code_challenge"}, {"state"}, {"nonce"}} {
@@ -169,9 +169,9 @@ func TestVectors(t *testing.T) {
 		q := relaxed.Request("tjeneste", "openid")
 		q.Params.Del("code_challenge")
 		q.Params.Del("code_challenge_method")
-		require.Equal(t, "invalid_request", relaxed.Browser().Get(t, q.URL()).Left.Query().Get("error"), "no registration opts out")
+		require.Equal(t, "invalid_request", relaxed.Browser().Get(t, q.URL()).Left.Query().Get("error"), "the registration cannot opt out")
 	})
-	t.Run("A2_no_representation", func(t *testing.T) {
+	t.Run("no_representation", func(t *testing.T) {
 		t.Parallel()
 		op := newOP(t, &register{resources: map[string]ansattporten.Resource{service: {Name: "x"}}})
 		q, p := represent(t, op, detail(), nil)
@@ -179,16 +179,16 @@ func TestVectors(t *testing.T) {
 		require.Equal(t, []any{}, a.JSON["authorization_details"])
 		require.Equal(t, []any{}, claims(t, a.String("id_token"))["authorization_details"])
 	})
-	t.Run("A3_no_representation_though_required", func(t *testing.T) {
+	t.Run("no_representation_though_required", func(t *testing.T) {
 		t.Parallel()
 		op := newOP(t, &register{resources: map[string]ansattporten.Resource{service: {Reportees: []ansattporten.Reportee{{}}}}})
 		_, p := represent(t, op, detail(`"representation_is_required":true`), nil)
-		require.Equal(t, "access_denied", p.Left.Query().Get("error"), "to be oneself is no representation")
+		require.Equal(t, "access_denied", p.Left.Query().Get("error"), "representing oneself is no representation")
 		op = newOP(t, brregServices())
 		_, p = represent(t, op, detail(`"representation_is_required":"true"`), []string{})
 		require.Equal(t, "access_denied", p.Left.Query().Get("error"))
 	})
-	t.Run("A4_types_mixed", func(t *testing.T) {
+	t.Run("types_mixed", func(t *testing.T) {
 		t.Parallel()
 		op := newOP(t, brregServices())
 		for _, other := range []string{`{"type":"ansattporten:orgno"}`, `{"type":"ansattporten:altinn:resource","resource":"` + case3 + `"}`} {
@@ -196,7 +196,7 @@ func TestVectors(t *testing.T) {
 			require.Equal(t, "invalid_authorization_details", op.Browser().Get(t, q.URL()).Left.Query().Get("error"))
 		}
 	})
-	t.Run("A5_capitals_as_documented", func(t *testing.T) {
+	t.Run("capitals_as_documented", func(t *testing.T) {
 		t.Parallel()
 		r := brregServices()
 		r.resources[case3] = r.resources[service]
@@ -209,7 +209,7 @@ func TestVectors(t *testing.T) {
 		text = string(must(json.Marshal(op.Exchange(t, q, p.Code(t)).JSON["authorization_details"])))
 		require.Contains(t, text, `"authority":"iso6523-actorid-upis"`)
 		require.NotContains(t, text, `"Authority"`)
-		// Go's encoding/json reads both, and so does this reader of one of them.
+		// encoding/json reads both spellings.
 		var read []struct {
 			Parties []struct {
 				Orgno struct{ Authority, ID string }
@@ -220,12 +220,12 @@ func TestVectors(t *testing.T) {
 	})
 }
 
-// source is a client.Source made of a function.
+// source is a function as a client.Source.
 type source func(context.Context, string) (*client.Client, error)
 
 func (s source) Client(ctx context.Context, id string) (*client.Client, error) { return s(ctx, id) }
 
-// idTokenVector: the payload of section 6.6, but for what is random or another client's.
+// idTokenVector compares the id_token with the published one, except for random claims and those of another client.
 func idTokenVector(t *testing.T) {
 	t.Parallel()
 	issuedAt := time.Unix(1671033211, 0)
@@ -234,7 +234,7 @@ func idTokenVector(t *testing.T) {
 	a := op.Exchange(t, q, p.Code(t))
 	idToken, access := claims(t, a.String("id_token")), claims(t, a.String("access_token"))
 	golden(t, "response_details.json", a.JSON["authorization_details"])
-	require.Equal(t, idToken["authorization_details"], access["authorization_details"], "in all three places (section 4.3)")
+	require.Equal(t, idToken["authorization_details"], access["authorization_details"], "docs/spec/ansattporten.md §4.3")
 	require.Len(t, access["authorization_details"], 1)
 
 	var vector map[string]any
@@ -243,13 +243,13 @@ func idTokenVector(t *testing.T) {
 	require.NoError(t, d.Decode(&vector))
 	for name, value := range vector {
 		switch name {
-		case "iss", "sub", "aud": // another provider, and another client of it
+		case "iss", "sub", "aud": // of another provider and client
 			require.IsType(t, value, idToken[name])
 			continue
 		}
 		require.Equal(t, value, idToken[name], name)
 	}
-	require.Equal(t, "Kari Nordmann", idToken["name"], "idporten section 18.5")
+	require.Equal(t, "Kari Nordmann", idToken["name"], "Ansattporten adds name")
 	require.NotContains(t, access, "name")
 	require.Equal(t, idToken["sub"], access["sub"])
 	for _, random := range []string{"jti", "sub", "sid"} {
@@ -259,7 +259,7 @@ func idTokenVector(t *testing.T) {
 	golden(t, "id_token.json", idToken)
 }
 
-// golden compares with a file.
+// golden compares v with a file.
 func golden(t testing.TB, name string, v any) {
 	t.Helper()
 	var b bytes.Buffer
@@ -270,5 +270,5 @@ func golden(t testing.TB, name string, v any) {
 	if *update {
 		require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644))
 	}
-	require.Equal(t, string(must(os.ReadFile(file))), b.String(), "run with -update after a wanted change")
+	require.Equal(t, string(must(os.ReadFile(file))), b.String(), "run with -update after an intended change")
 }

@@ -34,8 +34,11 @@ type FoundConsent struct {
 }
 
 // ConsentType returns the type urn:altinn:consent of authorization_details. A request may name one consent, which must have been
-// given to the consumer of the token.
+// given to the consumer of the token. rar.NewRegistry rejects the type if source is nil.
 func ConsentType(source ConsentSource) rar.Type {
+	if source == nil {
+		return rar.Type{Name: Consent}
+	}
 	return rar.Type{
 		Name: Consent, Members: []string{"id", "from"}, Alone: true,
 		Validate: func(d rar.Detail) error { _, err := parseConsent(d); return err },

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/rar"
 )
 
 // TestSystemUsers checks the forms of docs/spec/maskinporten.md §1.10.
@@ -137,4 +138,14 @@ func TestSupplierManaged(t *testing.T) {
 	w := newWorld(t, nil)
 	a := w.grant(t, v4().with("iss", "managed"))
 	w.requireToken(t, a, object{"consumer": organisation(digdir), "supplier": organisation(customer)})
+}
+
+// TestNilSources checks that a registry rejects types without a source.
+func TestNilSources(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []rar.Type{maskinporten.SystemUserType(nil), maskinporten.ConsentType(nil)} {
+		require.NotEmpty(t, typ.Name)
+		_, err := rar.NewRegistry(typ)
+		require.Error(t, err, typ.Name)
+	}
 }

@@ -37,8 +37,11 @@ type FoundSystemUser struct {
 }
 
 // SystemUserType returns the type urn:altinn:systemuser of authorization_details. A request may name one system user. The token
-// names it in authorization_details; its consumer is the vendor.
+// names it in authorization_details; its consumer is the vendor. rar.NewRegistry rejects the type if source is nil.
 func SystemUserType(source SystemUserSource) rar.Type {
+	if source == nil {
+		return rar.Type{Name: SystemUser}
+	}
 	return rar.Type{
 		Name: SystemUser, Members: []string{"systemuser_org", "externalRef"}, Alone: true,
 		Validate: func(d rar.Detail) error { _, err := parseSystemUser(d); return err },

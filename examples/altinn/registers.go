@@ -11,7 +11,7 @@ import (
 // registers are Altinn's registers, from the configuration.
 type registers struct{ cfg config }
 
-// Code implements altinn.Organisations.
+// Code implements altinn.OrganisationSource.
 func (r registers) Code(_ context.Context, orgno string) (string, error) {
 	for _, o := range r.cfg.Organisations {
 		if o.Orgno == orgno {
@@ -21,7 +21,7 @@ func (r registers) Code(_ context.Context, orgno string) (string, error) {
 	return "", storage.ErrNotFound
 }
 
-// User implements altinn.Users.
+// User implements altinn.UserSource.
 func (r registers) User(_ context.Context, pid norway.PID) (altinn.User, error) {
 	for _, u := range r.cfg.Users {
 		if u.PID == pid.Reveal() {

@@ -66,7 +66,7 @@ func (u user) authentication() session.Authentication {
 	return a
 }
 
-// Reportees implements ansattporten.Altinn.
+// Reportees implements ansattporten.ReporteeSource.
 func (d *directory) Reportees(_ context.Context, pid norway.PID, resource string) (ansattporten.Resource, error) {
 	name, known := d.resources[resource]
 	if !known {
@@ -82,7 +82,7 @@ func (d *directory) Reportees(_ context.Context, pid norway.PID, resource string
 	return found, nil
 }
 
-// Employers implements ansattporten.Employers.
+// Employers implements ansattporten.EmployerSource.
 func (d *directory) Employers(_ context.Context, subject string) ([]ansattporten.Reportee, error) {
 	u, _ := d.find(func(u user) bool { return "user:"+u.Username == subject })
 	var all []ansattporten.Reportee
@@ -96,7 +96,7 @@ func (p party) reportee() ansattporten.Reportee {
 	return ansattporten.Reportee{Orgno: p.Orgno, Name: p.Name, UnitType: p.UnitType, Deleted: p.Deleted, Rights: p.Rights}
 }
 
-// Mandates implements ansattporten.Mandates.
+// Mandates implements ansattporten.MandateSource.
 func (d *directory) Mandates(_ context.Context, pid norway.PID, _ []string) ([]ansattporten.Mandate, error) {
 	u, _ := d.find(func(u user) bool { return u.PID == pid.Reveal() })
 	var all []ansattporten.Mandate
