@@ -195,7 +195,7 @@ func FuzzIdentity(f *testing.F) {
 
 func TestVault(t *testing.T) {
 	t.Parallel()
-	old, young := portner.Secret(strings.Repeat("o", 32)), portner.Secret(strings.Repeat("y", 32))
+	old, young := portner.NewSecret(), portner.NewSecret()
 	before, err := session.NewVault(old)
 	require.NoError(t, err)
 	during, err := session.NewVault(young, old)
@@ -224,10 +224,24 @@ func TestVault(t *testing.T) {
 	require.Equal(t, before.UserKey("u"), during.UserKey("u"), "user keys are the same while the old secret is present")
 	require.NotEqual(t, before.UserKey("u"), after.UserKey("u"))
 	require.NotEqual(t, before.UserKey("u"), before.UserKey("v"))
-	_, err = session.NewVault()
-	require.Error(t, err)
-	_, err = session.NewVault(portner.Secret("short"))
-	require.Error(t, err)
+}
+
+// TestNewVault: every invalid secret is reported.
+func TestNewVault(t *testing.T) {
+	t.Parallel()
+	_, err := session.NewVault()
+	require.Equal(t, []string{"Secrets"}, fieldsOf(err))
+	weak := portner.Secret(strings.Repeat("s", 32))
+	for i := range 3 {
+		secrets := []portner.Secret{portner.NewSecret(), portner.NewSecret(), portner.NewSecret()}
+		secrets[i] = weak
+		_, err = session.NewVault(secrets...)
+		require.Equal(t, []string{fmt.Sprintf("Secrets[%d]", i)}, fieldsOf(err))
+	}
+	_, err = session.NewVault(portner.Secret("short"), portner.NewSecret(), nil, weak)
+	require.Equal(t, []string{"Secrets[0]", "Secrets[2]", "Secrets[3]"}, fieldsOf(err))
+	require.ErrorIs(t, err, portner.ErrShortSecret)
+	require.ErrorIs(t, err, portner.ErrWeakSecret)
 }
 
 // TestVaultDetails: authorization_details are sealed like identities, because some contain national identity numbers.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
@@ -21,12 +22,18 @@ type Vault struct {
 	handles    *seal.KeyedHash
 }
 
-// NewVault returns a Vault for secrets of at least 32 bytes. The first secret encrypts and every secret decrypts: put a new
-// secret first, and keep the old ones while records exist that they encrypted. User keys and session identifiers derive from
-// the last secret. They change when it is removed, and remembered consents are then not found any more.
+// NewVault returns a Vault. The first secret encrypts and every secret decrypts: put a new secret first, and keep the old ones
+// while records exist that they encrypted. User keys, session identifiers and handles of grants derive from the last secret. They
+// change when it is removed, and remembered consents are then not found any more. NewVault reports every invalid secret at once,
+// as "Secrets[1]".
 func NewVault(secrets ...portner.Secret) (*Vault, error) {
-	if len(secrets) == 0 {
-		return nil, errors.New("session: NewVault requires a secret")
+	var c fields.Checker
+	c.Require(len(secrets) > 0, "Secrets")
+	for i, s := range secrets {
+		c.Secret(fmt.Sprintf("Secrets[%d]", i), s)
+	}
+	if err := c.Err(); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
 	}
 	oldest := secrets[len(secrets)-1]
 	identities, err1 := seal.New("identity", secrets...)
@@ -34,10 +41,8 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	users, err3 := seal.NewKeyedHash("user", oldest)
 	sids, err4 := seal.NewKeyedHash("sid", oldest)
 	handles, err5 := seal.NewKeyedHash("grant handle", oldest)
-	for _, err := range []error{err1, err2, err3, err4, err5} {
-		if err != nil {
-			return nil, fmt.Errorf("session: %w", err)
-		}
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
 	}
 	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles}, nil
 }
