@@ -107,24 +107,34 @@ func checkTimes(claims jose.Object, now time.Time) (time.Time, *refusal) {
 	return expires, nil
 }
 
-// checkParties: iss = sub = client_id, and aud the issuer as a JSON string (security decision K4). An
-// array is refused even if it holds the issuer alone. It reports whether the audience was the token
-// endpoint, by the client's opt-in.
-func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool, r *refusal) {
+// checkParties checks iss, sub and aud (RFC 7523 §3). It reports whether the audience is the token endpoint.
+func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool, reason *refusal) {
 	if iss, err := claims.String("iss"); err != nil || iss != c.ClientID {
 		return false, refusedIssuer
 	}
 	if sub, err := claims.String("sub"); err != nil || sub != c.ClientID {
 		return false, refusedSubject
 	}
-	aud, err := claims.String("aud")
-	switch {
-	case err == nil && aud == a.cfg.Issuer:
+	switch aud, ok := a.audience(claims); {
+	case ok && aud == a.cfg.Issuer:
 		return false, nil
-	case err == nil && c.AllowTokenEndpointAudience && aud != "" && aud == a.cfg.TokenEndpoint:
+	case ok && c.AllowTokenEndpointAudience && aud != "" && aud == a.cfg.TokenEndpoint:
 		return true, nil
 	}
 	return false, refusedAudience
+}
+
+// audience returns the one audience of an assertion in a form that the AudienceRule allows.
+func (a *Authenticator) audience(claims jose.Object) (string, bool) {
+	if a.cfg.AssertionAudience == IssuerOrList && claims.Kind("aud") == jose.KindArray {
+		list, err := claims.Strings("aud")
+		if err != nil || len(list) != 1 {
+			return "", false
+		}
+		return list[0], true
+	}
+	aud, err := claims.String("aud")
+	return aud, err == nil
 }
 
 // consume remembers the jti for as long as the assertion could be presented again.

@@ -499,6 +499,39 @@ func TestAssertion_replay_race_X4(t *testing.T) {
 	require.NotZero(t, race(t, &brokenReplay{}, 20), "the negative control passed: this test proves nothing")
 }
 
+// TestAssertionAudience: the form of aud that each rule accepts.
+func TestAssertionAudience(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		aud          any
+		text, listed bool
+	}{
+		{issuer, true, true},
+		{[]string{issuer}, false, true},
+		{[]string{issuer, issuer}, false, false},
+		{[]string{issuer, "https://other.example"}, false, false},
+		{[]string{}, false, false},
+		{[]any{issuer, 1}, false, false},
+		{[]any{[]string{issuer}}, false, false},
+		{object{"0": issuer}, false, false},
+		{[]string{tokenEndpoint}, false, false},
+		{issuer + "/", false, false},
+		{"", false, false},
+		{nil, false, false},
+	} {
+		for rule, want := range map[client.AudienceRule]bool{client.IssuerString: tc.text, client.IssuerOrList: tc.listed} {
+			a, rec := authenticator(t, func(cfg *client.Config) { cfg.AssertionAudience = rule })
+			_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), "aud", tc.aud))), now)
+			if want {
+				require.NoError(t, err, "%v", tc.aud)
+				continue
+			}
+			require.ErrorIs(t, err, portner.InvalidClient, "%v", tc.aud)
+			require.Equal(t, portner.EventAssertionAudience, rec.last(t).Name)
+		}
+	}
+}
+
 // FuzzAssertion changes a right assertion: whatever gets in is the very text that was signed.
 func FuzzAssertion(f *testing.F) {
 	claims := changed(goodClaims("jwt"), "jti", "fuzz")

@@ -2,31 +2,35 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
-// AttemptLimiter slows down guessing (security row E13). Implement it over a shared store if many nodes
-// answer for one provider; [NewAttemptLimit] counts within one process.
+// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimit] counts in one process; a provider on several nodes
+// may implement AttemptLimiter over a shared store.
 type AttemptLimiter interface {
-	// Wait returns how long the pair has to wait before its next attempt, zero for not at all.
+	// Wait returns the time until the next attempt of a client from an address is allowed, 0 if it is allowed now.
 	Wait(ctx context.Context, clientID, remoteAddr string, now time.Time) time.Duration
 	// Failed counts a failed attempt.
 	Failed(ctx context.Context, clientID, remoteAddr string, now time.Time)
 }
 
-// The size of an AttemptLimit: 8192 pairs in 192 KiB, whatever is thrown at it.
+// Size of an AttemptLimit: 8192 pairs of client and address in 192 KiB.
 const (
 	attemptShards = 32
 	attemptSets   = 64
 	attemptWays   = 4
 )
 
-// AttemptLimit is an AttemptLimiter in fixed memory. A full table forgets the pair with the fewest
-// failures among the few that hash alike, so junk never pushes out somebody who is guessing, and nobody
-// is refused for want of room.
+// AttemptLimit is an AttemptLimiter in fixed memory. Each pair of client and address has a place in one of 2048 sets of four.
+// A full set drops the pair with the fewest failures, so that a flood of random identifiers does not remove the pairs that
+// are limited.
 type AttemptLimit struct {
 	max    uint32
 	window time.Duration
@@ -39,17 +43,27 @@ type attemptShard struct {
 	sets [attemptSets][attemptWays]attempts
 }
 
-// attempts is the count of one pair within one window; it is free when the window is over.
+// attempts is the count of one pair within one window. Its place is free after until.
 type attempts struct {
 	pair  uint64
 	until int64 // Unix nanoseconds
 	count uint32
 }
 
-// NewAttemptLimit lets each pair of client and address fail max times in a window; then it has to wait
-// until the window, which began with the first failure, is over.
-func NewAttemptLimit(max int, window time.Duration) *AttemptLimit {
-	return &AttemptLimit{max: uint32(max), window: window, seed: maphash.MakeSeed()}
+// NewAttemptLimit returns a limit of max failures for each pair of client and address. The window begins with the first
+// failure; when max is reached, the pair has to wait for its end. Both arguments must be positive.
+func NewAttemptLimit(max int, window time.Duration) (*AttemptLimit, error) {
+	var problems fields.Checker
+	problems.Want(max > 0 && int64(max) <= math.MaxUint32, "max", "must be positive and at most 4294967295")
+	problems.Want(window > 0, "window", "must be positive")
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return newAttemptLimit(uint32(max), window), nil
+}
+
+func newAttemptLimit(max uint32, window time.Duration) *AttemptLimit {
+	return &AttemptLimit{max: max, window: window, seed: maphash.MakeSeed()}
 }
 
 // Wait implements AttemptLimiter.
@@ -94,7 +108,7 @@ func (l *AttemptLimit) find(pair uint64) (*attemptShard, *[attemptWays]attempts)
 	return shard, &shard.sets[pair/attemptShards%attemptSets]
 }
 
-// pair hashes client and address under a random seed: nobody outside knows which pairs share a set.
+// pair hashes client and address under a random seed, so that peers cannot predict which pairs share a set.
 func (l *AttemptLimit) pair(clientID, remoteAddr string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
@@ -109,7 +123,8 @@ func (l *AttemptLimit) pair(clientID, remoteAddr string) uint64 {
 	return h.Sum64()
 }
 
-// parseAddr drops the port, and of an IPv6 address the half that its owner chooses freely.
+// parseAddr returns an address without its port. Of an IPv6 address it keeps the network prefix of 64 bits, because a host
+// chooses the rest itself.
 func parseAddr(s string) netip.Addr {
 	ap, err := netip.ParseAddrPort(s)
 	a := ap.Addr()
@@ -120,7 +135,7 @@ func parseAddr(s string) netip.Addr {
 	}
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
-		p, _ := a.Prefix(64) // 64 is a valid length
+		p, _ := a.Prefix(64) // never fails: 64 is a valid length
 		return p.Addr()
 	}
 	return a

@@ -118,7 +118,8 @@ func TestAttemptLimit_addresses(t *testing.T) {
 		{"@", "@", true},
 		{"@", "x", false},
 	} {
-		l := client.NewAttemptLimit(1, time.Minute)
+		l, err := client.NewAttemptLimit(1, time.Minute)
+		require.NoError(t, err)
 		l.Failed(t.Context(), "c", tc.a, now)
 		require.Equal(t, tc.same, l.Wait(t.Context(), "c", tc.b, now) > 0, "%s %s", tc.a, tc.b)
 		require.Zero(t, l.Wait(t.Context(), "C", tc.a, now))
@@ -127,7 +128,8 @@ func TestAttemptLimit_addresses(t *testing.T) {
 
 // Junk neither grows the table nor pushes out who has been guessing, and refuses nobody.
 func TestAttemptLimit_bounded(t *testing.T) {
-	l := client.NewAttemptLimit(10, time.Minute)
+	l, err := client.NewAttemptLimit(10, time.Minute)
+	require.NoError(t, err)
 	for range 10 {
 		l.Failed(t.Context(), "victim", "192.0.2.1:1", now)
 	}

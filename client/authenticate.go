@@ -3,70 +3,92 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/storage"
+)
+
+// AudienceRule is a rule for the aud of client assertions.
+type AudienceRule int
+
+const (
+	// IssuerString accepts the issuer as a JSON string only (FAPI 2.0 SP §5.3.2.1).
+	IssuerString AudienceRule = iota
+	// IssuerOrList also accepts an array whose only element is the issuer (OIDC Core §9).
+	IssuerOrList
 )
 
 // Config configures an Authenticator.
 type Config struct {
-	// Issuer is the only audience an assertion may name. Required.
+	// Issuer is the audience of assertions. Required.
 	Issuer string
-	// TokenEndpoint is accepted as audience for clients that AllowTokenEndpointAudience. "": for nobody.
+	// AssertionAudience is the form of the audience. The zero value is IssuerString.
+	AssertionAudience AudienceRule
+	// TokenEndpoint is a further audience for clients with AllowTokenEndpointAudience. If "", it is accepted for no client.
 	TokenEndpoint string
 	// Clients finds registrations. Required.
 	Clients Source
-	// Replay remembers assertions. nil: private_key_jwt is not offered.
+	// Replay remembers assertions. If nil, private_key_jwt is rejected.
 	Replay ReplayStore
-	// Certificates verifies business certificates: those that clients without registered keys sign with
-	// (x5c), and those that registered keys came with. nil: such assertions are refused.
+	// Certificates verifies business certificates: those that clients without registered keys sign with (x5c), and those
+	// that keys were registered with. If nil, such assertions are rejected.
 	Certificates *businesscert.Verifier
-	// Attempts slows down guessing. nil: ten failures a minute for each pair of client and address,
-	// counted in this process.
+	// Attempts limits failed attempts. If nil, a pair of client and address may fail 10 times in a minute, counted in this
+	// process.
 	Attempts AttemptLimiter
 
-	// Logger gets one line for each refusal. nil discards.
+	// Logger receives a line for each failure. If nil, nothing is logged.
 	Logger *slog.Logger
-	// OnEvent is told of each refusal and of each use of AllowTokenEndpointAudience. nil: nobody.
+	// OnEvent receives an event for each failure and for each use of AllowTokenEndpointAudience.
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Authenticator authenticates clients at token, PAR, introspection and revocation endpoints.
+// Authenticator authenticates clients at the token, pushed authorization request, introspection and revocation endpoints. It
+// is safe for concurrent use.
 type Authenticator struct {
 	cfg  Config
 	log  audit.Log
 	keys keyCache
 }
 
-// NewAuthenticator reports all problems of the configuration at once.
+// NewAuthenticator returns an Authenticator. It reports every problem of the configuration at once, as portner.FieldErrors.
 func NewAuthenticator(cfg Config) (*Authenticator, error) {
-	var problems []error
-	if cfg.Issuer == "" {
-		problems = append(problems, errors.New("client: Config.Issuer is required"))
-	}
-	if cfg.Clients == nil {
-		problems = append(problems, errors.New("client: Config.Clients is required"))
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	var problems fields.Checker
+	problems.Require(cfg.Issuer != "", "Issuer")
+	problems.Want(cfg.Issuer == "" || isEndpoint(cfg.Issuer), "Issuer", "must be an absolute http or https URL without query and fragment")
+	problems.Want(cfg.TokenEndpoint == "" || isEndpoint(cfg.TokenEndpoint), "TokenEndpoint", "must be an absolute http or https URL without query and fragment")
+	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
+	problems.Require(cfg.Clients != nil, "Clients")
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	if cfg.Attempts == nil {
-		cfg.Attempts = NewAttemptLimit(10, time.Minute)
+		cfg.Attempts = newAttemptLimit(10, time.Minute)
 	}
 	return &Authenticator{cfg: cfg, log: audit.Log{Endpoint: "client", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
 }
 
-// Authenticated is a client that proved who it is (or is public and said so).
+// isEndpoint reports whether s is an absolute http or https URL without query and fragment.
+func isEndpoint(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && isHTTP(u.Scheme) && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(s, "?#")
+}
+
+// Authenticated is a client whose credentials were verified, or a public client that identified itself.
 type Authenticated struct {
 	*Client
 	AMR string // client_amr: the method that was verified, or the class of the certificate
 }
 
-// Methods returns the methods that work, for metadata.
+// Methods returns the authentication methods that are supported, for metadata.
 func (a *Authenticator) Methods() []string {
 	methods := []string{ClientSecretBasic, ClientSecretPost}
 	if a.cfg.Replay != nil {
@@ -75,8 +97,8 @@ func (a *Authenticator) Methods() []string {
 	return append(methods, None)
 }
 
-// AssertionAlgorithms returns the algorithms of private_key_jwt, for metadata. It is nil where the
-// method is not offered.
+// AssertionAlgorithms returns the signature algorithms of private_key_jwt, for metadata. It returns nil if the method is not
+// supported.
 func (a *Authenticator) AssertionAlgorithms() []string {
 	if a.cfg.Replay == nil {
 		return nil
@@ -129,6 +151,7 @@ type exchange struct {
 	now      time.Time
 }
 
+// idOf returns the client_id of a registration, "" for nil.
 func idOf(c *Client) string {
 	if c == nil {
 		return ""

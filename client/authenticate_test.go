@@ -232,11 +232,54 @@ func (s brokenSource) Client(context.Context, string) (*client.Client, error) {
 	return &client.Client{ClientID: "other", ApplicationType: client.Browser}, s.err
 }
 
-func TestNewAuthenticator_reports_everything(t *testing.T) {
+// TestNewAuthenticatorReportsEveryField: each field that can be invalid is reported by name, and all of them at once.
+func TestNewAuthenticatorReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := client.NewAuthenticator(client.Config{})
-	require.ErrorContains(t, err, "Config.Issuer")
-	require.ErrorContains(t, err, "Config.Clients")
+	good := client.Config{Issuer: issuer, Clients: source{}}
+	_, err := client.NewAuthenticator(good)
+	require.NoError(t, err)
+	broken := map[string][]func(*client.Config){
+		"Issuer": {
+			func(c *client.Config) { c.Issuer = "" }, func(c *client.Config) { c.Issuer = "login.example.no" },
+			func(c *client.Config) { c.Issuer = issuer + "?x" }, func(c *client.Config) { c.Issuer = "https://a@login.example.no" },
+		},
+		"AssertionAudience": {func(c *client.Config) { c.AssertionAudience = 2 }},
+		"TokenEndpoint":     {func(c *client.Config) { c.TokenEndpoint = "/token" }},
+		"Clients":           {func(c *client.Config) { c.Clients = nil }},
+	}
+	all := good
+	for field, changes := range broken {
+		for _, change := range changes {
+			cfg := good
+			change(&cfg)
+			_, err := client.NewAuthenticator(cfg)
+			require.Equal(t, []string{field}, fieldsOf(err))
+		}
+		changes[0](&all)
+	}
+	_, err = client.NewAuthenticator(all)
+	require.ElementsMatch(t, []string{"Issuer", "AssertionAudience", "TokenEndpoint", "Clients"}, fieldsOf(err))
+	require.ErrorIs(t, err, portner.ErrRequired)
+}
+
+func TestNewAttemptLimitReportsEveryField(t *testing.T) {
+	t.Parallel()
+	_, err := client.NewAttemptLimit(1, time.Nanosecond)
+	require.NoError(t, err)
+	_, err = client.NewAttemptLimit(0, time.Minute)
+	require.Equal(t, []string{"max"}, fieldsOf(err))
+	_, err = client.NewAttemptLimit(1, 0)
+	require.Equal(t, []string{"window"}, fieldsOf(err))
+	_, err = client.NewAttemptLimit(-1, -1)
+	require.Equal(t, []string{"max", "window"}, fieldsOf(err))
+}
+
+// fieldsOf returns the fields that an error names.
+func fieldsOf(err error) (names []string) {
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
 }
 
 func TestMethods_without_a_replay_store(t *testing.T) {

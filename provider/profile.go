@@ -3,6 +3,7 @@ package provider
 import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
 )
@@ -32,6 +33,8 @@ type Profile struct {
 	ClaimsSupported []string
 	// RequestURIPrefix begins the request_uri values of PAR.
 	RequestURIPrefix string
+	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
+	AssertionAudience client.AudienceRule
 	// IDTokenOnRefresh adds an id_token to the answer of a refresh.
 	IDTokenOnRefresh bool
 	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,

@@ -96,7 +96,7 @@ func (b *builder) shared() error {
 		return err
 	}
 	b.clients, err = client.NewAuthenticator(client.Config{
-		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
+		Issuer: b.cfg.Issuer, AssertionAudience: b.cfg.Profile.AssertionAudience, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
 		Certificates: b.cfg.Certificates, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	if err != nil {
