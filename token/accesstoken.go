@@ -32,7 +32,7 @@ const jwtAccessToken = "at+jwt"
 
 // accessTokenClaims makes the claims from records alone, so that the token and introspection agree.
 func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken {
-	g := f.grant
+	g := &f.grant
 	a := accessToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, ClientID: f.client.ClientID, Scope: strings.Join(t.Scopes, " "),
 		Exp: t.ExpiresAt.Unix(), Iat: t.IssuedAt.Unix(), JTI: t.JTI, ACR: g.ACR,

@@ -202,14 +202,14 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string) {
 	*d = Document{
 		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
-		out: out, names: d.names[:0], grant: *s.grant,
+		out: out, names: d.names[:0], grant: s.grant,
 	}
 	d.Grant, d.Identity = &d.grant, &d.identity
 	if s.pseudonymous {
 		d.User.Claims = pseudonymousClaims(s.user.Claims)
 		return
 	}
-	d.identity = *s.identity
+	d.identity = s.identity
 }
 
 // run adds the claims of the scopes, then those of the functions. A panic of a function becomes an error.

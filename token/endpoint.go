@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/portner-go/portner"
@@ -70,7 +69,7 @@ func (e *Endpoint) Issue(ctx context.Context, r client.Request) (*Response, erro
 // issue authenticates the client and calls the grant handler.
 func (x *exchange) issue(ctx context.Context) (res *Response, err error) {
 	defer x.rescue(&err)
-	if err := x.requireMethod(http.MethodPost); err != nil {
+	if err := x.requireMethod("POST"); err != nil {
 		return nil, err
 	}
 	g, c, err := x.grantHandler(ctx)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,12 +49,14 @@ func (x *exchange) receive(r client.Request) {
 	}
 }
 
-// requireMethod rejects requests with other methods.
-func (x *exchange) requireMethod(allowed ...string) error {
-	if slices.Contains(allowed, x.request.Method) {
-		return nil
+// requireMethod rejects a request whose method is not in the list, such as "GET, POST".
+func (x *exchange) requireMethod(allowed string) error {
+	for method := range strings.SplitSeq(allowed, ", ") {
+		if method == x.request.Method {
+			return nil
+		}
 	}
-	return httpx.MethodError(strings.Join(allowed, ", "))
+	return httpx.MethodError(allowed)
 }
 
 // authenticate authenticates the client.

@@ -10,12 +10,13 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// facts is what the documents of one grant are made of in one request.
+// facts is what the documents of one grant are made of in one request. Its fields are values: a pointer would move the grant and
+// the identity of the caller to the heap.
 type facts struct {
 	client       *client.Client
-	grant        *storage.Grant
+	grant        storage.Grant
 	clientAMR    string
-	identity     *session.Identity // also in pseudonymous documents, for checkLeak
+	identity     session.Identity // also in pseudonymous documents, for checkLeak
 	user         User
 	sub          string
 	details      json.RawMessage // authorization_details of the token
@@ -25,7 +26,7 @@ type facts struct {
 
 // facts collects what is known about a grant. The caller adds what belongs to one token.
 func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity, u User, now time.Time) (facts, error) {
-	f := facts{client: c, grant: g, identity: id, user: u, pseudonymous: m.pseudonymous(g), now: now}
+	f := facts{client: c, grant: *g, identity: *id, user: u, pseudonymous: m.pseudonymous(g), now: now}
 	if g.Identity == nil { // the client named the user, who did not log in
 		return f, nil
 	}
@@ -54,7 +55,7 @@ func (f *facts) disclosedDetails() json.RawMessage {
 // clientDetails returns the authorization_details for the token response. The client does not see them if only introspection
 // identifies the user.
 func (m *Minter) clientDetails(f *facts, opaque bool) json.RawMessage {
-	if Protection(m.cfg.Scopes, f.grant, opaque && f.sub != "") != pseudonym.Open {
+	if Protection(m.cfg.Scopes, &f.grant, opaque && f.sub != "") != pseudonym.Open {
 		return nil
 	}
 	return f.details

@@ -24,7 +24,7 @@ type idToken struct {
 }
 
 func (m *Minter) idTokenClaims(in *issuance, f *facts) idToken {
-	g, now := f.grant, f.now.Unix()
+	g, now := &f.grant, f.now.Unix()
 	c := idToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, Aud: f.client.ClientID,
 		Iat: now, Exp: now + int64(m.cfg.Lifetimes.IDToken/time.Second), AuthTime: unixOrZero(g.AuthTime),

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, e
 // introspect returns the claims of an active token, and nil for every other one.
 func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 	defer x.rescue(&err)
-	if err := x.requireMethod(http.MethodPost); err != nil {
+	if err := x.requireMethod("POST"); err != nil {
 		return nil, err
 	}
 	c, err := x.authenticate(ctx)

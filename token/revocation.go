@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -24,7 +23,7 @@ func (e *Endpoint) Revoke(ctx context.Context, r client.Request) error {
 // revokeToken returns no buffer: the response has no body.
 func (x *exchange) revokeToken(ctx context.Context) (_ *buffer, err error) {
 	defer x.rescue(&err)
-	if err := x.requireMethod(http.MethodPost); err != nil {
+	if err := x.requireMethod("POST"); err != nil {
 		return nil, err
 	}
 	c, err := x.authenticate(ctx)
