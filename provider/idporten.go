@@ -3,6 +3,8 @@ package provider
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/session"
@@ -66,4 +68,9 @@ func setOrganisation(d *token.Document, name, number string) {
 	if number != "" {
 		d.Set(name, norway.OrgIdentifier(number))
 	}
+}
+
+// isEIDASLogin reports whether a login was made through another country's eID. It gives no SSO (docs/spec/idporten.md §14.3).
+func isEIDASLogin(acr string, amr []string) bool {
+	return strings.HasPrefix(acr, "eidas-") || slices.Contains(amr, "eIDAS")
 }

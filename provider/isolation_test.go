@@ -5,7 +5,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/session"
 )
 
 // TestThreeClientsTwoPeople is security row G12 from outside: an isolated client and the common circle
@@ -48,4 +51,31 @@ func TestThreeClientsTwoPeople(t *testing.T) {
 	sub("isolated", "ola")
 	require.Equal(t, "login", open("tjeneste").Step())
 	require.Equal(t, "login", open("annen").Step())
+}
+
+// TestEIDASLoginIsSingleUse: a login through another country's eID answers its own request only, unless Config.Session has
+// another rule (docs/spec/idporten.md §14.3).
+func TestEIDASLoginIsSingleUse(t *testing.T) {
+	t.Parallel()
+	persons := map[string]session.Authentication{
+		"eu": {Identity: session.Identity{Subject: "eu"}, ACR: acr.EIDASHigh, AMR: []string{"eIDAS"}},
+	}
+	for name, tt := range map[string]struct {
+		change func(*provider.Config)
+		sso    bool
+	}{
+		"profile":       {func(*provider.Config) {}, false},
+		"configuration": {func(c *provider.Config) { c.Session.SingleUse = func(string, []string) bool { return false } }, true},
+	} {
+		op := optest.New(t, optest.Options{Persons: persons, Change: tt.change})
+		b := op.Browser()
+		request := func() optest.Request { return op.Request("tjeneste", "openid profile", "acr_values", acr.EIDASHigh) }
+		r := request()
+		require.NotEmpty(t, b.Login(t, r, "eu").Code(t), name)
+		require.Equal(t, tt.sso, b.Get(t, request().URL()).Left != nil, name)
+	}
+	profile := provider.IDPorten()
+	require.True(t, profile.SingleUseLogin(acr.EIDASLow, nil))
+	require.True(t, profile.SingleUseLogin(acr.High, []string{"BankID", "eIDAS"}))
+	require.False(t, profile.SingleUseLogin(acr.High, []string{"BankID"}))
 }

@@ -44,6 +44,8 @@ type Profile struct {
 	NoUserInfo bool
 	// Circle names the circle of trust of each client, where Config.Session does not: see session.Rules.
 	Circle func(clientID string, isolated bool) string
+	// SingleUseLogin reports whether a login answers only the request that it was made for, unless Config.Session has a rule.
+	SingleUseLogin func(acr string, amr []string) bool
 	// AllowNoPID understands the retired scope no_pid (idporten C26).
 	AllowNoPID bool
 	// ConfirmLogout asks the user to confirm a logout, unless an id_token_hint matches the session. Without it every site can log
@@ -61,6 +63,7 @@ func IDPorten() Profile {
 		Locales:          []string{"nb", "nn", "en", "se"},
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		UserInfoScope:    scope.Profile,
+		SingleUseLogin:   isEIDASLogin,
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix, ConfirmLogout: true,
 	}

@@ -307,6 +307,9 @@ func (c Config) withDefaults() Config {
 	if c.Session.Circle == nil {
 		c.Session.Circle = c.Profile.Circle
 	}
+	if c.Session.SingleUse == nil {
+		c.Session.SingleUse = c.Profile.SingleUseLogin
+	}
 	c.Secrets = slices.Clone(c.Secrets)
 	return c
 }

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
-	"github.com/stretchr/testify/require"
 )
 
 func header(t *testing.T, token string) map[string]any {

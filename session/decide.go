@@ -1,22 +1,22 @@
 package session
 
 import (
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner/storage"
 )
 
-// Rules are the policy of SSO sessions. The zero value has the default lifetimes, isolates clients by CircleOf, and gives no
-// SSO after a login through another country's eID.
+// Rules are the policy of SSO sessions. The zero value has the default lifetimes, isolates clients by CircleOf, and lets every
+// login answer later requests.
 type Rules struct {
 	// Limits are the lifetimes of sessions. They apply to all circles of a session.
 	Limits Limits
 	// Circle returns the name of the circle of a client. The argument isolated is the client's registration. If nil, it
 	// is CircleOf.
 	Circle func(clientID string, isolated bool) string
-	// AllowEIDASSSO lets a login through another country's eID answer later requests.
-	AllowEIDASSSO bool
+	// SingleUse reports whether a login answers only the request that it was made for, such as a login through another
+	// country's eID. If nil, no login is single-use.
+	SingleUse func(acr string, amr []string) bool
 }
 
 // CircleOf returns "", the common circle, or clientID for an isolated client, which shares logins with itself only.
@@ -62,7 +62,7 @@ const (
 	MaxReached  Reason = "max_reached"  // the session is older than Limits.Max
 	IdleReached Reason = "idle_reached" // the session was not used for Limits.Idle
 	OtherCircle Reason = "other_circle" // the user did not log in for this circle
-	NoSSO       Reason = "no_sso"       // the login was of a kind that answers no later request
+	NoSSO       Reason = "no_sso"       // Rules.SingleUse applies to the login
 	PromptLogin Reason = "prompt_login" // prompt=login
 	FreshScope  Reason = "fresh_scope"  // a scope requires a login for this request
 	TooOld      Reason = "max_age"      // the login is older than max_age
@@ -102,7 +102,7 @@ func (r Rules) checkFreshness(auth *storage.Circle, req Request, now time.Time) 
 	switch {
 	case forThisRequest:
 		return ""
-	case !r.AllowEIDASSSO && isEIDAS(auth):
+	case r.SingleUse != nil && r.SingleUse(auth.ACR, auth.AMR):
 		return NoSSO
 	case req.PromptLogin:
 		return PromptLogin
@@ -113,19 +113,6 @@ func (r Rules) checkFreshness(auth *storage.Circle, req Request, now time.Time) 
 		return TooOld
 	}
 	return ""
-}
-
-// isEIDAS reports whether the login was made through another country's eID.
-func isEIDAS(auth *storage.Circle) bool {
-	if strings.HasPrefix(auth.ACR, "eidas-") {
-		return true
-	}
-	for _, method := range auth.AMR {
-		if method == "eIDAS" {
-			return true
-		}
-	}
-	return false
 }
 
 func findCircle(s *storage.Session, name string) *storage.Circle {

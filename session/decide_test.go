@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,9 @@ func isHigh(acr string) bool { return acr == "idporten-loa-high" }
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
+	foreign := session.Rules{SingleUse: func(acr string, amr []string) bool {
+		return acr == "eidas-loa-high" || slices.Contains(amr, "eIDAS")
+	}}
 	tests := []struct {
 		name  string
 		rules session.Rules
@@ -50,11 +54,12 @@ func TestDecide(t *testing.T) {
 		{"logged in for the request at a lower level", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch, Sufficient: isHigh}, session.StepUp},
 		{"prompt=login of another circle's login", session.Rules{}, 20 * minute, session.Request{Circle: "alone", PromptLogin: true, At: epoch.Add(11 * minute)}, session.PromptLogin},
 
-		{"eIDAS gives no SSO", session.Rules{}, 20 * minute, session.Request{Circle: "eu"}, session.NoSSO},
-		{"eIDAS by method gives no SSO", session.Rules{}, 20 * minute, session.Request{Circle: "eu-method"}, session.NoSSO},
-		{"eIDAS answers the request it was made for", session.Rules{}, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
-		{"eIDAS SSO allowed", session.Rules{AllowEIDASSSO: true}, 20 * minute, session.Request{Circle: "eu"}, ""},
-		{"eIDAS SSO allowed, limits apply", session.Rules{AllowEIDASSSO: true}, 42 * minute, session.Request{Circle: "eu", At: epoch}, session.IdleReached},
+		{"single-use login", foreign, 20 * minute, session.Request{Circle: "eu"}, session.NoSSO},
+		{"single-use login by method", foreign, 20 * minute, session.Request{Circle: "eu-method"}, session.NoSSO},
+		{"single-use login answers the request it was made for", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
+		{"login that is not single-use", foreign, 20 * minute, session.Request{}, ""},
+		{"no rule for single use", session.Rules{}, 20 * minute, session.Request{Circle: "eu"}, ""},
+		{"limits apply to single-use logins", foreign, 42 * minute, session.Request{Circle: "eu", At: epoch}, session.IdleReached},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
