@@ -91,7 +91,7 @@ type Config struct {
 	MaxSessionsPerPerson int
 	// Lifetimes are for clients that name none; zero fields are ID-porten's.
 	Lifetimes Lifetimes
-	// RotationGrace forgives a client that lost the answer to a refresh; see token.Config. 0 is off.
+	// RotationGrace lets a client that did not receive the response repeat a refresh; see token.Config. 0 is off.
 	RotationGrace time.Duration
 	// GrantHandlers handle grant types beside authorization_code and refresh_token.
 	GrantHandlers []token.GrantHandler

@@ -20,6 +20,7 @@ type Vault struct {
 	users      *seal.KeyedHash
 	sids       *seal.KeyedHash
 	handles    *seal.KeyedHash
+	successors *seal.Tokens
 }
 
 // NewVault returns a Vault. The first secret encrypts and every secret decrypts: put a new secret first, and keep the old ones
@@ -41,10 +42,11 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	users, err3 := seal.NewKeyedHash("user", oldest)
 	sids, err4 := seal.NewKeyedHash("sid", oldest)
 	handles, err5 := seal.NewKeyedHash("grant handle", oldest)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	successors, err6 := seal.NewTokens("refresh token", secrets...)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles}, nil
+	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles, successors: successors}, nil
 }
 
 // Seal encrypts an identity for the record with the given ID (Session.ID or Grant.ID). Open fails for every other record.
@@ -119,4 +121,19 @@ func (v *Vault) mask(userKey storage.Hash, grantID string) storage.Hash {
 		mask[i] ^= userKey[i]
 	}
 	return mask
+}
+
+// Successor returns the refresh token that replaces a refresh token. A retry gets the same one.
+func (v *Vault) Successor(refreshToken string) string { return v.successors.Derive(0, refreshToken) }
+
+// FindSuccessor returns the successor of a refresh token that has the given hash. It finds those that were derived before the
+// secrets rotated, too.
+func (v *Vault) FindSuccessor(refreshToken string, hash storage.Hash) (successor string, ok bool) {
+	for i := range v.successors.Len() {
+		successor = v.successors.Derive(i, refreshToken)
+		if storage.HashOf(successor) == hash {
+			return successor, true
+		}
+	}
+	return "", false
 }

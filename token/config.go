@@ -22,7 +22,7 @@ const (
 	DefaultAuthorizationLifetime = 7200 * time.Second
 	DefaultIDTokenLifetime       = 120 * time.Second
 	// MaxRotationGrace is the largest Config.RotationGrace.
-	MaxRotationGrace = 10 * time.Second
+	MaxRotationGrace = 60 * time.Second
 )
 
 // Config configures an [Endpoint].
@@ -66,8 +66,9 @@ type Config struct {
 	Lifetimes Lifetimes
 	// IDTokenOnRefresh adds an id_token to the response to a refresh if openid was granted.
 	IDTokenOnRefresh bool
-	// RotationGrace is how long after its rotation a refresh token may be presented again without the revocation of the grant,
-	// while its successor is unused. The request is rejected all the same. 0 turns it off; at most MaxRotationGrace.
+	// RotationGrace is how long after its rotation a refresh token may be presented again while its successor is unused: the
+	// client, which did not receive the response, gets the same successor with a new access token. After that, and if 0, a
+	// rotated token revokes the grant. At most MaxRotationGrace.
 	RotationGrace time.Duration
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler

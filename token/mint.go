@@ -60,10 +60,11 @@ type issuance struct {
 	rotated rotation
 }
 
-// rotation is the refresh token that is rotated. The zero value is none.
+// rotation is the refresh token that replaces the presented one. The zero value makes a new family.
 type rotation struct {
-	value      string // is kept (refresh_token_usage REUSE); "" makes a new one
+	value      string // the presented one if it is kept (refresh_token_usage REUSE)
 	generation int
+	from       time.Time // start of its idle lifetime
 }
 
 // commitTimeout is the largest duration of a commit. A commit goes on if the peer disconnects.
@@ -246,10 +247,11 @@ func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts) (strin
 // mintRefreshToken adds the refresh token. Its idle lifetime starts anew; the expiry of the grant stays.
 func mintRefreshToken(in *issuance, idle time.Duration, now time.Time, record *storage.Issuance, res *Response) {
 	res.RefreshToken = in.rotated.value
+	from := in.rotated.from
 	if res.RefreshToken == "" {
-		res.RefreshToken = seal.NewToken()
+		res.RefreshToken, from = seal.NewToken(), now
 	}
-	end := scope.Expiry(now, idle, 0, in.Grant.ExpiresAt)
+	end := scope.Expiry(from, idle, 0, in.Grant.ExpiresAt)
 	res.RefreshTokenExpiresIn = end.Unix() - now.Unix()
 	record.Refresh = &storage.RefreshToken{
 		Hash: storage.HashOf(res.RefreshToken), GrantID: in.Grant.ID, Generation: in.rotated.generation, ExpiresAt: end,

@@ -36,11 +36,11 @@ func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 	}
 	switch {
 	case used:
-		return nil, x.reused(ctx)
+		return x.retry(ctx)
 	case !r.Now.Before(x.token.ExpiresAt), !r.Now.Before(x.grant.ExpiresAt):
 		return nil, invalidGrant(portner.EventRefused, "refresh_expired", x.grant.ID)
 	}
-	return x.renew(ctx)
+	return x.renew(ctx, x.next())
 }
 
 // refreshing is the use of one refresh token.
@@ -53,20 +53,41 @@ type refreshing struct {
 	grant storage.Grant
 }
 
-// reused rejects a rotated token that its client presents again, and revokes the family: one of the two was stolen (RFC 9700
-// §4.14.2).
-func (x *refreshing) reused(ctx context.Context) error {
-	lost, err := x.lostAnswer(ctx)
-	if err != nil {
-		return err
+// next returns the refresh token that replaces the presented one.
+func (x *refreshing) next() rotation {
+	if !x.Client.RotatesRefreshTokens() {
+		return rotation{value: x.value, generation: x.token.Generation, from: x.Now}
 	}
-	if lost {
-		return invalidGrant(portner.EventRefused, "refresh_grace", x.grant.ID)
+	return rotation{value: x.cfg.Vault.Successor(x.value), generation: x.token.Generation + 1, from: x.Now}
+}
+
+// retry answers a rotated token that its client presents again. Within Config.RotationGrace, and while the successor is unused, the
+// client did not receive the response: it gets the same successor. Otherwise the token or its successor was stolen, and the
+// family is revoked (RFC 9700 §4.14.2).
+func (x *refreshing) retry(ctx context.Context) (*Response, error) {
+	t := &x.token
+	if x.cfg.RotationGrace > 0 && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && !t.SuccessorUsed {
+		if successor, ok := x.cfg.Vault.FindSuccessor(x.value, t.Successor); ok {
+			return x.renew(ctx, rotation{value: successor, generation: t.Generation + 1, from: t.ConsumedAt})
+		}
 	}
 	if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {
-		return err
+		return nil, err
 	}
-	return invalidGrant(portner.EventRefreshReuse, "refresh_used", x.grant.ID)
+	return nil, invalidGrant(portner.EventRefreshReuse, "refresh_used", x.grant.ID)
+}
+
+// rotatedMeanwhile answers a token that another request rotated after it was loaded.
+func (x *refreshing) rotatedMeanwhile(ctx context.Context, next rotation) (*Response, error) {
+	t, _, err := x.cfg.Store.RefreshToken(ctx, x.hash, x.Now)
+	if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
+		return nil, unavailable("reading the refresh token", err)
+	}
+	if !x.token.ConsumedAt.IsZero() || storage.HashOf(next.value) == t.Successor { // the store has rejected this retry
+		t.SuccessorUsed = true
+	}
+	x.token = t
+	return x.retry(ctx)
 }
 
 // end rejects a refresh whose grant has ended, and revokes the family.
@@ -77,20 +98,20 @@ func (x *refreshing) end(ctx context.Context, reason string) error {
 	return invalidGrant(portner.EventRefused, reason, x.grant.ID)
 }
 
-// renew issues the tokens of a live refresh token.
-func (x *refreshing) renew(ctx context.Context) (*Response, error) {
-	in, err := x.prepare(ctx)
+// renew issues an access token and the next refresh token.
+func (x *refreshing) renew(ctx context.Context, next rotation) (*Response, error) {
+	in, err := x.prepare(ctx, next)
 	if err != nil {
 		return nil, err
 	}
 	res, err := x.issue(ctx, in, x.Now, func(ctx context.Context, issue *storage.Issuance) error {
-		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, 0, x.Now)
+		return x.cfg.Store.RotateRefreshToken(ctx, x.hash, issue, x.cfg.RotationGrace, x.Now)
 	})
 	switch {
 	case err == nil:
 		return res, nil
-	case errors.Is(err, storage.ErrConsumed): // another request rotated the token first
-		return nil, x.reused(ctx)
+	case errors.Is(err, storage.ErrConsumed):
+		return x.rotatedMeanwhile(ctx, next)
 	case gone(err):
 		return nil, invalidGrant(portner.EventRefused, "refresh_unknown", x.grant.ID)
 	}
@@ -98,7 +119,7 @@ func (x *refreshing) renew(ctx context.Context) (*Response, error) {
 }
 
 // prepare evaluates again what may have changed since the last token.
-func (x *refreshing) prepare(ctx context.Context) (*issuance, error) {
+func (x *refreshing) prepare(ctx context.Context, next rotation) (*issuance, error) {
 	plan, err := x.plan(ctx)
 	if err != nil {
 		return nil, err
@@ -118,15 +139,10 @@ func (x *refreshing) prepare(ctx context.Context) (*issuance, error) {
 		return nil, err
 	}
 	// OIDC Core §12.2: no nonce, and the auth_time of the login.
-	in := &issuance{user: live.user, Contents: Contents{
+	return &issuance{user: live.user, rotated: next, Contents: Contents{
 		Client: x.Client, Grant: x.grant, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh, Refresh: true,
-	}}
-	in.rotated = rotation{generation: x.token.Generation + 1}
-	if !x.Client.RotatesRefreshTokens() {
-		in.rotated = rotation{value: x.value, generation: x.token.Generation}
-	}
-	return in, nil
+	}}, nil
 }
 
 // plan narrows the scopes of this access token. The grant keeps its own.
@@ -146,21 +162,4 @@ func (x *refreshing) plan(ctx context.Context) (scope.Plan, error) {
 		return plan, x.end(ctx, "scope_withdrawn")
 	}
 	return plan, err
-}
-
-// lostAnswer reports whether a rotated token looks like the retry of a client that did not receive the response: it is the
-// immediate predecessor, within Config.RotationGrace, and the successor is unused. The request is rejected all the same.
-func (x *refreshing) lostAnswer(ctx context.Context) (bool, error) {
-	if x.cfg.RotationGrace == 0 {
-		return false, nil
-	}
-	if x.token.ConsumedAt.IsZero() { // it was rotated after it was read
-		var err error
-		x.token, _, err = x.cfg.Store.RefreshToken(ctx, x.hash, x.Now)
-		if err != nil && !gone(err) && !errors.Is(err, storage.ErrConsumed) {
-			return false, unavailable("reading the refresh token", err)
-		}
-	}
-	t := &x.token
-	return !t.ConsumedAt.IsZero() && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && t.Successor != storage.Hash{} && !t.SuccessorUsed, nil
 }

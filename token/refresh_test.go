@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -294,7 +295,7 @@ func TestRefreshKeepsPseudonymity(t *testing.T) {
 	require.NotContains(t, f.userInfo(b.str("access_token")).body, "pid")
 }
 
-// Within the rotation grace the predecessor of an unused successor is rejected, and the family stays live.
+// Within the grace the predecessor of an unused successor gets the same successor again.
 func TestRotationGrace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -319,13 +320,39 @@ func TestRotationGrace(t *testing.T) {
 				last = f.refresh("web", last.str("refresh_token"))
 			}
 			f.advance(tt.after)
-			f.requireError(f.refresh("web", old), http.StatusBadRequest, portner.InvalidGrant)
-			require.Equal(t, !tt.revoked, f.active(last.str("access_token")))
-			status := http.StatusOK
+			again := f.refresh("web", old)
 			if tt.revoked {
-				status = http.StatusBadRequest
+				f.requireError(again, http.StatusBadRequest, portner.InvalidGrant)
+				require.False(t, f.active(last.str("access_token")))
+				require.Equal(t, http.StatusBadRequest, f.refresh("web", last.str("refresh_token")).Code)
+				return
 			}
-			require.Equal(t, status, f.refresh("web", last.str("refresh_token")).Code)
+			require.Equal(t, http.StatusOK, again.Code)
+			require.Equal(t, last.str("refresh_token"), again.str("refresh_token"))
+			require.NotEqual(t, last.str("access_token"), again.str("access_token"))
+			require.InDelta(t, 600-tt.after.Seconds(), again.body["refresh_token_expires_in"], 1, "it counts from the rotation")
+			require.True(t, f.active(last.str("access_token")))
+			require.True(t, f.active(again.str("access_token")))
+			require.Equal(t, http.StatusOK, f.refresh("web", again.str("refresh_token")).Code)
+			f.requireError(f.refresh("web", old), http.StatusBadRequest, portner.InvalidGrant)
+			require.False(t, f.active(again.str("access_token")), "the successor was used")
 		})
 	}
+}
+
+// A retry gets the same successor after a new secret was put first.
+func TestRotationGraceAfterNewSecret(t *testing.T) {
+	t.Parallel()
+	before, after := portner.Secret("0123456789abcdef0123456789abcdef"), portner.NewSecret()
+	f := newFixture(t, func(c *token.Config) { c.RotationGrace = time.Minute })
+	old := f.login("web").str("refresh_token")
+	last := f.refresh("web", old)
+	at := func(secrets ...portner.Secret) *token.Endpoint {
+		cfg := f.cfg
+		cfg.Vault = must(session.NewVault(secrets...))
+		return must(token.New(cfg))
+	}
+	again := f.send(at(after, before), "web", refreshForm(old))
+	require.Equal(t, http.StatusOK, again.Code, again.Body.String())
+	require.Equal(t, last.str("refresh_token"), again.str("refresh_token"))
 }

@@ -12,6 +12,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"sync"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/storage"
@@ -91,7 +93,15 @@ func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
 }
 
 // KeyedHash is HMAC-SHA-256 under a derived key, for values that are too guessable for a plain hash.
-type KeyedHash struct{ key []byte }
+type KeyedHash struct {
+	key  []byte
+	pool sync.Pool // of *keyedHash: a new HMAC allocates six times
+}
+
+type keyedHash struct {
+	mac hash.Hash
+	buf []byte
+}
 
 // NewKeyedHash derives a keyed hash for one purpose.
 func NewKeyedHash(purpose string, secret portner.Secret) (*KeyedHash, error) {
@@ -99,16 +109,49 @@ func NewKeyedHash(purpose string, secret portner.Secret) (*KeyedHash, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KeyedHash{key}, nil
+	return &KeyedHash{key: key}, nil
 }
 
 // Of returns the hash of a value.
-func (k *KeyedHash) Of(value string) storage.Hash {
-	m := hmac.New(sha256.New, k.key)
-	m.Write([]byte(value))
-	var h storage.Hash
-	m.Sum(h[:0])
+func (k *KeyedHash) Of(value string) (h storage.Hash) {
+	m, _ := k.pool.Get().(*keyedHash)
+	if m == nil {
+		m = &keyedHash{mac: hmac.New(sha256.New, k.key)}
+	}
+	m.buf = append(m.buf[:0], value...)
+	m.mac.Reset()
+	m.mac.Write(m.buf)
+	clear(m.buf)
+	m.buf = m.mac.Sum(m.buf[:0])
+	copy(h[:], m.buf)
+	k.pool.Put(m)
 	return h
+}
+
+// Tokens derives bearer values from other values, so that a retry gets the same one.
+type Tokens struct{ hashes []*KeyedHash }
+
+// NewTokens derives one key for each secret, for one purpose.
+func NewTokens(purpose string, secrets ...portner.Secret) (*Tokens, error) {
+	t := &Tokens{}
+	for i, s := range secrets {
+		h, err := NewKeyedHash("token:"+purpose, s)
+		if err != nil {
+			return nil, fmt.Errorf("seal: secret %d: %w", i, err)
+		}
+		t.hashes = append(t.hashes, h)
+	}
+	return t, nil
+}
+
+// Len returns the number of secrets.
+func (t *Tokens) Len() int { return len(t.hashes) }
+
+// Derive returns the value with the form of NewToken that the secret of index i derives. New values derive from the first
+// secret. The others recognise values that were derived before the secrets rotated.
+func (t *Tokens) Derive(i int, value string) string {
+	h := t.hashes[i].Of(value)
+	return base64.RawURLEncoding.EncodeToString(h[:])
 }
 
 // NewToken returns a bearer value of 256 random bits: 43 characters of unpadded base64url.
