@@ -22,11 +22,11 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// thief is a store that somebody reads, and changes.
+// thief is a store that an attacker reads and changes.
 type thief struct {
 	authorize.PushedRequestStore
 	rows []storage.PushedRequest
-	swap *storage.PushedRequest // given out in the place of every other
+	swap *storage.PushedRequest // returned in place of every row
 }
 
 func (s *thief) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
@@ -42,8 +42,8 @@ func (s *thief) PushedRequest(ctx context.Context, h storage.Hash, now time.Time
 	return p, err
 }
 
-// TestPushedAtRest: what clients push may name the person, by login_hint or inside an id_token_hint, and
-// a store never holds that in clear (security row J1, ruling R4). Nor can it pass one row for another.
+// TestPushedAtRest: pushed requests may identify a user by login_hint or id_token_hint, so they are sealed in the store. A sealed row
+// does not open in place of another.
 func TestPushedAtRest(t *testing.T) {
 	t.Parallel()
 	store := &thief{}
@@ -60,17 +60,16 @@ func TestPushedAtRest(t *testing.T) {
 		require.False(t, bytes.Contains(row.Params, []byte(base64.RawURLEncoding.EncodeToString([]byte(secret)))), secret)
 	}
 	b.open(b.authorize(use("web", uri)), "/login")
-	require.Equal(t, testPID.Reveal(), w.seen.LoginHint.Reveal(), "and yet the page gets it")
+	require.Equal(t, testPID.Reveal(), w.seen.LoginHint.Reveal(), "the page receives it")
 
 	w.pushed(params("web", "scope", "openid test:plain"))
 	store.swap = &store.rows[1]
 	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))), "another row's parameters")
 	store.swap = &storage.PushedRequest{Params: append([]byte("p"), params("web").Encode()...)}
-	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))), "parameters of the store's own")
+	require.Equal(t, "page Internal Server Error server_error", outcome(t, b.authorize(use("web", uri))), "parameters that the store made")
 }
 
-// TestLoggedOutMeanwhile: a login that was on its way when its person logged out ends with
-// login_required. It is nobody's fault, so it is not reported as one (security rows G16, I6).
+// TestLoggedOutMeanwhile: a request whose user logs out meanwhile ends with login_required. It is not reported as a fault.
 func TestLoggedOutMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := &failing{err: storage.ErrRevoked}
@@ -86,8 +85,7 @@ func TestLoggedOutMeanwhile(t *testing.T) {
 	require.Equal(t, "session_ended", reason)
 }
 
-// TestOnlyGetAndPost: a page's handler may take every method but GET for a posted form. Only a POST
-// can prove that it is one (security row G1).
+// TestOnlyGetAndPost: pages reject methods other than GET and POST, because the forms of others are not checked.
 func TestOnlyGetAndPost(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions, "LINK"} {
@@ -123,7 +121,7 @@ func TestPageHeaders(t *testing.T) {
 		require.Contains(t, page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'", name)
 		require.Equal(t, "no-store", page.Header.Get("Cache-Control"), name)
 		require.Equal(t, "nosniff", page.Header.Get("X-Content-Type-Options"), name)
-		require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"), name+": no-referrer would take the Origin from its form")
+		require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"), name+": no-referrer would remove the Origin from its form")
 	}
 }
 
@@ -140,8 +138,8 @@ func TestPageHeadersInPlace(t *testing.T) {
 	require.Equal(t, "no-store", d.Header.Get("Cache-Control"))
 }
 
-// TestOneRequestOneCode: a request a person may take an hour for is remembered for as long, so that its
-// second tab gets no second code, however short the authorization was (security row A12).
+// TestOneRequestOneCode: a request is recognised for as long as it may be pending, so that its second tab gets no second code, also
+// after a short authorization.
 func TestOneRequestOneCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *authorize.Config) {
@@ -158,8 +156,7 @@ func TestOneRequestOneCode(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 }
 
-// TestPlantedBrowserCookie: of two cookies of our name one was planted. Neither is believed, both are
-// cleared as far as a header can, and it is told (security row G8).
+// TestPlantedBrowserCookie: of two browser cookies one is planted. Neither is used, the cookie is cleared, and an event reports it.
 func TestPlantedBrowserCookie(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -172,8 +169,7 @@ func TestPlantedBrowserCookie(t *testing.T) {
 	require.Equal(t, portner.EventCookieDuplicate, name)
 }
 
-// TestPanicsEverywhere: a hook that panics denies, wherever it is called; the page about it does not
-// need the hook that panicked (security row J13).
+// TestPanicsEverywhere: a panic of any function of the host leads to an error, whose page does not call that function.
 func TestPanicsEverywhere(t *testing.T) {
 	t.Parallel()
 	const serverError = "page Internal Server Error server_error"
@@ -202,7 +198,7 @@ func (panickingSessions) Session(context.Context, storage.Hash, time.Time) (stor
 	panic("secret")
 }
 
-// loose is a Source over a database that folds case, or finds nothing without an error.
+// loose is a Source over a database that ignores case, and returns nil without an error.
 type loose struct{ client.Source }
 
 func (l loose) Client(ctx context.Context, id string) (*client.Client, error) {
@@ -212,8 +208,7 @@ func (l loose) Client(ctx context.Context, id string) (*client.Client, error) {
 	return l.Source.Client(ctx, strings.ToLower(id))
 }
 
-// TestAnotherClient: a Source that answers with another client than was asked for is at fault, and
-// gives nobody away.
+// TestAnotherClient: a Source that returns another client is a fault.
 func TestAnotherClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *authorize.Config) { c.Clients = loose{c.Clients} })
@@ -224,8 +219,7 @@ func TestAnotherClient(t *testing.T) {
 	require.Equal(t, "login", outcome(t, b.authorize(params("web"))))
 }
 
-// TestNoDowngrade: what a waiting request demands is in its seal; nothing beside it in the address or
-// in the form lowers it (security rows A9, G11).
+// TestNoDowngrade: the requirements of a pending request are sealed. Parameters in the URL or the form do not change them.
 func TestNoDowngrade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -254,7 +248,7 @@ func TestNoDowngrade(t *testing.T) {
 	require.NotContains(t, body.String(), "evil")
 }
 
-// TestStepsAreNotInterchangeable: a request that waits for one step is no use at the page of the other.
+// TestStepsAreNotInterchangeable: a pending request is continued by the method of its step only.
 func TestStepsAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -268,12 +262,11 @@ func TestStepsAreNotInterchangeable(t *testing.T) {
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", login)), "login at the consent page")
 	location := b.authorize(params("web", "prompt", "login")).Header.Get("Location")
 	sealed := strings.TrimPrefix(location, "/login?request=")
-	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize?continue="+sealed)), "a waiting request is no posted one")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize?continue="+sealed)), "a pending request is not a posted one")
 }
 
-// TestHostileRequestsAreCheap: whatever fills 64 KiB of a form, or 16 KiB of a query, is refused or taken
-// with little memory, and without work that grows with its square (security rows B5, B7, E12).
-func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts what the process allocates
+// TestHostileRequestsAreCheap: every parameter that fills the allowed size is processed with little memory, in linear time.
+func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts the allocations of the process
 	w := newWorld(t)
 	const room = 60 << 10
 	fill := func(s string) string { return strings.Repeat(s, room/len(s)) }
@@ -308,14 +301,14 @@ func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts what
 	}
 }
 
-// leaver is a store during whose verb the browser goes away.
+// leaver is a store during whose verb the browser disconnects.
 type leaver struct {
 	authorize.Store
 	authorize.PushedRequestStore
 	verb  string
 	leave context.CancelFunc
 	after []string // verbs called since
-	bad   []string // verbs called with an ended context, or one that nothing ends
+	bad   []string // verbs called with an ended context, or one without a deadline
 }
 
 func (l *leaver) at(ctx context.Context, verb string) {
@@ -342,8 +335,7 @@ func (l *leaver) FinishRequest(ctx context.Context, o storage.Outcome, now time.
 	return l.Store.FinishRequest(ctx, o, now)
 }
 
-// TestBrowserGone: once the first write of a code has begun, all of them are carried out, or given up
-// after five seconds, whether or not the browser waits (security row J5).
+// TestBrowserGone: after the first write of a code all others follow within five seconds, also if the browser disconnects.
 func TestBrowserGone(t *testing.T) {
 	t.Parallel()
 	all := []string{"ConsumePushedRequest", "FinishRequest"}

@@ -11,7 +11,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 )
 
-// quiet throws the answer away but for its status and headers.
+// quiet discards the body of a response.
 type quiet struct {
 	h      http.Header
 	status int
@@ -35,7 +35,7 @@ func bench(b *testing.B, w *world, r *http.Request, want string) {
 
 func noEvents(c *authorize.Config) { c.OnEvent = nil }
 
-// BenchmarkLoginPage is a request up to the redirect to the login page (performance.md, row 6).
+// BenchmarkLoginPage is a request that leads to the login page.
 func BenchmarkLoginPage(b *testing.B) {
 	w := newWorld(b, noEvents)
 	r := httptest.NewRequest(http.MethodGet, "/authorize?"+params("web").Encode(), nil)
@@ -43,7 +43,7 @@ func BenchmarkLoginPage(b *testing.B) {
 	bench(b, w, r, "/login?request=")
 }
 
-// BenchmarkSSO is a request answered with a code from a live session.
+// BenchmarkSSO is a request that a live session answers with a code.
 func BenchmarkSSO(b *testing.B) {
 	w := newWorld(b, noEvents)
 	user := w.browser()
@@ -55,7 +55,7 @@ func BenchmarkSSO(b *testing.B) {
 	bench(b, w, r, rp+"?code=")
 }
 
-// BenchmarkResume is the login page getting its request back.
+// BenchmarkResume is the request for the login page.
 func BenchmarkResume(b *testing.B) {
 	w := newWorld(b, noEvents)
 	user := w.browser()

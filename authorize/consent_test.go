@@ -14,20 +14,20 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-const asked = "openid test:shared test:plain test:second"
+const consentScopes = "openid test:shared test:plain test:second"
 
 func TestConsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
-	res := b.loginAs(b.authorize(params("web", "scope", asked)), "kari")
+	res := b.loginAs(b.authorize(params("web", "scope", consentScopes)), "kari")
 	b.open(res, "/consent")
 	require.Equal(t, []scope.Shown{
 		{Name: "test:shared", Description: "Lese test:shared", Lasts: time.Hour},
 		{Name: "test:second", Description: "Lese test:second", Lasts: 2 * time.Hour},
 	}, w.seen.Scopes)
 	g := w.stored(requireCode(t, b.consentTo(res, "test:shared"))).Grant
-	require.Equal(t, []string{"openid", "test:shared", "test:plain"}, g.Scopes, "what was declined is left out")
+	require.Equal(t, []string{"openid", "test:shared", "test:plain"}, g.Scopes, "declined scopes are not granted")
 	require.True(t, g.ExpiresAt.Equal(w.clock().Add(time.Hour)), "the shortest authorization_max_lifetime")
 
 	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
@@ -47,7 +47,7 @@ func TestConsentIsRemembered(t *testing.T) {
 	p.Set("prompt", "none")
 	requireCode(t, b.authorize(p))
 	p.Set("prompt", "consent")
-	require.Equal(t, "consent", outcome(t, b.authorize(p)), "prompt=consent asks though it is remembered")
+	require.Equal(t, "consent", outcome(t, b.authorize(p)), "prompt=consent ignores the remembered consent")
 	g := w.stored(requireCode(t, b.consentTo(b.authorize(p)))).Grant
 	require.Equal(t, []string{"openid"}, g.Scopes, "a remembered consent does not count")
 	p.Del("prompt")
@@ -58,10 +58,10 @@ func TestConsentIsRemembered(t *testing.T) {
 	require.Equal(t, "consent", outcome(t, b.authorize(params("silent", "scope", "openid test:shared test:second"))), "not for another scope")
 	require.Equal(t, "consent", outcome(t, b.authorize(params("web", "scope", "openid test:shared"))), "not for another client")
 	other := w.browser()
-	require.Equal(t, "consent", outcome(t, other.loginAs(other.authorize(p), "ola")), "not for another person")
+	require.Equal(t, "consent", outcome(t, other.loginAs(other.authorize(p), "ola")), "not for another user")
 	for range 3 {
 		w.sleep(20 * time.Minute)
-		b.authorize(params("web")) // keeps the session
+		b.authorize(params("web")) // the session stays live
 	}
 	require.Equal(t, "consent", outcome(t, b.authorize(p)), "not for longer than the authorization")
 }
@@ -82,7 +82,7 @@ func TestDecline(t *testing.T) {
 	}
 }
 
-// TestPseudonymityIsSticky: it follows from what was asked for, declined or not (decision K8).
+// TestPseudonymityIsSticky: pseudonymity follows from the requested scopes, also if the user declines them.
 func TestPseudonymityIsSticky(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *authorize.Config) {
@@ -96,7 +96,7 @@ func TestPseudonymityIsSticky(t *testing.T) {
 	require.True(t, g.Pseudonymous)
 }
 
-// TestConsentOfTheOneWhoLoggedIn: what one person was shown, another cannot say yes to (security row G2).
+// TestConsentOfTheOneWhoLoggedIn: another user cannot approve what one user was shown.
 func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -107,8 +107,8 @@ func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
 	requireCode(t, b.loginAs(b.authorize(params("web", "prompt", "login")), "ola"))
 	require.Equal(t, "login", outcome(t, b.get("/consent?request="+form.Get("request"))))
 	res = b.post("/consent", form)
-	require.Equal(t, "login", outcome(t, res), "who is there?")
-	require.Equal(t, "consent", outcome(t, b.loginAs(res, "ola")), "asked anew")
+	require.Equal(t, "login", outcome(t, res), "the session has changed")
+	require.Equal(t, "consent", outcome(t, b.loginAs(res, "ola")), "the consent page is shown again")
 
 	b = w.browser()
 	form = b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
@@ -118,7 +118,7 @@ func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
 	require.Equal(t, "login", outcome(t, b.post("/consent", form)))
 }
 
-// TestForms is security row G1: a form counts only if it is the one this browser was shown.
+// TestForms: a form is accepted only if its page was shown to this browser.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -176,12 +176,12 @@ func TestForms(t *testing.T) {
 			require.Equal(t, "page Forbidden invalid_request", outcome(t, res))
 			name, reason := w.lastEvent()
 			require.Equal(t, portner.EventCSRF, name)
-			require.Equal(t, tc.want, reason, "so that a host finds out why its page does not work")
+			require.Equal(t, tc.want, reason, "the reason tells the host what is wrong with its page")
 		})
 	}
 }
 
-// TestHijack is security row G2: an interaction is of use in the browser that began it, and in no other.
+// TestHijack: a pending request is continued only in the browser that started it.
 func TestHijack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -194,7 +194,7 @@ func TestHijack(t *testing.T) {
 	require.Equal(t, portner.EventCSRF, name)
 	require.Equal(t, "browser_mismatch", reason)
 
-	// The reverse: the victim logs in, the attacker has seen the consent page's URL.
+	// The reverse: the victim logs in, and the attacker knows the URL of the consent page.
 	res := victim.loginAs(victim.authorize(params("web", "scope", "openid test:shared")), "kari")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, attacker.get(res.Header.Get("Location"))))
 
@@ -202,11 +202,10 @@ func TestHijack(t *testing.T) {
 	for _, b := range []*browser{victim, attacker} {
 		r.AddCookie(&http.Cookie{Name: "__Host-portner-browser", Value: b.cookies["__Host-portner-browser"]})
 	}
-	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().do(r)), "of two cookies one was planted")
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().do(r)), "one of two cookies is planted")
 }
 
-// TestTokensAreNotInterchangeable: neither between the requests of one browser, nor between the browsers
-// that opened one pushed request.
+// TestTokensAreNotInterchangeable: a CSRF token is valid for one request in one browser.
 func TestTokensAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -221,7 +220,7 @@ func TestTokensAreNotInterchangeable(t *testing.T) {
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/login", mine)))
 }
 
-// TestConsentForms: the token of one page is no good for another, and consent holds for what was shown.
+// TestConsentForms: the token of one page is invalid for another, and only shown scopes can be approved.
 func TestConsentForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -255,7 +254,7 @@ func TestConsentForms(t *testing.T) {
 	requireCode(t, b.post("/consent", form))
 }
 
-// TestConsentNeedsAPost: a page that consents on GET is stopped (security row G1: GET never grants).
+// TestConsentNeedsAPost: a page that approves scopes on GET is rejected.
 func TestConsentNeedsAPost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -267,7 +266,7 @@ func TestConsentNeedsAPost(t *testing.T) {
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get("/careless?request="+form.Get("request"))))
 }
 
-// TestSubmittedTwice: a request gets one code. The second submit of its form is refused.
+// TestSubmittedTwice: a request gets one code. A second post of its form is rejected.
 func TestSubmittedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -280,7 +279,7 @@ func TestSubmittedTwice(t *testing.T) {
 	require.Equal(t, "request_completed", reason)
 }
 
-// TestSubmittedTwiceAtOnce: of two submits at the same time exactly one gets a code.
+// TestSubmittedTwiceAtOnce: of two posts at the same time exactly one gets a code.
 func TestSubmittedTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -308,14 +307,14 @@ func TestPendingExpires(t *testing.T) {
 	form.Set("user", "kari")
 	w.sleep(15*time.Minute - time.Microsecond)
 	requireCode(t, b.post("/login", form))
-	w.sleep(time.Microsecond - time.Duration(w.clock().Nanosecond()%1000)) // times that travel have microseconds
+	w.sleep(time.Microsecond - time.Duration(w.clock().Nanosecond()%1000)) // sealed times have microseconds
 	form = b.open(b.authorize(params("web", "prompt", "login")), "/login")
 	form.Set("user", "kari")
-	w.sleep(15 * time.Minute) // valid iff now is before the expiry
+	w.sleep(15 * time.Minute) // a record is valid if now is before its expiry
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 }
 
-// TestTwoTabs share the browser's cookie and have a request each.
+// TestTwoTabs: two tabs share the cookie of the browser, and each has a request of its own.
 func TestTwoTabs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -327,7 +326,7 @@ func TestTwoTabs(t *testing.T) {
 	require.Equal(t, "two", answered(t, res).Get("state"))
 }
 
-// TestSecretRotation: what was sealed and shown before a new secret came in front stays good.
+// TestSecretRotation: requests and pages from before a rotation stay valid while the old secret is configured.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	before := newWorld(t)
@@ -338,7 +337,7 @@ func TestSecretRotation(t *testing.T) {
 	after := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret, secret} })
 	b.world = after
 	requireCode(t, b.post("/login", form))
-	gone := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret} })
-	b.world = gone
+	without := newWorld(t, func(c *authorize.Config) { c.Secrets = []portner.Secret{newSecret} })
+	b.world = without
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
 }

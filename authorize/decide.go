@@ -63,7 +63,7 @@ func (f *facts) decide() next {
 	case f.declined:
 		return next{refuse, "", "consent_declined", portner.AccessDenied, "The user declined."}
 	case len(f.plan.NeedsConsent) > 0 && f.silent:
-		return next{refuse, "", "consent_required", portner.ConsentRequired, "The user must be asked for consent."}
+		return next{refuse, "", "consent_required", portner.ConsentRequired, "The user must consent."}
 	case len(f.plan.NeedsConsent) > 0:
 		return next{action: interact, step: ConsentStep, reason: reasonConsent}
 	case len(f.plan.Granted) == 0:

@@ -18,8 +18,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// parties is a type whose people act for organisations. Who may act for whom can be changed while a
-// login is under way.
+// parties is a type of authorization_details whose users act for organisations. Rights can be changed during a login.
 type parties struct {
 	*world
 	of    map[string][]rar.Choice // by subject
@@ -61,12 +60,12 @@ func (p *parties) party() rar.Type {
 	}
 }
 
-// verdictType grants nothing and says why.
-func verdictType(name string, err error) rar.Type {
+// failingType is a type whose Grant returns err.
+func failingType(name string, err error) rar.Type {
 	return rar.Type{Name: name, Grant: func(context.Context, rar.Request, []rar.Detail, []string) ([]json.RawMessage, error) { return nil, err }}
 }
 
-// newParties is a world with authorization_details. Kari may act for two organisations, Ola for none.
+// newParties returns a world with authorization_details. Kari may act for two organisations, Ola for none.
 func newParties(t testing.TB, change ...func(*authorize.Config)) *parties {
 	t.Helper()
 	p := &parties{of: map[string][]rar.Choice{}}
@@ -74,8 +73,8 @@ func newParties(t testing.TB, change ...func(*authorize.Config)) *parties {
 		rar.Type{Name: "plain", Members: []string{"x"}, Grant: func(_ context.Context, _ rar.Request, d []rar.Detail, _ []string) ([]json.RawMessage, error) {
 			return []json.RawMessage{d[0].JSON}, nil
 		}},
-		verdictType("denied", fmt.Errorf("nothing here: %w", rar.ErrDenied)), verdictType("mandate", rar.ErrNoMandate),
-		verdictType("value", fmt.Errorf("%w: no such case", rar.ErrValue)), verdictType("broken", errors.New("the register is down"))))
+		failingType("denied", fmt.Errorf("nothing here: %w", rar.ErrDenied)), failingType("mandate", rar.ErrNoMandate),
+		failingType("value", fmt.Errorf("%w: no such case", rar.ErrValue)), failingType("broken", errors.New("the register is down"))))
 	p.world = newWorld(t, append([]func(*authorize.Config){func(c *authorize.Config) {
 		c.AuthorizationDetails = registry
 	}}, change...)...)
@@ -91,7 +90,7 @@ func (b *browser) pick(res *http.Response, ids ...string) *http.Response {
 	return b.post("/representation", form)
 }
 
-// details are what was granted with the code.
+// details returns the details that were granted with the code.
 func (p *parties) details(res *http.Response) string {
 	p.t.Helper()
 	code := requireCode(p.t, res)
@@ -103,8 +102,7 @@ func (p *parties) details(res *http.Response) string {
 	return string(plain)
 }
 
-// RFC 9396 section 5, idporten section 3.2 row 14: what can be known beforehand is refused beforehand, in a
-// request, a pushed request and a request object alike.
+// TestDetailsRefused: invalid details are rejected before the login, in requests and pushed requests (RFC 9396 §5).
 func TestDetailsRefused(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -129,11 +127,10 @@ func TestDetailsRefused(t *testing.T) {
 		require.Equal(t, "invalid_authorization_details", jsonBody(t, rec)["error"], name)
 	}
 	require.Equal(t, "error invalid_authorization_details", outcome(t, newWorld(t).browser().authorize(params("web", "authorization_details", twoParties))),
-		"no type is known without a registry")
+		"no type is supported without a registry")
 }
 
-// Details tell who a person is or acts for, and RFC 9396 section 7 sends them to the client (idporten
-// section 13.2, rule 5).
+// TestDetailsExcludePseudonyms: details may identify the user, and RFC 9396 §7 sends them to the client.
 func TestDetailsExcludePseudonyms(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -152,13 +149,13 @@ func TestRepresentation(t *testing.T) {
 		pick          []string
 		want          string // granted details, or the outcome
 	}{
-		"one":                     {"kari", twoParties, []string{"991825827"}, `[{"client":"web","for":["991825827"],"name":"","org":"991825827","type":"party"}]`},
-		"nobody":                  {"kari", twoParties, nil, `[]`},
-		"several":                 {"kari", `[{"type":"party","several":true}]`, []string{"974761076", "991825827"}, `[{"client":"web","for":["991825827","974761076"],"name":"","org":"991825827","type":"party"}]`},
-		"several of one":          {"kari", twoParties, []string{"974761076", "991825827"}, "page 403 invalid_request"},
-		"not shown":               {"kari", twoParties, []string{"910753614"}, "page 403 invalid_request"},
-		"nobody, though required": {"kari", `[{"type":"party","required":true}]`, nil, "error access_denied"},
-		"required":                {"kari", `[{"type":"party","required":true}]`, []string{"974761076"}, `[{"client":"web","for":["974761076"],"name":"","org":"991825827","type":"party"}]`},
+		"one":                   {"kari", twoParties, []string{"991825827"}, `[{"client":"web","for":["991825827"],"name":"","org":"991825827","type":"party"}]`},
+		"none":                  {"kari", twoParties, nil, `[]`},
+		"several":               {"kari", `[{"type":"party","several":true}]`, []string{"974761076", "991825827"}, `[{"client":"web","for":["991825827","974761076"],"name":"","org":"991825827","type":"party"}]`},
+		"several of one":        {"kari", twoParties, []string{"974761076", "991825827"}, "page 403 invalid_request"},
+		"not shown":             {"kari", twoParties, []string{"910753614"}, "page 403 invalid_request"},
+		"none, though required": {"kari", `[{"type":"party","required":true}]`, nil, "error access_denied"},
+		"required":              {"kari", `[{"type":"party","required":true}]`, []string{"974761076"}, `[{"client":"web","for":["974761076"],"name":"","org":"991825827","type":"party"}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +172,7 @@ func TestRepresentation(t *testing.T) {
 	}
 }
 
-// A2 and A3: somebody with nobody to act for sees no page; what happens is the client's wish.
+// TestNobodyToRepresent: a user without rights sees no page. Whether that is an error depends on the details.
 func TestNobodyToRepresent(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -187,7 +184,7 @@ func TestNobodyToRepresent(t *testing.T) {
 	require.Equal(t, "details_denied", reason)
 }
 
-// Idporten section 18.4: the session is unaffected, and the chooser is shown for every request.
+// TestRepresentationEachTime: the representation page is shown for every request, also with a live session.
 func TestRepresentationEachTime(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -195,18 +192,18 @@ func TestRepresentationEachTime(t *testing.T) {
 	first := b.loginAs(b.authorize(params("web", "authorization_details", twoParties)), "kari")
 	w.details(b.pick(first, "991825827"))
 	again := b.authorize(params("web", "authorization_details", twoParties))
-	require.Contains(t, w.details(b.pick(again, "974761076")), "974761076", "no login, but the page again")
+	require.Contains(t, w.details(b.pick(again, "974761076")), "974761076", "the page is shown again, without a login")
 	requireCode(t, b.authorize(params("web")))
 
 	silent := params("silent", "prompt", "none", "authorization_details", twoParties)
 	require.Equal(t, "error interaction_required", outcome(t, b.authorize(silent)))
 	w.set("kari")
-	require.Equal(t, "[]", w.details(b.authorize(silent)), "nothing to choose")
+	require.Equal(t, "[]", w.details(b.authorize(silent)), "no choice")
 	plain := params("silent", "prompt", "none", "authorization_details", `[{"type":"plain","x":[1]}]`)
 	require.Equal(t, `[{"type":"plain","x":[1]}]`, w.details(b.authorize(plain)))
 }
 
-// What was chosen survives the consent page, and nothing else of it: not another person, not a lost right.
+// TestRepresentationThenConsent: a choice stays valid through the consent page, unless the user changes or loses the right.
 func TestRepresentationThenConsent(t *testing.T) {
 	t.Parallel()
 	request := params("web", "scope", "openid test:shared", "authorization_details", twoParties)
@@ -217,7 +214,7 @@ func TestRepresentationThenConsent(t *testing.T) {
 		res := b.pick(b.loginAs(b.authorize(request), "kari"), "974761076")
 		require.Contains(t, w.details(b.consentTo(res, "test:shared")), "974761076")
 	})
-	t.Run("the right is lost meanwhile", func(t *testing.T) {
+	t.Run("lost right", func(t *testing.T) {
 		t.Parallel()
 		w := newParties(t)
 		b := w.browser()
@@ -227,7 +224,7 @@ func TestRepresentationThenConsent(t *testing.T) {
 		w.set("kari", "991825827")
 		require.Equal(t, "error access_denied", outcome(t, b.post("/consent", form)))
 	})
-	t.Run("somebody else logs in meanwhile", func(t *testing.T) {
+	t.Run("another user", func(t *testing.T) {
 		t.Parallel()
 		w := newParties(t)
 		b := w.browser()
@@ -239,11 +236,11 @@ func TestRepresentationThenConsent(t *testing.T) {
 		res = b.post("/consent", form)
 		require.Equal(t, "login", outcome(t, res))
 		res = b.loginAs(res, "per")
-		require.Equal(t, "/representation", strings.Split(res.Header.Get("Location"), "?")[0], "asked again: it was Kari's choice")
+		require.Equal(t, "/representation", strings.Split(res.Header.Get("Location"), "?")[0], "the choice was made by another user")
 	})
 }
 
-// Row G14: the form is good for what was shown. Another list of choices is another page.
+// TestRepresentationForm: the form is valid for the choices that were shown.
 func TestRepresentationForm(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -262,14 +259,14 @@ func TestRepresentationForm(t *testing.T) {
 	w.set("kari", "991825827", "974761076")
 	without := url.Values{"request": form["request"], "party": form["party"]}
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/representation", without)), "no CSRF token")
-	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get(location+"&hasty=1")), "a page that was opened, not posted")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get(location+"&hasty=1")), "GET does not choose")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().get(location)), "another browser")
-	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", form)), "not the consent page's")
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", form)), "the form of another page")
 	w.set("kari")
-	require.Equal(t, "[]", w.details(b.get(location)), "nothing is left to choose")
+	require.Equal(t, "[]", w.details(b.get(location)), "no choice is left")
 }
 
-// A type decides once more when somebody has logged in.
+// TestTypeVerdicts: the type of the details decides again after the login.
 func TestTypeVerdicts(t *testing.T) {
 	t.Parallel()
 	for details, want := range map[string]string{
@@ -285,12 +282,12 @@ func TestTypeVerdicts(t *testing.T) {
 	b := w.browser()
 	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
 	res := b.authorize(params("silent", "prompt", "none", "authorization_details", `[{"type":"mandate"}]`))
-	require.Equal(t, "error access_denied", outcome(t, res), "nobody is there to read a page")
+	require.Equal(t, "error access_denied", outcome(t, res), "prompt=none shows no page")
 	w.fault = errors.New("down")
 	require.Equal(t, "error temporarily_unavailable", outcome(t, b.authorize(params("web", "authorization_details", twoParties))))
 }
 
-// RFC 9396 section 3, RFC 9126, RFC 9101: however the parameter comes, it means the same.
+// TestDetailsPushedAndSigned: pushed and signed details are the same as those of a plain request.
 func TestDetailsPushedAndSigned(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
@@ -306,7 +303,7 @@ func TestDetailsPushedAndSigned(t *testing.T) {
 	require.Equal(t, "error invalid_authorization_details", outcome(t, w.browser().authorize(params("signing", "request", sign(object("signing", claims), "")))))
 }
 
-// The headless login represents the first of those it may.
+// TestTestLoginRepresents: a test login makes the first choice.
 func TestTestLoginRepresents(t *testing.T) {
 	t.Parallel()
 	w := newParties(t, func(c *authorize.Config) {

@@ -38,7 +38,7 @@ var (
 	refOnPage  = regexp.MustCompile(`<code id="correlation-id">([0-9a-f]{32})</code>`)
 )
 
-// pageCode reads the error code of an error page and checks what every error page must be.
+// pageCode returns the error code of an error page, and checks its header fields.
 func pageCode(t testing.TB, res *http.Response) string {
 	t.Helper()
 	body, err := io.ReadAll(res.Body)
@@ -54,7 +54,7 @@ func pageCode(t testing.TB, res *http.Response) string {
 	return m[1]
 }
 
-// newPost is a POST from one of the provider's own pages, still without a body.
+// newPost returns a POST from a page of the provider, without a body.
 func newPost(path string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, path, nil)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -17,7 +17,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// stored returns the code as the token endpoint finds it.
+// stored returns the record of a code.
 func (w *world) stored(code string) storage.AuthorizationCode {
 	w.t.Helper()
 	c, err := w.store.Code(w.t.Context(), storage.HashOf(code), w.clock())
@@ -57,7 +57,7 @@ func TestLogin(t *testing.T) {
 	require.Equal(t, portner.EventAuthorized, name)
 }
 
-// TestNothingIsStoredBeforeLogin is R3: the store is not touched by people who have not logged in.
+// TestNothingIsStoredBeforeLogin: requests without a login write nothing to the store.
 func TestNothingIsStoredBeforeLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -76,7 +76,7 @@ func TestSSO(t *testing.T) {
 	first := w.stored(requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))).Grant
 	w.sleep(29 * time.Minute)
 	second := w.stored(requireCode(t, b.authorize(params("silent", "prompt", "none")))).Grant
-	require.True(t, first.AuthTime.Equal(second.AuthTime), "SSO leaves auth_time alone")
+	require.True(t, first.AuthTime.Equal(second.AuthTime), "SSO does not change auth_time")
 	require.Equal(t, first.SessionID, second.SessionID)
 	require.True(t, second.LoginOnly)
 	require.Empty(t, second.SID, "the client takes no part in logout")
@@ -86,12 +86,12 @@ func TestSSO(t *testing.T) {
 	require.Equal(t, "login", outcome(t, b.authorize(params("web"))), "30 minutes idle")
 }
 
-// TestLoginNeeded is the lattice of prompt, max_age, level and scope over a session (security row G11).
+// TestLoginNeeded combines prompt, max_age, level and scope with a live session.
 func TestLoginNeeded(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
-		after  time.Duration // since the login, at substantial
+		after  time.Duration // since the login, at level substantial
 		params url.Values
 		want   string
 	}{
@@ -149,7 +149,7 @@ func TestSilentWithoutSession(t *testing.T) {
 	require.Equal(t, state, answered(t, res).Get("state"))
 }
 
-// TestLoginTooWeak: a login of too low a level leads back to the login page, not to a code.
+// TestLoginTooWeak: a login at too low a level leads to the step-up page.
 func TestLoginTooWeak(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -207,7 +207,7 @@ func TestPendingForThePage(t *testing.T) {
 	require.Equal(t, authorize.LoginStep, p.Step)
 	require.Equal(t, session.NoSession, p.Reason)
 	require.Equal(t, authorize.ClientInfo{ID: "silent", Name: "Kunde", Orgno: "974761076", Supplier: "Min tjeneste"}, p.Client)
-	require.Equal(t, "se", p.Locale, "the person's choice wins over ui_locales")
+	require.Equal(t, "se", p.Locale, "the choice of the user takes precedence over ui_locales")
 	require.Equal(t, []string{"login"}, p.Prompt)
 	require.Equal(t, []string{acr.High}, p.RequestedACR)
 	require.Equal(t, "26818000123", p.LoginHint.Reveal())
@@ -218,19 +218,18 @@ func TestPendingForThePage(t *testing.T) {
 
 func TestLocale(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[string]string{
+	for uiLocales, want := range map[string]string{
 		"": "nb", "nn": "nn", "EN-gb": "en", "se": "se", "no": "nb", "no-NO": "nb", "de fr": "nb", "de nn en": "nn",
 		"zh-Hant-TW en": "en", strings.Repeat("x", 100): "nb", "../../etc/passwd": "nb",
 	} {
 		w := newWorld(t)
 		b := w.browser()
-		b.open(b.authorize(params("web", "ui_locales", asked)), "/login")
-		require.Equal(t, want, w.seen.Locale, asked)
+		b.open(b.authorize(params("web", "ui_locales", uiLocales)), "/login")
+		require.Equal(t, want, w.seen.Locale, uiLocales)
 	}
 }
 
-// TestPostedRequest: another site's form carries no Lax cookies, so the endpoint sends the browser to
-// itself by GET, and SSO works.
+// TestPostedRequest: the form of another site carries no Lax cookies. The endpoint repeats it as a GET, which carries the session.
 func TestPostedRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -244,7 +243,7 @@ func TestPostedRequest(t *testing.T) {
 	}
 	res := post(params("silent", "prompt", "none"))
 	require.Equal(t, http.StatusSeeOther, res.StatusCode)
-	require.Empty(t, res.Cookies(), "a new cookie would take the place of the one the browser did not send")
+	require.Empty(t, res.Cookies(), "a new cookie would replace the one that the browser did not send")
 	location := res.Header.Get("Location")
 	require.True(t, strings.HasPrefix(location, "?portner_posted="))
 	require.NotContains(t, location, "web")
@@ -255,13 +254,13 @@ func TestPostedRequest(t *testing.T) {
 	w.sleep(time.Minute + time.Second)
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get("/authorize"+location)))
 
-	require.Equal(t, "error invalid_scope", outcome(t, post(params("web", "scope", "x:y"))), "errors need no second request")
+	require.Equal(t, "error invalid_scope", outcome(t, post(params("web", "scope", "x:y"))), "errors are sent at once")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, post(params("web", "redirect_uri", ""))))
 	requireCode(t, b.post("/authorize", params("web")))
 }
 
-// TestForcedLoginIsForThisRequest: a login made for another request does not answer prompt=login, not
-// even one made while a posted request was on its way.
+// TestForcedLoginIsForThisRequest: a login for another request does not satisfy prompt=login, also if it happens while a posted
+// request is repeated as a GET.
 func TestForcedLoginIsForThisRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -36,18 +36,18 @@ func signed(typ, payload string) string {
 	return must(idTokenKeys.Sign("", typ, []byte(payload), epoch))
 }
 
-// TestIDTokenHint is OpenID Connect Core section 3.1.2.1 and security row G5.
+// TestIDTokenHint: the hint names the user who must be logged in (OIDC Core §3.1.2.1).
 func TestIDTokenHint(t *testing.T) {
 	t.Parallel()
 	kari := idToken(issuer, "silent", "silent/kari")
 	for _, tc := range []struct {
 		name, hint, prompt, want string
 	}{
-		{"the one logged in, silent", kari, "none", "code"},
-		{"the one logged in", kari, "", "code"},
+		{"the logged-in user, silent", kari, "none", "code"},
+		{"the logged-in user", kari, "", "code"},
 		{"array audience", idToken(issuer, []string{"x", "silent"}, "silent/kari"), "none", "code"},
-		{"someone else, silent", idToken(issuer, "silent", "silent/ola"), "none", "error login_required"},
-		{"someone else", idToken(issuer, "silent", "silent/ola"), "", "login"},
+		{"another user, silent", idToken(issuer, "silent", "silent/ola"), "none", "error login_required"},
+		{"another user", idToken(issuer, "silent", "silent/ola"), "", "login"},
 		{"bad signature", "bad", "none", "error invalid_request"},
 		{"other issuer", idToken("https://evil.example", "silent", "silent/kari"), "none", "error invalid_request"},
 		{"other client", idToken(issuer, "web", "web/kari"), "none", "error invalid_request"},
@@ -65,15 +65,15 @@ func TestIDTokenHint(t *testing.T) {
 	}
 }
 
-// TestHintedPersonLogsIn: the hint outlives the wait for the login page.
-func TestHintedPersonLogsIn(t *testing.T) {
+// TestHintedUserLogsIn: the hint is part of the pending request.
+func TestHintedUserLogsIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withHints)
 	b := w.browser()
 	p := params("silent", "id_token_hint", idToken(issuer, "silent", "silent/ola"))
 	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
 	w.sleep(time.Second)
-	require.Equal(t, "error login_required", outcome(t, b.loginAs(b.authorize(p), "kari")), "the wrong person again")
+	require.Equal(t, "error login_required", outcome(t, b.loginAs(b.authorize(p), "kari")), "another user again")
 	w.sleep(time.Second)
 	requireCode(t, b.loginAs(b.authorize(p), "ola"))
 }
@@ -115,7 +115,7 @@ func TestTestLogin(t *testing.T) {
 	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
 	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: g.UserKey, ClientID: "web"}, w.clock())
 	require.NoError(t, err)
-	require.Empty(t, consents, "nobody said yes")
+	require.Empty(t, consents, "no user approved")
 
 	other := must(norway.SyntheticPID(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), 1))
 	for name, hint := range map[string]string{

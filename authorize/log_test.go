@@ -13,8 +13,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 )
 
-// TestLog is the log contract (security section 0.5): one JSON line for each event, and none of what
-// must never be logged.
+// TestLog: there is one JSON line for each event, without parameters, secrets or identity numbers.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

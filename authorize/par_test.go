@@ -91,7 +91,7 @@ func TestPushRefused(t *testing.T) {
 		{name: "unsigned where signed is required", params: params("mustsign"), status: 400, want: "invalid_request"},
 		{name: "unsigned object", params: params("signing", "request", "eyJhbGciOiJub25lIn0.e30."), status: 400, want: "invalid_request_object"},
 		{name: "twice", params: url.Values{"client_id": {"web"}, "scope": {"openid", "openid"}}, status: 400, want: "invalid_request"},
-		{name: "too large to travel", params: params("web", "x", strings.Repeat("x", 6<<10)), status: 400, want: "invalid_request"},
+		{name: "too large for a pending request", params: params("web", "x", strings.Repeat("x", 6<<10)), status: 400, want: "invalid_request"},
 		{name: "too large", params: params("web", "x", strings.Repeat("x", 65<<10)), status: 413, want: "invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestPushRefused(t *testing.T) {
 	}
 }
 
-// TestPushedIsBoundAndUsedOnce is security row A12.
+// TestPushedIsBoundAndUsedOnce: a request_uri is valid for one client and leads to one code.
 func TestPushedIsBoundAndUsedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -125,7 +125,7 @@ func TestPushedIsBoundAndUsedOnce(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.authorize(url.Values{"client_id": {"web"}, "request_uri": {uri, uri}})))
 
 	b.open(b.authorize(use("web", uri)), "/login")
-	// A reload before the login is done, and parameters beside, which do not count.
+	// A reload before the login is valid, and parameters beside request_uri are ignored.
 	res := b.loginAs(b.authorize(use("web", uri, "state", "outside", "scope", "openid test:plain", "redirect_uri", rp)), "kari")
 	requireCode(t, res)
 	require.Equal(t, "pushed", answered(t, res).Get("state"))
@@ -139,7 +139,7 @@ func TestPushedIsBoundAndUsedOnce(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request_uri", outcome(t, b.authorize(use("web", uri))), "expired")
 }
 
-// TestPushedInTwoTabs: both are opened, one gets a code, however long the login takes.
+// TestPushedInTwoTabs: of two tabs one gets a code, also if the login takes long.
 func TestPushedInTwoTabs(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ before, between time.Duration }{
@@ -161,13 +161,13 @@ func TestPushedInTwoTabs(t *testing.T) {
 	}
 }
 
-// redeem uses a code up, as the token endpoint does.
+// redeem redeems a code.
 func redeem(t *testing.T, w *world, code string) {
 	t.Helper()
 	require.NoError(t, w.store.RedeemCode(t.Context(), storage.HashOf(code), nil, w.clock()))
 }
 
-// TestPushedRace: two tabs finish at the same time, again and again.
+// TestPushedRace: of two tabs that finish at the same time one gets a code.
 func TestPushedRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -194,7 +194,7 @@ func TestPushedRace(t *testing.T) {
 	}
 }
 
-// failing is a store whose verbs fail one after the other.
+// failing is a store with one failing verb.
 type failing struct {
 	authorize.Store
 	authorize.PushedRequestStore
@@ -241,8 +241,7 @@ func (f *failing) Consents(ctx context.Context, key storage.ConsentKey, now time
 	return f.Store.Consents(ctx, key, now)
 }
 
-// TestFaults: what fails here is never the client's error, never a code, and its text stays here
-// (security rows I6, J13).
+// TestFaults: a fault of the store leads to server_error or temporarily_unavailable, and its text is not part of the response.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	secretText := "pq: password authentication failed for host db7"

@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// object is a good request object of the client, changed by name and value; nil takes a claim out.
+// object returns a valid request object of the client with changed claims; nil removes a claim.
 func object(clientID string, change map[string]any) map[string]any {
 	claims := map[string]any{"iss": clientID, "aud": issuer, "exp": epoch.Add(2 * time.Minute).Unix(), "iat": epoch.Unix(), "jti": "1"}
 	for name, values := range params(clientID) {
@@ -64,9 +64,9 @@ func TestRequestObject(t *testing.T) {
 		{"sub", map[string]any{"sub": "signing"}, "", bad},
 		{"null parameter", map[string]any{"nonce": json.RawMessage("null")}, "", bad},
 		{"control character", map[string]any{"state": "a\nb"}, "", bad},
-		{"inner scope counts", map[string]any{"scope": "openid nothing:here"}, "", "error invalid_scope"},
-		{"outer scope does not", map[string]any{"scope": nil}, "", "error invalid_request"},
-		{"inner redirect_uri counts", map[string]any{"redirect_uri": "https://evil.example/"}, "", "page Bad Request invalid_request"},
+		{"scope of the object", map[string]any{"scope": "openid nothing:here"}, "", "error invalid_scope"},
+		{"scope beside the object", map[string]any{"scope": nil}, "", "error invalid_request"},
+		{"redirect_uri of the object", map[string]any{"redirect_uri": "https://evil.example/"}, "", "page Bad Request invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +77,7 @@ func TestRequestObject(t *testing.T) {
 			if tc.want == bad {
 				require.Equal(t, "page Bad Request invalid_request_object", outcome(t, w.browser().authorize(p)))
 			} else {
-				require.Equal(t, tc.want, outcome(t, w.browser().authorize(p)), "the inner redirect_uri wins")
+				require.Equal(t, tc.want, outcome(t, w.browser().authorize(p)), "the redirect_uri of the object is used")
 			}
 		})
 	}
@@ -103,7 +103,7 @@ func TestRequestObjectSignature(t *testing.T) {
 	require.Equal(t, "login", outcome(t, w.browser().authorize(url.Values{"client_id": {"mustsign"}, "request": {other}})))
 }
 
-// TestSignedAllTheWay: that a request was signed is not forgotten while it waits, nor where it was pushed.
+// TestSignedAllTheWay: pending and pushed requests keep that they were signed.
 func TestSignedAllTheWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

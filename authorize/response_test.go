@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var unstable = regexp.MustCompile(`(nonce[-="]+|name="code" value="|correlation-id">)[A-Za-z0-9_-]{22,43}`)
 
-// golden compares with testdata, with random values blotted out.
+// golden compares a response with testdata, without random values.
 func golden(t *testing.T, name string, res *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(res.Body)
@@ -54,9 +54,8 @@ func TestFormPost(t *testing.T) {
 	golden(t, "error_page.html", b.authorize(params("web", "redirect_uri", "https://evil.example/")))
 }
 
-// skeleton is the sequence of tags and attribute names of a page; values and text are left out. It is
-// a tokenizer of its own, of the little HTML these pages use, so that it cannot share html/template's
-// mistakes.
+// skeleton returns the tags and attribute names of a page, without values and text. It does not use html/template, whose mistakes it
+// would share.
 func skeleton(page string) string {
 	var b strings.Builder
 	for {
@@ -86,7 +85,7 @@ func skeleton(page string) string {
 
 var attributeValue = regexp.MustCompile(`="[^"]*"`)
 
-// FuzzFormPost: whatever the state, the page has the same tags, and the browser posts what was sent.
+// FuzzFormPost: the tags of the page do not depend on the state, and the state is posted unchanged.
 func FuzzFormPost(f *testing.F) {
 	for _, s := range []string{"x", `"><script>alert(1)</script>`, "<!--", "&#34;", "{{.}}", "</form>", "javascript:x", "\x7f", "å"} {
 		f.Add(s)
@@ -124,7 +123,7 @@ func FuzzFormPost(f *testing.F) {
 	})
 }
 
-// unescapeHTML undoes the escapes html/template writes in attributes.
+// unescapeHTML reverses the escapes of html/template in attributes.
 func unescapeHTML(s string) string {
 	return strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&", "&#43;", "+", "&#61;", "=", "&#96;", "`").Replace(s)
 }
@@ -133,7 +132,7 @@ func printable(s string) bool {
 	return s != "" && len(s) <= 2048 && strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// FuzzState: a state comes back byte for byte, or the request is refused without one (security row A7).
+// FuzzState: a state is returned byte for byte, or the request is rejected without a state.
 func FuzzState(f *testing.F) {
 	for _, s := range []string{"x", "a b", "a&code=evil", "a#b", "%00", "é", "a\r\nb", "-._~", strings.Repeat("s", 1000)} {
 		f.Add(s)
@@ -170,7 +169,7 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// FuzzRedirectURI: the answer leaves the provider iff the redirect_uri is a registered one, byte for byte.
+// FuzzRedirectURI: the browser is redirected if and only if the redirect_uri is registered, byte for byte.
 func FuzzRedirectURI(f *testing.F) {
 	for _, s := range []string{rp, rp + "?a=b", rp + "/", rp + "#", rp + "?", "https://rp.example.no:443/cb", "https://rp.example.no@evil.example/cb", "//evil.example", rp + "%2e%2e", "https://rp.example.no/%63b"} {
 		f.Add(s)
@@ -188,7 +187,7 @@ func FuzzRedirectURI(f *testing.F) {
 	})
 }
 
-// FuzzErrorPage: nothing of a request shows on an error page (security row I2).
+// FuzzErrorPage: an error page contains no part of the request.
 func FuzzErrorPage(f *testing.F) {
 	f.Add("client_id", "<script>")
 	f.Add("redirect_uri", "https://evil.example/\"><b>")
@@ -215,7 +214,7 @@ func FuzzErrorPage(f *testing.F) {
 	})
 }
 
-// FuzzSealed: what was not sealed here is not opened here.
+// FuzzSealed: values that this provider did not seal are rejected.
 func FuzzSealed(f *testing.F) {
 	w := newWorld(f)
 	b := w.browser()
@@ -230,7 +229,7 @@ func FuzzSealed(f *testing.F) {
 	})
 }
 
-// TestOnTheWire is security row A7 on a real server, where a recorder would hide what net/http does.
+// TestOnTheWire: responses of a real server have no header fields from the request.
 func TestOnTheWire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -260,8 +259,7 @@ func TestOnTheWire(t *testing.T) {
 	}
 }
 
-// TestHeaders: every answer of the endpoint says what security row I1 asks for, and allows no other
-// origin to read it (row I3).
+// TestHeaders: every response has the security header fields, and no other origin may read it.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -272,7 +270,7 @@ func TestHeaders(t *testing.T) {
 		b.do(httptest.NewRequest(http.MethodPut, "/authorize", nil)), b.get("/par"),
 	} {
 		require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"))
-		if res.StatusCode == http.StatusOK { // a page with a form keeps the Origin header of its POST usable
+		if res.StatusCode == http.StatusOK { // the form of a page needs its Origin field
 			require.Equal(t, "same-origin", res.Header.Get("Referrer-Policy"))
 		} else {
 			require.Equal(t, "no-referrer", res.Header.Get("Referrer-Policy"))
@@ -290,7 +288,7 @@ func TestHeaders(t *testing.T) {
 	require.Empty(t, b.authorize(params("web")).Cookies(), "one cookie for all tabs")
 }
 
-// TestOwnErrorPage: the host's page gets the facts and none of the request.
+// TestOwnErrorPage: the error page of the host receives no part of the request.
 func TestOwnErrorPage(t *testing.T) {
 	t.Parallel()
 	var got authorize.ErrorPage

@@ -14,23 +14,22 @@ type Store interface {
 	FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error
 }
 
-// PushedRequestStore keeps pushed authorization requests (RFC 9126).
+// PushedRequestStore stores pushed authorization requests (RFC 9126).
 type PushedRequestStore interface {
-	// PushRequest inserts a pushed request; an existing Hash is ErrConflict, more than the
-	// store's cap for one client ErrFull.
+	// PushRequest inserts a pushed request. It returns ErrConflict if the Hash exists, and ErrFull if the client has too many
+	// requests.
 	PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error
 
-	// PushedRequest returns a request that was neither consumed nor expired, or ErrNotFound.
+	// PushedRequest returns a request that is neither consumed nor expired, or ErrNotFound.
 	PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error)
 
-	// ConsumePushedRequest makes the request unusable. Exactly one call gets nil, later ones
-	// ErrConsumed or ErrNotFound; an unknown or expired one is ErrNotFound. Its Hash stays taken
-	// until it expires.
+	// ConsumePushedRequest consumes the request. The first call returns nil; later calls return ErrConsumed or ErrNotFound. It
+	// returns ErrNotFound for an unknown or expired request. The Hash stays in use until the request expires.
 	ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error
 }
 
-// HistoryStore remembers logins, for people to look at (idporten section 17.2).
+// HistoryStore remembers logins, for lists of logins that users see.
 type HistoryStore interface {
-	// RecordLogin adds an entry to a person's history.
+	// RecordLogin adds a login to the history of a user.
 	RecordLogin(ctx context.Context, l storage.Login, now time.Time) error
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page: the user is logged in and has consented
-// (docs.digdir.no: Testing with ID-porten). The tokens are real ones, so every synthetic person is open to anyone who reaches the provider.
+// (docs.digdir.no: Testing with ID-porten). The tokens are real ones, so every client that reaches the provider can log in as every synthetic person.
 // NewTestLogin makes one for test environments only.
 type TestLogin struct {
 	issuer   string

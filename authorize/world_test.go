@@ -36,8 +36,7 @@ var (
 	secret   = portner.NewSecret()
 )
 
-// world is a provider's authorization endpoint with a host around it: login and consent pages, users,
-// and a clock that stands still until it is moved.
+// world is an authorization endpoint with the pages of a host. Its clock is moved by sleep.
 type world struct {
 	t        testing.TB
 	store    *memory.Store
@@ -49,7 +48,7 @@ type world struct {
 	mu     sync.Mutex
 	now    time.Time
 	events []portner.Event
-	seen   *authorize.Pending // by the last page
+	seen   *authorize.Pending // the request of the last page
 }
 
 func clients() []client.Client {
@@ -122,7 +121,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// registry is a Source that lets registrations be wrong, as a store's may be.
+// registry is a Source that does not validate registrations.
 type registry map[string]*client.Client
 
 func (r registry) Client(_ context.Context, id string) (*client.Client, error) {
@@ -233,7 +232,7 @@ func (w *world) show(rw http.ResponseWriter, p *authorize.Pending) {
 
 var testPID = must(norway.SyntheticPID(time.Date(1980, 1, 31, 0, 0, 0, 0, time.UTC), 0))
 
-// browser sends requests and keeps cookies, as one browser does.
+// browser sends requests and keeps cookies.
 type browser struct {
 	*world
 	cookies map[string]string
@@ -266,7 +265,7 @@ func (b *browser) authorize(params url.Values) *http.Response {
 	return b.get("/authorize?" + params.Encode())
 }
 
-// post sends a form as one of the provider's own pages does.
+// post sends the form of a page of the provider.
 func (b *browser) post(path string, form url.Values) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -307,7 +306,7 @@ func (b *browser) consentTo(res *http.Response, scopes ...string) *http.Response
 	return b.post("/consent", form)
 }
 
-// params is a good request of the client, changed by name and value; an empty value takes one out.
+// params returns a valid request of the client with changed parameters; an empty value removes a parameter.
 func params(clientID string, change ...string) url.Values {
 	v := url.Values{
 		"client_id": {clientID}, "redirect_uri": {rp}, "response_type": {"code"}, "scope": {"openid profile"},
@@ -321,18 +320,18 @@ func params(clientID string, change ...string) url.Values {
 	return v
 }
 
-// answered returns the parameters of the answer the client got.
+// answered returns the parameters of the response to the client.
 func answered(t testing.TB, res *http.Response) url.Values {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, res.StatusCode)
 	u, err := url.Parse(res.Header.Get("Location"))
 	require.NoError(t, err)
 	require.Equal(t, "rp.example.no", u.Host, "not at the client: %s", u)
-	require.Equal(t, []string{issuer}, u.Query()["iss"], "RFC 9207: iss in every answer")
+	require.Equal(t, []string{issuer}, u.Query()["iss"], "RFC 9207: every response has iss")
 	return u.Query()
 }
 
-// requireCode says that the client got a code, and returns it.
+// requireCode returns the code of the response to the client.
 func requireCode(t testing.TB, res *http.Response) string {
 	t.Helper()
 	q := answered(t, res)
@@ -341,8 +340,8 @@ func requireCode(t testing.TB, res *http.Response) string {
 	return q.Get("code")
 }
 
-// outcome is what became of a request, in short: "login", "consent", "code", "page 400 invalid_request",
-// "error invalid_scope".
+// outcome returns the result of a request in short: "login", "consent", "code", "page Bad Request invalid_request", "error
+// invalid_scope".
 func outcome(t testing.TB, res *http.Response) string {
 	t.Helper()
 	location := res.Header.Get("Location")

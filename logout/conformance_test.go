@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/keyset"
 )
 
-// TestConformance has the modules of the RP-initiated logout plan by name (conformance section 1.6).
+// TestConformance follows the modules of the OpenID conformance plan for RP-initiated logout, by name.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	const state = "0123456789 +&=%/?äø"
@@ -43,7 +43,7 @@ func TestConformance(t *testing.T) {
 		a.isLoggedOut()
 		a.isError(200, "invalid_request")
 		require.NotContains(t, a.body, "evil")
-		require.False(t, b.alive(), "15.3: the logout takes place")
+		require.False(t, b.alive(), "the logout takes place")
 		require.Equal(t, []string{"sec.redirect_mismatch/post_logout_redirect_uri_mismatch/a", "logout.done/id_token_hint/a"}, b.events())
 	})
 	t.Run("oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri", func(t *testing.T) {

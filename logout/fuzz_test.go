@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/client"
 )
 
-// FuzzReturn: the browser leaves only for a registered address, with exactly the state that came.
+// FuzzReturn: the browser is redirected only to a registered URI, with the state unchanged.
 func FuzzReturn(f *testing.F) {
 	f.Add(back, "s")
 	f.Add(back+"?x=1", "a b+c&d=e%25")
@@ -44,8 +44,7 @@ func FuzzReturn(f *testing.F) {
 	})
 }
 
-// FuzzRequest: no query makes the endpoint panic, redirect without a registered address, or log out a
-// person without a fitting hint.
+// FuzzRequest: no request makes the endpoint panic, redirect to an unregistered URI, or log a user out without a matching hint.
 func FuzzRequest(f *testing.F) {
 	f.Add("id_token_hint=x.y.z&state=%0a&ui_locales=en", "")
 	f.Add("client_id=a&post_logout_redirect_uri="+url.QueryEscape(back), "__Host-portner-session=x")

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHostile are requests no client sends.
+// TestHostile: malformed requests are rejected and change nothing.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t, withoutConfirmation).login("kari", "a", "native")
@@ -21,8 +21,8 @@ func TestHostile(t *testing.T) {
 	}
 	const formType = "application/x-www-form-urlencoded"
 	for name, a := range map[string]answer{
-		"twice":             b.get("client_id", "a", "client_id", "a"),
-		"state twice":       b.get("state", "a", "state", "b"),
+		"repeated":          b.get("client_id", "a", "client_id", "a"),
+		"repeated state":    b.get("state", "a", "state", "b"),
 		"broken escape":     raw("GET", "?state=%zz", "", ""),
 		"semicolon":         raw("GET", "?state=a;client_id=a", "", ""),
 		"not UTF-8":         raw("GET", "?state=%ff", "", ""),
@@ -45,7 +45,7 @@ func TestHostile(t *testing.T) {
 	require.True(t, b.alive())
 }
 
-// TestReturnAddress holds security row G4 against the registered addresses.
+// TestReturnAddress: only registered URIs are redirected to, byte for byte.
 func TestReturnAddress(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -32,7 +32,7 @@ func (p *recordingPages) pages() logout.Pages {
 	}
 }
 
-// sender records logout tokens; "stuck" clients never answer.
+// sender records logout tokens.
 type sender struct {
 	mu    sync.Mutex
 	calls map[string]string
@@ -51,7 +51,7 @@ func (s *sender) Send(ctx context.Context, uri, token string) error {
 
 var frameSrc = regexp.MustCompile(`<iframe src="([^"]*)"`)
 
-// TestFrontchannel is idporten section 15.4 and the module oidcc-frontchannel-rp-initiated-logout.
+// TestFrontchannel: the page has a frame for each client with a frontchannel_logout_uri.
 func TestFrontchannel(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "front", "plain", "query", "a", "direct")
@@ -67,19 +67,19 @@ func TestFrontchannel(t *testing.T) {
 		"https://front.example/out?iss=https%3A%2F%2Fop.example&sid=" + sid("front"),
 		"https://plain.example/out",
 		"https://query.example/out?k=v&w=%26&iss=https%3A%2F%2Fop.example&sid=" + sid("query"),
-	}, frames, "the initiator too, in the order of first login")
+	}, frames, "the requesting client too, in the order of the first login")
 	csp := a.header.Get("Content-Security-Policy")
 	require.Contains(t, csp, "; frame-src https://front.example https://plain.example https://query.example")
 	nonce := regexp.MustCompile(`script-src 'nonce-([A-Za-z0-9_-]{22})'`).FindStringSubmatch(csp)
 	require.NotNil(t, nonce)
 	require.Contains(t, a.body, `<script nonce="`+nonce[1]+`">(function(){`)
 	require.Contains(t, a.body, `<a id="logout-continue" href="`+ownBack+`?state=s%26t"`)
-	require.Equal(t, "3; url="+ownBack+"?state=s%26t", a.header.Get("Refresh"), "a client that never answers holds nobody up")
+	require.Equal(t, "3; url="+ownBack+"?state=s%26t", a.header.Get("Refresh"), "the browser continues if a client does not answer")
 	require.Equal(t, []string{"__Host-portner-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}, a.header["Set-Cookie"])
 	require.False(t, b.alive())
 }
 
-// TestFrontchannelStays: frames are shown without a way back too.
+// TestFrontchannelStays: there are frames also without a post_logout_redirect_uri.
 func TestFrontchannelStays(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "plain")
@@ -90,7 +90,7 @@ func TestFrontchannelStays(t *testing.T) {
 	require.Empty(t, a.header.Get("Refresh"))
 }
 
-// TestFrontchannelBadRegistrations is security row G15: the registration may be older than the rules.
+// TestFrontchannelBadRegistrations: a stored registration may be older than the rules.
 func TestFrontchannelBadRegistrations(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{
@@ -126,10 +126,10 @@ func TestFrontchannelAtMost100Frames(t *testing.T) {
 	w.clients["c1"].Disabled = true
 	b.get("id_token_hint", b.idToken("c2"))
 	require.Len(t, pages.loggedOut.Frames, 100)
-	require.Equal(t, "https://c2.example/out", pages.loggedOut.Frames[0], "clients that are gone or switched off are not called")
+	require.Equal(t, "https://c2.example/out", pages.loggedOut.Frames[0], "removed and disabled clients are not notified")
 }
 
-// TestBackchannel is idporten section 15.5 and the module oidcc-backchannel-rp-initiated-logout.
+// TestBackchannel: the client receives a logout token (OIDC Back-Channel Logout §2.4).
 func TestBackchannel(t *testing.T) {
 	t.Parallel()
 	s := &sender{calls: map[string]string{}}
@@ -156,7 +156,7 @@ func TestBackchannel(t *testing.T) {
 
 	later := w.login("kari", "a", "direct")
 	later.get("id_token_hint", s.calls["https://direct.example/out"]).isError(400, "id_token_hint")
-	require.True(t, later.alive(), "a logout token is no hint")
+	require.True(t, later.alive(), "a logout token is not a hint")
 }
 
 func TestBackchannelNotSentOnTimeout(t *testing.T) {
@@ -170,8 +170,7 @@ func TestBackchannelNotSentOnTimeout(t *testing.T) {
 	require.Empty(t, s.calls)
 }
 
-// TestBackchannelClientNeverAnswers: one stuck, one panicking and one refusing client hold up neither
-// the others nor the person, who waits six seconds at most.
+// TestBackchannelClientNeverAnswers: failing clients delay the logout by six seconds at most, and not the other clients.
 func TestBackchannelClientNeverAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -212,7 +211,7 @@ func TestBackchannelClientNeverAnswers(t *testing.T) {
 	})
 }
 
-// TestBrowserGone: a logout that has begun is carried through (security row J5).
+// TestBrowserGone: a logout completes also if the browser disconnects.
 func TestBrowserGone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -23,7 +23,7 @@ var badPages = logout.Pages{
 	Error:     func(logout.ErrorPage) portner.Reply { panic("canary") },
 }
 
-// badClients panics, or has nothing and no error.
+// badClients panics, or returns nil or another client without an error.
 type badClients struct{ client.Source }
 
 func (b badClients) Client(ctx context.Context, id string) (*client.Client, error) {
@@ -38,8 +38,7 @@ func (b badClients) Client(ctx context.Context, id string) (*client.Client, erro
 	return b.Source.Client(ctx, id)
 }
 
-// TestPanics: a hook that panics denies: the answer is a page, which does not need that hook, and
-// nobody is logged out (security row J13).
+// TestPanics: a panic of the host before the end of the session leads to an error page, and the user stays logged in.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	isFault := func(a answer) {
@@ -53,7 +52,7 @@ func TestPanics(t *testing.T) {
 	isFault(b.get("state", "\u00e6"))
 	require.True(t, b.alive())
 	require.Contains(t, strings.Join(b.events(), " "), "sys.fault")
-	a := b.get("id_token_hint", b.idToken("a")) // it is too late to deny: the session has ended before the page
+	a := b.get("id_token_hint", b.idToken("a")) // the session ends before the page is rendered
 	require.Equal(t, http.StatusInternalServerError, a.code)
 	require.NotContains(t, a.body, "NOT logged out")
 	require.Empty(t, b.cookie)
@@ -71,11 +70,10 @@ func TestPanics(t *testing.T) {
 	isFault(b.get("id_token_hint", b.sign("", map[string]any{"iss": issuer, "aud": "a", "sub": "x", "iat": b.now.Unix()})))
 	require.True(t, b.alive())
 	r := httptest.NewRequest(http.MethodGet, endpoint, nil).WithContext(t.Context())
-	require.Equal(t, http.StatusOK, b.do(r).code, "the endpoint lives")
+	require.Equal(t, http.StatusOK, b.do(r).code, "the endpoint still works")
 }
 
-// TestPanickingListener: back-channel calls are reported from goroutines of their own, where a panic of
-// the listener would end the process.
+// TestPanickingListener: a panic of OnEvent in a goroutine does not end the process.
 func TestPanickingListener(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t, func(c *logout.Config) {

@@ -15,7 +15,7 @@ import (
 
 func withoutConfirmation(c *logout.Config) { c.WithoutConfirmation = true }
 
-// TestFittingHint is decision K5 and security row G5: what logs out at once, what asks, what is refused.
+// TestFittingHint: a hint of this session logs the user out, another one needs a confirmation, and an invalid one is rejected.
 func TestFittingHint(t *testing.T) {
 	t.Parallel()
 	set := func(name string, value any) func(map[string]any) {
@@ -23,7 +23,7 @@ func TestFittingHint(t *testing.T) {
 	}
 	const (
 		atOnce = iota
-		asks
+		confirms
 		refused
 	)
 	tests := []struct {
@@ -33,12 +33,12 @@ func TestFittingHint(t *testing.T) {
 		want     int
 	}{
 		{"sid of this session", "front", nil, atOnce},
-		{"sid of another session", "front", set("sid", strings.Repeat("A", 43)), asks},
-		{"sid counts, not sub", "front", set("sub", "someone"), atOnce},
+		{"sid of another session", "front", set("sid", strings.Repeat("A", 43)), confirms},
+		{"sid matches, sub does not", "front", set("sub", "someone"), atOnce},
 		{"sub, client without sid", "a", nil, atOnce},
-		{"sub of another person", "a", set("sub", "someone"), asks},
-		{"sub, but from before the session", "a", set("iat", epoch.Unix()-1), asks},
-		{"client not in the session", "b", nil, asks},
+		{"sub of another user", "a", set("sub", "someone"), confirms},
+		{"sub, older than the session", "a", set("iat", epoch.Unix()-1), confirms},
+		{"client not in the session", "b", nil, confirms},
 		{"another issuer", "a", set("iss", "https://evil.example"), refused},
 		{"issuer with a slash", "a", set("iss", issuer+"/"), refused},
 		{"audience not registered", "a", set("aud", "nobody"), refused},
@@ -64,7 +64,7 @@ func TestFittingHint(t *testing.T) {
 			case atOnce:
 				a.isLoggedOut()
 				require.False(t, b.alive())
-			case asks:
+			case confirms:
 				b.confirm(a).isLoggedOut()
 			case refused:
 				a.isError(400, "id_token_hint")
@@ -74,7 +74,7 @@ func TestFittingHint(t *testing.T) {
 	}
 }
 
-// TestTokenSubstitution is security row D8: nothing but an id_token is a hint.
+// TestTokenSubstitution: only id_tokens are accepted as hints.
 func TestTokenSubstitution(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
@@ -90,26 +90,26 @@ func TestTokenSubstitution(t *testing.T) {
 
 func TestClientID(t *testing.T) {
 	t.Parallel()
-	t.Run("agrees with the hint", func(t *testing.T) {
+	t.Run("equals the hint", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a")
 		b.get("id_token_hint", b.idToken("a"), "client_id", "a", "post_logout_redirect_uri", back).isRedirect(back)
 	})
-	t.Run("contradicts the hint", func(t *testing.T) {
+	t.Run("differs from the hint", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a", "b")
 		b.get("id_token_hint", b.idToken("a"), "client_id", "b", "post_logout_redirect_uri", "https://b.example/post_logout_redirect").isError(400, "client_id")
 		require.True(t, b.alive())
 	})
-	t.Run("alone asks, and then redirects", func(t *testing.T) {
+	t.Run("without a hint", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a")
 		a := b.get("client_id", "a", "post_logout_redirect_uri", back, "state", "s")
 		require.Contains(t, a.body, "Service a")
-		require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example", "or the browser stops the redirect")
+		require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example", "browsers apply form-action to the redirect")
 		b.confirm(a).isRedirect(back + "?state=s")
 	})
-	t.Run("another client's address", func(t *testing.T) {
+	t.Run("URI of another client", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t, withoutConfirmation).login("kari", "a")
 		b.get("client_id", "b", "post_logout_redirect_uri", back).isLoggedOut()
@@ -119,7 +119,7 @@ func TestClientID(t *testing.T) {
 		b := newWorld(t, withoutConfirmation).login("kari", "a")
 		b.get("client_id", "nobody", "post_logout_redirect_uri", back).isLoggedOut()
 	})
-	t.Run("inactive", func(t *testing.T) {
+	t.Run("disabled", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t, withoutConfirmation).login("kari", "a")
 		b.clients["a"].Disabled = true
@@ -127,7 +127,7 @@ func TestClientID(t *testing.T) {
 	})
 }
 
-// TestWithoutConfirmation is ID-porten's mode (idporten section 15.3).
+// TestWithoutConfirmation: without a hint the user is logged out at once, if configured.
 func TestWithoutConfirmation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withoutConfirmation)
@@ -137,7 +137,7 @@ func TestWithoutConfirmation(t *testing.T) {
 	b.confirm(b.get("id_token_hint", b.idToken("front", func(c map[string]any) { c["sid"] = "another" }))).isLoggedOut()
 }
 
-// TestWithoutSession is idporten section 15.3 with C18, and security row G16 (idempotent).
+// TestWithoutSession: without a session nothing is logged out, and a repeated logout is confirmed again.
 func TestWithoutSession(t *testing.T) {
 	t.Parallel()
 	t.Run("no cookie", func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestWithoutSession(t *testing.T) {
 		}
 		require.True(t, b.alive())
 	})
-	t.Run("session gone, hint valid", func(t *testing.T) {
+	t.Run("ended session, valid hint", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a")
 		kept, params := b.cookie, []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
@@ -161,7 +161,7 @@ func TestWithoutSession(t *testing.T) {
 		b.get(params...).isLoggedOut()
 		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "once")
 	})
-	t.Run("session gone, no hint", func(t *testing.T) {
+	t.Run("ended session, no hint", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a")
 		b.now = b.now.Add(session.DefaultIdle)
@@ -188,7 +188,7 @@ func TestWithoutSession(t *testing.T) {
 	})
 }
 
-// TestCrossSitePost is C19: the form of another site comes without the Lax cookie.
+// TestCrossSitePost: the form of another site arrives without the Lax cookie and is posted again.
 func TestCrossSitePost(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
@@ -213,8 +213,7 @@ func TestCrossSitePost(t *testing.T) {
 	other.crossPost(marked...).isError(400, "invalid_request")
 }
 
-// TestCrossSitePostNeverConfirms: the page of C19 turns another site's form into one of ours, so it must
-// not carry an answer to the question.
+// TestCrossSitePostNeverConfirms: the page that posts a form again does not post a confirmation.
 func TestCrossSitePostNeverConfirms(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
@@ -226,7 +225,7 @@ func TestCrossSitePostNeverConfirms(t *testing.T) {
 	b.confirm(page).isLoggedOut()
 }
 
-// TestConfirmationCSRF is security rows G1 and G3.
+// TestConfirmationCSRF: a confirmation is valid for one session, from the origin of the provider, for 15 minutes.
 func TestConfirmationCSRF(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -251,7 +250,7 @@ func TestConfirmationCSRF(t *testing.T) {
 	bare.Header.Del("Origin")
 	bare.Header.Del("Sec-Fetch-Site")
 	refused(kari.do(bare), "form_origin")
-	require.Contains(t, kari.get("logout_confirmation", token).body, `id="logout-confirm"`, "GET never answers")
+	require.Contains(t, kari.get("logout_confirmation", token).body, `id="logout-confirm"`, "GET does not confirm")
 
 	w.now = epoch.Add(15*time.Minute - time.Second)
 	cancelled := kari.post("logout_confirmation", token, "logout_cancelled", "1")
@@ -265,7 +264,7 @@ func TestConfirmationCSRF(t *testing.T) {
 	require.True(t, ola.alive())
 }
 
-// TestStoreFailure is security row G16: nobody may believe to be logged out.
+// TestStoreFailure: after a fault the page says that the user is still logged in.
 func TestStoreFailure(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"Session", "EndSession", "Client"} {
@@ -281,7 +280,7 @@ func TestStoreFailure(t *testing.T) {
 			}
 			a.isError(503, "NOT logged out")
 			require.Equal(t, "2", a.header.Get("Retry-After"))
-			require.NotContains(t, a.body, "fire", "N4: no internal text")
+			require.NotContains(t, a.body, "fire", "the text of the fault is not shown")
 			require.Empty(t, a.header["Set-Cookie"])
 			require.NotEmpty(t, b.cookie)
 			require.Contains(t, strings.Join(b.events(), " "), "sys.fault")
@@ -292,7 +291,7 @@ func TestStoreFailure(t *testing.T) {
 	}
 }
 
-// TestGrants is idporten section 15.2 rule 2: pure logins die with the session, API access lives.
+// TestGrants: the grants of pure logins end with the session, those with a scope of an API do not.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
@@ -327,24 +326,24 @@ func TestLocale(t *testing.T) {
 	t.Parallel()
 	pages := &recordingPages{}
 	w := newWorld(t, func(c *logout.Config) { c.Pages = pages.pages() })
-	for name, tt := range map[string]struct{ cookie, asked, want string }{
+	for name, tt := range map[string]struct{ cookie, uiLocales, want string }{
 		"fallback":           {"", "", "nb"},
-		"asked":              {"", "fr nn en", "nn"},
+		"ui_locales":         {"", "fr nn en", "nn"},
 		"region":             {"", "en-GB", "en"},
 		"cookie wins":        {"se", "en", "se"},
 		"unknown cookie":     {"../../etc", "en", "en"},
-		"nothing known":      {"", "fr de", "nb"},
-		"our own spelling":   {"", "NB", "nb"},
+		"unknown locales":    {"", "fr de", "nb"},
+		"other case":         {"", "NB", "nb"},
 		"hostile ui_locales": {"", strings.Repeat("x", 5000), "nb"},
 	} {
 		b := w.login("kari", "a")
-		r := httptest.NewRequest("GET", endpoint+"?"+form("ui_locales", tt.asked).Encode(), nil)
+		r := httptest.NewRequest("GET", endpoint+"?"+form("ui_locales", tt.uiLocales).Encode(), nil)
 		if tt.cookie != "" {
 			r.Header.Set("Cookie", "IDPORTEN_SELECTED_LANGUAGE="+tt.cookie)
 		}
 		b.do(r)
 		require.Equal(t, tt.want, pages.confirm.Locale, name)
 		b.post("logout_confirmation", pages.confirm.Token)
-		require.Equal(t, tt.want, pages.loggedOut.Locale, "the answer's page speaks the question's language")
+		require.Equal(t, tt.want, pages.loggedOut.Locale, "both pages have the same language")
 	}
 }

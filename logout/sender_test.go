@@ -33,7 +33,7 @@ func TestSender(t *testing.T) {
 	mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusTemporaryRedirect) })
 	mux.HandleFunc("/fails", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	plain, secure := httptest.NewServer(mux), httptest.NewUnstartedServer(mux)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails below
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // discards the error of the handshake below
 	secure.StartTLS()
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
@@ -58,7 +58,7 @@ func TestSender(t *testing.T) {
 	require.EqualValues(t, 2, calls.Load())
 }
 
-// TestSenderAddresses are spellings of addresses inside the network (security row F1).
+// TestSenderAddresses: addresses inside the network are rejected in every spelling.
 func TestSenderAddresses(t *testing.T) {
 	t.Parallel()
 	s := logout.NewSender(logout.SenderConfig{})
@@ -80,7 +80,7 @@ func TestSenderAddresses(t *testing.T) {
 	}
 }
 
-// TestSenderGivesUp: a client that takes the request and never answers.
+// TestSenderGivesUp: a call ends if the client does not answer.
 func TestSenderGivesUp(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})

@@ -34,7 +34,7 @@ const (
 
 var epoch = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
-// world is an endpoint with real parts around it: store, keys, sessions and registrations.
+// world is an endpoint with a store, keys, sessions and registrations.
 type world struct {
 	t       *testing.T
 	ep      *logout.Endpoint
@@ -49,7 +49,7 @@ type world struct {
 	now     time.Time
 }
 
-// faultyStore fails the verb named in down.
+// faultyStore is a store whose verb down fails.
 type faultyStore struct {
 	*memory.Store
 	down string
@@ -109,8 +109,8 @@ func web(id string) *client.Client {
 	}
 }
 
-// newWorld has the clients a and b without notices, front, plain (no sid) and query with front-channel
-// notices, and direct with back-channel ones.
+// newWorld returns a world. Its clients a and b are not notified, front, plain (without sid) and query by the front channel, and direct by
+// the back channel.
 func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: &faultyStore{Store: memory.New()}, clients: map[string]*client.Client{}, now: epoch}
@@ -153,14 +153,14 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	return w
 }
 
-// browser is one person's browser at the provider: it keeps the cookie.
+// browser is the browser of a user. It keeps the cookie.
 type browser struct {
 	*world
 	cookie string
 	s      *storage.Session
 }
 
-// login starts a session that has visited the clients.
+// login starts a session with logins to the clients.
 func (w *world) login(subject string, clients ...string) *browser {
 	w.t.Helper()
 	rec := httptest.NewRecorder()
@@ -175,7 +175,7 @@ func (w *world) login(subject string, clients ...string) *browser {
 	return &browser{world: w, cookie: rec.Result().Cookies()[0].Value, s: s}
 }
 
-// idToken is what the token endpoint gave the client in this session. change may spoil it.
+// idToken returns an id_token of this session for the client, with changed claims.
 func (b *browser) idToken(clientID string, change ...func(map[string]any)) string {
 	b.t.Helper()
 	who, err := b.keeper.Identity(b.s)
@@ -200,7 +200,7 @@ func (w *world) sign(typ string, claims map[string]any) string {
 	return token
 }
 
-// answer is what the endpoint answered.
+// answer is a response of the endpoint.
 type answer struct {
 	t      *testing.T
 	code   int
@@ -228,7 +228,7 @@ func (b *browser) do(r *http.Request) answer {
 	return a
 }
 
-// checkHeaders are security rows A11, G6 and I1, for every answer.
+// checkHeaders checks the header fields of every response.
 func (a answer) checkHeaders() {
 	require.Equal(a.t, "no-store", a.header.Get("Cache-Control"))
 	require.Equal(a.t, "nosniff", a.header.Get("X-Content-Type-Options"))
@@ -245,7 +245,7 @@ func (a answer) checkHeaders() {
 	require.NotContains(a.t, csp, "unsafe")
 }
 
-// get is a link or redirect from another site: browsers send the Lax cookie with it.
+// get follows a link of another site. Browsers send the Lax cookie with it.
 func (b *browser) get(params ...string) answer {
 	b.t.Helper()
 	r := httptest.NewRequestWithContext(b.t.Context(), "GET", endpoint+"?"+form(params...).Encode(), nil)
@@ -253,13 +253,13 @@ func (b *browser) get(params ...string) answer {
 	return b.do(r)
 }
 
-// post is a form of this provider.
+// post posts a form of the provider.
 func (b *browser) post(params ...string) answer {
 	b.t.Helper()
 	return b.do(b.formRequest("same-origin", issuer, params...))
 }
 
-// crossPost is a form of another site: browsers send no Lax cookie.
+// crossPost posts a form of another site. Browsers send no Lax cookie with it.
 func (b *browser) crossPost(params ...string) answer {
 	b.t.Helper()
 	kept := b.cookie
@@ -292,7 +292,7 @@ func (b *browser) alive() bool {
 
 var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 
-// fields are the hidden fields of the page's form.
+// fields returns the hidden fields of the form.
 func (a answer) fields() []string {
 	var all []string
 	for _, m := range hidden.FindAllStringSubmatch(a.body, -1) {
@@ -301,12 +301,12 @@ func (a answer) fields() []string {
 	return all
 }
 
-// confirm is the click on "Log out" of a confirmation page.
+// confirm presses the button "Log out" of a confirmation page.
 func (b *browser) confirm(a answer) answer {
 	b.t.Helper()
 	require.Equal(b.t, 200, a.code)
 	require.Contains(b.t, a.body, `id="logout-confirm"`)
-	require.True(b.t, b.alive(), "asking changes nothing")
+	require.True(b.t, b.alive(), "the confirmation page changes nothing")
 	return b.post(a.fields()...)
 }
 

@@ -82,8 +82,8 @@ var documented = func(dir string) bool {
 
 // labelled holds the directories that still have labels that do not resolve.
 var labelled = []string{
-	"authorize", "client", "client/businesscert", "digdir/authorizations", "examples/altinn",
-	"examples/idporten", "examples/maskinporten", "internal/httpx", "logout", "provider", "storage/memory",
+	"client", "client/businesscert", "digdir/authorizations", "examples/altinn",
+	"examples/idporten", "examples/maskinporten", "internal/httpx", "provider", "storage/memory",
 	"token",
 }
 
