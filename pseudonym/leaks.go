@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// MinIdentifier is the length of the shortest identifier that [Leaks] searches for, in bytes. Shorter ones occur in random
+	// minIdentifier is the length of the shortest identifier that [Leaks] searches for, in bytes. Shorter ones occur in random
 	// text.
-	MinIdentifier = 5
+	minIdentifier = 5
 	// minEmbedded is the number of digits that a number needs to be found inside a longer number. Shorter ones occur in
 	// timestamps.
 	minEmbedded = 9
@@ -26,7 +26,7 @@ const (
 // with spaces, hyphens or dots between the digits, and without a leading zero, as in JSON numbers; ASCII letters in either
 // case. It does not find identifiers in other encodings, such as base64 or a hash.
 //
-// It ignores identifiers shorter than [MinIdentifier], and finds numbers of fewer than nine digits only if they are not part of a
+// It ignores identifiers of fewer than five bytes, and finds numbers of fewer than nine digits only if they are not part of a
 // longer number. If payload has more than eight layers of escapes, it returns true. It does not allocate for a payload without
 // escapes.
 func Leaks(payload []byte, identifiers ...Identifier) bool {
@@ -63,7 +63,7 @@ func containsAny(payload []byte, identifiers []Identifier) bool {
 
 // contains reports whether payload contains an identifier, without removing escapes.
 func contains(payload []byte, id string) bool {
-	if len(id) < MinIdentifier {
+	if len(id) < minIdentifier {
 		return false
 	}
 	if !isDigits(id) {

@@ -141,7 +141,7 @@ func TestLeaks(t *testing.T) {
 		{`{"phone":"+47 123 45 678"}`, "+4712345678", false}, // text, not digits: matches as written only
 		{`{"phone":"+47 123 45 678"}`, "4712345678", true},
 		{string(nested), pid, false},
-		{`{"x":"Ola"}`, "Ola", false},    // shorter than MinIdentifier
+		{`{"x":"Ola"}`, "Ola", false},    // shorter than minIdentifier
 		{`{"x":"12345"}`, "12345", true}, // a short number, not part of a longer one
 		{`{"exp":1912345678}`, "12345", false},
 		{`{"exp":1912345}`, "12345", false},

@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// MinKey is the smallest length of a key of [Pairwise], in bytes.
-const MinKey = 32
+// minKey is the smallest length of a key of [Pairwise], in bytes.
+const minKey = 32
 
 // subjectLength is the length of a subject: 32 bytes in base64url.
 const subjectLength = 43
@@ -47,8 +47,8 @@ type mac struct {
 
 // NewPairwise returns a Pairwise for a secret key of at least 32 bytes, which must stay the same for years. It copies key.
 func NewPairwise(key []byte) (*Pairwise, error) {
-	if len(key) < MinKey {
-		return nil, fmt.Errorf("pseudonym: the key has %d bytes, at least %d are required", len(key), MinKey)
+	if len(key) < minKey {
+		return nil, fmt.Errorf("pseudonym: the key has %d bytes, at least %d are required", len(key), minKey)
 	}
 	key = slices.Clone(key)
 	p := &Pairwise{}

@@ -48,6 +48,7 @@ func TestSubjectKnownAnswers(t *testing.T) {
 	}{
 		{key(), "client-a", "pid", pid, "TOvJWFqsGKgq6Z2u7x77aroKicuJcFjo_a_kWfzkHwk"},
 		{key(), "client-b", "pid", pid, "nWEaEYC2ZXDWA38GqeQZaU6MYFB1XF8EbE-JgTYX9zw"},
+		{key(), "client-a", "subject", "user-1", "prov_RX9M7Y1eSpQY6uyS5GBSWp0Q8FgqF53y-ChxQk"},
 		{key(), "client-a", "eidas", "SE/NO/1234", "loeRGyYROLq4E7VQWTQ7k2RVRvFlzpb-6Mg1mEvdMzM"},
 		{bytes.Repeat([]byte{0xff}, 64), "client-a", "pid", pid, "20zdVCBQhjj1aaoBXht6EF8k9HPjbrPfsL87vo9Sr1s"},
 		{key(), "tjeneste-å", "email", "ola@example.no", "Gq19l1hUKrGdBxZCTuebGYUC8K59glVTfknKFhvmqhw"},

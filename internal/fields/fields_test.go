@@ -1,0 +1,46 @@
+package fields_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
+)
+
+func TestChecker(t *testing.T) {
+	t.Parallel()
+	var c fields.Checker
+	require.NoError(t, c.Err())
+
+	c.Require(true, "Present")
+	c.Want(true, "Valid", "must be valid")
+	c.Add("Nil", nil)
+	c.Join("Part", nil)
+	c.Secret("Key", portner.NewSecret())
+	require.NoError(t, c.Err())
+
+	c.Require(false, "Issuer")
+	c.Want(false, "Lifetimes.Code", "must be at most 600 s")
+	c.Add("Keys", errors.New("no key"))
+	c.Secret("Secrets[0]", nil)
+	c.Secret("Secrets[1]", make(portner.Secret, 31))
+	var part fields.Checker
+	part.Want(false, "Max", "must be positive")
+	c.Join("Session", fmt.Errorf("session: %w", part.Err()))
+	c.Join("", part.Err())
+	c.Join("PairwiseKey", errors.New("too short"))
+
+	var found []string
+	for _, e := range portner.FieldErrors(c.Err()) {
+		found = append(found, e.Error())
+	}
+	require.Equal(t, []string{
+		"Issuer: is required", "Lifetimes.Code: must be at most 600 s", "Keys: no key", "Secrets[0]: is required",
+		"Secrets[1]: must be at least 32 random bytes", "Session.Max: must be positive", "Max: must be positive", "PairwiseKey: too short",
+	}, found)
+	require.ErrorIs(t, c.Err(), portner.ErrShortSecret)
+}
