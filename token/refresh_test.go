@@ -343,7 +343,7 @@ func TestRotationGrace(t *testing.T) {
 // A retry gets the same successor after a new secret was put first.
 func TestRotationGraceAfterNewSecret(t *testing.T) {
 	t.Parallel()
-	before, after := portner.Secret("0123456789abcdef0123456789abcdef"), portner.NewSecret()
+	before, after := vaultSecret, portner.NewSecret()
 	f := newFixture(t, func(c *token.Config) { c.RotationGrace = time.Minute })
 	old := f.login("web").str("refresh_token")
 	last := f.refresh("web", old)
