@@ -135,8 +135,8 @@ func isURL(raw string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// platform is the address that seed 002 names as resource: https://tt02.altinn.no/, the whole platform with
-// its slash, and not the issuer below it.
+// platform returns the address that clients request as resource: https://tt02.altinn.no/, the platform with its slash, not the
+// issuer below it (docs/spec/maskinporten.md MV1).
 func platform(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil {

@@ -116,7 +116,7 @@ func (w *world) sign(keys *keyset.Set, base map[string]any, changes []change) st
 	return jwt
 }
 
-// machine is the token of vector X1.
+// machine is the token of AX1 (docs/spec/altinn.md §6.5).
 func (w *world) machine(changes ...change) string {
 	return w.sign(w.maskinporten, map[string]any{
 		"iss": maskinportenIssuer, "scope": "altinn:broker.read", "client_amr": "private_key_jwt", "client_id": "0b3c", "token_type": "Bearer",
@@ -124,7 +124,7 @@ func (w *world) machine(changes ...change) string {
 	}, changes)
 }
 
-// person is one like that of vector X2.
+// person is a token similar to that of AX2.
 func (w *world) person(changes ...change) string {
 	return w.sign(w.idporten, map[string]any{
 		"iss": idportenIssuer, "sub": "TWGi0", "scope": "openid altinn:instances.read", "client_amr": "private_key_jwt", "client_id": "portal",
@@ -253,7 +253,7 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, w.s.issuer, m["issuer"])
 	require.True(t, strings.HasSuffix(w.s.issuer, "/"))
 	n := fetch(m["jwks_uri"].(string))["keys"].([]any)[0].(map[string]any)["n"].(string)
-	require.NotContains(t, n, "=", "base64url (Q14)")
+	require.NotContains(t, n, "=", "base64url")
 	require.NotContains(t, n, "+")
 }
 

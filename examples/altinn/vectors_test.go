@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVectors are those of maskinporten-altinn section 6.5, over HTTP against the running server.
+// TestVectors runs the vectors of docs/spec/altinn.md §6.5 over HTTP against the running server.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 
-	t.Run("X1_maskinporten_claims", func(t *testing.T) {
+	t.Run("maskinporten_claims", func(t *testing.T) {
 		status, body := w.exchange("maskinporten", w.machine())
 		require.Equal(t, http.StatusOK, status)
 		got := w.claims(body)
@@ -29,7 +29,7 @@ func TestVectors(t *testing.T) {
 		}
 	})
 
-	t.Run("X2_idporten_claims", func(t *testing.T) {
+	t.Run("idporten_claims", func(t *testing.T) {
 		status, body := w.exchange("id-porten", w.person())
 		require.Equal(t, http.StatusOK, status)
 		got := w.claims(body)
@@ -43,14 +43,14 @@ func TestVectors(t *testing.T) {
 		require.EqualValues(t, start.Unix()+319, got["exp"])
 	})
 
-	t.Run("X3_service_owner_9908", func(t *testing.T) {
+	t.Run("service_owner_9908", func(t *testing.T) {
 		status, body := w.exchange("maskinporten", w.machine(
 			change{"scope": "altinn:serviceowner/instances.read", "consumer": org("9908:974760223")}))
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, "dibk", w.claims(body)["urn:altinn:org"])
 	})
 
-	t.Run("X4_test_flag", func(t *testing.T) {
+	t.Run("test_flag", func(t *testing.T) {
 		digdir := change{"scope": "altinn:serviceowner", "consumer": org("0192:991825827")}
 		for query, want := range map[string]string{"?test=true": "ttd", "?test=True": "ttd", "?test=false": "digdir", "": "digdir"} {
 			status, body := w.exchange("maskinporten"+query, w.machine(digdir))
@@ -61,12 +61,12 @@ func TestVectors(t *testing.T) {
 		require.Equal(t, "skd", w.claims(body)["urn:altinn:org"], "of others it is ignored")
 	})
 
-	t.Run("X5_maskinporten_token_at_id-porten", func(t *testing.T) {
+	t.Run("maskinporten_token_at_id-porten", func(t *testing.T) {
 		w.refused(t, http.StatusUnauthorized, "id-porten", w.machine(change{"pid": kari, "acr": "idporten-loa-high"}))
 		w.refused(t, http.StatusUnauthorized, "id-porten", w.machine(change{"pid": kari, "acr": "idporten-loa-high", "iss": idportenIssuer}))
 	})
 
-	t.Run("X6_authorization_details", func(t *testing.T) {
+	t.Run("authorization_details", func(t *testing.T) {
 		detail := map[string]any{
 			"type": "urn:altinn:systemuser", "systemuser_id": []any{"a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0"},
 			"systemuser_org": org("0192:910753614"), "system_id": "991825827_smartcloud",
@@ -78,7 +78,7 @@ func TestVectors(t *testing.T) {
 		}
 	})
 
-	t.Run("X7_leeway", func(t *testing.T) {
+	t.Run("leeway", func(t *testing.T) {
 		for ago, want := range map[int64]int{9: http.StatusOK, 11: http.StatusUnauthorized} {
 			times := change{"iat": start.Unix() - 100, "exp": start.Unix() - ago}
 			status, _ := w.exchange("maskinporten", w.machine(times))
@@ -88,23 +88,23 @@ func TestVectors(t *testing.T) {
 		}
 	})
 
-	t.Run("X8_no_scope", func(t *testing.T) {
+	t.Run("no_scope", func(t *testing.T) {
 		status, body := w.exchange("maskinporten", w.machine(change{"scope": nil}))
 		require.Equal(t, http.StatusOK, status)
 		require.NotContains(t, w.claims(body), "scope")
 	})
 
-	t.Run("X9_issuer", func(t *testing.T) {
+	t.Run("issuer", func(t *testing.T) {
 		for _, iss := range []any{"https://ver3.maskinporten.no/", "https://test.maskinporten.no", "https://test.", "", nil} {
 			w.refused(t, http.StatusUnauthorized, "maskinporten", w.machine(change{"iss": iss}))
 		}
 	})
 
-	t.Run("X10_scope_contains_altinn", func(t *testing.T) {
+	t.Run("scope_contains_altinn", func(t *testing.T) {
 		w.refused(t, http.StatusForbidden, "id-porten", w.person(change{"scope": "oidc digdir:instances:altinn:rocks"}))
 	})
 
-	t.Run("X11_partner_scope", func(t *testing.T) {
+	t.Run("partner_scope", func(t *testing.T) {
 		partner := change{"scope": "skatteetaten:mvameldinginnsending"}
 		status, _ := w.exchange("id-porten", w.person(partner))
 		require.Equal(t, http.StatusOK, status)
@@ -112,14 +112,14 @@ func TestVectors(t *testing.T) {
 		w.refused(t, http.StatusUnauthorized, "id-porten", w.person(partner, change{"pid": nil}))
 	})
 
-	t.Run("X12_unknown_provider", func(t *testing.T) {
+	t.Run("unknown_provider", func(t *testing.T) {
 		status, body := w.exchange("google", w.person())
 		require.Equal(t, http.StatusBadRequest, status)
 		require.Equal(t, "Invalid token provider: google. Trusted token providers are 'Maskinporten', 'Id-porten' and 'AltinnStudio'.", body)
 		w.refused(t, http.StatusUnauthorized, "google", "ThisTokenShouldNotBeReadable")
 	})
 
-	t.Run("X13_enterprise_user", func(t *testing.T) {
+	t.Run("enterprise_user", func(t *testing.T) {
 		header := http.Header{"X-Altinn-Enterpriseuser-Authentication": {"dXNlcjpwYXNz"}}
 		status, body := w.exchange("maskinporten", w.machine(), header)
 		require.Equal(t, http.StatusGone, status)
@@ -129,5 +129,5 @@ func TestVectors(t *testing.T) {
 	})
 }
 
-// start is iat of vector X1.
+// start is iat of AX1 (docs/spec/altinn.md §6.5).
 var start = time.Unix(1757498372, 0)

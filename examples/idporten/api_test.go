@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestContactRegister: seed 001 chapter 6. The register answers about the person who logged in, if the
-// token has its scope.
+// TestContactRegister verifies that the contact register returns the entry of the user if the token has its scope.
 func TestContactRegister(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -16,8 +16,8 @@ const (
 	registerOrg = "991825827"
 )
 
-// demoAPIClient is the API owner's own client: it is on the organisation that owns the scopes, which is
-// what lets it resolve a pseudonymous token (idporten section 10.2).
+// demoAPIClient is a client of the organisation that owns the scopes, so that it can resolve pseudonymous tokens
+// (docs/spec/idporten.md §10.2).
 const (
 	demoAPIClient = "demo-api"
 	demoAPISecret = "api-eierens-hemmelighet-paa-denne-maskinen"

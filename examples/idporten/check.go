@@ -59,7 +59,7 @@ func (c config) checkUsers(p *standin.Problems) {
 	p.Unique("users", "username", names)
 }
 
-// checkLevel demands of a login what tokens of its level are made of (idporten section 6.2).
+// checkLevel verifies that a user has what tokens of the level contain (docs/spec/idporten.md §6.2).
 func (u user) checkLevel(p *standin.Problems, at string) {
 	if u.ACR != "" && !slices.Contains(acr.IDPorten.Values(), u.ACR) {
 		p.Add(at+".acr", "%q is none of %s", u.ACR, strings.Join(acr.IDPorten.Values(), ", "))

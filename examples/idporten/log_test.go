@@ -82,8 +82,8 @@ func (c *canaries) answer(m map[string]any) {
 	}
 }
 
-// TestLogTellsNoSecrets runs the whole demo, good and bad, and searches the log for every secret that
-// passed by (security section 0.5).
+// TestLogTellsNoSecrets runs the whole demo, with valid and invalid requests, and searches the log for every secret
+// (docs/threat-model.md I5).
 func TestLogTellsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer

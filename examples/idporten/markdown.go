@@ -14,8 +14,7 @@ type span struct {
 	Href   string // an https link, "" for text
 }
 
-// The subset of Markdown that long descriptions may hold (idporten section 12.2): paragraphs, bold,
-// italic, and links to https.
+// The subset of Markdown in long descriptions: paragraphs, bold, italic, and https links (docs.digdir.no: oidc_protocol_scope).
 var (
 	mdBreak = regexp.MustCompile(`\n[ \t]*\n\s*`)
 	mdSpan  = regexp.MustCompile(`\[([^\[\]]+)\]\((https://[^\s()<>*"]+)\)|\*\*([^*\s](?:[^*]*[^*\s])?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*`)

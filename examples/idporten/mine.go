@@ -14,7 +14,7 @@ import (
 // pathMine is the page where people see and end what they have granted, and look back at their logins.
 const pathMine = "/mine-tilganger"
 
-// buildAuthorizations makes the authorizations API of idporten chapter 17 over the provider's store.
+// buildAuthorizations creates the authorizations API (docs/spec/idporten.md §17) with the store of the provider.
 func (s *server) buildAuthorizations() error {
 	var err error
 	s.granted, err = authorizations.New(authorizations.Config{

@@ -149,7 +149,7 @@ func (p *pages) locale(r *http.Request) string {
 	return languages[0]
 }
 
-// languageCookie is set only when a person chooses a language here (idporten section 3.6).
+// languageCookie is set only when the user chooses a language (docs/spec/idporten.md §3.6).
 const languageCookie = "IDPORTEN_SELECTED_LANGUAGE"
 
 // language sets the chosen language and goes back to where the person was, on this server only.

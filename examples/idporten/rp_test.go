@@ -196,7 +196,7 @@ func TestSignedRequest(t *testing.T) {
 	require.Equal(t, "invalid_request", v.get(p.url()).param(t, "error"), "no object")
 }
 
-// TestHeadlessLogin logs in without any page (idporten section 3.8), if the configuration says so.
+// TestHeadlessLogin logs in without a page (docs/spec/idporten.md §3.8), if the configuration enables it.
 func TestHeadlessLogin(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), `,"test_login":true`))
@@ -215,7 +215,7 @@ func TestHeadlessLogin(t *testing.T) {
 	require.Equal(t, "/login", visit(t, off).get(p.url("login_hint", "testid:21879498012_idporten-loa-high")).url.Path)
 }
 
-// TestBrowserClient is public and calls from its own origin, and only from there (idporten section 16).
+// TestBrowserClient verifies that a browser client can call from its own origin only (docs/spec/idporten.md §16).
 func TestBrowserClient(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
@@ -328,7 +328,7 @@ func TestIsolatedClient(t *testing.T) {
 	require.Equal(t, "/login", v.get(common.url()).url.Path)
 }
 
-// TestOnBehalfOf shows the customer's name on the page (idporten section 18.1).
+// TestOnBehalfOf verifies that the page shows the customer's name (docs/spec/idporten.md §18.1).
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))

@@ -129,7 +129,7 @@ func TestRunStops(t *testing.T) {
 	}, 5*time.Second, 20*time.Millisecond, "goroutines are left")
 }
 
-// TestHosts: the issuer's Host and the own listen address, nothing else (security row B8).
+// TestHosts verifies that the server accepts the Host of the issuer and its listen address only (docs/threat-model.md B8).
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-issuer", "https://login.example.no")
@@ -163,7 +163,7 @@ func send(t *testing.T, method, url, host string) *http.Response {
 	return resp
 }
 
-// TestHeaders: no answer goes without the headers of security row I1, whatever the path and method.
+// TestHeaders verifies the security headers of every response (docs/threat-model.md I1).
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := start(t)

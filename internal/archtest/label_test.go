@@ -95,7 +95,7 @@ var (
 
 	// The same inside names of tests, which have underscores, and in the texts of their cases.
 	nameLabel = regexp.MustCompile(`_[A-KNQRTVX]\d{1,2}(?:_|$)|_(?:section|row)\w*\d|_\d+_\d+|[a-z][A-K]\d{1,2}(?:[A-Z_]|$)`)
-	caseLabel = regexp.MustCompile(`^(?:rows? )?[A-KNQRTVX]\d{1,2}(?:$|[ :,])|\((?:rows? )?[A-KQX]\d{1,2}\)|\bsections? \d`)
+	caseLabel = regexp.MustCompile(`^(?:rows? )?[A-KNQRTVX]\d{1,2}[a-z]?(?:$|[ :,_])|\((?:rows? )?[A-KQX]\d{1,2}\)|\bsections? \d`)
 	rfcInName = regexp.MustCompile(`RFC\d+(?:_\d+)*`)
 )
 

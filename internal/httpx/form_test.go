@@ -23,8 +23,7 @@ func post(target, contentType, body string) *http.Request {
 	return r
 }
 
-// TestParseRefuses: a malformed form is refused whole (security row B6). net/url would hand back the
-// rest of it, parameters dropped.
+// TestParseRefuses verifies that a malformed form is rejected as a whole (docs/threat-model.md B6); net/url returns the rest of it.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, raw := range map[string]string{
@@ -44,7 +43,7 @@ func TestParseRefuses(t *testing.T) {
 	require.Equal(t, "æ +", f.Get("b"))
 }
 
-// TestRepeated: every name counts once, in its own case (security row B1); resource may be repeated.
+// TestRepeated verifies that every name occurs once, case-sensitively (docs/threat-model.md B1); resource may be repeated.
 func TestRepeated(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
@@ -56,7 +55,7 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// TestReadPost: the body alone, as a form, within bounds (security rows B2, B3, B5).
+// TestReadPost verifies that only a form in the body is read, within limits (docs/threat-model.md B2, B3, B5).
 func TestReadPost(t *testing.T) {
 	t.Parallel()
 	for _, ok := range []string{formType, formType + "; charset=utf-8", formType + ";charset=UTF-8", "Application/X-WWW-Form-Urlencoded"} {
@@ -93,8 +92,8 @@ func TestReadPost(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, portner.AsError(err).HTTPStatus())
 }
 
-// TestSameOrigin: a form of another site, of nobody, or of an opaque origin is not ours (security row
-// G1). Go's CrossOriginProtection lets the one without headers pass.
+// TestSameOrigin verifies that a form of another site, without an origin, or of an opaque origin is rejected
+// (docs/threat-model.md G1). http.CrossOriginProtection accepts a form without an origin.
 func TestSameOrigin(t *testing.T) {
 	t.Parallel()
 	const own = "https://op.example"

@@ -11,8 +11,8 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// FuzzAppendQuery: whatever a state holds, the registered URI stands first, its own query survives, and
-// the client reads back what was sent, once (security row A7).
+// FuzzAppendQuery verifies for any state that the registered URI is the prefix of the result, that its query is kept, and that the
+// client reads each parameter once (docs/threat-model.md A7).
 func FuzzAppendQuery(f *testing.F) {
 	f.Add("https://rp.example/cb", "a&code=evil#x\r\nSet-Cookie: a=b")
 	f.Add("https://rp.example/cb?x=1", "æ %00")

@@ -12,7 +12,8 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// security J3: at a bound creation is refused, nothing live is lost, and room comes back with expiry.
+// TestBounds verifies that creation fails at a bound, that no live record is lost, and that expiry makes room
+// (docs/threat-model.md J3).
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -144,7 +145,7 @@ func TestPushedRequestsPerClient(t *testing.T) {
 	require.NoError(t, s.ConsumePushedRequest(t.Context(), newPushed(1, "busy").Hash, epoch))
 	require.NoError(t, s.PushRequest(t.Context(), newPushed(4, "busy"), epoch))
 	require.ErrorIs(t, s.PushRequest(t.Context(), newPushed(5, "busy"), epoch), storage.ErrFull)
-	// The default is the 1,000 of security J3.
+	// The default is 1,000 for each client.
 	s = memory.New()
 	for n := range 1000 {
 		require.NoError(t, s.PushRequest(t.Context(), newPushed(n, "busy"), epoch))
@@ -264,7 +265,7 @@ func TestSweepStopsWhenCancelled(t *testing.T) {
 	require.Empty(t, s.Leftovers())
 }
 
-// security X16: when the clock goes back, a jti that was collected is not accepted again.
+// TestClockGoesBack verifies that a jti that was collected is rejected when the clock goes back (docs/threat-model.md G10).
 func TestClockGoesBack(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
