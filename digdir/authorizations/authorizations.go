@@ -4,141 +4,129 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/norway"
-	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
-	"github.com/portner-go/portner/token"
 )
 
-// The scopes callers need (idporten section 12.4).
-const (
-	Scope        = "idporten:authorizations" // authorizations
-	HistoryScope = "idporten:user.log.read"  // login history
-)
-
-// Config configures an [API].
-type Config struct {
-	// Store finds and ends grants. Required.
-	Store Store
-	// Vault opens the persons of grants; the provider's. Required.
-	Vault *session.Vault
-	// Tokens finds the access tokens of callers and checks their grants; Minter of the provider's token endpoint. Required.
-	Tokens *token.Minter
-	// Clients finds registrations. Required.
-	Clients client.Source
-	// Scopes finds scope records. Required.
-	Scopes scope.Source
-	// History finds login history. nil: that endpoint does not exist.
-	History HistoryStore
-	// Machines verifies the tokens of machines (Maskinporten's). nil: only people's own tokens are accepted.
-	Machines Machines
-	// SubjectOf tells the host's subject of a person, who is asked about by number with a machine token;
-	// ok is false for somebody the host does not know. Required with Machines.
-	SubjectOf func(ctx context.Context, pid norway.PID) (subject string, ok bool, err error)
-
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-	// Logger gets one line per decision and fault; nil discards.
-	Logger *slog.Logger
-	// OnEvent gets the same decisions as values; nil: nobody listens.
-	OnEvent func(context.Context, portner.Event)
-}
-
-// Machines verifies machine tokens of another issuer.
-type Machines interface {
-	// VerifyMachine returns the organisation number of the token's consumer if the token is good and has
-	// the scope. What is wrong with the token wraps portner.InvalidToken or portner.InsufficientScope;
-	// any other error is a fault.
-	VerifyMachine(ctx context.Context, token, scope string, now time.Time) (orgno string, err error)
-}
-
-// API lists and ends authorizations. It is safe for concurrent use.
-type API struct {
-	cfg Config
-	log audit.Log
-}
-
-// New reports all problems of the configuration at once.
-func New(cfg Config) (*API, error) {
-	var errs []error
-	for field, missing := range map[string]bool{
-		"Store": cfg.Store == nil, "Vault": cfg.Vault == nil, "Tokens": cfg.Tokens == nil, "Clients": cfg.Clients == nil, "Scopes": cfg.Scopes == nil,
-		"SubjectOf": cfg.Machines != nil && cfg.SubjectOf == nil,
-	} {
-		if missing {
-			errs = append(errs, fmt.Errorf("authorizations: Config.%s is required", field))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	return &API{cfg, audit.Log{Endpoint: "authorizations", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
-}
-
-// Authorization is one authorization as the API shows it (idporten section 17.1).
+// Authorization is what a user authorized a client to do.
 type Authorization struct {
 	ID           string             `json:"authorization_id"`     // session.Vault.GrantHandle
-	ClientID     string             `json:"client_id"`            // who was given access
-	ClientName   string             `json:"client_name"`          // its name
-	Description  string             `json:"description"`          // the registration's note
-	AuthorizedAt int64              `json:"authorized_at"`        // epoch milliseconds
-	Expires      int64              `json:"expires"`              // epoch milliseconds
-	Scopes       []Granted          `json:"scopes"`               // in the order they were requested
-	UserAgent    string             `json:"user_agent,omitempty"` // the browser it was given in
-	Consumer     *norway.Identifier `json:"consumer,omitempty"`   // the client's organisation
+	ClientID     string             `json:"client_id"`            // the client
+	ClientName   string             `json:"client_name"`          // display name of the client
+	Description  string             `json:"description"`          // description of the client
+	AuthorizedAt int64              `json:"authorized_at"`        // milliseconds since 1970
+	Expires      int64              `json:"expires"`              // milliseconds since 1970
+	Scopes       []GrantedScope     `json:"scopes"`               // in the order of the request
+	UserAgent    string             `json:"user_agent,omitempty"` // the browser of the login
+	Consumer     *norway.Identifier `json:"consumer,omitempty"`   // the organisation of the client
 }
 
-// Granted is one scope of an authorization.
-type Granted struct {
+// GrantedScope is a scope of an [Authorization].
+type GrantedScope struct {
 	Name                string `json:"name"`                       // the scope
-	Description         string `json:"description"`                // in Filter.Locale
-	LongDescription     string `json:"long_description,omitempty"` // Markdown subset
-	RequiresUserConsent bool   `json:"requires_user_consent"`      // the person was asked
-	Visibility          string `json:"visibility,omitempty"`       // PUBLIC, PRIVATE, INTERNAL
-	OwnerOrgno          string `json:"owner_orgno,omitempty"`      // who owns the API
+	Description         string `json:"description"`                // in the language of Filter.Locale
+	LongDescription     string `json:"long_description,omitempty"` // a subset of Markdown
+	RequiresUserConsent bool   `json:"requires_user_consent"`      // reports whether the scope requires consent
+	Visibility          string `json:"visibility,omitempty"`       // PUBLIC, PRIVATE or INTERNAL
+	OwnerOrgno          string `json:"owner_orgno,omitempty"`      // organisation number of the owner
 }
 
-// Filter chooses authorizations. One scope that fits is enough, and the whole authorization is shown.
+// Filter selects authorizations. An authorization is selected with all of its scopes if one of them matches.
 type Filter struct {
-	// Any shows authorizations without a scope that requires consent too.
-	Any bool
-	// Visibility is that of a scope; "" is any.
+	// WithoutConsent also selects authorizations without a scope that requires consent.
+	WithoutConsent bool
+	// Visibility is the visibility of a scope. If "", every one matches.
 	Visibility string
-	// ClientOrgno is the organisation of the client; "" is any.
+	// ClientOrgno is the organisation number of the client. If "", every client matches.
 	ClientOrgno string
-	// OwnerOrgno is the organisation that owns a scope; "" is any.
+	// OwnerOrgno is the organisation number of the owner of a scope. If "", every owner matches.
 	OwnerOrgno string
-	// Locale is the language of descriptions; "" is bokmål.
+	// Locale is the language of descriptions. The default is nb.
 	Locale string
-
-	organisation string // who asks about the person; "" is the person or the host
 }
 
-// OfPerson lists what a person has granted, newest first. subject is the host's
-// (session.Identity.Subject).
-func (a *API) OfPerson(ctx context.Context, subject string, f Filter, now time.Time) ([]Authorization, error) {
-	return a.list(ctx, a.cfg.Vault.UserKey(subject), f, now)
+// matches reports whether the filter selects an authorization of a client.
+func (f Filter) matches(a *Authorization, c *client.Client) bool {
+	if f.ClientOrgno != "" && c.OrganisationNo != f.ClientOrgno {
+		return false
+	}
+	return slices.ContainsFunc(a.Scopes, func(s GrantedScope) bool {
+		return (f.WithoutConsent || s.RequiresUserConsent) && (f.Visibility == "" || s.Visibility == f.Visibility) &&
+			(f.OwnerOrgno == "" || s.OwnerOrgno == f.OwnerOrgno)
+	})
 }
 
-func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time.Time) ([]Authorization, error) {
+// OfUser lists the authorizations of a user, newest first. subject is session.Identity.Subject. It is for a page of the host
+// where the user is logged in: it lists pseudonymous grants too.
+func (a *API) OfUser(ctx context.Context, subject string, f Filter, now time.Time) ([]Authorization, error) {
+	return a.list(ctx, a.cfg.Vault.UserKey(subject), f, func(*storage.Grant) bool { return true }, now)
+}
+
+// ListRequest selects the authorizations that [API.List] returns.
+type ListRequest struct {
+	// PID names the user if the caller is a machine. It is ignored if the caller is a user.
+	PID norway.PID
+	// ByOwner selects authorizations with a scope that the caller's organisation owns. Otherwise authorizations of the
+	// organisation's clients are selected.
+	ByOwner bool
+	// WithoutConsent also selects authorizations without a scope that requires consent.
+	WithoutConsent bool
+	// Visibility is the visibility of a scope. If "", every one matches.
+	Visibility string
+}
+
+// List lists authorizations of the user that concern the caller's organisation, newest first.
+//
+// The caller knows the identity of the user. Therefore a pseudonymous grant is listed only to the owner of all of its scopes:
+// another organisation could learn which pseudonym belongs to the user.
+func (a *API) List(ctx context.Context, c *Caller, r ListRequest) ([]Authorization, error) {
+	userKey, err := a.userOf(ctx, c, r.PID)
+	if err != nil || userKey == (storage.Hash{}) {
+		return []Authorization{}, err
+	}
+	f := Filter{WithoutConsent: r.WithoutConsent, Visibility: r.Visibility}
+	owner := ""
+	if r.ByOwner {
+		f.OwnerOrgno, owner = c.Organisation, c.Organisation
+	} else {
+		f.ClientOrgno = c.Organisation
+	}
+	list, err := a.list(ctx, userKey, f, func(g *storage.Grant) bool { return a.mayList(g, owner) }, c.now)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", portner.ErrUnavailable, err)
+	}
+	return list, nil
+}
+
+// userOf returns the key of the user a request is about, or zero if there is none with this national identity number.
+func (a *API) userOf(ctx context.Context, c *Caller, pid norway.PID) (storage.Hash, error) {
+	if c.user != (storage.Hash{}) {
+		return c.user, nil
+	}
+	subject, ok, err := a.cfg.SubjectOf(ctx, pid)
+	if err != nil {
+		return storage.Hash{}, fmt.Errorf("authorizations: finding the user: %w: %w", portner.ErrUnavailable, err)
+	}
+	if !ok {
+		return storage.Hash{}, nil
+	}
+	return a.cfg.Vault.UserKey(subject), nil
+}
+
+func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, may func(*storage.Grant) bool, now time.Time) ([]Authorization, error) {
 	grants, err := a.grants(ctx, userKey, now)
 	if err != nil {
 		return nil, err
 	}
 	out := []Authorization{}
 	for i := range grants {
-		if f.organisation != "" && a.veiled(&grants[i], f) {
+		if !may(&grants[i]) {
 			continue
 		}
 		c, err := client.Lookup(ctx, a.cfg.Clients, grants[i].ClientID)
@@ -147,23 +135,23 @@ func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, now time
 		case errors.Is(err, storage.ErrNotFound):
 			continue
 		default:
-			return nil, fmt.Errorf("authorizations: reading a client: %w", err)
+			return nil, fmt.Errorf("authorizations: loading a client: %w", err)
 		}
-		if one := a.describe(&grants[i], c, f.Locale); f.fits(&one, c) {
+		if one := a.describe(&grants[i], c, f.Locale); f.matches(&one, c) {
 			out = append(out, one)
 		}
 	}
 	return out, nil
 }
 
-// pageSize is how many grants are loaded in one step.
+// pageSize is the number of grants that are loaded at once.
 const pageSize = 100
 
 // grants returns the live grants of a user, newest first.
 func (a *API) grants(ctx context.Context, userKey storage.Hash, now time.Time) (all []storage.Grant, err error) {
 	for after := ""; ; {
 		page, err := a.cfg.Store.Grants(ctx, userKey, after, pageSize, now)
-		if errors.Is(err, storage.ErrNotFound) { // the last grant of the page before has expired meanwhile
+		if errors.Is(err, storage.ErrNotFound) { // the last grant of the previous page has expired
 			return all, nil
 		}
 		if err != nil {
@@ -204,9 +192,9 @@ func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Author
 		one.Consumer = &consumer
 	}
 	for _, name := range g.Scopes {
-		granted := Granted{Name: name, Description: name}
+		granted := GrantedScope{Name: name, Description: name}
 		if s := a.cfg.Scopes.Scope(name); s != nil {
-			granted = Granted{
+			granted = GrantedScope{
 				Name: name, Description: s.DescriptionIn(locale), LongDescription: s.LongDescriptionIn(locale),
 				RequiresUserConsent: s.RequiresUserConsent, Visibility: s.Visibility, OwnerOrgno: s.OwnerOrgno,
 			}
@@ -216,27 +204,35 @@ func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Author
 	return one
 }
 
-func (f Filter) fits(a *Authorization, c *client.Client) bool {
-	if f.ClientOrgno != "" && c.OrganisationNo != f.ClientOrgno {
-		return false
-	}
-	return slices.ContainsFunc(a.Scopes, func(s Granted) bool {
-		return (f.Any || s.RequiresUserConsent) && (f.Visibility == "" || s.Visibility == f.Visibility) &&
-			(f.OwnerOrgno == "" || s.OwnerOrgno == f.OwnerOrgno)
-	})
-}
-
-// ErrNotFound says that there is no such authorization, or that it is none of the caller's.
+// ErrNotFound reports that there is no such authorization, or that it does not concern the caller.
 var ErrNotFound = errors.New("authorizations: not found")
 
 // Revoke ends an authorization of a user: every grant of the user to the client for the customer, with its tokens and
-// consents, so that the user is asked again. It returns ErrNotFound if the authorization is that of another user.
+// consents, so that the user is asked again. It returns ErrNotFound if the authorization is that of another user. It is for a
+// page of the host where the user is logged in.
 func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now time.Time) error {
 	return a.revoke(ctx, authorizationID, now, func(g *storage.Grant, _ *client.Client) bool {
 		return g.UserKey == a.cfg.Vault.UserKey(subject)
 	})
 }
 
+// End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
+// concern the caller's organisation: the client is the organisation's, or a scope is. Otherwise the error wraps ErrNotFound and
+// is a *portner.Error with status 404.
+func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
+	err := a.revoke(ctx, authorizationID, c.now, func(g *storage.Grant, registered *client.Client) bool {
+		return (c.user == (storage.Hash{}) || g.UserKey == c.user) && a.concerns(c.Organisation, g, registered)
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is no such authorization.", Err: err}
+	case err != nil:
+		return fmt.Errorf("%w: %w", portner.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// revoke ends an authorization if may allows it.
 func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*storage.Grant, *client.Client) bool) error {
 	g, err := a.grant(ctx, id, now)
 	if err != nil {
@@ -244,7 +240,7 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	}
 	c, err := client.Lookup(ctx, a.cfg.Clients, g.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return fmt.Errorf("authorizations: reading a client: %w", err)
+		return fmt.Errorf("authorizations: loading a client: %w", err)
 	}
 	if c == nil {
 		c = &client.Client{}
@@ -258,4 +254,41 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	}
 	a.log.Emit(ctx, portner.Event{Name: portner.EventTokenRevoked, Time: now, ClientID: g.ClientID, GrantID: g.ID, Reason: "authorizations"})
 	return nil
+}
+
+// concerns reports whether a grant is to a client of an organisation or has a scope that it owns.
+func (a *API) concerns(organisation string, g *storage.Grant, c *client.Client) bool {
+	if c.OrganisationNo == organisation {
+		return true
+	}
+	return slices.ContainsFunc(g.Scopes, func(name string) bool {
+		s := a.cfg.Scopes.Scope(name)
+		return s != nil && s.OwnerOrgno == organisation
+	})
+}
+
+// MaxHistory is the largest number of logins that [API.History] returns.
+const MaxHistory = 100
+
+// History returns the logins of the user at clients of the caller's organisation, newest first, at most limit and MaxHistory. It
+// leaves out pseudonymous logins, whose times could show which pseudonym belongs to the user. It requires Config.History and a
+// caller that is a user.
+func (a *API) History(ctx context.Context, c *Caller, limit int) ([]storage.Login, error) {
+	if a.cfg.History == nil {
+		return nil, errors.New("authorizations: History requires Config.History")
+	}
+	if c.user == (storage.Hash{}) {
+		return nil, errInvalidToken()
+	}
+	all, err := a.cfg.History.Logins(ctx, c.user, c.now)
+	if err != nil {
+		return nil, fmt.Errorf("authorizations: loading logins: %w: %w", portner.ErrUnavailable, err)
+	}
+	var logins []storage.Login
+	for _, l := range all {
+		if l.Orgno == c.Organisation && !l.Hidden && len(logins) < min(limit, MaxHistory) {
+			logins = append(logins, l)
+		}
+	}
+	return logins, nil
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// machines is a stand-in for Maskinporten: the token is the organisation number.
+// machines accepts organisation numbers as machine tokens.
 type machines struct{}
 
 func (machines) VerifyMachine(_ context.Context, token, _ string, _ time.Time) (string, error) {
@@ -39,7 +39,7 @@ func (machines) VerifyMachine(_ context.Context, token, _ string, _ time.Time) (
 	return "", fmt.Errorf("%w", portner.InvalidToken)
 }
 
-// world is a provider, its authorizations API and a person who has been around.
+// world is a provider with its authorizations API, after two logins of kari.
 type world struct {
 	t       *testing.T
 	op      *optest.OP
@@ -116,37 +116,37 @@ func (w *world) list(method, path, token, body string) []authorizations.Authoriz
 
 const aboutKari = `{"pid":"` + optest.KariPID + `"}`
 
-// TestListing: idporten section 17.1, verb by verb and view by view.
+// TestListing checks the lists of docs/spec/idporten.md §17.1.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := w.list("GET", "/clients/authorizations", w.own, "")
-	require.Len(t, own, 1, "only those with a scope that required consent")
+	require.Len(t, own, 1, "only authorizations with a scope that requires consent")
 	require.Equal(t, "tjeneste", own[0].ClientID)
 	require.Equal(t, "0192:"+optest.Org, own[0].Consumer.ID)
-	require.Len(t, own[0].Scopes, 2, "one scope that fits shows the whole authorization")
+	require.Len(t, own[0].Scopes, 2, "every scope of a matching authorization")
 	require.Equal(t, "Samtykke", own[0].Scopes[1].Description)
 	require.InDelta(t, time.Now().UnixMilli(), own[0].AuthorizedAt, 60_000)
 	require.InDelta(t, own[0].AuthorizedAt+3600_000, own[0].Expires, 2_000)
 
 	require.Len(t, w.list("GET", "/clients/authorizations?require_user_consent=false", w.own, ""), 2)
 	require.Len(t, w.list("GET", "/clients/authorizations?visibility=PRIVATE", w.own, ""), 0)
-	require.Equal(t, own, w.list("POST", "/clients/authorizations", optest.Org, aboutKari), "support staff see the same")
+	require.Equal(t, own, w.list("POST", "/clients/authorizations", optest.Org, aboutKari), "the same for a machine")
 	require.Empty(t, w.list("POST", "/clients/authorizations", optest.OwnerOrg, aboutKari), "another organisation's clients")
 	require.Equal(t, own, w.list("POST", "/api-provider/authorizations", optest.OwnerOrg, aboutKari), "the scope's owner")
 	require.Empty(t, w.list("POST", "/api-provider/authorizations", optest.Org, aboutKari))
-	require.Empty(t, w.list("POST", "/clients/authorizations", optest.Org, `{"pid":"45840375084"}`), "nobody we know")
+	require.Empty(t, w.list("POST", "/clients/authorizations", optest.Org, `{"pid":"45840375084"}`), "an unknown person")
 }
 
-// TestEnding: all tokens of the authorization die; what is none of the caller's is not found.
+// TestEnding checks that the tokens of an ended authorization end, and that authorizations of others are not found.
 func TestEnding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.list("GET", "/clients/authorizations", w.own, "")[0].ID
 	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/unknown", w.own, "").Code)
-	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, "910753614", "").Code, "an organisation it does not concern")
-	foreign := w.personOf("ola")
-	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, foreign, "").Code, "another person")
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, "910753614", "").Code, "another organisation")
+	foreign := w.loginAs("ola")
+	require.Equal(t, http.StatusNotFound, w.call("DELETE", "/authorizations/"+id, foreign, "").Code, "another user")
 	require.Len(t, w.list("GET", "/clients/authorizations", w.own, ""), 1)
 
 	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+id, optest.OwnerOrg, "").Code)
@@ -159,15 +159,15 @@ func TestEnding(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", w.own, "").Code)
 }
 
-// personOf logs another person in at the profile page.
-func (w *world) personOf(user string) string {
+// loginAs returns the access token of a login of another user.
+func (w *world) loginAs(user string) string {
 	w.t.Helper()
 	r := w.op.Request("profil", "openid "+authorizations.Scope+" "+authorizations.HistoryScope)
 	return w.op.Exchange(w.t, r, w.op.Browser().Login(w.t, r, user).Code(w.t)).String("access_token")
 }
 
-// TestRefusals: a verb takes its own kind of token only, and errors are RFC 6750's.
-func TestRefusals(t *testing.T) {
+// TestRejections checks that each method accepts one kind of token, and the challenges of RFC 6750.
+func TestRejections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.op.Request("tjeneste", "openid")
@@ -200,8 +200,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestHistory: idporten section 17.2. A login under single sign-on is Federated; only the caller's own
-// organisation is shown.
+// TestHistory checks the history of docs/spec/idporten.md §17.2: single sign-on is Federated, and only logins at clients of the
+// caller's organisation are listed.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -222,24 +222,89 @@ func TestHistory(t *testing.T) {
 	require.Len(t, log, 1)
 }
 
-// TestOwnPage: what a host's page for people calls.
-func TestOwnPage(t *testing.T) {
+// TestHostPage checks the functions for the host's own page.
+func TestHostPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	list, err := w.api.OfPerson(t.Context(), "kari", authorizations.Filter{Any: true, Locale: "nb"}, time.Now())
+	list, err := w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true, Locale: "nb"}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	require.ErrorIs(t, w.api.Revoke(t.Context(), "ola", list[0].ID, time.Now()), authorizations.ErrNotFound)
 	require.NoError(t, w.api.Revoke(t.Context(), "kari", list[0].ID, time.Now()))
-	list, err = w.api.OfPerson(t.Context(), "kari", authorizations.Filter{Any: true}, time.Now())
+	list, err = w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 }
 
-func TestNew(t *testing.T) {
+// TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
+func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := authorizations.New(authorizations.Config{Machines: machines{}})
-	for _, field := range []string{"Store", "Vault", "Clients", "Scopes", "SubjectOf"} {
-		require.ErrorContains(t, err, field)
+	valid := newWorld(t).cfg
+	for field, spoil := range map[string]func(*authorizations.Config){
+		"Store":     func(c *authorizations.Config) { c.Store = nil },
+		"Vault":     func(c *authorizations.Config) { c.Vault = nil },
+		"Tokens":    func(c *authorizations.Config) { c.Tokens = nil },
+		"Clients":   func(c *authorizations.Config) { c.Clients = nil },
+		"Scopes":    func(c *authorizations.Config) { c.Scopes = nil },
+		"SubjectOf": func(c *authorizations.Config) { c.SubjectOf = nil },
+	} {
+		t.Run(field, func(t *testing.T) {
+			t.Parallel()
+			cfg := valid
+			spoil(&cfg)
+			_, err := authorizations.New(cfg)
+			require.Equal(t, []string{field}, fieldNames(err))
+		})
 	}
+	_, err := authorizations.New(authorizations.Config{Machines: machines{}})
+	require.Equal(t, []string{"Store", "Vault", "Tokens", "Clients", "Scopes", "SubjectOf"}, fieldNames(err))
+}
+
+// fieldNames returns the fields that err reports.
+func fieldNames(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestCores calls the API without net/http.
+func TestCores(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, header := t.Context(), []string{"Bearer " + w.own}
+	user, err := w.api.AuthenticateUser(ctx, header, authorizations.Scope)
+	require.NoError(t, err)
+	require.Equal(t, optest.Org, user.Organisation)
+	list, err := w.api.List(ctx, user, authorizations.ListRequest{})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+
+	pid, err := norway.ParsePID(optest.KariPID)
+	require.NoError(t, err)
+	machine, err := w.api.Authenticate(ctx, []string{"Bearer " + optest.Org})
+	require.NoError(t, err)
+	same, err := w.api.List(ctx, machine, authorizations.ListRequest{PID: pid})
+	require.NoError(t, err)
+	require.Equal(t, list, same)
+	_, err = w.api.History(ctx, machine, 1)
+	require.ErrorIs(t, err, portner.InvalidToken, "a machine has no logins")
+
+	reader, err := w.api.AuthenticateUser(ctx, header, authorizations.HistoryScope)
+	require.NoError(t, err)
+	logins, err := w.api.History(ctx, reader, 1)
+	require.NoError(t, err)
+	require.Len(t, logins, 1)
+
+	err = w.api.End(ctx, user, "unknown")
+	require.ErrorIs(t, err, authorizations.ErrNotFound)
+	require.Equal(t, http.StatusNotFound, portner.ErrorReply(err).Status)
+	require.NoError(t, w.api.End(ctx, machine, list[0].ID))
+	list, err = w.api.List(ctx, user, authorizations.ListRequest{})
+	require.NoError(t, err)
+	require.Empty(t, list)
+
+	_, err = w.api.AuthenticateUser(ctx, nil, authorizations.Scope)
+	require.Equal(t, []string{"Bearer"}, portner.ErrorReply(err).Header["Www-Authenticate"])
 }

@@ -1,10 +1,10 @@
-// Package authorizations lets people, the organisations they gave access to and the owners of APIs see
-// what was granted and end it, and shows people's login history (idporten chapter 17).
+// Package authorizations lists and ends what users have authorized clients to do, and lists the logins of users. It serves the
+// authorizations API and the login history API of ID-porten (docs.digdir.no: ID-porten, API for authorizations and login
+// history).
 //
-// An [API] answers the endpoints of ID-porten's authorizations API. Its core, [API.OfPerson] and
-// [API.Revoke], is what a host's own page for people calls.
+// The host mounts [API.Handler] beside its provider, over the same store and session.Vault, and grants the scopes [Scope] and
+// [HistoryScope] to callers. A host with another router calls [API.Authenticate], [API.List], [API.End] and [API.History].
+// [API.OfUser] and [API.Revoke] are for the host's own page, where the user is logged in.
 //
-// The host mounts [API.Handler] beside its provider, over the same store and session.Vault, and gives
-// callers the scopes below. It owns no records: grants are the token endpoint's, and login history is
-// recorded by the authorization endpoint.
+// The package stores nothing: grants belong to the token endpoint, and the authorization endpoint records logins.
 package authorizations

@@ -163,7 +163,7 @@ func TestEndedGrantsEndEverywhere(t *testing.T) {
 			require.NoError(w.t, w.op.Store.Revoke(w.t.Context(), storage.Revocation{GrantID: w.grantID}, time.Now()))
 		}, code: true},
 		"authorization revoked": {end: func(w *endedWorld) {
-			list, err := w.api.OfPerson(w.t.Context(), "kari", authorizations.Filter{Any: true}, time.Now())
+			list, err := w.api.OfUser(w.t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 			require.NoError(w.t, err)
 			require.NotEmpty(w.t, list)
 			require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", list[0].ID, time.Now()))

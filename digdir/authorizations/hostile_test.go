@@ -18,9 +18,7 @@ import (
 
 const otherOrg = "910753614"
 
-// Whoever asks by a person's number must not learn which pseudonym is hers: what a client may not know of the
-// person behind a grant its organisation is not told here either, and of the owners of scopes only one who may
-// introspect all of them (security rows H2, H4).
+// TestPseudonymousGrantsStayApart checks that pseudonymous grants are listed only to the owner of all of their scopes.
 func TestPseudonymousGrantsStayApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -31,15 +29,15 @@ func TestPseudonymousGrantsStayApart(t *testing.T) {
 	const any = "?require_user_consent=false"
 	require.Len(t, w.list("GET", "/clients/authorizations"+any, w.own, ""), 2)
 	require.Len(t, w.list("POST", "/clients/authorizations"+any, optest.Org, aboutKari), 2)
-	require.Len(t, w.list("POST", "/api-provider/authorizations"+any, optest.OwnerOrg, aboutKari), 4, "it resolves two of them anyhow")
+	require.Len(t, w.list("POST", "/api-provider/authorizations"+any, optest.OwnerOrg, aboutKari), 4, "the owner may introspect two of them")
 	require.Empty(t, w.list("POST", "/api-provider/authorizations"+any, otherOrg, aboutKari))
 
-	all, err := w.api.OfPerson(t.Context(), "kari", authorizations.Filter{Any: true}, time.Now())
+	all, err := w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
-	require.Len(t, all, 5, "she herself sees all")
+	require.Len(t, all, 5, "the user sees all")
 }
 
-// The same of the login history: the second of a pseudonymous login is as good as a name.
+// TestPseudonymousLoginsStayApart checks that pseudonymous logins are not listed.
 func TestPseudonymousLoginsStayApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -51,11 +49,11 @@ func TestPseudonymousLoginsStayApart(t *testing.T) {
 	require.Equal(t, before, w.call("GET", "/innlogginger/logg/idporten", w.own, "").Body.String())
 	logins, err := w.op.Store.Logins(t.Context(), w.cfg.Vault.UserKey("kari"), time.Now())
 	require.NoError(t, err)
-	require.Len(t, logins, 5, "she herself sees all")
+	require.Len(t, logins, 5, "the user sees all")
 }
 
-// A token must tell who the person is, as its scopes stand today (decision K8).
-func TestCallersArePersons(t *testing.T) {
+// TestPseudonymousCallers checks that a pseudonymous token is rejected, also if a scope became pseudonymous after it was issued.
+func TestPseudonymousCallers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, hiding := range []string{"test:pseudonym", "test:opaque"} {
@@ -77,7 +75,7 @@ func (w *world) use() {
 	w.handler = api.Handler()
 }
 
-// What came of an exchange ends with the token that was exchanged, here as everywhere (security row D4).
+// TestExchangedTokensEndWithTheirParent checks that a token ends with the token it was exchanged for.
 func TestExchangedTokensEndWithTheirParent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -104,8 +102,8 @@ func (noClients) Client(context.Context, string) (*client.Client, error) {
 	return nil, errors.New("down")
 }
 
-// An outage is no verdict (security row I6).
-func TestClientsThatCannotBeRead(t *testing.T) {
+// TestClientOutage checks that an outage of the clients is answered with 503.
+func TestClientOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cfg.Clients = noClients{}

@@ -9,20 +9,21 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// hides reports whether a grant keeps the identity of its user from its client.
-func (a *API) hides(g *storage.Grant) bool {
+// pseudonymous reports whether a grant keeps the identity of its user from its client.
+func (a *API) pseudonymous(g *storage.Grant) bool {
 	_, opaque := scope.Privacy(g.Scopes, a.cfg.Scopes)
 	return token.Protection(a.cfg.Scopes, g, opaque) != pseudonym.Open
 }
 
-// veiled reports whether a grant is left out of a list for an organisation that knows the user: its times could show which
-// pseudonym belongs to the user. The owner of all of its scopes may introspect the token and sees it.
-func (a *API) veiled(g *storage.Grant, f Filter) bool {
-	if !a.hides(g) {
-		return false
+// mayList reports whether a grant may be listed to an organisation that knows the identity of the user. The times of a
+// pseudonymous grant could show which pseudonym belongs to the user, so it is listed only to the owner of all of its scopes, who
+// may introspect the token (docs/threat-model.md H2). owner is "" if the organisation does not ask as an owner.
+func (a *API) mayList(g *storage.Grant, owner string) bool {
+	if !a.pseudonymous(g) {
+		return true
 	}
-	return f.OwnerOrgno == "" || slices.ContainsFunc(g.Scopes, func(name string) bool {
+	return owner != "" && !slices.ContainsFunc(g.Scopes, func(name string) bool {
 		s := a.cfg.Scopes.Scope(name)
-		return !scope.Reserved(name) && (s == nil || s.OwnerOrgno != f.OwnerOrgno)
+		return !scope.Reserved(name) && (s == nil || s.OwnerOrgno != owner)
 	})
 }

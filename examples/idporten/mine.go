@@ -76,7 +76,7 @@ func (p *pages) person(w http.ResponseWriter, r *http.Request, now time.Time) (w
 }
 
 func (p *pages) fillMine(ctx context.Context, data *minePage, subject, locale string, now time.Time) error {
-	list, err := p.s.granted.OfPerson(ctx, subject, authorizations.Filter{Any: true, Locale: locale}, now)
+	list, err := p.s.granted.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: locale}, now)
 	if err != nil {
 		return err
 	}

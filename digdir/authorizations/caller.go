@@ -1,0 +1,122 @@
+package authorizations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+)
+
+// Caller is the authenticated caller of one request to the API.
+type Caller struct {
+	// Organisation is the organisation number of the client that called.
+	Organisation string
+
+	user storage.Hash // the user of the token; zero for a machine
+	now  time.Time    // the time of the request
+}
+
+// AuthenticateUser verifies that the values of an Authorization header field hold an access token of a user with a scope, which
+// is [Scope] or [HistoryScope]. The token must have the scope and identify the user. Rejections are *portner.Error.
+func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scope string) (*Caller, error) {
+	value, err := bearerToken(authorization)
+	if err != nil {
+		return nil, err
+	}
+	now := a.cfg.Now()
+	t, err := a.cfg.Tokens.LookupAccessToken(ctx, value, now)
+	switch {
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
+		return nil, errInvalidToken()
+	case err != nil:
+		return nil, fmt.Errorf("authorizations: looking up the access token: %w", err)
+	case !slices.Contains(t.Token.Scopes, scope):
+		return nil, errScope()
+	case t.Grant.UserKey == (storage.Hash{}) || a.pseudonymous(&t.Grant):
+		return nil, errUnidentified()
+	case t.Client.OrganisationNo == "":
+		return nil, errInvalidToken()
+	}
+	if _, ok := t.Identity.Identifier(session.TypePID); !ok {
+		return nil, errUnidentified()
+	}
+	return &Caller{Organisation: t.Client.OrganisationNo, user: t.Grant.UserKey, now: now}, nil
+}
+
+// AuthenticateMachine verifies that the values of an Authorization header field hold a token that Config.Machines accepts.
+// Rejections are *portner.Error.
+func (a *API) AuthenticateMachine(ctx context.Context, authorization []string) (*Caller, error) {
+	value, err := bearerToken(authorization)
+	if err != nil {
+		return nil, err
+	}
+	if a.cfg.Machines == nil {
+		return nil, errInvalidToken()
+	}
+	now := a.cfg.Now()
+	organisation, err := a.cfg.Machines.VerifyMachine(ctx, value, Scope, now)
+	switch {
+	case errors.Is(err, portner.InsufficientScope):
+		return nil, errScope()
+	case errors.Is(err, portner.InvalidToken), err == nil && organisation == "":
+		return nil, errInvalidToken()
+	case err != nil:
+		return nil, fmt.Errorf("authorizations: verifying a machine token: %w: %w", portner.ErrUnavailable, err)
+	}
+	return &Caller{Organisation: organisation, now: now}, nil
+}
+
+// Authenticate verifies the token of a user with [Scope] or that of a machine. Rejections are *portner.Error.
+func (a *API) Authenticate(ctx context.Context, authorization []string) (*Caller, error) {
+	c, err := a.AuthenticateUser(ctx, authorization, Scope)
+	if a.cfg.Machines != nil && errors.Is(err, portner.InvalidToken) { // not a token of this provider
+		return a.AuthenticateMachine(ctx, authorization)
+	}
+	return c, err
+}
+
+// bearerToken returns the token of an Authorization header field.
+func bearerToken(authorization []string) (string, error) {
+	if len(authorization) == 0 {
+		return "", errNoToken()
+	}
+	token, err := httpx.BearerToken(authorization)
+	if err != nil || len(token) > jose.MaxToken {
+		return "", reject(portner.InvalidRequest, "The Authorization header is malformed.")
+	}
+	return token, nil
+}
+
+// reject returns a protocol error with the challenge of RFC 6750 §3.
+func reject(code portner.ErrorCode, description string) *portner.Error {
+	return &portner.Error{
+		Code: code, Description: description,
+		Header: map[string][]string{"Www-Authenticate": {`Bearer error="` + string(code) + `"`}},
+	}
+}
+
+// errNoToken rejects a request without a token. RFC 6750 §3.1: the challenge has no error code.
+func errNoToken() *portner.Error {
+	e := reject(portner.InvalidToken, "An access token is needed.")
+	e.Header["Www-Authenticate"] = []string{"Bearer"}
+	return e
+}
+
+func errInvalidToken() *portner.Error {
+	return reject(portner.InvalidToken, "The access token is not valid.")
+}
+
+func errUnidentified() *portner.Error {
+	return reject(portner.InvalidToken, "The access token does not tell who the person is.")
+}
+
+func errScope() *portner.Error {
+	return reject(portner.InsufficientScope, "The access token lacks the scope.")
+}

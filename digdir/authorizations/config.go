@@ -1,0 +1,98 @@
+package authorizations
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
+)
+
+// Scopes of callers.
+const (
+	Scope        = "idporten:authorizations" // lists and ends authorizations
+	HistoryScope = "idporten:user.log.read"  // lists logins
+)
+
+// Config configures an [API].
+type Config struct {
+	// Store lists and ends grants. Required.
+	Store Store
+	// Vault derives the keys of users and the identifiers of authorizations. It is the provider's. Required.
+	Vault *session.Vault
+	// Tokens looks up the access tokens of callers. It is the Minter of the provider's token endpoint. Required.
+	Tokens *token.Minter
+	// Clients finds registrations. Required.
+	Clients client.Source
+	// Scopes finds scopes. Required.
+	Scopes scope.Source
+	// History finds logins. If nil, there is no login history API.
+	History HistoryStore
+	// Machines verifies the tokens of machines. If nil, only tokens of users are accepted.
+	Machines Machines
+	// SubjectOf returns the subject (session.Identity.Subject) of the user with a national identity number, and whether
+	// there is one. Required with Machines.
+	SubjectOf func(ctx context.Context, pid norway.PID) (subject string, ok bool, err error)
+
+	// Now is the clock. If nil, time.Now.
+	Now func() time.Time
+	// Logger receives one line per decision and fault. If nil, they are discarded.
+	Logger *slog.Logger
+	// OnEvent receives the same decisions as values. It may be nil.
+	OnEvent func(context.Context, portner.Event)
+}
+
+// Store is the part of provider.Store that an API calls.
+type Store interface {
+	// Grants returns the live grants of a user, as provider.Store does.
+	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
+	// Revoke ends grants, as provider.Store does.
+	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
+}
+
+// HistoryStore finds the logins that authorize.HistoryStore recorded.
+type HistoryStore interface {
+	// Logins returns the logins of a user that have not expired, newest first.
+	Logins(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Login, error)
+}
+
+// Machines verifies machine tokens of another issuer, such as Maskinporten.
+type Machines interface {
+	// VerifyMachine verifies a token that must have the scope, and returns the organisation number of its consumer. It
+	// returns an error that wraps portner.InvalidToken or portner.InsufficientScope if the token is rejected. Every other
+	// error is a fault.
+	VerifyMachine(ctx context.Context, token, scope string, now time.Time) (organisation string, err error)
+}
+
+// API lists and ends authorizations. It is safe for concurrent use.
+type API struct {
+	cfg Config
+	log audit.Log
+}
+
+// New returns an API. It reports every problem of the configuration at once, as FieldErrors.
+func New(cfg Config) (*API, error) {
+	var f fields.Checker
+	f.Require(cfg.Store != nil, "Store")
+	f.Require(cfg.Vault != nil, "Vault")
+	f.Require(cfg.Tokens != nil, "Tokens")
+	f.Require(cfg.Clients != nil, "Clients")
+	f.Require(cfg.Scopes != nil, "Scopes")
+	f.Want(cfg.Machines == nil || cfg.SubjectOf != nil, "SubjectOf", "is required with Machines")
+	if err := f.Err(); err != nil {
+		return nil, fmt.Errorf("authorizations: %w", err)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &API{cfg, audit.Log{Endpoint: "authorizations", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
+}

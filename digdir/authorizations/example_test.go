@@ -1,0 +1,52 @@
+package authorizations_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/provider"
+)
+
+// A host mounts the API beside its provider.
+func Example() {
+	mount := func(mux *http.ServeMux, op *provider.Provider, cfg provider.Config) error {
+		api, err := authorizations.New(authorizations.Config{
+			Store: cfg.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes,
+		})
+		if err == nil {
+			mux.Handle("/api/", http.StripPrefix("/api", api.Handler()))
+		}
+		return err
+	}
+	_ = mount
+}
+
+// A page of the host ends the newest authorization of the user who is logged in.
+func ExampleAPI_Revoke() {
+	endNewest := func(ctx context.Context, api *authorizations.API, subject string) error {
+		now := time.Now()
+		list, err := api.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: "nb"}, now)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		return api.Revoke(ctx, subject, list[0].ID, now)
+	}
+	_ = endNewest
+	fmt.Println(authorizations.Scope)
+	// Output: idporten:authorizations
+}
+
+// A router that is not net/http: authenticate the caller, then call the core.
+func ExampleAPI_List() {
+	list := func(ctx context.Context, api *authorizations.API, authorization []string) ([]authorizations.Authorization, error) {
+		caller, err := api.AuthenticateUser(ctx, authorization, authorizations.Scope)
+		if err != nil {
+			return nil, err // portner.ErrorReply(err) is the response
+		}
+		return api.List(ctx, caller, authorizations.ListRequest{})
+	}
+	_ = list
+}
