@@ -21,6 +21,10 @@ type Profile struct {
 	Locales []string
 	// Scopes are standard scopes the profile adds to Config.Scopes.
 	Scopes []scope.Scope
+	// SubjectType applies to clients that do not name theirs: client.Public or client.Pairwise. The default is client.Pairwise.
+	SubjectType string
+	// SubjectTypesSupported is subject_types_supported of the metadata.
+	SubjectTypesSupported []string
 	// Claims add the claims of the profile, before those of Config.
 	Claims []token.ClaimsFunc
 	// ScopeClaims maps scopes to the claims of token.User that userinfo returns for them.
@@ -64,6 +68,7 @@ func IDPorten() Profile {
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		UserInfoScope:    scope.Profile,
 		SingleUseLogin:   isEIDASLogin,
+		SubjectType:      client.Pairwise, SubjectTypesSupported: []string{client.Pairwise},
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix, ConfirmLogout: true,
 	}
@@ -80,6 +85,7 @@ func OpenIDConnect() Profile {
 		Scopes:       scope.StandardScopes(),
 		Claims:       []token.ClaimsFunc{openIDClaims},
 		ScopeClaims:  standardClaims, AccessTokenType: "at+jwt",
+		SubjectType: client.Pairwise, SubjectTypesSupported: []string{client.Public, client.Pairwise},
 		ClaimsSupported: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid",
 			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",

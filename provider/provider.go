@@ -109,9 +109,19 @@ func (b *builder) shared() error {
 	return err
 }
 
-// subject is the "sub" of a person at a client, the same in every token and at every endpoint.
-func (b *builder) subject(c *client.Client, who session.Identity) string {
-	sub, _ := b.pairwise.Subject(c.ClientID, who.PairwiseIdentifier()) // "" for the zero identity
+// hintedSubject returns the sub that an id_token_hint of the client has for a user. The hint of a pseudonymous grant of a public
+// client does not match; the user logs in again.
+func (b *builder) hintedSubject(c *client.Client, who session.Identity) string {
+	sub, _ := b.p.Token.Subject(c, &who, false) // "" matches no hint
+	return sub
+}
+
+// logoutSubject returns the sub for logout tokens. A client that may get pseudonymous grants receives the pairwise subject, because
+// the session does not tell which kind of grant it has.
+func (b *builder) logoutSubject(c *client.Client, who session.Identity) string {
+	scopes := c.RegisteredScopes()
+	pseudonymous, _ := scope.Privacy(scopes, b.cfg.Scopes)
+	sub, _ := b.p.Token.Subject(c, &who, pseudonymous || slices.Contains(scopes, scope.NoPID)) // "" leaves sid alone
 	return sub
 }
 
@@ -119,7 +129,7 @@ func (b *builder) token() error {
 	cfg := token.Config{
 		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, Vault: b.vault, Users: b.cfg.Users, Claims: b.cfg.Profile.Claims, ScopeClaims: b.cfg.Profile.ScopeClaims,
-		UserInfoScope: b.cfg.Profile.UserInfoScope, AccessTokenType: b.cfg.Profile.AccessTokenType,
+		UserInfoScope: b.cfg.Profile.UserInfoScope, AccessTokenType: b.cfg.Profile.AccessTokenType, SubjectType: b.cfg.Profile.SubjectType,
 		Lifetimes: b.cfg.Lifetimes.Lifetimes, IDTokenOnRefresh: b.cfg.Profile.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
 		GrantHandlers: b.cfg.GrantHandlers, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
@@ -141,7 +151,7 @@ func (b *builder) authorize() error {
 	pr := b.cfg.Profile
 	cfg := authorize.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
-		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.subject,
+		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.hintedSubject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequiredParameters: pr.RequiredParameters, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
@@ -166,7 +176,7 @@ func (b *builder) authorize() error {
 func (b *builder) logout() error {
 	ep, err := logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
-		Subject: b.subject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		Subject: b.logoutSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
@@ -185,7 +195,7 @@ func (b *builder) metadata() error {
 		AuthorizationEndpoint: b.cfg.BrowserURL + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
 		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.BrowserURL + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
 		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
-		ACRValuesSupported: pr.Levels.Values(), SubjectTypesSupported: []string{"pairwise"}, IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
+		ACRValuesSupported: pr.Levels.Values(), SubjectTypesSupported: pr.SubjectTypesSupported, IDTokenSigningAlgValuesSupported: b.cfg.Keys.Algs(now),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
 		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),

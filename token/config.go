@@ -62,6 +62,9 @@ type Config struct {
 	// and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "", they have no
 	// typ.
 	AccessTokenType string
+	// SubjectType is the subject type of clients that do not name theirs: client.Public or client.Pairwise. The default is
+	// client.Pairwise.
+	SubjectType string
 	// Lifetimes apply to clients that do not name theirs. Scopes can only shorten them.
 	Lifetimes Lifetimes
 	// IDTokenOnRefresh adds an id_token to the response to a refresh if openid was granted.
@@ -110,6 +113,9 @@ func (c *Config) setDefaults() {
 	if c.UserInfoScope == "" {
 		c.UserInfoScope = scope.OpenID
 	}
+	if c.SubjectType == "" {
+		c.SubjectType = client.Pairwise
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -133,6 +139,7 @@ func (c *Config) validate() error {
 		f.Require(claims != nil, fmt.Sprintf("Claims[%d]", i))
 	}
 	c.validateScopeClaims(&f)
+	f.Want(c.SubjectType == client.Public || c.SubjectType == client.Pairwise, "SubjectType", "must be public or pairwise")
 	c.Lifetimes.validate(&f)
 	f.Want(c.RotationGrace >= 0 && c.RotationGrace <= MaxRotationGrace, "RotationGrace", "must be between 0 and "+MaxRotationGrace.String())
 	c.validateGrantHandlers(&f)

@@ -26,6 +26,7 @@ var brokenFields = map[string]func(*token.Config){
 	"Lifetimes.RefreshToken":    func(c *token.Config) { c.Lifetimes.RefreshToken = 1500 * time.Millisecond },
 	"Lifetimes.Authorization":   func(c *token.Config) { c.Lifetimes.Authorization = time.Millisecond },
 	"Lifetimes.IDToken":         func(c *token.Config) { c.Lifetimes.IDToken = 1 },
+	"SubjectType":               func(c *token.Config) { c.SubjectType = "Public" },
 	"RotationGrace":             func(c *token.Config) { c.RotationGrace = token.MaxRotationGrace + 1 },
 	"GrantHandlers[0].Type":     func(c *token.Config) { c.GrantHandlers = []token.GrantHandler{{Handle: noTokens}} },
 	"GrantHandlers[0].Handle":   func(c *token.Config) { c.GrantHandlers = []token.GrantHandler{{Type: "x"}} },

@@ -31,17 +31,8 @@ func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity,
 		return f, nil
 	}
 	var err error
-	f.sub, err = m.subject(c, id)
+	f.sub, err = m.cfg.subject(c, id, f.pseudonymous)
 	return f, err
-}
-
-// subject returns the sub of a user at a client, "" if the identity has no identifier.
-func (m *Minter) subject(c *client.Client, id *session.Identity) (string, error) {
-	identifier := id.PairwiseIdentifier()
-	if identifier.IsZero() {
-		return "", nil
-	}
-	return m.cfg.Pairwise.Subject(c.ClientID, identifier)
 }
 
 // disclosedDetails returns the authorization_details for tokens and introspection. Details can name the user.

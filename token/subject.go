@@ -1,0 +1,49 @@
+package token
+
+import (
+	"errors"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/session"
+)
+
+// Subject returns the sub of a user at a client, "" for the zero identity. Every document and endpoint uses it.
+//
+// A client with the subject type public receives Identity.Subject, and every other client a pairwise subject of its sector (OIDC
+// Core §8). A pseudonymous grant has a pairwise subject at every client. The subject type of a client that does not name one is
+// Config.SubjectType.
+func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
+	return e.cfg.subject(c, id, pseudonymous)
+}
+
+func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
+	typ := of.SubjectType
+	if typ == "" {
+		typ = c.SubjectType
+	}
+	if typ == client.Public && !pseudonymous {
+		return id.Subject, checkSubject(id.Subject)
+	}
+	identifier := id.PairwiseIdentifier()
+	if identifier.IsZero() {
+		return "", nil
+	}
+	return c.Pairwise.Subject(of.Sector(), identifier)
+}
+
+// maxSubject is the largest length of a subject in ASCII characters (OIDC Core §2).
+const maxSubject = 255
+
+var errSubject = errors.New("token: the subject of the host is not fit to be public: it must be at most 255 printable ASCII characters")
+
+func checkSubject(s string) error {
+	if len(s) > maxSubject {
+		return errSubject
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return errSubject
+		}
+	}
+	return nil
+}
