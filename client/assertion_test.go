@@ -57,7 +57,7 @@ func refused(t *testing.T, reason string, c credentials, name string, args ...an
 	require.Empty(t, store.seen, "%s %v burnt a jti", name, args)
 }
 
-func TestAssertion_claims_section_5_4(t *testing.T) {
+func TestAssertionClaims(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("j", 129)
 	for _, tc := range []struct {
@@ -113,7 +113,7 @@ func TestAssertion_claims_section_5_4(t *testing.T) {
 	}
 }
 
-func TestAssertion_times_to_the_second_E11(t *testing.T) {
+func TestAssertionTimesToTheSecond(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name          string
@@ -165,7 +165,7 @@ func TestAssertion_times_to_the_second_E11(t *testing.T) {
 	}
 }
 
-func TestAssertion_algorithm_and_key_type_E4(t *testing.T) {
+func TestAssertionAlgorithmAndKeyType(t *testing.T) {
 	t.Parallel()
 	keys := map[string]any{"rsa": rsaKey(), "p256": p256Key(), "p384": p384Key(), "ed25519": edKey()}
 	fits := map[string][]string{"rsa": {"RS256", "RS384", "RS512", "PS256"}, "p256": {"ES256"}, "ed25519": {"EdDSA"}}
@@ -194,7 +194,7 @@ func TestAssertion_algorithm_and_key_type_E4(t *testing.T) {
 	}
 }
 
-func TestAssertion_key_alg_binds_E4(t *testing.T) {
+func TestAssertionAlgOfTheKey(t *testing.T) {
 	t.Parallel()
 	set := jwks(jose.PublicKey{KID: "k", Alg: "RS512", Key: rsaKey().Public()})
 	a, rec := authenticator(t, func(cfg *client.Config) {
@@ -207,7 +207,7 @@ func TestAssertion_key_alg_binds_E4(t *testing.T) {
 	require.Equal(t, portner.EventAssertionAlgorithm, rec.last(t).Name)
 }
 
-func TestAssertion_HMAC_with_the_public_key_E4(t *testing.T) {
+func TestAssertionHMACWithThePublicKey(t *testing.T) {
 	t.Parallel()
 	der, err := x509.MarshalPKIXPublicKey(p256Key().Public())
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func TestAssertion_HMAC_with_the_public_key_E4(t *testing.T) {
 	}
 }
 
-func TestAssertion_header_E5(t *testing.T) {
+func TestAssertionHeader(t *testing.T) {
 	t.Parallel()
 	own := jwks(jose.PublicKey{KID: "evil", Key: edKey().Public()})
 	for _, tc := range []struct {
@@ -252,7 +252,7 @@ func TestAssertion_header_E5(t *testing.T) {
 	}
 }
 
-func TestAssertion_header_allowed(t *testing.T) {
+func TestAssertionHeaderAllowed(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	for _, header := range []object{
@@ -273,7 +273,7 @@ func TestAssertion_header_allowed(t *testing.T) {
 	require.Equal(t, "jku", rec.last(t).Reason)
 }
 
-func TestAssertion_no_kid_and_two_keys_E5(t *testing.T) {
+func TestAssertionWithoutKIDAndTwoKeys(t *testing.T) {
 	t.Parallel()
 	set := jwks(jose.PublicKey{KID: "a", Key: p256Key().Public()}, jose.PublicKey{KID: "b", Key: edKey().Public()})
 	a, rec := authenticator(t, func(cfg *client.Config) {
@@ -284,7 +284,7 @@ func TestAssertion_no_kid_and_two_keys_E5(t *testing.T) {
 	require.Equal(t, "assertion_key", rec.last(t).Reason)
 }
 
-func TestAssertion_malformed_E9_E12(t *testing.T) {
+func TestAssertionMalformed(t *testing.T) {
 	t.Parallel()
 	good := signJWT(p256Key(), goodHeader, goodClaims("jwt"))
 	part := strings.Split(good, ".")
@@ -328,7 +328,7 @@ func TestAssertion_malformed_E9_E12(t *testing.T) {
 	}
 }
 
-func TestAssertion_token_endpoint_audience_K4(t *testing.T) {
+func TestAssertionTokenEndpointAudience(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, func(cfg *client.Config) {
 		cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS(), AllowTokenEndpointAudience: true}}
@@ -348,7 +348,7 @@ func TestAssertion_token_endpoint_audience_K4(t *testing.T) {
 	}
 }
 
-func TestAssertion_empty_token_endpoint_is_nobodys_audience(t *testing.T) {
+func TestAssertionEmptyTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) {
 		cfg.TokenEndpoint = ""
@@ -358,7 +358,7 @@ func TestAssertion_empty_token_endpoint_is_nobodys_audience(t *testing.T) {
 	require.ErrorIs(t, err, portner.InvalidClient)
 }
 
-func TestAssertion_key_age_E7(t *testing.T) {
+func TestAssertionKeyAge(t *testing.T) {
 	t.Parallel()
 	year := 365 * 24 * time.Hour
 	for _, tc := range []struct {
@@ -380,7 +380,7 @@ func TestAssertion_key_age_E7(t *testing.T) {
 	}
 }
 
-func TestAssertion_keys_follow_the_registration(t *testing.T) {
+func TestAssertionKeysFollowTheRegistration(t *testing.T) {
 	t.Parallel()
 	registered := source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS()}}
 	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Clients = registered })
@@ -402,7 +402,7 @@ func TestAssertion_keys_follow_the_registration(t *testing.T) {
 	require.Equal(t, portner.EventBadRegistration, rec.last(t).Name)
 }
 
-func TestAssertion_replay_E10(t *testing.T) {
+func TestAssertionReplay(t *testing.T) {
 	t.Parallel()
 	registered := registrations(t)
 	registered["jwt2"] = &client.Client{ClientID: "jwt2", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: p256JWKS()}
@@ -432,7 +432,7 @@ func (f failingReplay) ConsumeJTI(context.Context, storage.Hash, time.Time, time
 	return f.err
 }
 
-func TestAssertion_a_store_that_cannot_remember_refuses_nobody_and_lets_nobody_in(t *testing.T) {
+func TestAssertionReplayStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{storage.ErrFull, errors.New("away")} {
 		a, _ := authenticator(t, func(cfg *client.Config) { cfg.Replay = failingReplay{fault} })
@@ -489,7 +489,7 @@ func race(t *testing.T, store client.ReplayStore, rounds int) (doubled int) {
 	return doubled
 }
 
-func TestAssertion_replay_race_X4(t *testing.T) {
+func TestAssertionReplayRace(t *testing.T) {
 	t.Parallel()
 	rounds := 500
 	if testing.Short() {

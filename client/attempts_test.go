@@ -19,7 +19,7 @@ func wrongSecret(id, addr string) credentials {
 	return credentials{ClientID: id, ClientSecret: "wrong", RemoteAddr: addr}
 }
 
-func TestRateLimit_E13(t *testing.T) {
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
 	right := credentials{ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.1:1000"}
@@ -52,7 +52,7 @@ func TestRateLimit_E13(t *testing.T) {
 	require.NoError(t, err, "the window is over")
 }
 
-func TestRateLimit_never_blocks_a_correct_assertion_E13(t *testing.T) {
+func TestRateLimitNeverBlocksAValidAssertion(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
 	forged := withAssertion("jwt", signJWT(edKey(), goodHeader, goodClaims("jwt")))
@@ -72,7 +72,7 @@ func TestRateLimit_never_blocks_a_correct_assertion_E13(t *testing.T) {
 }
 
 // Whether a client is registered cannot be read off the limit.
-func TestRateLimit_same_answers_for_unknown_clients_E13(t *testing.T) {
+func TestRateLimitSameErrorsForUnknownClients(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
 	for i := range 15 {
@@ -87,7 +87,7 @@ func TestRateLimit_same_answers_for_unknown_clients_E13(t *testing.T) {
 	}
 }
 
-func TestRateLimit_requests_that_are_malformed_do_not_count(t *testing.T) {
+func TestRateLimitIgnoresMalformedRequests(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
 	c := wrongSecret("post", "192.0.2.1:1")
@@ -100,7 +100,7 @@ func TestRateLimit_requests_that_are_malformed_do_not_count(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestAttemptLimit_addresses(t *testing.T) {
+func TestAttemptLimitAddresses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		a, b string
@@ -127,7 +127,7 @@ func TestAttemptLimit_addresses(t *testing.T) {
 }
 
 // Junk neither grows the table nor pushes out who has been guessing, and refuses nobody.
-func TestAttemptLimit_bounded(t *testing.T) {
+func TestAttemptLimitIsBounded(t *testing.T) {
 	l, err := client.NewAttemptLimit(10, time.Minute)
 	require.NoError(t, err)
 	for range 10 {

@@ -52,7 +52,7 @@ func body(t testing.TB, err error) string {
 	return fmt.Sprint(w.Code, w.Header(), w.Body.String())
 }
 
-func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
+func TestAuthenticateOnlyTheRegisteredMethod(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, nil)
 	registered := map[string]string{
@@ -83,7 +83,7 @@ func TestAuthenticate_only_the_registered_method_E2(t *testing.T) {
 	require.True(t, strings.HasPrefix(refusals[false], "401 "), refusals[false])
 }
 
-func TestAuthenticate_one_mechanism_a_request_E2(t *testing.T) {
+func TestAuthenticateOneMethodPerRequest(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, nil)
 	for _, id := range []string{"basic", "post", "jwt", "spa", "off", "unknown"} {
@@ -118,7 +118,7 @@ func merge(a, b credentials) credentials {
 	return a
 }
 
-func TestAuthenticate_client_id_E3(t *testing.T) {
+func TestAuthenticateClientID(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	c := mechanisms[0].with("basic")
@@ -148,7 +148,7 @@ func TestAuthenticate_client_id_E3(t *testing.T) {
 	}
 }
 
-func TestAuthenticate_basic_is_form_encoded_RFC6749_2_3_1(t *testing.T) {
+func TestAuthenticateBasicIsFormEncoded(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, nil)
 	got, err := a.Authenticate(t.Context(), credentials{Authorization: basicHeader("odd id:%+&", secretText)}, now)
@@ -156,7 +156,7 @@ func TestAuthenticate_basic_is_form_encoded_RFC6749_2_3_1(t *testing.T) {
 	require.Equal(t, "odd id:%+&", got.ClientID)
 }
 
-func TestAuthenticate_secrets_E1(t *testing.T) {
+func TestAuthenticateSecrets(t *testing.T) {
 	t.Parallel()
 	day := 24 * time.Hour
 	older, newer := client.GenerateSecret(), client.GenerateSecret()
@@ -195,7 +195,7 @@ func TestAuthenticate_secrets_E1(t *testing.T) {
 	}
 }
 
-func TestAuthenticate_events_name_resolved_clients_only(t *testing.T) {
+func TestAuthenticateEventsNameRegisteredClientsOnly(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	for id, want := range map[string]portner.Event{
@@ -212,7 +212,7 @@ func TestAuthenticate_events_name_resolved_clients_only(t *testing.T) {
 	}
 }
 
-func TestAuthenticate_faults_come_through(t *testing.T) {
+func TestAuthenticateFaults(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("database away")
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Clients = brokenSource{broken} })
@@ -282,7 +282,7 @@ func fieldsOf(err error) (names []string) {
 	return names
 }
 
-func TestMethods_without_a_replay_store(t *testing.T) {
+func TestMethodsWithoutReplayStore(t *testing.T) {
 	t.Parallel()
 	with, _ := authenticator(t, nil)
 	require.Equal(t, []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}, with.Methods())
@@ -315,7 +315,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	require.Equal(t, "REDACTED", string(text))
 }
 
-func TestNewSecret_refuses_what_looks_chosen_E1(t *testing.T) {
+func TestNewSecretRejectsLowEntropy(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "secret", strings.Repeat("x", 31), strings.Repeat("ab", 32), strings.Repeat("1234567", 5),

@@ -117,7 +117,7 @@ func verify(t testing.TB, a testAuthenticator, clients client.Source, id, token 
 	return a.VerifyAssertion(t.Context(), c, token, rules, now)
 }
 
-func TestCertificate_authenticates_5_4(t *testing.T) {
+func TestCertificateAuthenticates(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ id, certificate, amr string }{
 		{"cert", testpki.NameSEID1, "virksomhetssertifikat"},
@@ -140,7 +140,7 @@ func TestCertificate_authenticates_5_4(t *testing.T) {
 }
 
 // Every way an assertion's key can be wrong: what private_key_jwt reports, and what a grant learns.
-func TestAssertionKey_refused_E6_E7(t *testing.T) {
+func TestAssertionKeyRejected(t *testing.T) {
 	t.Parallel()
 	set := pki()
 	seid2 := x5cHeader(testpki.NameSEID2)
@@ -233,7 +233,7 @@ func TestAssertionKey_refused_E6_E7(t *testing.T) {
 	}
 }
 
-func TestVerifyAssertion_accepts(t *testing.T) {
+func TestVerifyAssertionAccepts(t *testing.T) {
 	t.Parallel()
 	var clients client.Source
 	a, rec := certified(t, func(cfg *client.Config) { clients, cfg.Replay = cfg.Clients, nil })
@@ -268,7 +268,7 @@ func TestVerifyAssertion_accepts(t *testing.T) {
 	require.Empty(t, rec.events, "the caller reports, in its own words")
 }
 
-func TestVerifyAssertion_rules(t *testing.T) {
+func TestVerifyAssertionRules(t *testing.T) {
 	t.Parallel()
 	var clients client.Source
 	a, _ := certified(t, func(cfg *client.Config) { clients = cfg.Clients })
@@ -290,7 +290,7 @@ func TestVerifyAssertion_rules(t *testing.T) {
 }
 
 // Without a verifier, certificates are refused and never skipped (design ruling R6).
-func TestCertificate_not_configured(t *testing.T) {
+func TestCertificatesNotConfigured(t *testing.T) {
 	t.Parallel()
 	a, rec := certified(t, func(cfg *client.Config) { cfg.Certificates = nil })
 	for id, reason := range map[string]string{"cert": "jwks", "pinned": "x5c"} {
@@ -305,7 +305,7 @@ func TestCertificate_not_configured(t *testing.T) {
 }
 
 // Only clients that are registered for it: a certificate opens no client that has a secret.
-func TestCertificate_not_for_clients_with_secrets(t *testing.T) {
+func TestCertificateOfAClientWithSecrets(t *testing.T) {
 	t.Parallel()
 	a, rec := certified(t, nil)
 	_, err := a.Authenticate(t.Context(), withAssertion("secret", signJWT(rsaKey(), x5cHeader(testpki.NameSEID2), goodClaims("secret"))), now)
@@ -313,7 +313,7 @@ func TestCertificate_not_for_clients_with_secrets(t *testing.T) {
 	require.Equal(t, "method", rec.last(t).Reason)
 }
 
-func TestCertificate_revocation_unknown(t *testing.T) {
+func TestCertificateRevocationUnknown(t *testing.T) {
 	t.Parallel()
 	status := revoked{down: errors.New("no list")}
 	a, rec := certified(t, func(cfg *client.Config) { cfg.Certificates = certificates(t, status) })
@@ -331,7 +331,7 @@ func TestCertificate_revocation_unknown(t *testing.T) {
 }
 
 // A jti belongs to whoever has the key: an assertion that fails anywhere leaves it unused (E10).
-func TestCertificate_forgery_burns_no_jti(t *testing.T) {
+func TestCertificateForgeryConsumesNoJTI(t *testing.T) {
 	t.Parallel()
 	claims := goodClaims("cert")
 	good := signJWT(rsaKey(), x5cHeader(testpki.NameSEID2), claims)
@@ -354,7 +354,7 @@ func TestCertificate_forgery_burns_no_jti(t *testing.T) {
 	require.Equal(t, "assertion_replay", rec.last(t).Reason)
 }
 
-func TestValidate_without_keys(t *testing.T) {
+func TestValidateWithoutKeys(t *testing.T) {
 	t.Parallel()
 	c := client.Client{ClientID: "c", IntegrationType: "maskinporten", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
 	require.ErrorContains(t, c.Validate(client.Environment{}), "jwks")
@@ -365,8 +365,8 @@ func TestValidate_without_keys(t *testing.T) {
 	require.ErrorContains(t, plain.Validate(client.Environment{BusinessCertificates: true}), "jwks", "request objects need keys")
 }
 
-// FuzzAssertion_x5c: whatever the header says, only our organisation's key gets something signed.
-func FuzzAssertion_x5c(f *testing.F) {
+// FuzzAssertionX5C: whatever the header says, only our organisation's key gets something signed.
+func FuzzAssertionX5C(f *testing.F) {
 	verifier, err := businesscert.New(businesscert.Config{Roots: pki().Roots(), Revocation: businesscert.InsecureNoRevocation{}})
 	require.NoError(f, err)
 	a, err := client.NewAuthenticator(client.Config{Issuer: issuer, Clients: source{}, Certificates: verifier})

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestValidate_names_are_what_people_read_G14: the name on a login or consent page is one short line that
+// TestValidateNames: the name on a login or consent page is one short line that
 // reads as it is written, so that no service passes for another.
-func TestValidate_names_are_what_people_read_G14(t *testing.T) {
+func TestValidateNames(t *testing.T) {
 	t.Parallel()
 	for name, ok := range map[string]bool{
 		"": true, "Min tjeneste": true, "Sámediggi – Sametinget (æøå) 東京": true, strings.Repeat("ø", 200): true,

@@ -85,7 +85,7 @@ func nearMisses() []string {
 	return misses
 }
 
-func TestMatchRedirectURI_near_misses_A1_A2_A3(t *testing.T) {
+func TestMatchRedirectURINearMisses(t *testing.T) {
 	t.Parallel()
 	require.Greater(t, len(nearMisses()), 150)
 	for _, kind := range []string{client.Web, client.Browser, client.Native, ""} {
@@ -103,7 +103,7 @@ func TestMatchRedirectURI_near_misses_A1_A2_A3(t *testing.T) {
 	}
 }
 
-func TestMatchRedirectURI_no_default_for_a_single_registration(t *testing.T) {
+func TestMatchRedirectURIHasNoDefault(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{RedirectURIs: []string{callback}}
 	require.False(t, c.MatchRedirectURI(""))
@@ -111,14 +111,14 @@ func TestMatchRedirectURI_no_default_for_a_single_registration(t *testing.T) {
 	require.False(t, c.MatchRedirectURI(""))
 }
 
-func TestMatchRedirectURI_redirect_and_post_logout_lists_are_apart(t *testing.T) {
+func TestMatchRedirectURIAndPostLogoutListsAreSeparate(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{"https://rp.example.no/out"}}
 	require.False(t, c.MatchRedirectURI("https://rp.example.no/out"))
 	require.False(t, c.MatchPostLogoutRedirectURI(callback))
 }
 
-func TestMatchRedirectURI_loopback_RFC8252_7_3_A4(t *testing.T) {
+func TestMatchRedirectURILoopback(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		registered string
@@ -194,7 +194,7 @@ func TestMatchRedirectURI_loopback_RFC8252_7_3_A4(t *testing.T) {
 	}
 }
 
-func TestMatchRedirectURI_does_not_allocate(t *testing.T) {
+func TestMatchRedirectURIDoesNotAllocate(t *testing.T) {
 	c := &client.Client{ApplicationType: client.Native, RedirectURIs: []string{callback, "http://[::1]/cb", "http://127.0.0.1/cb"}}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if !c.MatchRedirectURI("http://127.0.0.1:51004/cb") || !c.MatchRedirectURI(callback) {

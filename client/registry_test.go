@@ -36,7 +36,7 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-func TestNewRegistry_reports_every_client(t *testing.T) {
+func TestNewRegistryReportsEveryClient(t *testing.T) {
 	t.Parallel()
 	bad := *web(func(c *client.Client) { c.ClientID, c.CodeChallengeMethod = "bad", "plain" })
 	_, err := client.NewRegistry(production, *web(nil), *web(nil), bad)

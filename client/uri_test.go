@@ -15,7 +15,7 @@ var (
 	testing_   = client.Environment{Test: true}
 )
 
-func TestCheckURI_allowed(t *testing.T) {
+func TestCheckURIAllowed(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		kind string
@@ -78,7 +78,7 @@ var refusedURIs = map[string][]string{
 	"must be in canonical form": {"HTTP://rp.example.no"},
 }
 
-func TestCheckURI_refused_A2_A3_A5(t *testing.T) {
+func TestCheckURIRejected(t *testing.T) {
 	t.Parallel()
 	for rule, uris := range refusedURIs {
 		for _, env := range []client.Environment{production, testing_} {
@@ -96,7 +96,7 @@ func TestCheckURI_refused_A2_A3_A5(t *testing.T) {
 	}
 }
 
-func TestCheckURI_environment_section_2_5(t *testing.T) {
+func TestCheckURIEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		kind, uri, rule string
@@ -136,7 +136,7 @@ func TestCheckURI_environment_section_2_5(t *testing.T) {
 	}
 }
 
-func TestCheckURI_https_localhost(t *testing.T) {
+func TestCheckURIHTTPSLocalhost(t *testing.T) {
 	t.Parallel()
 	plain := &client.Client{}
 	require.NoError(t, plain.CheckURI("https://localhost:8443/cb", testing_))

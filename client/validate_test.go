@@ -82,7 +82,7 @@ func machine(integration string, change func(*client.Client)) *client.Client {
 	return c
 }
 
-func TestValidate_allowed_section_2_4(t *testing.T) {
+func TestValidateAllowed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*client.Client{
 		"api_klient":            web(nil),
@@ -134,7 +134,7 @@ func TestValidate_allowed_section_2_4(t *testing.T) {
 	}
 }
 
-func TestValidate_each_rule(t *testing.T) {
+func TestValidateEachRule(t *testing.T) {
 	t.Parallel()
 	sixKeys := make([]jose.PublicKey, 6)
 	for i := range sixKeys {
@@ -233,7 +233,7 @@ func TestValidate_each_rule(t *testing.T) {
 	}
 }
 
-func TestValidate_reports_everything_at_once(t *testing.T) {
+func TestValidateReportsEveryProblem(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{
 		ClientID: "all wrong", OrganisationNo: "1", IntegrationType: "idporten", ApplicationType: client.Browser,
@@ -248,7 +248,7 @@ func TestValidate_reports_everything_at_once(t *testing.T) {
 	require.ErrorContains(t, c.Validate(production), `redirect_uris[1]: has a scheme that runs code`)
 }
 
-func TestValidate_production_and_test(t *testing.T) {
+func TestValidateProductionAndTest(t *testing.T) {
 	t.Parallel()
 	local := web(func(c *client.Client) {
 		c.RedirectURIs = []string{"http://localhost:8080/cb"}
@@ -317,7 +317,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, m.HasGrant("authorization_code"))
 }
 
-func TestClient_JSON_names_section_2(t *testing.T) {
+func TestJSONNames(t *testing.T) {
 	t.Parallel()
 	wire := `{"client_id":"c","client_name":"n","description":"d","client_uri":"u","logo_uri":"l","client_orgno":"1","supplier_orgno":"2","integration_type":"i",
 	"application_type":"web","token_endpoint_auth_method":"m","grant_types":["g"],"redirect_uris":["r"],"post_logout_redirect_uris":["p"],"frontchannel_logout_uri":"f",

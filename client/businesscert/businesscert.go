@@ -1,11 +1,10 @@
-// Package businesscert verifies Norwegian business certificates (virksomhetssertifikat) and eSeals: a
-// chain of X.509 certificates that names an organisation (maskinporten-altinn section 1.13).
+// Package businesscert verifies Norwegian business certificates (virksomhetssertifikat) and eSeals: chains of X.509
+// certificates whose subject is an organisation (docs.digdir.no: Maskinporten, virksomhetssertifikater).
 //
-// A [Verifier] is for one environment: certificates of the test authorities are refused in production
-// because their roots are not in its pool, and the reverse. It knows nothing of tokens or clients. Whether
-// the organisation is the right one, and whether the key signed anything, is the caller's to check.
+// A [Verifier] is for one environment: certificates of test authorities are rejected in production because their roots are not
+// in its pool, and the reverse. The caller compares the organisation and verifies what the key signed.
 //
-// Everything here reads what a peer sent, so errors never quote it.
+// The input comes from the peer; errors never quote it.
 package businesscert
 
 import (
@@ -16,56 +15,57 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
-// The limits of a chain (security section 0.6, row E6).
+// Limits of a chain.
 const (
-	// MaxCertificates is how many certificates a chain may have.
-	MaxCertificates = 5
-	// MaxBytes bounds the certificates of a chain together, in bytes of DER.
-	MaxBytes = 32 << 10
+	MaxCertificates = 5        // certificates in a chain
+	MaxBytes        = 32 << 10 // bytes of DER in a chain
 )
 
-// Config says whom to trust.
+// Config configures a Verifier.
 type Config struct {
-	// Roots are the trust anchors of this environment and no other. Required. Where an authority issues
-	// more than business certificates, trust its issuing certificate for those and not its root, or
-	// set Policies.
+	// Roots are the trust anchors of the environment. Required. If an authority also issues other certificates than business
+	// certificates, trust the intermediate authority for business certificates in place of its root, or set Policies.
 	Roots *x509.CertPool
-	// Revocation is asked about every certificate below the anchor. Required: a chain whose status
-	// cannot be found out is refused.
+	// Revocation checks every certificate below the anchor. Required. A chain whose status is unknown is rejected.
 	Revocation Revocation
-	// Policies are certificate policies of which the leaf must name one, such as 2.16.578.1.26.1.3.2
-	// for Buypass. Empty: any policy, or none.
+	// Policies are certificate policies; the leaf must have one of them, such as 2.16.578.1.26.1.3.2 of Buypass. If empty,
+	// policies are not checked.
 	Policies []x509.OID
-	// Pinned are the SHA-256 thumbprints of the only leaves that are accepted. Empty: every leaf.
+	// Pinned are SHA-256 thumbprints; the leaf must have one of them. If empty, thumbprints are not checked.
 	Pinned [][sha256.Size]byte
 
-	// Lenient takes the last nine digits of an organizationIdentifier that has something between or in
-	// place of "NTRNO-", as some test authorities write it (NTRNO-NOFOR.991825827). An identifier of
-	// another country or another kind is refused all the same.
+	// Lenient accepts an organizationIdentifier that ends in nine digits and has other text after or in place of "NTRNO-", as
+	// in certificates of some test authorities (NTRNO-NOFOR.991825827). An identifier of another country or of another kind
+	// is rejected.
 	Lenient bool
-	// AllowCommonName takes the organisation number from a common name of nine digits where no other
-	// attribute has one, as in very old certificates.
+	// AllowCommonName accepts a common name of nine digits as the organisation number if no other attribute has one, as in
+	// old certificates.
 	AllowCommonName bool
-	// AllowAnyCheckDigit accepts organisation numbers with a wrong check digit, for made-up organisations.
+	// AllowAnyCheckDigit accepts organisation numbers with a wrong check digit, for fictitious organisations.
 	AllowAnyCheckDigit bool
 }
 
 // Verifier verifies chains. It is immutable and safe for concurrent use.
 type Verifier struct{ cfg Config }
 
-// New reports all problems of the configuration at once.
+// New returns a Verifier. It reports every problem of the configuration at once, as portner.FieldErrors.
 func New(cfg Config) (*Verifier, error) {
-	var problems []error
-	if cfg.Roots == nil || cfg.Roots.Equal(x509.NewCertPool()) {
-		problems = append(problems, errors.New("businesscert: Config.Roots is required and must not be empty"))
+	var problems fields.Checker
+	problems.Require(cfg.Roots != nil, "Roots")
+	problems.Want(cfg.Roots == nil || !cfg.Roots.Equal(x509.NewCertPool()), "Roots", "must not be empty")
+	problems.Require(cfg.Revocation != nil, "Revocation")
+	for i, p := range cfg.Policies {
+		problems.Want(!p.Equal(x509.OID{}), fmt.Sprintf("Policies[%d]", i), "must not be the zero value")
 	}
-	if cfg.Revocation == nil {
-		problems = append(problems, errors.New("businesscert: Config.Revocation is required"))
+	for i, p := range cfg.Pinned {
+		problems.Want(p != [sha256.Size]byte{}, fmt.Sprintf("Pinned[%d]", i), "must be a SHA-256 thumbprint")
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("businesscert: %w", err)
 	}
 	cfg.Roots = cfg.Roots.Clone()
 	cfg.Policies = slices.Clone(cfg.Policies)
@@ -75,25 +75,24 @@ func New(cfg Config) (*Verifier, error) {
 
 // Certificate is a verified leaf.
 type Certificate struct {
-	// Leaf holds the key that may sign. Use it at the clock it was verified at, and do not keep it: a
-	// certificate is revoked without notice.
+	// Leaf holds the key that may sign. It is valid at the time of the call only; verify the chain again for each use.
 	Leaf *x509.Certificate
-	// Orgno is the organisation number of the subject, nine digits.
+	// Orgno is the organisation number of the subject: nine digits.
 	Orgno string
-	// Class is Business, QCForESeal or CForESeal, the client_amr of a token.
+	// Class is Business, QCForESeal or CForESeal. It is the client_amr of tokens.
 	Class string
 	// Thumbprint is the SHA-256 of the leaf's DER.
 	Thumbprint [sha256.Size]byte
 }
 
-// Verify verifies a chain at now: DER, leaf first, each certificate issued by the next, the root left out
-// or last (RFC 7515 section 4.1.6). Intermediates come from the chain alone; nothing is fetched.
+// Verify verifies a chain at now: certificates in DER, leaf first, each issued by the next one. The root may be the last one or
+// be left out (RFC 7515 §4.1.6). Verify uses the intermediate certificates of the chain only and fetches none.
 //
-// Every refusal wraps a [Reason]. Other errors are faults: ctx has ended, or the caller has no clock.
-// Revocation is asked last, about chains that hold in every other way.
+// The error for a chain that is rejected wraps a [Reason]. Other errors are faults: ctx has ended, or now is zero. Revocation
+// is checked last.
 func (v *Verifier) Verify(ctx context.Context, chain [][]byte, now time.Time) (Certificate, error) {
 	if now.IsZero() {
-		return Certificate{}, errors.New("businesscert: no time to verify at") // x509 would take its own clock
+		return Certificate{}, errors.New("businesscert: now is zero") // x509 would use its own clock
 	}
 	presented, err := parse(chain)
 	if err != nil {
@@ -129,7 +128,7 @@ func (v *Verifier) Verify(ctx context.Context, chain [][]byte, now time.Time) (C
 	return c, nil
 }
 
-// refuse says why in words that are for the log.
-func refuse(r Reason, format string, args ...any) error {
+// reject returns an error that wraps r and has details for the log.
+func reject(r Reason, format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{r}, args...)...)
 }

@@ -7,49 +7,47 @@ import (
 	"time"
 )
 
-// parse reads the certificates. Number and length are checked before anything is decoded.
+// parse decodes the certificates. It checks their number and length first.
 func parse(chain [][]byte) ([]*x509.Certificate, error) {
 	if len(chain) == 0 || len(chain) > MaxCertificates {
-		return nil, refuse(ErrMalformed, "%d certificates", len(chain))
+		return nil, reject(ErrMalformed, "%d certificates", len(chain))
 	}
 	total := 0
 	for _, der := range chain {
 		total += len(der)
 	}
 	if total > MaxBytes {
-		return nil, refuse(ErrMalformed, "%d bytes", total)
+		return nil, reject(ErrMalformed, "%d bytes", total)
 	}
 	certs := make([]*x509.Certificate, len(chain))
 	for i, der := range chain {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, refuse(ErrMalformed, "certificate %d is not DER", i)
+			return nil, reject(ErrMalformed, "certificate %d is not DER", i)
 		}
 		certs[i] = c
 	}
 	return certs, nil
 }
 
-// checkValidity: the last second of a certificate is its own (RFC 5280 section 4.1.2.5), unlike an exp.
+// checkValidity checks the validity periods. RFC 5280 §4.1.2.5: the period includes notAfter, unlike exp of a JWT.
 func checkValidity(certs []*x509.Certificate, now time.Time) error {
 	for i, c := range certs {
 		if now.Before(c.NotBefore) {
-			return refuse(ErrNotYetValid, "certificate %d", i)
+			return reject(ErrNotYetValid, "certificate %d", i)
 		}
 		if now.After(c.NotAfter) {
-			return refuse(ErrExpired, "certificate %d", i)
+			return reject(ErrExpired, "certificate %d", i)
 		}
 	}
 	return nil
 }
 
-// path finds the way from the leaf to an anchor that goes through exactly the certificates presented, in
-// their order. x509 would also find one through a heap of unrelated or shuffled certificates; RFC 7515
-// section 4.1.6 wants each to certify the one before.
+// path finds the path from the leaf to an anchor through exactly the presented certificates in their order. RFC 7515 §4.1.6:
+// each certificate certifies the previous one. x509 would also find a path through unrelated or reordered certificates.
 //
-// It goes from the top down: the first signature is verified with the key of an anchor, the next with a key
-// that this one vouches for. So a stranger costs us a signature of our own authorities, not five of
-// whatever he chose (security row E12).
+// Signatures are verified from the anchor down, so that every signature is verified with a trusted key. A peer without a
+// certificate of a trusted authority cannot choose keys that are expensive to verify.
 func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	if err := checkOrder(presented); err != nil {
 		return nil, err
@@ -61,15 +59,15 @@ func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.C
 	pool := x509.NewCertPool()
 	for i := len(presented) - 1; i > 0; i-- {
 		if presented[i-1].CheckSignatureFrom(presented[i]) != nil {
-			return nil, refuse(ErrChain, "certificate %d did not certify the one before", i)
+			return nil, reject(ErrChain, "certificate %d did not sign the previous one", i)
 		}
 		pool.AddCert(presented[i])
 	}
-	found, err := presented[0].Verify(v.options(pool, now)) // constraints, names, path lengths
+	found, err := presented[0].Verify(v.options(pool, now)) // name constraints, path lengths
 	if err != nil {
-		return nil, refuse(ErrChain, "no path to a root")
+		return nil, reject(ErrChain, "no path to a root")
 	}
-	err = refuse(ErrChain, "no path through these certificates")
+	err = reject(ErrChain, "no path through these certificates")
 	for _, path := range found {
 		if !follows(path, presented) {
 			continue
@@ -84,28 +82,28 @@ func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.C
 func (v *Verifier) options(intermediates *x509.CertPool, now time.Time) x509.VerifyOptions {
 	return x509.VerifyOptions{
 		Roots: v.cfg.Roots, Intermediates: intermediates, CurrentTime: now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkPurpose knows the ones x509 does not
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkPurpose checks them
 	}
 }
 
-// checkOrder compares names, before any signature. No two may be the same: x509 would try a heap of
-// authorities of one name and key in every order, at a signature for each step (security row E12).
+// checkOrder compares the names of the certificates. Two equal names are rejected: x509 would try authorities with the same name
+// and key in every order and verify a signature for each.
 func checkOrder(presented []*x509.Certificate) error {
 	names := map[string]bool{}
 	for i, c := range presented {
 		if i > 0 && !bytes.Equal(presented[i-1].RawIssuer, c.RawSubject) {
-			return refuse(ErrChain, "certificate %d is not by the issuer of the one before", i)
+			return reject(ErrChain, "certificate %d is not the issuer of the previous one", i)
 		}
 		if names[string(c.RawSubject)] {
-			return refuse(ErrChain, "certificate %d has the name of another", i)
+			return reject(ErrChain, "certificate %d has the subject of another one", i)
 		}
 		names[string(c.RawSubject)] = true
 	}
 	return nil
 }
 
-// anchored cuts off what was sent beyond the anchor: the certificates above an issuing authority that is
-// trusted itself, or the anchor in another wrapping, such as a cross-certificate (same name, same key).
+// anchored removes the certificates above the anchor: those above an intermediate authority that is an anchor itself, and
+// another certificate for the name and key of the anchor (a cross-certificate).
 func (v *Verifier) anchored(presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	for i, c := range presented {
 		found, err := c.Verify(v.options(x509.NewCertPool(), now))
@@ -113,23 +111,22 @@ func (v *Verifier) anchored(presented []*x509.Certificate, now time.Time) ([]*x5
 			continue
 		}
 		rest := presented[i+1:]
-		wrapped := len(rest) == 1 && bytes.Equal(rest[0].RawSubjectPublicKeyInfo, found[0][len(found[0])-1].RawSubjectPublicKeyInfo)
-		if len(found[0]) == 1 || len(rest) == 0 || wrapped {
+		crossCertified := len(rest) == 1 && bytes.Equal(rest[0].RawSubjectPublicKeyInfo, found[0][len(found[0])-1].RawSubjectPublicKeyInfo)
+		if len(found[0]) == 1 || len(rest) == 0 || crossCertified {
 			return presented[:i+1], nil
 		}
 	}
-	return nil, refuse(ErrChain, "no certificate is by a root")
+	return nil, reject(ErrChain, "no certificate is issued by an anchor")
 }
 
-// follows reports whether the path goes through what was presented. A path of one is a leaf that is its
-// own anchor: nobody vouches for it but itself.
+// follows reports whether the path begins with the presented certificates. A path of one certificate is a leaf that is an
+// anchor itself, which is rejected.
 func follows(path, presented []*x509.Certificate) bool {
 	return len(path) > 1 && len(path) >= len(presented) &&
 		slices.EqualFunc(path[:len(presented)], presented, (*x509.Certificate).Equal)
 }
 
-// checkAbove checks the anchor, which may not have been presented, and what the authorities say the
-// certificates below them are for.
+// checkAbove checks the key of the anchor, which may not be part of the chain, and the purposes that the authorities allow.
 func checkAbove(path []*x509.Certificate) error {
 	anchor := path[len(path)-1]
 	if err := checkKey(anchor.PublicKey); err != nil {

@@ -6,28 +6,27 @@ import (
 	"slices"
 )
 
-// The classes of certificates, as client_amr says them (maskinporten-altinn section 1.8).
+// Classes of certificates: values of client_amr (docs.digdir.no: Maskinporten, client_amr).
 const (
 	Business   = "virksomhetssertifikat" // a business certificate of the national profile
 	QCForESeal = "QCForESeal"            // a qualified certificate for electronic seals (eIDAS)
-	CForESeal  = "CForESeal"             // one for electronic seals that is not qualified
+	CForESeal  = "CForESeal"             // a certificate for electronic seals that is not qualified
 )
 
 var (
-	oidQCStatements = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3} // RFC 3739 section 3.2.6
-	oidQCCompliance = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 1}       // ETSI EN 319 412-5 section 4.2.1
-	oidQCType       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6}       // section 4.2.3
+	oidQCStatements = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3} // RFC 3739 §3.2.6
+	oidQCCompliance = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 1}       // ETSI EN 319 412-5 §4.2.1
+	oidQCType       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6}       // §4.2.3
 	oidQCTypeSeal   = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6, 2}    // for electronic seals
 )
 
-// qcStatement is one statement: what it states, and sometimes more about it.
+// qcStatement is one statement with its optional details.
 type qcStatement struct {
 	ID   asn1.ObjectIdentifier
 	Info asn1.RawValue `asn1:"optional"`
 }
 
-// classify reads the QCStatements of a leaf. One that cannot be read makes no certificate a lesser one:
-// it is refused.
+// classify returns the class of a leaf from its QCStatements. A leaf with malformed QCStatements is rejected.
 func classify(leaf *x509.Certificate) (string, error) {
 	seal, qualified := false, false
 	for _, e := range leaf.Extensions {
@@ -36,7 +35,7 @@ func classify(leaf *x509.Certificate) (string, error) {
 		}
 		var statements []qcStatement
 		if rest, err := asn1.Unmarshal(e.Value, &statements); err != nil || len(rest) > 0 {
-			return "", refuse(ErrMalformed, "QCStatements")
+			return "", reject(ErrMalformed, "QCStatements")
 		}
 		for _, s := range statements {
 			switch {
@@ -45,7 +44,7 @@ func classify(leaf *x509.Certificate) (string, error) {
 			case s.ID.Equal(oidQCType):
 				var types []asn1.ObjectIdentifier
 				if rest, err := asn1.Unmarshal(s.Info.FullBytes, &types); err != nil || len(rest) > 0 {
-					return "", refuse(ErrMalformed, "QCStatements")
+					return "", reject(ErrMalformed, "QCStatements")
 				}
 				seal = slices.ContainsFunc(types, oidQCTypeSeal.Equal)
 			}

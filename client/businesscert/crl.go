@@ -14,17 +14,17 @@ import (
 	"sync"
 )
 
-// list is one revocation list that can be used as it stands.
+// list is a complete revocation list.
 type list struct {
 	*x509.RevocationList
 	scope   scope
 	revoked map[string]bool // by serial number
 
-	signed sync.Map // [sha256.Size]byte of an issuer's DER -> bool: a list may be megabytes
+	signed sync.Map // hash of an issuer's DER -> whether it signed the list; verifying a large list is slow
 }
 
-// scope is the issuingDistributionPoint extension: which certificates a list is about (RFC 5280 section
-// 5.2.5). The zero value is all of the issuer.
+// scope is the issuingDistributionPoint extension: the certificates that a list covers (RFC 5280 §5.2.5). The zero value covers
+// all certificates of the issuer.
 type scope struct {
 	Point struct {
 		FullName     []asn1.RawValue  `asn1:"optional,tag:0"`
@@ -42,7 +42,7 @@ var (
 	oidReasonCode               = asn1.ObjectIdentifier{2, 5, 29, 21}
 )
 
-// readLists reads a file of DER or PEM.
+// readLists reads the lists of a file in DER or PEM.
 func readLists(path string) ([]*list, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func parseLists(data []byte) ([]*list, error) {
 			break
 		}
 		if block.Type != "X509 CRL" {
-			return nil, fmt.Errorf("a PEM block of type %q", block.Type)
+			return nil, errors.New("the file has a PEM block of another type than X509 CRL")
 		}
 		l, err := parseList(block.Bytes)
 		if err != nil {
@@ -72,14 +72,13 @@ func parseLists(data []byte) ([]*list, error) {
 		lists = append(lists, l)
 	}
 	if len(lists) == 0 {
-		return nil, errors.New("no revocation list")
+		return nil, errors.New("the file has no revocation list")
 	}
 	return lists, nil
 }
 
-// parseList refuses lists that say less, or something else, than they seem to: half of the reasons, another
-// issuer's certificates, changes to another list (RFC 5280 sections 5.2.4 and 5.2.5), or anything that a
-// reader must understand and this one does not.
+// parseList parses a list. It rejects lists that do not cover every reason or that cover certificates of other issuers, delta
+// lists (RFC 5280 §5.2.4, §5.2.5), and unknown critical extensions.
 func parseList(der []byte) (*list, error) {
 	parsed, err := x509.ParseRevocationList(der)
 	if err != nil {
@@ -114,22 +113,22 @@ func parseList(der []byte) (*list, error) {
 func (l *list) extension(e pkix.Extension) error {
 	if !e.Id.Equal(oidIssuingDistributionPoint) {
 		if e.Critical {
-			return fmt.Errorf("the critical extension %s", e.Id)
+			return fmt.Errorf("unknown critical extension %s", e.Id)
 		}
 		return nil
 	}
 	rest, err := asn1.Unmarshal(e.Value, &l.scope)
 	switch s := l.scope; {
 	case err != nil || len(rest) > 0:
-		return errors.New("issuingDistributionPoint cannot be read")
+		return errors.New("issuingDistributionPoint is malformed")
 	case s.Indirect || s.OnlyAttributes || s.OnlyReasons.BitLength > 0 || len(s.Point.RelativeName) > 0:
-		return errors.New("an indirect list, or one of some reasons or for attributes")
+		return errors.New("the list is indirect, for some reasons, or for attribute certificates")
 	}
 	return nil
 }
 
-// covers reports whether the list is about a certificate of its issuer. One that is a part of a whole
-// shares a distribution point with its certificates (RFC 5280 section 6.3.3, step b).
+// covers reports whether the list covers a certificate of its issuer. A partitioned list has a distribution point of the
+// certificate (RFC 5280 §6.3.3, step b).
 func (l *list) covers(c *x509.Certificate) bool {
 	if l.scope.OnlyUsers && c.IsCA || l.scope.OnlyCAs && !c.IsCA {
 		return false
@@ -143,7 +142,7 @@ func (l *list) covers(c *x509.Certificate) bool {
 	})
 }
 
-// signedBy verifies the list's signature once for each issuer.
+// signedBy reports whether the issuer signed the list. It verifies the signature once for each issuer.
 func (l *list) signedBy(issuer *x509.Certificate) bool {
 	id := sha256.Sum256(issuer.Raw)
 	if ok, found := l.signed.Load(id); found {

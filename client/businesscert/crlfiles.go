@@ -4,50 +4,51 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 )
 
-// lookEvery is how often the files are looked at, by the clock of the checks.
+// lookEvery is the time between two looks for changed files, by the clock of Check.
 const lookEvery = time.Second
 
-// CRLFiles is a Revocation that knows the revocation lists in some files (RFC 5280 chapter 5). Fetching
-// the lists is somebody else's work; a timer with curl will do.
+// CRLFiles is a Revocation over revocation lists in files (RFC 5280 §5). It does not fetch lists; run a timer with curl beside it.
 //
-// A file holds lists in DER, or PEM blocks of type "X509 CRL". It is read again when it has changed.
-// Replace it by renaming: a file that cannot be read leaves the lists it had before in force, until their
-// nextUpdate, and Err says so.
+// A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. Replace it by
+// renaming a new file. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err returns the
+// error.
 type CRLFiles struct {
 	paths []string
-	now   atomic.Pointer[crlState] // what checks use
+	state atomic.Pointer[crlState] // the lists that Check uses
 
-	mu     sync.Mutex // one reader of files at a time
+	mu     sync.Mutex // held while files are read
 	looked time.Time
 	stamps []stamp
 	lists  [][]*list // by path
 }
 
-// crlState is never changed once it is visible.
+// crlState is immutable.
 type crlState struct {
 	lists []*list
 	err   error
 }
 
-// stamp is how a change of a file shows.
+// stamp changes if a file is replaced.
 type stamp struct {
 	size     int64
 	modified time.Time
 }
 
-// NewCRLFiles reads the files and reports all that is wrong with them at once.
+// NewCRLFiles reads the files. It reports every problem at once, as portner.FieldErrors: "paths[0]" is the first file.
 func NewCRLFiles(paths ...string) (*CRLFiles, error) {
 	if len(paths) == 0 {
-		return nil, errors.New("businesscert: no files with revocation lists")
+		return nil, fmt.Errorf("businesscert: %w", &portner.FieldError{Field: "paths", Err: portner.ErrRequired})
 	}
 	f := &CRLFiles{paths: slices.Clone(paths), stamps: make([]stamp, len(paths)), lists: make([][]*list, len(paths))}
 	if err := f.Reload(); err != nil {
@@ -56,24 +57,24 @@ func NewCRLFiles(paths ...string) (*CRLFiles, error) {
 	return f, nil
 }
 
-// Reload reads all files now. An error leaves the lists of the files it is about as they were.
+// Reload reads all files now. The files that it returns an error for keep their former lists.
 func (f *CRLFiles) Reload() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.read(true)
 }
 
-// Err is what was wrong with the files the last time they were looked at. Watch it: without new lists
-// every certificate is refused in the end.
-func (f *CRLFiles) Err() error { return f.now.Load().err }
+// Err returns the error of the last attempt to read changed files. Monitor it: without new lists every certificate is rejected
+// after nextUpdate.
+func (f *CRLFiles) Err() error { return f.state.Load().err }
 
 // read reads the files that have changed, or all of them.
 func (f *CRLFiles) read(all bool) error {
-	var problems []error
+	var problems fields.Checker
 	for i, path := range f.paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("businesscert: revocation list: %w", err))
+			problems.Add(pathField(i), err)
 			continue
 		}
 		seen := stamp{info.Size(), info.ModTime()}
@@ -82,17 +83,22 @@ func (f *CRLFiles) read(all bool) error {
 		}
 		lists, err := readLists(path)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("businesscert: revocation list %s: %w", path, err))
-			continue // the stamp stays old, so the next look tries again
+			problems.Add(pathField(i), fmt.Errorf("%s: %w", path, err))
+			continue // the stamp stays, so that the next look reads the file again
 		}
 		f.stamps[i], f.lists[i] = seen, lists
 	}
-	err := errors.Join(problems...)
-	f.now.Store(&crlState{slices.Concat(f.lists...), err})
+	err := problems.Err()
+	if err != nil {
+		err = fmt.Errorf("businesscert: revocation lists: %w", err)
+	}
+	f.state.Store(&crlState{slices.Concat(f.lists...), err})
 	return err
 }
 
-// look reads changed files once in a while. Who comes meanwhile uses what there is.
+func pathField(i int) string { return fmt.Sprintf("paths[%d]", i) }
+
+// look reads changed files if the last look was long ago. Concurrent calls return at once.
 func (f *CRLFiles) look(now time.Time) {
 	if !f.mu.TryLock() {
 		return
@@ -105,12 +111,12 @@ func (f *CRLFiles) look(now time.Time) {
 	_ = f.read(false) // kept for Err
 }
 
-// Check implements Revocation. A certificate is good if a list of its issuer that is in force at now
-// covers it and does not name it. A certificate on hold is revoked.
+// Check implements Revocation. A certificate is valid if a list of its issuer that is in force at now covers it and does not
+// contain it. A certificate on hold is revoked.
 func (f *CRLFiles) Check(_ context.Context, leaf, issuer *x509.Certificate, now time.Time) error {
 	f.look(now)
 	known, outdated := false, false
-	for _, l := range f.now.Load().lists {
+	for _, l := range f.state.Load().lists {
 		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) || !l.covers(leaf) || !l.signedBy(issuer) {
 			continue
 		}
@@ -118,7 +124,7 @@ func (f *CRLFiles) Check(_ context.Context, leaf, issuer *x509.Certificate, now 
 		case now.Before(l.ThisUpdate) || !now.Before(l.NextUpdate):
 			outdated = true
 		case l.revoked[leaf.SerialNumber.String()]:
-			return refuse(ErrRevoked, "on the issuer's list")
+			return reject(ErrRevoked, "in the list of the issuer")
 		default:
 			known = true
 		}
@@ -127,7 +133,7 @@ func (f *CRLFiles) Check(_ context.Context, leaf, issuer *x509.Certificate, now 
 	case known:
 		return nil
 	case outdated:
-		return refuse(ErrRevocationUnknown, "the issuer's list is not in force")
+		return reject(ErrRevocationUnknown, "the list of the issuer is not in force")
 	}
-	return refuse(ErrRevocationUnknown, "no list of the issuer")
+	return reject(ErrRevocationUnknown, "no list of the issuer")
 }

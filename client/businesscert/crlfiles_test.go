@@ -31,7 +31,7 @@ func (w *world) crl(a *testpki.Authority, v testpki.Validity, extensions []pkix.
 	return der
 }
 
-// write replaces a file by renaming, as one should.
+// write replaces a file by renaming a new one.
 func write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path+".new", data, 0o600))
@@ -95,7 +95,7 @@ func named(tag int, s string) at {
 	return at{fullName{[]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: []byte(s)}}}}
 }
 
-func TestCRLFiles_check(t *testing.T) {
+func TestCRLFilesCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good, bad := w.seal(w.issuing), w.seal(w.issuing)
@@ -108,29 +108,29 @@ func TestCRLFiles_check(t *testing.T) {
 
 	for name, tc := range map[string]struct {
 		lists             [][]byte
-		good, bad, placed error // placed: of the certificate with a distribution point
+		good, bad, placed error // placed: status of the certificate with a distribution point
 	}{
 		"DER":                 {[][]byte{fresh}, nil, businesscert.ErrRevoked, nil},
 		"PEM":                 {[][]byte{pemCRL(fresh)}, nil, businesscert.ErrRevoked, nil},
 		"two in one file":     {[][]byte{pemCRL(w.crl(foreign, week, nil), fresh)}, nil, businesscert.ErrRevoked, nil},
 		"two files":           {[][]byte{w.crl(w.root, week, nil), fresh}, nil, businesscert.ErrRevoked, nil},
-		"of another issuer":   {[][]byte{w.crl(foreign, week, nil, bad)}, unknown, unknown, unknown},
-		"of the root":         {[][]byte{w.crl(w.root, week, nil, bad)}, unknown, unknown, unknown},
-		"of another name":     {[][]byte{w.crl(namesake, week, nil, bad)}, unknown, unknown, unknown},
-		"signed by another":   {[][]byte{w.crlBy(renamed, week, bad)}, unknown, unknown, unknown},
+		"another issuer":      {[][]byte{w.crl(foreign, week, nil, bad)}, unknown, unknown, unknown},
+		"list of the root":    {[][]byte{w.crl(w.root, week, nil, bad)}, unknown, unknown, unknown},
+		"another name":        {[][]byte{w.crl(namesake, week, nil, bad)}, unknown, unknown, unknown},
+		"another key":         {[][]byte{w.crlBy(renamed, week, bad)}, unknown, unknown, unknown},
 		"nextUpdate is now":   {[][]byte{list(testpki.Validity{From: week.From, To: now}, nil)}, unknown, unknown, unknown},
-		"a second before":     {[][]byte{list(testpki.Validity{From: week.From, To: now.Add(time.Second)}, nil)}, nil, businesscert.ErrRevoked, nil},
-		"from the future":     {[][]byte{list(testpki.Validity{From: now.Add(time.Second), To: week.To}, nil)}, unknown, unknown, unknown},
+		"nextUpdate is later": {[][]byte{list(testpki.Validity{From: week.From, To: now.Add(time.Second)}, nil)}, nil, businesscert.ErrRevoked, nil},
+		"thisUpdate is later": {[][]byte{list(testpki.Validity{From: now.Add(time.Second), To: week.To}, nil)}, unknown, unknown, unknown},
 		"old and new":         {[][]byte{w.crl(w.issuing, testpki.Validity{From: long.From, To: week.From}, nil), fresh}, nil, businesscert.ErrRevoked, nil},
 		"for users":           {[][]byte{list(week, idp(t, users{true}))}, nil, businesscert.ErrRevoked, nil},
 		"for authorities":     {[][]byte{list(week, idp(t, cas{true}))}, unknown, unknown, unknown},
-		"a part, not of them": {[][]byte{list(week, idp(t, url("http://crl.example.no/2")))}, unknown, unknown, unknown},
-		"a part":              {[][]byte{list(week, idp(t, url("http://crl.example.no/1")))}, unknown, unknown, nil},
-		"a name, no address":  {[][]byte{list(week, idp(t, named(2, "http://crl.example.no/1")))}, unknown, unknown, unknown},
-		"parts and the whole": {[][]byte{list(week, idp(t, url("http://crl.example.no/1"))), fresh}, nil, businesscert.ErrRevoked, nil},
+		"other partition":     {[][]byte{list(week, idp(t, url("http://crl.example.no/2")))}, unknown, unknown, unknown},
+		"partition":           {[][]byte{list(week, idp(t, url("http://crl.example.no/1")))}, unknown, unknown, nil},
+		"partition by name":   {[][]byte{list(week, idp(t, named(2, "http://crl.example.no/1")))}, unknown, unknown, unknown},
+		"partition and all":   {[][]byte{list(week, idp(t, url("http://crl.example.no/1"))), fresh}, nil, businesscert.ErrRevoked, nil},
 	} {
 		f := crlFiles(t, tc.lists...)
-		for range 2 { // the second answer comes from remembered signatures
+		for range 2 { // the second result uses the remembered signatures
 			require.ErrorIs(t, f.Check(t.Context(), good, w.issuing.Certificate, now), tc.good, name)
 			require.ErrorIs(t, f.Check(t.Context(), bad, w.issuing.Certificate, now), tc.bad, name)
 			require.ErrorIs(t, f.Check(t.Context(), located, w.issuing.Certificate, now), tc.placed, name)
@@ -140,7 +140,7 @@ func TestCRLFiles_check(t *testing.T) {
 
 const unknown = businesscert.ErrRevocationUnknown
 
-// crlBy lets an authority sign in a name it shares with another.
+// crlBy returns a list by an authority that has the name of another one.
 func (w *world) crlBy(a *testpki.Authority, v testpki.Validity, revoked ...*x509.Certificate) []byte {
 	w.Helper()
 	c := *a.Certificate
@@ -148,8 +148,8 @@ func (w *world) crlBy(a *testpki.Authority, v testpki.Validity, revoked ...*x509
 	return w.crl(&testpki.Authority{Certificate: &c, Key: a.Key}, v, nil, revoked...)
 }
 
-// An authority's list of authorities covers the authority, and the chain needs both.
-func TestCRLFiles_whole_chain(t *testing.T) {
+// TestCRLFilesWholeChain: every certificate below the anchor needs a list that covers it.
+func TestCRLFilesWholeChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	leaf := w.seal(w.issuing)
@@ -161,7 +161,7 @@ func TestCRLFiles_whole_chain(t *testing.T) {
 	}{
 		"both lists":        {[][]byte{leaves, authorities}, nil},
 		"no list of leaves": {[][]byte{authorities}, unknown},
-		"none of the CAs":   {[][]byte{leaves}, unknown},
+		"no list of CAs":    {[][]byte{leaves}, unknown},
 		"CAs not covered":   {[][]byte{leaves, w.crl(w.root, week, idp(t, users{true}))}, unknown},
 		"leaf revoked":      {[][]byte{w.crl(w.issuing, week, nil, leaf), authorities}, businesscert.ErrRevoked},
 		"CA revoked":        {[][]byte{leaves, w.crl(w.root, week, nil, w.issuing.Certificate)}, businesscert.ErrRevoked},
@@ -172,8 +172,8 @@ func TestCRLFiles_whole_chain(t *testing.T) {
 	}
 }
 
-// What says less than it seems to is refused when it is read, not when somebody relies on it.
-func TestNewCRLFiles_refuses(t *testing.T) {
+// TestNewCRLFilesRejects: a list that cannot be used is rejected when its file is read.
+func TestNewCRLFilesRejects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := w.crl(w.issuing, week, nil)
@@ -191,7 +191,7 @@ func TestNewCRLFiles_refuses(t *testing.T) {
 		"some reasons":         w.crl(w.issuing, week, idp(t, reasons{asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}})),
 		"indirect":             w.crl(w.issuing, week, idp(t, indirect{true})),
 		"attributes":           w.crl(w.issuing, week, idp(t, attributes{true})),
-		"scope unread":         w.crl(w.issuing, week, []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte("x")}}),
+		"malformed scope":      w.crl(w.issuing, week, []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte("x")}}),
 		"critical entry":       w.crlWithEntry(pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 29}, Critical: true, Value: []byte{0x30, 0}}),
 		"SHA-1":                weakCRL(t, good, sha1WithRSA, crypto.SHA1),
 		"no nextUpdate":        withoutNextUpdate(t, good),
@@ -203,9 +203,13 @@ func TestNewCRLFiles_refuses(t *testing.T) {
 		require.ErrorContains(t, err, path, name)
 	}
 	_, err := businesscert.NewCRLFiles()
-	require.Error(t, err)
+	require.Equal(t, []string{"paths"}, fieldsOf(err))
 	_, err = businesscert.NewCRLFiles(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+	valid := filepath.Join(t.TempDir(), "crl")
+	require.NoError(t, os.WriteFile(valid, good, 0o600))
+	_, err = businesscert.NewCRLFiles("absent", valid, "absent too")
+	require.Equal(t, []string{"paths[0]", "paths[2]"}, fieldsOf(err))
 }
 
 func (w *world) crlWithEntry(e pkix.Extension) []byte {
@@ -218,7 +222,7 @@ func (w *world) crlWithEntry(e pkix.Extension) []byte {
 	return der
 }
 
-// weakCRL is a list under an RSA signature over an old hash.
+// weakCRL returns a list with an RSA signature over an old hash.
 func weakCRL(t testing.TB, der []byte, algorithm asn1.ObjectIdentifier, hash crypto.Hash) []byte {
 	t.Helper()
 	return rewritten(t, der, func(tbs *tbsCRL) {
@@ -267,12 +271,12 @@ func rewritten(t testing.TB, der []byte, change func(*tbsCRL), sign func([]byte)
 		Signature asn1.BitString
 	}{asn1.RawValue{FullBytes: message}, tbs.Algorithm, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
 	require.NoError(t, err)
-	_, err = x509.ParseRevocationList(out) // x509 itself would take it
+	_, err = x509.ParseRevocationList(out) // crypto/x509 accepts it
 	require.NoError(t, err)
 	return out
 }
 
-func TestCRLFiles_changes_are_noticed(t *testing.T) {
+func TestCRLFilesReadsChangedFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	leaf := w.seal(w.issuing)
@@ -284,14 +288,14 @@ func TestCRLFiles_changes_are_noticed(t *testing.T) {
 	require.NoError(t, check(now))
 
 	write(t, path, pemCRL(w.crl(w.issuing, week, nil, leaf)))
-	require.NoError(t, check(now.Add(999*time.Millisecond)), "not yet looked at")
+	require.NoError(t, check(now.Add(999*time.Millisecond)), "the next look is later")
 	require.ErrorIs(t, check(now.Add(time.Second)), businesscert.ErrRevoked)
 
 	write(t, path, pemCRL(w.crl(w.issuing, testpki.Validity{From: week.From, To: week.To.AddDate(0, 0, 1)}, nil)))
 	require.NoError(t, f.Reload())
-	require.NoError(t, check(now.Add(time.Second)), "a hold was lifted")
+	require.NoError(t, check(now.Add(time.Second)), "no longer on hold")
 
-	// A broken or absent file leaves the last good list in force, and says so.
+	// If the file is malformed or missing, the former list stays in force and Err returns the error.
 	require.NoError(t, f.Err())
 	write(t, path, []byte("half a li"))
 	require.NoError(t, check(now.Add(2*time.Second)))
@@ -300,14 +304,14 @@ func TestCRLFiles_changes_are_noticed(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, check(now.Add(3*time.Second)))
 	require.ErrorIs(t, f.Err(), os.ErrNotExist)
-	require.ErrorIs(t, check(week.To.AddDate(0, 0, 1)), unknown, "but no longer than it says itself")
+	require.ErrorIs(t, check(week.To.AddDate(0, 0, 1)), unknown, "after nextUpdate")
 
 	write(t, path, pemCRL(w.crl(w.issuing, testpki.Validity{From: week.To, To: week.To.AddDate(0, 0, 7)}, nil)))
 	require.NoError(t, check(week.To.AddDate(0, 0, 2)))
 	require.NoError(t, f.Err())
 }
 
-func TestCRLFiles_concurrently(t *testing.T) {
+func TestCRLFilesConcurrently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	leaf, bad := w.seal(w.issuing), w.seal(w.issuing)
@@ -333,7 +337,7 @@ func TestCRLFiles_concurrently(t *testing.T) {
 	for i := range 100 {
 		write(t, path, lists[i%2])
 		if i%10 == 0 {
-			_ = f.Reload() // it may meet the moment between two files
+			_ = f.Reload()
 		}
 	}
 	wg.Wait()

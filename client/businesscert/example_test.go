@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/testpki"
 )
 
-// A chain as it comes in x5c, verified for one environment.
+// Verify the certificates of the header x5c.
 func ExampleVerifier_Verify() {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	set, err := testpki.NewSet(testpki.Options{Orgno: "991825827", OtherOrgno: "910753614", Now: at, NewKey: testKey})
@@ -19,7 +19,7 @@ func ExampleVerifier_Verify() {
 	}
 	verifier, err := businesscert.New(businesscert.Config{
 		Roots:      set.Roots(),
-		Revocation: businesscert.InsecureNoRevocation{}, // NewCRLFiles("crl.pem") where it counts
+		Revocation: businesscert.InsecureNoRevocation{}, // in production NewCRLFiles("crl.pem")
 	})
 	if err != nil {
 		panic(err)

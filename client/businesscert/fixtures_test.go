@@ -33,7 +33,7 @@ var (
 	long  = testpki.Validity{From: now.AddDate(-5, 0, 0), To: now.AddDate(10, 0, 0)}
 )
 
-// Keys of all tests, one for each role: what is wrong with a chain is never its making.
+// Keys of all tests, one for each role.
 var (
 	rootKey    = newEC(elliptic.P256())
 	issuingKey = newEC(elliptic.P256())
@@ -89,7 +89,7 @@ func (w *world) under(a *testpki.Authority, name string, key crypto.Signer, chan
 	return sub
 }
 
-// seal is a right certificate by an authority, but for the changes.
+// seal issues a valid certificate with changes.
 func (w *world) seal(a *testpki.Authority, changes ...testpki.Change) *x509.Certificate {
 	w.Helper()
 	return w.sealOf(testpki.Seal{Orgno: digdir, Name: "DIGITALISERINGSDIREKTORATET", Generation: testpki.SEID2, Key: leafKey.Public()}, a, changes...)
@@ -105,7 +105,7 @@ func (w *world) sealOf(s testpki.Seal, a *testpki.Authority, changes ...testpki.
 	return c
 }
 
-// chain is a right chain, but for the changes to its leaf.
+// chain returns a valid chain with changes to its leaf.
 func (w *world) chain(changes ...testpki.Change) [][]byte {
 	w.Helper()
 	return testpki.Chain(w.seal(w.issuing, changes...), w.issuing.Certificate)
@@ -159,13 +159,13 @@ func valid(from, to time.Time) testpki.Change {
 	return func(c *x509.Certificate) { c.NotBefore, c.NotAfter = from, to }
 }
 
-// The signature algorithms that x509 does not sign with any more.
+// Signature algorithms that crypto/x509 does not sign with.
 var (
 	md5WithRSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 4}
 	sha1WithRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
 )
 
-// resign signs a certificate again, with an RSA key over a hash that nobody should use.
+// resign signs a certificate again with an RSA key and an insecure hash.
 func resign(t testing.TB, c *x509.Certificate, algorithm asn1.ObjectIdentifier, hash crypto.Hash, key *rsa.PrivateKey) *x509.Certificate {
 	t.Helper()
 	var tbs struct {
@@ -198,7 +198,7 @@ func resign(t testing.TB, c *x509.Certificate, algorithm asn1.ObjectIdentifier, 
 	return weak
 }
 
-// rsaOf is a public key of any size that nobody has the other half of.
+// rsaOf returns a public key of any size without a private key.
 func rsaOf(bits int) *rsa.PublicKey {
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
 	if err != nil {
@@ -208,7 +208,7 @@ func rsaOf(bits int) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
 }
 
-// authority is an authority with a key that never signs.
+// withKey returns an authority with a public key that signs nothing.
 func (w *world) withKey(a *testpki.Authority, key crypto.PublicKey) *x509.Certificate {
 	w.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
@@ -221,7 +221,7 @@ func (w *world) withKey(a *testpki.Authority, key crypto.PublicKey) *x509.Certif
 	return c
 }
 
-// revocation answers for each certificate by its serial number.
+// revocation holds the status of certificates by serial number.
 type revocation map[string]error
 
 func (r revocation) Check(ctx context.Context, leaf, _ *x509.Certificate, _ time.Time) error {
@@ -231,5 +231,5 @@ func (r revocation) Check(ctx context.Context, leaf, _ *x509.Certificate, _ time
 	return r[leaf.SerialNumber.String()]
 }
 
-// testKey is for sets of certificates whose keys sign nothing.
+// testKey returns a key for certificates that sign nothing.
 func testKey() (crypto.Signer, error) { return leafKey, nil }

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// join writes certificates one behind the other, each after its length.
+// join concatenates certificates, each after its length.
 func join(chain [][]byte) (out []byte) {
 	for _, der := range chain {
 		out = append(binary.BigEndian.AppendUint16(out, uint16(len(der))), der...)
@@ -34,11 +34,11 @@ func split(data []byte) (chain [][]byte) {
 	return chain
 }
 
-// The processes of a fuzz run must agree on what is good, and signatures are random: so the infrastructure
-// is a file, made with go test -run Fixed -update.
+// fixed holds certificates and lists for the processes of a fuzz run, which cannot create equal ones because signatures are
+// random. Create it with go test -run Fixed -update.
 const fixed = "testdata/fixed.pem"
 
-var update = flag.Bool("update", false, "make "+fixed)
+var update = flag.Bool("update", false, "create "+fixed)
 
 func TestFixed(t *testing.T) {
 	t.Parallel()
@@ -82,8 +82,7 @@ func readFixed(t testing.TB) (certs []*x509.Certificate, crls [][]byte) {
 	return certs, crls
 }
 
-// FuzzVerify: whatever is sent, only a leaf we issued comes through, with its own number; and a refusal
-// has one of the reasons.
+// FuzzVerify: only a leaf that the test authority issued is accepted, with its organisation number, and every error has a reason.
 func FuzzVerify(f *testing.F) {
 	certs, _ := readFixed(f)
 	root, issuing, leaf, qualified := certs[0], certs[1], certs[2], certs[3]
@@ -119,7 +118,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzCRL: no list but one the issuer signed makes a certificate good.
+// FuzzCRL: a certificate is valid only with a list that the issuer signed.
 func FuzzCRL(f *testing.F) {
 	certs, crls := readFixed(f)
 	issuing, leaf := certs[1], certs[2]

@@ -8,36 +8,34 @@ import (
 	"github.com/portner-go/portner/norway"
 )
 
-// Where a subject holds the organisation number, in this order (maskinporten-altinn section 1.13).
+// Attributes of a subject that can hold the organisation number (docs/spec/maskinporten.md §1.13).
 var (
 	oidOrganizationIdentifier = asn1.ObjectIdentifier{2, 5, 4, 97} // SEID 2: NTRNO-991825827
 	oidSerialNumber           = asn1.ObjectIdentifier{2, 5, 4, 5}  // SEID 1: 991825827
-	oidCommonName             = asn1.ObjectIdentifier{2, 5, 4, 3}  // very old: 991825827
+	oidCommonName             = asn1.ObjectIdentifier{2, 5, 4, 3}  // old certificates: 991825827
 )
 
-// registryPrefix says that the rest is a number of the Norwegian entity register (ETSI EN 319 412-1
-// section 5.1.4: NTR, the country, a hyphen).
+// registryPrefix begins the identifiers of the Norwegian entity register (ETSI EN 319 412-1 §5.1.4).
 const registryPrefix = "NTRNO-"
 
-// orgno finds the one organisation number of a subject. The subject, never the issuer: an authority is an
-// organisation as well.
+// orgno returns the organisation number of a subject.
 //
-// An organizationIdentifier decides alone. The serialNumber beside it may hold something unrelated, so it
-// is looked at only where it is an organisation number itself: then the two must agree (security row E7).
+// The organizationIdentifier has precedence. The serialNumber beside it can be unrelated; if it is an organisation number, the
+// two must be equal.
 func (v *Verifier) orgno(subject []pkix.AttributeTypeAndValue) (string, error) {
 	identifier, n := attribute(subject, oidOrganizationIdentifier)
 	serial, m := attribute(subject, oidSerialNumber)
 	name, k := attribute(subject, oidCommonName)
 	switch {
 	case n > 1 || m > 1:
-		return "", refuse(ErrOrgno, "an attribute of the subject has two values")
+		return "", reject(ErrOrgno, "an attribute of the subject has several values")
 	case n == 1:
 		number, ok := v.fromIdentifier(identifier)
 		if !ok {
-			return "", refuse(ErrOrgno, "organizationIdentifier is not of the Norwegian entity register")
+			return "", reject(ErrOrgno, "organizationIdentifier has no number of the Norwegian entity register")
 		}
 		if v.valid(serial) && serial != number {
-			return "", refuse(ErrOrgno, "organizationIdentifier and serialNumber are two organisations")
+			return "", reject(ErrOrgno, "organizationIdentifier and serialNumber differ")
 		}
 		return number, nil
 	case m == 1 && v.valid(serial):
@@ -45,10 +43,10 @@ func (v *Verifier) orgno(subject []pkix.AttributeTypeAndValue) (string, error) {
 	case m == 0 && k == 1 && v.cfg.AllowCommonName && v.valid(name):
 		return name, nil
 	}
-	return "", refuse(ErrOrgno, "the subject has no organisation number")
+	return "", reject(ErrOrgno, "the subject has no organisation number")
 }
 
-// attribute returns a value and how many there are. A value that is no text counts, as "".
+// attribute returns the last value of an attribute and the number of its values. A value that is not text is "".
 func attribute(subject []pkix.AttributeTypeAndValue, oid asn1.ObjectIdentifier) (value string, n int) {
 	for _, a := range subject {
 		if a.Type.Equal(oid) {
@@ -67,8 +65,8 @@ func (v *Verifier) fromIdentifier(identifier string) (number string, ok bool) {
 	return number, ok && v.valid(number)
 }
 
-// schemed reports whether an identifier says by its form which register it is from: three letters for the
-// kind or two and a colon, two for the country, a hyphen.
+// schemed reports whether an identifier begins with the name of a register: three letters, or two and a colon, for the kind,
+// two letters for the country, and a hyphen.
 func schemed(identifier string) bool {
 	if len(identifier) < 6 || identifier[5] != '-' {
 		return false
@@ -81,7 +79,7 @@ func schemed(identifier string) bool {
 	return true
 }
 
-// lastNine returns nine digits at the end that have no tenth before them.
+// lastNine returns the last nine bytes of s. It reports false if a tenth digit precedes them.
 func lastNine(s string) (string, bool) {
 	i := len(s) - 9
 	if i < 0 || i > 0 && '0' <= s[i-1] && s[i-1] <= '9' {

@@ -1,34 +1,33 @@
 package businesscert
 
-// Reason is why a chain was refused. It is an error itself: find it with errors.Is, or take it out of an
-// error with errors.As to log it.
+// Reason is the rule for which a chain was rejected. It is an error: test for it with errors.Is, or extract it with errors.As
+// for the log.
 type Reason string
 
 // Error describes the reason.
 func (r Reason) Error() string { return "businesscert: " + string(r) }
 
-// The reasons.
+// Reasons.
 const (
-	// ErrMalformed: not one to five certificates of DER, too long, or an extension nobody can read.
+	// ErrMalformed: the chain is empty, too long or not DER, or an extension is malformed.
 	ErrMalformed Reason = "cert_malformed"
-	// ErrWeak: a signature over SHA-1 or MD5, or a key that is too small, too large or of another kind
-	// than RSA and the NIST curves.
+	// ErrWeak: a signature uses SHA-1 or MD5, or a key is too small, too large, or not for RSA or a NIST curve.
 	ErrWeak Reason = "cert_weak"
-	// ErrExpired: a certificate is past its time.
+	// ErrExpired: a certificate has expired.
 	ErrExpired Reason = "cert_expired"
-	// ErrNotYetValid: a certificate's time has not come.
+	// ErrNotYetValid: the validity period of a certificate begins later.
 	ErrNotYetValid Reason = "cert_not_yet_valid"
-	// ErrChain: the chain does not lead to a root of this environment, is out of order, has strangers in
-	// it, or breaks a constraint of one of its authorities.
+	// ErrChain: the chain does not end in a root of the environment, is out of order, has unrelated certificates, or
+	// violates a constraint of an authority.
 	ErrChain Reason = "cert_chain"
-	// ErrUsage: an authority in place of a leaf, or a leaf that is not for signing as an organisation.
+	// ErrUsage: the leaf is an authority, or is not for authentication of an organisation.
 	ErrUsage Reason = "cert_usage"
-	// ErrPinned: a good certificate, but not one of those that are pinned.
+	// ErrPinned: the leaf is not one of the pinned certificates.
 	ErrPinned Reason = "cert_pinned"
-	// ErrOrgno: the subject has no organisation number, or more than one.
+	// ErrOrgno: the subject has no organisation number, or several.
 	ErrOrgno Reason = "cert_orgno"
-	// ErrRevoked: an authority took a certificate of the chain back.
+	// ErrRevoked: the issuer revoked a certificate of the chain.
 	ErrRevoked Reason = "cert_revoked"
-	// ErrRevocationUnknown: nobody could tell whether a certificate is revoked.
+	// ErrRevocationUnknown: the status of a certificate is unknown.
 	ErrRevocationUnknown Reason = "cert_revocation_unknown"
 )

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Revocation knows which certificates were taken back.
+// Revocation returns the status of certificates.
 type Revocation interface {
-	// Check returns nil if the certificate is known to be good at now, and an error that wraps
-	// ErrRevoked if it is not. Any other error means that nobody can tell, and the chain is refused.
-	// The issuer is the verified one of the leaf, which may be an intermediate certificate.
+	// Check returns nil if the certificate is not revoked at now, and an error that wraps ErrRevoked if it is. Any other
+	// error means that the status is unknown, and the chain is rejected. issuer is the verified issuer of leaf; leaf may be
+	// an intermediate certificate.
 	Check(ctx context.Context, leaf, issuer *x509.Certificate, now time.Time) error
 }
 
-// InsecureNoRevocation calls every certificate good. It is for tests: a stolen key works until its
-// certificate expires, up to three years later.
+// InsecureNoRevocation is a Revocation for tests that accepts every certificate: a stolen key can be used until its certificate
+// expires, up to three years later.
 type InsecureNoRevocation struct{}
 
 // Check returns nil.
@@ -25,8 +25,7 @@ func (InsecureNoRevocation) Check(context.Context, *x509.Certificate, *x509.Cert
 	return nil
 }
 
-// checkRevocation asks about each certificate below the anchor. What stands in the pool of anchors is
-// taken back by taking it out of the pool.
+// checkRevocation checks each certificate below the anchor. An anchor is revoked by removing it from Config.Roots.
 func (v *Verifier) checkRevocation(ctx context.Context, path []*x509.Certificate, now time.Time) error {
 	for i, c := range path[:len(path)-1] {
 		err := v.cfg.Revocation.Check(ctx, c, path[i+1], now)
@@ -35,7 +34,7 @@ func (v *Verifier) checkRevocation(ctx context.Context, path []*x509.Certificate
 		case errors.Is(err, ErrRevoked):
 			return fmt.Errorf("businesscert: certificate %d: %w", i, err)
 		case ctx.Err() != nil:
-			return fmt.Errorf("businesscert: asking for revocation: %w", ctx.Err())
+			return fmt.Errorf("businesscert: checking revocation: %w", ctx.Err())
 		default:
 			return fmt.Errorf("businesscert: certificate %d: %w: %w", i, ErrRevocationUnknown, err)
 		}

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// checkLeaf checks what the leaf says it is for. The non-repudiation sibling that comes with every
-// business certificate is for signing documents, and its key usage says so.
+// checkLeaf checks key usage and policies of the leaf. A business certificate is issued together with one for signing documents
+// (non-repudiation), which has another key usage and is rejected.
 func (v *Verifier) checkLeaf(leaf *x509.Certificate) error {
 	if leaf.IsCA || leaf.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0 {
-		return refuse(ErrUsage, "the leaf is an authority")
+		return reject(ErrUsage, "the leaf is an authority")
 	}
 	if leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		return refuse(ErrUsage, "key usage has no digitalSignature")
+		return reject(ErrUsage, "key usage has no digitalSignature")
 	}
 	if len(v.cfg.Policies) == 0 {
 		return nil
@@ -23,18 +23,18 @@ func (v *Verifier) checkLeaf(leaf *x509.Certificate) error {
 			return nil
 		}
 	}
-	return refuse(ErrUsage, "none of the certificate policies")
+	return reject(ErrUsage, "certificate policies")
 }
 
-// Purposes x509 has no name for: documentSigning of RFC 9336, and the older one of Microsoft.
+// Purposes that crypto/x509 does not define: document signing of RFC 9336 and of Microsoft.
 var (
 	oidDocumentSigning   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36}
 	oidDocumentSigningMS = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
 )
 
-// checkPurpose demands one purpose an organisation signs for that every certificate of the path allows. A
-// certificate without the extension allows all. So the certificate of a web server or of a timestamp
-// authority does not speak for its organisation, though its subject may carry the number.
+// checkPurpose requires one purpose of signing organisations that every certificate of the path allows. A certificate without
+// the extension allows every purpose. Certificates of web servers and timestamp authorities are rejected, although their
+// subjects can contain an organisation number.
 func checkPurpose(path []*x509.Certificate) error {
 	for _, known := range []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection} {
 		if allAllow(path, func(c *x509.Certificate) bool { return slices.Contains(c.ExtKeyUsage, known) }) {
@@ -46,7 +46,7 @@ func checkPurpose(path []*x509.Certificate) error {
 			return nil
 		}
 	}
-	return refuse(ErrUsage, "extended key usage")
+	return reject(ErrUsage, "extended key usage")
 }
 
 func allAllow(path []*x509.Certificate, has func(*x509.Certificate) bool) bool {

@@ -20,15 +20,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/stretchr/testify/require"
 )
 
-func TestVerify_accepts(t *testing.T) {
+func TestVerifyAccepts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	cross := w.under(w.newRoot("Some other root", strangeKey), "Test Root", rootKey).Certificate // the root, by another root
+	cross := w.under(w.newRoot("Some other root", strangeKey), "Test Root", rootKey).Certificate // the root, certified by another root
 	p384 := newEC(elliptic.P384())
 	for name, tc := range map[string]struct {
 		chain [][]byte
@@ -63,7 +64,7 @@ func TestVerify_accepts(t *testing.T) {
 	}
 }
 
-// reissued is the authority's name and key in a certificate of somebody else.
+// reissued returns a certificate for the name and key of an authority, issued by another one.
 func (w *world) reissued(a *testpki.Authority, by *x509.Certificate) *x509.Certificate {
 	w.Helper()
 	require.Equal(w, a.Certificate.RawSubject, by.RawSubject)
@@ -71,7 +72,7 @@ func (w *world) reissued(a *testpki.Authority, by *x509.Certificate) *x509.Certi
 	return by
 }
 
-// deep is a chain with n authorities below the root.
+// deep returns a chain with n authorities below the root.
 func (w *world) deep(n int) [][]byte {
 	w.Helper()
 	var certs []*x509.Certificate
@@ -84,13 +85,13 @@ func (w *world) deep(n int) [][]byte {
 	return testpki.Chain(append([]*x509.Certificate{w.seal(a)}, certs...)...)
 }
 
-// The public key infrastructure of everything that must not get in (security rows E6 and E7).
-func TestVerify_refuses_E6(t *testing.T) {
+// TestVerifyRejects: chains that must be rejected, with the reason for each.
+func TestVerifyRejects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good, issuing, root := w.seal(w.issuing), w.issuing.Certificate, w.root.Certificate
 	stranger := w.newRoot("Stranger Root", strangeKey)
-	impostor := w.newRoot("Test Root", strangeKey) // the root's name, another key
+	impostor := w.newRoot("Test Root", strangeKey) // the name of the root, another key
 	rsaCA := w.under(w.root, "RSA CA", rsaKey())
 	narrow := w.under(w.root, "Narrow CA", strangeKey, func(c *x509.Certificate) {
 		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"example.no"}
@@ -104,7 +105,7 @@ func TestVerify_refuses_E6(t *testing.T) {
 	young := w.under(w.root, "Young CA", strangeKey, valid(now.Add(time.Second), long.To))
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	clerk := &testpki.Authority{Certificate: good, Key: leafKey} // an organisation that plays authority
+	clerk := &testpki.Authority{Certificate: good, Key: leafKey} // an organisation that signs certificates
 	even := rsaOf(2048)
 	even.N.SetBit(even.N, 0, 0)
 
@@ -112,7 +113,7 @@ func TestVerify_refuses_E6(t *testing.T) {
 		chain  [][]byte
 		reason businesscert.Reason
 	}{
-		"nothing":                        {nil, businesscert.ErrMalformed},
+		"no certificate":                 {nil, businesscert.ErrMalformed},
 		"empty certificate":              {[][]byte{{}}, businesscert.ErrMalformed},
 		"garbage":                        {[][]byte{[]byte("MIIC")}, businesscert.ErrMalformed},
 		"trailing byte":                  {[][]byte{append(bytes.Clone(good.Raw), 0), issuing.Raw}, businesscert.ErrMalformed},
@@ -124,19 +125,19 @@ func TestVerify_refuses_E6(t *testing.T) {
 		"six certificates":               {w.deep(5), businesscert.ErrMalformed},
 		"longer than 32 KiB":             {[][]byte{good.Raw, make([]byte, businesscert.MaxBytes)}, businesscert.ErrMalformed},
 		"a leaf of 33 KiB":               {w.chain(extension(asn1.ObjectIdentifier{1, 2, 3}, make([]byte, 33<<10), false)), businesscert.ErrMalformed},
-		"QCStatements unread":            {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte("x"), false)), businesscert.ErrMalformed},
-		"QcType unread":                  {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte{0x30, 0x0a, 0x30, 8, 6, 6, 4, 0, 0x8e, 0x46, 1, 6}, false)), businesscert.ErrMalformed},
+		"malformed QCStatements":         {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte("x"), false)), businesscert.ErrMalformed},
+		"malformed QcType":               {w.chain(extension(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}, []byte{0x30, 0x0a, 0x30, 8, 6, 6, 4, 0, 0x8e, 0x46, 1, 6}, false)), businesscert.ErrMalformed},
 		"self-signed":                    {testpki.Chain(w.selfSigned()), businesscert.ErrChain},
-		"self-signed and chain":          {testpki.Chain(w.selfSigned(), issuing), businesscert.ErrChain},
+		"self-signed, with a chain":      {testpki.Chain(w.selfSigned(), issuing), businesscert.ErrChain},
 		"another root":                   {testpki.Chain(w.seal(stranger)), businesscert.ErrChain},
-		"another root sent":              {testpki.Chain(w.seal(stranger), stranger.Certificate), businesscert.ErrChain},
-		"the root's name":                {testpki.Chain(w.seal(impostor), impostor.Certificate), businesscert.ErrChain},
+		"another root, in the chain":     {testpki.Chain(w.seal(stranger), stranger.Certificate), businesscert.ErrChain},
+		"another root of the same name":  {testpki.Chain(w.seal(impostor), impostor.Certificate), businesscert.ErrChain},
 		"leaf not first":                 {testpki.Chain(issuing, good), businesscert.ErrUsage},
 		"an authority as leaf":           {testpki.Chain(issuing), businesscert.ErrUsage},
 		"the root as leaf":               {testpki.Chain(root), businesscert.ErrUsage},
-		"leaf may sign others":           {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)), businesscert.ErrUsage},
+		"leaf may sign certificates":     {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign)), businesscert.ErrUsage},
 		"leaf may sign lists":            {w.chain(usage(x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign)), businesscert.ErrUsage},
-		"leaf says it is a CA":           {w.chain(func(c *x509.Certificate) { c.IsCA = true }), businesscert.ErrUsage},
+		"leaf is a CA":                   {w.chain(func(c *x509.Certificate) { c.IsCA = true }), businesscert.ErrUsage},
 		"expired":                        {w.chain(valid(years.From, now.Add(-time.Second))), businesscert.ErrExpired},
 		"expired, wrong root":            {testpki.Chain(w.seal(stranger, valid(years.From, now.Add(-time.Second)))), businesscert.ErrExpired},
 		"not yet valid":                  {w.chain(valid(now.Add(time.Second), years.To)), businesscert.ErrNotYetValid},
@@ -162,32 +163,32 @@ func TestVerify_refuses_E6(t *testing.T) {
 		"timestamps":                     {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping})), businesscert.ErrUsage},
 		"code signing":                   {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning})), businesscert.ErrUsage},
 		"OCSP responder":                 {w.chain(extended([]x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning})), businesscert.ErrUsage},
-		"a usage of its own":             {w.chain(extended(nil, asn1.ObjectIdentifier{1, 2, 3, 4})), businesscert.ErrUsage},
-		"by an authority of web servers": {testpki.Chain(w.seal(tls), tls.Certificate), businesscert.ErrUsage},
+		"unknown extended key usage":     {w.chain(extended(nil, asn1.ObjectIdentifier{1, 2, 3, 4})), businesscert.ErrUsage},
+		"authority for web servers only": {testpki.Chain(w.seal(tls), tls.Certificate), businesscert.ErrUsage},
 		"unknown critical extension":     {w.chain(extension(asn1.ObjectIdentifier{1, 2, 3, 4}, []byte{5, 0}, true)), businesscert.ErrChain},
 		"outside the name constraint": {
 			testpki.Chain(w.seal(narrow, func(c *x509.Certificate) { c.DNSNames = []string{"example.com"} }), narrow.Certificate),
 			businesscert.ErrChain,
 		},
-		"beyond the path length":    {testpki.Chain(w.seal(beyond), beyond.Certificate, last.Certificate), businesscert.ErrChain},
-		"issued by an organisation": {testpki.Chain(w.seal(clerk), good, issuing), businesscert.ErrChain},
-		"CA without keyCertSign":    {testpki.Chain(w.seal(mute), mute.Certificate), businesscert.ErrChain},
-		"intermediate missing":      {testpki.Chain(good), businesscert.ErrChain},
-		"root in its place":         {testpki.Chain(good, root), businesscert.ErrChain},
-		"another intermediate":      {testpki.Chain(good, rsaCA.Certificate), businesscert.ErrChain},
-		"an unrelated one behind":   {testpki.Chain(good, issuing, rsaCA.Certificate), businesscert.ErrChain},
-		"an unrelated one between":  {testpki.Chain(good, rsaCA.Certificate, issuing), businesscert.ErrChain},
-		"an unrelated root behind":  {testpki.Chain(good, issuing, stranger.Certificate), businesscert.ErrChain},
-		"a root of the right name":  {testpki.Chain(good, issuing, impostor.Certificate), businesscert.ErrChain},
-		"out of order":              {testpki.Chain(good, root, issuing), businesscert.ErrChain},
-		"leaf twice":                {testpki.Chain(good, good, issuing), businesscert.ErrChain},
-		"leaf again at the end":     {testpki.Chain(good, issuing, good), businesscert.ErrChain},
-		"intermediate twice":        {testpki.Chain(good, issuing, issuing), businesscert.ErrChain},
-		"root twice":                {testpki.Chain(good, issuing, root, root), businesscert.ErrChain},
-		"two leaves":                {testpki.Chain(good, w.seal(w.issuing), issuing), businesscert.ErrChain},
-		"signature of another":      {testpki.Chain(w.seal(&testpki.Authority{Certificate: issuing, Key: issuingKey}), w.samename(issuing)), businesscert.ErrChain},
-		"an authority of our name":  {testpki.Chain(w.seal(fake), fake.Certificate, root), businesscert.ErrChain},
-		"one bit turned":            {[][]byte{turned(good), issuing.Raw}, businesscert.ErrChain},
+		"beyond the path length":         {testpki.Chain(w.seal(beyond), beyond.Certificate, last.Certificate), businesscert.ErrChain},
+		"issued by an organisation":      {testpki.Chain(w.seal(clerk), good, issuing), businesscert.ErrChain},
+		"CA without keyCertSign":         {testpki.Chain(w.seal(mute), mute.Certificate), businesscert.ErrChain},
+		"intermediate missing":           {testpki.Chain(good), businesscert.ErrChain},
+		"root as the intermediate":       {testpki.Chain(good, root), businesscert.ErrChain},
+		"another intermediate":           {testpki.Chain(good, rsaCA.Certificate), businesscert.ErrChain},
+		"an unrelated one at the end":    {testpki.Chain(good, issuing, rsaCA.Certificate), businesscert.ErrChain},
+		"an unrelated one between":       {testpki.Chain(good, rsaCA.Certificate, issuing), businesscert.ErrChain},
+		"an unrelated root at the end":   {testpki.Chain(good, issuing, stranger.Certificate), businesscert.ErrChain},
+		"another root of the right name": {testpki.Chain(good, issuing, impostor.Certificate), businesscert.ErrChain},
+		"out of order":                   {testpki.Chain(good, root, issuing), businesscert.ErrChain},
+		"leaf twice":                     {testpki.Chain(good, good, issuing), businesscert.ErrChain},
+		"leaf again at the end":          {testpki.Chain(good, issuing, good), businesscert.ErrChain},
+		"intermediate twice":             {testpki.Chain(good, issuing, issuing), businesscert.ErrChain},
+		"root twice":                     {testpki.Chain(good, issuing, root, root), businesscert.ErrChain},
+		"two leaves":                     {testpki.Chain(good, w.seal(w.issuing), issuing), businesscert.ErrChain},
+		"signed by another key":          {testpki.Chain(w.seal(&testpki.Authority{Certificate: issuing, Key: issuingKey}), w.samename(issuing)), businesscert.ErrChain},
+		"authority with the right name":  {testpki.Chain(w.seal(fake), fake.Certificate, root), businesscert.ErrChain},
+		"one bit changed":                {[][]byte{turned(good), issuing.Raw}, businesscert.ErrChain},
 	}
 	require.Greater(t, len(cases), 50)
 	for name, tc := range cases {
@@ -196,19 +197,19 @@ func TestVerify_refuses_E6(t *testing.T) {
 	}
 }
 
-// chainFor is a right chain for any public key.
+// chainFor returns a chain that is valid but for its public key.
 func (w *world) chainFor(key crypto.PublicKey) [][]byte {
 	w.Helper()
 	return testpki.Chain(w.sealOf(testpki.Seal{Orgno: digdir, Name: "X", Generation: testpki.SEID2, Key: key}, w.issuing), w.issuing.Certificate)
 }
 
-// selfSigned says all a leaf should, on its own word.
+// selfSigned returns a self-signed certificate with the contents of a valid leaf.
 func (w *world) selfSigned() *x509.Certificate {
 	w.Helper()
 	return w.seal(&testpki.Authority{Key: leafKey})
 }
 
-// samename is a root with the name and the key identifier of another authority, and a key of its own.
+// samename returns an authority with the name and the key identifier of another one and its own key.
 func (w *world) samename(c *x509.Certificate) *x509.Certificate {
 	w.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
@@ -221,19 +222,19 @@ func (w *world) samename(c *x509.Certificate) *x509.Certificate {
 	return out
 }
 
-// unsigned is as samename, but the root knows nothing of it.
+// unsigned is samename with an invalid signature.
 func (w *world) unsigned(c *x509.Certificate) *x509.Certificate {
 	w.Helper()
 	fake, err := x509.ParseCertificate(w.samename(c).Raw)
 	require.NoError(w, err)
 	i := len(fake.Raw) - 1
-	fake.Raw[i] ^= 1 // its signature
+	fake.Raw[i] ^= 1 // in the signature
 	out, err := x509.ParseCertificate(fake.Raw)
 	require.NoError(w, err)
 	return out
 }
 
-// turned changes the last byte of the organisation number in the signed part.
+// turned returns a certificate with one digit of the organisation number changed in the signed part.
 func turned(c *x509.Certificate) []byte {
 	der := bytes.Clone(c.Raw)
 	i := bytes.LastIndex(der, []byte("NTRNO-"+digdir))
@@ -247,8 +248,8 @@ func extension(id asn1.ObjectIdentifier, value []byte, critical bool) testpki.Ch
 	}
 }
 
-// One pool for each environment: what is right in one is nothing in the other.
-func TestVerify_environments(t *testing.T) {
+// TestVerifyEnvironments: a chain of one environment is rejected in the other.
+func TestVerifyEnvironments(t *testing.T) {
 	t.Parallel()
 	test := newWorld(t)
 	production := &world{TB: t, root: test.newRoot("Production Root", strangeKey)}
@@ -265,7 +266,7 @@ func TestVerify_environments(t *testing.T) {
 	require.ErrorIs(t, err, businesscert.ErrChain)
 }
 
-func TestVerify_anchors(t *testing.T) {
+func TestVerifyAnchors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anchored := func(certs ...*x509.Certificate) *businesscert.Verifier {
@@ -273,18 +274,18 @@ func TestVerify_anchors(t *testing.T) {
 	}
 	own := w.selfSigned()
 	_, err := anchored(own, w.root.Certificate).Verify(t.Context(), testpki.Chain(own), now)
-	require.ErrorIs(t, err, businesscert.ErrChain, "a leaf among the roots vouches for itself")
+	require.ErrorIs(t, err, businesscert.ErrChain, "a leaf that is a root itself")
 
 	leaf := w.seal(w.issuing)
 	_, err = anchored(leaf).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate), now)
 	require.ErrorIs(t, err, businesscert.ErrChain)
 
 	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf), now)
-	require.NoError(t, err, "an issuing authority may be the anchor")
+	require.NoError(t, err, "an intermediate authority may be the anchor")
 	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate, w.root.Certificate), now)
-	require.NoError(t, err, "what is above the anchor is nobody's concern")
+	require.NoError(t, err, "certificates above the anchor are ignored")
 	_, err = anchored(w.issuing.Certificate).Verify(t.Context(), testpki.Chain(leaf, w.issuing.Certificate, w.newRoot("X", strangeKey).Certificate), now)
-	require.ErrorIs(t, err, businesscert.ErrChain, "but it is by its issuer")
+	require.ErrorIs(t, err, businesscert.ErrChain, "the certificate above the anchor is not its issuer")
 
 	weak := w.newRoot("Weak root", newEC(elliptic.P224()))
 	_, err = anchored(weak.Certificate).Verify(t.Context(), testpki.Chain(w.seal(weak)), now)
@@ -297,7 +298,7 @@ func TestVerify_anchors(t *testing.T) {
 	require.ErrorIs(t, err, businesscert.ErrExpired)
 }
 
-func TestVerify_orgno_1_13(t *testing.T) {
+func TestVerifyOrganisationNumber(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	nofor := subject(identifier("NTRNO-NOFOR." + digdir))
@@ -365,7 +366,7 @@ func TestVerify_orgno_1_13(t *testing.T) {
 	}
 }
 
-func TestVerify_any_check_digit(t *testing.T) {
+func TestVerifyAnyCheckDigit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	v := w.verifier(func(c *businesscert.Config) { c.AllowAnyCheckDigit = true })
@@ -376,12 +377,12 @@ func TestVerify_any_check_digit(t *testing.T) {
 		_, err = v.Verify(t.Context(), w.chain(subject(identifier("NTRNO-"+wrong))), now)
 		require.ErrorIs(t, err, businesscert.ErrOrgno, wrong)
 	}
-	// What is no organisation number by its check digit may be one here, so it has to agree as well.
+	// The serialNumber counts as an organisation number here, so it must be equal, too.
 	_, err = v.Verify(t.Context(), w.chain(subject(identifier("NTRNO-"+digdir), serial("991825828"))), now)
 	require.ErrorIs(t, err, businesscert.ErrOrgno)
 }
 
-func TestVerify_policies_and_pins(t *testing.T) {
+func TestVerifyPoliciesAndPins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	smartCard, err := x509.ParseOID("2.16.578.1.26.1.3.5")
@@ -404,12 +405,12 @@ func TestVerify_policies_and_pins(t *testing.T) {
 	require.ErrorIs(t, err, businesscert.ErrPinned)
 }
 
-func TestVerify_revocation_fails_closed(t *testing.T) {
+func TestVerifyRevocationFailsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	leaf, issuing, root := w.seal(w.issuing), w.issuing.Certificate, w.root.Certificate
 	chain := testpki.Chain(leaf, issuing, root)
-	down := errors.New("nobody answers")
+	down := errors.New("no response")
 	for name, tc := range map[string]struct {
 		status revocation
 		reason error
@@ -425,7 +426,7 @@ func TestVerify_revocation_fails_closed(t *testing.T) {
 		_, err := v.Verify(t.Context(), chain, now)
 		require.ErrorIs(t, err, tc.reason, name)
 	}
-	// A caller who went away is no verdict on the certificate.
+	// A cancelled context is a fault, not a status of the certificate.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := w.verifier(func(c *businesscert.Config) { c.Revocation = revocation{} }).Verify(ctx, chain, now)
@@ -434,7 +435,7 @@ func TestVerify_revocation_fails_closed(t *testing.T) {
 	require.False(t, errors.As(err, &reason))
 }
 
-// counting counts how often it is asked.
+// counting counts the calls of Check.
 type counting int
 
 func (c *counting) Check(context.Context, *x509.Certificate, *x509.Certificate, time.Time) error {
@@ -442,8 +443,8 @@ func (c *counting) Check(context.Context, *x509.Certificate, *x509.Certificate, 
 	return nil
 }
 
-// Nobody is asked about certificates that are refused anyway: the question may cost a network call.
-func TestVerify_asks_for_revocation_last(t *testing.T) {
+// TestVerifyChecksRevocationLast: Check may make a network call, so it runs only for chains that are otherwise valid.
+func TestVerifyChecksRevocationLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	asked := counting(0)
@@ -464,27 +465,47 @@ func TestVerify_asks_for_revocation_last(t *testing.T) {
 	require.Equal(t, counting(2), asked)
 }
 
-// x509 takes its own clock where it is given none; we have one only.
-func TestVerify_needs_a_clock(t *testing.T) {
+// TestVerifyNeedsNow: with a zero time crypto/x509 would use the system clock.
+func TestVerifyNeedsNow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, err := w.verifier(nil).Verify(t.Context(), w.chain(), time.Time{})
 	require.Error(t, err)
 	var reason businesscert.Reason
-	require.False(t, errors.As(err, &reason), "the caller's fault, not the certificate's")
+	require.False(t, errors.As(err, &reason), "a fault of the caller has no reason")
 }
 
-func TestNew_reports_everything(t *testing.T) {
+func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := businesscert.New(businesscert.Config{})
-	require.ErrorContains(t, err, "Config.Roots")
-	require.ErrorContains(t, err, "Config.Revocation")
-	_, err = businesscert.New(businesscert.Config{Roots: x509.NewCertPool(), Revocation: businesscert.InsecureNoRevocation{}})
-	require.ErrorContains(t, err, "Config.Roots")
+	w := newWorld(t)
+	good := businesscert.Config{Roots: pool(w.root.Certificate), Revocation: businesscert.InsecureNoRevocation{}}
+	_, err := businesscert.New(good)
+	require.NoError(t, err)
+	for field, change := range map[string]func(*businesscert.Config){
+		"Roots":       func(c *businesscert.Config) { c.Roots = nil },
+		"Revocation":  func(c *businesscert.Config) { c.Revocation = nil },
+		"Policies[0]": func(c *businesscert.Config) { c.Policies = make([]x509.OID, 1) },
+		"Pinned[1]":   func(c *businesscert.Config) { c.Pinned = [][sha256.Size]byte{{1}, {}} },
+	} {
+		cfg := good
+		change(&cfg)
+		_, err := businesscert.New(cfg)
+		require.Equal(t, []string{field}, fieldsOf(err))
+	}
+	_, err = businesscert.New(businesscert.Config{Roots: x509.NewCertPool(), Policies: make([]x509.OID, 1), Pinned: make([][sha256.Size]byte, 1)})
+	require.Equal(t, []string{"Roots", "Revocation", "Policies[0]", "Pinned[0]"}, fieldsOf(err))
 }
 
-// The configuration is copied: a pool that grows later trusts nobody new.
-func TestNew_copies(t *testing.T) {
+// fieldsOf returns the fields that an error names.
+func fieldsOf(err error) (names []string) {
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestNewCopies: roots that are added to the pool later are not trusted.
+func TestNewCopies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stranger := w.newRoot("Stranger Root", strangeKey)

@@ -23,8 +23,8 @@ func post(target, contentType, body string) *http.Request {
 	return r
 }
 
-// TestParseRefuses verifies that a malformed form is rejected as a whole (docs/threat-model.md B6); net/url returns the rest of it.
-func TestParseRefuses(t *testing.T) {
+// TestParseRejects verifies that a malformed form is rejected as a whole (docs/threat-model.md B6); net/url returns the rest of it.
+func TestParseRejects(t *testing.T) {
 	t.Parallel()
 	for name, raw := range map[string]string{
 		"broken escape": "a=%zz", "cut escape": "a=%4", "semicolon": "a=1;b=2", "NUL": "a=%00", "CR LF": "a=%0d%0a", "raw CR": "a=\r",
