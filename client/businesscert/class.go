@@ -16,7 +16,7 @@ const (
 var (
 	oidQCStatements = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3} // RFC 3739 §3.2.6
 	oidQCCompliance = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 1}       // ETSI EN 319 412-5 §4.2.1
-	oidQCType       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6}       // §4.2.3
+	oidQCType       = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6}       // ETSI EN 319 412-5 §4.2.3
 	oidQCTypeSeal   = asn1.ObjectIdentifier{0, 4, 0, 1862, 1, 6, 2}    // for electronic seals
 )
 
