@@ -42,3 +42,22 @@ func TestThreatModelNamesRealTests(t *testing.T) {
 		}
 	}
 }
+
+// TestThreatModelNamesRealFiles verifies that the files named in docs/threat-model.md exist.
+func TestThreatModelNamesRealFiles(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "threat-model.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z/]+/[a-z_]+\\.go)`").FindAllStringSubmatch(string(doc), -1)
+	if len(named) < 50 {
+		t.Errorf("only %d files are named", len(named))
+	}
+	for _, m := range named {
+		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+			t.Errorf("docs/threat-model.md names %s, which does not exist", m[1])
+		}
+	}
+}

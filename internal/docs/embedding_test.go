@@ -338,3 +338,34 @@ func TestTokenHandler(t *testing.T) {
 		require.Equal(t, status, w.Code, w.Body)
 	}
 }
+
+// registrations are two clients of one sector, and one with public subjects.
+func registrations() (client.Source, error) {
+	var clients []client.Client
+	for _, text := range []string{
+		`{"client_id": "web", "application_type": "browser", "redirect_uris": ["https://web.example.no/cb"], "scopes": ["openid"],
+		  "subject_type": "pairwise", "sector_identifier_uri": "https://example.no/sector.json"}`,
+		`{"client_id": "shop", "application_type": "browser", "redirect_uris": ["https://shop.example.no/cb"], "scopes": ["openid"],
+		  "subject_type": "pairwise", "sector_identifier_uri": "https://example.no/sector.json"}`,
+		`{"client_id": "admin", "application_type": "browser", "redirect_uris": ["https://admin.example.no/cb"], "scopes": ["openid"],
+		  "subject_type": "public"}`,
+	} {
+		c, err := client.Parse([]byte(text), client.Environment{})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, *c)
+	}
+	return client.NewRegistry(client.Environment{}, clients...)
+}
+
+func TestRegistrations(t *testing.T) {
+	t.Parallel()
+	clients, err := registrations()
+	require.NoError(t, err)
+	web, err := clients.Client(t.Context(), "web")
+	require.NoError(t, err)
+	shop, err := clients.Client(t.Context(), "shop")
+	require.NoError(t, err)
+	require.Equal(t, web.Sector(), shop.Sector())
+}
