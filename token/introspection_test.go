@@ -85,7 +85,7 @@ func TestIntrospectionMatrix(t *testing.T) {
 	}
 }
 
-// Section 10.3: an active answer holds every claim of the token itself.
+// TestIntrospectionTellsAllClaims verifies that an active response has every claim of the token (docs/spec/idporten.md §10.3).
 func TestIntrospectionTellsAllClaims(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Tokens in the header and in the form (RFC 6750 §2.1, §2.2) are accepted, and in the query (§2.3) rejected.
+// Tokens in the header and in the form (RFC 6750 §2.1, §2.2) are accepted, and in the query (RFC 6750 §2.3) rejected.
 func TestUserInfoRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
