@@ -15,8 +15,8 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// TestFailuresAreCountedByAddress: whoever shares an address with a guesser waits with it, and nobody else
-// (security row E13). At every endpoint that authenticates clients the answer is the same.
+// TestFailuresAreCountedByAddress verifies that failures limit a client from the same address only, with equal responses at every
+// endpoint that authenticates clients (docs/threat-model.md E13).
 func TestFailuresAreCountedByAddress(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})

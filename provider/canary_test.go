@@ -17,9 +17,8 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// TestNothingPersonalLeaves is experiment X18 for the front channel (security rows H6, I4, I5): after whole
-// flows, good and bad, neither the log nor any address, header or page holds a number of a person, a
-// credential, or what clients wrote about a person, in any of the usual spellings.
+// TestNothingPersonalLeaves runs whole flows, valid and invalid, and searches logs, URLs, headers and pages for identity numbers,
+// credentials and login hints in several encodings (docs/threat-model.md H6, I4, I5).
 func TestNothingPersonalLeaves(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -38,9 +38,9 @@ func (b beside) Client(ctx context.Context, id string) (*client.Client, error) {
 	return b.Source.Client(ctx, id)
 }
 
-// TestBusinessCertificate_5_4: an organisation signs its client's assertions with its own certificate at
-// every endpoint that authenticates clients, and each assertion works once.
-func TestBusinessCertificate_5_4(t *testing.T) {
+// TestBusinessCertificate verifies that a client can sign its assertions with the certificate of its organisation at every endpoint
+// that authenticates clients, and that each assertion is accepted once (docs/spec/idporten.md §5.4).
+func TestBusinessCertificate(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

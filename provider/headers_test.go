@@ -11,9 +11,9 @@ import (
 	"github.com/portner-go/portner/internal/optest"
 )
 
-// TestEveryAnswerSaysWhatI1AsksFor crawls every path and some that do not exist, with every method and
-// with good and bad input (security rows I1, I3, A11, B4, B8).
-func TestEveryAnswerSaysWhatI1AsksFor(t *testing.T) {
+// TestSecurityHeaders requests every path, and paths that do not exist, with every method and with valid and invalid input
+// (docs/threat-model.md I1, I3, A11, B4, B8).
+func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})
 	public := map[string]bool{"/jwks.json": true, "/.well-known/openid-configuration": true, "/.well-known/oauth-authorization-server": true}

@@ -11,9 +11,8 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// TestThreeClientsTwoPeople is security row G12 from outside: an isolated client and the common circle
-// never answer for one another, another person takes everything of the one before with them, and logout
-// is for all.
+// TestThreeClientsTwoPeople verifies that an isolated client and the common circle have no single sign-on with each other, that the
+// login of another user ends the session of the first, and that logout is global (docs/threat-model.md G12).
 func TestThreeClientsTwoPeople(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})

@@ -116,8 +116,8 @@ func TestSecretRotation(t *testing.T) {
 	require.Empty(t, b.Get(t, op.Request("annen", "openid").URL()).Step(), "the session answers")
 }
 
-// TestBrowserHost: ID-porten's browsers meet another host than its issuer (idporten section 1.1). Forms must
-// come from there, and the metadata says so; the back-channel endpoints stay at the issuer.
+// TestBrowserHost verifies a browser host that is not the host of the issuer (docs/spec/idporten.md §1.1): the origin of forms, the
+// metadata, and the endpoints that stay at the issuer.
 func TestBrowserHost(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer, c.BrowserURL = "https://example.no", optest.Issuer }})
