@@ -15,6 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/exchange"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/resource"
@@ -278,7 +279,7 @@ func TestForeignIssuer(t *testing.T) {
 		"act is no object":   set("act", "x"),
 		"id_token":           set("nonce", "n"),
 		"act is bottomless":  set("act", map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"sub": "x"}}}}}),
-		"may_act to another": set("may_act", map[string]any{"sub": "somebody"}),
+		"may_act to another": set("may_act", map[string]any{"sub": "other"}),
 	} {
 		t.Log(name)
 		w.rejects("service", form(w.machineToken(change)), portner.InvalidRequest)
@@ -291,7 +292,7 @@ func TestForeignIssuer(t *testing.T) {
 		"unknown": func(context.Context, *resource.Token) (session.Identity, error) {
 			return session.Identity{}, storage.ErrNotFound
 		},
-		"nobody": func(context.Context, *resource.Token) (session.Identity, error) { return session.Identity{}, nil },
+		"zero identity": func(context.Context, *resource.Token) (session.Identity, error) { return session.Identity{}, nil },
 	} {
 		w := newWorld(t, func(c *exchange.Config) {
 			i := c.Issuers[foreignIssuer]
@@ -398,22 +399,13 @@ func TestNewReportsEveryField(t *testing.T) {
 			cfg := valid()
 			tt.spoil(&cfg)
 			_, err := exchange.New(cfg)
-			require.Equal(t, []string{tt.field}, fieldNames(err))
+			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
 	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: &exchange.IDTokens{}, Issuers: map[string]exchange.Issuer{"": {}}})
 	require.Equal(t, []string{
 		"Issuer", "Store", "Vault", "Scopes", "Policy", `Issuers[""]`, `Issuers[""].Verifier`, "IDTokens.Keys", "IDTokens.User", "MaxLifetime", "MaxActors",
-	}, fieldNames(err))
-}
-
-// fieldNames returns the fields that err reports.
-func fieldNames(err error) []string {
-	var names []string
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	}, fields.Names(err))
 }
 
 // TestPublicClient checks that a public client can only narrow its own tokens.

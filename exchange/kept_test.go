@@ -39,13 +39,13 @@ func TestNarrowedOpaqueToken(t *testing.T) {
 // TestIntrospectedSubjectStaysHidden checks that claims from introspection at another issuer are not disclosed to clients.
 func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 	t.Parallel()
-	asked := httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, r *http.Request) {
+	introspection := httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, r *http.Request) {
 		a.Header().Set("Content-Type", "application/json")
 		body := `{"active":true,"token_type":"Bearer","iss":"` + foreignIssuer + `","client_id":"0b3c","scope":"openid profile test:api","sub":"someone","acr":"idporten-loa-high",` +
 			`"exp":4102444800,"pid":"` + optest.KariPID + `"}`
 		_, _ = a.Write([]byte(body))
 	}))
-	t.Cleanup(asked.Close)
+	t.Cleanup(introspection.Close)
 	key, err := keyset.Generate(keyset.ES256)
 	require.NoError(t, err)
 	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
@@ -54,7 +54,7 @@ func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 		jwks, _ := keys.JWKS(time.Now())
 		v, err := resource.New(resource.Config{
 			Issuer: foreignIssuer, Keys: resource.StaticKeys(jwks), URL: optest.Issuer,
-			Introspection: &resource.Introspection{Endpoint: asked.URL, ClientID: "us", ClientSecret: portner.NewSecret(), WithoutPID: true},
+			Introspection: &resource.Introspection{Endpoint: introspection.URL, ClientID: "us", ClientSecret: portner.NewSecret(), WithoutPID: true},
 		})
 		require.NoError(t, err)
 		c.Issuers = map[string]exchange.Issuer{foreignIssuer: {Verifier: v, User: userOf}}

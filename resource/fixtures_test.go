@@ -165,8 +165,8 @@ func call(v *resource.Verifier, rules resource.Rules, token string) *httptest.Re
 	return w
 }
 
-// refusal returns err as an *Error.
-func refusal(t testing.TB, err error) *resource.Error {
+// rejection returns err as an *Error.
+func rejection(t testing.TB, err error) *resource.Error {
 	t.Helper()
 	var e *resource.Error
 	require.ErrorAs(t, err, &e)

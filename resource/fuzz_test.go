@@ -25,7 +25,7 @@ func FuzzVerify(f *testing.F) {
 		verified, err := v.Verify(t.Context(), resource.Bearer(token))
 		if err != nil {
 			require.Nil(t, verified)
-			e := refusal(t, err)
+			e := rejection(t, err)
 			require.NotEmpty(t, e.Reason)
 			require.NotContains(t, v.Reply(err).Header["Www-Authenticate"][0], "\n")
 			return
@@ -49,7 +49,7 @@ func FuzzClaims(f *testing.F) {
 		token, err := v.Verify(t.Context(), resource.Bearer(sign(t, "ec", "", payload)))
 		if err != nil {
 			require.Nil(t, token)
-			require.NotEmpty(t, refusal(t, err).Reason)
+			require.NotEmpty(t, rejection(t, err).Reason)
 			return
 		}
 		require.Equal(t, maskinporten, token.Issuer)

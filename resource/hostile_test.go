@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/resource"
 )
@@ -70,7 +71,7 @@ func TestHostileTokens(t *testing.T) {
 		"unknown kid":               {signWith(t, jose.ES256, "other", newECKey(), "", good), "key_unknown"},
 		"no kid, several keys":      {signWith(t, jose.ES256, "", ecKey(), "", good), "key_unknown"},
 		"a path for a kid":          {raw(`{"alg":"ES256","kid":"../../dev/null"}`, good, nothing), "token_malformed"},
-		"another's key, our kid":    {signWith(t, jose.ES256, "ec", newECKey(), "", good), "signature_invalid"},
+		"another key, known kid":    {signWith(t, jose.ES256, "ec", newECKey(), "", good), "signature_invalid"},
 		"its own key in the header": {raw(`{"alg":"ES256","kid":"x","jwk":{"kty":"EC"}}`, good, nothing), "key_unknown"},
 		"jku":                       {raw(`{"alg":"ES256","kid":"x","jku":"https://evil.example/jwks"}`, good, nothing), "key_unknown"},
 		"crit":                      {raw(`{"alg":"ES256","kid":"ec","crit":["b64"],"b64":false}`, good, nothing), "token_malformed"},
@@ -128,7 +129,7 @@ func TestHostileTokens(t *testing.T) {
 			t.Parallel()
 			v := verifier(t, config(t))
 			_, err := v.Verify(t.Context(), resource.Bearer(tt.token))
-			e := refusal(t, err)
+			e := rejection(t, err)
 			require.Equal(t, tt.reason, e.Reason, "%v", e.Unwrap())
 			code := portner.InvalidToken
 			if tt.reason == "authorization_malformed" {
@@ -184,7 +185,7 @@ func TestTimes(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.Equal(t, tt.reason, refusal(t, err).Reason)
+			require.Equal(t, tt.reason, rejection(t, err).Reason)
 		})
 	}
 }
@@ -216,7 +217,7 @@ func TestATJWT(t *testing.T) {
 			cfg.Audience = []string{"https://api.example.com"}
 			token, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(sign(t, "ec", tt.typ, tt.claims.json(t))))
 			if tt.reason != "" {
-				require.Equal(t, tt.reason, refusal(t, err).Reason)
+				require.Equal(t, tt.reason, rejection(t, err).Reason)
 				return
 			}
 			require.NoError(t, err)
@@ -312,11 +313,11 @@ func TestAny(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.Equal(t, tt.reason, refusal(t, err).Reason)
+			require.Equal(t, tt.reason, rejection(t, err).Reason)
 		})
 	}
 
-	asks := func(issuer string) *resource.Verifier {
+	introspecting := func(issuer string) *resource.Verifier {
 		cfg := config(t)
 		cfg.Issuer = issuer
 		cfg.Introspection = &resource.Introspection{Endpoint: issuer + "/x", ClientID: "a", ClientSecret: portner.NewSecret()}
@@ -326,9 +327,9 @@ func TestAny(t *testing.T) {
 	require.Error(t, err)
 	_, err = resource.Any(verifier(t, first), verifier(t, first))
 	require.ErrorContains(t, err, "same issuer")
-	_, err = resource.Any(asks("https://a.example"), asks("https://b.example"))
+	_, err = resource.Any(introspecting("https://a.example"), introspecting("https://b.example"))
 	require.ErrorContains(t, err, "opaque")
-	_, err = resource.Any(asks("https://a.example"), verifier(t, first))
+	_, err = resource.Any(introspecting("https://a.example"), verifier(t, first))
 	require.NoError(t, err)
 }
 
@@ -386,7 +387,7 @@ func TestNewReportsEveryField(t *testing.T) {
 			cfg := valid()
 			tt.spoil(&cfg)
 			_, err := resource.New(cfg)
-			require.Equal(t, []string{tt.field}, fieldNames(err))
+			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
 	_, err = resource.New(resource.Config{
@@ -396,16 +397,7 @@ func TestNewReportsEveryField(t *testing.T) {
 	require.Equal(t, []string{
 		"Issuer", "URL", "Audience[0]", "Algorithms[0]", "Leeway", "Keys.URI",
 		"Introspection.Endpoint", "Introspection.ClientID", "Introspection.ClientSecret",
-	}, fieldNames(err))
-}
-
-// fieldNames returns the fields that err reports.
-func fieldNames(err error) []string {
-	var names []string
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	}, fields.Names(err))
 }
 
 // TestEndpointURLs checks which URLs are accepted as jwks_uri.
@@ -427,7 +419,7 @@ func TestAllowNoScope(t *testing.T) {
 	bare := machine(t).with("scope", nil)
 	cfg := config(t)
 	_, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(sign(t, "ec", "", bare.json(t))))
-	require.Equal(t, "token_type_mismatch", refusal(t, err).Reason)
+	require.Equal(t, "token_type_mismatch", rejection(t, err).Reason)
 	cfg.AllowNoScope = true
 	got, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(sign(t, "ec", "", bare.json(t))))
 	require.NoError(t, err)
@@ -435,5 +427,5 @@ func TestAllowNoScope(t *testing.T) {
 	require.Contains(t, got.Claims(), "consumer")
 	require.Len(t, got.Claims(), len(bare))
 	_, err = verifier(t, cfg).Verify(t.Context(), resource.Bearer(sign(t, "ec", "", bare.with("nonce", "n").json(t))))
-	require.Equal(t, "token_type_mismatch", refusal(t, err).Reason)
+	require.Equal(t, "token_type_mismatch", rejection(t, err).Reason)
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// asked is an introspection endpoint. It records its requests.
-type asked struct {
+// endpoint is an introspection endpoint. It records its requests.
+type endpoint struct {
 	fakeIssuer
 	user, password string
 	form           url.Values
 }
 
-// says sets the response to the next requests.
-func (a *asked) says(status int, doc string, header ...string) {
+// responds sets the response to the next requests.
+func (a *endpoint) responds(status int, doc string, header ...string) {
 	a.answers(func(r *http.Request) (*http.Response, error) {
 		a.user, a.password, _ = r.BasicAuth()
 		body, err := io.ReadAll(r.Body)
@@ -45,7 +45,7 @@ func active(t *testing.T, pairs ...any) string {
 	return string(person(t).with("active", true, "token_type", "Bearer", "iat", now, "exp", now+3600).with(pairs...).json(t))
 }
 
-func (a *asked) config(t *testing.T) resource.Config {
+func (a *endpoint) config(t *testing.T) resource.Config {
 	return resource.Config{Issuer: maskinporten, URL: api, Keys: issuerKeys(t), Introspection: &resource.Introspection{
 		Endpoint: "https://test.maskinporten.no/tokeninfo", ClientID: "api:eier", ClientSecret: portner.Secret("hemmelig+%q8H2vTz5yWm0RkN7uXc4LbP9s"),
 		HTTP: &http.Client{Transport: a},
@@ -88,7 +88,7 @@ func TestIntrospection(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := &asked{}
+				a := &endpoint{}
 				doc, status := tt.doc, tt.status
 				if doc == "" {
 					doc = active(t, tt.pairs...)
@@ -96,7 +96,7 @@ func TestIntrospection(t *testing.T) {
 				if status == 0 {
 					status = 200
 				}
-				a.says(status, doc, tt.header...)
+				a.responds(status, doc, tt.header...)
 				v := verifier(t, a.config(t))
 				w := call(v, resource.Rules{Scopes: []string{"difitest:test2"}}, "IxC0B76v_slPU=")
 				require.Equal(t, tt.want, w.Code, w.Body.String())
@@ -117,7 +117,7 @@ func TestIntrospection(t *testing.T) {
 func TestIntrospectionOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &asked{}
+		a := &endpoint{}
 		a.answers(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
@@ -138,46 +138,46 @@ func TestIntrospectedTokens(t *testing.T) {
 		now := time.Now().Unix()
 		jwt := func(c claims) string { return sign(t, "ec", "", c.with("iat", now, "exp", now+3600).json(t)) }
 		pseudonymous := person(t).with("pid", nil)
-		a := &asked{}
-		a.says(200, active(t, "scope", "all of them"))
-		ask := func(cfg resource.Config, token string) (*resource.Token, int64, error) {
+		a := &endpoint{}
+		a.responds(200, active(t, "scope", "all of them"))
+		introspect := func(cfg resource.Config, token string) (*resource.Token, int64, error) {
 			before := a.fetched.Load()
 			verified, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(token))
 			return verified, a.fetched.Load() - before, err
 		}
 		cfg := a.config(t)
-		token, n, err := ask(cfg, jwt(pseudonymous))
+		token, n, err := introspect(cfg, jwt(pseudonymous))
 		require.NoError(t, err)
 		require.Zero(t, n, "only opaque tokens by default")
 		require.True(t, token.PID.IsZero())
 
 		cfg.Introspection.WithoutPID = true
-		token, n, err = ask(cfg, jwt(pseudonymous))
+		token, n, err = introspect(cfg, jwt(pseudonymous))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
 		require.Equal(t, synthetic, token.PID.Reveal())
 		require.True(t, token.Introspected)
 		require.Equal(t, []string{"difitest:test2"}, token.Scopes, "only pid is read from the response")
 		for _, c := range []claims{machine(t), person(t)} {
-			_, n, err = ask(cfg, jwt(c))
+			_, n, err = introspect(cfg, jwt(c))
 			require.NoError(t, err)
 			require.Zero(t, n, "the token of a machine, and one with a pid")
 		}
-		_, n, err = ask(cfg, jwt(pseudonymous.with("iss", "https://evil.example")))
-		require.Equal(t, "issuer_mismatch", refusal(t, err).Reason)
+		_, n, err = introspect(cfg, jwt(pseudonymous.with("iss", "https://evil.example")))
+		require.Equal(t, "issuer_mismatch", rejection(t, err).Reason)
 		require.Zero(t, n)
 		for _, other := range [][]any{{"sub", "x"}, {"client_id", "x"}, {"jti", "x"}} {
-			a.says(200, active(t, other...))
-			_, _, err = ask(cfg, jwt(pseudonymous))
+			a.responds(200, active(t, other...))
+			_, _, err = introspect(cfg, jwt(pseudonymous))
 			require.ErrorIs(t, err, portner.ErrUnavailable, "about another token")
 		}
-		a.says(200, `{"active":false}`)
-		_, _, err = ask(cfg, jwt(pseudonymous))
-		require.Equal(t, "token_inactive", refusal(t, err).Reason)
+		a.responds(200, `{"active":false}`)
+		_, _, err = introspect(cfg, jwt(pseudonymous))
+		require.Equal(t, "token_inactive", rejection(t, err).Reason)
 
 		cfg.Keys = nil // everything
-		a.says(200, active(t))
-		token, n, err = ask(cfg, jwt(machine(t)))
+		a.responds(200, active(t))
+		token, n, err = introspect(cfg, jwt(machine(t)))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
 		require.True(t, token.Introspected)
@@ -185,8 +185,8 @@ func TestIntrospectedTokens(t *testing.T) {
 			"a b": "authorization_malformed", "": "authorization_malformed", "å": "authorization_malformed", "===": "authorization_malformed",
 			"a\x00": "authorization_malformed", strings.Repeat("a", 5000): "token_malformed",
 		} {
-			_, n, err = ask(cfg, bad)
-			require.Equal(t, reason, refusal(t, err).Reason)
+			_, n, err = introspect(cfg, bad)
+			require.Equal(t, reason, rejection(t, err).Reason)
 			require.Zero(t, n)
 		}
 	})
@@ -197,8 +197,8 @@ func TestIntrospectedTokens(t *testing.T) {
 func TestIntrospectionCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &asked{}
-		a.says(200, active(t, "exp", time.Now().Unix()+90))
+		a := &endpoint{}
+		a.responds(200, active(t, "exp", time.Now().Unix()+90))
 		cfg := a.config(t)
 		use := func(v *resource.Verifier, token string) (int64, error) {
 			before := a.fetched.Load()
@@ -229,13 +229,13 @@ func TestIntrospectionCache(t *testing.T) {
 		n, _ = use(v, "t1")
 		require.Equal(t, int64(1), n, "at exp")
 
-		a.says(200, `{"active":false}`)
+		a.responds(200, `{"active":false}`)
 		for range 2 {
 			n, err = use(v, "t3")
-			require.Equal(t, "token_inactive", refusal(t, err).Reason)
+			require.Equal(t, "token_inactive", rejection(t, err).Reason)
 			require.Equal(t, int64(1), n)
 		}
-		a.says(200, active(t))
+		a.responds(200, active(t))
 		n, err = use(v, "t3")
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
@@ -246,8 +246,8 @@ func TestIntrospectionCache(t *testing.T) {
 func TestIntrospectionAuthenticate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &asked{}
-		a.says(200, active(t))
+		a := &endpoint{}
+		a.responds(200, active(t))
 		cfg := a.config(t)
 		cfg.Introspection.ClientID, cfg.Introspection.ClientSecret = "", nil
 		cfg.Introspection.Authenticate = func(_ *http.Request, form url.Values) error {
@@ -269,7 +269,7 @@ func TestIntrospectionAuthenticate(t *testing.T) {
 // TestConfigIsRedacted checks that a marshalled secret is redacted.
 func TestConfigIsRedacted(t *testing.T) {
 	t.Parallel()
-	raw, err := json.Marshal((&asked{}).config(t).Introspection.ClientSecret)
+	raw, err := json.Marshal((&endpoint{}).config(t).Introspection.ClientSecret)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "hemmelig")
 }

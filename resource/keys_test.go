@@ -96,7 +96,7 @@ func TestKeysStorm(t *testing.T) {
 				token := fresh(t, fmt.Sprintf("unknown-%d", i), ecKey())
 				wg.Go(func() {
 					_, err := v.Verify(t.Context(), resource.Bearer(token))
-					if e := refusal(t, err); e.Reason != "key_unknown" {
+					if e := rejection(t, err); e.Reason != "key_unknown" {
 						t.Errorf("rejected with %s", e.Reason)
 					}
 				})
@@ -127,7 +127,7 @@ func TestKeysRotate(t *testing.T) {
 		next := newECKey()
 		f.serves(keySet(t, map[string]crypto.Signer{"a": ecKey(), "b": next}))
 		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "b", next)))
-		require.Equal(t, "key_unknown", refusal(t, err).Reason, "within the window")
+		require.Equal(t, "key_unknown", rejection(t, err).Reason, "within Refetch")
 		time.Sleep(resource.DefaultKeysRefetch)
 		for _, kid := range []string{"b", "a"} {
 			_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, kid, map[string]crypto.Signer{"a": ecKey(), "b": next}[kid])))
@@ -140,7 +140,7 @@ func TestKeysRotate(t *testing.T) {
 		require.NoError(t, err)
 		synctest.Wait()
 		_, err = v.Verify(t.Context(), resource.Bearer(fresh(t, "a", ecKey())))
-		require.Equal(t, "key_unknown", refusal(t, err).Reason)
+		require.Equal(t, "key_unknown", rejection(t, err).Reason)
 	})
 }
 
@@ -190,7 +190,7 @@ func TestKeysOutage(t *testing.T) {
 		v := f.remote(t)
 		rules := resource.Rules{AllowNoScope: true}
 		require.Equal(t, 503, call(v, rules, fresh(t, "a", ecKey())).Code, "never fetched")
-		require.Equal(t, 503, call(v, rules, fresh(t, "a", ecKey())).Code, "within the window")
+		require.Equal(t, 503, call(v, rules, fresh(t, "a", ecKey())).Code, "within Refetch")
 		require.Equal(t, int64(1), f.fetched.Load())
 
 		f.serves(one(t, "a", ecKey()))
@@ -361,7 +361,7 @@ func TestKeysStandardBase64(t *testing.T) {
 		allow  bool
 		status int
 	}{
-		"refused":           {string(raw), false, 503},
+		"rejected":          {string(raw), false, 503},
 		"read":              {string(raw), true, 200},
 		"read escaped":      {escaped, true, 200},
 		"base64url as well": {string(one(t, "a", key)[len(`{"keys":[`) : len(one(t, "a", key))-2]), true, 200},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
 )
@@ -87,8 +88,8 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	pid, err := norway.ParsePID(synthetic)
 	require.NoError(t, err)
-	us := resource.Organisation{Authority: norway.Authority, ID: "0192:991825827", Orgno: "991825827"}
-	good := resource.Token{Scopes: []string{"a:b"}, Consumer: us}
+	digdir := resource.Organisation{Authority: norway.Authority, ID: "0192:991825827", Orgno: "991825827"}
+	good := resource.Token{Scopes: []string{"a:b"}, Consumer: digdir}
 	login := resource.Token{Scopes: []string{"a:b"}, Subject: "s", ACR: acr.High, PID: pid}
 	with := func(t resource.Token, f func(*resource.Token)) *resource.Token { f(&t); return &t }
 	for _, tt := range []struct {
@@ -118,7 +119,7 @@ func TestRules(t *testing.T) {
 		{"a certificate used", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "QCForESeal" }), ""},
 		{"no client_amr", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat"}}, &good, "client_amr_not_allowed"},
 		{"a supplier of a foreign register", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = resource.Organisation{ID: "9908:991825827"} }), "supplier_untrusted"},
-		{"a supplier without a source", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = us }), ""},
+		{"a supplier without a source", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = digdir }), ""},
 		{"untrusted delegation source", resource.Rules{AllowNoScope: true, DelegationSources: []string{"https://tt02.altinn.no/"}}, with(good, func(t *resource.Token) { t.DelegationSource = "https://www.altinn.no" }), "delegation_source_untrusted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,7 +129,7 @@ func TestRules(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.Equal(t, tt.reason, refusal(t, err).Reason)
+			require.Equal(t, tt.reason, rejection(t, err).Reason)
 		})
 	}
 }
@@ -208,7 +209,7 @@ func TestCheckArguments(t *testing.T) {
 		require.Error(t, err, name)
 		require.False(t, errors.As(err, new(*resource.Error)), name)
 	}
-	require.Equal(t, []string{"Scopes[0]", "ACR", "MaxAge", "Consumers[1]"}, fieldNames(resource.Rules{
+	require.Equal(t, []string{"Scopes[0]", "ACR", "MaxAge", "Consumers[1]"}, fields.Names(resource.Rules{
 		Scopes: []string{"a b"}, ACR: "Level4", MaxAge: -1, Consumers: []string{"991825827", ""},
 	}.Check(token, epoch)))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// Rules says what a token must allow. The zero value is rejected: name a scope, or set AllowNoScope.
+// Rules holds the requirements on a token. The zero value is rejected: name a scope, or set AllowNoScope.
 //
 // Beside the fields, Check always rejects organisations whose coding is not trusted, delegations whose source is not one of
 // DelegationSources, and tokens with neither a user nor a consumer.

@@ -152,7 +152,7 @@ func TestVectors(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			e := refusal(t, err)
+			e := rejection(t, err)
 			require.Equal(t, tt.reason, e.Reason)
 			require.Equal(t, tt.status, v.Reply(err).Status)
 		})

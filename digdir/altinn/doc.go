@@ -6,7 +6,7 @@
 //
 //   - iss is compared byte for byte, and the keys of an issuer verify the tokens of that issuer only.
 //   - A token with another audience is rejected.
-//   - The new token does not outlive the exchanged one, unless [Lifetime] says so.
+//   - The new token does not outlive the exchanged one, unless a [Lifetime] allows it.
 //   - A token with an unknown acr is rejected. Altinn takes its last character for the level.
 //
 // This is not token exchange by RFC 8693, which package exchange implements: there is no form and no client authentication, and

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/altinn"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
@@ -345,20 +345,11 @@ func TestNewReportsEveryField(t *testing.T) {
 			cfg := valid()
 			tt.spoil(&cfg)
 			_, err := altinn.New(cfg)
-			require.Equal(t, []string{tt.field}, fieldNames(err))
+			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
 	_, err = altinn.New(altinn.Config{IDPorten: altinn.Provider{Issuers: []altinn.Issuer{{}}, Lifetime: altinn.Lifetime{Rule: 3}}})
-	require.Equal(t, []string{"Issuer", "Keys", "Users", "IDPorten.Lifetime.Rule", "IDPorten.Issuers[0].Issuer", "IDPorten.Issuers[0].Keys"}, fieldNames(err))
-}
-
-// fieldNames returns the fields that err reports.
-func fieldNames(err error) []string {
-	var names []string
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	require.Equal(t, []string{"Issuer", "Keys", "Users", "IDPorten.Lifetime.Rule", "IDPorten.Issuers[0].Issuer", "IDPorten.Issuers[0].Keys"}, fields.Names(err))
 }
 
 // TestOptions checks the zero values of options.

@@ -12,7 +12,7 @@ func TestFullmaktChoicesAreNoNumbers(t *testing.T) {
 	for _, id := range []string{"mandate-21879498012", personPID + ":1"} {
 		r := mandates()
 		r.mandates[0].ID = id
-		_, err := ask(t, r, fullmaktRequest)
+		_, err := selection(t, r, fullmaktRequest)
 		require.ErrorContains(t, err, "holds a national identity number", id)
 		require.NotContains(t, err.Error(), id)
 	}

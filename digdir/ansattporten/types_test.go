@@ -65,8 +65,8 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
-// ask parses details and returns the selection of the user.
-func ask(t testing.TB, r *register, details string) (*rar.Selection, error) {
+// selection parses details and returns the selection of the user.
+func selection(t testing.TB, r *register, details string) (*rar.Selection, error) {
 	t.Helper()
 	parsed, err := types(r).Parse([]byte(details))
 	require.NoError(t, err)
@@ -125,16 +125,16 @@ func TestFilter(t *testing.T) {
 		`[{"type":"ansattporten:orgno"}]`:              nil,
 		strings.ReplaceAll(detail(), "2480:40", "1:1"): nil,
 	} {
-		q, err := ask(t, r, details)
+		q, err := selection(t, r, details)
 		require.NoError(t, err, details)
 		require.Equal(t, want, ids(q), details)
 	}
-	q, err := ask(t, r, detail())
+	q, err := selection(t, r, detail())
 	require.NoError(t, err)
 	require.Equal(t, rar.Choice{ID: "self", Name: "Kari Nordmann"}, q.Choices[0])
 	require.False(t, q.Multiple || q.Required)
 	for _, b := range []string{`true`, `"true"`} {
-		q, err = ask(t, r, detail(`"allow_multiple_organizations":`+b, `"representation_is_required":`+b))
+		q, err = selection(t, r, detail(`"allow_multiple_organizations":`+b, `"representation_is_required":`+b))
 		require.NoError(t, err)
 		require.True(t, q.Multiple && q.Required)
 	}
@@ -148,7 +148,7 @@ func TestSeveralResources(t *testing.T) {
 	r := brregServices()
 	r.resources[other] = ansattporten.Resource{Name: "Annen", Reportees: []ansattporten.Reportee{{Orgno: digdir, Name: "DIGDIR"}, {Orgno: brreg, Name: "BRREG"}}}
 	both := strings.TrimSuffix(detail(), "]") + `,{"type":"ansattporten:altinn:service","resource":"` + other + `"}]`
-	q, err := ask(t, r, both)
+	q, err := selection(t, r, both)
 	require.NoError(t, err)
 	require.Equal(t, []string{"self", leikanger, digdir, brreg}, ids(q))
 	got, err := grant(t, r, both, digdir)
@@ -167,7 +167,7 @@ func TestSeveralResources(t *testing.T) {
 
 	// One choice applies to both details: several organisations must be allowed by both, and one can require representation.
 	one := strings.Replace(both, `2480:40"`, `2480:40","allow_multiple_organizations":true,"representation_is_required":true`, 1)
-	q, err = ask(t, r, one)
+	q, err = selection(t, r, one)
 	require.NoError(t, err)
 	require.False(t, q.Multiple)
 	require.True(t, q.Required)
@@ -186,7 +186,7 @@ func TestGranted(t *testing.T) {
 		{"orgno":{"authority":"iso6523-actorid-upis","ID":"0192:`+digdir+`"},"resource":"`+case3+`","actions":["read"],"name":"DIGDIR","unit_type":"ORGL"}]}]`, got)
 
 	employer := `[{"type":"ansattporten:orgno","organizationform":"enterprise"}]`
-	q, err := ask(t, r, employer)
+	q, err := selection(t, r, employer)
 	require.NoError(t, err)
 	require.Equal(t, []string{digdir}, ids(q), "the user is no employer")
 	got, err = grant(t, r, employer, digdir)
@@ -213,7 +213,7 @@ func mandates() *register {
 func TestFullmakt(t *testing.T) {
 	t.Parallel()
 	r := mandates()
-	q, err := ask(t, r, fullmaktRequest)
+	q, err := selection(t, r, fullmaktRequest)
 	require.NoError(t, err)
 	require.Equal(t, &rar.Selection{Choices: []rar.Choice{{ID: "m1", Name: "Gro Gammel", Hint: "helse"}}}, q)
 	got, err := grant(t, r, fullmaktRequest, "m1")
@@ -224,14 +224,14 @@ func TestFullmakt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `[]`, got)
 
-	_, err = ask(t, r, `[{"type":"idporten:fullmakt","permission_roles":["skatt"]}]`)
+	_, err = selection(t, r, `[{"type":"idporten:fullmakt","permission_roles":["skatt"]}]`)
 	require.ErrorIs(t, err, rar.ErrNoMandate)
 	parsed, err := types(r).Parse([]byte(fullmaktRequest))
 	require.NoError(t, err)
 	_, err = types(r).Selection(t.Context(), rar.Request{Subject: "eidas"}, parsed)
 	require.ErrorIs(t, err, rar.ErrNoMandate, "a user without a national identity number has no mandates")
 	r.mandates[0].ID = "21879498012"
-	_, err = ask(t, r, fullmaktRequest)
+	_, err = selection(t, r, fullmaktRequest)
 	require.ErrorContains(t, err, "holds a national identity number")
 	require.NotContains(t, err.Error(), "21879498012")
 }
@@ -260,7 +260,7 @@ func TestRegisterFaults(t *testing.T) {
 		"down":           {err: errors.New("no answer")},
 		"a wrong number": {resources: map[string]ansattporten.Resource{service: {Reportees: []ansattporten.Reportee{{Orgno: "991825828"}}}}},
 	} {
-		_, err := ask(t, r, detail())
+		_, err := selection(t, r, detail())
 		require.Error(t, err, name)
 		require.False(t, errors.Is(err, rar.ErrDenied) || errors.Is(err, rar.ErrValue), "a fault")
 		_, err = grant(t, r, detail(), digdir)

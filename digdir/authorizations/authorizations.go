@@ -83,7 +83,7 @@ type ListRequest struct {
 
 // List lists authorizations of the user that concern the caller's organisation, newest first.
 //
-// The caller knows the identity of the user. Therefore a pseudonymous grant is listed only to the owner of all of its scopes:
+// The request identifies the user. Therefore a pseudonymous grant is listed only to the owner of all of its scopes:
 // another organisation could learn which pseudonym belongs to the user.
 func (a *API) List(ctx context.Context, c *Caller, r ListRequest) ([]Authorization, error) {
 	userKey, err := a.userOf(ctx, c, r.PID)
@@ -208,8 +208,8 @@ func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Author
 var ErrNotFound = errors.New("authorizations: not found")
 
 // Revoke ends an authorization of a user: every grant of the user to the client for the customer, with its tokens and
-// consents, so that the user is asked again. It returns ErrNotFound if the authorization is that of another user. It is for a
-// page of the host where the user is logged in.
+// consents. The next authorization request requires consent again. It returns ErrNotFound if the authorization is that of
+// another user. It is for a page of the host where the user is logged in.
 func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now time.Time) error {
 	return a.revoke(ctx, authorizationID, now, func(g *storage.Grant, _ *client.Client) bool {
 		return g.UserKey == a.cfg.Vault.UserKey(subject)

@@ -17,6 +17,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
@@ -253,20 +254,11 @@ func TestNewReportsEveryField(t *testing.T) {
 			cfg := valid
 			spoil(&cfg)
 			_, err := authorizations.New(cfg)
-			require.Equal(t, []string{field}, fieldNames(err))
+			require.Equal(t, []string{field}, fields.Names(err))
 		})
 	}
 	_, err := authorizations.New(authorizations.Config{Machines: machines{}})
-	require.Equal(t, []string{"Store", "Vault", "Tokens", "Clients", "Scopes", "SubjectOf"}, fieldNames(err))
-}
-
-// fieldNames returns the fields that err reports.
-func fieldNames(err error) []string {
-	var names []string
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	require.Equal(t, []string{"Store", "Vault", "Tokens", "Clients", "Scopes", "SubjectOf"}, fields.Names(err))
 }
 
 // TestCores calls the API without net/http.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/token"
@@ -187,24 +187,15 @@ func TestNewReportsEveryField(t *testing.T) {
 			cfg := valid
 			tt.spoil(&cfg)
 			_, err := maskinporten.New(cfg)
-			require.Equal(t, []string{tt.field}, fieldNames(err))
+			require.Equal(t, []string{tt.field}, fields.Names(err))
 			_, err = maskinporten.NewGrant(cfg)
 			if tt.onlyNew {
 				require.NoError(t, err)
 				return
 			}
-			require.Equal(t, []string{tt.field}, fieldNames(err))
+			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
 	_, err := maskinporten.New(maskinporten.Config{ErrorURI: "errors/", AccessTokenLifetime: -1})
-	require.Equal(t, []string{"Issuer", "ErrorURI", "Clients", "Scopes", "Replay", "Keys", "AccessTokenLifetime"}, fieldNames(err))
-}
-
-// fieldNames returns the fields that err reports.
-func fieldNames(err error) []string {
-	var names []string
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	require.Equal(t, []string{"Issuer", "ErrorURI", "Clients", "Scopes", "Replay", "Keys", "AccessTokenLifetime"}, fields.Names(err))
 }

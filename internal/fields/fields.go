@@ -62,3 +62,12 @@ func (c *Checker) Secret(field string, s portner.Secret) {
 
 // Err returns the recorded problems joined, or nil.
 func (c *Checker) Err() error { return errors.Join(c.problems...) }
+
+// Names returns the paths of the field errors in err, in order. Tests of New functions compare them.
+func Names(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}

@@ -44,3 +44,25 @@ func TestChecker(t *testing.T) {
 	}, found)
 	require.ErrorIs(t, c.Err(), portner.ErrShortSecret)
 }
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	var c fields.Checker
+	require.Empty(t, fields.Names(c.Err()))
+	c.Require(false, "Issuer")
+	c.Require(false, "Keys[1]")
+	require.Equal(t, []string{"Issuer", "Keys[1]"}, fields.Names(fmt.Errorf("x: %w", c.Err())))
+}
+
+func TestURL(t *testing.T) {
+	t.Parallel()
+	for raw, ok := range map[string]bool{
+		"https://login.example.no": true, "https://login.example.no/": true, "http://localhost:8080/op": true,
+		"": false, "login.example.no": false, "/op": false, "ftp://login.example.no": false, "https:///op": false, "https:op": false,
+		"https://a@login.example.no": false, "https://login.example.no?": false, "https://login.example.no/#": false, "https://login.example.no/%zz": false,
+	} {
+		var c fields.Checker
+		c.URL("Issuer", raw)
+		require.Equal(t, ok, c.Err() == nil, raw)
+	}
+}
