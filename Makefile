@@ -1,4 +1,4 @@
-# The one entry point, the same for developers and CI: `make check`.
+# `make check` runs all checks, for developers and CI.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . examples
@@ -17,23 +17,23 @@ vet:
 lint:
 	go run $(STATICCHECK) work
 
-# Chromium is needed by the tests of examples/; with CI=true they fail without it.
+# The tests of examples/ use Chromium. With CI=true they fail without it.
 test:
 	go test -race -shuffle=on -timeout 15m work
 
-# Every fuzz target of every package, a fixed number of inputs each.
+# Every fuzz target, with a fixed number of inputs each.
 fuzz:
 	./internal/fuzzsmoke.sh $(FUZZ_COUNT)
 
-# Each module stands alone, without the workspace.
+# Each module builds without the workspace.
 tidy:
 	@for d in $(MODULES); do (cd $$d && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; done
 
-# The cost of each operation beside two bare signatures of the same run. Fails when an operation allocates
-# more than its bound or a code exchange costs too much (docs/performance.md).
+# The cost of each operation relative to two bare signatures. Fails if an operation allocates more than its bound or a code
+# exchange costs too much (docs/performance.md).
 bench:
 	go test -count=1 -run '^TestAllocations$$' -bench '^BenchmarkCosts$$' -benchtime 1x ./provider/
 
-# The screenshots in docs/, taken in headless Chromium.
+# Screenshots in docs/, taken in headless Chromium.
 shots:
 	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run 'TestDemo|TestStories' ./idporten/ ./landscape/

@@ -17,25 +17,25 @@ type Browser struct {
 	cookies map[string]string
 }
 
-// Browser opens a fresh one.
+// Browser returns a browser without cookies.
 func (op *OP) Browser() *Browser { return &Browser{op: op, cookies: map[string]string{}} }
 
-// Page is where a browser ended up: a page of the provider, or a redirect that leaves it.
+// Page is the last response of a browser: a page of the provider, or a redirect to another origin.
 type Page struct {
 	URL    *url.URL
 	Status int
 	Body   string
 	Header http.Header
-	Left   *url.URL // the relying party's address, nil while at the provider
+	Left   *url.URL // URL of the client; nil at the provider
 }
 
-// Step is what the page asks for: "login", "representation", "consent" or "".
+// Step is the step of the page: "login", "step-up", "representation", "consent" or "".
 func (p Page) Step() string { return p.Header.Get(headerStep) }
 
-// Choices are the IDs a representation page offers.
+// Choices returns the IDs on a representation page.
 func (p Page) Choices() []string { return p.Header[headerChoice] }
 
-// Reason is why a login is asked for.
+// Reason is why the page is shown.
 func (p Page) Reason() string { return p.Header.Get(headerReason) }
 
 // Get opens an address.
@@ -93,17 +93,17 @@ func (b *Browser) keep(cookies []*http.Cookie) {
 	}
 }
 
-// Cookies are the names of the cookies the browser holds.
+// Cookies returns the cookies of the browser by name.
 func (b *Browser) Cookies() map[string]string { return b.cookies }
 
-// Request is an authorization request in the making; its verifier goes with the code.
+// Request is an authorization request and the verifier for its code.
 type Request struct {
 	ClientID string
 	Verifier string
 	Params   url.Values
 }
 
-// Request makes an authorization request of a client for scopes, with PKCE, state and nonce.
+// Request returns an authorization request of a client for scopes, with PKCE, state and nonce.
 func (op *OP) Request(clientID, scopes string, extra ...string) Request {
 	v := pkce.NewVerifier()
 	q := url.Values{
@@ -116,13 +116,13 @@ func (op *OP) Request(clientID, scopes string, extra ...string) Request {
 	return Request{ClientID: clientID, Verifier: v, Params: q}
 }
 
-// RedirectURI is the one a test client registered.
+// RedirectURI returns the registered redirect URI of a test client.
 func RedirectURI(clientID string) string { return strings.Replace(Callback, "tjeneste", clientID, 1) }
 
-// URL is the request as an address to open.
+// URL returns the URL of the request.
 func (r Request) URL() string { return Issuer + "/authorize?" + r.Params.Encode() }
 
-// Login opens the request and logs in as user if it is asked to.
+// Login opens the request, and logs in as user if the login page is shown.
 func (b *Browser) Login(tb testing.TB, r Request, user string) Page {
 	tb.Helper()
 	p := b.Get(tb, r.URL())
@@ -132,7 +132,7 @@ func (b *Browser) Login(tb testing.TB, r Request, user string) Page {
 	return p
 }
 
-// Code is the code of a page that left for the client.
+// Code returns the code of a redirect to the client.
 func (p Page) Code(tb testing.TB) string {
 	tb.Helper()
 	if p.Left == nil || p.Left.Query().Get("code") == "" {
@@ -141,7 +141,7 @@ func (p Page) Code(tb testing.TB) string {
 	return p.Left.Query().Get("code")
 }
 
-// Answer is what a token-side endpoint answered.
+// Answer is the response of a direct endpoint.
 type Answer struct {
 	Status int
 	JSON   map[string]any
@@ -165,7 +165,7 @@ func (op *OP) Refresh(tb testing.TB, clientID, refreshToken string) Answer {
 	return op.Call(tb, "/token", clientID, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}})
 }
 
-// Introspect asks about a token as a client.
+// Introspect introspects a token as a client.
 func (op *OP) Introspect(tb testing.TB, clientID, token string) Answer {
 	tb.Helper()
 	return op.Call(tb, "/tokeninfo", clientID, url.Values{"token": {token}})

@@ -1,5 +1,5 @@
-// Package optest is a provider, a browser and a relying party for tests: whole flows without sockets, so
-// that they also run under testing/synctest.
+// Package optest has a provider, a browser and a client for tests. They exchange values without sockets, so that whole flows run
+// under testing/synctest.
 package optest
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// What the test provider knows.
+// Values of the test provider.
 const (
 	Issuer   = "https://login.example.no"
 	Callback = "https://tjeneste.example.no/callback"
@@ -41,16 +41,16 @@ type OP struct {
 
 // Options change the test provider.
 type Options struct {
-	Alg     string // of the only key, unless Keys; "" is ES256
+	Alg     string // of the only key if Keys is nil; the default is ES256
 	Keys    *keyset.Set
-	Clients []client.Client // beside those of Clients()
-	Scopes  []scope.Scope   // beside those of Scopes()
-	// Persons are the logins of the test page, by name; nil: kari, kari-minid and ola.
+	Clients []client.Client // in addition to those of Clients()
+	Scopes  []scope.Scope   // in addition to those of Scopes()
+	// Persons are the logins of the test page, by name. If nil, they are kari, kari-minid and ola.
 	Persons map[string]session.Authentication
 	Change  func(*provider.Config)
 }
 
-// New starts a provider.
+// New returns a provider.
 func New(tb testing.TB, o Options) *OP {
 	tb.Helper()
 	must := func(err error) {
@@ -99,7 +99,7 @@ func New(tb testing.TB, o Options) *OP {
 // Use replaces the provider, as a restart with another configuration does.
 func (op *OP) Use(p *provider.Provider) { op.Provider = p }
 
-// UserInfoHandler is the provider's handler: the method UserInfo calls it.
+// UserInfoHandler returns the userinfo handler of the provider. The method UserInfo calls it.
 func (op *OP) UserInfoHandler() http.Handler { return op.Provider.UserInfo }
 
 func random() portner.Secret {
@@ -108,7 +108,7 @@ func random() portner.Secret {
 	return b
 }
 
-// Clients are a service, a second one, an isolated one and the API owner's.
+// Clients returns two services, an isolated one, and a client of the API owner.
 func Clients(tb testing.TB) []client.Client {
 	tb.Helper()
 	secret, err := client.NewSecret(Secret, time.Time{})
@@ -132,7 +132,7 @@ func Clients(tb testing.TB) []client.Client {
 	return []client.Client{service("tjeneste"), service("annen"), isolated, owner}
 }
 
-// Scopes are one of each kind.
+// Scopes returns one scope of each kind.
 func Scopes() []scope.Scope {
 	return []scope.Scope{
 		{Name: "test:api", OwnerOrgno: OwnerOrg, Description: "API"},
@@ -164,7 +164,7 @@ func Identifiers(pid string) []pseudonym.Identifier {
 	return []pseudonym.Identifier{id}
 }
 
-// The test pages say in headers what a real page would show.
+// Header fields of the test pages, in place of their content.
 const (
 	headerCSRF   = "X-Test-Csrf"
 	headerStep   = "X-Test-Step"
