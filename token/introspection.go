@@ -114,6 +114,11 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 	}
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
 	f.pseudonymous = !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
+	if f.pseudonymous && f.sub != "" && q.cfg.hasPublicSubjects(live.client) { // the subject of the host identifies the user
+		if f.sub, err = q.cfg.subject(live.client, &live.identity, true); err != nil {
+			return f, err
+		}
+	}
 	f.clientAMR = t.ClientAMR
 	if f.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
 		return f, fmt.Errorf("token: grant %s: %w", g.ID, err)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/portner-go/portner/client"
@@ -17,11 +18,7 @@ func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous 
 }
 
 func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
-	typ := of.SubjectType
-	if typ == "" {
-		typ = c.SubjectType
-	}
-	if typ == client.Public && !pseudonymous {
+	if !pseudonymous && c.hasPublicSubjects(of) {
 		return id.Subject, checkSubject(id.Subject)
 	}
 	identifier := id.PairwiseIdentifier()
@@ -29,6 +26,10 @@ func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous b
 		return "", nil
 	}
 	return c.Pairwise.Subject(of.Sector(), identifier)
+}
+
+func (c *Config) hasPublicSubjects(of *client.Client) bool {
+	return cmp.Or(of.SubjectType, c.SubjectType) == client.Public
 }
 
 // maxSubject is the largest length of a subject in ASCII characters (OIDC Core §2).

@@ -78,6 +78,15 @@ func TestPseudonymousSubjectsArePairwise(t *testing.T) {
 	require.Equal(t, "user-1", f.subjectOf("web"))
 }
 
+// A client that gets opaque tokens only does not receive the public subject. The API receives it by introspection.
+func TestSubjectsOfOpaqueTokens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, withProfile(provider.OpenIDConnect()), func(c *token.Config) { c.SubjectType = client.Public })
+	at := f.login("web", "api:opaque").str("access_token")
+	require.Len(t, f.introspect("web", at).body["sub"], 43)
+	require.Equal(t, "user-1", f.introspect("api", at).body["sub"])
+}
+
 // A subject of the host that no client may receive is a fault, not a token without or with a malformed sub (OIDC Core §2).
 func TestPublicSubjectsAreChecked(t *testing.T) {
 	t.Parallel()
