@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -15,15 +16,8 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// Default lifetimes.
-const (
-	DefaultAccessTokenLifetime   = 120 * time.Second
-	DefaultRefreshTokenLifetime  = 600 * time.Second
-	DefaultAuthorizationLifetime = 7200 * time.Second
-	DefaultIDTokenLifetime       = 120 * time.Second
-	// MaxRotationGrace is the largest Config.RotationGrace.
-	MaxRotationGrace = 60 * time.Second
-)
+// MaxRotationGrace is the largest Config.RotationGrace.
+const MaxRotationGrace = 60 * time.Second
 
 // Config configures an [Endpoint].
 type Config struct {
@@ -97,25 +91,13 @@ type Lifetimes struct {
 }
 
 func (c *Config) setDefaults() {
-	for _, d := range []struct {
-		at   *time.Duration
-		zero time.Duration
-	}{
-		{&c.Lifetimes.AccessToken, DefaultAccessTokenLifetime},
-		{&c.Lifetimes.RefreshToken, DefaultRefreshTokenLifetime},
-		{&c.Lifetimes.Authorization, DefaultAuthorizationLifetime},
-		{&c.Lifetimes.IDToken, DefaultIDTokenLifetime},
-	} {
-		if *d.at == 0 {
-			*d.at = d.zero
-		}
-	}
-	if c.UserInfoScope == "" {
-		c.UserInfoScope = scope.OpenID
-	}
-	if c.SubjectType == "" {
-		c.SubjectType = client.Pairwise
-	}
+	l := &c.Lifetimes
+	l.AccessToken = cmp.Or(l.AccessToken, 120*time.Second)
+	l.RefreshToken = cmp.Or(l.RefreshToken, 600*time.Second)
+	l.Authorization = cmp.Or(l.Authorization, 7200*time.Second)
+	l.IDToken = cmp.Or(l.IDToken, 120*time.Second)
+	c.UserInfoScope = cmp.Or(c.UserInfoScope, scope.OpenID)
+	c.SubjectType = cmp.Or(c.SubjectType, client.Pairwise)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
