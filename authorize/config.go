@@ -97,6 +97,8 @@ type Config struct {
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.
 	RequiredParameters []string
+	// ClaimsParameter supports the parameter claims (OIDC Core §5.5). Without it the parameter is ignored.
+	ClaimsParameter bool
 	// AllowNoPID supports the retired scope no_pid of ID-porten.
 	AllowNoPID bool
 

@@ -14,6 +14,7 @@ type facts struct {
 	silent    bool            // prompt=none: no page may be shown
 	circle    *storage.Circle // the login of the session that may answer the request; nil if there is none
 	reason    session.Reason  // why there is none
+	unmet     bool            // the user has just logged in at a higher level than the essential ones
 	otherUser bool            // id_token_hint names another user than the session's
 	fresh     bool            // the user logged in for this request
 
@@ -83,6 +84,9 @@ func (f *facts) decideLogin() next {
 		return next{refuse, "", reasonOtherUser, portner.LoginRequired, login}
 	case f.circle != nil:
 		return next{action: interact, step: LoginStep, reason: reasonOtherUser}
+	case f.unmet:
+		// Another login would lead to the same level.
+		return next{refuse, "", "acr_unmet", portner.UnmetAuthenticationRequirements, "The login does not have a requested value of the claim acr."}
 	case f.silent && f.reason == session.StepUp:
 		return next{refuse, "", f.reason, portner.InteractionRequired, "The user must log in at a higher level."}
 	case f.silent:

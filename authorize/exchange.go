@@ -25,7 +25,8 @@ type exchange struct {
 	clientID string // of the registration, once it is found
 	req      *request
 	progress
-	interacted bool // a page was shown, so a login since receivedAt was made for this request
+	level      string // of the login that this request of a page made; "" without one
+	interacted bool   // a page was shown, so a login since receivedAt was made for this request
 
 	// The parts of the result, here to save their allocations.
 	decision Decision

@@ -22,6 +22,9 @@ func (e *Endpoint) checkHint(_ context.Context, q *request, now time.Time) *refu
 	if err != nil {
 		return q.to.invalid("id_token_hint_invalid", "The id_token_hint must be an id_token for this client.")
 	}
+	if q.hintSub != "" && q.hintSub != sub {
+		return q.to.invalid("id_token_hint_mismatch", "The id_token_hint and the claims parameter must name the same user.")
+	}
 	q.hintSub = sub
 	return nil
 }

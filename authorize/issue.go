@@ -63,6 +63,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 	if e.cfg.KeepUserAgent {
 		g.UserAgent = printableUserAgent(x.r.Header.Get("User-Agent"))
 	}
+	g.Claims = q.requested.Encode()
 	g.Identity = e.cfg.Vault.Seal(who, g.ID)
 	var refused *refusal
 	g.AuthorizationDetails, refused = e.grantDetails(ctx, x, sess, g.ID)

@@ -36,12 +36,13 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 	}
 	f.circle, f.reason = e.cfg.Sessions.Decide(sess, session.Request{
 		Circle:      e.circleOf(q.client),
-		Sufficient:  func(level string) bool { return e.sufficient(level, q.acrValues) },
+		Sufficient:  func(level string) bool { return e.sufficient(level, q) },
 		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
 		FreshScope:  q.plan.NeedsFreshLogin,
 		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,
 		At: since,
 	}, x.now)
+	f.unmet = f.reason == session.StepUp && q.acrEssential && e.cfg.Levels.Satisfies(x.level, q.acrValues)
 	if f.circle == nil || q.hintSub == "" {
 		return f, nil
 	}
@@ -58,13 +59,16 @@ func (e *Endpoint) circleOf(c *client.Client) string {
 	return e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled)
 }
 
-// sufficient reports whether a login at level answers a request for these values. A request without values, to a provider without
-// DefaultACRValues, accepts every level.
-func (e *Endpoint) sufficient(level string, requested []string) bool {
-	if len(requested) == 0 {
+// sufficient reports whether a login at level answers the request. A request without values, to a provider without DefaultACRValues,
+// accepts every level. Essential values must match (OIDC Core §5.5.1.1).
+func (e *Endpoint) sufficient(level string, q *request) bool {
+	switch {
+	case q.acrEssential:
+		return contains(q.acrValues, level)
+	case len(q.acrValues) == 0:
 		return e.cfg.Levels.AtLeast(level, level)
 	}
-	return e.cfg.Levels.Satisfies(level, requested)
+	return e.cfg.Levels.Satisfies(level, q.acrValues)
 }
 
 // evaluate evaluates the scopes with the answer and the remembered consents of the user. declined reports that the user declined

@@ -233,6 +233,7 @@ func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authenticat
 	if refused != nil {
 		return nil, refused
 	}
+	x.level = a.ACR
 	sess, err := e.cfg.Sessions.LogIn(ctx, x.header, current, a, e.circleOf(x.req.client), x.now)
 	if err != nil {
 		return nil, faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))

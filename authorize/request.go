@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/requested"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -22,18 +23,20 @@ type request struct {
 	client *client.Client
 	to     *target
 
-	scopes     []string   // as requested
-	plan       scope.Plan // of the scopes, before any consent
-	challenge  string
-	nonce      string
-	prompt     prompts
-	acrValues  []string // of the request, or the default of the provider
-	maxAge     time.Duration
-	hasMaxAge  bool
-	resources  []string
-	onBehalfOf client.OnBehalfOf
-	hintSub    string // the sub of id_token_hint
-	details    []rar.Detail
+	scopes       []string   // as requested
+	plan         scope.Plan // of the scopes, before any consent
+	challenge    string
+	nonce        string
+	prompt       prompts
+	acrValues    []string         // of the request, or the default of the provider
+	acrEssential bool             // the level must be one of acrValues
+	requested    requested.Claims // by the parameter claims
+	maxAge       time.Duration
+	hasMaxAge    bool
+	resources    []string
+	onBehalfOf   client.OnBehalfOf
+	hintSub      string // the sub of id_token_hint
+	details      []rar.Detail
 }
 
 // source holds the parameters of a request and where they come from.
@@ -83,7 +86,7 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 	q := &request{source: s, client: c, to: to}
 	for _, check := range [...]func(context.Context, *request, time.Time) *refusal{
 		e.checkResponse, e.checkClient, e.checkScope, e.checkProof, e.checkPrompt,
-		e.checkLevels, e.checkTarget, e.checkDetails, e.checkHint,
+		e.checkLevels, e.checkClaims, e.checkTarget, e.checkDetails, e.checkHint,
 	} {
 		if r := check(ctx, q, now); r != nil {
 			return nil, r

@@ -114,7 +114,7 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (session.Authentication, *refusal) {
 	digits, level, _ := strings.Cut(strings.TrimPrefix(q.form.Get("login_hint"), testHint), "_")
 	pid, err := norway.ParsePID(digits)
-	if err != nil || !pid.IsSynthetic() || !e.sufficient(level, q.acrValues) {
+	if err != nil || !pid.IsSynthetic() || !e.sufficient(level, q) {
 		return session.Authentication{}, q.to.invalid("test_login_hint", "The login_hint must name a synthetic person and a level that suffices.")
 	}
 	who, err := e.cfg.TestLogin.identity(ctx, pid)

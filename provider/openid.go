@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -42,4 +43,41 @@ func openIDClaims(_ context.Context, d *token.Document) error {
 		login("email", email.Reveal())
 	}
 	return nil
+}
+
+// requestedClaims adds the standard claims that the claims parameter names. The client must be registered for the scope of a claim.
+func requestedClaims(_ context.Context, d *token.Document) error {
+	if len(d.Grant.Claims) == 0 {
+		return nil
+	}
+	for s, names := range standardClaims {
+		if d.Kind == token.UserInfo && d.HasScope(s) || !slices.Contains(d.Client.RegisteredScopes(), s) {
+			continue
+		}
+		for _, name := range names {
+			if d.Requested(name) {
+				d.Set(name, standardClaim(d, name))
+			}
+		}
+	}
+	return nil
+}
+
+// standardClaim returns the value of a standard claim: that of the host, or else that of the login. It returns nil if there is none.
+func standardClaim(d *token.Document, name string) any {
+	if known := d.User.Claims[name]; known != nil && known != "" {
+		return known
+	}
+	value := d.Identity.Attributes[name]
+	switch name {
+	case "locale":
+		value = d.Grant.Locale
+	case "email":
+		id, _ := d.Identity.Identifier(session.TypeEmail)
+		value = id.Reveal()
+	}
+	if value == "" {
+		return nil
+	}
+	return value
 }

@@ -52,6 +52,8 @@ type Profile struct {
 	SingleUseLogin func(acr string, amr []string) bool
 	// AllowNoPID understands the retired scope no_pid (idporten C26).
 	AllowNoPID bool
+	// ClaimsParameter supports the parameter claims of authorization requests (OIDC Core §5.5). Without it the parameter is ignored.
+	ClaimsParameter bool
 	// ConfirmLogout asks the user to confirm a logout, unless an id_token_hint matches the session. Without it every site can log
 	// users out.
 	ConfirmLogout bool
@@ -83,7 +85,7 @@ func OpenIDConnect() Profile {
 		PromptValues: []string{"login", "none", "consent", "select_account"},
 		Locales:      []string{"nb", "nn", "en", "se"},
 		Scopes:       scope.StandardScopes(),
-		Claims:       []token.ClaimsFunc{openIDClaims},
+		Claims:       []token.ClaimsFunc{openIDClaims, requestedClaims},
 		ScopeClaims:  standardClaims, AccessTokenType: "at+jwt",
 		SubjectType: client.Pairwise, SubjectTypesSupported: []string{client.Public, client.Pairwise},
 		ClaimsSupported: []string{
@@ -91,7 +93,7 @@ func OpenIDConnect() Profile {
 			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
 			"gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address", "phone_number", "phone_number_verified",
 		},
-		RequestURIPrefix: authorize.DefaultRequestURIPrefix, ConfirmLogout: true,
+		RequestURIPrefix: authorize.DefaultRequestURIPrefix, ConfirmLogout: true, ClaimsParameter: true,
 		IDTokenOnRefresh: true,
 	}
 }

@@ -153,7 +153,7 @@ func (b *builder) authorize() error {
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes, Sessions: b.p.Sessions, Vault: b.vault, Store: b.cfg.Store,
 		Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets, History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, IDTokens: b.cfg.Keys, Subject: b.hintedSubject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
-		RequiredParameters: pr.RequiredParameters, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		RequiredParameters: pr.RequiredParameters, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: b.cfg.Lifetimes.Code, PushedRequestLifetime: b.cfg.Lifetimes.PushedRequest, PendingLifetime: b.cfg.Lifetimes.Pending,
 		AuthorizationLifetime: b.cfg.Lifetimes.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
@@ -200,7 +200,7 @@ func (b *builder) metadata() error {
 		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
 		PromptValuesSupported:                      pr.PromptValues, UILocalesSupported: pr.Locales, ClaimsSupported: pr.ClaimsSupported,
-		FrontchannelLogoutSupported: true, BackchannelLogoutSupported: b.cfg.Backchannel != nil,
+		ClaimsParameterSupported: pr.ClaimsParameter, FrontchannelLogoutSupported: true, BackchannelLogoutSupported: b.cfg.Backchannel != nil,
 	}
 	if b.cfg.PushedRequests != nil {
 		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + pathPAR

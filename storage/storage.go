@@ -111,6 +111,7 @@ type Grant struct {
 	UserAgent            string     // browser of the user, shortened; "" unless the provider keeps it
 	Delegation           Delegation // organisations and actors of machine grants and exchanged grants
 	AuthorizationDetails []byte     // granted (RFC 9396), sealed with ID as associated data; nil if none
+	Claims               []byte     // names of the requested claims (OIDC Core §5.5), as JSON; nil if none
 	Key                  string     // thumbprint of the DPoP key or certificate that tokens are bound to; "" if unbound
 
 	CreatedAt time.Time // time of the authorization

@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/requested"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -70,11 +71,12 @@ type Document struct {
 	// Now is the instant of the request.
 	Now time.Time
 
-	out      *buffer
-	names    []string // of the claims that were set
-	err      error    // the first one
-	grant    storage.Grant
-	identity session.Identity
+	requested *requested.Claims // of the grant, once decoded
+	out       *buffer
+	names     []string // of the claims that were set
+	err       error    // the first one
+	grant     storage.Grant
+	identity  session.Identity
 }
 
 // Set adds a claim with any value that encodes to JSON. It leaves out a value that encodes to null. A name that the protocol
@@ -123,6 +125,28 @@ func (d *Document) SetString(name, value string) {
 
 // HasScope reports whether the token has the scope.
 func (d *Document) HasScope(name string) bool { return slices.Contains(d.Scopes, name) }
+
+// Requested reports whether the claims parameter of the authorization request names a claim for this kind of document (OIDC
+// Core §5.5). It returns false in profiles that ignore the parameter.
+func (d *Document) Requested(name string) bool {
+	if len(d.Grant.Claims) == 0 {
+		return false
+	}
+	if d.requested == nil {
+		c, err := requested.Decode(d.Grant.Claims)
+		if err != nil && d.err == nil {
+			d.err = err
+		}
+		d.requested = &c
+	}
+	switch d.Kind {
+	case IDToken:
+		return slices.Contains(d.requested.IDToken, name)
+	case UserInfo:
+		return slices.Contains(d.requested.UserInfo, name)
+	}
+	return false
+}
 
 // accepts reports whether a claim may be written, and records its name.
 func (d *Document) accepts(name string) bool {

@@ -11,7 +11,7 @@ var (
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
-	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/seal"}
+	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/requested", "internal/seal"}
 )
 
 // rule says what a package may import beside the standard library.
@@ -35,14 +35,15 @@ func layers() map[string]rule {
 		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
-		"internal/archtest": {},
-		"internal/audit":    {own: l0},
-		"internal/fields":   {own: []string{"."}},
-		"internal/httpx":    {own: concat(l0, []string{"internal/seal"})},
-		"internal/jose":     {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
-		"internal/optest":   {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
-		"internal/seal":     {own: l0},
-		"internal/testpki":  {}, // not testing: an example imports it
+		"internal/archtest":  {},
+		"internal/audit":     {own: l0},
+		"internal/fields":    {own: []string{"."}},
+		"internal/httpx":     {own: concat(l0, []string{"internal/seal"})},
+		"internal/jose":      {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
+		"internal/optest":    {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
+		"internal/requested": {},
+		"internal/seal":      {own: l0},
+		"internal/testpki":   {}, // not testing: an example imports it
 	}
 	for _, p := range policies {
 		table[p] = rule{}

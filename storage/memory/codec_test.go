@@ -45,7 +45,7 @@ func FuzzRecords(f *testing.F) {
 		g := storage.Grant{
 			ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
 			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, Customer: a, Key: b,
-			AuthorizationDetails: raw, CreatedAt: second, ExpiresAt: first,
+			AuthorizationDetails: raw, Claims: raw, CreatedAt: second, ExpiresAt: first,
 		}
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
 

@@ -107,7 +107,7 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 
 func hasExtras(g *storage.Grant) bool {
 	d := &g.Delegation
-	return g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil ||
+	return g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil || g.Claims != nil ||
 		d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
 }
 
@@ -116,6 +116,7 @@ func putExtras(b []byte, g *storage.Grant) []byte {
 	b = putSymbol(b, g.UserAgent)
 	b = putRandom(b, g.Key)
 	b = putBytes(b, g.AuthorizationDetails)
+	b = putBytes(b, g.Claims)
 	d := &g.Delegation
 	b = putSymbol(b, d.Consumer)
 	b = putSymbol(b, d.Supplier)
@@ -145,6 +146,7 @@ func (t grantText) decode() storage.Grant {
 	if flags&flagExtras != 0 {
 		g.Resources = r.symbols()
 		g.UserAgent, g.Key, g.AuthorizationDetails = r.symbol(), r.random(), r.bytes()
+		g.Claims = r.bytes()
 		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}
 		g.Delegation.Actor, g.Delegation.MayAct, g.Delegation.Subject = r.bytes(), r.bytes(), r.hash()
 	}

@@ -56,7 +56,7 @@ func newCode(name string) testCode {
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
 			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", Customer: "customer", UserAgent: "Browser/1.0",
-			AuthorizationDetails: []byte("sealed details"), Key: "thumbprint " + name,
+			AuthorizationDetails: []byte("sealed details"), Claims: []byte(`{"userinfo":["email"]}`), Key: "thumbprint " + name,
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
 				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name),

@@ -39,7 +39,7 @@ func valueBytes(t testing.TB, s provider.Store) {
 	in.Identity = anyBytes()
 	wantSession(t, s, createSession(t, s, in), epoch, "with any bytes")
 	c := newCode("c")
-	c.Grant.Identity, c.Grant.AuthorizationDetails = anyBytes(), anyBytes()
+	c.Grant.Identity, c.Grant.AuthorizationDetails, c.Grant.Claims = anyBytes(), anyBytes(), anyBytes()
 	must(t, createCode(s, bg, c, epoch), "creating a code")
 	wantCode(t, s, c, nil, epoch, "with any bytes")
 	issue := newIssue("c", c)

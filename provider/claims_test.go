@@ -1,0 +1,76 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/token"
+)
+
+// TestClaimsParameter: the plain profile returns requested claims in id_token and userinfo, to clients that are registered for the
+// scope of the claim. The ID-porten profile ignores the parameter. The metadata says so.
+func TestClaimsParameter(t *testing.T) {
+	t.Parallel()
+	const claims = `{"id_token":{"email":{"essential":true},"phone_number":null},"userinfo":{"name":null}}`
+	users := token.UserFunc(func(context.Context, string) (token.User, error) {
+		return token.User{Claims: map[string]any{"name": "Kari Nordmann", "email": "kari@example.no", "phone_number": "+4799999999"}}, nil
+	})
+	for name, tc := range map[string]struct {
+		profile   provider.Profile
+		supported bool
+	}{"plain": {provider.OpenIDConnect(), true}, "ID-porten": {provider.IDPorten(), false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := optest.Clients(t)[0]
+			app.ClientID, app.Scopes, app.RedirectURIs = "app", []string{"openid", "profile", "email"}, []string{optest.RedirectURI("app")}
+			app.FrontchannelLogoutURI = ""
+			op := optest.New(t, optest.Options{
+				Clients: []client.Client{app}, Scopes: scope.StandardScopes(),
+				Change: func(c *provider.Config) { c.Profile, c.Users = tc.profile, users },
+			})
+			r := op.Request("app", "openid", "claims", claims)
+			p := op.Browser().Login(t, r, "kari")
+			answer := op.Exchange(t, r, p.Code(t))
+			idToken := payload(t, answer.String("id_token"))
+			userInfo := op.UserInfo(t, answer.String("access_token"))
+			if tc.supported {
+				require.Equal(t, "kari@example.no", idToken["email"])
+				require.Equal(t, "Kari Nordmann", userInfo.String("name"))
+			} else {
+				require.NotContains(t, idToken, "email")
+			}
+			require.NotContains(t, idToken, "name", "requested for userinfo only")
+			require.NotContains(t, idToken, "phone_number", "the client is not registered for the scope phone")
+			require.NotContains(t, userInfo.JSON, "email", "requested for the id_token only")
+
+			w := httptest.NewRecorder()
+			op.ServeHTTP(w, httptest.NewRequest(http.MethodGet, optest.Issuer+"/.well-known/openid-configuration", nil))
+			var meta map[string]any
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &meta))
+			require.Equal(t, tc.supported, meta["claims_parameter_supported"])
+		})
+	}
+}
+
+// payload returns the claims of a JWT.
+func payload(t *testing.T, jwt string) map[string]any {
+	t.Helper()
+	parts := strings.Split(jwt, ".")
+	require.Len(t, parts, 3)
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var m map[string]any
+	require.NoError(t, json.Unmarshal(text, &m))
+	return m
+}
