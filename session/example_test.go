@@ -1,11 +1,17 @@
 package session_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 )
 
 func ExampleLimits_State() {
@@ -36,4 +42,34 @@ func ExampleRules_Decide() {
 	// true ""
 	// false "step_up"
 	// false "other_circle"
+}
+
+// A browser logs in, returns with its cookie, and logs out.
+func ExampleKeeper() {
+	ctx, now := context.Background(), time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	vault, err1 := session.NewVault(portner.NewSecret())
+	keeper, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
+	if err := errors.Join(err1, err2); err != nil {
+		fmt.Println(err)
+		return
+	}
+	response := http.Header{} // of the response to the login form
+	_, err := keeper.LogIn(ctx, response, nil, session.Authentication{
+		Identity: session.Identity{Subject: "user-4711"}, ACR: "substantial", AMR: []string{"pwd"},
+	}, "", now)
+	cookie, _, _ := strings.Cut(response.Get("Set-Cookie"), ";")
+	fmt.Println(err, response.Get("Set-Cookie") != "")
+
+	request := http.Header{"Cookie": {cookie}} // of a later request
+	current, _ := keeper.Current(ctx, request, http.Header{}, now.Add(time.Minute))
+	user, _ := keeper.Identity(current)
+	fmt.Println(user.Subject, current.Circles[0].ACR)
+
+	_, err = keeper.End(ctx, http.Header{}, current, now.Add(2*time.Minute))
+	current, _ = keeper.Current(ctx, request, http.Header{}, now.Add(3*time.Minute))
+	fmt.Println(err, current)
+	// Output:
+	// <nil> true
+	// user-4711 substantial
+	// <nil> <nil>
 }
