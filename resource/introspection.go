@@ -20,7 +20,8 @@ import (
 type Introspection struct {
 	// Endpoint is the issuer's introspection_endpoint: https, or http to a loopback address. Required.
 	Endpoint string
-	// ClientID and ClientSecret authenticate the API with client_secret_basic. Required, unless Authenticate is set.
+	// ClientID and ClientSecret authenticate the API with client_secret_basic. Required, unless Authenticate is set. An
+	// issuer whose secrets [portner.Secret.Validate] rejects needs Authenticate.
 	ClientID     string
 	ClientSecret portner.Secret
 	// Authenticate adds the authentication of the API to the request or its form, such as a client_assertion. If nil,
