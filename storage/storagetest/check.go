@@ -13,7 +13,7 @@ var (
 	bg    = context.Background()
 )
 
-// must stops the case unless err is nil.
+// must ends the case unless err is nil.
 func must(t testing.TB, err error, doing string) {
 	t.Helper()
 	if err != nil {
@@ -21,7 +21,7 @@ func must(t testing.TB, err error, doing string) {
 	}
 }
 
-// verdict checks that a verb answered what it should; nil is a verdict too.
+// verdict checks the verdict of a method; nil is one.
 func verdict(t testing.TB, err, want error, doing string) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -29,7 +29,7 @@ func verdict(t testing.TB, err, want error, doing string) {
 	}
 }
 
-// same checks that two records are equal: times by their instant, nil and empty slices alike.
+// same checks that two records are equal. Times are compared by their instant, and nil and empty slices are equal.
 func same(t testing.TB, got, want any, what string) {
 	t.Helper()
 	g, w := canonical(reflect.ValueOf(got)).Interface(), canonical(reflect.ValueOf(want)).Interface()
@@ -40,7 +40,7 @@ func same(t testing.TB, got, want any, what string) {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// canonical is a deep copy of v with all times in UTC and no empty slices.
+// canonical returns a deep copy of v with all times in UTC and without empty slices.
 func canonical(v reflect.Value) reflect.Value {
 	out := reflect.New(v.Type()).Elem()
 	switch {
@@ -62,7 +62,7 @@ func canonical(v reflect.Value) reflect.Value {
 	return out
 }
 
-// scribble overwrites everything a record shares with whoever else holds its slices.
+// scribble overwrites everything that a record shares with other holders of its slices.
 func scribble(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -86,8 +86,7 @@ func scribble(v reflect.Value) {
 
 func overwrite(record any) { scribble(reflect.ValueOf(record)) }
 
-// around are the instants at a boundary, told in several zones, and whether a record that ends there is
-// valid: instants count, not how they are written.
+// around returns the instants at the end of a record, in several time zones, and whether the record is live then.
 func around(end time.Time) (all []moment) {
 	for _, zone := range []*time.Location{time.UTC, oslo, time.FixedZone("New York", -5*3600)} {
 		all = append(all,

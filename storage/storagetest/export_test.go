@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Verdict says how one case went.
+// Verdict is the result of one case.
 type Verdict int
 
 const (

@@ -11,14 +11,14 @@ import (
 func grantCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"AccessToken/unknown", "an unknown token is ErrNotFound", accessUnknown},
-		{"AccessToken/expiry boundary", "an access token is valid iff now.Before(ExpiresAt)", accessBoundary},
-		{"Grant/expiry boundary", "tokens are valid iff their grant is: now.Before(Grant.ExpiresAt) (security D7)", grantBoundary},
-		{"RevokeGrant/kills all tokens", "after RevokeGrant every token of the grant is ErrRevoked, of every generation (security D1)", revokeAll},
-		{"RevokeGrant/only its own", "other grants of the person, the client and the session live on (security K2)", revokeOwn},
-		{"RevokeGrant/idempotent", "revoking twice, or a grant that is gone, is no error", revokeTwice},
-		{"RevokeGrant/before redemption", "the code of a revoked grant is consumed: no token becomes live (security D4)", revokeBefore},
-		{"RevokeGrant/long after the code", "a grant lives, rotates and is revoked when its code is long forgotten (security D4)", revokeLate},
-		{"RevokeGrant/expired stays expired", "an expired token of a revoked grant is ErrNotFound", revokeExpired},
+		{"AccessToken/expiry boundary", "an access token is live if now is before its ExpiresAt", accessBoundary},
+		{"Grant/expiry boundary", "tokens are live if their grant is: now is before Grant.ExpiresAt", grantBoundary},
+		{"Revoke/ends all tokens", "after Revoke every token of the grant is ErrRevoked, of every generation", revokeAll},
+		{"Revoke/no other grant", "other grants of the user, the client and the session stay live", revokeOwn},
+		{"Revoke/idempotent", "revoking twice, or an unknown grant, is no error", revokeTwice},
+		{"Revoke/before redemption", "the code of a revoked grant is consumed: no token becomes live", revokeBefore},
+		{"Revoke/long after the code", "a grant is live, rotates and is revoked when its code is not recognised any more", revokeLate},
+		{"Revoke/expired tokens", "an expired token of a revoked grant is ErrNotFound", revokeExpired},
 	}
 }
 
@@ -53,10 +53,10 @@ func grantBoundary(t testing.TB, s provider.Store) {
 		if at.valid {
 			want = nil
 		}
-		issueState(t, s, issue, at.now, want, "of a grant "+at.name)
+		issuanceState(t, s, issue, at.now, want, "of a grant "+at.name)
 		next := successor(numbered("next", i), c, 1)
 		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, 0, at.now), want, "RotateRefreshToken of a grant "+at.name)
-		issueState(t, s, next, at.now, want, "rotated in a grant "+at.name)
+		issuanceState(t, s, next, at.now, want, "rotated in a grant "+at.name)
 	}
 }
 
@@ -66,10 +66,10 @@ func revokeAll(t testing.TB, s provider.Store) {
 	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, 0, epoch), "rotating a refresh token")
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, epoch), "revoking a grant")
 	for _, issue := range []*storage.Issuance{first, second} {
-		issueState(t, s, issue, epoch, storage.ErrRevoked, "of a revoked grant")
+		issuanceState(t, s, issue, epoch, storage.ErrRevoked, "of a revoked grant")
 		next := successor("late", c, 2)
 		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, 0, epoch), storage.ErrRevoked, "rotating a token of a revoked grant")
-		issueState(t, s, next, epoch, storage.ErrNotFound, "of a refused rotation")
+		issuanceState(t, s, next, epoch, storage.ErrNotFound, "of a refused rotation")
 	}
 	a, g, _ := s.AccessToken(bg, first.Access.Hash, epoch)
 	same(t, a, first.Access, "the access token that comes with ErrRevoked")
@@ -83,16 +83,16 @@ func revokeOwn(t testing.TB, s provider.Store) {
 	c, _ := redeemed(t, s, given(newCode("own"), in, true), "own")
 	_, other := redeemed(t, s, given(newCode("other"), in, true), "other")
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, epoch), "revoking a grant")
-	wantIssue(t, s, other, epoch, "of another grant")
+	wantIssuance(t, s, other, epoch, "of another grant")
 	wantSession(t, s, in, epoch, "of a revoked grant")
 }
 
 func revokeTwice(t testing.TB, s provider.Store) {
-	must(t, s.Revoke(bg, storage.Revocation{GrantID: "nobody's"}, epoch), "revoking an unknown grant")
+	must(t, s.Revoke(bg, storage.Revocation{GrantID: "unknown"}, epoch), "revoking an unknown grant")
 	c, issue := redeemed(t, s, newCode("twice"), "twice")
 	for range 2 {
 		must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, epoch), "revoking a grant")
-		issueState(t, s, issue, epoch, storage.ErrRevoked, "of a grant revoked again")
+		issuanceState(t, s, issue, epoch, storage.ErrRevoked, "of a grant revoked again")
 	}
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, epoch.Add(grantLife)), "revoking an expired grant")
 }
@@ -101,16 +101,16 @@ func revokeBefore(t testing.TB, s provider.Store) {
 	c := newCode("early")
 	must(t, createCode(s, bg, c, epoch), "creating a code")
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, epoch), "revoking the grant of an unused code")
-	issue := newIssue("late", c)
+	issue := newIssuance("late", c)
 	verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConsumed, "redeeming the code of a revoked grant")
-	issueState(t, s, issue, epoch, storage.ErrNotFound, "of a code whose grant was revoked")
+	issuanceState(t, s, issue, epoch, storage.ErrNotFound, "of a code whose grant was revoked")
 	second := newCode("second")
 	second.RequestID = c.RequestID
 	verdict(t, createCode(s, bg, second, epoch), storage.ErrConflict, "a second code for the request of a revoked grant")
 }
 
-// keptAlive renews the refresh token of an issue in place until its code is forgotten, lets the store
-// collect garbage, and returns the instant.
+// keptAlive renews the refresh token of an issuance until its code is not recognised any more, lets the store collect
+// garbage, and returns the instant.
 func keptAlive(t testing.TB, s provider.Store, issue *storage.Issuance) time.Time {
 	t.Helper()
 	now := epoch
@@ -121,7 +121,7 @@ func keptAlive(t testing.TB, s provider.Store, issue *storage.Issuance) time.Tim
 		again.Refresh = &storage.RefreshToken{Hash: issue.Refresh.Hash, GrantID: issue.Grant.ID, ExpiresAt: now.Add(refreshLife)}
 		must(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, &again, 0, now), "renewing a refresh token in place")
 	}
-	for i := range 2000 {
+	for i := range many(2000) {
 		c := newCode(numbered("traffic", i))
 		c.ExpiresAt, c.RetainTo = now.Add(codeLife), now.Add(retainLife)
 		must(t, createCode(s, bg, c, now), "creating a code")
@@ -133,9 +133,9 @@ func revokeLate(t testing.TB, s provider.Store) {
 	c, issue := redeemed(t, s, newCode("r"), "first")
 	now := keptAlive(t, s, issue)
 	_, g, err := s.RefreshToken(bg, issue.Refresh.Hash, now)
-	must(t, err, "reading a token whose code is long forgotten")
-	same(t, g, c.Grant, "the grant whose code is long forgotten")
-	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, now), "revoking a grant whose code is long forgotten")
+	must(t, err, "reading a token whose code is not recognised any more")
+	same(t, g, c.Grant, "the grant whose code is not recognised any more")
+	must(t, s.Revoke(bg, storage.Revocation{GrantID: c.Grant.ID}, now), "revoking a grant whose code is not recognised any more")
 	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, now)
 	verdict(t, err, storage.ErrRevoked, "a token of a grant revoked long after its code")
 }
@@ -151,28 +151,28 @@ func revokeExpired(t testing.TB, s provider.Store) {
 
 func refreshCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
-		{"RefreshToken/unknown", "an unknown token is ErrNotFound for every verb", refreshUnknown},
-		{"RefreshToken/expiry boundary", "a refresh token is valid iff now.Before(ExpiresAt), for every verb", refreshBoundary},
-		{"RotateRefreshToken/one live generation", "the successor lives, the old one is ErrConsumed, access tokens live on (security D2)", rotateOnce},
-		{"RotateRefreshToken/a rotated token is recognisable", "it stays ErrConsumed, with its record, until the grant ends (security D1)", rotatedRemembered},
+		{"RefreshToken/unknown", "an unknown token is ErrNotFound for every method", refreshUnknown},
+		{"RefreshToken/expiry boundary", "a refresh token is live if now is before its ExpiresAt, for every method", refreshBoundary},
+		{"RotateRefreshToken/one live generation", "the successor is live, the old token is ErrConsumed, access tokens stay live", rotateOnce},
+		{"RotateRefreshToken/a rotated token is recognisable", "it stays ErrConsumed, with its record, until the grant ends", rotatedRemembered},
 		{"RotateRefreshToken/used token", "rotating a rotated token is ErrConsumed and inserts nothing", rotateUsed},
-		{"RotateRefreshToken/conflict leaves nothing behind", "if one key exists nothing changes and the token stays live (R1)", rotateConflict},
-		{"RotateRefreshToken/reuse renews in place", "an issue with the presented hash moves the idle end and consumes nothing", rotateInPlace},
-		{"RotateRefreshToken/reuse revives nothing", "a token that was rotated, revoked or expired is not renewed in place (security D1)", rotateNoRevival},
-		{"RotateRefreshToken/never extends the grant", "issue.Grant is not written: rotation never moves the absolute end (security D7)", rotateKeepsGrant},
-		{"RotateRefreshToken/order needs no time", "100 rotations in one instant leave one live token (security D3)", rotateFrozen},
-		{"RotateRefreshToken/without successor", "an issue without a refresh token consumes the old one", rotateNoSuccessor},
+		{"RotateRefreshToken/conflict leaves nothing behind", "if one key exists nothing changes, and the token stays live", rotateConflict},
+		{"RotateRefreshToken/renewal", "an issuance with the hash of the token moves its ExpiresAt and consumes nothing", rotateInPlace},
+		{"RotateRefreshToken/renewal of ended tokens", "a token that was rotated, revoked or has expired is not renewed", rotateNoRevival},
+		{"RotateRefreshToken/never extends the grant", "the grant of the issuance is not written", rotateKeepsGrant},
+		{"RotateRefreshToken/one instant", "after 100 rotations in one instant one token is live", rotateFrozen},
+		{"RotateRefreshToken/without successor", "an issuance without a refresh token consumes the token", rotateNoSuccessor},
 	}
 }
 
 func refreshUnknown(t testing.TB, s provider.Store) {
 	c := newCode("never created")
-	issue := newIssue("never issued", c)
+	issue := newIssuance("never issued", c)
 	_, _, err := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
 	verdict(t, err, storage.ErrNotFound, "an unknown refresh token")
 	next := successor("next", c, 1)
 	verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, 0, epoch), storage.ErrNotFound, "rotating an unknown token")
-	issueState(t, s, next, epoch, storage.ErrNotFound, "of an unknown token's rotation")
+	issuanceState(t, s, next, epoch, storage.ErrNotFound, "of an unknown token's rotation")
 }
 
 func refreshBoundary(t testing.TB, s provider.Store) {
@@ -187,7 +187,7 @@ func refreshBoundary(t testing.TB, s provider.Store) {
 		next := successor(numbered("next", i), c, 1)
 		next.Access.ExpiresAt, next.Refresh.ExpiresAt = at.now.Add(accessLife), at.now.Add(refreshLife)
 		verdict(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, next, 0, at.now), want, "RotateRefreshToken "+at.name)
-		issueState(t, s, next, at.now, want, "of a rotation "+at.name)
+		issuanceState(t, s, next, at.now, want, "of a rotation "+at.name)
 	}
 }
 
@@ -195,7 +195,7 @@ func rotateOnce(t testing.TB, s provider.Store) {
 	c, first := redeemed(t, s, newCode("r"), "first")
 	second := successor("second", c, 1)
 	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, 0, epoch.Add(1)), "rotating a refresh token")
-	wantIssue(t, s, second, epoch.Add(1), "of the new generation")
+	wantIssuance(t, s, second, epoch.Add(1), "of the new generation")
 	_, _, err := s.AccessToken(bg, first.Access.Hash, epoch.Add(1))
 	verdict(t, err, nil, "the access token of the old generation")
 	old, g, err := s.RefreshToken(bg, first.Refresh.Hash, epoch.Add(1))
@@ -222,8 +222,8 @@ func rotateUsed(t testing.TB, s provider.Store) {
 	second, third := successor("second", c, 1), successor("third", c, 1)
 	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, second, 0, epoch), "rotating a refresh token")
 	verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, third, 0, epoch), storage.ErrConsumed, "rotating a rotated token")
-	issueState(t, s, third, epoch, storage.ErrNotFound, "of a second rotation")
-	wantIssue(t, s, second, epoch, "after a second rotation")
+	issuanceState(t, s, third, epoch, storage.ErrNotFound, "of a second rotation")
+	wantIssuance(t, s, second, epoch, "after a second rotation")
 }
 
 func rotateConflict(t testing.TB, s provider.Store) {
@@ -239,9 +239,9 @@ func rotateConflict(t testing.TB, s provider.Store) {
 		next, fresh := successor(what, c, 1), successor(what, c, 1)
 		f(next)
 		verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, next, 0, epoch), storage.ErrConflict, "rotating with "+what)
-		issueState(t, s, fresh, epoch, storage.ErrNotFound, "of a rotation with "+what)
-		wantIssue(t, s, first, epoch, "after a rotation with "+what)
-		wantIssue(t, s, taken, epoch, "whose keys another wanted")
+		issuanceState(t, s, fresh, epoch, storage.ErrNotFound, "of a rotation with "+what)
+		wantIssuance(t, s, first, epoch, "after a rotation with "+what)
+		wantIssuance(t, s, taken, epoch, "whose keys was to be used again")
 		must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, fresh, 0, epoch), "rotating again with fresh keys")
 	}
 }
@@ -252,17 +252,17 @@ func rotateInPlace(t testing.TB, s provider.Store) {
 	now := epoch
 	for i := range 5 {
 		now = now.Add(refreshLife - 1)
-		again := newIssue(numbered("again", i), c)
+		again := newIssuance(numbered("again", i), c)
 		token.Generation, token.ExpiresAt = i+1, now.Add(refreshLife)
 		again.Access.ExpiresAt = now.Add(accessLife)
 		*again.Refresh = token
 		must(t, s.RotateRefreshToken(bg, token.Hash, again, 0, now), "renewing a refresh token in place")
-		wantIssue(t, s, again, now, "renewed in place")
+		wantIssuance(t, s, again, now, "renewed in place")
 	}
 	_, _, err := s.RefreshToken(bg, token.Hash, token.ExpiresAt)
 	verdict(t, err, storage.ErrNotFound, "a renewed token at its new end")
 
-	again := newIssue("conflict", c)
+	again := newIssuance("conflict", c)
 	again.Access.Hash = first.Access.Hash
 	c2, taken := redeemed(t, s, newCode("taken"), "taken")
 	again.Access.Hash, again.Access.GrantID = taken.Access.Hash, c.Grant.ID
@@ -291,7 +291,7 @@ func rotateNoRevival(t testing.TB, s provider.Store) {
 	} {
 		c, first := redeemed(t, s, newCode(name), name)
 		tt.end(c, first)
-		again := newIssue("again "+name, c)
+		again := newIssuance("again "+name, c)
 		*again.Refresh = *first.Refresh
 		again.Refresh.ExpiresAt, again.Access.ExpiresAt = tt.now.Add(refreshLife), tt.now.Add(accessLife)
 		verdict(t, s.RotateRefreshToken(bg, first.Refresh.Hash, again, 0, tt.now), tt.want, "renewing a token that was "+name)
@@ -314,7 +314,7 @@ func rotateKeepsGrant(t testing.TB, s provider.Store) {
 	_, g, err := s.RefreshToken(bg, second.Refresh.Hash, epoch.Add(grantLife-1))
 	must(t, err, "reading a token just before its grant ends")
 	same(t, g, c.Grant, "the grant after a rotation")
-	issueState(t, s, second, epoch.Add(grantLife), storage.ErrNotFound, "at the end of the grant")
+	issuanceState(t, s, second, epoch.Add(grantLife), storage.ErrNotFound, "at the end of the grant")
 }
 
 func rotateFrozen(t testing.TB, s provider.Store) {
@@ -346,7 +346,7 @@ func rotateNoSuccessor(t testing.TB, s provider.Store) {
 	last := successor("last", c, 1)
 	last.Refresh = nil
 	must(t, s.RotateRefreshToken(bg, first.Refresh.Hash, last, 0, epoch), "rotating without a successor")
-	wantIssue(t, s, last, epoch, "without a successor")
+	wantIssuance(t, s, last, epoch, "without a successor")
 	_, _, err := s.RefreshToken(bg, first.Refresh.Hash, epoch)
 	verdict(t, err, storage.ErrConsumed, "a token used without a successor")
 }

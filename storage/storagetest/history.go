@@ -42,8 +42,8 @@ func loginsInOrder(t testing.TB, s HistoryStore) {
 	got, err := s.Logins(bg, storage.HashOf("kari"), epoch.Add(time.Minute))
 	must(t, err, "listing logins")
 	same(t, got, []storage.Login{second, first}, "the logins")
-	got, err = s.Logins(bg, storage.HashOf("nobody"), epoch)
-	must(t, err, "listing the logins of somebody unknown")
+	got, err = s.Logins(bg, storage.HashOf("unknown"), epoch)
+	must(t, err, "listing the logins of an unknown user")
 	same(t, len(got), 0, "their number")
 }
 

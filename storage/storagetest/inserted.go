@@ -26,16 +26,18 @@ func RunGrants(t *testing.T, newStore func(t *testing.T) GrantStore) {
 
 func insertCases() []testCase[GrantStore] {
 	return []testCase[GrantStore]{
-		{"InsertGrant/live", "the grant is then as one whose code was redeemed", insertLive},
-		{"InsertGrant/conflict", "creation never overwrites, and a conflict leaves nothing behind", insertConflict},
+		{"InsertGrant/live", "the grant is as one whose code was redeemed", insertLive},
+		{"InsertGrant/conflict", "inserting never overwrites, and a conflict changes nothing", insertConflict},
 		{"InsertGrant/revoked", "revoking ends all tokens of the grant", insertRevoked},
-		{"InsertGrant/expiry", "valid iff now.Before(ExpiresAt)", insertExpiry},
-		{"InsertGrant/cancelled", "a context that is done before the verb starts changes nothing (security J5)", insertCancelled},
-		{"InsertGrant/race", "of 50 callers that insert one grant exactly one wins, 500 times", insertRace},
+		{"InsertGrant/session", "a grant in an ended session is ErrRevoked, one in a session of another user ErrConflict", insertSession},
+		{"InsertGrant/listed", "an inserted grant is listed for its user", insertListed},
+		{"InsertGrant/expiry", "a token is live if now is before its ExpiresAt", insertExpiry},
+		{"InsertGrant/cancelled", "a context that is done before the method starts changes nothing", insertCancelled},
+		{"InsertGrant/race", "of 50 callers that insert one grant exactly one gets nil", insertRace},
 	}
 }
 
-func inserted(name string) *storage.Issuance { return newIssue(name, newCode(name)) }
+func inserted(name string) *storage.Issuance { return newIssuance(name, newCode(name)) }
 
 func insertLive(t testing.TB, s GrantStore) {
 	issue := inserted("live")
@@ -54,6 +56,11 @@ func insertLive(t testing.TB, s GrantStore) {
 func insertConflict(t testing.TB, s GrantStore) {
 	must(t, s.InsertGrant(bg, inserted("first"), epoch), "inserting a grant")
 	verdict(t, s.InsertGrant(bg, inserted("first"), epoch), storage.ErrConflict, "inserting it again")
+	other := inserted("other")
+	other.Grant.ID, other.Access.GrantID, other.Refresh.GrantID = inserted("first").Grant.ID, inserted("first").Grant.ID, inserted("first").Grant.ID
+	verdict(t, s.InsertGrant(bg, other, epoch), storage.ErrConflict, "inserting other tokens of a grant that exists")
+	issuanceState(t, s, other, epoch, storage.ErrNotFound, "of a grant that exists")
+	wantIssuance(t, s, inserted("first"), epoch, "after other tokens for it were rejected")
 
 	clash := inserted("second")
 	clash.Refresh.Hash = inserted("first").Refresh.Hash
@@ -75,6 +82,34 @@ func insertRevoked(t testing.TB, s GrantStore) {
 	verdict(t, err, storage.ErrRevoked, "its access token")
 	_, _, err = s.RefreshToken(bg, issue.Refresh.Hash, epoch)
 	verdict(t, err, storage.ErrRevoked, "its refresh token")
+}
+
+func insertSession(t testing.TB, s GrantStore) {
+	in, ended := createSession(t, s, newSession("in", "a")), createSession(t, s, newSession("ended", "a"))
+	_, err := s.EndSession(bg, ended.Hash, epoch)
+	must(t, err, "ending a session")
+	insert := func(name, session string, user storage.Hash) (*storage.Issuance, error) {
+		i := inserted(name)
+		i.Grant.SessionID, i.Grant.UserKey, i.Grant.LoginOnly = session, user, true
+		return i, s.InsertGrant(bg, i, epoch)
+	}
+	_, err = insert("ended", ended.ID, ended.UserKey)
+	verdict(t, err, storage.ErrRevoked, "inserting a grant in an ended session")
+	_, err = insert("foreign", in.ID, storage.HashOf("person b"))
+	verdict(t, err, storage.ErrConflict, "inserting a grant in a session of another user")
+	i, err := insert("own", in.ID, in.UserKey)
+	must(t, err, "inserting a grant in a session")
+	_, err = s.EndSession(bg, in.Hash, epoch)
+	must(t, err, "ending its session")
+	issuanceState(t, s, i, epoch, storage.ErrRevoked, "of an inserted login-only grant")
+}
+
+func insertListed(t testing.TB, s GrantStore) {
+	i := inserted("listed")
+	must(t, s.InsertGrant(bg, i, epoch), "inserting a grant")
+	got, err := s.Grants(bg, i.Grant.UserKey, "", 0, epoch)
+	must(t, err, "listing grants")
+	same(t, got, []storage.Grant{i.Grant}, "the grants of the user")
 }
 
 func insertExpiry(t testing.TB, s GrantStore) {
@@ -102,17 +137,17 @@ func insertCancelled(t testing.TB, s GrantStore) {
 }
 
 func insertRace(t testing.TB, s GrantStore) {
-	for round := range 500 {
+	for round := range rounds() {
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		gate := make(chan struct{})
-		for caller := range 50 {
+		for caller := range crowd() {
 			issue := inserted(numbered("race", round))
-			issue.Access.Hash = storage.HashOf(numbered("access", round*50+caller))
-			issue.Refresh.Hash = storage.HashOf(numbered("refresh", round*50+caller))
+			issue.Access.Hash = storage.HashOf(numbered("access", round*crowd()+caller))
+			issue.Refresh.Hash = storage.HashOf(numbered("refresh", round*crowd()+caller))
 			wg.Go(func() {
 				<-gate
-				switch err := s.InsertGrant(bg, issue, epoch); {
+				switch err := s.InsertGrant(yielding(), issue, epoch); {
 				case err == nil:
 					won.Add(1)
 				case !errors.Is(err, storage.ErrConflict):

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
@@ -14,9 +15,9 @@ import (
 
 func interruptionCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
-		{"Cancelled/before the start", "a context that is done before the verb starts changes nothing (security J5)", cancelledBefore},
-		{"Cancelled/in the middle", "a verb whose context ends under way did all or nothing, and nil means all (security J5)", cancelledMiddle},
-		{"Cancelled/in a race", "consumed iff inserted, whenever each of many callers is interrupted (R2)", cancelledRace},
+		{"Cancelled/before the start", "a context that is done before the method starts changes nothing", cancelledBefore},
+		{"Cancelled/in the middle", "a method whose context ends while it runs did everything or nothing, and nil means everything", cancelledMiddle},
+		{"Cancelled/in a race", "a code or token is consumed if and only if tokens were inserted, whenever a caller is interrupted", cancelledRace},
 	}
 }
 
@@ -26,7 +27,7 @@ func cancelled() context.Context {
 	return ctx
 }
 
-// refused checks that a verb did not claim success under a cancelled context.
+// refused checks that a method did not return nil for a cancelled context.
 func refused(t testing.TB, err error, doing string) {
 	t.Helper()
 	if err == nil {
@@ -49,22 +50,25 @@ func cancelledBefore(t testing.TB, s provider.Store) {
 	_, err = s.EndSession(cancelled(), in.Hash, epoch)
 	refused(t, err, "EndSession")
 	refused(t, createCode(s, cancelled(), lateCode, epoch), "CreateCode")
-	refused(t, s.RedeemCode(cancelled(), unused.Hash, newIssue("unused", unused), epoch), "RedeemCode")
-	refused(t, s.RedeemCode(cancelled(), unused.Hash, nil, epoch), "RedeemCode without an issue")
+	refused(t, s.RedeemCode(cancelled(), unused.Hash, newIssuance("unused", unused), epoch), "RedeemCode")
+	refused(t, s.RedeemCode(cancelled(), unused.Hash, nil, epoch), "RedeemCode without an issuance")
 	refused(t, s.RotateRefreshToken(cancelled(), issue.Refresh.Hash, next, 0, epoch), "RotateRefreshToken")
-	refused(t, s.Revoke(cancelled(), storage.Revocation{GrantID: c.Grant.ID}, epoch), "RevokeGrant")
+	refused(t, s.Revoke(cancelled(), storage.Revocation{GrantID: c.Grant.ID}, epoch), "Revoke of a grant")
+	key := storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer}
+	refused(t, s.Revoke(cancelled(), storage.Revocation{Authorization: key}, epoch), "Revoke of an authorization")
+	_, err = s.ReplaceSession(cancelled(), in.Hash, newSession("late", "b"), 0, epoch)
+	refused(t, err, "ReplaceSession by another session")
 
 	wantSession(t, s, in, epoch, "after cancelled verbs")
 	wantNoSession(t, s, late.Hash, epoch, "whose creation was cancelled")
 	wantNoSession(t, s, rotated.Hash, epoch, "whose rotation was cancelled")
 	wantCode(t, s, unused, nil, epoch, "after cancelled verbs")
-	wantIssue(t, s, issue, epoch, "after cancelled verbs")
-	issueState(t, s, next, epoch, storage.ErrNotFound, "of a cancelled rotation")
+	wantIssuance(t, s, issue, epoch, "after cancelled verbs")
+	issuanceState(t, s, next, epoch, storage.ErrNotFound, "of a cancelled rotation")
 	must(t, createCode(s, bg, lateCode, epoch), "creating a code whose creation was cancelled")
 }
 
-// brittle is a context that ends when it is asked the nth time: it puts the interruption
-// wherever a store looks.
+// brittle returns a context that ends at the nth call of Err or Done, wherever in a method the store makes it.
 func brittle(n int) context.Context {
 	ctx, cancel := context.WithCancel(bg)
 	c := &brittleContext{Context: ctx, cancel: cancel}
@@ -87,7 +91,7 @@ func (c *brittleContext) asked() {
 func (c *brittleContext) Err() error            { c.asked(); return c.Context.Err() }
 func (c *brittleContext) Done() <-chan struct{} { c.asked(); return c.Context.Done() }
 
-// allOrNothing checks one redemption or rotation that answered err: consumed iff inserted.
+// allOrNothing checks one redemption or rotation that returned err: it consumed if and only if it inserted.
 func allOrNothing(t testing.TB, s provider.Store, consumed bool, issue *storage.Issuance, err error, what string) {
 	t.Helper()
 	_, _, accessErr := s.AccessToken(bg, issue.Access.Hash, epoch)
@@ -97,7 +101,7 @@ func allOrNothing(t testing.TB, s provider.Store, consumed bool, issue *storage.
 		t.Fatalf("%s interrupted: consumed %v, access token %v, refresh token %v: want all or nothing", what, consumed, accessErr, refreshErr)
 	}
 	if err == nil && !consumed {
-		t.Fatalf("%s interrupted: it answered nil and did nothing", what)
+		t.Fatalf("%s interrupted: it returned nil and did nothing", what)
 	}
 }
 
@@ -105,7 +109,7 @@ func cancelledMiddle(t testing.TB, s provider.Store) {
 	for n := range 25 {
 		c := newCode(numbered("c", n))
 		must(t, createCode(s, bg, c, epoch), "creating a code")
-		issue := newIssue(numbered("first", n), c)
+		issue := newIssuance(numbered("first", n), c)
 		err := s.RedeemCode(brittle(n), c.Hash, issue, epoch)
 		_, state := s.Code(bg, c.Hash, epoch)
 		allOrNothing(t, s, errors.Is(state, storage.ErrConsumed), issue, err, "RedeemCode")
@@ -119,9 +123,50 @@ func cancelledMiddle(t testing.TB, s provider.Store) {
 		err = s.Revoke(brittle(n), storage.Revocation{GrantID: d.Grant.ID}, epoch)
 		_, _, state = s.AccessToken(bg, first.Access.Hash, epoch)
 		if err == nil && !errors.Is(state, storage.ErrRevoked) {
-			t.Fatalf("RevokeGrant interrupted: it answered nil and the grant is live")
+			t.Fatalf("RevokeGrant interrupted: it returned nil and the grant is live")
 		}
 		cancelledSession(t, s, n)
+		cancelledSwitch(t, s, n)
+		cancelledAuthorization(t, s, n)
+	}
+}
+
+func cancelledSwitch(t testing.TB, s provider.Store, n int) {
+	in, next := createSession(t, s, newSession(numbered("from", n), numbered("f", n))), newSession(numbered("to", n), numbered("t", n))
+	_, login := redeemed(t, s, given(newCode(numbered("switched", n)), in, true), numbered("switched", n))
+	err := replace(brittle(n), s, in.Hash, next, epoch)
+	_, oldErr := s.Session(bg, in.Hash, epoch)
+	_, newErr := s.Session(bg, next.Hash, epoch)
+	_, _, token := s.AccessToken(bg, login.Access.Hash, epoch)
+	ended := oldErr != nil
+	if ended != (newErr == nil) || ended != errors.Is(token, storage.ErrRevoked) || err == nil && !ended {
+		t.Fatalf("ReplaceSession interrupted: it returned %v, old session %v, new session %v, token of the old one %v", err, oldErr, newErr, token)
+	}
+}
+
+func cancelledAuthorization(t testing.TB, s provider.Store, n int) {
+	c := newCode(numbered("authorized", n))
+	c.Grant.UserKey = storage.HashOf(numbered("user", n))
+	key := storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer}
+	o := c.outcome()
+	o.Consents, o.Granted = key, []storage.Consent{newConsent("a", time.Hour), newConsent("b", time.Hour)}
+	err := s.FinishRequest(brittle(n), o, epoch)
+	_, code := s.Code(bg, c.Hash, epoch)
+	consents, consentErr := s.Consents(bg, key, epoch)
+	must(t, consentErr, "reading consents")
+	if finished := code == nil; len(consents) != map[bool]int{true: 2}[finished] || err == nil && !finished {
+		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, %d consents of 2", err, code, len(consents))
+	}
+	must(t, s.FinishRequest(bg, o, epoch), "finishing the request")
+	i := newIssuance(numbered("authorized", n), c)
+	must(t, s.RedeemCode(bg, c.Hash, i, epoch), "redeeming the code")
+	err = s.Revoke(brittle(n), storage.Revocation{Authorization: key}, epoch)
+	_, _, token := s.AccessToken(bg, i.Access.Hash, epoch)
+	consents, consentErr = s.Consents(bg, key, epoch)
+	must(t, consentErr, "reading consents")
+	revoked := errors.Is(token, storage.ErrRevoked)
+	if revoked != (len(consents) == 0) || err == nil && !revoked {
+		t.Fatalf("Revoke interrupted: it returned %v, token %v, %d consents", err, token, len(consents))
 	}
 }
 
@@ -136,7 +181,7 @@ func cancelledSession(t testing.TB, s provider.Store, n int) {
 	_, oldErr := s.Session(bg, in.Hash, epoch)
 	_, newErr := s.Session(bg, next.Hash, epoch)
 	if (oldErr == nil) == (newErr == nil) || err == nil && newErr != nil {
-		t.Fatalf("ReplaceSession interrupted: it answered %v, old hash %v, new hash %v", err, oldErr, newErr)
+		t.Fatalf("ReplaceSession interrupted: it returned %v, old hash %v, new hash %v", err, oldErr, newErr)
 	}
 	current := in.Hash
 	if newErr == nil {
@@ -148,18 +193,18 @@ func cancelledSession(t testing.TB, s provider.Store, n int) {
 	_, code := s.Code(bg, unused.Hash, epoch)
 	ended := live != nil
 	if ended != errors.Is(token, storage.ErrRevoked) || ended != errors.Is(code, storage.ErrConsumed) || err == nil && !ended {
-		t.Fatalf("EndSession interrupted: it answered %v, session %v, token of %s %v, unused code %v", err, live, c.Grant.ID, token, code)
+		t.Fatalf("EndSession interrupted: it returned %v, session %v, token of %s %v, unused code %v", err, live, c.Grant.ID, token, code)
 	}
 }
 
 func cancelledRace(t testing.TB, s provider.Store) {
 	const callers = 4
-	for round := range rounds {
+	for round := range rounds() {
 		c := newCode(numbered("c", round))
 		must(t, createCode(s, bg, c, epoch), "creating a code")
 		issues := make([]*storage.Issuance, callers)
 		for i := range issues {
-			issues[i] = newIssue(numbered(c.RequestID, i), c)
+			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
 		errs := interrupted(callers, round, func(ctx context.Context, i int) error {
 			return s.RedeemCode(ctx, c.Hash, issues[i], epoch)
@@ -179,7 +224,7 @@ func cancelledRace(t testing.TB, s provider.Store) {
 	}
 }
 
-// interrupted runs f for all callers at once and cancels each after another while.
+// interrupted runs f for all callers at the same time and cancels each after a different delay.
 func interrupted(callers, round int, f func(ctx context.Context, i int) error) []error {
 	var stoppers sync.WaitGroup
 	defer stoppers.Wait()
@@ -195,8 +240,8 @@ func interrupted(callers, round int, f func(ctx context.Context, i int) error) [
 	})
 }
 
-// oneOrNone checks that the record is consumed iff exactly one caller's tokens exist, and that a
-// caller who was told nil is that one.
+// oneOrNone checks that the record is consumed if and only if the tokens of exactly one caller exist, and that a caller that
+// got nil is that one.
 func oneOrNone(t testing.TB, s provider.Store, round int, consumed bool, errs []error, issues []*storage.Issuance) {
 	t.Helper()
 	inserted := 0
@@ -204,7 +249,7 @@ func oneOrNone(t testing.TB, s provider.Store, round int, consumed bool, errs []
 		_, _, a := s.AccessToken(bg, issue.Access.Hash, epoch)
 		_, _, r := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
 		if (a == nil) != (r == nil) || errs[i] == nil && a != nil {
-			t.Fatalf("round %d: a caller was told %v, its access token is %v, its refresh token %v", round, errs[i], a, r)
+			t.Fatalf("round %d: a caller got %v, its access token is %v, its refresh token %v", round, errs[i], a, r)
 		}
 		if a == nil {
 			inserted++

@@ -11,15 +11,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// model is the contract in its plainest form: everything in maps under one lock. It passes the
-// suite, and each defect is one line of it done wrong.
+// model is a store with maps under one lock. It passes the suite, and each defect makes one line of it wrong.
 type model struct {
 	defect string
 
 	mu       sync.Mutex
 	ghosts   []storage.Session     // that were ended
 	firstEnd map[string]time.Time  // by session ID
-	dead     map[storage.Hash]bool // tokens
+	lost     map[storage.Hash]bool // tokens
 	renewed  map[storage.Hash]bool // refresh tokens
 	sessions map[storage.Hash]storage.Session
 	ended    map[string]time.Time // session ID to ExpiresAt
@@ -64,7 +63,7 @@ type consentKey struct {
 func newModel(defect string) *model {
 	return &model{
 		defect:   defect,
-		firstEnd: map[string]time.Time{}, dead: map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
+		firstEnd: map[string]time.Time{}, lost: map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
 		sessions: map[storage.Hash]storage.Session{}, ended: map[string]time.Time{},
 		codes: map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
@@ -342,10 +341,10 @@ func (m *model) end(s storage.Session) {
 		}
 		if m.is("EndSession misses late tokens") { // the tokens of the moment, not the grant
 			for h, r := range m.refresh {
-				m.dead[h] = m.dead[h] || r.GrantID == id
+				m.lost[h] = m.lost[h] || r.GrantID == id
 			}
 			for h, a := range m.access {
-				m.dead[h] = m.dead[h] || a.GrantID == id
+				m.lost[h] = m.lost[h] || a.GrantID == id
 			}
 			continue
 		}
@@ -383,6 +382,9 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	}
 	if !m.is("forgets denials") || o.Code != nil {
 		m.requests[o.RequestID] = r
+	}
+	if m.is("consents in a second step") && ctx.Err() != nil {
+		return ctx.Err()
 	}
 	m.answer(ctx, o)
 	return nil
@@ -457,7 +459,6 @@ func (m *model) insertCode(ctx context.Context, o storage.Outcome, now time.Time
 
 // answer withdraws and remembers consents.
 func (m *model) answer(ctx context.Context, o storage.Outcome) {
-	m.gap(ctx, "consents in a second step")
 	for _, scope := range o.Declined {
 		if !m.is("keeps declined consents") {
 			delete(m.consents, consentKey{o.Consents, scope})
@@ -573,7 +574,7 @@ func (m *model) alive(hash storage.Hash, now time.Time) (storage.RefreshToken, m
 		return r, g, storage.ErrNotFound
 	case !m.valid(r.ExpiresAt, now) && (!used || m.is("forgets rotated tokens")):
 		return r, g, storage.ErrNotFound
-	case g.revoked || m.dead[hash]:
+	case g.revoked || m.lost[hash]:
 		return r, g, storage.ErrRevoked
 	case used:
 		return r, g, storage.ErrConsumed
@@ -679,7 +680,7 @@ func (m *model) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	switch {
 	case !ok || !live || !m.valid(a.ExpiresAt, now) || !m.valid(g.ExpiresAt, now) && !m.is("tokens outlive their grant"):
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
-	case g.revoked || m.dead[hash]:
+	case g.revoked || m.lost[hash]:
 		return m.token(a), m.grant(g.Grant), storage.ErrRevoked
 	}
 	return m.token(a), m.grant(g.Grant), nil

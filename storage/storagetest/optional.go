@@ -13,14 +13,14 @@ import (
 func pushedCases() []testCase[authorize.PushedRequestStore] {
 	return []testCase[authorize.PushedRequestStore]{
 		{"PushedRequest/round trip", "a record comes back as it went in", pushedRoundTrip},
-		{"PushedRequest/unknown", "an unknown request is ErrNotFound for every verb", pushedUnknown},
-		{"PushedRequest/expiry boundary", "a request is valid iff now.Before(ExpiresAt), for every verb", pushedBoundary},
-		{"PushedRequest/create never overwrites", "an existing Hash is ErrConflict, consumed or not, and nothing changes (security J2)", pushedNoOverwrite},
-		{"PushedRequest/consumed once", "a consumed request cannot be read or consumed again (security A12)", pushedOnce},
-		{"PushedRequest/copies", "nobody shares memory with the store", pushedCopies},
-		{"PushedRequest/cancelled", "a context that is done before the verb starts changes nothing (security J5)", pushedCancelled},
-		{"PushedRequest/values", "parameters and client IDs come back whole, whatever is in them", pushedValues},
-		{"PushedRequest/race", "of 50 callers that consume one request exactly one wins", pushedRace},
+		{"PushedRequest/unknown", "an unknown request is ErrNotFound for every method", pushedUnknown},
+		{"PushedRequest/expiry boundary", "a request is live if now is before its ExpiresAt, for every method", pushedBoundary},
+		{"PushedRequest/insert never overwrites", "an existing Hash is ErrConflict, consumed or not, and nothing changes", pushedNoOverwrite},
+		{"PushedRequest/consumed once", "a consumed request cannot be read or consumed again", pushedOnce},
+		{"PushedRequest/copies", "the store shares no memory with its callers", pushedCopies},
+		{"PushedRequest/cancelled", "a context that is done before the method starts changes nothing", pushedCancelled},
+		{"PushedRequest/values", "parameters and client IDs come back whole", pushedValues},
+		{"PushedRequest/race", "of 50 callers that consume one request exactly one gets nil", pushedRace},
 	}
 }
 
@@ -72,11 +72,11 @@ func pushedNoOverwrite(t testing.TB, s authorize.PushedRequestStore) {
 	first, second := push(t, s, "first"), newPushed("second")
 	second.Hash, second.ClientID = first.Hash, "client-b"
 	verdict(t, s.PushRequest(bg, second, epoch), storage.ErrConflict, "pushing with a Hash that exists")
-	wantPushed(t, s, first, "whose Hash another wanted")
+	wantPushed(t, s, first, "whose Hash was to be used again")
 	must(t, s.ConsumePushedRequest(bg, first.Hash, epoch), "consuming a request")
 	verdict(t, s.PushRequest(bg, second, epoch), storage.ErrConflict, "pushing with the Hash of a consumed request")
 	_, err := s.PushedRequest(bg, first.Hash, epoch)
-	verdict(t, err, storage.ErrNotFound, "a consumed request whose Hash another wanted")
+	verdict(t, err, storage.ErrNotFound, "a consumed request whose Hash was to be used again")
 }
 
 func pushedOnce(t testing.TB, s authorize.PushedRequestStore) {
@@ -88,7 +88,7 @@ func pushedOnce(t testing.TB, s authorize.PushedRequestStore) {
 	wantPushed(t, s, other, "beside a consumed one")
 }
 
-// spent accepts both ways to say that something is used up.
+// spent accepts both verdicts on a consumed request.
 func spent(t testing.TB, err error, doing string) {
 	t.Helper()
 	if !errors.Is(err, storage.ErrConsumed) && !errors.Is(err, storage.ErrNotFound) {
@@ -116,11 +116,11 @@ func pushedCancelled(t testing.TB, s authorize.PushedRequestStore) {
 }
 
 func pushedRace(t testing.TB, s authorize.PushedRequestStore) {
-	for round := range rounds {
+	for round := range rounds() {
 		p := push(t, s, numbered("race", round))
-		errs := together(crowd, func(int) error { return s.ConsumePushedRequest(yielding(), p.Hash, epoch) })
-		if won := winners(errs); won != 1 {
-			t.Fatalf("round %d: %d of %d callers consumed one pushed request, want exactly 1", round, won, crowd)
+		errs := together(crowd(), func(int) error { return s.ConsumePushedRequest(yielding(), p.Hash, epoch) })
+		if n := successes(errs); n != 1 {
+			t.Fatalf("round %d: %d of %d callers consumed one pushed request, want exactly 1", round, n, crowd())
 		}
 		for _, err := range errs {
 			if err != nil {
@@ -132,11 +132,11 @@ func pushedRace(t testing.TB, s authorize.PushedRequestStore) {
 
 func replayCases() []testCase[client.ReplayStore] {
 	return []testCase[client.ReplayStore]{
-		{"JTI/once", "exactly one call for a key gets nil (RFC 7523 section 3)", jtiOnce},
-		{"JTI/remembered to the end", "a key is remembered until expiresAt, whatever other keys come", jtiRemembered},
-		{"JTI/expired", "what has expired cannot be remembered and is refused", jtiExpired},
-		{"JTI/cancelled", "a context that is done before the verb starts changes nothing (security J5)", jtiCancelled},
-		{"JTI/race", "of 50 callers that use one assertion exactly one wins (security E9)", jtiRace},
+		{"JTI/once", "the first call for a key returns nil, later calls return ErrConsumed", jtiOnce},
+		{"JTI/recognised to the end", "a key is recognised until expiresAt, whatever other keys are consumed", jtiRemembered},
+		{"JTI/expired", "a key that has expired is ErrConsumed", jtiExpired},
+		{"JTI/cancelled", "a context that is done before the method starts changes nothing", jtiCancelled},
+		{"JTI/race", "of 50 callers that use one assertion exactly one gets nil", jtiRace},
 	}
 }
 
@@ -153,10 +153,10 @@ func jtiRemembered(t testing.TB, s client.ReplayStore) {
 	end := epoch.Add(time.Minute)
 	key := storage.HashOf("jti")
 	must(t, s.ConsumeJTI(bg, key, end, epoch), "using an assertion")
-	for i := range 1000 {
+	for i := range many(1000) {
 		must(t, s.ConsumeJTI(bg, storage.HashOf(numbered("other", i)), epoch.Add(time.Second), epoch), "using another")
 	}
-	for i := range 1000 { // the ones before are garbage now
+	for i := range many(1000) { // the ones before have expired
 		must(t, s.ConsumeJTI(bg, storage.HashOf(numbered("later", i)), end.Add(1), end.Add(-1)), "using another later")
 	}
 	verdict(t, s.ConsumeJTI(bg, key, end, end.Add(-1)), storage.ErrConsumed, "using it again 1 ns before its end")
@@ -179,12 +179,12 @@ func jtiCancelled(t testing.TB, s client.ReplayStore) {
 }
 
 func jtiRace(t testing.TB, s client.ReplayStore) {
-	for round := range rounds {
+	for round := range rounds() {
 		key := storage.HashOf(numbered("jti", round))
-		errs := together(crowd, func(int) error { return s.ConsumeJTI(yielding(), key, epoch.Add(time.Minute), epoch) })
-		if won := winners(errs); won != 1 {
-			t.Fatalf("round %d: %d of %d callers used one assertion, want exactly 1", round, won, crowd)
+		errs := together(crowd(), func(int) error { return s.ConsumeJTI(yielding(), key, epoch.Add(time.Minute), epoch) })
+		if n := successes(errs); n != 1 {
+			t.Fatalf("round %d: %d of %d callers used one assertion, want exactly 1", round, n, crowd())
 		}
-		losersGot(t, errs, storage.ErrConsumed)
+		othersGot(t, errs, storage.ErrConsumed)
 	}
 }

@@ -13,30 +13,54 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-const (
-	// rounds of every race. A store that reads and then marks was caught in 1 round 0 of 20
-	// times, in 500 rounds 15 of 20, with -race 30 of 30.
-	rounds = 500
-	crowd  = 50 // callers in a race for one record
-)
+// rounds returns the number of rounds of a race. A store that reads and then marks was rejected in 0 of 20 runs with 1 round
+// and in 15 of 20 runs with 500 rounds; with -race in 30 of 30 runs.
+func rounds() int {
+	if testing.Short() {
+		return 5
+	}
+	return 500
+}
+
+// crowd returns the number of callers in a race for one record.
+func crowd() int {
+	if testing.Short() {
+		return 6
+	}
+	return 50
+}
+
+// many returns the number of other records in a case that lets a store collect garbage.
+func many(n int) int {
+	if testing.Short() {
+		return n / 20
+	}
+	return n
+}
 
 func raceCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
-		{"Race/one code", "of 50 callers that redeem one code exactly one wins, and only its tokens exist (security C9)", raceCode},
-		{"Race/code replayed", "once a loser has revoked the grant no token of it is live, the winner's included (security C9)", raceCodeRevoked},
-		{"Race/one refresh token", "of 50 callers that rotate one token exactly one wins, and one token is live (security D2)", raceRefresh},
-		{"Race/revoke and rotate", "when RevokeGrant has returned no token of the grant is or becomes live (security D4)", raceRevoke},
-		{"Race/end session and redeem", "when EndSession has returned no login-only token of the session is or becomes live (security D4, G16)", raceEnd},
-		{"Race/end session and rotate", "when EndSession has returned no login of the session goes on by a rotation under way (security D4)", raceEndRotate},
-		{"Race/end session and create code", "no code of an ended session is usable, whichever came first (security D4)", raceEndCode},
-		{"Race/replace session", "of 50 callers that read one version exactly one replaces it (security G7)", raceReplace},
-		{"Race/end and replace session", "when EndSession has returned the session is dead under every hash (security G7)", raceEndReplace},
-		{"Race/session cap", "many logins of one person at once leave at most max live sessions (security J3)", raceCap},
+		{"Race/one code", "of 50 callers that redeem one code exactly one gets nil, and only its tokens exist", raceCode},
+		{"Race/one code, then revoke", "when a caller that got ErrConsumed has revoked the grant, no token of it is live", raceCodeRevoked},
+		{"Race/one refresh token", "of 50 callers that rotate one token exactly one gets nil, and one token is live", raceRefresh},
+		{"Race/revoke and rotate", "when Revoke has returned no token of the grant is or becomes live", raceRevoke},
+		{"Race/end session and redeem", "when EndSession has returned no login-only token of the session is or becomes live", raceEnd},
+		{"Race/end session and rotate", "when EndSession has returned no login-only token of the session is or becomes live by a rotation", raceEndRotate},
+		{"Race/end session and finish request", "no code of an ended session is usable, whichever came first", raceEndCode},
+		{"Race/replace session", "of 50 callers that read one version exactly one replaces it", raceReplace},
+		{"Race/end and replace session", "when EndSession has returned the session has ended under every hash", raceEndReplace},
+		{"Race/session limit", "many logins of one user at the same time leave at most limit live sessions", raceCap},
+		{"Race/equal outcomes", "of 50 callers that finish one request with the same code all get nil, and there is one code", raceEqual},
+		{"Race/equal sessions", "of 50 callers that create one session all get nil, and there is one session", raceSessions},
+		{"Race/retries", "of 50 callers that rotate to the same successor all get nil, and there is one successor", raceRetries},
+		{"Race/retry and use", "once the successor was used, no retry is accepted", raceRetryUse},
+		{"Race/revoke authorization", "when Revoke has returned no token of the authorization is or becomes live, and no consent", raceAuthorization},
+		{"Race/switch and redeem", "when a session was switched away no login-only token of it is or becomes live", raceSwitch},
 		{"Race/one code per request", "of 50 codes created for one request exactly one exists", raceRequestID},
 	}
 }
 
-// together runs f n times at once: all callers wait at a gate.
+// together runs f n times at the same time: all callers start when the last one is ready.
 func together(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var ready, done sync.WaitGroup
@@ -55,8 +79,8 @@ func together(n int, f func(i int) error) []error {
 	return errs
 }
 
-// yielding is a context that lets others run whenever it is asked: a store that looks at it
-// between reading and marking loses its races without -race as well.
+// yielding returns a context whose methods let other goroutines run: a store that checks it between reading and marking
+// fails in races without -race, too.
 func yielding() context.Context { return yieldingContext{bg} }
 
 type yieldingContext struct{ context.Context }
@@ -64,7 +88,7 @@ type yieldingContext struct{ context.Context }
 func (c yieldingContext) Err() error            { runtime.Gosched(); return c.Context.Err() }
 func (c yieldingContext) Done() <-chan struct{} { runtime.Gosched(); return c.Context.Done() }
 
-func winners(errs []error) (n int) {
+func successes(errs []error) (n int) {
 	for _, err := range errs {
 		if err == nil {
 			n++
@@ -73,7 +97,7 @@ func winners(errs []error) (n int) {
 	return n
 }
 
-func losersGot(t testing.TB, errs []error, want ...error) {
+func othersGot(t testing.TB, errs []error, want ...error) {
 	t.Helper()
 	for _, err := range errs {
 		ok := err == nil
@@ -81,36 +105,36 @@ func losersGot(t testing.TB, errs []error, want ...error) {
 			ok = ok || errors.Is(err, w)
 		}
 		if !ok {
-			t.Fatalf("a loser of the race got %v, want one of %v", err, want)
+			t.Fatalf("a caller in a race got %v, want one of %v", err, want)
 		}
 	}
 }
 
-// exactlyOne fails the case unless one caller won and the losers left nothing behind.
+// exactlyOne fails the case unless one caller got nil and only its tokens exist.
 func exactlyOne(t testing.TB, s provider.Store, round int, errs []error, issues []*storage.Issuance) {
 	t.Helper()
-	if won := winners(errs); won != 1 {
-		t.Fatalf("round %d: %d of %d callers won, want exactly 1", round, won, len(errs))
+	if n := successes(errs); n != 1 {
+		t.Fatalf("round %d: %d of %d callers got nil, want exactly 1", round, n, len(errs))
 	}
 	for i, issue := range issues {
 		want := storage.ErrNotFound
 		if errs[i] == nil {
 			want = nil
 		}
-		issueState(t, s, issue, epoch, want, "of one of many callers")
+		issuanceState(t, s, issue, epoch, want, "of one of many callers")
 	}
 }
 
 func raceCode(t testing.TB, s provider.Store) {
-	for round := range rounds {
+	for round := range rounds() {
 		c := newCode(numbered("c", round))
 		must(t, createCode(s, bg, c, epoch), "creating a code")
-		issues := make([]*storage.Issuance, crowd)
+		issues := make([]*storage.Issuance, crowd())
 		for i := range issues {
-			issues[i] = newIssue(numbered(c.RequestID, i), c)
+			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
-		errs := together(crowd, func(i int) error { return s.RedeemCode(yielding(), c.Hash, issues[i], epoch) })
-		losersGot(t, errs, storage.ErrConsumed)
+		errs := together(crowd(), func(i int) error { return s.RedeemCode(yielding(), c.Hash, issues[i], epoch) })
+		othersGot(t, errs, storage.ErrConsumed)
 		exactlyOne(t, s, round, errs, issues)
 		if t.Failed() {
 			t.FailNow()
@@ -120,12 +144,12 @@ func raceCode(t testing.TB, s provider.Store) {
 
 func raceCodeRevoked(t testing.TB, s provider.Store) {
 	const callers = 8
-	for round := range rounds {
+	for round := range rounds() {
 		c := newCode(numbered("c", round))
 		must(t, createCode(s, bg, c, epoch), "creating a code")
 		issues := make([]*storage.Issuance, callers)
 		for i := range issues {
-			issues[i] = newIssue(numbered(c.RequestID, i), c)
+			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
 		errs := together(callers, func(i int) error {
 			err := s.RedeemCode(yielding(), c.Hash, issues[i], epoch)
@@ -134,38 +158,38 @@ func raceCodeRevoked(t testing.TB, s provider.Store) {
 			}
 			return err
 		})
-		losersGot(t, errs)
+		othersGot(t, errs)
 		noneLive(t, s, round, issues)
 	}
 }
 
-// noneLive fails the case if any token is live.
+// noneLive fails the case if a token is live.
 func noneLive(t testing.TB, s provider.Store, round int, issues []*storage.Issuance) {
 	t.Helper()
 	for _, issue := range issues {
 		if _, _, err := s.AccessToken(bg, issue.Access.Hash, epoch); err == nil {
-			t.Fatalf("round %d: an access token of a dead grant is live", round)
+			t.Fatalf("round %d: an access token of an ended grant is live", round)
 		}
 		if _, _, err := s.RefreshToken(bg, issue.Refresh.Hash, epoch); err == nil {
-			t.Fatalf("round %d: a refresh token of a dead grant is live", round)
+			t.Fatalf("round %d: a refresh token of an ended grant is live", round)
 		}
 	}
 }
 
 func raceRefresh(t testing.TB, s provider.Store) {
-	for round := range rounds {
+	for round := range rounds() {
 		c, first := redeemed(t, s, newCode(numbered("c", round)), numbered("first", round))
-		issues := make([]*storage.Issuance, crowd)
+		issues := make([]*storage.Issuance, crowd())
 		for i := range issues {
 			issues[i] = successor(numbered(c.RequestID, i), c, 1)
 		}
-		errs := together(crowd, func(i int) error {
+		errs := together(crowd(), func(i int) error {
 			return s.RotateRefreshToken(yielding(), first.Refresh.Hash, issues[i], 0, epoch)
 		})
-		losersGot(t, errs, storage.ErrConsumed)
+		othersGot(t, errs, storage.ErrConsumed)
 		exactlyOne(t, s, round, errs, issues)
 		_, _, err := s.RefreshToken(bg, first.Refresh.Hash, epoch)
-		verdict(t, err, storage.ErrConsumed, "the token all wanted to rotate")
+		verdict(t, err, storage.ErrConsumed, "the token that all callers rotated")
 		if t.Failed() {
 			t.FailNow()
 		}
@@ -173,12 +197,12 @@ func raceRefresh(t testing.TB, s provider.Store) {
 }
 
 func raceRevoke(t testing.TB, s provider.Store) {
-	const callers = 4 // each follows its own rotations as far as they go
-	for round := range rounds {
+	const callers = 4 // each rotates as often as it can
+	for round := range rounds() {
 		c := newCode(numbered("c", round))
 		must(t, createCode(s, bg, c, epoch), "creating a code")
-		first := newIssue(numbered("first", round), c)
-		if round%2 == 0 { // in the other half the redemption is in the race as well
+		first := newIssuance(numbered("first", round), c)
+		if round%2 == 0 { // in the other half the redemption is part of the race
 			must(t, s.RedeemCode(bg, c.Hash, first, epoch), "redeeming a code")
 		}
 		chains := make([][]*storage.Issuance, callers)
@@ -199,7 +223,7 @@ func raceRevoke(t testing.TB, s provider.Store) {
 			}
 			return err
 		})
-		losersGot(t, errs, storage.ErrConsumed, storage.ErrRevoked, storage.ErrNotFound)
+		othersGot(t, errs, storage.ErrConsumed, storage.ErrRevoked, storage.ErrNotFound)
 		noneLive(t, s, round, append(chains[0], first))
 		for _, chain := range chains[1:] {
 			noneLive(t, s, round, chain)
@@ -209,13 +233,13 @@ func raceRevoke(t testing.TB, s provider.Store) {
 
 func raceEnd(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range rounds {
+	for round := range rounds() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
 		codes, issues := make([]testCode, callers), make([]*storage.Issuance, callers)
 		for i := range codes {
 			codes[i] = given(newCode(numbered(in.ID, i)), in, true)
 			must(t, createCode(s, bg, codes[i], epoch), "creating a code")
-			issues[i] = newIssue(numbered(in.ID, i), codes[i])
+			issues[i] = newIssuance(numbered(in.ID, i), codes[i])
 		}
 		errs := together(callers+1, func(i int) error {
 			if i == callers {
@@ -225,14 +249,14 @@ func raceEnd(t testing.TB, s provider.Store) {
 			return s.RedeemCode(yielding(), codes[i].Hash, issues[i], epoch)
 		})
 		must(t, errs[callers], "ending a session")
-		losersGot(t, errs, storage.ErrNotFound, storage.ErrConsumed)
+		othersGot(t, errs, storage.ErrNotFound, storage.ErrConsumed)
 		noneLive(t, s, round, issues)
 	}
 }
 
 func raceEndRotate(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range rounds {
+	for round := range rounds() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
 		first, next := make([]*storage.Issuance, callers), make([]*storage.Issuance, callers)
 		for i := range first {
@@ -248,7 +272,7 @@ func raceEndRotate(t testing.TB, s provider.Store) {
 			return s.RotateRefreshToken(yielding(), first[i].Refresh.Hash, next[i], 0, epoch)
 		})
 		must(t, errs[callers], "ending a session")
-		losersGot(t, errs, storage.ErrRevoked)
+		othersGot(t, errs, storage.ErrRevoked)
 		noneLive(t, s, round, first)
 		noneLive(t, s, round, next)
 	}
@@ -256,7 +280,7 @@ func raceEndRotate(t testing.TB, s provider.Store) {
 
 func raceEndCode(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range rounds {
+	for round := range rounds() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
 		codes := make([]testCode, callers)
 		for i := range codes {
@@ -270,7 +294,7 @@ func raceEndCode(t testing.TB, s provider.Store) {
 			return createCode(s, yielding(), codes[i], epoch)
 		})
 		must(t, errs[callers], "ending a session")
-		losersGot(t, errs, storage.ErrRevoked)
+		othersGot(t, errs, storage.ErrRevoked)
 		for _, c := range codes {
 			if _, err := s.Code(bg, c.Hash, epoch); !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConsumed) {
 				t.Fatalf("round %d: a code of an ended session can be redeemed: %v", round, err)
@@ -280,9 +304,9 @@ func raceEndCode(t testing.TB, s provider.Store) {
 }
 
 func raceReplace(t testing.TB, s provider.Store) {
-	for round := range rounds {
+	for round := range rounds() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
-		next := make([]storage.Session, crowd)
+		next := make([]storage.Session, crowd())
 		for i := range next {
 			next[i] = in
 			if i%2 == 0 {
@@ -290,16 +314,16 @@ func raceReplace(t testing.TB, s provider.Store) {
 			}
 			next[i].Identity = []byte(numbered("writer", i))
 		}
-		errs := together(crowd, func(i int) error { return replace(yielding(), s, in.Hash, next[i], epoch) })
-		if won := winners(errs); won != 1 {
-			t.Fatalf("round %d: %d of %d callers replaced one version, want exactly 1", round, won, crowd)
+		errs := together(crowd(), func(i int) error { return replace(yielding(), s, in.Hash, next[i], epoch) })
+		if n := successes(errs); n != 1 {
+			t.Fatalf("round %d: %d of %d callers replaced one version, want exactly 1", round, n, crowd())
 		}
-		losersGot(t, errs, storage.ErrConflict, storage.ErrNotFound)
+		othersGot(t, errs, storage.ErrConflict, storage.ErrNotFound)
 		for i := range next {
 			switch {
 			case errs[i] == nil:
 				next[i].Version++
-				wantSession(t, s, next[i], epoch, "as the winner wrote it")
+				wantSession(t, s, next[i], epoch, "as the caller that got nil wrote it")
 			case next[i].Hash != in.Hash:
 				wantNoSession(t, s, next[i].Hash, epoch, "of a caller that lost")
 			}
@@ -312,7 +336,7 @@ func raceReplace(t testing.TB, s provider.Store) {
 
 func raceEndReplace(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range rounds {
+	for round := range rounds() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
 		hashes := []storage.Hash{in.Hash}
 		for i := range callers {
@@ -330,30 +354,30 @@ func raceEndReplace(t testing.TB, s provider.Store) {
 			}
 			return replace(yielding(), s, in.Hash, next, epoch)
 		})
-		losersGot(t, errs, storage.ErrNotFound, storage.ErrConflict)
+		othersGot(t, errs, storage.ErrNotFound, storage.ErrConflict)
 		live := 0
 		for _, h := range hashes {
 			if _, err := s.Session(bg, h, epoch); err == nil {
 				live++
 			}
 		}
-		// Ended, or rotated before it could be ended by the hash it had.
+		// It has ended, or it was rotated before EndSession found its hash.
 		if errs[callers] == nil && live != 0 || errs[callers] != nil && live != 1 {
-			t.Fatalf("round %d: EndSession answered %v and %d hashes of the session are live", round, errs[callers], live)
+			t.Fatalf("round %d: EndSession returned %v and %d hashes of the session are live", round, errs[callers], live)
 		}
 	}
 }
 
 func raceCap(t testing.TB, s provider.Store) {
 	const callers, limit = 12, 3
-	for round := range rounds / 5 {
+	for round := range max(1, rounds()/5) {
 		all := make([]storage.Session, callers)
 		for i := range all {
 			all[i] = newSession(numbered(numbered("s", round), i), numbered("p", round))
 			all[i].StartedAt = epoch.Add(time.Duration(i))
 		}
 		var ended atomic.Int32
-		losersGot(t, together(callers, func(i int) error {
+		othersGot(t, together(callers, func(i int) error {
 			old, err := s.ReplaceSession(yielding(), none, all[i], limit, epoch)
 			ended.Add(int32(len(old)))
 			return err
@@ -371,17 +395,17 @@ func raceCap(t testing.TB, s provider.Store) {
 }
 
 func raceRequestID(t testing.TB, s provider.Store) {
-	for round := range rounds {
-		codes := make([]testCode, crowd)
+	for round := range rounds() {
+		codes := make([]testCode, crowd())
 		for i := range codes {
 			codes[i] = newCode(numbered(numbered("c", round), i))
 			codes[i].RequestID = numbered("one request", round)
 		}
-		errs := together(crowd, func(i int) error { return createCode(s, yielding(), codes[i], epoch) })
-		if won := winners(errs); won != 1 {
-			t.Fatalf("round %d: %d of %d codes were created for one request, want exactly 1", round, won, crowd)
+		errs := together(crowd(), func(i int) error { return createCode(s, yielding(), codes[i], epoch) })
+		if n := successes(errs); n != 1 {
+			t.Fatalf("round %d: %d of %d codes were created for one request, want exactly 1", round, n, crowd())
 		}
-		losersGot(t, errs, storage.ErrConflict)
+		othersGot(t, errs, storage.ErrConflict)
 		for i, c := range codes {
 			want := storage.ErrNotFound
 			if errs[i] == nil {
@@ -393,5 +417,147 @@ func raceRequestID(t testing.TB, s provider.Store) {
 		if t.Failed() {
 			t.FailNow()
 		}
+	}
+}
+
+func raceEqual(t testing.TB, s provider.Store) {
+	for round := range max(1, rounds()/5) {
+		codes := make([]testCode, crowd())
+		for i := range codes {
+			codes[i] = newCode(numbered(numbered("c", round), i))
+			codes[i].Hash, codes[i].RequestID = storage.HashOf(numbered("one code", round)), numbered("one request", round)
+		}
+		for _, err := range together(len(codes), func(i int) error { return createCode(s, yielding(), codes[i], epoch) }) {
+			must(t, err, "finishing one request with the same code")
+		}
+		c, err := s.Code(bg, codes[0].Hash, epoch)
+		must(t, err, "reading the code")
+		first := newIssuance(numbered("first", round), testCode{AuthorizationCode: c})
+		must(t, s.RedeemCode(bg, c.Hash, first, epoch), "redeeming the code")
+		second := newIssuance(numbered("second", round), testCode{AuthorizationCode: c})
+		verdict(t, s.RedeemCode(bg, c.Hash, second, epoch), storage.ErrConsumed, "redeeming the code again")
+	}
+}
+
+func raceSessions(t testing.TB, s provider.Store) {
+	for round := range max(1, rounds()/5) {
+		in := newSession(numbered("s", round), numbered("p", round))
+		for _, err := range together(crowd(), func(int) error { return replace(yielding(), s, none, in, epoch) }) {
+			must(t, err, "creating one session")
+		}
+		wantSession(t, s, in, epoch, "created by many callers")
+		ended, err := s.ReplaceSession(bg, none, newSession(numbered("last", round), numbered("p", round)), 1, epoch)
+		must(t, err, "creating the only session")
+		same(t, ended, []storage.Session{in}, "the sessions of the user")
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+func raceRetries(t testing.TB, s provider.Store) {
+	for round := range max(1, rounds()/5) {
+		c, first := redeemed(t, s, newCode(numbered("c", round)), numbered("first", round))
+		all := make([]*storage.Issuance, crowd())
+		for i := range all {
+			all[i] = successor(numbered(c.RequestID, i), c, 1)
+			all[i].Refresh.Hash = storage.HashOf(numbered("successor", round))
+		}
+		for _, err := range together(len(all), func(i int) error {
+			return s.RotateRefreshToken(yielding(), first.Refresh.Hash, all[i], grace, epoch)
+		}) {
+			must(t, err, "rotating to the same successor")
+		}
+		for _, i := range all {
+			_, _, err := s.AccessToken(bg, i.Access.Hash, epoch)
+			must(t, err, "reading the access token of a retry")
+		}
+		must(t, s.RotateRefreshToken(bg, all[0].Refresh.Hash, successor(numbered("last", round), c, 2), grace, epoch), "rotating the successor")
+		verdict(t, s.RotateRefreshToken(bg, all[0].Refresh.Hash, successor(numbered("late", round), c, 2), grace, epoch), storage.ErrConsumed, "rotating it to another one")
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+func raceRetryUse(t testing.TB, s provider.Store) {
+	const callers = 6
+	for round := range max(1, rounds()/5) {
+		c, first, second := rotated(t, s, numbered("c", round))
+		third := successor(numbered("third", round), c, 2)
+		var used atomic.Bool
+		var late atomic.Int32
+		errs := together(callers+1, func(i int) error {
+			if i == callers {
+				defer used.Store(true)
+				return s.RotateRefreshToken(yielding(), second.Refresh.Hash, third, grace, epoch)
+			}
+			for n := range 10 {
+				after := used.Load()
+				err := s.RotateRefreshToken(yielding(), first.Refresh.Hash, again(numbered(numbered(c.RequestID, i), n), c, second), grace, epoch)
+				if after && err == nil {
+					late.Add(1)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		must(t, errs[callers], "rotating the successor")
+		othersGot(t, errs, storage.ErrConsumed)
+		if late.Load() > 0 {
+			t.Fatalf("round %d: a retry was accepted after the successor was used", round)
+		}
+	}
+}
+
+func raceAuthorization(t testing.TB, s provider.Store) {
+	const callers = 6
+	for round := range max(1, rounds()/5) {
+		key := storage.ConsentKey{UserKey: storage.HashOf(numbered("user", round)), ClientID: "client-a", Customer: "customer"}
+		codes, all := make([]testCode, callers), make([]*storage.Issuance, callers)
+		for i := range codes {
+			codes[i] = newCode(numbered(numbered("c", round), i))
+			codes[i].Grant.UserKey = key.UserKey
+			o := codes[i].outcome()
+			o.Consents, o.Granted = key, []storage.Consent{newConsent(numbered("s", i), time.Hour)}
+			must(t, s.FinishRequest(bg, o, epoch), "finishing a request")
+			all[i] = newIssuance(numbered(numbered("t", round), i), codes[i])
+		}
+		errs := together(callers+1, func(i int) error {
+			if i == callers {
+				return s.Revoke(yielding(), storage.Revocation{Authorization: key}, epoch)
+			}
+			return s.RedeemCode(yielding(), codes[i].Hash, all[i], epoch)
+		})
+		must(t, errs[callers], "revoking an authorization")
+		othersGot(t, errs, storage.ErrConsumed)
+		noneLive(t, s, round, all)
+		wantConsents(t, s, key, epoch, "of a revoked authorization")
+	}
+}
+
+func raceSwitch(t testing.TB, s provider.Store) {
+	const callers = 6
+	for round := range max(1, rounds()/5) {
+		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
+		next := newSession(numbered("next", round), numbered("q", round))
+		codes, all := make([]testCode, callers), make([]*storage.Issuance, callers)
+		for i := range codes {
+			codes[i] = given(newCode(numbered(in.ID, i)), in, true)
+			must(t, createCode(s, bg, codes[i], epoch), "creating a code")
+			all[i] = newIssuance(numbered(in.ID, i), codes[i])
+		}
+		errs := together(callers+1, func(i int) error {
+			if i == callers {
+				return replace(yielding(), s, in.Hash, next, epoch)
+			}
+			return s.RedeemCode(yielding(), codes[i].Hash, all[i], epoch)
+		})
+		must(t, errs[callers], "switching a session")
+		othersGot(t, errs, storage.ErrConsumed)
+		noneLive(t, s, round, all)
+		wantSession(t, s, next, epoch, "after the switch")
 	}
 }

@@ -19,10 +19,10 @@ const (
 	sessionLife = 30 * time.Minute
 )
 
-// oslo is a zone a store may lose, as long as the instant stays.
+// oslo is a time zone, which a store may change if it keeps the instant.
 var oslo = time.FixedZone("Oslo", 3600)
 
-// newSession is a session with every field set. Names keep cases apart.
+// newSession returns a session of which every field is set.
 func newSession(name, person string) storage.Session {
 	return storage.Session{
 		Hash: storage.HashOf("cookie " + name), ID: "session-" + name, Version: 7,
@@ -85,7 +85,7 @@ func given(c testCode, in storage.Session, loginOnly bool) testCode {
 }
 
 // newIssue is what redeeming c adds; name keeps the tokens apart.
-func newIssue(name string, c testCode) *storage.Issuance {
+func newIssuance(name string, c testCode) *storage.Issuance {
 	return &storage.Issuance{
 		Grant: c.Grant,
 		Access: storage.AccessToken{
@@ -100,24 +100,24 @@ func newIssue(name string, c testCode) *storage.Issuance {
 	}
 }
 
-// successor is the issue that rotates: the next generation.
+// successor returns what rotating inserts.
 func successor(name string, c testCode, generation int) *storage.Issuance {
-	next := newIssue(name, c)
+	next := newIssuance(name, c)
 	next.Refresh.Generation = generation
 	return next
 }
 
-// redeemed creates and redeems a code and returns both.
+// redeemed inserts and redeems a code and returns both.
 func redeemed(t testing.TB, s provider.Store, c testCode, name string) (testCode, *storage.Issuance) {
 	t.Helper()
-	issue := newIssue(name, c)
+	issue := newIssuance(name, c)
 	must(t, createCode(s, bg, c, epoch), "creating a code")
 	must(t, s.RedeemCode(bg, c.Hash, issue, epoch), "redeeming a code")
 	return c, issue
 }
 
-// issueState checks what the store says of both tokens of an issue; want nil means live.
-func issueState(t testing.TB, s provider.Store, issue *storage.Issuance, now time.Time, want error, when string) {
+// issuanceState checks the verdict on both tokens of an issuance; a want of nil means live.
+func issuanceState(t testing.TB, s provider.Store, issue *storage.Issuance, now time.Time, want error, when string) {
 	t.Helper()
 	_, _, err := s.AccessToken(bg, issue.Access.Hash, now)
 	verdict(t, err, want, "the access token "+when)

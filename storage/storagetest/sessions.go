@@ -12,18 +12,23 @@ import (
 func sessionCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"Session/round trip", "a record comes back as it went in: every field, times to the nanosecond", sessionRoundTrip},
-		{"Session/unknown", "an unknown hash is ErrNotFound for every verb", sessionUnknown},
-		{"Session/expiry boundary", "a session is valid iff now.Before(ExpiresAt), for every verb", sessionBoundary},
-		{"Session/create never overwrites", "an existing Hash or ID is ErrConflict and nothing changes (security J2)", sessionNoOverwrite},
-		{"Session/cap", "beyond max the person's oldest live sessions are ended as EndSession would (security J3)", sessionCap},
-		{"Session/cap ends whole", "a session ended by the cap takes no code any more, and one that was ended does not count (security J3, D4)", sessionCapEnds},
-		{"Session/cap counts the living", "expired sessions and other people's do not count, a max below 1 is no limit", sessionCapLiving},
+		{"Session/unknown", "an unknown hash is ErrNotFound for every method", sessionUnknown},
+		{"Session/expiry boundary", "a session is live if now is before its ExpiresAt, for every method", sessionBoundary},
+		{"Session/insert never overwrites", "an existing Hash or ID is ErrConflict, and nothing changes", sessionNoOverwrite},
+		{"Session/limit", "the oldest live sessions of the user beyond the limit end as by EndSession", sessionCap},
+		{"Session/limit ends sessions as a whole", "a code in a session that the limit ended is ErrRevoked, and ended sessions do not count", sessionCapEnds},
+		{"Session/limit counts live sessions", "expired sessions and those of other users do not count, a limit below 1 is no limit", sessionCapLiving},
 		{"Session/replace", "ReplaceSession stores next with Version+1", sessionReplace},
-		{"Session/replace compares versions", "a session that changed since it was read is ErrConflict and stays", sessionCAS},
-		{"Session/rotation", "the old hash is dead from the instant the new one lives (security G7)", sessionRotation},
-		{"Session/rotation never overwrites", "a new hash that exists is ErrConflict and both sessions stay (security J2)", sessionRotationConflict},
-		{"Session/replace keeps the person", "another ID or UserKey is ErrConflict: another person is another session (security G7)", sessionKeepsPerson},
-		{"Session/copies", "nobody shares memory with the store", sessionCopies},
+		{"Session/replace compares versions", "a session that changed after it was read is ErrConflict, and does not change", sessionCAS},
+		{"Session/rotation", "the old hash is unknown from the instant the new one is known", sessionRotation},
+		{"Session/rotation never overwrites", "a new hash that exists is ErrConflict, and neither session changes", sessionRotationConflict},
+		{"Session/replace keeps the user", "another UserKey with the same ID is ErrConflict", sessionKeepsPerson},
+		{"Session/switch", "a session with another ID ends the old one and is inserted, in one step", sessionSwitch},
+		{"Session/switch conflict", "if a key of the new session exists, the old one stays", sessionSwitchConflict},
+		{"Session/retry", "inserting or rotating to a session that exists returns nil and changes nothing", sessionRetry},
+		{"Session/limit when replaced", "sessions beyond the limit end when one is rotated, too", sessionLimitReplaced},
+		{"Session/ID of an ended session", "the ID of an ended session is reserved until the session would have expired", sessionReserved},
+		{"Session/copies", "the store shares no memory with its callers", sessionCopies},
 	}
 }
 
@@ -66,7 +71,7 @@ func sessionRoundTrip(t testing.TB, s provider.Store) {
 
 func sessionUnknown(t testing.TB, s provider.Store) {
 	in := newSession("never created", "a")
-	wantNoSession(t, s, in.Hash, epoch, "nobody created")
+	wantNoSession(t, s, in.Hash, epoch, "that was not created")
 	verdict(t, replace(bg, s, in.Hash, in, epoch), storage.ErrNotFound, "replacing an unknown session")
 	wantNoSession(t, s, in.Hash, epoch, "after replacing an unknown one")
 	_, err := s.EndSession(bg, in.Hash, epoch)
@@ -102,11 +107,11 @@ func sessionNoOverwrite(t testing.TB, s provider.Store) {
 	wantSession(t, s, first, epoch, "after refused creations")
 	wantNoSession(t, s, sameID.Hash, epoch, "whose creation was refused")
 	sameHash.Hash = storage.HashOf("free")
-	createSession(t, s, sameHash) // its ID was not left behind
+	createSession(t, s, sameHash) // its ID is still free
 }
 
 func sessionCap(t testing.TB, s provider.Store) {
-	// Created in an order other than that of StartedAt.
+	// They are created in another order than that of StartedAt.
 	age := map[string]int{"young": 1, "oldest": 9, "old": 8, "middle": 5}
 	all := map[string]storage.Session{}
 	for _, name := range []string{"young", "oldest", "old", "middle"} {
@@ -120,18 +125,18 @@ func sessionCap(t testing.TB, s provider.Store) {
 	must(t, createCode(s, bg, unused, epoch), "creating a code")
 
 	newest := newSession("new", "a")
-	newest.StartedAt = epoch.Add(-time.Hour) // the new one itself is never ended
+	newest.StartedAt = epoch.Add(-time.Hour) // the new one does not end
 	ended, err := s.ReplaceSession(bg, none, newest, 3, epoch)
-	must(t, err, "creating one too many")
+	must(t, err, "creating one beyond the limit")
 	same(t, ended, []storage.Session{all["oldest"], all["old"]}, "the ended sessions, oldest first")
 	for _, name := range []string{"oldest", "old"} {
-		wantNoSession(t, s, all[name].Hash, epoch, "ended by the cap")
+		wantNoSession(t, s, all[name].Hash, epoch, "ended by the limit")
 	}
 	for _, in := range []storage.Session{all["young"], all["middle"], newest} {
-		wantSession(t, s, in, epoch, "within the cap")
+		wantSession(t, s, in, epoch, "within the limit")
 	}
-	issueState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant of an ended session")
-	issueState(t, s, data, epoch, nil, "of another grant of an ended session")
+	issuanceState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant of an ended session")
+	issuanceState(t, s, data, epoch, nil, "of another grant of an ended session")
 	_, err = s.Code(bg, unused.Hash, epoch)
 	verdict(t, err, storage.ErrConsumed, "an unused code of an ended session")
 }
@@ -141,8 +146,8 @@ func sessionCapEnds(t testing.TB, s provider.Store) {
 	second := newSession("second", "a")
 	second.StartedAt = first.StartedAt.Add(1)
 	_, err := s.ReplaceSession(bg, none, second, 1, epoch)
-	must(t, err, "creating one too many")
-	verdict(t, createCode(s, bg, given(newCode("late"), first, false), epoch), storage.ErrRevoked, "creating a code in a session the cap ended")
+	must(t, err, "creating one beyond the limit")
+	verdict(t, createCode(s, bg, given(newCode("late"), first, false), epoch), storage.ErrRevoked, "creating a code in a session that the limit ended")
 	_, err = s.EndSession(bg, second.Hash, epoch)
 	must(t, err, "ending a session")
 	for _, name := range []string{"third", "fourth"} {
@@ -160,9 +165,9 @@ func sessionCapLiving(t testing.TB, s provider.Store) {
 	one := createSession(t, s, newSession("one", "a"))
 	ended, err := s.ReplaceSession(bg, none, newSession("two", "a"), 2, epoch.Add(1))
 	must(t, err, "creating the second live session of two")
-	same(t, ended, []storage.Session(nil), "what was ended within the cap")
-	wantSession(t, s, one, epoch.Add(1), "within the cap")
-	wantSession(t, s, other, epoch.Add(1), "of another person")
+	same(t, ended, []storage.Session(nil), "what was ended within the limit")
+	wantSession(t, s, one, epoch.Add(1), "within the limit")
+	wantSession(t, s, other, epoch.Add(1), "of another user")
 	for i := range 60 {
 		ended, err := s.ReplaceSession(bg, none, newSession(numbered("many", i), "c"), -(i % 2), epoch)
 		must(t, err, "creating without a limit")
@@ -219,7 +224,7 @@ func sessionRotation(t testing.TB, s provider.Store) {
 	ended, err := s.ReplaceSession(bg, none, newSession("last", "a"), 1, epoch)
 	must(t, err, "creating the only session")
 	if len(ended) != 2 {
-		t.Errorf("a session rotated five times counts as %d sessions of its person, want 1", len(ended)-1)
+		t.Errorf("a session rotated five times counts as %d sessions of its user, want 1", len(ended)-1)
 	}
 	wantNoSession(t, s, in.Hash, epoch, "ended after it was rotated")
 }
@@ -230,17 +235,126 @@ func sessionRotationConflict(t testing.TB, s provider.Store) {
 	next.Hash = two.Hash
 	verdict(t, replace(bg, s, one.Hash, next, epoch), storage.ErrConflict, "rotating to a hash that exists")
 	wantSession(t, s, one, epoch, "after a refused rotation")
-	wantSession(t, s, two, epoch, "whose hash another wanted")
+	wantSession(t, s, two, epoch, "whose hash was to be used again")
 }
 
 func sessionKeepsPerson(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("keep", "a"))
-	person, id := in, in
-	person.UserKey = storage.HashOf("person b")
+	user, id := in, in
+	user.UserKey = storage.HashOf("person b")
 	id.ID = "another"
-	verdict(t, replace(bg, s, in.Hash, person, epoch), storage.ErrConflict, "replacing the person")
+	verdict(t, replace(bg, s, in.Hash, user, epoch), storage.ErrConflict, "replacing the user")
 	verdict(t, replace(bg, s, in.Hash, id, epoch), storage.ErrConflict, "replacing the ID")
 	wantSession(t, s, in, epoch, "after refused replacements")
+}
+
+func sessionSwitch(t testing.TB, s provider.Store) {
+	old, beside := createSession(t, s, newSession("old", "a")), createSession(t, s, newSession("beside", "a"))
+	_, login := redeemed(t, s, given(newCode("login"), old, true), "login")
+	unused := given(newCode("unused"), old, false)
+	must(t, createCode(s, bg, unused, epoch), "creating a code")
+	for i, user := range []string{"b", "a"} { // the same user can start anew, too
+		next := newSession(numbered("next", i), user)
+		ended, err := s.ReplaceSession(bg, old.Hash, next, 0, epoch)
+		must(t, err, "switching the session")
+		same(t, ended, []storage.Session{old}, "the ended sessions")
+		wantSession(t, s, next, epoch, "after the switch, with its version")
+		wantNoSession(t, s, old.Hash, epoch, "that was switched away")
+		old = next
+	}
+	wantSession(t, s, beside, epoch, "of the first user in another browser")
+	issuanceState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant of the old session")
+	wantCode(t, s, unused, storage.ErrConsumed, epoch, "of the old session")
+	verdict(t, createCode(s, bg, given(newCode("late"), newSession("old", "a"), false), epoch), storage.ErrRevoked, "creating a code in the old session")
+	limited := newSession("limited", "a")
+	ended, err := s.ReplaceSession(bg, old.Hash, limited, 1, epoch)
+	must(t, err, "switching with a limit")
+	same(t, ended, []storage.Session{old, beside}, "the old session first, then those beyond the limit")
+	_, err = s.ReplaceSession(bg, old.Hash, newSession("late", "b"), 0, epoch)
+	verdict(t, err, storage.ErrNotFound, "switching from a session that has ended")
+	wantNoSession(t, s, newSession("late", "b").Hash, epoch, "of a rejected switch")
+}
+
+func sessionSwitchConflict(t testing.TB, s provider.Store) {
+	old, taken := createSession(t, s, newSession("old", "a")), createSession(t, s, newSession("taken", "b"))
+	for what, change := range map[string]func(*storage.Session){
+		"Hash":                func(in *storage.Session) { in.Hash = taken.Hash },
+		"ID":                  func(in *storage.Session) { in.ID = taken.ID },
+		"Hash of the old one": func(in *storage.Session) { in.Hash = old.Hash },
+	} {
+		next := newSession("next "+what, "b")
+		change(&next)
+		ended, err := s.ReplaceSession(bg, old.Hash, next, 1, epoch)
+		verdict(t, err, storage.ErrConflict, "switching to a session whose "+what+" exists")
+		same(t, ended, []storage.Session(nil), "what a rejected switch ended")
+		wantSession(t, s, old, epoch, "after a rejected switch")
+		wantSession(t, s, taken, epoch, "whose "+what+" was to be used again")
+	}
+}
+
+func sessionRetry(t testing.TB, s provider.Store) {
+	first := createSession(t, s, newSession("first", "a"))
+	again := newSession("first", "a")
+	again.Identity, again.Version = []byte("sealed again"), 99
+	createSession(t, s, newSession("beside", "a"))
+	ended, err := s.ReplaceSession(bg, none, again, 1, epoch)
+	must(t, err, "creating the session again")
+	same(t, ended, []storage.Session(nil), "what the retry ended, although there are more than limit")
+	wantSession(t, s, first, epoch, "after it was created again")
+
+	next := first
+	next.Hash = storage.HashOf("rotated")
+	must(t, replace(bg, s, first.Hash, next, epoch), "rotating the session")
+	must(t, replace(bg, s, first.Hash, next, epoch), "rotating it again")
+	next.Version++
+	wantSession(t, s, next, epoch, "after it was rotated again")
+
+	user := newSession("user", "b")
+	old := createSession(t, s, newSession("old", "a"))
+	_, err = s.ReplaceSession(bg, old.Hash, user, 0, epoch)
+	must(t, err, "switching the session")
+	ended, err = s.ReplaceSession(bg, old.Hash, user, 0, epoch)
+	must(t, err, "switching it again")
+	same(t, ended, []storage.Session(nil), "what the second switch ended")
+
+	stolen := user
+	stolen.UserKey = storage.HashOf("person c")
+	verdict(t, replace(bg, s, none, stolen, epoch), storage.ErrConflict, "creating the session again for another user")
+	expired := user
+	expired.ExpiresAt = user.ExpiresAt.Add(sessionLife)
+	if err := replace(bg, s, none, expired, user.ExpiresAt); err == nil {
+		wantSession(t, s, expired, user.ExpiresAt, "that was created again after it had expired")
+	}
+}
+
+func sessionLimitReplaced(t testing.TB, s provider.Store) {
+	var all []storage.Session
+	for i := range 4 {
+		in := newSession(numbered("s", i), "a")
+		in.StartedAt = epoch.Add(time.Duration(i))
+		all = append(all, createSession(t, s, in))
+	}
+	next := all[0] // the oldest, which is not ended itself
+	next.Hash = storage.HashOf("rotated")
+	ended, err := s.ReplaceSession(bg, all[0].Hash, next, 2, epoch)
+	must(t, err, "rotating with a limit")
+	same(t, ended, all[1:3], "the sessions beyond the limit")
+	next.Version++
+	wantSession(t, s, next, epoch, "after it was rotated")
+	wantSession(t, s, all[3], epoch, "within the limit")
+}
+
+func sessionReserved(t testing.TB, s provider.Store) {
+	in := createSession(t, s, newSession("e", "a"))
+	_, err := s.EndSession(bg, in.Hash, epoch)
+	must(t, err, "ending a session")
+	for _, now := range []time.Time{epoch, in.ExpiresAt.Add(-1)} {
+		verdict(t, replace(bg, s, none, in, now), storage.ErrConflict, "creating an ended session again")
+		fresh := in
+		fresh.Hash = storage.HashOf("fresh")
+		verdict(t, replace(bg, s, none, fresh, now), storage.ErrConflict, "creating a session with the ID of an ended one")
+		wantNoSession(t, s, fresh.Hash, now, "with the ID of an ended one")
+	}
 }
 
 func sessionCopies(t testing.TB, s provider.Store) {
@@ -262,13 +376,13 @@ func sessionCopies(t testing.TB, s provider.Store) {
 
 func endSessionCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
-		{"EndSession/returns the session", "EndSession returns the session as it was; a second time it is ErrNotFound (security G16)", endReturns},
-		{"EndSession/grants", "login-only grants of the session are revoked, all others live on (security G16)", endGrants},
+		{"EndSession/returns the session", "EndSession returns the session as it was; the second call returns ErrNotFound", endReturns},
+		{"EndSession/grants", "login-only grants of the session are revoked, and no others", endGrants},
 		{"EndSession/codes", "unused codes of the session are consumed", endCodes},
 		{"EndSession/after rotation", "grants belong to the session's ID, not to one of its hashes", endAfterRotation},
-		{"EndSession/long after the code", "grants of a session die with it when their codes are long forgotten (security G16)", endLate},
-		{"EndSession/remembered to the end", "an ended session takes no code until it would have ended, prolonged or rotated (security D4)", endProlonged},
-		{"EndSession/no code afterwards", "a code cannot be created in a session that was ended (security D4)", endThenCode},
+		{"EndSession/long after the code", "login-only grants of a session end with it when their codes are not recognised any more", endLate},
+		{"EndSession/recognised to the end", "a code in an ended session is ErrRevoked until the session would have expired, prolonged or rotated", endProlonged},
+		{"EndSession/no code after it", "a code in a session that has ended is ErrRevoked", endThenCode},
 	}
 }
 
@@ -293,11 +407,11 @@ func endGrants(t testing.TB, s provider.Store) {
 	_, outside := redeemed(t, s, alone, "outside")
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
-	issueState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant")
-	issueState(t, s, data, epoch, nil, "of a grant for more than login")
-	issueState(t, s, elsewhere, epoch, nil, "of another session")
-	issueState(t, s, outside, epoch, nil, "of no session")
-	wantSession(t, s, other, epoch, "of the same person in another browser")
+	issuanceState(t, s, login, epoch, storage.ErrRevoked, "of a login-only grant")
+	issuanceState(t, s, data, epoch, nil, "of a grant for more than login")
+	issuanceState(t, s, elsewhere, epoch, nil, "of another session")
+	issuanceState(t, s, outside, epoch, nil, "of no session")
+	wantSession(t, s, other, epoch, "of the same user in another browser")
 }
 
 func endCodes(t testing.TB, s provider.Store) {
@@ -313,13 +427,13 @@ func endCodes(t testing.TB, s provider.Store) {
 	for _, c := range []testCode{login, data} {
 		_, err = s.Code(bg, c.Hash, epoch)
 		verdict(t, err, storage.ErrConsumed, "an unused code of the session")
-		issue := newIssue("late", c)
+		issue := newIssuance("late", c)
 		verdict(t, s.RedeemCode(bg, c.Hash, issue, epoch), storage.ErrConsumed, "redeeming a code of the session")
-		issueState(t, s, issue, epoch, storage.ErrNotFound, "of a code of an ended session")
+		issuanceState(t, s, issue, epoch, storage.ErrNotFound, "of a code of an ended session")
 	}
 	_, err = s.Code(bg, used.Hash, epoch)
 	verdict(t, err, storage.ErrConsumed, "a used code of the session")
-	must(t, s.RedeemCode(bg, elsewhere.Hash, newIssue("elsewhere", elsewhere), epoch), "redeeming a code of another session")
+	must(t, s.RedeemCode(bg, elsewhere.Hash, newIssuance("elsewhere", elsewhere), epoch), "redeeming a code of another session")
 }
 
 func endAfterRotation(t testing.TB, s provider.Store) {
@@ -331,8 +445,8 @@ func endAfterRotation(t testing.TB, s provider.Store) {
 	_, later := redeemed(t, s, given(newCode("later"), in, true), "later")
 	_, err := s.EndSession(bg, next.Hash, epoch)
 	must(t, err, "ending a rotated session")
-	issueState(t, s, login, epoch, storage.ErrRevoked, "of a grant older than the rotation")
-	issueState(t, s, later, epoch, storage.ErrRevoked, "of a grant younger than the rotation")
+	issuanceState(t, s, login, epoch, storage.ErrRevoked, "of a grant older than the rotation")
+	issuanceState(t, s, later, epoch, storage.ErrRevoked, "of a grant younger than the rotation")
 }
 
 func endThenCode(t testing.TB, s provider.Store) {
@@ -346,7 +460,7 @@ func endThenCode(t testing.TB, s provider.Store) {
 		verdict(t, err, storage.ErrNotFound, "a code refused because its session was ended")
 	}
 	late.Grant.SessionID = "a session this store never saw"
-	must(t, createCode(s, bg, late, epoch), "creating a code with a session ID nobody knows")
+	must(t, createCode(s, bg, late, epoch), "creating a code in an unknown session")
 }
 
 func endLate(t testing.TB, s provider.Store) {
@@ -358,7 +472,7 @@ func endLate(t testing.TB, s provider.Store) {
 	_, err := s.EndSession(bg, in.Hash, now)
 	must(t, err, "ending a session")
 	_, _, err = s.RefreshToken(bg, login.Refresh.Hash, now)
-	verdict(t, err, storage.ErrRevoked, "a token of a login whose code is long forgotten")
+	verdict(t, err, storage.ErrRevoked, "a token of a login whose code is not recognised any more")
 }
 
 func endProlonged(t testing.TB, s provider.Store) {

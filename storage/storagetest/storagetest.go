@@ -8,6 +8,10 @@
 // The optional interfaces of a store have functions of their own. Each case gets a new, empty store, and prints the rule
 // that it checks if it fails. The cases use fixed instants in the future, so a store that decides by its own clock fails.
 // Run the test with -race too.
+//
+// A run of all cases calls about 450,000 methods of a store, nine tenths of them in races of up to 50 callers. It takes 15 s
+// on package memory with two cores, and minutes on a database. With -short it calls fewer than 6,000, which is less than 30 s
+// if a call takes 5 ms: use it while you write a store, and the whole run before you rely on it.
 package storagetest
 
 import (
@@ -57,7 +61,7 @@ func run[S any](t *testing.T, cases []testCase[S], newStore func(t *testing.T) S
 
 func storeCases() [][]testCase[provider.Store] {
 	return [][]testCase[provider.Store]{
-		sessionCases(), endSessionCases(), codeCases(), redeemCases(), valueCases(), consentCases(),
-		refreshCases(), grantCases(), raceCases(), interruptionCases(),
+		sessionCases(), endSessionCases(), outcomeCases(), codeCases(), redeemCases(), consentCases(), refreshCases(),
+		retryCases(), grantCases(), authorizationCases(), valueCases(), raceCases(), interruptionCases(),
 	}
 }
