@@ -9,7 +9,6 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
-	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -133,7 +132,7 @@ func (x *exchange) contents(ctx context.Context, act json.RawMessage) (none toke
 	if err != nil {
 		return none, err
 	}
-	details, err := x.details()
+	details, err := x.NarrowDetails(x.subject.details, x.subject.pseudonymous || x.subject.opaque)
 	if err != nil {
 		return none, err
 	}
@@ -168,24 +167,6 @@ func (x *exchange) grant(act json.RawMessage, audience []string, details json.Ra
 		g.UserKey, g.Identity = x.cfg.Vault.UserKey(x.subject.identity.Subject), x.cfg.Vault.Seal(x.subject.identity, id)
 	}
 	return g
-}
-
-// details returns the authorization_details of the subject token, or those of them that the request names (RFC 9396 §6).
-func (x *exchange) details() (json.RawMessage, error) {
-	if !x.Form.Has("authorization_details") {
-		return x.subject.details, nil
-	}
-	if x.subject.pseudonymous || x.subject.opaque { // docs/threat-model.md H3: the response would confirm a guess
-		return nil, reject(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_hidden")
-	}
-	narrowed, err := rar.Narrow([]byte(x.Form.Get("authorization_details")), x.subject.details)
-	switch {
-	case errors.Is(err, rar.ErrMalformed):
-		return nil, reject(portner.InvalidAuthorizationDetails, "The parameter authorization_details is malformed.", "details_malformed")
-	case errors.Is(err, rar.ErrNotGranted):
-		return nil, reject(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_escalation")
-	}
-	return narrowed, err
 }
 
 // end returns the latest end of the new token: that of the presented tokens, or an earlier one.

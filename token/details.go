@@ -10,14 +10,23 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// details returns the authorization_details for one access token: those of the grant, or the ones of them that the request
-// names (RFC 9396 §6). A client that may not see the details cannot name them, or it could test guesses.
+// details returns the authorization_details for one access token of a grant.
 func (m *Minter) details(r *Request, g *storage.Grant, opaque bool) (json.RawMessage, error) {
 	granted, err := m.openDetails(g.AuthorizationDetails, g.ID)
-	if err != nil || !r.Form.Has("authorization_details") {
-		return granted, err
+	if err != nil {
+		return nil, err
 	}
-	if Protection(m.cfg.Scopes, g, opaque) != pseudonym.Open {
+	hidden := r.Form.Has("authorization_details") && Protection(m.cfg.Scopes, g, opaque) != pseudonym.Open
+	return r.NarrowDetails(granted, hidden)
+}
+
+// NarrowDetails returns the authorization_details for one access token: those granted, or the ones of them that the request names
+// (RFC 9396 §6). hidden reports that the client may not see them. It then cannot name them, or it could test guesses.
+func (r *Request) NarrowDetails(granted json.RawMessage, hidden bool) (json.RawMessage, error) {
+	if !r.Form.Has("authorization_details") {
+		return granted, nil
+	}
+	if hidden {
 		return nil, refuse(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_hidden")
 	}
 	narrowed, err := rar.Narrow([]byte(r.Form.Get("authorization_details")), granted)
@@ -25,7 +34,7 @@ func (m *Minter) details(r *Request, g *storage.Grant, opaque bool) (json.RawMes
 	case errors.Is(err, rar.ErrMalformed):
 		return nil, refuse(portner.InvalidAuthorizationDetails, "The parameter authorization_details is malformed.", "details_malformed")
 	case errors.Is(err, rar.ErrNotGranted):
-		return nil, refuse(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_escalation")
+		return nil, refuse(portner.InvalidAuthorizationDetails, "The authorization_details were not granted.", "details_not_granted")
 	}
 	return narrowed, err
 }
