@@ -76,7 +76,7 @@ func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	switch {
 	case len(c.values) == 0:
 		return nil
-	case len(c.values) > 1 || e.cfg.Subject == nil:
+	case len(c.values) > 1 || e.cfg.MatchSubject == nil:
 		return q.to.invalid("claims_sub_unsupported", "The claim sub must be requested with one value, and the provider must support it.")
 	}
 	q.hintSub = c.values[0]

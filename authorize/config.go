@@ -75,19 +75,18 @@ type Config struct {
 	Authenticator *client.Authenticator
 	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
 	IDTokens *keyset.Set
-	// Subject returns the sub of a user at a client, as the token endpoint makes it, to compare with id_token_hint. Required with
-	// IDTokens.
-	Subject func(c *client.Client, who session.Identity) string
+	// MatchSubject reports whether sub is one that the client can have received for the user, for id_token_hint. Required with
+	// IDTokens. See token.Subjects.
+	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
 
 	// AuthorizationDetails holds the types of authorization_details (RFC 9396). If nil, requests with the parameter are rejected.
 	AuthorizationDetails *rar.Registry
 
 	// Environment restricts redirect URIs. The zero value is production.
 	Environment client.Environment
-	// Levels are the acr values of the provider. If nil, they are acr.IDPorten.
+	// Levels are the acr values of the provider. If nil, acr_values are ignored and logins have no level.
 	Levels *acr.Levels
-	// DefaultACRValues apply to requests without acr_values. If nil and Levels is nil, they are idporten-loa-substantial; if nil
-	// otherwise, every level suffices.
+	// DefaultACRValues apply to requests without acr_values. If nil, every level satisfies such a request.
 	DefaultACRValues []string
 	// PromptValues are the prompt values of clients that do not name theirs. If nil, only "login" is supported.
 	PromptValues []string
@@ -131,10 +130,7 @@ type Config struct {
 // withDefaults returns a copy with every default, which shares no slice with the caller.
 func (c Config) withDefaults() Config {
 	if c.Levels == nil {
-		c.Levels = acr.IDPorten
-		if c.DefaultACRValues == nil {
-			c.DefaultACRValues = []string{acr.Substantial}
-		}
+		c.Levels = new(acr.Levels)
 	}
 	if c.PromptValues == nil {
 		c.PromptValues = []string{"login"}
@@ -190,8 +186,8 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Issuer != "", "Issuer")
 	p.Want(c.Issuer == "" || isEndpointURL(c.Issuer), "Issuer", mustBeEndpointURL)
 	p.Want(c.URL == "" || isEndpointURL(c.URL), "URL", mustBeEndpointURL)
-	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
-	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")
+	p.Require(c.MatchSubject != nil || c.IDTokens == nil, "MatchSubject")
+	p.Require(c.IDTokens != nil || c.MatchSubject == nil, "IDTokens")
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")

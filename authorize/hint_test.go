@@ -24,7 +24,7 @@ var idTokenKeys = must(keyset.New(keyset.Config{Keys: []keyset.Key{must(keyset.G
 
 func withHints(c *authorize.Config) {
 	c.IDTokens = idTokenKeys
-	c.Subject = func(c *client.Client, who session.Identity) string { return c.ClientID + "/" + who.Subject }
+	c.MatchSubject = func(c *client.Client, id *session.Identity, sub string) bool { return sub == c.ClientID+"/"+id.Subject }
 }
 
 func idToken(iss string, aud any, sub string) string {

@@ -50,7 +50,7 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 	if err != nil {
 		return f, faulty(q.to, err)
 	}
-	f.otherUser = e.cfg.Subject(q.client, who) != q.hintSub
+	f.otherUser = !e.cfg.MatchSubject(q.client, &who, q.hintSub)
 	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
 	return f, nil
 }
@@ -59,10 +59,15 @@ func (e *Endpoint) circleOf(c *client.Client) string {
 	return e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled)
 }
 
+// hasLevels reports whether the provider has levels of assurance.
+func (e *Endpoint) hasLevels() bool { return len(e.cfg.Levels.Values()) > 0 }
+
 // sufficient reports whether a login at level answers the request. A request without values, to a provider without DefaultACRValues,
 // accepts every level. Essential values must match (OIDC Core §5.5.1.1).
 func (e *Endpoint) sufficient(level string, q *request) bool {
 	switch {
+	case !e.hasLevels():
+		return true
 	case q.acrEssential:
 		return contains(q.acrValues, level)
 	case len(q.acrValues) == 0:

@@ -226,7 +226,10 @@ func (p *Pending) continueRequest(ctx context.Context, step func(*exchange) *Dec
 // logIn starts or renews the session of the browser.
 func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authentication) (*storage.Session, *refusal) {
 	to := x.req.to
-	if a.Identity.Subject == "" || !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
+	if !e.hasLevels() {
+		a.ACR = ""
+	}
+	if a.Identity.Subject == "" || e.hasLevels() && !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
 		return nil, faulty(to, errors.New("authorize: the authentication has no subject, or a level that Config.Levels does not contain"))
 	}
 	current, refused := e.currentSession(ctx, x)

@@ -245,6 +245,9 @@ func contains(list []string, s string) bool {
 
 // checkLevels validates acr_values. Unknown values are ignored, but at least one must be known.
 func (e *Endpoint) checkLevels(_ context.Context, q *request, _ time.Time) *refusal {
+	if !e.hasLevels() {
+		return nil
+	}
 	text := q.form.Get("acr_values")
 	if text == "" {
 		q.acrValues = e.cfg.DefaultACRValues

@@ -27,9 +27,11 @@ type Config struct {
 	Clients client.Source
 	// Keys verifies hints and signs logout tokens. Required.
 	Keys *keyset.Set
-	// Subject returns the sub of a user at a client, as the token endpoint makes it. It is compared with hints and sent in logout
-	// tokens. Required.
-	Subject func(c *client.Client, who session.Identity) string
+	// MatchSubject reports whether sub is one that the client can have received for the user, for id_token_hint. Required. See
+	// token.Subjects.
+	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
+	// Subject returns the sub of a user in the logout tokens of a client. Required. See token.Subjects.
+	Subject func(c *client.Client, id *session.Identity) (string, error)
 	// Secrets seal confirmations. The first one seals, every one opens. Every node needs the same. Required.
 	Secrets []portner.Secret
 
@@ -81,6 +83,7 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Clients != nil, "Clients")
 	p.Require(c.Keys != nil, "Keys")
+	p.Require(c.MatchSubject != nil, "MatchSubject")
 	p.Require(c.Subject != nil, "Subject")
 	p.Require(len(c.Secrets) > 0, "Secrets")
 	for i, s := range c.Secrets {

@@ -16,7 +16,7 @@ func validConfig(t *testing.T) logout.Config {
 	t.Helper()
 	w := newWorld(t)
 	return logout.Config{
-		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
+		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject, MatchSubject: w.matchSubject,
 		Secrets: []portner.Secret{portner.NewSecret()}, Locales: []string{"nb"},
 	}
 }
@@ -25,14 +25,15 @@ func validConfig(t *testing.T) logout.Config {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	broken := map[string]func(*logout.Config){
-		"Issuer":     func(c *logout.Config) { c.Issuer = "op.example" },
-		"URL":        func(c *logout.Config) { c.URL = "https://op.example/logout?x" },
-		"Sessions":   func(c *logout.Config) { c.Sessions = nil },
-		"Clients":    func(c *logout.Config) { c.Clients = nil },
-		"Keys":       func(c *logout.Config) { c.Keys = nil },
-		"Subject":    func(c *logout.Config) { c.Subject = nil },
-		"Secrets[1]": func(c *logout.Config) { c.Secrets = append(c.Secrets, portner.Secret("short")) },
-		"Locales[0]": func(c *logout.Config) { c.Locales = []string{""} },
+		"Issuer":       func(c *logout.Config) { c.Issuer = "op.example" },
+		"URL":          func(c *logout.Config) { c.URL = "https://op.example/logout?x" },
+		"Sessions":     func(c *logout.Config) { c.Sessions = nil },
+		"Clients":      func(c *logout.Config) { c.Clients = nil },
+		"Keys":         func(c *logout.Config) { c.Keys = nil },
+		"MatchSubject": func(c *logout.Config) { c.MatchSubject = nil },
+		"Subject":      func(c *logout.Config) { c.Subject = nil },
+		"Secrets[1]":   func(c *logout.Config) { c.Secrets = append(c.Secrets, portner.Secret("short")) },
+		"Locales[0]":   func(c *logout.Config) { c.Locales = []string{""} },
 	}
 	_, err := logout.New(validConfig(t))
 	require.NoError(t, err)
@@ -49,7 +50,7 @@ func TestNew(t *testing.T) {
 	_, err = logout.New(all)
 	require.ElementsMatch(t, want, fieldNames(err))
 	_, err = logout.New(logout.Config{})
-	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "Secrets"}, fieldNames(err))
+	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "MatchSubject", "Secrets"}, fieldNames(err))
 }
 
 func fieldNames(err error) (names []string) {

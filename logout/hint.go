@@ -69,7 +69,7 @@ func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
 		return false
 	}
 	who, err := e.cfg.Sessions.Identity(s)
-	return err == nil && equal(h.subject, e.cfg.Subject(c, who))
+	return err == nil && e.cfg.MatchSubject(c, &who, h.subject)
 }
 
 func findParticipant(s *storage.Session, clientID string) *storage.SessionClient {
@@ -84,9 +84,9 @@ func findParticipant(s *storage.Session, clientID string) *storage.SessionClient
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // subject returns the sub of the user at a client, or "" if the identity of the session does not open.
-func (e *Endpoint) subject(c *client.Client, who *session.Identity) string {
+func (e *Endpoint) subject(c *client.Client, who *session.Identity) (string, error) {
 	if who == nil {
-		return ""
+		return "", nil
 	}
-	return e.cfg.Subject(c, *who)
+	return e.cfg.Subject(c, who)
 }

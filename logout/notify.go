@@ -151,7 +151,12 @@ func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, wh
 		e.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", x.now)
 		return "address_not_allowed"
 	}
-	token, err := e.logoutToken(x, c, e.subject(c.Client, who))
+	sub, err := e.subject(c.Client, who)
+	if err != nil {
+		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+		return "subject_failure"
+	}
+	token, err := e.logoutToken(x, c, sub)
 	if err != nil {
 		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
 		return "signing_failure"

@@ -147,10 +147,12 @@ func TestBackchannel(t *testing.T) {
 	delete(claims, "jti")
 	who, err := w.keeper.Identity(b.s)
 	require.NoError(t, err)
+	sub, err := w.subject(w.clients["direct"], &who)
+	require.NoError(t, err)
 	require.Equal(t, map[string]any{
 		"iss": issuer, "aud": "direct", "iat": float64(epoch.Unix()), "exp": float64(epoch.Unix() + 300),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
-		"sid":    w.keeper.SID(b.s, "direct"), "sub": w.subject(w.clients["direct"], who),
+		"sid":    w.keeper.SID(b.s, "direct"), "sub": sub,
 	}, claims, "and never a nonce")
 	require.Equal(t, []string{"logout.done/id_token_hint/a", "logout.backchannel/accepted/direct"}, w.events())
 

@@ -43,7 +43,7 @@ type world struct {
 	store   *faultyStore
 	keys    *keyset.Set
 	clients map[string]*client.Client
-	subject func(*client.Client, session.Identity) string
+	subject func(*client.Client, *session.Identity) (string, error)
 	mu      sync.Mutex
 	words   []string
 	now     time.Time
@@ -131,10 +131,8 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	require.NoError(t, err)
 	pairwise, err := pseudonym.NewPairwise([]byte(strings.Repeat("p", 32)))
 	require.NoError(t, err)
-	w.subject = func(c *client.Client, who session.Identity) string {
-		sub, err := pairwise.Subject(c.ClientID, who.PairwiseIdentifier())
-		require.NoError(t, err)
-		return sub
+	w.subject = func(c *client.Client, id *session.Identity) (string, error) {
+		return pairwise.Subject(c.ClientID, id.PairwiseIdentifier())
 	}
 	secret := portner.NewSecret()
 	w.vault, err = session.NewVault(secret)
@@ -142,7 +140,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	w.keeper, err = session.New(session.Config{Store: w.store, Vault: w.vault})
 	require.NoError(t, err)
 	cfg := logout.Config{
-		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
+		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject, MatchSubject: w.matchSubject,
 		Secrets: []portner.Secret{secret}, Now: func() time.Time { return w.now }, OnEvent: w.event,
 	}
 	for _, c := range change {
@@ -158,6 +156,12 @@ type browser struct {
 	*world
 	cookie string
 	s      *storage.Session
+}
+
+// matchSubject reports whether sub is the one of the user at the client.
+func (w *world) matchSubject(c *client.Client, id *session.Identity, sub string) bool {
+	own, err := w.subject(c, id)
+	return err == nil && own == sub
 }
 
 // login starts a session with logins to the clients.
@@ -181,7 +185,9 @@ func (b *browser) idToken(clientID string, change ...func(map[string]any)) strin
 	who, err := b.keeper.Identity(b.s)
 	require.NoError(b.t, err)
 	c := b.clients[clientID]
-	claims := map[string]any{"iss": issuer, "aud": clientID, "sub": b.subject(c, who), "iat": b.now.Unix(), "exp": b.now.Unix() + 120}
+	sub, err := b.subject(c, &who)
+	require.NoError(b.t, err)
+	claims := map[string]any{"iss": issuer, "aud": clientID, "sub": sub, "iat": b.now.Unix(), "exp": b.now.Unix() + 120}
 	if c.TakesSID() {
 		claims["sid"] = b.keeper.SID(b.s, clientID)
 	}

@@ -2,11 +2,7 @@ package provider
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -15,154 +11,98 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
-	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/token"
 )
 
-// Config says everything a Provider needs to know. New reports all its problems at once.
+// Config configures a Provider. New reports every problem at once, by field name.
 type Config struct {
-	// Issuer is the issuer identifier: an https URL without a trailing slash, query or fragment. Plain
-	// http is accepted for loopback hosts only. Required.
+	// Issuer is the issuer identifier: an https URL without a slash at its end, a query or a fragment (OIDC Discovery §3). Plain
+	// http is valid for loopback hosts only. Required.
 	Issuer string
-	// BrowserURL is the base of the two endpoints that people's browsers open, /authorize and /logout, and of
-	// your pages, where it is not the issuer: ID-porten's issuer is https://idporten.no, its browser host
-	// login.idporten.no (idporten section 1.1). No trailing slash. "": Issuer.
+	// BrowserURL is the base URL of /authorize, /logout and the host's pages, if browsers use another host than the issuer:
+	// the issuer of ID-porten is https://idporten.no, and its browser host is login.idporten.no. If "", it is Issuer.
 	BrowserURL string
-	// Profile is the set of rules: IDPorten() or OpenIDConnect(). The zero value is IDPorten().
+	// Profile holds what differs between services: IDPorten(), OpenIDConnect(), or another value. Required.
 	Profile Profile
 
-	// Store keeps sessions, codes and tokens. Required.
+	// Store keeps sessions, grants, tokens and consents. Required.
 	Store Store
-	// Environment says which URIs registrations may hold: the one they were validated against. An http
-	// issuer implies Test.
+	// Environment is the one that the registrations were validated against. An http issuer implies Test.
 	Environment client.Environment
-	// Keys signs tokens. Required.
+	// Keys sign tokens. Required.
 	Keys *keyset.Set
-	// Clients finds registrations. Required.
+	// Clients finds registrations. It is called for every request: wrap a source over a database with client.Cache. Required.
 	Clients client.Source
-	// Origins reports whether a browser client has the origin, for CORS. Pass HasOrigin of a *client.Registry. If nil, calls
+	// Origins reports whether a browser client has the origin, for CORS. Pass HasOrigin of a *client.Registry. If nil, requests
 	// from other origins are rejected.
 	Origins func(ctx context.Context, origin string) (bool, error)
-	// Scopes finds scopes and who may use them. nil: the profile's standard scopes only.
+	// Scopes finds scopes, and the access of clients to them. If nil, only the standard scopes of the profile exist.
 	Scopes scope.Source
+
 	// Page shows the host's pages. The provider serves it at the paths of Pages. If nil, the host mounts Authorize.Page there.
 	Page authorize.PageFunc
-	// Pages holds the paths of the host's pages. Zero fields are /login, /step-up, /consent and /representation.
+	// Pages holds the paths of the host's pages. Zero fields are /login, /step-up, /consent and /representation. New rejects the
+	// path of an endpoint.
 	Pages authorize.Pages
 
-	// Secrets seal what travels through browsers and rests in the store; 32 random bytes or more each.
-	// The first seals, all of them open: put a new one in front to rotate. Required, the same on every node.
+	// Secrets encrypt what browsers and the store keep. The first one encrypts, every one decrypts: put a new secret first to
+	// rotate. At least one is required, and every node needs the same.
 	Secrets []portner.Secret
-	// PairwiseKey makes the subjects clients know people by; 32 random bytes or more. With another key
-	// every subject changes: keep it for years. Required.
+	// PairwiseKey derives pairwise subjects (OIDC Core §8.1). Every pairwise subject changes with it: keep it for years. Required,
+	// also with public subjects, because pseudonymous grants use it. It must differ from Secrets.
 	PairwiseKey portner.Secret
 
-	// PushedRequests keeps pushed authorization requests. nil: PAR is off.
+	// PushedRequests keeps pushed authorization requests (RFC 9126). If nil, there is no endpoint for them.
 	PushedRequests authorize.PushedRequestStore
-	// History remembers logins for people to look at, with the browser each authorization was given in; see
-	// package authorizations. nil: off.
+	// History keeps the login history, for package digdir/authorizations. If nil, no history is kept.
 	History authorize.HistoryStore
-	// Replay remembers used client assertions. nil: private_key_jwt is off.
+	// Replay remembers used client assertions. If nil, private_key_jwt is rejected.
 	Replay client.ReplayStore
-	// Certificates verifies the business certificates that clients of an organisation may sign assertions
-	// with (virksomhetssertifikat, idporten section 5.4). nil: assertions need a registered key.
+	// Certificates verifies the business certificates of client assertions (virksomhetssertifikat). If nil, assertions need a
+	// registered key.
 	Certificates *businesscert.Verifier
-	// Attempts slows down guessing of client secrets. nil: ten failures a minute for each pair of client
-	// and r.RemoteAddr, counted in this process, then 429. Behind a proxy all callers have one address,
-	// and a stranger's failures lock a client out: let a handler in front put the caller's address, as the
-	// proxy tells it, into r.RemoteAddr.
+	// Attempts limits failed client authentications. If nil, it is ten failures a minute for a pair of client and remote address,
+	// counted in this process. Behind a reverse proxy, the host must set the remote address of requests to that of the caller:
+	// otherwise one caller can lock out a client for all.
 	Attempts client.AttemptLimiter
-	// AuthorizationDetails are the types of rich authorization requests (RFC 9396) clients may ask for. nil:
-	// none.
+	// AuthorizationDetails are the types of authorization_details (RFC 9396). If nil, the parameter is rejected.
 	AuthorizationDetails *rar.Registry
-	// Users finds users: whether they are enabled, and their claims. If nil, users are never disabled, and only claims from the
-	// login are returned.
+	// Users finds users: whether they are enabled, and their claims. It is called once per request. If nil, users are never
+	// disabled, and only claims from the login are returned.
 	Users token.UserSource
-	// Claims adds the claims of the host to id_tokens, access tokens, introspection and userinfo, after those of the profile.
-	// If nil, there are none.
+	// Claims adds the claims of the host to id_tokens, access tokens, introspection and userinfo. If nil, there are none.
 	Claims token.ClaimsFunc
 
-	// Session are the rules of the SSO session; the zero value is ID-porten's 120 and 30 minutes.
+	// Session holds the rules of the SSO session. The zero value is a maximum of 120 minutes and 30 idle minutes.
 	Session session.Rules
-	// MaxSessionsPerPerson ends a person's oldest session when there is one more. 0 is 50.
-	MaxSessionsPerPerson int
-	// Lifetimes are for clients that name none; zero fields are ID-porten's.
+	// MaxSessionsPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
+	// session.DefaultMaxPerUser.
+	MaxSessionsPerUser int
+	// Lifetimes replace those of the profile. Zero fields do not.
 	Lifetimes Lifetimes
-	// RotationGrace lets a client that did not receive the response repeat a refresh; see token.Config. 0 is off.
+	// RotationGrace is how long after its rotation a refresh token may be presented again by a client that did not receive the
+	// response; see [token.Config]. The default 0 turns it off.
 	RotationGrace time.Duration
 	// GrantHandlers handle grant types beside authorization_code and refresh_token.
 	GrantHandlers []token.GrantHandler
 
-	// ErrorPage renders the page for errors that must not be sent to the client; see authorize.Config. If nil, a plain page is sent.
+	// ErrorPage renders the page for errors that must not be sent to the client; see [authorize.Config]. If nil, a plain page is
+	// sent.
 	ErrorPage func(p authorize.ErrorPage) portner.Reply
-	// LogoutPages render the pages of logout. Plain pages take the place of nil functions.
+	// LogoutPages render the pages of logout. A plain page is sent where a function is nil.
 	LogoutPages logout.Pages
-	// Backchannel sends logout tokens. nil: back-channel logout is off.
+	// Backchannel sends logout tokens (OIDC Back-Channel Logout §2.5). If nil, there is no back-channel logout.
 	Backchannel logout.Sender
-	// TestLogin is the headless login for tests (idporten section 3.8). nil: off.
+	// TestLogin answers login_hint with a login, for automated tests. If nil, login_hint has no such effect.
 	TestLogin *authorize.TestLogin
 
-	// Now is the clock, read once per request. nil is time.Now.
+	// Now is the clock. It is read once per request. If nil, it is time.Now.
 	Now func() time.Time
-	// Logger gets one line per decision and fault. nil discards.
+	// Logger receives one line per decision and fault. If nil, they are discarded.
 	Logger *slog.Logger
-	// OnEvent gets the same as values. nil: nobody listens.
+	// OnEvent receives the same decisions as values. It may be nil.
 	OnEvent func(context.Context, portner.Event)
-}
-
-// Lifetimes are how long things live; zero fields are ID-porten's.
-type Lifetimes struct {
-	token.Lifetimes
-	// Code is how long a code can be redeemed. Default 60 s, at most 600 s.
-	Code time.Duration
-	// PushedRequest is how long a request_uri can be used. Default 120 s, at most 600 s.
-	PushedRequest time.Duration
-	// Pending is how long a person may take to log in and consent. Default 15 min, at most 1 h.
-	Pending time.Duration
-}
-
-func (c Config) validate() error {
-	var errs []error
-	require := func(ok bool, problem string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("Config."+problem, args...))
-		}
-	}
-	if err := checkIssuer(c.Issuer); err != nil {
-		errs = append(errs, err)
-	}
-	if c.BrowserURL != c.Issuer && checkIssuer(c.BrowserURL) != nil {
-		errs = append(errs, errors.New("Config.BrowserURL must be an https URL without trailing slash, query and fragment"))
-	}
-	require(c.Store != nil, "Store is required")
-	require(c.Keys != nil, "Keys is required")
-	require(c.Clients != nil, "Clients is required")
-	require(c.Profile.Levels != nil && c.Profile.Claims != nil, "Profile has no Levels or Claims: start from IDPorten() or OpenIDConnect()")
-	require(len(c.Secrets) > 0, "Secrets is required: 32 random bytes, the same on every node")
-	if _, err := pseudonym.NewPairwise(c.PairwiseKey); err != nil {
-		errs = append(errs, fmt.Errorf("Config.PairwiseKey: %w", err))
-	}
-	return errors.Join(errs...)
-}
-
-// checkIssuer holds OpenID Connect Discovery section 3 (https, no query, no fragment) and ID-porten's rule
-// of no trailing slash (idporten section 21, C3).
-func checkIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#"):
-		return errors.New("Config.Issuer must be an absolute URL without user, query and fragment")
-	case strings.HasSuffix(issuer, "/"):
-		return errors.New("Config.Issuer must not end in a slash")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
-	}
-	return errors.New("Config.Issuer must be https (http for localhost, 127.0.0.1 and ::1 only)")
-}
-
-func loopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }

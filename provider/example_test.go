@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
@@ -18,25 +17,23 @@ import (
 
 var loginForm = template.Must(template.New("").Parse(`<form method="post"><input type="hidden" name="csrf" value="{{.CSRF}}">…</form>`))
 
-// The program of the README: a provider with a login page of its own. The test of the README compares.
+// A plain OpenID provider with a login page of the host.
 func Example() {
-	key, _ := keyset.Generate(keyset.RS256) // or keyset.ParsePEM, or a crypto.Signer of your HSM
+	key, _ := keyset.Generate(keyset.RS256) // or keyset.Directory for files that rotate, or a crypto.Signer of an HSM
 	keys, _ := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
 	clients, _ := client.NewRegistry(client.Environment{}, client.Client{
 		ClientID: "my-app", ApplicationType: client.Native, RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []string{"openid", "profile"},
 	})
 	op, err := provider.New(provider.Config{
-		Issuer: "https://login.example.no", Store: memory.New(), Keys: keys, Clients: clients,
-		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), // from your secret store
+		Issuer: "https://login.example.no", Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients,
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), // of the host's secret store
 		Page: func(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision { // at /login
 			if r.Method != http.MethodPost {
 				_ = loginForm.Execute(w, p)
 				return nil
 			}
-			// here you check r.PostForm against your own users
-			return p.LogIn(r.Context(), session.Authentication{
-				Identity: session.Identity{Subject: "user-4711"}, ACR: acr.Substantial, AMR: []string{"pwd"},
-			})
+			// The host checks r.PostForm against its own users here.
+			return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: "user-4711"}, AMR: []string{"pwd"}})
 		},
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"time"
+
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
@@ -8,105 +10,158 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Profile is a set of rules for a whole provider. IDPorten and OpenIDConnect make one, and package ansattporten
-// another; change fields of what they return to choose otherwise where ID-porten's documents leave a question open (idporten section 21).
+// Profile holds what differs between services: levels of assurance, claims, subject identifiers, required parameters,
+// lifetimes. [IDPorten] and [OpenIDConnect] return one, and package digdir/ansattporten another. A host may change fields of
+// the value they return, or write a Profile of its own.
 type Profile struct {
-	// Levels are the acr values the provider knows, and their order.
+	// Name is used in logs only. Required.
+	Name string
+	// Levels are the acr values, and their order. If nil, acr_values are ignored and tokens have no acr.
 	Levels *acr.Levels
-	// DefaultACRValues stand in for acr_values in a request without. nil: any level will do.
+	// DefaultACRValues apply to requests without acr_values. If empty, every level satisfies such a request.
 	DefaultACRValues []string
-	// PromptValues are for clients that do not name their own.
+	// PromptValues are the values of prompt that clients may send whose registration does not name their own (OIDC Core §3.1.2.1).
 	PromptValues []string
-	// Locales are the languages of the pages, the fallback first.
+	// Locales are the languages of the pages. The first one is the fallback.
 	Locales []string
-	// Scopes are standard scopes the profile adds to Config.Scopes.
+	// Scopes are standard scopes. New adds those that Config.Scopes does not define.
 	Scopes []scope.Scope
-	// SubjectType applies to clients that do not name theirs: client.Public or client.Pairwise. The default is client.Pairwise.
-	SubjectType string
-	// SubjectTypesSupported is subject_types_supported of the metadata.
-	SubjectTypesSupported []string
-	// Claims add the claims of the profile, before those of Config.
+	// Claims add the claims of the profile, before those of Config.Claims.
 	Claims []token.ClaimsFunc
-	// ScopeClaims maps scopes to the claims of token.User that userinfo returns for them.
+	// ScopeClaims maps scopes to the claims of [token.User] that userinfo returns for them (OIDC Core §5.4).
 	ScopeClaims map[string][]string
-	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
-	UserInfoScope string
-	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
-	AccessTokenType string
 	// ClaimsSupported is claims_supported of the metadata.
 	ClaimsSupported []string
-	// RequestURIPrefix begins the request_uri values of PAR.
-	RequestURIPrefix string
-	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
-	AssertionAudience client.AudienceRule
-	// IDTokenOnRefresh adds an id_token to the answer of a refresh.
+	// ClaimsParameter enables the request parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
+	ClaimsParameter bool
+	// SubjectType applies to clients whose registration does not name theirs: client.Public or client.Pairwise.
+	// Grants whose scopes require pseudonymity have a pairwise subject in any case. Required.
+	SubjectType string
+	// SubjectTypesSupported is subject_types_supported of the metadata. It includes SubjectType. Required.
+	SubjectTypesSupported []string
+	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
+	UserInfoScope string
+	// NoUserInfo disables the userinfo endpoint.
+	NoUserInfo bool
+	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
+	AccessTokenType string
+	// IDTokenOnRefresh adds an id_token to the response to a refresh.
 	IDTokenOnRefresh bool
 	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,
-	// request and request_uri. See authorize.Config.
+	// request and request_uri (pushed requests only).
 	RequiredParameters []string
-	// NoUserInfo leaves the userinfo endpoint out, and out of the metadata.
-	NoUserInfo bool
-	// Circle names the circle of trust of each client, where Config.Session does not: see session.Rules.
+	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
+	AssertionAudience client.AudienceRule
+	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
+	// with a colon. Required.
+	RequestURIPrefix string
+	// Circle returns the name of the circle of a client: clients of one circle share logins. It applies if Config.Session has no
+	// Circle. If nil, it is session.CircleOf.
 	Circle func(clientID string, isolated bool) string
-	// SingleUseLogin reports whether a login answers only the request that it was made for, unless Config.Session has a rule.
+	// SingleUseLogin reports whether a login answers only the request that it was made for. It applies if Config.Session has no
+	// SingleUse. If nil, every login can answer later requests.
 	SingleUseLogin func(acr string, amr []string) bool
-	// AllowNoPID understands the retired scope no_pid (idporten C26).
+	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
 	AllowNoPID bool
-	// ClaimsParameter supports the parameter claims of authorization requests (OIDC Core §5.5). Without it the parameter is ignored.
-	ClaimsParameter bool
-	// ConfirmLogout asks the user to confirm a logout, unless an id_token_hint matches the session. Without it every site can log
-	// users out.
+	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint that matches the session (OIDC
+	// RP-Initiated Logout §2). If false, such a request ends the session.
 	ConfirmLogout bool
+	// Lifetimes apply to clients whose registration does not name theirs. Every field is required.
+	Lifetimes Lifetimes
 }
 
-// IDPorten is the profile of Norway's national login: ID-porten's levels, claims and languages,
-// prompt=login only, substantial assurance unless the client asks otherwise.
+// Lifetimes holds lifetimes in whole seconds.
+type Lifetimes struct {
+	// AccessToken is the lifetime of access tokens.
+	AccessToken time.Duration
+	// IDToken is the lifetime of id_tokens.
+	IDToken time.Duration
+	// RefreshToken is the lifetime of an unused refresh token.
+	RefreshToken time.Duration
+	// Authorization is the lifetime of a grant: no token that derives from it lives longer.
+	Authorization time.Duration
+	// Code is the lifetime of authorization codes, at most 600 s.
+	Code time.Duration
+	// PushedRequest is the lifetime of a request_uri, at most 600 s.
+	PushedRequest time.Duration
+	// Pending is how long a user may take to log in and consent, at most 1 h.
+	Pending time.Duration
+}
+
+// with returns l with the fields of other that are set.
+func (l Lifetimes) with(other Lifetimes) Lifetimes {
+	for _, f := range [...]struct {
+		to   *time.Duration
+		from time.Duration
+	}{
+		{&l.AccessToken, other.AccessToken},
+		{&l.IDToken, other.IDToken},
+		{&l.RefreshToken, other.RefreshToken},
+		{&l.Authorization, other.Authorization},
+		{&l.Code, other.Code},
+		{&l.PushedRequest, other.PushedRequest},
+		{&l.Pending, other.Pending},
+	} {
+		if f.from != 0 {
+			*f.to = f.from
+		}
+	}
+	return l
+}
+
+// IDPorten returns the profile of ID-porten, Norway's national login (docs.digdir.no: OIDC-protokollen i ID-porten): its levels,
+// claims and languages, prompt=login only, pairwise subjects, and the level substantial unless the client requests another.
 func IDPorten() Profile {
 	return Profile{
+		Name:             "ID-porten",
 		Levels:           acr.IDPorten,
 		DefaultACRValues: []string{acr.Substantial},
 		PromptValues:     []string{"login"},
-		Locales:          []string{"nb", "nn", "en", "se"},
+		Locales:          locales(),
 		Claims:           []token.ClaimsFunc{idPortenClaims},
-		UserInfoScope:    scope.Profile,
-		SingleUseLogin:   isEIDASLogin,
-		SubjectType:      client.Pairwise, SubjectTypesSupported: []string{client.Pairwise},
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
-		RequestURIPrefix: authorize.IDPortenRequestURIPrefix, ConfirmLogout: true,
+		SubjectType:      client.Pairwise, SubjectTypesSupported: []string{client.Pairwise},
+		UserInfoScope:    scope.Profile,
+		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
+		SingleUseLogin:   isEIDASLogin,
+		ConfirmLogout:    true,
+		Lifetimes:        defaultLifetimes(),
 	}
 }
 
-// OpenIDConnect is a plain OpenID Connect provider: the standard scopes and claims, every prompt value, no
-// claim of ID-porten's. Its defaults stay secure: PKCE is required until a confidential client's
-// registration says code_challenge_method none.
+// OpenIDConnect returns the profile of a plain OpenID provider: the standard scopes and claims, every value of prompt, the
+// claims parameter, public subjects, JWT access tokens of RFC 9068, and no levels of assurance. PKCE is required unless the
+// registration of a confidential client says otherwise.
 func OpenIDConnect() Profile {
+	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid"}
+	for _, name := range [...]string{scope.Profile, scope.Email, scope.Address, scope.Phone} {
+		claims = append(claims, standardClaims[name]...)
+	}
 	return Profile{
-		Levels:       acr.IDPorten,
-		PromptValues: []string{"login", "none", "consent", "select_account"},
-		Locales:      []string{"nb", "nn", "en", "se"},
-		Scopes:       scope.StandardScopes(),
-		Claims:       []token.ClaimsFunc{openIDClaims, requestedClaims},
-		ScopeClaims:  standardClaims, AccessTokenType: "at+jwt",
-		SubjectType: client.Pairwise, SubjectTypesSupported: []string{client.Public, client.Pairwise},
-		ClaimsSupported: []string{
-			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid",
-			"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
-			"gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address", "phone_number", "phone_number_verified",
-		},
-		RequestURIPrefix: authorize.DefaultRequestURIPrefix, ConfirmLogout: true, ClaimsParameter: true,
+		Name:            "OpenID Connect",
+		PromptValues:    []string{"login", "none", "consent", "select_account"},
+		Locales:         locales(),
+		Scopes:          scope.StandardScopes(),
+		Claims:          []token.ClaimsFunc{openIDClaims, requestedClaims},
+		ScopeClaims:     standardClaims,
+		ClaimsSupported: claims,
+		ClaimsParameter: true,
+		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
+		AccessTokenType:  "at+jwt",
 		IDTokenOnRefresh: true,
+		RequestURIPrefix: authorize.DefaultRequestURIPrefix,
+		ConfirmLogout:    true,
+		Lifetimes:        defaultLifetimes(),
 	}
 }
 
-// isZero reports whether no profile was chosen.
-func (p Profile) isZero() bool { return p.Levels == nil && p.Claims == nil }
+// locales are the languages of the pages that this module writes: Bokmål, Nynorsk, English and Northern Sami.
+func locales() []string { return []string{"nb", "nn", "en", "se"} }
 
-// scopesSupported are openid, profile and the standard scopes of the profile. The scopes of APIs are their
-// owners' to publish.
-func (p Profile) scopesSupported() []string {
-	names := []string{"openid", "profile"}
-	for _, s := range p.Scopes {
-		names = append(names, s.Name)
+// defaultLifetimes are those of ID-porten (docs.digdir.no: Levetider).
+func defaultLifetimes() Lifetimes {
+	return Lifetimes{
+		AccessToken: 120 * time.Second, IDToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: 7200 * time.Second,
+		Code: authorize.DefaultCodeLifetime, PushedRequest: authorize.DefaultPushedRequestLifetime, Pending: authorize.DefaultPendingLifetime,
 	}
-	return names
 }

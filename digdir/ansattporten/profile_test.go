@@ -32,7 +32,6 @@ func TestMetadata(t *testing.T) {
 	require.Contains(t, doc, `"authorization_details_types_supported"`)
 	status, _ := read(op, "/userinfo")
 	require.Equal(t, http.StatusNotFound, status)
-	require.Nil(t, op.Provider.UserInfo)
 
 	// An enabled userinfo endpoint returns the claims of the id_token.
 	with := newOP(t, brregServices(), func(c *provider.Config) { c.Profile.NoUserInfo = false })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/provider"
@@ -59,7 +60,9 @@ func readConfig(path string, demo bool) (config, error) {
 // rules are the rules of the configuration's profile.
 func (c config) rules() provider.Profile {
 	if c.Profile == "openid" {
-		return provider.OpenIDConnect()
+		p := provider.OpenIDConnect()
+		p.Levels = acr.IDPorten
+		return p
 	}
 	return provider.IDPorten()
 }

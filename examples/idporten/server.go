@@ -23,7 +23,6 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
-	"github.com/portner-go/portner/token"
 )
 
 // server is everything the command runs.
@@ -166,10 +165,8 @@ func (l sessionLimits) rules() session.Rules {
 
 func (l lifetimes) provider() provider.Lifetimes {
 	return provider.Lifetimes{
-		Lifetimes: token.Lifetimes{
-			AccessToken: standin.Seconds(l.AccessToken), RefreshToken: standin.Seconds(l.RefreshToken),
-			Authorization: standin.Seconds(l.Authorization), IDToken: standin.Seconds(l.IDToken),
-		},
+		AccessToken: standin.Seconds(l.AccessToken), RefreshToken: standin.Seconds(l.RefreshToken),
+		Authorization: standin.Seconds(l.Authorization), IDToken: standin.Seconds(l.IDToken),
 		Code: standin.Seconds(l.Code), PushedRequest: standin.Seconds(l.PushedRequest),
 	}
 }

@@ -3,7 +3,6 @@
 package optest
 
 import (
-	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
@@ -82,9 +81,9 @@ func New(tb testing.TB, o Options) *OP {
 	registry, err := scope.NewRegistry(scopes, access)
 	must(err)
 	cfg := provider.Config{
-		Issuer: Issuer, Store: op.Store, Keys: op.Keys, Clients: clients, Origins: clients.HasOrigin, Scopes: registry,
+		Issuer: Issuer, Profile: provider.IDPorten(), Store: op.Store, Keys: op.Keys, Clients: clients, Origins: clients.HasOrigin, Scopes: registry,
 		Page:    op.page,
-		Secrets: []portner.Secret{random()}, PairwiseKey: random(),
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: op.Store, Replay: op.Store,
 	}
 	if o.Change != nil {
@@ -98,15 +97,6 @@ func New(tb testing.TB, o Options) *OP {
 
 // Use replaces the provider, as a restart with another configuration does.
 func (op *OP) Use(p *provider.Provider) { op.Provider = p }
-
-// UserInfoHandler returns the userinfo handler of the provider. The method UserInfo calls it.
-func (op *OP) UserInfoHandler() http.Handler { return op.Provider.UserInfo }
-
-func random() portner.Secret {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return b
-}
 
 // Clients returns two services, an isolated one, and a client of the API owner.
 func Clients(tb testing.TB) []client.Client {

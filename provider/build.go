@@ -1,0 +1,239 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/discovery"
+	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
+)
+
+// builder configures the packages of a provider. It goes on after a problem, so that New reports all of them.
+type builder struct {
+	cfg      Config
+	p        *Provider
+	problems *problems
+
+	clients  *client.Authenticator
+	pairwise *pseudonym.Pairwise
+}
+
+func (b *builder) build() {
+	b.shared()
+	b.token()
+	b.authorize()
+	b.logout()
+	b.metadata()
+}
+
+// shared makes what several endpoints use.
+func (b *builder) shared() {
+	var err error
+	b.p.Vault, err = session.NewVault(b.cfg.Secrets...)
+	b.problems.from(err)
+	b.pairwise, err = pseudonym.NewPairwise(b.cfg.PairwiseKey)
+	b.problems.once("PairwiseKey", err)
+	b.clients, err = client.NewAuthenticator(client.Config{
+		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
+		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	b.problems.from(err)
+	b.p.Sessions, err = session.New(session.Config{
+		Store: b.cfg.Store, Vault: b.p.Vault, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerUser,
+		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	b.problems.from(err)
+}
+
+// matchSubject reports whether sub is one that the client can have received for the user: in an open or in a pseudonymous grant.
+func (b *builder) matchSubject(c *client.Client, id *session.Identity, sub string) bool {
+	for _, pseudonymous := range [...]bool{false, true} {
+		if own, err := b.p.Token.Subject(c, id, pseudonymous); err == nil && own != "" && own == sub {
+			return true
+		}
+	}
+	return false
+}
+
+// logoutSubject returns the sub for logout tokens. A client that may get pseudonymous grants receives the pairwise subject, because
+// the session does not tell which kind of grant it has.
+func (b *builder) logoutSubject(c *client.Client, id *session.Identity) (string, error) {
+	scopes := c.RegisteredScopes()
+	pseudonymous, _ := scope.Privacy(scopes, b.cfg.Scopes)
+	return b.p.Token.Subject(c, id, pseudonymous || slices.Contains(scopes, scope.NoPID))
+}
+
+func (b *builder) token() {
+	pr, l := b.cfg.Profile, b.cfg.Lifetimes
+	cfg := token.Config{
+		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
+		Keys: b.cfg.Keys, Pairwise: b.pairwise, SubjectType: pr.SubjectType, Vault: b.p.Vault, Users: b.cfg.Users,
+		Claims: slices.Clone(pr.Claims), ScopeClaims: pr.ScopeClaims, UserInfoScope: pr.UserInfoScope, AccessTokenType: pr.AccessTokenType,
+		Lifetimes:        token.Lifetimes{AccessToken: l.AccessToken, IDToken: l.IDToken, RefreshToken: l.RefreshToken, Authorization: l.Authorization},
+		IDTokenOnRefresh: pr.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
+		GrantHandlers: b.cfg.GrantHandlers, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	if b.cfg.Claims != nil {
+		cfg.Claims = append(cfg.Claims, b.cfg.Claims)
+	}
+	var err error
+	b.p.Token, err = token.New(cfg)
+	b.problems.from(err)
+}
+
+func (b *builder) authorize() {
+	pr, l := b.cfg.Profile, b.cfg.Lifetimes
+	var err error
+	cfg := authorize.Config{
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
+		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets,
+		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
+		IDTokens: b.cfg.Keys, MatchSubject: b.matchSubject,
+		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
+		RequiredParameters: pr.RequiredParameters, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
+		PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
+		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	b.p.Authorize, err = authorize.New(cfg)
+	b.problems.from(err)
+}
+
+func (b *builder) logout() {
+	var err error
+	b.p.Logout, err = logout.New(logout.Config{
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
+		MatchSubject: b.matchSubject, Subject: b.logoutSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
+		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	})
+	b.problems.from(err)
+}
+
+// metadata makes the documents about the provider. It needs the other parts.
+func (b *builder) metadata() {
+	if b.cfg.Keys == nil || b.clients == nil || b.p.Token == nil || b.p.Authorize == nil {
+		return
+	}
+	cfg := b.discovery()
+	var err error
+	b.p.OpenIDConfiguration, err = discovery.New(cfg)
+	b.problems.from(err)
+	b.p.ServerMetadata, err = discovery.NewOAuth(cfg)
+	b.problems.from(err)
+	b.p.JWKS = discovery.JWKS(b.cfg.Keys.JWKS, b.cfg.Now)
+}
+
+func (b *builder) discovery() discovery.Config {
+	pr := b.cfg.Profile
+	cfg := discovery.Config{
+		Issuer:                b.cfg.Issuer,
+		AuthorizationEndpoint: b.cfg.BrowserURL + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
+		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.BrowserURL + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
+		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
+		SubjectTypesSupported:                      pr.SubjectTypesSupported,
+		IDTokenSigningAlgValuesSupported:           b.cfg.Keys.Algs(b.cfg.Now()),
+		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
+		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
+		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
+		PromptValuesSupported:                      pr.PromptValues, UILocalesSupported: pr.Locales, ClaimsSupported: pr.ClaimsSupported,
+		ClaimsParameterSupported:           pr.ClaimsParameter,
+		RequirePushedAuthorizationRequests: slices.Contains(pr.RequiredParameters, "request_uri"),
+		FrontchannelLogoutSupported:        true, BackchannelLogoutSupported: b.cfg.Backchannel != nil,
+	}
+	if pr.Levels != nil {
+		cfg.ACRValuesSupported = pr.Levels.Values()
+	}
+	if b.cfg.PushedRequests != nil {
+		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + pathPAR
+	}
+	if !pr.NoUserInfo {
+		cfg.UserinfoEndpoint = b.cfg.Issuer + pathUserInfo
+	}
+	if b.cfg.AuthorizationDetails != nil {
+		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
+	}
+	return cfg
+}
+
+// scopesSupported returns openid, profile and the standard scopes. The scopes of APIs are not public.
+func (pr *Profile) scopesSupported() []string {
+	names := []string{"openid", "profile"}
+	for i := range pr.Scopes {
+		names = append(names, pr.Scopes[i].Name)
+	}
+	return names
+}
+
+func (b *builder) grantTypes() []string {
+	types := []string{client.AuthorizationCode, client.RefreshToken}
+	for _, h := range b.cfg.GrantHandlers {
+		types = append(types, h.Type)
+	}
+	return types
+}
+
+// Paths of the endpoints below the issuer.
+const (
+	pathAuthorize  = "/authorize"
+	pathPAR        = "/par"
+	pathToken      = "/token"
+	pathUserInfo   = "/userinfo"
+	pathTokenInfo  = "/tokeninfo"
+	pathIntrospect = "/introspect"
+	pathRevoke     = "/revoke"
+	pathLogout     = "/logout"
+	pathEndSession = "/endsession"
+	pathJWKS       = "/jwks.json"
+	pathOpenID     = "/.well-known/openid-configuration"
+	pathOAuth      = "/.well-known/oauth-authorization-server" // before the path of the issuer: RFC 8414 §3.1
+)
+
+// mount returns every endpoint by its path, and the host's pages if Config.Page is set.
+func (b *builder) mount() map[string]http.Handler {
+	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
+	paths := map[string]http.Handler{
+		browser + pathAuthorize: b.p.Authorize, browser + pathLogout: b.p.Logout, browser + pathEndSession: b.p.Logout,
+		base + pathToken: b.p.Token, base + pathTokenInfo: b.p.Token.Introspection(), base + pathIntrospect: b.p.Token.Introspection(),
+		base + pathRevoke: b.p.Token.Revocation(), base + pathJWKS: b.p.JWKS,
+		base + pathOpenID: b.p.OpenIDConfiguration, pathOAuth + base: b.p.ServerMetadata,
+	}
+	if b.cfg.PushedRequests != nil {
+		paths[base+pathPAR] = b.p.Authorize.PushHandler()
+	}
+	if !b.cfg.Profile.NoUserInfo {
+		paths[base+pathUserInfo] = b.p.Token.UserInfo()
+	}
+	if b.cfg.Page != nil {
+		page, at := b.p.Authorize.Page(b.cfg.Page), b.p.Authorize.Pages()
+		for _, path := range [...]string{at.Login, at.StepUp, at.Consent, at.Representation} {
+			paths[path] = page
+		}
+	}
+	return paths
+}
+
+// reserved returns the paths of all endpoints, also of disabled ones. A page must not have one of them.
+func (b *builder) reserved() []string {
+	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
+	paths := []string{browser + pathAuthorize, browser + pathLogout, browser + pathEndSession, pathOAuth + base}
+	for _, path := range [...]string{pathPAR, pathToken, pathUserInfo, pathTokenInfo, pathIntrospect, pathRevoke, pathJWKS, pathOpenID} {
+		paths = append(paths, base+path)
+	}
+	return paths
+}
+
+func pathOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	return u.Path
+}

@@ -1,0 +1,134 @@
+package provider_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/token"
+)
+
+// validConfig is a configuration that New accepts.
+func validConfig(t *testing.T) provider.Config {
+	t.Helper()
+	key, err := keyset.Generate(keyset.ES256)
+	require.NoError(t, err)
+	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	require.NoError(t, err)
+	clients, err := client.NewRegistry(client.Environment{})
+	require.NoError(t, err)
+	return provider.Config{
+		Issuer: "https://login.example.no", Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients,
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
+	}
+}
+
+// fieldsOf returns the names of the fields that err reports.
+func fieldsOf(err error) []string {
+	var names []string
+	for _, e := range portner.FieldErrors(err) {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+// TestNewReportsField: a configuration with one invalid field is rejected with the name of that field, and no other.
+func TestNewReportsField(t *testing.T) {
+	t.Parallel()
+	for field, change := range map[string]func(c *provider.Config){
+		"Issuer":                        func(c *provider.Config) { c.Issuer = "https://login.example.no/" },
+		"BrowserURL":                    func(c *provider.Config) { c.BrowserURL = "http://login.example.no" },
+		"Profile":                       func(c *provider.Config) { c.Profile = provider.Profile{} },
+		"Profile.Name":                  func(c *provider.Config) { c.Profile.Name = "" },
+		"Profile.SubjectType":           func(c *provider.Config) { c.Profile.SubjectType = "private" },
+		"Profile.SubjectTypesSupported": func(c *provider.Config) { c.Profile.SubjectTypesSupported = []string{client.Pairwise} },
+		"Profile.RequestURIPrefix":      func(c *provider.Config) { c.Profile.RequestURIPrefix = "https:" },
+		"Profile.Locales":               func(c *provider.Config) { c.Profile.Locales = nil },
+		"Profile.Locales[1]":            func(c *provider.Config) { c.Profile.Locales = []string{"nb", ""} },
+		"Profile.Claims[0]":             func(c *provider.Config) { c.Profile.Claims = []token.ClaimsFunc{nil} },
+		"Profile.DefaultACRValues[0]": func(c *provider.Config) {
+			c.Profile.DefaultACRValues = []string{acr.High}
+		},
+		"Profile.PromptValues[0]":       func(c *provider.Config) { c.Profile.PromptValues = []string{"logon"} },
+		"Profile.RequiredParameters[0]": func(c *provider.Config) { c.Profile.RequiredParameters = []string{"sate"} },
+		"Profile.AccessTokenType":       func(c *provider.Config) { c.Profile.AccessTokenType = "jwt" },
+		"Profile.Lifetimes.AccessToken": func(c *provider.Config) { c.Profile.Lifetimes.AccessToken = 0 },
+		"Profile.Lifetimes.Code":        func(c *provider.Config) { c.Profile.Lifetimes.Code = 0 },
+		"Profile.Scopes[0].description": func(c *provider.Config) { c.Profile.Scopes = []scope.Scope{{Name: "email", RequiresUserConsent: true}} },
+		"Store":                         func(c *provider.Config) { c.Store = nil },
+		"Keys":                          func(c *provider.Config) { c.Keys = nil },
+		"Clients":                       func(c *provider.Config) { c.Clients = nil },
+		"Pages.Login":                   func(c *provider.Config) { c.Pages.Login = "/token" },
+		"Pages.Consent":                 func(c *provider.Config) { c.Pages.Consent = "https://login.example.no/consent" },
+		"Secrets":                       func(c *provider.Config) { c.Secrets = nil },
+		"Secrets[0]":                    func(c *provider.Config) { c.Secrets[0] = portner.Secret("32 random bytes of your secret store") },
+		"Secrets[1]":                    func(c *provider.Config) { c.Secrets = append(c.Secrets, c.Secrets[0]) },
+		"PairwiseKey":                   func(c *provider.Config) { c.PairwiseKey = c.Secrets[0] },
+		"Session.Limits.Idle":           func(c *provider.Config) { c.Session.Limits.Idle = -1 },
+		"MaxSessionsPerUser":            func(c *provider.Config) { c.MaxSessionsPerUser = -1 },
+		"Lifetimes.Code":                func(c *provider.Config) { c.Lifetimes.Code = 601 * time.Second },
+		"Lifetimes.IDToken":             func(c *provider.Config) { c.Lifetimes.IDToken = 1500 * time.Millisecond },
+		"RotationGrace":                 func(c *provider.Config) { c.RotationGrace = time.Hour },
+		"GrantHandlers[0].Type":         func(c *provider.Config) { c.GrantHandlers = []token.GrantHandler{{Type: ""}} },
+	} {
+		t.Run(field, func(t *testing.T) {
+			t.Parallel()
+			cfg := validConfig(t)
+			change(&cfg)
+			_, err := provider.New(cfg)
+			require.Error(t, err)
+			require.Contains(t, fieldsOf(err), field, err)
+			for _, other := range fieldsOf(err) {
+				require.Truef(t, other == field || field == "GrantHandlers[0].Type" && other == "GrantHandlers[0].Handle", "%s is reported, too: %v", other, err)
+			}
+		})
+	}
+	_, err := provider.New(validConfig(t))
+	require.NoError(t, err)
+}
+
+// TestNewReportsAllFields: the zero Config reports every required field once.
+func TestNewReportsAllFields(t *testing.T) {
+	t.Parallel()
+	_, err := provider.New(provider.Config{})
+	require.ElementsMatch(t, []string{"Issuer", "Profile", "Store", "Keys", "Clients", "Secrets", "PairwiseKey"}, fieldsOf(err), "%v", err)
+	cfg := validConfig(t)
+	cfg.Issuer, cfg.Secrets[0], cfg.Session.Limits.Max, cfg.Pages.Login = "http://example.no", portner.Secret("short"), -1, "/token"
+	_, err = provider.New(cfg)
+	require.ElementsMatch(t, []string{"Issuer", "Secrets[0]", "Session.Limits.Max", "Pages.Login"}, fieldsOf(err), "%v", err)
+	require.NotContains(t, err.Error(), "short\"")
+}
+
+// TestScopesAreMerged: the standard scopes of the profile exist beside the scopes of the host, and a scope of the host replaces
+// the standard scope of its name.
+func TestScopesAreMerged(t *testing.T) {
+	t.Parallel()
+	cfg := validConfig(t)
+	var err error
+	cfg.Scopes, err = scope.NewRegistry([]scope.Scope{{Name: "example:read", AccessibleForAll: true}}, nil)
+	require.NoError(t, err)
+	secret, err := client.NewSecret("Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OWFiY2RlZg", time.Time{})
+	require.NoError(t, err)
+	cfg.Clients, err = client.NewRegistry(client.Environment{}, client.Client{
+		ClientID: "app", RedirectURIs: []string{"https://app.example.no/cb"}, Scopes: []string{"openid", "email", "example:read"}, Secrets: []client.Secret{secret},
+	})
+	require.NoError(t, err)
+	op, err := provider.New(cfg)
+	require.NoError(t, err)
+	for _, s := range []string{"openid email", "openid example:read"} {
+		form, err := client.ParseForm("response_type=code&client_id=app&redirect_uri=https%3A%2F%2Fapp.example.no%2Fcb&state=s" +
+			"&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&scope=" + s)
+		require.NoError(t, err)
+		d := op.Authorize.Authorize(t.Context(), authorize.Request{Method: "GET", Form: form})
+		require.NotNil(t, d.Interaction, "%s: %+v %+v", s, d.Redirect, d.Error)
+	}
+}

@@ -1,0 +1,253 @@
+package provider
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/scope"
+)
+
+// withDefaults returns c with its defaults. It records the problems of fields that it merges.
+func (c Config) withDefaults(p *problems) Config {
+	if c.BrowserURL == "" {
+		c.BrowserURL = c.Issuer
+	}
+	if strings.HasPrefix(c.Issuer, "http://") {
+		c.Environment.Test = true
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Session.Circle == nil {
+		c.Session.Circle = c.Profile.Circle
+	}
+	if c.Session.SingleUse == nil {
+		c.Session.SingleUse = c.Profile.SingleUseLogin
+	}
+	c.Lifetimes = c.Profile.Lifetimes.with(c.Lifetimes)
+	c.Secrets = slices.Clone(c.Secrets)
+	c.Scopes = mergeScopes(c.Scopes, c.Profile.Scopes, p)
+	return c
+}
+
+// mergeScopes returns a source with the scopes of the host, and those standard scopes of the profile that the host does not
+// define.
+func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.Source {
+	own, err := scope.NewRegistry(standard, nil)
+	if err != nil {
+		for _, e := range portner.FieldErrors(err) {
+			p.once("Profile.S"+strings.TrimPrefix(e.Field, "s"), e.Err) // "scopes[0].description"
+		}
+		own, _ = scope.NewRegistry(nil, nil)
+	}
+	switch {
+	case host == nil:
+		return own
+	case len(standard) == 0:
+		return host
+	}
+	return mergedScopes{host, own}
+}
+
+// mergedScopes finds scopes of the host first, then those of the profile.
+type mergedScopes struct{ host, profile scope.Source }
+
+// Scope implements scope.Source.
+func (m mergedScopes) Scope(name string) *scope.Scope {
+	if s := m.host.Scope(name); s != nil {
+		return s
+	}
+	return m.profile.Scope(name)
+}
+
+// Access implements scope.Source.
+func (m mergedScopes) Access(name, organisation string) scope.AccessState {
+	if m.host.Scope(name) != nil {
+		return m.host.Access(name, organisation)
+	}
+	return m.profile.Access(name, organisation)
+}
+
+// problems collects the problems of a Config. Packages that New configures report the same problem, or problems of values that
+// New derives from an invalid field: each field is recorded once, and derived values never.
+type problems struct {
+	fields.Checker
+	seen map[string]bool
+}
+
+// configFields maps fields of the packages' configurations to fields of Config. "" is a value that New derives.
+var configFields = map[string]string{
+	"URL": "BrowserURL", "Rules.Limits.Max": "Session.Limits.Max", "Rules.Limits.Idle": "Session.Limits.Idle", "MaxPerUser": "MaxSessionsPerUser",
+	"CodeLifetime": "Lifetimes.Code", "PushedRequestLifetime": "Lifetimes.PushedRequest", "PendingLifetime": "Lifetimes.Pending",
+	"AuthorizationLifetime": "Lifetimes.Authorization",
+	"Levels":                "Profile.Levels", "Locales": "Profile.Locales", "RequestURIPrefix": "Profile.RequestURIPrefix",
+	"SubjectTypesSupported": "Profile.SubjectTypesSupported",
+	"AccessTokenType":       "Profile.AccessTokenType", "SubjectType": "Profile.SubjectType", "UserInfoScope": "Profile.UserInfoScope",
+	"Vault": "", "Sessions": "", "Authenticator": "", "Pairwise": "", "Subject": "", "MatchSubject": "", "IDTokens": "", "TokenEndpoint": "", "Reserved": "",
+	"AuthorizationEndpoint": "", "EndSessionEndpoint": "", "RevocationEndpoint": "", "IntrospectionEndpoint": "", "UserinfoEndpoint": "",
+	"JWKSURI": "", "PushedAuthorizationRequestEndpoint": "",
+}
+
+// profileLists are the lists of a Profile whose elements packages validate.
+var profileLists = []string{"DefaultACRValues", "PromptValues", "Locales", "RequiredParameters", "Claims", "ScopeClaims", "ClaimsSupported", "SubjectTypesSupported"}
+
+// configField returns the field of Config behind a field of a package's configuration, "" for a derived value.
+func configField(field string) string {
+	if name, ok := configFields[field]; ok {
+		return name
+	}
+	list, _, _ := strings.Cut(field, "[")
+	if slices.Contains(profileLists, list) {
+		return "Profile." + field
+	}
+	return field
+}
+
+// from records the problems that the New function of a package reports.
+func (p *problems) from(err error) {
+	if err == nil {
+		return
+	}
+	found := portner.FieldErrors(err)
+	if len(found) == 0 {
+		p.Add("Config", err)
+	}
+	for _, e := range found {
+		p.once(configField(e.Field), e.Err)
+	}
+}
+
+// once records the first problem of a field.
+func (p *problems) once(field string, err error) {
+	if field == "" || err == nil || p.seen[field] {
+		return
+	}
+	p.markSeen(field)
+	p.Add(field, err)
+}
+
+func (p *problems) require(ok bool, field string) {
+	if !ok {
+		p.once(field, portner.ErrRequired)
+	}
+}
+
+// check records the problems that only New can find.
+func (c *Config) check(p *problems) {
+	p.require(c.Issuer != "", "Issuer")
+	if c.Issuer != "" {
+		p.once("Issuer", checkIssuer(c.Issuer))
+	}
+	if c.BrowserURL != c.Issuer {
+		p.once("BrowserURL", checkIssuer(c.BrowserURL))
+	} else {
+		p.markSeen("BrowserURL") // the default was reported as Issuer
+	}
+	p.require(c.Store != nil, "Store")
+	p.require(c.Keys != nil, "Keys")
+	p.require(c.Clients != nil, "Clients")
+	c.checkSecrets(p)
+	c.Profile.check(p)
+	c.Lifetimes.check(p, c.Profile.Lifetimes)
+}
+
+// checkSecrets rejects a secret that is given twice: a key with two purposes lets one reveal the other.
+func (c *Config) checkSecrets(p *problems) {
+	p.require(len(c.Secrets) > 0, "Secrets")
+	for i, s := range c.Secrets {
+		field := fmt.Sprintf("Secrets[%d]", i)
+		p.once(field, s.Validate())
+		if slices.ContainsFunc(c.Secrets[:i], func(other portner.Secret) bool { return bytes.Equal(other, s) }) {
+			p.once(field, errors.New("must differ from the other secrets"))
+		}
+		if len(c.PairwiseKey) > 0 && bytes.Equal(c.PairwiseKey, s) {
+			p.once("PairwiseKey", errors.New("must differ from Secrets"))
+		}
+	}
+	p.require(len(c.PairwiseKey) > 0, "PairwiseKey")
+	p.once("PairwiseKey", c.PairwiseKey.Validate())
+}
+
+func (pr *Profile) check(p *problems) {
+	if pr.Name == "" && pr.SubjectType == "" && pr.RequestURIPrefix == "" {
+		p.once("Profile", errors.New("is required: IDPorten(), OpenIDConnect() or a profile of your own"))
+		// Problems of its fields say no more.
+		for _, field := range [...]string{"Profile.RequestURIPrefix", "Profile.SubjectType", "Profile.SubjectTypesSupported", "Profile.Locales"} {
+			p.markSeen(field)
+		}
+		return
+	}
+	p.require(pr.Name != "", "Profile.Name")
+	p.require(pr.SubjectType != "", "Profile.SubjectType")
+	if pr.SubjectType != "" && pr.SubjectType != client.Public && pr.SubjectType != client.Pairwise {
+		p.once("Profile.SubjectType", errors.New("must be public or pairwise"))
+	} else if pr.SubjectType != "" && !slices.Contains(pr.SubjectTypesSupported, pr.SubjectType) {
+		p.once("Profile.SubjectTypesSupported", errors.New("must include SubjectType"))
+	}
+	p.require(len(pr.Locales) > 0, "Profile.Locales")
+	p.require(pr.RequestURIPrefix != "", "Profile.RequestURIPrefix")
+	for i, f := range pr.Claims {
+		p.require(f != nil, fmt.Sprintf("Profile.Claims[%d]", i))
+	}
+	if pr.AccessTokenType != "" && pr.AccessTokenType != "at+jwt" {
+		p.once("Profile.AccessTokenType", errors.New("must be at+jwt or empty"))
+	}
+}
+
+// check records lifetimes that are missing in the profile or invalid in either place.
+func (l Lifetimes) check(p *problems, profile Lifetimes) {
+	for _, f := range [...]struct {
+		name            string
+		merged, profile time.Duration
+	}{
+		{"AccessToken", l.AccessToken, profile.AccessToken},
+		{"IDToken", l.IDToken, profile.IDToken},
+		{"RefreshToken", l.RefreshToken, profile.RefreshToken},
+		{"Authorization", l.Authorization, profile.Authorization},
+		{"Code", l.Code, profile.Code},
+		{"PushedRequest", l.PushedRequest, profile.PushedRequest},
+		{"Pending", l.Pending, profile.Pending},
+	} {
+		if !p.seen["Profile"] {
+			p.require(f.profile != 0, "Profile.Lifetimes."+f.name)
+		}
+		if f.merged == 0 {
+			p.markSeen("Lifetimes." + f.name) // the profile's field was reported
+		} else if f.merged < time.Second || f.merged%time.Second != 0 {
+			p.once("Lifetimes."+f.name, errors.New("must be a whole number of seconds, at least 1"))
+		}
+	}
+}
+
+func (p *problems) markSeen(field string) {
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	p.seen[field] = true
+}
+
+// checkIssuer validates an issuer: OIDC Discovery §3, and no slash at its end.
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#"):
+		return errors.New("must be an absolute URL without user, query and fragment")
+	case strings.HasSuffix(issuer, "/"):
+		return errors.New("must not end in a slash")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("must be https (http for localhost, 127.0.0.1 and ::1 only)")
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
