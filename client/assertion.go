@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// The limits of an assertion (security section 0.6; idporten section 5.4).
+// Limits of an assertion (docs/spec/idporten.md §5.4).
 const (
 	maxAssertionLifetime = 120 * time.Second
 	assertionSkew        = 10 * time.Second // ahead for iat and nbf, behind for exp
@@ -24,17 +24,15 @@ const (
 	maxKeyAge            = 365 * 24 * time.Hour
 	maxKeys              = 5
 
-	// assertionPurpose keeps the jti of a client assertion apart from that of any other JWT the
-	// client signs for us.
+	// assertionPurpose separates the jti of client assertions from that of other JWTs that the client signs.
 	assertionPurpose = "client_assertion"
 )
 
-// assertionAlgorithms: asymmetric only. Which of them one client may use follows from its keys.
+// assertionAlgorithms are the allowed signature algorithms. The keys of a client decide which of them it can use.
 var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
 
-// verifyAssertion checks a client assertion (RFC 7523 section 3). The key comes first and the replay
-// store last: a token that fails any check leaves its jti unused, or anybody could burn the jti of
-// somebody else's next request (security row E10).
+// verifyAssertion verifies a client assertion (RFC 7523 §3). The jti is consumed last: an assertion that fails another check
+// must not consume the jti of a valid one.
 func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (amr string, r *refusal, err error) {
 	if x.cfg.Replay == nil {
 		return "", refusedNotOffered, nil
@@ -70,8 +68,7 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 	return token.AMR, nil, nil
 }
 
-// checkType: a JWT that says it is something else is something else (RFC 8725 section 3.11;
-// "client-authentication+jwt" is the explicit type).
+// checkType checks the header typ. RFC 8725 §3.11: a JWT of another explicit type must be rejected.
 func checkType(typ string) *refusal {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "", "jwt", "client-authentication+jwt":
@@ -80,7 +77,7 @@ func checkType(typ string) *refusal {
 	return refusedType
 }
 
-// checkTimes: iat and exp required, at most 120 s apart; 10 s of skew. It returns exp.
+// checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most 120 s apart; clocks may differ by 10 s.
 func checkTimes(claims jose.Object, now time.Time) (time.Time, *refusal) {
 	iat, err1 := claims.Int("iat")
 	exp, err2 := claims.Int("exp")
@@ -137,7 +134,7 @@ func (a *Authenticator) audience(claims jose.Object) (string, bool) {
 	return aud, err == nil
 }
 
-// consume remembers the jti for as long as the assertion could be presented again.
+// consume consumes the jti. It is remembered as long as the assertion is valid.
 func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Client, exp, now time.Time) (*refusal, error) {
 	jti, err := claims.String("jti")
 	if err != nil || jti == "" || utf8.RuneCountInString(jti) > maxJTI {
@@ -154,11 +151,10 @@ func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Clie
 	return nil, nil
 }
 
-// maxCachedKeys bounds the cache: a source over a database may know any number of clients.
+// maxCachedKeys is the largest number of key sets in a cache.
 const maxCachedKeys = 10_000
 
-// keyCache keeps parsed key sets by client. An entry holds for the very bytes it was parsed from, so a
-// changed registration is never answered from it.
+// keyCache remembers parsed key sets by client. An entry is used only if the registration has the text that it was parsed from.
 type keyCache struct {
 	mu   sync.RWMutex
 	sets map[string]keySet
@@ -183,7 +179,7 @@ func (k *keyCache) of(clientID string, jwks json.RawMessage) ([]jose.PublicKey, 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.sets == nil || len(k.sets) >= maxCachedKeys {
-		k.sets = map[string]keySet{} // public data: starting over costs a parse each
+		k.sets = map[string]keySet{} // the next request of each client parses its keys again
 	}
 	k.sets[clientID] = keySet{bytes.Clone(jwks), keys}
 	return keys, nil

@@ -7,48 +7,46 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 )
 
-// AssertionFault says which check of an assertion's key failed. It is an error itself, so that errors.Is
-// finds it in an AssertionError.
+// AssertionFault is the check of an assertion's key that failed. It is an error; errors.Is finds it in an AssertionError.
 type AssertionFault string
 
 // Error describes the fault.
 func (f AssertionFault) Error() string { return "client: assertion: " + string(f) }
 
-// The faults.
+// Faults.
 const (
-	// ErrAssertionMalformed: no compact JWS, or a header that cannot be read.
+	// ErrAssertionMalformed: the text is no compact JWS, or its header is malformed.
 	ErrAssertionMalformed AssertionFault = "malformed"
-	// ErrAssertionHeader: the header says that the rest means something else (crit, b64).
+	// ErrAssertionHeader: the header has crit or b64.
 	ErrAssertionHeader AssertionFault = "header"
-	// ErrAssertionAlgorithm: alg is not allowed, or does not fit the key.
+	// ErrAssertionAlgorithm: alg is not allowed, or the key is for another algorithm.
 	ErrAssertionAlgorithm AssertionFault = "algorithm"
 	// ErrX5C: x5c is not an array of certificates in base64.
 	ErrX5C AssertionFault = "x5c is not a list of certificates"
-	// ErrNoKeyID: the header chooses no key: a client with registered keys needs kid, another x5c.
+	// ErrNoKeyID: the header does not select a key: kid is required for registered keys, x5c for business certificates.
 	ErrNoKeyID AssertionFault = "no kid"
-	// ErrUnknownKeyID: the client has no key of that name.
+	// ErrUnknownKeyID: the client has no key with this kid.
 	ErrUnknownKeyID AssertionFault = "unknown kid"
-	// ErrKeyExpired: the registered keys were uploaded 365 days ago or more.
+	// ErrKeyExpired: the registered keys are 365 days old or older.
 	ErrKeyExpired AssertionFault = "key expired"
-	// ErrKeySet: the registration's keys cannot be used. The operator has to mend it.
+	// ErrKeySet: the keys of the registration are invalid. The operator has to correct them.
 	ErrKeySet AssertionFault = "registered keys"
-	// ErrCertificate: the certificate is not to be trusted; a businesscert.Reason beside it says why.
+	// ErrCertificate: the certificate is rejected. The error also wraps a businesscert.Reason.
 	ErrCertificate AssertionFault = "certificate"
-	// ErrCertificateOrgno: a good certificate, of another organisation than the client's.
+	// ErrCertificateOrgno: the certificate is of another organisation than the client.
 	ErrCertificateOrgno AssertionFault = "certificate of another organisation"
-	// ErrAssertionSignature: the key did not sign this.
+	// ErrAssertionSignature: the signature is invalid.
 	ErrAssertionSignature AssertionFault = "signature"
 )
 
-// AssertionError is why the key of an assertion was not believed. Nothing of it is for the wire: what a
-// client may learn is the endpoint's to say.
+// AssertionError reports that the key or signature of an assertion was rejected. It is for the log, not for the client.
 type AssertionError struct {
 	// Fault is the check that failed.
 	Fault AssertionFault
-	// Event is the name to report the refusal under, and Reason the reason to report.
+	// Event and Reason are for the event that reports the error.
 	Event  portner.EventName
 	Reason string
-	// Err is the cause. It wraps a businesscert.Reason if Fault is ErrCertificate, and may be nil.
+	// Err is the cause, or nil. It wraps a businesscert.Reason if Fault is ErrCertificate.
 	Err error
 }
 
@@ -58,7 +56,7 @@ func (e *AssertionError) Error() string { return e.Fault.Error() }
 // Unwrap returns the fault and the cause.
 func (e *AssertionError) Unwrap() []error { return []error{e.Fault, e.Err} }
 
-// rejected is the refusal of a certificate, under the reason that businesscert gives.
+// rejected returns the refusal for a certificate with the reason of businesscert.
 func rejected(err error) *refusal {
 	reason, _ := errors.AsType[businesscert.Reason](err)
 	return &refusal{event: portner.EventCertificateRejected, reason: string(reason), fault: ErrCertificate, err: err}

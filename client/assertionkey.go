@@ -12,40 +12,37 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// AssertionRules are what one kind of assertion demands of its key, beyond the client's registration. The
-// zero value has the rules of private_key_jwt.
+// AssertionRules are the rules of one kind of assertion for its key. The zero value holds the rules of private_key_jwt.
 type AssertionRules struct {
-	// Algorithms are the only ones allowed. nil is those of Authenticator.AssertionAlgorithms.
+	// Algorithms are the allowed signature algorithms. If nil, they are those of private_key_jwt.
 	Algorithms []string
-	// RequireKID makes a client with registered keys name one, even if it has only one.
+	// RequireKID requires kid from clients with registered keys, also from those with one key.
 	RequireKID bool
 }
 
-// Assertion is a JWT whose key and signature were verified. Nothing of what it claims was looked at.
+// Assertion is a JWT whose key and signature were verified. Its claims were not.
 type Assertion struct {
-	// Payload is the JSON that was signed. Read it strictly: duplicate members are still in it.
+	// Payload is the JSON that was signed. It may have repeated members.
 	Payload []byte
-	// KID and Typ are header parameters, "" if absent.
+	// KID and Typ are header parameters, "" if they are missing.
 	KID, Typ string
-	// Ignored names header parameters that would have us use the sender's own key (jku, x5u, jwk). They
-	// are worth an event, also beside an error.
+	// Ignored are the names of header parameters that refer to a key of the sender (jku, x5u, jwk). Report them as an event,
+	// also if there is an error.
 	Ignored []string
-	// AMR is the client_amr: private_key_jwt for a registered key, the class of the certificate otherwise.
+	// AMR is the client_amr: private_key_jwt for a registered key, or the class of the certificate.
 	AMR string
-	// Certificate is the verified certificate of the key. nil for a registered key without one.
+	// Certificate is the verified certificate of the key. It is nil for a registered key without a certificate.
 	Certificate *businesscert.Certificate
 }
 
-// VerifyAssertion verifies that c signed the token, with the key that its registration and the token's
-// header choose:
+// VerifyAssertion verifies that c signed the token with the key that its registration and the header of the token select:
 //
-//   - a client with registered keys names one by kid. Keys age out 365 days after they were uploaded, and
-//     one that was registered with x5c works while that certificate is good.
-//   - a client without signs with its organisation's business certificate and sends the chain in x5c.
+//   - For a client with registered keys kid selects one. Keys expire 365 days after they were uploaded; a key that was
+//     registered with x5c is valid as long as its certificate.
+//   - A client without registered keys signs with the business certificate of its organisation and sends the chain in x5c.
 //
-// That is all: the claims are the caller's to check and no jti is consumed, so that a token which fails
-// here burns nothing (security row E10). Each refusal is an *AssertionError; other errors are faults.
-// The Assertion has no Payload beside an error.
+// The caller checks the claims and consumes the jti. A token that is rejected yields an *AssertionError; other errors are
+// faults. If there is an error, Payload is nil.
 func (a *Authenticator) VerifyAssertion(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, error) {
 	verified, r, err := a.verifyKey(ctx, c, token, rules, now)
 	if r != nil {
@@ -68,8 +65,8 @@ func assertionOf(h jose.Header) Assertion {
 	return Assertion{KID: h.KID, Typ: h.Typ, Ignored: h.Ignored, AMR: PrivateKeyJWT}
 }
 
-// verifyByKey takes a registered key. x5c beside a kid proves nothing and is not believed; in its place it
-// is refused (maskinporten-altinn section 1.3).
+// verifyByKey verifies a token with a registered key. x5c beside kid is ignored; x5c without kid is rejected
+// (docs/spec/maskinporten.md §1.3).
 func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *refusal, error) {
 	keys, r := a.assertionKeys(c, now)
 	if r != nil {
@@ -79,7 +76,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	verified := assertionOf(t.Header)
 	if err != nil {
 		if errors.Is(err, jose.ErrSignature) && rules.RequireKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
-			return verified, refusedX5C, nil // signed with the certificate's key, while registered ones are asked for
+			return verified, refusedX5C, nil // signed with a key of a certificate in place of a registered key
 		}
 		return verified, refusalOf(err, t.Header, rules), nil
 	}
@@ -93,7 +90,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	return verified, nil, nil
 }
 
-// maxToken: the longer limit is for tokens with certificates in them, which is known after decoding.
+// maxToken returns the length limit of tokens. Tokens with certificates may be longer; checkNaming rejects others.
 func (a *Authenticator) maxToken() int {
 	if a.cfg.Certificates == nil {
 		return jose.MaxToken
@@ -101,7 +98,7 @@ func (a *Authenticator) maxToken() int {
 	return jose.MaxTokenX5C
 }
 
-// checkNaming checks how a header with a good signature came to its registered key.
+// checkNaming checks how the header of a verified token selects the registered key.
 func checkNaming(token string, h jose.Header, rules AssertionRules) *refusal {
 	switch {
 	case len(token) > jose.MaxToken && len(h.X5C) == 0:
@@ -114,15 +111,15 @@ func checkNaming(token string, h jose.Header, rules AssertionRules) *refusal {
 	return nil
 }
 
-// chosen is the key that jose.Verify took.
+// chosen returns the key that jose.Verify used.
 func chosen(keys []jose.PublicKey, kid string) jose.PublicKey {
 	i := slices.IndexFunc(keys, func(k jose.PublicKey) bool { return k.Use != "enc" && (kid == "" || k.KID == kid) })
 	return keys[i]
 }
 
-// pinned verifies the certificate a key was registered with: it locks the client to that certificate and
-// turns on revocation checks (idporten section 2.6). A certificate offered in the header has to be the
-// same one. To a plain OpenID Connect client where nobody asked for certificates, x5c is a decoration.
+// pinned verifies the certificate that a key was registered with, including its revocation (docs/spec/idporten.md §2.6). A
+// certificate in the header must be the same one. It is ignored for plain OpenID Connect clients of a provider without
+// Config.Certificates.
 func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKey, h jose.Header, now time.Time) (*businesscert.Certificate, *refusal, error) {
 	if len(key.X5C) == 0 || a.cfg.Certificates == nil && c.IntegrationType == "" {
 		return nil, nil, nil
@@ -137,16 +134,15 @@ func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKe
 	if r != nil || err != nil {
 		return nil, r, err
 	}
-	// The keys of a supplier-run client may be certified for either organisation.
+	// The certificate may be of the owner or of the supplier of the client.
 	if c.OrganisationNo != "" && cert.Orgno != c.OrganisationNo && cert.Orgno != c.SupplierOrgno {
 		return nil, refusedOrgno, nil
 	}
 	return cert, nil, nil
 }
 
-// verifyByCertificate takes the key of the organisation's certificate. The number comes from the verified
-// subject and has to be the client's own: the customer's, for a client that a supplier runs
-// (maskinporten-altinn section 1.7).
+// verifyByCertificate verifies a token with the key of a business certificate. The organisation number of its subject must be that
+// of the owner of the client, also if a supplier operates the client (docs/spec/maskinporten.md §1.7).
 func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *refusal, error) {
 	h, err := jose.ParseHeader(token, jose.MaxTokenX5C)
 	verified := assertionOf(h)
@@ -154,12 +150,12 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 		return verified, refusalOf(err, h, rules), nil
 	}
 	switch {
-	case !slices.Contains(rules.Algorithms, h.Alg): // before anything costs us a signature
+	case !slices.Contains(rules.Algorithms, h.Alg): // before signatures are verified
 		return verified, refusedAlgorithm, nil
 	case len(h.X5C) == 0 && len(token) > jose.MaxToken:
 		return verified, refusedMalformed, nil
 	case len(h.X5C) == 0 && h.KID != "":
-		return verified, refusedKey, nil // there are no keys to know it among
+		return verified, refusedKey, nil // the client has no registered keys
 	case len(h.X5C) == 0:
 		return verified, refusedNoKID, nil
 	}
@@ -190,7 +186,7 @@ func (a *Authenticator) certificate(ctx context.Context, chain [][]byte, now tim
 	return nil, nil, fmt.Errorf("client: verifying a certificate: %w", err)
 }
 
-// assertionKeys returns the client's keys while they are young enough.
+// assertionKeys returns the registered keys of the client unless they have expired.
 func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKey, *refusal) {
 	if !c.KeysUploadedAt.IsZero() && !now.Before(c.KeysUploadedAt.Add(maxKeyAge)) {
 		return nil, refusedKeyExpired

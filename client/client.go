@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The authentication methods (token_endpoint_auth_method).
+// Authentication methods (token_endpoint_auth_method).
 const (
 	ClientSecretBasic = "client_secret_basic"
 	ClientSecretPost  = "client_secret_post"
@@ -13,20 +13,20 @@ const (
 	None              = "none"
 )
 
-// The application types.
+// Application types.
 const (
 	Web     = "web"
 	Browser = "browser"
 	Native  = "native"
 )
 
-// RefreshTokenUsage is refresh_token_usage.
+// Values of refresh_token_usage.
 const (
 	OneTime = "ONETIME"
 	Reuse   = "REUSE"
 )
 
-// The grant types with a meaning in the registration rules.
+// Grant types.
 const (
 	AuthorizationCode = "authorization_code"
 	RefreshToken      = "refresh_token"
@@ -40,65 +40,67 @@ const (
 	Pairwise = "pairwise"
 )
 
-// Client is one registration (idporten chapter 2). Treat it as immutable once in use.
+// Client is one registration. It must not change while it is in use.
 //
-// An absent property has a default; methods such as AuthMethod and Grants give the value that counts.
+// A zero field has a default; methods such as AuthMethod and Grants return the value that applies.
 type Client struct {
-	// ClientID names the client: at most 256 printable ASCII characters, never of the form of a subject.
+	// ClientID has at most 256 printable ASCII characters and must not have the form of a subject.
 	ClientID string `json:"client_id"`
-	// ClientName is shown to the person at login; DisplayName falls back to ClientID.
+	// ClientName is shown to the user at login. If "", DisplayName returns ClientID.
 	ClientName string `json:"client_name,omitempty"`
-	// Description is the operator's note. It is not shown to anyone.
+	// Description is a note of the operator. It is not shown to users.
 	Description string `json:"description,omitempty"`
-	// ClientURI is the service's home page, http or https.
+	// ClientURI is the home page of the client, http or https.
 	ClientURI string `json:"client_uri,omitempty"`
 	// LogoURI is a picture for the login page, http or https.
 	LogoURI string `json:"logo_uri,omitempty"`
-	// OrganisationNo is the legal consumer, the "consumer" of access tokens. ID-porten's integration types need it.
+	// OrganisationNo is the number of the organisation that owns the client. It becomes "consumer" in access tokens. Most
+	// integration types require it.
 	OrganisationNo string `json:"client_orgno,omitempty"`
-	// SupplierOrgno runs the client for OrganisationNo; it becomes "supplier" in access tokens.
+	// SupplierOrgno is the number of the organisation that operates the client for its owner. It becomes "supplier" in access
+	// tokens.
 	SupplierOrgno string `json:"supplier_orgno,omitempty"`
-	// IntegrationType chooses the row of idporten section 2.4. "" is a plain OpenID Connect client.
+	// IntegrationType selects the rules of ID-porten for a kind of client. "" is a plain OpenID Connect client.
 	IntegrationType string `json:"integration_type,omitempty"`
-	// ApplicationType is web, browser or native. "" is web.
+	// ApplicationType is Web, Browser or Native. If "", it is Web.
 	ApplicationType string `json:"application_type,omitempty"`
 
-	// TokenEndpointAuthMethod is the one method the client may use, at every endpoint. "" is
-	// client_secret_basic, and none for browser and native.
+	// TokenEndpointAuthMethod is the one method the client may use, at every endpoint. If "", it is client_secret_basic for
+	// web clients and none for browser and native clients.
 	TokenEndpointAuthMethod string `json:"token_endpoint_auth_method,omitempty"`
-	// GrantTypes may be used by the client. Empty is authorization_code, or jwt-bearer for the machine
-	// integration types.
+	// GrantTypes are the grant types that the client may use. If empty, the client may use authorization_code, or jwt-bearer
+	// if its integration type is for machines.
 	GrantTypes []string `json:"grant_types,omitempty"`
-	// RedirectURIs are where answers of the authorization endpoint may go, 50 at most (section 2.5).
+	// RedirectURIs are the URIs that authorization responses may be sent to, at most 50.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
-	// PostLogoutRedirectURIs are where a browser may go after logout, by the same rules.
+	// PostLogoutRedirectURIs are the URIs that a browser may be sent to after logout, at most 50.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 
-	// FrontchannelLogoutURI is loaded in a frame at logout. It shares its origin with a redirect URI.
+	// FrontchannelLogoutURI is loaded in a frame at logout. It must have the origin of a redirect URI.
 	FrontchannelLogoutURI string `json:"frontchannel_logout_uri,omitempty"`
-	// FrontchannelLogoutSessionRequired adds iss and sid to that call, and sid to the id_token.
+	// FrontchannelLogoutSessionRequired adds iss and sid to FrontchannelLogoutURI, and sid to id_tokens.
 	FrontchannelLogoutSessionRequired bool `json:"frontchannel_logout_session_required,omitempty"`
-	// BackchannelLogoutURI is called with a logout token. Its host is that of a redirect URI.
+	// BackchannelLogoutURI receives logout tokens. It must have the host of a redirect URI.
 	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	// BackchannelLogoutSessionRequired is implied by BackchannelLogoutURI.
+	// BackchannelLogoutSessionRequired has no effect: logout tokens always have a sid.
 	BackchannelLogoutSessionRequired bool `json:"backchannel_logout_session_required,omitempty"`
 
-	// Scopes the client may request. Empty is openid and profile for the integration type idporten,
-	// and none otherwise.
+	// Scopes are the scopes that the client may request. If empty, these are openid and profile for the integration type
+	// idporten, and none for other clients.
 	Scopes []string `json:"scopes,omitempty"`
-	// CodeChallengeMethod is S256 ("" too), or none to let a confidential client leave PKCE out. A
-	// client with none is open to injected authorization codes (RFC 9700 section 4.5).
+	// CodeChallengeMethod is S256 or none. If "", it is S256. With none a confidential client may leave out PKCE; it is then
+	// open to the injection of authorization codes (RFC 9700 §4.5).
 	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`
-	// SSODisabled isolates the client's logins from everybody else's (idporten section 14.4).
+	// SSODisabled gives the client sessions of its own, which other clients do not use.
 	SSODisabled bool `json:"sso_disabled,omitempty"`
-	// ResponseModes are query and form_post, both if empty.
+	// ResponseModes are query and form_post. If empty, both are allowed.
 	ResponseModes []string `json:"response_modes,omitempty"`
-	// PromptValues are login, none, consent and select_account. Empty is the provider's default.
+	// PromptValues are login, none, consent and select_account. If empty, the provider decides which ones are allowed.
 	PromptValues []string `json:"prompt_values,omitempty"`
 
-	// JWKS is an RFC 7517 object with at most five public keys, for assertions and request objects. A key
-	// with x5c is locked to that certificate. Without JWKS, the business certificate of OrganisationNo signs
-	// assertions, where Config.Certificates allows it.
+	// JWKS is a JWK set with one to five public keys, for assertions and request objects (RFC 7517). A key with x5c is valid
+	// only as long as its certificate. A client without JWKS signs assertions with the business certificate of its
+	// organisation, if Config.Certificates is set.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
 
 	// SubjectType is Public or Pairwise. If "", the profile of the provider decides.
@@ -107,37 +109,38 @@ type Client struct {
 	// subjects. If "", the client receives subjects of its own. See Sector.
 	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
 
-	// AccessTokenLifetime in seconds; 0 is the provider's default. Scopes may cap it.
+	// AccessTokenLifetime is in seconds. If 0, the default of the provider applies. Scopes can shorten it.
 	AccessTokenLifetime int `json:"access_token_lifetime,omitempty"`
-	// RefreshTokenLifetime in seconds of inactivity; 0 is the provider's default.
+	// RefreshTokenLifetime is in seconds without use. If 0, the default of the provider applies.
 	RefreshTokenLifetime int `json:"refresh_token_lifetime,omitempty"`
-	// AuthorizationLifetime in seconds, absolute; 0 is the provider's default. Scopes may cap it.
+	// AuthorizationLifetime is the absolute lifetime of a grant in seconds. If 0, the default of the provider applies. Scopes
+	// can shorten it.
 	AuthorizationLifetime int `json:"authorization_lifetime,omitempty"`
-	// RefreshTokenUsage is ONETIME ("" too) or REUSE. REUSE leaves theft of a refresh token unnoticed
-	// and is refused for public clients.
+	// RefreshTokenUsage is OneTime or Reuse. If "", it is OneTime. With Reuse the theft of a refresh token is not detected;
+	// public clients must not use it.
 	RefreshTokenUsage string `json:"refresh_token_usage,omitempty"`
 
-	// IDTokenSignedResponseAlg is RS256, PS256, ES256 or EdDSA. "" is the provider's default.
+	// IDTokenSignedResponseAlg is RS256, PS256, ES256 or EdDSA. If "", the default of the provider applies.
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
-	// AccessTokenSignedResponseAlg is as IDTokenSignedResponseAlg. "" is the id_token's.
+	// AccessTokenSignedResponseAlg is RS256, PS256, ES256 or EdDSA. If "", it is IDTokenSignedResponseAlg.
 	AccessTokenSignedResponseAlg string `json:"access_token_signed_response_alg,omitempty"`
 
-	// RequirePushedAuthorizationRequests refuses authorization requests that were not pushed (RFC 9126 section 6).
+	// RequirePushedAuthorizationRequests rejects authorization requests that were not pushed (RFC 9126 §6).
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitempty"`
-	// RequireSignedRequestObject refuses authorization requests without one (RFC 9101 section 10.5). Needs JWKS.
+	// RequireSignedRequestObject rejects authorization requests without a request object (RFC 9101 §10.5). It requires JWKS.
 	RequireSignedRequestObject bool `json:"require_signed_request_object,omitempty"`
-	// RequireState refuses authorization requests without state. Always on for public clients.
+	// RequireState rejects authorization requests without state. Public clients always have to send it.
 	RequireState bool `json:"require_state,omitempty"`
-	// RequireNonce refuses authorization requests without nonce.
+	// RequireNonce rejects authorization requests without nonce.
 	RequireNonce bool `json:"require_nonce,omitempty"`
-	// AllowTokenEndpointAudience is a weakening: assertions may name the token endpoint as audience
-	// (security decision K4). Each use is reported.
+	// AllowTokenEndpointAudience accepts assertions whose audience is the token endpoint. This is less secure, because
+	// another provider could obtain and replay such an assertion. Each use is reported as an event.
 	AllowTokenEndpointAudience bool `json:"allow_token_endpoint_audience,omitempty"`
 
-	// OnBehalfOf are the pre-registered customers of a supplier's client (idporten section 18.1).
+	// OnBehalfOf are the customers that a supplier's client may act for.
 	OnBehalfOf []OnBehalfOf `json:"onbehalfof,omitempty"`
 
-	// Created and LastUpdated are the registration's own history; nothing is decided by them.
+	// Created and LastUpdated are for the operator. They have no effect.
 	Created     time.Time `json:"created,omitzero"`
 	LastUpdated time.Time `json:"last_updated,omitzero"`
 
@@ -149,27 +152,27 @@ type Client struct {
 	Disabled bool `json:"disabled,omitempty"`
 }
 
-// OnBehalfOf is one pre-registered customer of a supplier's client.
+// OnBehalfOf is one customer of a supplier's client.
 type OnBehalfOf struct {
-	// Value is what the request's onbehalfof parameter says.
+	// Value is the value of the request parameter onbehalfof.
 	Value string `json:"onbehalfof"`
-	// Name is shown to the person in place of the client's.
+	// Name is shown to the user in place of the client's name.
 	Name string `json:"display_name,omitempty"`
-	// Orgno is the customer's organisation number.
+	// Orgno is the organisation number of the customer.
 	Orgno string `json:"orgno,omitempty"`
-	// URL is the customer's home page, http or https.
+	// URL is the home page of the customer, http or https.
 	URL string `json:"url,omitempty"`
-	// Description is the operator's note.
+	// Description is a note of the operator.
 	Description string `json:"description,omitempty"`
 	// Logo is a picture for the login page, http or https.
 	Logo string `json:"logo,omitempty"`
 }
 
-// Environment says which URIs and credentials a registration may have.
+// Environment is what a registration is validated against. The zero value is production without business certificates.
 type Environment struct {
 	// Test allows plain http and localhost for web and browser clients.
 	Test bool
-	// BusinessCertificates lets clients of an organisation use private_key_jwt without registered keys,
-	// because Config.Certificates is there to verify what they sign with.
+	// BusinessCertificates allows clients with an organisation to use private_key_jwt without registered keys. Set it if
+	// Config.Certificates is set.
 	BusinessCertificates bool
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// jwtBearerShort is how self-service systems store the jwt-bearer grant (maskinporten-altinn chapter 2).
+// jwtBearerShort is the name of the jwt-bearer grant in the self-service of Maskinporten.
 const jwtBearerShort = "jwt_bearer_token"
 
-// ApplicationKind is application_type, web if absent.
+// ApplicationKind returns ApplicationType, or Web if it is "".
 func (c *Client) ApplicationKind() string {
 	if c.ApplicationType == "" {
 		return Web
@@ -22,8 +22,8 @@ func (c *Client) ApplicationKind() string {
 	return c.ApplicationType
 }
 
-// AuthMethod is token_endpoint_auth_method. If absent it is none for browser and native clients, which
-// cannot keep a secret, and client_secret_basic for the rest (OpenID Connect Registration section 2).
+// AuthMethod returns TokenEndpointAuthMethod. If that is "", it returns none for browser and native clients, which cannot keep a
+// secret, and client_secret_basic for web clients (OIDC Dynamic Client Registration §2).
 func (c *Client) AuthMethod() string {
 	switch {
 	case c.TokenEndpointAuthMethod != "":
@@ -44,7 +44,7 @@ var (
 	allModes      = []string{"query", "form_post"}
 )
 
-// Grants are the grant_types. The caller does not change the slice.
+// Grants returns the grant types that the client may use. The slice must not be changed.
 func (c *Client) Grants() []string {
 	switch {
 	case len(c.GrantTypes) > 0:
@@ -55,13 +55,13 @@ func (c *Client) Grants() []string {
 	return codeGrants
 }
 
-// HasGrant reports whether the grant type is registered.
+// HasGrant reports whether the client may use the grant type.
 func (c *Client) HasGrant(grantType string) bool {
 	return slices.Contains(c.Grants(), grantType) ||
 		grantType == JWTBearer && slices.Contains(c.GrantTypes, jwtBearerShort)
 }
 
-// RegisteredScopes are the scopes the client may request. The caller does not change the slice.
+// RegisteredScopes returns the scopes that the client may request. The slice must not be changed.
 func (c *Client) RegisteredScopes() []string {
 	if len(c.Scopes) == 0 && c.IntegrationType == "idporten" {
 		return loginScopes
@@ -69,7 +69,7 @@ func (c *Client) RegisteredScopes() []string {
 	return c.Scopes
 }
 
-// HasResponseMode reports whether the client may get its answers this way.
+// HasResponseMode reports whether the client may use the response mode.
 func (c *Client) HasResponseMode(mode string) bool {
 	if len(c.ResponseModes) == 0 {
 		return slices.Contains(allModes, mode)
@@ -83,14 +83,13 @@ func (c *Client) PKCE() pkce.Policy {
 	return pkce.Policy{Optional: c.CodeChallengeMethod == "none" && !c.Public()}
 }
 
-// RotatesRefreshTokens reports whether each use replaces the refresh token. Public clients always
-// rotate (C10), whatever a stored record says.
+// RotatesRefreshTokens reports whether each use replaces the refresh token. It is always true for public clients.
 func (c *Client) RotatesRefreshTokens() bool { return c.RefreshTokenUsage != Reuse || c.Public() }
 
-// StateRequired reports whether a request must carry state (C4).
+// StateRequired reports whether authorization requests must have state. It is always true for public clients.
 func (c *Client) StateRequired() bool { return c.RequireState || c.Public() }
 
-// TakesSID reports whether the client learns the session by sid (C13: front- or back-channel logout).
+// TakesSID reports whether id_tokens of the client have a sid, for front-channel or back-channel logout.
 func (c *Client) TakesSID() bool {
 	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
 }
@@ -104,7 +103,7 @@ func (c *Client) ScopeClient() scope.Client {
 	}
 }
 
-// DisplayName is what to call the client on a page.
+// DisplayName returns the name of the client for a page: ClientName, or ClientID if that is "".
 func (c *Client) DisplayName() string {
 	if c.ClientName != "" {
 		return c.ClientName
@@ -112,7 +111,7 @@ func (c *Client) DisplayName() string {
 	return c.ClientID
 }
 
-// SubClient finds the customer registered under an onbehalfof value.
+// SubClient returns the customer with an onbehalfof value.
 func (c *Client) SubClient(value string) (OnBehalfOf, bool) {
 	i := slices.IndexFunc(c.OnBehalfOf, func(o OnBehalfOf) bool { return o.Value == value })
 	if i < 0 || value == "" {
@@ -121,25 +120,25 @@ func (c *Client) SubClient(value string) (OnBehalfOf, bool) {
 	return c.OnBehalfOf[i], true
 }
 
-// Lifetimes are how long a client's tokens and authorizations live.
+// Lifetimes holds lifetimes of tokens and grants.
 type Lifetimes struct {
-	AccessToken   time.Duration // of one access token
-	RefreshToken  time.Duration // of inactivity
-	Authorization time.Duration // in all
+	AccessToken   time.Duration // of an access token
+	RefreshToken  time.Duration // of a refresh token without use
+	Authorization time.Duration // of a grant
 }
 
-// Lifetimes returns the client's own lifetimes, and the provider's where it has none.
-func (c *Client) Lifetimes(provider Lifetimes) Lifetimes {
-	own := func(seconds int, otherwise time.Duration) time.Duration {
+// Lifetimes returns the lifetimes of the client. Those that it does not have are taken from defaults.
+func (c *Client) Lifetimes(defaults Lifetimes) Lifetimes {
+	own := func(seconds int, byDefault time.Duration) time.Duration {
 		if seconds > 0 {
 			return time.Duration(seconds) * time.Second
 		}
-		return otherwise
+		return byDefault
 	}
 	return Lifetimes{
-		AccessToken:   own(c.AccessTokenLifetime, provider.AccessToken),
-		RefreshToken:  own(c.RefreshTokenLifetime, provider.RefreshToken),
-		Authorization: own(c.AuthorizationLifetime, provider.Authorization),
+		AccessToken:   own(c.AccessTokenLifetime, defaults.AccessToken),
+		RefreshToken:  own(c.RefreshTokenLifetime, defaults.RefreshToken),
+		Authorization: own(c.AuthorizationLifetime, defaults.Authorization),
 	}
 }
 

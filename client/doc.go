@@ -1,17 +1,17 @@
-// Package client is the registration model of relying parties and their authentication.
+// Package client holds client registrations, client authentication, and the requests that clients send directly.
 //
-// A [Client] carries the property names of ID-porten's client registration. [Client.Validate] reports
-// everything that is wrong with one, [Client.MatchRedirectURI] compares redirect URIs, and an
-// [Authenticator] proves who is calling at the token, PAR, introspection and revocation endpoints.
-// A registration without integration_type is a plain OpenID Connect client: the general rules hold,
-// ID-porten's tables of allowed combinations do not.
+// A [Client] has the member names of OpenID Connect Dynamic Client Registration and of ID-porten's client registration.
+// [Parse] and [Client.Validate] report every problem of a registration; [Client.MatchRedirectURI] compares redirect URIs. A
+// registration without integration_type is a plain OpenID Connect client, to which ID-porten's tables of allowed
+// combinations do not apply.
 //
-// The package owns no registrations: a [Source] of the host's finds them, and [Registry] is one over a fixed
-// list. The caller hands [Authenticator.Authenticate] what [CredentialsFrom] found in a request, gives it a
-// [ReplayStore] if clients sign assertions, and makes secrets with [GenerateSecret], for a secret that was
-// chosen by a person cannot be kept as this package keeps it.
+// The host stores registrations and implements [Source]; [Registry] is a Source of fixed registrations, and [Cache] remembers
+// those of a slow one. [Lookup] finds an enabled client.
 //
-// RFC 6749 section 2.3, RFC 7521, RFC 7523 sections 2.2 and 3, RFC 8252 sections 7 and 8, RFC 9700
-// sections 2.1 and 4.1, OpenID Connect Core 1.0 section 9 and Dynamic Client Registration 1.0 section 2 (the
-// names), idporten chapters 2, 5 and 16.
+// A [Request] is what a client sends to the token, pushed authorization request, introspection, revocation or userinfo
+// endpoint. An [Authenticator] authenticates its client: by a secret, by a signed assertion, or by an assertion signed with a
+// business certificate.
+//
+// RFC 6749 §2.3, RFC 7521, RFC 7523 §2.2 and §3, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1, OIDC Core §9,
+// OIDC Dynamic Client Registration §2.
 package client

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// MatchRedirectURI reports whether the request's redirect_uri is registered: byte for byte, but for
-// the port of a native client's loopback address (RFC 8252 section 7.3). The value is compared as it
-// stands after one form decoding; nothing is unescaped, lower-cased or parsed (security rows A1-A4).
+// MatchRedirectURI reports whether the redirect_uri of a request is registered. The comparison is by bytes (RFC 9700 §4.1.3);
+// only the port of a loopback address of a native client may differ (RFC 8252 §7.3). The URI is not decoded or normalized.
 func (c *Client) MatchRedirectURI(uri string) bool { return c.match(c.RedirectURIs, uri) }
 
 // MatchPostLogoutRedirectURI is MatchRedirectURI for post_logout_redirect_uris.
@@ -27,7 +26,7 @@ func (c *Client) match(registered []string, uri string) bool {
 	return slices.Contains(registered, uri)
 }
 
-// loopback is a native app's loopback URI with the port cut out of the raw text.
+// loopback is a loopback URI of a native client, split at the port.
 type loopback struct {
 	origin  string // scheme and address
 	port    string
@@ -35,13 +34,12 @@ type loopback struct {
 	rest    string // path and query
 }
 
-// The two spellings of a loopback address that RFC 8252 section 7.3 knows. "localhost" is a name that
-// somebody may point elsewhere (section 8.3); 127.1, 2130706433 and [::ffff:127.0.0.1] are not written
-// by anybody with good intent.
+// loopbackOrigins are the loopback addresses of RFC 8252 §7.3. RFC 8252 §8.3: localhost may resolve to another address. Other
+// forms such as 127.1 and [::ffff:127.0.0.1] are rejected.
 var loopbackOrigins = [...]string{"http://127.0.0.1", "http://[::1]"}
 
-// cutLoopback reports whether raw is a loopback URI. It never parses: what net/url takes for the host
-// is not always what follows the scheme.
+// cutLoopback reports whether raw is a loopback URI. It compares the text, because the host in net/url is not always the text
+// after the scheme.
 func cutLoopback(raw string) (loopback, bool) {
 	for _, origin := range loopbackOrigins {
 		rest, ok := strings.CutPrefix(raw, origin)
@@ -61,8 +59,8 @@ func cutLoopback(raw string) (loopback, bool) {
 	return loopback{}, false
 }
 
-// matchesAny lets the port differ and nothing else. A request has a real port or none (80); in a
-// registration port 0 says "any" too.
+// matchesAny reports whether a registered URI is equal except for the port. The port of a request is 1 to 65535 or missing; a
+// registration may have port 0.
 func (l loopback) matchesAny(registered []string) bool {
 	if l.hasPort && !validPort(l.port) {
 		return false
@@ -89,8 +87,8 @@ func validPort(s string) bool {
 	return n <= 65535
 }
 
-// CORSOrigins returns the origins a browser client may call from: those of its redirect URIs, as
-// browsers write them (lower-case host, no default port). Other application types have none.
+// CORSOrigins returns the origins of the redirect URIs of a browser client in the form of the Origin field: host in lower case,
+// no default port. It returns nil for other application types.
 func (c *Client) CORSOrigins() []string {
 	if c.ApplicationKind() != Browser {
 		return nil

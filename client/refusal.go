@@ -6,13 +6,12 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// refusal is why a client was not believed. It goes to the log and to nobody else: the caller sees the
-// same answer for all of them (security row E13).
+// refusal is the reason for which a client is not authenticated. It is for the log; the error for the peer is the same for all.
 type refusal struct {
 	event  portner.EventName
 	reason string
-	fault  AssertionFault // of an assertion's key only
-	err    error          // the cause; may be nil
+	fault  AssertionFault // for the key of an assertion
+	err    error          // the cause, or nil
 }
 
 // Error returns the reason.
@@ -52,7 +51,7 @@ var (
 	refusedJTI        = failed("assertion_jti")
 	refusedReplay     = &refusal{event: portner.EventAssertionReplay, reason: "assertion_replay"}
 
-	// What can be wrong with the key of an assertion.
+	// Reasons for rejecting the key of an assertion.
 	refusedMalformed  = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrAssertionMalformed)
 	refusedX5CForm    = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrX5C)
 	refusedSignature  = badKey(portner.EventClientAuthFailed, "assertion_signature", ErrAssertionSignature)
@@ -68,18 +67,17 @@ var (
 	refusedOrgno      = badKey(portner.EventCertificateRejected, "cert_other_organisation", ErrCertificateOrgno)
 )
 
-// TooManyAttemptsError is the cause of the refusal a caller gets after too many failures: answer 429
-// with Retry-After.
+// TooManyAttemptsError is the cause of the error after too many failed attempts. The status of that error is 429.
 type TooManyAttemptsError struct {
-	// RetryAfter is how long the caller has to wait, at least.
+	// RetryAfter is the time until the next attempt is allowed.
 	RetryAfter time.Duration
 }
 
 // Error describes the error.
 func (*TooManyAttemptsError) Error() string { return "client: too many failed attempts" }
 
-// Throttled makes the writers of this module answer 429 with Retry-After.
+// Throttled returns RetryAfter. portner.Error takes the status 429 and Retry-After from it.
 func (e *TooManyAttemptsError) Throttled() time.Duration { return e.RetryAfter }
 
-// Unwrap makes the reason visible.
+// Unwrap returns the reason.
 func (*TooManyAttemptsError) Unwrap() error { return refusedTooMany }

@@ -7,19 +7,17 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Source finds registered clients. Lookups are on the path of every request: a source
-// over a database caches.
+// Source finds registrations. The returned client must not change.
 type Source interface {
-	// Client returns the registration, or an error that wraps storage.ErrNotFound. The caller
-	// does not change what it gets.
+	// Client returns the registration with this client_id, or an error that wraps storage.ErrNotFound. It is called for
+	// every request; wrap a source over a database with Cache.
 	Client(ctx context.Context, clientID string) (*Client, error)
 }
 
-// ReplayStore remembers used assertions (RFC 7523 section 3: jti).
+// ReplayStore remembers used assertions by their jti (RFC 7523 §3).
 type ReplayStore interface {
-	// ConsumeJTI remembers key until expiresAt at least. Exactly one call for a key gets nil, later
-	// ones storage.ErrConsumed; a full store answers storage.ErrFull and remembers nothing. What
-	// cannot be remembered because it has expired at now is ErrConsumed too: expiresAt is when the
-	// assertion stops being accepted, tolerance for clocks included.
+	// ConsumeJTI remembers key until expiresAt or longer. The first call for a key returns nil; later calls return
+	// storage.ErrConsumed, and so does a call whose expiresAt is not after now. If the store is full, ConsumeJTI returns
+	// storage.ErrFull and remembers nothing. expiresAt includes the tolerance for clocks.
 	ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error
 }

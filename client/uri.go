@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// ErrInvalidRedirectURI says that a URI breaks a rule of idporten section 2.5 or of security rows A2,
-// A3 and A5. Found at use, it means a registration older than the rule: answer server_error on a page
-// and report sec.bad_registration.
+// ErrInvalidRedirectURI reports that a redirect or logout URI is not allowed. If a registered URI is rejected at use, the
+// registration is older than the rule.
 var ErrInvalidRedirectURI = errors.New("client: URI not allowed")
 
 const (
@@ -18,9 +17,8 @@ const (
 	maxURILength = 2048
 )
 
-// CheckURI checks a redirect or post-logout URI against the rules for this client's application type.
-// Call it again where a URI is used: the store may hold registrations that are older than a rule
-// (security row A5). It keeps nothing and costs about as much as one url.Parse.
+// CheckURI checks a redirect or post-logout URI against the rules for the application type of the client. Call it also where a
+// URI is used: a store may hold registrations that are older than a rule. It costs about as much as url.Parse.
 func (c *Client) CheckURI(uri string, env Environment) error {
 	if rule := c.brokenRule(uri, env); rule != "" {
 		return fmt.Errorf("%w: %s", ErrInvalidRedirectURI, rule)
@@ -28,8 +26,7 @@ func (c *Client) CheckURI(uri string, env Environment) error {
 	return nil
 }
 
-// brokenRule returns the first rule the URI breaks, or "". Rules never quote the URI: it may hold what
-// does not belong in a log.
+// brokenRule returns the first rule that the URI breaks, or "". Rules do not quote the URI.
 func (c *Client) brokenRule(raw string, env Environment) string {
 	if rule := textRule(raw); rule != "" {
 		return rule
@@ -71,8 +68,7 @@ func (c *Client) brokenRule(raw string, env Environment) string {
 
 func isHTTP(scheme string) bool { return scheme == "http" || scheme == "https" }
 
-// textRule checks the raw characters. A '#' is looked for here because net/url reports no fragment for
-// a URI that ends in one.
+// textRule checks the characters of a URI. It rejects '#', because net/url reports no fragment if a URI ends with '#'.
 func textRule(raw string) string {
 	if raw == "" {
 		return "must not be empty"
@@ -89,11 +85,11 @@ func textRule(raw string) string {
 		case b <= ' ' || b >= 0x7f:
 			return "must be printable ASCII without spaces (A-labels for host names)"
 		case strings.IndexByte("\\\"<>^`{|}", b) >= 0:
-			return "holds a character that URIs do not have (RFC 3986 section 2)"
+			return "must not have characters outside RFC 3986 §2"
 		case b == '%':
 			v, ok := hexByte(raw[i+1:])
 			if !ok {
-				return "has a broken percent-encoding"
+				return "must not have malformed percent-encoding"
 			}
 			if v < 0x20 || v == 0x7f {
 				return "must not encode control characters"
@@ -124,9 +120,8 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// schemeRule: http and https for all, private-use schemes in reverse-domain form for native apps only
-// (RFC 8252 section 7.1). That excludes javascript:, data: and vbscript: in any case; they are named so
-// that nobody ever relaxes the rule for them.
+// schemeRule returns the rule that a scheme breaks, or "". RFC 8252 §7.1: native clients may also have private-use schemes in the
+// form of a reversed domain name.
 func schemeRule(scheme, kind string) string {
 	switch {
 	case scheme == "":
@@ -150,7 +145,7 @@ func schemeRule(scheme, kind string) string {
 	return ""
 }
 
-// pathRule refuses spellings that some server or browser on the way reads as another path.
+// pathRule returns the rule that a path breaks, or "". Some servers and browsers read such a path as another one.
 func pathRule(path string) string {
 	for i := range len(path) {
 		if path[i] != '%' {
@@ -162,11 +157,11 @@ func pathRule(path string) string {
 		case v == '%':
 			return "must not be encoded twice"
 		case unreserved(v):
-			return "must not encode letters, digits, '-', '.', '_' or '~' in the path (RFC 3986 section 6.2.2.2)"
+			return "must not encode letters, digits, '-', '.', '_' or '~' in the path (RFC 3986 §6.2.2.2)"
 		}
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		segment, _, _ = strings.Cut(segment, ";") // "..;" is ".." to some servers
+		segment, _, _ = strings.Cut(segment, ";") // some servers read "..;" as ".."
 		if segment == "." || segment == ".." {
 			return "must not have dot segments"
 		}
@@ -178,10 +173,10 @@ func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// The names that answers append to a URI. A registered query never collides with them (security row A7).
+// Parameters that responses append to a URI. A registered URI must not have them.
 var (
 	reservedParams     = []string{"code", "state", "iss", "error", "error_description", "error_uri", "id_token"}
-	frontchannelParams = []string{"iss", "sid"} // OpenID Connect Front-Channel Logout section 2
+	frontchannelParams = []string{"iss", "sid"} // OIDC Front-Channel Logout §2
 )
 
 func queryRule(query string, reserved []string) string {
@@ -192,7 +187,7 @@ func queryRule(query string, reserved []string) string {
 		name, _, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return "has a broken percent-encoding"
+			return "must not have malformed percent-encoding"
 		}
 		for _, r := range reserved {
 			if strings.EqualFold(name, r) {
@@ -203,35 +198,35 @@ func queryRule(query string, reserved []string) string {
 	return ""
 }
 
-// hostRule takes names and canonical addresses only: browsers read 127.1, 0x7f.1 and 2130706433 as
-// addresses, net/url as names.
+// hostRule returns the rule that a host breaks, or "". Addresses must be canonical: browsers read 127.1, 0x7f.1 and 2130706433 as
+// addresses, net/url reads them as names.
 func hostRule(host string, bracketed bool) string {
 	if bracketed {
 		a, err := netip.ParseAddr(host)
 		if err != nil || a.Zone() != "" || a.Is4In6() || a.String() != host {
-			return "has an IPv6 address that is not in canonical form"
+			return "must have a canonical IPv6 address"
 		}
 		return ""
 	}
 	labels := strings.Split(host, ".")
 	for _, l := range labels {
 		if l == "" || strings.Trim(strings.ToLower(l), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return "has a malformed host name"
+			return "must have a valid host name"
 		}
 	}
 	last := strings.ToLower(labels[len(labels)-1])
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
 		if a, err := netip.ParseAddr(host); err != nil || a.String() != host {
-			return "has an IPv4 address that is not in canonical form"
+			return "must have a canonical IPv4 address"
 		}
 	}
 	return ""
 }
 
-// portRule: 1 to 65535 without leading zeros. Port 0 says "any" for a native loopback address.
+// portRule returns the rule that a port breaks, or "". Port 0 is allowed in a loopback address of a native client.
 func portRule(raw string, u *url.URL, kind string) string {
 	if strings.HasSuffix(u.Host, ":") {
-		return "has an empty port"
+		return "must not have an empty port"
 	}
 	if p := u.Port(); p == "" || validPort(p) {
 		return ""
@@ -242,9 +237,8 @@ func portRule(raw string, u *url.URL, kind string) string {
 	return "port must be 1 to 65535 without leading zeros"
 }
 
-// environmentRule is the production and test part of idporten section 2.5. Native apps listen on the
-// machine the browser runs on, so loopback over http is theirs in production too; http to any other
-// host is nobody's (security row A5).
+// environmentRule returns the rule of the environment that a URI breaks, or "" (docs/spec/idporten.md §2.5). Native clients may
+// use plain http on loopback addresses in production, because the browser runs on the same machine.
 func (c *Client) environmentRule(u *url.URL, env Environment) string {
 	local := isLocal(u.Hostname())
 	if c.IntegrationType != "" && u.Scheme == "https" && strings.EqualFold(u.Hostname(), "localhost") {
@@ -268,7 +262,7 @@ func (c *Client) environmentRule(u *url.URL, env Environment) string {
 	return ""
 }
 
-// isLocal reports whether a host means the machine itself.
+// isLocal reports whether a host is the local machine.
 func isLocal(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -278,7 +272,7 @@ func isLocal(host string) bool {
 	return err == nil && (a.IsLoopback() || a.IsUnspecified())
 }
 
-// originOf returns scheme://host[:port] of an http or https URI as browsers write it.
+// originOf returns the origin of an http or https URI in the form of the Origin field.
 func originOf(raw string) (string, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || !isHTTP(u.Scheme) || u.Hostname() == "" {
