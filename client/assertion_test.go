@@ -65,44 +65,44 @@ func TestAssertionClaims(t *testing.T) {
 		value  any
 		reason string
 	}{
-		{"iss", nil, "assertion_iss"},
-		{"iss", "other", "assertion_iss"},
-		{"iss", []string{"jwt"}, "assertion_iss"},
-		{"iss", 1, "assertion_iss"},
-		{"iss", "", "assertion_iss"},
-		{"iss", "JWT", "assertion_iss"},
-		{"sub", nil, "assertion_sub"},
-		{"sub", "other", "assertion_sub"},
-		{"sub", true, "assertion_sub"},
-		{"sub", "jwt ", "assertion_sub"},
-		{"aud", nil, "assertion_aud"},
-		{"aud", issuer + "/", "assertion_aud"},
-		{"aud", []string{issuer}, "assertion_aud"},
-		{"aud", []string{issuer, "https://evil.example"}, "assertion_aud"},
-		{"aud", tokenEndpoint, "assertion_aud"},
-		{"aud", issuer + "/par", "assertion_aud"},
-		{"aud", "https://LOGIN.example.no", "assertion_aud"},
-		{"aud", "https://other.example.no", "assertion_aud"},
-		{"aud", "", "assertion_aud"},
-		{"aud", object{"x": issuer}, "assertion_aud"},
-		{"aud", "jwt", "assertion_aud"},
-		{"iat", nil, "assertion_times"},
-		{"iat", "now", "assertion_times"},
-		{"iat", float64(now.Unix()) + 0.5, "assertion_times"},
-		{"iat", -1, "assertion_times"},
-		{"iat", int64(1) << 34, "assertion_times"},
-		{"exp", nil, "assertion_times"},
-		{"exp", fmt.Sprint(now.Unix()), "assertion_times"},
-		{"exp", 1e300, "assertion_times"},
-		{"exp", -1, "assertion_times"},
-		{"exp", []int{1}, "assertion_times"},
-		{"nbf", "x", "assertion_times"},
-		{"nbf", 1.5, "assertion_times"},
-		{"jti", nil, "assertion_jti"},
-		{"jti", "", "assertion_jti"},
-		{"jti", long, "assertion_jti"},
-		{"jti", 7, "assertion_jti"},
-		{"jti", []string{"a"}, "assertion_jti"},
+		{"iss", nil, "assertion_iss_mismatch"},
+		{"iss", "other", "assertion_iss_mismatch"},
+		{"iss", []string{"jwt"}, "assertion_iss_mismatch"},
+		{"iss", 1, "assertion_iss_mismatch"},
+		{"iss", "", "assertion_iss_mismatch"},
+		{"iss", "JWT", "assertion_iss_mismatch"},
+		{"sub", nil, "assertion_sub_mismatch"},
+		{"sub", "other", "assertion_sub_mismatch"},
+		{"sub", true, "assertion_sub_mismatch"},
+		{"sub", "jwt ", "assertion_sub_mismatch"},
+		{"aud", nil, "assertion_aud_mismatch"},
+		{"aud", issuer + "/", "assertion_aud_mismatch"},
+		{"aud", []string{issuer}, "assertion_aud_mismatch"},
+		{"aud", []string{issuer, "https://evil.example"}, "assertion_aud_mismatch"},
+		{"aud", tokenEndpoint, "assertion_aud_mismatch"},
+		{"aud", issuer + "/par", "assertion_aud_mismatch"},
+		{"aud", "https://LOGIN.example.no", "assertion_aud_mismatch"},
+		{"aud", "https://other.example.no", "assertion_aud_mismatch"},
+		{"aud", "", "assertion_aud_mismatch"},
+		{"aud", object{"x": issuer}, "assertion_aud_mismatch"},
+		{"aud", "jwt", "assertion_aud_mismatch"},
+		{"iat", nil, "assertion_times_malformed"},
+		{"iat", "now", "assertion_times_malformed"},
+		{"iat", float64(now.Unix()) + 0.5, "assertion_times_malformed"},
+		{"iat", -1, "assertion_times_malformed"},
+		{"iat", int64(1) << 34, "assertion_times_malformed"},
+		{"exp", nil, "assertion_times_malformed"},
+		{"exp", fmt.Sprint(now.Unix()), "assertion_times_malformed"},
+		{"exp", 1e300, "assertion_times_malformed"},
+		{"exp", -1, "assertion_times_malformed"},
+		{"exp", []int{1}, "assertion_times_malformed"},
+		{"nbf", "x", "assertion_times_malformed"},
+		{"nbf", 1.5, "assertion_times_malformed"},
+		{"jti", nil, "assertion_jti_malformed"},
+		{"jti", "", "assertion_jti_malformed"},
+		{"jti", long, "assertion_jti_malformed"},
+		{"jti", 7, "assertion_jti_malformed"},
+		{"jti", []string{"a"}, "assertion_jti_malformed"},
 	} {
 		refused(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), tc.name, tc.value))), tc.name, tc.value)
 	}
@@ -122,18 +122,18 @@ func TestAssertionTimesToTheSecond(t *testing.T) {
 	}{
 		{"usual", 0, 120, 0, ""},
 		{"zero lifetime", 0, 0, 0, ""},
-		{"exp before iat", 0, -1, 0, "assertion_lifetime"},
+		{"exp before iat", 0, -1, 0, "assertion_lifetime_limit"},
 		{"119 s", 0, 119, 0, ""},
 		{"120 s", 0, 120, 0, ""},
-		{"121 s", 0, 121, 0, "assertion_lifetime"},
+		{"121 s", 0, 121, 0, "assertion_lifetime_limit"},
 		{"iat 9 s ahead", 9, 60, 0, ""},
 		{"iat 10 s ahead", 10, 60, 0, ""},
-		{"iat 11 s ahead", 11, 60, 0, "assertion_future"},
-		{"iat 60 s ahead", 60, 120, 0, "assertion_future"},
+		{"iat 11 s ahead", 11, 60, 0, "assertion_not_yet_valid"},
+		{"iat 60 s ahead", 60, 120, 0, "assertion_not_yet_valid"},
 		{"nbf 8 s ahead", 0, 60, 8, ""},
 		{"nbf 10 s ahead", 0, 60, 10, ""},
-		{"nbf 11 s ahead", 0, 60, 11, "assertion_future"},
-		{"nbf 60 s ahead", 0, 120, 60, "assertion_future"},
+		{"nbf 11 s ahead", 0, 60, 11, "assertion_not_yet_valid"},
+		{"nbf 60 s ahead", 0, 120, 60, "assertion_not_yet_valid"},
 		{"nbf long ago", 0, 60, -9000, ""},
 		{"exp now", -60, 0, 0, ""},
 		{"exp 9 s ago", -60, -9, 0, ""},
@@ -142,7 +142,7 @@ func TestAssertionTimesToTheSecond(t *testing.T) {
 		{"exp 5 min ago", -360, -300, 0, "assertion_expired"},
 		{"oldest", -129, -9, 0, ""},
 		{"older", -130, -10, 0, "assertion_expired"},
-		{"year 2242", 0, 1 << 32, 0, "assertion_lifetime"},
+		{"year 2242", 0, 1 << 32, 0, "assertion_lifetime_limit"},
 	} {
 		claims := goodClaims("jwt")
 		claims["iat"], claims["exp"] = now.Unix()+tc.iat, now.Unix()+tc.exp
@@ -212,8 +212,8 @@ func TestAssertionHMACWithThePublicKey(t *testing.T) {
 	der, err := x509.MarshalPKIXPublicKey(p256Key().Public())
 	require.NoError(t, err)
 	for _, secret := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), p256JWKS(), {}} {
-		refused(t, "assertion_alg", withAssertion("jwt", signJWT(secret, object{"alg": "HS256", "kid": "k1"}, goodClaims("jwt"))), "HS256")
-		refused(t, "assertion_signature", withAssertion("jwt", signJWT(secret, goodHeader, goodClaims("jwt"))), "HMAC called ES256")
+		refused(t, "assertion_alg_mismatch", withAssertion("jwt", signJWT(secret, object{"alg": "HS256", "kid": "k1"}, goodClaims("jwt"))), "HS256")
+		refused(t, "assertion_signature_mismatch", withAssertion("jwt", signJWT(secret, goodHeader, goodClaims("jwt"))), "HMAC called ES256")
 	}
 }
 
@@ -226,27 +226,27 @@ func TestAssertionHeader(t *testing.T) {
 		key    any
 		reason string
 	}{
-		{"unknown kid", changed(goodHeader, "kid", "k2"), p256Key(), "assertion_key"},
-		{"another case of kid", changed(goodHeader, "kid", "K1"), p256Key(), "assertion_key"},
+		{"unknown kid", changed(goodHeader, "kid", "k2"), p256Key(), "assertion_kid_unknown"},
+		{"another case of kid", changed(goodHeader, "kid", "K1"), p256Key(), "assertion_kid_unknown"},
 		{"path", changed(goodHeader, "kid", "../../k1"), p256Key(), "assertion_malformed"},
 		{"NUL", changed(goodHeader, "kid", "k1\x00"), p256Key(), "assertion_malformed"},
 		{"SQL", changed(goodHeader, "kid", "k1' OR '1'='1"), p256Key(), "assertion_malformed"},
 		{"empty kid", changed(goodHeader, "kid", ""), p256Key(), "assertion_malformed"},
 		{"long kid", changed(goodHeader, "kid", strings.Repeat("k", 129)), p256Key(), "assertion_malformed"},
 		{"kid of another type", changed(goodHeader, "kid", 1), p256Key(), "assertion_malformed"},
-		{"crit", changed(changed(goodHeader, "crit", []string{"exp"}), "exp", 1), p256Key(), "crit"},
-		{"empty crit", changed(goodHeader, "crit", []string{}), p256Key(), "crit"},
-		{"b64", changed(goodHeader, "b64", false), p256Key(), "crit"},
-		{"own jwk", object{"alg": "EdDSA", "kid": "evil", "jwk": own}, edKey(), "assertion_key"},
-		{"own jku", object{"alg": "EdDSA", "kid": "evil", "jku": "https://evil.example/jwks"}, edKey(), "assertion_key"},
-		{"own jwk under our kid", object{"alg": "ES256", "kid": "k1", "jwk": own}, newEC(p256Key().Curve), "assertion_signature"},
-		{"x5c in place of kid", object{"alg": "ES256", "x5c": []string{"MAA="}}, p256Key(), "x5c"},
+		{"crit", changed(changed(goodHeader, "crit", []string{"exp"}), "exp", 1), p256Key(), "assertion_crit"},
+		{"empty crit", changed(goodHeader, "crit", []string{}), p256Key(), "assertion_crit"},
+		{"b64", changed(goodHeader, "b64", false), p256Key(), "assertion_crit"},
+		{"own jwk", object{"alg": "EdDSA", "kid": "evil", "jwk": own}, edKey(), "assertion_kid_unknown"},
+		{"own jku", object{"alg": "EdDSA", "kid": "evil", "jku": "https://evil.example/jwks"}, edKey(), "assertion_kid_unknown"},
+		{"own jwk under our kid", object{"alg": "ES256", "kid": "k1", "jwk": own}, newEC(p256Key().Curve), "assertion_signature_mismatch"},
+		{"x5c in place of kid", object{"alg": "ES256", "x5c": []string{"MAA="}}, p256Key(), "assertion_kid_missing"},
 		{"x5c string", object{"alg": "ES256", "kid": "k1", "x5c": "MAA="}, p256Key(), "assertion_malformed"},
-		{"request object", changed(goodHeader, "typ", "oauth-authz-req+jwt"), p256Key(), "typ"},
-		{"logout token", changed(goodHeader, "typ", "logout+jwt"), p256Key(), "typ"},
-		{"access token", changed(goodHeader, "typ", "at+jwt"), p256Key(), "typ"},
+		{"request object", changed(goodHeader, "typ", "oauth-authz-req+jwt"), p256Key(), "assertion_typ"},
+		{"logout token", changed(goodHeader, "typ", "logout+jwt"), p256Key(), "assertion_typ"},
+		{"access token", changed(goodHeader, "typ", "at+jwt"), p256Key(), "assertion_typ"},
 		{"no alg", object{"kid": "k1"}, p256Key(), "assertion_malformed"},
-		{"other's key", goodHeader, newEC(p256Key().Curve), "assertion_signature"},
+		{"other's key", goodHeader, newEC(p256Key().Curve), "assertion_signature_mismatch"},
 	} {
 		refused(t, tc.reason, withAssertion("jwt", signJWT(tc.key, tc.header, goodClaims("jwt"))), tc.name)
 	}
@@ -281,7 +281,7 @@ func TestAssertionWithoutKIDAndTwoKeys(t *testing.T) {
 	})
 	_, err := a.Authenticate(t.Context(), withAssertion("c", signJWT(p256Key(), object{"alg": "ES256"}, goodClaims("c"))), now)
 	require.ErrorIs(t, err, portner.InvalidClient)
-	require.Equal(t, "assertion_key", rec.last(t).Reason)
+	require.Equal(t, "assertion_kid_missing", rec.last(t).Reason)
 }
 
 func TestAssertionMalformed(t *testing.T) {
@@ -318,7 +318,7 @@ func TestAssertionMalformed(t *testing.T) {
 	} {
 		refused(t, "assertion_malformed", withAssertion("jwt", assertion), name)
 	}
-	refused(t, "assertion_signature", withAssertion("jwt", part[0]+"."+b64([]byte(quoted("")))+"."+part[2]), "other payload")
+	refused(t, "assertion_signature_mismatch", withAssertion("jwt", part[0]+"."+b64([]byte(quoted("")))+"."+part[2]), "other payload")
 	a, _ := authenticator(t, nil)
 	for _, typ := range []string{"", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "jwt-bearer", assertionType + " "} {
 		c := withAssertion("jwt", good)

@@ -31,7 +31,7 @@ func TestRateLimit(t *testing.T) {
 	tooMany, ok := errors.AsType[*client.TooManyAttemptsError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, 40*time.Second, tooMany.RetryAfter)
-	require.Equal(t, "too_many_attempts", rec.last(t).Reason)
+	require.Equal(t, "attempt_limit", rec.last(t).Reason)
 
 	e, _ := errors.AsType[*portner.Error](err)
 	w := httptest.NewRecorder()

@@ -129,7 +129,7 @@ func TestAuthenticateClientID(t *testing.T) {
 	c.ClientID = "post"
 	_, err = a.Authenticate(t.Context(), c, now)
 	require.ErrorIs(t, err, portner.InvalidClient)
-	require.Equal(t, "client_id_disagreement", rec.last(t).Reason)
+	require.Equal(t, "client_id_mismatch", rec.last(t).Reason)
 
 	c = mechanisms[2].with("jwt")
 	c.ClientID = ""
@@ -175,12 +175,12 @@ func TestAuthenticateSecrets(t *testing.T) {
 		{"expired, other live", []client.Secret{secret(t, older, now.Add(-1)), secret(t, newer, now.Add(day))}, older, "secret_expired"},
 		{"360 days", []client.Secret{secret(t, older, now.Add(360*day))}, older, ""},
 		{"more than 360 days", []client.Secret{secret(t, older, now.Add(360*day+1))}, older, "secret_expired"},
-		{"wrong", []client.Secret{secret(t, older, now.Add(day))}, newer, "secret"},
-		{"prefix", []client.Secret{secret(t, older, now.Add(day))}, older[:42], "secret"},
-		{"suffix", []client.Secret{secret(t, older, now.Add(day))}, older + "x", "secret"},
-		{"none registered", nil, older, "secret"},
-		{"zero hash", []client.Secret{{}}, older, "secret"},
-		{"a third is never live", []client.Secret{secret(t, newer, now.Add(day)), secret(t, newer, now.Add(day)), secret(t, older, now.Add(day))}, older, "secret"},
+		{"wrong", []client.Secret{secret(t, older, now.Add(day))}, newer, "secret_mismatch"},
+		{"prefix", []client.Secret{secret(t, older, now.Add(day))}, older[:42], "secret_mismatch"},
+		{"suffix", []client.Secret{secret(t, older, now.Add(day))}, older + "x", "secret_mismatch"},
+		{"none registered", nil, older, "secret_mismatch"},
+		{"zero hash", []client.Secret{{}}, older, "secret_mismatch"},
+		{"a third is never live", []client.Secret{secret(t, newer, now.Add(day)), secret(t, newer, now.Add(day)), secret(t, older, now.Add(day))}, older, "secret_mismatch"},
 	} {
 		a, rec := authenticator(t, func(cfg *client.Config) {
 			cfg.Clients = source{"c": {ClientID: "c", TokenEndpointAuthMethod: client.ClientSecretPost, Secrets: tc.secrets}}
@@ -199,10 +199,10 @@ func TestAuthenticateEventsNameRegisteredClientsOnly(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	for id, want := range map[string]portner.Event{
-		"basic":   {ClientID: "basic", Reason: "secret"},
-		"post":    {ClientID: "post", Reason: "method"},
+		"basic":   {ClientID: "basic", Reason: "secret_mismatch"},
+		"post":    {ClientID: "post", Reason: "auth_method_mismatch"},
 		"off":     {ClientID: "off", Reason: "client_disabled"},
-		"unknown": {Reason: "unknown_client"},
+		"unknown": {Reason: "client_unknown"},
 	} {
 		c := credentials{Authorization: basicHeader(id, "wrong"), CorrelationID: "corr"}
 		_, err := a.Authenticate(t.Context(), c, now)
@@ -292,7 +292,7 @@ func TestMethodsWithoutReplayStore(t *testing.T) {
 	require.Empty(t, without.AssertionAlgorithms())
 	_, err := without.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
 	require.ErrorIs(t, err, portner.InvalidClient)
-	require.Equal(t, "method_not_offered", rec.last(t).Reason)
+	require.Equal(t, "auth_method_unsupported", rec.last(t).Reason)
 }
 
 func TestSecretsNeverPrint(t *testing.T) {

@@ -167,9 +167,9 @@ func TestAssertionKeyRejected(t *testing.T) {
 	}{
 		"expired certificate":    {"cert", x5cHeader(testpki.NameExpired), rsaKey(), certRejected, "cert_expired", client.ErrCertificate, businesscert.ErrExpired},
 		"revoked certificate":    {"cert", x5cHeader(testpki.NameRevoked), rsaKey(), certRejected, "cert_revoked", client.ErrCertificate, businesscert.ErrRevoked},
-		"another organisation":   {"cert", x5cHeader(testpki.NameOther), rsaKey(), certRejected, "cert_other_organisation", client.ErrCertificateOrgno, nil},
-		"the supplier's":         {"supplied", seid2, rsaKey(), certRejected, "cert_other_organisation", client.ErrCertificateOrgno, nil},
-		"client without orgno":   {"nobody", seid2, rsaKey(), certRejected, "cert_other_organisation", client.ErrCertificateOrgno, nil},
+		"another organisation":   {"cert", x5cHeader(testpki.NameOther), rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
+		"the supplier's":         {"supplied", seid2, rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
+		"client without orgno":   {"nobody", seid2, rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
 		"self-signed":            {"cert", x5c(testpki.X5C(own)), rsaKey(), certRejected, "cert_chain", client.ErrCertificate, businesscert.ErrChain},
 		"chain of one":           {"cert", x5c(testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate)), rsaKey(), certRejected, "cert_chain", client.ErrCertificate, businesscert.ErrChain},
 		"garbage":                {"cert", x5c([]string{"MAA="}), rsaKey(), certRejected, "cert_malformed", client.ErrCertificate, businesscert.ErrMalformed},
@@ -186,26 +186,26 @@ func TestAssertionKeyRejected(t *testing.T) {
 		"x5c too long":           {"cert", x5c([]string{strings.Repeat("A", 32<<10)}), rsaKey(), failed, "assertion_malformed", client.ErrAssertionMalformed, nil},
 		"long without x5c":       {"cert", object{"alg": "RS256", "pad": strings.Repeat("A", 8<<10)}, rsaKey(), failed, "assertion_malformed", client.ErrAssertionMalformed, nil},
 		"long, keys":             {"keyed", changed(keyHeader, "pad", strings.Repeat("A", 8<<10)), rsaKey(), failed, "assertion_malformed", client.ErrAssertionMalformed, nil},
-		"neither":                {"cert", object{"alg": "RS256"}, rsaKey(), failed, "assertion_key", client.ErrNoKeyID, nil},
-		"kid alone":              {"cert", keyHeader, rsaKey(), failed, "assertion_key", client.ErrUnknownKeyID, nil},
-		"another's key":          {"cert", object{"alg": "ES256", "x5c": seid2["x5c"]}, p256Key(), portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
-		"forged":                 {"cert", seid2, []byte("0123456789"), failed, "assertion_signature", client.ErrAssertionSignature, nil},
-		"crit":                   {"cert", changed(seid2, "crit", []string{"exp"}), rsaKey(), portner.EventAssertionHeader, "crit", client.ErrAssertionHeader, nil},
-		"alg none":               {"cert", changed(seid2, "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
-		"alg none, expired":      {"cert", changed(x5cHeader(testpki.NameExpired), "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
-		"HS256, public key":      {"cert", changed(seid2, "alg", "HS256"), der, portner.EventAssertionAlgorithm, "assertion_alg", client.ErrAssertionAlgorithm, nil},
-		"x5c, keys registered":   {"keyed", seid2, rsaKey(), portner.EventAssertionHeader, "x5c", client.ErrNoKeyID, nil},
-		"unknown kid":            {"keyed", changed(keyHeader, "kid", "k2"), rsaKey(), failed, "assertion_key", client.ErrUnknownKeyID, nil},
-		"unknown kid and x5c":    {"keyed", changed(seid2, "kid", "k2"), rsaKey(), failed, "assertion_key", client.ErrUnknownKeyID, nil},
+		"neither":                {"cert", object{"alg": "RS256"}, rsaKey(), failed, "assertion_kid_missing", client.ErrNoKeyID, nil},
+		"kid alone":              {"cert", keyHeader, rsaKey(), failed, "assertion_kid_unknown", client.ErrUnknownKeyID, nil},
+		"another's key":          {"cert", object{"alg": "ES256", "x5c": seid2["x5c"]}, p256Key(), portner.EventAssertionAlgorithm, "assertion_alg_mismatch", client.ErrAssertionAlgorithm, nil},
+		"forged":                 {"cert", seid2, []byte("0123456789"), failed, "assertion_signature_mismatch", client.ErrAssertionSignature, nil},
+		"crit":                   {"cert", changed(seid2, "crit", []string{"exp"}), rsaKey(), portner.EventAssertionHeader, "assertion_crit", client.ErrAssertionHeader, nil},
+		"alg none":               {"cert", changed(seid2, "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg_mismatch", client.ErrAssertionAlgorithm, nil},
+		"alg none, expired":      {"cert", changed(x5cHeader(testpki.NameExpired), "alg", "none"), nil, portner.EventAssertionAlgorithm, "assertion_alg_mismatch", client.ErrAssertionAlgorithm, nil},
+		"HS256, public key":      {"cert", changed(seid2, "alg", "HS256"), der, portner.EventAssertionAlgorithm, "assertion_alg_mismatch", client.ErrAssertionAlgorithm, nil},
+		"x5c, keys registered":   {"keyed", seid2, rsaKey(), portner.EventAssertionHeader, "assertion_kid_missing", client.ErrNoKeyID, nil},
+		"unknown kid":            {"keyed", changed(keyHeader, "kid", "k2"), rsaKey(), failed, "assertion_kid_unknown", client.ErrUnknownKeyID, nil},
+		"unknown kid and x5c":    {"keyed", changed(seid2, "kid", "k2"), rsaKey(), failed, "assertion_kid_unknown", client.ErrUnknownKeyID, nil},
 		"aged keys":              {"aged", keyHeader, rsaKey(), failed, "key_expired", client.ErrKeyExpired, nil},
 		"aged keys, x5c":         {"aged", seid2, rsaKey(), failed, "key_expired", client.ErrKeyExpired, nil},
-		"unusable keys":          {"broken", keyHeader, rsaKey(), portner.EventBadRegistration, "jwks", client.ErrKeySet, nil},
-		"unusable keys, x5c":     {"broken", seid2, rsaKey(), portner.EventBadRegistration, "jwks", client.ErrKeySet, nil},
+		"unusable keys":          {"broken", keyHeader, rsaKey(), portner.EventBadRegistration, "jwks_invalid", client.ErrKeySet, nil},
+		"unusable keys, x5c":     {"broken", seid2, rsaKey(), portner.EventBadRegistration, "jwks_invalid", client.ErrKeySet, nil},
 		"pinned to expired":      {"pinned-expired", keyHeader, rsaKey(), certRejected, "cert_expired", client.ErrCertificate, businesscert.ErrExpired},
 		"pinned to revoked":      {"pinned-revoked", keyHeader, rsaKey(), certRejected, "cert_revoked", client.ErrCertificate, businesscert.ErrRevoked},
-		"pinned to another's":    {"pinned-other", keyHeader, rsaKey(), certRejected, "cert_other_organisation", client.ErrCertificateOrgno, nil},
+		"pinned to another's":    {"pinned-other", keyHeader, rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
 		"pinned, another header": {"pinned", changed(x5cHeader(testpki.NameSEID1), "kid", "k1"), rsaKey(), certRejected, "cert_pinned", client.ErrCertificate, businesscert.ErrPinned},
-		"pinned, forged":         {"pinned-revoked", keyHeader, []byte("0123456789"), failed, "assertion_signature", client.ErrAssertionSignature, nil},
+		"pinned, forged":         {"pinned-revoked", keyHeader, []byte("0123456789"), failed, "assertion_signature_mismatch", client.ErrAssertionSignature, nil},
 	} {
 		token := signJWT(tc.key, tc.header, goodClaims(tc.id))
 		store := &replay{}
@@ -293,7 +293,7 @@ func TestVerifyAssertionRules(t *testing.T) {
 func TestCertificatesNotConfigured(t *testing.T) {
 	t.Parallel()
 	a, rec := certified(t, func(cfg *client.Config) { cfg.Certificates = nil })
-	for id, reason := range map[string]string{"cert": "jwks", "pinned": "x5c"} {
+	for id, reason := range map[string]string{"cert": "jwks_invalid", "pinned": "x5c_unsupported"} {
 		header := changed(x5cHeader(testpki.NameSEID2), "kid", "k1")
 		_, err := a.Authenticate(t.Context(), withAssertion(id, signJWT(rsaKey(), header, goodClaims(id))), now)
 		require.ErrorIs(t, err, portner.InvalidClient, id)
@@ -310,7 +310,7 @@ func TestCertificateOfAClientWithSecrets(t *testing.T) {
 	a, rec := certified(t, nil)
 	_, err := a.Authenticate(t.Context(), withAssertion("secret", signJWT(rsaKey(), x5cHeader(testpki.NameSEID2), goodClaims("secret"))), now)
 	require.ErrorIs(t, err, portner.InvalidClient)
-	require.Equal(t, "method", rec.last(t).Reason)
+	require.Equal(t, "auth_method_mismatch", rec.last(t).Reason)
 }
 
 func TestCertificateRevocationUnknown(t *testing.T) {

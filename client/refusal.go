@@ -29,42 +29,42 @@ func badKey(event portner.EventName, reason string, fault AssertionFault) *refus
 }
 
 var (
-	refusedNothing       = failed("no_credentials")
-	refusedHeader        = failed("authorization_header")
-	refusedDisagreement  = failed("client_id_disagreement")
-	refusedUnknown       = failed("unknown_client")
+	refusedNothing       = failed("credentials_missing")
+	refusedHeader        = failed("authorization_malformed")
+	refusedDisagreement  = failed("client_id_mismatch")
+	refusedUnknown       = failed("client_unknown")
 	refusedDisabled      = failed("client_disabled")
-	refusedMethod        = failed("method")
-	refusedSecret        = failed("secret")
+	refusedMethod        = failed("auth_method_mismatch")
+	refusedSecret        = failed("secret_mismatch")
 	refusedSecretExpired = failed("secret_expired")
-	refusedTooMany       = failed("too_many_attempts")
+	refusedTooMany       = failed("attempt_limit")
 
-	refusedNotOffered = failed("method_not_offered")
-	refusedType       = &refusal{event: portner.EventAssertionHeader, reason: "typ"}
-	refusedIssuer     = failed("assertion_iss")
-	refusedSubject    = failed("assertion_sub")
-	refusedAudience   = &refusal{event: portner.EventAssertionAudience, reason: "assertion_aud"}
-	refusedTimes      = failed("assertion_times")
-	refusedLifetime   = failed("assertion_lifetime")
-	refusedFuture     = failed("assertion_future")
+	refusedNotOffered = failed("auth_method_unsupported")
+	refusedType       = &refusal{event: portner.EventAssertionHeader, reason: "assertion_typ"}
+	refusedIssuer     = failed("assertion_iss_mismatch")
+	refusedSubject    = failed("assertion_sub_mismatch")
+	refusedAudience   = &refusal{event: portner.EventAssertionAudience, reason: "assertion_aud_mismatch"}
+	refusedTimes      = failed("assertion_times_malformed")
+	refusedLifetime   = failed("assertion_lifetime_limit")
+	refusedFuture     = failed("assertion_not_yet_valid")
 	refusedExpired    = failed("assertion_expired")
-	refusedJTI        = failed("assertion_jti")
+	refusedJTI        = failed("assertion_jti_malformed")
 	refusedReplay     = &refusal{event: portner.EventAssertionReplay, reason: "assertion_replay"}
 
 	// Reasons for rejecting the key of an assertion.
 	refusedMalformed  = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrAssertionMalformed)
 	refusedX5CForm    = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrX5C)
-	refusedSignature  = badKey(portner.EventClientAuthFailed, "assertion_signature", ErrAssertionSignature)
-	refusedKey        = badKey(portner.EventClientAuthFailed, "assertion_key", ErrUnknownKeyID)
-	refusedNoKID      = badKey(portner.EventClientAuthFailed, "assertion_key", ErrNoKeyID)
-	refusedKeyUnfit   = badKey(portner.EventClientAuthFailed, "assertion_key", ErrKeySet)
+	refusedSignature  = badKey(portner.EventClientAuthFailed, "assertion_signature_mismatch", ErrAssertionSignature)
+	refusedKey        = badKey(portner.EventClientAuthFailed, "assertion_kid_unknown", ErrUnknownKeyID)
+	refusedNoKID      = badKey(portner.EventClientAuthFailed, "assertion_kid_missing", ErrNoKeyID)
+	refusedKeyUnfit   = badKey(portner.EventClientAuthFailed, "assertion_key_unsuitable", ErrKeySet)
 	refusedKeyExpired = badKey(portner.EventClientAuthFailed, "key_expired", ErrKeyExpired)
-	refusedKeys       = badKey(portner.EventBadRegistration, "jwks", ErrKeySet)
-	refusedNoVerifier = badKey(portner.EventBadRegistration, "x5c", ErrKeySet)
-	refusedHeaders    = badKey(portner.EventAssertionHeader, "crit", ErrAssertionHeader)
-	refusedX5C        = badKey(portner.EventAssertionHeader, "x5c", ErrNoKeyID)
-	refusedAlgorithm  = badKey(portner.EventAssertionAlgorithm, "assertion_alg", ErrAssertionAlgorithm)
-	refusedOrgno      = badKey(portner.EventCertificateRejected, "cert_other_organisation", ErrCertificateOrgno)
+	refusedKeys       = badKey(portner.EventBadRegistration, "jwks_invalid", ErrKeySet)
+	refusedNoVerifier = badKey(portner.EventBadRegistration, "x5c_unsupported", ErrKeySet)
+	refusedHeaders    = badKey(portner.EventAssertionHeader, "assertion_crit", ErrAssertionHeader)
+	refusedX5C        = badKey(portner.EventAssertionHeader, "assertion_kid_missing", ErrNoKeyID)
+	refusedAlgorithm  = badKey(portner.EventAssertionAlgorithm, "assertion_alg_mismatch", ErrAssertionAlgorithm)
+	refusedOrgno      = badKey(portner.EventCertificateRejected, "cert_organisation_mismatch", ErrCertificateOrgno)
 )
 
 // TooManyAttemptsError is the cause of the error after too many failed attempts. The status of that error is 429.

@@ -33,7 +33,7 @@ func (c *Client) brokenRule(raw string, env Environment) string {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "is not a URI"
+		return "must be a URI"
 	}
 	if rule := schemeRule(u.Scheme, c.ApplicationKind()); rule != "" {
 		return rule
@@ -42,9 +42,9 @@ func (c *Client) brokenRule(raw string, env Environment) string {
 	case u.User != nil || strings.Contains(u.Host, "@"):
 		return "must not have userinfo"
 	case u.Opaque != "" || u.Host == "" && !strings.HasPrefix(u.Path, "/"):
-		return "needs // and a host, or a path that begins with /"
+		return "must have // and a host, or a path that begins with /"
 	case isHTTP(u.Scheme) && u.Hostname() == "":
-		return "needs a host"
+		return "must have a host"
 	case u.String() != raw:
 		return "must be in canonical form"
 	}
@@ -125,9 +125,9 @@ func hexDigit(c byte) (byte, bool) {
 func schemeRule(scheme, kind string) string {
 	switch {
 	case scheme == "":
-		return "needs a scheme"
+		return "must have a scheme"
 	case scheme == "javascript", scheme == "data", scheme == "vbscript":
-		return "has a scheme that runs code"
+		return "must not have a scheme that runs code"
 	case isHTTP(scheme):
 		return ""
 	case kind != Native:

@@ -245,7 +245,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 		"refresh_token_usage", "scopes[0]", "token_endpoint_auth_method",
 	}, problems(t, c, production))
 	require.ErrorIs(t, c.Validate(production), client.ErrInvalidRedirectURI)
-	require.ErrorContains(t, c.Validate(production), `redirect_uris[1]: has a scheme that runs code`)
+	require.ErrorContains(t, c.Validate(production), `redirect_uris[1]: must not have a scheme that runs code`)
 }
 
 func TestValidateProductionAndTest(t *testing.T) {
