@@ -24,7 +24,7 @@ import (
 
 var jtiCount atomic.Int64
 
-// goodClaims are the claims of a right assertion, with a new jti each.
+// goodClaims returns the claims of a valid assertion with a new jti.
 func goodClaims(id string) object {
 	return object{"iss": id, "sub": id, "aud": issuer, "iat": now.Unix(), "exp": now.Unix() + 120, "jti": fmt.Sprint("jti-", jtiCount.Add(1))}
 }
@@ -46,7 +46,7 @@ func changed(o object, name string, value any) object {
 	return c
 }
 
-// refused demands that the credentials are refused for the reason, and that no jti was burnt.
+// refused requires that the credentials are rejected for the reason, and that no jti is consumed.
 func refused(t *testing.T, reason string, c credentials, name string, args ...any) {
 	t.Helper()
 	store := &replay{}
@@ -54,7 +54,7 @@ func refused(t *testing.T, reason string, c credentials, name string, args ...an
 	_, err := a.Authenticate(t.Context(), c, now)
 	require.ErrorIs(t, err, portner.InvalidClient, "%s %v", name, args)
 	require.Equal(t, reason, rec.last(t).Reason, "%s %v", name, args)
-	require.Empty(t, store.seen, "%s %v burnt a jti", name, args)
+	require.Empty(t, store.seen, "%s %v: a jti was consumed", name, args)
 }
 
 func TestAssertionClaims(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAssertionTimesToTheSecond(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name          string
-		iat, exp, nbf int64 // relative to now; nbf 0 is absent
+		iat, exp, nbf int64 // relative to now; no nbf if 0
 		reason        string
 	}{
 		{"usual", 0, 120, 0, ""},
@@ -158,7 +158,7 @@ func TestAssertionTimesToTheSecond(t *testing.T) {
 		a, _ := authenticator(t, func(cfg *client.Config) { cfg.Replay = store })
 		_, err := a.Authenticate(t.Context(), c, now)
 		require.NoError(t, err, tc.name)
-		for _, until := range store.seen { // remembered for as long as it could be presented
+		for _, until := range store.seen { // as long as the assertion is valid
 			require.True(t, until.Equal(now.Add(time.Duration(tc.exp)*time.Second+10*time.Second)), tc.name)
 			require.LessOrEqual(t, until.Sub(now), 310*time.Second)
 		}
@@ -227,7 +227,7 @@ func TestAssertionHeader(t *testing.T) {
 		reason string
 	}{
 		{"unknown kid", changed(goodHeader, "kid", "k2"), p256Key(), "assertion_kid_unknown"},
-		{"another case of kid", changed(goodHeader, "kid", "K1"), p256Key(), "assertion_kid_unknown"},
+		{"another case of kid", changed(goodHeader, "kid", strings.ToUpper("k1")), p256Key(), "assertion_kid_unknown"},
 		{"path", changed(goodHeader, "kid", "../../k1"), p256Key(), "assertion_malformed"},
 		{"NUL", changed(goodHeader, "kid", "k1\x00"), p256Key(), "assertion_malformed"},
 		{"SQL", changed(goodHeader, "kid", "k1' OR '1'='1"), p256Key(), "assertion_malformed"},
@@ -256,17 +256,17 @@ func TestAssertionHeaderAllowed(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	for _, header := range []object{
-		{"alg": "ES256"}, // one key: nothing to choose
+		{"alg": "ES256"}, // the client has one key
 		changed(goodHeader, "typ", "JWT"), changed(goodHeader, "typ", "jwt"), changed(goodHeader, "typ", "client-authentication+jwt"),
 		changed(goodHeader, "typ", "application/client-authentication+jwt"),
-		changed(goodHeader, "x5c", []string{"MAA="}), // the registered key decides
+		changed(goodHeader, "x5c", []string{"MAA="}), // the registered key is used
 		changed(goodHeader, "unknown", 1),
 	} {
 		_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), header, goodClaims("jwt"))), now)
 		require.NoError(t, err, "%v", header)
 	}
 	require.Empty(t, rec.events)
-	// A key the sender brings along is not used, and somebody should know that it was tried.
+	// A key of the sender is ignored and reported as an event.
 	_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), changed(goodHeader, "jku", "https://evil.example"), goodClaims("jwt"))), now)
 	require.NoError(t, err)
 	require.Equal(t, portner.EventAssertionHeader, rec.last(t).Name)
@@ -289,7 +289,7 @@ func TestAssertionMalformed(t *testing.T) {
 	good := signJWT(p256Key(), goodHeader, goodClaims("jwt"))
 	part := strings.Split(good, ".")
 	b64 := base64.RawURLEncoding.EncodeToString
-	quoted := func(s string) string { // claims as text, to write what a map cannot hold
+	quoted := func(s string) string { // claims as text, for members that a map cannot have
 		return fmt.Sprintf(`{"iss":"jwt","sub":"jwt","aud":%q,"iat":%d,"exp":%d,"jti":"q%d"%s}`, issuer, now.Unix(), now.Unix()+60, jtiCount.Add(1), s)
 	}
 	for name, assertion := range map[string]string{
@@ -418,10 +418,10 @@ func TestAssertionReplay(t *testing.T) {
 	_, err = a.Authenticate(t.Context(), withAssertion("jwt", assertion), now)
 	require.ErrorIs(t, err, portner.InvalidClient)
 	require.Equal(t, portner.EventAssertionReplay, rec.last(t).Name)
-	// It is the jti that counts, not the text: ECDSA signs the same claims differently each time.
+	// The jti is compared, not the text: ECDSA signatures of equal claims differ.
 	_, err = a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), goodHeader, claims)), now)
 	require.ErrorIs(t, err, portner.InvalidClient)
-	// Another client's jti is another jti.
+	// The jti of another client is not the same.
 	_, err = a.Authenticate(t.Context(), withAssertion("jwt2", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt2"), "jti", claims["jti"]))), now)
 	require.NoError(t, err)
 }
@@ -443,7 +443,7 @@ func TestAssertionReplayStoreFails(t *testing.T) {
 	}
 }
 
-// brokenReplay is the negative control of the race: it looks, then remembers.
+// brokenReplay is the negative control of the race: it checks and remembers in two steps.
 type brokenReplay struct{ replay }
 
 func (b *brokenReplay) ConsumeJTI(_ context.Context, key storage.Hash, expiresAt, _ time.Time) error {
@@ -463,7 +463,7 @@ func (b *brokenReplay) ConsumeJTI(_ context.Context, key storage.Hash, expiresAt
 	return nil
 }
 
-// race presents each of rounds assertions from 50 callers at once and counts who got in.
+// race sends each of rounds assertions from 50 goroutines at once and counts the successes.
 func race(t *testing.T, store client.ReplayStore, rounds int) (doubled int) {
 	a, _ := authenticator(t, func(cfg *client.Config) {
 		cfg.Replay = store
@@ -532,7 +532,7 @@ func TestAssertionAudience(t *testing.T) {
 	}
 }
 
-// FuzzAssertion changes a right assertion: whatever gets in is the very text that was signed.
+// FuzzAssertion changes a valid assertion: only the signed text is accepted.
 func FuzzAssertion(f *testing.F) {
 	claims := changed(goodClaims("jwt"), "jti", "fuzz")
 	good := signJWT(p256Key(), goodHeader, claims)

@@ -49,7 +49,7 @@ func TestRateLimit(t *testing.T) {
 	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute-1))
 	require.Error(t, err)
 	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute))
-	require.NoError(t, err, "the window is over")
+	require.NoError(t, err, "the window has ended")
 }
 
 func TestRateLimitNeverBlocksAValidAssertion(t *testing.T) {
@@ -62,16 +62,16 @@ func TestRateLimitNeverBlocksAValidAssertion(t *testing.T) {
 	}
 	_, err := a.Authenticate(t.Context(), forged, now)
 	_, ok := errors.AsType[*client.TooManyAttemptsError](err)
-	require.True(t, ok, "a forger is slowed down")
+	require.True(t, ok, "forged assertions are limited")
 	_, err = a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
-	require.NoError(t, err, "the client itself is not")
-	for range 20 { // there is nothing to guess about a public client
+	require.NoError(t, err, "valid assertions are not")
+	for range 20 { // public clients are not limited
 		_, err = a.Authenticate(t.Context(), credentials{ClientID: "spa"}, now)
 		require.NoError(t, err)
 	}
 }
 
-// Whether a client is registered cannot be read off the limit.
+// TestRateLimitSameErrorsForUnknownClients: the limit does not show whether a client is registered.
 func TestRateLimitSameErrorsForUnknownClients(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
@@ -126,7 +126,7 @@ func TestAttemptLimitAddresses(t *testing.T) {
 	}
 }
 
-// Junk neither grows the table nor pushes out who has been guessing, and refuses nobody.
+// TestAttemptLimitIsBounded: random identifiers do not grow the table, do not remove a limited pair, and do not limit other pairs.
 func TestAttemptLimitIsBounded(t *testing.T) {
 	l, err := client.NewAttemptLimit(10, time.Minute)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func basicHeader(id, secret string) []string {
 	return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))}
 }
 
-// mechanisms are the five ways to come, each with credentials that are right for the client.
+// mechanisms are the authentication methods, and one of another scheme, with valid credentials for a client.
 var mechanisms = []struct {
 	name string
 	with func(id string) credentials
@@ -42,7 +42,7 @@ var mechanisms = []struct {
 	}},
 }
 
-// body is what the peer sees.
+// body returns the response to an error.
 func body(t testing.TB, err error) string {
 	t.Helper()
 	e, ok := errors.AsType[*portner.Error](err)
@@ -90,7 +90,7 @@ func TestAuthenticateOneMethodPerRequest(t *testing.T) {
 		for i, m := range mechanisms {
 			for j, n := range mechanisms {
 				if i >= j || m.name == client.None || n.name == client.None {
-					continue // none beside another is no second mechanism
+					continue // none beside another method is not a second one
 				}
 				c := merge(m.with(id), n.with(id))
 				_, err := a.Authenticate(t.Context(), c, now)
@@ -102,7 +102,7 @@ func TestAuthenticateOneMethodPerRequest(t *testing.T) {
 		_, err := a.Authenticate(t.Context(), c, now)
 		require.ErrorIs(t, err, portner.InvalidRequest, "two headers")
 
-		c = mechanisms[0].with(id) // junk beside a right secret
+		c = mechanisms[0].with(id) // another parameter beside a valid secret
 		c.ClientAssertionType = assertionType
 		_, err = a.Authenticate(t.Context(), c, now)
 		require.ErrorIs(t, err, portner.InvalidRequest, "assertion type alone")
@@ -134,7 +134,7 @@ func TestAuthenticateClientID(t *testing.T) {
 	c = mechanisms[2].with("jwt")
 	c.ClientID = ""
 	_, err = a.Authenticate(t.Context(), c, now)
-	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required beside an assertion (idporten section 5.1)")
+	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required beside an assertion")
 
 	_, err = a.Authenticate(t.Context(), credentials{ClientSecret: secretText}, now)
 	require.ErrorIs(t, err, portner.InvalidRequest)

@@ -24,7 +24,7 @@ func TestBasicIsStrict(t *testing.T) {
 		{"Basic " + b64("a%3Ab:c%3Ad"), "a:b", "c:d", true},
 		{"Basic " + b64("a+b:c%2Bd"), "a b", "c+d", true},
 		{"Basic " + b64("a%253Ab:x"), "a%3Ab", "x", true}, // decoded once
-		{"Basic " + b64("id:"), "id", "", true},           // a wrong secret, not a broken header
+		{"Basic " + b64("id:"), "id", "", true},           // a wrong secret, not a malformed field
 		{"Basic " + b64(":secret"), "", "", false},
 		{"Basic " + b64("id"), "", "", false},
 		{"Basic " + b64("id:se:cret"), "", "", false},
@@ -64,8 +64,8 @@ func TestBasicIsStrict(t *testing.T) {
 	}
 }
 
-// FuzzBasic compares with net/http's reader: what is accepted here, it reads the same way; and what it
-// reads and a right-minded client would write, is accepted here.
+// FuzzBasic compares with net/http: credentials that are accepted are equal there, and credentials that net/http reads from a
+// properly encoded field are accepted.
 func FuzzBasic(f *testing.F) {
 	for _, raw := range []string{"id:secret", "a%3Ab:c%3Ad", "a+b:c%2Bd", ":", "id", "id:a:b", "id:%zz", "\xff:x", "id:ø"} {
 		f.Add("Basic " + base64.StdEncoding.EncodeToString([]byte(raw)))

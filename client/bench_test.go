@@ -45,7 +45,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	})
 }
 
-// forgetful lets a benchmark present one assertion many times.
+// forgetful is a ReplayStore that accepts an assertion many times.
 type forgetful struct{ failingReplay }
 
 func BenchmarkRedirectURI(b *testing.B) {

@@ -26,7 +26,7 @@ const (
 	customer = "910753614"
 )
 
-// pki is a test authority whose certificates all have the RSA key.
+// pki returns a test authority whose certificates have the RSA key.
 var pki = sync.OnceValue(func() *testpki.Set {
 	set, err := testpki.NewSet(testpki.Options{
 		Orgno: digdir, Name: "DIGITALISERINGSDIREKTORATET", OtherOrgno: customer, OtherName: "EN KUNDE", Now: now,
@@ -38,7 +38,7 @@ var pki = sync.OnceValue(func() *testpki.Set {
 	return set
 })
 
-// revoked knows one revoked certificate, or is down.
+// revoked is a Revocation with one revoked certificate, or with an error.
 type revoked struct {
 	serial string
 	down   error
@@ -65,12 +65,12 @@ func theRevoked() revoked {
 	return revoked{serial: pki().Certificates[testpki.NameRevoked].Certificate.SerialNumber.String()}
 }
 
-// x5cHeader is the header of a grant or an assertion signed with a certificate.
+// x5cHeader returns the header of an assertion signed with a certificate.
 func x5cHeader(name string) object {
 	return object{"alg": "RS256", "x5c": testpki.X5C(pki().Chain(name)...)}
 }
 
-// certified is an authenticator with clients of organisations.
+// certified returns an authenticator with clients of organisations.
 func certified(t testing.TB, change func(*client.Config)) (testAuthenticator, *recorder) {
 	t.Helper()
 	jwt := client.PrivateKeyJWT
@@ -106,10 +106,10 @@ func certified(t testing.TB, change func(*client.Config)) (testAuthenticator, *r
 	})
 }
 
-// maskinporten are the rules of the JWT bearer grant (maskinporten-altinn section 1.3).
+// maskinporten are the rules of the jwt-bearer grant (docs/spec/maskinporten.md §1.3).
 var maskinporten = client.AssertionRules{Algorithms: []string{jose.RS256, jose.RS384, jose.RS512}, RequireKID: true}
 
-// verify verifies an assertion by its own iss, as a grant does.
+// verify verifies an assertion with the keys of a client.
 func verify(t testing.TB, a testAuthenticator, clients client.Source, id, token string, rules client.AssertionRules) (client.Assertion, error) {
 	t.Helper()
 	c, err := clients.Client(t.Context(), id)
@@ -122,7 +122,7 @@ func TestCertificateAuthenticates(t *testing.T) {
 	for _, tc := range []struct{ id, certificate, amr string }{
 		{"cert", testpki.NameSEID1, "virksomhetssertifikat"},
 		{"cert", testpki.NameSEID2, "QCForESeal"},
-		{"supplied", testpki.NameOther, "QCForESeal"}, // the customer's certificate
+		{"supplied", testpki.NameOther, "QCForESeal"}, // certificate of the owner
 	} {
 		a, rec := certified(t, nil)
 		got, err := a.Authenticate(t.Context(), withAssertion(tc.id, signJWT(rsaKey(), x5cHeader(tc.certificate), goodClaims(tc.id))), now)
@@ -139,7 +139,7 @@ func TestCertificateAuthenticates(t *testing.T) {
 	}
 }
 
-// Every way an assertion's key can be wrong: what private_key_jwt reports, and what a grant learns.
+// TestAssertionKeyRejected: the event of private_key_jwt and the fault of VerifyAssertion for invalid keys.
 func TestAssertionKeyRejected(t *testing.T) {
 	t.Parallel()
 	set := pki()
@@ -289,7 +289,7 @@ func TestVerifyAssertionRules(t *testing.T) {
 	}
 }
 
-// Without a verifier, certificates are refused and never skipped (design ruling R6).
+// TestCertificatesNotConfigured: without Config.Certificates, assertions with certificates are rejected.
 func TestCertificatesNotConfigured(t *testing.T) {
 	t.Parallel()
 	a, rec := certified(t, func(cfg *client.Config) { cfg.Certificates = nil })
@@ -299,12 +299,12 @@ func TestCertificatesNotConfigured(t *testing.T) {
 		require.ErrorIs(t, err, portner.InvalidClient, id)
 		require.Equal(t, reason, rec.last(t).Reason, id)
 	}
-	// A plain OpenID Connect client knows no business certificates: x5c in its keys is a decoration.
+	// For a plain OpenID Connect client x5c in a key is ignored.
 	_, err := a.Authenticate(t.Context(), withAssertion("plain-x5c", signJWT(rsaKey(), object{"alg": "RS256", "kid": "k1"}, goodClaims("plain-x5c"))), now)
 	require.NoError(t, err)
 }
 
-// Only clients that are registered for it: a certificate opens no client that has a secret.
+// TestCertificateOfAClientWithSecrets: a certificate does not authenticate a client that is registered with a secret.
 func TestCertificateOfAClientWithSecrets(t *testing.T) {
 	t.Parallel()
 	a, rec := certified(t, nil)
@@ -330,7 +330,7 @@ func TestCertificateRevocationUnknown(t *testing.T) {
 	}
 }
 
-// A jti belongs to whoever has the key: an assertion that fails anywhere leaves it unused (E10).
+// TestCertificateForgeryConsumesNoJTI: an assertion that fails any check does not consume its jti.
 func TestCertificateForgeryConsumesNoJTI(t *testing.T) {
 	t.Parallel()
 	claims := goodClaims("cert")
@@ -365,14 +365,14 @@ func TestValidateWithoutKeys(t *testing.T) {
 	require.ErrorContains(t, plain.Validate(client.Environment{BusinessCertificates: true}), "jwks", "request objects need keys")
 }
 
-// FuzzAssertionX5C: whatever the header says, only our organisation's key gets something signed.
+// FuzzAssertionX5C: for any header, only a signature of the key of the organisation is accepted.
 func FuzzAssertionX5C(f *testing.F) {
 	verifier, err := businesscert.New(businesscert.Config{Roots: pki().Roots(), Revocation: businesscert.InsecureNoRevocation{}})
 	require.NoError(f, err)
 	a, err := client.NewAuthenticator(client.Config{Issuer: issuer, Clients: source{}, Certificates: verifier})
 	require.NoError(f, err)
 	c := &client.Client{ClientID: "cert", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT}
-	// Signatures are random, so each process of a fuzz run has certificates of its own: inputs name them.
+	// Signatures are random, so each process of a fuzz run creates its certificates; inputs contain their names.
 	chain := testpki.X5C(pki().Chain(testpki.NameSEID2)...)
 	named := strings.NewReplacer("LEAF", chain[0], "CA", chain[1], "OTHER", testpki.X5C(pki().Chain(testpki.NameOther)...)[0])
 	for _, x5c := range []string{`["LEAF","CA"]`, `["LEAF"]`, `["OTHER","CA"]`, `["CA","LEAF"]`, `"LEAF"`, `["LEAF","CA","CA"]`, `"MAA="`, `[]`, `null`, `["MAA="]`, `[["MAA="]]`, `{"0":"MAA="}`, `["MAA=","MAA=","MAA=","MAA=","MAA=","MAA="]`, `["=="]`} {

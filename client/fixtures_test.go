@@ -42,7 +42,7 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 //go:embed testdata/rsa2048.pem
 var rsaPEM []byte
 
-// The keys of all tests: making RSA keys is slow.
+// Keys of all tests.
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 		block, _ := pem.Decode(rsaPEM)
@@ -71,7 +71,7 @@ func newEC(curve elliptic.Curve) *ecdsa.PrivateKey {
 	return key
 }
 
-// jwks writes a key set; each key has kid and alg.
+// jwks returns a JWK set.
 func jwks(keys ...jose.PublicKey) json.RawMessage {
 	list := make([]json.RawMessage, len(keys))
 	for i, k := range keys {
@@ -92,7 +92,7 @@ func p256JWKS() json.RawMessage { return jwks(jose.PublicKey{KID: "k1", Key: p25
 
 type object = map[string]any
 
-// signJWT makes a compact JWS out of any header and claims, right or wrong.
+// signJWT returns a compact JWS with any header and claims, valid or not.
 func signJWT(key any, header object, claims any) string {
 	head, err := json.Marshal(header)
 	if err != nil {
@@ -114,7 +114,7 @@ func signJWT(key any, header object, claims any) string {
 
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
 
-// signature signs with whatever the key can do; alg chooses the hash and the padding.
+// signature signs with any key. alg selects the hash and the padding.
 func signature(key any, alg string, message []byte) []byte {
 	hash := crypto.SHA256
 	if len(alg) == 5 && hashes[alg[2:]] != 0 {
@@ -188,7 +188,7 @@ func secret(t testing.TB, text string, expiresAt time.Time) client.Secret {
 	return s
 }
 
-// registrations is one client for each method, and some that must not get in.
+// registrations returns one client for each method, and clients that must be rejected.
 func registrations(t testing.TB) source {
 	t.Helper()
 	secrets := []client.Secret{secret(t, secretText, now.Add(time.Hour))}
@@ -226,7 +226,7 @@ func (r *recorder) last(t testing.TB) portner.Event {
 	return r.events[len(r.events)-1]
 }
 
-// unlimited is an AttemptLimiter that lets everything through.
+// unlimited is an AttemptLimiter without a limit.
 type unlimited struct{}
 
 func (unlimited) Wait(context.Context, string, string, time.Time) time.Duration { return 0 }

@@ -8,16 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestValidateNames: the name on a login or consent page is one short line that
-// reads as it is written, so that no service passes for another.
+// TestValidateNames: a name that a page shows is one short line without characters that change how it is displayed.
 func TestValidateNames(t *testing.T) {
 	t.Parallel()
 	for name, ok := range map[string]bool{
 		"": true, "Min tjeneste": true, "Sámediggi – Sametinget (æøå) 東京": true, strings.Repeat("ø", 200): true,
 		strings.Repeat("ø", 201): false,
-		"Skatteetaten\u202e":     false, // turns what follows around
+		"Skatteetaten\u202e":     false, // reverses the following text
 		"\u2066NAV\u2069":        false,
-		"NA\u200bV":              false, // invisible: not the NAV it looks like
+		"NA\u200bV":              false, // an invisible character
 		"NAV\u00ad":              false,
 		"a\nLogg inn her":        false,
 		"a\u2028b":               false,

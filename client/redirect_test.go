@@ -17,7 +17,7 @@ const (
 	withArgs = "https://rp.example.no/auth/cb2?a=1&b=2"
 )
 
-// nearMisses are values one mistake away from callback or withArgs. None is registered.
+// nearMisses are values that differ from callback or withArgs in one detail.
 func nearMisses() []string {
 	misses := []string{
 		"", " ", "/", "/auth/cb", "auth/cb", "//rp.example.no/auth/cb", "rp.example.no/auth/cb", "?", "#", "*", "null",
@@ -79,7 +79,7 @@ func nearMisses() []string {
 		// other clients' URIs, out-of-band values
 		"https://other.example.no/auth/cb", "urn:ietf:wg:oauth:2.0:oob", "no.example.app:/cb", "http://127.0.0.1/auth/cb", "http://localhost/auth/cb",
 	}
-	for i := range len(callback) { // each truncation and each doubled byte
+	for i := range len(callback) { // each truncation and each repeated byte
 		misses = append(misses, callback[:i], callback[:i]+callback[i:i+1]+callback[i:])
 	}
 	return misses
@@ -107,7 +107,7 @@ func TestMatchRedirectURIHasNoDefault(t *testing.T) {
 	t.Parallel()
 	c := &client.Client{RedirectURIs: []string{callback}}
 	require.False(t, c.MatchRedirectURI(""))
-	c = &client.Client{RedirectURIs: []string{""}} // a broken record matches nothing
+	c = &client.Client{RedirectURIs: []string{""}} // an invalid record matches no URI
 	require.False(t, c.MatchRedirectURI(""))
 }
 
@@ -185,7 +185,7 @@ func TestMatchRedirectURILoopback(t *testing.T) {
 		for _, uri := range tc.no {
 			require.False(t, native.MatchRedirectURI(uri), "%s ~ %s", tc.registered, uri)
 		}
-		for _, kind := range []string{client.Web, client.Browser, ""} { // the port is flexible for nobody else
+		for _, kind := range []string{client.Web, client.Browser, ""} { // the port is fixed for other clients
 			other := &client.Client{ApplicationType: kind, RedirectURIs: []string{tc.registered}}
 			for _, uri := range slices.Concat(tc.yes, tc.no) {
 				require.Equal(t, uri == tc.registered, other.MatchRedirectURI(uri), "%s: %s ~ %s", kind, tc.registered, uri)
@@ -203,7 +203,7 @@ func TestMatchRedirectURIDoesNotAllocate(t *testing.T) {
 	}))
 }
 
-// loopbackPattern is the independent statement of the loopback rule that the fuzz test compares with.
+// loopbackPattern states the loopback rule independently, for the fuzz test.
 var loopbackPattern = regexp.MustCompile(`^(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]*))?((?:[/?](?s:.*))?)$`)
 
 func expectMatch(kind, registered, uri string) bool {
@@ -234,7 +234,7 @@ func FuzzMatchRedirectURI(f *testing.F) {
 		c := &client.Client{ApplicationType: kind, RedirectURIs: []string{registered}}
 		require.Equal(t, expectMatch(kind, registered, uri), c.MatchRedirectURI(uri), "%s: %q ~ %q", kind, registered, uri)
 		if c.MatchRedirectURI(uri) && uri != registered {
-			// What a lenient match lets through has the same host and path for a URL parser.
+			// A loopback match has the same host and path for a URL parser.
 			a, err1 := url.Parse(registered)
 			b, err2 := url.Parse(uri)
 			if err1 == nil && err2 == nil {

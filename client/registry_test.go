@@ -15,7 +15,7 @@ func TestRegistry(t *testing.T) {
 	list := []client.Client{*web(nil), *spa, *off}
 	r, err := client.NewRegistry(production, list...)
 	require.NoError(t, err)
-	list[0].RedirectURIs = []string{"https://evil.example/cb"} // the registry has its own
+	list[0].RedirectURIs = []string{"https://evil.example/cb"} // the registry holds copies
 
 	c, err := r.Client(t.Context(), "web")
 	require.NoError(t, err)

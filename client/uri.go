@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // ErrInvalidRedirectURI reports that a redirect or logout URI is not allowed. If a registered URI is rejected at use, the
@@ -274,13 +276,7 @@ func isLocal(host string) bool {
 
 // originOf returns the origin of an http or https URI in the form of the Origin field.
 func originOf(raw string) (string, bool) {
-	u, err := url.Parse(raw)
-	if err != nil || !isHTTP(u.Scheme) || u.Hostname() == "" {
-		return "", false
-	}
-	host, port := strings.ToLower(u.Host), u.Port()
-	if port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	return u.Scheme + "://" + host, true
+	origin := httpx.Origin(raw)
+	scheme, host, ok := strings.Cut(origin, "://")
+	return origin, ok && isHTTP(scheme) && host != "" && host[0] != ':'
 }

@@ -145,7 +145,7 @@ func TestCheckURIHTTPSLocalhost(t *testing.T) {
 	require.NoError(t, idporten.CheckURI("http://localhost:8080/cb", testing_))
 }
 
-// What registration accepts means the same to every reader of the URI.
+// FuzzCheckURI: an accepted URI has one reading.
 func FuzzCheckURI(f *testing.F) {
 	for _, uris := range refusedURIs {
 		for _, uri := range uris {

@@ -154,7 +154,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"no client_id", web(func(c *client.Client) { c.ClientID = "" }), []string{"client_id"}},
 		{"long client_id", web(func(c *client.Client) { c.ClientID = strings.Repeat("x", 257) }), []string{"client_id"}},
 		{"client_id not VSCHAR", web(func(c *client.Client) { c.ClientID = "bø" }), []string{"client_id"}},
-		{"client_id like a subject (D11)", web(func(c *client.Client) { c.ClientID = strings.Repeat("aB3_-", 9)[:43] }), []string{"client_id"}},
+		{"client_id like a subject", web(func(c *client.Client) { c.ClientID = strings.Repeat("aB3_-", 9)[:43] }), []string{"client_id"}},
 		{"client_orgno missing", web(func(c *client.Client) { c.OrganisationNo = "" }), []string{"client_orgno"}},
 		{"client_orgno check digit", web(func(c *client.Client) { c.OrganisationNo = "991825828" }), []string{"client_orgno"}},
 		{"supplier_orgno", web(func(c *client.Client) { c.SupplierOrgno = "12345678" }), []string{"supplier_orgno"}},
@@ -163,7 +163,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"integration_type", web(func(c *client.Client) { c.IntegrationType = "IDPORTEN" }), []string{"integration_type"}},
 		{"application_type", web(func(c *client.Client) { c.ApplicationType = "desktop" }), []string{"application_type", "token_endpoint_auth_method"}},
 		{"web none", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "none", nil }), []string{"token_endpoint_auth_method"}},
-		{"client_secret_jwt (C34)", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "client_secret_jwt", nil }), []string{"token_endpoint_auth_method"}},
+		{"client_secret_jwt", web(func(c *client.Client) { c.TokenEndpointAuthMethod, c.Secrets = "client_secret_jwt", nil }), []string{"token_endpoint_auth_method"}},
 		{"browser with a secret", public(client.Browser, callback, func(c *client.Client) {
 			c.TokenEndpointAuthMethod, c.Secrets = client.ClientSecretPost, secrets(1)
 		}), []string{"token_endpoint_auth_method"}},
@@ -179,7 +179,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"password, plain", web(func(c *client.Client) {
 			c.IntegrationType, c.GrantTypes = "", []string{"authorization_code", "password"}
 		}), []string{"grant_types[1]"}},
-		{"jwt-bearer on a login client (C28)", web(func(c *client.Client) { c.GrantTypes = append(c.GrantTypes, client.JWTBearer) }), []string{"grant_types[2]"}},
+		{"jwt-bearer on a login client", web(func(c *client.Client) { c.GrantTypes = append(c.GrantTypes, client.JWTBearer) }), []string{"grant_types[2]"}},
 		{"client_credentials, public", public(client.Browser, callback, func(c *client.Client) { c.IntegrationType, c.GrantTypes = "", []string{"client_credentials"} }), []string{"grant_types"}},
 		{"scope grammar", web(func(c *client.Client) { c.Scopes = []string{"a b", "", `"`, "ø"} }), []string{"scopes[0]", "scopes[1]", "scopes[2]", "scopes[3]"}},
 		{"scope twice", web(func(c *client.Client) { c.Scopes = []string{"openid", "openid"} }), []string{"scopes[1]"}},
@@ -197,9 +197,9 @@ func TestValidateEachRule(t *testing.T) {
 		{"back channel host", web(func(c *client.Client) { c.BackchannelLogoutURI = "https://other.example.no/logout" }), []string{"backchannel_logout_uri"}},
 		{"back channel of an app", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.BackchannelLogoutURI = "https://rp.example.no/logout" }), []string{"backchannel_logout_uri"}},
 		{"PKCE plain", web(func(c *client.Client) { c.CodeChallengeMethod = "plain" }), []string{"code_challenge_method"}},
-		{"PKCE opt-out of a public client (C5)", public(client.Browser, callback, func(c *client.Client) { c.CodeChallengeMethod = "none" }), []string{"code_challenge_method"}},
+		{"PKCE opt-out of a public client", public(client.Browser, callback, func(c *client.Client) { c.CodeChallengeMethod = "none" }), []string{"code_challenge_method"}},
 		{"refresh_token_usage", web(func(c *client.Client) { c.RefreshTokenUsage = "TWICE" }), []string{"refresh_token_usage"}},
-		{"reuse by a public client (C10)", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.RefreshTokenUsage = client.Reuse }), []string{"refresh_token_usage"}},
+		{"reuse by a public client", public(client.Native, "no.example.app:/cb", func(c *client.Client) { c.RefreshTokenUsage = client.Reuse }), []string{"refresh_token_usage"}},
 		{"response_modes", web(func(c *client.Client) { c.ResponseModes = []string{"query", "fragment"} }), []string{"response_modes[1]"}},
 		{"prompt_values", web(func(c *client.Client) { c.PromptValues = []string{"create"} }), []string{"prompt_values[0]"}},
 		{"algs", web(func(c *client.Client) { c.IDTokenSignedResponseAlg, c.AccessTokenSignedResponseAlg = "none", "HS256" }), []string{"access_token_signed_response_alg", "id_token_signed_response_alg"}},
@@ -212,7 +212,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"no key in the set", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[]}`) }), []string{"jwks"}},
 		{"symmetric key", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[{"kty":"oct","k":"AAAA"}]}`) }), []string{"jwks"}},
 		{"six keys", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys...) }), []string{"jwks"}},
-		{"kid twice (E5)", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
+		{"kid twice", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
 		{"key for ES384", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(jose.PublicKey{KID: "k", Key: p384Key().Public()}) }), []string{"jwks.keys[0]"}},
 		{"no secret", web(func(c *client.Client) { c.Secrets = nil }), []string{"client_secrets"}},
 		{"three secrets", web(func(c *client.Client) { c.Secrets = secrets(3) }), []string{"client_secrets"}},
@@ -262,7 +262,7 @@ func TestValidateProductionAndTest(t *testing.T) {
 		c.RedirectURIs = []string{"http://rp.test/cb"}
 		c.BackchannelLogoutURI = "http://rp.test/backchannel"
 	})
-	require.Equal(t, []string{"backchannel_logout_uri"}, problems(t, remote, testing_), "a logout token travels in the clear on one machine only")
+	require.Equal(t, []string{"backchannel_logout_uri"}, problems(t, remote, testing_), "plain http for logout tokens only on the local machine")
 }
 
 func TestDefaults(t *testing.T) {
@@ -282,7 +282,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.TakesSID())
 	require.Empty(t, c.RegisteredScopes())
 
-	// A stored record that breaks the rules for public clients does not get its way.
+	// The rules for public clients apply also to a stored record that breaks them.
 	spa := client.Client{ApplicationType: client.Browser, CodeChallengeMethod: "none", RefreshTokenUsage: client.Reuse}
 	require.True(t, spa.Public())
 	require.False(t, spa.PKCE().Optional)

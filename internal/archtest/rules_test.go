@@ -83,7 +83,7 @@ var documented = func(dir string) bool {
 
 // labelled holds the directories that still have labels that do not resolve.
 var labelled = []string{
-	"client", "provider",
+	"provider",
 }
 
 // labelsBefore is the number of such labels at commit 0f683ce, before there was a rule.

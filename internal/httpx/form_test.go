@@ -135,7 +135,7 @@ func TestSameOrigin(t *testing.T) {
 	require.False(t, httpx.SameOrigin(r.Header, own), "two answers are none")
 }
 
-// TestLineBreaks: an assertion with one reaches its reader, who has words for it. Nothing else does.
+// TestLineBreaks: only the parameter assertion may contain line breaks.
 func TestLineBreaks(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a%0Ab", "a%0D%0Ab", "a\nb"} {
@@ -151,9 +151,8 @@ func TestLineBreaks(t *testing.T) {
 	require.Error(t, err)
 }
 
-// FuzzParse: what is accepted is what net/url makes of the same text, no more; what is encoded again
-// says the same; and no value holds a character that could end a header or a log line,
-// but for an assertion, which goes into neither.
+// FuzzParse: a form that is accepted has the parameters that net/url finds, also after encoding. No value has a character that could
+// end a header field or a log line, except for line breaks in assertion.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"", "a=b", "a=b&a=c", "a=%zz", "a;b", "%E6=%2B", "a==b", "&&=&", "a=\x00", "resource=x&resource=y", "a=%c0%af", "assertion=a%0Ab", "assertion=a\nb"} {
 		f.Add(seed)

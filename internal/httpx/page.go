@@ -8,9 +8,9 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// Page sets the headers of an HTML answer. policy is added to a Content-Security-Policy that allows
-// nothing but same-origin styles, images and forms. Pages with forms send same-origin referrers, so
-// that the browser's Origin header stays usable.
+// Page sets the header fields of an HTML page. Its Content-Security-Policy allows styles, images, fonts and forms of the same origin;
+// policy adds directives, and replaces the one for forms. Pages with forms have the Referrer-Policy same-origin, because with
+// no-referrer browsers send "Origin: null" with the form.
 func Page(h http.Header, hasForm bool, policy ...string) {
 	Secure(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -36,7 +36,7 @@ func SeeOther(h http.Header, location string) portner.Reply {
 	return portner.Reply{Status: http.StatusSeeOther, Header: h}
 }
 
-// AppendQuery adds parameters to a registered URI, keeping the query it has (RFC 6749 section 3.1.2).
+// AppendQuery adds parameters to a registered URI and keeps its query (RFC 6749 §3.1.2).
 func AppendQuery(uri string, params ...string) string {
 	var b strings.Builder
 	b.Grow(len(uri) + 256)
@@ -60,8 +60,8 @@ func AppendQuery(uri string, params ...string) string {
 	return b.String()
 }
 
-// SameOrigin reports whether a form was posted from one of the provider's own pages. Browsers say so in
-// Sec-Fetch-Site, older ones in Origin; a request that says neither, or "null", is refused.
+// SameOrigin reports whether a form was posted from a page of the provider. It reads Sec-Fetch-Site, and Origin from browsers that
+// do not send that. A request with neither, or with the origin null, is rejected.
 func SameOrigin(h http.Header, origin string) bool {
 	if o := h.Values("Origin"); len(o) > 0 && (len(o) > 1 || o[0] != origin) {
 		return false
@@ -73,8 +73,8 @@ func SameOrigin(h http.Header, origin string) bool {
 	return len(site) == 1 && site[0] == "same-origin"
 }
 
-// Origin returns scheme://host[:port] of a URL as browsers write it, in lower case and without a default
-// port, or for a custom scheme "scheme:".
+// Origin returns the origin of a URL in the form of the Origin field: scheme://host[:port] in lower case without a default port. For
+// a URL with another scheme than http and https it returns "scheme:".
 func Origin(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme == "" {

@@ -40,7 +40,7 @@ func FuzzAppendQuery(f *testing.F) {
 	})
 }
 
-// TestPage: one policy, closed but for what is named.
+// TestPage: the policy of a page replaces an earlier one.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	h := http.Header{}
@@ -68,7 +68,7 @@ func TestSeeOther(t *testing.T) {
 	require.Equal(t, []string{"/y"}, b["Location"])
 }
 
-// TestOrigin: as browsers write it, or no form of an issuer with a default port would ever be its own.
+// TestOrigin: the form of the Origin field, also for issuers with a default port.
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// TestEveryByteInAValue: each byte, alone and between letters, is taken as net/url takes it or refused.
+// TestEveryByteInAValue: each byte, alone and between letters, is decoded as by net/url or rejected.
 func TestEveryByteInAValue(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
