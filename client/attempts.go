@@ -12,8 +12,8 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 )
 
-// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimit] counts in one process; a provider on several nodes
-// may implement AttemptLimiter over a shared store.
+// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimiter] returns one that counts in this process; for a
+// provider on several nodes implement AttemptLimiter over a shared store.
 type AttemptLimiter interface {
 	// Wait returns the time until the next attempt of a client from an address is allowed, 0 if it is allowed now.
 	Wait(ctx context.Context, clientID, remoteAddr string, now time.Time) time.Duration
@@ -21,17 +21,17 @@ type AttemptLimiter interface {
 	Failed(ctx context.Context, clientID, remoteAddr string, now time.Time)
 }
 
-// Size of an AttemptLimit: 8192 pairs of client and address in 192 KiB.
+// Size of an attemptTable: 8192 pairs of client and address in 192 KiB.
 const (
 	attemptShards = 32
 	attemptSets   = 64
 	attemptWays   = 4
 )
 
-// AttemptLimit is an AttemptLimiter in fixed memory. Each pair of client and address has a place in one of 2048 sets of four.
+// attemptTable is an AttemptLimiter in fixed memory. Each pair of client and address has a place in one of 2048 sets of four.
 // A full set drops the pair with the fewest failures, so that a flood of random identifiers does not remove the pairs that
 // are limited.
-type AttemptLimit struct {
+type attemptTable struct {
 	max    uint32
 	window time.Duration
 	seed   maphash.Seed
@@ -50,24 +50,25 @@ type attempts struct {
 	count uint32
 }
 
-// NewAttemptLimit returns a limit of max failures for each pair of client and address. The window begins with the first
-// failure; when max is reached, the pair has to wait for its end. Both arguments must be positive.
-func NewAttemptLimit(max int, window time.Duration) (*AttemptLimit, error) {
+// NewAttemptLimiter returns a limit of max failures for each pair of client and address, counted in this process in fixed memory.
+// The window begins with the first failure; when max is reached, the pair has to wait for its end. Both arguments must be
+// positive.
+func NewAttemptLimiter(max int, window time.Duration) (AttemptLimiter, error) {
 	var problems fields.Checker
 	problems.Want(max > 0 && int64(max) <= math.MaxUint32, "max", "must be positive and at most 4294967295")
 	problems.Want(window > 0, "window", "must be positive")
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	return newAttemptLimit(uint32(max), window), nil
+	return newAttemptTable(uint32(max), window), nil
 }
 
-func newAttemptLimit(max uint32, window time.Duration) *AttemptLimit {
-	return &AttemptLimit{max: max, window: window, seed: maphash.MakeSeed()}
+func newAttemptTable(max uint32, window time.Duration) *attemptTable {
+	return &attemptTable{max: max, window: window, seed: maphash.MakeSeed()}
 }
 
 // Wait implements AttemptLimiter.
-func (l *AttemptLimit) Wait(_ context.Context, clientID, remoteAddr string, now time.Time) time.Duration {
+func (l *attemptTable) Wait(_ context.Context, clientID, remoteAddr string, now time.Time) time.Duration {
 	pair := l.pair(clientID, remoteAddr)
 	shard, set := l.find(pair)
 	shard.mu.Lock()
@@ -81,7 +82,7 @@ func (l *AttemptLimit) Wait(_ context.Context, clientID, remoteAddr string, now 
 }
 
 // Failed implements AttemptLimiter.
-func (l *AttemptLimit) Failed(_ context.Context, clientID, remoteAddr string, now time.Time) {
+func (l *attemptTable) Failed(_ context.Context, clientID, remoteAddr string, now time.Time) {
 	pair := l.pair(clientID, remoteAddr)
 	shard, set := l.find(pair)
 	shard.mu.Lock()
@@ -103,13 +104,13 @@ func (l *AttemptLimit) Failed(_ context.Context, clientID, remoteAddr string, no
 	*least = attempts{pair: pair, until: now.Add(l.window).UnixNano(), count: 1}
 }
 
-func (l *AttemptLimit) find(pair uint64) (*attemptShard, *[attemptWays]attempts) {
+func (l *attemptTable) find(pair uint64) (*attemptShard, *[attemptWays]attempts) {
 	shard := &l.shards[pair%attemptShards]
 	return shard, &shard.sets[pair/attemptShards%attemptSets]
 }
 
 // pair hashes client and address under a random seed, so that peers cannot predict which pairs share a set.
-func (l *AttemptLimit) pair(clientID, remoteAddr string) uint64 {
+func (l *attemptTable) pair(clientID, remoteAddr string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	h.WriteString(clientID)

@@ -100,7 +100,7 @@ func TestRateLimitIgnoresMalformedRequests(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestAttemptLimitAddresses(t *testing.T) {
+func TestAttemptLimiterAddresses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		a, b string
@@ -118,7 +118,7 @@ func TestAttemptLimitAddresses(t *testing.T) {
 		{"@", "@", true},
 		{"@", "x", false},
 	} {
-		l, err := client.NewAttemptLimit(1, time.Minute)
+		l, err := client.NewAttemptLimiter(1, time.Minute)
 		require.NoError(t, err)
 		l.Failed(t.Context(), "c", tc.a, now)
 		require.Equal(t, tc.same, l.Wait(t.Context(), "c", tc.b, now) > 0, "%s %s", tc.a, tc.b)
@@ -126,9 +126,9 @@ func TestAttemptLimitAddresses(t *testing.T) {
 	}
 }
 
-// TestAttemptLimitIsBounded: random identifiers do not grow the table, do not remove a limited pair, and do not limit other pairs.
-func TestAttemptLimitIsBounded(t *testing.T) {
-	l, err := client.NewAttemptLimit(10, time.Minute)
+// TestAttemptLimiterIsBounded: random identifiers do not grow the table, do not remove a limited pair, and do not limit other pairs.
+func TestAttemptLimiterIsBounded(t *testing.T) {
+	l, err := client.NewAttemptLimiter(10, time.Minute)
 	require.NoError(t, err)
 	for range 10 {
 		l.Failed(t.Context(), "victim", "192.0.2.1:1", now)

@@ -71,7 +71,7 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	if cfg.Attempts == nil {
-		cfg.Attempts = newAttemptLimit(10, time.Minute)
+		cfg.Attempts = newAttemptTable(10, time.Minute)
 	}
 	return &Authenticator{cfg: cfg, log: audit.Log{Endpoint: "client", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
 }

@@ -262,15 +262,15 @@ func TestNewAuthenticatorReportsEveryField(t *testing.T) {
 	require.ErrorIs(t, err, portner.ErrRequired)
 }
 
-func TestNewAttemptLimitReportsEveryField(t *testing.T) {
+func TestNewAttemptLimiterReportsEveryField(t *testing.T) {
 	t.Parallel()
-	_, err := client.NewAttemptLimit(1, time.Nanosecond)
+	_, err := client.NewAttemptLimiter(1, time.Nanosecond)
 	require.NoError(t, err)
-	_, err = client.NewAttemptLimit(0, time.Minute)
+	_, err = client.NewAttemptLimiter(0, time.Minute)
 	require.Equal(t, []string{"max"}, fieldsOf(err))
-	_, err = client.NewAttemptLimit(1, 0)
+	_, err = client.NewAttemptLimiter(1, 0)
 	require.Equal(t, []string{"window"}, fieldsOf(err))
-	_, err = client.NewAttemptLimit(-1, -1)
+	_, err = client.NewAttemptLimiter(-1, -1)
 	require.Equal(t, []string{"max", "window"}, fieldsOf(err))
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -59,4 +62,62 @@ func ExampleAuthenticator() {
 	// Output:
 	// shop client_secret_post <nil>
 	// true
+}
+
+// Parse a registration from a file. Every problem is reported, by member.
+func ExampleParse() {
+	_, err := client.Parse([]byte(`{
+		"client_id": "shop",
+		"redirect_uris": ["https://shop.example.no/cb", "http://shop.example.no/cb"],
+		"subject_typ": "public",
+		"active": "yes"
+	}`), client.Environment{})
+	for _, problem := range portner.FieldErrors(err) {
+		fmt.Println(problem.Field, problem.Err)
+	}
+	// Output:
+	// subject_typ is an unknown member
+	// active must be a boolean
+	// redirect_uris[1] plain http is for test environments only
+	// client_secrets is required for client_secret_basic
+}
+
+// A source over a database, with a cache in front of it.
+func ExampleCache() {
+	database := client.SourceFunc(func(_ context.Context, clientID string) (*client.Client, error) {
+		fmt.Println("SELECT registration FROM clients WHERE id =", clientID)
+		return &client.Client{ClientID: clientID, ClientName: "Shop"}, nil
+	})
+	clients := client.Cache(database, 1000, time.Minute)
+	for range 2 {
+		c, err := client.Lookup(context.Background(), clients, "shop")
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(c.ClientName)
+	}
+	// Output:
+	// SELECT registration FROM clients WHERE id = shop
+	// Shop
+	// Shop
+}
+
+// Read a request in a handler of the host. The errors have their status.
+func ExampleRequestFrom() {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		request, err := client.RequestFrom(w, r)
+		if err != nil {
+			fmt.Println(portner.ErrorReply(err).Status, err)
+			return
+		}
+		fmt.Println(request.Form.Get("grant_type"))
+	}
+	for _, body := range []string{"grant_type=authorization_code&code=x", "grant_type=a&grant_type=b"} {
+		r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		handler(httptest.NewRecorder(), r)
+	}
+	// Output:
+	// authorization_code
+	// 400 invalid_request: A parameter is repeated.
 }
