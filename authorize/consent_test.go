@@ -9,8 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -266,37 +268,86 @@ func TestConsentNeedsAPost(t *testing.T) {
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.get("/careless?request="+form.Get("request"))))
 }
 
-// TestSubmittedTwice: a request gets one code. A second post of its form is rejected.
+// TestSubmittedTwice: a form that is posted twice leads to the same code in the same session, until the code is used.
 func TestSubmittedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.browser()
+	b, again := w.browser(), w.browser()
 	form := b.open(b.authorize(params("web")), "/login")
 	form.Set("user", "kari")
-	requireCode(t, b.post("/login", form))
-	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)))
+	again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"] // it did not receive the response
+	code := requireCode(t, b.post("/login", form))
+	require.Equal(t, code, requireCode(t, again.post("/login", form)))
+	require.Equal(t, b.cookies[session.DefaultCookieName], again.cookies[session.DefaultCookieName])
+	require.Equal(t, 1, w.store.Stats().Sessions)
+	require.Equal(t, code, requireCode(t, b.post("/login", form)), "also with the cookie of the first login")
+
+	other := cloneForm(form)
+	other.Set("user", "ola")
+	third := w.browser()
+	third.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, third.post("/login", other)), "another user")
 	_, reason := w.lastEvent()
+	require.Equal(t, "request_completed", reason)
+
+	redeem(t, w, code)
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/login", form)), "the code was used")
+	_, reason = w.lastEvent()
 	require.Equal(t, "request_completed", reason)
 }
 
-// TestSubmittedTwiceAtOnce: of two posts at the same time exactly one gets a code.
+// TestSubmittedTwiceAtOnce: two posts at the same time get the same code in the same session.
 func TestSubmittedTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for range 500 {
+	const rounds = 500
+	for range rounds {
 		b := w.browser()
 		form := b.open(b.authorize(params("web")), "/login")
 		form.Set("user", "kari")
-		redirected := make(chan bool, 2)
+		results := make(chan *http.Response, 2)
 		for range 2 {
 			go func() {
 				again := w.browser()
 				again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
-				redirected <- again.post("/login", form).StatusCode == http.StatusSeeOther
+				results <- again.post("/login", form)
 			}()
 		}
-		require.NotEqual(t, <-redirected, <-redirected)
+		require.Equal(t, requireCode(t, <-results), requireCode(t, <-results))
 	}
+	require.LessOrEqual(t, w.store.Stats().Sessions, rounds)
+	require.Equal(t, rounds, w.store.Stats().Grants)
+}
+
+// TestSubmittedTwiceAfterNewSecret: a new secret in front does not change the code of a request.
+func TestSubmittedTwiceAfterNewSecret(t *testing.T) {
+	t.Parallel()
+	var cfg authorize.Config
+	w := newWorld(t, func(c *authorize.Config) { cfg = *c })
+	b := w.browser()
+	form := b.open(b.authorize(params("web")), "/login")
+	form.Set("user", "kari")
+	code := requireCode(t, b.post("/login", form))
+	cfg.Secrets = append([]portner.Secret{portner.NewSecret()}, cfg.Secrets...)
+	rotated, err := authorize.New(cfg)
+	require.NoError(t, err)
+	w.mux.Handle("/rotated", rotated.Page(func(_ http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+		return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.High})
+	}))
+	require.Equal(t, code, requireCode(t, b.post("/rotated", form)))
+}
+
+// TestDeclinedTwice: a form that declines every scope can be posted twice, too.
+func TestDeclinedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.loginAs(b.authorize(params("web", "scope", "test:shared")), "kari"), "/consent")
+	for range 2 {
+		require.Equal(t, "error access_denied", outcome(t, b.post("/consent", form)))
+	}
+	form["scope"] = []string{"test:shared"}
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/consent", form)), "approving afterwards")
 }
 
 func TestPendingExpires(t *testing.T) {

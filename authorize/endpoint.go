@@ -23,7 +23,8 @@ type Endpoint struct {
 	posted  *seal.Box // requests that were posted without cookies
 	pushed  *seal.Box // pushed requests in the store: a hint in one may name a user
 
-	csrfKeys [][]byte // one for each secret; the first makes tokens
+	codes    *seal.Tokens // one for each outcome of a request
+	csrfKeys [][]byte     // one for each secret; the first makes tokens
 }
 
 // New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
@@ -52,6 +53,9 @@ func (e *Endpoint) deriveKeys(secrets []portner.Secret) (err error) {
 		return err
 	}
 	if e.pushed, err = seal.New("authorize pushed", secrets...); err != nil {
+		return err
+	}
+	if e.codes, err = seal.NewTokens("authorization code", secrets...); err != nil {
 		return err
 	}
 	for _, s := range secrets {

@@ -30,15 +30,33 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
-	code := seal.NewToken()
+	name := codeName(x, sess, grant.Scopes)
+	code := e.codes.Derive(0, name)
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	if refused = e.commit(commitCtx, x, sess, e.newOutcome(x, code, grant, given)); refused != nil {
+	o := e.newOutcome(x, code, grant, given)
+	for i := 1; ; i++ {
+		refused = e.commit(commitCtx, x, sess, o)
+		if refused == nil || !refused.finished || i == e.codes.Len() {
+			break
+		}
+		// The request may have a code that was derived before the secrets rotated.
+		code = e.codes.Derive(i, name)
+		o.Code.Hash = storage.HashOf(code)
+	}
+	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
 	e.recordLogin(commitCtx, x, &grant)
 	return e.respond(x, x.req.to, "code", code)
+}
+
+// codeName returns what a code derives from. A form that is posted twice leads to the same code, and another user, session or
+// answer to another code, which the store rejects.
+func codeName(x *exchange, sess *storage.Session, scopes []string) string {
+	parts := []string{x.requestID(), string(sess.UserKey[:]), sess.ID, strings.Join(scopes, " ")}
+	return strings.Join(append(parts, x.representation.chosen...), "\x00")
 }
 
 // newGrant returns the grant of the user to the client.
@@ -154,7 +172,7 @@ func (e *Endpoint) finish(ctx context.Context, x *exchange, o storage.Outcome) *
 	case err == nil:
 		return nil
 	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrConsumed):
-		return completed(portner.InvalidRequest)
+		return completed()
 	case errors.Is(err, storage.ErrRevoked):
 		return sessionEnded(x.req.to)
 	}
@@ -181,8 +199,10 @@ func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Sessio
 }
 
 // completed refuses a request that has led to a code.
-func completed(code portner.ErrorCode) *refusal {
-	return page(code, "request_completed", "This login is completed. Go back to the service you came from.")
+func completed() *refusal {
+	r := page(portner.InvalidRequest, "request_completed", "This login is completed. Go back to the service you came from.")
+	r.finished = true
+	return r
 }
 
 // sessionEnded refuses a request whose user has logged out in another tab.
@@ -190,17 +210,14 @@ func sessionEnded(to *target) *refusal {
 	return to.refuse(portner.LoginRequired, "session_ended", "The user has logged out.")
 }
 
-// consumePushed consumes the request_uri. One that expired while the user logged in is still valid for this request: all tabs
-// share its identifier, so only one of them gets a code.
+// consumePushed consumes the request_uri. One that expired while the user logged in is still valid for this request, and so is
+// one that this request consumed before: all tabs share its identifier, under which the store keeps one outcome.
 func (e *Endpoint) consumePushed(ctx context.Context, x *exchange) *refusal {
 	if !x.req.isPushed() {
 		return nil
 	}
 	err := e.cfg.PushedRequests.ConsumePushedRequest(ctx, x.req.pushed, x.now)
-	switch {
-	case errors.Is(err, storage.ErrConsumed):
-		return completed(portner.InvalidRequestURI)
-	case err != nil && !errors.Is(err, storage.ErrNotFound):
+	if err != nil && !errors.Is(err, storage.ErrConsumed) && !errors.Is(err, storage.ErrNotFound) {
 		return faulty(x.req.to, fmt.Errorf("%w: consuming a pushed request: %w", portner.ErrUnavailable, err))
 	}
 	return nil

@@ -237,9 +237,16 @@ func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authenticat
 		return nil, refused
 	}
 	x.level = a.ACR
+	a.Key = loginKey(x, e.cfg.Sessions.CookieHash(x.r.Header))
 	sess, err := e.cfg.Sessions.LogIn(ctx, x.header, current, a, e.circleOf(x.req.client), x.now)
 	if err != nil {
 		return nil, faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
 	return sess, nil
+}
+
+// loginKey identifies a login of a request. A second login in the same request presents the cookie of the first one, so it has
+// another key.
+func loginKey(x *exchange, cookie storage.Hash) string {
+	return x.requestID() + string(x.browser[:]) + string(cookie[:])
 }

@@ -70,6 +70,7 @@ type refusal struct {
 	event       portner.EventName
 	reason      string // snake_case, for the log
 	fault       error  // a fault of the provider, for the log only
+	finished    bool   // the request has another outcome
 }
 
 // page returns a refusal that must not be redirected.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/storage"
 )
 
 // DefaultCookieName is the name of the session cookie.
@@ -58,4 +59,12 @@ func (k *Keeper) readCookie(request http.Header) (value string, duplicate bool) 
 func (k *Keeper) HasCookie(request http.Header) bool {
 	value, _ := k.readCookie(request)
 	return value != ""
+}
+
+// CookieHash returns the hash of the session cookie of a request, zero if HasCookie is false.
+func (k *Keeper) CookieHash(request http.Header) (hash storage.Hash) {
+	if value, _ := k.readCookie(request); value != "" {
+		hash = storage.HashOf(value)
+	}
+	return hash
 }

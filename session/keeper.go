@@ -12,7 +12,6 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
-	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -210,10 +209,4 @@ func (k *Keeper) End(ctx context.Context, response http.Header, s *storage.Sessi
 
 func (k *Keeper) emitEnded(ctx context.Context, reason string, now time.Time) {
 	k.log.Emit(ctx, portner.Event{Name: portner.EventSessionEnded, Time: now, Reason: reason})
-}
-
-// newCookieValue returns a cookie value and the key under which the session is stored.
-func newCookieValue() (string, storage.Hash) {
-	value := seal.NewToken()
-	return value, storage.HashOf(value)
 }

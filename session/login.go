@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,7 +23,9 @@ import (
 //   - If the current session has the same user, it continues under a new cookie, and the old cookie is invalid from then on.
 //     StartedAt does not change. The authentication of the circle is replaced, also by one of a lower level, because tokens
 //     must state what the last login achieved.
-//   - If the current session has another user, it ends for all its clients before the new one starts.
+//   - If the current session has another user, it ends for all its clients in the step that starts the new one.
+//
+// A login with an Authentication.Key that is repeated returns the session of the first call.
 //
 // If a parallel request ended or rotated the session, the login gets a new session, and the clients of the other one are not
 // carried over. Errors of the store, such as storage.ErrFull, are wrapped.
@@ -75,13 +79,28 @@ func (x exchange) isSameUser(s *storage.Session) bool {
 	return err == nil && subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) == 1
 }
 
+// newCookie returns the value of a cookie. It derives from the key of the login, or is random: without a key, and in the last
+// attempt.
+func (x exchange) newCookie(attempt int) string {
+	if x.login.Key == "" || attempt == attempts-1 {
+		return seal.NewToken()
+	}
+	return x.vault.cookies.Derive(0, x.login.Key+"\x00"+x.login.Identity.Subject)
+}
+
+// sessionID returns the ID of the session that starts with a cookie.
+func sessionID(cookie string) string {
+	h := sha256.Sum256([]byte("session ID\x00" + cookie))
+	return base64.RawURLEncoding.EncodeToString(h[:16])
+}
+
 // start creates a session. The session old, which is that of another user, ends in the same step.
 func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
-	for range attempts {
-		value, hash := newCookieValue()
+	for attempt := range attempts {
+		value := x.newCookie(attempt)
 		times := Times{StartedAt: x.now, LastRequestAt: x.now}
 		s := &storage.Session{
-			Hash: hash, ID: seal.NewID(),
+			Hash: storage.HashOf(value), ID: sessionID(value),
 			UserKey:   x.vault.UserKey(x.login.Identity.Subject),
 			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.rules.Limits.ExpiresAt(times),
 			Circles: []storage.Circle{x.circle},
@@ -89,7 +108,9 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 		s.Identity = x.vault.Seal(x.login.Identity, s.ID)
 		ended, err := x.store.ReplaceSession(ctx, old, *s, x.perUser, x.now)
 		if errors.Is(err, storage.ErrConflict) {
-			x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
+			if repeated, err := x.repeated(ctx, s.Hash); repeated != nil || err != nil {
+				return repeated, value, err
+			}
 			continue
 		}
 		if err != nil {
@@ -108,12 +129,26 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 	return nil, "", errors.New("session: random identifiers collide")
 }
 
+// repeated returns the session that the same login rotated before: it has the derived cookie, and the ID that it had before the
+// login. It returns nil if there is none.
+func (x exchange) repeated(ctx context.Context, hash storage.Hash) (*storage.Session, error) {
+	if x.login.Key == "" {
+		x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
+		return nil, nil
+	}
+	s, err := x.load(ctx, hash, x.now)
+	if err != nil || s == nil || !x.isSameUser(s) {
+		return nil, err
+	}
+	return s, nil
+}
+
 // rotate records the login in the session of the user, under a new cookie. It returns ErrNotFound if the session has ended.
 func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Session, string, error) {
-	for range attempts {
-		value, hash := newCookieValue()
+	for attempt := range attempts {
+		value := x.newCookie(attempt)
 		next, reason := x.apply(s)
-		next.Hash = hash
+		next.Hash = storage.HashOf(value)
 		_, err := x.store.ReplaceSession(ctx, s.Hash, *next, 0, x.now)
 		if err == nil {
 			next.Version++

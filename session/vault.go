@@ -21,6 +21,7 @@ type Vault struct {
 	sids       *seal.KeyedHash
 	handles    *seal.KeyedHash
 	successors *seal.Tokens
+	cookies    *seal.Tokens
 }
 
 // NewVault returns a Vault. The first secret encrypts and every secret decrypts: put a new secret first, and keep the old ones
@@ -43,10 +44,11 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	sids, err4 := seal.NewKeyedHash("sid", oldest)
 	handles, err5 := seal.NewKeyedHash("grant handle", oldest)
 	successors, err6 := seal.NewTokens("refresh token", secrets...)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	cookies, err7 := seal.NewTokens("session cookie", secrets...)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles, successors: successors}, nil
+	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles, successors: successors, cookies: cookies}, nil
 }
 
 // Seal encrypts an identity for the record with the given ID (Session.ID or Grant.ID). Open fails for every other record.
