@@ -20,13 +20,13 @@
 //   - rar validates authorization_details;
 //   - storage defines the records, storage/memory stores them in memory, storage/storagetest tests other stores.
 //
-// Endpoints, each with a core without transport and an http.Handler:
+// Endpoints. The first three have functions that take and return plain values, and an http.Handler that calls them:
 //
 //   - authorize is the authorization endpoint and the pushed authorization request endpoint;
 //   - token is the token, userinfo, introspection and revocation endpoint;
 //   - logout is the end session endpoint with front-channel and back-channel logout;
 //   - discovery serves the metadata and the keys;
-//   - exchange is the token exchange grant.
+//   - exchange is the grant handler of token exchange, for the token endpoint.
 //
 // Package provider connects them to a complete provider. Package resource protects an API that accepts the tokens. The packages
 // below digdir implement the services of the Norwegian Digitalisation Agency: Maskinporten, Ansattporten, Altinn's token
@@ -37,5 +37,6 @@
 // An [Error] is a protocol error: it is safe to send to the peer. Every other error is a fault: it is logged, and the peer
 // receives server_error or temporarily_unavailable. [ErrorReply] makes the response for both.
 //
-// The New functions of the module validate the whole configuration and return all problems as [FieldError]s.
+// The New functions that take a configuration validate all of it and return every problem as a [FieldError]. The policies have
+// errors of their own and import no other package, except for scope.
 package portner

@@ -55,16 +55,16 @@ const (
 // An error that is not an *Error is a fault. Endpoints respond to it with server_error or temporarily_unavailable, without its
 // text.
 type Error struct {
-	Code ErrorCode // the member error; it determines the HTTP status
+	Code ErrorCode // the member error
 	// Description is the member error_description: one fixed ASCII sentence without '"' and '\' (RFC 6749 §5.2), and without
 	// text from the request.
 	Description string
 	URI         string // the member error_uri, "" for none
-	// Status is the HTTP status of the response. If 0, it follows from Code.
+	// Status is the HTTP status of the response. If 0, it follows from Err and Code: see HTTPStatus.
 	Status int
 	// Header holds further header fields of the response, such as WWW-Authenticate, under their canonical names.
 	Header map[string][]string
-	// Err is the cause, for errors.Is and the log. It is never sent.
+	// Err is the cause, for errors.Is and the log. Its text is never sent.
 	Err error
 }
 

@@ -8,10 +8,10 @@ type Event struct {
 	Name          EventName // what was decided
 	Time          time.Time // by the clock of the configuration
 	CorrelationID string    // also part of the error page
-	Endpoint      string    // "authorize", "token", "logout", …
+	Endpoint      string    // name of the endpoint or package, such as "authorize" or "session"
 	ClientID      string    // of a registered client, otherwise ""
 	GrantID       string    // random identifier of the grant
-	Reason        string    // the rule, as a fixed word; never text from a request
+	Reason        string    // the rule, as a fixed word listed in docs/log-reasons.md; never text from a request
 }
 
 // EventName is the kind of an event. Names that begin with "sec." report violations of security rules: count them, and alert on

@@ -21,8 +21,9 @@ type Reply struct {
 // and Retry-After. Other faults are answered with 500.
 var ErrUnavailable = errors.New("portner: a dependency is unavailable")
 
-// ErrorReply returns the response to a request of a client that failed: RFC 6749 §5.2 for an *[Error], 503 with Retry-After for
-// an error that wraps [ErrUnavailable], 500 for every other error. The cause of err is never part of it.
+// ErrorReply returns the response to a failed request of a client. The response to an *[Error] is that of RFC 6749 §5.2. The
+// status is 503, with Retry-After, for an error that wraps [ErrUnavailable], and 500 for every other error. The response never
+// contains the cause of err.
 func ErrorReply(err error) Reply {
 	e := AsError(err)
 	status := e.HTTPStatus()
@@ -55,8 +56,8 @@ func AsError(err error) *Error {
 	return &Error{Code: ServerError, Description: "An internal error occurred. The request was not carried out.", Err: err}
 }
 
-// HTTPStatus returns the status of the response to a request of a client: Status if it is set, otherwise the status of
-// Code. It is 429 if the cause limits the rate of requests.
+// HTTPStatus returns the status of the response to a request of a client: Status if it is set, 429 if Err or an error that it
+// wraps has a method Throttled() time.Duration, as client.TooManyAttemptsError has, otherwise the status of Code.
 func (e *Error) HTTPStatus() int {
 	if e.Status != 0 {
 		return e.Status
@@ -80,7 +81,8 @@ func (e *Error) HTTPStatus() int {
 // defaultRetryAfter is the value of Retry-After, in seconds, where the cause does not name a delay.
 const defaultRetryAfter = 2
 
-// RetryAfter returns the value of the Retry-After header field in seconds, 0 for none. A response with status 429 or 503 has one.
+// RetryAfter returns the value of the Retry-After header field in seconds, 0 for none: the result of Throttled, at least 1, or 2
+// for any other error with status 429 or 503.
 func (e *Error) RetryAfter() int {
 	if wait, limited := rateLimit(e.Err); limited {
 		return max(1, int(math.Ceil(wait.Seconds())))
@@ -91,7 +93,7 @@ func (e *Error) RetryAfter() int {
 	return 0
 }
 
-// rateLimit reports whether err limits the rate of requests, and the delay before the next one.
+// rateLimit reports whether err has a method Throttled, and returns its result: the delay before the next request.
 func rateLimit(err error) (time.Duration, bool) {
 	t, ok := errors.AsType[interface {
 		error

@@ -13,7 +13,8 @@ const redacted = "REDACTED"
 
 // Secret is key material. It shows REDACTED when it is printed, logged or marshalled.
 //
-// The New functions of this module that take a Secret call Validate, and reject a Secret that is given for two purposes.
+// The New functions of this module that take a Secret call Validate. provider.New also rejects a Secret that is given for two
+// purposes.
 type Secret []byte
 
 // NewSecret returns 32 random bytes.
@@ -47,7 +48,7 @@ func (s Secret) Validate() error {
 	return nil
 }
 
-// placeholders are parts of the texts that documentation writes where a secret belongs.
+// placeholders are parts of texts that documentation shows in place of a secret.
 var placeholders = []string{
 	"change", "endre-meg", "endremeg", "example", "eksempel", "placeholder", "random bytes", "other bytes", "your secret", "secret store",
 	"my secret", "mysecret", "password", "passord", "bytes of", "0123456789", "abcdefgh",

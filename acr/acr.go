@@ -1,6 +1,7 @@
 package acr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,7 +75,7 @@ func New(levels ...Level) (*Levels, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	slices.SortStableFunc(l.values, func(a, b string) int { return l.ranks[a] - l.ranks[b] })
+	slices.SortStableFunc(l.values, func(a, b string) int { return cmp.Compare(l.ranks[a], l.ranks[b]) })
 	return l, nil
 }
 
@@ -92,9 +93,9 @@ func (l *Levels) Values() []string { return slices.Clone(l.values) }
 // AtLeast reports whether achieved is at least as strong as minimum. It returns false if either is not in the set. Therefore
 // AtLeast(v, v) reports whether v is in the set.
 func (l *Levels) AtLeast(achieved, minimum string) bool {
-	have, known := l.ranks[achieved]
-	want, ok := l.ranks[minimum]
-	return known && ok && have >= want
+	have, ok1 := l.ranks[achieved]
+	want, ok2 := l.ranks[minimum]
+	return ok1 && ok2 && have >= want
 }
 
 // Satisfies reports whether achieved is at least as strong as the weakest known value of requested. It returns false if

@@ -45,7 +45,7 @@ func ParsePID(s string) (PID, error) {
 	return PID{unique.Make(s)}, nil
 }
 
-// UncheckedPID parses eleven digits without validating them. It is for numbers that another party asserts and the caller only
+// UncheckedPID parses eleven digits and validates neither date nor check digits. It is for numbers that another party asserts and the caller only
 // forwards, such as the pid in a JWT grant of Maskinporten. Do not use it to identify a user.
 func UncheckedPID(s string) (PID, error) {
 	if _, ok := digits(s, pidLength); !ok {
@@ -54,9 +54,9 @@ func UncheckedPID(s string) (PID, error) {
 	return PID{unique.Make(s)}, nil
 }
 
-// SyntheticPID returns a valid synthetic number (month + 80) for a date of birth. serial counts from 0; equal arguments give
-// equal numbers. It returns an error for a serial above the numbers of the date, which are 400 to 500, and for a date before
-// 1854 or after 2039.
+// SyntheticPID returns the valid synthetic number (month + 80) with the index serial among those for a date of birth. A date has
+// about 200 numbers before 1900, and 410 to 500 from 1900. SyntheticPID returns an error if there is no number with this index,
+// and for a date before 1854 or after 2039.
 func SyntheticPID(birth time.Time, serial int) (PID, error) {
 	year, month, day := birth.Date()
 	left := serial
@@ -88,8 +88,8 @@ func (p PID) Reveal() string {
 // IsZero reports whether p is no number.
 func (p PID) IsZero() bool { return p == PID{} }
 
-// IsSynthetic reports whether the number belongs to a test population: 40, 65 or 80 is added to the month. Logins without a
-// user, for tests, must require it.
+// IsSynthetic reports whether the number belongs to a test population: 40, 65 or 80 is added to the month. A login page for tests,
+// which accepts any number without authentication, must reject other numbers.
 func (p PID) IsSynthetic() bool {
 	if p.IsZero() {
 		return false
@@ -104,16 +104,13 @@ func (PID) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // String returns "REDACTED".
 func (PID) String() string { return redacted }
 
-// GoString returns "REDACTED".
-func (PID) GoString() string { return redacted }
-
 // LogValue returns "REDACTED".
 func (PID) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns an error: a document that contains a PID is written with Reveal.
+// MarshalText returns an error: write the digits with Reveal.
 func (PID) MarshalText() ([]byte, error) { return nil, errMarshal }
 
-// MarshalJSON returns an error: a document that contains a PID is written with Reveal.
+// MarshalJSON returns an error: write the digits with Reveal.
 func (PID) MarshalJSON() ([]byte, error) { return nil, errMarshal }
 
 const (

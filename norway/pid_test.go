@@ -216,7 +216,7 @@ func TestPIDIsRedacted(t *testing.T) {
 	require.ErrorContains(t, err, "use Reveal")
 	require.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %#v", p, p, p))
 	require.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%d %x %q", p, p, p))
-	require.Equal(t, "REDACTED", p.String()+strings.TrimPrefix(p.GoString(), "REDACTED"))
+	require.Equal(t, "REDACTED", p.String())
 }
 
 // leaks are six consecutive digits, and the number in hexadecimal.

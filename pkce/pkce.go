@@ -93,7 +93,8 @@ func NewVerifier() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Challenge returns the S256 challenge of verifier: BASE64URL-ENCODE(SHA256(ASCII(verifier))) (RFC 7636 §4.2).
+// Challenge returns the S256 challenge of verifier: BASE64URL-ENCODE(SHA256(ASCII(verifier))) (RFC 7636 §4.2). It does not
+// validate verifier. It is for clients and tests.
 func Challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -12,7 +12,7 @@ import (
 var ErrLeak = errors.New("pseudonym: encoded claims contain an identifier")
 
 // Encode removes identifying claims, encodes the rest as JSON and checks the result for the identifiers. It does not change
-// claims. It returns [ErrLeak] if an identifier is left, and an error for a value that it cannot inspect, as [Strip].
+// claims. It returns [ErrLeak] if the result contains an identifier, and the errors of [Strip].
 func Encode(claims map[string]any, identifiers ...Identifier) ([]byte, error) {
 	kept, err := stripObject(claims, 0)
 	if err != nil {
@@ -29,10 +29,11 @@ func Encode(claims map[string]any, identifiers ...Identifier) ([]byte, error) {
 }
 
 // Strip removes identifying claims from claims, also from objects and lists inside other claims. Call it after all claims are
-// added. It replaces nested values and does not change them.
+// added. It replaces nested maps and slices by copies and does not modify them.
 //
-// It inspects strings, booleans, numbers, json.RawMessage, and maps and slices of these. It returns an error for any other
-// value, such as a struct: do not send claims then.
+// It inspects nil, strings, booleans, numbers, json.RawMessage, []string, []any, []map[string]any, map[string]string and
+// map[string]any. It returns an error for a value of another type, such as a struct, and for more than 100 levels of nesting. Do
+// not send claims then.
 func Strip(claims map[string]any) error {
 	for name, value := range claims {
 		if Identifying(name) {
@@ -48,7 +49,7 @@ func Strip(claims map[string]any) error {
 	return nil
 }
 
-var errDepth = errors.New("too many levels")
+var errDepth = errors.New("more than 100 levels of nesting")
 
 // maxDepth is the number of levels of objects and lists that a claim may have. It ends the recursion for a map that contains
 // itself.
@@ -153,7 +154,7 @@ func Identifying(claim string) bool {
 
 const (
 	maxName = 64
-	adresse = "adresse" // the end of the Norwegian names of addresses
+	adresse = "adresse" // Norwegian names of addresses end with it
 )
 
 // appendCanonical appends name in lower case, without "_", "-" and spaces, with æ, ø and å written as ae, o and a. It stops after
@@ -186,7 +187,7 @@ func appendCanonical(dst []byte, name string) []byte {
 	return dst
 }
 
-// identifyingPrefixes are the beginnings of canonical names that identify a user.
+// identifyingPrefixes: a canonical name that begins with one of them identifies a user.
 var identifyingPrefixes = []string{
 	"email", "phone", "mobile", "eidas", "birth", "address", "postal", "street",
 	"epost", "telefon", "mobil", "fodsel", "foedsel", "adresse",

@@ -2,7 +2,7 @@ package pseudonym
 
 import "strconv"
 
-// Protection is how a grant keeps the identity of its user from the client. The zero value is the strictest.
+// Protection is what the client and the APIs of a grant learn about its user. The zero value is the strictest.
 type Protection int
 
 // Protections, strictest first.

@@ -8,9 +8,9 @@
 //     owns the scopes receives the identity at introspection.
 //
 // [Decide] returns the [Protection] of a grant. [Identifying] and [Strip] find and remove identifying claims, [Leaks] checks
-// encoded claims, and [Encode] does all three for a map of claims. [MayIntrospect], [MayResolve] and [MayReadPID] decide what
+// encoded claims, and [Encode] strips, encodes and checks a map of claims. [MayIntrospect], [MayResolve] and [MayReadPID] decide what
 // a resource server receives at introspection. [Pairwise] derives the subject identifiers of OIDC Core §8.1.
 //
 // The caller stores the protection with the grant, so that a refresh or an exchange does not weaken it, and keeps the key of
-// Pairwise unchanged for years. The package stores nothing and uses no clock.
+// Pairwise unchanged for years. The package has no storage and uses no clock.
 package pseudonym

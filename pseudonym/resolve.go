@@ -14,12 +14,13 @@ type Resolver struct {
 // the zero value for a scope without a record.
 type TokenScope struct {
 	OwnerOrgno string   // owner_orgno of the record; if empty, the scope has no owner
-	Listed     []string // enforced_aud_for_introspection: client_ids
+	Listed     []string // enforced_aud_for_introspection of the record: client_ids that may introspect tokens with the scope
 }
 
-// MayIntrospect reports whether the resolver gets another answer about a token than {"active":false}. It must be authenticated
-// and have the introspection scope. It must also be the client of the token, or be listed for every scope or belong to its
-// owner. A token without scopes of an API is visible to its own client only.
+// MayIntrospect reports whether the introspection response may describe the token; otherwise it must be {"active":false}. The
+// resolver must be authenticated and have the introspection scope. It must also be the client of the token, or entitled to every
+// scope: its organisation owns the scope, or the scope lists its client_id. If scopes is empty, only the client of the token may
+// introspect it.
 func MayIntrospect(r Resolver, tokenClientID string, scopes []TokenScope) bool {
 	return r.qualified() && (r.ClientID == tokenClientID || r.entitled(scopes))
 }
@@ -41,8 +42,10 @@ func MayResolve(r Resolver, scopes []TokenScope) bool {
 	return true
 }
 
-// MayReadPID reports whether an introspection response contains the pid, for each protection. With [ByReference] the API
-// receives it, but the client of the token does not. scopes are those of the grant. An unknown protection is [Pseudonymous].
+// MayReadPID reports whether an introspection response contains the pid, for a token with any protection: for [Open] as
+// MayIntrospect, for [Pseudonymous] as MayResolve. For [ByReference] the resolver must be entitled to every scope, as for
+// MayIntrospect; being the client of the token does not suffice. scopes are those of the grant. An unknown protection is
+// Pseudonymous.
 func MayReadPID(p Protection, r Resolver, tokenClientID string, scopes []TokenScope) bool {
 	switch p {
 	case Open:
