@@ -65,6 +65,7 @@ func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authori
 func TestREADMEProgram(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := newProvider(t.Context())
+	require.ErrorContains(t, err, "Secrets[0]")
 	require.ErrorContains(t, err, "PairwiseKey")
 	t.Setenv("LOGIN_SECRET", rand.Text()+rand.Text())
 	t.Setenv("LOGIN_PAIRWISE_KEY", rand.Text()+rand.Text())
