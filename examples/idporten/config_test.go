@@ -195,7 +195,7 @@ func TestMistakes(t *testing.T) {
 		},
 		"kinds": {
 			in:   `{"clients":[{"client_id":1,"scopes":"openid"}],"test_login":"yes","scopes":[{"name":"a:b","at_max_age":"3"}]}`,
-			want: []string{"clients[0].client_id: needs a string", "clients[0].scopes: needs a list", "test_login: needs true or false", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
+			want: []string{"clients[0].client_id: must be a string", "clients[0].scopes: must be a list", "test_login: needs true or false", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
 		},
 		"values": {
 			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"x","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æ","redirect_uris":["http://localhost:1/cb"]}],

@@ -140,6 +140,9 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 			p.Add(at+".client_secret", "%s", strings.TrimPrefix(err.Error(), "client: client_secret "))
 		}
 		for _, e := range portner.FieldErrors(registered.Validate(env)) {
+			if strings.HasPrefix(e.Field, "client_secrets[") {
+				continue // an invalid client_secret is reported already
+			}
 			// The file has the secret in clear, in a member of its own.
 			p.Add(at+"."+strings.Replace(e.Field, "client_secrets", "client_secret", 1), "%s", e.Err)
 		}
