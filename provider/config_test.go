@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -106,6 +108,20 @@ func TestNewReportsAllFields(t *testing.T) {
 	_, err = provider.New(cfg)
 	require.ElementsMatch(t, []string{"Issuer", "Secrets[0]", "Session.Limits.Max", "Pages.Login"}, fieldsOf(err), "%v", err)
 	require.NotContains(t, err.Error(), "short\"")
+}
+
+// TestProfileDefaults: a profile needs no fields that have the same value in most services.
+func TestProfileDefaults(t *testing.T) {
+	t.Parallel()
+	cfg := validConfig(t)
+	cfg.PushedRequests = memory.New()
+	cfg.Profile.SubjectTypesSupported, cfg.Profile.RequestURIPrefix = nil, ""
+	cfg.Profile.Lifetimes.PushedRequest, cfg.Profile.Lifetimes.Pending = 0, 0
+	op, err := provider.New(cfg)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	op.OpenIDConfiguration.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	require.Contains(t, w.Body.String(), `"subject_types_supported":["public"]`)
 }
 
 // TestScopesAreMerged: the standard scopes of the profile exist beside the scopes of the host, and a scope of the host replaces

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/portner-go/portner/acr"
@@ -37,7 +38,7 @@ type Profile struct {
 	// SubjectType applies to clients whose registration does not name theirs: client.Public or client.Pairwise.
 	// Grants whose scopes require pseudonymity have a pairwise subject in any case. Required.
 	SubjectType string
-	// SubjectTypesSupported is subject_types_supported of the metadata. It includes SubjectType. Required.
+	// SubjectTypesSupported is subject_types_supported of the metadata. It includes SubjectType. If empty, it is SubjectType alone.
 	SubjectTypesSupported []string
 	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
 	UserInfoScope string
@@ -53,7 +54,7 @@ type Profile struct {
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
 	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
-	// with a colon. Required.
+	// with a colon. If "", it is [authorize.DefaultRequestURIPrefix].
 	RequestURIPrefix string
 	// Circle returns the name of the circle of a client: clients of one circle share logins. It applies if Config.Session has no
 	// Circle. If nil, it is session.CircleOf.
@@ -66,7 +67,8 @@ type Profile struct {
 	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint that matches the session (OIDC
 	// RP-Initiated Logout §2). If false, such a request ends the session.
 	ConfirmLogout bool
-	// Lifetimes apply to clients whose registration does not name theirs. Every field is required.
+	// Lifetimes apply to clients whose registration does not name theirs. PushedRequest and Pending have the defaults of package
+	// authorize; the other fields are required.
 	Lifetimes Lifetimes
 }
 
@@ -86,6 +88,17 @@ type Lifetimes struct {
 	PushedRequest time.Duration
 	// Pending is how long a user may take to log in and consent, at most 1 h.
 	Pending time.Duration
+}
+
+// withDefaults returns pr with its defaults.
+func (pr Profile) withDefaults() Profile {
+	if len(pr.SubjectTypesSupported) == 0 && pr.SubjectType != "" {
+		pr.SubjectTypesSupported = []string{pr.SubjectType}
+	}
+	pr.RequestURIPrefix = cmp.Or(pr.RequestURIPrefix, authorize.DefaultRequestURIPrefix)
+	pr.Lifetimes.PushedRequest = cmp.Or(pr.Lifetimes.PushedRequest, authorize.DefaultPushedRequestLifetime)
+	pr.Lifetimes.Pending = cmp.Or(pr.Lifetimes.Pending, authorize.DefaultPendingLifetime)
+	return pr
 }
 
 // with returns l with the fields of other that are set.
@@ -120,7 +133,7 @@ func IDPorten() Profile {
 		Locales:          locales(),
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
-		SubjectType:      client.Pairwise, SubjectTypesSupported: []string{client.Pairwise},
+		SubjectType:      client.Pairwise,
 		UserInfoScope:    scope.Profile,
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
 		SingleUseLogin:   isEIDASLogin,
@@ -149,7 +162,6 @@ func OpenIDConnect() Profile {
 		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
 		AccessTokenType:  "at+jwt",
 		IDTokenOnRefresh: true,
-		RequestURIPrefix: authorize.DefaultRequestURIPrefix,
 		ConfirmLogout:    true,
 		Lifetimes:        defaultLifetimes(),
 	}
@@ -162,6 +174,6 @@ func locales() []string { return []string{"nb", "nn", "en", "se"} }
 func defaultLifetimes() Lifetimes {
 	return Lifetimes{
 		AccessToken: 120 * time.Second, IDToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: 7200 * time.Second,
-		Code: authorize.DefaultCodeLifetime, PushedRequest: authorize.DefaultPushedRequestLifetime, Pending: authorize.DefaultPendingLifetime,
+		Code: authorize.DefaultCodeLifetime,
 	}
 }

@@ -32,6 +32,7 @@ func (c Config) withDefaults(p *problems) Config {
 	if c.Session.SingleUse == nil {
 		c.Session.SingleUse = c.Profile.SingleUseLogin
 	}
+	c.Profile = c.Profile.withDefaults()
 	c.Lifetimes = c.Profile.Lifetimes.with(c.Lifetimes)
 	c.Secrets = slices.Clone(c.Secrets)
 	c.Scopes = mergeScopes(c.Scopes, c.Profile.Scopes, p)
@@ -177,10 +178,10 @@ func (c *Config) checkSecrets(p *problems) {
 }
 
 func (pr *Profile) check(p *problems) {
-	if pr.Name == "" && pr.SubjectType == "" && pr.RequestURIPrefix == "" {
+	if pr.Name == "" && pr.SubjectType == "" {
 		p.once("Profile", errors.New("is required: IDPorten(), OpenIDConnect() or a profile of your own"))
 		// Problems of its fields say no more.
-		for _, field := range [...]string{"Profile.RequestURIPrefix", "Profile.SubjectType", "Profile.SubjectTypesSupported", "Profile.Locales"} {
+		for _, field := range [...]string{"Profile.SubjectType", "Profile.SubjectTypesSupported", "Profile.Locales"} {
 			p.markSeen(field)
 		}
 		return
@@ -193,7 +194,6 @@ func (pr *Profile) check(p *problems) {
 		p.once("Profile.SubjectTypesSupported", errors.New("must include SubjectType"))
 	}
 	p.require(len(pr.Locales) > 0, "Profile.Locales")
-	p.require(pr.RequestURIPrefix != "", "Profile.RequestURIPrefix")
 	for i, f := range pr.Claims {
 		p.require(f != nil, fmt.Sprintf("Profile.Claims[%d]", i))
 	}
