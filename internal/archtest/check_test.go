@@ -159,7 +159,7 @@ func (c *checker) imports(f *ast.File) {
 		switch {
 		case imported == "math/rand" || imported == "math/rand/v2":
 			c.report(spec.Pos(), "math/rand", "guessable numbers: use crypto/rand or internal/seal")
-		case imported == "log" && !under(c.dir, "examples"):
+		case imported == "log" && !program(c.dir):
 			c.report(spec.Pos(), "logging", "package log: a Config has a Logger")
 		case under(imported, "github.com/stretchr/testify"):
 			c.report(spec.Pos(), "third-party", "%s outside a test", imported)

@@ -49,7 +49,7 @@ func (c *checker) is(e ast.Expr, pkg string, names ...string) bool {
 }
 
 func (c *checker) selector(s *ast.SelectorExpr, isDefault bool) {
-	switch library := !under(c.dir, "examples"); {
+	switch library := !program(c.dir); {
 	case s.Sel.Name == "FormValue":
 		c.report(s.Pos(), "form", "FormValue mixes query and body, hides repeated parameters and drops errors: use internal/httpx")
 	case c.is(s, "http", "StatusFound", "StatusMovedPermanently", "StatusTemporaryRedirect", "StatusPermanentRedirect"):

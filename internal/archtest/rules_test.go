@@ -56,6 +56,9 @@ func layers() map[string]rule {
 	for _, p := range l2 {
 		table[p] = rule{own: concat(l0, l1, helpers)}
 	}
+	for _, p := range []string{"cores", "embed", "grant", "policies", "profile", "resource", "store"} { // programs of hosts
+		table["internal/callers/"+p] = rule{own: concat(l0, l1, l2, []string{"provider", "storage/memory"})}
+	}
 	table["resource"] = rule{own: concat(l0, helpers)} // an API does not need the packages of a provider
 	return table
 }
@@ -75,6 +78,9 @@ var excused = map[excuse]string{
 }
 
 type excuse struct{ file, rule string }
+
+// program reports whether a directory holds programs, which have a clock and a logger of their own.
+func program(dir string) bool { return under(dir, "examples") || under(dir, "internal/callers") }
 
 // documented reports whether a directory holds importable packages, whose exported names need comments.
 var documented = func(dir string) bool {
