@@ -183,9 +183,10 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Vault != nil, "Vault")
 	p.Require(c.Store != nil, "Store")
-	p.Require(c.Issuer != "", "Issuer")
-	p.Want(c.Issuer == "" || isEndpointURL(c.Issuer), "Issuer", mustBeEndpointURL)
-	p.Want(c.URL == "" || isEndpointURL(c.URL), "URL", mustBeEndpointURL)
+	p.URL("Issuer", c.Issuer)
+	if c.URL != "" {
+		p.URL("URL", c.URL)
+	}
 	p.Require(c.MatchSubject != nil || c.IDTokens == nil, "MatchSubject")
 	p.Require(c.IDTokens != nil || c.MatchSubject == nil, "IDTokens")
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
@@ -198,13 +199,6 @@ func (c *Config) check(p *fields.Checker) {
 	c.checkPages(p)
 	c.checkSecrets(p)
 	c.checkValues(p)
-}
-
-const mustBeEndpointURL = "must be an http(s) URL without query and fragment"
-
-func isEndpointURL(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(raw, "?#")
 }
 
 func (c *Config) checkPages(p *fields.Checker) {

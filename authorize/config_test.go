@@ -8,6 +8,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/session"
 )
 
@@ -59,21 +60,14 @@ func TestNew(t *testing.T) {
 		cfg := validConfig(t)
 		breakIt(&cfg)
 		_, err := authorize.New(cfg)
-		require.Equal(t, []string{field}, fieldNames(err), field)
+		require.Equal(t, []string{field}, fields.Names(err), field)
 		breakIt(&all)
 		want = append(want, field)
 	}
 	_, err = authorize.New(all)
-	require.ElementsMatch(t, want, fieldNames(err))
+	require.ElementsMatch(t, want, fields.Names(err))
 	_, err = authorize.New(authorize.Config{})
-	require.ElementsMatch(t, []string{"Issuer", "Clients", "Scopes", "Sessions", "Vault", "Store", "Secrets"}, fieldNames(err))
-}
-
-func fieldNames(err error) (names []string) {
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	require.ElementsMatch(t, []string{"Issuer", "Clients", "Scopes", "Sessions", "Vault", "Store", "Secrets"}, fields.Names(err))
 }
 
 // TestPagePaths: every page has a path of its own, which the defaults provide.
@@ -82,7 +76,7 @@ func TestPagePaths(t *testing.T) {
 	cfg := validConfig(t)
 	cfg.Pages.Consent = "/login"
 	_, err := authorize.New(cfg)
-	require.Equal(t, []string{"Pages.Consent"}, fieldNames(err))
+	require.Equal(t, []string{"Pages.Consent"}, fields.Names(err))
 	require.ErrorContains(t, err, "Pages.Login")
 	w := newWorld(t, func(c *authorize.Config) { c.Pages.Login = "/logg-inn" })
 	require.Equal(t, authorize.Pages{Login: "/logg-inn", StepUp: "/step-up", Consent: "/consent", Representation: "/representation"}, w.endpoint.Pages())
@@ -94,11 +88,11 @@ func TestDependentFields(t *testing.T) {
 	cfg := validConfig(t)
 	cfg.IDTokens = nil
 	_, err := authorize.New(cfg)
-	require.Equal(t, []string{"IDTokens"}, fieldNames(err))
+	require.Equal(t, []string{"IDTokens"}, fields.Names(err))
 	cfg = validConfig(t)
 	cfg.Authenticator, cfg.PushedRequests, cfg.RequiredParameters = nil, nil, []string{"request", "request_uri"}
 	_, err = authorize.New(cfg)
-	require.Equal(t, []string{"RequiredParameters", "RequiredParameters"}, fieldNames(err))
+	require.Equal(t, []string{"RequiredParameters", "RequiredParameters"}, fields.Names(err))
 }
 
 // TestRequiredParameters: a parameter that the profile requires is required of every client.

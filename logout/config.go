@@ -75,11 +75,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) check(p *fields.Checker) {
-	const rule = "must be an http(s) URL without user, query and fragment"
-	p.Require(c.Issuer != "", "Issuer")
-	p.Want(c.Issuer == "" || isEndpointURL(c.Issuer), "Issuer", rule)
-	p.Require(c.URL != "", "URL")
-	p.Want(c.URL == "" || isEndpointURL(c.URL), "URL", rule)
+	p.URL("Issuer", c.Issuer)
+	p.URL("URL", c.URL)
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Clients != nil, "Clients")
 	p.Require(c.Keys != nil, "Keys")
@@ -92,10 +89,4 @@ func (c *Config) check(p *fields.Checker) {
 	for i, l := range c.Locales {
 		p.Require(l != "", fmt.Sprintf("Locales[%d]", i))
 	}
-}
-
-func isEndpointURL(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
-		u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && raw[len(raw)-1] != '#'
 }

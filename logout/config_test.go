@@ -7,6 +7,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/session"
 )
@@ -43,21 +44,14 @@ func TestNew(t *testing.T) {
 		cfg := validConfig(t)
 		breakIt(&cfg)
 		_, err := logout.New(cfg)
-		require.Equal(t, []string{field}, fieldNames(err), field)
+		require.Equal(t, []string{field}, fields.Names(err), field)
 		breakIt(&all)
 		want = append(want, field)
 	}
 	_, err = logout.New(all)
-	require.ElementsMatch(t, want, fieldNames(err))
+	require.ElementsMatch(t, want, fields.Names(err))
 	_, err = logout.New(logout.Config{})
-	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "MatchSubject", "Secrets"}, fieldNames(err))
-}
-
-func fieldNames(err error) (names []string) {
-	for _, e := range portner.FieldErrors(err) {
-		names = append(names, e.Field)
-	}
-	return names
+	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "MatchSubject", "Secrets"}, fields.Names(err))
 }
 
 // TestLogoutCore: the core returns values and leaves the response to its caller.

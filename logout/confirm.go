@@ -39,8 +39,8 @@ type confirmation struct {
 	Intent    intent `json:"i"`
 }
 
-// askConfirmation returns the confirmation page.
-func (e *Endpoint) askConfirmation(ctx context.Context, x *exchange, current *storage.Session, req request) *Decision {
+// confirmationPage returns the confirmation page.
+func (e *Endpoint) confirmationPage(ctx context.Context, x *exchange, current *storage.Session, req request) *Decision {
 	in := req.intent()
 	in.Locale = x.locale
 	doc, err := json.Marshal(confirmation{current.ID, x.now.Add(confirmationLifetime).Unix(), in})

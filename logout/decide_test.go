@@ -13,18 +13,18 @@ func TestDecide(t *testing.T) {
 		facts facts
 		want  action
 	}{
-		"hint of this session":                {facts{session: true, cookie: true, hint: true, matches: true}, end},
-		"hint of another session":             {facts{session: true, cookie: true, hint: true}, confirm},
-		"hint of another session, unasked":    {facts{session: true, cookie: true, hint: true, unasked: true}, confirm},
+		"hint of this session":                           {facts{session: true, cookie: true, hint: true, matches: true}, end},
+		"hint of another session":                        {facts{session: true, cookie: true, hint: true}, confirm},
+		"hint of another session, confirmation disabled": {facts{session: true, cookie: true, hint: true, skip: true}, confirm},
 		"no hint":                             {facts{session: true, cookie: true}, confirm},
-		"no hint, unasked":                    {facts{session: true, cookie: true, unasked: true}, end},
+		"no hint, confirmation disabled":      {facts{session: true, cookie: true, skip: true}, end},
 		"session ended, hint":                 {facts{cookie: true, hint: true}, repeat},
 		"session ended, no hint":              {facts{cookie: true}, reject},
 		"session ended, form of another site": {facts{cookie: true, crossSite: true}, reject},
 		"no cookie":                           {facts{}, reject},
 		"no cookie, hint":                     {facts{hint: true}, reject},
 		"no cookie, form of another site":     {facts{hint: true, crossSite: true}, repost},
-		"no cookie, unasked":                  {facts{unasked: true}, reject},
+		"no cookie, confirmation disabled":    {facts{skip: true}, reject},
 	} {
 		require.Equal(t, tc.want, tc.facts.decide(), name)
 	}

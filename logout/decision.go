@@ -32,9 +32,9 @@ type Decision struct {
 
 // Pages render the pages of the host. Header fields of a result replace those of the Decision, and a zero Status is the default. The
 // Content-Security-Policy of the Decision allows style sheets and images of the provider's origin, and scripts with the nonce of the
-// page. A nil function stands for a plain page in English.
+// page. If a function is nil, the page is plain English.
 type Pages struct {
-	// Confirm asks the user to confirm the logout.
+	// Confirm is the page on which the user confirms or cancels the logout.
 	Confirm func(ConfirmPage) portner.Reply
 	// LoggedOut confirms the logout, notifies the clients in frames, and continues to the client.
 	LoggedOut func(LoggedOutPage) portner.Reply
@@ -44,7 +44,7 @@ type Pages struct {
 	Error func(ErrorPage) portner.Reply
 }
 
-// ConfirmPage asks for a confirmation. The page has a form with the method post and the action Action. The form has a hidden field with
+// ConfirmPage is shown before a logout that needs a confirmation. The page has a form with the method post and the action Action. The form has a hidden field with
 // the name TokenField and the value Token, a button that logs out, and a button with the name CancelField and any value.
 type ConfirmPage struct {
 	Action      string // path that the form posts to

@@ -128,7 +128,7 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 	case end:
 		return e.end(ctx, x, current, req.intent(), req.cause())
 	case confirm:
-		return e.askConfirmation(ctx, x, current, req)
+		return e.confirmationPage(ctx, x, current, req)
 	case repost:
 		return e.repost(x, req)
 	case repeat:
@@ -144,7 +144,7 @@ type facts struct {
 	hint      bool // the request has a valid id_token_hint
 	matches   bool // the hint is of this session
 	crossSite bool // a form of another site, which SameSite=Lax keeps the cookie from
-	unasked   bool // no confirmation is needed without a hint
+	skip      bool // no confirmation is needed without a hint
 }
 
 func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) facts {
@@ -152,7 +152,7 @@ func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) f
 		session: current != nil, cookie: e.cfg.Sessions.HasCookie(x.request),
 		hint: req.hint != nil, matches: current != nil && req.hint != nil && e.matches(req.hint, req.client, current),
 		crossSite: x.method == http.MethodPost && !x.form.Has(fieldAgain) && !httpx.SameOrigin(x.request, e.origin),
-		unasked:   e.cfg.WithoutConfirmation,
+		skip:      e.cfg.WithoutConfirmation,
 	}
 }
 
@@ -171,7 +171,7 @@ const (
 // login.
 func (f facts) decide() action {
 	switch {
-	case f.session && (f.matches || !f.hint && f.unasked):
+	case f.session && (f.matches || !f.hint && f.skip):
 		return end
 	case f.session:
 		return confirm
