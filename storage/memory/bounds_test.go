@@ -110,9 +110,9 @@ func TestBounds(t *testing.T) {
 			if c.name == "codes" {
 				require.NoError(t, c.first(s, epoch.Add(time.Minute-1)))
 			} else {
-				require.NoError(t, c.first(s, epoch.Add(c.again-1)), "a live record was lost")
+				require.NoError(t, c.first(s, epoch.Add(c.again-1)), "a live record was removed")
 			}
-			require.NoError(t, c.create(s, 6, epoch.Add(c.again)), "expired records count")
+			require.NoError(t, c.create(s, 6, epoch.Add(c.again)), "expired records make room")
 		})
 	}
 }
@@ -127,14 +127,14 @@ func TestBoundOfTokens(t *testing.T) {
 	require.NoError(t, s.RedeemCode(t.Context(), one.Hash, first, epoch))
 	require.ErrorIs(t, s.RedeemCode(t.Context(), two.Hash, newIssuance(2, 0, two.Grant), epoch), storage.ErrFull)
 	_, err := s.Code(t.Context(), two.Hash, epoch)
-	require.NoError(t, err, "a full store used the code up")
+	require.NoError(t, err, "a full store consumed the code")
 	require.ErrorIs(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, newIssuance(1, 1, one.Grant), 0, epoch), storage.ErrFull)
 	_, _, err = s.RefreshToken(t.Context(), first.Refresh.Hash, epoch)
-	require.NoError(t, err, "a full store used the refresh token up")
-	require.NoError(t, s.Revoke(t.Context(), storage.Revocation{GrantID: one.Grant.ID}, epoch), "a full store does not revoke")
+	require.NoError(t, err, "a full store consumed the refresh token")
+	require.NoError(t, s.Revoke(t.Context(), storage.Revocation{GrantID: one.Grant.ID}, epoch), "a full store revokes")
 }
 
-// One client at its bound does not shut out another, and what it used up makes room.
+// The bound of one client does not affect another, and consumed requests make room.
 func TestPushedRequestsPerClient(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxPushedRequestsPerClient: 2})
@@ -171,7 +171,7 @@ func TestConsentsAllOrNone(t *testing.T) {
 	require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(2, c), epoch), "the keys of the rejected outcome are free")
 }
 
-// fill puts some of everything in and returns how many records that were.
+// fill inserts records of every kind.
 func fill(t testing.TB, s *memory.Store, from, n int) {
 	ctx := context.Background()
 	for i := from; i < from+n; i++ {
@@ -214,7 +214,7 @@ func fill(t testing.TB, s *memory.Store, from, n int) {
 	}
 }
 
-// performance.md 13: nothing is left after expiry. Every index, heap and counter is looked at.
+// After expiry no index, heap or counter has an entry.
 func TestSweepLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
@@ -222,7 +222,7 @@ func TestSweepLeavesNothing(t *testing.T) {
 	held := s.Stats()
 	removed, err := s.Sweep(t.Context(), epoch)
 	require.NoError(t, err)
-	require.Zero(t, removed, "a live record was swept")
+	require.Zero(t, removed, "a live record was removed")
 	require.Equal(t, held, s.Stats())
 
 	total := 0
@@ -236,7 +236,7 @@ func TestSweepLeavesNothing(t *testing.T) {
 	require.Empty(t, s.Leftovers())
 }
 
-// Without a single Sweep, traffic alone collects what has expired.
+// Writes collect expired records without Sweep.
 func TestTrafficCollects(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
@@ -275,7 +275,7 @@ func TestClockGoesBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s.Leftovers())
 	require.ErrorIs(t, s.ConsumeJTI(t.Context(), key, end, epoch), storage.ErrConsumed)
-	require.NoError(t, s.ConsumeJTI(t.Context(), key, end.Add(1), epoch), "only what ended before is in doubt")
+	require.NoError(t, s.ConsumeJTI(t.Context(), key, end.Add(1), epoch), "a later end was not collected")
 }
 
 // The chain of a user holds live grants only.
@@ -295,8 +295,7 @@ func TestUserForgetsEndedGrants(t *testing.T) {
 	}
 }
 
-// Every verb and Sweep at once, with clocks that differ: no deadlock, no race, and the indexes,
-// heaps and counters agree in the end.
+// Every verb and Sweep at the same time, with clocks that differ: no deadlock and no race, and nothing is left in the end.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxTokens: 5000, MaxReplays: 2000})
@@ -307,7 +306,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				now := epoch.Add(time.Duration(i%40-w) * time.Minute)
 				n := i % 97
 				in, c := newSession(n), newCode(n)
-				in.UserKey = storage.HashOf(id("person", n%5))
+				in.UserKey = storage.HashOf(id("user", n%5))
 				c.Grant.SessionID = in.ID
 				ctx := t.Context()
 				c.Grant.UserKey = in.UserKey

@@ -9,14 +9,13 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Records are encoded as fixed parts first, so that ends and keys are read by offset, then
-// length-prefixed texts. Strings of a decoded record are parts of the record's text (strings
-// cannot change); slices are made anew.
+// A record is encoded as fixed parts, which are read by their offset, and length-prefixed texts. The strings of a decoded
+// record are parts of its text; slices are copied.
 
 // noTime stands for the zero time.Time.
 const noTime = math.MinInt64
 
-// nanos is t as nanoseconds since 1970. Times outside 1678 to 2261 become the nearest in it.
+// nanos returns t as nanoseconds since 1970. Times outside the years 1678 to 2261 become the nearest in them.
 func nanos(t time.Time) int64 {
 	switch {
 	case t.IsZero():
@@ -44,7 +43,7 @@ func putString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// putBytes, like putSymbols, keeps nil and empty apart: the length is stored plus one.
+// putBytes, like putSymbols, stores the length plus one, so that nil and empty are different.
 func putBytes(b, v []byte) []byte {
 	if v == nil {
 		return append(b, 0)
@@ -52,16 +51,16 @@ func putBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
 }
 
-// strict is base64url that gives every value one spelling.
+// strict accepts one spelling of each value.
 var strict = base64.RawURLEncoding.Strict()
 
-// putRandom writes what is mostly a random value in base64url: as its bytes, a quarter less,
-// if it is spelt as it would be encoded again, else as a text after a 0.
+// putRandom writes a text that usually is base64url: as its bytes, a quarter less, if encoding them gives the text again, and
+// as a text after a 0 otherwise.
 func putRandom(b []byte, s string) []byte {
 	var room [96]byte
 	if len(s) <= 128 {
 		n, err := strict.Decode(room[:], []byte(s))
-		// The length tells line breaks, which decoding skips.
+		// The decoder ignores line breaks. The length detects them.
 		if err == nil && strict.EncodedLen(n) == len(s) {
 			return append(binary.AppendUvarint(b, uint64(n)+1), room[:n]...)
 		}
@@ -92,7 +91,7 @@ func putBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-// reader takes a text apart that the put functions made; anything else panics.
+// reader reads a text that the put functions made. It panics for other texts.
 type reader struct{ rest string }
 
 func (r *reader) take(n int) string {
@@ -140,5 +139,5 @@ func intAt(s string, i int) int64 {
 		uint64(s[i+4])<<24 | uint64(s[i+5])<<16 | uint64(s[i+6])<<8 | uint64(s[i+7]))
 }
 
-// scratch is room on the stack for one record; longer ones move to the heap.
+// scratch is space on the stack for one record. Longer records are encoded on the heap.
 type scratch [768]byte

@@ -2,7 +2,7 @@ package memory
 
 import "github.com/portner-go/portner/storage"
 
-// Leftovers counts everything the store still holds, by what holds it: all zero when empty.
+// Leftovers returns the number of entries of each index, heap and counter that is not empty.
 func (s *Store) Leftovers() map[string]int {
 	left := map[string]int{}
 	add := func(what string, n int) {
@@ -37,7 +37,7 @@ func (s *Store) Leftovers() map[string]int {
 	return left
 }
 
-// Codec functions for the round trip fuzzing.
+// Encoders, for the fuzz test.
 var (
 	EncodeSession = encodeSession
 	EncodeGrant   = encodeGrant

@@ -10,17 +10,17 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// maxLogins is how many entries one person's history has; the oldest goes when there is one more.
+// maxLogins bounds the entries of one user. The oldest one is removed when there is one more.
 const maxLogins = 200
 
-// loginStripe owns the login history of some people.
+// loginStripe owns the login history of some users.
 type loginStripe struct {
 	mu    sync.Mutex
 	users table[storage.Hash, *logins]
 	_     [40]byte
 }
 
-// logins is the history of one person, oldest first. It is queued by its first entry's end.
+// logins is the history of one user, oldest first. It is queued by the first end of an entry.
 type logins struct {
 	place  slot
 	stripe uint8

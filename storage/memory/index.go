@@ -6,16 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// shardCount keeps shards small (a rebuild of one stays far below 5 ms with millions of
-// records) and collisions of two cores rare. It is no power of two because Go's maps double by
-// such: at the default bounds of a million they are three quarters full with 160 shards, and
-// half full with 128 or 256.
+// shardCount is the number of shards of an index, a queue and the users. Shards are small, so that growing one takes far less
+// than 5 ms with millions of records, and two cores rarely need the same. It is not a power of two: Go's maps double in size, and
+// with a million records they are three quarters full with 160 shards, and half full with 128 or 256.
 const shardCount = 160
 
-// index finds records by the seeded 64-bit hash of a key. The record has the whole key, and its
-// owner compares it. Two keys with one hash, once in 10^13 insertions into a million records and
-// nobody can look for them without the seed, are a conflict like any other: the caller makes a
-// new random value.
+// index finds records by the seeded 64-bit hash of a key. The record has the whole key, and the caller compares it. Two keys
+// with the same hash are a conflict, and the caller of the store makes a new random value. This happens once in 10^13 insertions
+// into a million records, and cannot be provoked without the seed.
 type index[T any] struct {
 	seed   maphash.Seed
 	shards [shardCount]indexShard[T]
@@ -34,7 +32,7 @@ func (x *index[T]) shard(key string) (uint64, *indexShard[T]) {
 	return h, &x.shards[h%shardCount]
 }
 
-// get returns what may have the key, or the zero T.
+// get returns the record that may have the key, or the zero T.
 func (x *index[T]) get(key string) T {
 	h, s := x.shard(key)
 	s.mu.Lock()
@@ -43,7 +41,7 @@ func (x *index[T]) get(key string) T {
 	return v
 }
 
-// add puts v in unless the key is taken.
+// add inserts v, or returns false if the key exists.
 func (x *index[T]) add(key string, v T) bool {
 	h, s := x.shard(key)
 	s.mu.Lock()
@@ -55,7 +53,7 @@ func (x *index[T]) add(key string, v T) bool {
 	return true
 }
 
-// drop takes out a key that was added.
+// drop removes a key that was added.
 func (x *index[T]) drop(key string) {
 	h, s := x.shard(key)
 	s.mu.Lock()
@@ -92,7 +90,7 @@ func (t *table[K, V]) drop(key K) {
 	}
 }
 
-// counter counts the records of one kind against their bound.
+// counter counts the records of one kind, up to a bound.
 type counter struct {
 	n   atomic.Int64
 	max int64
@@ -111,7 +109,7 @@ func (c *counter) give(n int) { c.n.Add(-int64(n)) }
 
 func (c *counter) value() int { return int(c.n.Load()) }
 
-// tally counts per name against one bound.
+// tally counts records by name, each up to the same bound.
 type tally struct {
 	seed   maphash.Seed
 	max    int

@@ -9,14 +9,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// pushedRequest is a pushed request; used, it stays without its parameters until it expires.
+// pushedRequest is a pushed request. A consumed one remains without its parameters until it expires.
 type pushedRequest struct {
 	mu     sync.Mutex
 	place  slot
 	hash   storage.Hash
 	client string
 	params string
-	none   bool // params is nil rather than empty
+	none   bool // params is nil, not empty
 	used   bool
 	gone   bool
 	end    int64

@@ -2,23 +2,22 @@ package memory
 
 import "sync"
 
-// expiring is a record with an end. Its owner's lock is held around every schedule and cancel.
+// expiring is a record that expires. Callers of schedule and cancel hold the lock of its owner.
 type expiring interface {
 	comparable
 	slot() *slot
-	// collect removes what of the record is over at now and returns how many records that
-	// were; what is not over is scheduled again. No lock is held.
+	// collect removes the parts of the record that have expired at now, and returns the number of records removed. It
+	// schedules the rest again. The caller holds no lock.
 	collect(s *Store, now int64) int
 }
 
-// slot is a record's place in the queue. The shard's lock guards pos.
+// slot is the place of a record in the queue. The lock of the shard guards pos.
 type slot struct {
-	pos   int32 // index in the heap plus one; 0 = not queued
+	pos   int32 // index in the heap plus one; 0 if it is not queued
 	shard uint8
 }
 
-// queue holds all records of one kind by their ends: a binary heap per shard. Each record is in
-// it once, so the queue is as large as the store and no larger.
+// queue holds all records of one kind by their ends, in one binary heap per shard. Each record is in it once.
 type queue[T expiring] struct {
 	shards [shardCount]queueShard[T]
 }
@@ -34,8 +33,7 @@ type queued[T expiring] struct {
 	item T
 }
 
-// schedule sets the end of item, which may be in the queue or not. The shard counts only when
-// it is not.
+// schedule sets the end of item, and inserts it into the shard of its slot if it is not queued.
 func (q *queue[T]) schedule(item T, at int64) {
 	sl := item.slot()
 	s := &q.shards[sl.shard]
@@ -53,7 +51,7 @@ func (q *queue[T]) schedule(item T, at int64) {
 	s.down(int(sl.pos) - 1)
 }
 
-// cancel takes item out of the queue.
+// cancel removes item from the queue.
 func (q *queue[T]) cancel(item T) {
 	sl := item.slot()
 	s := &q.shards[sl.shard]
@@ -64,7 +62,7 @@ func (q *queue[T]) cancel(item T) {
 	}
 }
 
-// pop takes up to most records that end at now or before out of the queue.
+// pop removes up to most records that end at now or before, and returns them.
 func (q *queue[T]) pop(shard int, now int64, most int) (due []T) {
 	s := &q.shards[shard]
 	s.mu.Lock()
@@ -90,7 +88,7 @@ func (s *queueShard[T]) remove(i int) {
 	s.heap = trimmed(s.heap)
 }
 
-// trimmed gives the memory of a slice back that fell to an eighth of its room.
+// trimmed copies a slice that fell to an eighth of its capacity, to return its memory.
 func trimmed[T any](s []T) []T {
 	if len(s) == 0 {
 		return nil
@@ -138,8 +136,8 @@ func (s *queueShard[T]) down(i int) {
 	s.place(i, q)
 }
 
-// collect removes up to most records of a shard that are over at now, and tells how many were
-// in the queue and how many records that were.
+// collect collects up to most records of a shard that have expired at now. It returns how many left the queue, and how many
+// records were removed.
 func (q *queue[T]) collect(s *Store, shard int, now int64, most int) (popped, removed int) {
 	due := q.pop(shard, now, most)
 	for _, item := range due {

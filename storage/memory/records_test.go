@@ -10,8 +10,8 @@ import (
 
 var epoch = time.Date(2031, time.March, 4, 12, 30, 15, 123456789, time.UTC)
 
-// The records are as large as the provider makes them: 128 bit IDs and sids of 22 characters,
-// identities sealed to 80 bytes, two clients in a session.
+// The records have the sizes of those of a provider: IDs and sids of 22 characters, sealed identities of 80 bytes, two clients in
+// a session.
 
 func id(kind string, n int) string {
 	h := storage.HashOf(kind + strconv.Itoa(n))
@@ -21,7 +21,7 @@ func id(kind string, n int) string {
 func newSession(n int) storage.Session {
 	return storage.Session{
 		Hash: storage.HashOf(id("cookie", n)), ID: id("session", n),
-		UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
+		UserKey: storage.HashOf(id("user", n)), Identity: make([]byte, 80),
 		StartedAt: epoch, LastRequestAt: epoch, ExpiresAt: epoch.Add(30 * time.Minute),
 		Circles: []storage.Circle{{ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch}},
 		Clients: []storage.SessionClient{
@@ -36,7 +36,7 @@ func newCode(n int) storage.AuthorizationCode {
 		Hash: storage.HashOf(id("code", n)),
 		Grant: storage.Grant{
 			ID: id("grant", n), ClientID: "a2b4c6d8-0000-4000-8000-000000000001",
-			UserKey: storage.HashOf(id("person", n)), Identity: make([]byte, 80),
+			UserKey: storage.HashOf(id("user", n)), Identity: make([]byte, 80),
 			SessionID: id("session", n), SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
 			ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch, Locale: "nb",
 			CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour),
@@ -74,7 +74,7 @@ func newPushed(n int, clientID string) storage.PushedRequest {
 }
 
 func consentsOf(n int) storage.ConsentKey {
-	return storage.ConsentKey{UserKey: storage.HashOf(id("person", n)), ClientID: "client-a"}
+	return storage.ConsentKey{UserKey: storage.HashOf(id("user", n)), ClientID: "client-a"}
 }
 
 // answer is the outcome of a request without a code, in which user n granted scopes.

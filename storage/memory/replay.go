@@ -9,14 +9,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// replayShard remembers keys in a map and, by their ends, in a heap of its own: there can be
-// millions, and nothing here points anywhere, so the garbage collector does not look at them.
+// replayShard keeps keys in a map, and by their ends in a heap. There can be millions, and they contain no pointers, so the
+// garbage collector does not scan them.
 type replayShard struct {
 	mu   sync.Mutex
 	keys table[storage.Hash, struct{}]
 	heap []replay
-	// forgotten is the latest end that was collected. A key that ends there or before may have
-	// been among those: with a clock that went back it would pass a second time, so it is refused.
+	// forgotten is the latest end that was collected. A key that ends then or before may have been collected: if the clock
+	// went back, it would be accepted again, so it is rejected.
 	forgotten int64
 	_         [8]byte
 }
@@ -38,9 +38,10 @@ func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now
 	shard := &s.replays[s.shardOf(string(key[:]))]
 	err := s.withRoom(now, func() error {
 		switch {
-		case shard.knows(key): // also if the store is full
-			return storage.ErrConsumed
 		case !s.replayCount.take(1):
+			if shard.knows(key) {
+				return storage.ErrConsumed
+			}
 			return storage.ErrFull
 		case !shard.add(key, end):
 			s.replayCount.give(1)
@@ -61,7 +62,7 @@ func (r *replayShard) knows(key storage.Hash) bool {
 	return known
 }
 
-// add remembers the key unless it may have been there.
+// add inserts the key, or returns false if it exists or may have been collected.
 func (r *replayShard) add(key storage.Hash, end int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +75,7 @@ func (r *replayShard) add(key storage.Hash, end int64) bool {
 	return true
 }
 
-// horizon is forgotten, with its zero value meaning nothing was.
+// horizon returns forgotten, or the least value if no key was collected.
 func (r *replayShard) horizon() int64 {
 	if r.forgotten == 0 {
 		return math.MinInt64
@@ -82,7 +83,7 @@ func (r *replayShard) horizon() int64 {
 	return r.forgotten
 }
 
-// forget collects up to most keys that ended at now or before.
+// forget collects up to most keys that end at now or before.
 func (r *replayShard) forget(now int64, most int) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// queues are the records of all kinds by their ends.
+// queues holds the records of all kinds by their ends.
 type queues struct {
 	sessions queue[*session]
 	grants   queue[*grant]
@@ -16,15 +16,14 @@ type queues struct {
 	logins   queue[*logins]
 }
 
-// sweepBatch is how many records are collected between two looks at the context. A lock is held
-// while one batch is taken from its heap, about 50 µs, and then for each record by itself.
+// sweepBatch is the number of records that Sweep collects between two checks of its context. A lock is held while a batch leaves
+// its heap, about 50 µs, and then for each record by itself.
 const sweepBatch = 256
 
-// tidyBatch is how many records a write collects: more than it can add, so garbage shrinks
-// under any traffic.
+// tidyBatch is the number of expired records that a write collects: more than it can insert.
 const tidyBatch = 8
 
-// The kinds of records collectKind knows.
+// Kinds of records.
 const (
 	sessionKind = iota
 	grantKind
@@ -60,11 +59,10 @@ func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, remov
 	return forgotten, forgotten
 }
 
-// Sweep removes what has expired at now and returns how many records that were. It works in
-// small batches, holds no lock for more than a fraction of a millisecond, and costs by what it
-// removes, not by what the store holds. A done ctx ends it early with ctx's error; the next
-// call goes on from there. Call it about once a minute from a ticker of yours, or never: writes
-// collect a little each.
+// Sweep removes the records that have expired at now and returns their number. It works in small batches, holds no lock for more
+// than a fraction of a millisecond, and its cost depends on the number of records that it removes only. If ctx is done it returns
+// early with the error of ctx, and the next call continues. Call it about once a minute, or never: each write collects a few
+// records.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
 	start, n := s.nextShard.Load(), nanos(now)
 	for i := range uint32(shardCount) {
@@ -84,8 +82,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err erro
 	return removed, nil
 }
 
-// makeRoom collects all expired records of some kinds, for a verb that found the store full. The
-// caller holds no lock.
+// makeRoom collects all expired records of some kinds. The caller holds no lock.
 func (s *Store) makeRoom(now time.Time, some ...int) {
 	for _, kind := range some {
 		for shard := range shardCount {
@@ -96,8 +93,7 @@ func (s *Store) makeRoom(now time.Time, some ...int) {
 	}
 }
 
-// tidy collects a few expired records of one kind and shard. Writes take turns: after
-// kinds*shardCount of them every place was looked at. The caller holds no lock.
+// tidy collects a few expired records of one kind and shard, another one in each call. The caller holds no lock.
 func (s *Store) tidy(now time.Time) {
 	turn := int(s.turn.Add(1) % (kinds * shardCount))
 	s.collectKind(turn%kinds, turn/kinds, nanos(now), tidyBatch)

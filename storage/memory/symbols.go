@@ -7,10 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// symbols are the texts that come from configuration and stand in every record: client IDs,
-// scopes, levels, methods, redirect URIs. A record has their number instead: a third of its
-// bytes. The table is process-wide, never shrinks and is bounded; a text that does not fit in
-// is written out, so nobody can make it grow by choosing texts.
+// symbols numbers the texts that many records share: client IDs, scopes, levels, methods, redirect URIs. A record has the number
+// instead of the text. All stores of a process share the table. It never shrinks, and it is bounded: a text that does not fit in
+// is part of the record, so requests cannot make the table grow without bound.
 var symbols symbolTable
 
 const (
