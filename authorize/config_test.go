@@ -1,6 +1,7 @@
 package authorize_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -177,4 +178,14 @@ func TestReply(t *testing.T) {
 	p, d := w.endpoint.Resume(t.Context(), authorize.Request{Method: "GET"})
 	require.Nil(t, p)
 	require.Equal(t, 400, d.Error.Status)
+}
+
+// TestRequestRedactsItself: requests hold cookies, which must not be logged.
+func TestRequestRedactsItself(t *testing.T) {
+	t.Parallel()
+	r := authorize.Request{Method: "GET", Header: map[string][]string{"Cookie": {"canary"}}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		require.Equal(t, "REDACTED", fmt.Sprintf(verb, r))
+	}
+	require.Equal(t, "REDACTED", r.LogValue().String())
 }

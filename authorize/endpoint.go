@@ -3,6 +3,8 @@ package authorize
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/portner-go/portner"
@@ -78,6 +80,12 @@ type Request struct {
 
 	raw string // the text of Form; "" if it is not known
 }
+
+// Format writes "REDACTED" for every verb, because the header holds cookies.
+func (Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue returns "REDACTED".
+func (Request) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // RequestFrom reads an authorization request from r. It limits the size of the body and rejects a POST with a query. Its errors
 // are *portner.Error values; the Request then has no parameters. For the requests of pages see [Endpoint.Page].

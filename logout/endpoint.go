@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -55,6 +56,12 @@ type Request struct {
 	Form   client.Form // the query of a GET, the body of a POST
 	Header http.Header // Cookie, Origin and Sec-Fetch-Site are read
 }
+
+// Format writes "REDACTED" for every verb, because the header holds cookies.
+func (Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue returns "REDACTED".
+func (Request) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // RequestFrom reads a Request from r. It limits the size of the body and rejects a POST with a query. Its errors are *portner.Error
 // values; the Request then has no parameters.

@@ -1,8 +1,9 @@
 package logout_test
 
 import (
-	"crypto/rand"
+	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 
 	"github.com/portner-go/portner"
@@ -13,9 +14,21 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
+// A router that is not net/http calls the core and writes the reply, or renders a page of its own.
+func ExampleEndpoint_Logout() {
+	var endpoint *logout.Endpoint // from logout.New
+	handle := func(ctx context.Context, method, query string, header http.Header) portner.Reply {
+		form, err := client.ParseForm(query)
+		if err != nil {
+			return portner.ErrorReply(err)
+		}
+		return endpoint.Logout(ctx, logout.Request{Method: method, Form: form, Header: header}).Reply()
+	}
+	_ = handle
+}
+
 func Example() {
-	secret := make(portner.Secret, 32)
-	_, _ = rand.Read(secret)
+	secret := portner.NewSecret()
 	vault, err1 := session.NewVault(secret)
 	sessions, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
 	clients, err3 := client.NewRegistry(client.Environment{})
