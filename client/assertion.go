@@ -33,9 +33,9 @@ var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS25
 
 // verifyAssertion verifies a client assertion (RFC 7523 §3). The jti is consumed last: an assertion that fails another check
 // must not consume the jti of a valid one.
-func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (amr string, r *refusal, err error) {
+func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (amr string, r *rejection, err error) {
 	if x.cfg.Replay == nil {
-		return "", refusedNotOffered, nil
+		return "", rejectedNotOffered, nil
 	}
 	token, r, err := x.verifyKey(ctx, c, assertion, AssertionRules{}, x.now)
 	if len(token.Ignored) > 0 {
@@ -49,7 +49,7 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 	}
 	claims, err := jose.ParseObject(token.Payload)
 	if err != nil {
-		return "", refusedMalformed, nil
+		return "", rejectedMalformed, nil
 	}
 	exp, r := checkTimes(claims, x.now)
 	if r != nil {
@@ -69,48 +69,48 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 }
 
 // checkType checks the header typ. RFC 8725 §3.11: a JWT of another explicit type must be rejected.
-func checkType(typ string) *refusal {
+func checkType(typ string) *rejection {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "", "jwt", "client-authentication+jwt":
 		return nil
 	}
-	return refusedType
+	return rejectedType
 }
 
 // checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most 120 s apart; clocks may differ by 10 s.
-func checkTimes(claims jose.Object, now time.Time) (time.Time, *refusal) {
+func checkTimes(claims jose.Object, now time.Time) (time.Time, *rejection) {
 	iat, err1 := claims.Int("iat")
 	exp, err2 := claims.Int("exp")
 	if err1 != nil || err2 != nil {
-		return time.Time{}, refusedTimes
+		return time.Time{}, rejectedTimes
 	}
 	nbf := iat
 	if claims.Has("nbf") {
 		var err error
 		if nbf, err = claims.Int("nbf"); err != nil {
-			return time.Time{}, refusedTimes
+			return time.Time{}, rejectedTimes
 		}
 	}
 	issued, notBefore, expires := time.Unix(iat, 0), time.Unix(nbf, 0), time.Unix(exp, 0)
 	latest := now.Add(assertionSkew)
 	switch {
 	case expires.Before(issued) || expires.Sub(issued) > maxAssertionLifetime:
-		return time.Time{}, refusedLifetime
+		return time.Time{}, rejectedLifetime
 	case issued.After(latest) || notBefore.After(latest):
-		return time.Time{}, refusedFuture
+		return time.Time{}, rejectedFuture
 	case !now.Before(expires.Add(assertionSkew)):
-		return time.Time{}, refusedExpired
+		return time.Time{}, rejectedExpired
 	}
 	return expires, nil
 }
 
 // checkParties checks iss, sub and aud (RFC 7523 §3). It reports whether the audience is the token endpoint.
-func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool, reason *refusal) {
+func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool, reason *rejection) {
 	if iss, err := claims.String("iss"); err != nil || iss != c.ClientID {
-		return false, refusedIssuer
+		return false, rejectedIssuer
 	}
 	if sub, err := claims.String("sub"); err != nil || sub != c.ClientID {
-		return false, refusedSubject
+		return false, rejectedSubject
 	}
 	switch aud, ok := a.audience(claims); {
 	case ok && aud == a.cfg.Issuer:
@@ -118,7 +118,7 @@ func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool
 	case ok && c.AllowTokenEndpointAudience && aud != "" && aud == a.cfg.TokenEndpoint:
 		return true, nil
 	}
-	return false, refusedAudience
+	return false, rejectedAudience
 }
 
 // audience returns the one audience of an assertion in a form that the AudienceRule allows.
@@ -135,16 +135,16 @@ func (a *Authenticator) audience(claims jose.Object) (string, bool) {
 }
 
 // consume consumes the jti. It is remembered as long as the assertion is valid.
-func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Client, exp, now time.Time) (*refusal, error) {
+func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Client, exp, now time.Time) (*rejection, error) {
 	jti, err := claims.String("jti")
 	if err != nil || jti == "" || utf8.RuneCountInString(jti) > maxJTI {
-		return refusedJTI, nil
+		return rejectedJTI, nil
 	}
 	key := storage.HashOf(a.cfg.Issuer + "\x00" + c.ClientID + "\x00" + assertionPurpose + "\x00" + jti)
 	err = a.cfg.Replay.ConsumeJTI(ctx, key, exp.Add(assertionSkew), now)
 	switch {
 	case errors.Is(err, storage.ErrConsumed):
-		return refusedReplay, nil
+		return rejectedReplay, nil
 	case err != nil:
 		return nil, fmt.Errorf("%w: remembering an assertion: %w", portner.ErrUnavailable, err)
 	}

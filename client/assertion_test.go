@@ -46,8 +46,8 @@ func changed(o object, name string, value any) object {
 	return c
 }
 
-// refused requires that the credentials are rejected for the reason, and that no jti is consumed.
-func refused(t *testing.T, reason string, c credentials, name string, args ...any) {
+// requireRejected requires that the credentials are rejected for the reason, and that no jti is consumed.
+func requireRejected(t *testing.T, reason string, c credentials, name string, args ...any) {
 	t.Helper()
 	store := &replay{}
 	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Replay = store })
@@ -104,7 +104,7 @@ func TestAssertionClaims(t *testing.T) {
 		{"jti", 7, "assertion_jti_malformed"},
 		{"jti", []string{"a"}, "assertion_jti_malformed"},
 	} {
-		refused(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), tc.name, tc.value))), tc.name, tc.value)
+		requireRejected(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), tc.name, tc.value))), tc.name, tc.value)
 	}
 	for _, jti := range []string{"x", long[:128], "a\u0000b", strings.Repeat("ø", 128)} {
 		a, _ := authenticator(t, nil)
@@ -151,7 +151,7 @@ func TestAssertionTimesToTheSecond(t *testing.T) {
 		}
 		c := withAssertion("jwt", signJWT(p256Key(), goodHeader, claims))
 		if tc.reason != "" {
-			refused(t, tc.reason, c, tc.name)
+			requireRejected(t, tc.reason, c, tc.name)
 			continue
 		}
 		store := &replay{}
@@ -212,8 +212,8 @@ func TestAssertionHMACWithThePublicKey(t *testing.T) {
 	der, err := x509.MarshalPKIXPublicKey(p256Key().Public())
 	require.NoError(t, err)
 	for _, secret := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), p256JWKS(), {}} {
-		refused(t, "assertion_alg_mismatch", withAssertion("jwt", signJWT(secret, object{"alg": "HS256", "kid": "k1"}, goodClaims("jwt"))), "HS256")
-		refused(t, "assertion_signature_mismatch", withAssertion("jwt", signJWT(secret, goodHeader, goodClaims("jwt"))), "HMAC called ES256")
+		requireRejected(t, "assertion_alg_mismatch", withAssertion("jwt", signJWT(secret, object{"alg": "HS256", "kid": "k1"}, goodClaims("jwt"))), "HS256")
+		requireRejected(t, "assertion_signature_mismatch", withAssertion("jwt", signJWT(secret, goodHeader, goodClaims("jwt"))), "HMAC called ES256")
 	}
 }
 
@@ -248,7 +248,7 @@ func TestAssertionHeader(t *testing.T) {
 		{"no alg", object{"kid": "k1"}, p256Key(), "assertion_malformed"},
 		{"other's key", goodHeader, newEC(p256Key().Curve), "assertion_signature_mismatch"},
 	} {
-		refused(t, tc.reason, withAssertion("jwt", signJWT(tc.key, tc.header, goodClaims("jwt"))), tc.name)
+		requireRejected(t, tc.reason, withAssertion("jwt", signJWT(tc.key, tc.header, goodClaims("jwt"))), tc.name)
 	}
 }
 
@@ -316,9 +316,9 @@ func TestAssertionMalformed(t *testing.T) {
 		"deep":               signJWT(p256Key(), goodHeader, quoted(`,"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20))),
 		"not JSON":           signJWT(p256Key(), goodHeader, "x"),
 	} {
-		refused(t, "assertion_malformed", withAssertion("jwt", assertion), name)
+		requireRejected(t, "assertion_malformed", withAssertion("jwt", assertion), name)
 	}
-	refused(t, "assertion_signature_mismatch", withAssertion("jwt", part[0]+"."+b64([]byte(quoted("")))+"."+part[2]), "other payload")
+	requireRejected(t, "assertion_signature_mismatch", withAssertion("jwt", part[0]+"."+b64([]byte(quoted("")))+"."+part[2]), "other payload")
 	a, _ := authenticator(t, nil)
 	for _, typ := range []string{"", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "jwt-bearer", assertionType + " "} {
 		c := withAssertion("jwt", good)

@@ -56,8 +56,8 @@ func (e *AssertionError) Error() string { return e.Fault.Error() }
 // Unwrap returns the fault and the cause.
 func (e *AssertionError) Unwrap() []error { return []error{e.Fault, e.Err} }
 
-// rejected returns the refusal for a certificate with the reason of businesscert.
-func rejected(err error) *refusal {
+// rejectedCertificate returns the rejection for a certificate with the reason of businesscert.
+func rejectedCertificate(err error) *rejection {
 	reason, _ := errors.AsType[businesscert.Reason](err)
-	return &refusal{event: portner.EventCertificateRejected, reason: string(reason), fault: ErrCertificate, err: err}
+	return &rejection{event: portner.EventCertificateRejected, reason: string(reason), fault: ErrCertificate, err: err}
 }

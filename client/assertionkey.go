@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/jose"
 )
@@ -51,7 +52,7 @@ func (a *Authenticator) VerifyAssertion(ctx context.Context, c *Client, token st
 	return verified, err
 }
 
-func (a *Authenticator) verifyKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *refusal, error) {
+func (a *Authenticator) verifyKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *rejection, error) {
 	if rules.Algorithms == nil {
 		rules.Algorithms = assertionAlgorithms
 	}
@@ -67,7 +68,7 @@ func assertionOf(h jose.Header) Assertion {
 
 // verifyByKey verifies a token with a registered key. x5c beside kid is ignored; x5c without kid is rejected
 // (docs/spec/maskinporten.md §1.3).
-func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *refusal, error) {
+func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *rejection, error) {
 	keys, r := a.assertionKeys(c, now)
 	if r != nil {
 		return Assertion{}, r, nil
@@ -76,9 +77,9 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	verified := assertionOf(t.Header)
 	if err != nil {
 		if errors.Is(err, jose.ErrSignature) && rules.RequireKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
-			return verified, refusedX5C, nil // signed with a key of a certificate in place of a registered key
+			return verified, rejectedX5C, nil // signed with a key of a certificate in place of a registered key
 		}
-		return verified, refusalOf(err, t.Header, rules), nil
+		return verified, rejectionOf(err, t.Header, rules), nil
 	}
 	if r := checkNaming(token, t.Header, rules); r != nil {
 		return verified, r, nil
@@ -99,14 +100,14 @@ func (a *Authenticator) maxToken() int {
 }
 
 // checkNaming checks how the header of a verified token selects the registered key.
-func checkNaming(token string, h jose.Header, rules AssertionRules) *refusal {
+func checkNaming(token string, h jose.Header, rules AssertionRules) *rejection {
 	switch {
 	case len(token) > jose.MaxToken && len(h.X5C) == 0:
-		return refusedMalformed
+		return rejectedMalformed
 	case h.KID == "" && len(h.X5C) > 0:
-		return refusedX5C
+		return rejectedX5C
 	case h.KID == "" && rules.RequireKID:
-		return refusedNoKID
+		return rejectedNoKID
 	}
 	return nil
 }
@@ -120,15 +121,15 @@ func chosen(keys []jose.PublicKey, kid string) jose.PublicKey {
 // pinned verifies the certificate that a key was registered with, including its revocation (docs/spec/idporten.md §2.6). A
 // certificate in the header must be the same one. It is ignored for plain OpenID Connect clients of a provider without
 // Config.Certificates.
-func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKey, h jose.Header, now time.Time) (*businesscert.Certificate, *refusal, error) {
+func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKey, h jose.Header, now time.Time) (*businesscert.Certificate, *rejection, error) {
 	if len(key.X5C) == 0 || a.cfg.Certificates == nil && c.IntegrationType == "" {
 		return nil, nil, nil
 	}
 	if a.cfg.Certificates == nil {
-		return nil, refusedNoVerifier, nil
+		return nil, rejectedNoVerifier, nil
 	}
 	if len(h.X5C) > 0 && !bytes.Equal(h.X5C[0], key.X5C[0]) {
-		return nil, rejected(businesscert.ErrPinned), nil
+		return nil, rejectedCertificate(businesscert.ErrPinned), nil
 	}
 	cert, r, err := a.certificate(ctx, key.X5C, now)
 	if r != nil || err != nil {
@@ -136,84 +137,84 @@ func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKe
 	}
 	// The certificate may be of the owner or of the supplier of the client.
 	if c.OrganisationNo != "" && cert.Orgno != c.OrganisationNo && cert.Orgno != c.SupplierOrgno {
-		return nil, refusedOrgno, nil
+		return nil, rejectedOrgno, nil
 	}
 	return cert, nil, nil
 }
 
 // verifyByCertificate verifies a token with the key of a business certificate. The organisation number of its subject must be that
 // of the owner of the client, also if a supplier operates the client (docs/spec/maskinporten.md §1.7).
-func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *refusal, error) {
+func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *rejection, error) {
 	h, err := jose.ParseHeader(token, jose.MaxTokenX5C)
 	verified := assertionOf(h)
 	if err != nil {
-		return verified, refusalOf(err, h, rules), nil
+		return verified, rejectionOf(err, h, rules), nil
 	}
 	switch {
 	case !slices.Contains(rules.Algorithms, h.Alg): // before signatures are verified
-		return verified, refusedAlgorithm, nil
+		return verified, rejectedAlgorithm, nil
 	case len(h.X5C) == 0 && len(token) > jose.MaxToken:
-		return verified, refusedMalformed, nil
+		return verified, rejectedMalformed, nil
 	case len(h.X5C) == 0 && h.KID != "":
-		return verified, refusedKey, nil // the client has no registered keys
+		return verified, rejectedKey, nil // the client has no registered keys
 	case len(h.X5C) == 0:
-		return verified, refusedNoKID, nil
+		return verified, rejectedNoKID, nil
 	}
 	cert, r, err := a.certificate(ctx, h.X5C, now)
 	if r != nil || err != nil {
 		return verified, r, err
 	}
 	if cert.Orgno != c.OrganisationNo {
-		return verified, refusedOrgno, nil
+		return verified, rejectedOrgno, nil
 	}
 	key := jose.PublicKey{KID: h.KID, Key: cert.Leaf.PublicKey}
 	t, err := jose.Verify(token, jose.MaxTokenX5C, rules.Algorithms, []jose.PublicKey{key})
 	if err != nil {
-		return verified, refusalOf(err, h, rules), nil
+		return verified, rejectionOf(err, h, rules), nil
 	}
 	verified.Payload, verified.AMR, verified.Certificate = t.Payload, cert.Class, cert
 	return verified, nil, nil
 }
 
-func (a *Authenticator) certificate(ctx context.Context, chain [][]byte, now time.Time) (*businesscert.Certificate, *refusal, error) {
+func (a *Authenticator) certificate(ctx context.Context, chain [][]byte, now time.Time) (*businesscert.Certificate, *rejection, error) {
 	cert, err := a.cfg.Certificates.Verify(ctx, chain, now)
 	if err == nil {
 		return &cert, nil, nil
 	}
 	if _, ok := errors.AsType[businesscert.Reason](err); ok {
-		return nil, rejected(err), nil
+		return nil, rejectedCertificate(err), nil
 	}
-	return nil, nil, fmt.Errorf("client: verifying a certificate: %w", err)
+	return nil, nil, fmt.Errorf("client: verifying a certificate: %w: %w", portner.ErrUnavailable, err)
 }
 
 // assertionKeys returns the registered keys of the client unless they have expired.
-func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKey, *refusal) {
+func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKey, *rejection) {
 	if !c.KeysUploadedAt.IsZero() && !now.Before(c.KeysUploadedAt.Add(maxKeyAge)) {
-		return nil, refusedKeyExpired
+		return nil, rejectedKeyExpired
 	}
 	keys, err := a.keys.of(c.ClientID, c.JWKS)
 	if err != nil || len(keys) > maxKeys {
-		return nil, refusedKeys
+		return nil, rejectedKeys
 	}
 	return keys, nil
 }
 
-func refusalOf(err error, h jose.Header, rules AssertionRules) *refusal {
+func rejectionOf(err error, h jose.Header, rules AssertionRules) *rejection {
 	switch {
 	case errors.Is(err, jose.ErrX5C):
-		return refusedX5CForm
+		return rejectedX5CForm
 	case errors.Is(err, jose.ErrMalformed):
-		return refusedMalformed
+		return rejectedMalformed
 	case errors.Is(err, jose.ErrHeader):
-		return refusedHeaders
+		return rejectedHeaders
 	case errors.Is(err, jose.ErrNoKey) && h.KID != "":
-		return refusedKey
+		return rejectedKey
 	case errors.Is(err, jose.ErrNoKey), h.KID == "" && len(h.X5C) == 0 && rules.RequireKID:
-		return refusedNoKID
+		return rejectedNoKID
 	case errors.Is(err, jose.ErrSignature):
-		return refusedSignature
+		return rejectedSignature
 	case errors.Is(err, jose.ErrAlgorithm):
-		return refusedAlgorithm
+		return rejectedAlgorithm
 	}
-	return refusedKeyUnfit
+	return rejectedKeyUnfit
 }

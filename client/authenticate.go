@@ -111,13 +111,13 @@ func (a *Authenticator) AssertionAlgorithms() []string {
 //
 // Every failure is a *portner.Error with the code invalid_client or invalid_request, the same for unknown clients, wrong
 // methods and wrong secrets. It carries WWW-Authenticate if the request has an Authorization field (RFC 6749 §5.2). After
-// too many failures the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults of the
-// source or the replay store and wrap portner.ErrUnavailable.
+// too many failures the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults; they wrap
+// portner.ErrUnavailable if the source, the replay store or the check of a certificate failed.
 func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint string, now time.Time) (Authenticated, error) {
 	x := exchange{a, &r, endpoint, now}
 	cred, err := r.credentials()
-	if reason, ok := errors.AsType[*refusal](err); ok {
-		return Authenticated{}, x.refuse(ctx, "", reason)
+	if reason, ok := errors.AsType[*rejection](err); ok {
+		return Authenticated{}, x.reject(ctx, "", reason)
 	}
 	if err != nil {
 		return Authenticated{}, err
@@ -139,7 +139,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint st
 		return Authenticated{}, x.tooMany(ctx, wait)
 	default:
 		a.cfg.Attempts.Failed(ctx, cred.clientID, r.RemoteAddr, now)
-		return Authenticated{}, x.refuse(ctx, idOf(registered), reason)
+		return Authenticated{}, x.reject(ctx, idOf(registered), reason)
 	}
 }
 
@@ -161,7 +161,7 @@ func idOf(c *Client) string {
 
 // verify checks credentials against a registration, which is nil for an unknown client. The secret is hashed and compared
 // first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
-func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (amr string, reason *refusal, err error) {
+func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (amr string, reason *rejection, err error) {
 	if cred.guessable() {
 		var secrets []Secret
 		if registered != nil {
@@ -171,19 +171,19 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	}
 	switch {
 	case registered == nil:
-		return "", refusedUnknown, nil
+		return "", rejectedUnknown, nil
 	case registered.Disabled:
-		return "", refusedDisabled, nil
+		return "", rejectedDisabled, nil
 	case registered.AuthMethod() != cred.method:
-		return "", refusedMethod, nil
+		return "", rejectedMethod, nil
 	case cred.method == PrivateKeyJWT:
 		return x.verifyAssertion(ctx, registered, cred.assertion)
 	}
 	return cred.method, reason, nil
 }
 
-// refuse reports the reason and returns the error for the peer, which is the same for every reason.
-func (x exchange) refuse(ctx context.Context, clientID string, reason *refusal) error {
+// reject reports the reason and returns the error for the peer, which is the same for every reason.
+func (x exchange) reject(ctx context.Context, clientID string, reason *rejection) error {
 	x.report(ctx, clientID, reason.event, reason.reason)
 	e := &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: reason}
 	if len(x.r.Header["Authorization"]) > 0 {
@@ -193,7 +193,7 @@ func (x exchange) refuse(ctx context.Context, clientID string, reason *refusal) 
 }
 
 func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {
-	x.report(ctx, "", refusedTooMany.event, refusedTooMany.reason)
+	x.report(ctx, "", rejectedTooMany.event, rejectedTooMany.reason)
 	return &portner.Error{
 		Code:        portner.TemporarilyUnavailable,
 		Description: "Too many failed attempts. Wait before the next one.",

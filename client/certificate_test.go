@@ -325,7 +325,7 @@ func TestCertificateRevocationUnknown(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err = a.Authenticate(ctx, withAssertion(id, signJWT(rsaKey(), header, goodClaims(id))), now)
-		require.ErrorIs(t, err, context.Canceled, "%s: a caller who left is no refusal", id)
+		require.ErrorIs(t, err, context.Canceled, "%s: a cancelled context is a fault", id)
 		require.NotErrorIs(t, err, portner.InvalidClient, id)
 	}
 }

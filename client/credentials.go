@@ -50,7 +50,7 @@ func (r *Request) credentials() (credentials, error) {
 	case clientID == "" && secret != "":
 		return credentials{}, badRequest("The parameter client_id is missing.")
 	case clientID == "":
-		return credentials{}, refusedNothing
+		return credentials{}, rejectedNothing
 	case secret != "":
 		return credentials{method: ClientSecretPost, clientID: clientID, secret: secret}, nil
 	}
@@ -81,10 +81,10 @@ func (r *Request) assertionCredentials(clientID string) (credentials, error) {
 func basicCredentials(authorization, clientID string) (credentials, error) {
 	id, secret, ok := decodeBasic(authorization)
 	if !ok {
-		return credentials{}, refusedHeader
+		return credentials{}, rejectedHeader
 	}
 	if clientID != "" && clientID != id {
-		return credentials{}, refusedDisagreement
+		return credentials{}, rejectedDisagreement
 	}
 	return credentials{method: ClientSecretBasic, clientID: id, secret: secret}, nil
 }

@@ -79,7 +79,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
 
 // checkSecret compares a secret with the registered ones. It takes the same time for any number of registered secrets, so that
 // an unknown client takes as long as a registered one.
-func checkSecret(registered []Secret, presented string, now time.Time) *refusal {
+func checkSecret(registered []Secret, presented string, now time.Time) *rejection {
 	hash := sha256.Sum256([]byte(presented))
 	matched, live := 0, 0
 	for i := range maxSecrets {
@@ -98,9 +98,9 @@ func checkSecret(registered []Secret, presented string, now time.Time) *refusal 
 	case live == 1:
 		return nil
 	case matched == 1:
-		return refusedSecretExpired
+		return rejectedSecretExpired
 	}
-	return refusedSecret
+	return rejectedSecret
 }
 
 // isPrintable reports whether s consists of printable ASCII (VSCHAR of RFC 6749 appendix A).

@@ -43,8 +43,8 @@ func TestCheckURIAllowed(t *testing.T) {
 	}
 }
 
-// refusedURIs maps each rule to values that break it for web clients in every environment.
-var refusedURIs = map[string][]string{
+// rejectedURIs maps each rule to values that break it for web clients in every environment.
+var rejectedURIs = map[string][]string{
 	"must not be empty":          {""},
 	"must not be longer":         {"https://rp.example.no/" + strings.Repeat("x", 2048)},
 	"must not have a fragment":   {callback + "#", callback + "#x", callback + "?a#", "https://rp.example.no#/cb", "#"},
@@ -80,7 +80,7 @@ var refusedURIs = map[string][]string{
 
 func TestCheckURIRejected(t *testing.T) {
 	t.Parallel()
-	for rule, uris := range refusedURIs {
+	for rule, uris := range rejectedURIs {
 		for _, env := range []client.Environment{production, testing_} {
 			for _, kind := range []string{client.Web, client.Browser, ""} {
 				for _, uri := range uris {
@@ -147,7 +147,7 @@ func TestCheckURIHTTPSLocalhost(t *testing.T) {
 
 // FuzzCheckURI: an accepted URI has one reading.
 func FuzzCheckURI(f *testing.F) {
-	for _, uris := range refusedURIs {
+	for _, uris := range rejectedURIs {
 		for _, uri := range uris {
 			f.Add(uri, false)
 			f.Add(uri, true)
