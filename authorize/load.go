@@ -85,7 +85,7 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 	}
 	request := e.scopeRequest(q, x.now)
 	request.Answer = given
-	if !request.Again {
+	if !request.PromptConsent {
 		remembered, err := e.cfg.Store.Consents(ctx, x.consentKey(sess), x.now)
 		if err != nil {
 			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))

@@ -165,7 +165,7 @@ func (e *Endpoint) scopeRequest(q *request, now time.Time) scope.Request {
 	return scope.Request{
 		Requested: q.scopes, Client: q.client.ScopeClient(),
 		Scopes: e.cfg.Scopes, Now: now, AllowNoPID: e.cfg.AllowNoPID,
-		Again: q.prompt.has(promptConsent),
+		PromptConsent: q.prompt.has(promptConsent),
 	}
 }
 

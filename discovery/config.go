@@ -17,7 +17,8 @@ import (
 // code_challenge_methods_supported is S256, request_uri_parameter_supported is false, and
 // authorization_response_iss_parameter_supported is true (RFC 9207).
 type Config struct {
-	// Issuer is published byte for byte, because clients compare it with iss byte for byte. Required.
+	// Issuer is an https URL, or an http URL with a loopback host, without query and fragment. It is published byte for byte,
+	// because clients compare it with iss byte for byte. Required.
 	Issuer string
 
 	// AuthorizationEndpoint is required with the grant type authorization_code.
@@ -49,13 +50,15 @@ type Config struct {
 	ACRValuesSupported []string
 	// SubjectTypesSupported are public, pairwise or both. Required for OpenID Connect.
 	SubjectTypesSupported []string
-	// IDTokenSigningAlgValuesSupported is required for OpenID Connect. OIDC Discovery §3 requires RS256.
+	// IDTokenSigningAlgValuesSupported is required for OpenID Connect. OIDC Discovery §3 requires that it contains RS256; this
+	// package does not verify that.
 	IDTokenSigningAlgValuesSupported []string
 	// RequestObjectSigningAlgValuesSupported are asymmetric algorithms. If empty, request objects are not supported.
 	RequestObjectSigningAlgValuesSupported []string
-	// TokenEndpointAuthMethodsSupported applies to revocation too, and to introspection without none. Required.
+	// TokenEndpointAuthMethodsSupported is also published for the revocation endpoint and, without the method none, for the
+	// introspection endpoint. Required.
 	TokenEndpointAuthMethodsSupported []string
-	// TokenEndpointAuthSigningAlgValuesSupported are asymmetric algorithms. Required with private_key_jwt.
+	// TokenEndpointAuthSigningAlgValuesSupported are asymmetric algorithms. Required with private_key_jwt, otherwise not published.
 	TokenEndpointAuthSigningAlgValuesSupported []string
 	// PromptValuesSupported are the accepted values of prompt.
 	PromptValuesSupported []string
@@ -156,7 +159,7 @@ func (l list) check(i int) error {
 	case value == "" || strings.ContainsAny(value, " \t\r\n"):
 		return errors.New("must not be empty or contain white space")
 	case slices.Contains(l.values[:i], value):
-		return errors.New("is a duplicate")
+		return errors.New("is repeated")
 	case l.valid != nil:
 		return l.valid(value)
 	}
@@ -174,8 +177,7 @@ func checkSubjectType(value string) error {
 	return nil
 }
 
-// checkAsymmetric rejects none, which needs no key, and HMAC, whose key everybody has who can verify (RFC 8414 §2, RFC 8725
-// §3.1).
+// checkAsymmetric rejects none, which has no key, and HMAC, because the key that verifies can also sign (RFC 8414 §2, RFC 8725 §3.1).
 func checkAsymmetric(alg string) error {
 	if strings.EqualFold(alg, "none") || strings.HasPrefix(strings.ToUpper(alg), "HS") {
 		return errors.New("must be an asymmetric algorithm")

@@ -247,7 +247,7 @@ func TestConfigProblems(t *testing.T) {
 		{"ScopesSupported", "is required", func(c *discovery.Config) { c.ScopesSupported = nil }},
 		{"ScopesSupported[1]", "white space", func(c *discovery.Config) { c.ScopesSupported = []string{"openid", "a b"} }},
 		{"ResponseModesSupported[0]", "empty", func(c *discovery.Config) { c.ResponseModesSupported = []string{""} }},
-		{"GrantTypesSupported[1]", "duplicate", func(c *discovery.Config) { c.GrantTypesSupported = []string{"a", "a"} }},
+		{"GrantTypesSupported[1]", "is repeated", func(c *discovery.Config) { c.GrantTypesSupported = []string{"a", "a"} }},
 		{"ACRValuesSupported[0]", "empty", func(c *discovery.Config) { c.ACRValuesSupported = []string{""} }},
 		{"SubjectTypesSupported", "is required", func(c *discovery.Config) { c.SubjectTypesSupported = nil }},
 		{"SubjectTypesSupported[0]", "public or pairwise", func(c *discovery.Config) { c.SubjectTypesSupported = []string{"Public"} }},
@@ -257,7 +257,7 @@ func TestConfigProblems(t *testing.T) {
 		{"TokenEndpointAuthSigningAlgValuesSupported", "is required", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = nil }},
 		{"TokenEndpointAuthSigningAlgValuesSupported[0]", "asymmetric", func(c *discovery.Config) { c.TokenEndpointAuthSigningAlgValuesSupported = []string{"HS256"} }},
 		{"PromptValuesSupported[0]", "white space", func(c *discovery.Config) { c.PromptValuesSupported = []string{"a\tb"} }},
-		{"UILocalesSupported[1]", "duplicate", func(c *discovery.Config) { c.UILocalesSupported = []string{"nb", "nb"} }},
+		{"UILocalesSupported[1]", "is repeated", func(c *discovery.Config) { c.UILocalesSupported = []string{"nb", "nb"} }},
 		{"ClaimsSupported[0]", "empty", func(c *discovery.Config) { c.ClaimsSupported = []string{""} }},
 		{"AuthorizationDetailsTypesSupported[0]", "empty", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = []string{""} }},
 	} {

@@ -40,7 +40,8 @@ const (
 // Directory keeps the keys of a provider in files, one per key, and rotates them. Several nodes may share it if the file system
 // supports hard links. Every file is written once, and removed when its key has expired.
 //
-// To take a stolen key out of use, delete its file: the nodes drop the key at their next rotation, or when they are restarted.
+// To take a stolen key out of use, delete its file: the nodes drop the key at their next rotation, or when they are restarted. If
+// it was the only file, restart them: Rotate returns an error for an empty directory and keeps the keys, and Open creates a new key.
 type Directory struct {
 	// Path is the directory. Required. It is created with mode 0700, and key files with mode 0600.
 	Path string
@@ -48,8 +49,8 @@ type Directory struct {
 	Alg string
 	// Every is how long a key signs. The default is DefaultEvery; it must not be less than PublishLead.
 	Every time.Duration
-	// PublishLead is how long a key is published before it signs. The default is DefaultPublishLead, the least is 125
-	// minutes: an hour until every node has loaded the key, and Rotation's least.
+	// PublishLead is how long a key is published before it signs. The default is DefaultPublishLead. The minimum is 125
+	// minutes: an hour until every node has loaded the key, and MinPublishLead.
 	PublishLead time.Duration
 	// Keep is how long a key is published after its last signature; see Rotation.Keep. The default is DefaultKeep.
 	Keep time.Duration
@@ -145,8 +146,9 @@ func checkMode(info fs.FileInfo, forbidden fs.FileMode) error {
 	return nil
 }
 
-// Rotate loads the keys that other nodes added, plans and publishes a successor if the newest key is due, and removes expired
-// keys. It returns an error for a set that does not come from a Directory. After an error the keys of the set are unchanged.
+// Rotate loads the keys that other nodes added, creates a successor if the newest key is due, and removes expired keys. It returns
+// an error for a set that does not come from a Directory. If there is no key file, or a file is invalid or cannot be
+// read or written, it returns an error and the keys of the set are unchanged. An expired file that cannot be deleted is an error too.
 func (s *Set) Rotate(ctx context.Context, now time.Time) error {
 	if s.directory == nil {
 		return errors.New("keyset: the set does not come from a Directory")

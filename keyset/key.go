@@ -21,7 +21,7 @@ import (
 type Key struct {
 	// KID is the RFC 7638 SHA-256 thumbprint of the public key. If "", it is computed. Every other value is rejected.
 	KID string
-	// Alg is the signature algorithm. A key has one.
+	// Alg is the signature algorithm. A key signs with one algorithm only.
 	Alg string
 	// Signer is an *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or the key of an HSM or KMS. It must be safe
 	// for concurrent use.
@@ -90,7 +90,7 @@ func states(keys []Key) []KeyState {
 	return list
 }
 
-// Format writes the algorithm and the kid for every verb. Without it, verbs would print an Ed25519 key in full.
+// Format writes the algorithm and the kid for every verb. Without this method, fmt would print a private Ed25519 key.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key[%s %s]", k.Alg, k.KID) }
 
 // LogValue returns what Format writes.

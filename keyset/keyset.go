@@ -22,7 +22,7 @@ const (
 	EdDSA = jose.EdDSA // Ed25519
 )
 
-// supported has the order of the metadata, after the default.
+// supported has the order of Algs, except that the default algorithm comes first there.
 var supported = []string{RS256, PS256, ES256, EdDSA}
 
 // typs are the typ values of the header that are encoded once per key.
@@ -32,7 +32,8 @@ var typs = []string{"JWT", "at+jwt", "logout+jwt"}
 type Config struct {
 	// Keys are the keys in every phase. At least one is required.
 	Keys []Key
-	// DefaultAlg is the algorithm of Sign for "". The default is RS256 if there is such a key, else that of the first key.
+	// DefaultAlg is the algorithm that Sign uses if its argument alg is "". The default is RS256 if there is such a key,
+	// otherwise the algorithm of the first key.
 	DefaultAlg string
 	// IncludeX5C adds the certificate chain of the key to token headers. Every token grows by it.
 	IncludeX5C bool
@@ -73,9 +74,9 @@ func New(cfg Config) (*Set, error) {
 
 var errDirectory = errors.New("keyset: the keys of this set are the files of a Directory")
 
-// Replace replaces every key, for nodes that load shared keys again. It reports every problem at once and then changes
-// nothing. A key that is left out is not trusted any more: that is how a stolen key is taken out of use. The keys of a
-// Directory cannot be replaced.
+// Replace replaces every key, for nodes that load shared keys again. If there are problems, it reports all of them and changes
+// nothing. A key that is left out is no longer trusted: leave out a stolen key to take it out of use. Replace returns an error for
+// the set of a Directory.
 func (s *Set) Replace(keys []Key) error {
 	if s.directory != nil {
 		return errDirectory

@@ -23,11 +23,11 @@ const (
 
 // Rotation is how long keys are published before and after their use.
 type Rotation struct {
-	// PublishLead is how long a key is in the JWKS before it signs. The default is DefaultPublishLead, the least is
+	// PublishLead is how long a key is in the JWKS before it signs. The default is DefaultPublishLead, the minimum is
 	// MinPublishLead. Clients that cache the JWKS for longer reject the first tokens of a new key.
 	PublishLead time.Duration
-	// Keep is how long a key stays in the JWKS after its last signature: the longest lifetime of a token that it signs,
-	// and the difference between two clocks. The default is DefaultKeep. If it is too short, valid tokens are rejected.
+	// Keep is how long a key stays in the JWKS after its last signature. It must be at least the longest lifetime of a token
+	// plus the difference between two clocks; otherwise valid tokens are rejected. The default is DefaultKeep.
 	Keep time.Duration
 }
 
@@ -42,11 +42,11 @@ func (r Rotation) check() error {
 	return c.Err()
 }
 
-// Plan adds next to keys. It is published from now and signs PublishLead later, or at next.ActiveFrom if that is later still.
-// Its predecessor retires at that instant and is removed Keep later. Plan only computes: store the result, and call
-// Set.Replace on every node with what it loads.
+// Plan returns the states of keys and of one more key, next. The new key is published from next.PublishFrom, by default now, and
+// signs from next.ActiveFrom, by default PublishLead later. The key that signed before it retires at that instant and is removed
+// Keep later. Plan has no effect: store the result, load it on every node, and call Set.Replace there.
 //
-// The list must include the states of removed keys, because a kid cannot be used again.
+// The argument keys must include the states of removed keys, because a kid cannot be used again.
 func (r Rotation) Plan(keys []KeyState, next KeyState, now time.Time) ([]KeyState, error) {
 	r = r.withDefaults()
 	if err := r.check(); err != nil {
@@ -89,9 +89,9 @@ func (r Rotation) endAt(l Life, successor time.Time) Life {
 	return l
 }
 
-// Add publishes a further key from now. It signs from key.ActiveFrom, or after the publish lead if that is zero. The active key
-// of its algorithm retires then and is removed removeOldAfter later; zero, and the least, is Rotation.Keep. A provider with
-// several nodes uses Rotation.Plan instead. Add returns an error for the set of a Directory.
+// Add publishes a further key from now. The key signs from key.ActiveFrom, or after the publish lead if that is zero. The active
+// key of its algorithm retires then, and is removed removeOldAfter later. If removeOldAfter is zero, it is Rotation.Keep; a
+// smaller value is an error. A provider with several nodes uses Rotation.Plan instead. Add returns an error for the set of a Directory.
 func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	if s.directory != nil {
 		return errDirectory
@@ -174,8 +174,9 @@ func (s *Set) check(k Key, known map[string]prepared) (Key, prepared, error) {
 	return k, p, err
 }
 
-// checkLife validates the instants of a key together with those of its successor, which may be nil. At each instant exactly one
-// key of an algorithm signs, and the default algorithm never ends.
+// checkLife validates the instants of a key together with those of its successor, which may be nil. The rules ensure that at each
+// instant at most one key of an algorithm signs, without a gap between two keys, and that the last key of the default algorithm
+// never retires.
 func (s *Set) checkLife(k, successor *Key) error {
 	if successor != nil {
 		if !k.ActiveFrom.Before(successor.ActiveFrom) {
@@ -185,18 +186,18 @@ func (s *Set) checkLife(k, successor *Key) error {
 			k.RetireAt = successor.ActiveFrom
 		}
 		if k.RetireAt.Before(successor.ActiveFrom) {
-			return fmt.Errorf("it retires at %v, before its successor %s begins at %v", k.RetireAt, successor.KID, successor.ActiveFrom)
+			return fmt.Errorf("retires at %v, before its successor %s begins at %v", k.RetireAt, successor.KID, successor.ActiveFrom)
 		}
 	}
 	switch {
 	case successor == nil && k.Alg == s.defaultAlg && !k.RetireAt.IsZero():
 		return errors.New("the last key of the default algorithm must not retire")
 	case !k.RetireAt.IsZero() && !k.ActiveFrom.Before(k.RetireAt):
-		return errors.New("it retires before it signs")
+		return errors.New("retires before it signs")
 	case !k.RemoveAt.IsZero() && (k.RetireAt.IsZero() || k.RemoveAt.Before(k.RetireAt.Add(s.rotation.Keep))):
 		return fmt.Errorf("RemoveAt must be at least %v after RetireAt; leave out a key to take it out of use now", s.rotation.Keep)
 	case !k.PublishFrom.IsZero() && k.ActiveFrom.Sub(k.PublishFrom) < s.rotation.PublishLead:
-		return fmt.Errorf("it must be published for %v before it signs", s.rotation.PublishLead)
+		return fmt.Errorf("must be published for %v before it signs", s.rotation.PublishLead)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type view struct {
 	etag      string
 }
 
-// at returns the view of an instant. There are few, and now is nearly always in one of the last.
+// at returns the view of an instant. A linear search is fast: there are few views, and now is nearly always in one of the last.
 func (t *timeline) at(now time.Time) *view {
 	i := len(t.views) - 1
 	for i > 0 && now.Before(t.views[i].from) {

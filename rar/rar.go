@@ -27,10 +27,11 @@ var (
 	ErrUnknownMember = errors.New("rar: unknown member")
 	ErrValue         = errors.New("rar: invalid value")
 	ErrMixedTypes    = errors.New("rar: types cannot be mixed")
-	// ErrDenied reports a valid request for which there is no right to grant. Choices and Grant wrap it.
+	// ErrDenied reports a valid request that grants no right, such as one without a required choice. The functions Choices and
+	// Grant of a Type may return an error that wraps it.
 	ErrDenied = errors.New("rar: denied")
-	// ErrNoMandate is an ErrDenied that the error page of the provider shows to the user, who has no mandate. It is not sent to
-	// the client.
+	// ErrNoMandate is an ErrDenied that is not sent to the client: the provider shows the user an error page that says that the
+	// user has no mandate.
 	ErrNoMandate = fmt.Errorf("%w: the user has no mandate", ErrDenied)
 	// ErrNotGranted reports that a token request names a detail that was not granted.
 	ErrNotGranted = errors.New("rar: not granted")
@@ -69,10 +70,10 @@ type Type struct {
 	Members []string
 	// Validate checks the values of one detail. Errors wrap ErrValue. If nil, every value is valid.
 	Validate func(d Detail) error
-	// Alone rejects requests that also have details of other types.
+	// Alone rejects requests that also have details of other types, with ErrMixedTypes.
 	Alone bool
-	// Choices returns what the user may select, for all details of the type. If nil, there is no selection. It is called at
-	// each step of a login, so that a right that ends meanwhile is not granted.
+	// Choices returns what the user may select, for all details of the type. If nil, there is no selection. It is called again
+	// at each step of a login, because rights can end in the meantime.
 	Choices func(ctx context.Context, r Request, details []Detail) ([]Choice, error)
 	// Multiple reports whether more than one choice may be selected. If nil, at most one may be.
 	Multiple func(details []Detail) bool
@@ -97,7 +98,7 @@ func NewRegistry(types ...Type) (*Registry, error) {
 		field := fmt.Sprintf("types[%d]", i)
 		_, known := r.types[t.Name]
 		c.Require(t.Name != "", field+".Name")
-		c.Want(t.Name == "" || !known, field+".Name", "is a duplicate")
+		c.Want(t.Name == "" || !known, field+".Name", "is repeated")
 		c.Require(t.Grant != nil, field+".Grant")
 		c.Want(!slices.Contains(t.Members, "type"), field+".Members", "must not contain type, which every detail has")
 		c.Want(t.Choices != nil || t.Multiple == nil, field+".Multiple", "requires Choices")
@@ -115,7 +116,9 @@ func NewRegistry(types ...Type) (*Registry, error) {
 // Names returns the types for the metadata member authorization_details_types_supported.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
 
-// Parse parses and validates authorization_details. It rejects repeated members, also in another case, and deep nesting.
+// Parse parses and validates authorization_details. It returns ErrMalformed for more than MaxBytes or MaxDetails, for an empty array,
+// for repeated members, also in another case, and for more than seven levels of nesting. It returns the errors of Type.Validate
+// unchanged.
 func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 	if len(raw) > MaxBytes {
 		return nil, ErrMalformed

@@ -22,7 +22,7 @@ type rule struct {
 	multiple, required bool
 }
 
-// check applies the rule to the choices of its type. One type cannot allow or require more for the choices of another.
+// check applies the rule to the choices of its type. It ignores the choices of other types.
 func (r rule) check(selected []string) error {
 	n := 0
 	for _, id := range r.ids {
@@ -41,7 +41,7 @@ func (r rule) check(selected []string) error {
 
 // Check validates the IDs that the user selected, and returns them in the order of the choices. It returns ErrDenied if there are
 // none and Required is set, and ErrValue if an ID is not one of the choices or is repeated, or if there are several and Multiple is
-// not set. Registry.Selection applies these rules to each type, too.
+// not set. If several types have choices, the Required and Multiple of each type also apply to its own choices.
 func (s *Selection) Check(selected []string) ([]string, error) {
 	if len(selected) == 0 && s.Required {
 		return nil, ErrDenied

@@ -72,9 +72,9 @@ func elements(scope string) []string {
 	return slices.DeleteFunc(strings.Split(scope, " "), func(s string) bool { return s == "" })
 }
 
-// checkBearer rejects tokens that are bound to a key or a certificate (RFC 9449 §6, RFC 8705 §3.1): accepted without a proof, a
-// stolen one could be used. An introspection response must have token_type Bearer: that of a refresh token, which its client
-// may introspect, has not.
+// checkBearer rejects tokens that are bound to a key or a certificate (RFC 9449 §6, RFC 8705 §3.1): this package verifies no proof
+// of possession, so a stolen token would be accepted. An introspection response must have token_type Bearer, because the response
+// for a refresh token has no token_type.
 func checkBearer(tokenType string, claims jose.Object, from origin) *Error {
 	if claims.Has("cnf") {
 		return invalid("token_sender_constrained", "The access token is bound to a key. Bound tokens are not accepted here.", nil)

@@ -15,11 +15,11 @@ const (
 	TypeConsent    = "urn:altinn:consent"
 )
 
-// SystemUser is a system user of a customer at Altinn. The API requests Altinn's decision point for IDs and Org.
+// SystemUser is a system user of a customer at Altinn. To learn its rights, the API sends IDs and Org to Altinn's decision point.
 type SystemUser struct {
 	IDs      []string // systemuser_id: UUIDs, in practice one
 	SystemID string   // system_id: <organisation number of the vendor>_<name>
-	// Org is the customer. Authorize it, not the token's consumer, which is the vendor.
+	// Org is the customer. Base access decisions on it: the consumer of the token is the vendor of the system.
 	Org Organisation
 }
 

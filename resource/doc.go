@@ -10,11 +10,12 @@
 //
 // # Users, machines and organisations
 //
-// The token of a login has sub and acr ([Token.HasUser]). The token of a machine has neither ([Token.IsMachine]), even if it
-// holds a pid: that claim names the person the request is about, and is no proof that this person logged in.
+// The token of a login has sub and acr ([Token.HasUser]). The token of a machine has no acr, and no sub that identifies a user
+// ([Token.IsMachine]). It may have a pid: that claim names the person the request is about and does not prove that this person
+// logged in.
 //
-// Authorize the consumer ([Token.Consumer]): the organisation that legally uses the API. For a system user, authorize the
-// customer in [Token.SystemUser]. Do not authorize client_id.
+// Base access decisions about organisations on the consumer ([Token.Consumer]): the organisation that legally uses the API. For a
+// system user, use the customer in [Token.SystemUser]. Do not use client_id: an organisation may have many clients.
 //
 // A self-contained token cannot be revoked: do not cache a decision beyond [Token.ExpiresAt].
 //
@@ -48,7 +49,7 @@
 //	user_not_allowed              the rules require a machine
 //	acr_insufficient              the level of assurance is below Rules.ACR
 //	login_too_old                 auth_time is older than Rules.MaxAge
-//	consumer_missing              neither a user nor a consumer
+//	consumer_missing              neither sub nor consumer, or no consumer although Rules.Consumers is set
 //	consumer_untrusted            the consumer's coding or register is not trusted
 //	consumer_not_allowed          the consumer is not one of Rules.Consumers
 //	sub_entity_not_allowed        the consumer is a sub-entity

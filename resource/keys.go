@@ -48,8 +48,8 @@ const (
 )
 
 // RemoteKeys are fetched from the issuer's jwks_uri when they are first needed, and cached. A token with an unknown kid
-// starts another fetch, at most once per Refetch for all tokens together. If a fetch fails, the last set is used for ten more
-// minutes after MaxAge.
+// starts another fetch, at most once per Refetch for all tokens together. If a fetch fails, the last set is used for at most ten
+// minutes after the end of its lifetime.
 //
 // Keys that must not verify access tokens are ignored: private and symmetric keys, RSA keys below 2048 bits, keys for
 // encryption and keys of unknown type.

@@ -22,7 +22,7 @@ func RequestFrom(r *http.Request) Request {
 	return Request{Authorization: r.Header["Authorization"], Query: r.URL.RawQuery}
 }
 
-// Bearer returns a request with token in its Authorization header field, for tokens that arrive in another way than HTTP.
+// Bearer returns a request with token in its Authorization header field. It is for tokens that are not received over HTTP.
 func Bearer(token string) Request { return Request{Authorization: []string{"Bearer " + token}} }
 
 // bearerToken returns the token of the request.

@@ -16,8 +16,8 @@ import (
 
 // Rules holds the requirements on a token. The zero value is rejected: name a scope, or set AllowNoScope.
 //
-// Beside the fields, Check always rejects organisations whose coding is not trusted, delegations whose source is not one of
-// DelegationSources, and tokens with neither a user nor a consumer.
+// Whatever the fields are, Check rejects a consumer or supplier whose coding or register is not trusted, a delegation whose source is
+// not one of DelegationSources, and a token with neither sub nor consumer.
 type Rules struct {
 	// Scopes must all be granted. Names are compared in full.
 	Scopes []string
@@ -55,10 +55,10 @@ type Rules struct {
 	// ClientAMR are the accepted methods of client authentication, such as "virksomhetssertifikat" and "QCForESeal". If
 	// empty, every method is accepted.
 	ClientAMR []string
-	// RequireSystemUser requires a system user ([Token.SystemUser]). Its rights are Altinn's to decide.
+	// RequireSystemUser requires a system user ([Token.SystemUser]). Check does not verify its rights, which Altinn decides.
 	RequireSystemUser bool
-	// RequireConsent requires a consent ([Token.Consent]) that is valid and was given to the consumer. Whether its rights
-	// cover the request is the API's to decide.
+	// RequireConsent requires a consent ([Token.Consent]) that is valid and was given to the consumer. The API must verify
+	// that the rights of the consent cover the request.
 	RequireConsent bool
 }
 

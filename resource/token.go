@@ -24,10 +24,10 @@ type Token struct {
 	ClientAMR string   // client_amr: the method of client authentication, such as private_key_jwt
 	Scopes    []string // scope: the granted scopes
 
-	// Consumer is the organisation that legally uses the API: authorize it. For a system user it is the vendor, and the
-	// customer is in [Token.SystemUser].
+	// Consumer is the organisation that legally uses the API. Base access decisions on it, except for a system user: then it
+	// is the vendor, and the customer is in [Token.SystemUser].
 	Consumer Organisation
-	// Supplier is the organisation that sends requests on behalf of the consumer: log it.
+	// Supplier is the organisation that sends requests on behalf of the consumer. It is for logs.
 	Supplier Organisation
 	// DelegationSource is the register that holds the delegation from the consumer to the supplier.
 	DelegationSource string

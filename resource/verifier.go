@@ -41,7 +41,7 @@ type Config struct {
 	// Required if Keys is nil.
 	Introspection *Introspection
 	// Leeway is the accepted difference between the clocks of issuer and API, at most a minute. The default is
-	// [DefaultLeeway]; a negative value is none.
+	// [DefaultLeeway]; a negative value means no leeway.
 	Leeway time.Duration
 	// Authorities are codings of organisation identifiers that are trusted beside [norway.Authority], such as
 	// "etsi-en-319-412" of European eSeals. Such an organisation has an ID but no Orgno, unless the ID is in the

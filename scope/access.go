@@ -2,7 +2,7 @@ package scope
 
 import "slices"
 
-// Client is what evaluation needs of a client registration.
+// Client holds the members of a client registration on which decisions depend.
 type Client struct {
 	ID string // the client_id, for logs; no decision depends on it
 	// Organisation is the organisation number whose [Access] entries apply: the organisation of the client, or its supplier
@@ -17,12 +17,12 @@ type Client struct {
 // Reason is why a scope is refused.
 type Reason string
 
-// Reasons in the order of the checks, with the error codes of Maskinporten. A client cannot find out whether a scope exists
-// that it has not registered.
+// Reasons in the order of the checks, with the error codes of Maskinporten. The reason for a scope that the client has not
+// registered is the same whether the scope has a record or not, so a client cannot detect the scopes of others.
 const (
 	NotRegistered   Reason = "not_registered"   // not among the client's registered scopes (MP-200)
 	Unknown         Reason = "unknown"          // no record
-	Disabled        Reason = "inactive"         // the record is inactive (MP-200)
+	Inactive        Reason = "inactive"         // the record is inactive (MP-200)
 	IntegrationType Reason = "integration_type" // not for clients of this integration type (MP-201)
 	NoAccess        Reason = "no_access"        // the organisation has no access (MP-250)
 )
@@ -33,8 +33,8 @@ type Refusal struct {
 	Reason Reason // safe to log
 }
 
-// CheckRegistration returns the registered scopes of c that [Evaluate] would refuse. Providers log them when they start. A
-// refusal can be intended: the owner of a scope may have withdrawn the access.
+// CheckRegistration returns the registered scopes of c that [Evaluate] would refuse, for a provider to log when it starts. A
+// refusal is not always a mistake in the registration: the owner of a scope may have withdrawn the access.
 func CheckRegistration(c Client, src Source) []Refusal {
 	var refused []Refusal
 	for _, name := range c.Scopes {
@@ -58,7 +58,7 @@ func admit(name string, c Client, src Source) (*Scope, Reason) {
 	case s == nil:
 		return nil, Unknown
 	case s.Inactive:
-		return nil, Disabled
+		return nil, Inactive
 	case len(s.AllowedIntegrationTypes) > 0 && !slices.Contains(s.AllowedIntegrationTypes, c.IntegrationType):
 		return nil, IntegrationType
 	case s.AccessibleForAll:

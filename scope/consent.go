@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Consent is the remembered answer of a user for one scope, of one client, for one customer.
+// Consent is the remembered answer of a user for one scope of a client. If the client acts for several customers
+// (storage.ConsentKey), the caller passes the consents for the customer of the request.
 type Consent struct {
 	Scope     string    // the name of the scope
 	Version   string    // the ConsentVersion that the scope had when the user consented
@@ -18,8 +19,8 @@ func (c Consent) Covers(s *Scope, now time.Time) bool {
 	return s != nil && c.Scope == s.Name && c.Version == s.ConsentVersion && !now.IsZero() && now.Before(c.ExpiresAt)
 }
 
-// Answer is what the user answered on the consent page. Shown scopes that are not approved are declined. A scope that was not
-// shown is neither.
+// Answer is what the user answered on the consent page. Shown scopes that are not approved are declined. For a scope that was not
+// shown, remembered consents apply.
 type Answer struct {
 	Shown, Approved []string // names of scopes
 }
@@ -43,7 +44,7 @@ func (r *Request) consent(s *Scope) consentState {
 			return consentGiven
 		}
 		return consentDeclined
-	case r.Again:
+	case r.PromptConsent:
 		return consentMissing
 	}
 	for _, c := range r.Consents {

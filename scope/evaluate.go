@@ -36,8 +36,9 @@ type Request struct {
 	Scopes    Source    // if nil, only the built-in scopes exist
 	Consents  []Consent // remembered for this user, client and customer
 	Answer    *Answer   // nil before the consent page
-	Again     bool      // prompt=consent: remembered consents do not count
 	Now       time.Time // required with Consents
+	// PromptConsent is true for prompt=consent: remembered consents do not count.
+	PromptConsent bool
 	// AllowNoPID accepts the retired scope no_pid, requested or registered: the grant is pseudonymous.
 	AllowNoPID bool
 }
@@ -66,7 +67,7 @@ type Plan struct {
 //
 // It returns a *[RefusedError] if the client may not have a requested scope, and [ErrAllDeclined] if the user declined and
 // nothing is left. The Plan then grants nothing; its Pseudonymous and Declined are valid. It returns another error, and the
-// zero Plan, if Now is zero and there are Consents: at the zero time no consent has expired.
+// zero Plan, if Now is zero and there are Consents: no consent would have expired at the zero time.
 func Evaluate(r Request) (Plan, error) {
 	if r.Now.IsZero() && len(r.Consents) > 0 {
 		return Plan{}, errNow

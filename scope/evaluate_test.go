@@ -99,7 +99,7 @@ func TestEvaluateAccess(t *testing.T) {
 		{"openid", func(c *scope.Client) { c.Scopes = nil }, scope.NotRegistered},
 		{"idporten:token.introspection", func(c *scope.Client) { c.Scopes = list("openid") }, scope.NotRegistered},
 		{"nav:gone", nil, scope.Unknown},
-		{"nav:inactive", nil, scope.Disabled},
+		{"nav:inactive", nil, scope.Inactive},
 		{"nav:machine", nil, scope.IntegrationType},
 		{"nav:machine", func(c *scope.Client) { c.IntegrationType = "" }, scope.IntegrationType},
 		{"nav:machine", func(c *scope.Client) { c.IntegrationType = "maskinporten" }, ""},
@@ -189,15 +189,15 @@ func TestEvaluateConsent(t *testing.T) {
 		{"consent for each scope", both, scope.Request{}, list("openid"), consents, nil},
 		{"remembered", both, scope.Request{Consents: live}, list("openid", "nav:consent"), list("nav:consent2"), nil},
 		{"expired", both, scope.Request{Consents: expired}, list("openid"), consents, nil},
-		{"prompt=consent", both, scope.Request{Consents: live, Again: true}, list("openid"), consents, nil},
+		{"prompt=consent", both, scope.Request{Consents: live, PromptConsent: true}, list("openid"), consents, nil},
 		{
 			"prompt=consent, answered", both,
-			scope.Request{Consents: live, Again: true, Answer: &scope.Answer{Shown: consents, Approved: list("nav:consent2")}},
+			scope.Request{Consents: live, PromptConsent: true, Answer: &scope.Answer{Shown: consents, Approved: list("nav:consent2")}},
 			list("openid", "nav:consent2"), nil, list("nav:consent"),
 		},
 		{
 			"prompt=consent, answered for one scope", both,
-			scope.Request{Consents: live, Again: true, Answer: &scope.Answer{Shown: list("nav:consent2"), Approved: list("nav:consent2")}},
+			scope.Request{Consents: live, PromptConsent: true, Answer: &scope.Answer{Shown: list("nav:consent2"), Approved: list("nav:consent2")}},
 			list("openid", "nav:consent2"), list("nav:consent"), nil,
 		},
 		{
@@ -414,7 +414,7 @@ func TestCheckRegistration(t *testing.T) {
 		{"nav:asked", scope.NoAccess},
 		{"nav:denied", scope.NoAccess},
 		{"nav:nobody", scope.NoAccess},
-		{"nav:inactive", scope.Disabled},
+		{"nav:inactive", scope.Inactive},
 		{"nav:machine", scope.IntegrationType},
 	}, refused)
 }

@@ -2,14 +2,14 @@ package scope
 
 import "time"
 
-// Expiry returns the end of something that is issued now: the earliest of now+lifetime, now+maxAge and end. A maxAge of 0 is no
-// limit. A zero end is no limit. A lifetime of 0 or less ends now: apply the provider's default before the call.
+// Expiry returns the end of a grant or token that is issued now: the earliest of now+lifetime, now+maxAge and end. A maxAge of 0
+// and a zero end are no limits. If lifetime is 0 or less, the result is now: apply the provider's default before the call.
 //
 //	grant:         Expiry(now, authorizationLifetime, plan.AuthorizationMaxAge, time.Time{})
 //	access token:  Expiry(now, accessTokenLifetime, plan.AccessTokenMaxAge, grant.ExpiresAt)
 //	refresh token: Expiry(now, refreshTokenLifetime, 0, grant.ExpiresAt)
 //
-// A refresh passes the end of the grant again and does not extend it. The result is never before now.
+// Pass the end of the same grant at each refresh, so that a refresh does not extend it. The result is never before now.
 func Expiry(now time.Time, lifetime, maxAge time.Duration, end time.Time) time.Time {
 	lifetime = max(lifetime, 0)
 	if maxAge > 0 {

@@ -23,8 +23,8 @@ var (
 // does not contain, or that the client may no longer have, is ErrNotGranted. Without requested, scopes that the client may no
 // longer have are left out. The result never exceeds the grant and has its order.
 //
-// Pseudonymous, TokenType and LoginOnly are those of the whole grant, see [Privacy]: a narrower token does not disclose more.
-// OpenID, Audience and the lifetimes follow the scopes of the token.
+// Pseudonymous, TokenType and LoginOnly of the result are those of the whole grant (see [Privacy]), so that a narrower token does
+// not disclose more. OpenID, Audience and the lifetimes are those of the scopes of the token.
 func Narrow(requested, granted []string, c Client, src Source) (Plan, error) {
 	for _, name := range requested {
 		if !slices.Contains(granted, name) {
@@ -58,8 +58,8 @@ func Narrow(requested, granted []string, c Client, src Source) (Plan, error) {
 }
 
 // Privacy reports what the records of granted scopes require of every token of the grant: that it is pseudonymous, and that it
-// is opaque. Inactive scopes count. A scope without a record counts as opaque, because its record may have required that. A
-// grant that was stored as pseudonymous stays so, whatever Privacy returns.
+// is opaque. Inactive scopes count. A scope without a record counts as opaque, because its record may have required that. The
+// tokens of a grant that is stored as pseudonymous are pseudonymous, whatever Privacy returns.
 func Privacy(granted []string, src Source) (pseudonymous, opaque bool) {
 	for _, name := range granted {
 		s := find(src, name)

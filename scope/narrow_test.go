@@ -165,7 +165,7 @@ func properties(t *testing.T, src scope.Source, requestedBytes, registeredBytes,
 	requested := pick(requestedBytes, all)
 	r := scope.Request{
 		Client:    scope.Client{Organisation: consumer, IntegrationType: "api_klient", Scopes: pick(registeredBytes, all)},
-		Requested: requested, Scopes: src, Now: now, Again: flags&2 != 0, AllowNoPID: flags&4 != 0,
+		Requested: requested, Scopes: src, Now: now, PromptConsent: flags&2 != 0, AllowNoPID: flags&4 != 0,
 	}
 	if flags&1 != 0 {
 		r.Answer = &scope.Answer{Shown: pick(memoryBytes, all), Approved: pick(answerBytes, all)}
@@ -251,7 +251,7 @@ func consented(r scope.Request, name string) bool {
 	if r.Answer != nil && slices.Contains(r.Answer.Shown, name) {
 		return slices.Contains(r.Answer.Approved, name)
 	}
-	return !r.Again && slices.ContainsFunc(r.Consents, func(c scope.Consent) bool {
+	return !r.PromptConsent && slices.ContainsFunc(r.Consents, func(c scope.Consent) bool {
 		return c.Scope == name && c.ExpiresAt.After(r.Now) && c.Version == src(r, name).ConsentVersion
 	})
 }

@@ -20,8 +20,8 @@ const (
 	Denied    AccessState = "DENIED"
 )
 
-// Source finds scope records. Its methods are called several times for every request and must answer from memory. The records are
-// the policy: a record that Source should not return grants access.
+// Source finds scope records. Its methods are called several times for every request and have no context and no error, so they
+// must read from memory. The caller does not validate the records: what they permit is granted. [NewRegistry] validates records.
 type Source interface {
 	// Scope returns the record of a scope, nil for an unknown name. The caller does not change it.
 	Scope(name string) *Scope
@@ -29,7 +29,7 @@ type Source interface {
 	Access(name, organisation string) AccessState
 }
 
-// Access permits an organisation to use a scope, by decision of its owner.
+// Access is the decision of a scope's owner whether an organisation may use the scope.
 type Access struct {
 	Scope         string      `json:"scope"`          // name of a scope with a record
 	ConsumerOrgno string      `json:"consumer_orgno"` // nine digits
@@ -64,7 +64,7 @@ func NewRegistry(scopes []Scope, access []Access) (*Registry, error) {
 		r.add(a, fmt.Sprintf("access[%d]", i), &problems)
 	}
 	if err := problems.Err(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("scope: %w", err)
 	}
 	return r, nil
 }

@@ -6,7 +6,7 @@ const (
 	OpenID = "openid"
 	// Profile gives access to the UserInfo endpoint. It is built in; a record replaces it.
 	Profile = "profile"
-	// Introspection permits a client to introspect tokens. It is built in: the operator adds it to the client's scopes.
+	// Introspection permits a client to introspect tokens. It is built in: add it to the registered scopes of the client.
 	Introspection = "idporten:token.introspection"
 
 	// Email, Address, Phone and OfflineAccess are scopes of OpenID Connect. They exist if the source has records of them: see

@@ -14,7 +14,7 @@ const (
 	Opaque        TokenType = "OPAQUE"         // a random value for introspection
 )
 
-// Visibilities: who sees the scope in lists. They do not restrict use.
+// Visibilities determine who sees a scope in lists of scopes. They do not restrict its use.
 const (
 	VisibilityPublic   = "PUBLIC"   // everyone
 	VisibilityPrivate  = "PRIVATE"  // the owner and organisations with access
@@ -51,7 +51,7 @@ type Scope struct {
 	// do not count. Change it if users must consent again.
 	ConsentVersion string `json:"consent_version,omitempty"`
 
-	// Visibility is who sees the scope in lists. The default is PUBLIC.
+	// Visibility is one of the constants VisibilityPublic, …. The default is PUBLIC.
 	Visibility string `json:"visibility,omitempty"`
 	// TokenType is the format of access tokens. The default is SELF_CONTAINED.
 	TokenType TokenType `json:"token_type,omitempty"`
@@ -60,9 +60,9 @@ type Scope struct {
 	// AuthorizationMaxLifetime limits the lifetime of grants, consents and refresh tokens, in seconds; 0 is no limit.
 	AuthorizationMaxLifetime int `json:"authorization_max_lifetime,omitempty"`
 
-	// RequiresUserConsent shows the consent page. Without it the login is the consent.
+	// RequiresUserConsent requires the consent of the user on the consent page. Without it, the login counts as consent.
 	RequiresUserConsent bool `json:"requires_user_consent,omitempty"`
-	// RequiresUserAuthentication shows the login page even if there is a session.
+	// RequiresUserAuthentication requires a login for the request, even if there is a session.
 	RequiresUserAuthentication bool `json:"requires_user_authentication,omitempty"`
 	// RequiresPseudonymousTokens removes identifying claims from all tokens and responses of the grant.
 	RequiresPseudonymousTokens bool `json:"requires_pseudonymous_tokens,omitempty"`

@@ -6,13 +6,13 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Rules are the policy of SSO sessions. The zero value has the default lifetimes, isolates clients by CircleOf, and lets every
-// login answer later requests.
+// Rules are the policy of SSO sessions. The zero value has the default lifetimes, the circles of the function CircleOf, and no
+// single-use logins.
 type Rules struct {
 	// Limits are the lifetimes of sessions. They apply to all circles of a session.
 	Limits Limits
-	// Circle returns the name of the circle of a client. The argument isolated is the client's registration. If nil, it
-	// is CircleOf.
+	// Circle returns the name of the circle of a client. The argument isolated is sso_disabled of its registration. If nil,
+	// it is the function CircleOf.
 	Circle func(clientID string, isolated bool) string
 	// SingleUse reports whether a login answers only the request that it was made for, such as a login through another
 	// country's eID. If nil, no login is single-use.
@@ -49,7 +49,7 @@ type Request struct {
 	MaxAge    time.Duration
 	HasMaxAge bool
 	// At is the instant at which the request was received, before any login page was shown. A login since then was made
-	// for this request and satisfies PromptLogin, FreshScope and MaxAge. The zero value says that no login was.
+	// for this request and satisfies PromptLogin, FreshScope and MaxAge. If zero, no login was made for this request.
 	At time.Time
 }
 
@@ -69,9 +69,9 @@ const (
 	StepUp      Reason = "step_up"      // the level of the login is too low
 )
 
-// Decide returns the authentication that answers the request: its ACR, AMR and AuthTime are those of the tokens. If there is
-// none, Decide returns nil and the reason to show a login page. The session may be nil. The result is a part of the
-// session. Decide does not allocate.
+// Decide returns the login of s that answers the request: the ACR, AMR and AuthTime of the tokens. If there is none, Decide
+// returns nil and the reason to show a login page. If s is nil, the reason is NoSession. The result points into s. Decide does
+// not allocate.
 func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.Circle, Reason) {
 	if s == nil {
 		return nil, NoSession

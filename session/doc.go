@@ -1,7 +1,7 @@
 // Package session implements single sign-on (SSO) sessions: their lifetimes, the decision whether a session answers an
 // authorization request, their records and their cookie.
 //
-// [Limits] and [Rules] are policies of their own: they take plain values and the time, and return a decision. A [Keeper]
+// [Limits] and [Rules] can be used without the rest: they take plain values and the time, and return a decision. A [Keeper]
 // applies them to the records of a [Store] and to the session cookie. A [Vault] encrypts identities before they are stored.
 //
 // A browser has at most one session, and a session has one user. Clients share logins within a circle. By default every

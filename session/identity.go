@@ -21,7 +21,7 @@ const (
 	TypeEmail = "email" // e-mail address
 )
 
-// typeSubject is the type of the identifier that stands for Identity.Subject.
+// typeSubject is the type of the identifier that is made of Identity.Subject.
 const typeSubject = "subject"
 
 // Identity is the user behind a session or grant. It shows REDACTED when it is printed, logged or marshalled, and a [Vault]

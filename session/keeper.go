@@ -34,8 +34,8 @@ type Config struct {
 	MaxPerUser int
 	// CookieName is the name of the session cookie. It begins with __Host-. The default is DefaultCookieName.
 	CookieName string
-	// AllowCrossSiteCookie sends the cookie with SameSite=None instead of Lax. Cross-site POST requests then have it, and
-	// forms of other sites reach the endpoints with the session of the user.
+	// AllowCrossSiteCookie sets the cookie with SameSite=None instead of Lax. Browsers then send it with cross-site POST
+	// requests too, so forms of other sites reach the endpoints with the session of the user.
 	AllowCrossSiteCookie bool
 	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
@@ -43,8 +43,8 @@ type Config struct {
 	OnEvent func(context.Context, portner.Event)
 }
 
-// Keeper keeps the sessions of browsers: it reads and sets the session cookie, and changes the records of the store. It is
-// safe for concurrent use and has no state of its own.
+// Keeper starts, continues and ends the sessions of browsers: it reads and sets the session cookie, and changes the records of
+// the store. It is safe for concurrent use and has no state besides its configuration.
 type Keeper struct {
 	rules        Rules
 	store        Store
@@ -91,9 +91,9 @@ func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storag
 	return k.rules.Decide(s, req, now)
 }
 
-// Current returns the live session of the browser that sent a request header. It returns nil if there is no session cookie, no
-// session with it, or if the session has expired. It never uses an identifier that it did not generate. If the request has
-// two session cookies, it uses neither, and clears both in the response header. Errors of the store are wrapped.
+// Current returns the live session of the browser that sent a request header. It returns nil if the request has no session
+// cookie, and if the cookie belongs to no live session: a browser cannot choose the identifier of a session. If the request has
+// two session cookies, Current uses neither and deletes the cookie in the response header. Errors of the store are wrapped.
 func (k *Keeper) Current(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
 	value, duplicate := k.readCookie(request)
 	if duplicate {
@@ -126,8 +126,8 @@ func (k *Keeper) Identity(s *storage.Session) (Identity, error) {
 	return k.vault.Open(s.Identity, s.ID)
 }
 
-// SID returns the "sid" of a session for a client. It is the same whenever the client logs in during the session, cannot be
-// guessed, and differs for each client.
+// SID returns the "sid" of a session for a client. It is the same at every login of the client in the session. Each client has
+// another one, and without the secret of the Vault none can be computed.
 func (k *Keeper) SID(s *storage.Session, clientID string) string {
 	for i := range s.Clients {
 		if s.Clients[i].ClientID == clientID {
@@ -146,7 +146,7 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, now time.Time) (sid string, err error) {
 	for range attempts {
 		sid = k.SID(s, clientID)
-		next := k.touch(s, now)
+		next := k.afterRequest(s, now)
 		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
 		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
 		if err == nil {
@@ -170,8 +170,8 @@ func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string,
 	return "", fmt.Errorf("session: recording the request of a client: %w", err)
 }
 
-// touch returns the session as it is after a successful authorization request.
-func (k *Keeper) touch(s *storage.Session, now time.Time) storage.Session {
+// afterRequest returns the session as it is after a successful authorization request.
+func (k *Keeper) afterRequest(s *storage.Session, now time.Time) storage.Session {
 	next := *s
 	if next.LastRequestAt.Before(now) { // a clock that runs behind must not shorten the session
 		next.LastRequestAt = now

@@ -171,7 +171,7 @@ func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Sess
 // apply returns the session with this login, and the kind of login for the log. StartedAt does not change: Limits.Max counts
 // from the first authentication.
 func (x exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
-	n := x.touch(s, x.now)
+	n := x.afterRequest(s, x.now)
 	n.Identity = x.vault.Seal(x.login.Identity, n.ID)
 	n.Circles = slices.Clone(s.Circles)
 	old := findCircle(&n, x.circle.Name)

@@ -8,7 +8,7 @@ const (
 	DefaultIdle = 30 * time.Minute  // from the last authorization request
 )
 
-// maxSkew bounds how far the clocks of two nodes may differ. A session from later than that is not trusted.
+// maxSkew bounds how far the clocks of two nodes may differ. A session with a later time is expired.
 const maxSkew = time.Minute
 
 // Limits holds the maximum and idle lifetime of a session. A zero field is DefaultMax or DefaultIdle.
@@ -30,7 +30,7 @@ type State int
 
 // The states of a session.
 const (
-	Expired State = iota // older than Limits.Max, or without times, or from the future
+	Expired State = iota // older than Limits.Max, or without times, or started more than a minute after now
 	Idle                 // unused for Limits.Idle
 	Active               // usable
 )
@@ -48,8 +48,8 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// State returns the state of a session at now. Both ends are exclusive. A time more than a minute after now is from the
-// future; less is the difference between two clocks.
+// State returns the state of a session at now. A session is Active before the end of both limits, not at it. It is Expired if one
+// of its times is more than a minute after now; a smaller difference is that of the clocks of two nodes.
 func (l Limits) State(t Times, now time.Time) State {
 	latest := now.Add(maxSkew)
 	switch {

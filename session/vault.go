@@ -24,10 +24,10 @@ type Vault struct {
 	cookies    *seal.Tokens
 }
 
-// NewVault returns a Vault. The first secret encrypts and every secret decrypts: put a new secret first, and keep the old ones
-// while records exist that they encrypted. User keys, session identifiers and handles of grants derive from the last secret. They
-// change when it is removed, and remembered consents are then not found any more. NewVault reports every invalid secret at once,
-// as "Secrets[1]".
+// NewVault returns a Vault. The first secret encrypts and every secret decrypts: to rotate, put a new secret first and keep the old
+// ones while there are records that they encrypted. User keys, sids and handles of grants derive from the last secret. If the last
+// secret is removed, they change, and sessions, grants and consents of users are no longer found by user. NewVault reports every
+// invalid secret at once, as the field "Secrets[1]".
 func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	var c fields.Checker
 	c.Require(len(secrets) > 0, "Secrets")
@@ -86,8 +86,8 @@ func (v *Vault) OpenDetails(sealed []byte, grantID string) ([]byte, error) {
 	return plain, nil
 }
 
-// UserKey returns the key of the user with a subject (Identity.Subject) in stores. Without the secret, the subject cannot be
-// computed from it, and it cannot be computed from the subject.
+// UserKey returns the key under which stores keep the records of the user with a subject (Identity.Subject). Without the secret,
+// neither of key and subject can be computed from the other.
 func (v *Vault) UserKey(subject string) storage.Hash { return v.users.Of(subject) }
 
 // sid returns the "sid" of a session for a client. It is derived, so that a code can hold it before the session has the client.
@@ -96,8 +96,8 @@ func (v *Vault) sid(sessionID, clientID string) string {
 	return base64.RawURLEncoding.EncodeToString(h[:])
 }
 
-// GrantHandle returns an identifier of a grant from which OpenGrantHandle finds its user without a look-up. To others it
-// shows no more than grantID: the key of the user is masked, with another mask for each grant.
+// GrantHandle returns an identifier of a grant from which OpenGrantHandle computes the key of its user without a look-up. A handle
+// discloses only grantID: the key of the user is masked, with a different mask for each grant.
 func (v *Vault) GrantHandle(userKey storage.Hash, grantID string) string {
 	masked := v.mask(userKey, grantID)
 	return grantID + "." + base64.RawURLEncoding.EncodeToString(masked[:])
@@ -125,11 +125,11 @@ func (v *Vault) mask(userKey storage.Hash, grantID string) storage.Hash {
 	return mask
 }
 
-// Successor returns the refresh token that replaces a refresh token. A retry gets the same one.
+// Successor returns the refresh token that replaces a refresh token. It is derived, so that a retry returns the same one.
 func (v *Vault) Successor(refreshToken string) string { return v.successors.Derive(0, refreshToken) }
 
-// FindSuccessor returns the successor of a refresh token that has the given hash. It finds those that were derived before the
-// secrets rotated, too.
+// FindSuccessor returns the successor of a refresh token if its hash is the given one. It also finds a successor that was derived
+// with an earlier secret.
 func (v *Vault) FindSuccessor(refreshToken string, hash storage.Hash) (successor string, ok bool) {
 	for i := range v.successors.Len() {
 		successor = v.successors.Derive(i, refreshToken)

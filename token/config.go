@@ -160,7 +160,7 @@ func (c *Config) validateGrantHandlers(f *fields.Checker) {
 		field := fmt.Sprintf("GrantHandlers[%d]", i)
 		f.Require(g.Handle != nil, field+".Handle")
 		f.Require(g.Type != "", field+".Type")
-		f.Want(!seen[g.Type], field+".Type", "is a duplicate")
+		f.Want(!seen[g.Type], field+".Type", "is repeated")
 		f.Want(g.Unauthenticated || c.Authenticator != nil, field, "requires Authenticator")
 		seen[g.Type] = g.Type != ""
 	}

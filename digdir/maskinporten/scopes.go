@@ -55,7 +55,7 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 
 // checkScopes is steps 11 and 12. Scopes that require the consent of a user are rejected.
 func checkScopes(p *scope.Plan, refused []scope.Refusal) error {
-	if r := refusedFor(refused, scope.NotRegistered, scope.Unknown, scope.Disabled); len(r) > 0 {
+	if r := refusedFor(refused, scope.NotRegistered, scope.Unknown, scope.Inactive); len(r) > 0 {
 		return rejectScope(mp200, ": "+strings.Join(r, " "), "scope_not_registered")
 	}
 	if r := refusedFor(refused, scope.IntegrationType); len(r) > 0 {
