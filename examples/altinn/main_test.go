@@ -302,7 +302,7 @@ func TestMistakes(t *testing.T) {
 	}
 	require.NotContains(t, err.Error(), "organisations[1]")
 	_, err = readConfig(write(t, `{"organizations": []}`))
-	require.ErrorContains(t, err, "organizations: unknown member")
+	require.ErrorContains(t, err, "organizations: is an unknown member")
 }
 
 // TestSchema: the schema knows what the program reads, and the example is good by both.

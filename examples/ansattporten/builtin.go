@@ -7,7 +7,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// What the demo asks for.
+// Names of the demo.
 const (
 	demoService  = "urn:altinn:resource:2480:40"
 	demoResource = "urn:altinn:resource:skjema-for-ansatte"
@@ -15,7 +15,7 @@ const (
 	demoSecret   = "bare-for-denne-maskinen-og-ikke-lenger"
 )
 
-// with adds the demo to a configuration; what that names itself stays.
+// with returns c with the client of the demo, and with its resources and users if c has none.
 func (c config) with(base string) config {
 	c.Clients = append(c.Clients, standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
 		ClientID: demoClient, ClientName: "Tjeneste for ansatte", OrganisationNo: "974761076", IntegrationType: "ansattporten",
@@ -33,13 +33,13 @@ func (c config) with(base string) config {
 	return c
 }
 
-// builtinUsers are synthetic people (month + 80): one who may act for many, one for nobody, and one with a work
+// builtinUsers returns synthetic persons (month + 80): one with organisations and a mandate, one without, and one with a work
 // account only.
 func builtinUsers() []user {
 	read := []string{"Read", "ArchiveRead"}
 	return []user{
 		{
-			PID: "21879498012", Username: "kari", Password: "passord", Name: "Kari Testesen", ACR: acr.AnsattportenHigh, AMR: []string{"BankID"},
+			Account: standin.Account{PID: "21879498012", Username: "kari", Password: "passord", ACR: acr.AnsattportenHigh, AMR: []string{"BankID"}}, Name: "Kari Testesen",
 			Reportees: []party{
 				{Self: true},
 				{Orgno: "991825827", Name: "Digitaliseringsdirektoratet", UnitType: "ORGL", Rights: read},
@@ -49,15 +49,15 @@ func builtinUsers() []user {
 			Employers: []party{{Orgno: "991825827", Name: "Digitaliseringsdirektoratet", UnitType: "ORGL"}},
 			Mandates:  []mandateFrom{{PID: "45840375084", Name: "Ola Prøvesen", Owner: "digdir", Roles: []string{"post-og-pakke"}}},
 		},
-		{PID: "45840375084", Username: "ola", Password: "passord", Name: "Ola Prøvesen", AMR: []string{"Minid-OTC"}},
+		{Account: standin.Account{PID: "45840375084", Username: "ola", Password: "passord", AMR: []string{"Minid-OTC"}}, Name: "Ola Prøvesen"},
 		{
-			Username: "jobb", Password: "passord", Name: "Jo Jobb", AMR: []string{"Entra"},
+			Account: standin.Account{Username: "jobb", Password: "passord", AMR: []string{"Entra"}}, Name: "Jo Jobb",
 			Employers: []party{{Orgno: "974761076", Name: "Skatteetaten", UnitType: "ORGL"}},
 		},
 	}
 }
 
-// stories are the demo service's ways to log in.
+// stories returns the logins that the demo service offers.
 func stories() []demo.Story {
 	service := func(options string) string {
 		return `[{"type":"ansattporten:altinn:service","resource":"` + demoService + `"` + options + `}]`

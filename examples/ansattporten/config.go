@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/portner-go/portner/acr"
@@ -10,42 +9,38 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// config is the configuration file. README.md shows one.
+// config is the configuration file. docs/ansattporten-config.schema.json describes it.
 type config struct {
 	standin.Common
 
-	Resources map[string]string `json:"resources,omitempty"` // names by urn:altinn:resource:…; others do not exist
+	Resources map[string]string `json:"resources,omitempty"` // names by urn:altinn:resource:…
 	Users     []user            `json:"users,omitempty"`
 }
 
-// environment: a client of an organisation may authenticate with a business certificate.
+// environment allows clients of organisations to authenticate with business certificates.
 var environment = client.Environment{Test: true, BusinessCertificates: true}
 
-// user is one login, and whom that person may act for.
+// user is a login, with the parties that the user may represent.
 type user struct {
-	PID       string        `json:"pid,omitempty"`
-	Username  string        `json:"username"`
-	Password  string        `json:"password"`
-	Name      string        `json:"name"`
-	ACR       string        `json:"acr,omitempty"` // low, substantial (if absent) or high
-	AMR       []string      `json:"amr,omitempty"`
-	Reportees []party       `json:"reportees,omitempty"`
-	Employers []party       `json:"employers,omitempty"` // for ansattporten:orgno
-	Mandates  []mandateFrom `json:"mandates,omitempty"`  // for idporten:fullmakt
+	standin.Account               // the default of acr is substantial
+	Name            string        `json:"name"`
+	Reportees       []party       `json:"reportees,omitempty"`
+	Employers       []party       `json:"employers,omitempty"` // for ansattporten:orgno
+	Mandates        []mandateFrom `json:"mandates,omitempty"`  // for idporten:fullmakt
 }
 
-// party is an organisation somebody may act for, or the person themselves.
+// party is an organisation that a user may represent, or the user.
 type party struct {
 	Self      bool     `json:"self,omitempty"`
 	Orgno     string   `json:"orgno,omitempty"`
 	Name      string   `json:"name,omitempty"`
 	UnitType  string   `json:"unit_type,omitempty"` // AS, ENK, …; BEDR and AAFY are sub-units
 	Deleted   bool     `json:"deleted,omitempty"`
-	Resources []string `json:"resources,omitempty"` // for these only; absent: for all
+	Resources []string `json:"resources,omitempty"` // the default is all resources
 	Rights    []string `json:"rights,omitempty"`
 }
 
-// mandateFrom is another person who authorized the user.
+// mandateFrom is a mandate that another person gave the user.
 type mandateFrom struct {
 	PID   string   `json:"pid"`
 	Name  string   `json:"name"`
@@ -70,34 +65,27 @@ func (c *config) check() error {
 	}
 	for i, s := range c.Scopes {
 		if s.RequiresUserConsent {
-			p.Add(fmt.Sprintf("scopes[%d].requires_user_consent", i), "this server has no consent page")
+			p.Add(fmt.Sprintf("scopes[%d].requires_user_consent", i), "must be false: this server has no consent page")
 		}
 	}
 	var names []string
 	for i, u := range c.Users {
 		at := fmt.Sprintf("users[%d]", i)
-		if u.Username == "" || u.Password == "" || u.Name == "" {
-			p.Add(at, "needs username, password and name")
-		}
+		p.Require(u.Name != "", at+".name")
 		names = append(names, u.Username)
-		u.check(&p, at)
+		u.Check(&p, at, acr.Ansattporten)
+		u.checkParties(&p, at)
 	}
 	p.Unique("users", "username", names)
 	return p.Err()
 }
 
-func (u user) check(p *standin.Problems, at string) {
-	if u.PID != "" {
-		p.PID(at+".pid", u.PID)
-	}
-	if u.ACR != "" && !slices.Contains(acr.Ansattporten.Values(), u.ACR) {
-		p.Add(at+".acr", "%q is none of %s", u.ACR, strings.Join(acr.Ansattporten.Values(), ", "))
-	}
+func (u user) checkParties(p *standin.Problems, at string) {
 	for member, parties := range map[string][]party{"reportees": u.Reportees, "employers": u.Employers} {
 		for i, o := range parties {
 			at := fmt.Sprintf("%s.%s[%d].orgno", at, member, i)
 			if o.Self == (o.Orgno != "") {
-				p.Add(at, "must be an organisation number, or self true instead")
+				p.Add(at, "must be an organisation number, unless self is true")
 			} else if !o.Self {
 				p.Orgno(at, o.Orgno)
 			}

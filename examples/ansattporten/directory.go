@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,53 +16,32 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// directory is all the registers of the example: people, Altinn, employers, mandates.
+// directory holds the users of the configuration, and answers for the registers that Ansattporten queries: Altinn, employers and
+// mandates.
 type directory struct {
 	users     []user
 	resources map[string]string
 }
 
-// types are the authorization_details it can answer for.
+// types returns the supported types of authorization_details.
 func (d *directory) types() (*rar.Registry, error) {
 	return rar.NewRegistry(ansattporten.ServiceType(d), ansattporten.ResourceType(d), ansattporten.OrgnoType(d), ansattporten.FullmaktType(d))
 }
 
-// check returns the user of a name and password. A real directory holds slow password hashes.
-func (d *directory) check(username, password string) (user, bool) {
-	for _, u := range d.users {
-		if standin.PasswordMatches(password, u.Password) && u.Username == username {
-			return u, true
-		}
-	}
-	return user{}, false
-}
+// find returns the first user for which match returns true.
+func (d *directory) find(match func(user) bool) (user, bool) { return standin.Find(d.users, match) }
 
-// find returns the first user for whom is holds.
-func (d *directory) find(is func(user) bool) (user, bool) {
-	i := slices.IndexFunc(d.users, is)
-	if i < 0 {
-		return user{}, false
-	}
-	return d.users[i], true
-}
+// level returns the level of the login.
+func (u user) level() string { return cmp.Or(u.ACR, acr.AnsattportenSubstantial) }
 
-// level is the level the login gives.
-func (u user) level() string {
-	if u.ACR == "" {
-		return acr.AnsattportenSubstantial
-	}
-	return u.ACR
-}
-
-// authentication is what a login of the user tells the provider.
+// authentication returns the result of a login of the user.
 func (u user) authentication() session.Authentication {
-	who := session.Identity{Subject: "user:" + u.Username, Attributes: map[string]string{"name": u.Name}}
-	if id, err := pseudonym.NewIdentifier(session.TypePID, u.PID); err == nil {
-		who.Identifiers = []pseudonym.Identifier{id}
+	a := session.Authentication{
+		Identity: session.Identity{Subject: "user:" + u.Username, Attributes: map[string]string{"name": u.Name}},
+		ACR:      u.level(), AMR: u.Methods(),
 	}
-	a := session.Authentication{Identity: who, ACR: u.level(), AMR: u.AMR}
-	if len(a.AMR) == 0 {
-		a.AMR = []string{"TestID"}
+	if id, err := pseudonym.NewIdentifier(session.TypePID, u.PID); err == nil {
+		a.Identity.Identifiers = []pseudonym.Identifier{id}
 	}
 	return a
 }
@@ -70,7 +50,7 @@ func (u user) authentication() session.Authentication {
 func (d *directory) Reportees(_ context.Context, pid norway.PID, resource string) (ansattporten.Resource, error) {
 	name, known := d.resources[resource]
 	if !known {
-		return ansattporten.Resource{}, fmt.Errorf("%w: no such resource", rar.ErrValue)
+		return ansattporten.Resource{}, fmt.Errorf("%w: unknown resource", rar.ErrValue)
 	}
 	found := ansattporten.Resource{Name: name}
 	u, _ := d.find(func(u user) bool { return u.PID == pid.Reveal() })

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadme: the configuration it shows starts.
+// TestReadme starts the server with the configuration of the README.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	readme := string(must(os.ReadFile("README.md")))
@@ -33,10 +33,10 @@ func TestRunRefuses(t *testing.T) {
 		return file
 	}
 	for config, want := range map[string]string{
-		`{"clients":[{"redirect_uri":["x"]}]}`:                                                                            `clients[0].redirect_uri: unknown member`,
+		`{"clients":[{"redirect_uri":["x"]}]}`:                                                                            `clients[0].redirect_uri: is an unknown member`,
 		`{"resources":{"x":"y"}}`:                                                                                         `resources.x: must begin with urn:altinn:resource:`,
-		`{"scopes":[{"name":"a:b","requires_user_consent":true}]}`:                                                        `scopes[0].requires_user_consent: this server has no consent page`,
-		`{"users":[{"username":"a","password":"b"}]}`:                                                                     `users[0]: needs username, password and name`,
+		`{"scopes":[{"name":"a:b","requires_user_consent":true}]}`:                                                        `scopes[0].requires_user_consent: must be false: this server has no consent page`,
+		`{"users":[{"username":"a","password":"b"}]}`:                                                                     `users[0].name: is required`,
 		`{"users":[{"username":"a","password":"b","name":"c","pid":"1"}]}`:                                                `users[0].pid: must be a national identity number`,
 		`{"users":[{"username":"a","password":"b","name":"c","acr":"x"}]}`:                                                `users[0].acr: "x" is none of low, substantial, high`,
 		`{"users":[{"username":"a","password":"b","name":"c","reportees":[{"orgno":"991825828"}]}]}`:                      `users[0].reportees[0].orgno: must be nine digits`,
@@ -58,7 +58,7 @@ func TestRunRefuses(t *testing.T) {
 	require.Contains(t, out.String(), "-config")
 }
 
-// No language lacks a word.
+// TestTexts checks that every language has every text.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	require.Len(t, allTexts, len(languages))

@@ -1,51 +1,52 @@
 package main
 
 import (
-	"bytes"
 	"embed"
 	"html/template"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 //go:embed web/*.html
 var web embed.FS
 
-// pages renders what people see of the provider. Forms are plain HTML and work without scripts.
+// pages holds the pages of the provider.
 type pages struct {
-	s         *server
-	templates *template.Template
+	standin.Pages
+	s *server
 }
 
 func newPages(s *server) *pages {
-	return &pages{s: s, templates: template.Must(template.ParseFS(web, "web/*.html"))}
+	return &pages{standin.Pages{
+		Templates: template.Must(template.ParseFS(web, "web/*.html")), Issuer: s.issuer, Languages: languages,
+		Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.log,
+	}, s}
 }
 
-// routes mounts the provider and the pages.
+// routes returns the handler of the provider: package provider and the pages of the example.
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.s.op)
 	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("POST /language", p.language)
+	mux.HandleFunc("POST /language", p.ChooseLanguage)
 	mux.Handle("GET /static/", look.Handler())
 	return mux
 }
 
-// page is what every page shows, and the forms of all.
+// page is the data of all templates.
 type page struct {
 	T                    texts
 	Title, BodyID        string
 	Issuer               string
-	Return               string // where a change of language comes back to; "" has no switch
+	Return               string // path of the page; if "", it has no language switch
 	Languages            []texts
 	Action, CSRF         string
 	ClientName, Orgno    string
@@ -59,9 +60,10 @@ type page struct {
 	DemoAt               string
 }
 
-// choice is one line of the representation page.
+// choice is a party that the user may represent.
 type choice struct{ ID, Name, Hint string }
 
+// page returns the data of a page. back is its path, to which a change of the language returns.
 func (p *pages) page(locale, title, id, back string) page {
 	d := page{T: textsFor(locale), Title: title, BodyID: id, Issuer: p.s.issuer, Return: back}
 	for _, code := range languages {
@@ -70,69 +72,22 @@ func (p *pages) page(locale, title, id, back string) page {
 	return d
 }
 
-// waiting begins the page of a request that waits for a person.
-func (p *pages) waiting(pending *authorize.Pending, path, title, id string) page {
+// pending returns the data of the page of a pending request.
+func (p *pages) pending(pending *authorize.Pending, path, title, id string) page {
 	back := path + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
 	d := p.page(pending.Locale, title, id, back)
 	d.Action, d.CSRF, d.ClientName, d.Orgno = back, pending.CSRF(), pending.Client.Name, pending.Client.Orgno
 	return d
 }
 
-// render writes a page; see reply.
-func (p *pages) render(w http.ResponseWriter, status int, name string, data page, formAction string) {
-	r := p.reply(status, name, data, formAction)
-	maps.Copy(w.Header(), r.Header)
-	w.WriteHeader(r.Status)
-	_, _ = w.Write(r.Body)
-}
-
-// reply returns a page. formAction lists where its forms may post or redirect to.
-func (p *pages) reply(status int, name string, data page, formAction string) portner.Reply {
-	h := http.Header{}
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action "+formAction)
-	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, name, data); err != nil {
-		p.s.log.Error("page", "name", name, "error", err)
-		return portner.Reply{Status: http.StatusInternalServerError, Header: h, Body: []byte("server_error\n")}
-	}
-	return portner.Reply{Status: status, Header: h, Body: b.Bytes()}
-}
-
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
-	locale := languages[0]
-	if c, err := r.Cookie(authorize.LanguageCookie); err == nil {
-		locale = c.Value
-	}
+	locale := p.Locale(r)
 	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", "/")
 	d.DemoAt = p.s.demoAt
-	p.render(w, http.StatusOK, "home.html", d, "'self'")
+	p.Render(w, http.StatusOK, "home.html", d, "'self'")
 }
 
-// language sets the chosen language and goes back to where the person was, on this server only.
-func (p *pages) language(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	err := r.ParseForm()
-	lang := r.PostForm.Get("lang")
-	u, perr := url.Parse(r.PostForm.Get("return"))
-	if err != nil || perr != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/step-up", "/representation"}, u.Path) || !slices.Contains(languages, lang) {
-		http.Error(w, "invalid_request", http.StatusBadRequest)
-		return
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name: authorize.LanguageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.s.issuer, "https:"),
-	})
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", u.RequestURI())
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// show shows the page of a step and takes its answer. The consent page is not used: the configuration rejects scopes that require
+// show shows the page of a step and takes its answer. There is no consent page: the configuration rejects scopes that require
 // consent.
 func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	if pending.Step == authorize.RepresentationStep {
@@ -151,7 +106,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 		return pending.Cancel(r.Context())
 	}
 	name := r.PostForm.Get("username")
-	u, ok := p.s.directory.check(name, r.PostForm.Get("password"))
+	u, ok := p.s.directory.find(func(u user) bool { return u.Matches(name, r.PostForm.Get("password")) })
 	if button := r.PostForm.Get("user"); button != "" && p.s.opt.demo {
 		u, ok = p.s.directory.find(func(u user) bool { return u.Username == button })
 	}
@@ -163,14 +118,14 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, status int) {
-	d := p.waiting(pending, "/login", textsFor(pending.Locale).LoginTitle, "login-page")
+	d := p.pending(pending, "/login", textsFor(pending.Locale).LoginTitle, "login-page")
 	d.Failed, d.Username = status != http.StatusOK, username
 	if p.s.opt.demo {
 		d.Users = slices.DeleteFunc(slices.Clone(p.s.cfg.Users), func(u user) bool {
 			return !acr.Ansattporten.Satisfies(u.level(), pending.RequestedACR)
 		})
 	}
-	p.render(w, status, "login.html", d, strings.Join(pending.FormAction(), " "))
+	p.Render(w, status, "login.html", d, pending.FormAction()...)
 }
 
 // representation shows the parties that the user may represent, and takes the answer. If a choice is required and missing, the page
@@ -193,25 +148,25 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pending, status int) {
 	q := pending.Selection
 	t := textsFor(pending.Locale)
-	d := p.waiting(pending, "/representation", t.RepTitle, "representation-page")
+	d := p.pending(pending, "/representation", t.RepTitle, "representation-page")
 	d.Multiple, d.Required, d.Failed = q.Multiple, q.Required, status != http.StatusOK
 	for _, c := range q.Choices {
 		line := choice{c.ID, c.Name, c.Hint}
 		switch {
 		case c.ID == ansattporten.Self:
 			line.Name, line.Hint = t.RepSelf, c.Name
-		case len(c.Hint) == 9: // an organisation number, in the groups people read it in
+		case len(c.Hint) == 9: // an organisation number: groups of three digits
 			line.Hint = t.Orgno + " " + c.Hint[:3] + " " + c.Hint[3:6] + " " + c.Hint[6:]
 		}
 		d.Choices = append(d.Choices, line)
 	}
-	p.render(w, status, "representation.html", d, strings.Join(pending.FormAction(), " "))
+	p.Render(w, status, "representation.html", d, pending.FormAction()...)
 }
 
-// failed is the error page of the provider (authorize.Config.ErrorPage).
-func (p *pages) failed(e authorize.ErrorPage) portner.Reply {
+// authorizeError is the error page of the provider (provider.Config.ErrorPage).
+func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
 	d := p.page(e.Locale, textsFor(e.Locale).ErrorTitle, "error-page", "")
 	d.Code, d.CorrelationID = string(e.Code), e.CorrelationID
 	d.NoMandate, d.Temporary = e.Code == "access_denied", e.Status >= http.StatusInternalServerError
-	return p.reply(e.Status, "error.html", d, "'none'")
+	return p.Reply(e.Status, "error.html", d)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// server is everything the command runs.
+// server holds the parts of the program.
 type server struct {
 	opt    options
 	cfg    config
@@ -35,7 +35,7 @@ type server struct {
 	sites     standin.Sites // the provider, and the demo service
 }
 
-// newServer opens the ports and builds everything.
+// newServer opens the ports and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{opt: opt, log: log, store: memory.New()}
 	var err error
@@ -73,7 +73,7 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	cfg.Page, cfg.ErrorPage = pages.show, pages.failed
+	cfg.Page, cfg.ErrorPage = pages.show, pages.authorizeError
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 	return provider.Config{
 		Issuer: s.issuer, Profile: ansattporten.Profile(), Environment: environment, Certificates: certs,
 		Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
-		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Logger: s.log,
 	}, errors.Join(cerr, serr, terr, kerr, verr)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// The organisations of the demo: synthetic ones, and those of the test environments' documents.
+// Organisations of the demo.
 const (
 	serviceOrg  = "991825827"
 	dataOrg     = "974761076"
@@ -24,10 +24,10 @@ const (
 	demoSecret    = "bare-for-denne-maskinen"
 )
 
-// addresses are where the parts of the demo listen.
+// addresses are the base URLs of the demo.
 type addresses struct{ first, second, isolated, api string }
 
-// builtin is the demo's part of the configuration.
+// builtin returns the configuration of the demo.
 func builtin(at addresses, profile string) config {
 	return config{
 		Common: standin.Common{Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess()},
@@ -35,7 +35,7 @@ func builtin(at addresses, profile string) config {
 	}
 }
 
-// loginScopes are what a service asks for about the person.
+// loginScopes returns the standard scopes of a service.
 func loginScopes(profile string) []string {
 	if profile == "openid" {
 		return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
@@ -97,7 +97,7 @@ func builtinAccess() []scope.Access {
 	return all
 }
 
-// builtinUsers are synthetic persons (month + 80). Kari has two ways to log in.
+// builtinUsers returns two synthetic persons (month + 80). One of them has two logins.
 func builtinUsers() []user {
 	kari := map[string]any{
 		"name": "Kari Testesen", "given_name": "Kari", "family_name": "Testesen", "locale": "nb-NO",
@@ -106,8 +106,8 @@ func builtinUsers() []user {
 	}
 	ola := map[string]any{"name": "Ola Prøvesen", "given_name": "Ola", "family_name": "Prøvesen", "email": "ola@example.no", "email_verified": false}
 	return []user{
-		{PID: "21879498012", Username: "kari", Password: "passord", ACR: acr.High, AMR: []string{"BankID"}, Claims: kari},
-		{PID: "21879498012", Username: "kari-minid", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-APP"}, Claims: kari},
-		{PID: "45840375084", Username: "ola", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-OTC"}, Claims: ola},
+		{Account: standin.Account{PID: "21879498012", Username: "kari", Password: "passord", ACR: acr.High, AMR: []string{"BankID"}}, Claims: kari},
+		{Account: standin.Account{PID: "21879498012", Username: "kari-minid", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-APP"}}, Claims: kari},
+		{Account: standin.Account{PID: "45840375084", Username: "ola", Password: "passord", ACR: acr.Substantial, AMR: []string{"Minid-OTC"}}, Claims: ola},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -24,55 +23,38 @@ func (c *config) check(demo bool) error {
 	return p.Err()
 }
 
-// checkScopes makes the registry that the server will have.
+// checkScopes validates the scopes together with the built-in ones of the server.
 func (c config) checkScopes(p *standin.Problems, demo bool) {
 	if demo {
 		c = c.with(config{Common: standin.Common{Scopes: builtinScopes(), ScopeAccess: builtinAccess()}})
 	}
-	if _, err := c.scopeRegistry(); err != nil {
-		*p = append(*p, err)
-	}
+	_, err := c.scopeRegistry()
+	p.Join("", err)
 }
 
-// scopeRegistry holds the configuration's scopes and the profile's standard ones.
+// scopeRegistry returns the scopes of the configuration and the standard scopes of its profile.
 func (c config) scopeRegistry() (*scope.Registry, error) {
-	return scope.NewRegistry(standin.MergedScopes(c.Scopes, c.rules().Scopes), c.ScopeAccess)
+	return scope.NewRegistry(standin.MergedScopes(c.Scopes, c.profile().Scopes), c.ScopeAccess)
 }
 
 func (c config) checkUsers(p *standin.Problems) {
 	var names []string
 	for i, u := range c.Users {
 		at := fmt.Sprintf("users[%d]", i)
-		if u.Username == "" {
-			p.Add(at+".username", "is required")
-		}
 		names = append(names, u.Username)
-		if u.Password == "" {
-			p.Add(at+".password", "is required")
+		u.Check(p, at, acr.IDPorten)
+		if u.ACR == acr.SelfRegisteredEmail && u.Claims["email"] == nil {
+			p.Add(at+".claims.email", "is required for %s", u.ACR) // tokens of the level contain it (docs/spec/idporten.md §6.2)
 		}
-		if u.PID != "" {
-			p.PID(at+".pid", u.PID)
-		}
-		u.checkLevel(p, at)
 		checkClaims(p, at+".claims", u.Claims)
 	}
 	p.Unique("users", "username", names)
 }
 
-// checkLevel verifies that a user has what tokens of the level contain (docs/spec/idporten.md §6.2).
-func (u user) checkLevel(p *standin.Problems, at string) {
-	if u.ACR != "" && !slices.Contains(acr.IDPorten.Values(), u.ACR) {
-		p.Add(at+".acr", "%q is none of %s", u.ACR, strings.Join(acr.IDPorten.Values(), ", "))
-	}
-	if u.ACR == acr.SelfRegisteredEmail && u.Claims["email"] == nil {
-		p.Add(at+".claims.email", "is required for %s", u.ACR)
-	}
-}
-
-// claimKinds are the claims a user may have and what JSON they are (OpenID Connect Core section 5.1).
-// eidas_person_identifier is for logins of an eidas level.
+// claimKinds holds the claims that a user may have, with the kind of their JSON values (OIDC Core §5.1).
+// eidas_person_identifier is for logins at an eidas level.
 var claimKinds = func() map[string]string {
-	kinds := map[string]string{"email_verified": "true or false", "phone_number_verified": "true or false", "updated_at": "a number", "address": "an object"}
+	kinds := map[string]string{"email_verified": "a boolean", "phone_number_verified": "a boolean", "updated_at": "a number", "address": "an object"}
 	for _, name := range []string{
 		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
 		"gender", "birthdate", "zoneinfo", "locale", "email", "phone_number", "eidas_person_identifier",
@@ -88,7 +70,7 @@ func checkClaims(p *standin.Problems, at string, claims map[string]any) {
 		if !known {
 			p.Add(at+"."+name, "is not a standard claim")
 		} else if kindOf(claims[name]) != want {
-			p.Add(at+"."+name, "needs %s", want)
+			p.Add(at+"."+name, "must be %s", want)
 		}
 	}
 	address, _ := claims["address"].(map[string]any)
@@ -96,12 +78,12 @@ func checkClaims(p *standin.Problems, at string, claims map[string]any) {
 		if !slices.Contains(addressMembers, name) {
 			p.Add(at+".address."+name, "is not a member of an address")
 		} else if kindOf(address[name]) != "a string" {
-			p.Add(at+".address."+name, "needs a string")
+			p.Add(at+".address."+name, "must be a string")
 		}
 	}
 }
 
-// addressMembers are those of OpenID Connect Core section 5.1.1.
+// addressMembers are the members of the address claim (OIDC Core §5.1.1).
 var addressMembers = []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
 
 func kindOf(v any) string {
@@ -109,7 +91,7 @@ func kindOf(v any) string {
 	case string:
 		return "a string"
 	case bool:
-		return "true or false"
+		return "a boolean"
 	case float64:
 		return "a number"
 	case map[string]any:
@@ -133,7 +115,7 @@ func (c config) checkNumbers(p *standin.Problems) {
 		{"lifetimes.pushed_request", c.Lifetimes.PushedRequest},
 	} {
 		if n.seconds < 0 || n.seconds > maxSeconds {
-			p.Add(n.at, "must be from 0 (ID-porten's own) to %d seconds", maxSeconds)
+			p.Add(n.at, "must be 0 (the default) to %d seconds", maxSeconds)
 		}
 	}
 }

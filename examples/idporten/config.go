@@ -7,7 +7,7 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// config is the file behind -config. docs/idporten-config.schema.json describes it.
+// config is the configuration file. docs/idporten-config.schema.json describes it.
 type config struct {
 	standin.Common
 
@@ -21,18 +21,14 @@ type config struct {
 	TestLogin bool `json:"test_login,omitempty"`
 }
 
-// environment: a client of an organisation may authenticate with a business certificate.
+// environment allows clients of organisations to authenticate with business certificates.
 var environment = client.Environment{Test: true, BusinessCertificates: true}
 
-// user is one login. Two entries may share a pid: MinID and BankID of one person.
+// user is one login of a person. Two entries may have the same pid, such as MinID and BankID of one person.
 type user struct {
-	PID      string         `json:"pid,omitempty"`
-	Username string         `json:"username"`
-	Password string         `json:"password"`
-	ACR      string         `json:"acr,omitempty"` // the level this login gives; substantial if absent
-	AMR      []string       `json:"amr,omitempty"`
-	Claims   map[string]any `json:"claims,omitempty"` // OpenID Connect standard claims
-	Active   *bool          `json:"active,omitempty"`
+	standin.Account                // the default of acr is idporten-loa-substantial
+	Claims          map[string]any `json:"claims,omitempty"` // standard claims (OIDC Core §5.1)
+	Active          *bool          `json:"active,omitempty"` // the default is true
 }
 
 type sessionLimits struct {
@@ -40,7 +36,7 @@ type sessionLimits struct {
 	Idle int `json:"idle,omitempty"` // seconds between two authorization requests
 }
 
-// lifetimes are in seconds; 0 is ID-porten's.
+// lifetimes are in seconds. If 0, the lifetime is that of the profile.
 type lifetimes struct {
 	AccessToken   int `json:"access_token,omitempty"`
 	RefreshToken  int `json:"refresh_token,omitempty"`
@@ -57,8 +53,8 @@ func readConfig(path string, demo bool) (config, error) {
 	return c, err
 }
 
-// rules are the rules of the configuration's profile.
-func (c config) rules() provider.Profile {
+// profile returns the profile of the provider.
+func (c config) profile() provider.Profile {
 	if c.Profile == "openid" {
 		p := provider.OpenIDConnect()
 		p.Levels = acr.IDPorten
@@ -67,7 +63,7 @@ func (c config) rules() provider.Profile {
 	return provider.IDPorten()
 }
 
-// with adds the demo. An entry of the configuration replaces one of the demo; its users replace all of the demo's.
+// with returns c with the entries of the demo. An entry of c replaces the one of the demo; users of c replace all users of the demo.
 func (c config) with(b config) config {
 	c.Common = c.With(b.Common)
 	if len(c.Users) == 0 {

@@ -185,17 +185,17 @@ func TestMistakes(t *testing.T) {
 			in: `{"isuer":"x","clients":[{"client_id":"a"},{"client_id":"b","redirect_uri":["x"],"activ":true}],"scopes":[{"name":"a:b"},{"name":"c:d","requires_user_concent":true,"x":1}],
 			     "users":[{"username":"u","password":"p","pit":"1"}],"session":{"idel":3},"lifetimes":{"tokens":1}}`,
 			want: []string{
-				`isuer: unknown member (did you mean "issuer"?)`,
-				`clients[1].redirect_uri: unknown member (did you mean "redirect_uris"?)`,
-				`clients[1].activ: unknown member (did you mean "active"?)`,
-				`scopes[1].requires_user_concent: unknown member (did you mean "requires_user_consent"?)`,
-				"scopes[1].x: unknown member", "users[0].pit: unknown member",
-				`session.idel: unknown member (did you mean "idle"?)`, "lifetimes.tokens: unknown member",
+				`isuer: is an unknown member (did you mean "issuer"?)`,
+				`clients[1].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`,
+				`clients[1].activ: is an unknown member (did you mean "active"?)`,
+				`scopes[1].requires_user_concent: is an unknown member (did you mean "requires_user_consent"?)`,
+				"scopes[1].x: is an unknown member", "users[0].pit: is an unknown member",
+				`session.idel: is an unknown member (did you mean "idle"?)`, "lifetimes.tokens: is an unknown member",
 			},
 		},
 		"kinds": {
 			in:   `{"clients":[{"client_id":1,"scopes":"openid"}],"test_login":"yes","scopes":[{"name":"a:b","at_max_age":"3"}]}`,
-			want: []string{"clients[0].client_id: must be a string", "clients[0].scopes: must be a list", "test_login: needs true or false", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
+			want: []string{"clients[0].client_id: must be a string", "clients[0].scopes: must be a list", "test_login: must be a boolean", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
 		},
 		"values": {
 			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"x","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æ","redirect_uris":["http://localhost:1/cb"]}],
@@ -205,11 +205,11 @@ func TestMistakes(t *testing.T) {
 				`profile: "oidc" is neither idporten nor openid`, "clients[0].client_orgno: must be nine digits", "clients[0].client_secret: is required", "clients[0].redirect_uris: at least one is required",
 				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" occurs twice`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
 				"users[0].pid: must be a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" occurs twice`, "users[1].password: is required",
-				"users[1].claims.email: needs a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",
-				`scopes[0].description: scope "a:b": is required with`, `scopes[2].name: scope "a:c": is repeated`, `access[0].scope: scope "no:such": has no record`, "session.max: must be from 0",
+				"users[1].claims.email: must be a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",
+				`scopes[0].description: scope "a:b": is required with`, `scopes[2].name: scope "a:c": is repeated`, `access[0].scope: scope "no:such": has no record`, "session.max: must be 0 (the default) to ",
 			},
 		},
-		"given twice": {in: `{"users":[],"users":[]}`, want: []string{"users: given twice"}, noSchema: true},
+		"given twice": {in: `{"users":[],"users":[]}`, want: []string{"users: is given twice"}, noSchema: true},
 		"not JSON":    {in: "{\n\"users\": [,]}", want: []string{"line 2:"}, noSchema: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,5 +281,5 @@ func TestWarnScopes(t *testing.T) {
 	s.sites.Close()
 	require.Contains(t, out.String(), "client_id=a scope=slip reason=unknown")
 	require.Contains(t, out.String(), "client_id=b scope=eksempel:x reason=no_access")
-	require.Equal(t, 2, strings.Count(out.String(), "that it is refused"), out.String())
+	require.Equal(t, 2, strings.Count(out.String(), "that will be rejected"), out.String())
 }

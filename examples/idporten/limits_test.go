@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // TestInactive: active false on clients, users and scopes.
@@ -35,7 +37,7 @@ func TestDisabledLater(t *testing.T) {
 	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "profile")
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	code := v.get(p.url()).param(t, "code")
-	s.users.bySubject["pid:45840375084"] = person{disabled: true}
+	s.users.persons["user:ola"] = person{disabled: true}
 	_, err := p.refresh(tok.RefreshToken)
 	refusedWith(t, err, "invalid_grant")
 	_, err = p.conf.Exchange(p.ctx, code, oauth2.VerifierOption(p.verifier))
@@ -50,13 +52,17 @@ func TestDisabledLater(t *testing.T) {
 func TestTwoEntriesOnePerson(t *testing.T) {
 	t.Parallel()
 	off := false
-	d := newDirectory([]user{{PID: "45840375084", Username: "a", Active: &off}, {PID: "45840375084", Username: "b"}}, false)
-	u, err := d.User(t.Context(), "pid:45840375084")
+	d, err := newDirectory([]user{
+		{Account: standin.Account{PID: "45840375084", Username: "a"}, Active: &off}, {Account: standin.Account{PID: "45840375084", Username: "b"}},
+	}, false)
+	require.NoError(t, err)
+	require.Equal(t, "user:a", d.subject(d.entries[0]), "one subject for each person")
+	u, err := d.User(t.Context(), "user:a")
 	require.NoError(t, err)
 	require.False(t, u.Disabled)
 	_, ok := d.named("a")
 	require.False(t, ok)
-	_, err = d.User(t.Context(), "pid:21879498012")
+	_, err = d.User(t.Context(), "user:kari")
 	require.Error(t, err, "a stranger")
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
@@ -52,7 +53,7 @@ func (c *canaries) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, authorization, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	c.add("Authorization", authorization)
 	for _, cookie := range r.Cookies() {
-		if cookie.Name != languageCookie {
+		if cookie.Name != authorize.LanguageCookie {
 			c.add("cookie "+cookie.Name, cookie.Value)
 		}
 	}

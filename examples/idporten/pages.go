@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,22 +15,41 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 //go:embed web/*.html
 var web embed.FS
 
-// pages renders everything a person sees of the provider. Forms are plain HTML and work without scripts.
+// pages holds the pages of the provider.
 type pages struct {
-	s         *server
-	templates *template.Template
+	standin.Pages
+	s *server
 }
 
 func newPages(s *server) *pages {
-	return &pages{s: s, templates: template.Must(template.ParseFS(web, "web/*.html"))}
+	return &pages{standin.Pages{
+		Templates: template.Must(template.ParseFS(web, "web/*.html")), Issuer: s.issuer, Languages: languages,
+		Paths: []string{"/", "/login", "/step-up", "/consent", pathMine}, Log: s.log,
+	}, s}
 }
 
-// frame is what every page shows.
+// routes returns the handler of the provider: package provider, the authorizations API and the pages of the example.
+func (p *pages) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", p.s.op)
+	mux.HandleFunc("GET /{$}", p.home)
+	mux.HandleFunc("POST /language", p.ChooseLanguage)
+	mux.HandleFunc("GET "+pathMine, p.mine)
+	mux.Handle("POST "+pathMine, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.endMine)))
+	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/", "/innlogginger/logg/idporten"} {
+		mux.Handle(path, p.s.granted.Handler())
+	}
+	mux.Handle("GET /static/", look.Handler())
+	return mux
+}
+
+// frame is the data of the layout.
 type frame struct {
 	T      texts
 	Title  string
@@ -40,9 +58,9 @@ type frame struct {
 	Switch *languageSwitch
 }
 
-// languageSwitch returns to the page it stands on.
+// languageSwitch is the form that changes the language of a page.
 type languageSwitch struct {
-	Return    string
+	Return    string // path of the page
 	Languages []language
 }
 
@@ -51,7 +69,7 @@ type language struct {
 	Current    bool
 }
 
-// frame begins a page. back is the path to return to after a change of language; "" leaves the switch out.
+// frame returns the data of the layout. back is the path of the page; if "", the page has no language switch.
 func (p *pages) frame(locale, title, bodyID, back string) frame {
 	f := frame{T: textsFor(locale), Title: title, BodyID: bodyID, Issuer: p.s.issuer}
 	if back != "" {
@@ -64,73 +82,8 @@ func (p *pages) frame(locale, title, bodyID, back string) frame {
 	return f
 }
 
-// render writes a page; see reply.
-func (p *pages) render(w http.ResponseWriter, status int, name string, data any, csp ...string) {
-	writeReply(w, p.reply(status, name, data, csp...))
-}
-
-func writeReply(w http.ResponseWriter, r portner.Reply) {
-	maps.Copy(w.Header(), r.Header)
-	w.WriteHeader(r.Status)
-	_, _ = w.Write(r.Body)
-}
-
-// reply returns a page. csp is added to a Content-Security-Policy that allows same-origin styles and images only. A page with a form
-// keeps the Origin field of its post; other pages send no referrer.
-func (p *pages) reply(status int, name string, data any, csp ...string) portner.Reply {
-	h := http.Header{}
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "same-origin")
-	if slices.Contains(csp, noForms) {
-		h.Set("Referrer-Policy", "no-referrer")
-	}
-	policy := append([]string{
-		"default-src 'none'", "style-src 'self'", "img-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
-	}, csp...)
-	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
-	body, err := p.execute(name, data)
-	if err != nil {
-		return portner.Reply{Status: http.StatusInternalServerError, Header: h, Body: []byte("server_error\n")}
-	}
-	return portner.Reply{Status: status, Header: h, Body: body}
-}
-
-// execute renders a template. It logs an error.
-func (p *pages) execute(name string, data any) ([]byte, error) {
-	var b bytes.Buffer
-	err := p.templates.ExecuteTemplate(&b, name, data)
-	if err != nil {
-		p.s.log.Error("page", "name", name, "error", err)
-	}
-	return b.Bytes(), err
-}
-
-const noForms = "form-action 'none'"
-
-func formAction(sources []string) string { return "form-action " + strings.Join(sources, " ") }
-
-// routes mounts the provider and the pages.
-func (s *server) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", s.op)
-	mux.HandleFunc("GET /{$}", s.pages.home)
-	mux.HandleFunc("POST /language", s.pages.language)
-	cross := http.NewCrossOriginProtection()
-	mux.HandleFunc("GET "+pathMine, s.pages.mine)
-	mux.Handle("POST "+pathMine, cross.Handler(http.HandlerFunc(s.pages.endMine)))
-	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/", "/innlogginger/logg/idporten"} {
-		mux.Handle(path, s.granted.Handler())
-	}
-	mux.Handle("GET /static/", look.Handler())
-	return mux
-}
-
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
-	locale := p.locale(r)
+	locale := p.Locale(r)
 	data := struct {
 		frame
 		Services []struct{ Name, URL, Text string }
@@ -138,43 +91,10 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	if p.s.opt.demo {
 		data.Services = []struct{ Name, URL, Text string }{{"Min tjeneste", p.s.at.first, ""}, {"Annen tjeneste", p.s.at.second, ""}, {"Isolert tjeneste", p.s.at.isolated, ""}}
 	}
-	p.render(w, http.StatusOK, "home.html", data, "form-action 'self'")
+	p.Render(w, http.StatusOK, "home.html", data, "'self'")
 }
 
-// locale is for pages outside a request: the language the person chose, or bokmål.
-func (p *pages) locale(r *http.Request) string {
-	if c, err := r.Cookie(languageCookie); err == nil && slices.Contains(languages, c.Value) {
-		return c.Value
-	}
-	return languages[0]
-}
-
-// languageCookie is set only when the user chooses a language (docs/spec/idporten.md §3.6).
-const languageCookie = "IDPORTEN_SELECTED_LANGUAGE"
-
-// language sets the chosen language and goes back to where the person was, on this server only.
-func (p *pages) language(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "invalid_request", http.StatusBadRequest)
-		return
-	}
-	lang, back := r.PostForm.Get("lang"), r.PostForm.Get("return")
-	u, err := url.Parse(back)
-	if err != nil || u.Host != "" || u.Scheme != "" || !slices.Contains([]string{"/", "/login", "/step-up", "/consent", pathMine}, u.Path) || !slices.Contains(languages, lang) {
-		http.Error(w, "invalid_request", http.StatusBadRequest)
-		return
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.s.issuer, "https:"),
-	})
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", u.RequestURI())
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// loginPage is what login.html shows.
+// loginPage is the data of login.html.
 type loginPage struct {
 	frame
 	Action, CSRF  string
@@ -213,7 +133,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 		p.showLogin(w, pending, name, true)
 		return nil
 	}
-	return pending.LogIn(r.Context(), authentication(u))
+	return pending.LogIn(r.Context(), p.s.users.authentication(u))
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, failed bool) {
@@ -231,31 +151,25 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	if failed {
 		status = http.StatusUnauthorized
 	}
-	p.render(w, status, "login.html", data, formAction(pending.FormAction()))
+	p.Render(w, status, "login.html", data, pending.FormAction()...)
 }
 
-// buttons are the test users whose login would be good enough.
+// buttons returns the users whose level satisfies the request.
 func (p *pages) buttons(pending *authorize.Pending) []userButton {
 	var all []userButton
 	for _, u := range p.s.users.entries {
-		a := authentication(u)
-		if len(pending.RequestedACR) > 0 && !acr.IDPorten.Satisfies(a.ACR, pending.RequestedACR) {
+		if len(pending.RequestedACR) > 0 && !acr.IDPorten.Satisfies(u.level(), pending.RequestedACR) {
 			continue
 		}
-		name, _ := u.Claims["name"].(string)
-		if name == "" {
-			name = u.Username
-		}
-		_, level, _ := strings.Cut(a.ACR, "-loa-")
-		if level == "" {
-			level = a.ACR
-		}
-		all = append(all, userButton{u.Username, name, strings.Join(a.AMR, ", "), level})
+		_, level, _ := strings.Cut(u.level(), "-loa-")
+		all = append(all, userButton{
+			u.Username, cmp.Or(stringClaim(u.Claims, "name"), u.Username), strings.Join(u.Methods(), ", "), cmp.Or(level, u.level()),
+		})
 	}
 	return all
 }
 
-// consentPage is what consent.html shows.
+// consentPage is the data of consent.html.
 type consentPage struct {
 	frame
 	Action, CSRF      string
@@ -291,10 +205,10 @@ func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
 	for _, sc := range pending.Scopes {
 		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), t.duration(sc.Lasts)})
 	}
-	p.render(w, http.StatusOK, "consent.html", data, formAction(pending.FormAction()))
+	p.Render(w, http.StatusOK, "consent.html", data, pending.FormAction()...)
 }
 
-// duration is in hours and minutes, rounded up to a whole minute.
+// duration returns d in hours and minutes, rounded up to a whole minute.
 func (t texts) duration(d time.Duration) string {
 	minutes := int((d + time.Minute - 1) / time.Minute)
 	var parts []string
@@ -312,26 +226,20 @@ func (t texts) duration(d time.Duration) string {
 	return strings.Join(parts, " ")
 }
 
-// errorPage is what error.html shows: nothing of the request.
+// errorPage is the data of error.html. It contains no value of the request.
 type errorPage struct {
 	frame
 	Code, CorrelationID       string
 	Unavailable, NotLoggedOut bool
 }
 
-// authorizeError is the error page of the provider (authorize.Config.ErrorPage).
+// authorizeError is the error page of the provider (provider.Config.ErrorPage).
 func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
 	return p.errorReply(e.Status, string(e.Code), e.CorrelationID, e.Locale)
 }
 
-// showError writes an error page.
-func (p *pages) showError(w http.ResponseWriter, status int, code, locale string) {
-	writeReply(w, p.errorReply(status, code, "", locale))
-}
-
 func (p *pages) errorReply(status int, code, correlationID, locale string) portner.Reply {
-	t := textsFor(locale)
-	return p.reply(status, "error.html", errorPage{
-		frame: p.frame(locale, t.ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID, Unavailable: status >= 500,
-	}, noForms)
+	return p.Reply(status, "error.html", errorPage{
+		frame: p.frame(locale, textsFor(locale).ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID, Unavailable: status >= 500,
+	})
 }

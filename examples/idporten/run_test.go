@@ -60,7 +60,7 @@ func TestRunRefuses(t *testing.T) {
 		"issuer":             {[]string{"-addr", "localhost:0", "-issuer", "http://example.no"}, "Issuer: must be https"},
 		"issuer slash":       {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/"}, "Issuer: must not end in a slash"},
 		"no configuration":   {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},
-		"configuration":      {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: unknown member (did you mean "redirect_uris"?)`},
+		"configuration":      {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`},
 		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "Issuer: must be on loopback"},
 		"lifetime":           {[]string{"-addr", "localhost:0", "-config", write(t, `{"lifetimes":{"code":601}}`)}, "Lifetimes.Code"},
 	} {

@@ -25,7 +25,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// server is everything the command runs.
+// server holds the parts of the program.
 type server struct {
 	opt      options
 	cfg      config
@@ -41,7 +41,7 @@ type server struct {
 	scopes  scope.Source
 	granted *authorizations.API
 
-	// machines verifies Maskinporten's tokens of support staff; nil without -machine-issuer.
+	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
 	machines authorizations.Machines
 
 	pages *pages
@@ -53,7 +53,7 @@ type server struct {
 // demoSites are the sites of the demo, in the order of their ports.
 var demoSites = []string{"first", "second", "isolated", "api"}
 
-// newServer opens the ports and builds everything.
+// newServer opens the ports and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{opt: opt, log: log, now: time.Now, outgoing: standin.Outgoing(standin.ClientTLS(opt.insecureTrustSelfSigned))}
 	var err error
@@ -86,7 +86,10 @@ func (s *server) build() error {
 		s.cfg = s.cfg.with(builtin(s.at, s.cfg.Profile))
 	}
 	s.store = memory.New()
-	s.users = newDirectory(s.cfg.Users, s.cfg.TestLogin)
+	var err error
+	if s.users, err = newDirectory(s.cfg.Users, s.cfg.TestLogin); err != nil {
+		return err
+	}
 	s.pages = newPages(s)
 	cfg, err := s.providerConfig(s.now())
 	if err != nil {
@@ -103,7 +106,7 @@ func (s *server) build() error {
 	if err := s.buildAuthorizations(); err != nil {
 		return err
 	}
-	s.sites[0].Handler = s.routes()
+	s.sites[0].Handler = s.pages.routes()
 	if s.opt.demo {
 		return s.buildDemo()
 	}
@@ -131,7 +134,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	if err != nil {
 		return provider.Config{}, err
 	}
-	// A key of each algorithm, so that every id_token_signed_response_alg can be tried.
+	// One key for each value of id_token_signed_response_alg.
 	keys, err := standin.GenerateKeys(keyset.RS256, keyset.ES256, keyset.PS256, keyset.EdDSA)
 	if err != nil {
 		return provider.Config{}, err
@@ -147,9 +150,9 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	return provider.Config{
-		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.rules(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
+		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.pages.page,
-		Secrets: []portner.Secret{standin.RandomSecret()}, PairwiseKey: standin.RandomSecret(),
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.logoutPages(), TestLogin: testLogin,
@@ -171,7 +174,7 @@ func (l lifetimes) provider() provider.Lifetimes {
 	}
 }
 
-// buildDemo makes the services and the API around the provider.
+// buildDemo builds the demo services and their API.
 func (s *server) buildDemo() error {
 	services := demoServices(s.cfg.Profile)
 	for i, sv := range services {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -16,120 +18,129 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// directory is the user directory of the example: the entries of the configuration. A real one holds
-// slow password hashes; portner leaves that to the host.
+// directory holds the users of the configuration.
 type directory struct {
-	entries   []user            // those who may log in
-	bySubject map[string]person // everybody
-	anyPID    bool              // a test login may be anyone
+	entries  []user            // enabled users
+	persons  map[string]person // by subject
+	subjects map[string]string // of persons, by national identity number
+	// tests derives the subjects of test logins of persons that the directory does not have. It is nil without test logins.
+	tests *pseudonym.Pairwise
 }
 
-// person is behind one or more entries, and disabled if all of them are.
+// person has one or more users. A person is disabled if all of them are.
 type person struct {
 	disabled bool
 	claims   map[string]any
 }
 
-func newDirectory(entries []user, anyPID bool) *directory {
-	d := &directory{bySubject: map[string]person{}, anyPID: anyPID}
-	for _, u := range entries {
+func newDirectory(users []user, testLogin bool) (*directory, error) {
+	d := &directory{persons: map[string]person{}, subjects: map[string]string{}}
+	for _, u := range users {
 		disabled := u.Active != nil && !*u.Active
 		if !disabled {
 			d.entries = append(d.entries, u)
 		}
-		if p, seen := d.bySubject[subject(u)]; !seen || p.disabled {
-			d.bySubject[subject(u)] = person{disabled, u.Claims}
+		if u.PID != "" && d.subjects[u.PID] == "" {
+			d.subjects[u.PID] = "user:" + u.Username
+		}
+		subject := d.subject(u)
+		if p, seen := d.persons[subject]; !seen || p.disabled {
+			d.persons[subject] = person{disabled, u.Claims}
 		}
 	}
-	return d
-}
-
-// subject is one for each person, whatever they log in with.
-func subject(u user) string {
-	if u.PID != "" {
-		return "pid:" + u.PID
+	var err error
+	if testLogin {
+		d.tests, err = pseudonym.NewPairwise(portner.NewSecret())
 	}
-	return "user:" + u.Username
+	return d, err
 }
 
-// contact is what the contact register of the demo knows of a person.
+// subject returns the subject of the person behind a user. Clients with subject type public receive it, therefore it does not
+// contain the national identity number.
+func (d *directory) subject(u user) string {
+	return cmp.Or(d.subjects[u.PID], "user:"+u.Username)
+}
+
+// subjectOf finds the subject of a person by number, for support staff with a machine token.
+func (d *directory) subjectOf(_ context.Context, pid norway.PID) (subject string, ok bool, err error) {
+	subject, ok = d.subjects[pid.Reveal()]
+	return subject, ok, nil
+}
+
+// contact returns the entry of a person in the contact register of the demo.
 func (d *directory) contact(pid norway.PID) demo.Contact {
-	claim := func(name string) string {
-		value, _ := d.bySubject["pid:"+pid.Reveal()].claims[name].(string)
-		return value
-	}
-	return demo.Contact{Email: claim("email"), Mobile: claim("phone_number")}
+	claims := d.persons[d.subjects[pid.Reveal()]].claims
+	return demo.Contact{Email: stringClaim(claims, "email"), Mobile: stringClaim(claims, "phone_number")}
 }
 
-// check returns the user of a name and password.
+func stringClaim(claims map[string]any, name string) string {
+	value, _ := claims[name].(string)
+	return value
+}
+
+// check returns the user with this username and password.
 func (d *directory) check(username, password string) (user, bool) {
-	var found user
-	ok := false
-	for _, u := range d.entries {
-		if standin.PasswordMatches(password, u.Password) && u.Username == username {
-			found, ok = u, true
-		}
-	}
-	return found, ok
+	return standin.Find(d.entries, func(u user) bool { return u.Matches(username, password) })
 }
 
-// named returns the user behind a one-click button.
+// named returns the user of a button of the login page.
 func (d *directory) named(username string) (user, bool) {
-	for _, u := range d.entries {
-		if u.Username == username {
-			return u, true
-		}
-	}
-	return user{}, false
+	return standin.Find(d.entries, func(u user) bool { return u.Username == username })
 }
 
-// authentication is what a login of the user tells the provider.
-func authentication(u user) session.Authentication {
-	a := session.Authentication{ACR: u.ACR, AMR: u.AMR, Identity: session.Identity{Subject: subject(u)}}
-	if a.ACR == "" {
-		a.ACR = acr.Substantial
-	}
-	if len(a.AMR) == 0 {
-		a.AMR = []string{"TestID"}
-	}
-	claim := func(name string) string { v, _ := u.Claims[name].(string); return v }
+// authentication returns the result of a login of the user.
+func (d *directory) authentication(u user) session.Authentication {
+	a := session.Authentication{ACR: u.level(), AMR: u.Methods(), Identity: session.Identity{Subject: d.subject(u)}}
 	add := func(typ, value string) {
 		if id, err := pseudonym.NewIdentifier(typ, value); err == nil {
 			a.Identity.Identifiers = append(a.Identity.Identifiers, id)
 		}
 	}
-	if strings.HasPrefix(a.ACR, "eidas-") { // first: subjects derive from it, also for a user with a national identity number
-		add(session.TypeEIDAS, claim("eidas_person_identifier"))
-		a.Identity.Attributes = map[string]string{
-			"given_name": claim("given_name"), "family_name": claim("family_name"), "birthdate": claim("birthdate"),
+	if strings.HasPrefix(a.ACR, "eidas-") {
+		// Pairwise subjects derive from the first identifier: at these levels the eIDAS one, also for a user with a pid.
+		add(session.TypeEIDAS, stringClaim(u.Claims, "eidas_person_identifier"))
+		a.Identity.Attributes = map[string]string{}
+		for _, name := range []string{"given_name", "family_name", "birthdate"} {
+			a.Identity.Attributes[name] = stringClaim(u.Claims, name)
 		}
 	}
 	add(session.TypePID, u.PID)
 	if a.ACR == acr.SelfRegisteredEmail {
-		add(session.TypeEmail, claim("email"))
+		add(session.TypeEmail, stringClaim(u.Claims, "email"))
 	}
 	return a
 }
 
+// level returns the level of the login.
+func (u user) level() string { return cmp.Or(u.ACR, acr.Substantial) }
+
 // User implements token.UserSource.
-func (d *directory) User(_ context.Context, sub string) (token.User, error) {
-	p, ok := d.bySubject[sub]
+func (d *directory) User(_ context.Context, subject string) (token.User, error) {
+	p, ok := d.persons[subject]
 	switch {
 	case ok:
 		return token.User{Disabled: p.disabled, Claims: p.claims}, nil
-	case d.anyPID && strings.HasPrefix(sub, "pid:"):
+	case d.tests != nil && strings.HasPrefix(subject, "test:"):
 		return token.User{}, nil
 	}
 	return token.User{}, fmt.Errorf("users: %w", storage.ErrNotFound)
 }
 
-// testPerson is who a headless test login is: the person of the directory with that number, or one that
-// exists only there.
+// testPerson returns the identity of a test login: the person of the directory with this number, or a person without claims.
 func (d *directory) testPerson(_ context.Context, pid norway.PID) (session.Identity, error) {
-	sub := "pid:" + pid.Reveal()
-	if d.bySubject[sub].disabled {
+	id, err := pseudonym.NewIdentifier(session.TypePID, pid.Reveal())
+	if err != nil {
+		return session.Identity{}, err
+	}
+	subject, ok := d.subjects[pid.Reveal()]
+	if !ok {
+		if subject, err = d.tests.Subject("test", id); err != nil {
+			return session.Identity{}, err
+		}
+		subject = "test:" + subject
+	}
+	if d.persons[subject].disabled {
 		return session.Identity{}, errors.New("users: disabled")
 	}
-	id, err := pseudonym.NewIdentifier(session.TypePID, pid.Reveal())
-	return session.Identity{Subject: sub, Identifiers: []pseudonym.Identifier{id}}, err
+	return session.Identity{Subject: subject, Identifiers: []pseudonym.Identifier{id}}, nil
 }

@@ -91,9 +91,9 @@ func (c *config) check() error {
 	}
 	c.registered().CheckClients(&p, environment)
 	c.checkAltinn(&p)
-	if _, err := scope.NewRegistry(c.with(builtin()).Scopes, c.with(builtin()).ScopeAccess); err != nil {
-		p = append(p, err)
-	}
+	all := c.with(builtin())
+	_, err := scope.NewRegistry(all.Scopes, all.ScopeAccess)
+	p.Join("", err)
 	return p.Err()
 }
 

@@ -141,7 +141,7 @@ func TestRunRefuses(t *testing.T) {
 		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
 		"no file":       {[]string{"-config", filepath.Join(t.TempDir(), "x")}, "-config: open"},
 		"claims":        {[]string{"-print-token", "-claims", "x"}, "-claims:"},
-		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: unknown member (did you mean "clients"?)`},
+		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: is an unknown member (did you mean "clients"?)`},
 		"organisation":  {[]string{"-config", write(t, `{"delegations":[{"consumer_orgno":"1","supplier_orgno":"991825827","scopes":[]}]}`)}, "delegations[0].consumer_orgno: must be nine digits"},
 		"client":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a"}]}`)}, "clients[0].client_orgno: is required"},
 		"secret":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a","client_orgno":"991825827","client_secret":"x"}]}`)}, "clients[0].client_secret: is for client_secret_basic and client_secret_post"},

@@ -1,5 +1,4 @@
-// Package browsertest walks through the pages of the example servers in headless Chromium, audits them and
-// takes their screenshots.
+// Package browsertest drives headless Chromium through the pages of the example servers, checks the pages and takes screenshots.
 package browsertest
 
 import (
@@ -8,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -24,18 +24,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// CSS is how tests name elements.
+// CSS is a selector of an element.
 type CSS = chromedp.CSS
 
-// Browser is one Chromium window. Whatever fails ends the test, and shows where the browser was.
+// Browser is one Chromium window. A failed step ends the test and reports the address and the HTML of the page.
 type Browser struct {
 	t     *testing.T
 	ctx   context.Context
-	shots string // what names of screenshots begin with; "" takes none
+	shots string // prefix of the files of screenshots; "" for none
 }
 
-// New starts Chromium. Without one the test is skipped, loudly, and fails under CI=true. Screenshots go to
-// the folder PORTNER_SHOTS names; their names begin with prefix.
+// New starts Chromium. If there is none, the test is skipped, or fails if the environment has CI=true. Screenshots are written to the
+// folder of the environment variable PORTNER_SHOTS; their names begin with prefix.
 func New(t *testing.T, prefix string) *Browser {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -65,7 +65,7 @@ func chromium(t *testing.T) string {
 	if os.Getenv("CI") == "true" {
 		t.Fatal("no Chromium on this machine: the pages cannot be tested")
 	}
-	t.Skip("NOT TESTED: no Chromium on this machine, the pages were not looked at")
+	t.Skip("no Chromium on this machine: the pages are not tested")
 	return ""
 }
 
@@ -86,7 +86,7 @@ func (b *Browser) Do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Ask runs a step that has an answer.
+// Ask runs a step that returns a value.
 func Ask[T any](b *Browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
@@ -107,19 +107,19 @@ func (b *Browser) fail(err error) {
 	b.t.Fatalf("%v\nat %s\n%s", err, at, html)
 }
 
-// Open goes to an address and waits for an element.
+// Open loads an address and waits for an element.
 func (b *Browser) Open(url string, wait CSS) {
 	b.t.Helper()
 	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait))
 }
 
-// Click clicks an element and waits for another one, on the next page.
+// Click clicks an element and waits for an element of the next page.
 func (b *Browser) Click(sel, wait CSS) {
 	b.t.Helper()
 	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel), chromedp.WaitVisible(wait))
 }
 
-// Toggle clicks an element and stays.
+// Toggle clicks an element of a form without leaving the page.
 func (b *Browser) Toggle(sel CSS) {
 	b.t.Helper()
 	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel))
@@ -131,13 +131,13 @@ func (b *Browser) Fill(sel CSS, text string) {
 	b.Do(chromedp.WaitVisible(sel), chromedp.SendKeys(sel, text))
 }
 
-// Text is what an element says, shown or not.
+// Text returns the text of an element, visible or not.
 func (b *Browser) Text(sel CSS) string {
 	b.t.Helper()
 	return strings.TrimSpace(Ask(b, chromedp.TextContent(sel)))
 }
 
-// Has reports whether there is such an element.
+// Has reports whether the page has an element.
 func (b *Browser) Has(sel string) bool {
 	b.t.Helper()
 	quoted, err := json.Marshal(sel)
@@ -145,7 +145,7 @@ func (b *Browser) Has(sel string) bool {
 	return Ask(b, chromedp.Evaluate[bool]("document.querySelector("+string(quoted)+") !== null"))
 }
 
-// Location is the address of the page.
+// Location returns the address of the page.
 func (b *Browser) Location() string {
 	b.t.Helper()
 	return Ask(b, chromedp.Location())
@@ -154,7 +154,7 @@ func (b *Browser) Location() string {
 //go:embed audit.js
 var auditScript string
 
-// Look audits a page and takes screenshots of it, at desk and phone width.
+// Look is Audit with a screenshot at each width.
 func (b *Browser) Look(name string) {
 	b.t.Helper()
 	for _, v := range widths {
@@ -167,7 +167,7 @@ func (b *Browser) Look(name string) {
 	b.Do(chromedp.EmulateViewport(1100, 900))
 }
 
-// Audit checks a page at both widths: labels, headings, contrast, what sticks out.
+// Audit checks a page at desk and phone width: labels, headings, contrast and overflow.
 func (b *Browser) Audit(name string) {
 	b.t.Helper()
 	for _, v := range widths {
@@ -183,9 +183,20 @@ type width struct {
 
 var widths = []width{{"desk", 1100}, {"phone", 320}}
 
+// settled is a promise that resolves when the page has its style sheet and fonts, and has been laid out for a window of this width. An
+// element is visible before that: a measurement would be of a page without style or of the previous width.
+const settled = `new Promise(resolve => {
+  const check = () => {
+    if (innerWidth === %d && document.readyState === 'complete' && document.fonts.status === 'loaded') resolve(true);
+    else requestAnimationFrame(check);
+  };
+  requestAnimationFrame(check);
+})`
+
 func (b *Browser) auditAt(name string, v width) {
 	b.t.Helper()
 	b.Do(chromedp.EmulateViewport(v.pixels, 900))
+	Ask(b, chromedp.Evaluate[bool](fmt.Sprintf(settled, v.pixels), chromedp.EvalAwaitPromise))
 	if wide := Ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > v.pixels {
 		b.t.Fatalf("%s is %d pixels wide on the %s screen", name, wide, v.suffix)
 	}
@@ -194,7 +205,7 @@ func (b *Browser) auditAt(name string, v width) {
 	}
 }
 
-// compact writes a screenshot with 256 colours: a page of text has few others.
+// compact encodes a screenshot with 256 colours, which are enough for a page of text.
 func compact(b *Browser, shot []byte) []byte {
 	b.t.Helper()
 	full, err := png.Decode(bytes.NewReader(shot))
@@ -206,7 +217,7 @@ func compact(b *Browser, shot []byte) []byte {
 	return out.Bytes()
 }
 
-// palette holds the commonest colour of each hue, and then the commonest of all.
+// palette returns the most frequent colour of each hue, then the most frequent of the others.
 func palette(m image.Image) color.Palette {
 	counts := map[color.RGBA]int{}
 	for y := range m.Bounds().Dy() {

@@ -1,9 +1,6 @@
 package standin
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +15,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/strictjson"
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/scope"
@@ -35,7 +33,7 @@ type Common struct {
 	Certificates Certificates `json:"business_certificates,omitzero"`
 }
 
-// ClientEntry is a registration with its secret in clear.
+// ClientEntry is a registration. Its secret is in clear.
 type ClientEntry struct {
 	client.Client
 	ClientSecret string `json:"client_secret,omitempty"`
@@ -49,7 +47,7 @@ func (e *ClientEntry) UnmarshalJSON(text []byte) error {
 	}
 	for _, name := range StoreMembers {
 		if members[name] != nil {
-			return &portner.FieldError{Field: name, Err: errors.New("unknown member")}
+			return &portner.FieldError{Field: name, Err: errors.New("is an unknown member")}
 		}
 	}
 	if secret, ok := members["client_secret"]; ok {
@@ -65,20 +63,20 @@ func (e *ClientEntry) UnmarshalJSON(text []byte) error {
 	return e.Client.UnmarshalJSON(rest)
 }
 
-// ClientMembers are the members that a ClientEntry reads beside its fields, and StoreMembers those of a client.Client that are
-// for stores: a file has active and client_secret in their place.
+// ClientMembers are the members of a ClientEntry without a field. StoreMembers are members of a [client.Client] that a file may
+// not have: it has active and client_secret in their place.
 var (
 	ClientMembers = []string{"active"}
 	StoreMembers  = []string{"disabled", "client_secrets", "keys_uploaded_at"}
 )
 
-// ScopeMembers are the members that a scope.Scope reads beside its fields.
+// ScopeMembers are the members of a [scope.Scope] without a field.
 var ScopeMembers = []string{
 	"active", "description#nn", "description#en", "description#se", "long_description#nn", "long_description#en", "long_description#se",
 }
 
-// ReadConfig reads a configuration file into c, and reports every problem at once, by the path of the member. check validates
-// what was read.
+// ReadConfig decodes a configuration file and validates it with check. It reports every problem at once, with the path of the
+// member.
 func ReadConfig[C any](path string, check func(c *C) error) (c C, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -96,12 +94,12 @@ func ReadConfig[C any](path string, check func(c *C) error) (c C, err error) {
 	return c, nil
 }
 
-// Problems collects the problems of a configuration.
-type Problems []error
+// Problems collects the problems of a configuration. The zero value is empty.
+type Problems struct{ fields.Checker }
 
 // Add records a problem of the member at path.
 func (p *Problems) Add(path, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+	p.Checker.Add(path, fmt.Errorf(format, args...))
 }
 
 // Orgno records a member that is not an organisation number.
@@ -118,7 +116,7 @@ func (p *Problems) PID(path, pid string) {
 	}
 }
 
-// Unique records every value that an earlier one equals.
+// Unique records every value that equals an earlier one.
 func (p *Problems) Unique(list, member string, values []string) {
 	for i, v := range values {
 		if slices.Index(values, v) != i {
@@ -126,9 +124,6 @@ func (p *Problems) Unique(list, member string, values []string) {
 		}
 	}
 }
-
-// Err returns the problems joined, or nil.
-func (p Problems) Err() error { return errors.Join(p...) }
 
 // CheckClients records the problems of the registrations.
 func (c Common) CheckClients(p *Problems, env client.Environment) {
@@ -141,10 +136,10 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 		}
 		for _, e := range portner.FieldErrors(registered.Validate(env)) {
 			if strings.HasPrefix(e.Field, "client_secrets[") {
-				continue // an invalid client_secret is reported already
+				continue // recorded above
 			}
-			// The file has the secret in clear, in a member of its own.
-			p.Add(at+"."+strings.Replace(e.Field, "client_secrets", "client_secret", 1), "%s", e.Err)
+			// The file has client_secret in place of client_secrets.
+			p.Add(at+"."+strings.Replace(e.Field, "client_secrets", "client_secret", 1), "%w", e.Err)
 		}
 		ids = append(ids, e.ClientID)
 	}
@@ -165,7 +160,7 @@ func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	if err != nil {
 		secret, err = client.InsecureSecret(e.ClientSecret, expires)
 	}
-	c.Secrets = []client.Secret{secret} // also an invalid one: it is not reported as missing, too
+	c.Secrets = []client.Secret{secret} // also if invalid, so that Validate does not report it as missing
 	return c, err
 }
 
@@ -182,7 +177,7 @@ func (c Common) ClientRegistry(env client.Environment, now time.Time) (*client.R
 	return client.NewRegistry(env, all...)
 }
 
-// WarnScopes logs the scopes that a client registered and would be refused. It is no error: the owner of a scope may intend it.
+// WarnScopes logs each registered scope whose requests will be rejected. This is no error: the owner of the scope may intend it.
 func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 	for _, e := range c.Clients {
 		registered, err := e.Registration(time.Time{})
@@ -190,12 +185,12 @@ func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 			continue
 		}
 		for _, r := range scope.CheckRegistration(registered.ScopeClient(), src) {
-			log.Warn("client registered a scope that it is refused", "client_id", registered.ClientID, "scope", r.Scope, "reason", string(r.Reason))
+			log.Warn("client registered a scope that will be rejected", "client_id", registered.ClientID, "scope", r.Scope, "reason", string(r.Reason))
 		}
 	}
 }
 
-// With adds the entries of b whose keys c does not have: what the file says replaces what is built in.
+// With returns c with the entries of b whose keys c does not have: entries of the file replace built-in ones.
 func (c Common) With(b Common) Common {
 	c.Clients = Merged(c.Clients, b.Clients, func(e ClientEntry) string { return e.ClientID })
 	c.Scopes = MergedScopes(c.Scopes, b.Scopes)
@@ -238,13 +233,6 @@ func ResolvePaths(configFile string, lists ...[]string) {
 // Seconds returns n seconds.
 func Seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// RandomSecret returns a secret that lives as long as the process.
-func RandomSecret() portner.Secret {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return b
-}
-
 // GenerateKeys returns a key set with one new key for each algorithm.
 func GenerateKeys(algorithms ...string) (*keyset.Set, error) {
 	var keys []keyset.Key
@@ -256,10 +244,4 @@ func GenerateKeys(algorithms ...string) (*keyset.Set, error) {
 		keys = append(keys, k)
 	}
 	return keyset.New(keyset.Config{Keys: keys})
-}
-
-// PasswordMatches compares a password with the one of the configuration, in constant time. A real directory stores slow hashes.
-func PasswordMatches(given, want string) bool {
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

@@ -1,5 +1,5 @@
-// Package strictjson reads configuration files: every unknown, repeated or ill-typed member is an error
-// that names its path, and all of them are reported at once.
+// Package strictjson decodes configuration files. Unknown members, repeated members and values of the wrong type are errors
+// with the path of the member. All problems are reported at once.
 package strictjson
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// Also names members that a struct reads by its own UnmarshalJSON beside those of its fields, so that
-// its unknown members are found here with all others.
+// Also lists the members that the UnmarshalJSON method of a type accepts in addition to the fields of the type. Unknown members
+// of the type are then reported with those of all other objects.
 type Also struct {
 	Type    reflect.Type
 	Members []string
 }
 
-// Decode reads one JSON value into the struct that into points to.
+// Decode decodes one JSON value into the struct that into points to. Its errors are [portner.FieldError] values if data is JSON.
 func Decode(data []byte, into any, also ...Also) error {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	w := newWalker(data, also)
@@ -31,7 +31,7 @@ func Decode(data []byte, into any, also ...Also) error {
 		return locate(data, w.dec.InputOffset(), err)
 	}
 	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return locate(data, w.dec.InputOffset(), errors.New("something follows the value"))
+		return locate(data, w.dec.InputOffset(), errors.New("unexpected text after the value"))
 	}
 	if len(w.problems) > 0 {
 		return errors.Join(w.problems...)
@@ -41,7 +41,7 @@ func Decode(data []byte, into any, also ...Also) error {
 
 func locate(data []byte, offset int64, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("the file ends too early")
+		err = errors.New("unexpected end of the file")
 	}
 	offset = min(offset, int64(len(data)))
 	line := 1 + bytes.Count(data[:offset], []byte("\n"))
@@ -68,7 +68,7 @@ func (w *walker) add(path, format string, args ...any) {
 	if path == "" {
 		path = "the file"
 	}
-	w.problems = append(w.problems, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
+	w.problems = append(w.problems, &portner.FieldError{Field: path, Err: fmt.Errorf(format, args...)})
 }
 
 var (
@@ -81,15 +81,15 @@ func (w *walker) value(path string, t reflect.Type) error {
 		t = t.Elem()
 	}
 	if t != nil && t != rawMessage && reflect.PointerTo(t).Implements(unmarshaler) {
-		return w.itself(path, t)
+		return w.ownDecoder(path, t)
 	}
 	tok, err := w.dec.Token()
 	if err != nil {
 		return err
 	}
-	if needs := mismatch(tok, t); needs != "" {
-		w.add(path, "needs %s", needs)
-		t = nil // what is inside cannot be compared
+	if kind := mismatch(tok, t); kind != "" {
+		w.add(path, "must be %s", kind)
+		t = nil // the members inside have no types to compare with
 	}
 	switch tok {
 	case json.Delim('{'):
@@ -100,7 +100,7 @@ func (w *walker) value(path string, t reflect.Type) error {
 	return nil
 }
 
-// mismatch says what a type needs when the token cannot begin it, and "" when it can.
+// mismatch returns the kind of value that t requires, or "" if a value of t can begin with tok.
 func mismatch(tok json.Token, t reflect.Type) string {
 	if t == nil || t == rawMessage {
 		return ""
@@ -112,12 +112,12 @@ func mismatch(tok json.Token, t reflect.Type) string {
 		}
 	case reflect.Bool:
 		if _, ok := tok.(bool); !ok {
-			return "true or false"
+			return "a boolean"
 		}
 	case reflect.Int:
 		n, ok := tok.(json.Number)
 		if _, err := n.Int64(); !ok || err != nil {
-			return "a whole number"
+			return "an integer"
 		}
 	case reflect.Slice:
 		if tok != json.Delim('[') {
@@ -131,9 +131,9 @@ func mismatch(tok json.Token, t reflect.Type) string {
 	return ""
 }
 
-// itself lets a type that reads its own JSON do so, and adds the path to its complaint. Of a struct the
-// names of the members are compared first: then all unknown ones are found, not the first.
-func (w *walker) itself(path string, t reflect.Type) error {
+// ownDecoder decodes a value whose type has an UnmarshalJSON method, and adds the path of the value to its errors. The names of
+// the members are compared first, because the method of some types reports the first unknown member only.
+func (w *walker) ownDecoder(path string, t reflect.Type) error {
 	var raw json.RawMessage
 	if err := w.dec.Decode(&raw); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (w *walker) itself(path string, t reflect.Type) error {
 	if more, ok := w.also[t]; ok && bytes.HasPrefix(raw, []byte("{")) {
 		fields, _ := members(t)
 		for name := range fields {
-			fields[name] = nil // the type judges the values
+			fields[name] = nil // UnmarshalJSON checks the values
 		}
 		for _, name := range more {
 			fields[name] = nil
@@ -187,7 +187,7 @@ func (w *walker) object(path string, t reflect.Type) error {
 	return w.compare(path, fields, open)
 }
 
-// compare reads the members of an object to its end.
+// compare reads the members of an object up to its end and compares their names with fields.
 func (w *walker) compare(path string, fields map[string]reflect.Type, open bool) error {
 	seen := map[string]bool{}
 	for w.dec.More() {
@@ -198,12 +198,12 @@ func (w *walker) compare(path string, fields map[string]reflect.Type, open bool)
 		name := tok.(string)
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if seen[name] {
-			w.add(at, "given twice")
+			w.add(at, "is given twice")
 		}
 		seen[name] = true
 		ft, known := fields[name]
 		if !known && !open {
-			w.add(at, "unknown member%s", suggestion(name, fields))
+			w.add(at, "is an unknown member%s", suggestion(name, fields))
 		}
 		if err := w.value(at, ft); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (w *walker) compare(path string, fields map[string]reflect.Type, open bool)
 	return err
 }
 
-// members returns the JSON members of a struct type; open means that any member is fine (maps, raw JSON).
+// members returns the JSON members of a struct type. open reports that any member is allowed, as in a map.
 func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 	if t == nil || t.Kind() != reflect.Struct {
 		return nil, true
@@ -235,22 +235,22 @@ func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 	return fields, false
 }
 
-// suggestion names the member that was probably meant: equal but for case, dashes and a plural s, or one
-// slip of the keyboard away.
+// suggestion returns a hint with the field that name probably means: the two differ in case, punctuation, a plural s, or by one
+// typing error.
 func suggestion(name string, fields map[string]reflect.Type) string {
 	plain := func(s string) string {
 		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)), "s")
 	}
 	for _, f := range slices.Sorted(maps.Keys(fields)) {
-		if plain(f) == plain(name) || len(name) > 3 && oneSlip(f, name) {
+		if plain(f) == plain(name) || len(name) > 3 && oneEditApart(f, name) {
 			return fmt.Sprintf(" (did you mean %q?)", f)
 		}
 	}
 	return ""
 }
 
-// oneSlip reports whether one letter added, left out, changed or swapped with its neighbour turns a into b.
-func oneSlip(a, b string) bool {
+// oneEditApart reports whether a and b differ by one byte inserted, deleted or replaced, or by two adjacent bytes swapped.
+func oneEditApart(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}

@@ -32,14 +32,14 @@ type file struct {
 	Own []own `json:"own"`
 }
 
-// own reads itself, with a member that is no field.
+// own has an UnmarshalJSON method that accepts a member without a field.
 type own struct {
 	Name string `json:"name"`
 }
 
 func (o *own) UnmarshalJSON(data []byte) error {
 	if bytes.Contains(data, []byte(`"no"`)) {
-		return errors.New("not this name")
+		return errors.New("invalid name")
 	}
 	return nil
 }
@@ -47,27 +47,27 @@ func (o *own) UnmarshalJSON(data []byte) error {
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
-		"fine":            {`{"issuer":"https://x","clients":[{"redirect_uris":["a"],"active":false,"claims":{"any":1},"jwks":{"keys":[]}}],"session":{"max":3}}`, ""},
-		"unknown at top":  {`{"isuer":"x"}`, `isuer: unknown member (did you mean "issuer"?)`},
-		"unknown deep":    {`{"clients":[{}, {"redirect_uri":["a"]}]}`, `clients[1].redirect_uri: unknown member (did you mean "redirect_uris"?)`},
-		"two at once":     {`{"a":1,"session":{"b":2}}`, "a: unknown member\nsession.b: unknown member"},
-		"hidden field":    {`{"clients":[{"Hidden":"x"}]}`, "clients[0].Hidden: unknown member"},
-		"wrong type":      {`{"session":{"max":"3"}}`, "session.max: needs a whole number"},
-		"a slip":          {`{"isseur":"a","session":{"maxx":1}}`, `isseur: unknown member (did you mean "issuer"?)` + "\n" + `session.maxx: unknown member (did you mean "max"?)`},
-		"swapped":         {`{"issuer":"a","cleints":[]}`, `cleints: unknown member (did you mean "clients"?)`},
-		"every kind":      {`{"issuer":1,"clients":{"a":[1]},"session":[]}`, "issuer: needs a string\nclients: needs a list\nsession: needs an object"},
-		"kinds in lists":  {`{"clients":[{"redirect_uris":["a",2],"active":"yes"},null]}`, "clients[0].redirect_uris[1]: needs a string\nclients[0].active: needs true or false\nclients[1]: needs an object"},
-		"a fraction":      {`{"session":{"max":1.5}}`, "session.max: needs a whole number"},
-		"not an object":   {`[]`, "the file: needs an object"},
-		"own reader":      {`{"own":[{"name":"a","active":false},{"nmae":1,"actve":2}]}`, "own[1].nmae: unknown member (did you mean \"name\"?)\nown[1].actve: unknown member (did you mean \"active\"?)"},
-		"own reader says": {`{"own":[{"name":"no"}]}`, "own[0]: not this name"},
-		"given twice":     {`{"issuer":"a","issuer":"b"}`, "issuer: given twice"},
-		"trailing":        {"{}\n{}", "line 2: something follows the value"},
-		"not JSON":        {"{\n\"issuer\": ,\n}", "line 2: invalid character ',' looking for beginning of value"},
-		"cut off":         {"{\n\"issuer\": \"x\",\n", "line 2: the file ends too early"},
-		"cut in a value":  {"{\"issuer\": \"x", "line 1: the file ends too early"},
-		"empty":           {"", "line 1: the file ends too early"},
-		"open map is any": {`{"clients":[{"claims":{"address":{"x":1}}}]}`, ""},
+		"valid":               {`{"issuer":"https://x","clients":[{"redirect_uris":["a"],"active":false,"claims":{"any":1},"jwks":{"keys":[]}}],"session":{"max":3}}`, ""},
+		"unknown at top":      {`{"isuer":"x"}`, `isuer: is an unknown member (did you mean "issuer"?)`},
+		"unknown deep":        {`{"clients":[{}, {"redirect_uri":["a"]}]}`, `clients[1].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`},
+		"two at once":         {`{"a":1,"session":{"b":2}}`, "a: is an unknown member\nsession.b: is an unknown member"},
+		"hidden field":        {`{"clients":[{"Hidden":"x"}]}`, "clients[0].Hidden: is an unknown member"},
+		"wrong type":          {`{"session":{"max":"3"}}`, "session.max: must be an integer"},
+		"misspelt":            {`{"isseur":"a","session":{"maxx":1}}`, `isseur: is an unknown member (did you mean "issuer"?)` + "\n" + `session.maxx: is an unknown member (did you mean "max"?)`},
+		"swapped":             {`{"issuer":"a","cleints":[]}`, `cleints: is an unknown member (did you mean "clients"?)`},
+		"every kind":          {`{"issuer":1,"clients":{"a":[1]},"session":[]}`, "issuer: must be a string\nclients: must be a list\nsession: must be an object"},
+		"kinds in lists":      {`{"clients":[{"redirect_uris":["a",2],"active":"yes"},null]}`, "clients[0].redirect_uris[1]: must be a string\nclients[0].active: must be a boolean\nclients[1]: must be an object"},
+		"a fraction":          {`{"session":{"max":1.5}}`, "session.max: must be an integer"},
+		"not an object":       {`[]`, "the file: must be an object"},
+		"own decoder":         {`{"own":[{"name":"a","active":false},{"nmae":1,"actve":2}]}`, "own[1].nmae: is an unknown member (did you mean \"name\"?)\nown[1].actve: is an unknown member (did you mean \"active\"?)"},
+		"own decoder's error": {`{"own":[{"name":"no"}]}`, "own[0]: invalid name"},
+		"given twice":         {`{"issuer":"a","issuer":"b"}`, "issuer: is given twice"},
+		"trailing":            {"{}\n{}", "line 2: unexpected text after the value"},
+		"not JSON":            {"{\n\"issuer\": ,\n}", "line 2: invalid character ',' looking for beginning of value"},
+		"cut off":             {"{\n\"issuer\": \"x\",\n", "line 2: unexpected end of the file"},
+		"cut in a value":      {"{\"issuer\": \"x", "line 1: unexpected end of the file"},
+		"empty":               {"", "line 1: unexpected end of the file"},
+		"any member in a map": {`{"clients":[{"claims":{"address":{"x":1}}}]}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

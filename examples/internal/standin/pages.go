@@ -1,0 +1,104 @@
+package standin
+
+import (
+	"bytes"
+	"html/template"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/authorize"
+)
+
+// Pages renders the HTML pages of a stand-in. Forms are plain HTML and work without scripts.
+type Pages struct {
+	Templates *template.Template
+	Issuer    string
+	Languages []string // the default first
+	// Paths are the pages to which a change of the language may return.
+	Paths []string
+	Log   *slog.Logger
+}
+
+// Execute renders a template. It logs an error.
+func (p *Pages) Execute(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	err := p.Templates.ExecuteTemplate(&b, name, data)
+	if err != nil {
+		p.Log.Error("page", "name", name, "error", err)
+	}
+	return b.Bytes(), err
+}
+
+// Body returns a page without header fields, for endpoints that set them.
+func (p *Pages) Body(name string, data any) portner.Reply {
+	body, err := p.Execute(name, data)
+	if err != nil {
+		return portner.Reply{Status: http.StatusInternalServerError, Body: []byte("server_error\n")}
+	}
+	return portner.Reply{Body: body}
+}
+
+// Reply returns a page with the header fields that differ from those of every response of a [Site]. formAction lists the origins that its forms may post or redirect to; without any, the page has no form.
+// The page may load styles and images of its own origin only.
+func (p *Pages) Reply(status int, name string, data any, formAction ...string) portner.Reply {
+	// "same-origin" keeps the Origin header field of a post.
+	referrer := "same-origin"
+	if len(formAction) == 0 {
+		referrer, formAction = "no-referrer", []string{"'none'"}
+	}
+	h := http.Header{}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", referrer)
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action "+
+		strings.Join(formAction, " "))
+	r := p.Body(name, data)
+	r.Header = h
+	if r.Status == 0 {
+		r.Status = status
+	}
+	return r
+}
+
+// Render writes a page; see [Pages.Reply].
+func (p *Pages) Render(w http.ResponseWriter, status int, name string, data any, formAction ...string) {
+	Write(w, p.Reply(status, name, data, formAction...))
+}
+
+// Write writes a reply.
+func Write(w http.ResponseWriter, r portner.Reply) {
+	maps.Copy(w.Header(), r.Header)
+	w.WriteHeader(r.Status)
+	_, _ = w.Write(r.Body)
+}
+
+// Locale returns the language of a page outside an authorization request: the one that the user chose, or the default.
+func (p *Pages) Locale(r *http.Request) string {
+	if c, err := r.Cookie(authorize.LanguageCookie); err == nil && slices.Contains(p.Languages, c.Value) {
+		return c.Value
+	}
+	return p.Languages[0]
+}
+
+// ChooseLanguage stores the language of the form in a cookie and redirects to the page of the form. It accepts only pages of
+// this server.
+func (p *Pages) ChooseLanguage(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	err := r.ParseForm()
+	lang := r.PostForm.Get("lang")
+	back, perr := url.Parse(r.PostForm.Get("return"))
+	if err != nil || perr != nil || back.Host != "" || back.Scheme != "" || !slices.Contains(p.Paths, back.Path) || !slices.Contains(p.Languages, lang) {
+		http.Error(w, "invalid_request", http.StatusBadRequest)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: authorize.LanguageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.Issuer, "https:"),
+	})
+	http.Redirect(w, r, back.RequestURI(), http.StatusSeeOther)
+}
