@@ -114,8 +114,8 @@ func TestAllocations(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { acr.IDPorten.Satisfies(acr.Substantial, requested) }))
 }
 
-// An unknown value changes no decision, a known one never makes a satisfied request unsatisfied, a stronger level satisfies
-// every request that a weaker one satisfies, and only known values satisfy or are satisfied.
+// Adding an unknown value to a request changes no decision. Adding a known value never makes a satisfied request unsatisfied. A
+// stronger level satisfies every request that a weaker one satisfies. Unknown values satisfy no request and are not satisfied.
 func FuzzSatisfies(f *testing.F) {
 	f.Add(acr.Substantial, acr.High, "urn:x")
 	f.Add(acr.EIDASHigh, "", "Level4")

@@ -3,7 +3,6 @@ package discovery
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -204,13 +203,8 @@ func checkURL(text string) error {
 		return errors.New("must be an absolute URL without user information")
 	case strings.Contains(text, "#"):
 		return errors.New("must not have a fragment")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !fields.IsLoopback(u.Hostname())):
 		return errors.New("must be https")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -109,14 +109,14 @@ func members(t *testing.T, cfg discovery.Config, build func(discovery.Config) (*
 	return m
 }
 
-func TestOnlyWhatIsEnabled(t *testing.T) {
+func TestEmptyFieldsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	full := members(t, idporten(), discovery.New)
 	require.Len(t, full, len(registered), "every member is present")
 	tests := []struct {
 		name    string
 		disable func(*discovery.Config)
-		gone    []string
+		absent  []string
 	}{
 		{
 			"PAR", func(c *discovery.Config) { c.PushedAuthorizationRequestEndpoint = "" },
@@ -159,10 +159,10 @@ func TestOnlyWhatIsEnabled(t *testing.T) {
 			cfg := idporten()
 			tt.disable(&cfg)
 			m := members(t, cfg, discovery.New)
-			for _, name := range tt.gone {
+			for _, name := range tt.absent {
 				require.NotContains(t, m, name)
 			}
-			require.Len(t, m, len(full)-len(tt.gone), "no other member is left out")
+			require.Len(t, m, len(full)-len(tt.absent), "no other member is left out")
 		})
 	}
 }

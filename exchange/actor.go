@@ -60,7 +60,7 @@ func (x *exchange) currentActor() (actor, error) {
 	if a == nil {
 		return actor{Sub: machine(x.Client.OrganisationNo, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID}, nil
 	}
-	if len(a.grant.Delegation.Actor) > 0 { // the actors of the actor would be lost
+	if len(a.grant.Delegation.Actor) > 0 { // the new token could not name the actors of the actor token
 		return actor{}, actorRole.badToken("has_actor")
 	}
 	sub := a.Subject
@@ -152,10 +152,13 @@ func chainLength(act []byte) (int, error) {
 	return 0, err
 }
 
-// mayActAllows reports whether may_act names the actor. An absent may_act allows every actor. Each member must match, and an
-// unknown member matches no actor: it may exclude this one. At least one of sub and client_id is required. iss is required unless
-// known is set, which reports that the actor's issuer is this provider or the issuer of the subject token: clients of different
-// issuers may have equal identifiers.
+// mayActAllows reports whether may_act names the actor. If may_act is absent, every actor is allowed. Otherwise every member must
+// match. A member that this package does not support matches no actor, because it could exclude this one. At least one of sub and
+// client_id is required.
+//
+// The parameter known reports whether the issuer of the actor is this provider or the issuer of the subject token. If it is not,
+// iss is required, because clients of different issuers may have equal identifiers; only the identifier of an organisation means
+// the same at every issuer.
 func mayActAllows(mayAct []byte, a actor, known bool) bool {
 	if len(mayAct) == 0 {
 		return true

@@ -29,7 +29,7 @@ const (
 // DefaultMaxActors is the default of Config.MaxActors.
 const DefaultMaxActors = 4
 
-// maxMaxActors is the largest MaxActors. Actors nest in the claims, and readers limit the depth of JSON.
+// maxMaxActors is the largest MaxActors. Each actor is nested in the previous one, and parsers limit the depth of JSON.
 const maxMaxActors = 6
 
 // Config configures a [Grant].
@@ -45,7 +45,8 @@ type Config struct {
 
 	// Policy decides which exchanges are allowed. If nil, clients can only narrow their own tokens.
 	Policy Policy
-	// Issuers holds other issuers whose access tokens are accepted, by their exact iss. It requires Policy.
+	// Issuers holds other issuers whose access tokens are accepted. The key is the value of iss, byte for byte. It requires
+	// Policy.
 	Issuers map[string]Issuer
 	// IDTokens accepts id_tokens of this provider from the client they were issued to. It requires Policy. If nil, id_tokens
 	// are rejected.

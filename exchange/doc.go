@@ -7,15 +7,16 @@
 // Without a [Policy] a client can only narrow its own tokens. With one, the host decides which client may exchange which token.
 // These rules hold whatever the policy returns:
 //
-//   - The new token has no scope that the presented token lacks, and no audience beyond it that the policy did not name. It does
-//     not outlive the presented token. If the presented token is pseudonymous or opaque, so is the new one. There are no
-//     refresh tokens.
+//   - The scopes of the new token are among those of the presented token, or among those that the policy names if that is an
+//     id_token. If the presented token has audiences, those of the new token are among them and those that the policy names. The
+//     new token expires no later than the presented token. If the presented token is pseudonymous or opaque,
+//     the new token is too. No refresh token is issued.
 //   - The claim act names the party that acts for the subject, with earlier actors nested in it. Only the outermost actor counts
 //     for authorization (RFC 8693 §4.1).
-//   - A subject token with may_act can only be exchanged by that party (RFC 8693 §4.4). The new token has the same may_act.
-//   - If a token of this provider or its grant is revoked, the tokens exchanged for it end at once, at introspection and
-//     userinfo. An API that verifies signatures only accepts them until they expire. Tokens of other issuers have no such
-//     effect.
+//   - A subject token with may_act can only be exchanged by the party that may_act names (RFC 8693 §4.4). The new token has the same may_act.
+//   - If a token of this provider or its grant is revoked, the tokens exchanged for it are revoked too: introspection and userinfo
+//     reject them at once. An API that only verifies signatures accepts them until they expire. The revocation of a token of
+//     another issuer has no effect on the tokens exchanged for it.
 //
 // A live token may be exchanged any number of times.
 package exchange

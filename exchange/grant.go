@@ -137,7 +137,7 @@ func (x *exchange) contents(ctx context.Context, act json.RawMessage) (none toke
 		return none, err
 	}
 	end := x.end()
-	if end.Unix() <= x.Now.Unix() { // a token that is only valid within the leeway of a verifier has expired
+	if end.Unix() <= x.Now.Unix() { // expired, although the verifier of another issuer accepted it within its leeway
 		return none, subjectRole.badToken("expired")
 	}
 	grant := x.grant(act, audience, details, end)

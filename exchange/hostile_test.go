@@ -45,9 +45,9 @@ func TestForeignActorsHaveNoNumbers(t *testing.T) {
 	require.Equal(t, before, got["act"].(map[string]any)["act"], "only identifying members are kept")
 }
 
-// TestMayActNamesNoNamesake checks that a client_id in may_act does not match a client of another issuer with the same identifier
+// TestMayActOfAnotherIssuer checks that a client_id in may_act does not match a client of another issuer with the same identifier
 // (RFC 8693 §4.4). Organisation identifiers match at every issuer.
-func TestMayActNamesNoNamesake(t *testing.T) {
+func TestMayActOfAnotherIssuer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, name := range []string{"client_id", "sub"} {
@@ -114,8 +114,8 @@ func TestForeignSubjectsAreChecked(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.exchange("portal", form(w.machineToken(), "scope", "test:api")).Status, "machines have no user")
 }
 
-// TestHiddenDetailsCannotBeGuessed checks that a client cannot name details that its token does not disclose.
-func TestHiddenDetailsCannotBeGuessed(t *testing.T) {
+// TestUndisclosedDetailsCannotBeGuessed checks that a client cannot request details that its token does not disclose.
+func TestUndisclosedDetailsCannotBeGuessed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const details = `[{"type":"x","actions":["read"]}]`

@@ -22,7 +22,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// TestNarrowedOpaqueToken checks that narrowing does not disclose the pid that the whole grant hides.
+// TestNarrowedOpaqueToken checks that narrowing does not disclose a pid that the grant does not disclose.
 func TestNarrowedOpaqueToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -36,8 +36,8 @@ func TestNarrowedOpaqueToken(t *testing.T) {
 	require.Equal(t, optest.KariPID, w.Introspect(t, "service", one).JSON["pid"], "all scopes belong to the owner")
 }
 
-// TestIntrospectedSubjectStaysHidden checks that claims from introspection at another issuer are not disclosed to clients.
-func TestIntrospectedSubjectStaysHidden(t *testing.T) {
+// TestIntrospectedSubjectIsNotDisclosed checks that claims from introspection at another issuer are not disclosed to clients.
+func TestIntrospectedSubjectIsNotDisclosed(t *testing.T) {
 	t.Parallel()
 	introspection := httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, r *http.Request) {
 		a.Header().Set("Content-Type", "application/json")
@@ -70,8 +70,8 @@ func TestIntrospectedSubjectStaysHidden(t *testing.T) {
 	require.NotContains(t, w.UserInfo(t, value).JSON, "pid")
 }
 
-// TestFoundPersonStaysPseudonymous checks that the identity the host finds for a pseudonymous token is not disclosed.
-func TestFoundPersonStaysPseudonymous(t *testing.T) {
+// TestFoundUserStaysPseudonymous checks that the identity the host finds for a pseudonymous token is not disclosed.
+func TestFoundUserStaysPseudonymous(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) {
 		i := c.Issuers[foreignIssuer]

@@ -86,7 +86,7 @@ func withoutDuplicates(list []string) []string {
 	return once
 }
 
-// plan returns the scopes of the new token: the requested ones, within the bounds of subject token, policy and client.
+// plan returns the scopes of the new token: the requested ones, limited to those of the subject token, the policy and the client.
 func (x *exchange) plan() (scope.Plan, error) {
 	have := x.subject.Scopes
 	switch bound := x.decision.Scopes; {
@@ -98,7 +98,7 @@ func (x *exchange) plan() (scope.Plan, error) {
 	plan, err := scope.Narrow(x.requested.scopes, have, x.Client.Client.ScopeClient(), x.cfg.Scopes)
 	switch {
 	case errors.Is(err, scope.ErrNotGranted):
-		return plan, badScope("A scope is not the subject token's, or may not be used by the client.", "scope_not_granted")
+		return plan, badScope("A scope is not one of the subject token, or the client may not use it.", "scope_not_granted")
 	case errors.Is(err, scope.ErrNothingLeft):
 		return plan, badScope("None of the scopes may be used by the client.", "scope_not_allowed")
 	case err != nil:

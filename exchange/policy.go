@@ -27,7 +27,8 @@ type Request struct {
 	Subject Token
 	// Actor is the presented actor token. If nil, the client itself acts for the subject, unless Own is set.
 	Actor *Token
-	// Own reports that the subject token was issued to the client and that there is no actor token.
+	// Own reports that the subject token is an access token of this provider that was issued to the client, and that there is
+	// no actor token.
 	Own bool
 	// MayAct reports that the claim may_act of the subject token names the actor.
 	MayAct bool

@@ -121,7 +121,7 @@ func (x *exchange) verifyForeign(ctx context.Context, p presentation, issuer Iss
 			Type: AccessToken, Issuer: t.Issuer, ClientID: t.ClientID, Consumer: t.Consumer.Orgno,
 			Scopes: t.Scopes, Audience: t.Audience, ACR: t.ACR, ExpiresAt: t.ExpiresAt, Foreign: t,
 		},
-		// docs/threat-model.md K8: claims that the client of the token could not read stay hidden.
+		// docs/threat-model.md K8: claims that the client of the token could not read are not disclosed.
 		opaque: t.Introspected, pseudonymous: t.Introspected || t.PID.IsZero(),
 		grant: storage.Grant{
 			ACR: t.ACR, AMR: t.AMR, AuthTime: t.AuthTime, CreatedAt: x.Now,

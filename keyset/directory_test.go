@@ -194,7 +194,7 @@ func TestDirectoryRotate(t *testing.T) {
 	require.Equal(t, []string{"0001.pem", "0002.pem"}, files(t, d))
 	rotate(epoch.Add(8 * time.Hour))
 	require.Equal(t, []string{"0002.pem"}, files(t, d))
-	rotate(epoch.AddDate(1, 0, 0)) // after a long stop the next key still gets its lead
+	rotate(epoch.AddDate(1, 0, 0)) // after a long stop the next key is still published for the lead before it signs
 	require.Equal(t, []string{"0002.pem", "0003.pem"}, files(t, d))
 	require.Equal(t, epoch.AddDate(1, 0, 0).Add(3*time.Hour), s.States()[1].ActiveFrom)
 	sign(t, s, "", "", epoch.AddDate(1, 0, 0))

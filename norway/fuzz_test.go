@@ -21,7 +21,7 @@ func FuzzParsePID(f *testing.F) {
 		if err != nil {
 			require.ErrorIs(t, err, norway.ErrPID)
 			require.True(t, p.IsZero())
-			// A fuzzer does not find check digits: continue with a valid number.
+			// A fuzzer cannot find check digits, so they are computed.
 			birth := time.Date(1940, 1, 1+int(at)*100+int(by), 0, 0, 0, 0, time.UTC)
 			p, err = norway.SyntheticPID(birth, len(s)%100)
 			require.NoError(t, err)

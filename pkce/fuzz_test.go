@@ -40,7 +40,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("S256", challenge[:42]+"N", verifier)
 	f.Add("S256", challenge[:42]+"\n", verifier)
 	f.Fuzz(func(t *testing.T, method, c, v string) {
-		// A fuzzer does not find a hash: it gets the matching challenge, and one with a changed character.
+		// A fuzzer cannot find a matching challenge, so it is computed; a changed character must not match.
 		matching := pkce.Challenge(v)
 		changed := []byte(matching)
 		changed[len(c)%42] ^= 1

@@ -143,7 +143,7 @@ func TestResolvingProperties(t *testing.T) {
 		for _, s := range scopes {
 			require.False(t, owns && (s.OwnerOrgno != r.Orgno || r.Orgno == ""))
 		}
-		if len(scopes) > 1 { // without one of the scopes, as much is disclosed
+		if len(scopes) > 1 { // with one scope less, MayResolve still returns true
 			fewer := scopes[1:]
 			require.False(t, open && !pseudonym.MayIntrospect(r, token, fewer))
 			require.False(t, owns && !pseudonym.MayResolve(r, fewer))

@@ -227,7 +227,7 @@ func TestATJWT(t *testing.T) {
 	}
 }
 
-// TestUserOrMachine checks that the token of a user has sub and acr and that of a machine has neither.
+// TestUserOrMachine checks which combinations of sub, acr and client_id make a token that of a user or of a machine.
 func TestUserOrMachine(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

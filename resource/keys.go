@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -91,15 +90,10 @@ func checkEndpoint(raw string) error {
 		return errors.New("must be an absolute URL")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("must not have credentials or a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && fields.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("must be an https URL, or an http URL with a loopback host")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // withoutRedirects returns a copy of c that follows no redirects and keeps no cookies.

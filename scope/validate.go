@@ -3,7 +3,6 @@ package scope
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -150,9 +149,7 @@ func isIssuer(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil || len(s) > maxURI || strings.ContainsAny(s, "?# \\") {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && loopback
+	return u.Scheme == "https" || u.Scheme == "http" && fields.IsLoopback(u.Hostname())
 }
 
 func (r *record) validateAudiences() {

@@ -117,7 +117,7 @@ func TestIdentityRejectsMalformed(t *testing.T) {
 	}
 }
 
-// TestIdentityIdentifiers: the first identifier is the one of pairwise subjects, whatever its type, and Subject stands in for it.
+// TestIdentityIdentifiers: pairwise subjects derive from the first identifier, whatever its type, or from Subject if there is none.
 func TestIdentityIdentifiers(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -18,7 +18,7 @@ func TestLimitsState(t *testing.T) {
 	tests := []struct {
 		name string
 		last time.Duration // last request, after the start
-		at   time.Duration // asked, after the start
+		at   time.Duration // the state is examined, after the start
 		want session.State
 	}{
 		{"just started", 0, 0, session.Active},

@@ -94,7 +94,7 @@ type Rule int
 // Values of Rule.
 const (
 	Minimum Rule = iota // the earlier of Length from now and the end of the exchanged token
-	Fixed               // Length from now, as at Altinn for maskinporten: 120 s become 30 minutes
+	Fixed               // Length from now, as at Altinn for maskinporten: a new token of 30 minutes for one of 120 s
 	Copy                // the end of the exchanged token, as at Altinn for id-porten
 )
 

@@ -7,7 +7,7 @@
 //   - iss is compared byte for byte, and the keys of an issuer verify the tokens of that issuer only.
 //   - A token with another audience is rejected.
 //   - The new token does not outlive the exchanged one, unless a [Lifetime] allows it.
-//   - A token with an unknown acr is rejected. Altinn takes its last character for the level.
+//   - A token with an unknown acr is rejected. Altinn uses the last character of acr as the level.
 //
 // This is not token exchange by RFC 8693, which package exchange implements: there is no form and no client authentication, and
 // the response is the bare token. Every holder of a token can exchange it.

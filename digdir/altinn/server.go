@@ -81,7 +81,7 @@ func (s *Server) mount() error {
 	}); err != nil {
 		return fmt.Errorf("altinn: encoding the metadata: %w", err)
 	}
-	s.mux.HandleFunc(Path+"{tokenProvider}", s.exchange)
+	s.mux.HandleFunc(Path+"{tokenProvider}", s.serveExchange)
 	s.mux.HandleFunc(base.Path+wellKnown, s.serveMetadata)
 	s.mux.Handle(base.Path+wellKnown+"/jwks", discovery.JWKS(s.cfg.Keys.JWKS, s.cfg.Now))
 	return nil
@@ -118,8 +118,8 @@ func unauthorized(reason string) *rejection {
 	return &rejection{status: http.StatusUnauthorized, reason: reason}
 }
 
-// exchange serves the exchange.
-func (s *Server) exchange(w http.ResponseWriter, r *http.Request) {
+// serveExchange responds with a new token, or rejects the request.
+func (s *Server) serveExchange(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet { // HEAD is rejected too: it would issue a token without sending it
 		httpx.MethodNotAllowed(w, http.MethodGet)
 		return

@@ -14,13 +14,13 @@ import (
 
 // Types of authorization_details.
 const (
-	// AltinnService names a service of Altinn 2: urn:altinn:resource:<code>:<edition>.
+	// AltinnService is the type for a service of Altinn 2. The member resource is urn:altinn:resource:<code>:<edition>.
 	AltinnService = "ansattporten:altinn:service"
-	// AltinnResource names a resource of Altinn 3: urn:altinn:resource:<identifier>.
+	// AltinnResource is the type for a resource of Altinn 3. The member resource is urn:altinn:resource:<identifier>.
 	AltinnResource = "ansattporten:altinn:resource"
 )
 
-// ReporteeSource finds whom a user may represent, as Altinn does.
+// ReporteeSource finds whom a user may represent, as Altinn does. Reportee is Altinn's word for a represented party.
 type ReporteeSource interface {
 	// Reportees returns the name of a resource and whom the user may represent at it, which may be empty. An error that
 	// wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called several times
@@ -62,8 +62,8 @@ func (t altinnType) rarType(name string, members []string) rar.Type {
 	}
 	return rar.Type{
 		Name: name, Members: members, Alone: true, Validate: t.validate, Choices: t.choices, Multiple: multiple, Required: required,
-		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
-			return t.grant(ctx, name, r, details, chosen)
+		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
+			return t.grant(ctx, name, r, details, selected)
 		},
 	}
 }
@@ -86,7 +86,7 @@ type offer struct {
 // pidOf returns the national identity number of the user, or zero.
 func pidOf(r rar.Request) norway.PID {
 	id, _ := pseudonym.Find(r.Identifiers, session.TypePID)
-	pid, _ := norway.ParsePID(id.Reveal()) // an invalid number is none
+	pid, _ := norway.ParsePID(id.Reveal()) // zero if the number is invalid
 	return pid
 }
 
@@ -124,9 +124,10 @@ func (t altinnType) choices(ctx context.Context, r rar.Request, details []rar.De
 	return union(r, lists...), err
 }
 
-// grant returns one detail for each resource at which a chosen party may be represented.
-func (t altinnType) grant(ctx context.Context, name string, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
-	if len(chosen) == 0 {
+// grant returns one detail for each resource for which the user may represent a selected organisation, and one detail with only the
+// type if the user selected themselves.
+func (t altinnType) grant(ctx context.Context, name string, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
+	if len(selected) == 0 {
 		return nil, nil
 	}
 	offers, err := t.offers(ctx, r, details)
@@ -136,7 +137,7 @@ func (t altinnType) grant(ctx context.Context, name string, r rar.Request, detai
 	var granted []any
 	self := false
 	for _, o := range offers {
-		organisations, alsoSelf := pick(o.parties, chosen)
+		organisations, alsoSelf := pick(o.parties, selected)
 		self = self || alsoSelf
 		if len(organisations) > 0 {
 			granted = append(granted, t.write(o.options, o.name, organisations))

@@ -66,12 +66,12 @@ type employer struct {
 	Rights []string   `json:"rights"`
 }
 
-func (t orgnoType) grant(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
+func (t orgnoType) grant(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
 	parties, err := t.employers(ctx, r, details)
 	if err != nil {
 		return nil, err
 	}
-	organisations, _ := pick(parties, chosen)
+	organisations, _ := pick(parties, selected)
 	if len(organisations) == 0 {
 		return nil, nil
 	}

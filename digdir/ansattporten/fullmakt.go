@@ -135,14 +135,14 @@ type named struct {
 	PID  string `json:"pid"`
 }
 
-func (t fullmaktType) grant(ctx context.Context, r rar.Request, details []rar.Detail, chosen []string) ([]json.RawMessage, error) {
+func (t fullmaktType) grant(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
 	mandates, err := t.mandates(ctx, r, details)
 	if err != nil {
 		return nil, err
 	}
 	var granted []any
 	for _, m := range mandates {
-		if slices.Contains(chosen, m.ID) {
+		if slices.Contains(selected, m.ID) {
 			granted = append(granted, grantedMandate{
 				Type: Fullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, pidOf(r).Reveal()}, Permissions: m.Permissions,
 			})

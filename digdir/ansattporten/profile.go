@@ -8,9 +8,10 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Profile returns the profile of Ansattporten. It is that of ID-porten with other levels, required PKCE, state and nonce for every
-// client, no single sign-on between clients, the claim name in id_tokens, and no userinfo endpoint. Newer documentation mentions
-// a userinfo endpoint: if NoUserInfo is false, it returns the claims of the id_token.
+// Profile returns the profile of Ansattporten. It differs from that of ID-porten as follows: the levels are those of Ansattporten;
+// PKCE, state and nonce are required of every client; there is no single sign-on between clients; id_tokens have the claim name;
+// there is no userinfo endpoint. Newer documentation of Ansattporten mentions a userinfo endpoint. Set NoUserInfo to false to
+// enable it; it returns the claims of the id_token.
 func Profile() provider.Profile {
 	p := provider.IDPorten()
 	p.Levels = acr.Ansattporten

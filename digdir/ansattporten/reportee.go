@@ -93,11 +93,11 @@ func union(r rar.Request, lists ...[]Reportee) []rar.Choice {
 	return choices
 }
 
-// pick returns the chosen organisations of a list, and whether the user chose themselves.
-func pick(list []Reportee, chosen []string) (organisations []Reportee, self bool) {
+// pick returns the selected organisations of a list, and whether the user selected themselves.
+func pick(list []Reportee, selected []string) (organisations []Reportee, self bool) {
 	for _, p := range list {
 		switch {
-		case !slices.Contains(chosen, p.id()):
+		case !slices.Contains(selected, p.id()):
 		case p.Orgno == "":
 			self = true
 		default:

@@ -37,7 +37,7 @@ type GrantedScope struct {
 	OwnerOrgno          string `json:"owner_orgno,omitempty"`      // organisation number of the owner
 }
 
-// Filter selects authorizations. An authorization is selected with all of its scopes if one of them matches.
+// Filter selects authorizations for [API.OfUser]. An authorization is selected with all of its scopes if one of them matches.
 type Filter struct {
 	// WithoutConsent also selects authorizations without a scope that requires consent.
 	WithoutConsent bool
@@ -216,9 +216,9 @@ func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now t
 	})
 }
 
-// End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
-// concern the caller's organisation: the client is the organisation's, or a scope is. Otherwise the error wraps ErrNotFound and
-// is a *portner.Error with status 404.
+// End ends an authorization, as Revoke does. If the caller is a user, the authorization must be that of the user; if it is a machine,
+// it may be that of any user. It must also concern the caller's organisation, which owns the client or one of the scopes. Otherwise
+// the error is a *portner.Error with status 404 that wraps ErrNotFound.
 func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
 	err := a.revoke(ctx, authorizationID, c.now, func(g *storage.Grant, registered *client.Client) bool {
 		return (c.user == (storage.Hash{}) || g.UserKey == c.user) && a.concerns(c.Organisation, g, registered)
@@ -256,7 +256,7 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	return nil
 }
 
-// concerns reports whether a grant is to a client of an organisation or has a scope that it owns.
+// concerns reports whether a grant is that of a client of an organisation, or has a scope that the organisation owns.
 func (a *API) concerns(organisation string, g *storage.Grant, c *client.Client) bool {
 	if c.OrganisationNo == organisation {
 		return true
@@ -270,9 +270,9 @@ func (a *API) concerns(organisation string, g *storage.Grant, c *client.Client) 
 // MaxHistory is the largest number of logins that [API.History] returns.
 const MaxHistory = 100
 
-// History returns the logins of the user at clients of the caller's organisation, newest first, at most limit and MaxHistory. It
-// leaves out pseudonymous logins, whose times could show which pseudonym belongs to the user. It requires Config.History and a
-// caller that is a user.
+// History returns the logins of the user at clients of the caller's organisation, newest first, at most limit and at most
+// MaxHistory. It leaves out pseudonymous logins, because their times could show which pseudonym belongs to the user. It returns an
+// error if Config.History is nil or the caller is a machine.
 func (a *API) History(ctx context.Context, c *Caller, limit int) ([]storage.Login, error) {
 	if a.cfg.History == nil {
 		return nil, errors.New("authorizations: History requires Config.History")

@@ -104,7 +104,7 @@ func reject(code portner.ErrorCode, description string) *portner.Error {
 
 // errNoToken rejects a request without a token. RFC 6750 §3.1: the challenge has no error code.
 func errNoToken() *portner.Error {
-	e := reject(portner.InvalidToken, "An access token is needed.")
+	e := reject(portner.InvalidToken, "An access token is required.")
 	e.Header["Www-Authenticate"] = []string{"Bearer"}
 	return e
 }
@@ -114,7 +114,7 @@ func errInvalidToken() *portner.Error {
 }
 
 func errUnidentified() *portner.Error {
-	return reject(portner.InvalidToken, "The access token does not tell who the person is.")
+	return reject(portner.InvalidToken, "The access token does not identify the user.")
 }
 
 func errScope() *portner.Error {

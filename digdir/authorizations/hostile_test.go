@@ -18,8 +18,8 @@ import (
 
 const otherOrg = "910753614"
 
-// TestPseudonymousGrantsStayApart checks that pseudonymous grants are listed only to the owner of all of their scopes.
-func TestPseudonymousGrantsStayApart(t *testing.T) {
+// TestPseudonymousGrantsAreNotListed checks that pseudonymous grants are listed only to the owner of all of their scopes.
+func TestPseudonymousGrantsAreNotListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, scopes := range []string{"test:pseudonym", "test:opaque", "test:pseudonym other:api"} {
@@ -37,8 +37,8 @@ func TestPseudonymousGrantsStayApart(t *testing.T) {
 	require.Len(t, all, 5, "the user sees all")
 }
 
-// TestPseudonymousLoginsStayApart checks that pseudonymous logins are not listed.
-func TestPseudonymousLoginsStayApart(t *testing.T) {
+// TestPseudonymousLoginsAreNotListed checks that pseudonymous logins are not listed.
+func TestPseudonymousLoginsAreNotListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	before := w.call("GET", "/innlogginger/logg/idporten", w.own, "").Body.String()

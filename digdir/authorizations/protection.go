@@ -17,7 +17,8 @@ func (a *API) pseudonymous(g *storage.Grant) bool {
 
 // mayList reports whether a grant may be listed to an organisation that knows the identity of the user. The times of a
 // pseudonymous grant could show which pseudonym belongs to the user, so it is listed only to the owner of all of its scopes, who
-// may introspect the token (docs/threat-model.md H2). owner is "" if the organisation does not ask as an owner.
+// may introspect the token (docs/threat-model.md H2). owner is the organisation if the list is that of an owner of scopes, otherwise
+// "".
 func (a *API) mayList(g *storage.Grant, owner string) bool {
 	if !a.pseudonymous(g) {
 		return true

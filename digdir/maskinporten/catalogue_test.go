@@ -22,7 +22,7 @@ func (r wire) of(values ...string) wire {
 	return r
 }
 
-var rows = map[string]wire{
+var catalogue = map[string]wire{
 	"MP-011": {"MP-011", "invalid_request", "Invalid assertion. Invalid parameter value", 400},
 	"MP-012": {"MP-012", "invalid_grant", "Grant is used before", 400},
 	"MP-100": {"MP-100", "invalid_grant", "Invalid assertion. Client authentication failed. Client not found", 400},
@@ -81,9 +81,9 @@ func TestCatalogueIsCovered(t *testing.T) {
 	t.Parallel()
 	tried := map[string]bool{}
 	for _, n := range rejectedVectors() {
-		tried[n.row.number+n.row.code+n.row.text[:10]] = true
+		tried[n.entry.number+n.entry.code+n.entry.text[:10]] = true
 	}
-	for name, r := range rows {
+	for name, r := range catalogue {
 		if name == "iat past" || name == "nbf" { // TestTimes
 			continue
 		}

@@ -51,20 +51,21 @@ type Config struct {
 	// Skyporten is the profile for cloud federation (docs.digdir.no: Skyporten): resource is required, and tokens have a
 	// sub, "0192:<organisation number>;<scope>".
 	Skyporten bool
-	// ErrorURI is the prefix of error_uri; the number of the error (MP-110) follows. The default is [DefaultErrorURI].
+	// ErrorURI is the prefix of error_uri, which ends with the number of the error, such as MP-110. The default is
+	// [DefaultErrorURI].
 	ErrorURI string
 
 	// RequireJTI rejects assertions without jti. Without it, the whole assertion takes the place of jti in the replay check.
 	RequireJTI bool
-	// StrictIssuedAt rejects assertions whose iat is 10 s or more from now, in the past or the future. Without it, iat may
-	// be at most 10 s in the future, and exp limits the age.
+	// StrictIssuedAt rejects assertions whose iat is 10 s or more before or after now. Without it, iat may be at most 10 s
+	// after now, and any time before it: exp limits the age of the assertion.
 	StrictIssuedAt bool
 	// AllowTokenEndpointAudience accepts the URL of the token endpoint as aud of an assertion, for every client. The
-	// registration member allow_token_endpoint_audience does so for one client. It weakens the check of the audience; each
-	// use is reported.
+	// registration member allow_token_endpoint_audience does so for one client. An assertion for another server could then
+	// be accepted here; each use is reported as EventLegacyAudience.
 	AllowTokenEndpointAudience bool
-	// AllowSlashMismatch accepts an aud that differs from Issuer by a slash at the end. It weakens the check of the
-	// audience; each use is reported.
+	// AllowSlashMismatch accepts an aud that differs from Issuer by a slash at the end. Each use is reported as
+	// EventLegacyAudience.
 	AllowSlashMismatch bool
 	// LegacyForbidden responds to MP-250 and MP-251 with error "forbidden" and status 403, as earlier versions of
 	// Maskinporten did.

@@ -26,7 +26,7 @@ type ConsentSource interface {
 
 // FoundConsent is a consent that was given and not withdrawn.
 type FoundConsent struct {
-	From        string          // URN of the giver, as in the request. It may hold a national identity number
+	From        string          // URN of the giver, as in the request; it may hold a national identity number
 	To          string          // organisation number of the receiver
 	ConsentedAt time.Time       // the time of the consent
 	ValidTo     time.Time       // the consent is valid before this time

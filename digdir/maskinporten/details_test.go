@@ -18,22 +18,22 @@ func TestSystemUsers(t *testing.T) {
 	const upis = "iso6523-actorid-upis"
 	for name, tt := range map[string]struct {
 		detail any
-		row    string
+		entry  string
 	}{
 		"by the customer's number": {detail: systemUser(customer)},
 		"by reference":             {detail: systemUser(customer).with("externalRef", "avdeling-1")},
-		"another reference":        {detail: systemUser(customer).with("externalRef", "avdeling-2"), row: "no system user"},
-		"reference is empty":       {detail: systemUser(customer).with("externalRef", ""), row: "MP-303"},
-		"reference is a number":    {detail: systemUser(customer).with("externalRef", 1), row: "MP-303"},
-		"no organisation":          {detail: object{"type": "urn:altinn:systemuser"}, row: "MP-303"},
-		"organisation is text":     {detail: systemUser(customer).with("systemuser_org", customer), row: "MP-303"},
-		"other authority":          {detail: systemUser(customer).with("systemuser_org", org("x", "0192:"+customer)), row: "MP-303"},
-		"other register":           {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), row: "MP-303"},
-		"plain number":             {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), row: "MP-303"},
-		"sub-entity":               {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), row: "MP-303"},
-		"unknown member inside":    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), row: "MP-302"},
-		"draft name":               {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, row: "MP-302"},
-		"two types":                {detail: nil, row: "MP-303"},
+		"another reference":        {detail: systemUser(customer).with("externalRef", "avdeling-2"), entry: "no system user"},
+		"reference is empty":       {detail: systemUser(customer).with("externalRef", ""), entry: "MP-303"},
+		"reference is a number":    {detail: systemUser(customer).with("externalRef", 1), entry: "MP-303"},
+		"no organisation":          {detail: object{"type": "urn:altinn:systemuser"}, entry: "MP-303"},
+		"organisation is text":     {detail: systemUser(customer).with("systemuser_org", customer), entry: "MP-303"},
+		"other authority":          {detail: systemUser(customer).with("systemuser_org", org("x", "0192:"+customer)), entry: "MP-303"},
+		"other register":           {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), entry: "MP-303"},
+		"plain number":             {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), entry: "MP-303"},
+		"sub-entity":               {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), entry: "MP-303"},
+		"unknown member inside":    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), entry: "MP-302"},
+		"draft name":               {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, entry: "MP-302"},
+		"two types":                {detail: nil, entry: "MP-303"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,14 +43,14 @@ func TestSystemUsers(t *testing.T) {
 				details = []any{systemUser(customer), consent()}
 			}
 			a := w.grant(t, v4().with("authorization_details", details))
-			if tt.row == "" {
+			if tt.entry == "" {
 				w.requireToken(t, a, object{"authorization_details": []any{map[string]any{
 					"type": "urn:altinn:systemuser", "systemuser_org": organisation(customer),
 					"systemuser_id": []any{"a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0"}, "system_id": digdir + "_system",
 				}}})
 				return
 			}
-			w.requireRejection(t, a, rows[tt.row])
+			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
 }
@@ -86,18 +86,18 @@ func TestConsents(t *testing.T) {
 	for name, tt := range map[string]struct {
 		detail object
 		clock  time.Duration
-		row    string
+		entry  string
 	}{
 		"given":             {detail: consent()},
-		"by another person": {detail: consent().with("from", "urn:altinn:person:identifier-no:01010199998"), row: "no system user"},
-		"unknown":           {detail: consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12"), row: "no system user"},
-		"id is no UUID":     {detail: consent().with("id", "1b2f6c3e"), row: "MP-303"},
-		"from an e-mail":    {detail: consent().with("from", "kari@example.no"), row: "MP-303"},
-		"from ten digits":   {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), row: "MP-303"},
-		"from a company":    {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), row: "no system user"},
-		"no from":           {detail: consent().with("from", nil), row: "MP-303"},
-		"with a receiver":   {detail: consent().with("to", digdir), row: "MP-302"},
-		"expired":           {detail: consent(), clock: 24 * time.Hour, row: "no system user"},
+		"by another person": {detail: consent().with("from", "urn:altinn:person:identifier-no:01010199998"), entry: "no system user"},
+		"unknown":           {detail: consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12"), entry: "no system user"},
+		"id is no UUID":     {detail: consent().with("id", "1b2f6c3e"), entry: "MP-303"},
+		"from an e-mail":    {detail: consent().with("from", "kari@example.no"), entry: "MP-303"},
+		"from ten digits":   {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), entry: "MP-303"},
+		"from a company":    {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), entry: "no system user"},
+		"no from":           {detail: consent().with("from", nil), entry: "MP-303"},
+		"with a receiver":   {detail: consent().with("to", digdir), entry: "MP-302"},
+		"expired":           {detail: consent(), clock: 24 * time.Hour, entry: "no system user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +105,7 @@ func TestConsents(t *testing.T) {
 			w.at(w.clock.Load().Add(tt.clock))
 			iat := w.clock.Load().Unix()
 			a := w.grant(t, v4().with("iat", iat, "exp", iat+120, "authorization_details", []any{tt.detail}))
-			if tt.row == "" {
+			if tt.entry == "" {
 				w.requireToken(t, a, object{"authorization_details": []any{map[string]any{
 					"type": "urn:altinn:consent", "id": consent()["id"], "from": consent()["from"], "to": organisation(digdir),
 					"consented": "2018-03-09T07:20:00Z", "validTo": "2018-03-10T07:20:00Z",
@@ -115,20 +115,20 @@ func TestConsents(t *testing.T) {
 				}}})
 				return
 			}
-			w.requireRejection(t, a, rows[tt.row])
+			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
 	// The consent was given to another organisation than the consumer of the token.
 	w := newWorld(t, nil)
 	a := w.grant(t, v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{consent()}))
-	w.requireRejection(t, a, rows["no system user"])
+	w.requireRejection(t, a, catalogue["no system user"])
 }
 
 // TestNoDetails checks that details are rejected without a registry.
 func TestNoDetails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.Details = nil })
-	w.requireRejection(t, w.grant(t, v6()), rows["MP-301"])
+	w.requireRejection(t, w.grant(t, v6()), catalogue["MP-301"])
 	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
 }
 

@@ -5,7 +5,7 @@
 // [New] returns the whole service: POST /token, GET /jwk and the metadata of RFC 8414. [NewGrant] returns the grant handler
 // alone, for a token endpoint with further grants; add [Claims] to its claims functions.
 //
-// There are no users, refresh tokens, introspection or revocation. The only state is the set of used assertions.
+// There are no users, refresh tokens, introspection or revocation. The only stored state is the used assertions.
 //
 // Scope, resource and authorization_details are claims of the assertion. The form holds grant_type and assertion only.
 package maskinporten

@@ -20,7 +20,7 @@ func FuzzAssertion(f *testing.F) {
 	f.Add(good + "\n")
 	f.Add(strings.ReplaceAll(good, ".", ".."))
 	known := map[string]bool{}
-	for _, r := range rows {
+	for _, r := range catalogue {
 		known[r.code] = true
 	}
 	w := newWorld(f, quiet)

@@ -121,10 +121,10 @@ func (x *exchange) issue(ctx context.Context, m *token.Minter) (*token.Response,
 	return m.Mint(ctx, x.contents(c, &a, details), x.consume(c, assertion))
 }
 
-// machineTypes are the integration types of clients that may use the grant without registering it.
+// machineTypes are the integration types of clients that may use the grant type without registering it.
 var machineTypes = []string{"maskinporten", "krr", "eformidling"}
 
-// findClient is steps 4 and 5: the client is registered, enabled, and may use the grant.
+// findClient is steps 4 and 5: the client is registered, enabled, and may use the grant type.
 func (x *exchange) findClient(ctx context.Context, iss string) error {
 	c, err := client.Lookup(ctx, x.cfg.Clients, iss)
 	disabled := errors.Is(err, client.ErrDisabled)
@@ -190,8 +190,8 @@ func identityOf(pid norway.PID) session.Identity {
 	return session.Identity{Identifiers: []pseudonym.Identifier{id}}
 }
 
-// contents returns the contents of the token. It is self-contained whatever its scopes say, and has an audience only if the
-// assertion has resource.
+// contents returns the contents of the token. The token is self-contained, even if a scope requires opaque tokens, and has an
+// audience only if the assertion has the claim resource.
 func (x *exchange) contents(c *claims, a *authorization, details []byte) token.Contents {
 	in := token.Contents{
 		Client: x.Client, Plan: a.plan, JTI: seal.NewToken(), Resources: c.resources, Identity: identityOf(c.pid), AuthorizationDetails: details,

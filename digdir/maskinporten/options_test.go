@@ -33,43 +33,43 @@ func TestTimes(t *testing.T) {
 		change []any
 		clock  int64 // seconds after iat
 		strict bool
-		row    string // "" is accepted
+		entry  string // "" is accepted
 	}{
 		"exactly 120":                {clock: 1},
-		"one more":                   {change: []any{"exp", iat + 121}, row: "lifetime"},
-		"exp is iat":                 {change: []any{"exp", iat}, row: "lifetime"},
-		"exp before iat":             {change: []any{"exp", iat - 1}, row: "lifetime"},
+		"one more":                   {change: []any{"exp", iat + 121}, entry: "lifetime"},
+		"exp is iat":                 {change: []any{"exp", iat}, entry: "lifetime"},
+		"exp before iat":             {change: []any{"exp", iat - 1}, entry: "lifetime"},
 		"iat 10 s ahead":             {clock: -10},
-		"iat 11 s ahead":             {clock: -11, row: "iat"},
+		"iat 11 s ahead":             {clock: -11, entry: "iat"},
 		"exp 9 s ago":                {clock: 129},
-		"exp 10 s ago":               {clock: 130, row: "MP-130"},
+		"exp 10 s ago":               {clock: 130, entry: "MP-130"},
 		"strict: 9 s ahead":          {clock: -9, strict: true},
-		"strict: 10 s ahead":         {clock: -10, strict: true, row: "iat"},
+		"strict: 10 s ahead":         {clock: -10, strict: true, entry: "iat"},
 		"strict: 9 s ago":            {clock: 9, strict: true},
-		"strict: 10 s ago":           {clock: 10, strict: true, row: "iat past"},
+		"strict: 10 s ago":           {clock: 10, strict: true, entry: "iat past"},
 		"nbf now":                    {change: []any{"nbf", iat}},
 		"nbf 10 s ahead":             {change: []any{"nbf", iat + 10}},
-		"nbf 11 s ahead":             {change: []any{"nbf", iat + 11}, row: "nbf"},
-		"nbf is text":                {change: []any{"nbf", "1"}, row: "MP-011"},
-		"no iat":                     {change: []any{"iat", nil}, row: "MP-011"},
-		"no exp":                     {change: []any{"exp", nil}, row: "MP-011"},
-		"iat is text":                {change: []any{"iat", strconv.Itoa(iat)}, row: "MP-011"},
-		"exp is a fraction":          {change: []any{"exp", iat + 60.5}, row: "MP-011"},
-		"exp is negative":            {change: []any{"exp", -1}, row: "MP-011"},
-		"exp is beyond":              {change: []any{"exp", int64(1) << 34}, row: "MP-011"},
-		"future before expired":      {change: []any{"iat", iat + 60, "exp", iat - 60}, row: "iat"},
-		"expired before the longest": {change: []any{"iat", iat - 1000, "exp", iat - 20}, row: "MP-130"},
+		"nbf 11 s ahead":             {change: []any{"nbf", iat + 11}, entry: "nbf"},
+		"nbf is text":                {change: []any{"nbf", "1"}, entry: "MP-011"},
+		"no iat":                     {change: []any{"iat", nil}, entry: "MP-011"},
+		"no exp":                     {change: []any{"exp", nil}, entry: "MP-011"},
+		"iat is text":                {change: []any{"iat", strconv.Itoa(iat)}, entry: "MP-011"},
+		"exp is a fraction":          {change: []any{"exp", iat + 60.5}, entry: "MP-011"},
+		"exp is negative":            {change: []any{"exp", -1}, entry: "MP-011"},
+		"exp is beyond":              {change: []any{"exp", int64(1) << 34}, entry: "MP-011"},
+		"future before expired":      {change: []any{"iat", iat + 60, "exp", iat - 60}, entry: "iat"},
+		"expired before the longest": {change: []any{"iat", iat - 1000, "exp", iat - 20}, entry: "MP-130"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(c *maskinporten.Config) { c.StrictIssuedAt = tt.strict })
 			w.at(time.Unix(iat+tt.clock, 0))
 			a := w.grant(t, v4().with(tt.change...))
-			if tt.row == "" {
+			if tt.entry == "" {
 				require.Equal(t, http.StatusOK, a.status, a.raw)
 				return
 			}
-			w.requireRejection(t, a, rows[tt.row])
+			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestAudience(t *testing.T) {
 			}
 			a := w.grant(t, payload)
 			if tt.reason == "" {
-				w.requireRejection(t, a, rows["MP-110"])
+				w.requireRejection(t, a, catalogue["MP-110"])
 				require.Equal(t, portner.EventAssertionAudience, w.lastEvent().Name)
 				return
 			}
@@ -128,52 +128,52 @@ func TestClaims(t *testing.T) {
 	long := strings.Repeat("x", 129)
 	for name, tt := range map[string]struct {
 		payload string
-		row     string
+		entry   string
 	}{
 		"sub is the client":       {payload: v4().with("sub", "my_client_id").json()},
-		"sub is another":          {payload: v4().with("sub", "other").json(), row: "MP-011"},
-		"sub is empty":            {payload: v4().with("sub", "").json(), row: "MP-011"},
+		"sub is another":          {payload: v4().with("sub", "other").json(), entry: "MP-011"},
+		"sub is empty":            {payload: v4().with("sub", "").json(), entry: "MP-011"},
 		"unknown claims":          {payload: v4().with("custom", object{"a": []int{1}}).json()},
 		"iss_onbehalfof alone":    {payload: v4().with("iss_onbehalfof", customer).json()},
 		"consumer_orgno":          {payload: v4().with("consumer_orgno", customer).json()},
-		"jti is empty":            {payload: v4().with("jti", "").json(), row: "MP-011"},
-		"jti is a number":         {payload: v4().with("jti", 1).json(), row: "MP-011"},
+		"jti is empty":            {payload: v4().with("jti", "").json(), entry: "MP-011"},
+		"jti is a number":         {payload: v4().with("jti", 1).json(), entry: "MP-011"},
 		"jti of 128":              {payload: v4().with("jti", long[1:]).json()},
-		"jti of 129":              {payload: v4().with("jti", long).json(), row: "MP-011"},
-		"scope is an array":       {payload: v4().with("scope", []string{"difitest:test2"}).json(), row: "MP-011"},
-		"resource is null":        {payload: strings.Replace(v4().json(), "{", `{"resource":null,`, 1), row: "MP-011"},
-		"resource is empty":       {payload: v4().with("resource", []string{}).json(), row: "MP-011"},
-		"resource is relative":    {payload: v4().with("resource", "/api").json(), row: "MP-011"},
-		"resource has a fragment": {payload: v4().with("resource", "https://a.example.no/#x").json(), row: "MP-011"},
-		"one resource is bad":     {payload: v4().with("resource", []string{"https://a.example.no/", ""}).json(), row: "MP-011"},
-		"eleven resources":        {payload: v4().with("resource", strings.Fields(strings.Repeat("urn:x:1 ", 11))).json(), row: "MP-011"},
+		"jti of 129":              {payload: v4().with("jti", long).json(), entry: "MP-011"},
+		"scope is an array":       {payload: v4().with("scope", []string{"difitest:test2"}).json(), entry: "MP-011"},
+		"resource is null":        {payload: strings.Replace(v4().json(), "{", `{"resource":null,`, 1), entry: "MP-011"},
+		"resource is empty":       {payload: v4().with("resource", []string{}).json(), entry: "MP-011"},
+		"resource is relative":    {payload: v4().with("resource", "/api").json(), entry: "MP-011"},
+		"resource has a fragment": {payload: v4().with("resource", "https://a.example.no/#x").json(), entry: "MP-011"},
+		"one resource is bad":     {payload: v4().with("resource", []string{"https://a.example.no/", ""}).json(), entry: "MP-011"},
+		"eleven resources":        {payload: v4().with("resource", strings.Fields(strings.Repeat("urn:x:1 ", 11))).json(), entry: "MP-011"},
 		"resource is a URN":       {payload: v4().with("resource", "urn:example:api").json()},
-		"pid is a number":         {payload: v4().with("pid", 1010199999).json(), row: "MP-011"},
-		"pid is short":            {payload: v4().with("pid", "0101019999").json(), row: "MP-011"},
-		"pid has letters":         {payload: v4().with("pid", "0101019999x").json(), row: "MP-011"},
-		"consumer_org is empty":   {payload: v4().with("consumer_org", "").json(), row: "MP-011"},
-		"consumer_org: digits":    {payload: v4().with("consumer_org", "91075361a").json(), row: "MP-011"},
-		"consumer_org: number":    {payload: v4().with("consumer_org", 910753614).json(), row: "MP-011"},
-		"details: object":         {payload: v4().with("authorization_details", systemUser(customer)).json(), row: "MP-303"},
-		"details: empty":          {payload: v4().with("authorization_details", []any{}).json(), row: "MP-303"},
-		"twice the same member":   {payload: strings.Replace(v4().json(), "{", `{"aud":"`+testIssuer+`",`, 1), row: "MP-011"},
-		"the same in capitals":    {payload: strings.Replace(v4().json(), "{", `{"ISS":"x",`, 1), row: "MP-011"},
-		"an array":                {payload: "[" + v4().json() + "]", row: "MP-011"},
-		"data behind":             {payload: v4().json() + "{}", row: "MP-011"},
-		"deep":                    {payload: v4().with("x", nested(9)).json(), row: "MP-011"},
-		"iss is a number":         {payload: v4().with("iss", 1).json(), row: "MP-100"},
-		"iss has a NUL":           {payload: v4().with("iss", "my\x00client").json(), row: "MP-100"},
-		"iss is long":             {payload: v4().with("iss", strings.Repeat("x", 257)).json(), row: "MP-100"},
+		"pid is a number":         {payload: v4().with("pid", 1010199999).json(), entry: "MP-011"},
+		"pid is short":            {payload: v4().with("pid", "0101019999").json(), entry: "MP-011"},
+		"pid has letters":         {payload: v4().with("pid", "0101019999x").json(), entry: "MP-011"},
+		"consumer_org is empty":   {payload: v4().with("consumer_org", "").json(), entry: "MP-011"},
+		"consumer_org: digits":    {payload: v4().with("consumer_org", "91075361a").json(), entry: "MP-011"},
+		"consumer_org: number":    {payload: v4().with("consumer_org", 910753614).json(), entry: "MP-011"},
+		"details: object":         {payload: v4().with("authorization_details", systemUser(customer)).json(), entry: "MP-303"},
+		"details: empty":          {payload: v4().with("authorization_details", []any{}).json(), entry: "MP-303"},
+		"twice the same member":   {payload: strings.Replace(v4().json(), "{", `{"aud":"`+testIssuer+`",`, 1), entry: "MP-011"},
+		"the same in capitals":    {payload: strings.Replace(v4().json(), "{", `{"ISS":"x",`, 1), entry: "MP-011"},
+		"an array":                {payload: "[" + v4().json() + "]", entry: "MP-011"},
+		"data behind":             {payload: v4().json() + "{}", entry: "MP-011"},
+		"deep":                    {payload: v4().with("x", nested(9)).json(), entry: "MP-011"},
+		"iss is a number":         {payload: v4().with("iss", 1).json(), entry: "MP-100"},
+		"iss has a NUL":           {payload: v4().with("iss", "my\x00client").json(), entry: "MP-100"},
+		"iss is long":             {payload: v4().with("iss", strings.Repeat("x", 257)).json(), entry: "MP-100"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			a := w.send(t, sign(kid("k1").json(), tt.payload))
-			if tt.row == "" {
+			if tt.entry == "" {
 				require.Equal(t, http.StatusOK, a.status, a.raw)
 				return
 			}
-			w.requireRejection(t, a, rows[tt.row])
+			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
 }
@@ -191,41 +191,41 @@ func TestHeader(t *testing.T) {
 	good := v4().json()
 	for name, tt := range map[string]struct {
 		assertion string
-		row       string
+		entry     string
 	}{
 		"typ JWT":             {assertion: sign(kid("k1").with("typ", "JWT").json(), good)},
 		"kid and x5c":         {assertion: sign(x5c(strangers(), testpki.NameOther).with("kid", "k1").json(), good)},
 		"jku is ignored":      {assertion: sign(kid("k1").with("jku", "https://evil.example.no/jwk").json(), good)},
-		"crit":                {assertion: sign(kid("k1").with("crit", []string{"exp"}).json(), good), row: "MP-011"},
-		"b64":                 {assertion: sign(kid("k1").with("b64", true).json(), good), row: "MP-011"},
-		"kid is a path":       {assertion: sign(kid("../k1").json(), good), row: "MP-011"},
-		"kid is empty":        {assertion: sign(kid("").json(), good), row: "MP-011"},
-		"x5c is empty":        {assertion: sign(`{"alg":"RS256","x5c":[]}`, good), row: "MP-123"},
-		"x5c of objects":      {assertion: sign(`{"alg":"RS256","x5c":[{}]}`, good), row: "MP-123"},
-		"no alg":              {assertion: sign(`{"kid":"k1"}`, good), row: "MP-011"},
-		"no header":           {assertion: sign(``, good), row: "MP-011"},
-		"empty":               {assertion: "", row: "MP-011"},
-		"no JWS":              {assertion: "x", row: "MP-011"},
-		"five segments":       {assertion: sign(kid("k1").json(), good) + ".a.b", row: "MP-011"},
-		"a line break":        {assertion: byKey(v4())[:20] + "\n" + byKey(v4())[20:], row: "MP-011"},
-		"a line break behind": {assertion: byKey(v4()) + "\n", row: "MP-011"},
-		"a space":             {assertion: " " + byKey(v4()), row: "MP-011"},
-		"too long":            {assertion: byKey(v4().with("x", strings.Repeat("x", 40<<10))), row: "MP-011"},
-		"too long for a kid":  {assertion: byKey(v4().with("x", strings.Repeat("x", 9<<10))), row: "MP-011"},
+		"crit":                {assertion: sign(kid("k1").with("crit", []string{"exp"}).json(), good), entry: "MP-011"},
+		"b64":                 {assertion: sign(kid("k1").with("b64", true).json(), good), entry: "MP-011"},
+		"kid is a path":       {assertion: sign(kid("../k1").json(), good), entry: "MP-011"},
+		"kid is empty":        {assertion: sign(kid("").json(), good), entry: "MP-011"},
+		"x5c is empty":        {assertion: sign(`{"alg":"RS256","x5c":[]}`, good), entry: "MP-123"},
+		"x5c of objects":      {assertion: sign(`{"alg":"RS256","x5c":[{}]}`, good), entry: "MP-123"},
+		"no alg":              {assertion: sign(`{"kid":"k1"}`, good), entry: "MP-011"},
+		"no header":           {assertion: sign(``, good), entry: "MP-011"},
+		"empty":               {assertion: "", entry: "MP-011"},
+		"no JWS":              {assertion: "x", entry: "MP-011"},
+		"five segments":       {assertion: sign(kid("k1").json(), good) + ".a.b", entry: "MP-011"},
+		"a line break":        {assertion: byKey(v4())[:20] + "\n" + byKey(v4())[20:], entry: "MP-011"},
+		"a line break behind": {assertion: byKey(v4()) + "\n", entry: "MP-011"},
+		"a space":             {assertion: " " + byKey(v4()), entry: "MP-011"},
+		"too long":            {assertion: byKey(v4().with("x", strings.Repeat("x", 40<<10))), entry: "MP-011"},
+		"too long for a kid":  {assertion: byKey(v4().with("x", strings.Repeat("x", 9<<10))), entry: "MP-011"},
 		"a good certificate":  {assertion: sign(x5c(pki(), testpki.NameSEID1).json(), v4().with("iss", "certified").json())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			a := w.send(t, tt.assertion)
-			if tt.row == "" {
+			if tt.entry == "" {
 				require.Equal(t, http.StatusOK, a.status, a.raw)
 				if name == "jku is ignored" {
 					require.Equal(t, portner.EventAssertionHeader, w.events[0].Name)
 				}
 				return
 			}
-			w.requireRejection(t, a, rows[tt.row])
+			w.requireRejection(t, a, catalogue[tt.entry])
 		})
 	}
 }
@@ -239,7 +239,7 @@ func TestClientAMR(t *testing.T) {
 		w.requireToken(t, a, object{"client_amr": want, "consumer": organisation(digdir)})
 	}
 	for _, alg := range []string{"RS384", "RS512"} {
-		w.requireRejection(t, w.send(t, sign(object{"alg": alg, "kid": "k1"}.json(), v4().json())), rows["MP-124"]) // signed with RS256
+		w.requireRejection(t, w.send(t, sign(object{"alg": alg, "kid": "k1"}.json(), v4().json())), catalogue["MP-124"]) // signed with RS256
 	}
 }
 
@@ -269,18 +269,18 @@ func TestLegacyForbidden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.LegacyForbidden = true })
 	forbidden := func(r wire) wire { r.code, r.status = "forbidden", http.StatusForbidden; return r }
-	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:noaccess")), forbidden(rows["MP-250"].of("difitest:noaccess")))
-	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:api")), rows["MP-201"])
+	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:noaccess")), forbidden(catalogue["MP-250"].of("difitest:noaccess")))
+	w.requireRejection(t, w.grant(t, v4().with("scope", "difitest:api")), catalogue["MP-201"])
 	w.at(issuedAt(v5()))
 	w.sources.delegated = false
-	w.requireRejection(t, w.grant(t, v5()), forbidden(rows["MP-251"].of(customer, "difitest:delegated", digdir)))
+	w.requireRejection(t, w.grant(t, v5()), forbidden(catalogue["MP-251"].of(customer, "difitest:delegated", digdir)))
 }
 
 // TestRequireJTI checks that the option rejects assertions without jti.
 func TestRequireJTI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *maskinporten.Config) { c.RequireJTI = true })
-	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), rows["MP-011"])
+	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), catalogue["MP-011"])
 	w.accepts(t, v4())
 }
 
@@ -296,18 +296,18 @@ func TestReplay(t *testing.T) {
 	}
 	w.at(issuedAt(v4()))
 	w.accepts(t, v4())
-	w.requireRejection(t, w.grant(t, v4()), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4()), catalogue["MP-012"])
 	require.Equal(t, portner.EventAssertionReplay, w.lastEvent().Name)
 	w.accepts(t, v4().with("iss", "slow")) // the jti of another client is independent
 	w.accepts(t, v4().with("jti", nil))
 	w.accepts(t, v4().with("jti", nil, "custom", 1))
-	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4().with("jti", nil)), catalogue["MP-012"])
 
 	// The record lasts until the end of the tolerance.
 	w.at(time.Unix(1520589928+9, 0))
 	_, err := w.store.Sweep(t.Context(), *w.clock.Load())
 	require.NoError(t, err)
-	w.requireRejection(t, w.grant(t, v4()), rows["MP-012"])
+	w.requireRejection(t, w.grant(t, v4()), catalogue["MP-012"])
 }
 
 // TestFaults checks that a fault of a source is answered with 503 without its text, and that the assertion may be sent again.

@@ -35,7 +35,7 @@ func race(t *testing.T, w *world, assertion string, wantLosers bool) int {
 			defer mu.Unlock()
 			if a.status == 200 {
 				won++
-			} else if wantLosers && a.str("error_description")[:len(rows["MP-012"].text)] != rows["MP-012"].text {
+			} else if wantLosers && a.str("error_description")[:len(catalogue["MP-012"].text)] != catalogue["MP-012"].text {
 				t.Errorf("loser: %s", a.raw)
 			}
 		})

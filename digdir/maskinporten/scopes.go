@@ -16,7 +16,7 @@ import (
 type authorization struct {
 	plan       scope.Plan
 	delegation storage.Delegation // zero if the client acts for its own organisation
-	consumer   string             // the organisation whose access to the scopes counts
+	consumer   string             // the organisation that must have access to the scopes
 	supplier   string             // the organisation that acts for consumer; "" if consumer itself does
 }
 

@@ -67,7 +67,7 @@ func TestIssuerWithPath(t *testing.T) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	w.requireRejection(t, w.post(t, url.Values{"grant_type": {bearer}}), rows["MP-011"])
+	w.requireRejection(t, w.post(t, url.Values{"grant_type": {bearer}}), catalogue["MP-011"])
 	twice := w.post(t, url.Values{"grant_type": {bearer}, "assertion": {byKey(v4()), byKey(v4())}})
 	require.Equal(t, "invalid_request", twice.str("error"))
 	a := w.post(t, url.Values{
@@ -91,8 +91,8 @@ func TestSkyporten(t *testing.T) {
 	require.Equal(t, "https://cloud.example.no", claims["aud"])
 	require.Equal(t, sky, claims["iss"])
 
-	w.requireRejection(t, w.grant(t, payload.with("resource", nil)), rows["MP-011"])
-	withSlash := rows["MP-110"]
+	w.requireRejection(t, w.grant(t, payload.with("resource", nil)), catalogue["MP-011"])
+	withSlash := catalogue["MP-110"]
 	withSlash.number = ""
 	w.requireRejection(t, w.grant(t, payload.with("aud", sky+"/")), withSlash)
 	require.Equal(t, sky, w.get(t, "/.well-known/openid-configuration").str("issuer"))
@@ -126,8 +126,8 @@ func TestNewGrant(t *testing.T) {
 	require.Contains(t, rec.Body.String(), "(trace_id: "+rec.Header().Get("X-Correlation-Id")+")")
 }
 
-// TestNamedUserIsNoSubject: a client that names a user gets a token without sub in every profile: the user has not logged in.
-func TestNamedUserIsNoSubject(t *testing.T) {
+// TestPIDIsNoSubject: a machine token with a pid has no sub in any profile, because the person has not logged in.
+func TestPIDIsNoSubject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	g, err := maskinporten.NewGrant(w.cfg)

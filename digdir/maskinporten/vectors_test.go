@@ -90,7 +90,7 @@ func TestVectors(t *testing.T) {
 		w.requireToken(t, w.grant(t, v2), object{"aud": "https://www.altinn.no/"})
 		other := newWorld(t, issuerOf(ver2))
 		other.at(issuedAt(v2))
-		other.requireRejection(t, other.grant(t, v2), rows["MP-110"])
+		other.requireRejection(t, other.grant(t, v2), catalogue["MP-110"])
 	})
 	t.Run("array", func(t *testing.T) {
 		w := newWorld(t, issuerOf(ver2))
@@ -122,7 +122,7 @@ func TestVectors(t *testing.T) {
 		})
 		// The published sample lacks a comma and a slash, so it must be rejected.
 		broken := `{"aud":"https://test.maskinporten.no","scope":"difitest:test2","iss":"my_client_id","iat":1520589808,"exp":1520589928,"jti":"x" "authorization_details":[]}`
-		w.requireRejection(t, w.send(t, sign(kid("k1").json(), broken)), rows["MP-011"])
+		w.requireRejection(t, w.send(t, sign(kid("k1").json(), broken)), catalogue["MP-011"])
 	})
 	t.Run("end_user", func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -139,7 +139,7 @@ func TestVectors(t *testing.T) {
 			if n.prepare != nil {
 				n.prepare(t, w)
 			}
-			w.requireRejection(t, w.send(t, n.assertion), n.row)
+			w.requireRejection(t, w.send(t, n.assertion), n.entry)
 		})
 	}
 	t.Run("client_credentials", func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestVectors(t *testing.T) {
 // vector is an assertion that must be rejected.
 type vector struct {
 	assertion string
-	row       wire
+	entry     wire
 	at        time.Time // the time of the request; if zero, a second after the iat of v4
 	config    func(*maskinporten.Config)
 	prepare   func(*testing.T, *world)
@@ -171,63 +171,63 @@ func rejectedVectors() map[string]vector {
 	}
 	details := func(d ...any) string { return byKey(v4().with("authorization_details", d)) }
 	v := map[string]vector{
-		"lifetime_121":                       {assertion: byKey(v4().with("exp", 1520589929)), row: rows["lifetime"]},
-		"expired":                            {assertion: byKey(v4()), at: time.Unix(1520589928+11, 0), row: rows["MP-130"]},
-		"issued_in_the_future":               {assertion: byKey(v4()), at: time.Unix(1520589808-11, 0), row: rows["iat"]},
-		"same_JWT":                           {assertion: byKey(v4()), prepare: first(byKey(v4())), row: rows["MP-012"]},
-		"same_jti":                           {assertion: byKey(v4()), prepare: first(byKey(v4().with("scope", "difitest:other"))), row: rows["MP-012"]},
-		"same_JWT_without_jti":               {assertion: byKey(v4().with("jti", nil)), prepare: first(byKey(v4().with("jti", nil))), row: rows["MP-012"]},
-		"without_slash":                      {assertion: byKey(v4().with("aud", strings.TrimSuffix(testIssuer, "/"))), row: rows["MP-110"]},
-		"production":                         {assertion: byKey(v4().with("aud", "https://maskinporten.no/")), row: rows["MP-110"]},
-		"unknown":                            {assertion: byKey(v4().with("iss", "somebody_else")), row: rows["MP-100"]},
-		"organisation_number":                {assertion: byKey(v4().with("iss", digdir)), row: rows["MP-100"]},
-		"x5c_is_a_string":                    {assertion: sign(object{"alg": "RS256", "x5c": testpki.X5C(pki().Chain(testpki.NameSEID2)...)[0]}.json(), v4().with("iss", "certified").json()), row: rows["MP-123"]},
-		"neither_kid_nor_x5c":                {assertion: sign(`{"alg":"RS256"}`, v4().json()), row: rows["no kid"]},
-		"only_x5c":                           {assertion: sign(x5c(pki(), testpki.NameSEID2).json(), v4().json()), row: rows["no kid"]},
-		"only_x5c_and_its_key":               {assertion: otherKey(x5c(pki(), testpki.NameSEID2), v4()), row: rows["no kid"]},
-		"unknown_kid":                        {assertion: sign(kid("k2").json(), v4().json()), row: rows["kid"]},
-		"kid_without_keys":                   {assertion: sign(kid("k1").json(), v4().with("iss", "certified").json()), row: rows["kid"]},
-		"key_of_366_days":                    {assertion: byKey(v4().with("iss", "old-key")), row: rows["MP-121"]},
-		"other_organisation":                 {assertion: sign(x5c(pki(), testpki.NameOther).json(), v4().with("iss", "certified").json()), row: rows["MP-122"]},
-		"production_certificate":             {assertion: sign(x5c(strangers(), testpki.NameSEID2).json(), v4().with("iss", "certified").json()), row: rows["MP-120"]},
-		"alg_none":                           {assertion: b64([]byte(`{"alg":"none","kid":"k1"}`)) + "." + b64([]byte(v4().json())) + ".", row: rows["MP-124"]},
-		"RS256_without_signature":            {assertion: byKey(v4())[:strings.LastIndex(byKey(v4()), ".")+1], row: rows["MP-124"]},
-		"MP-122_no_organisation":             {assertion: sign(nameless().json(), v4().with("iss", "certified").json()), row: rows["MP-122"]},
-		"none_with_signature":                {assertion: sign(`{"alg":"none","kid":"k1"}`, v4().json()), row: rows["MP-124"]},
-		"HS256_with_the_public_key":          {assertion: hs256(v4().json()), row: rows["MP-124"]},
-		"ES256":                              {assertion: sign(`{"alg":"ES256","kid":"k1"}`, v4().json()), row: rows["MP-124"]},
-		"PS256":                              {assertion: sign(`{"alg":"PS256","kid":"k1"}`, v4().json()), row: rows["MP-124"]},
-		"no_scope":                           {assertion: byKey(v4().with("scope", nil)), row: rows["MP-011"]},
-		"empty_scope":                        {assertion: byKey(v4().with("scope", "")), row: rows["MP-011"]},
-		"scope_not_on_client":                {assertion: byKey(v4().with("scope", "difitest:foreign")), row: rows["MP-200"].of("difitest:foreign")},
-		"scope_inactive":                     {assertion: byKey(v4().with("scope", "difitest:inactive")), row: rows["MP-200"].of("difitest:inactive")},
-		"scope_of_api_klient":                {assertion: byKey(v4().with("scope", "difitest:api")), row: rows["MP-201"]},
-		"access_revoked":                     {assertion: byKey(v4().with("scope", "difitest:noaccess")), row: rows["MP-250"].of("difitest:noaccess")},
-		"not_delegated":                      {assertion: byKey(v5()), at: at5, prepare: func(_ *testing.T, w *world) { w.sources.delegated = false }, row: rows["MP-251"].of(customer, "difitest:delegated", digdir)},
-		"consumer_org_self":                  {assertion: byKey(v5().with("consumer_org", digdir)), at: at5, row: rows["combination"]},
-		"iss_onbehalfof":                     {assertion: byKey(v5().with("iss_onbehalfof", customer)), at: at5, row: rows["MP-011"]},
-		"consumer_org_with_prefix":           {assertion: byKey(v5().with("consumer_org", "0192:"+customer)), at: at5, row: rows["MP-011"]},
-		"unknown_type":                       {assertion: details(systemUser(customer).with("type", "urn:altinn:foo")), row: rows["MP-301"]},
-		"extra_member":                       {assertion: details(systemUser(customer).with("extra", 1)), row: rows["MP-302"]},
-		"two_customers":                      {assertion: details(systemUser(customer), systemUser(digdir)), row: rows["MP-303"]},
-		"no_system_user":                     {assertion: details(systemUser("974761076")), row: rows["no system user"]},
-		"resource_is_no_URI":                 {assertion: byKey(v1().with("aud", testIssuer, "resource", "not a uri")), at: issuedAt(v1()), row: rows["MP-011"]},
-		"MP-120_revoked":                     {assertion: sign(x5c(pki(), testpki.NameRevoked).json(), v4().with("iss", "certified").json()), row: rows["MP-120"]},
-		"MP-120_expired":                     {assertion: sign(x5c(pki(), testpki.NameExpired).json(), v4().with("iss", "certified").json()), row: rows["MP-120"]},
-		"MP-123_x5c_is_no_certificate":       {assertion: sign(`{"alg":"RS256","x5c":["AAAA"]}`, v4().with("iss", "certified").json()), row: rows["MP-123"]},
-		"MP-124_forged":                      {assertion: forged(byKey(v4())), row: rows["MP-124"]},
-		"MP-124_forged_x5c":                  {assertion: forged(sign(x5c(pki(), testpki.NameSEID2).json(), v4().with("iss", "certified").json())), row: rows["MP-124"]},
-		"MP-100_inactive":                    {assertion: byKey(v4().with("iss", "inactive")), row: rows["MP-100"]},
-		"MP-100_login_client":                {assertion: byKey(v4().with("iss", "login")), row: rows["MP-100"]},
-		"MP-100_no_iss":                      {assertion: byKey(v4().with("iss", nil)), row: rows["MP-100"]},
-		"MP-250_consumer_without_access":     {assertion: byKey(v5().with("scope", "difitest:noconsumer")), at: at5, row: rows["MP-250"].of("difitest:noconsumer")},
-		"combination_no_delegation_source":   {assertion: byKey(v5().with("scope", "difitest:test2")), at: at5, row: rows["combination"]},
-		"combination_two_delegation_sources": {assertion: byKey(v5().with("scope", "difitest:delegated difitest:elsewhere")), at: at5, row: rows["combination"]},
-		"combination_unknown_source":         {assertion: byKey(v5().with("scope", "difitest:unheard")), at: at5, row: rows["combination"]},
-		"combination_supplier_managed":       {assertion: byKey(v4().with("iss", "managed", "scope", "difitest:delegated", "consumer_org", "974761076")), row: rows["combination"]},
-		"MP-201_needs_consent":               {assertion: byKey(v4().with("scope", "difitest:consent")), row: rows["MP-201"]},
-		"MP-201_openid":                      {assertion: byKey(v4().with("scope", "openid")), row: rows["MP-201"]},
-		"MP-200_several":                     {assertion: byKey(v4().with("scope", "difitest:test2 a:b difitest:gone")), row: rows["MP-200"].of("a:b difitest:gone")},
+		"lifetime_121":                       {assertion: byKey(v4().with("exp", 1520589929)), entry: catalogue["lifetime"]},
+		"expired":                            {assertion: byKey(v4()), at: time.Unix(1520589928+11, 0), entry: catalogue["MP-130"]},
+		"issued_in_the_future":               {assertion: byKey(v4()), at: time.Unix(1520589808-11, 0), entry: catalogue["iat"]},
+		"same_JWT":                           {assertion: byKey(v4()), prepare: first(byKey(v4())), entry: catalogue["MP-012"]},
+		"same_jti":                           {assertion: byKey(v4()), prepare: first(byKey(v4().with("scope", "difitest:other"))), entry: catalogue["MP-012"]},
+		"same_JWT_without_jti":               {assertion: byKey(v4().with("jti", nil)), prepare: first(byKey(v4().with("jti", nil))), entry: catalogue["MP-012"]},
+		"without_slash":                      {assertion: byKey(v4().with("aud", strings.TrimSuffix(testIssuer, "/"))), entry: catalogue["MP-110"]},
+		"production":                         {assertion: byKey(v4().with("aud", "https://maskinporten.no/")), entry: catalogue["MP-110"]},
+		"unknown":                            {assertion: byKey(v4().with("iss", "somebody_else")), entry: catalogue["MP-100"]},
+		"organisation_number":                {assertion: byKey(v4().with("iss", digdir)), entry: catalogue["MP-100"]},
+		"x5c_is_a_string":                    {assertion: sign(object{"alg": "RS256", "x5c": testpki.X5C(pki().Chain(testpki.NameSEID2)...)[0]}.json(), v4().with("iss", "certified").json()), entry: catalogue["MP-123"]},
+		"neither_kid_nor_x5c":                {assertion: sign(`{"alg":"RS256"}`, v4().json()), entry: catalogue["no kid"]},
+		"only_x5c":                           {assertion: sign(x5c(pki(), testpki.NameSEID2).json(), v4().json()), entry: catalogue["no kid"]},
+		"only_x5c_and_its_key":               {assertion: otherKey(x5c(pki(), testpki.NameSEID2), v4()), entry: catalogue["no kid"]},
+		"unknown_kid":                        {assertion: sign(kid("k2").json(), v4().json()), entry: catalogue["kid"]},
+		"kid_without_keys":                   {assertion: sign(kid("k1").json(), v4().with("iss", "certified").json()), entry: catalogue["kid"]},
+		"key_of_366_days":                    {assertion: byKey(v4().with("iss", "old-key")), entry: catalogue["MP-121"]},
+		"other_organisation":                 {assertion: sign(x5c(pki(), testpki.NameOther).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-122"]},
+		"production_certificate":             {assertion: sign(x5c(strangers(), testpki.NameSEID2).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-120"]},
+		"alg_none":                           {assertion: b64([]byte(`{"alg":"none","kid":"k1"}`)) + "." + b64([]byte(v4().json())) + ".", entry: catalogue["MP-124"]},
+		"RS256_without_signature":            {assertion: byKey(v4())[:strings.LastIndex(byKey(v4()), ".")+1], entry: catalogue["MP-124"]},
+		"MP-122_no_organisation":             {assertion: sign(nameless().json(), v4().with("iss", "certified").json()), entry: catalogue["MP-122"]},
+		"none_with_signature":                {assertion: sign(`{"alg":"none","kid":"k1"}`, v4().json()), entry: catalogue["MP-124"]},
+		"HS256_with_the_public_key":          {assertion: hs256(v4().json()), entry: catalogue["MP-124"]},
+		"ES256":                              {assertion: sign(`{"alg":"ES256","kid":"k1"}`, v4().json()), entry: catalogue["MP-124"]},
+		"PS256":                              {assertion: sign(`{"alg":"PS256","kid":"k1"}`, v4().json()), entry: catalogue["MP-124"]},
+		"no_scope":                           {assertion: byKey(v4().with("scope", nil)), entry: catalogue["MP-011"]},
+		"empty_scope":                        {assertion: byKey(v4().with("scope", "")), entry: catalogue["MP-011"]},
+		"scope_not_on_client":                {assertion: byKey(v4().with("scope", "difitest:foreign")), entry: catalogue["MP-200"].of("difitest:foreign")},
+		"scope_inactive":                     {assertion: byKey(v4().with("scope", "difitest:inactive")), entry: catalogue["MP-200"].of("difitest:inactive")},
+		"scope_of_api_klient":                {assertion: byKey(v4().with("scope", "difitest:api")), entry: catalogue["MP-201"]},
+		"access_revoked":                     {assertion: byKey(v4().with("scope", "difitest:noaccess")), entry: catalogue["MP-250"].of("difitest:noaccess")},
+		"not_delegated":                      {assertion: byKey(v5()), at: at5, prepare: func(_ *testing.T, w *world) { w.sources.delegated = false }, entry: catalogue["MP-251"].of(customer, "difitest:delegated", digdir)},
+		"consumer_org_self":                  {assertion: byKey(v5().with("consumer_org", digdir)), at: at5, entry: catalogue["combination"]},
+		"iss_onbehalfof":                     {assertion: byKey(v5().with("iss_onbehalfof", customer)), at: at5, entry: catalogue["MP-011"]},
+		"consumer_org_with_prefix":           {assertion: byKey(v5().with("consumer_org", "0192:"+customer)), at: at5, entry: catalogue["MP-011"]},
+		"unknown_type":                       {assertion: details(systemUser(customer).with("type", "urn:altinn:foo")), entry: catalogue["MP-301"]},
+		"extra_member":                       {assertion: details(systemUser(customer).with("extra", 1)), entry: catalogue["MP-302"]},
+		"two_customers":                      {assertion: details(systemUser(customer), systemUser(digdir)), entry: catalogue["MP-303"]},
+		"no_system_user":                     {assertion: details(systemUser("974761076")), entry: catalogue["no system user"]},
+		"resource_is_no_URI":                 {assertion: byKey(v1().with("aud", testIssuer, "resource", "not a uri")), at: issuedAt(v1()), entry: catalogue["MP-011"]},
+		"MP-120_revoked":                     {assertion: sign(x5c(pki(), testpki.NameRevoked).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-120"]},
+		"MP-120_expired":                     {assertion: sign(x5c(pki(), testpki.NameExpired).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-120"]},
+		"MP-123_x5c_is_no_certificate":       {assertion: sign(`{"alg":"RS256","x5c":["AAAA"]}`, v4().with("iss", "certified").json()), entry: catalogue["MP-123"]},
+		"MP-124_forged":                      {assertion: forged(byKey(v4())), entry: catalogue["MP-124"]},
+		"MP-124_forged_x5c":                  {assertion: forged(sign(x5c(pki(), testpki.NameSEID2).json(), v4().with("iss", "certified").json())), entry: catalogue["MP-124"]},
+		"MP-100_inactive":                    {assertion: byKey(v4().with("iss", "inactive")), entry: catalogue["MP-100"]},
+		"MP-100_login_client":                {assertion: byKey(v4().with("iss", "login")), entry: catalogue["MP-100"]},
+		"MP-100_no_iss":                      {assertion: byKey(v4().with("iss", nil)), entry: catalogue["MP-100"]},
+		"MP-250_consumer_without_access":     {assertion: byKey(v5().with("scope", "difitest:noconsumer")), at: at5, entry: catalogue["MP-250"].of("difitest:noconsumer")},
+		"combination_no_delegation_source":   {assertion: byKey(v5().with("scope", "difitest:test2")), at: at5, entry: catalogue["combination"]},
+		"combination_two_delegation_sources": {assertion: byKey(v5().with("scope", "difitest:delegated difitest:elsewhere")), at: at5, entry: catalogue["combination"]},
+		"combination_unknown_source":         {assertion: byKey(v5().with("scope", "difitest:unheard")), at: at5, entry: catalogue["combination"]},
+		"combination_supplier_managed":       {assertion: byKey(v4().with("iss", "managed", "scope", "difitest:delegated", "consumer_org", "974761076")), entry: catalogue["combination"]},
+		"MP-201_needs_consent":               {assertion: byKey(v4().with("scope", "difitest:consent")), entry: catalogue["MP-201"]},
+		"MP-201_openid":                      {assertion: byKey(v4().with("scope", "openid")), entry: catalogue["MP-201"]},
+		"MP-200_several":                     {assertion: byKey(v4().with("scope", "difitest:test2 a:b difitest:gone")), entry: catalogue["MP-200"].of("a:b difitest:gone")},
 	}
 	for name, n := range v {
 		if n.at.IsZero() {

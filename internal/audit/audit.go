@@ -12,7 +12,7 @@ import (
 
 // Log emits events. The zero value discards them.
 type Log struct {
-	Endpoint string
+	Endpoint string                               // Event.Endpoint of events without one
 	Logger   *slog.Logger                         // if nil, nothing is logged
 	OnEvent  func(context.Context, portner.Event) // may be nil
 }
@@ -20,7 +20,8 @@ type Log struct {
 // Active reports whether events have a receiver, so that callers can skip work.
 func (l Log) Active() bool { return l.Logger != nil || l.OnEvent != nil }
 
-// Emit sends one event. Faults (sys.*) are logged at level error, attacks (sec.*) at level warning, the rest at level info.
+// Emit sends one event to the hook and the logger. Faults (sys.*) are logged at level error, violations of security rules (sec.*) at
+// level warning, other events at level info.
 func (l Log) Emit(ctx context.Context, e portner.Event) {
 	if !l.Active() {
 		return

@@ -35,7 +35,7 @@ func TestPanickingHook(t *testing.T) {
 	require.NotPanics(t, func() { l.Emit(t.Context(), portner.Event{Name: portner.EventRefused}) })
 }
 
-// TestLevels: attacks are warnings, faults are errors, and a fault's text stays in the log.
+// TestLevels: violations of security rules are warnings, faults are errors, and only the log has the text of a fault.
 func TestLevels(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

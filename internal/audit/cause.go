@@ -2,8 +2,8 @@ package audit
 
 import "github.com/portner-go/portner"
 
-// Cause is the event and the reason of a rejected request, for the log. It is the Err of a *portner.Error, so that one package can
-// reject what another reports.
+// Cause is the event and the reason of a rejected request. A package that rejects a request sets it as the Err of the *portner.Error;
+// the endpoint that handles the request emits the event.
 type Cause struct {
 	Event   portner.EventName // event to report
 	Reason  string            // snake_case, listed in docs/log-reasons.md

@@ -24,7 +24,7 @@ func (c *Checker) Want(ok bool, field, rule string) {
 	}
 }
 
-// Add records err for field. A nil err is no problem.
+// Add records err for field. It ignores a nil err.
 func (c *Checker) Add(field string, err error) {
 	if err != nil {
 		c.problems = append(c.problems, &portner.FieldError{Field: field, Err: err})

@@ -1,11 +1,19 @@
 package fields
 
 import (
+	"net"
 	"net/url"
 	"strings"
 
 	"github.com/portner-go/portner"
 )
+
+// IsLoopback reports whether host, without port, is localhost or a loopback address. Plain http is accepted there, for development
+// and tests.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
 
 // URL records a base URL that is missing, or is not an absolute http or https URL without credentials, query and fragment.
 // Issuers are such URLs (OIDC Discovery §3).

@@ -39,6 +39,7 @@ func reject(reason string) error {
 	return &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: &FormError{Reason: reason}}
 }
 
+// TooLarge returns the protocol error for a form or query above the limits, with status 413.
 func TooLarge() error {
 	return &portner.Error{
 		Code: portner.InvalidRequest, Status: http.StatusRequestEntityTooLarge, Description: "The request is too large.",
@@ -124,7 +125,7 @@ func (f Form) Names() []string {
 	return names
 }
 
-// With returns a copy in which name has the one value given.
+// With returns a copy in which name has only the given value.
 func (f Form) With(name, value string) Form {
 	pairs := make([]pair, 0, len(f.pairs)+1)
 	for _, p := range f.pairs {
@@ -164,7 +165,7 @@ func (f Form) Encode() string {
 	return b.String()
 }
 
-// ReadPost reads the form of a POST request. It rejects a URL with a query, so that credentials and codes do not end in
+// ReadPost reads the form of a POST request. It rejects a URL with a query, because URLs with credentials and codes are written to
 // logs and Referer fields (RFC 6749 §2.3.1).
 func ReadPost(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if r.URL.RawQuery != "" {

@@ -68,7 +68,7 @@ func headerOf(o Object) (Header, error) {
 	return h, err
 }
 
-// malformed makes the error of a member one of the whole header.
+// malformed returns an error that wraps ErrMalformed and the error of a member.
 func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
 
 // certificates reads x5c. RFC 7515 §4.1.6: base64, not base64url.

@@ -6,7 +6,7 @@ package jose
 
 import "errors"
 
-// Limits of the input, against docs/threat-model.md E12. Lengths are in bytes and are checked first.
+// Limits of the input (docs/threat-model.md E12). Lengths are in bytes. They are checked before anything is decoded.
 const (
 	// MaxToken bounds a compact JWS.
 	MaxToken = 8 << 10

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxInt is the greatest integer that Int returns. A time in seconds that is later is an error, or an attempt to fill a replay
-// cache.
+// MaxInt is the greatest integer that Int returns: as a time in seconds, the year 2242. A later exp would keep an entry of a replay
+// cache for centuries.
 const MaxInt = 1 << 33
 
 // Object is a JSON object. Names are case-sensitive. ParseObject rejects objects that two parsers could read differently.

@@ -30,11 +30,11 @@ type joseHeader struct {
 	X5C [][]byte `json:"x5c,omitempty"` // encoding/json writes base64; RFC 7515 §4.1.6
 }
 
-// NewSigner returns a Signer. The headers for typs, and that without typ, are encoded in advance. If there is an x5c, every header
-// has it.
+// NewSigner returns a Signer. The headers for typs, and the header without typ, are encoded in advance. If x5c is not empty, every
+// header has it.
 //
-// NewSigner signs once and verifies the signature with key.Public(), because the two parts of an HSM key may not belong
-// together.
+// NewSigner signs once and verifies the signature with key.Public(): the key of an HSM may be configured with the public key of
+// another one.
 func NewSigner(alg, kid string, key crypto.Signer, x5c [][]byte, typs ...string) (*Signer, error) {
 	if key == nil {
 		return nil, fmt.Errorf("%w: there is none", ErrKey)

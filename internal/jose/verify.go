@@ -38,7 +38,7 @@ type Token struct {
 // Verify verifies a compact JWS with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
 // must be one of algs and fit the key. The length is checked before anything is decoded: use MaxToken or MaxTokenX5C.
 //
-// After the header is parsed, errors come with the header, so that callers can log it.
+// If Verify returns an error after it has parsed the header, the Token has the header, so that callers can log it.
 func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, error) {
 	head, body, signature, err := split(token, maxLen)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package seal encrypts small values that a browser or a store holds.
+// Package seal encrypts small values for browsers and stores, derives keyed hashes and tokens from secrets, and generates random
+// tokens and identifiers.
 package seal
 
 import (
@@ -25,11 +26,10 @@ const MinSecret = 32
 // ErrOpen reports that a value was not sealed with one of the secrets for this purpose and associated data.
 var ErrOpen = errors.New("seal: cannot open")
 
-// Box seals values for one purpose with AES-256-GCM. The first secret seals, every one opens.
+// Box seals values for one purpose with AES-256-GCM. The first secret seals, and every secret opens.
 type Box struct{ aeads []cipher.AEAD }
 
-// New derives a box for one purpose from the secrets. Boxes of different purposes cannot open each
-// other's values.
+// New derives a box for one purpose from the secrets. A box cannot open the values of a box for another purpose.
 func New(purpose string, secrets ...portner.Secret) (*Box, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("seal: no secret")
@@ -92,7 +92,7 @@ func (b *Box) OpenString(sealed, aad string) ([]byte, error) {
 	return b.Open(raw, aad)
 }
 
-// KeyedHash is HMAC-SHA-256 under a derived key, for values that are too guessable for a plain hash.
+// KeyedHash is HMAC-SHA-256 under a derived key. It is for values that could be found from a plain hash by trying all values.
 type KeyedHash struct {
 	key  []byte
 	pool sync.Pool // of *keyedHash: a new HMAC allocates six times
@@ -128,7 +128,7 @@ func (k *KeyedHash) Of(value string) (h storage.Hash) {
 	return h
 }
 
-// Tokens derives bearer values from other values, so that a retry gets the same one.
+// Tokens derives tokens from other values, so that a retry returns the same token.
 type Tokens struct{ hashes []*KeyedHash }
 
 // NewTokens derives one key for each secret, for one purpose.
@@ -147,8 +147,8 @@ func NewTokens(purpose string, secrets ...portner.Secret) (*Tokens, error) {
 // Len returns the number of secrets.
 func (t *Tokens) Len() int { return len(t.hashes) }
 
-// Derive returns the value with the form of NewToken that the secret of index i derives. New values derive from the first
-// secret. The others recognise values that were derived before the secrets rotated.
+// Derive returns the token that derives from value under the secret with index i. It has the form of a NewToken value. Use index 0
+// for new tokens, and every index to recognise a token that was derived before the secrets were rotated.
 func (t *Tokens) Derive(i int, value string) string {
 	h := t.hashes[i].Of(value)
 	return base64.RawURLEncoding.EncodeToString(h[:])

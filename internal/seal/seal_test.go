@@ -42,7 +42,7 @@ func TestBox(t *testing.T) {
 	}
 }
 
-func TestBoxRefuses(t *testing.T) {
+func TestBoxRejects(t *testing.T) {
 	t.Parallel()
 	sealed := box(t, "p", secretA).Seal([]byte("plain"), "aad")
 	refuse := func(b *seal.Box, sealed []byte, aad string) {
