@@ -13,14 +13,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// MaxExchanges is the largest number of token exchanges between a login and a token. The check of a grant reads one grant
-// for each of them.
+// MaxExchanges is the largest number of token exchanges between a login and a token (RFC 8693). CheckGrant loads one grant for each
+// of them.
 const MaxExchanges = 8
 
-// CheckGrant returns nil if tokens of the grant may be used at now. It checks the expiry of the grant, that its client and
-// its user are enabled, the consents, and the tokens that were exchanged for it, with their grants. The revocation of g itself
-// is the verdict of the store that returned g. The error wraps storage.ErrRevoked if the tokens have ended; other errors are
-// faults.
+// CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled,
+// every scope that requires consent has one, and the same is true of the grants of the tokens that were exchanged for it. CheckGrant
+// does not check whether g is revoked, because the method of the store that returned g reports that. The error wraps
+// storage.ErrRevoked if the tokens may not be used; other errors are faults.
 func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
 	_, err := m.check(ctx, g, nil, now)
 	return err
@@ -58,8 +58,8 @@ func ended(err error) (reason string, ok bool) {
 	return "", false
 }
 
-// check decides whether tokens of a grant may be used. Every endpoint calls it, so that a change at the host counts at the
-// next request. c is the client of the grant; check loads it if it is nil.
+// check decides whether tokens of a grant may be used. Every endpoint calls it, so that a change of a user,
+// client or consent takes effect at the next request. c is the client of the grant; check loads it if it is nil.
 func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, now time.Time) (live liveGrant, err error) {
 	if !g.ExpiresAt.IsZero() && !now.Before(g.ExpiresAt) {
 		return live, errGrantExpired

@@ -21,7 +21,7 @@ const MaxRotationGrace = 60 * time.Second
 
 // Config configures an [Endpoint].
 type Config struct {
-	// Issuer is the iss of every token, byte for byte as in the metadata: an absolute URL. Required.
+	// Issuer is the issuer identifier of the provider, byte for byte as in its metadata. It is the iss of every token. Required.
 	Issuer string
 	// Store keeps codes, grants and tokens. If nil, the endpoint supports the grant types of GrantHandlers only, and there is no
 	// introspection, userinfo and revocation.
@@ -39,7 +39,7 @@ type Config struct {
 	// Vault opens the identities of grants. It needs the secrets of the authorization endpoint. Required with Store.
 	Vault *session.Vault
 
-	// Users finds users, which can be disabled and have claims. If nil, users are never disabled.
+	// Users finds users: whether they are enabled, and their claims. If nil, users are never disabled and have no claims.
 	Users UserSource
 	// Origins reports whether a browser client has the origin, for CORS: (*client.Registry).HasOrigin is one. If nil, calls
 	// from other origins are rejected.
@@ -52,29 +52,30 @@ type Config struct {
 	ScopeClaims map[string][]string
 	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. The default is openid.
 	UserInfoScope string
-	// AccessTokenType is the header typ of self-contained access tokens. If it is "at+jwt", they have the claims amr, auth_time
-	// and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "", they have no
-	// typ.
+	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" or "". With "at+jwt" the tokens have the claims
+	// amr, auth_time and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "",
+	// the tokens have no typ.
 	AccessTokenType string
-	// SubjectType is the subject type of clients that do not name theirs: client.Public or client.Pairwise. The default is
+	// SubjectType is the subject type of clients whose registration has none: client.Public or client.Pairwise. The default is
 	// client.Pairwise.
 	SubjectType string
-	// Lifetimes apply to clients that do not name theirs. Scopes can only shorten them.
+	// Lifetimes apply to clients whose registration has none. Scopes can only shorten them.
 	Lifetimes Lifetimes
 	// IDTokenOnRefresh adds an id_token to the response to a refresh if openid was granted.
 	IDTokenOnRefresh bool
-	// RotationGrace is how long after its rotation a refresh token may be presented again while its successor is unused: the
-	// client, which did not receive the response, gets the same successor with a new access token. After that, and if 0, a
-	// rotated token revokes the grant. At most MaxRotationGrace.
+	// RotationGrace is the time after its rotation in which a client may present a refresh token again, because it did not receive
+	// the response. The client then receives the same successor and a new access token, unless the successor was used.
+	// Otherwise a rotated refresh token that is presented again revokes the grant. The default is 0, and the maximum is
+	// MaxRotationGrace.
 	RotationGrace time.Duration
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler
 
-	// Now is the clock. It is read once per request. If nil, time.Now.
+	// Now is the clock. It is read once per request. If nil, it is time.Now.
 	Now func() time.Time
 	// Logger receives one line per decision and fault. If nil, they are discarded.
 	Logger *slog.Logger
-	// OnEvent receives the same decisions as values, before the response is sent. It should be quick. It may be nil.
+	// OnEvent receives the same decisions as values, before the response is sent, so it must not block. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 
@@ -121,6 +122,7 @@ func (c *Config) validate() error {
 		f.Require(claims != nil, fmt.Sprintf("Claims[%d]", i))
 	}
 	c.validateScopeClaims(&f)
+	f.Want(c.AccessTokenType == "" || c.AccessTokenType == jwtAccessToken, "AccessTokenType", "must be at+jwt or empty")
 	f.Want(c.SubjectType == client.Public || c.SubjectType == client.Pairwise, "SubjectType", "must be public or pairwise")
 	c.Lifetimes.validate(&f)
 	f.Want(c.RotationGrace >= 0 && c.RotationGrace <= MaxRotationGrace, "RotationGrace", "must be between 0 and "+MaxRotationGrace.String())

@@ -20,8 +20,9 @@ func (m *Minter) details(r *Request, g *storage.Grant, opaque bool) (json.RawMes
 	return r.NarrowDetails(granted, hidden)
 }
 
-// NarrowDetails returns the authorization_details for one access token: those granted, or the ones of them that the request names
-// (RFC 9396 §6). hidden reports that the client may not see them. It then cannot name them, or it could test guesses.
+// NarrowDetails returns the authorization_details for one access token: the granted ones, or those of them that the request names
+// (RFC 9396 §6). If hidden is true, the client must not see the granted details, and a request that names details is rejected:
+// otherwise a client could find the granted details by guessing.
 func (r *Request) NarrowDetails(granted json.RawMessage, hidden bool) (json.RawMessage, error) {
 	if !r.Form.Has("authorization_details") {
 		return granted, nil

@@ -46,13 +46,13 @@ func (k Kind) String() string {
 }
 
 // ClaimsFunc adds claims to a document. It runs whenever a document is made: at issue for tokens, at each request for
-// introspection and userinfo. An error is a fault: the request is answered with 503 and nothing changes.
+// introspection and userinfo. An error is a fault: the response is 503, and no code or token is consumed.
 type ClaimsFunc func(ctx context.Context, d *Document) error
 
 // Document is a set of claims that is being made. A ClaimsFunc adds claims to it and does not keep it: the value is used
 // again for other documents.
 type Document struct {
-	// Kind tells what the claims become.
+	// Kind is the kind of the document.
 	Kind Kind
 	// Client is the client of the grant.
 	Client *client.Client
@@ -66,7 +66,7 @@ type Document struct {
 	Identity *session.Identity
 	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed.
 	User User
-	// Pseudonymous reports that identifying claims may not be part of the document.
+	// Pseudonymous reports whether the document must not contain identifying claims.
 	Pseudonymous bool
 	// Now is the instant of the request.
 	Now time.Time
@@ -208,7 +208,7 @@ func withoutIdentifying(text []byte) (any, error) {
 
 var documents = sync.Pool{New: func() any { return &Document{} }}
 
-// addClaims runs the claims functions on the document that out ends with and checks the final bytes.
+// addClaims adds the claims of the functions to the JSON object at the end of out and checks the final bytes.
 func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, scopes []string) error {
 	if len(m.cfg.Claims) > 0 || k == UserInfo && len(m.cfg.ScopeClaims) > 0 {
 		d := documents.Get().(*Document)
@@ -222,7 +222,7 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 	return s.checkLeak(out.bytes())
 }
 
-// begin copies what the document is about, so that s does not escape to the heap.
+// begin sets the fields from copies, so that s does not escape to the heap.
 func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string) {
 	*d = Document{
 		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
@@ -254,7 +254,7 @@ func (d *Document) run(ctx context.Context, cfg *Config) (err error) {
 	return d.err
 }
 
-// setScopeClaims adds the claims of the user that the scopes of the token open (OIDC Core §5.4).
+// setScopeClaims adds the claims of the user that Config.ScopeClaims maps the scopes of the token to (OIDC Core §5.4).
 func (d *Document) setScopeClaims(claims map[string][]string) {
 	for _, s := range d.Scopes {
 		for _, name := range claims[s] {

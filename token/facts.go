@@ -10,7 +10,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// facts is what the documents of one grant are made of in one request. Its fields are values: a pointer would move the grant and
+// facts holds the values that the documents of one grant are made from in one request. Its fields are values: a pointer would move the grant and
 // the identity of the caller to the heap.
 type facts struct {
 	client       *client.Client
@@ -24,10 +24,10 @@ type facts struct {
 	now          time.Time
 }
 
-// facts collects what is known about a grant. The caller adds what belongs to one token.
+// facts returns the facts of a grant. The caller sets clientAMR and details, which belong to one token.
 func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity, u User, now time.Time) (facts, error) {
 	f := facts{client: c, grant: *g, identity: *id, user: u, pseudonymous: m.pseudonymous(g), now: now}
-	if g.Identity == nil { // the client named the user, who did not log in
+	if g.Identity == nil { // a machine grant: Contents.Subject is the sub
 		return f, nil
 	}
 	var err error

@@ -31,7 +31,8 @@ type GrantHandler struct {
 
 // Request is a token request as a grant handler receives it.
 type Request struct {
-	// Request is the request as it was read. Its CorrelationID is "" unless there is a Logger or OnEvent; Handle may set one.
+	// Request is the request as it was read. Its CorrelationID is "" if Config has neither Logger nor OnEvent. Handle may set
+	// it.
 	client.Request
 	// Client is the authenticated client.
 	Client client.Authenticated
@@ -51,7 +52,7 @@ type Response struct {
 	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 §2.2.1
 	AuthorizationDetails  json.RawMessage `json:"authorization_details,omitempty"`    // RFC 9396, granted
 
-	// GrantID is for events; it is not sent.
+	// GrantID is the ID of the grant, for events. It is not part of the response.
 	GrantID string `json:"-"`
 }
 

@@ -33,7 +33,7 @@ func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, e
 	return &Claims{Active: true, JSON: bytes.Clone(out.bytes())}, nil
 }
 
-// introspect returns the claims of an active token, and nil for every other one.
+// introspect returns the claims of an active token, or nil if the token is not active.
 func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 	defer x.rescue(&err)
 	if err := x.requireMethod("POST"); err != nil {
@@ -58,16 +58,16 @@ func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 		Introspects: slices.Contains(c.RegisteredScopes(), scope.Introspection),
 	}}
 	hash := storage.HashOf(token)
-	access, grant, err := x.cfg.Store.AccessToken(ctx, hash, x.now)
+	access, grant, err := x.minter.accessToken(ctx, hash, x.now)
 	switch {
 	case err == nil:
 		return q.accessToken(ctx, &access, &grant)
-	case !gone(err):
-		return nil, unavailable("reading the access token", err)
-	case seal.TokenShaped(token):
+	case gone(err) && seal.TokenShaped(token):
 		return q.refreshToken(ctx, hash)
+	case gone(err):
+		return nil, nil
 	}
-	return nil, nil
+	return nil, err
 }
 
 // introspection is the introspection of one token.
@@ -76,8 +76,8 @@ type introspection struct {
 	caller pseudonym.Resolver
 }
 
-// accessAnswer holds the claims of an access token and the members of RFC 7662 §2.2.
-type accessAnswer struct {
+// accessResponse holds the claims of an access token and the members of RFC 7662 §2.2.
+type accessResponse struct {
 	Active    bool   `json:"active"`
 	TokenType string `json:"token_type"`
 	ExpiresIn int64  `json:"expires_in"`
@@ -87,9 +87,6 @@ type accessAnswer struct {
 func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
 	if !pseudonym.MayIntrospect(q.caller, g.ClientID, q.tokenScopes(t.Scopes)) {
 		q.denied(ctx, g.ID)
-		return nil, nil
-	}
-	if !q.now.Before(t.ExpiresAt) {
 		return nil, nil
 	}
 	live, err := q.minter.check(ctx, g, nil, q.now)
@@ -105,8 +102,9 @@ func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken,
 	return q.encode(ctx, t, &f)
 }
 
-// facts returns what this caller may know. The API of a pseudonymous or opaque token receives the identity here only. The scopes
-// of the whole grant decide, so that a token with fewer scopes does not disclose more.
+// facts returns the facts that the caller may receive. A resource server receives the identity of the user of a pseudonymous or
+// opaque token from introspection only. The scopes of the whole grant decide whether it may, so that a token with fewer scopes does
+// not disclose more.
 func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant) (facts, error) {
 	f, err := q.minter.facts(live.client, g, &live.identity, live.user, q.now)
 	if err != nil {
@@ -114,7 +112,7 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 	}
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
 	f.pseudonymous = !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
-	if f.pseudonymous && f.sub != "" && q.cfg.hasPublicSubjects(live.client) { // the subject of the host identifies the user
+	if f.pseudonymous && f.sub != "" && q.cfg.hasPublicSubjects(live.client) { // Identity.Subject identifies the user
 		if f.sub, err = q.cfg.subject(live.client, &live.identity, true); err != nil {
 			return f, err
 		}
@@ -127,7 +125,7 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 }
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
-	out, err := encode(&accessAnswer{
+	out, err := encode(&accessResponse{
 		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
 		accessToken: q.minter.accessTokenClaims(t, f),
 	})
@@ -161,8 +159,8 @@ func (q *introspection) denied(ctx context.Context, grantID string) {
 	q.event(ctx, portner.EventIntrospectionDenied, "caller_not_entitled", grantID)
 }
 
-// refreshAnswer holds the claims of a refresh token.
-type refreshAnswer struct {
+// refreshResponse holds the claims of a refresh token.
+type refreshResponse struct {
 	Active    bool   `json:"active"`
 	Iss       string `json:"iss"`
 	ClientID  string `json:"client_id"`
@@ -180,7 +178,7 @@ func (q *introspection) refreshToken(ctx context.Context, hash storage.Hash) (*b
 	case err != nil:
 		return nil, unavailable("reading the refresh token", err)
 	}
-	if !pseudonym.MayIntrospect(q.caller, g.ClientID, nil) { // without scopes only the client itself may
+	if !pseudonym.MayIntrospect(q.caller, g.ClientID, nil) { // without scopes, only the client of the grant may introspect
 		q.denied(ctx, g.ID)
 		return nil, nil
 	}
@@ -197,7 +195,7 @@ func (q *introspection) refreshToken(ctx context.Context, hash storage.Hash) (*b
 		}
 		return nil, err
 	}
-	return encode(&refreshAnswer{
+	return encode(&refreshResponse{
 		Active: true, Iss: q.cfg.Issuer, ClientID: g.ClientID, Scope: strings.Join(g.Scopes, " "),
 		Exp: end.Unix(), ExpiresIn: end.Unix() - q.now.Unix(),
 	})

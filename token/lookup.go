@@ -11,7 +11,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// LiveToken is an access token of this provider that may be used, with its grant.
+// LiveToken is a live access token of this provider with its grant.
 type LiveToken struct {
 	Token    storage.AccessToken // Audience is the aud of the token
 	Grant    storage.Grant       // of the token
@@ -20,7 +20,7 @@ type LiveToken struct {
 	Subject  string              // sub of the user at Client; "" for machine grants
 	// AuthorizationDetails are those of the token, opened; nil if it has none.
 	AuthorizationDetails json.RawMessage
-	// Pseudonymous reports that the grant keeps the identity from its client.
+	// Pseudonymous reports whether the grant is pseudonymous.
 	Pseudonymous bool
 	// Exchanges is the number of token exchanges between the login and the token.
 	Exchanges int

@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Minter makes the tokens of grants, and checks grants and tokens. A grant handler gets one for its request.
+// Minter makes the tokens of grants, and checks grants and tokens. A grant handler receives one for its request.
 // [Endpoint.Minter] returns one for other uses, which is safe for concurrent use.
 type Minter struct {
 	cfg      *Config
@@ -24,24 +24,26 @@ type Minter struct {
 	lookedUp map[storage.Hash]*LiveToken // by LookupAccessToken in this request
 }
 
-// Contents is what a grant handler decided to issue. Nothing has been consumed or stored for it yet.
+// Contents describes the tokens that Mint issues.
 type Contents struct {
-	// Client gets the tokens. Required.
+	// Client is the client that receives the tokens. Required.
 	Client client.Authenticated
 	// Grant is the grant of the tokens. Mint sets ID, ClientID, Scopes, UserKey, Identity, CreatedAt and ExpiresAt if they
 	// are zero; UserKey and Identity only if Identity below has a Subject.
 	Grant storage.Grant
-	// Identity is the user of the grant; zero for machine grants. If Grant.Identity is set, it is the same, opened.
+	// Identity is the user of the grant, or zero for machine grants. If Grant.Identity is set, Identity is its decrypted value.
 	Identity session.Identity
-	// Subject is the sub of the access token of a machine grant, "" for none.
+	// Subject is the claim sub of the access token of a machine grant, "" for none.
 	Subject string
-	// Scopes are those of the access token. Mint evaluates them for the client, unless Plan is set.
+	// Scopes are the scopes of the access token. Mint evaluates them for the client, unless Plan is set.
 	Scopes []string
-	// Plan is the evaluation of the scopes, if the grant handler made one: Granted are the scopes of the access token.
+	// Plan is the evaluation of the scopes by scope.Narrow, if the grant handler called it. Plan.Granted then replaces Scopes. If
+	// Plan.Granted is nil, Mint evaluates Scopes.
 	Plan scope.Plan
-	// Resources are the audiences of the access token, out of Grant.Resources (RFC 8707 §2.2).
+	// Resources are the audiences of the access token, a subset of Grant.Resources (RFC 8707 §2.2).
 	Resources []string
-	// AuthorizationDetails are those of the tokens, not sealed: what Grant.AuthorizationDetails holds, or some of it.
+	// AuthorizationDetails are the authorization_details of the access token, decrypted: those of Grant.AuthorizationDetails, or
+	// some of them.
 	AuthorizationDetails json.RawMessage
 	// JTI is the identifier of the access token. If "", Mint makes one.
 	JTI string
@@ -49,7 +51,7 @@ type Contents struct {
 	Refresh bool
 	// IDToken adds an id_token.
 	IDToken bool
-	// Nonce is that of the authorization request, for the id_token; "" for none.
+	// Nonce is the claim nonce of the id_token, "" for none.
 	Nonce string
 }
 
@@ -62,7 +64,7 @@ type issuance struct {
 
 // rotation is the refresh token that replaces the presented one. The zero value makes a new family.
 type rotation struct {
-	value      string // the presented one if it is kept (refresh_token_usage REUSE)
+	value      string // its text; "" for a new random token
 	generation int
 	from       time.Time // start of its idle lifetime
 }
@@ -73,12 +75,15 @@ const commitTimeout = 5 * time.Second
 // maxCollisions is how many times Mint makes identifiers anew that exist already.
 const maxCollisions = 3
 
-// Mint prepares, then commits. It checks the grant as CheckGrant does, and returns invalid_grant, wrapping storage.ErrRevoked, if it
-// has ended. It makes and signs every token, and then calls commit once, which consumes what was presented and inserts the
-// issuance in one step. If commit fails, no token leaves, and Mint returns
-// its error wrapped: verdicts of the store are found with errors.Is, a *portner.Error is the response, and other errors are
-// faults. If commit returns storage.ErrConflict, Mint makes other tokens and calls it again. commit runs to its end even if the
-// peer disconnects.
+// Mint makes and signs the tokens of c, calls commit to store them, and returns the token response. It is for grant handlers.
+//
+// Before that it checks the grant as CheckGrant does. If the grant has ended, Mint returns a *portner.Error with invalid_grant that
+// wraps storage.ErrRevoked.
+//
+// commit must consume the code, assertion or token of the request and insert the issuance, in one step. If commit returns
+// storage.ErrConflict, a random identifier exists already: Mint makes new tokens and calls commit again, at most three times in all.
+// If commit returns another error, Mint returns no tokens and an error that wraps it. The context of commit is not cancelled when the
+// peer disconnects; it ends after 5 s.
 func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
 	in := issuance{Contents: c}
 	now := m.instant()
@@ -106,7 +111,7 @@ func (m *Minter) instant() time.Time {
 	return m.now
 }
 
-// complete sets what the grant handler left to Mint.
+// complete sets the fields of Contents that the grant handler left zero.
 func (m *Minter) complete(in *issuance, now time.Time) error {
 	if in.Client.Client == nil {
 		return errors.New("token: Contents.Client is required")

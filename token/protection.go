@@ -8,8 +8,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Protection returns how a grant keeps the identity of its user from its client: as the grant was stored, or as its scopes
-// require it now, whichever is stricter. opaque reports that the access tokens of the grant are opaque.
+// Protection returns whether the identity of the user of a grant is withheld from its client: as recorded in the grant, or as its
+// scopes require now, whichever is stricter. opaque reports whether the access tokens of the grant are opaque.
 func Protection(scopes scope.Source, g *storage.Grant, opaque bool) pseudonym.Protection {
 	requires, _ := scope.Privacy(g.Scopes, scopes)
 	return pseudonym.Decide(pseudonym.Grant{

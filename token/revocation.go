@@ -10,8 +10,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Revoke decides a revocation request (RFC 7009). It revokes the grant of the token with all of its tokens. The session and the
-// grants of other clients stay. A token that is not live is no error.
+// Revoke decides a revocation request (RFC 7009). It revokes the grant of the token with all of its tokens. The session of the user and
+// the grants of other clients stay valid. If the token is unknown, expired or revoked, Revoke returns nil (RFC 7009 §2.2).
 func (e *Endpoint) Revoke(ctx context.Context, r client.Request) error {
 	x := e.begin(nameRevocation, r)
 	if _, err := x.revokeToken(ctx); err != nil {
@@ -39,7 +39,7 @@ func (x *exchange) revokeToken(ctx context.Context) (_ *buffer, err error) {
 		return nil, err // RFC 7009 §2.2: the token is revoked already
 	}
 	if g.ClientID != c.ClientID {
-		return nil, &portner.Error{ // RFC 7009 §2.1, without an effect on the owner
+		return nil, &portner.Error{ // RFC 7009 §2.1: the token stays valid
 			Code: portner.UnauthorizedClient, Description: "The token was issued to another client.",
 			Err: &cause{Event: portner.EventRevokeForeign, Reason: "client_mismatch", GrantID: g.ID},
 		}
@@ -51,21 +51,20 @@ func (x *exchange) revokeToken(ctx context.Context) (_ *buffer, err error) {
 	return nil, nil
 }
 
-// grantOf returns the grant of an access token or refresh token, nil if there is no live one. It ignores token_type_hint: the
-// kinds have records of their own.
+// grantOf returns the grant of a live access token or of a refresh token, or nil. It ignores token_type_hint, because it looks for
+// both kinds of token.
 func (x *exchange) grantOf(ctx context.Context, token string) (*storage.Grant, error) {
 	if len(token) > maxToken {
 		return nil, nil
 	}
 	hash := storage.HashOf(token)
-	_, g, err := x.cfg.Store.AccessToken(ctx, hash, x.now)
-	if err == nil {
+	_, g, err := x.minter.accessToken(ctx, hash, x.now)
+	switch {
+	case err == nil:
 		return &g, nil
-	}
-	if !gone(err) {
-		return nil, unavailable("reading the access token", err)
-	}
-	if !seal.TokenShaped(token) {
+	case !gone(err):
+		return nil, err
+	case !seal.TokenShaped(token):
 		return nil, nil
 	}
 	_, g, err = x.cfg.Store.RefreshToken(ctx, hash, x.now)

@@ -8,11 +8,12 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// Subject returns the sub of a user at a client, "" for the zero identity. Every document and endpoint uses it.
+// Subject returns the sub of a user at a client, or "" for the zero identity. Every document has this sub. It returns an error if
+// the sub is Identity.Subject and that is not at most 255 printable ASCII characters.
 //
 // A client with the subject type public receives Identity.Subject, and every other client a pairwise subject of its sector (OIDC
-// Core §8). A pseudonymous grant has a pairwise subject at every client. The subject type of a client that does not name one is
-// Config.SubjectType.
+// Core §8). A pseudonymous grant has a pairwise subject at every client. If the registration has no subject type,
+// Config.SubjectType applies.
 func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
 	return e.cfg.subject(c, id, pseudonymous)
 }
@@ -35,7 +36,7 @@ func (c *Config) hasPublicSubjects(of *client.Client) bool {
 // maxSubject is the largest length of a subject in ASCII characters (OIDC Core §2).
 const maxSubject = 255
 
-var errSubject = errors.New("token: the subject of the host is not fit to be public: it must be at most 255 printable ASCII characters")
+var errSubject = errors.New("token: a public subject must be at most 255 printable ASCII characters")
 
 func checkSubject(s string) error {
 	if len(s) > maxSubject {

@@ -2,9 +2,11 @@ package token
 
 import "context"
 
-// User is what the host knows about a user now.
+// User is the current state of a user at the host.
 type User struct {
-	// Disabled ends the grants of the user at their next use.
+	// Disabled rejects every code and token of the user that is presented to this provider. A code or refresh token that is
+	// presented is also consumed or revoked for good; access tokens are accepted again when the user is enabled. A resource server
+	// that verifies self-contained access tokens itself accepts them until they expire.
 	Disabled bool
 	// Claims are claims by name, for Config.ScopeClaims and for claims functions. The map must not change.
 	Claims map[string]any
@@ -13,7 +15,7 @@ type User struct {
 // UserSource finds users.
 type UserSource interface {
 	// User returns the user with this subject (session.Identity.Subject). It is called once per request. An error that wraps
-	// storage.ErrNotFound ends the grants of the user; every other error is a fault, which is answered with 503.
+	// storage.ErrNotFound has the effect of Disabled. Every other error is a fault, and the response is 503.
 	User(ctx context.Context, subject string) (User, error)
 }
 

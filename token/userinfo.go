@@ -3,12 +3,14 @@ package token
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -102,35 +104,19 @@ const maxToken = 32 << 10
 
 // bearerToken returns the access token of a request, from the header or the form (RFC 6750 §2).
 func bearerToken(r *client.Request) (string, error) {
-	inHeader, err := bearerHeader(r.Header["Authorization"])
+	inHeader, err := httpx.BearerCredentials(r.Header["Authorization"])
 	inForm := r.Form.Get("access_token")
 	switch {
-	case err != nil:
-		return "", err
+	case errors.Is(err, httpx.ErrAuthorizationRepeated):
+		return "", refuse(portner.InvalidRequest, "The Authorization header is repeated.", "header_repeated")
+	case errors.Is(err, httpx.ErrAuthorizationInvalid):
+		return "", refuse(portner.InvalidRequest, "The Authorization header is malformed.", "header_malformed")
 	case inHeader != "" && inForm != "":
 		return "", refuse(portner.InvalidRequest, "The access token was sent twice.", "token_repeated")
 	case inHeader == "" && inForm == "":
 		return "", errNoToken
 	}
 	return inHeader + inForm, nil
-}
-
-// bearerHeader reads the token of an Authorization field. A field with another scheme has none.
-func bearerHeader(values []string) (string, error) {
-	if len(values) == 0 {
-		return "", nil
-	}
-	if len(values) > 1 {
-		return "", refuse(portner.InvalidRequest, "The Authorization header is repeated.", "header_repeated")
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1: the case does not matter
-		return "", nil
-	}
-	if token = strings.TrimLeft(token, " "); token == "" {
-		return "", refuse(portner.InvalidRequest, "The Authorization header is malformed.", "header_malformed")
-	}
-	return token, nil
 }
 
 // errNoToken has no code: a challenge to a request without a token has none (RFC 6750 §3.1).

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Errors of [BearerToken].
+// Errors of [BearerToken] and [BearerCredentials].
 var (
 	ErrNoBearerToken         = errors.New("httpx: no bearer token")
 	ErrAuthorizationRepeated = errors.New("httpx: the Authorization header field is repeated")
@@ -13,8 +13,21 @@ var (
 )
 
 // BearerToken returns the token in the values of the Authorization header field (RFC 6750 §2.1). It returns ErrNoBearerToken if
-// there is no value or its scheme is another one.
+// there is no value or its scheme is another one, and ErrAuthorizationInvalid if the text after the scheme is not a b64token.
 func BearerToken(authorization []string) (string, error) {
+	token, err := BearerCredentials(authorization)
+	if err != nil {
+		return "", err
+	}
+	if !isB64Token(token) {
+		return "", ErrAuthorizationInvalid
+	}
+	return token, nil
+}
+
+// BearerCredentials is BearerToken without the check of the syntax of the token. It is for the endpoints that look a token up,
+// where a malformed token is an unknown one.
+func BearerCredentials(authorization []string) (string, error) {
 	if len(authorization) == 0 {
 		return "", ErrNoBearerToken
 	}
@@ -25,7 +38,7 @@ func BearerToken(authorization []string) (string, error) {
 	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1: without regard to case
 		return "", ErrNoBearerToken
 	}
-	if token = strings.TrimLeft(token, " "); !isB64Token(token) {
+	if token = strings.TrimLeft(token, " "); token == "" {
 		return "", ErrAuthorizationInvalid
 	}
 	return token, nil
