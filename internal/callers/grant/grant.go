@@ -1,4 +1,5 @@
 // Package grant shows a grant handler of a host: a client exchanges a voucher that a user got at a counter for tokens, once.
+// The tokens are bearer tokens: token.Contents has no key to bind them to.
 package grant
 
 import (
