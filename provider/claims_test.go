@@ -74,3 +74,57 @@ func payload(t *testing.T, jwt string) map[string]any {
 	require.NoError(t, json.Unmarshal(text, &m))
 	return m
 }
+
+// TestClaimsParameterNeedsConsent: the claims parameter returns no claim of a scope that requires consent and was not requested, was
+// declined, or was left out at the refresh.
+func TestClaimsParameterNeedsConsent(t *testing.T) {
+	t.Parallel()
+	const claims = `{"id_token":{"email":null},"userinfo":{"email":null}}`
+	email := scope.StandardScopes()[0]
+	require.Equal(t, scope.Email, email.Name)
+	email.RequiresUserConsent = true
+	app := optest.Clients(t)[0]
+	app.ClientID, app.Scopes, app.RedirectURIs = "app", []string{"openid", "email"}, []string{optest.RedirectURI("app")}
+	app.FrontchannelLogoutURI = ""
+	op := optest.New(t, optest.Options{
+		Clients: []client.Client{app}, Scopes: []scope.Scope{email},
+		Change: func(c *provider.Config) {
+			c.Profile = provider.OpenIDConnect()
+			c.Users = token.UserFunc(func(context.Context, string) (token.User, error) {
+				return token.User{Claims: map[string]any{"email": "kari@example.no"}}, nil
+			})
+		},
+	})
+	requireEmail := func(want bool, idToken, accessToken string) {
+		t.Helper()
+		_, inIDToken := payload(t, idToken)["email"]
+		_, inUserInfo := op.UserInfo(t, accessToken).JSON["email"]
+		require.Equal(t, [2]bool{want, want}, [2]bool{inIDToken, inUserInfo})
+	}
+	for name, tc := range map[string]struct {
+		scopes string
+		answer []string // nil if the consent page is not shown
+		want   bool
+	}{
+		"not requested": {scopes: "openid"},
+		"declined":      {scopes: "openid email", answer: []string{}},
+		"approved":      {scopes: "openid email", answer: []string{"email"}, want: true},
+	} {
+		r := op.Request("app", tc.scopes, "claims", claims, "prompt", "consent")
+		b := op.Browser()
+		p := b.Login(t, r, "kari")
+		if tc.answer != nil {
+			require.Equal(t, "consent", p.Step(), name)
+			p = b.Post(t, p, map[string][]string{"scope": tc.answer})
+		}
+		answer := op.Exchange(t, r, p.Code(t))
+		requireEmail(tc.want, answer.String("id_token"), answer.String("access_token"))
+		if !tc.want {
+			continue
+		}
+		answer = op.Call(t, "/token", "app", map[string][]string{
+			"grant_type": {token.RefreshToken}, "refresh_token": {answer.String("refresh_token")}, "scope": {"openid"},
+		})
+		requireEmail(false, answer.String("id_token"), answer.String("access_token"))
+	}
+}

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"slices"
 
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -45,17 +44,18 @@ func openIDClaims(_ context.Context, d *token.Document) error {
 	return nil
 }
 
-// requestedClaims adds the standard claims that the claims parameter names. The client must be registered for the scope of a claim.
+// requestedClaims adds the standard claims that the claims parameter names. The parameter must not replace the consent of the user: the
+// client gets a claim only if it may have the scope of the claim without one.
 func requestedClaims(_ context.Context, d *token.Document) error {
 	if len(d.Grant.Claims) == 0 {
 		return nil
 	}
 	for s, names := range standardClaims {
-		if d.Kind == token.UserInfo && d.HasScope(s) || !slices.Contains(d.Client.RegisteredScopes(), s) {
-			continue
+		if d.Kind == token.UserInfo && d.HasScope(s) {
+			continue // its claims are there
 		}
 		for _, name := range names {
-			if d.Requested(name) {
+			if d.Requested(name) && d.MayHave(s) {
 				d.Set(name, standardClaim(d, name))
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/requested"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -71,6 +73,7 @@ type Document struct {
 	// Now is the instant of the request.
 	Now time.Time
 
+	source    scope.Source
 	requested *requested.Claims // of the grant, once decoded
 	out       *buffer
 	names     []string // of the claims that were set
@@ -78,6 +81,12 @@ type Document struct {
 	grant     storage.Grant
 	identity  session.Identity
 }
+
+// Format writes "REDACTED" for every verb.
+func (*Document) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue returns "REDACTED".
+func (*Document) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // Set adds a claim with any value that encodes to JSON. It leaves out a value that encodes to null. A name that the protocol
 // registers, a name that was set before, or a value that does not encode makes the whole document fail with an error that
@@ -125,6 +134,17 @@ func (d *Document) SetString(name, value string) {
 
 // HasScope reports whether the token has the scope.
 func (d *Document) HasScope(name string) bool { return slices.Contains(d.Scopes, name) }
+
+// MayHave reports whether the client may have the claims of a scope: the token has the scope, or the scope is not part of the grant
+// and the client can be granted it without an answer or a new login of the user. It is false for a scope that the user declined, and
+// for one that the token request left out. A ClaimsFunc that adds requested claims calls it for the scope of each claim.
+func (d *Document) MayHave(name string) bool {
+	if d.HasScope(name) || slices.Contains(d.Grant.Scopes, name) {
+		return d.HasScope(name)
+	}
+	plan, err := scope.Evaluate(scope.Request{Requested: []string{name}, Client: d.Client.ScopeClient(), Scopes: d.source})
+	return err == nil && len(plan.NeedsConsent) == 0 && !plan.NeedsFreshLogin
+}
 
 // Requested reports whether the claims parameter of the authorization request names a claim for this kind of document (OIDC
 // Core §5.5). It returns false in profiles that ignore the parameter.
@@ -213,6 +233,7 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 	if len(m.cfg.Claims) > 0 || k == UserInfo && len(m.cfg.ScopeClaims) > 0 {
 		d := documents.Get().(*Document)
 		d.begin(out, k, s, scopes)
+		d.source = m.cfg.Scopes
 		err := d.run(ctx, m.cfg)
 		d.end()
 		if err != nil {

@@ -3,6 +3,9 @@ package token_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -250,4 +254,40 @@ func TestDocumentsDoNotShareIdentities(t *testing.T) {
 	f.redeem("web", f.code(forClient("web", "openid", "api:pseudo")))
 	f.redeem("web", f.code(identity(session.Identity{Subject: "b"}), forClient("web", "openid", "profile")))
 	require.Equal(t, []string{"a", "a", "", "", "b", "b"}, seen)
+}
+
+// TestDocumentsNeverPrint verifies that values with the identity and the claims of a user do not appear in logs.
+func TestDocumentsNeverPrint(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	print := func(v any) {
+		fmt.Fprintf(&out, "%v %+v %#v %s %x", v, v, v, v, v)
+		log.Info("a value", "value", v)
+	}
+	f := newFixture(t, withClaims(provider.IDPorten(), func(_ context.Context, d *token.Document) error {
+		print(d)
+		return nil
+	}), func(c *token.Config) {
+		c.Users = token.UserFunc(func(context.Context, string) (token.User, error) {
+			return token.User{Claims: map[string]any{"department": "secret-department"}}, nil
+		})
+	})
+	access := f.login("web", "openid", "profile").str("access_token")
+	live, err := f.ep.Minter().LookupAccessToken(t.Context(), access, f.clock())
+	require.NoError(t, err)
+	print(live)
+	print(*live)
+	form, err := client.ParseForm("token=" + access)
+	require.NoError(t, err)
+	request := f.request("web", nil)
+	claims, err := f.ep.Introspect(t.Context(), client.Request{Method: http.MethodPost, Header: request.Header, Form: form})
+	require.NoError(t, err)
+	require.Contains(t, string(claims.JSON), pid)
+	print(claims)
+	print(*claims)
+	require.Contains(t, out.String(), "REDACTED")
+	for _, hidden := range []string{pid, "user-1", "secret-department", hex.EncodeToString([]byte(pid)), access} {
+		require.NotContains(t, out.String(), hidden)
+	}
 }

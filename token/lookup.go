@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/portner-go/portner/client"
@@ -27,6 +28,12 @@ type LiveToken struct {
 
 	user User
 }
+
+// Format writes "REDACTED" for every verb.
+func (LiveToken) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue returns "REDACTED".
+func (LiveToken) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // LookupAccessToken finds an access token by its text and checks its grant. The error wraps storage.ErrNotFound if the token
 // is unknown or expired, and storage.ErrRevoked if its grant has ended. Other errors are faults.

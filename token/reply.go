@@ -2,6 +2,8 @@ package token
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/portner-go/portner"
@@ -15,6 +17,12 @@ type Claims struct {
 	// JSON is the response body.
 	JSON json.RawMessage
 }
+
+// Format writes "REDACTED" for every verb.
+func (Claims) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+
+// LogValue returns "REDACTED".
+func (Claims) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // Reply returns the 200 response.
 func (c *Claims) Reply() portner.Reply { return reply(c.JSON) }
