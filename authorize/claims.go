@@ -71,13 +71,18 @@ func (e *Endpoint) requestACR(q *request, c claimRequest) *refusal {
 	return nil
 }
 
-// requestSubject applies a request for the claim sub: the user must have that sub (OIDC Core §3.1.2.2).
+// requestSubject applies a request for the claim sub: the user must have that sub (OIDC Core §3.1.2.2). A client that may not learn the
+// identity of the user could test whether it is one that it knows from elsewhere, so its request is rejected. It can send an
+// id_token_hint, whose sub it has received.
 func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	switch {
 	case len(c.values) == 0:
 		return nil
 	case len(c.values) > 1 || e.cfg.MatchSubject == nil:
 		return q.to.invalid("claims_sub_unsupported", "The claim sub must be requested with one value, and the provider must support it.")
+	}
+	if q.isPseudonymous() {
+		return q.to.invalid("claims_sub_pseudonymous", "The claim sub cannot be requested with scopes that require a pseudonym.")
 	}
 	q.hintSub = c.values[0]
 	return nil

@@ -154,3 +154,21 @@ func TestRequestedSubject(t *testing.T) {
 	w.sleep(time.Second)
 	requireCode(t, b.loginAs(b.authorize(params("silent", "claims", claims("silent/ola"))), "ola"))
 }
+
+// TestRequestedSubjectIsNoOracle verifies that a client that may not learn the identity of the user cannot test whether the user has
+// a sub that it knows from elsewhere (docs/threat-model.md H5).
+func TestRequestedSubjectIsNoOracle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withHints, withClaims)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("silent")), "kari"))
+	for _, scopes := range []string{"openid test:pseudo", "test:opaque"} {
+		request := func(sub string) string {
+			return outcome(t, b.authorize(params("silent", "scope", scopes, "prompt", "none", "claims", `{"id_token":{"sub":{"value":"`+sub+`"}}}`)))
+		}
+		require.Equal(t, "error invalid_request", request("silent/kari"), scopes)
+		require.Equal(t, request("silent/ola"), request("silent/kari"), scopes)
+	}
+	require.Equal(t, "code", outcome(t, b.authorize(params("silent", "scope", "openid test:pseudo", "prompt", "none",
+		"id_token_hint", idToken(issuer, "silent", "silent/kari")))), "a hint is an id_token that the client has received")
+}

@@ -98,6 +98,37 @@ func TestPseudonymityIsSticky(t *testing.T) {
 	require.True(t, g.Pseudonymous)
 }
 
+// versioned is a Source with one scope whose texts change.
+type versioned struct{ version string }
+
+func (v *versioned) Scope(name string) *scope.Scope {
+	if name != "test:shared" {
+		return nil
+	}
+	return &scope.Scope{Name: name, Description: "x", AccessibleForAll: true, RequiresUserConsent: true, ConsentVersion: v.version}
+}
+
+func (*versioned) Access(string, string) scope.AccessState { return scope.Approved }
+
+// TestConsentIsForTheVersionShown verifies that a form does not count if the texts of a scope got another version after the page was
+// shown: the store would remember a consent to texts that the user has not seen.
+func TestConsentIsForTheVersionShown(t *testing.T) {
+	t.Parallel()
+	source := &versioned{"1"}
+	w := newWorld(t, func(c *authorize.Config) { c.Scopes = source })
+	b := w.browser()
+	res := b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari")
+	form := b.open(res, "/consent")
+	form["scope"] = []string{"test:shared"}
+	source.version = "2"
+	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", form)))
+	requireCode(t, b.consentTo(res, "test:shared"))
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+	require.NoError(t, err)
+	require.Len(t, consents, 1)
+	require.Equal(t, "2", consents[0].Version)
+}
+
 // TestConsentOfTheOneWhoLoggedIn: another user cannot approve what one user was shown.
 func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
 	t.Parallel()

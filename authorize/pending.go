@@ -114,7 +114,10 @@ func (p *Pending) shown() string {
 	parts := []string{p.x.req.client.ClientID}
 	switch {
 	case p.x.step == ConsentStep:
-		parts = append(append(parts, p.x.req.resources...), p.scopes()...)
+		parts = append(parts, p.x.req.resources...)
+		for _, s := range p.plan.NeedsConsent {
+			parts = append(parts, s.Name, s.ConsentVersion)
+		}
 	case p.selection != nil:
 		parts = append(parts, shownChoices(p.selection)...)
 	default:
