@@ -83,10 +83,10 @@ type Document struct {
 }
 
 // Format writes "REDACTED" for every verb.
-func (*Document) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
+func (Document) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
 
 // LogValue returns "REDACTED".
-func (*Document) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+func (Document) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // Set adds a claim with any value that encodes to JSON. It leaves out a value that encodes to null. A name that the protocol
 // registers, a name that was set before, or a value that does not encode makes the whole document fail with an error that
