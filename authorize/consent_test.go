@@ -3,6 +3,7 @@ package authorize_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -366,6 +367,37 @@ func TestSubmittedTwiceAfterNewSecret(t *testing.T) {
 		return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.High})
 	}))
 	require.Equal(t, code, requireCode(t, b.post("/rotated", form)))
+}
+
+// TestCancelledInOneTab: after a cancelled consent page another tab gets no code, and cancelling twice is the same.
+func TestCancelledInOneTab(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.open(b.loginAs(b.authorize(params("web", "scope", "openid test:shared")), "kari"), "/consent")
+	cancelled := cloneForm(form)
+	cancelled.Set("cancel", "1")
+	for range 2 {
+		require.Equal(t, "error access_denied", outcome(t, b.post("/consent", cancelled)))
+	}
+	form["scope"] = []string{"test:shared"}
+	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/consent", form)))
+}
+
+// TestConsentForOneCustomer: a consent for one customer of a supplier's client does not count for another, or for the supplier.
+func TestConsentForOneCustomer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	request := func(more ...string) url.Values {
+		return params("web", append([]string{"scope", "openid test:shared"}, more...)...)
+	}
+	requireCode(t, b.consentTo(b.loginAs(b.authorize(request("onbehalfof", "kunde")), "kari"), "test:shared"))
+	requireCode(t, b.authorize(request("onbehalfof", "kunde")))
+	require.Equal(t, "consent", outcome(t, b.authorize(request("onbehalfof", "kunde2"))))
+	require.Equal(t, "consent", outcome(t, b.authorize(request())))
+	requireCode(t, b.consentTo(b.authorize(request()), "test:shared"))
+	require.Equal(t, "consent", outcome(t, b.authorize(request("onbehalfof", "kunde2"))))
 }
 
 // TestDeclinedTwice: a form that declines every scope can be posted twice, too.

@@ -155,7 +155,7 @@ func (x *exchange) consentKey(sess *storage.Session) storage.ConsentKey {
 	return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.onBehalfOf.Value}
 }
 
-// deny stores that the user declined every scope of the request.
+// deny stores that the user denied the request. The scopes that the answer declines are withdrawn.
 func (e *Endpoint) deny(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *refusal {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()

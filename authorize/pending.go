@@ -201,7 +201,16 @@ func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 // Cancel ends the request: the client receives access_denied.
 func (p *Pending) Cancel(ctx context.Context) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
-		return p.endpoint.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "user_cancelled", "The user cancelled."))
+		e := p.endpoint
+		sess, refused := e.currentSession(ctx, x)
+		if refused == nil && x.sessionID != "" && !changed(x, sess) {
+			// Another tab must not end the request differently. Before the login nothing is stored.
+			refused = e.deny(ctx, x, sess, &scope.Answer{})
+		}
+		if refused != nil {
+			return e.refuse(ctx, x, refused)
+		}
+		return e.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "user_cancelled", "The user cancelled."))
 	})
 }
 

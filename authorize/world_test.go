@@ -58,7 +58,7 @@ func clients() []client.Client {
 		ClientID: "web", ClientName: "Min tjeneste", OrganisationNo: "991825827", IntegrationType: "api_klient", ApplicationType: client.Web,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{rp, rp + "?a=b"}, Scopes: scopes,
-		OnBehalfOf: []client.OnBehalfOf{{Value: "kunde", Name: "Kunde", Orgno: "974761076"}},
+		OnBehalfOf: []client.OnBehalfOf{{Value: "kunde", Name: "Kunde", Orgno: "974761076"}, {Value: "kunde2", Name: "Annen kunde", Orgno: "991825827"}},
 		Secrets:    []client.Secret{must(client.NewSecret(clientSecret, time.Time{}))},
 	}
 	with := func(id string, change func(*client.Client)) client.Client {

@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
 )
 
 // machines accepts organisation numbers as machine tokens.
@@ -231,7 +232,14 @@ func TestHostPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	require.ErrorIs(t, w.api.Revoke(t.Context(), "ola", list[0].ID, time.Now()), authorizations.ErrNotFound)
+	key := storage.ConsentKey{UserKey: w.cfg.Vault.UserKey("kari"), ClientID: list[0].ClientID}
+	require.NoError(t, w.op.Store.FinishRequest(t.Context(), storage.Outcome{
+		RequestID: "request", Consents: key, Granted: []storage.Consent{{Scope: "test:consent", ExpiresAt: time.Now().Add(time.Hour)}},
+	}, time.Now()))
 	require.NoError(t, w.api.Revoke(t.Context(), "kari", list[0].ID, time.Now()))
+	consents, err := w.op.Store.Consents(t.Context(), key, time.Now())
+	require.NoError(t, err)
+	require.Empty(t, consents, "the user is asked again at the next login")
 	list, err = w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, list, 1)
