@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/keyset"
@@ -56,7 +55,7 @@ func newProvider(ctx context.Context) (http.Handler, error) {
 
 func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 	if user := r.PostForm.Get("user"); r.Method == http.MethodPost && passwordOK(user, r.PostForm.Get("password")) {
-		return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: user}, ACR: acr.Substantial, AMR: []string{"pwd"}})
+		return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: user}, AMR: []string{"pwd"}})
 	}
 	_ = pages.ExecuteTemplate(w, string(p.Step), p) // the form posts the fields request and csrf back
 	return nil
