@@ -12,22 +12,17 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/configtest"
 	"github.com/portner-go/portner/keyset"
 )
 
 const (
-	schemaFile  = "../../docs/altinn-config.schema.json"
-	exampleFile = "../../docs/altinn-config.example.json"
-	docFile     = "../../docs/altinn-config.md"
-
 	maskinportenIssuer = "https://test.maskinporten.no/"
 	idportenIssuer     = "https://test.idporten.no"
 	kari               = "21879498012"
@@ -263,7 +258,7 @@ func TestCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	require.Zero(t, run(ctx, []string{"-addr", "localhost:0", "-config", exampleFile}, &out, &errs), errs.String())
+	require.Zero(t, run(ctx, []string{"-addr", "localhost:0", "-config", "../../docs/altinn-config.example.json"}, &out, &errs), errs.String())
 	require.Contains(t, out.String(), "/authentication/api/v1/exchange/id-porten")
 	require.Contains(t, out.String(), "/api/instanser")
 	require.Zero(t, run(ctx, []string{"-h"}, &out, &errs))
@@ -305,39 +300,7 @@ func TestMistakes(t *testing.T) {
 	require.ErrorContains(t, err, "organizations: is an unknown member")
 }
 
-// TestSchema: the schema knows what the program reads, and the example is good by both.
-func TestSchema(t *testing.T) {
+func TestDocuments(t *testing.T) {
 	t.Parallel()
-	c := jsonschema.NewCompiler()
-	schema, err := c.Compile(schemaFile)
-	require.NoError(t, err)
-	example, err := os.ReadFile(exampleFile)
-	require.NoError(t, err)
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(example))
-	require.NoError(t, err)
-	require.NoError(t, schema.Validate(value))
-	_, err = readConfig(exampleFile)
-	require.NoError(t, err)
-
-	var doc map[string]any
-	raw, err := os.ReadFile(schemaFile)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, &doc))
-	defs := doc["$defs"].(map[string]any)
-	text, err := os.ReadFile(docFile)
-	require.NoError(t, err)
-	for of, s := range map[reflect.Type]any{
-		reflect.TypeFor[config](): doc, reflect.TypeFor[providerEntry](): defs["provider"], reflect.TypeFor[issuerEntry](): defs["issuer"],
-		reflect.TypeFor[organisation](): defs["organisation"], reflect.TypeFor[user](): defs["user"],
-	} {
-		properties := s.(map[string]any)["properties"].(map[string]any)
-		require.Equal(t, false, s.(map[string]any)["additionalProperties"], of.String())
-		require.Len(t, properties, of.NumField(), of.String())
-		for i := range of.NumField() {
-			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-			require.Contains(t, properties, name)
-			require.NotEmpty(t, properties[name].(map[string]any)["description"], name)
-			require.Contains(t, string(text), "`"+name+"`", docFile)
-		}
-	}
+	configtest.Check(t, "altinn", readConfig)
 }

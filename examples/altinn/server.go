@@ -17,7 +17,7 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// server is everything the command runs.
+// server holds the parts of the program.
 type server struct {
 	cfg    config
 	log    *slog.Logger
@@ -27,7 +27,7 @@ type server struct {
 	now    func() time.Time
 }
 
-// newServer opens the port and builds everything.
+// newServer opens the port and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{log: log, now: time.Now}
 	var err error

@@ -9,7 +9,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
 )
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	configtest.Check(t, "ansattporten", readConfig)
+}
 
 // TestReadme starts the server with the configuration of the README.
 func TestReadme(t *testing.T) {

@@ -103,12 +103,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 }
 
 // Serve implements standin.Server.
-func (s *server) Serve(ctx context.Context) error { return s.sites.Serve(ctx, s.log, s.sweep) }
-
-func (s *server) sweep(ctx context.Context, now time.Time) error {
-	_, err := s.store.Sweep(ctx, now)
-	return err
-}
+func (s *server) Serve(ctx context.Context) error { return s.sites.Serve(ctx, s.log, s.store) }
 
 // Greet implements standin.Server.
 func (s *server) Greet(w io.Writer) {

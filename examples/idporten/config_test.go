@@ -1,169 +1,40 @@
 package main
 
 import (
-	"encoding/json"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/examples/internal/configtest"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
-const (
-	schemaFile  = "../../docs/idporten-config.schema.json"
-	exampleFile = "../../docs/idporten-config.example.json"
-)
-
-// compiled checks the schema against its meta-schema (draft 2020-12) too.
-func compiled(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	s, err := c.Compile(schemaFile)
-	require.NoError(t, err)
-	require.Equal(t, 2020, s.DraftVersion)
-	return s
-}
-
-func valid(t *testing.T, s *jsonschema.Schema, document string) error {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
-	require.NoError(t, err)
-	return s.Validate(doc)
-}
-
-// node is one object of the schema's own JSON.
-type node map[string]any
-
-func (n node) child(name string) node {
-	c, _ := n[name].(map[string]any)
-	return c
-}
-
-// TestSchemaAndStructsAgree: every member that is read is described, every member described is read, with
-// the same kind of value, and nothing else is allowed.
-func TestSchemaAndStructsAgree(t *testing.T) {
+func TestDocuments(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile(schemaFile)
-	require.NoError(t, err)
-	var root node
-	require.NoError(t, json.Unmarshal(data, &root))
-	seen := 0
-	var compare func(path string, n node, typ reflect.Type)
-	compare = func(path string, n node, typ reflect.Type) {
-		if ref, ok := n["$ref"].(string); ok {
-			n = root.child("$defs").child(strings.TrimPrefix(ref, "#/$defs/"))
-		}
-		seen++
-		require.NotEmpty(t, n["description"], "%s has no description", path)
-		for typ.Kind() == reflect.Pointer {
-			typ = typ.Elem()
-		}
-		if kind := schemaKind(typ); n["oneOf"] == nil {
-			require.Equal(t, kind, n["type"], path)
-		}
-		switch {
-		case typ.Kind() == reflect.Slice && n["type"] == "array" && typ.Elem().Kind() != reflect.String:
-			compare(path+"[]", n.child("items"), typ.Elem())
-		case typ.Kind() == reflect.Struct && n["type"] == "object":
-			fields := tagged(typ)
-			require.ElementsMatch(t, slices.Collect(maps.Keys(fields)), slices.Collect(maps.Keys(n.child("properties"))), path)
-			require.Equal(t, false, n["additionalProperties"], path)
-			for name, ft := range fields {
-				compare(strings.TrimPrefix(path+"."+name, "."), n.child("properties").child(name), ft)
-			}
-		}
-	}
-	compare("", root, reflect.TypeFor[config]())
-	require.Greater(t, seen, 100)
-
-	claims := root.child("$defs").child("user").child("properties").child("claims")
-	require.ElementsMatch(t, slices.Collect(maps.Keys(claimKinds)), slices.Collect(maps.Keys(claims.child("properties"))))
-	require.ElementsMatch(t, addressMembers, slices.Collect(maps.Keys(claims.child("properties").child("address").child("properties"))))
-}
-
-// tagged are the members a struct reads, with the types of their values.
-func tagged(typ reflect.Type) map[string]reflect.Type {
-	all := map[string]reflect.Type{}
-	for _, f := range reflect.VisibleFields(typ) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.Anonymous && name != "" && name != "-" {
-			all[name] = f.Type
-		}
-	}
-	if typ == reflect.TypeFor[scope.Scope]() {
-		for _, name := range standin.ScopeMembers {
-			all[name] = reflect.TypeFor[string]()
-		}
-		all["active"] = reflect.TypeFor[bool]()
-	}
-	if typ == reflect.TypeFor[standin.ClientEntry]() {
-		for _, name := range standin.StoreMembers {
-			delete(all, name)
-		}
-		all["active"] = reflect.TypeFor[bool]()
-	}
-	return all
-}
-
-func schemaKind(typ reflect.Type) string {
-	switch {
-	case typ == reflect.TypeFor[json.RawMessage]():
-		return "object"
-	case typ.Kind() == reflect.Struct && typ.PkgPath() == "time":
-		return "string"
-	}
-	return map[reflect.Kind]string{
-		reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer",
-		reflect.Slice: "array", reflect.Struct: "object", reflect.Map: "object",
-	}[typ.Kind()]
+	configtest.Check(t, "idporten", func(path string) (config, error) { return readConfig(path, true) })
+	claims := configtest.Load(t, "idporten").Def("user").Child("properties", "claims", "properties")
+	require.ElementsMatch(t, slices.Collect(maps.Keys(claimKinds)), slices.Collect(maps.Keys(claims)))
+	require.ElementsMatch(t, addressMembers, slices.Collect(maps.Keys(claims.Child("address", "properties"))))
 }
 
 func TestExampleFile(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile(exampleFile)
-	require.NoError(t, err)
-	require.NoError(t, valid(t, compiled(t), string(data)))
+	const exampleFile = "../../docs/idporten-config.example.json"
 	s := start(t, "-config", exampleFile, "-issuer", "", "-demo=false")
 	require.Equal(t, "http://localhost:8080", s.issuer)
 	require.Equal(t, []string{"datatilbyder"}, s.cfg.Scopes[0].EnforcedAudForIntrospection, "one string is a list of one")
-	start(t, "-config", exampleFile) // and beside the demo
+	start(t, "-config", exampleFile) // together with the demo
 }
 
-// TestAnnotatedExample keeps the JSON of the document in step: it is the example file, member by member.
-func TestAnnotatedExample(t *testing.T) {
-	t.Parallel()
-	doc, err := os.ReadFile("../../docs/idporten-config.md")
-	require.NoError(t, err)
-	data, err := os.ReadFile(schemaFile)
-	require.NoError(t, err)
-	blocks := strings.Split(string(doc), "```json\n")[1:]
-	require.NotEmpty(t, blocks)
-	s := compiled(t)
-	for _, b := range blocks {
-		text, _, _ := strings.Cut(b, "```")
-		require.NoError(t, valid(t, s, text), text)
-		_, err := readConfig(write(t, text), true)
-		require.NoError(t, err, text)
-	}
-	var root node
-	require.NoError(t, json.Unmarshal(data, &root))
-	for name := range root.child("properties") {
-		require.Contains(t, string(doc), "`"+name+"`", "the document does not mention %s", name)
-	}
-}
-
-// write puts a configuration into a file of its own.
+// write writes a configuration to a temporary file.
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.json")
@@ -171,15 +42,14 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// TestMistakes: everything at once, each with its path. What the server refuses by kind or name, the schema
-// refuses too.
+// TestMistakes checks that every problem is reported at once with its path, and that the schema rejects the same file.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	schema := compiled(t)
+	schema := configtest.Load(t, "idporten")
 	for name, c := range map[string]struct {
 		in       string
 		want     []string
-		noSchema bool // what a schema cannot see
+		noSchema bool // a schema cannot express the rule
 	}{
 		"unknown members": {
 			in: `{"isuer":"x","clients":[{"client_id":"a"},{"client_id":"b","redirect_uri":["x"],"activ":true}],"scopes":[{"name":"a:b"},{"name":"c:d","requires_user_concent":true,"x":1}],
@@ -221,10 +91,10 @@ func TestMistakes(t *testing.T) {
 			for _, want := range c.want {
 				require.True(t, slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, want) }), "%q is not among\n%s", want, err)
 			}
-			require.Len(t, lines, 1+len(c.want), "more than that:\n%s", err)
-			require.NotContains(t, err.Error(), "12345678901", "a number of a person")
+			require.Len(t, lines, 1+len(c.want), "further problems:\n%s", err)
+			require.NotContains(t, err.Error(), "12345678901", "the error contains an identity number")
 			if !c.noSchema {
-				require.Error(t, valid(t, schema, c.in))
+				require.Error(t, schema.Validate(t, c.in))
 			}
 		})
 	}
@@ -232,7 +102,7 @@ func TestMistakes(t *testing.T) {
 	require.ErrorContains(t, err, "none.json")
 }
 
-// TestOwnRecordsReplace: what a configuration declares itself stands in for the profile's and the demo's.
+// TestOwnRecordsReplace checks that entries of a configuration replace those of the profile and the demo.
 func TestOwnRecordsReplace(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, `{"profile":"openid",
@@ -242,7 +112,7 @@ func TestOwnRecordsReplace(t *testing.T) {
 	r, err := s.cfg.scopeRegistry()
 	require.NoError(t, err)
 	require.True(t, r.Scope("email").RequiresUserConsent)
-	require.NotNil(t, r.Scope("phone"), "the profile's others are still there")
+	require.NotNil(t, r.Scope("phone"), "the other scopes of the profile stay")
 	require.Equal(t, "Annen", r.Scope("demo:inntekt.read").Description)
 	require.Equal(t, scope.Denied, r.Access("demo:inntekt.read", serviceOrg))
 	clients, err := s.cfg.ClientRegistry(environment, now())
@@ -250,10 +120,10 @@ func TestOwnRecordsReplace(t *testing.T) {
 	c, err := clients.Client(t.Context(), "min-tjeneste")
 	require.NoError(t, err)
 	require.Equal(t, "Egen", c.ClientName)
-	require.Len(t, s.users.entries, 3, "without users of its own, those of the demo")
+	require.Len(t, s.users.entries, 3, "a configuration without users gets those of the demo")
 }
 
-// TestSecrets: what looks random is taken as such, what somebody chose is taken too.
+// TestSecrets checks that random secrets and chosen passwords are both accepted.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"kort", client.GenerateSecret()} {
@@ -265,7 +135,7 @@ func TestSecrets(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestWarnScopes: a slip of the pen in a client's scopes is told at the start.
+// TestWarnScopes checks the warnings about registered scopes whose requests will be rejected.
 func TestWarnScopes(t *testing.T) {
 	t.Parallel()
 	file := write(t, `{

@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// options are the command line.
+// options holds the flags.
 type options struct {
 	standin.Flags
 	machineIssuer                 string
@@ -23,19 +23,16 @@ type options struct {
 
 func main() { standin.Main(run) }
 
-// run starts the servers, returns when ctx ends and everything has stopped, and returns the exit status.
+// run runs the program until ctx ends and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return new(options).command().Run(ctx, args, stdout, stderr)
 }
 
-// command describes the program.
+// command returns the program.
 func (opt *options) command() standin.Command {
 	return standin.Command{
-		Name: "idporten", Addr: "localhost:8080", AddrUsage: "; the demo uses the next four ports", Define: opt.define,
-		Open: func(f standin.Flags, log *slog.Logger) (standin.Server, error) {
-			opt.Flags = f
-			return newServer(*opt, log)
-		},
+		Name: "idporten", Addr: "localhost:8080", AddrUsage: "; the demo uses the next four ports", Flags: &opt.Flags, Define: opt.define,
+		Open: func(log *slog.Logger) (standin.Server, error) { return newServer(*opt, log) },
 	}
 }
 

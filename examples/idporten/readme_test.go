@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
 // TestReadme: the configuration in it works in ten lines, and it names what there is.
@@ -22,7 +24,7 @@ func TestReadme(t *testing.T) {
 	require.True(t, ok)
 	block, _, _ = strings.Cut(block, "```")
 	require.LessOrEqual(t, strings.Count(block, "\n"), 10)
-	require.NoError(t, valid(t, compiled(t), block))
+	require.NoError(t, configtest.Load(t, "idporten").Validate(t, block))
 	s := start(t, "-config", write(t, block))
 	p := newParty(t, s, "my-service", "change-me", "http://localhost:3000/callback", "openid", "profile")
 	v := visit(t, s)

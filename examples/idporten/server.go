@@ -115,13 +115,8 @@ func (s *server) build() error {
 
 // Serve implements standin.Server.
 func (s *server) Serve(ctx context.Context) error {
-	err := s.sites.Serve(ctx, s.log, s.sweep)
+	err := s.sites.Serve(ctx, s.log, s.store)
 	s.outgoing.CloseIdleConnections()
-	return err
-}
-
-func (s *server) sweep(ctx context.Context, now time.Time) error {
-	_, err := s.store.Sweep(ctx, now)
 	return err
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// options are the command line.
+// options holds the flags.
 type options struct {
 	standin.Flags
 	testCA     string
@@ -24,21 +24,17 @@ type options struct {
 
 func main() { standin.Main(run) }
 
-// run starts the server, returns when ctx ends and everything has stopped, and returns the exit status.
+// run runs the program until ctx ends and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return new(options).command().Run(ctx, args, stdout, stderr)
 }
 
-// command describes the program.
+// command returns the program.
 func (opt *options) command() standin.Command {
 	return standin.Command{
-		Name: "maskinporten", Addr: "localhost:8090", Define: opt.define,
-		Open: func(f standin.Flags, log *slog.Logger) (standin.Server, error) {
-			opt.Flags = f
-			return newServer(*opt, log)
-		},
-		Instead: func(ctx context.Context, f standin.Flags, stdout, stderr io.Writer) (bool, error) {
-			opt.Flags = f
+		Name: "maskinporten", Addr: "localhost:8090", Flags: &opt.Flags, Define: opt.define,
+		Open: func(log *slog.Logger) (standin.Server, error) { return newServer(*opt, log) },
+		Instead: func(ctx context.Context, stdout, stderr io.Writer) (bool, error) {
 			if !opt.printToken {
 				return false, nil
 			}

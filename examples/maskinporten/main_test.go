@@ -6,27 +6,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/scope"
-)
-
-const (
-	schemaFile  = "../../docs/maskinporten-config.schema.json"
-	exampleFile = "../../docs/maskinporten-config.example.json"
-	docFile     = "../../docs/maskinporten-config.md"
+	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
 // start runs a server until the test ends.
@@ -186,99 +175,9 @@ func TestBusinessCertificates(t *testing.T) {
 	require.Equal(t, demoCertificate, token(t, "-issuer", s.issuer, "-testca", ca)["client_id"])
 }
 
-func compiled(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	s, err := c.Compile(schemaFile)
-	require.NoError(t, err)
-	return s
-}
-
-func valid(t *testing.T, s *jsonschema.Schema, document string) {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
-	require.NoError(t, err)
-	require.NoError(t, s.Validate(doc), document)
-}
-
-// TestDocuments: the example file runs, and what the document shows is good by the schema and by us.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	s := compiled(t)
-	example, err := os.ReadFile(exampleFile)
-	require.NoError(t, err)
-	valid(t, s, string(example))
-	running := start(t, "-config", exampleFile, "-issuer", "http://127.0.0.1/")
+	configtest.Check(t, "maskinporten", readConfig)
+	running := start(t, "-config", "../../docs/maskinporten-config.example.json", "-issuer", "http://127.0.0.1/")
 	require.Len(t, running.cfg.Clients, 4)
-
-	doc, err := os.ReadFile(docFile)
-	require.NoError(t, err)
-	blocks := strings.Split(string(doc), "```json\n")[1:]
-	require.Len(t, blocks, 2)
-	for _, b := range blocks {
-		text, _, _ := strings.Cut(b, "```")
-		valid(t, s, text)
-		_, err := readConfig(write(t, text))
-		require.NoError(t, err, text)
-	}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[config]()) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		require.Contains(t, string(doc), "`"+name+"`")
-	}
-}
-
-// TestSchemaAndStructsAgree: every member that is read is described, and nothing else.
-func TestSchemaAndStructsAgree(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile(schemaFile)
-	require.NoError(t, err)
-	var root map[string]any
-	require.NoError(t, json.Unmarshal(data, &root))
-	child := func(n map[string]any, name string) map[string]any { c, _ := n[name].(map[string]any); return c }
-	seen := 0
-	var compare func(path string, n map[string]any, typ reflect.Type)
-	compare = func(path string, n map[string]any, typ reflect.Type) {
-		if ref, ok := n["$ref"].(string); ok {
-			n = child(child(root, "$defs"), strings.TrimPrefix(ref, "#/$defs/"))
-		}
-		seen++
-		require.NotEmpty(t, n["description"], path)
-		switch {
-		case typ.Kind() == reflect.Slice && n["type"] == "array" && typ.Elem().Kind() == reflect.Struct:
-			compare(path+"[]", child(n, "items"), typ.Elem())
-		case typ.Kind() == reflect.Struct && n["type"] == "object":
-			fields := tagged(typ)
-			require.ElementsMatch(t, slices.Collect(maps.Keys(fields)), slices.Collect(maps.Keys(child(n, "properties"))), path)
-			require.Equal(t, false, n["additionalProperties"], path)
-			for name, ft := range fields {
-				compare(path+"."+name, child(child(n, "properties"), name), ft)
-			}
-		}
-	}
-	compare("", root, reflect.TypeFor[config]())
-	require.Greater(t, seen, 90)
-}
-
-// tagged are the members a struct reads, with the types of their values.
-func tagged(typ reflect.Type) map[string]reflect.Type {
-	all := map[string]reflect.Type{}
-	for _, f := range reflect.VisibleFields(typ) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.Anonymous && name != "" && name != "-" {
-			all[name] = f.Type
-		}
-	}
-	if typ == reflect.TypeFor[scope.Scope]() {
-		for _, name := range append([]string{"active"}, standin.ScopeMembers...) {
-			all[name] = reflect.TypeFor[string]()
-		}
-	}
-	if typ == reflect.TypeFor[standin.ClientEntry]() {
-		for _, name := range standin.StoreMembers {
-			delete(all, name)
-		}
-		all["active"] = reflect.TypeFor[bool]()
-	}
-	return all
 }

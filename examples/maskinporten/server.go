@@ -18,7 +18,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// server is everything the command runs.
+// server holds the parts of the program.
 type server struct {
 	opt    options
 	cfg    config
@@ -28,7 +28,7 @@ type server struct {
 	store  *memory.Store
 }
 
-// newServer opens the port and builds everything.
+// newServer opens the port and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
 	s := &server{opt: opt, log: log, store: memory.New()}
 	var err error
@@ -122,12 +122,7 @@ func (s *server) delegationSources(known altinn) map[string]maskinporten.Delegat
 
 // Serve implements standin.Server.
 func (s *server) Serve(ctx context.Context) error {
-	return s.sites.Serve(ctx, s.log, s.sweep)
-}
-
-func (s *server) sweep(ctx context.Context, now time.Time) error {
-	_, err := s.store.Sweep(ctx, now)
-	return err
+	return s.sites.Serve(ctx, s.log, s.store)
 }
 
 // Greet implements standin.Server.

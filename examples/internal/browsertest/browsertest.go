@@ -49,7 +49,7 @@ func New(t *testing.T, prefix string) *Browser {
 	b := &Browser{t: t, ctx: ctx}
 	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
 		b.must(os.MkdirAll(dir, 0o755))
-		b.shots = filepath.Join(dir, prefix)
+		b.shots = dir + string(filepath.Separator) + prefix
 	}
 	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // starts the browser
 	return b

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	tickEvery  = 10 * time.Second
-	stopWithin = 3 * time.Second // limit for the requests in progress at the end
+	sweepEvery = 10 * time.Second
+	stopWithin = 3 * time.Second // limit for the requests in progress at shutdown
 )
 
 // Site is one origin of a program: a listener and its handler.
@@ -36,8 +36,8 @@ type Site struct {
 type Sites []*Site
 
 // Listen opens a listener for the provider at f.Addr, and one on 127.0.0.1 for each further site, on the ports that follow.
-// If the port is 0, every port is a free one. The further sites have another host than localhost, so that cookies behave as
-// between real services.
+// If the port is 0, each site gets any free port. The further sites do not have the host localhost, so that the browser
+// separates their cookies from those of the provider.
 func Listen(f Flags, further ...string) (Sites, error) {
 	host, port, err := splitAddr(f.Addr, len(further))
 	if err != nil {
@@ -114,7 +114,7 @@ func open(name, host string, port int, cert *tls.Certificate) (*Site, error) {
 // HasTLS reports whether the site has a certificate.
 func (s *Site) HasTLS() bool { return s.cert != nil }
 
-// Accept adds the host of a URL to Hosts: of an issuer behind a proxy.
+// Accept adds the host of a URL to Hosts, such as the host of an issuer behind a proxy.
 func (s *Site) Accept(rawURL string) {
 	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
 		s.Hosts = append(s.Hosts, u.Host)
@@ -128,9 +128,13 @@ func (s Sites) Close() {
 	}
 }
 
-// Serve answers requests until ctx ends, finishes those in progress and returns. tick is called every ten seconds; nil is
-// never.
-func (s Sites) Serve(ctx context.Context, log *slog.Logger, tick func(context.Context, time.Time) error) error {
+// Sweeper is a store whose expired records are deleted every ten seconds.
+type Sweeper interface {
+	Sweep(ctx context.Context, now time.Time) (int, error)
+}
+
+// Serve handles requests until ctx ends, waits for those in progress, and returns. store may be nil.
+func (s Sites) Serve(ctx context.Context, log *slog.Logger, store Sweeper) error {
 	failed := make(chan error, len(s))
 	servers := make([]*http.Server, len(s))
 	for i, site := range s {
@@ -141,7 +145,7 @@ func (s Sites) Serve(ctx context.Context, log *slog.Logger, tick func(context.Co
 			}
 		}()
 	}
-	err := wait(ctx, failed, log, tick)
+	err := wait(ctx, failed, log, store)
 	shutdown(servers)
 	return err
 }
@@ -165,8 +169,8 @@ func (s *Site) serve(srv *http.Server) error {
 	return srv.Serve(s.listener)
 }
 
-func wait(ctx context.Context, failed <-chan error, log *slog.Logger, tick func(context.Context, time.Time) error) error {
-	ticker := time.NewTicker(tickEvery)
+func wait(ctx context.Context, failed <-chan error, log *slog.Logger, store Sweeper) error {
+	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -175,10 +179,10 @@ func wait(ctx context.Context, failed <-chan error, log *slog.Logger, tick func(
 		case err := <-failed:
 			return err
 		case t := <-ticker.C:
-			if tick == nil {
+			if store == nil {
 				continue
 			}
-			if err := tick(ctx, t); err != nil && ctx.Err() == nil {
+			if _, err := store.Sweep(ctx, t); err != nil && ctx.Err() == nil {
 				log.Error("sweep", "error", err)
 			}
 		}

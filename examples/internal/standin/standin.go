@@ -1,5 +1,5 @@
-// Package standin is what the example servers have in common: command line, configuration members, listeners, header
-// fields of every response, and an orderly end.
+// Package standin holds the common parts of the example servers: command line, members of the configuration, listeners, header
+// fields of every response, pages and shutdown.
 package standin
 
 import (
@@ -14,20 +14,20 @@ import (
 	"syscall"
 )
 
-// Flags are the flags that every server has.
+// Flags are the flags of every server.
 type Flags struct {
 	Addr       string // address to listen on
-	Issuer     string // issuer; "" is the one of the configuration, or made of Addr
+	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
 	ConfigFile string
 	TLSCert    string // PEM files; both or neither
 	TLSKey     string
 }
 
-// Server is one stand-in. It has opened its ports when it is made, and accepts requests in Serve.
+// Server is a stand-in. Its ports are open; Serve accepts requests.
 type Server interface {
 	// Greet prints the addresses and users of the server.
 	Greet(w io.Writer)
-	// Serve runs until ctx ends. It then finishes the requests in progress and returns.
+	// Serve handles requests until ctx ends, waits for those in progress, and returns.
 	Serve(ctx context.Context) error
 }
 
@@ -35,17 +35,19 @@ type Server interface {
 type Command struct {
 	Name string
 	Addr string // default of -addr
-	// AddrUsage explains further ports that -addr implies; it may be "".
+	// AddrUsage describes the further ports that -addr implies. It may be "".
 	AddrUsage string
-	// Define adds flags of the program's own; nil adds none.
+	// Flags receives the flags of every server.
+	Flags *Flags
+	// Define adds the flags of this program. It may be nil.
 	Define func(*flag.FlagSet)
-	// Open makes the server: it reads the configuration and opens the ports.
-	Open func(f Flags, log *slog.Logger) (Server, error)
-	// Instead runs in place of a server if it reports true; nil never does.
-	Instead func(ctx context.Context, f Flags, stdout, stderr io.Writer) (bool, error)
+	// Open reads the configuration, opens the ports and returns the server.
+	Open func(log *slog.Logger) (Server, error)
+	// Instead runs in place of a server if it returns true. It may be nil.
+	Instead func(ctx context.Context, stdout, stderr io.Writer) (bool, error)
 }
 
-// Main runs a program until Ctrl-C and exits with its status. A second Ctrl-C ends it at once.
+// Main runs a program until the first interrupt and exits with its status. A second interrupt ends the process at once.
 func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -63,16 +65,15 @@ func (c Command) Run(ctx context.Context, args []string, stdout, stderr io.Write
 }
 
 func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f, err := c.parse(args, stdout)
-	if err != nil {
+	if err := c.parse(args, stdout); err != nil {
 		return err
 	}
 	if c.Instead != nil {
-		if done, err := c.Instead(ctx, f, stdout, stderr); done || err != nil {
+		if done, err := c.Instead(ctx, stdout, stderr); done || err != nil {
 			return err
 		}
 	}
-	s, err := c.Open(f, Logger(stderr, slog.LevelInfo))
+	s, err := c.Open(Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
@@ -82,19 +83,18 @@ func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Write
 
 // Prepare parses the arguments and opens the server, without running it.
 func (c Command) Prepare(args []string, log *slog.Logger) (Server, error) {
-	f, err := c.parse(args, io.Discard)
-	if err != nil {
+	if err := c.parse(args, io.Discard); err != nil {
 		return nil, err
 	}
-	return c.Open(f, log)
+	return c.Open(log)
 }
 
-// parse reads the command line. It writes the usage to out for -h only.
-func (c Command) parse(args []string, out io.Writer) (Flags, error) {
-	var f Flags
+// parse parses the command line. It writes the usage to out for -h only.
+func (c Command) parse(args []string, out io.Writer) error {
+	f := c.Flags
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
-	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is a free one"+c.AddrUsage)
-	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: the one of the configuration, or made of -addr)")
+	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
+	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.StringVar(&f.TLSCert, "tls-cert", "", "certificate `file` (PEM)")
 	fs.StringVar(&f.TLSKey, "tls-key", "", "key `file` (PEM)")
@@ -102,12 +102,12 @@ func (c Command) parse(args []string, out io.Writer) (Flags, error) {
 		c.Define(fs)
 	}
 	if err := ParseFlags(fs, args, out); err != nil {
-		return f, err
+		return err
 	}
 	if (f.TLSCert == "") != (f.TLSKey == "") {
-		return f, errors.New("-tls-cert and -tls-key are required together")
+		return errors.New("-tls-cert and -tls-key are required together")
 	}
-	return f, nil
+	return nil
 }
 
 // ParseFlags parses args. It writes the usage to out for -h only, and rejects arguments that are not flags.
@@ -127,14 +127,14 @@ func ParseFlags(fs *flag.FlagSet, args []string, out io.Writer) error {
 	return nil
 }
 
-// Logger writes one line for each event, with the time of day.
+// Logger returns a logger that writes one line of text for each event, with the time of day.
 func Logger(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		switch {
 		case len(groups) > 0:
 		case a.Key == slog.TimeKey:
 			a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
-		case a.Key == "at": // the event's own time, equal to the line's
+		case a.Key == "at": // the time of the event, equal to that of the line
 			return slog.Attr{}
 		}
 		return a
