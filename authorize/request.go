@@ -277,11 +277,11 @@ func (e *Endpoint) checkTarget(ctx context.Context, q *request, _ time.Time) *re
 		}
 	}
 	if value := q.form.Get("onbehalfof"); value != "" {
-		sub, ok := q.client.SubClient(value)
+		customer, ok := q.client.Customer(value)
 		if !ok {
 			return q.to.invalid("onbehalfof_unregistered", "The onbehalfof value is not registered for this client.")
 		}
-		q.onBehalfOf = sub
+		q.onBehalfOf = customer
 	}
 	return nil
 }

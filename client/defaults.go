@@ -111,8 +111,8 @@ func (c *Client) DisplayName() string {
 	return c.ClientID
 }
 
-// SubClient returns the customer with an onbehalfof value.
-func (c *Client) SubClient(value string) (OnBehalfOf, bool) {
+// Customer returns the customer that the onbehalfof parameter with this value names.
+func (c *Client) Customer(value string) (OnBehalfOf, bool) {
 	i := slices.IndexFunc(c.OnBehalfOf, func(o OnBehalfOf) bool { return o.Value == value })
 	if i < 0 || value == "" {
 		return OnBehalfOf{}, false

@@ -300,11 +300,11 @@ func TestDefaults(t *testing.T) {
 	require.True(t, c.TakesSID())
 	require.Equal(t, scope.Client{ID: "c", Organisation: "974761076", IntegrationType: "idporten", Scopes: []string{"openid", "profile"}}, c.ScopeClient())
 	require.Equal(t, "c", c.DisplayName())
-	o, ok := c.SubClient("a")
+	o, ok := c.Customer("a")
 	require.True(t, ok)
 	require.Equal(t, "A", o.Name)
 	for _, v := range []string{"", "b", "A"} {
-		_, ok = c.SubClient(v)
+		_, ok = c.Customer(v)
 		require.False(t, ok)
 	}
 	got := c.Lifetimes(client.Lifetimes{AccessToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: 2 * time.Hour})

@@ -1,12 +1,11 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
 
-	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/internal/orgclaims"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/token"
 )
@@ -31,7 +30,7 @@ func idPortenClaims(_ context.Context, d *token.Document) error {
 	return nil
 }
 
-// setIdentity adds the attributes of the login.
+// setIdentity adds the identifiers and attributes of the user.
 func setIdentity(d *token.Document) {
 	setIdentifier(d, "pid", session.TypePID)
 	setIdentifier(d, "email", session.TypeEmail)
@@ -46,27 +45,16 @@ func setIdentifier(d *token.Document, name, typ string) {
 	d.SetString(name, id.Reveal())
 }
 
-// setOrganisations adds the organisations that the token was issued to and for.
+// setOrganisations adds the organisations of the client, and the customer that the client acts for.
 func setOrganisations(d *token.Document) {
 	d.SetString("client_amr", d.ClientAMR)
 	if d.Kind == token.Introspection {
 		d.SetString("client_orgno", d.Client.OrganisationNo)
 	}
-	setOrganisation(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.OrganisationNo))
-	setOrganisation(d, "supplier", cmp.Or(d.Grant.Delegation.Supplier, d.Client.SupplierOrgno))
-	d.SetString("delegation_source", d.Grant.Delegation.Source)
-	customer := d.Grant.Customer
-	d.SetString("client_onbehalfof", customer)
-	for i := range d.Client.OnBehalfOf {
-		if c := &d.Client.OnBehalfOf[i]; customer != "" && c.Value == customer {
-			d.SetString("client_onbehalfof_orgno", c.Orgno)
-		}
-	}
-}
-
-func setOrganisation(d *token.Document, name, number string) {
-	if number != "" {
-		d.Set(name, norway.OrgIdentifier(number))
+	orgclaims.Add(d)
+	d.SetString("client_onbehalfof", d.Grant.Customer)
+	if customer, ok := d.Client.Customer(d.Grant.Customer); ok {
+		d.SetString("client_onbehalfof_orgno", customer.Orgno)
 	}
 }
 

@@ -28,11 +28,11 @@ func layers() map[string]rule {
 		"storage/memory":        {own: []string{"storage"}},
 		"storage/storagetest":   {own: concat(l0, l1, l2, []string{"provider", "digdir/authorizations"}), testing: true}, // for the interfaces of stores
 		"client/businesscert":   {own: []string{".", "norway", "internal/fields"}},                                       // a leaf of L1
-		"provider":              {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"provider":              {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
 		"exchange":              {own: concat(l0, l1, l2, helpers)},
 		"digdir/authorizations": {own: concat(l0, l1, l2, helpers)},
 		"digdir/altinn":         {own: concat(l0, l1, l2, helpers)},
-		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert"})},
+		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
 		"internal/archtest":  {},
@@ -40,6 +40,7 @@ func layers() map[string]rule {
 		"internal/fields":    {own: []string{"."}},
 		"internal/httpx":     {own: concat(l0, []string{"internal/seal"})},
 		"internal/jose":      {own: l0, third: []string{"github.com/lestrrat-go/jwx/v2"}},
+		"internal/orgclaims": {own: []string{"norway", "token"}}, // for the packages of L3 with Norwegian claims
 		"internal/optest":    {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
 		"internal/requested": {},
 		"internal/seal":      {own: l0},
