@@ -15,7 +15,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// script is a driver.Connector that records statements by their first two words. Statements in none affect no row, and queries
+// script is a driver.Connector that records statements by their first words. Statements in none affect no row, and queries
 // return row.
 type script struct {
 	none map[string]bool
@@ -27,9 +27,14 @@ func (s *script) Connect(context.Context) (driver.Conn, error) { return s, nil }
 func (s *script) Driver() driver.Driver                        { return nil }
 func (s *script) Close() error                                 { return nil }
 func (s *script) Begin() (driver.Tx, error)                    { return s, nil }
-func (s *script) Commit() error                                { s.ran = append(s.ran, "commit"); return nil }
-func (s *script) Rollback() error                              { s.ran = append(s.ran, "rollback"); return nil }
+func (s *script) Commit() error                                { return s.end("commit") }
+func (s *script) Rollback() error                              { return s.end("rollback") }
 func (s *script) Prepare(query string) (driver.Stmt, error)    { return stmt{s, query}, nil }
+
+func (s *script) end(how string) error {
+	s.ran = append(s.ran, how)
+	return nil
+}
 
 type stmt struct {
 	*script
