@@ -20,7 +20,7 @@ type Config struct {
 	// because clients compare it with iss byte for byte. Required.
 	Issuer string
 
-	// AuthorizationEndpoint is required with the grant type authorization_code.
+	// AuthorizationEndpoint is required for OpenID Connect, and with the grant type authorization_code.
 	AuthorizationEndpoint string
 	// TokenEndpoint is required.
 	TokenEndpoint string

@@ -269,17 +269,17 @@ func TestForeignIssuer(t *testing.T) {
 	w.exchanged("service", f)
 
 	for name, change := range map[string]func(map[string]any){
-		"slash missing":      set("iss", foreignIssuer[:len(foreignIssuer)-1]),
-		"another issuer":     set("iss", "https://elsewhere.example.no/"),
-		"this provider":      set("iss", optest.Issuer),
-		"foreign audience":   set("aud", "https://elsewhere.example.no"),
-		"expired":            set("exp", w.clock().Unix()-20),
-		"wrong register":     set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "9908:" + machineOrg}),
-		"part of a company":  set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + machineOrg + ":x"}),
-		"act is no object":   set("act", "x"),
-		"id_token":           set("nonce", "n"),
-		"act is bottomless":  set("act", map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"sub": "x"}}}}}),
-		"may_act to another": set("may_act", map[string]any{"sub": "other"}),
+		"slash missing":       set("iss", foreignIssuer[:len(foreignIssuer)-1]),
+		"another issuer":      set("iss", "https://elsewhere.example.no/"),
+		"this provider":       set("iss", optest.Issuer),
+		"foreign audience":    set("aud", "https://elsewhere.example.no"),
+		"expired":             set("exp", w.clock().Unix()-20),
+		"wrong register":      set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "9908:" + machineOrg}),
+		"sub-entity":          set("consumer", map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + machineOrg + ":x"}),
+		"act is no object":    set("act", "x"),
+		"id_token":            set("nonce", "n"),
+		"act nested too deep": set("act", map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"act": map[string]any{"sub": "x"}}}}}),
+		"may_act to another":  set("may_act", map[string]any{"sub": "other"}),
 	} {
 		t.Log(name)
 		w.rejects("service", form(w.machineToken(change)), portner.InvalidRequest)

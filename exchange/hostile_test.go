@@ -22,14 +22,14 @@ func TestForeignActorsHaveNoNumbers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, claim := range map[string]func(map[string]any){
-		"act":              set("act", map[string]any{"sub": optest.KariPID}),
-		"act in a URN":     set("act", map[string]any{"sub": "urn:altinn:person:identifier-no:" + optest.KariPID}),
-		"older act":        set("act", map[string]any{"sub": "x", "act": map[string]any{"sub": optest.KariPID}}),
-		"act's client":     set("act", map[string]any{"sub": "x", "client_id": "c-" + optest.KariPID}),
-		"act's issuer":     set("act", map[string]any{"sub": "x", "iss": "https://example.no/" + optest.KariPID}),
-		"act of a number":  set("act", map[string]any{"sub": 1}),
-		"act without name": set("act", map[string]any{"iss": foreignIssuer}),
-		"may_act":          set("may_act", map[string]any{"client_id": "service", "sub": "urn:x:" + optest.KariPID}),
+		"act":                           set("act", map[string]any{"sub": optest.KariPID}),
+		"number in sub of act":          set("act", map[string]any{"sub": "urn:altinn:person:identifier-no:" + optest.KariPID}),
+		"number in an earlier actor":    set("act", map[string]any{"sub": "x", "act": map[string]any{"sub": optest.KariPID}}),
+		"number in client_id of act":    set("act", map[string]any{"sub": "x", "client_id": "c-" + optest.KariPID}),
+		"number in iss of act":          set("act", map[string]any{"sub": "x", "iss": "https://example.no/" + optest.KariPID}),
+		"sub of act is a JSON number":   set("act", map[string]any{"sub": 1}),
+		"act without sub and client_id": set("act", map[string]any{"iss": foreignIssuer}),
+		"may_act":                       set("may_act", map[string]any{"client_id": "service", "sub": "urn:x:" + optest.KariPID}),
 	} {
 		t.Log(name)
 		w.rejects("service", form(w.machineToken(claim)), portner.InvalidRequest)

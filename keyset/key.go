@@ -150,8 +150,8 @@ func MarshalPEM(k Key) ([]byte, error) {
 }
 
 // ParsePEM parses one private key (PKCS #8, PKCS #1 or SEC 1) and its certificate chain, if the text has one. If alg is "",
-// it is RS256 for RSA, ES256 for P-256 and EdDSA for Ed25519. Encrypted keys are not supported. Text outside of the blocks
-// is ignored.
+// it is RS256 for RSA, ES256 for P-256 and EdDSA for Ed25519. ParsePEM does not verify that alg fits the key; New does. Encrypted
+// keys are not supported. Text outside of the blocks is ignored.
 func ParsePEM(data []byte, alg string) (Key, error) {
 	k, _, err := parsePEM(data, alg)
 	return k, err

@@ -149,7 +149,7 @@ func TestInvalidRules(t *testing.T) {
 		"a consumer by its ID": {Scopes: []string{"a"}, Consumers: []string{"VATSE-556677889901"}},
 		"an empty source":      {Scopes: []string{"a"}, DelegationSources: []string{""}},
 		"an empty method":      {Scopes: []string{"a"}, ClientAMR: []string{""}},
-		"a machine's login":    {Scopes: []string{"a"}, RequireMachine: true, ACR: acr.High},
+		"a level of a machine": {Scopes: []string{"a"}, RequireMachine: true, ACR: acr.High},
 		"an unknown level":     {Scopes: []string{"a"}, ACR: "Level4"},
 		"a negative age":       {Scopes: []string{"a"}, MaxAge: -1},
 	} {

@@ -28,8 +28,8 @@ const (
 // list, and translations may also be written as "description#nn" and "long_description#nn". Unknown and repeated members are
 // errors, also if only the case differs.
 type Scope struct {
-	// Name is the value that clients request: Prefix + ":" + Subscope, of the characters a-z 0-9 . _ : / -. If empty, it is
-	// made of Prefix and Subscope.
+	// Name is the value that clients request: Prefix + ":" + Subscope, at most 255 of the characters a-z 0-9 . _ : / -. If
+	// empty, it is made of Prefix and Subscope.
 	Name string `json:"name"`
 	// Prefix is assigned to the owner; the owner chooses Subscope. If both are empty, they are the parts of Name before and
 	// after the first colon. A Name without a colon has neither.
@@ -55,9 +55,10 @@ type Scope struct {
 	Visibility string `json:"visibility,omitempty"`
 	// TokenType is the format of access tokens. The default is SELF_CONTAINED.
 	TokenType TokenType `json:"token_type,omitempty"`
-	// ATMaxAge limits the lifetime of access tokens, in seconds; 0 is no limit.
+	// ATMaxAge limits the lifetime of access tokens, in seconds, at most ten years; 0 is no limit.
 	ATMaxAge int `json:"at_max_age,omitempty"`
-	// AuthorizationMaxLifetime limits the lifetime of grants, consents and refresh tokens, in seconds; 0 is no limit.
+	// AuthorizationMaxLifetime limits the lifetime of grants, consents and refresh tokens, in seconds, at most ten years; 0 is
+	// no limit.
 	AuthorizationMaxLifetime int `json:"authorization_max_lifetime,omitempty"`
 
 	// RequiresUserConsent requires the consent of the user on the consent page. Without it, the login counts as consent.

@@ -62,7 +62,7 @@ const (
 	MaxReached  Reason = "max_reached"  // the session is older than Limits.Max
 	IdleReached Reason = "idle_reached" // the session was not used for Limits.Idle
 	OtherCircle Reason = "other_circle" // the user did not log in for this circle
-	NoSSO       Reason = "no_sso"       // Rules.SingleUse applies to the login
+	SingleUse   Reason = "single_use"   // Rules.SingleUse: the login answers only the request that it was made for
 	PromptLogin Reason = "prompt_login" // prompt=login
 	FreshScope  Reason = "fresh_scope"  // a scope requires a login for this request
 	TooOld      Reason = "max_age"      // the login is older than max_age
@@ -103,7 +103,7 @@ func (r Rules) checkFreshness(auth *storage.Circle, req Request, now time.Time) 
 	case forThisRequest:
 		return ""
 	case r.SingleUse != nil && r.SingleUse(auth.ACR, auth.AMR):
-		return NoSSO
+		return SingleUse
 	case req.PromptLogin:
 		return PromptLogin
 	case req.FreshScope:

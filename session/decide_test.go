@@ -54,8 +54,8 @@ func TestDecide(t *testing.T) {
 		{"logged in for the request at a lower level", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch, Sufficient: isHigh}, session.StepUp},
 		{"prompt=login of another circle's login", session.Rules{}, 20 * minute, session.Request{Circle: "alone", PromptLogin: true, At: epoch.Add(11 * minute)}, session.PromptLogin},
 
-		{"single-use login", foreign, 20 * minute, session.Request{Circle: "eu"}, session.NoSSO},
-		{"single-use login by method", foreign, 20 * minute, session.Request{Circle: "eu-method"}, session.NoSSO},
+		{"single-use login", foreign, 20 * minute, session.Request{Circle: "eu"}, session.SingleUse},
+		{"single-use login by method", foreign, 20 * minute, session.Request{Circle: "eu-method"}, session.SingleUse},
 		{"single-use login answers the request it was made for", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
 		{"login that is not single-use", foreign, 20 * minute, session.Request{}, ""},
 		{"no rule for single use", session.Rules{}, 20 * minute, session.Request{Circle: "eu"}, ""},

@@ -14,10 +14,8 @@ import (
 
 // Types of authorization_details.
 const (
-	// AltinnService is the type for a service of Altinn 2. The member resource is urn:altinn:resource:<code>:<edition>.
-	AltinnService = "ansattporten:altinn:service"
-	// AltinnResource is the type for a resource of Altinn 3. The member resource is urn:altinn:resource:<identifier>.
-	AltinnResource = "ansattporten:altinn:resource"
+	typeService  = "ansattporten:altinn:service"
+	typeResource = "ansattporten:altinn:resource"
 )
 
 // ReporteeSource finds whom a user may represent, as Altinn does. Reportee is Altinn's word for a represented party.
@@ -39,14 +37,16 @@ var (
 	resourceURN = regexp.MustCompile(`^urn:altinn:resource:[a-z0-9_-]{1,200}$`)
 )
 
-// ServiceType returns the type ansattporten:altinn:service. rar.NewRegistry rejects it if source is nil.
+// ServiceType returns the type ansattporten:altinn:service, for services of Altinn 2. The member resource of a request is
+// urn:altinn:resource:<code>:<edition>. rar.NewRegistry rejects the type if source is nil.
 func ServiceType(source ReporteeSource) rar.Type {
-	return altinnType{source, serviceURN, writeService}.rarType(AltinnService, append([]string{memberResource}, optionMembers...))
+	return altinnType{source, serviceURN, writeService}.rarType(typeService, append([]string{memberResource}, optionMembers...))
 }
 
-// ResourceType returns the type ansattporten:altinn:resource. rar.NewRegistry rejects it if source is nil.
+// ResourceType returns the type ansattporten:altinn:resource, for resources of Altinn 3. The member resource of a request is
+// urn:altinn:resource:<identifier>. rar.NewRegistry rejects the type if source is nil.
 func ResourceType(source ReporteeSource) rar.Type {
-	return altinnType{source, resourceURN, writeResource}.rarType(AltinnResource, append([]string{memberResource, memberActions}, optionMembers...))
+	return altinnType{source, resourceURN, writeResource}.rarType(typeResource, append([]string{memberResource, memberActions}, optionMembers...))
 }
 
 // altinnType is the common part of both types.
@@ -164,7 +164,7 @@ type reportee struct {
 }
 
 func writeService(o options, name string, parties []Reportee) any {
-	s := service{Type: AltinnService, Resource: o.resource, ResourceName: name}
+	s := service{Type: typeService, Resource: o.resource, ResourceName: name}
 	for _, p := range parties {
 		s.Reportees = append(s.Reportees, reportee{notNil(p.Rights), identify(p.Orgno), p.Name})
 	}
@@ -189,7 +189,7 @@ type authorizedParty struct {
 
 // writeResource grants those of the requested actions that the user may take.
 func writeResource(o options, name string, parties []Reportee) any {
-	res := resource{Type: AltinnResource, Resource: o.resource, ResourceName: name}
+	res := resource{Type: typeResource, Resource: o.resource, ResourceName: name}
 	for _, p := range parties {
 		party := authorizedParty{Orgno: norway.OrgIdentifier(p.Orgno), Resource: o.resource, Name: p.Name, UnitType: p.UnitType}
 		for _, a := range o.actions {

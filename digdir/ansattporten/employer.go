@@ -7,8 +7,8 @@ import (
 	"github.com/portner-go/portner/rar"
 )
 
-// Orgno is the type for an organisation that follows from a work identity, such as an e-mail domain or an Entra tenant.
-const Orgno = "ansattporten:orgno"
+// typeOrgno is the type for organisations that follow from a work identity.
+const typeOrgno = "ansattporten:orgno"
 
 // EmployerSource finds the organisations of work identities.
 type EmployerSource interface {
@@ -16,14 +16,15 @@ type EmployerSource interface {
 	Employers(ctx context.Context, subject string) ([]Reportee, error)
 }
 
-// OrgnoType returns the type ansattporten:orgno. rar.NewRegistry rejects it if source is nil.
+// OrgnoType returns the type ansattporten:orgno, for an organisation that follows from a work identity, such as an e-mail domain or
+// an Entra tenant. rar.NewRegistry rejects the type if source is nil.
 func OrgnoType(source EmployerSource) rar.Type {
 	if source == nil {
-		return rar.Type{Name: Orgno}
+		return rar.Type{Name: typeOrgno}
 	}
 	t := orgnoType{source}
 	return rar.Type{
-		Name: Orgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Multiple: multiple, Required: required,
+		Name: typeOrgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Multiple: multiple, Required: required,
 		Validate: func(d rar.Detail) error { _, err := read(d); return err },
 	}
 }
@@ -75,7 +76,7 @@ func (t orgnoType) grant(ctx context.Context, r rar.Request, details []rar.Detai
 	if len(organisations) == 0 {
 		return nil, nil
 	}
-	e := employment{Type: Orgno}
+	e := employment{Type: typeOrgno}
 	for _, p := range organisations {
 		e.Parties = append(e.Parties, employer{identify(p.Orgno), p.Name, notNil(p.Rights)})
 	}

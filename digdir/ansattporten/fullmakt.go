@@ -12,8 +12,8 @@ import (
 	"github.com/portner-go/portner/rar"
 )
 
-// Fullmakt is the type for users who act for other persons (docs.digdir.no: ID-porten, fullmakt).
-const Fullmakt = "idporten:fullmakt"
+// typeFullmakt is the type for users who act for other persons.
+const typeFullmakt = "idporten:fullmakt"
 
 // memberRoles is the member with the requested roles. A mandate needs one of them.
 const memberRoles = "permission_roles"
@@ -47,15 +47,15 @@ type Permission struct {
 	Role  string `json:"role"`  // as in permission_roles
 }
 
-// FullmaktType returns the type idporten:fullmakt. A user without a mandate gets an error page. A user with one may still choose
-// to act for no other person. rar.NewRegistry rejects the type if source is nil.
+// FullmaktType returns the type idporten:fullmakt, for users who act for other persons under a mandate (docs.digdir.no: ID-porten,
+// fullmakt). A user without a mandate gets an error page. A user with one may select none, and then acts for no other person. rar.NewRegistry rejects the type if source is nil.
 func FullmaktType(source MandateSource) rar.Type {
 	if source == nil {
-		return rar.Type{Name: Fullmakt}
+		return rar.Type{Name: typeFullmakt}
 	}
 	t := fullmaktType{source}
 	return rar.Type{
-		Name: Fullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant,
+		Name: typeFullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant,
 		Validate: func(d rar.Detail) error { _, err := rolesOf(d); return err },
 	}
 }
@@ -144,7 +144,7 @@ func (t fullmaktType) grant(ctx context.Context, r rar.Request, details []rar.De
 	for _, m := range mandates {
 		if slices.Contains(selected, m.ID) {
 			granted = append(granted, grantedMandate{
-				Type: Fullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, pidOf(r).Reveal()}, Permissions: m.Permissions,
+				Type: typeFullmakt, Authorizer: named{m.Name, m.PID.Reveal()}, Representative: named{r.Name, pidOf(r).Reveal()}, Permissions: m.Permissions,
 			})
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Consent is the type of authorization_details that refers to a consent.
-const Consent = "urn:altinn:consent"
+// typeConsent is the type of authorization_details that refers to a consent.
+const typeConsent = "urn:altinn:consent"
 
 // ConsentSource finds consents of persons and organisations, as Altinn does (docs.digdir.no: Maskinporten, consent tokens).
 type ConsentSource interface {
@@ -37,10 +37,10 @@ type FoundConsent struct {
 // given to the consumer of the token. rar.NewRegistry rejects the type if source is nil.
 func ConsentType(source ConsentSource) rar.Type {
 	if source == nil {
-		return rar.Type{Name: Consent}
+		return rar.Type{Name: typeConsent}
 	}
 	return rar.Type{
-		Name: Consent, Members: []string{"id", "from"}, Alone: true,
+		Name: typeConsent, Members: []string{"id", "from"}, Alone: true,
 		Validate: func(d rar.Detail) error { _, err := parseConsent(d); return err },
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
 			return grantConsent(ctx, source, r, details)
@@ -117,7 +117,7 @@ func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, deta
 		Consented time.Time         `json:"consented"`
 		ValidTo   time.Time         `json:"validTo"`
 		Rights    json.RawMessage   `json:"consentRights"`
-	}{Consent, want.id, want.from, norway.OrgIdentifier(found.To), found.ConsentedAt.UTC(), found.ValidTo.UTC(), rights(found.Rights)})
+	}{typeConsent, want.id, want.from, norway.OrgIdentifier(found.To), found.ConsentedAt.UTC(), found.ValidTo.UTC(), rights(found.Rights)})
 	return []json.RawMessage{granted}, err
 }
 

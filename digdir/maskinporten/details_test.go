@@ -20,20 +20,20 @@ func TestSystemUsers(t *testing.T) {
 		detail any
 		entry  string
 	}{
-		"by the customer's number": {detail: systemUser(customer)},
-		"by reference":             {detail: systemUser(customer).with("externalRef", "avdeling-1")},
-		"another reference":        {detail: systemUser(customer).with("externalRef", "avdeling-2"), entry: "no system user"},
-		"reference is empty":       {detail: systemUser(customer).with("externalRef", ""), entry: "MP-303"},
-		"reference is a number":    {detail: systemUser(customer).with("externalRef", 1), entry: "MP-303"},
-		"no organisation":          {detail: object{"type": "urn:altinn:systemuser"}, entry: "MP-303"},
-		"organisation is text":     {detail: systemUser(customer).with("systemuser_org", customer), entry: "MP-303"},
-		"other authority":          {detail: systemUser(customer).with("systemuser_org", org("x", "0192:"+customer)), entry: "MP-303"},
-		"other register":           {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), entry: "MP-303"},
-		"plain number":             {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), entry: "MP-303"},
-		"sub-entity":               {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), entry: "MP-303"},
-		"unknown member inside":    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), entry: "MP-302"},
-		"draft name":               {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, entry: "MP-302"},
-		"two types":                {detail: nil, entry: "MP-303"},
+		"by the customer's number":      {detail: systemUser(customer)},
+		"by reference":                  {detail: systemUser(customer).with("externalRef", "avdeling-1")},
+		"another reference":             {detail: systemUser(customer).with("externalRef", "avdeling-2"), entry: "no system user"},
+		"reference is empty":            {detail: systemUser(customer).with("externalRef", ""), entry: "MP-303"},
+		"reference is a number":         {detail: systemUser(customer).with("externalRef", 1), entry: "MP-303"},
+		"no organisation":               {detail: object{"type": "urn:altinn:systemuser"}, entry: "MP-303"},
+		"organisation is text":          {detail: systemUser(customer).with("systemuser_org", customer), entry: "MP-303"},
+		"other authority":               {detail: systemUser(customer).with("systemuser_org", org("x", "0192:"+customer)), entry: "MP-303"},
+		"other register":                {detail: systemUser(customer).with("systemuser_org", org(upis, "9908:"+customer)), entry: "MP-303"},
+		"plain number":                  {detail: systemUser(customer).with("systemuser_org", org(upis, customer)), entry: "MP-303"},
+		"sub-entity":                    {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer+":ER//987464291:1")), entry: "MP-303"},
+		"unknown member inside":         {detail: systemUser(customer).with("systemuser_org", org(upis, "0192:"+customer).with("x", 1)), entry: "MP-302"},
+		"member name of an older draft": {detail: object{"type": "urn:altinn:systemuser", "systemuserorg": org(upis, "0192:"+customer)}, entry: "MP-302"},
+		"two types":                     {detail: nil, entry: "MP-303"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,16 +88,16 @@ func TestConsents(t *testing.T) {
 		clock  time.Duration
 		entry  string
 	}{
-		"given":             {detail: consent()},
-		"by another person": {detail: consent().with("from", "urn:altinn:person:identifier-no:01010199998"), entry: "no system user"},
-		"unknown":           {detail: consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12"), entry: "no system user"},
-		"id is no UUID":     {detail: consent().with("id", "1b2f6c3e"), entry: "MP-303"},
-		"from an e-mail":    {detail: consent().with("from", "kari@example.no"), entry: "MP-303"},
-		"from ten digits":   {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), entry: "MP-303"},
-		"from a company":    {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), entry: "no system user"},
-		"no from":           {detail: consent().with("from", nil), entry: "MP-303"},
-		"with a receiver":   {detail: consent().with("to", digdir), entry: "MP-302"},
-		"expired":           {detail: consent(), clock: 24 * time.Hour, entry: "no system user"},
+		"given":                   {detail: consent()},
+		"given by another person": {detail: consent().with("from", "urn:altinn:person:identifier-no:01010199998"), entry: "no system user"},
+		"unknown":                 {detail: consent().with("id", "1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d12"), entry: "no system user"},
+		"id is no UUID":           {detail: consent().with("id", "1b2f6c3e"), entry: "MP-303"},
+		"from an e-mail":          {detail: consent().with("from", "kari@example.no"), entry: "MP-303"},
+		"from ten digits":         {detail: consent().with("from", "urn:altinn:person:identifier-no:0101019999"), entry: "MP-303"},
+		"from a company":          {detail: consent().with("from", "urn:altinn:organization:identifier-no:"+customer), entry: "no system user"},
+		"no from":                 {detail: consent().with("from", nil), entry: "MP-303"},
+		"with a receiver":         {detail: consent().with("to", digdir), entry: "MP-302"},
+		"expired":                 {detail: consent(), clock: 24 * time.Hour, entry: "no system user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

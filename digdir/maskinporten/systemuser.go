@@ -12,8 +12,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// SystemUser is the type of authorization_details that names a system user.
-const SystemUser = "urn:altinn:systemuser"
+// typeSystemUser is the type of authorization_details that names a system user.
+const typeSystemUser = "urn:altinn:systemuser"
 
 // SystemUserSource finds system users, as Altinn's system user register does (docs.digdir.no: Maskinporten, system users).
 type SystemUserSource interface {
@@ -40,10 +40,10 @@ type FoundSystemUser struct {
 // names it in authorization_details; its consumer is the vendor. rar.NewRegistry rejects the type if source is nil.
 func SystemUserType(source SystemUserSource) rar.Type {
 	if source == nil {
-		return rar.Type{Name: SystemUser}
+		return rar.Type{Name: typeSystemUser}
 	}
 	return rar.Type{
-		Name: SystemUser, Members: []string{"systemuser_org", "externalRef"}, Alone: true,
+		Name: typeSystemUser, Members: []string{"systemuser_org", "externalRef"}, Alone: true,
 		Validate: func(d rar.Detail) error { _, err := parseSystemUser(d); return err },
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
 			return grantSystemUser(ctx, source, r, details)
@@ -88,7 +88,7 @@ func organisation(o jose.Object, name string) (string, error) {
 	authority, err1 := org.String("authority")
 	id, err2 := org.String("ID")
 	orgno, ok := norway.Identifier{Authority: authority, ID: id}.Number()
-	if err1 != nil || err2 != nil || !ok || id != norway.OrgIdentifier(orgno).ID || !nineDigits(orgno) {
+	if err1 != nil || err2 != nil || !ok || id != norway.OrgIdentifier(orgno).ID {
 		return "", fmt.Errorf("%w: %s", rar.ErrValue, name)
 	}
 	return orgno, nil
@@ -116,7 +116,7 @@ func grantSystemUser(ctx context.Context, source SystemUserSource, r rar.Request
 		Org    norway.Identifier `json:"systemuser_org"`
 		ID     []string          `json:"systemuser_id"`
 		System string            `json:"system_id"`
-	}{SystemUser, norway.OrgIdentifier(want.customer), []string{found.ID}, found.System})
+	}{typeSystemUser, norway.OrgIdentifier(want.customer), []string{found.ID}, found.System})
 	return []json.RawMessage{granted}, err
 }
 

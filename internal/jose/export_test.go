@@ -16,3 +16,6 @@ func (s *Signer) SignSegments(t testing.TB, head, body string) string {
 
 // RawECDSA converts an ASN.1 signature to a JWS signature.
 var RawECDSA = rawECDSA
+
+// IsKID reports whether kid has the grammar of registered keys.
+var IsKID = isKID

@@ -10,9 +10,9 @@ import (
 // maxKID bounds the length of a kid.
 const maxKID = 128
 
-// ValidKID reports whether kid has the grammar of registered keys: 1 to 128 letters, digits, dots, underscores and hyphens. A
+// isKID reports whether kid has the grammar of registered keys: 1 to 128 letters, digits, dots, underscores and hyphens. A
 // kid of another form is rejected before any look-up, so it cannot be a path or SQL.
-func ValidKID(kid string) bool {
+func isKID(kid string) bool {
 	if kid == "" || len(kid) > maxKID {
 		return false
 	}
@@ -54,7 +54,7 @@ func headerOf(o Object) (Header, error) {
 	if h.KID, err = o.OptionalString("kid"); err != nil {
 		return h, malformed(err)
 	}
-	if o.Has("kid") && !ValidKID(h.KID) {
+	if o.Has("kid") && !isKID(h.KID) {
 		h.KID = ""
 		return h, fmt.Errorf("%w: kid has an invalid form", ErrMalformed)
 	}

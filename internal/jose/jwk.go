@@ -57,7 +57,7 @@ func parseJWK(o Object) (k PublicKey, err error) {
 	if k.Key, err = publicKey(o); err != nil {
 		return k, err
 	}
-	if k.KID, err = o.OptionalString("kid"); err != nil || o.Has("kid") && !ValidKID(k.KID) {
+	if k.KID, err = o.OptionalString("kid"); err != nil || o.Has("kid") && !isKID(k.KID) {
 		return k, fmt.Errorf("%w: kid must be 1 to %d of A-Z a-z 0-9 . _ -", ErrKey, maxKID)
 	}
 	if err = readUse(o, &k); err != nil {

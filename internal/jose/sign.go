@@ -42,7 +42,7 @@ func NewSigner(alg, kid string, key crypto.Signer, x5c [][]byte, typs ...string)
 	if err := Fits(alg, key.Public()); err != nil {
 		return nil, err
 	}
-	if kid != "" && !ValidKID(kid) {
+	if kid != "" && !isKID(kid) {
 		return nil, fmt.Errorf("%w: kid", ErrKey)
 	}
 	s := &Signer{header: joseHeader{Alg: alg, KID: kid, X5C: x5c}, encoded: make(map[string]string), alg: algorithms[alg]}

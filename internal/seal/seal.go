@@ -20,9 +20,6 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// MinSecret is the minimum length of a secret in bytes.
-const MinSecret = 32
-
 // ErrOpen reports that a value was not sealed with one of the secrets for this purpose and associated data.
 var ErrOpen = errors.New("seal: cannot open")
 
@@ -54,10 +51,10 @@ func New(purpose string, secrets ...portner.Secret) (*Box, error) {
 	return b, nil
 }
 
-// Derive derives an independent 32-byte key from a secret.
+// Derive derives an independent 32-byte key from a secret. It returns the error of Secret.Validate for a weak secret.
 func Derive(s portner.Secret, purpose string) ([]byte, error) {
-	if len(s) < MinSecret {
-		return nil, portner.ErrShortSecret
+	if err := s.Validate(); err != nil {
+		return nil, err
 	}
 	return hkdf.Key(sha256.New, s, nil, "portner v1 "+purpose, 32)
 }
