@@ -35,6 +35,15 @@ func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity,
 	return f, err
 }
 
+// conceal makes a document pseudonymous. The public subject of the host identifies the user, so a pairwise one takes its place.
+func (m *Minter) conceal(f *facts) (err error) {
+	f.pseudonymous = true
+	if f.sub != "" && m.cfg.hasPublicSubjects(f.client) {
+		f.sub, err = m.cfg.subject(f.client, &f.identity, true)
+	}
+	return err
+}
+
 // disclosedDetails returns the authorization_details for tokens and introspection. Details can name the user.
 func (f *facts) disclosedDetails() json.RawMessage {
 	if f.pseudonymous {

@@ -111,9 +111,8 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 		return f, err
 	}
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
-	f.pseudonymous = !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes))
-	if f.pseudonymous && f.sub != "" && q.cfg.hasPublicSubjects(live.client) { // Identity.Subject identifies the user
-		if f.sub, err = q.cfg.subject(live.client, &live.identity, true); err != nil {
+	if f.pseudonymous = false; !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes)) {
+		if err := q.minter.conceal(&f); err != nil {
 			return f, err
 		}
 	}

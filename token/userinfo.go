@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -85,6 +86,11 @@ func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *st
 		return nil, &portner.Error{
 			Code: portner.InsufficientScope, Description: "The access token may not be used here.",
 			Err: &cause{Event: portner.EventRefused, Reason: "userinfo_scope_missing", GrantID: g.ID},
+		}
+	}
+	if Protection(x.cfg.Scopes, g, t.Opaque) != pseudonym.Open {
+		if err := x.minter.conceal(&f); err != nil {
+			return nil, err
 		}
 	}
 	f.clientAMR = t.ClientAMR

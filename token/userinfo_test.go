@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -234,4 +235,19 @@ func requireNoDuplicates(t *testing.T, object string) {
 		var value any
 		require.NoError(t, d.Decode(&value))
 	}
+}
+
+// TestUserInfoOfAnOpaqueToken verifies that an opaque token without openid and profile does not disclose the user to its client at
+// userinfo, whatever scope the endpoint requires (docs/threat-model.md H1).
+func TestUserInfoOfAnOpaqueToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *token.Config) { c.UserInfoScope, c.SubjectType = "api:read", client.Public })
+	pairwise, err := f.ep.Subject(f.clients["web"], &session.Identity{Subject: "user-1", Identifiers: identified(session.TypePID, pid)}, true)
+	require.NoError(t, err)
+	hidden := f.userInfo(f.login("web", "api:read", "api:opaque").str("access_token"))
+	require.Equal(t, http.StatusOK, hidden.Code)
+	require.Equal(t, map[string]any{"sub": pairwise}, hidden.body)
+	open := f.userInfo(f.login("web", "openid", "api:read", "api:opaque").str("access_token"))
+	require.Equal(t, pid, open.body["pid"], "the client has an id_token")
+	require.Equal(t, "user-1", open.body["sub"])
 }
