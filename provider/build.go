@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
 
@@ -62,12 +63,13 @@ func (b *builder) matchSubject(c *client.Client, id *session.Identity, sub strin
 	return false
 }
 
-// logoutSubject returns the sub for logout tokens. A client that may get pseudonymous grants receives the pairwise subject, because
-// the session does not tell which kind of grant it has.
+// logoutSubject returns the sub for logout tokens. A client that may get pseudonymous grants, or opaque tokens only, receives the pairwise
+// subject, because the session does not tell which kind of grant it has.
 func (b *builder) logoutSubject(c *client.Client, id *session.Identity) (string, error) {
-	scopes := c.RegisteredScopes()
-	pseudonymous, _ := scope.Privacy(scopes, b.cfg.Scopes)
-	return b.p.Token.Subject(c, id, pseudonymous || slices.Contains(scopes, scope.NoPID))
+	g := storage.Grant{Scopes: c.RegisteredScopes()}
+	g.Pseudonymous = slices.Contains(g.Scopes, scope.NoPID)
+	_, opaque := scope.Privacy(g.Scopes, b.cfg.Scopes)
+	return b.p.Token.Subject(c, id, token.Protection(b.cfg.Scopes, &g, opaque) != pseudonym.Open)
 }
 
 func (b *builder) token() {
