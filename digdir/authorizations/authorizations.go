@@ -211,18 +211,22 @@ var ErrNotFound = errors.New("authorizations: not found")
 // consents. The next authorization request requires consent again. It returns ErrNotFound if the authorization is that of
 // another user. It is for a page of the host where the user is logged in.
 func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now time.Time) error {
-	return a.revoke(ctx, authorizationID, now, func(g *storage.Grant, _ *client.Client) bool {
-		return g.UserKey == a.cfg.Vault.UserKey(subject)
-	})
+	g, err := a.grant(ctx, authorizationID, now)
+	switch {
+	case err != nil:
+		return err
+	case g.UserKey != a.cfg.Vault.UserKey(subject):
+		return ErrNotFound
+	}
+	return a.revoke(ctx, &g, whole(&g), now)
 }
 
-// End ends an authorization, as Revoke does. If the caller is a user, the authorization must be that of the user; if it is a machine,
-// it may be that of any user. It must also concern the caller's organisation, which owns the client or one of the scopes. Otherwise
-// the error is a *portner.Error with status 404 that wraps ErrNotFound.
+// End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
+// concern the caller's organisation: the client is the organisation's, or a scope is. The owner of a scope ends the one grant only,
+// and no consent, if the client has grants for scopes of others. Otherwise the error wraps ErrNotFound and is a *portner.Error with
+// status 404.
 func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
-	err := a.revoke(ctx, authorizationID, c.now, func(g *storage.Grant, registered *client.Client) bool {
-		return (c.user == (storage.Hash{}) || g.UserKey == c.user) && a.concerns(c.Organisation, g, registered)
-	})
+	err := a.end(ctx, c, authorizationID)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "There is no such authorization.", Err: err}
@@ -232,23 +236,52 @@ func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error 
 	return nil
 }
 
-// revoke ends an authorization if may allows it.
-func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*storage.Grant, *client.Client) bool) error {
-	g, err := a.grant(ctx, id, now)
+func (a *API) end(ctx context.Context, c *Caller, authorizationID string) error {
+	g, registered, err := a.find(ctx, authorizationID, c.now)
 	if err != nil {
 		return err
 	}
+	ofClient := registered.OrganisationNo == c.Organisation
+	switch {
+	case c.user != (storage.Hash{}) && g.UserKey != c.user, !ofClient && !a.owns(c.Organisation, &g):
+		return ErrNotFound
+	case ofClient:
+		return a.revoke(ctx, &g, whole(&g), c.now)
+	}
+	all, err := a.grants(ctx, g.UserKey, c.now)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if whole(&all[i]) == whole(&g) && !a.owns(c.Organisation, &all[i]) {
+			return a.revoke(ctx, &g, storage.Revocation{GrantID: g.ID}, c.now)
+		}
+	}
+	return a.revoke(ctx, &g, whole(&g), c.now)
+}
+
+// find returns the live grant with a handle and its client, which is empty if it is not registered any more.
+func (a *API) find(ctx context.Context, handle string, now time.Time) (storage.Grant, *client.Client, error) {
+	g, err := a.grant(ctx, handle, now)
+	if err != nil {
+		return g, nil, err
+	}
 	c, err := client.Lookup(ctx, a.cfg.Clients, g.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return fmt.Errorf("authorizations: loading a client: %w", err)
+		return g, nil, fmt.Errorf("authorizations: loading a client: %w", err)
 	}
 	if c == nil {
 		c = &client.Client{}
 	}
-	if !may(&g, c) {
-		return ErrNotFound
-	}
-	r := storage.Revocation{Authorization: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}}
+	return g, c, nil
+}
+
+// whole returns the revocation of every grant of a user to the client for the customer.
+func whole(g *storage.Grant) storage.Revocation {
+	return storage.Revocation{Authorization: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}}
+}
+
+func (a *API) revoke(ctx context.Context, g *storage.Grant, r storage.Revocation, now time.Time) error {
 	if err := a.cfg.Store.Revoke(ctx, r, now); err != nil {
 		return fmt.Errorf("authorizations: revoking: %w", err)
 	}
@@ -256,11 +289,8 @@ func (a *API) revoke(ctx context.Context, id string, now time.Time, may func(*st
 	return nil
 }
 
-// concerns reports whether a grant is that of a client of an organisation, or has a scope that the organisation owns.
-func (a *API) concerns(organisation string, g *storage.Grant, c *client.Client) bool {
-	if c.OrganisationNo == organisation {
-		return true
-	}
+// owns reports whether a grant has a scope that an organisation owns.
+func (a *API) owns(organisation string, g *storage.Grant) bool {
 	return slices.ContainsFunc(g.Scopes, func(name string) bool {
 		s := a.cfg.Scopes.Scope(name)
 		return s != nil && s.OwnerOrgno == organisation

@@ -110,3 +110,25 @@ func TestClientOutage(t *testing.T) {
 	w.use()
 	require.Equal(t, http.StatusServiceUnavailable, w.call("GET", "/clients/authorizations", w.own, "").Code)
 }
+
+// TestOwnerEndsNoOtherAuthorizations verifies that the owner of a scope does not end grants of the same client for other APIs.
+func TestOwnerEndsNoOtherAuthorizations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const any = "?require_user_consent=false"
+	logIn := func(scopes string) {
+		r := w.op.Request("profil", scopes)
+		w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t))
+	}
+	logIn("openid other:api")
+	listed := w.list("POST", "/api-provider/authorizations"+any, otherOrg, aboutKari)
+	require.Len(t, listed, 1)
+	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+listed[0].ID, otherOrg, "").Code)
+	require.Empty(t, w.list("POST", "/api-provider/authorizations"+any, otherOrg, aboutKari))
+	require.Len(t, w.list("GET", "/clients/authorizations"+any, w.own, ""), 2, "the grant for other scopes is live")
+
+	logIn("openid other:api")
+	listed = w.list("POST", "/api-provider/authorizations"+any, otherOrg, aboutKari)
+	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+listed[0].ID, optest.Org, "").Code)
+	require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", w.own, "").Code, "the organisation of the client ends all of them")
+}
