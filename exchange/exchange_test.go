@@ -346,9 +346,9 @@ func TestIDToken(t *testing.T) {
 		reads.rejects("portal", f, portner.InvalidRequest)
 	}
 
-	hidden := newWorldWithIDTokens(t, withLogin)
-	f.Set("subject_token", hidden.login("portal", "openid test:pseudonym").String("id_token"))
-	_, got = hidden.exchanged("portal", f)
+	pseudonymous := newWorldWithIDTokens(t, withLogin)
+	f.Set("subject_token", pseudonymous.login("portal", "openid test:pseudonym").String("id_token"))
+	_, got = pseudonymous.exchanged("portal", f)
 	require.NotContains(t, got, "pid", "the id_token has no pid")
 }
 

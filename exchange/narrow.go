@@ -100,7 +100,7 @@ func (x *exchange) plan() (scope.Plan, error) {
 	case errors.Is(err, scope.ErrNotGranted):
 		return plan, badScope("A scope is not one of the subject token, or the client may not use it.", "scope_not_granted")
 	case errors.Is(err, scope.ErrNothingLeft):
-		return plan, badScope("None of the scopes may be used by the client.", "scope_not_allowed")
+		return plan, badScope("The client may not use any of the scopes.", "scope_not_allowed")
 	case err != nil:
 		return plan, err
 	}

@@ -302,7 +302,7 @@ func TestDirectoryForeignFiles(t *testing.T) {
 	require.Equal(t, []string{"Path/0001.pem"}, fieldsOf(err))
 }
 
-// TestDirectoryEmptied: a directory that became empty, or is gone, may be a volume that is not mounted. A running node keeps its
+// TestDirectoryEmptied: a directory that is empty or absent may be a volume that is not mounted. A running node keeps its
 // keys and creates none.
 func TestDirectoryEmptied(t *testing.T) {
 	t.Parallel()

@@ -166,12 +166,12 @@ func TestLeaks(t *testing.T) {
 // Escapes in JSON inside JSON are removed; above the limit every payload leaks.
 func TestLeaksNested(t *testing.T) {
 	t.Parallel()
-	hidden := `"018180\u00312345"`
+	escaped := `"018180\u00312345"`
 	for range 6 {
-		require.True(t, pseudonym.Leaks([]byte(hidden), ids(pid)...), hidden)
-		out, err := json.Marshal(hidden)
+		require.True(t, pseudonym.Leaks([]byte(escaped), ids(pid)...), escaped)
+		out, err := json.Marshal(escaped)
 		require.NoError(t, err)
-		hidden = string(out)
+		escaped = string(out)
 	}
 	require.True(t, pseudonym.Leaks([]byte(strings.Repeat(`\`, 2000)), ids(pid)...), "too many layers of escapes")
 }

@@ -4,7 +4,7 @@ import "slices"
 
 // Resolver is the client that introspects a token.
 type Resolver struct {
-	ClientID      string // if empty, the client is entitled to nothing
+	ClientID      string // if empty, no token may be introspected
 	Orgno         string // organisation number of the client; if empty, it owns no scope
 	Authenticated bool   // the client authenticated with its registered method, which is not "none"
 	Introspects   bool   // the client has the scope idporten:token.introspection

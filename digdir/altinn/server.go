@@ -216,7 +216,7 @@ func (x *exchange) sign(made claims) (string, error) {
 	return signed, nil
 }
 
-// readable reports whether a token is a JWT. It verifies nothing.
+// readable reports whether a token is a JWT. It does not verify the signature.
 func readable(token string) bool {
 	_, err := jose.ParseHeader(token, jose.MaxTokenX5C)
 	if err != nil {

@@ -239,7 +239,7 @@ func TestHostPage(t *testing.T) {
 	require.NoError(t, w.api.Revoke(t.Context(), "kari", list[0].ID, time.Now()))
 	consents, err := w.op.Store.Consents(t.Context(), key, time.Now())
 	require.NoError(t, err)
-	require.Empty(t, consents, "the user is asked again at the next login")
+	require.Empty(t, consents, "the next authorization request requires consent")
 	list, err = w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
 	require.Len(t, list, 1)

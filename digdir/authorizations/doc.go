@@ -6,5 +6,6 @@
 // [HistoryScope] to callers. A host with another router calls [API.Authenticate], [API.List], [API.End] and [API.History].
 // [API.OfUser] and [API.Revoke] are for the host's own page, where the user is logged in.
 //
-// The package stores nothing: grants belong to the token endpoint, and the authorization endpoint records logins.
+// The package has no records of its own: it reads and ends the grants of the token endpoint, and reads the logins that the
+// authorization endpoint records.
 package authorizations

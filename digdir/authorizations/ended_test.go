@@ -152,7 +152,7 @@ func TestEndedGrantsEndEverywhere(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end    func(w *endedWorld)
 		client bool // the client itself cannot authenticate any more
-		code   bool // the code, which is of another grant, stays redeemable
+		code   bool // the code, which is of another grant, can still be redeemed
 	}{
 		"user disabled":    {end: func(w *endedWorld) { w.userDisabled.Store(true) }},
 		"user removed":     {end: func(w *endedWorld) { w.userRemoved.Store(true) }},

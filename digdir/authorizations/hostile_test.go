@@ -56,10 +56,10 @@ func TestPseudonymousLoginsAreNotListed(t *testing.T) {
 func TestPseudonymousCallers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, hiding := range []string{"test:pseudonym", "test:opaque"} {
-		r := w.op.Request("profil", hiding+" "+authorizations.Scope)
-		hidden := w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
-		require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", hidden, "").Code, hiding)
+	for _, scopes := range []string{"test:pseudonym", "test:opaque"} {
+		r := w.op.Request("profil", scopes+" "+authorizations.Scope)
+		pseudonymous := w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
+		require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", pseudonymous, "").Code, scopes)
 	}
 	registry, err := scope.NewRegistry([]scope.Scope{{Name: authorizations.Scope, OwnerOrgno: optest.OwnerOrg, Description: "x", RequiresPseudonymousTokens: true}}, nil)
 	require.NoError(t, err)

@@ -109,7 +109,7 @@ func TestVectors(t *testing.T) {
 		w.requireToken(t, w.grant(t, v5()), object{
 			"consumer": organisation(customer), "supplier": organisation(digdir), "delegation_source": delegated,
 		})
-		require.Equal(t, []string{customer + ">" + digdir + ":difitest:delegated"}, w.sources.asked)
+		require.Equal(t, []string{customer + ">" + digdir + ":difitest:delegated"}, w.sources.queries)
 	})
 	t.Run("system_user", func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -145,26 +145,26 @@ func issuedAt(o object) time.Time { return time.Unix(int64(o["iat"].(int)), 0).A
 // sources holds the delegations, system users and consents of the tests.
 type sources struct {
 	mu        sync.Mutex
-	asked     []string
+	queries   []string
 	query     maskinporten.SystemUserQuery // the last one
 	delegated bool
 	fault     error
 }
 
-func (s *sources) ask(q string) error {
+func (s *sources) record(q string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, q)
+	s.queries = append(s.queries, q)
 	return s.fault
 }
 
 func (s *sources) Delegated(_ context.Context, consumer, supplier, scope string) (bool, error) {
-	err := s.ask(consumer + ">" + supplier + ":" + scope)
+	err := s.record(consumer + ">" + supplier + ":" + scope)
 	return s.delegated && consumer == customer && supplier == digdir, err
 }
 
 func (s *sources) FindSystemUser(_ context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
-	if err := s.ask("systemuser"); err != nil {
+	if err := s.record("systemuser"); err != nil {
 		return maskinporten.FoundSystemUser{}, err
 	}
 	s.mu.Lock()
@@ -178,7 +178,7 @@ func (s *sources) FindSystemUser(_ context.Context, q maskinporten.SystemUserQue
 }
 
 func (s *sources) FindConsent(_ context.Context, id string) (maskinporten.FoundConsent, error) {
-	if err := s.ask("consent"); err != nil || id != consent()["id"] {
+	if err := s.record("consent"); err != nil || id != consent()["id"] {
 		return maskinporten.FoundConsent{}, cmpOr(err, storage.ErrNotFound)
 	}
 	given := time.Unix(1520580000, 0)
