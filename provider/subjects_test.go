@@ -2,7 +2,9 @@ package provider_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -98,6 +100,35 @@ func TestPseudonymousSubject(t *testing.T) {
 	all, _ := documents(t, op, op.Browser(), "public", "openid profile test:pseudonym")
 	for name, claims := range all {
 		require.NotContains(t, claims, "pid", name)
+	}
+}
+
+// TestPseudonymousBrowserClient: the same holds for a client that does not authenticate.
+func TestPseudonymousBrowserClient(t *testing.T) {
+	t.Parallel()
+	spa := app(t, "spa", client.Public, "")
+	spa.ApplicationType, spa.Secrets, spa.Scopes = client.Browser, nil, []string{"openid", "profile", "test:pseudonym"}
+	op := optest.New(t, optest.Options{Clients: []client.Client{spa}})
+	for scopes, public := range map[string]bool{"openid profile": true, "openid profile test:pseudonym": false} {
+		r := op.Request("spa", scopes)
+		form := url.Values{
+			"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {op.Browser().Login(t, r, "kari").Code(t)},
+			"redirect_uri": {optest.RedirectURI("spa")}, "code_verifier": {r.Verifier},
+		}
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+"/token", strings.NewReader(form.Encode()))
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		op.ServeHTTP(w, request)
+		var tokens map[string]any
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &tokens))
+		require.Equal(t, http.StatusOK, w.Code, "%v", tokens)
+		idToken := claimsOf(t, op, tokens["id_token"].(string))
+		accessToken := tokens["access_token"].(string)
+		require.Equal(t, public, idToken["sub"] == "kari")
+		require.Equal(t, idToken["sub"], claimsOf(t, op, accessToken)["sub"])
+		require.Equal(t, idToken["sub"], op.UserInfo(t, accessToken).JSON["sub"])
+		_, hasPID := idToken["pid"]
+		require.Equal(t, public, hasPID)
 	}
 }
 
