@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// builder configures the packages of a provider. It goes on after a problem, so that New reports all of them.
+// builder configures the packages of a provider. It continues after a problem, so that New reports all of them.
 type builder struct {
 	cfg      Config
 	p        *Provider
@@ -34,7 +34,7 @@ func (b *builder) build() {
 	b.metadata()
 }
 
-// shared makes what several endpoints use.
+// shared makes the parts that several endpoints use: vault, pairwise subjects, client authentication and sessions.
 func (b *builder) shared() {
 	var err error
 	b.p.Vault, err = session.NewVault(b.cfg.Secrets...)
@@ -63,8 +63,8 @@ func (b *builder) matchSubject(c *client.Client, id *session.Identity, sub strin
 	return false
 }
 
-// logoutSubject returns the sub for logout tokens. A client that may get pseudonymous grants, or opaque tokens only, receives the pairwise
-// subject, because the session does not tell which kind of grant it has.
+// logoutSubject returns the sub for logout tokens. A client that may receive pseudonymous grants, or opaque tokens only, receives the
+// pairwise subject, because the session does not record which kind of grant the client has.
 func (b *builder) logoutSubject(c *client.Client, id *session.Identity) (string, error) {
 	g := storage.Grant{Scopes: c.RegisteredScopes()}
 	g.Pseudonymous = slices.Contains(g.Scopes, scope.NoPID)

@@ -17,7 +17,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Config configures a Provider. New reports every problem at once, by field name.
+// Config configures a Provider. Required are Issuer, Profile, Store, Keys, Clients, Secrets and PairwiseKey; every other field has a
+// default. New reports every problem at once, by field name.
 type Config struct {
 	// Issuer is the issuer identifier: an https URL without a slash at its end, a query or a fragment (OIDC Discovery §3). Plain
 	// http is valid for loopback hosts only. Required.
@@ -25,12 +26,13 @@ type Config struct {
 	// BrowserURL is the base URL of /authorize, /logout and the host's pages, if browsers use another host than the issuer:
 	// the issuer of ID-porten is https://idporten.no, and its browser host is login.idporten.no. If "", it is Issuer.
 	BrowserURL string
-	// Profile holds what differs between services: IDPorten(), OpenIDConnect(), or another value. Required.
+	// Profile is the result of IDPorten or OpenIDConnect, or another value. Required.
 	Profile Profile
 
 	// Store keeps sessions, grants, tokens and consents. Required.
 	Store Store
-	// Environment is the one that the registrations were validated against. An http issuer implies Test.
+	// Environment must be the one that the registrations were validated against. The zero value is production. An http issuer
+	// sets Environment.Test.
 	Environment client.Environment
 	// Keys sign tokens. Required.
 	Keys *keyset.Set

@@ -1,34 +1,50 @@
-// Package provider makes one OpenID provider of the packages of this module: one Config, one http.Handler.
+// Package provider combines the packages of this module into one OpenID provider: one [Config], one [http.Handler].
 //
 // A host gives [New] a store, keys, client registrations, secrets, and a function that shows its pages:
 //
+//	keys, err := keyset.Directory{Path: "keys", Alg: keyset.RS256}.Open() // creates and rotates key files
+//	clients, err := client.NewRegistry(client.Environment{}, client.Client{
+//		ClientID: "my-app", ApplicationType: client.Native, RedirectURIs: []string{"http://127.0.0.1/cb"},
+//		Scopes: []string{"openid", "profile"},
+//	})
 //	op, err := provider.New(provider.Config{
 //		Issuer: "https://login.example.no", Profile: provider.OpenIDConnect(),
-//		Store: store, Keys: keys, Clients: clients, Users: users, Page: page,
-//		Secrets: secrets, PairwiseKey: pairwiseKey,
+//		Store: memory.New(), Keys: keys, Clients: clients, Users: users, Page: page,
+//		Secrets: []portner.Secret{secret}, PairwiseKey: pairwiseKey, // two results of portner.NewSecret, kept by the host
 //	})
-//	http.ListenAndServe("localhost:8080", op)
+//	go keys.Run(ctx)
+//	http.ListenAndServe("localhost:8080", op) // behind a proxy that terminates TLS
+//
+// On a developer's machine the issuer may be http://localhost:8080.
 //
 // # Pages
 //
-// The provider calls Config.Page for the paths of Config.Pages, with the pending authorization request. The function
-// either writes a page and returns nil, or continues the request and returns the [authorize.Decision] of one of its verbs:
+// The host owns the pages for login, step-up, consent and representation. The provider redirects the browser to their paths
+// (Config.Pages), and calls Config.Page there with the pending authorization request. The function either writes a page and
+// returns nil, or continues the request and returns the [authorize.Decision] of one of the methods of [authorize.Pending]:
 //
 //	func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 //		switch {
+//		case r.PostForm.Has("cancel"):
+//			return p.Cancel(r.Context())
 //		case r.Method != http.MethodPost:
 //		case p.Step == authorize.ConsentStep:
 //			return p.Consent(r.Context(), r.PostForm["scope"])
-//		default:
+//		default: // LoginStep; StepUpStep in profiles with Levels
 //			if user, ok := checkPassword(r.PostForm); ok {
 //				return p.LogIn(r.Context(), session.Authentication{Identity: session.Identity{Subject: user}, AMR: []string{"pwd"}})
 //			}
 //		}
-//		templates.ExecuteTemplate(w, string(p.Step), p) // the form posts the fields request and csrf back
+//		templates.ExecuteTemplate(w, string(p.Step), p) // "login", "step-up" or "consent"
 //		return nil
 //	}
 //
-// The provider verifies the cookie of the browser, the origin and the CSRF token before it calls the function.
+// Every form of a page posts two hidden fields back:
+//
+//	<input type="hidden" name="request" value="{{.Sealed}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
+//
+// The provider verifies the browser's cookie, the origin and the CSRF token before it calls the function. The host
+// authenticates the user and limits failed logins. RepresentationStep occurs only with Config.AuthorizationDetails.
 //
 // # Profiles
 //
@@ -37,9 +53,9 @@
 //
 // # Users and claims
 //
-// Config.Users is called once per request, and returns whether a user is enabled and the claims of the user. A user who is disabled or
-// removed loses every token at the next use. Config.Claims adds claims to id_tokens, JWT access tokens, introspection and
-// userinfo:
+// Config.Users is called once per request, and returns whether a user is enabled and the claims of the user. The provider
+// rejects every token of a user who is disabled or removed, at the next use. A resource server that verifies a JWT access token
+// itself accepts it until it expires. Config.Claims adds claims to id_tokens, JWT access tokens, introspection and userinfo:
 //
 //	func claims(_ context.Context, d *token.Document) error {
 //		d.Set("roles", d.User.Claims["roles"])
@@ -48,19 +64,21 @@
 //
 // # Stores
 //
-// [Store] has twelve methods, each one atomic. Package storage/memory is a bounded store in memory, and package
-// storage/storagetest proves other stores.
+// [Store] has twelve methods, each one atomic. Package storage/memory is a bounded store in memory, whose records are lost when
+// the process ends. Package storage/storagetest checks other stores.
 //
 // # Endpoints in other handlers
 //
-// Each endpoint is also a field of [Provider], with a core that takes and returns values: Authorize.Authorize, Authorize.Push,
-// Token.Issue, Token.Introspect, Token.DescribeUser, Token.Revoke. Hosts with another router call the cores and write the replies.
+// Each endpoint is also a field of [Provider]. Its methods for requests take and return values: Authorize.Authorize,
+// Authorize.Resume, Authorize.Push, Token.Issue, Token.Introspect, Token.DescribeUser, Token.Revoke and Logout.Logout. Hosts with
+// another router call these and write the replies.
 //
 // # Operation
 //
-// The package starts no goroutine and keeps no state between requests, so that several nodes can serve one issuer with the same
-// store, keys and secrets. The host runs the HTTP server (TLS, timeouts, a limit for headers), sweeps its store, and calls
-// keyset.Set.Run. Config.Logger and Config.OnEvent receive one record per decision.
+// The package starts no goroutine that outlives a request. It keeps no state of users or requests in the process, so several
+// nodes can serve one issuer with the same store, keys and secrets. Only failed client authentications are counted per node,
+// unless Config.Attempts counts them for all. The host runs the HTTP server (TLS, timeouts, a limit for headers), sweeps its
+// store, and calls [keyset.Set.Run]. Config.Logger and Config.OnEvent receive one record per decision.
 //
 // The package implements OIDC Core, Discovery, RP-Initiated, Front-Channel and Back-Channel Logout 1.0, and RFC 6749, 6750, 7009,
 // 7636, 7662, 8414, 8707, 9101, 9126, 9207, 9396 and 9700.

@@ -21,11 +21,12 @@ type Profile struct {
 	Levels *acr.Levels
 	// DefaultACRValues apply to requests without acr_values. If empty, every level satisfies such a request.
 	DefaultACRValues []string
-	// PromptValues are the values of prompt that clients may send whose registration does not name their own (OIDC Core §3.1.2.1).
+	// PromptValues are the values of prompt that clients without prompt_values in their registration may send (OIDC Core
+	// §3.1.2.1). If nil, only login is allowed.
 	PromptValues []string
 	// Locales are the languages of the pages. The first one is the fallback.
 	Locales []string
-	// Scopes are standard scopes. New adds those that Config.Scopes does not define.
+	// Scopes are the standard scopes of the service. A scope of the same name in Config.Scopes takes the place of one of these.
 	Scopes []scope.Scope
 	// Claims add the claims of the profile, before those of Config.Claims.
 	Claims []token.ClaimsFunc
@@ -35,14 +36,14 @@ type Profile struct {
 	ClaimsSupported []string
 	// ClaimsParameter enables the request parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
 	ClaimsParameter bool
-	// SubjectType applies to clients whose registration does not name theirs: client.Public or client.Pairwise.
+	// SubjectType applies to clients whose registration has no subject type: client.Public or client.Pairwise.
 	// Grants whose scopes require pseudonymity have a pairwise subject in any case. Required.
 	SubjectType string
 	// SubjectTypesSupported is subject_types_supported of the metadata. It includes SubjectType. If empty, it is SubjectType alone.
 	SubjectTypesSupported []string
 	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. If "", it is openid.
 	UserInfoScope string
-	// NoUserInfo disables the userinfo endpoint.
+	// NoUserInfo removes the userinfo endpoint from the paths of the provider and from the metadata.
 	NoUserInfo bool
 	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
 	AccessTokenType string
@@ -67,8 +68,8 @@ type Profile struct {
 	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint that matches the session (OIDC
 	// RP-Initiated Logout §2). If false, such a request ends the session.
 	ConfirmLogout bool
-	// Lifetimes apply to clients whose registration does not name theirs. PushedRequest and Pending have the defaults of package
-	// authorize; the other fields are required.
+	// Lifetimes are the lifetimes of the service. A registration can replace AccessToken, RefreshToken and Authorization.
+	// PushedRequest and Pending have the defaults of package authorize; the other fields are required.
 	Lifetimes Lifetimes
 }
 
@@ -167,7 +168,7 @@ func OpenIDConnect() Profile {
 	}
 }
 
-// locales are the languages of the pages that this module writes: Bokmål, Nynorsk, English and Northern Sami.
+// locales are the languages of the pages of ID-porten: Bokmål, Nynorsk, English and Northern Sami.
 func locales() []string { return []string{"nb", "nn", "en", "se"} }
 
 // defaultLifetimes are those of ID-porten (docs.digdir.no: Levetider).

@@ -12,9 +12,10 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Provider is an OpenID provider. It is safe for concurrent use and keeps no state between requests.
+// Provider is an OpenID provider. It is safe for concurrent use. Its state is in the stores of the Config, except the count
+// of failed client authentications; see Config.Attempts.
 type Provider struct {
-	// Authorize is the authorization endpoint, with the verbs for the host's pages and for pushed authorization requests. Its
+	// Authorize is the authorization endpoint, with the methods for the host's pages and for pushed authorization requests. Its
 	// paths are /authorize and /par.
 	Authorize *authorize.Endpoint
 	// Token is the token endpoint, with introspection, userinfo and revocation. Its paths are /token, /tokeninfo and /introspect,
@@ -36,8 +37,9 @@ type Provider struct {
 	paths map[string]http.Handler
 }
 
-// New validates the configuration and returns a provider. It reports every problem at once, by field name. A configuration that
-// New accepts has no problem that the first request could find.
+// New validates the configuration and returns a provider. It reports every problem at once, as portner.FieldErrors: "Secrets[1]" is
+// the second secret. No method validates the configuration later, so a configuration that New accepts does not fail at the first
+// request.
 func New(cfg Config) (*Provider, error) {
 	var p problems
 	cfg = cfg.withDefaults(&p)

@@ -7,10 +7,10 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Store keeps sessions, grants, tokens and consents. The rules for every method are those of package storage: each is
-// atomic, the caller's now decides, a record is live if now is before its ExpiresAt, and inserting never overwrites.
-// Package storagetest checks an implementation, and package memory is one. An error of a method means that it changed
-// nothing, unless the method says otherwise.
+// Store keeps sessions, grants, tokens and consents. The rules of package storage apply to every method: each is atomic,
+// the argument now is the clock, a record is live if now is before its ExpiresAt, and inserting never overwrites. The errors
+// ErrNotFound, ErrConsumed, ErrRevoked and ErrConflict are those of package storage; a method that returns an error has changed
+// nothing, unless its context ended meanwhile. Package storagetest checks an implementation, and package memory is one.
 type Store interface {
 	// Session returns the live session whose cookie hashes to hash, or ErrNotFound.
 	Session(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error)
@@ -20,21 +20,21 @@ type Store interface {
 	//
 	//   - If old is zero, it inserts next.
 	//   - If next has the ID of old, next takes the place of old and is stored with Version+1. next.Hash may differ: old
-	//     is then unknown from the same instant. It is ErrConflict if the version of old is not next.Version, or the user
+	//     is then unknown from the same instant. It returns ErrConflict if the version of old is not next.Version, or the user
 	//     differs.
 	//   - If next has another ID, which may be the session of another user, old ends and next is inserted.
 	//
 	// If the user then has more than limit live sessions, the oldest ones by StartedAt end in the same step, but not
 	// next. A limit below 1 is no limit.
 	//
-	// It is ErrNotFound if old is not zero and not live, and ErrConflict if next.Hash, or the ID of an inserted session,
-	// exists. A retry is neither: if next.Hash is not old, and a live session of the same user has its Hash and ID,
+	// It returns ErrNotFound if old is not zero and not live, and ErrConflict if next.Hash, or the ID of an inserted session,
+	// exists. A retry is no error: if next.Hash is not old, and a live session of the same user has its Hash and ID,
 	// ReplaceSession returns nil and changes nothing.
 	ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) (ended []storage.Session, err error)
 
 	// EndSession ends the session, consumes its unused codes, and revokes its grants that are LoginOnly. It returns the
 	// session as it was, or ErrNotFound. The store recognises the ID of the session until the session would have
-	// expired: until then FinishRequest and InsertGrant reject it, and no other session can have it.
+	// expired: until then FinishRequest and token.GrantStore's InsertGrant reject it, and no other session can have it.
 	EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error)
 
 	// Consents returns the live consents of a user to a client for a customer, in any order.
@@ -49,24 +49,24 @@ type Store interface {
 	// code with the same Hash that can be redeemed, or no code), ErrConsumed if the code is the same but cannot be
 	// redeemed any more, and ErrConflict otherwise.
 	//
-	// It is ErrRevoked if the session of the code (Grant.SessionID) has ended, also for a RequestID that has an
-	// outcome. A SessionID that the store does not recognise is accepted. It is ErrConflict if Hash or Grant.ID exists,
+	// It returns ErrRevoked if the session of the code (Grant.SessionID) has ended, also for a RequestID that has an
+	// outcome. A SessionID that the store does not recognise is accepted. It returns ErrConflict if Hash or Grant.ID exists,
 	// or the session is that of another user.
 	FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error
 
-	// Code returns a code as it was inserted. A consumed code comes with ErrConsumed until the RetainTo of its outcome;
-	// an unknown or expired one is ErrNotFound.
+	// Code returns a code as it was inserted. It returns a consumed code with ErrConsumed until the RetainTo of its outcome;
+	// for an unknown or expired one Code returns ErrNotFound.
 	Code(ctx context.Context, hash storage.Hash, now time.Time) (storage.AuthorizationCode, error)
 
 	// RedeemCode consumes the code and inserts the grant and the tokens of i. The grant of i replaces that of the code,
-	// which Code still returns. A nil i only consumes the code. It is ErrNotFound if the code is unknown or expired,
+	// which Code still returns. A nil i only consumes the code. It returns ErrNotFound if the code is unknown or expired,
 	// ErrConsumed if it was consumed, and ErrConflict if a key of i exists, a token of i belongs to another grant, or
 	// the grant of i differs from that of the code in ID, UserKey, ClientID, Customer or SessionID.
 	RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Issuance, now time.Time) error
 
-	// RefreshToken returns a refresh token and its grant. It is ErrNotFound if the token is unknown, if its grant has
-	// expired, or if the token has expired and was not rotated before; revocation does not change that. Otherwise a
-	// token of a revoked grant comes with ErrRevoked, and a rotated one with ErrConsumed. A rotated token is recognised
+	// RefreshToken returns a refresh token and its grant. It returns ErrNotFound if the token is unknown, if its grant has
+	// expired, or if the token has expired and was not rotated before; revocation does not change that. Otherwise it
+	// returns a token of a revoked grant with ErrRevoked, and a rotated token with ErrConsumed. A rotated token is recognised
 	// until its grant expires.
 	RefreshToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.RefreshToken, storage.Grant, error)
 
@@ -77,12 +77,12 @@ type Store interface {
 	// A retry inserts i.Access only: the token was consumed less than grace ago, its successor has the hash of
 	// i.Refresh, and the successor is live and was neither rotated nor renewed.
 	//
-	// It is ErrNotFound, ErrRevoked or ErrConsumed as RefreshToken, and ErrConflict if a key of i exists or a token of
+	// It returns ErrNotFound, ErrRevoked or ErrConsumed as RefreshToken does, and ErrConflict if a key of i exists or a token of
 	// i belongs to another grant.
 	RotateRefreshToken(ctx context.Context, hash storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error
 
-	// AccessToken returns a live access token and its live grant. It is ErrNotFound if either is unknown or expired;
-	// otherwise a token of a revoked grant comes with ErrRevoked.
+	// AccessToken returns a live access token and its live grant. It returns ErrNotFound if either is unknown or expired;
+	// otherwise it returns a token of a revoked grant with ErrRevoked.
 	AccessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error)
 
 	// Revoke ends a grant, or every grant and consent of a user at a client for a customer. When it returns nil, no
@@ -92,7 +92,7 @@ type Store interface {
 
 	// Grants returns at most limit live grants of a user, newest first by CreatedAt and then by ID, from the one after
 	// the grant whose ID is after; "" starts with the newest. Codes that were not redeemed are no grants. A limit below
-	// 1 is no limit. It is ErrNotFound if after is not the ID of a grant of the user that has not expired; a revoked
+	// 1 is no limit. It returns ErrNotFound if after is not the ID of a grant of the user that has not expired; a revoked
 	// grant is accepted.
 	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
 }

@@ -39,8 +39,8 @@ func (c Config) withDefaults(p *problems) Config {
 	return c
 }
 
-// mergeScopes returns a source with the scopes of the host, and those standard scopes of the profile that the host does not
-// define.
+// mergeScopes returns a source with the scopes of the host and the standard scopes of the profile. A scope of the host takes the
+// place of a standard scope with the same name.
 func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.Source {
 	own, err := scope.NewRegistry(standard, nil)
 	if err != nil {
@@ -77,14 +77,14 @@ func (m mergedScopes) Access(name, organisation string) scope.AccessState {
 	return m.profile.Access(name, organisation)
 }
 
-// problems collects the problems of a Config. Packages that New configures report the same problem, or problems of values that
-// New derives from an invalid field: each field is recorded once, and derived values never.
+// problems collects the problems of a Config. Several packages can report a problem of one field, and report problems of values that
+// New derives from an invalid field. problems records one problem of each field and none of derived values.
 type problems struct {
 	fields.Checker
 	seen map[string]bool
 }
 
-// configFields maps fields of the packages' configurations to fields of Config. "" is a value that New derives.
+// configFields maps field names in the configurations of other packages to field names in Config. The name of a derived value is "".
 var configFields = map[string]string{
 	"URL": "BrowserURL", "Rules.Limits.Max": "Session.Limits.Max", "Rules.Limits.Idle": "Session.Limits.Idle", "MaxPerUser": "MaxSessionsPerUser",
 	"CodeLifetime": "Lifetimes.Code", "PushedRequestLifetime": "Lifetimes.PushedRequest", "PendingLifetime": "Lifetimes.Pending",
@@ -160,7 +160,7 @@ func (c *Config) check(p *problems) {
 	c.Lifetimes.check(p, c.Profile.Lifetimes)
 }
 
-// checkSecrets rejects a secret that is given twice: a key with two purposes lets one reveal the other.
+// checkSecrets validates the secrets. It rejects a secret with two purposes, because a leak of the one would reveal the other.
 func (c *Config) checkSecrets(p *problems) {
 	p.require(len(c.Secrets) > 0, "Secrets")
 	for i, s := range c.Secrets {
@@ -180,7 +180,7 @@ func (c *Config) checkSecrets(p *problems) {
 func (pr *Profile) check(p *problems) {
 	if pr.Name == "" && pr.SubjectType == "" {
 		p.once("Profile", errors.New("is required: IDPorten(), OpenIDConnect() or a profile of your own"))
-		// Problems of its fields say no more.
+		// The problems of its fields follow from that.
 		for _, field := range [...]string{"Profile.SubjectType", "Profile.SubjectTypesSupported", "Profile.Locales"} {
 			p.markSeen(field)
 		}
@@ -196,9 +196,6 @@ func (pr *Profile) check(p *problems) {
 	p.require(len(pr.Locales) > 0, "Profile.Locales")
 	for i, f := range pr.Claims {
 		p.require(f != nil, fmt.Sprintf("Profile.Claims[%d]", i))
-	}
-	if pr.AccessTokenType != "" && pr.AccessTokenType != "at+jwt" {
-		p.once("Profile.AccessTokenType", errors.New("must be at+jwt or empty"))
 	}
 }
 
