@@ -61,10 +61,10 @@ func (e *Endpoint) requestACR(q *request, c claimRequest) *refusal {
 		return nil
 	}
 	if q.form.Get("acr_values") == "" {
-		q.acrValues = nil // the default of the provider gives way to the wish of the client
+		q.acrValues = nil // the values of the client replace the default of the provider
 	}
 	for _, v := range known {
-		if !contains(q.acrValues, v) {
+		if !slices.Contains(q.acrValues, v) {
 			q.acrValues = append(slices.Clip(q.acrValues), v)
 		}
 	}

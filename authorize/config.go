@@ -47,24 +47,25 @@ type Config struct {
 	URL string
 	// Clients finds registrations. Required.
 	Clients client.Source
-	// Scopes finds scopes and accesses. Required.
+	// Scopes finds scopes and the access of clients to them. Required.
 	Scopes scope.Source
 	// Sessions keeps the SSO sessions of browsers. Required.
 	Sessions *session.Keeper
-	// Vault seals the identity of the user into grants. It is the one that Sessions was made with. Required.
+	// Vault encrypts the identity of the user in grants. It must be the Vault of Sessions. Required.
 	Vault *session.Vault
 	// Store stores codes and consents. Required.
 	Store Store
 	// Pages holds the paths of the host's pages.
 	Pages Pages
-	// Reserved holds paths of the provider on the origin of the pages. A page must not have one of them.
+	// Reserved holds the paths of other endpoints on the origin of the pages. New rejects a page with one of them.
 	Reserved []string
-	// Secrets seal pending requests. The first one seals, every one opens. Every node needs the same. Required.
+	// Secrets encrypt pending requests. The first one encrypts, every one decrypts. Every node needs the same. Required.
 	Secrets []portner.Secret
 
-	// History remembers logins. If nil, it is off. A failure of it does not fail the login.
+	// History keeps the login history of users. If nil, none is kept. If it returns an error, the login succeeds, and the error is
+	// logged.
 	History HistoryStore
-	// HistoryLifetime is how long History remembers a login. The default is DefaultHistoryLifetime.
+	// HistoryLifetime is how long a login remains in the history. The default is DefaultHistoryLifetime.
 	HistoryLifetime time.Duration
 	// KeepUserAgent stores the name of the browser with each grant, for lists of logins.
 	KeepUserAgent bool
@@ -75,20 +76,21 @@ type Config struct {
 	Authenticator *client.Authenticator
 	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
 	IDTokens *keyset.Set
-	// MatchSubject reports whether sub is one that the client can have received for the user, for id_token_hint. Required with
-	// IDTokens. See token.Subjects.
+	// MatchSubject reports whether the client can have received sub as the subject of the user, for id_token_hint. Required with
+	// IDTokens. It compares sub with token.Endpoint.Subject, for an open and for a pseudonymous grant.
 	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
 
 	// AuthorizationDetails holds the types of authorization_details (RFC 9396). If nil, requests with the parameter are rejected.
 	AuthorizationDetails *rar.Registry
 
-	// Environment restricts redirect URIs. The zero value is production.
+	// Environment must be the one that the registrations were validated against. The zero value is production.
 	Environment client.Environment
 	// Levels are the acr values of the provider. If nil, acr_values are ignored and logins have no level.
 	Levels *acr.Levels
 	// DefaultACRValues apply to requests without acr_values. If nil, every level satisfies such a request.
 	DefaultACRValues []string
-	// PromptValues are the prompt values of clients that do not name theirs. If nil, only "login" is supported.
+	// PromptValues are the prompt values that clients without prompt_values in their registration may send. If nil, only "login"
+	// is allowed.
 	PromptValues []string
 	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
@@ -96,9 +98,9 @@ type Config struct {
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.
 	RequiredParameters []string
-	// ClaimsParameter supports the parameter claims (OIDC Core §5.5). Without it the parameter is ignored.
+	// ClaimsParameter enables the parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
 	ClaimsParameter bool
-	// AllowNoPID supports the retired scope no_pid of ID-porten.
+	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
 	AllowNoPID bool
 
 	// CodeLifetime is at most 600 s. The default is DefaultCodeLifetime.
@@ -107,14 +109,14 @@ type Config struct {
 	PendingLifetime time.Duration
 	// PushedRequestLifetime is at most 600 s. The default is DefaultPushedRequestLifetime.
 	PushedRequestLifetime time.Duration
-	// AuthorizationLifetime is the lifetime of grants to clients that do not name theirs. Scopes may shorten it. The default is
+	// AuthorizationLifetime is the lifetime of grants to clients without authorization_lifetime. Scopes may shorten it. The default is
 	// DefaultAuthorizationLifetime.
 	AuthorizationLifetime time.Duration
-	// RequestURIPrefix begins request_uri values. The default is DefaultRequestURIPrefix.
+	// RequestURIPrefix is the first part of request_uri values. The default is DefaultRequestURIPrefix.
 	RequestURIPrefix string
 
-	// ErrorPage renders the page for errors that must not be sent to the client. Its header fields replace those of the endpoint,
-	// which forbid scripts, framing and caching. A zero Status is that of p. If nil, a plain page is sent.
+	// ErrorPage renders the page for errors that must not be sent to the client. The header fields of the Reply replace those
+	// of the endpoint, which forbid scripts, framing and caching. If its Status is 0, that of p is sent. If nil, a plain page is sent.
 	ErrorPage func(p ErrorPage) portner.Reply
 	// TestLogin answers login_hint=testid:<pid>_<acr> without a page. If nil, such a hint is ignored. See NewTestLogin.
 	TestLogin *TestLogin

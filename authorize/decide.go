@@ -14,7 +14,7 @@ type facts struct {
 	silent    bool            // prompt=none: no page may be shown
 	circle    *storage.Circle // the login of the session that may answer the request; nil if there is none
 	reason    session.Reason  // why there is none
-	unmet     bool            // the user has just logged in at a higher level than the essential ones
+	unmet     bool            // the user has just logged in at a level that is higher than, but not one of, the essential values
 	otherUser bool            // id_token_hint names another user than the session's
 	fresh     bool            // the user logged in for this request
 
@@ -30,7 +30,7 @@ type action int
 const (
 	refuse   action = iota // the request ends with an error for the client
 	interact               // a page has to be shown
-	proceed                // no objection to the login: the next facts decide
+	proceed                // the login may answer the request: the other facts decide
 	issue                  // the client gets a code
 )
 

@@ -28,8 +28,9 @@ type Decision struct {
 
 // Redirect is a response for the client.
 type Redirect struct {
-	// URL is the redirect_uri. It holds the parameters of the response if Form is nil. A relative URL leads the browser to the
-	// authorization endpoint again: a POST that arrives without cookies is repeated as a GET.
+	// URL is where the browser is sent. If Form is nil, it is the redirect_uri with the parameters of the response, or a relative
+	// URL that begins with "?": the authorization endpoint answers a POST without cookies with a redirect to itself, because the
+	// browser sends its cookies with the GET that follows.
 	URL string
 	// Form holds the parameters to post to URL, if the response mode is form_post.
 	Form map[string]string

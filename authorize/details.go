@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -42,7 +43,7 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 func (q *request) isPseudonymous() bool {
 	return pseudonym.Decide(pseudonym.Grant{
 		Prior: pseudonym.Open, RequiresPseudonym: q.plan.Pseudonymous, OpaqueTokens: q.plan.TokenType == scope.Opaque,
-		IDToken: q.plan.OpenID, UserInfo: contains(q.scopes, scope.Profile),
+		IDToken: q.plan.OpenID, UserInfo: slices.Contains(q.scopes, scope.Profile),
 	}) != pseudonym.Open
 }
 

@@ -14,8 +14,8 @@
 // for other routers.
 //
 // The host owns its pages. This package renders the error page, unless [Config] has one, and the form of response mode
-// form_post. It stores nothing before the user has logged in, except pushed requests: a pending request is sealed, kept by the
-// browser in the URL of the page, bound to a cookie, and expires.
+// form_post. It stores nothing before the user has logged in, except pushed requests. A pending request is encrypted in a
+// parameter of the page's URL, bound to a cookie of the browser, and expires.
 //
 // Also implemented: RFC 7636 (PKCE), RFC 8707 (resource indicators), RFC 9101 (request objects by value), RFC 9207 (iss), RFC 9396
 // (authorization_details), and OAuth 2.0 Form Post Response Mode.

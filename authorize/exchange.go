@@ -25,7 +25,7 @@ type exchange struct {
 	clientID string // of the registration, once it is found
 	req      *request
 	progress
-	level      string // of the login that this request of a page made; "" without one
+	level      string // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	interacted bool   // a page was shown, so a login since receivedAt was made for this request
 
 	// The parts of the result, here to save their allocations.
@@ -79,7 +79,7 @@ func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (h
 	x.receivedAt = x.now.Truncate(time.Microsecond)
 	x.expires = x.receivedAt.Add(e.cfg.PendingLifetime)
 	if s.isPushed() {
-		copy(x.id[:], s.pushed[:]) // one identifier however often the browser loads the request, hence one code
+		copy(x.id[:], s.pushed[:]) // every load of a pushed request has one identifier, so it leads to one code
 	} else {
 		rand.Read(x.id[:])
 	}
@@ -166,8 +166,8 @@ func (e *Endpoint) currentSession(ctx context.Context, x *exchange) (*storage.Se
 	return sess, nil
 }
 
-// advance takes a valid request as far as it goes: it loads what the request depends on, decides, and carries the decision out.
-// It starts over after each interaction, because what was valid before a page was shown may have changed.
+// advance loads the facts of a valid request, decides what the request needs next, and returns the Decision. After each interaction it
+// loads all facts again, because they may have changed while the page was shown.
 func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *Decision {
 	f, refused := e.load(ctx, x, sess, given)
 	if refused != nil {
@@ -191,7 +191,7 @@ func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Sessi
 // interact returns the Decision that shows a page. The sealed request and the cookie of the browser hold everything that the
 // page needs to continue it.
 func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *storage.Session, f facts) *Decision {
-	if n.step == LoginStep || n.step == StepUpStep { // another user may log in: the choices made so far do not count
+	if n.step == LoginStep || n.step == StepUpStep { // another user may log in, so the earlier choice is discarded
 		x.representation = representation{}
 	}
 	x.step, x.reason, x.sessionID = n.step, string(n.reason), ""

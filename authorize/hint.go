@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,13 +64,13 @@ func holdsAudience(claims jose.Object, value string) bool {
 		return one == value
 	}
 	many, err := claims.Strings("aud")
-	return err == nil && contains(many, value)
+	return err == nil && slices.Contains(many, value)
 }
 
 // Hint is a login_hint. It prints as REDACTED.
 type Hint struct{ text string }
 
-// Reveal returns the text of the client. Escape it, and do not log it: it may identify a user.
+// Reveal returns the login_hint. The page must escape it, and must not log it: it may identify a user.
 func (h Hint) Reveal() string { return h.text }
 
 // IsZero reports whether the hint is empty.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -31,7 +32,7 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 	q := x.req
 	f := facts{silent: q.prompt.has(promptNone)}
 	var since time.Time
-	if x.interacted { // before, no login was made for this request, not even one at the same instant
+	if x.interacted { // without a page, no login was made for this request
 		since = x.receivedAt
 	}
 	f.circle, f.reason = e.cfg.Sessions.Decide(sess, session.Request{
@@ -69,7 +70,7 @@ func (e *Endpoint) sufficient(level string, q *request) bool {
 	case !e.hasLevels():
 		return true
 	case q.acrEssential:
-		return contains(q.acrValues, level)
+		return slices.Contains(q.acrValues, level)
 	case len(q.acrValues) == 0:
 		return e.cfg.Levels.AtLeast(level, level)
 	}

@@ -61,16 +61,16 @@ const (
 	CSRFField    = "csrf"    // Pending.CSRF
 )
 
-// PageFunc shows a page of the host, or continues the pending request and returns the Decision. If it returns nil, it has written
-// the page.
+// PageFunc writes a page of the host and returns nil, or continues the pending request and returns the Decision of that method of
+// Pending.
 //
 // The header of w forbids framing and caching already. A page that sets a Content-Security-Policy of its own includes
 // frame-ancestors 'none', and Pending.FormAction as form-action. The field Referrer-Policy must stay "same-origin": with
 // "no-referrer" browsers hide the Origin of the form, which is then rejected.
 type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
 
-// Page adapts a page to net/http. It resumes the pending request (expiry, cookie, origin, CSRF), calls show, and writes the
-// Decision that show returns. r.PostForm holds the fields of a posted form.
+// Page returns a handler for the host's pages. It loads the pending request and verifies its expiry, the cookie and, for a POST, the
+// origin and the CSRF token. Then it calls show, and writes the Decision that show returns. r.PostForm holds the fields of a posted form.
 func (e *Endpoint) Page(show PageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, err := pageRequest(w, r)
@@ -165,7 +165,7 @@ func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Ses
 	return f, refused
 }
 
-// changed reports whether the session is not the one that the request was continued in.
+// changed reports whether sess is not the session of the login of this request.
 func changed(x *exchange, sess *storage.Session) bool { return sess == nil || sess.ID != x.sessionID }
 
 // loginAgain shows the login page because the user who logged in for this request has logged out, or another user has logged in.

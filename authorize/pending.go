@@ -18,14 +18,14 @@ import (
 )
 
 // Pending is an authorization request that waits for the user. Its fields are for the page; changing them has no other effect.
-// Every method may be called again with the same arguments, as a browser does that posts twice.
+// Every method may be called again with the same arguments, because a browser may post a form twice.
 type Pending struct {
 	// Step is what the request waits for.
 	Step Step
 	// Reason is why the page is shown: a reason of package session, or "other_user" if the client named another user
 	// than the session's, "session_changed", "representation" or "consent".
 	Reason session.Reason
-	// Header holds the header fields of the page. With net/http they are set already.
+	// Header holds the header fields of the page. [Endpoint.Page] has set them in the response already.
 	Header http.Header
 	// Client describes the client.
 	Client ClientInfo
@@ -35,7 +35,7 @@ type Pending struct {
 	Locale string
 	// Prompt holds the prompt values of the request. A page may offer a choice of accounts for select_account.
 	Prompt []string
-	// RequestedACR holds the levels that the request accepts. A login at a lower level leads to the login page again.
+	// RequestedACR holds the levels that the request accepts. LogIn with a lower level shows the login page again.
 	RequestedACR []string
 	// LoginHint is the login_hint of the request. It may be a national identity number.
 	LoginHint Hint
@@ -109,7 +109,7 @@ func (p *Pending) pageURL() string {
 // CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser.
 func (p *Pending) CSRF() string { return csrf(p.endpoint.csrfKeys[0], p.x.progress, p.shown()) }
 
-// shown returns everything that the user approves, or chooses from.
+// shown returns the texts of the page that the user approves or chooses from. The CSRF token covers them.
 func (p *Pending) shown() string {
 	parts := []string{p.x.req.client.ClientID}
 	switch {
@@ -141,10 +141,10 @@ func (p *Pending) FormAction() []string {
 	return []string{"'self'", httpx.Origin(p.x.req.to.uri)}
 }
 
-// LogIn records a login and continues. It leads to the login page again if the level does not suffice.
+// LogIn records a login and continues. If the level does not suffice, the Decision shows the login page again.
 //
-// Call it when the user was authenticated by the posted form of the page, or by another identity provider that led the browser
-// back to the host. The host verifies that the answer of the identity provider belongs to this request.
+// Call it when the host has authenticated the user by the posted form of the page, or when another identity provider has
+// redirected the browser back to the host. The host must verify that the response of the identity provider belongs to this request.
 func (p *Pending) LogIn(ctx context.Context, a session.Authentication) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
 		e := p.endpoint
@@ -160,7 +160,8 @@ func (p *Pending) LogIn(ctx context.Context, a session.Authentication) *Decision
 }
 
 // Consent records the answer of the consent page and continues. The shown scopes that are not in approved are declined. If no scope
-// is left, the client receives access_denied. Only the posted form of the page counts.
+// is left, the client receives access_denied. The request must be the posted form of the page; otherwise the Decision is an error
+// page.
 func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
 		e := p.endpoint
@@ -169,7 +170,7 @@ func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 		}
 		given := &scope.Answer{Approved: slices.Clone(approved), Shown: p.scopes()}
 		for _, name := range approved {
-			if !contains(given.Shown, name) {
+			if !slices.Contains(given.Shown, name) {
 				return e.refuse(ctx, x, foreignForm("scope_not_shown"))
 			}
 		}
@@ -177,9 +178,9 @@ func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 	})
 }
 
-// Represent records the parties that the user represents, as identifiers of choices on the page, and continues. No choice means
-// that the user represents no other party; if the selection is Required, the client receives access_denied. Only the posted form of
-// the page counts.
+// Represent records the parties that the user represents, as identifiers of choices on the page, and continues. An empty list
+// means that the user represents no other party; if the selection is Required, the client receives access_denied. The request must be
+// the posted form of the page; otherwise the Decision is an error page.
 func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
 		e := p.endpoint

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,7 +199,7 @@ func (e *Endpoint) checkPrompt(_ context.Context, q *request, _ time.Time) *refu
 			continue
 		}
 		p := promptOf(value)
-		if p == 0 || !contains(e.promptValues(q.client), value) {
+		if p == 0 || !slices.Contains(e.promptValues(q.client), value) {
 			return q.to.invalid("prompt_unsupported", "A prompt value is not supported.")
 		}
 		q.prompt |= p
@@ -232,15 +233,6 @@ func (e *Endpoint) promptValues(c *client.Client) []string {
 		return c.PromptValues
 	}
 	return e.cfg.PromptValues
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 // checkLevels validates acr_values. Unknown values are ignored, but at least one must be known.

@@ -16,15 +16,15 @@ type Store interface {
 
 // PushedRequestStore stores pushed authorization requests (RFC 9126).
 type PushedRequestStore interface {
-	// PushRequest inserts a pushed request. It returns ErrConflict if the Hash exists, and ErrFull if the client has too many
-	// requests.
+	// PushRequest inserts a pushed request. It returns storage.ErrConflict if the Hash exists, and
+	// storage.ErrFull if the client has too many requests.
 	PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error
 
-	// PushedRequest returns a request that is neither consumed nor expired, or ErrNotFound.
+	// PushedRequest returns a request that is neither consumed nor expired. For other requests it returns storage.ErrNotFound.
 	PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error)
 
-	// ConsumePushedRequest consumes the request. The first call returns nil; later calls return ErrConsumed or ErrNotFound. It
-	// returns ErrNotFound for an unknown or expired request. The Hash stays in use until the request expires.
+	// ConsumePushedRequest consumes the request. The first call returns nil; later calls return storage.ErrConsumed or
+	// storage.ErrNotFound. It returns storage.ErrNotFound for an unknown or expired request. The Hash stays in use until the request expires.
 	ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error
 }
 

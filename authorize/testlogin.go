@@ -14,9 +14,9 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page: the user is logged in and has consented
-// (docs.digdir.no: Testing with ID-porten). The tokens are real ones, so every client that reaches the provider can log in as every synthetic person.
-// NewTestLogin makes one for test environments only.
+// TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page, as if the user had logged in and consented
+// (docs.digdir.no: Testing with ID-porten). Every client can then log in as every synthetic person. NewTestLogin makes one for test
+// environments only.
 type TestLogin struct {
 	issuer   string
 	identity func(context.Context, norway.PID) (session.Identity, error)
@@ -117,9 +117,9 @@ func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (session.
 	if err != nil || !pid.IsSynthetic() || !e.sufficient(level, q) {
 		return session.Authentication{}, q.to.invalid("test_login_hint", "The login_hint must name a synthetic person and a level that suffices.")
 	}
-	who, err := e.cfg.TestLogin.identity(ctx, pid)
+	identity, err := e.cfg.TestLogin.identity(ctx, pid)
 	if err != nil {
 		return session.Authentication{}, q.to.refuse(portner.AccessDenied, "test_login_user_unknown", "The test login has no such user.")
 	}
-	return session.Authentication{Identity: who, ACR: level, AMR: []string{testAMR}}, nil
+	return session.Authentication{Identity: identity, ACR: level, AMR: []string{testAMR}}, nil
 }
