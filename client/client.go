@@ -106,7 +106,8 @@ type Client struct {
 	// SubjectType is Public or Pairwise. If "", the profile of the provider decides.
 	SubjectType string `json:"subject_type,omitempty"`
 	// SectorIdentifierURI is an https URL (OIDC Core §8.1). Clients with the same host in it receive the same pairwise
-	// subjects. If "", the client receives subjects of its own. See Sector.
+	// subjects. If "", the client receives subjects of its own. The provider does not fetch the URL: verify that the client belongs
+	// to the sector before you register it. See Sector.
 	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
 
 	// AccessTokenLifetime is in seconds. If 0, the default of the provider applies. Scopes can shorten it.

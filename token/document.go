@@ -147,7 +147,8 @@ func (d *Document) MayHave(name string) bool {
 }
 
 // Requested reports whether the claims parameter of the authorization request names a claim for this kind of document (OIDC
-// Core §5.5). It returns false in profiles that ignore the parameter.
+// Core §5.5). It returns false in profiles that ignore the parameter. It does not tell whether the client may have the claim: see
+// MayHave.
 func (d *Document) Requested(name string) bool {
 	if len(d.Grant.Claims) == 0 {
 		return false
