@@ -1,2 +1,2 @@
-// Package examples holds runnable programs built from portner: see its folders.
+// Package examples is the root of the example programs.
 package examples

@@ -8,8 +8,7 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// apiResources are the paths of the API and the scopes that open them: one of those named. /api/meg is open to
-// every token of the platform.
+// apiResources holds the paths of the API with their rules. /api/meg accepts every token of Altinn.
 var apiResources = map[string]resource.Rules{
 	"/api/meg":          {AllowNoScope: true},
 	"/api/instanser":    {AnyScope: []string{"altinn:instances.read", "altinn:instances.write", "altinn:instances.meta", "altinn:serviceowner/instances.read"}},
@@ -25,7 +24,7 @@ func apiPaths() []string {
 	return paths
 }
 
-// api is a small API of the platform: it accepts Altinn's tokens and tells what it learned of the caller.
+// api returns an API that accepts Altinn's tokens and responds with the claims about the caller.
 func (s *server) api() (http.Handler, error) {
 	v, err := s.verifier()
 	if err != nil {
@@ -35,14 +34,14 @@ func (s *server) api() (http.Handler, error) {
 	for path, rules := range apiResources {
 		rules.DelegationSources = s.cfg.DelegationSources
 		mux.Handle("GET "+path, v.Protect(rules, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.tell(w, r, path)
+			s.describe(w, r, path)
 		})))
 	}
 	return mux, nil
 }
 
-// caller is what the API knows of who called: an organisation, or a person in the hands of an organisation's
-// client. The person's number stays in the token.
+// caller holds the claims about the caller: an organisation, or a user of an organisation's client. It does not contain the national
+// identity number.
 type caller struct {
 	Path             string   `json:"ressurs"`
 	Organisation     string   `json:"organisasjonsnummer,omitempty"`
@@ -58,7 +57,7 @@ type caller struct {
 	DelegationSource string   `json:"delegeringskilde,omitempty"`
 }
 
-func (s *server) tell(w http.ResponseWriter, r *http.Request, path string) {
+func (s *server) describe(w http.ResponseWriter, r *http.Request, path string) {
 	t := resource.FromContext(r.Context())
 	c := caller{Path: path, Supplier: t.Supplier.Orgno, Scopes: t.Scopes, DelegationSource: t.DelegationSource}
 	for claim, into := range map[string]any{
@@ -68,7 +67,7 @@ func (s *server) tell(w http.ResponseWriter, r *http.Request, path string) {
 	} {
 		raw, ok := t.Claim(claim)
 		if ok && json.Unmarshal(raw, into) != nil {
-			http.Error(w, "a claim of our own has the wrong type", http.StatusInternalServerError)
+			http.Error(w, "a claim of the token has the wrong type", http.StatusInternalServerError)
 			return
 		}
 	}
@@ -81,7 +80,7 @@ func (s *server) tell(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	body, err := json.Marshal(c)
 	if err != nil {
-		http.Error(w, "encoding the answer", http.StatusInternalServerError)
+		http.Error(w, "encoding the response failed", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

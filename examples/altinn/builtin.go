@@ -1,7 +1,6 @@
 package main
 
-// builtin is what is there without a configuration: the organisations of the test environments' documents and
-// the users of examples/idporten.
+// builtin returns the built-in configuration: three organisations and the users of examples/idporten.
 func builtin(opt options) config {
 	return config{
 		Maskinporten: providerEntry{Issuers: []issuerEntry{{Issuer: opt.maskinporten}}},

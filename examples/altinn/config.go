@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// config is the file behind -config. docs/altinn-config.schema.json describes it.
+// config is the configuration file. docs/altinn-config.schema.json describes it.
 type config struct {
 	Schema string `json:"$schema,omitempty"`
 	Issuer string `json:"issuer,omitempty"`
@@ -28,31 +28,31 @@ type config struct {
 	PartnerScopes     []string `json:"partner_scopes,omitempty"`
 	DelegationSources []string `json:"delegation_sources,omitempty"`
 
-	LegacyRegister *bool `json:"legacy_register,omitempty"` // true if absent, as at Altinn
+	LegacyRegister *bool `json:"legacy_register,omitempty"` // the default is true, as at Altinn
 	KeepJTI        bool  `json:"keep_jti,omitempty"`
 	NegotiateJSON  bool  `json:"negotiate_json,omitempty"`
 }
 
-// providerEntry says whose tokens are taken and how long Altinn's live that come of them.
+// providerEntry holds the issuers whose tokens are exchanged, and the lifetime of the new tokens.
 type providerEntry struct {
 	Issuers         []issuerEntry `json:"issuers,omitempty"`
-	Lifetime        string        `json:"lifetime,omitempty"`         // fixed, copy or minimum; Altinn's own if absent
-	LifetimeSeconds int           `json:"lifetime_seconds,omitempty"` // 1800 if absent
+	Lifetime        string        `json:"lifetime,omitempty"`         // fixed, copy or minimum; the default is that of Altinn
+	LifetimeSeconds int           `json:"lifetime_seconds,omitempty"` // the default is 1800
 }
 
 type issuerEntry struct {
 	Issuer  string `json:"issuer"`
-	JWKSURI string `json:"jwks_uri,omitempty"` // where the service has it, if absent
+	JWKSURI string `json:"jwks_uri,omitempty"` // the default is the path of the real service below the issuer
 }
 
-// organisation is one that has a code at Altinn: a service owner.
+// organisation is a service owner: an organisation with a code at Altinn.
 type organisation struct {
 	Orgno string `json:"orgno"`
 	Org   string `json:"org"`
 	Name  string `json:"name,omitempty"`
 }
 
-// user is a person in Altinn's register.
+// user is a person in the register of Altinn.
 type user struct {
 	PID       string `json:"pid"`
 	UserID    int64  `json:"user_id"`
@@ -74,7 +74,7 @@ func (c *config) check() error {
 	c.Studio.check("altinnstudio", &p)
 	for i, s := range c.Studio.Issuers {
 		if s.JWKSURI == "" {
-			p.Add(fmt.Sprintf("altinnstudio.issuers[%d].jwks_uri", i), "is required: the issuer is no address")
+			p.Add(fmt.Sprintf("altinnstudio.issuers[%d].jwks_uri", i), "is required: the issuer is not a URL")
 		}
 	}
 	var orgnos []string
@@ -109,7 +109,7 @@ func (c config) checkUsers(p *standin.Problems) {
 
 var rules = map[string]altinn.Rule{"fixed": altinn.Fixed, "copy": altinn.Copy, "minimum": altinn.Minimum}
 
-// maxLifetime is a day.
+// maxLifetime is one day, in seconds.
 const maxLifetime = 24 * 3600
 
 func (e providerEntry) check(at string, p *standin.Problems) {
@@ -145,7 +145,7 @@ func platform(issuer string) string {
 	return u.Scheme + "://" + u.Host + "/"
 }
 
-// provider turns an entry into what portner knows. path is where the service has its keys, below the issuer.
+// provider returns the configuration of a provider. path is the default path of its keys below the issuer.
 func (e providerEntry) provider(own, path, rule string) altinn.Provider {
 	p := altinn.Provider{Lifetime: altinn.Lifetime{
 		Rule: rules[cmp.Or(e.Lifetime, rule)], Length: time.Duration(e.LifetimeSeconds) * time.Second,
@@ -157,7 +157,7 @@ func (e providerEntry) provider(own, path, rule string) altinn.Provider {
 	return p
 }
 
-// with adds what is built in. What the configuration names itself is the configuration's.
+// with returns c with the entries of b that c does not have.
 func (c config) with(b config) config {
 	if len(c.Maskinporten.Issuers) == 0 {
 		c.Maskinporten.Issuers = b.Maskinporten.Issuers

@@ -1,5 +1,5 @@
 // Command altinn is a local Altinn token exchange for development and test: it exchanges tokens of ID-porten and Maskinporten
-// for its own, and has a small API that accepts those.
+// for its own, and has an API that accepts them.
 //
 //	go run ./examples/altinn
 //	go run ./examples/altinn -config my-organisations.json

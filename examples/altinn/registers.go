@@ -8,7 +8,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// registers are Altinn's registers, from the configuration.
+// registers answers for the registers of Altinn, from the configuration.
 type registers struct{ cfg config }
 
 // Code implements altinn.OrganisationSource.

@@ -49,7 +49,7 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	return s, nil
 }
 
-// build puts the API beside the exchange.
+// build builds the exchange and the API.
 func (s *server) build() error {
 	var err error
 	if s.keys, err = standin.GenerateKeys(keyset.RS256); err != nil {
@@ -73,7 +73,7 @@ func (s *server) build() error {
 	return nil
 }
 
-// exchangeConfig has Altinn's own lifetimes where the configuration names none.
+// exchangeConfig returns the configuration of the exchange. The default lifetimes are those of Altinn.
 func (s *server) exchangeConfig() altinn.Config {
 	c := s.cfg
 	return altinn.Config{
@@ -94,11 +94,11 @@ func (s *server) Serve(ctx context.Context) error {
 	return s.sites.Serve(ctx, s.log, nil)
 }
 
-// base is the address of everything that is not below the issuer.
+// base returns the base URL of the paths that are not below the issuer.
 func (s *server) base() string {
 	u, err := url.Parse(s.issuer)
 	if err != nil {
-		return s.sites[0].Base // New has parsed it
+		return s.sites[0].Base // altinn.New validated the issuer
 	}
 	return u.Scheme + "://" + u.Host
 }
@@ -120,8 +120,7 @@ func (s *server) Greet(w io.Writer) {
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
 
-// verifier is what the API accepts: Altinn's own tokens. It has the keys at hand, as every API of the
-// platform would have them from the metadata.
+// verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
 func (s *server) verifier() (*resource.Verifier, error) {
 	jwks, _ := s.keys.JWKS(s.now())
 	return resource.New(resource.Config{

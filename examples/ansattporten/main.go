@@ -1,5 +1,5 @@
 // Command ansattporten is a local Ansattporten for development and test: users log in and choose whom to represent. A demo
-// service beside it shows the claims it receives.
+// service shows the claims that it receives.
 //
 //	go run ./examples/ansattporten
 //	go run ./examples/ansattporten -config my-clients.json -demo=false

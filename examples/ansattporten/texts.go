@@ -1,6 +1,6 @@
 package main
 
-// texts are the words of the pages in one language.
+// texts holds the texts of the pages in one language.
 type texts struct {
 	Lang, LangName                 string
 	SiteName, SkipToMain, Language string
@@ -20,10 +20,10 @@ type texts struct {
 	HomeTitle, HomeText       string
 }
 
-// languages are those of Ansattporten's pages, the fallback first.
+// languages lists the languages of Ansattporten, the default first.
 var languages = []string{"nb", "nn", "en", "se"}
 
-// textsFor returns the texts of a language, bokmål for any other.
+// textsFor returns the texts of a language, or those of bokmål if it is unknown.
 func textsFor(lang string) texts {
 	if t, ok := allTexts[lang]; ok {
 		return t

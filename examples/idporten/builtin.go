@@ -61,7 +61,7 @@ func builtinClients(at addresses, profile string) []standin.ClientEntry {
 	return []standin.ClientEntry{first, service("annen-tjeneste", "Annen tjeneste", privateOrg, at.second), isolated, builtinAPIClient()}
 }
 
-// builtinAPIClient logs nobody in: it may introspect the tokens of its organisation's scopes.
+// builtinAPIClient returns the client of the API. It introspects tokens with scopes of its organisation.
 func builtinAPIClient() standin.ClientEntry {
 	return standin.ClientEntry{ClientSecret: demoAPISecret, Client: client.Client{
 		ClientID: demoAPIClient, ClientName: "Datatilbyder", OrganisationNo: dataOrg, IntegrationType: "api_klient", ApplicationType: client.Web,

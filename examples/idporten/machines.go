@@ -12,11 +12,10 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// machineTokens verifies Maskinporten's tokens, with which support staff ask about other people's
-// authorizations.
+// machineTokens verifies the tokens of Maskinporten with which support staff call the authorizations API.
 type machineTokens struct{ verifier *resource.Verifier }
 
-// newMachines trusts the issuer behind -machine-issuer; its keys are at <issuer>jwk, as Maskinporten's.
+// newMachines returns the verifier of the issuer of -machine-issuer, whose keys are at <issuer>jwk. It returns nil without issuer.
 func newMachines(issuer, self string, hc *http.Client) (authorizations.Machines, error) {
 	if issuer == "" {
 		return nil, nil

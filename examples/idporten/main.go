@@ -1,5 +1,5 @@
-// Command idporten is a local ID-porten for development and test: the provider, two demo services, an isolated one and a demo
-// API, started together.
+// Command idporten is a local ID-porten for development and test: the provider, three demo services and a demo
+// API.
 //
 //	go run ./examples/idporten
 //	go run ./examples/idporten -config my-clients.json -demo=false

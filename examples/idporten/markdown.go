@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// span is a piece of a long description: a template writes the tags, so nothing is ever HTML but what the
-// template itself says.
+// span is a part of a long description. The template writes the tags, so that the text cannot contain HTML.
 type span struct {
 	Text   string
 	Strong bool
 	Em     bool
-	Href   string // an https link, "" for text
+	Href   string // https URL of a link; "" for text
 }
 
 // The subset of Markdown in long descriptions: paragraphs, bold, italic, and https links (docs.digdir.no: oidc_protocol_scope).
@@ -20,7 +19,7 @@ var (
 	mdSpan  = regexp.MustCompile(`\[([^\[\]]+)\]\((https://[^\s()<>*"]+)\)|\*\*([^*\s](?:[^*]*[^*\s])?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*`)
 )
 
-// markdown reads a long description, a paragraph at a time.
+// markdown parses a long description into paragraphs.
 func markdown(text string) [][]span {
 	text = strings.TrimSpace(text)
 	if text == "" {

@@ -5,7 +5,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/demo"
 )
 
-// demoServices are the three relying parties of the demo.
+// demoServices returns the relying parties of the demo.
 func demoServices(profile string) []demo.ServiceConfig {
 	stories := idportenStories()
 	if profile == "openid" {
@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// idportenStories are the scenarios of ID-porten's documents, one button each.
+// idportenStories returns the stories of the idporten profile.
 func idportenStories() []demo.Story {
 	return []demo.Story{
 		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}, ACR: acr.Substantial},
@@ -50,7 +50,7 @@ func idportenStories() []demo.Story {
 	}
 }
 
-// openidStories are for the openid profile, where nobody has a pid and UserInfo knows more.
+// openidStories returns the stories of the openid profile, whose tokens have no pid.
 func openidStories() []demo.Story {
 	return []demo.Story{
 		{Name: "login", Title: "Logg inn", Text: "Vanlig innlogging med openid og profile.", Scopes: []string{"openid", "profile"}},

@@ -1,6 +1,6 @@
 package main
 
-// texts are the words of the pages in one language.
+// texts holds the texts of the pages in one language.
 type texts struct {
 	Lang       string // BCP 47, for the lang attribute
 	LangName   string
@@ -29,7 +29,7 @@ type texts struct {
 	ConsentApprove  string
 	ConsentDeny     string
 	ConsentDenyHint string
-	Hour, Hours     string // one, and any other number of them
+	Hour, Hours     string // singular and plural
 	Minute, Minutes string
 
 	ErrorTitle       string
@@ -57,7 +57,7 @@ type texts struct {
 
 	MineTitle    string
 	MineText     string
-	MineLogin    string // shown to somebody who is not logged in
+	MineLogin    string // shown without a session
 	MineNone     string
 	MineEnd      string
 	MineUntil    string // followed by a time
@@ -66,7 +66,7 @@ type texts struct {
 	HistoryNone  string
 }
 
-// languages are the four of ID-porten, in the order of the language switch.
+// languages lists the languages of ID-porten, the default first.
 var languages = []string{"nb", "nn", "en", "se"}
 
 var allTexts = map[string]texts{
@@ -168,7 +168,7 @@ var allTexts = map[string]texts{
 	},
 }
 
-// textsFor returns the words of a language, bokmål for an unknown one.
+// textsFor returns the texts of a language, or those of bokmål if it is unknown.
 func textsFor(lang string) texts {
 	if t, ok := allTexts[lang]; ok {
 		return t

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// examples is where the servers are.
+// examples is the import path of the servers, without their names.
 const examples = "github.com/portner-go/portner/examples/"
 
-// buildServers compiles the servers into a folder. The Go command that runs this program is all it needs.
+// buildServers compiles the servers into a folder with the go command.
 func buildServers(ctx context.Context, into string, names ...string) error {
 	args := []string{"build", "-o", into + string(filepath.Separator)}
 	for _, name := range names {
@@ -27,8 +27,7 @@ func buildServers(ctx context.Context, into string, names ...string) error {
 	return nil
 }
 
-// sources is the folder of this file, so that the program runs from anywhere; the working directory, if the
-// program was built without paths.
+// sources returns the folder of this file, or the working directory if the program was built without paths.
 func sources() string {
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
 		if _, err := os.Stat(file); err == nil {
@@ -38,7 +37,7 @@ func sources() string {
 	return "."
 }
 
-// binary is the program of a server in the folder it was built into.
+// binary returns the path of a server that was built into a folder.
 func binary(folder, name string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"

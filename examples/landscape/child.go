@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	stopWithin  = 6 * time.Second // a server finishes what is under way within half of that
+	stopWithin  = 6 * time.Second // twice the time that a server waits for its requests
 	readyWithin = 30 * time.Second
 )
 
-// child is one server that runs.
+// child is a running server.
 type child struct {
 	name string
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // how; read it after done
+	done chan struct{} // closed when the process has ended
+	err  error         // valid after done is closed
 }
 
-// startChild runs a program. Its log goes to out, every line with the child's name before it; what it
-// prints on standard output is for somebody who started it alone.
+// startChild starts a program. It writes the log of the program to out, with the name in front of each line, and discards the
+// standard output.
 func startChild(name, program string, args []string, out io.Writer) (*child, error) {
 	c := &child{name: name, cmd: exec.Command(program, args...), done: make(chan struct{})}
 	c.cmd.Stderr = &prefixed{out: out, prefix: fmt.Sprintf("%-12s | ", name)}
@@ -34,7 +34,7 @@ func startChild(name, program string, args []string, out io.Writer) (*child, err
 	ownGroup(c.cmd)
 	started := make(chan error, 1)
 	go func() {
-		// The signal that a child gets when its parent dies is sent when this very thread does: stay on it.
+		// On Linux the child gets its signal when the thread that started it ends. Keep the thread.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := c.cmd.Start()
@@ -50,7 +50,7 @@ func startChild(name, program string, args []string, out io.Writer) (*child, err
 	return c, nil
 }
 
-// ready waits until the child answers at an address.
+// ready waits until a request for url gets status 200.
 func (c *child) ready(ctx context.Context, hc *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -75,20 +75,20 @@ func (c *child) ready(ctx context.Context, hc *http.Client, url string) error {
 	}
 }
 
-// ended says how the child ended by itself.
+// ended returns the error of a child that ended without being stopped.
 func (c *child) ended() error {
 	if c.err == nil {
-		return fmt.Errorf("%s stopped by itself", c.name)
+		return fmt.Errorf("%s ended unexpectedly", c.name)
 	}
-	return fmt.Errorf("%s stopped by itself: %w", c.name, c.err)
+	return fmt.Errorf("%s ended unexpectedly: %w", c.name, c.err)
 }
 
-// stopAll asks all children to stop at once, and kills those that take too long.
+// stopAll interrupts all children and kills those that do not end in time.
 func stopAll(children []*child, within time.Duration) {
 	var wg sync.WaitGroup
 	for _, c := range children {
 		wg.Go(func() {
-			_ = ask(c.cmd)
+			_ = interrupt(c.cmd)
 			select {
 			case <-c.done:
 			case <-time.After(within):
@@ -100,14 +100,14 @@ func stopAll(children []*child, within time.Duration) {
 	wg.Wait()
 }
 
-// prefixed writes whole lines with a prefix. Its out must take writes from several goroutines.
+// prefixed writes whole lines with a prefix to out, which must be safe for concurrent use.
 type prefixed struct {
 	out    io.Writer
 	prefix string
 	rest   []byte
 }
 
-// Write puts the name of the child in front of each line.
+// Write implements io.Writer.
 func (p *prefixed) Write(b []byte) (int, error) {
 	p.rest = append(p.rest, b...)
 	var lines bytes.Buffer
@@ -127,13 +127,13 @@ func (p *prefixed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// shared lets several children write to one place, a line at a time.
+// shared is a writer for several children.
 type shared struct {
 	mu  sync.Mutex
 	out io.Writer
 }
 
-// Write lets one writer in at a time.
+// Write implements io.Writer. It is safe for concurrent use.
 func (s *shared) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

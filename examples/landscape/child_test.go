@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// TestPrefixed writes whole lines, however they come.
+// TestPrefixed checks that prefixed writes whole lines for all splits of the input.
 func TestPrefixed(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -57,7 +57,7 @@ func (r ready) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestStopAll: a child that ignores the signal is killed, with the processes it started.
+// TestStopAll checks that a child that ignores the signal is killed with the processes that it started.
 func TestStopAll(t *testing.T) {
 	t.Parallel()
 	polite, deaf := shell(t, "sleep 60"), shell(t, "trap '' TERM; echo ready >&2; sleep 60; sleep 60")
@@ -66,11 +66,11 @@ func TestStopAll(t *testing.T) {
 	require.ErrorContains(t, deaf.ended(), "killed")
 }
 
-// TestReady: a server that ends instead of answering is no reason to wait.
+// TestReady checks that ready does not wait for a child that has ended.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	c := shell(t, "exit 3")
-	require.ErrorContains(t, c.ready(t.Context(), standin.Outgoing(standin.ClientTLS(false)), "http://127.0.0.1:1/"), "shell stopped by itself: exit status 3")
+	require.ErrorContains(t, c.ready(t.Context(), standin.Outgoing(standin.ClientTLS(false)), "http://127.0.0.1:1/"), "shell ended unexpectedly: exit status 3")
 	_, err := startChild("none", "/no/such/program", nil, &shared{out: &bytes.Buffer{}})
 	require.ErrorContains(t, err, "starting none")
 }

@@ -6,18 +6,18 @@ import (
 	"github.com/portner-go/portner/examples/internal/demo"
 )
 
-// object is a piece of a configuration file, or of a grant.
+// object is a JSON object of a configuration file or a grant.
 type object = map[string]any
 
-// The organisations of the walk-through, those of the test environments' documents.
+// Organisations of the stories.
 const (
-	vendorOrg   = "991825827" // the walk-through's own: it makes a system, owns the clients, and is a service owner
-	customerOrg = "910753614" // has delegated to it
-	strangerOrg = "987464291" // has not
-	altinnOrg   = "974761076" // owns the scopes
+	vendorOrg   = "991825827" // vendor of the systems, owner of the clients, and a service owner
+	customerOrg = "910753614" // delegated to the vendor
+	strangerOrg = "987464291" // delegated nothing
+	altinnOrg   = "974761076" // owner of the scopes
 )
 
-// The clients of the walk-through and what they may ask for.
+// Clients and scopes of the stories.
 const (
 	personClient   = "regnskapssystemet"
 	personSecret   = "bare-for-denne-maskinen-og-ikke-lenger"
@@ -29,18 +29,17 @@ const (
 	scopeOwner     = "altinn:serviceowner"
 	scopeDelegated = "altinn:instances.read"
 
-	// What the API at Altinn offers.
+	// Paths of the API.
 	apiInstances, apiOwner = "/api/instanser", "/api/tjenesteeier"
 
-	// delegationSource is what a scope says of who knows about delegations, as the test environments do.
+	// delegationSource is the delegation source of the scopes, as in the test environment.
 	delegationSource = "https://tt02.altinn.no/"
 )
 
-// servers are the programs that are started.
+// servers lists the programs in the order of their start.
 var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn"}
 
-// configure writes what each server needs to know, and says how to start it. Servers start in this order;
-// nobody calls another before all are up.
+// configure writes the configuration files and returns the servers in the order of their start.
 func (l *landscape) configure() ([]part, error) {
 	ca := filepath.Join(l.folder, "testca")
 	if err := l.machine.set.Write(ca); err != nil {
@@ -66,11 +65,11 @@ func (l *landscape) describe(paths map[string]string) []part {
 	openid := "/.well-known/openid-configuration"
 	return []part{
 		{
-			name: "idporten", about: "people log in", at: at.IDPorten, ready: at.IDPorten + openid,
+			name: "idporten", about: "users log in", at: at.IDPorten, ready: at.IDPorten + openid,
 			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-machine-issuer", at.Maskinporten},
 		},
 		{
-			name: "ansattporten", about: "people log in for an organisation", at: at.Ansattporten, ready: at.Ansattporten + openid,
+			name: "ansattporten", about: "users log in for an organisation", at: at.Ansattporten, ready: at.Ansattporten + openid,
 			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"]},
 		},
 		{
@@ -84,10 +83,10 @@ func (l *landscape) describe(paths map[string]string) []part {
 	}
 }
 
-// altinnIssuer is what Altinn's tokens say.
+// altinnIssuer returns the iss of Altinn's tokens.
 func (at addresses) altinnIssuer() string { return at.Altinn + "/authentication/api/v1/openid/" }
 
-// altinnConfig says whom Altinn trusts.
+// altinnConfig returns the configuration of Altinn.
 func altinnConfig(at addresses) object {
 	return object{
 		"idporten":      object{"issuers": []object{{"issuer": at.IDPorten}}},

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// ownGroup puts a child in a process group of its own: Ctrl-C reaches us only, and we stop the child.
+// ownGroup starts the child in its own process group, so that Ctrl-C interrupts this program only, which stops its children.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

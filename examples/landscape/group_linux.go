@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// ownGroup puts a child in a process group of its own: Ctrl-C reaches us only, and we stop the child. If we
-// are killed, so is it.
+// ownGroup starts the child in its own process group, so that Ctrl-C interrupts this program only, which stops its children. If this
+// program is killed, the kernel kills the child.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

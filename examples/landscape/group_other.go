@@ -4,7 +4,7 @@ package main
 
 import "os/exec"
 
-// There are no process groups here, nor a signal that asks.
-func ownGroup(*exec.Cmd)       {}
-func ask(cmd *exec.Cmd) error  { return cmd.Process.Kill() }
-func kill(cmd *exec.Cmd) error { return cmd.Process.Kill() }
+// Without process groups and interrupts a child can only be killed.
+func ownGroup(*exec.Cmd)            {}
+func interrupt(cmd *exec.Cmd) error { return cmd.Process.Kill() }
+func kill(cmd *exec.Cmd) error      { return cmd.Process.Kill() }

@@ -1,6 +1,6 @@
 package main
 
-// hints say what a claim is. A claim without one speaks for itself.
+// hints explain claims.
 var hints = map[string]string{
 	"iss":                   "hvem som utstedte det",
 	"aud":                   "hvem det er til",

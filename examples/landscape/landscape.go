@@ -17,7 +17,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// addresses are where everything answers. Issuers are byte for byte what tokens say.
+// addresses are the URLs of the servers. Those of issuers are equal to the iss of their tokens.
 type addresses struct {
 	Page                                         string
 	IDPorten, Ansattporten, Maskinporten, Altinn string
@@ -32,35 +32,35 @@ func addressesFrom(host string, base int) addresses {
 		Page:         local(host, 0),
 		IDPorten:     local("localhost", portsIDPorten),
 		Contacts:     local("127.0.0.1", portsIDPorten+4),
-		Ansattporten: local("127.0.0.1", portsAnsattporten), // not ID-porten's host: cookies do not tell ports apart
+		Ansattporten: local("127.0.0.1", portsAnsattporten), // not the host of ID-porten: cookies are not separated by port
 		Maskinporten: local("localhost", portsMaskinporten) + "/",
 		Altinn:       local("localhost", portsAltinn),
 	}
 }
 
-// part is one of the servers.
+// part is a server.
 type part struct {
 	name, about string
 	args        []string
-	at, ready   string // its address, and one that answers 200 when it is up
+	at, ready   string // base URL, and a URL with status 200 when the server accepts requests
 }
 
-// landscape is everything the command runs.
+// landscape holds the parts of the program.
 type landscape struct {
 	at       addresses
 	listener net.Listener
 	http     *http.Client
 	log      *slog.Logger
-	folder   string // programs and configuration files
+	folder   string // of programs and configuration files
 	stderr   io.Writer
 	machine  *machine
-	own      map[string]object // configuration of -config, by server
+	own      map[string]object // files of -config, by server
 
 	parts    []part
 	children []*child
 }
 
-// newLandscape opens the walk-through's port and writes the configuration files. Nothing runs yet.
+// newLandscape opens the port of the page and writes the configuration files. It starts no server.
 func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
 	host, base, err := locate(opt.addr)
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *landscape) prepare() (err error) {
 	return err
 }
 
-// start builds the servers, starts them and waits until all of them answer.
+// start builds and starts the servers and waits until all are ready.
 func (l *landscape) start(ctx context.Context) error {
 	if err := buildServers(ctx, l.folder, servers...); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (l *landscape) start(ctx context.Context) error {
 	return nil
 }
 
-// serve answers until ctx ends, or until one of the servers has stopped by itself.
+// serve handles requests until ctx ends or a server ends.
 func (l *landscape) serve(ctx context.Context) error {
 	srv := &http.Server{
 		Handler: newWalk(l.at, l.machine, l.http, l.log).handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -135,7 +135,7 @@ func (l *landscape) serve(ctx context.Context) error {
 	return errors.Join(err, srv.Close())
 }
 
-// close stops the servers and removes what was written. Nothing of it is left.
+// close stops the servers and removes all files.
 func (l *landscape) close() error {
 	stopAll(l.children, stopWithin)
 	l.http.CloseIdleConnections()
@@ -146,7 +146,7 @@ func (l *landscape) close() error {
 	return os.RemoveAll(l.folder)
 }
 
-// write puts a configuration file into the folder and returns its path.
+// write writes a configuration file and returns its path.
 func (l *landscape) write(name string, content object) (string, error) {
 	data, err := json.Marshal(content)
 	if err != nil {
@@ -165,7 +165,7 @@ func (l *landscape) write(name string, content object) (string, error) {
 	return path, os.WriteFile(path, data, 0o600)
 }
 
-// greet prints what to open.
+// greet prints the addresses.
 func (l *landscape) greet(w io.Writer) {
 	fmt.Fprint(w, "portner: a local token landscape\n\n")
 	for _, p := range l.parts {

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// login is what a story asks of a provider.
+// login holds the parameters of an authorization request.
 type login struct {
 	issuer      string
 	client      string
 	scope, acr  string
 	details     string // authorization_details
 	title, text string
-	tokens      string // name of what the code is traded for
+	tokens      string // title of the token response
 }
 
-// begin makes the authorization request, with state and PKCE of its own.
+// begin returns the authorization request of a journey, with new values for state, nonce and PKCE.
 func (j *journey) begin(at addresses) (to, state string) {
 	j.login = *j.Story.login
 	l := j.login
@@ -35,7 +35,7 @@ func (j *journey) begin(at addresses) (to, state string) {
 		q.Set("authorization_details", l.details)
 	}
 	if !strings.Contains(" "+l.scope+" ", " openid ") {
-		q.Del("nonce") // there is no id_token to hold it
+		q.Del("nonce") // only an id_token contains it
 	}
 	u, _ := url.Parse(l.issuer)
 	j.Steps = append(j.Steps, step{
@@ -45,7 +45,7 @@ func (j *journey) begin(at addresses) (to, state string) {
 	return l.issuer + "/authorize?" + q.Encode(), state
 }
 
-// returned notes what the browser came back with.
+// returned records the authorization response.
 func (j *journey) returned(q url.Values) {
 	s := &j.Steps[len(j.Steps)-1]
 	s.Status = 303

@@ -15,14 +15,13 @@ import (
 	"github.com/portner-go/portner/internal/testpki"
 )
 
-// machine is what an organisation signs its grants with.
+// machine holds the keys and certificates with which an organisation signs grants.
 type machine struct {
 	set *testpki.Set
 	key *rsa.PrivateKey
 }
 
-// newMachine makes a test authority and the business certificate of the walk-through's organisation. All
-// certificates share a key, which is slow to make.
+// newMachine generates a test authority and the business certificate of the vendor.
 func newMachine(now time.Time) (*machine, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -38,12 +37,12 @@ func newMachine(now time.Time) (*machine, error) {
 // keyID is the kid of the registered key.
 const keyID = "landskap-1"
 
-// jwks is the key as one registers it.
+// jwks returns the key set of the registration.
 func (m *machine) jwks() any {
 	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: m.key.Public(), KeyID: keyID, Algorithm: string(jose.RS256), Use: "sig"}}}
 }
 
-// grant signs an assertion: with the business certificate in the header, or with the registered key.
+// grant returns an assertion signed with the business certificate or the registered key.
 func (m *machine) grant(clientID, audience string, now time.Time, claims object) (string, error) {
 	all := object{"aud": audience, "iss": clientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": rand.Text()}
 	maps.Copy(all, claims)
@@ -66,7 +65,7 @@ func (m *machine) grant(clientID, audience string, now time.Time, claims object)
 	return signed.CompactSerialize()
 }
 
-// chain is x5c: standard base64, leaf first (RFC 7515 section 4.1.6).
+// chain is x5c: standard base64, leaf first (RFC 7515 §4.1.6).
 func (m *machine) chain() []string {
 	var chain []string
 	for _, c := range m.set.Chain(testpki.NameSEID2) {

@@ -1,6 +1,5 @@
-// Command landscape starts the stand-ins of a public-sector token landscape on one machine: ID-porten,
-// Ansattporten, Maskinporten and Altinn, set up to know one another. Its own page walks through what they
-// do together, request by request.
+// Command landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten and Altinn that trust one another. Its page plays
+// stories in which clients use several of them, and shows every request and response.
 //
 //	go run ./examples/landscape
 //	go run ./examples/landscape -config my-clients
@@ -16,12 +15,12 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// options are the command line.
+// options holds the flags.
 type options struct{ addr, config string }
 
 func main() { standin.Main(run) }
 
-// run starts everything, returns when ctx ends and everything has stopped, and returns the exit status.
+// run runs the program until ctx ends and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := command(ctx, args, stdout, stderr)
 	switch {
@@ -51,7 +50,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (fail
 	return unlessStopped(ctx, l.serve(ctx))
 }
 
-// unlessStopped returns err, or nil if ctx has ended: then everything stops.
+// unlessStopped returns err, or nil if ctx has ended.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

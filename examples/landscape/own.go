@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// readOwn reads the configuration files of a folder, by the name of the server each is for. It leaves what is
-// in them to the servers, and refuses files that are for nobody.
+// readOwn reads the configuration files of a folder and returns them by server. It rejects files of other names. The servers validate
+// the contents.
 func readOwn(folder string) (map[string]object, error) {
 	own := map[string]object{}
 	if folder == "" {
@@ -29,14 +29,14 @@ func readOwn(folder string) (map[string]object, error) {
 			continue
 		}
 		if !slices.Contains(servers, name) {
-			return nil, fmt.Errorf("-config: %s is for none of %s", f.Name(), strings.Join(servers, ", "))
+			return nil, fmt.Errorf("-config: %s is not the configuration of %s", f.Name(), strings.Join(servers, ", "))
 		}
 		if own[name], err = readObject(filepath.Join(folder, f.Name())); err != nil {
 			return nil, fmt.Errorf("-config: %w", err)
 		}
 	}
 	if len(own) == 0 {
-		return nil, fmt.Errorf("-config: %w: %s holds none of %s.json", fs.ErrNotExist, folder, strings.Join(servers, ".json, "))
+		return nil, fmt.Errorf("-config: %w: %s contains none of %s.json", fs.ErrNotExist, folder, strings.Join(servers, ".json, "))
 	}
 	return own, nil
 }
@@ -47,7 +47,7 @@ func readObject(path string) (object, error) {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber() // as they are written
+	d.UseNumber() // keep the text of numbers
 	var o object
 	if err := d.Decode(&o); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -58,8 +58,8 @@ func readObject(path string) (object, error) {
 	return o, nil
 }
 
-// merged is somebody's own configuration with that of the walk-through: lists hold both, the own entries
-// first; of everything else the own counts.
+// merged returns the configuration of a server: lists contain the entries of own and those of the stories, other members are those of
+// own if present.
 func merged(own, built any) any {
 	switch o := own.(type) {
 	case map[string]any:

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Where the servers listen, counted from the port of the walk-through: from 8070, where they listen when they
-// are started alone. Their neighbours (a demo service, an API) take the ports after theirs.
+// Ports of the servers, relative to the port of the page. With the default port of the page they are the default ports of the servers.
+// Demo services and APIs use the ports after that of their server.
 const (
 	portsIDPorten     = 10
 	portsMaskinporten = 20
@@ -19,27 +19,27 @@ const (
 	portsAll          = 50
 )
 
-// locate reads -addr: the host of the walk-through and the first port.
+// locate parses -addr and returns the host and the port of the page.
 func locate(addr string) (host string, base int, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", 0, fmt.Errorf("-addr: %w", err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return "", 0, fmt.Errorf("-addr: %q is not this machine's own: nobody else should meet these servers", host)
+		return "", 0, fmt.Errorf("-addr: %q must be a loopback address: the secrets of these servers are public", host)
 	}
 	base, err = strconv.Atoi(port)
 	switch {
 	case err != nil || base < 0 || base+portsAll > 65536:
-		return "", 0, fmt.Errorf("-addr: %q is no port with %d more after it", port, portsAll-1)
+		return "", 0, fmt.Errorf("-addr: %q must be a port with %d ports after it", port, portsAll-1)
 	case base == 0:
 		base, err = freePorts()
 	}
 	return host, base, err
 }
 
-// freePorts looks for a row of ports nobody listens on, below those the system hands out by itself. It is
-// only a look: whoever takes one of them afterwards makes a server say so.
+// freePorts returns the first of a row of free ports below the ephemeral range. It does not reserve them: if another program takes one,
+// the start of a server fails.
 func freePorts() (int, error) {
 	const low, high = 20000, 32000
 	rows := (high - low) / portsAll
@@ -65,7 +65,7 @@ func rowIsFree(base int) bool {
 	return true
 }
 
-// listenAt is the -addr of a server.
+// listenAt returns the -addr of a server.
 func listenAt(base string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(base, "http://"), "/")
 }

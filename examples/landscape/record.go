@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// step is one request of a story, as the page shows it. Nothing in it can be used: tokens, codes and
-// secrets are cut.
+// step is a request of a story as the page shows it. Tokens, codes and secrets are shortened so that they are useless.
 type step struct {
 	Title, Text       string
 	Request, Response string
@@ -25,23 +24,23 @@ type step struct {
 	Tokens            []token
 }
 
-// token is a JWT taken apart.
+// token is a decoded JWT.
 type token struct {
 	Name           string
-	Asked          bool // we made it ourselves, to ask with
+	Asked          bool // an assertion of the client
 	Header, Claims []claim
 }
 
-// claim is one line of a table.
+// claim is a row of the table of a token.
 type claim struct{ Name, Value, Hint string }
 
-// reply is what a server answered.
+// reply is a response.
 type reply struct {
 	status int
 	body   []byte
 }
 
-// call is one request to make and tell about. form makes it a POST.
+// call is a request with its description. A call with a form is a POST.
 type call struct {
 	title, text string
 	to          string
@@ -49,10 +48,10 @@ type call struct {
 	basic       *url.Userinfo
 	form        url.Values
 	accept      string
-	token       string // name of the JWT that the answer is or contains
+	token       string // title of the JWT in the response
 }
 
-// send makes the request and adds the step to the journey, whatever the answer was.
+// send sends the request and appends the step to the journey, also if it fails.
 func (j *journey) send(ctx context.Context, hc *http.Client, c call) (reply, error) {
 	req, err := c.request(ctx)
 	if err != nil {
@@ -109,7 +108,7 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// shown is the request as one reads it: one parameter a line, credentials cut.
+// shown returns the text of the request, with one parameter in each line and shortened credentials.
 func (c call) shown() string {
 	u, err := url.Parse(c.to)
 	if err != nil {
@@ -136,7 +135,7 @@ func (c call) shown() string {
 	return strings.TrimSpace(b.String())
 }
 
-// secretParameters are shown cut.
+// secretParameters are shortened.
 var secretParameters = []string{"assertion", "code", "code_verifier", "code_challenge", "state", "nonce", "client_secret"}
 
 func parameters(v url.Values) string {
@@ -170,7 +169,7 @@ var (
 	bearer = regexp.MustCompile(`("(?:refresh|access)_token": ")([\w.-]+)"`)
 )
 
-// pretty indents JSON and cuts tokens.
+// pretty indents JSON and shortens tokens.
 func pretty(body []byte) string {
 	text := strings.TrimSpace(string(body))
 	var indented bytes.Buffer
@@ -184,7 +183,7 @@ func pretty(body []byte) string {
 	})
 }
 
-// short keeps the beginning of a secret, enough to recognise it on the page and too little to use.
+// short returns the first characters of a secret, which identify it on the page.
 func short(secret string) string {
 	const keep = 12
 	if len(secret) <= keep+1 || strings.HasSuffix(secret, "…") {
@@ -193,7 +192,7 @@ func short(secret string) string {
 	return secret[:keep] + "…"
 }
 
-// findToken is the first JWT of an answer: Altinn's is the whole body, the others' is access_token.
+// findToken returns the access token of a response: the member access_token, or the body as at Altinn.
 func findToken(body []byte) string {
 	var fields struct {
 		AccessToken string `json:"access_token"`
@@ -204,7 +203,7 @@ func findToken(body []byte) string {
 	return string(jwt.Find(body))
 }
 
-// decode takes a JWT apart for display, unverified.
+// decode decodes a JWT for display. It does not verify it.
 func decode(name, jwt string) token {
 	t := token{Name: name}
 	parts := strings.Split(jwt, ".")
@@ -230,7 +229,7 @@ func table(part string) []claim {
 	return all
 }
 
-// describe says a claim in words where that helps.
+// describe returns the row of a claim, with an explanation of times, certificates and known claims.
 func describe(name string, raw json.RawMessage) claim {
 	c := claim{Name: name, Value: string(raw), Hint: hints[name]}
 	var text string

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// refusal is an answer that says no.
+// refusal is an error response.
 type refusal struct{ text string }
 
-// Error tells why.
+// Error implements error.
 func (r refusal) Error() string { return "refused: " + r.text }
 
-// redeem trades the code of a login.
+// redeem redeems the code of a login.
 func (w *walk) redeem(ctx context.Context, j *journey, text string) (string, error) {
 	r, err := j.send(ctx, w.http, call{
 		title: "Bytt koden i et token", text: text, to: j.login.issuer + "/token", basic: url.UserPassword(j.login.client, personSecret), token: j.login.tokens,
@@ -23,7 +23,7 @@ func (w *walk) redeem(ctx context.Context, j *journey, text string) (string, err
 	return accessToken(r, err)
 }
 
-// sign trades a grant that the organisation signs.
+// sign sends a signed grant to Maskinporten.
 func (w *walk) sign(ctx context.Context, j *journey, client, text string, claims object) (string, error) {
 	assertion, err := w.machine.grant(client, w.at.Maskinporten, time.Now(), claims)
 	if err != nil {
@@ -36,7 +36,7 @@ func (w *walk) sign(ctx context.Context, j *journey, client, text string, claims
 	return accessToken(r, err)
 }
 
-// exchange trades a token for Altinn's.
+// exchange exchanges a token at Altinn.
 func (w *walk) exchange(ctx context.Context, j *journey, provider, text, token string) (string, error) {
 	r, err := j.send(ctx, w.http, call{
 		title: "Veksle til et Altinn-token", text: text, to: w.at.Altinn + "/authentication/api/v1/exchange/" + provider, bearer: token,
@@ -64,7 +64,7 @@ func accessToken(r reply, err error) (string, error) {
 	return findToken(r.body), err
 }
 
-// said is what a server gives as its reason.
+// said returns the error of a response.
 func said(r reply) error {
 	var e struct {
 		Error       string `json:"error"`
@@ -80,7 +80,7 @@ func said(r reply) error {
 	return refusal{http.StatusText(r.status)}
 }
 
-// atAltinn exchanges a token and calls an API with what comes of it.
+// atAltinn exchanges a token and calls an API with the new one.
 func (w *walk) atAltinn(ctx context.Context, j *journey, provider, text, api, token string) error {
 	exchanged, err := w.exchange(ctx, j, provider, text, token)
 	if err != nil {

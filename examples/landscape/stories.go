@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// story is one way to get from a person or a machine to an API.
+// story is a sequence of requests from a login or a grant to an API.
 type story struct {
 	Name, Title, Text string
-	// Expected: the story is about somebody who says no.
+	// Expected reports that the last request is rejected.
 	Expected bool
-	// login is where a person goes first; nil if there is no person.
+	// login is the login at the beginning; nil if there is none.
 	login *login
-	// play makes the requests; a refusal ends them.
+	// play sends the requests. An error response ends the story.
 	play func(context.Context, *walk, *journey) error
 }
 
-// allStories are those of Altinn's documentation (log in or sign a grant, exchange, call the API), and two
-// that go without Altinn.
+// allStories returns the stories of the page. Most exchange a token at Altinn and call its API.
 func allStories(at addresses) []story {
 	return slices.Concat(personStories(at), machineStories(at), otherStories(at))
 }
@@ -110,7 +109,7 @@ func machineStories(at addresses) []story {
 	}
 }
 
-// machinePlay signs a grant, exchanges the token and calls an API.
+// machinePlay sends a grant, exchanges the token and calls an API.
 func machinePlay(client, text string, claims object, api string) func(context.Context, *walk, *journey) error {
 	return func(ctx context.Context, w *walk, j *journey) error {
 		token, err := w.sign(ctx, j, client, text, claims)

@@ -21,11 +21,10 @@ var web embed.FS
 
 var pages = template.Must(template.ParseFS(web, "web/*.html"))
 
-// errSilent: a server did not answer.
+// errSilent reports that a server did not answer.
 var errSilent = errors.New("no answer")
 
-// walk is the walk-through: a small web application that plays one story at a time and remembers, for each
-// browser, how it went.
+// walk is the page: a web application that plays stories and keeps the last result of each story for each browser.
 type walk struct {
 	at      addresses
 	machine *machine
@@ -37,18 +36,18 @@ type walk struct {
 	browsers map[string]*browser // by cookie
 }
 
-// browser is somebody who walks through.
+// browser is a visitor of the page.
 type browser struct {
 	seen     time.Time
-	pending  map[string]*journey // logins under way, by state
-	finished map[string]*journey // the last of each story, by its name
+	pending  map[string]*journey // waiting for a login, by state
+	finished map[string]*journey // the last one of each story, by its name
 }
 
-// journey is one story as it was played.
+// journey is the result of a story.
 type journey struct {
 	Story    story
 	Steps    []step
-	Refused  string // how a server said no, in its own words
+	Refused  string // error of the last response
 	Silent   bool   // a server did not answer
 	login    login
 	verifier string
@@ -60,7 +59,7 @@ func newWalk(at addresses, m *machine, hc *http.Client, log *slog.Logger) *walk 
 	return &walk{at: at, machine: m, http: hc, log: log, stories: allStories(at), browsers: map[string]*browser{}}
 }
 
-// handler answers at the address of the walk-through only, and starts nothing for other sites.
+// handler returns the handler of the page. It rejects other hosts, and posts from other sites.
 func (w *walk) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", w.home)
@@ -76,7 +75,7 @@ func (w *walk) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin") // a form says where it came from
+		h.Set("Referrer-Policy", "same-origin") // keeps the Origin field of a post
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+
 			w.at.IDPorten+" "+w.at.Ansattporten)
 		h.Set("Cache-Control", "no-store")
@@ -94,7 +93,7 @@ const (
 	maxBrowsers = 1000
 )
 
-// browserOf finds who is asking; new ones get a cookie.
+// browserOf returns the browser of the cookie. A new browser gets a cookie.
 func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,7 +112,7 @@ func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
 	return b
 }
 
-// forget makes room: everybody who left, and somebody if all are still here.
+// forget deletes old browsers, or any browser if all are recent.
 func (w *walk) forget(now time.Time) {
 	for id, b := range w.browsers {
 		if now.Sub(b.seen) > forgetAfter || len(w.browsers) >= maxBrowsers {
@@ -122,7 +121,7 @@ func (w *walk) forget(now time.Time) {
 	}
 }
 
-// start plays a story, or sends the person to log in for it first.
+// start plays a story, or redirects the browser to its login.
 func (w *walk) start(rw http.ResponseWriter, r *http.Request) {
 	i := slices.IndexFunc(w.stories, func(s story) bool { return s.Name == r.PostFormValue("story") })
 	if i < 0 {
@@ -146,7 +145,7 @@ func (w *walk) start(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, to, http.StatusSeeOther)
 }
 
-// callback is where people come back from logging in.
+// callback handles the authorization response.
 func (w *walk) callback(rw http.ResponseWriter, r *http.Request) {
 	b, q := w.browserOf(rw, r), r.URL.Query()
 	w.mu.Lock()
@@ -167,7 +166,7 @@ func (w *walk) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/historie/"+j.Story.Name, http.StatusSeeOther)
 }
 
-// play runs the requests of a story until one is refused, and keeps how it went.
+// play plays a story and keeps the result.
 func (w *walk) play(ctx context.Context, b *browser, j *journey) {
 	err := j.Story.play(ctx, w, j)
 	no, refused := errors.AsType[refusal](err)

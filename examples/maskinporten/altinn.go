@@ -8,7 +8,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// altinn is what Maskinporten asks Altinn about, from the configuration.
+// altinn answers the queries of Maskinporten to Altinn, from the configuration.
 type altinn struct{ cfg config }
 
 // Delegated implements maskinporten.DelegationSource.

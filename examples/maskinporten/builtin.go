@@ -15,7 +15,7 @@ import (
 	"github.com/portner-go/portner/scope"
 )
 
-// What is there without a configuration. The numbers are those of the documentation's examples.
+// The built-in configuration.
 const (
 	demoOrg      = "991825827"
 	demoCustomer = "910753614"
@@ -28,11 +28,11 @@ const (
 	demoDelegated   = "eksempel:delegert.read"
 	demoAltinn      = "altinn:serviceowner"
 
-	// delegationSource is where delegations come from, as Maskinporten's test environment says it.
+	// delegationSource is the delegation source of the scopes, as in Maskinporten's test environment.
 	delegationSource = "https://tt02.altinn.no/"
 )
 
-// The key of the built-in client is known to everybody: it is for this server and no other.
+// demoKeyPEM is the private key of the built-in client. It is public: do not register it with another server.
 //
 //go:embed demo.key.pem
 var demoKeyPEM []byte
@@ -41,12 +41,12 @@ func demoKey() *rsa.PrivateKey {
 	block, _ := pem.Decode(demoKeyPEM)
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
-		panic(err) // it is in the source
+		panic(err) // the file is part of the program
 	}
 	return key
 }
 
-// demoJWKS registers the key.
+// demoJWKS returns the public key for the registration.
 func demoJWKS() json.RawMessage {
 	pub := demoKey().PublicKey
 	b64 := base64.RawURLEncoding.EncodeToString

@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/testpki"
 )
 
-// certificates returns the verifier of business certificates, nil if no authority is trusted.
+// certificates returns the verifier of business certificates. It returns nil if no authority is trusted.
 func (s *server) certificates() (*businesscert.Verifier, error) {
 	certs := s.cfg.Certificates
 	if dir := s.opt.testCA; dir != "" {
@@ -27,7 +27,7 @@ func (s *server) certificates() (*businesscert.Verifier, error) {
 	return certs.Verifier(s.log)
 }
 
-// makeTestCA makes what examples/maskinporten/testca makes, if it is not there.
+// makeTestCA creates the folder of examples/maskinporten/testca if it does not exist.
 func makeTestCA(dir string, now time.Time) error {
 	if _, err := os.Stat(filepath.Join(dir, "root.pem")); !errors.Is(err, fs.ErrNotExist) {
 		return err

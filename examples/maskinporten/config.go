@@ -28,30 +28,30 @@ type config struct {
 	LegacyForbidden bool `json:"legacy_forbidden,omitempty"`
 }
 
-// organisation is one that others in the file may name.
+// organisation is the name of an organisation number.
 type organisation struct {
 	Orgno string `json:"orgno"`
 	Name  string `json:"name"`
 }
 
-// delegation is what an organisation lets another do for it.
+// delegation permits a supplier to use scopes of a consumer.
 type delegation struct {
 	Consumer string   `json:"consumer_orgno"`
 	Supplier string   `json:"supplier_orgno"`
 	Scopes   []string `json:"scopes"`
 }
 
-// systemUser is a system user of a customer, with the system it points at.
+// systemUser is a system user of a customer, with its system.
 type systemUser struct {
 	ID          string   `json:"id"`
 	System      string   `json:"system_id"`
 	ClientIDs   []string `json:"client_ids"`
 	Vendor      string   `json:"vendor_orgno"`
 	Customer    string   `json:"customer_orgno"`
-	ExternalRef string   `json:"external_ref,omitempty"` // the customer's number if absent
+	ExternalRef string   `json:"external_ref,omitempty"` // the default is the number of the customer
 }
 
-// consent is what a person or an organisation agreed to.
+// consent is a consent of a person or an organisation.
 type consent struct {
 	ID        string         `json:"id"`
 	From      string         `json:"from"`
@@ -61,7 +61,7 @@ type consent struct {
 	Rights    []consentRight `json:"consent_rights,omitempty"`
 }
 
-// consentRight is one element of consentRights, as the token has it.
+// consentRight is an element of consentRights in a token.
 type consentRight struct {
 	Action   []string          `json:"action"`
 	Resource []consentResource `json:"resource"`
@@ -103,7 +103,7 @@ func (c config) checkAltinn(p *standin.Problems) {
 		p.Orgno(at+".consumer_orgno", d.Consumer)
 		p.Orgno(at+".supplier_orgno", d.Supplier)
 		if d.Consumer == d.Supplier {
-			p.Add(at+".supplier_orgno", "is the consumer's")
+			p.Add(at+".supplier_orgno", "must not be the consumer")
 		}
 	}
 	for i, s := range c.SystemUsers {
@@ -126,10 +126,10 @@ func (c config) checkAltinn(p *standin.Problems) {
 	}
 }
 
-// environment: a client with a business certificate needs no registered key.
+// environment allows clients of organisations to authenticate with business certificates.
 var environment = client.Environment{Test: true, BusinessCertificates: true}
 
-// registered returns the common members with the defaults of a machine's registration.
+// registered returns the common members with the defaults of registrations.
 func (c config) registered() standin.Common {
 	common := c.Common
 	common.Clients = slices.Clone(c.Clients)
@@ -146,7 +146,7 @@ func (c config) clientRegistry(now time.Time) (*client.Registry, error) {
 	return c.registered().ClientRegistry(environment, now)
 }
 
-// with adds what is built in. What the configuration names itself is the configuration's.
+// with returns c with the entries of b that c does not have.
 func (c config) with(b config) config {
 	c.Common = c.With(b.Common)
 	c.Organisations = standin.Merged(c.Organisations, b.Organisations, func(o organisation) string { return o.Orgno })
@@ -156,7 +156,7 @@ func (c config) with(b config) config {
 	return c
 }
 
-// name is an organisation's, or its number.
+// name returns the name of an organisation, or its number if the configuration has no name.
 func (c config) name(orgno string) string {
 	for _, o := range c.Organisations {
 		if o.Orgno == orgno {
@@ -169,7 +169,7 @@ func (c config) name(orgno string) string {
 func encoded(v any) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // structs of strings
+		panic(err) // v contains strings only
 	}
 	return b
 }

@@ -1,4 +1,4 @@
-// Command maskinporten is a local Maskinporten for development and test: machines post a signed grant and get a token.
+// Command maskinporten is a local Maskinporten for development and test: clients send a signed grant and receive a token.
 //
 //	go run ./examples/maskinporten
 //	go run ./examples/maskinporten -config my-clients.json -testca testca
@@ -44,7 +44,7 @@ func (opt *options) command() standin.Command {
 }
 
 func (opt *options) define(fs *flag.FlagSet) {
-	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates, and make them if the directory is missing")
-	fs.BoolVar(&opt.printToken, "print-token", false, "request a token from the server at -issuer, or from one started for the purpose, print it and exit")
+	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates; it is created if it does not exist")
+	fs.BoolVar(&opt.printToken, "print-token", false, "request a token from the server at -issuer, or from a temporary one, print it and exit")
 	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant of -print-token, a JSON `object`")
 }

@@ -26,8 +26,8 @@ import (
 	"github.com/portner-go/portner/client"
 )
 
-// printToken signs a grant as a built-in client, posts it and prints the token of the answer. Without a server
-// at the issuer it starts one for the purpose; nobody can verify the token of that one afterwards.
+// printToken sends a grant of a built-in client and prints the token. If there is no server at the issuer, it starts one until the
+// response; its token cannot be verified afterwards.
 func printToken(ctx context.Context, opt options, stdout, stderr io.Writer) error {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(opt.claims), &claims); err != nil {
@@ -38,22 +38,22 @@ func printToken(ctx context.Context, opt options, stdout, stderr io.Writer) erro
 		issuer = "http://" + opt.Addr + "/"
 	}
 	if listens(ctx, issuer) {
-		return ask(ctx, opt, issuer, claims, stdout)
+		return requestToken(ctx, opt, issuer, claims, stdout)
 	}
 	s, err := newServer(opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "maskinporten: no server at %s: this token's key ends with this command\n", issuer)
+	fmt.Fprintf(stderr, "maskinporten: no server at %s: the key of this token is discarded\n", issuer)
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
-	err = ask(ctx, opt, s.issuer, claims, stdout)
+	err = requestToken(ctx, opt, s.issuer, claims, stdout)
 	stop()
 	return errors.Join(err, <-done)
 }
 
-// listens reports whether somebody answers at the host of the issuer.
+// listens reports whether a server accepts connections at the host of the issuer.
 func listens(ctx context.Context, issuer string) bool {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -71,8 +71,8 @@ func listens(ctx context.Context, issuer string) bool {
 	return true
 }
 
-// ask is the whole of a client: sign, post, take the token.
-func ask(ctx context.Context, opt options, issuer string, claims map[string]any, stdout io.Writer) error {
+// requestToken signs a grant, sends it and prints the access token.
+func requestToken(ctx context.Context, opt options, issuer string, claims map[string]any, stdout io.Writer) error {
 	clientID, header, key, err := credentials(opt)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func ask(ctx context.Context, opt options, issuer string, claims map[string]any,
 	return err
 }
 
-// credentials are those of a built-in client: the certificate of the test authority, or the key everybody knows.
+// credentials returns those of a built-in client: the certificate of the test authority, or the public test key.
 func credentials(opt options) (clientID string, header map[string]any, key *rsa.PrivateKey, err error) {
 	if opt.testCA == "" {
 		return demoClient, map[string]any{"alg": "RS256", "kid": demoKID}, demoKey(), nil
@@ -152,7 +152,7 @@ func blocks(file string, f func([]byte) error) error {
 	}
 }
 
-// sign makes a compact JWS with RS256 (RFC 7515 appendix A.2).
+// sign returns a compact JWS with RS256 (RFC 7515 appendix A.2).
 func sign(key *rsa.PrivateKey, header, payload map[string]any) (string, error) {
 	var parts []string
 	for _, part := range []map[string]any{header, payload} {

@@ -51,7 +51,7 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	return s, nil
 }
 
-// ownIssuer is made of the address. Skyporten's issuers have no slash.
+// ownIssuer returns the issuer derived from -addr. Issuers of Skyporten have no trailing slash.
 func (s *server) ownIssuer() string {
 	if s.cfg.Skyporten {
 		return s.sites[0].Base
@@ -94,10 +94,10 @@ func (s *server) build() (http.Handler, error) {
 	return s.routes(service), nil
 }
 
-// at is an address below the issuer.
+// at returns a URL below the issuer.
 func (s *server) at(path string) string { return strings.TrimSuffix(s.issuer, "/") + "/" + path }
 
-// routes puts the explanations of errors beside the service.
+// routes adds the pages of error_uri to the service.
 func (s *server) routes(service http.Handler) http.Handler {
 	prefix := pathOf(s.at("errors/"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -109,7 +109,7 @@ func (s *server) routes(service http.Handler) http.Handler {
 	})
 }
 
-// delegationSources are all that scopes name; one list of delegations answers for all of them.
+// delegationSources returns the sources of all scopes. They have the same delegations.
 func (s *server) delegationSources(known altinn) map[string]maskinporten.DelegationSource {
 	sources := map[string]maskinporten.DelegationSource{}
 	for i := range s.cfg.Scopes {

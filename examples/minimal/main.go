@@ -1,5 +1,4 @@
-// Command minimal is a whole OpenID provider with a login page, in memory: authorization code with PKCE,
-// refresh, userinfo, single logout.
+// Command minimal is an OpenID provider with a login page, in memory: authorization code with PKCE, refresh, userinfo, single logout.
 package main
 
 import (
@@ -30,7 +29,7 @@ var loginPage = template.Must(template.New("login").Parse(`<!doctype html><html 
 <label>Password <input name="password" type="password" autocomplete="current-password"></label>
 <button>Log in</button> <button name="cancel" value="1">Cancel</button></form></html>`))
 
-var users = map[string]string{"kari": "correct horse battery staple"} // bring your own user directory
+var users = map[string]string{"kari": "correct horse battery staple"} // replace with your user directory
 
 func main() {
 	handler, err := newHandler("http://localhost:8080", slog.New(slog.NewTextHandler(os.Stderr, nil)))

@@ -1,4 +1,4 @@
-// Package demo is what stands around the provider in the ID-porten example: relying parties and an API.
+// Package demo holds the relying parties and the API of the examples.
 package demo
 
 import (
@@ -13,27 +13,27 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// APIConfig describes a data provider.
+// APIConfig configures an API.
 type APIConfig struct {
 	Issuer, Introspection, JWKS string
-	// ClientID is the API's own client, on the organisation that owns the scopes: that is what lets it ask
-	// who is behind an opaque or pseudonymous token.
+	// ClientID is the client of the API. Its organisation owns the scopes, therefore it may introspect opaque and pseudonymous tokens and
+	// receives the identity.
 	ClientID, Secret string
 	Contacts         func(norway.PID) Contact // the contact register
 	HTTP             *http.Client
 	Log              *slog.Logger
 }
 
-// Contact is what the contact register knows of a person.
+// Contact is an entry of the contact register.
 type Contact struct {
 	Email  string `json:"epostadresse,omitempty"`
 	Mobile string `json:"mobiltelefonnummer,omitempty"`
 }
 
-// api answers with data about the person of an access token.
+// api returns data about the user of an access token.
 type api struct{ contacts func(norway.PID) Contact }
 
-// resources are the paths of the API, each with the scope it demands and what it gives.
+// resources holds the paths of the API with the required scope and the data.
 var resources = map[string]struct{ scope, data string }{
 	"/inntekt":   {"demo:inntekt.read", "Lønn 2025: 612 000 kr"},
 	"/kontakt":   {"demo:kontakt.read", "post@example.no, +47 00 00 00 00"},
@@ -44,13 +44,13 @@ var resources = map[string]struct{ scope, data string }{
 // ContactScope gives access to the user's own entry in the contact register (docs.digdir.no: oidc_guide_idporten).
 const ContactScope = "krr:user/kontaktinformasjon.read"
 
-// NewAPI makes a data provider that accepts access tokens of an issuer, under /api.
+// NewAPI returns the handler of an API below /api that accepts access tokens of an issuer.
 func NewAPI(cfg APIConfig) (http.Handler, error) {
 	v, err := resource.New(resource.Config{
 		Issuer:   cfg.Issuer,
 		Keys:     resource.RemoteKeys{URI: cfg.JWKS, HTTP: cfg.HTTP},
 		URL:      strings.TrimSuffix(cfg.Issuer, "/") + "/api",
-		Audience: []string{cfg.Issuer}, // what the openid profile writes if the client names no resource
+		Audience: []string{cfg.Issuer}, // the aud of tokens of the openid profile if the request has no resource
 		Introspection: &resource.Introspection{
 			Endpoint: cfg.Introspection, ClientID: cfg.ClientID, ClientSecret: portner.Secret(cfg.Secret),
 			WithoutPID: true, HTTP: cfg.HTTP,
@@ -73,7 +73,7 @@ func NewAPI(cfg APIConfig) (http.Handler, error) {
 	return mux, nil
 }
 
-// data tells what the API learned about the person, beside the data itself.
+// data responds with the data of a path and the identity that the API received.
 func (a api) data(w http.ResponseWriter, r *http.Request, data string) {
 	t := resource.FromContext(r.Context())
 	how := "signature"
@@ -83,7 +83,7 @@ func (a api) data(w http.ResponseWriter, r *http.Request, data string) {
 	answer(w, map[string]string{"data": data, "person": t.PID.Reveal(), "sub": t.Subject, "acr": t.ACR, "checked_by": how})
 }
 
-// registerEntry is a person's entry in the contact register, in the register's words.
+// registerEntry is the response of the contact register.
 type registerEntry struct {
 	PID         string  `json:"personidentifikator"`
 	Reservation string  `json:"reservasjon"`
@@ -92,7 +92,7 @@ type registerEntry struct {
 	Contact     Contact `json:"kontaktinformasjon"`
 }
 
-// contact answers about the person who logged in, and about nobody else: the request names no person.
+// contact responds with the entry of the user of the token.
 func (a api) contact(w http.ResponseWriter, r *http.Request) {
 	pid := resource.FromContext(r.Context()).PID
 	e := registerEntry{PID: pid.Reveal(), Reservation: "NEI", Status: "AKTIV", Notify: "KAN_VARSLES", Contact: a.contacts(pid)}
@@ -109,7 +109,7 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// claims decodes the payload of a JWT for display, unverified.
+// claims decodes the payload of a JWT for display. It does not verify it.
 func claims(token string) map[string]any {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

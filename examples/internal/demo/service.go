@@ -19,37 +19,37 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Story is one way a service sends people to the provider.
+// Story is an authorization request that a service offers.
 type Story struct {
 	Name, Title, Text string
 	Scopes            []string
-	ACR               string // acr_values; "" leaves it out
+	ACR               string // acr_values; may be ""
 	Prompt            string
-	API               string // resource of the API to call, "" for none
-	Pseudonymous      bool   // the service must not learn who logs in
+	API               string // path of the API to call; may be ""
+	Pseudonymous      bool   // the service receives no identity
 
-	AuthorizationDetails string // rich authorization request (RFC 9396), "" for none
+	AuthorizationDetails string // RFC 9396; may be ""
 }
 
-// ServiceConfig describes a relying party.
+// ServiceConfig configures a relying party.
 type ServiceConfig struct {
 	Name, Class, Text string
-	Provider          string // what people call the provider; "" is ID-porten
-	Base              string // its own address, no trailing slash
+	Provider          string // name of the provider on pages; the default is ID-porten
+	Base              string // base URL without trailing slash
 	Issuer            string
 	ClientID, Secret  string
-	API               string // address of the API
+	API               string // base URL of the API
 	Stories           []Story
-	Others            []Link // the neighbours, to show single sign-on
+	Others            []Link // services with single sign-on
 	HTTP              *http.Client
 	Log               *slog.Logger
 }
 
-// Link is a link of the page.
+// Link is a link on the page.
 type Link struct{ Name, URL string }
 
-// Service is a relying party: a web application with a local session, in the way ID-porten wants one
-// (state, nonce, PKCE, sid for single logout). It remembers its sessions in memory.
+// Service is a relying party: a web application with local sessions in memory. It uses state, nonce, PKCE, and sid for single logout, as
+// ID-porten requires.
 type Service struct {
 	cfg ServiceConfig
 
@@ -66,7 +66,7 @@ type pendingLogin struct {
 	at              time.Time
 }
 
-// local is the service's own session.
+// local is a session of the service.
 type local struct {
 	mu        sync.Mutex
 	story     Story
@@ -80,7 +80,7 @@ type local struct {
 	refreshed int
 }
 
-// NewService makes a relying party. The provider's metadata is read at the first login.
+// NewService returns a relying party. It reads the metadata of the provider at the first login.
 func NewService(cfg ServiceConfig) *Service {
 	if cfg.Provider == "" {
 		cfg.Provider = "ID-porten"
@@ -88,7 +88,7 @@ func NewService(cfg ServiceConfig) *Service {
 	return &Service{cfg: cfg, pending: map[string]pendingLogin{}, sessions: map[string]*local{}}
 }
 
-// cookieName differs from service to service: cookies do not tell ports apart.
+// cookieName returns the name of the session cookie. It contains the name of the service, because cookies are not separated by port.
 func (s *Service) cookieName() string { return s.cfg.ClientID + "-session" }
 
 // Handler returns the pages of the service.
@@ -155,7 +155,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, conf.AuthCodeURL(state, opts...), http.StatusSeeOther)
 }
 
-// remember keeps a login that is under way, and forgets those nobody came back from.
+// remember stores a pending login and deletes old ones.
 func (s *Service) remember(state string, p pendingLogin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,8 +199,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// exchange trades the code and checks the id_token as OpenID Connect Core section 3.1.3.7 says, and the
-// level as ID-porten demands of every service.
+// exchange redeems the code and verifies the id_token (OIDC Core §3.1.3.7) and its level, as ID-porten requires.
 func (s *Service) exchange(ctx context.Context, p pendingLogin, code string) (*local, error) {
 	ctx = oidc.ClientContext(ctx, s.cfg.HTTP)
 	provider, conf, err := s.discover(ctx)
@@ -226,10 +225,10 @@ func (s *Service) exchange(ctx context.Context, p pendingLogin, code string) (*l
 		return nil, err
 	}
 	if c.Nonce != p.nonce {
-		return nil, errors.New("nonce is not ours")
+		return nil, errors.New("nonce does not match")
 	}
 	if p.story.ACR != "" && c.ACR != p.story.ACR && !strings.HasSuffix(c.ACR, "-high") {
-		return nil, fmt.Errorf("level %q is not the one asked for", c.ACR)
+		return nil, fmt.Errorf("level %q is below the requested one", c.ACR)
 	}
 	l.sid = c.SID
 	if slices.Contains(strings.Fields(l.scope), "profile") {
@@ -295,7 +294,7 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// renew uses the refresh token; its replacement comes with the answer.
+// renew uses the refresh token and stores its successor.
 func (l *local) renew(ctx context.Context, conf *oauth2.Config) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -309,7 +308,7 @@ func (l *local) renew(ctx context.Context, conf *oauth2.Config) error {
 	return nil
 }
 
-// logout ends the local session and sends the browser to the provider, which ends all others.
+// logout ends the local session and redirects the browser to the logout endpoint of the provider.
 func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
 	l := s.current(r)
 	s.drop(w, r)
@@ -341,7 +340,7 @@ func (s *Service) drop(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
 }
 
-// frontchannel ends the session that the provider names. A browser sends no cookies in a frame of another site, so sid finds the
+// frontchannel ends the session with the sid of the request. A browser sends no cookies in a frame of another site, so sid finds the
 // session (OIDC Front-Channel Logout §2).
 func (s *Service) frontchannel(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()

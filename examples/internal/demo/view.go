@@ -20,10 +20,10 @@ var servicePage string
 
 var serviceTemplate = template.Must(template.New("service").Parse(servicePage))
 
-// page is what service.html shows.
+// page is the data of service.html.
 type page struct {
 	Config    ServiceConfig
-	Notice    string // for people
+	Notice    string // for users
 	Detail    string // for developers
 	Error     string
 	LoggedOut bool
@@ -41,14 +41,14 @@ type sessionView struct {
 	Refreshed          int
 	CanRefresh         bool
 	PseudonymousNotice bool
-	Details            string // authorization_details of the token response: for whom the person acts
+	Details            string // authorization_details of the token response
 }
 
 type claim struct{ Name, Value string }
 
 func (s *Service) home(w http.ResponseWriter, r *http.Request) { s.show(w, r, http.StatusOK, page{}) }
 
-// show renders the page with the session there is.
+// show renders the page of a session.
 func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, p page) {
 	if l := s.current(r); l != nil {
 		p.Session = view(l)
@@ -56,7 +56,7 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, p pag
 	s.render(w, status, p)
 }
 
-// friendly says what an error of the authorization endpoint means to a person.
+// friendly returns the text of an authorization error for users.
 func (s *Service) friendly(code string) string {
 	switch code {
 	case "access_denied":
@@ -69,7 +69,7 @@ func (s *Service) friendly(code string) string {
 	return s.cfg.Provider + " godtok ikke forespørselen fra tjenesten."
 }
 
-// trouble tells the person that something failed, and the log what. Texts of libraries stay off the page.
+// trouble shows a general error and logs the cause. Error texts of libraries are not shown.
 func (s *Service) trouble(w http.ResponseWriter, r *http.Request, notice string, err error) {
 	p := page{Notice: notice, Error: "trouble"}
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
@@ -90,7 +90,7 @@ func view(l *local) *sessionView {
 		API: l.api, APIStatus: l.apiStatus, Refreshed: l.refreshed, CanRefresh: l.token.RefreshToken != "",
 	}
 	if details := l.token.Extra("authorization_details"); details != nil {
-		text, _ := json.MarshalIndent(details, "", "  ") // it was JSON a moment ago
+		text, _ := json.MarshalIndent(details, "", "  ") // it was decoded from JSON
 		v.Details = string(text)
 	}
 	v.Opaque = v.AccessClaims == nil

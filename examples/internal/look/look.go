@@ -1,4 +1,4 @@
-// Package look is the style sheet and icon that all example servers share.
+// Package look holds the style sheet and the icon of the example servers.
 package look
 
 import (

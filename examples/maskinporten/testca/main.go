@@ -1,10 +1,10 @@
-// Command testca makes what a local Maskinporten or ID-porten needs to try business certificates with: a
-// root, an issuing authority, and certificates of both profiles (SEID 1 and SEID 2) for an organisation,
-// and beside them an expired one, a revoked one and one of another organisation, to see them refused.
+// Command testca creates a test authority for business certificates: a root, an issuing authority, and certificates of both profiles
+// (SEID 1 and SEID 2) for an organisation. It also creates certificates that a server rejects: an expired one, a revoked one, and one
+// of another organisation.
 //
 //	go run ./examples/maskinporten/testca -out testca
 //
-// Nobody outside the machine should trust any of it.
+// Do not trust the authority outside of tests.
 package main
 
 import (
