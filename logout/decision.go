@@ -12,8 +12,8 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// Decision is the outcome of a logout request. Exactly one of Redirect, Confirm, LoggedOut, Cancelled and Error is set, or none of
-// them if the browser has to post the form again; Reply returns the response for each of them. State changes are committed before a
+// Decision is the outcome of a logout request. At most one of Redirect, Confirm, LoggedOut, Cancelled and Error is set. If none is set,
+// the response is a page that posts the form of another site again. Reply returns the response in every case. State changes are committed before a
 // Decision is returned.
 type Decision struct {
 	// Header holds the header fields of the response, among them Set-Cookie, and for pages the Content-Security-Policy.
@@ -26,13 +26,15 @@ type Decision struct {
 	Error     *ErrorPage
 
 	repost   *repostPage
-	plain    bool // the page of the host must not be called
+	plain    bool // Config.Pages must not be called
 	endpoint *Endpoint
 }
 
-// Pages render the pages of the host. Header fields of a result replace those of the Decision, and a zero Status is the default. The
+// Pages holds the functions that render the pages of the host. If a function is nil, a plain English page is sent.
+//
+// Header fields of the returned Reply replace those of the Decision. If its Status is 0, it is 200, or ErrorPage.Status. The
 // Content-Security-Policy of the Decision allows style sheets and images of the provider's origin, and scripts with the nonce of the
-// page. If a function is nil, the page is plain English.
+// page.
 type Pages struct {
 	// Confirm is the page on which the user confirms or cancels the logout.
 	Confirm func(ConfirmPage) portner.Reply
@@ -44,8 +46,9 @@ type Pages struct {
 	Error func(ErrorPage) portner.Reply
 }
 
-// ConfirmPage is shown before a logout that needs a confirmation. The page has a form with the method post and the action Action. The form has a hidden field with
-// the name TokenField and the value Token, a button that logs out, and a button with the name CancelField and any value.
+// ConfirmPage is shown before a logout that requires a confirmation. The page must have a form with the method post and the action
+// Action. The form has a hidden field with the name TokenField and the value Token, a button that logs out, and a button with the
+// name CancelField and any value.
 type ConfirmPage struct {
 	Action      string // path that the form posts to
 	TokenField  string // name of the hidden field

@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// hint holds the claims of a verified id_token_hint. It does not identify the user; the session cookie does.
+// hint holds the claims of a verified id_token_hint. The session cookie identifies the user; the hint only confirms the request.
 type hint struct {
 	clientID string
 	subject  string
