@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
@@ -138,7 +139,7 @@ func (c Config) withDefaults() Config {
 		c.PromptValues = []string{"login"}
 	}
 	if len(c.Locales) == 0 {
-		c.Locales = []string{"nb", "nn", "en", "se"}
+		c.Locales = httpx.DefaultLocales()
 	}
 	if c.RequestURIPrefix == "" {
 		c.RequestURIPrefix = DefaultRequestURIPrefix

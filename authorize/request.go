@@ -297,11 +297,6 @@ func (e *Endpoint) validResource(ctx context.Context, res string) (bool, error) 
 	default:
 		return false, nil
 	}
-	switch _, err = client.Lookup(ctx, e.cfg.Clients, res); {
-	case err == nil, errors.Is(err, client.ErrDisabled):
-		return false, nil
-	case errors.Is(err, storage.ErrNotFound):
-		return true, nil
-	}
-	return false, err
+	taken, err := client.Exists(ctx, e.cfg.Clients, res)
+	return !taken && err == nil, err
 }

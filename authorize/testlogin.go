@@ -2,7 +2,6 @@ package authorize
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -53,14 +52,7 @@ func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
 
 func onLoopback(issuer string) bool {
 	u, err := url.Parse(issuer)
-	if err != nil {
-		return false
-	}
-	if u.Hostname() == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(u.Hostname())
-	return err == nil && a.IsLoopback()
+	return err == nil && fields.IsLoopback(u.Hostname())
 }
 
 const testHint = "testid:"

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -62,9 +60,10 @@ type Authenticator struct {
 // NewAuthenticator returns an Authenticator. It reports every problem of the configuration at once, as portner.FieldErrors.
 func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	var problems fields.Checker
-	problems.Require(cfg.Issuer != "", "Issuer")
-	problems.Want(cfg.Issuer == "" || isEndpoint(cfg.Issuer), "Issuer", "must be an absolute http or https URL without query and fragment")
-	problems.Want(cfg.TokenEndpoint == "" || isEndpoint(cfg.TokenEndpoint), "TokenEndpoint", "must be an absolute http or https URL without query and fragment")
+	problems.URL("Issuer", cfg.Issuer)
+	if cfg.TokenEndpoint != "" {
+		problems.URL("TokenEndpoint", cfg.TokenEndpoint)
+	}
 	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
 	problems.Require(cfg.Clients != nil, "Clients")
 	if err := problems.Err(); err != nil {
@@ -74,12 +73,6 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 		cfg.Attempts = newAttemptTable(10, time.Minute)
 	}
 	return &Authenticator{cfg: cfg, log: audit.Log{Endpoint: "client", Logger: cfg.Logger, OnEvent: cfg.OnEvent}}, nil
-}
-
-// isEndpoint reports whether s is an absolute http or https URL without query and fragment.
-func isEndpoint(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && isHTTP(u.Scheme) && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(s, "?#")
 }
 
 // Authenticated is a client whose credentials were verified, or a public client that identified itself.

@@ -9,15 +9,15 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// ErrDisabled reports that the client exists and is disabled. It wraps storage.ErrNotFound, because a disabled client is
-// answered as an unknown one.
+// ErrDisabled reports that the client exists and is disabled. It wraps storage.ErrNotFound, because the responses for
+// disabled and unknown clients are equal.
 var ErrDisabled = fmt.Errorf("client: the client is disabled: %w", storage.ErrNotFound)
 
 // Lookup finds an enabled client in s. Every package of this module that needs a client calls it.
 //
 // It returns an error that wraps storage.ErrNotFound if there is no such client, and the client with ErrDisabled if it is
-// disabled. Every other error is a fault: the source failed (portner.ErrUnavailable), or it returned another client than
-// the one it was asked for.
+// disabled. Every other error is a fault: the source failed (portner.ErrUnavailable), or it returned a client with
+// another client_id.
 func Lookup(ctx context.Context, s Source, clientID string) (*Client, error) {
 	if !validClientID(clientID) {
 		return nil, fmt.Errorf("client: lookup: %w", storage.ErrNotFound)
@@ -34,6 +34,19 @@ func Lookup(ctx context.Context, s Source, clientID string) (*Client, error) {
 		return c, ErrDisabled
 	}
 	return c, nil
+}
+
+// Exists reports whether a client, enabled or disabled, has this client_id. An access token must not have a client as its
+// audience, because the client would accept it as an id_token.
+func Exists(ctx context.Context, s Source, clientID string) (bool, error) {
+	switch _, err := Lookup(ctx, s, clientID); {
+	case err == nil, errors.Is(err, ErrDisabled):
+		return true, nil
+	case errors.Is(err, storage.ErrNotFound):
+		return false, nil
+	default:
+		return false, err
+	}
 }
 
 // validClientID reports whether id is 1 to 256 printable ASCII characters (RFC 6749 appendix A.1).

@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/session"
 )
@@ -27,21 +28,24 @@ type Config struct {
 	Clients client.Source
 	// Keys verifies hints and signs logout tokens. Required.
 	Keys *keyset.Set
-	// MatchSubject reports whether sub is one that the client can have received for the user, for id_token_hint. Required. See
-	// token.Subjects.
+	// MatchSubject reports whether the client can have received sub as the subject of the user, for id_token_hint. It compares sub
+	// with token.Endpoint.Subject, for an open and for a pseudonymous grant. Required.
 	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
-	// Subject returns the sub of a user in the logout tokens of a client. Required. See token.Subjects.
+	// Subject returns the sub of a user in the logout tokens of a client; see token.Endpoint.Subject. Required.
 	Subject func(c *client.Client, id *session.Identity) (string, error)
-	// Secrets seal confirmations. The first one seals, every one opens. Every node needs the same. Required.
+	// Secrets encrypt the tokens of confirmation pages. The first one encrypts, every one decrypts. Every node needs the same.
+	// Required.
 	Secrets []portner.Secret
 
-	// Pages render the pages. Plain pages take the place of nil functions.
+	// Pages holds the functions that render the pages. If a function is nil, a plain English page is sent.
 	Pages Pages
 	// Backchannel delivers logout tokens. If nil, clients are notified through the browser only.
 	Backchannel Sender
-	// WithoutConfirmation ends the session without a confirmation if there is no id_token_hint. Every site can then log users out.
+	// WithoutConfirmation ends the session without a confirmation page if the request has no id_token_hint. Any site can then log users
+	// out by a link.
 	WithoutConfirmation bool
-	// Environment is what registrations were validated against. An http issuer implies Test.
+	// Environment must be the one that the registrations were validated against. The zero value is production. An http issuer sets
+	// Environment.Test.
 	Environment client.Environment
 	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
@@ -62,7 +66,7 @@ type Sender interface {
 
 func (c Config) withDefaults() Config {
 	if len(c.Locales) == 0 {
-		c.Locales = []string{"nb", "nn", "en", "se"}
+		c.Locales = httpx.DefaultLocales()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

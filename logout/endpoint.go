@@ -232,8 +232,8 @@ func (e *Endpoint) loggedOut(x *exchange, in intent, frames []string) *Decision 
 	return e.result(x, Decision{LoggedOut: p})
 }
 
-// repost returns the page that posts the form of another site again from the provider. It posts a request and never a confirmation,
-// so it proves no more than the form of the other site did.
+// repost returns the page that posts the form of another site again from the provider. The form has the parameters of
+// the request and never a confirmation, so the posted form is decided as any other request.
 func (e *Endpoint) repost(x *exchange, req request) *Decision {
 	p := &repostPage{Action: e.action, Nonce: seal.NewID(), Script: repostScript, Fields: [][2]string{{fieldAgain, "1"}}}
 	for _, name := range parameters {

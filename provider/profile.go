@@ -7,6 +7,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
 )
@@ -131,7 +132,7 @@ func IDPorten() Profile {
 		Levels:           acr.IDPorten,
 		DefaultACRValues: []string{acr.Substantial},
 		PromptValues:     []string{"login"},
-		Locales:          locales(),
+		Locales:          httpx.DefaultLocales(),
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		SubjectType:      client.Pairwise,
@@ -154,7 +155,7 @@ func OpenIDConnect() Profile {
 	return Profile{
 		Name:            "OpenID Connect",
 		PromptValues:    []string{"login", "none", "consent", "select_account"},
-		Locales:         locales(),
+		Locales:         httpx.DefaultLocales(),
 		Scopes:          scope.StandardScopes(),
 		Claims:          []token.ClaimsFunc{openIDClaims, requestedClaims},
 		ScopeClaims:     standardClaims,
@@ -167,9 +168,6 @@ func OpenIDConnect() Profile {
 		Lifetimes:        defaultLifetimes(),
 	}
 }
-
-// locales are the languages of the pages of ID-porten: Bokmål, Nynorsk, English and Northern Sami.
-func locales() []string { return []string{"nb", "nn", "en", "se"} }
 
 // defaultLifetimes are those of ID-porten (docs.digdir.no: Levetider).
 func defaultLifetimes() Lifetimes {

@@ -239,12 +239,8 @@ func checkIssuer(issuer string) error {
 		return errors.New("must be an absolute URL without user, query and fragment")
 	case strings.HasSuffix(issuer, "/"):
 		return errors.New("must not end in a slash")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && fields.IsLoopback(u.Hostname()):
 		return nil
 	}
-	return errors.New("must be https (http for localhost, 127.0.0.1 and ::1 only)")
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+	return errors.New("must be https (http for loopback hosts only)")
 }

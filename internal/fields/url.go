@@ -23,6 +23,6 @@ func (c *Checker) URL(field, raw string) {
 		return
 	}
 	u, err := url.Parse(raw)
-	ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.ContainsAny(raw, "?#")
+	ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(raw, "?#")
 	c.Want(ok, field, "must be an absolute http or https URL without credentials, query and fragment")
 }

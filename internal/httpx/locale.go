@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// DefaultLocales returns the languages of the pages of ID-porten: Bokmål, Nynorsk, English and Northern Sami.
+func DefaultLocales() []string { return []string{"nb", "nn", "en", "se"} }
+
 // LanguageCookie is the name of the cookie with the language that the user chose on a page of the provider.
 const LanguageCookie = "IDPORTEN_SELECTED_LANGUAGE"
 
