@@ -2,7 +2,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"html/template"
@@ -65,7 +64,7 @@ func newHandler(issuer string, logger *slog.Logger) (http.Handler, error) {
 	op, err := provider.New(provider.Config{
 		Issuer: issuer, Profile: provider.OpenIDConnect(), Store: memory.New(), Keys: keys, Clients: clients, Origins: clients.HasOrigin,
 		Page:    page, // at /login; no scope of this program requires consent
-		Secrets: []portner.Secret{random()}, PairwiseKey: random(), Logger: logger,
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -92,10 +91,4 @@ func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authori
 func passwordOK(name, password string) bool {
 	want, given := sha256.Sum256([]byte(users[name])), sha256.Sum256([]byte(password))
 	return users[name] != "" && subtle.ConstantTimeCompare(want[:], given[:]) == 1
-}
-
-func random() portner.Secret {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return b
 }

@@ -112,7 +112,7 @@ func (p *Problems) Orgno(path, orgno string) {
 // PID records a member that is not a national identity number.
 func (p *Problems) PID(path, pid string) {
 	if _, err := norway.ParsePID(pid); err != nil {
-		p.Add(path, "must be a national identity number: %s", strings.TrimPrefix(err.Error(), "norway: "))
+		p.Add(path, "must be a national identity number%s", strings.TrimPrefix(err.Error(), norway.ErrPID.Error()))
 	}
 }
 
