@@ -7,7 +7,8 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 )
 
-// AssertionFault is the check of an assertion's key that failed. It is an error; errors.Is finds it in an AssertionError.
+// AssertionFault names the check of the key or signature of an assertion that failed. It is an error that an AssertionError wraps, so
+// errors.Is(err, ErrKeyExpired) works.
 type AssertionFault string
 
 // Error describes the fault.

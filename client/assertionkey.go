@@ -13,7 +13,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// AssertionRules are the rules of one kind of assertion for its key. The zero value holds the rules of private_key_jwt.
+// AssertionRules are the rules for the key of one kind of assertion. The zero value holds the rules of private_key_jwt.
 type AssertionRules struct {
 	// Algorithms are the allowed signature algorithms. If nil, they are those of private_key_jwt.
 	Algorithms []string
@@ -21,14 +21,14 @@ type AssertionRules struct {
 	RequireKID bool
 }
 
-// Assertion is a JWT whose key and signature were verified. Its claims were not.
+// Assertion is a JWT whose key and signature have been verified, and whose claims have not.
 type Assertion struct {
 	// Payload is the JSON that was signed. It may have repeated members.
 	Payload []byte
 	// KID and Typ are header parameters, "" if they are missing.
 	KID, Typ string
-	// Ignored are the names of header parameters that refer to a key of the sender (jku, x5u, jwk). Report them as an event,
-	// also if there is an error.
+	// Ignored are the names of header parameters that refer to a key of the sender (jku, x5u, jwk). The caller reports them
+	// as an event, also if there is an error.
 	Ignored []string
 	// AMR is the client_amr: private_key_jwt for a registered key, or the class of the certificate.
 	AMR string

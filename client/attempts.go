@@ -12,8 +12,8 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 )
 
-// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimiter] returns one that counts in this process; for a
-// provider on several nodes implement AttemptLimiter over a shared store.
+// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimiter] returns one that counts in this process; a
+// provider on several nodes can implement AttemptLimiter with a shared store.
 type AttemptLimiter interface {
 	// Wait returns the time until the next attempt of a client from an address is allowed, 0 if it is allowed now.
 	Wait(ctx context.Context, clientID, remoteAddr string, now time.Time) time.Duration

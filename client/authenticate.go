@@ -26,18 +26,18 @@ const (
 
 // Config configures an Authenticator.
 type Config struct {
-	// Issuer is the audience of assertions. Required.
+	// Issuer is the issuer identifier of the provider, which is the audience of assertions. Required.
 	Issuer string
 	// AssertionAudience is the form of the audience. The zero value is IssuerString.
 	AssertionAudience AudienceRule
-	// TokenEndpoint is a further audience for clients with AllowTokenEndpointAudience. If "", it is accepted for no client.
+	// TokenEndpoint is an additional audience for clients with AllowTokenEndpointAudience. If "", there is none.
 	TokenEndpoint string
 	// Clients finds registrations. Required.
 	Clients Source
 	// Replay remembers assertions. If nil, private_key_jwt is rejected.
 	Replay ReplayStore
-	// Certificates verifies business certificates: those that clients without registered keys sign with (x5c), and those
-	// that keys were registered with. If nil, such assertions are rejected.
+	// Certificates verifies business certificates: the x5c of assertions of clients without registered keys, and the x5c of
+	// registered keys. If nil, such assertions are rejected, except those with registered keys of plain OpenID Connect clients.
 	Certificates *businesscert.Verifier
 	// Attempts limits failed attempts. If nil, a pair of client and address may fail 10 times in a minute, counted in this
 	// process.
@@ -45,7 +45,7 @@ type Config struct {
 
 	// Logger receives a line for each failure. If nil, nothing is logged.
 	Logger *slog.Logger
-	// OnEvent receives an event for each failure and for each use of AllowTokenEndpointAudience.
+	// OnEvent receives the same as events, and each use of AllowTokenEndpointAudience. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 

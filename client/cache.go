@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SourceFunc is a function as a Source.
+// SourceFunc is a Source that calls a function.
 type SourceFunc func(ctx context.Context, clientID string) (*Client, error)
 
 // Client calls f.

@@ -48,7 +48,7 @@ type Client struct {
 	ClientID string `json:"client_id"`
 	// ClientName is shown to the user at login. If "", DisplayName returns ClientID.
 	ClientName string `json:"client_name,omitempty"`
-	// Description is a note of the operator. It is not shown to users.
+	// Description is a note for the operator. It is not shown to users.
 	Description string `json:"description,omitempty"`
 	// ClientURI is the home page of the client, http or https.
 	ClientURI string `json:"client_uri,omitempty"`
@@ -88,10 +88,10 @@ type Client struct {
 	// Scopes are the scopes that the client may request. If empty, these are openid and profile for the integration type
 	// idporten, and none for other clients.
 	Scopes []string `json:"scopes,omitempty"`
-	// CodeChallengeMethod is S256 or none. If "", it is S256. With none a confidential client may leave out PKCE; it is then
-	// open to the injection of authorization codes (RFC 9700 §4.5).
+	// CodeChallengeMethod is S256 or none. If "", it is S256. With none a confidential client may send requests without
+	// PKCE; injected authorization codes are then not detected (RFC 9700 §4.5).
 	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`
-	// SSODisabled gives the client sessions of its own, which other clients do not use.
+	// SSODisabled puts the client in a circle of its own: it shares no login with other clients.
 	SSODisabled bool `json:"sso_disabled,omitempty"`
 	// ResponseModes are query and form_post. If empty, both are allowed.
 	ResponseModes []string `json:"response_modes,omitempty"`
@@ -149,7 +149,7 @@ type Client struct {
 	Secrets []Secret `json:"client_secrets,omitempty"`
 	// KeysUploadedAt is when JWKS was registered. The keys expire 365 days later. If zero, they do not expire.
 	KeysUploadedAt time.Time `json:"keys_uploaded_at,omitzero"`
-	// Disabled rejects every request of the client, as if it were not registered. The JSON member is "active".
+	// Disabled rejects every request of the client, as if it were not registered. MarshalJSON writes its negation as "active".
 	Disabled bool `json:"disabled,omitempty"`
 }
 
@@ -169,7 +169,7 @@ type OnBehalfOf struct {
 	Logo string `json:"logo,omitempty"`
 }
 
-// Environment is what a registration is validated against. The zero value is production without business certificates.
+// Environment selects the rules that a registration is validated against. The zero value is production without business certificates.
 type Environment struct {
 	// Test allows plain http and localhost for web and browser clients.
 	Test bool

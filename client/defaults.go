@@ -89,13 +89,14 @@ func (c *Client) RotatesRefreshTokens() bool { return c.RefreshTokenUsage != Reu
 // StateRequired reports whether authorization requests must have state. It is always true for public clients.
 func (c *Client) StateRequired() bool { return c.RequireState || c.Public() }
 
-// TakesSID reports whether id_tokens of the client have a sid, for front-channel or back-channel logout.
+// TakesSID reports whether id_tokens of the client have the claim sid: if its front-channel logout requires it, or if it has a
+// backchannel_logout_uri.
 func (c *Client) TakesSID() bool {
 	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
 }
 
-// ScopeClient returns the client as package scope sees it. The organisation whose accesses count is the supplier of a client
-// that a supplier runs, and the client's own organisation otherwise.
+// ScopeClient returns the description of the client for package scope. Its Organisation, which must have access to a scope, is the
+// supplier if there is one, and otherwise the organisation that owns the client.
 func (c *Client) ScopeClient() scope.Client {
 	return scope.Client{
 		ID: c.ClientID, Organisation: cmp.Or(c.SupplierOrgno, c.OrganisationNo),
@@ -127,7 +128,7 @@ type Lifetimes struct {
 	Authorization time.Duration // of a grant
 }
 
-// Lifetimes returns the lifetimes of the client. Those that it does not have are taken from defaults.
+// Lifetimes returns the lifetimes of the registration, and those of defaults for the fields that are 0.
 func (c *Client) Lifetimes(defaults Lifetimes) Lifetimes {
 	own := func(seconds int, byDefault time.Duration) time.Duration {
 		if seconds > 0 {

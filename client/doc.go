@@ -5,13 +5,13 @@
 // registration without integration_type is a plain OpenID Connect client, to which ID-porten's tables of allowed
 // combinations do not apply.
 //
-// The host stores registrations and implements [Source]; [Registry] is a Source of fixed registrations, and [Cache] remembers
-// those of a slow one. [Lookup] finds an enabled client.
+// The host stores registrations and implements [Source]; [Registry] is a Source of fixed registrations, and [Cache] keeps
+// the registrations of a slow Source in memory. [Lookup] finds an enabled client.
 //
 // A [Request] is what a client sends to the token, pushed authorization request, introspection, revocation or userinfo
 // endpoint. An [Authenticator] authenticates its client: by a secret, by a signed assertion, or by an assertion signed with a
 // business certificate.
 //
-// RFC 6749 §2.3, RFC 7521, RFC 7523 §2.2 and §3, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1, OIDC Core §9,
+// The package implements RFC 6749 §2.3, RFC 7521, RFC 7523 §2.2 and §3, RFC 8252 §7 and §8, RFC 9700 §2.1 and §4.1, OIDC Core §9,
 // OIDC Dynamic Client Registration §2.
 package client

@@ -35,8 +35,8 @@ type secretRecord struct {
 }
 
 // MarshalJSON encodes every field, for a store: UnmarshalJSON of the text returns an equal Client. The member "active" is
-// always present. The member "client_secrets" holds the hashes of the secrets; set Secrets to nil before you show a
-// registration to others.
+// always present. The member "client_secrets" holds the hashes of the secrets; set Secrets to nil before a
+// registration is shown to others.
 func (c Client) MarshalJSON() ([]byte, error) {
 	active := !c.Disabled
 	r := record{registration: registration(c), Active: &active}

@@ -56,8 +56,8 @@ func (f Form) Format(s fmt.State, verb rune) { httpx.Form(f).Format(s, verb) }
 type Request struct {
 	Method      string            // POST; GET is valid for userinfo only
 	Form        Form              // the body
-	Header      http.Header       // Authorization and DPoP are read
-	Certificate *x509.Certificate // certificate of the TLS client (RFC 8705); nil if there is none
+	Header      http.Header       // Authorization is read
+	Certificate *x509.Certificate // certificate of the TLS client, for grant handlers; nil if there is none
 	RemoteAddr  string            // host or host:port of the peer, for limits
 	// CorrelationID is part of the events of this request. It may be "".
 	CorrelationID string
@@ -66,8 +66,8 @@ type Request struct {
 // RequestFrom reads a Request from r: the body of a POST within limits, the header and the TLS certificate. Its errors are
 // *portner.Error values.
 //
-// Parameters belong in the body: a POST with a query is rejected, and so is an access token in the query of any request
-// (RFC 6750 §2.3 advises against it). The endpoints themselves reject methods they do not support.
+// RequestFrom rejects a POST with a query, and every request with an access token in the query (RFC 6750 §2.3 advises against
+// it). It does not check the method; the endpoints do.
 func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
 	req := Request{Method: r.Method, Header: r.Header, RemoteAddr: r.RemoteAddr}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {

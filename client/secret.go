@@ -23,7 +23,7 @@ const (
 )
 
 // Secret is the SHA-256 hash of a client secret. A fast hash is enough for a random secret only, so NewSecret rejects secrets of
-// low entropy. A slow hash would allow every peer to exhaust the provider.
+// low entropy. A slow hash would let any peer exhaust the CPU of the provider.
 //
 // It prints as REDACTED.
 type Secret struct {
@@ -32,8 +32,8 @@ type Secret struct {
 	ExpiresAt time.Time
 }
 
-// NewSecret hashes a secret for a registration. It rejects secrets with less than 32 characters, with less than 8 different
-// ones, and with characters other than printable ASCII (RFC 6749 appendix A.2).
+// NewSecret hashes a secret for a registration. It rejects secrets with fewer than 32 or more than 512 characters, with fewer
+// than 8 different ones, and with characters other than printable ASCII (RFC 6749 appendix A.2).
 func NewSecret(secret string, expiresAt time.Time) (Secret, error) {
 	if len(secret) < minSecretLength {
 		return Secret{}, errors.New("client: client_secret must have at least 32 characters")

@@ -10,8 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// ErrInvalidRedirectURI reports that a redirect or logout URI is not allowed. If a registered URI is rejected at use, the
-// registration is older than the rule.
+// ErrInvalidRedirectURI reports that a redirect URI or a logout URI is not allowed for the client.
 var ErrInvalidRedirectURI = errors.New("client: URI not allowed")
 
 const (
@@ -19,8 +18,9 @@ const (
 	maxURILength = 2048
 )
 
-// CheckURI checks a redirect or post-logout URI against the rules for the application type of the client. Call it also where a
-// URI is used: a store may hold registrations that are older than a rule. It costs about as much as url.Parse.
+// CheckURI checks a redirect or post-logout URI against the rules for the application type of the client. The
+// provider also calls it whenever it uses a registered URI, because a stored registration may be older than a rule. The error
+// wraps ErrInvalidRedirectURI.
 func (c *Client) CheckURI(uri string, env Environment) error {
 	if rule := c.brokenRule(uri, env); rule != "" {
 		return fmt.Errorf("%w: %s", ErrInvalidRedirectURI, rule)

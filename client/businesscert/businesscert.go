@@ -1,10 +1,10 @@
 // Package businesscert verifies Norwegian business certificates (virksomhetssertifikat) and eSeals: chains of X.509
 // certificates whose subject is an organisation (docs.digdir.no: Maskinporten, virksomhetssertifikater).
 //
-// A [Verifier] is for one environment: certificates of test authorities are rejected in production because their roots are not
-// in its pool, and the reverse. The caller compares the organisation and verifies what the key signed.
+// A [Verifier] is for one environment: certificates of test authorities are rejected in production, and those of
+// production in test, because their roots are not in its pool. The caller compares the organisation number and verifies the signature of the message.
 //
-// The input comes from the peer; errors never quote it.
+// Errors do not quote the certificates, because they come from the peer.
 package businesscert
 
 import (
@@ -75,7 +75,8 @@ func New(cfg Config) (*Verifier, error) {
 
 // Certificate is a verified leaf.
 type Certificate struct {
-	// Leaf holds the key that may sign. It is valid at the time of the call only; verify the chain again for each use.
+	// Leaf holds the public key of the organisation. It is verified for the time of the call only: verify the chain again for
+	// each use.
 	Leaf *x509.Certificate
 	// Orgno is the organisation number of the subject: nine digits.
 	Orgno string

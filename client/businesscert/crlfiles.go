@@ -18,10 +18,11 @@ import (
 // lookEvery is the time between two looks for changed files, by the clock of Check.
 const lookEvery = time.Second
 
-// CRLFiles is a Revocation over revocation lists in files (RFC 5280 §5). It does not fetch lists; run a timer with curl beside it.
+// CRLFiles is a Revocation that reads revocation lists from files (RFC 5280 §5). It does not download lists: the host runs a job
+// that does, such as a timer with curl.
 //
-// A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. Replace it by
-// renaming a new file. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err returns the
+// A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. To
+// replace a file, write a new one and rename it. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err returns the
 // error.
 type CRLFiles struct {
 	paths []string
