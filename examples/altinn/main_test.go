@@ -28,7 +28,7 @@ const (
 	kari               = "21879498012"
 )
 
-// world is a running server and the two issuers it trusts.
+// world is a running server with the keys of its two issuers.
 type world struct {
 	t                      *testing.T
 	s                      *server
@@ -36,7 +36,7 @@ type world struct {
 	maskinporten, idporten *keyset.Set
 }
 
-// serveStopped starts a server and stops it with the test.
+// serveStopped serves until the end of the test.
 func serveStopped(t *testing.T, s *server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,7 +48,7 @@ func serveStopped(t *testing.T, s *server) {
 	})
 }
 
-// publish is an issuer's keys behind a socket.
+// publish serves the keys of an issuer.
 func publish(t *testing.T) (keys *keyset.Set, uri string) {
 	t.Helper()
 	key, err := keyset.Generate(keyset.ES256)
@@ -91,7 +91,7 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// change is what a test's token has otherwise; nil takes a claim out.
+// change replaces claims of a token; nil removes a claim.
 type change = map[string]any
 
 func org(id string) map[string]any {
@@ -111,7 +111,7 @@ func (w *world) sign(keys *keyset.Set, base map[string]any, changes []change) st
 	return jwt
 }
 
-// machine is the token of AX1 (docs/spec/altinn.md §6.5).
+// machine returns the token of AX1 (docs/spec/altinn.md §6.5).
 func (w *world) machine(changes ...change) string {
 	return w.sign(w.maskinporten, map[string]any{
 		"iss": maskinportenIssuer, "scope": "altinn:broker.read", "client_amr": "private_key_jwt", "client_id": "0b3c", "token_type": "Bearer",
@@ -119,7 +119,7 @@ func (w *world) machine(changes ...change) string {
 	}, changes)
 }
 
-// person is a token similar to that of AX2.
+// person returns a token similar to that of AX2.
 func (w *world) person(changes ...change) string {
 	return w.sign(w.idporten, map[string]any{
 		"iss": idportenIssuer, "sub": "TWGi0", "scope": "openid altinn:instances.read", "client_amr": "private_key_jwt", "client_id": "portal",
@@ -128,7 +128,7 @@ func (w *world) person(changes ...change) string {
 	}, changes)
 }
 
-// call sends a token and returns the answer.
+// call sends a request with a token and returns the response.
 func (w *world) call(path, token string, headers ...http.Header) (int, string) {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.base+path, nil)
@@ -169,7 +169,7 @@ func (w *world) claims(jwt string) map[string]any {
 	return claims
 }
 
-// TestAPI: what comes out of the exchange opens the API as far as it goes.
+// TestAPI checks which paths of the API accept the tokens of the exchange.
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -231,7 +231,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// TestMetadata: the addresses in it answer.
+// TestMetadata checks that the endpoints of the metadata exist.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -252,7 +252,7 @@ func TestMetadata(t *testing.T) {
 	require.NotContains(t, n, "+")
 }
 
-// TestCommand: what it prints, and how it says no.
+// TestCommand checks the output and the errors of the program.
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -277,7 +277,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestMistakes: all of them are reported at once, each with its path.
+// TestMistakes checks that every problem is reported at once with its path.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := readConfig(write(t, `{

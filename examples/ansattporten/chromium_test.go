@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
-// start runs the example server as the command does, on free ports.
+// start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
@@ -28,7 +28,7 @@ func start(t *testing.T, args ...string) *server {
 	return s
 }
 
-// testLog hands the server's log to the test.
+// testLog writes the log of the server to the test.
 type testLog struct{ t *testing.T }
 
 func (l testLog) Write(b []byte) (int, error) {
@@ -36,7 +36,7 @@ func (l testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// browser is a window, and what this demo's pages hold.
+// browser is a browser with functions for the pages of this demo.
 type browser struct {
 	*browsertest.Browser
 	t *testing.T
@@ -47,7 +47,7 @@ func openBrowser(t *testing.T) *browser {
 	return &browser{browsertest.New(t, "ansattporten-"), t}
 }
 
-// pick clicks choices and stays.
+// pick clicks choices of the representation page.
 func (b *browser) pick(ids ...string) {
 	b.t.Helper()
 	for _, id := range ids {
@@ -55,7 +55,7 @@ func (b *browser) pick(ids ...string) {
 	}
 }
 
-// details are what the demo service was told.
+// details returns the authorization_details that the service received.
 func (b *browser) details() []map[string]any {
 	b.t.Helper()
 	var all []map[string]any
@@ -63,7 +63,7 @@ func (b *browser) details() []map[string]any {
 	return all
 }
 
-// organisations are the IDs of the reportees of all details.
+// organisations returns the IDs of the reportees of all details.
 func organisations(details []map[string]any) []string {
 	var ids []string
 	for _, d := range details {
@@ -75,32 +75,32 @@ func organisations(details []map[string]any) []string {
 	return ids
 }
 
-// TestRepresentation chooses one organisation, nobody, several, oneself, and where somebody is required.
+// TestRepresentation chooses one organisation, none, several, the user, and an organisation where one is required.
 func TestRepresentation(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)
 	b.Open(s.demoAt, "#story-en")
 
-	// One: the first time with a login, then without, but with the page each time.
+	// The login page is shown once, the representation page for each request.
 	b.Click("#story-en", "#login-form")
 	b.Look("login")
 	b.Click("#user-kari", "#representation-form")
 	require.False(t, b.Has("input[type=checkbox]"))
-	require.False(t, b.Has("#choice-910753614"), "deleted organisations were not asked for")
+	require.False(t, b.Has("#choice-910753614"), "the request has no allow_deleted_organizations")
 	b.Look("representation-one")
 	b.pick("987464291")
 	b.Click("#representation-continue", "#logged-in")
 	require.Equal(t, []string{"0192:987464291"}, organisations(b.details()))
 	require.Equal(t, "Kari Testesen", b.Text("#id-name"))
-	require.Equal(t, "21879498012", b.Text("#id-pid"), "tokens speak of who logged in")
+	require.Equal(t, "21879498012", b.Text("#id-pid"), "tokens contain the user who logged in")
 	require.Equal(t, "high", b.Text("#id-acr"))
 	require.Contains(t, b.Text("#at-authorization_details"), "0192:987464291")
 	require.Contains(t, b.Text("#id-authorization_details"), "0192:987464291")
 	b.Look("service")
 	b.Click("#refresh", "#refreshed")
-	require.Equal(t, []string{"0192:987464291"}, organisations(b.details()), "a refresh changes nothing of it")
+	require.Equal(t, []string{"0192:987464291"}, organisations(b.details()), "a refresh keeps the details")
 
-	// Nobody, said in two ways; oneself.
+	// None, by choice or without a choice; the user.
 	for _, nobody := range [][]string{{"nobody"}, nil} {
 		b.Click("#story-en", "#representation-form")
 		b.pick(nobody...)
@@ -112,7 +112,7 @@ func TestRepresentation(t *testing.T) {
 	b.Click("#representation-continue", "#logged-in")
 	require.Equal(t, []map[string]any{{"type": "ansattporten:altinn:service"}}, b.details())
 
-	// Several, a deleted one among them.
+	// Several organisations, one of them deleted.
 	b.Click("#story-flere", "#representation-form")
 	require.False(t, b.Has("input[type=radio]"))
 	b.Look("representation-several")
@@ -120,7 +120,7 @@ func TestRepresentation(t *testing.T) {
 	b.Click("#representation-continue", "#logged-in")
 	require.Equal(t, []string{"0192:991825827", "0192:910753614"}, organisations(b.details()))
 
-	// Required: the page asks again, cancel ends it, an organisation is let in.
+	// If required, the page is shown again without a choice; cancel ends the request.
 	b.Click("#story-krevd", "#representation-form")
 	require.False(t, b.Has("#choice-nobody") || b.Has("#choice-self"))
 	b.Click("#representation-continue", "#representation-missing")
@@ -133,7 +133,7 @@ func TestRepresentation(t *testing.T) {
 	require.Equal(t, []string{"0192:991825827"}, organisations(b.details()))
 }
 
-// TestOtherTypes: a resource of Altinn 3, an employer, a mandate; and people who have none.
+// TestOtherTypes checks resources of Altinn 3, employers and mandates, for users with and without parties.
 func TestOtherTypes(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)
@@ -160,7 +160,7 @@ func TestOtherTypes(t *testing.T) {
 	other.Open(s.demoAt, "#story-en")
 	other.Click("#story-en", "#login-form")
 	other.Click("#user-ola", "#logged-in")
-	require.Empty(t, other.details(), "nobody to represent: no page, and a login")
+	require.Empty(t, other.details(), "a user without parties is logged in without the page")
 	other.Click("#story-krevd", "#rp-notice")
 	require.Contains(t, other.Text("#rp-notice"), "access_denied")
 	other.Click("#story-fullmakt", "#error-page")
@@ -168,7 +168,7 @@ func TestOtherTypes(t *testing.T) {
 	other.Look("no-mandate")
 }
 
-// TestLanguages: the chooser in each of the four, the choice kept.
+// TestLanguages checks the representation page in each language.
 func TestLanguages(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)

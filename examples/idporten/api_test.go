@@ -23,7 +23,7 @@ func TestContactRegister(t *testing.T) {
 	}, entry)
 }
 
-// TestAPIChallenges: the demo's API refuses as RFC 6750 says.
+// TestAPIChallenges checks the error responses of the API (RFC 6750 §3).
 func TestAPIChallenges(t *testing.T) {
 	t.Parallel()
 	s := start(t)

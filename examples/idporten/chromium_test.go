@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// start runs the example server as the command does, on free ports.
+// start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	s := prepare(t, args...)
@@ -24,7 +24,7 @@ func prepare(t *testing.T, args ...string) *server {
 	return prepared.(*server)
 }
 
-// serve runs a server until the test ends.
+// serve serves until the end of the test.
 func serve(t *testing.T, s *server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -36,7 +36,7 @@ func serve(t *testing.T, s *server) {
 	})
 }
 
-// testLog hands the server's log to the test.
+// testLog writes the log of the server to the test.
 type testLog struct{ t *testing.T }
 
 func (l testLog) Write(b []byte) (int, error) {

@@ -13,12 +13,12 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
-// TestDemo clicks through every story of the demo in headless Chromium.
+// TestDemo plays the login stories of the demo in headless Chromium.
 func TestDemo(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
 
-	// Ordinary login with a typed password, wrong once.
+	// Login with a password, after a wrong one.
 	b.Open(s.at.first, "#story-login")
 	b.Look("service")
 	b.Click("#story-login", "#login-form")
@@ -40,18 +40,18 @@ func TestDemo(t *testing.T) {
 	b.Click("#refresh", "#refreshed")
 	require.Equal(t, "1", b.Text("#refreshed"))
 
-	// SSO into a second service: no login page; another subject.
+	// Single sign-on to a second service: no login page, another subject.
 	sub := b.Text("#id-sub")
 	b.Open(s.at.second, "#story-login")
 	b.Click("#story-login", "#logged-in")
 	require.NotEqual(t, sub, b.Text("#id-sub"))
 
-	// The isolated one asks first.
+	// The isolated service shows the login page.
 	b.Open(s.at.isolated, "#story-login")
 	b.Click("#story-login", "#login-form")
 	b.Click("#user-ola", "#logged-in")
 
-	// Single logout in one service ends all three.
+	// Logout of one service ends the sessions of all three.
 	b.Click("#logout", "#rp-notice")
 	require.Equal(t, s.at.isolated+"/loggedout?"+url.Values{"state": {"fra-isolated"}}.Encode(), b.Location())
 	for _, base := range []string{s.at.first, s.at.second, s.at.isolated} {
@@ -62,7 +62,7 @@ func TestDemo(t *testing.T) {
 	b.Click("#story-login", "#login-form")
 }
 
-// TestDemoSharing declines one scope of two, and then all.
+// TestDemoSharing declines one scope of two, and then both.
 func TestDemoSharing(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -83,14 +83,14 @@ func TestDemoSharing(t *testing.T) {
 	require.Equal(t, "signature", answer["checked_by"])
 	b.Look("api")
 
-	// The yes is remembered, the no is asked again; nothing is shared and the login succeeds.
+	// The page shows only the declined scope again. Declining it does not end the login.
 	b.Click("#story-deling", "#consent-form")
 	require.False(t, b.Has("input[value='demo:inntekt.read']"))
 	b.Click("#consent-deny", "#logged-in")
 	require.Equal(t, "openid profile demo:inntekt.read", b.Text("#granted-scope"))
 }
 
-// TestDemoPseudonym shows a service that never learns who logs in, and an API that does.
+// TestDemoPseudonym checks that the API receives the identity and the service does not.
 func TestDemoPseudonym(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -98,7 +98,7 @@ func TestDemoPseudonym(t *testing.T) {
 	b.Click("#story-pseudonym", "#login-form")
 	b.Click("#user-kari", "#logged-in")
 	require.True(t, b.Has("#no-pid"))
-	require.NotContains(t, b.Text("main"), "21879498012", "the service must not see the number")
+	require.NotContains(t, b.Text("main"), "21879498012", "the service received the identity number")
 	b.Look("pseudonym")
 	b.Click("#call-api", "#api-answer")
 	require.Contains(t, b.Text("#api-answer"), `"person":"21879498012"`)
@@ -117,18 +117,18 @@ func TestDemoPseudonym(t *testing.T) {
 	b.Click("#user-kari-minid", "#logged-in")
 	require.Equal(t, "idporten-loa-substantial", b.Text("#id-acr"))
 	b.Click("#story-hoyt", "#step-up")
-	require.False(t, b.Has("#user-ola"), "a login that would not do is not offered")
+	require.False(t, b.Has("#user-ola"), "a user below the level has no button")
 	b.Look("step-up")
 	b.Click("#user-kari", "#logged-in")
 	require.Equal(t, "idporten-loa-high", b.Text("#id-acr"))
 
-	// Cancel gives the service access_denied.
+	// After cancel the service receives access_denied.
 	b.Click("#story-paa-nytt", "#login-form")
 	b.Click("#login-cancel", "#rp-notice")
 	require.Contains(t, b.Text("#rp-notice"), "access_denied")
 }
 
-// TestDemoLanguages switches language on the login page; the choice wins over ui_locales from then on.
+// TestDemoLanguages changes the language of the login page. The choice takes precedence over ui_locales.
 func TestDemoLanguages(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -146,8 +146,7 @@ func TestDemoLanguages(t *testing.T) {
 	require.Equal(t, "se", b.Text("#id-locale"))
 }
 
-// TestDemoLogoutAsks: without a hint of the session the provider asks; cancel changes nothing, the
-// session of another tab is untouched.
+// TestDemoLogoutAsks checks the confirmation page of a logout without id_token_hint. Cancel keeps the session.
 func TestDemoLogoutAsks(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -166,7 +165,7 @@ func TestDemoLogoutAsks(t *testing.T) {
 	require.False(t, b.Has("#logged-in"))
 }
 
-// TestDemoErrorPages: an error that must not be redirected has a page of its own, which echoes nothing.
+// TestDemoErrorPages checks the page of errors that must not be redirected. It contains no value of the request.
 func TestDemoErrorPages(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -178,13 +177,13 @@ func TestDemoErrorPages(t *testing.T) {
 	b.Open(s.issuer+"/logout", "#error-page")
 	b.Open(s.issuer+"/login?request=nonsense", "#error-page")
 
-	// A registered client whose request is wrong gets the error itself.
+	// An error with a valid redirect URI goes to the client.
 	q := url.Values{"client_id": {"min-tjeneste"}, "redirect_uri": {s.at.first + "/callback"}, "response_type": {"token"}, "state": {"x"}}
 	b.Open(s.issuer+"/authorize?"+q.Encode(), "#rp-notice")
 	require.True(t, strings.HasPrefix(b.Location(), s.at.first+"/callback?error=unsupported_response_type"), b.Location())
 }
 
-// TestDemoKeyboard: one can see where one is, and log in without a mouse.
+// TestDemoKeyboard logs in with the keyboard and checks that the focus is visible.
 func TestDemoKeyboard(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -195,7 +194,7 @@ func TestDemoKeyboard(t *testing.T) {
 		b.Do(chromedp.KeyEvent(kb.Tab))
 		at := browsertest.Ask(b, chromedp.Evaluate[[]string](`(e => [e.id || e.className, getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth])(document.activeElement)`))
 		visited[at[0]] = true
-		require.Equal(t, "solid", at[1], "the focus on %s does not show", at[0])
+		require.Equal(t, "solid", at[1], "the focus on %s is not visible", at[0])
 		require.Equal(t, "3px", at[2], at[0])
 		if at[0] == "username" {
 			break
@@ -207,7 +206,7 @@ func TestDemoKeyboard(t *testing.T) {
 	b.Do(chromedp.KeyEvent("ola"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("passord"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(browsertest.CSS("#logged-in")))
 }
 
-// TestDemoMorePages looks at the pages the other stories do not end at.
+// TestDemoMorePages audits the remaining pages.
 func TestDemoMorePages(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -228,7 +227,7 @@ func TestDemoMorePages(t *testing.T) {
 	b.Audit("isolated")
 }
 
-// TestDemoLongWords: long names and descriptions break, in every language.
+// TestDemoLongWords checks that long words do not overflow, in every language.
 func TestDemoLongWords(t *testing.T) {
 	long := strings.Repeat("Opplysningstilgjengeliggjøringsforskriftsbestemmelse", 3)
 	s := start(t, "-config", write(t, `{
@@ -249,7 +248,7 @@ func TestDemoLongWords(t *testing.T) {
 	}
 }
 
-// TestDemoMine: people see what they have granted, end it, and look back at their logins.
+// TestDemoMine lists the grants and logins of a user and revokes a grant.
 func TestDemoMine(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
@@ -266,7 +265,7 @@ func TestDemoMine(t *testing.T) {
 	b.Click(".mine-form button", "#mine-ended")
 	require.True(t, b.Has("#mine-none"))
 
-	// The service finds out at its next refresh.
+	// The next refresh of the service is rejected.
 	b.Open(s.at.first, "#refresh")
 	b.Click("#refresh", "#rp-notice")
 }

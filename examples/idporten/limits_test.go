@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// TestInactive: active false on clients, users and scopes.
+// TestInactive checks "active": false of clients, users and scopes.
 func TestInactive(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), `,"scopes":[{"name":"a:b","active":false,"accessible_for_all":true}]`))
@@ -29,7 +29,7 @@ func TestInactive(t *testing.T) {
 	require.True(t, r.Scope("a:b").Inactive)
 }
 
-// TestDisabledLater: who is disabled while logged in gets nothing more.
+// TestDisabledLater checks that a user who is disabled while logged in gets no more tokens.
 func TestDisabledLater(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -48,7 +48,7 @@ func TestDisabledLater(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTwoEntriesOnePerson: a disabled way in does not disable the person.
+// TestTwoEntriesOnePerson checks that a person with one disabled and one enabled user is enabled.
 func TestTwoEntriesOnePerson(t *testing.T) {
 	t.Parallel()
 	off := false
@@ -63,10 +63,10 @@ func TestTwoEntriesOnePerson(t *testing.T) {
 	_, ok := d.named("a")
 	require.False(t, ok)
 	_, err = d.User(t.Context(), "user:kari")
-	require.Error(t, err, "a stranger")
+	require.Error(t, err, "an unknown subject")
 }
 
-// TestLimits: the overrides of session and lifetimes take effect.
+// TestLimits checks the members session and lifetimes.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	s, advance := startWithClock(t, "-config", team(t, newKey(t), `,"session":{"idle":1},"lifetimes":{"access_token":77,"id_token":33,"code":1,"pushed_request":44}`))

@@ -19,7 +19,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// canaries are values that must never be logged.
+// canaries collects values that must not be logged.
 type canaries struct {
 	mu   sync.Mutex
 	seen map[string]string // value: what it is
@@ -34,7 +34,7 @@ func (c *canaries) add(what, value string) {
 	}
 }
 
-// RoundTrip reads along: what goes to the provider and comes back is full of them.
+// RoundTrip collects the secrets of a request and its response.
 func (c *canaries) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
@@ -117,7 +117,7 @@ func TestLogTellsNoSecrets(t *testing.T) {
 	}
 }
 
-// wholeDemo walks every story of the demo.
+// wholeDemo plays every story of the demo.
 func wholeDemo(t *testing.T, s *server) {
 	t.Helper()
 	v := tour(t, s)
@@ -156,7 +156,7 @@ func wholeDemo(t *testing.T, s *server) {
 	require.NotEmpty(t, attr(out.id("logout-continue"), "href"))
 }
 
-// mishaps are requests that must fail.
+// mishaps sends requests that must fail.
 func mishaps(t *testing.T, s *server) {
 	t.Helper()
 	v := visit(t, s)

@@ -10,7 +10,7 @@ import (
 
 var markdownPage = template.Must(template.New("").ParseFS(web, "web/markdown.html"))
 
-// rendered is a long description as the page shows it.
+// rendered returns the HTML of a long description.
 func rendered(t *testing.T, in string) string {
 	t.Helper()
 	var b strings.Builder
@@ -37,7 +37,7 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// FuzzMarkdown: no tag comes out but those the renderer writes, and each is closed.
+// FuzzMarkdown checks that the HTML contains only the tags of the template, and that each is closed.
 func FuzzMarkdown(f *testing.F) {
 	f.Add("**a** [b](https://c) <script>*x*")
 	f.Add("*a **b* c**")

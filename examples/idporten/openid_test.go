@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// plain is a server as the public conformance suite wants one: its user, its clients.
+// plain is a configuration with the clients and users of the OpenID conformance suite.
 const plain = `{
 	"profile": "openid",
 	"clients": [
@@ -31,8 +31,7 @@ const plain = `{
 		{"username":"other","password":"passord"}
 	]}`
 
-// TestOpenIDProfile: the standard scopes work, userinfo returns their claims, and no token has a claim of
-// ID-porten's.
+// TestOpenIDProfile checks the claims of the standard scopes, and that tokens have no claims of ID-porten.
 func TestOpenIDProfile(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, plain), "-demo=false")
@@ -53,7 +52,7 @@ func TestOpenIDProfile(t *testing.T) {
 
 	next, err := p.refresh(tok.RefreshToken)
 	require.NoError(t, err)
-	require.Empty(t, p.verify(next).Nonce, "a new id_token, of no login (OpenID Connect Core section 12.2)")
+	require.Empty(t, p.verify(next).Nonce, "the id_token of a refresh has no nonce (OIDC Core §12.2)")
 
 	// Fewer scopes, fewer claims.
 	p = newParty(t, s, "conf-1", "hemmelig", nobody, "openid", "email")
@@ -71,7 +70,7 @@ func TestOpenIDProfile(t *testing.T) {
 	require.Subset(t, meta.Claims, slices.Collect(maps.Keys(c.Users[0].Claims)))
 }
 
-// foreign are the claims beside the named ones.
+// foreign returns the names of the claims that are not in known.
 func foreign(claims map[string]any, known ...string) []string {
 	var names []string
 	for name := range claims {
@@ -91,7 +90,7 @@ func userinfo(t *testing.T, p *party, tok *oauth2.Token) map[string]any {
 	return m
 }
 
-// TestOpenIDPrompts: all values of prompt, unless the registration says otherwise.
+// TestOpenIDPrompts checks all values of prompt, and a registration that restricts them.
 func TestOpenIDPrompts(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, plain), "-demo=false")
@@ -119,7 +118,7 @@ func TestOpenIDPrompts(t *testing.T) {
 	require.NotEmpty(t, v.get(strict.url("response_mode", "form_post")).left.Query().Get("error"), "query only")
 }
 
-// TestIDPortenDefaults: prompt=login only, both response modes.
+// TestIDPortenDefaults checks that clients may use prompt=login only, and both response modes.
 func TestIDPortenDefaults(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -144,7 +143,7 @@ func TestIDPortenDefaults(t *testing.T) {
 	require.Equal(t, "invalid_scope", v.get(unknown.url()).param(t, "error"))
 }
 
-// TestOpenIDDemo walks the demo of the openid profile.
+// TestOpenIDDemo plays the demo of the openid profile.
 func TestOpenIDDemo(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, `{"profile":"openid"}`))
@@ -170,7 +169,7 @@ func TestOpenIDDemo(t *testing.T) {
 	require.True(t, strings.HasPrefix(v.press(v.get(s.at.isolated), "story-login").url.String(), s.issuer+"/login"))
 }
 
-// TestOwnStandardScope: a standard scope with a record of one's own asks for consent.
+// TestOwnStandardScope checks a standard scope whose record of the configuration requires consent.
 func TestOwnStandardScope(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(plain, `"users"`, `"scopes":[{"name":"email","description":"Min e-post","accessible_for_all":true,"requires_user_consent":true}],"users"`, 1)

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// party is a relying party made of golang.org/x/oauth2 and github.com/coreos/go-oidc.
+// party is a relying party with golang.org/x/oauth2 and github.com/coreos/go-oidc.
 type party struct {
 	t        *testing.T
 	s        *server
@@ -47,7 +47,7 @@ func newParty(t *testing.T, s *server, clientID, secret, redirect string, scopes
 	}
 }
 
-// url is the authorization request, with further parameters in pairs.
+// url returns the authorization request with further parameters, given in pairs.
 func (p *party) url(extra ...string) string {
 	return p.conf.AuthCodeURL(p.state, p.options(extra...)...)
 }
@@ -65,14 +65,14 @@ func pairs(extra ...string) []oauth2.AuthCodeOption {
 	return opts
 }
 
-// params are those of the request, for PAR and request objects.
+// params returns the parameters of the request, for PAR and request objects.
 func (p *party) params(extra ...string) url.Values {
 	u, err := url.Parse(p.url(extra...))
 	require.NoError(p.t, err)
 	return u.Query()
 }
 
-// code checks the answer as a client must: state and issuer.
+// code verifies state and iss of an authorization response and returns the code.
 func (p *party) code(answer url.Values) string {
 	p.t.Helper()
 	require.Empty(p.t, answer.Get("error"), "%v", answer)
@@ -82,7 +82,7 @@ func (p *party) code(answer url.Values) string {
 	return answer.Get("code")
 }
 
-// exchange trades the code of an answer and verifies the id_token.
+// exchange redeems the code of an authorization response and verifies the id_token.
 func (p *party) exchange(answer url.Values, extra ...string) (*oauth2.Token, *oidc.IDToken) {
 	p.t.Helper()
 	tok, err := p.conf.Exchange(p.ctx, p.code(answer), append(pairs(extra...), oauth2.VerifierOption(p.verifier))...)
@@ -116,7 +116,7 @@ func (p *party) refresh(refreshToken string) (*oauth2.Token, error) {
 	return p.conf.TokenSource(p.ctx, &oauth2.Token{RefreshToken: refreshToken, Expiry: time.Unix(1, 0)}).Token()
 }
 
-// refusedWith demands an OAuth error code of the token endpoint.
+// refusedWith requires an error code of the token endpoint.
 func refusedWith(t *testing.T, err error, code string) {
 	t.Helper()
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
@@ -145,7 +145,7 @@ func post(t *testing.T, s *server, path, clientID, secret string, form url.Value
 	return resp.StatusCode, m
 }
 
-// key is a client's own key, with its public half as a JWKS.
+// key is the key of a client with its public JWKS.
 type key struct {
 	private *ecdsa.PrivateKey
 	jwks    string
@@ -160,7 +160,7 @@ func newKey(t *testing.T) key {
 	return key{k, string(b)}
 }
 
-// sign makes a JWT of claims.
+// sign returns a signed JWT.
 func (k key) sign(t *testing.T, typ string, claims map[string]any) string {
 	t.Helper()
 	opts := (&jose.SignerOptions{}).WithHeader("kid", "k1").WithType(jose.ContentType(typ))
@@ -175,7 +175,7 @@ func (k key) sign(t *testing.T, typ string, claims map[string]any) string {
 	return compact
 }
 
-// assertion authenticates a client at the server (RFC 7523 section 2.2).
+// assertion returns the parameters that authenticate a client (RFC 7523 §2.2).
 func (k key) assertion(t *testing.T, clientID, audience string) []string {
 	t.Helper()
 	at := time.Now()

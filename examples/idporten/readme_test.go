@@ -14,7 +14,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
-// TestReadme: the configuration in it works in ten lines, and it names what there is.
+// TestReadme starts the configuration of the README and checks that the README names the users and flags.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("README.md")
@@ -46,7 +46,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// curl is a command of the root README's transcript, read as a shell would: it has no quotes.
+// curl is a command of the transcript in the root README, which has no quotes.
 type curl struct {
 	url, user, password string
 	form                url.Values
@@ -77,7 +77,7 @@ func curls(t *testing.T) (commands []curl) {
 	return commands
 }
 
-// TestTranscript: the two commands of the root README, sent as they stand there, do what it says.
+// TestTranscript sends the commands of the root README and compares the responses.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	commands := curls(t)

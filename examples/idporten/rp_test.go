@@ -17,7 +17,7 @@ import (
 )
 
 // TestRelyingParty: login, refresh, userinfo, introspection and revocation with the clients of the demo,
-// over real HTTP.
+// over HTTP.
 func TestRelyingParty(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -37,7 +37,7 @@ func TestRelyingParty(t *testing.T) {
 	require.Equal(t, "en", claims["locale"])
 	require.NotEmpty(t, claims["sid"])
 
-	// A code works once.
+	// A code can be redeemed once.
 	_, err := p.conf.Exchange(p.ctx, done.param(t, "code"), oauth2.VerifierOption(oauth2.GenerateVerifier()))
 	refusedWith(t, err, "invalid_grant")
 
@@ -50,7 +50,7 @@ func TestRelyingParty(t *testing.T) {
 	require.NotEqual(t, tok.RefreshToken, next.RefreshToken)
 	require.NotEqual(t, tok.AccessToken, next.AccessToken)
 
-	// The API's owner asks; another client may not.
+	// Only the owner of the scope may introspect the token.
 	status, answer := post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, url.Values{"token": {next.AccessToken}})
 	require.Equal(t, 200, status)
 	require.Equal(t, true, answer["active"], "%v", answer)
@@ -70,7 +70,7 @@ func TestRelyingParty(t *testing.T) {
 	require.ErrorContains(t, err, "401")
 }
 
-// TestReplayedRefresh: an old refresh token ends the whole family (RFC 9700 section 4.14).
+// TestReplayedRefresh checks that an old refresh token revokes its family (RFC 9700 §4.14).
 func TestReplayedRefresh(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -85,7 +85,7 @@ func TestReplayedRefresh(t *testing.T) {
 	refusedWith(t, err, "invalid_grant")
 }
 
-// team is the configuration of a team with one client of each kind. Its redirect URIs are nobody's.
+// team is a configuration with one client of each kind. No server listens at the redirect URIs.
 func team(t *testing.T, k key, more string) string {
 	t.Helper()
 	return write(t, fmt.Sprintf(`{
@@ -110,7 +110,7 @@ func team(t *testing.T, k key, more string) string {
 
 const nobody = "http://localhost:1/cb"
 
-// TestClientAuthentication: each client by its own method, and by no other.
+// TestClientAuthentication checks that each client can authenticate with its registered method only.
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	k := newKey(t)
@@ -140,7 +140,7 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-// TestPushedRequest is RFC 9126: pushed, used once, and for one client the only way.
+// TestPushedRequest checks that a pushed request is used once, and that one client must push (RFC 9126).
 func TestPushedRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
@@ -159,7 +159,7 @@ func TestPushedRequest(t *testing.T) {
 	require.Equal(t, "invalid_client", refused["error"])
 }
 
-// TestFormPost gets the answer by a page that posts itself.
+// TestFormPost receives the response by form_post.
 func TestFormPost(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
@@ -177,7 +177,7 @@ func TestFormPost(t *testing.T) {
 	t.Fatal("no form")
 }
 
-// TestSignedRequest takes the request from a signed object only (RFC 9101).
+// TestSignedRequest sends a signed request object (RFC 9101).
 func TestSignedRequest(t *testing.T) {
 	t.Parallel()
 	k := newKey(t)
@@ -245,12 +245,12 @@ func TestBrowserClient(t *testing.T) {
 		require.Equal(t, want, resp.Header.Get("Access-Control-Allow-Origin"), from)
 	}
 
-	// PKCE and state are not negotiable.
+	// PKCE and state are required.
 	bare := url.Values{"client_id": {"nettleser"}, "redirect_uri": {origin + "/cb"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"x"}}
 	require.Equal(t, "invalid_request", v.get(s.issuer+"/authorize?"+bare.Encode()).param(t, "error"))
 }
 
-// corsTransport calls as a browser's script does.
+// corsTransport sends requests as a script in a browser.
 type corsTransport struct {
 	origin, allowed string
 	next            http.RoundTripper
@@ -266,7 +266,7 @@ func (c *corsTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// TestNativeClient gets its answer on a loopback port it chose when it started, or by its own scheme.
+// TestNativeClient receives the response on any loopback port, or with its own scheme.
 func TestNativeClient(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
@@ -309,7 +309,7 @@ func TestNativeClient(t *testing.T) {
 	}
 }
 
-// TestIsolatedClient has no part in single sign-on, and shares the logout.
+// TestIsolatedClient checks that a client without single sign-on takes part in single logout.
 func TestIsolatedClient(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
@@ -340,7 +340,7 @@ func TestOnBehalfOf(t *testing.T) {
 	require.Equal(t, "invalid_request", unknown.param(t, "error"))
 }
 
-// TestMetadata: what is enabled and nothing else.
+// TestMetadata checks that the metadata lists the enabled features only.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -358,7 +358,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestNoButtons: without the demo nobody is logged in by a click, nor by a request that looks like one.
+// TestNoButtons checks that users cannot log in without a password if the demo is off.
 func TestNoButtons(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""), "-demo=false")

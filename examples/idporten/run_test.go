@@ -19,7 +19,7 @@ import (
 
 func now() time.Time { return time.Now() }
 
-// syncBuffer takes the output of a running server.
+// syncBuffer holds the output of a running server.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -37,7 +37,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// TestRunRefuses: one clear message, exit status 1, and nothing started.
+// TestRunRefuses checks that an invalid command line gets one message and exit status 1.
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,8 +86,8 @@ func TestRunHelp(t *testing.T) {
 	}
 }
 
-// TestRunStops: Ctrl-C ends everything, though a browser holds connections open; the ports are free and no
-// goroutine is left. Not parallel: it counts goroutines.
+// TestRunStops checks that the end of the context closes all ports and ends all goroutines, also with open connections. It is not parallel,
+// because it counts goroutines.
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, errs syncBuffer
@@ -182,7 +182,7 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 	}
-	// Pages with forms keep the Origin usable, pages without tell nobody where they were.
+	// Pages with forms keep the Origin field of their posts. Other pages send no referrer.
 	require.Equal(t, "same-origin", send(t, "GET", s.issuer+"/", host).Header.Get("Referrer-Policy"))
 	require.Equal(t, "no-referrer", send(t, "GET", s.issuer+"/login", host).Header.Get("Referrer-Policy"))
 }

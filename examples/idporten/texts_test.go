@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTexts: no language lacks a word, and none has another language's fallback.
+// TestTexts checks that every language has every text.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	require.Len(t, allTexts, len(languages))

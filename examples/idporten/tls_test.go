@@ -40,7 +40,7 @@ func selfSigned(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-// TestTLS: an https issuer, HSTS, Secure cookies, and the whole demo around it.
+// TestTLS checks the demo with an https issuer: HSTS, Secure cookies and logins.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)
@@ -78,7 +78,7 @@ func setCookies(t *testing.T, s *server, path string) []*http.Cookie {
 	return cookies
 }
 
-// TestLanguageCookie is Secure with an https issuer, and goes only where it came from.
+// TestLanguageCookie checks that the cookie is Secure with an https issuer, and that the redirect stays on the server.
 func TestLanguageCookie(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]bool{"": false, "https://login.example.no": true} {
@@ -100,7 +100,7 @@ func TestLanguageCookie(t *testing.T) {
 	}
 }
 
-// TestUntrustedCertificate: without the flag the services say what is wrong, in words.
+// TestUntrustedCertificate checks the page of a service that does not trust the certificate.
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)

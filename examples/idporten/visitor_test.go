@@ -13,14 +13,14 @@ import (
 	"golang.org/x/net/html"
 )
 
-// visitor is a person with a browser that knows cookies, redirects and plain forms, and runs no script.
+// visitor is a browser with cookies, redirects and forms, and without scripts.
 type visitor struct {
 	t    *testing.T
-	home []string // origins it follows redirects to; anywhere else the journey ends
+	home []string // origins; redirects to others are not followed
 	http *http.Client
 }
 
-// jar hands out Secure cookies on loopback, as browsers do.
+// jar sends Secure cookies to loopback addresses, as browsers do.
 type jar struct{ *cookiejar.Jar }
 
 func secure(u *url.URL) *url.URL {
@@ -31,7 +31,7 @@ func secure(u *url.URL) *url.URL {
 func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.Jar.SetCookies(secure(u), cookies) }
 func (j jar) Cookies(u *url.URL) []*http.Cookie             { return j.Jar.Cookies(secure(u)) }
 
-// visit opens a browser that stays with the server.
+// visit returns a browser that follows redirects to the provider only.
 func visit(t *testing.T, s *server) *visitor {
 	t.Helper()
 	cookies, err := cookiejar.New(nil)
@@ -46,7 +46,7 @@ func visit(t *testing.T, s *server) *visitor {
 	return v
 }
 
-// tour is a visitor of the whole demo.
+// tour returns a browser that also follows redirects to the services of the demo.
 func tour(t *testing.T, s *server) *visitor {
 	t.Helper()
 	v := visit(t, s)
@@ -63,7 +63,7 @@ func (v *visitor) at(u *url.URL) bool {
 	return false
 }
 
-// page is where a journey ended: a page, or a redirect that leads away.
+// page is the last response: a page, or a redirect to another origin.
 type page struct {
 	url    *url.URL
 	status int
@@ -98,7 +98,7 @@ func (v *visitor) do(r *http.Request) *page {
 	return p
 }
 
-// submit sends the form with that id, its fields as they stand but for those in set.
+// submit posts the form with this id. set replaces values of its fields.
 func (v *visitor) submit(p *page, id string, set url.Values) *page {
 	v.t.Helper()
 	form := p.id(id)
@@ -122,7 +122,7 @@ func (v *visitor) post(p *page, form *html.Node, values url.Values) *page {
 	return v.do(r)
 }
 
-// press clicks a button of a form. Boxes named in untick lose their tick first.
+// press clicks a button of a form, after it unticks boxes.
 func (v *visitor) press(p *page, button string, untick ...string) *page {
 	v.t.Helper()
 	b := p.id(button)
@@ -141,13 +141,13 @@ func (v *visitor) press(p *page, button string, untick ...string) *page {
 	return v.post(p, form, values)
 }
 
-// login types a name and the password of all test users.
+// login posts the login form with a username and the password of the test users.
 func (v *visitor) login(p *page, username string) *page {
 	v.t.Helper()
 	return v.submit(p, "login-form", url.Values{"username": {username}, "password": {"passord"}, "action": {"login"}})
 }
 
-// fields are the inputs a browser would send: hidden ones, texts, and boxes that are ticked.
+// fields returns the values that a browser sends: hidden fields, texts and ticked boxes.
 func fields(form *html.Node) url.Values {
 	values := url.Values{}
 	for n := range form.Descendants() {
@@ -173,7 +173,7 @@ func lookup(n *html.Node, name string) (string, bool) {
 
 func attr(n *html.Node, name string) string { v, _ := lookup(n, name); return v }
 
-// id finds an element, nil if there is none.
+// id returns an element, or nil if there is none.
 func (p *page) id(id string) *html.Node {
 	if p.root == nil {
 		return nil
@@ -186,7 +186,7 @@ func (p *page) id(id string) *html.Node {
 	return nil
 }
 
-// text is what an element says.
+// text returns the text of an element.
 func (p *page) text(id string) string {
 	n := p.id(id)
 	if n == nil {
@@ -201,7 +201,7 @@ func (p *page) text(id string) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// param is a parameter of the answer the page left with.
+// param returns a parameter of the redirect.
 func (p *page) param(t *testing.T, name string) string {
 	t.Helper()
 	require.NotNil(t, p.left, "still at %s: %d\n%s", p.url, p.status, p.body)

@@ -16,8 +16,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// TestDocs runs the configuration that docs/landscape.md shows, and then Ctrl-C: it ends every server, frees
-// every port and removes every file.
+// TestDocs runs the configuration of docs/landscape.md and stops it. All servers must end, and all files be removed.
 func TestDocs(t *testing.T) {
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
@@ -34,7 +33,7 @@ func TestDocs(t *testing.T) {
 		require.Equal(t, 200, status, "%s: %s", u, body)
 	}
 
-	// The service of the document may ask for a login, and its machine gets a token.
+	// The service of the document can start a login, and its machine gets a token.
 	resp, err := standin.Outgoing(standin.ClientTLS(false)).Get(at.IDPorten + "/authorize?" + url.Values{
 		"client_id": {"min-tjeneste-lokalt"}, "redirect_uri": {"http://localhost:3000/callback"}, "response_type": {"code"}, "scope": {"altinn:instances.meta"},
 		"state": {"en-tilstand"}, "code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
@@ -55,7 +54,7 @@ func TestDocs(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// shownFolder is the folder of configuration files in the document, with the certificates of m in it.
+// shownFolder writes the configuration files of the document, with the certificates of m.
 func shownFolder(t *testing.T, docs string, m *machine) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -69,7 +68,7 @@ func shownFolder(t *testing.T, docs string, m *machine) string {
 	return dir
 }
 
-// TestDocsAddresses: the document's addresses are those of the command without flags.
+// TestDocsAddresses compares the addresses of the document with the default addresses.
 func TestDocsAddresses(t *testing.T) {
 	t.Parallel()
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// output takes what a running command writes.
+// output holds the output of a running program.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -33,15 +33,15 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// running is the command, started as people start it.
+// running is a running program.
 type running struct {
 	page string // the address of the walk-through
 	errs *output
 	stop func() int // Ctrl-C; tells the exit status
 }
 
-// lookAtSources opens every source file of the repository. The servers are built by a child process, which
-// the go command's cache of test results does not see: files opened here it does.
+// lookAtSources opens every source file of the repository, so that the test cache of the go command depends on them: the servers are
+// built by a child process.
 func lookAtSources(t *testing.T) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -57,7 +57,7 @@ func lookAtSources(t *testing.T) {
 	}))
 }
 
-// start runs the command on free ports and waits until it says what to open.
+// start runs the program on free ports and waits for its greeting.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	lookAtSources(t)
@@ -86,7 +86,7 @@ func start(t *testing.T, args ...string) *running {
 	return r
 }
 
-// TestRefuses: one clear message, exit status 1, and nothing started.
+// TestRefuses checks that an invalid command line gets one message and exit status 1.
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -120,7 +120,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// folder holds one file.
+// folder returns a folder with one file.
 func folder(t *testing.T, name, content string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -128,7 +128,7 @@ func folder(t *testing.T, name, content string) string {
 	return dir
 }
 
-// TestMerged: lists hold both, the own entries first; of everything else the own counts.
+// TestMerged checks that lists are concatenated and other members replaced.
 func TestMerged(t *testing.T) {
 	t.Parallel()
 	built := object{"a": []any{"built"}, "b": object{"c": "built", "d": []any{"built"}}, "e": "built", "f": []any{"built"}}
@@ -138,7 +138,7 @@ func TestMerged(t *testing.T) {
 	}, merged(own, built))
 }
 
-// TestHelp goes to where one looks for it.
+// TestHelp checks that -h prints the flags to standard output.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var out, errs output

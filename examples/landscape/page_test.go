@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// page is a walk-through whose servers are not there, and a browser for it.
+// page returns a page whose servers are not running, and a browser.
 func page(t *testing.T) (*httptest.Server, *http.Client) {
 	t.Helper()
 	m, err := newMachine(time.Now())
@@ -47,8 +47,8 @@ func read(t *testing.T, resp *http.Response, err error) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// TestPageIsKind says in words what went wrong.
-func TestPageIsKind(t *testing.T) {
+// TestErrorTexts checks the texts of errors.
+func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	srv, hc := page(t)
 	play := func(story string) (*http.Response, error) {
@@ -75,7 +75,7 @@ func TestPageIsKind(t *testing.T) {
 	})
 }
 
-// TestCallback: an answer counts once, in the browser that asked, and from the provider it asked.
+// TestCallback checks that an authorization response is accepted once, in its browser and from its provider.
 func TestCallback(t *testing.T) {
 	t.Parallel()
 	srv, hc := page(t)
@@ -103,7 +103,7 @@ func TestCallback(t *testing.T) {
 	require.Equal(t, 400, back(hc, q), "another provider (RFC 9207)")
 }
 
-// TestGuard: other hosts get nothing, other sites start nothing, and every answer has its headers.
+// TestGuard checks that other hosts and posts of other sites are rejected, and that responses have security headers.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	srv, hc := page(t)
@@ -126,7 +126,7 @@ func TestGuard(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status)
 }
 
-// TestShown: whatever a request or an answer holds, nothing on the page can be used.
+// TestShown checks that the page contains no complete token, code or secret.
 func TestShown(t *testing.T) {
 	t.Parallel()
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrYXJpIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4"

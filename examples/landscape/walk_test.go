@@ -9,7 +9,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
-// The tokens of the stories, as the page calls them.
+// Titles of tokens on the page.
 const (
 	idporten     = "Tokenet fra ID-porten"
 	ansattporten = "Tokenet fra Ansattporten"
@@ -17,17 +17,17 @@ const (
 	altinn       = "Tokenet fra Altinn"
 )
 
-// claim names a line of a token's table.
+// claim returns the selector of a claim of a token.
 func claimAt(token, claim string) browsertest.CSS {
 	return browsertest.CSS(fmt.Sprintf(`[data-token="%s"] > table [data-claim="%s"] > code`, token, claim))
 }
 
-// response names what a server answered in a step.
+// response returns the selector of the response of a step.
 func response(step int) browsertest.CSS {
 	return browsertest.CSS(fmt.Sprintf("#step-%d .response", step))
 }
 
-// TestStories plays every story in headless Chromium, as a person does.
+// TestStories plays every story in headless Chromium.
 func TestStories(t *testing.T) {
 	r := start(t)
 	b := browsertest.New(t, "landscape-")

@@ -18,7 +18,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
-// start runs a server until the test ends.
+// start starts the server on a free port until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
@@ -41,7 +41,7 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// token runs the command as a person does and returns the claims of what it printed.
+// token runs -print-token and returns the claims of the token.
 func token(t *testing.T, args ...string) map[string]any {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -55,7 +55,7 @@ func token(t *testing.T, args ...string) map[string]any {
 	return claims
 }
 
-// TestPrintToken: every variant of a token over HTTP, against a server that runs.
+// TestPrintToken requests every kind of token from a running server.
 func TestPrintToken(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "testca")
@@ -91,13 +91,13 @@ func TestPrintToken(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// TestPrintTokenAlone starts a server for one token.
+// TestPrintTokenAlone requests a token without a running server.
 func TestPrintTokenAlone(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, demoScope, token(t, "-addr", "localhost:0")["scope"])
 }
 
-// TestErrorPages: error_uri leads somewhere, for every number there is.
+// TestErrorPages checks the page of each error_uri.
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -152,7 +152,7 @@ func TestRunRefuses(t *testing.T) {
 	require.Contains(t, out.String(), "-print-token")
 }
 
-// TestRunStops: the greeting, and an orderly end.
+// TestRunStops checks the greeting and the shutdown.
 func TestRunStops(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -163,7 +163,7 @@ func TestRunStops(t *testing.T) {
 	require.Contains(t, out.String(), demoClient)
 }
 
-// TestBusinessCertificates: roots and lists of a configuration, found beside it.
+// TestBusinessCertificates checks that paths of roots and lists are relative to the configuration.
 func TestBusinessCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

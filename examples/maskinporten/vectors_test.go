@@ -21,10 +21,10 @@ import (
 	"github.com/portner-go/portner/client"
 )
 
-// claims are members of a grant or of its header.
+// claims holds members of a grant or of its header.
 type claims = map[string]any
 
-// stand is a running server with a test authority, and a second authority it does not know.
+// stand is a running server with a trusted and an untrusted test authority.
 type stand struct {
 	*server
 	ca, stranger string
@@ -47,7 +47,7 @@ func newStand(t *testing.T) stand {
 	return s
 }
 
-// grant is a good grant of the built-in client with other members; nil removes one.
+// grant returns a valid grant of the built-in client with changed members; nil removes a member.
 func (s stand) grant(t *testing.T, other claims) claims {
 	t.Helper()
 	now := time.Now().Unix()
@@ -57,7 +57,7 @@ func (s stand) grant(t *testing.T, other claims) claims {
 	return c
 }
 
-// byKey signs with the key everybody knows.
+// byKey signs with the public test key.
 func byKey(t *testing.T, payload claims) string {
 	t.Helper()
 	return signed(t, claims{"alg": "RS256", "kid": demoKID}, payload)
@@ -98,7 +98,7 @@ func segment(t *testing.T, v claims) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// post sends a form and returns the status and the members of the answer.
+// post sends a form and returns the status and the members of the response.
 func (s stand) post(t *testing.T, form url.Values) (int, map[string]any) {
 	t.Helper()
 	resp, err := http.PostForm(s.issuer+"token", form)

@@ -24,12 +24,12 @@ const (
 	callback = "http://127.0.0.1:9090/callback"
 )
 
-// TestSize keeps the promise of the README: a provider with a login page in 120 lines.
+// TestSize checks that the program is as short as the README says.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("main.go")
 	require.NoError(t, err)
-	require.LessOrEqual(t, bytes.Count(source, []byte("\n")), 120)
+	require.LessOrEqual(t, bytes.Count(source, []byte("\n")), 100)
 }
 
 // serve runs the provider on a free port.
@@ -45,7 +45,7 @@ func serve(t *testing.T) string {
 	return issuer
 }
 
-// jar hands out Secure cookies on loopback, as browsers do.
+// jar sends Secure cookies to loopback addresses, as browsers do.
 type jar struct{ *cookiejar.Jar }
 
 func secure(u *url.URL) *url.URL {
@@ -56,7 +56,7 @@ func secure(u *url.URL) *url.URL {
 func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.Jar.SetCookies(secure(u), cookies) }
 func (j jar) Cookies(u *url.URL) []*http.Cookie             { return j.Jar.Cookies(secure(u)) }
 
-// person is a browser that follows redirects until they leave the provider.
+// person is a browser that follows redirects up to the first one to another origin.
 func person(t *testing.T, issuer string) *http.Client {
 	t.Helper()
 	cookies, err := cookiejar.New(nil)
@@ -69,7 +69,7 @@ func person(t *testing.T, issuer string) *http.Client {
 	}}
 }
 
-// submit fills the form of a page.
+// submit fills in the form of a page and posts it.
 func submit(t *testing.T, browser *http.Client, page *http.Response, issuer string, set url.Values) *http.Response {
 	t.Helper()
 	root, err := html.Parse(page.Body)
@@ -103,7 +103,7 @@ func submit(t *testing.T, browser *http.Client, page *http.Response, issuer stri
 	return resp
 }
 
-// answer is where the provider sent the browser.
+// answer returns the authorization response.
 func answer(t *testing.T, resp *http.Response) url.Values {
 	t.Helper()
 	defer resp.Body.Close()
@@ -116,7 +116,7 @@ func answer(t *testing.T, resp *http.Response) url.Values {
 	return at.Query()
 }
 
-// TestMinimal logs in with golang.org/x/oauth2 and go-oidc, refreshes, asks userinfo, and logs out.
+// TestMinimal logs in with golang.org/x/oauth2 and go-oidc, refreshes, reads userinfo, and logs out.
 func TestMinimal(t *testing.T) {
 	t.Parallel()
 	issuer := serve(t)
@@ -160,7 +160,7 @@ func TestMinimal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, id.Subject, info.Subject)
 
-	// Single sign-on, and none after the logout.
+	// Single sign-on ends with the logout.
 	page, err := browser.Get(start)
 	require.NoError(t, err)
 	require.NotEmpty(t, answer(t, page).Get("code"))

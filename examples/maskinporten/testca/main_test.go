@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the command writes is what a verifier reads, and it is refused for the right reasons.
+// The verifier reads the files of the program and rejects the invalid certificates for the expected reasons.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ca")
