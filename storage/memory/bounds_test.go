@@ -295,7 +295,7 @@ func TestUserForgetsEndedGrants(t *testing.T) {
 	}
 }
 
-// Every verb and Sweep at the same time, with clocks that differ: no deadlock and no race, and nothing is left in the end.
+// Every method and Sweep at the same time, with clocks that differ: no deadlock and no race, and nothing is left in the end.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxTokens: 5000, MaxReplays: 2000})

@@ -54,8 +54,8 @@ func putBytes(b, v []byte) []byte {
 // strict accepts one spelling of each value.
 var strict = base64.RawURLEncoding.Strict()
 
-// putRandom writes a text that usually is base64url: as its bytes, a quarter less, if encoding them gives the text again, and
-// as a text after a 0 otherwise.
+// putRandom writes a text that usually is base64url. If decoding and encoding it again gives the same text, putRandom writes the
+// decoded bytes, which are a quarter shorter. Otherwise it writes a 0 and the text.
 func putRandom(b []byte, s string) []byte {
 	var room [96]byte
 	if len(s) <= 128 {

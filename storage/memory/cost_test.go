@@ -133,7 +133,7 @@ func TestSweepInBatches(t *testing.T) {
 	require.Equal(t, 1, s.Stats().Sessions)
 }
 
-// watching is a context that calls look when it is asked for its error.
+// watching is a context that calls look in its method Err.
 type watching struct {
 	context.Context
 	look func()
@@ -144,8 +144,8 @@ func (w watching) Err() error { w.look(); return nil }
 // none is the hash of no session.
 var none storage.Hash
 
-// verbs insert new records.
-var verbs = []verb{
+// inserts insert new records.
+var inserts = []call{
 	{"ReplaceSession (new)", func(s *memory.Store, i int) {
 		in := newSession(i)
 		_, err := s.ReplaceSession(context.Background(), none, in, 50, epoch)
@@ -176,7 +176,7 @@ func check(err error) {
 }
 
 // lookups use the records 0 to n-1 of a filled store.
-var lookups = []verb{
+var lookups = []call{
 	{"Session", func(s *memory.Store, i int) {
 		_, err := s.Session(context.Background(), storage.HashOf(id("cookie", i)), epoch)
 		check(err)
@@ -224,16 +224,16 @@ func filled(n int) *memory.Store {
 	return s
 }
 
-type verb = struct {
+type call = struct {
 	name string
 	run  func(s *memory.Store, i int)
 }
 
-// BenchmarkVerbs measures each verb with a thousand and with entries() live records.
-func BenchmarkVerbs(b *testing.B) {
+// BenchmarkMethods measures each method with a thousand and with entries() live records.
+func BenchmarkMethods(b *testing.B) {
 	for _, size := range []int{1000, entries()} {
 		s := filled(size)
-		for _, v := range append(slices.Clone(lookups), verbs...) {
+		for _, v := range append(slices.Clone(lookups), inserts...) {
 			b.Run(fmt.Sprintf("%s/%d", v.name, size), func(b *testing.B) {
 				b.ReportAllocs()
 				for range b.N {
@@ -248,12 +248,12 @@ func BenchmarkVerbs(b *testing.B) {
 // runs, because other work on the machine only makes runs longer. It ignores b.N.
 func BenchmarkRatios(b *testing.B) {
 	large := filled(entries())
-	ideal := verb{"(hashing alone)", func(_ *memory.Store, i int) {
+	ideal := call{"(hashing alone)", func(_ *memory.Store, i int) {
 		for range 8 {
 			storage.HashOf(id("work", i))
 		}
 	}}
-	for _, v := range append(append([]verb{ideal}, lookups...), verbs...) {
+	for _, v := range append(append([]call{ideal}, lookups...), inserts...) {
 		b.Run(v.name, func(b *testing.B) {
 			small, one, two := time.Hour, time.Hour, time.Hour
 			for range 40 {
@@ -273,7 +273,7 @@ func BenchmarkRatios(b *testing.B) {
 const sliceOps = 2000
 
 // timed runs sliceOps calls shared by workers.
-func timed(s *memory.Store, v verb, size, workers int) time.Duration {
+func timed(s *memory.Store, v call, size, workers int) time.Duration {
 	for range 200 {
 		v.run(s, number(v, size)) // warm
 	}
@@ -293,8 +293,8 @@ func timed(s *memory.Store, v verb, size, workers int) time.Duration {
 var fresh, roving atomic.Int64
 
 // number returns the number of the record of a call: a new one, or one of the store.
-func number(v verb, size int) int {
-	if slices.ContainsFunc(verbs, func(w verb) bool { return w.name == v.name }) {
+func number(v call, size int) int {
+	if slices.ContainsFunc(inserts, func(w call) bool { return w.name == v.name }) {
 		return int(fresh.Add(1)) + 100_000_000
 	}
 	return int(roving.Add(7919)) % size

@@ -10,18 +10,18 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// grant is a grant, from its code on, or the denial of a request. Its lock orders every verb on the code, the grant and
-// its tokens.
+// grant is the record of an outcome: a code, later the grant of that code, or a denial. A grant without a code is one, too. Its lock
+// orders every method on the code, the grant and its tokens.
 type grant struct {
 	mu     sync.Mutex
 	place  slot
 	code   codeText // with the grant it was created with; "" when no longer recognised
 	issue  *issued  // nil until the code is redeemed
 	stripe uint8    // index of the stripe of its user; never changes
-	linked bool     // in the chain of its user, unless gone; never changes after the insertion
+	linked bool     // in the chain of its user until it is gone; never changes after the insertion
 	used   bool     // the code was consumed
-	denied bool     // there is no code
-	// revoked says that the grant was revoked, and gone that it was collected or never inserted.
+	denied bool     // the request was denied: there is no code
+	// revoked reports that the grant was revoked, and gone that it was collected or could not be inserted.
 	revoked, gone bool
 	next, prev    *grant // of the same user in userStripe.grants, newer first; the stripe guards them
 }
@@ -470,7 +470,7 @@ func (s *Store) forgetCode(g *grant) {
 		s.codes.drop(g.code.hash())
 	}
 	g.code = ""
-	if g.issue != nil { // perhaps a part of the text of the code
+	if g.issue != nil { // it may share memory with the text of the code
 		g.issue.text = grantText(strings.Clone(string(g.issue.text)))
 	}
 }

@@ -88,7 +88,7 @@ func (s *queueShard[T]) remove(i int) {
 	s.heap = trimmed(s.heap)
 }
 
-// trimmed copies a slice that fell to an eighth of its capacity, to return its memory.
+// trimmed returns s, or a copy of it with less capacity if at most an eighth of the capacity is used.
 func trimmed[T any](s []T) []T {
 	if len(s) == 0 {
 		return nil

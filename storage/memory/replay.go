@@ -15,8 +15,8 @@ type replayShard struct {
 	mu   sync.Mutex
 	keys table[storage.Hash, struct{}]
 	heap []replay
-	// forgotten is the latest end that was collected. A key that ends then or before may have been collected: if the clock
-	// went back, it would be accepted again, so it is rejected.
+	// forgotten is the latest end of a collected key. A new key with this end or an earlier one is rejected, because it may have
+	// been collected: the clock may have gone back.
 	forgotten int64
 	_         [8]byte
 }

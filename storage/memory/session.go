@@ -7,8 +7,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// session is a session. When it has ended it remains as a mark until it would have expired. The stripe of its user
-// guards it.
+// session is a session. After its end the record remains until it would have expired, so that its ID is recognised. The stripe of
+// its user guards it.
 type session struct {
 	place  slot
 	text   sessionText
@@ -193,7 +193,7 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 }
 
 // endSession ends a live session with its codes and login-only grants, and returns it. The caller holds its stripe.
-// The ID remains as a mark, so that a code that is under way is rejected.
+// The ID remains, so that codes of requests that have not finished are rejected.
 func (s *Store) endSession(x *session) storage.Session {
 	x.ended = true
 	s.sessionsByHash.drop(x.text.hash())

@@ -4,32 +4,33 @@
 //
 // # Encoding
 //
-// Records are kept encoded, as one string each, and decoded by each look-up. A login with a session, a redeemed code, an
-// access token and a refresh token takes 1,240 bytes with all its indexes and queues (TestBytesPerRecord); the structs of
-// package storage alone would take 2,590 bytes. Of these, the table of symbols (texts that many records share, such as client
-// IDs and scopes) saves 290 bytes. The encoding also makes the copies in both directions that the contract requires, and a
-// comparison of two records is a comparison of two strings. Fields that verbs compare have fixed offsets (session_text.go,
-// grant_text.go), so a verb that only compares them decodes nothing.
+// A record is kept as one string, which each method that returns the record decodes. A login (session, redeemed code, access
+// token, refresh token) takes 1,240 bytes with its indexes and queues (TestBytesPerRecord). The structs of package storage would
+// take 2,590 bytes; 290 bytes of the difference come from the table of symbols, the texts that many records share, such as client
+// IDs and scopes. Encoding and decoding also copy the record, as the rules of package storage require, and two records are equal
+// if their strings are. Fields that methods compare have fixed offsets (session_text.go, grant_text.go), so that they are compared
+// without decoding the record.
 //
 // # Locks
 //
 // There are three kinds. They are locked in this order:
 //
 //  1. users: a fixed number of stripes, chosen by the user. A stripe guards the sessions and consents of its users, and the
-//     chain of the grants of each. A verb on two users locks both stripes in ascending order.
-//  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the verbs on tokens, Revoke
-//     and EndSession. A verb holds one at a time.
-//  3. leaves: a shard of an index, of the queue of expiring records, of pushed requests, of logins or of assertions. A verb
+//     chain of the grants of each. A method on two users locks both stripes in ascending order.
+//  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens, Revoke
+//     and EndSession. A method holds one at a time.
+//  3. leaves: a shard of an index, of the queue of expiring records, of pushed requests, of logins or of assertions. A method
 //     holds one at a time.
 //
-// An index only finds a record. A verb that found one locks its owner and checks again that the record is live and has the
-// key. Therefore a verb can insert its keys one by one, and remove them after a conflict, while it holds the owner.
+// An index only finds a record. A method that found one locks the stripe or the grant that guards the record, and then checks that
+// the record is live and has the key. A method that inserts a record holds that lock, and can therefore insert the keys of the
+// record one by one and remove them after a conflict: other methods do not see a part of them.
 //
 // # Expiry
 //
-// No goroutine runs. Every write collects a few expired records, so traffic alone keeps the store small. Call [Store.Sweep]
-// about once a minute to collect them without traffic. Memory of collected records is returned, also that of maps, which do
-// not shrink by themselves.
+// No goroutine runs. Every write removes ("collects") a few expired records, so the store stays small under traffic. Call
+// [Store.Sweep] about once a minute to remove them without traffic. The memory of removed records is freed, also that of Go maps,
+// which do not shrink by themselves.
 package memory
 
 import (
@@ -146,8 +147,8 @@ func (s *Store) Stats() Stats {
 	}
 }
 
-// withRoom calls try. If it returns ErrFull, the expired records of some kinds, which do not count, are collected, and
-// try is called again. The caller holds no lock.
+// withRoom calls try. If try returns ErrFull, withRoom collects the expired records of some kinds and calls try again. The
+// caller holds no lock.
 func (s *Store) withRoom(now time.Time, try func() error, kinds ...int) error {
 	err := try()
 	if err == storage.ErrFull {

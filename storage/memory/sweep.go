@@ -60,9 +60,9 @@ func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, remov
 }
 
 // Sweep removes the records that have expired at now and returns their number. It works in small batches, holds no lock for more
-// than a fraction of a millisecond, and its cost depends on the number of records that it removes only. If ctx is done it returns
-// early with the error of ctx, and the next call continues. Call it about once a minute, or never: each write collects a few
-// records.
+// than a fraction of a millisecond, and its cost depends only on the number of records that it removes. If ctx is done it returns
+// early with the error of ctx, and the next call continues. Call it about once a minute. It is optional, because each
+// write removes a few expired records.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
 	start, n := s.nextShard.Load(), nanos(now)
 	for i := range uint32(shardCount) {

@@ -21,7 +21,7 @@ func must(t testing.TB, err error, doing string) {
 	}
 }
 
-// verdict checks the verdict of a method; nil is one.
+// verdict checks the error of a method, which may be nil.
 func verdict(t testing.TB, err, want error, doing string) {
 	t.Helper()
 	if !errors.Is(err, want) {

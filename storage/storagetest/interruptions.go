@@ -59,11 +59,11 @@ func cancelledBefore(t testing.TB, s provider.Store) {
 	_, err = s.ReplaceSession(cancelled(), in.Hash, newSession("late", "b"), 0, epoch)
 	refused(t, err, "ReplaceSession by another session")
 
-	wantSession(t, s, in, epoch, "after cancelled verbs")
+	wantSession(t, s, in, epoch, "after cancelled methods")
 	wantNoSession(t, s, late.Hash, epoch, "whose creation was cancelled")
 	wantNoSession(t, s, rotated.Hash, epoch, "whose rotation was cancelled")
-	wantCode(t, s, unused, nil, epoch, "after cancelled verbs")
-	wantIssuance(t, s, issue, epoch, "after cancelled verbs")
+	wantCode(t, s, unused, nil, epoch, "after cancelled methods")
+	wantIssuance(t, s, issue, epoch, "after cancelled methods")
 	issuanceState(t, s, next, epoch, storage.ErrNotFound, "of a cancelled rotation")
 	must(t, createCode(s, bg, lateCode, epoch), "creating a code whose creation was cancelled")
 }

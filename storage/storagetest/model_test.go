@@ -73,7 +73,7 @@ func newModel(defect string) *model {
 
 func (m *model) is(defect string) bool { return m.defect == defect }
 
-// begin is what every verb starts with.
+// begin is the first step of every method.
 func (m *model) begin(ctx context.Context) (func(), error) {
 	if err := ctx.Err(); err != nil && !m.is("ignores the context") {
 		return nil, err
@@ -564,7 +564,7 @@ func (m *model) insert(i *storage.Issuance) error {
 	return nil
 }
 
-// alive is the verdict on a refresh token.
+// alive returns the verdict on a refresh token.
 func (m *model) alive(hash storage.Hash, now time.Time) (storage.RefreshToken, modelGrant, error) {
 	r, ok := m.refresh[hash]
 	g, live := m.grants[r.GrantID]

@@ -46,7 +46,7 @@ type testCode struct {
 	RetainTo  time.Time
 }
 
-// newCode returns a code of which every field is set, but that was given in no session.
+// newCode returns a code of which every field is set, but without a session.
 func newCode(name string) testCode {
 	return testCode{storage.AuthorizationCode{
 		Hash: storage.HashOf("code " + name),
@@ -84,7 +84,7 @@ func given(c testCode, in storage.Session, loginOnly bool) testCode {
 	return c
 }
 
-// newIssue is what redeeming c adds; name keeps the tokens apart.
+// newIssuance returns the issuance of a redemption of c. The tokens derive from name.
 func newIssuance(name string, c testCode) *storage.Issuance {
 	return &storage.Issuance{
 		Grant: c.Grant,
@@ -100,7 +100,7 @@ func newIssuance(name string, c testCode) *storage.Issuance {
 	}
 }
 
-// successor returns what rotating inserts.
+// successor returns the issuance of a rotation.
 func successor(name string, c testCode, generation int) *storage.Issuance {
 	next := newIssuance(name, c)
 	next.Refresh.Generation = generation

@@ -48,7 +48,7 @@ func replace(ctx context.Context, s provider.Store, old storage.Hash, next stora
 	return err
 }
 
-// wantSession checks that the session is there and equal.
+// wantSession checks that the store returns an equal session.
 func wantSession(t testing.TB, s provider.Store, want storage.Session, now time.Time, when string) {
 	t.Helper()
 	got, err := s.Session(bg, want.Hash, now)
