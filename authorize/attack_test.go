@@ -198,7 +198,7 @@ func (panickingSessions) Session(context.Context, storage.Hash, time.Time) (stor
 	panic("secret")
 }
 
-// loose is a Source over a database that ignores case, and returns nil without an error.
+// loose is a Source that returns the client of another client_id, or nil without an error.
 type loose struct{ client.Source }
 
 func (l loose) Client(ctx context.Context, id string) (*client.Client, error) {
@@ -301,14 +301,14 @@ func TestHostileRequestsAreCheap(t *testing.T) { // not parallel: it counts the 
 	}
 }
 
-// leaver is a store during whose verb the browser disconnects.
+// leaver is a store during one method of which the browser disconnects.
 type leaver struct {
 	authorize.Store
 	authorize.PushedRequestStore
 	verb  string
 	leave context.CancelFunc
-	after []string // verbs called since
-	bad   []string // verbs called with an ended context, or one without a deadline
+	after []string // methods called since
+	bad   []string // methods called with an ended context, or one without a deadline
 }
 
 func (l *leaver) at(ctx context.Context, verb string) {

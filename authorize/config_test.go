@@ -126,7 +126,7 @@ func TestPendingFromTheFuture(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.get(location)))
 }
 
-// TestStepUpPage: a session with too low a level leads to the step-up page, which learns the user.
+// TestStepUpPage: a session with too low a level leads to the step-up page, whose Pending has the user.
 func TestStepUpPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -140,8 +140,8 @@ func TestStepUpPage(t *testing.T) {
 	requireCode(t, b.loginAs(res, "kari", "idporten-loa-high"))
 }
 
-// TestVerbsTwice: a method of a pending request may be called again; the second call does not continue the first.
-func TestVerbsTwice(t *testing.T) {
+// TestMethodsTwice: a method of a pending request may be called again; the second call does not continue the first.
+func TestMethodsTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	d := w.endpoint.Authorize(t.Context(), w.request(params("web", "state", "s")))

@@ -130,8 +130,8 @@ func TestConsentIsForTheVersionShown(t *testing.T) {
 	require.Equal(t, "2", consents[0].Version)
 }
 
-// TestConsentOfTheOneWhoLoggedIn: another user cannot approve what one user was shown.
-func TestConsentOfTheOneWhoLoggedIn(t *testing.T) {
+// TestConsentOfAnotherUser: the consent page of one user is not valid for another user who logged in meanwhile.
+func TestConsentOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()

@@ -172,8 +172,8 @@ func TestRepresentation(t *testing.T) {
 	}
 }
 
-// TestNobodyToRepresent: a user without rights sees no page. Whether that is an error depends on the details.
-func TestNobodyToRepresent(t *testing.T) {
+// TestNothingToRepresent: a user without rights sees no page. Whether that is an error depends on the details.
+func TestNothingToRepresent(t *testing.T) {
 	t.Parallel()
 	w := newParties(t)
 	b := w.browser()

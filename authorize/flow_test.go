@@ -173,7 +173,7 @@ func TestDefaultLevel(t *testing.T) {
 	require.Equal(t, "step-up", outcome(t, b.loginAs(b.authorize(params("web")), "kari", acr.Low)), "the default is substantial")
 }
 
-func TestAnotherPerson(t *testing.T) {
+func TestAnotherUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()

@@ -204,7 +204,7 @@ func TestPushedRace(t *testing.T) {
 	}
 }
 
-// failing is a store with one failing verb.
+// failing is a store with one failing method.
 type failing struct {
 	authorize.Store
 	authorize.PushedRequestStore

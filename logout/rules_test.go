@@ -291,7 +291,7 @@ func TestStoreFailure(t *testing.T) {
 	}
 }
 
-// TestGrants: the grants of pure logins end with the session, those with a scope of an API do not.
+// TestGrants: login-only grants end with the session, those with a scope of an API do not.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")

@@ -49,7 +49,7 @@ type world struct {
 	now     time.Time
 }
 
-// faultyStore is a store whose verb down fails.
+// faultyStore is a store whose method down fails.
 type faultyStore struct {
 	*memory.Store
 	down string

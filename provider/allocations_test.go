@@ -6,11 +6,11 @@ import (
 	"github.com/portner-go/portner/keyset"
 )
 
-// raceDetector is set where tests are built with -race.
+// raceDetector is true if tests are built with -race.
 var raceDetector bool
 
-// TestAllocations holds every operation to its bound. Unlike times, allocations are the same on every
-// machine and under any load.
+// TestAllocations: no operation makes more allocations than its bound. Unlike times, allocations do not depend on the machine and its
+// load.
 func TestAllocations(t *testing.T) { // not parallel: the allocations of the whole process are counted
 	if raceDetector {
 		t.Skip("the race detector makes sync.Pool drop what it is given: make bench runs this without")
@@ -26,7 +26,7 @@ func TestAllocations(t *testing.T) { // not parallel: the allocations of the who
 	}
 }
 
-// allocations counts those of one operation.
+// allocations returns the number of allocations of one operation.
 func allocations(tb testing.TB, b *bed, o *operation) float64 {
 	tb.Helper()
 	const runs = 50

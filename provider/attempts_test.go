@@ -40,11 +40,11 @@ func TestFailuresAreCountedByAddress(t *testing.T) {
 	}
 }
 
-// limiter blocks nobody and remembers what it was asked.
-type limiter struct{ asked []string }
+// limiter allows every attempt and records the arguments of Wait.
+type limiter struct{ waits []string }
 
 func (l *limiter) Wait(_ context.Context, clientID, addr string, _ time.Time) time.Duration {
-	l.asked = append(l.asked, clientID+" "+addr)
+	l.waits = append(l.waits, clientID+" "+addr)
 	return 0
 }
 func (*limiter) Failed(context.Context, string, string, time.Time) {}
@@ -54,5 +54,5 @@ func TestOwnAttemptLimiter(t *testing.T) {
 	l := &limiter{}
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Attempts = l }})
 	op.Introspect(t, "owner", "x")
-	require.Equal(t, []string{"owner 192.0.2.1:1234"}, l.asked)
+	require.Equal(t, []string{"owner 192.0.2.1:1234"}, l.waits)
 }

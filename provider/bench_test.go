@@ -15,21 +15,21 @@ import (
 	"github.com/portner-go/portner/keyset"
 )
 
-// maxRatio is the most a code exchange may cost in bare ES256 signatures of the same run. The goal is
-// 1.3; the rest is for machines that do something else at the same time.
+// maxRatio is the largest allowed ratio of the time of a code exchange to that of two bare ES256 signatures of the same run. The goal
+// is 1.3; the difference allows for other load on the machine.
 const maxRatio = 1.6
 
-// How much is measured: a machine is noisy for milliseconds and for minutes. So every operation that signs
-// takes turns with two bare signatures, which is what its ratio compares it with; every pass goes through
-// all operations; and of samples that are shorter than interruptions the least disturbed count.
+// Other load on a machine lasts for milliseconds or for minutes. Therefore each sample of an operation that signs is followed by one
+// of two bare signatures, for the ratio; every pass measures all operations; and samples are shorter than most interruptions, so that
+// undisturbed finds those without one.
 const (
 	passes     = 7
 	batchTime  = 30 * time.Millisecond
 	sampleTime = 500 * time.Microsecond
 )
 
-// BenchmarkCosts prints what every operation costs beside two bare signatures, and fails if a code
-// exchange costs too much. Run it with -benchtime 1x: it repeats by itself.
+// BenchmarkCosts prints the time of every operation and its ratio to two bare signatures, and fails if the ratio of a code exchange is
+// above maxRatio. Run it with -benchtime 1x, because it repeats the measurement itself.
 func BenchmarkCosts(b *testing.B) {
 	var rows []*row
 	for _, alg := range []string{"RS256", keyset.ES256, keyset.EdDSA} {
@@ -52,11 +52,11 @@ func BenchmarkCosts(b *testing.B) {
 	t := table{rows}
 	t.print(os.Stdout)
 	printScaling(b, os.Stdout)
-	b.ReportMetric(0, "ns/op") // of the whole run: it says nothing
+	b.ReportMetric(0, "ns/op") // the time of the whole run has no meaning
 	t.gate(b, t.find("code exchange", keyset.ES256))
 }
 
-// gate fails the run if a code exchange costs too much. It measures again before it says so.
+// gate fails the run if a code exchange takes too long in two measurements.
 func (t table) gate(b *testing.B, exchange *row) {
 	b.Helper()
 	for tries := 0; t.ratio(exchange) > maxRatio; tries++ {
@@ -71,7 +71,7 @@ func (t table) gate(b *testing.B, exchange *row) {
 	}
 }
 
-// BenchmarkOperation is each operation by itself, for profiles:
+// BenchmarkOperation runs each operation by itself, for profiles:
 //
 //	go test -run '^$' -bench 'Operation/code_exchange/ES256' -benchtime 20000x -cpuprofile cpu.out ./provider/
 func BenchmarkOperation(b *testing.B) {
@@ -102,17 +102,17 @@ type row struct {
 	alg    string
 	bed    *bed
 	allocs float64
-	batch  int             // operations of a pass
+	batch  int             // operations in a pass
 	sample int             // operations that are timed together
-	took   []time.Duration // by one operation, in each sample
-	bare   []time.Duration // by two bare signatures, in turns with it
+	took   []time.Duration // time of one operation, for each sample
+	bare   []time.Duration // time of two bare signatures, for each sample
 }
 
 func (r *row) place() int {
 	return slices.IndexFunc(operations, func(o operation) bool { return o.name == r.name })
 }
 
-// measure does one pass. The first finds out how large the others are.
+// measure runs one pass. The first pass sets batch and sample.
 func (r *row) measure(b *testing.B) {
 	b.Helper()
 	if r.batch == 0 {
@@ -149,14 +149,14 @@ func (r *row) run(b *testing.B) {
 	}
 }
 
-// undisturbed is the cost that an eighth of the samples stay below. Whatever else a machine does only ever
-// adds to a sample, and to an operation that touches much memory more than to a signature: with two busy
-// neighbours on two cores medians of ratios moved by 12 %, this by 3 %.
+// undisturbed returns the time that an eighth of the samples do not exceed. Other load only makes samples longer, and operations that
+// use much memory more than signatures. With two busy processes on two cores the ratio of medians changed by 12 %, and the ratio of
+// these values by 3 %.
 func undisturbed(samples []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(samples))[len(samples)/8]
 }
 
-// table is all rows of one run.
+// table holds the rows of one run.
 type table struct{ rows []*row }
 
 func (t table) find(name, alg string) *row {
@@ -168,7 +168,7 @@ func (t table) find(name, alg string) *row {
 	return nil
 }
 
-// ratio is what the row costs in pairs of bare signatures of its algorithm, ES256 where it makes none.
+// ratio returns the time of the operation in units of two bare signatures of its algorithm, or of ES256 if it makes none.
 func (t table) ratio(r *row) float64 { return float64(undisturbed(r.took)) / float64(t.bare(r)) }
 
 func (t table) bare(r *row) time.Duration {
@@ -178,7 +178,7 @@ func (t table) bare(r *row) time.Duration {
 	return undisturbed(r.bare)
 }
 
-// rest is what the row costs beside its signatures and the harness.
+// rest returns the time of the operation without its signatures and the harness.
 func (t table) rest(r *row) time.Duration {
 	return undisturbed(r.took) - t.bare(r)*time.Duration(r.signatures)/2 - undisturbed(t.find(harness, "").took)
 }
@@ -204,7 +204,7 @@ func (t table) print(out io.Writer) {
 	w.Flush()
 }
 
-// printScaling prints how much more two cores do than one.
+// printScaling prints the throughput of two cores relative to one.
 func printScaling(b *testing.B, out io.Writer) {
 	b.Helper()
 	if runtime.NumCPU() < 2 {
@@ -237,7 +237,7 @@ func scaling(b *testing.B, o operation, bed *bed) float64 {
 	return float64(undisturbed(one)) / float64(undisturbed(two))
 }
 
-// parallel does n operations in several goroutines.
+// parallel runs n operations in several goroutines.
 func parallel(b *testing.B, do work, workers, n int) time.Duration {
 	b.Helper()
 	runtime.GC()

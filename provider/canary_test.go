@@ -82,7 +82,7 @@ func TestNothingPersonalLeaves(t *testing.T) {
 	require.Greater(t, bytes.Count(out.Bytes(), []byte("\n")), 8, "the log was on")
 }
 
-// stripOwn takes out what the test itself wrote into addresses.
+// stripOwn removes the parameters that the test itself put into URLs.
 func stripOwn(transcript, idToken string) string {
 	for _, own := range []string{"id_token_hint=" + idToken, "login_hint=26818000123", "logout_hint=26818000123"} {
 		transcript = strings.ReplaceAll(transcript, own, "")
@@ -90,7 +90,7 @@ func stripOwn(transcript, idToken string) string {
 	return transcript
 }
 
-// spellings are the ways a value may hide.
+// spellings returns s in the encodings that are searched for.
 func spellings(s string) []string {
 	runes := []byte(s)
 	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {

@@ -25,7 +25,7 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// beside is a source with one client more.
+// beside is a source with one additional client.
 type beside struct {
 	client.Source
 	more client.Client

@@ -31,8 +31,8 @@ func authTime(t *testing.T, op *optest.OP, a optest.Answer) time.Time {
 	return time.Unix(int64(claimsOf(t, op, a.String("id_token"))["auth_time"].(float64)), 0).UTC()
 }
 
-// TestVirtualDay walks one person's day under the clock of a synctest bubble: nothing in the provider
-// takes the time from anywhere but Config.Now, whose default is time.Now.
+// TestVirtualDay follows one user for a day under the clock of a synctest bubble: the provider reads the time from Config.Now only,
+// whose default is time.Now.
 func TestVirtualDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestVirtualDay(t *testing.T) {
 	})
 }
 
-// lifetimes gives the test clients the lifetimes of l.
+// lifetimes returns the test clients with the lifetimes of l.
 func lifetimes(t *testing.T, l client.Client) *client.Registry {
 	t.Helper()
 	clients := optest.Clients(t)
@@ -126,8 +126,7 @@ func lifetimes(t *testing.T, l client.Client) *client.Registry {
 	return reg
 }
 
-// consentExpires: a consent is asked for once, remembered as long as the scope lets the authorization
-// live (an hour), and asked for again.
+// consentExpires: the consent page is shown once, and again after the largest lifetime of the scope (an hour).
 func consentExpires(t *testing.T, op *optest.OP) {
 	t.Helper()
 	b := op.Browser()
@@ -147,8 +146,7 @@ func consentExpires(t *testing.T, op *optest.OP) {
 	require.Empty(t, ask(), "remembered to the last nanosecond")
 }
 
-// rotateKeys: a new key is published before it signs, and what the old one signed stays valid until it is
-// dead.
+// rotateKeys: a new key is published before it signs, and tokens of the old one are valid until they expire.
 func rotateKeys(t *testing.T, op *optest.OP) {
 	t.Helper()
 	now := time.Now()
@@ -174,7 +172,7 @@ func rotateKeys(t *testing.T, op *optest.OP) {
 	claimsOf(t, op, old) // still verifies at the end of its life
 }
 
-// refreshUntilTheEnd: rotation keeps an authorization alive, but never past its absolute end.
+// refreshUntilTheEnd: rotation extends the idle lifetime of a grant, but not its absolute end.
 func refreshUntilTheEnd(t *testing.T, op *optest.OP) {
 	t.Helper()
 	b := op.Browser()

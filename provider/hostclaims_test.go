@@ -131,7 +131,7 @@ func TestClaimsFunctionIsPseudonymous(t *testing.T) {
 	require.Equal(t, "server_error", a.String("error"))
 }
 
-// TestScopeClaims: a scope opens the claims of the user that the profile lists for it, at userinfo only.
+// TestScopeClaims: userinfo has the claims of the user that the profile maps the scopes to, and other documents do not.
 func TestScopeClaims(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{Clients: []client.Client{app(t, "app", "", "")}, Change: func(c *provider.Config) {

@@ -11,9 +11,9 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
-// TestThreeClientsTwoPeople verifies that an isolated client and the common circle have no single sign-on with each other, that the
+// TestThreeClientsTwoUsers verifies that an isolated client and the common circle have no single sign-on with each other, that the
 // login of another user ends the session of the first, and that logout is global (docs/threat-model.md G12).
-func TestThreeClientsTwoPeople(t *testing.T) {
+func TestThreeClientsTwoUsers(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})
 	b := op.Browser()

@@ -25,18 +25,18 @@ import (
 )
 
 // The operations whose cost is measured (bench_test.go) and whose allocations are bounded
-// (allocations_test.go). Requests go to Provider.ServeHTTP without a socket. What a request needs to
-// exist, a code or a session, and the request itself are made beforehand.
+// (allocations_test.go). Requests go to Provider.ServeHTTP without a socket. The requests, and the codes
+// and sessions that they need, are made before the measurement.
 
-// operation is one thing a provider does.
+// operation is one kind of request to a provider, or one call of a policy.
 type operation struct {
 	name       string
-	signatures int // made on the way
+	signatures int // number of signatures that it makes
 	perAlg     bool
-	// allocs is the most it may allocate, by algorithm; "" is for every other. They are counted with Go
-	// 1.26: another Go may need other numbers, mostly for ES256, whose signature alone is 63 of them.
+	// allocs is the largest allowed number of allocations, by algorithm; "" is for every other algorithm. The numbers are for Go
+	// 1.26. Another version may need other numbers, mostly for ES256, whose signature alone makes 63 allocations.
 	allocs map[string]float64
-	// prepare makes n of them ready and returns how to do the i-th, which answers whether it was done.
+	// prepare prepares n operations and returns a function that runs the i-th one and reports whether it succeeded.
 	prepare func(tb testing.TB, b *bed, n int) work
 }
 
@@ -66,19 +66,19 @@ var operations = []operation{
 	{name: harness, prepare: constant, allocs: map[string]float64{"": 2}},
 }
 
-// bareName is the row of what everything is compared with.
+// bareName is the name of the operation that others are compared with.
 const bareName = "two bare signatures"
 
-// harness is the row of what the measurement itself costs: a ServeMux, a handler that answers a
-// constant, and the writer that takes it.
+// harness is the name of the operation that measures the measurement itself: a ServeMux, a handler with a constant response, and the
+// response writer.
 const harness = "harness: a constant answer"
 
-// bed is a provider to work with, and a person's live session at it.
+// bed is a provider, and a browser with a live session.
 type bed struct {
 	*optest.OP
 	key     keyset.Key
 	browser *optest.Browser
-	sizes   [2]int // of the two tokens of an exchange: what is signed
+	sizes   [2]int // lengths of the signed texts of the two JWTs of a code exchange
 }
 
 func newBed(tb testing.TB, alg string) *bed {
@@ -97,7 +97,7 @@ func newBed(tb testing.TB, alg string) *bed {
 	return b
 }
 
-// signingKey is a fresh key, or for RSA the one of keyset's tests: making one is slow.
+// signingKey returns a new key, or for RSA the key of the tests of keyset, because generating one is slow.
 func signingKey(tb testing.TB, alg string) keyset.Key {
 	tb.Helper()
 	if alg != "RS256" {
@@ -112,14 +112,14 @@ func signingKey(tb testing.TB, alg string) keyset.Key {
 	return key
 }
 
-// code makes a request and, by the live session, its code.
+// code returns an authorization request and the code that the live session leads to.
 func (b *bed) code(tb testing.TB, scopes string) (optest.Request, string) {
 	tb.Helper()
 	r := b.Request("tjeneste", scopes)
 	return r, b.browser.Get(tb, r.URL()).Code(tb)
 }
 
-// tokens are what a code is good for.
+// tokens returns the response to a code exchange.
 func (b *bed) tokens(tb testing.TB, scopes string) optest.Answer {
 	tb.Helper()
 	r, code := b.code(tb, scopes)
@@ -135,7 +135,7 @@ func post(path, clientID string, form url.Values) *http.Request {
 	return r
 }
 
-// sink is a response writer that keeps the status and, as a connection does, takes everything else.
+// sink is a response writer that keeps the status and counts the bytes of the body.
 type sink struct {
 	header http.Header
 	status int
@@ -166,8 +166,7 @@ func repeat(n int, request func() *http.Request) []*http.Request {
 	return requests
 }
 
-// bareSignatures hashes and signs two messages of the tokens' sizes with the standard library, and
-// does nothing else.
+// bareSignatures hashes and signs two messages of the sizes of the tokens with the standard library.
 func bareSignatures(tb testing.TB, b *bed, _ int) work {
 	tb.Helper()
 	messages := [2][]byte{make([]byte, b.sizes[0]), make([]byte, b.sizes[1])}
@@ -191,7 +190,7 @@ func bareSignature(key keyset.Key, message []byte) error {
 	return err
 }
 
-// codeExchange answers with an access token, an id_token and a refresh token.
+// codeExchange redeems a code for an access token, an id_token and a refresh token.
 func codeExchange(tb testing.TB, b *bed, n int) work {
 	tb.Helper()
 	return serve(b.Provider, http.StatusOK, repeat(n, func() *http.Request {
@@ -202,7 +201,7 @@ func codeExchange(tb testing.TB, b *bed, n int) work {
 	}))
 }
 
-// refresh rotates: it answers with an access token and a refresh token, as ID-porten does.
+// refresh rotates a refresh token. The response has an access token and a refresh token, as that of ID-porten.
 func refresh(tb testing.TB, b *bed, n int) work {
 	tb.Helper()
 	return serve(b.Provider, http.StatusOK, repeat(n, func() *http.Request {
@@ -211,7 +210,7 @@ func refresh(tb testing.TB, b *bed, n int) work {
 	}))
 }
 
-// introspection is asked by the owner of the API, who learns who the person is.
+// introspection introspects a token as the owner of the API, which may read the identity of the user.
 func introspection(tb testing.TB, b *bed, n int) work {
 	tb.Helper()
 	form := url.Values{"token": {b.tokens(tb, "openid test:opaque").String("access_token")}}
@@ -230,7 +229,7 @@ func userInfo(scopes string) func(testing.TB, *bed, int) work {
 	}
 }
 
-// authorizeSSO answers with a code at once.
+// authorizeSSO sends an authorization request whose response is a code.
 func authorizeSSO(tb testing.TB, b *bed, n int) work {
 	tb.Helper()
 	var cookies []string
@@ -245,7 +244,7 @@ func authorizeSSO(tb testing.TB, b *bed, n int) work {
 	}))
 }
 
-// authorizeLogin seals the request and sends a browser nobody knows to the login page.
+// authorizeLogin sends an authorization request without cookies, whose response is a redirect to the login page.
 func authorizeLogin(_ testing.TB, b *bed, n int) work {
 	return serve(b.Provider, http.StatusSeeOther, repeat(n, func() *http.Request {
 		return httptest.NewRequest(http.MethodGet, b.Request("tjeneste", "openid profile").URL(), nil)

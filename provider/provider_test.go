@@ -45,13 +45,13 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestStoreIsSmall: a store of one's own for login, refresh and logout needs at most twelve methods.
+// TestStoreIsSmall: Store has at most twelve methods.
 func TestStoreIsSmall(t *testing.T) {
 	t.Parallel()
 	require.LessOrEqual(t, reflect.TypeFor[provider.Store]().NumMethod(), 12)
 }
 
-// TestEveryEndpointAlone: each handler works mounted by itself as it does behind the provider.
+// TestEveryEndpointAlone: the handler of each endpoint sends the same responses alone and behind Provider.ServeHTTP.
 func TestEveryEndpointAlone(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})
@@ -68,8 +68,8 @@ func TestEveryEndpointAlone(t *testing.T) {
 	}
 }
 
-// TestOff: what has no dependency is off, at the endpoint and in the metadata.
-func TestOff(t *testing.T) {
+// TestOptionalFeatures: a feature whose field is nil is absent from the endpoints and from the metadata.
+func TestOptionalFeatures(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
 		c.PushedRequests, c.Replay = nil, nil
@@ -84,7 +84,7 @@ func TestOff(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.Code)
 }
 
-// TestIssuerWithPath: an issuer below a path has its metadata where both specifications look for it.
+// TestIssuerWithPath: the metadata of an issuer with a path is at the paths of OIDC Discovery §4 and RFC 8414 §3.1.
 func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer = optest.Issuer + "/op" }})
@@ -97,7 +97,7 @@ func TestIssuerWithPath(t *testing.T) {
 	}
 }
 
-// TestSecretRotation: a session and a code made under an old secret live on when a new one is put in front.
+// TestSecretRotation: a session and a code that were encrypted with an old secret stay valid when a new secret is put first.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	old, fresh := portner.NewSecret(), portner.NewSecret()

@@ -125,8 +125,7 @@ func TestRefreshRacesEndOfGrant(t *testing.T) {
 	}
 }
 
-// chase lets a refresher follow its own rotations, runs end once it has had a head start, and returns all
-// tokens that were handed out.
+// chase rotates a refresh token again and again, calls end meanwhile, and returns all tokens that were issued.
 func chase(f *fixture, first answer, headstart int, end func(refresh string)) (issued []string) {
 	var wg sync.WaitGroup
 	gate := make(chan struct{})

@@ -34,7 +34,7 @@ func TestCodeExchange(t *testing.T) {
 	}
 }
 
-// Lesson 4: bindings are ANDed. Each one alone false must refuse.
+// All bindings must match: a request with one wrong binding is rejected.
 func TestCodeBindings(t *testing.T) {
 	t.Parallel()
 	const other = "xyo94uhy3zKvgB0NJwLms86SwcjtWviEOpkBnGgaLlo"
@@ -83,7 +83,7 @@ func TestCodeBindings(t *testing.T) {
 	}
 }
 
-// refusal is the answer to a code that never was.
+// refusal is the response to an unknown code.
 func refusal(t *testing.T) answer {
 	f := newFixture(t)
 	return f.redeem("web", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
@@ -92,7 +92,7 @@ func refusal(t *testing.T) answer {
 func set(name, value string) func(url.Values) { return func(v url.Values) { v.Set(name, value) } }
 func del(name string) func(url.Values)        { return func(v url.Values) { v.Del(name) } }
 
-// The challenge is stored or not; the verifier is missing, right or wrong.
+// Every combination of a code with or without a challenge, and a verifier that is missing, right or wrong.
 func TestCodePKCE(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -259,7 +259,7 @@ func TestCodeWithoutOpenIDGetsNoIDToken(t *testing.T) {
 	require.Equal(t, "api:read", a.str("scope"))
 }
 
-// The lowest limit applies, the rest of the grant's lifetime included.
+// The shortest lifetime applies, including the remaining lifetime of the grant.
 func TestAccessTokenLifetime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -133,8 +133,8 @@ func TestDetailsOfPseudonyms(t *testing.T) {
 	require.NotNil(t, f.introspect("api", byReference.str("access_token")).body["authorization_details"])
 }
 
-// Who may not read the details may not guess them either: a wish that is granted only if it is right, byte for
-// byte, would disclose the number in them.
+// A client that must not see the details cannot name them: a request that is accepted only with the exact details would disclose the
+// number in them to a client that guesses.
 func TestDetailsCannotBeGuessed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -170,7 +170,7 @@ func TestDetailsRestSealed(t *testing.T) {
 	}
 }
 
-// What does not open is a fault of ours and no answer.
+// Details that cannot be decrypted are a fault of the provider.
 func TestDetailsOfAnotherGrant(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -106,7 +106,7 @@ func assertion(ctx context.Context, f *fixture, r *token.Request, m *token.Minte
 	return res, err
 }
 
-// A grant is added without touching the dispatcher, and may do without client authentication.
+// A grant handler adds a grant type, with or without client authentication.
 func TestFurtherGrants(t *testing.T) {
 	t.Parallel()
 	var f *fixture
@@ -121,8 +121,7 @@ func TestFurtherGrants(t *testing.T) {
 	f.requireError(f.send(f.ep, "", url.Values{"grant_type": {client.JWTBearer}, "assertion": {"bad"}}), http.StatusBadRequest, portner.InvalidGrant)
 }
 
-// TestWithoutStore: a token endpoint may have nothing but grants that authenticate themselves. It then
-// needs no store, and nothing else of the login.
+// TestWithoutStore: an endpoint whose grant handlers all authenticate requests themselves needs no store, authenticator and vault.
 func TestWithoutStore(t *testing.T) {
 	t.Parallel()
 	_, err := token.New(token.Config{})

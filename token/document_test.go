@@ -23,7 +23,7 @@ import (
 // documents holds the claims of the four documents of one login.
 type documents map[token.Kind]map[string]any
 
-// documents logs in and returns the documents. The scopes open userinfo.
+// documents logs in with the scopes and returns the four documents.
 func (f *fixture) documents(scopes ...string) documents {
 	f.t.Helper()
 	a := f.login("web", scopes...)
@@ -161,7 +161,7 @@ func setClaim(name string, value any) token.ClaimsFunc {
 	return func(_ context.Context, d *token.Document) error { d.Set(name, value); return nil }
 }
 
-// The names of the protocol depend on the document.
+// The reserved names depend on the kind of document.
 func TestReservedNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]map[token.Kind]bool{
@@ -188,7 +188,7 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// In pseudonymous documents the identity is zero, identifying names are dropped at every depth, and the final bytes are
+// In pseudonymous documents the identity is zero, identifying members are removed at every depth, and the final bytes are
 // checked with the identity that the function does not see.
 func TestPseudonymousClaims(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 
 var errOutage = errors.New("dial tcp 10.0.0.5:5432: connection refused")
 
-// brokenStore fails one verb, before or after the real store did its work, and counts writes.
+// brokenStore is a store whose method verb fails, before or after the call of the real store. It counts writes.
 type brokenStore struct {
 	token.Store
 	verb  string
@@ -80,7 +80,7 @@ func (s *brokenStore) Revoke(ctx context.Context, r storage.Revocation, now time
 	return s.do("Revoke", func() error { return s.Store.Revoke(ctx, r, now) })
 }
 
-// scenario is one request and the verbs it uses.
+// scenario is one request and the methods of the store that it calls.
 type scenario struct {
 	name  string
 	verbs []string
@@ -123,8 +123,8 @@ var scenarios = []scenario{
 	}},
 }
 
-// Every verb of the store, every kind of outage, every endpoint. The response to an outage is never invalid_grant, invalid_token
-// or 200, and does not contain the cause.
+// TestOutages fails every method of the store at every endpoint. The response is never invalid_grant, invalid_token or 200, and does
+// not contain the cause.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, sc := range scenarios {
@@ -167,7 +167,7 @@ func TestRetryAfterOutage(t *testing.T) {
 	}
 }
 
-// Verdicts that only a race gives.
+// TestLateVerdicts: a verdict that only a race leads to, because the record changed after it was loaded.
 func TestLateVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -211,7 +211,7 @@ func TestLateVerdicts(t *testing.T) {
 	}
 }
 
-// One collision of identifiers does not show in the response.
+// A collision of one random identifier does not change the response.
 func TestCollisionIsRetried(t *testing.T) {
 	t.Parallel()
 	broken := &brokenStore{verb: "RedeemCode", err: storage.ErrConflict}
@@ -326,7 +326,7 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
-// A grant sealed with secrets that are gone is our fault, not the client's.
+// A grant that was encrypted with an unknown secret is a fault of the provider, not of the client.
 func TestUnreadableIdentity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzTokenForm sends any body to the endpoints that read forms. Nobody panics, nothing is a fault, tokens
-// are given for the one right request only, and errors contain the characters of RFC 6749 §5.2 only.
+// FuzzTokenForm sends any body to the endpoints that read forms. There is no panic and no fault, only the one valid request receives
+// tokens, and errors have the characters of RFC 6749 §5.2 only.
 func FuzzTokenForm(f *testing.F) {
 	fx := fastFixture(f, nil)
 	for _, seed := range []string{
@@ -46,7 +46,7 @@ func FuzzTokenForm(f *testing.F) {
 	})
 }
 
-// FuzzBearer: whatever the header and query, userinfo answers the token itself and nothing near it.
+// FuzzBearer: for any header and query, userinfo accepts exactly the token and no similar text.
 func FuzzBearer(f *testing.F) {
 	fx := fastFixture(f, nil)
 	const mark = "TOKEN"

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// seed is Appendix A of the ID-porten specification: what the service itself issued.
+// seed holds the tokens in appendix A of the ID-porten specification, which the service issued.
 type seed struct {
 	IDToken     part `json:"id_token"`
 	AccessToken part `json:"access_token"`
@@ -36,8 +36,8 @@ type part struct {
 	Claims map[string]any `json:"claims"`
 }
 
-// Settings like the seed's give tokens like the seed's: the same members, no more and no fewer, and the same
-// values but for what is random, keyed or named after the client.
+// Tokens with the settings of the seed have exactly its members, and the same values except random ones, derived ones and names of
+// clients.
 func TestTokensOfTheService(t *testing.T) {
 	t.Parallel()
 	var want seed
@@ -90,7 +90,7 @@ func seedLogin(t *testing.T) (*fixture, answer) {
 	return f, a
 }
 
-// TestGoldenTokens keeps the shape of every kind of token in files, to be read in a review.
+// TestGoldenTokens compares every kind of token with a file in testdata.
 func TestGoldenTokens(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -156,7 +156,7 @@ func compatibleClaims(_ context.Context, d *token.Document) error {
 	return nil
 }
 
-// steady replaces what differs from run to run.
+// steady replaces the values that differ between runs.
 func steady(m map[string]any) map[string]any {
 	for _, name := range []string{"jti", "kid"} {
 		if m[name] != nil {

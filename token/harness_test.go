@@ -61,7 +61,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// fixture is a token endpoint with everything around it.
+// fixture is a token endpoint with its store, keys, clients, scopes and users.
 type fixture struct {
 	t       testing.TB
 	store   *memory.Store
@@ -141,14 +141,14 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 	return f
 }
 
-// withProfile takes the claims of a profile.
+// withProfile sets the claims of a profile.
 func withProfile(p provider.Profile) func(*token.Config) {
 	return func(c *token.Config) {
 		c.Claims, c.ScopeClaims, c.UserInfoScope, c.AccessTokenType = p.Claims, p.ScopeClaims, p.UserInfoScope, p.AccessTokenType
 	}
 }
 
-// noLimit lets tests fail as often as they like.
+// noLimit is an AttemptLimiter without a limit.
 type noLimit struct{}
 
 func (noLimit) Wait(context.Context, string, string, time.Time) time.Duration { return 0 }
@@ -359,7 +359,7 @@ func (f *fixture) requireError(a answer, status int, code portner.ErrorCode) {
 	require.Equal(f.t, string(code), a.str("error"))
 }
 
-// eventNames drains the events.
+// eventNames returns the names of the events and removes them.
 func (f *fixture) eventNames() []portner.EventName {
 	f.mu.Lock()
 	defer f.mu.Unlock()

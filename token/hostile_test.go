@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// mined is a host whose parts panic on demand, with a national identity number as the value.
+// mined is a host with a function that panics with a national identity number.
 type mined struct {
 	*fixture
 	at string
@@ -138,8 +138,7 @@ func TestInactiveResponsesAreEqual(t *testing.T) {
 	}
 }
 
-// A token expires when its exp claim says, to the nanosecond, at whatever instant and in
-// whatever zone it was issued.
+// A token expires at its exp claim, to the nanosecond, for any instant and time zone of its issue.
 func TestRecordsExpireWithTheirClaims(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -164,8 +163,8 @@ func TestRecordsExpireWithTheirClaims(t *testing.T) {
 	}
 }
 
-// A full store is an outage for new tokens. Consuming and revoking need no room, live records stay,
-// and what was refused can be had once there is room.
+// A full store is an outage for new tokens. Consuming and revoking succeed, live records stay, and the same requests succeed when
+// there is room.
 func TestFullStore(t *testing.T) {
 	t.Parallel()
 	full := memory.NewWith(memory.Config{MaxTokens: 4})

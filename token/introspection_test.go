@@ -85,8 +85,8 @@ func TestIntrospectionMatrix(t *testing.T) {
 	}
 }
 
-// TestIntrospectionTellsAllClaims verifies that an active response has every claim of the token (docs/spec/idporten.md §10.3).
-func TestIntrospectionTellsAllClaims(t *testing.T) {
+// TestIntrospectionHasAllClaims verifies that an active response has every claim of the token (docs/spec/idporten.md §10.3).
+func TestIntrospectionHasAllClaims(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	code := f.code(forClient("web", "openid", "api:read"), func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:a", "urn:b"} })
@@ -153,7 +153,7 @@ func TestIntrospectionNeedsAuthentication(t *testing.T) {
 	f.requireError(f.send(f.ep.Introspection(), "web", nil), http.StatusBadRequest, portner.InvalidRequest)
 }
 
-// A token with fewer scopes discloses the pid to no caller that the whole grant hides it from.
+// A caller that may not read the pid of the grant does not receive it for a token with fewer scopes.
 func TestIntrospectionOfNarrowedToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -28,7 +28,7 @@ func rounds() int {
 	return 1000
 }
 
-// fastFixture signs for free: a race is about the store, and signatures would only space the callers out.
+// fastFixture makes constant signatures, because slow ones would separate the calls of the store in time.
 func fastFixture(t testing.TB, store token.Store) *fixture {
 	return newFixture(t, func(c *token.Config) {
 		c.Keys, c.OnEvent = freeKeys(), nil
@@ -58,12 +58,12 @@ func signingKeys(sign func(key ed25519.PrivateKey, message []byte) ([]byte, erro
 	return set
 }
 
-// freeKeys return keys whose signatures cost nothing, and are not valid.
+// freeKeys returns keys with constant signatures, which are not valid.
 func freeKeys() *keyset.Set {
 	return signingKeys(func(ed25519.PrivateKey, []byte) ([]byte, error) { return make([]byte, ed25519.SignatureSize), nil })
 }
 
-// raceAnswers lets all callers send the same request at once.
+// raceAnswers sends the same request from all callers at the same time.
 func raceAnswers(h http.Handler, request func() *http.Request) (statuses [callers]int, bodies [callers]string) {
 	var ready, done sync.WaitGroup
 	gate := make(chan struct{})
@@ -84,7 +84,7 @@ func raceAnswers(h http.Handler, request func() *http.Request) (statuses [caller
 	return statuses, bodies
 }
 
-// exactlyOne reports whether one caller got tokens and all others the same refusal.
+// exactlyOne reports whether one caller received tokens and all others the same error.
 func exactlyOne(statuses [callers]int) bool {
 	won := 0
 	for _, s := range statuses {
@@ -97,8 +97,8 @@ func exactlyOne(statuses [callers]int) bool {
 	return won == 1
 }
 
-// One code, 50 callers: one success, and, since each other request is a valid second use, nothing of the
-// grant lives once a loser has its answer.
+// 50 callers redeem one code: one succeeds. Each other request is a second use, so no token of the grant is live when one of them has
+// its response.
 func TestCodeRace(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
@@ -131,7 +131,7 @@ func TestRefreshRace(t *testing.T) {
 	}
 }
 
-// With a grace all callers of that race get the same refresh token, and it is live.
+// With Config.RotationGrace all callers of that race receive the same refresh token, which is live.
 func TestRefreshRaceWithGrace(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = freeKeys(), nil, time.Second })
@@ -148,7 +148,7 @@ func TestRefreshRaceWithGrace(t *testing.T) {
 	}
 }
 
-// The negative control (lesson 5): on a store that gets and then marks, the same harness must see it.
+// The harness finds the defect of a store that reads a code and then marks it, in two steps.
 func TestRaceSeesABrokenStore(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
@@ -163,7 +163,7 @@ func TestRaceSeesABrokenStore(t *testing.T) {
 	t.Fatal("200 rounds did not see a get-then-mark store")
 }
 
-// getThenMark redeems a code in two steps, as most providers do.
+// getThenMark is a store that redeems a code in two steps.
 type getThenMark struct {
 	token.Store
 	mu   sync.Mutex

@@ -180,7 +180,7 @@ func (w *world) Consents(context.Context, storage.ConsentKey, time.Time) ([]stor
 	return w.consents, w.consentErr
 }
 
-// consenting is a store whose consents come from elsewhere.
+// consenting is a store whose consents come from the host.
 type consenting struct {
 	token.Store
 	consents interface {
@@ -295,7 +295,7 @@ func TestRefreshKeepsPseudonymity(t *testing.T) {
 	require.NotContains(t, f.userInfo(b.str("access_token")).body, "pid")
 }
 
-// Within the grace the predecessor of an unused successor gets the same successor again.
+// Within RotationGrace a refresh token whose successor is unused leads to the same successor again.
 func TestRotationGrace(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -340,7 +340,7 @@ func TestRotationGrace(t *testing.T) {
 	}
 }
 
-// A retry gets the same successor after a new secret was put first.
+// A retry receives the same successor after a new secret was put first.
 func TestRotationGraceAfterNewSecret(t *testing.T) {
 	t.Parallel()
 	before, after := vaultSecret, portner.NewSecret()

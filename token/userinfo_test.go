@@ -209,7 +209,7 @@ func keys(m map[string]any) []string {
 	return k
 }
 
-// A claim that both the host and the login have is written once: readers disagree on which of two counts.
+// A claim that both the host and the login have is written once, because JSON parsers differ in which of two equal members they use.
 func TestUserInfoHasNoDuplicates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withProfile(provider.OpenIDConnect()), func(c *token.Config) {
