@@ -26,12 +26,14 @@ const (
 	DefaultPendingLifetime       = 15 * time.Minute
 	DefaultPushedRequestLifetime = 120 * time.Second
 	DefaultAuthorizationLifetime = 7200 * time.Second
-	DefaultHistoryLifetime       = 180 * 24 * time.Hour
 	// DefaultRequestURIPrefix is the prefix of RFC 9126 §2.2.
 	DefaultRequestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 	// IDPortenRequestURIPrefix is the prefix of the request_uri values of ID-porten.
 	IDPortenRequestURIPrefix = "urn:idporten:"
 )
+
+// historyLifetime is the default of Config.HistoryLifetime.
+const historyLifetime = 180 * 24 * time.Hour
 
 // Limits of the lifetimes in Config.
 const (
@@ -66,7 +68,7 @@ type Config struct {
 	// History keeps the login history of users. If nil, none is kept. If it returns an error, the login succeeds, and the error is
 	// logged.
 	History HistoryStore
-	// HistoryLifetime is how long a login remains in the history. The default is DefaultHistoryLifetime.
+	// HistoryLifetime is how long a login remains in the history. The default is 180 days.
 	HistoryLifetime time.Duration
 	// KeepUserAgent stores the name of the browser with each grant, for lists of logins.
 	KeepUserAgent bool
@@ -175,7 +177,7 @@ func (c *Config) lifetimes() []lifetime {
 		{"PendingLifetime", &c.PendingLifetime, DefaultPendingLifetime, maxPendingLifetime},
 		{"PushedRequestLifetime", &c.PushedRequestLifetime, DefaultPushedRequestLifetime, maxShortLifetime},
 		{"AuthorizationLifetime", &c.AuthorizationLifetime, DefaultAuthorizationLifetime, unlimited},
-		{"HistoryLifetime", &c.HistoryLifetime, DefaultHistoryLifetime, unlimited},
+		{"HistoryLifetime", &c.HistoryLifetime, historyLifetime, unlimited},
 	}
 }
 

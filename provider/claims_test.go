@@ -123,7 +123,7 @@ func TestClaimsParameterNeedsConsent(t *testing.T) {
 			continue
 		}
 		answer = op.Call(t, "/token", "app", map[string][]string{
-			"grant_type": {token.RefreshToken}, "refresh_token": {answer.String("refresh_token")}, "scope": {"openid"},
+			"grant_type": {client.RefreshToken}, "refresh_token": {answer.String("refresh_token")}, "scope": {"openid"},
 		})
 		requireEmail(false, answer.String("id_token"), answer.String("access_token"))
 	}

@@ -172,7 +172,7 @@ func OpenIDConnect() Profile {
 // defaultLifetimes are those of ID-porten (docs.digdir.no: Levetider).
 func defaultLifetimes() Lifetimes {
 	return Lifetimes{
-		AccessToken: 120 * time.Second, IDToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: 7200 * time.Second,
+		AccessToken: 120 * time.Second, IDToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: authorize.DefaultAuthorizationLifetime,
 		Code: authorize.DefaultCodeLifetime,
 	}
 }

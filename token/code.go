@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -146,6 +147,6 @@ func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
 	}
 	return &issuance{user: live.user, Contents: Contents{
 		Client: x.Client, Grant: g, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
-		IDToken: plan.OpenID, Nonce: x.code.Nonce, Refresh: x.Client.HasGrant(RefreshToken),
+		IDToken: plan.OpenID, Nonce: x.code.Nonce, Refresh: x.Client.HasGrant(client.RefreshToken),
 	}}, nil
 }

@@ -156,7 +156,7 @@ func (l Lifetimes) validate(f *fields.Checker) {
 func (c *Config) validateGrantHandlers(f *fields.Checker) {
 	seen := map[string]bool{}
 	if c.Store != nil {
-		seen[AuthorizationCode], seen[RefreshToken] = true, true
+		seen[client.AuthorizationCode], seen[client.RefreshToken] = true, true
 	}
 	for i, g := range c.GrantHandlers {
 		field := fmt.Sprintf("GrantHandlers[%d]", i)

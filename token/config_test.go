@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/token"
 )
 
@@ -55,7 +56,7 @@ func TestNewReportsFields(t *testing.T) {
 	require.ElementsMatch(t, []string{"Issuer", "Clients", "Scopes", "Keys", "Store"}, fieldNames(err), "every problem at once")
 	cfg := valid
 	cfg.Store, cfg.Authenticator = nil, nil
-	cfg.GrantHandlers = []token.GrantHandler{{Type: "x", Handle: noTokens}, {Type: token.RefreshToken, Unauthenticated: true, Handle: noTokens}}
+	cfg.GrantHandlers = []token.GrantHandler{{Type: "x", Handle: noTokens}, {Type: client.RefreshToken, Unauthenticated: true, Handle: noTokens}}
 	_, err = token.New(cfg)
 	require.Equal(t, []string{"GrantHandlers[0]"}, fieldNames(err), "nothing authenticates its clients")
 	cfg.Store = valid.Store

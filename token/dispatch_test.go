@@ -70,7 +70,7 @@ func TestGrantTypes(t *testing.T) {
 	for grantType, want := range map[string]portner.ErrorCode{
 		"": portner.InvalidRequest, "password": portner.UnsupportedGrantType, "AUTHORIZATION_CODE": portner.UnsupportedGrantType,
 		"urn:ietf:params:oauth:grant-type:jwt-bearer": portner.UnsupportedGrantType, "client_credentials": portner.UnsupportedGrantType,
-		token.AuthorizationCode: portner.InvalidRequest, token.RefreshToken: portner.InvalidRequest,
+		client.AuthorizationCode: portner.InvalidRequest, client.RefreshToken: portner.InvalidRequest,
 	} {
 		f.requireError(f.send(f.ep, "web", url.Values{"grant_type": {grantType}}), http.StatusBadRequest, want)
 	}

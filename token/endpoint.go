@@ -31,8 +31,8 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{cfg: cfg, grants: map[string]GrantHandler{}}
 	if cfg.Store != nil {
-		e.grants[AuthorizationCode] = GrantHandler{Type: AuthorizationCode, Handle: redeemCode}
-		e.grants[RefreshToken] = GrantHandler{Type: RefreshToken, Handle: refresh}
+		e.grants[client.AuthorizationCode] = GrantHandler{Type: client.AuthorizationCode, Handle: redeemCode}
+		e.grants[client.RefreshToken] = GrantHandler{Type: client.RefreshToken, Handle: refresh}
 	}
 	for _, g := range cfg.GrantHandlers {
 		e.grants[g.Type] = g

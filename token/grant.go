@@ -10,12 +10,6 @@ import (
 	"github.com/portner-go/portner/client"
 )
 
-// Grant types that are built in.
-const (
-	AuthorizationCode = "authorization_code"
-	RefreshToken      = "refresh_token"
-)
-
 // GrantHandler handles the token requests of one grant type. The endpoint has read the form, rejected repeated parameters,
 // authenticated the client and found the grant type in its registration before it calls Handle. It writes the response and the
 // events afterwards.

@@ -156,7 +156,7 @@ func (noLimit) Failed(context.Context, string, string, time.Time)             {}
 
 func testClients() map[string]*client.Client {
 	secrets := []client.Secret{must(client.NewSecret(secret, time.Time{}))}
-	both := []string{token.AuthorizationCode, token.RefreshToken}
+	both := []string{client.AuthorizationCode, client.RefreshToken}
 	all := map[string]*client.Client{}
 	for _, c := range []*client.Client{
 		{ClientID: "web", OrganisationNo: consumerOrgno, GrantTypes: both, Secrets: secrets},
@@ -305,12 +305,12 @@ func (f *fixture) sendRequest(h http.Handler, r *http.Request) answer {
 
 func codeForm(code string) url.Values {
 	return url.Values{
-		"grant_type": {token.AuthorizationCode}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier},
+		"grant_type": {client.AuthorizationCode}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier},
 	}
 }
 
 func refreshForm(value string) url.Values {
-	return url.Values{"grant_type": {token.RefreshToken}, "refresh_token": {value}}
+	return url.Values{"grant_type": {client.RefreshToken}, "refresh_token": {value}}
 }
 
 // redeem exchanges a code as a client.

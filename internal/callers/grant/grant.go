@@ -37,7 +37,7 @@ func Handler(vouchers Vouchers) token.GrantHandler {
 				Client: r.Client, Identity: session.Identity{Subject: subject}, Scopes: r.Client.Scopes,
 			}, func(ctx context.Context, i *storage.Issuance) error { return vouchers.Redeem(ctx, hash, i, r.Now) })
 			if errors.Is(err, storage.ErrConsumed) {
-				return nil, invalid // the loser of a race
+				return nil, invalid // another request redeemed it first
 			}
 			return res, err
 		},

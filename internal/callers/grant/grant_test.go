@@ -18,7 +18,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// vouchers maps vouchers to users. A redeemed voucher stays known to Voucher if raced is set, as for the loser of a race.
+// vouchers maps vouchers to users. If raced is set, Voucher also finds redeemed vouchers, as if another request redeemed them afterwards.
 type vouchers struct {
 	users    map[storage.Hash]string
 	redeemed map[storage.Hash]bool
