@@ -52,8 +52,8 @@ func clearBrowser(response http.Header) {
 	response.Add("Set-Cookie", browserCookie+"="+browserAttributes+"; Max-Age=0")
 }
 
-// ensureBrowser returns the value of the cookie. It sets a new one if there is none. The cookie ends with the browser. It is Lax, so that a
-// GET from the site of an identity provider carries it.
+// ensureBrowser returns the value of the cookie. It sets a new one if there is none. The cookie ends with the browser. It is
+// Lax, so that a GET from the site of an identity provider carries it.
 func ensureBrowser(request, response http.Header) string {
 	if value := browserOf(request); value != "" {
 		return value

@@ -17,8 +17,8 @@ const (
 	maxClaimValues = 16   // of one claim
 )
 
-// checkClaims validates the claims parameter (OIDC Core §5.5). It is ignored unless Config.ClaimsParameter is set. Unknown members are
-// ignored.
+// checkClaims validates the claims parameter (OIDC Core §5.5). It is ignored unless Config.ClaimsParameter is set. Unknown
+// members are ignored.
 func (e *Endpoint) checkClaims(_ context.Context, q *request, _ time.Time) *refusal {
 	text := q.form.Get("claims")
 	if text == "" || !e.cfg.ClaimsParameter {
@@ -71,9 +71,9 @@ func (e *Endpoint) requestACR(q *request, c claimRequest) *refusal {
 	return nil
 }
 
-// requestSubject applies a request for the claim sub: the user must have that sub (OIDC Core §3.1.2.2). A client that may not learn the
-// identity of the user could test whether it is one that it knows from elsewhere, so its request is rejected. It can send an
-// id_token_hint, whose sub it has received.
+// requestSubject applies a request for the claim sub: the user must have that sub (OIDC Core §3.1.2.2). A client that may not
+// learn the identity of the user could test whether it is one that it knows from elsewhere, so its request is rejected. It can
+// send an id_token_hint, whose sub it has received.
 func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	switch {
 	case len(c.values) == 0:
@@ -103,8 +103,8 @@ func names(requests []claimRequest) []string {
 	return all
 }
 
-// parseClaims parses the claims parameter. ok is false if it is not a JSON object without repeated members, or a claim is requested by
-// something other than null or an object.
+// parseClaims parses the claims parameter. ok is false if it is not a JSON object without repeated members, or a claim is
+// requested by something other than null or an object.
 func parseClaims(text string) (idToken, userInfo []claimRequest, ok bool) {
 	doc, err := jose.ParseObject([]byte(text))
 	if err != nil {

@@ -112,14 +112,15 @@ type Config struct {
 	PendingLifetime time.Duration
 	// PushedRequestLifetime is at most 600 s. The default is DefaultPushedRequestLifetime.
 	PushedRequestLifetime time.Duration
-	// AuthorizationLifetime is the lifetime of grants to clients without authorization_lifetime. Scopes may shorten it. The default is
-	// DefaultAuthorizationLifetime.
+	// AuthorizationLifetime is the lifetime of grants to clients without authorization_lifetime. Scopes may shorten it. The
+	// default is DefaultAuthorizationLifetime.
 	AuthorizationLifetime time.Duration
 	// RequestURIPrefix is the first part of request_uri values. The default is DefaultRequestURIPrefix.
 	RequestURIPrefix string
 
 	// ErrorPage renders the page for errors that must not be sent to the client. The header fields of the Reply replace those
-	// of the endpoint, which forbid scripts, framing and caching. If its Status is 0, that of p is sent. If nil, a plain page is sent.
+	// of the endpoint, which forbid scripts, framing and caching. If its Status is 0, that of p is sent. If nil, a plain page
+	// is sent.
 	ErrorPage func(p ErrorPage) portner.Reply
 	// TestLogin answers login_hint=testid:<pid>_<acr> without a page. If nil, such a hint is ignored. See NewTestLogin.
 	TestLogin *TestLogin

@@ -166,8 +166,8 @@ func (e *Endpoint) currentSession(ctx context.Context, x *exchange) (*storage.Se
 	return sess, nil
 }
 
-// advance loads the facts of a valid request, decides what the request needs next, and returns the Decision. After each interaction it
-// loads all facts again, because they may have changed while the page was shown.
+// advance loads the facts of a valid request, decides what the request needs next, and returns the Decision. After each
+// interaction it loads all facts again, because they may have changed while the page was shown.
 func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) *Decision {
 	f, refused := e.load(ctx, x, sess, given)
 	if refused != nil {

@@ -69,8 +69,9 @@ const (
 // "no-referrer" browsers hide the Origin of the form, which is then rejected.
 type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
 
-// Page returns a handler for the host's pages. It loads the pending request and verifies its expiry, the cookie and, for a POST, the
-// origin and the CSRF token. Then it calls show, and writes the Decision that show returns. r.PostForm holds the fields of a posted form.
+// Page returns a handler for the host's pages. It loads the pending request and verifies its expiry, the cookie and, for a
+// POST, the origin and the CSRF token. Then it calls show, and writes the Decision that show returns. r.PostForm holds the
+// fields of a posted form.
 func (e *Endpoint) Page(show PageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, err := pageRequest(w, r)

@@ -24,7 +24,8 @@ type PushedRequestStore interface {
 	PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error)
 
 	// ConsumePushedRequest consumes the request. The first call returns nil; later calls return storage.ErrConsumed or
-	// storage.ErrNotFound. It returns storage.ErrNotFound for an unknown or expired request. The Hash stays in use until the request expires.
+	// storage.ErrNotFound. It returns storage.ErrNotFound for an unknown or expired request. The Hash stays in use until the
+	// request expires.
 	ConsumePushedRequest(ctx context.Context, hash storage.Hash, now time.Time) error
 }
 

@@ -25,7 +25,8 @@ type TestLogin struct {
 type TestLoginConfig struct {
 	// Issuer is the issuer of the provider. Its host must be a loopback name or address, unless TestIssuer is set.
 	Issuer string
-	// TestIssuer repeats Issuer, for a test environment that is not on loopback. It is a safeguard against a test login in production.
+	// TestIssuer repeats Issuer, for a test environment that is not on loopback. It is a safeguard against a test login in
+	// production.
 	TestIssuer string
 	// Identity returns the user with a synthetic national identity number. If nil, every such number is a user, with the subject
 	// "testid:" and the number.

@@ -41,8 +41,8 @@ type Config struct {
 	Pages Pages
 	// Backchannel delivers logout tokens. If nil, clients are notified through the browser only.
 	Backchannel Sender
-	// WithoutConfirmation ends the session without a confirmation page if the request has no id_token_hint. Any site can then log users
-	// out by a link.
+	// WithoutConfirmation ends the session without a confirmation page if the request has no id_token_hint. Any site can then
+	// log users out by a link.
 	WithoutConfirmation bool
 	// Environment must be the one that the registrations were validated against. The zero value is production. An http issuer sets
 	// Environment.Test.

@@ -12,9 +12,9 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// Decision is the outcome of a logout request. At most one of Redirect, Confirm, LoggedOut, Cancelled and Error is set. If none is set,
-// the response is a page that posts the form of another site again. Reply returns the response in every case. State changes are committed before a
-// Decision is returned.
+// Decision is the outcome of a logout request. At most one of Redirect, Confirm, LoggedOut, Cancelled and Error is set. If none
+// is set, the response is a page that posts the form of another site again. Reply returns the response in every case. State
+// changes are committed before a Decision is returned.
 type Decision struct {
 	// Header holds the header fields of the response, among them Set-Cookie, and for pages the Content-Security-Policy.
 	Header http.Header

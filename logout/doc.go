@@ -1,5 +1,5 @@
-// Package logout implements the end_session_endpoint: OIDC RP-Initiated Logout, and the notifications of OIDC Front-Channel Logout and
-// OIDC Back-Channel Logout.
+// Package logout implements the end_session_endpoint: OIDC RP-Initiated Logout, and the notifications of OIDC Front-Channel
+// Logout and OIDC Back-Channel Logout.
 //
 // [Endpoint.Logout] first ends the session. In the same step the store consumes the unused codes of the session, and revokes its
 // login-only grants (storage.Grant.LoginOnly). Grants with a scope of an API stay valid. Then Logout notifies the clients of the

@@ -293,7 +293,8 @@ func (e *Endpoint) result(x *exchange, d Decision) *Decision {
 	return &d
 }
 
-// rescue turns a panic of the host's code into the plain error page. The value of the panic is not logged, because it may hold anything.
+// rescue turns a panic of the host's code into the plain error page. The value of the panic is not logged, because it may hold
+// anything.
 func (e *Endpoint) rescue(ctx context.Context, x *exchange, v any, d *Decision) *Decision {
 	if v == nil {
 		return d

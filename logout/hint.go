@@ -55,8 +55,8 @@ func (e *Endpoint) hintOf(claims jose.Object) (*hint, error) {
 	return &hint{clientID: clientID, subject: subject, sid: sid, issuedAt: issuedAt}, nil
 }
 
-// matches reports whether the id_token was issued in this session: its sid is that of the session at this client. For a client without
-// sid, its sub is that of the user, it is not older than the session, and the client has logged in to the session.
+// matches reports whether the id_token was issued in this session: its sid is that of the session at this client. For a client
+// without sid, its sub is that of the user, it is not older than the session, and the client has logged in to the session.
 func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
 	part := findParticipant(s, h.clientID)
 	if part == nil {

@@ -175,8 +175,8 @@ func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, wh
 	return "failed"
 }
 
-// logoutClaims are the claims of a logout token (OIDC Back-Channel Logout §2.4). A nonce is prohibited, because the token could then pass
-// for an id_token.
+// logoutClaims are the claims of a logout token (OIDC Back-Channel Logout §2.4). A nonce is prohibited, because the token could
+// then pass for an id_token.
 type logoutClaims struct {
 	Issuer    string                     `json:"iss"`
 	Subject   string                     `json:"sub,omitempty"`

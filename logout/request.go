@@ -147,8 +147,8 @@ func (e *Endpoint) badRegistration(ctx context.Context, clientID, property strin
 	e.log.Emit(ctx, portner.Event{Name: portner.EventBadRegistration, Time: now, ClientID: clientID, Reason: property})
 }
 
-// safeOrigin reports whether the origin of uri may be part of a Content-Security-Policy. A semicolon or comma in it would begin another
-// directive.
+// safeOrigin reports whether the origin of uri may be part of a Content-Security-Policy. A semicolon or comma in it would begin
+// another directive.
 func safeOrigin(uri string) bool {
 	o := httpx.Origin(uri)
 	if o == "" {

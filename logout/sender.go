@@ -141,7 +141,8 @@ func prefixes(all ...string) []netip.Prefix {
 	return p
 }
 
-// public reports whether a is an address of the public internet. IPv4 addresses mapped to IPv6 are not: they are outside globalUnicast.
+// public reports whether a is an address of the public internet. IPv4 addresses mapped to IPv6 are not: they are outside
+// globalUnicast.
 func public(a netip.Addr) bool {
 	if a.Zone() != "" {
 		return false

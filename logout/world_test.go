@@ -109,8 +109,8 @@ func web(id string) *client.Client {
 	}
 }
 
-// newWorld returns a world. Its clients a and b are not notified, front, plain (without sid) and query by the front channel, and direct by
-// the back channel.
+// newWorld returns a world. Its clients a and b are not notified, front, plain (without sid) and query by the front channel,
+// and direct by the back channel.
 func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: &faultyStore{Store: memory.New()}, clients: map[string]*client.Client{}, now: epoch}

@@ -28,8 +28,8 @@ const (
 	sampleTime = 500 * time.Microsecond
 )
 
-// BenchmarkCosts prints the time of every operation and its ratio to two bare signatures, and fails if the ratio of a code exchange is
-// above maxRatio. Run it with -benchtime 1x, because it repeats the measurement itself.
+// BenchmarkCosts prints the time of every operation and its ratio to two bare signatures, and fails if the ratio of a code
+// exchange is above maxRatio. Run it with -benchtime 1x, because it repeats the measurement itself.
 func BenchmarkCosts(b *testing.B) {
 	var rows []*row
 	for _, alg := range []string{"RS256", keyset.ES256, keyset.EdDSA} {

@@ -38,8 +38,8 @@ type Config struct {
 	Keys *keyset.Set
 	// Clients finds registrations. It is called for every request: wrap a source over a database with client.Cache. Required.
 	Clients client.Source
-	// Origins reports whether a browser client has the origin, for CORS. Pass HasOrigin of a *client.Registry. If nil, requests
-	// from other origins are rejected.
+	// Origins reports whether any browser client has the origin, for CORS preflight requests. Pass HasOrigin of a
+	// *client.Registry. If nil, every preflight request is denied; see [token.Config].
 	Origins func(ctx context.Context, origin string) (bool, error)
 	// Scopes finds scopes, and the access of clients to them. If nil, only the standard scopes of the profile exist.
 	Scopes scope.Source

@@ -16,8 +16,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// TestClaimsFunctionFails: while a claims function fails, every request is answered with 503, no code or refresh token is consumed, and
-// no token looks inactive. Afterwards the same requests succeed.
+// TestClaimsFunctionFails: while a claims function fails, every request is answered with 503, no code or refresh token is
+// consumed, and no token looks inactive. Afterwards the same requests succeed.
 func TestClaimsFunctionFails(t *testing.T) {
 	t.Parallel()
 	set := func(name string) token.ClaimsFunc {
@@ -92,8 +92,8 @@ func TestClaimsFunctionFails(t *testing.T) {
 	}
 }
 
-// TestClaimsFunctionIsPseudonymous: a claims function adds no identifying claim to the documents of a pseudonymous grant, and does not
-// receive the identity. An identifier under another name fails the document.
+// TestClaimsFunctionIsPseudonymous: a claims function adds no identifying claim to the documents of a pseudonymous grant, and
+// does not receive the identity. An identifier under another name fails the document.
 func TestClaimsFunctionIsPseudonymous(t *testing.T) {
 	t.Parallel()
 	leak := ""

@@ -44,8 +44,8 @@ func openIDClaims(_ context.Context, d *token.Document) error {
 	return nil
 }
 
-// requestedClaims adds the standard claims that the claims parameter names. The parameter must not replace the consent of the user: the
-// client gets a claim only if it may have the scope of the claim without one.
+// requestedClaims adds the standard claims that the claims parameter names. The parameter must not replace the consent of the
+// user: the client gets a claim only if it may have the scope of the claim without one.
 func requestedClaims(_ context.Context, d *token.Document) error {
 	if len(d.Grant.Claims) == 0 {
 		return nil

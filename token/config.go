@@ -41,8 +41,8 @@ type Config struct {
 
 	// Users finds users: whether they are enabled, and their claims. If nil, users are never disabled and have no claims.
 	Users UserSource
-	// Origins reports whether a browser client has the origin, for CORS: (*client.Registry).HasOrigin is one. If nil, calls
-	// from other origins are rejected.
+	// Origins reports whether any browser client has the origin, for CORS preflight requests, which name no client. Pass HasOrigin
+	// of a *client.Registry. If nil, every preflight request is denied. Other requests are subject to the origins of their client.
 	Origins func(ctx context.Context, origin string) (bool, error)
 
 	// Claims add claims to documents, in this order.

@@ -10,8 +10,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// facts holds the values that the documents of one grant are made from in one request. Its fields are values: a pointer would move the grant and
-// the identity of the caller to the heap.
+// facts holds the values that the documents of one grant are made from in one request. Its fields are values: a pointer would
+// move the grant and the identity of the caller to the heap.
 type facts struct {
 	client       *client.Client
 	grant        storage.Grant

@@ -20,6 +20,7 @@ import (
 var inactive = []byte(`{"active":false}`)
 
 // Introspect decides an introspection request (RFC 7662). The client must authenticate; public clients are rejected.
+// Introspect requires Config.Store.
 func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, error) {
 	x := e.begin(nameIntrospection, r)
 	out, err := x.introspect(ctx)

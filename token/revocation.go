@@ -10,8 +10,9 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Revoke decides a revocation request (RFC 7009). It revokes the grant of the token with all of its tokens. The session of the user and
-// the grants of other clients stay valid. If the token is unknown, expired or revoked, Revoke returns nil (RFC 7009 §2.2).
+// Revoke decides a revocation request (RFC 7009). It requires Config.Store. It revokes the grant of the token with all of its
+// tokens. The session of the user and the grants of other clients stay valid. If the token is unknown, expired or revoked,
+// Revoke returns nil (RFC 7009 §2.2).
 func (e *Endpoint) Revoke(ctx context.Context, r client.Request) error {
 	x := e.begin(nameRevocation, r)
 	if _, err := x.revokeToken(ctx); err != nil {

@@ -22,8 +22,8 @@ type Store interface {
 // GrantStore inserts grants that do not come from an authorization code. It is for grant handlers, which have it in their own
 // configuration.
 type GrantStore interface {
-	// InsertGrant inserts the grant and the tokens of i, in one step. The store then treats the grant like one
-	// whose code was redeemed. It returns storage.ErrConflict if a key of i exists, a token of i belongs to another grant, or Grant.SessionID is that of
-	// another user, and storage.ErrRevoked if that session has ended.
+	// InsertGrant inserts the grant and the tokens of i, in one step. The store then treats the grant like one whose code was
+	// redeemed. It returns storage.ErrConflict if a key of i exists, a token of i belongs to another grant, or Grant.SessionID
+	// is that of another user, and storage.ErrRevoked if that session has ended.
 	InsertGrant(ctx context.Context, i *storage.Issuance, now time.Time) error
 }

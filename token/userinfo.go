@@ -16,6 +16,7 @@ import (
 )
 
 // DescribeUser decides a userinfo request (OIDC Core §5.3): GET, or POST with the token in the header or in the form.
+// DescribeUser requires Config.Store.
 func (e *Endpoint) DescribeUser(ctx context.Context, r client.Request) (*Claims, error) {
 	x := e.begin(nameUserInfo, r)
 	out, err := x.describeUser(ctx)

@@ -1,8 +1,9 @@
 // Package businesscert verifies Norwegian business certificates (virksomhetssertifikat) and eSeals: chains of X.509
 // certificates whose subject is an organisation (docs.digdir.no: Maskinporten, virksomhetssertifikater).
 //
-// A [Verifier] is for one environment: certificates of test authorities are rejected in production, and those of
-// production in test, because their roots are not in its pool. The caller compares the organisation number and verifies the signature of the message.
+// A [Verifier] is for one environment: certificates of test authorities are rejected in production, and those of production in
+// test, because their roots are not in its pool. The caller compares the organisation number and verifies the signature of the
+// message.
 //
 // Errors do not quote the certificates, because they come from the peer.
 package businesscert

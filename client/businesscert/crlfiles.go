@@ -21,9 +21,9 @@ const lookEvery = time.Second
 // CRLFiles is a Revocation that reads revocation lists from files (RFC 5280 §5). It does not download lists: the host runs a job
 // that does, such as a timer with curl.
 //
-// A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. To
-// replace a file, write a new one and rename it. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err returns the
-// error.
+// A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. To replace a
+// file, write a new one and rename it. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err
+// returns the error.
 type CRLFiles struct {
 	paths []string
 	state atomic.Pointer[crlState] // the lists that Check uses

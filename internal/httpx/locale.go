@@ -11,8 +11,8 @@ func DefaultLocales() []string { return []string{"nb", "nn", "en", "se"} }
 // LanguageCookie is the name of the cookie with the language that the user chose on a page of the provider.
 const LanguageCookie = "IDPORTEN_SELECTED_LANGUAGE"
 
-// Locale returns the language of a page: the choice of the user in the cookies of h, then ui_locales, then the first of supported. The
-// result is always one of supported.
+// Locale returns the language of a page: the choice of the user in the cookies of h, then ui_locales, then the first of
+// supported. The result is always one of supported.
 func Locale(h http.Header, uiLocales string, supported []string) string {
 	if len(h["Cookie"]) > 0 {
 		r := http.Request{Header: h}
@@ -33,8 +33,8 @@ func Locale(h http.Header, uiLocales string, supported []string) string {
 // maxLanguageTag bounds the tags that are compared (RFC 5646 §4.4.1).
 const maxLanguageTag = 35
 
-// language returns the supported language for a BCP 47 tag: the tag itself, or its primary language. The tag "no" is treated as "nb". It
-// returns "" if there is none.
+// language returns the supported language for a BCP 47 tag: the tag itself, or its primary language. The tag "no" is treated as
+// "nb". It returns "" if there is none.
 func language(tag string, supported []string) string {
 	if tag == "" || len(tag) > maxLanguageTag {
 		return ""

@@ -41,8 +41,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Zero
-// fields take the defaults. A store that reaches all of them takes about 2.5 GiB.
+// Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Fields
+// that are not positive have the defaults. A store that reaches all of them takes about 2.5 GiB.
 type Config struct {
 	// MaxSessions bounds sessions, also ended ones until they would have expired. The default is 1,000,000 (about 450 MB).
 	MaxSessions int
@@ -58,7 +58,7 @@ type Config struct {
 	MaxConsents int
 	// MaxLogins bounds entries of the login history. The default is 1,000,000.
 	MaxLogins int
-	// MaxReplays bounds consumed assertions. The default is 1,000,000: 3,300 per second with a lifetime of 300 s.
+	// MaxReplays bounds consumed assertions. The default is 1,000,000: 7,600 per second if each is remembered for 130 s.
 	MaxReplays int
 }
 
