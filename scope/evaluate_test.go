@@ -234,7 +234,8 @@ func TestEvaluateConsent(t *testing.T) {
 		{"an empty answer", both, scope.Request{Consents: live, Answer: &scope.Answer{}}, list("openid", "nav:consent"), list("nav:consent2"), nil},
 		{
 			"without openid a scope of an API is left", list("nav:open", "nav:consent"),
-			scope.Request{Answer: &scope.Answer{Shown: list("nav:consent")}}, list("nav:open"), nil, list("nav:consent"),
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:consent")}},
+			list("nav:open"), nil, list("nav:consent"),
 		},
 		{"version", list("nav:versioned"), scope.Request{Consents: []scope.Consent{{Scope: "nav:versioned", Version: "2", ExpiresAt: now.Add(1)}}}, list("nav:versioned"), nil, nil},
 		{"another version", list("nav:versioned"), scope.Request{Consents: []scope.Consent{{Scope: "nav:versioned", Version: "1", ExpiresAt: now.Add(1)}}}, nil, list("nav:versioned"), nil},
@@ -242,7 +243,8 @@ func TestEvaluateConsent(t *testing.T) {
 		{"a version of a scope without versions", list("nav:consent"), scope.Request{Consents: []scope.Consent{{Scope: "nav:consent", Version: "1", ExpiresAt: now.Add(1)}}}, nil, list("nav:consent"), nil},
 		{
 			"an answer is for the current version", list("nav:versioned"),
-			scope.Request{Answer: &scope.Answer{Shown: list("nav:versioned"), Approved: list("nav:versioned")}}, list("nav:versioned"), nil, nil,
+			scope.Request{Answer: &scope.Answer{Shown: list("nav:versioned"), Approved: list("nav:versioned")}},
+			list("nav:versioned"), nil, nil,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
