@@ -56,11 +56,15 @@ func BenchmarkCosts(b *testing.B) {
 	t.gate(b, t.find("code exchange", keyset.ES256))
 }
 
-// gate fails the run if a code exchange takes too long in two measurements.
+// maxTries is how often a code exchange is measured. Other load on the machine only adds to the ratio, so the least of several
+// measurements is compared.
+const maxTries = 15
+
+// gate fails the run if a code exchange takes too long in every measurement.
 func (t table) gate(b *testing.B, exchange *row) {
 	b.Helper()
-	for tries := 0; t.ratio(exchange) > maxRatio; tries++ {
-		if tries == 2 {
+	for tries := 1; t.ratio(exchange) > maxRatio; tries++ {
+		if tries == maxTries {
 			b.Errorf("a code exchange costs %.2f times its two ES256 signatures, at most %.2f is allowed", t.ratio(exchange), maxRatio)
 			return
 		}
