@@ -53,7 +53,8 @@ const (
 // Keys that must not verify access tokens are ignored: private and symmetric keys, RSA keys below 2048 bits, keys for
 // encryption and keys of unknown type.
 type RemoteKeys struct {
-	// URI is the issuer's jwks_uri: https, or http to a loopback address. Redirects are not followed. Required.
+	// URI is the issuer's jwks_uri: https, or http to a loopback address. Redirects are not followed. Package provider serves the
+	// keys at /jwks.json below the issuer. Required.
 	URI string
 	// HTTP makes the requests. If nil, a client with the default transport.
 	HTTP *http.Client
