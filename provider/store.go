@@ -33,8 +33,12 @@ type Store interface {
 	ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) (ended []storage.Session, err error)
 
 	// EndSession ends the session, consumes its unused codes, and revokes its grants that are LoginOnly. It returns the
-	// session as it was, or ErrNotFound. The store recognises the ID of the session until the session would have
-	// expired: until then FinishRequest and token.GrantStore's InsertGrant reject it, and no other session can have it.
+	// session as it was, or ErrNotFound. No code and no grant can be inserted in the session afterwards, because
+	// FinishRequest and token.GrantStore's InsertGrant accept the IDs of live sessions only.
+	//
+	// The store reserves the Hash and the ID that the session had until it would have expired: for ReplaceSession they
+	// exist, also for other users. It may reserve those of the 16 sessions of a user that ended last, and forget the
+	// others.
 	EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error)
 
 	// Consents returns the live consents of a user to a client for a customer, in any order.
@@ -49,9 +53,9 @@ type Store interface {
 	// code with the same Hash that can be redeemed, or no code), ErrConsumed if the code is the same but cannot be
 	// redeemed any more, and ErrConflict otherwise.
 	//
-	// It returns ErrRevoked if the session of the code (Grant.SessionID) has ended, also for a RequestID that has an
-	// outcome. A SessionID that the store does not recognise is accepted. It returns ErrConflict if Hash or Grant.ID exists,
-	// or the session is that of another user.
+	// It returns ErrRevoked if the code has a SessionID that is not the ID of a live session with the UserKey of its
+	// grant, also for a RequestID that has an outcome: the session is unknown, has expired or ended, or is that of
+	// another user. It returns ErrConflict if Hash or Grant.ID exists.
 	FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error
 
 	// Code returns a code as it was inserted. It returns a consumed code with ErrConsumed until the RetainTo of its outcome;

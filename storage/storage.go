@@ -37,7 +37,7 @@ var (
 	ErrNotFound = errors.New("storage: not found")
 	// ErrConsumed reports that a single-use record was used. Lookups return the record with it.
 	ErrConsumed = errors.New("storage: already consumed")
-	// ErrRevoked reports that the grant was revoked or the session ended.
+	// ErrRevoked reports that the grant was revoked, or that there is no such live session of the user.
 	ErrRevoked = errors.New("storage: revoked")
 	// ErrConflict reports that a key exists, or that a record changed after it was read.
 	ErrConflict = errors.New("storage: conflict")
@@ -95,7 +95,7 @@ type Grant struct {
 	Identity []byte // sealed with ID as associated data; nil for machine grants
 	Customer string // customer of a supplier's client (onbehalfof); "" is the client's own organisation
 
-	SessionID string // Session.ID of a session of the same user; "" outside a session
+	SessionID string // Session.ID of a live session of the same user when the record is inserted; "" outside a session
 	SID       string // claim "sid"; "" if the client takes no part in logout
 	LoginOnly bool   // has no scope but openid and profile, and ends with the session
 

@@ -23,7 +23,7 @@ type Store interface {
 // configuration.
 type GrantStore interface {
 	// InsertGrant inserts the grant and the tokens of i, in one step. The store then treats the grant like one whose code was
-	// redeemed. It returns storage.ErrConflict if a key of i exists, a token of i belongs to another grant, or Grant.SessionID
-	// is that of another user, and storage.ErrRevoked if that session has ended.
+	// redeemed. It returns storage.ErrConflict if a key of i exists or a token of i belongs to another grant, and
+	// storage.ErrRevoked if Grant.SessionID is not empty and not the ID of a live session with the UserKey of the grant.
 	InsertGrant(ctx context.Context, i *storage.Issuance, now time.Time) error
 }

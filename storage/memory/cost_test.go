@@ -72,7 +72,7 @@ func TestBytesPerRecord(t *testing.T) {
 			if _, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch); err != nil {
 				return err
 			}
-			c := newCode(i)
+			c := newLogin(i)
 			if err := s.FinishRequest(context.Background(), outcomeOf(i, c), epoch); err != nil {
 				return err
 			}
@@ -216,7 +216,7 @@ func filled(n int) *memory.Store {
 	for i := range n {
 		_, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch)
 		check(err)
-		c := newCode(i)
+		c := newLogin(i)
 		check(s.FinishRequest(context.Background(), outcomeOf(i, c), epoch))
 		check(s.RedeemCode(context.Background(), c.Hash, newIssuance(i, 0, c.Grant), epoch))
 		check(s.ConsumeJTI(context.Background(), storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))

@@ -37,13 +37,20 @@ func newCode(n int) storage.AuthorizationCode {
 		Grant: storage.Grant{
 			ID: id("grant", n), ClientID: "a2b4c6d8-0000-4000-8000-000000000001",
 			UserKey: storage.HashOf(id("user", n)), Identity: make([]byte, 80),
-			SessionID: id("session", n), SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
+			SID: id("sid-a", n), LoginOnly: true, Scopes: []string{"openid", "profile"},
 			ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch, Locale: "nb",
 			CreatedAt: epoch, ExpiresAt: epoch.Add(2 * time.Hour),
 		},
 		RedirectURI: "https://client.example.no/callback", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 		Nonce: id("nonce", n), ExpiresAt: epoch.Add(time.Minute),
 	}
+}
+
+// newLogin returns a code in session n.
+func newLogin(n int) storage.AuthorizationCode {
+	c := newCode(n)
+	c.Grant.SessionID = id("session", n)
+	return c
 }
 
 // outcomeOf is the outcome of request n with a code, which is recognised for half an hour after its expiry less a minute.

@@ -7,15 +7,15 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// session is a session. After its end the record remains until it would have expired, so that its ID is recognised. The stripe of
-// its user guards it.
+// session is a session. After its end the record remains until it would have expired, so that no other session gets its hash and its
+// ID. The stripe of its user guards it.
 type session struct {
 	place  slot
 	text   sessionText
 	next   *session // of the same user in userStripe.sessions, newer first
 	stripe uint8    // index of the stripe of its user; never changes
-	ended  bool     // FinishRequest rejects its ID
-	gone   bool     // collected
+	ended  bool
+	gone   bool // collected
 }
 
 func (x *session) slot() *slot { return &x.place }
@@ -193,14 +193,13 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 }
 
 // endSession ends a live session with its codes and login-only grants, and returns it. The caller holds its stripe.
-// The ID remains, so that codes of requests that have not finished are rejected.
+// The hash and the ID remain, so that no other session gets them.
 func (s *Store) endSession(x *session) storage.Session {
 	x.ended = true
-	s.sessionsByHash.drop(x.text.hash())
 	s.unlinkSession(x)
 	user := s.hashOf(x.text.userKey())
 	whole := x.text.decode()
-	x.text = encodeSession(&storage.Session{ID: whole.ID, UserKey: whole.UserKey, ExpiresAt: whole.ExpiresAt})
+	x.text = encodeSession(&storage.Session{Hash: whole.Hash, ID: whole.ID, UserKey: whole.UserKey, ExpiresAt: whole.ExpiresAt})
 	inSession := encodeSessionID(whole.ID)
 	for g := s.users[x.stripe].grants.m[user]; g != nil; g = g.next {
 		g.logOut(inSession)
@@ -241,9 +240,9 @@ func (x *session) collect(s *Store, now int64) int {
 		return 0
 	}
 	if !x.ended {
-		s.sessionsByHash.drop(x.text.hash())
 		s.unlinkSession(x)
 	}
+	s.sessionsByHash.drop(x.text.hash())
 	s.due.sessions.cancel(x)
 	s.sessionsByID.drop(x.text.id())
 	x.gone, x.text = true, ""
@@ -251,24 +250,15 @@ func (x *session) collect(s *Store, now int64) int {
 	return 1
 }
 
-// admit reports whether a grant may be inserted in the session that it names: nil, ErrRevoked if the session has
-// ended, ErrConflict if it is that of another user. An ID that the store does not recognise is accepted. The caller
-// holds the stripe of the grant's user.
+// admit returns ErrRevoked if a grant names a session that is not a live session of its user. The caller holds the
+// stripe of the user.
 func (s *Store) admit(g *storage.Grant, stripe uint8, now int64) error {
 	if g.SessionID == "" {
 		return nil
 	}
 	x := s.sessionsByID.get(g.SessionID)
-	switch {
-	case x == nil:
-		return nil
-	case x.stripe != stripe:
-		return storage.ErrConflict
-	case x.gone || x.text.id() != g.SessionID:
-		return nil
-	case x.text.userKey() != string(g.UserKey[:]):
-		return storage.ErrConflict
-	case x.ended && now < x.text.end():
+	if x == nil || x.stripe != stripe || x.ended || x.gone || now >= x.text.end() ||
+		x.text.id() != g.SessionID || x.text.userKey() != string(g.UserKey[:]) {
 		return storage.ErrRevoked
 	}
 	return nil

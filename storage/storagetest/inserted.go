@@ -29,7 +29,7 @@ func insertCases() []testCase[GrantStore] {
 		{"InsertGrant/live", "the grant is as one whose code was redeemed", insertLive},
 		{"InsertGrant/conflict", "inserting never overwrites, and a conflict changes nothing", insertConflict},
 		{"InsertGrant/revoked", "revoking ends all tokens of the grant", insertRevoked},
-		{"InsertGrant/session", "a grant in an ended session is ErrRevoked, one in a session of another user ErrConflict", insertSession},
+		{"InsertGrant/session", "a grant in a session that is unknown, expired, ended or that of another user is ErrRevoked", insertSession},
 		{"InsertGrant/listed", "an inserted grant is listed for its user", insertListed},
 		{"InsertGrant/expiry", "a token is live if now is before its ExpiresAt", insertExpiry},
 		{"InsertGrant/cancelled", "a context that is done before the method starts changes nothing", insertCancelled},
@@ -86,17 +86,24 @@ func insertRevoked(t testing.TB, s GrantStore) {
 
 func insertSession(t testing.TB, s GrantStore) {
 	in, ended := createSession(t, s, newSession("in", "a")), createSession(t, s, newSession("ended", "a"))
+	short := newSession("short", "a")
+	short.ExpiresAt = epoch.Add(1)
+	createSession(t, s, short)
 	_, err := s.EndSession(bg, ended.Hash, epoch)
 	must(t, err, "ending a session")
 	insert := func(name, session string, user storage.Hash) (*storage.Issuance, error) {
 		i := inserted(name)
 		i.Grant.SessionID, i.Grant.UserKey, i.Grant.LoginOnly = session, user, true
-		return i, s.InsertGrant(bg, i, epoch)
+		return i, s.InsertGrant(bg, i, epoch.Add(1))
 	}
-	_, err = insert("ended", ended.ID, ended.UserKey)
-	verdict(t, err, storage.ErrRevoked, "inserting a grant in an ended session")
-	_, err = insert("foreign", in.ID, storage.HashOf("person b"))
-	verdict(t, err, storage.ErrConflict, "inserting a grant in a session of another user")
+	for name, session := range map[string]storage.Session{
+		"ended": ended, "expired": short, "unknown": newSession("unknown", "a"),
+		"foreign": {ID: in.ID, UserKey: storage.HashOf("person b")},
+	} {
+		i, err := insert(name, session.ID, session.UserKey)
+		verdict(t, err, storage.ErrRevoked, "inserting a grant in a session that is "+name)
+		issuanceState(t, s, i, epoch, storage.ErrNotFound, "of a session that is "+name)
+	}
 	i, err := insert("own", in.ID, in.UserKey)
 	must(t, err, "inserting a grant in a session")
 	_, err = s.EndSession(bg, in.Hash, epoch)

@@ -16,12 +16,10 @@ type model struct {
 	defect string
 
 	mu       sync.Mutex
-	ghosts   []storage.Session     // that were ended
-	firstEnd map[string]time.Time  // by session ID
 	lost     map[storage.Hash]bool // tokens
 	renewed  map[storage.Hash]bool // refresh tokens
 	sessions map[storage.Hash]storage.Session
-	ended    map[string]time.Time // session ID to ExpiresAt
+	ended    []storage.Session // as they were
 	codes    map[storage.Hash]modelCode
 	grants   map[string]modelGrant
 	access   map[storage.Hash]storage.AccessToken
@@ -62,10 +60,10 @@ type consentKey struct {
 
 func newModel(defect string) *model {
 	return &model{
-		defect:   defect,
-		firstEnd: map[string]time.Time{}, lost: map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
-		sessions: map[storage.Hash]storage.Session{}, ended: map[string]time.Time{},
-		codes: map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
+		defect: defect,
+		lost:   map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
+		sessions: map[storage.Hash]storage.Session{},
+		codes:    map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
 		pushed: map[storage.Hash]modelPushed{}, consents: map[consentKey]storage.Consent{}, requests: map[string]modelRequest{}, jtis: map[storage.Hash]time.Time{},
 	}
@@ -211,12 +209,12 @@ func (m *model) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 		return nil, storage.ErrNotFound
 	}
 	if old != (storage.Hash{}) && before.ID == next.ID {
-		if err := m.rotate(ctx, before, next); err != nil {
+		if err := m.rotate(ctx, before, next, now); err != nil {
 			return nil, err
 		}
 		return m.makeRoom(next, limit, now), nil
 	}
-	if taken && !m.is("upserts sessions") || m.hasID(next, now) {
+	if taken && !m.is("upserts sessions") || m.hasID(next) || m.reserves(next, now) {
 		return nil, storage.ErrConflict
 	}
 	if old != (storage.Hash{}) {
@@ -229,27 +227,45 @@ func (m *model) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 			return nil, ctx.Err()
 		}
 	}
-	m.sessions[next.Hash], m.firstEnd[next.ID] = m.session(next), next.ExpiresAt
+	m.sessions[next.Hash] = m.session(next)
 	return append(ended, m.makeRoom(next, limit, now)...), nil
 }
 
-// hasID reports whether another session, live or ended, has the ID of next.
-func (m *model) hasID(next storage.Session, now time.Time) bool {
+// hasID reports whether another live session has the ID of next.
+func (m *model) hasID(next storage.Session) bool {
 	for _, other := range m.sessions {
 		if other.ID == next.ID && other.Hash != next.Hash {
 			return true
 		}
 	}
-	until, ended := m.ended[next.ID]
-	return ended && now.Before(until) && !m.is("reuses the IDs of ended sessions")
+	return false
 }
 
-func (m *model) rotate(ctx context.Context, s, next storage.Session) error {
+// reserves reports whether an ended session had the Hash or the ID of next.
+func (m *model) reserves(next storage.Session, now time.Time) bool {
+	last := m.ended
+	if m.is("reserves the last ended session only") {
+		last = last[max(0, len(last)-1):]
+	}
+	for _, s := range last {
+		id := s.ID == next.ID && !m.is("reuses the IDs of ended sessions")
+		hash := s.Hash == next.Hash && !m.is("reuses the hashes of ended sessions")
+		if now.Before(s.ExpiresAt) && (id || hash) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) rotate(ctx context.Context, s, next storage.Session, now time.Time) error {
 	if s.Version != m.number(next.Version) && !m.is("versions not compared") ||
 		s.UserKey != next.UserKey && !m.is("the user may change") {
 		return storage.ErrConflict
 	}
 	if _, taken := m.sessions[next.Hash]; taken && next.Hash != s.Hash && !m.is("rotation overwrites") {
+		return storage.ErrConflict
+	}
+	if m.reserves(storage.Session{Hash: next.Hash}, now) && !m.is("rotates to the hash of an ended session") {
 		return storage.ErrConflict
 	}
 	m.gap(ctx, "replace reads, then writes")
@@ -273,7 +289,7 @@ func (m *model) makeRoom(s storage.Session, limit int, now time.Time) (ended []s
 		}
 	}
 	if m.is("ended sessions count") {
-		for _, o := range m.ghosts {
+		for _, o := range m.ended {
 			if o.UserKey == s.UserKey {
 				others = append(others, o)
 			}
@@ -288,9 +304,6 @@ func (m *model) makeRoom(s storage.Session, limit int, now time.Time) (ended []s
 	for len(others)+1 > limit {
 		if m.is("the limit forgets the grants") {
 			delete(m.sessions, others[0].Hash)
-		} else if m.is("the limit leaves no mark") {
-			m.end(others[0])
-			delete(m.ended, others[0].ID)
 		} else {
 			m.end(others[0])
 		}
@@ -321,13 +334,7 @@ func (m *model) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 
 func (m *model) end(s storage.Session) {
 	delete(m.sessions, s.Hash)
-	m.ghosts = append(m.ghosts, s)
-	if !m.is("codes after the end") {
-		m.ended[s.ID] = s.ExpiresAt
-	}
-	if m.is("the mark keeps its first end") {
-		m.ended[s.ID] = m.firstEnd[s.ID]
-	}
+	m.ended = append(m.ended, s)
 	for h, c := range m.codes {
 		if c.Grant.SessionID == s.ID && !m.is("EndSession keeps codes") {
 			c.used = true
@@ -392,15 +399,22 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 
 // admit is the verdict on a grant in its session.
 func (m *model) admit(g *storage.Grant, now time.Time) error {
-	if until, ended := m.ended[g.SessionID]; ended && now.Before(until) {
-		return storage.ErrRevoked
+	if g.SessionID == "" {
+		return nil
 	}
 	for _, s := range m.sessions {
-		if s.ID == g.SessionID && s.UserKey != g.UserKey && !m.is("grants in sessions of others") {
-			return storage.ErrConflict
+		switch {
+		case m.key(s.ID) != m.key(g.SessionID):
+		case s.UserKey != g.UserKey && !m.is("grants in sessions of others"):
+		case m.valid(s.ExpiresAt, now) || m.is("grants in expired sessions"):
+			return nil
 		}
 	}
-	return nil
+	ended := slices.ContainsFunc(m.ended, func(s storage.Session) bool { return s.ID == g.SessionID })
+	if ended && m.is("codes after the end") || !ended && m.is("grants in unknown sessions") {
+		return nil
+	}
+	return storage.ErrRevoked
 }
 
 func (m *model) collect(now time.Time) {

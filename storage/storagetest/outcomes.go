@@ -16,7 +16,8 @@ func outcomeCases() []testCase[provider.Store] {
 		{"FinishRequest/denial is recognised", "a request that was denied is recognised until RetainTo", outcomeDenied},
 		{"FinishRequest/one step", "an outcome that is rejected changes no consent", outcomeOneStep},
 		{"FinishRequest/ended session", "a request whose session has ended is ErrRevoked, also if it has an equal outcome", outcomeEnded},
-		{"FinishRequest/session of another user", "a code in a session of another user is ErrConflict", outcomeForeign},
+		{"FinishRequest/live session", "a code in a session that is unknown, expired, ended or that of another user is ErrRevoked and changes nothing", outcomeSession},
+		{"FinishRequest/session expiry boundary", "a code in a session is inserted if now is before the ExpiresAt of the session", outcomeSessionBoundary},
 	}
 }
 
@@ -124,10 +125,38 @@ func outcomeEnded(t testing.TB, s provider.Store) {
 	wantConsents(t, s, consentKey, epoch, "of an ended session")
 }
 
-func outcomeForeign(t testing.TB, s provider.Store) {
+func outcomeSession(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("s", "a"))
-	c := given(newCode("c"), in, false)
-	c.Grant.UserKey = storage.HashOf("person b")
-	verdict(t, createCode(s, bg, c, epoch), storage.ErrConflict, "a code of one user in the session of another")
-	wantCode(t, s, c, storage.ErrNotFound, epoch, "in the session of another user")
+	ended, switched := createSession(t, s, newSession("ended", "a")), createSession(t, s, newSession("switched", "a"))
+	_, err := s.EndSession(bg, ended.Hash, epoch)
+	must(t, err, "ending a session")
+	must(t, replace(bg, s, switched.Hash, newSession("next", "b"), epoch), "switching a session")
+	a := newConsent("a", time.Hour)
+	for name, session := range map[string]storage.Session{
+		"unknown":         newSession("unknown", "a"),
+		"ended":           ended,
+		"switched away":   switched,
+		"of another user": {ID: in.ID, UserKey: storage.HashOf("person b")},
+		"of no user":      {ID: in.ID},
+		"of another case": {ID: "SESSION-s", UserKey: in.UserKey},
+	} {
+		c := given(newCode(name), session, false)
+		verdict(t, s.FinishRequest(bg, withConsents(c, nil, a), epoch), storage.ErrRevoked, "a code in a session that is "+name)
+		wantCode(t, s, c, storage.ErrNotFound, epoch, "in a session that is "+name)
+		wantConsents(t, s, consentKey, epoch, "of a rejected outcome")
+		must(t, createCode(s, bg, given(newCode(name), in, false), epoch), "finishing the request in a live session")
+	}
+}
+
+func outcomeSessionBoundary(t testing.TB, s provider.Store) {
+	for i, at := range around(epoch.Add(sessionLife)) {
+		in := createSession(t, s, newSession(numbered("b", i), numbered("b", i)))
+		c := given(newCode(numbered("b", i)), in, false)
+		c.ExpiresAt, c.RetainTo = at.now.Add(codeLife), at.now.Add(retainLife)
+		want := storage.ErrRevoked
+		if at.valid {
+			want = nil
+		}
+		verdict(t, createCode(s, bg, c, at.now), want, "a code in a session "+at.name)
+	}
 }

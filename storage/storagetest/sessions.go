@@ -27,7 +27,8 @@ func sessionCases() []testCase[provider.Store] {
 		{"Session/switch conflict", "if a key of the new session exists, the old one stays", sessionSwitchConflict},
 		{"Session/retry", "inserting or rotating to a session that exists returns nil and changes nothing", sessionRetry},
 		{"Session/limit when replaced", "sessions beyond the limit end when one is rotated, too", sessionLimitReplaced},
-		{"Session/ID of an ended session", "the ID of an ended session is reserved until the session would have expired", sessionReserved},
+		{"Session/ended sessions are reserved", "the Hash and the ID of an ended session exist until the session would have expired", sessionReserved},
+		{"Session/the last 16 are reserved", "the Hash and the ID of each of the 16 sessions of a user that ended last exist", sessionReservedEach},
 		{"Session/copies", "the store shares no memory with its callers", sessionCopies},
 	}
 }
@@ -349,11 +350,43 @@ func sessionReserved(t testing.TB, s provider.Store) {
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
 	for _, now := range []time.Time{epoch, in.ExpiresAt.Add(-1)} {
-		verdict(t, replace(bg, s, none, in, now), storage.ErrConflict, "creating an ended session again")
-		fresh := in
-		fresh.Hash = storage.HashOf("fresh")
-		verdict(t, replace(bg, s, none, fresh, now), storage.ErrConflict, "creating a session with the ID of an ended one")
-		wantNoSession(t, s, fresh.Hash, now, "with the ID of an ended one")
+		reserved(t, s, in, now)
+	}
+}
+
+// reserved checks that no session can have the Hash or the ID of one that has ended.
+func reserved(t testing.TB, s provider.Store, ended storage.Session, now time.Time) {
+	t.Helper()
+	verdict(t, replace(bg, s, none, ended, now), storage.ErrConflict, "creating an ended session again")
+	id, hash := newSession("fresh", "a"), newSession("fresh", "b")
+	id.ID, hash.Hash = ended.ID, ended.Hash
+	verdict(t, replace(bg, s, none, id, now), storage.ErrConflict, "creating a session with the ID of an ended one")
+	wantNoSession(t, s, id.Hash, now, "with the ID of an ended one")
+	verdict(t, replace(bg, s, none, hash, now), storage.ErrConflict, "creating a session with the Hash of an ended one")
+	live := newSession("live "+now.String()+ended.ID, "b")
+	live.ExpiresAt = now.Add(sessionLife)
+	must(t, replace(bg, s, none, live, now), "creating another session")
+	hash = live
+	hash.Hash = ended.Hash
+	verdict(t, replace(bg, s, live.Hash, hash, now), storage.ErrConflict, "rotating to the Hash of an ended session")
+	wantNoSession(t, s, ended.Hash, now, "that has ended")
+	wantSession(t, s, live, now, "that was to be rotated")
+}
+
+func sessionReservedEach(t testing.TB, s provider.Store) {
+	var ended []storage.Session
+	for i := range 16 {
+		in := createSession(t, s, newSession(numbered("e", i), "a"))
+		if i%2 == 0 { // each way in which a session ends
+			_, err := s.EndSession(bg, in.Hash, epoch)
+			must(t, err, "ending a session")
+		} else {
+			must(t, replace(bg, s, in.Hash, newSession(numbered("next", i), "b"), epoch), "switching the session")
+		}
+		ended = append(ended, in)
+	}
+	for _, in := range ended {
+		reserved(t, s, in, epoch)
 	}
 }
 
@@ -381,8 +414,8 @@ func endSessionCases() []testCase[provider.Store] {
 		{"EndSession/codes", "unused codes of the session are consumed", endCodes},
 		{"EndSession/after rotation", "grants belong to the session's ID, not to one of its hashes", endAfterRotation},
 		{"EndSession/long after the code", "login-only grants of a session end with it when their codes are not recognised any more", endLate},
-		{"EndSession/recognised to the end", "a code in an ended session is ErrRevoked until the session would have expired, prolonged or rotated", endProlonged},
-		{"EndSession/no code after it", "a code in a session that has ended is ErrRevoked", endThenCode},
+		{"EndSession/after prolongation", "a code in a session that was prolonged, rotated and ended is ErrRevoked", endProlonged},
+		{"EndSession/no code after it", "a code in a session that has ended is ErrRevoked, now and later", endThenCode},
 	}
 }
 
@@ -454,13 +487,11 @@ func endThenCode(t testing.TB, s provider.Store) {
 	_, err := s.EndSession(bg, in.Hash, epoch)
 	must(t, err, "ending a session")
 	late := given(newCode("late"), in, false)
-	for _, now := range []time.Time{epoch, in.ExpiresAt.Add(-1)} {
+	for _, now := range []time.Time{epoch, in.ExpiresAt.Add(-1), in.ExpiresAt, in.ExpiresAt.Add(grantLife)} {
 		verdict(t, createCode(s, bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
 		_, err = s.Code(bg, late.Hash, epoch)
 		verdict(t, err, storage.ErrNotFound, "a code refused because its session was ended")
 	}
-	late.Grant.SessionID = "a session this store never saw"
-	must(t, createCode(s, bg, late, epoch), "creating a code in an unknown session")
 }
 
 func endLate(t testing.TB, s provider.Store) {
@@ -482,7 +513,7 @@ func endProlonged(t testing.TB, s provider.Store) {
 	must(t, replace(bg, s, in.Hash, next, epoch), "prolonging a session")
 	_, err := s.EndSession(bg, next.Hash, epoch)
 	must(t, err, "ending a session")
-	for _, now := range []time.Time{epoch, in.ExpiresAt, next.ExpiresAt.Add(-1)} {
+	for _, now := range []time.Time{epoch, in.ExpiresAt, next.ExpiresAt.Add(-1), next.ExpiresAt} {
 		late := given(newCode("late "+now.String()), in, false)
 		late.ExpiresAt, late.RetainTo = now.Add(codeLife), now.Add(retainLife)
 		verdict(t, createCode(s, bg, late, now), storage.ErrRevoked, "creating a code in an ended session")
