@@ -11,12 +11,13 @@ import (
 // facts are the values that decide what a valid request needs next. Endpoint.load fills them in this order, up to the first that
 // needs an interaction.
 type facts struct {
-	silent    bool            // prompt=none: no page may be shown
-	circle    *storage.Circle // the login of the session that may answer the request; nil if there is none
-	reason    session.Reason  // why there is none
-	unmet     bool            // the user has just logged in at a level that is higher than, but not one of, the essential values
-	otherUser bool            // id_token_hint names another user than the session's
-	fresh     bool            // the user logged in for this request
+	silent    bool             // prompt=none: no page may be shown
+	circle    *storage.Circle  // the login of the session that may answer the request; nil if there is none
+	reason    session.Reason   // why there is none
+	unmet     bool             // the user has just logged in at a level that is higher than, but not one of, the essential values
+	identity  session.Identity // of that login
+	otherUser bool             // id_token_hint names another user than the session's
+	fresh     bool             // the user logged in for this request
 
 	selection *rar.Selection // choice of representation without an answer; nil if there is none
 

@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/session"
 )
 
 // checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5).
@@ -73,11 +73,11 @@ type representation struct {
 
 // openSelection returns the selection that the user must make before details are granted. It returns nil if the request has no
 // details, they leave nothing to choose, or the user has made the selection.
-func (e *Endpoint) openSelection(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Selection, *refusal) {
+func (e *Endpoint) openSelection(ctx context.Context, x *exchange, who *session.Identity) (*rar.Selection, *refusal) {
 	if len(x.req.details) == 0 || x.representation.answered {
 		return nil, nil
 	}
-	selection, refused := e.loadSelection(ctx, x, sess)
+	selection, refused := e.loadSelection(ctx, x, who)
 	switch {
 	case refused != nil:
 		return nil, refused
@@ -89,13 +89,9 @@ func (e *Endpoint) openSelection(ctx context.Context, x *exchange, sess *storage
 	return selection, nil
 }
 
-// loadSelection returns what the user of the session may choose, according to the types of the details.
-func (e *Endpoint) loadSelection(ctx context.Context, x *exchange, sess *storage.Session) (*rar.Selection, *refusal) {
-	r, err := e.detailsRequest(x, sess)
-	if err != nil {
-		return nil, faulty(x.req.to, err)
-	}
-	selection, err := e.cfg.AuthorizationDetails.Selection(ctx, r, x.req.details)
+// loadSelection returns what the user may choose, according to the types of the details.
+func (e *Endpoint) loadSelection(ctx context.Context, x *exchange, who *session.Identity) (*rar.Selection, *refusal) {
+	selection, err := e.cfg.AuthorizationDetails.Selection(ctx, e.detailsRequest(x, who), x.req.details)
 	if err != nil {
 		return nil, denied(x, err)
 	}
@@ -103,26 +99,22 @@ func (e *Endpoint) loadSelection(ctx context.Context, x *exchange, sess *storage
 }
 
 // detailsRequest describes the client and the user to package rar.
-func (e *Endpoint) detailsRequest(x *exchange, sess *storage.Session) (rar.Request, error) {
-	who, err := e.cfg.Sessions.Identity(sess)
-	if err != nil {
-		return rar.Request{}, err
-	}
+func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity) rar.Request {
 	c := x.req.client
 	return rar.Request{
 		ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
 		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],
 		Locale: e.locale(x.r.Header, x.req.form.Get("ui_locales")), Now: x.now,
-	}, nil
+	}
 }
 
 // grantDetails returns the details that the user grants, sealed for the grant; nil if the request has none. It loads the choices
 // again, so that a right that was lost meanwhile is not granted.
-func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, sess *storage.Session, grantID string) ([]byte, *refusal) {
+func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, who *session.Identity, grantID string) ([]byte, *refusal) {
 	if len(x.req.details) == 0 {
 		return nil, nil
 	}
-	selection, refused := e.loadSelection(ctx, x, sess)
+	selection, refused := e.loadSelection(ctx, x, who)
 	if refused != nil {
 		return nil, refused
 	}
@@ -133,11 +125,7 @@ func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, sess *storage.
 			return nil, denied(x, rar.ErrDenied) // the page accepted the choice, so it is no longer offered
 		}
 	}
-	r, err := e.detailsRequest(x, sess)
-	if err != nil {
-		return nil, faulty(x.req.to, err)
-	}
-	details, err := e.cfg.AuthorizationDetails.Grant(ctx, r, x.req.details, chosen)
+	details, err := e.cfg.AuthorizationDetails.Grant(ctx, e.detailsRequest(x, who), x.req.details, chosen)
 	if err != nil {
 		return nil, denied(x, err)
 	}

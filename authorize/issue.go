@@ -62,10 +62,6 @@ func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 // newGrant returns the grant of the user to the client.
 func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Session, f facts) (storage.Grant, *refusal) {
 	q := x.req
-	who, err := e.cfg.Sessions.Identity(sess)
-	if err != nil {
-		return storage.Grant{}, faulty(q.to, err)
-	}
 	g := storage.Grant{
 		ID: seal.NewID(), ClientID: q.client.ClientID,
 		UserKey: sess.UserKey, SessionID: sess.ID, LoginOnly: f.plan.LoginOnly,
@@ -82,9 +78,9 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		g.UserAgent = printableUserAgent(x.r.Header.Get("User-Agent"))
 	}
 	g.Claims = q.requested.Encode()
-	g.Identity = e.cfg.Vault.Seal(who, g.ID)
+	g.Identity = e.cfg.Vault.Seal(f.identity, g.ID)
 	var refused *refusal
-	g.AuthorizationDetails, refused = e.grantDetails(ctx, x, sess, g.ID)
+	g.AuthorizationDetails, refused = e.grantDetails(ctx, x, &f.identity, g.ID)
 	return g, refused
 }
 

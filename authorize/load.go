@@ -20,7 +20,7 @@ func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session,
 	if refused != nil || f.decideLogin().action != proceed {
 		return f, refused
 	}
-	if f.selection, refused = e.openSelection(ctx, x, sess); refused != nil || f.selection != nil {
+	if f.selection, refused = e.openSelection(ctx, x, &f.identity); refused != nil || f.selection != nil {
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)
@@ -44,13 +44,17 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 		At: since,
 	}, x.now)
 	f.unmet = f.reason == session.StepUp && q.acrEssential && e.cfg.Levels.Satisfies(x.level, q.acrValues)
-	if f.circle == nil || q.hintSub == "" {
+	if f.circle == nil {
 		return f, nil
 	}
-	who, err := e.cfg.Sessions.Identity(sess)
-	if err != nil {
+	var err error
+	if f.identity, err = e.cfg.Sessions.Identity(sess, f.circle.Name); err != nil {
 		return f, faulty(q.to, err)
 	}
+	if q.hintSub == "" {
+		return f, nil
+	}
+	who := f.identity // a copy, so that requests without a hint keep the facts off the heap
 	f.otherUser = !e.cfg.MatchSubject(q.client, &who, q.hintSub)
 	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
 	return f, nil

@@ -142,7 +142,8 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 		if f, refused = e.loadShown(ctx, x, sess); refused != nil {
 			return nil, e.refuse(ctx, x, refused)
 		}
-		if f.selection == nil && len(f.plan.NeedsConsent) == 0 { // answered in another tab, or no choice is left
+		// The login does not suffice any more, the page was answered in another tab, or no choice is left.
+		if f.circle == nil || f.selection == nil && len(f.plan.NeedsConsent) == 0 {
 			return nil, e.advance(ctx, x, sess, nil)
 		}
 	}
@@ -156,10 +157,16 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 	return p, nil
 }
 
-// loadShown loads what the page of the step shows.
+// loadShown loads what the page of the step shows to the user of the login that answers the request. Without such a login the
+// circle of the facts is nil.
 func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Session) (f facts, refused *refusal) {
+	f, refused = e.loadLogin(x, sess)
+	if refused != nil || f.decideLogin().action != proceed {
+		f.circle = nil
+		return f, refused
+	}
 	if x.step == RepresentationStep {
-		f.selection, refused = e.openSelection(ctx, x, sess)
+		f.selection, refused = e.openSelection(ctx, x, &f.identity)
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, nil)

@@ -29,7 +29,8 @@ type Pending struct {
 	Header http.Header
 	// Client describes the client.
 	Client ClientInfo
-	// User is the Subject of the live session of the browser, "" without one.
+	// User is the Subject of the live session of the browser. It is "" without one, and if the user did not log in for the
+	// circle of the client.
 	User string
 	// Locale is the language of the page.
 	Locale string
@@ -84,8 +85,11 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 		LoginHint: Hint{q.form.Get("login_hint")}, Sealed: sealed,
 		endpoint: e, x: x, selection: f.selection,
 	}
-	if sess != nil {
-		if who, err := e.cfg.Sessions.Identity(sess); err == nil { // an identity that does not open belongs to no user
+	switch {
+	case f.circle != nil:
+		p.User = f.identity.Subject
+	case sess != nil:
+		if who, err := e.cfg.Sessions.Identity(sess, e.circleOf(q.client)); err == nil { // an identity that does not open belongs to no user
 			p.User = who.Subject
 		}
 	}

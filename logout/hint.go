@@ -68,7 +68,7 @@ func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
 	if h.issuedAt < s.StartedAt.Unix() {
 		return false
 	}
-	who, err := e.cfg.Sessions.Identity(s)
+	who, err := e.identity(s, c)
 	return err == nil && e.cfg.MatchSubject(c, &who, h.subject)
 }
 
@@ -83,10 +83,16 @@ func findParticipant(s *storage.Session, clientID string) *storage.SessionClient
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// subject returns the sub of the user at a client, or "" if the identity of the session does not open.
-func (e *Endpoint) subject(c *client.Client, who *session.Identity) (string, error) {
-	if who == nil {
+// identity returns the identity of the user in the circle of a client, from which the subject of the client derives.
+func (e *Endpoint) identity(s *storage.Session, c *client.Client) (session.Identity, error) {
+	return e.cfg.Sessions.Identity(s, e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled))
+}
+
+// subject returns the sub of the user at a client, or "" if the session has no identity for the circle of the client.
+func (e *Endpoint) subject(s *storage.Session, c *client.Client) (string, error) {
+	who, err := e.identity(s, c)
+	if err != nil {
 		return "", nil
 	}
-	return e.cfg.Subject(c, who)
+	return e.cfg.Subject(c, &who)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -122,17 +121,13 @@ func (e *Endpoint) notifyBackchannel(ctx context.Context, x *exchange, ended sto
 	}
 	ctx, cancel := context.WithTimeout(ctx, backchannelTimeout)
 	defer cancel()
-	var who *session.Identity
-	if id, err := e.cfg.Sessions.Identity(&ended); err == nil {
-		who = &id
-	}
 	var wg sync.WaitGroup
 	for _, c := range clients {
 		if c.BackchannelLogoutURI == "" {
 			continue
 		}
 		wg.Go(func() {
-			outcome := e.sendToken(ctx, x, c, who)
+			outcome := e.sendToken(ctx, x, c, &ended)
 			e.log.Emit(ctx, portner.Event{Name: portner.EventBackchannel, Time: x.now, ClientID: c.ClientID, Reason: outcome})
 		})
 	}
@@ -141,7 +136,7 @@ func (e *Endpoint) notifyBackchannel(ctx context.Context, x *exchange, ended sto
 
 // sendToken sends a logout token to one client and returns the outcome for the log. The outcome is not part of a response, because it
 // would reveal the network of the provider.
-func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, who *session.Identity) (outcome string) {
+func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, ended *storage.Session) (outcome string) {
 	defer func() {
 		if recover() != nil { // a panic in a goroutine would end the process
 			outcome = "failed"
@@ -151,7 +146,7 @@ func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, wh
 		e.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", x.now)
 		return "address_not_allowed"
 	}
-	sub, err := e.subject(c.Client, who)
+	sub, err := e.subject(ended, c.Client)
 	if err != nil {
 		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
 		return "subject_failure"

@@ -145,7 +145,7 @@ func TestBackchannel(t *testing.T) {
 	require.NoError(t, json.Unmarshal(payload, &claims))
 	require.Len(t, claims["jti"], 43)
 	delete(claims, "jti")
-	who, err := w.keeper.Identity(b.s)
+	who, err := w.keeper.Identity(b.s, "")
 	require.NoError(t, err)
 	sub, err := w.subject(w.clients["direct"], &who)
 	require.NoError(t, err)

@@ -182,7 +182,7 @@ func (w *world) login(subject string, clients ...string) *browser {
 // idToken returns an id_token of this session for the client, with changed claims.
 func (b *browser) idToken(clientID string, change ...func(map[string]any)) string {
 	b.t.Helper()
-	who, err := b.keeper.Identity(b.s)
+	who, err := b.keeper.Identity(b.s, "")
 	require.NoError(b.t, err)
 	c := b.clients[clientID]
 	sub, err := b.subject(c, &who)

@@ -62,7 +62,7 @@ func ExampleKeeper() {
 
 	request := http.Header{"Cookie": {cookie}} // of a later request
 	current, _ := keeper.Current(ctx, request, http.Header{}, now.Add(time.Minute))
-	user, _ := keeper.Identity(current)
+	user, _ := keeper.Identity(current, "")
 	fmt.Println(user.Subject, current.Circles[0].ACR)
 
 	_, err = keeper.End(ctx, http.Header{}, current, now.Add(2*time.Minute))

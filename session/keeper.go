@@ -121,10 +121,18 @@ func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*s
 	return &s, nil
 }
 
-// Identity decrypts the identity of a session.
-func (k *Keeper) Identity(s *storage.Session) (Identity, error) {
-	return k.vault.Open(s.Identity, s.ID)
+// Identity decrypts the identity that the last login for a circle proved. A client receives the identity of its own circle, like
+// its level: another circle may have been proved by a weaker login of the same user. Identity returns an error if the user did not
+// log in for the circle.
+func (k *Keeper) Identity(s *storage.Session, circle string) (Identity, error) {
+	c := findCircle(s, circle)
+	if c == nil {
+		return Identity{}, errNoCircle
+	}
+	return k.vault.openCircle(s.ID, c)
 }
+
+var errNoCircle = errors.New("session: the session has no login for this circle")
 
 // SID returns the "sid" of a session for a client. It is the same at every login of the client in the session. Each client has
 // another one, and without the secret of the Vault none can be computed.

@@ -162,7 +162,7 @@ func TestAnotherUser(t *testing.T) {
 	require.Len(t, s.Circles, 1)
 	require.Equal(t, 1, st.size())
 	require.Nil(t, (&browser{T: t, keeper: k, value: old}).current(epoch))
-	id, err := k.Identity(s)
+	id, err := k.Identity(s, "")
 	require.NoError(t, err)
 	require.Equal(t, "ola", id.Subject)
 }

@@ -22,7 +22,7 @@ import (
 //   - Without a current session, a new one starts.
 //   - If the current session has the same user, it continues under a new cookie, and the old cookie is invalid from then on.
 //     StartedAt does not change. The authentication of the circle is replaced, also by one of a lower level, because tokens
-//     must state what the last login achieved.
+//     must state what the last login achieved. Other circles keep their level and their identity.
 //   - If the current session has another user, it ends for all its clients in the step that starts the new one.
 //
 // A login with an Authentication.Key that is repeated returns the session of the first call.
@@ -72,11 +72,23 @@ func (x exchange) logIn(ctx context.Context, current *storage.Session) (*storage
 	return x.start(ctx, storage.Hash{}) // current has ended meanwhile
 }
 
-// isSameUser compares subjects, because UserKeys change with the last secret. A session whose identity cannot be decrypted
-// belongs to another user.
+// isSameUser reports whether the user of the login is the one of every circle. It compares subjects, because UserKeys change with
+// the last secret. A session with an identity that cannot be decrypted belongs to another user.
 func (x exchange) isSameUser(s *storage.Session) bool {
-	id, err := x.Identity(s)
-	return err == nil && subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) == 1
+	for i := range s.Circles {
+		id, err := x.vault.openCircle(s.ID, &s.Circles[i])
+		if err != nil || subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) != 1 {
+			return false
+		}
+	}
+	return len(s.Circles) > 0
+}
+
+// sealed returns the circle of the login with the identity that it proved, for the session with the given ID.
+func (x exchange) sealed(sessionID string) storage.Circle {
+	c := x.circle
+	c.Identity = x.vault.sealCircle(x.login.Identity, sessionID, c.Name)
+	return c
 }
 
 // newCookie returns the value of a cookie. It derives from the key of the login, or is random: without a key, and in the last
@@ -103,9 +115,8 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 			Hash: storage.HashOf(value), ID: sessionID(value),
 			UserKey:   x.vault.UserKey(x.login.Identity.Subject),
 			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.rules.Limits.ExpiresAt(times),
-			Circles: []storage.Circle{x.circle},
 		}
-		s.Identity = x.vault.Seal(x.login.Identity, s.ID)
+		s.Circles = []storage.Circle{x.sealed(s.ID)}
 		ended, err := x.store.ReplaceSession(ctx, old, *s, x.perUser, x.now)
 		if errors.Is(err, storage.ErrConflict) {
 			if repeated, err := x.repeated(ctx, s.Hash); repeated != nil || err != nil {
@@ -172,17 +183,17 @@ func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Sess
 // from the first authentication.
 func (x exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
 	n := x.afterRequest(s, x.now)
-	n.Identity = x.vault.Seal(x.login.Identity, n.ID)
 	n.Circles = slices.Clone(s.Circles)
-	old := findCircle(&n, x.circle.Name)
+	proved := x.sealed(n.ID)
+	old := findCircle(&n, proved.Name)
 	switch {
 	case old == nil:
-		n.Circles = append(n.Circles, x.circle)
+		n.Circles = append(n.Circles, proved)
 		return &n, "further_circle"
-	case old.ACR != x.circle.ACR:
-		*old = x.circle
+	case old.ACR != proved.ACR:
+		*old = proved
 		return &n, "other_level"
 	}
-	*old = x.circle
+	*old = proved
 	return &n, "reauthentication"
 }

@@ -31,7 +31,7 @@ func TestWithMemoryStore(t *testing.T) {
 	require.Equal(t, session.Reason(""), b.visit("x", session.Request{Circle: "x"}, epoch.Add(31*time.Minute)))
 	s := b.current(epoch.Add(31 * time.Minute))
 	require.Len(t, s.Clients, 3)
-	id, err := k.Identity(s)
+	id, err := k.Identity(s, "")
 	require.NoError(t, err)
 	require.Equal(t, "kari", id.Subject)
 	b.login("ola", "idporten-loa-high", "", epoch.Add(32*time.Minute))

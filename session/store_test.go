@@ -32,7 +32,9 @@ func (s *store) enter(verb string) error {
 
 func clone(s storage.Session) storage.Session {
 	s.Circles, s.Clients = slices.Clone(s.Circles), slices.Clone(s.Clients)
-	s.Identity = slices.Clone(s.Identity)
+	for i := range s.Circles {
+		s.Circles[i].Identity = slices.Clone(s.Circles[i].Identity)
+	}
 	return s
 }
 

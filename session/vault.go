@@ -51,7 +51,7 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles, successors: successors, cookies: cookies}, nil
 }
 
-// Seal encrypts an identity for the record with the given ID (Session.ID or Grant.ID). Open fails for every other record.
+// Seal encrypts an identity for the record with the given ID, such as Grant.ID. Open fails for every other record.
 func (v *Vault) Seal(id Identity, recordID string) []byte {
 	return v.identities.Seal(id.encode(), recordID)
 }
@@ -64,6 +64,20 @@ func (v *Vault) Open(sealed []byte, recordID string) (Identity, error) {
 	}
 	return decodeIdentity(plain)
 }
+
+// sealCircle encrypts the identity of a circle of the session with the given ID.
+func (v *Vault) sealCircle(id Identity, sessionID, circle string) []byte {
+	return v.Seal(id, circleRecord(sessionID, circle))
+}
+
+// openCircle reverses sealCircle. The identity of another circle or session does not open.
+func (v *Vault) openCircle(sessionID string, c *storage.Circle) (Identity, error) {
+	return v.Open(c.Identity, circleRecord(sessionID, c.Name))
+}
+
+// circleRecord returns what the identity of a circle is bound to. The ID of a session has no NUL, and neither has that of a grant,
+// so no two records have the same value.
+func circleRecord(sessionID, circle string) string { return sessionID + "\x00" + circle }
 
 // SealDetails encrypts authorization_details for the grant they belong to, because some types contain national identity
 // numbers. An empty input returns nil.

@@ -60,8 +60,7 @@ type Session struct {
 	ID      string // internal; rotation does not change it
 	Version int64  // incremented by each replacement
 
-	UserKey  Hash   // keyed hash of the user
-	Identity []byte // sealed with ID as associated data
+	UserKey Hash // keyed hash of the user
 
 	StartedAt     time.Time // first authentication; the maximum lifetime counts from here
 	LastRequestAt time.Time // last authorization request; the idle lifetime counts from here
@@ -71,9 +70,11 @@ type Session struct {
 	Clients []SessionClient // clients that received a login, in the order of their first login
 }
 
-// Circle is the authentication that is valid for one circle of clients.
+// Circle is the authentication that is valid for one circle of clients. A client receives the level and the identity of its own
+// circle: two circles of a session may have been proved by different logins of the same user.
 type Circle struct {
 	Name     string    // "" is the common circle; the circle of an isolated client is its client_id
+	Identity []byte    // as of this authentication, sealed with Session.ID and Name as associated data
 	ACR      string    // level achieved
 	AMR      []string  // methods used
 	AuthTime time.Time // time of the authentication

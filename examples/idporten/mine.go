@@ -61,7 +61,7 @@ func (p *pages) user(w http.ResponseWriter, r *http.Request, now time.Time) (who
 	if err != nil || s == nil {
 		return who, false, err
 	}
-	who, err = p.s.op.Sessions.Identity(s)
+	who, err = p.s.op.Sessions.Identity(s, "")
 	return who, err == nil, err
 }
 

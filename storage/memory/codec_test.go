@@ -34,9 +34,9 @@ func FuzzRecords(f *testing.F) {
 		yes, no := flags&1 == 1, flags&1 == 0
 		h, k := storage.HashOf(a), storage.HashOf(b)
 
-		s := storage.Session{Hash: h, UserKey: k, ID: a, Version: n, Identity: raw, StartedAt: first, LastRequestAt: second, ExpiresAt: first}
+		s := storage.Session{Hash: h, UserKey: k, ID: a, Version: n, StartedAt: first, LastRequestAt: second, ExpiresAt: first}
 		for range flags % 3 {
-			s.Circles = append(s.Circles, storage.Circle{Name: a, ACR: b, AMR: list, AuthTime: second})
+			s.Circles = append(s.Circles, storage.Circle{Name: a, Identity: raw, ACR: b, AMR: list, AuthTime: second})
 			s.Clients = append(s.Clients, storage.SessionClient{ClientID: b, SID: a, LoginAt: first})
 		}
 		text := memory.EncodeSession(&s)

@@ -21,9 +21,9 @@ func id(kind string, n int) string {
 func newSession(n int) storage.Session {
 	return storage.Session{
 		Hash: storage.HashOf(id("cookie", n)), ID: id("session", n),
-		UserKey: storage.HashOf(id("user", n)), Identity: make([]byte, 80),
+		UserKey:   storage.HashOf(id("user", n)),
 		StartedAt: epoch, LastRequestAt: epoch, ExpiresAt: epoch.Add(30 * time.Minute),
-		Circles: []storage.Circle{{ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch}},
+		Circles: []storage.Circle{{Identity: make([]byte, 80), ACR: "idporten-loa-substantial", AMR: []string{"BankID"}, AuthTime: epoch}},
 		Clients: []storage.SessionClient{
 			{ClientID: "a2b4c6d8-0000-4000-8000-000000000001", SID: id("sid-a", n), LoginAt: epoch},
 			{ClientID: "a2b4c6d8-0000-4000-8000-000000000002", SID: id("sid-b", n), LoginAt: epoch},

@@ -32,7 +32,6 @@ func encodeSession(s *storage.Session) sessionText {
 	b = putTime(b, s.ExpiresAt)
 	b = putTime(b, s.LastRequestAt)
 	b = putString(b, s.ID)
-	b = putBytes(b, s.Identity)
 	b = putCircles(b, s.Circles)
 	b = putClients(b, s.Clients)
 	return sessionText(b)
@@ -46,6 +45,7 @@ func putCircles(b []byte, circles []storage.Circle) []byte {
 	for i := range circles {
 		c := &circles[i]
 		b = putSymbol(b, c.Name)
+		b = putBytes(b, c.Identity)
 		b = putSymbol(b, c.ACR)
 		b = putSymbols(b, c.AMR)
 		b = putTime(b, c.AuthTime)
@@ -74,11 +74,10 @@ func (t sessionText) decode() storage.Session {
 	s.Version = r.int()
 	s.StartedAt, s.ExpiresAt, s.LastRequestAt = r.time(), r.time(), r.time()
 	s.ID = r.string()
-	s.Identity = r.bytes()
 	if n := r.uvarint(); n > 0 {
 		s.Circles = make([]storage.Circle, n-1)
 		for i := range s.Circles {
-			s.Circles[i] = storage.Circle{Name: r.symbol(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
+			s.Circles[i] = storage.Circle{Name: r.symbol(), Identity: r.bytes(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
 		}
 	}
 	if n := r.uvarint(); n > 0 {

@@ -152,10 +152,12 @@ func (m *model) number(n int64) int64 {
 }
 
 func (m *model) session(s storage.Session) storage.Session {
-	s.Identity = m.bytes(s.Identity)
 	s.Circles, s.Clients = slices.Clone(s.Circles), slices.Clone(s.Clients)
 	for i := range s.Circles {
-		s.Circles[i].AMR = m.strings(s.Circles[i].AMR)
+		s.Circles[i].Identity, s.Circles[i].AMR = m.bytes(s.Circles[i].Identity), m.strings(s.Circles[i].AMR)
+		if m.is("one identity for all circles") {
+			s.Circles[i].Identity = s.Circles[0].Identity
+		}
 	}
 	s.ExpiresAt, s.Version = m.stamp(s.ExpiresAt), m.number(s.Version)
 	return s

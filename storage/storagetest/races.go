@@ -312,7 +312,7 @@ func raceReplace(t testing.TB, s provider.Store) {
 			if i%2 == 0 {
 				next[i].Hash = storage.HashOf(numbered(in.ID, i))
 			}
-			next[i].Identity = []byte(numbered("writer", i))
+			next[i] = withIdentity(next[i], numbered("writer", i))
 		}
 		errs := together(crowd(), func(i int) error { return replace(yielding(), s, in.Hash, next[i], epoch) })
 		if n := successes(errs); n != 1 {

@@ -26,11 +26,11 @@ var oslo = time.FixedZone("Oslo", 3600)
 func newSession(name, person string) storage.Session {
 	return storage.Session{
 		Hash: storage.HashOf("cookie " + name), ID: "session-" + name, Version: 7,
-		UserKey: storage.HashOf("person " + person), Identity: []byte("sealed identity of " + person),
+		UserKey:   storage.HashOf("person " + person),
 		StartedAt: epoch.Add(-time.Hour).In(oslo), LastRequestAt: epoch.Add(-1), ExpiresAt: epoch.Add(sessionLife),
 		Circles: []storage.Circle{
-			{ACR: "idporten-loa-substantial", AMR: []string{"BankID", "otp"}, AuthTime: epoch.Add(-time.Hour)},
-			{Name: "isolated-client", ACR: "idporten-loa-high", AMR: []string{"Buypass"}, AuthTime: epoch.Add(-time.Minute)},
+			{Identity: []byte("sealed identity of " + person), ACR: "idporten-loa-substantial", AMR: []string{"BankID", "otp"}, AuthTime: epoch.Add(-time.Hour)},
+			{Name: "isolated-client", Identity: []byte("other sealed identity of " + person), ACR: "idporten-loa-high", AMR: []string{"Buypass"}, AuthTime: epoch.Add(-time.Minute)},
 		},
 		Clients: []storage.SessionClient{
 			{ClientID: "client-a", SID: "sid-a-" + name, LoginAt: epoch.Add(-time.Hour)},

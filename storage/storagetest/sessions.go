@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,6 +56,13 @@ func wantSession(t testing.TB, s provider.Store, want storage.Session, now time.
 	got, err := s.Session(bg, want.Hash, now)
 	must(t, err, "reading the session "+when)
 	same(t, got, want, "the session "+when)
+}
+
+// withIdentity returns the session with another identity in its first circle. It shares no circles with s.
+func withIdentity(s storage.Session, identity string) storage.Session {
+	s.Circles = slices.Clone(s.Circles)
+	s.Circles[0].Identity = []byte(identity)
+	return s
 }
 
 func wantNoSession(t testing.TB, s provider.Store, hash storage.Hash, now time.Time, when string) {
@@ -180,7 +188,7 @@ func sessionReplace(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("r", "a"))
 	next := newSession("r", "a")
 	next.LastRequestAt, next.ExpiresAt = epoch, epoch.Add(2*sessionLife)
-	next.Identity = []byte("sealed again")
+	next = withIdentity(next, "sealed again")
 	next.Circles = next.Circles[:1]
 	next.Clients = append(next.Clients, storage.SessionClient{ClientID: "client-c", SID: "sid-c", LoginAt: epoch})
 	must(t, replace(bg, s, in.Hash, next, epoch), "replacing a session")
@@ -196,7 +204,7 @@ func sessionCAS(t testing.TB, s provider.Store) {
 	in := createSession(t, s, newSession("cas", "a"))
 	must(t, replace(bg, s, in.Hash, in, epoch), "replacing a session")
 	stale, rotated := in, in
-	stale.Identity = []byte("stale")
+	stale = withIdentity(stale, "stale")
 	rotated.Hash = storage.HashOf("rotated by a stale read")
 	verdict(t, replace(bg, s, in.Hash, stale, epoch), storage.ErrConflict, "replacing by a stale record")
 	verdict(t, replace(bg, s, in.Hash, rotated, epoch), storage.ErrConflict, "rotating by a stale record")
@@ -295,8 +303,8 @@ func sessionSwitchConflict(t testing.TB, s provider.Store) {
 
 func sessionRetry(t testing.TB, s provider.Store) {
 	first := createSession(t, s, newSession("first", "a"))
-	again := newSession("first", "a")
-	again.Identity, again.Version = []byte("sealed again"), 99
+	again := withIdentity(newSession("first", "a"), "sealed again")
+	again.Version = 99
 	createSession(t, s, newSession("beside", "a"))
 	ended, err := s.ReplaceSession(bg, none, again, 1, epoch)
 	must(t, err, "creating the session again")

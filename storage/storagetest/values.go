@@ -35,7 +35,7 @@ func trouble(name string) string {
 
 func valueBytes(t testing.TB, s provider.Store) {
 	in := newSession("s", "a")
-	in.Identity = anyBytes()
+	in.Circles[1].Identity = anyBytes()
 	wantSession(t, s, createSession(t, s, in), epoch, "with any bytes")
 	c := newCode("c")
 	c.Grant.Identity, c.Grant.AuthorizationDetails, c.Grant.Claims = anyBytes(), anyBytes(), anyBytes()
