@@ -18,8 +18,8 @@ import (
 const MaxExchanges = 8
 
 // CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled,
-// every scope that requires consent has one, and the same is true of the grants of the tokens that were exchanged for it. CheckGrant
-// does not check whether g is revoked, because the method of the store that returned g reports that. The error wraps
+// the client still acts for the customer of the grant, every scope that requires consent has one, and the same is true of the grants
+// of the tokens that were exchanged for it. CheckGrant does not check whether g is revoked, because the method of the store that returned g reports that. The error wraps
 // storage.ErrRevoked if the tokens may not be used; other errors are faults.
 func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
 	_, err := m.check(ctx, g, nil, now)
@@ -32,6 +32,8 @@ type liveGrant struct {
 	identity  session.Identity // of the user; zero for machine grants
 	user      User
 	exchanges int // that lead from a login to the grant
+	// consentEnd is the first end of the consents that the grant rests on; zero if it rests on none. No token lives longer.
+	consentEnd time.Time
 }
 
 // endedError reports why the tokens of a grant may not be used any more.
@@ -45,6 +47,7 @@ func (e *endedError) Unwrap() error { return storage.ErrRevoked }
 var (
 	errGrantExpired     = &endedError{"grant_expired"}
 	errClientDisabled   = &endedError{"client_disabled"}
+	errCustomerRemoved  = &endedError{"customer_removed"}
 	errUserDisabled     = &endedError{"user_disabled"}
 	errConsentWithdrawn = &endedError{"consent_withdrawn"}
 	errParentEnded      = &endedError{"exchanged_token_ended"}
@@ -64,10 +67,8 @@ func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, 
 	if !g.ExpiresAt.IsZero() && !now.Before(g.ExpiresAt) {
 		return live, errGrantExpired
 	}
-	if live.client = c; c == nil {
-		if live.client, err = m.client(ctx, g.ClientID); err != nil {
-			return live, err
-		}
+	if live.client, err = m.client(ctx, g, c); err != nil {
+		return live, err
 	}
 	if live.identity, err = m.identity(g); err != nil {
 		return live, err
@@ -75,17 +76,26 @@ func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, 
 	if live.user, err = m.user(ctx, g, &live.identity); err != nil {
 		return live, err
 	}
-	live.exchanges, err = m.checkParents(ctx, g, now)
-	return live, err
+	return live, m.checkParents(ctx, g, &live, now)
 }
 
-// client loads the enabled client of a grant.
-func (m *Minter) client(ctx context.Context, id string) (*client.Client, error) {
-	c, err := client.Lookup(ctx, m.cfg.Clients, id)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, errClientDisabled
+// client returns the enabled client of a grant, which must still act for the customer of the grant. It loads c if it is nil. The
+// client of a customer's refused grant is returned with the error.
+func (m *Minter) client(ctx context.Context, g *storage.Grant, c *client.Client) (*client.Client, error) {
+	if c == nil {
+		var err error
+		if c, err = client.Lookup(ctx, m.cfg.Clients, g.ClientID); errors.Is(err, storage.ErrNotFound) {
+			return nil, errClientDisabled
+		} else if err != nil {
+			return nil, err
+		}
 	}
-	return c, err
+	if g.Customer != "" {
+		if _, ok := c.Customer(g.Customer); !ok {
+			return c, errCustomerRemoved
+		}
+	}
+	return c, nil
 }
 
 // identity opens the user of a grant; zero for machine grants.
@@ -121,27 +131,30 @@ func (m *Minter) user(ctx context.Context, g *storage.Grant, id *session.Identit
 }
 
 // checkParents follows a grant through the tokens that were exchanged for it to the grant of the login. All of them must be
-// live. The consents are those of the login. It returns the number of exchanges.
-func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, now time.Time) (exchanges int, err error) {
-	for ; g.Delegation.Subject != (storage.Hash{}); exchanges++ {
+// live. The consents are those of the login. It sets live.exchanges and live.consentEnd.
+func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, live *liveGrant, now time.Time) (err error) {
+	for ; g.Delegation.Subject != (storage.Hash{}); live.exchanges++ {
 		if t := m.lookedUp[g.Delegation.Subject]; t != nil { // checked in this request
-			return exchanges + 1 + t.Exchanges, nil
+			live.exchanges += 1 + t.Exchanges
+			live.consentEnd = t.consentEnd
+			return nil
 		}
-		if exchanges == MaxExchanges {
-			return exchanges, errParentEnded
+		if live.exchanges == MaxExchanges {
+			return errParentEnded
 		}
 		_, parent, err := m.accessToken(ctx, g.Delegation.Subject, now)
 		if err == nil {
-			_, err = m.client(ctx, parent.ClientID)
+			_, err = m.client(ctx, &parent, nil)
 		}
 		if gone(err) {
-			return exchanges, errParentEnded
+			return errParentEnded
 		} else if err != nil {
-			return exchanges, err
+			return err
 		}
 		g = &parent
 	}
-	return exchanges, m.checkConsents(ctx, g, now)
+	live.consentEnd, err = m.checkConsents(ctx, g, now)
+	return err
 }
 
 // accessToken reads a live access token and its live grant.
@@ -161,23 +174,39 @@ func (m *Minter) accessToken(ctx context.Context, hash storage.Hash, now time.Ti
 	return t, g, nil
 }
 
-// checkConsents checks that every scope of the grant that requires consent has one.
-func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) error {
+// checkConsents checks that every scope of the grant that requires consent has one, and returns the first end of these consents,
+// zero if no scope requires consent.
+func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) (end time.Time, err error) {
 	if m.cfg.Store == nil || !slices.ContainsFunc(g.Scopes, m.requiresConsent) { // without a store no user gives consent
-		return nil
+		return end, nil
 	}
-	consents, err := m.cfg.Store.Consents(ctx, storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}, now)
+	stored, err := m.cfg.Store.Consents(ctx, storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}, now)
 	if err != nil {
-		return unavailable("reading consents", err)
+		return end, unavailable("reading consents", err)
 	}
 	for _, name := range g.Scopes {
-		if m.requiresConsent(name) && !slices.ContainsFunc(consents, func(c storage.Consent) bool {
-			return scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt}.Covers(m.cfg.Scopes.Scope(name), now)
-		}) {
-			return errConsentWithdrawn
+		if !m.requiresConsent(name) {
+			continue
+		}
+		until := m.consentEnd(stored, name, now)
+		switch {
+		case until.IsZero():
+			return end, errConsentWithdrawn
+		case end.IsZero(), until.Before(end):
+			end = until
 		}
 	}
-	return nil
+	return end, nil
+}
+
+// consentEnd returns the end of the consent to a scope, zero if there is none that is valid at now.
+func (m *Minter) consentEnd(stored []storage.Consent, name string, now time.Time) (end time.Time) {
+	for _, c := range stored {
+		if (scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt}).Covers(m.cfg.Scopes.Scope(name), now) && c.ExpiresAt.After(end) {
+			end = c.ExpiresAt
+		}
+	}
+	return end
 }
 
 func (m *Minter) requiresConsent(name string) bool {

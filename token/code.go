@@ -145,7 +145,7 @@ func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return &issuance{user: live.user, Contents: Contents{
+	return &issuance{user: live.user, consentEnd: live.consentEnd, Contents: Contents{
 		Client: x.Client, Grant: g, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID, Nonce: x.code.Nonce, Refresh: x.Client.HasGrant(client.RefreshToken),
 	}}, nil

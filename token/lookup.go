@@ -26,7 +26,8 @@ type LiveToken struct {
 	// Exchanges is the number of token exchanges between the login and the token.
 	Exchanges int
 
-	user User
+	user       User
+	consentEnd time.Time // of liveGrant
 }
 
 // Format writes "REDACTED" for every verb.
@@ -51,7 +52,8 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 		return nil, err
 	}
 	t := &LiveToken{
-		Token: access, Grant: grant, Client: live.client, Identity: live.identity, Exchanges: live.exchanges, user: live.user,
+		Token: access, Grant: grant, Client: live.client, Identity: live.identity, Exchanges: live.exchanges,
+		user: live.user, consentEnd: live.consentEnd,
 	}
 	t.Token.Audience = m.audience(access.Audience)
 	if t.AuthorizationDetails, err = m.openDetails(access.AuthorizationDetails, grant.ID); err != nil {

@@ -58,8 +58,9 @@ type Contents struct {
 // issuance is what one token request issues.
 type issuance struct {
 	Contents
-	user    User
-	rotated rotation
+	user       User
+	rotated    rotation
+	consentEnd time.Time // of liveGrant
 }
 
 // rotation is the refresh token that replaces the presented one. The zero value makes a new family.
@@ -99,7 +100,7 @@ func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Conte
 	} else if err != nil {
 		return nil, err
 	}
-	in.user = live.user
+	in.user, in.consentEnd = live.user, live.consentEnd
 	return m.issue(ctx, &in, now, commit)
 }
 
@@ -183,6 +184,9 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 	grant, lives := &in.Grant, m.lifetimes(in.Client.Client)
 	if grant.ExpiresAt.IsZero() {
 		grant.ExpiresAt = now.Add(lives.Authorization)
+	}
+	if !in.consentEnd.IsZero() && in.consentEnd.Before(grant.ExpiresAt) {
+		grant.ExpiresAt = in.consentEnd // no token is promised longer than the consent it rests on
 	}
 	if grant.ExpiresAt.Unix() <= now.Unix() { // less than a second is left, and claims have whole seconds
 		return nil, nil, invalidGrant(portner.EventRefused, "grant_expired", "")

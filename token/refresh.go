@@ -139,7 +139,7 @@ func (x *refreshing) prepare(ctx context.Context, next rotation) (*issuance, err
 		return nil, err
 	}
 	// OIDC Core §12.2: no nonce, and the auth_time of the login.
-	return &issuance{user: live.user, rotated: next, Contents: Contents{
+	return &issuance{user: live.user, consentEnd: live.consentEnd, rotated: next, Contents: Contents{
 		Client: x.Client, Grant: x.grant, Identity: live.identity, Plan: plan, Resources: granted, AuthorizationDetails: details,
 		IDToken: plan.OpenID && x.cfg.IDTokenOnRefresh, Refresh: true,
 	}}, nil

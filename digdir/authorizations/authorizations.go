@@ -223,7 +223,8 @@ func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now t
 
 // End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
 // concern the caller's organisation: the client is the organisation's, or a scope is. The owner of a scope ends the one grant only,
-// and no consent, if the client has grants for scopes of others. Otherwise the error wraps ErrNotFound and is a *portner.Error with
+// and no consent, if the client has grants for scopes of others. If the user has a grant at the client that the caller must not link
+// to the user, only the grants that List returns end, and no consent. Otherwise the error wraps ErrNotFound and is a *portner.Error with
 // status 404.
 func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
 	err := a.end(ctx, c, authorizationID)
@@ -242,22 +243,39 @@ func (a *API) end(ctx context.Context, c *Caller, authorizationID string) error 
 		return err
 	}
 	ofClient := registered.OrganisationNo == c.Organisation
-	switch {
-	case c.user != (storage.Hash{}) && g.UserKey != c.user, !ofClient && !a.owns(c.Organisation, &g):
+	if c.user != (storage.Hash{}) && g.UserKey != c.user || !ofClient && !a.owns(c.Organisation, &g) {
 		return ErrNotFound
-	case ofClient:
-		return a.revoke(ctx, &g, whole(&g), c.now)
 	}
 	all, err := a.grants(ctx, g.UserKey, c.now)
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(o storage.Grant) bool { return whole(&o) != whole(&g) })
+	if ofClient {
+		return a.endListed(ctx, &g, all, "", c.now)
+	}
+	if slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.owns(c.Organisation, &o) }) {
+		return a.revoke(ctx, &g, storage.Revocation{GrantID: g.ID}, c.now)
+	}
+	return a.endListed(ctx, &g, all, c.Organisation, c.now)
+}
+
+// endListed ends the authorization of g if every grant of it may be listed to the caller. Otherwise it ends g, and those that may be
+// listed if g may be: the caller must not learn from what ends which pseudonym belongs to the user. all are the grants of the
+// authorization, and owner is that of mayList.
+func (a *API) endListed(ctx context.Context, g *storage.Grant, all []storage.Grant, owner string, now time.Time) error {
+	if !slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.mayList(&o, owner) }) {
+		return a.revoke(ctx, g, whole(g), now)
+	}
+	listed := a.mayList(g, owner)
 	for i := range all {
-		if whole(&all[i]) == whole(&g) && !a.owns(c.Organisation, &all[i]) {
-			return a.revoke(ctx, &g, storage.Revocation{GrantID: g.ID}, c.now)
+		if o := &all[i]; o.ID == g.ID || listed && a.mayList(o, owner) {
+			if err := a.revoke(ctx, o, storage.Revocation{GrantID: o.ID}, now); err != nil {
+				return err
+			}
 		}
 	}
-	return a.revoke(ctx, &g, whole(&g), c.now)
+	return nil
 }
 
 // find returns the live grant with a handle and its client, which is empty if it is not registered any more.
