@@ -1,10 +1,7 @@
 package authorize
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"strings"
 
@@ -73,17 +70,9 @@ func sameBrowser(sealed storage.Hash, request http.Header) bool {
 	return subtle.ConstantTimeCompare(hash[:], sealed[:]) == 1
 }
 
-// csrf returns the token of one page: for this browser, this request, this step, and what the page shows.
-func csrf(key []byte, p progress, shown string) string {
-	m := hmac.New(sha256.New, key)
-	m.Write(p.browser[:])
-	m.Write(p.id[:])
-	m.Write([]byte(p.step))
-	m.Write([]byte{0})
-	m.Write([]byte(p.sessionID))
-	m.Write([]byte{0})
-	m.Write([]byte(shown))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+// csrfValue returns what the token of one page is derived from: this browser, this request, this step, and what the page shows.
+func csrfValue(p progress, shown string) string {
+	return string(p.browser[:]) + string(p.id[:]) + string(p.step) + "\x00" + p.sessionID + "\x00" + shown
 }
 
 // checkForm validates the POST of a page: it comes from the origin of the pages and carries the token of the page, made with any of
@@ -96,8 +85,8 @@ func (e *Endpoint) checkForm(x *exchange, shown string) (reason string) {
 	if len(sent) == 0 || repeated(httpx.Form(x.r.Form), CSRFField) {
 		return "csrf_token_missing"
 	}
-	for _, key := range e.csrfKeys {
-		if subtle.ConstantTimeCompare(sent, []byte(csrf(key, x.progress, shown))) == 1 {
+	for i := range e.csrf.Len() {
+		if subtle.ConstantTimeCompare(sent, []byte(e.csrf.Derive(i, csrfValue(x.progress, shown)))) == 1 {
 			return ""
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
@@ -25,8 +24,8 @@ type Endpoint struct {
 	posted  *seal.Box // requests that were posted without cookies
 	pushed  *seal.Box // pushed requests in the store: a hint in one may name a user
 
-	codes    *seal.Tokens // one for each outcome of a request
-	csrfKeys [][]byte     // one for each secret; the first makes tokens
+	codes *seal.Tokens // one for each outcome of a request
+	csrf  *seal.Tokens // of the forms of pages
 }
 
 // New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
@@ -43,31 +42,13 @@ func New(cfg Config) (*Endpoint, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	problems.Add("Secrets", e.deriveKeys(cfg.Secrets))
-	return e, problems.Err()
-}
-
-func (e *Endpoint) deriveKeys(secrets []portner.Secret) (err error) {
-	if e.pending, err = seal.New("authorize waiting", secrets...); err != nil {
-		return err
+	keys, err := seal.NewKeys(cfg.Issuer, cfg.Secrets...)
+	if err != nil {
+		return nil, err
 	}
-	if e.posted, err = seal.New("authorize posted", secrets...); err != nil {
-		return err
-	}
-	if e.pushed, err = seal.New("authorize pushed", secrets...); err != nil {
-		return err
-	}
-	if e.codes, err = seal.NewTokens("authorization code", secrets...); err != nil {
-		return err
-	}
-	for _, s := range secrets {
-		key, err := seal.Derive(s, "authorize csrf")
-		if err != nil {
-			return err
-		}
-		e.csrfKeys = append(e.csrfKeys, key)
-	}
-	return nil
+	e.pending, e.posted, e.pushed = keys.Box("authorize waiting"), keys.Box("authorize posted"), keys.Box("authorize pushed")
+	e.codes, e.csrf = keys.Tokens("authorization code"), keys.Tokens("authorize csrf")
+	return e, nil
 }
 
 // Request is an authorization request, or the request for one of the host's pages.

@@ -111,7 +111,7 @@ func (p *Pending) pageURL() string {
 }
 
 // CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser.
-func (p *Pending) CSRF() string { return csrf(p.endpoint.csrfKeys[0], p.x.progress, p.shown()) }
+func (p *Pending) CSRF() string { return p.endpoint.csrf.Derive(0, csrfValue(p.x.progress, p.shown())) }
 
 // shown returns the texts of the page that the user approves or chooses from. The CSRF token covers them.
 func (p *Pending) shown() string {

@@ -134,7 +134,7 @@ func (r registry) Client(_ context.Context, id string) (*client.Client, error) {
 func newWorld(t testing.TB, change ...func(*authorize.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memory.New(), now: epoch}
-	w.vault = must(session.NewVault(secret))
+	w.vault = must(session.NewVault(issuer, secret))
 	w.sessions = must(session.New(session.Config{Store: w.store, Vault: w.vault}))
 	reg := registry{}
 	for _, c := range clients() {

@@ -34,7 +34,7 @@ func Example() {
 }
 
 func vault() *session.Vault {
-	v, err := session.NewVault(portner.NewSecret())
+	v, err := session.NewVault("https://login.example.no", portner.NewSecret())
 	if err != nil {
 		panic(err)
 	}

@@ -79,7 +79,7 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 		},
 		Change: func(c *provider.Config) {
 			c.Now, c.Scopes = w.clock, open(t, c.Scopes.(*scope.Registry))
-			vault, err := session.NewVault(c.Secrets...)
+			vault, err := session.NewVault(c.Issuer, c.Secrets...)
 			require.NoError(t, err)
 			w.store, w.vault = c.Store.(token.GrantStore), vault
 			cfg := exchange.Config{

@@ -37,15 +37,16 @@ func New(cfg Config) (*Endpoint, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	box, err := seal.New("logout", cfg.Secrets...)
-	problems.Add("Secrets", err)
+	keys, err := seal.NewKeys(cfg.Issuer, cfg.Secrets...)
+	if err != nil {
+		return nil, err
+	}
 	u, err := url.Parse(cfg.URL)
-	problems.Add("URL", err)
-	if err := problems.Err(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return &Endpoint{
-		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: box,
+		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: keys.Box("logout"),
 		log: audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }

@@ -29,7 +29,7 @@ func ExampleEndpoint_Logout() {
 
 func Example() {
 	secret := portner.NewSecret()
-	vault, err1 := session.NewVault(secret)
+	vault, err1 := session.NewVault("https://login.example.no", secret)
 	sessions, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
 	clients, err3 := client.NewRegistry(client.Environment{})
 	key, err4 := keyset.Generate(keyset.ES256)

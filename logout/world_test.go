@@ -135,7 +135,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 		return pairwise.Subject(c.ClientID, id.PairwiseIdentifier())
 	}
 	secret := portner.NewSecret()
-	w.vault, err = session.NewVault(secret)
+	w.vault, err = session.NewVault(issuer, secret)
 	require.NoError(t, err)
 	w.keeper, err = session.New(session.Config{Store: w.store, Vault: w.vault})
 	require.NoError(t, err)

@@ -37,7 +37,7 @@ func (b *builder) build() {
 // shared makes the parts that several endpoints use: vault, pairwise subjects, client authentication and sessions.
 func (b *builder) shared() {
 	var err error
-	b.p.Vault, err = session.NewVault(b.cfg.Secrets...)
+	b.p.Vault, err = session.NewVault(b.cfg.Issuer, b.cfg.Secrets...)
 	b.problems.from(err)
 	b.pairwise, err = pseudonym.NewPairwise(b.cfg.PairwiseKey)
 	b.problems.once("PairwiseKey", err)

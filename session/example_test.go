@@ -47,7 +47,7 @@ func ExampleRules_Decide() {
 // A browser logs in, returns with its cookie, and logs out.
 func ExampleKeeper() {
 	ctx, now := context.Background(), time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-	vault, err1 := session.NewVault(portner.NewSecret())
+	vault, err1 := session.NewVault("https://login.example.no", portner.NewSecret())
 	keeper, err2 := session.New(session.Config{Store: memory.New(), Vault: vault})
 	if err := errors.Join(err1, err2); err != nil {
 		fmt.Println(err)

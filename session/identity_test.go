@@ -15,6 +15,8 @@ import (
 	"github.com/portner-go/portner/session"
 )
 
+const testIssuer = "https://login.example.no"
+
 const testPID = "21879498012"
 
 // identifiers returns identifiers of types and values in turn.
@@ -196,11 +198,11 @@ func FuzzIdentity(f *testing.F) {
 func TestVault(t *testing.T) {
 	t.Parallel()
 	old, young := portner.NewSecret(), portner.NewSecret()
-	before, err := session.NewVault(old)
+	before, err := session.NewVault(testIssuer, old)
 	require.NoError(t, err)
-	during, err := session.NewVault(young, old)
+	during, err := session.NewVault(testIssuer, young, old)
 	require.NoError(t, err)
-	after, err := session.NewVault(young)
+	after, err := session.NewVault(testIssuer, young)
 	require.NoError(t, err)
 	id := *fullIdentity(t)
 
@@ -229,16 +231,16 @@ func TestVault(t *testing.T) {
 // TestNewVault: every invalid secret is reported.
 func TestNewVault(t *testing.T) {
 	t.Parallel()
-	_, err := session.NewVault()
-	require.Equal(t, []string{"Secrets"}, fieldsOf(err))
+	_, err := session.NewVault("")
+	require.Equal(t, []string{"Issuer", "Secrets"}, fieldsOf(err))
 	weak := portner.Secret(strings.Repeat("s", 32))
 	for i := range 3 {
 		secrets := []portner.Secret{portner.NewSecret(), portner.NewSecret(), portner.NewSecret()}
 		secrets[i] = weak
-		_, err = session.NewVault(secrets...)
+		_, err = session.NewVault(testIssuer, secrets...)
 		require.Equal(t, []string{fmt.Sprintf("Secrets[%d]", i)}, fieldsOf(err))
 	}
-	_, err = session.NewVault(portner.Secret("short"), portner.NewSecret(), nil, weak)
+	_, err = session.NewVault(testIssuer, portner.Secret("short"), portner.NewSecret(), nil, weak)
 	require.Equal(t, []string{"Secrets[0]", "Secrets[2]", "Secrets[3]"}, fieldsOf(err))
 	require.ErrorIs(t, err, portner.ErrShortSecret)
 	require.ErrorIs(t, err, portner.ErrWeakSecret)

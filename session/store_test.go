@@ -146,7 +146,7 @@ func (e *events) words() []string {
 
 func testVault(t testing.TB) *session.Vault {
 	t.Helper()
-	v, err := session.NewVault(portner.Secret("q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"))
+	v, err := session.NewVault(testIssuer, portner.Secret("q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"))
 	require.NoError(t, err)
 	return v
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // Vault keeps identities out of stores: it encrypts the identities of records, and derives the keys under which users are
-// stored. Every part of a provider that reads or writes a Session or a Grant needs a Vault with the same secrets.
+// stored. Every part of a provider that reads or writes a Session or a Grant needs a Vault with the same issuer and secrets.
 type Vault struct {
 	identities *seal.Box
 	details    *seal.Box
@@ -24,12 +23,14 @@ type Vault struct {
 	cookies    *seal.Tokens
 }
 
-// NewVault returns a Vault. The first secret encrypts and every secret decrypts: to rotate, put a new secret first and keep the old
+// NewVault returns the Vault of an issuer. A Vault of another issuer with the same secrets opens none of its records and derives other
+// keys and tokens. The first secret encrypts and every secret decrypts: to rotate, put a new secret first and keep the old
 // ones while there are records that they encrypted. User keys, sids and handles of grants derive from the last secret. If the last
 // secret is removed, they change, and sessions, grants and consents of users are no longer found by user. NewVault reports every
-// invalid secret at once, as the field "Secrets[1]".
-func NewVault(secrets ...portner.Secret) (*Vault, error) {
+// problem at once, as the fields "Issuer" and "Secrets[1]".
+func NewVault(issuer string, secrets ...portner.Secret) (*Vault, error) {
 	var c fields.Checker
+	c.URL("Issuer", issuer)
 	c.Require(len(secrets) > 0, "Secrets")
 	for i, s := range secrets {
 		c.Secret(fmt.Sprintf("Secrets[%d]", i), s)
@@ -37,18 +38,15 @@ func NewVault(secrets ...portner.Secret) (*Vault, error) {
 	if err := c.Err(); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	oldest := secrets[len(secrets)-1]
-	identities, err1 := seal.New("identity", secrets...)
-	details, err2 := seal.New("authorization details", secrets...)
-	users, err3 := seal.NewKeyedHash("user", oldest)
-	sids, err4 := seal.NewKeyedHash("sid", oldest)
-	handles, err5 := seal.NewKeyedHash("grant handle", oldest)
-	successors, err6 := seal.NewTokens("refresh token", secrets...)
-	cookies, err7 := seal.NewTokens("session cookie", secrets...)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	keys, err := seal.NewKeys(issuer, secrets...)
+	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return &Vault{identities: identities, details: details, users: users, sids: sids, handles: handles, successors: successors, cookies: cookies}, nil
+	return &Vault{
+		identities: keys.Box("identity"), details: keys.Box("authorization details"),
+		users: keys.KeyedHash("user"), sids: keys.KeyedHash("sid"), handles: keys.KeyedHash("grant handle"),
+		successors: keys.Tokens("refresh token"), cookies: keys.Tokens("session cookie"),
+	}, nil
 }
 
 // Seal encrypts an identity for the record with the given ID, such as Grant.ID. Open fails for every other record.

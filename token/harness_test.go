@@ -48,7 +48,7 @@ var (
 	challenge = pkce.Challenge(verifier)
 	testKey   = sync.OnceValue(func() keyset.Key { return must(keyset.Generate(keyset.ES256)) })
 	testVault = sync.OnceValue(func() *session.Vault {
-		return must(session.NewVault(vaultSecret))
+		return must(session.NewVault(issuer, vaultSecret))
 	})
 
 	vaultSecret = portner.Secret("q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe")

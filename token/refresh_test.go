@@ -349,7 +349,7 @@ func TestRotationGraceAfterNewSecret(t *testing.T) {
 	last := f.refresh("web", old)
 	at := func(secrets ...portner.Secret) *token.Endpoint {
 		cfg := f.cfg
-		cfg.Vault = must(session.NewVault(secrets...))
+		cfg.Vault = must(session.NewVault(issuer, secrets...))
 		return must(token.New(cfg))
 	}
 	again := f.send(at(after, before), "web", refreshForm(old))

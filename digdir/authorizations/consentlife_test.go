@@ -146,7 +146,7 @@ func newLifeWorld(t *testing.T) *lifeWorld {
 				return page(rw, r, p)
 			}
 			var err error
-			w.vault, err = session.NewVault(c.Secrets...)
+			w.vault, err = session.NewVault(c.Issuer, c.Secrets...)
 			require.NoError(t, err)
 			g, err := exchange.New(exchange.Config{Issuer: c.Issuer, Store: c.Store.(token.GrantStore), Vault: w.vault, Scopes: c.Scopes})
 			require.NoError(t, err)

@@ -98,7 +98,7 @@ func newEndedWorld(t *testing.T) *endedWorld {
 		Clients: []client.Client{page},
 		Change: func(c *provider.Config) {
 			c.Clients, c.Scopes, c.Users = changingClients{c.Clients, w.register}, changingScopes{c.Scopes, w.register}, w.register
-			vault, err := session.NewVault(c.Secrets...)
+			vault, err := session.NewVault(c.Issuer, c.Secrets...)
 			require.NoError(t, err)
 			g, err := exchange.New(exchange.Config{Issuer: c.Issuer, Store: c.Store.(token.GrantStore), Vault: vault, Scopes: c.Scopes})
 			require.NoError(t, err)

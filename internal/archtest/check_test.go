@@ -20,7 +20,7 @@ const module = "github.com/portner-go/portner"
 type violation struct {
 	file string // relative to the root, with slashes
 	line int
-	rule string // layer, unplaced, third-party, testing, clock, form, redirect, template, math/rand, logging, doc, label
+	rule string // layer, unplaced, third-party, seal, testing, clock, form, redirect, template, math/rand, logging, doc, label
 	text string
 }
 
@@ -163,6 +163,8 @@ func (c *checker) imports(f *ast.File) {
 			c.report(spec.Pos(), "logging", "package log: a Config has a Logger")
 		case under(imported, "github.com/stretchr/testify"):
 			c.report(spec.Pos(), "third-party", "%s outside a test", imported)
+		case placed && slices.Contains(ciphers, imported) && !slices.Contains(c.ciphersOf(), imported):
+			c.report(spec.Pos(), "seal", "%s: derive keys and seal values with internal/seal, which binds them to the issuer", imported)
 		case placed && !row.testing && (under(imported, "testing") || imported == "net/http/httptest"):
 			c.report(spec.Pos(), "testing", "%s outside a test ends up in the programs of users", imported)
 		case !placed:
@@ -172,6 +174,20 @@ func (c *checker) imports(f *ast.File) {
 			c.report(spec.Pos(), "third-party", "%s must not import %s", c.dir, imported)
 		}
 	}
+}
+
+// ciphers are the packages that internal/seal uses to derive keys and to seal values.
+var ciphers = []string{"crypto/aes", "crypto/cipher", "crypto/hkdf", "crypto/hmac", "crypto/pbkdf2"}
+
+// ciphersOf returns those of ciphers that the current package may import.
+func (c *checker) ciphersOf() []string {
+	switch c.dir {
+	case "internal/seal":
+		return ciphers
+	case "pseudonym": // a subject derives from a key that the host gives, and from nothing else
+		return []string{"crypto/hmac"}
+	}
+	return nil
 }
 
 func (c *checker) testImports(f *ast.File) {

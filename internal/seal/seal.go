@@ -3,8 +3,6 @@
 package seal
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -14,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 
 	"github.com/portner-go/portner"
@@ -23,52 +22,66 @@ import (
 // ErrOpen reports that a value was not sealed with one of the secrets for this purpose and associated data.
 var ErrOpen = errors.New("seal: cannot open")
 
-// Box seals values for one purpose with AES-256-GCM. The first secret seals, and every secret opens.
-type Box struct{ aeads []cipher.AEAD }
+// Keys derives the keys of one issuer from the secrets of its provider. What one issuer sealed or derived does not open or match at
+// another one with the same secrets.
+type Keys struct {
+	issuer  string
+	secrets []portner.Secret
+}
 
-// New derives a box for one purpose from the secrets. A box cannot open the values of a box for another purpose.
-func New(purpose string, secrets ...portner.Secret) (*Box, error) {
+// NewKeys returns the keys of an issuer. The first secret seals, and every secret opens. It returns the error of Secret.Validate for
+// a weak secret.
+func NewKeys(issuer string, secrets ...portner.Secret) (*Keys, error) {
+	if issuer == "" {
+		return nil, errors.New("seal: no issuer")
+	}
 	if len(secrets) == 0 {
 		return nil, errors.New("seal: no secret")
 	}
-	b := &Box{}
 	for i, s := range secrets {
-		key, err := Derive(s, "seal:"+purpose)
-		if err != nil {
+		if err := s.Validate(); err != nil {
 			return nil, fmt.Errorf("seal: secret %d: %w", i, err)
 		}
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			return nil, err
-		}
-		// A random nonce is safe for 2^32 values per secret.
-		aead, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return nil, err
-		}
-		b.aeads = append(b.aeads, aead)
 	}
-	return b, nil
+	return &Keys{issuer: issuer, secrets: slices.Clone(secrets)}, nil
 }
 
-// Derive derives an independent 32-byte key from a secret. It returns the error of Secret.Validate for a weak secret.
-func Derive(s portner.Secret, purpose string) ([]byte, error) {
-	if err := s.Validate(); err != nil {
-		return nil, err
+// derive returns an independent 32-byte key for each secret. The purpose is a constant without a NUL, so that it ends where the issuer
+// begins.
+func (k *Keys) derive(purpose string) [][]byte {
+	keys := make([][]byte, len(k.secrets))
+	for i, s := range k.secrets {
+		key, err := hkdf.Key(sha256.New, s, nil, "portner v2 "+purpose+"\x00"+k.issuer, 32)
+		if err != nil { // only of a secret that Validate rejects, or of a longer key
+			panic(fmt.Sprintf("seal: deriving a key: %v", err))
+		}
+		keys[i] = key
 	}
-	return hkdf.Key(sha256.New, s, nil, "portner v1 "+purpose, 32)
+	return keys
+}
+
+// Box seals values for one purpose with XAES-256-GCM. The first secret seals, and every secret opens.
+type Box struct{ keys []*xaes }
+
+// Box returns the box for one purpose. It cannot open the values of a box for another purpose.
+func (k *Keys) Box(purpose string) *Box {
+	b := &Box{}
+	for _, key := range k.derive("seal:" + purpose) {
+		b.keys = append(b.keys, newXAES(key))
+	}
+	return b
 }
 
 // Seal encrypts plaintext and binds it to aad.
 func (b *Box) Seal(plaintext []byte, aad string) []byte {
-	return b.aeads[0].Seal(nil, nil, plaintext, []byte(aad))
+	return b.keys[0].seal(plaintext, aad)
 }
 
 // Open reverses Seal.
 func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
-	for _, a := range b.aeads {
-		if p, err := a.Open(nil, nil, sealed, []byte(aad)); err == nil {
-			return p, nil
+	for _, key := range b.keys {
+		if plaintext, ok := key.open(sealed, aad); ok {
+			return plaintext, nil
 		}
 	}
 	return nil, ErrOpen
@@ -100,13 +113,11 @@ type keyedHash struct {
 	buf []byte
 }
 
-// NewKeyedHash derives a keyed hash for one purpose.
-func NewKeyedHash(purpose string, secret portner.Secret) (*KeyedHash, error) {
-	key, err := Derive(secret, "hash:"+purpose)
-	if err != nil {
-		return nil, err
-	}
-	return &KeyedHash{key: key}, nil
+// KeyedHash returns the keyed hash for one purpose. It derives from the last secret, because what is found by a hash is lost when
+// the hash changes: secrets can be rotated without a change as long as the last one stays.
+func (k *Keys) KeyedHash(purpose string) *KeyedHash {
+	keys := k.derive("hash:" + purpose)
+	return &KeyedHash{key: keys[len(keys)-1]}
 }
 
 // Of returns the hash of a value.
@@ -128,17 +139,13 @@ func (k *KeyedHash) Of(value string) (h storage.Hash) {
 // Tokens derives tokens from other values, so that a retry returns the same token.
 type Tokens struct{ hashes []*KeyedHash }
 
-// NewTokens derives one key for each secret, for one purpose.
-func NewTokens(purpose string, secrets ...portner.Secret) (*Tokens, error) {
+// Tokens returns the tokens of one purpose, with one key for each secret.
+func (k *Keys) Tokens(purpose string) *Tokens {
 	t := &Tokens{}
-	for i, s := range secrets {
-		h, err := NewKeyedHash("token:"+purpose, s)
-		if err != nil {
-			return nil, fmt.Errorf("seal: secret %d: %w", i, err)
-		}
-		t.hashes = append(t.hashes, h)
+	for _, key := range k.derive("token:" + purpose) {
+		t.hashes = append(t.hashes, &KeyedHash{key: key})
 	}
-	return t, nil
+	return t
 }
 
 // Len returns the number of secrets.

@@ -19,11 +19,18 @@ var (
 	secretB = portner.Secret("Zu5&cE8oW1^iA6rT0xM7qV2nK9bD4hS3")
 )
 
+const issuerA, issuerB = "https://a.example", "https://b.example"
+
+func keys(t testing.TB, issuer string, secrets ...portner.Secret) *seal.Keys {
+	t.Helper()
+	k, err := seal.NewKeys(issuer, secrets...)
+	require.NoError(t, err)
+	return k
+}
+
 func box(t testing.TB, purpose string, secrets ...portner.Secret) *seal.Box {
 	t.Helper()
-	b, err := seal.New(purpose, secrets...)
-	require.NoError(t, err)
-	return b
+	return keys(t, issuerA, secrets...).Box(purpose)
 }
 
 func TestBox(t *testing.T) {
@@ -56,6 +63,7 @@ func TestBoxRejects(t *testing.T) {
 	refuse(b, sealed, "")
 	refuse(box(t, "q", secretA), sealed, "aad")
 	refuse(box(t, "p", secretB), sealed, "aad")
+	refuse(keys(t, issuerB, secretA).Box("p"), sealed, "aad")
 	refuse(b, nil, "aad")
 	refuse(b, append(slices.Clone(sealed), 0), "aad")
 	for i := range sealed {
@@ -93,37 +101,33 @@ func TestRotation(t *testing.T) {
 	require.ErrorIs(t, err, seal.ErrOpen)
 }
 
-func TestShortSecrets(t *testing.T) {
+func TestNewKeysRejects(t *testing.T) {
 	t.Parallel()
 	short := portner.Secret("only 31 bytes of secret, not 32")
 	require.Len(t, short, 31)
-	_, err := seal.New("p")
+	_, err := seal.NewKeys(issuerA)
 	require.Error(t, err)
-	_, err = seal.New("p", secretA, short)
+	_, err = seal.NewKeys(issuerA, secretA, short)
 	require.ErrorContains(t, err, "secret 1")
 	require.NotContains(t, err.Error(), "only 31")
-	_, err = seal.NewKeyedHash("p", short)
+	_, err = seal.NewKeys("", secretA)
 	require.Error(t, err)
 }
 
 func TestKeyedHash(t *testing.T) {
 	t.Parallel()
 	of := func(purpose string, s portner.Secret, v string) [32]byte {
-		k, err := seal.NewKeyedHash(purpose, s)
-		require.NoError(t, err)
-		return k.Of(v)
+		return keys(t, issuerA, s).KeyedHash(purpose).Of(v)
 	}
 	seen := map[[32]byte]bool{sha256.Sum256([]byte("v")): true}
-	for _, h := range [][32]byte{of("p", secretA, "v"), of("p", secretA, "w"), of("q", secretA, "v"), of("p", secretB, "v"), of("p", secretA, "")} {
+	for _, h := range [][32]byte{of("p", secretA, "v"), of("p", secretA, "w"), of("q", secretA, "v"), of("p", secretB, "v"), of("p", secretA, ""), keys(t, issuerB, secretA).KeyedHash("p").Of("v")} {
 		require.False(t, seen[h])
 		seen[h] = true
 	}
 	require.Equal(t, of("p", secretA, "v"), of("p", secretA, "v"))
-	a, err := seal.Derive(secretA, "hash:p")
-	require.NoError(t, err)
-	b, err := seal.Derive(secretA, "seal:p")
-	require.NoError(t, err)
-	require.NotEqual(t, a, b)
+	require.EqualValues(t, of("p", secretA, "v"), keys(t, issuerA, secretB, secretA).KeyedHash("p").Of("v"), "the last secret")
+	ks := keys(t, issuerA, secretA)
+	require.NotEqual(t, ks.Derive("hash:p"), ks.Derive("seal:p"))
 }
 
 func TestNewToken(t *testing.T) {

@@ -1,0 +1,5 @@
+package token
+
+import "crypto/hmac"
+
+var _ = hmac.Equal
