@@ -4,7 +4,7 @@ GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . examples
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test fuzz tidy bench shots
+.PHONY: check fmt vet lint test fuzz tidy bench shots walk
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -20,6 +20,12 @@ lint:
 # The tests of examples/ use Chromium. With CI=true they fail without it.
 test:
 	go test -race -shuffle=on -timeout 15m work
+
+# Long random walks of whole providers, compared with a reference model (internal/walk). A failing walk prints its operations,
+# shortened, and how to replay them. PORTNER_WALK_SEED is the first seed.
+WALKS ?= 100000
+walk:
+	PORTNER_WALKS=$(WALKS) PORTNER_WALK_LENGTH=80 go test -count=1 -timeout 4h -run '^TestWalks$$' -v ./internal/walk/
 
 # Every fuzz target, with a fixed number of inputs each.
 fuzz:

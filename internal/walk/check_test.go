@@ -1,0 +1,247 @@
+package walk
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/storage"
+)
+
+var errNotFound = storage.ErrNotFound
+
+// handle returns the identifier of the authorization of a grant at the page of its person, and whether the page lists it.
+func (w *world) handle(g *grant) (id string, live bool) {
+	live = !g.revoked && w.now.Before(g.expires)
+	list := must(w.api.OfUser(ctx, g.person.subject, authorizations.Filter{WithoutConsent: true}, w.now))
+	for i := range list {
+		if list[i].ClientID == g.client.id && list[i].Expires == g.expires.UnixMilli() && list[i].AuthorizedAt == g.created.UnixMilli() {
+			if !live {
+				w.fail("an ended authorization is listed")
+			}
+			return list[i].ID, true
+		}
+	}
+	if live {
+		w.fail("a live authorization is not listed: %v", g.scopes)
+	}
+	return "unknown", false
+}
+
+func (w *world) revokeAuthorization(p *person, id string) error {
+	return w.api.Revoke(ctx, p.subject, id, w.now)
+}
+
+// identifiesNobody fails if a text holds what identifies a person.
+func (w *world) identifiesNobody(what, text string) {
+	for _, l := range w.logins {
+		for _, value := range []string{l.pid, l.email, l.given, l.person.subject} {
+			if value != "" && strings.Contains(text, value) {
+				w.fail("%s identifies a person: %s", what, text)
+			}
+		}
+	}
+}
+
+// identifiesOnly fails if a text holds what identifies a person, other than the given login does.
+func (w *world) identifiesOnly(of *login, what, text string) {
+	own := []string{of.pid, of.email, of.given, of.person.subject}
+	for _, l := range w.logins {
+		for _, value := range []string{l.pid, l.email, l.given, l.person.subject} {
+			if value != "" && !slices.Contains(own, value) && strings.Contains(text, value) {
+				w.fail("%s of %s identifies by another login: %s", what, of.name, text)
+			}
+		}
+	}
+}
+
+// checkSub checks the subject of a document: a client with public subjects receives the one of the host, and others one that
+// belongs to one person in one sector.
+func (w *world) checkSub(g *grant, open bool, sub string) {
+	if open && g.client.public && !w.pseudonymous(g) {
+		if sub != g.person.subject {
+			w.fail("sub %q is not that of %s", sub, g.person.subject)
+		}
+		return
+	}
+	if len(sub) != 43 {
+		w.fail("sub %q is not pairwise", sub)
+	}
+	belongs := g.client.sector + "|" + g.key() + "|" + w.protection(g, open)
+	for _, pair := range [][2]string{{"sub " + sub, belongs}, {"of " + belongs, sub}} {
+		if had, ok := w.subjects[pair[0]]; ok && had != pair[1] {
+			w.fail("%s is %q, was %q", pair[0], pair[1], had)
+		}
+		w.subjects[pair[0]] = pair[1]
+	}
+}
+
+// protection separates subjects that must not be equal.
+func (w *world) protection(*grant, bool) string { return "" }
+
+// want fails unless a claim has a value; nil is a claim that must be absent.
+func (w *world) want(what string, doc map[string]any, claim string, value any) {
+	got, ok := doc[claim]
+	if s, is := value.(string); is && s == "" {
+		value = nil
+	}
+	if value == nil && ok || value != nil && got != value {
+		w.fail("%s: %s is %v, expected %v: %v", what, claim, got, value, doc)
+	}
+}
+
+// checkClaims checks the claims of an access token: in the token itself, or in an introspection response.
+func (w *world) checkClaims(what string, t *token, doc map[string]any, text string, open bool) {
+	g := t.grant
+	w.want(what, doc, "iss", issuer)
+	w.want(what, doc, "client_id", g.client.id)
+	w.want(what, doc, "scope", strings.Join(t.scopes, " "))
+	w.want(what, doc, "exp", float64(t.expires.Unix()))
+	w.want(what, doc, "acr", g.level)
+	w.want(what, doc, "client_onbehalfof", g.customer)
+	w.want(what, doc, "client_onbehalfof_orgno", g.client.customers[g.customer])
+	sub, _ := doc["sub"].(string)
+	w.checkSub(g, open, sub)
+	w.checkIdentity(what, g, doc, text, open)
+}
+
+// checkIdentity checks that a document identifies the person of the login, or nobody.
+func (w *world) checkIdentity(what string, g *grant, doc map[string]any, text string, open bool) {
+	if !open {
+		w.want(what, doc, "pid", nil)
+		w.want(what, doc, "email", nil)
+		w.want(what, doc, "authorization_details", nil)
+		w.identifiesNobody(what, text)
+		return
+	}
+	w.want(what, doc, "pid", g.pid)
+	w.want(what, doc, "email", g.email)
+	w.identifiesOnly(g.login, what, text)
+}
+
+func (w *world) checkIDToken(t *token, c *code) {
+	doc, text := payload(t.text)
+	g, open := t.grant, !w.pseudonymous(t.grant)
+	const what = "id_token"
+	w.want(what, doc, "iss", issuer)
+	w.want(what, doc, "aud", g.client.id)
+	w.want(what, doc, "exp", float64(t.expires.Unix()))
+	w.want(what, doc, "auth_time", float64(g.at.Unix()))
+	w.want(what, doc, "acr", g.level)
+	w.want(what, doc, "client_onbehalfof", g.customer)
+	if amr, _ := doc["amr"].([]any); len(amr) != 1 || amr[0] != g.method {
+		w.fail("amr %v, expected %v", doc["amr"], g.method)
+	}
+	nonce := ""
+	if c != nil {
+		nonce = c.nonce
+	}
+	w.want(what, doc, "nonce", nonce)
+	if _, has := doc["sid"]; has != (g.client.sid || g.client.backchannel) {
+		w.fail("sid: %v", doc)
+	}
+	t.sub, _ = doc["sub"].(string)
+	w.checkSub(g, open, t.sub)
+	w.checkIdentity(what, g, doc, text, open)
+	if open {
+		w.want(what, doc, "given_name", g.given)
+	} else {
+		w.want(what, doc, "given_name", nil)
+	}
+}
+
+// probe compares what clients and APIs see of a token with the model.
+func (w *world) probe(t *token) {
+	if t.kind == idToken {
+		return
+	}
+	for _, caller := range []*registration{t.grant.client, w.model.client("reader")} {
+		if !caller.introspects() || caller.disabled || caller.browser || t.kind == refreshToken && caller != t.grant.client {
+			continue
+		}
+		w.introspect(t, caller)
+	}
+	if t.kind == accessToken {
+		w.describeUser(t)
+	}
+}
+
+// introspect compares the introspection of a token with the model.
+func (w *world) introspect(t *token, caller *registration) {
+	w.checked++
+	a := w.call("/tokeninfo", caller, url.Values{"token": {t.text}})
+	scopes := t.scopes
+	if t.kind == refreshToken {
+		scopes = nil
+	}
+	want := w.active(t) && w.mayIntrospect(caller, t.grant.client, scopes)
+	if a.failure() != "" || a.doc["active"] != want {
+		w.fail("introspection by %s of a token of %s for %v: %s, expected active %v", caller.id, t.grant.client.id, t.scopes, a.text, want)
+	}
+	if !want {
+		if len(a.doc) != 1 {
+			w.fail("inactive, but %s", a.text)
+		}
+		return
+	}
+	if t.kind == accessToken {
+		w.checkClaims("introspection", t, a.doc, a.text, w.mayIdentify(caller, t))
+	}
+}
+
+// describeUser compares userinfo for a token with the model.
+func (w *world) describeUser(t *token) {
+	w.checked++
+	a := w.userInfo(t.text)
+	want := ""
+	switch {
+	case !w.active(t):
+		want = "invalid_token"
+	case !slices.Contains(t.scopes, "profile") || t.grant.machine:
+		want = "insufficient_scope"
+	}
+	if a.failure() != want {
+		w.fail("userinfo for a token of %s for %v: %d %s, expected %q", t.grant.client.id, t.scopes, a.status, a.text, want)
+	}
+	if want != "" {
+		return
+	}
+	open := !w.pseudonymous(t.grant)
+	w.checkSub(t.grant, open, a.str("sub"))
+	w.checkIdentity("userinfo", t.grant, a.doc, a.text, open)
+}
+
+// checkFamilies fails if a grant has two live refresh tokens.
+func (w *world) checkFamilies() {
+	live := map[*grant]bool{}
+	for _, t := range w.tokens {
+		if t.kind == refreshToken && !t.used && !t.grant.revoked {
+			if live[t.grant] {
+				w.fail("a grant has two live refresh tokens")
+			}
+			live[t.grant] = true
+		}
+	}
+}
+
+// checkLog fails if the log holds an identifier of a person, a token, a code or a secret.
+func (w *world) checkLog() {
+	text := w.log.String()
+	w.identifiesNobody("the log", text)
+	for _, value := range append([]string{secret}, w.texts...) {
+		if strings.Contains(text, value) {
+			w.fail("the log holds %q", value)
+		}
+	}
+}
+
+// checkSent compares the logout tokens that were sent with those that should have been.
+func (w *world) checkSent() {
+	slices.Sort(w.sent)
+	slices.Sort(w.notified)
+	if !slices.Equal(w.sent, w.notified) {
+		w.fail("logout tokens were sent to %v, expected %v", w.sent, w.notified)
+	}
+	w.sent, w.notified = nil, nil
+}

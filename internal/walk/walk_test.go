@@ -1,0 +1,228 @@
+package walk
+
+import (
+	"context"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var ctx = context.Background()
+
+var replay = flag.String("walk", "", "replay the operations of one walk, as a failing walk prints them")
+
+// op is one operation: its kind, and the choices it makes.
+type op struct {
+	kind    string
+	choices []byte
+	next    int
+}
+
+// n returns the next choice, below limit.
+func (o *op) n(limit int) int {
+	if o.next == len(o.choices) {
+		return 0
+	}
+	o.next++
+	return int(o.choices[o.next-1]) % limit
+}
+
+func pick[T any](o *op, values ...T) T { return values[o.n(len(values))] }
+
+// kinds are the operations with their frequencies.
+var kinds = []struct {
+	name   string
+	weight int
+	run    func(*world, *op)
+}{
+	{"open", 20, (*world).open},
+	{"post", 24, (*world).post},
+	{"redeem", 18, (*world).redeem},
+	{"refresh", 10, (*world).refresh},
+	{"exchange", 8, (*world).exchange},
+	{"revoke", 2, (*world).revoke},
+	{"end", 2, (*world).endAuthorizations},
+	{"logout", 3, (*world).logOut},
+	{"change", 4, (*world).change},
+	{"tick", 10, (*world).tick},
+}
+
+// random returns the operations of a walk.
+func random(seed uint64, length int) []op {
+	r := rand.New(rand.NewPCG(seed, 0))
+	total := 0
+	for _, k := range kinds {
+		total += k.weight
+	}
+	ops := make([]op, length)
+	for i := range ops {
+		at := r.IntN(total)
+		for _, k := range kinds {
+			if at -= k.weight; at < 0 {
+				ops[i].kind = k.name
+				break
+			}
+		}
+		ops[i].choices = make([]byte, 16)
+		for j := range ops[i].choices {
+			ops[i].choices[j] = byte(r.Uint32())
+		}
+	}
+	return ops
+}
+
+// encode returns the operations as a text that the flag -walk accepts.
+func encode(ops []op) string {
+	var parts []string
+	for _, o := range ops {
+		parts = append(parts, o.kind+":"+hex.EncodeToString(o.choices))
+	}
+	return strings.Join(parts, ",")
+}
+
+func decode(text string) (ops []op) {
+	for part := range strings.SplitSeq(text, ",") {
+		kind, choices, _ := strings.Cut(part, ":")
+		ops = append(ops, op{kind: kind, choices: must(hex.DecodeString(choices))})
+	}
+	return ops
+}
+
+// walk runs the operations. It returns what happened, and the first difference between provider and model.
+func walk(ops []op, thorough bool) (w *world, difference string) {
+	w = newWorld()
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case failed:
+			difference = v.text
+		default:
+			panic(v)
+		}
+	}()
+	active := map[*token]bool{}
+	for i, o := range ops {
+		o.next = 0
+		w.now = w.now.Add(time.Millisecond)
+		for _, k := range kinds {
+			if k.name == o.kind {
+				k.run(w, &o)
+			}
+		}
+		w.after(active, i, thorough)
+	}
+	for i, t := range w.tokens {
+		if i%3 == 0 || !thorough {
+			w.probe(t)
+		}
+	}
+	w.checkLog()
+	return w, ""
+}
+
+// after checks what follows an operation: every token whose state changed, and one more.
+func (w *world) after(active map[*token]bool, i int, thorough bool) {
+	w.checkFamilies()
+	w.checkSent()
+	for j, t := range w.tokens {
+		was, seen := active[t]
+		is := w.active(t)
+		active[t] = is
+		if thorough || seen && is != was || j == (i*31)%len(w.tokens) {
+			w.probe(t)
+		}
+	}
+}
+
+// shrink removes operations as long as the walk still finds a difference.
+func shrink(ops []op) []op {
+	fails := func(ops []op) bool {
+		_, difference := walk(ops, true)
+		return difference != ""
+	}
+	if !fails(ops) {
+		return ops
+	}
+	for size := len(ops) / 2; size > 0; {
+		removed := false
+		for at := 0; at+size <= len(ops); {
+			shorter := append(append([]op{}, ops[:at]...), ops[at+size:]...)
+			if fails(shorter) {
+				ops, removed = shorter, true
+			} else {
+				at += size
+			}
+		}
+		if !removed || size > 1 {
+			size /= 2
+		}
+	}
+	return ops
+}
+
+// report describes a failing walk, shortened.
+func report(t *testing.T, name string, ops []op) {
+	t.Helper()
+	ops = shrink(ops)
+	w, difference := walk(ops, true)
+	if difference == "" {
+		w, difference = walk(ops, false)
+	}
+	t.Errorf("%s: %s\nafter %d operations:\n%s\nreplay with:\n  go test ./internal/walk -run TestWalks -walk %s",
+		name, difference, len(ops), strings.Join(w.steps, "\n"), encode(ops))
+}
+
+// count returns a number from the environment.
+func count(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// TestWalks compares the provider with the model after every operation of random walks. PORTNER_WALKS is their number,
+// PORTNER_WALK_LENGTH the number of operations of each, and PORTNER_WALK_SEED the first seed.
+func TestWalks(t *testing.T) {
+	t.Parallel()
+	if *replay != "" {
+		report(t, "replay", decode(*replay))
+		return
+	}
+	walks, length, first := count("PORTNER_WALKS", 2000), count("PORTNER_WALK_LENGTH", 40), count("PORTNER_WALK_SEED", 1)
+	seeds := make(chan uint64, walks)
+	for i := range walks {
+		seeds <- uint64(first + i)
+	}
+	close(seeds)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	failures, checked := 0, 0
+	for range 2 {
+		group.Go(func() {
+			for seed := range seeds {
+				ops := random(seed, length)
+				w, difference := walk(ops, false)
+				mu.Lock()
+				checked += w.checked
+				if difference != "" && failures < 3 {
+					failures++
+					report(t, fmt.Sprintf("seed %d", seed), ops)
+				}
+				stop := failures >= 3
+				mu.Unlock()
+				if stop {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.Logf("%d walks, %d responses about tokens compared", walks, checked)
+}
