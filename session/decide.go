@@ -67,6 +67,7 @@ const (
 	FreshScope  Reason = "fresh_scope"  // a scope requires a login for this request
 	TooOld      Reason = "max_age"      // the login is older than max_age
 	StepUp      Reason = "step_up"      // the level of the login is too low
+	FutureLogin Reason = "future_login" // the login is more than a minute after now: a clock was set back
 )
 
 // Decide returns the login of s that answers the request: the ACR, AMR and AuthTime of the tokens. If there is none, Decide
@@ -85,6 +86,11 @@ func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.
 	auth := findCircle(s, req.Circle)
 	if auth == nil {
 		return nil, OtherCircle
+	}
+	// A login in the future would be younger than every max_age and made for every request. A smaller difference is that of the
+	// clocks of two nodes.
+	if auth.AuthTime.After(now.Add(maxSkew)) {
+		return nil, FutureLogin
 	}
 	if reason := r.checkFreshness(auth, req, now); reason != "" {
 		return nil, reason

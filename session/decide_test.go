@@ -54,6 +54,13 @@ func TestDecide(t *testing.T) {
 		{"logged in for the request at a lower level", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch, Sufficient: isHigh}, session.StepUp},
 		{"prompt=login of another circle's login", session.Rules{}, 20 * minute, session.Request{Circle: "alone", PromptLogin: true, At: epoch.Add(11 * minute)}, session.PromptLogin},
 
+		{"set back by the difference of two nodes", session.Rules{}, -minute, session.Request{HasMaxAge: true, MaxAge: minute}, ""},
+		{"set back further", session.Rules{}, -minute - 1, session.Request{}, session.FutureLogin},
+		{"set back further, max_age", session.Rules{}, -minute - 1, session.Request{HasMaxAge: true, MaxAge: time.Hour}, session.FutureLogin},
+		{"set back further, prompt=login", session.Rules{}, -minute - 1, session.Request{PromptLogin: true, At: epoch.Add(-2 * minute)}, session.FutureLogin},
+		{"set back further, single-use login", foreign, -minute - 1, session.Request{Circle: "eu", At: epoch.Add(-2 * minute)}, session.FutureLogin},
+		{"another circle was proved later than the clock", session.Rules{}, 20 * minute, session.Request{Circle: "later"}, session.FutureLogin},
+
 		{"single-use login", foreign, 20 * minute, session.Request{Circle: "eu"}, session.SingleUse},
 		{"single-use login by method", foreign, 20 * minute, session.Request{Circle: "eu-method"}, session.SingleUse},
 		{"single-use login answers the request it was made for", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
@@ -64,10 +71,12 @@ func TestDecide(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := &storage.Session{StartedAt: epoch, LastRequestAt: epoch.Add(min(10*minute, tt.now)), Circles: []storage.Circle{
+			start := epoch.Add(min(0, tt.now))
+			s := &storage.Session{StartedAt: start, LastRequestAt: epoch.Add(min(10*minute, tt.now)), Circles: []storage.Circle{
 				{Name: "", ACR: "idporten-loa-substantial", AMR: []string{"Minid-OTC"}, AuthTime: epoch},
 				{Name: "alone", ACR: "idporten-loa-high", AMR: []string{"BankID"}, AuthTime: epoch.Add(10 * minute)},
 				{Name: "eu", ACR: "eidas-loa-high", AMR: []string{"other"}, AuthTime: epoch},
+				{Name: "later", ACR: "idporten-loa-high", AuthTime: epoch.Add(22 * minute)},
 				{Name: "eu-method", ACR: "idporten-loa-high", AMR: []string{"eIDAS"}, AuthTime: epoch},
 			}}
 			auth, got := tt.rules.Decide(s, tt.req, epoch.Add(tt.now))

@@ -43,8 +43,8 @@ type Authentication struct {
 	ACR      string    // level achieved
 	AMR      []string  // methods used
 	Time     time.Time // zero, or later than now, is now
-	// Key identifies the login. LogIn with a Key that was used before, for the same user, returns the same session, so that a
-	// form that is posted twice makes one session. If "", each call makes a new cookie. Package authorize sets it.
+	// Key identifies the login. LogIn with a Key that was used before returns the same session if everything else is the same, so
+	// that a form that is posted twice makes one session. If "", each call makes a new cookie. Package authorize sets it.
 	Key string
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,7 +26,7 @@ import (
 //     must state what the last login achieved. Other circles keep their level and their identity.
 //   - If the current session has another user, it ends for all its clients in the step that starts the new one.
 //
-// A login with an Authentication.Key that is repeated returns the session of the first call.
+// The same login with an Authentication.Key that is repeated returns the session of the first call.
 //
 // If a parallel request ended or rotated the session, the login gets a new session, and the clients of the other one are not
 // carried over. Errors of the store, such as storage.ErrFull, are wrapped.
@@ -33,11 +34,12 @@ func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *stora
 	if a.Identity.Subject == "" {
 		return nil, errors.New("session: Authentication.Identity.Subject is empty")
 	}
+	name := loginName(&a, circle)
 	if a.Time.IsZero() || a.Time.After(now) {
 		a.Time = now
 	}
 	a.AMR = slices.Clone(a.AMR)
-	x := exchange{k, a, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
+	x := exchange{k, a, name, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
 	s, value, err := x.logIn(ctx, current)
 	if err != nil {
 		return nil, err
@@ -50,6 +52,7 @@ func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *stora
 type exchange struct {
 	*Keeper
 	login  Authentication
+	name   string // from which the cookie derives; "" for a random one
 	circle storage.Circle
 	now    time.Time
 }
@@ -91,13 +94,31 @@ func (x exchange) sealed(sessionID string) storage.Circle {
 	return c
 }
 
-// newCookie returns the value of a cookie. It derives from the key of the login, or is random: without a key, and in the last
+// newCookie returns the value of a cookie. It derives from the name of the login, or is random: without a key, and in the last
 // attempt.
 func (x exchange) newCookie(attempt int) string {
-	if x.login.Key == "" || attempt == attempts-1 {
+	if x.name == "" || attempt == attempts-1 {
 		return seal.NewToken()
 	}
-	return x.vault.cookies.Derive(0, x.login.Key+"\x00"+x.login.Identity.Subject)
+	return x.vault.cookies.Derive(0, x.name)
+}
+
+// loginName returns everything that a login with a key proves, and "" for a login without one. A login that proves something else
+// under the same key must not get the session of the first.
+func loginName(a *Authentication, circle string) string {
+	if a.Key == "" {
+		return ""
+	}
+	b := appendText(appendText(appendText(nil, a.Key), circle), a.ACR)
+	b = binary.AppendUvarint(b, uint64(len(a.AMR)))
+	for _, method := range a.AMR {
+		b = appendText(b, method)
+	}
+	var at int64 // the zero time is that of the call, so it differs when the login is repeated
+	if !a.Time.IsZero() {
+		at = a.Time.UnixNano()
+	}
+	return string(append(binary.AppendVarint(b, at), a.Identity.encode()...))
 }
 
 // sessionID returns the ID of the session that starts with a cookie.
@@ -143,7 +164,7 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 // repeated returns the session that the same login rotated before: it has the derived cookie, and the ID that it had before the
 // login. It returns nil if there is none.
 func (x exchange) repeated(ctx context.Context, hash storage.Hash) (*storage.Session, error) {
-	if x.login.Key == "" {
+	if x.name == "" {
 		x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
 		return nil, nil
 	}
