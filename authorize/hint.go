@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner/internal/jose"
@@ -36,12 +35,9 @@ func (e *Endpoint) hintedSubject(hint, clientID string, now time.Time) (string, 
 	if e.cfg.IDTokens == nil || len(hint) > jose.MaxTokenX5C {
 		return "", errHint
 	}
-	payload, typ, err := e.cfg.IDTokens.Verify(hint, now)
+	payload, err := e.cfg.IDTokens.VerifyIDToken(hint, now)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errHint, err)
-	}
-	if typ != "" && !strings.EqualFold(typ, "JWT") { // access tokens have at+jwt, logout tokens logout+jwt
-		return "", errHint
 	}
 	claims, err := jose.ParseObject(payload)
 	if err != nil {

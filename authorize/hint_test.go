@@ -28,7 +28,7 @@ func withHints(c *authorize.Config) {
 }
 
 func idToken(iss string, aud any, sub string) string {
-	return signed("JWT", string(must(json.Marshal(map[string]any{"iss": iss, "aud": aud, "sub": sub, "exp": 1}))))
+	return signed("JWT", string(must(json.Marshal(map[string]any{"iss": iss, "aud": aud, "sub": sub, "iat": 1, "exp": 2}))))
 }
 
 // signed returns a token of the provider.

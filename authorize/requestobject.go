@@ -46,16 +46,12 @@ func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form htt
 
 // openObject verifies a request object. It returns the parameters as a form, or the reason for the log if the object is invalid.
 func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object string, now time.Time) (httpx.Form, string, error) {
-	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{}, now)
+	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{Purpose: client.ForRequest}, now)
 	if refused, ok := errors.AsType[*client.AssertionError](err); ok {
 		return httpx.Form{}, "request_object_" + refused.Reason, nil
 	}
 	if err != nil {
 		return httpx.Form{}, "", fmt.Errorf("%w: verifying a request object: %w", portner.ErrUnavailable, err)
-	}
-	// RFC 9101 §10.8: oauth-authz-req+jwt is the explicit type. Another one, such as that of client assertions, is rejected.
-	if typ := strings.ToLower(signed.Typ); typ != "" && typ != "jwt" && typ != "oauth-authz-req+jwt" {
-		return httpx.Form{}, "request_object_typ", nil
 	}
 	claims, err := jose.ParseObject(signed.Payload)
 	if err != nil {
@@ -82,12 +78,6 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 	}
 	if !holdsAudience(claims, e.cfg.Issuer) {
 		return "request_object_aud"
-	}
-	// RFC 9101 §4 forbids the first two. The last one is a claim of client assertions.
-	for _, name := range []string{"request", "request_uri", "sub"} {
-		if claims.Has(name) {
-			return "request_object_" + name
-		}
 	}
 	exp, err := claims.Int("exp")
 	if err != nil || !now.Before(time.Unix(exp, 0).Add(objectSkew)) || time.Unix(exp, 0).After(now.Add(maxObjectLife)) {

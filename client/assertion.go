@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -44,13 +43,7 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 	if r != nil || err != nil {
 		return "", r, err
 	}
-	if r := checkType(token.Typ); r != nil {
-		return "", r, nil
-	}
-	claims, err := jose.ParseObject(token.Payload)
-	if err != nil {
-		return "", rejectedMalformed, nil
-	}
+	claims := token.claims
 	exp, r := checkTimes(claims, x.now)
 	if r != nil {
 		return "", r, nil
@@ -66,15 +59,6 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 		x.report(ctx, c.ClientID, portner.EventLegacyAudience, "token_endpoint")
 	}
 	return token.AMR, nil, nil
-}
-
-// checkType checks the header typ. RFC 8725 §3.11: a JWT of another explicit type must be rejected.
-func checkType(typ string) *rejection {
-	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
-	case "", "jwt", "client-authentication+jwt":
-		return nil
-	}
-	return rejectedType
 }
 
 // checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most 120 s apart; clocks may differ by 10 s.

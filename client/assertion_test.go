@@ -65,12 +65,13 @@ func TestAssertionClaims(t *testing.T) {
 		value  any
 		reason string
 	}{
-		{"iss", nil, "assertion_iss_mismatch"},
-		{"iss", "other", "assertion_iss_mismatch"},
-		{"iss", []string{"jwt"}, "assertion_iss_mismatch"},
-		{"iss", 1, "assertion_iss_mismatch"},
-		{"iss", "", "assertion_iss_mismatch"},
-		{"iss", "JWT", "assertion_iss_mismatch"},
+		{"iss", nil, "assertion_sub_mismatch"},
+		{"iss", "other", "assertion_sub_mismatch"},
+		{"iss", []string{"jwt"}, "assertion_sub_mismatch"},
+		{"iss", 1, "assertion_sub_mismatch"},
+		{"iss", "", "assertion_sub_mismatch"},
+		{"iss", "JWT", "assertion_sub_mismatch"},
+		{"iss and sub", "other", "assertion_iss_mismatch"},
 		{"sub", nil, "assertion_sub_mismatch"},
 		{"sub", "other", "assertion_sub_mismatch"},
 		{"sub", true, "assertion_sub_mismatch"},
@@ -104,7 +105,11 @@ func TestAssertionClaims(t *testing.T) {
 		{"jti", 7, "assertion_jti_malformed"},
 		{"jti", []string{"a"}, "assertion_jti_malformed"},
 	} {
-		requireRejected(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), tc.name, tc.value))), tc.name, tc.value)
+		claims := goodClaims("jwt")
+		for name := range strings.SplitSeq(tc.name, " and ") {
+			claims = changed(claims, name, tc.value)
+		}
+		requireRejected(t, tc.reason, withAssertion("jwt", signJWT(p256Key(), goodHeader, claims)), tc.name, tc.value)
 	}
 	for _, jti := range []string{"x", long[:128], "a\u0000b", strings.Repeat("ø", 128)} {
 		a, _ := authenticator(t, nil)

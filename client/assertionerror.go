@@ -7,7 +7,7 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 )
 
-// AssertionFault names the check of the key or signature of an assertion that failed. It is an error that an AssertionError wraps, so
+// AssertionFault names the check of the purpose, key or signature of an assertion that failed. It is an error that an AssertionError wraps, so
 // errors.Is(err, ErrKeyExpired) works.
 type AssertionFault string
 
@@ -22,6 +22,8 @@ const (
 	ErrAssertionHeader AssertionFault = "header"
 	// ErrAssertionAlgorithm: alg is not allowed, or the key is for another algorithm.
 	ErrAssertionAlgorithm AssertionFault = "algorithm"
+	// ErrAssertionPurpose: the JWT is of another kind, such as a request object in place of a client assertion.
+	ErrAssertionPurpose AssertionFault = "another kind of JWT"
 	// ErrX5C: x5c is not an array of certificates in base64.
 	ErrX5C AssertionFault = "x5c is not a list of certificates"
 	// ErrNoKeyID: the header does not select a key: kid is required for registered keys, x5c for business certificates.
@@ -40,7 +42,7 @@ const (
 	ErrAssertionSignature AssertionFault = "signature"
 )
 
-// AssertionError reports that the key or signature of an assertion was rejected. It is for the log, not for the client.
+// AssertionError reports that the purpose, key or signature of an assertion was rejected. It is for the log, not for the client.
 type AssertionError struct {
 	// Fault is the check that failed.
 	Fault AssertionFault

@@ -13,20 +13,38 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 )
 
-// AssertionRules are the rules for the key of one kind of assertion. The zero value holds the rules of private_key_jwt.
+// Purpose is what a client signs a JWT for.
+type Purpose int
+
+// The purposes of the JWTs of a client. A JWT of one purpose is not accepted for another one.
+const (
+	ForAuthentication Purpose = iota // a client assertion (RFC 7523 §2.2)
+	ForGrant                         // an assertion as authorization grant (RFC 7523 §2.1)
+	ForRequest                       // a request object (RFC 9101)
+)
+
+// kinds holds the rules of each Purpose.
+var kinds = map[Purpose]*jose.Purpose{
+	ForAuthentication: jose.ClientAssertion, ForGrant: jose.AuthorizationGrant, ForRequest: jose.RequestObject,
+}
+
+// AssertionRules are the rules for the purpose and the key of one kind of assertion. The zero value holds the rules of
+// private_key_jwt.
 type AssertionRules struct {
+	// Purpose is the required purpose. It is told by the header parameter typ, and without one by the claims.
+	Purpose Purpose
 	// Algorithms are the allowed signature algorithms. If nil, they are those of private_key_jwt.
 	Algorithms []string
 	// RequireKID requires kid from clients with registered keys, also from those with one key.
 	RequireKID bool
 }
 
-// Assertion is a JWT whose key and signature have been verified, and whose claims have not.
+// Assertion is a JWT whose purpose, key and signature have been verified. The values of its claims have not.
 type Assertion struct {
-	// Payload is the JSON that was signed. It may have repeated members.
+	// Payload is the JSON object that was signed.
 	Payload []byte
-	// KID and Typ are header parameters, "" if they are missing.
-	KID, Typ string
+	// KID is a header parameter, "" if it is missing.
+	KID string
 	// Ignored are the names of header parameters that refer to a key of the sender (jku, x5u, jwk). The caller reports them
 	// as an event, also if there is an error.
 	Ignored []string
@@ -34,15 +52,18 @@ type Assertion struct {
 	AMR string
 	// Certificate is the verified certificate of the key. It is nil for a registered key without a certificate.
 	Certificate *businesscert.Certificate
+
+	claims jose.Object // of Payload
 }
 
-// VerifyAssertion verifies that c signed the token with the key that its registration and the header of the token select:
+// VerifyAssertion verifies that c signed the token for the purpose of the rules, with the key that its registration and the header of
+// the token select:
 //
 //   - For a client with registered keys kid selects one. Keys expire 365 days after they were uploaded; a key that was
 //     registered with x5c is valid as long as its certificate.
 //   - A client without registered keys signs with the business certificate of its organisation and sends the chain in x5c.
 //
-// The caller checks the claims and consumes the jti. A token that is rejected yields an *AssertionError; other errors are
+// The caller checks the values of the claims and consumes the jti. A token that is rejected yields an *AssertionError; other errors are
 // faults. If there is an error, Payload is nil.
 func (a *Authenticator) VerifyAssertion(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, error) {
 	verified, r, err := a.verifyKey(ctx, c, token, rules, now)
@@ -63,7 +84,7 @@ func (a *Authenticator) verifyKey(ctx context.Context, c *Client, token string, 
 }
 
 func assertionOf(h jose.Header) Assertion {
-	return Assertion{KID: h.KID, Typ: h.Typ, Ignored: h.Ignored, AMR: PrivateKeyJWT}
+	return Assertion{KID: h.KID, Ignored: h.Ignored, AMR: PrivateKeyJWT}
 }
 
 // verifyByKey verifies a token with a registered key. x5c beside kid is ignored; x5c without kid is rejected
@@ -73,7 +94,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	if r != nil {
 		return Assertion{}, r, nil
 	}
-	t, err := jose.Verify(token, a.maxToken(), rules.Algorithms, keys)
+	t, err := jose.Verify(token, a.maxToken(), rules.Algorithms, keys, kinds[rules.Purpose])
 	verified := assertionOf(t.Header)
 	if err != nil {
 		if errors.Is(err, jose.ErrSignature) && rules.RequireKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
@@ -87,7 +108,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	if verified.Certificate, r, err = a.pinned(ctx, c, chosen(keys, t.Header.KID), t.Header, now); r != nil || err != nil {
 		return verified, r, err
 	}
-	verified.Payload = t.Payload
+	verified.Payload, verified.claims = t.Payload, t.Claims
 	return verified, nil, nil
 }
 
@@ -168,11 +189,11 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 		return verified, rejectedOrgno, nil
 	}
 	key := jose.PublicKey{KID: h.KID, Key: cert.Leaf.PublicKey}
-	t, err := jose.Verify(token, jose.MaxTokenX5C, rules.Algorithms, []jose.PublicKey{key})
+	t, err := jose.Verify(token, jose.MaxTokenX5C, rules.Algorithms, []jose.PublicKey{key}, kinds[rules.Purpose])
 	if err != nil {
 		return verified, rejectionOf(err, h, rules), nil
 	}
-	verified.Payload, verified.AMR, verified.Certificate = t.Payload, cert.Class, cert
+	verified.Payload, verified.claims, verified.AMR, verified.Certificate = t.Payload, t.Claims, cert.Class, cert
 	return verified, nil, nil
 }
 
@@ -200,6 +221,9 @@ func (a *Authenticator) assertionKeys(c *Client, now time.Time) ([]jose.PublicKe
 }
 
 func rejectionOf(err error, h jose.Header, rules AssertionRules) *rejection {
+	if e, ok := errors.AsType[*jose.PurposeError](err); ok {
+		return rejectionOfPurpose(e)
+	}
 	switch {
 	case errors.Is(err, jose.ErrX5C):
 		return rejectedX5CForm
@@ -217,4 +241,15 @@ func rejectionOf(err error, h jose.Header, rules AssertionRules) *rejection {
 		return rejectedAlgorithm
 	}
 	return rejectedKeyUnfit
+}
+
+// rejectionOfPurpose returns the rejection of a JWT of another purpose.
+func rejectionOfPurpose(e *jose.PurposeError) *rejection {
+	switch e.Member {
+	case "typ":
+		return rejectedType
+	case "sub":
+		return rejectedSubject
+	}
+	return rejectedPurpose
 }

@@ -40,9 +40,7 @@ var (
 	rejectedTooMany       = failed("attempt_limit")
 
 	rejectedNotOffered = failed("auth_method_unsupported")
-	rejectedType       = &rejection{event: portner.EventAssertionHeader, reason: "assertion_typ"}
 	rejectedIssuer     = failed("assertion_iss_mismatch")
-	rejectedSubject    = failed("assertion_sub_mismatch")
 	rejectedAudience   = &rejection{event: portner.EventAssertionAudience, reason: "assertion_aud_mismatch"}
 	rejectedTimes      = failed("assertion_times_malformed")
 	rejectedLifetime   = failed("assertion_lifetime_limit")
@@ -50,6 +48,11 @@ var (
 	rejectedExpired    = failed("assertion_expired")
 	rejectedJTI        = failed("assertion_jti_malformed")
 	rejectedReplay     = &rejection{event: portner.EventAssertionReplay, reason: "assertion_replay"}
+
+	// Reasons for rejecting the purpose of an assertion.
+	rejectedType    = badKey(portner.EventAssertionHeader, "assertion_typ", ErrAssertionPurpose)
+	rejectedSubject = badKey(portner.EventClientAuthFailed, "assertion_sub_mismatch", ErrAssertionPurpose)
+	rejectedPurpose = badKey(portner.EventClientAuthFailed, "assertion_purpose_mismatch", ErrAssertionPurpose)
 
 	// Reasons for rejecting the key of an assertion.
 	rejectedMalformed  = badKey(portner.EventClientAuthFailed, "assertion_malformed", ErrAssertionMalformed)

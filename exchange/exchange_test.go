@@ -330,7 +330,7 @@ func TestIDToken(t *testing.T) {
 	reads.rejects("portal", f, portner.InvalidRequest)
 	require.Nil(t, reads.request, "the policy is not called for an expired id_token")
 	for _, not := range []string{"", "scope", "client_id", "events"} { // claims of other tokens of the issuer
-		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": "s", "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
+		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": "s", "iat": reads.now.Unix(), "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
 		if not != "" {
 			m[not] = "x"
 		}

@@ -113,9 +113,8 @@ func TestDirectoryFirstKey(t *testing.T) {
 		token := sign(t, s, "", "JWT", now)
 		again := open(t, d)
 		require.Equal(t, s.States(), again.States())
-		_, typ, err := again.Verify(token, now)
+		_, err := again.VerifyIDToken(token, now)
 		require.NoError(t, err)
-		require.Equal(t, "JWT", typ)
 		require.Equal(t, []string{"0001.pem"}, files(t, d))
 	}
 }
@@ -159,7 +158,7 @@ func TestDirectoryTimeline(t *testing.T) {
 			live = slices.DeleteFunc(live, func(l liveToken) bool { return !now.Before(l.expiry) })
 			for _, l := range live {
 				for n, s := range nodes {
-					_, _, err := s.Verify(l.token, now)
+					_, err := s.VerifyIDToken(l.token, now)
 					require.NoError(t, err, "node %d, %v before the end of a token", n, l.expiry.Sub(now))
 				}
 			}
@@ -220,11 +219,11 @@ func TestDirectoryStolenKey(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(d.Path, "0001.pem")))
 	for _, node := range []*keyset.Set{s, other} {
 		require.NoError(t, node.Rotate(t.Context(), now))
-		_, _, err := node.Verify(token, now)
+		_, err := node.VerifyIDToken(token, now)
 		require.Error(t, err)
 	}
 	fresh := sign(t, s, "", "", now)
-	_, _, err := other.Verify(fresh, now)
+	_, err := other.VerifyIDToken(fresh, now)
 	require.NoError(t, err)
 }
 
@@ -380,7 +379,7 @@ func sameKeys(t testing.TB, now time.Time, nodes ...*keyset.Set) bool {
 			return false
 		}
 		for _, b := range nodes {
-			if _, _, err := b.Verify(sign(t, a, "", "", now), now); err != nil {
+			if _, err := b.VerifyIDToken(sign(t, a, "", "", now), now); err != nil {
 				return false
 			}
 		}

@@ -13,14 +13,14 @@ func Example() {
 	old, _ := keyset.Generate(keyset.ES256)
 	keys, _ := keyset.New(keyset.Config{Keys: []keyset.Key{old}})
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	token, _ := keys.Sign("", "at+jwt", []byte(`{"sub":"s"}`), now)
+	token, _ := keys.Sign("", "", []byte(`{"iss":"i","sub":"s","aud":"c","iat":1772323200,"exp":1772323320}`), now)
 
 	next, _ := keyset.Generate(keyset.ES256)
 	_ = keys.Add(next, 0, now) // published from now, signs from 3 March
 
 	for _, day := range []int{1, 3, 4} {
 		now = time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)
-		_, _, err := keys.Verify(token, now)
+		_, err := keys.VerifyIDToken(token, now)
 		fmt.Println(day, "March:", keys.States()[0].Phase(now), keys.States()[1].Phase(now), err == nil)
 	}
 	// Output:

@@ -43,9 +43,12 @@ func newSet(t testing.TB, keys ...keyset.Key) *keyset.Set {
 	return s
 }
 
+// idToken is the payload of signed tokens.
+const idToken = `{"iss":"i","sub":"s","aud":"a","iat":1,"exp":2}`
+
 func sign(t testing.TB, s *keyset.Set, alg, typ string, now time.Time) string {
 	t.Helper()
-	token, err := s.Sign(alg, typ, []byte(`{"a":1}`), now)
+	token, err := s.Sign(alg, typ, []byte(idToken), now)
 	require.NoError(t, err)
 	return token
 }

@@ -120,16 +120,16 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 // Algs returns the algorithms that have an active key, the default first, for metadata.
 func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.line.Load().at(now).algs) }
 
-// Verify verifies the signature of a token of this set and returns its payload and typ header. Retired keys verify until they
-// are removed. Verify does not examine claims such as exp, and accepts every kind of token: the caller must compare typ, so
-// that one kind of token is not accepted as another.
-func (s *Set) Verify(token string, now time.Time) (payload []byte, typ string, err error) {
+// VerifyIDToken verifies the signature of an id_token of this set and returns its payload. Retired keys verify until they are removed.
+// Every other kind of JWT that the keys sign, such as an access token or a logout token, is rejected. VerifyIDToken does not examine
+// the values of claims such as exp.
+func (s *Set) VerifyIDToken(token string, now time.Time) (payload []byte, err error) {
 	v := s.line.Load().at(now)
-	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, v.published)
+	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, v.published, jose.IDToken)
 	if err != nil {
-		return nil, "", fmt.Errorf("keyset: verifying: %w", err)
+		return nil, fmt.Errorf("keyset: verifying: %w", err)
 	}
-	return t.Payload, t.Header.Typ, nil
+	return t.Payload, nil
 }
 
 // JWKS returns the published keys as a JSON document, and its strong ETag. The bytes must not be changed.

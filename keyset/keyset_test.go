@@ -18,6 +18,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -40,11 +41,15 @@ func TestJWXVerifiesByTheJWKS(t *testing.T) {
 				token := sign(t, s, k.Alg, typ, epoch)
 				payload, err := jws.Verify([]byte(token), jws.WithKeySet(set))
 				require.NoError(t, err)
-				require.Equal(t, `{"a":1}`, string(payload))
-				payload, got, err := s.Verify(token, epoch)
+				require.Equal(t, idToken, string(payload))
+				payload, err = s.VerifyIDToken(token, epoch)
+				if typ != "" && typ != "JWT" {
+					require.ErrorIs(t, err, jose.ErrPurpose)
+					require.Nil(t, payload)
+					continue
+				}
 				require.NoError(t, err)
-				require.Equal(t, `{"a":1}`, string(payload))
-				require.Equal(t, typ, got)
+				require.Equal(t, idToken, string(payload))
 			}
 		}
 	}
@@ -167,17 +172,36 @@ func tampered(token string) string {
 	return token[:i] + changed + token[i+1:]
 }
 
+// TestVerifyIDTokenRejectsOtherKinds: an access token without typ, an assertion and a logout token are no id_tokens.
+func TestVerifyIDTokenRejectsOtherKinds(t *testing.T) {
+	t.Parallel()
+	s := newSet(t, generate(t, keyset.ES256))
+	for name, payload := range map[string]string{
+		"access token": `{"iss":"i","sub":"s","aud":"a","iat":1,"exp":2,"client_id":"c"}`,
+		"scope":        `{"iss":"i","sub":"s","aud":"a","iat":1,"exp":2,"scope":"x"}`,
+		"logout token": `{"iss":"i","sub":"s","aud":"a","iat":1,"exp":2,"events":{}}`,
+		"assertion":    `{"iss":"i","sub":"i","aud":"a","iat":1,"exp":2}`,
+		"no sub":       `{"iss":"i","aud":"a","iat":1,"exp":2}`,
+		"no object":    `[]`,
+	} {
+		token, err := s.Sign("", "", []byte(payload), epoch)
+		require.NoError(t, err)
+		got, err := s.VerifyIDToken(token, epoch)
+		require.Error(t, err, name)
+		require.Nil(t, got, name)
+	}
+}
+
 func TestVerifyRejectsForeignTokens(t *testing.T) {
 	t.Parallel()
 	a, b := newSet(t, generate(t, keyset.ES256)), newSet(t, generate(t, keyset.ES256))
 	token := sign(t, a, "", "", epoch)
-	_, _, err := b.Verify(token, epoch)
+	_, err := b.VerifyIDToken(token, epoch)
 	require.Error(t, err)
-	payload, typ, err := a.Verify(tampered(token), epoch)
+	payload, err := a.VerifyIDToken(tampered(token), epoch)
 	require.Error(t, err)
 	require.Nil(t, payload)
-	require.Empty(t, typ)
-	_, _, err = a.Verify(strings.Repeat("a", 1<<20), epoch)
+	_, err = a.VerifyIDToken(strings.Repeat("a", 1<<20), epoch)
 	require.Error(t, err)
 }
 
@@ -230,12 +254,12 @@ func TestConcurrentUse(t *testing.T) {
 					return
 				default:
 				}
-				token, err := s.Sign("", "JWT", []byte("{}"), epoch)
+				token, err := s.Sign("", "JWT", []byte(idToken), epoch)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if _, _, err := s.Verify(token, epoch); err != nil {
+				if _, err := s.VerifyIDToken(token, epoch); err != nil {
 					t.Error(err)
 					return
 				}

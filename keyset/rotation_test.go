@@ -45,14 +45,14 @@ func TestRotationStepByStep(t *testing.T) {
 	require.Equal(t, next.KID, kidOf(t, first))
 
 	gone := switchover.Add(keyset.DefaultKeep)
-	_, _, err := s.Verify(last, gone.Add(-1))
+	_, err := s.VerifyIDToken(last, gone.Add(-1))
 	require.NoError(t, err)
-	_, _, err = s.Verify(last, gone)
+	_, err = s.VerifyIDToken(last, gone)
 	require.Error(t, err)
 	require.Equal(t, []string{next.KID}, published(t, s, gone))
-	_, _, err = s.Verify(first, gone)
+	_, err = s.VerifyIDToken(first, gone)
 	require.NoError(t, err)
-	_, _, err = s.Verify(first, epoch)
+	_, err = s.VerifyIDToken(first, epoch)
 	require.NoError(t, err, "a node whose clock is ahead signs with the next key already")
 }
 
@@ -136,7 +136,7 @@ func (w *walk) step(t *testing.T) {
 	}
 	w.tokens = slices.DeleteFunc(w.tokens, func(l liveToken) bool { return !w.now.Before(l.expiry) })
 	for _, l := range w.tokens {
-		_, _, err := w.set.Verify(l.token, w.now)
+		_, err := w.set.VerifyIDToken(l.token, w.now)
 		require.NoError(t, err, "a live token, %v before its end", l.expiry.Sub(w.now))
 	}
 	for _, state := range w.set.States() {
@@ -174,7 +174,7 @@ func (w *walk) compareWithAnotherNode(t *testing.T) {
 		require.Equal(t, kidOf(t, sign(t, w.set, alg, "", w.now)), kidOf(t, sign(t, node, alg, "", w.now)))
 	}
 	last := w.tokens[len(w.tokens)-1]
-	_, _, err = node.Verify(last.token, w.now)
+	_, err = node.VerifyIDToken(last.token, w.now)
 	require.NoError(t, err)
 }
 
@@ -238,7 +238,7 @@ func TestReplaceDropsAKey(t *testing.T) {
 	s := newSet(t, stolen)
 	token := sign(t, s, "", "", epoch)
 	require.NoError(t, s.Replace([]keyset.Key{fresh}))
-	_, _, err := s.Verify(token, epoch)
+	_, err := s.VerifyIDToken(token, epoch)
 	require.Error(t, err)
 	require.Equal(t, fresh.KID, kidOf(t, sign(t, s, "", "", epoch)))
 }

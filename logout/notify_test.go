@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/logout"
 )
 
@@ -138,8 +139,7 @@ func TestBackchannel(t *testing.T) {
 	b.get("id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back).isRedirect(back)
 	require.Len(t, s.calls, 1)
 
-	payload, typ, err := w.keys.Verify(s.calls["https://direct.example/out"], epoch)
-	require.NoError(t, err)
+	payload, typ := optest.Verified(t, w.keys, s.calls["https://direct.example/out"], epoch)
 	require.Equal(t, "logout+jwt", typ)
 	var claims map[string]any
 	require.NoError(t, json.Unmarshal(payload, &claims))

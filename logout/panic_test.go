@@ -67,7 +67,7 @@ func TestPanics(t *testing.T) {
 	b = newWorld(t, func(c *logout.Config) {
 		c.MatchSubject = func(*client.Client, *session.Identity, string) bool { panic("canary") }
 	}).login("kari", "a")
-	isFault(b.get("id_token_hint", b.sign("", map[string]any{"iss": issuer, "aud": "a", "sub": "x", "iat": b.now.Unix()})))
+	isFault(b.get("id_token_hint", b.sign("", map[string]any{"iss": issuer, "aud": "a", "sub": "x", "iat": b.now.Unix(), "exp": b.now.Unix()})))
 	require.True(t, b.alive())
 	r := httptest.NewRequest(http.MethodGet, endpoint, nil).WithContext(t.Context())
 	require.Equal(t, http.StatusOK, b.do(r).code, "the endpoint still works")

@@ -78,8 +78,8 @@ func TestFittingHint(t *testing.T) {
 func TestTokenSubstitution(t *testing.T) {
 	t.Parallel()
 	b := newWorld(t).login("kari", "a")
-	claims := map[string]any{"iss": issuer, "aud": "a", "sub": "s", "iat": epoch.Unix()}
-	for _, typ := range []string{"at+jwt", "logout+jwt", "jwt", "oauth-authz-req+jwt"} {
+	claims := map[string]any{"iss": issuer, "aud": "a", "sub": "s", "iat": epoch.Unix(), "exp": epoch.Unix() + 1}
+	for _, typ := range []string{"at+jwt", "logout+jwt", "foo+jwt", "oauth-authz-req+jwt"} {
 		b.get("id_token_hint", b.sign(typ, claims)).isError(400, "id_token_hint")
 	}
 	for _, junk := range []string{"x", "a.b.c", strings.Repeat("A", 10<<10)} {

@@ -19,8 +19,7 @@ import (
 // claimsOf verifies a token of the provider and returns its claims.
 func claimsOf(t *testing.T, op *optest.OP, token string) map[string]any {
 	t.Helper()
-	payload, _, err := op.Keys.Verify(token, time.Now())
-	require.NoError(t, err)
+	payload, _ := optest.Verified(t, op.Keys, token, time.Now())
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(payload, &m))
 	return m

@@ -23,10 +23,8 @@ type origin struct {
 
 // accept reads authenticated claims of the issuer and checks that they are those of a valid access token for this API.
 func (i *issuer) accept(claims jose.Object, from origin, now time.Time) (*Token, error) {
-	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
-		if claims.Has(name) { // an id_token, a logout or security event token
-			return nil, errNotAccessToken()
-		}
+	if from.introspected && jose.AccessToken.CheckForbidden(claims) != nil { // jose.Verify has checked those of a JWT
+		return nil, errNotAccessToken()
 	}
 	if !from.atJWT && !from.introspected && !i.noScope && !claims.Has("scope") { // an id_token without a nonce
 		return nil, errNotAccessToken()

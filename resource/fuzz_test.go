@@ -30,7 +30,7 @@ func FuzzVerify(f *testing.F) {
 			require.NotContains(t, v.Reply(err).Header["Www-Authenticate"][0], "\n")
 			return
 		}
-		_, err = jose.Verify(token, jose.MaxTokenX5C, []string{jose.ES256, jose.RS256}, keys)
+		_, err = jose.Verify(token, jose.MaxTokenX5C, []string{jose.ES256, jose.RS256}, keys, jose.AccessToken)
 		require.NoError(t, err)
 	})
 }

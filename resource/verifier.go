@@ -261,43 +261,31 @@ func (i *issuer) verifyJWT(ctx context.Context, token string, now time.Time) (*T
 	if err != nil {
 		return nil, errMalformed(err)
 	}
-	atJWT, ok := accessTokenType(header.Typ)
-	if !ok {
+	purpose := jose.AccessToken
+	if i.noScope {
+		purpose = jose.ScopelessToken
+	}
+	if purpose.CheckTyp(header) != nil { // before a key is fetched
 		return nil, errNotAccessToken()
 	}
-	if !slices.Contains(i.algorithms, header.Alg) { // before a key is fetched
+	if !slices.Contains(i.algorithms, header.Alg) {
 		return nil, errAlgorithm(nil)
 	}
 	keys, err := i.keys.find(ctx, header.KID, now)
 	if err != nil {
 		return nil, err
 	}
-	jws, err := jose.Verify(token, jose.MaxTokenX5C, i.algorithms, keys)
+	jws, err := jose.Verify(token, jose.MaxTokenX5C, i.algorithms, keys, purpose)
 	if err != nil {
 		return nil, badSignature(err)
 	}
-	claims, err := jose.ParseObject(jws.Payload)
-	if err != nil {
-		return nil, errMalformed(err)
-	}
-	return i.accept(claims, origin{atJWT: atJWT}, now)
-}
-
-// accessTokenType reports whether typ is that of an access token, and whether it is at+jwt. Maskinporten and ID-porten omit
-// typ. RFC 9068 §4: at+jwt is compared without regard to case, with or without "application/". RFC 8725 §3.11: every other
-// type is another kind of JWT.
-func accessTokenType(typ string) (atJWT, ok bool) {
-	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
-	case "", "jwt":
-		return false, true
-	case "at+jwt":
-		return true, true
-	}
-	return false, false
+	return i.accept(jws.Claims, origin{atJWT: purpose.Typed(header)}, now)
 }
 
 func badSignature(err error) *Error {
 	switch {
+	case errors.Is(err, jose.ErrPurpose):
+		return errNotAccessToken()
 	case errors.Is(err, jose.ErrNoKey):
 		return invalid("key_unknown", "The access token is signed with an unknown key.", err)
 	case errors.Is(err, jose.ErrAlgorithm):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -29,8 +30,7 @@ func TestCodeExchange(t *testing.T) {
 	require.Equal(t, []portner.EventName{portner.EventTokenIssued}, f.eventNames())
 	require.True(t, f.active(a.str("access_token")))
 	for _, jwt := range []string{a.str("access_token"), a.str("id_token")} {
-		_, _, err := f.keys.Verify(jwt, f.clock())
-		require.NoError(t, err)
+		optest.Verified(t, f.keys, jwt, f.clock())
 	}
 }
 

@@ -195,8 +195,15 @@ func (x *exchange) acceptsScope(scope string) bool {
 	return strings.HasPrefix(scope, "altinn:") || slices.Contains(x.cfg.PartnerScopes, scope)
 }
 
-// studioClaims returns the claims for a token of Altinn Studio (docs/spec/altinn.md §3.6): all of them, except for the times.
+// claimApp is the application that a token of Altinn's platform was issued to.
+const claimApp = "urn:altinn:app"
+
+// studioClaims returns the claims for a token of Altinn Studio (docs/spec/altinn.md §3.6): all of them, except for the times. Without
+// scope and client_id, the claim of the application tells the token from an id_token.
 func (x *exchange) studioClaims(t *resource.Token) (claims, error) {
+	if _, ok := t.Claim(claimApp); !ok {
+		return nil, unauthorized("app_missing")
+	}
 	c := claims{}
 	for _, name := range t.Claims() {
 		c[name], _ = t.Claim(name)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -91,6 +92,9 @@ func TestStudio(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"iss": "studio", "aud": issuer, "jti": "j", "sub": "dev", "urn:altinn:app": "studio", "iat": now, "nbf": now, "exp": now + 1800,
 	}, got)
+	login := maps.Clone(in) // an id_token
+	delete(login, "urn:altinn:app")
+	w.rejects(request("altinnstudio", sign(t, w.ofStudio, login)), http.StatusUnauthorized)
 	in["iss"] = "dev-studio" // a trusted issuer with other keys
 	w.rejects(request("altinnstudio", sign(t, w.ofStudio, in)), http.StatusUnauthorized)
 	in["iss"] = "Studio"

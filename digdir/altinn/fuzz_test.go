@@ -12,6 +12,7 @@ import (
 
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/optest"
 )
 
 // FuzzBearer checks that only tokens of trusted issuers are exchanged, and that rejections have the documented bodies.
@@ -68,8 +69,7 @@ func FuzzClaims(f *testing.F) {
 			require.Equal(t, http.StatusUnauthorized, a.Code)
 			return
 		}
-		made, _, err := w.keys.Verify(a.Body.String(), start)
-		require.NoError(t, err)
+		made, _ := optest.Verified(t, w.keys, a.Body.String(), start)
 		c, err := jose.ParseObject(made) // rejects repeated names, without regard to case
 		require.NoError(t, err)
 		iss, err := c.String("iss")

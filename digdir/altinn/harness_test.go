@@ -16,6 +16,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/altinn"
+	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
@@ -168,8 +169,7 @@ func (w *world) exchanged(r *http.Request) map[string]any {
 	w.t.Helper()
 	a := w.send(r)
 	require.Equal(w.t, http.StatusOK, a.Code, a.Body)
-	payload, typ, err := w.keys.Verify(strings.Trim(a.Body.String(), `"`), w.now)
-	require.NoError(w.t, err)
+	payload, typ := optest.Verified(w.t, w.keys, strings.Trim(a.Body.String(), `"`), w.now)
 	require.Equal(w.t, "JWT", typ)
 	var m map[string]any
 	require.NoError(w.t, json.Unmarshal(payload, &m))

@@ -46,7 +46,7 @@ func (x *exchange) readClaims(ctx context.Context, payload []byte) (*claims, err
 	if c.exp, err = x.checkTimes(o); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(jose.Object) error{c.readIdentity(x.client.ClientID), c.readScope, c.readResource, c.readPID, c.readConsumer} {
+	for _, read := range []func(jose.Object) error{c.readJTI, c.readScope, c.readResource, c.readPID, c.readConsumer} {
 		if err := read(o); err != nil {
 			return nil, err
 		}
@@ -121,19 +121,13 @@ func (x *exchange) checkTimes(o jose.Object) (time.Time, error) {
 	return expires, nil
 }
 
-// readIdentity reads sub, which must be the client_id if present, and jti.
-func (c *claims) readIdentity(clientID string) func(jose.Object) error {
-	return func(o jose.Object) error {
-		sub, err := o.OptionalString("sub")
-		if err != nil || o.Has("sub") && sub != clientID {
-			return reject(mp011, "sub_mismatch")
-		}
-		c.jti, err = o.OptionalString("jti")
-		if err != nil || o.Has("jti") && (c.jti == "" || len(c.jti) > maxJTI) {
-			return reject(mp011, "jti_malformed")
-		}
-		return nil
+func (c *claims) readJTI(o jose.Object) error {
+	var err error
+	c.jti, err = o.OptionalString("jti")
+	if err != nil || o.Has("jti") && (c.jti == "" || len(c.jti) > maxJTI) {
+		return reject(mp011, "jti_malformed")
 	}
+	return nil
 }
 
 func (c *claims) readScope(o jose.Object) error {

@@ -112,6 +112,7 @@ var assertionEntries = map[client.AssertionFault]entry{
 	client.ErrCertificate:        mp120,
 	client.ErrCertificateOrgno:   mp122,
 	client.ErrAssertionSignature: mp124,
+	client.ErrAssertionPurpose:   mp011,
 }
 
 // assertionRejection returns the rejection for an error of VerifyAssertion. Faults are returned unchanged.

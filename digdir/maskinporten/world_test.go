@@ -34,6 +34,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
@@ -401,8 +402,7 @@ func (w *world) claims(tb testing.TB, a answer) (header, claims map[string]any) 
 	tb.Helper()
 	require.Equal(tb, http.StatusOK, a.status, a.raw)
 	token := a.str("access_token")
-	payload, typ, err := w.keys.Verify(token, *w.clock.Load())
-	require.NoError(tb, err)
+	payload, typ := optest.Verified(tb, w.keys, token, *w.clock.Load())
 	require.Empty(tb, typ, "docs/spec/maskinporten.md §1.7: no typ")
 	require.NoError(tb, json.Unmarshal(payload, &claims))
 	head, err := base64.RawURLEncoding.DecodeString(token[:strings.Index(token, ".")])

@@ -19,3 +19,6 @@ var RawECDSA = rawECDSA
 
 // IsKID reports whether kid has the grammar of registered keys.
 var IsKID = isKID
+
+// VerifyAny verifies a JWS of any kind.
+var VerifyAny = verify

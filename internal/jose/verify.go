@@ -29,17 +29,37 @@ type Header struct {
 	Ignored []string
 }
 
-// Token is a verified JWS.
+// Token is a verified JWT.
 type Token struct {
 	Header  Header
 	Payload []byte
+	Claims  Object // of Payload
 }
 
-// Verify verifies a compact JWS with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
-// must be one of algs and fit the key. The length is checked before anything is decoded: use MaxToken or MaxTokenX5C.
+// Verify verifies a compact JWT with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
+// must be one of algs and fit the key. The length is checked before anything is decoded: use MaxToken or MaxTokenX5C. A JWT of
+// another kind than purpose is rejected after its signature is verified.
 //
-// If Verify returns an error after it has parsed the header, the Token has the header, so that callers can log it.
-func Verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, error) {
+// If Verify returns an error after it has parsed the header, the Token has the header, so that callers can log it. Claims and payload
+// are those of a token without error only.
+func Verify(token string, maxLen int, algs []string, keys []PublicKey, purpose *Purpose) (Token, error) {
+	t, err := verify(token, maxLen, algs, keys)
+	if err != nil {
+		return t, err
+	}
+	claims, err := ParseObject(t.Payload)
+	if err == nil {
+		err = purpose.Check(t.Header, claims)
+	}
+	if err != nil {
+		return Token{Header: t.Header}, err
+	}
+	t.Claims = claims
+	return t, nil
+}
+
+// verify verifies a compact JWS of any kind.
+func verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, error) {
 	head, body, signature, err := split(token, maxLen)
 	if err != nil {
 		return Token{}, err

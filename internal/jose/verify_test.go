@@ -27,7 +27,7 @@ func TestVerifyAcceptsTokensOfJWX(t *testing.T) {
 		require.NoError(t, h.Set("kid", "k"))
 		token, err := jws.Sign([]byte(`{"a":1}`), jws.WithKey(jwa.SignatureAlgorithm(alg), keyFor(alg), jws.WithProtectedHeaders(h)))
 		require.NoError(t, err)
-		got, err := jose.Verify(string(token), jose.MaxToken, []string{alg}, []jose.PublicKey{public(alg)})
+		got, err := jose.VerifyAny(string(token), jose.MaxToken, []string{alg}, []jose.PublicKey{public(alg)})
 		require.NoError(t, err, alg)
 		require.Equal(t, `{"a":1}`, string(got.Payload))
 		require.Equal(t, "k", got.Header.KID)
@@ -42,20 +42,20 @@ func TestVerifyMatrixOfAlgAndKey(t *testing.T) {
 		for _, keyAlg := range allAlgs {
 			token := signed(t, alg, `{"alg":"`+alg+`","kid":"k"}`, `{}`)
 			k := public(keyAlg)
-			_, err := jose.Verify(token, jose.MaxToken, allAlgs, []jose.PublicKey{k})
+			_, err := jose.VerifyAny(token, jose.MaxToken, allAlgs, []jose.PublicKey{k})
 			if alg == keyAlg {
 				require.NoError(t, err)
 				continue
 			}
 			require.ErrorIs(t, err, jose.ErrAlgorithm, "%s with a key for %s", alg, keyAlg)
 			k.Alg = ""
-			_, err = jose.Verify(token, jose.MaxToken, allAlgs, []jose.PublicKey{k})
+			_, err = jose.VerifyAny(token, jose.MaxToken, allAlgs, []jose.PublicKey{k})
 			if f := family[alg[:2]]; f != "" && f == family[keyAlg[:2]] {
 				require.NoError(t, err, "a key without alg takes every alg of its type")
 			} else {
 				require.ErrorIs(t, err, jose.ErrAlgorithm, "%s with the key of %s", alg, keyAlg)
 			}
-			_, err = jose.Verify(token, jose.MaxToken, []string{keyAlg}, []jose.PublicKey{k})
+			_, err = jose.VerifyAny(token, jose.MaxToken, []string{keyAlg}, []jose.PublicKey{k})
 			require.ErrorIs(t, err, jose.ErrAlgorithm, "alg that is not accepted")
 		}
 	}
@@ -71,11 +71,11 @@ func TestVerifyRejectsNone(t *testing.T) {
 		mac.Write([]byte(input))
 		token := input + "." + b64(string(mac.Sum(nil)))
 		// The alg is rejected even if the caller accepts it.
-		_, err := jose.Verify(token, jose.MaxToken, []string{alg, "RS256"}, []jose.PublicKey{{KID: "k", Key: keys().rsa.Public()}})
+		_, err := jose.VerifyAny(token, jose.MaxToken, []string{alg, "RS256"}, []jose.PublicKey{{KID: "k", Key: keys().rsa.Public()}})
 		require.ErrorIs(t, err, jose.ErrAlgorithm, alg)
 	}
 	for _, header := range []string{`{}`, `{"alg":null}`, `{"alg":256}`, `{"alg":["RS256"]}`} {
-		_, err := jose.Verify(b64(header)+".e30.AAAA", jose.MaxToken, []string{"RS256"}, []jose.PublicKey{public("RS256")})
+		_, err := jose.VerifyAny(b64(header)+".e30.AAAA", jose.MaxToken, []string{"RS256"}, []jose.PublicKey{public("RS256")})
 		require.ErrorIs(t, err, jose.ErrMalformed, header)
 	}
 }
@@ -87,7 +87,7 @@ func TestVerifyRejectsWeakAndHugeRSA(t *testing.T) {
 	n := *huge.N
 	huge.N = n.Lsh(&n, 8192)
 	for _, key := range []crypto.PublicKey{keys().weakRSAPublic, &huge} {
-		_, err := jose.Verify(token, jose.MaxToken, []string{"RS256"}, []jose.PublicKey{{Key: key}})
+		_, err := jose.VerifyAny(token, jose.MaxToken, []string{"RS256"}, []jose.PublicKey{{Key: key}})
 		require.ErrorIs(t, err, jose.ErrKey)
 	}
 }
@@ -132,7 +132,7 @@ func TestVerifyHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			set := []jose.PublicKey{public("ES256"), {KID: "other", Key: keys().other.Public()}}
-			got, err := jose.Verify(signed(t, "ES256", c.header, `{"a":1}`), jose.MaxToken, []string{"ES256"}, set)
+			got, err := jose.VerifyAny(signed(t, "ES256", c.header, `{"a":1}`), jose.MaxToken, []string{"ES256"}, set)
 			require.ErrorIs(t, err, c.want)
 			if c.want != nil {
 				require.Nil(t, got.Payload)
@@ -149,13 +149,13 @@ func TestVerifyIgnoresOfferedKeys(t *testing.T) {
 	require.NoError(t, err)
 	header := fmt.Sprintf(`{"alg":"ES256","jku":"https://evil.example/k","x5u":"file:///etc","jwk":%s}`, offered)
 	token := signed(t, "ES256", header, `{}`)
-	got, err := jose.Verify(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{{Key: keys().other.Public()}})
+	got, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{{Key: keys().other.Public()}})
 	require.ErrorIs(t, err, jose.ErrSignature)
 	require.Equal(t, []string{"jku", "x5u", "jwk"}, got.Header.Ignored)
-	got, err = jose.Verify(token, jose.MaxToken, []string{"ES256"}, nil)
+	got, err = jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, nil)
 	require.ErrorIs(t, err, jose.ErrNoKey)
 	require.Len(t, got.Header.Ignored, 3)
-	got, err = jose.Verify(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
+	got, err = jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
 	require.NoError(t, err, "without kid the only key is taken")
 	require.Len(t, got.Header.Ignored, 3)
 }
@@ -165,9 +165,9 @@ func TestVerifyUseOfKeys(t *testing.T) {
 	enc := public("ES256")
 	enc.Use = "enc"
 	token := signed(t, "ES256", `{"alg":"ES256","kid":"k"}`, `{}`)
-	_, err := jose.Verify(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{enc})
+	_, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{enc})
 	require.ErrorIs(t, err, jose.ErrNoKey)
-	_, err = jose.Verify(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256"), public("ES256")})
+	_, err = jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256"), public("ES256")})
 	require.ErrorIs(t, err, jose.ErrNoKey, "two keys with one kid: no guess")
 }
 
@@ -200,16 +200,16 @@ func TestVerifyRejectsOtherSpellings(t *testing.T) {
 		"NUL":                good + "\x00",
 		"spare bits":         p[0] + "." + p[1] + "." + p[2][:len(p[2])-1] + spare(p[2][len(p[2])-1]),
 	} {
-		_, err := jose.Verify(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
+		_, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
 		require.ErrorIs(t, err, jose.ErrMalformed, name)
 	}
 	for name, sig := range map[string]string{"short": p[2][:80], "long": p[2] + "AAAA", "zero": strings.Repeat("A", 86)} {
-		_, err := jose.Verify(p[0]+"."+p[1]+"."+sig, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
+		_, err := jose.VerifyAny(p[0]+"."+p[1]+"."+sig, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256")})
 		require.ErrorIs(t, err, jose.ErrSignature, name)
 	}
-	_, err := jose.Verify(good, len(good), []string{"ES256"}, []jose.PublicKey{public("ES256")})
+	_, err := jose.VerifyAny(good, len(good), []string{"ES256"}, []jose.PublicKey{public("ES256")})
 	require.NoError(t, err, "the limit itself is allowed")
-	_, err = jose.Verify(good, len(good)-1, []string{"ES256"}, []jose.PublicKey{public("ES256")})
+	_, err = jose.VerifyAny(good, len(good)-1, []string{"ES256"}, []jose.PublicKey{public("ES256")})
 	require.ErrorIs(t, err, jose.ErrMalformed)
 }
 
@@ -226,7 +226,7 @@ func TestEverySingleByteCounts(t *testing.T) {
 		for _, flip := range []byte{0x01, 0x20} {
 			other := append([]byte(nil), token...)
 			other[i] ^= flip
-			_, err := jose.Verify(string(other), jose.MaxToken, []string{"EdDSA"}, []jose.PublicKey{public("EdDSA")})
+			_, err := jose.VerifyAny(string(other), jose.MaxToken, []string{"EdDSA"}, []jose.PublicKey{public("EdDSA")})
 			require.Error(t, err, "byte %d", i)
 		}
 	}
@@ -257,7 +257,7 @@ func TestRejectionIsCheap(t *testing.T) { // not parallel: it counts the memory 
 		spent := time.Hour
 		for range rounds {
 			start := time.Now()
-			_, err := jose.Verify(token, jose.MaxToken, []string{"ES256"}, set)
+			_, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, set)
 			spent = min(spent, time.Since(start))
 			require.Error(t, err, name)
 		}
@@ -290,7 +290,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(good + "\n")
 	f.Add(strings.Replace(good, ".", "..", 1))
 	f.Fuzz(func(t *testing.T, token string) {
-		got, err := jose.Verify(token, jose.MaxToken, []string{"EdDSA"}, []jose.PublicKey{public("EdDSA")})
+		got, err := jose.VerifyAny(token, jose.MaxToken, []string{"EdDSA"}, []jose.PublicKey{public("EdDSA")})
 		if err != nil {
 			require.Nil(t, got.Payload)
 			return

@@ -120,8 +120,7 @@ func documents(t *testing.T, op *optest.OP, clientID string, a optest.Answer) ma
 		"introspection": op.Introspect(t, clientID, a.String("access_token")).JSON, "userinfo": op.UserInfo(t, a.String("access_token")).JSON,
 	}
 	for _, name := range []string{"id_token", "access_token"} {
-		payload, _, err := op.Keys.Verify(a.String(name), time.Now())
-		require.NoError(t, err)
+		payload, _ := optest.Verified(t, op.Keys, a.String(name), time.Now())
 		var claims map[string]any
 		require.NoError(t, json.Unmarshal(payload, &claims))
 		all[name] = claims

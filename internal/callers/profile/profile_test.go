@@ -38,7 +38,7 @@ func start(t *testing.T) *optest.OP {
 func idToken(t *testing.T, op *optest.OP, a optest.Answer) (claims map[string]any) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.Status, "%v", a.JSON)
-	payload, _, err := op.Keys.Verify(a.String("id_token"), time.Now())
+	payload, err := op.Keys.VerifyIDToken(a.String("id_token"), time.Now())
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(payload, &claims))
 	return claims
