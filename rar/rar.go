@@ -1,7 +1,6 @@
 package rar
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,6 +81,12 @@ type Type struct {
 	// Grant returns the granted details. The argument selected has the IDs that the user selected; it is empty for a type
 	// without Choices. An error that does not wrap ErrDenied or ErrValue is a fault, and no details are granted. Required.
 	Grant func(ctx context.Context, r Request, details []Detail, selected []string) ([]json.RawMessage, error)
+	// Refresh returns what is left of granted details: it is called with all of them before a code is redeemed or tokens are
+	// refreshed, because rights can end after the login. It returns them unchanged, leaves out details, or leaves out elements of
+	// their arrays, so that no array becomes empty. An error that wraps ErrDenied reports that no detail is left; every other error
+	// is a fault. For details that rest on no right that can end, return them all. If nil, the details are in the tokens of the code
+	// only, and a refresh leaves them out.
+	Refresh func(ctx context.Context, r Request, granted []Detail) ([]json.RawMessage, error)
 }
 
 // Registry holds the types that a provider supports. It is immutable.
@@ -272,10 +277,8 @@ func Narrow(requested, granted []byte) (json.RawMessage, error) {
 
 // canonical returns a text that is equal for equal values: encoding/json sorts the members, and numbers keep their text.
 func canonical(raw json.RawMessage) string {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
+	if err := decode(raw, &v); err != nil {
 		return ""
 	}
 	b, err := json.Marshal(v)

@@ -51,6 +51,7 @@ var (
 	errUserDisabled     = &endedError{"user_disabled"}
 	errConsentWithdrawn = &endedError{"consent_withdrawn"}
 	errParentEnded      = &endedError{"exchanged_token_ended"}
+	errDetailsWithdrawn = &endedError{"details_withdrawn"}
 )
 
 // ended returns the log reason of an endedError.

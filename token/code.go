@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -135,11 +136,11 @@ func (x *redemption) prepare(ctx context.Context) (*issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	details, err := x.details(x.Request, &g, plan.TokenType == scope.Opaque)
-	if err != nil {
-		return nil, err
-	}
 	live, err := x.check(ctx, &g, x.Client.Client, x.Now)
+	var details json.RawMessage
+	if err == nil {
+		details, err = x.details(ctx, x.Request, &g, &live, plan.TokenType == scope.Opaque, x.cfg.AuthorizationDetails.Redeem)
+	}
 	if reason, is := ended(err); is {
 		return nil, x.burn(ctx, &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID})
 	} else if err != nil {

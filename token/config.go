@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 )
@@ -45,6 +46,9 @@ type Config struct {
 	// of a *client.Registry. If nil, every preflight request is denied. Other requests are subject to the origins of their client.
 	Origins func(ctx context.Context, origin string) (bool, error)
 
+	// AuthorizationDetails are the types of authorization_details (RFC 9396). Granted details are evaluated again when a code is
+	// redeemed and at each refresh. If nil, grants with details have no more tokens.
+	AuthorizationDetails *rar.Registry
 	// Claims add claims to documents, in this order.
 	Claims []ClaimsFunc
 	// ScopeClaims maps scopes to the claims of User.Claims that userinfo returns for them (OIDC Core §5.4). Pseudonymous
@@ -99,6 +103,9 @@ func (c *Config) setDefaults() {
 	l.IDToken = cmp.Or(l.IDToken, 120*time.Second)
 	c.UserInfoScope = cmp.Or(c.UserInfoScope, scope.OpenID)
 	c.SubjectType = cmp.Or(c.SubjectType, client.Pairwise)
+	if c.AuthorizationDetails == nil {
+		c.AuthorizationDetails = &rar.Registry{}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

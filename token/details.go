@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -10,11 +11,27 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// details returns the authorization_details for one access token of a grant.
-func (m *Minter) details(r *Request, g *storage.Grant, opaque bool) (json.RawMessage, error) {
+// evaluateDetails is rar.Registry.Redeem or Refresh.
+type evaluateDetails func(context.Context, rar.Request, json.RawMessage) (json.RawMessage, error)
+
+// details returns the authorization_details for one access token of a live grant: what is left of the granted ones, and of these what
+// the request names. It returns errDetailsWithdrawn if nothing is left.
+func (m *Minter) details(ctx context.Context, r *Request, g *storage.Grant, live *liveGrant, opaque bool, evaluate evaluateDetails) (json.RawMessage, error) {
 	granted, err := m.openDetails(g.AuthorizationDetails, g.ID)
 	if err != nil {
 		return nil, err
+	}
+	if len(granted) > 0 {
+		c, who := live.client, &live.identity
+		granted, err = evaluate(ctx, rar.Request{
+			ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
+			Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"], Locale: g.Locale, Now: r.Now,
+		}, granted)
+		if errors.Is(err, rar.ErrDenied) {
+			return nil, errDetailsWithdrawn
+		} else if err != nil {
+			return nil, unavailable("evaluating authorization_details", err)
+		}
 	}
 	hidden := r.Form.Has("authorization_details") && Protection(m.cfg.Scopes, g, opaque) != pseudonym.Open
 	return r.NarrowDetails(granted, hidden)

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -208,4 +210,70 @@ func TestNameClaim(t *testing.T) {
 	f := newFixture(t, withProfile(provider.OpenIDConnect()))
 	info := f.userInfo(f.redeem("web", f.code(identity(kari))).str("access_token")).body
 	require.Equal(t, "Kari Nordmann", info["name"], "a standard claim of the scope profile")
+}
+
+// Granted details are evaluated again when a code is redeemed and at each refresh. If none is left, the grant ends. A register that
+// does not answer is an outage.
+func TestDetailsAreEvaluatedAgain(t *testing.T) {
+	t.Parallel()
+	var left []string
+	var fault error
+	var requests []rar.Request
+	deny := func(context.Context, rar.Request, []rar.Detail, []string) ([]json.RawMessage, error) {
+		return nil, rar.ErrDenied
+	}
+	types := must(rar.NewRegistry(rar.Type{Name: "other", Grant: deny}, rar.Type{
+		Name: "example", Grant: deny,
+		Refresh: func(_ context.Context, r rar.Request, _ []rar.Detail) (all []json.RawMessage, err error) {
+			requests = append(requests, r)
+			for _, text := range left {
+				all = append(all, json.RawMessage(text))
+			}
+			return all, fault
+		},
+	}))
+	f := newFixture(t, func(c *token.Config) { c.AuthorizationDetails, c.IDTokenOnRefresh = types, true })
+	left = []string{firstDetail}
+	a := f.redeem("web", f.detailed(bothDetails))
+	require.Equal(t, bothDetails, f.detailsIn(a)[0], "a type without Refresh keeps its details when the code is redeemed")
+	require.Equal(t, "web", requests[0].ClientID)
+	require.Equal(t, consumerOrgno, requests[0].Organisation)
+	require.NotEmpty(t, requests[0].Subject)
+	require.NotEmpty(t, requests[0].Identifiers)
+	require.Equal(t, f.clock(), requests[0].Now)
+
+	one := `[` + firstDetail + `]`
+	a = f.refresh("web", a.str("refresh_token"))
+	require.Equal(t, [4]string{one, one, one, one}, f.detailsIn(a), "a type without Refresh loses its details at a refresh")
+	named := refreshForm(a.str("refresh_token"))
+	named.Set("authorization_details", `[`+secondDetail+`]`)
+	f.requireError(f.send(f.ep, "web", named), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
+
+	for _, broken := range []func(){func() { fault = errOutage }, func() { left = []string{`{"type":"example","x":[1,{"y":"b"}]}`} }} {
+		broken()
+		f.requireError(f.refresh("web", a.str("refresh_token")), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+		code := f.detailed(bothDetails)
+		f.requireError(f.redeem("web", code), http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+		left, fault = []string{firstDetail}, nil
+		require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "an outage consumes nothing")
+	}
+	a = f.refresh("web", a.str("refresh_token"))
+	require.Equal(t, one, f.detailsIn(a)[0])
+
+	left, f.events = nil, nil
+	lost := f.detailed(one)
+	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
+	f.requireError(f.refresh("web", a.str("refresh_token")), http.StatusBadRequest, portner.InvalidGrant)
+	for _, e := range f.events {
+		require.Equal(t, "details_withdrawn", e.Reason)
+	}
+	left = []string{firstDetail}
+	f.requireError(f.redeem("web", lost), http.StatusBadRequest, portner.InvalidGrant)
+	f.requireError(f.refresh("web", a.str("refresh_token")), http.StatusBadRequest, portner.InvalidGrant)
+	require.False(t, f.active(a.str("access_token")), "the grant has ended")
+
+	calls := len(requests)
+	f.refresh("web", f.redeem("web", f.detailed(`[]`)).str("refresh_token"))
+	f.refresh("web", f.login("web", "openid").str("refresh_token"))
+	require.Len(t, requests, calls, "without details nothing is evaluated")
 }

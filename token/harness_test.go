@@ -24,6 +24,7 @@ import (
 	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -124,7 +125,7 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 		Issuer: issuer, Store: f.store, Clients: f, Scopes: f, Keys: f.keys, Vault: testVault(),
 		Authenticator: must(client.NewAuthenticator(client.Config{Issuer: issuer, Clients: f, Replay: f.store, Attempts: noLimit{}})),
 		Pairwise:      must(pseudonym.NewPairwise([]byte("0123456789abcdef0123456789abcdef"))),
-		Origins:       f.HasOrigin, Now: f.clock,
+		Origins:       f.HasOrigin, Now: f.clock, AuthorizationDetails: lastingTypes("example", "other", "idporten:fullmakt"),
 		Claims: provider.IDPorten().Claims, UserInfoScope: "profile",
 		OnEvent: func(_ context.Context, e portner.Event) {
 			f.mu.Lock()
@@ -139,6 +140,26 @@ func newFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 	require.NoError(t, err)
 	f.ep = ep
 	return f
+}
+
+// lastingTypes returns types of authorization_details that rest on no right that can end.
+func lastingTypes(names ...string) *rar.Registry {
+	var types []rar.Type
+	for _, name := range names {
+		types = append(types, rar.Type{
+			Name: name,
+			Grant: func(context.Context, rar.Request, []rar.Detail, []string) ([]json.RawMessage, error) {
+				return nil, rar.ErrDenied
+			},
+			Refresh: func(_ context.Context, _ rar.Request, granted []rar.Detail) (all []json.RawMessage, err error) {
+				for _, d := range granted {
+					all = append(all, d.JSON)
+				}
+				return all, nil
+			},
+		})
+	}
+	return must(rar.NewRegistry(types...))
 }
 
 // withProfile sets the claims of a profile.

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/portner-go/portner"
@@ -128,11 +129,11 @@ func (x *refreshing) prepare(ctx context.Context, next rotation) (*issuance, err
 	if err != nil {
 		return nil, err
 	}
-	details, err := x.details(x.Request, &x.grant, plan.TokenType == scope.Opaque)
-	if err != nil {
-		return nil, err
-	}
 	live, err := x.check(ctx, &x.grant, x.Client.Client, x.Now)
+	var details json.RawMessage
+	if err == nil {
+		details, err = x.details(ctx, x.Request, &x.grant, &live, plan.TokenType == scope.Opaque, x.cfg.AuthorizationDetails.Refresh)
+	}
 	if reason, is := ended(err); is {
 		return nil, x.end(ctx, reason)
 	} else if err != nil {

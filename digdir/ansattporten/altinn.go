@@ -22,7 +22,7 @@ const (
 type ReporteeSource interface {
 	// Reportees returns the name of a resource and whom the user may represent at it, which may be empty. An error that
 	// wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called several times
-	// during a login.
+	// during a login, and at each refresh.
 	Reportees(ctx context.Context, pid norway.PID, resource string) (Resource, error)
 }
 
@@ -40,13 +40,13 @@ var (
 // ServiceType returns the type ansattporten:altinn:service, for services of Altinn 2. The member resource of a request is
 // urn:altinn:resource:<code>:<edition>. rar.NewRegistry rejects the type if source is nil.
 func ServiceType(source ReporteeSource) rar.Type {
-	return altinnType{source, serviceURN, writeService}.rarType(typeService, append([]string{memberResource}, optionMembers...))
+	return altinnType{source, serviceURN, writeService, leftOfService}.rarType(typeService, append([]string{memberResource}, optionMembers...))
 }
 
 // ResourceType returns the type ansattporten:altinn:resource, for resources of Altinn 3. The member resource of a request is
 // urn:altinn:resource:<identifier>. rar.NewRegistry rejects the type if source is nil.
 func ResourceType(source ReporteeSource) rar.Type {
-	return altinnType{source, resourceURN, writeResource}.rarType(typeResource, append([]string{memberResource, memberActions}, optionMembers...))
+	return altinnType{source, resourceURN, writeResource, leftOfResource}.rarType(typeResource, append([]string{memberResource, memberActions}, optionMembers...))
 }
 
 // altinnType is the common part of both types.
@@ -54,6 +54,7 @@ type altinnType struct {
 	source ReporteeSource
 	urn    *regexp.Regexp
 	write  func(o options, name string, parties []Reportee) any
+	left   func(granted rar.Detail, list []Reportee) (json.RawMessage, error) // of a granted detail; nil if nothing is
 }
 
 func (t altinnType) rarType(name string, members []string) rar.Type {
@@ -65,6 +66,7 @@ func (t altinnType) rarType(name string, members []string) rar.Type {
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
 			return t.grant(ctx, name, r, details, selected)
 		},
+		Refresh: t.refresh,
 	}
 }
 

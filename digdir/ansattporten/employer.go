@@ -24,7 +24,7 @@ func OrgnoType(source EmployerSource) rar.Type {
 	}
 	t := orgnoType{source}
 	return rar.Type{
-		Name: typeOrgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Multiple: multiple, Required: required,
+		Name: typeOrgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Refresh: t.refresh, Multiple: multiple, Required: required,
 		Validate: func(d rar.Detail) error { _, err := read(d); return err },
 	}
 }

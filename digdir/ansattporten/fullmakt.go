@@ -24,7 +24,7 @@ const maxRoles = 50
 // MandateSource finds the mandates of users.
 type MandateSource interface {
 	// Mandates returns the mandates of the user with any of the roles, which may be none. It is called several times during
-	// a login.
+	// a login, and at each refresh.
 	Mandates(ctx context.Context, pid norway.PID, roles []string) ([]Mandate, error)
 }
 
@@ -55,7 +55,7 @@ func FullmaktType(source MandateSource) rar.Type {
 	}
 	t := fullmaktType{source}
 	return rar.Type{
-		Name: typeFullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant,
+		Name: typeFullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant, Refresh: t.refresh,
 		Validate: func(d rar.Detail) error { _, err := rolesOf(d); return err },
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -51,11 +52,15 @@ type register struct {
 	employers []ansattporten.Reportee
 	mandates  []ansattporten.Mandate
 	err       error
+	unknown   bool // there is no such resource
 }
 
 func (r *register) Reportees(_ context.Context, _ norway.PID, resource string) (ansattporten.Resource, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.unknown {
+		return ansattporten.Resource{}, fmt.Errorf("%w: unknown resource", rar.ErrValue)
+	}
 	return r.resources[resource], r.err
 }
 
