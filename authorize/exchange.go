@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -147,7 +148,7 @@ func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusa
 	}
 	until, encoded, _ := strings.Cut(string(plain), " ")
 	expires, err := time.Parse(time.RFC3339, until)
-	if err != nil || !now.Before(expires) {
+	if err != nil || !now.Before(expires) || expires.After(now.Add(postedLifetime+session.MaxSkew)) {
 		return httpx.Form{}, expired
 	}
 	form, err := httpx.Parse(encoded)

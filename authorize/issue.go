@@ -48,7 +48,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 		return e.refuse(ctx, x, refused)
 	}
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
-	e.recordLogin(commitCtx, x, &grant)
+	e.recordLogin(commitCtx, x, &grant, f.fresh)
 	return e.respond(x, x.req.to, "code", code)
 }
 
@@ -221,8 +221,9 @@ func (e *Endpoint) consumePushed(ctx context.Context, x *exchange) *refusal {
 	return nil
 }
 
-// recordLogin adds the login to the history of the user. A failure is logged, and the login succeeds.
-func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Grant) {
+// recordLogin adds the login to the history of the user. fresh reports that the user logged in for this request. A failure is logged,
+// and the login succeeds.
+func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Grant, fresh bool) {
 	if e.cfg.History == nil {
 		return
 	}
@@ -231,7 +232,7 @@ func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Gran
 		UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
 		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Hidden: x.req.isPseudonymous(),
 	}
-	if !g.AuthTime.Before(x.receivedAt) && len(g.AMR) > 0 { // the user logged in for this request
+	if fresh && len(g.AMR) > 0 {
 		l.Method = g.AMR[0]
 	}
 	if err := e.cfg.History.RecordLogin(ctx, l, x.now); err != nil {

@@ -51,12 +51,12 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 	if f.identity, err = e.cfg.Sessions.Identity(sess, f.circle.Name); err != nil {
 		return f, faulty(q.to, err)
 	}
+	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
 	if q.hintSub == "" {
 		return f, nil
 	}
 	who := f.identity // a copy, so that requests without a hint keep the facts off the heap
 	f.otherUser = !e.cfg.MatchSubject(q.client, &who, q.hintSub)
-	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
 	return f, nil
 }
 

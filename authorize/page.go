@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -202,7 +202,7 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 	switch {
 	case err != nil:
 		return "", expired("pending_request_format")
-	case !x.now.Before(t.expires) || x.now.Before(t.receivedAt.Add(-time.Minute)):
+	case !x.now.Before(t.expires) || x.now.Before(t.receivedAt.Add(-session.MaxSkew)):
 		return "", expired("pending_request_expired")
 	case !sameBrowser(t.browser, x.r.Header):
 		return "", otherBrowser(x)
@@ -212,6 +212,10 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", refused
 	}
 	x.clientID = c.ClientID
+	// The clock of this node may run behind that of the node that received the request. A login on this page was made after it.
+	if x.now.Before(t.receivedAt) {
+		x.now = t.receivedAt
+	}
 	if x.req, refused = e.validate(ctx, c, s, x.now); refused != nil {
 		return "", refused
 	}

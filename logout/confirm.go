@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -66,7 +67,7 @@ func (e *Endpoint) openConfirmation(token string, now time.Time) (confirmation, 
 	if err := json.Unmarshal(doc, &c); err != nil { // sealed by this provider, so it needs no strict decoder
 		return confirmation{}, err
 	}
-	if c.SessionID == "" || now.Unix() >= c.Expires {
+	if c.SessionID == "" || now.Unix() >= c.Expires || c.Expires > now.Add(confirmationLifetime+session.MaxSkew).Unix() {
 		return confirmation{}, errConfirmation
 	}
 	return c, nil

@@ -158,7 +158,7 @@ type facts struct {
 func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) facts {
 	return facts{
 		session: current != nil, cookie: e.cfg.Sessions.HasCookie(x.request),
-		hint: req.hint != nil, matches: current != nil && req.hint != nil && e.matches(req.hint, req.client, current),
+		hint: req.hint != nil, matches: current != nil && req.hint != nil && e.matches(req.hint, req.client, current, x.now),
 		crossSite: x.method == http.MethodPost && !x.form.Has(fieldAgain) && !httpx.SameOrigin(x.request, e.origin),
 		skip:      e.cfg.WithoutConfirmation,
 	}

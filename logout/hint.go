@@ -51,8 +51,9 @@ func (e *Endpoint) hintOf(claims jose.Object) (*hint, error) {
 }
 
 // matches reports whether the id_token was issued in this session: its sid is that of the session at this client. For a client
-// without sid, its sub is that of the user, it is not older than the session, and the client has logged in to the session.
-func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
+// without sid, its sub is that of the user, it is not older than the session nor from the future, and the client has logged in to
+// the session.
+func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session, now time.Time) bool {
 	part := findParticipant(s, h.clientID)
 	if part == nil {
 		return false
@@ -60,7 +61,7 @@ func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session) bool {
 	if h.sid != "" {
 		return equal(h.sid, part.SID)
 	}
-	if h.issuedAt < s.StartedAt.Unix() {
+	if h.issuedAt < s.StartedAt.Unix() || h.issuedAt > now.Add(session.MaxSkew).Unix() {
 		return false
 	}
 	who, err := e.identity(s, c)

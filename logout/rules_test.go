@@ -38,6 +38,8 @@ func TestFittingHint(t *testing.T) {
 		{"sub, client without sid", "a", nil, atOnce},
 		{"sub of another user", "a", set("sub", "someone"), confirms},
 		{"sub, older than the session", "a", set("iat", epoch.Unix()-1), confirms},
+		{"sub, from a node whose clock runs ahead", "a", set("iat", epoch.Add(session.MaxSkew).Unix()), atOnce},
+		{"sub, before the clock was set back", "a", set("iat", epoch.Add(session.MaxSkew).Unix()+1), confirms},
 		{"client not in the session", "b", nil, confirms},
 		{"another issuer", "a", set("iss", "https://evil.example"), refused},
 		{"issuer with a slash", "a", set("iss", issuer+"/"), refused},
@@ -252,6 +254,10 @@ func TestConfirmationCSRF(t *testing.T) {
 	refused(kari.do(bare), "form_origin")
 	require.Contains(t, kari.get("logout_confirmation", token).body, `id="logout-confirm"`, "GET does not confirm")
 
+	w.now = epoch.Add(10 * time.Minute)
+	later := kari.get().fields()[1]
+	w.now = epoch // the clock is set back
+	refused(kari.post("logout_confirmation", later), "confirmation_invalid")
 	w.now = epoch.Add(15*time.Minute - time.Second)
 	cancelled := kari.post("logout_confirmation", token, "logout_cancelled", "1")
 	require.Equal(t, 200, cancelled.code)

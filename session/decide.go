@@ -89,7 +89,7 @@ func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.
 	}
 	// A login in the future would be younger than every max_age and made for every request. A smaller difference is that of the
 	// clocks of two nodes.
-	if auth.AuthTime.After(now.Add(maxSkew)) {
+	if auth.AuthTime.After(now.Add(MaxSkew)) {
 		return nil, FutureLogin
 	}
 	if reason := r.checkFreshness(auth, req, now); reason != "" {

@@ -8,8 +8,9 @@ const (
 	DefaultIdle = 30 * time.Minute  // from the last authorization request
 )
 
-// maxSkew bounds how far the clocks of two nodes may differ. A session with a later time is expired.
-const maxSkew = time.Minute
+// MaxSkew bounds how far the clocks of two nodes may differ. A stored instant that is further after now shows that a clock was set
+// back: an elapsed time that is computed from it would be negative, and within every limit. Such a record is treated as expired.
+const MaxSkew = time.Minute
 
 // Limits holds the maximum and idle lifetime of a session. A zero field is DefaultMax or DefaultIdle.
 type Limits struct {
@@ -51,7 +52,7 @@ func (s State) String() string {
 // State returns the state of a session at now. A session is Active before the end of both limits, not at it. It is Expired if one
 // of its times is more than a minute after now; a smaller difference is that of the clocks of two nodes.
 func (l Limits) State(t Times, now time.Time) State {
-	latest := now.Add(maxSkew)
+	latest := now.Add(MaxSkew)
 	switch {
 	case t.StartedAt.IsZero(), t.LastRequestAt.IsZero(), t.StartedAt.After(latest), t.LastRequestAt.After(latest):
 		return Expired

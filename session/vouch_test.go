@@ -16,9 +16,6 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// skew is the permitted difference of the clocks of two nodes.
-const skew = time.Minute
-
 // The circles and levels of TestCirclesVouchForTheirOwnLogin.
 var (
 	vouchCircles = []string{"", "isolated-a", "isolated-b"}
@@ -180,7 +177,7 @@ func (v *vouching) repeat(first, again session.Authentication, circle string) {
 func (v *vouching) check() {
 	s := v.current(v.cookie)
 	end := session.Limits{}.ExpiresAt(session.Times{StartedAt: v.started, LastRequestAt: v.last})
-	active := v.live && v.now.Before(end) && !v.started.After(v.now.Add(skew)) && !v.last.After(v.now.Add(skew))
+	active := v.live && v.now.Before(end) && !v.started.After(v.now.Add(session.MaxSkew)) && !v.last.After(v.now.Add(session.MaxSkew))
 	v.passed = v.passed || !v.now.Before(end)
 	if s == nil {
 		require.True(v, !active || v.passed, "the session is lost\n%s", v.trace)
@@ -203,7 +200,7 @@ func (v *vouching) checkCircle(s *storage.Session, name string) {
 		req.HasMaxAge, req.MaxAge = true, time.Duration(v.rnd.Int64N(int64(20*time.Minute)))
 	}
 	p, proved := v.circles[name]
-	future := p.at.After(v.now.Add(skew))
+	future := p.at.After(v.now.Add(session.MaxSkew))
 	forThisRequest := !req.At.IsZero() && !p.at.Before(req.At.Truncate(time.Microsecond))
 	want := proved && !future && (forThisRequest ||
 		p.acr != "eidas" && !req.PromptLogin && (!req.HasMaxAge || v.now.Sub(p.at) <= req.MaxAge))

@@ -8,6 +8,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -67,7 +68,8 @@ func (x *refreshing) next() rotation {
 // family is revoked (RFC 9700 §4.14.2).
 func (x *refreshing) retry(ctx context.Context) (*Response, error) {
 	t := &x.token
-	if x.cfg.RotationGrace > 0 && x.Now.Sub(t.ConsumedAt) < x.cfg.RotationGrace && !t.SuccessorUsed {
+	since := x.Now.Sub(t.ConsumedAt)
+	if x.cfg.RotationGrace > 0 && -session.MaxSkew <= since && since < x.cfg.RotationGrace && !t.SuccessorUsed {
 		if successor, ok := x.cfg.Vault.FindSuccessor(x.value, t.Successor); ok {
 			return x.renew(ctx, rotation{value: successor, generation: t.Generation + 1, from: t.ConsumedAt})
 		}

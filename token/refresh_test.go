@@ -309,6 +309,8 @@ func TestRotationGrace(t *testing.T) {
 		{"at once", 10 * time.Second, 0, false, false},
 		{"just within", 10 * time.Second, 10*time.Second - 1, false, false},
 		{"just after", 10 * time.Second, 10 * time.Second, false, true},
+		{"on a node whose clock runs behind", 10 * time.Second, -session.MaxSkew, false, false},
+		{"after the clock was set back", 10 * time.Second, -session.MaxSkew - 1, false, true},
 		{"successor used", 10 * time.Second, time.Second, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
