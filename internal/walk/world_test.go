@@ -268,6 +268,12 @@ func (w *world) build() {
 func detailTypes() []rar.Type {
 	return []rar.Type{{
 		Name: "payment", Members: []string{"amount"},
+		Refresh: func(_ context.Context, _ rar.Request, granted []rar.Detail) (out []json.RawMessage, err error) {
+			for _, d := range granted {
+				out = append(out, d.JSON)
+			}
+			return out, nil
+		},
 		Grant: func(_ context.Context, _ rar.Request, details []rar.Detail, _ []string) (out []json.RawMessage, err error) {
 			for _, d := range details {
 				out = append(out, d.JSON)
