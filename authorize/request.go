@@ -3,7 +3,6 @@ package authorize
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -262,9 +261,10 @@ func (e *Endpoint) checkTarget(ctx context.Context, q *request, _ time.Time) *re
 		return q.to.refuse(portner.InvalidTarget, "resource_count", "At most five resources may be requested.")
 	}
 	for _, res := range q.resources {
-		if ok, err := e.validResource(ctx, res); err != nil {
+		ok, err := client.IsAPI(ctx, e.cfg.Clients, e.cfg.Issuer, res)
+		if err != nil {
 			return faulty(q.to, err)
-		} else if !ok {
+		} else if !ok || !client.IsResource(e.cfg.Issuer, res) {
 			return q.to.refuse(portner.InvalidTarget, "resource_invalid", "A resource must be an absolute URI without fragment, and not the provider or a client.")
 		}
 	}
@@ -276,27 +276,4 @@ func (e *Endpoint) checkTarget(ctx context.Context, q *request, _ time.Time) *re
 		q.onBehalfOf = customer
 	}
 	return nil
-}
-
-// validResource reports whether res may be an audience: an absolute https URI or URN without fragment (RFC 8707 §2) that is neither
-// the provider itself nor a client. A provider with an http issuer accepts http as well.
-func (e *Endpoint) validResource(ctx context.Context, res string) (bool, error) {
-	u, err := url.Parse(res)
-	if err != nil || len(res) > maxRedirectURI || strings.Contains(res, "#") || u.User != nil {
-		return false, nil
-	}
-	switch {
-	case u.Scheme == "urn":
-		if u.Opaque == "" {
-			return false, nil
-		}
-	case u.Scheme == "https", u.Scheme == "http" && strings.HasPrefix(e.cfg.Issuer, "http://"):
-		if u.Host == "" || strings.TrimRight(res, "/") == strings.TrimRight(e.cfg.Issuer, "/") {
-			return false, nil
-		}
-	default:
-		return false, nil
-	}
-	taken, err := client.Exists(ctx, e.cfg.Clients, res)
-	return !taken && err == nil, err
 }

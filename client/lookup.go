@@ -36,19 +36,6 @@ func Lookup(ctx context.Context, s Source, clientID string) (*Client, error) {
 	return c, nil
 }
 
-// Exists reports whether a client, enabled or disabled, has this client_id. An access token must not have a client as its
-// audience, because the client would accept it as an id_token.
-func Exists(ctx context.Context, s Source, clientID string) (bool, error) {
-	switch _, err := Lookup(ctx, s, clientID); {
-	case err == nil, errors.Is(err, ErrDisabled):
-		return true, nil
-	case errors.Is(err, storage.ErrNotFound):
-		return false, nil
-	default:
-		return false, err
-	}
-}
-
 // validClientID reports whether id is 1 to 256 printable ASCII characters (RFC 6749 appendix A.1).
 func validClientID(id string) bool {
 	return id != "" && len(id) <= maxClientID && isPrintable(id)

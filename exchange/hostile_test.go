@@ -148,3 +148,14 @@ func TestTargetsAreAPIs(t *testing.T) {
 		require.Equal(t, target, got["aud"])
 	}
 }
+
+// TestAudienceOfAnotherIssuer: an audience that another issuer put into its token may be a client of this provider.
+func TestAudienceOfAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	both := set("aud", []string{optest.Issuer, "portal"})
+	w.rejects("service", form(w.machineToken(both)), portner.InvalidTarget)
+	w.rejects("service", form(w.machineToken(both), "audience", "portal"), portner.InvalidTarget)
+	_, got := w.exchanged("service", form(w.machineToken(both), "audience", optest.Issuer))
+	require.Equal(t, optest.Issuer, got["aud"])
+}

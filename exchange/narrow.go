@@ -3,9 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/scope"
@@ -33,7 +31,7 @@ func readRequested(f client.Form, issuer string) (requested, error) {
 		}
 	}
 	for _, r := range f.All("resource") {
-		if !validResource(r, issuer) {
+		if !client.IsResource(issuer, r) {
 			return a, badTarget("resource_malformed")
 		}
 		a.audience = append(a.audience, r)
@@ -49,22 +47,6 @@ func readRequested(f client.Form, issuer string) (requested, error) {
 	}
 	a.audience = withoutDuplicates(a.audience)
 	return a, nil
-}
-
-// validResource reports whether r is an absolute https URI or URN without a fragment (RFC 8707 §2). If the issuer is an http URL,
-// so may be r.
-func validResource(r, issuer string) bool {
-	u, err := url.Parse(r)
-	if err != nil || len(r) > maxTarget || !printable(r) || strings.Contains(r, "#") || u.User != nil {
-		return false
-	}
-	switch u.Scheme {
-	case "urn":
-		return u.Opaque != ""
-	case "http":
-		return u.Host != "" && strings.HasPrefix(issuer, "http://")
-	}
-	return u.Scheme == "https" && u.Host != ""
 }
 
 func printable(s string) bool {
@@ -134,12 +116,9 @@ func (x *exchange) audience(ctx context.Context) ([]string, error) {
 
 // checkTarget rejects this provider and its clients as targets: a client could take the token for an id_token.
 func (x *exchange) checkTarget(ctx context.Context, target string) error {
-	if strings.TrimRight(target, "/") == strings.TrimRight(x.cfg.Issuer, "/") {
-		return badTarget("target_is_issuer")
-	}
-	is, err := x.minter.IsClient(ctx, target)
-	if is {
-		return badTarget("target_is_client")
+	ok, err := x.minter.IsAPI(ctx, target)
+	if err == nil && !ok {
+		return badTarget("target_not_api")
 	}
 	return err
 }

@@ -215,7 +215,7 @@ func (m *Minter) requiresConsent(name string) bool {
 	return s != nil && s.RequiresUserConsent
 }
 
-// IsClient reports whether id is the client_id of a client, enabled or disabled; see [client.Exists].
-func (m *Minter) IsClient(ctx context.Context, id string) (bool, error) {
-	return client.Exists(ctx, m.cfg.Clients, id)
+// IsAPI reports whether an access token may be requested for this audience; see [client.IsAPI].
+func (m *Minter) IsAPI(ctx context.Context, audience string) (bool, error) {
+	return client.IsAPI(ctx, m.cfg.Clients, m.cfg.Issuer, audience)
 }

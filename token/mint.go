@@ -231,6 +231,9 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	if t.JTI == "" {
 		t.JTI = seal.NewID()
 	}
+	if err := m.checkAudience(ctx, t.Audience); err != nil {
+		return err
+	}
 	res.ExpiresIn = end.Unix() - f.now.Unix()
 	if t.Opaque {
 		res.AccessToken = seal.NewToken()
@@ -242,6 +245,24 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 		}
 	}
 	t.Hash = storage.HashOf(res.AccessToken)
+	return nil
+}
+
+// checkAudience rejects a client as audience of an access token, wherever it comes from: a grant handler, an exchanged token of another
+// issuer, a scope, or a grant that is older than the client. The issuer is the default audience of RFC 9068 tokens.
+func (m *Minter) checkAudience(ctx context.Context, audience []string) error {
+	for _, aud := range audience {
+		if aud == m.cfg.Issuer {
+			continue
+		}
+		ok, err := m.IsAPI(ctx, aud)
+		if err == nil && !ok {
+			err = refuse(portner.InvalidTarget, "An audience of the access token is not a resource server.", "audience_not_api")
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

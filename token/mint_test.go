@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -89,4 +90,20 @@ func TestMintChecksTheGrant(t *testing.T) {
 			f.requireError(f.send(f.ep, "web", url.Values{"grant_type": {voucherGrant}}), http.StatusBadRequest, portner.InvalidGrant)
 		})
 	}
+}
+
+// TestAudienceIsNoClient: no grant handler and no older grant issues a token for a client, which would accept it as an id_token.
+func TestAudienceIsNoClient(t *testing.T) {
+	t.Parallel()
+	const api = "https://api.example.no"
+	f := voucherFixture(t, token.Contents{Scopes: []string{"api:read"}, Resources: []string{api}, Grant: storage.Grant{Resources: []string{api}}, Refresh: true})
+	a := f.send(f.ep, "web", url.Values{"grant_type": {voucherGrant}})
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	f.clients[api] = &client.Client{ClientID: api} // registered after the grant was made
+	for _, denied := range []answer{f.refresh("web", a.str("refresh_token")), f.send(f.ep, "web", url.Values{"grant_type": {voucherGrant}})} {
+		require.Equal(t, http.StatusBadRequest, denied.Code)
+		require.Equal(t, "invalid_target", denied.str("error"))
+	}
+	delete(f.clients, api)
+	require.Equal(t, http.StatusOK, f.refresh("web", a.str("refresh_token")).Code, "nothing was consumed")
 }

@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/maskinporten"
 )
 
 // TestOnlyGrantAssertions: another JWT that the client signs for the same issuer is no assertion. A request object passes through
@@ -34,4 +37,24 @@ func TestOnlyGrantAssertions(t *testing.T) {
 		w := newWorld(t, nil)
 		w.requireToken(t, w.send(t, sign(kid("k1").with("typ", typ).json(), v4().with("iss_onbehalfof", "x", "x", 1).json())), nil)
 	}
+}
+
+// TestResourcesAreAPIs: a token for a client or for the issuer, with a pid of the caller's choice, would look like an id_token.
+func TestResourcesAreAPIs(t *testing.T) {
+	t.Parallel()
+	rp, old := clients()[0], clients()[0]
+	rp.ClientID, old.ClientID, old.Disabled = "https://rp.example.no/", "urn:example:old", true
+	w := newWorld(t, func(c *maskinporten.Config) {
+		c.Clients = must(client.NewRegistry(client.Environment{Test: true, BusinessCertificates: true}, append(clients(), rp, old)...))
+	})
+	for _, resource := range []any{
+		rp.ClientID, old.ClientID, testIssuer, "https://test.maskinporten.no", []string{"https://api.example.no", rp.ClientID},
+	} {
+		a := w.grant(t, v4().with("resource", resource, "pid", "21879498012"))
+		w.requireRejection(t, a, catalogue["MP-011"])
+		require.Equal(t, "resource_not_api", w.lastEvent().Reason, resource)
+	}
+	w.requireToken(t, w.grant(t, v4().with("resource", "https://api.example.no")), object{"aud": "https://api.example.no"})
+	cloud := newWorld(t, nil)
+	cloud.requireToken(t, cloud.grant(t, v4().with("resource", "api://AzureADTokenExchange")), object{"aud": "api://AzureADTokenExchange"})
 }
