@@ -40,8 +40,7 @@ func (c Config) withDefaults(p *problems) Config {
 }
 
 // mergeScopes returns a source with the scopes of the host and the standard scopes of the profile. A scope of the host takes the
-// place of a standard scope with the same name, for good: if the host removes it later, the record of the profile, which may be less
-// strict, does not come back.
+// place of a standard scope with the same name.
 func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.Source {
 	own, err := scope.NewRegistry(standard, nil)
 	if err != nil {
@@ -56,27 +55,18 @@ func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.S
 	case len(standard) == 0:
 		return host
 	}
-	m := mergedScopes{host, map[string]*scope.Scope{}}
-	for s := range own.All() {
-		if host.Scope(s.Name) == nil {
-			m.profile[s.Name] = s
-		}
-	}
-	return m
+	return mergedScopes{host, own}
 }
 
 // mergedScopes finds scopes of the host first, then those of the profile.
-type mergedScopes struct {
-	host    scope.Source
-	profile map[string]*scope.Scope
-}
+type mergedScopes struct{ host, profile scope.Source }
 
 // Scope implements scope.Source.
 func (m mergedScopes) Scope(name string) *scope.Scope {
 	if s := m.host.Scope(name); s != nil {
 		return s
 	}
-	return m.profile[name]
+	return m.profile.Scope(name)
 }
 
 // Access implements scope.Source.
@@ -84,7 +74,7 @@ func (m mergedScopes) Access(name, organisation string) scope.AccessState {
 	if m.host.Scope(name) != nil {
 		return m.host.Access(name, organisation)
 	}
-	return ""
+	return m.profile.Access(name, organisation)
 }
 
 // problems collects the problems of a Config. Several packages can report a problem of one field, and report problems of values that

@@ -12,18 +12,16 @@ import (
 
 // A host mounts the API beside its provider.
 func Example() {
-	serve := func(op *provider.Provider, cfg provider.Config) (http.Handler, error) {
+	mount := func(mux *http.ServeMux, op *provider.Provider, cfg provider.Config) error {
 		api, err := authorizations.New(authorizations.Config{
 			Store: cfg.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes,
 		})
-		if err != nil {
-			return nil, err
+		if err == nil {
+			mux.Handle("/api/", http.StripPrefix("/api", api.Handler()))
 		}
-		mux := http.NewServeMux()
-		mux.Handle("/api/{path...}", http.StripPrefix("/api", api.Handler()))
-		return op.Handler(mux), nil
+		return err
 	}
-	_ = serve
+	_ = mount
 }
 
 // A page of the host ends the newest authorization of the user who is logged in.

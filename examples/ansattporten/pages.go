@@ -34,10 +34,11 @@ func newPages(s *server) *pages {
 // routes returns the handler of the provider: package provider and the pages of the example.
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/", p.s.op)
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("POST /language", p.ChooseLanguage)
 	mux.Handle("GET /static/", look.Handler())
-	return p.s.op.Handler(mux)
+	return mux
 }
 
 // page is the data of all templates.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/portner-go/portner/digdir/authorizations"
 )
 
 // ticket is one authorization request: it has one outcome, in however many tabs it is open.
@@ -119,6 +121,9 @@ func (w *world) denied(f *flow, k consentKey, declined []string) decision {
 // issued ends a request with a code.
 func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 	key := fmt.Sprintf("%p %v", s, p.granted)
+	if f.details == "payment" && s.person.banned {
+		return decision{outcome: "error access_denied"}
+	}
 	if f.pushed {
 		f.used = true
 	}
@@ -131,6 +136,8 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 				w.fail("a request has two codes")
 			}
 			w.visited(s, f.client)
+			w.visits[s.person] = append(w.visits[s.person], w.entry(f))
+			w.reach("code repeated")
 		}}
 	}
 	lasts := f.client.all
@@ -142,7 +149,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 	}
 	g := &grant{
 		proof: s.proofs[f.client.circle()], client: f.client, customer: f.customer, scopes: p.granted, pseudonymous: p.pseudonymous,
-		loginOnly: p.loginOnly, session: s, created: w.now, expires: w.now.Add(lasts), details: f.details != "",
+		loginOnly: p.loginOnly, session: s, created: w.now, expires: w.now.Add(lasts), details: f.details,
 	}
 	for _, name := range p.granted { // a grant ends with the first consent that it rests on
 		if answered := answer != nil && slices.Contains(answer.shown, name); w.asksFirst(name) && !answered {
@@ -170,6 +177,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 			w.remember(f.consentKey(s), answer.approved, declined, w.now.Add(lasts))
 		}
 		w.visited(s, f.client)
+		w.visits[s.person] = append(w.visits[s.person], w.entry(f))
 	}}
 }
 
@@ -184,6 +192,7 @@ func (w *world) visited(s *session, c *registration) {
 // agree compares the response of the provider with the decision of the model, and keeps the page.
 func (w *world) agree(f *flow, d decision, r *response) {
 	w.note("   → %s", r.outcome())
+	w.reach("authorization: %s", r.outcome())
 	if got := r.outcome(); got != d.outcome {
 		w.fail("expected %q, got %q %v", d.outcome, got, r.left)
 	}
@@ -222,12 +231,18 @@ func (w *world) newRequest(o *op) *request {
 		{"api:secret", "api:consent"},
 		{"api:opaque"},
 		{"openid", "api:opaque", "api:read"},
+		{"openid", authorizations.HistoryScope},
+		{"api:sealed", "api:read"},
+		{"api:sealed"},
 		{"openid", "api:read", "api:write"},
 		{"profile", "api:consent", "api:read"},
 		{"api:answer", "api:consent"},
 		{"api:read", "api:write"},
 	}
 	r.scopes = sets[o.n(len(sets))]
+	if slices.Contains(r.scopes, "api:sealed") && !requestedScopesHide {
+		r.scopes = []string{"openid"}
+	}
 	r.prompt = pick(o, "", "", "", "", "", "none", "none", "login", "consent", "select_account", "login consent")
 	r.level = pick(o, "", "", "", "idporten-loa-high", "selfregistered-email", "idporten-loa-low")
 	if o.n(6) == 0 {
@@ -240,7 +255,7 @@ func (w *world) newRequest(o *op) *request {
 		r.hint = w.pickToken(o, func(t *token) bool { return t.kind == idToken && t.grant.client == r.client })
 	}
 	if o.n(12) == 0 {
-		r.details = "payment"
+		r.details = pick(o, "payment", "notice")
 	}
 	return r
 }
@@ -273,7 +288,7 @@ func (w *world) newFlow(r *request) *flow {
 		set("id_token_hint", r.hint.text)
 	}
 	if r.details != "" {
-		set("authorization_details", `[{"type":"`+r.details+`","amount":"12"}]`)
+		set("authorization_details", detailText(r.details))
 	}
 	return f
 }
@@ -322,7 +337,10 @@ func (w *world) post(o *op) {
 		return
 	}
 	f := w.flows[len(w.flows)-1]
-	if o.n(3) == 0 {
+	for i := len(w.flows) - 1; i > 0 && (len(f.pages) == 0 || f.outcome != nil); i-- {
+		f = w.flows[i]
+	}
+	if o.n(4) == 0 {
 		f = w.flows[o.n(len(w.flows))]
 	}
 	if len(f.pages) == 0 {
@@ -336,27 +354,68 @@ func (w *world) post(o *op) {
 	if o.n(25) == 0 {
 		b = w.browsers[o.n(len(w.browsers))]
 	}
-	form := url.Values{"csrf": {p.csrf}}
-	cancel := o.n(15) == 0
-	if cancel {
-		form.Set("cancel", "1")
-	}
 	l := w.logins[o.n(len(w.logins))]
 	if o.n(2) == 0 { // mostly the level suffices
 		l = w.logins[pick(o, 0, 0, 1, 3)]
 	}
-	form.Set("login", l.name)
+	w.submit(p, b, l, pick(o, 255, 255, 255, 0, 1, 2), o.n(15) == 0)
+}
+
+// submit posts the form of a page. mask selects the scopes that are approved.
+func (w *world) submit(p *pending, b *browser, l *login, mask int, cancel bool) *response {
+	form := url.Values{"csrf": {p.csrf}, "login": {l.name}}
+	if cancel {
+		form.Set("cancel", "1")
+	}
 	approved := []string{}
-	mask := pick(o, 255, 255, 255, 0, 1, 2)
 	for i, s := range p.scopes {
 		if mask&(1<<i) != 0 {
 			approved = append(approved, s)
 		}
 	}
 	form["scope"] = approved
-	w.note("browser %d posts %s of %s (login %s, approves %v, cancel %v)", b.id, p.step, describe(f.request), l.name, approved, cancel)
+	does := "logs in as " + l.name
+	if p.step == "consent" {
+		does = fmt.Sprintf("approves %v", approved)
+	}
+	if cancel {
+		does = "cancels"
+	}
+	w.note("browser %d %s for %s", b.id, does, describe(p.request))
+	now := w.now
+	w.now = later(now, p.received) // a form is posted after its request arrived, whatever the clock shows
 	d := w.posted(p, b, l, approved, cancel)
-	w.agree(f, d, b.do(http.MethodPost, p.url, form))
+	w.now = now
+	r := b.do(http.MethodPost, p.url, form)
+	w.now = later(now, p.received)
+	w.agree(p.flow, d, r)
+	w.now = now
+	return r
+}
+
+// visit logs in at a client, answers every page, and redeems the code.
+func (w *world) visit(o *op) {
+	f := w.newFlow(w.newRequest(o))
+	f.browser = w.browsers[o.n(len(w.browsers))]
+	l := w.logins[pick(o, 0, 0, 0, 1, 1, 2, 3, 3, 4)]
+	mask := pick(o, 255, 255, 255, 255, 1, 2, 0)
+	w.note("browser %d visits %s", f.browser.id, describe(f.request))
+	w.flows = append(w.flows, f)
+	d := w.opened(f)
+	r := f.browser.do(http.MethodGet, issuer+"/authorize?"+f.params.Encode(), nil)
+	w.agree(f, d, r)
+	for range 3 {
+		if r.step == "" {
+			break
+		}
+		if r.step == "step-up" {
+			l = w.logins[0]
+		}
+		r = w.submit(f.pages[len(f.pages)-1], f.browser, l, mask, false)
+	}
+	if r.outcome() == "code" && o.n(6) != 0 {
+		w.present(w.codes[len(w.codes)-1], f.client, true, true)
+	}
 }
 
 // posted is the decision for a posted form.

@@ -25,6 +25,7 @@ const (
 type person struct {
 	subject  string
 	disabled bool
+	banned   bool // may not make payments
 }
 
 // login is one way in which a person logs in. Each has its own identity.
@@ -115,7 +116,7 @@ type grant struct {
 	session           *session // nil for exchanged grants
 	parent            *token   // that was exchanged
 	created, expires  time.Time
-	details           bool
+	details           string // type of authorization_details; "" without
 	revoked, redeemed bool
 	machine           bool
 }
@@ -142,7 +143,7 @@ type token struct {
 	used      bool // a rotated refresh token
 	usedAt    time.Time
 	successor *token
-	details   bool
+	details   string
 	issued    time.Time
 }
 

@@ -39,18 +39,25 @@ func (w *world) redeem(o *op) {
 		return
 	}
 	c := w.codes[len(w.codes)-1]
+	for i := len(w.codes) - 1; i > 0 && c.used; i-- {
+		c = w.codes[i]
+	}
 	if o.n(4) == 0 {
 		c = w.codes[o.n(len(w.codes))]
 	}
-	caller := w.another(o, c.grant.client)
+	w.present(c, w.another(o, c.grant.client), o.n(16) != 0, o.n(16) != 0)
+}
+
+// present presents a code with the right or a wrong verifier and redirect URI.
+func (w *world) present(c *code, caller *registration, rightVerifier, rightRedirect bool) {
 	verifier, redirect := c.verifier, c.redirect
-	switch o.n(16) {
-	case 0:
+	if !rightVerifier {
 		verifier = strings.Replace(verifier, "verifier", "guessing", 1)
-	case 1:
+	}
+	if !rightRedirect {
 		redirect += "/other"
 	}
-	bound := verifier == c.verifier && redirect == c.redirect
+	bound := rightVerifier && rightRedirect
 	w.note("%s redeems a code of %s (bindings right: %v)", caller.id, c.grant.client.id, bound)
 	want, scopes := w.redeemed(c, caller, bound)
 	a := w.call("/token", caller, url.Values{
@@ -83,7 +90,7 @@ func (w *world) redeemed(c *code, caller *registration, bound bool) (failure str
 	switch {
 	case len(scopes) == 0:
 		return "invalid_scope", nil
-	case !w.usable(g):
+	case !w.usable(g), g.details == "payment" && g.person.banned:
 		c.used = true
 		return refused, nil
 	case w.lasts(g).Unix() <= w.now.Unix():
@@ -98,6 +105,7 @@ func (w *world) answered(a *answer, want string) bool {
 		w.fail("expected error %q, got %q %s", want, got, a.text)
 	}
 	w.note("   → %s", orOK(want))
+	w.reach("%s: %s", w.doing, orOK(want))
 	return want == ""
 }
 
@@ -159,7 +167,7 @@ func (w *world) refreshed(t *token, caller *registration, narrowed []string) (fa
 			return "invalid_scope", nil
 		}
 	}
-	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) {
+	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) || g.details == "notice" || g.details == "payment" && g.person.banned {
 		g.revoked = true
 		return refused, nil
 	}
@@ -187,7 +195,7 @@ func (w *world) issuedTokens(a *answer, g *grant, scopes []string, from *token, 
 		w.fail("id_token %q with %v", id, scopes)
 	}
 	if id != "" {
-		t := &token{kind: idToken, text: id, grant: g, scopes: scopes, expires: w.now.Add(idTokenLife), issued: w.now}
+		t := &token{kind: idToken, text: id, grant: g, scopes: scopes, expires: w.now.Add(idTokenLife), issued: w.now, details: g.details}
 		w.tokens = append(w.tokens, t)
 		w.texts = append(w.texts, id)
 		w.checkIDToken(t, c)
@@ -201,7 +209,7 @@ func (w *world) newAccess(a *answer, g *grant, scopes []string) *token {
 	if lasts == 0 {
 		lasts = 120 * time.Second
 	}
-	t := &token{kind: accessToken, text: a.str("access_token"), grant: g, scopes: scopes, issued: w.now}
+	t := &token{kind: accessToken, text: a.str("access_token"), grant: g, scopes: scopes, issued: w.now, details: g.details}
 	for _, s := range scopes {
 		if r := w.rules[s]; r != nil && r.oldest > 0 {
 			lasts = min(lasts, r.oldest)
@@ -369,7 +377,10 @@ func (w *world) endAuthorizations(o *op) {
 	if o.n(5) == 0 {
 		who = w.people[o.n(len(w.people))]
 	}
-	id, live := w.handle(g)
+	id, live, ok := w.handle(g)
+	if !ok {
+		return
+	}
 	w.note("%s ends an authorization of %s at %s", who.subject, g.person.subject, g.client.id)
 	err := w.revokeAuthorization(who, id)
 	if ok := err == nil; ok != (live && who == g.person) {
@@ -377,6 +388,7 @@ func (w *world) endAuthorizations(o *op) {
 	}
 	if err == nil {
 		w.endAuthorization(g.consentKey())
+		w.reach("authorization ended by its person")
 	}
 	w.note("   → %v", err)
 }
@@ -442,6 +454,7 @@ func (w *world) loggedOut(b *browser, s *session, r *response) {
 	w.dropped([]*session{s})
 	b.session = nil
 	w.note("   → logged out")
+	w.reach("logged out")
 }
 
 func between(text, from, to string) string {
@@ -457,7 +470,7 @@ func between(text, from, to string) string {
 func (w *world) change(o *op) {
 	toggle := func(b *bool) { *b = !*b }
 	c := w.loginClient(o)
-	switch o.n(7) {
+	switch o.n(8) {
 	case 0:
 		toggle(&c.disabled)
 		w.note("client %s disabled: %v", c.id, c.disabled)
@@ -485,12 +498,16 @@ func (w *world) change(o *op) {
 	case 5:
 		toggle(&w.rules["api:read"].consent)
 		w.note("api:read requires consent: %v", w.rules["api:read"].consent)
+	case 6:
+		p := w.people[o.n(len(w.people))]
+		toggle(&p.banned)
+		w.note("%s may not pay: %v", p.subject, p.banned)
 	default: // what was disabled is enabled
 		for _, c := range w.clients {
 			c.disabled = false
 		}
 		for _, p := range w.people {
-			p.disabled = false
+			p.disabled, p.banned = false, false
 		}
 		for _, r := range w.rules {
 			r.access[org] = true
@@ -506,10 +523,11 @@ func (w *world) tick(o *op) {
 	to := w.now.Add(step)
 	if step < 0 {
 		to = later(to, w.lastExpiry().Add(time.Millisecond))
+		to = later(to, w.latest.Add(-30*time.Second)) // the clocks of two nodes differ less than a minute
 		to = earlier(to, w.now)
 	}
 	w.note("clock %v", to.Sub(w.now))
-	w.now = to
+	w.now, w.latest = to, later(w.latest, w.now)
 }
 
 // lastExpiry returns the latest instant until now at which something expired.

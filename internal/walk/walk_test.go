@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,16 +44,22 @@ var kinds = []struct {
 	weight int
 	run    func(*world, *op)
 }{
-	{"open", 20, (*world).open},
-	{"post", 24, (*world).post},
-	{"redeem", 18, (*world).redeem},
-	{"refresh", 10, (*world).refresh},
-	{"exchange", 8, (*world).exchange},
+	{"visit", 24, (*world).visit},
+	{"open", 8, (*world).open},
+	{"post", 14, (*world).post},
+	{"redeem", 6, (*world).redeem},
+	{"refresh", 12, (*world).refresh},
+	{"exchange", 12, (*world).exchange},
 	{"revoke", 2, (*world).revoke},
 	{"end", 2, (*world).endAuthorizations},
 	{"logout", 3, (*world).logOut},
 	{"change", 4, (*world).change},
 	{"tick", 10, (*world).tick},
+	{"push", 3, (*world).push},
+	{"pushed", 4, (*world).openPushed},
+	{"bear", 1, (*world).bear},
+	{"confuse", 2, (*world).confuse},
+	{"remove", 2, (*world).endByOrganisation},
 }
 
 // random returns the operations of a walk.
@@ -113,6 +121,7 @@ func walk(ops []op, thorough bool) (w *world, difference string) {
 		w.now = w.now.Add(time.Millisecond)
 		for _, k := range kinds {
 			if k.name == o.kind {
+				w.doing = k.name
 				k.run(w, &o)
 			}
 		}
@@ -195,7 +204,7 @@ func TestWalks(t *testing.T) {
 		report(t, "replay", decode(*replay))
 		return
 	}
-	walks, length, first := count("PORTNER_WALKS", 2000), count("PORTNER_WALK_LENGTH", 40), count("PORTNER_WALK_SEED", 1)
+	walks, length, first := count("PORTNER_WALKS", 2000), count("PORTNER_WALK_LENGTH", 25), count("PORTNER_WALK_SEED", 1)
 	seeds := make(chan uint64, walks)
 	for i := range walks {
 		seeds <- uint64(first + i)
@@ -204,6 +213,7 @@ func TestWalks(t *testing.T) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	failures, checked := 0, 0
+	reached := map[string]int{}
 	for range 2 {
 		group.Go(func() {
 			for seed := range seeds {
@@ -211,6 +221,9 @@ func TestWalks(t *testing.T) {
 				w, difference := walk(ops, false)
 				mu.Lock()
 				checked += w.checked
+				for name, n := range w.reached {
+					reached[name] += n
+				}
 				if difference != "" && failures < 3 {
 					failures++
 					report(t, fmt.Sprintf("seed %d", seed), ops)
@@ -224,5 +237,8 @@ func TestWalks(t *testing.T) {
 		})
 	}
 	group.Wait()
+	for _, name := range slices.Sorted(maps.Keys(reached)) {
+		t.Logf("%7d %s", reached[name], name)
+	}
 	t.Logf("%d walks, %d responses about tokens compared", walks, checked)
 }

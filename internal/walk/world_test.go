@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
@@ -73,14 +74,19 @@ type world struct {
 	steps    []string // what happened
 	texts    []string // secret values that no log may hold
 	flows    []*flow
+	pushes   []*pushed
+	visits   map[*person][]entry
+	reached  map[string]int
+	latest   time.Time // of the clock, before it was set back
 	serial   int
+	doing    string // kind of the operation
 	checked  int
 }
 
 var start = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 
 func newWorld() *world {
-	w := &world{subjects: map[string]string{}, model: &model{
+	w := &world{subjects: map[string]string{}, visits: map[*person][]entry{}, reached: map[string]int{}, model: &model{
 		now: start, clients: clients(), rules: rules(), consents: map[consentKey]map[string]consent{},
 	}}
 	kari, ola, eva := &person{subject: "user-kari"}, &person{subject: "user-ola"}, &person{subject: "user-eva"}
@@ -101,8 +107,8 @@ func newWorld() *world {
 
 // clients returns the registrations.
 func clients() []*registration {
-	scopes := []string{"openid", "profile", "api:read", "api:write", "api:consent", "api:answer", "api:secret", "api:opaque"}
-	own := append([]string{introspection}, scopes...)
+	scopes := []string{"openid", "profile", "api:read", "api:write", "api:consent", "api:answer", "api:secret", "api:opaque", "api:sealed"}
+	own := append([]string{introspection, authorizations.HistoryScope}, scopes...)
 	return []*registration{
 		{id: "web", org: org, sector: "shared.example.no", refreshes: true, scopes: own, accessLife: 300 * time.Second, sid: true, backchannel: true},
 		{id: "mate", org: org, sector: "shared.example.no", refreshes: true, scopes: scopes},
@@ -125,6 +131,8 @@ func rules() map[string]*rule {
 		{name: "api:answer", owner: otherOrg, consent: true},
 		{name: "api:secret", owner: ownerOrg, pseudonymous: true},
 		{name: "api:opaque", owner: ownerOrg, opaque: true},
+		{name: "api:sealed", owner: ownerOrg, opaque: true, consent: true},
+		{name: authorizations.HistoryScope, owner: ownerOrg},
 		{name: "api:machine", owner: ownerOrg},
 	} {
 		r.access = map[string]bool{org: true, ownerOrg: true}
@@ -254,33 +262,51 @@ func (w *world) build() {
 	w.provider = must(provider.New(provider.Config{
 		Issuer: issuer, Profile: profile, Store: w.store, Keys: signing(), Clients: w, Scopes: w, Page: w.page,
 		Secrets: secrets, PairwiseKey: fixedSecret("pairwise"),
-		PushedRequests: w.store, Replay: w.store, Attempts: freeAttempts{}, Users: w, MaxSessionsPerUser: sessionsEach, RotationGrace: grace,
-		AuthorizationDetails: must(rar.NewRegistry(detailTypes()...)),
+		PushedRequests: w.store, History: w.store, Replay: w.store, Attempts: freeAttempts{}, Users: w, MaxSessionsPerUser: sessionsEach, RotationGrace: grace,
+		AuthorizationDetails: must(rar.NewRegistry(w.detailTypes()...)),
 		GrantHandlers:        []portnertoken.GrantHandler{exchanges.Handler(), machines}, Backchannel: w,
 		Now: clock, Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))
 	w.api = must(authorizations.New(authorizations.Config{
 		Store: w.store, Vault: w.provider.Vault, Tokens: w.provider.Token.Minter(), Clients: w, Scopes: w, Now: clock,
+		History: w.store, Machines: w,
+		SubjectOf: func(context.Context, norway.PID) (string, bool, error) { return "", false, nil },
 	}))
 }
 
-// detailTypes returns the types of authorization_details.
-func detailTypes() []rar.Type {
-	return []rar.Type{{
-		Name: "payment", Members: []string{"amount"},
-		Refresh: func(_ context.Context, _ rar.Request, granted []rar.Detail) (out []json.RawMessage, err error) {
-			for _, d := range granted {
-				out = append(out, d.JSON)
+// detailText returns authorization_details of a type.
+func detailText(typ string) string { return `[{"amount":"12","type":"` + typ + `"}]` }
+
+// detailTypes returns the types of authorization_details: payment, a right that can end, and notice, which is for one token.
+func (w *world) detailTypes() []rar.Type {
+	all := func(details []rar.Detail) (out []json.RawMessage) {
+		for _, d := range details {
+			out = append(out, d.JSON)
+		}
+		return out
+	}
+	pay := func(_ context.Context, r rar.Request, details []rar.Detail) ([]json.RawMessage, error) {
+		for _, p := range w.people {
+			if p.subject == r.Subject && p.banned {
+				return nil, rar.ErrDenied
 			}
-			return out, nil
+		}
+		return all(details), nil
+	}
+	return []rar.Type{
+		{
+			Name: "payment", Members: []string{"amount"}, Refresh: pay,
+			Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
+				return pay(ctx, r, details)
+			},
 		},
-		Grant: func(_ context.Context, _ rar.Request, details []rar.Detail, _ []string) (out []json.RawMessage, err error) {
-			for _, d := range details {
-				out = append(out, d.JSON)
-			}
-			return out, nil
+		{
+			Name: "notice", Members: []string{"amount"},
+			Grant: func(_ context.Context, _ rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
+				return all(details), nil
+			},
 		},
-	}}
+	}
 }
 
 // authentication returns a login in the form of the provider.
