@@ -200,3 +200,39 @@ func TestSupplier(t *testing.T) {
 		require.Equal(t, supplier, got["supplier"])
 	}
 }
+
+// TestCustomerOfTheSubject checks that a token which another client exchanged ends when the client of the login stops acting for the
+// customer, and that both are live again when the customer returns.
+func TestCustomerOfTheSubject(t *testing.T) {
+	t.Parallel()
+	var left atomic.Bool
+	w := newWorldAt(t, func(c *provider.Config) { c.Clients = customerLeaves{c.Clients, &left} })
+	own := w.login("portal", "openid profile test:api", "onbehalfof", "kunde").String("access_token")
+	middle, _ := w.exchanged("service", form(own))
+	last, _ := w.exchanged("deep", form(middle))
+	for _, gone := range []bool{false, true, false} {
+		left.Store(gone)
+		for _, value := range []string{own, middle, last} {
+			require.Equal(t, !gone, w.UserInfo(t, value).Status == http.StatusOK)
+			require.Equal(t, !gone, w.Introspect(t, "service", value).JSON["active"] == true)
+			require.Equal(t, !gone, w.exchange("deep", form(value)).Status == http.StatusOK)
+		}
+	}
+}
+
+// customerLeaves removes the customers of the portal.
+type customerLeaves struct {
+	client.Source
+	left *atomic.Bool
+}
+
+// Client implements client.Source.
+func (s customerLeaves) Client(ctx context.Context, id string) (*client.Client, error) {
+	c, err := s.Source.Client(ctx, id)
+	if err != nil || id != "portal" || !s.left.Load() {
+		return c, err
+	}
+	changed := *c
+	changed.OnBehalfOf = nil
+	return &changed, nil
+}

@@ -41,7 +41,8 @@ type Config struct {
 	// Origins reports whether any browser client has the origin, for CORS preflight requests. Pass HasOrigin of a
 	// *client.Registry. If nil, every preflight request is denied; see [token.Config].
 	Origins func(ctx context.Context, origin string) (bool, error)
-	// Scopes finds scopes, and the access of clients to them. If nil, only the standard scopes of the profile exist.
+	// Scopes finds scopes, and the access of clients to them. The standard scopes of the profile exist beside them; see
+	// Profile.Scopes. If nil, only these exist.
 	Scopes scope.Source
 
 	// Page shows the host's pages. The provider serves it at the paths of Pages. If nil, the host mounts Authorize.Page there.

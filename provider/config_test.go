@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +123,64 @@ func TestProfileDefaults(t *testing.T) {
 	w := httptest.NewRecorder()
 	op.OpenIDConfiguration.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	require.Contains(t, w.Body.String(), `"subject_types_supported":["public"]`)
+}
+
+// removable is a source whose scope email a host can remove.
+type removable struct {
+	scope.Source
+	removed atomic.Bool
+}
+
+// Scope implements scope.Source.
+func (s *removable) Scope(name string) *scope.Scope {
+	if name == scope.Email && s.removed.Load() {
+		return nil
+	}
+	return s.Source.Scope(name)
+}
+
+// TestRemovedScopeStaysRemoved: a host that has a stricter record of a standard scope and removes it does not get the record of the
+// profile. A profile without the scope does not have it either.
+func TestRemovedScopeStaysRemoved(t *testing.T) {
+	t.Parallel()
+	strict := scope.Scope{Name: scope.Email, Description: "E-post", AccessibleForAll: true, RequiresUserConsent: true}
+	for name, tt := range map[string]struct {
+		records []scope.Scope
+		profile []scope.Scope
+		removed bool
+		exists  bool
+	}{
+		"of the host":             {[]scope.Scope{strict}, scope.StandardScopes(), false, true},
+		"removed by the host":     {[]scope.Scope{strict}, scope.StandardScopes(), true, false},
+		"of the profile":          {nil, scope.StandardScopes(), false, true},
+		"left out of the profile": {nil, scope.StandardScopes()[1:], false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := validConfig(t)
+			registry, err := scope.NewRegistry(tt.records, nil)
+			require.NoError(t, err)
+			source := &removable{Source: registry}
+			cfg.Scopes, cfg.Profile.Scopes = source, tt.profile
+			secret, err := client.NewSecret("Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OWFiY2RlZg", time.Time{})
+			require.NoError(t, err)
+			cfg.Clients, err = client.NewRegistry(client.Environment{}, client.Client{
+				ClientID: "app", RedirectURIs: []string{"https://app.example.no/cb"}, Scopes: []string{"openid", "email"}, Secrets: []client.Secret{secret},
+			})
+			require.NoError(t, err)
+			op, err := provider.New(cfg)
+			require.NoError(t, err)
+			source.removed.Store(tt.removed)
+			form, err := client.ParseForm("response_type=code&client_id=app&redirect_uri=https%3A%2F%2Fapp.example.no%2Fcb&state=s" +
+				"&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&scope=openid email")
+			require.NoError(t, err)
+			d := op.Authorize.Authorize(t.Context(), authorize.Request{Method: "GET", Form: form})
+			require.Equal(t, tt.exists, d.Interaction != nil)
+			if !tt.exists {
+				require.Contains(t, d.Redirect.URL, "error=invalid_scope")
+			}
+		})
+	}
 }
 
 // TestScopesAreMerged: the standard scopes of the profile exist beside the scopes of the host, and a scope of the host replaces

@@ -27,7 +27,8 @@ type Profile struct {
 	PromptValues []string
 	// Locales are the languages of the pages. The first one is the fallback.
 	Locales []string
-	// Scopes are the standard scopes of the service. A scope of the same name in Config.Scopes takes the place of one of these.
+	// Scopes are the standard scopes of the service. A scope of the same name that Config.Scopes has when New is called takes the
+	// place of one of these, also if Config.Scopes returns nil for it later. To remove a standard scope, leave it out here.
 	Scopes []scope.Scope
 	// Claims add the claims of the profile, before those of Config.Claims.
 	Claims []token.ClaimsFunc

@@ -54,11 +54,23 @@ func New(cfg Config) (*Provider, error) {
 }
 
 // ServeHTTP serves every endpoint at its path in the metadata and the host's pages at theirs, and responds to other paths with
-// 404. Use it as the outermost handler: an http.ServeMux in front of it redirects //token to /token with status 307, and clients
-// then post their credentials a second time.
-func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// 404. Use it, or [Provider.Handler], as the outermost handler: an http.ServeMux in front of it redirects //token to /token with status
+// 307, and clients then post their credentials a second time.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.serve(w, r, nil) }
+
+// Handler returns a handler that serves the paths of p, and with other every other path: pages and APIs of the host, for example of an
+// http.ServeMux. It responds with 404 to paths that an http.ServeMux redirects to a path of p, such as //token and /x/../token.
+func (p *Provider) Handler(other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, other) })
+}
+
+func (p *Provider) serve(w http.ResponseWriter, r *http.Request, other http.Handler) {
 	if h := p.paths[r.URL.Path]; h != nil {
 		h.ServeHTTP(w, r)
+		return
+	}
+	if other != nil && httpx.CleanPath(r.URL) {
+		other.ServeHTTP(w, r)
 		return
 	}
 	httpx.WriteError(w, &portner.Error{

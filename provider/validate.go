@@ -40,7 +40,8 @@ func (c Config) withDefaults(p *problems) Config {
 }
 
 // mergeScopes returns a source with the scopes of the host and the standard scopes of the profile. A scope of the host takes the
-// place of a standard scope with the same name.
+// place of a standard scope with the same name, for good: if the host removes it later, the record of the profile, which may be less
+// strict, does not come back.
 func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.Source {
 	own, err := scope.NewRegistry(standard, nil)
 	if err != nil {
@@ -55,18 +56,27 @@ func mergeScopes(host scope.Source, standard []scope.Scope, p *problems) scope.S
 	case len(standard) == 0:
 		return host
 	}
-	return mergedScopes{host, own}
+	m := mergedScopes{host, map[string]*scope.Scope{}}
+	for s := range own.All() {
+		if host.Scope(s.Name) == nil {
+			m.profile[s.Name] = s
+		}
+	}
+	return m
 }
 
 // mergedScopes finds scopes of the host first, then those of the profile.
-type mergedScopes struct{ host, profile scope.Source }
+type mergedScopes struct {
+	host    scope.Source
+	profile map[string]*scope.Scope
+}
 
 // Scope implements scope.Source.
 func (m mergedScopes) Scope(name string) *scope.Scope {
 	if s := m.host.Scope(name); s != nil {
 		return s
 	}
-	return m.profile.Scope(name)
+	return m.profile[name]
 }
 
 // Access implements scope.Source.
@@ -74,7 +84,7 @@ func (m mergedScopes) Access(name, organisation string) scope.AccessState {
 	if m.host.Scope(name) != nil {
 		return m.host.Access(name, organisation)
 	}
-	return m.profile.Access(name, organisation)
+	return ""
 }
 
 // problems collects the problems of a Config. Several packages can report a problem of one field, and report problems of values that

@@ -16,8 +16,8 @@ func (r *Registry) Redeem(ctx context.Context, req Request, granted json.RawMess
 }
 
 // Refresh returns what is left of granted details when a refresh token is used. The argument granted is an array as Grant returns
-// it, or nil. Details of unknown types, and of types without the function Refresh, are left out. Refresh returns ErrDenied if
-// details were granted and nothing is left of them.
+// it, or nil. Details of types without the function Refresh, and of types that the provider does not support any more, are left out.
+// Refresh returns ErrDenied if nothing is left because rights have ended.
 func (r *Registry) Refresh(ctx context.Context, req Request, granted json.RawMessage) (json.RawMessage, error) {
 	return r.evaluate(ctx, req, granted, false)
 }
@@ -31,16 +31,16 @@ func (r *Registry) evaluate(ctx context.Context, req Request, granted json.RawMe
 	if err != nil || len(details) == 0 {
 		return granted, err
 	}
-	left := []json.RawMessage{}
+	left, lost := []json.RawMessage{}, false
 	for _, own := range byType(details) {
-		t := r.types[own[0].Type]
+		t, known := r.types[own[0].Type]
 		texts, err := t.refresh(ctx, req, own, keep)
 		if err != nil {
 			return nil, err
 		}
-		left = append(left, texts...)
+		left, lost = append(left, texts...), lost || !known || t.Refresh != nil
 	}
-	if len(left) == 0 {
+	if len(left) == 0 && lost {
 		return nil, ErrDenied
 	}
 	return json.Marshal(left)

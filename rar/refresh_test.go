@@ -103,7 +103,10 @@ func TestRefreshOfNothing(t *testing.T) {
 		_, err := do(t.Context(), rar.Request{}, json.RawMessage(`[{"type":"once"}]`))
 		require.ErrorIs(t, err, rar.ErrDenied)
 	}
-	_, err := r.Refresh(t.Context(), rar.Request{}, json.RawMessage(`{`))
+	got, err := r.Refresh(t.Context(), rar.Request{}, json.RawMessage(`[{"type":"once"}]`))
+	require.NoError(t, err)
+	require.Equal(t, `[]`, string(got), "details that are in the tokens of the code only are not lost")
+	_, err = r.Refresh(t.Context(), rar.Request{}, json.RawMessage(`{`))
 	require.Error(t, err)
 	_, err = r.Refresh(t.Context(), rar.Request{}, json.RawMessage(`[1]`))
 	require.Error(t, err)

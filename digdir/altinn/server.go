@@ -88,7 +88,14 @@ func (s *Server) mount() error {
 }
 
 // ServeHTTP serves GET [Path]{maskinporten, id-porten, altinnstudio}, and metadata and keys below the path of Config.Issuer.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !httpx.CleanPath(r.URL) {
+		httpx.Secure(w.Header())
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

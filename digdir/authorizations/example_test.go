@@ -12,16 +12,18 @@ import (
 
 // A host mounts the API beside its provider.
 func Example() {
-	mount := func(mux *http.ServeMux, op *provider.Provider, cfg provider.Config) error {
+	serve := func(op *provider.Provider, cfg provider.Config) (http.Handler, error) {
 		api, err := authorizations.New(authorizations.Config{
 			Store: cfg.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes,
 		})
-		if err == nil {
-			mux.Handle("/api/", http.StripPrefix("/api", api.Handler()))
+		if err != nil {
+			return nil, err
 		}
-		return err
+		mux := http.NewServeMux()
+		mux.Handle("/api/{path...}", http.StripPrefix("/api", api.Handler()))
+		return op.Handler(mux), nil
 	}
-	_ = mount
+	_ = serve
 }
 
 // A page of the host ends the newest authorization of the user who is logged in.

@@ -44,7 +44,7 @@ func (a *API) Handler() http.Handler {
 				a.reject(w, r, fmt.Errorf("authorizations: panic of type %T", v))
 			}
 		}()
-		if _, pattern := m.Handler(r); pattern == "" {
+		if _, pattern := m.Handler(r); pattern == "" || !httpx.CleanPath(r.URL) {
 			httpx.WriteError(w, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "The path is unknown."})
 			return
 		}

@@ -34,11 +34,10 @@ func newPages(s *server) *pages {
 // routes returns the handler of the provider: package provider and the pages of the example.
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", p.s.op)
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("POST /language", p.ChooseLanguage)
 	mux.Handle("GET /static/", look.Handler())
-	return mux
+	return p.s.op.Handler(mux)
 }
 
 // page is the data of all templates.

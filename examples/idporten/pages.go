@@ -37,16 +37,15 @@ func newPages(s *server) *pages {
 // routes returns the handler of the provider: package provider, the authorizations API and the pages of the example.
 func (p *pages) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", p.s.op)
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("POST /language", p.ChooseLanguage)
 	mux.HandleFunc("GET "+pathMine, p.mine)
 	mux.Handle("POST "+pathMine, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.endMine)))
-	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/", "/innlogginger/logg/idporten"} {
+	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/{id}", "/innlogginger/logg/idporten"} {
 		mux.Handle(path, p.s.granted.Handler())
 	}
 	mux.Handle("GET /static/", look.Handler())
-	return mux
+	return p.s.op.Handler(mux)
 }
 
 // frame is the data of the layout.

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"slices"
+	"strings"
 )
 
 // code reports uses of names that are not allowed in any package.
@@ -62,7 +63,18 @@ func (c *checker) selector(s *ast.SelectorExpr, isDefault bool) {
 	}
 }
 
+// subtree reports whether a pattern of http.ServeMux ends in a slash. The mux redirects the path without the slash.
+func subtree(pattern string) bool {
+	method, _, found := strings.Cut(pattern, " ")
+	return strings.HasSuffix(pattern, "/") && (!found || method != "GET")
+}
+
 func (c *checker) call(call *ast.CallExpr) {
+	if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "Handle" || s.Sel.Name == "HandleFunc") && len(call.Args) == 2 {
+		if pattern, ok := call.Args[0].(*ast.BasicLit); ok && subtree(strings.Trim(pattern.Value, "\"`")) {
+			c.report(call.Pos(), "mux", "a ServeMux with the pattern %s redirects with 307, which repeats a POST: use Provider.Handler, {$} or a wildcard", pattern.Value)
+		}
+	}
 	if c.is(call.Fun, "template", "HTML", "HTMLAttr", "JS", "JSStr", "CSS", "URL", "Srcset") && len(call.Args) == 1 {
 		if _, literal := call.Args[0].(*ast.BasicLit); !literal {
 			c.report(call.Pos(), "template", "a conversion switches escaping off")

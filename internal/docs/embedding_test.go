@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"html/template"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -247,6 +248,37 @@ func withPath(cfg provider.Config) provider.Config {
 	cfg.Issuer = "https://example.no/id"        // endpoints are below /id
 	cfg.BrowserURL = "https://login.example.no" // /authorize, /logout and the pages; optional
 	return cfg
+}
+
+func withHome(op *provider.Provider) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "Welcome.")
+	})
+	return op.Handler(mux)
+}
+
+// Neither the program of the README, nor pages beside a provider, nor several issuers redirect a POST so that it is repeated
+// (docs/threat-model.md A11).
+func TestNoPathRepeatsAPost(t *testing.T) {
+	op := optest.New(t, optest.Options{})
+	t.Chdir(t.TempDir())
+	t.Setenv("LOGIN_SECRET", rand.Text()+rand.Text())
+	t.Setenv("LOGIN_PAIRWISE_KEY", rand.Text()+rand.Text())
+	readme, err := newProvider(t.Context())
+	require.NoError(t, err)
+	several := hosts{}
+	for _, h := range []http.Handler{readme, several, realAddress(withHome(op.Provider))} {
+		s := httptest.NewServer(h)
+		several[s.Listener.Addr().String()] = op
+		c := s.Client()
+		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		optest.RequireNoRepeat(t, c, s.URL)
+		s.Close()
+	}
+	w := httptest.NewRecorder()
+	withHome(op.Provider).ServeHTTP(w, httptest.NewRequest(http.MethodGet, optest.Issuer+"/", nil))
+	require.Equal(t, "Welcome.", w.Body.String())
 }
 
 // hosts serves one issuer per host name.

@@ -1,0 +1,15 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/optest"
+)
+
+// No path of the server leads to a redirect that repeats a POST (docs/threat-model.md A11).
+func TestNoPathRepeatsAPost(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	optest.RequireNoRepeat(t, standin.Outgoing(nil), s.issuer, "//mine", "/authorizations", "//authorizations/x", "//language")
+}
