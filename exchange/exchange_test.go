@@ -28,12 +28,13 @@ import (
 func TestSelfNarrowing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
-	subject := w.login("portal", "openid profile test:api test:two").String("access_token")
+	const api = "https://api.example.no/inntekt"
+	subject := w.login("portal", "openid profile test:api test:two", "resource", api).String("access_token")
 	before := claims(t, subject)
 
-	value, got := w.exchanged("portal", form(subject, "scope", "test:api", "resource", "https://api.example.no/inntekt"))
+	value, got := w.exchanged("portal", form(subject, "scope", "test:api", "resource", api))
 	require.Equal(t, "test:api", got["scope"])
-	require.Equal(t, "https://api.example.no/inntekt", got["aud"])
+	require.Equal(t, api, got["aud"])
 	require.NotContains(t, got, "act")
 	for _, same := range []string{"sub", "pid", "acr", "client_id", "consumer"} {
 		require.Equal(t, before[same], got[same], same)
@@ -45,7 +46,7 @@ func TestSelfNarrowing(t *testing.T) {
 	w.rejects("portal", form(value, "scope", "test:two"), portner.InvalidScope)                     // not in the narrowed token
 	w.rejects("portal", form(value, "resource", "https://other.example.no"), portner.InvalidTarget) // not in its audience
 	_, got = w.exchanged("portal", form(value))
-	require.Equal(t, "https://api.example.no/inntekt", got["aud"], "the audience is kept by default")
+	require.Equal(t, api, got["aud"], "the audience is kept by default")
 
 	w.rejects("service", form(subject), portner.InvalidRequest) // a token of another client
 	w.rejects("portal", form(subject, "actor_token", subject, "actor_token_type", exchange.AccessToken), portner.InvalidRequest)
@@ -54,7 +55,9 @@ func TestSelfNarrowing(t *testing.T) {
 // TestRequest checks the parameters of a request and the error codes (RFC 8693 §2.1, RFC 8693 §2.2.2).
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{}) })
+	w := newWorld(t, func(c *exchange.Config) {
+		c.Policy = decide(exchange.Decision{Audience: []string{"a", "b", "urn:x:y"}})
+	})
 	login := w.login("portal", "openid test:api")
 	subject := login.String("access_token")
 	good := func() url.Values { return form(subject) }
@@ -219,6 +222,38 @@ func TestTargets(t *testing.T) {
 	}
 	w.rejects("few", form(subject), portner.InvalidScope)                            // may use test:two only, which the policy does not allow
 	w.rejects("service", form(subject, "scope", "test:short"), portner.InvalidScope) // allowed by the policy, absent from the subject token
+}
+
+// TestTargetsOfTokensWithoutAudience checks that a token without an audience, which APIs that require one reject, is exchanged for the
+// audiences of the policy only, by its own client and by another one.
+func TestTargetsOfTokensWithoutAudience(t *testing.T) {
+	t.Parallel()
+	const granted, other = "https://a.example.no", "https://b.example.no"
+	for name, policy := range map[string]exchange.Policy{
+		"no policy": nil, "zero decision": decide(exchange.Decision{}), "one audience": decide(exchange.Decision{Audience: []string{granted}}),
+	} {
+		w := newWorld(t, func(c *exchange.Config) {
+			if c.Policy = policy; policy == nil {
+				c.Issuers = nil
+			}
+		})
+		subject := w.login("portal", "openid test:api").String("access_token")
+		require.NotContains(t, claims(t, subject), "aud")
+		for _, clientID := range []string{"portal", "service"} {
+			for _, parameter := range []string{"resource", "audience"} {
+				if name != "one audience" {
+					a := w.exchange(clientID, form(subject, parameter, granted))
+					require.Equal(t, http.StatusBadRequest, a.Status, "%s, %s, %s: %v", name, clientID, parameter, a.JSON)
+					continue
+				}
+				_, got := w.exchanged(clientID, form(subject, parameter, granted))
+				require.Equal(t, granted, got["aud"])
+				w.rejects(clientID, form(subject, parameter, other), portner.InvalidTarget)
+			}
+		}
+		_, got := w.exchanged("portal", form(subject))
+		require.NotContains(t, got, "aud", name)
+	}
 }
 
 // TestPseudonymity checks that tokens exchanged for a pseudonymous or opaque token do not identify the user.

@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -131,12 +132,13 @@ func TestUndisclosedDetailsCannotBeGuessed(t *testing.T) {
 // TestTargetsAreAPIs checks that clients, the provider and other kinds of URIs are rejected as targets.
 func TestTargetsAreAPIs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	resources := []string{"javascript:alert(1)", "file:///etc/x", "http://api.example.no", "https://u:p@api.example.no", optest.Issuer, optest.Issuer + "/"}
+	audiences := []string{"portal", "service", "deep", optest.Issuer}
+	w := newWorld(t, func(c *exchange.Config) {
+		c.Policy = decide(exchange.Decision{Audience: slices.Concat(resources, audiences, []string{"https://api.example.no/v1", "the-api"})})
+	})
 	subject := w.login("portal", "openid test:api").String("access_token")
-	for name, targets := range map[string][]string{
-		"resource": {"javascript:alert(1)", "file:///etc/x", "http://api.example.no", "https://u:p@api.example.no", optest.Issuer, optest.Issuer + "/"},
-		"audience": {"portal", "service", "deep", optest.Issuer},
-	} {
+	for name, targets := range map[string][]string{"resource": resources, "audience": audiences} {
 		for _, target := range targets {
 			t.Log(target)
 			w.rejects("portal", form(subject, name, target), portner.InvalidTarget)

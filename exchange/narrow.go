@@ -93,19 +93,19 @@ func (x *exchange) plan() (scope.Plan, error) {
 	return plan, nil
 }
 
-// audience returns the audience of the new token. If the subject token has an audience, the requested one must be within it and
-// that of the policy.
+// audience returns the audience of the new token: that of the subject token, or the requested one, which must be within it and that
+// of the policy. A subject token without an audience permits none: APIs that require an audience reject it.
 func (x *exchange) audience(ctx context.Context) ([]string, error) {
 	has := x.subject.Audience
 	if len(x.requested.audience) == 0 {
 		return has, nil
 	}
 	for _, target := range x.requested.audience {
-		if len(has) > 0 && !slices.Contains(has, target) && !slices.Contains(x.decision.Audience, target) {
-			return nil, badTarget("target_not_granted")
-		}
 		if slices.Contains(has, target) {
 			continue
+		}
+		if !slices.Contains(x.decision.Audience, target) {
+			return nil, badTarget("target_not_granted")
 		}
 		if err := x.checkTarget(ctx, target); err != nil {
 			return nil, err

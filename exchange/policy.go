@@ -46,7 +46,7 @@ type Token struct {
 	Subject   string    // sub; "" for machines
 	Consumer  string    // organisation number of the consumer; "" if there is none
 	Scopes    []string  // granted scopes
-	Audience  []string  // if empty, the audience is not restricted
+	Audience  []string  // aud; if empty, APIs that require an audience reject the token
 	ACR       string    // level of assurance of the login; "" for machines
 	ExpiresAt time.Time // the token is valid before this time
 	// Foreign holds every claim of a token of another issuer. It is nil for tokens of the provider.
@@ -63,7 +63,8 @@ type Decision struct {
 	// Scopes bounds the scopes of the new token. If nil, the scopes of the subject token are the only bound. An id_token has
 	// no scopes: if it is the subject token, Scopes are the scopes that can be requested.
 	Scopes []string
-	// Audience holds audiences that the client may request beside those of the subject token.
+	// Audience holds audiences that the client may request beside those of the subject token. If nil, and the subject token has no
+	// audience, neither has the new token.
 	Audience []string
 	// Lifetime bounds the lifetime of the new token. Zero is no bound.
 	Lifetime time.Duration
