@@ -78,7 +78,7 @@ func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	switch {
 	case len(c.values) == 0:
 		return nil
-	case len(c.values) > 1 || e.cfg.MatchSubject == nil:
+	case len(c.values) > 1 || e.cfg.Subject == nil:
 		return q.to.invalid("claims_sub_unsupported", "The claim sub must be requested with one value, and the provider must support it.")
 	}
 	if q.isPseudonymous() {

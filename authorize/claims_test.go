@@ -169,6 +169,25 @@ func TestRequestedSubjectIsNoOracle(t *testing.T) {
 		require.Equal(t, "error invalid_request", request("silent/kari"), scopes)
 		require.Equal(t, request("silent/ola"), request("silent/kari"), scopes)
 	}
-	require.Equal(t, "code", outcome(t, b.authorize(params("silent", "scope", "openid test:pseudo", "prompt", "none",
-		"id_token_hint", idToken(issuer, "silent", "silent/kari")))), "a hint is an id_token that the client has received")
+}
+
+// TestHintIsNoOracle verifies that the id_token of an open login does not match the user of a pseudonymous or by-reference request,
+// and that of a pseudonymous login not the user of an open one: a client could find out whom it does not know
+// (docs/threat-model.md H5).
+func TestHintIsNoOracle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withHints)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("silent")), "kari"))
+	for _, tt := range []struct{ scopes, sub, want string }{
+		{"openid", "silent/kari", "code"},
+		{"openid", "silent/pseudonym of kari", "error login_required"},
+		{"openid test:pseudo", "silent/pseudonym of kari", "code"},
+		{"openid test:pseudo", "silent/kari", "error login_required"},
+		{"test:opaque", "silent/kari", "error login_required"},
+		{"openid test:pseudo", "silent/ola", "error login_required"},
+	} {
+		hint := idToken(issuer, "silent", tt.sub)
+		require.Equal(t, tt.want, outcome(t, b.authorize(params("silent", "scope", tt.scopes, "prompt", "none", "id_token_hint", hint))), "%v", tt)
+	}
 }

@@ -79,9 +79,9 @@ type Config struct {
 	Authenticator *client.Authenticator
 	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
 	IDTokens *keyset.Set
-	// MatchSubject reports whether the client can have received sub as the subject of the user, for id_token_hint. Required with
-	// IDTokens. It compares sub with token.Endpoint.Subject, for an open and for a pseudonymous grant.
-	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
+	// Subject returns the sub of a user at a client, for id_token_hint and the claim sub of the parameter claims. It is
+	// token.Endpoint.Subject. Required with IDTokens.
+	Subject func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error)
 
 	// AuthorizationDetails holds the types of authorization_details (RFC 9396). If nil, requests with the parameter are rejected.
 	AuthorizationDetails *rar.Registry
@@ -193,8 +193,8 @@ func (c *Config) check(p *fields.Checker) {
 	if c.URL != "" {
 		p.URL("URL", c.URL)
 	}
-	p.Require(c.MatchSubject != nil || c.IDTokens == nil, "MatchSubject")
-	p.Require(c.IDTokens != nil || c.MatchSubject == nil, "IDTokens")
+	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
+	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")

@@ -32,7 +32,7 @@ func TestNew(t *testing.T) {
 		"Sessions":              func(c *authorize.Config) { c.Sessions = nil },
 		"Vault":                 func(c *authorize.Config) { c.Vault = nil },
 		"Store":                 func(c *authorize.Config) { c.Store = nil },
-		"MatchSubject":          func(c *authorize.Config) { c.MatchSubject = nil },
+		"Subject":               func(c *authorize.Config) { c.Subject = nil },
 		"Authenticator":         func(c *authorize.Config) { c.Authenticator = nil },
 		"Secrets[1]":            func(c *authorize.Config) { c.Secrets = []portner.Secret{secret, portner.Secret("short")} },
 		"Pages.Login":           func(c *authorize.Config) { c.Pages.Login = "login" },

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/session"
 )
 
 // checkHint verifies id_token_hint: an id_token of this provider for this client, which may be expired (OIDC Core §3.1.2.1). The hint
@@ -27,6 +28,17 @@ func (e *Endpoint) checkHint(_ context.Context, q *request, now time.Time) *refu
 	}
 	q.hintSub = sub
 	return nil
+}
+
+// isOther reports whether the hint names another user. It compares the hint with the sub that this request would yield. The id_token
+// of an open login does not name the user of a pseudonymous request, and vice versa: otherwise a client could learn by the response
+// that a user whom it knows and a pseudonym are the same.
+func (e *Endpoint) isOther(q *request, who *session.Identity) (bool, error) {
+	sub, err := e.cfg.Subject(q.client, who, q.isPseudonymous())
+	if err != nil {
+		return true, fmt.Errorf("authorize: deriving the subject: %w", err)
+	}
+	return sub == "" || sub != q.hintSub, nil
 }
 
 var errHint = errors.New("authorize: not an id_token for this client")

@@ -24,7 +24,12 @@ var idTokenKeys = must(keyset.New(keyset.Config{Keys: []keyset.Key{must(keyset.G
 
 func withHints(c *authorize.Config) {
 	c.IDTokens = idTokenKeys
-	c.MatchSubject = func(c *client.Client, id *session.Identity, sub string) bool { return sub == c.ClientID+"/"+id.Subject }
+	c.Subject = func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
+		if pseudonymous {
+			return c.ClientID + "/pseudonym of " + id.Subject, nil
+		}
+		return c.ClientID + "/" + id.Subject, nil
+	}
 }
 
 func idToken(iss string, aud any, sub string) string {

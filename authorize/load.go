@@ -56,7 +56,9 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 		return f, nil
 	}
 	who := f.identity // a copy, so that requests without a hint keep the facts off the heap
-	f.otherUser = !e.cfg.MatchSubject(q.client, &who, q.hintSub)
+	if f.otherUser, err = e.isOther(q, &who); err != nil {
+		return f, faulty(q.to, err)
+	}
 	return f, nil
 }
 

@@ -143,15 +143,17 @@ func (c *Client) Lifetimes(defaults Lifetimes) Lifetimes {
 	}
 }
 
-// Sector returns the sector of the client: clients of one sector receive the same pairwise subject for a user (OIDC Core
-// §8.1). It is the host of SectorIdentifierURI, or the client_id if that is "".
+// Sector returns the sector of the client: clients of one sector receive the same pairwise subjects for a user (OIDC Core §8.1). It
+// is "host:" and the host of SectorIdentifierURI, or "client:" and the client_id if that is "". The prefixes keep a client_id that
+// is the host of a sector out of that sector.
 func (c *Client) Sector() string {
+	own := "client:" + c.ClientID
 	if c.SectorIdentifierURI == "" {
-		return c.ClientID
+		return own
 	}
 	u, err := url.Parse(c.SectorIdentifierURI)
 	if err != nil || u.Hostname() == "" {
-		return c.ClientID // Validate rejects such a registration
+		return own // Validate rejects such a registration
 	}
-	return strings.ToLower(u.Hostname())
+	return "host:" + strings.ToLower(u.Hostname())
 }

@@ -35,11 +35,6 @@ func NewRegistry(env Environment, clients ...Client) (*Registry, error) {
 			r.origins[o] = true
 		}
 	}
-	for i := range clients {
-		other := r.byID[clients[i].Sector()]
-		problems.Want(clients[i].SectorIdentifierURI == "" || other == nil || other.SectorIdentifierURI != "",
-			at("clients", i)+".sector_identifier_uri", "must not have the client_id of another client as its host")
-	}
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}

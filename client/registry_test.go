@@ -48,16 +48,20 @@ func TestNewRegistryReportsEveryClient(t *testing.T) {
 	require.Equal(t, []string{"clients[1].client_id", "clients[1].scopes[1]"}, membersIn(t, err))
 }
 
-// TestRegistrySectors: the subjects of a sector must not be those of a client that has a sector of its own.
-func TestRegistrySectors(t *testing.T) {
+// TestSectors: a sector that is named by a host is not that of a client whose client_id is the host.
+func TestSectors(t *testing.T) {
 	t.Parallel()
 	with := func(id, uri string) client.Client {
 		return *web(func(c *client.Client) { c.ClientID, c.SectorIdentifierURI = id, uri })
 	}
-	_, err := client.NewRegistry(production, with("a", "https://Example.no/x"), with("b", "https://example.no"), with("example.com", ""), with("example.net", "https://example.net"))
+	clients := []client.Client{with("a", "https://Example.no/x"), with("b", "https://example.no"), with("example.no", ""), with("host:example.no", "")}
+	_, err := client.NewRegistry(production, clients...)
 	require.NoError(t, err)
-	_, err = client.NewRegistry(production, with("a", "https://example.no"), with("example.no", ""))
-	require.Equal(t, []string{"clients[0].sector_identifier_uri"}, membersIn(t, err))
-	require.Equal(t, "example.no", new(with("a", "https://Example.NO:8443/x")).Sector())
-	require.Equal(t, "a", new(with("a", "")).Sector())
+	sector := func(i int) string { return clients[i].Sector() }
+	require.Equal(t, sector(0), sector(1))
+	require.NotEqual(t, sector(0), sector(2))
+	require.NotEqual(t, sector(0), sector(3))
+	require.NotEqual(t, sector(2), sector(3))
+	require.Equal(t, "host:example.no", new(with("a", "https://Example.NO:8443/x")).Sector())
+	require.Equal(t, "client:a", new(with("a", "")).Sector())
 }

@@ -8,9 +8,12 @@
 // These rules hold whatever the policy returns:
 //
 //   - The scopes of the new token are among those of the presented token, or among those that the policy names if that is an
-//     id_token. If the presented token has audiences, those of the new token are among them and those that the policy names. The
-//     new token expires no later than the presented token. If the presented token is pseudonymous or opaque,
-//     the new token is too. No refresh token is issued.
+//     id_token. The audiences of the new token are among those of the presented token and those that the policy names: a client
+//     that narrows a token without audiences cannot add one. The new token expires no later than the presented token. No refresh
+//     token is issued.
+//   - If the presented token is pseudonymous or opaque, the new token is too. The sub of a pseudonymous token is not one that the
+//     client receives in open grants, so that the client cannot find the user by it; see pseudonym.Pairwise. An opaque token
+//     identifies the user to the APIs that are entitled to its scopes, and not to the client.
 //   - The claim act names the party that acts for the subject, with earlier actors nested in it. Only the outermost actor counts
 //     for authorization (RFC 8693 §4.1).
 //   - A subject token with may_act can only be exchanged by the party that may_act names (RFC 8693 §4.4). The new token has the same may_act.

@@ -28,10 +28,12 @@ type Config struct {
 	Clients client.Source
 	// Keys verifies hints and signs logout tokens. Required.
 	Keys *keyset.Set
-	// MatchSubject reports whether the client can have received sub as the subject of the user, for id_token_hint. It compares sub
-	// with token.Endpoint.Subject, for an open and for a pseudonymous grant. Required.
+	// MatchSubject reports whether sub is the subject of the user in the open grants of the client, for id_token_hint without sid. It
+	// compares sub with token.Endpoint.Subject. The subject of pseudonymous grants must not match: a logout without a confirmation
+	// would tell a client that knows the logged-in user who the pseudonym is. Required.
 	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
-	// Subject returns the sub of a user in the logout tokens of a client; see token.Endpoint.Subject. Required.
+	// Subject returns the sub of a user in the logout tokens of a client; see token.Endpoint.Subject. It must return "" if the client
+	// can have both open and pseudonymous grants in one session: the sid of the logout token would relate their subjects. Required.
 	Subject func(c *client.Client, id *session.Identity) (string, error)
 	// Secrets encrypt the tokens of confirmation pages. The first one encrypts, every one decrypts. Every node needs the same.
 	// Required.

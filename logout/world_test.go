@@ -132,7 +132,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	pairwise, err := pseudonym.NewPairwise([]byte(strings.Repeat("p", 32)))
 	require.NoError(t, err)
 	w.subject = func(c *client.Client, id *session.Identity) (string, error) {
-		return pairwise.Subject(c.ClientID, id.PairwiseIdentifier())
+		return pairwise.Subject(pseudonym.Open, c.ClientID, id.PairwiseIdentifier())
 	}
 	secret := portner.NewSecret()
 	w.vault, err = session.NewVault(issuer, secret)

@@ -12,7 +12,6 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
-	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
 
@@ -53,23 +52,21 @@ func (b *builder) shared() {
 	b.problems.from(err)
 }
 
-// matchSubject reports whether sub is one that the client can have received for the user: in an open or in a pseudonymous grant.
-func (b *builder) matchSubject(c *client.Client, id *session.Identity, sub string) bool {
-	for _, pseudonymous := range [...]bool{false, true} {
-		if own, err := b.p.Token.Subject(c, id, pseudonymous); err == nil && own != "" && own == sub {
-			return true
-		}
-	}
-	return false
+// openSubject reports whether sub is the subject of the user in the open grants of the client.
+func (b *builder) openSubject(c *client.Client, id *session.Identity, sub string) bool {
+	own, err := b.p.Token.Subject(c, id, false)
+	return err == nil && own != "" && own == sub
 }
 
-// logoutSubject returns the sub for logout tokens. A client that may receive pseudonymous grants, or opaque tokens only, receives the
-// pairwise subject, because the session does not record which kind of grant the client has.
+// logoutSubject returns the sub for logout tokens, "" for a client that may receive grants that are not open: the session does not
+// record which kind of grant the client has, and the sid would relate the subjects of both kinds.
 func (b *builder) logoutSubject(c *client.Client, id *session.Identity) (string, error) {
-	g := storage.Grant{Scopes: c.RegisteredScopes()}
-	g.Pseudonymous = slices.Contains(g.Scopes, scope.NoPID)
-	_, opaque := scope.Privacy(g.Scopes, b.cfg.Scopes)
-	return b.p.Token.Subject(c, id, token.Protection(b.cfg.Scopes, &g, opaque) != pseudonym.Open)
+	scopes := c.RegisteredScopes()
+	pseudonymous, opaque := scope.Privacy(scopes, b.cfg.Scopes)
+	if pseudonymous || opaque || slices.Contains(scopes, scope.NoPID) {
+		return "", nil
+	}
+	return b.p.Token.Subject(c, id, false)
 }
 
 func (b *builder) token() {
@@ -97,7 +94,7 @@ func (b *builder) authorize() {
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
-		IDTokens: b.cfg.Keys, MatchSubject: b.matchSubject,
+		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequiredParameters: pr.RequiredParameters, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
@@ -112,7 +109,7 @@ func (b *builder) logout() {
 	var err error
 	b.p.Logout, err = logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
-		MatchSubject: b.matchSubject, Subject: b.logoutSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		MatchSubject: b.openSubject, Subject: b.logoutSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})

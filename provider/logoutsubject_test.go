@@ -16,7 +16,7 @@ import (
 // logoutTokens collects the logout tokens of a logout by audience.
 type logoutTokens struct {
 	mu      sync.Mutex
-	tokens  map[string]string
+	claims  map[string]map[string]any
 	payload func(token string) map[string]any
 }
 
@@ -24,15 +24,15 @@ func (l *logoutTokens) Send(_ context.Context, _, token string) error {
 	claims := l.payload(token)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tokens[claims["aud"].(string)] = claims["sub"].(string)
+	l.claims[claims["aud"].(string)] = claims
 	return nil
 }
 
-// TestLogoutTokensOfPublicSubjects verifies that a logout token has the public subject of the user only for a client that can
-// learn it by a login (docs/threat-model.md H5).
-func TestLogoutTokensOfPublicSubjects(t *testing.T) {
+// TestLogoutTokensOfMixedClients verifies that a logout token has the subject of the user only for a client whose grants are all open:
+// beside the sid it would relate the pseudonym of the user to the open subject (docs/threat-model.md H5).
+func TestLogoutTokensOfMixedClients(t *testing.T) {
 	t.Parallel()
-	sent := &logoutTokens{tokens: map[string]string{}, payload: func(token string) map[string]any { return payload(t, token) }}
+	sent := &logoutTokens{claims: map[string]map[string]any{}, payload: func(token string) map[string]any { return payload(t, token) }}
 	var clients []client.Client
 	add := func(id string, scopes ...string) {
 		c := optest.Clients(t)[0]
@@ -41,7 +41,8 @@ func TestLogoutTokensOfPublicSubjects(t *testing.T) {
 		c.BackchannelLogoutURI = optest.RedirectURI(id) + "/logout"
 		clients = append(clients, c)
 	}
-	add("open", "openid", "test:opaque")
+	add("open", "openid", "profile")
+	add("mixed", "openid", "test:opaque")
 	add("pseudonymous", "openid", "test:pseudonym")
 	add("reference", "test:opaque")
 	op := optest.New(t, optest.Options{Clients: clients, Change: func(c *provider.Config) {
@@ -51,8 +52,8 @@ func TestLogoutTokensOfPublicSubjects(t *testing.T) {
 	hint := ""
 	for _, c := range clients {
 		r := op.Request(c.ClientID, c.Scopes[len(c.Scopes)-1])
-		if c.ClientID == "open" {
-			r = op.Request("open", "openid")
+		if c.ClientID == "open" || c.ClientID == "mixed" {
+			r = op.Request(c.ClientID, "openid")
 		}
 		p := b.Get(t, r.URL())
 		if p.Step() == "login" {
@@ -65,8 +66,10 @@ func TestLogoutTokensOfPublicSubjects(t *testing.T) {
 	}
 	require.Equal(t, "kari", payload(t, hint)["sub"])
 	b.Get(t, optest.Issuer+"/logout?id_token_hint="+url.QueryEscape(hint))
-	require.Len(t, sent.tokens, 3)
-	require.Equal(t, "kari", sent.tokens["open"])
-	require.NotEqual(t, "kari", sent.tokens["pseudonymous"])
-	require.NotEqual(t, "kari", sent.tokens["reference"], "the client gets opaque tokens only")
+	require.Len(t, sent.claims, 4)
+	require.Equal(t, "kari", sent.claims["open"]["sub"])
+	for _, id := range []string{"mixed", "pseudonymous", "reference"} {
+		require.NotContains(t, sent.claims[id], "sub", id)
+		require.NotEmpty(t, sent.claims[id]["sid"], id)
+	}
 }

@@ -3,9 +3,11 @@ package provider_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,8 +134,8 @@ func TestPseudonymousBrowserClient(t *testing.T) {
 	}
 }
 
-// TestHintsWithPublicSubjects: id_tokens with a public and with a pairwise sub of one client are hints to the same user, at the
-// authorization endpoint and at logout.
+// TestHintsWithPublicSubjects: id_tokens with a public and with a pairwise sub are hints to their user, at the authorization endpoint
+// and at logout.
 func TestHintsWithPublicSubjects(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{
@@ -147,7 +149,7 @@ func TestHintsWithPublicSubjects(t *testing.T) {
 		return p.Left.Query()
 	}
 	for _, tt := range []struct{ clientID, scopes string }{
-		{"public", "openid profile"}, {"public", "openid profile test:pseudonym"}, {"pairwise", "openid profile"},
+		{"public", "openid profile"}, {"pairwise", "openid profile"},
 	} {
 		b, ola := op.Browser(), op.Browser()
 		_, hint := documents(t, op, b, tt.clientID, tt.scopes)
@@ -168,6 +170,61 @@ func TestHintsWithPublicSubjects(t *testing.T) {
 	}
 }
 
+// TestHintsOfPseudonyms: the id_token of a pseudonymous login is a hint to its user for pseudonymous requests only, and does not log
+// the user out without a confirmation: a client that knows the user of a browser could find out who the pseudonym is.
+func TestHintsOfPseudonyms(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{
+		Clients: []client.Client{app(t, "public", client.Public, ""), app(t, "pairwise", client.Pairwise, "")},
+		Change:  func(c *provider.Config) { c.Profile = provider.OpenIDConnect() },
+	})
+	const open, hidden = "openid profile", "openid profile test:pseudonym"
+	for _, clientID := range []string{"public", "pairwise"} {
+		b := op.Browser()
+		hints := map[string]string{}
+		_, hints[open] = documents(t, op, b, clientID, open)
+		_, hints[hidden] = documents(t, op, b, clientID, hidden)
+		for scopes, hint := range hints {
+			for requested := range hints {
+				p := b.Get(t, op.Request(clientID, requested, "prompt", "none", "id_token_hint", hint).URL())
+				require.NotNil(t, p.Left, p.Body)
+				require.Equal(t, scopes == requested, p.Left.Query().Has("code"), "%s: a hint of %q for %q", clientID, scopes, requested)
+			}
+		}
+		out := optest.Issuer + "/logout?" + url.Values{
+			"id_token_hint": {hints[hidden]}, "post_logout_redirect_uri": {optest.RedirectURI(clientID) + "/out"},
+		}.Encode()
+		require.Nil(t, b.Get(t, out).Left, "a confirmation page")
+		require.NotNil(t, b.Get(t, op.Request(clientID, open, "prompt", "none").URL()).Left, "the session goes on")
+	}
+}
+
+// TestPseudonymsAreNotOpenSubjects: no document of a pseudonymous grant has the sub of an open grant of the user, at the client and at
+// the other clients of its sector, and a client_id that is the host of a sector does not join the sector.
+func TestPseudonymsAreNotOpenSubjects(t *testing.T) {
+	t.Parallel()
+	const sector = "https://example.no/sector.json"
+	op := optest.New(t, optest.Options{
+		Clients: []client.Client{
+			app(t, "alone", client.Pairwise, ""), app(t, "web", client.Pairwise, sector), app(t, "shop", client.Pairwise, sector),
+			app(t, "public", client.Public, ""), app(t, "example.no", client.Pairwise, ""),
+		},
+		Change: func(c *provider.Config) { c.Profile = provider.OpenIDConnect() },
+	})
+	open, hidden := map[string]string{}, map[string]string{}
+	for _, id := range []string{"alone", "web", "shop", "public", "example.no"} {
+		open[id], hidden[id] = subject(t, op, id, "openid profile"), subject(t, op, id, "openid profile test:pseudonym")
+	}
+	for _, of := range hidden {
+		require.NotContains(t, slices.Collect(maps.Values(open)), of)
+	}
+	for _, of := range []map[string]string{open, hidden} {
+		require.Equal(t, of["web"], of["shop"])
+		require.NotEqual(t, of["web"], of["example.no"])
+		require.NotEqual(t, of["web"], of["alone"])
+	}
+}
+
 // sender keeps the logout tokens by client.
 type sender struct {
 	mu     sync.Mutex
@@ -182,13 +239,13 @@ func (s *sender) Send(_ context.Context, uri, token string) error {
 }
 
 // TestLogoutTokenSubjects: the sub of a logout token is that of the id_tokens. A client that may have pseudonymous grants receives
-// the pairwise one.
+// none.
 func TestLogoutTokenSubjects(t *testing.T) {
 	t.Parallel()
 	var clients []client.Client
 	for _, c := range []client.Client{app(t, "open", client.Public, ""), app(t, "mixed", client.Public, ""), app(t, "pairwise", client.Pairwise, "")} {
 		c.BackchannelLogoutURI, c.BackchannelLogoutSessionRequired = "https://"+c.ClientID+".example.no/bc", true
-		if c.ClientID == "open" {
+		if c.ClientID != "mixed" {
 			c.Scopes = []string{"openid", "profile", scope.Introspection}
 		}
 		clients = append(clients, c)
@@ -202,6 +259,9 @@ func TestLogoutTokenSubjects(t *testing.T) {
 		var all map[string]map[string]any
 		all, hint = documents(t, op, b, id, scopes)
 		want[id] = all["id_token"]["sub"]
+		if id == "mixed" {
+			want[id] = nil
+		}
 	}
 	b.Get(t, optest.Issuer+"/logout?id_token_hint="+hint)
 	s.mu.Lock()

@@ -14,7 +14,7 @@ func claimsFor(p pseudonym.Protection, pairwise *pseudonym.Pairwise, clientID st
 	if err != nil {
 		return nil, err
 	}
-	if claims["sub"], err = pairwise.Subject(clientID, id); err != nil {
+	if claims["sub"], err = pairwise.Subject(p, clientID, id); err != nil {
 		return nil, err
 	}
 	if p != pseudonym.Open { // the zero value is the strictest
@@ -42,7 +42,7 @@ func Example() {
 	_, err = claimsFor(protection, pairwise, "my-client", pid, c)
 	fmt.Println(err)
 	// Output:
-	// pseudonymous {"acr":"idporten-loa-high","sub":"038pIR8zEQ42tya4WKM8sz7bf9M2DwRPPCVWIxJOmK4"} <nil>
+	// pseudonymous {"acr":"idporten-loa-high","sub":"fQdDYStYRFvMNprBQrFpGOXQUQ0sIZwrHbYtHGKa2QI"} <nil>
 	// pseudonym: encoded claims contain an identifier
 }
 

@@ -33,7 +33,7 @@ func pairwise(t testing.TB) *pseudonym.Pairwise {
 
 func subject(t testing.TB, p *pseudonym.Pairwise, sector string, id pseudonym.Identifier) string {
 	t.Helper()
-	sub, err := p.Subject(sector, id)
+	sub, err := p.Subject(pseudonym.Open, sector, id)
 	require.NoError(t, err)
 	return sub
 }
@@ -41,22 +41,55 @@ func subject(t testing.TB, p *pseudonym.Pairwise, sector string, id pseudonym.Id
 // Computed with another implementation. If one of these changes, every client sees new users.
 func TestSubjectKnownAnswers(t *testing.T) {
 	t.Parallel()
+	const open, hidden = pseudonym.Open, pseudonym.Pseudonymous
 	for _, tt := range []struct {
 		key                        []byte
+		protection                 pseudonym.Protection
 		sector, idType, identifier string
 		want                       string
 	}{
-		{key(), "client-a", "pid", pid, "TOvJWFqsGKgq6Z2u7x77aroKicuJcFjo_a_kWfzkHwk"},
-		{key(), "client-b", "pid", pid, "nWEaEYC2ZXDWA38GqeQZaU6MYFB1XF8EbE-JgTYX9zw"},
-		{key(), "client-a", "subject", "user-1", "prov_RX9M7Y1eSpQY6uyS5GBSWp0Q8FgqF53y-ChxQk"},
-		{key(), "client-a", "eidas", "SE/NO/1234", "loeRGyYROLq4E7VQWTQ7k2RVRvFlzpb-6Mg1mEvdMzM"},
-		{bytes.Repeat([]byte{0xff}, 64), "client-a", "pid", pid, "20zdVCBQhjj1aaoBXht6EF8k9HPjbrPfsL87vo9Sr1s"},
-		{key(), "tjeneste-å", "email", "ola@example.no", "Gq19l1hUKrGdBxZCTuebGYUC8K59glVTfknKFhvmqhw"},
+		{key(), open, "client:a", "pid", pid, "cWoHo2M9QZVibadN_BWSAVC2xGYmQzfnZqNMb1Uu5AM"},
+		{key(), hidden, "client:a", "pid", pid, "z6YKBfdCnDG5MlXqVhsOXaSzesoQ2URQk9LNG4geriM"},
+		{key(), open, "client:b", "pid", pid, "7uHRZSnrOINTVs1JMqBj4ByQDfEGp_iN84n_cbLi-i8"},
+		{key(), open, "client:a", "subject", "user-1", "rCJiQb-qvAxY8hgxucLRPu-KEsMfwZKohTvHBS6mIdI"},
+		{key(), open, "client:a", "eidas", "SE/NO/1234", "EH-PVN3gPlR6Nj4ROCNyukau9Pv8GeJcoulNhhvPuLQ"},
+		{bytes.Repeat([]byte{0xff}, 64), open, "client:a", "pid", pid, "eZngIlqTo8PY03XX12yskI1eOe_nSQPMrLJdSMvDM5o"},
+		{key(), hidden, "tjeneste-å", "email", "ola@example.no", "FSGh0lUtgUmspK8eBUq_5sHENR1M4yQA5MPP_n9vhlA"},
 	} {
 		p, err := pseudonym.NewPairwise(tt.key)
 		require.NoError(t, err)
 		for range 3 { // a pooled state gives the same result
-			require.Equal(t, tt.want, subject(t, p, tt.sector, identifier(t, tt.idType, tt.identifier)))
+			got, err := p.Subject(tt.protection, tt.sector, identifier(t, tt.idType, tt.identifier))
+			require.NoError(t, err)
+			require.Equal(t, tt.want, got)
+		}
+	}
+}
+
+// The subject of a grant that is not open differs from every open subject, in every sector and for every identifier, and is one
+// for all of them, also for a protection that is not known.
+func TestPseudonymsAreNoOpenSubjects(t *testing.T) {
+	t.Parallel()
+	p := pairwise(t)
+	open := map[string]bool{}
+	sectors := []string{"client:a", "client:b", "host:a", "open", "pseudonymous", "pseudonymous\x00", "a"}
+	ids := []pseudonym.Identifier{identifier(t, "pid", pid), identifier(t, "subject", "kari"), identifier(t, "pseudonymous", pid), identifier(t, "open", pid)}
+	for _, sector := range sectors {
+		for _, id := range ids {
+			open[subject(t, p, sector, id)] = true
+		}
+	}
+	require.Len(t, open, len(sectors)*len(ids))
+	for _, sector := range sectors {
+		for _, id := range ids {
+			want, err := p.Subject(pseudonym.Pseudonymous, sector, id)
+			require.NoError(t, err)
+			require.False(t, open[want])
+			for _, protection := range []pseudonym.Protection{pseudonym.ByReference, -1, 3} {
+				got, err := p.Subject(protection, sector, id)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+			}
 		}
 	}
 }
@@ -70,7 +103,7 @@ func TestSubjectFieldsAreUnambiguous(t *testing.T) {
 		for _, idType := range parts {
 			for _, id := range parts {
 				identifier, invalid := pseudonym.NewIdentifier(idType, id)
-				sub, err := p.Subject(sector, identifier)
+				sub, err := p.Subject(pseudonym.Open, sector, identifier)
 				if sector == "" || invalid != nil {
 					require.Error(t, err)
 					require.Empty(t, sub)
@@ -110,13 +143,13 @@ func TestSubjectConcurrently(t *testing.T) {
 	for n := range 8 {
 		wg.Go(func() {
 			id, err := pseudonym.NewIdentifier("pid", strings.Repeat(fmt.Sprint(n), n+1))
-			want, err2 := pairwise(t).Subject("c", id)
+			want, err2 := pairwise(t).Subject(pseudonym.Open, "c", id)
 			if err != nil || err2 != nil {
 				t.Errorf("%v, %v", err, err2)
 				return
 			}
 			for range 500 {
-				if got, _ := p.Subject("c", id); got != want {
+				if got, _ := p.Subject(pseudonym.Open, "c", id); got != want {
 					t.Errorf("%s, want %s", got, want)
 					return
 				}
@@ -154,6 +187,6 @@ func BenchmarkSubject(b *testing.B) {
 	p, id := pairwise(b), identifier(b, "pid", pid)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = p.Subject("0c1e7c1a-1b2d-4f0e-9d53-7a2b6c1d4e5f", id)
+		_, _ = p.Subject(pseudonym.Open, "0c1e7c1a-1b2d-4f0e-9d53-7a2b6c1d4e5f", id)
 	}
 }

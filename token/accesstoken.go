@@ -39,7 +39,10 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(),
 	}
 	if m.cfg.AccessTokenType == jwtAccessToken { // RFC 9068 §2.2.1
-		a.AMR, a.AuthTime = g.AMR, unixOrZero(g.AuthTime)
+		a.AMR = g.AMR
+		if !f.pseudonymous { // the second of a login is the same in the open grants of its session
+			a.AuthTime = unixOrZero(g.AuthTime)
+		}
 	}
 	switch aud := m.audience(t.Audience); len(aud) {
 	case 0:

@@ -35,10 +35,14 @@ func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity,
 	return f, err
 }
 
-// conceal makes a document pseudonymous. The public subject of the host identifies the user, so a pairwise one takes its place.
+// conceal makes a document pseudonymous, with the sub of pseudonymous documents: a client that knows the user could find the user by
+// another one.
 func (m *Minter) conceal(f *facts) (err error) {
+	if f.pseudonymous {
+		return nil
+	}
 	f.pseudonymous = true
-	if f.sub != "" && m.cfg.hasPublicSubjects(f.client) {
+	if f.sub != "" {
 		f.sub, err = m.cfg.subject(f.client, &f.identity, true)
 	}
 	return err

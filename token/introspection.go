@@ -104,24 +104,32 @@ func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken,
 }
 
 // facts returns the facts that the caller may receive. A resource server receives the identity of the user of a pseudonymous or
-// opaque token from introspection only. The scopes of the whole grant decide whether it may, so that a token with fewer scopes does
-// not disclose more.
+// opaque token from introspection only.
 func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant) (facts, error) {
 	f, err := q.minter.facts(live.client, g, &live.identity, live.user, q.now)
 	if err != nil {
 		return f, err
 	}
-	protection := Protection(q.cfg.Scopes, g, t.Opaque)
-	if f.pseudonymous = false; !pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(g.Scopes)) {
-		if err := q.minter.conceal(&f); err != nil {
-			return f, err
-		}
+	if q.mayIdentify(t, g) {
+		f.pseudonymous = false // sub is that of the token
+	} else if err := q.minter.conceal(&f); err != nil {
+		return f, err
 	}
 	f.clientAMR = t.ClientAMR
 	if f.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
 		return f, fmt.Errorf("token: grant %s: %w", g.ID, err)
 	}
 	return f, nil
+}
+
+// mayIdentify reports whether the caller may learn the identity of the user: by the scopes of the grant, so that a token with fewer
+// scopes does not disclose more, and by those of the token, which can be for no API at all.
+func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant) bool {
+	protection := Protection(q.cfg.Scopes, g, t.Opaque)
+	may := func(scopes []string) bool {
+		return pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(scopes))
+	}
+	return may(g.Scopes) && may(t.Scopes)
 }
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
@@ -18,7 +19,9 @@ type LiveToken struct {
 	Grant    storage.Grant       // of the token
 	Client   *client.Client      // of the grant
 	Identity session.Identity    // of the user; zero for machine grants
-	Subject  string              // sub of the user at Client; "" for machine grants
+	// Subject is the sub of the user that Client can have received: the pseudonymous one unless the protection of the grant is
+	// pseudonym.Open. It is "" for machine grants.
+	Subject string
 	// AuthorizationDetails are those of the token, opened; nil if it has none.
 	AuthorizationDetails json.RawMessage
 	// Pseudonymous reports whether the grant is pseudonymous.
@@ -63,7 +66,13 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 	if err != nil {
 		return nil, err
 	}
-	t.Subject, t.Pseudonymous = f.sub, f.pseudonymous
+	t.Pseudonymous = f.pseudonymous
+	if Protection(m.cfg.Scopes, &grant, access.Opaque) != pseudonym.Open {
+		if err := m.conceal(&f); err != nil {
+			return nil, err
+		}
+	}
+	t.Subject = f.sub
 	m.remember(hash, t)
 	return t, nil
 }

@@ -10,11 +10,15 @@ import (
 
 // Protection returns whether the identity of the user of a grant is withheld from its client: as recorded in the grant, or as its
 // scopes require now, whichever is stricter. opaque reports whether the access tokens of the grant are opaque.
+//
+// A grant from a token exchange has the scopes of the login, but its client may have received neither the id_token nor the scope of
+// userinfo: an opaque token can be all that it presented.
 func Protection(scopes scope.Source, g *storage.Grant, opaque bool) pseudonym.Protection {
 	requires, _ := scope.Privacy(g.Scopes, scopes)
+	login := g.Delegation.Subject == storage.Hash{}
 	return pseudonym.Decide(pseudonym.Grant{
 		Prior: pseudonym.Open, RequiresPseudonym: g.Pseudonymous || requires, OpaqueTokens: opaque,
-		IDToken: slices.Contains(g.Scopes, scope.OpenID), UserInfo: slices.Contains(g.Scopes, scope.Profile),
+		IDToken: login && slices.Contains(g.Scopes, scope.OpenID), UserInfo: login && slices.Contains(g.Scopes, scope.Profile),
 	})
 }
 

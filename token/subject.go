@@ -5,15 +5,16 @@ import (
 	"errors"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 )
 
-// Subject returns the sub of a user at a client, or "" for the zero identity. Every document has this sub. It returns an error if
-// the sub is Identity.Subject and that is not at most 255 printable ASCII characters.
+// Subject returns the sub of a user in the documents for a client, or "" for the zero identity. It returns an error if the sub is
+// Identity.Subject and that is not at most 255 printable ASCII characters.
 //
 // A client with the subject type public receives Identity.Subject, and every other client a pairwise subject of its sector (OIDC
-// Core §8). A pseudonymous grant has a pairwise subject at every client. If the registration has no subject type,
-// Config.SubjectType applies.
+// Core §8). If the registration has no subject type, Config.SubjectType applies. A pseudonymous document has a pairwise subject at
+// every client, and never that of an open document: see [pseudonym.Pairwise].
 func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
 	return e.cfg.subject(c, id, pseudonymous)
 }
@@ -26,7 +27,11 @@ func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous b
 	if identifier.IsZero() {
 		return "", nil
 	}
-	return c.Pairwise.Subject(of.Sector(), identifier)
+	protection := pseudonym.Open
+	if pseudonymous {
+		protection = pseudonym.Pseudonymous
+	}
+	return c.Pairwise.Subject(protection, of.Sector(), identifier)
 }
 
 func (c *Config) hasPublicSubjects(of *client.Client) bool {

@@ -67,12 +67,13 @@ func TestSubjectTypes(t *testing.T) {
 	}
 }
 
-// The subject of a pseudonymous grant is pairwise, also at public clients, and does not depend on the subject type.
+// The subject of a pseudonymous grant is pairwise, also at public clients, does not depend on the subject type, and is not that of an
+// open grant.
 func TestPseudonymousSubjectsArePairwise(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withProfile(provider.OpenIDConnect()))
 	want := f.subjectOf("web", "api:pseudo")
-	require.Equal(t, want, f.subjectOf("web"))
+	require.NotEqual(t, want, f.subjectOf("web"))
 	f.clients["web"].SubjectType = client.Public
 	require.Equal(t, want, f.subjectOf("web", "api:pseudo"))
 	require.Equal(t, "user-1", f.subjectOf("web"))
@@ -85,6 +86,20 @@ func TestSubjectsOfOpaqueTokens(t *testing.T) {
 	at := f.login("web", "api:opaque").str("access_token")
 	require.Len(t, f.introspect("web", at).body["sub"], 43)
 	require.Equal(t, "user-1", f.introspect("api", at).body["sub"])
+}
+
+// A client that gets opaque tokens only does not find the user by the sub of introspection, and neither does a grant handler.
+func TestOpaqueTokensHavePseudonyms(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	open, hidden := f.subjectOf("web", "api:read"), f.subjectOf("web", "api:pseudo")
+	at := f.login("web", "api:opaque").str("access_token")
+	require.Equal(t, hidden, f.introspect("web", at).body["sub"])
+	require.Equal(t, open, f.introspect("api", at).body["sub"], "the API may read the pid")
+	live, err := f.ep.Minter().LookupAccessToken(t.Context(), at, f.clock())
+	require.NoError(t, err)
+	require.Equal(t, hidden, live.Subject)
+	require.False(t, live.Pseudonymous)
 }
 
 // A subject of the host that no client may receive is a fault, not a token without or with a malformed sub (OIDC Core §2).

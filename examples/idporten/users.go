@@ -134,7 +134,7 @@ func (d *directory) testPerson(_ context.Context, pid norway.PID) (session.Ident
 	}
 	subject, ok := d.subjects[pid.Reveal()]
 	if !ok {
-		if subject, err = d.tests.Subject("test", id); err != nil {
+		if subject, err = d.tests.Subject(pseudonym.Open, "test", id); err != nil {
 			return session.Identity{}, err
 		}
 		subject = "test:" + subject

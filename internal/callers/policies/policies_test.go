@@ -93,7 +93,7 @@ func TestPseudonym(t *testing.T) {
 		return claims
 	}
 	open, hidden := decode(pseudonym.Open), decode(pseudonym.Pseudonymous)
-	require.Equal(t, open["sub"], hidden["sub"])
+	require.NotEqual(t, open["sub"], hidden["sub"])
 	require.Equal(t, testPID, open["pid"])
 	require.NotContains(t, hidden, "pid")
 	require.NotContains(t, hidden, "given_name")

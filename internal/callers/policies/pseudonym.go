@@ -13,7 +13,7 @@ func claimsFor(p pseudonym.Protection, pairwise *pseudonym.Pairwise, clientID st
 	if err != nil {
 		return nil, err
 	}
-	if claims["sub"], err = pairwise.Subject(clientID, id); err != nil {
+	if claims["sub"], err = pairwise.Subject(p, clientID, id); err != nil {
 		return nil, err
 	}
 	if p != pseudonym.Open { // the zero value is the strictest
