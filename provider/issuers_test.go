@@ -92,7 +92,7 @@ func TestValuesOfAnotherIssuer(t *testing.T) {
 			b := op.Browser()
 			request := op.Request("tjeneste", "openid profile")
 			code := b.Login(t, request, "kari").Code(t)
-			kept := op.Request("tjeneste", "openid profile")
+			kept := op.Request("tjeneste", "openid profile test:api")
 			tokens := op.Exchange(t, kept, b.Login(t, kept, "kari").Code(t))
 			use(true)
 			refused := b.Get(t, op.Request("tjeneste", "openid profile").URL())
@@ -101,11 +101,12 @@ func TestValuesOfAnotherIssuer(t *testing.T) {
 			require.NotEqual(t, http.StatusOK, op.Exchange(t, request, code).Status)
 			require.NotEqual(t, http.StatusOK, op.UserInfo(t, tokens.String("access_token")).Status)
 			require.NotEqual(t, http.StatusOK, op.Refresh(t, "tjeneste", tokens.String("refresh_token")).Status)
-			introspected := op.Introspect(t, "tjeneste", tokens.String("access_token"))
+			introspected := op.Introspect(t, "owner", tokens.String("access_token"))
 			require.NotEqual(t, true, introspected.JSON["active"])
 			use(false)
 			require.Equal(t, http.StatusOK, op.Exchange(t, request, code).Status)
 			require.Equal(t, http.StatusOK, op.UserInfo(t, tokens.String("access_token")).Status)
+			require.Equal(t, true, op.Introspect(t, "owner", tokens.String("access_token")).JSON["active"])
 		},
 	} {
 		t.Run(purpose, func(t *testing.T) {

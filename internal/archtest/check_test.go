@@ -20,7 +20,7 @@ const module = "github.com/portner-go/portner"
 type violation struct {
 	file string // relative to the root, with slashes
 	line int
-	rule string // layer, unplaced, third-party, seal, mux, testing, clock, form, redirect, template, math/rand, logging, doc, label
+	rule string // layer, unplaced, third-party, seal, mux, jwx, testing, clock, form, redirect, template, math/rand, logging, doc, label
 	text string
 }
 

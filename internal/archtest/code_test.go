@@ -23,7 +23,7 @@ func (c *checker) code(f *ast.File) {
 }
 
 // watched holds the packages whose names code examines.
-var watched = map[string]string{"time": "time", "log/slog": "slog", "net/http": "http", "html/template": "template"}
+var watched = map[string]string{"time": "time", "log/slog": "slog", "net/http": "http", "html/template": "template", jwx + "/jwa": "jwa", jwx + "/jws": "jws"}
 
 // localNames maps the names under which a file imports the watched packages to the names used here.
 func localNames(f *ast.File) map[string]string {
@@ -50,6 +50,9 @@ func (c *checker) is(e ast.Expr, pkg string, names ...string) bool {
 }
 
 func (c *checker) selector(s *ast.SelectorExpr, isDefault bool) {
+	if x, ok := s.X.(*ast.Ident); ok && jwxNames[c.names[x.Name]] != nil && !slices.Contains(jwxNames[c.names[x.Name]], s.Sel.Name) {
+		c.report(s.Pos(), "jwx", "%s.%s: jwx is not maintained, only jws.Verifier is used; SECURITY.md", c.names[x.Name], s.Sel.Name)
+	}
 	switch library := !program(c.dir); {
 	case s.Sel.Name == "FormValue":
 		c.report(s.Pos(), "form", "FormValue mixes query and body, hides repeated parameters and drops errors: use internal/httpx")

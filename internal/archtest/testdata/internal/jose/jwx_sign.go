@@ -1,0 +1,5 @@
+package jose
+
+import "github.com/lestrrat-go/jwx/v2/jws"
+
+var _ = jws.Sign
