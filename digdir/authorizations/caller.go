@@ -10,8 +10,10 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 // Caller is the authenticated caller of one request to the API.
@@ -39,7 +41,7 @@ func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scop
 		return nil, fmt.Errorf("authorizations: looking up the access token: %w", err)
 	case !slices.Contains(t.Token.Scopes, scope):
 		return nil, errScope()
-	case t.Grant.UserKey == (storage.Hash{}) || a.pseudonymous(&t.Grant):
+	case t.Grant.UserKey == (storage.Hash{}) || token.Protection(a.cfg.Scopes, &t.Grant, t.Token.Opaque) != pseudonym.Open:
 		return nil, errUnidentified()
 	case t.Client.OrganisationNo == "":
 		return nil, errInvalidToken()
