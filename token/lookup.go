@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner/client"
@@ -31,6 +32,18 @@ type LiveToken struct {
 
 	user       User
 	consentEnd time.Time // of liveGrant
+	issuer     string
+}
+
+// IsFor reports whether the token may be used at an API of this provider with these names: it has no audience, or an audience that is
+// the issuer or one of the names (RFC 9068 §4). A token for other resource servers only must not be accepted.
+func (t *LiveToken) IsFor(names ...string) bool {
+	return isForProvider(t.Token.Audience, t.issuer) ||
+		slices.ContainsFunc(t.Token.Audience, func(aud string) bool { return slices.Contains(names, aud) })
+}
+
+func isForProvider(audience []string, issuer string) bool {
+	return len(audience) == 0 || slices.Contains(audience, issuer)
 }
 
 // Format writes "REDACTED" for every verb.
@@ -56,7 +69,7 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 	}
 	t := &LiveToken{
 		Token: access, Grant: grant, Client: live.client, Identity: live.identity, Exchanges: live.exchanges,
-		user: live.user, consentEnd: live.consentEnd,
+		user: live.user, consentEnd: live.consentEnd, issuer: m.cfg.Issuer,
 	}
 	t.Token.Audience = m.audience(access.Audience)
 	if t.AuthorizationDetails, err = m.openDetails(access.AuthorizationDetails, grant.ID); err != nil {

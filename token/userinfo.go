@@ -61,6 +61,9 @@ func (x *exchange) describeUser(ctx context.Context) (out *buffer, err error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if !isForProvider(access.Audience, x.cfg.Issuer) { // RFC 9068 §4: userinfo is a resource server too
+		return nil, invalidToken("audience_mismatch", grant.ID)
+	}
 	live, err := x.minter.check(ctx, &grant, nil, x.now)
 	if live.client != nil {
 		x.client = live.client

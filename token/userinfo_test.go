@@ -251,3 +251,33 @@ func TestUserInfoOfAnOpaqueToken(t *testing.T) {
 	require.Equal(t, pid, open.body["pid"], "the client has an id_token")
 	require.Equal(t, "user-1", open.body["sub"])
 }
+
+// TestUserInfoAudience: a token for other resource servers only is not accepted at userinfo (RFC 9068 §4).
+func TestUserInfoAudience(t *testing.T) {
+	t.Parallel()
+	const api = "https://api.example.no"
+	kari := session.Identity{Subject: "user-1", Identifiers: identified(session.TypePID, pid)}
+	for _, tt := range []struct {
+		audience []string
+		typ      string
+		status   int
+	}{
+		{nil, "", http.StatusOK},
+		{nil, "at+jwt", http.StatusOK}, // aud is the issuer
+		{[]string{issuer, api}, "", http.StatusOK},
+		{[]string{api}, "", http.StatusUnauthorized},
+		{[]string{api}, "at+jwt", http.StatusUnauthorized},
+	} {
+		f := voucherFixture(t, token.Contents{Identity: kari, Scopes: []string{"openid", "profile"}, Resources: tt.audience}, func(c *token.Config) {
+			c.AccessTokenType = tt.typ
+		})
+		a := f.send(f.ep, "web", url.Values{"grant_type": {voucherGrant}})
+		require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+		got := f.userInfo(a.str("access_token"))
+		require.Equal(t, tt.status, got.Code, "%v", tt)
+		if tt.status == http.StatusUnauthorized {
+			require.Equal(t, "invalid_token", got.str("error"))
+			require.Equal(t, "audience_mismatch", f.events[len(f.events)-1].Reason)
+		}
+	}
+}

@@ -26,7 +26,8 @@ type Caller struct {
 }
 
 // AuthenticateUser verifies that the values of an Authorization header field hold an access token of a user with a scope, which
-// is [Scope] or [HistoryScope]. The token must have the scope and identify the user. Rejections are *portner.Error.
+// is [Scope] or [HistoryScope]. The token must have the scope, identify the user, and not be for other resource servers only.
+// Rejections are *portner.Error.
 func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scope string) (*Caller, error) {
 	value, err := bearerToken(authorization)
 	if err != nil {
@@ -39,6 +40,8 @@ func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scop
 		return nil, errInvalidToken()
 	case err != nil:
 		return nil, fmt.Errorf("authorizations: looking up the access token: %w", err)
+	case !t.IsFor(a.cfg.Audience...):
+		return nil, errInvalidToken()
 	case !slices.Contains(t.Token.Scopes, scope):
 		return nil, errScope()
 	case t.Grant.UserKey == (storage.Hash{}) || token.Protection(a.cfg.Scopes, &t.Grant, t.Token.Opaque) != pseudonym.Open:

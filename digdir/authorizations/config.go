@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -39,6 +40,9 @@ type Config struct {
 	History HistoryStore
 	// Machines verifies the tokens of machines. If nil, only tokens of users are accepted.
 	Machines Machines
+	// Audience holds the names of this API in access tokens, beside the issuer of the provider. The token of a user with other
+	// audiences only is rejected; one without an audience is accepted.
+	Audience []string
 	// SubjectOf returns the subject (session.Identity.Subject) of the user with a national identity number, and whether
 	// there is one. Required with Machines.
 	SubjectOf func(ctx context.Context, pid norway.PID) (subject string, ok bool, err error)
@@ -88,9 +92,13 @@ func New(cfg Config) (*API, error) {
 	f.Require(cfg.Clients != nil, "Clients")
 	f.Require(cfg.Scopes != nil, "Scopes")
 	f.Want(cfg.Machines == nil || cfg.SubjectOf != nil, "SubjectOf", "is required with Machines")
+	for i, name := range cfg.Audience {
+		f.Require(name != "", fmt.Sprintf("Audience[%d]", i))
+	}
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("authorizations: %w", err)
 	}
+	cfg.Audience = slices.Clone(cfg.Audience)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

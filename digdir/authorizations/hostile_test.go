@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/internal/optest"
@@ -131,4 +132,39 @@ func TestOwnerEndsNoOtherAuthorizations(t *testing.T) {
 	listed = w.list("POST", "/api-provider/authorizations"+any, otherOrg, aboutKari)
 	require.Equal(t, http.StatusNoContent, w.call("DELETE", "/authorizations/"+listed[0].ID, optest.Org, "").Code)
 	require.Equal(t, http.StatusUnauthorized, w.call("GET", "/clients/authorizations", w.own, "").Code, "the organisation of the client ends all of them")
+}
+
+// TestAudience: a token for other resource servers only is rejected; one for this API, for the provider or without aud is not.
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	const other, api = "https://other.example.no", "https://authorizations.example.no"
+	w := newWorld(t)
+	w.cfg.Audience = []string{api}
+	named, err := authorizations.New(w.cfg)
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		resources []string
+		want      bool
+		wantNamed bool
+	}{
+		{nil, true, true}, {[]string{other}, false, false}, {[]string{api}, false, true}, {[]string{other, api}, false, true},
+	} {
+		r := w.op.Request("profil", "openid "+authorizations.Scope)
+		r.Params["resource"] = tt.resources
+		token := "Bearer " + w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
+		for a, want := range map[*authorizations.API]bool{w.api: tt.want, named: tt.wantNamed} {
+			_, err := a.AuthenticateUser(t.Context(), []string{token}, authorizations.Scope)
+			_, again := a.Authenticate(t.Context(), []string{token})
+			if want {
+				require.NoError(t, err)
+				require.NoError(t, again)
+				continue
+			}
+			require.ErrorIs(t, err, portner.InvalidToken, "%v", tt.resources)
+			require.ErrorIs(t, again, portner.InvalidToken)
+		}
+	}
+	w.cfg.Audience = []string{api, ""}
+	_, err = authorizations.New(w.cfg)
+	require.ErrorContains(t, err, "Audience[1]")
 }
