@@ -18,5 +18,6 @@
 //   - A hint that this provider did not sign, or that contradicts client_id, changes nothing. A post_logout_redirect_uri that is not
 //     registered is not used; the logout takes place.
 //
-// Logout returns when the notifications have been sent or have failed: no goroutine remains. Package session keeps the sessions.
+// Logout returns when the notifications have been sent or have failed: no goroutine remains. A login may end a session, too:
+// [Endpoint.NotifyEnded] notifies its clients by the back channel, in the background. Package session keeps the sessions.
 package logout

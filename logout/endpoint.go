@@ -20,13 +20,16 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Endpoint is the end_session_endpoint. It is safe for concurrent use and keeps no state between requests.
+// Endpoint is the end_session_endpoint. It is safe for concurrent use. Its only state between requests is the number of calls of
+// NotifyEnded that are under way.
 type Endpoint struct {
 	cfg    Config
 	action string // path of URL, which forms post to
 	origin string // which forms must come from
 	box    *seal.Box
 	log    audit.Log
+
+	background chan struct{} // holds a value for each call of NotifyEnded that is under way
 }
 
 // New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
@@ -47,7 +50,8 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	return &Endpoint{
 		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: keys.Box("logout"),
-		log: audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
+		log:        audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
+		background: make(chan struct{}, maxBackground),
 	}, nil
 }
 
@@ -211,7 +215,7 @@ func (e *Endpoint) end(ctx context.Context, x *exchange, current *storage.Sessio
 	}
 	x.ended = true
 	e.log.Emit(ctx, portner.Event{Name: portner.EventLoggedOut, Time: x.now, ClientID: in.ClientID, Reason: cause})
-	return e.loggedOut(x, in, e.notify(ctx, x, ended))
+	return e.loggedOut(x, in, e.notify(ctx, ended, x.now))
 }
 
 // loggedOut returns the Decision after a logout: a redirect to the client, or the page that notifies clients in frames first.

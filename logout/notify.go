@@ -34,15 +34,15 @@ type participant struct {
 
 // notify notifies every client of the ended session, the requesting one included. It calls those with a backchannel_logout_uri, and
 // returns the URLs of frames for those with a frontchannel_logout_uri. Failures are logged.
-func (e *Endpoint) notify(ctx context.Context, x *exchange, ended storage.Session) (frames []string) {
-	clients := e.participants(ctx, x, ended)
-	e.notifyBackchannel(ctx, x, ended, clients)
+func (e *Endpoint) notify(ctx context.Context, ended storage.Session, now time.Time) (frames []string) {
+	clients := e.participants(ctx, ended, now)
+	e.notifyBackchannel(ctx, ended, clients, now)
 	for _, c := range clients {
 		if c.FrontchannelLogoutURI == "" {
 			continue
 		}
 		if !e.frameable(c.Client) {
-			e.badRegistration(ctx, c.ClientID, "frontchannel_logout_uri", x.now)
+			e.badRegistration(ctx, c.ClientID, "frontchannel_logout_uri", now)
 			continue
 		}
 		if len(frames) < maxFrames {
@@ -52,12 +52,12 @@ func (e *Endpoint) notify(ctx context.Context, x *exchange, ended storage.Sessio
 	return frames
 }
 
-func (e *Endpoint) participants(ctx context.Context, x *exchange, ended storage.Session) []participant {
+func (e *Endpoint) participants(ctx context.Context, ended storage.Session, now time.Time) []participant {
 	var clients []participant
 	for _, part := range ended.Clients {
 		c, err := e.findClient(ctx, part.ClientID)
 		if err != nil {
-			e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+			e.log.Fault(ctx, err, httpx.NewCorrelationID(), now)
 			continue
 		}
 		if c != nil {
@@ -115,7 +115,7 @@ func frameSource(frames []string) string {
 }
 
 // notifyBackchannel sends the logout tokens in parallel, with one attempt each, and waits for the results.
-func (e *Endpoint) notifyBackchannel(ctx context.Context, x *exchange, ended storage.Session, clients []participant) {
+func (e *Endpoint) notifyBackchannel(ctx context.Context, ended storage.Session, clients []participant, now time.Time) {
 	if e.cfg.Backchannel == nil {
 		return
 	}
@@ -127,8 +127,9 @@ func (e *Endpoint) notifyBackchannel(ctx context.Context, x *exchange, ended sto
 			continue
 		}
 		wg.Go(func() {
-			outcome := e.sendToken(ctx, x, c, &ended)
-			e.log.Emit(ctx, portner.Event{Name: portner.EventBackchannel, Time: x.now, ClientID: c.ClientID, Reason: outcome})
+			defer func() { _ = recover() }() // a panic of the host's logger in a goroutine would end the process
+			outcome := e.sendToken(ctx, c, &ended, now)
+			e.log.Emit(ctx, portner.Event{Name: portner.EventBackchannel, Time: now, ClientID: c.ClientID, Reason: outcome})
 		})
 	}
 	wg.Wait()
@@ -136,24 +137,24 @@ func (e *Endpoint) notifyBackchannel(ctx context.Context, x *exchange, ended sto
 
 // sendToken sends a logout token to one client and returns the outcome for the log. The outcome is not part of a response, because it
 // would reveal the network of the provider.
-func (e *Endpoint) sendToken(ctx context.Context, x *exchange, c participant, ended *storage.Session) (outcome string) {
+func (e *Endpoint) sendToken(ctx context.Context, c participant, ended *storage.Session, now time.Time) (outcome string) {
 	defer func() {
 		if recover() != nil { // a panic in a goroutine would end the process
 			outcome = "failed"
 		}
 	}()
 	if c.CheckURI(c.BackchannelLogoutURI, e.cfg.Environment) != nil {
-		e.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", x.now)
+		e.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", now)
 		return "address_not_allowed"
 	}
 	sub, err := e.subject(ended, c.Client)
 	if err != nil {
-		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+		e.log.Fault(ctx, err, httpx.NewCorrelationID(), now)
 		return "subject_failure"
 	}
-	token, err := e.logoutToken(x, c, sub)
+	token, err := e.logoutToken(c, sub, now)
 	if err != nil {
-		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+		e.log.Fault(ctx, err, httpx.NewCorrelationID(), now)
 		return "signing_failure"
 	}
 	err = e.cfg.Backchannel.Send(ctx, c.BackchannelLogoutURI, token)
@@ -185,16 +186,16 @@ type logoutClaims struct {
 
 var logoutEvents = map[string]json.RawMessage{"http://schemas.openid.net/event/backchannel-logout": json.RawMessage("{}")}
 
-func (e *Endpoint) logoutToken(x *exchange, c participant, sub string) (string, error) {
+func (e *Endpoint) logoutToken(c participant, sub string, now time.Time) (string, error) {
 	payload, err := json.Marshal(logoutClaims{
 		Issuer: e.cfg.Issuer, Subject: sub, Audience: c.ClientID, SID: c.sid,
-		IssuedAt: x.now.Unix(), ExpiresAt: x.now.Add(logoutTokenLifetime).Unix(),
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(logoutTokenLifetime).Unix(),
 		JTI: seal.NewToken(), Events: logoutEvents,
 	})
 	if err != nil {
 		return "", fmt.Errorf("logout: encoding a logout token: %w", err)
 	}
-	token, err := e.cfg.Keys.Sign(c.IDTokenSignedResponseAlg, "logout+jwt", payload, x.now)
+	token, err := e.cfg.Keys.Sign(c.IDTokenSignedResponseAlg, "logout+jwt", payload, now)
 	if err != nil {
 		return "", fmt.Errorf("logout: signing a logout token: %w", err)
 	}

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
@@ -12,6 +14,7 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
 
@@ -47,9 +50,14 @@ func (b *builder) shared() {
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{
 		Store: b.cfg.Store, Vault: b.p.Vault, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerUser,
-		Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		OnEnded: b.p.notifyEnded, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
+}
+
+// notifyEnded notifies the clients of a session that a login ended. Logout is made after Sessions, and before any request.
+func (p *Provider) notifyEnded(ctx context.Context, ended storage.Session, now time.Time) {
+	p.Logout.NotifyEnded(ctx, ended, now)
 }
 
 // openSubject reports whether sub is the subject of the user in the open grants of the client.

@@ -97,7 +97,8 @@ type Config struct {
 	ErrorPage func(p authorize.ErrorPage) portner.Reply
 	// LogoutPages render the pages of logout. A plain page is sent where a function is nil.
 	LogoutPages logout.Pages
-	// Backchannel sends logout tokens (OIDC Back-Channel Logout §2.5). If nil, there is no back-channel logout.
+	// Backchannel sends logout tokens (OIDC Back-Channel Logout §2.5): at a logout, and when a login ends a session of another user
+	// in the same browser or beyond MaxSessionsPerUser; see [logout.Endpoint.NotifyEnded]. If nil, there is no back-channel logout.
 	Backchannel logout.Sender
 	// TestLogin answers login_hint with a login, for automated tests. If nil, login_hint has no such effect.
 	TestLogin *authorize.TestLogin

@@ -32,6 +32,10 @@ type Config struct {
 	// MaxPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
 	// DefaultMaxPerUser.
 	MaxPerUser int
+	// OnEnded receives each session that a login ended: that of another user in the same browser, and the oldest beyond MaxPerUser.
+	// LogIn calls it after the store has ended the session, with its own context and time. It must return at once. The method
+	// NotifyEnded of a logout.Endpoint notifies the clients of the session. If nil, they are not notified.
+	OnEnded func(ctx context.Context, ended storage.Session, now time.Time)
 	// CookieName is the name of the session cookie. It begins with __Host-. The default is DefaultCookieName.
 	CookieName string
 	// AllowCrossSiteCookie sets the cookie with SameSite=None instead of Lax. Browsers then send it with cross-site POST
@@ -52,6 +56,7 @@ type Keeper struct {
 	perUser      int
 	name         string
 	sameSiteNone bool
+	onEnded      func(ctx context.Context, ended storage.Session, now time.Time)
 	log          audit.Log
 }
 
@@ -59,6 +64,9 @@ type Keeper struct {
 func New(cfg Config) (*Keeper, error) {
 	if cfg.MaxPerUser == 0 {
 		cfg.MaxPerUser = DefaultMaxPerUser
+	}
+	if cfg.OnEnded == nil {
+		cfg.OnEnded = func(context.Context, storage.Session, time.Time) {}
 	}
 	if cfg.CookieName == "" {
 		cfg.CookieName = DefaultCookieName
@@ -76,7 +84,7 @@ func New(cfg Config) (*Keeper, error) {
 	}
 	return &Keeper{
 		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perUser: cfg.MaxPerUser,
-		name: cfg.CookieName, sameSiteNone: cfg.AllowCrossSiteCookie,
+		name: cfg.CookieName, sameSiteNone: cfg.AllowCrossSiteCookie, onEnded: cfg.OnEnded,
 		log: audit.Log{Endpoint: "session", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }

@@ -24,7 +24,8 @@ import (
 //   - If the current session has the same user, it continues under a new cookie, and the old cookie is invalid from then on.
 //     StartedAt does not change. The authentication of the circle is replaced, also by one of a lower level, because tokens
 //     must state what the last login achieved. Other circles keep their level and their identity.
-//   - If the current session has another user, it ends for all its clients in the step that starts the new one.
+//   - If the current session has another user, it ends for all its clients in the step that starts the new one. Config.OnEnded
+//     receives it, and the sessions beyond Config.MaxPerUser.
 //
 // The same login with an Authentication.Key that is repeated returns the session of the first call.
 //
@@ -39,12 +40,16 @@ func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *stora
 		a.Time = now
 	}
 	a.AMR = slices.Clone(a.AMR)
-	x := exchange{k, a, name, storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}, now}
+	proved := storage.Circle{Name: circle, ACR: a.ACR, AMR: a.AMR, AuthTime: a.Time}
+	x := &exchange{Keeper: k, login: a, name: name, circle: proved, now: now}
 	s, value, err := x.logIn(ctx, current)
 	if err != nil {
 		return nil, err
 	}
 	k.setCookie(response, value)
+	for i := range x.ended {
+		k.onEnded(ctx, x.ended[i], now)
+	}
 	return s, nil
 }
 
@@ -55,9 +60,10 @@ type exchange struct {
 	name   string // from which the cookie derives; "" for a random one
 	circle storage.Circle
 	now    time.Time
+	ended  []storage.Session // by the login
 }
 
-func (x exchange) logIn(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
+func (x *exchange) logIn(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
 	switch {
 	case current == nil:
 		return x.start(ctx, storage.Hash{})
@@ -77,7 +83,7 @@ func (x exchange) logIn(ctx context.Context, current *storage.Session) (*storage
 
 // isSameUser reports whether the user of the login is the one of every circle. It compares subjects, because UserKeys change with
 // the last secret. A session with an identity that cannot be decrypted belongs to another user.
-func (x exchange) isSameUser(s *storage.Session) bool {
+func (x *exchange) isSameUser(s *storage.Session) bool {
 	for i := range s.Circles {
 		id, err := x.vault.openCircle(s.ID, &s.Circles[i])
 		if err != nil || subtle.ConstantTimeCompare([]byte(id.Subject), []byte(x.login.Identity.Subject)) != 1 {
@@ -88,7 +94,7 @@ func (x exchange) isSameUser(s *storage.Session) bool {
 }
 
 // sealed returns the circle of the login with the identity that it proved, for the session with the given ID.
-func (x exchange) sealed(sessionID string) storage.Circle {
+func (x *exchange) sealed(sessionID string) storage.Circle {
 	c := x.circle
 	c.Identity = x.vault.sealCircle(x.login.Identity, sessionID, c.Name)
 	return c
@@ -96,7 +102,7 @@ func (x exchange) sealed(sessionID string) storage.Circle {
 
 // newCookie returns the value of a cookie. It derives from the name of the login, or is random: without a key, and in the last
 // attempt.
-func (x exchange) newCookie(attempt int) string {
+func (x *exchange) newCookie(attempt int) string {
 	if x.name == "" || attempt == attempts-1 {
 		return seal.NewToken()
 	}
@@ -128,7 +134,7 @@ func sessionID(cookie string) string {
 }
 
 // start creates a session. The session old, which is that of another user, ends in the same step.
-func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
+func (x *exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
 	for attempt := range attempts {
 		value := x.newCookie(attempt)
 		times := Times{StartedAt: x.now, LastRequestAt: x.now}
@@ -155,6 +161,7 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 			}
 			x.emitEnded(ctx, reason, x.now)
 		}
+		x.ended = ended
 		x.log.Emit(ctx, portner.Event{Name: portner.EventAuthenticated, Time: x.now, Reason: "login"})
 		return s, value, nil
 	}
@@ -163,7 +170,7 @@ func (x exchange) start(ctx context.Context, old storage.Hash) (*storage.Session
 
 // repeated returns the session that the same login rotated before: it has the derived cookie, and the ID that it had before the
 // login. It returns nil if there is none.
-func (x exchange) repeated(ctx context.Context, hash storage.Hash) (*storage.Session, error) {
+func (x *exchange) repeated(ctx context.Context, hash storage.Hash) (*storage.Session, error) {
 	if x.name == "" {
 		x.log.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: x.now, Reason: "session"})
 		return nil, nil
@@ -176,7 +183,7 @@ func (x exchange) repeated(ctx context.Context, hash storage.Hash) (*storage.Ses
 }
 
 // rotate records the login in the session of the user, under a new cookie. It returns ErrNotFound if the session has ended.
-func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Session, string, error) {
+func (x *exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Session, string, error) {
 	for attempt := range attempts {
 		value := x.newCookie(attempt)
 		next, reason := x.apply(s)
@@ -202,7 +209,7 @@ func (x exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Sess
 
 // apply returns the session with this login, and the kind of login for the log. StartedAt does not change: Limits.Max counts
 // from the first authentication.
-func (x exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
+func (x *exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
 	n := x.afterRequest(s, x.now)
 	n.Circles = slices.Clone(s.Circles)
 	proved := x.sealed(n.ID)
