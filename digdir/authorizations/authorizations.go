@@ -129,13 +129,9 @@ func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, may func
 		if !may(&grants[i]) {
 			continue
 		}
-		c, err := client.Lookup(ctx, a.cfg.Clients, grants[i].ClientID)
-		switch {
-		case err == nil, errors.Is(err, client.ErrDisabled):
-		case errors.Is(err, storage.ErrNotFound):
-			continue
-		default:
-			return nil, fmt.Errorf("authorizations: loading a client: %w", err)
+		c, err := a.client(ctx, grants[i].ClientID)
+		if err != nil {
+			return nil, err
 		}
 		if one := a.describe(&grants[i], c, f.Locale); f.matches(&one, c) {
 			out = append(out, one)
@@ -278,20 +274,27 @@ func (a *API) endListed(ctx context.Context, g *storage.Grant, all []storage.Gra
 	return nil
 }
 
-// find returns the live grant with a handle and its client, which is empty if it is not registered any more.
+// find returns the live grant with a handle and its client.
 func (a *API) find(ctx context.Context, handle string, now time.Time) (storage.Grant, *client.Client, error) {
 	g, err := a.grant(ctx, handle, now)
 	if err != nil {
 		return g, nil, err
 	}
-	c, err := client.Lookup(ctx, a.cfg.Clients, g.ClientID)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return g, nil, fmt.Errorf("authorizations: loading a client: %w", err)
+	c, err := a.client(ctx, g.ClientID)
+	return g, c, err
+}
+
+// client returns the client of a grant. If it is not registered any more, its registration is empty: the user can still see and end
+// what would be live again if it returned.
+func (a *API) client(ctx context.Context, id string) (*client.Client, error) {
+	c, err := client.Lookup(ctx, a.cfg.Clients, id)
+	switch {
+	case err == nil, errors.Is(err, client.ErrDisabled):
+		return c, nil
+	case errors.Is(err, storage.ErrNotFound):
+		return &client.Client{ClientID: id}, nil
 	}
-	if c == nil {
-		c = &client.Client{}
-	}
-	return g, c, nil
+	return nil, fmt.Errorf("authorizations: loading a client: %w", err)
 }
 
 // whole returns the revocation of every grant of a user to the client for the customer.

@@ -215,12 +215,20 @@ func (w *lifeWorld) consents(customer string) []string {
 	return names
 }
 
-// authorization returns the identifier of the newest authorization for a customer with a scope that requires consent.
+// authorization returns the identifier of the authorization of a live access token.
 func (w *lifeWorld) authorization(access string) string {
 	w.t.Helper()
 	_, g, err := w.op.Store.AccessToken(w.t.Context(), storage.HashOf(access), w.Now())
 	require.NoError(w.t, err)
 	return w.vault.GrantHandle(g.UserKey, g.ID)
+}
+
+// listed reports whether the page of the user lists an authorization.
+func (w *lifeWorld) listed(id string) bool {
+	w.t.Helper()
+	list, err := w.api.OfUser(w.t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, w.Now())
+	require.NoError(w.t, err)
+	return slices.ContainsFunc(list, func(a authorizations.Authorization) bool { return a.ID == id })
 }
 
 // end ends an authorization as an organisation does.
@@ -419,15 +427,16 @@ func TestConsentLife(t *testing.T) {
 			require.Empty(t, w.consents("kunde"), "a consent for one customer is none for another")
 			l, _ := w.login("kunde", lifeScopes)
 			w.requireUse(l, true, "before")
+			id := w.authorization(l.access)
 			event.do(w, l)
-			w.requireEffect(event, l, want)
+			w.requireEffect(event, l, id, want)
 			w.requireOther(event, other)
 		})
 	}
 }
 
 // requireEffect requires the documented effect of an event on the consents and the tokens for the customer.
-func (w *lifeWorld) requireEffect(event lifeEvent, l tokens, want [3]string) {
+func (w *lifeWorld) requireEffect(event lifeEvent, l tokens, id string, want [3]string) {
 	w.t.Helper()
 	remembered := map[string][]string{"kept": {"life:a", "life:b"}, "withdrawn": {}}[want[0]]
 	if event.remembered != nil {
@@ -435,6 +444,7 @@ func (w *lifeWorld) requireEffect(event lifeEvent, l tokens, want [3]string) {
 	}
 	require.Equal(w.t, remembered, w.consents("kunde"))
 	w.requireUse(l, want[1] == "live", "after")
+	require.Equal(w.t, want[1] != "ended", w.listed(id), "the user can see and end what may be live again")
 	if want[1] == "refused" {
 		event.undo(w)
 		w.requireUse(l, true, "after the condition has ended")
