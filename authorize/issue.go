@@ -34,7 +34,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	code := e.codes.Derive(0, name)
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	o := e.newOutcome(x, code, grant, f.plan, given)
+	o := e.newOutcome(x, code, grant, given)
 	for i := 1; ; i++ {
 		refused = e.commit(commitCtx, x, sess, o)
 		if refused == nil || !refused.finished || i == e.codes.Len() {
@@ -69,7 +69,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		ACR: f.circle.ACR, AMR: slices.Clone(f.circle.AMR), AuthTime: f.circle.AuthTime,
 		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")), Customer: q.onBehalfOf.Value,
 		CreatedAt: x.now,
-		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, f.plan.ConsentEnd),
+		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, time.Time{}),
 	}
 	if q.client.TakesSID() {
 		g.SID = e.cfg.Sessions.SID(sess, g.ClientID)
@@ -104,7 +104,7 @@ func (e *Endpoint) authorizationLifetime(c *client.Client) time.Duration {
 
 // newOutcome returns the outcome of a request that ends with a code. The store recognises the request for as long as another
 // tab may hold it, and the code for as long as its tokens may be live.
-func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, plan scope.Plan, given *scope.Answer) storage.Outcome {
+func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *scope.Answer) storage.Outcome {
 	retain := x.now.Add(max(minRetention, e.cfg.PendingLifetime))
 	if g.ExpiresAt.After(retain) {
 		retain = g.ExpiresAt
@@ -122,10 +122,8 @@ func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, plan sc
 		return o
 	}
 	o.Declined = declined(given)
-	// A new consent lasts as long as a grant that rests on new consents only.
-	end := scope.Expiry(x.now, e.authorizationLifetime(x.req.client), plan.AuthorizationMaxAge, time.Time{})
-	for _, name := range given.Approved {
-		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: e.consentVersion(name), GrantedAt: x.now, ExpiresAt: end})
+	for _, name := range given.Approved { // a consent lasts as long as a grant that rests on no older one
+		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: e.consentVersion(name), GrantedAt: x.now, ExpiresAt: g.ExpiresAt})
 	}
 	return o
 }

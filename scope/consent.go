@@ -34,24 +34,23 @@ const (
 	consentDeclined
 )
 
-// consent returns the state of the consent to s, and the end of the remembered consent that it rests on, zero if it rests on none.
-// The answer of the user takes precedence over a remembered consent.
-func (r *Request) consent(s *Scope) (state consentState, end time.Time) {
+// consent returns the state of the consent to s. The answer of the user takes precedence over a remembered consent.
+func (r *Request) consent(s *Scope) consentState {
 	switch {
 	case !s.RequiresUserConsent:
-		return consentGiven, end // the login is the consent
+		return consentGiven // the login is the consent
 	case r.Answer != nil && slices.Contains(r.Answer.Shown, s.Name):
 		if slices.Contains(r.Answer.Approved, s.Name) {
-			return consentGiven, end
+			return consentGiven
 		}
-		return consentDeclined, end
+		return consentDeclined
 	case r.PromptConsent:
-		return consentMissing, end
+		return consentMissing
 	}
 	for _, c := range r.Consents {
-		if c.Covers(s, r.Now) && c.ExpiresAt.After(end) {
-			state, end = consentGiven, c.ExpiresAt
+		if c.Covers(s, r.Now) {
+			return consentGiven
 		}
 	}
-	return state, end
+	return consentMissing
 }

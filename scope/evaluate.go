@@ -61,9 +61,6 @@ type Plan struct {
 
 	AccessTokenMaxAge   time.Duration // lowest at_max_age of the granted scopes; 0 is no limit
 	AuthorizationMaxAge time.Duration // lowest authorization_max_lifetime of the granted scopes; 0 is no limit
-	// ConsentEnd is the first end of the remembered consents that Evaluate counted, zero if it counted none. The grant ends then
-	// at the latest.
-	ConsentEnd time.Time
 }
 
 // Evaluate decides a request. If a scope needs consent, call it before the consent page, and again with the answer.
@@ -92,12 +89,9 @@ func Evaluate(r Request) (Plan, error) {
 		}
 		p.NeedsFreshLogin = p.NeedsFreshLogin || s.RequiresUserAuthentication
 		p.Pseudonymous = p.Pseudonymous || s.RequiresPseudonymousTokens
-		switch state, end := r.consent(s); state {
+		switch r.consent(s) {
 		case consentGiven:
 			p.grant(s, len(r.Requested))
-			if !end.IsZero() && (p.ConsentEnd.IsZero() || end.Before(p.ConsentEnd)) {
-				p.ConsentEnd = end
-			}
 		case consentMissing:
 			p.NeedsConsent = append(p.NeedsConsent, s)
 		case consentDeclined:

@@ -5,7 +5,7 @@ import "time"
 // Expiry returns the end of a grant or token that is issued now: the earliest of now+lifetime, now+maxAge and end. A maxAge of 0
 // and a zero end are no limits. If lifetime is 0 or less, the result is now: apply the provider's default before the call.
 //
-//	grant:         Expiry(now, authorizationLifetime, plan.AuthorizationMaxAge, plan.ConsentEnd)
+//	grant:         Expiry(now, authorizationLifetime, plan.AuthorizationMaxAge, time.Time{})
 //	access token:  Expiry(now, accessTokenLifetime, plan.AccessTokenMaxAge, grant.ExpiresAt)
 //	refresh token: Expiry(now, refreshTokenLifetime, 0, grant.ExpiresAt)
 //
