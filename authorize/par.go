@@ -87,7 +87,7 @@ func (e *Endpoint) push(ctx context.Context, r client.Request, malformed error) 
 	if err != nil {
 		return nil, err
 	}
-	uri, err := e.storePushed(ctx, clientID, s, now)
+	uri, err := e.storePushed(ctx, storage.PushedRequest{ClientID: clientID, Source: c.Caller(r.RemoteAddr)}, s, now)
 	if err != nil {
 		return nil, err
 	}
@@ -120,19 +120,16 @@ func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx
 // maxPushed bounds the encoded parameters of a pushed request, so that a pending request made of them does not exceed maxSealed.
 const maxPushed = maxSealed*3/4 - sealedFixed - 256
 
-// storePushed stores the parameters under a request_uri with 256 random bits.
-func (e *Endpoint) storePushed(ctx context.Context, clientID string, s source, now time.Time) (string, error) {
+// storePushed stores the parameters as p under a request_uri with 256 random bits.
+func (e *Endpoint) storePushed(ctx context.Context, p storage.PushedRequest, s source, now time.Time) (string, error) {
 	if len(s.form.Encode()) > maxPushed {
 		return "", &portner.Error{Code: portner.InvalidRequest, Description: "The request is too large."}
 	}
 	for range 3 {
 		uri := e.cfg.RequestURIPrefix + seal.NewToken()
-		hash := storage.HashOf(uri)
-		err := e.cfg.PushedRequests.PushRequest(ctx, storage.PushedRequest{
-			Hash: hash, ClientID: clientID, Params: e.sealPushed(s, clientID, hash),
-			ExpiresAt: now.Add(e.cfg.PushedRequestLifetime),
-		}, now)
-		switch {
+		p.Hash, p.ExpiresAt = storage.HashOf(uri), now.Add(e.cfg.PushedRequestLifetime)
+		p.Params = e.sealPushed(s, p.ClientID, p.Hash)
+		switch err := e.cfg.PushedRequests.PushRequest(ctx, p, now); {
 		case errors.Is(err, storage.ErrConflict):
 			e.parLog.Emit(ctx, portner.Event{Name: portner.EventIDCollision, Time: now, Reason: "request_uri"})
 			continue

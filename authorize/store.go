@@ -16,8 +16,10 @@ type Store interface {
 
 // PushedRequestStore stores pushed authorization requests (RFC 9126).
 type PushedRequestStore interface {
-	// PushRequest inserts a pushed request. It returns storage.ErrConflict if the Hash exists, and
-	// storage.ErrFull if the client has too many requests.
+	// PushRequest inserts a pushed request. It returns storage.ErrConflict if the Hash exists, and storage.ErrFull if the
+	// Source has too many requests, or the store. Anyone can push requests of a public client: a store bounds the
+	// requests of each Source, so that one caller does not keep other callers from the client, and those of each
+	// ClientID by what is free, so that the callers of one client do not keep other clients from the store.
 	PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error
 
 	// PushedRequest returns a request that is neither consumed nor expired. For other requests it returns storage.ErrNotFound.

@@ -125,7 +125,7 @@ func (a *Authenticator) consume(ctx context.Context, claims jose.Object, c *Clie
 		return rejectedJTI, nil
 	}
 	key := storage.HashOf(a.cfg.Issuer + "\x00" + c.ClientID + "\x00" + assertionPurpose + "\x00" + jti)
-	err = a.cfg.Replay.ConsumeJTI(ctx, key, exp.Add(assertionSkew), now)
+	err = a.cfg.Replay.ConsumeJTI(ctx, c.ClientID, key, exp.Add(assertionSkew), now)
 	switch {
 	case errors.Is(err, storage.ErrConsumed):
 		return rejectedReplay, nil

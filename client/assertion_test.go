@@ -433,7 +433,7 @@ func TestAssertionReplay(t *testing.T) {
 
 type failingReplay struct{ err error }
 
-func (f failingReplay) ConsumeJTI(context.Context, storage.Hash, time.Time, time.Time) error {
+func (f failingReplay) ConsumeJTI(context.Context, string, storage.Hash, time.Time, time.Time) error {
 	return f.err
 }
 
@@ -451,7 +451,7 @@ func TestAssertionReplayStoreFails(t *testing.T) {
 // brokenReplay is the negative control of the race: it checks and remembers in two steps.
 type brokenReplay struct{ replay }
 
-func (b *brokenReplay) ConsumeJTI(_ context.Context, key storage.Hash, expiresAt, _ time.Time) error {
+func (b *brokenReplay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, expiresAt, _ time.Time) error {
 	b.mu.Lock()
 	_, ok := b.seen[key]
 	b.mu.Unlock()

@@ -44,6 +44,18 @@ var (
 	allModes      = []string{"query", "form_post"}
 )
 
+// Caller identifies the sender of a request of the client, for bounds. It is the client_id, and for a public client also the address of
+// the peer, because anyone can send its client_id. Of an IPv6 address it has the network prefix of 64 bits.
+func (c *Client) Caller(remoteAddr string) string {
+	if !c.Public() {
+		return c.ClientID
+	}
+	if a := parseAddr(remoteAddr); a.IsValid() {
+		remoteAddr = a.String()
+	}
+	return c.ClientID + " " + remoteAddr
+}
+
 // Grants returns the grant types that the client may use. The slice must not be changed.
 func (c *Client) Grants() []string {
 	switch {

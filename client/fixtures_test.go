@@ -168,7 +168,7 @@ type replay struct {
 	seen map[storage.Hash]time.Time
 }
 
-func (r *replay) ConsumeJTI(_ context.Context, key storage.Hash, expiresAt, _ time.Time) error {
+func (r *replay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, expiresAt, _ time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen == nil {

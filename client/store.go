@@ -17,7 +17,8 @@ type Source interface {
 // ReplayStore remembers used assertions by their jti (RFC 7523 §3).
 type ReplayStore interface {
 	// ConsumeJTI remembers key until expiresAt or longer. The first call for a key returns nil; later calls return
-	// storage.ErrConsumed, and so does a call whose expiresAt is not after now. If the store is full, ConsumeJTI returns
-	// storage.ErrFull and remembers nothing. expiresAt includes the tolerance for clocks.
-	ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error
+	// storage.ErrConsumed, and so does a call whose expiresAt is not after now. If the store is full, or clientID has more
+	// keys than its part of the store, ConsumeJTI returns storage.ErrFull and remembers nothing. expiresAt includes the
+	// tolerance for clocks. clientID is the authenticated client, and no part of the key: key is different for each client.
+	ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, expiresAt, now time.Time) error
 }

@@ -25,7 +25,7 @@ type Store interface {
 	//   - If next has another ID, which may be the session of another user, old ends and next is inserted.
 	//
 	// If the user then has more than limit live sessions, the oldest ones by StartedAt end in the same step, but not
-	// next. A limit below 1 is no limit.
+	// next. A limit below 1 is no limit; a store may then return ErrFull for a user with 1,000 live sessions.
 	//
 	// It returns ErrNotFound if old is not zero and not live, and ErrConflict if next.Hash, or the ID of an inserted session,
 	// exists. A retry is no error: if next.Hash is not old, and a live session of the same user has its Hash and ID,
@@ -95,8 +95,8 @@ type Store interface {
 	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
 
 	// Grants returns at most limit live grants of a user, newest first by CreatedAt and then by ID, from the one after
-	// the grant whose ID is after; "" starts with the newest. Codes that were not redeemed are no grants. A limit below
-	// 1 is no limit. It returns ErrNotFound if after is not the ID of a grant of the user that has not expired; a revoked
-	// grant is accepted.
+	// the grant whose ID is after; "" starts with the newest. Fewer than limit are the last ones. Codes that were not
+	// redeemed are no grants. A limit that is not from 1 to storage.MaxPage is an error. It returns ErrNotFound if after is
+	// not the ID of a grant of the user that has not expired; a revoked grant is accepted.
 	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
 }

@@ -45,6 +45,9 @@ var (
 	ErrFull = fmt.Errorf("storage: full: %w", portner.ErrUnavailable)
 )
 
+// MaxPage is the largest number of records that a method returns in one page.
+const MaxPage = 1000
+
 // Hash is the SHA-256 of a bearer value, or a keyed hash of a user.
 type Hash [sha256.Size]byte
 
@@ -223,6 +226,7 @@ func (r Revocation) Validate() error {
 type PushedRequest struct {
 	Hash      Hash      // of the request_uri
 	ClientID  string    // the client that pushed it
+	Source    string    // ClientID if the client authenticated, otherwise ClientID and the address of the caller; bounds count by it
 	Params    []byte    // parameters of the request without client credentials, sealed
 	ExpiresAt time.Time // end of use
 }

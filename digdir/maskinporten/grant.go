@@ -223,7 +223,7 @@ func (x *exchange) consume(c *claims, assertion string) func(context.Context, *s
 	}
 	key := storage.HashOf(x.cfg.Issuer + "\x00" + x.client.ClientID + "\x00" + purpose + "\x00" + id)
 	return func(ctx context.Context, _ *storage.Issuance) error {
-		err := x.cfg.Replay.ConsumeJTI(ctx, key, c.exp.Add(skew), x.Now)
+		err := x.cfg.Replay.ConsumeJTI(ctx, x.client.ClientID, key, c.exp.Add(skew), x.Now)
 		if errors.Is(err, storage.ErrConsumed) {
 			return rejectClient(mp012, portner.EventAssertionReplay, "assertion_replay")
 		}

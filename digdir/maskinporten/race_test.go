@@ -68,7 +68,7 @@ type nonAtomicReplay struct {
 	seen map[storage.Hash]bool
 }
 
-func (f *nonAtomicReplay) ConsumeJTI(_ context.Context, key storage.Hash, _, _ time.Time) error {
+func (f *nonAtomicReplay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, _, _ time.Time) error {
 	f.mu.Lock()
 	seen := f.seen[key]
 	f.mu.Unlock()

@@ -50,7 +50,7 @@ func TestBounds(t *testing.T) {
 			"pushed requests",
 			memory.Config{MaxPushedRequests: 3},
 			func(s *memory.Store, n int, now time.Time) error {
-				return s.PushRequest(t.Context(), newPushed(n, "client"), now)
+				return s.PushRequest(t.Context(), newPushed(n, id("client", n)), now)
 			},
 			func(s *memory.Store, now time.Time) error {
 				_, err := s.PushedRequest(t.Context(), newPushed(0, "").Hash, now)
@@ -86,10 +86,10 @@ func TestBounds(t *testing.T) {
 			"assertions",
 			memory.Config{MaxReplays: 3},
 			func(s *memory.Store, n int, now time.Time) error {
-				return s.ConsumeJTI(t.Context(), storage.HashOf(id("jti", n)), now.Add(time.Minute), now)
+				return s.ConsumeJTI(t.Context(), id("client", n), storage.HashOf(id("jti", n)), now.Add(time.Minute), now)
 			},
 			func(s *memory.Store, now time.Time) error {
-				err := s.ConsumeJTI(t.Context(), storage.HashOf(id("jti", 0)), now.Add(time.Minute), now)
+				err := s.ConsumeJTI(t.Context(), "client", storage.HashOf(id("jti", 0)), now.Add(time.Minute), now)
 				if err == storage.ErrConsumed {
 					return nil
 				}
@@ -156,7 +156,7 @@ func TestPushedRequestsPerClient(t *testing.T) {
 // An outcome whose consents do not fit changes nothing.
 func TestConsentsAllOrNone(t *testing.T) {
 	t.Parallel()
-	s := memory.NewWith(memory.Config{MaxConsents: 2})
+	s := memory.NewWith(memory.Config{MaxConsents: 3})
 	require.NoError(t, s.FinishRequest(t.Context(), answer("first", 1, "a"), epoch))
 	c := newCode(2)
 	o := outcomeOf(2, c)
@@ -210,7 +210,7 @@ func fill(t testing.TB, s *memory.Store, from, n int) {
 		if i%11 == 0 {
 			require.NoError(t, s.Revoke(ctx, storage.Revocation{Authorization: consentsOf(i)}, epoch))
 		}
-		require.NoError(t, s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
+		require.NoError(t, s.ConsumeJTI(ctx, "client", storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
 	}
 }
 
@@ -232,7 +232,7 @@ func TestSweepLeavesNothing(t *testing.T) {
 		require.NotZero(t, removed)
 		total += removed
 	}
-	require.Equal(t, held.Sessions+held.Grants+held.Tokens+held.PushedRequests+held.Consents+held.Replays, total)
+	require.Equal(t, held.Sessions+held.EndedSessions+held.Grants+held.Tokens+held.PushedRequests+held.Consents+held.Replays, total)
 	require.Empty(t, s.Leftovers())
 }
 
@@ -246,7 +246,7 @@ func TestTrafficCollects(t *testing.T) {
 		c := newCode(10_000 + n)
 		c.ExpiresAt = later.Add(time.Minute)
 		require.NoError(t, s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("late", n), Code: &c}, later))
-		require.NoError(t, s.ConsumeJTI(t.Context(), storage.HashOf(id("late", n)), later.Add(time.Minute), later))
+		require.NoError(t, s.ConsumeJTI(t.Context(), "client", storage.HashOf(id("late", n)), later.Add(time.Minute), later))
 	}
 	require.Equal(t, memory.Stats{Grants: 4000, Replays: 4000}, s.Stats())
 }
@@ -270,12 +270,12 @@ func TestClockGoesBack(t *testing.T) {
 	t.Parallel()
 	s := memory.New()
 	key, end := storage.HashOf("jti"), epoch.Add(time.Minute)
-	require.NoError(t, s.ConsumeJTI(t.Context(), key, end, epoch))
+	require.NoError(t, s.ConsumeJTI(t.Context(), "client", key, end, epoch))
 	_, err := s.Sweep(t.Context(), epoch.Add(time.Hour))
 	require.NoError(t, err)
 	require.Empty(t, s.Leftovers())
-	require.ErrorIs(t, s.ConsumeJTI(t.Context(), key, end, epoch), storage.ErrConsumed)
-	require.NoError(t, s.ConsumeJTI(t.Context(), key, end.Add(1), epoch), "a later end was not collected")
+	require.ErrorIs(t, s.ConsumeJTI(t.Context(), "client", key, end, epoch), storage.ErrConsumed)
+	require.NoError(t, s.ConsumeJTI(t.Context(), "client", key, end.Add(1), epoch), "a later end was not collected")
 }
 
 // The chain of a user holds live grants only.
@@ -333,7 +333,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				_ = s.InsertGrant(ctx, newIssuance(n+1, 9, newCode(n+1).Grant), now)
 				_ = s.Revoke(ctx, storage.Revocation{Authorization: consentsOf(n % 5)}, now)
 				_, _ = s.Grants(ctx, in.UserKey, "", 3, now)
-				_ = s.ConsumeJTI(ctx, storage.HashOf(id("jti", i)), now.Add(time.Minute), now)
+				_ = s.ConsumeJTI(ctx, "client", storage.HashOf(id("jti", i)), now.Add(time.Minute), now)
 				if i%50 == 0 {
 					_, _ = s.Sweep(ctx, now)
 				}

@@ -51,6 +51,30 @@ func putBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
 }
 
+// putStrings writes texts that are not in the table of symbols.
+func putStrings(b []byte, texts []string) []byte {
+	if texts == nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(texts))+1)
+	for _, s := range texts {
+		b = putString(b, s)
+	}
+	return b
+}
+
+func (r *reader) strings() []string {
+	n := r.uvarint()
+	if n == 0 {
+		return nil
+	}
+	v := make([]string, n-1)
+	for i := range v {
+		v[i] = r.string()
+	}
+	return v
+}
+
 // strict accepts one spelling of each value.
 var strict = base64.RawURLEncoding.Strict()
 

@@ -47,10 +47,10 @@ func FuzzRecords(f *testing.F) {
 			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, Customer: a, Key: b,
 			AuthorizationDetails: raw, Claims: raw, CreatedAt: second, ExpiresAt: first,
 		}
-		require.Equal(t, g, memory.EncodeGrant(&g).Decode())
+		require.Equal(t, g, memory.EncodeGrant(&g).Decode(h))
 
 		c := storage.AuthorizationCode{Hash: k, RedirectURI: a, CodeChallenge: b, Nonce: a, ExpiresAt: second, Grant: g}
-		require.Equal(t, c, memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first}).Decode())
+		require.Equal(t, c, memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first}).Decode(h))
 
 		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, IssuedAt: first, ExpiresAt: second}
 		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))

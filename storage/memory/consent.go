@@ -17,6 +17,7 @@ type consentKey = storage.ConsentKey
 type consents struct {
 	place  slot
 	stripe uint8
+	user   *user
 	key    consentKey
 	list   []consent
 }
@@ -43,10 +44,10 @@ func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	st := &s.users[s.stripeOfKey(&key.UserKey)]
+	st := &s.users[stripeOf(s.hashOfUser(&key.UserKey))]
 	n := nanos(now)
 	st.mu.Lock()
-	defer st.mu.Unlock()
+	defer st.unlock()
 	c := st.consents.m[key]
 	if c == nil {
 		return nil, nil
@@ -65,7 +66,7 @@ func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 // countNewConsents counts the granted consents that need room: those for scopes without a remembered one. The caller
 // holds the stripe.
 func (f *finish) countNewConsents() (n int) {
-	c := f.users[f.stripe].consents.m[f.outcome.Consents]
+	c := f.users[stripeOf(f.user)].consents.m[f.outcome.Consents]
 	for i := range f.outcome.Granted {
 		scope := f.outcome.Granted[i].Scope
 		known := c != nil && c.find(scope) != nil
@@ -79,10 +80,10 @@ func (f *finish) countNewConsents() (n int) {
 	return n
 }
 
-// applyConsents withdraws the declined consents and remembers the granted ones, for which countNewConsents took room.
-// The caller holds the stripe.
-func (f *finish) applyConsents() {
-	st := &f.users[f.stripe]
+// applyConsents withdraws the declined consents and remembers the granted ones of a user, for which countNewConsents took
+// room. The caller holds the stripe.
+func (f *finish) applyConsents(u *user) {
+	st := &f.users[stripeOf(f.user)]
 	c := st.consents.m[f.outcome.Consents]
 	if c == nil && len(f.outcome.Granted) == 0 {
 		return
@@ -90,13 +91,14 @@ func (f *finish) applyConsents() {
 	if c == nil {
 		key := f.outcome.Consents
 		key.ClientID, key.Customer = strings.Clone(key.ClientID), strings.Clone(key.Customer)
-		c = &consents{key: key, stripe: f.stripe, place: slot{shard: f.stripe}}
+		c = &consents{key: key, user: u, stripe: stripeOf(f.user)}
+		c.place.shard = uint8((f.user + f.hashOfClient(key.ClientID, key.Customer)) % shardCount)
 		st.consents.set(key, c)
 	}
 	for i := range f.outcome.Granted {
 		c.remember(&f.outcome.Granted[i])
 	}
-	f.consentCount.give(c.drop(func(one *consent) bool {
+	f.forget(c, c.drop(func(one *consent) bool {
 		for _, scope := range f.outcome.Declined {
 			if scope == one.scope {
 				return true
@@ -149,11 +151,15 @@ func (s *Store) keep(c *consents) {
 	s.due.consents.schedule(c, end)
 }
 
+// forget counts n consents of c that were dropped. The caller holds the stripe.
+func (s *Store) forget(c *consents, n int) { s.consentCount.give(n, &c.user.consentShare, nil) }
+
 // withdrawAll removes the consents of a key. The caller holds the stripe.
 func (s *Store) withdrawAll(key *storage.ConsentKey) {
-	if c := s.users[s.stripeOfKey(&key.UserKey)].consents.m[*key]; c != nil {
-		s.consentCount.give(c.drop(func(*consent) bool { return true }))
+	if c := s.users[stripeOf(s.hashOfUser(&key.UserKey))].consents.m[*key]; c != nil {
+		s.forget(c, c.drop(func(*consent) bool { return true }))
 		s.keep(c)
+		s.release(c.user)
 	}
 }
 
@@ -161,12 +167,13 @@ func (s *Store) withdrawAll(key *storage.ConsentKey) {
 func (c *consents) collect(s *Store, now int64) int {
 	st := &s.users[c.stripe]
 	st.mu.Lock()
-	defer st.mu.Unlock()
+	defer st.unlock()
 	if st.consents.m[c.key] != c { // withdrawn since it was popped
 		return 0
 	}
 	removed := c.drop(func(one *consent) bool { return now >= one.until })
-	s.consentCount.give(removed)
+	s.forget(c, removed)
 	s.keep(c)
+	s.release(c.user)
 	return removed
 }

@@ -65,10 +65,10 @@ func TestBytesPerRecord(t *testing.T) {
 			_, err := s.ReplaceSession(context.Background(), in.Hash, next, 0, epoch)
 			return err
 		}},
-		{"code", 500, func(s *memory.Store, i int) error {
+		{"code", 600, func(s *memory.Store, i int) error {
 			return s.FinishRequest(context.Background(), outcomeOf(i, newCode(i)), epoch)
 		}},
-		{"login", 1300, func(s *memory.Store, i int) error {
+		{"login", 1350, func(s *memory.Store, i int) error {
 			if _, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch); err != nil {
 				return err
 			}
@@ -79,11 +79,11 @@ func TestBytesPerRecord(t *testing.T) {
 			return s.RedeemCode(context.Background(), c.Hash, newIssuance(i, 0, c.Grant), epoch)
 		}},
 		{"jti", 120, func(s *memory.Store, i int) error {
-			return s.ConsumeJTI(context.Background(), storage.HashOf(id("jti", i)), epoch.Add(time.Duration(i%120)*time.Second+1), epoch)
+			return s.ConsumeJTI(context.Background(), "client", storage.HashOf(id("jti", i)), epoch.Add(time.Duration(i%120)*time.Second+1), epoch)
 		}},
 	}
 	for _, c := range cases {
-		s := memory.NewWith(memory.Config{MaxSessions: n, MaxGrants: n, MaxTokens: 2 * n, MaxReplays: n})
+		s := memory.NewWith(memory.Config{MaxSessions: n, MaxGrants: n, MaxTokens: 2 * n, MaxReplays: 2 * n})
 		before := heapNow()
 		for i := range n {
 			require.NoError(t, c.put(s, i))
@@ -110,7 +110,7 @@ func TestSweepInBatches(t *testing.T) {
 	require.NoError(t, err)
 	for i := range n {
 		in := newSession(i)
-		in.UserKey = storage.HashOf(id("user", i%3)) // three stripes: the locks that a batch takes
+		in.UserKey = storage.HashOf(id("user", i%40)) // 40 stripes: the locks that a batch takes
 		_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
 		require.NoError(t, err)
 	}
@@ -122,7 +122,7 @@ func TestSweepInBatches(t *testing.T) {
 			breaks++
 		}
 		held = left
-		for i := range 3 { // deadlocks if a lock is held
+		for i := range 40 { // deadlocks if a lock is held
 			_, _ = s.Session(context.Background(), newSession(i).Hash, epoch)
 		}
 		_, err := s.Session(context.Background(), long.Hash, epoch.Add(time.Hour))
@@ -162,7 +162,7 @@ var inserts = []call{
 		check(s.ConsumePushedRequest(context.Background(), p.Hash, epoch))
 	}},
 	{"ConsumeJTI", func(s *memory.Store, i int) {
-		check(s.ConsumeJTI(context.Background(), storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
+		check(s.ConsumeJTI(context.Background(), "client", storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
 	}},
 	{"FinishRequest (consents)", func(s *memory.Store, i int) {
 		check(s.FinishRequest(context.Background(), answer(id("answer", i), i, "a", "b"), epoch))
@@ -208,7 +208,7 @@ var rotation atomic.Int64
 
 var roomy = memory.Config{
 	MaxSessions: 1 << 30, MaxGrants: 1 << 30, MaxTokens: 1 << 30,
-	MaxPushedRequests: 1 << 30, MaxPushedRequestsPerClient: 1 << 30, MaxConsents: 1 << 30, MaxReplays: 1 << 30,
+	MaxPushedRequests: 1 << 30, MaxConsents: 1 << 30, MaxReplays: 1 << 30,
 }
 
 func filled(n int) *memory.Store {
@@ -219,7 +219,7 @@ func filled(n int) *memory.Store {
 		c := newLogin(i)
 		check(s.FinishRequest(context.Background(), outcomeOf(i, c), epoch))
 		check(s.RedeemCode(context.Background(), c.Hash, newIssuance(i, 0, c.Grant), epoch))
-		check(s.ConsumeJTI(context.Background(), storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
+		check(s.ConsumeJTI(context.Background(), "client", storage.HashOf(id("jti", i)), epoch.Add(time.Minute), epoch))
 	}
 	return s
 }

@@ -14,11 +14,11 @@ func Example() {
 	ctx, now := context.Background(), time.Now()
 	store := memory.NewWith(memory.Config{MaxReplays: 1})
 
-	err := store.ConsumeJTI(ctx, storage.HashOf("assertion 1"), now.Add(time.Minute), now)
+	err := store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 1"), now.Add(time.Minute), now)
 	fmt.Println(err)
-	err = store.ConsumeJTI(ctx, storage.HashOf("assertion 1"), now.Add(time.Minute), now)
+	err = store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 1"), now.Add(time.Minute), now)
 	fmt.Println(errors.Is(err, storage.ErrConsumed))
-	err = store.ConsumeJTI(ctx, storage.HashOf("assertion 2"), now.Add(time.Minute), now)
+	err = store.ConsumeJTI(ctx, "client", storage.HashOf("assertion 2"), now.Add(time.Minute), now)
 	fmt.Println(errors.Is(err, storage.ErrFull))
 
 	removed, _ := store.Sweep(ctx, now.Add(time.Hour))

@@ -13,18 +13,19 @@ func (s *Store) Leftovers() map[string]int {
 	for i := range shardCount {
 		add("sessions by hash", len(s.sessionsByHash.shards[i].m))
 		add("sessions by ID", len(s.sessionsByID.shards[i].m))
-		add("users with sessions", len(s.users[i].sessions.m))
+		add("users", len(s.users[i].users.m))
+		add("authorizations", len(s.users[i].authorizations.m))
 		add("codes", len(s.codes.shards[i].m))
 		add("requests", len(s.requests.shards[i].m))
 		add("grants", len(s.grants.shards[i].m))
 		add("access tokens", len(s.access.shards[i].m))
 		add("refresh tokens", len(s.refresh.shards[i].m))
 		add("pushed requests", len(s.pushed.shards[i].m))
-		add("pushing clients", len(s.pushedClients.shards[i].n))
-		add("users with grants", len(s.users[i].grants.m))
+		add("pushing clients", len(s.pushing[i].clients.m))
 		add("consents", len(s.users[i].consents.m))
 		add("replays", len(s.replays[i].keys.m))
 		add("replay heap", len(s.replays[i].heap))
+		add("clients of replays", len(s.replayOwners[i].numbers.m)+len(s.replayOwners[i].owners))
 		add("queued sessions", len(s.due.sessions.shards[i].heap))
 		add("queued grants", len(s.due.grants.shards[i].heap))
 		add("queued access tokens", len(s.due.access.shards[i].heap))
@@ -33,8 +34,15 @@ func (s *Store) Leftovers() map[string]int {
 		add("queued consents", len(s.due.consents.shards[i].heap))
 	}
 	stats := s.Stats()
-	add("counters", stats.Sessions+stats.Grants+stats.Tokens+stats.PushedRequests+stats.Consents+stats.Replays)
+	add("counters", stats.Sessions+stats.EndedSessions+stats.Grants+stats.Tokens+stats.PushedRequests+stats.Consents+stats.Replays)
 	return left
+}
+
+// SymbolCount returns the number of texts in the table of symbols.
+func SymbolCount() int {
+	symbols.mu.Lock()
+	defer symbols.mu.Unlock()
+	return symbols.used
 }
 
 // Encoders, for the fuzz test.
@@ -45,16 +53,24 @@ var (
 	EncodeAccess  = encodeAccess
 )
 
-// GrantsOf returns the number of grants and codes in the chain of a user.
-func (s *Store) GrantsOf(user storage.Hash) (n int) {
-	h := s.hashOf(string(user[:]))
-	for g := s.users[stripeOf(h)].grants.m[h]; g != nil; g = g.next {
-		n++
+// GrantsOf returns the number of grants and codes of a user.
+func (s *Store) GrantsOf(key storage.Hash) int {
+	if u := s.findUser(s.hashOfUser(&key), &key); u != nil {
+		return u.grantShare.held()
 	}
-	return n
+	return 0
 }
 
-func (t sessionText) Decode() storage.Session             { return t.decode() }
-func (t grantText) Decode() storage.Grant                 { return t.decode() }
-func (t codeText) Decode() storage.AuthorizationCode      { return t.decode() }
-func (t accessText) Decode(id string) storage.AccessToken { return t.decode(id) }
+// MostVisited returns the largest number of records that were visited under one hold of a stripe since the last call.
+func (s *Store) MostVisited() (most int) {
+	for i := range s.users {
+		st := &s.users[i]
+		most, st.mostVisited = max(most, st.mostVisited), 0
+	}
+	return most
+}
+
+func (t sessionText) Decode() storage.Session                         { return t.decode() }
+func (t grantText) Decode(user storage.Hash) storage.Grant            { return t.decode(user) }
+func (t codeText) Decode(user storage.Hash) storage.AuthorizationCode { return t.decode(user) }
+func (t accessText) Decode(id string) storage.AccessToken             { return t.decode(id) }

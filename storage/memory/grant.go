@@ -2,7 +2,7 @@ package memory
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -13,21 +13,27 @@ import (
 // grant is the record of an outcome: a code, later the grant of that code, or a denial. A grant without a code is one, too. Its lock
 // orders every method on the code, the grant and its tokens.
 type grant struct {
-	mu     sync.Mutex
-	place  slot
-	code   codeText // with the grant it was created with; "" when no longer recognised
-	issue  *issued  // nil until the code is redeemed
-	stripe uint8    // index of the stripe of its user; never changes
-	linked bool     // in the chain of its user until it is gone; never changes after the insertion
-	used   bool     // the code was consumed
-	denied bool     // the request was denied: there is no code
-	// revoked reports that the grant was revoked, and gone that it was collected or could not be inserted.
-	revoked, gone bool
-	next, prev    *grant // of the same user in userStripe.grants, newer first; the stripe guards them
+	mu    sync.Mutex
+	place slot
+	code  codeText // with the grant it was created with; "" when no longer recognised
+	issue *issued  // nil until the code is redeemed. It is written with the stripe, too, and can be read with either
+	auth  *authorization
+	// session is the one of the code, and after that the one with which the grant ends. The grant reads only whether it has ended.
+	session *session
+	stripe  uint8 // index of the stripe of its owner; never changes
+	linked  bool  // listed when it is redeemed; never changes after the insertion
+	listed  bool  // in the tree of its user; the stripe guards it
+	used    bool  // the code was consumed
+	denied  bool  // the request was denied: there is no code
+	revoked bool  // written with the stripe, too, and can be read with either
+	gone    bool  // collected, or could not be inserted
 }
 
 // issued is what a grant has after its code was redeemed. It is a struct of its own to keep codes small.
-type issued struct{ text grantText }
+type issued struct {
+	text         grantText
+	older, newer *grant // in the tree of its user; the stripe guards them
+}
 
 func (g *grant) slot() *slot { return &g.place }
 
@@ -36,7 +42,7 @@ func (g *grant) codeVerdict(hash string, now int64) error {
 	switch {
 	case g.gone || g.denied || g.code == "" || g.code.hash() != hash || now >= g.code.retained():
 		return storage.ErrNotFound
-	case g.used:
+	case g.isConsumed():
 		return storage.ErrConsumed
 	case now >= g.code.end():
 		return storage.ErrNotFound
@@ -44,12 +50,31 @@ func (g *grant) codeVerdict(hash string, now int64) error {
 	return nil
 }
 
-// ended reports whether there is no grant, or it has expired. The caller holds g.
+// isConsumed reports whether the code was consumed, revoked, or ended with its session. The caller holds g.
+func (g *grant) isConsumed() bool {
+	return g.used || g.auth.revoked.Load() || g.session != nil && g.session.ended.Load()
+}
+
+// isRevoked reports whether the grant was revoked by itself, with its authorization or with its session. The caller holds g or its
+// stripe.
+func (g *grant) isRevoked() bool {
+	return g.revoked || g.auth.revoked.Load() || g.issue != nil && g.session != nil && g.session.ended.Load()
+}
+
+// userKey returns the UserKey of the grant.
+func (g *grant) userKey() (key storage.Hash) {
+	if g.linked {
+		key = g.auth.user.key
+	}
+	return key
+}
+
+// ended reports whether there is no grant, or it has expired. The caller holds g, or its stripe if g is listed.
 func (g *grant) ended(now int64) bool {
 	return g.gone || g.issue == nil || now >= g.text().end()
 }
 
-// text returns the grant as it was redeemed, or "" before that. The caller holds g.
+// text returns the grant as it was redeemed, or "" before that. The caller holds g, or its stripe if g is listed.
 func (g *grant) text() grantText {
 	if g.issue == nil {
 		return ""
@@ -72,14 +97,24 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	}
 	g := &grant{code: encodeOutcome(&o), denied: o.Code == nil, used: o.Code == nil}
 	g.place.shard = uint8(s.shardOf(o.RequestID))
-	f := finish{Store: s, outcome: &o, grant: g, now: nanos(now), stripe: s.stripeOfKey(&o.Consents.UserKey)}
-	g.stripe = f.stripe
-	if o.Code != nil {
-		g.stripe, g.linked = s.stripeOfKey(&o.Code.Grant.UserKey), hasUser(&o.Code.Grant)
+	f := finish{Store: s, outcome: &o, grant: g, now: nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
+	f.user = s.hashOfUser(&o.Consents.UserKey)
+	f.answers = len(o.Granted)+len(o.Declined) > 0
+	switch {
+	case o.Code != nil:
+		given := &o.Code.Grant
+		f.key, f.client, f.customer, g.linked = ownerKey(given), given.ClientID, given.Customer, hasUser(given)
+	case o.Consents.UserKey == storage.Hash{}:
+		f.key = clientKey(f.client)
 	}
-	if len(o.Granted)+len(o.Declined) == 0 {
-		f.stripe = g.stripe
+	f.owner = f.user
+	if f.key != o.Consents.UserKey {
+		f.owner = s.hashOfUser(&f.key)
 	}
+	if !f.answers {
+		f.user = f.owner
+	}
+	g.stripe = stripeOf(f.owner)
 	if err := s.withRoom(now, f.run, grantKind, consentKind); err != nil {
 		return err
 	}
@@ -87,46 +122,69 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	return nil
 }
 
-func (s *Store) stripeOfKey(user *storage.Hash) uint8 { return stripeOf(s.hashOf(string(user[:]))) }
-
-// hasUser reports whether a grant is kept in the chain of its user: the grants of machines are not.
-func hasUser(g *storage.Grant) bool { return g.UserKey != storage.Hash{} || g.SessionID != "" }
-
 // finish is one call of FinishRequest.
 type finish struct {
 	*Store
-	outcome *storage.Outcome
-	grant   *grant
-	stripe  uint8 // of the user of the consents
-	now     int64
+	outcome          *storage.Outcome
+	grant            *grant
+	owner, user      uint64 // hashes of the owner of the grant and of the user of the consents
+	key              storage.Hash
+	client, customer string // key, client and customer identify the authorization of the grant
+	answers          bool   // there are consents to change
+	now              int64
 }
 
 func (f *finish) run() error {
-	f.lockUsers(f.stripe, f.grant.stripe)
-	defer f.unlockUsers(f.stripe, f.grant.stripe)
+	stripe := stripeOf(f.user)
+	f.lockUsers(stripe, f.grant.stripe)
+	defer f.unlockUsers(stripe, f.grant.stripe)
 	if f.outcome.Code != nil {
-		if err := f.admit(&f.outcome.Code.Grant, f.grant.stripe, f.now); err != nil {
+		var err error
+		if f.grant.session, err = f.admit(&f.outcome.Code.Grant, f.grant.stripe, f.now); err != nil {
 			return err
 		}
 	}
 	if first := f.requests.get(f.outcome.RequestID); first != nil {
 		return first.compare(f.grant.code, f.now)
 	}
-	if !f.grantCount.take(1) {
+	f.grant.auth = f.authorization(f.owner, &f.key, f.client, f.customer)
+	defer f.releaseAuthorization(f.grant.stripe, f.grant.auth)
+	if !f.answers {
+		return f.insert(nil)
+	}
+	u := f.Store.user(f.user, &f.outcome.Consents.UserKey)
+	defer f.release(u)
+	return f.insert(u)
+}
+
+// insert inserts the outcome, whose consents are those of u. The caller holds both stripes.
+func (f *finish) insert(u *user) error {
+	a := f.grant.auth
+	if !f.grantCount.take(1, &a.user.grantShare, &a.grantShare) {
 		return storage.ErrFull
 	}
-	added := f.countNewConsents()
-	if !f.consentCount.take(added) {
-		f.grantCount.give(1)
-		return storage.ErrFull
+	added := 0
+	if u != nil {
+		if added = f.countNewConsents(); !f.consentCount.take(added, &u.consentShare, nil) {
+			f.giveGrant(f.grant)
+			return storage.ErrFull
+		}
 	}
 	if !f.insertOutcome(f.grant) {
-		f.grantCount.give(1)
-		f.consentCount.give(added)
+		f.giveGrant(f.grant)
+		if u != nil {
+			f.consentCount.give(added, &u.consentShare, nil)
+		}
 		return storage.ErrConflict
 	}
-	f.applyConsents()
+	if u != nil {
+		f.applyConsents(u)
+	}
 	return nil
+}
+
+func (s *Store) giveGrant(g *grant) {
+	s.grantCount.give(1, &g.auth.user.grantShare, &g.auth.grantShare)
 }
 
 // compare returns the verdict on a second outcome of the request of g.
@@ -138,7 +196,7 @@ func (g *grant) compare(second codeText, now int64) error {
 		return storage.ErrConflict
 	case g.denied:
 		return nil
-	case g.used || now >= g.code.end():
+	case g.isConsumed() || now >= g.code.end():
 		return storage.ErrConsumed
 	}
 	return nil
@@ -151,9 +209,6 @@ func (s *Store) insertOutcome(g *grant) bool {
 	if !s.addKeys(g) {
 		g.gone = true // a reader that found it by its first key waits for the lock
 		return false
-	}
-	if !g.denied {
-		s.link(g)
 	}
 	s.due.grants.schedule(g, g.code.retained())
 	return true
@@ -178,38 +233,6 @@ func (s *Store) addKeys(g *grant) bool {
 	return true
 }
 
-// link puts g into the chain of its user. The caller holds g and its stripe.
-func (s *Store) link(g *grant) {
-	if !g.linked {
-		return
-	}
-	user, st := s.hashOf(g.known().userKey()), &s.users[g.stripe]
-	if g.next = st.grants.m[user]; g.next != nil {
-		g.next.prev = g
-	}
-	st.grants.set(user, g)
-}
-
-// unlink reverses link.
-func (s *Store) unlink(g *grant) {
-	if !g.linked {
-		return
-	}
-	user, st := s.hashOf(g.known().userKey()), &s.users[g.stripe]
-	switch {
-	case g.prev != nil:
-		g.prev.next = g.next
-	case g.next != nil:
-		st.grants.set(user, g.next)
-	default:
-		st.grants.drop(user)
-	}
-	if g.next != nil {
-		g.next.prev = g.prev
-	}
-	g.next, g.prev = nil, nil
-}
-
 // Code implements provider.Store.
 func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (storage.AuthorizationCode, error) {
 	if err := ctx.Err(); err != nil {
@@ -225,7 +248,7 @@ func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (sto
 	if verdict == storage.ErrNotFound {
 		return storage.AuthorizationCode{}, verdict
 	}
-	return text.decode(), verdict
+	return text.decode(g.userKey()), verdict
 }
 
 // RedeemCode implements provider.Store.
@@ -247,20 +270,24 @@ func (s *Store) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Is
 		return nil
 	}
 	ts, text := newTokens(s, g, i), encodeGrant(&i.Grant)
-	err := s.withRoom(now, func() error { return s.redeem(g, string(hash[:]), text, ts, nanos(now)) }, accessKind, refreshKind)
+	err := s.withRoom(now, func() error { return s.redeem(g, string(hash[:]), i, text, ts, nanos(now)) }, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
 	}
 	return err
 }
 
-func (s *Store) redeem(g *grant, hash string, text grantText, ts tokens, now int64) error {
+func (s *Store) redeem(g *grant, hash string, i *storage.Issuance, text grantText, ts tokens, now int64) error {
+	if g.linked {
+		s.users[g.stripe].mu.Lock()
+		defer s.users[g.stripe].unlock()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.codeVerdict(hash, now); err != nil {
 		return err
 	}
-	if !text.replaces(g.code.grant()) || !ts.belongTo(text.id()) {
+	if i.Grant.UserKey != g.userKey() || !text.replaces(g.code.grant()) || !ts.belongTo(text.id()) {
 		return storage.ErrConflict
 	}
 	if err := s.insertTokens(ts); err != nil {
@@ -270,9 +297,20 @@ func (s *Store) redeem(g *grant, hash string, text grantText, ts tokens, now int
 	if same := g.code.grant(); text == same {
 		text = same // one text for both
 	}
-	g.issue = &issued{text: text}
+	s.begin(g, text)
 	s.scheduleTokens(ts)
 	return nil
+}
+
+// begin makes g live. The caller holds g and its stripe.
+func (s *Store) begin(g *grant, text grantText) {
+	g.issue = &issued{text: text}
+	if !text.loginOnly() {
+		g.session = nil
+	}
+	if g.linked {
+		s.list(g)
+	}
 }
 
 // InsertGrant implements token.GrantStore.
@@ -280,44 +318,48 @@ func (s *Store) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	g := &grant{used: true, stripe: s.stripeOfKey(&i.Grant.UserKey), linked: hasUser(&i.Grant)}
+	key := ownerKey(&i.Grant)
+	owner := s.hashOfUser(&key)
+	g := &grant{used: true, stripe: stripeOf(owner), linked: hasUser(&i.Grant)}
 	g.place.shard = uint8(s.shardOf(string(i.Access.Hash[:])))
 	ts, text := newTokens(s, g, i), encodeGrant(&i.Grant)
-	err := s.withRoom(now, func() error { return s.insertIssued(g, i, text, ts, nanos(now)) }, grantKind, accessKind, refreshKind)
+	err := s.withRoom(now, func() error {
+		s.lockUsers(g.stripe, g.stripe)
+		defer s.unlockUsers(g.stripe, g.stripe)
+		var err error
+		if g.session, err = s.admit(&i.Grant, g.stripe, nanos(now)); err != nil {
+			return err
+		}
+		g.auth = s.authorization(owner, &key, i.Grant.ClientID, i.Grant.Customer)
+		defer s.releaseAuthorization(g.stripe, g.auth)
+		return s.insertIssued(g, text, ts)
+	}, grantKind, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
 	}
 	return err
 }
 
-func (s *Store) insertIssued(g *grant, i *storage.Issuance, text grantText, ts tokens, now int64) error {
-	if g.linked {
-		s.lockUsers(g.stripe, g.stripe)
-		defer s.unlockUsers(g.stripe, g.stripe)
-		if err := s.admit(&i.Grant, g.stripe, now); err != nil {
-			return err
-		}
-	}
+// insertIssued inserts a grant without a code. The caller holds its stripe.
+func (s *Store) insertIssued(g *grant, text grantText, ts tokens) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !ts.belongTo(text.id()) {
 		return storage.ErrConflict
 	}
-	if !s.grantCount.take(1) {
+	if !s.grantCount.take(1, &g.auth.user.grantShare, &g.auth.grantShare) {
 		return storage.ErrFull
 	}
 	if !s.grants.add(text.id(), g) {
-		s.grantCount.give(1)
+		s.giveGrant(g)
 		return storage.ErrConflict
 	}
 	if err := s.insertTokens(ts); err != nil {
 		s.grants.drop(text.id())
-		s.grantCount.give(1)
-		g.gone = true
+		s.giveGrant(g)
 		return err
 	}
-	g.issue = &issued{text: text}
-	s.link(g)
+	s.begin(g, text)
 	s.scheduleTokens(ts)
 	s.due.grants.schedule(g, text.end())
 	return nil
@@ -332,9 +374,7 @@ func (s *Store) Revoke(ctx context.Context, r storage.Revocation, now time.Time)
 		return err
 	}
 	if r.GrantID != "" {
-		if g := s.grants.get(r.GrantID); g != nil {
-			g.revokeIf(func(text grantText) bool { return text.id() == r.GrantID })
-		}
+		s.revokeGrant(r.GrantID)
 	} else {
 		s.revokeAuthorization(&r.Authorization)
 	}
@@ -342,35 +382,31 @@ func (s *Store) Revoke(ctx context.Context, r storage.Revocation, now time.Time)
 	return nil
 }
 
+func (s *Store) revokeGrant(id string) {
+	g := s.grants.get(id)
+	if g == nil {
+		return
+	}
+	s.lockUsers(g.stripe, g.stripe)
+	defer s.unlockUsers(g.stripe, g.stripe)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if text := g.known(); text != "" && text.id() == id {
+		g.revoked, g.used = true, true
+		s.unlist(g)
+	}
+}
+
+// revokeAuthorization ends the grants and consents of an authorization. The grants leave the tree of the user later.
 func (s *Store) revokeAuthorization(key *storage.ConsentKey) {
-	user := s.hashOf(string(key.UserKey[:]))
-	stripe := stripeOf(user)
+	h := s.hashOfUser(&key.UserKey)
+	stripe := stripeOf(h)
 	s.lockUsers(stripe, stripe)
 	defer s.unlockUsers(stripe, stripe)
-	for g := s.users[stripe].grants.m[user]; g != nil; g = g.next {
-		g.revokeIf(func(text grantText) bool { return text.belongsTo(key) })
+	if u := s.findUser(h, &key.UserKey); u != nil {
+		s.users[stripe].revoke(u, s.hashOfClient(key.ClientID, key.Customer))
 	}
 	s.withdrawAll(key)
-}
-
-// revokeIf revokes g if its grant matches.
-func (g *grant) revokeIf(match func(grantText) bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if text := g.known(); text != "" && match(text) {
-		g.revoked, g.used = true, true
-	}
-}
-
-// logOut is the effect of the end of a session on g if it belongs to the session: its code is consumed, and a
-// login-only grant is revoked. The caller holds its stripe.
-func (g *grant) logOut(sessionID string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if text := g.known(); text != "" && text.inSession(sessionID) {
-		g.used = true
-		g.revoked = g.revoked || g.issue != nil && text.loginOnly()
-	}
 }
 
 // Grants implements provider.Store.
@@ -378,53 +414,83 @@ func (s *Store) Grants(ctx context.Context, userKey storage.Hash, after string, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var out []storage.Grant
-	found := after == ""
-	for _, g := range s.grantsOf(string(userKey[:]), nanos(now)) {
-		switch {
-		case !found:
-			found = g.text.id() == after
-		case !g.revoked:
-			if out = append(out, g.text.decode()); len(out) == limit {
-				return out, nil
-			}
+	if limit < 1 || limit > storage.MaxPage {
+		return nil, fmt.Errorf("memory: limit of a page: %d is not from 1 to %d", limit, storage.MaxPage)
+	}
+	p := page{Store: s, key: userKey, user: s.hashOfUser(&userKey), after: after, limit: limit, now: nanos(now)}
+	var texts []grantText
+	for again := true; again; {
+		var err error
+		if texts, again, err = p.read(); err != nil {
+			return nil, err
 		}
 	}
-	if !found {
-		return nil, storage.ErrNotFound
+	var out []storage.Grant
+	for _, text := range texts {
+		out = append(out, text.decode(userKey))
 	}
 	return out, nil
 }
 
-// listed is a grant of a user in the order of Grants.
-type listed struct {
-	text    grantText
-	revoked bool
+// page is one call of Grants.
+type page struct {
+	*Store
+	key   storage.Hash
+	user  uint64
+	after string
+	limit int
+	now   int64
 }
 
-// grantsOf returns the grants of a user that have not expired, newest first.
-func (s *Store) grantsOf(userKey string, now int64) (all []listed) {
-	user := s.hashOf(userKey)
-	st := &s.users[stripeOf(user)]
-	st.mu.Lock()
-	for g := st.grants.m[user]; g != nil; g = g.next {
-		g.mu.Lock()
-		if text := g.text(); !g.ended(now) && text.userKey() == userKey {
-			all = append(all, listed{text, g.revoked})
-		}
-		g.mu.Unlock()
+// maxUnlisted is the number of ended grants that read takes out of the tree while it holds the stripe.
+const maxUnlisted = 64
+
+// read returns the page. If there are many ended grants in the way, it takes some of them out of the tree and has to be called again.
+func (p *page) read() (texts []grantText, again bool, err error) {
+	stripe := stripeOf(p.user)
+	p.lockUsers(stripe, stripe)
+	defer p.unlockUsers(stripe, stripe)
+	u := p.findUser(p.user, &p.key)
+	before, err := p.position(u, stripe)
+	if u == nil || err != nil {
+		return nil, false, err
 	}
-	st.mu.Unlock()
-	slices.SortFunc(all, func(a, b listed) int { return b.text.compareAge(a.text) })
-	return all
+	var ended []*grant
+	p.users[stripe].walk(u.grants, before, func(g *grant) bool {
+		if g.ended(p.now) || g.isRevoked() {
+			ended = append(ended, g)
+		} else {
+			texts = append(texts, g.text())
+		}
+		return len(texts) < p.limit && len(ended) < maxUnlisted
+	})
+	for _, g := range ended {
+		p.unlist(g)
+	}
+	return texts, len(ended) == maxUnlisted, nil
+}
+
+// position returns the grant after which the page begins, which must be one of u. The caller holds the stripe.
+func (p *page) position(u *user, stripe uint8) (grantText, error) {
+	if p.after == "" {
+		return "", nil
+	}
+	g := p.grants.get(p.after)
+	if g == nil || u == nil || g.stripe != stripe {
+		return "", storage.ErrNotFound
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.linked || g.ended(p.now) || g.auth.user != u || g.text().id() != p.after {
+		return "", storage.ErrNotFound
+	}
+	return g.text(), nil
 }
 
 // collect implements expiring: the code is forgotten first, then the grant.
 func (g *grant) collect(s *Store, now int64) int {
-	if g.linked {
-		s.lockUsers(g.stripe, g.stripe)
-		defer s.unlockUsers(g.stripe, g.stripe)
-	}
+	s.lockUsers(g.stripe, g.stripe)
+	defer s.unlockUsers(g.stripe, g.stripe)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.gone {
@@ -451,13 +517,13 @@ func (g *grant) collect(s *Store, now int64) int {
 func (s *Store) forgetGrant(g *grant) {
 	if !g.denied {
 		s.grants.drop(g.known().id())
-		s.unlink(g)
+		s.unlist(g)
 	}
 	s.forgetCode(g)
 	s.due.grants.cancel(g)
-	g.gone = true
-	g.issue = nil
-	s.grantCount.give(1)
+	g.gone, g.issue, g.session = true, nil, nil
+	s.giveGrant(g)
+	s.releaseAuthorization(g.stripe, g.auth)
 }
 
 // forgetCode removes the code of g and its request.

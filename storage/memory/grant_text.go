@@ -7,15 +7,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// grantText is an encoded grant: end, flags, user key, two times, the part that identifies it (ID, client, customer,
-// session ID), and the rest.
+// grantText is an encoded grant without its UserKey: end, flags, two times, the part that identifies it (ID, client, customer, session
+// ID), and the rest.
 type grantText string
 
 const (
 	grantFlagsAt   = 8
-	grantUserAt    = 9
-	grantCreatedAt = 41
-	grantIDAt      = 57
+	grantCreatedAt = 9
+	grantIDAt      = 25
 )
 
 const (
@@ -26,20 +25,7 @@ const (
 
 func (t grantText) end() int64      { return intAt(string(t), 0) }
 func (t grantText) loginOnly() bool { return t[grantFlagsAt]&flagLoginOnly != 0 }
-func (t grantText) userKey() string { return string(t[grantUserAt:grantCreatedAt]) }
 func (t grantText) id() string      { return (&reader{string(t[grantIDAt:])}).string() }
-
-// inSession reports whether the grant was given in the session with the encoded ID.
-func (t grantText) inSession(encoded string) bool {
-	r := reader{string(t[grantIDAt:])}
-	r.string()
-	r.symbol()
-	r.symbol()
-	return strings.HasPrefix(r.rest, encoded)
-}
-
-// encodeSessionID returns a session ID as it is part of a grantText.
-func encodeSessionID(id string) string { return string(putRandom(nil, id)) }
 
 // compareAge orders grants by creation and then by ID.
 func (t grantText) compareAge(u grantText) int {
@@ -49,13 +35,7 @@ func (t grantText) compareAge(u grantText) int {
 	return strings.Compare(t.id(), u.id())
 }
 
-// belongsTo reports whether the grant is one of a user to a client for a customer.
-func (t grantText) belongsTo(key *storage.ConsentKey) bool {
-	g := t.decode()
-	return g.UserKey == key.UserKey && g.ClientID == key.ClientID && g.Customer == key.Customer
-}
-
-// replaces reports whether t may be redeemed by a code with the grant u.
+// replaces reports whether t may be redeemed by a code of the same user with the grant u.
 func (t grantText) replaces(u grantText) bool {
 	if t == u {
 		return true
@@ -66,7 +46,7 @@ func (t grantText) replaces(u grantText) bool {
 	r.symbol()
 	r.skipRandom()
 	end := len(u) - len(r.rest)
-	return t.userKey() == u.userKey() && strings.HasPrefix(string(t[grantIDAt:]), string(u[grantIDAt:end]))
+	return strings.HasPrefix(string(t[grantIDAt:]), string(u[grantIDAt:end]))
 }
 
 func encodeGrant(g *storage.Grant) grantText {
@@ -86,7 +66,6 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 		flags |= flagExtras
 	}
 	b = append(putTime(b, g.ExpiresAt), flags)
-	b = append(b, g.UserKey[:]...)
 	b = putTime(b, g.CreatedAt)
 	b = putTime(b, g.AuthTime)
 	b = putString(b, g.ID)
@@ -112,27 +91,26 @@ func hasExtras(g *storage.Grant) bool {
 }
 
 func putExtras(b []byte, g *storage.Grant) []byte {
-	b = putSymbols(b, g.Resources)
-	b = putSymbol(b, g.UserAgent)
+	b = putStrings(b, g.Resources)
+	b = putString(b, g.UserAgent)
 	b = putRandom(b, g.Key)
 	b = putBytes(b, g.AuthorizationDetails)
 	b = putBytes(b, g.Claims)
 	d := &g.Delegation
-	b = putSymbol(b, d.Consumer)
-	b = putSymbol(b, d.Supplier)
+	b = putString(b, d.Consumer)
+	b = putString(b, d.Supplier)
 	b = putSymbol(b, d.Source)
 	b = putBytes(b, d.Actor)
 	b = putBytes(b, d.MayAct)
 	return append(b, d.Subject[:]...)
 }
 
-func (t grantText) decode() storage.Grant {
+func (t grantText) decode(userKey storage.Hash) storage.Grant {
 	r := reader{string(t)}
-	var g storage.Grant
+	g := storage.Grant{UserKey: userKey}
 	g.ExpiresAt = r.time()
 	flags := r.take(1)[0]
 	g.LoginOnly, g.Pseudonymous = flags&flagLoginOnly != 0, flags&flagPseudonymous != 0
-	g.UserKey = r.hash()
 	g.CreatedAt, g.AuthTime = r.time(), r.time()
 	g.ID = r.string()
 	g.ClientID, g.Customer = r.symbol(), r.symbol()
@@ -144,10 +122,10 @@ func (t grantText) decode() storage.Grant {
 	g.AMR = r.symbols()
 	g.Locale = r.symbol()
 	if flags&flagExtras != 0 {
-		g.Resources = r.symbols()
-		g.UserAgent, g.Key, g.AuthorizationDetails = r.symbol(), r.random(), r.bytes()
+		g.Resources = r.strings()
+		g.UserAgent, g.Key, g.AuthorizationDetails = r.string(), r.random(), r.bytes()
 		g.Claims = r.bytes()
-		g.Delegation = storage.Delegation{Consumer: r.symbol(), Supplier: r.symbol(), Source: r.symbol()}
+		g.Delegation = storage.Delegation{Consumer: r.string(), Supplier: r.string(), Source: r.symbol()}
 		g.Delegation.Actor, g.Delegation.MayAct, g.Delegation.Subject = r.bytes(), r.bytes(), r.hash()
 	}
 	return g
@@ -167,7 +145,7 @@ func (t codeText) requestID() string { return (&reader{string(t[codeRequestAt:])
 func (t codeText) grant() grantText {
 	r := reader{string(t[codeRequestAt:])}
 	r.skipRandom() // RequestID
-	r.symbol()     // RedirectURI
+	r.symbol()     // RedirectURI, as putRedirectURI writes it
 	r.skipRandom() // CodeChallenge
 	r.skipRandom() // Nonce
 	return grantText(r.rest)
@@ -186,20 +164,29 @@ func encodeOutcome(o *storage.Outcome) codeText {
 	if o.Code == nil {
 		return codeText(b)
 	}
-	b = putSymbol(b, c.RedirectURI)
+	b = putRedirectURI(b, c.RedirectURI)
 	b = putRandom(b, c.CodeChallenge)
 	b = putRandom(b, c.Nonce)
 	return codeText(putGrant(b, &c.Grant))
 }
 
-func (t codeText) decode() storage.AuthorizationCode {
+// putRedirectURI writes a registered URI as a symbol, and one with http as a text: a native client chooses the port of a loopback
+// address.
+func putRedirectURI(b []byte, uri string) []byte {
+	if strings.HasPrefix(uri, "http:") {
+		return putText(b, uri)
+	}
+	return putSymbol(b, uri)
+}
+
+func (t codeText) decode(userKey storage.Hash) storage.AuthorizationCode {
 	r := reader{string(t)}
 	c := storage.AuthorizationCode{Hash: r.hash(), ExpiresAt: r.time()}
 	r.take(codeRequestAt - 40)
 	r.skipRandom() // RequestID
 	c.RedirectURI = r.symbol()
 	c.CodeChallenge, c.Nonce = r.random(), r.random()
-	c.Grant = grantText(r.rest).decode()
+	c.Grant = grantText(r.rest).decode(userKey)
 	return c
 }
 
@@ -217,7 +204,7 @@ func encodeAccess(a *storage.AccessToken) accessText {
 	b = putBool(b, a.Opaque)
 	b = putString(b, a.JTI)
 	b = putSymbols(b, a.Scopes)
-	b = putSymbols(b, a.Audience)
+	b = putStrings(b, a.Audience)
 	b = putSymbol(b, a.ClientAMR)
 	b = putBytes(b, a.AuthorizationDetails)
 	return accessText(b)
@@ -228,7 +215,7 @@ func (t accessText) decode(grantID string) storage.AccessToken {
 	return storage.AccessToken{
 		GrantID: grantID,
 		Hash:    r.hash(), ExpiresAt: r.time(), IssuedAt: r.time(), Opaque: r.bool(),
-		JTI: r.string(), Scopes: r.symbols(), Audience: r.symbols(), ClientAMR: r.symbol(),
+		JTI: r.string(), Scopes: r.symbols(), Audience: r.strings(), ClientAMR: r.symbol(),
 		AuthorizationDetails: r.bytes(),
 	}
 }

@@ -26,6 +26,7 @@ type logins struct {
 	stripe uint8
 	user   storage.Hash
 	list   []storage.Login
+	share  share // len(list)
 }
 
 func (l *logins) slot() *slot { return &l.place }
@@ -35,29 +36,31 @@ func (s *Store) RecordLogin(ctx context.Context, in storage.Login, now time.Time
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !s.loginCount.take(1) {
-		s.makeRoom(now, loginKind)
-		if !s.loginCount.take(1) {
-			return storage.ErrFull
-		}
+	in.Service, in.Method = strings.Clone(in.Service), strings.Clone(in.Method)
+	if err := s.withRoom(now, func() error { return s.recordLogin(&in) }, loginKind); err != nil {
+		return err
 	}
+	s.tidy(now)
+	return nil
+}
+
+func (s *Store) recordLogin(in *storage.Login) error {
 	stripe := uint8(s.shardOf(string(in.UserKey[:])))
 	st := &s.logins[stripe]
 	st.mu.Lock()
+	defer st.mu.Unlock()
 	l := st.users.m[in.UserKey]
 	if l == nil {
 		l = &logins{user: in.UserKey, stripe: stripe, place: slot{shard: stripe}}
-		st.users.set(in.UserKey, l)
 	}
-	in.Service, in.Method = strings.Clone(in.Service), strings.Clone(in.Method)
-	l.list = append(l.list, in)
-	if len(l.list) > maxLogins {
+	if len(l.list) == maxLogins {
 		l.list = slices.Delete(l.list, 0, 1)
-		s.loginCount.give(1)
+	} else if !s.loginCount.take(1, &l.share, nil) {
+		return storage.ErrFull
 	}
+	l.list = append(l.list, *in)
+	st.users.set(in.UserKey, l)
 	s.due.logins.schedule(l, l.firstEnd())
-	st.mu.Unlock()
-	s.tidy(now)
 	return nil
 }
 
@@ -102,7 +105,7 @@ func (l *logins) collect(s *Store, now int64) int {
 	before := len(l.list)
 	l.list = slices.DeleteFunc(l.list, func(one storage.Login) bool { return now >= nanos(one.ExpiresAt) })
 	removed := before - len(l.list)
-	s.loginCount.give(removed)
+	s.loginCount.give(removed, &l.share, nil)
 	if len(l.list) > 0 {
 		s.due.logins.schedule(l, l.firstEnd())
 		return removed

@@ -62,11 +62,14 @@ func (x *index[T]) drop(key string) {
 }
 
 // table is a map that returns the memory of deleted entries, which Go's maps keep. A map that fell to an eighth of its
-// largest size is copied, so copying costs a fraction of the deletions before it.
+// largest size is copied, so copying costs a fraction of the deletions before it. A larger one than maxCopied is not copied, because
+// a lock is held.
 type table[K comparable, V any] struct {
 	m    map[K]V
 	peak int
 }
+
+const maxCopied = 4096
 
 func (t *table[K, V]) set(key K, v V) {
 	if t.m == nil {
@@ -81,7 +84,7 @@ func (t *table[K, V]) drop(key K) {
 	switch {
 	case len(t.m) == 0:
 		t.m, t.peak = nil, 0
-	case t.peak >= 256 && len(t.m) <= t.peak/8:
+	case t.peak >= 256 && len(t.m) <= min(t.peak/8, maxCopied):
 		small := make(map[K]V, len(t.m))
 		for k, v := range t.m {
 			small[k] = v
@@ -90,54 +93,43 @@ func (t *table[K, V]) drop(key K) {
 	}
 }
 
-// counter counts the records of one kind, up to a bound.
+// share counts the records of one kind that an owner holds.
+type share struct{ n atomic.Int32 }
+
+func (s *share) held() int { return int(s.n.Load()) }
+
+// counter counts the records of one kind, up to a bound, and divides the room between owners.
+//
+// An owner may hold at most as many records as are free. One owner can therefore fill half of the room, and k owners k/(k+1) of it,
+// and an owner without a record finds room until the bound is reached. A part of an owner may likewise hold at most as many
+// records as the owner may still add.
 type counter struct {
 	n   atomic.Int64
 	max int64
 	_   [48]byte
 }
 
-func (c *counter) take(n int) bool {
-	if c.n.Add(int64(n)) > c.max {
-		c.n.Add(-int64(n))
-		return false
+// take counts n records of an owner, and of a part of it unless part is nil. It returns false if they have no room.
+func (c *counter) take(n int, owner, part *share) bool {
+	free := c.max - c.n.Add(int64(n)) + int64(n)
+	held := int64(owner.n.Add(int32(n)))
+	room := held <= free
+	if part != nil {
+		room = int64(part.n.Add(int32(n))) <= free-held+int64(n) && room
 	}
-	return true
+	if !room {
+		c.give(n, owner, part)
+	}
+	return room
 }
 
-func (c *counter) give(n int) { c.n.Add(-int64(n)) }
+// give reverses take.
+func (c *counter) give(n int, owner, part *share) {
+	c.n.Add(-int64(n))
+	owner.n.Add(-int32(n))
+	if part != nil {
+		part.n.Add(-int32(n))
+	}
+}
 
 func (c *counter) value() int { return int(c.n.Load()) }
-
-// tally counts records by name, each up to the same bound.
-type tally struct {
-	seed   maphash.Seed
-	max    int
-	shards [shardCount]struct {
-		mu sync.Mutex
-		n  map[string]int
-	}
-}
-
-func (t *tally) take(name string) bool {
-	s := &t.shards[maphash.String(t.seed, name)%shardCount]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.n[name] >= t.max {
-		return false
-	}
-	if s.n == nil {
-		s.n = make(map[string]int)
-	}
-	s.n[name]++
-	return true
-}
-
-func (t *tally) give(name string) {
-	s := &t.shards[maphash.String(t.seed, name)%shardCount]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.n[name]--; s.n[name] <= 0 {
-		delete(s.n, name)
-	}
-}

@@ -14,12 +14,85 @@ type pushedRequest struct {
 	mu     sync.Mutex
 	place  slot
 	hash   storage.Hash
-	client string
+	source *source
 	params string
 	none   bool // params is nil, not empty
 	used   bool
 	gone   bool
 	end    int64
+}
+
+// source counts the pushed requests of one source of a client. Its shard guards it, except the share.
+type source struct {
+	name   string
+	client *pushingClient
+	open   int   // not consumed
+	share  share // consumed or not
+}
+
+type pushingClient struct {
+	id      string
+	sources table[string, *source]
+	share   share // of all sources
+}
+
+// pushingShard owns the sources of some clients.
+type pushingShard struct {
+	mu      sync.Mutex
+	clients table[string, *pushingClient]
+	_       [40]byte
+}
+
+// takePushed counts a request, and returns its source, or nil if there is no room.
+func (s *Store) takePushed(clientID, name string) *source {
+	most := s.maxPushed
+	if name != clientID {
+		most = s.maxPushedPerAddress
+	}
+	shard := &s.pushing[s.shardOf(clientID)]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	c := shard.clients.m[clientID]
+	if c == nil {
+		c = &pushingClient{id: strings.Clone(clientID)}
+	}
+	from := c.sources.m[name]
+	if from == nil {
+		from = &source{name: strings.Clone(name), client: c}
+	}
+	if from.open >= most || !s.pushedCount.take(1, &c.share, &from.share) {
+		return nil
+	}
+	from.open++
+	c.sources.set(from.name, from)
+	shard.clients.set(c.id, c)
+	return from
+}
+
+// consumePushed makes room in the source of a request.
+func (s *Store) consumePushed(from *source) {
+	shard := &s.pushing[s.shardOf(from.client.id)]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	from.open--
+}
+
+// givePushed reverses takePushed and, if the request is still open, makes room in its source.
+func (s *Store) givePushed(from *source, open bool) {
+	c := from.client
+	shard := &s.pushing[s.shardOf(c.id)]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if open {
+		from.open--
+	}
+	s.pushedCount.give(1, &c.share, &from.share)
+	if from.share.held() == 0 {
+		c.sources.drop(from.name)
+	}
+	if c.share.held() == 0 {
+		shard.clients.drop(c.id)
+	}
 }
 
 func (p *pushedRequest) slot() *slot { return &p.place }
@@ -39,31 +112,23 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := &pushedRequest{
-		hash: in.Hash, client: strings.Clone(in.ClientID),
-		params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt),
-	}
+	p := &pushedRequest{hash: in.Hash, params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt)}
 	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
-	err := s.withRoom(now, func() error { return s.insertPushed(p) }, pushedKind)
+	err := s.withRoom(now, func() error { return s.insertPushed(p, in.ClientID, in.Source) }, pushedKind)
 	if err == nil {
 		s.tidy(now)
 	}
 	return err
 }
 
-func (s *Store) insertPushed(p *pushedRequest) error {
-	if !s.pushedCount.take(1) {
-		return storage.ErrFull
-	}
-	if !s.pushedClients.take(p.client) {
-		s.pushedCount.give(1)
-		return storage.ErrFull
-	}
+func (s *Store) insertPushed(p *pushedRequest, clientID, from string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.source = s.takePushed(clientID, from); p.source == nil {
+		return storage.ErrFull
+	}
 	if !s.pushed.add(string(p.hash[:]), p) {
-		s.pushedClients.give(p.client)
-		s.pushedCount.give(1)
+		s.givePushed(p.source, true)
 		return storage.ErrConflict
 	}
 	s.due.pushed.schedule(p, p.end)
@@ -84,7 +149,7 @@ func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.T
 	if p.verdict(hash, nanos(now)) != nil {
 		return storage.PushedRequest{}, storage.ErrNotFound
 	}
-	out := storage.PushedRequest{Hash: hash, ClientID: p.client, ExpiresAt: fromNanos(p.end)}
+	out := storage.PushedRequest{Hash: hash, ClientID: p.source.client.id, Source: p.source.name, ExpiresAt: fromNanos(p.end)}
 	if !p.none {
 		out.Params = []byte(p.params)
 	}
@@ -106,7 +171,7 @@ func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 		return err
 	}
 	p.used, p.params = true, ""
-	s.pushedClients.give(p.client)
+	s.consumePushed(p.source)
 	return nil
 }
 
@@ -124,9 +189,6 @@ func (p *pushedRequest) collect(s *Store, now int64) int {
 	p.gone = true
 	s.due.pushed.cancel(p)
 	s.pushed.drop(string(p.hash[:]))
-	if !p.used {
-		s.pushedClients.give(p.client)
-	}
-	s.pushedCount.give(1)
+	s.givePushed(p.source, !p.used)
 	return 1
 }

@@ -75,7 +75,7 @@ func newIssuance(n int, generation int, g storage.Grant) *storage.Issuance {
 
 func newPushed(n int, clientID string) storage.PushedRequest {
 	return storage.PushedRequest{
-		Hash: storage.HashOf(id("urn", n)), ClientID: clientID,
+		Hash: storage.HashOf(id("urn", n)), ClientID: clientID, Source: clientID,
 		Params: []byte("response_type=code&scope=openid"), ExpiresAt: epoch.Add(2 * time.Minute),
 	}
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,12 +23,77 @@ type replayShard struct {
 }
 
 type replay struct {
-	at  int64
-	key storage.Hash
+	at    int64
+	key   storage.Hash
+	owner uint32
+}
+
+// replayOwners counts the keys of the clients with a number in their shard. Keys have the number, so that they contain no pointers.
+type replayOwners struct {
+	mu      sync.Mutex
+	numbers table[string, uint32]
+	owners  []replayOwner
+	free    []uint32 // numbers that no client has
+	_       [8]byte
+}
+
+type replayOwner struct {
+	clientID string
+	share    *share
+}
+
+// takeReplay counts a key of a client, and returns the number of the client.
+func (s *Store) takeReplay(clientID string) (owner uint32, ok bool) {
+	shard := s.shardOf(clientID)
+	o := &s.replayOwners[shard]
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, known := o.numbers.m[clientID]
+	if !known {
+		n = o.add(strings.Clone(clientID))
+	}
+	if !s.replayCount.take(1, o.owners[n].share, nil) {
+		o.remove(n)
+		return 0, false
+	}
+	return n*shardCount + uint32(shard), true
+}
+
+// giveReplay reverses takeReplay.
+func (s *Store) giveReplay(owner uint32) {
+	o := &s.replayOwners[owner%shardCount]
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.replayCount.give(1, o.owners[owner/shardCount].share, nil)
+	o.remove(owner / shardCount)
+}
+
+func (o *replayOwners) add(clientID string) uint32 {
+	n := uint32(len(o.owners))
+	if last := len(o.free) - 1; last >= 0 {
+		n, o.free = o.free[last], o.free[:last]
+	} else {
+		o.owners = append(o.owners, replayOwner{})
+	}
+	o.owners[n] = replayOwner{clientID, new(share)}
+	o.numbers.set(clientID, n)
+	return n
+}
+
+// remove frees the number of a client without keys.
+func (o *replayOwners) remove(n uint32) {
+	if o.owners[n].share.held() > 0 {
+		return
+	}
+	o.numbers.drop(o.owners[n].clientID)
+	o.owners[n] = replayOwner{}
+	if o.free = append(o.free, n); len(o.free) == len(o.owners) {
+		o.owners, o.free = nil, nil
+	}
 }
 
 // ConsumeJTI implements client.ReplayStore.
-func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error {
+func (s *Store) ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, expiresAt, now time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -37,14 +103,14 @@ func (s *Store) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now
 	}
 	shard := &s.replays[s.shardOf(string(key[:]))]
 	err := s.withRoom(now, func() error {
+		owner, ok := s.takeReplay(clientID)
 		switch {
-		case !s.replayCount.take(1):
-			if shard.knows(key) {
-				return storage.ErrConsumed
-			}
+		case !ok && shard.knows(key):
+			return storage.ErrConsumed
+		case !ok:
 			return storage.ErrFull
-		case !shard.add(key, end):
-			s.replayCount.give(1)
+		case !shard.add(replay{end, key, owner}):
+			s.giveReplay(owner)
 			return storage.ErrConsumed
 		}
 		return nil
@@ -63,14 +129,14 @@ func (r *replayShard) knows(key storage.Hash) bool {
 }
 
 // add inserts the key, or returns false if it exists or may have been collected.
-func (r *replayShard) add(key storage.Hash, end int64) bool {
+func (r *replayShard) add(one replay) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.keys.m[key]; known || end <= r.horizon() {
+	if _, known := r.keys.m[one.key]; known || one.at <= r.horizon() {
 		return false
 	}
-	r.keys.set(key, struct{}{})
-	r.heap = append(r.heap, replay{end, key})
+	r.keys.set(one.key, struct{}{})
+	r.heap = append(r.heap, one)
 	r.up(len(r.heap) - 1)
 	return true
 }
@@ -83,11 +149,11 @@ func (r *replayShard) horizon() int64 {
 	return r.forgotten
 }
 
-// forget collects up to most keys that end at now or before.
-func (r *replayShard) forget(now int64, most int) (n int) {
+// forget collects up to most keys that end at now or before, and returns their owners.
+func (r *replayShard) forget(now int64, most int) (owners []uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for n < most && len(r.heap) > 0 && r.heap[0].at <= now {
+	for len(owners) < most && len(r.heap) > 0 && r.heap[0].at <= now {
 		first := r.heap[0]
 		if r.forgotten == 0 || first.at > r.forgotten {
 			r.forgotten = first.at
@@ -97,12 +163,12 @@ func (r *replayShard) forget(now int64, most int) (n int) {
 		r.heap[0] = r.heap[last]
 		r.heap = r.heap[:last]
 		r.down()
-		n++
+		owners = append(owners, first.owner)
 	}
-	if n > 0 {
+	if len(owners) > 0 {
 		r.heap = trimmed(r.heap)
 	}
-	return n
+	return owners
 }
 
 func (r *replayShard) up(i int) {

@@ -1,27 +1,35 @@
 package memory
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/portner-go/portner/storage"
 )
 
-// session is a session. After its end the record remains until it would have expired, so that no other session gets its hash and its
-// ID. The stripe of its user guards it.
+// session is a session. After its end it may remain until it would have expired, so that no other session gets its hash and its ID.
+// The stripe of its user guards it.
 type session struct {
 	place  slot
 	text   sessionText
-	next   *session // of the same user in userStripe.sessions, newer first
-	stripe uint8    // index of the stripe of its user; never changes
-	ended  bool
-	gone   bool // collected
+	user   *user    // never changes
+	next   *session // in user.sessions or user.ended, newer first
+	ended  atomic.Bool
+	stripe uint8 // index of the stripe of its user; never changes
+	gone   bool  // collected
 }
 
 func (x *session) slot() *slot { return &x.place }
 
 func (x *session) live(hash string, now int64) bool {
-	return !x.ended && !x.gone && now < x.text.end() && x.text.hash() == hash
+	return x.isLive(now) && x.text.hash() == hash
+}
+
+func (x *session) isLive(now int64) bool {
+	return !x.ended.Load() && !x.gone && now < x.text.end()
 }
 
 // Session implements provider.Store.
@@ -36,7 +44,7 @@ func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	st := &s.users[x.stripe]
 	st.mu.Lock()
 	text, live := x.text, x.live(string(hash[:]), nanos(now))
-	st.mu.Unlock()
+	st.unlock()
 	if !live {
 		return storage.Session{}, storage.ErrNotFound
 	}
@@ -49,15 +57,15 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 		return nil, err
 	}
 	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: &next, limit: limit, now: nanos(now)}
-	r.user = s.hashOf(string(next.UserKey[:]))
-	err = s.withRoom(now, func() error {
-		ended, err = r.run()
-		return err
-	}, sessionKind)
+	r.user = s.hashOfUser(&next.UserKey)
+	err = s.withRoom(now, r.run, sessionKind)
 	if err != nil {
 		return nil, err
 	}
 	s.tidy(now)
+	for _, text := range r.ended {
+		ended = append(ended, text.decode())
+	}
 	return ended, nil
 }
 
@@ -70,9 +78,10 @@ type replacement struct {
 	user    uint64 // hash of the user of next
 	limit   int
 	now     int64
+	ended   []sessionText // as they were
 }
 
-func (r *replacement) run() ([]storage.Session, error) {
+func (r *replacement) run() error {
 	var from *session
 	own := stripeOf(r.user)
 	other := own
@@ -85,11 +94,11 @@ func (r *replacement) run() ([]storage.Session, error) {
 	defer r.unlockUsers(own, other)
 	switch {
 	case string(r.next.Hash[:]) != r.old && r.isRetry(own):
-		return nil, nil
+		return nil
 	case r.inserts:
 		return r.insert(nil)
 	case from == nil || !from.live(r.old, r.now):
-		return nil, storage.ErrNotFound
+		return storage.ErrNotFound
 	case from.text.id() != r.next.ID:
 		return r.insert(from)
 	}
@@ -101,75 +110,77 @@ func (r *replacement) isRetry(stripe uint8) bool {
 	hash := string(r.next.Hash[:])
 	x := r.sessionsByHash.get(hash)
 	return x != nil && x.stripe == stripe && x.live(hash, r.now) &&
-		x.text.id() == r.next.ID && x.text.userKey() == string(r.next.UserKey[:])
+		x.text.id() == r.next.ID && x.user.key == r.next.UserKey
 }
 
 // insert adds next and ends from, which may be nil. The caller holds both stripes.
-func (r *replacement) insert(from *session) ([]storage.Session, error) {
-	if !r.sessionCount.take(1) {
-		return nil, storage.ErrFull
+func (r *replacement) insert(from *session) error {
+	u := r.Store.user(r.user, &r.next.UserKey)
+	defer r.release(u)
+	if u.sessionShare.held() >= maxUserSessions || !r.sessionCount.take(1, &u.sessionShare, nil) {
+		return storage.ErrFull
 	}
-	x := &session{text: encodeSession(r.next), stripe: stripeOf(r.user)}
+	x := &session{text: encodeSession(r.next), user: u, stripe: stripeOf(r.user)}
 	x.place.shard = uint8(r.shardOf(x.text.hash()))
 	if !r.sessionsByHash.add(x.text.hash(), x) {
-		r.sessionCount.give(1)
-		return nil, storage.ErrConflict
+		r.sessionCount.give(1, &u.sessionShare, nil)
+		return storage.ErrConflict
 	}
 	if !r.sessionsByID.add(x.text.id(), x) {
 		r.sessionsByHash.drop(x.text.hash())
-		r.sessionCount.give(1)
-		return nil, storage.ErrConflict
+		r.sessionCount.give(1, &u.sessionShare, nil)
+		return storage.ErrConflict
 	}
-	var ended []storage.Session
-	if from != nil {
-		ended = append(ended, r.endSession(from))
-	}
-	st := &r.users[x.stripe]
-	x.next = st.sessions.m[r.user]
-	st.sessions.set(r.user, x)
+	x.next, u.sessions = u.sessions, x
 	r.due.sessions.schedule(x, x.text.end())
-	return r.endBeyondLimit(x, ended), nil
+	if from != nil {
+		r.end(from)
+	}
+	r.endBeyondLimit(x)
+	return nil
 }
 
 // rotate puts next in the place of x, which has the same ID. The caller holds the stripes of both users.
-func (r *replacement) rotate(x *session) ([]storage.Session, error) {
-	if x.text.version() != r.next.Version || x.text.userKey() != string(r.next.UserKey[:]) {
-		return nil, storage.ErrConflict
+func (r *replacement) rotate(x *session) error {
+	if x.text.version() != r.next.Version || x.user.key != r.next.UserKey {
+		return storage.ErrConflict
 	}
 	r.next.Version++
 	text := encodeSession(r.next)
 	if text.hash() != r.old {
 		if !r.sessionsByHash.add(text.hash(), x) {
 			r.next.Version--
-			return nil, storage.ErrConflict
+			return storage.ErrConflict
 		}
 		r.sessionsByHash.drop(r.old)
 	}
 	x.text = text
 	r.due.sessions.schedule(x, text.end())
-	return r.endBeyondLimit(x, nil), nil
+	r.endBeyondLimit(x)
+	return nil
 }
 
-// endBeyondLimit ends the oldest live sessions of the user of x, but not x, and appends them to ended.
-func (r *replacement) endBeyondLimit(x *session, ended []storage.Session) []storage.Session {
-	if r.limit < 1 {
-		return ended
+// maxUserSessions bounds the sessions of one user, because the methods walk through them.
+const maxUserSessions = 1000
+
+// endBeyondLimit ends the oldest live sessions of the user of x, but not x.
+func (r *replacement) endBeyondLimit(x *session) {
+	if r.limit < 1 || x.user.sessionShare.held() <= r.limit {
+		return
 	}
 	var others []*session // live, oldest first
-	for y := r.users[x.stripe].sessions.m[r.user]; y != nil; y = y.next {
-		if y == x || y.text.userKey() != x.text.userKey() || r.now >= y.text.end() {
-			continue
-		}
-		others = append(others, y)
-		for i := len(others) - 1; i > 0 && others[i].text.start() <= others[i-1].text.start(); i-- {
-			others[i], others[i-1] = others[i-1], others[i]
+	for y := x.user.sessions; y != nil; y = y.next {
+		r.users[x.stripe].visited++
+		if y != x && y.isLive(r.now) {
+			others = append(others, y)
 		}
 	}
-	for _, y := range others[:max(0, len(others)+1-r.limit)] {
-		ended = append(ended, r.endSession(y))
-	}
-	return ended
+	slices.Reverse(others)
+	slices.SortStableFunc(others, func(a, b *session) int { return cmp.Compare(a.text.start(), b.text.start()) })
+	r.end(others[:max(0, len(others)+1-r.limit)]...)
 }
+
+func (r *replacement) end(some ...*session) { r.ended = append(r.ended, r.endSessions(some...)...) }
 
 // EndSession implements provider.Store.
 func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
@@ -183,83 +194,112 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	st := &s.users[x.stripe]
 	st.mu.Lock()
 	if !x.live(string(hash[:]), nanos(now)) {
-		st.mu.Unlock()
+		st.unlock()
 		return storage.Session{}, storage.ErrNotFound
 	}
-	ended := s.endSession(x)
-	st.mu.Unlock()
+	ended := s.endSessions(x)
+	st.unlock()
 	s.tidy(now)
-	return ended, nil
+	return ended[0].decode(), nil
 }
 
-// endSession ends a live session with its codes and login-only grants, and returns it. The caller holds its stripe.
-// The hash and the ID remain, so that no other session gets them.
-func (s *Store) endSession(x *session) storage.Session {
-	x.ended = true
-	s.unlinkSession(x)
-	user := s.hashOf(x.text.userKey())
-	whole := x.text.decode()
-	x.text = encodeSession(&storage.Session{Hash: whole.Hash, ID: whole.ID, UserKey: whole.UserKey, ExpiresAt: whole.ExpiresAt})
-	inSession := encodeSessionID(whole.ID)
-	for g := s.users[x.stripe].grants.m[user]; g != nil; g = g.next {
-		g.logOut(inSession)
+// maxEnded is the number of ended sessions of one user whose hashes and IDs are reserved. It is at least 16 (provider.Store).
+const maxEnded = 16
+
+// endSessions ends live sessions of one user and returns them as they were. Their codes and grants read that they have ended. The
+// caller holds the stripe.
+func (s *Store) endSessions(some ...*session) (whole []sessionText) {
+	if len(some) == 0 {
+		return nil
+	}
+	u, st := some[0].user, &s.users[some[0].stripe]
+	for _, x := range some {
+		x.ended.Store(true)
+	}
+	for at := &u.sessions; *at != nil; st.visited++ {
+		if x := *at; x.ended.Load() {
+			*at, x.next = x.next, nil
+		} else {
+			at = &x.next
+		}
+	}
+	for _, x := range some {
+		whole = append(whole, x.text)
+		s.sessionCount.give(1, &u.sessionShare, nil)
+		s.reserve(x)
 	}
 	return whole
 }
 
-// unlinkSession takes x out of the chain of its user. The caller holds its stripe.
-func (s *Store) unlinkSession(x *session) {
-	user, st := s.hashOf(x.text.userKey()), &s.users[x.stripe]
-	if st.sessions.m[user] == x {
-		if x.next == nil {
-			st.sessions.drop(user)
-		} else {
-			st.sessions.set(user, x.next)
-		}
-		x.next = nil
+// reserve keeps the hash and the ID of a session that has ended, and forgets those of another one if the user has too many. It keeps
+// nothing if the store is full.
+func (s *Store) reserve(x *session) {
+	if !s.endedCount.take(1, new(share), nil) {
+		s.forgetSession(x)
 		return
 	}
-	for y := st.sessions.m[user]; y != nil; y = y.next {
-		if y.next == x {
-			y.next, x.next = x.next, nil
-			return
-		}
+	u, last, n := x.user, x, 1
+	x.text = x.text.reserved()
+	for x.next, u.ended = u.ended, x; last.next != nil; last = last.next {
+		n++
 	}
+	s.users[x.stripe].visited += n
+	if n > maxEnded {
+		s.unlinkSession(&u.ended, last)
+		s.endedCount.give(1, new(share), nil)
+		s.forgetSession(last)
+	}
+}
+
+// forgetSession removes a session that is in no chain. The caller holds its stripe.
+func (s *Store) forgetSession(x *session) {
+	s.sessionsByHash.drop(x.text.hash())
+	s.sessionsByID.drop(x.text.id())
+	s.due.sessions.cancel(x)
+	x.gone, x.text = true, ""
+	s.release(x.user)
+}
+
+// unlinkSession takes x out of a chain. The caller holds its stripe.
+func (s *Store) unlinkSession(at **session, x *session) {
+	for *at != x {
+		s.users[x.stripe].visited++
+		at = &(*at).next
+	}
+	*at, x.next = x.next, nil
 }
 
 // collect implements expiring.
 func (x *session) collect(s *Store, now int64) int {
 	st := &s.users[x.stripe]
 	st.mu.Lock()
-	defer st.mu.Unlock()
-	if x.gone {
+	defer st.unlock()
+	switch {
+	case x.gone:
 		return 0
-	}
-	if now < x.text.end() { // replaced since it was popped
+	case now < x.text.end(): // replaced since it was popped
 		s.due.sessions.schedule(x, x.text.end())
 		return 0
+	case x.ended.Load():
+		s.unlinkSession(&x.user.ended, x)
+		s.endedCount.give(1, new(share), nil)
+	default:
+		s.unlinkSession(&x.user.sessions, x)
+		s.sessionCount.give(1, &x.user.sessionShare, nil)
 	}
-	if !x.ended {
-		s.unlinkSession(x)
-	}
-	s.sessionsByHash.drop(x.text.hash())
-	s.due.sessions.cancel(x)
-	s.sessionsByID.drop(x.text.id())
-	x.gone, x.text = true, ""
-	s.sessionCount.give(1)
+	s.forgetSession(x)
 	return 1
 }
 
-// admit returns ErrRevoked if a grant names a session that is not a live session of its user. The caller holds the
-// stripe of the user.
-func (s *Store) admit(g *storage.Grant, stripe uint8, now int64) error {
+// admit returns the session in which a grant is inserted, or nil if it names none. It returns ErrRevoked if the grant names a
+// session that is not a live session of its user. The caller holds the stripe of the user.
+func (s *Store) admit(g *storage.Grant, stripe uint8, now int64) (*session, error) {
 	if g.SessionID == "" {
-		return nil
+		return nil, nil
 	}
 	x := s.sessionsByID.get(g.SessionID)
-	if x == nil || x.stripe != stripe || x.ended || x.gone || now >= x.text.end() ||
-		x.text.id() != g.SessionID || x.text.userKey() != string(g.UserKey[:]) {
-		return storage.ErrRevoked
+	if x == nil || x.stripe != stripe || !x.isLive(now) || x.text.id() != g.SessionID || x.user.key != g.UserKey {
+		return nil, storage.ErrRevoked
 	}
-	return nil
+	return x, nil
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/portner-go/portner/storage"
 )
@@ -22,6 +23,13 @@ func (t sessionText) version() int64  { return intAt(string(t), sessionVersionAt
 func (t sessionText) start() int64    { return intAt(string(t), sessionStartAt) }
 func (t sessionText) end() int64      { return intAt(string(t), sessionEndAt) }
 func (t sessionText) id() string      { return (&reader{string(t[sessionIDAt:])}).string() }
+
+// reserved returns the text up to the ID, which is all that is read of a session that has ended.
+func (t sessionText) reserved() sessionText {
+	r := reader{string(t[sessionIDAt:])}
+	r.string()
+	return sessionText(strings.Clone(string(t[:len(t)-len(r.rest)])))
+}
 
 func encodeSession(s *storage.Session) sessionText {
 	var room scratch

@@ -16,15 +16,18 @@
 // There are three kinds. They are locked in this order:
 //
 //  1. users: a fixed number of stripes, chosen by the user. A stripe guards the sessions and consents of its users, and the
-//     chain of the grants of each. A method on two users locks both stripes in ascending order.
-//  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens, Revoke
-//     and EndSession. A method holds one at a time.
+//     tree of the grants of each. A method on two users locks both stripes in ascending order.
+//  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens. A method
+//     holds one at a time.
 //  3. leaves: a shard of an index, of the queue of expiring records, of pushed requests, of logins or of assertions. A method
 //     holds one at a time.
 //
 // An index only finds a record. A method that found one locks the stripe or the grant that guards the record, and then checks that
 // the record is live and has the key. A method that inserts a record holds that lock, and can therefore insert the keys of the
 // record one by one and remove them after a conflict: other methods do not see a part of them.
+//
+// EndSession and Revoke set one value that all grants of the session or of the authorization read. The duration of a hold does not
+// depend on the number of records, except for its logarithm (TestLockHolds).
 //
 // # Expiry
 //
@@ -43,8 +46,14 @@ import (
 
 // Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Fields
 // that are not positive have the defaults. A store that reaches all of them takes about 2.5 GiB.
+//
+// The owner of a record is its user, or its client if it has no user, is a pushed request or an assertion. An owner may hold at most
+// as many records of a kind as are free: one owner can fill half of a bound, and others find room in the rest. The grants and tokens
+// of a user at one client may be at most as many as the user may still add, a third of the bound, so that a client that refreshes
+// or exchanges tokens without pause does not keep the user from other clients. Set bounds to twice the records that are expected.
 type Config struct {
-	// MaxSessions bounds sessions, also ended ones until they would have expired. The default is 1,000,000 (about 450 MB).
+	// MaxSessions bounds live sessions, of which one user may have 1,000. As many sessions that ended may be recognised besides,
+	// 16 of each user. The default is 1,000,000 (about 450 MB).
 	MaxSessions int
 	// MaxGrants bounds grants, from their code on until they expire, and denials. The default is 1,000,000 (about 500 MB).
 	MaxGrants int
@@ -52,8 +61,12 @@ type Config struct {
 	MaxTokens int
 	// MaxPushedRequests bounds pushed requests, also consumed ones until they expire. The default is 100,000.
 	MaxPushedRequests int
-	// MaxPushedRequestsPerClient bounds the pushed requests of one client that are not consumed. The default is 1,000.
+	// MaxPushedRequestsPerClient bounds the pushed requests of one authenticated client that are not consumed. The default is
+	// 1,000.
 	MaxPushedRequestsPerClient int
+	// MaxPushedRequestsPerAddress bounds the pushed requests of one public client from one address that are not consumed
+	// (storage.PushedRequest.Source). The default is 20.
+	MaxPushedRequestsPerAddress int
 	// MaxConsents bounds consents. The default is 1,000,000.
 	MaxConsents int
 	// MaxLogins bounds entries of the login history. The default is 1,000,000.
@@ -74,18 +87,20 @@ type Store struct {
 	access   *index[*accessToken]
 	refresh  *index[*refreshToken]
 
-	pushed        *index[*pushedRequest]
-	pushedClients tally
+	pushed                         *index[*pushedRequest]
+	pushing                        [shardCount]pushingShard
+	maxPushed, maxPushedPerAddress int // not consumed, of one source
 
-	logins  [shardCount]loginStripe
-	replays [shardCount]replayShard
+	logins       [shardCount]loginStripe
+	replays      [shardCount]replayShard
+	replayOwners [shardCount]replayOwners
 
 	due       queues
 	nextShard atomic.Uint32 // where the next Sweep starts
 	turn      atomic.Uint32 // of tidy
 	seed      maphash.Seed
 
-	sessionCount, grantCount, tokenCount, pushedCount, consentCount, loginCount, replayCount counter
+	sessionCount, endedCount, grantCount, tokenCount, pushedCount, consentCount, loginCount, replayCount counter
 }
 
 // New returns an empty store with the default bounds.
@@ -105,11 +120,12 @@ func NewWith(c Config) *Store {
 		seed:           maphash.MakeSeed(),
 	}
 	s.sessionCount.max = bound(c.MaxSessions, 1_000_000)
+	s.endedCount.max = s.sessionCount.max
 	s.grantCount.max = bound(c.MaxGrants, 1_000_000)
 	s.tokenCount.max = bound(c.MaxTokens, 4_000_000)
 	s.pushedCount.max = bound(c.MaxPushedRequests, 100_000)
-	s.pushedClients.max = int(bound(c.MaxPushedRequestsPerClient, 1_000))
-	s.pushedClients.seed = s.seed
+	s.maxPushed = int(bound(c.MaxPushedRequestsPerClient, 1_000))
+	s.maxPushedPerAddress = int(bound(c.MaxPushedRequestsPerAddress, 20))
 	s.consentCount.max = bound(c.MaxConsents, 1_000_000)
 	s.loginCount.max = bound(c.MaxLogins, 1_000_000)
 	s.replayCount.max = bound(c.MaxReplays, 1_000_000)
@@ -125,7 +141,8 @@ func bound(n, standard int) int64 {
 
 // Stats holds the numbers of records, including expired ones that are not collected yet.
 type Stats struct {
-	Sessions       int // live, or ended and not expired
+	Sessions       int // live
+	EndedSessions  int // recognised until they would have expired
 	Grants         int // grants, codes and denials
 	Tokens         int // access tokens and every generation of refresh tokens
 	PushedRequests int // consumed or not
@@ -138,6 +155,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	return Stats{
 		Sessions:       s.sessionCount.value(),
+		EndedSessions:  s.endedCount.value(),
 		Grants:         s.grantCount.value(),
 		Tokens:         s.tokenCount.value(),
 		PushedRequests: s.pushedCount.value(),

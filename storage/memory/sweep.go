@@ -55,8 +55,10 @@ func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, remov
 		return s.due.logins.collect(s, shard, now, most)
 	}
 	forgotten := s.replays[shard].forget(now, most)
-	s.replayCount.give(forgotten)
-	return forgotten, forgotten
+	for _, owner := range forgotten {
+		s.giveReplay(owner)
+	}
+	return len(forgotten), len(forgotten)
 }
 
 // Sweep removes the records that have expired at now and returns their number. It works in small batches, holds no lock for more

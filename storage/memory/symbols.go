@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// symbols numbers the texts that many records share: client IDs, scopes, levels, methods, redirect URIs. A record has the number
-// instead of the text. All stores of a process share the table. It never shrinks, and it is bounded: a text that does not fit in
-// is part of the record, so requests cannot make the table grow without bound.
+// symbols numbers the texts that many records share and that are registered or configured: client IDs, customers, scopes, levels,
+// methods, languages, redirect URIs. A record has the number instead of the text. All stores of a process share the table. It never
+// shrinks, and it is bounded: a text that does not fit in is part of the record. Texts that callers choose (user agents, resources and
+// audiences, ports of loopback addresses) and organisation numbers are always part of the record, so that requests cannot fill the
+// table.
 var symbols symbolTable
 
 const (
@@ -51,8 +53,11 @@ func putSymbol(b []byte, text string) []byte {
 	if n, ok := symbols.number(text); ok {
 		return binary.AppendUvarint(b, uint64(n)+1)
 	}
-	return putString(append(b, 0), text)
+	return putText(b, text)
 }
+
+// putText writes a text that symbol reads, but that is not in the table.
+func putText(b []byte, text string) []byte { return putString(append(b, 0), text) }
 
 func putSymbols(b []byte, texts []string) []byte {
 	if texts == nil {

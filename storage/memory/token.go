@@ -64,19 +64,24 @@ func (ts tokens) belongTo(grantID string) bool {
 
 // insertTokens adds both keys, or none of them. The caller holds the grant.
 func (s *Store) insertTokens(ts tokens) error {
-	if !s.tokenCount.take(ts.count()) {
+	a := ts.access.grant.auth
+	if !s.tokenCount.take(ts.count(), &a.user.tokenShare, &a.tokenShare) {
 		return storage.ErrFull
 	}
 	if !s.access.add(ts.access.text.hash(), ts.access) {
-		s.tokenCount.give(ts.count())
+		s.giveTokens(ts.access.grant, ts.count())
 		return storage.ErrConflict
 	}
 	if ts.refresh != nil && !s.refresh.add(string(ts.refresh.hash[:]), ts.refresh) {
 		s.access.drop(ts.access.text.hash())
-		s.tokenCount.give(ts.count())
+		s.giveTokens(ts.access.grant, ts.count())
 		return storage.ErrConflict
 	}
 	return nil
+}
+
+func (s *Store) giveTokens(g *grant, n int) {
+	s.tokenCount.give(n, &g.auth.user.tokenShare, &g.auth.tokenShare)
 }
 
 // scheduleTokens queues new tokens by their ends: a token does not outlive its grant. The caller holds the grant.
@@ -100,7 +105,7 @@ func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	switch {
 	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
 		return storage.ErrNotFound
-	case t.grant.revoked:
+	case t.grant.isRevoked():
 		return storage.ErrRevoked
 	case t.consumed != noTime:
 		return storage.ErrConsumed
@@ -130,7 +135,7 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 	if verdict == storage.ErrNotFound {
 		return storage.RefreshToken{}, storage.Grant{}, verdict
 	}
-	g := text.decode()
+	g := text.decode(t.grant.userKey())
 	out.GrantID = g.ID
 	return out, g, verdict
 }
@@ -205,12 +210,12 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	n := nanos(now)
 	t.grant.mu.Lock()
 	over := t.gone || t.text.hash() != string(hash[:]) || t.grant.ended(n) || n >= t.text.end()
-	revoked, text, given := t.grant.revoked, t.text, t.grant.text()
+	revoked, text, given := t.grant.isRevoked(), t.text, t.grant.text()
 	t.grant.mu.Unlock()
 	if over {
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
 	}
-	g := given.decode()
+	g := given.decode(t.grant.userKey())
 	a := text.decode(g.ID)
 	if revoked {
 		return a, g, storage.ErrRevoked
@@ -232,7 +237,7 @@ func (t *accessToken) collect(s *Store, now int64) int {
 	t.gone = true
 	s.due.access.cancel(t)
 	s.access.drop(t.text.hash())
-	s.tokenCount.give(1)
+	s.giveTokens(t.grant, 1)
 	return 1
 }
 
@@ -250,6 +255,6 @@ func (t *refreshToken) collect(s *Store, now int64) int {
 	t.gone = true
 	s.due.refresh.cancel(t)
 	s.refresh.drop(string(t.hash[:]))
-	s.tokenCount.give(1)
+	s.giveTokens(t.grant, 1)
 	return 1
 }

@@ -1,13 +1,51 @@
 package memory
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"github.com/portner-go/portner/storage"
+)
 
 // userStripe owns the sessions, grants and consents of some users.
 type userStripe struct {
-	mu       sync.Mutex
-	sessions table[uint64, *session] // by the seeded hash of the user's key: the first of a chain
-	grants   table[uint64, *grant]   // likewise
-	consents table[consentKey, *consents]
+	mu             sync.Mutex
+	users          table[uint64, *user] // by the seeded hash of the key: the first of a chain
+	authorizations table[authorizationKey, *authorization]
+	consents       table[consentKey, *consents]
+	// visited counts the records that one hold of the lock visits, and mostVisited is the largest count. Tests bound it.
+	visited, mostVisited int
+}
+
+// user holds what the store has of one user: sessions, grants and consents. The grants of a client without a user belong to a
+// user, too, which has the key of the client. The stripe guards it.
+type user struct {
+	key      storage.Hash
+	next     *user    // with the same seeded hash
+	sessions *session // newest first
+	ended    *session // those that ended last, newest first
+	grants   *grant   // the root of a tree by age (tree.go)
+	// first is the place of one authorization: most users have one. It is free if it has no grant. The others are in
+	// userStripe.authorizations.
+	first authorization
+
+	sessionShare, grantShare, tokenShare, consentShare share
+}
+
+// authorization holds what is common to the grants of a user to one client for one customer. Its stripe guards it, except revoked
+// and the shares. After a revocation the next grant gets another one.
+type authorization struct {
+	user                   *user
+	hash                   uint64 // of client and customer
+	revoked                atomic.Bool
+	grantShare, tokenShare share
+}
+
+// authorizationKey identifies an authorization. Two of one user have the same seeded hash once in 10^19 pairs.
+type authorizationKey struct {
+	user *user
+	hash uint64
 }
 
 // stripeOf returns the index of the stripe of a user, whose key has the given seeded hash.
@@ -22,8 +60,129 @@ func (s *Store) lockUsers(a, b uint8) {
 }
 
 func (s *Store) unlockUsers(a, b uint8) {
-	s.users[a].mu.Unlock()
+	s.users[a].unlock()
 	if a != b {
-		s.users[b].mu.Unlock()
+		s.users[b].unlock()
 	}
+}
+
+func (st *userStripe) unlock() {
+	st.mostVisited = max(st.mostVisited, st.visited)
+	st.visited = 0
+	st.mu.Unlock()
+}
+
+// ownerKey returns the key of the owner of a grant: its user, or its client if it has no user.
+func ownerKey(g *storage.Grant) storage.Hash {
+	if hasUser(g) {
+		return g.UserKey
+	}
+	return clientKey(g.ClientID)
+}
+
+// clientKey returns the key under which the grants of a client without a user are kept.
+func clientKey(clientID string) storage.Hash { return storage.HashOf("client\x00" + clientID) }
+
+// hasUser reports whether Grants lists a grant: those of machines are not listed.
+func hasUser(g *storage.Grant) bool { return g.UserKey != storage.Hash{} || g.SessionID != "" }
+
+func (s *Store) hashOfUser(key *storage.Hash) uint64 { return s.hashOf(string(key[:])) }
+
+// findUser returns the user with a key, whose seeded hash is h, or nil. The caller holds the stripe.
+func (s *Store) findUser(h uint64, key *storage.Hash) *user {
+	st := &s.users[stripeOf(h)]
+	u := st.users.m[h]
+	for u != nil && u.key != *key {
+		st.visited++
+		u = u.next
+	}
+	return u
+}
+
+// user returns the user with a key. It makes one, which the caller removes with release if nothing was inserted.
+func (s *Store) user(h uint64, key *storage.Hash) *user {
+	u := s.findUser(h, key)
+	if u == nil {
+		st := &s.users[stripeOf(h)]
+		u = &user{key: *key, next: st.users.m[h]}
+		u.first.user = u
+		st.users.set(h, u)
+	}
+	return u
+}
+
+// release removes a user that has nothing. The caller holds the stripe.
+func (s *Store) release(u *user) {
+	if u.sessions != nil || u.ended != nil || u.grantShare.held() > 0 || u.consentShare.held() > 0 {
+		return
+	}
+	h := s.hashOfUser(&u.key)
+	st := &s.users[stripeOf(h)]
+	switch first := st.users.m[h]; {
+	case first != u:
+		for ; first != nil; first = first.next {
+			if first.next == u {
+				first.next = u.next
+			}
+		}
+	case u.next != nil:
+		st.users.set(h, u.next)
+	default:
+		st.users.drop(h)
+	}
+}
+
+// hashOfClient returns the seeded hash of a client and a customer.
+func (s *Store) hashOfClient(clientID, customer string) uint64 {
+	return bits.RotateLeft64(s.hashOf(clientID), 1) ^ s.hashOf(customer)
+}
+
+// authorization returns the authorization of a user for a client and a customer. It makes one, which the caller removes with
+// releaseAuthorization if no grant was inserted. The caller holds the stripe.
+func (s *Store) authorization(h uint64, key *storage.Hash, clientID, customer string) *authorization {
+	u, st, hash := s.user(h, key), &s.users[stripeOf(h)], s.hashOfClient(clientID, customer)
+	a := st.findAuthorization(u, hash)
+	switch {
+	case a != nil:
+		return a
+	case u.first.grantShare.held() == 0:
+		a = &u.first
+		a.revoked.Store(false) // the grants that it had are gone
+	default:
+		a = &authorization{user: u}
+		st.authorizations.set(authorizationKey{u, hash}, a)
+	}
+	a.hash = hash
+	return a
+}
+
+// findAuthorization returns the authorization of u with a hash that is not revoked, or nil.
+func (st *userStripe) findAuthorization(u *user, hash uint64) *authorization {
+	if a := &u.first; a.hash == hash && a.grantShare.held() > 0 && !a.revoked.Load() {
+		return a
+	}
+	return st.authorizations.m[authorizationKey{u, hash}]
+}
+
+// revoke ends the grants of u with a hash of client and customer.
+func (st *userStripe) revoke(u *user, hash uint64) {
+	a := st.findAuthorization(u, hash)
+	if a == nil {
+		return
+	}
+	a.revoked.Store(true)
+	if a != &u.first {
+		st.authorizations.drop(authorizationKey{u, hash})
+	}
+}
+
+// releaseAuthorization removes an authorization that has no grant, and its user if it has nothing. The caller holds the stripe.
+func (s *Store) releaseAuthorization(stripe uint8, a *authorization) {
+	if a.grantShare.held() > 0 {
+		return
+	}
+	if st := &s.users[stripe]; a != &a.user.first && st.authorizations.m[authorizationKey{a.user, a.hash}] == a {
+		st.authorizations.drop(authorizationKey{a.user, a.hash})
+	}
+	s.release(a.user)
 }

@@ -14,6 +14,8 @@ func authorizationCases() []testCase[provider.Store] {
 		{"Revoke/invalid", "a revocation that names nothing, or too much, is an error and changes nothing", revokeInvalid},
 		{"Grants/live", "the live grants of one user: redeemed, not revoked, not expired; newest first", grantsLive},
 		{"Grants/pages", "a page has at most limit grants and starts after the one that is named", grantsPages},
+		{"Grants/limit", "a limit that is not from 1 to storage.MaxPage is an error", grantsLimit},
+		{"Grants/ended grants are passed over", "a page is full although most grants of the user were revoked, together, one by one and with sessions", grantsEnded},
 		{"Grants/position", "a revoked grant is a position; an expired one, an unknown one and that of another user are ErrNotFound", grantsPosition},
 		{"Grants/copies", "the store shares no memory with its callers", grantsCopies},
 	}
@@ -66,7 +68,7 @@ func revokeAuthorization(t testing.TB, s provider.Store) {
 		wantConsents(t, s, keys[what], epoch, "of another "+what, consents)
 	}
 	again, _ := grantOf(t, s, "again", "user")
-	got, err := s.Grants(bg, key.UserKey, "", 0, epoch)
+	got, err := s.Grants(bg, key.UserKey, "", 100, epoch)
 	must(t, err, "listing grants")
 	same(t, len(got), 3, "the number of grants of the user at other clients and for other customers, and the new one")
 	_, _, err = s.AccessToken(bg, storage.HashOf("access again"), epoch)
@@ -107,15 +109,15 @@ func grantsLive(t testing.TB, s provider.Store) {
 	i.Grant.Scopes = []string{"openid"}
 	must(t, s.RedeemCode(bg, narrowed.Hash, i, epoch), "redeeming a code with a narrower grant")
 	want := []storage.Grant{young.Grant, old.Grant, i.Grant}
-	for _, limit := range []int{0, -1, 3, 100} {
+	for _, limit := range []int{3, 4, storage.MaxPage} {
 		got, err := s.Grants(bg, user, "", limit, epoch)
 		must(t, err, "listing the grants of a user")
 		same(t, got, want, "the grants of a user")
 	}
-	got, err := s.Grants(bg, user, "", 0, young.Grant.ExpiresAt)
+	got, err := s.Grants(bg, user, "", 100, young.Grant.ExpiresAt)
 	must(t, err, "listing expired grants")
 	same(t, len(got), 0, "the number of grants that have expired")
-	got, err = s.Grants(bg, storage.HashOf("unknown"), "", 0, epoch)
+	got, err = s.Grants(bg, storage.HashOf("unknown"), "", 100, epoch)
 	must(t, err, "listing the grants of an unknown user")
 	same(t, len(got), 0, "the number of grants of an unknown user")
 }
@@ -145,30 +147,87 @@ func grantsPages(t testing.TB, s provider.Store) {
 	}
 }
 
+func grantsLimit(t testing.TB, s provider.Store) {
+	c, _ := grantOf(t, s, "g", "kari")
+	for _, limit := range []int{-1 << 40, -1, 0, storage.MaxPage + 1, 1 << 40} {
+		if got, err := s.Grants(bg, c.Grant.UserKey, "", limit, epoch); err == nil || len(got) != 0 {
+			t.Errorf("listing with the limit %d: got %d grants and no error", limit, len(got))
+		}
+	}
+	_, err := s.Grants(bg, c.Grant.UserKey, "", storage.MaxPage, epoch)
+	must(t, err, "listing with the largest limit")
+}
+
+func grantsEnded(t testing.TB, s provider.Store) {
+	in := newSession("s", "kari")
+	in.UserKey = storage.HashOf("kari")
+	createSession(t, s, in)
+	var want []storage.Grant
+	var single []string
+	const n = 200
+	for i := range n {
+		age := createdAt(epoch.Add(-time.Duration(i) * time.Minute))
+		kind := func(g *storage.Grant) {}
+		switch i % 5 {
+		case 0:
+			c, _ := grantOf(t, s, numbered("live", i), "kari", age)
+			want = append(want, c.Grant)
+		case 1:
+			c, _ := grantOf(t, s, numbered("revoked", i), "kari", age)
+			single = append(single, c.Grant.ID)
+		case 2, 3:
+			kind = func(g *storage.Grant) { g.ClientID = "client-b" }
+			grantOf(t, s, numbered("client", i), "kari", age, kind)
+		case 4:
+			kind = func(g *storage.Grant) { g.SessionID, g.LoginOnly = in.ID, true }
+			grantOf(t, s, numbered("login", i), "kari", age, kind)
+		}
+	}
+	for _, id := range single {
+		must(t, s.Revoke(bg, storage.Revocation{GrantID: id}, epoch), "revoking a grant")
+	}
+	key := storage.ConsentKey{UserKey: in.UserKey, ClientID: "client-b", Customer: "customer"}
+	must(t, s.Revoke(bg, storage.Revocation{Authorization: key}, epoch), "revoking an authorization")
+	_, err := s.EndSession(bg, in.Hash, epoch)
+	must(t, err, "ending a session")
+	for _, limit := range []int{1, 7, n} {
+		var all []storage.Grant
+		for after, full := "", true; full; {
+			page, err := s.Grants(bg, in.UserKey, after, limit, epoch)
+			must(t, err, "listing a page")
+			if all = append(all, page...); len(page) == limit {
+				after = page[limit-1].ID
+			}
+			full = len(page) == limit
+		}
+		same(t, all, want, numbered("the live grants in pages of", limit))
+	}
+}
+
 func grantsPosition(t testing.TB, s provider.Store) {
 	user := storage.HashOf("kari")
 	first, _ := grantOf(t, s, "first", "kari")
 	second, _ := grantOf(t, s, "second", "kari", createdAt(epoch.Add(-time.Hour)))
 	other, _ := grantOf(t, s, "other", "ola")
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: first.Grant.ID}, epoch), "revoking a grant")
-	got, err := s.Grants(bg, user, first.Grant.ID, 0, epoch)
+	got, err := s.Grants(bg, user, first.Grant.ID, 100, epoch)
 	must(t, err, "listing after a revoked grant")
 	same(t, got, []storage.Grant{second.Grant}, "the grants after a revoked one")
 	for name, after := range map[string]string{"unknown": "unknown", "of another user": other.Grant.ID} {
-		_, err = s.Grants(bg, user, after, 0, epoch)
+		_, err = s.Grants(bg, user, after, 100, epoch)
 		verdict(t, err, storage.ErrNotFound, "listing after a grant that is "+name)
 	}
-	_, err = s.Grants(bg, user, second.Grant.ID, 0, second.Grant.ExpiresAt)
+	_, err = s.Grants(bg, user, second.Grant.ID, 100, second.Grant.ExpiresAt)
 	verdict(t, err, storage.ErrNotFound, "listing after a grant that has expired")
 }
 
 func grantsCopies(t testing.TB, s provider.Store) {
 	c, i := grantOf(t, s, "copy", "kari")
-	got, err := s.Grants(bg, storage.HashOf("kari"), "", 0, epoch)
+	got, err := s.Grants(bg, storage.HashOf("kari"), "", 100, epoch)
 	must(t, err, "listing grants")
 	overwrite(&got)
 	overwrite(i)
-	got, err = s.Grants(bg, storage.HashOf("kari"), "", 0, epoch)
+	got, err = s.Grants(bg, storage.HashOf("kari"), "", 100, epoch)
 	must(t, err, "listing grants")
 	want := newCode("copy").Grant
 	want.UserKey = c.Grant.UserKey

@@ -99,9 +99,9 @@ func (c counting) ConsumePushedRequest(ctx context.Context, h storage.Hash, now 
 	return c.Store.ConsumePushedRequest(ctx, h, now)
 }
 
-func (c counting) ConsumeJTI(ctx context.Context, key storage.Hash, end, now time.Time) error {
+func (c counting) ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, end, now time.Time) error {
 	c.calls.Add(1)
-	return c.Store.ConsumeJTI(ctx, key, end, now)
+	return c.Store.ConsumeJTI(ctx, clientID, key, end, now)
 }
 
 // A run with -short takes less than 30 s on a store that takes 5 ms for each call: that is 6,000 calls.

@@ -2,6 +2,7 @@ package storagetest_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -761,6 +762,13 @@ func (m *model) Grants(ctx context.Context, userKey storage.Hash, after string, 
 		return nil, err
 	}
 	defer end()
+	switch {
+	case limit < 1 && m.is("a limit of 0 is no limit"):
+		limit = 1 << 40
+	case limit > storage.MaxPage && m.is("a page of any size"):
+	case limit < 1 || limit > storage.MaxPage:
+		return nil, errors.New("limit")
+	}
 	var all []modelGrant
 	for _, g := range m.grants {
 		if (g.UserKey == userKey || m.is("lists other users")) && m.valid(g.ExpiresAt, now) {
@@ -788,11 +796,14 @@ func (m *model) Grants(ctx context.Context, userKey storage.Hash, after string, 
 	if m.is("repeats the last grant of a page") {
 		i = max(i-1, -1)
 	}
-	for _, g := range all[i+1:] {
+	for n, g := range all[i+1:] {
+		if n == limit && m.is("revoked grants shorten the page") {
+			break
+		}
 		if g.revoked && !m.is("lists revoked grants") {
 			continue
 		}
-		if limit > 0 && len(out) == limit && !m.is("pages have no limit") {
+		if len(out) == limit && !m.is("pages have no limit") {
 			break
 		}
 		out = append(out, m.grant(g.Grant))
@@ -916,7 +927,7 @@ func (m *model) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 	return out, nil
 }
 
-func (m *model) ConsumeJTI(ctx context.Context, key storage.Hash, expiresAt, now time.Time) error {
+func (m *model) ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, expiresAt, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err

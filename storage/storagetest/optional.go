@@ -26,7 +26,7 @@ func pushedCases() []testCase[authorize.PushedRequestStore] {
 
 func newPushed(name string) storage.PushedRequest {
 	return storage.PushedRequest{
-		Hash: storage.HashOf("urn " + name), ClientID: "client-a",
+		Hash: storage.HashOf("urn " + name), ClientID: "client-a", Source: "client-a 192.0.2.1",
 		Params: []byte("scope=openid&state=" + name), ExpiresAt: epoch.Add(2 * time.Minute).In(oslo),
 	}
 }
@@ -142,24 +142,24 @@ func replayCases() []testCase[client.ReplayStore] {
 
 func jtiOnce(t testing.TB, s client.ReplayStore) {
 	key, end := storage.HashOf("jti"), epoch.Add(time.Minute)
-	must(t, s.ConsumeJTI(bg, key, end, epoch), "using an assertion")
-	verdict(t, s.ConsumeJTI(bg, key, end, epoch), storage.ErrConsumed, "using it again")
-	verdict(t, s.ConsumeJTI(bg, key, end.Add(time.Hour), epoch), storage.ErrConsumed, "using its jti with a later end")
-	verdict(t, s.ConsumeJTI(bg, key, end.Add(-1), epoch), storage.ErrConsumed, "using its jti with an earlier end")
-	must(t, s.ConsumeJTI(bg, storage.HashOf("another"), end, epoch), "using another assertion")
+	must(t, s.ConsumeJTI(bg, "client-a", key, end, epoch), "using an assertion")
+	verdict(t, s.ConsumeJTI(bg, "client-a", key, end, epoch), storage.ErrConsumed, "using it again")
+	verdict(t, s.ConsumeJTI(bg, "client-a", key, end.Add(time.Hour), epoch), storage.ErrConsumed, "using its jti with a later end")
+	verdict(t, s.ConsumeJTI(bg, "client-a", key, end.Add(-1), epoch), storage.ErrConsumed, "using its jti with an earlier end")
+	must(t, s.ConsumeJTI(bg, "client-a", storage.HashOf("another"), end, epoch), "using another assertion")
 }
 
 func jtiRemembered(t testing.TB, s client.ReplayStore) {
 	end := epoch.Add(time.Minute)
 	key := storage.HashOf("jti")
-	must(t, s.ConsumeJTI(bg, key, end, epoch), "using an assertion")
+	must(t, s.ConsumeJTI(bg, "client-a", key, end, epoch), "using an assertion")
 	for i := range many(1000) {
-		must(t, s.ConsumeJTI(bg, storage.HashOf(numbered("other", i)), epoch.Add(time.Second), epoch), "using another")
+		must(t, s.ConsumeJTI(bg, "client-a", storage.HashOf(numbered("other", i)), epoch.Add(time.Second), epoch), "using another")
 	}
 	for i := range many(1000) { // the ones before have expired
-		must(t, s.ConsumeJTI(bg, storage.HashOf(numbered("later", i)), end.Add(1), end.Add(-1)), "using another later")
+		must(t, s.ConsumeJTI(bg, "client-a", storage.HashOf(numbered("later", i)), end.Add(1), end.Add(-1)), "using another later")
 	}
-	verdict(t, s.ConsumeJTI(bg, key, end, end.Add(-1)), storage.ErrConsumed, "using it again 1 ns before its end")
+	verdict(t, s.ConsumeJTI(bg, "client-a", key, end, end.Add(-1)), storage.ErrConsumed, "using it again 1 ns before its end")
 }
 
 func jtiExpired(t testing.TB, s client.ReplayStore) {
@@ -168,20 +168,20 @@ func jtiExpired(t testing.TB, s client.ReplayStore) {
 		if at.valid {
 			want = nil
 		}
-		verdict(t, s.ConsumeJTI(bg, storage.HashOf(at.name), epoch, at.now), want, "using an assertion "+at.name)
+		verdict(t, s.ConsumeJTI(bg, "client-a", storage.HashOf(at.name), epoch, at.now), want, "using an assertion "+at.name)
 	}
 }
 
 func jtiCancelled(t testing.TB, s client.ReplayStore) {
 	key, end := storage.HashOf("jti"), epoch.Add(time.Minute)
-	refused(t, s.ConsumeJTI(cancelled(), key, end, epoch), "using an assertion")
-	must(t, s.ConsumeJTI(bg, key, end, epoch), "using it with a context that is not cancelled")
+	refused(t, s.ConsumeJTI(cancelled(), "client-a", key, end, epoch), "using an assertion")
+	must(t, s.ConsumeJTI(bg, "client-a", key, end, epoch), "using it with a context that is not cancelled")
 }
 
 func jtiRace(t testing.TB, s client.ReplayStore) {
 	for round := range rounds() {
 		key := storage.HashOf(numbered("jti", round))
-		errs := together(crowd(), func(int) error { return s.ConsumeJTI(yielding(), key, epoch.Add(time.Minute), epoch) })
+		errs := together(crowd(), func(int) error { return s.ConsumeJTI(yielding(), "client-a", key, epoch.Add(time.Minute), epoch) })
 		if n := successes(errs); n != 1 {
 			t.Fatalf("round %d: %d of %d callers used one assertion, want exactly 1", round, n, crowd())
 		}

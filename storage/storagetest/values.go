@@ -101,7 +101,7 @@ func valueNumbers(t testing.TB, s provider.Store) {
 
 func pushedValues(t testing.TB, s authorize.PushedRequestStore) {
 	p := newPushed("values")
-	p.ClientID, p.Params = trouble("client"), append(anyBytes(), trouble("params")...)
+	p.ClientID, p.Source, p.Params = trouble("client"), trouble("source"), append(anyBytes(), trouble("params")...)
 	must(t, s.PushRequest(bg, p, epoch), "pushing a request")
 	wantPushed(t, s, p, "with special values")
 }

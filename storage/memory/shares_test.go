@@ -1,0 +1,348 @@
+package memory_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// kind is a kind of record with a bound, for the tests of shares. insert inserts record n of an owner.
+type kind struct {
+	name   string
+	config func(max int) memory.Config
+	insert func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error
+	life   time.Duration // of a record
+	most   int           // of one owner, if it has a bound besides its share
+	half   int           // one owner fills a part of this number: 2, or 3 if it is a part of an owner
+}
+
+func userOf(owner int) storage.Hash { return storage.HashOf(id("user", owner)) }
+
+var kinds = []kind{
+	{
+		name:   "sessions of a user",
+		config: func(max int) memory.Config { return memory.Config{MaxSessions: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			in := newSession(owner*10_000 + n)
+			in.UserKey, in.ExpiresAt = userOf(owner), now.Add(30*time.Minute)
+			_, err := s.ReplaceSession(t.Context(), none, in, 0, now)
+			return err
+		},
+		life: 30 * time.Minute, half: 2,
+	},
+	{
+		name:   "codes of a user at a client",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			return s.FinishRequest(t.Context(), codeOf(owner, n, now), now)
+		},
+		life: time.Minute, half: 3,
+	},
+	{
+		name:   "codes of a user at many clients",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			o := codeOf(owner, n, now)
+			o.Code.Grant.ClientID = id("client", n)
+			return s.FinishRequest(t.Context(), o, now)
+		},
+		life: time.Minute, half: 2,
+	},
+	{
+		name:   "denials of a user at many clients",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			key := storage.ConsentKey{UserKey: userOf(owner), ClientID: id("client", n)}
+			return s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("denied", owner*10_000+n), Consents: key, RetainTo: now.Add(time.Minute)}, now)
+		},
+		life: time.Minute, half: 2,
+	},
+	{
+		name:   "grants of a client without a user",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			return s.InsertGrant(t.Context(), machineGrant(owner, n, now), now)
+		},
+		life: time.Minute, half: 3,
+	},
+	{
+		name:   "tokens of a client without a user",
+		config: func(max int) memory.Config { return memory.Config{MaxTokens: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			return s.InsertGrant(t.Context(), machineGrant(owner, n, now), now)
+		},
+		life: time.Minute, half: 3,
+	},
+	{
+		name:   "grants of a user that a client exchanges",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			i := machineGrant(0, owner*10_000+n, now)
+			i.Grant.UserKey = userOf(owner)
+			return s.InsertGrant(t.Context(), i, now)
+		},
+		life: time.Minute, half: 3,
+	},
+	{
+		name:   "consents of a user",
+		config: func(max int) memory.Config { return memory.Config{MaxConsents: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			o := answer(id("answer", owner*10_000+n), owner, id("scope", n))
+			o.Granted[0].ExpiresAt, o.RetainTo = now.Add(time.Minute), now.Add(time.Minute)
+			return s.FinishRequest(t.Context(), o, now)
+		},
+		life: time.Minute, half: 2,
+	},
+	{
+		name:   "pushed requests of an authenticated client",
+		config: func(max int) memory.Config { return memory.Config{MaxPushedRequests: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			p := newPushed(owner*10_000+n, id("client", owner))
+			p.ExpiresAt = now.Add(time.Minute)
+			return s.PushRequest(t.Context(), p, now)
+		},
+		life: time.Minute, half: 3,
+	},
+	{
+		name:   "pushed requests of a public client from many addresses",
+		config: func(max int) memory.Config { return memory.Config{MaxPushedRequests: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			p := newPushed(owner*10_000+n, id("client", owner))
+			p.Source, p.ExpiresAt = p.ClientID+" "+fmt.Sprint(n), now.Add(time.Minute)
+			return s.PushRequest(t.Context(), p, now)
+		},
+		life: time.Minute, half: 2,
+	},
+	{
+		name:   "assertions of a client",
+		config: func(max int) memory.Config { return memory.Config{MaxReplays: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			return s.ConsumeJTI(t.Context(), id("client", owner), storage.HashOf(id("jti", owner*10_000+n)), now.Add(time.Minute), now)
+		},
+		life: time.Minute, half: 2,
+	},
+	{
+		name:   "logins of a user",
+		config: func(max int) memory.Config { return memory.Config{MaxLogins: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, _ int, now time.Time) error {
+			return s.RecordLogin(t.Context(), storage.Login{UserKey: userOf(owner), At: now, ExpiresAt: now.Add(time.Minute)}, now)
+		},
+		life: time.Minute, half: 2,
+	},
+}
+
+func codeOf(owner, n int, now time.Time) storage.Outcome {
+	c := newCode(owner*10_000 + n)
+	c.Grant.UserKey, c.ExpiresAt = userOf(owner), now.Add(time.Minute)
+	return storage.Outcome{RequestID: id("request", owner*10_000+n), Code: &c}
+}
+
+func machineGrant(owner, n int, now time.Time) *storage.Issuance {
+	g := newCode(owner*10_000 + n).Grant
+	g.UserKey, g.ClientID, g.ExpiresAt = storage.Hash{}, id("client", owner), now.Add(time.Minute)
+	i := newIssuance(owner*10_000+n, 0, g)
+	i.Refresh, i.Access.ExpiresAt = nil, now.Add(time.Minute)
+	return i
+}
+
+// greedy inserts records of an owner until the store is full for it, and returns their number.
+func greedy(t *testing.T, k kind, s *memory.Store, owner int, now time.Time) int {
+	for n := range 10_000 {
+		err := k.insert(t, s, owner, n, now)
+		if err != nil {
+			require.ErrorIs(t, err, storage.ErrFull)
+			return n
+		}
+	}
+	t.Fatalf("%s: one owner inserted 10,000 records", k.name)
+	return 0
+}
+
+// TestShareOfOneOwner verifies that one owner cannot use up a bound, that others find room in the rest, and that expired records
+// make room (docs/limits.md).
+func TestShareOfOneOwner(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			const max = 300
+			s := memory.NewWith(k.config(max))
+			held := greedy(t, k, s, 0, epoch)
+			require.LessOrEqual(t, held, max/k.half+1)
+			require.GreaterOrEqual(t, held, max/k.half-1)
+			for other := 1; other <= max-held; other++ {
+				require.NoError(t, k.insert(t, s, other, 0, epoch), "other owner %d of %d", other, max-held)
+			}
+			require.ErrorIs(t, k.insert(t, s, max+1, 0, epoch), storage.ErrFull, "the store has %d records", max)
+			later := epoch.Add(k.life)
+			require.NoError(t, k.insert(t, s, 0, held+1, later), "expired records make room")
+		})
+	}
+}
+
+// TestSharesOfManyOwners verifies that k owners without restraint leave a (k+1)th part to others.
+func TestSharesOfManyOwners(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			const max, owners = 300, 9
+			s := memory.NewWith(k.config(max))
+			sum, active := 0, slices.Repeat([]bool{true}, owners)
+			for n := 0; slices.Contains(active, true); n++ { // in turns
+				for owner := range owners {
+					if active[owner] {
+						if active[owner] = k.insert(t, s, owner, n, epoch) == nil; active[owner] {
+							sum++
+						}
+					}
+				}
+			}
+			require.LessOrEqual(t, sum, max-max/(owners+1)+owners)
+			for other := range max - sum {
+				require.NoError(t, k.insert(t, s, owners+other, 0, epoch))
+			}
+		})
+	}
+}
+
+// A client that refreshes the tokens of one user without pause does not keep the user from other clients, and no other user.
+func TestShareOfRefreshes(t *testing.T) {
+	t.Parallel()
+	const max = 300
+	s := memory.NewWith(memory.Config{MaxTokens: max})
+	redeem := func(n int, client string) (*storage.Issuance, error) {
+		o := codeOf(0, n, epoch)
+		o.Code.Grant.ClientID = client
+		require.NoError(t, s.FinishRequest(t.Context(), o, epoch))
+		i := newIssuance(n, 0, o.Code.Grant)
+		return i, s.RedeemCode(t.Context(), o.Code.Hash, i, epoch)
+	}
+	last, err := redeem(0, "greedy")
+	require.NoError(t, err)
+	n := 1
+	for ; err == nil; n++ {
+		require.Less(t, n, max)
+		next := newIssuance(0, n, last.Grant)
+		if err = s.RotateRefreshToken(t.Context(), last.Refresh.Hash, next, 0, epoch); err == nil {
+			last = next
+		}
+	}
+	require.ErrorIs(t, err, storage.ErrFull)
+	require.InDelta(t, max/3, s.Stats().Tokens, 2)
+	_, err = redeem(1, "greedy")
+	require.ErrorIs(t, err, storage.ErrFull, "another grant of the user at this client")
+	_, err = redeem(2, "another")
+	require.NoError(t, err, "the user at another client")
+	require.NoError(t, s.InsertGrant(t.Context(), machineGrant(1, 1, epoch), epoch), "another owner")
+}
+
+// The tokens that a failed insertion counted are given back, for each owner.
+func TestFailedInsertionsCountNothing(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := memory.NewWith(k.config(3000))
+			require.NoError(t, k.insert(t, s, 0, 0, epoch))
+			held := s.Stats()
+			for range 1000 {
+				_ = k.insert(t, s, 0, 0, epoch) // a conflict or a retry
+			}
+			if k.name != "logins of a user" {
+				require.Equal(t, held, s.Stats())
+			}
+			for n := range 50 {
+				require.NoError(t, k.insert(t, s, 0, 1+n, epoch))
+			}
+			_, err := s.Sweep(t.Context(), epoch.Add(time.Hour*24))
+			require.NoError(t, err)
+			require.Empty(t, s.Leftovers())
+		})
+	}
+}
+
+// TestEndedSessionsTakeNoRoom verifies that a user who logs in and out without pause takes no room of sessions, and at most 16
+// places of ended ones.
+func TestEndedSessionsTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxSessions: 40})
+	for n := range 1000 {
+		in := newSession(n)
+		in.UserKey = userOf(0)
+		_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
+		require.NoError(t, err)
+		_, err = s.EndSession(t.Context(), in.Hash, epoch)
+		require.NoError(t, err)
+		require.Zero(t, s.Stats().Sessions)
+		require.LessOrEqual(t, s.Stats().EndedSessions, 16)
+	}
+	for n := range 1000 { // switching users ends sessions, too
+		in, next := newSession(1000+2*n), newSession(1001+2*n)
+		in.UserKey, next.UserKey = userOf(1), userOf(2+n%20)
+		_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
+		require.NoError(t, err)
+		_, err = s.ReplaceSession(t.Context(), in.Hash, next, 1, epoch)
+		require.NoError(t, err)
+		require.LessOrEqual(t, s.Stats().EndedSessions, 40)
+	}
+	require.Equal(t, 20, s.Stats().Sessions)
+	_, err := s.Sweep(t.Context(), epoch.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.Leftovers())
+}
+
+// Requests that callers of a public client push from one address do not keep callers at other addresses from the client, and
+// consumed ones make room for their address.
+func TestPushedRequestsPerAddress(t *testing.T) {
+	t.Parallel()
+	s := memory.New()
+	push := func(n int, source string) error {
+		p := newPushed(n, "public")
+		p.Source = source
+		return s.PushRequest(t.Context(), p, epoch)
+	}
+	for n := range 20 {
+		require.NoError(t, push(n, "public 192.0.2.1"))
+	}
+	require.ErrorIs(t, push(20, "public 192.0.2.1"), storage.ErrFull)
+	require.NoError(t, push(20, "public 192.0.2.2"))
+	require.NoError(t, s.ConsumePushedRequest(t.Context(), newPushed(0, "").Hash, epoch))
+	require.NoError(t, push(21, "public 192.0.2.1"))
+	require.ErrorIs(t, push(22, "public 192.0.2.1"), storage.ErrFull)
+}
+
+// TestCallersTakeNoSymbols verifies that texts that callers choose are not in the table of symbols, which never shrinks. It is not
+// parallel, because all stores share the table.
+func TestCallersTakeNoSymbols(t *testing.T) {
+	s := memory.New()
+	insert := func(n int) *storage.Issuance {
+		c := newCode(n)
+		c.Grant.UserAgent, c.Grant.Resources = id("agent", n), []string{"https://" + id("resource", n)}
+		c.RedirectURI = fmt.Sprintf("http://127.0.0.1:%d/cb", n)
+		c.Grant.Delegation = storage.Delegation{Consumer: id("consumer", n), Supplier: id("supplier", n)}
+		require.NoError(t, s.FinishRequest(t.Context(), outcomeOf(n, c), epoch))
+		i := newIssuance(n, 0, c.Grant)
+		i.Access.Audience = c.Grant.Resources
+		require.NoError(t, s.RedeemCode(t.Context(), c.Hash, i, epoch))
+		return i
+	}
+	insert(-1)
+	before := memory.SymbolCount()
+	for n := range 200 {
+		i := insert(n)
+		a, g, err := s.AccessToken(t.Context(), i.Access.Hash, epoch)
+		require.NoError(t, err)
+		require.Equal(t, i.Access.Audience, a.Audience)
+		require.Equal(t, i.Grant.UserAgent, g.UserAgent)
+		require.Equal(t, i.Grant.Resources, g.Resources)
+		require.Equal(t, i.Grant.Delegation, g.Delegation)
+	}
+	require.Equal(t, before, memory.SymbolCount())
+}
