@@ -5,5 +5,5 @@ const (
 	droppedSessionsNotify      = false
 	customersAreChecked        = true
 	requestedScopesHide        = false
-	machineResourcesAreChecked = false
+	machineResourcesAreChecked = true
 )
