@@ -143,7 +143,7 @@ type token struct {
 	used      bool // a rotated refresh token
 	usedAt    time.Time
 	successor *token
-	details   string
+	details   string // authorization_details as JSON; "" without
 	issued    time.Time
 }
 

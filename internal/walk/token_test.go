@@ -167,7 +167,7 @@ func (w *world) refreshed(t *token, caller *registration, narrowed []string) (fa
 			return "invalid_scope", nil
 		}
 	}
-	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) || g.details == "notice" || g.details == "payment" && g.person.banned {
+	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) || g.details == "payment" && g.person.banned {
 		g.revoked = true
 		return refused, nil
 	}
@@ -188,14 +188,18 @@ func (w *world) issuedTokens(a *answer, g *grant, scopes []string, from *token, 
 	if got := a.str("scope"); got != strings.Join(scopes, " ") {
 		w.fail("scope %q, expected %q", got, scopes)
 	}
-	access := w.newAccess(a, g, scopes)
+	details := detailText(g.details)
+	if from != nil && g.details == "notice" {
+		details = "[]" // only the tokens of the code have it
+	}
+	access := w.newAccess(a, g, scopes, details)
 	w.tokens = append(w.tokens, access)
 	id := a.str("id_token")
 	if (id != "") != slices.Contains(scopes, "openid") {
 		w.fail("id_token %q with %v", id, scopes)
 	}
 	if id != "" {
-		t := &token{kind: idToken, text: id, grant: g, scopes: scopes, expires: w.now.Add(idTokenLife), issued: w.now, details: g.details}
+		t := &token{kind: idToken, text: id, grant: g, scopes: scopes, expires: w.now.Add(idTokenLife), issued: w.now, details: details}
 		w.tokens = append(w.tokens, t)
 		w.texts = append(w.texts, id)
 		w.checkIDToken(t, c)
@@ -204,12 +208,12 @@ func (w *world) issuedTokens(a *answer, g *grant, scopes []string, from *token, 
 }
 
 // newAccess records the access token of a response and checks it.
-func (w *world) newAccess(a *answer, g *grant, scopes []string) *token {
+func (w *world) newAccess(a *answer, g *grant, scopes []string, details string) *token {
 	lasts := g.client.accessLife
 	if lasts == 0 {
 		lasts = 120 * time.Second
 	}
-	t := &token{kind: accessToken, text: a.str("access_token"), grant: g, scopes: scopes, issued: w.now, details: g.details}
+	t := &token{kind: accessToken, text: a.str("access_token"), grant: g, scopes: scopes, issued: w.now, details: details}
 	for _, s := range scopes {
 		if r := w.rules[s]; r != nil && r.oldest > 0 {
 			lasts = min(lasts, r.oldest)
@@ -290,7 +294,7 @@ func (w *world) exchange(o *op) {
 	from := t.grant
 	g := &grant{
 		proof: from.proof, client: caller, scopes: from.scopes, pseudonymous: w.pseudonymous(from), parent: t, created: from.created,
-		expires: t.expires, details: t.details,
+		expires: t.expires,
 	}
 	if caller == from.client {
 		g.customer = from.customer
@@ -302,7 +306,7 @@ func (w *world) exchange(o *op) {
 	if a.str("refresh_token") != "" || a.str("id_token") != "" {
 		w.fail("an exchange gives more than an access token")
 	}
-	w.tokens = append(w.tokens, w.newAccess(a, g, scopes))
+	w.tokens = append(w.tokens, w.newAccess(a, g, scopes, t.details))
 }
 
 // exchanges returns the number of exchanges that led to a grant.

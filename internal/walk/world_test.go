@@ -274,8 +274,13 @@ func (w *world) build() {
 	}))
 }
 
-// detailText returns authorization_details of a type.
-func detailText(typ string) string { return `[{"amount":"12","type":"` + typ + `"}]` }
+// detailText returns authorization_details of a type, "" for none.
+func detailText(typ string) string {
+	if typ == "" {
+		return ""
+	}
+	return `[{"amount":"12","type":"` + typ + `"}]`
+}
 
 // detailTypes returns the types of authorization_details: payment, a right that can end, and notice, which is for one token.
 func (w *world) detailTypes() []rar.Type {
