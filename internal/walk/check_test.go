@@ -2,6 +2,7 @@ package walk
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,9 +66,10 @@ func (w *world) identifiesOnly(of *login, what, text string) {
 }
 
 // checkSub checks the subject of a document: a client with public subjects receives the one of the host, and others one that
-// belongs to one person in one sector.
+// belongs to one person in one sector, and is either that of open or that of pseudonymous documents.
 func (w *world) checkSub(g *grant, open bool, sub string) {
-	if open && g.client.public && !w.pseudonymous(g) {
+	open = open && !w.pseudonymous(g)
+	if open && g.client.public {
 		if sub != g.person.subject {
 			w.fail("sub %q is not that of %s", sub, g.person.subject)
 		}
@@ -76,7 +78,7 @@ func (w *world) checkSub(g *grant, open bool, sub string) {
 	if len(sub) != 43 {
 		w.fail("sub %q is not pairwise", sub)
 	}
-	belongs := g.client.sector + "|" + g.key() + "|" + w.protection(g, open)
+	belongs := g.client.sector + "|" + g.key() + "|" + fmt.Sprint(open)
 	for _, pair := range [][2]string{{"sub " + sub, belongs}, {"of " + belongs, sub}} {
 		if had, ok := w.subjects[pair[0]]; ok && had != pair[1] {
 			w.fail("%s is %q, was %q", pair[0], pair[1], had)
@@ -84,9 +86,6 @@ func (w *world) checkSub(g *grant, open bool, sub string) {
 		w.subjects[pair[0]] = pair[1]
 	}
 }
-
-// protection separates subjects that must not be equal.
-func (w *world) protection(*grant, bool) string { return "" }
 
 // want fails unless a claim has a value; nil is a claim that must be absent.
 func (w *world) want(what string, doc map[string]any, claim string, value any) {
@@ -233,7 +232,7 @@ func (w *world) describeUser(t *token) {
 		return
 	}
 	w.reach("userinfo")
-	open := !w.pseudonymous(t.grant)
+	open := w.identifies(t.grant)
 	w.checkSub(t.grant, open, a.str("sub"))
 	w.checkIdentity("userinfo", t.grant, a.doc, a.text, open)
 }

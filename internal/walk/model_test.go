@@ -475,13 +475,22 @@ func (m *model) loginStep(r *request, s *session, received time.Time, shown bool
 	return "", ""
 }
 
-// sameUser reports whether the hint of a request is about the person of a login.
+// sameUser reports whether the hint of a request names the person of a login by the subject that the request would yield. A hint of an
+// open login names nobody in a pseudonymous request, and vice versa.
 func (m *model) sameUser(r *request, l *login) bool {
 	h := r.hint.grant
-	if r.client.public && !m.pseudonymous(h) {
-		return h.person == l.person
+	if m.pseudonymous(h) != m.hides(r.scopes) {
+		return false
 	}
-	return h.key() == l.key()
+	return sameSubject(r.client, !m.pseudonymous(h), h.login, l)
+}
+
+// sameSubject reports whether a client receives the same subject for two logins.
+func sameSubject(c *registration, open bool, a, b *login) bool {
+	if c.public && open {
+		return a.person == b.person
+	}
+	return a.key() == b.key()
 }
 
 func later(a, b time.Time) time.Time {
@@ -517,12 +526,25 @@ func (m *model) ownsAll(c *registration, scopes []string) bool {
 	return n > 0
 }
 
-// mayIdentify reports whether the response to an introspection identifies the person.
+// byReference reports whether the client of a token received nothing that identifies the person: the token is opaque, and there was no
+// id_token and no userinfo. An exchange gives neither.
+func (g *grant) byReference(opaque bool) bool {
+	return opaque && (g.parent != nil || !g.has("openid") && !g.has("profile"))
+}
+
+// opaque reports whether tokens of a grant are opaque.
+func (m *model) opaque(g *grant) bool {
+	return slices.ContainsFunc(g.scopes, func(s string) bool { return m.rules[s] != nil && m.rules[s].opaque })
+}
+
+// identifies reports whether the client of a grant knows the person.
+func (m *model) identifies(g *grant) bool { return !m.pseudonymous(g) && !g.byReference(m.opaque(g)) }
+
+// mayIdentify reports whether the response to an introspection identifies the person: by the scopes of the grant and of the token.
 func (m *model) mayIdentify(caller *registration, t *token) bool {
 	g := t.grant
-	switch {
-	case m.pseudonymous(g), t.opaque && !g.has("openid") && !g.has("profile"):
-		return caller.introspects() && m.ownsAll(caller, g.scopes)
+	if !m.pseudonymous(g) && !g.byReference(t.opaque) {
+		return m.mayIntrospect(caller, g.client, g.scopes) && m.mayIntrospect(caller, g.client, t.scopes)
 	}
-	return m.mayIntrospect(caller, g.client, g.scopes)
+	return caller.introspects() && m.ownsAll(caller, g.scopes) && m.ownsAll(caller, t.scopes)
 }

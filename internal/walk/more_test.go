@@ -248,7 +248,7 @@ func (m *model) owns(organisation string, g *grant) bool {
 // mayLink reports whether an organisation may learn that a grant is that of a person whose identity it knows: if the grant identifies
 // the person, or to the owner of all of its scopes.
 func (m *model) mayLink(g *grant, owner string) bool {
-	if !m.pseudonymous(g) && !m.hides(g.scopes) {
+	if m.identifies(g) {
 		return true
 	}
 	return owner != "" && !slices.ContainsFunc(g.scopes, func(s string) bool { return m.rules[s] != nil && m.rules[s].owner != owner })

@@ -219,9 +219,7 @@ func (w *world) newAccess(a *answer, g *grant, scopes []string, details string) 
 			lasts = min(lasts, r.oldest)
 		}
 	}
-	for _, s := range g.scopes {
-		t.opaque = t.opaque || w.rules[s] != nil && w.rules[s].opaque
-	}
+	t.opaque = w.opaque(g)
 	t.expires = time.Unix(earlier(w.now.Add(lasts), w.lasts(g)).Unix(), 0)
 	w.texts = append(w.texts, t.text)
 	if got := a.doc["expires_in"]; got != float64(t.expires.Unix()-w.now.Unix()) {
@@ -447,7 +445,7 @@ func (w *world) hinted(hint *token, s *session) bool {
 	if !ok {
 		return false
 	}
-	return w.sameUser(&request{client: g.client, hint: hint}, p.login)
+	return !w.pseudonymous(g) && sameSubject(g.client, true, g.login, p.login)
 }
 
 func (w *world) loggedOut(b *browser, s *session, r *response) {
