@@ -2,7 +2,7 @@ package walk
 
 // Behaviour that the model expects, and that the provider does not have yet.
 const (
-	droppedSessionsNotify      = false
+	droppedSessionsNotify      = true
 	customersAreChecked        = true
 	requestedScopesHide        = false
 	machineResourcesAreChecked = true

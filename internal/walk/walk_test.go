@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -103,8 +104,15 @@ func decode(text string) (ops []op) {
 	return ops
 }
 
-// walk runs the operations. It returns what happened, and the first difference between provider and model.
-func walk(ops []op, thorough bool) (w *world, difference string) {
+// walk runs the operations. It returns what happened, and the first difference between provider and model. The walk has a bubble of
+// its own, so that what the provider does in the background can be waited for.
+func walk(t *testing.T, ops []op, thorough bool) (w *world, difference string) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { w, difference = walkInBubble(ops, thorough) })
+	return w, difference
+}
+
+func walkInBubble(ops []op, thorough bool) (w *world, difference string) {
 	w = newWorld()
 	defer func() {
 		switch v := recover().(type) {
@@ -151,9 +159,10 @@ func (w *world) after(active map[*token]bool, i int, thorough bool) {
 }
 
 // shrink removes operations as long as the walk still finds a difference.
-func shrink(ops []op) []op {
+func shrink(t *testing.T, ops []op) []op {
+	t.Helper()
 	fails := func(ops []op) bool {
-		_, difference := walk(ops, true)
+		_, difference := walk(t, ops, true)
 		return difference != ""
 	}
 	if !fails(ops) {
@@ -179,10 +188,10 @@ func shrink(ops []op) []op {
 // report describes a failing walk, shortened.
 func report(t *testing.T, name string, ops []op) {
 	t.Helper()
-	ops = shrink(ops)
-	w, difference := walk(ops, true)
+	ops = shrink(t, ops)
+	w, difference := walk(t, ops, true)
 	if difference == "" {
-		w, difference = walk(ops, false)
+		w, difference = walk(t, ops, false)
 	}
 	t.Errorf("%s: %s\nafter %d operations:\n%s\nreplay with:\n  go test ./internal/walk -run TestWalks -walk %s",
 		name, difference, len(ops), strings.Join(w.steps, "\n"), encode(ops))
@@ -205,38 +214,37 @@ func TestWalks(t *testing.T) {
 		return
 	}
 	walks, length, first := count("PORTNER_WALKS", 2000), count("PORTNER_WALK_LENGTH", 25), count("PORTNER_WALK_SEED", 1)
-	seeds := make(chan uint64, walks)
-	for i := range walks {
-		seeds <- uint64(first + i)
-	}
-	close(seeds)
-	var group sync.WaitGroup
 	var mu sync.Mutex
 	failures, checked := 0, 0
 	reached := map[string]int{}
-	for range 2 {
-		group.Go(func() {
-			for seed := range seeds {
-				ops := random(seed, length)
-				w, difference := walk(ops, false)
-				mu.Lock()
-				checked += w.checked
-				for name, n := range w.reached {
-					reached[name] += n
+	t.Run("walks", func(t *testing.T) {
+		const shards = 4
+		for shard := range shards {
+			t.Run(fmt.Sprint(shard), func(t *testing.T) {
+				t.Parallel()
+				for i := shard; i < walks; i += shards {
+					ops := random(uint64(first+i), length)
+					w, difference := walk(t, ops, false)
+					mu.Lock()
+					checked += w.checked
+					for name, n := range w.reached {
+						reached[name] += n
+					}
+					if difference != "" {
+						failures++
+					}
+					enough := failures > 3
+					mu.Unlock()
+					if difference != "" && !enough {
+						report(t, fmt.Sprintf("seed %d", first+i), ops)
+					}
+					if enough {
+						return
+					}
 				}
-				if difference != "" && failures < 3 {
-					failures++
-					report(t, fmt.Sprintf("seed %d", seed), ops)
-				}
-				stop := failures >= 3
-				mu.Unlock()
-				if stop {
-					return
-				}
-			}
-		})
-	}
-	group.Wait()
+			})
+		}
+	})
 	for _, name := range slices.Sorted(maps.Keys(reached)) {
 		t.Logf("%7d %s", reached[name], name)
 	}

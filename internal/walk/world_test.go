@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -68,6 +69,7 @@ type world struct {
 	logins   []*login
 	browsers []*browser
 	log      bytes.Buffer
+	sending  sync.Mutex
 	sent     []string // client_id of each logout token that was sent
 	notified []string // that should have been sent
 	subjects map[string]string
@@ -228,6 +230,8 @@ func (w *world) User(_ context.Context, subject string) (portnertoken.User, erro
 func (w *world) Send(_ context.Context, uri, _ string) error {
 	u := must(url.Parse(uri))
 	name, _, _ := strings.Cut(u.Host, ".")
+	w.sending.Lock()
+	defer w.sending.Unlock()
 	w.sent = append(w.sent, name)
 	return nil
 }
@@ -409,6 +413,7 @@ func (b *browser) do(method, rawURL string, form url.Values) *response {
 		}
 		rec := httptest.NewRecorder()
 		b.provider.ServeHTTP(rec, r)
+		synctest.Wait() // for logout tokens that are sent in the background
 		for _, c := range rec.Result().Cookies() {
 			if c.MaxAge < 0 {
 				delete(b.cookies, c.Name)
