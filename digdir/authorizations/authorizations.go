@@ -263,15 +263,14 @@ func (a *API) endListed(ctx context.Context, g *storage.Grant, all []storage.Gra
 	if !slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.mayList(&o, owner) }) {
 		return a.revoke(ctx, g, whole(g), now)
 	}
-	listed := a.mayList(g, owner)
 	for i := range all {
-		if o := &all[i]; o.ID == g.ID || listed && a.mayList(o, owner) {
+		if o := &all[i]; o.ID != g.ID && a.mayList(g, owner) && a.mayList(o, owner) {
 			if err := a.revoke(ctx, o, storage.Revocation{GrantID: o.ID}, now); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return a.revoke(ctx, g, storage.Revocation{GrantID: g.ID}, now) // last, so that a caller can repeat the request after a fault
 }
 
 // find returns the live grant with a handle and its client.

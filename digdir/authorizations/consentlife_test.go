@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
@@ -28,6 +30,7 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
 )
 
@@ -45,6 +48,22 @@ type lifeWorld struct {
 	client       func(*client.Client) *client.Client // of the client "life"
 	scopes       map[string]func(scope.Scope) *scope.Scope
 	access       scope.AccessState
+	revocations  int // that succeed before the store of the API fails, and one; 0 is no limit
+}
+
+// failingStore fails after some revocations.
+type failingStore struct {
+	*memory.Store
+	w *lifeWorld
+}
+
+// Revoke implements authorizations.Store.
+func (s *failingStore) Revoke(ctx context.Context, r storage.Revocation, now time.Time) error {
+	if s.w.revocations == 1 {
+		return errors.New("the store does not answer")
+	}
+	s.w.revocations = max(0, s.w.revocations-1)
+	return s.Store.Revoke(ctx, r, now)
 }
 
 const lifeScopes = "openid profile life:a life:b life:c " + authorizations.Scope
@@ -156,7 +175,7 @@ func newLifeWorld(t *testing.T) *lifeWorld {
 	})
 	var err error
 	w.api, err = authorizations.New(authorizations.Config{
-		Store: w.op.Store, Vault: w.op.Vault, Tokens: w.op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, Machines: machines{}, Now: w.Now,
+		Store: &failingStore{w.op.Store, w}, Vault: w.op.Vault, Tokens: w.op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, Machines: machines{}, Now: w.Now,
 		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
 			return "kari", pid.Reveal() == optest.KariPID, nil
 		},
@@ -452,8 +471,8 @@ func (w *lifeWorld) requireEffect(event lifeEvent, l tokens, id string, want [3]
 	}
 	silent := w.browser.Get(w.t, w.request("kunde", lifeScopes, "prompt", "none").URL())
 	require.Equal(w.t, want[2] == "code", next(silent) == "code", "prompt=none")
-	if want[2] == "consent" {
-		require.Equal(w.t, "consent_required", silent.Left.Query().Get("error"))
+	if code := map[string]string{"consent": "consent_required", "login": "login_required"}[want[2]]; code != "" {
+		require.Equal(w.t, code, silent.Left.Query().Get("error"))
 	}
 	require.Equal(w.t, want[2], next(w.browser.Get(w.t, w.request("kunde", lifeScopes).URL())))
 	w.requireRefresh(event, l, want[1])
@@ -625,5 +644,28 @@ func TestEndingLinksNoPseudonym(t *testing.T) {
 			require.Equal(t, false, w.op.Introspect(t, "life", pseudonymous.access).JSON["active"])
 			require.Empty(t, w.consents(""))
 		})
+	}
+}
+
+// TestEndingCanBeRepeated: an organisation that could not end all grants because of a fault can send the same request again.
+func TestEndingCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	for revocations := 1; revocations <= 3; revocations++ {
+		w := newLifeWorld(t)
+		pseudonymous, _ := w.login("", "openid life:pseudonym")
+		older, _ := w.login("", lifeScopes)
+		middle, _ := w.login("", lifeScopes)
+		open, _ := w.login("", lifeScopes)
+		caller, err := w.api.AuthenticateMachine(t.Context(), []string{"Bearer " + optest.Org})
+		require.NoError(t, err)
+		id := w.authorization(middle.access)
+		w.revocations = revocations
+		require.ErrorIs(t, w.api.End(t.Context(), caller, id), portner.ErrUnavailable)
+		w.revocations = 0
+		require.NoError(t, w.api.End(t.Context(), caller, id))
+		for _, l := range []tokens{older, middle, open} {
+			w.requireUse(l, false, "ended")
+		}
+		require.Equal(t, true, w.op.Introspect(t, "life", pseudonymous.access).JSON["active"])
 	}
 }
