@@ -212,10 +212,10 @@ func (m machineServer) token(t *testing.T, clientID string, claims map[string]an
 // oneEmployer is a register with one organisation.
 type oneEmployer struct{}
 
-func (oneEmployer) Reportees(context.Context, norway.PID, string) (ansattporten.Resource, error) {
-	return ansattporten.Resource{Name: "Sykmelding", Reportees: []ansattporten.Reportee{
+func (oneEmployer) Reportees(context.Context, norway.PID, []string) ([]ansattporten.Resource, error) {
+	return []ansattporten.Resource{{Name: "Sykmelding", Reportees: []ansattporten.Reportee{
 		{Orgno: employer, Name: "MIN ARBEIDSGIVER", UnitType: "AS", Rights: []string{"Read"}},
-	}}, nil
+	}}}, nil
 }
 
 // employeeToken returns the access token of a user who represents an employer at the service of a vendor.

@@ -70,25 +70,55 @@ func sameBrowser(sealed storage.Hash, request http.Header) bool {
 	return subtle.ConstantTimeCompare(hash[:], sealed[:]) == 1
 }
 
-// csrfValue returns what the token of one page is derived from: this browser, this request, this step, and what the page shows.
-func csrfValue(p progress, shown string) string {
-	return string(p.browser[:]) + string(p.id[:]) + string(p.step) + "\x00" + p.sessionID + "\x00" + shown
+// form is a posted form of a page, after checkForm.
+type form struct {
+	secret  int    // index of the secret that the token was made with
+	locale  string // language of the page
+	content string // what the page showed, as a token
+}
+
+// csrfToken returns the token of one page in three parts: the language of the page; what derives from this browser, this request, this
+// step and the language; and what derives from these and from what the page shows. With two of them, the form of a page whose texts
+// have changed is told from the form of another page.
+func (e *Endpoint) csrfToken(secret int, p progress, locale, content string) string {
+	return locale + "." + e.pageToken(secret, p, locale, "page", "") + "." + e.pageToken(secret, p, locale, "content", content)
+}
+
+func (e *Endpoint) pageToken(secret int, p progress, locale, part, content string) string {
+	fixed := string(p.browser[:]) + string(p.id[:])
+	return e.csrf.Derive(secret, fixed+strings.Join([]string{part, string(p.step), p.sessionID, locale, content}, "\x00"))
 }
 
 // checkForm validates the POST of a page: it comes from the origin of the pages and carries the token of the page, made with any of
-// the secrets. It returns "", or the reason for the log.
-func (e *Endpoint) checkForm(x *exchange, shown string) (reason string) {
+// the secrets. It returns "", or the reason for the log. Whether the page would still show the same is for formShows.
+func (e *Endpoint) checkForm(x *exchange) (reason string) {
 	if !httpx.SameOrigin(x.r.Header, e.origin) {
 		return "form_origin"
 	}
-	sent := []byte(x.r.Form.Get(CSRFField))
-	if len(sent) == 0 || repeated(httpx.Form(x.r.Form), CSRFField) {
+	sent := x.r.Form.Get(CSRFField)
+	if sent == "" || repeated(httpx.Form(x.r.Form), CSRFField) {
 		return "csrf_token_missing"
 	}
+	rest, content, _ := cutLast(sent, ".")
+	locale, page, ok := cutLast(rest, ".")
 	for i := range e.csrf.Len() {
-		if subtle.ConstantTimeCompare(sent, []byte(e.csrf.Derive(i, csrfValue(x.progress, shown)))) == 1 {
+		if ok && subtle.ConstantTimeCompare([]byte(page), []byte(e.pageToken(i, x.progress, locale, "page", ""))) == 1 {
+			x.form = form{i, locale, content}
 			return ""
 		}
 	}
 	return "csrf_token_mismatch"
+}
+
+// formShows reports whether the page of the posted form showed this content.
+func (e *Endpoint) formShows(x *exchange, content string) bool {
+	want := e.pageToken(x.form.secret, x.progress, x.form.locale, "content", content)
+	return subtle.ConstantTimeCompare([]byte(x.form.content), []byte(want)) == 1
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }

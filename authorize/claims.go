@@ -81,7 +81,7 @@ func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	case len(c.values) > 1 || e.cfg.Subject == nil:
 		return q.to.invalid("claims_sub_unsupported", "The claim sub must be requested with one value, and the provider must support it.")
 	}
-	if q.isPseudonymous() {
+	if e.withheld(q) {
 		return q.to.invalid("claims_sub_pseudonymous", "The claim sub cannot be requested with scopes that require a pseudonym.")
 	}
 	q.hintSub = c.values[0]

@@ -198,13 +198,24 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")
-	p.Want(c.TestLogin == nil || c.TestLogin.issuer == c.Issuer, "TestLogin", "was made for another issuer")
 	for _, d := range c.lifetimes() {
 		p.Want(*d.value >= time.Second && *d.value <= d.max, d.field, fmt.Sprintf("must be between 1s and %v", d.max))
 	}
+	c.checkTestLogin(p)
 	c.checkPages(p)
 	c.checkSecrets(p)
 	c.checkValues(p)
+}
+
+func (c *Config) checkTestLogin(p *fields.Checker) {
+	if c.TestLogin == nil {
+		return
+	}
+	p.Want(c.TestLogin.issuer == c.Issuer, "TestLogin", "was made for another issuer")
+	for _, name := range c.TestLogin.details {
+		p.Want(c.AuthorizationDetails != nil && slices.Contains(c.AuthorizationDetails.Names(), name),
+			"TestLogin", "approves details of a type that AuthorizationDetails does not contain")
+	}
 }
 
 func (c *Config) checkPages(p *fields.Checker) {

@@ -122,7 +122,7 @@ func TestConsentIsForTheVersionShown(t *testing.T) {
 	form := b.open(res, "/consent")
 	form["scope"] = []string{"test:shared"}
 	source.version = "2"
-	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", form)))
+	require.Equal(t, "consent", outcome(t, b.post("/consent", form)))
 	requireCode(t, b.consentTo(res, "test:shared"))
 	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
 	require.NoError(t, err)

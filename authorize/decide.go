@@ -19,7 +19,9 @@ type facts struct {
 	otherUser bool             // id_token_hint names another user than the session's
 	fresh     bool             // the user logged in for this request
 
-	selection *rar.Selection // choice of representation without an answer; nil if there is none
+	selection   *rar.Selection // choice of representation without an answer; nil if there is none
+	represented []rar.Shown    // the details that the selection is for
+	approvable  []rar.Shown    // the details to approve on the consent page
 
 	plan     scope.Plan // the scopes with the answer and the remembered consents of the user
 	declined bool       // the user declined every scope
@@ -50,6 +52,7 @@ const (
 	reasonSessionChanged session.Reason = "session_changed" // the user logged out, or another user logged in, meanwhile
 	reasonRepresentation session.Reason = "representation"
 	reasonConsent        session.Reason = "consent"
+	reasonContentChanged session.Reason = "content_changed" // the texts of a page changed while it was shown
 )
 
 // decide returns what the request needs next.
@@ -64,15 +67,18 @@ func (f *facts) decide() next {
 		return next{action: interact, step: RepresentationStep, reason: reasonRepresentation}
 	case f.declined:
 		return next{refuse, "", "consent_declined", portner.AccessDenied, "The user declined."}
-	case len(f.plan.NeedsConsent) > 0 && f.silent:
+	case f.needsConsent() && f.silent:
 		return next{refuse, "", "consent_required", portner.ConsentRequired, "The user must consent."}
-	case len(f.plan.NeedsConsent) > 0:
+	case f.needsConsent():
 		return next{action: interact, step: ConsentStep, reason: reasonConsent}
 	case len(f.plan.Granted) == 0:
 		return next{refuse, "", "no_scope_granted", portner.AccessDenied, "No scope is left to grant."}
 	}
 	return next{action: issue}
 }
+
+// needsConsent reports whether the consent page has something to show: scopes, or details to approve.
+func (f *facts) needsConsent() bool { return len(f.plan.NeedsConsent) > 0 || len(f.approvable) > 0 }
 
 // decideLogin returns whether the session may answer the request (OIDC Core §3.1.2.3): proceed if it may.
 func (f *facts) decideLogin() next {

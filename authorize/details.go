@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/protection"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
@@ -32,19 +34,20 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 		return bad(detailsReason(err))
 	}
 	// Details may identify the user or the organisation the user acts for, and RFC 9396 §7 sends them to the client.
-	if q.isPseudonymous() {
+	if e.withheld(q) {
 		return bad("details_pseudonymous", "The parameter authorization_details cannot be combined with scopes that require a pseudonym.")
 	}
 	q.details = details
 	return nil
 }
 
-// isPseudonymous reports whether the client may not learn the identity of the user.
-func (q *request) isPseudonymous() bool {
-	return pseudonym.Decide(pseudonym.Grant{
-		Prior: pseudonym.Open, RequiresPseudonym: q.plan.Pseudonymous, OpaqueTokens: q.plan.TokenType == scope.Opaque,
-		IDToken: q.plan.OpenID, UserInfo: slices.Contains(q.scopes, scope.Profile),
-	}) != pseudonym.Open
+// withheld reports whether the client may not learn the identity of the user. It is decided on all requested scopes, so that no
+// answer of the user changes it.
+func (e *Endpoint) withheld(q *request) bool {
+	_, opaque := scope.Privacy(q.scopes, e.cfg.Scopes)
+	return protection.Of(protection.Grant{
+		Requested: q.scopes, Granted: q.plan.Granted, Pseudonymous: q.plan.Pseudonymous, Opaque: opaque,
+	}, e.cfg.Scopes) != pseudonym.Open
 }
 
 // detailsReason returns the reason for the log and the description for the client of an error of package rar.
@@ -65,67 +68,95 @@ func detailsReason(err error) (reason, description string) {
 	return "details_malformed", "The parameter authorization_details must be a JSON array of objects with a type."
 }
 
-// representation is the answer of the representation page in this login.
+// representation is the answer of the representation page in this login. It counts only while the page would show the same.
 type representation struct {
 	answered bool     // the form was posted
 	chosen   []string // identifiers of choices; empty if the user represents no other party
+	locale   string   // language of the page
+	shown    string   // digest of what the page showed
 }
 
-// openSelection returns the selection that the user must make before details are granted. It returns nil if the request has no
-// details, they leave nothing to choose, or the user has made the selection.
-func (e *Endpoint) openSelection(ctx context.Context, x *exchange, who *session.Identity) (*rar.Selection, *refusal) {
-	if len(x.req.details) == 0 || x.representation.answered {
-		return nil, nil
-	}
-	selection, refused := e.loadSelection(ctx, x, who)
-	switch {
-	case refused != nil:
-		return nil, refused
-	case selection == nil || len(selection.Choices) == 0 && !selection.Required:
-		return nil, nil
-	case len(selection.Choices) == 0:
-		return nil, denied(x, rar.ErrDenied)
-	}
-	return selection, nil
+// approval is the answer of the consent page for details. Details are approved for one request: no approval is remembered.
+type approval struct {
+	answered bool
+	approved []string // IDs of rar.Shown
 }
 
-// loadSelection returns what the user may choose, according to the types of the details.
-func (e *Endpoint) loadSelection(ctx context.Context, x *exchange, who *session.Identity) (*rar.Selection, *refusal) {
-	selection, err := e.cfg.AuthorizationDetails.Selection(ctx, e.detailsRequest(x, who), x.req.details)
+// loadedOffer is an offer to a user, with texts in one language.
+type loadedOffer struct {
+	subject, locale string
+	offer           *rar.Offer
+}
+
+// offer loads what the details of the request offer to the user. Registers are queried once in an exchange and language, and only for
+// a user who has logged in.
+func (e *Endpoint) offer(ctx context.Context, x *exchange, who *session.Identity, locale string) (*rar.Offer, *refusal) {
+	for _, o := range x.offers {
+		if o.subject == who.Subject && o.locale == locale {
+			return o.offer, nil
+		}
+	}
+	offer, err := e.cfg.AuthorizationDetails.Offer(ctx, e.detailsRequest(x, who, locale), x.req.details)
 	if err != nil {
 		return nil, denied(x, err)
 	}
-	return selection, nil
+	x.offers = append(slices.Clip(x.offers), loadedOffer{who.Subject, locale, offer})
+	return offer, nil
+}
+
+// loadDetails loads what the user has to select and approve before details are granted: nothing if the request has no details, if
+// they leave nothing to answer, or if the user has answered.
+func (e *Endpoint) loadDetails(ctx context.Context, x *exchange, f *facts) *refusal {
+	if len(x.req.details) == 0 {
+		return nil
+	}
+	if x.representation.answered {
+		offer, refused := e.offer(ctx, x, &f.identity, x.representation.locale)
+		if refused != nil {
+			return refused
+		}
+		if offered(offer.Represented, offer.Selection) != x.representation.shown { // the page is shown again
+			x.representation = representation{}
+		}
+	}
+	offer, refused := e.offer(ctx, x, &f.identity, e.localeOf(x))
+	if refused != nil {
+		return refused
+	}
+	if q := offer.Selection; q != nil && !x.representation.answered {
+		switch {
+		case len(q.Choices) > 0:
+			f.selection, f.represented = q, offer.Represented
+		case q.Required:
+			return denied(x, rar.ErrDenied)
+		}
+	}
+	if !x.approval.answered {
+		f.approvable = offer.Approvable
+	}
+	return nil
 }
 
 // detailsRequest describes the client and the user to package rar.
-func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity) rar.Request {
+func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity, locale string) rar.Request {
 	c := x.req.client
 	return rar.Request{
 		ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
 		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],
-		Locale: e.locale(x.r.Header, x.req.form.Get("ui_locales")), Now: x.now,
+		Locale: locale, Now: x.now,
 	}
 }
 
-// grantDetails returns the details that the user grants, sealed for the grant; nil if the request has none. It loads the choices
-// again, so that a right that was lost meanwhile is not granted.
+// grantDetails returns the details that the user grants, sealed for the grant; nil if the request has none.
 func (e *Endpoint) grantDetails(ctx context.Context, x *exchange, who *session.Identity, grantID string) ([]byte, *refusal) {
 	if len(x.req.details) == 0 {
 		return nil, nil
 	}
-	selection, refused := e.loadSelection(ctx, x, who)
+	offer, refused := e.offer(ctx, x, who, cmp.Or(x.representation.locale, e.localeOf(x)))
 	if refused != nil {
 		return nil, refused
 	}
-	var chosen []string
-	if selection != nil {
-		var err error
-		if chosen, err = selection.Check(x.representation.chosen); err != nil {
-			return nil, denied(x, rar.ErrDenied) // the page accepted the choice, so it is no longer offered
-		}
-	}
-	details, err := e.cfg.AuthorizationDetails.Grant(ctx, e.detailsRequest(x, who), x.req.details, chosen)
+	details, err := offer.Grant(ctx, x.representation.chosen, x.approval.approved)
 	if err != nil {
 		return nil, denied(x, err)
 	}
@@ -147,13 +178,4 @@ func denied(x *exchange, err error) *refusal {
 		return to.refuse(portner.InvalidAuthorizationDetails, reason, description)
 	}
 	return faulty(to, fmt.Errorf("%w: evaluating authorization_details: %w", portner.ErrUnavailable, err))
-}
-
-// shownChoices returns every text of the representation page that the user chooses from.
-func shownChoices(q *rar.Selection) []string {
-	parts := []string{fmt.Sprint(q.Multiple, q.Required)}
-	for _, c := range q.Choices {
-		parts = append(parts, c.ID, c.Name, c.Hint)
-	}
-	return parts
 }

@@ -22,6 +22,8 @@ import (
 type parties struct {
 	*world
 	of    map[string][]rar.Choice // by subject
+	text  rar.Text                // of details of type party and titled
+	calls map[string]int          // of the functions of type party
 	fault error
 }
 
@@ -30,6 +32,7 @@ const twoParties = `[{"type":"party"}]`
 func (p *parties) rights(r rar.Request) ([]rar.Choice, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.calls["choices"]++
 	return slices.Clone(p.of[r.Subject]), p.fault
 }
 
@@ -42,15 +45,47 @@ func (p *parties) set(subject string, ids ...string) {
 	}
 }
 
+// describe describes details with the text of p and the language.
+func (p *parties) describe(_ context.Context, r rar.Request, details []rar.Detail) ([]rar.Text, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls["describe"]++
+	texts := make([]rar.Text, len(details))
+	for i := range texts {
+		texts[i] = rar.Text{Title: p.text.Title + " " + r.Locale, Lines: slices.Clone(p.text.Lines)}
+	}
+	return texts, nil
+}
+
+// count returns how often the functions of the type party were called since the last count.
+func (p *parties) count() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = map[string]int{}
+	return calls
+}
+
+// echoes grants details as requested.
+func echoes(_ context.Context, _ rar.Request, details []rar.Detail, _ []string) (all []json.RawMessage, err error) {
+	for _, d := range details {
+		all = append(all, d.JSON)
+	}
+	return all, nil
+}
+
 func has(d []rar.Detail, member string) bool { return strings.Contains(string(d[0].JSON), member) }
 
 func (p *parties) party() rar.Type {
 	return rar.Type{
-		Name: "party", Members: []string{"several", "required"}, Alone: true,
+		Name: "party", Members: []string{"several", "required"}, Alone: true, Describe: p.describe,
 		Choices:  func(_ context.Context, r rar.Request, _ []rar.Detail) ([]rar.Choice, error) { return p.rights(r) },
 		Multiple: func(d []rar.Detail) bool { return has(d, "several") },
 		Required: func(d []rar.Detail) bool { return has(d, "required") },
 		Grant: func(_ context.Context, r rar.Request, _ []rar.Detail, chosen []string) ([]json.RawMessage, error) {
+			p.mu.Lock()
+			p.calls["grant"]++
+			p.mu.Unlock()
 			if len(chosen) == 0 {
 				return nil, nil
 			}
@@ -68,11 +103,11 @@ func failingType(name string, err error) rar.Type {
 // newParties returns a world with authorization_details. Kari may act for two organisations, Ola for none.
 func newParties(t testing.TB, change ...func(*authorize.Config)) *parties {
 	t.Helper()
-	p := &parties{of: map[string][]rar.Choice{}}
+	p := &parties{of: map[string][]rar.Choice{}, calls: map[string]int{}, text: rar.Text{Title: "A", Lines: []string{"b"}}}
 	registry := must(rar.NewRegistry(p.party(),
-		rar.Type{Name: "plain", Members: []string{"x"}, Grant: func(_ context.Context, _ rar.Request, d []rar.Detail, _ []string) ([]json.RawMessage, error) {
-			return []json.RawMessage{d[0].JSON}, nil
-		}},
+		rar.Type{Name: "plain", Members: []string{"x"}, Grant: echoes},
+		rar.Type{Name: "titled", Describe: p.describe, Grant: echoes},
+		rar.Type{Name: "free", Members: []string{"x"}, NoApproval: true, Grant: echoes},
 		failingType("denied", fmt.Errorf("nothing here: %w", rar.ErrDenied)), failingType("mandate", rar.ErrNoMandate),
 		failingType("value", fmt.Errorf("%w: no such case", rar.ErrValue)), failingType("broken", errors.New("the register is down"))))
 	p.world = newWorld(t, append([]func(*authorize.Config){func(c *authorize.Config) {
@@ -199,8 +234,6 @@ func TestRepresentationEachTime(t *testing.T) {
 	require.Equal(t, "error interaction_required", outcome(t, b.authorize(silent)))
 	w.set("kari")
 	require.Equal(t, "[]", w.details(b.authorize(silent)), "no choice")
-	plain := params("silent", "prompt", "none", "authorization_details", `[{"type":"plain","x":[1]}]`)
-	require.Equal(t, `[{"type":"plain","x":[1]}]`, w.details(b.authorize(plain)))
 }
 
 // TestRepresentationThenConsent: a choice stays valid through the consent page, unless the user changes or loses the right.
@@ -222,7 +255,8 @@ func TestRepresentationThenConsent(t *testing.T) {
 		form := b.open(res, "/consent")
 		form["scope"] = []string{"test:shared"}
 		w.set("kari", "991825827")
-		require.Equal(t, "error access_denied", outcome(t, b.post("/consent", form)))
+		res = b.post("/consent", form)
+		require.NotContains(t, w.details(b.consentTo(b.pick(res, "991825827"), "test:shared")), "974761076", "the choice is made again")
 	})
 	t.Run("another user", func(t *testing.T) {
 		t.Parallel()
@@ -255,7 +289,7 @@ func TestRepresentationForm(t *testing.T) {
 	form["party"] = []string{"991825827"}
 
 	w.set("kari", "991825827", "910753614")
-	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/representation", form)), "the list has changed")
+	require.Equal(t, "representation", outcome(t, b.post("/representation", form)), "the list has changed")
 	w.set("kari", "991825827", "974761076")
 	without := url.Values{"request": form["request"], "party": form["party"]}
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/representation", without)), "no CSRF token")
@@ -276,13 +310,15 @@ func TestTypeVerdicts(t *testing.T) {
 		w := newParties(t)
 		b := w.browser()
 		res := b.loginAs(b.authorize(params("web", "authorization_details", `[{"type":"`+details+`"}]`)), "kari")
-		require.Equal(t, want, outcome(t, res), details)
+		require.Equal(t, want, outcome(t, b.consentTo(res, "detail 1")), details)
 	}
 	w := newParties(t)
 	b := w.browser()
 	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
-	res := b.authorize(params("silent", "prompt", "none", "authorization_details", `[{"type":"mandate"}]`))
+	w.fault = rar.ErrNoMandate
+	res := b.authorize(params("silent", "prompt", "none", "authorization_details", twoParties))
 	require.Equal(t, "error access_denied", outcome(t, res), "prompt=none shows no page")
+	require.Equal(t, "page Forbidden access_denied", outcome(t, b.authorize(params("web", "authorization_details", twoParties))))
 	w.fault = errors.New("down")
 	require.Equal(t, "error temporarily_unavailable", outcome(t, b.authorize(params("web", "authorization_details", twoParties))))
 }

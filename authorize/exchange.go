@@ -29,6 +29,10 @@ type exchange struct {
 	level      string // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	interacted bool   // a page was shown, so a login since receivedAt was made for this request
 
+	form     form          // the posted form of a page
+	approval approval      // of this form
+	offers   []loadedOffer // so that registers are queried once
+
 	// The parts of the result, here to save their allocations.
 	decision Decision
 	redirect Redirect

@@ -34,7 +34,7 @@ func (e *Endpoint) checkHint(_ context.Context, q *request, now time.Time) *refu
 // of an open login does not name the user of a pseudonymous request, and vice versa: otherwise a client could learn by the response
 // that a user whom it knows and a pseudonym are the same.
 func (e *Endpoint) isOther(q *request, who *session.Identity) (bool, error) {
-	sub, err := e.cfg.Subject(q.client, who, q.isPseudonymous())
+	sub, err := e.cfg.Subject(q.client, who, e.withheld(q))
 	if err != nil {
 		return true, fmt.Errorf("authorize: deriving the subject: %w", err)
 	}

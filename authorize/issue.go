@@ -56,7 +56,8 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 // answer to another code, which the store rejects.
 func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 	parts := []string{x.requestID(), string(sess.UserKey[:]), sess.ID, strings.Join(scopes, " ")}
-	return strings.Join(append(parts, x.representation.chosen...), "\x00")
+	parts = append(parts, x.representation.chosen...)
+	return strings.Join(append(parts, x.approval.approved...), "\x00")
 }
 
 // newGrant returns the grant of the user to the client.
@@ -67,7 +68,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		UserKey: sess.UserKey, SessionID: sess.ID, LoginOnly: f.plan.LoginOnly,
 		Scopes: slices.Clone(f.plan.Granted), Resources: q.resources, Pseudonymous: f.plan.Pseudonymous,
 		ACR: f.circle.ACR, AMR: slices.Clone(f.circle.AMR), AuthTime: f.circle.AuthTime,
-		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")), Customer: q.onBehalfOf.Value,
+		Locale: e.localeOf(x), Customer: q.onBehalfOf.Value,
 		CreatedAt: x.now,
 		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, time.Time{}),
 	}
@@ -228,7 +229,7 @@ func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Gran
 	info := infoOf(x.req.client, x.req.onBehalfOf)
 	l := storage.Login{
 		UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
-		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Hidden: x.req.isPseudonymous(),
+		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Hidden: e.withheld(x.req),
 	}
 	if fresh && len(g.AMR) > 0 {
 		l.Method = g.AMR[0]

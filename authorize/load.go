@@ -20,7 +20,7 @@ func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session,
 	if refused != nil || f.decideLogin().action != proceed {
 		return f, refused
 	}
-	if f.selection, refused = e.openSelection(ctx, x, &f.identity); refused != nil || f.selection != nil {
+	if refused = e.loadDetails(ctx, x, &f); refused != nil || f.selection != nil {
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)

@@ -14,3 +14,12 @@ const LanguageCookie = httpx.LanguageCookie
 func (e *Endpoint) locale(h http.Header, uiLocales string) string {
 	return httpx.Locale(h, uiLocales, e.cfg.Locales)
 }
+
+// localeOf returns the language of the page of a request. The answer to a posted form is in the language of the form, also if the
+// user has chosen another one in the meantime.
+func (e *Endpoint) localeOf(x *exchange) string {
+	if x.form.locale != "" {
+		return x.form.locale
+	}
+	return e.locale(x.r.Header, x.req.form.Get("ui_locales"))
+}

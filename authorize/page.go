@@ -70,8 +70,8 @@ const (
 type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
 
 // Page returns a handler for the host's pages. It loads the pending request and verifies its expiry, the cookie and, for a
-// POST, the origin and the CSRF token. Then it calls show, and writes the Decision that show returns. r.PostForm holds the
-// fields of a posted form.
+// POST, the origin and the CSRF token. If a text that the user answers has changed since the page was shown, the page is shown
+// again. Otherwise it calls show, and writes the Decision that show returns. r.PostForm holds the fields of a posted form.
 func (e *Endpoint) Page(show PageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, err := pageRequest(w, r)
@@ -113,8 +113,8 @@ func pageRequest(w http.ResponseWriter, r *http.Request) (Request, error) {
 }
 
 // Resume returns the pending request of a request for a page. The parameter RequestField of r names it. For a POST, Resume verifies
-// that the form was shown to this browser: Origin or Sec-Fetch-Site, and CSRFField. If the request cannot be resumed, or has
-// nothing left to show, Resume returns the Decision to write.
+// that the form was shown to this browser: Origin or Sec-Fetch-Site, and CSRFField. If the request cannot be resumed, has nothing left
+// to show, or the texts of the page have changed since it was shown, Resume returns the Decision to write.
 func (e *Endpoint) Resume(ctx context.Context, r Request) (*Pending, *Decision) {
 	return e.resume(ctx, e.newExchange(r, http.Header{}), nil)
 }
@@ -127,6 +127,11 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 	}()
 	setPageHeaders(x.header)
 	sealed, refused := e.reopen(ctx, x, malformed)
+	if refused == nil && x.r.Method == http.MethodPost {
+		if reason := e.checkForm(x); reason != "" {
+			refused = foreignForm(reason)
+		}
+	}
 	if refused != nil {
 		return nil, e.refuse(ctx, x, refused)
 	}
@@ -142,15 +147,15 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 		if f, refused = e.loadShown(ctx, x, sess); refused != nil {
 			return nil, e.refuse(ctx, x, refused)
 		}
-		// The login does not suffice any more, the page was answered in another tab, or no choice is left.
-		if f.circle == nil || f.selection == nil && len(f.plan.NeedsConsent) == 0 {
+		// The login does not suffice any more, the page was answered in another tab, no choice is left, or the choices have changed.
+		if f.circle == nil || !f.belongTo(x.step) {
 			return nil, e.advance(ctx, x, sess, nil)
 		}
 	}
 	p = e.newPending(x, sealed, sess, f)
 	if x.r.Method == http.MethodPost {
-		if reason := e.checkForm(x, p.shown()); reason != "" {
-			return nil, e.refuse(ctx, x, foreignForm(reason))
+		if !e.formShows(x, p.content) {
+			return nil, e.interact(ctx, x, next{action: interact, step: x.step, reason: reasonContentChanged}, sess, f)
 		}
 		p.verified = true
 	}
@@ -165,12 +170,19 @@ func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Ses
 		f.circle = nil
 		return f, refused
 	}
-	if x.step == RepresentationStep {
-		f.selection, refused = e.openSelection(ctx, x, &f.identity)
+	if refused = e.loadDetails(ctx, x, &f); refused != nil || x.step == RepresentationStep {
 		return f, refused
 	}
 	f.plan, f.declined, refused = e.evaluate(ctx, x, sess, nil)
 	return f, refused
+}
+
+// belongTo reports whether the page of a step has something to show.
+func (f *facts) belongTo(step Step) bool {
+	if step == RepresentationStep {
+		return f.selection != nil
+	}
+	return f.selection == nil && f.needsConsent()
 }
 
 // changed reports whether sess is not the session of the login of this request.

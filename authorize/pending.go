@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -23,7 +22,8 @@ type Pending struct {
 	// Step is what the request waits for.
 	Step Step
 	// Reason is why the page is shown: a reason of package session, or "other_user" if the client named another user
-	// than the session's, "session_changed", "representation" or "consent".
+	// than the session's, "session_changed", "representation", "consent", or "content_changed" if a text of the page changed while
+	// it was shown, so that the answer does not count.
 	Reason session.Reason
 	// Header holds the header fields of the page. [Endpoint.Page] has set them in the response already.
 	Header http.Header
@@ -40,19 +40,24 @@ type Pending struct {
 	RequestedACR []string
 	// LoginHint is the login_hint of the request. It may be a national identity number.
 	LoginHint Hint
-	// Scopes are the scopes to consent to, at ConsentStep.
+	// Scopes are the scopes to consent to, at ConsentStep. There may be none if there are Details.
 	Scopes []scope.Shown
+	// Details are objects of authorization_details that the page must show: at ConsentStep each with a way to approve it, at
+	// RepresentationStep together with the Selection, which approves them.
+	Details []rar.Shown
 	// Selection holds the parties that the user may represent, at RepresentationStep. The page shows every choice, and a way to
 	// choose none unless the selection is Required.
 	Selection *rar.Selection
 	// Sealed is the value of the form field RequestField.
 	Sealed string
 
-	endpoint  *Endpoint
-	x         *exchange
-	selection *rar.Selection // as loaded: pages cannot change it
-	plan      scope.Plan
-	verified  bool // the browser posted the form of the page
+	endpoint *Endpoint
+	x        *exchange
+	// What the page shows, as loaded: pages cannot change it.
+	locale   string
+	content  string // digest; "" for pages that approve nothing
+	facts    facts
+	verified bool // the browser posted the form of the page
 }
 
 // ClientInfo describes a client to the user. The texts are those of the registration.
@@ -80,10 +85,10 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 	q := x.req
 	p := &Pending{
 		Step: x.step, Reason: session.Reason(x.reason), Header: x.header, Client: infoOf(q.client, q.onBehalfOf),
-		Locale: e.locale(x.r.Header, q.form.Get("ui_locales")),
+		Locale: e.localeOf(x),
 		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
 		LoginHint: Hint{q.form.Get("login_hint")}, Sealed: sealed,
-		endpoint: e, x: x, selection: f.selection,
+		endpoint: e, x: x, facts: f,
 	}
 	switch {
 	case f.circle != nil:
@@ -93,16 +98,42 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 			p.User = who.Subject
 		}
 	}
-	switch {
-	case x.step == ConsentStep:
-		p.plan = f.plan
-		p.Scopes = f.plan.Show(p.Locale, e.authorizationLifetime(q.client))
+	p.locale = p.Locale
+	p.show()
+	return p
+}
+
+// show sets what the user approves or chooses from, and its digest.
+func (p *Pending) show() {
+	c := newContent()
+	c.client(p.Client)
+	c.add(p.Locale)
+	switch f := &p.facts; {
+	case p.x.step == ConsentStep:
+		p.Scopes = f.plan.Show(p.Locale, p.endpoint.authorizationLifetime(p.x.req.client))
+		c.add(p.x.req.resources...)
+		c.scopes(p.Scopes, f.plan.NeedsConsent)
+		c.details(f.approvable)
+		p.Details = cloneDetails(f.approvable)
 	case f.selection != nil:
 		shown := *f.selection
 		shown.Choices = slices.Clone(shown.Choices)
 		p.Selection = &shown
+		c.details(f.represented)
+		c.selection(f.selection)
+		p.Details = cloneDetails(f.represented)
+	default:
+		return
 	}
-	return p
+	p.content = c.digest()
+}
+
+func cloneDetails(all []rar.Shown) []rar.Shown {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].JSON, all[i].Lines = slices.Clone(all[i].JSON), slices.Clone(all[i].Lines)
+	}
+	return all
 }
 
 // pageURL returns the URL of the host's page for the step.
@@ -110,33 +141,20 @@ func (p *Pending) pageURL() string {
 	return httpx.AppendQuery(p.endpoint.cfg.Pages.path(p.x.step), RequestField, p.Sealed)
 }
 
-// CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser.
-func (p *Pending) CSRF() string { return p.endpoint.csrf.Derive(0, csrfValue(p.x.progress, p.shown())) }
-
-// shown returns the texts of the page that the user approves or chooses from. The CSRF token covers them.
-func (p *Pending) shown() string {
-	parts := []string{p.x.req.client.ClientID}
-	switch {
-	case p.x.step == ConsentStep:
-		parts = append(parts, p.x.req.resources...)
-		for _, s := range p.plan.NeedsConsent {
-			parts = append(parts, s.Name, s.ConsentVersion)
-		}
-	case p.selection != nil:
-		parts = append(parts, shownChoices(p.selection)...)
-	default:
-		return ""
-	}
-	return strings.Join(parts, "\x00")
+// CSRF returns the value of the form field CSRFField. It proves that the page was shown to this browser, with these texts.
+func (p *Pending) CSRF() string {
+	return p.endpoint.csrfToken(0, p.x.progress, p.locale, p.content)
 }
 
-// scopes returns the names of the scopes that the consent page shows.
-func (p *Pending) scopes() []string {
-	names := make([]string, len(p.plan.NeedsConsent))
-	for i, s := range p.plan.NeedsConsent {
-		names[i] = s.Name
+// approvable returns what the consent page asks for: the names of scopes, and the IDs of details.
+func (p *Pending) approvable() (scopes, details []string) {
+	for _, s := range p.facts.plan.NeedsConsent {
+		scopes = append(scopes, s.Name)
 	}
-	return names
+	for _, d := range p.facts.approvable {
+		details = append(details, d.ID)
+	}
+	return scopes, details
 }
 
 // FormAction returns the sources that the Content-Security-Policy of the page must allow as form-action: 'self' and the origin of
@@ -163,26 +181,38 @@ func (p *Pending) LogIn(ctx context.Context, a session.Authentication) *Decision
 	})
 }
 
-// Consent records the answer of the consent page and continues. The shown scopes that are not in approved are declined. If no scope
-// is left, the client receives access_denied. The request must be the posted form of the page; otherwise the Decision is an error
-// page.
+// Consent records the answer of the consent page and continues. The argument approved holds the names of approved Scopes and the IDs
+// of approved Details. The others that were shown are declined: the scopes and details of the grant are then fewer than the
+// requested ones (RFC 9396 §7). If no scope is left, the client receives access_denied. The request must be the posted form of the
+// page; otherwise the Decision is an error page.
 func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
 		e := p.endpoint
 		if x.step != ConsentStep || !p.verified {
 			return e.refuse(ctx, x, foreignForm("consent_form_missing"))
 		}
-		given := &scope.Answer{Approved: slices.Clone(approved), Shown: p.scopes()}
+		scopes, details := p.approvable()
+		given := &scope.Answer{Shown: scopes}
+		x.approval = approval{answered: true}
 		for _, name := range approved {
-			if !slices.Contains(given.Shown, name) {
+			switch {
+			case slices.Contains(scopes, name):
+				given.Approved = append(given.Approved, name)
+			case !slices.Contains(details, name):
 				return e.refuse(ctx, x, foreignForm("scope_not_shown"))
+			}
+		}
+		for _, id := range details { // in the order of the request
+			if slices.Contains(approved, id) {
+				x.approval.approved = append(x.approval.approved, id)
 			}
 		}
 		return p.advance(ctx, x, given)
 	})
 }
 
-// Represent records the parties that the user represents, as identifiers of choices on the page, and continues. An empty list
+// Represent records the parties that the user represents, as identifiers of choices on the page, and continues. It approves the
+// Details of the page for them. An empty list
 // means that the user represents no other party; if the selection is Required, the client receives access_denied. The request must be
 // the posted form of the page; otherwise the Decision is an error page.
 func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
@@ -191,14 +221,14 @@ func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 		if x.step != RepresentationStep || !p.verified {
 			return e.refuse(ctx, x, foreignForm("representation_form_missing"))
 		}
-		chosen, err := p.selection.Check(choices)
+		chosen, err := p.facts.selection.Check(choices)
 		switch {
 		case errors.Is(err, rar.ErrDenied):
 			return e.refuse(ctx, x, denied(x, rar.ErrDenied))
 		case err != nil:
 			return e.refuse(ctx, x, foreignForm("choice_not_shown"))
 		}
-		x.representation = representation{true, chosen}
+		x.representation = representation{true, chosen, p.locale, offered(p.facts.represented, p.facts.selection)}
 		return p.advance(ctx, x, nil)
 	})
 }

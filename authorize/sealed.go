@@ -31,9 +31,9 @@ type progress struct {
 func (p progress) requestID() string { return base64.RawURLEncoding.EncodeToString(p.id[:]) }
 
 // Layout of a pending request before it is sealed: version, flags, both times in microseconds, id, browser, the hash of the
-// request_uri, four texts with their lengths, and the parameters as a form.
+// request_uri, six texts with their lengths, and the parameters as a form.
 const (
-	sealedVersion = 2
+	sealedVersion = 3
 	sealedFixed   = 2 + 8 + 8 + 16 + 32 + 32
 
 	flagConsent        = 1 << 0
@@ -74,14 +74,15 @@ func pack(p progress, q *request) []byte {
 		params = q.form.Encode()
 	}
 	chosen := strings.Join(p.representation.chosen, chosenSeparator)
-	b := make([]byte, 0, sealedFixed+4*binary.MaxVarintLen16+len(p.sessionID)+len(q.hintSub)+len(p.reason)+len(chosen)+len(params))
+	b := make([]byte, 0, sealedFixed+6*binary.MaxVarintLen16+len(p.sessionID)+len(q.hintSub)+len(p.reason)+len(chosen)+
+		len(p.representation.locale)+len(p.representation.shown)+len(params))
 	b = append(b, sealedVersion, flags(p, q))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.receivedAt.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.expires.UnixMicro()))
 	b = append(b, p.id[:]...)
 	b = append(b, p.browser[:]...)
 	b = append(b, q.pushed[:]...)
-	for _, text := range [...]string{p.sessionID, q.hintSub, p.reason, chosen} {
+	for _, text := range [...]string{p.sessionID, q.hintSub, p.reason, chosen, p.representation.locale, p.representation.shown} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
@@ -113,7 +114,7 @@ func unpack(b []byte) (p progress, s source, hintSub string, err error) {
 	copy(s.pushed[:], b[66:])
 	rest := b[sealedFixed:]
 	var chosen string
-	for _, text := range [...]*string{&p.sessionID, &hintSub, &p.reason, &chosen} {
+	for _, text := range [...]*string{&p.sessionID, &hintSub, &p.reason, &chosen, &p.representation.locale, &p.representation.shown} {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 || n > uint64(len(rest)-size) {
 			return p, s, "", errSealed

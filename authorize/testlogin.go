@@ -2,7 +2,11 @@ package authorize
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/portner-go/portner"
@@ -11,13 +15,19 @@ import (
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
 // TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page, as if the user had logged in and consented
 // (docs.digdir.no: Testing with ID-porten). Every client can then log in as every synthetic person. NewTestLogin makes one for test
 // environments only.
+//
+// It approves every scope, selects the first choice of each representation, and approves the authorization_details that
+// TestLoginConfig.ApproveDetails names. Nothing is remembered.
 type TestLogin struct {
 	issuer   string
+	anywhere bool // also for requests that do not come from this machine
+	details  []string
 	identity func(context.Context, norway.PID) (session.Identity, error)
 }
 
@@ -26,8 +36,13 @@ type TestLoginConfig struct {
 	// Issuer is the issuer of the provider. Its host must be a loopback name or address, unless TestIssuer is set.
 	Issuer string
 	// TestIssuer repeats Issuer, for a test environment that is not on loopback. It is a safeguard against a test login in
-	// production.
+	// production. If "", the test login answers only requests from a loopback address to a listener on a loopback address
+	// (Request.RemoteAddr and http.LocalAddrContextKey): a server that listens on every address, such as one in a container, needs
+	// TestIssuer.
 	TestIssuer string
+	// ApproveDetails are the types of authorization_details without choices whose details are approved. Details of other types are
+	// declined.
+	ApproveDetails []string
 	// Identity returns the user with a synthetic national identity number. If nil, every such number is a user, with the subject
 	// "testid:" and the number.
 	Identity func(ctx context.Context, pid norway.PID) (session.Identity, error)
@@ -48,12 +63,33 @@ func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
 			return session.Identity{Subject: testHint + pid.Reveal(), Identifiers: []pseudonym.Identifier{id}}, err
 		}
 	}
-	return &TestLogin{issuer: cfg.Issuer, identity: cfg.Identity}, nil
+	return &TestLogin{cfg.Issuer, cfg.TestIssuer != "", slices.Clone(cfg.ApproveDetails), cfg.Identity}, nil
 }
 
 func onLoopback(issuer string) bool {
 	u, err := url.Parse(issuer)
 	return err == nil && fields.IsLoopback(u.Hostname())
+}
+
+// answers reports whether the test login may answer a request: one of this machine, to a listener that other machines do not reach.
+func (l *TestLogin) answers(ctx context.Context, remoteAddr string) bool {
+	if l.anywhere {
+		return true
+	}
+	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok && !isLoopbackAddr(local.String()) {
+		return false
+	}
+	return isLoopbackAddr(remoteAddr)
+}
+
+// isLoopbackAddr reports whether addr is a loopback address, with or without a port.
+func isLoopbackAddr(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
 }
 
 const testHint = "testid:"
@@ -66,8 +102,11 @@ func (e *Endpoint) wantsTestLogin(q *request) bool {
 	return e.cfg.TestLogin != nil && strings.HasPrefix(q.form.Get("login_hint"), testHint)
 }
 
-// testLogin logs the user of the hint in, chooses the first representation, approves every scope, and continues.
+// testLogin logs the user of the hint in, gives the answers of TestLogin, and continues.
 func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
+	if !e.cfg.TestLogin.answers(ctx, x.r.RemoteAddr) {
+		return e.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "test_login_remote", "The test login answers requests of the same machine only."))
+	}
 	a, refused := e.testAuthentication(ctx, x.req)
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
@@ -77,19 +116,7 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 		return e.refuse(ctx, x, refused)
 	}
 	x.interacted = true // as after a page
-	f, refused := e.load(ctx, x, sess, nil)
-	if refused == nil && f.selection != nil {
-		x.representation = representation{true, []string{f.selection.Choices[0].ID}}
-		f, refused = e.load(ctx, x, sess, nil)
-	}
-	if refused == nil && len(f.plan.NeedsConsent) > 0 {
-		given := &scope.Answer{}
-		for _, s := range f.plan.NeedsConsent {
-			given.Approved = append(given.Approved, s.Name)
-		}
-		given.Shown = given.Approved
-		f.plan, f.declined, refused = e.evaluate(ctx, x, sess, given)
-	}
+	f, refused := e.testFacts(ctx, x, sess)
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
@@ -101,6 +128,31 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 	default:
 		return e.refuse(ctx, x, x.req.to.refuse(portner.LoginRequired, "test_login_insufficient", "The test login does not answer the request."))
 	}
+}
+
+// testFacts loads the facts with the answers of the test login.
+func (e *Endpoint) testFacts(ctx context.Context, x *exchange, sess *storage.Session) (facts, *refusal) {
+	f, refused := e.load(ctx, x, sess, nil)
+	if refused == nil && f.selection != nil {
+		first := []string{f.selection.Choices[0].ID}
+		x.representation = representation{true, first, e.localeOf(x), offered(f.represented, f.selection)}
+		f, refused = e.load(ctx, x, sess, nil)
+	}
+	if refused != nil || !f.needsConsent() {
+		return f, refused
+	}
+	x.approval = approval{answered: true}
+	for _, d := range f.approvable {
+		if slices.Contains(e.cfg.TestLogin.details, d.Type) {
+			x.approval.approved = append(x.approval.approved, d.ID)
+		}
+	}
+	given := &scope.Answer{}
+	for _, s := range f.plan.NeedsConsent {
+		given.Approved = append(given.Approved, s.Name)
+	}
+	given.Shown = given.Approved
+	return e.load(ctx, x, sess, given)
 }
 
 // testAuthentication returns the login that the hint names.

@@ -53,7 +53,7 @@ type world struct {
 
 func clients() []client.Client {
 	all := []string{"none", "login", "consent", "select_account"}
-	scopes := []string{"openid", "profile", "test:plain", "test:shared", "test:second", "test:pseudo", "test:fresh", "test:opaque"}
+	scopes := []string{"openid", "profile", "test:plain", "test:shared", "test:second", "test:pseudo", "test:fresh", "test:opaque", "test:hidden"}
 	web := client.Client{
 		ClientID: "web", ClientName: "Min tjeneste", OrganisationNo: "991825827", IntegrationType: "api_klient", ApplicationType: client.Web,
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
@@ -109,6 +109,7 @@ func scopes() *scope.Registry {
 		s("test:pseudo", func(r *scope.Scope) { r.RequiresPseudonymousTokens = true }),
 		s("test:fresh", func(r *scope.Scope) { r.RequiresUserAuthentication = true }),
 		s("test:opaque", func(r *scope.Scope) { r.TokenType = scope.Opaque }),
+		s("test:hidden", func(r *scope.Scope) { r.TokenType, r.RequiresUserConsent = scope.Opaque, true }),
 		s("test:closed", func(r *scope.Scope) { r.AccessibleForAll = false }),
 		s("test:off", func(r *scope.Scope) { r.Inactive = true }),
 	}, nil))
@@ -355,6 +356,8 @@ func outcome(t testing.TB, res *http.Response) string {
 		return "step-up"
 	case strings.HasPrefix(location, "/consent?"):
 		return "consent"
+	case strings.HasPrefix(location, "/representation?"):
+		return "representation"
 	}
 	q := answered(t, res)
 	if q.Has("code") {

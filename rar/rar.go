@@ -52,6 +52,8 @@ type Request struct {
 	Name         string                 // name of the user; "" if it is unknown
 	Locale       string                 // language of the pages
 	Now          time.Time              // instant of the request
+
+	loads *loads // what Once has loaded
 }
 
 // Choice is one party that the user may select on the representation page.
@@ -62,6 +64,10 @@ type Choice struct {
 }
 
 // Type is one type of authorization_details.
+//
+// A detail is granted only if a page showed it and the user answered that page in the same request. If the type has Choices, this
+// is the representation page, and without a selected choice nothing of the type is granted. Details of other types are approved
+// one by one on the consent page. NoApproval is the exception.
 type Type struct {
 	// Name is the value of the member "type". Required.
 	Name string
@@ -71,15 +77,23 @@ type Type struct {
 	Validate func(d Detail) error
 	// Alone rejects requests that also have details of other types, with ErrMixedTypes.
 	Alone bool
-	// Choices returns what the user may select, for all details of the type. If nil, there is no selection. It is called again
-	// at each step of a login, because rights can end in the meantime.
+	// NoApproval grants details of the type to every client with a live session, also for prompt=none, and no page shows them. It
+	// is right only if a detail lets the client do nothing that its scopes do not, and tells it nothing about the user: such as the
+	// name of a form to open. It must not be set for details that a client could use against the user, such as a payment or
+	// access to a file. It excludes Choices.
+	NoApproval bool
+	// Describe returns the texts of the pages for all details of the type, one for each detail and in their order, in r.Locale.
+	// If nil, the page shows the name of the type and the JSON.
+	Describe func(ctx context.Context, r Request, details []Detail) ([]Text, error)
+	// Choices returns what the user may select, for all details of the type. If nil, there is no selection. It is called at most
+	// once in an HTTP request, and again at each step of a login, because rights can end in the meantime.
 	Choices func(ctx context.Context, r Request, details []Detail) ([]Choice, error)
 	// Multiple reports whether more than one choice may be selected. If nil, at most one may be.
 	Multiple func(details []Detail) bool
 	// Required reports whether a choice must be selected. If nil, none must be.
 	Required func(details []Detail) bool
-	// Grant returns the granted details. The argument selected has the IDs that the user selected; it is empty for a type
-	// without Choices. An error that does not wrap ErrDenied or ErrValue is a fault, and no details are granted. Required.
+	// Grant returns the granted details. The argument details has those that the user approved. The argument selected has the IDs
+	// that the user selected among the Choices of the type; it is empty for a type without Choices. An error that does not wrap ErrDenied or ErrValue is a fault, and no details are granted. Required.
 	Grant func(ctx context.Context, r Request, details []Detail, selected []string) ([]json.RawMessage, error)
 	// Refresh returns what is left of granted details: it is called with all of them before a code is redeemed or tokens are
 	// refreshed, because rights can end after the login. It returns them unchanged, leaves out details, or leaves out elements of
@@ -108,6 +122,7 @@ func NewRegistry(types ...Type) (*Registry, error) {
 		c.Want(!slices.Contains(t.Members, "type"), field+".Members", "must not contain type, which every detail has")
 		c.Want(t.Choices != nil || t.Multiple == nil, field+".Multiple", "requires Choices")
 		c.Want(t.Choices != nil || t.Required == nil, field+".Required", "requires Choices")
+		c.Want(t.Choices == nil || !t.NoApproval, field+".NoApproval", "excludes Choices, which the user approves by selecting")
 		t.Members = slices.Clone(t.Members)
 		r.types[t.Name] = t
 		r.names = append(r.names, t.Name)
@@ -197,17 +212,17 @@ func split(raw []byte) ([]Detail, error) {
 	return details, nil
 }
 
-// Grant returns the granted authorization_details as a JSON array, "[]" if no detail is granted. The argument selected has the
-// result of Selection.Check.
-func (r *Registry) Grant(ctx context.Context, req Request, details []Detail, selected []string) (json.RawMessage, error) {
+// Grant returns the granted authorization_details of a request without a user as a JSON array, "[]" if no detail is granted. The
+// authenticated client is the one who approves. Types with Choices grant nothing. For a user see [Registry.Offer].
+func (r *Registry) Grant(ctx context.Context, req Request, details []Detail) (json.RawMessage, error) {
 	granted := []json.RawMessage{}
 	err := r.each(details, func(t Type, own []Detail) error {
-		g, err := t.Grant(ctx, req, own, selected)
-		if err != nil {
-			return err
+		if t.Choices != nil {
+			return nil
 		}
+		g, err := t.Grant(ctx, req, own, nil)
 		granted = append(granted, g...)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -64,11 +64,12 @@ func TestNewRegistry(t *testing.T) {
 	t.Parallel()
 	flag := func([]rar.Detail) bool { return true }
 	for field, damage := range map[string]func(*rar.Type){
-		"types[1].Name":     func(o *rar.Type) { o.Name = "" },
-		"types[1].Grant":    func(o *rar.Type) { o.Grant = nil },
-		"types[1].Members":  func(o *rar.Type) { o.Members = []string{"type"} },
-		"types[1].Multiple": func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, flag, nil },
-		"types[1].Required": func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, nil, flag },
+		"types[1].Name":       func(o *rar.Type) { o.Name = "" },
+		"types[1].Grant":      func(o *rar.Type) { o.Grant = nil },
+		"types[1].Members":    func(o *rar.Type) { o.Members = []string{"type"} },
+		"types[1].Multiple":   func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, flag, nil },
+		"types[1].Required":   func(o *rar.Type) { o.Choices, o.Multiple, o.Required = nil, nil, flag },
+		"types[1].NoApproval": func(o *rar.Type) { o.NoApproval = true },
 	} {
 		broken := organisation()
 		damage(&broken)
@@ -132,23 +133,32 @@ func TestSelectionAndGrant(t *testing.T) {
 	r, ctx := registry(t), t.Context()
 	details, err := r.Parse([]byte(`[{"type":"org","resource":"r","several":true,"required":true}]`))
 	require.NoError(t, err)
-	q, err := r.Selection(ctx, rar.Request{}, details)
+	o, err := r.Offer(ctx, rar.Request{}, details)
 	require.NoError(t, err)
-	require.Equal(t, &rar.Selection{Choices: []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, Multiple: true, Required: true}, q)
-	granted, err := r.Grant(ctx, rar.Request{}, details, []string{"b"})
+	require.Equal(t, &rar.Selection{Choices: []rar.Choice{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, Multiple: true, Required: true}, o.Selection)
+	granted, err := o.Grant(ctx, []string{"b"}, nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"type":"org","id":"b"}]`, string(granted))
-	granted, err = r.Grant(ctx, rar.Request{}, details, nil)
+	_, err = o.Grant(ctx, nil, nil)
+	require.ErrorIs(t, err, rar.ErrDenied, "a choice is required")
+	_, err = o.Grant(ctx, []string{"c"}, nil)
+	require.ErrorIs(t, err, rar.ErrDenied, "not a choice")
+	granted, err = r.Grant(ctx, rar.Request{Organisation: "991825827"}, details)
 	require.NoError(t, err)
-	require.Equal(t, `[]`, string(granted), "an empty array, not null")
+	require.Equal(t, `[]`, string(granted), "a machine chooses nothing")
 
 	machine, err := r.Parse([]byte(`[{"type":"echo","x":1}]`))
 	require.NoError(t, err)
-	q, err = r.Selection(ctx, rar.Request{}, machine)
+	o, err = r.Offer(ctx, rar.Request{}, machine)
 	require.NoError(t, err)
-	require.Nil(t, q, "there is no selection")
-	_, err = r.Grant(ctx, rar.Request{}, machine, nil)
+	require.Nil(t, o.Selection, "there is no selection")
+	_, err = r.Grant(ctx, rar.Request{}, machine)
 	require.True(t, errors.Is(err, rar.ErrDenied))
+	granted, err = r.Grant(ctx, rar.Request{Organisation: "991825827"}, machine)
+	require.NoError(t, err)
+	require.Equal(t, `[{"type":"echo","x":1}]`, string(granted))
+	_, err = o.Grant(ctx, []string{"a"}, nil)
+	require.ErrorIs(t, err, rar.ErrDenied, "nothing to select")
 }
 
 // TestSelectionCheck: what the form of the page may post.
@@ -196,7 +206,7 @@ func TestSelectionRejectsAmbiguity(t *testing.T) {
 		require.NoError(t, err)
 		details, err := r.Parse([]byte(`[{"type":"one"},{"type":"two"}]`))
 		require.NoError(t, err)
-		_, err = r.Selection(t.Context(), rar.Request{}, details)
+		_, err = r.Offer(t.Context(), rar.Request{}, details)
 		require.Equal(t, ok, err == nil, second)
 	}
 }
@@ -313,8 +323,9 @@ func TestSelectionCheckEachType(t *testing.T) {
 	require.NoError(t, err)
 	details, err := r.Parse([]byte(`[{"type":"many"},{"type":"one"}]`))
 	require.NoError(t, err)
-	q, err := r.Selection(t.Context(), rar.Request{}, details)
+	o, err := r.Offer(t.Context(), rar.Request{}, details)
 	require.NoError(t, err)
+	q := o.Selection
 	for _, good := range [][]string{{"a"}, {"a", "b"}, {"a", "b", "c"}} {
 		_, err := q.Check(good)
 		require.NoError(t, err, good)

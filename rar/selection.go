@@ -1,7 +1,6 @@
 package rar
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,32 +63,6 @@ func (s *Selection) Check(selected []string) ([]string, error) {
 		return nil, fmt.Errorf("%w: not one of the choices", ErrValue)
 	}
 	return ordered, nil
-}
-
-// Selection returns what the user may select for the details. It returns nil if no type of the details has choices.
-func (r *Registry) Selection(ctx context.Context, req Request, details []Detail) (*Selection, error) {
-	var s *Selection
-	err := r.each(details, func(t Type, own []Detail) error {
-		if t.Choices == nil {
-			return nil
-		}
-		choices, err := t.Choices(ctx, req, own)
-		if err != nil {
-			return err
-		}
-		if s == nil {
-			s = &Selection{}
-		}
-		s.add(choices, rule{multiple: t.Multiple != nil && t.Multiple(own), required: t.Required != nil && t.Required(own)})
-		return nil
-	})
-	if err != nil || s == nil {
-		return nil, err
-	}
-	if len(s.rules) == 1 {
-		s.rules = nil
-	}
-	return s, s.checkIDs()
 }
 
 // add adds the choices of one type. With several types, one choice of each may be selected.

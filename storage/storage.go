@@ -238,7 +238,7 @@ type Login struct {
 	Orgno     string    // organisation number of the client
 	Service   string    // name of the client or of its customer
 	Method    string    // first method of the authentication, or "Federated" if an existing session was used
-	Hidden    bool      // the login was pseudonymous: the organisation of the client may not see the entry
+	Hidden    bool      // the identity was withheld from the client: its organisation may not see the entry
 	At        time.Time // time of the login
 	ExpiresAt time.Time // end of the entry
 }

@@ -1,8 +1,7 @@
 package token
 
 import (
-	"slices"
-
+	"github.com/portner-go/portner/internal/protection"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -14,12 +13,11 @@ import (
 // A grant from a token exchange has the scopes of the login, but its client may have received neither the id_token nor the scope of
 // userinfo: an opaque token can be all that it presented.
 func Protection(scopes scope.Source, g *storage.Grant, opaque bool) pseudonym.Protection {
-	requires, _ := scope.Privacy(g.Scopes, scopes)
-	login := g.Delegation.Subject == storage.Hash{}
-	return pseudonym.Decide(pseudonym.Grant{
-		Prior: pseudonym.Open, RequiresPseudonym: g.Pseudonymous || requires, OpaqueTokens: opaque,
-		IDToken: login && slices.Contains(g.Scopes, scope.OpenID), UserInfo: login && slices.Contains(g.Scopes, scope.Profile),
-	})
+	own := protection.Grant{Requested: g.Scopes, Pseudonymous: g.Pseudonymous, Opaque: opaque}
+	if g.Delegation.Subject == (storage.Hash{}) { // a login
+		own.Granted = g.Scopes
+	}
+	return protection.Of(own, scopes)
 }
 
 // pseudonymous reports whether no document of a grant may identify its user to the client.

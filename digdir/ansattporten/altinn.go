@@ -1,10 +1,13 @@
 package ansattporten
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
@@ -20,10 +23,10 @@ const (
 
 // ReporteeSource finds whom a user may represent, as Altinn does. Reportee is Altinn's word for a represented party.
 type ReporteeSource interface {
-	// Reportees returns the name of a resource and whom the user may represent at it, which may be empty. An error that
-	// wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called several times
-	// during a login, and at each refresh.
-	Reportees(ctx context.Context, pid norway.PID, resource string) (Resource, error)
+	// Reportees returns for each resource, in their order, its name and whom the user may represent at it, which may be empty. An
+	// error that wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called once in an
+	// HTTP request with every resource (at most rar.MaxDetails): of a user who has logged in, and at each refresh.
+	Reportees(ctx context.Context, pid norway.PID, resources []string) ([]Resource, error)
 }
 
 // Resource is a service or resource of Altinn for one user.
@@ -62,7 +65,8 @@ func (t altinnType) rarType(name string, members []string) rar.Type {
 		return rar.Type{Name: name}
 	}
 	return rar.Type{
-		Name: name, Members: members, Alone: true, Validate: t.validate, Choices: t.choices, Multiple: multiple, Required: required,
+		Name: name, Members: members, Alone: true, Validate: t.validate,
+		Describe: t.describe, Choices: t.choices, Multiple: multiple, Required: required,
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
 			return t.grant(ctx, name, r, details, selected)
 		},
@@ -92,21 +96,28 @@ func pidOf(r rar.Request) norway.PID {
 	return pid
 }
 
-// offers loads the offer for each detail. A user without a national identity number has none.
+// offers returns the offer for each detail, in their order. A user without a national identity number has none.
 func (t altinnType) offers(ctx context.Context, r rar.Request, details []rar.Detail) ([]offer, error) {
 	all, err := readAll(details)
 	pid := pidOf(r)
 	if err != nil || pid.IsZero() {
 		return nil, err
 	}
+	resources, err := rar.Once(r, details[0].Type, func() (map[string]Resource, error) {
+		names := make([]string, len(all))
+		for i, o := range all {
+			names[i] = o.resource
+		}
+		return t.load(ctx, pid, names)
+	})
+	if err != nil {
+		return nil, err
+	}
 	representationRequired := anyRequired(all)
 	offers := make([]offer, len(all))
 	for i, o := range all {
 		o.required = representationRequired // one choice applies to all details
-		res, err := t.source.Reportees(ctx, pid, o.resource)
-		if err != nil {
-			return nil, err
-		}
+		res := resources[o.resource]
 		parties, err := filter(res.Reportees, o)
 		if err != nil {
 			return nil, err
@@ -114,6 +125,44 @@ func (t altinnType) offers(ctx context.Context, r rar.Request, details []rar.Det
 		offers[i] = offer{o, res.Name, parties}
 	}
 	return offers, nil
+}
+
+// load queries the register once for all resources.
+func (t altinnType) load(ctx context.Context, pid norway.PID, names []string) (map[string]Resource, error) {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	found, err := t.source.Reportees(ctx, pid, slices.Clone(names))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != len(names) {
+		return nil, errors.New("ansattporten: the source did not return one resource for each name")
+	}
+	resources := make(map[string]Resource, len(names))
+	for i, name := range names {
+		resources[name] = found[i]
+	}
+	return resources, nil
+}
+
+// describe returns the name of the resource and the actions. The rights of the user in the granted detail are those at the chosen
+// organisation.
+func (t altinnType) describe(ctx context.Context, r rar.Request, details []rar.Detail) ([]rar.Text, error) {
+	offers, err := t.offers(ctx, r, details)
+	if err != nil {
+		return nil, err
+	}
+	words := wordsFor(r.Locale)
+	texts := make([]rar.Text, len(details))
+	for i, o := range offers {
+		texts[i] = rar.Text{Title: cmp.Or(o.name, o.resource), Lines: []string{o.resource}}
+		switch {
+		case len(o.actions) > 0:
+			texts[i].Lines = append(texts[i].Lines, words.actions+": "+strings.Join(o.actions, ", "))
+		case details[i].Type == typeService: // writeService discloses them
+			texts[i].Lines = append(texts[i].Lines, words.rights)
+		}
+	}
+	return texts, nil
 }
 
 // choices returns the union of the parties of all details (docs/spec/ansattporten.md §4.2).

@@ -12,7 +12,8 @@ const typeOrgno = "ansattporten:orgno"
 
 // EmployerSource finds the organisations of work identities.
 type EmployerSource interface {
-	// Employers returns the organisations of the user with this subject (session.Identity.Subject), which may be none.
+	// Employers returns the organisations of the user with this subject (session.Identity.Subject), which may be none. It is called
+	// after the login only, once in an HTTP request.
 	Employers(ctx context.Context, subject string) ([]Reportee, error)
 }
 
@@ -24,7 +25,8 @@ func OrgnoType(source EmployerSource) rar.Type {
 	}
 	t := orgnoType{source}
 	return rar.Type{
-		Name: typeOrgno, Members: optionMembers, Alone: true, Choices: t.choices, Grant: t.grant, Refresh: t.refresh, Multiple: multiple, Required: required,
+		Name: typeOrgno, Members: optionMembers, Alone: true,
+		Describe: t.describe, Choices: t.choices, Grant: t.grant, Refresh: t.refresh, Multiple: multiple, Required: required,
 		Validate: func(d rar.Detail) error { _, err := read(d); return err },
 	}
 }
@@ -37,7 +39,7 @@ func (t orgnoType) employers(ctx context.Context, r rar.Request, details []rar.D
 	if err != nil {
 		return nil, err
 	}
-	parties, err := t.source.Employers(ctx, r.Subject)
+	parties, err := rar.Once(r, typeOrgno, func() ([]Reportee, error) { return t.source.Employers(ctx, r.Subject) })
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +50,16 @@ func (t orgnoType) employers(ctx context.Context, r rar.Request, details []rar.D
 		}
 	}
 	return parties, nil
+}
+
+// describe says that the employer is disclosed, with the rights of the user there.
+func (orgnoType) describe(_ context.Context, r rar.Request, details []rar.Detail) ([]rar.Text, error) {
+	w := wordsFor(r.Locale)
+	texts := make([]rar.Text, len(details))
+	for i := range texts {
+		texts[i] = rar.Text{Title: w.employer, Lines: []string{w.rights}}
+	}
+	return texts, nil
 }
 
 func (t orgnoType) choices(ctx context.Context, r rar.Request, details []rar.Detail) ([]rar.Choice, error) {

@@ -15,22 +15,24 @@ import (
 // rights is a source with one organisation.
 type rights struct{}
 
-func (rights) Reportees(context.Context, norway.PID, string) (ansattporten.Resource, error) {
-	return ansattporten.Resource{Name: "Skjema", Reportees: []ansattporten.Reportee{{Orgno: "991825827", Name: "DIGDIR", Rights: []string{"Read"}}}}, nil
+func (rights) Reportees(context.Context, norway.PID, []string) ([]ansattporten.Resource, error) {
+	return []ansattporten.Resource{{
+		Name: "Skjema", Reportees: []ansattporten.Reportee{{Orgno: "991825827", Name: "DIGDIR", Rights: []string{"Read"}}},
+	}}, nil
 }
 
-// A representation page offers the choices of the type, and the token names the chosen organisation.
+// A representation page shows the resource and offers the choices of the type, and the token names the chosen organisation.
 func ExampleServiceType() {
 	types, _ := rar.NewRegistry(ansattporten.ServiceType(rights{})) // for provider.Config.AuthorizationDetails
 	details, _ := types.Parse([]byte(`[{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"}]`))
 	pid, _ := pseudonym.NewIdentifier(session.TypePID, "45840375084")
 	person := rar.Request{Identifiers: []pseudonym.Identifier{pid}}
-	selection, _ := types.Selection(context.Background(), person, details)
-	fmt.Println(selection.Choices[0].Name)
-	granted, _ := types.Grant(context.Background(), person, details, []string{"991825827"})
+	offer, _ := types.Offer(context.Background(), person, details)
+	fmt.Println(offer.Represented[0].Title+":", offer.Selection.Choices[0].Name)
+	granted, _ := offer.Grant(context.Background(), []string{"991825827"}, nil)
 	fmt.Println(string(granted))
 	// Output:
-	// DIGDIR
+	// Skjema: DIGDIR
 	// [{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40","resource_name":"Skjema","reportees":[{"Rights":["Read"],"Authority":"iso6523-actorid-upis","ID":"0192:991825827","Name":"DIGDIR"}]}]
 }
 

@@ -23,8 +23,8 @@ const maxRoles = 50
 
 // MandateSource finds the mandates of users.
 type MandateSource interface {
-	// Mandates returns the mandates of the user with any of the roles, which may be none. It is called several times during
-	// a login, and at each refresh.
+	// Mandates returns the mandates of the user with any of the roles, which may be none. It is called once in an HTTP request of a
+	// user who has logged in, and at each refresh.
 	Mandates(ctx context.Context, pid norway.PID, roles []string) ([]Mandate, error)
 }
 
@@ -48,14 +48,16 @@ type Permission struct {
 }
 
 // FullmaktType returns the type idporten:fullmakt, for users who act for other persons under a mandate (docs.digdir.no: ID-porten,
-// fullmakt). A user without a mandate gets an error page. A user with one may select none, and then acts for no other person. rar.NewRegistry rejects the type if source is nil.
+// fullmakt). A user without a mandate gets an error page. A user with one may select none, and then acts for no other person.
+// rar.NewRegistry rejects the type if source is nil.
 func FullmaktType(source MandateSource) rar.Type {
 	if source == nil {
 		return rar.Type{Name: typeFullmakt}
 	}
 	t := fullmaktType{source}
 	return rar.Type{
-		Name: typeFullmakt, Members: []string{memberRoles}, Alone: true, Choices: t.choices, Grant: t.grant, Refresh: t.refresh,
+		Name: typeFullmakt, Members: []string{memberRoles}, Alone: true,
+		Describe: describeRoles, Choices: t.choices, Grant: t.grant, Refresh: t.refresh,
 		Validate: func(d rar.Detail) error { _, err := rolesOf(d); return err },
 	}
 }
@@ -88,7 +90,7 @@ func (t fullmaktType) mandates(ctx context.Context, r rar.Request, details []rar
 	if pid.IsZero() {
 		return nil, rar.ErrNoMandate
 	}
-	known, err := t.source.Mandates(ctx, pid, slices.Clone(roles))
+	known, err := rar.Once(r, typeFullmakt, func() ([]Mandate, error) { return t.source.Mandates(ctx, pid, slices.Clone(roles)) })
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +108,20 @@ func (t fullmaktType) mandates(ctx context.Context, r rar.Request, details []rar
 		return nil, rar.ErrNoMandate
 	}
 	return mandates, nil
+}
+
+// describeRoles returns the requested roles. The choices show which of them a mandate has.
+func describeRoles(_ context.Context, r rar.Request, details []rar.Detail) ([]rar.Text, error) {
+	w := wordsFor(r.Locale)
+	texts := make([]rar.Text, len(details))
+	for i, d := range details {
+		roles, err := rolesOf(d)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = rar.Text{Title: w.mandate, Lines: []string{w.roles + ": " + strings.Join(roles, ", ")}}
+	}
+	return texts, nil
 }
 
 // choices returns the mandates with the roles as a hint, which distinguishes authorizers of equal name.

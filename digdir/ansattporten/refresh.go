@@ -71,28 +71,56 @@ func refreshEach(granted []rar.Detail, left func(rar.Detail) (json.RawMessage, e
 // refresh returns the granted details with the parties that the user may still represent, and with the rights that remain. The detail
 // of a user who represents themselves has no right of another party to lose.
 func (t altinnType) refresh(ctx context.Context, r rar.Request, granted []rar.Detail) ([]json.RawMessage, error) {
-	return refreshEach(granted, func(d rar.Detail) (json.RawMessage, error) {
+	names := make([]string, len(granted)) // "" for a user who represents themselves
+	for i, d := range granted {
 		var of struct {
 			Resource string `json:"resource"`
 		}
 		if err := json.Unmarshal(d.JSON, &of); err != nil {
 			return nil, err
 		}
-		if of.Resource == "" {
-			return d.JSON, nil
+		names[i] = of.Resource
+	}
+	resources, err := t.remaining(ctx, pidOf(r), names)
+	if err != nil {
+		return nil, err
+	}
+	var all []json.RawMessage
+	for i, d := range granted {
+		text := d.JSON
+		if names[i] != "" {
+			if text, err = t.left(d, resources[names[i]].Reportees); err != nil {
+				return nil, err
+			}
 		}
-		pid := pidOf(r)
-		if pid.IsZero() {
-			return nil, nil
+		if text != nil {
+			all = append(all, text)
 		}
-		found, err := t.source.Reportees(ctx, pid, of.Resource)
-		if errors.Is(err, rar.ErrValue) { // the resource does not exist any more
-			return nil, nil
-		} else if err != nil {
+	}
+	return all, nil
+}
+
+// remaining loads the named resources that still exist. The source does not say which one of several does not, so they are then loaded
+// one by one. A user without a national identity number has none.
+func (t altinnType) remaining(ctx context.Context, pid norway.PID, names []string) (map[string]Resource, error) {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
+	if pid.IsZero() || len(names) == 0 {
+		return nil, nil
+	}
+	found, err := t.load(ctx, pid, names)
+	if !errors.Is(err, rar.ErrValue) {
+		return found, err
+	}
+	left := map[string]Resource{}
+	for _, name := range names {
+		one, err := t.load(ctx, pid, []string{name})
+		if err == nil {
+			left[name] = one[name]
+		} else if !errors.Is(err, rar.ErrValue) {
 			return nil, err
 		}
-		return t.left(d, found.Reportees)
-	})
+	}
+	return left, nil
 }
 
 func leftOfService(d rar.Detail, list []Reportee) (json.RawMessage, error) {

@@ -70,14 +70,22 @@ func selection(t testing.TB, r *register, details string) (*rar.Selection, error
 	t.Helper()
 	parsed, err := types(r).Parse([]byte(details))
 	require.NoError(t, err)
-	return types(r).Selection(t.Context(), requester(), parsed)
+	o, err := types(r).Offer(t.Context(), requester(), parsed)
+	if err != nil {
+		return nil, err
+	}
+	return o.Selection, nil
 }
 
 func grant(t testing.TB, r *register, details string, chosen ...string) (string, error) {
 	t.Helper()
 	parsed, err := types(r).Parse([]byte(details))
 	require.NoError(t, err)
-	granted, err := types(r).Grant(t.Context(), requester(), parsed, chosen)
+	o, err := types(r).Offer(t.Context(), requester(), parsed)
+	if err != nil {
+		return "", err
+	}
+	granted, err := o.Grant(t.Context(), chosen, nil)
 	return string(granted), err
 }
 
@@ -228,7 +236,7 @@ func TestFullmakt(t *testing.T) {
 	require.ErrorIs(t, err, rar.ErrNoMandate)
 	parsed, err := types(r).Parse([]byte(fullmaktRequest))
 	require.NoError(t, err)
-	_, err = types(r).Selection(t.Context(), rar.Request{Subject: "eidas"}, parsed)
+	_, err = types(r).Offer(t.Context(), rar.Request{Subject: "eidas"}, parsed)
 	require.ErrorIs(t, err, rar.ErrNoMandate, "a user without a national identity number has no mandates")
 	r.mandates[0].ID = "21879498012"
 	_, err = selection(t, r, fullmaktRequest)
@@ -296,5 +304,63 @@ func TestNilSources(t *testing.T) {
 		require.NotEmpty(t, typ.Name)
 		_, err := rar.NewRegistry(typ)
 		require.Error(t, err, typ.Name)
+	}
+}
+
+// TestDetailsAreDescribed: the representation page shows the resource, the actions and the roles that a choice approves.
+func TestDetailsAreDescribed(t *testing.T) {
+	t.Parallel()
+	r := brregServices()
+	r.resources[case3] = ansattporten.Resource{Reportees: []ansattporten.Reportee{{Orgno: digdir, Rights: []string{"read"}}}}
+	r.employers = []ansattporten.Reportee{{Orgno: digdir}}
+	r.mandates = []ansattporten.Mandate{{ID: "m1", PID: must(norway.ParsePID("21879498012")), Permissions: []ansattporten.Permission{{Role: "helse"}}}}
+	for _, tt := range []struct {
+		locale, details string
+		want            rar.Text
+	}{
+		{"nb", detail(), rar.Text{Title: "Produkter og tjenester fra Brønnøysundregistrene", Lines: []string{service, "Tjenesten får vite hvilke rettigheter du har der."}}},
+		{"en-GB", `[{"type":"ansattporten:altinn:resource","resource":"` + case3 + `","actions":["read","write"]}]`, rar.Text{Title: case3, Lines: []string{case3, "Actions: read, write"}}},
+		{"", `[{"type":"ansattporten:altinn:resource","resource":"` + case3 + `"}]`, rar.Text{Title: case3, Lines: []string{case3}}},
+		{"nn", `[{"type":"ansattporten:orgno"}]`, rar.Text{Title: "Verksemda du arbeider for", Lines: []string{"Tenesta får vite kva rettar du har der."}}},
+		{"se", `[{"type":"idporten:fullmakt","permission_roles":["helse","bank"]}]`, rar.Text{Title: "Fápmudus nuppi olbmos", Lines: []string{"Rollat: helse, bank"}}},
+	} {
+		parsed, err := types(r).Parse([]byte(tt.details))
+		require.NoError(t, err)
+		q := requester()
+		q.Locale = tt.locale
+		o, err := types(r).Offer(t.Context(), q, parsed)
+		require.NoError(t, err)
+		require.Len(t, o.Represented, 1, tt.details)
+		require.Equal(t, tt.want, o.Represented[0].Text, tt.details)
+		require.Empty(t, o.Approvable, "the choice is the approval")
+	}
+}
+
+// TestOneQuery: a register is queried once for all details, for what a page shows and for what is granted.
+func TestOneQuery(t *testing.T) {
+	t.Parallel()
+	var ten []string
+	for i := range rar.MaxDetails {
+		ten = append(ten, fmt.Sprintf(`{"type":"ansattporten:altinn:resource","resource":"urn:altinn:resource:r%d"}`, i%7))
+	}
+	for _, details := range []string{
+		"[" + strings.Join(ten, ",") + "]", `[{"type":"ansattporten:orgno"},{"type":"ansattporten:orgno"}]`,
+		`[{"type":"idporten:fullmakt","permission_roles":["helse"]},{"type":"idporten:fullmakt","permission_roles":["bank"]}]`,
+	} {
+		r := &register{resources: map[string]ansattporten.Resource{}}
+		for i := range 7 {
+			r.resources[fmt.Sprint("urn:altinn:resource:r", i)] = ansattporten.Resource{Reportees: []ansattporten.Reportee{{Orgno: digdir}}}
+		}
+		r.employers = []ansattporten.Reportee{{Orgno: digdir}}
+		r.mandates = []ansattporten.Mandate{{ID: digdir, PID: must(norway.ParsePID("21879498012")), Permissions: []ansattporten.Permission{{Role: "helse"}}}}
+		parsed, err := types(r).Parse([]byte(details))
+		require.NoError(t, err)
+		require.Zero(t, r.calls, "before the login")
+		o, err := types(r).Offer(t.Context(), requester(), parsed)
+		require.NoError(t, err)
+		granted, err := o.Grant(t.Context(), []string{digdir}, nil)
+		require.NoError(t, err)
+		require.NotEqual(t, "[]", string(granted))
+		require.Equal(t, 1, r.calls, details)
 	}
 }

@@ -53,22 +53,34 @@ type register struct {
 	mandates  []ansattporten.Mandate
 	err       error
 	unknown   bool // there is no such resource
+	calls     int
 }
 
-func (r *register) Reportees(_ context.Context, _ norway.PID, resource string) (ansattporten.Resource, error) {
+func (r *register) Reportees(_ context.Context, _ norway.PID, resources []string) ([]ansattporten.Resource, error) {
+	r.called()
+	if r.unknown {
+		return nil, fmt.Errorf("%w: unknown resource", rar.ErrValue)
+	}
+	all := make([]ansattporten.Resource, len(resources))
+	for i, name := range resources {
+		all[i] = r.resources[name]
+	}
+	return all, r.err
+}
+
+func (r *register) called() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.unknown {
-		return ansattporten.Resource{}, fmt.Errorf("%w: unknown resource", rar.ErrValue)
-	}
-	return r.resources[resource], r.err
+	r.calls++
 }
 
 func (r *register) Employers(context.Context, string) ([]ansattporten.Reportee, error) {
+	r.called()
 	return r.employers, r.err
 }
 
 func (r *register) Mandates(context.Context, norway.PID, []string) ([]ansattporten.Mandate, error) {
+	r.called()
 	return r.mandates, r.err
 }
 

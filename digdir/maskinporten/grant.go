@@ -175,7 +175,7 @@ func (x *exchange) grantDetails(ctx context.Context, c *claims, a *authorization
 	if a.delegation.Source != "" {
 		r.Organisation, r.Supplier = a.consumer, a.supplier
 	}
-	granted, err := x.cfg.Details.Grant(ctx, r, parsed, nil)
+	granted, err := x.cfg.Details.Grant(ctx, r, parsed)
 	if err != nil {
 		return nil, detailsRejection(err)
 	}

@@ -47,19 +47,22 @@ func (u user) authentication() session.Authentication {
 }
 
 // Reportees implements ansattporten.ReporteeSource.
-func (d *directory) Reportees(_ context.Context, pid norway.PID, resource string) (ansattporten.Resource, error) {
-	name, known := d.resources[resource]
-	if !known {
-		return ansattporten.Resource{}, fmt.Errorf("%w: unknown resource", rar.ErrValue)
-	}
-	found := ansattporten.Resource{Name: name}
+func (d *directory) Reportees(_ context.Context, pid norway.PID, resources []string) ([]ansattporten.Resource, error) {
 	u, _ := d.find(func(u user) bool { return u.PID == pid.Reveal() })
-	for _, p := range u.Reportees {
-		if len(p.Resources) == 0 || slices.Contains(p.Resources, resource) {
-			found.Reportees = append(found.Reportees, p.reportee())
+	all := make([]ansattporten.Resource, len(resources))
+	for i, resource := range resources {
+		name, known := d.resources[resource]
+		if !known {
+			return nil, fmt.Errorf("%w: unknown resource", rar.ErrValue)
+		}
+		all[i].Name = name
+		for _, p := range u.Reportees {
+			if len(p.Resources) == 0 || slices.Contains(p.Resources, resource) {
+				all[i].Reportees = append(all[i].Reportees, p.reportee())
+			}
 		}
 	}
-	return found, nil
+	return all, nil
 }
 
 // Employers implements ansattporten.EmployerSource.

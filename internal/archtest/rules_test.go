@@ -11,7 +11,7 @@ var (
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
-	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/requested", "internal/seal"}
+	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
 
 // rule says what a package may import beside the standard library.
@@ -35,17 +35,18 @@ func layers() map[string]rule {
 		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
-		"internal/archtest":  {},
-		"internal/audit":     {own: l0},
-		"internal/fields":    {own: []string{"."}},
-		"internal/httpx":     {own: concat(l0, []string{"internal/seal"})},
-		"internal/jose":      {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
-		"internal/orgclaims": {own: []string{"norway", "token"}}, // for the packages of L3 with Norwegian claims
-		"internal/optest":    {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
-		"internal/requested": {},
-		"internal/seal":      {own: l0},
-		"internal/testpki":   {}, // not testing: an example imports it
-		"internal/walk":      {}, // tests only
+		"internal/archtest":   {},
+		"internal/audit":      {own: l0},
+		"internal/fields":     {own: []string{"."}},
+		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},
+		"internal/jose":       {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
+		"internal/orgclaims":  {own: []string{"norway", "token"}}, // for the packages of L3 with Norwegian claims
+		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
+		"internal/protection": {own: l0},
+		"internal/requested":  {},
+		"internal/seal":       {own: l0},
+		"internal/testpki":    {}, // not testing: an example imports it
+		"internal/walk":       {}, // tests only
 	}
 	for _, p := range policies {
 		table[p] = rule{}

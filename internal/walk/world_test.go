@@ -304,13 +304,13 @@ func (w *world) detailTypes() []rar.Type {
 	}
 	return []rar.Type{
 		{
-			Name: "payment", Members: []string{"amount"}, Refresh: pay,
+			Name: "payment", Members: []string{"amount"}, NoApproval: true, Refresh: pay, // the model has no page for details
 			Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
 				return pay(ctx, r, details)
 			},
 		},
 		{
-			Name: "notice", Members: []string{"amount"},
+			Name: "notice", Members: []string{"amount"}, NoApproval: true,
 			Grant: func(_ context.Context, _ rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
 				return all(details), nil
 			},
