@@ -61,7 +61,6 @@ type given struct{ shown, approved []string }
 
 const (
 	finished = "error page 400" // the request has another outcome, or has expired
-	foreign  = "error page 403" // the form does not belong to the page
 )
 
 func (f *flow) consentKey(s *session) consentKey {
@@ -452,7 +451,7 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, canc
 	case len(now.missing) == 0:
 		return w.continued(f, s, true, nil)
 	case !slices.Equal(w.versions(now.missing), p.shown):
-		return decision{outcome: foreign}
+		return decision{outcome: "page consent", step: "consent", session: s, scopes: now.missing, shown: w.versions(now.missing)}
 	case cancel:
 		return w.denied(f, k, nil)
 	}

@@ -4,6 +4,6 @@ package walk
 const (
 	droppedSessionsNotify      = true
 	customersAreChecked        = true
-	requestedScopesHide        = false
+	requestedScopesHide        = true
 	machineResourcesAreChecked = true
 )
