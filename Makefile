@@ -4,7 +4,7 @@ GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . examples
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test fuzz tidy bench shots walk
+.PHONY: check fmt vet lint test fuzz tidy bench shots walk mutations
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -26,6 +26,10 @@ test:
 WALKS ?= 100000
 walk:
 	PORTNER_WALKS=$(WALKS) PORTNER_WALK_LENGTH=80 go test -count=1 -timeout 4h -run '^TestWalks$$' -v ./internal/walk/
+
+# Known defects, made again one by one (internal/mutations): the test that finds each must fail. It takes minutes.
+mutations:
+	PORTNER_MUTATIONS=1 go test -count=1 -timeout 1h -run '^TestMutations$$' -v ./internal/mutations/
 
 # Every fuzz target, with a fixed number of inputs each.
 fuzz:

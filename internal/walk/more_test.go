@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -75,6 +76,42 @@ func (w *world) openPushed(o *op) {
 	}
 	q := url.Values{"client_id": {caller.id}, "request_uri": {p.uri}}
 	w.agree(f, d, f.browser.do(http.MethodGet, issuer+"/authorize?"+q.Encode(), nil))
+}
+
+// flood pushes requests of a browser application, which nobody has to authenticate for, from one address. That address has to wait at
+// some point, and no other one.
+func (w *world) flood(o *op) {
+	app := w.model.client("app")
+	w.serial++
+	network := w.serial
+	from := func(host int) *answer {
+		f := w.newFlow(&request{client: app, scopes: []string{"openid"}})
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, issuer+"/par", strings.NewReader(f.params.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1234", network>>8, network&255, host)
+		rec := httptest.NewRecorder()
+		w.provider.ServeHTTP(rec, r)
+		return &answer{status: rec.Code, text: rec.Body.String()}
+	}
+	w.note("one address pushes without end")
+	refused := false
+	for range 21 {
+		refused = refused || from(1).status == http.StatusServiceUnavailable
+	}
+	if app.disabled {
+		return
+	}
+	if !refused {
+		w.fail("an anonymous address pushes without end")
+	}
+	if a := from(2); a.status != http.StatusCreated {
+		w.fail("an address cannot push because of another one: %d %s", a.status, a.text)
+	}
+	web := w.model.client("web")
+	if a := w.call("/par", web, w.newFlow(&request{client: web, scopes: []string{"openid"}}).params); !web.disabled && a.status != http.StatusCreated {
+		w.fail("a client cannot push because of another one: %d %s", a.status, a.text)
+	}
+	w.reach("flood")
 }
 
 // bear presents an assertion of a machine, or another JWT that the machine signed.

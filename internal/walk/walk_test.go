@@ -58,6 +58,7 @@ var kinds = []struct {
 	{"tick", 10, (*world).tick},
 	{"push", 3, (*world).push},
 	{"pushed", 4, (*world).openPushed},
+	{"flood", 1, (*world).flood},
 	{"bear", 1, (*world).bear},
 	{"confuse", 2, (*world).confuse},
 	{"remove", 2, (*world).endByOrganisation},

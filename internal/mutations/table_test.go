@@ -1,0 +1,93 @@
+package mutations
+
+// mutation is a defect: old becomes new in file, and one of the tests of the package pkg must fail then.
+type mutation struct {
+	defect   string
+	file     string
+	old, new string
+	pkg      string
+	tests    []string
+}
+
+const walk = "internal/walk"
+
+var walks = []string{"TestWalks"}
+
+var table = []mutation{
+	{
+		"a machine grant accepts every typ", "internal/jose/purpose.go",
+		"if err := p.CheckTyp(h); err != nil {", "if err := p.CheckTyp(h); err != nil && p != AuthorizationGrant {",
+		walk, walks,
+	},
+	{
+		"a request object is a machine grant", "internal/jose/purpose.go",
+		`forbidden: append([]string{"client_id", "consumer"}, notOfAssertions...),`, `forbidden: notOfClients,`,
+		walk, walks,
+	},
+	{
+		"pseudonymous subjects are those of open grants", "pseudonym/pairwise.go",
+		"kind := pseudonymousKind", "kind := openKind",
+		walk, walks,
+	},
+	{
+		"consents of all customers are one", "authorize/issue.go",
+		"return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.onBehalfOf.Value}",
+		"return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID}",
+		walk, walks,
+	},
+	{
+		"a circle vouches for the login of another one", "authorize/load.go",
+		"e.cfg.Sessions.Identity(sess, f.circle.Name)", "e.cfg.Sessions.Identity(sess, sess.Circles[0].Name)",
+		walk, walks,
+	},
+	{
+		"a declined scope keeps its consent", "authorize/issue.go",
+		"o.Declined = declined(given)", "o.Declined = nil",
+		walk, walks,
+	},
+	{
+		"a customer that left is not noticed", "token/check.go",
+		`if g.Customer != "" {`, `if g.Customer == "nobody" {`,
+		walk, walks,
+	},
+	{
+		"pushed requests are counted per client only", "storage/memory/pushed.go",
+		"if name != clientID {", "if name = clientID; name != clientID {",
+		"storage/memory",
+		[]string{"TestPushedRequestsPerAddress"},
+	},
+	{
+		"marks of ended sessions are unbounded", "storage/memory/session.go",
+		"if n > maxEnded {", "if n > 1<<30 {",
+		"storage/memory",
+		[]string{"TestEndedSessionsTakeNoRoom"},
+	},
+	{
+		"the resource of a machine grant is a client", "digdir/maskinporten/claims.go",
+		"ok, err := client.IsAPI(ctx, x.cfg.Clients, x.cfg.Issuer, resource)", "ok, err := true, error(nil)",
+		walk, walks,
+	},
+	{
+		"a page of grants is read under one lock", "storage/memory/grant.go",
+		"const maxUnlisted = 64", "const maxUnlisted = 1 << 30",
+		"storage/memory",
+		[]string{"TestLockHolds"},
+	},
+	{
+		"the clients of a dropped session are not notified", "provider/build.go",
+		"OnEnded: b.p.notifyEnded, ", "",
+		walk, walks,
+	},
+	{
+		"//token is redirected with 307", "provider/provider.go",
+		"if other != nil && httpx.CleanPath(r.URL) {", "if other != nil {",
+		"provider",
+		[]string{"TestHandler", "TestNoPathRepeatsAPost"},
+	},
+	{
+		"one key seals without a bound", "internal/seal/xaes.go",
+		"if d.used.Add(1) > perPrefix {", "if d.used.Add(1) > 1<<62 {",
+		"internal/seal",
+		[]string{"TestPrefixIsReplaced"},
+	},
+}
