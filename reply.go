@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -44,16 +45,48 @@ func ErrorReply(err error) Reply {
 	return Reply{Status: status, Header: header, Body: body}
 }
 
-// AsError returns the protocol error in err. For any other error it returns the protocol error that is sent in its place:
+// AsError returns the protocol error in err. For a fault it returns the protocol error that is sent in its place:
 // temporarily_unavailable if err wraps [ErrUnavailable], server_error otherwise. err is its cause.
 func AsError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e := protocolError(err); e != nil {
 		return e
 	}
 	if errors.Is(err, ErrUnavailable) {
 		return &Error{Code: TemporarilyUnavailable, Description: "The service is temporarily unavailable. Try again later.", Err: err}
 	}
 	return &Error{Code: ServerError, Description: "An internal error occurred. The request was not carried out.", Err: err}
+}
+
+// IsFault reports whether err is not nil and not an [*Error], so that it is logged and answered with server_error or
+// temporarily_unavailable. An error that a store or another part of the host returned is a fault, even if it wraps an *Error: the
+// packages of this module mark it with [ErrUnavailable].
+func IsFault(err error) bool { return err != nil && protocolError(err) == nil }
+
+// protocolError returns the protocol error in err, nil if there is none. What is joined with ErrUnavailable is the cause of a fault.
+func protocolError(err error) *Error {
+	for err != nil {
+		if e, ok := err.(*Error); ok {
+			return e
+		}
+		switch wrapper := err.(type) {
+		case interface{ Unwrap() error }:
+			err = wrapper.Unwrap()
+		case interface{ Unwrap() []error }:
+			causes := wrapper.Unwrap()
+			if slices.Contains(causes, ErrUnavailable) {
+				return nil
+			}
+			for _, cause := range causes {
+				if e := protocolError(cause); e != nil {
+					return e
+				}
+			}
+			return nil
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // HTTPStatus returns the status of the response to a request of a client: Status if it is set, 429 if Err or an error that it

@@ -66,3 +66,30 @@ func TestErrorReplyHeader(t *testing.T) {
 	e := &portner.Error{Code: portner.InvalidClient, Header: map[string][]string{"Www-Authenticate": {`Basic realm="op"`}}}
 	require.Equal(t, `Basic realm="op"`, http.Header(portner.ErrorReply(e).Header).Get("WWW-Authenticate"))
 }
+
+// What is joined with ErrUnavailable is the cause of a fault, also if it is or wraps a protocol error.
+func TestIsFault(t *testing.T) {
+	t.Parallel()
+	protocol := &portner.Error{Code: portner.InvalidGrant, Description: "The code is not valid."}
+	outage := &portner.Error{Code: portner.TemporarilyUnavailable, Err: portner.ErrUnavailable}
+	for name, c := range map[string]struct {
+		err   error
+		fault bool
+		code  portner.ErrorCode
+	}{
+		"protocol error":                    {protocol, false, portner.InvalidGrant},
+		"wrapped":                           {fmt.Errorf("x: %w", protocol), false, portner.InvalidGrant},
+		"joined with another error":         {errors.Join(errors.New("x"), protocol), false, portner.InvalidGrant},
+		"protocol error of an outage":       {fmt.Errorf("x: %w", outage), false, portner.TemporarilyUnavailable},
+		"other error":                       {errors.New("x"), true, portner.ServerError},
+		"unavailable":                       {portner.ErrUnavailable, true, portner.TemporarilyUnavailable},
+		"cause of an outage":                {fmt.Errorf("x: %w: %w", portner.ErrUnavailable, protocol), true, portner.TemporarilyUnavailable},
+		"cause of an outage, wrapped":       {fmt.Errorf("y: %w", fmt.Errorf("%w: %w", portner.ErrUnavailable, protocol)), true, portner.TemporarilyUnavailable},
+		"cause of an outage, wrapped twice": {fmt.Errorf("%w: %w", portner.ErrUnavailable, fmt.Errorf("x: %w", protocol)), true, portner.TemporarilyUnavailable},
+		"joined outage":                     {errors.Join(protocol, portner.ErrUnavailable), true, portner.TemporarilyUnavailable},
+	} {
+		require.Equal(t, c.fault, portner.IsFault(c.err), name)
+		require.Equal(t, c.code, portner.AsError(c.err).Code, name)
+	}
+	require.False(t, portner.IsFault(nil))
+}

@@ -153,8 +153,7 @@ func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, n
 			err = refused.fault
 		}
 	}
-	pe, ok := errors.AsType[*portner.Error](err)
-	if !ok {
+	if portner.IsFault(err) {
 		e.parLog.Fault(ctx, err, event.CorrelationID, now)
 		return err
 	}
@@ -164,7 +163,7 @@ func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, n
 		}
 	}
 	if event.Reason == "" {
-		event.Reason = string(pe.Code)
+		event.Reason = string(portner.AsError(err).Code)
 	}
 	e.parLog.Emit(ctx, event)
 	return err

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/portner-go/portner"
@@ -100,6 +101,9 @@ func (r *refusal) wireError() *portner.Error {
 
 // faulty returns the refusal for a fault of the provider. Its text is not part of the response. to may be nil.
 func faulty(to *target, err error) *refusal {
+	if !portner.IsFault(err) { // a protocol error of the host
+		err = errors.New("authorize: " + err.Error())
+	}
 	e := portner.AsError(err)
 	return &refusal{
 		to: to, status: e.HTTPStatus(), code: e.Code, description: e.Description,

@@ -113,10 +113,7 @@ func (x *exchange) applyPolicy(ctx context.Context) error {
 	if errors.Is(err, ErrRejected) {
 		return subjectRole.badToken("policy_rejected")
 	} else if err != nil {
-		if _, ok := errors.AsType[*portner.Error](err); ok {
-			return err
-		}
-		return fmt.Errorf("exchange: applying the policy: %w", err)
+		return fmt.Errorf("exchange: applying the policy: %w", err) // Policy documents that a *portner.Error is sent
 	}
 	x.decision = decision
 	return nil

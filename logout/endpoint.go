@@ -130,11 +130,11 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 		return e.confirmed(ctx, x, current)
 	}
 	req, err := e.parse(ctx, x)
-	if pe, ok := errors.AsType[*portner.Error](err); ok {
-		return e.reject(ctx, x, pe)
+	if portner.IsFault(err) {
+		return e.fail(ctx, x, err)
 	}
 	if err != nil {
-		return e.fail(ctx, x, err)
+		return e.reject(ctx, x, portner.AsError(err))
 	}
 	switch e.factsOf(x, req, current).decide() {
 	case end:

@@ -75,10 +75,9 @@ const correlationHeader = "X-Correlation-Id"
 
 // reject logs why a request failed and returns the error of its response. Errors that are not a *portner.Error are faults.
 func (x *exchange) reject(ctx context.Context, err error) *portner.Error {
-	e, ok := errors.AsType[*portner.Error](err)
+	e := portner.AsError(err)
 	switch {
-	case !ok:
-		e = portner.AsError(err)
+	case portner.IsFault(err):
 		x.fault(ctx, err)
 	case !x.reported:
 		x.refused(ctx, e)

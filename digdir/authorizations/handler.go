@@ -3,7 +3,6 @@ package authorizations
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -204,7 +203,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, v any) {
 
 // reject writes the response for err and logs faults.
 func (a *API) reject(w http.ResponseWriter, r *http.Request, err error) {
-	if _, ok := errors.AsType[*portner.Error](err); !ok {
+	if portner.IsFault(err) {
 		a.log.Fault(context.WithoutCancel(r.Context()), err, httpx.NewCorrelationID(), a.cfg.Now())
 	}
 	httpx.WriteError(w, portner.AsError(err))

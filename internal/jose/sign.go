@@ -100,11 +100,19 @@ func (s *Signer) Sign(typ string, payload []byte) (string, error) {
 	buf = base64.RawURLEncoding.AppendEncode(buf, payload)
 	signature, err := s.sign(buf)
 	if err != nil {
-		return "", fmt.Errorf("jose: signing: %w", err)
+		return "", &signingError{err}
 	}
 	buf = append(buf, '.')
 	return string(base64.RawURLEncoding.AppendEncode(buf, signature)), nil
 }
+
+// signingError is an error of the key, which can be one of the host. errors.As finds no error of the host in it.
+type signingError struct{ err error }
+
+func (e *signingError) Error() string { return "jose: signing: " + e.err.Error() }
+
+// Is reports whether the error of the key is target.
+func (e *signingError) Is(target error) bool { return errors.Is(e.err, target) }
 
 // prepare validates and precomputes a key in memory. It returns keys of an HSM or KMS unchanged.
 func prepare(key crypto.Signer) (crypto.Signer, error) {
