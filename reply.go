@@ -99,7 +99,7 @@ func (e *Error) HTTPStatus() int {
 		return 429
 	}
 	switch e.Code {
-	case InvalidClient, InvalidToken:
+	case InvalidClient, InvalidToken, InsufficientUserAuthentication:
 		return 401
 	case InsufficientScope, Forbidden:
 		return 403

@@ -31,6 +31,7 @@ func TestErrorReply(t *testing.T) {
 		"wrapped":            {fmt.Errorf("token: %w", &portner.Error{Code: portner.InvalidScope, Err: cause}), 400, portner.InvalidScope, ""},
 		"client":             {&portner.Error{Code: portner.InvalidClient, Err: cause}, 401, portner.InvalidClient, ""},
 		"token":              {&portner.Error{Code: portner.InvalidToken, Err: cause}, 401, portner.InvalidToken, ""},
+		"level":              {&portner.Error{Code: portner.InsufficientUserAuthentication}, 401, portner.InsufficientUserAuthentication, ""},
 		"insufficient scope": {&portner.Error{Code: portner.InsufficientScope, Err: cause}, 403, portner.InsufficientScope, ""},
 		"forbidden":          {&portner.Error{Code: portner.Forbidden, Err: cause}, 403, portner.Forbidden, ""},
 		"a status of its own": {

@@ -142,6 +142,22 @@ func (k *Keeper) Identity(s *storage.Session, circle string) (Identity, error) {
 
 var errNoCircle = errors.New("session: the session has no login for this circle")
 
+// User returns the identity of the user for a page of the host: the one that the login of the browser's session proved that answers
+// req (see Decide). Without such a login it returns the zero Identity and the reason, and the page must treat the browser as logged
+// out. The zero Request stands for a login for the common circle at any level: a page sets Sufficient.
+func (k *Keeper) User(ctx context.Context, request, response http.Header, req Request, now time.Time) (Identity, Reason, error) {
+	s, err := k.Current(ctx, request, response, now)
+	if err != nil {
+		return Identity{}, "", err
+	}
+	login, reason := k.Decide(s, req, now)
+	if login == nil {
+		return Identity{}, reason, nil
+	}
+	id, err := k.vault.openCircle(s.ID, login)
+	return id, "", err
+}
+
 // SID returns the "sid" of a session for a client. It is the same at every login of the client in the session. Each client has
 // another one, and without the secret of the Vault none can be computed.
 func (k *Keeper) SID(s *storage.Session, clientID string) string {

@@ -63,7 +63,7 @@ func (f Filter) matches(a *Authorization, c *client.Client) bool {
 }
 
 // OfUser lists the authorizations of a user, newest first. subject is session.Identity.Subject. It is for a page of the host
-// where the user is logged in: it lists pseudonymous grants too.
+// where the user is logged in (see PageUser): it lists pseudonymous grants too.
 func (a *API) OfUser(ctx context.Context, subject string, f Filter, now time.Time) ([]Authorization, error) {
 	return a.list(ctx, a.cfg.Vault.UserKey(subject), f, func(*storage.Grant) bool { return true }, now)
 }
@@ -205,7 +205,7 @@ var ErrNotFound = errors.New("authorizations: not found")
 
 // Revoke ends an authorization of a user: every grant of the user to the client for the customer, with its tokens and
 // consents. The next authorization request requires consent again. It returns ErrNotFound if the authorization is that of
-// another user. It is for a page of the host where the user is logged in.
+// another user. It is for a page of the host where the user is logged in; see PageUser.
 func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now time.Time) error {
 	g, err := a.grant(ctx, authorizationID, now)
 	switch {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/internal/fields"
@@ -40,6 +41,9 @@ func (machines) VerifyMachine(_ context.Context, token, _ string, _ time.Time) (
 	}
 	return "", fmt.Errorf("%w", portner.InvalidToken)
 }
+
+// substantial reports whether a level is the least one of the tests or higher.
+func substantial(level string) bool { return acr.IDPorten.AtLeast(level, acr.Substantial) }
 
 // world is a provider with its authorizations API, after two logins of kari.
 type world struct {
@@ -70,6 +74,7 @@ func newWorld(t *testing.T) *world {
 	op.Use(p)
 	config := authorizations.Config{
 		Store: op.Store, Vault: p.Vault, Tokens: p.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, History: op.Store, Machines: machines{},
+		Sessions: p.Sessions, Sufficient: substantial,
 		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
 			return "kari", pid.Reveal() == optest.KariPID, nil
 		},
@@ -250,12 +255,14 @@ func TestNewReportsEveryField(t *testing.T) {
 	t.Parallel()
 	valid := newWorld(t).cfg
 	for field, spoil := range map[string]func(*authorizations.Config){
-		"Store":     func(c *authorizations.Config) { c.Store = nil },
-		"Vault":     func(c *authorizations.Config) { c.Vault = nil },
-		"Tokens":    func(c *authorizations.Config) { c.Tokens = nil },
-		"Clients":   func(c *authorizations.Config) { c.Clients = nil },
-		"Scopes":    func(c *authorizations.Config) { c.Scopes = nil },
-		"SubjectOf": func(c *authorizations.Config) { c.SubjectOf = nil },
+		"Store":      func(c *authorizations.Config) { c.Store = nil },
+		"Vault":      func(c *authorizations.Config) { c.Vault = nil },
+		"Tokens":     func(c *authorizations.Config) { c.Tokens = nil },
+		"Clients":    func(c *authorizations.Config) { c.Clients = nil },
+		"Scopes":     func(c *authorizations.Config) { c.Scopes = nil },
+		"SubjectOf":  func(c *authorizations.Config) { c.SubjectOf = nil },
+		"Sufficient": func(c *authorizations.Config) { c.Sufficient = nil },
+		"Circle":     func(c *authorizations.Config) { c.Circle, c.Sessions = "isolated", nil },
 	} {
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()
@@ -266,7 +273,7 @@ func TestNewReportsEveryField(t *testing.T) {
 		})
 	}
 	_, err := authorizations.New(authorizations.Config{Machines: machines{}})
-	require.Equal(t, []string{"Store", "Vault", "Tokens", "Clients", "Scopes", "SubjectOf"}, fields.Names(err))
+	require.Equal(t, []string{"Store", "Vault", "Tokens", "Clients", "Scopes", "Sufficient", "SubjectOf"}, fields.Names(err))
 }
 
 // TestCores calls the API without net/http.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,8 +27,8 @@ type Caller struct {
 }
 
 // AuthenticateUser verifies that the values of an Authorization header field hold an access token of a user with a scope, which
-// is [Scope] or [HistoryScope]. The token must have the scope, identify the user, and not be for other resource servers only.
-// Rejections are *portner.Error.
+// is [Scope] or [HistoryScope]. The token must have the scope, identify the user, and not be for other resource servers only. The user
+// must have logged in at a level that suffices. Rejections are *portner.Error.
 func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scope string) (*Caller, error) {
 	value, err := bearerToken(authorization)
 	if err != nil {
@@ -52,7 +53,25 @@ func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scop
 	if _, ok := t.Identity.Identifier(session.TypePID); !ok {
 		return nil, errUnidentified()
 	}
+	if !a.cfg.Sufficient(t.Grant.ACR) {
+		return nil, errLevel()
+	}
 	return &Caller{Organisation: t.Client.OrganisationNo, user: t.Grant.UserKey, now: now}, nil
+}
+
+// PageUser returns the subject of the user for a page of the host that calls OfUser and Revoke. The browser must have a session in which
+// the user logged in for Config.Circle at a level that suffices. Otherwise the subject is "", reason says why, and the page must show
+// no data. request and response are the header fields of the request and its response.
+func (a *API) PageUser(ctx context.Context, request, response http.Header, now time.Time) (subject string, reason session.Reason, err error) {
+	if a.cfg.Sessions == nil {
+		return "", "", errors.New("authorizations: PageUser requires Config.Sessions")
+	}
+	required := session.Request{Circle: a.cfg.Circle, Sufficient: a.cfg.Sufficient}
+	who, reason, err := a.cfg.Sessions.User(ctx, request, response, required, now)
+	if err != nil {
+		return "", "", fmt.Errorf("authorizations: finding the user of the session: %w", err)
+	}
+	return who.Subject, reason, nil
 }
 
 // AuthenticateMachine verifies that the values of an Authorization header field hold a token that Config.Machines accepts.
@@ -120,6 +139,11 @@ func errInvalidToken() *portner.Error {
 
 func errUnidentified() *portner.Error {
 	return reject(portner.InvalidToken, "The access token does not identify the user.")
+}
+
+// errLevel rejects a token of a login at a level that does not suffice (RFC 9470 §3).
+func errLevel() *portner.Error {
+	return reject(portner.InsufficientUserAuthentication, "A higher level of assurance is required.")
 }
 
 func errScope() *portner.Error {

@@ -36,6 +36,14 @@ type Config struct {
 	Clients client.Source
 	// Scopes finds scopes. Required.
 	Scopes scope.Source
+	// Sufficient reports whether a user who logged in at a level may see and end authorizations and see logins, by an access token or
+	// on the page of PageUser. A provider without levels of assurance has the level "". Required.
+	Sufficient func(acr string) bool
+	// Sessions are those of the provider, for PageUser. If nil, there is no page.
+	Sessions *session.Keeper
+	// Circle is the circle of clients (session.Rules.Circle) that the user of the page must have logged in for. "" is the common
+	// circle.
+	Circle string
 	// History finds logins. If nil, there is no login history API.
 	History HistoryStore
 	// Machines verifies the tokens of machines. If nil, only tokens of users are accepted.
@@ -91,6 +99,8 @@ func New(cfg Config) (*API, error) {
 	f.Require(cfg.Tokens != nil, "Tokens")
 	f.Require(cfg.Clients != nil, "Clients")
 	f.Require(cfg.Scopes != nil, "Scopes")
+	f.Require(cfg.Sufficient != nil, "Sufficient")
+	f.Want(cfg.Circle == "" || cfg.Sessions != nil, "Circle", "has no effect without Sessions")
 	f.Want(cfg.Machines == nil || cfg.SubjectOf != nil, "SubjectOf", "is required with Machines")
 	for i, name := range cfg.Audience {
 		f.Require(name != "", fmt.Sprintf("Audience[%d]", i))

@@ -176,6 +176,7 @@ func newLifeWorld(t *testing.T) *lifeWorld {
 	var err error
 	w.api, err = authorizations.New(authorizations.Config{
 		Store: &failingStore{w.op.Store, w}, Vault: w.op.Vault, Tokens: w.op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, Machines: machines{}, Now: w.Now,
+		Sufficient: substantial,
 		SubjectOf: func(_ context.Context, pid norway.PID) (string, bool, error) {
 			return "kari", pid.Reveal() == optest.KariPID, nil
 		},

@@ -109,6 +109,7 @@ func newEndedWorld(t *testing.T) *endedWorld {
 	var err error
 	w.api, err = authorizations.New(authorizations.Config{
 		Store: w.op.Store, Vault: w.op.Vault, Tokens: w.op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes,
+		Sufficient: substantial,
 	})
 	require.NoError(t, err)
 	w.http = w.api.Handler()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/provider"
 )
@@ -14,7 +15,8 @@ import (
 func Example() {
 	serve := func(op *provider.Provider, cfg provider.Config) (http.Handler, error) {
 		api, err := authorizations.New(authorizations.Config{
-			Store: cfg.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes,
+			Store: cfg.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: cfg.Clients, Scopes: cfg.Scopes, Sessions: op.Sessions,
+			Sufficient: func(level string) bool { return acr.IDPorten.AtLeast(level, acr.Substantial) },
 		})
 		if err != nil {
 			return nil, err
@@ -28,8 +30,15 @@ func Example() {
 
 // A page of the host ends the newest authorization of the user who is logged in.
 func ExampleAPI_Revoke() {
-	endNewest := func(ctx context.Context, api *authorizations.API, subject string) error {
-		now := time.Now()
+	endNewest := func(w http.ResponseWriter, r *http.Request, api *authorizations.API) error {
+		ctx, now := r.Context(), time.Now()
+		subject, reason, err := api.PageUser(ctx, r.Header, w.Header(), now)
+		if err != nil {
+			return err
+		}
+		if subject == "" {
+			return fmt.Errorf("the user must log in: %s", reason)
+		}
 		list, err := api.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: "nb"}, now)
 		if err != nil || len(list) == 0 {
 			return err

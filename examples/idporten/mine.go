@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/session"
 )
 
 // pathMine is the page on which users see and revoke their grants, and see their latest logins.
@@ -19,6 +19,7 @@ func (s *server) buildAuthorizations() error {
 	s.granted, err = authorizations.New(authorizations.Config{
 		Store: s.store, Vault: s.op.Vault, Tokens: s.op.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.store,
 		Machines: s.machines, SubjectOf: s.users.subjectOf, Logger: s.log,
+		Sessions: s.op.Sessions, Sufficient: func(level string) bool { return acr.IDPorten.AtLeast(level, acr.Substantial) },
 	})
 	return err
 }
@@ -42,10 +43,10 @@ type historyEntry struct{ At, Service, Method string }
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	now, locale := time.Now(), p.Locale(r)
 	data := minePage{frame: p.frame(locale, textsFor(locale).MineTitle, "mine-page", pathMine), Ended: r.URL.Query().Has("ended")}
-	who, ok, err := p.user(w, r, now)
-	if err == nil && ok {
+	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
+	if err == nil && subject != "" {
 		data.LoggedIn = true
-		err = p.fillMine(r.Context(), &data, who.Subject, locale, now)
+		err = p.fillMine(r.Context(), &data, subject, locale, now)
 	}
 	if err != nil {
 		p.s.log.Error("mine", "error", err)
@@ -53,16 +54,6 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Render(w, http.StatusOK, "mine.html", data, "'self'")
-}
-
-// user returns the user of the session. If there is no live session, ok is false.
-func (p *pages) user(w http.ResponseWriter, r *http.Request, now time.Time) (who session.Identity, ok bool, err error) {
-	s, err := p.s.op.Sessions.Current(r.Context(), r.Header, w.Header(), now)
-	if err != nil || s == nil {
-		return who, false, err
-	}
-	who, err = p.s.op.Sessions.Identity(s, "")
-	return who, err == nil, err
 }
 
 func (p *pages) fillMine(ctx context.Context, data *minePage, subject, locale string, now time.Time) error {
@@ -97,12 +88,12 @@ func clock(t time.Time) string { return t.Local().Format("02.01.2006 15:04") }
 func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	now := time.Now()
-	who, ok, err := p.user(w, r, now)
-	if err != nil || !ok || r.ParseForm() != nil {
+	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
+	if err != nil || subject == "" || r.ParseForm() != nil {
 		standin.Write(w, p.errorReply(http.StatusForbidden, "access_denied", "", p.Locale(r)))
 		return
 	}
-	if err := p.s.granted.Revoke(r.Context(), who.Subject, r.PostForm.Get("id"), now); err != nil {
+	if err := p.s.granted.Revoke(r.Context(), subject, r.PostForm.Get("id"), now); err != nil {
 		standin.Write(w, p.errorReply(http.StatusNotFound, "invalid_request", "", p.Locale(r)))
 		return
 	}
