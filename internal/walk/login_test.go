@@ -44,6 +44,7 @@ type pending struct {
 	session         *session // of the consent page
 	shown           []string // texts of the page
 	scopes          []string
+	details         bool // the page shows authorization_details
 }
 
 // decision is what the model expects. Its effects apply when the provider agrees.
@@ -57,7 +58,10 @@ type decision struct {
 }
 
 // given is the answer of a consent page.
-type given struct{ shown, approved []string }
+type given struct {
+	shown, approved []string
+	details         bool // the authorization_details are approved
+}
 
 const (
 	finished = "error page 400" // the request has another outcome, or has expired
@@ -86,22 +90,32 @@ func (w *world) continued(f *flow, s *session, shown bool, g *given) decision {
 	switch {
 	case p.nothing():
 		return w.denied(f, k, p.declined)
-	case len(p.missing) > 0 && f.has("none"):
+	case f.asks(p.missing, g) && f.has("none"):
 		return decision{outcome: "error consent_required"}
-	case len(p.missing) > 0:
-		return decision{outcome: "page consent", step: "consent", session: s, scopes: p.missing, shown: w.versions(p.missing)}
+	case f.asks(p.missing, g):
+		return w.consentPage(f, s, p.missing)
 	case len(p.granted) == 0:
 		return decision{outcome: "error access_denied"}
 	}
 	return w.issued(f, s, p, g)
 }
 
-// versions returns what a consent page shows of scopes.
-func (w *world) versions(scopes []string) (out []string) {
+// asks reports whether the consent page has something to ask for: scopes, or details.
+func (f *flow) asks(missing []string, g *given) bool {
+	return len(missing) > 0 || f.details == "payment" && g == nil
+}
+
+// consentPage shows the consent page.
+func (w *world) consentPage(f *flow, s *session, missing []string) decision {
+	return decision{outcome: "page consent", step: "consent", session: s, scopes: missing, shown: w.content(f, missing)}
+}
+
+// content returns what a consent page shows.
+func (w *world) content(f *flow, scopes []string) (out []string) {
 	for _, s := range scopes {
 		out = append(out, s+"@"+w.rules[s].version)
 	}
-	return out
+	return append(out, f.client.customers[f.customer])
 }
 
 // denied ends a request without a code.
@@ -119,8 +133,12 @@ func (w *world) denied(f *flow, k consentKey, declined []string) decision {
 
 // issued ends a request with a code.
 func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
-	key := fmt.Sprintf("%p %v", s, p.granted)
-	if f.details == "payment" && s.person.banned {
+	granted := detailText(f.details)
+	if f.details == "payment" && (answer == nil || !answer.details) {
+		granted = "[]"
+	}
+	key := fmt.Sprintf("%p %v %s", s, p.granted, granted)
+	if s.person.banned && granted == detailText("payment") {
 		return decision{outcome: "error access_denied"}
 	}
 	if f.pushed {
@@ -148,7 +166,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 	}
 	g := &grant{
 		proof: s.proofs[f.client.circle()], client: f.client, customer: f.customer, scopes: p.granted, pseudonymous: p.pseudonymous,
-		loginOnly: p.loginOnly, session: s, created: w.now, expires: w.now.Add(lasts), details: f.details,
+		loginOnly: p.loginOnly, session: s, created: w.now, expires: w.now.Add(lasts), details: granted,
 	}
 	for _, name := range p.granted { // a grant ends with the first consent that it rests on
 		if answered := answer != nil && slices.Contains(answer.shown, name); w.asksFirst(name) && !answered {
@@ -165,6 +183,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 		}
 		w.texts = append(w.texts, c.text)
 		w.codes = append(w.codes, c)
+		w.reach("code with details %q", granted)
 		f.outcome = &outcome{c, key}
 		if answer != nil {
 			var declined []string
@@ -201,11 +220,14 @@ func (w *world) agree(f *flow, d decision, r *response) {
 	if r.step == "" {
 		return
 	}
+	if d.step == "consent" && r.details != (f.details == "payment") {
+		w.fail("the consent page shows details: %v", r.details)
+	}
 	if d.step == "consent" && !slices.Equal(r.shown, d.scopes) {
 		w.fail("the consent page shows %v, expected %v", r.shown, d.scopes)
 	}
 	w.identifiesNobody("a page header", r.csrf)
-	f.pages = append(f.pages, &pending{flow: f, step: d.step, url: r.url, csrf: r.csrf, session: d.session, shown: d.shown, scopes: d.scopes})
+	f.pages = append(f.pages, &pending{flow: f, step: d.step, url: r.url, csrf: r.csrf, session: d.session, shown: d.shown, scopes: d.scopes, details: r.details})
 }
 
 // current returns the live session of a browser.
@@ -239,9 +261,6 @@ func (w *world) newRequest(o *op) *request {
 		{"api:read", "api:write"},
 	}
 	r.scopes = sets[o.n(len(sets))]
-	if slices.Contains(r.scopes, "api:sealed") && !requestedScopesHide {
-		r.scopes = []string{"openid"}
-	}
 	r.prompt = pick(o, "", "", "", "", "", "none", "none", "login", "consent", "select_account", "login consent")
 	r.level = pick(o, "", "", "", "idporten-loa-high", "selfregistered-email", "idporten-loa-low")
 	if o.n(6) == 0 {
@@ -357,7 +376,7 @@ func (w *world) post(o *op) {
 	if o.n(2) == 0 { // mostly the level suffices
 		l = w.logins[pick(o, 0, 0, 1, 3)]
 	}
-	w.submit(p, b, l, pick(o, 255, 255, 255, 0, 1, 2), o.n(15) == 0)
+	w.submit(p, b, l, pick(o, 255, 255, 255, 0, 1, 2, 4, 251), o.n(15) == 0)
 }
 
 // submit posts the form of a page. mask selects the scopes that are approved.
@@ -373,9 +392,13 @@ func (w *world) submit(p *pending, b *browser, l *login, mask int, cancel bool) 
 		}
 	}
 	form["scope"] = approved
+	details := mask&4 != 0
+	if details && p.details {
+		form.Add("scope", "detail 1")
+	}
 	does := "logs in as " + l.name
 	if p.step == "consent" {
-		does = fmt.Sprintf("approves %v", approved)
+		does = fmt.Sprintf("approves %v, details: %v", approved, details)
 	}
 	if cancel {
 		does = "cancels"
@@ -383,7 +406,7 @@ func (w *world) submit(p *pending, b *browser, l *login, mask int, cancel bool) 
 	w.note("browser %d %s for %s", b.id, does, describe(p.request))
 	now := w.now
 	w.now = later(now, p.received) // a form is posted after its request arrived, whatever the clock shows
-	d := w.posted(p, b, l, approved, cancel)
+	d := w.posted(p, b, l, approved, details, cancel)
 	w.now = now
 	r := b.do(http.MethodPost, p.url, form)
 	w.now = later(now, p.received)
@@ -397,7 +420,7 @@ func (w *world) visit(o *op) {
 	f := w.newFlow(w.newRequest(o))
 	f.browser = w.browsers[o.n(len(w.browsers))]
 	l := w.logins[pick(o, 0, 0, 0, 1, 1, 2, 3, 3, 4)]
-	mask := pick(o, 255, 255, 255, 255, 1, 2, 0)
+	mask := pick(o, 255, 255, 255, 255, 1, 2, 0, 4, 251)
 	w.note("browser %d visits %s", f.browser.id, describe(f.request))
 	w.flows = append(w.flows, f)
 	d := w.opened(f)
@@ -418,7 +441,7 @@ func (w *world) visit(o *op) {
 }
 
 // posted is the decision for a posted form.
-func (w *world) posted(p *pending, b *browser, l *login, approved []string, cancel bool) decision {
+func (w *world) posted(p *pending, b *browser, l *login, approved []string, details, cancel bool) decision {
 	f, s := p.flow, b.current()
 	switch {
 	case !w.now.Before(f.expires), w.now.Before(f.received.Add(-time.Minute)), b != f.browser:
@@ -434,9 +457,7 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, canc
 		}
 		var ended []*session
 		b.session, ended = w.logIn(s, l, f.client.circle())
-		if droppedSessionsNotify {
-			w.dropped(ended)
-		}
+		w.dropped(ended)
 		return w.continued(f, b.session, true, nil)
 	}
 	if s == nil || s != p.session {
@@ -448,14 +469,14 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, canc
 	k := f.consentKey(s)
 	now := w.plan(f.request, k, nil, nil)
 	switch {
-	case len(now.missing) == 0:
+	case !f.asks(now.missing, nil):
 		return w.continued(f, s, true, nil)
-	case !slices.Equal(w.versions(now.missing), p.shown):
-		return decision{outcome: "page consent", step: "consent", session: s, scopes: now.missing, shown: w.versions(now.missing)}
+	case !slices.Equal(w.content(f, now.missing), p.shown): // what the page showed has changed
+		return w.consentPage(f, s, now.missing)
 	case cancel:
 		return w.denied(f, k, nil)
 	}
-	return w.continued(f, s, true, &given{now.missing, approved})
+	return w.continued(f, s, true, &given{now.missing, approved, details})
 }
 
 // dropped records which clients should learn that sessions ended.

@@ -81,6 +81,7 @@ func (w *world) redeemed(c *code, caller *registration, bound bool) (failure str
 		return refused, nil
 	case c.used && bound: // a replay ends what the first use gave
 		g.revoked = true
+		w.reach("code replayed")
 		return refused, nil
 	case !bound:
 		c.used = true
@@ -90,7 +91,7 @@ func (w *world) redeemed(c *code, caller *registration, bound bool) (failure str
 	switch {
 	case len(scopes) == 0:
 		return "invalid_scope", nil
-	case !w.usable(g), g.details == "payment" && g.person.banned:
+	case !w.usable(g), g.details == detailText("payment") && g.person.banned:
 		c.used = true
 		return refused, nil
 	case w.lasts(g).Unix() <= w.now.Unix():
@@ -160,6 +161,7 @@ func (w *world) refreshed(t *token, caller *registration, narrowed []string) (fa
 		return refused, nil
 	case t.used && (w.now.Sub(t.usedAt) >= grace || t.successor.used):
 		g.revoked = true
+		w.reach("refresh token replayed")
 		return refused, nil
 	}
 	for _, s := range narrowed {
@@ -167,7 +169,7 @@ func (w *world) refreshed(t *token, caller *registration, narrowed []string) (fa
 			return "invalid_scope", nil
 		}
 	}
-	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) || g.details == "payment" && g.person.banned {
+	if scopes = w.allowedOf(g.client, g.scopes); len(scopes) == 0 || !w.usable(g) || g.details == detailText("payment") && g.person.banned {
 		g.revoked = true
 		return refused, nil
 	}
@@ -188,8 +190,8 @@ func (w *world) issuedTokens(a *answer, g *grant, scopes []string, from *token, 
 	if got := a.str("scope"); got != strings.Join(scopes, " ") {
 		w.fail("scope %q, expected %q", got, scopes)
 	}
-	details := detailText(g.details)
-	if from != nil && g.details == "notice" {
+	details := g.details
+	if from != nil && details == detailText("notice") {
 		details = "[]" // only the tokens of the code have it
 	}
 	access := w.newAccess(a, g, scopes, details)
@@ -248,6 +250,7 @@ func (w *world) newRefresh(a *answer, g *grant, from *token) {
 		if from.successor.text != text {
 			w.fail("a refresh token has two successors")
 		}
+		w.reach("refresh within the grace")
 		return
 	}
 	t := &token{kind: refreshToken, text: text, grant: g, scopes: g.scopes, expires: earlier(w.now.Add(600*time.Second), w.lasts(g)), issued: w.now}
@@ -290,6 +293,9 @@ func (w *world) exchange(o *op) {
 		return
 	}
 	from := t.grant
+	if from.parent != nil {
+		w.reach("exchanged again")
+	}
 	g := &grant{
 		proof: from.proof, client: caller, scopes: from.scopes, pseudonymous: w.pseudonymous(from), parent: t, created: from.created,
 		expires: t.expires,

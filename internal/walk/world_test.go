@@ -283,7 +283,7 @@ func detailText(typ string) string {
 	if typ == "" {
 		return ""
 	}
-	return `[{"amount":"12","type":"` + typ + `"}]`
+	return `[{"amount":"12","type":"` + typ + `"}]` // in the order of encoding/json
 }
 
 // detailTypes returns the types of authorization_details: payment, a right that can end, and notice, which is for one token.
@@ -304,7 +304,7 @@ func (w *world) detailTypes() []rar.Type {
 	}
 	return []rar.Type{
 		{
-			Name: "payment", Members: []string{"amount"}, NoApproval: true, Refresh: pay, // the model has no page for details
+			Name: "payment", Members: []string{"amount"}, Refresh: pay,
 			Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, _ []string) ([]json.RawMessage, error) {
 				return pay(ctx, r, details)
 			},
@@ -344,6 +344,9 @@ func (w *world) page(rw http.ResponseWriter, r *http.Request, p *authorize.Pendi
 		for _, s := range p.Scopes {
 			h.Add("X-Scope", s.Name)
 		}
+		for _, d := range p.Details {
+			h.Add("X-Detail", d.ID+string(d.JSON))
+		}
 		rw.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -379,6 +382,7 @@ type response struct {
 	step      string
 	url, csrf string
 	shown     []string
+	details   bool // the page shows authorization_details
 	body      string
 	left      *url.URL
 	header    http.Header
@@ -428,7 +432,7 @@ func (b *browser) do(method, rawURL string, form url.Values) *response {
 		location := h.Get("Location")
 		if location == "" {
 			return &response{
-				status: rec.Code, step: h.Get("X-Step"), csrf: h.Get("X-Csrf"), shown: h["X-Scope"], url: rawURL, body: rec.Body.String(), header: h,
+				status: rec.Code, step: h.Get("X-Step"), csrf: h.Get("X-Csrf"), shown: h["X-Scope"], details: "["+strings.TrimPrefix(h.Get("X-Detail"), "detail 1")+"]" == detailText("payment"), url: rawURL, body: rec.Body.String(), header: h,
 			}
 		}
 		b.identifiesNobody("a Location", location)
