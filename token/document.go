@@ -198,7 +198,7 @@ var (
 func reserved(k Kind, name string) bool {
 	switch name {
 	case "", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "acr", "amr", "auth_time", "nonce", "sid", "azp",
-		"at_hash", "c_hash", "s_hash", "cnf", "act", "may_act", "authorization_details", "events":
+		"at_hash", "c_hash", "s_hash", "cnf", "act", "may_act", "authorization_details", "events", "response_type", "token_introspection":
 		return true
 	case "active", "token_type", "expires_in": // RFC 7662 §2.2
 		return k == Introspection

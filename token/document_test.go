@@ -167,7 +167,7 @@ func TestReservedNames(t *testing.T) {
 	for name, want := range map[string]map[token.Kind]bool{
 		"token_type": {token.IDToken: true, token.AccessToken: true, token.UserInfo: true, token.Introspection: false},
 		"active":     {token.IDToken: true, token.AccessToken: true, token.UserInfo: true, token.Introspection: false},
-		"cnf":        {}, "act": {}, "authorization_details": {}, "events": {}, "scope": {}, "aud": {},
+		"cnf":        {}, "act": {}, "authorization_details": {}, "events": {}, "scope": {}, "aud": {}, "response_type": {}, "token_introspection": {},
 	} {
 		for _, kind := range []token.Kind{token.IDToken, token.AccessToken, token.Introspection, token.UserInfo} {
 			f := newFixture(t, withClaims(provider.OpenIDConnect(), func(_ context.Context, d *token.Document) error {

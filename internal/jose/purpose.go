@@ -30,8 +30,9 @@ var (
 	// IDToken is an id_token (OIDC Core §2).
 	IDToken = &Purpose{
 		name: "id_token", untyped: true,
-		required:  append(present("iss", "sub", "aud", "exp", "iat"), requirement{"sub", subjectIsOther}),
-		forbidden: []string{"client_id", "scope", "events"},
+		required: append(present("iss", "sub", "aud", "exp", "iat"), requirement{"sub", subjectIsOther}),
+		// urn:altinn:app is the claim of tokens of Altinn's platform, some of which have no scope.
+		forbidden: []string{"client_id", "scope", "events", "urn:altinn:app"},
 	}
 	// AccessToken is a self-contained access token: at+jwt (RFC 9068 §4), or untyped as those of ID-porten and Maskinporten.
 	AccessToken = &Purpose{
@@ -73,8 +74,8 @@ var (
 	}
 )
 
-// notOfAccessTokens are claims of id_tokens, of security event and logout tokens, and of request objects.
-var notOfAccessTokens = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "response_type"}
+// notOfAccessTokens are claims of id_tokens, of security event and logout tokens, of request objects and of introspection responses.
+var notOfAccessTokens = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "response_type", "token_introspection"}
 
 // notOfClients are claims of JWTs that no client sends to a provider as a request or an assertion: of id_tokens, of security event
 // and logout tokens, of DPoP proofs (RFC 9449 §4.2) and of introspection responses (RFC 9701 §5).
