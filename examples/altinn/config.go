@@ -17,6 +17,8 @@ import (
 type config struct {
 	Schema string `json:"$schema,omitempty"`
 	Issuer string `json:"issuer,omitempty"`
+	// TestIssuer repeats the issuer if other machines reach the server; see standin.Sites.CheckTest.
+	TestIssuer string `json:"test_issuer,omitempty"`
 
 	Maskinporten providerEntry `json:"maskinporten,omitzero"`
 	IDPorten     providerEntry `json:"idporten,omitzero"`

@@ -42,7 +42,10 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	}
 	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.sites[0].Base+"/authentication/api/v1/openid/")
 	s.sites[0].Accept(s.issuer)
-	if err = s.build(); err != nil {
+	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
+		err = s.build()
+	}
+	if err != nil {
 		s.sites.Close()
 		return nil, err
 	}

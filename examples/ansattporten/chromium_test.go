@@ -87,6 +87,8 @@ func TestRepresentation(t *testing.T) {
 	b.Click("#user-kari", "#representation-form")
 	require.False(t, b.Has("input[type=checkbox]"))
 	require.False(t, b.Has("#choice-910753614"), "the request has no allow_deleted_organizations")
+	require.Contains(t, b.Text("#details"), "urn:altinn:resource:2480:40")
+	require.Contains(t, b.Text("#details"), "Tjenesten får vite hvilke rettigheter du har der.")
 	b.Look("representation-one")
 	b.pick("987464291")
 	b.Click("#representation-continue", "#logged-in")

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/rar"
 )
 
 //go:embed web/*.html
@@ -52,6 +53,7 @@ type page struct {
 	Failed               bool
 	Username             string
 	Users                []user
+	Details              []rar.Shown
 	Choices              []choice
 	Multiple, Required   bool
 	Code, CorrelationID  string
@@ -87,7 +89,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 }
 
 // show shows the page of a step and takes its answer. There is no consent page: the configuration rejects scopes that require
-// consent.
+// consent, and every type of authorization_details has a choice.
 func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	if pending.Step == authorize.RepresentationStep {
 		return p.representation(w, r, pending)
@@ -148,6 +150,7 @@ func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pen
 	q := pending.Selection
 	t := textsFor(pending.Locale)
 	d := p.pending(pending, "/representation", t.RepTitle, "representation-page")
+	d.Details = pending.Details
 	d.Multiple, d.Required, d.Failed = q.Multiple, q.Required, status != http.StatusOK
 	for _, c := range q.Choices {
 		line := choice{c.ID, c.Name, c.Hint}

@@ -56,7 +56,10 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	if opt.demo {
 		s.demoAt = s.sites[1].Base
 	}
-	if err = s.build(); err != nil {
+	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
+		err = s.build()
+	}
+	if err != nil {
 		s.sites.Close()
 		return nil, err
 	}

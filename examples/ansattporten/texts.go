@@ -10,6 +10,7 @@ type texts struct {
 	RepTitle, RepIntro        string // the intro follows the client's name
 	RepOne, RepMany           string
 	RepSelf                   string
+	RepFor, ShowRequest       string
 	RepNobody, RepNobodyHint  string
 	RepManyHint, RepMustSay   string
 	RepContinue, Orgno        string
@@ -37,7 +38,7 @@ var allTexts = map[string]texts{
 		LoginTitle: "Logg inn", LoginFor: "Du logger inn til", Username: "Brukernavn", Password: "Passord", LogIn: "Logg inn", Cancel: "Avbryt",
 		WrongPassword: "Feil brukernavn eller passord.", TestUsers: "Testbrukere", TestUsersHint: "Ett klikk logger inn. Alle fødselsnummer er syntetiske.",
 		RepTitle: "Hvem representerer du?", RepIntro: "spør hvem du handler for.", RepOne: "Velg én", RepMany: "Velg én eller flere",
-		RepSelf: "Meg selv", RepNobody: "Ingen", RepNobodyHint: "Du logger inn uten å representere noen.",
+		RepFor: "Valget gjelder", ShowRequest: "Vis forespørselen", RepSelf: "Meg selv", RepNobody: "Ingen", RepNobodyHint: "Du logger inn uten å representere noen.",
 		RepManyHint: "Velger du ingen, logger du inn uten å representere noen.", RepMustSay: "Du må velge hvem du representerer.",
 		RepContinue: "Fortsett", Orgno: "Org.nr.",
 		ErrorTitle: "Noe gikk galt", ErrorIntro: "Innloggingen kan ikke fortsette.", NoMandate: "Ingen har gitt deg fullmakt til dette.",
@@ -50,7 +51,7 @@ var allTexts = map[string]texts{
 		LoginTitle: "Logg inn", LoginFor: "Du loggar inn til", Username: "Brukarnamn", Password: "Passord", LogIn: "Logg inn", Cancel: "Avbryt",
 		WrongPassword: "Feil brukarnamn eller passord.", TestUsers: "Testbrukarar", TestUsersHint: "Eitt klikk loggar inn. Alle fødselsnummer er syntetiske.",
 		RepTitle: "Kven representerer du?", RepIntro: "spør kven du handlar for.", RepOne: "Vel éin", RepMany: "Vel éin eller fleire",
-		RepSelf: "Meg sjølv", RepNobody: "Ingen", RepNobodyHint: "Du loggar inn utan å representere nokon.",
+		RepFor: "Valet gjeld", ShowRequest: "Vis førespurnaden", RepSelf: "Meg sjølv", RepNobody: "Ingen", RepNobodyHint: "Du loggar inn utan å representere nokon.",
 		RepManyHint: "Vel du ingen, loggar du inn utan å representere nokon.", RepMustSay: "Du må velje kven du representerer.",
 		RepContinue: "Hald fram", Orgno: "Org.nr.",
 		ErrorTitle: "Noko gjekk gale", ErrorIntro: "Innlogginga kan ikkje halde fram.", NoMandate: "Ingen har gjeve deg fullmakt til dette.",
@@ -63,7 +64,7 @@ var allTexts = map[string]texts{
 		LoginTitle: "Log in", LoginFor: "You are logging in to", Username: "Username", Password: "Password", LogIn: "Log in", Cancel: "Cancel",
 		WrongPassword: "Wrong username or password.", TestUsers: "Test users", TestUsersHint: "One click logs in. All identity numbers are synthetic.",
 		RepTitle: "Whom do you represent?", RepIntro: "asks whom you act for.", RepOne: "Choose one", RepMany: "Choose one or more",
-		RepSelf: "Myself", RepNobody: "Nobody", RepNobodyHint: "You log in without representing anybody.",
+		RepFor: "The choice is for", ShowRequest: "Show the request", RepSelf: "Myself", RepNobody: "Nobody", RepNobodyHint: "You log in without representing anybody.",
 		RepManyHint: "If you choose nobody, you log in without representing anybody.", RepMustSay: "You must choose whom you represent.",
 		RepContinue: "Continue", Orgno: "Org. no.",
 		ErrorTitle: "Something went wrong", ErrorIntro: "The login cannot continue.", NoMandate: "Nobody has authorized you to do this.",
@@ -77,7 +78,7 @@ var allTexts = map[string]texts{
 		LogIn: "Logge sisa", Cancel: "Gaskkalduhte", WrongPassword: "Boastto geavaheaddjinamma dahje beassansátni.",
 		TestUsers: "Geahččalangeavaheaddjit", TestUsersHint: "Okta coahkkaleapmi logge sisa. Buot riegádannummirat leat syntehtalaččat.",
 		RepTitle: "Gean don ovddastat?", RepIntro: "jearrá gean ovddas don doaimmat.", RepOne: "Vállje ovtta", RepMany: "Vállje ovtta dahje máŋga",
-		RepSelf: "Iežan", RepNobody: "In ovttage", RepNobodyHint: "Don logget sisa almmá ovddaskeahttá geange.",
+		RepFor: "Válljen guoská", ShowRequest: "Čájet jearaldaga", RepSelf: "Iežan", RepNobody: "In ovttage", RepNobodyHint: "Don logget sisa almmá ovddaskeahttá geange.",
 		RepManyHint: "Jus it vállje ovttage, de logget sisa almmá ovddaskeahttá geange.", RepMustSay: "Don fertet válljet gean don ovddastat.",
 		RepContinue: "Joatkke", Orgno: "Org.nr.",
 		ErrorTitle: "Juoga manai boastut", ErrorIntro: "Sisaloggen ii sáhte joatkašuvvat.", NoMandate: "Ii oktage leat addán dutnje fápmudusa dása.",

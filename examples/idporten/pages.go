@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/rar"
 )
 
 //go:embed web/*.html
@@ -174,6 +175,7 @@ type consentPage struct {
 	Action, CSRF      string
 	ClientName, Orgno string
 	Scopes            []consentScope
+	Details           []rar.Shown // of authorization_details; this server has none unless types are added to its configuration
 }
 
 type consentScope struct {
@@ -199,7 +201,7 @@ func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
 	t := textsFor(pending.Locale)
 	data := consentPage{
 		frame: p.frame(pending.Locale, t.ConsentTitle, "consent-page", back), Action: back, CSRF: pending.CSRF(),
-		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno,
+		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno, Details: pending.Details,
 	}
 	for _, sc := range pending.Scopes {
 		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), t.duration(sc.Lasts)})

@@ -57,11 +57,13 @@ func TestRunRefuses(t *testing.T) {
 		"port":               {[]string{"-addr", "localhost:http2"}, `-addr: "http2" is not a valid port`},
 		"port too high":      {[]string{"-addr", "localhost:65535"}, "is not a valid port"},
 		"port taken":         {[]string{"-addr", taken.Addr().String(), "-demo=false"}, "address already in use"},
-		"issuer":             {[]string{"-addr", "localhost:0", "-issuer", "http://example.no"}, "Issuer: must be https"},
-		"issuer slash":       {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/"}, "Issuer: must not end in a slash"},
+		"issuer":             {[]string{"-addr", "localhost:0", "-issuer", "http://example.no", "-test-issuer", "http://example.no"}, "Issuer: must be https"},
+		"issuer slash":       {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/", "-test-issuer", "https://example.no/"}, "Issuer: must not end in a slash"},
 		"no configuration":   {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},
 		"configuration":      {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`},
-		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "Issuer: must be on loopback"},
+		"test login":         {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_login":true}`)}, "issuer: https://example.no is not on loopback"},
+		"all addresses":      {[]string{"-addr", "0.0.0.0:0", "-demo=false"}, "is not on loopback: a test environment that other machines reach needs -test-issuer http://localhost:"},
+		"other test issuer":  {[]string{"-addr", "localhost:0", "-issuer", "https://example.no", "-config", write(t, `{"test_issuer":"https://example.com"}`)}, "-test-issuer: must be equal to the issuer https://example.no"},
 		"lifetime":           {[]string{"-addr", "localhost:0", "-config", write(t, `{"lifetimes":{"code":601}}`)}, "Lifetimes.Code"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +83,7 @@ func TestRunHelp(t *testing.T) {
 	var out, errs syncBuffer
 	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
 	require.Empty(t, errs.String())
-	for _, flag := range []string{"-addr", "-issuer", "-config", "-tls-cert", "-tls-key", "-demo", "-insecure-trust-self-signed"} {
+	for _, flag := range []string{"-addr", "-issuer", "-test-issuer", "-config", "-tls-cert", "-tls-key", "-demo", "-insecure-trust-self-signed"} {
 		require.Contains(t, out.String(), "  "+flag)
 	}
 }
@@ -129,10 +131,18 @@ func TestRunStops(t *testing.T) {
 	}, 5*time.Second, 20*time.Millisecond, "goroutines are left")
 }
 
+// TestNamedTestEnvironment: a server that listens on every address starts if its issuer is named as that of a test environment.
+func TestNamedTestEnvironment(t *testing.T) {
+	t.Parallel()
+	const named = "http://localhost:8080"
+	s := start(t, "-addr", "0.0.0.0:0", "-demo=false", "-issuer", named, "-config", write(t, `{"test_login":true,"test_issuer":"`+named+`"}`))
+	require.Equal(t, named, s.issuer)
+}
+
 // TestHosts verifies that the server accepts the Host of the issuer and its listen address only (docs/threat-model.md B8).
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	s := start(t, "-issuer", "https://login.example.no")
+	s := start(t, "-issuer", "https://login.example.no", "-test-issuer", "https://login.example.no")
 	provider := s.sites[0].Hosts[0]
 	for host, want := range map[string]int{
 		"login.example.no": 200, provider: 200, strings.Replace(provider, "127.0.0.1", "localhost", 1): 200,

@@ -74,12 +74,18 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	if opt.demo {
 		s.at = addresses{first: s.sites[1].Base, second: s.sites[2].Base, isolated: s.sites[3].Base, api: s.sites[4].Base}
 	}
-	if err = s.build(); err != nil {
+	if err = s.sites.CheckTest(s.issuer, s.testIssuer()); err == nil {
+		err = s.build()
+	}
+	if err != nil {
 		s.sites.Close()
 		return nil, err
 	}
 	return s, nil
 }
+
+// testIssuer returns the issuer again, if it is configured as that of a test environment.
+func (s *server) testIssuer() string { return cmp.Or(s.opt.TestIssuer, s.cfg.TestIssuer) }
 
 func (s *server) build() error {
 	if s.opt.demo {
@@ -140,7 +146,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	}
 	var testLogin *authorize.TestLogin
 	if s.cfg.TestLogin {
-		if testLogin, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: s.issuer, Identity: s.users.testPerson}); err != nil {
+		if testLogin, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: s.issuer, TestIssuer: s.testIssuer(), Identity: s.users.testPerson}); err != nil {
 			return provider.Config{}, err
 		}
 	}

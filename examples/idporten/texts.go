@@ -26,6 +26,7 @@ type texts struct {
 	ConsentOrgno    string
 	ConsentChoose   string
 	ConsentLasts    string
+	ConsentRequest  string // opens the JSON of a detail
 	ConsentApprove  string
 	ConsentDeny     string
 	ConsentDenyHint string
@@ -78,7 +79,7 @@ var allTexts = map[string]texts{
 		WrongPassword: "Feil brukernavn eller passord.",
 		TestUsers:     "Testbrukere", TestUsersHint: "Ett klikk logger inn. Alle fødselsnummer er syntetiske.", LevelLabel: "nivå",
 		ConsentTitle: "Vil du dele opplysninger?", ConsentIntro: "ber om tilgang på dine vegne.",
-		ConsentOrgno: "Org.nr.", ConsentChoose: "Velg hva du vil gi tilgang til", ConsentLasts: "Tilgangen varer i",
+		ConsentOrgno: "Org.nr.", ConsentChoose: "Velg hva du vil gi tilgang til", ConsentRequest: "Vis forespørselen", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Godta valgte", ConsentDeny: "Ikke del noe", ConsentDenyHint: "Du blir logget inn uansett hva du velger å dele.",
 		Hour: "time", Hours: "timer", Minute: "minutt", Minutes: "minutter",
 		ErrorTitle: "Noe gikk galt", ErrorIntro: "Innloggingen kan ikke fortsette.", ErrorCode: "Feilkode", ErrorCorrelation: "Referanse",
@@ -102,7 +103,7 @@ var allTexts = map[string]texts{
 		WrongPassword: "Feil brukarnamn eller passord.",
 		TestUsers:     "Testbrukarar", TestUsersHint: "Eitt klikk loggar inn. Alle fødselsnummer er syntetiske.", LevelLabel: "nivå",
 		ConsentTitle: "Vil du dele opplysningar?", ConsentIntro: "ber om tilgang på dine vegner.",
-		ConsentOrgno: "Org.nr.", ConsentChoose: "Vel kva du vil gje tilgang til", ConsentLasts: "Tilgangen varer i",
+		ConsentOrgno: "Org.nr.", ConsentChoose: "Vel kva du vil gje tilgang til", ConsentRequest: "Vis førespurnaden", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Godta valde", ConsentDeny: "Ikkje del noko", ConsentDenyHint: "Du blir logga inn uansett kva du vel å dele.",
 		Hour: "time", Hours: "timar", Minute: "minutt", Minutes: "minutt",
 		ErrorTitle: "Noko gjekk gale", ErrorIntro: "Innlogginga kan ikkje halde fram.", ErrorCode: "Feilkode", ErrorCorrelation: "Referanse",
@@ -126,7 +127,7 @@ var allTexts = map[string]texts{
 		WrongPassword: "Wrong username or password.",
 		TestUsers:     "Test users", TestUsersHint: "One click logs in. All identity numbers are synthetic.", LevelLabel: "level",
 		ConsentTitle: "Share information?", ConsentIntro: "asks for access on your behalf.",
-		ConsentOrgno: "Org. no.", ConsentChoose: "Choose what to give access to", ConsentLasts: "The access lasts",
+		ConsentOrgno: "Org. no.", ConsentChoose: "Choose what to give access to", ConsentRequest: "Show the request", ConsentLasts: "The access lasts",
 		ConsentApprove: "Accept selected", ConsentDeny: "Share nothing", ConsentDenyHint: "You will be logged in whatever you choose to share.",
 		Hour: "hour", Hours: "hours", Minute: "minute", Minutes: "minutes",
 		ErrorTitle: "Something went wrong", ErrorIntro: "The login cannot continue.", ErrorCode: "Error code", ErrorCorrelation: "Reference",
@@ -150,7 +151,7 @@ var allTexts = map[string]texts{
 		WrongPassword: "Boastto geavaheaddjinamma dahje beassansátni.",
 		TestUsers:     "Geahččalangeavaheaddjit", TestUsersHint: "Okta coahkkaleapmi logge sisa. Buot riegádannummirat leat syntehtalaččat.", LevelLabel: "dássi",
 		ConsentTitle: "Háliidatgo juogadit dieđuid?", ConsentIntro: "bivdá beassat du dieđuide du ovddas.",
-		ConsentOrgno: "Org.nr.", ConsentChoose: "Vállje masa attát beassanvejolašvuođa", ConsentLasts: "Beassanvejolašvuohta bistá",
+		ConsentOrgno: "Org.nr.", ConsentChoose: "Vállje masa attát beassanvejolašvuođa", ConsentRequest: "Čájet jearaldaga", ConsentLasts: "Beassanvejolašvuohta bistá",
 		ConsentApprove: "Dohkket válljejuvvomiid", ConsentDeny: "Ale juogat maidege", ConsentDenyHint: "Don loggejuvvot sisa beroškeahttá das maid válljet juogadit.",
 		Hour: "diimmu", Hours: "diimmu", Minute: "minuhta", Minutes: "minuhta",
 		ErrorTitle: "Mihkkege manai boastut", ErrorIntro: "Sisaloggen ii sáhte joatkit.", ErrorCode: "Meattáhuskoda", ErrorCorrelation: "Čujuhus",

@@ -82,7 +82,7 @@ func setCookies(t *testing.T, s *server, path string) []*http.Cookie {
 func TestLanguageCookie(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]bool{"": false, "https://login.example.no": true} {
-		s := start(t, "-issuer", issuer)
+		s := start(t, "-issuer", issuer, "-test-issuer", issuer)
 		at := "http://" + s.sites[0].Hosts[0]
 		form := url.Values{"lang": {"nn"}, "return": {"/login?request=x"}}
 		resp, err := s.outgoing.PostForm(at+"/language", form)

@@ -137,7 +137,7 @@ func TestRunRefuses(t *testing.T) {
 		"scope":         {[]string{"-config", write(t, `{"scope_access":[{"scope":"a:b","consumer_orgno":"991825827","state":"APPROVED"}]}`)}, "a:b"},
 		"system":        {[]string{"-config", write(t, `{"system_users":[{"id":"a","system_id":"x","client_ids":[],"vendor_orgno":"991825827","customer_orgno":"910753614"}]}`)}, "system_users[0].system_id: must begin"},
 		"no such roots": {[]string{"-addr", "localhost:0", "-config", write(t, `{"business_certificates":{"roots":["none.pem"]}}`)}, "business_certificates.roots: open"},
-		"issuer":        {[]string{"-addr", "localhost:0", "-issuer", "x"}, "Issuer: must be an absolute"},
+		"issuer":        {[]string{"-addr", "localhost:0", "-issuer", "x", "-test-issuer", "x"}, "Issuer: must be an absolute"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,10 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	site := s.sites[0]
 	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.ownIssuer())
 	site.Accept(s.issuer)
-	if site.Handler, err = s.build(); err != nil {
+	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
+		site.Handler, err = s.build()
+	}
+	if err != nil {
 		s.sites.Close()
 		return nil, err
 	}

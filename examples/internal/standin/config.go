@@ -25,6 +25,8 @@ import (
 type Common struct {
 	Schema string `json:"$schema,omitempty"`
 	Issuer string `json:"issuer,omitempty"`
+	// TestIssuer repeats the issuer if other machines reach the server; see Sites.CheckTest.
+	TestIssuer string `json:"test_issuer,omitempty"`
 
 	Clients     []ClientEntry  `json:"clients,omitempty"`
 	Scopes      []scope.Scope  `json:"scopes,omitempty"`

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/portner-go/portner/internal/fields"
 )
 
 const (
@@ -119,6 +121,27 @@ func (s *Site) Accept(rawURL string) {
 	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
 		s.Hosts = append(s.Hosts, u.Host)
 	}
+}
+
+// CheckTest returns an error if other machines can take the server for a real one or reach it, and the configuration does not name it
+// as a test environment. A stand-in accepts what a test environment accepts: passwords in clear, http redirect URIs, users that are
+// public. Unless test repeats issuer, the issuer and the listener of the provider must be on loopback.
+func (s Sites) CheckTest(issuer, test string) error {
+	if test != "" {
+		if test != issuer {
+			return fmt.Errorf("-test-issuer: must be equal to the issuer %s", issuer)
+		}
+		return nil
+	}
+	u, err := url.Parse(issuer)
+	if err != nil || !fields.IsLoopback(u.Hostname()) {
+		return fmt.Errorf("issuer: %s is not on loopback: a test environment there needs -test-issuer %s (test_issuer in the configuration)", issuer, issuer)
+	}
+	if addr, ok := s[0].listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+		return fmt.Errorf("-addr: %s is not on loopback: a test environment that other machines reach needs -test-issuer %s (test_issuer in the configuration)",
+			s[0].listener.Addr(), issuer)
+	}
+	return nil
 }
 
 // Close closes the listeners of sites that were not served.

@@ -18,6 +18,7 @@ import (
 type Flags struct {
 	Addr       string // address to listen on
 	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
+	TestIssuer string // if "", that of the configuration; see Sites.CheckTest
 	ConfigFile string
 	TLSCert    string // PEM files; both or neither
 	TLSKey     string
@@ -95,6 +96,7 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
+	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.StringVar(&f.TLSCert, "tls-cert", "", "certificate `file` (PEM)")
 	fs.StringVar(&f.TLSKey, "tls-key", "", "key `file` (PEM)")
