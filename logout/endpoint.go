@@ -20,8 +20,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Endpoint is the end_session_endpoint. It is safe for concurrent use. Its only state between requests is the number of calls of
-// NotifyEnded that are under way.
+// Endpoint is the end_session_endpoint. It is safe for concurrent use. Its only state between requests is the number of logout tokens
+// that NotifyEnded is sending.
 type Endpoint struct {
 	cfg    Config
 	action string // path of URL, which forms post to
@@ -29,7 +29,7 @@ type Endpoint struct {
 	box    *seal.Box
 	log    audit.Log
 
-	background chan struct{} // holds a value for each call of NotifyEnded that is under way
+	background slots // of NotifyEnded
 }
 
 // New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
@@ -50,8 +50,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	return &Endpoint{
 		cfg: cfg, action: u.EscapedPath(), origin: httpx.Origin(cfg.URL), box: keys.Box("logout"),
-		log:        audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
-		background: make(chan struct{}, maxBackground),
+		log: audit.Log{Endpoint: "logout", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }
 
