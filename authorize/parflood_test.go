@@ -12,7 +12,7 @@ import (
 )
 
 // TestPushedFlood verifies that anonymous requests of a public client from one address take the room of this address only, and from
-// any number of addresses the room of this client only (docs/limits.md).
+// any number of addresses the room of this client only (docs/threat-model.md J16).
 func TestPushedFlood(t *testing.T) {
 	t.Parallel()
 	const max = 300

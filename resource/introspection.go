@@ -44,12 +44,14 @@ const maxCached = 4096
 // maxOpaque is the greatest length of an opaque token that is introspected.
 const maxOpaque = 4 << 10
 
-// introspector is a validated Introspection with its cache.
+// introspector is a validated Introspection with its cache: two generations of at most maxCached/2 responses. One that is used moves
+// into the recent generation; when that is full, it becomes the older one, and the former older one is forgotten. A user with many
+// tokens therefore does not remove the responses for tokens that are in use.
 type introspector struct {
 	Introspection
 
-	mu     sync.Mutex
-	cached map[[sha256.Size]byte]response
+	mu            sync.Mutex
+	recent, older map[[sha256.Size]byte]response
 }
 
 type response struct {
@@ -69,7 +71,7 @@ func newIntrospector(cfg Introspection, check *fields.Checker) *introspector {
 		cfg.Timeout = responseTimeout
 	}
 	cfg.HTTP = withoutRedirects(cfg.HTTP)
-	return &introspector{Introspection: cfg, cached: map[[sha256.Size]byte]response{}}
+	return &introspector{Introspection: cfg, recent: map[[sha256.Size]byte]response{}}
 }
 
 // resolves reports whether the pid of a verified token must be requested from the issuer.
@@ -162,10 +164,17 @@ func (in *introspector) load(key [sha256.Size]byte, now time.Time) *Token {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if r, ok := in.cached[key]; ok && now.Before(r.until) {
-		return r.token
+	r, ok := in.recent[key]
+	if !ok {
+		if r, ok = in.older[key]; ok {
+			delete(in.older, key)
+			in.insert(key, r)
+		}
 	}
-	return nil
+	if !ok || !now.Before(r.until) {
+		return nil
+	}
+	return r.token
 }
 
 // store caches an active response.
@@ -179,8 +188,14 @@ func (in *introspector) store(key [sha256.Size]byte, t *Token, now time.Time) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.cached) >= maxCached {
-		clear(in.cached) // cheaper than a search for expired entries at every response
+	delete(in.older, key)
+	in.insert(key, response{t, until})
+}
+
+// insert adds a response to the recent generation. The caller holds the lock.
+func (in *introspector) insert(key [sha256.Size]byte, r response) {
+	if _, ok := in.recent[key]; !ok && len(in.recent) >= maxCached/2 {
+		in.older, in.recent = in.recent, map[[sha256.Size]byte]response{}
 	}
-	in.cached[key] = response{t, until}
+	in.recent[key] = r
 }

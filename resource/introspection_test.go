@@ -3,6 +3,7 @@ package resource_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -272,4 +273,31 @@ func TestConfigIsRedacted(t *testing.T) {
 	raw, err := json.Marshal((&endpoint{}).config(t).Introspection.ClientSecret)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "hemmelig")
+}
+
+// TestIntrospectionCacheKeepsTokensInUse verifies that a user with thousands of tokens does not remove the responses for tokens of
+// others that are in use.
+func TestIntrospectionCacheKeepsTokensInUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &endpoint{}
+		a.responds(200, active(t, "exp", time.Now().Unix()+3600))
+		cfg := a.config(t)
+		cfg.Introspection.CacheFor = time.Hour
+		v := verifier(t, cfg)
+		requests := func(token string) int64 {
+			before := a.fetched.Load()
+			_, err := v.Verify(t.Context(), resource.Bearer(token))
+			require.NoError(t, err)
+			return a.fetched.Load() - before
+		}
+		require.Equal(t, int64(1), requests("in-use"))
+		for n := range 3 * 4096 {
+			require.Equal(t, int64(1), requests(fmt.Sprint("flood-", n)))
+			if n%1000 == 0 {
+				require.Zero(t, requests("in-use"), "after %d tokens of another user", n)
+			}
+		}
+		require.Equal(t, int64(1), requests("flood-0"), "the cache is bounded")
+	})
 }

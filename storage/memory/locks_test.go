@@ -89,7 +89,7 @@ func verbs(s *memory.Store, in storage.Session, n int) []struct {
 }
 
 // TestLockHolds verifies that no method visits many records while it holds a lock, also if one user has all records
-// (docs/limits.md). It counts records, because durations depend on the machine.
+// (docs/threat-model.md J16). It counts records, because durations depend on the machine.
 func TestLockHolds(t *testing.T) {
 	t.Parallel()
 	const n = 30_000

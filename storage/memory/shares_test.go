@@ -165,7 +165,7 @@ func greedy(t *testing.T, k kind, s *memory.Store, owner int, now time.Time) int
 }
 
 // TestShareOfOneOwner verifies that one owner cannot use up a bound, that others find room in the rest, and that expired records
-// make room (docs/limits.md).
+// make room (docs/threat-model.md J16).
 func TestShareOfOneOwner(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
@@ -345,4 +345,26 @@ func TestCallersTakeNoSymbols(t *testing.T) {
 		require.Equal(t, i.Grant.Delegation, g.Delegation)
 	}
 	require.Equal(t, before, memory.SymbolCount())
+}
+
+// A user with the most entries in the login history loses the oldest, also if the store is full.
+func TestLoginsOfOneUser(t *testing.T) {
+	t.Parallel()
+	s := memory.NewWith(memory.Config{MaxLogins: 402})
+	record := func(owner, n int) error {
+		return s.RecordLogin(t.Context(), storage.Login{UserKey: userOf(owner), ClientID: id("client", n), At: epoch, ExpiresAt: epoch.Add(time.Hour)}, epoch)
+	}
+	for n := range 300 {
+		require.NoError(t, record(0, n))
+	}
+	for owner := 1; s.Stats().Logins < 402; owner++ {
+		require.NoError(t, record(owner, 0))
+	}
+	require.ErrorIs(t, record(1000, 0), storage.ErrFull)
+	require.NoError(t, record(0, 300))
+	got, err := s.Logins(t.Context(), userOf(0), epoch)
+	require.NoError(t, err)
+	require.Len(t, got, 200)
+	require.Equal(t, id("client", 300), got[0].ClientID)
+	require.Equal(t, id("client", 101), got[199].ClientID)
 }
