@@ -46,7 +46,8 @@ const (
 type Client struct {
 	// ClientID has at most 256 printable ASCII characters and must not have the form of a subject.
 	ClientID string `json:"client_id"`
-	// ClientName is shown to the user at login. If "", DisplayName returns ClientID.
+	// ClientName is shown to the user at login, at most 200 characters. It must be readable: visible characters, a letter or a digit,
+	// one script in a word, and accented letters as single characters (NFC). If "", DisplayName returns ClientID.
 	ClientName string `json:"client_name,omitempty"`
 	// Description is a note for the operator. It is not shown to users.
 	Description string `json:"description,omitempty"`
@@ -157,7 +158,7 @@ type Client struct {
 type OnBehalfOf struct {
 	// Value is the value of the request parameter onbehalfof.
 	Value string `json:"onbehalfof"`
-	// Name is shown to the user in place of the client's name.
+	// Name is shown to the user in place of the client's name. The rules are those of ClientName.
 	Name string `json:"display_name,omitempty"`
 	// Orgno is the organisation number of the customer.
 	Orgno string `json:"orgno,omitempty"`

@@ -23,6 +23,10 @@ func TestValidateNames(t *testing.T) {
 		"a\x00b":                 false,
 		"\xff":                   false,
 		"   ":                    false,
+		"Skаtteetaten":           false, // a Cyrillic letter
+		"\u2800":                 false, // a blank
+		"N\u0336A\u0336V\u0336":  false, // combining marks
+		"Đávvir Ŧ – Ähtäri":      true,
 	} {
 		c := web(func(c *client.Client) { c.ClientName = name })
 		d := web(func(c *client.Client) { c.OnBehalfOf = []client.OnBehalfOf{{Value: "a", Name: name}} })

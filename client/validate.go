@@ -1,13 +1,13 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/portner-go/portner/internal/display"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/seal"
@@ -121,13 +121,14 @@ func (v *validation) checkOrganisation(member, number string) {
 // maxName is the length limit of a name in characters: it has to fit on one line of a page.
 const maxName = 200
 
-// checkName checks a name that the pages show. Control, bidirectional and invisible characters (Unicode category C) and line
-// breaks are rejected, because a client could imitate another one with them.
+// checkName checks a name that the pages show, with which a client could imitate another one.
 func (v *validation) checkName(member, name string) {
-	hidden := func(r rune) bool { return unicode.Is(unicode.C, r) || r == '\u2028' || r == '\u2029' }
-	v.Want(utf8.ValidString(name) && strings.IndexFunc(name, hidden) < 0 && (name == "" || strings.TrimSpace(name) != ""),
-		member, "must be text without control, bidirectional and invisible characters")
-	v.Want(utf8.RuneCountInString(name) <= maxName, member, "must be at most 200 characters")
+	if name == "" {
+		return
+	}
+	if rule := display.Problem(name, maxName, false); rule != "" {
+		v.Add(member, errors.New(rule))
+	}
 }
 
 // checkLink checks a URL that a page links to or shows. Other schemes than http and https could run code.

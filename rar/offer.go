@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/portner-go/portner/internal/display"
 )
 
-// Text describes one detail to the user.
+// Text describes one detail to the user. Pages do not show it if it breaks the rules for a client_name, or if a line has more than
+// 1000 characters: such a request is rejected with ErrValue.
 type Text struct {
 	Title string   // one line, such as the name of a resource
 	Lines []string // further lines, such as the actions
@@ -105,12 +108,22 @@ func (p *offerPart) describe(ctx context.Context, req Request) error {
 		}
 	}
 	for i, d := range p.details {
+		if !texts[i].showable() {
+			return fmt.Errorf("%w: a text of a detail of type %s may not be shown", ErrValue, d.Type)
+		}
 		if texts[i].Title == "" {
 			texts[i].Title = d.Type
 		}
 		p.shown = append(p.shown, Shown{Type: d.Type, JSON: d.JSON, Text: texts[i]})
 	}
 	return nil
+}
+
+// showable reports whether pages may show the texts. The user would approve what no page says clearly if one was left out.
+func (t *Text) showable() bool {
+	return !slices.ContainsFunc(append([]string{t.Title}, t.Lines...), func(text string) bool {
+		return text != "" && display.Problem(text, maxLine, false) != ""
+	})
 }
 
 // number gives each shown detail an ID by its place in the request, and sorts them into those of the two pages.

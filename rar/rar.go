@@ -59,8 +59,8 @@ type Request struct {
 // Choice is one party that the user may select on the representation page.
 type Choice struct {
 	ID   string // value of the form field; unique, and never a national identity number
-	Name string // name for the user
-	Hint string // second line, such as an organisation number
+	Name string // name for the user; replaced by ID if a page must not show it, as a client_name
+	Hint string // second line, such as an organisation number; left out if a page must not show it
 }
 
 // Type is one type of authorization_details.

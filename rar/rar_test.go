@@ -211,6 +211,53 @@ func TestSelectionRejectsAmbiguity(t *testing.T) {
 	}
 }
 
+// TestSelectionShowsReadableNames: a name from a register that a page must not show is replaced by the ID, and such a hint is left out.
+func TestSelectionShowsReadableNames(t *testing.T) {
+	t.Parallel()
+	o := organisation()
+	o.Validate = nil
+	choices := []rar.Choice{
+		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"}, {ID: "0192:974761076", Name: "Skаtteetaten", Hint: "974761076"},
+		{ID: "0192:910753614", Name: " ", Hint: "\u202e910753614"}, {ID: "c", Name: "N\u0336A\u0336V"},
+	}
+	o.Choices = func(context.Context, rar.Request, []rar.Detail) ([]rar.Choice, error) { return choices, nil }
+	r, err := rar.NewRegistry(o)
+	require.NoError(t, err)
+	details, err := r.Parse([]byte(`[{"type":"` + o.Name + `"}]`))
+	require.NoError(t, err)
+	offered, err := r.Offer(t.Context(), rar.Request{}, details)
+	require.NoError(t, err)
+	require.Equal(t, []rar.Choice{
+		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"}, {ID: "0192:974761076", Name: "0192:974761076", Hint: "974761076"},
+		{ID: "0192:910753614", Name: "0192:910753614"}, {ID: "c", Name: "c"},
+	}, offered.Selection.Choices)
+	choices = []rar.Choice{{ID: "\u202e", Name: "\u202e"}}
+	_, err = r.Offer(t.Context(), rar.Request{}, details)
+	require.Error(t, err, "no text identifies the choice")
+}
+
+// TestDetailsShowReadableTexts: a detail is not offered with a text that a page must not show.
+func TestDetailsShowReadableTexts(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		"Les inntekten din": true, "": true, "Lеs": false, "Les\u202e": false, "Les\nalt": false, "\u2800": false, strings.Repeat("ø", 1001): false,
+	} {
+		for i, described := range []rar.Text{{Title: text}, {Title: "Inntekt", Lines: []string{"les", text}}} {
+			o := organisation()
+			o.Validate, o.NoApproval = nil, false
+			o.Describe = func(context.Context, rar.Request, []rar.Detail) ([]rar.Text, error) {
+				return []rar.Text{described}, nil
+			}
+			r, err := rar.NewRegistry(o)
+			require.NoError(t, err)
+			details, err := r.Parse([]byte(`[{"type":"` + o.Name + `"}]`))
+			require.NoError(t, err)
+			_, err = r.Offer(t.Context(), rar.Request{}, details)
+			require.Equal(t, !ok, errors.Is(err, rar.ErrValue), "%d: %+q: %v", i, text, err)
+		}
+	}
+}
+
 // TestNarrow: a token request may name some of the granted details, unchanged.
 func TestNarrow(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/portner-go/portner/internal/display"
 )
 
 // Selection holds what the user selects on the representation page before details are granted.
@@ -65,23 +67,45 @@ func (s *Selection) Check(selected []string) ([]string, error) {
 	return ordered, nil
 }
 
+// Length limits in characters.
+const (
+	maxText = 255  // of the name and the hint of a choice
+	maxLine = 1000 // of a line that describes a detail
+)
+
+// makeShowable replaces a name that a page must not show by the ID, and leaves out such a hint. Names come from registers, whose
+// owners may choose them; the user still recognises the number of an organisation, and can select the others.
+func (c *Choice) makeShowable() {
+	if display.Problem(c.Name, maxText, false) != "" {
+		c.Name = c.ID
+	}
+	if display.Problem(c.Hint, maxText, false) != "" {
+		c.Hint = ""
+	}
+}
+
 // add adds the choices of one type. With several types, one choice of each may be selected.
 func (s *Selection) add(choices []Choice, r rule) {
 	for _, c := range choices {
 		r.ids = append(r.ids, c.ID)
+		c.makeShowable()
+		s.Choices = append(s.Choices, c)
 	}
 	s.rules = append(s.rules, r)
-	s.Choices = append(s.Choices, choices...)
 	s.Multiple = s.Multiple || r.multiple || len(s.rules) > 1
 	s.Required = s.Required || r.required
 }
 
-// checkIDs returns an error if two choices have the same ID, or one has none: that is a fault of a type.
+// checkIDs returns an error if two choices have the same ID, or one has none, or one that the page must show and cannot: that is a
+// fault of a type.
 func (s *Selection) checkIDs() error {
 	seen := make(map[string]bool, len(s.Choices))
 	for _, c := range s.Choices {
 		if c.ID == "" || seen[c.ID] {
 			return errors.New("rar: two choices have the same ID, or one has no ID")
+		}
+		if c.Name == c.ID && display.Problem(c.ID, maxText, false) != "" {
+			return errors.New("rar: a choice has no name that a page may show")
 		}
 		seen[c.ID] = true
 	}

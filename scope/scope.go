@@ -39,7 +39,8 @@ type Scope struct {
 	// pseudonymous token at introspection; if empty, no client does.
 	OwnerOrgno string `json:"owner_orgno,omitempty"`
 
-	// Description is one line for the consent page in Norwegian bokmål, at most 255 characters.
+	// Description is one line for the consent page in Norwegian bokmål, at most 255 characters. The texts must be readable: visible
+	// characters, a letter or a digit, one script in a word, and accented letters as single characters (NFC).
 	Description string `json:"description,omitempty"`
 	// LongDescription is a text for the consent page, at most 1023 characters in a subset of Markdown: bold, italic,
 	// paragraphs and links to https.

@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/portner-go/portner/internal/display"
 	"github.com/portner-go/portner/internal/fields"
 )
 
@@ -88,23 +87,16 @@ func (r *record) validateTranslations(property string, texts map[string]string, 
 	}
 }
 
-// validateText ensures that a consent page shows a text as it was written: without control, bidirectional and invisible
-// characters, without HTML, with links to https only.
+// validateText ensures that a consent page shows a text as it was written and as users read it, without HTML, with links to https
+// only.
 func (r *record) validateText(property, text string, limit int, markdown bool) {
-	if !utf8.ValidString(text) {
-		r.want(false, property, "must be UTF-8")
+	if text == "" {
 		return
 	}
-	visible := !strings.ContainsFunc(text, func(c rune) bool { return unprintable(c) && !(markdown && c == '\n') })
-	r.want(utf8.RuneCountInString(text) <= limit, property, fmt.Sprintf("must have at most %d characters", limit))
-	r.want(visible, property, "must not contain control, bidirectional or invisible characters")
-	r.want(text == "" || strings.TrimSpace(text) != "", property, "must not be blank")
+	rule := display.Problem(text, limit, markdown)
+	r.want(rule == "", property, rule)
 	r.want(!markdown || safeMarkdown(text), property, "must contain no markup but bold, italic, paragraphs and links to https")
 }
-
-// unprintable reports whether c is in the Unicode category C (control, format, private use, surrogate) or separates lines or
-// paragraphs.
-func unprintable(c rune) bool { return unicode.Is(unicode.C, c) || c == '\u2028' || c == '\u2029' }
 
 // safeMarkdown rejects HTML, images, reference links and links to other schemes than https, for renderers that do not.
 func safeMarkdown(text string) bool {

@@ -11,7 +11,7 @@ var (
 	l0       = append([]string{"storage"}, policies...)
 	l1       = []string{"session", "client", "keyset", "rar"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
-	helpers  = []string{"internal/audit", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
+	helpers  = []string{"internal/audit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
 
 // rule says what a package may import beside the standard library.
@@ -37,6 +37,7 @@ func layers() map[string]rule {
 
 		"internal/archtest":   {},
 		"internal/audit":      {own: l0},
+		"internal/display":    {},
 		"internal/fields":     {own: []string{"."}},
 		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},
 		"internal/jose":       {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
@@ -52,7 +53,7 @@ func layers() map[string]rule {
 	for _, p := range policies {
 		table[p] = rule{}
 	}
-	table["scope"] = rule{own: []string{".", "internal/fields"}} // for the field errors of a registry
+	table["scope"] = rule{own: []string{".", "internal/display", "internal/fields"}} // for the field errors of a registry
 	for _, p := range l1 {
 		table[p] = rule{own: concat(l0, helpers)}
 	}
