@@ -90,4 +90,46 @@ var table = []mutation{
 		"internal/seal",
 		[]string{"TestPrefixIsReplaced"},
 	},
+	{
+		"a token outlives its consent", "token/mint.go",
+		"if !in.consentEnd.IsZero() && in.consentEnd.Before(grant.ExpiresAt) {", "if false {",
+		"digdir/authorizations",
+		[]string{"TestTokensEndWithTheConsent", "TestTokensEndWithALaterRule"},
+	},
+	{
+		"a client that acts for a customer no more is not noticed in exchanged tokens", "token/check.go",
+		"_, err = m.client(ctx, &parent, nil)", `p := parent; p.Customer = ""; _, err = m.client(ctx, &p, nil)`,
+		"exchange",
+		[]string{"TestCustomerOfTheSubject"},
+	},
+	{
+		"cancelling declines", "authorize/pending.go",
+		"refused = e.deny(ctx, x, sess, &scope.Answer{})", "refused = e.deny(ctx, x, sess, &scope.Answer{Shown: x.req.scopes})",
+		"digdir/authorizations",
+		[]string{"TestConsentLife"},
+	},
+	{
+		"an organisation sees which pseudonym ends with an identity", "digdir/authorizations/authorizations.go",
+		"if !slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.mayList(&o, owner) }) {", "if true {",
+		"digdir/authorizations",
+		[]string{"TestEndingLinksNoPseudonym"},
+	},
+	{
+		"a refresh keeps lost details", "token/refresh.go",
+		"x.cfg.AuthorizationDetails.Refresh)", "x.cfg.AuthorizationDetails.Redeem)",
+		"token",
+		[]string{"TestDetailsAreEvaluatedAgain"},
+	},
+	{
+		"a refresh widens details", "rar/refresh.go",
+		"return within(text, d.JSON)", "return within(text, d.JSON) || true",
+		"rar",
+		[]string{"TestRefresh"},
+	},
+	{
+		"a removed scope of the host is that of the profile again", "provider/validate.go",
+		"if host.Scope(s.Name) == nil {", "if true {",
+		"provider",
+		[]string{"TestRemovedScopeStaysRemoved"},
+	},
 }
