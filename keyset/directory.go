@@ -43,7 +43,8 @@ const (
 // To take a stolen key out of use, delete its file: the nodes drop the key at their next rotation, or when they are restarted. If
 // it was the only file, restart them: Rotate returns an error for an empty directory and keeps the keys, and Open creates a new key.
 type Directory struct {
-	// Path is the directory. Required. It is created with mode 0700, and key files with mode 0600.
+	// Path is the directory. Required. It is created with mode 0700, and key files with mode 0600. They must belong to the user
+	// of the process or to root.
 	Path string
 	// Alg is the algorithm of the keys. Required. A directory has keys of one algorithm.
 	Alg string
@@ -135,11 +136,15 @@ func checkDirectory(path string) error {
 	case !info.IsDir():
 		return errors.New("is not a directory")
 	}
-	return checkMode(info, 0o022)
+	return checkAccess(info, 0o022)
 }
 
-// checkMode rejects a file with one of the forbidden permissions. Windows has no such permissions.
-func checkMode(info fs.FileInfo, forbidden fs.FileMode) error {
+// checkAccess rejects a file that another user than that of the process and root owns, because the owner can change its permissions,
+// and a file with one of the forbidden permissions. Windows has neither.
+func checkAccess(info fs.FileInfo, forbidden fs.FileMode) error {
+	if owner, known := ownerOf(info); known && owner != 0 && owner != os.Geteuid() {
+		return fmt.Errorf("belongs to user %d; it must belong to the user of the process, %d, or to root", owner, os.Geteuid())
+	}
 	if mode := info.Mode().Perm(); mode&forbidden != 0 && runtime.GOOS != "windows" {
 		return fmt.Errorf("has mode %04o; it must be %04o", mode, mode&^forbidden)
 	}
@@ -437,7 +442,7 @@ func (d *directory) readFile(e fs.DirEntry) (keyFile, error) {
 	if err != nil {
 		return keyFile{}, err
 	}
-	if err := checkMode(info, 0o077); err != nil {
+	if err := checkAccess(info, 0o077); err != nil {
 		return keyFile{}, err
 	}
 	if info.Size() > maxKeyFile {
