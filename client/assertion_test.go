@@ -448,23 +448,30 @@ func TestAssertionReplayStoreFails(t *testing.T) {
 	}
 }
 
-// brokenReplay is the negative control of the race: it checks and remembers in two steps.
-type brokenReplay struct{ replay }
+// brokenReplay is the negative control of the race: it checks and remembers in two steps. Between them, the first caller waits for a
+// second one to check.
+type brokenReplay struct {
+	mu     sync.Mutex
+	seen   map[storage.Hash]bool
+	second map[storage.Hash]chan struct{} // closed when the second caller has checked
+}
 
-func (b *brokenReplay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, expiresAt, _ time.Time) error {
-	b.mu.Lock()
-	_, ok := b.seen[key]
-	b.mu.Unlock()
-	time.Sleep(20 * time.Microsecond)
-	if ok {
-		return storage.ErrConsumed
-	}
+func (b *brokenReplay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, _, _ time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.seen == nil {
-		b.seen = map[storage.Hash]time.Time{}
+	if b.seen[key] {
+		return storage.ErrConsumed
 	}
-	b.seen[key] = expiresAt
+	if second, waiting := b.second[key]; !waiting {
+		second = make(chan struct{})
+		b.second[key] = second
+		b.mu.Unlock()
+		<-second
+		b.mu.Lock()
+	} else {
+		close(second)
+		b.seen[key] = true // later callers find it
+	}
 	return nil
 }
 
@@ -501,7 +508,7 @@ func TestAssertionReplayRace(t *testing.T) {
 		rounds = 50
 	}
 	require.Zero(t, race(t, &replay{}, rounds))
-	require.NotZero(t, race(t, &brokenReplay{}, 20), "the negative control passed: this test proves nothing")
+	require.Equal(t, 20, race(t, &brokenReplay{seen: map[storage.Hash]bool{}, second: map[storage.Hash]chan struct{}{}}, 20), "the negative control passed: this test proves nothing")
 }
 
 // TestAssertionAudience: the form of aud that each rule accepts.
