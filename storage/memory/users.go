@@ -21,14 +21,14 @@ type userStripe struct {
 // user holds what the store has of one user: sessions, grants and consents. The grants of a client without a user belong to a
 // user, too, which has the key of the client. The stripe guards it.
 type user struct {
-	key      storage.Hash
+	key storage.Hash
+	// first is the place of one authorization: most users have one. It is free if it has no grant. The others are in
+	// userStripe.authorizations. It is beside the key, because every use of a token reads both.
+	first    authorization
 	next     *user    // with the same seeded hash
 	sessions *session // newest first
 	ended    *session // those that ended last, newest first
 	grants   *grant   // the root of a tree by age (tree.go)
-	// first is the place of one authorization: most users have one. It is free if it has no grant. The others are in
-	// userStripe.authorizations.
-	first authorization
 
 	sessionShare, grantShare, tokenShare, consentShare share
 }
