@@ -76,6 +76,11 @@ func TestAssertionClaims(t *testing.T) {
 		{"sub", "other", "assertion_sub_mismatch"},
 		{"sub", true, "assertion_sub_mismatch"},
 		{"sub", "jwt ", "assertion_sub_mismatch"},
+		{"scope", "x", "assertion_purpose_mismatch"}, // an assertion for a grant
+		{"client_id", "jwt", "assertion_purpose_mismatch"},
+		{"response_type", "code", "assertion_purpose_mismatch"},
+		{"events", object{}, "assertion_purpose_mismatch"},
+		{"htu", "https://login.example.no/token", "assertion_purpose_mismatch"},
 		{"aud", nil, "assertion_aud_mismatch"},
 		{"aud", issuer + "/", "assertion_aud_mismatch"},
 		{"aud", []string{issuer}, "assertion_aud_mismatch"},
