@@ -132,4 +132,57 @@ var table = []mutation{
 		"provider",
 		[]string{"TestRemovedScopeStaysRemoved"},
 	},
+	{
+		"declined authorization_details are granted", "rar/offer.go",
+		"case p.t.NoApproval:", "case p.t.NoApproval || p.t.Choices == nil:",
+		walk, walks,
+	},
+	{
+		"the scopes without consent decide whether a login is hidden", "authorize/details.go",
+		"_, opaque := scope.Privacy(q.scopes, e.cfg.Scopes)", "_, opaque := scope.Privacy(q.plan.Granted, e.cfg.Scopes)",
+		walk, walks,
+	},
+	{
+		"the test login answers other machines", "authorize/testlogin.go",
+		"return isLoopbackAddr(remoteAddr)", "return true",
+		"authorize",
+		[]string{"TestTestLoginListener"},
+	},
+	{
+		"an invisible character is part of a name", "internal/display/display.go",
+		"!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)", "!unicode.In(r, blank)",
+		"internal/display",
+		[]string{"TestRejectedNames", "TestEveryCharacter"},
+	},
+	// Guards that no defect has touched: the walks notice when one is dropped.
+	{
+		"a replayed refresh token ends nothing", "token/refresh.go",
+		"if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {\n\t\treturn nil, err", "if err := error(nil); err != nil {\n\t\treturn nil, err",
+		walk, walks,
+	},
+	{
+		"an exchanged token outlives its subject token", "token/check.go",
+		"return live, m.checkParents(ctx, g, &live, now)", "return live, nil",
+		walk, walks,
+	},
+	{
+		"a concealed document has the subject of open ones", "token/facts.go",
+		"f.sub, err = m.cfg.subject(f.client, &f.identity, true)", "f.sub, err = m.cfg.subject(f.client, &f.identity, false)",
+		walk, walks,
+	},
+	{
+		"a token outlives a consent", "token/mint.go",
+		"if !in.consentEnd.IsZero() && in.consentEnd.Before(grant.ExpiresAt) {", "if false {",
+		walk, walks,
+	},
+	{
+		"the tokens of a disabled user are accepted", "token/check.go",
+		"case u.Disabled:", "case false:",
+		walk, walks,
+	},
+	{
+		"max_age is ignored", "session/decide.go",
+		"case req.HasMaxAge &&", "case false &&",
+		walk, walks,
+	},
 }
