@@ -393,3 +393,38 @@ func TestShownCannotBeChanged(t *testing.T) {
 	form := b.open(b.loginAs(b.authorize(params("web", "authorization_details", `[{"type":"titled"}]`)), "kari"), "/consent")
 	require.Equal(t, `[{"type":"titled"}]`, w.details(b.post("/careless", form)))
 }
+
+// TestAnsweredTwice: a form that is posted twice leads to the same code, also if the first post has changed which consents are
+// remembered. Another answer to the same request does not count.
+func TestAnsweredTwice(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		scopes, details string
+		approved        []string
+	}{
+		"every scope":        {"openid test:shared test:second", "", []string{"test:shared", "test:second"}},
+		"some scopes":        {"openid test:shared test:second", "", []string{"test:second"}},
+		"scopes and details": {"openid test:shared", `[{"type":"plain"},{"type":"titled"}]`, []string{"test:shared", "detail 2"}},
+	} {
+		w := newParties(t)
+		b := w.browser()
+		res := b.loginAs(b.authorize(params("web", "scope", tt.scopes, "authorization_details", tt.details)), "kari")
+		form := b.open(res, "/consent")
+		form["scope"] = tt.approved
+		w.sleep(time.Second)
+		code := requireCode(t, b.post("/consent", form))
+		w.sleep(time.Second)
+		require.Equal(t, code, requireCode(t, b.post("/consent", form)), name)
+		require.Equal(t, 1, w.store.Stats().Grants, name)
+		if len(tt.approved) == 2 && tt.details == "" {
+			continue // nothing is left to answer
+		}
+		form["scope"] = nil
+		require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/consent", form)), name)
+		_, reason := w.lastEvent()
+		require.Equal(t, "request_completed", reason, name)
+		consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+		require.NoError(t, err)
+		require.Len(t, consents, 1, "the second answer withdraws nothing")
+	}
+}

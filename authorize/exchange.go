@@ -31,6 +31,7 @@ type exchange struct {
 
 	form     form          // the posted form of a page
 	approval approval      // of this form
+	again    bool          // the form was posted before: consents that were given for this request do not count
 	offers   []loadedOffer // so that registers are queried once
 
 	// The parts of the result, here to save their allocations.

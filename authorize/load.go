@@ -98,6 +98,9 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
 		}
 		for _, c := range remembered {
+			if x.again && !c.GrantedAt.Before(x.receivedAt) {
+				continue
+			}
 			request.Consents = append(request.Consents, scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt})
 		}
 	}

@@ -154,12 +154,29 @@ func (e *Endpoint) resume(ctx context.Context, x *exchange, malformed error) (p 
 	}
 	p = e.newPending(x, sealed, sess, f)
 	if x.r.Method == http.MethodPost {
+		if !e.formShows(x, p.content) && x.step == ConsentStep {
+			if p, refused = e.asBefore(ctx, x, sealed, sess); refused != nil {
+				return nil, e.refuse(ctx, x, refused)
+			}
+		}
 		if !e.formShows(x, p.content) {
+			x.again = false
 			return nil, e.interact(ctx, x, next{action: interact, step: x.step, reason: reasonContentChanged}, sess, f)
 		}
 		p.verified = true
 	}
 	return p, nil
+}
+
+// asBefore returns the pending request as its consent page was shown before a first post of the form: a browser may post a form twice,
+// and the first post has remembered consents.
+func (e *Endpoint) asBefore(ctx context.Context, x *exchange, sealed string, sess *storage.Session) (*Pending, *refusal) {
+	x.again = true
+	f, refused := e.loadShown(ctx, x, sess)
+	if refused != nil {
+		return nil, refused
+	}
+	return e.newPending(x, sealed, sess, f), nil
 }
 
 // loadShown loads what the page of the step shows to the user of the login that answers the request. Without such a login the
