@@ -468,6 +468,9 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, deta
 	}
 	k := f.consentKey(s)
 	now := w.plan(f.request, k, nil, nil)
+	if before := w.before(f, k); f.asks(now.missing, nil) && !slices.Equal(w.content(f, now.missing), p.shown) && slices.Equal(w.content(f, before.missing), p.shown) {
+		now = before // the form was posted before
+	}
 	switch {
 	case !f.asks(now.missing, nil):
 		return w.continued(f, s, true, nil)
@@ -477,6 +480,19 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, deta
 		return w.denied(f, k, nil)
 	}
 	return w.continued(f, s, true, &given{now.missing, approved, details})
+}
+
+// before returns the plan of a request without the consents that were given since it was received.
+func (w *world) before(f *flow, k consentKey) plan {
+	all := w.consents[k]
+	defer func() { w.consents[k] = all }()
+	w.consents[k] = map[string]consent{}
+	for s, c := range all {
+		if c.given.Before(f.received) {
+			w.consents[k][s] = c
+		}
+	}
+	return w.plan(f.request, k, nil, nil)
 }
 
 // dropped records which clients should learn that sessions ended.

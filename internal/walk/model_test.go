@@ -102,6 +102,7 @@ type consentKey struct{ subject, client, customer string }
 
 type consent struct {
 	version string
+	given   time.Time
 	expires time.Time
 }
 
@@ -369,7 +370,7 @@ func (m *model) remember(k consentKey, approved, declined []string, expires time
 		if old, ok := all[s]; ok && old.version == version && old.expires.After(expires) {
 			continue
 		}
-		all[s] = consent{version, expires}
+		all[s] = consent{version, m.now, expires}
 	}
 }
 
