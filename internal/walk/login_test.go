@@ -417,25 +417,49 @@ func (w *world) submit(p *pending, b *browser, l *login, mask int, cancel bool) 
 
 // visit logs in at a client, answers every page, and redeems the code.
 func (w *world) visit(o *op) {
-	f := w.newFlow(w.newRequest(o))
-	f.browser = w.browsers[o.n(len(w.browsers))]
-	l := w.logins[pick(o, 0, 0, 0, 1, 1, 2, 3, 3, 4)]
+	w.walkThrough(o, w.newRequest(o), w.browsers[o.n(len(w.browsers))], w.logins[pick(o, 0, 0, 0, 1, 1, 2, 3, 3, 4)])
+}
+
+// reconsider repeats the request of a grant: with another answer, for another customer, or without a page.
+func (w *world) reconsider(o *op) {
+	t := w.pickToken(o, func(t *token) bool { return t.grant.session != nil && slices.ContainsFunc(t.grant.scopes, w.asksFirst) })
+	if t == nil {
+		return
+	}
+	g := t.grant
+	r := &request{client: g.client, scopes: g.scopes, customer: g.customer, prompt: pick(o, "consent", "none", "none", ""), level: levels[0]}
+	if len(g.client.customers) > 0 && o.n(2) == 0 {
+		r.customer = pick(o, "", "north", "south")
+	}
+	b := w.browsers[o.n(len(w.browsers))]
+	for _, other := range w.browsers {
+		if other.session == g.session {
+			b = other
+		}
+	}
+	w.walkThrough(o, r, b, g.login)
+}
+
+// walkThrough opens a request, logs in, answers every page, and redeems the code.
+func (w *world) walkThrough(o *op, r *request, b *browser, l *login) {
+	f := w.newFlow(r)
+	f.browser = b
 	mask := pick(o, 255, 255, 255, 255, 1, 2, 0, 4, 251)
 	w.note("browser %d visits %s", f.browser.id, describe(f.request))
 	w.flows = append(w.flows, f)
 	d := w.opened(f)
-	r := f.browser.do(http.MethodGet, issuer+"/authorize?"+f.params.Encode(), nil)
-	w.agree(f, d, r)
+	page := f.browser.do(http.MethodGet, issuer+"/authorize?"+f.params.Encode(), nil)
+	w.agree(f, d, page)
 	for range 3 {
-		if r.step == "" {
+		if page.step == "" {
 			break
 		}
-		if r.step == "step-up" {
+		if page.step == "step-up" {
 			l = w.logins[0]
 		}
-		r = w.submit(f.pages[len(f.pages)-1], f.browser, l, mask, false)
+		page = w.submit(f.pages[len(f.pages)-1], f.browser, l, mask, false)
 	}
-	if r.outcome() == "code" && o.n(6) != 0 {
+	if page.outcome() == "code" && o.n(6) != 0 {
 		w.present(w.codes[len(w.codes)-1], f.client, true, true)
 	}
 }

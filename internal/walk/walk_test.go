@@ -46,6 +46,7 @@ var kinds = []struct {
 	run    func(*world, *op)
 }{
 	{"visit", 24, (*world).visit},
+	{"reconsider", 8, (*world).reconsider},
 	{"open", 8, (*world).open},
 	{"post", 14, (*world).post},
 	{"redeem", 6, (*world).redeem},
