@@ -74,6 +74,9 @@ func (a *Authenticator) VerifyAssertion(ctx context.Context, c *Client, token st
 }
 
 func (a *Authenticator) verifyKey(ctx context.Context, c *Client, token string, rules AssertionRules, now time.Time) (Assertion, *rejection, error) {
+	if kinds[rules.Purpose] == nil {
+		return Assertion{}, nil, errors.New("client: AssertionRules.Purpose is not a purpose")
+	}
 	if rules.Algorithms == nil {
 		rules.Algorithms = assertionAlgorithms
 	}

@@ -396,3 +396,32 @@ func FuzzAssertionX5C(f *testing.F) {
 		require.NotEmpty(t, why.Reason)
 	})
 }
+
+// TestVerifyAssertionPurpose: a JWT for one purpose is rejected for the others, signed with a registered key or that of a certificate.
+func TestVerifyAssertionPurpose(t *testing.T) {
+	t.Parallel()
+	var clients client.Source
+	a, _ := certified(t, func(cfg *client.Config) { clients = cfg.Clients })
+	signed := map[client.Purpose]string{
+		client.ForAuthentication: `{"iss":"c","sub":"c","aud":"a"}`, client.ForGrant: grantClaims,
+		client.ForRequest: `{"iss":"c","aud":"a","client_id":"c","response_type":"code","scope":"s"}`,
+	}
+	for id, header := range map[string]object{"keyed": {"alg": "RS256", "kid": "k1"}, "cert": x5cHeader(testpki.NameSEID2)} {
+		_, err := verify(t, a, clients, id, signJWT(rsaKey(), header, grantClaims), client.AssertionRules{Purpose: 99})
+		require.Error(t, err)
+		for of, payload := range signed {
+			for _, purpose := range []client.Purpose{client.ForAuthentication, client.ForGrant, client.ForRequest} {
+				got, err := verify(t, a, clients, id, signJWT(rsaKey(), header, payload), client.AssertionRules{Purpose: purpose})
+				if purpose == of {
+					require.NoError(t, err, "%s %v", id, of)
+					require.Equal(t, payload, string(got.Payload))
+					continue
+				}
+				require.Nil(t, got.Payload, "%s %v as %v", id, of, purpose)
+				why, ok := errors.AsType[*client.AssertionError](err)
+				require.True(t, ok)
+				require.Equal(t, client.ErrAssertionPurpose, why.Fault)
+			}
+		}
+	}
+}
