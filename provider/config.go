@@ -71,7 +71,8 @@ type Config struct {
 	// counted in this process. Behind a reverse proxy, the host must set the remote address of requests to that of the caller:
 	// otherwise one caller can lock out a client for all.
 	Attempts client.AttemptLimiter
-	// AuthorizationDetails are the types of authorization_details (RFC 9396). If nil, the parameter is rejected.
+	// AuthorizationDetails are the types of authorization_details (RFC 9396). If nil, the parameter is rejected. With types, the pages
+	// for consent and representation must show Pending.Details.
 	AuthorizationDetails *rar.Registry
 	// Users finds users: whether they are enabled, and their claims. It is called once per request. If nil, users are never
 	// disabled, and only claims from the login are returned.
