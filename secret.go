@@ -35,12 +35,13 @@ var (
 )
 
 // Validate returns an error if s is shorter than 32 bytes, repeats a pattern, holds fewer than 8 different bytes, or is a
-// placeholder such as "change me". It cannot tell whether a value is random.
+// placeholder: text with a word such as "change" or "replace", or a phrase of three or more words. It rejects the result of
+// [NewSecret], and its hexadecimal or base64 form, with a probability below 1e-6. It cannot tell whether a value is random.
 func (s Secret) Validate() error {
 	switch {
 	case len(s) < minSecret:
 		return ErrShortSecret
-	case s.placeholder():
+	case s.printable() && (s.placeholder() || s.phrase()):
 		return ErrPlaceholderSecret
 	case s.repeats():
 		return ErrWeakSecret
@@ -51,16 +52,21 @@ func (s Secret) Validate() error {
 // placeholders are parts of texts that documentation shows in place of a secret.
 var placeholders = []string{
 	"change", "endre-meg", "endremeg", "example", "eksempel", "placeholder", "random bytes", "other bytes", "your secret", "secret store",
-	"my secret", "mysecret", "password", "passord", "bytes of", "0123456789", "abcdefgh",
+	"my secret", "mysecret", "password", "passord", "bytes of", "0123456789", "abcdefgh", "replace", "erstatt", "hemmelig", "insert-", "bytt-ut",
+	"do-not-use", "ikke-bruk",
 }
 
-// placeholder reports whether s is text that contains one of the placeholders.
-func (s Secret) placeholder() bool {
+func (s Secret) printable() bool {
 	for _, b := range s {
 		if b < 0x20 || b > 0x7e {
 			return false
 		}
 	}
+	return true
+}
+
+// placeholder reports whether the text contains one of the placeholders.
+func (s Secret) placeholder() bool {
 	text := strings.ToLower(string(s))
 	for _, p := range placeholders {
 		if strings.Contains(text, p) {
@@ -68,6 +74,30 @@ func (s Secret) placeholder() bool {
 		}
 	}
 	return false
+}
+
+// phrase reports whether the text consists of words and short numbers with spaces, hyphens, underscores or dots between them, and has
+// at least three words. Random text mixes letters of both cases and digits.
+func (s Secret) phrase() bool {
+	words := 0
+	for part := range strings.FieldsFuncSeq(string(s), func(r rune) bool { return strings.ContainsRune(" -_.,!?'\"", r) }) {
+		switch {
+		case isWord(part):
+			words++
+		case len(part) > 4 || strings.Trim(part, "0123456789") != "":
+			return false
+		}
+	}
+	return words >= 3
+}
+
+// isWord reports whether text has letters only, and no capital after the first letter unless all are capitals.
+func isWord(text string) bool {
+	if strings.ContainsFunc(text, func(r rune) bool { return (r|0x20) < 'a' || (r|0x20) > 'z' }) {
+		return false
+	}
+	rest := text[1:]
+	return rest == strings.ToLower(rest) || text == strings.ToUpper(text)
 }
 
 // repeats reports whether s is a pattern written at least twice, or has fewer than 8 different bytes.

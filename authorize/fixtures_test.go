@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-const clientSecret = "a-secret-of-more-than-thirty-two-characters"
+const clientSecret = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
 
 var errNotFound = fmt.Errorf("no such client: %w", storage.ErrNotFound)
 

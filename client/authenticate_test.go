@@ -318,6 +318,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 func TestNewSecretRejectsLowEntropy(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
+		"replace-this-secret-with-a-random-one-please", "endre-meg-dette-er-bare-et-eksempel", "0123456789abcdef0123456789abcdef",
 		"", "secret", strings.Repeat("x", 31), strings.Repeat("ab", 32), strings.Repeat("1234567", 5),
 		"0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcd\n\n", "0123456789abcdef0123456789abcdeø", strings.Repeat("0123456789abcdef", 33),
 	} {
@@ -327,7 +328,7 @@ func TestNewSecretRejectsLowEntropy(t *testing.T) {
 			require.NotContains(t, err.Error(), text)
 		}
 	}
-	for _, text := range []string{client.GenerateSecret(), "0123456789abcdef0123456789abcdef", secretText} {
+	for _, text := range []string{client.GenerateSecret(), "a3f907bde4c188d25b6ef0139ac72d4e", secretText} {
 		_, err := client.NewSecret(text, time.Time{})
 		require.NoError(t, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/seal"
 )
 
@@ -17,8 +18,6 @@ const (
 	// maxSecrets is 2 so that a client can change its secret without an outage.
 	maxSecrets = 2
 
-	minSecretLength = 32
-	minSecretVaried = 8 // different characters; 32 random hexadecimal digits have fewer with probability 1e-9
 	maxSecretLength = 512
 )
 
@@ -32,18 +31,11 @@ type Secret struct {
 	ExpiresAt time.Time
 }
 
-// NewSecret hashes a secret for a registration. It rejects secrets with fewer than 32 or more than 512 characters, with fewer
-// than 8 different ones, and with characters other than printable ASCII (RFC 6749 appendix A.2).
+// NewSecret hashes a secret for a registration. It rejects secrets that [portner.Secret.Validate] rejects, such as short ones and
+// placeholders, with more than 512 characters, and with characters other than printable ASCII (RFC 6749 appendix A.2).
 func NewSecret(secret string, expiresAt time.Time) (Secret, error) {
-	if len(secret) < minSecretLength {
-		return Secret{}, errors.New("client: client_secret must have at least 32 characters")
-	}
-	varied := map[byte]bool{}
-	for i := range len(secret) {
-		varied[secret[i]] = true
-	}
-	if len(varied) < minSecretVaried {
-		return Secret{}, errors.New("client: client_secret must be random")
+	if err := portner.Secret(secret).Validate(); err != nil {
+		return Secret{}, fmt.Errorf("client: client_secret %w", err)
 	}
 	return InsecureSecret(secret, expiresAt)
 }

@@ -36,7 +36,7 @@ const (
 	issuer   = "https://idporten.dev"
 	pid      = "21879498012" // synthetic
 	email    = "kari@example.no"
-	secret   = "a secret of more than thirty-two characters"
+	secret   = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
 	callback = "https://client.example.no/callback"
 	verifier = "gEVARFlOi5LNYfVGSMHvhZCXoG_TPzdmXQQGqzKJkz0"
 

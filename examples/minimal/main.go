@@ -49,7 +49,7 @@ func newHandler(issuer string, logger *slog.Logger) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := client.NewSecret("a-secret-the-server-made-0123456789", time.Now().Add(360*24*time.Hour))
+	secret, err := client.NewSecret("q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe", time.Now().Add(360*24*time.Hour))
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	secret   = "a-secret-the-server-made-0123456789"
+	secret   = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
 	callback = "http://127.0.0.1:9090/callback"
 )
 

@@ -24,7 +24,7 @@ import (
 const (
 	Issuer   = "https://login.example.no"
 	Callback = "https://tjeneste.example.no/callback"
-	Secret   = "a-secret-the-server-made-0123456789"
+	Secret   = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
 	Org      = "991825827"
 	OwnerOrg = "974761076"
 	KariPID  = "21879498012"

@@ -35,7 +35,7 @@ import (
 
 const (
 	issuer   = "https://login.example.no"
-	secret   = "a-secret-the-server-made-0123456789"
+	secret   = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
 	org      = "991825827"
 	ownerOrg = "974761076"
 	otherOrg = "910753614"

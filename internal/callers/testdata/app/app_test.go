@@ -187,7 +187,7 @@ func TestTokenErrors(t *testing.T) {
 	if res, body := w.post("/token", "public", form); res.StatusCode != http.StatusBadRequest || body["error"] != "unsupported_grant_type" {
 		t.Errorf("%d %v", res.StatusCode, body)
 	}
-	w.secret = "another secret of the same client"
+	w.secret = "Lb4cXu7NkR0mWy5zTv2H8qeAg1FdJs9P"
 	if res, body := w.post("/token", "public", form); res.StatusCode != http.StatusUnauthorized || body["error"] != "invalid_client" {
 		t.Errorf("%d %v", res.StatusCode, body)
 	}
