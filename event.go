@@ -20,7 +20,7 @@ type EventName string
 
 // Decisions.
 const (
-	EventAuthorized     EventName = "authorize.granted"  // an authorization code was issued
+	EventAuthorized     EventName = "authorize.granted"  // an authorization code was issued; a form posted twice repeats the GrantID
 	EventRefused        EventName = "req.refused"        // a request was rejected; Reason is the rule
 	EventAuthenticated  EventName = "session.started"    // a user logged in
 	EventSessionRotated EventName = "session.rotated"    // the session got a new identifier; Reason is the cause

@@ -26,12 +26,12 @@ const (
 // issue stores a code and returns the Decision that sends it. The client learns the code last, so a failure before leaves no
 // usable code.
 func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session, f facts, given *scope.Answer) *Decision {
-	grant, refused := e.newGrant(ctx, x, sess, f)
+	name := codeName(x, sess, f.plan.Granted)
+	code := e.codes.Derive(0, name)
+	grant, refused := e.newGrant(ctx, x, sess, f, grantID(code))
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
-	name := codeName(x, sess, grant.Scopes)
-	code := e.codes.Derive(0, name)
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	o := e.newOutcome(x, code, grant, given)
@@ -47,6 +47,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
+	grant.ID = grantID(code)
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
 	e.recordLogin(commitCtx, x, &grant, f.fresh)
 	return e.respond(x, x.req.to, "code", code)
@@ -60,11 +61,15 @@ func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 	return strings.Join(append(parts, x.approval.approved...), "\x00")
 }
 
+// grantID returns the ID of the grant of a code. A form that is posted twice leads to one grant, one entry of the login history, and
+// events with one ID.
+func grantID(code string) string { return seal.IDOf("grant ID", code) }
+
 // newGrant returns the grant of the user to the client.
-func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Session, f facts) (storage.Grant, *refusal) {
+func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Session, f facts, id string) (storage.Grant, *refusal) {
 	q := x.req
 	g := storage.Grant{
-		ID: seal.NewID(), ClientID: q.client.ClientID,
+		ID: id, ClientID: q.client.ClientID,
 		UserKey: sess.UserKey, SessionID: sess.ID, LoginOnly: f.plan.LoginOnly,
 		Scopes: slices.Clone(f.plan.Granted), Resources: q.resources, Pseudonymous: f.plan.Pseudonymous,
 		ACR: f.circle.ACR, AMR: slices.Clone(f.circle.AMR), AuthTime: f.circle.AuthTime,
@@ -228,7 +233,7 @@ func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Gran
 	}
 	info := infoOf(x.req.client, x.req.onBehalfOf)
 	l := storage.Login{
-		UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
+		ID: g.ID, UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
 		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Hidden: e.withheld(x.req),
 	}
 	if fresh && len(g.AMR) > 0 {

@@ -33,6 +33,7 @@ type PushedRequestStore interface {
 
 // HistoryStore remembers logins, for lists of logins that users see.
 type HistoryStore interface {
-	// RecordLogin adds a login to the history of a user.
+	// RecordLogin adds a login to the history of a user. If the user has an entry with the ID that has not expired, RecordLogin
+	// changes nothing and returns nil: a form that is posted twice is one login.
 	RecordLogin(ctx context.Context, l storage.Login, now time.Time) error
 }

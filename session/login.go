@@ -2,9 +2,7 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -127,19 +125,13 @@ func loginName(a *Authentication, circle string) string {
 	return string(append(binary.AppendVarint(b, at), a.Identity.encode()...))
 }
 
-// sessionID returns the ID of the session that starts with a cookie.
-func sessionID(cookie string) string {
-	h := sha256.Sum256([]byte("session ID\x00" + cookie))
-	return base64.RawURLEncoding.EncodeToString(h[:16])
-}
-
 // start creates a session. The session old, which is that of another user, ends in the same step.
 func (x *exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
 	for attempt := range attempts {
 		value := x.newCookie(attempt)
 		times := Times{StartedAt: x.now, LastRequestAt: x.now}
 		s := &storage.Session{
-			Hash: storage.HashOf(value), ID: sessionID(value),
+			Hash: storage.HashOf(value), ID: seal.IDOf("session ID", value),
 			UserKey:   x.vault.UserKey(x.login.Identity.Subject),
 			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.rules.Limits.ExpiresAt(times),
 		}

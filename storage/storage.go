@@ -233,6 +233,7 @@ type PushedRequest struct {
 
 // Login is one entry of the login history of a user.
 type Login struct {
+	ID        string    // of the grant that the login led to; one entry for each
 	UserKey   Hash      // keyed hash of the user
 	ClientID  string    // the client
 	Orgno     string    // organisation number of the client

@@ -48,3 +48,14 @@ func TestTokens(t *testing.T) {
 	require.NotEqual(t, both.Derive(0, "x"), other.Derive(0, "x"), "another purpose")
 	require.NotEqual(t, both.Derive(0, "x"), foreign.Derive(0, "x"), "another issuer")
 }
+
+// TestIDOf: a value has one identifier of each kind, and another value has another.
+func TestIDOf(t *testing.T) {
+	t.Parallel()
+	value := seal.NewToken()
+	id := seal.IDOf("grant ID", value)
+	require.Len(t, id, len(seal.NewID()))
+	require.Equal(t, id, seal.IDOf("grant ID", value))
+	require.NotEqual(t, id, seal.IDOf("session ID", value))
+	require.NotEqual(t, id, seal.IDOf("grant ID", seal.NewToken()))
+}

@@ -172,6 +172,14 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// IDOf returns an identifier that derives from a bearer value, in the form of a NewID value: a retry with the same value has the same
+// identifier. The value cannot be computed from it. kind separates the identifiers of different records.
+func IDOf(kind, value string) string {
+	var room [64]byte // a kind and a token fit, so the text does not allocate
+	h := sha256.Sum256(append(append(append(room[:0], kind...), 0), value...))
+	return base64.RawURLEncoding.EncodeToString(h[:16])
+}
+
 // NewUUID returns a random UUID (RFC 9562 §5.4).
 func NewUUID() string {
 	var b [16]byte

@@ -37,14 +37,14 @@ func (s *Store) RecordLogin(ctx context.Context, in storage.Login, now time.Time
 		return err
 	}
 	in.Service, in.Method = strings.Clone(in.Service), strings.Clone(in.Method)
-	if err := s.withRoom(now, func() error { return s.recordLogin(&in) }, loginKind); err != nil {
+	if err := s.withRoom(now, func() error { return s.recordLogin(&in, nanos(now)) }, loginKind); err != nil {
 		return err
 	}
 	s.tidy(now)
 	return nil
 }
 
-func (s *Store) recordLogin(in *storage.Login) error {
+func (s *Store) recordLogin(in *storage.Login, now int64) error {
 	stripe := uint8(s.shardOf(string(in.UserKey[:])))
 	st := &s.logins[stripe]
 	st.mu.Lock()
@@ -52,6 +52,9 @@ func (s *Store) recordLogin(in *storage.Login) error {
 	l := st.users.m[in.UserKey]
 	if l == nil {
 		l = &logins{user: in.UserKey, stripe: stripe, place: slot{shard: stripe}}
+	}
+	if l.has(in.ID, now) {
+		return nil
 	}
 	if len(l.list) == maxLogins {
 		l.list = slices.Delete(l.list, 0, 1)
@@ -62,6 +65,11 @@ func (s *Store) recordLogin(in *storage.Login) error {
 	st.users.set(in.UserKey, l)
 	s.due.logins.schedule(l, l.firstEnd())
 	return nil
+}
+
+// has reports whether there is an entry with the ID that has not expired.
+func (l *logins) has(id string, now int64) bool {
+	return slices.ContainsFunc(l.list, func(one storage.Login) bool { return one.ID == id && now < nanos(one.ExpiresAt) })
 }
 
 func (l *logins) firstEnd() int64 {

@@ -130,8 +130,8 @@ var kinds = []kind{
 	{
 		name:   "logins of a user",
 		config: func(max int) memory.Config { return memory.Config{MaxLogins: max} },
-		insert: func(t *testing.T, s *memory.Store, owner, _ int, now time.Time) error {
-			return s.RecordLogin(t.Context(), storage.Login{UserKey: userOf(owner), At: now, ExpiresAt: now.Add(time.Minute)}, now)
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			return s.RecordLogin(t.Context(), storage.Login{ID: id("login", owner*10_000+n), UserKey: userOf(owner), At: now, ExpiresAt: now.Add(time.Minute)}, now)
 		},
 		life: time.Minute, half: 2,
 	},

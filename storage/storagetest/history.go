@@ -23,13 +23,15 @@ func RunHistory(t *testing.T, newStore func(t *testing.T) HistoryStore) {
 func historyCases() []testCase[HistoryStore] {
 	return []testCase[HistoryStore]{
 		{"Logins/order", "the logins of a user, newest first", loginsInOrder},
+		{"Logins/one entry for each ID", "recording a login again changes nothing and returns nil, until the entry has expired", loginsOnce},
+		{"Logins/race", "of equal logins recorded at once, one is added, and each call returns nil", raceLogins},
 		{"Logins/expiry", "a login is returned if now is before its ExpiresAt", loginsExpire},
 	}
 }
 
 func login(person, client string, at time.Time) storage.Login {
 	return storage.Login{
-		UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID", Hidden: client == "b",
+		ID: "grant of " + person + " to " + client, UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID", Hidden: client == "b",
 		At: at, ExpiresAt: at.Add(time.Hour),
 	}
 }
@@ -45,6 +47,38 @@ func loginsInOrder(t testing.TB, s HistoryStore) {
 	got, err = s.Logins(bg, storage.HashOf("unknown"), epoch)
 	must(t, err, "listing the logins of an unknown user")
 	same(t, len(got), 0, "their number")
+}
+
+func loginsOnce(t testing.TB, s HistoryStore) {
+	first := login("kari", "a", epoch)
+	again := login("kari", "a", epoch.Add(time.Minute))
+	ola := login("ola", "a", epoch)
+	ola.ID = first.ID
+	must(t, s.RecordLogin(bg, first, first.At), "recording a login")
+	must(t, s.RecordLogin(bg, again, again.At), "recording it again")
+	must(t, s.RecordLogin(bg, ola, ola.At), "recording a login of another user with the same ID")
+	wantLogins(t, s, first.UserKey, []storage.Login{first}, again.At, "after it was recorded again")
+	wantLogins(t, s, ola.UserKey, []storage.Login{ola}, ola.At, "of another user")
+	late := login("kari", "a", first.ExpiresAt)
+	must(t, s.RecordLogin(bg, late, late.At), "recording it after the entry has expired")
+	wantLogins(t, s, late.UserKey, []storage.Login{late}, late.At, "after the entry had expired")
+}
+
+func raceLogins(t testing.TB, s HistoryStore) {
+	for round := range rounds() {
+		in := login(numbered("p", round), "a", epoch)
+		for _, err := range together(crowd(), func(int) error { return s.RecordLogin(yielding(), in, epoch) }) {
+			must(t, err, "recording equal logins")
+		}
+		wantLogins(t, s, in.UserKey, []storage.Login{in}, epoch, "recorded by several callers")
+	}
+}
+
+func wantLogins(t testing.TB, s HistoryStore, user storage.Hash, want []storage.Login, now time.Time, when string) {
+	t.Helper()
+	got, err := s.Logins(bg, user, now)
+	must(t, err, "listing the logins "+when)
+	same(t, got, want, "the logins "+when)
 }
 
 func loginsExpire(t testing.TB, s HistoryStore) {

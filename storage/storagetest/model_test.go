@@ -837,12 +837,20 @@ func (m *model) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 	return nil
 }
 
-func (m *model) RecordLogin(ctx context.Context, l storage.Login, _ time.Time) error {
+func (m *model) RecordLogin(ctx context.Context, l storage.Login, now time.Time) error {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
+	repeated := slices.ContainsFunc(m.logins, func(o storage.Login) bool {
+		sameUser := o.UserKey == l.UserKey || m.is("logins of all users share their IDs")
+		return o.ID == l.ID && sameUser && (m.valid(o.ExpiresAt, now) || m.is("the IDs of logins never expire"))
+	})
+	m.gap(ctx, "RecordLogin looks, then writes")
+	if repeated && !m.is("a login is recorded twice") {
+		return nil
+	}
 	m.logins = append(m.logins, l)
 	return nil
 }
