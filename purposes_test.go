@@ -154,6 +154,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 	if typ == "" {
 		m.api, err = authorizations.New(authorizations.Config{
 			Store: op.Store, Vault: op.Vault, Tokens: op.Token.Minter(), Clients: config.Clients, Scopes: config.Scopes,
+			Sufficient: func(string) bool { return true },
 		})
 		require.NoError(t, err)
 	}
