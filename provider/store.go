@@ -25,7 +25,7 @@ type Store interface {
 	//   - If next has another ID, which may be the session of another user, old ends and next is inserted.
 	//
 	// If the user then has more than limit live sessions, the oldest ones by StartedAt end in the same step, but not
-	// next. A limit below 1 is no limit; a store may then return ErrFull for a user with 1,000 live sessions.
+	// next. A limit below 1 is no limit. A store may return ErrFull if a user would then have more than 1,000 live sessions.
 	//
 	// It returns ErrNotFound if old is not zero and not live, and ErrConflict if next.Hash, or the ID of an inserted session,
 	// exists. A retry is no error: if next.Hash is not old, and a live session of the same user has its Hash and ID,

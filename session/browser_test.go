@@ -188,6 +188,12 @@ func TestNew(t *testing.T) {
 		_, err := session.New(cfg)
 		require.Equal(t, []string{field}, fieldsOf(err))
 	}
+	for perUser, want := range map[int][]string{1000: nil, 1001: {"MaxPerUser"}} {
+		cfg := valid
+		cfg.MaxPerUser = perUser
+		_, err = session.New(cfg)
+		require.Equal(t, want, fieldsOf(err))
+	}
 	_, err = session.New(all)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(broken)), fieldsOf(err))
 	_, err = session.New(session.Config{Store: newStore(), Vault: testVault(t), CookieName: "__Host-a b"})

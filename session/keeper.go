@@ -30,7 +30,7 @@ type Config struct {
 	// Rules are the policy of sessions.
 	Rules Rules
 	// MaxPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
-	// DefaultMaxPerUser.
+	// DefaultMaxPerUser, and 1,000 is the largest value, because stores visit all sessions of a user.
 	MaxPerUser int
 	// OnEnded receives each session that a login ended: that of another user in the same browser, and the oldest beyond MaxPerUser.
 	// LogIn calls it after the store has ended the session, with its own context and time. It must return at once. The method
@@ -76,7 +76,7 @@ func New(cfg Config) (*Keeper, error) {
 	c.Require(cfg.Vault != nil, "Vault")
 	c.Want(cfg.Rules.Limits.Max >= 0, "Rules.Limits.Max", "must not be negative")
 	c.Want(cfg.Rules.Limits.Idle >= 0, "Rules.Limits.Idle", "must not be negative")
-	c.Want(cfg.MaxPerUser > 0, "MaxPerUser", "must not be negative")
+	c.Want(cfg.MaxPerUser > 0 && cfg.MaxPerUser <= 1000, "MaxPerUser", "must be from 1 to 1000, or 0 for the default")
 	c.Want(strings.HasPrefix(cfg.CookieName, hostPrefix) && (&http.Cookie{Name: cfg.CookieName}).Valid() == nil,
 		"CookieName", "must be a cookie name that begins with "+hostPrefix)
 	if err := c.Err(); err != nil {

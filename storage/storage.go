@@ -17,7 +17,8 @@
 //   - Keys are compared byte by byte, without a collation.
 //   - If the context is done before a method starts, nothing changes. If it ends while a method runs, an error leaves
 //     open whether the change was made as a whole or not at all.
-//   - A full store returns ErrFull. It never evicts live records.
+//   - A full store returns ErrFull. It never evicts live records. A store with bounds divides them between users, clients
+//     and sources of pushed requests, so that none of them uses up what others need.
 //
 // Stores may wrap these errors; callers use errors.Is.
 package storage

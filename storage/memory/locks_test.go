@@ -118,6 +118,9 @@ func TestSessionsOfOneUserAreBounded(t *testing.T) {
 	}
 	_, err := insert(1000, 0, epoch)
 	require.ErrorIs(t, err, storage.ErrFull)
+	one, err := insert(1002, 1000, epoch)
+	require.NoError(t, err)
+	require.Equal(t, 1, one, "the oldest ends")
 	last, err := s.Session(t.Context(), newSession(999).Hash, epoch)
 	require.NoError(t, err)
 	ended, err := s.ReplaceSession(t.Context(), last.Hash, last, 1, epoch)

@@ -117,7 +117,11 @@ func (r *replacement) isRetry(stripe uint8) bool {
 func (r *replacement) insert(from *session) error {
 	u := r.Store.user(r.user, &r.next.UserKey)
 	defer r.release(u)
-	if u.sessionShare.held() >= maxUserSessions || !r.sessionCount.take(1, &u.sessionShare, nil) {
+	most := maxUserSessions
+	if 1 <= r.limit && r.limit <= most {
+		most++ // the oldest one ends
+	}
+	if u.sessionShare.held() >= most || !r.sessionCount.take(1, &u.sessionShare, nil) {
 		return storage.ErrFull
 	}
 	x := &session{text: encodeSession(r.next), user: u, stripe: stripeOf(r.user)}
