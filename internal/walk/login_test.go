@@ -153,7 +153,6 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 				w.fail("a request has two codes")
 			}
 			w.visited(s, f.client)
-			w.visits[s.person] = append(w.visits[s.person], w.entry(f))
 			w.reach("code repeated")
 		}}
 	}
