@@ -362,7 +362,7 @@ func TestLoginsOfOneUser(t *testing.T) {
 	t.Parallel()
 	s := memory.NewWith(memory.Config{MaxLogins: 402})
 	record := func(owner, n int) error {
-		return s.RecordLogin(t.Context(), storage.Login{UserKey: userOf(owner), ClientID: id("client", n), At: epoch, ExpiresAt: epoch.Add(time.Hour)}, epoch)
+		return s.RecordLogin(t.Context(), storage.Login{ID: id("login", n), UserKey: userOf(owner), ClientID: id("client", n), At: epoch, ExpiresAt: epoch.Add(time.Hour)}, epoch)
 	}
 	for n := range 300 {
 		require.NoError(t, record(0, n))
