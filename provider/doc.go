@@ -13,7 +13,8 @@
 //		Secrets: []portner.Secret{secret}, PairwiseKey: pairwiseKey, // two results of portner.NewSecret, kept by the host
 //	})
 //	go keys.Run(ctx)
-//	http.ListenAndServe("localhost:8080", op) // behind a proxy that terminates TLS
+//	server := &http.Server{Addr: "localhost:8080", Handler: op, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+//	server.ListenAndServe() // behind a proxy that terminates TLS
 //
 // On a developer's machine the issuer may be http://localhost:8080.
 //

@@ -28,25 +28,18 @@ type exchange struct {
 	reported    bool           // the authenticator has logged why it rejected the request
 }
 
+// begin reads the clock. It requires the whole request: a peer that holds back the body decides when reading it ends, and could use
+// the time from before to redeem a code that has expired meanwhile.
 func (e *Endpoint) begin(endpoint string, r client.Request) *exchange {
 	now := e.cfg.Now()
 	x := &exchange{
-		Endpoint: e, minter: Minter{cfg: &e.cfg, now: now}, now: now,
+		Endpoint: e, request: r, correlation: r.CorrelationID, minter: Minter{cfg: &e.cfg, now: now}, now: now,
 		log: audit.Log{Endpoint: endpoint, Logger: e.cfg.Logger, OnEvent: e.cfg.OnEvent},
 	}
-	x.receive(r)
-	return x
-}
-
-// receive sets the request. It has a correlation identifier if the request is logged.
-func (x *exchange) receive(r client.Request) {
-	x.request = r
-	if r.CorrelationID != "" {
-		x.correlation = r.CorrelationID
-	}
-	if x.log.Active() {
+	if x.log.Active() { // a request that is logged has a correlation identifier
 		x.request.CorrelationID = x.correlate()
 	}
+	return x
 }
 
 // requireMethod rejects a request whose method is not in the list, such as "GET, POST".

@@ -41,9 +41,14 @@ func (e *Endpoint) stored(h *handler) http.Handler {
 
 // ServeHTTP decides the request and writes the response.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	x := h.begin(h.name, client.Request{})
-	out, preflight, err := h.handle(x, w, r)
+	ctx, preflight := r.Context(), h.cors != "" && isPreflight(r)
+	var request client.Request
+	var unreadable error
+	if !preflight {
+		request, unreadable = h.read(w, r)
+	}
+	x := h.begin(h.name, request)
+	out, err := h.handle(x, w, r, unreadable)
 	if h.cors != "" && x.client != nil {
 		restrictOrigin(w, r, x.client)
 	}
@@ -62,20 +67,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// handle reads and decides the request, unless it is a CORS preflight request.
-func (h *handler) handle(x *exchange, w http.ResponseWriter, r *http.Request) (out *buffer, preflight bool, err error) {
+// handle decides a request, unless it is a CORS preflight request. unreadable is the error of reading it.
+func (h *handler) handle(x *exchange, w http.ResponseWriter, r *http.Request, unreadable error) (*buffer, error) {
 	if h.cors != "" {
-		if preflight, err = x.allowOrigin(w, r); preflight || err != nil {
-			return nil, preflight, err
+		if err := x.allowOrigin(w, r); err != nil || isPreflight(r) {
+			return nil, err
 		}
 	}
-	request, err := h.read(w, r)
-	if err != nil {
-		return nil, false, malformed(err)
+	if unreadable != nil {
+		return nil, malformed(unreadable)
 	}
-	x.receive(request)
-	out, err = h.decide(x, r.Context())
-	return out, false, err
+	return h.decide(x, r.Context())
 }
 
 func writeEmpty(w http.ResponseWriter) {
@@ -88,24 +90,28 @@ func writeEmpty(w http.ResponseWriter) {
 // A browser client may read responses from the origins of its registration, without cookies. Before the client is known, which
 // is in preflight requests and in errors that disclose nothing, the origins of all browser clients apply.
 
-// allowOrigin allows the origin of a browser client and reports whether the request is a preflight request.
-func (x *exchange) allowOrigin(w http.ResponseWriter, r *http.Request) (preflight bool, err error) {
+// isPreflight reports whether a request is a CORS preflight request.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// allowOrigin allows the origin of a browser client. It returns an error for preflight requests only.
+func (x *exchange) allowOrigin(w http.ResponseWriter, r *http.Request) (err error) {
 	defer x.rescue(&err)
 	w.Header().Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" {
-		return false, nil
+		return nil
 	}
-	preflight = r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	switch allowed, err := x.hasOrigin(r.Context(), origin); {
-	case err != nil && preflight:
-		return true, err
+	case err != nil && isPreflight(r):
+		return err
 	case err != nil: // the origins of the client apply as soon as it is known
 		x.fault(r.Context(), err)
 	case allowed:
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 	}
-	return preflight, nil
+	return nil
 }
 
 // hasOrigin reports whether any browser client has the origin.

@@ -17,7 +17,8 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Caller is the authenticated caller of one request to the API.
+// Caller is the authenticated caller of one request to the API. It holds the time at which it was authenticated: authenticate a caller
+// after the body of the request was read.
 type Caller struct {
 	// Organisation is the organisation number of the client that called.
 	Organisation string

@@ -60,12 +60,12 @@ func (a *API) serveUserList(byOwner bool) http.HandlerFunc {
 
 func (a *API) serveMachineList(byOwner bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		list := ListRequest{ByOwner: byOwner}
+		pid, malformed := readPID(r) // first: authentication reads the clock, and the caller decides when the body ends
 		c, err := a.AuthenticateMachine(r.Context(), r.Header["Authorization"])
 		if err == nil {
-			list.PID, err = readPID(r)
+			err = malformed
 		}
-		a.serveList(w, r, c, list, err)
+		a.serveList(w, r, c, ListRequest{ByOwner: byOwner, PID: pid}, err)
 	}
 }
 

@@ -86,7 +86,7 @@ func TestCost(t *testing.T) {
 		{"policies/norway.go", "testUser", 11, 1, 3},
 		{"policies/scope.go", "decideScopes", 15, 1, 9},
 		{"policies/pseudonym.go", "claimsFor", 16, 2, 6},
-		{"embed/main.go", "", 95, 9, 23},
+		{"embed/main.go", "", 96, 9, 23},
 		{"embed/main.go", "claims", 10, 9, 23},
 		{"cores/cores.go", "tokenEndpoint", 12, 5, 10},
 		{"cores/cores.go", "introspection", 12, 5, 10},

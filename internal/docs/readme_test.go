@@ -50,7 +50,7 @@ func newProvider(ctx context.Context) (http.Handler, error) {
 		return nil, err // every problem of the configuration, with the name of its field
 	}
 	go keys.Run(ctx)
-	return op, nil // http.ListenAndServe("localhost:8080", op)
+	return op, nil // http.Server{Addr: "localhost:8080", Handler: op, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 }
 
 func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -134,6 +135,7 @@ func replayCases() []testCase[client.ReplayStore] {
 	return []testCase[client.ReplayStore]{
 		{"JTI/once", "the first call for a key returns nil, later calls return ErrConsumed", jtiOnce},
 		{"JTI/recognised to the end", "a key is recognised until expiresAt, whatever other keys are consumed", jtiRemembered},
+		{"JTI/clocks differ", "a key is recognised before its expiresAt, although another call had a now less than a minute after it", jtiClocksDiffer},
 		{"JTI/expired", "a key that has expired is ErrConsumed", jtiExpired},
 		{"JTI/cancelled", "a context that is done before the method starts changes nothing", jtiCancelled},
 		{"JTI/race", "of 50 callers that use one assertion exactly one gets nil", jtiRace},
@@ -160,6 +162,18 @@ func jtiRemembered(t testing.TB, s client.ReplayStore) {
 		must(t, s.ConsumeJTI(bg, "client-a", storage.HashOf(numbered("later", i)), end.Add(1), end.Add(-1)), "using another later")
 	}
 	verdict(t, s.ConsumeJTI(bg, "client-a", key, end, end.Add(-1)), storage.ErrConsumed, "using it again 1 ns before its end")
+}
+
+// jtiClocksDiffer uses keys on a node whose clock is ahead, so that a store that deletes expired keys does so, and then the first one on
+// a node whose clock is behind.
+func jtiClocksDiffer(t testing.TB, s client.ReplayStore) {
+	key, end := storage.HashOf("jti"), epoch.Add(time.Minute)
+	ahead := end.Add(session.MaxSkew - 1)
+	must(t, s.ConsumeJTI(bg, "client-a", key, end, epoch), "using an assertion")
+	for i := range many(1000) {
+		must(t, s.ConsumeJTI(bg, "client-a", storage.HashOf(numbered("ahead", i)), ahead.Add(time.Minute), ahead), "using another where the clock is ahead")
+	}
+	verdict(t, s.ConsumeJTI(bg, "client-a", key, end, end.Add(-1)), storage.ErrConsumed, "using it again where the clock is behind")
 }
 
 func jtiExpired(t testing.TB, s client.ReplayStore) {

@@ -35,7 +35,8 @@ func main() {
 		log.Fatal(err) // names every invalid field, short and placeholder secrets included
 	}
 	go keys.Run(context.Background())
-	log.Fatal(http.ListenAndServe("localhost:8080", op))
+	server := &http.Server{Addr: "localhost:8080", Handler: op, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }
 
 func newProvider(db *sql.DB, keys *keyset.Set) (*provider.Provider, error) {
