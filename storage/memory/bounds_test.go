@@ -39,7 +39,9 @@ func TestBounds(t *testing.T) {
 			"codes",
 			memory.Config{MaxGrants: 3},
 			func(s *memory.Store, n int, now time.Time) error {
-				return s.FinishRequest(t.Context(), outcomeOf(n, newCode(n)), now)
+				c := newCode(n)
+				c.Grant.ClientID = id("client", n)
+				return s.FinishRequest(t.Context(), outcomeOf(n, c), now)
 			},
 			func(s *memory.Store, now time.Time) error {
 				_, err := s.Code(t.Context(), newCode(0).Hash, now)

@@ -152,7 +152,9 @@ func (s *Store) keep(c *consents) {
 }
 
 // forget counts n consents of c that were dropped. The caller holds the stripe.
-func (s *Store) forget(c *consents, n int) { s.consentCount.give(n, &c.user.consentShare, nil) }
+func (s *Store) forget(c *consents, n int) {
+	s.consentCount.give(n, owners{first: &c.user.consentShare})
+}
 
 // withdrawAll removes the consents of a key. The caller holds the stripe.
 func (s *Store) withdrawAll(key *storage.ConsentKey) {

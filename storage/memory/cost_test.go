@@ -83,7 +83,7 @@ func TestBytesPerRecord(t *testing.T) {
 		}},
 	}
 	for _, c := range cases {
-		s := memory.NewWith(memory.Config{MaxSessions: n, MaxGrants: n, MaxTokens: 2 * n, MaxReplays: 2 * n})
+		s := memory.NewWith(memory.Config{MaxSessions: n, MaxGrants: 2 * n, MaxTokens: 4 * n, MaxReplays: 2 * n})
 		before := heapNow()
 		for i := range n {
 			require.NoError(t, c.put(s, i))

@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/portner-go/portner/storage"
+import (
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
 
 // Leftovers returns the number of entries of each index, heap and counter that is not empty.
 func (s *Store) Leftovers() map[string]int {
@@ -15,6 +19,7 @@ func (s *Store) Leftovers() map[string]int {
 		add("sessions by ID", len(s.sessionsByID.shards[i].m))
 		add("users", len(s.users[i].users.m))
 		add("authorizations", len(s.users[i].authorizations.m))
+		add("clients", len(s.clients[i].m))
 		add("codes", len(s.codes.shards[i].m))
 		add("requests", len(s.requests.shards[i].m))
 		add("grants", len(s.grants.shards[i].m))
@@ -60,6 +65,9 @@ func (s *Store) GrantsOf(key storage.Hash) int {
 	}
 	return 0
 }
+
+// CollectGrants removes expired grants, and not their tokens.
+func (s *Store) CollectGrants(now time.Time) { s.makeRoom(now, grantKind) }
 
 // MostVisited returns the largest number of records that were visited under one hold of a stripe since the last call.
 func (s *Store) MostVisited() (most int) {

@@ -160,12 +160,12 @@ func (f *finish) run() error {
 // insert inserts the outcome, whose consents are those of u. The caller holds both stripes.
 func (f *finish) insert(u *user) error {
 	a := f.grant.auth
-	if !f.grantCount.take(1, &a.user.grantShare, &a.grantShare) {
+	if !f.grantCount.take(1, a.grantOwners()) {
 		return storage.ErrFull
 	}
 	added := 0
 	if u != nil {
-		if added = f.countNewConsents(); !f.consentCount.take(added, &u.consentShare, nil) {
+		if added = f.countNewConsents(); !f.consentCount.take(added, owners{first: &u.consentShare}) {
 			f.giveGrant(f.grant)
 			return storage.ErrFull
 		}
@@ -173,7 +173,7 @@ func (f *finish) insert(u *user) error {
 	if !f.insertOutcome(f.grant) {
 		f.giveGrant(f.grant)
 		if u != nil {
-			f.consentCount.give(added, &u.consentShare, nil)
+			f.consentCount.give(added, owners{first: &u.consentShare})
 		}
 		return storage.ErrConflict
 	}
@@ -184,7 +184,7 @@ func (f *finish) insert(u *user) error {
 }
 
 func (s *Store) giveGrant(g *grant) {
-	s.grantCount.give(1, &g.auth.user.grantShare, &g.auth.grantShare)
+	s.grantCount.give(1, g.auth.grantOwners())
 }
 
 // compare returns the verdict on a second outcome of the request of g.
@@ -347,7 +347,7 @@ func (s *Store) insertIssued(g *grant, text grantText, ts tokens) error {
 	if !ts.belongTo(text.id()) {
 		return storage.ErrConflict
 	}
-	if !s.grantCount.take(1, &g.auth.user.grantShare, &g.auth.grantShare) {
+	if !s.grantCount.take(1, g.auth.grantOwners()) {
 		return storage.ErrFull
 	}
 	if !s.grants.add(text.id(), g) {

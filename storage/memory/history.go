@@ -58,7 +58,7 @@ func (s *Store) recordLogin(in *storage.Login, now int64) error {
 	}
 	if len(l.list) == maxLogins {
 		l.list = slices.Delete(l.list, 0, 1)
-	} else if !s.loginCount.take(1, &l.share, nil) {
+	} else if !s.loginCount.take(1, owners{first: &l.share}) {
 		return storage.ErrFull
 	}
 	l.list = append(l.list, *in)
@@ -113,7 +113,7 @@ func (l *logins) collect(s *Store, now int64) int {
 	before := len(l.list)
 	l.list = slices.DeleteFunc(l.list, func(one storage.Login) bool { return now >= nanos(one.ExpiresAt) })
 	removed := before - len(l.list)
-	s.loginCount.give(removed, &l.share, nil)
+	s.loginCount.give(removed, owners{first: &l.share})
 	if len(l.list) > 0 {
 		s.due.logins.schedule(l, l.firstEnd())
 		return removed

@@ -98,37 +98,53 @@ type share struct{ n atomic.Int32 }
 
 func (s *share) held() int { return int(s.n.Load()) }
 
+// add counts n records, and returns how many the owner holds.
+func (s *share) add(n int) int64 { return int64(s.n.Add(int32(n))) }
+
+// owners are the shares in which a record counts.
+type owners struct {
+	first  *share
+	second *share // nil if the kind has one owner
+	part   *share // of what both owners have in common; nil if the kind has no parts
+}
+
 // counter counts the records of one kind, up to a bound, and divides the room between owners.
 //
 // An owner may hold at most as many records as are free. One owner can therefore fill half of the room, and k owners k/(k+1) of it,
-// and an owner without a record finds room until the bound is reached. A part of an owner may likewise hold at most as many
-// records as the owner may still add.
+// and an owner without a record finds room until the bound is reached. A record with two owners needs room for both. A part of an
+// owner may likewise hold at most as many records as the owner may still add.
 type counter struct {
 	n   atomic.Int64
 	max int64
 	_   [48]byte
 }
 
-// take counts n records of an owner, and of a part of it unless part is nil. It returns false if they have no room.
-func (c *counter) take(n int, owner, part *share) bool {
+// take counts n records of owners. It returns false if they have no room.
+func (c *counter) take(n int, of owners) bool {
 	free := c.max - c.n.Add(int64(n)) + int64(n)
-	held := int64(owner.n.Add(int32(n)))
+	held := of.first.add(n)
+	if of.second != nil {
+		held = max(held, of.second.add(n))
+	}
 	room := held <= free
-	if part != nil {
-		room = int64(part.n.Add(int32(n))) <= free-held+int64(n) && room
+	if of.part != nil {
+		room = of.part.add(n) <= free-held+int64(n) && room
 	}
 	if !room {
-		c.give(n, owner, part)
+		c.give(n, of)
 	}
 	return room
 }
 
 // give reverses take.
-func (c *counter) give(n int, owner, part *share) {
+func (c *counter) give(n int, of owners) {
 	c.n.Add(-int64(n))
-	owner.n.Add(-int32(n))
-	if part != nil {
-		part.n.Add(-int32(n))
+	of.first.add(-n)
+	if of.second != nil {
+		of.second.add(-n)
+	}
+	if of.part != nil {
+		of.part.add(-n)
 	}
 }
 

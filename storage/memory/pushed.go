@@ -60,7 +60,7 @@ func (s *Store) takePushed(clientID, name string) *source {
 	if from == nil {
 		from = &source{name: strings.Clone(name), client: c}
 	}
-	if from.open >= most || !s.pushedCount.take(1, &c.share, &from.share) {
+	if from.open >= most || !s.pushedCount.take(1, owners{first: &c.share, part: &from.share}) {
 		return nil
 	}
 	from.open++
@@ -86,7 +86,7 @@ func (s *Store) givePushed(from *source, open bool) {
 	if open {
 		from.open--
 	}
-	s.pushedCount.give(1, &c.share, &from.share)
+	s.pushedCount.give(1, owners{first: &c.share, part: &from.share})
 	if from.share.held() == 0 {
 		c.sources.drop(from.name)
 	}

@@ -52,7 +52,7 @@ func (s *Store) takeReplay(clientID string) (owner uint32, ok bool) {
 	if !known {
 		n = o.add(strings.Clone(clientID))
 	}
-	if !s.replayCount.take(1, o.owners[n].share, nil) {
+	if !s.replayCount.take(1, owners{first: o.owners[n].share}) {
 		o.remove(n)
 		return 0, false
 	}
@@ -64,7 +64,7 @@ func (s *Store) giveReplay(owner uint32) {
 	o := &s.replayOwners[owner%shardCount]
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s.replayCount.give(1, o.owners[owner/shardCount].share, nil)
+	s.replayCount.give(1, owners{first: o.owners[owner/shardCount].share})
 	o.remove(owner / shardCount)
 }
 

@@ -121,18 +121,18 @@ func (r *replacement) insert(from *session) error {
 	if 1 <= r.limit && r.limit <= most {
 		most++ // the oldest one ends
 	}
-	if u.sessionShare.held() >= most || !r.sessionCount.take(1, &u.sessionShare, nil) {
+	if u.sessionShare.held() >= most || !r.sessionCount.take(1, owners{first: &u.sessionShare}) {
 		return storage.ErrFull
 	}
 	x := &session{text: encodeSession(r.next), user: u, stripe: stripeOf(r.user)}
 	x.place.shard = uint8(r.shardOf(x.text.hash()))
 	if !r.sessionsByHash.add(x.text.hash(), x) {
-		r.sessionCount.give(1, &u.sessionShare, nil)
+		r.sessionCount.give(1, owners{first: &u.sessionShare})
 		return storage.ErrConflict
 	}
 	if !r.sessionsByID.add(x.text.id(), x) {
 		r.sessionsByHash.drop(x.text.hash())
-		r.sessionCount.give(1, &u.sessionShare, nil)
+		r.sessionCount.give(1, owners{first: &u.sessionShare})
 		return storage.ErrConflict
 	}
 	x.next, u.sessions = u.sessions, x
@@ -229,7 +229,7 @@ func (s *Store) endSessions(some ...*session) (whole []sessionText) {
 	}
 	for _, x := range some {
 		whole = append(whole, x.text)
-		s.sessionCount.give(1, &u.sessionShare, nil)
+		s.sessionCount.give(1, owners{first: &u.sessionShare})
 		s.reserve(x)
 	}
 	return whole
@@ -238,7 +238,7 @@ func (s *Store) endSessions(some ...*session) (whole []sessionText) {
 // reserve keeps the hash and the ID of a session that has ended, and forgets those of another one if the user has too many. It keeps
 // nothing if the store is full.
 func (s *Store) reserve(x *session) {
-	if !s.endedCount.take(1, new(share), nil) {
+	if !s.endedCount.take(1, owners{first: new(share)}) {
 		s.forgetSession(x)
 		return
 	}
@@ -250,7 +250,7 @@ func (s *Store) reserve(x *session) {
 	s.users[x.stripe].visited += n
 	if n > maxEnded {
 		s.unlinkSession(&u.ended, last)
-		s.endedCount.give(1, new(share), nil)
+		s.endedCount.give(1, owners{first: new(share)})
 		s.forgetSession(last)
 	}
 }
@@ -286,10 +286,10 @@ func (x *session) collect(s *Store, now int64) int {
 		return 0
 	case x.ended.Load():
 		s.unlinkSession(&x.user.ended, x)
-		s.endedCount.give(1, new(share), nil)
+		s.endedCount.give(1, owners{first: new(share)})
 	default:
 		s.unlinkSession(&x.user.sessions, x)
-		s.sessionCount.give(1, &x.user.sessionShare, nil)
+		s.sessionCount.give(1, owners{first: &x.user.sessionShare})
 	}
 	s.forgetSession(x)
 	return 1

@@ -48,8 +48,47 @@ var kinds = []kind{
 		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
 		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
 			o := codeOf(owner, n, now)
-			o.Code.Grant.ClientID = id("client", n)
+			o.Code.Grant.ClientID = id("client", owner*10_000+n)
 			return s.FinishRequest(t.Context(), o, now)
+		},
+		life: time.Minute, part: 2,
+	},
+	{
+		name:   "codes of many users at a client",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			o := codeOf(owner, n, now)
+			o.Code.Grant.UserKey = userOf(owner*10_000 + n)
+			return s.FinishRequest(t.Context(), o, now)
+		},
+		life: time.Minute, part: 2,
+	},
+	{
+		name:   "denials of many users at a client",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			key := storage.ConsentKey{UserKey: userOf(owner*10_000 + n), ClientID: id("client", owner)}
+			return s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("denied", owner*10_000+n), Consents: key, RetainTo: now.Add(time.Minute)}, now)
+		},
+		life: time.Minute, part: 2,
+	},
+	{
+		name:   "grants of many users that a client exchanges",
+		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			i := machineGrant(owner, n, now)
+			i.Grant.UserKey = userOf(owner*10_000 + n)
+			return s.InsertGrant(t.Context(), i, now)
+		},
+		life: time.Minute, part: 2,
+	},
+	{
+		name:   "tokens of many users at a client",
+		config: func(max int) memory.Config { return memory.Config{MaxTokens: max} },
+		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
+			i := machineGrant(owner, n, now)
+			i.Grant.UserKey = userOf(owner*10_000 + n)
+			return s.InsertGrant(t.Context(), i, now)
 		},
 		life: time.Minute, part: 2,
 	},
@@ -57,7 +96,7 @@ var kinds = []kind{
 		name:   "denials of a user at many clients",
 		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
 		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
-			key := storage.ConsentKey{UserKey: userOf(owner), ClientID: id("client", n)}
+			key := storage.ConsentKey{UserKey: userOf(owner), ClientID: id("client", owner*10_000+n)}
 			return s.FinishRequest(t.Context(), storage.Outcome{RequestID: id("denied", owner*10_000+n), Consents: key, RetainTo: now.Add(time.Minute)}, now)
 		},
 		life: time.Minute, part: 2,
@@ -82,7 +121,7 @@ var kinds = []kind{
 		name:   "grants of a user that a client exchanges",
 		config: func(max int) memory.Config { return memory.Config{MaxGrants: max} },
 		insert: func(t *testing.T, s *memory.Store, owner, n int, now time.Time) error {
-			i := machineGrant(0, owner*10_000+n, now)
+			i := machineGrant(owner, n, now)
 			i.Grant.UserKey = userOf(owner)
 			return s.InsertGrant(t.Context(), i, now)
 		},
@@ -138,7 +177,7 @@ var kinds = []kind{
 
 func codeOf(owner, n int, now time.Time) storage.Outcome {
 	c := newCode(owner*10_000 + n)
-	c.Grant.UserKey, c.ExpiresAt = userOf(owner), now.Add(time.Minute)
+	c.Grant.UserKey, c.Grant.ClientID, c.ExpiresAt = userOf(owner), id("client", owner), now.Add(time.Minute)
 	return storage.Outcome{RequestID: id("request", owner*10_000+n), Code: &c}
 }
 
@@ -251,6 +290,111 @@ func TestShareOfRefreshes(t *testing.T) {
 	_, err = redeem(2, "another")
 	require.NoError(t, err, "the user at another client")
 	require.NoError(t, s.InsertGrant(t.Context(), machineGrant(1, 1, epoch), epoch), "another owner")
+}
+
+// A client that refreshes the tokens of many users without pause keeps no user from other clients.
+func TestShareOfRefreshesOfManyUsers(t *testing.T) {
+	t.Parallel()
+	const max, users = 400, 40
+	s := memory.NewWith(memory.Config{MaxTokens: max})
+	redeem := func(n int, client string) (*storage.Issuance, error) {
+		o := codeOf(n, 0, epoch)
+		o.Code.Grant.ClientID = client
+		require.NoError(t, s.FinishRequest(t.Context(), o, epoch))
+		i := newIssuance(n, 0, o.Code.Grant)
+		return i, s.RedeemCode(t.Context(), o.Code.Hash, i, epoch)
+	}
+	last := make([]*storage.Issuance, users)
+	for n := range last {
+		var err error
+		last[n], err = redeem(n, "greedy")
+		require.NoError(t, err)
+	}
+	for n, refused := 0, 0; refused < users; n++ {
+		user := n % users
+		next := newIssuance(user, 1+n, last[user].Grant)
+		err := s.RotateRefreshToken(t.Context(), last[user].Refresh.Hash, next, 0, epoch)
+		if refused++; err == nil {
+			last[user], refused = next, 0
+		} else {
+			require.ErrorIs(t, err, storage.ErrFull)
+		}
+	}
+	require.InDelta(t, max/2, s.Stats().Tokens, 2)
+	for n := range 50 {
+		_, err := redeem(users+n, "calm")
+		require.NoError(t, err, "user %d of another client", n)
+	}
+	o := codeOf(0, 1, epoch)
+	o.Code.Grant.ClientID = "another"
+	require.NoError(t, s.FinishRequest(t.Context(), o, epoch))
+	require.NoError(t, s.RedeemCode(t.Context(), o.Code.Hash, newIssuance(10_000, 0, o.Code.Grant), epoch), "a user of the client, at another one")
+}
+
+// Users without restraint at one client leave room for other users of the client.
+func TestUsersShareTheirClient(t *testing.T) {
+	t.Parallel()
+	const max = 600
+	s := memory.NewWith(memory.Config{MaxGrants: max})
+	insert := func(user, n int) error {
+		o := codeOf(user, n, epoch)
+		o.Code.Grant.ClientID = "client"
+		return s.FinishRequest(t.Context(), o, epoch)
+	}
+	for user := range 3 {
+		n := 0
+		for insert(user, n) == nil {
+			n++
+		}
+		require.Positive(t, n)
+	}
+	require.Less(t, s.Stats().Grants, max/2)
+	for user := range 5 {
+		require.NoError(t, insert(10+user, 0), "another user of the client")
+	}
+}
+
+// The tokens of a grant that was collected count for its client until they are collected, also if their user has a grant at another
+// client by then.
+func TestTokensOfACollectedGrant(t *testing.T) {
+	t.Parallel()
+	const max, n = 300, 30
+	s := memory.NewWith(memory.Config{MaxTokens: max})
+	in := newSession(0) // keeps the user
+	in.UserKey, in.ExpiresAt = userOf(0), epoch.Add(24*time.Hour)
+	_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
+	require.NoError(t, err)
+	o := codeOf(0, 0, epoch)
+	o.Code.Grant.ClientID = "first"
+	require.NoError(t, s.FinishRequest(t.Context(), o, epoch))
+	last := newIssuance(0, 0, o.Code.Grant)
+	require.NoError(t, s.RedeemCode(t.Context(), o.Code.Hash, last, epoch))
+	for i := range n {
+		next := newIssuance(0, 1+i, o.Code.Grant)
+		require.NoError(t, s.RotateRefreshToken(t.Context(), last.Refresh.Hash, next, 0, epoch))
+		last = next
+	}
+	later := o.Code.Grant.ExpiresAt
+	s.CollectGrants(later)
+	require.Zero(t, s.Stats().Grants)
+	require.Greater(t, s.Stats().Tokens, n)
+	insert := func(user int) error {
+		i := machineGrant(1, user, later)
+		i.Grant.UserKey, i.Grant.ClientID = userOf(user), "second"
+		return s.InsertGrant(t.Context(), i, later)
+	}
+	require.NoError(t, insert(0))
+	_, err = s.Sweep(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Stats().Tokens)
+	held := 1
+	for insert(held) == nil {
+		held++
+	}
+	require.InDelta(t, max/2, held, 1, "the second client has a half")
+	_, err = s.Sweep(t.Context(), later.Add(48*time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, s.Leftovers())
 }
 
 // The tokens that a failed insertion counted are given back, for each owner.

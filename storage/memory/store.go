@@ -5,7 +5,7 @@
 // # Encoding
 //
 // A record is kept as one string, which each method that returns the record decodes. A login (session, redeemed code, access
-// token, refresh token) takes 1,310 bytes with its indexes and queues (TestBytesPerRecord). The structs of package storage would
+// token, refresh token) takes 1,330 bytes with its indexes and queues (TestBytesPerRecord). The structs of package storage would
 // take 2,590 bytes; 290 bytes of the difference come from the table of symbols, the texts that many records share, such as client
 // IDs and scopes. Encoding and decoding also copy the record, as the rules of package storage require, and two records are equal
 // if their strings are. Fields that methods compare have fixed offsets (session_text.go, grant_text.go), so that they are compared
@@ -19,8 +19,8 @@
 //     tree of the grants of each. A method on two users locks both stripes in ascending order.
 //  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens. A method
 //     holds one at a time.
-//  3. leaves: a shard of an index, of the queue of expiring records, of pushed requests, of logins or of assertions. A method
-//     holds one at a time.
+//  3. leaves: a shard of an index, of the queue of expiring records, of clients, of pushed requests, of logins or of assertions. A
+//     method holds one at a time.
 //
 // An index only finds a record. A method that found one locks the stripe or the grant that guards the record, and then checks that
 // the record is live and has the key. A method that inserts a record holds that lock, and can therefore insert the keys of the
@@ -47,10 +47,11 @@ import (
 // Config holds the bounds of a store. At a bound, inserting returns storage.ErrFull; live records are never evicted. Fields
 // that are not positive have the defaults. A store that reaches all of them takes about 2.5 GiB.
 //
-// The owner of a record is its user, or its client if it has no user, is a pushed request or an assertion. An owner may hold at most
-// as many records of a kind as are free: one owner can fill half of a bound, and others find room in the rest. The grants and tokens
-// of a user at one client may be at most as many as the user may still add, a third of the bound, so that a client that refreshes
-// or exchanges tokens without pause does not keep the user from other clients. Set bounds to twice the records that are expected.
+// The owner of a session, consent or login is its user, and that of a pushed request or assertion is its client. Grants and tokens
+// have two owners, their user and their client. An owner may hold at most as many records of a kind as are free: one owner can fill
+// half of a bound, and others find room in the rest. The grants and tokens of a user at one client may be at most as many as the user
+// and the client may still add, a third of the bound, so that a client that refreshes or exchanges tokens without pause does not keep
+// the user from other clients, nor a user other users from the client. Set bounds to twice the records that are expected.
 type Config struct {
 	// MaxSessions bounds live sessions, of which one user may have 1,000. As many sessions that ended may be recognised besides,
 	// 16 of each user. The default is 1,000,000 (about 450 MB).
@@ -80,6 +81,7 @@ type Store struct {
 	sessionsByHash *index[*session]
 	sessionsByID   *index[*session]
 	users          [shardCount]userStripe
+	clients        [shardCount]clientShard
 
 	codes    *index[*grant] // by code hash
 	requests *index[*grant] // by RequestID

@@ -64,8 +64,7 @@ func (ts tokens) belongTo(grantID string) bool {
 
 // insertTokens adds both keys, or none of them. The caller holds the grant.
 func (s *Store) insertTokens(ts tokens) error {
-	a := ts.access.grant.auth
-	if !s.tokenCount.take(ts.count(), &a.user.tokenShare, &a.tokenShare) {
+	if !s.tokenCount.take(ts.count(), ts.access.grant.auth.tokenOwners()) {
 		return storage.ErrFull
 	}
 	if !s.access.add(ts.access.text.hash(), ts.access) {
@@ -81,7 +80,7 @@ func (s *Store) insertTokens(ts tokens) error {
 }
 
 func (s *Store) giveTokens(g *grant, n int) {
-	s.tokenCount.give(n, &g.auth.user.tokenShare, &g.auth.tokenShare)
+	s.tokenCount.give(n, g.auth.tokenOwners())
 }
 
 // scheduleTokens queues new tokens by their ends: a token does not outlive its grant. The caller holds the grant.

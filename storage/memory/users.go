@@ -22,7 +22,7 @@ type userStripe struct {
 // user, too, which has the key of the client. The stripe guards it.
 type user struct {
 	key storage.Hash
-	// first is the place of one authorization: most users have one. It is free if it has no grant. The others are in
+	// first is the place of one authorization: most users have one. It is free if it has no grant and no token. The others are in
 	// userStripe.authorizations. It is beside the key, because every use of a token reads both.
 	first    authorization
 	next     *user    // with the same seeded hash
@@ -37,6 +37,7 @@ type user struct {
 // and the shares. After a revocation the next grant gets another one.
 type authorization struct {
 	user                   *user
+	client                 *clientOwner
 	hash                   uint64 // of client and customer
 	revoked                atomic.Bool
 	grantShare, tokenShare share
@@ -47,6 +48,19 @@ type authorizationKey struct {
 	user *user
 	hash uint64
 }
+
+// grantOwners returns the owners of the grants.
+func (a *authorization) grantOwners() owners {
+	return owners{&a.user.grantShare, &a.client.grantShare, &a.grantShare}
+}
+
+// tokenOwners returns the owners of the tokens.
+func (a *authorization) tokenOwners() owners {
+	return owners{&a.user.tokenShare, &a.client.tokenShare, &a.tokenShare}
+}
+
+// isFree reports whether nothing counts in the shares. Tokens that have expired may be collected later than their grant.
+func (a *authorization) isFree() bool { return a.grantShare.held() == 0 && a.tokenShare.held() == 0 }
 
 // stripeOf returns the index of the stripe of a user, whose key has the given seeded hash.
 func stripeOf(user uint64) uint8 { return uint8(user % shardCount) }
@@ -137,6 +151,44 @@ func (s *Store) hashOfClient(clientID, customer string) uint64 {
 	return bits.RotateLeft64(s.hashOf(clientID), 1) ^ s.hashOf(customer)
 }
 
+// clientOwner is a client as the owner of the grants and tokens of all users.
+type clientOwner struct {
+	hash                   uint64 // of the client
+	authorizations         int    // that have a grant; the shard guards it
+	grantShare, tokenShare share
+}
+
+// clientShard holds clients by their seeded hashes. Two clients with the same one are one owner.
+type clientShard struct {
+	mu sync.Mutex
+	table[uint64, *clientOwner]
+	_ [40]byte
+}
+
+// client returns the client with a hash, for one more authorization.
+func (s *Store) client(hash uint64) *clientOwner {
+	sh := &s.clients[hash%shardCount]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c := sh.m[hash]
+	if c == nil {
+		c = &clientOwner{hash: hash}
+		sh.set(hash, c)
+	}
+	c.authorizations++
+	return c
+}
+
+// releaseClient reverses client.
+func (s *Store) releaseClient(c *clientOwner) {
+	sh := &s.clients[c.hash%shardCount]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if c.authorizations--; c.authorizations == 0 {
+		sh.drop(c.hash)
+	}
+}
+
 // authorization returns the authorization of a user for a client and a customer. It makes one, which the caller removes with
 // releaseAuthorization if no grant was inserted. The caller holds the stripe.
 func (s *Store) authorization(h uint64, key *storage.Hash, clientID, customer string) *authorization {
@@ -145,14 +197,14 @@ func (s *Store) authorization(h uint64, key *storage.Hash, clientID, customer st
 	switch {
 	case a != nil:
 		return a
-	case u.first.grantShare.held() == 0:
+	case u.first.isFree():
 		a = &u.first
 		a.revoked.Store(false) // the grants that it had are gone
 	default:
 		a = &authorization{user: u}
 		st.authorizations.set(authorizationKey{u, hash}, a)
 	}
-	a.hash = hash
+	a.hash, a.client = hash, s.client(s.hashOf(clientID))
 	return a
 }
 
@@ -181,6 +233,7 @@ func (s *Store) releaseAuthorization(stripe uint8, a *authorization) {
 	if a.grantShare.held() > 0 {
 		return
 	}
+	s.releaseClient(a.client)
 	if st := &s.users[stripe]; a != &a.user.first && st.authorizations.m[authorizationKey{a.user, a.hash}] == a {
 		st.authorizations.drop(authorizationKey{a.user, a.hash})
 	}
