@@ -128,3 +128,34 @@ func TestClaimsParameterNeedsConsent(t *testing.T) {
 		requireEmail(false, answer.String("id_token"), answer.String("access_token"))
 	}
 }
+
+// TestClaimsParameterOfPseudonyms: the claims parameter adds no claim of the user to pseudonymous documents, not even updated_at and
+// zoneinfo: a client would find the user among those of its open logins by them.
+func TestClaimsParameterOfPseudonyms(t *testing.T) {
+	t.Parallel()
+	const claims = `{"id_token":{"updated_at":null,"zoneinfo":null,"locale":null},"userinfo":{"updated_at":null,"zoneinfo":null,"locale":null}}`
+	app := optest.Clients(t)[0]
+	app.ClientID, app.Scopes, app.RedirectURIs = "app", []string{"openid", "profile", "test:pseudonym"}, []string{optest.RedirectURI("app")}
+	app.FrontchannelLogoutURI = ""
+	op := optest.New(t, optest.Options{
+		Clients: []client.Client{app},
+		Change: func(c *provider.Config) {
+			c.Profile = provider.OpenIDConnect()
+			c.Users = token.UserFunc(func(context.Context, string) (token.User, error) {
+				return token.User{Claims: map[string]any{"updated_at": 1731234567, "zoneinfo": "Europe/Oslo", "locale": "se"}}, nil
+			})
+		},
+	})
+	for scopes, want := range map[string]bool{"openid": true, "openid test:pseudonym": false, "openid profile test:pseudonym": false} {
+		r := op.Request("app", scopes, "claims", claims)
+		answer := op.Exchange(t, r, op.Browser().Login(t, r, "kari").Code(t))
+		for _, document := range []map[string]any{payload(t, answer.String("id_token")), op.UserInfo(t, answer.String("access_token")).JSON} {
+			require.NotEmpty(t, document["sub"])
+			for _, name := range []string{"updated_at", "zoneinfo"} {
+				_, has := document[name]
+				require.Equal(t, want, has, "%s: %s", scopes, name)
+			}
+			require.Equal(t, want, document["locale"] == "se", scopes)
+		}
+	}
+}

@@ -45,9 +45,9 @@ func openIDClaims(_ context.Context, d *token.Document) error {
 }
 
 // requestedClaims adds the standard claims that the claims parameter names. The parameter must not replace the consent of the
-// user: the client gets a claim only if it may have the scope of the claim without one.
+// user: the client gets a claim only if it may have the scope of the claim without one. Pseudonymous documents have none of them.
 func requestedClaims(_ context.Context, d *token.Document) error {
-	if len(d.Grant.Claims) == 0 {
+	if len(d.Grant.Claims) == 0 || d.Pseudonymous {
 		return nil
 	}
 	for s, names := range standardClaims {

@@ -125,8 +125,8 @@ func stripRaw(text json.RawMessage, depth int) (any, error) {
 	return stripValue(value, depth+1)
 }
 
-// Identifying reports whether a claim identifies a user by its name: national identity numbers, names, contact data, and
-// claims derived from these. The pairwise "sub" is not one of them.
+// Identifying reports whether a claim identifies a user by its name: national identity numbers, names, contact data,
+// the instant at which the data of a user changed, and claims derived from these. The pairwise "sub" is not one of them.
 //
 // It covers the standard claims of OIDC Core §5.1, the claims of ID-porten, the eIDAS attributes in all spellings, and common
 // English and Norwegian names. Case, the characters "_" and "-", a language tag ("name#nn") and a namespace
@@ -200,7 +200,7 @@ var identifyingNames = set(`pid fnr dnr ssn nin fodselsnummer personnummer dnumm
 	navn fornavn etternavn mellomnavn fulltnavn slektsnavn kallenavn brukernavn
 	nickname preferredusername username uniquename upn loginhint
 	fodested tlf tlfnr poststed postnummer kjonn kjoenn profilbilde bilde
-	profile picture website gender dateofbirth`)
+	profile picture website gender dateofbirth updatedat`)
 
 func set(names string) map[string]bool {
 	all := map[string]bool{}

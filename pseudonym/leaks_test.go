@@ -18,13 +18,13 @@ func TestIdentifying(t *testing.T) { // not parallel: it counts allocations
 		eidas_person_identifier eidas_identifier eidas_firstname eidas_date_of_birth eidas-personidentifier eidas-dateofbirth
 		Email https://example.no/claims/pid https://example.no/claims#email urn:example:pid urn:altinn:person:identifier-no
 		http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress fnr ssn upn
-		given-name givenName phoneNumber streetAddress postalCode postal_code nationalIdentityNumber
+		updated_at updatedAt given-name givenName phoneNumber streetAddress postalCode postal_code nationalIdentityNumber
 		fødselsnummer FØDSELSNUMMER fodselsnummer foedselsnummer fødselsdato fødested personnummer d-nummer navn fornavn etternavn mellomnavn
 		Fornavn fullt_navn epost e-post epostadresse adresse postadresse bostedsAdresse gateadresse mobil mobilnummer mobiltelefon telefon
 		telefonnummer tlf postnummer poststed kjønn brukernavn https://example.no/claims/fødselsnummer navn#nn`) {
 		require.True(t, pseudonym.Identifying(claim), claim)
 	}
-	for _, claim := range strings.Fields(`sub iss aud exp iat nbf jti sid nonce acr amr auth_time locale zoneinfo updated_at scope
+	for _, claim := range strings.Fields(`sub iss aud exp iat nbf jti sid nonce acr amr auth_time locale zoneinfo scope
 		client_id client_amr client_orgno consumer supplier delegation_source token_type authorization_details cnf at_hash
 		client_onbehalfof active expires_in client_name resource_name username_is_not_here pid_allowed
 		organisasjonsnavn organisasjonsnummer rolle roller virksomhet tenant_id name_of_service p`) {

@@ -52,7 +52,7 @@ type Config struct {
 	// Claims add claims to documents, in this order.
 	Claims []ClaimsFunc
 	// ScopeClaims maps scopes to the claims of User.Claims that userinfo returns for them (OIDC Core §5.4). Pseudonymous
-	// documents have none of them.
+	// documents have none of them, and their claims functions do not see them.
 	ScopeClaims map[string][]string
 	// UserInfoScope is the scope that an access token needs at the userinfo endpoint. The default is openid.
 	UserInfoScope string

@@ -66,7 +66,8 @@ type Document struct {
 	ClientAMR string
 	// Identity is the user of the grant. It is never nil, and zero for machine grants and in a pseudonymous document.
 	Identity *session.Identity
-	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed.
+	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed, and those of
+	// Config.ScopeClaims.
 	User User
 	// Pseudonymous reports whether the document must not contain identifying claims.
 	Pseudonymous bool
@@ -233,7 +234,7 @@ var documents = sync.Pool{New: func() any { return &Document{} }}
 func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, scopes []string) error {
 	if len(m.cfg.Claims) > 0 || k == UserInfo && len(m.cfg.ScopeClaims) > 0 {
 		d := documents.Get().(*Document)
-		d.begin(out, k, s, scopes)
+		d.begin(out, k, s, scopes, m.cfg.ScopeClaims)
 		d.source = m.cfg.Scopes
 		err := d.run(ctx, m.cfg)
 		d.end()
@@ -245,14 +246,14 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 }
 
 // begin sets the fields from copies, so that s does not escape to the heap.
-func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string) {
+func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string, scopeClaims map[string][]string) {
 	*d = Document{
 		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
 		out: out, names: d.names[:0], grant: s.grant,
 	}
 	d.Grant, d.Identity = &d.grant, &d.identity
 	if s.pseudonymous {
-		d.User.Claims = pseudonymousClaims(s.user.Claims)
+		d.User.Claims = pseudonymousClaims(s.user.Claims, scopeClaims)
 		return
 	}
 	d.identity = s.identity
@@ -294,14 +295,18 @@ func (d *Document) end() {
 	documents.Put(d)
 }
 
-// pseudonymousClaims returns claims without those that identify the user. A value that cannot be inspected is replaced by its JSON,
-// decoded; one that does not encode is left out.
-func pseudonymousClaims(claims map[string]any) map[string]any {
+// pseudonymousClaims returns claims without those that identify the user, and without those of a scope: userinfo has them in open
+// documents, where a client would find the user by them. A value that cannot be inspected is replaced by its JSON, decoded; one that
+// does not encode is left out.
+func pseudonymousClaims(claims map[string]any, scopeClaims map[string][]string) map[string]any {
 	if len(claims) == 0 {
 		return nil
 	}
 	kept := make(map[string]any, len(claims))
 	for name, value := range claims {
+		if isScopeClaim(name, scopeClaims) {
+			continue
+		}
 		one := map[string]any{name: value}
 		if pseudonym.Strip(one) != nil {
 			text, err := json.Marshal(value)
@@ -315,6 +320,15 @@ func pseudonymousClaims(claims map[string]any) map[string]any {
 		maps.Copy(kept, one) // empty if the name identifies the user
 	}
 	return kept
+}
+
+func isScopeClaim(name string, scopeClaims map[string][]string) bool {
+	for _, names := range scopeClaims {
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // errLeak reports that the final bytes of a pseudonymous document contained an identifier of the user.

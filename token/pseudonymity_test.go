@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"encoding/base64"
 	"math/rand/v2"
 	"net/http"
@@ -105,7 +106,14 @@ func TestPseudonymousUserInfo(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
 		f := newFixture(t, withProfile(policy), func(c *token.Config) {
-			c.Users = &world{user: token.User{Claims: map[string]any{"name": "Kari", "email": email, "locale": "en", "zoneinfo": "Europe/Oslo"}}}
+			c.Users = &world{user: token.User{Claims: map[string]any{"name": "Kari", "email": email, "locale": "en", "zoneinfo": "Europe/Oslo", "updated_at": 1731234567}}}
+			c.Claims = append(c.Claims, func(_ context.Context, d *token.Document) error {
+				d.Set("changed", d.User.Claims["updated_at"])
+				if len(c.ScopeClaims) > 0 {
+					d.Set("zone", d.User.Claims["zoneinfo"])
+				}
+				return nil
+			})
 		})
 		code := f.code(forClient("web", "openid", "profile", "email", "api:pseudo"), identity(everything))
 		u := f.userInfo(f.redeem("web", code).str("access_token"))
