@@ -48,7 +48,7 @@ func active(t *testing.T, pairs ...any) string {
 
 func (a *endpoint) config(t *testing.T) resource.Config {
 	return resource.Config{Issuer: maskinporten, URL: api, Keys: issuerKeys(t), Introspection: &resource.Introspection{
-		Endpoint: "https://test.maskinporten.no/tokeninfo", ClientID: "api:eier", ClientSecret: portner.Secret("hemmelig+%q8H2vTz5yWm0RkN7uXc4LbP9s"),
+		Endpoint: "https://test.maskinporten.no/tokeninfo", ClientID: "api:eier", ClientSecret: portner.Secret("w4+%q8H2vTz5yWm0RkN7uXc4LbP9sKd3"),
 		HTTP: &http.Client{Transport: a},
 	}}
 }
@@ -102,7 +102,7 @@ func TestIntrospection(t *testing.T) {
 				w := call(v, resource.Rules{Scopes: []string{"difitest:test2"}}, "IxC0B76v_slPU=")
 				require.Equal(t, tt.want, w.Code, w.Body.String())
 				require.Equal(t, "api%3Aeier", a.user)
-				require.Equal(t, "hemmelig%2B%25q8H2vTz5yWm0RkN7uXc4LbP9s", a.password)
+				require.Equal(t, "w4%2B%25q8H2vTz5yWm0RkN7uXc4LbP9sKd3", a.password)
 				require.Equal(t, url.Values{"token": {"IxC0B76v_slPU="}, "token_type_hint": {"access_token"}}, a.form)
 				require.Equal(t, int64(1), a.fetched.Load())
 				if tt.want == 503 {
@@ -127,7 +127,7 @@ func TestIntrospectionOutage(t *testing.T) {
 		_, err := verifier(t, a.config(t)).Verify(t.Context(), resource.Bearer("opaque-secret"))
 		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.NotContains(t, err.Error(), "opaque-secret")
-		require.NotContains(t, err.Error(), "hemmelig")
+		require.NotContains(t, err.Error(), "q8H2vTz5yWm0RkN7uXc4LbP9s")
 		require.Equal(t, 3*time.Second, time.Since(start))
 	})
 }
@@ -272,7 +272,7 @@ func TestConfigIsRedacted(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal((&endpoint{}).config(t).Introspection.ClientSecret)
 	require.NoError(t, err)
-	require.NotContains(t, string(raw), "hemmelig")
+	require.NotContains(t, string(raw), "q8H2vTz5yWm0RkN7uXc4LbP9s")
 }
 
 // TestIntrospectionCacheKeepsTokensInUse verifies that a user with thousands of tokens does not remove the responses for tokens of

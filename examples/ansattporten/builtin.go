@@ -12,8 +12,10 @@ const (
 	demoService  = "urn:altinn:resource:2480:40"
 	demoResource = "urn:altinn:resource:skjema-for-ansatte"
 	demoClient   = "ansattjeneste"
-	demoSecret   = "bare-for-denne-maskinen-og-ikke-lenger"
 )
+
+// demoSecret is new at each start, because a secret in the source would be public.
+var demoSecret = client.GenerateSecret()
 
 // with returns c with the client of the demo, and with its resources and users if c has none.
 func (c config) with(base string) config {

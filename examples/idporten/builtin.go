@@ -18,11 +18,10 @@ const (
 
 // demoAPIClient is a client of the organisation that owns the scopes, so that it can resolve pseudonymous tokens
 // (docs/spec/idporten.md §10.2).
-const (
-	demoAPIClient = "demo-api"
-	demoAPISecret = "api-eierens-hemmelighet-paa-denne-maskinen"
-	demoSecret    = "bare-for-denne-maskinen"
-)
+const demoAPIClient = "demo-api"
+
+// Secrets of the built-in clients. They are new at each start, because a secret in the source would be public.
+var demoSecret, demoAPISecret = client.GenerateSecret(), client.GenerateSecret()
 
 // addresses are the base URLs of the demo.
 type addresses struct{ first, second, isolated, api string }
