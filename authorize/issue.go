@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,9 +57,14 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 // codeName returns what a code derives from. A form that is posted twice leads to the same code, and another user, session or
 // answer to another code, which the store rejects.
 func codeName(x *exchange, sess *storage.Session, scopes []string) string {
-	parts := []string{x.requestID(), string(sess.UserKey[:]), sess.ID, strings.Join(scopes, " ")}
-	parts = append(parts, x.representation.chosen...)
-	return strings.Join(append(parts, x.approval.approved...), "\x00")
+	var b []byte
+	for _, list := range [...][]string{{x.requestID(), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
+		b = binary.AppendUvarint(b, uint64(len(list))) // with its lengths, no list can be read as another one
+		for _, text := range list {
+			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+		}
+	}
+	return string(b)
 }
 
 // grantID returns the ID of the grant of a code. A form that is posted twice leads to one grant, one entry of the login history, and

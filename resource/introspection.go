@@ -29,8 +29,9 @@ type Introspection struct {
 	Authenticate func(r *http.Request, form url.Values) error
 	// WithoutPID also introspects signed tokens of a user without the claim pid: pseudonymous tokens.
 	WithoutPID bool
-	// CacheFor is the time an active response is cached, at most until the token expires. Inactive responses are not
-	// cached. If zero, every request is introspected, and a revocation takes effect at once.
+	// CacheFor is the time an active response is cached, at most until the token expires. Requests with a token that is being
+	// introspected share the response. Inactive responses are not cached. If zero, every request is introspected, and a
+	// revocation takes effect at once.
 	CacheFor time.Duration
 	// HTTP makes the requests. If nil, a client with the default transport.
 	HTTP *http.Client
@@ -52,6 +53,14 @@ type introspector struct {
 
 	mu            sync.Mutex
 	recent, older map[[sha256.Size]byte]response
+	calls         map[[sha256.Size]byte]*call // in flight; one for each token. Not used without CacheFor
+}
+
+// call is an introspection in flight. Its fields are set before done is closed.
+type call struct {
+	done  chan struct{}
+	token *Token
+	err   error
 }
 
 type response struct {
@@ -71,7 +80,7 @@ func newIntrospector(cfg Introspection, check *fields.Checker) *introspector {
 		cfg.Timeout = responseTimeout
 	}
 	cfg.HTTP = withoutRedirects(cfg.HTTP)
-	return &introspector{Introspection: cfg, recent: map[[sha256.Size]byte]response{}}
+	return &introspector{Introspection: cfg, recent: map[[sha256.Size]byte]response{}, calls: map[[sha256.Size]byte]*call{}}
 }
 
 // resolves reports whether the pid of a verified token must be requested from the issuer.
@@ -94,6 +103,8 @@ func (i *issuer) resolve(ctx context.Context, token string, t *Token, now time.T
 
 func differs(introspected, signed string) bool { return introspected != "" && introspected != signed }
 
+var errPanicked = fmt.Errorf("resource: introspection panicked: %w", portner.ErrUnavailable)
+
 // introspect accepts a token that the issuer reports as active.
 func (i *issuer) introspect(ctx context.Context, token string, now time.Time) (*Token, error) {
 	in := i.introspection
@@ -104,22 +115,63 @@ func (i *issuer) introspect(ctx context.Context, token string, now time.Time) (*
 		return nil, errMalformed(nil)
 	}
 	key := sha256.Sum256([]byte(token))
+	if in.CacheFor == 0 { // a response to an earlier request may be older than a revocation
+		return i.requestToken(ctx, token, now)
+	}
 	if t := in.load(key, now); t != nil {
 		return t, nil
 	}
-	claims, err := in.request(ctx, token)
+	c, first := in.join(key)
+	if first {
+		// The other callers wait for this request, so it does not end with the context of its caller.
+		go func() {
+			defer in.leave(key, c)
+			if c.token, c.err = i.requestToken(context.WithoutCancel(ctx), token, now); c.err == nil {
+				in.store(key, c.token, now)
+			}
+		}()
+	}
+	select {
+	case <-c.done:
+		return c.token, c.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("resource: introspection: %w: %w", portner.ErrUnavailable, ctx.Err())
+	}
+}
+
+// join returns the call for a token, and whether the caller must make it.
+func (in *introspector) join(key [sha256.Size]byte) (c *call, first bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if c := in.calls[key]; c != nil {
+		return c, false
+	}
+	c = &call{done: make(chan struct{}), err: errPanicked}
+	in.calls[key] = c
+	return c, true
+}
+
+// leave ends a call. A panic of Authenticate or of the transport is the error of every caller.
+func (in *introspector) leave(key [sha256.Size]byte, c *call) {
+	if v := recover(); v != nil {
+		c.token, c.err = nil, fmt.Errorf("%w: a value of type %T", errPanicked, v)
+	}
+	in.mu.Lock()
+	delete(in.calls, key)
+	in.mu.Unlock()
+	close(c.done)
+}
+
+// requestToken sends an introspection request and accepts an active response.
+func (i *issuer) requestToken(ctx context.Context, token string, now time.Time) (*Token, error) {
+	claims, err := i.introspection.request(ctx, token)
 	if err != nil {
 		return nil, fmt.Errorf("resource: introspection: %w: %w", portner.ErrUnavailable, err)
 	}
 	if active, err := claims.Bool("active"); err != nil || !active {
 		return nil, invalid("token_inactive", "The access token is not active.", err)
 	}
-	t, err := i.accept(claims, origin{introspected: true}, now)
-	if err != nil {
-		return nil, err
-	}
-	in.store(key, t, now)
-	return t, nil
+	return i.accept(claims, origin{introspected: true}, now)
 }
 
 // request sends one introspection request (RFC 7662 §2.1). Its errors never hold the token.
