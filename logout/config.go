@@ -28,12 +28,9 @@ type Config struct {
 	Clients client.Source
 	// Keys verifies hints and signs logout tokens. Required.
 	Keys *keyset.Set
-	// MatchSubject reports whether sub is the subject of the user in the open grants of the client, for id_token_hint without sid. It
-	// compares sub with token.Endpoint.Subject. The subject of pseudonymous grants must not match: a logout without a confirmation
-	// would tell a client that knows the logged-in user who the pseudonym is. Required.
-	MatchSubject func(c *client.Client, id *session.Identity, sub string) bool
-	// Subject returns the sub of a user in the logout tokens of a client; see token.Endpoint.Subject. It must return "" if the client
-	// can have both open and pseudonymous grants in one session: the sid of the logout token would relate their subjects. Required.
+	// Subject returns the sub of a user in the open grants of a client; see token.Endpoint.Subject. Logout tokens have it, and an
+	// id_token_hint without sid is compared with it, for a client whose logins in the session were all open
+	// (storage.SessionClient.Open). Other clients would learn which pseudonym is the user's. Required.
 	Subject func(c *client.Client, id *session.Identity) (string, error)
 	// Secrets encrypt the tokens of confirmation pages. The first one encrypts, every one decrypts. Every node needs the same.
 	// Required.
@@ -86,7 +83,6 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Clients != nil, "Clients")
 	p.Require(c.Keys != nil, "Keys")
-	p.Require(c.MatchSubject != nil, "MatchSubject")
 	p.Require(c.Subject != nil, "Subject")
 	p.Require(len(c.Secrets) > 0, "Secrets")
 	for i, s := range c.Secrets {

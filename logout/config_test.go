@@ -17,7 +17,7 @@ func validConfig(t *testing.T) logout.Config {
 	t.Helper()
 	w := newWorld(t)
 	return logout.Config{
-		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject, MatchSubject: w.matchSubject,
+		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
 		Secrets: []portner.Secret{portner.NewSecret()}, Locales: []string{"nb"},
 	}
 }
@@ -26,15 +26,14 @@ func validConfig(t *testing.T) logout.Config {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	broken := map[string]func(*logout.Config){
-		"Issuer":       func(c *logout.Config) { c.Issuer = "op.example" },
-		"URL":          func(c *logout.Config) { c.URL = "https://op.example/logout?x" },
-		"Sessions":     func(c *logout.Config) { c.Sessions = nil },
-		"Clients":      func(c *logout.Config) { c.Clients = nil },
-		"Keys":         func(c *logout.Config) { c.Keys = nil },
-		"MatchSubject": func(c *logout.Config) { c.MatchSubject = nil },
-		"Subject":      func(c *logout.Config) { c.Subject = nil },
-		"Secrets[1]":   func(c *logout.Config) { c.Secrets = append(c.Secrets, portner.Secret("short")) },
-		"Locales[0]":   func(c *logout.Config) { c.Locales = []string{""} },
+		"Issuer":     func(c *logout.Config) { c.Issuer = "op.example" },
+		"URL":        func(c *logout.Config) { c.URL = "https://op.example/logout?x" },
+		"Sessions":   func(c *logout.Config) { c.Sessions = nil },
+		"Clients":    func(c *logout.Config) { c.Clients = nil },
+		"Keys":       func(c *logout.Config) { c.Keys = nil },
+		"Subject":    func(c *logout.Config) { c.Subject = nil },
+		"Secrets[1]": func(c *logout.Config) { c.Secrets = append(c.Secrets, portner.Secret("short")) },
+		"Locales[0]": func(c *logout.Config) { c.Locales = []string{""} },
 	}
 	_, err := logout.New(validConfig(t))
 	require.NoError(t, err)
@@ -51,7 +50,7 @@ func TestNew(t *testing.T) {
 	_, err = logout.New(all)
 	require.ElementsMatch(t, want, fields.Names(err))
 	_, err = logout.New(logout.Config{})
-	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "MatchSubject", "Secrets"}, fields.Names(err))
+	require.ElementsMatch(t, []string{"Issuer", "URL", "Sessions", "Clients", "Keys", "Subject", "Secrets"}, fields.Names(err))
 }
 
 // TestLogoutCore: the core returns values and leaves the response to its caller.

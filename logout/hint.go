@@ -51,8 +51,9 @@ func (e *Endpoint) hintOf(claims jose.Object) (*hint, error) {
 }
 
 // matches reports whether the id_token was issued in this session: its sid is that of the session at this client. For a client
-// without sid, its sub is that of the user, it is not older than the session nor from the future, and the client has logged in to
-// the session.
+// without sid, its sub is that of the user, it is not older than the session nor from the future, and every login of the client in the
+// session was open. Another login of the same user can have led to an id_token without sid: a client that does not know the user of this
+// session would learn by it whether the user is the same.
 func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session, now time.Time) bool {
 	part := findParticipant(s, h.clientID)
 	if part == nil {
@@ -61,11 +62,11 @@ func (e *Endpoint) matches(h *hint, c *client.Client, s *storage.Session, now ti
 	if h.sid != "" {
 		return equal(h.sid, part.SID)
 	}
-	if h.issuedAt < s.StartedAt.Unix() || h.issuedAt > now.Add(session.MaxSkew).Unix() {
+	if !part.Open || h.issuedAt < s.StartedAt.Unix() || h.issuedAt > now.Add(session.MaxSkew).Unix() {
 		return false
 	}
-	who, err := e.identity(s, c)
-	return err == nil && e.cfg.MatchSubject(c, &who, h.subject)
+	sub, err := e.subject(s, c)
+	return err == nil && sub == h.subject
 }
 
 func findParticipant(s *storage.Session, clientID string) *storage.SessionClient {
@@ -84,7 +85,7 @@ func (e *Endpoint) identity(s *storage.Session, c *client.Client) (session.Ident
 	return e.cfg.Sessions.Identity(s, e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled))
 }
 
-// subject returns the sub of the user at a client, or "" if the session has no identity for the circle of the client.
+// subject returns the sub of the user in the open grants of a client, or "" if the session has no identity for the circle of the client.
 func (e *Endpoint) subject(s *storage.Session, c *client.Client) (string, error) {
 	who, err := e.identity(s, c)
 	if err != nil {

@@ -29,7 +29,8 @@ const (
 // participant is a client of the ended session.
 type participant struct {
 	*client.Client
-	sid string
+	sid  string
+	open bool // storage.SessionClient.Open
 }
 
 // notify notifies every client of the ended session, the requesting one included. It calls those with a backchannel_logout_uri, and
@@ -61,7 +62,7 @@ func (e *Endpoint) participants(ctx context.Context, ended storage.Session, now 
 			continue
 		}
 		if c != nil {
-			clients = append(clients, participant{c, part.SID})
+			clients = append(clients, participant{c, part.SID, part.Open})
 		}
 	}
 	return clients
@@ -147,10 +148,13 @@ func (e *Endpoint) sendToken(ctx context.Context, c participant, ended *storage.
 		e.badRegistration(ctx, c.ClientID, "backchannel_logout_uri", now)
 		return "address_not_allowed"
 	}
-	sub, err := e.subject(ended, c.Client)
-	if err != nil {
-		e.log.Fault(ctx, err, httpx.NewCorrelationID(), now)
-		return "subject_failure"
+	sub := "" // beside the sid it would relate the subjects of a client with a login that is not open
+	if c.open {
+		var err error
+		if sub, err = e.subject(ended, c.Client); err != nil {
+			e.log.Fault(ctx, err, httpx.NewCorrelationID(), now)
+			return "subject_failure"
+		}
 	}
 	token, err := e.logoutToken(c, sub, now)
 	if err != nil {

@@ -140,7 +140,7 @@ func newWorld(t *testing.T, change ...func(*logout.Config)) *world {
 	w.keeper, err = session.New(session.Config{Store: w.store, Vault: w.vault})
 	require.NoError(t, err)
 	cfg := logout.Config{
-		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject, MatchSubject: w.matchSubject,
+		Issuer: issuer, URL: endpoint, Sessions: w.keeper, Clients: w, Keys: w.keys, Subject: w.subject,
 		Secrets: []portner.Secret{secret}, Now: func() time.Time { return w.now }, OnEvent: w.event,
 	}
 	for _, c := range change {
@@ -158,12 +158,6 @@ type browser struct {
 	s      *storage.Session
 }
 
-// matchSubject reports whether sub is the one of the user at the client.
-func (w *world) matchSubject(c *client.Client, id *session.Identity, sub string) bool {
-	own, err := w.subject(c, id)
-	return err == nil && own == sub
-}
-
 // login starts a session with logins to the clients.
 func (w *world) login(subject string, clients ...string) *browser {
 	w.t.Helper()
@@ -173,7 +167,7 @@ func (w *world) login(subject string, clients ...string) *browser {
 	}, "", w.now)
 	require.NoError(w.t, err)
 	for _, c := range clients {
-		_, err := w.keeper.Touch(w.t.Context(), s, c, w.now)
+		_, err := w.keeper.Touch(w.t.Context(), s, c, true, w.now)
 		require.NoError(w.t, err)
 	}
 	return &browser{world: w, cookie: rec.Result().Cookies()[0].Value, s: s}

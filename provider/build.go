@@ -12,7 +12,6 @@ import (
 	"github.com/portner-go/portner/discovery"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
-	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -60,20 +59,8 @@ func (p *Provider) notifyEnded(ctx context.Context, ended storage.Session, now t
 	p.Logout.NotifyEnded(ctx, ended, now)
 }
 
-// openSubject reports whether sub is the subject of the user in the open grants of the client.
-func (b *builder) openSubject(c *client.Client, id *session.Identity, sub string) bool {
-	own, err := b.p.Token.Subject(c, id, false)
-	return err == nil && own != "" && own == sub
-}
-
-// logoutSubject returns the sub for logout tokens, "" for a client that may receive grants that are not open: the session does not
-// record which kind of grant the client has, and the sid would relate the subjects of both kinds.
-func (b *builder) logoutSubject(c *client.Client, id *session.Identity) (string, error) {
-	scopes := c.RegisteredScopes()
-	pseudonymous, opaque := scope.Privacy(scopes, b.cfg.Scopes)
-	if pseudonymous || opaque || slices.Contains(scopes, scope.NoPID) {
-		return "", nil
-	}
+// openSubject returns the sub of a user in the open grants of a client.
+func (b *builder) openSubject(c *client.Client, id *session.Identity) (string, error) {
 	return b.p.Token.Subject(c, id, false)
 }
 
@@ -117,7 +104,7 @@ func (b *builder) logout() {
 	var err error
 	b.p.Logout, err = logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
-		MatchSubject: b.openSubject, Subject: b.logoutSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
+		Subject: b.openSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})

@@ -102,7 +102,7 @@ var configFields = map[string]string{
 	"Levels":                "Profile.Levels", "Locales": "Profile.Locales", "RequestURIPrefix": "Profile.RequestURIPrefix",
 	"SubjectTypesSupported": "Profile.SubjectTypesSupported",
 	"AccessTokenType":       "Profile.AccessTokenType", "SubjectType": "Profile.SubjectType", "UserInfoScope": "Profile.UserInfoScope",
-	"Vault": "", "Sessions": "", "Authenticator": "", "Pairwise": "", "Subject": "", "MatchSubject": "", "IDTokens": "", "TokenEndpoint": "", "Reserved": "",
+	"Vault": "", "Sessions": "", "Authenticator": "", "Pairwise": "", "Subject": "", "IDTokens": "", "TokenEndpoint": "", "Reserved": "",
 	"AuthorizationEndpoint": "", "EndSessionEndpoint": "", "RevocationEndpoint": "", "IntrospectionEndpoint": "", "UserinfoEndpoint": "",
 	"JWKSURI": "", "PushedAuthorizationRequestEndpoint": "",
 }

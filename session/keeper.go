@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,13 +174,16 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 // notify the client. It returns SID(s, clientID) and updates s. The time of the login does not change. If the session has
 // ended, the error wraps storage.ErrNotFound: send no code, and show a login page.
 //
+// open reports that the client learns who the user is. A client with one login that is not open stays without
+// storage.SessionClient.Open until the session ends: its sid is that of both kinds of logins.
+//
 // Call Touch after the code is stored and before it is sent. A logout then either finds the code and consumes it, or makes
 // Touch fail.
-func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, now time.Time) (sid string, err error) {
+func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, open bool, now time.Time) (sid string, err error) {
 	for range attempts {
 		sid = k.SID(s, clientID)
 		next := k.afterRequest(s, now)
-		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now})
+		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now, Open: open})
 		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
 		if err == nil {
 			next.Version++
@@ -212,12 +216,18 @@ func (k *Keeper) afterRequest(s *storage.Session, now time.Time) storage.Session
 	return next
 }
 
-// addClient returns the clients with one more, unless it is one of them. It does not change the given slice.
+// addClient returns the clients with one more. If it is one of them, only Open can change, to false. addClient does not change the given
+// slice.
 func addClient(clients []storage.SessionClient, c storage.SessionClient) []storage.SessionClient {
 	for i := range clients {
-		if clients[i].ClientID == c.ClientID {
-			return clients
+		if clients[i].ClientID != c.ClientID {
+			continue
 		}
+		if clients[i].Open && !c.Open {
+			clients = slices.Clone(clients)
+			clients[i].Open = false
+		}
+		return clients
 	}
 	return append(clients[:len(clients):len(clients)], c)
 }

@@ -89,6 +89,7 @@ type SessionClient struct {
 	ClientID string    // of the client
 	SID      string    // claim "sid" for this client
 	LoginAt  time.Time // first login of the client in this session
+	Open     bool      // every login of the client in this session disclosed who the user is: logout may name the user
 }
 
 // Grant is what a user or an organisation authorized a client to do. Tokens belong to one grant and end with it.

@@ -37,7 +37,7 @@ func FuzzRecords(f *testing.F) {
 		s := storage.Session{Hash: h, UserKey: k, ID: a, Version: n, StartedAt: first, LastRequestAt: second, ExpiresAt: first}
 		for range flags % 3 {
 			s.Circles = append(s.Circles, storage.Circle{Name: a, Identity: raw, ACR: b, AMR: list, AuthTime: second})
-			s.Clients = append(s.Clients, storage.SessionClient{ClientID: b, SID: a, LoginAt: first})
+			s.Clients = append(s.Clients, storage.SessionClient{ClientID: b, SID: a, LoginAt: first, Open: yes})
 		}
 		text := memory.EncodeSession(&s)
 		require.Equal(t, s, text.Decode())

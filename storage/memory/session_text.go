@@ -71,6 +71,7 @@ func putClients(b []byte, clients []storage.SessionClient) []byte {
 		b = putSymbol(b, c.ClientID)
 		b = putString(b, c.SID)
 		b = putTime(b, c.LoginAt)
+		b = putBool(b, c.Open)
 	}
 	return b
 }
@@ -91,7 +92,7 @@ func (t sessionText) decode() storage.Session {
 	if n := r.uvarint(); n > 0 {
 		s.Clients = make([]storage.SessionClient, n-1)
 		for i := range s.Clients {
-			s.Clients[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time()}
+			s.Clients[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time(), Open: r.bool()}
 		}
 	}
 	return s

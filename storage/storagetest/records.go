@@ -33,7 +33,7 @@ func newSession(name, person string) storage.Session {
 			{Name: "isolated-client", Identity: []byte("other sealed identity of " + person), ACR: "idporten-loa-high", AMR: []string{"Buypass"}, AuthTime: epoch.Add(-time.Minute)},
 		},
 		Clients: []storage.SessionClient{
-			{ClientID: "client-a", SID: "sid-a-" + name, LoginAt: epoch.Add(-time.Hour)},
+			{ClientID: "client-a", SID: "sid-a-" + name, LoginAt: epoch.Add(-time.Hour), Open: true},
 			{ClientID: "client-b", SID: "sid-b-" + name, LoginAt: epoch.Add(-time.Minute)},
 		},
 	}
