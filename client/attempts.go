@@ -74,8 +74,8 @@ func (l *attemptTable) Wait(_ context.Context, clientID, remoteAddr string, now 
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	for _, a := range set {
-		if left := a.until - now.UnixNano(); a.pair == pair && left > 0 && a.count >= l.max {
-			return time.Duration(left)
+		if a.pair == pair && a.count >= l.max && l.live(a, now) {
+			return time.Duration(a.until - now.UnixNano())
 		}
 	}
 	return 0
@@ -90,7 +90,7 @@ func (l *attemptTable) Failed(_ context.Context, clientID, remoteAddr string, no
 	least := &set[0]
 	for i := range set {
 		a := &set[i]
-		if a.until <= now.UnixNano() {
+		if !l.live(*a, now) {
 			a.count = 0
 		}
 		if a.pair == pair && a.count > 0 {
@@ -102,6 +102,13 @@ func (l *attemptTable) Failed(_ context.Context, clientID, remoteAddr string, no
 		}
 	}
 	*least = attempts{pair: pair, until: now.Add(l.window).UnixNano(), count: 1}
+}
+
+// live reports whether a window has not ended. A window that ends more than two windows from now began while the clock was ahead
+// and does not count; one window of slack keeps a concurrent request with an earlier now from ending it.
+func (l *attemptTable) live(a attempts, now time.Time) bool {
+	left := a.until - now.UnixNano()
+	return left > 0 && left/2 <= int64(l.window)
 }
 
 func (l *attemptTable) find(pair uint64) (*attemptShard, *[attemptWays]attempts) {
@@ -125,7 +132,7 @@ func (l *attemptTable) pair(clientID, remoteAddr string) uint64 {
 }
 
 // parseAddr returns an address without its port. Of an IPv6 address it keeps the network prefix of 64 bits, because a host
-// chooses the rest itself.
+// chooses the rest itself, unless the address is that of an IPv4 host.
 func parseAddr(s string) netip.Addr {
 	ap, err := netip.ParseAddrPort(s)
 	a := ap.Addr()
@@ -136,8 +143,36 @@ func parseAddr(s string) netip.Addr {
 	}
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
+		if v4 := embedded(a); v4.IsValid() {
+			return v4
+		}
 		p, _ := a.Prefix(64) // never fails: 64 is a valid length
 		return p.Addr()
 	}
 	return a
+}
+
+// Prefixes of IPv6 addresses of IPv4 hosts. All hosts behind a translator have one network prefix.
+var (
+	nat64      = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052 §2.1
+	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215; the place of the IPv4 address is unknown
+	sixToFour  = netip.MustParsePrefix("2002::/16")      // RFC 3056 §2
+	teredo     = netip.MustParsePrefix("2001::/32")      // RFC 4380 §4
+)
+
+// embedded returns the IPv4 address in an IPv6 address, or the whole address if a translator of unknown form assigned it. It returns
+// the zero Addr for a native IPv6 address.
+func embedded(a netip.Addr) netip.Addr {
+	b := a.As16()
+	switch {
+	case nat64.Contains(a):
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case localNAT64.Contains(a):
+		return a
+	case sixToFour.Contains(a):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	case teredo.Contains(a): // every bit is inverted
+		return netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
+	}
+	return netip.Addr{}
 }

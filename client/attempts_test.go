@@ -113,6 +113,13 @@ func TestAttemptLimiterAddresses(t *testing.T) {
 		{"[2001:db8::1]:1", "[2001:db8::2]:1", true},
 		{"2001:db8::1", "[2001:db8::ffff:1]:9", true},
 		{"[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false},
+		{"[64:ff9b::192.0.2.1]:1", "[64:ff9b::198.51.100.7]:1", false},
+		{"[64:ff9b::192.0.2.1]:1", "192.0.2.1:2", true},
+		{"[64:ff9b:1::192.0.2.1]:1", "[64:ff9b:1::198.51.100.7]:1", false},
+		{"[2002:c000:201:1::1]:1", "[2002:c000:201:2::2]:1", true},
+		{"[2002:c000:201::1]:1", "192.0.2.1:1", true},
+		{"[2001:0:4136:e378:8000:63bf:3fff:fdd2]:1", "192.0.2.45:1", true}, // the example of RFC 4380
+		{"[2001:0:4136:e378:8000:63bf:3fff:fdd2]:1", "[2001:0:4136:e378:8000:63bf:3fff:fdd1]:1", false},
 		{"[fe80::1%eth0]:1", "[fe80::1%eth1]:1", true},
 		{"", "", true},
 		{"@", "@", true},
@@ -124,6 +131,26 @@ func TestAttemptLimiterAddresses(t *testing.T) {
 		require.Equal(t, tc.same, l.Wait(t.Context(), "c", tc.b, now) > 0, "%s %s", tc.a, tc.b)
 		require.Zero(t, l.Wait(t.Context(), "C", tc.a, now))
 	}
+}
+
+// TestAttemptLimiterClockWasAhead: failures that were counted while the clock was ahead do not limit a pair until that time.
+func TestAttemptLimiterClockWasAhead(t *testing.T) {
+	t.Parallel()
+	l, err := client.NewAttemptLimiter(2, time.Minute)
+	require.NoError(t, err)
+	fail := func(at time.Time) { l.Failed(t.Context(), "c", "192.0.2.1:1", at) }
+	wait := func(at time.Time) time.Duration { return l.Wait(t.Context(), "c", "192.0.2.1:1", at) }
+	for range 2 {
+		fail(now.Add(24 * time.Hour))
+	}
+	require.Zero(t, wait(now))
+	fail(now)
+	require.Zero(t, wait(now), "a new window")
+	fail(now)
+	require.Equal(t, time.Minute, wait(now))
+	fail(now.Add(-time.Second)) // a concurrent request that began earlier
+	require.Equal(t, time.Minute, wait(now))
+	require.Zero(t, wait(now.Add(time.Minute)))
 }
 
 // TestAttemptLimiterIsBounded: random identifiers do not grow the table, do not remove a limited pair, and do not limit other pairs.

@@ -45,7 +45,8 @@ var (
 )
 
 // Caller identifies the sender of a request of the client, for bounds. It is the client_id, and for a public client also the address of
-// the peer, because anyone can send its client_id. Of an IPv6 address it has the network prefix of 64 bits.
+// the peer, because anyone can send its client_id. Of an IPv6 address it has the network prefix of 64 bits, or
+// the IPv4 address in it (NAT64, 6to4, Teredo).
 func (c *Client) Caller(remoteAddr string) string {
 	if !c.Public() {
 		return c.ClientID

@@ -34,7 +34,8 @@ type keyCache struct {
 
 	mu     sync.Mutex
 	keys   []jose.PublicKey
-	until  time.Time     // the keys are fresh before it
+	from   time.Time     // start of the fetch of keys
+	until  time.Time     // the keys are fresh from from until it
 	tried  time.Time     // start of the last fetch
 	failed error         // error of the last fetch
 	flight chan struct{} // closed at the end of the current fetch; nil if there is none
@@ -43,12 +44,12 @@ type keyCache struct {
 func (c *keyCache) find(ctx context.Context, kid string, now time.Time) ([]jose.PublicKey, error) {
 	c.mu.Lock()
 	known := holds(c.keys, kid)
-	if known && now.Before(c.until) {
+	if known && c.usable(now, 0) {
 		defer c.mu.Unlock()
 		return c.keys, nil
 	}
 	flight := c.fetch(ctx, now)
-	if flight == nil || known && now.Before(c.until.Add(maxStale)) { // a stale set that has the key is used at once
+	if flight == nil || known && c.usable(now, maxStale) { // a stale set that has the key is used at once
 		defer c.mu.Unlock()
 		return c.current(kid, now)
 	}
@@ -68,10 +69,16 @@ func holds(keys []jose.PublicKey, kid string) bool {
 	return len(keys) > 0 && (kid == "" || slices.ContainsFunc(keys, func(k jose.PublicKey) bool { return k.KID == kid }))
 }
 
+// usable reports whether now is in the lifetime of the keys, with some slack. Keys from the future are not: they were fetched while
+// the clock was ahead, and the issuer may have withdrawn them since. The caller holds the lock.
+func (c *keyCache) usable(now time.Time, slack time.Duration) bool {
+	return now.Before(c.until.Add(slack)) && !now.Before(c.from.Add(-slack))
+}
+
 // current returns the keys without a fetch. If kid is unknown and the last fetch failed, the key may be a new one: the result
 // is a fault, not a rejection. The caller holds the lock.
 func (c *keyCache) current(kid string, now time.Time) ([]jose.PublicKey, error) {
-	if holds(c.keys, kid) && now.Before(c.until.Add(maxStale)) {
+	if holds(c.keys, kid) && c.usable(now, maxStale) {
 		return c.keys, nil
 	}
 	if c.failed != nil {
@@ -81,12 +88,12 @@ func (c *keyCache) current(kid string, now time.Time) ([]jose.PublicKey, error) 
 }
 
 // fetch starts a fetch of the key set, or returns the current one. It returns nil if the last fetch was less than refetch
-// ago. The caller holds the lock.
+// ago. An instant in the future does not count: the clock was ahead then. The caller holds the lock.
 func (c *keyCache) fetch(ctx context.Context, now time.Time) chan struct{} {
 	if c.flight != nil {
 		return c.flight
 	}
-	if !c.tried.IsZero() && now.Before(c.tried.Add(c.refetch)) {
+	if !c.tried.IsZero() && now.Sub(c.tried).Abs() < c.refetch {
 		return nil
 	}
 	c.tried, c.flight = now, make(chan struct{})
@@ -105,7 +112,7 @@ func (c *keyCache) load(ctx context.Context, now time.Time) {
 	defer c.mu.Unlock()
 	c.flight, c.failed = nil, err
 	if err == nil {
-		c.keys, c.until = keys, now.Add(maxAge)
+		c.keys, c.from, c.until = keys, now, now.Add(maxAge)
 	}
 }
 

@@ -65,6 +65,7 @@ type call struct {
 
 type response struct {
 	token *Token
+	from  time.Time
 	until time.Time
 }
 
@@ -223,7 +224,7 @@ func (in *introspector) load(key [sha256.Size]byte, now time.Time) *Token {
 			in.insert(key, r)
 		}
 	}
-	if !ok || !now.Before(r.until) {
+	if !ok || now.Before(r.from) || !now.Before(r.until) { // before from: the clock was ahead
 		return nil
 	}
 	return r.token
@@ -241,7 +242,7 @@ func (in *introspector) store(key [sha256.Size]byte, t *Token, now time.Time) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	delete(in.older, key)
-	in.insert(key, response{t, until})
+	in.insert(key, response{t, now, until})
 }
 
 // insert adds a response to the recent generation. The caller holds the lock.
