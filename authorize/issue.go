@@ -196,7 +196,11 @@ func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Sessio
 	if refused := e.finish(ctx, x, o); refused != nil {
 		return refused
 	}
-	_, err := e.cfg.Sessions.Touch(ctx, sess, o.Code.Grant.ClientID, !e.withheld(x.req), x.now)
+	var until time.Time
+	if o.Code.Grant.LoginOnly {
+		until = o.Code.Grant.ExpiresAt
+	}
+	_, err := e.cfg.Sessions.Touch(ctx, sess, o.Code.Grant.ClientID, !e.withheld(x.req), until, x.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return sessionEnded(x.req.to)

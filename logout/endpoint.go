@@ -121,7 +121,8 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 		return e.reject(ctx, x, portner.AsError(malformed))
 	}
 	x.locale = httpx.Locale(x.request, x.form.Get(paramLocales), e.cfg.Locales)
-	current, err := e.cfg.Sessions.Current(ctx, x.request, x.header, x.now)
+	// A session that is idle or expired ends too: clients may still hold its login-only grants.
+	current, err := e.cfg.Sessions.Presented(ctx, x.request, x.header, x.now)
 	if err != nil {
 		return e.fail(ctx, x, err)
 	}
@@ -150,7 +151,7 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 
 // facts are the values that decide what a logout request leads to.
 type facts struct {
-	session   bool // the browser has a live session
+	session   bool // the browser has a session, which may have reached its limits
 	cookie    bool // the request has a session cookie
 	hint      bool // the request has a valid id_token_hint
 	matches   bool // the hint is of this session

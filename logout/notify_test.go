@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/session"
 )
 
 // recordingPages keeps the values that the pages of the host receive.
@@ -167,7 +168,7 @@ func TestBackchannelNotSentOnTimeout(t *testing.T) {
 	w := newWorld(t, func(c *logout.Config) { c.Backchannel = s })
 	b := w.login("kari", "direct")
 	hint := b.idToken("direct")
-	w.now = epoch.Add(30 * time.Minute)
+	w.now = epoch.Add(session.DefaultMax)
 	b.get("id_token_hint", hint).isLoggedOut()
 	require.Empty(t, s.calls)
 }

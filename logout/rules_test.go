@@ -163,10 +163,18 @@ func TestWithoutSession(t *testing.T) {
 		b.get(params...).isLoggedOut()
 		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "once")
 	})
-	t.Run("ended session, no hint", func(t *testing.T) {
+	t.Run("idle session", func(t *testing.T) {
 		t.Parallel()
 		b := newWorld(t).login("kari", "a")
+		params := []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
 		b.now = b.now.Add(session.DefaultIdle)
+		b.get(params...).isRedirect(back)
+		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "it ends for its clients")
+	})
+	t.Run("expired session, no hint", func(t *testing.T) {
+		t.Parallel()
+		b := newWorld(t).login("kari", "a")
+		b.now = b.now.Add(session.DefaultMax)
 		b.get().isError(400, "invalid_request")
 	})
 	t.Run("confirmed twice", func(t *testing.T) {

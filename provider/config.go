@@ -82,7 +82,7 @@ type Config struct {
 
 	// Session holds the rules of the SSO session. The zero value is a maximum of 120 minutes and 30 idle minutes.
 	Session session.Rules
-	// MaxSessionsPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
+	// MaxSessionsPerUser is how many sessions of a user the store may keep. If there is one more, the oldest ends. The default is
 	// session.DefaultMaxPerUser, the largest value 1,000.
 	MaxSessionsPerUser int
 	// Lifetimes replace those of the profile. Zero fields do not.

@@ -59,11 +59,21 @@ func (b *browser) current(now time.Time) *storage.Session {
 	return s
 }
 
+// presented returns the session that the cookie names, also one that has reached its limits.
+func (b *browser) presented(now time.Time) *storage.Session {
+	b.Helper()
+	response := http.Header{}
+	s, err := b.keeper.Presented(b.Context(), b.request(), response, now)
+	require.NoError(b, err)
+	b.take(response)
+	return s
+}
+
 // login logs in the subject with a level, for a circle.
 func (b *browser) login(subject, acr, circle string, now time.Time) *storage.Session {
 	b.Helper()
 	response := http.Header{}
-	s, err := b.keeper.LogIn(b.Context(), response, b.current(now), session.Authentication{
+	s, err := b.keeper.LogIn(b.Context(), response, b.presented(now), session.Authentication{
 		Identity: session.Identity{Subject: subject}, ACR: acr, AMR: []string{"BankID"},
 	}, circle, now)
 	require.NoError(b, err)
@@ -80,7 +90,7 @@ func (b *browser) visit(clientID string, req session.Request, now time.Time) ses
 	auth, reason := b.keeper.Decide(s, req, now)
 	require.Equal(b, auth != nil, reason == "")
 	if auth != nil {
-		_, err := b.keeper.Touch(b.Context(), s, clientID, true, now)
+		_, err := b.keeper.Touch(b.Context(), s, clientID, true, time.Time{}, now)
 		require.NoError(b, err)
 	}
 	return reason

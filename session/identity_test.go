@@ -154,11 +154,17 @@ func TestIdentityRedactsItself(t *testing.T) {
 	id := *fullIdentity(t)
 	auth := session.Authentication{Identity: id, ACR: "idporten-loa-high"}
 	var out bytes.Buffer
+	noTime := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { // its digits may be those of a secret
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	for _, v := range []any{id, &id, auth, &auth, struct{ X session.Identity }{id}, []session.Identity{id}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&out, verb, v)
 		}
-		for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		for _, h := range []slog.Handler{slog.NewTextHandler(&out, noTime), slog.NewJSONHandler(&out, noTime)} {
 			slog.New(h).Info("x", "v", v)
 		}
 		doc, err := json.Marshal(v)

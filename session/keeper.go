@@ -16,7 +16,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// DefaultMaxPerUser is how many live sessions one user may have.
+// DefaultMaxPerUser is how many sessions one user may have.
 const DefaultMaxPerUser = 50
 
 // attempts is how often a change is tried if another request changed the record first.
@@ -30,10 +30,11 @@ type Config struct {
 	Vault *Vault
 	// Rules are the policy of sessions.
 	Rules Rules
-	// MaxPerUser is how many live sessions a user may have. If there is one more, the oldest ends. The default is
+	// MaxPerUser is how many sessions of a user the store may keep. If there is one more, the oldest ends. The default is
 	// DefaultMaxPerUser, and 1,000 is the largest value, because stores visit all sessions of a user.
 	MaxPerUser int
-	// OnEnded receives each session that a login ended: that of another user in the same browser, and the oldest beyond MaxPerUser.
+	// OnEnded receives each session that a login ended: that of another user in the same browser, one that has reached Limits, and
+	// the oldest beyond MaxPerUser.
 	// LogIn calls it after the store has ended the session, with its own context and time. It must return at once. The method
 	// NotifyEnded of a logout.Endpoint notifies the clients of the session. If nil, they are not notified.
 	OnEnded func(ctx context.Context, ended storage.Session, now time.Time)
@@ -101,9 +102,21 @@ func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storag
 }
 
 // Current returns the live session of the browser that sent a request header. It returns nil if the request has no session
-// cookie, and if the cookie belongs to no live session: a browser cannot choose the identifier of a session. If the request has
-// two session cookies, Current uses neither and deletes the cookie in the response header. Errors of the store are wrapped.
+// cookie, and if the cookie belongs to no live session: a browser cannot choose the identifier of a session. A session that has
+// reached one of Limits is not live. If the request has two session cookies, Current uses neither and deletes the cookie in the
+// response header. Errors of the store are wrapped.
 func (k *Keeper) Current(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
+	s, err := k.Presented(ctx, request, response, now)
+	if err != nil || !k.isActive(s, now) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Presented returns the session that the cookie of a request header names, like Current, but also one that has reached Limits.
+// Such a session proves no login, and no request continues it, but its clients may still hold login-only grants. It is for LogIn
+// and End, which end it for all of them.
+func (k *Keeper) Presented(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
 	value, duplicate := k.readCookie(request)
 	if duplicate {
 		k.setCookie(response, "")
@@ -112,20 +125,31 @@ func (k *Keeper) Current(ctx context.Context, request, response http.Header, now
 	if value == "" {
 		return nil, nil
 	}
-	return k.load(ctx, storage.HashOf(value), now)
+	return k.stored(ctx, storage.HashOf(value), now)
 }
 
-// load returns a live session, or nil. It applies the limits itself: the store may be late, and limits may have changed.
+// load returns an active session, or nil.
 func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*storage.Session, error) {
+	s, err := k.stored(ctx, hash, now)
+	if err != nil || !k.isActive(s, now) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// isActive applies the limits: the store keeps the record for longer.
+func (k *Keeper) isActive(s *storage.Session, now time.Time) bool {
+	return s != nil && k.rules.Limits.State(timesOf(s), now) == Active
+}
+
+// stored returns the session of a cookie as the store has it, or nil.
+func (k *Keeper) stored(ctx context.Context, hash storage.Hash, now time.Time) (*storage.Session, error) {
 	s, err := k.store.Session(ctx, hash, now)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("session: loading the session: %w", err)
-	}
-	if k.rules.Limits.State(timesOf(&s), now) != Active {
-		return nil, nil
 	}
 	return &s, nil
 }
@@ -177,12 +201,18 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 // open reports that the client learns who the user is. A client with one login that is not open stays without
 // storage.SessionClient.Open until the session ends: its sid is that of both kinds of logins.
 //
+// until is the end of the grant of the request if it is login-only, and zero otherwise. The store keeps the session until then, so
+// that a login or logout in the browser ends the grant although the session has reached Limits.
+//
 // Call Touch after the code is stored and before it is sent. A logout then either finds the code and consumes it, or makes
 // Touch fail.
-func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, open bool, now time.Time) (sid string, err error) {
+func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, open bool, until, now time.Time) (sid string, err error) {
 	for range attempts {
 		sid = k.SID(s, clientID)
-		next := k.afterRequest(s, now)
+		next := afterRequest(s, now)
+		if until.After(next.ExpiresAt) {
+			next.ExpiresAt = until
+		}
 		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now, Open: open})
 		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
 		if err == nil {
@@ -207,12 +237,11 @@ func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string,
 }
 
 // afterRequest returns the session as it is after a successful authorization request.
-func (k *Keeper) afterRequest(s *storage.Session, now time.Time) storage.Session {
+func afterRequest(s *storage.Session, now time.Time) storage.Session {
 	next := *s
 	if next.LastRequestAt.Before(now) { // a clock that runs behind must not shorten the session
 		next.LastRequestAt = now
 	}
-	next.ExpiresAt = k.rules.Limits.ExpiresAt(timesOf(&next))
 	return next
 }
 

@@ -16,14 +16,14 @@ import (
 )
 
 // LogIn records a login for a circle and returns the session. It sets the session cookie in the response header. current is
-// the result of Current for this browser, or nil.
+// the result of Presented for this browser, or nil.
 //
 //   - Without a current session, a new one starts.
+//   - If the current session has reached Limits, or has another user, it ends for all its clients in the step that starts the new
+//     one. Config.OnEnded receives it, and the sessions beyond Config.MaxPerUser.
 //   - If the current session has the same user, it continues under a new cookie, and the old cookie is invalid from then on.
 //     StartedAt does not change. The authentication of the circle is replaced, also by one of a lower level, because tokens
 //     must state what the last login achieved. Other circles keep their level and their identity.
-//   - If the current session has another user, it ends for all its clients in the step that starts the new one. Config.OnEnded
-//     receives it, and the sessions beyond Config.MaxPerUser.
 //
 // The same login with an Authentication.Key that is repeated returns the session of the first call.
 //
@@ -59,13 +59,14 @@ type exchange struct {
 	circle storage.Circle
 	now    time.Time
 	ended  []storage.Session // by the login
+	cause  string            // why the current session ended
 }
 
 func (x *exchange) logIn(ctx context.Context, current *storage.Session) (*storage.Session, string, error) {
 	switch {
 	case current == nil:
 		return x.start(ctx, storage.Hash{})
-	case !x.isSameUser(current):
+	case !x.continues(current):
 		s, value, err := x.start(ctx, current.Hash)
 		if !errors.Is(err, storage.ErrNotFound) {
 			return s, value, err
@@ -77,6 +78,19 @@ func (x *exchange) logIn(ctx context.Context, current *storage.Session) (*storag
 		}
 	}
 	return x.start(ctx, storage.Hash{}) // current has ended meanwhile
+}
+
+// continues reports whether the login continues the session of the browser. It sets the cause if it does not.
+func (x *exchange) continues(current *storage.Session) bool {
+	switch state := x.rules.Limits.State(timesOf(current), x.now); {
+	case !x.isSameUser(current):
+		x.cause = "other_user"
+	case state == Idle:
+		x.cause = string(IdleReached)
+	case state != Active:
+		x.cause = string(MaxReached)
+	}
+	return x.cause == ""
 }
 
 // isSameUser reports whether the user of the login is the one of every circle. It compares subjects, because UserKeys change with
@@ -125,15 +139,14 @@ func loginName(a *Authentication, circle string) string {
 	return string(append(binary.AppendVarint(b, at), a.Identity.encode()...))
 }
 
-// start creates a session. The session old, which is that of another user, ends in the same step.
+// start creates a session. The session old, which this login does not continue, ends in the same step.
 func (x *exchange) start(ctx context.Context, old storage.Hash) (*storage.Session, string, error) {
 	for attempt := range attempts {
 		value := x.newCookie(attempt)
-		times := Times{StartedAt: x.now, LastRequestAt: x.now}
 		s := &storage.Session{
 			Hash: storage.HashOf(value), ID: seal.IDOf("session ID", value),
 			UserKey:   x.vault.UserKey(x.login.Identity.Subject),
-			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.rules.Limits.ExpiresAt(times),
+			StartedAt: x.now, LastRequestAt: x.now, ExpiresAt: x.now.Add(x.rules.Limits.max()),
 		}
 		s.Circles = []storage.Circle{x.sealed(s.ID)}
 		ended, err := x.store.ReplaceSession(ctx, old, *s, x.perUser, x.now)
@@ -149,7 +162,7 @@ func (x *exchange) start(ctx context.Context, old storage.Hash) (*storage.Sessio
 		for i := range ended {
 			reason := "too_many"
 			if ended[i].Hash == old {
-				reason = "other_user"
+				reason = x.cause
 			}
 			x.emitEnded(ctx, reason, x.now)
 		}
@@ -202,7 +215,7 @@ func (x *exchange) rotate(ctx context.Context, s *storage.Session) (*storage.Ses
 // apply returns the session with this login, and the kind of login for the log. StartedAt does not change: Limits.Max counts
 // from the first authentication.
 func (x *exchange) apply(s *storage.Session) (next *storage.Session, reason string) {
-	n := x.afterRequest(s, x.now)
+	n := afterRequest(s, x.now)
 	n.Circles = slices.Clone(s.Circles)
 	proved := x.sealed(n.ID)
 	old := findCircle(&n, proved.Name)

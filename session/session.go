@@ -64,15 +64,6 @@ func (l Limits) State(t Times, now time.Time) State {
 	return Active
 }
 
-// ExpiresAt returns the instant at which a session stops being Active unless it is used again.
-func (l Limits) ExpiresAt(t Times) time.Time {
-	end, idle := t.StartedAt.Add(l.max()), t.LastRequestAt.Add(l.idle())
-	if idle.Before(end) {
-		return idle
-	}
-	return end
-}
-
 func (l Limits) max() time.Duration {
 	if l.Max > 0 {
 		return l.Max

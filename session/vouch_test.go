@@ -133,7 +133,7 @@ func (v *vouching) step() {
 		v.repeat(a, again, circle)
 	case 5:
 		if current != nil {
-			_, err := v.keeper.Touch(v.Context(), current, "client", true, v.now)
+			_, err := v.keeper.Touch(v.Context(), current, "client", true, time.Time{}, v.now)
 			require.NoError(v, err)
 			if v.last.Before(v.now) {
 				v.last = v.now
@@ -176,7 +176,10 @@ func (v *vouching) repeat(first, again session.Authentication, circle string) {
 // check compares what each circle vouches for with the model.
 func (v *vouching) check() {
 	s := v.current(v.cookie)
-	end := session.Limits{}.ExpiresAt(session.Times{StartedAt: v.started, LastRequestAt: v.last})
+	end := v.started.Add(session.DefaultMax)
+	if idle := v.last.Add(session.DefaultIdle); idle.Before(end) {
+		end = idle
+	}
 	active := v.live && v.now.Before(end) && !v.started.After(v.now.Add(session.MaxSkew)) && !v.last.After(v.now.Add(session.MaxSkew))
 	v.passed = v.passed || !v.now.Before(end)
 	if s == nil {

@@ -68,7 +68,7 @@ type Session struct {
 
 	StartedAt     time.Time // first authentication; the maximum lifetime counts from here
 	LastRequestAt time.Time // last authorization request; the idle lifetime counts from here
-	ExpiresAt     time.Time // the earlier end of both lifetimes
+	ExpiresAt     time.Time // end of the maximum lifetime, or of the last login-only grant if that is later
 
 	Circles []Circle        // authentications, one for each circle
 	Clients []SessionClient // clients that received a login, in the order of their first login

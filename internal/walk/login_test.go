@@ -152,7 +152,9 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 			if got := r.left.Query().Get("code"); got != o.code.text {
 				w.fail("a request has two codes")
 			}
-			w.visited(s, f.client)
+			again := *o.code.grant
+			again.expires = w.now.Add(again.expires.Sub(again.created))
+			w.visited(s, &again)
 			w.reach("code repeated")
 		}}
 	}
@@ -193,16 +195,19 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 			}
 			w.remember(f.consentKey(s), answer.approved, declined, w.now.Add(lasts))
 		}
-		w.visited(s, f.client)
+		w.visited(s, g)
 		w.visits[s.person] = append(w.visits[s.person], w.entry(f))
 	}}
 }
 
-// visited records that a session answered a request of a client.
-func (w *world) visited(s *session, c *registration) {
+// visited records that a session answered a request with a grant.
+func (w *world) visited(s *session, g *grant) {
 	s.last = later(s.last, w.now)
-	if !slices.Contains(s.clients, c) {
-		s.clients = append(s.clients, c)
+	if g.loginOnly {
+		s.until = later(s.until, g.expires)
+	}
+	if !slices.Contains(s.clients, g.client) {
+		s.clients = append(s.clients, g.client)
 	}
 }
 
@@ -232,6 +237,14 @@ func (w *world) agree(f *flow, d decision, r *response) {
 // current returns the live session of a browser.
 func (b *browser) current() *session {
 	if b.session.live(b.now) {
+		return b.session
+	}
+	return nil
+}
+
+// presented returns the session that the cookie of a browser names, which may have reached its limits.
+func (b *browser) presented() *session {
+	if b.session.kept(b.now) {
 		return b.session
 	}
 	return nil
@@ -479,7 +492,7 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, deta
 			return decision{outcome: "error access_denied"}
 		}
 		var ended []*session
-		b.session, ended = w.logIn(s, l, f.client.circle())
+		b.session, ended = w.logIn(b.presented(), l, f.client.circle())
 		w.dropped(ended)
 		return w.continued(f, b.session, true, nil)
 	}

@@ -88,6 +88,7 @@ type proof struct {
 type session struct {
 	person        *person
 	started, last time.Time
+	until         time.Time // end of its last login-only grant
 	proofs        map[string]proof
 	clients       []*registration
 	over          bool
@@ -95,6 +96,12 @@ type session struct {
 
 func (s *session) live(now time.Time) bool {
 	return s != nil && !s.over && now.Before(s.started.Add(sessionMax)) && now.Before(s.last.Add(sessionIdle))
+}
+
+// kept reports whether a login or logout in the browser ends the session: its record is kept until its maximum end, or until the
+// last of its login-only grants ends.
+func (s *session) kept(now time.Time) bool {
+	return s != nil && !s.over && (now.Before(s.started.Add(sessionMax)) || now.Before(s.until))
 }
 
 // consentKey names the consents of a person to a client for a customer.
@@ -287,7 +294,7 @@ func (m *model) end(s *session) {
 // logIn records a login and returns the session, and the sessions that ended.
 func (m *model) logIn(current *session, l *login, circle string) (s *session, ended []*session) {
 	p := proof{l, m.now}
-	if current != nil && current.person == l.person {
+	if current.live(m.now) && current.person == l.person {
 		current.proofs[circle] = p
 		current.last = later(current.last, m.now)
 		return current, nil
@@ -300,7 +307,7 @@ func (m *model) logIn(current *session, l *login, circle string) (s *session, en
 	m.sessions = append(m.sessions, s)
 	var own []*session
 	for _, other := range m.sessions {
-		if other.person == l.person && other != s && other.live(m.now) {
+		if other.person == l.person && other != s && other.kept(m.now) {
 			own = append(own, other)
 		}
 	}

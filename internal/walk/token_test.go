@@ -412,7 +412,7 @@ func (w *world) logOut(o *op) {
 	if hint != nil {
 		form.Set("id_token_hint", hint.text)
 	}
-	s := b.current()
+	s := b.presented()
 	w.note("browser %d logs out (hint: %v)", b.id, hint != nil)
 	r := b.do("GET", issuer+"/logout?"+form.Encode(), nil)
 	switch at := w.hinted(hint, s); {
