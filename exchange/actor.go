@@ -64,10 +64,10 @@ func (x *exchange) currentActor() (actor, error) {
 		return actor{}, actorRole.badToken("has_actor")
 	}
 	sub := a.Subject
-	if sub == "" {
+	if a.IsMachine() {
 		sub = machine(a.Consumer, a.ClientID)
 	}
-	// Reject subjects that hold a national identity number or look like an organisation identifier.
+	// Reject users without a sub, and subjects that hold a national identity number or look like an organisation identifier.
 	if sub == "" || holdsPID(sub) || holdsPID(a.ClientID) || isOrganisation(a.Subject) {
 		return actor{}, actorRole.badToken("subject_not_allowed")
 	}

@@ -320,19 +320,22 @@ func (d *discloser) revoke(clientID, value string) int {
 	return d.Call(d.t, "/revoke", clientID, f).Status
 }
 
-// TestPseudonymousActors checks that act has the sub of the actor that the client of the actor token can have received: not the open
-// one if that token is pseudonymous or opaque.
+// TestPseudonymousActors checks that act has the sub of the actor that the client of the actor token can have received, and that a user
+// whom that client may not identify, without a pseudonym, is no actor.
 func TestPseudonymousActors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	open := claims(t, w.login("service", "openid").String("id_token"))["sub"]
 	hidden := claims(t, w.login("service", "openid test:pseudonym").String("id_token"))["sub"]
 	subject := w.machineToken()
-	for scopes, want := range map[string]any{"openid test:api": open, "test:api test:pseudonym": hidden, "test:opaque": hidden} {
+	for scopes, want := range map[string]any{"openid test:api": open, "test:api test:pseudonym": hidden} {
 		actor := w.login("service", scopes).String("access_token")
 		_, got := w.exchanged("service", form(subject, "actor_token", actor, "actor_token_type", exchange.AccessToken))
 		require.Equal(t, want, got["act"].(map[string]any)["sub"], scopes)
 	}
+	unnamed := w.login("service", "test:opaque").String("access_token")
+	a := w.Call(t, "/token", "service", form(subject, "actor_token", unnamed, "actor_token_type", exchange.AccessToken))
+	require.Equal(t, http.StatusBadRequest, a.Status, a.JSON)
 }
 
 // TestForeignPseudonyms checks that the sub of a token that was exchanged for a pseudonymous token of another issuer, or for an

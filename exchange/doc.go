@@ -13,7 +13,8 @@
 //     token is issued.
 //   - If the presented token is pseudonymous or opaque, the new token is too. The sub of a pseudonymous token is not one that the
 //     client receives in open grants, so that the client cannot find the user by it; see pseudonym.Pairwise. An opaque token
-//     identifies the user to the APIs that are entitled to its scopes, and not to the client.
+//     identifies the user to the APIs that are entitled to its scopes, and not to the client, which receives no sub: the user is no
+//     actor.
 //   - The claim act names the party that acts for the subject, with earlier actors nested in it. Only the outermost actor counts
 //     for authorization (RFC 8693 §4.1).
 //   - A subject token with may_act can only be exchanged by the party that may_act names (RFC 8693 §4.4). The new token has the same may_act.

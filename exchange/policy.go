@@ -43,7 +43,7 @@ type Token struct {
 	Type      string    // AccessToken or IDToken
 	Issuer    string    // its issuer
 	ClientID  string    // the client it was issued to; "" if a token of another issuer has no client_id
-	Subject   string    // sub; "" for machines
+	Subject   string    // sub; "" for machines, and for a user whom the client of the token may not identify
 	Consumer  string    // organisation number of the consumer; "" if there is none
 	Scopes    []string  // granted scopes
 	Audience  []string  // aud; if empty, APIs that require an audience reject the token
@@ -51,10 +51,12 @@ type Token struct {
 	ExpiresAt time.Time // the token is valid before this time
 	// Foreign holds every claim of a token of another issuer. It is nil for tokens of the provider.
 	Foreign *resource.Token
+
+	user bool // the token has a user, also if Subject is ""
 }
 
 // IsMachine reports whether the token was issued without a user.
-func (t *Token) IsMachine() bool { return t.Subject == "" }
+func (t *Token) IsMachine() bool { return t.Subject == "" && !t.user }
 
 // Decision allows an exchange. The zero value allows it within the limits of the subject token.
 type Decision struct {

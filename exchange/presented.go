@@ -86,6 +86,7 @@ func (x *exchange) lookup(ctx context.Context, p presentation) (*presented, erro
 		Token: Token{
 			Type: AccessToken, Issuer: x.cfg.Issuer, ClientID: t.Grant.ClientID, Subject: t.Subject, Consumer: consumer(t),
 			Scopes: t.Token.Scopes, Audience: t.Token.Audience, ACR: t.Grant.ACR, ExpiresAt: earliest(t.Token.ExpiresAt, t.Grant.ExpiresAt),
+			user: !t.Identity.IsZero(),
 		},
 		own: true, hash: t.Token.Hash, grant: t.Grant, identity: t.Identity, details: t.AuthorizationDetails,
 		pseudonymous: t.Pseudonymous, opaque: t.Token.Opaque, exchanges: t.Exchanges,
@@ -142,7 +143,7 @@ func (x *exchange) verifyForeign(ctx context.Context, p presentation, issuer Iss
 		f.pseudonymous = false
 		return f, nil
 	}
-	f.Subject = t.Subject
+	f.Subject, f.user = t.Subject, true
 	if p.role == actorRole { // the actor needs no user at this provider
 		return f, nil
 	}

@@ -429,3 +429,23 @@ func TestAllowNoScope(t *testing.T) {
 	_, err = verifier(t, cfg).Verify(t.Context(), resource.Bearer(sign(t, "ec", "", bare.with("nonce", "n").json(t))))
 	require.Equal(t, "token_type_mismatch", rejection(t, err).Reason)
 }
+
+// TestUserWithoutSubjectIsNoMachine checks that an introspected token without sub and acr is that of a machine only if it names a
+// consumer: the issuer can withhold the sub of a user (docs/threat-model.md H10).
+func TestUserWithoutSubjectIsNoMachine(t *testing.T) {
+	t.Parallel()
+	consumer := resource.Organisation{ID: "0192:991825827"}
+	for _, tt := range []struct {
+		token   resource.Token
+		machine bool
+	}{
+		{resource.Token{ClientID: "c1"}, true},
+		{resource.Token{ClientID: "c1", Introspected: true}, false},
+		{resource.Token{ClientID: "c1", Introspected: true, Subject: "c1"}, true},
+		{resource.Token{ClientID: "c1", Introspected: true, Consumer: consumer}, true},
+		{resource.Token{ClientID: "c1", Introspected: true, Consumer: consumer, ACR: "idporten-loa-high"}, false},
+	} {
+		require.Equal(t, tt.machine, tt.token.IsMachine(), "%+v", tt)
+		require.False(t, tt.token.HasUser())
+	}
+}

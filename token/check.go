@@ -18,7 +18,7 @@ import (
 const MaxExchanges = 8
 
 // CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled,
-// the client still acts for the customer of the grant, every scope that requires consent has one, and the same is true of the grants
+// the client still acts for the customer of the grant, no scope requires pseudonyms that did not when the grant was made, every scope that requires consent has one, and the same is true of the grants
 // of the tokens that were exchanged for it. CheckGrant does not check whether g is revoked, because the method of the store that
 // returned g reports that. The error wraps storage.ErrRevoked if the tokens may not be used; other errors are faults.
 func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
@@ -52,6 +52,7 @@ var (
 	errConsentWithdrawn = &endedError{"consent_withdrawn"}
 	errParentEnded      = &endedError{"exchanged_token_ended"}
 	errDetailsWithdrawn = &endedError{"details_withdrawn"}
+	errPseudonymNeeded  = &endedError{"pseudonym_required"}
 )
 
 // ended returns the log reason of an endedError.
@@ -70,6 +71,10 @@ func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, 
 	}
 	if live.client, err = m.client(ctx, g, c); err != nil {
 		return live, err
+	}
+	if g.Identity != nil && !g.Pseudonymous && m.pseudonymous(g) {
+		// A scope requires pseudonyms now. The client knows the user, and would learn which pseudonym is the user's.
+		return live, errPseudonymNeeded
 	}
 	if live.identity, err = m.identity(g); err != nil {
 		return live, err

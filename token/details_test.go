@@ -114,16 +114,16 @@ func TestDetailsAreNarrowed(t *testing.T) {
 	f.requireError(f.send(f.ep, "web", with(refreshForm(plain.str("refresh_token")), one)), http.StatusBadRequest, portner.InvalidAuthorizationDetails)
 }
 
-// If a scope requires pseudonymous tokens after the login, the client receives the details no more, because they can name
-// the user. A resource server that may resolve the user receives them.
+// If a scope of the code requires pseudonymous tokens now, the client does not receive the details, because they can name the user. A
+// resource server that may resolve the user receives them.
 func TestDetailsOfPseudonyms(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.IDTokenOnRefresh = true })
 	named := `[{"type":"idporten:fullmakt","authorized_representative":{"pid":"\u0032` + pid[1:] + `"}}]`
-	a := f.redeem("web", f.detailed(named, "openid", "api:read"))
-	require.Contains(t, f.detailsIn(a)[2], pid)
+	require.Contains(t, f.detailsIn(f.redeem("web", f.detailed(named, "openid", "api:read")))[2], pid)
+	code := f.detailed(named, "openid", "api:read")
 	f.scopes["api:read"].RequiresPseudonymousTokens = true
-	a = f.refresh("web", a.str("refresh_token"))
+	a := f.redeem("web", code)
 	require.Equal(t, [4]string{}, f.detailsIn(a))
 	require.NotContains(t, a.Body.String(), pid)
 	resolved := f.introspect("api", a.str("access_token")).body

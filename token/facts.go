@@ -35,17 +35,13 @@ func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity,
 	return f, err
 }
 
-// conceal makes a document pseudonymous, with the sub of pseudonymous documents: a client that knows the user could find the user by
-// another one.
-func (m *Minter) conceal(f *facts) (err error) {
-	if f.pseudonymous {
-		return nil
+// withhold removes the user from a document whose reader may not identify the user. Pseudonymous grants keep their sub. The documents of
+// other grants have none then: the sub of a pseudonym would tell a reader who knows the user by another document, such as the token
+// itself or an id_token, which pseudonym belongs to the user.
+func (f *facts) withhold() {
+	if !f.pseudonymous {
+		f.pseudonymous, f.sub = true, ""
 	}
-	f.pseudonymous = true
-	if f.sub != "" {
-		f.sub, err = m.cfg.subject(f.client, &f.identity, true)
-	}
-	return err
 }
 
 // disclosedDetails returns the authorization_details for tokens and introspection. Details can name the user.

@@ -112,8 +112,8 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 	}
 	if q.mayIdentify(t, g) {
 		f.pseudonymous = false // sub is that of the token
-	} else if err := q.minter.conceal(&f); err != nil {
-		return f, err
+	} else {
+		f.withhold()
 	}
 	f.clientAMR = t.ClientAMR
 	if f.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
@@ -123,9 +123,13 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 }
 
 // mayIdentify reports whether the caller may learn the identity of the user: by the scopes of the grant, so that a token with fewer
-// scopes does not disclose more, and by those of the token, which can be for no API at all.
+// scopes does not disclose more, and by those of the token, which can be for no API at all. A self-contained token that is not
+// pseudonymous identifies the user itself.
 func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant) bool {
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
+	if protection == pseudonym.Open && !t.Opaque {
+		return true
+	}
 	may := func(scopes []string) bool {
 		return pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(scopes))
 	}

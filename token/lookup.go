@@ -20,8 +20,8 @@ type LiveToken struct {
 	Grant    storage.Grant       // of the token
 	Client   *client.Client      // of the grant
 	Identity session.Identity    // of the user; zero for machine grants
-	// Subject is the sub of the user that Client can have received: the pseudonymous one unless the protection of the grant is
-	// pseudonym.Open. It is "" for machine grants.
+	// Subject is the sub of the user that Client can have received. It is "" if Client may not identify the user and the grant is not
+	// pseudonymous, which is a grant with opaque tokens only, and for machine grants.
 	Subject string
 	// AuthorizationDetails are those of the token, opened; nil if it has none.
 	AuthorizationDetails json.RawMessage
@@ -81,9 +81,7 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 	}
 	t.Pseudonymous = f.pseudonymous
 	if Protection(m.cfg.Scopes, &grant, access.Opaque) != pseudonym.Open {
-		if err := m.conceal(&f); err != nil {
-			return nil, err
-		}
+		f.withhold()
 	}
 	t.Subject = f.sub
 	m.remember(hash, t)

@@ -137,6 +137,7 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 		g.UserKey, g.Identity = m.cfg.Vault.UserKey(in.Identity.Subject), m.cfg.Vault.Seal(in.Identity, g.ID)
 	}
 	if in.Plan.Granted != nil {
+		g.Pseudonymous = g.Pseudonymous || in.Plan.Pseudonymous
 		return nil
 	}
 	var err error

@@ -121,14 +121,13 @@ func TestPseudonymousUserInfo(t *testing.T) {
 	}
 }
 
-// A scope that requires pseudonymous tokens while a token is live applies at once, and the final bytes are checked.
+// The final bytes of userinfo are checked.
 func TestUserInfoLeakIsBlocked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	code := f.code(forClient("web", "profile", "api:read"), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Locale = pid })
+	code := f.code(forClient("web", "profile", "api:pseudo", "api:opaque"), identity(everything), func(c *storage.AuthorizationCode) { c.Grant.Locale = pid })
 	at := f.redeem("web", code).str("access_token")
-	require.Equal(t, pid, f.userInfo(at).body["pid"])
-	f.scopes["api:read"].RequiresPseudonymousTokens = true
+	require.NotEmpty(t, at)
 	f.eventNames()
 	f.requireError(f.userInfo(at), http.StatusInternalServerError, portner.ServerError)
 	require.Contains(t, f.eventNames(), portner.EventPIDLeakBlocked)

@@ -86,15 +86,13 @@ func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *st
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(t.Scopes, x.cfg.UserInfoScope) || f.sub == "" {
+	if Protection(x.cfg.Scopes, g, t.Opaque) != pseudonym.Open {
+		f.withhold()
+	}
+	if reason := x.userInfoDenied(t, &f); reason != "" {
 		return nil, &portner.Error{
 			Code: portner.InsufficientScope, Description: "The access token may not be used here.",
-			Err: &cause{Event: portner.EventRefused, Reason: "userinfo_scope_missing", GrantID: g.ID},
-		}
-	}
-	if Protection(x.cfg.Scopes, g, t.Opaque) != pseudonym.Open {
-		if err := x.minter.conceal(&f); err != nil {
-			return nil, err
+			Err: &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID},
 		}
 	}
 	f.clientAMR = t.ClientAMR
@@ -107,6 +105,17 @@ func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *st
 		return nil, err
 	}
 	return out, nil
+}
+
+// userInfoDenied returns why a token has no userinfo, "" if it has. OIDC Core §5.3.2: a response needs a sub.
+func (x *exchange) userInfoDenied(t *storage.AccessToken, f *facts) (reason string) {
+	switch {
+	case !slices.Contains(t.Scopes, x.cfg.UserInfoScope), f.grant.Identity == nil:
+		return "userinfo_scope_missing"
+	case f.sub == "":
+		return "subject_withheld"
+	}
+	return ""
 }
 
 // maxToken is the largest length of a token in bytes. The tokens of this provider are shorter.

@@ -242,11 +242,8 @@ func requireNoDuplicates(t *testing.T, object string) {
 func TestUserInfoOfAnOpaqueToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.UserInfoScope, c.SubjectType = "api:read", client.Public })
-	pairwise, err := f.ep.Subject(f.clients["web"], &session.Identity{Subject: "user-1", Identifiers: identified(session.TypePID, pid)}, true)
-	require.NoError(t, err)
-	hidden := f.userInfo(f.login("web", "api:read", "api:opaque").str("access_token"))
-	require.Equal(t, http.StatusOK, hidden.Code)
-	require.Equal(t, map[string]any{"sub": pairwise}, hidden.body)
+	f.requireError(f.userInfo(f.login("web", "api:read", "api:opaque").str("access_token")), http.StatusForbidden, portner.InsufficientScope)
+	require.Equal(t, "subject_withheld", f.events[len(f.events)-1].Reason)
 	open := f.userInfo(f.login("web", "openid", "api:read", "api:opaque").str("access_token"))
 	require.Equal(t, pid, open.body["pid"], "the client has an id_token")
 	require.Equal(t, "user-1", open.body["sub"])

@@ -166,8 +166,8 @@ var table = []mutation{
 		walk, walks,
 	},
 	{
-		"a concealed document has the subject of open ones", "token/facts.go",
-		"f.sub, err = m.cfg.subject(f.client, &f.identity, true)", "f.sub, err = m.cfg.subject(f.client, &f.identity, false)",
+		"a document that withholds the user names the subject", "token/facts.go",
+		"f.pseudonymous, f.sub = true, \"\"", "f.pseudonymous = true",
 		walk, walks,
 	},
 	{

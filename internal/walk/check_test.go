@@ -66,9 +66,17 @@ func (w *world) identifiesOnly(of *login, what, text string) {
 }
 
 // checkSub checks the subject of a document: a client with public subjects receives the one of the host, and others one that
-// belongs to one person in one sector, and is either that of open or that of pseudonymous documents.
+// belongs to one person in one sector, and is either that of open or that of pseudonymous grants. A document that must not identify the
+// person of an open grant has none.
 func (w *world) checkSub(g *grant, open bool, sub string) {
-	open = open && !w.pseudonymous(g)
+	if !open && !w.pseudonymous(g) {
+		w.reach("sub withheld")
+		if sub != "" {
+			w.fail("sub %q tells which pseudonym belongs to the person", sub)
+		}
+		return
+	}
+	open = !w.pseudonymous(g)
 	if open && g.client.public {
 		if sub != g.person.subject {
 			w.fail("sub %q is not that of %s", sub, g.person.subject)
@@ -222,7 +230,7 @@ func (w *world) describeUser(t *token) {
 	switch {
 	case !w.active(t):
 		want = "invalid_token"
-	case !slices.Contains(t.scopes, "profile") || t.grant.machine:
+	case !slices.Contains(t.scopes, "profile") || t.grant.machine || !w.pseudonymous(t.grant) && t.grant.byReference(t.opaque):
 		want = "insufficient_scope"
 	}
 	if a.failure() != want {

@@ -548,9 +548,13 @@ func (m *model) opaque(g *grant) bool {
 // identifies reports whether the client of a grant knows the person.
 func (m *model) identifies(g *grant) bool { return !m.pseudonymous(g) && !g.byReference(m.opaque(g)) }
 
-// mayIdentify reports whether the response to an introspection identifies the person: by the scopes of the grant and of the token.
+// mayIdentify reports whether the response to an introspection identifies the person: a token that identifies the person itself, or
+// by the scopes of the grant and of the token.
 func (m *model) mayIdentify(caller *registration, t *token) bool {
 	g := t.grant
+	if !m.pseudonymous(g) && !t.opaque {
+		return true
+	}
 	if !m.pseudonymous(g) && !g.byReference(t.opaque) {
 		return m.mayIntrospect(caller, g.client, g.scopes) && m.mayIntrospect(caller, g.client, t.scopes)
 	}
