@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
 // checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5).
@@ -140,8 +141,9 @@ func (e *Endpoint) loadDetails(ctx context.Context, x *exchange, f *facts) *refu
 // detailsRequest describes the client and the user to package rar.
 func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity, locale string) rar.Request {
 	c := x.req.client
+	p := c.Parties(x.req.onBehalfOf.Value, storage.Delegation{})
 	return rar.Request{
-		ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
+		ClientID: c.ClientID, Organisation: p.Consumer, Supplier: p.Supplier,
 		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],
 		Locale: locale, Now: x.now,
 	}

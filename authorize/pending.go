@@ -71,12 +71,10 @@ type ClientInfo struct {
 }
 
 func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
-	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: c.OrganisationNo, URI: c.ClientURI, LogoURI: c.LogoURI}
+	p := c.Parties(customer.Value, storage.Delegation{})
+	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: p.Consumer, URI: c.ClientURI, LogoURI: c.LogoURI}
 	if customer.Name != "" {
 		info.Supplier, info.Name = info.Name, customer.Name
-	}
-	if customer.Orgno != "" {
-		info.Orgno = customer.Orgno
 	}
 	return info
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner/pkce"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
 )
 
 // jwtBearerShort is the name of the jwt-bearer grant in the self-service of Maskinporten.
@@ -108,13 +109,40 @@ func (c *Client) TakesSID() bool {
 	return c.FrontchannelLogoutSessionRequired || c.BackchannelLogoutURI != ""
 }
 
-// ScopeClient returns the description of the client for package scope. Its Organisation, which must have access to a scope, is the
-// supplier if there is one, and otherwise the organisation that owns the client.
+// ScopeClient returns the description of the client for package scope, for the logins of users. Its Organisation, which must have
+// access to a scope, is the one that operates the client: a supplier names its consumers and customers itself, so it has none of
+// their accesses. Its Consumer is the owner of the client, which tokens name.
 func (c *Client) ScopeClient() scope.Client {
 	return scope.Client{
-		ID: c.ClientID, Organisation: cmp.Or(c.SupplierOrgno, c.OrganisationNo),
+		ID: c.ClientID, Organisation: c.operator(), Consumer: c.OrganisationNo,
 		IntegrationType: c.IntegrationType, Scopes: c.RegisteredScopes(),
 	}
+}
+
+// operator returns the number of the organisation that operates the client: the supplier if there is one, and otherwise the owner.
+func (c *Client) operator() string { return cmp.Or(c.SupplierOrgno, c.OrganisationNo) }
+
+// Parties are the organisations of a grant, by number.
+type Parties struct {
+	Consumer string // for whom the client acts; "" if the registration has no number of it
+	Supplier string // who acts for Consumer; "" if Consumer itself does
+}
+
+// Parties returns for whom the client acts in a grant with a customer (onbehalfof; "" if none) and a delegation (zero if none), and
+// who acts. The delegation has precedence over the customer, and both over the owner and the supplier of the registration. For
+// a customer, the one that operates the client is the supplier, and a customer without a number has none: it is never replaced by
+// another organisation.
+func (c *Client) Parties(customer string, d storage.Delegation) Parties {
+	p := Parties{c.OrganisationNo, c.SupplierOrgno}
+	if customer != "" {
+		named, _ := c.Customer(customer)
+		p = Parties{named.Orgno, c.operator()}
+	}
+	p = Parties{cmp.Or(d.Consumer, p.Consumer), cmp.Or(d.Supplier, p.Supplier)}
+	if p.Supplier == p.Consumer {
+		p.Supplier = ""
+	}
+	return p
 }
 
 // DisplayName returns the name of the client for a page: ClientName, or ClientID if that is "".

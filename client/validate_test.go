@@ -298,7 +298,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.RotatesRefreshTokens())
 	require.False(t, c.HasResponseMode("form_post"))
 	require.True(t, c.TakesSID())
-	require.Equal(t, scope.Client{ID: "c", Organisation: "974761076", IntegrationType: "idporten", Scopes: []string{"openid", "profile"}}, c.ScopeClient())
+	require.Equal(t, scope.Client{ID: "c", Organisation: "974761076", Consumer: "991825827", IntegrationType: "idporten", Scopes: []string{"openid", "profile"}}, c.ScopeClient())
 	require.Equal(t, "c", c.DisplayName())
 	o, ok := c.Customer("a")
 	require.True(t, ok)

@@ -45,8 +45,8 @@ type Detail struct {
 // Request describes the client and the user of a request to the functions of a Type.
 type Request struct {
 	ClientID     string                 // client_id
-	Organisation string                 // organisation number of the consumer: that of the client, or the one it acts for
-	Supplier     string                 // organisation number of the supplier; "" if the consumer operates the client
+	Organisation string                 // organisation number of the consumer: that of the client, or the one it acts for; "" if unknown
+	Supplier     string                 // organisation number of the one that acts for the consumer; "" if the consumer itself does
 	Subject      string                 // the host's identifier of the user; "" for machines
 	Identifiers  []pseudonym.Identifier // identifiers of the user; nil for machines
 	Name         string                 // name of the user; "" if it is unknown

@@ -5,9 +5,12 @@ import "slices"
 // Client holds the members of a client registration on which decisions depend.
 type Client struct {
 	ID string // the client_id, for logs; no decision depends on it
-	// Organisation is the organisation number whose [Access] entries apply: the organisation of the client, or its supplier
-	// if a supplier operates the client.
+	// Organisation is the organisation number that must have an approved [Access] entry. For logins it is the organisation that
+	// operates the client, and for machines the one the client acts for.
 	Organisation string
+	// Consumer is the organisation number that tokens name as consumer, if it is not Organisation. It needs no access, but the
+	// owner of the scope must not have denied it: APIs decide on the consumer.
+	Consumer string
 	// IntegrationType is the integration_type of ID-porten. An empty one matches only scopes without
 	// AllowedIntegrationTypes, and openid and profile.
 	IntegrationType string
@@ -63,7 +66,8 @@ func admit(name string, c Client, src Source) (*Scope, Reason) {
 		return nil, IntegrationType
 	case s.AccessibleForAll:
 		return s, ""
-	case c.Organisation == "" || src.Access(name, c.Organisation) != Approved:
+	case c.Organisation == "" || src.Access(name, c.Organisation) != Approved,
+		c.Consumer != "" && c.Consumer != c.Organisation && src.Access(name, c.Consumer) == Denied:
 		return nil, NoAccess
 	}
 	return s, ""

@@ -14,6 +14,7 @@ import (
 const (
 	consumer = "991825827"
 	owner    = "974761076"
+	denied   = "910753614"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -44,6 +45,7 @@ func registry(t testing.TB) *scope.Registry {
 	t.Helper()
 	r, err := scope.NewRegistry(records(), []scope.Access{
 		{Scope: "nav:granted", ConsumerOrgno: consumer, State: scope.Approved},
+		{Scope: "nav:granted", ConsumerOrgno: denied, State: scope.Denied},
 		{Scope: "nav:asked", ConsumerOrgno: consumer, State: scope.Requested},
 		{Scope: "nav:denied", ConsumerOrgno: consumer, State: scope.Denied},
 		{Scope: "nav:nobody", ConsumerOrgno: owner, State: scope.Approved},
@@ -110,6 +112,9 @@ func TestEvaluateAccess(t *testing.T) {
 		{"nav:nobody", nil, scope.NoAccess},
 		{"nav:granted", func(c *scope.Client) { c.Organisation = owner }, scope.NoAccess}, // the owner needs an access too
 		{"nav:granted", func(c *scope.Client) { c.Organisation = "" }, scope.NoAccess},
+		{"nav:granted", func(c *scope.Client) { c.Consumer = owner }, ""}, // the consumer of a supplier's client needs no access
+		{"nav:granted", func(c *scope.Client) { c.Consumer = denied }, scope.NoAccess},
+		{"nav:open", func(c *scope.Client) { c.Consumer = denied }, ""},
 		{"no_pid", func(c *scope.Client) { c.Scopes = list("no_pid") }, scope.Unknown},
 	} {
 		t.Run(fmt.Sprintf("%s %s", tt.scope, tt.want), func(t *testing.T) {

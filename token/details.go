@@ -23,8 +23,9 @@ func (m *Minter) details(ctx context.Context, r *Request, g *storage.Grant, live
 	}
 	if len(granted) > 0 {
 		c, who := live.client, &live.identity
+		p := c.Parties(g.Customer, g.Delegation)
 		granted, err = evaluate(ctx, rar.Request{
-			ClientID: c.ClientID, Organisation: c.OrganisationNo, Supplier: c.SupplierOrgno,
+			ClientID: c.ClientID, Organisation: p.Consumer, Supplier: p.Supplier,
 			Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"], Locale: g.Locale, Now: r.Now,
 		}, granted)
 		if errors.Is(err, rar.ErrDenied) {
