@@ -54,6 +54,7 @@
 //	consumer_not_allowed          the consumer is not one of Rules.Consumers
 //	sub_entity_not_allowed        the consumer is a sub-entity
 //	supplier_untrusted            the supplier's coding or register is not trusted
+//	delegation_source_missing     the token has no delegation source, and the supplier is not one of Rules.Suppliers
 //	delegation_source_untrusted   the delegation source is not one of Rules.DelegationSources
 //	pid_missing                   the rules require a person, and the token has no pid
 //	pid_mismatch                  pid is not Rules.PID

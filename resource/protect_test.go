@@ -119,7 +119,11 @@ func TestRules(t *testing.T) {
 		{"a certificate used", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat", "QCForESeal"}}, with(good, func(t *resource.Token) { t.ClientAMR = "QCForESeal" }), ""},
 		{"no client_amr", resource.Rules{AllowNoScope: true, ClientAMR: []string{"virksomhetssertifikat"}}, &good, "client_amr_not_allowed"},
 		{"a supplier of a foreign register", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = resource.Organisation{ID: "9908:991825827"} }), "supplier_untrusted"},
-		{"a supplier without a source", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = digdir }), ""},
+		{"a supplier without a source", resource.Rules{AllowNoScope: true}, with(good, func(t *resource.Token) { t.Supplier = digdir }), "delegation_source_missing"},
+		{"a supplier without a source, trusted sources", resource.Rules{AllowNoScope: true, DelegationSources: []string{"https://tt02.altinn.no/"}}, with(good, func(t *resource.Token) { t.Supplier = digdir }), "delegation_source_missing"},
+		{"another supplier accepted", resource.Rules{AllowNoScope: true, Suppliers: []string{"910753614"}}, with(good, func(t *resource.Token) { t.Supplier = digdir }), "delegation_source_missing"},
+		{"a supplier accepted without a source", resource.Rules{AllowNoScope: true, Suppliers: []string{digdir.Orgno}}, with(good, func(t *resource.Token) { t.Supplier = digdir }), ""},
+		{"a supplier accepted, untrusted source", resource.Rules{AllowNoScope: true, Suppliers: []string{digdir.Orgno}}, with(good, func(t *resource.Token) { t.Supplier, t.DelegationSource = digdir, "https://www.altinn.no" }), "delegation_source_untrusted"},
 		{"untrusted delegation source", resource.Rules{AllowNoScope: true, DelegationSources: []string{"https://tt02.altinn.no/"}}, with(good, func(t *resource.Token) { t.DelegationSource = "https://www.altinn.no" }), "delegation_source_untrusted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,6 +151,7 @@ func TestInvalidRules(t *testing.T) {
 		"an empty consumer":    {Scopes: []string{"a"}, Consumers: []string{""}},
 		"an identifier":        {Scopes: []string{"a"}, Consumers: []string{"0192:991825827"}},
 		"a consumer by its ID": {Scopes: []string{"a"}, Consumers: []string{"VATSE-556677889901"}},
+		"an empty supplier":    {Scopes: []string{"a"}, Suppliers: []string{""}},
 		"an empty source":      {Scopes: []string{"a"}, DelegationSources: []string{""}},
 		"an empty method":      {Scopes: []string{"a"}, ClientAMR: []string{""}},
 		"a level of a machine": {Scopes: []string{"a"}, RequireMachine: true, ACR: acr.High},

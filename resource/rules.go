@@ -17,7 +17,7 @@ import (
 // Rules holds the requirements on a token. The zero value is rejected: name a scope, or set AllowNoScope.
 //
 // Whatever the fields are, Check rejects a consumer or supplier whose coding or register is not trusted, a delegation whose source is
-// not one of DelegationSources, and a token with neither sub nor consumer.
+// not one of DelegationSources, a supplier without a delegation that is not one of Suppliers, and a token with neither sub nor consumer.
 type Rules struct {
 	// Scopes must all be granted. Names are compared in full.
 	Scopes []string
@@ -46,6 +46,10 @@ type Rules struct {
 	// DelegationSources are the accepted values of delegation_source, such as "https://tt02.altinn.no/". If empty,
 	// delegated tokens are rejected.
 	DelegationSources []string
+	// Suppliers are the organisation numbers of suppliers that are accepted without a delegation_source, in the form of Consumers.
+	// ID-porten issues such tokens to clients that a supplier operates: it checks the access of the supplier, and the consumer is
+	// the one that the supplier registered. If empty, tokens with a supplier and without a delegation_source are rejected.
+	Suppliers []string
 
 	// RequirePID requires the claim pid.
 	RequirePID bool
@@ -103,6 +107,9 @@ func (r Rules) validate() error {
 	c.Want(r.MaxAge >= 0, "MaxAge", "must not be negative")
 	for n, consumer := range r.Consumers {
 		c.Want(consumerName(consumer), index("Consumers", n), "must be an organisation number of nine digits or <authority>:<ID>")
+	}
+	for n, supplier := range r.Suppliers {
+		c.Want(consumerName(supplier), index("Suppliers", n), "must be an organisation number of nine digits or <authority>:<ID>")
 	}
 	for n, source := range r.DelegationSources {
 		c.Require(source != "", index("DelegationSources", n))
@@ -204,16 +211,20 @@ func (r Rules) checkConsumer(t *Token) *Error {
 	return nil
 }
 
-// in reports whether a list of Rules.Consumers names the organisation.
+// in reports whether a list of Rules.Consumers or Rules.Suppliers names the organisation.
 func (o Organisation) in(list []string) bool {
 	return o.Orgno != "" && slices.Contains(list, o.Orgno) ||
 		o.optedIn && slices.Contains(list, o.Authority+":"+o.ID)
 }
 
-// checkSupplier checks the coding of the supplier and the source of the delegation. The supplier itself is not authorized.
+// checkSupplier checks the coding of the supplier and the source of the delegation. Without a source, nobody but the supplier says
+// that it acts for the consumer.
 func (r Rules) checkSupplier(t *Token) *Error {
 	if t.Supplier.ID != "" && !t.Supplier.trusted() {
 		return forbidden("supplier_untrusted", "The supplier of the access token is not identified in a way that is accepted.")
+	}
+	if t.Supplier.ID != "" && t.DelegationSource == "" && !t.Supplier.in(r.Suppliers) {
+		return forbidden("delegation_source_missing", "The access token names a supplier without a delegation.")
 	}
 	if t.DelegationSource != "" && !slices.Contains(r.DelegationSources, t.DelegationSource) {
 		return forbidden("delegation_source_untrusted", "Delegations of this source are not accepted here.")

@@ -50,6 +50,7 @@ func accepted(t *testing.T) []vector {
 	}
 	plain := resource.Rules{Scopes: []string{"difitest:test2"}}
 	post := resource.Rules{Scopes: []string{"dpi:send"}}
+	accepting := resource.Rules{Scopes: post.Scopes, Suppliers: []string{"991825827"}}
 	named := func(cfg *resource.Config) { cfg.Audience = []string{"https://api.aksesspunktleverandør.no/"} }
 	agreed := resource.Rules{Scopes: []string{"difitest:test2"}, RequireConsent: true}
 	forSystems := resource.Rules{Scopes: []string{"skatteetaten:innrapporteringboligselskap"}, RequireSystemUser: true}
@@ -60,7 +61,8 @@ func accepted(t *testing.T) []vector {
 		{"delegated token, source without its slash", parse(t, delegated), 1584693500, nil, resource.Rules{Scopes: []string{"difitest:test2"}, DelegationSources: []string{"https://tt02.altinn.no"}}, 403, "delegation_source_untrusted"},
 		{"delegated token, no source trusted", parse(t, delegated), 1584693500, nil, plain, 403, "delegation_source_untrusted"},
 		{"digital post: issuer without slash", t3.with("iss", "https://test.maskinporten.no"), 1584693450, named, post, 401, "issuer_mismatch"},
-		{"digital post: corrected", t3, 1584693450, named, post, 200, ""},
+		{"digital post: corrected", t3, 1584693450, named, accepting, 200, ""},
+		{"digital post: no delegation", t3, 1584693450, named, post, 403, "delegation_source_missing"},
 		{"digital post: another API", t3, 1584693450, nil, post, 401, "audience_mismatch"},
 		{"system user", parse(t, systemUser), 1740737660, nil, forSystems, 200, ""},
 		{"no system user", parse(t, systemUser).with("authorization_details", nil), 1740737660, nil, forSystems, 403, "system_user_missing"},

@@ -106,7 +106,7 @@ func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, deta
 		return nil, fmt.Errorf("%w: no such consent", rar.ErrDenied)
 	case err != nil:
 		return nil, err
-	case found.From != want.from || found.To != r.Organisation || !r.Now.Before(found.ValidTo):
+	case found.From != want.from || r.Organisation == "" || found.To != r.Organisation || !r.Now.Before(found.ValidTo):
 		return nil, fmt.Errorf("%w: the consent has another giver or receiver, or has expired", rar.ErrDenied)
 	}
 	granted, err := json.Marshal(struct {

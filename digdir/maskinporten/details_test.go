@@ -65,7 +65,7 @@ func TestVendor(t *testing.T) {
 	}{
 		"own":              {v6(), digdir},
 		"delegated":        {v5().with("iat", v4()["iat"], "exp", v4()["exp"], "authorization_details", []any{systemUser("974761076")}), digdir},
-		"supplier-managed": {v6().with("iss", "managed"), customer},
+		"supplier-managed": {v6().with("iss", "managed", "scope", "difitest:delegated"), digdir},
 	} {
 		w.grant(t, tt.payload)
 		require.Equal(t, tt.vendor, w.sources.query.Vendor, name)
@@ -130,14 +130,6 @@ func TestNoDetails(t *testing.T) {
 	w := newWorld(t, func(c *maskinporten.Config) { c.Details = nil })
 	w.requireRejection(t, w.grant(t, v6()), catalogue["MP-301"])
 	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
-}
-
-// TestSupplierManaged checks that the consumer is the client's organisation and that the access of the supplier counts.
-func TestSupplierManaged(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	a := w.grant(t, v4().with("iss", "managed"))
-	w.requireToken(t, a, object{"consumer": organisation(digdir), "supplier": organisation(customer)})
 }
 
 // TestNilSources checks that a registry rejects types without a source.

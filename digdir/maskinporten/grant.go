@@ -1,7 +1,6 @@
 package maskinporten
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ type grant struct {
 // NewGrant returns the grant handler of urn:ietf:params:oauth:grant-type:jwt-bearer, for a token endpoint with further grants.
 // It reports every problem of the configuration at once, as FieldErrors.
 //
-// [Claims] adds the claims of its tokens. Put it into token.Config.Claims.
+// [Claims] adds the claims of its tokens. Put it into provider.Config.Claims or token.Config.Claims, after the claims of the profile.
 func NewGrant(cfg Config) (token.GrantHandler, error) {
 	g, err := newGrant(cfg, func(*Config, *fields.Checker) {})
 	if err != nil {
@@ -171,10 +170,7 @@ func (x *exchange) grantDetails(ctx context.Context, c *claims, a *authorization
 	if err != nil {
 		return nil, detailsRejection(err)
 	}
-	r := rar.Request{ClientID: x.client.ClientID, Organisation: x.client.OrganisationNo, Supplier: x.client.SupplierOrgno, Now: x.Now}
-	if a.delegation.Source != "" {
-		r.Organisation, r.Supplier = a.consumer, a.supplier
-	}
+	r := rar.Request{ClientID: x.client.ClientID, Organisation: a.Consumer, Supplier: a.Supplier, Now: x.Now}
 	granted, err := x.cfg.Details.Grant(ctx, r, parsed)
 	if err != nil {
 		return nil, detailsRejection(err)
@@ -206,7 +202,7 @@ func (x *exchange) contents(c *claims, a *authorization, details []byte) token.C
 		in.Grant.ExpiresAt = x.Now.Add(time.Duration(seconds) * time.Second) // the grant ends with its only token
 	}
 	if x.cfg.Skyporten {
-		in.Subject = norway.OrgIdentifier(cmp.Or(a.delegation.Consumer, x.client.OrganisationNo)).ID + ";" + c.scope
+		in.Subject = norway.OrgIdentifier(a.Consumer).ID + ";" + c.scope
 	}
 	return in
 }

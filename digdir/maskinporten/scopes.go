@@ -8,16 +8,16 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
 
 // authorization is the decision on scopes and organisations.
 type authorization struct {
-	plan       scope.Plan
-	delegation storage.Delegation // zero if the client acts for its own organisation
-	consumer   string             // the organisation that must have access to the scopes
-	supplier   string             // the organisation that acts for consumer; "" if consumer itself does
+	plan           scope.Plan
+	delegation     storage.Delegation // zero if the client acts for its own organisation
+	client.Parties                    // Consumer is the organisation that must have access to the scopes
 }
 
 // authorize is steps 11 to 15 of docs/spec/maskinporten.md §1.5.
@@ -27,11 +27,8 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 		return authorization{}, reject(mp200, "scope_malformed")
 	}
 	r := scope.Request{Requested: names, Scopes: x.cfg.Scopes, Now: x.Now, Client: x.client.ScopeClient()}
-	a := authorization{consumer: r.Client.Organisation}
-	if c.consumerOrg != "" {
-		a.consumer, a.supplier = c.consumerOrg, x.client.OrganisationNo
-		r.Client.Organisation = a.consumer
-	}
+	a := authorization{Parties: x.parties(c)}
+	r.Client.Organisation, r.Client.Consumer = a.Consumer, a.Consumer
 	var refused []scope.Refusal
 	a.plan, err = scope.Evaluate(r)
 	if e, ok := errors.AsType[*scope.RefusedError](err); ok {
@@ -42,8 +39,8 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 	if err := checkScopes(&a.plan, refused); err != nil {
 		return a, err
 	}
-	if c.consumerOrg != "" {
-		if a.delegation, err = x.delegation(c, names); err != nil {
+	if a.Supplier != "" {
+		if a.delegation, err = x.delegation(c, &a, names); err != nil {
 			return a, err
 		}
 	}
@@ -78,10 +75,19 @@ func refusedFor(refused []scope.Refusal, reasons ...scope.Reason) []string {
 	return names
 }
 
-// delegation is step 13: consumer_org is another organisation than the client's, the client is not managed by a supplier, and
-// every scope has the same, configured delegation source.
-func (x *exchange) delegation(c *claims, names []string) (storage.Delegation, error) {
-	if c.consumerOrg == x.client.OrganisationNo || x.client.SupplierOrgno != "" {
+// parties returns for whom the client acts: for consumer_org, and otherwise for its owner. In a client that a supplier operates, the
+// supplier acts for the owner as it would with consumer_org: it named the owner itself when it registered the client.
+func (x *exchange) parties(c *claims) client.Parties {
+	if c.consumerOrg != "" {
+		return client.Parties{Consumer: c.consumerOrg, Supplier: x.client.OrganisationNo}
+	}
+	return x.client.Parties("", storage.Delegation{})
+}
+
+// delegation is step 13 for a supplier: consumer_org is another organisation than the client's and not combined with a client that
+// a supplier operates, and every scope has the same, configured delegation source.
+func (x *exchange) delegation(c *claims, a *authorization, names []string) (storage.Delegation, error) {
+	if c.consumerOrg != "" && (c.consumerOrg == x.client.OrganisationNo || x.client.SupplierOrgno != "") {
 		return storage.Delegation{}, reject(combination, "consumer_org_not_allowed")
 	}
 	source := ""
@@ -95,7 +101,7 @@ func (x *exchange) delegation(c *claims, names []string) (storage.Delegation, er
 	if x.cfg.Delegations[source] == nil {
 		return storage.Delegation{}, rejectClient(combination, portner.EventBadRegistration, "delegation_source_unknown")
 	}
-	return storage.Delegation{Consumer: c.consumerOrg, Supplier: x.client.OrganisationNo, Source: source}, nil
+	return storage.Delegation{Consumer: a.Consumer, Supplier: a.Supplier, Source: source}, nil
 }
 
 // checkDelegated is step 15: the delegation source confirms each scope at the time of the request.

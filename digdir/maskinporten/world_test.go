@@ -229,7 +229,7 @@ func clients() []client.Client {
 	by("certified").JWKS = nil
 	by("old-key").KeysUploadedAt = issuedAt(v4()).AddDate(0, 0, -366)
 	by("inactive").Disabled = true
-	by("managed").SupplierOrgno = customer
+	by("managed").OrganisationNo, by("managed").SupplierOrgno = customer, digdir
 	by("slow").AccessTokenLifetime = 3 * 3600
 	by("legacy-audience").AllowTokenEndpointAudience = true
 	return all

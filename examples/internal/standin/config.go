@@ -186,7 +186,11 @@ func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 		if err != nil || registered.Disabled {
 			continue
 		}
-		for _, r := range scope.CheckRegistration(registered.ScopeClient(), src) {
+		of := registered.ScopeClient()
+		if registered.HasGrant(client.JWTBearer) { // Maskinporten checks the access of the consumer
+			of.Organisation = registered.OrganisationNo
+		}
+		for _, r := range scope.CheckRegistration(of, src) {
 			log.Warn("client registered a scope that will be rejected", "client_id", registered.ClientID, "scope", r.Scope, "reason", string(r.Reason))
 		}
 	}
