@@ -47,7 +47,6 @@ func setIdentifier(d *token.Document, name, typ string) {
 
 // setOrganisations adds the organisations of the client, and the customer that the client acts for.
 func setOrganisations(d *token.Document) {
-	d.SetString("client_amr", d.ClientAMR)
 	if d.Kind == token.Introspection {
 		d.SetString("client_orgno", d.Client.OrganisationNo)
 	}

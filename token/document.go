@@ -178,7 +178,7 @@ func (d *Document) accepts(name string) bool {
 	case reserved(d.Kind, name):
 		d.fail(name, errReserved)
 		return false
-	case d.has(name):
+	case d.Has(name):
 		d.fail(name, errRepeated)
 		return false
 	}
@@ -186,7 +186,8 @@ func (d *Document) accepts(name string) bool {
 	return !d.Pseudonymous || !pseudonym.Identifying(name)
 }
 
-func (d *Document) has(name string) bool { return slices.Contains(d.names, name) }
+// Has reports whether a claim was added, also if it was withheld because the token is pseudonymous. Adding it again is an error.
+func (d *Document) Has(name string) bool { return slices.Contains(d.names, name) }
 
 func (d *Document) fail(name string, err error) { d.err = fmt.Errorf("claim %q: %w", name, err) }
 
@@ -281,7 +282,7 @@ func (d *Document) run(ctx context.Context, cfg *Config) (err error) {
 func (d *Document) setScopeClaims(claims map[string][]string) {
 	for _, s := range d.Scopes {
 		for _, name := range claims[s] {
-			if value, ok := d.User.Claims[name]; ok && value != "" && !d.has(name) {
+			if value, ok := d.User.Claims[name]; ok && value != "" && !d.Has(name) {
 				d.Set(name, value)
 			}
 		}

@@ -1,24 +1,33 @@
-// Package orgclaims adds the claims about organisations that the tokens of ID-porten and Maskinporten have in common
-// (docs.digdir.no: Access token).
+// Package orgclaims adds the claims about the client and its organisations that the tokens of ID-porten and Maskinporten have in
+// common (docs.digdir.no: Access token).
 package orgclaims
 
 import (
-	"cmp"
-
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/token"
 )
 
-// Add adds consumer, supplier and delegation_source. The organisations of the grant have precedence over those of the
-// registration.
+// Add adds client_amr, consumer, supplier and delegation_source. Claims that the document has are left as they are: a machine token
+// has been through Add already if the profile of the provider is that of ID-porten.
+//
+// The customer of a login (onbehalfof) is not the consumer: its access to the scopes was not checked (docs/spec/idporten.md §18.1).
 func Add(d *token.Document) {
-	add(d, "consumer", cmp.Or(d.Grant.Delegation.Consumer, d.Client.OrganisationNo))
-	add(d, "supplier", cmp.Or(d.Grant.Delegation.Supplier, d.Client.SupplierOrgno))
-	d.SetString("delegation_source", d.Grant.Delegation.Source)
+	p := d.Client.Parties("", d.Grant.Delegation)
+	Text(d, "client_amr", d.ClientAMR)
+	add(d, "consumer", p.Consumer)
+	add(d, "supplier", p.Supplier)
+	Text(d, "delegation_source", d.Grant.Delegation.Source)
+}
+
+// Text adds a claim unless the document has it.
+func Text(d *token.Document, name, value string) {
+	if !d.Has(name) {
+		d.SetString(name, value)
+	}
 }
 
 func add(d *token.Document, name, orgno string) {
-	if orgno != "" {
+	if orgno != "" && !d.Has(name) {
 		d.Set(name, norway.OrgIdentifier(orgno))
 	}
 }
