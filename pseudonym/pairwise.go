@@ -99,3 +99,13 @@ func (p *Pairwise) Subject(protection Protection, sector string, id Identifier) 
 
 // Format writes "REDACTED" for every verb.
 func (p *Pairwise) Format(w fmt.State, _ rune) { io.WriteString(w, redacted) }
+
+// IsSubject reports whether s has the form of the subjects of [Pairwise]: 32 bytes in base64url without padding. A provider that also
+// has subjects of other kinds must not issue one that has it.
+func IsSubject(s string) bool {
+	if len(s) != subjectLength {
+		return false
+	}
+	_, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil
+}

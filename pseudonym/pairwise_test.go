@@ -130,6 +130,10 @@ func TestSubjectIsPairwiseAndStable(t *testing.T) {
 	require.Equal(t, want, subject(t, pairwise(t), "a", id), "another instance with the same key")
 	require.NotEqual(t, want, subject(t, p, "b", id))
 	require.NotContains(t, want, pid)
+	require.True(t, pseudonym.IsSubject(want))
+	for _, other := range []string{"", want[1:], want + "A", want[:42] + "=", want[:42] + "B", "kari"} {
+		require.False(t, pseudonym.IsSubject(other), other)
+	}
 
 	changed, err := pseudonym.NewPairwise(k)
 	require.NoError(t, err)

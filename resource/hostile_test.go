@@ -242,6 +242,8 @@ func TestUserOrMachine(t *testing.T) {
 		"sub without acr":      {machine(t).with("sub", "x"), false, false},
 		"acr without sub":      {machine(t).with("acr", "idporten-loa-high"), false, false},
 		"acr of a machine":     {machine(t).with("sub", "c1", "acr", "idporten-loa-high"), true, false},
+		"amr of a machine":     {machine(t).with("sub", "c1", "amr", []string{"pwd"}), false, false},
+		"login of a machine":   {machine(t).with("sub", "c1", "auth_time", 1700000000), false, false},
 		"another organisation": {machine(t).with("sub", "0192:910753614;difitest:test2"), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

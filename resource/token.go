@@ -68,11 +68,12 @@ func (t *Token) Claims() []string { return t.claims.Names() }
 // HasScope reports whether a scope was granted. It compares whole names.
 func (t *Token) HasScope(name string) bool { return slices.Contains(t.Scopes, name) }
 
-// IsMachine reports whether the token was issued without a user: it has no acr, and its sub is absent or names the client
-// (RFC 9068 §2.2) or the consumer (docs.digdir.no: Skyporten). An introspection response can leave out the sub of a user whom the API
-// may not identify (RFC 7662 §2.2): without a sub, it is that of a machine only if it names a consumer.
+// IsMachine reports whether the token was issued without a user: it has no claim of a login (acr, amr, auth_time), and its sub is
+// absent or names the client (RFC 9068 §2.2) or the consumer (docs.digdir.no: Skyporten). An introspection response can leave out the sub
+// of a user whom the API may not identify (RFC 7662 §2.2): without a sub, it is that of a machine only if it names a consumer.
 func (t *Token) IsMachine() bool {
-	if t.ACR != "" || t.Introspected && t.Subject == "" && t.Consumer.ID == "" {
+	switch {
+	case t.ACR != "", len(t.AMR) > 0, !t.AuthTime.IsZero(), t.Introspected && t.Subject == "" && t.Consumer.ID == "":
 		return false
 	}
 	return t.Subject == "" || t.Subject == t.ClientID ||

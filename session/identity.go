@@ -27,7 +27,8 @@ const typeSubject = "subject"
 // Identity is the user behind a session or grant. It shows REDACTED when it is printed, logged or marshalled, and a [Vault]
 // encrypts it before it is stored.
 type Identity struct {
-	// Subject is the host's stable identifier of the user. Clients with subject type public receive it.
+	// Subject is the host's stable identifier of the user. Clients with subject type public receive it, if it can be the sub of a user:
+	// see token.Endpoint.Subject.
 	Subject string
 	// Identifiers are the sensitive identifiers: a national identity number, an eIDAS identifier, an e-mail address.
 	// Pairwise subjects derive from the first one, or from Subject if there is none. The leak check covers all of them.

@@ -10,7 +10,8 @@ import (
 )
 
 // Subject returns the sub of a user in the documents for a client, or "" for the zero identity. It returns an error if the sub is
-// Identity.Subject and that is not at most 255 printable ASCII characters.
+// Identity.Subject and that is not at most 255 printable ASCII characters, is the client_id of the client, or has the form of a pairwise
+// subject.
 //
 // A client with the subject type public receives Identity.Subject, and every other client a pairwise subject of its sector (OIDC
 // Core §8). If the registration has no subject type, Config.SubjectType applies. A pseudonymous document has a pairwise subject at
@@ -21,7 +22,7 @@ func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous 
 
 func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
 	if !pseudonymous && c.hasPublicSubjects(of) {
-		return id.Subject, checkSubject(id.Subject)
+		return id.Subject, checkPublicSubject(id.Subject, of)
 	}
 	identifier := id.PairwiseIdentifier()
 	if identifier.IsZero() {
@@ -41,9 +42,16 @@ func (c *Config) hasPublicSubjects(of *client.Client) bool {
 // maxSubject is the largest length of a subject in ASCII characters (OIDC Core §2).
 const maxSubject = 255
 
-var errSubject = errors.New("token: a public subject must be at most 255 printable ASCII characters")
+var (
+	errSubject       = errors.New("token: a public subject must be at most 255 printable ASCII characters")
+	errClientSubject = errors.New("token: a public subject must not be the client_id of the client")
+	errPairwiseForm  = errors.New("token: a public subject must not have the form of a pairwise subject")
+)
 
-func checkSubject(s string) error {
+// checkPublicSubject checks the public subject of a user at a client. Users may choose their subject at some hosts: one that is the
+// client_id would turn the tokens of the user into tokens of the client itself (RFC 9068 §5), and one that is a pairwise subject would
+// make the user another user of the client.
+func checkPublicSubject(s string, of *client.Client) error {
 	if len(s) > maxSubject {
 		return errSubject
 	}
@@ -51,6 +59,12 @@ func checkSubject(s string) error {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return errSubject
 		}
+	}
+	switch {
+	case s != "" && s == of.ClientID:
+		return errClientSubject
+	case pseudonym.IsSubject(s):
+		return errPairwiseForm
 	}
 	return nil
 }

@@ -112,3 +112,23 @@ func TestPublicSubjectsAreChecked(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, f.redeem("web", f.code(identity(session.Identity{Subject: strings.Repeat("x", 255)}))).Code)
 }
+
+// TestPublicSubjects: a public subject that makes a user the client itself, or another user of the client, is a fault.
+func TestPublicSubjects(t *testing.T) {
+	t.Parallel()
+	const form = "fQdDYStYRFvMNprBQrFpGOXQUQ0sIZwrHbYtHGKa2QI"
+	for subject, want := range map[string]bool{
+		"kari": true, "web": false, "Web": true, "web ": true, form: false, form[1:]: true, form + "A": true, form[:42] + "J": true, form[:42] + "!": true,
+	} {
+		f := newFixture(t)
+		f.clients["web"].SubjectType = client.Public
+		a := f.redeem("web", f.code(forClient("web", "openid"), identity(session.Identity{Subject: subject})))
+		if !want {
+			f.requireError(a, http.StatusInternalServerError, portner.ServerError)
+			continue
+		}
+		require.Equal(t, http.StatusOK, a.Code, subject)
+		_, err := f.ep.Subject(f.clients["web"], &session.Identity{Subject: subject}, false)
+		require.NoError(t, err)
+	}
+}
