@@ -18,6 +18,7 @@ import (
 type list struct {
 	*x509.RevocationList
 	scope   scope
+	point   string          // DER of the scope
 	revoked map[string]bool // by serial number
 
 	signed sync.Map // hash of an issuer's DER -> whether it signed the list; verifying a large list is slow
@@ -117,6 +118,7 @@ func (l *list) extension(e pkix.Extension) error {
 		}
 		return nil
 	}
+	l.point = string(e.Value)
 	rest, err := asn1.Unmarshal(e.Value, &l.scope)
 	switch s := l.scope; {
 	case err != nil || len(rest) > 0:
@@ -140,6 +142,15 @@ func (l *list) covers(c *x509.Certificate) bool {
 	return slices.ContainsFunc(l.scope.Point.FullName, func(name asn1.RawValue) bool {
 		return name.Class == asn1.ClassContextSpecific && name.Tag == uri && slices.Contains(c.CRLDistributionPoints, string(name.Bytes))
 	})
+}
+
+// olderThan reports whether the issuer issued l before other, a list with the same scope. A later list has a greater number
+// (RFC 5280 §5.2.3), which tells lists of the same second apart.
+func (l *list) olderThan(other *list) bool {
+	if c := l.ThisUpdate.Compare(other.ThisUpdate); c != 0 {
+		return c < 0
+	}
+	return l.Number != nil && other.Number != nil && l.Number.Cmp(other.Number) < 0
 }
 
 // signedBy reports whether the issuer signed the list. It verifies the signature once for each issuer.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -22,22 +24,36 @@ const lookEvery = time.Second
 // that does, such as a timer with curl.
 //
 // A file holds one list in DER, or PEM blocks of type "X509 CRL". CRLFiles reads it again when it has changed. To replace a
-// file, write a new one and rename it. If a file cannot be read, its former lists stay in force until their nextUpdate, and Err
-// returns the error.
+// file, write a new one and rename it.
+//
+// The newest list of each issuer stays in force until its nextUpdate: an older list (thisUpdate, then the CRL number) does not
+// replace it, nor does a list that the issuer did not sign, a malformed file or a missing one. Distribution points are http, so whoever
+// answers the job can send any of these. Err returns them.
 type CRLFiles struct {
 	paths []string
-	state atomic.Pointer[crlState] // the lists that Check uses
+	state atomic.Pointer[crlState]
 
-	mu     sync.Mutex // held while files are read
-	looked time.Time
-	stamps []stamp
-	lists  [][]*list // by path
+	mu      sync.Mutex // held while files are read
+	looked  time.Time
+	files   []crlFile // by path
+	current map[string]*list
 }
 
-// crlState is immutable.
+// crlFile is what was read from a path.
+type crlFile struct {
+	stamp  stamp
+	read   bool
+	failed error // of the last attempt to read it
+	// first are lists of the first read, and last those of the last one. The issuer of a list is known when Check is called for a
+	// certificate of it. Until then nothing tells which list is genuine.
+	first, last []*list
+}
+
+// crlState is what Check uses. It is immutable.
 type crlState struct {
-	lists []*list
-	err   error
+	lists   []*list             // the newest one of each issuer and scope, with a verified signature
+	issuers []*x509.Certificate // of the certificates that were checked
+	err     error
 }
 
 // stamp changes if a file is replaced.
@@ -51,49 +67,106 @@ func NewCRLFiles(paths ...string) (*CRLFiles, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("businesscert: %w", &portner.FieldError{Field: "paths", Err: portner.ErrRequired})
 	}
-	f := &CRLFiles{paths: slices.Clone(paths), stamps: make([]stamp, len(paths)), lists: make([][]*list, len(paths))}
+	f := newCRLFiles(paths...)
 	if err := f.Reload(); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// Reload reads all files now. The files that it returns an error for keep their former lists.
+func newCRLFiles(paths ...string) *CRLFiles {
+	f := &CRLFiles{paths: slices.Clone(paths), files: make([]crlFile, len(paths)), current: map[string]*list{}}
+	f.state.Store(&crlState{})
+	return f
+}
+
+// Reload reads all files now. It returns the error that Err returns then.
 func (f *CRLFiles) Reload() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.read(true)
 }
 
-// Err returns the error of the last attempt to read changed files. Monitor it: without new lists every certificate is rejected
-// after nextUpdate.
+// Err returns the error of the last attempt to read changed files, and of the lists in them that are not accepted. Monitor it:
+// without new lists every certificate is rejected after nextUpdate. A list is verified once a certificate of its issuer is checked;
+// if an issuer has a new key under its old name, Err returns its list until then.
 func (f *CRLFiles) Err() error { return f.state.Load().err }
 
-// read reads the files that have changed, or all of them.
+// read reads the files that have changed, or all of them. The caller holds the lock.
 func (f *CRLFiles) read(all bool) error {
-	var problems fields.Checker
 	for i, path := range f.paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			problems.Add(pathField(i), err)
-			continue
+		f.files[i].failed = f.files[i].load(path, all)
+	}
+	return f.settle(f.state.Load().issuers)
+}
+
+// load reads the file if it has changed, or always. After an error the next look reads it again.
+func (c *crlFile) load(path string, always bool) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	seen := stamp{info.Size(), info.ModTime()}
+	if !always && seen == c.stamp {
+		return nil
+	}
+	lists, err := readLists(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if !c.read {
+		c.first, c.read = slices.Clone(lists), true
+	}
+	c.stamp, c.last = seen, lists
+	return nil
+}
+
+// settle accepts the lists whose issuer is known and publishes the result. The caller holds the lock.
+func (f *CRLFiles) settle(issuers []*x509.Certificate) error {
+	var problems fields.Checker
+	for i := range f.files {
+		c := &f.files[i]
+		c.first = slices.DeleteFunc(c.first, func(l *list) bool { return !errors.Is(f.accept(l, issuers), errNotSigned) })
+		problems.Add(pathField(i), c.failed)
+		for _, l := range c.last {
+			if err := f.accept(l, issuers); err != nil && !errors.Is(err, errUnknownIssuer) {
+				problems.Add(pathField(i), fmt.Errorf("%s: %w", f.paths[i], err))
+			}
 		}
-		seen := stamp{info.Size(), info.ModTime()}
-		if !all && seen == f.stamps[i] {
-			continue
-		}
-		lists, err := readLists(path)
-		if err != nil {
-			problems.Add(pathField(i), fmt.Errorf("%s: %w", path, err))
-			continue // the stamp stays, so that the next look reads the file again
-		}
-		f.stamps[i], f.lists[i] = seen, lists
 	}
 	err := problems.Err()
 	if err != nil {
 		err = fmt.Errorf("businesscert: revocation lists: %w", err)
 	}
-	f.state.Store(&crlState{slices.Concat(f.lists...), err})
+	f.state.Store(&crlState{slices.Collect(maps.Values(f.current)), issuers, err})
+	return err
+}
+
+// Reasons why a list is not in force.
+var (
+	errNotSigned     = errors.New("a list that its issuer did not sign")
+	errUnknownIssuer = fmt.Errorf("%w: the issuer is not known yet", errNotSigned)
+	errOlder         = errors.New("a list that is older than the one in force")
+)
+
+// accept puts a list into force. The caller holds the lock.
+func (f *CRLFiles) accept(l *list, issuers []*x509.Certificate) error {
+	err := errUnknownIssuer
+	for _, issuer := range issuers {
+		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) {
+			continue
+		}
+		if !l.signedBy(issuer) {
+			err = errNotSigned
+			continue
+		}
+		key := string(issuer.RawSubject) + string(issuer.RawSubjectPublicKeyInfo) + l.point
+		if held := f.current[key]; held != nil && l.olderThan(held) {
+			return errOlder
+		}
+		f.current[key] = l
+		return nil
+	}
 	return err
 }
 
@@ -112,9 +185,26 @@ func (f *CRLFiles) look(now time.Time) {
 	_ = f.read(false) // kept for Err
 }
 
+// learn makes the issuer of a certificate known. Its own issuer or a trust anchor signed it.
+func (f *CRLFiles) learn(issuer *x509.Certificate) {
+	if f.state.Load().knows(issuer) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.state.Load(); !s.knows(issuer) {
+		_ = f.settle(append(slices.Clip(s.issuers), issuer)) // kept for Err
+	}
+}
+
+func (s *crlState) knows(issuer *x509.Certificate) bool {
+	return slices.ContainsFunc(s.issuers, issuer.Equal)
+}
+
 // Check implements Revocation. A certificate is valid if a list of its issuer that is in force at now covers it and does not
 // contain it. A certificate on hold is revoked.
 func (f *CRLFiles) Check(_ context.Context, leaf, issuer *x509.Certificate, now time.Time) error {
+	f.learn(issuer)
 	f.look(now)
 	known, outdated := false, false
 	for _, l := range f.state.Load().lists {

@@ -342,3 +342,94 @@ func TestCRLFilesConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestCRLFilesKeepTheNewestList: a list that is older than the one in force, that somebody else signed, or that is missing does not
+// end the one in force, whether or not a certificate was checked before. Err returns it.
+func TestCRLFilesKeepTheNewestList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good, stolen := w.seal(w.issuing), w.seal(w.issuing)
+	validity := func(day int) testpki.Validity {
+		return testpki.Validity{From: now.AddDate(0, 0, day), To: now.AddDate(0, 0, day+7)}
+	}
+	newest := w.crl(w.issuing, validity(-1), nil, stolen)
+	forger := &testpki.Authority{Certificate: w.samename(w.issuing.Certificate), Key: strangeKey}
+	other := w.newRoot("Other", strangeKey)
+	for name, tc := range map[string]struct {
+		data []byte
+		want string // in Err
+	}{
+		"older":                  {w.crl(w.issuing, validity(-2), nil), "older"},
+		"older, after the forge": {pemCRL(w.crlBy(forger, validity(0)), w.crl(w.issuing, validity(-2), nil)), "older"},
+		"forged":                 {w.crlBy(forger, validity(-1)), "did not sign"},
+		"forged, newer":          {w.crlBy(forger, validity(0)), "did not sign"},
+		"of another issuer":      {w.crl(other, validity(0), nil), ""},
+		"malformed":              {[]byte("half a li"), "revocation list"},
+	} {
+		for _, checked := range []bool{true, false} {
+			path := filepath.Join(t.TempDir(), "crl")
+			write(t, path, newest)
+			f, err := businesscert.NewCRLFiles(path)
+			require.NoError(t, err)
+			at := now
+			check := func(c *x509.Certificate) error {
+				at = at.Add(time.Minute)
+				return f.Check(t.Context(), c, w.issuing.Certificate, at)
+			}
+			if checked {
+				require.NoError(t, check(good), name)
+			}
+			write(t, path, tc.data)
+			for range 3 {
+				_ = f.Reload()
+				require.ErrorIs(t, check(stolen), businesscert.ErrRevoked, name)
+				require.NoError(t, check(good), name)
+				if tc.want == "" {
+					require.NoError(t, f.Err(), name)
+				} else {
+					require.ErrorContains(t, f.Err(), tc.want, name)
+				}
+			}
+			at = now.AddDate(0, 0, 6)
+			require.ErrorIs(t, check(good), unknown, "%s: after nextUpdate", name)
+			at = now
+			write(t, path, w.crl(w.issuing, validity(0), nil))
+			require.NoError(t, f.Reload(), name)
+			require.NoError(t, check(stolen), "%s: a newer list", name)
+			require.NoError(t, f.Err(), name)
+		}
+	}
+}
+
+// TestCRLFilesNewKeyOfAnIssuer: an issuer with a new key under its old name has its own list. It is accepted with the first
+// certificate under the new key.
+func TestCRLFilesNewKeyOfAnIssuer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.seal(w.issuing)
+	renewed := w.under(w.root, "Test Business CA", strangeKey)
+	after := w.seal(renewed)
+	f := crlFiles(t, pemCRL(w.crl(w.issuing, week, nil), w.crl(renewed, week, nil)))
+	require.NoError(t, f.Check(t.Context(), before, w.issuing.Certificate, now))
+	require.ErrorContains(t, f.Err(), "did not sign")
+	require.NoError(t, f.Check(t.Context(), after, renewed.Certificate, now))
+	require.NoError(t, f.Check(t.Context(), before, w.issuing.Certificate, now))
+	require.NoError(t, f.Err())
+}
+
+// TestCRLFilesNumbers: the number orders the lists of one second.
+func TestCRLFilesNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leaf := w.seal(w.issuing)
+	list := func(number int64, revoked ...x509.RevocationListEntry) []byte {
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+			Number: big.NewInt(number), ThisUpdate: week.From, NextUpdate: week.To, RevokedCertificateEntries: revoked,
+		}, w.issuing.Certificate, w.issuing.Key)
+		require.NoError(t, err)
+		return der
+	}
+	f := crlFiles(t, list(8, x509.RevocationListEntry{SerialNumber: leaf.SerialNumber, RevocationTime: week.From}), list(7))
+	require.ErrorIs(t, f.Check(t.Context(), leaf, w.issuing.Certificate, now), businesscert.ErrRevoked)
+	require.ErrorContains(t, f.Err(), "paths[1]")
+}

@@ -12,7 +12,7 @@ func CheckCRL(data []byte, leaf, issuer *x509.Certificate, now time.Time) (statu
 	if err != nil {
 		return nil, err
 	}
-	f := &CRLFiles{looked: now}
-	f.state.Store(&crlState{lists: lists})
+	f := newCRLFiles("data")
+	f.looked, f.files[0].last = now, lists
 	return f.Check(context.Background(), leaf, issuer, now), nil
 }
