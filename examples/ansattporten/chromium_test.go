@@ -15,7 +15,7 @@ import (
 // start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
 	s := prepared.(*server)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,7 +2,7 @@
 // service shows the claims that it receives.
 //
 //	go run ./examples/ansattporten
-//	go run ./examples/ansattporten -config my-clients.json -demo=false
+//	go run ./examples/ansattporten -config my-clients.json
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 // options holds the flags.
 type options struct {
 	standin.Flags
+	demoFlag                      standin.DemoFlag
 	demo, insecureTrustSelfSigned bool
 }
 
@@ -31,11 +32,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (opt *options) command() standin.Command {
 	return standin.Command{
 		Name: "ansattporten", Addr: "127.0.0.1:8110", AddrUsage: "; the demo service uses the next port", Flags: &opt.Flags, Define: opt.define,
-		Open: func(log *slog.Logger) (standin.Server, error) { return newServer(*opt, log) },
+		Open: func(log *slog.Logger) (standin.Server, error) {
+			opt.demo = opt.demoFlag.On(opt.Flags)
+			return newServer(*opt, log)
+		},
 	}
 }
 
 func (opt *options) define(fs *flag.FlagSet) {
-	fs.BoolVar(&opt.demo, "demo", true, "start the demo service, and show a button for each test user")
+	opt.demoFlag.Define(fs, "start the demo service, and show a button for each test user")
 	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

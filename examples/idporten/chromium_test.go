@@ -19,7 +19,7 @@ func start(t *testing.T, args ...string) *server {
 
 func prepare(t *testing.T, args ...string) *server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
 	return prepared.(*server)
 }

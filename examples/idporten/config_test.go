@@ -145,7 +145,7 @@ func TestWarnScopes(t *testing.T) {
 			{"client_id":"c","client_secret":"s","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
 		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
 	var out syncBuffer
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
+	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
 	require.NoError(t, err)
 	s := prepared.(*server)
 	s.sites.Close()

@@ -88,7 +88,7 @@ func (c *canaries) answer(m map[string]any) {
 func TestLogTellsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
+	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
 	require.NoError(t, err)
 	s := prepared.(*server)
 	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", demoSecret: "client_secret", demoAPISecret: "client_secret"}, next: s.outgoing.Transport}

@@ -2,7 +2,7 @@
 // API.
 //
 //	go run ./examples/idporten
-//	go run ./examples/idporten -config my-clients.json -demo=false
+//	go run ./examples/idporten -config my-clients.json
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 type options struct {
 	standin.Flags
 	machineIssuer                 string
+	demoFlag                      standin.DemoFlag
 	demo, insecureTrustSelfSigned bool
 }
 
@@ -32,12 +33,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (opt *options) command() standin.Command {
 	return standin.Command{
 		Name: "idporten", Addr: "localhost:8080", AddrUsage: "; the demo uses the next four ports", Flags: &opt.Flags, Define: opt.define,
-		Open: func(log *slog.Logger) (standin.Server, error) { return newServer(*opt, log) },
+		Open: func(log *slog.Logger) (standin.Server, error) {
+			opt.demo = opt.demoFlag.On(opt.Flags)
+			return newServer(*opt, log)
+		},
 	}
 }
 
 func (opt *options) define(fs *flag.FlagSet) {
-	fs.BoolVar(&opt.demo, "demo", true, "start the demo services and API, and show a button for each test user")
+	opt.demoFlag.Define(fs, "start the demo services and API, and show a button for each test user")
 	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
 	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

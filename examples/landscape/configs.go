@@ -66,11 +66,11 @@ func (l *landscape) describe(paths map[string]string) []part {
 	return []part{
 		{
 			name: "idporten", about: "users log in", at: at.IDPorten, ready: at.IDPorten + openid,
-			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-machine-issuer", at.Maskinporten},
+			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-demo", "-machine-issuer", at.Maskinporten},
 		},
 		{
 			name: "ansattporten", about: "users log in for an organisation", at: at.Ansattporten, ready: at.Ansattporten + openid,
-			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"]},
+			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"], "-demo"},
 		},
 		{
 			name: "maskinporten", about: "machines get tokens", at: at.Maskinporten, ready: at.Maskinporten + ".well-known/oauth-authorization-server",

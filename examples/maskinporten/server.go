@@ -37,7 +37,7 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 			return nil, err
 		}
 	}
-	s.cfg = s.cfg.with(builtin())
+	s.cfg = s.cfg.with(s.builtin())
 	if s.sites, err = standin.Listen(opt.Flags); err != nil {
 		return nil, err
 	}
@@ -52,6 +52,16 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// builtin returns the built-in configuration. It has no clients beside those of a configuration where other machines reach the server:
+// anyone has the private key of the example.
+func (s *server) builtin() config {
+	b := builtin()
+	if s.opt.ConfigFile != "" && cmp.Or(s.opt.TestIssuer, s.cfg.TestIssuer) != "" {
+		b.Clients = nil
+	}
+	return b
 }
 
 // ownIssuer returns the issuer derived from -addr. Issuers of Skyporten have no trailing slash.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 )
 
@@ -22,6 +23,27 @@ type Flags struct {
 	ConfigFile string
 	TLSCert    string // PEM files; both or neither
 	TLSKey     string
+}
+
+// DemoFlag is the flag -demo. With the demo a user logs in without a password.
+type DemoFlag struct{ given, value bool }
+
+// Define adds the flag.
+func (d *DemoFlag) Define(fs *flag.FlagSet, usage string) {
+	fs.BoolFunc("demo", usage+"; the default is true without -config and -test-issuer", func(text string) (err error) {
+		d.given = true
+		d.value, err = strconv.ParseBool(text)
+		return err
+	})
+}
+
+// On reports whether the demo runs. Unless the flag was given, it does not run beside the users of a configuration, nor where other
+// machines reach the server.
+func (d DemoFlag) On(f Flags) bool {
+	if d.given {
+		return d.value
+	}
+	return f.ConfigFile == "" && f.TestIssuer == ""
 }
 
 // Server is a stand-in. Its ports are open; Serve accepts requests.
