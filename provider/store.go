@@ -94,6 +94,10 @@ type Store interface {
 	// unknown, is no error. A revocation that is not valid (see its Validate) is an error.
 	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
 
+	// Grant returns the live grant of a user with an ID. It returns ErrNotFound if the user has none: it is unknown, that of another
+	// user, expired or revoked, or its code was not redeemed.
+	Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error)
+
 	// Grants returns at most limit live grants of a user, newest first by CreatedAt and then by ID, from the one after
 	// the grant whose ID is after; "" starts with the newest. Fewer than limit are the last ones. Codes that were not
 	// redeemed are no grants. A limit that is not from 1 to storage.MaxPage is an error. It returns ErrNotFound if after is

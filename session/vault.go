@@ -19,6 +19,7 @@ type Vault struct {
 	users      *seal.KeyedHash
 	sids       *seal.KeyedHash
 	handles    *seal.KeyedHash
+	positions  *seal.Box
 	successors *seal.Tokens
 	cookies    *seal.Tokens
 }
@@ -45,6 +46,7 @@ func NewVault(issuer string, secrets ...portner.Secret) (*Vault, error) {
 	return &Vault{
 		identities: keys.Box("identity"), details: keys.Box("authorization details"),
 		users: keys.KeyedHash("user"), sids: keys.KeyedHash("sid"), handles: keys.KeyedHash("grant handle"),
+		positions:  keys.Box("grant position"),
 		successors: keys.Tokens("refresh token"), cookies: keys.Tokens("session cookie"),
 	}, nil
 }
@@ -135,6 +137,22 @@ func (v *Vault) mask(userKey storage.Hash, grantID string) storage.Hash {
 		mask[i] ^= userKey[i]
 	}
 	return mask
+}
+
+// GrantPosition returns a position in the list of the grants of a user: after the grant with an ID. It discloses nothing of the grant,
+// and each call returns another value: a position can be given to a caller that may not see the grant.
+func (v *Vault) GrantPosition(userKey storage.Hash, grantID string) string {
+	return base64.RawURLEncoding.EncodeToString(v.positions.Seal([]byte(grantID), string(userKey[:])))
+}
+
+// OpenGrantPosition reverses GrantPosition. ok is false for a position in the list of another user.
+func (v *Vault) OpenGrantPosition(userKey storage.Hash, position string) (grantID string, ok bool) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(position)
+	if err != nil {
+		return "", false
+	}
+	id, err := v.positions.Open(sealed, string(userKey[:]))
+	return string(id), err == nil && len(id) > 0
 }
 
 // Successor returns the refresh token that replaces a refresh token. It is derived, so that a retry returns the same one.

@@ -1,5 +1,5 @@
 // Package storage defines the records that a provider keeps and the errors with which its stores report a verdict.
-// It has no interface: [github.com/portner-go/portner/provider.Store] describes the twelve methods of a store,
+// It has no interface: [github.com/portner-go/portner/provider.Store] describes the thirteen methods of a store,
 // [github.com/portner-go/portner/storage/memory] implements them in process, and
 // [github.com/portner-go/portner/storage/storagetest] checks an implementation.
 //

@@ -37,6 +37,17 @@ type GrantedScope struct {
 	OwnerOrgno          string `json:"owner_orgno,omitempty"`      // organisation number of the owner
 }
 
+// MaxPage is the largest number of authorizations of a [Page].
+const MaxPage = 100
+
+// Page is a part of a list of authorizations, newest first.
+type Page struct {
+	Authorizations []Authorization // those of the page
+	// Next is the After of the request for the following page. It is "" on the last page. A page can be empty although others
+	// follow: one request reads at most 1,000 authorizations of the user, also those that it does not select.
+	Next string
+}
+
 // Filter selects authorizations for [API.OfUser]. An authorization is selected with all of its scopes if one of them matches.
 type Filter struct {
 	// WithoutConsent also selects authorizations without a scope that requires consent.
@@ -49,6 +60,8 @@ type Filter struct {
 	OwnerOrgno string
 	// Locale is the language of descriptions. The default is nb.
 	Locale string
+	// After is Page.Next of the previous page. If "", the page is the first.
+	After string
 }
 
 // matches reports whether the filter selects an authorization of a client.
@@ -63,8 +76,9 @@ func (f Filter) matches(a *Authorization, c *client.Client) bool {
 }
 
 // OfUser lists the authorizations of a user, newest first. subject is session.Identity.Subject. It is for a page of the host
-// where the user is logged in (see PageUser): it lists pseudonymous grants too.
-func (a *API) OfUser(ctx context.Context, subject string, f Filter, now time.Time) ([]Authorization, error) {
+// where the user is logged in (see PageUser): it lists pseudonymous grants too. It returns an error that wraps ErrNotFound if there is
+// no such Filter.After any more.
+func (a *API) OfUser(ctx context.Context, subject string, f Filter, now time.Time) (Page, error) {
 	return a.list(ctx, a.cfg.Vault.UserKey(subject), f, func(*storage.Grant) bool { return true }, now)
 }
 
@@ -79,29 +93,34 @@ type ListRequest struct {
 	WithoutConsent bool
 	// Visibility is the visibility of a scope. If "", every one matches.
 	Visibility string
+	// After is Page.Next of the previous page. If "", the page is the first.
+	After string
 }
 
 // List lists authorizations of the user that concern the caller's organisation, newest first.
 //
 // The request identifies the user. Therefore a pseudonymous grant is listed only to the owner of all of its scopes:
 // another organisation could learn which pseudonym belongs to the user.
-func (a *API) List(ctx context.Context, c *Caller, r ListRequest) ([]Authorization, error) {
+func (a *API) List(ctx context.Context, c *Caller, r ListRequest) (Page, error) {
 	userKey, err := a.userOf(ctx, c, r.PID)
 	if err != nil || userKey == (storage.Hash{}) {
-		return []Authorization{}, err
+		return Page{Authorizations: []Authorization{}}, err
 	}
-	f := Filter{WithoutConsent: r.WithoutConsent, Visibility: r.Visibility}
+	f := Filter{WithoutConsent: r.WithoutConsent, Visibility: r.Visibility, After: r.After}
 	owner := ""
 	if r.ByOwner {
 		f.OwnerOrgno, owner = c.Organisation, c.Organisation
 	} else {
 		f.ClientOrgno = c.Organisation
 	}
-	list, err := a.list(ctx, userKey, f, func(g *storage.Grant) bool { return a.mayList(g, owner) }, c.now)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", portner.ErrUnavailable, err)
+	page, err := a.list(ctx, userKey, f, func(g *storage.Grant) bool { return a.mayList(g, owner) }, c.now)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Page{}, reject(portner.InvalidRequest, "The parameter after is unknown or has expired.")
+	case err != nil:
+		return Page{}, fmt.Errorf("%w: %w", portner.ErrUnavailable, err)
 	}
-	return list, nil
+	return page, nil
 }
 
 // userOf returns the key of the user a request is about, or zero if there is none with this national identity number.
@@ -119,45 +138,69 @@ func (a *API) userOf(ctx context.Context, c *Caller, pid norway.PID) (storage.Ha
 	return a.cfg.Vault.UserKey(subject), nil
 }
 
-func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, may func(*storage.Grant) bool, now time.Time) ([]Authorization, error) {
-	grants, err := a.grants(ctx, userKey, now)
-	if err != nil {
-		return nil, err
+func (a *API) list(ctx context.Context, userKey storage.Hash, f Filter, may func(*storage.Grant) bool, now time.Time) (Page, error) {
+	after, ok := "", true
+	if f.After != "" {
+		after, ok = a.cfg.Vault.OpenGrantPosition(userKey, f.After)
 	}
-	out := []Authorization{}
-	for i := range grants {
-		if !may(&grants[i]) {
-			continue
+	if !ok {
+		return Page{}, ErrNotFound
+	}
+	out := Page{Authorizations: []Authorization{}}
+	last, err := a.each(ctx, userKey, after, now, func(g *storage.Grant) (bool, error) {
+		if !may(g) {
+			return true, nil
 		}
-		c, err := a.client(ctx, grants[i].ClientID)
+		c, err := a.client(ctx, g.ClientID)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		if one := a.describe(&grants[i], c, f.Locale); f.matches(&one, c) {
-			out = append(out, one)
+		if one := a.describe(g, c, f.Locale); f.matches(&one, c) {
+			out.Authorizations = append(out.Authorizations, one)
 		}
+		return len(out.Authorizations) < MaxPage, nil
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	if last != "" {
+		out.Next = a.cfg.Vault.GrantPosition(userKey, last)
 	}
 	return out, nil
 }
 
-// pageSize is the number of grants that are loaded at once.
-const pageSize = 100
+const (
+	maxRead  = 1000 // grants that one request reads
+	readSize = 100  // grants that are loaded at once
+)
 
-// grants returns the live grants of a user, newest first.
-func (a *API) grants(ctx context.Context, userKey storage.Hash, now time.Time) (all []storage.Grant, err error) {
-	for after := ""; ; {
-		page, err := a.cfg.Store.Grants(ctx, userKey, after, pageSize, now)
-		if errors.Is(err, storage.ErrNotFound) { // the last grant of the previous page has expired
-			return all, nil
+// each calls visit for the live grants of a user, newest first, from the one after the grant with the ID after, until visit returns
+// false or maxRead grants were read. last is the ID of the last grant, or "" if the user has no older one. The error wraps ErrNotFound if
+// after is not the ID of a grant of the user.
+func (a *API) each(
+	ctx context.Context, userKey storage.Hash, after string, now time.Time, visit func(*storage.Grant) (more bool, err error),
+) (last string, err error) {
+	for read := 0; read < maxRead; read += readSize {
+		page, err := a.cfg.Store.Grants(ctx, userKey, after, readSize, now)
+		switch {
+		case errors.Is(err, storage.ErrNotFound) && read > 0: // the last grant of the previous page has expired
+			return after, nil
+		case errors.Is(err, storage.ErrNotFound):
+			return "", ErrNotFound
+		case err != nil:
+			return "", fmt.Errorf("authorizations: listing grants: %w", err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("authorizations: listing grants: %w", err)
+		for i := range page {
+			if more, err := visit(&page[i]); err != nil || !more {
+				return page[i].ID, err
+			}
 		}
-		if all = append(all, page...); len(page) < pageSize {
-			return all, nil
+		if len(page) < readSize {
+			return "", nil
 		}
-		after = page[pageSize-1].ID
+		after = page[readSize-1].ID
 	}
+	return after, nil
 }
 
 // grant returns the live grant with a handle, or ErrNotFound.
@@ -166,16 +209,14 @@ func (a *API) grant(ctx context.Context, handle string, now time.Time) (storage.
 	if !ok {
 		return storage.Grant{}, ErrNotFound
 	}
-	grants, err := a.grants(ctx, userKey, now)
-	if err != nil {
-		return storage.Grant{}, err
+	g, err := a.cfg.Store.Grant(ctx, userKey, id, now)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.Grant{}, ErrNotFound
+	case err != nil:
+		return storage.Grant{}, fmt.Errorf("authorizations: finding a grant: %w", err)
 	}
-	for _, g := range grants {
-		if g.ID == id {
-			return g, nil
-		}
-	}
-	return storage.Grant{}, ErrNotFound
+	return g, nil
 }
 
 func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Authorization {
@@ -214,13 +255,13 @@ func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now t
 	case g.UserKey != a.cfg.Vault.UserKey(subject):
 		return ErrNotFound
 	}
-	return a.revoke(ctx, &g, whole(&g), now)
+	return a.revoke(ctx, g.ClientID, g.ID, whole(&g), now)
 }
 
 // End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
 // concern the caller's organisation: the client is the organisation's, or a scope is. The owner of a scope ends the one grant only,
 // and no consent, if the client has grants for scopes of others. If the user has a grant at the client that the caller must not link
-// to the user, only the grants that List returns end, and no consent. Otherwise the error wraps ErrNotFound and is a *portner.Error with
+// to the user, or more than 1,000 live grants, only grants that List returns end, and no consent. Otherwise the error wraps ErrNotFound and is a *portner.Error with
 // status 404.
 func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
 	err := a.end(ctx, c, authorizationID)
@@ -242,35 +283,57 @@ func (a *API) end(ctx context.Context, c *Caller, authorizationID string) error 
 	if c.user != (storage.Hash{}) && g.UserKey != c.user || !ofClient && !a.owns(c.Organisation, &g) {
 		return ErrNotFound
 	}
-	all, err := a.grants(ctx, g.UserKey, c.now)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(o storage.Grant) bool { return whole(&o) != whole(&g) })
+	owner := c.Organisation
 	if ofClient {
-		return a.endListed(ctx, &g, all, "", c.now)
+		owner = ""
 	}
-	if slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.owns(c.Organisation, &o) }) {
-		return a.revoke(ctx, &g, storage.Revocation{GrantID: g.ID}, c.now)
+	all, err := a.siblings(ctx, &g, owner, c)
+	switch {
+	case err != nil:
+		return err
+	case !ofClient && all.foreign:
+		return a.revoke(ctx, g.ClientID, g.ID, storage.Revocation{GrantID: g.ID}, c.now)
+	case !all.hidden:
+		return a.revoke(ctx, g.ClientID, g.ID, whole(&g), c.now)
 	}
-	return a.endListed(ctx, &g, all, c.Organisation, c.now)
-}
-
-// endListed ends the authorization of g if every grant of it may be listed to the caller. Otherwise it ends g, and those that may be
-// listed if g may be: the caller must not learn from what ends which pseudonym belongs to the user. all are the grants of the
-// authorization, and owner is that of mayList.
-func (a *API) endListed(ctx context.Context, g *storage.Grant, all []storage.Grant, owner string, now time.Time) error {
-	if !slices.ContainsFunc(all, func(o storage.Grant) bool { return !a.mayList(&o, owner) }) {
-		return a.revoke(ctx, g, whole(g), now)
-	}
-	for i := range all {
-		if o := &all[i]; o.ID != g.ID && a.mayList(g, owner) && a.mayList(o, owner) {
-			if err := a.revoke(ctx, o, storage.Revocation{GrantID: o.ID}, now); err != nil {
-				return err
-			}
+	// The caller must not learn from what ends which pseudonym belongs to the user.
+	for _, id := range all.listed {
+		if err := a.revoke(ctx, g.ClientID, id, storage.Revocation{GrantID: id}, c.now); err != nil {
+			return err
 		}
 	}
-	return a.revoke(ctx, g, storage.Revocation{GrantID: g.ID}, now) // last, so that a caller can repeat the request after a fault
+	return a.revoke(ctx, g.ClientID, g.ID, storage.Revocation{GrantID: g.ID}, c.now) // last, so that a caller can repeat the request after a fault
+}
+
+// siblings are the other live grants of an authorization.
+type siblings struct {
+	listed  []string // IDs of those that may be listed to the caller; none if the grant itself may not be listed
+	hidden  bool     // some may not be listed
+	foreign bool     // some have no scope of the caller's organisation
+}
+
+// siblings returns the other grants of the authorization of g. owner is that of mayList. If the user has too many grants to read them
+// all, the others may be hidden and foreign.
+func (a *API) siblings(ctx context.Context, g *storage.Grant, owner string, c *Caller) (s siblings, err error) {
+	known := a.mayList(g, owner)
+	s.hidden = !known
+	last, err := a.each(ctx, g.UserKey, "", c.now, func(o *storage.Grant) (bool, error) {
+		if o.ID == g.ID || whole(o) != whole(g) {
+			return true, nil
+		}
+		s.foreign = s.foreign || !a.owns(c.Organisation, o)
+		switch {
+		case !a.mayList(o, owner):
+			s.hidden = true
+		case known:
+			s.listed = append(s.listed, o.ID)
+		}
+		return true, nil
+	})
+	if last != "" {
+		s.hidden, s.foreign = true, true
+	}
+	return s, err
 }
 
 // find returns the live grant with a handle and its client.
@@ -301,11 +364,11 @@ func whole(g *storage.Grant) storage.Revocation {
 	return storage.Revocation{Authorization: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}}
 }
 
-func (a *API) revoke(ctx context.Context, g *storage.Grant, r storage.Revocation, now time.Time) error {
+func (a *API) revoke(ctx context.Context, clientID, grantID string, r storage.Revocation, now time.Time) error {
 	if err := a.cfg.Store.Revoke(ctx, r, now); err != nil {
 		return fmt.Errorf("authorizations: revoking: %w", err)
 	}
-	a.log.Emit(ctx, portner.Event{Name: portner.EventTokenRevoked, Time: now, ClientID: g.ClientID, GrantID: g.ID, Reason: "authorizations"})
+	a.log.Emit(ctx, portner.Event{Name: portner.EventTokenRevoked, Time: now, ClientID: clientID, GrantID: grantID, Reason: "authorizations"})
 	return nil
 }
 

@@ -233,8 +233,9 @@ func TestHistory(t *testing.T) {
 func TestHostPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	list, err := w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true, Locale: "nb"}, time.Now())
+	page, err := w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true, Locale: "nb"}, time.Now())
 	require.NoError(t, err)
+	list := page.Authorizations
 	require.Len(t, list, 2)
 	require.ErrorIs(t, w.api.Revoke(t.Context(), "ola", list[0].ID, time.Now()), authorizations.ErrNotFound)
 	key := storage.ConsentKey{UserKey: w.cfg.Vault.UserKey("kari"), ClientID: list[0].ClientID}
@@ -245,9 +246,9 @@ func TestHostPage(t *testing.T) {
 	consents, err := w.op.Store.Consents(t.Context(), key, time.Now())
 	require.NoError(t, err)
 	require.Empty(t, consents, "the next authorization request requires consent")
-	list, err = w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
+	page, err = w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
-	require.Len(t, list, 1)
+	require.Len(t, page.Authorizations, 1)
 }
 
 // TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
@@ -286,7 +287,7 @@ func TestCores(t *testing.T) {
 	require.Equal(t, optest.Org, user.Organisation)
 	list, err := w.api.List(ctx, user, authorizations.ListRequest{})
 	require.NoError(t, err)
-	require.Len(t, list, 1)
+	require.Len(t, list.Authorizations, 1)
 
 	pid, err := norway.ParsePID(optest.KariPID)
 	require.NoError(t, err)
@@ -307,10 +308,10 @@ func TestCores(t *testing.T) {
 	err = w.api.End(ctx, user, "unknown")
 	require.ErrorIs(t, err, authorizations.ErrNotFound)
 	require.Equal(t, http.StatusNotFound, portner.ErrorReply(err).Status)
-	require.NoError(t, w.api.End(ctx, machine, list[0].ID))
+	require.NoError(t, w.api.End(ctx, machine, list.Authorizations[0].ID))
 	list, err = w.api.List(ctx, user, authorizations.ListRequest{})
 	require.NoError(t, err)
-	require.Empty(t, list)
+	require.Empty(t, list.Authorizations)
 
 	_, err = w.api.AuthenticateUser(ctx, nil, authorizations.Scope)
 	require.Equal(t, []string{"Bearer"}, portner.ErrorReply(err).Header["Www-Authenticate"])

@@ -248,7 +248,7 @@ func (w *lifeWorld) listed(id string) bool {
 	w.t.Helper()
 	list, err := w.api.OfUser(w.t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, w.Now())
 	require.NoError(w.t, err)
-	return slices.ContainsFunc(list, func(a authorizations.Authorization) bool { return a.ID == id })
+	return slices.ContainsFunc(list.Authorizations, func(a authorizations.Authorization) bool { return a.ID == id })
 }
 
 // end ends an authorization as an organisation does.
@@ -538,9 +538,9 @@ func (w *lifeWorld) requireEnds(a optest.Answer, end time.Time) {
 	require.False(w.t, time.Unix(int64(exp), 0).After(end), "introspection of the refresh token")
 	list, err := w.api.OfUser(w.t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, w.Now())
 	require.NoError(w.t, err)
-	i := slices.IndexFunc(list, func(a authorizations.Authorization) bool { return a.ID == w.vault.GrantHandle(g.UserKey, g.ID) })
+	i := slices.IndexFunc(list.Authorizations, func(a authorizations.Authorization) bool { return a.ID == w.vault.GrantHandle(g.UserKey, g.ID) })
 	require.GreaterOrEqual(w.t, i, 0)
-	require.LessOrEqual(w.t, list[i].Expires, end.UnixMilli(), "authorizations API")
+	require.LessOrEqual(w.t, list.Authorizations[i].Expires, end.UnixMilli(), "authorizations API")
 }
 
 // TestTokensEndWithTheConsent: a login on a remembered consent that ends before its tokens would. A consent to another scope, which

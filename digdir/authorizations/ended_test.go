@@ -166,8 +166,8 @@ func TestEndedGrantsEndEverywhere(t *testing.T) {
 		"authorization revoked": {end: func(w *endedWorld) {
 			list, err := w.api.OfUser(w.t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 			require.NoError(w.t, err)
-			require.NotEmpty(w.t, list)
-			require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", list[0].ID, time.Now()))
+			require.NotEmpty(w.t, list.Authorizations)
+			require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", list.Authorizations[0].ID, time.Now()))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

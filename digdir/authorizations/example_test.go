@@ -39,11 +39,11 @@ func ExampleAPI_Revoke() {
 		if subject == "" {
 			return fmt.Errorf("the user must log in: %s", reason)
 		}
-		list, err := api.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: "nb"}, now)
-		if err != nil || len(list) == 0 {
+		page, err := api.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: "nb"}, now)
+		if err != nil || len(page.Authorizations) == 0 {
 			return err
 		}
-		return api.Revoke(ctx, subject, list[0].ID, now)
+		return api.Revoke(ctx, subject, page.Authorizations[0].ID, now)
 	}
 	_ = endNewest
 	fmt.Println(authorizations.Scope)
@@ -52,10 +52,10 @@ func ExampleAPI_Revoke() {
 
 // A router that is not net/http: authenticate the caller, then call the core.
 func ExampleAPI_List() {
-	list := func(ctx context.Context, api *authorizations.API, authorization []string) ([]authorizations.Authorization, error) {
+	list := func(ctx context.Context, api *authorizations.API, authorization []string) (authorizations.Page, error) {
 		caller, err := api.AuthenticateUser(ctx, authorization, authorizations.Scope)
 		if err != nil {
-			return nil, err // portner.ErrorReply(err) is the response
+			return authorizations.Page{}, err // portner.ErrorReply(err) is the response
 		}
 		return api.List(ctx, caller, authorizations.ListRequest{})
 	}

@@ -24,6 +24,9 @@ import (
 //	POST   /api-provider/authorizations  a machine's token and {"pid":"…"}: the same for the person
 //	DELETE /authorizations/{id}          either token: ends the authorization
 //	GET    /innlogginger/logg/idporten   a user's token: logins at clients of the caller's organisation
+//
+// A list has at most MaxPage authorizations. If there are more, the field Link of the header has the address of the next page
+// (RFC 8288, rel="next").
 func (a *API) Handler() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /clients/authorizations", a.serveUserList(false))
@@ -71,35 +74,39 @@ func (a *API) serveMachineList(byOwner bool) http.HandlerFunc {
 
 // serveList writes the list, or err.
 func (a *API) serveList(w http.ResponseWriter, r *http.Request, c *Caller, list ListRequest, err error) {
+	var query httpx.Form
 	if err == nil {
-		err = list.readQuery(r)
+		query, err = list.readQuery(r)
 	}
-	var authorizations []Authorization
+	var page Page
 	if err == nil {
-		authorizations, err = a.List(r.Context(), c, list)
+		page, err = a.List(r.Context(), c, list)
 	}
 	if err != nil {
 		a.reject(w, r, err)
 		return
 	}
-	a.write(w, r, authorizations)
+	if page.Next != "" {
+		w.Header().Set("Link", "<?"+query.With("after", page.Next).Encode()+`>; rel="next"`)
+	}
+	a.write(w, r, page.Authorizations)
 }
 
-// readQuery reads require_user_consent, which is true by default, and visibility.
-func (l *ListRequest) readQuery(r *http.Request) error {
+// readQuery reads require_user_consent, which is true by default, visibility and after.
+func (l *ListRequest) readQuery(r *http.Request) (httpx.Form, error) {
 	q, err := httpx.ParseQuery(r.URL.RawQuery)
 	if err != nil || q.Repeated() != "" {
-		return reject(portner.InvalidRequest, "The query is malformed.")
+		return q, reject(portner.InvalidRequest, "The query is malformed.")
 	}
 	switch q.Get("require_user_consent") {
 	case "", "true":
 	case "false":
 		l.WithoutConsent = true
 	default:
-		return reject(portner.InvalidRequest, "The parameter require_user_consent must be true or false.")
+		return q, reject(portner.InvalidRequest, "The parameter require_user_consent must be true or false.")
 	}
-	l.Visibility = q.Get("visibility")
-	return nil
+	l.Visibility, l.After = q.Get("visibility"), q.Get("after")
+	return q, nil
 }
 
 // readPID reads the body {"pid":"…"}.

@@ -35,7 +35,7 @@ func TestPseudonymousGrantsAreNotListed(t *testing.T) {
 
 	all, err := w.api.OfUser(t.Context(), "kari", authorizations.Filter{WithoutConsent: true}, time.Now())
 	require.NoError(t, err)
-	require.Len(t, all, 5, "the user sees all")
+	require.Len(t, all.Authorizations, 5, "the user sees all")
 }
 
 // TestPseudonymousLoginsAreNotListed checks that pseudonymous logins are not listed.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -29,6 +30,7 @@ type minePage struct {
 	frame
 	LoggedIn, Ended bool
 	List            []mineEntry
+	Next            string // authorizations.Page.Next
 	History         []historyEntry
 }
 
@@ -46,7 +48,12 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err == nil && subject != "" {
 		data.LoggedIn = true
-		err = p.fillMine(r.Context(), &data, subject, locale, now)
+		after := r.URL.Query().Get("after")
+		err = p.fillMine(r.Context(), &data, subject, after, locale, now)
+		if errors.Is(err, authorizations.ErrNotFound) { // the position has expired
+			http.Redirect(w, r, pathMine, http.StatusSeeOther)
+			return
+		}
 	}
 	if err != nil {
 		p.s.log.Error("mine", "error", err)
@@ -56,12 +63,13 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	p.Render(w, http.StatusOK, "mine.html", data, "'self'")
 }
 
-func (p *pages) fillMine(ctx context.Context, data *minePage, subject, locale string, now time.Time) error {
-	list, err := p.s.granted.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: locale}, now)
+func (p *pages) fillMine(ctx context.Context, data *minePage, subject, after, locale string, now time.Time) error {
+	page, err := p.s.granted.OfUser(ctx, subject, authorizations.Filter{WithoutConsent: true, Locale: locale, After: after}, now)
 	if err != nil {
 		return err
 	}
-	for _, a := range list {
+	data.Next = page.Next
+	for _, a := range page.Authorizations {
 		e := mineEntry{ID: a.ID, Name: a.ClientName, Until: clock(time.UnixMilli(a.Expires))}
 		if a.Consumer != nil {
 			e.Orgno, _ = a.Consumer.Number()

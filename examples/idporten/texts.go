@@ -62,6 +62,7 @@ type texts struct {
 	MineNone     string
 	MineEnd      string
 	MineUntil    string // followed by a time
+	MineOlder    string // the link to the next page
 	MineEnded    string
 	HistoryTitle string
 	HistoryNone  string
@@ -92,7 +93,7 @@ var allTexts = map[string]texts{
 		StillLoggedIn: "Du er fortsatt logget inn", StillLoggedInTxt: "Du kan lukke denne siden.",
 		HomeTitle: "Lokal ID-porten", HomeText: "Dette er en ID-porten for utvikling og test, bygd av portner. Start fra en tjeneste.",
 		MineTitle: "Dine tilganger", MineText: "Dette har du gitt tjenester tilgang til. Du kan avslutte det når du vil.", MineLogin: "Logg inn i en tjeneste først. Så ser du her hva du har gitt tilgang til.",
-		MineNone: "Du har ikke gitt noen tilganger.", MineEnd: "Avslutt", MineUntil: "Varer til",
+		MineNone: "Du har ikke gitt noen tilganger.", MineEnd: "Avslutt", MineUntil: "Varer til", MineOlder: "Vis eldre tilganger",
 		MineEnded: "Tilgangen er avsluttet.", HistoryTitle: "Siste innlogginger", HistoryNone: "Ingen innlogginger ennå.",
 	},
 	"nn": {
@@ -116,7 +117,7 @@ var allTexts = map[string]texts{
 		StillLoggedIn: "Du er framleis logga inn", StillLoggedInTxt: "Du kan lukke denne sida.",
 		HomeTitle: "Lokal ID-porten", HomeText: "Dette er ein ID-porten for utvikling og test, bygd av portner. Start frå ei teneste.",
 		MineTitle: "Tilgangane dine", MineText: "Dette har du gjeve tenester tilgang til. Du kan avslutte det når du vil.", MineLogin: "Logg inn i ei teneste først. Så ser du her kva du har gjeve tilgang til.",
-		MineNone: "Du har ikkje gjeve nokon tilgangar.", MineEnd: "Avslutt", MineUntil: "Varer til",
+		MineNone: "Du har ikkje gjeve nokon tilgangar.", MineEnd: "Avslutt", MineUntil: "Varer til", MineOlder: "Vis eldre tilgangar",
 		MineEnded: "Tilgangen er avslutta.", HistoryTitle: "Siste innloggingar", HistoryNone: "Ingen innloggingar enno.",
 	},
 	"en": {
@@ -140,7 +141,7 @@ var allTexts = map[string]texts{
 		StillLoggedIn: "You are still logged in", StillLoggedInTxt: "You can close this page.",
 		HomeTitle: "Local ID-porten", HomeText: "This is an ID-porten for development and test, built with portner. Start from a service.",
 		MineTitle: "Your authorizations", MineText: "This is what you have given services access to. You can end it at any time.", MineLogin: "Log in to a service first. Then you see here what you have given access to.",
-		MineNone: "You have given no access.", MineEnd: "End", MineUntil: "Lasts until",
+		MineNone: "You have given no access.", MineEnd: "End", MineUntil: "Lasts until", MineOlder: "Show older ones",
 		MineEnded: "The access has ended.", HistoryTitle: "Latest logins", HistoryNone: "No logins yet.",
 	},
 	"se": {
@@ -164,7 +165,7 @@ var allTexts = map[string]texts{
 		StillLoggedIn: "Don leat ain siste", StillLoggedInTxt: "Don sáhtát giddet dán siiddu.",
 		HomeTitle: "Báikkálaš ID-porten", HomeText: "Dát lea ID-porten ovdánahttimii ja geahččaleapmái, ráhkaduvvon portneriin. Álgge bálvalusas.",
 		MineTitle: "Du beassanvejolašvuođat", MineText: "Dáid beassanvejolašvuođaid leat addán bálvalusaide. Don sáhtát heaittihit daid goas háliidat.", MineLogin: "Logge vuos sisa muhtun bálvalussii. De oainnát dáppe masa leat addán beassanvejolašvuođa.",
-		MineNone: "Don it leat addán makkárge beassanvejolašvuođaid.", MineEnd: "Heaittit", MineUntil: "Bistá gitta",
+		MineNone: "Don it leat addán makkárge beassanvejolašvuođaid.", MineEnd: "Heaittit", MineUntil: "Bistá gitta", MineOlder: "Čájet boarrásit beassanvejolašvuođaid",
 		MineEnded: "Beassanvejolašvuohta lea heaittihuvvon.", HistoryTitle: "Maŋimuš sisaloggemat", HistoryNone: "Eai leat vel sisaloggemat.",
 	},
 }

@@ -43,6 +43,7 @@ func TestSealedValues(t *testing.T) {
 		{"authorize/endpoint.go", "Tokens", "authorize csrf", bySeal},
 		{"logout/endpoint.go", "Box", "logout", byProvider},
 		{"session/vault.go", "Box", "authorization details", byVault},
+		{"session/vault.go", "Box", "grant position", byVault},
 		{"session/vault.go", "Box", "identity", byProvider},
 		{"session/vault.go", "KeyedHash", "grant handle", byVault},
 		{"session/vault.go", "KeyedHash", "sid", byVault},

@@ -18,7 +18,7 @@ var errNotFound = storage.ErrNotFound
 func (w *world) handle(g *grant) (id string, live, ok bool) {
 	live, id = !g.revoked && w.now.Before(g.expires), "unknown"
 	alike := 0
-	for _, a := range must(w.api.OfUser(ctx, g.person.subject, authorizations.Filter{WithoutConsent: true}, w.now)) {
+	for _, a := range w.listed(g.person) {
 		if a.ClientID == g.client.id && a.Expires == g.expires.UnixMilli() && a.AuthorizedAt == g.created.UnixMilli() {
 			id = a.ID
 			alike++
@@ -28,6 +28,16 @@ func (w *world) handle(g *grant) (id string, live, ok bool) {
 		w.fail("%d authorizations are listed for a grant, live %v: %v", alike, live, g.scopes)
 	}
 	return id, live, alike == 0 || alike == 1 && live
+}
+
+// listed returns every authorization on the page of a person.
+func (w *world) listed(p *person) (all []authorizations.Authorization) {
+	for f, more := (authorizations.Filter{WithoutConsent: true}), true; more; {
+		page := must(w.api.OfUser(ctx, p.subject, f, w.now))
+		all = append(all, page.Authorizations...)
+		f.After, more = page.Next, page.Next != ""
+	}
+	return all
 }
 
 // alike reports whether there is another grant with the same client and times.

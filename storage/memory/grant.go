@@ -409,6 +409,24 @@ func (s *Store) revokeAuthorization(key *storage.ConsentKey) {
 	s.withdrawAll(key)
 }
 
+// Grant implements provider.Store.
+func (s *Store) Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Grant{}, err
+	}
+	g := s.grants.get(id)
+	if g == nil {
+		return storage.Grant{}, storage.ErrNotFound
+	}
+	g.mu.Lock()
+	text, live := g.text(), g.linked && !g.ended(nanos(now)) && !g.isRevoked() && g.auth.user.key == userKey
+	g.mu.Unlock()
+	if !live || text.id() != id {
+		return storage.Grant{}, storage.ErrNotFound
+	}
+	return text.decode(userKey), nil
+}
+
 // Grants implements provider.Store.
 func (s *Store) Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
 	if err := ctx.Err(); err != nil {

@@ -16,6 +16,7 @@ func authorizationCases() []testCase[provider.Store] {
 		{"Grants/pages", "a page has at most limit grants and starts after the one that is named", grantsPages},
 		{"Grants/limit", "a limit that is not from 1 to storage.MaxPage is an error", grantsLimit},
 		{"Grants/ended grants are passed over", "a page is full although most grants of the user were revoked, together, one by one and with sessions", grantsEnded},
+		{"Grant/live", "only the live grant of the user is found, as it was redeemed", grantLive},
 		{"Grants/position", "a revoked grant is a position; an expired one, an unknown one and that of another user are ErrNotFound", grantsPosition},
 		{"Grants/copies", "the store shares no memory with its callers", grantsCopies},
 	}
@@ -120,6 +121,48 @@ func grantsLive(t testing.TB, s provider.Store) {
 	got, err = s.Grants(bg, storage.HashOf("unknown"), "", 100, epoch)
 	must(t, err, "listing the grants of an unknown user")
 	same(t, len(got), 0, "the number of grants of an unknown user")
+}
+
+func grantLive(t testing.TB, s provider.Store) {
+	user := storage.HashOf("kari")
+	in := newSession("s", "kari")
+	in.UserKey = user
+	createSession(t, s, in)
+	live, _ := grantOf(t, s, "live", "kari")
+	other, _ := grantOf(t, s, "other", "ola")
+	revoked, _ := grantOf(t, s, "revoked", "kari")
+	ended, _ := grantOf(t, s, "ended", "kari", func(g *storage.Grant) { g.ClientID = "client-b" })
+	login, _ := grantOf(t, s, "login", "kari", func(g *storage.Grant) { g.SessionID, g.LoginOnly = in.ID, true })
+	waiting := newCode("waiting")
+	waiting.Grant.UserKey = user
+	must(t, createCode(s, bg, waiting, epoch), "creating a code that is not redeemed")
+	narrowed := newCode("narrowed")
+	narrowed.Grant.UserKey = user
+	must(t, createCode(s, bg, narrowed, epoch), "creating a code")
+	i := newIssuance("narrowed", narrowed)
+	i.Grant.Scopes = []string{"openid"}
+	must(t, s.RedeemCode(bg, narrowed.Hash, i, epoch), "redeeming a code with a narrower grant")
+	for _, want := range []storage.Grant{live.Grant, revoked.Grant, ended.Grant, login.Grant, i.Grant} {
+		got, err := s.Grant(bg, user, want.ID, epoch)
+		must(t, err, "finding a live grant")
+		same(t, got, want, "a live grant")
+	}
+	must(t, s.Revoke(bg, storage.Revocation{GrantID: revoked.Grant.ID}, epoch), "revoking a grant")
+	key := storage.ConsentKey{UserKey: user, ClientID: "client-b", Customer: ended.Grant.Customer}
+	must(t, s.Revoke(bg, storage.Revocation{Authorization: key}, epoch), "revoking an authorization")
+	_, err := s.EndSession(bg, in.Hash, epoch)
+	must(t, err, "ending a session")
+	for name, id := range map[string]string{
+		"unknown": "unknown", "of another user": other.Grant.ID, "revoked": revoked.Grant.ID, "of a revoked authorization": ended.Grant.ID,
+		"of a session that ended": login.Grant.ID, "of a code that was not redeemed": waiting.Grant.ID, "without an ID": "",
+	} {
+		_, err := s.Grant(bg, user, id, epoch)
+		verdict(t, err, storage.ErrNotFound, "finding a grant "+name)
+	}
+	_, err = s.Grant(bg, user, live.Grant.ID, live.Grant.ExpiresAt.Add(-1))
+	must(t, err, "finding a grant one nanosecond before its end")
+	_, err = s.Grant(bg, user, live.Grant.ID, live.Grant.ExpiresAt)
+	verdict(t, err, storage.ErrNotFound, "finding a grant that has expired")
 }
 
 func grantsPages(t testing.TB, s provider.Store) {

@@ -79,6 +79,11 @@ func (c counting) Revoke(ctx context.Context, r storage.Revocation, now time.Tim
 	return c.Store.Revoke(ctx, r, now)
 }
 
+func (c counting) Grant(ctx context.Context, user storage.Hash, id string, now time.Time) (storage.Grant, error) {
+	c.calls.Add(1)
+	return c.Store.Grant(ctx, user, id, now)
+}
+
 func (c counting) Grants(ctx context.Context, user storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
 	c.calls.Add(1)
 	return c.Store.Grants(ctx, user, after, limit, now)

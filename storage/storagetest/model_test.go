@@ -756,6 +756,28 @@ func (m *model) hasCode(grantID string, now time.Time) bool {
 	return false
 }
 
+func (m *model) Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error) {
+	end, err := m.begin(ctx)
+	if err != nil {
+		return storage.Grant{}, err
+	}
+	defer end()
+	g, ok := m.grants[id]
+	if !ok && m.is("finds the grant of a code") {
+		for _, c := range m.codes {
+			if c.Grant.ID == id {
+				g, ok = modelGrant{Grant: c.Grant}, true
+			}
+		}
+	}
+	switch {
+	case !ok, !m.valid(g.ExpiresAt, now) && !m.is("finds expired grants"), g.revoked && !m.is("finds revoked grants"),
+		g.UserKey != userKey && !m.is("finds grants of other users"):
+		return storage.Grant{}, storage.ErrNotFound
+	}
+	return m.grant(g.Grant), nil
+}
+
 func (m *model) Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) (out []storage.Grant, err error) {
 	end, err := m.begin(ctx)
 	if err != nil {
