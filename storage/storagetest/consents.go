@@ -187,7 +187,7 @@ func consentRace(t testing.TB, s provider.Store) {
 		key := consentKey
 		key.ClientID = numbered("client", round)
 		var half atomic.Bool
-		for _, err := range together(callers, func(i int) error {
+		for _, err := range together(t, callers, func(i int) error {
 			if i%2 == 0 {
 				a, b := newConsent(numbered("first", i), time.Hour), newConsent(numbered("second", i), time.Hour)
 				return s.FinishRequest(yielding(), answered(key, nil, a, b), epoch)

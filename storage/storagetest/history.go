@@ -24,6 +24,8 @@ func historyCases() []testCase[HistoryStore] {
 	return []testCase[HistoryStore]{
 		{"Logins/order", "the logins of a user, newest first", loginsInOrder},
 		{"Logins/one entry for each ID", "recording a login again changes nothing and returns nil, until the entry has expired", loginsOnce},
+		{"Logins/cancelled", "a context that is done before the method starts changes nothing", loginsCancelled},
+		{"Logins/user keys are whole", "users whose keys differ in one byte, and IDs that differ in case, are different", loginsWhole},
 		{"Logins/race", "of equal logins recorded at once, one is added, and each call returns nil", raceLogins},
 		{"Logins/expiry", "a login is returned if now is before its ExpiresAt", loginsExpire},
 	}
@@ -67,7 +69,7 @@ func loginsOnce(t testing.TB, s HistoryStore) {
 func raceLogins(t testing.TB, s HistoryStore) {
 	for round := range rounds() {
 		in := login(numbered("p", round), "a", epoch)
-		for _, err := range together(crowd(), func(int) error { return s.RecordLogin(yielding(), in, epoch) }) {
+		for _, err := range together(t, crowd(), func(int) error { return s.RecordLogin(yielding(), in, epoch) }) {
 			must(t, err, "recording equal logins")
 		}
 		wantLogins(t, s, in.UserKey, []storage.Login{in}, epoch, "recorded by several callers")
@@ -88,5 +90,24 @@ func loginsExpire(t testing.TB, s HistoryStore) {
 		got, err := s.Logins(bg, l.UserKey, l.ExpiresAt.Add(d))
 		must(t, err, "listing logins")
 		same(t, len(got), want, "the number of logins around their end")
+	}
+}
+
+func loginsCancelled(t testing.TB, s HistoryStore) {
+	l := login("kari", "a", epoch)
+	refused(t, s.RecordLogin(cancelled(), l, epoch), "recording a login")
+	wantLogins(t, s, l.UserKey, nil, epoch, "after a call with a cancelled context")
+}
+
+func loginsWhole(t testing.TB, s HistoryStore) {
+	l, upper := login("kari", "a", epoch), login("kari", "a", epoch.Add(1))
+	upper.ID = "GRANT of kari to a"
+	wantLogins(t, s, l.UserKey, nil, epoch, "before one was recorded") // a store may remember what it did not find
+	must(t, s.RecordLogin(bg, l, epoch), "recording a login")
+	wantLogins(t, s, l.UserKey, []storage.Login{l}, epoch, "after one was recorded")
+	must(t, s.RecordLogin(bg, upper, epoch), "recording a login whose ID differs in case")
+	wantLogins(t, s, l.UserKey, []storage.Login{upper, l}, epoch, "whose IDs differ in case")
+	for _, user := range similar(l.UserKey) {
+		wantLogins(t, s, user, nil, epoch, "of a similar user")
 	}
 }

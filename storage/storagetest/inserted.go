@@ -33,6 +33,11 @@ func insertCases() []testCase[GrantStore] {
 		{"InsertGrant/listed", "an inserted grant is listed for its user", insertListed},
 		{"InsertGrant/expiry", "a token is live if now is before its ExpiresAt", insertExpiry},
 		{"InsertGrant/cancelled", "a context that is done before the method starts changes nothing", insertCancelled},
+		{"InsertGrant/race with EndSession", "no token of a login-only grant is live after its session has ended, whichever came first", func(t testing.TB, s GrantStore) { raceInsert(t, s, "EndSession") }},
+		{"InsertGrant/race with a switch", "no token of a login-only grant is live after its session was switched away, whichever came first", func(t testing.TB, s GrantStore) { raceInsert(t, s, "switch") }},
+		{"InsertGrant/race with the limit", "no token of a login-only grant is live after the limit has ended its session, whichever came first", func(t testing.TB, s GrantStore) { raceInsert(t, s, "limit") }},
+		{"InsertGrant/many", "EndSession, and Revoke of an authorization, end all inserted grants, however many", insertMany},
+		{"InsertGrant/keys in use", "the IDs of codes and grants are one set, and the keys of tokens are never overwritten", insertKeys},
 		{"InsertGrant/race", "of 50 callers that insert one grant exactly one gets nil", insertRace},
 	}
 }
@@ -168,4 +173,70 @@ func insertRace(t testing.TB, s GrantStore) {
 			t.Fatalf("round %d: %d callers inserted one grant", round, won.Load())
 		}
 	}
+}
+
+func raceInsert(t testing.TB, s GrantStore, ending string) {
+	const callers = 4
+	for round := range few() {
+		r := newRecords(numbered("r", round))
+		r.insert(t, s)
+		end, issues := endings[ending](s, r), make([]*storage.Issuance, callers)
+		for i := range issues {
+			name := numbered("inserted "+r.name, i)
+			issues[i] = newIssuance(name, given(newCode(name), r.in, true))
+		}
+		errs := together(t, callers+1, func(i int) error {
+			if i == callers {
+				return end(yielding())
+			}
+			return s.InsertGrant(yielding(), issues[i], epoch)
+		})
+		must(t, errs[callers], "ending a session")
+		othersGot(t, errs, storage.ErrRevoked)
+		noneLive(t, s, round, issues)
+		late := newIssuance("late "+r.name, given(newCode("late "+r.name), r.in, true))
+		verdict(t, s.InsertGrant(bg, late, epoch), storage.ErrRevoked, "inserting a grant in a session that has ended")
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+func insertMany(t testing.TB, s GrantStore) {
+	in := createSession(t, s, newSession("s", "a"))
+	var all []*storage.Issuance
+	insert := func(name string, loginOnly bool) {
+		i := newIssuance(name, given(newCode(name), in, loginOnly))
+		must(t, s.InsertGrant(bg, i, epoch), "inserting a grant")
+		all = append(all, i)
+	}
+	for i := range many(atLeast) {
+		insert(numbered("login", i), true)
+	}
+	_, err := s.EndSession(bg, in.Hash, epoch)
+	must(t, err, "ending a session")
+	noneLive(t, s, 0, all)
+	in = createSession(t, s, newSession("another", "a"))
+	for i := range many(atLeast) {
+		insert(numbered("data", i), false)
+	}
+	key := storage.ConsentKey{UserKey: in.UserKey, ClientID: "client-a", Customer: "customer"}
+	must(t, s.Revoke(bg, storage.Revocation{Authorization: key}, epoch), "revoking an authorization")
+	noneLive(t, s, 0, all)
+}
+
+func insertKeys(t testing.TB, s GrantStore) {
+	first := inserted("first")
+	must(t, s.InsertGrant(bg, first, epoch), "inserting a grant")
+	clash := inserted("second")
+	clash.Access.Hash = first.Access.Hash
+	verdict(t, s.InsertGrant(bg, clash, epoch), storage.ErrConflict, "inserting one whose access token exists")
+	_, _, err := s.RefreshToken(bg, clash.Refresh.Hash, epoch)
+	verdict(t, err, storage.ErrNotFound, "the refresh token of a rejected grant")
+	verdict(t, createCode(s, bg, newCode("first"), epoch), storage.ErrConflict, "creating a code with the ID of an inserted grant")
+	waiting := newCode("waiting")
+	must(t, createCode(s, bg, waiting, epoch), "creating a code")
+	verdict(t, s.InsertGrant(bg, inserted("waiting"), epoch), storage.ErrConflict, "inserting a grant with the ID of a code")
+	wantCode(t, s, waiting, nil, epoch, "whose ID was to be used again")
+	wantIssuance(t, s, first, epoch, "whose keys were to be used again")
 }

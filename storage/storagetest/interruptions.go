@@ -206,7 +206,7 @@ func cancelledRace(t testing.TB, s provider.Store) {
 		for i := range issues {
 			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
-		errs := interrupted(callers, round, func(ctx context.Context, i int) error {
+		errs := interrupted(t, callers, round, func(ctx context.Context, i int) error {
 			return s.RedeemCode(ctx, c.Hash, issues[i], epoch)
 		})
 		_, state := s.Code(bg, c.Hash, epoch)
@@ -216,7 +216,7 @@ func cancelledRace(t testing.TB, s provider.Store) {
 		for i := range issues {
 			issues[i] = successor(numbered(d.RequestID, i), d, 1)
 		}
-		errs = interrupted(callers, round, func(ctx context.Context, i int) error {
+		errs = interrupted(t, callers, round, func(ctx context.Context, i int) error {
 			return s.RotateRefreshToken(ctx, first.Refresh.Hash, issues[i], 0, epoch)
 		})
 		_, _, state = s.RefreshToken(bg, first.Refresh.Hash, epoch)
@@ -225,10 +225,10 @@ func cancelledRace(t testing.TB, s provider.Store) {
 }
 
 // interrupted runs f for all callers at the same time and cancels each after a different delay.
-func interrupted(callers, round int, f func(ctx context.Context, i int) error) []error {
+func interrupted(t testing.TB, callers, round int, f func(ctx context.Context, i int) error) []error {
 	var stoppers sync.WaitGroup
 	defer stoppers.Wait()
-	return together(callers, func(i int) error {
+	return together(t, callers, func(i int) error {
 		ctx, cancel := context.WithCancel(bg)
 		stoppers.Go(func() {
 			for range (round*7 + i*13) % 40 {

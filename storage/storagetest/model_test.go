@@ -22,6 +22,7 @@ type model struct {
 	sessions map[storage.Hash]storage.Session
 	ended    []storage.Session // as they were
 	codes    map[storage.Hash]modelCode
+	codeOf   map[string]storage.Hash // of a grant
 	grants   map[string]modelGrant
 	access   map[storage.Hash]storage.AccessToken
 	refresh  map[storage.Hash]storage.RefreshToken
@@ -64,7 +65,7 @@ func newModel(defect string) *model {
 		defect: defect,
 		lost:   map[storage.Hash]bool{}, renewed: map[storage.Hash]bool{},
 		sessions: map[storage.Hash]storage.Session{},
-		codes:    map[storage.Hash]modelCode{}, grants: map[string]modelGrant{},
+		codes:    map[storage.Hash]modelCode{}, codeOf: map[string]storage.Hash{}, grants: map[string]modelGrant{},
 		access: map[storage.Hash]storage.AccessToken{}, refresh: map[storage.Hash]storage.RefreshToken{},
 		pushed: map[storage.Hash]modelPushed{}, consents: map[consentKey]storage.Consent{}, requests: map[string]modelRequest{}, jtis: map[storage.Hash]time.Time{},
 	}
@@ -469,7 +470,11 @@ func (m *model) insertCode(ctx context.Context, o storage.Outcome, now time.Time
 			return storage.ErrConflict
 		}
 	}
+	if _, taken := m.grants[o.Code.Grant.ID]; taken && !m.is("upserts codes") && !m.is("codes of live grants") {
+		return storage.ErrConflict
+	}
 	m.gap(ctx, "FinishRequest looks, then writes")
+	m.codeOf[o.Code.Grant.ID] = o.Code.Hash
 	m.codes[o.Code.Hash] = modelCode{AuthorizationCode: m.code(*o.Code), retained: o.RetainTo}
 	return nil
 }
@@ -729,6 +734,16 @@ func (m *model) Revoke(ctx context.Context, r storage.Revocation, now time.Time)
 	if m.is("revocation misses late tokens") { // the tokens of the moment, not the grant
 		maps.DeleteFunc(m.access, func(_ storage.Hash, a storage.AccessToken) bool { g := m.grants[a.GrantID].Grant; return match(&g) })
 		maps.DeleteFunc(m.refresh, func(_ storage.Hash, r storage.RefreshToken) bool { g := m.grants[r.GrantID].Grant; return match(&g) })
+		return nil
+	}
+	if g, ok := m.grants[r.GrantID]; ok && m.defect == "" { // a shortcut
+		g.revoked = true
+		m.grants[r.GrantID] = g
+		if h, ok := m.codeOf[r.GrantID]; ok {
+			c := m.codes[h]
+			c.used = true
+			m.codes[h] = c
+		}
 		return nil
 	}
 	for id, g := range m.grants {

@@ -18,6 +18,8 @@ func pushedCases() []testCase[authorize.PushedRequestStore] {
 		{"PushedRequest/expiry boundary", "a request is live if now is before its ExpiresAt, for every method", pushedBoundary},
 		{"PushedRequest/insert never overwrites", "an existing Hash is ErrConflict, consumed or not, and nothing changes", pushedNoOverwrite},
 		{"PushedRequest/consumed once", "a consumed request cannot be read or consumed again", pushedOnce},
+		{"PushedRequest/hashes are whole", "a request is not found by a hash that differs in one byte", pushedWhole},
+		{"PushedRequest/read before", "a request that was read before, or is read meanwhile, cannot be read once it is consumed", pushedRead},
 		{"PushedRequest/copies", "the store shares no memory with its callers", pushedCopies},
 		{"PushedRequest/cancelled", "a context that is done before the method starts changes nothing", pushedCancelled},
 		{"PushedRequest/values", "parameters and client IDs come back whole", pushedValues},
@@ -119,7 +121,7 @@ func pushedCancelled(t testing.TB, s authorize.PushedRequestStore) {
 func pushedRace(t testing.TB, s authorize.PushedRequestStore) {
 	for round := range rounds() {
 		p := push(t, s, numbered("race", round))
-		errs := together(crowd(), func(int) error { return s.ConsumePushedRequest(yielding(), p.Hash, epoch) })
+		errs := together(t, crowd(), func(int) error { return s.ConsumePushedRequest(yielding(), p.Hash, epoch) })
 		if n := successes(errs); n != 1 {
 			t.Fatalf("round %d: %d of %d callers consumed one pushed request, want exactly 1", round, n, crowd())
 		}
@@ -136,6 +138,7 @@ func replayCases() []testCase[client.ReplayStore] {
 		{"JTI/once", "the first call for a key returns nil, later calls return ErrConsumed", jtiOnce},
 		{"JTI/recognised to the end", "a key is recognised until expiresAt, whatever other keys are consumed", jtiRemembered},
 		{"JTI/clocks differ", "a key is recognised before its expiresAt, although another call had a now less than a minute after it", jtiClocksDiffer},
+		{"JTI/keys are whole", "keys that differ in one byte are different, and the client is no part of a key", jtiWhole},
 		{"JTI/expired", "a key that has expired is ErrConsumed", jtiExpired},
 		{"JTI/cancelled", "a context that is done before the method starts changes nothing", jtiCancelled},
 		{"JTI/race", "of 50 callers that use one assertion exactly one gets nil", jtiRace},
@@ -195,7 +198,7 @@ func jtiCancelled(t testing.TB, s client.ReplayStore) {
 func jtiRace(t testing.TB, s client.ReplayStore) {
 	for round := range rounds() {
 		key := storage.HashOf(numbered("jti", round))
-		errs := together(crowd(), func(int) error { return s.ConsumeJTI(yielding(), "client-a", key, epoch.Add(time.Minute), epoch) })
+		errs := together(t, crowd(), func(int) error { return s.ConsumeJTI(yielding(), "client-a", key, epoch.Add(time.Minute), epoch) })
 		if n := successes(errs); n != 1 {
 			t.Fatalf("round %d: %d of %d callers used one assertion, want exactly 1", round, n, crowd())
 		}

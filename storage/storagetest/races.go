@@ -17,9 +17,17 @@ import (
 // and in 15 of 20 runs with 500 rounds; with -race in 30 of 30 runs.
 func rounds() int {
 	if testing.Short() {
-		return 5
+		return 3
 	}
 	return 500
+}
+
+// few returns the number of rounds of a race that makes many calls.
+func few() int {
+	if testing.Short() {
+		return 1
+	}
+	return rounds()
 }
 
 // crowd returns the number of callers in a race for one record.
@@ -33,7 +41,7 @@ func crowd() int {
 // many returns the number of other records in a case that lets a store collect garbage.
 func many(n int) int {
 	if testing.Short() {
-		return n / 20
+		return n / 80
 	}
 	return n
 }
@@ -60,23 +68,41 @@ func raceCases() []testCase[provider.Store] {
 	}
 }
 
-// together runs f n times at the same time: all callers start when the last one is ready.
-func together(n int, f func(i int) error) []error {
+// together runs f n times at the same time: all callers start when the last one is ready. It fails the case if callers wait for
+// each other.
+func together(t testing.TB, n int, f func(i int) error) []error {
+	t.Helper()
 	errs := make([]error, n)
-	var ready, done sync.WaitGroup
-	gate := make(chan struct{})
+	var ready sync.WaitGroup
+	gate, returned := make(chan struct{}), make(chan int, n)
 	for i := range n {
 		ready.Add(1)
-		done.Go(func() {
+		go func() {
 			ready.Done()
 			<-gate
 			errs[i] = f(i)
-		})
+			returned <- i
+		}()
 	}
 	ready.Wait()
 	close(gate)
-	done.Wait()
+	for left := n; left > 0; left-- {
+		select {
+		case <-returned:
+		case <-time.After(patience(t)):
+			t.Fatalf("%d of %d callers do not return: their calls wait for each other", left, n)
+		}
+	}
 	return errs
+}
+
+// patience returns how long no caller of a race may return. It is long, because a slow store is none that has a deadlock. A test of this
+// package, which runs cases with a store that has one, shortens it.
+func patience(t testing.TB) time.Duration {
+	if p, ok := t.(interface{ patience() time.Duration }); ok {
+		return p.patience()
+	}
+	return 2 * time.Minute
 }
 
 // yielding returns a context whose methods let other goroutines run: a store that checks it between reading and marking
@@ -133,7 +159,7 @@ func raceCode(t testing.TB, s provider.Store) {
 		for i := range issues {
 			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
-		errs := together(crowd(), func(i int) error { return s.RedeemCode(yielding(), c.Hash, issues[i], epoch) })
+		errs := together(t, crowd(), func(i int) error { return s.RedeemCode(yielding(), c.Hash, issues[i], epoch) })
 		othersGot(t, errs, storage.ErrConsumed)
 		exactlyOne(t, s, round, errs, issues)
 		if t.Failed() {
@@ -151,7 +177,7 @@ func raceCodeRevoked(t testing.TB, s provider.Store) {
 		for i := range issues {
 			issues[i] = newIssuance(numbered(c.RequestID, i), c)
 		}
-		errs := together(callers, func(i int) error {
+		errs := together(t, callers, func(i int) error {
 			err := s.RedeemCode(yielding(), c.Hash, issues[i], epoch)
 			if errors.Is(err, storage.ErrConsumed) {
 				return s.Revoke(yielding(), storage.Revocation{GrantID: c.Grant.ID}, epoch)
@@ -183,7 +209,7 @@ func raceRefresh(t testing.TB, s provider.Store) {
 		for i := range issues {
 			issues[i] = successor(numbered(c.RequestID, i), c, 1)
 		}
-		errs := together(crowd(), func(i int) error {
+		errs := together(t, crowd(), func(i int) error {
 			return s.RotateRefreshToken(yielding(), first.Refresh.Hash, issues[i], 0, epoch)
 		})
 		othersGot(t, errs, storage.ErrConsumed)
@@ -207,7 +233,7 @@ func raceRevoke(t testing.TB, s provider.Store) {
 		}
 		chains := make([][]*storage.Issuance, callers)
 		var revoked atomic.Bool
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				defer revoked.Store(true)
 				return s.Revoke(yielding(), storage.Revocation{GrantID: c.Grant.ID}, epoch)
@@ -241,7 +267,7 @@ func raceEnd(t testing.TB, s provider.Store) {
 			must(t, createCode(s, bg, codes[i], epoch), "creating a code")
 			issues[i] = newIssuance(numbered(in.ID, i), codes[i])
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				_, err := s.EndSession(yielding(), in.Hash, epoch)
 				return err
@@ -264,7 +290,7 @@ func raceEndRotate(t testing.TB, s provider.Store) {
 			c, first[i] = redeemed(t, s, given(newCode(numbered(in.ID, i)), in, true), numbered(in.ID, i))
 			next[i] = successor(numbered("next "+in.ID, i), c, 1)
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				_, err := s.EndSession(yielding(), in.Hash, epoch)
 				return err
@@ -286,7 +312,7 @@ func raceEndCode(t testing.TB, s provider.Store) {
 		for i := range codes {
 			codes[i] = given(newCode(numbered(in.ID, i)), in, i%2 == 0)
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				_, err := s.EndSession(yielding(), in.Hash, epoch)
 				return err
@@ -314,7 +340,7 @@ func raceReplace(t testing.TB, s provider.Store) {
 			}
 			next[i] = withIdentity(next[i], numbered("writer", i))
 		}
-		errs := together(crowd(), func(i int) error { return replace(yielding(), s, in.Hash, next[i], epoch) })
+		errs := together(t, crowd(), func(i int) error { return replace(yielding(), s, in.Hash, next[i], epoch) })
 		if n := successes(errs); n != 1 {
 			t.Fatalf("round %d: %d of %d callers replaced one version, want exactly 1", round, n, crowd())
 		}
@@ -342,7 +368,7 @@ func raceEndReplace(t testing.TB, s provider.Store) {
 		for i := range callers {
 			hashes = append(hashes, storage.HashOf(numbered(in.ID, i)))
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				_, err := s.EndSession(yielding(), in.Hash, epoch)
 				return err
@@ -377,7 +403,7 @@ func raceCap(t testing.TB, s provider.Store) {
 			all[i].StartedAt = epoch.Add(time.Duration(i))
 		}
 		var ended atomic.Int32
-		othersGot(t, together(callers, func(i int) error {
+		othersGot(t, together(t, callers, func(i int) error {
 			old, err := s.ReplaceSession(yielding(), none, all[i], limit, epoch)
 			ended.Add(int32(len(old)))
 			return err
@@ -401,7 +427,7 @@ func raceRequestID(t testing.TB, s provider.Store) {
 			codes[i] = newCode(numbered(numbered("c", round), i))
 			codes[i].RequestID = numbered("one request", round)
 		}
-		errs := together(crowd(), func(i int) error { return createCode(s, yielding(), codes[i], epoch) })
+		errs := together(t, crowd(), func(i int) error { return createCode(s, yielding(), codes[i], epoch) })
 		if n := successes(errs); n != 1 {
 			t.Fatalf("round %d: %d of %d codes were created for one request, want exactly 1", round, n, crowd())
 		}
@@ -427,7 +453,7 @@ func raceEqual(t testing.TB, s provider.Store) {
 			codes[i] = newCode(numbered(numbered("c", round), i))
 			codes[i].Hash, codes[i].RequestID = storage.HashOf(numbered("one code", round)), numbered("one request", round)
 		}
-		for _, err := range together(len(codes), func(i int) error { return createCode(s, yielding(), codes[i], epoch) }) {
+		for _, err := range together(t, len(codes), func(i int) error { return createCode(s, yielding(), codes[i], epoch) }) {
 			must(t, err, "finishing one request with the same code")
 		}
 		c, err := s.Code(bg, codes[0].Hash, epoch)
@@ -442,7 +468,7 @@ func raceEqual(t testing.TB, s provider.Store) {
 func raceSessions(t testing.TB, s provider.Store) {
 	for round := range max(1, rounds()/5) {
 		in := newSession(numbered("s", round), numbered("p", round))
-		for _, err := range together(crowd(), func(int) error { return replace(yielding(), s, none, in, epoch) }) {
+		for _, err := range together(t, crowd(), func(int) error { return replace(yielding(), s, none, in, epoch) }) {
 			must(t, err, "creating one session")
 		}
 		wantSession(t, s, in, epoch, "created by many callers")
@@ -463,7 +489,7 @@ func raceRetries(t testing.TB, s provider.Store) {
 			all[i] = successor(numbered(c.RequestID, i), c, 1)
 			all[i].Refresh.Hash = storage.HashOf(numbered("successor", round))
 		}
-		for _, err := range together(len(all), func(i int) error {
+		for _, err := range together(t, len(all), func(i int) error {
 			return s.RotateRefreshToken(yielding(), first.Refresh.Hash, all[i], grace, epoch)
 		}) {
 			must(t, err, "rotating to the same successor")
@@ -487,7 +513,7 @@ func raceRetryUse(t testing.TB, s provider.Store) {
 		third := successor(numbered("third", round), c, 2)
 		var used atomic.Bool
 		var late atomic.Int32
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				defer used.Store(true)
 				return s.RotateRefreshToken(yielding(), second.Refresh.Hash, third, grace, epoch)
@@ -525,7 +551,7 @@ func raceAuthorization(t testing.TB, s provider.Store) {
 			must(t, s.FinishRequest(bg, o, epoch), "finishing a request")
 			all[i] = newIssuance(numbered(numbered("t", round), i), codes[i])
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				return s.Revoke(yielding(), storage.Revocation{Authorization: key}, epoch)
 			}
@@ -549,7 +575,7 @@ func raceSwitch(t testing.TB, s provider.Store) {
 			must(t, createCode(s, bg, codes[i], epoch), "creating a code")
 			all[i] = newIssuance(numbered(in.ID, i), codes[i])
 		}
-		errs := together(callers+1, func(i int) error {
+		errs := together(t, callers+1, func(i int) error {
 			if i == callers {
 				return replace(yielding(), s, in.Hash, next, epoch)
 			}
