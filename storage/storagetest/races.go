@@ -33,7 +33,7 @@ func few() int {
 // crowd returns the number of callers in a race for one record.
 func crowd() int {
 	if testing.Short() {
-		return 6
+		return 5
 	}
 	return 50
 }
