@@ -41,7 +41,7 @@ func crowd() int {
 // many returns the number of other records in a case that lets a store collect garbage.
 func many(n int) int {
 	if testing.Short() {
-		return n / 80
+		return n / 100
 	}
 	return n
 }
