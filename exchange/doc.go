@@ -8,8 +8,8 @@
 // These rules hold whatever the policy returns:
 //
 //   - The scopes of the new token are among those of the presented token, or among those that the policy names if that is an
-//     id_token. The audiences of the new token are among those of the presented token and those that the policy names: a client
-//     that narrows a token without audiences cannot add one. The new token expires no later than the presented token. No refresh
+//     id_token. The audiences of the new token are among those of the presented token, those that the policy names, and those
+//     that the records of its scopes enforce: a client that narrows a token without audiences cannot add another one. The new token expires no later than the presented token. No refresh
 //     token is issued.
 //   - If the presented token is pseudonymous or opaque, the new token is too. The sub of a pseudonymous token is not one that the
 //     client receives in open grants, so that the client cannot find the user by it; see pseudonym.Pairwise. An opaque token

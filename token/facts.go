@@ -61,12 +61,22 @@ func (m *Minter) clientDetails(f *facts, opaque bool) json.RawMessage {
 	return f.details
 }
 
+// minSearchedSubject is the least length of a subject that checkLeak looks for: a shorter one can be a word of any document.
+const minSearchedSubject = 8
+
 // checkLeak checks the final bytes of a document. It fails closed, whichever claim contains the identifier.
 func (f *facts) checkLeak(final []byte) error {
 	if !f.pseudonymous {
 		return nil
 	}
 	if pseudonym.Leaks(final, f.identity.Identifiers...) {
+		return errLeak
+	}
+	if len(f.identity.Subject) < minSearchedSubject {
+		return nil
+	}
+	// The public subject of the user. The document itself has a pairwise one.
+	if id, err := pseudonym.NewIdentifier("subject", f.identity.Subject); err != nil || pseudonym.Leaks(final, id) {
 		return errLeak
 	}
 	return nil

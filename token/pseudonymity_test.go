@@ -175,3 +175,22 @@ func TestSubject(t *testing.T) {
 	require.Equal(t, sub("web", european), sub("web", matched), "a later match with a national identity number changes nothing")
 	require.NotEqual(t, sub("web", session.Identity{Subject: "x"}), sub("web", session.Identity{Identifiers: identified(session.TypeEmail, "x")}), "type is part of the key")
 }
+
+// TestPseudonymousDocumentsHideTheSubject: a claims function that derives a claim from Identity.Subject, through the claims of the user,
+// fails, because clients with public subjects know it. A short subject can be a word of any document.
+func TestPseudonymousDocumentsHideTheSubject(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]int{"kari-nordmann-1234": http.StatusInternalServerError, "kari": http.StatusOK} {
+		f := newFixture(t, func(c *token.Config) {
+			c.Users = &world{user: token.User{Claims: map[string]any{"tenant_id": "tenant-of-" + subject}}}
+			c.Claims = append(c.Claims, func(_ context.Context, d *token.Document) error {
+				d.Set("tenant_id", d.User.Claims["tenant_id"])
+				return nil
+			})
+		})
+		id := everything
+		id.Subject = subject
+		require.Equal(t, want, f.redeem("web", f.code(forClient("web", "openid", "api:pseudo"), identity(id))).Code, subject)
+		require.Equal(t, http.StatusOK, f.redeem("web", f.code(forClient("web", "openid"), identity(id))).Code, subject)
+	}
+}
