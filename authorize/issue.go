@@ -57,7 +57,8 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 // codeName returns what a code derives from. A form that is posted twice leads to the same code, and another user, session or
 // answer to another code, which the store rejects.
 func codeName(x *exchange, sess *storage.Session, scopes []string) string {
-	var b []byte
+	var room [256]byte // most names fit, so that only the result is allocated
+	b := room[:0]
 	for _, list := range [...][]string{{x.requestID(), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
 		b = binary.AppendUvarint(b, uint64(len(list))) // with its lengths, no list can be read as another one
 		for _, text := range list {
