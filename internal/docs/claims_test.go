@@ -46,6 +46,6 @@ func TestClaimsAndEvents(t *testing.T) {
 	require.Equal(t, 200, a.Status, "%v", a.JSON)
 	info := op.UserInfo(t, a.String("access_token"))
 	require.Equal(t, []any{"admin"}, info.JSON["roles"])
-	require.Equal(t, "tenant-of-kari", info.JSON["tenant_id"])
+	require.Equal(t, "t1", info.JSON["tenant_id"])
 	require.NotNil(t, events.Get(string(portner.EventTokenIssued)))
 }
