@@ -17,7 +17,7 @@ import (
 // and in 15 of 20 runs with 500 rounds; with -race in 30 of 30 runs.
 func rounds() int {
 	if testing.Short() {
-		return 3
+		return 2
 	}
 	return 500
 }
