@@ -365,7 +365,7 @@ func TestIDToken(t *testing.T) {
 	reads.rejects("portal", f, portner.InvalidRequest)
 	require.Nil(t, reads.request, "the policy is not called for an expired id_token")
 	for _, not := range []string{"", "scope", "client_id", "events"} { // claims of other tokens of the issuer
-		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": "s", "iat": reads.now.Unix(), "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
+		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": claims(t, login.String("id_token"))["sub"], "iat": reads.now.Unix(), "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
 		if not != "" {
 			m[not] = "x"
 		}
@@ -385,6 +385,28 @@ func TestIDToken(t *testing.T) {
 	f.Set("subject_token", pseudonymous.login("portal", "openid test:pseudonym").String("id_token"))
 	_, got = pseudonymous.exchanged("portal", f)
 	require.NotContains(t, got, "pid", "the id_token has no pid")
+}
+
+// TestIDTokenIsOfOneKind checks that the token for an open id_token without pid discloses neither the pseudonym nor the pid of the user,
+// and that an id_token with the sub of another user is rejected.
+func TestIDTokenIsOfOneKind(t *testing.T) {
+	t.Parallel()
+	w := newWorldWithIDTokens(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Scopes: []string{"test:api"}}) })
+	idToken := func(sub any) string {
+		raw, err := json.Marshal(map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": sub, "iat": w.now.Unix(), "exp": w.now.Unix() + 60})
+		require.NoError(t, err)
+		jwt, err := w.Keys.Sign("", "", raw, w.now)
+		require.NoError(t, err)
+		return jwt
+	}
+	open := claims(t, w.login("portal", "openid").String("id_token"))["sub"]
+	f := form(idToken(open))
+	f.Set("subject_token_type", exchange.IDToken)
+	a := w.Call(t, "/token", "portal", f)
+	require.Equal(t, http.StatusOK, a.Status, a.JSON)
+	require.NotContains(t, a.String("access_token"), ".", "an opaque token, of which the client receives no claim")
+	f.Set("subject_token", idToken("another"))
+	w.rejects("portal", f, portner.InvalidRequest)
 }
 
 func newWorldWithIDTokens(t *testing.T, change func(*exchange.Config)) *world {

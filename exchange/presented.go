@@ -200,7 +200,29 @@ func (x *exchange) verifyIDToken(ctx context.Context, p presentation) (*presente
 		return f, nil
 	}
 	found, err := x.cfg.IDTokens.User(ctx, login)
-	return f.withUser(p.role, found, err)
+	if f, err = f.withUser(p.role, found, err); err != nil {
+		return nil, err
+	}
+	return x.withKind(f, p.role, login)
+}
+
+// withKind sets whether the login of an id_token was open: its sub is that of an open or that of a pseudonymous document for the user
+// that the host found. An open one without pid discloses no pid, so the new token is opaque.
+func (x *exchange) withKind(f *presented, r role, login Login) (*presented, error) {
+	c := x.Client.Client
+	open, err := x.minter.Subject(c, &f.identity, false)
+	if err != nil {
+		return nil, err
+	}
+	if f.pseudonymous = login.Subject != open; !f.pseudonymous {
+		f.opaque = login.PID.IsZero()
+		return f, nil
+	}
+	pseudonym, err := x.minter.Subject(c, &f.identity, true)
+	if err == nil && login.Subject != pseudonym {
+		err = r.badToken("user_unknown")
+	}
+	return f, err
 }
 
 // readIDToken reads the claims of an id_token. It returns false for a token of another client, and an expired one.
@@ -227,9 +249,8 @@ func (x *exchange) readIDToken(claims jose.Object) (Login, *presented, bool) {
 	amr, _ := claims.Strings("amr")
 	authTime, _ := claims.Int("auth_time")
 	f := &presented{
-		Token:        Token{Type: IDToken, Issuer: iss, ClientID: aud, Subject: sub, ACR: acr, ExpiresAt: end},
-		pseudonymous: pid == "",
-		grant:        storage.Grant{ACR: acr, AMR: amr, CreatedAt: x.Now},
+		Token: Token{Type: IDToken, Issuer: iss, ClientID: aud, Subject: sub, ACR: acr, ExpiresAt: end},
+		grant: storage.Grant{ACR: acr, AMR: amr, CreatedAt: x.Now},
 	}
 	if authTime > 0 {
 		f.grant.AuthTime = time.Unix(authTime, 0)

@@ -154,7 +154,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 			}
 			again := *o.code.grant
 			again.expires = w.now.Add(again.expires.Sub(again.created))
-			w.visited(s, &again)
+			w.visited(s, &again, w.hides(f.scopes))
 			w.reach("code repeated")
 		}}
 	}
@@ -195,19 +195,25 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 			}
 			w.remember(f.consentKey(s), answer.approved, declined, w.now.Add(lasts))
 		}
-		w.visited(s, g)
+		w.visited(s, g, w.hides(f.scopes))
 		w.visits[s.person] = append(w.visits[s.person], w.entry(f))
 	}}
 }
 
-// visited records that a session answered a request with a grant.
-func (w *world) visited(s *session, g *grant) {
+// visited records that a session answered a request with a grant. hidden reports that the client does not learn who the person is.
+func (w *world) visited(s *session, g *grant, hidden bool) {
 	s.last = later(s.last, w.now)
 	if g.loginOnly {
 		s.until = later(s.until, g.expires)
 	}
 	if !slices.Contains(s.clients, g.client) {
 		s.clients = append(s.clients, g.client)
+	}
+	if hidden {
+		if s.withheld == nil {
+			s.withheld = map[*registration]bool{}
+		}
+		s.withheld[g.client] = true
 	}
 }
 

@@ -91,6 +91,7 @@ type session struct {
 	until         time.Time // end of its last login-only grant
 	proofs        map[string]proof
 	clients       []*registration
+	withheld      map[*registration]bool // those with a login that was not open
 	over          bool
 }
 

@@ -444,7 +444,7 @@ func (w *world) hinted(hint *token, s *session) bool {
 	if g.client.sid || g.client.backchannel {
 		return g.session == s
 	}
-	if hint.issued.Unix() < s.started.Unix() {
+	if s.withheld[g.client] || hint.issued.Unix() < s.started.Unix() {
 		return false
 	}
 	p, ok := s.proofs[g.client.circle()]
