@@ -65,7 +65,7 @@
 //
 // # Stores
 //
-// [Store] has thirteen methods, each one atomic. Package storage/memory is a bounded store in memory, whose records are lost when
+// [Store] has twelve methods, each one atomic. Package storage/memory is a bounded store in memory, whose records are lost when
 // the process ends. Package storage/storagetest checks other stores.
 //
 // # Endpoints in other handlers

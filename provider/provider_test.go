@@ -45,10 +45,10 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestStoreIsSmall: Store has at most thirteen methods.
+// TestStoreIsSmall: Store has at most twelve methods.
 func TestStoreIsSmall(t *testing.T) {
 	t.Parallel()
-	require.LessOrEqual(t, reflect.TypeFor[provider.Store]().NumMethod(), 13)
+	require.LessOrEqual(t, reflect.TypeFor[provider.Store]().NumMethod(), 12)
 }
 
 // TestEveryEndpointAlone: the handler of each endpoint sends the same responses alone and behind Provider.ServeHTTP.

@@ -94,13 +94,12 @@ type Store interface {
 	// unknown, is no error. A revocation that is not valid (see its Validate) is an error.
 	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
 
-	// Grant returns the live grant of a user with an ID. It returns ErrNotFound if the user has none: it is unknown, that of another
-	// user, expired or revoked, or its code was not redeemed.
-	Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error)
-
-	// Grants returns at most limit live grants of a user, newest first by CreatedAt and then by ID, from the one after
-	// the grant whose ID is after; "" starts with the newest. Fewer than limit are the last ones. Codes that were not
-	// redeemed are no grants. A limit that is not from 1 to storage.MaxPage is an error. It returns ErrNotFound if after is
-	// not the ID of a grant of the user that has not expired; a revoked grant is accepted.
-	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
+	// Grants returns live grants of a user. Codes that were not redeemed are no grants. A query that is not valid (see its Validate) is
+	// an error.
+	//
+	//   - With q.ID, it returns the live grant with this ID alone, or ErrNotFound if the user has none.
+	//   - Otherwise it returns at most q.Limit live grants, newest first by CreatedAt and then by ID, from the one after the grant
+	//     whose ID is q.After; "" starts with the newest. Fewer than q.Limit are the last ones. It returns ErrNotFound if q.After is
+	//     not the ID of a grant of the user that has not expired; a revoked grant is accepted.
+	Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error)
 }

@@ -1,5 +1,5 @@
 // Package storage defines the records that a provider keeps and the errors with which its stores report a verdict.
-// It has no interface: [github.com/portner-go/portner/provider.Store] describes the thirteen methods of a store,
+// It has no interface: [github.com/portner-go/portner/provider.Store] describes the twelve methods of a store,
 // [github.com/portner-go/portner/storage/memory] implements them in process, and
 // [github.com/portner-go/portner/storage/storagetest] checks an implementation.
 //
@@ -222,6 +222,25 @@ func (r Revocation) Validate() error {
 		return nil
 	}
 	return errors.New("storage: revocation: set GrantID, or Authorization with UserKey and ClientID")
+}
+
+// GrantQuery selects grants of a user: the one with an ID, or a page of all.
+type GrantQuery struct {
+	UserKey Hash   // keyed hash of the user
+	ID      string // the grant with this ID alone
+	After   string // of a page: it begins after the grant with this ID; "" begins with the newest
+	Limit   int    // of a page: the largest number of grants, 1 to MaxPage
+}
+
+// Validate reports whether the query has an ID, and then neither After nor Limit, or a Limit from 1 to MaxPage.
+func (q GrantQuery) Validate() error {
+	switch {
+	case q.ID != "" && (q.After != "" || q.Limit != 0):
+		return errors.New("storage: grant query: ID excludes After and Limit")
+	case q.ID == "" && (q.Limit < 1 || q.Limit > MaxPage):
+		return fmt.Errorf("storage: grant query: Limit %d is not from 1 to %d", q.Limit, MaxPage)
+	}
+	return nil
 }
 
 // PushedRequest is a pushed authorization request (RFC 9126).

@@ -181,7 +181,7 @@ func (a *API) each(
 	ctx context.Context, userKey storage.Hash, after string, now time.Time, visit func(*storage.Grant) (more bool, err error),
 ) (last string, err error) {
 	for read := 0; read < maxRead; read += readSize {
-		page, err := a.cfg.Store.Grants(ctx, userKey, after, readSize, now)
+		page, err := a.cfg.Store.Grants(ctx, storage.GrantQuery{UserKey: userKey, After: after, Limit: readSize}, now)
 		switch {
 		case errors.Is(err, storage.ErrNotFound) && read > 0: // the last grant of the previous page has expired
 			return after, nil
@@ -209,14 +209,17 @@ func (a *API) grant(ctx context.Context, handle string, now time.Time) (storage.
 	if !ok {
 		return storage.Grant{}, ErrNotFound
 	}
-	g, err := a.cfg.Store.Grant(ctx, userKey, id, now)
+	if id == "" {
+		return storage.Grant{}, ErrNotFound
+	}
+	found, err := a.cfg.Store.Grants(ctx, storage.GrantQuery{UserKey: userKey, ID: id}, now)
 	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	case errors.Is(err, storage.ErrNotFound), err == nil && len(found) == 0:
 		return storage.Grant{}, ErrNotFound
 	case err != nil:
 		return storage.Grant{}, fmt.Errorf("authorizations: finding a grant: %w", err)
 	}
-	return g, nil
+	return found[0], nil
 }
 
 func (a *API) describe(g *storage.Grant, c *client.Client, locale string) Authorization {

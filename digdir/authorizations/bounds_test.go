@@ -27,13 +27,8 @@ type readingStore struct {
 	read atomic.Int64
 }
 
-func (s *readingStore) Grant(ctx context.Context, user storage.Hash, id string, now time.Time) (storage.Grant, error) {
-	s.read.Add(1)
-	return s.Store.Grant(ctx, user, id, now)
-}
-
-func (s *readingStore) Grants(ctx context.Context, user storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
-	page, err := s.Store.Grants(ctx, user, after, limit, now)
+func (s *readingStore) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
+	page, err := s.Store.Grants(ctx, q, now)
 	s.read.Add(int64(len(page)))
 	return page, err
 }
@@ -50,7 +45,7 @@ func (s *readingStore) requireBounded(t *testing.T, most int, f func() *httptest
 // insertGrants inserts n grants of kari at a client, each a second older than the one before, and newer than start.
 func (w *world) insertGrants(n int, client string, scopes []string, start time.Time) {
 	w.t.Helper()
-	like, err := w.op.Store.Grants(w.t.Context(), w.cfg.Vault.UserKey("kari"), "", 100, time.Now())
+	like, err := w.op.Store.Grants(w.t.Context(), storage.GrantQuery{UserKey: w.cfg.Vault.UserKey("kari"), Limit: 100}, time.Now())
 	require.NoError(w.t, err)
 	for i := range n {
 		g := like[0]

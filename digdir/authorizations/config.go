@@ -65,10 +65,8 @@ type Config struct {
 
 // Store is the part of provider.Store that an API calls.
 type Store interface {
-	// Grant returns a live grant of a user, as provider.Store does.
-	Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error)
 	// Grants returns the live grants of a user, as provider.Store does.
-	Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error)
+	Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error)
 	// Revoke ends grants, as provider.Store does.
 	Revoke(ctx context.Context, r storage.Revocation, now time.Time) error
 }

@@ -334,7 +334,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				_ = s.ConsumePushedRequest(ctx, newPushed(n+1, "").Hash, now)
 				_ = s.InsertGrant(ctx, newIssuance(n+1, 9, newCode(n+1).Grant), now)
 				_ = s.Revoke(ctx, storage.Revocation{Authorization: consentsOf(n % 5)}, now)
-				_, _ = s.Grants(ctx, in.UserKey, "", 3, now)
+				_, _ = s.Grants(ctx, storage.GrantQuery{UserKey: in.UserKey, Limit: 3}, now)
 				_ = s.ConsumeJTI(ctx, "client", storage.HashOf(id("jti", i)), now.Add(time.Minute), now)
 				if i%50 == 0 {
 					_, _ = s.Sweep(ctx, now)

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -409,33 +408,18 @@ func (s *Store) revokeAuthorization(key *storage.ConsentKey) {
 	s.withdrawAll(key)
 }
 
-// Grant implements provider.Store.
-func (s *Store) Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error) {
-	if err := ctx.Err(); err != nil {
-		return storage.Grant{}, err
-	}
-	g := s.grants.get(id)
-	if g == nil {
-		return storage.Grant{}, storage.ErrNotFound
-	}
-	g.mu.Lock()
-	text, live := g.text(), g.linked && !g.ended(nanos(now)) && !g.isRevoked() && g.auth.user.key == userKey
-	g.mu.Unlock()
-	if !live || text.id() != id {
-		return storage.Grant{}, storage.ErrNotFound
-	}
-	return text.decode(userKey), nil
-}
-
 // Grants implements provider.Store.
-func (s *Store) Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
+func (s *Store) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if limit < 1 || limit > storage.MaxPage {
-		return nil, fmt.Errorf("memory: limit of a page: %d is not from 1 to %d", limit, storage.MaxPage)
+	if err := q.Validate(); err != nil {
+		return nil, err
 	}
-	p := page{Store: s, key: userKey, user: s.hashOfUser(&userKey), after: after, limit: limit, now: nanos(now)}
+	if q.ID != "" {
+		return s.oneGrant(q, nanos(now))
+	}
+	p := page{Store: s, key: q.UserKey, user: s.hashOfUser(&q.UserKey), after: q.After, limit: q.Limit, now: nanos(now)}
 	var texts []grantText
 	for again := true; again; {
 		var err error
@@ -445,9 +429,24 @@ func (s *Store) Grants(ctx context.Context, userKey storage.Hash, after string, 
 	}
 	var out []storage.Grant
 	for _, text := range texts {
-		out = append(out, text.decode(userKey))
+		out = append(out, text.decode(q.UserKey))
 	}
 	return out, nil
+}
+
+// oneGrant returns the live grant that a query names.
+func (s *Store) oneGrant(q storage.GrantQuery, now int64) ([]storage.Grant, error) {
+	g := s.grants.get(q.ID)
+	if g == nil {
+		return nil, storage.ErrNotFound
+	}
+	g.mu.Lock()
+	text, live := g.text(), g.linked && !g.ended(now) && !g.isRevoked() && g.auth.user.key == q.UserKey
+	g.mu.Unlock()
+	if !live || text.id() != q.ID {
+		return nil, storage.ErrNotFound
+	}
+	return []storage.Grant{text.decode(q.UserKey)}, nil
 }
 
 // page is one call of Grants.

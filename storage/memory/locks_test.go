@@ -51,7 +51,7 @@ func verbs(s *memory.Store, in storage.Session, n int) []struct {
 	late := heavyCode(in, n)
 	lateIssue := newIssuance(n, 0, late.Grant)
 	grants := func(after string) error {
-		page, err := s.Grants(ctx, in.UserKey, after, 100, epoch)
+		page, err := s.Grants(ctx, storage.GrantQuery{UserKey: in.UserKey, After: after, Limit: 100}, epoch)
 		if err == nil && len(page) != 100 {
 			err = fmt.Errorf("a page of %d grants", len(page))
 		}
@@ -79,7 +79,7 @@ func verbs(s *memory.Store, in storage.Session, n int) []struct {
 			return s.Revoke(ctx, storage.Revocation{Authorization: storage.ConsentKey{UserKey: in.UserKey, ClientID: "client-b"}}, epoch)
 		}},
 		{"Grants without a live grant", 164 + 64*2*path/3, func() error {
-			page, err := s.Grants(ctx, in.UserKey, "", 100, epoch)
+			page, err := s.Grants(ctx, storage.GrantQuery{UserKey: in.UserKey, Limit: 100}, epoch)
 			if len(page) > 0 {
 				return fmt.Errorf("%d grants are live", len(page))
 			}

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ func authorizationCases() []testCase[provider.Store] {
 		{"Grants/pages", "a page has at most limit grants and starts after the one that is named", grantsPages},
 		{"Grants/limit", "a limit that is not from 1 to storage.MaxPage is an error", grantsLimit},
 		{"Grants/ended grants are passed over", "a page is full although most grants of the user were revoked, together, one by one and with sessions", grantsEnded},
-		{"Grant/live", "only the live grant of the user is found, as it was redeemed", grantLive},
+		{"Grants/one", "only the live grant of the user is found, as it was redeemed", grantLive},
 		{"Grants/position", "a revoked grant is a position; an expired one, an unknown one and that of another user are ErrNotFound", grantsPosition},
 		{"Grants/copies", "the store shares no memory with its callers", grantsCopies},
 	}
@@ -69,7 +70,7 @@ func revokeAuthorization(t testing.TB, s provider.Store) {
 		wantConsents(t, s, keys[what], epoch, "of another "+what, consents)
 	}
 	again, _ := grantOf(t, s, "again", "user")
-	got, err := s.Grants(bg, key.UserKey, "", 100, epoch)
+	got, err := s.Grants(bg, storage.GrantQuery{UserKey: key.UserKey, Limit: 100}, epoch)
 	must(t, err, "listing grants")
 	same(t, len(got), 3, "the number of grants of the user at other clients and for other customers, and the new one")
 	_, _, err = s.AccessToken(bg, storage.HashOf("access again"), epoch)
@@ -111,14 +112,14 @@ func grantsLive(t testing.TB, s provider.Store) {
 	must(t, s.RedeemCode(bg, narrowed.Hash, i, epoch), "redeeming a code with a narrower grant")
 	want := []storage.Grant{young.Grant, old.Grant, i.Grant}
 	for _, limit := range []int{3, 4, storage.MaxPage} {
-		got, err := s.Grants(bg, user, "", limit, epoch)
+		got, err := s.Grants(bg, storage.GrantQuery{UserKey: user, Limit: limit}, epoch)
 		must(t, err, "listing the grants of a user")
 		same(t, got, want, "the grants of a user")
 	}
-	got, err := s.Grants(bg, user, "", 100, young.Grant.ExpiresAt)
+	got, err := s.Grants(bg, storage.GrantQuery{UserKey: user, Limit: 100}, young.Grant.ExpiresAt)
 	must(t, err, "listing expired grants")
 	same(t, len(got), 0, "the number of grants that have expired")
-	got, err = s.Grants(bg, storage.HashOf("unknown"), "", 100, epoch)
+	got, err = s.Grants(bg, storage.GrantQuery{UserKey: storage.HashOf("unknown"), Limit: 100}, epoch)
 	must(t, err, "listing the grants of an unknown user")
 	same(t, len(got), 0, "the number of grants of an unknown user")
 }
@@ -143,7 +144,7 @@ func grantLive(t testing.TB, s provider.Store) {
 	i.Grant.Scopes = []string{"openid"}
 	must(t, s.RedeemCode(bg, narrowed.Hash, i, epoch), "redeeming a code with a narrower grant")
 	for _, want := range []storage.Grant{live.Grant, revoked.Grant, ended.Grant, login.Grant, i.Grant} {
-		got, err := s.Grant(bg, user, want.ID, epoch)
+		got, err := oneGrant(s, user, want.ID, epoch)
 		must(t, err, "finding a live grant")
 		same(t, got, want, "a live grant")
 	}
@@ -154,15 +155,33 @@ func grantLive(t testing.TB, s provider.Store) {
 	must(t, err, "ending a session")
 	for name, id := range map[string]string{
 		"unknown": "unknown", "of another user": other.Grant.ID, "revoked": revoked.Grant.ID, "of a revoked authorization": ended.Grant.ID,
-		"of a session that ended": login.Grant.ID, "of a code that was not redeemed": waiting.Grant.ID, "without an ID": "",
+		"of a session that ended": login.Grant.ID, "of a code that was not redeemed": waiting.Grant.ID,
 	} {
-		_, err := s.Grant(bg, user, id, epoch)
+		_, err := oneGrant(s, user, id, epoch)
 		verdict(t, err, storage.ErrNotFound, "finding a grant "+name)
 	}
-	_, err = s.Grant(bg, user, live.Grant.ID, live.Grant.ExpiresAt.Add(-1))
+	_, err = oneGrant(s, user, live.Grant.ID, live.Grant.ExpiresAt.Add(-1))
 	must(t, err, "finding a grant one nanosecond before its end")
-	_, err = s.Grant(bg, user, live.Grant.ID, live.Grant.ExpiresAt)
+	_, err = oneGrant(s, user, live.Grant.ID, live.Grant.ExpiresAt)
 	verdict(t, err, storage.ErrNotFound, "finding a grant that has expired")
+	for _, q := range []storage.GrantQuery{{ID: live.Grant.ID, Limit: 1}, {ID: live.Grant.ID, After: live.Grant.ID}} {
+		q.UserKey = user
+		if got, err := s.Grants(bg, q, epoch); err == nil || len(got) != 0 {
+			t.Errorf("a query for one grant and for a page returns %d grants and no error", len(got))
+		}
+	}
+}
+
+// oneGrant finds a grant by its ID.
+func oneGrant(s provider.Store, user storage.Hash, id string, now time.Time) (storage.Grant, error) {
+	all, err := s.Grants(bg, storage.GrantQuery{UserKey: user, ID: id}, now)
+	if err == nil && len(all) != 1 {
+		return storage.Grant{}, fmt.Errorf("a query for one grant returns %d", len(all))
+	}
+	if err != nil {
+		return storage.Grant{}, err
+	}
+	return all[0], nil
 }
 
 func grantsPages(t testing.TB, s provider.Store) {
@@ -176,7 +195,7 @@ func grantsPages(t testing.TB, s provider.Store) {
 	for _, limit := range []int{1, 2, 4, 9, 10} {
 		var all []storage.Grant
 		for after := ""; len(all) < 2*len(want); {
-			page, err := s.Grants(bg, user, after, limit, epoch)
+			page, err := s.Grants(bg, storage.GrantQuery{UserKey: user, After: after, Limit: limit}, epoch)
 			must(t, err, "listing a page")
 			if len(page) > limit {
 				t.Fatalf("a page of %d grants, want at most %d", len(page), limit)
@@ -193,11 +212,11 @@ func grantsPages(t testing.TB, s provider.Store) {
 func grantsLimit(t testing.TB, s provider.Store) {
 	c, _ := grantOf(t, s, "g", "kari")
 	for _, limit := range []int{-1 << 40, -1, 0, storage.MaxPage + 1, 1 << 40} {
-		if got, err := s.Grants(bg, c.Grant.UserKey, "", limit, epoch); err == nil || len(got) != 0 {
+		if got, err := s.Grants(bg, storage.GrantQuery{UserKey: c.Grant.UserKey, Limit: limit}, epoch); err == nil || len(got) != 0 {
 			t.Errorf("listing with the limit %d: got %d grants and no error", limit, len(got))
 		}
 	}
-	_, err := s.Grants(bg, c.Grant.UserKey, "", storage.MaxPage, epoch)
+	_, err := s.Grants(bg, storage.GrantQuery{UserKey: c.Grant.UserKey, Limit: storage.MaxPage}, epoch)
 	must(t, err, "listing with the largest limit")
 }
 
@@ -236,7 +255,7 @@ func grantsEnded(t testing.TB, s provider.Store) {
 	for _, limit := range []int{1, 7, n} {
 		var all []storage.Grant
 		for after, full := "", true; full; {
-			page, err := s.Grants(bg, in.UserKey, after, limit, epoch)
+			page, err := s.Grants(bg, storage.GrantQuery{UserKey: in.UserKey, After: after, Limit: limit}, epoch)
 			must(t, err, "listing a page")
 			if all = append(all, page...); len(page) == limit {
 				after = page[limit-1].ID
@@ -253,24 +272,24 @@ func grantsPosition(t testing.TB, s provider.Store) {
 	second, _ := grantOf(t, s, "second", "kari", createdAt(epoch.Add(-time.Hour)))
 	other, _ := grantOf(t, s, "other", "ola")
 	must(t, s.Revoke(bg, storage.Revocation{GrantID: first.Grant.ID}, epoch), "revoking a grant")
-	got, err := s.Grants(bg, user, first.Grant.ID, 100, epoch)
+	got, err := s.Grants(bg, storage.GrantQuery{UserKey: user, After: first.Grant.ID, Limit: 100}, epoch)
 	must(t, err, "listing after a revoked grant")
 	same(t, got, []storage.Grant{second.Grant}, "the grants after a revoked one")
 	for name, after := range map[string]string{"unknown": "unknown", "of another user": other.Grant.ID} {
-		_, err = s.Grants(bg, user, after, 100, epoch)
+		_, err = s.Grants(bg, storage.GrantQuery{UserKey: user, After: after, Limit: 100}, epoch)
 		verdict(t, err, storage.ErrNotFound, "listing after a grant that is "+name)
 	}
-	_, err = s.Grants(bg, user, second.Grant.ID, 100, second.Grant.ExpiresAt)
+	_, err = s.Grants(bg, storage.GrantQuery{UserKey: user, After: second.Grant.ID, Limit: 100}, second.Grant.ExpiresAt)
 	verdict(t, err, storage.ErrNotFound, "listing after a grant that has expired")
 }
 
 func grantsCopies(t testing.TB, s provider.Store) {
 	c, i := grantOf(t, s, "copy", "kari")
-	got, err := s.Grants(bg, storage.HashOf("kari"), "", 100, epoch)
+	got, err := s.Grants(bg, storage.GrantQuery{UserKey: storage.HashOf("kari"), Limit: 100}, epoch)
 	must(t, err, "listing grants")
 	overwrite(&got)
 	overwrite(i)
-	got, err = s.Grants(bg, storage.HashOf("kari"), "", 100, epoch)
+	got, err = s.Grants(bg, storage.GrantQuery{UserKey: storage.HashOf("kari"), Limit: 100}, epoch)
 	must(t, err, "listing grants")
 	want := newCode("copy").Grant
 	want.UserKey = c.Grant.UserKey

@@ -78,7 +78,7 @@ func (s reader) refresh(i *storage.Issuance, want error) func() bool {
 
 func (s reader) grants(r *records, n int) func() bool {
 	return func() bool {
-		all, err := s.Grants(yielding(), r.key.UserKey, "", 100, epoch)
+		all, err := s.Grants(yielding(), storage.GrantQuery{UserKey: r.key.UserKey, Limit: 100}, epoch)
 		return err == nil && len(all) == n
 	}
 }

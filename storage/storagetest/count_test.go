@@ -79,14 +79,9 @@ func (c counting) Revoke(ctx context.Context, r storage.Revocation, now time.Tim
 	return c.Store.Revoke(ctx, r, now)
 }
 
-func (c counting) Grant(ctx context.Context, user storage.Hash, id string, now time.Time) (storage.Grant, error) {
+func (c counting) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
 	c.calls.Add(1)
-	return c.Store.Grant(ctx, user, id, now)
-}
-
-func (c counting) Grants(ctx context.Context, user storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
-	c.calls.Add(1)
-	return c.Store.Grants(ctx, user, after, limit, now)
+	return c.Store.Grants(ctx, q, now)
 }
 
 func (c counting) InsertGrant(ctx context.Context, i *storage.Issuance, now time.Time) error {

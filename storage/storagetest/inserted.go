@@ -119,7 +119,7 @@ func insertSession(t testing.TB, s GrantStore) {
 func insertListed(t testing.TB, s GrantStore) {
 	i := inserted("listed")
 	must(t, s.InsertGrant(bg, i, epoch), "inserting a grant")
-	got, err := s.Grants(bg, i.Grant.UserKey, "", 100, epoch)
+	got, err := s.Grants(bg, storage.GrantQuery{UserKey: i.Grant.UserKey, Limit: 100}, epoch)
 	must(t, err, "listing grants")
 	same(t, got, []storage.Grant{i.Grant}, "the grants of the user")
 }

@@ -2,7 +2,6 @@ package storagetest_test
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -771,12 +770,8 @@ func (m *model) hasCode(grantID string, now time.Time) bool {
 	return false
 }
 
-func (m *model) Grant(ctx context.Context, userKey storage.Hash, id string, now time.Time) (storage.Grant, error) {
-	end, err := m.begin(ctx)
-	if err != nil {
-		return storage.Grant{}, err
-	}
-	defer end()
+// oneGrant returns the live grant with an ID.
+func (m *model) oneGrant(userKey storage.Hash, id string, now time.Time) ([]storage.Grant, error) {
 	g, ok := m.grants[id]
 	if !ok && m.is("finds the grant of a code") {
 		for _, c := range m.codes {
@@ -788,23 +783,29 @@ func (m *model) Grant(ctx context.Context, userKey storage.Hash, id string, now 
 	switch {
 	case !ok, !m.valid(g.ExpiresAt, now) && !m.is("finds expired grants"), g.revoked && !m.is("finds revoked grants"),
 		g.UserKey != userKey && !m.is("finds grants of other users"):
-		return storage.Grant{}, storage.ErrNotFound
+		return nil, storage.ErrNotFound
 	}
-	return m.grant(g.Grant), nil
+	return []storage.Grant{m.grant(g.Grant)}, nil
 }
 
-func (m *model) Grants(ctx context.Context, userKey storage.Hash, after string, limit int, now time.Time) (out []storage.Grant, err error) {
+func (m *model) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) (out []storage.Grant, err error) {
 	end, err := m.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
+	userKey, after, limit := q.UserKey, q.After, q.Limit
+	err = q.Validate()
 	switch {
-	case limit < 1 && m.is("a limit of 0 is no limit"):
+	case q.ID == "" && limit < 1 && m.is("a limit of 0 is no limit"):
 		limit = 1 << 40
-	case limit > storage.MaxPage && m.is("a page of any size"):
-	case limit < 1 || limit > storage.MaxPage:
-		return nil, errors.New("limit")
+	case q.ID == "" && limit > storage.MaxPage && m.is("a page of any size"):
+	case q.ID != "" && m.is("ignores the page of a query for one grant"):
+		return m.oneGrant(userKey, q.ID, now)
+	case err != nil:
+		return nil, err
+	case q.ID != "":
+		return m.oneGrant(userKey, q.ID, now)
 	}
 	var all []modelGrant
 	for _, g := range m.grants {

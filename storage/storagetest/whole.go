@@ -83,7 +83,7 @@ func wholeUsers(t testing.TB, s provider.Store) {
 		key.UserKey = user
 		wantConsents(t, s, key, epoch, "of a similar user")
 		must(t, s.Revoke(bg, storage.Revocation{Authorization: key}, epoch), "revoking for a similar user")
-		got, err := s.Grants(bg, user, "", 100, epoch)
+		got, err := s.Grants(bg, storage.GrantQuery{UserKey: user, Limit: 100}, epoch)
 		must(t, err, "listing grants")
 		same(t, len(got), 0, "the number of grants of a similar user")
 		c := given(newCode(numbered("c", i)), storage.Session{ID: r.in.ID, UserKey: user}, false)
@@ -128,7 +128,7 @@ func similarOwners(t testing.TB, s provider.Store) {
 		issuanceState(t, s, other, epoch, storage.ErrRevoked, "of the similar name")
 		wantIssuance(t, s, own, epoch, "beside a similar name")
 	}
-	_, err := s.Grants(bg, c.Grant.UserKey, "GRANT-own", 100, epoch)
+	_, err := s.Grants(bg, storage.GrantQuery{UserKey: c.Grant.UserKey, After: "GRANT-own", Limit: 100}, epoch)
 	verdict(t, err, storage.ErrNotFound, "listing after an ID in another case")
 }
 

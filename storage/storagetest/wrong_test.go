@@ -127,9 +127,9 @@ func (s cached) Consents(ctx context.Context, k storage.ConsentKey, now time.Tim
 	return e.record.([]storage.Consent), err
 }
 
-func (s cached) Grants(ctx context.Context, user storage.Hash, after string, limit int, now time.Time) ([]storage.Grant, error) {
-	e, err := s.read(ctx, "Grants", user, func() (entry, error) {
-		all, err := s.model.Grants(ctx, user, after, limit, now)
+func (s cached) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
+	e, err := s.read(ctx, "Grants", q, func() (entry, error) {
+		all, err := s.model.Grants(ctx, q, now)
 		return entry{record: all}, err
 	})
 	return e.record.([]storage.Grant), err
