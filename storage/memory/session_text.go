@@ -17,12 +17,11 @@ const (
 	sessionIDAt      = 96
 )
 
-func (t sessionText) hash() string    { return string(t[:32]) }
-func (t sessionText) userKey() string { return string(t[32:64]) }
-func (t sessionText) version() int64  { return intAt(string(t), sessionVersionAt) }
-func (t sessionText) start() int64    { return intAt(string(t), sessionStartAt) }
-func (t sessionText) end() int64      { return intAt(string(t), sessionEndAt) }
-func (t sessionText) id() string      { return (&reader{string(t[sessionIDAt:])}).string() }
+func (t sessionText) hash() string   { return string(t[:32]) }
+func (t sessionText) version() int64 { return intAt(string(t), sessionVersionAt) }
+func (t sessionText) start() int64   { return intAt(string(t), sessionStartAt) }
+func (t sessionText) end() int64     { return intAt(string(t), sessionEndAt) }
+func (t sessionText) id() string     { return (&reader{string(t[sessionIDAt:])}).string() }
 
 // reserved returns the text up to the ID, which is all that is read of a session that has ended.
 func (t sessionText) reserved() sessionText {

@@ -229,7 +229,6 @@ func grantsEnded(t testing.TB, s provider.Store) {
 	const n = 200
 	for i := range n {
 		age := createdAt(epoch.Add(-time.Duration(i) * time.Minute))
-		kind := func(g *storage.Grant) {}
 		switch i % 5 {
 		case 0:
 			c, _ := grantOf(t, s, numbered("live", i), "kari", age)
@@ -238,10 +237,10 @@ func grantsEnded(t testing.TB, s provider.Store) {
 			c, _ := grantOf(t, s, numbered("revoked", i), "kari", age)
 			single = append(single, c.Grant.ID)
 		case 2, 3:
-			kind = func(g *storage.Grant) { g.ClientID = "client-b" }
+			kind := func(g *storage.Grant) { g.ClientID = "client-b" }
 			grantOf(t, s, numbered("client", i), "kari", age, kind)
 		case 4:
-			kind = func(g *storage.Grant) { g.SessionID, g.LoginOnly = in.ID, true }
+			kind := func(g *storage.Grant) { g.SessionID, g.LoginOnly = in.ID, true }
 			grantOf(t, s, numbered("login", i), "kari", age, kind)
 		}
 	}
