@@ -26,8 +26,9 @@ type exchange struct {
 	clientID string // of the registration, once it is found
 	req      *request
 	progress
-	level      string // level of the login that Pending.LogIn recorded in this exchange; "" without one
-	interacted bool   // a page was shown, so a login since receivedAt was made for this request
+	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
+	versions   []string // of the texts of the scopes that the user approved on this page, in their order
+	interacted bool     // a page was shown, so a login since receivedAt was made for this request
 
 	form     form          // the posted form of a page
 	approval approval      // of this form

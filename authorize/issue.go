@@ -135,18 +135,10 @@ func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *
 		return o
 	}
 	o.Declined = declined(given)
-	for _, name := range given.Approved { // a consent lasts as long as a grant that rests on no older one
-		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: e.consentVersion(name), GrantedAt: x.now, ExpiresAt: g.ExpiresAt})
+	for i, name := range given.Approved { // a consent lasts as long as a grant that rests on no older one
+		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: x.versions[i], GrantedAt: x.now, ExpiresAt: g.ExpiresAt})
 	}
 	return o
-}
-
-// consentVersion returns the version of the texts that the consent page shows for a scope.
-func (e *Endpoint) consentVersion(name string) string {
-	if s := e.cfg.Scopes.Scope(name); s != nil {
-		return s.ConsentVersion
-	}
-	return ""
 }
 
 // declined returns the scopes that were shown and not approved. Their remembered consents end.

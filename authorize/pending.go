@@ -155,6 +155,12 @@ func (p *Pending) approvable() (scopes, details []string) {
 	return scopes, details
 }
 
+// version returns the version of the texts of a scope that the page showed.
+func (p *Pending) version(name string) string {
+	i := slices.IndexFunc(p.facts.plan.NeedsConsent, func(s *scope.Scope) bool { return s.Name == name })
+	return p.facts.plan.NeedsConsent[i].ConsentVersion
+}
+
 // FormAction returns the sources that the Content-Security-Policy of the page must allow as form-action: 'self' and the origin of
 // the redirect_uri. Chromium applies form-action to the redirect that follows a POST.
 func (p *Pending) FormAction() []string {
@@ -196,6 +202,7 @@ func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 			switch {
 			case slices.Contains(scopes, name):
 				given.Approved = append(given.Approved, name)
+				x.versions = append(x.versions, p.version(name))
 			case !slices.Contains(details, name):
 				return e.refuse(ctx, x, foreignForm("scope_not_shown"))
 			}

@@ -20,13 +20,14 @@ const confirmationLifetime = 15 * time.Minute
 type intent struct {
 	ClientID      string `json:"c,omitempty"`
 	ClientName    string `json:"n,omitempty"`
-	ReturnTo      string `json:"r,omitempty"`
+	ReturnTo      string `json:"r,omitempty"` // Registered, with the state of the request
+	Registered    string `json:"u,omitempty"` // the post_logout_redirect_uri as it is registered
 	NotRegistered bool   `json:"x,omitempty"`
 	Locale        string `json:"l,omitempty"`
 }
 
 func (r request) intent() intent {
-	in := intent{ReturnTo: r.returnTo, NotRegistered: r.refused}
+	in := intent{ReturnTo: r.returnTo, Registered: r.registered, NotRegistered: r.refused}
 	if r.client != nil {
 		in.ClientID, in.ClientName = r.client.ClientID, r.client.ClientName
 	}
@@ -98,7 +99,24 @@ func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.
 		httpx.Page(x.header, false)
 		return e.result(x, Decision{Cancelled: &CancelledPage{ClientName: c.Intent.ClientName, Locale: x.locale}})
 	}
-	return e.end(ctx, x, current, c.Intent, "confirmation")
+	in, err := e.stillRegistered(ctx, x, c.Intent)
+	if err != nil {
+		return e.fail(ctx, x, err)
+	}
+	return e.end(ctx, x, current, in, "confirmation")
+}
+
+// stillRegistered returns the intent of a confirmation page without its URI if the client is disabled, or its registration has lost the
+// URI, since the page was shown.
+func (e *Endpoint) stillRegistered(ctx context.Context, x *exchange, in intent) (intent, error) {
+	if in.ReturnTo == "" {
+		return in, nil
+	}
+	c, err := e.findClient(ctx, in.ClientID)
+	if err == nil && !e.mayReturn(ctx, x, c, in.Registered) {
+		in.ReturnTo, in.Registered, in.NotRegistered = "", "", true
+	}
+	return in, err
 }
 
 // rejectForm rejects a form that is not the confirmation page of this session.

@@ -33,10 +33,11 @@ const (
 
 // request is a logout request whose parameters are valid.
 type request struct {
-	client   *client.Client // nil if the request does not name one, or it is not registered
-	hint     *hint          // nil without id_token_hint
-	returnTo string         // a post_logout_redirect_uri of client, with state; "" to stay
-	refused  bool           // the post_logout_redirect_uri of the request is not registered
+	client     *client.Client // nil if the request does not name one, or it is not registered
+	hint       *hint          // nil without id_token_hint
+	registered string         // the post_logout_redirect_uri of client, without state; "" to stay
+	returnTo   string         // a post_logout_redirect_uri of client, with state; "" to stay
+	refused    bool           // the post_logout_redirect_uri of the request is not registered
 }
 
 // cause returns why the user is logged out, for the log.
@@ -122,25 +123,31 @@ func (e *Endpoint) resolveReturn(ctx context.Context, x *exchange, req *request,
 	if uri == "" {
 		return
 	}
-	if req.client == nil || !req.client.MatchPostLogoutRedirectURI(uri) {
-		req.refused = true
-		ev := portner.Event{Name: portner.EventRedirectMismatch, Time: x.now, Reason: "post_logout_redirect_uri_mismatch"}
-		if req.client != nil {
-			ev.ClientID = req.client.ClientID
-		}
-		e.log.Emit(ctx, ev)
+	if req.refused = !e.mayReturn(ctx, x, req.client, uri); req.refused {
 		return
 	}
-	// A stored registration may be older than a rule.
-	if req.client.CheckURI(uri, e.cfg.Environment) != nil || !safeOrigin(uri) {
-		req.refused = true
-		e.badRegistration(ctx, req.client.ClientID, "post_logout_redirect_uri", x.now)
-		return
-	}
-	req.returnTo = uri
+	req.returnTo, req.registered = uri, uri
 	if state != "" {
 		req.returnTo = httpx.AppendQuery(uri, paramState, state)
 	}
+}
+
+// mayReturn reports whether a URI is registered for a client, which may be nil. It logs a refusal.
+func (e *Endpoint) mayReturn(ctx context.Context, x *exchange, c *client.Client, uri string) bool {
+	if c == nil || !c.MatchPostLogoutRedirectURI(uri) {
+		ev := portner.Event{Name: portner.EventRedirectMismatch, Time: x.now, Reason: "post_logout_redirect_uri_mismatch"}
+		if c != nil {
+			ev.ClientID = c.ClientID
+		}
+		e.log.Emit(ctx, ev)
+		return false
+	}
+	// A stored registration may be older than a rule.
+	if c.CheckURI(uri, e.cfg.Environment) != nil || !safeOrigin(uri) {
+		e.badRegistration(ctx, c.ClientID, "post_logout_redirect_uri", x.now)
+		return false
+	}
+	return true
 }
 
 func (e *Endpoint) badRegistration(ctx context.Context, clientID, property string, now time.Time) {

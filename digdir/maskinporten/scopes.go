@@ -50,7 +50,7 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 	return a, x.checkDelegated(ctx, &a, names)
 }
 
-// checkScopes is steps 11 and 12. Scopes that require the consent of a user are rejected.
+// checkScopes is steps 11 and 12. Scopes that require the consent or the login of a user are rejected.
 func checkScopes(p *scope.Plan, refused []scope.Refusal) error {
 	if r := refusedFor(refused, scope.NotRegistered, scope.Unknown, scope.Inactive); len(r) > 0 {
 		return rejectScope(mp200, ": "+strings.Join(r, " "), "scope_not_registered")
@@ -60,6 +60,9 @@ func checkScopes(p *scope.Plan, refused []scope.Refusal) error {
 	}
 	if len(p.NeedsConsent) > 0 {
 		return rejectScope(mp201, "", "user_consent_required")
+	}
+	if p.NeedsFreshLogin {
+		return rejectScope(mp201, "", "user_authentication_required")
 	}
 	return nil
 }

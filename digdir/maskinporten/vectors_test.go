@@ -225,6 +225,7 @@ func rejectedVectors() map[string]vector {
 		"combination_two_delegation_sources": {assertion: byKey(v5().with("scope", "difitest:delegated difitest:elsewhere")), at: at5, entry: catalogue["combination"]},
 		"combination_unknown_source":         {assertion: byKey(v5().with("scope", "difitest:unheard")), at: at5, entry: catalogue["combination"]},
 		"combination_supplier_managed":       {assertion: byKey(v4().with("iss", "managed", "scope", "difitest:delegated", "consumer_org", "974761076")), entry: catalogue["combination"]},
+		"MP-201_needs_login":                 {assertion: byKey(v4().with("scope", "difitest:login")), entry: catalogue["MP-201"]},
 		"MP-201_needs_consent":               {assertion: byKey(v4().with("scope", "difitest:consent")), entry: catalogue["MP-201"]},
 		"MP-201_openid":                      {assertion: byKey(v4().with("scope", "openid")), entry: catalogue["MP-201"]},
 		"MP-200_several":                     {assertion: byKey(v4().with("scope", "difitest:test2 a:b difitest:gone")), entry: catalogue["MP-200"].of("a:b difitest:gone")},

@@ -208,7 +208,7 @@ func clients() []client.Client {
 	}
 	all := []client.Client{
 		machine("my_client_id", "difitest:test2", "difitest:other", "difitest:short", "difitest:api", "difitest:inactive", "difitest:noaccess", "difitest:gone",
-			"difitest:delegated", "difitest:consent", "difitest:opaque", "openid"),
+			"difitest:delegated", "difitest:consent", "difitest:login", "difitest:opaque", "openid"),
 		machine("806e1e80-e3a7-4a73-980e-f92ba1c2bf86", "altinn:serviceowner"),
 		machine("oidc_difi_delegering_altinn", "difitest:test2", "difitest:delegated", "difitest:delegated2", "difitest:elsewhere", "difitest:unheard", "difitest:noconsumer"),
 		machine("certified", "difitest:test2"),
@@ -251,6 +251,7 @@ func scopes() *scope.Registry {
 		owned("difitest:api", func(s *scope.Scope) { s.AllowedIntegrationTypes = []string{"api_klient"} }),
 		owned("difitest:inactive", func(s *scope.Scope) { s.Inactive = true }),
 		owned("difitest:consent", func(s *scope.Scope) { s.AccessibleForAll, s.RequiresUserConsent = true, true }),
+		owned("difitest:login", func(s *scope.Scope) { s.AccessibleForAll, s.RequiresUserAuthentication = true, true }),
 		owned("difitest:delegated", source(delegated)), owned("difitest:delegated2", source(delegated)),
 		owned("difitest:elsewhere", source("https://www.altinn.no")), owned("difitest:unheard", source("https://unheard.example.no/")),
 		owned("difitest:noconsumer", source(delegated)),
