@@ -325,9 +325,16 @@ func TestTestLoginListener(t *testing.T) {
 		remote, listener string
 		ok               bool
 	}{
-		{"127.0.0.1:5000", "127.0.0.1:8080", true}, {"[::1]:5000", "[::1]:8080", true}, {"[::ffff:127.0.0.1]:5000", "", true},
-		{"172.17.0.1:5000", "172.17.0.2:8080", false}, {"127.0.0.1:5000", "192.0.2.1:8080", false}, {"192.0.2.7:5000", "127.0.0.1:8080", false},
-		{"", "127.0.0.1:8080", false}, {"@", "", false}, {"localhost:1", "", false}, {"127.0.0.1.evil.example:1", "", false},
+		{"127.0.0.1:5000", "127.0.0.1:8080", true},
+		{"[::1]:5000", "[::1]:8080", true},
+		{"[::ffff:127.0.0.1]:5000", "", true},
+		{"172.17.0.1:5000", "172.17.0.2:8080", false},
+		{"127.0.0.1:5000", "192.0.2.1:8080", false},
+		{"192.0.2.7:5000", "127.0.0.1:8080", false},
+		{"", "127.0.0.1:8080", false},
+		{"@", "", false},
+		{"localhost:1", "", false},
+		{"127.0.0.1.evil.example:1", "", false},
 	} {
 		r := httptest.NewRequest(http.MethodGet, query, nil)
 		r.RemoteAddr = tt.remote

@@ -217,8 +217,10 @@ func TestSelectionShowsReadableNames(t *testing.T) {
 	o := organisation()
 	o.Validate = nil
 	choices := []rar.Choice{
-		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"}, {ID: "0192:974761076", Name: "Skаtteetaten", Hint: "974761076"},
-		{ID: "0192:910753614", Name: " ", Hint: "\u202e910753614"}, {ID: "c", Name: "N\u0336A\u0336V"},
+		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"},
+		{ID: "0192:974761076", Name: "Skаtteetaten", Hint: "974761076"},
+		{ID: "0192:910753614", Name: " ", Hint: "\u202e910753614"},
+		{ID: "c", Name: "N\u0336A\u0336V"},
 	}
 	o.Choices = func(context.Context, rar.Request, []rar.Detail) ([]rar.Choice, error) { return choices, nil }
 	r, err := rar.NewRegistry(o)
@@ -228,8 +230,10 @@ func TestSelectionShowsReadableNames(t *testing.T) {
 	offered, err := r.Offer(t.Context(), rar.Request{}, details)
 	require.NoError(t, err)
 	require.Equal(t, []rar.Choice{
-		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"}, {ID: "0192:974761076", Name: "0192:974761076", Hint: "974761076"},
-		{ID: "0192:910753614", Name: "0192:910753614"}, {ID: "c", Name: "c"},
+		{ID: "0192:991825827", Name: "Blåbær & Sønner AS", Hint: "991825827"},
+		{ID: "0192:974761076", Name: "0192:974761076", Hint: "974761076"},
+		{ID: "0192:910753614", Name: "0192:910753614"},
+		{ID: "c", Name: "c"},
 	}, offered.Selection.Choices)
 	choices = []rar.Choice{{ID: "\u202e", Name: "\u202e"}}
 	_, err = r.Offer(t.Context(), rar.Request{}, details)

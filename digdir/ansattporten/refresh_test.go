@@ -116,7 +116,9 @@ func TestRefreshEvaluatesRights(t *testing.T) {
 		"service: all lost":         {severalServices, organisations, func(r *register) { r.reportees(service, none) }, services(serviceA + "," + serviceB), ""},
 		"service: resource unknown": {severalServices, organisations, func(r *register) { r.unknown = true }, services(serviceA + "," + serviceB), ""},
 		"service: the user themselves": {
-			severalServices, []string{"self"}, func(r *register) { r.err = errors.New("down: a user without rights of others has nothing to lose") },
+			severalServices,
+			[]string{"self"},
+			func(r *register) { r.err = errors.New("down: a user without rights of others has nothing to lose") },
 			`[{"type":"ansattporten:altinn:service"}]`, `[{"type":"ansattporten:altinn:service"}]`,
 		},
 		"service: no one": {severalServices, []string{}, func(r *register) { r.err = errors.New("down") }, `[]`, `[]`},

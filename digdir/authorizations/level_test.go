@@ -120,7 +120,9 @@ func TestTokenOfAWeakLogin(t *testing.T) {
 	for user, level := range map[string]string{"email": acr.SelfRegisteredEmail, "limited": acr.SubstantialLimited} {
 		weak := logIn(t, op, b, "profil", user, level)
 		for _, call := range [][2]string{
-			{"GET", "/clients/authorizations"}, {"GET", "/api-provider/authorizations"}, {"GET", "/innlogginger/logg/idporten"},
+			{"GET", "/clients/authorizations"},
+			{"GET", "/api-provider/authorizations"},
+			{"GET", "/innlogginger/logg/idporten"},
 			{"DELETE", "/authorizations/" + list[0].ID},
 		} {
 			rec := w.call(call[0], call[1], weak, "")

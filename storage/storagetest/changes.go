@@ -126,8 +126,10 @@ var changes = map[string]func(s reader, r *records) change{
 	"a rotation of the session": func(s reader, r *records) change {
 		next := r.in
 		next.Hash = storage.HashOf("rotated " + r.name)
-		return change{func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, next, epoch) },
-			[]func() bool{s.session(r.in.Hash, storage.ErrNotFound), s.session(next.Hash, nil)}}
+		return change{
+			func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, next, epoch) },
+			[]func() bool{s.session(r.in.Hash, storage.ErrNotFound), s.session(next.Hash, nil)},
+		}
 	},
 	"a replacement of the session": func(s reader, r *records) change {
 		return change{func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, r.in, epoch) }, []func() bool{func() bool {
@@ -136,33 +138,43 @@ var changes = map[string]func(s reader, r *records) change{
 		}}}
 	},
 	"Revoke of a grant": func(s reader, r *records) change {
-		return change{func(ctx context.Context) error {
-			return s.Revoke(ctx, storage.Revocation{GrantID: r.login.Grant.ID}, epoch)
-		},
-			[]func() bool{s.access(r.login, storage.ErrRevoked), s.refresh(r.login, storage.ErrRevoked), s.grants(r, 1)}}
+		return change{
+			func(ctx context.Context) error {
+				return s.Revoke(ctx, storage.Revocation{GrantID: r.login.Grant.ID}, epoch)
+			},
+			[]func() bool{s.access(r.login, storage.ErrRevoked), s.refresh(r.login, storage.ErrRevoked), s.grants(r, 1)},
+		}
 	},
 	"Revoke of the grant of a code": func(s reader, r *records) change {
-		return change{func(ctx context.Context) error {
-			return s.Revoke(ctx, storage.Revocation{GrantID: r.unused.Grant.ID}, epoch)
-		},
-			[]func() bool{s.code(r.unused, storage.ErrConsumed)}}
+		return change{
+			func(ctx context.Context) error {
+				return s.Revoke(ctx, storage.Revocation{GrantID: r.unused.Grant.ID}, epoch)
+			},
+			[]func() bool{s.code(r.unused, storage.ErrConsumed)},
+		}
 	},
 	"Revoke of an authorization": func(s reader, r *records) change {
-		return change{func(ctx context.Context) error { return s.Revoke(ctx, storage.Revocation{Authorization: r.key}, epoch) },
+		return change{
+			func(ctx context.Context) error { return s.Revoke(ctx, storage.Revocation{Authorization: r.key}, epoch) },
 			[]func() bool{
 				s.code(r.unused, storage.ErrConsumed), s.access(r.login, storage.ErrRevoked), s.refresh(r.login, storage.ErrRevoked),
 				s.access(r.data, storage.ErrRevoked), s.refresh(r.data, storage.ErrRevoked), s.access(r.successor, storage.ErrRevoked),
 				s.refresh(r.successor, storage.ErrRevoked), s.grants(r, 0), s.consents(r, ""),
-			}}
+			},
+		}
 	},
 	"RedeemCode": func(s reader, r *records) change {
 		i := newIssuance("new "+r.name, r.unused)
-		return change{func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, i, epoch) },
-			[]func() bool{s.code(r.unused, storage.ErrConsumed), s.access(i, nil), s.refresh(i, nil), s.grants(r, 3)}}
+		return change{
+			func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, i, epoch) },
+			[]func() bool{s.code(r.unused, storage.ErrConsumed), s.access(i, nil), s.refresh(i, nil), s.grants(r, 3)},
+		}
 	},
 	"RedeemCode without an issuance": func(s reader, r *records) change {
-		return change{func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, nil, epoch) },
-			[]func() bool{s.code(r.unused, storage.ErrConsumed)}}
+		return change{
+			func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, nil, epoch) },
+			[]func() bool{s.code(r.unused, storage.ErrConsumed)},
+		}
 	},
 	"RotateRefreshToken": func(s reader, r *records) change {
 		next := successor("new "+r.name, r.dataCode, 2)
@@ -170,10 +182,12 @@ var changes = map[string]func(s reader, r *records) change{
 			old, _, _ := s.RefreshToken(yielding(), r.data.Refresh.Hash, epoch)
 			return old.SuccessorUsed
 		}
-		return change{func(ctx context.Context) error {
-			return s.RotateRefreshToken(ctx, r.successor.Refresh.Hash, next, 0, epoch)
-		},
-			[]func() bool{s.refresh(r.successor, storage.ErrConsumed), s.access(next, nil), s.refresh(next, nil), used}}
+		return change{
+			func(ctx context.Context) error {
+				return s.RotateRefreshToken(ctx, r.successor.Refresh.Hash, next, 0, epoch)
+			},
+			[]func() bool{s.refresh(r.successor, storage.ErrConsumed), s.access(next, nil), s.refresh(next, nil), used},
+		}
 	},
 	"a renewal": func(s reader, r *records) change {
 		next := again("new "+r.name, r.code, r.login)
@@ -182,17 +196,21 @@ var changes = map[string]func(s reader, r *records) change{
 			got, _, err := s.RefreshToken(yielding(), r.login.Refresh.Hash, epoch)
 			return err == nil && got.Generation == 1
 		}
-		return change{func(ctx context.Context) error {
-			return s.RotateRefreshToken(ctx, r.login.Refresh.Hash, next, 0, epoch)
-		},
-			[]func() bool{s.access(next, nil), renewed}}
+		return change{
+			func(ctx context.Context) error {
+				return s.RotateRefreshToken(ctx, r.login.Refresh.Hash, next, 0, epoch)
+			},
+			[]func() bool{s.access(next, nil), renewed},
+		}
 	},
 	"FinishRequest": func(s reader, r *records) change {
 		c := given(newCode("new "+r.name), r.in, false)
 		o := c.outcome()
 		o.Consents, o.Declined, o.Granted = r.key, []string{"a"}, []storage.Consent{newConsent("c", time.Hour)}
-		return change{func(ctx context.Context) error { return s.FinishRequest(ctx, o, epoch) },
-			[]func() bool{s.code(c, nil), s.consents(r, "bc")}}
+		return change{
+			func(ctx context.Context) error { return s.FinishRequest(ctx, o, epoch) },
+			[]func() bool{s.code(c, nil), s.consents(r, "bc")},
+		}
 	},
 }
 

@@ -38,7 +38,8 @@ var wrongStores = map[string]struct {
 	"evicts sessions beyond 500":      {wrong(func(m *model) storagetest.FullStore { return evicts{m} }), []string{"Many/sessions"}},
 	"InsertGrant admits, then writes": {wrong(func(m *model) storagetest.FullStore { return admitsFirst{m} }), []string{"InsertGrant/race with EndSession", "InsertGrant/race with a switch", "InsertGrant/race with the limit"}},
 	"FinishRequest admits, then writes": {wrong(func(m *model) storagetest.FullStore { return admitsFirst{m} }), []string{
-		"Race/end session and finish request", "Race/writers and EndSession", "Race/writers and switch", "Race/writers and limit"}},
+		"Race/end session and finish request", "Race/writers and EndSession", "Race/writers and switch", "Race/writers and limit",
+	}},
 	"RedeemCode reads the code, then writes": {wrong(func(m *model) storagetest.FullStore { return readsFirst{m} }), []string{"Race/writers and Revoke of each grant", "Race/writers and Revoke of the authorization", "Race/writers and EndSession"}},
 }
 
