@@ -464,8 +464,8 @@ func (m *model) compare(first modelRequest, o storage.Outcome, now time.Time) er
 }
 
 func (m *model) insertCode(ctx context.Context, o storage.Outcome, now time.Time) error {
-	for _, c := range m.codes {
-		if (now.Before(c.retained) || now.Before(c.ExpiresAt)) && !m.is("upserts codes") && (c.Hash == o.Code.Hash || c.Grant.ID == o.Code.Grant.ID) {
+	for _, hash := range [...]storage.Hash{o.Code.Hash, m.codeOf[o.Code.Grant.ID]} {
+		if c, ok := m.codes[hash]; ok && (now.Before(c.retained) || now.Before(c.ExpiresAt)) && !m.is("upserts codes") {
 			return storage.ErrConflict
 		}
 	}
