@@ -15,14 +15,14 @@ type content struct{ hash.Hash }
 
 func newContent() content { return content{sha256.New()} }
 
-// add adds texts with their lengths, so that a text cannot continue in the next one.
-func (c content) add(texts ...string) {
-	var n [8]byte
+func (c content) add(texts ...string) { c.Write(appendTexts(nil, texts...)) }
+
+// appendTexts appends texts with their lengths, so that a text cannot continue in the next one.
+func appendTexts(b []byte, texts ...string) []byte {
 	for _, t := range texts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(t)))
-		c.Write(n[:])
-		c.Write([]byte(t))
+		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
 	}
+	return b
 }
 
 func (c content) count(n int) { c.add(strconv.Itoa(n)) }

@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -60,10 +61,7 @@ func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 	var room [256]byte // most names fit, so that only the result is allocated
 	b := room[:0]
 	for _, list := range [...][]string{{x.requestID(), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
-		b = binary.AppendUvarint(b, uint64(len(list))) // with its lengths, no list can be read as another one
-		for _, text := range list {
-			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
-		}
+		b = appendTexts(binary.AppendUvarint(b, uint64(len(list))), list...) // no list can be read as another one
 	}
 	return string(b)
 }
@@ -189,11 +187,11 @@ func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Sessio
 	if refused := e.finish(ctx, x, o); refused != nil {
 		return refused
 	}
-	var until time.Time
+	login := session.ClientLogin{ClientID: o.Code.Grant.ClientID, Open: !e.withheld(x.req)}
 	if o.Code.Grant.LoginOnly {
-		until = o.Code.Grant.ExpiresAt
+		login.Until = o.Code.Grant.ExpiresAt
 	}
-	_, err := e.cfg.Sessions.Touch(ctx, sess, o.Code.Grant.ClientID, !e.withheld(x.req), until, x.now)
+	_, err := e.cfg.Sessions.Touch(ctx, sess, login, x.now)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return sessionEnded(x.req.to)

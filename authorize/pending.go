@@ -217,9 +217,8 @@ func (p *Pending) Consent(ctx context.Context, approved []string) *Decision {
 }
 
 // Represent records the parties that the user represents, as identifiers of choices on the page, and continues. It approves the
-// Details of the page for them. An empty list
-// means that the user represents no other party; if the selection is Required, the client receives access_denied. The request must be
-// the posted form of the page; otherwise the Decision is an error page.
+// Details of the page for them. An empty list means that the user represents no other party; if the selection is Required, the client
+// receives access_denied. The request must be the posted form of the page; otherwise the Decision is an error page.
 func (p *Pending) Represent(ctx context.Context, choices []string) *Decision {
 	return p.continueRequest(ctx, func(x *exchange) *Decision {
 		e := p.endpoint

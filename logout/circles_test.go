@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,7 +39,7 @@ func TestLogoutOfSeveralCircles(t *testing.T) {
 		b.cookie = rec.Result().Cookies()[0].Value
 		want := map[string]string{}
 		for id, circle := range map[string]string{"a": "", "alone": "alone"} {
-			_, err = w.keeper.Touch(t.Context(), b.s, id, true, time.Time{}, w.now)
+			_, err = w.keeper.Touch(t.Context(), b.s, session.ClientLogin{ClientID: id, Open: true}, w.now)
 			require.NoError(t, err)
 			who, err := w.keeper.Identity(b.s, circle)
 			require.NoError(t, err)

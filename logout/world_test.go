@@ -167,7 +167,7 @@ func (w *world) login(subject string, clients ...string) *browser {
 	}, "", w.now)
 	require.NoError(w.t, err)
 	for _, c := range clients {
-		_, err := w.keeper.Touch(w.t.Context(), s, c, true, time.Time{}, w.now)
+		_, err := w.keeper.Touch(w.t.Context(), s, session.ClientLogin{ClientID: c, Open: true}, w.now)
 		require.NoError(w.t, err)
 	}
 	return &browser{world: w, cookie: rec.Result().Cookies()[0].Value, s: s}

@@ -40,9 +40,9 @@ func TestLoginEndsThePresentedSession(t *testing.T) {
 			})
 			b := &browser{T: t, keeper: k}
 			first := b.login("kari", "high", "", epoch)
-			_, err := k.Touch(t.Context(), first, "a", true, epoch.Add(lifetime), epoch)
+			_, err := k.Touch(t.Context(), first, session.ClientLogin{ClientID: "a", Open: true, Until: epoch.Add(lifetime)}, epoch)
 			require.NoError(t, err)
-			_, err = k.Touch(t.Context(), first, "b", true, time.Time{}, epoch) // a grant that is not login-only shortens nothing
+			_, err = k.Touch(t.Context(), first, session.ClientLogin{ClientID: "b", Open: true}, epoch) // a grant that is not login-only shortens nothing
 			require.NoError(t, err)
 			ev.words()
 

@@ -194,26 +194,31 @@ func (k *Keeper) SID(s *storage.Session, clientID string) string {
 	return k.vault.sid(s.ID, clientID)
 }
 
-// Touch records that the session answered an authorization request of a client: Limits.Idle counts from now, and logout will
-// notify the client. It returns SID(s, clientID) and updates s. The time of the login does not change. If the session has
-// ended, the error wraps storage.ErrNotFound: send no code, and show a login page.
-//
-// open reports that the client learns who the user is. A client with one login that is not open stays without
-// storage.SessionClient.Open until the session ends: its sid is that of both kinds of logins.
-//
-// until is the end of the grant of the request if it is login-only, and zero otherwise. The store keeps the session until then, so
-// that a login or logout in the browser ends the grant although the session has reached Limits.
+// ClientLogin is an authorization request of a client that a session answered.
+type ClientLogin struct {
+	ClientID string // of the client
+	// Open reports that the client learns who the user is. A client with one login that is not open stays without
+	// storage.SessionClient.Open until the session ends: its sid is that of both kinds of logins.
+	Open bool
+	// Until is the end of the grant of the request if it is login-only, and zero otherwise. The store keeps the session until then,
+	// so that a login or logout in the browser ends the grant although the session has reached Limits.
+	Until time.Time
+}
+
+// Touch records that the session answered an authorization request: Limits.Idle counts from now, and logout will notify the client.
+// It returns the SID of the client and updates s. The time of the login does not change. If the session has ended, the error wraps
+// storage.ErrNotFound: send no code, and show a login page.
 //
 // Call Touch after the code is stored and before it is sent. A logout then either finds the code and consumes it, or makes
 // Touch fail.
-func (k *Keeper) Touch(ctx context.Context, s *storage.Session, clientID string, open bool, until, now time.Time) (sid string, err error) {
+func (k *Keeper) Touch(ctx context.Context, s *storage.Session, login ClientLogin, now time.Time) (sid string, err error) {
 	for range attempts {
-		sid = k.SID(s, clientID)
+		sid = k.SID(s, login.ClientID)
 		next := afterRequest(s, now)
-		if until.After(next.ExpiresAt) {
-			next.ExpiresAt = until
+		if login.Until.After(next.ExpiresAt) {
+			next.ExpiresAt = login.Until
 		}
-		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: clientID, SID: sid, LoginAt: now, Open: open})
+		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: login.ClientID, SID: sid, LoginAt: now, Open: login.Open})
 		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
 		if err == nil {
 			next.Version++

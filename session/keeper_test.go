@@ -216,7 +216,7 @@ func TestSIDs(t *testing.T) {
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s1, "b"), "differs by client")
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s2, "a"), "differs by session")
 	want := k.SID(s1, "a")
-	got, err := k.Touch(t.Context(), s1, "a", true, time.Time{}, epoch)
+	got, err := k.Touch(t.Context(), s1, session.ClientLogin{ClientID: "a", Open: true}, epoch)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Equal(t, want, k.SID(s1, "a"))
@@ -232,7 +232,7 @@ func TestOpenLogins(t *testing.T) {
 	for _, open := range []bool{true, true, false, true} {
 		before := s.Clients
 		was := len(before) == 0 || before[0].Open
-		_, err := k.Touch(t.Context(), s, "a", open, time.Time{}, epoch)
+		_, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: open}, epoch)
 		require.NoError(t, err)
 		require.Equal(t, was && open, s.Clients[0].Open)
 		require.Equal(t, was, len(before) == 0 || before[0].Open, "the list that was loaded does not change")
@@ -246,7 +246,7 @@ func TestTouchAfterTheEnd(t *testing.T) {
 	s := b.login("kari", "high", "", epoch)
 	_, err := b.logout(epoch)
 	require.NoError(t, err)
-	_, err = k.Touch(t.Context(), s, "a", true, time.Time{}, epoch)
+	_, err = k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch)
 	require.ErrorIs(t, err, storage.ErrNotFound)
 	response := http.Header{}
 	_, err = k.End(t.Context(), response, s, epoch)
@@ -261,7 +261,7 @@ func TestClockJumpsBack(t *testing.T) {
 	b := &browser{T: t, keeper: k}
 	b.login("kari", "high", "", epoch)
 	s := b.current(epoch.Add(-5 * time.Second))
-	_, err := k.Touch(t.Context(), s, "a", true, time.Time{}, epoch.Add(-5*time.Second))
+	_, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(-5*time.Second))
 	require.NoError(t, err)
 	require.Equal(t, epoch, s.LastRequestAt)
 }
@@ -311,7 +311,7 @@ func TestStoreFaults(t *testing.T) {
 			case "Session":
 				_, err = k.Current(t.Context(), b.request(), response, epoch)
 			case "ReplaceSession":
-				_, err = k.Touch(t.Context(), s, "a", true, time.Time{}, epoch)
+				_, err = k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch)
 				require.ErrorIs(t, err, boom)
 				_, err = k.LogIn(t.Context(), response, s, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
 				require.ErrorIs(t, err, boom)

@@ -67,7 +67,7 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 				ids[i] = got.ID
 			})
 		}
-		wg.Go(func() { _, _ = k.Touch(t.Context(), three, "a", true, time.Time{}, epoch) })
+		wg.Go(func() { _, _ = k.Touch(t.Context(), three, session.ClientLogin{ClientID: "a", Open: true}, epoch) })
 		wg.Wait()
 		require.True(t, (ids[0] == first.ID) != (ids[1] == first.ID), "exactly one continues the session")
 		require.Nil(t, b.current(epoch))
@@ -87,7 +87,7 @@ func BenchmarkCurrentAndTouch(b *testing.B) {
 		if err != nil || s == nil {
 			b.Fatal(err)
 		}
-		if _, err := k.Touch(b.Context(), s, "a", true, time.Time{}, epoch); err != nil {
+		if _, err := k.Touch(b.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch); err != nil {
 			b.Fatal(err)
 		}
 	}

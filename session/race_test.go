@@ -26,7 +26,7 @@ func TestParallelTouch(t *testing.T) {
 		for i := range 2 {
 			s := b.current(epoch)
 			wg.Go(func() {
-				sid, err := k.Touch(t.Context(), s, fmt.Sprint("client-", i), true, time.Time{}, epoch.Add(time.Second))
+				sid, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: fmt.Sprint("client-", i), Open: true}, epoch.Add(time.Second))
 				if err != nil || sid != k.SID(s, fmt.Sprint("client-", i)) {
 					t.Errorf("visit: %v", err)
 				}
@@ -95,11 +95,11 @@ func TestRotationAgainstLogout(t *testing.T) {
 			}, "", epoch)
 		})
 		wg.Go(func() { _, _ = k.End(t.Context(), http.Header{}, &two, epoch) })
-		wg.Go(func() { _, _ = k.Touch(t.Context(), &three, "a", true, time.Time{}, epoch) })
+		wg.Go(func() { _, _ = k.Touch(t.Context(), &three, session.ClientLogin{ClientID: "a", Open: true}, epoch) })
 		wg.Wait()
 		require.Nil(t, b.current(epoch))
 		require.Equal(t, 1, st.size(), "only the new session")
-		_, err := k.Touch(t.Context(), s, "a", true, time.Time{}, epoch)
+		_, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch)
 		require.ErrorIs(t, err, storage.ErrNotFound)
 	}
 }

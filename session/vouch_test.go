@@ -133,7 +133,7 @@ func (v *vouching) step() {
 		v.repeat(a, again, circle)
 	case 5:
 		if current != nil {
-			_, err := v.keeper.Touch(v.Context(), current, "client", true, time.Time{}, v.now)
+			_, err := v.keeper.Touch(v.Context(), current, session.ClientLogin{ClientID: "client", Open: true}, v.now)
 			require.NoError(v, err)
 			if v.last.Before(v.now) {
 				v.last = v.now
