@@ -178,7 +178,7 @@ func TestEveryTextIsCovered(t *testing.T) {
 			tt.apply(s, w)
 			res = b.post(tt.page, form)
 			require.Equal(t, strings.TrimPrefix(tt.page, "/"), outcome(t, res))
-			key := storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "kunde"}
+			key := storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827/974761076/kunde"}
 			consents, err := w.store.Consents(t.Context(), key, w.clock())
 			require.NoError(t, err)
 			require.Empty(t, consents)
@@ -430,7 +430,7 @@ func TestAnsweredTwice(t *testing.T) {
 		require.Equal(t, "page Bad Request invalid_request", outcome(t, b.post("/consent", form)), name)
 		_, reason := w.lastEvent()
 		require.Equal(t, "request_completed", reason, name)
-		consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+		consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827///"}, w.clock())
 		require.NoError(t, err)
 		require.Len(t, consents, 1, "the second answer withdraws nothing")
 	}

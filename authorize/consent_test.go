@@ -33,7 +33,7 @@ func TestConsent(t *testing.T) {
 	require.Equal(t, []string{"openid", "test:shared", "test:plain"}, g.Scopes, "declined scopes are not granted")
 	require.True(t, g.ExpiresAt.Equal(w.clock().Add(time.Hour)), "the shortest authorization_max_lifetime")
 
-	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827///"}, w.clock())
 	require.NoError(t, err)
 	require.Len(t, consents, 1)
 	require.Equal(t, "test:shared", consents[0].Scope)
@@ -124,7 +124,7 @@ func TestConsentIsForTheVersionShown(t *testing.T) {
 	source.version = "2"
 	require.Equal(t, "consent", outcome(t, b.post("/consent", form)))
 	requireCode(t, b.consentTo(res, "test:shared"))
-	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827///"}, w.clock())
 	require.NoError(t, err)
 	require.Len(t, consents, 1)
 	require.Equal(t, "2", consents[0].Version)
@@ -281,7 +281,7 @@ func TestConsentForms(t *testing.T) {
 	swapped["csrf"] = other["csrf"]
 	require.Equal(t, "page Forbidden invalid_request", outcome(t, b.post("/consent", swapped)), "another request's token")
 
-	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web"}, w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "web", Customer: "991825827///"}, w.clock())
 	require.NoError(t, err)
 	require.Empty(t, consents)
 	form["scope"] = []string{"test:shared"}

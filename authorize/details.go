@@ -141,7 +141,7 @@ func (e *Endpoint) loadDetails(ctx context.Context, x *exchange, f *facts) *refu
 // detailsRequest describes the client and the user to package rar.
 func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity, locale string) rar.Request {
 	c := x.req.client
-	p := c.Parties(x.req.onBehalfOf.Value, storage.Delegation{})
+	p := c.Parties(x.req.onBehalfOf, storage.Delegation{})
 	return rar.Request{
 		ClientID: c.ClientID, Organisation: p.Consumer, Supplier: p.Supplier,
 		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],

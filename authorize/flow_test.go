@@ -41,7 +41,7 @@ func TestLogin(t *testing.T) {
 	g := code.Grant
 	require.Equal(t, []string{"openid", "profile", "test:plain"}, g.Scopes)
 	require.Equal(t, []string{"https://api.example.no"}, g.Resources)
-	require.Equal(t, []string{acr.High, "BankID", "nn", "kunde"}, []string{g.ACR, g.AMR[0], g.Locale, g.Customer})
+	require.Equal(t, []string{acr.High, "BankID", "nn", "991825827//974761076/kunde"}, []string{g.ACR, g.AMR[0], g.Locale, g.Customer})
 	require.True(t, g.AuthTime.Equal(w.clock()))
 	require.True(t, g.ExpiresAt.Equal(w.clock().Add(7200*time.Second)))
 	require.False(t, g.LoginOnly)

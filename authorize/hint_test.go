@@ -118,7 +118,7 @@ func TestTestLogin(t *testing.T) {
 	require.Equal(t, acr.High, g.ACR)
 	require.Equal(t, []string{"openid", "test:shared", "test:fresh"}, g.Scopes)
 	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
-	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: g.UserKey, ClientID: "web"}, w.clock())
+	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: g.UserKey, ClientID: "web", Customer: "991825827///"}, w.clock())
 	require.NoError(t, err)
 	require.Empty(t, consents, "no user approved")
 

@@ -78,7 +78,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		UserKey: sess.UserKey, SessionID: sess.ID, LoginOnly: f.plan.LoginOnly,
 		Scopes: slices.Clone(f.plan.Granted), Resources: q.resources, Pseudonymous: f.plan.Pseudonymous,
 		ACR: f.circle.ACR, AMR: slices.Clone(f.circle.AMR), AuthTime: f.circle.AuthTime,
-		Locale: e.localeOf(x), Customer: q.onBehalfOf.Value,
+		Locale: e.localeOf(x), Customer: q.client.Party(q.onBehalfOf),
 		CreatedAt: x.now,
 		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, time.Time{}),
 	}
@@ -151,7 +151,7 @@ func declined(a *scope.Answer) (names []string) {
 
 // consentKey identifies the consents of the user of a session to the client of the request.
 func (x *exchange) consentKey(sess *storage.Session) storage.ConsentKey {
-	return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.onBehalfOf.Value}
+	return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.client.Party(x.req.onBehalfOf)}
 }
 
 // deny stores that the user denied the request. The scopes that the answer declines are withdrawn.

@@ -71,7 +71,7 @@ type ClientInfo struct {
 }
 
 func infoOf(c *client.Client, customer client.OnBehalfOf) ClientInfo {
-	p := c.Parties(customer.Value, storage.Delegation{})
+	p := c.Parties(customer, storage.Delegation{})
 	info := ClientInfo{ID: c.ClientID, Name: c.DisplayName(), Orgno: p.Consumer, URI: c.ClientURI, LogoURI: c.LogoURI}
 	if customer.Name != "" {
 		info.Supplier, info.Name = info.Name, customer.Name

@@ -128,15 +128,14 @@ type Parties struct {
 	Supplier string // who acts for Consumer; "" if Consumer itself does
 }
 
-// Parties returns for whom the client acts in a grant with a customer (onbehalfof; "" if none) and a delegation (zero if none), and
+// Parties returns for whom the client acts in a grant with a customer (onbehalfof; zero if none) and a delegation (zero if none), and
 // who acts. The delegation has precedence over the customer, and both over the owner and the supplier of the registration. For
 // a customer, the one that operates the client is the supplier, and a customer without a number has none: it is never replaced by
 // another organisation.
-func (c *Client) Parties(customer string, d storage.Delegation) Parties {
+func (c *Client) Parties(customer OnBehalfOf, d storage.Delegation) Parties {
 	p := Parties{c.OrganisationNo, c.SupplierOrgno}
-	if customer != "" {
-		named, _ := c.Customer(customer)
-		p = Parties{named.Orgno, c.operator()}
+	if customer != (OnBehalfOf{}) {
+		p = Parties{customer.Orgno, c.operator()}
 	}
 	p = Parties{cmp.Or(d.Consumer, p.Consumer), cmp.Or(d.Supplier, p.Supplier)}
 	if p.Supplier == p.Consumer {
@@ -160,6 +159,27 @@ func (c *Client) Customer(value string) (OnBehalfOf, bool) {
 		return OnBehalfOf{}, false
 	}
 	return c.OnBehalfOf[i], true
+}
+
+// Party identifies whom a user grants something to, for storage.Grant.Customer: the organisations of the client and of its supplier,
+// the customer that it acts for, and the organisation of the customer. A grant and a consent count for no other party. It is "" for a
+// client that has none of them. Names are not part of it: a corrected name is not another organisation.
+func (c *Client) Party(customer OnBehalfOf) string {
+	if c.OrganisationNo == "" && c.SupplierOrgno == "" && customer == (OnBehalfOf{}) {
+		return ""
+	}
+	return c.OrganisationNo + "/" + c.SupplierOrgno + "/" + customer.Orgno + "/" + customer.Value
+}
+
+// CustomerOf returns the customer of a Party, the zero value if that is the client's own organisation. It returns false if the
+// registration has the customer no more, or if one of the organisations is another one now.
+func (c *Client) CustomerOf(party string) (customer OnBehalfOf, ok bool) {
+	if parts := strings.SplitN(party, "/", 4); len(parts) == 4 && parts[3] != "" {
+		if customer, ok = c.Customer(parts[3]); !ok {
+			return customer, false
+		}
+	}
+	return customer, c.Party(customer) == party
 }
 
 // Lifetimes holds lifetimes of tokens and grants.

@@ -24,18 +24,19 @@ func TestParties(t *testing.T) {
 		delegation storage.Delegation
 		want       client.Parties
 	}{
-		"the owner":                            {c: plain, want: client.Parties{Consumer: owner}},
-		"no organisation":                      {},
-		"a supplier for the owner":             {c: managed, want: client.Parties{Consumer: owner, Supplier: supplier}},
-		"the owner for a customer":             {c: plain, customer: "kunde", want: client.Parties{Consumer: customer, Supplier: owner}},
-		"a supplier for a customer":            {c: managed, customer: "kunde", want: client.Parties{Consumer: customer, Supplier: supplier}},
-		"a customer without a number":          {c: plain, customer: "nameless", want: client.Parties{Supplier: owner}},
-		"a customer who left the registration": {c: plain, customer: "gone", want: client.Parties{Supplier: owner}},
-		"the owner is its own customer":        {c: plain, customer: "self", want: client.Parties{Consumer: owner}},
-		"a delegation":                         {c: plain, delegation: storage.Delegation{Consumer: other, Supplier: owner}, want: client.Parties{Consumer: other, Supplier: owner}},
-		"a delegation before a customer":       {c: managed, customer: "kunde", delegation: storage.Delegation{Consumer: other, Supplier: owner}, want: client.Parties{Consumer: other, Supplier: owner}},
-		"a delegation names no supplier":       {c: managed, delegation: storage.Delegation{Consumer: other}, want: client.Parties{Consumer: other, Supplier: supplier}},
+		"the owner":                      {c: plain, want: client.Parties{Consumer: owner}},
+		"no organisation":                {},
+		"a supplier for the owner":       {c: managed, want: client.Parties{Consumer: owner, Supplier: supplier}},
+		"the owner for a customer":       {c: plain, customer: "kunde", want: client.Parties{Consumer: customer, Supplier: owner}},
+		"a supplier for a customer":      {c: managed, customer: "kunde", want: client.Parties{Consumer: customer, Supplier: supplier}},
+		"a customer without a number":    {c: plain, customer: "nameless", want: client.Parties{Supplier: owner}},
+		"the owner is its own customer":  {c: plain, customer: "self", want: client.Parties{Consumer: owner}},
+		"a delegation":                   {c: plain, delegation: storage.Delegation{Consumer: other, Supplier: owner}, want: client.Parties{Consumer: other, Supplier: owner}},
+		"a delegation before a customer": {c: managed, customer: "kunde", delegation: storage.Delegation{Consumer: other, Supplier: owner}, want: client.Parties{Consumer: other, Supplier: owner}},
+		"a delegation names no supplier": {c: managed, delegation: storage.Delegation{Consumer: other}, want: client.Parties{Consumer: other, Supplier: supplier}},
 	} {
-		require.Equal(t, tt.want, tt.c.Parties(tt.customer, tt.delegation), name)
+		customer, ok := tt.c.Customer(tt.customer)
+		require.Equal(t, tt.customer != "", ok, name)
+		require.Equal(t, tt.want, tt.c.Parties(customer, tt.delegation), name)
 	}
 }

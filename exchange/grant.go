@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -157,6 +158,7 @@ func (x *exchange) grant(act json.RawMessage, audience []string, details json.Ra
 		UserAgent: from.UserAgent, Delegation: x.delegation(act),
 		AuthorizationDetails: x.cfg.Vault.SealDetails(details, id), CreatedAt: from.CreatedAt, ExpiresAt: end,
 	}
+	g.Customer = x.Client.Party(client.OnBehalfOf{})
 	if x.narrowsOwn() {
 		g.Customer = from.Customer
 	}

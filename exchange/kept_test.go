@@ -99,7 +99,7 @@ func TestExchangedTokensEnd(t *testing.T) {
 	answer := func(o storage.Outcome) {
 		answers++
 		o.RequestID, o.RetainTo = strconv.Itoa(answers), w.now.Add(time.Hour)
-		o.Consents = storage.ConsentKey{UserKey: kariKey, ClientID: "portal"}
+		o.Consents = storage.ConsentKey{UserKey: kariKey, ClientID: "portal", Customer: optest.Org + "///"}
 		require.NoError(t, w.Store.FinishRequest(t.Context(), o, w.now))
 	}
 	agree := func() {

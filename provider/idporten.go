@@ -16,7 +16,8 @@ func idPortenClaims(_ context.Context, d *token.Document) error {
 	case token.IDToken:
 		d.SetString("locale", d.Grant.Locale)
 		setIdentity(d)
-		d.SetString("client_onbehalfof", d.Grant.Customer)
+		customer, _ := d.Client.CustomerOf(d.Grant.Customer)
+		d.SetString("client_onbehalfof", customer.Value)
 	case token.AccessToken, token.Introspection:
 		setOrganisations(d)
 		setIdentifier(d, "pid", session.TypePID)
@@ -51,10 +52,9 @@ func setOrganisations(d *token.Document) {
 		d.SetString("client_orgno", d.Client.OrganisationNo)
 	}
 	orgclaims.Add(d)
-	d.SetString("client_onbehalfof", d.Grant.Customer)
-	if customer, ok := d.Client.Customer(d.Grant.Customer); ok {
-		d.SetString("client_onbehalfof_orgno", customer.Orgno)
-	}
+	customer, _ := d.Client.CustomerOf(d.Grant.Customer)
+	d.SetString("client_onbehalfof", customer.Value)
+	d.SetString("client_onbehalfof_orgno", customer.Orgno)
 }
 
 // isEIDASLogin reports whether a login was made through another country's eID. It gives no SSO (docs/spec/idporten.md §14.3).

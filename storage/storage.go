@@ -99,7 +99,7 @@ type Grant struct {
 
 	UserKey  Hash   // keyed hash of the user; zero for machine grants
 	Identity []byte // sealed with ID as associated data; nil for machine grants
-	Customer string // customer of a supplier's client (onbehalfof); "" is the client's own organisation
+	Customer string // client.Client.Party: the organisation of the client, and the customer that it acts for (onbehalfof)
 
 	SessionID string // Session.ID of a live session of the same user when the record is inserted; "" outside a session
 	SID       string // claim "sid"; "" if the client takes no part in logout

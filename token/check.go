@@ -85,8 +85,9 @@ func (m *Minter) check(ctx context.Context, g *storage.Grant, c *client.Client, 
 	return live, m.checkParents(ctx, g, &live, now)
 }
 
-// client returns the enabled client of a grant, which must still act for the customer of the grant. It loads c if it is nil. The
-// client of a customer's refused grant is returned with the error.
+// client returns the enabled client of a grant. If a user granted it, the client must still act for the customer of the grant, and both
+// must still be of the same organisations. client loads c if it is nil. The client of a customer's refused grant is returned with the
+// error.
 func (m *Minter) client(ctx context.Context, g *storage.Grant, c *client.Client) (*client.Client, error) {
 	if c == nil {
 		var err error
@@ -96,10 +97,11 @@ func (m *Minter) client(ctx context.Context, g *storage.Grant, c *client.Client)
 			return nil, err
 		}
 	}
-	if g.Customer != "" {
-		if _, ok := c.Customer(g.Customer); !ok {
-			return c, errCustomerRemoved
-		}
+	if g.UserKey == (storage.Hash{}) {
+		return c, nil
+	}
+	if _, ok := c.CustomerOf(g.Customer); !ok {
+		return c, errCustomerRemoved
 	}
 	return c, nil
 }

@@ -23,7 +23,8 @@ func (m *Minter) details(ctx context.Context, r *Request, g *storage.Grant, live
 	}
 	if len(granted) > 0 {
 		c, who := live.client, &live.identity
-		p := c.Parties(g.Customer, g.Delegation)
+		customer, _ := c.CustomerOf(g.Customer) // check has verified it
+		p := c.Parties(customer, g.Delegation)
 		granted, err = evaluate(ctx, rar.Request{
 			ClientID: c.ClientID, Organisation: p.Consumer, Supplier: p.Supplier,
 			Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"], Locale: g.Locale, Now: r.Now,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
@@ -102,13 +103,13 @@ func TestGoldenTokens(t *testing.T) {
 		"idporten-pseudonymous": {scopes: []string{"openid", "profile", "api:pseudo"}},
 		"idporten-eidas":        {scopes: []string{"openid", "profile"}, change: identity(everything)},
 		"idporten-onbehalfof": {scopes: []string{"openid", "api:aud"}, change: func(c *storage.AuthorizationCode) {
-			c.Grant.Customer, c.Grant.Resources = "customer", []string{"urn:other"}
+			c.Grant.Customer, c.Grant.Resources = goldenParty, []string{"urn:other"}
 			withDetails(`[{"type":"example"}]`)(c)
 		}},
 		"idporten-compatible": {
 			scopes: []string{"openid"},
 			config: func(c *token.Config) { c.Claims = append(c.Claims, compatibleClaims) },
-			change: func(c *storage.AuthorizationCode) { c.Grant.Customer = "customer" },
+			change: func(c *storage.AuthorizationCode) { c.Grant.Customer = goldenParty },
 		},
 		"openid": {scopes: []string{"openid", "profile"}, config: withProfile(provider.OpenIDConnect())},
 	} {
@@ -151,7 +152,8 @@ func compatibleClaims(_ context.Context, d *token.Document) error {
 	case token.AccessToken:
 		d.SetString("client_orgno", d.Client.OrganisationNo)
 	case token.IDToken:
-		d.SetString("aud_onbehalfof", d.Grant.Customer)
+		customer, _ := d.Client.CustomerOf(d.Grant.Customer)
+		d.SetString("aud_onbehalfof", customer.Value)
 	}
 	return nil
 }
@@ -165,3 +167,6 @@ func steady(m map[string]any) map[string]any {
 	}
 	return m
 }
+
+// goldenParty is the customer of the golden tokens.
+var goldenParty = (&client.Client{OrganisationNo: consumerOrgno, SupplierOrgno: ownerOrgno}).Party(onBehalfOf[0])

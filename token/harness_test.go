@@ -246,6 +246,9 @@ func (f *fixture) code(change ...func(*storage.AuthorizationCode)) string {
 	for _, ch := range change {
 		ch(&c)
 	}
+	if registered := f.clients[c.Grant.ClientID]; registered != nil && c.Grant.Customer == "" {
+		c.Grant.Customer = registered.Party(client.OnBehalfOf{})
+	}
 	o := storage.Outcome{
 		RequestID: seal.NewID(), Code: &c, RetainTo: now.Add(3 * time.Hour),
 		Consents: storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer},

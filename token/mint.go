@@ -136,6 +136,9 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 		}
 		g.UserKey, g.Identity = m.cfg.Vault.UserKey(in.Identity.Subject), m.cfg.Vault.Seal(in.Identity, g.ID)
 	}
+	if g.Customer == "" && g.UserKey != (storage.Hash{}) {
+		g.Customer = in.Client.Party(client.OnBehalfOf{})
+	}
 	if in.Plan.Granted != nil {
 		g.Pseudonymous = g.Pseudonymous || in.Plan.Pseudonymous
 		return nil

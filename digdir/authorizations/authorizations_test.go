@@ -238,7 +238,7 @@ func TestHostPage(t *testing.T) {
 	list := page.Authorizations
 	require.Len(t, list, 2)
 	require.ErrorIs(t, w.api.Revoke(t.Context(), "ola", list[0].ID, time.Now()), authorizations.ErrNotFound)
-	key := storage.ConsentKey{UserKey: w.cfg.Vault.UserKey("kari"), ClientID: list[0].ClientID}
+	key := storage.ConsentKey{UserKey: w.cfg.Vault.UserKey("kari"), ClientID: list[0].ClientID, Customer: optest.Org + "///"}
 	require.NoError(t, w.op.Store.FinishRequest(t.Context(), storage.Outcome{
 		RequestID: "request", Consents: key, Granted: []storage.Consent{{Scope: "test:consent", ExpiresAt: time.Now().Add(time.Hour)}},
 	}, time.Now()))

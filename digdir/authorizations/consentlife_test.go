@@ -222,10 +222,15 @@ func (w *lifeWorld) exchange(access string) optest.Answer {
 	})
 }
 
+// lifeParty returns the party of grants and consents for a customer.
+func lifeParty(customer string) string {
+	return optest.Org + "//" + map[string]string{"kunde": optest.OwnerOrg, "kunde2": otherOrg}[customer] + "/" + customer
+}
+
 // consents returns the scopes of the live consents to the client for a customer.
 func (w *lifeWorld) consents(customer string) []string {
 	w.t.Helper()
-	list, err := w.op.Store.Consents(w.t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "life", Customer: customer}, w.Now())
+	list, err := w.op.Store.Consents(w.t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "life", Customer: lifeParty(customer)}, w.Now())
 	require.NoError(w.t, err)
 	names := []string{}
 	for _, c := range list {
@@ -337,6 +342,24 @@ func removed(w *lifeWorld, _ tokens) {
 	w.scopes["life:a"] = func(scope.Scope) *scope.Scope { return nil }
 }
 
+// movedClient gives the client to another organisation, under the same names.
+func movedClient(c *client.Client) *client.Client {
+	c.OrganisationNo, c.SupplierOrgno = otherOrg, optest.Org
+	return c
+}
+
+func movedCustomer(c *client.Client) *client.Client {
+	c.OnBehalfOf = slices.Clone(c.OnBehalfOf)
+	c.OnBehalfOf[0].Orgno = otherOrg
+	return c
+}
+
+func renamedCustomer(c *client.Client) *client.Client {
+	c.ClientName, c.OnBehalfOf = "Riktig navn", slices.Clone(c.OnBehalfOf)
+	c.OnBehalfOf[0].Name = "Riktig navn"
+	return c
+}
+
 func withoutCustomer(c *client.Client) *client.Client {
 	c.OnBehalfOf = c.OnBehalfOf[1:]
 	return c
@@ -379,6 +402,9 @@ var lifeEvents = map[string]lifeEvent{
 		w.change(withoutCustomer)
 		enabled(w)
 	}},
+	"the organisation of the client changes":   {do: func(w *lifeWorld, _ tokens) { w.change(movedClient) }, all: true, undo: enabled},
+	"the organisation of the customer changes": {do: func(w *lifeWorld, _ tokens) { w.change(movedCustomer) }, undo: enabled},
+	"the names of client and customer change":  {do: func(w *lifeWorld, _ tokens) { w.change(renamedCustomer) }},
 	"the version of the text changes": {
 		do: changed("life:a", func(s *scope.Scope) { s.ConsentVersion = "2" }), all: true, undo: func(w *lifeWorld) { clear(w.scopes) },
 	},
@@ -561,7 +587,7 @@ func TestTokensEndWithTheConsent(t *testing.T) {
 	w.pass(6 * time.Second)
 	require.Equal(t, []string{"life:b"}, w.consents("kunde"))
 	require.Equal(t, http.StatusUnauthorized, w.op.UserInfo(t, l.access).Status)
-	list, err := w.op.Store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "life", Customer: "kunde"}, w.Now())
+	list, err := w.op.Store.Consents(t.Context(), storage.ConsentKey{UserKey: w.vault.UserKey("kari"), ClientID: "life", Customer: lifeParty("kunde")}, w.Now())
 	require.NoError(t, err)
 	require.True(t, later.Equal(list[0].ExpiresAt), "the new consent")
 }

@@ -84,7 +84,7 @@ func (x *exchange) parties(c *claims) client.Parties {
 	if c.consumerOrg != "" {
 		return client.Parties{Consumer: c.consumerOrg, Supplier: x.client.OrganisationNo}
 	}
-	return x.client.Parties("", storage.Delegation{})
+	return x.client.Parties(client.OnBehalfOf{}, storage.Delegation{})
 }
 
 // delegation is step 13 for a supplier: consumer_org is another organisation than the client's and not combined with a client that

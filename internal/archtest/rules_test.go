@@ -41,7 +41,7 @@ func layers() map[string]rule {
 		"internal/fields":     {own: []string{"."}},
 		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},
 		"internal/jose":       {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
-		"internal/orgclaims":  {own: []string{"norway", "token"}}, // for the packages of L3 with Norwegian claims
+		"internal/orgclaims":  {own: []string{"client", "norway", "token"}}, // for the packages of L3 with Norwegian claims
 		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
 		"internal/protection": {own: l0},
 		"internal/requested":  {},

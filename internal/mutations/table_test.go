@@ -31,7 +31,7 @@ var table = []mutation{
 	},
 	{
 		"consents of all customers are one", "authorize/issue.go",
-		"return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.onBehalfOf.Value}",
+		"return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID, Customer: x.req.client.Party(x.req.onBehalfOf)}",
 		"return storage.ConsentKey{UserKey: sess.UserKey, ClientID: x.req.client.ClientID}",
 		walk, walks,
 	},
@@ -47,7 +47,7 @@ var table = []mutation{
 	},
 	{
 		"a customer that left is not noticed", "token/check.go",
-		`if g.Customer != "" {`, `if g.Customer == "nobody" {`,
+		`c.CustomerOf(g.Customer); !ok {`, `c.CustomerOf(g.Customer); !ok && g.Customer == "nobody" {`,
 		walk, walks,
 	},
 	{

@@ -3,6 +3,7 @@
 package orgclaims
 
 import (
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/token"
 )
@@ -12,7 +13,7 @@ import (
 //
 // The customer of a login (onbehalfof) is not the consumer: its access to the scopes was not checked (docs/spec/idporten.md §18.1).
 func Add(d *token.Document) {
-	p := d.Client.Parties("", d.Grant.Delegation)
+	p := d.Client.Parties(client.OnBehalfOf{}, d.Grant.Delegation)
 	Text(d, "client_amr", d.ClientAMR)
 	add(d, "consumer", p.Consumer)
 	add(d, "supplier", p.Supplier)

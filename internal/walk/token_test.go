@@ -496,7 +496,7 @@ func (w *world) change(o *op) {
 		if _, ok := sup.customers[name]; ok {
 			delete(sup.customers, name)
 		} else {
-			sup.customers[name] = otherOrg
+			sup.customers[name] = map[string]string{"north": otherOrg, "south": ownerOrg}[name]
 		}
 		w.note("customers of sup: %v", sup.customers)
 	case 4:
