@@ -174,12 +174,16 @@ func (c *Client) Party(customer OnBehalfOf) string {
 // CustomerOf returns the customer of a Party, the zero value if that is the client's own organisation. It returns false if the
 // registration has the customer no more, or if one of the organisations is another one now.
 func (c *Client) CustomerOf(party string) (customer OnBehalfOf, ok bool) {
-	if parts := strings.SplitN(party, "/", 4); len(parts) == 4 && parts[3] != "" {
-		if customer, ok = c.Customer(parts[3]); !ok {
-			return customer, false
-		}
+	if party == "" {
+		return customer, c.Party(customer) == ""
 	}
-	return customer, c.Party(customer) == party
+	owner, rest, _ := strings.Cut(party, "/")
+	supplier, rest, _ := strings.Cut(rest, "/")
+	orgno, value, ok := strings.Cut(rest, "/")
+	if value != "" {
+		customer, ok = c.Customer(value)
+	}
+	return customer, ok && owner == c.OrganisationNo && supplier == c.SupplierOrgno && orgno == customer.Orgno
 }
 
 // Lifetimes holds lifetimes of tokens and grants.
