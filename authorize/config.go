@@ -83,6 +83,10 @@ type Config struct {
 	// token.Endpoint.Subject. Required with IDTokens.
 	Subject func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error)
 
+	// UserEnabled reports whether the user with a subject (session.Identity.Subject) is enabled. It is called for each request that a
+	// session may answer; a disabled user has to log in. It is token.Minter.UserEnabled. If nil, every user is enabled.
+	UserEnabled func(ctx context.Context, subject string) (bool, error)
+
 	// AuthorizationDetails holds the types of authorization_details (RFC 9396). If nil, requests with the parameter are rejected.
 	AuthorizationDetails *rar.Registry
 

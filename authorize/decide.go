@@ -16,6 +16,7 @@ type facts struct {
 	reason    session.Reason   // why there is none
 	unmet     bool             // the user has just logged in at a level that is higher than, but not one of, the essential values
 	identity  session.Identity // of that login
+	disabled  bool             // the host disabled or removed the user of the login
 	otherUser bool             // id_token_hint names another user than the session's
 	fresh     bool             // the user logged in for this request
 
@@ -49,6 +50,7 @@ type next struct {
 // Reasons of interactions beside those of package session.
 const (
 	reasonOtherUser      session.Reason = "other_user"      // id_token_hint names another user than the session's
+	reasonUserDisabled   session.Reason = "user_disabled"   // the host disabled or removed the user of the session
 	reasonSessionChanged session.Reason = "session_changed" // the user logged out, or another user logged in, meanwhile
 	reasonRepresentation session.Reason = "representation"
 	reasonConsent        session.Reason = "consent"
@@ -84,6 +86,13 @@ func (f *facts) needsConsent() bool { return len(f.plan.NeedsConsent) > 0 || len
 func (f *facts) decideLogin() next {
 	const login = "The user must log in."
 	switch {
+	case f.circle != nil && f.disabled && f.fresh && !f.silent:
+		// Another login page would lead to the same user again.
+		return next{refuse, "", reasonUserDisabled, portner.AccessDenied, "The user is disabled."}
+	case f.circle != nil && f.disabled && f.silent:
+		return next{refuse, "", reasonUserDisabled, portner.LoginRequired, login}
+	case f.circle != nil && f.disabled:
+		return next{action: interact, step: LoginStep, reason: reasonUserDisabled}
 	case f.circle != nil && !f.otherUser:
 		return next{action: proceed}
 	case f.circle != nil && (f.silent || f.fresh):

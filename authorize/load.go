@@ -16,7 +16,7 @@ import (
 
 // load reads the facts that decide what the request needs next. given is the answer of the consent page, nil without one.
 func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session, given *scope.Answer) (facts, *refusal) {
-	f, refused := e.loadLogin(x, sess)
+	f, refused := e.loadLogin(ctx, x, sess)
 	if refused != nil || f.decideLogin().action != proceed {
 		return f, refused
 	}
@@ -27,8 +27,8 @@ func (e *Endpoint) load(ctx context.Context, x *exchange, sess *storage.Session,
 	return f, refused
 }
 
-// loadLogin evaluates the session, and compares its user with the one that id_token_hint names.
-func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusal) {
+// loadLogin evaluates the session, loads its user, and compares the user with the one that id_token_hint names.
+func (e *Endpoint) loadLogin(ctx context.Context, x *exchange, sess *storage.Session) (facts, *refusal) {
 	q := x.req
 	f := facts{silent: q.prompt.has(promptNone)}
 	var since time.Time
@@ -52,6 +52,13 @@ func (e *Endpoint) loadLogin(x *exchange, sess *storage.Session) (facts, *refusa
 		return f, faulty(q.to, err)
 	}
 	f.fresh = x.interacted && !f.circle.AuthTime.Before(x.receivedAt)
+	if e.cfg.UserEnabled != nil {
+		enabled, err := e.cfg.UserEnabled(ctx, f.identity.Subject)
+		if err != nil {
+			return f, faulty(q.to, fmt.Errorf("%w: loading the user: %w", portner.ErrUnavailable, err))
+		}
+		f.disabled = !enabled
+	}
 	if q.hintSub == "" {
 		return f, nil
 	}

@@ -182,7 +182,7 @@ func (e *Endpoint) asBefore(ctx context.Context, x *exchange, sealed string, ses
 // loadShown loads what the page of the step shows to the user of the login that answers the request. Without such a login the
 // circle of the facts is nil.
 func (e *Endpoint) loadShown(ctx context.Context, x *exchange, sess *storage.Session) (f facts, refused *refusal) {
-	f, refused = e.loadLogin(x, sess)
+	f, refused = e.loadLogin(ctx, x, sess)
 	if refused != nil || f.decideLogin().action != proceed {
 		f.circle = nil
 		return f, refused

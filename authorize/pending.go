@@ -22,7 +22,7 @@ type Pending struct {
 	// Step is what the request waits for.
 	Step Step
 	// Reason is why the page is shown: a reason of package session, or "other_user" if the client named another user
-	// than the session's, "session_changed", "representation", "consent", or "content_changed" if a text of the page changed while
+	// than the session's, "user_disabled", "session_changed", "representation", "consent", or "content_changed" if a text of the page changed while
 	// it was shown, so that the answer does not count.
 	Reason session.Reason
 	// Header holds the header fields of the page. [Endpoint.Page] has set them in the response already.

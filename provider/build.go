@@ -64,6 +64,11 @@ func (b *builder) openSubject(c *client.Client, id *session.Identity) (string, e
 	return b.p.Token.Subject(c, id, false)
 }
 
+// userEnabled reports whether the source of users has an enabled user with a subject.
+func (b *builder) userEnabled(ctx context.Context, subject string) (bool, error) {
+	return b.p.Token.Minter().UserEnabled(ctx, subject)
+}
+
 func (b *builder) token() {
 	pr, l := b.cfg.Profile, b.cfg.Lifetimes
 	cfg := token.Config{
@@ -89,7 +94,7 @@ func (b *builder) authorize() {
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
-		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject,
+		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequiredParameters: pr.RequiredParameters, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,

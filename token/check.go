@@ -126,7 +126,12 @@ func (m *Minter) user(ctx context.Context, g *storage.Grant, id *session.Identit
 	if t := m.lookedUp[g.Delegation.Subject]; t != nil && t.Identity.Subject == id.Subject {
 		return t.user, nil
 	}
-	u, err := m.cfg.Users.User(ctx, id.Subject)
+	return m.enabledUser(ctx, id.Subject)
+}
+
+// enabledUser loads a user. It returns errUserDisabled if the user is disabled or unknown.
+func (m *Minter) enabledUser(ctx context.Context, subject string) (User, error) {
+	u, err := m.cfg.Users.User(ctx, subject)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return User{}, errUserDisabled
@@ -136,6 +141,19 @@ func (m *Minter) user(ctx context.Context, g *storage.Grant, id *session.Identit
 		return User{}, errUserDisabled
 	}
 	return u, nil
+}
+
+// UserEnabled reports whether Config.Users has an enabled user with a subject (session.Identity.Subject), as it must for every use of a
+// token. If Users is nil, every user is enabled.
+func (m *Minter) UserEnabled(ctx context.Context, subject string) (bool, error) {
+	if m.cfg.Users == nil {
+		return true, nil
+	}
+	_, err := m.enabledUser(ctx, subject)
+	if errors.Is(err, errUserDisabled) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // checkParents follows a grant through the tokens that were exchanged for it to the grant of the login. All of them must be

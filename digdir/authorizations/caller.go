@@ -61,8 +61,8 @@ func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scop
 }
 
 // PageUser returns the subject of the user for a page of the host that calls OfUser and Revoke. The browser must have a session in which
-// the user logged in for Config.Circle at a level that suffices. Otherwise the subject is "", reason says why, and the page must show
-// no data. request and response are the header fields of the request and its response.
+// the user, who must be enabled, logged in for Config.Circle at a level that suffices. Otherwise the subject is "", reason says why, and
+// the page must show no data. request and response are the header fields of the request and its response.
 func (a *API) PageUser(ctx context.Context, request, response http.Header, now time.Time) (subject string, reason session.Reason, err error) {
 	if a.cfg.Sessions == nil {
 		return "", "", errors.New("authorizations: PageUser requires Config.Sessions")
@@ -72,8 +72,20 @@ func (a *API) PageUser(ctx context.Context, request, response http.Header, now t
 	if err != nil {
 		return "", "", fmt.Errorf("authorizations: finding the user of the session: %w", err)
 	}
-	return who.Subject, reason, nil
+	if who.Subject == "" {
+		return "", reason, nil
+	}
+	switch enabled, err := a.cfg.Tokens.UserEnabled(ctx, who.Subject); {
+	case err != nil:
+		return "", "", fmt.Errorf("authorizations: loading the user: %w", err)
+	case !enabled:
+		return "", reasonUserDisabled, nil
+	}
+	return who.Subject, "", nil
 }
+
+// reasonUserDisabled is the reason of PageUser for a user whom the host disabled or removed.
+const reasonUserDisabled session.Reason = "user_disabled"
 
 // AuthenticateMachine verifies that the values of an Authorization header field hold a token that Config.Machines accepts.
 // Rejections are *portner.Error.

@@ -30,7 +30,8 @@ type Config struct {
 	Store Store
 	// Vault derives the keys of users and the identifiers of authorizations. It is the provider's. Required.
 	Vault *session.Vault
-	// Tokens looks up the access tokens of callers. It is the Minter of the provider's token endpoint. Required.
+	// Tokens looks up the access tokens of callers, and reports whether the user of PageUser is enabled. It is the Minter of the
+	// provider's token endpoint. Required.
 	Tokens *token.Minter
 	// Clients finds registrations. Required.
 	Clients client.Source

@@ -475,6 +475,12 @@ func (m *model) loginStep(r *request, s *session, received time.Time, shown bool
 	if !suffices(p.level, want) {
 		return missing("step-up", "interaction_required")
 	}
+	if p.person.disabled {
+		if fresh && !r.has("none") {
+			return "", "access_denied"
+		}
+		return missing("login", "login_required")
+	}
 	if r.hint != nil && !m.sameUser(r, p.login) {
 		if fresh {
 			return "", "login_required"
