@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
@@ -444,6 +445,45 @@ func TestOneJWTOnePurpose(t *testing.T) {
 					if want && typ != own {
 						require.False(t, accepts(typ), "%s with typ %s", name, typ)
 					}
+				}
+			}
+		})
+	}
+}
+
+// TestNumericDates: every reader accepts times with a fraction or an exponent (RFC 7519 §2), and none accepts another type, a negative
+// number or one beyond the year 2242. The readers of id_token_hint read no times of an expired token.
+func TestNumericDates(t *testing.T) {
+	t.Parallel()
+	m := newMatrix(t)
+	kinds := m.kinds(t)
+	bad := []any{"%d", "%d.0", json.Number("1e300"), json.Number("8589934593"), json.Number("-1"), nil, true, []int64{1}}
+	for name, r := range m.readers(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, name := range r.kinds {
+				k := kinds[name]
+				with := func(change map[string]any) string {
+					claims := k.aimedAt(r)
+					maps.Copy(claims, change)
+					return m.sign(t, k.typ, claims)
+				}
+				now := time.Now().Unix()
+				for _, format := range []string{"%d.0", "%d.125", "%d.999999", "%d0e-1", "0.%de10"} {
+					times := map[string]any{}
+					for claim, at := range map[string]int64{"iat": now, "nbf": now, "exp": now + 100} {
+						times[claim] = json.Number(fmt.Sprintf(format, at))
+					}
+					require.True(t, r.accepts(t, with(times)), "%s with %s", name, times)
+				}
+				if strings.HasPrefix(t.Name(), "TestNumericDates/id_token_hint") {
+					continue
+				}
+				for _, value := range bad {
+					if text, ok := value.(string); ok {
+						value = fmt.Sprintf(text, now+100)
+					}
+					require.False(t, r.accepts(t, with(map[string]any{"exp": value})), "%s with exp %v", name, value)
 				}
 			}
 		})

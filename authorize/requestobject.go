@@ -79,7 +79,7 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 	if !holdsAudience(claims, e.cfg.Issuer) {
 		return "request_object_aud"
 	}
-	exp, err := claims.Int("exp")
+	exp, err := claims.NumericDate("exp")
 	if err != nil || !now.Before(time.Unix(exp, 0).Add(objectSkew)) || time.Unix(exp, 0).After(now.Add(maxObjectLife)) {
 		return "request_object_exp"
 	}
@@ -87,7 +87,7 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 		if !claims.Has(name) {
 			continue
 		}
-		t, err := claims.Int(name)
+		t, err := claims.NumericDate(name)
 		if err != nil || time.Unix(t, 0).After(now.Add(objectSkew)) || time.Unix(t, 0).Before(now.Add(-maxObjectLife)) {
 			return "request_object_" + name
 		}

@@ -63,15 +63,15 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 
 // checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most 120 s apart; clocks may differ by 10 s.
 func checkTimes(claims jose.Object, now time.Time) (time.Time, *rejection) {
-	iat, err1 := claims.Int("iat")
-	exp, err2 := claims.Int("exp")
+	iat, err1 := claims.NumericDate("iat")
+	exp, err2 := claims.NumericDate("exp")
 	if err1 != nil || err2 != nil {
 		return time.Time{}, rejectedTimes
 	}
 	nbf := iat
 	if claims.Has("nbf") {
 		var err error
-		if nbf, err = claims.Int("nbf"); err != nil {
+		if nbf, err = claims.NumericDate("nbf"); err != nil {
 			return time.Time{}, rejectedTimes
 		}
 	}

@@ -230,7 +230,7 @@ func (x *exchange) readIDToken(claims jose.Object) (Login, *presented, bool) {
 	iss, err := claims.String("iss")
 	aud, err2 := claims.String("aud")
 	sub, err3 := claims.String("sub")
-	exp, err4 := claims.Int("exp")
+	exp, err4 := claims.NumericDate("exp")
 	pid, err5 := claims.OptionalString("pid")
 	acr, err6 := claims.OptionalString("acr")
 	if errors.Join(err, err2, err3, err4, err5, err6) != nil || iss != x.cfg.Issuer || aud != x.Client.ClientID || sub == "" {
@@ -247,7 +247,7 @@ func (x *exchange) readIDToken(claims jose.Object) (Login, *presented, bool) {
 		}
 	}
 	amr, _ := claims.Strings("amr")
-	authTime, _ := claims.Int("auth_time")
+	authTime, _ := claims.NumericDate("auth_time")
 	f := &presented{
 		Token: Token{Type: IDToken, Issuer: iss, ClientID: aud, Subject: sub, ACR: acr, ExpiresAt: end},
 		grant: storage.Grant{ACR: acr, AMR: amr, CreatedAt: x.Now},

@@ -40,7 +40,7 @@ func (e *Endpoint) hintOf(claims jose.Object) (*hint, error) {
 	clientID, errAud := claims.String("aud")
 	subject, errSub := claims.String("sub")
 	sid, errSID := claims.OptionalString("sid")
-	issuedAt, errIAT := claims.Int("iat")
+	issuedAt, errIAT := claims.NumericDate("iat")
 	if err := errors.Join(errIss, errAud, errSub, errSID, errIAT); err != nil {
 		return nil, fmt.Errorf("logout: reading the hint: %w", err)
 	}

@@ -219,9 +219,9 @@ func (r *reader) texts(name string) []string {
 	return list
 }
 
-// time reads a NumericDate in whole seconds.
+// time reads a NumericDate.
 func (r *reader) time(name string) time.Time {
-	n, err := r.Int(name)
+	n, err := r.NumericDate(name)
 	r.fail(err)
 	if err != nil {
 		return time.Time{}

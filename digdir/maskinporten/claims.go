@@ -96,11 +96,11 @@ func (x *exchange) audienceRejection() error {
 	return r
 }
 
-// checkTimes checks iat, exp, nbf and the lifetime, all in whole seconds. It returns exp.
+// checkTimes checks iat, exp, nbf and the lifetime. It returns exp.
 func (x *exchange) checkTimes(o jose.Object) (time.Time, error) {
-	iat, err1 := o.Int("iat")
-	exp, err2 := o.Int("exp")
-	nbf, err3 := o.Int("nbf")
+	iat, err1 := o.NumericDate("iat")
+	exp, err2 := o.NumericDate("exp")
+	nbf, err3 := o.NumericDate("nbf")
 	if errors.Is(err3, jose.ErrAbsent) {
 		nbf, err3 = 0, nil
 	}

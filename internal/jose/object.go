@@ -2,10 +2,12 @@ package jose
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// MaxInt is the greatest integer that Int returns: as a time in seconds, the year 2242. A later exp would keep an entry of a replay
+// MaxInt is the greatest integer that Int and NumericDate return: as a time in seconds, the year 2242. A later exp would keep an entry of a replay
 // cache for centuries.
 const MaxInt = 1 << 33
 
@@ -128,22 +130,61 @@ func (o Object) OptionalString(name string) (string, error) {
 }
 
 // Int returns an integer member from 0 to MaxInt, written with digits only. It rejects 1.0, 1e3, -1 and "1", which other parsers
-// accept.
+// accept. Times are read with NumericDate.
 func (o Object) Int(name string) (int64, error) {
 	raw, err := o.want(name, KindNumber)
 	if err != nil {
 		return 0, err
 	}
-	var n int64
-	for i := range len(raw) {
-		if raw[i] < '0' || raw[i] > '9' {
-			return 0, fmt.Errorf("%w: %s is not a whole number", ErrType, name)
-		}
-		if n = n*10 + int64(raw[i]-'0'); n > MaxInt {
+	if !allDigits(raw) {
+		return 0, fmt.Errorf("%w: %s is not a whole number", ErrType, name)
+	}
+	return bounded(name, raw, len(raw))
+}
+
+// NumericDate returns a time in whole seconds from 0 to MaxInt. RFC 7519 §2: a NumericDate is a JSON number, also with a fraction or an
+// exponent. The fraction is removed, so that a token with a fraction of exp expires with the second before.
+func (o Object) NumericDate(name string) (int64, error) {
+	raw, err := o.want(name, KindNumber)
+	if err != nil {
+		return 0, err
+	}
+	if raw[0] == '-' {
+		return 0, fmt.Errorf("%w: %s is negative", ErrType, name)
+	}
+	mantissa, exponent := raw, 0
+	if i := strings.IndexAny(raw, "eE"); i >= 0 {
+		mantissa = raw[:i]
+		if exponent, err = strconv.Atoi(raw[i+1:]); err != nil || max(exponent, -exponent) > MaxToken {
 			return 0, fmt.Errorf("%w: %s is out of range", ErrType, name)
 		}
 	}
-	return n, nil
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	return bounded(name, whole+fraction, len(whole)+exponent)
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// bounded returns the number that the first n digits denote, with zeros after the last one. It rejects numbers greater than MaxInt.
+func bounded(name, digits string, n int) (int64, error) {
+	var value int64
+	for i := range max(n, 0) {
+		var digit int64
+		if i < len(digits) {
+			digit = int64(digits[i] - '0')
+		}
+		if value = value*10 + digit; value > MaxInt {
+			return 0, fmt.Errorf("%w: %s is out of range", ErrType, name)
+		}
+	}
+	return value, nil
 }
 
 // Bool returns a boolean member.

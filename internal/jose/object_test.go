@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"regexp"
 	"strings"
 	"testing"
@@ -175,6 +176,58 @@ func TestInt(t *testing.T) {
 		_, err = o.Int("exp")
 		require.ErrorIs(t, err, jose.ErrType, text)
 	}
+}
+
+// TestNumericDate: a NumericDate is any JSON number (RFC 7519 §2). It is rounded down to whole seconds, and numbers outside of the range
+// and other types are rejected (docs/threat-model.md E11).
+func TestNumericDate(t *testing.T) {
+	t.Parallel()
+	numericDate := func(text string) (int64, error) {
+		o, err := jose.ParseObject([]byte(`{"exp":` + text + `}`))
+		require.NoError(t, err)
+		return o.NumericDate("exp")
+	}
+	for text, want := range map[string]int64{
+		"0": 0, "1": 1, "1520589808": 1520589808, "1520589808.0": 1520589808, "1520589808.125": 1520589808, "1520589808.999999999": 1520589808,
+		"0.9": 0, "8589934592": 1 << 33, "8589934592.999": 1 << 33, "1.520589808E9": 1520589808, "1.5205898089E9": 1520589808, "1.5e+1": 15,
+		"15205898080e-1": 1520589808, "1e-300": 0, "0e300": 0, "0.00000001520589808e17": 1520589808,
+	} {
+		n, err := numericDate(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, n, text)
+	}
+	for _, text := range []string{
+		"-0", "-0.0", "-1", "-1520589808.5", "1e300", "1e99999999999999999999", "1e-99999999999999999999", "8589934593", "8589934593.0", "9e9", "18446744073709551617",
+		strings.Repeat("9", 4000), "0." + strings.Repeat("0", 20) + "1e40", `"1520589808"`, `"1520589808.0"`, `""`, "null", "true", "[1520589808]", "{}",
+	} {
+		_, err := numericDate(text)
+		require.ErrorIs(t, err, jose.ErrType, text)
+	}
+	_, err := (jose.Object{}).NumericDate("exp")
+	require.ErrorIs(t, err, jose.ErrAbsent)
+}
+
+// FuzzNumericDate compares with the exact arithmetic of math/big.
+func FuzzNumericDate(f *testing.F) {
+	for _, s := range []string{"0", "1520589808.125", "1.520589808E9", "-1", "8589934592.5", "12e-3", "0.0012e5"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := jose.ParseObject([]byte(`{"exp":` + text + `}`))
+		if err != nil || o.Len() != 1 || o.Kind("exp") != jose.KindNumber || len(text) > 40 || regexp.MustCompile(`[eE][+-]?\d{3}`).MatchString(text) {
+			return
+		}
+		exact, ok := new(big.Rat).SetString(strings.TrimSpace(text))
+		require.True(t, ok, text)
+		got, err := o.NumericDate("exp")
+		floor := new(big.Int).Div(exact.Num(), exact.Denom()) // Euclidean division rounds down
+		if strings.HasPrefix(strings.TrimSpace(text), "-") || floor.Cmp(big.NewInt(jose.MaxInt)) > 0 {
+			require.Error(t, err, text)
+			return
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, floor.Int64(), got, text)
+	})
 }
 
 // FuzzObject compares with encoding/json: it reads the same values from an accepted object, and a rejected object is invalid or
