@@ -4,7 +4,7 @@ GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . examples
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test fuzz tidy bench shots walk mutations
+.PHONY: check fmt vet lint test axe fuzz tidy bench shots walk mutations
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -17,9 +17,13 @@ vet:
 lint:
 	go run $(STATICCHECK) work
 
-# The tests of examples/ use Chromium. With CI=true they fail without it.
+# The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 test:
 	go test -race -shuffle=on -timeout 15m work
+
+# axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
+axe:
+	cd examples && go run ./internal/axe/install
 
 # Long random walks of whole providers, compared with a reference model (internal/walk). A failing walk prints its operations,
 # shortened, and how to replay them. PORTNER_WALK_SEED is the first seed.

@@ -1,4 +1,4 @@
-(() => {
+(forced => {
   const bad = [];
   const visible = e => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== 'hidden';
   const name = e => `${e.tagName.toLowerCase()}${e.id ? '#' + e.id : ''} "${(e.textContent || '').trim().slice(0, 30)}"`;
@@ -34,6 +34,12 @@
     if (e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible') bad.push(`${name(e)}: its text is ${e.scrollWidth - e.clientWidth}px too wide`);
   }
 
+  if (forced) { // what is a control stays one: a border, since the ground of a button is the user's
+    for (const e of [...document.querySelectorAll('button,input[type=text],input[type=password],a.primary')].filter(visible))
+      if (e.closest('.languages') === null && getComputedStyle(e).borderTopStyle === 'none') bad.push(`${name(e)} has no border in forced colours`);
+    return bad;
+  }
+
   // Contrast of every text with its ground (WCAG 2.2, 1.4.3).
   const rgb = s => (s.match(/[\d.]+/g) || []).map(Number);
   const light = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
@@ -50,4 +56,4 @@
   }
   if (texts < 3) bad.push('no text on the page');
   return bad;
-})()
+})

@@ -7,11 +7,13 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,7 +23,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/portner-go/portner/examples/internal/axe"
 )
 
 // CSS is a selector of an element.
@@ -32,6 +38,7 @@ type Browser struct {
 	t     *testing.T
 	ctx   context.Context
 	shots string // prefix of the files of screenshots; "" for none
+	axe   string // axe-core; "" if it is not installed
 }
 
 // New starts Chromium. If there is none, the test is skipped, or fails if the environment has CI=true. Screenshots are written to the
@@ -46,7 +53,7 @@ func New(t *testing.T, prefix string) *Browser {
 	ctx, cancel := chromedp.NewContext(alloc)
 	ctx, cancelTime := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(func() { cancelTime(); cancel(); stop() })
-	b := &Browser{t: t, ctx: ctx}
+	b := &Browser{t: t, ctx: ctx, axe: findAxe(t)}
 	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
 		b.must(os.MkdirAll(dir, 0o755))
 		b.shots = dir + string(filepath.Separator) + prefix
@@ -154,38 +161,57 @@ func (b *Browser) Location() string {
 //go:embed audit.js
 var auditScript string
 
-// Look is Audit with a screenshot at each width.
+// view is how a page is looked at.
+type view struct {
+	suffix string
+	pixels int64 // width of the window
+	media  []*emulation.MediaFeature
+	zoom   int // size of the text in percent; 0 is 100
+	axe    bool
+	shot   bool
+}
+
+// views are a desk, a dark one, a phone, text of twice the size, and the colours of a user who forces them.
+var views = []view{
+	{suffix: "desk", pixels: 1100, axe: true, shot: true},
+	{suffix: "dark", pixels: 1100, axe: true, shot: true, media: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
+	{suffix: "phone", pixels: 320, axe: true, shot: true},
+	{suffix: "large", pixels: 640, zoom: 200},
+	{suffix: "forced", pixels: 1100, media: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
+}
+
+// Look is Audit with screenshots.
 func (b *Browser) Look(name string) {
 	b.t.Helper()
-	for _, v := range widths {
-		b.auditAt(name, v)
-		if b.shots != "" {
+	b.eachView(name, func(v view) {
+		if b.shots != "" && v.shot {
 			shot := compact(b, Ask(b, chromedp.FullScreenshot(100)))
 			b.must(os.WriteFile(b.shots+name+"-"+v.suffix+".png", shot, 0o644))
 		}
-	}
-	b.Do(chromedp.EmulateViewport(1100, 900))
+	})
 }
 
-// Audit checks a page at desk and phone width: labels, headings, contrast and overflow.
+// Audit checks a page in every view: with axe-core, and for headings, contrast, targets and overflow.
 func (b *Browser) Audit(name string) {
 	b.t.Helper()
-	for _, v := range widths {
-		b.auditAt(name, v)
+	b.eachView(name, func(view) {})
+}
+
+func (b *Browser) eachView(name string, then func(view)) {
+	b.t.Helper()
+	for _, v := range views {
+		if bad := b.auditAt(v); len(bad) > 0 {
+			b.t.Fatalf("%s, %s:\n%s", name, v.suffix, strings.Join(bad, "\n"))
+		}
+		then(v)
 	}
-	b.Do(chromedp.EmulateViewport(1100, 900))
+	b.emulate(view{pixels: 1100})
 }
-
-type width struct {
-	suffix string
-	pixels int64
-}
-
-var widths = []width{{"desk", 1100}, {"phone", 320}}
 
 // settled is a promise that resolves when the page has its style sheet and fonts, and has been laid out for a window of this width. An
 // element is visible before that: a measurement would be of a page without style or of the previous width.
 const settled = `new Promise(resolve => {
+  document.documentElement.style.fontSize = '%d%%';
   const check = () => {
     if (innerWidth === %d && document.readyState === 'complete' && document.fonts.status === 'loaded') resolve(true);
     else requestAnimationFrame(check);
@@ -193,16 +219,55 @@ const settled = `new Promise(resolve => {
   requestAnimationFrame(check);
 })`
 
-func (b *Browser) auditAt(name string, v width) {
+// emulate sets the window, the media features and the size of the text.
+func (b *Browser) emulate(v view) {
 	b.t.Helper()
-	b.Do(chromedp.EmulateViewport(v.pixels, 900))
-	Ask(b, chromedp.Evaluate[bool](fmt.Sprintf(settled, v.pixels), chromedp.EvalAwaitPromise))
+	b.Do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: v.media})
+		return chromedp.Void{}, err
+	}, chromedp.EmulateViewport(v.pixels, 900))
+	Ask(b, chromedp.Evaluate[bool](fmt.Sprintf(settled, cmp.Or(v.zoom, 100), v.pixels), chromedp.EvalAwaitPromise))
+}
+
+// auditAt returns what is wrong with a page in a view.
+func (b *Browser) auditAt(v view) []string {
+	b.t.Helper()
+	b.emulate(v)
 	if wide := Ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > v.pixels {
-		b.t.Fatalf("%s is %d pixels wide on the %s screen", name, wide, v.suffix)
+		return []string{fmt.Sprintf("the page is %d pixels wide on a screen of %d", wide, v.pixels)}
 	}
-	if bad := Ask(b, chromedp.Evaluate[[]string](auditScript)); len(bad) > 0 {
-		b.t.Fatalf("%s at %s width:\n%s", name, v.suffix, strings.Join(bad, "\n"))
+	bad := Ask(b, chromedp.Evaluate[[]string](fmt.Sprintf("(%s)(%t)", auditScript, v.suffix == "forced")))
+	if v.axe && b.axe != "" {
+		bad = append(bad, b.violations()...)
 	}
+	return bad
+}
+
+// runAxe runs every rule on the page. Frames are pages of others.
+const runAxe = `axe.run(document, {iframes: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}}).then(
+  r => r.violations.map(v => 'axe-core: ' + v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 120) + ' ' + n.any.concat(n.all, n.none).map(c => c.message).join('; ')).join(' | ')))`
+
+// violations returns what axe-core finds.
+func (b *Browser) violations() []string {
+	b.t.Helper()
+	if Ask(b, chromedp.Evaluate[bool]("typeof axe === 'undefined'")) {
+		b.Do(chromedp.EvaluateAsDevTools[chromedp.Void](b.axe + ";undefined"))
+	}
+	return Ask(b, chromedp.Evaluate[[]string](runAxe, chromedp.EvalAwaitPromise))
+}
+
+// findAxe returns axe-core. If it is not installed, the pages are tested without it, or the test fails if the environment has CI=true.
+func findAxe(t *testing.T) string {
+	t.Helper()
+	script, err := axe.Source()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true" || !errors.Is(err, fs.ErrNotExist):
+		t.Fatal(err)
+	default:
+		t.Log("NOT TESTED WITH AXE-CORE:", err)
+	}
+	return script
 }
 
 // compact encodes a screenshot with 256 colours, which are enough for a page of text.
