@@ -60,7 +60,7 @@ func (e *Endpoint) requestACR(q *request, c claimRequest) *refusal {
 		q.acrValues, q.acrEssential = known, true
 		return nil
 	}
-	if q.form.Get("acr_values") == "" {
+	if len(e.requestedLevels(q.form)) == 0 {
 		q.acrValues = nil // the values of the client replace the default of the provider
 	}
 	for _, v := range known {

@@ -118,6 +118,33 @@ func TestEssentialACR(t *testing.T) {
 	require.Equal(t, "error unmet_authentication_requirements", outcome(t, b.loginAs(res, "kari", acr.High)), "another login would not help")
 }
 
+// TestUnknownACRValues: without RequireKnownACR, acr_values without a known value are ignored, and the code has the level of the session.
+func TestUnknownACRValues(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, values, level, want string }{
+		{"a level of another provider", "1 2", acr.Substantial, "code"},
+		{"spaces", "  ", acr.Substantial, "code"},
+		{"unknown beside known", "1 " + acr.High, acr.Substantial, "step-up"},
+		{"the default of the provider still holds", "1 2", acr.Low, "step-up"},
+	} {
+		w := newWorld(t, func(c *authorize.Config) { c.RequireKnownACR, c.DefaultACRValues = false, nil })
+		if tc.level == acr.Low {
+			w = newWorld(t, func(c *authorize.Config) { c.RequireKnownACR = false })
+		}
+		b := w.browser()
+		require.NotEmpty(t, requireCode(t, b.loginAs(b.authorize(params("web", "acr_values", acr.Low)), "kari", tc.level)))
+		res := b.authorize(params("web", "acr_values", tc.values))
+		require.Equal(t, tc.want, outcome(t, res), tc.name)
+		if tc.want == "code" {
+			require.Equal(t, tc.level, w.stored(requireCode(t, res)).Grant.ACR, tc.name)
+		}
+	}
+	w := newWorld(t, func(c *authorize.Config) { c.RequireKnownACR, c.ClaimsParameter = false, true })
+	b := w.browser()
+	b.open(b.authorize(params("web", "acr_values", "1 2", "claims", `{"id_token":{"acr":{"values":["`+acr.Low+`"]}}}`)), "/login")
+	require.Equal(t, []string{acr.Low}, w.seen.RequestedACR, "a known value of the claims parameter replaces the default")
+}
+
 // TestVoluntaryACR: a voluntary acr adds to acr_values.
 func TestVoluntaryACR(t *testing.T) {
 	t.Parallel()

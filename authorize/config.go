@@ -96,6 +96,9 @@ type Config struct {
 	Levels *acr.Levels
 	// DefaultACRValues apply to requests without acr_values. If nil, every level satisfies such a request.
 	DefaultACRValues []string
+	// RequireKnownACR rejects requests whose acr_values name no level of Levels. If false, such a request is one without acr_values
+	// (OIDC Core §5.5.1.1).
+	RequireKnownACR bool
 	// PromptValues are the prompt values that clients without prompt_values in their registration may send. If nil, only "login"
 	// is allowed.
 	PromptValues []string

@@ -234,21 +234,26 @@ func (e *Endpoint) promptValues(c *client.Client) []string {
 	return e.cfg.PromptValues
 }
 
-// checkLevels validates acr_values. Unknown values are ignored, but at least one must be known.
+// checkLevels validates acr_values. Unknown values are ignored. If no value is known, the request is rejected where
+// Config.RequireKnownACR says so; elsewhere acr is a voluntary claim (OIDC Core §5.5.1.1), and the request has no values.
 func (e *Endpoint) checkLevels(_ context.Context, q *request, _ time.Time) *refusal {
 	if !e.hasLevels() {
 		return nil
 	}
-	text := q.form.Get("acr_values")
-	if text == "" {
-		q.acrValues = e.cfg.DefaultACRValues
-		return nil
-	}
-	q.acrValues = e.cfg.Levels.Known(strings.Fields(text))
-	if len(q.acrValues) == 0 {
+	q.acrValues = e.requestedLevels(q.form)
+	switch {
+	case len(q.acrValues) > 0:
+	case q.form.Has("acr_values") && e.cfg.RequireKnownACR:
 		return q.to.invalid("acr_values_unknown", "The acr_values must name a supported level.")
+	default:
+		q.acrValues = e.cfg.DefaultACRValues
 	}
 	return nil
+}
+
+// requestedLevels returns the known values of acr_values.
+func (e *Endpoint) requestedLevels(form httpx.Form) []string {
+	return e.cfg.Levels.Known(strings.Fields(form.Get("acr_values")))
 }
 
 // maxResources bounds the audiences of one request.

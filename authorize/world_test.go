@@ -144,7 +144,7 @@ func newWorld(t testing.TB, change ...func(*authorize.Config)) *world {
 	auth := must(client.NewAuthenticator(client.Config{Issuer: issuer, TokenEndpoint: issuer + "/token", Clients: reg}))
 	cfg := authorize.Config{
 		Issuer: issuer, Clients: reg, Scopes: scopes(), Sessions: w.sessions, Vault: w.vault, Store: w.store,
-		Secrets: []portner.Secret{secret}, Levels: acr.IDPorten, DefaultACRValues: []string{acr.Substantial},
+		Secrets: []portner.Secret{secret}, Levels: acr.IDPorten, DefaultACRValues: []string{acr.Substantial}, RequireKnownACR: true,
 		PushedRequests: w.store, Authenticator: auth,
 		Now: w.clock, OnEvent: w.record,
 	}

@@ -95,7 +95,7 @@ func (b *builder) authorize() {
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
-		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, PromptValues: pr.PromptValues, Locales: pr.Locales,
+		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales,
 		RequiredParameters: pr.RequiredParameters, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
 		PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,

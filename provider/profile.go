@@ -22,6 +22,9 @@ type Profile struct {
 	Levels *acr.Levels
 	// DefaultACRValues apply to requests without acr_values. If empty, every level satisfies such a request.
 	DefaultACRValues []string
+	// RequireKnownACR rejects requests whose acr_values name no level of Levels. If false, such a request is one without acr_values
+	// (OIDC Core §5.5.1.1).
+	RequireKnownACR bool
 	// PromptValues are the values of prompt that clients without prompt_values in their registration may send (OIDC Core
 	// §3.1.2.1). If nil, only login is allowed.
 	PromptValues []string
@@ -132,6 +135,7 @@ func IDPorten() Profile {
 		Name:             "ID-porten",
 		Levels:           acr.IDPorten,
 		DefaultACRValues: []string{acr.Substantial},
+		RequireKnownACR:  true,
 		PromptValues:     []string{"login"},
 		Locales:          httpx.DefaultLocales(),
 		Claims:           []token.ClaimsFunc{idPortenClaims},
