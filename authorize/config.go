@@ -104,6 +104,9 @@ type Config struct {
 	PromptValues []string
 	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
+	// AcceptLanguage makes the field Accept-Language of the browser choose the language of a page where neither the user nor ui_locales
+	// did. If false, the field is ignored.
+	AcceptLanguage bool
 	// RequiredParameters are parameters that every client must send: state, nonce, code_challenge, request (a signed request object)
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.

@@ -20,11 +20,12 @@ import (
 // exchange is the state of one request, from a client or from a page. It holds values only. The methods of Endpoint work on it
 // in this order: receive or reopen, load, decide, and then interact, issue or refuse.
 type exchange struct {
-	r        Request
-	header   http.Header // of the response
-	now      time.Time
-	clientID string // of the registration, once it is found
-	req      *request
+	r         Request
+	header    http.Header // of the response
+	now       time.Time
+	clientID  string // of the registration, once it is found
+	uiLocales string // of the parameters as far as they are known, for the language of the page also if the request is refused
+	req       *request
 	progress
 	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	versions   []string // of the texts of the scopes that the user approved on this page, in their order
@@ -69,6 +70,7 @@ func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (h
 	if refused != nil {
 		return form, refused
 	}
+	x.uiLocales = form.Get("ui_locales")
 	c, s, refused := e.resolve(ctx, form, x.now)
 	if c != nil {
 		x.clientID = c.ClientID
@@ -76,6 +78,7 @@ func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (h
 	if refused != nil {
 		return form, refused
 	}
+	x.uiLocales = s.form.Get("ui_locales")
 	if !s.isPushed() && !s.signed {
 		s.raw = raw
 	}
@@ -228,7 +231,7 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 	if r.to != nil {
 		return e.respond(x, r.to, "error", string(r.code), "error_description", r.description)
 	}
-	p := &ErrorPage{Status: r.status, Code: r.code, Description: r.description, CorrelationID: corrID, Locale: e.locale(x.r.Header, "")}
+	p := &ErrorPage{Status: r.status, Code: r.code, Description: r.description, CorrelationID: corrID, Locale: e.localeOf(x)}
 	if p.Status == 0 {
 		p.Status = http.StatusBadRequest
 	}

@@ -275,3 +275,37 @@ func TestForcedLoginIsForThisRequest(t *testing.T) {
 	require.Equal(t, "login", outcome(t, res))
 	requireCode(t, b.loginAs(res, "kari"))
 }
+
+// TestLocaleOfErrors: an error page is in the language of the request, as far as its parameters are known.
+func TestLocaleOfErrors(t *testing.T) {
+	t.Parallel()
+	var got authorize.ErrorPage
+	keep := func(c *authorize.Config) {
+		c.ErrorPage = func(p authorize.ErrorPage) portner.Reply { got = p; return portner.Reply{} }
+	}
+	w := newWorld(t, keep)
+	b := w.browser()
+	for name, p := range map[string]url.Values{
+		"unknown client": params("nobody", "ui_locales", "nn"),
+		"redirect_uri":   params("web", "redirect_uri", "", "ui_locales", "nn"),
+		"request_uri":    params("web", "redirect_uri", "", "request_uri", "urn:x:y", "ui_locales", "nn"),
+	} {
+		require.Equal(t, 400, b.authorize(p).StatusCode)
+		require.Equal(t, "nn", got.Locale, name)
+	}
+	form := b.open(b.authorize(params("web", "ui_locales", "nn")), "/login")
+	w.sleep(time.Hour)
+	b.get("/login?request=" + form.Get("request"))
+	require.Equal(t, []string{"nn", "invalid_request"}, []string{got.Locale, string(got.Code)}, "a page that has expired")
+	got = authorize.ErrorPage{}
+	b.post("/login", url.Values{"request": form["request"]})
+	require.Equal(t, "nn", got.Locale)
+	b.get("/login?request=x")
+	require.Equal(t, "nb", got.Locale, "the parameters are not known")
+
+	w = newWorld(t, keep, func(c *authorize.Config) { c.AcceptLanguage = true })
+	r := httptest.NewRequest(http.MethodGet, "/login?request=x", nil)
+	r.Header.Set("Accept-Language", "nn")
+	w.browser().do(r)
+	require.Equal(t, "nn", got.Locale)
+}

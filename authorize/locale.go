@@ -10,16 +10,18 @@ import (
 // over the ui_locales of clients.
 const LanguageCookie = httpx.LanguageCookie
 
-// locale returns the language of a page.
-func (e *Endpoint) locale(h http.Header, uiLocales string) string {
-	return httpx.Locale(h, uiLocales, e.cfg.Locales)
+// Locale returns the language of a page, one of Config.Locales: the value of LanguageCookie in the header of the request, then
+// ui_locales, then the field Accept-Language if Config.AcceptLanguage is set, then the first of Config.Locales. It is for pages of the
+// host outside an authorization request; uiLocales may be "".
+func (e *Endpoint) Locale(h http.Header, uiLocales string) string {
+	return httpx.Locale(h, uiLocales, e.cfg.Locales, e.cfg.AcceptLanguage)
 }
 
-// localeOf returns the language of the page of a request. The answer to a posted form is in the language of the form, also if the
-// user has chosen another one in the meantime.
+// localeOf returns the language of the page of a request, which may be an error page. The answer to a posted form is in the language
+// of the form, also if the user has chosen another one in the meantime.
 func (e *Endpoint) localeOf(x *exchange) string {
 	if x.form.locale != "" {
 		return x.form.locale
 	}
-	return e.locale(x.r.Header, x.req.form.Get("ui_locales"))
+	return e.Locale(x.r.Header, x.uiLocales)
 }

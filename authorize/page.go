@@ -228,6 +228,7 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", expired("pending_request_seal")
 	}
 	t, s, hintSub, err := unpack(plain)
+	x.uiLocales = s.form.Get("ui_locales")
 	switch {
 	case err != nil:
 		return "", expired("pending_request_format")

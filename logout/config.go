@@ -48,6 +48,9 @@ type Config struct {
 	Environment client.Environment
 	// Locales are the languages of the pages, the fallback first. The default is nb, nn, en, se.
 	Locales []string
+	// AcceptLanguage makes the field Accept-Language of the browser choose the language of a page where neither the user nor ui_locales
+	// did. If false, the field is ignored.
+	AcceptLanguage bool
 
 	// Now is the clock, read once for each request. If nil, it is time.Now.
 	Now func() time.Time

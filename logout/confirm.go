@@ -87,7 +87,7 @@ func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.
 	if err != nil {
 		return e.rejectForm(ctx, x, "confirmation_invalid")
 	}
-	x.locale = httpx.Locale(x.request, c.Intent.Locale, e.cfg.Locales)
+	x.locale = e.locale(x.request, c.Intent.Locale)
 	switch {
 	case current == nil && e.cfg.Sessions.HasCookie(x.request): // the button was pressed twice
 		return e.loggedOut(x, intent{NotRegistered: c.Intent.NotRegistered}, nil)

@@ -25,6 +25,7 @@ type Decision struct {
 	Cancelled *CancelledPage
 	Error     *ErrorPage
 
+	locale   string // of the page
 	repost   *repostPage
 	plain    bool // Config.Pages must not be called
 	endpoint *Endpoint
@@ -151,7 +152,7 @@ func page[P any](d *Decision, render func(P) portner.Reply, data P, name string,
 
 func (d *Decision) panicked(err error) portner.Reply {
 	e := d.endpoint
-	p := panicPage(httpx.NewCorrelationID(), e.cfg.Locales[0], d.LoggedOut == nil)
+	p := panicPage(httpx.NewCorrelationID(), d.locale, d.LoggedOut == nil)
 	e.log.Fault(context.Background(), err, p.CorrelationID, e.cfg.Now())
 	d.Header.Del("Refresh")
 	httpx.Page(d.Header, false)

@@ -105,9 +105,15 @@ type exchange struct {
 }
 
 func (e *Endpoint) newExchange(r Request, header http.Header) *exchange {
+	form := httpx.Form(r.Form)
 	return &exchange{
-		form: httpx.Form(r.Form), method: r.Method, request: r.Header, header: header, now: e.cfg.Now(), locale: e.cfg.Locales[0],
+		form: form, method: r.Method, request: r.Header, header: header, now: e.cfg.Now(), locale: e.locale(r.Header, form.Get(paramLocales)),
 	}
+}
+
+// locale returns the language of a page. uiLocales is the parameter of the request, or the language of the page before.
+func (e *Endpoint) locale(h http.Header, uiLocales string) string {
+	return httpx.Locale(h, uiLocales, e.cfg.Locales, e.cfg.AcceptLanguage)
 }
 
 // logout decides a request. malformed is the error of reading it.
@@ -120,7 +126,6 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 	if malformed != nil {
 		return e.reject(ctx, x, portner.AsError(malformed))
 	}
-	x.locale = httpx.Locale(x.request, x.form.Get(paramLocales), e.cfg.Locales)
 	// A session that is idle or expired ends too: clients may still hold its login-only grants.
 	current, err := e.cfg.Sessions.Presented(ctx, x.request, x.header, x.now)
 	if err != nil {
@@ -294,7 +299,7 @@ func (e *Endpoint) errorPage(x *exchange, p *ErrorPage) *Decision {
 }
 
 func (e *Endpoint) result(x *exchange, d Decision) *Decision {
-	d.Header, d.endpoint = x.header, e
+	d.Header, d.endpoint, d.locale = x.header, e, x.locale
 	return &d
 }
 

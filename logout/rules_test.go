@@ -361,3 +361,25 @@ func TestLocale(t *testing.T) {
 		require.Equal(t, tt.want, pages.loggedOut.Locale, "both pages have the same language")
 	}
 }
+
+// TestLocaleOfErrors: a request that is rejected at once is answered in the language of the browser.
+func TestLocaleOfErrors(t *testing.T) {
+	t.Parallel()
+	pages := &recordingPages{}
+	w := newWorld(t, func(c *logout.Config) { c.Pages, c.AcceptLanguage = pages.pages(), true })
+	for name, tt := range map[string]struct{ method, cookie, accept, query, want string }{
+		"method":         {"PUT", "se", "", "", "se"},
+		"malformed":      {"GET", "se", "", "a=%zz", "se"},
+		"accept":         {"GET", "", "nn", "a=%zz", "nn"},
+		"invalid hint":   {"GET", "", "nn", "id_token_hint=x&ui_locales=en", "en"},
+		"session absent": {"GET", "", "nn", "", "nn"},
+	} {
+		r := httptest.NewRequest(tt.method, endpoint+"?"+tt.query, nil)
+		if tt.cookie != "" {
+			r.Header.Set("Cookie", "IDPORTEN_SELECTED_LANGUAGE="+tt.cookie)
+		}
+		r.Header.Set("Accept-Language", tt.accept)
+		w.ep.ServeHTTP(httptest.NewRecorder(), r)
+		require.Equal(t, tt.want, pages.err.Locale, name)
+	}
+}

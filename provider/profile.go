@@ -30,6 +30,9 @@ type Profile struct {
 	PromptValues []string
 	// Locales are the languages of the pages. The first one is the fallback.
 	Locales []string
+	// AcceptLanguage makes the field Accept-Language of the browser choose the language of a page where neither the user nor ui_locales
+	// did. If false, the field is ignored.
+	AcceptLanguage bool
 	// Scopes are the standard scopes of the service. A scope of the same name that Config.Scopes has when New is called takes the
 	// place of one of these, also if Config.Scopes returns nil for it later. To remove a standard scope, leave it out here.
 	Scopes []scope.Scope
@@ -161,6 +164,7 @@ func OpenIDConnect() Profile {
 		Name:            "OpenID Connect",
 		PromptValues:    []string{"login", "none", "consent", "select_account"},
 		Locales:         httpx.DefaultLocales(),
+		AcceptLanguage:  true,
 		Scopes:          scope.StandardScopes(),
 		Claims:          []token.ClaimsFunc{openIDClaims, requestedClaims},
 		ScopeClaims:     standardClaims,

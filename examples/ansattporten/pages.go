@@ -81,8 +81,13 @@ func (p *pages) pending(pending *authorize.Pending, path, title, id string) page
 	return d
 }
 
+// locale returns the language of a page outside an authorization request, by the rule of the pages of the library.
+func (p *pages) locale(r *http.Request) string {
+	return p.s.op.Authorize.Locale(r.Header, r.URL.Query().Get("ui_locales"))
+}
+
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
-	locale := p.Locale(r)
+	locale := p.locale(r)
 	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", "/")
 	d.DemoAt = p.s.demoAt
 	p.Render(w, http.StatusOK, "home.html", d, "'self'")

@@ -43,7 +43,7 @@ type historyEntry struct{ At, Service, Method string }
 
 // mine shows the page of the user of the session. It takes no other user as input.
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
-	now, locale := time.Now(), p.Locale(r)
+	now, locale := time.Now(), p.locale(r)
 	data := minePage{frame: p.frame(locale, textsFor(locale).MineTitle, "mine-page", pathMine), Ended: r.URL.Query().Has("ended")}
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err == nil && subject != "" {
@@ -98,11 +98,11 @@ func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err != nil || subject == "" || r.ParseForm() != nil {
-		standin.Write(w, p.errorReply(http.StatusForbidden, "access_denied", "", p.Locale(r)))
+		standin.Write(w, p.errorReply(http.StatusForbidden, "access_denied", "", p.locale(r)))
 		return
 	}
 	if err := p.s.granted.Revoke(r.Context(), subject, r.PostForm.Get("id"), now); err != nil {
-		standin.Write(w, p.errorReply(http.StatusNotFound, "invalid_request", "", p.Locale(r)))
+		standin.Write(w, p.errorReply(http.StatusNotFound, "invalid_request", "", p.locale(r)))
 		return
 	}
 	http.Redirect(w, r, pathMine+"?ended=1", http.StatusSeeOther)

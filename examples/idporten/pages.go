@@ -82,8 +82,13 @@ func (p *pages) frame(locale, title, bodyID, back string) frame {
 	return f
 }
 
+// locale returns the language of a page outside an authorization request, by the rule of the pages of the library.
+func (p *pages) locale(r *http.Request) string {
+	return p.s.op.Authorize.Locale(r.Header, r.URL.Query().Get("ui_locales"))
+}
+
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
-	locale := p.Locale(r)
+	locale := p.locale(r)
 	data := struct {
 		frame
 		Services []struct{ Name, URL, Text string }

@@ -77,14 +77,6 @@ func Write(w http.ResponseWriter, r portner.Reply) {
 	_, _ = w.Write(r.Body)
 }
 
-// Locale returns the language of a page outside an authorization request: the one that the user chose, or the default.
-func (p *Pages) Locale(r *http.Request) string {
-	if c, err := r.Cookie(authorize.LanguageCookie); err == nil && slices.Contains(p.Languages, c.Value) {
-		return c.Value
-	}
-	return p.Languages[0]
-}
-
 // ChooseLanguage stores the language of the form in a cookie and redirects to the page of the form. It accepts only pages of
 // this server.
 func (p *Pages) ChooseLanguage(w http.ResponseWriter, r *http.Request) {
