@@ -10,27 +10,37 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// browserCookie identifies a browser before the user has logged in, with 256 random bits for all tabs. Pending requests and CSRF
-// tokens are bound to it.
-const browserCookie = "__Host-portner-browser"
+// browserCookie is the cookie that identifies a browser before the user has logged in, with 256 random bits for all tabs. Pending
+// requests and CSRF tokens are bound to it.
+type browserCookie struct{ name, attributes string }
 
-// browserOf returns the value of the cookie if the browser sent exactly one, well-formed.
-func browserOf(h http.Header) string {
-	value, duplicate := browserCookies(h)
+// newBrowserCookie returns the cookie of a provider whose pages are below a path of an origin. It ends with the browser. It is Lax, so that a GET
+// from the site of an identity provider carries it.
+func newBrowserCookie(origin, path string) browserCookie {
+	name, secure := httpx.CookieName(origin+path, "portner-browser")
+	if secure {
+		return browserCookie{name, "; Path=/; HttpOnly; Secure; SameSite=Lax"}
+	}
+	return browserCookie{name, "; Path=/; HttpOnly; SameSite=Lax"}
+}
+
+// value returns the value of the cookie if the browser sent exactly one, well-formed.
+func (c browserCookie) value(h http.Header) string {
+	value, duplicate := c.values(h)
 	if duplicate || !seal.TokenShaped(value) {
 		return ""
 	}
 	return value
 }
 
-// browserCookies returns the value of the first cookie, and whether there are more. One of two is planted by another host of the
-// same site, so neither is trusted.
-func browserCookies(h http.Header) (value string, duplicate bool) {
+// values returns the value of the first cookie, and whether there are more. One of two is planted by another host of the same site,
+// so neither is trusted.
+func (c browserCookie) values(h http.Header) (value string, duplicate bool) {
 	found := false
 	for _, line := range h["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
 			name, v, _ := strings.Cut(strings.Trim(part, " \t"), "=")
-			if name != browserCookie {
+			if name != c.name {
 				continue
 			}
 			if found {
@@ -42,27 +52,24 @@ func browserCookies(h http.Header) (value string, duplicate bool) {
 	return value, false
 }
 
-const browserAttributes = "; Path=/; HttpOnly; Secure; SameSite=Lax"
-
-// clearBrowser removes the cookie, so that the next request gets a new one.
-func clearBrowser(response http.Header) {
-	response.Add("Set-Cookie", browserCookie+"="+browserAttributes+"; Max-Age=0")
+// clear removes the cookie, so that the next request gets a new one.
+func (c browserCookie) clear(response http.Header) {
+	response.Add("Set-Cookie", c.name+"="+c.attributes+"; Max-Age=0")
 }
 
-// ensureBrowser returns the value of the cookie. It sets a new one if there is none. The cookie ends with the browser. It is
-// Lax, so that a GET from the site of an identity provider carries it.
-func ensureBrowser(request, response http.Header) string {
-	if value := browserOf(request); value != "" {
+// ensure returns the value of the cookie. It sets a new one if there is none.
+func (c browserCookie) ensure(request, response http.Header) string {
+	if value := c.value(request); value != "" {
 		return value
 	}
 	value := seal.NewToken()
-	response["Set-Cookie"] = append(response["Set-Cookie"], browserCookie+"="+value+browserAttributes)
+	response["Set-Cookie"] = append(response["Set-Cookie"], c.name+"="+value+c.attributes)
 	return value
 }
 
-// sameBrowser reports whether the cookie matches the hash that a request was sealed with.
-func sameBrowser(sealed storage.Hash, request http.Header) bool {
-	value := browserOf(request)
+// matches reports whether the cookie matches the hash that a request was sealed with.
+func (c browserCookie) matches(sealed storage.Hash, request http.Header) bool {
+	value := c.value(request)
 	if value == "" {
 		return false
 	}

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -45,8 +46,9 @@ const (
 type Config struct {
 	// Issuer is the issuer identifier of the provider, byte for byte as in its metadata. Required.
 	Issuer string
-	// URL is the authorization_endpoint of the metadata. The pages are on its origin, and their forms must come from it. If "", it
-	// is Issuer + "/authorize".
+	// URL is the authorization_endpoint of the metadata. The pages are on its origin, and their forms must come from it. Its port and
+	// its folder are part of the name of the cookie that identifies browsers, so that several providers on one host have a cookie each;
+	// with an http URL, which is valid for loopback hosts only, the cookie is not Secure. If "", it is Issuer + "/authorize".
 	URL string
 	// Clients finds registrations. Required.
 	Clients client.Source
@@ -160,7 +162,9 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Pages = c.Pages.withDefaults()
+	c.URL = cmp.Or(c.URL, c.Issuer+"/authorize")
+	_, path := c.base()
+	c.Pages = c.Pages.withDefaults(path)
 	for _, d := range c.lifetimes() {
 		if *d.value == 0 {
 			*d.value = d.fallback
@@ -172,6 +176,16 @@ func (c Config) withDefaults() Config {
 	c.Locales = slices.Clone(c.Locales)
 	c.RequiredParameters = slices.Clone(c.RequiredParameters)
 	return c
+}
+
+// base returns the URL without the last segment of its path, as an origin and a path: the pages are below it.
+func (c Config) base() (origin, path string) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" {
+		return "", ""
+	}
+	folder, _, _ := cutLast(u.EscapedPath(), "/")
+	return u.Scheme + "://" + u.Host, strings.TrimRight(folder, "/") // an issuer that ends in a slash is reported as such
 }
 
 // lifetime is one lifetime of a Config, with its default and its limit.
@@ -200,7 +214,7 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Vault != nil, "Vault")
 	p.Require(c.Store != nil, "Store")
 	p.URL("Issuer", c.Issuer)
-	if c.URL != "" {
+	if c.URL != c.Issuer+"/authorize" {
 		p.URL("URL", c.URL)
 	}
 	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")

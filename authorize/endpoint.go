@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,7 +18,8 @@ type Endpoint struct {
 	cfg     Config
 	log     audit.Log
 	parLog  audit.Log
-	origin  string    // of the pages: forms must come from it
+	origin  string // of the pages: forms must come from it
+	browser browserCookie
 	pending *seal.Box // pending requests
 	posted  *seal.Box // requests that were posted without cookies
 	pushed  *seal.Box // pushed requests in the store: a hint in one may name a user
@@ -35,7 +35,7 @@ func New(cfg Config) (*Endpoint, error) {
 		cfg:    cfg,
 		log:    audit.Log{Endpoint: "authorize", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 		parLog: audit.Log{Endpoint: "par", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
-		origin: httpx.Origin(cmp.Or(cfg.URL, cfg.Issuer)),
+		origin: httpx.Origin(cfg.URL), browser: newBrowserCookie(cfg.base()),
 	}
 	var problems fields.Checker
 	cfg.check(&problems)

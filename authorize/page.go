@@ -23,8 +23,9 @@ const (
 	ConsentStep        Step = "consent"        // Pending.Consent continues
 )
 
-// Pages holds the paths of the host's pages, on the origin of the authorization endpoint. Zero fields are /login, /step-up,
-// /consent and /representation.
+// Pages holds the paths of the host's pages, on the origin of the authorization endpoint. Zero fields are login, step-up, consent
+// and representation in the folder of the authorization endpoint: with https://login.example.no/a/authorize the login page is
+// /a/login.
 type Pages struct {
 	Login          string // for LoginStep
 	StepUp         string // for StepUpStep
@@ -35,10 +36,11 @@ type Pages struct {
 // Pages returns the paths of the host's pages, defaults included.
 func (e *Endpoint) Pages() Pages { return e.cfg.Pages }
 
-func (p Pages) withDefaults() Pages {
+// withDefaults returns p with its defaults below a path.
+func (p Pages) withDefaults(base string) Pages {
 	return Pages{
-		Login: cmp.Or(p.Login, "/login"), StepUp: cmp.Or(p.StepUp, "/step-up"),
-		Consent: cmp.Or(p.Consent, "/consent"), Representation: cmp.Or(p.Representation, "/representation"),
+		Login: cmp.Or(p.Login, base+"/login"), StepUp: cmp.Or(p.StepUp, base+"/step-up"),
+		Consent: cmp.Or(p.Consent, base+"/consent"), Representation: cmp.Or(p.Representation, base+"/representation"),
 	}
 }
 
@@ -234,8 +236,8 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", expired("pending_request_format")
 	case !x.now.Before(t.expires) || x.now.Before(t.receivedAt.Add(-session.MaxSkew)):
 		return "", expired("pending_request_expired")
-	case !sameBrowser(t.browser, x.r.Header):
-		return "", otherBrowser(x)
+	case !e.browser.matches(t.browser, x.r.Header):
+		return "", e.otherBrowser(x)
 	}
 	c, refused := e.findClient(ctx, s.form)
 	if refused != nil {
@@ -260,9 +262,9 @@ func expired(reason string) *refusal {
 }
 
 // otherBrowser refuses a request that was sealed for another browser, or arrives with two cookies of which one is planted.
-func otherBrowser(x *exchange) *refusal {
-	if _, duplicate := browserCookies(x.r.Header); duplicate {
-		clearBrowser(x.header)
+func (e *Endpoint) otherBrowser(x *exchange) *refusal {
+	if _, duplicate := e.browser.values(x.r.Header); duplicate {
+		e.browser.clear(x.header)
 		return expired("browser_cookie_duplicate").as(portner.EventCookieDuplicate)
 	}
 	return expired("browser_mismatch").as(portner.EventCSRF)

@@ -19,7 +19,7 @@ type progress struct {
 	id         [16]byte  // of the request; there is one code for each
 	receivedAt time.Time // a login since then was made for this request
 	expires    time.Time
-	browser    storage.Hash // of browserCookie
+	browser    storage.Hash // of the browserCookie
 	step       Step
 	sessionID  string // the session of the login, after the login step
 	reason     string // why the page is shown

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/authorize"
@@ -48,7 +49,7 @@ func (b *builder) shared() {
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{
-		Store: b.cfg.Store, Vault: b.p.Vault, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerUser,
+		Store: b.cfg.Store, Vault: b.p.Vault, URL: b.cfg.BrowserURL, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerUser,
 		OnEnded: b.p.notifyEnded, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
@@ -92,7 +93,7 @@ func (b *builder) authorize() {
 	var err error
 	cfg := authorize.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
-		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.cfg.Pages, Reserved: b.reserved(), Secrets: b.cfg.Secrets,
+		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.pages(), Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
@@ -220,6 +221,17 @@ func (b *builder) mount() map[string]http.Handler {
 	return paths
 }
 
+// pages returns the paths of the host's pages, which are below BrowserURL. Those of zero fields are for package authorize.
+func (b *builder) pages() authorize.Pages {
+	pages, base := b.cfg.Pages, pathOf(b.cfg.BrowserURL)
+	for _, path := range [...]*string{&pages.Login, &pages.StepUp, &pages.Consent, &pages.Representation} {
+		if strings.HasPrefix(*path, "/") && !strings.HasPrefix(*path, "//") { // package authorize rejects others
+			*path = base + *path
+		}
+	}
+	return pages
+}
+
 // reserved returns the paths of all endpoints, also of disabled ones. A page must not have one of them.
 func (b *builder) reserved() []string {
 	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
@@ -235,5 +247,5 @@ func pathOf(base string) string {
 	if err != nil {
 		return ""
 	}
-	return u.Path
+	return strings.TrimRight(u.Path, "/") // an issuer that ends in a slash is reported as such
 }

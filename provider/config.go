@@ -47,8 +47,8 @@ type Config struct {
 
 	// Page shows the host's pages. The provider serves it at the paths of Pages. If nil, the host mounts Authorize.Page there.
 	Page authorize.PageFunc
-	// Pages holds the paths of the host's pages. Zero fields are /login, /step-up, /consent and /representation. New rejects the
-	// path of an endpoint.
+	// Pages holds the paths of the host's pages below BrowserURL. Zero fields are /login, /step-up, /consent and /representation. New
+	// rejects the path of an endpoint.
 	Pages authorize.Pages
 
 	// Secrets encrypt what browsers and the store keep. The first one encrypts, every one decrypts: put a new secret first to

@@ -16,7 +16,8 @@
 //	server := &http.Server{Addr: "localhost:8080", Handler: op, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 //	server.ListenAndServe() // behind a proxy that terminates TLS
 //
-// On a developer's machine the issuer may be http://localhost:8080.
+// On a developer's machine the issuer may be http://localhost:8080. An issuer may have a path: every endpoint, page and redirect is
+// below it, and its cookies have names of their own, so several providers can share a host. A proxy must leave the path in requests.
 //
 // # Pages
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -241,7 +242,7 @@ func (p *problems) markSeen(field string) {
 	p.seen[field] = true
 }
 
-// checkIssuer validates an issuer: OIDC Discovery §3, and no slash at its end.
+// checkIssuer validates an issuer: OIDC Discovery §3, no slash at its end, and a path that every router and proxy reads alike.
 func checkIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
@@ -249,6 +250,8 @@ func checkIssuer(issuer string) error {
 		return errors.New("must be an absolute URL without user, query and fragment")
 	case strings.HasSuffix(issuer, "/"):
 		return errors.New("must not end in a slash")
+	case u.Path != "" && (!httpx.CleanPath(u) || u.EscapedPath() != u.Path):
+		return errors.New("must have a path without empty segments, dot segments and escapes")
 	case u.Scheme == "https", u.Scheme == "http" && fields.IsLoopback(u.Hostname()):
 		return nil
 	}

@@ -176,6 +176,33 @@ func TestCookieOnePerResponse(t *testing.T) {
 	}, response["Set-Cookie"])
 }
 
+// TestCookieAttributes: https has a Secure cookie with the prefix __Host-, plain http on loopback neither, and each port and path has a
+// name of its own.
+func TestCookieAttributes(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"": "__Host-portner-session", "https://login.example.no": "__Host-portner-session", "https://login.example.no/a": "__Host-portner-session.a",
+		"https://login.example.no:8443": "__Host-portner-session-8443", "http://localhost:8080": "portner-session-8080", "http://127.0.0.1/b": "portner-session.b",
+	} {
+		k, _ := testKeeper(t, newStore(), func(c *session.Config) { c.URL = base })
+		response := http.Header{}
+		s, err := k.LogIn(t.Context(), response, nil, session.Authentication{Identity: session.Identity{Subject: "u"}}, "", epoch)
+		require.NoError(t, err)
+		c := (&http.Response{Header: response}).Cookies()[0]
+		require.Equal(t, want, c.Name, base)
+		require.True(t, c.HttpOnly && c.Path == "/" && c.Domain == "" && c.SameSite == http.SameSiteLaxMode, c.Raw)
+		require.Equal(t, !strings.HasPrefix(base, "http:"), c.Secure, c.Raw)
+		request := http.Header{"Cookie": {c.Name + "=" + c.Value}}
+		found, err := k.Current(t.Context(), request, http.Header{}, epoch)
+		require.NoError(t, err)
+		require.Equal(t, s.ID, found.ID)
+		for _, other := range []string{"https://login.example.no/other", "http://localhost:1"} {
+			k, _ := testKeeper(t, newStore(), func(c *session.Config) { c.URL = other })
+			require.False(t, k.HasCookie(request), "the cookie of another provider on the host")
+		}
+	}
+}
+
 // TestNew breaks each field, then all of them.
 func TestNew(t *testing.T) {
 	t.Parallel()
@@ -186,7 +213,7 @@ func TestNew(t *testing.T) {
 		"Store":             func(c *session.Config) { c.Store = nil },
 		"Vault":             func(c *session.Config) { c.Vault = nil },
 		"MaxPerUser":        func(c *session.Config) { c.MaxPerUser = -1 },
-		"CookieName":        func(c *session.Config) { c.CookieName = "__Secure-s" },
+		"URL":               func(c *session.Config) { c.URL = "http://login.example.no" },
 		"Rules.Limits.Max":  func(c *session.Config) { c.Rules.Limits.Max = -1 },
 		"Rules.Limits.Idle": func(c *session.Config) { c.Rules.Limits.Idle = -1 },
 	}
@@ -206,8 +233,8 @@ func TestNew(t *testing.T) {
 	}
 	_, err = session.New(all)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(broken)), fieldsOf(err))
-	_, err = session.New(session.Config{Store: newStore(), Vault: testVault(t), CookieName: "__Host-a b"})
-	require.Equal(t, []string{"CookieName"}, fieldsOf(err))
+	_, err = session.New(session.Config{Store: newStore(), Vault: testVault(t), URL: "http://localhost", AllowCrossSiteCookie: true})
+	require.Equal(t, []string{"AllowCrossSiteCookie"}, fieldsOf(err), "browsers drop SameSite=None without Secure")
 }
 
 func fieldsOf(err error) (names []string) {

@@ -7,20 +7,18 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// DefaultCookieName is the name of the session cookie.
-const DefaultCookieName = hostPrefix + "portner-session"
+// cookieName is the first part of the name of the session cookie.
+const cookieName = "portner-session"
 
-// hostPrefix makes browsers reject the cookie from another host, from a sibling subdomain and over plain http
-// (RFC 6265bis §4.1.3.2).
-const hostPrefix = "__Host-"
+// DefaultCookieName is the name of the session cookie if Config.URL is an https URL without port and path.
+const DefaultCookieName = "__Host-" + cookieName
 
 // cookie returns the session cookie, or the cookie that deletes it if value is "". It has no Max-Age: it ends with the
-// browser, and the record on the server expires earlier. Secure is set for development over plain http too: browsers treat
-// http://localhost and http://127.0.0.1 as trustworthy.
+// browser, and the record on the server expires earlier.
 func (k *Keeper) cookie(value string) *http.Cookie {
 	c := &http.Cookie{
 		Name: k.name, Value: value, Path: "/",
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: k.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if k.sameSiteNone {
 		c.SameSite = http.SameSiteNoneMode

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -38,10 +38,12 @@ type Config struct {
 	// LogIn calls it after the store has ended the session, with its own context and time. It must return at once. The method
 	// NotifyEnded of a logout.Endpoint notifies the clients of the session. If nil, they are not notified.
 	OnEnded func(ctx context.Context, ended storage.Session, now time.Time)
-	// CookieName is the name of the session cookie. It begins with __Host-. The default is DefaultCookieName.
-	CookieName string
+	// URL is the base URL of the provider for browsers. Its port and path are part of the name of the session cookie, so that
+	// several providers on one host have a cookie each. With an https URL the cookie is Secure and its name begins with __Host-.
+	// With an http URL, which is valid for loopback hosts only, it is and does neither. If "", the name is DefaultCookieName.
+	URL string
 	// AllowCrossSiteCookie sets the cookie with SameSite=None instead of Lax. Browsers then send it with cross-site POST
-	// requests too, so forms of other sites reach the endpoints with the session of the user.
+	// requests too, so forms of other sites reach the endpoints with the session of the user. It requires an https URL.
 	AllowCrossSiteCookie bool
 	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
@@ -57,6 +59,7 @@ type Keeper struct {
 	vault        *Vault
 	perUser      int
 	name         string
+	secure       bool
 	sameSiteNone bool
 	onEnded      func(ctx context.Context, ended storage.Session, now time.Time)
 	log          audit.Log
@@ -70,23 +73,23 @@ func New(cfg Config) (*Keeper, error) {
 	if cfg.OnEnded == nil {
 		cfg.OnEnded = func(context.Context, storage.Session, time.Time) {}
 	}
-	if cfg.CookieName == "" {
-		cfg.CookieName = DefaultCookieName
-	}
 	var c fields.Checker
 	c.Require(cfg.Store != nil, "Store")
 	c.Require(cfg.Vault != nil, "Vault")
 	c.Want(cfg.Rules.Limits.Max >= 0, "Rules.Limits.Max", "must not be negative")
 	c.Want(cfg.Rules.Limits.Idle >= 0, "Rules.Limits.Idle", "must not be negative")
 	c.Want(cfg.MaxPerUser > 0 && cfg.MaxPerUser <= 1000, "MaxPerUser", "must be from 1 to 1000, or 0 for the default")
-	c.Want(strings.HasPrefix(cfg.CookieName, hostPrefix) && (&http.Cookie{Name: cfg.CookieName}).Valid() == nil,
-		"CookieName", "must be a cookie name that begins with "+hostPrefix)
+	if cfg.URL != "" {
+		c.SecureURL("URL", cfg.URL)
+	}
+	name, secure := httpx.CookieName(cfg.URL, cookieName)
+	c.Want(secure || !cfg.AllowCrossSiteCookie, "AllowCrossSiteCookie", "requires an https URL") // SameSite=None is for Secure cookies only
 	if err := c.Err(); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	return &Keeper{
 		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perUser: cfg.MaxPerUser,
-		name: cfg.CookieName, sameSiteNone: cfg.AllowCrossSiteCookie, onEnded: cfg.OnEnded,
+		name: name, secure: secure, sameSiteNone: cfg.AllowCrossSiteCookie, onEnded: cfg.OnEnded,
 		log: audit.Log{Endpoint: "session", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }

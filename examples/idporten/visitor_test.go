@@ -20,24 +20,13 @@ type visitor struct {
 	http *http.Client
 }
 
-// jar sends Secure cookies to loopback addresses, as browsers do.
-type jar struct{ *cookiejar.Jar }
-
-func secure(u *url.URL) *url.URL {
-	c := *u
-	c.Scheme = "https"
-	return &c
-}
-func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.Jar.SetCookies(secure(u), cookies) }
-func (j jar) Cookies(u *url.URL) []*http.Cookie             { return j.Jar.Cookies(secure(u)) }
-
 // visit returns a browser that follows redirects to the provider only.
 func visit(t *testing.T, s *server) *visitor {
 	t.Helper()
 	cookies, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	v := &visitor{t: t, home: []string{s.issuer}}
-	v.http = &http.Client{Jar: jar{cookies}, Transport: s.outgoing.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	v.http = &http.Client{Jar: cookies, Transport: s.outgoing.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		if !v.at(r.URL) {
 			return http.ErrUseLastResponse
 		}

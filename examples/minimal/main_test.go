@@ -45,23 +45,12 @@ func serve(t *testing.T) string {
 	return issuer
 }
 
-// jar sends Secure cookies to loopback addresses, as browsers do.
-type jar struct{ *cookiejar.Jar }
-
-func secure(u *url.URL) *url.URL {
-	c := *u
-	c.Scheme = "https"
-	return &c
-}
-func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) { j.Jar.SetCookies(secure(u), cookies) }
-func (j jar) Cookies(u *url.URL) []*http.Cookie             { return j.Jar.Cookies(secure(u)) }
-
 // person is a browser that follows redirects up to the first one to another origin.
 func person(t *testing.T, issuer string) *http.Client {
 	t.Helper()
 	cookies, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &http.Client{Jar: jar{cookies}, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	return &http.Client{Jar: cookies, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		if !strings.HasPrefix(r.URL.String(), issuer+"/") {
 			return http.ErrUseLastResponse
 		}

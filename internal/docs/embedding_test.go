@@ -250,6 +250,72 @@ func withPath(cfg provider.Config) provider.Config {
 	return cfg
 }
 
+// withPrefix puts the path of the issuer back, behind a proxy that removes it.
+func withPrefix(prefix string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := *r.URL
+		if !strings.HasPrefix(at.Path, "/.well-known/oauth-authorization-server/") { // in front of the path: RFC 8414 §3.1
+			at.Path, at.RawPath = prefix+at.Path, ""
+		}
+		r = r.WithContext(r.Context())
+		r.URL = &at
+		next.ServeHTTP(w, r)
+	})
+}
+
+// TestPrefixStrippingProxy: behind a proxy that removes the path of the issuer, every URL that a response names is below the path, and
+// the proxy forwards it.
+func TestPrefixStrippingProxy(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer = optest.Issuer + "/id" }})
+	proxy := http.NewServeMux()
+	proxy.Handle("/id/", http.StripPrefix("/id", withPrefix("/id", op)))
+	proxy.Handle("/.well-known/oauth-authorization-server/id", withPrefix("/id", op))
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		proxy.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	var metadata map[string]any
+	require.NoError(t, json.Unmarshal(get("/id/.well-known/openid-configuration").Body.Bytes(), &metadata))
+	for name, value := range metadata {
+		if u, ok := value.(string); ok {
+			require.True(t, strings.HasPrefix(u, optest.Issuer+"/id"), "%s: %s", name, u)
+			if name != "issuer" {
+				require.NotEqual(t, http.StatusNotFound, get(strings.TrimPrefix(u, optest.Issuer)).Code, name)
+			}
+		}
+	}
+	require.Equal(t, http.StatusOK, get("/.well-known/oauth-authorization-server/id").Code)
+	w := get("/id/authorize?" + op.Request("tjeneste", "openid").Params.Encode())
+	require.Regexp(t, "^/id/login\\?request=", w.Header().Get("Location"))
+	require.NotEqual(t, http.StatusNotFound, get(w.Header().Get("Location")).Code)
+	require.Equal(t, http.StatusNotFound, get("/login").Code)
+}
+
+// tenants serves several issuers that are paths of one host.
+func tenants(all ...*provider.Provider) http.Handler {
+	var handler http.Handler
+	for _, op := range all {
+		handler = op.Handler(handler)
+	}
+	return handler
+}
+
+func TestTenants(t *testing.T) {
+	t.Parallel()
+	var all []*provider.Provider
+	paths := []string{"/a", "/b", ""}
+	for _, path := range paths {
+		all = append(all, optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Issuer += path }}).Provider)
+	}
+	for _, path := range paths {
+		w := httptest.NewRecorder()
+		tenants(all...).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path+"/.well-known/openid-configuration", nil))
+		require.Contains(t, w.Body.String(), `"issuer":"`+optest.Issuer+path+`"`)
+	}
+}
+
 func withHome(op *provider.Provider) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {

@@ -66,3 +66,14 @@ func TestURL(t *testing.T) {
 		require.Equal(t, ok, c.Err() == nil, raw)
 	}
 }
+
+func TestSecureURL(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]int{
+		"https://login.example.no": 0, "http://localhost:8080/op": 0, "http://[::1]": 0, "": 1, "http://login.example.no": 1, "ftp://localhost": 1, "http://localhost?": 1,
+	} {
+		var c fields.Checker
+		c.SecureURL("Issuer", raw)
+		require.Len(t, fields.Names(c.Err()), want, raw)
+	}
+}

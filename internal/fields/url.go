@@ -26,3 +26,12 @@ func (c *Checker) URL(field, raw string) {
 	ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(raw, "?#")
 	c.Want(ok, field, "must be an absolute http or https URL without credentials, query and fragment")
 }
+
+// SecureURL records a base URL that URL records, and plain http to another than a loopback host.
+func (c *Checker) SecureURL(field, raw string) {
+	before := len(c.problems)
+	c.URL(field, raw)
+	if u, err := url.Parse(raw); err == nil && len(c.problems) == before {
+		c.Want(u.Scheme == "https" || IsLoopback(u.Hostname()), field, "must be https (http for loopback hosts only)")
+	}
+}
