@@ -105,8 +105,11 @@ func (m *model) valid(end, now time.Time) bool {
 }
 
 func (m *model) stamp(t time.Time) time.Time {
-	if m.is("microseconds") {
+	switch m.defect {
+	case "microseconds":
 		return t.Truncate(time.Microsecond)
+	case "seconds of 32 bits":
+		return time.Unix(int64(int32(t.Unix())), int64(t.Nanosecond()))
 	}
 	return t
 }
@@ -142,6 +145,29 @@ func (m *model) key(s string) string {
 		return strings.TrimRight(strings.ToLower(s), " ")
 	}
 	return s
+}
+
+// equal compares keys. With the defect, it folds case and trailing spaces.
+func (m *model) equal(a, b, defect string) bool {
+	fold := func(s string) string { return strings.TrimRight(strings.ToLower(s), " ") }
+	return a == b || m.is(defect) && fold(a) == fold(b)
+}
+
+// alike compares hashes. With the defect, it leaves out the last byte.
+func (m *model) alike(a, b storage.Hash, defect string) bool {
+	return a == b || m.is(defect) && [31]byte(a[:31]) == [31]byte(b[:31])
+}
+
+// found returns the key of records that is alike.
+func found[V any](m *model, records map[storage.Hash]V, hash storage.Hash, defect string) storage.Hash {
+	if m.is(defect) {
+		for k := range records {
+			if m.alike(k, hash, defect) {
+				return k
+			}
+		}
+	}
+	return hash
 }
 
 // number is a column of floating point numbers.
@@ -287,7 +313,7 @@ func (m *model) makeRoom(s storage.Session, limit int, now time.Time) (ended []s
 	}
 	var others []storage.Session
 	for _, o := range m.sessions {
-		if o.UserKey == s.UserKey && o.Hash != s.Hash && m.valid(o.ExpiresAt, now) {
+		if m.alike(o.UserKey, s.UserKey, "limits by 31 bytes of the user") && o.Hash != s.Hash && m.valid(o.ExpiresAt, now) {
 			others = append(others, o)
 		}
 	}
@@ -408,7 +434,7 @@ func (m *model) admit(g *storage.Grant, now time.Time) error {
 	for _, s := range m.sessions {
 		switch {
 		case m.key(s.ID) != m.key(g.SessionID):
-		case s.UserKey != g.UserKey && !m.is("grants in sessions of others"):
+		case !m.alike(s.UserKey, g.UserKey, "admits by 31 bytes of the user") && !m.is("grants in sessions of others"):
 		case m.valid(s.ExpiresAt, now) || m.is("grants in expired sessions"):
 			return nil
 		}
@@ -440,7 +466,8 @@ func (m *model) remembers(r modelRequest, now time.Time) bool {
 	if m.is("forgets the request with the code") {
 		return now.Before(c.ExpiresAt)
 	}
-	return (now.Before(r.retained) || now.Before(c.ExpiresAt)) && !m.is("two codes for a request")
+	outlived := now.Before(c.ExpiresAt) && !m.is("forgets the request before the code")
+	return (now.Before(r.retained) || outlived) && !m.is("two codes for a request")
 }
 
 // compare is the verdict on a second outcome.
@@ -576,7 +603,8 @@ func (m *model) insert(i *storage.Issuance) error {
 		m.grants[i.Grant.ID] = modelGrant{Grant: i.Grant}
 	}
 	if i.Refresh != nil {
-		if _, taken := m.refresh[i.Refresh.Hash]; taken && !m.is("upserts refresh tokens") {
+		older, taken := m.refresh[i.Refresh.Hash]
+		if taken && !m.is("upserts refresh tokens") && !(m.is("rotates to older tokens") && older.GrantID == i.Refresh.GrantID) {
 			return storage.ErrConflict
 		}
 		m.refresh[i.Refresh.Hash] = *i.Refresh
@@ -585,17 +613,22 @@ func (m *model) insert(i *storage.Issuance) error {
 	return nil
 }
 
+// expired reports whether the tokens of a grant have ended with it.
+func (m *model) expired(g modelGrant, now time.Time) bool {
+	return !m.valid(g.ExpiresAt, now) && !m.is("tokens outlive their grant") && !(g.revoked && m.is("revoked grants never expire"))
+}
+
 // alive returns the verdict on a refresh token.
 func (m *model) alive(hash storage.Hash, now time.Time) (storage.RefreshToken, modelGrant, error) {
 	r, ok := m.refresh[hash]
 	g, live := m.grants[r.GrantID]
 	used := !r.ConsumedAt.IsZero()
 	switch {
-	case !ok || !live || !m.valid(g.ExpiresAt, now) && !m.is("tokens outlive their grant"):
+	case !ok || !live || m.expired(g, now):
 		return r, g, storage.ErrNotFound
 	case !m.valid(r.ExpiresAt, now) && (!used || m.is("forgets rotated tokens")):
 		return r, g, storage.ErrNotFound
-	case g.revoked || m.lost[hash]:
+	case (g.revoked || m.lost[hash]) && !(used && m.is("rotated before revoked")):
 		return r, g, storage.ErrRevoked
 	case used:
 		return r, g, storage.ErrConsumed
@@ -667,6 +700,9 @@ func (m *model) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *st
 		return err
 	}
 	m.refresh[hash] = r
+	if m.is("rotation shares slices") {
+		m.access[i.Access.Hash] = i.Access
+	}
 	if m.is("rotation writes the grant") {
 		m.grants[g.ID] = modelGrant{Grant: m.grant(i.Grant)}
 	}
@@ -699,7 +735,7 @@ func (m *model) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	a, ok := m.access[hash]
 	g, live := m.grants[a.GrantID]
 	switch {
-	case !ok || !live || !m.valid(a.ExpiresAt, now) || !m.valid(g.ExpiresAt, now) && !m.is("tokens outlive their grant"):
+	case !ok || !live || !m.valid(a.ExpiresAt, now) || m.expired(g, now):
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
 	case g.revoked || m.lost[hash]:
 		return m.token(a), m.grant(g.Grant), storage.ErrRevoked
@@ -719,8 +755,9 @@ func (m *model) Revoke(ctx context.Context, r storage.Revocation, now time.Time)
 	match := func(g *storage.Grant) bool { return m.key(g.ID) == m.key(r.GrantID) }
 	if a := r.Authorization; r.GrantID == "" {
 		match = func(g *storage.Grant) bool {
-			return g.UserKey == a.UserKey && (g.ClientID == a.ClientID || m.is("revokes all clients")) &&
-				(g.Customer == a.Customer || m.is("revokes all customers"))
+			return m.alike(g.UserKey, a.UserKey, "revokes by 31 bytes of the user") &&
+				(m.equal(g.ClientID, a.ClientID, "revokes clients by collation") || m.is("revokes all clients")) &&
+				(m.equal(g.Customer, a.Customer, "revokes customers by collation") || m.is("revokes all customers"))
 		}
 		if !m.is("revocation keeps consents") {
 			maps.DeleteFunc(m.consents, func(k consentKey, _ storage.Consent) bool { return k.ConsentKey == a })
@@ -809,7 +846,7 @@ func (m *model) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 	}
 	var all []modelGrant
 	for _, g := range m.grants {
-		if (g.UserKey == userKey || m.is("lists other users")) && m.valid(g.ExpiresAt, now) {
+		if (m.alike(g.UserKey, userKey, "lists by 31 bytes of the user") || m.is("lists other users")) && m.valid(g.ExpiresAt, now) {
 			all = append(all, g)
 		}
 	}
@@ -827,7 +864,7 @@ func (m *model) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 		}
 		return strings.Compare(b.ID, a.ID)
 	})
-	i := slices.IndexFunc(all, func(g modelGrant) bool { return g.ID == after })
+	i := slices.IndexFunc(all, func(g modelGrant) bool { return m.equal(g.ID, after, "positions by collation") })
 	if i < 0 && after != "" && !m.is("an unknown position is the start") || i >= 0 && all[i].revoked && m.is("forgets the position with the grant") {
 		return nil, storage.ErrNotFound
 	}
@@ -876,6 +913,9 @@ func (m *model) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 }
 
 func (m *model) RecordLogin(ctx context.Context, l storage.Login, now time.Time) error {
+	if m.is("records logins of cancelled calls") {
+		ctx = context.WithoutCancel(ctx)
+	}
 	end, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -883,7 +923,7 @@ func (m *model) RecordLogin(ctx context.Context, l storage.Login, now time.Time)
 	defer end()
 	repeated := slices.ContainsFunc(m.logins, func(o storage.Login) bool {
 		sameUser := o.UserKey == l.UserKey || m.is("logins of all users share their IDs")
-		return o.ID == l.ID && sameUser && (m.valid(o.ExpiresAt, now) || m.is("the IDs of logins never expire"))
+		return m.equal(o.ID, l.ID, "logins by collation") && sameUser && (m.valid(o.ExpiresAt, now) || m.is("the IDs of logins never expire"))
 	})
 	m.gap(ctx, "RecordLogin looks, then writes")
 	if repeated && !m.is("a login is recorded twice") {
@@ -900,7 +940,7 @@ func (m *model) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 	}
 	defer end()
 	for _, l := range slices.Backward(m.logins) {
-		if (l.UserKey == userKey || m.is("logins of all users")) && m.valid(l.ExpiresAt, now) {
+		if (m.alike(l.UserKey, userKey, "logins by 31 bytes of the user") || m.is("logins of all users")) && m.valid(l.ExpiresAt, now) {
 			out = append(out, l)
 		}
 	}
@@ -930,7 +970,7 @@ func (m *model) PushedRequest(ctx context.Context, hash storage.Hash, now time.T
 		return storage.PushedRequest{}, err
 	}
 	defer end()
-	p, ok := m.pushed[hash]
+	p, ok := m.pushed[found(m, m.pushed, hash, "pushed requests by 31 bytes")]
 	if !ok || p.used || !m.valid(p.ExpiresAt, now) {
 		return storage.PushedRequest{}, storage.ErrNotFound
 	}
@@ -944,7 +984,7 @@ func (m *model) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 		return err
 	}
 	defer end()
-	p, ok := m.pushed[hash]
+	p, ok := m.pushed[found(m, m.pushed, hash, "consumes pushed requests by 31 bytes")]
 	if !ok || !m.valid(p.ExpiresAt, now) {
 		return storage.ErrNotFound
 	}
@@ -966,7 +1006,7 @@ func (m *model) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 	for k, c := range m.consents {
 		client := m.key(k.ClientID) == m.key(key.ClientID) || m.is("consents of all clients")
 		customer := k.Customer == key.Customer || m.is("consents of all customers")
-		if k.UserKey == key.UserKey && client && customer && m.valid(c.ExpiresAt, now) {
+		if m.alike(k.UserKey, key.UserKey, "consents by 31 bytes of the user") && client && customer && m.valid(c.ExpiresAt, now) {
 			out = append(out, c)
 		}
 	}
@@ -982,7 +1022,10 @@ func (m *model) ConsumeJTI(ctx context.Context, clientID string, key storage.Has
 	if m.is("deletes jtis at once") {
 		maps.DeleteFunc(m.jtis, func(_ storage.Hash, until time.Time) bool { return !now.Before(until) })
 	}
-	if _, known := m.jtis[key]; known || !now.Before(expiresAt) {
+	if m.is("jtis of each client") {
+		key = storage.HashOf(clientID + string(key[:]))
+	}
+	if _, known := m.jtis[found(m, m.jtis, key, "jtis by 31 bytes")]; known || !now.Before(expiresAt) {
 		return storage.ErrConsumed
 	}
 	m.gap(ctx, "a jti is looked up, then written")

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -237,16 +238,22 @@ func pushedWhole(t testing.TB, s authorize.PushedRequestStore) {
 	wantPushed(t, s, p, "beside similar hashes")
 }
 
-// pushedRead reads a request before and while it is consumed: a store may remember what it read.
+// pushedRead reads a request before it is consumed, in every second round, and while it is: a store may remember what it read, also
+// when it is late.
 func pushedRead(t testing.TB, s authorize.PushedRequestStore) {
 	const readers = 4
 	for round := range rounds() {
 		_, err := s.PushedRequest(bg, newPushed(numbered("read", round)).Hash, epoch)
 		verdict(t, err, storage.ErrNotFound, "reading a request before it is pushed")
 		p := push(t, s, numbered("read", round))
-		wantPushed(t, s, p, "after it was pushed")
+		if round%2 == 0 {
+			wantPushed(t, s, p, "after it was pushed")
+		}
 		errs := together(t, readers+1, func(i int) error {
 			if i == readers {
+				for range round / 2 % 6 { // another moment in each round
+					runtime.Gosched()
+				}
 				return s.ConsumePushedRequest(yielding(), p.Hash, epoch)
 			}
 			_, err := s.PushedRequest(yielding(), p.Hash, epoch)

@@ -2,6 +2,7 @@ package storagetest_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -28,6 +29,11 @@ var wrongStores = map[string]struct {
 	"a cache that Revoke does not empty":             {cache("AccessToken", "EndSession", "ReplaceSession"), []string{"Changes/Revoke of a grant", "Changes/Revoke of an authorization"}},
 	"a cache of access tokens that is filled late":   {cache("AccessToken", "Revoke", "EndSession", "ReplaceSession"), []string{"Changes in one step/EndSession", "Changes in one step/Revoke of a grant", "Changes in one step/Revoke of an authorization"}},
 	"a cache of sessions that is filled late":        {cache("Session", "EndSession", "ReplaceSession"), []string{"Changes in one step/a rotation of the session"}},
+
+	"a cache of pushed requests that nothing empties": {cache("PushedRequest"), []string{"PushedRequest/insert never overwrites", "PushedRequest/read before"}},
+	"a cache of pushed requests that is filled late":  {cache("PushedRequest", "ConsumePushedRequest"), []string{"PushedRequest/read before"}},
+	"a cache of empty lists of logins":                {func() storagetest.FullStore { return emptyLists{newModel(""), &sync.Map{}} }, []string{"Logins/user keys are whole"}},
+	"revokes 1,000 tokens at most":                    {wrong(func(m *model) storagetest.FullStore { return thousand{m, map[storage.Hash]bool{}} }), []string{"Many/revoke tokens"}},
 
 	"ends 100 grants at most":         {wrong(func(m *model) storagetest.FullStore { return hundred{m} }), []string{"Many/EndSession", "Many/switch", "Many/limit", "Many/revoke authorization", "InsertGrant/many"}},
 	"forgets after 128 rotations":     {wrong(func(m *model) storagetest.FullStore { return shortMemory{m} }), []string{"Many/rotations"}},
@@ -134,6 +140,16 @@ func (s cached) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 		return entry{record: all}, err
 	})
 	return e.record.([]storage.Grant), err
+}
+
+func (s cached) PushedRequest(ctx context.Context, h storage.Hash, now time.Time) (storage.PushedRequest, error) {
+	e, err := s.read(ctx, "PushedRequest", h, func() (entry, error) { p, err := s.model.PushedRequest(ctx, h, now); return entry{record: p}, err })
+	return e.record.(storage.PushedRequest), err
+}
+
+func (s cached) ConsumePushedRequest(ctx context.Context, h storage.Hash, now time.Time) error {
+	defer s.empty("ConsumePushedRequest")
+	return s.model.ConsumePushedRequest(ctx, h, now)
 }
 
 func (s cached) EndSession(ctx context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
@@ -369,4 +385,50 @@ func (s readsFirst) RedeemCode(ctx context.Context, h storage.Hash, i *storage.I
 	s.codes[h] = c
 	s.mu.Unlock()
 	return s.model.RedeemCode(ctx, h, i, now)
+}
+
+// emptyLists remembers which users had no logins.
+type emptyLists struct {
+	*model
+	users *sync.Map
+}
+
+func (s emptyLists) Logins(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Login, error) {
+	if _, ok := s.users.Load(userKey); ok {
+		return nil, ctx.Err()
+	}
+	all, err := s.model.Logins(ctx, userKey, now)
+	if err == nil && len(all) == 0 {
+		s.users.Store(userKey, true)
+	}
+	return all, err
+}
+
+// thousand revokes at most 1,000 access tokens of a grant.
+type thousand struct {
+	*model
+	spared map[storage.Hash]bool
+}
+
+func (s thousand) Revoke(ctx context.Context, r storage.Revocation, now time.Time) error {
+	s.mu.Lock()
+	n := 0
+	for h, a := range s.access {
+		if r.GrantID != "" && a.GrantID == r.GrantID {
+			n++
+			s.spared[h] = n > 1000
+		}
+	}
+	s.mu.Unlock()
+	return s.model.Revoke(ctx, r, now)
+}
+
+func (s thousand) AccessToken(ctx context.Context, h storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
+	a, g, err := s.model.AccessToken(ctx, h, now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(err, storage.ErrRevoked) && s.spared[h] {
+		err = nil
+	}
+	return a, g, err
 }
