@@ -160,7 +160,7 @@ func (x *exchange) grant(act json.RawMessage, audience []string, details json.Ra
 	}
 	g.Customer = x.Client.Party(client.OnBehalfOf{})
 	if x.narrowsOwn() {
-		g.Customer = from.Customer
+		g.Customer, g.Subject = from.Customer, from.Subject
 	}
 	if !x.subject.identity.IsZero() {
 		g.UserKey, g.Identity = x.cfg.Vault.UserKey(x.subject.identity.Subject), x.cfg.Vault.Seal(x.subject.identity, id)

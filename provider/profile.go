@@ -55,6 +55,8 @@ type Profile struct {
 	NoUserInfo bool
 	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
 	AccessTokenType string
+	// MachineSubject is the sub of access tokens without a user: "client_id" (RFC 9068 §2.2), or "" for none.
+	MachineSubject string
 	// IDTokenOnRefresh adds an id_token to the response to a refresh.
 	IDTokenOnRefresh bool
 	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,
@@ -172,6 +174,7 @@ func OpenIDConnect() Profile {
 		ClaimsParameter: true,
 		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
 		AccessTokenType:  "at+jwt",
+		MachineSubject:   "client_id",
 		IDTokenOnRefresh: true,
 		ConfirmLogout:    true,
 		Lifetimes:        defaultLifetimes(),

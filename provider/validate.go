@@ -102,6 +102,7 @@ var configFields = map[string]string{
 	"AuthorizationLifetime": "Lifetimes.Authorization",
 	"Levels":                "Profile.Levels", "Locales": "Profile.Locales", "RequestURIPrefix": "Profile.RequestURIPrefix",
 	"SubjectTypesSupported": "Profile.SubjectTypesSupported",
+	"MachineSubject":        "Profile.MachineSubject",
 	"AccessTokenType":       "Profile.AccessTokenType", "SubjectType": "Profile.SubjectType", "UserInfoScope": "Profile.UserInfoScope",
 	"Vault": "", "Sessions": "", "Authenticator": "", "Pairwise": "", "Subject": "", "IDTokens": "", "TokenEndpoint": "", "Reserved": "",
 	"AuthorizationEndpoint": "", "EndSessionEndpoint": "", "RevocationEndpoint": "", "IntrospectionEndpoint": "", "UserinfoEndpoint": "",

@@ -28,6 +28,7 @@ const (
 	Inactive        Reason = "inactive"         // the record is inactive (MP-200)
 	IntegrationType Reason = "integration_type" // not for clients of this integration type (MP-201)
 	NoAccess        Reason = "no_access"        // the organisation has no access (MP-250)
+	UserRequired    Reason = "user_required"    // the request has no user; see EvaluateMachine (MP-201)
 )
 
 // Refusal is one refused scope.

@@ -99,6 +99,7 @@ type Grant struct {
 
 	UserKey  Hash   // keyed hash of the user; zero for machine grants
 	Identity []byte // sealed with ID as associated data; nil for machine grants
+	Subject  string // claim "sub" of a machine grant; "" for none, and for grants of users
 	Customer string // client.Client.Party: the organisation of the client, and the customer that it acts for (onbehalfof)
 
 	SessionID string // Session.ID of a live session of the same user when the record is inserted; "" outside a session

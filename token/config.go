@@ -60,6 +60,9 @@ type Config struct {
 	// amr, auth_time and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "",
 	// the tokens have no typ.
 	AccessTokenType string
+	// MachineSubject is the sub of access tokens without a user that the provider issues to a client itself: "client_id" (RFC 9068
+	// §2.2), or "" for none.
+	MachineSubject string
 	// SubjectType is the subject type of clients whose registration has none: client.Public or client.Pairwise. The default is
 	// client.Pairwise.
 	SubjectType string
@@ -130,6 +133,7 @@ func (c *Config) validate() error {
 	}
 	c.validateScopeClaims(&f)
 	f.Want(c.AccessTokenType == "" || c.AccessTokenType == jwtAccessToken, "AccessTokenType", "must be at+jwt or empty")
+	f.Want(c.MachineSubject == "" || c.MachineSubject == subjectClientID, "MachineSubject", "must be client_id or empty")
 	f.Want(c.SubjectType == client.Public || c.SubjectType == client.Pairwise, "SubjectType", "must be public or pairwise")
 	c.Lifetimes.validate(&f)
 	f.Want(c.RotationGrace >= 0 && c.RotationGrace <= MaxRotationGrace, "RotationGrace", "must be between 0 and "+MaxRotationGrace.String())

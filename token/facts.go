@@ -27,7 +27,8 @@ type facts struct {
 // facts returns the facts of a grant. The caller sets clientAMR and details, which belong to one token.
 func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity, u User, now time.Time) (facts, error) {
 	f := facts{client: c, grant: *g, identity: *id, user: u, pseudonymous: m.pseudonymous(g), now: now}
-	if g.Identity == nil { // a machine grant: Contents.Subject is the sub
+	if g.Identity == nil { // a machine grant
+		f.sub = g.Subject
 		return f, nil
 	}
 	var err error
@@ -39,7 +40,7 @@ func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity,
 // other grants have none then: the sub of a pseudonym would tell a reader who knows the user by another document, such as the token
 // itself or an id_token, which pseudonym belongs to the user.
 func (f *facts) withhold() {
-	if !f.pseudonymous {
+	if !f.pseudonymous && f.grant.Identity != nil {
 		f.pseudonymous, f.sub = true, ""
 	}
 }

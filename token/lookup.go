@@ -83,7 +83,9 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 	if Protection(m.cfg.Scopes, &grant, access.Opaque) != pseudonym.Open {
 		f.withhold()
 	}
-	t.Subject = f.sub
+	if grant.Identity != nil {
+		t.Subject = f.sub
+	}
 	m.remember(hash, t)
 	return t, nil
 }

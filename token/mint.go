@@ -29,12 +29,11 @@ type Contents struct {
 	// Client is the client that receives the tokens. Required.
 	Client client.Authenticated
 	// Grant is the grant of the tokens. Mint sets ID, ClientID, Scopes, UserKey, Identity, CreatedAt and ExpiresAt if they
-	// are zero; UserKey and Identity only if Identity below has a Subject.
+	// are zero; UserKey and Identity only if Identity below has a Subject. Grant.Subject is the sub of a token without a user: see
+	// [Minter.MachineSubject].
 	Grant storage.Grant
 	// Identity is the user of the grant, or zero for machine grants. If Grant.Identity is set, Identity is its decrypted value.
 	Identity session.Identity
-	// Subject is the claim sub of the access token of a machine grant, "" for none.
-	Subject string
 	// Scopes are the scopes of the access token. Mint evaluates them for the client, unless Plan is set.
 	Scopes []string
 	// Plan is the evaluation of the scopes by scope.Narrow, if the grant handler called it. Plan.Granted then replaces Scopes. If
@@ -198,9 +197,6 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 	f, err := m.facts(in.Client.Client, grant, &in.Identity, in.user, now)
 	if err != nil {
 		return nil, nil, err
-	}
-	if grant.Identity == nil {
-		f.sub = in.Subject
 	}
 	f.details, f.clientAMR = in.AuthorizationDetails, in.Client.AMR
 	record := &storage.Issuance{Grant: *grant}

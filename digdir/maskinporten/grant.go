@@ -117,7 +117,11 @@ func (x *exchange) issue(ctx context.Context, m *token.Minter) (*token.Response,
 	if err != nil {
 		return nil, err
 	}
-	return m.Mint(ctx, x.contents(c, &a, details), x.consume(c, assertion))
+	in := x.contents(c, &a, details)
+	if !x.cfg.Skyporten && c.pid.IsZero() { // a token that names a person has no sub: the person has not logged in
+		in.Grant.Subject = m.MachineSubject(x.client)
+	}
+	return m.Mint(ctx, in, x.consume(c, assertion))
 }
 
 // machineTypes are the integration types of clients that may use the grant type without registering it.
@@ -202,7 +206,7 @@ func (x *exchange) contents(c *claims, a *authorization, details []byte) token.C
 		in.Grant.ExpiresAt = x.Now.Add(time.Duration(seconds) * time.Second) // the grant ends with its only token
 	}
 	if x.cfg.Skyporten {
-		in.Subject = norway.OrgIdentifier(a.Consumer).ID + ";" + c.scope
+		in.Grant.Subject = norway.OrgIdentifier(a.Consumer).ID + ";" + c.scope
 	}
 	return in
 }

@@ -1,6 +1,7 @@
 package maskinporten_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -29,10 +30,11 @@ func TestGrantInAProvider(t *testing.T) {
 	machines.Scopes = []string{"test:api"}
 	for name, tt := range map[string]struct {
 		profile provider.Profile
+		sub     any      // of machine tokens
 		user    []string // claims of machine tokens that the token of a user has, too
 	}{
-		"ID-porten":      {provider.IDPorten(), []string{"client_amr", "consumer", "pid"}},
-		"OpenID Connect": {provider.OpenIDConnect(), nil},
+		"ID-porten":      {provider.IDPorten(), nil, []string{"client_amr", "consumer", "pid"}},
+		"OpenID Connect": {provider.OpenIDConnect(), machines.ClientID, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,6 +51,10 @@ func TestGrantInAProvider(t *testing.T) {
 				require.Contains(t, claims, name)
 			}
 			require.Equal(t, organisation(digdir), claims["consumer"])
+			require.NotContains(t, claims, "sub", "the person has not logged in")
+			delete(a, "pid")
+			claims = tokenClaims(t, post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}))
+			require.Equal(t, tt.sub, claims["sub"])
 
 			r := op.Request("tjeneste", "openid "+scope.Profile)
 			b := op.Browser()

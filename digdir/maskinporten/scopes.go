@@ -26,17 +26,16 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 	if err != nil {
 		return authorization{}, reject(mp200, "scope_malformed")
 	}
-	r := scope.Request{Requested: names, Scopes: x.cfg.Scopes, Now: x.Now, Client: x.client.ScopeClient()}
-	a := authorization{Parties: x.parties(c)}
-	r.Client.Organisation, r.Client.Consumer = a.Consumer, a.Consumer
+	a, of := authorization{Parties: x.parties(c)}, x.client.ScopeClient()
+	of.Organisation, of.Consumer = a.Consumer, a.Consumer
 	var refused []scope.Refusal
-	a.plan, err = scope.Evaluate(r)
+	a.plan, err = scope.EvaluateMachine(names, of, x.cfg.Scopes)
 	if e, ok := errors.AsType[*scope.RefusedError](err); ok {
 		refused = e.Refusals
 	} else if err != nil {
 		return a, fmt.Errorf("maskinporten: evaluating scopes: %w", err)
 	}
-	if err := checkScopes(&a.plan, refused); err != nil {
+	if err := checkScopes(refused); err != nil {
 		return a, err
 	}
 	if a.Supplier != "" {
@@ -50,19 +49,16 @@ func (x *exchange) authorize(ctx context.Context, c *claims) (authorization, err
 	return a, x.checkDelegated(ctx, &a, names)
 }
 
-// checkScopes is steps 11 and 12. Scopes that require the consent or the login of a user are rejected.
-func checkScopes(p *scope.Plan, refused []scope.Refusal) error {
+// checkScopes is steps 11 and 12.
+func checkScopes(refused []scope.Refusal) error {
 	if r := refusedFor(refused, scope.NotRegistered, scope.Unknown, scope.Inactive); len(r) > 0 {
 		return rejectScope(mp200, ": "+strings.Join(r, " "), "scope_not_registered")
 	}
 	if r := refusedFor(refused, scope.IntegrationType); len(r) > 0 {
 		return rejectScope(mp201, "", "integration_type_not_allowed")
 	}
-	if len(p.NeedsConsent) > 0 {
-		return rejectScope(mp201, "", "user_consent_required")
-	}
-	if p.NeedsFreshLogin {
-		return rejectScope(mp201, "", "user_authentication_required")
+	if r := refusedFor(refused, scope.UserRequired); len(r) > 0 {
+		return rejectScope(mp201, "", "user_required")
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestPIDIsNoSubject(t *testing.T) {
 	for _, profile := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
 		ep, err := token.New(token.Config{
 			Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
-			GrantHandlers: []token.GrantHandler{g}, Claims: profile.Claims, AccessTokenType: profile.AccessTokenType, Pairwise: must(pseudonym.NewPairwise([]byte(strings.Repeat("k", 32)))),
+			GrantHandlers: []token.GrantHandler{g}, Claims: profile.Claims, AccessTokenType: profile.AccessTokenType, MachineSubject: "client_id", Pairwise: must(pseudonym.NewPairwise([]byte(strings.Repeat("k", 32)))),
 		})
 		require.NoError(t, err)
 		form := url.Values{"grant_type": {bearer}, "assertion": {byKey(v4().with("pid", "45840375084", "jti", rand.Text()))}}

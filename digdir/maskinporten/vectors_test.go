@@ -228,6 +228,7 @@ func rejectedVectors() map[string]vector {
 		"MP-201_needs_login":                 {assertion: byKey(v4().with("scope", "difitest:login")), entry: catalogue["MP-201"]},
 		"MP-201_needs_consent":               {assertion: byKey(v4().with("scope", "difitest:consent")), entry: catalogue["MP-201"]},
 		"MP-201_openid":                      {assertion: byKey(v4().with("scope", "openid")), entry: catalogue["MP-201"]},
+		"MP-201_openid_of_a_plain_client":    {assertion: byKey(v4().with("iss", "plain", "scope", "openid")), entry: catalogue["MP-201"]},
 		"MP-200_several":                     {assertion: byKey(v4().with("scope", "difitest:test2 a:b difitest:gone")), entry: catalogue["MP-200"].of("a:b difitest:gone")},
 	}
 	for name, n := range v {

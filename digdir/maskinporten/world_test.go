@@ -217,7 +217,7 @@ func clients() []client.Client {
 		machine("managed", "difitest:test2", "difitest:delegated"),
 		machine("slow", "difitest:test2", "difitest:short"),
 		machine("legacy-audience", "difitest:test2"),
-		{ClientID: "plain", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"), Scopes: []string{"difitest:test2"}, GrantTypes: []string{bearer}},
+		{ClientID: "plain", OrganisationNo: digdir, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"), Scopes: []string{"difitest:test2", "openid"}, GrantTypes: []string{bearer}},
 		{
 			ClientID: "login", OrganisationNo: digdir, IntegrationType: "api_klient", TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: publicJWKS("k1"),
 			Scopes: []string{"difitest:test2"}, RedirectURIs: []string{"https://login.example.no/cb"},

@@ -152,7 +152,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	}
 	return provider.Config{
 		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
-		Page:    s.pages.page,
+		Page: s.pages.page, GrantHandlers: s.grantHandlers(),
 		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),

@@ -86,11 +86,12 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 
 func hasExtras(g *storage.Grant) bool {
 	d := &g.Delegation
-	return g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil || g.Claims != nil ||
+	return g.Subject != "" || g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil || g.Claims != nil ||
 		d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
 }
 
 func putExtras(b []byte, g *storage.Grant) []byte {
+	b = putString(b, g.Subject)
 	b = putStrings(b, g.Resources)
 	b = putString(b, g.UserAgent)
 	b = putRandom(b, g.Key)
@@ -122,7 +123,7 @@ func (t grantText) decode(userKey storage.Hash) storage.Grant {
 	g.AMR = r.symbols()
 	g.Locale = r.symbol()
 	if flags&flagExtras != 0 {
-		g.Resources = r.strings()
+		g.Subject, g.Resources = r.string(), r.strings()
 		g.UserAgent, g.Key, g.AuthorizationDetails = r.string(), r.random(), r.bytes()
 		g.Claims = r.bytes()
 		g.Delegation = storage.Delegation{Consumer: r.string(), Supplier: r.string(), Source: r.symbol()}

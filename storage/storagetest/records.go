@@ -55,7 +55,7 @@ func newCode(name string) testCode {
 			UserKey: storage.HashOf("person p"), Identity: []byte("sealed identity " + name), SID: "sid-a-" + name,
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
-			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", Customer: "customer", UserAgent: "Browser/1.0",
+			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", Customer: "customer", UserAgent: "Browser/1.0", Subject: "subject " + name,
 			AuthorizationDetails: []byte("sealed details"), Claims: []byte(`{"userinfo":["email"]}`), Key: "thumbprint " + name,
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",

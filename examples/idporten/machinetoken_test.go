@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// machines is a configuration with a client that acts for itself, and an API that introspects.
+const machines = `{
+	"profile": "%s",
+	"clients": [
+		{"client_id":"jobb","client_secret":"hemmelig","grant_types":["client_credentials"],"scopes":["eksempel:les","eksempel:skriv"]},
+		{"client_id":"api","client_secret":"hemmelig","client_orgno":"974761076","scopes":["idporten:token.introspection"]}
+	],
+	"scopes": [
+		{"name":"eksempel:les","owner_orgno":"974761076","accessible_for_all":true,"description":"Lese"},
+		{"name":"eksempel:skriv","owner_orgno":"974761076","accessible_for_all":true,"description":"Skrive"}
+	]}`
+
+// RFC 6749 §4.4 with an unmodified client: golang.org/x/oauth2/clientcredentials.
+func TestClientCredentials(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-config", write(t, strings.Replace(machines, "%s", "openid", 1)), "-demo=false")
+	require.Contains(t, grantTypes(t, s), "client_credentials")
+	cfg := clientcredentials.Config{ClientID: "jobb", ClientSecret: "hemmelig", TokenURL: s.issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}
+	tok, err := cfg.Token(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "eksempel:les eksempel:skriv", tok.Extra("scope"))
+	require.Empty(t, tok.RefreshToken)
+	require.Nil(t, tok.Extra("id_token"))
+
+	cfg.Scopes, cfg.EndpointParams = []string{"eksempel:les"}, url.Values{"resource": {"https://api.example.no"}}
+	tok, err = cfg.Token(t.Context())
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, s.issuer+"/introspect", strings.NewReader(url.Values{"token": {tok.AccessToken}}.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("api", "hemmelig")
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var seen map[string]any
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&seen))
+	require.Equal(t, []any{true, "jobb", "jobb", "eksempel:les", "https://api.example.no"},
+		[]any{seen["active"], seen["sub"], seen["client_id"], seen["scope"], seen["aud"]})
+
+	cfg.Scopes = []string{"openid"}
+	_, err = cfg.Token(t.Context())
+	require.ErrorContains(t, err, "invalid_scope")
+
+	old := start(t, "-config", write(t, strings.Replace(machines, "%s", "idporten", 1)), "-demo=false")
+	require.NotContains(t, grantTypes(t, old), "client_credentials", "ID-porten does not have the grant type")
+	cfg.TokenURL = old.issuer + "/token"
+	_, err = cfg.Token(t.Context())
+	require.ErrorContains(t, err, "unsupported_grant_type")
+}
+
+// grantTypes returns grant_types_supported of the metadata.
+func grantTypes(t *testing.T, s *server) []string {
+	t.Helper()
+	res, err := http.Get(s.issuer + "/.well-known/openid-configuration")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var meta struct {
+		GrantTypes []string `json:"grant_types_supported"`
+	}
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&meta))
+	return meta.GrantTypes
+}
