@@ -30,6 +30,8 @@ type exchange struct {
 	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	versions   []string // of the texts of the scopes that the user approved on this page, in their order
 	interacted bool     // a page was shown, so a login since receivedAt was made for this request
+	// consentedAt is when the latest of the remembered consents was given, which may be after now on a node whose clock runs behind.
+	consentedAt time.Time
 
 	form     form          // the posted form of a page
 	approval approval      // of this form

@@ -82,6 +82,9 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 		CreatedAt: x.now,
 		ExpiresAt: scope.Expiry(x.now, e.authorizationLifetime(q.client), f.plan.AuthorizationMaxAge, time.Time{}),
 	}
+	if x.consentedAt.After(g.CreatedAt) {
+		g.CreatedAt = x.consentedAt // a consent counts for grants that are not older
+	}
 	if q.client.TakesSID() {
 		g.SID = e.cfg.Sessions.SID(sess, g.ClientID)
 	}
@@ -133,8 +136,10 @@ func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *
 		return o
 	}
 	o.Declined = declined(given)
+	// A consent counts for grants that are not older. Stores that round instants must not make it later than its grant.
+	at := x.now.Truncate(time.Microsecond)
 	for i, name := range given.Approved { // a consent lasts as long as a grant that rests on no older one
-		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: x.versions[i], GrantedAt: x.now, ExpiresAt: g.ExpiresAt})
+		o.Granted = append(o.Granted, storage.Consent{Scope: name, Version: x.versions[i], GrantedAt: at, ExpiresAt: g.ExpiresAt})
 	}
 	return o
 }

@@ -99,13 +99,16 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 	}
 	request := e.scopeRequest(q, x.now)
 	request.Answer = given
-	if !request.PromptConsent {
+	if !request.PromptConsent || given != nil {
 		remembered, err := e.cfg.Store.Consents(ctx, x.consentKey(sess), x.now)
 		if err != nil {
 			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
 		}
 		for _, c := range remembered {
-			if x.again && !c.GrantedAt.Before(x.receivedAt) {
+			if c.GrantedAt.After(x.consentedAt) && slices.Contains(q.scopes, c.Scope) {
+				x.consentedAt = c.GrantedAt
+			}
+			if request.PromptConsent || x.again && !c.GrantedAt.Before(x.receivedAt) {
 				continue
 			}
 			request.Consents = append(request.Consents, scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt})

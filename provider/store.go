@@ -44,9 +44,9 @@ type Store interface {
 	// Consents returns the live consents of a user to a client for a customer, in any order.
 	Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error)
 
-	// FinishRequest inserts the code, if any, withdraws the declined consents and remembers the granted ones. Of two
-	// consents for one scope and version the one with the later ExpiresAt remains, unchanged; a consent for another
-	// version of the scope replaces the remembered one.
+	// FinishRequest inserts the code, if any, withdraws the declined consents and remembers the granted ones. A live
+	// consent that is granted again for the same version of its scope keeps its GrantedAt, and ends at the later ExpiresAt
+	// of both; a consent for another version replaces the remembered one.
 	//
 	// A RequestID has one outcome, which the store recognises until RetainTo or the ExpiresAt of the code, whichever is
 	// later. If the RequestID has an outcome, nothing changes: FinishRequest returns nil if the outcome is equal (a

@@ -204,7 +204,7 @@ type ConsentKey struct {
 type Consent struct {
 	Scope     string    // name of the scope
 	Version   string    // version of the text that the user saw; "" if the scope has none
-	GrantedAt time.Time // when the user answered
+	GrantedAt time.Time // when the user answered first; an answer that renews a live consent does not change it
 	ExpiresAt time.Time // end of the consent
 }
 

@@ -200,8 +200,9 @@ func (m *Minter) accessToken(ctx context.Context, hash storage.Hash, now time.Ti
 	return t, g, nil
 }
 
-// checkConsents checks that every scope of the grant that requires consent has one, and returns the first end of these consents,
-// zero if no scope requires consent.
+// checkConsents checks that every scope of the grant that requires consent has one that is as old as the grant, and returns the first
+// end of these consents, zero if no scope requires consent. A consent that was given after the grant was made is for later grants: the
+// user withdrew the one that the grant rested on, or gave it for another text.
 func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) (end time.Time, err error) {
 	if m.cfg.Store == nil || !slices.ContainsFunc(g.Scopes, m.requiresConsent) { // without a store no user gives consent
 		return end, nil
@@ -214,7 +215,7 @@ func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.T
 		if !m.requiresConsent(name) {
 			continue
 		}
-		until := m.consentEnd(stored, name, now)
+		until := m.consentEnd(stored, name, g.CreatedAt, now)
 		switch {
 		case until.IsZero():
 			return end, errConsentWithdrawn
@@ -225,9 +226,13 @@ func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.T
 	return end, nil
 }
 
-// consentEnd returns the end of the consent to a scope, zero if there is none that is valid at now.
-func (m *Minter) consentEnd(stored []storage.Consent, name string, now time.Time) (end time.Time) {
+// consentEnd returns the end of the consent to a scope that was given at the instant since or before, zero if there is none that is
+// valid at now.
+func (m *Minter) consentEnd(stored []storage.Consent, name string, since, now time.Time) (end time.Time) {
 	for _, c := range stored {
+		if c.GrantedAt.After(since) {
+			continue
+		}
 		if (scope.Consent{Scope: c.Scope, Version: c.Version, ExpiresAt: c.ExpiresAt}).Covers(m.cfg.Scopes.Scope(name), now) && c.ExpiresAt.After(end) {
 			end = c.ExpiresAt
 		}

@@ -267,6 +267,7 @@ func (w *lifeWorld) end(organisation, access string) {
 // answer opens a request with prompt=consent and posts a form to the consent page.
 func (w *lifeWorld) answer(form url.Values) {
 	w.t.Helper()
+	clear(w.scopes) // as if withoutConsent had not been called
 	p := w.browser.Login(w.t, w.request("kunde", lifeScopes, "prompt", "consent"), "kari")
 	require.Equal(w.t, "consent", p.Step())
 	w.browser.Post(w.t, p, form)
@@ -338,6 +339,13 @@ func changed(name string, f func(*scope.Scope)) func(w *lifeWorld, _ tokens) {
 	}
 }
 
+// withoutConsent lets the scopes require no consent any more.
+func withoutConsent(w *lifeWorld) {
+	for _, name := range []string{"life:a", "life:b"} {
+		changed(name, func(s *scope.Scope) { s.RequiresUserConsent = false })(w, tokens{})
+	}
+}
+
 func removed(w *lifeWorld, _ tokens) {
 	w.scopes["life:a"] = func(scope.Scope) *scope.Scope { return nil }
 }
@@ -370,20 +378,24 @@ func disabled(c *client.Client) *client.Client { c.Disabled = true; return c }
 var lifeEvents = map[string]lifeEvent{
 	"the user cancels on the consent page": {do: func(w *lifeWorld, _ tokens) { w.answer(url.Values{"cancel": {"1"}}) }},
 	"the user approves again with prompt=consent": {do: func(w *lifeWorld, _ tokens) {
+		w.pass(time.Second)
 		w.answer(url.Values{"scope": {"life:a", "life:b"}})
 	}},
-	"the user declines every scope with prompt=consent": {do: func(w *lifeWorld, _ tokens) { w.answer(url.Values{}) }, undo: func(w *lifeWorld) {
-		w.answer(url.Values{"scope": {"life:a", "life:b"}})
-	}},
+	"the user declines every scope with prompt=consent": {do: func(w *lifeWorld, _ tokens) { w.answer(url.Values{}) }, undo: withoutConsent},
 	"the user declines one scope of the grant": {
-		do:         func(w *lifeWorld, _ tokens) { w.answer(url.Values{"scope": {"life:b"}}) },
-		undo:       func(w *lifeWorld) { w.answer(url.Values{"scope": {"life:a", "life:b"}}) },
-		remembered: []string{"life:b"},
+		do:   func(w *lifeWorld, _ tokens) { w.answer(url.Values{"scope": {"life:b"}}) },
+		undo: withoutConsent, remembered: []string{"life:b"},
 	},
 	"the user declines and approves again": {do: func(w *lifeWorld, _ tokens) {
 		w.answer(url.Values{})
+		w.pass(time.Second)
 		w.answer(url.Values{"scope": {"life:a", "life:b"}})
-	}},
+	}, undo: withoutConsent},
+	"the user declines one scope and approves it again": {do: func(w *lifeWorld, _ tokens) {
+		w.answer(url.Values{"scope": {"life:b"}})
+		w.pass(time.Second)
+		w.answer(url.Values{"scope": {"life:a", "life:b"}})
+	}, undo: withoutConsent},
 	"the user ends the authorization": {do: func(w *lifeWorld, l tokens) {
 		require.NoError(w.t, w.api.Revoke(w.t.Context(), "kari", w.authorization(l.access), w.Now()))
 	}},
@@ -413,6 +425,11 @@ var lifeEvents = map[string]lifeEvent{
 		w.requireUse(l, false, "other version")
 		clear(w.scopes)
 	}},
+	"the version of the text changes and the user approves it": {do: func(w *lifeWorld, l tokens) {
+		changed("life:a", func(s *scope.Scope) { s.ConsentVersion = "2" })(w, l)
+		w.pass(time.Second)
+		w.login("kunde", lifeScopes)
+	}, all: true, undo: withoutConsent},
 	"the scope leaves the catalogue": {do: removed},
 	"the scope leaves the catalogue and returns": {do: func(w *lifeWorld, l tokens) {
 		removed(w, l)
@@ -422,6 +439,11 @@ var lifeEvents = map[string]lifeEvent{
 	"a scope of the grant begins to require consent": {
 		do: changed("life:c", func(s *scope.Scope) { s.RequiresUserConsent = true }), all: true, undo: func(w *lifeWorld) { clear(w.scopes) },
 	},
+	"a scope of the grant begins to require consent and the user approves it": {do: func(w *lifeWorld, l tokens) {
+		changed("life:c", func(s *scope.Scope) { s.RequiresUserConsent = true })(w, l)
+		w.pass(time.Second)
+		w.login("kunde", lifeScopes)
+	}, all: true, undo: func(w *lifeWorld) { clear(w.scopes) }, remembered: []string{"life:a", "life:b", "life:c"}},
 	"the scope ceases to require consent": {do: changed("life:a", func(s *scope.Scope) { s.RequiresUserConsent = false })},
 	"the client is disabled":              {do: func(w *lifeWorld, _ tokens) { w.change(disabled) }, all: true, noClient: true, undo: enabled},
 	"the client is disabled and enabled again": {do: func(w *lifeWorld, l tokens) {
@@ -613,6 +635,23 @@ func TestTokensEndWithALaterRule(t *testing.T) {
 	refreshed := w.op.Refresh(t, "life", l.refresh)
 	require.Equal(t, http.StatusOK, refreshed.Status)
 	require.False(t, w.expiry(refreshed.String("access_token")).After(end), "exp after a refresh")
+}
+
+// TestConsentOfANodeThatRunsAhead: a login on a node whose clock is behind that of the node that stored the consent. The grant rests on
+// the consent although it is given later by that clock.
+func TestConsentOfANodeThatRunsAhead(t *testing.T) {
+	t.Parallel()
+	w := newLifeWorld(t)
+	first, _ := w.login("kunde", lifeScopes)
+	w.pass(-5 * time.Second)
+	second, _ := w.login("kunde", lifeScopes)
+	w.requireUse(second, true, "remembered consent")
+	r := w.request("kunde", lifeScopes, "prompt", "consent")
+	p := w.browser.Login(t, r, "kari")
+	require.Equal(t, "consent", p.Step())
+	a := w.op.Exchange(t, r, w.browser.Post(t, p, url.Values{"scope": {"life:a", "life:b"}}).Code(t))
+	require.Equal(t, http.StatusOK, a.Status, a.JSON)
+	w.requireUse(first, true, "renewed consent")
 }
 
 // TestOnlyApprovedScopesAreGranted: of the scopes that were requested, the client gets those without consent and those that the page

@@ -103,6 +103,18 @@ var table = []mutation{
 		[]string{"TestCustomerOfTheSubject"},
 	},
 	{
+		"a consent that is given again revives older grants", "token/check.go",
+		"if c.GrantedAt.After(since) {", "if false {",
+		"digdir/authorizations",
+		[]string{"TestConsentLife"},
+	},
+	{
+		"a renewed consent begins anew", "storage/memory/consent.go",
+		"now < old.until {", "now < 0 {",
+		"digdir/authorizations",
+		[]string{"TestConsentLife"},
+	},
+	{
 		"cancelling declines", "authorize/pending.go",
 		"refused = e.deny(ctx, x, sess, &scope.Answer{})", "refused = e.deny(ctx, x, sess, &scope.Answer{Shown: x.req.scopes})",
 		"digdir/authorizations",

@@ -153,7 +153,7 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 				w.fail("a request has two codes")
 			}
 			again := *o.code.grant
-			again.expires = w.now.Add(again.expires.Sub(again.created))
+			again.expires = w.now.Add(again.lasts)
 			w.visited(s, &again, w.hides(f.scopes))
 			w.reach("code repeated")
 		}}
@@ -173,6 +173,10 @@ func (w *world) issued(f *flow, s *session, p plan, answer *given) decision {
 		if answered := answer != nil && slices.Contains(answer.shown, name); w.asksFirst(name) && !answered {
 			g.expires = earlier(g.expires, w.consents[f.consentKey(s)][name].expires)
 		}
+	}
+	g.lasts = g.expires.Sub(w.now)
+	if answer != nil || slices.ContainsFunc(f.scopes, w.asksFirst) {
+		g.created = later(g.created, w.consentedAt(f.consentKey(s), f.scopes))
 	}
 	return decision{outcome: "code", apply: func(r *response) {
 		q := r.left.Query()
@@ -522,6 +526,16 @@ func (w *world) posted(p *pending, b *browser, l *login, approved []string, deta
 		return w.denied(f, k, nil)
 	}
 	return w.continued(f, s, true, &given{now.missing, approved, details})
+}
+
+// consentedAt returns when the latest of the live consents to some scopes was given: no grant that rests on them is older.
+func (w *world) consentedAt(k consentKey, scopes []string) (last time.Time) {
+	for name, c := range w.consents[k] {
+		if slices.Contains(scopes, name) && w.now.Before(c.expires) {
+			last = later(last, c.given)
+		}
+	}
+	return last
 }
 
 // before returns the plan of a request without the consents that were given since it was received.

@@ -125,7 +125,8 @@ type grant struct {
 	session           *session // nil for exchanged grants
 	parent            *token   // that was exchanged
 	created, expires  time.Time
-	details           string // authorization_details as JSON; "" without
+	lasts             time.Duration // from the request to expires
+	details           string        // authorization_details as JSON; "" without
 	revoked, redeemed bool
 	machine           bool
 }
@@ -244,8 +245,8 @@ func (m *model) usable(g *grant) bool {
 	}
 	root := g.root()
 	for _, s := range root.scopes {
-		if m.asksFirst(s) && !m.consented(root.consentKey(), s) {
-			return false
+		if m.asksFirst(s) && (!m.consented(root.consentKey(), s) || m.consents[root.consentKey()][s].given.After(root.created)) {
+			return false // no consent, or one that was given later than the grant
 		}
 	}
 	return true
@@ -374,11 +375,16 @@ func (m *model) remember(k consentKey, approved, declined []string, expires time
 		delete(all, s)
 	}
 	for _, s := range approved {
-		version := m.rules[s].version
-		if old, ok := all[s]; ok && old.version == version && old.expires.After(expires) {
-			continue
+		c := consent{m.rules[s].version, m.now, expires}
+		if old, ok := all[s]; ok && old.version == c.version {
+			if m.now.Before(old.expires) {
+				c.given = old.given
+			}
+			if old.expires.After(expires) {
+				continue
+			}
 		}
-		all[s] = consent{version, m.now, expires}
+		all[s] = c
 	}
 }
 

@@ -96,7 +96,7 @@ func (f *finish) applyConsents(u *user) {
 		st.consents.set(key, c)
 	}
 	for i := range f.outcome.Granted {
-		c.remember(&f.outcome.Granted[i])
+		c.remember(&f.outcome.Granted[i], f.now)
 	}
 	f.forget(c, c.drop(func(one *consent) bool {
 		for _, scope := range f.outcome.Declined {
@@ -109,10 +109,13 @@ func (f *finish) applyConsents(u *user) {
 	f.keep(c)
 }
 
-// remember adds a consent. Of two for one scope and version the one that ends later remains.
-func (c *consents) remember(in *storage.Consent) {
+// remember adds a consent. One that is live for the same version keeps its beginning, and the later end of both.
+func (c *consents) remember(in *storage.Consent, now int64) {
 	one := consent{granted: nanos(in.GrantedAt), until: nanos(in.ExpiresAt)}
 	old := c.find(in.Scope)
+	if old != nil && old.version == in.Version && now < old.until {
+		one.granted = old.granted
+	}
 	switch {
 	case old == nil:
 		one.scope, one.version = strings.Clone(in.Scope), strings.Clone(in.Version)

@@ -15,9 +15,9 @@ func consentCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"Consent/round trip", "records come back as they went in", consentRoundTrip},
 		{"Consent/expiry boundary", "a consent is live if now is before its ExpiresAt, each scope by itself", consentBoundary},
-		{"Consent/later expiry wins", "of two consents for one scope and version the one with the later ExpiresAt remains unchanged", consentLater},
+		{"Consent/later expiry wins", "a consent that is granted again for the same version keeps its GrantedAt, and ends at the later ExpiresAt of both", consentLater},
 		{"Consent/other version", "a consent for another version of the scope replaces the remembered one", consentVersion},
-		{"Consent/renewed after expiry", "an expired consent can be granted again", consentAgain},
+		{"Consent/renewed after expiry", "an expired consent can be granted again, and then begins anew", consentAgain},
 		{"Consent/user, client and customer", "consents of another user, client or customer are neither returned nor withdrawn", consentApart},
 		{"Consent/declined", "the consents for declined scopes end, and no other; declining without a consent is no error", consentDeclined},
 		{"Consent/copies", "the store shares no memory with its callers", consentCopies},
@@ -92,6 +92,7 @@ func consentLater(t testing.TB, s provider.Store) {
 	grantConsents(t, s, consentKey, shorter)
 	wantConsents(t, s, consentKey, epoch, "after a shorter one", first)
 	grantConsents(t, s, consentKey, longer)
+	longer.GrantedAt = first.GrantedAt
 	wantConsents(t, s, consentKey, epoch, "after a longer one", longer)
 	twice := newConsent("twice", time.Hour)
 	grantConsents(t, s, consentKey, newConsent("twice", time.Minute), twice)
@@ -100,7 +101,7 @@ func consentLater(t testing.TB, s provider.Store) {
 
 func consentVersion(t testing.TB, s provider.Store) {
 	first, second := newConsent("s", time.Hour), newConsent("s", time.Minute)
-	second.Version = "2"
+	second.Version, second.GrantedAt = "2", epoch
 	grantConsents(t, s, consentKey, first)
 	grantConsents(t, s, consentKey, second)
 	wantConsents(t, s, consentKey, epoch, "for another version, although it expires earlier", second)
@@ -142,6 +143,11 @@ func consentDeclined(t testing.TB, s provider.Store) {
 	}
 	must(t, s.FinishRequest(bg, answered(consentKey, []string{"b"}, newConsent("a", time.Minute)), epoch), "granting one and declining another")
 	wantConsents(t, s, consentKey, epoch, "granted after it was declined", newConsent("a", time.Minute))
+	decline(t, s, consentKey, "a")
+	anew := newConsent("a", time.Hour)
+	anew.GrantedAt = epoch.Add(1)
+	grantConsents(t, s, consentKey, anew)
+	wantConsents(t, s, consentKey, epoch, "declined, and granted anew", anew)
 }
 
 func consentCopies(t testing.TB, s provider.Store) {

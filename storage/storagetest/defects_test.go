@@ -58,6 +58,8 @@ var defects = map[string][]string{
 	"consents of all clients":                        {"Consent/user, client and customer"},
 	"consents of all customers":                      {"Consent/user, client and customer"},
 	"consent is cut short":                           {"Consent/later expiry wins"},
+	"a renewed consent begins anew":                  {"Consent/later expiry wins"},
+	"an expired consent goes on":                     {"Consent/renewed after expiry"},
 	"bytes in a text column":                         {"Values/bytes", "PushedRequest/values"},
 	"cuts long texts":                                {"Values/texts"},
 	"keys by collation":                              {"Values/keys are bytes", "Consent/keys are bytes"},

@@ -405,7 +405,7 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 		return m.compare(first, o, now)
 	}
 	if m.is("consents before the verdict") {
-		m.answer(ctx, o)
+		m.answer(ctx, o, now)
 	}
 	if o.Code != nil {
 		if err := m.insertCode(ctx, o, now); err != nil {
@@ -422,7 +422,7 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	if m.is("consents in a second step") && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	m.answer(ctx, o)
+	m.answer(ctx, o, now)
 	return nil
 }
 
@@ -485,7 +485,7 @@ func (m *model) compare(first modelRequest, o storage.Outcome, now time.Time) er
 		return storage.ErrConsumed
 	}
 	if m.is("a retry answers again") {
-		m.answer(context.Background(), o)
+		m.answer(context.Background(), o, now)
 	}
 	return nil
 }
@@ -506,7 +506,7 @@ func (m *model) insertCode(ctx context.Context, o storage.Outcome, now time.Time
 }
 
 // answer withdraws and remembers consents.
-func (m *model) answer(ctx context.Context, o storage.Outcome) {
+func (m *model) answer(ctx context.Context, o storage.Outcome, now time.Time) {
 	for _, scope := range o.Declined {
 		if !m.is("keeps declined consents") {
 			delete(m.consents, consentKey{o.Consents, scope})
@@ -521,6 +521,10 @@ func (m *model) answer(ctx context.Context, o storage.Outcome) {
 		k := consentKey{o.Consents, c.Scope}
 		old, ok := m.consents[k]
 		sameVersion := old.Version == c.Version || m.is("versions of consents not compared")
+		live := m.valid(old.ExpiresAt, now) || m.is("an expired consent goes on")
+		if ok && sameVersion && live && !m.is("a renewed consent begins anew") {
+			c.GrantedAt = old.GrantedAt
+		}
 		if !ok || !sameVersion || c.ExpiresAt.After(old.ExpiresAt) || m.is("consent is cut short") {
 			m.consents[k] = c
 		}

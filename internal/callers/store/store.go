@@ -36,6 +36,8 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, _ time.Tim
 		}
 		for _, g := range o.Granted {
 			_, e := exec(tx, `insert into consent values (?, ?, ?, ?, ?, ?, ?) on conflict (user_key, client, customer, scope) do update
+				set granted_at = case when excluded.version = consent.version then consent.granted_at else excluded.granted_at end,
+				version = excluded.version, expires_at = excluded.expires_at
 				where excluded.version <> consent.version or excluded.expires_at > consent.expires_at`,
 				user, c.ClientID, c.Customer, g.Scope, g.Version, g.GrantedAt, g.ExpiresAt)
 			err = errors.Join(err, e)
