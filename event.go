@@ -3,7 +3,7 @@ package portner
 import "time"
 
 // Event is one decision of the provider, for audit logs, metrics and traces. It contains no code, token, secret, subject or
-// national identity number, and may be stored.
+// national identity number, and may be stored. Only Explanation has text from requests.
 type Event struct {
 	Name          EventName // what was decided
 	Time          time.Time // by the clock of the configuration
@@ -12,6 +12,18 @@ type Event struct {
 	ClientID      string    // of a registered client, otherwise ""
 	GrantID       string    // random identifier of the grant
 	Reason        string    // the rule, as a fixed word listed in docs/log-reasons.md; never text from a request
+
+	// Explanation says what a rejected request had and what the rule expects, for the person who configures the client.
+	Explanation Explanation
+}
+
+// Explanation is what a rejected request had, and what the provider expects. Received is text from a request: quote it, and do not use
+// it in metrics. docs/troubleshooting.md says for each reason what to change.
+type Explanation struct {
+	Parameter string // the request parameter, header field or JWT claim that the rule concerns; "" for none
+	Received  string // its value, shortened; "" if it is missing, can be secret, or can name a user
+	Expected  string // what the rule expects, or the registered values
+	Property  string // the property of the client's registration that can permit the value; "" for none
 }
 
 // EventName is the kind of an event. Names that begin with "sec." report violations of security rules: count them, and alert on

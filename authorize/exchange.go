@@ -228,7 +228,10 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 	if r.fault != nil {
 		e.log.Fault(ctx, r.fault, corrID, x.now)
 	} else {
-		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID, Reason: r.reason})
+		if r.explanation.Parameter == "" {
+			r.explain(httpx.Form(x.r.Form), nil)
+		}
+		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID, Reason: r.reason, Explanation: r.explanation})
 	}
 	if r.to != nil {
 		return e.respond(x, r.to, "error", string(r.code), "error_description", r.description)

@@ -148,7 +148,7 @@ func (r *refusal) Error() string { return "authorize: " + r.reason }
 func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, now time.Time) error {
 	event := portner.Event{Name: portner.EventRefused, Time: now, CorrelationID: httpx.NewCorrelationID(), ClientID: clientID}
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		event.Name, event.Reason = refused.event, refused.reason
+		event.Name, event.Reason, event.Explanation = refused.event, refused.reason, refused.explanation
 		if err = refused.wireError(); refused.fault != nil {
 			err = refused.fault
 		}

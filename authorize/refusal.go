@@ -6,6 +6,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 )
 
@@ -72,6 +73,8 @@ type refusal struct {
 	reason      string // snake_case, for the log
 	fault       error  // a fault of the provider, for the log only
 	finished    bool   // the request has another outcome
+
+	explanation portner.Explanation
 }
 
 // page returns a refusal that must not be redirected.
@@ -89,6 +92,47 @@ func (t *target) refuse(code portner.ErrorCode, reason, description string) *ref
 // invalid is refuse with invalid_request.
 func (t *target) invalid(reason, description string) *refusal {
 	return t.refuse(portner.InvalidRequest, reason, description)
+}
+
+// explain adds what the request had, and what is registered for the client, which is nil if it is not known.
+func (r *refusal) explain(form httpx.Form, c *client.Client) *refusal {
+	x := &r.explanation
+	if x.Parameter == "" {
+		x.Parameter = audit.Parameter(r.reason)
+	}
+	if x.Received == "" {
+		x.Received = audit.Received(x.Parameter, form.Get(x.Parameter))
+	}
+	switch r.reason {
+	case "parameter_repeated":
+		x.Parameter = audit.Known(form.Repeated())
+	case "code_challenge":
+		if method := form.Get("code_challenge_method"); form.Has("code_challenge") && method != "S256" {
+			x.Parameter, x.Received = "code_challenge_method", audit.Received("code_challenge_method", method)
+		}
+	}
+	if c == nil {
+		return r
+	}
+	switch r.reason {
+	case "redirect_uri_mismatch", "redirect_uri_missing":
+		x.Expected = audit.OneOf(c.RedirectURIs)
+	case "response_mode_unregistered":
+		x.Expected = audit.OneOf(c.ResponseModes)
+	case "onbehalfof_unregistered":
+		var names []string
+		for _, o := range c.OnBehalfOf {
+			names = append(names, o.Value)
+		}
+		x.Expected = audit.OneOf(names)
+	}
+	return r
+}
+
+// expect sets the values that the rule allows, for the log.
+func (r *refusal) expect(values []string) *refusal {
+	r.explanation.Expected = audit.OneOf(values)
+	return r
 }
 
 // as sets the event of the refusal.

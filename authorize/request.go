@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/requested"
 	"github.com/portner-go/portner/rar"
@@ -81,7 +82,7 @@ func (p prompts) names() []string {
 func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now time.Time) (*request, *refusal) {
 	to, r := newTarget(c, e.cfg.Environment, s.form)
 	if r != nil {
-		return nil, r
+		return nil, r.explain(s.form, c)
 	}
 	q := &request{source: s, client: c, to: to}
 	for _, check := range [...]func(context.Context, *request, time.Time) *refusal{
@@ -89,7 +90,7 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 		e.checkLevels, e.checkClaims, e.checkTarget, e.checkDetails, e.checkHint,
 	} {
 		if r := check(ctx, q, now); r != nil {
-			return nil, r
+			return nil, r.explain(s.form, c)
 		}
 	}
 	return q, nil
@@ -154,8 +155,10 @@ func (e *Endpoint) checkScope(_ context.Context, q *request, now time.Time) *ref
 // refuseScopes returns the refusal for an error of scope.Evaluate.
 func (t *target) refuseScopes(err error) *refusal {
 	if refused, ok := errors.AsType[*scope.RefusedError](err); ok {
-		return t.refuse(portner.InvalidScope, string(refused.Refusals[0].Reason), "A requested scope is not available to the client.").
-			as(portner.EventScopeDenied)
+		first := refused.Refusals[0]
+		r := t.refuse(portner.InvalidScope, string(first.Reason), "A requested scope is not available to the client.").as(portner.EventScopeDenied)
+		r.explanation.Received = audit.Received("scope", first.Scope)
+		return r
 	}
 	return faulty(t, err)
 }
@@ -199,7 +202,7 @@ func (e *Endpoint) checkPrompt(_ context.Context, q *request, _ time.Time) *refu
 		}
 		p := promptOf(value)
 		if p == 0 || !slices.Contains(e.promptValues(q.client), value) {
-			return q.to.invalid("prompt_unsupported", "A prompt value is not supported.")
+			return q.to.invalid("prompt_unsupported", "A prompt value is not supported.").expect(e.promptValues(q.client))
 		}
 		q.prompt |= p
 	}

@@ -168,7 +168,7 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	case registered.Disabled:
 		return "", rejectedDisabled, nil
 	case registered.AuthMethod() != cred.method:
-		return "", rejectedMethod, nil
+		return "", rejectedMethod.about(cred.method, registered.AuthMethod()), nil
 	case cred.method == PrivateKeyJWT:
 		return x.verifyAssertion(ctx, registered, cred.assertion)
 	}
@@ -177,7 +177,10 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 
 // reject reports the reason and returns the error for the peer, which is the same for every reason.
 func (x exchange) reject(ctx context.Context, clientID string, reason *rejection) error {
-	x.report(ctx, clientID, reason.event, reason.reason)
+	x.emit(ctx, portner.Event{
+		Name: reason.event, ClientID: clientID, Reason: reason.reason,
+		Explanation: portner.Explanation{Received: reason.received, Expected: reason.expected},
+	})
 	e := &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: reason}
 	if len(x.r.Header["Authorization"]) > 0 {
 		e.Header = map[string][]string{"Www-Authenticate": {`Basic realm="` + x.cfg.Issuer + `"`}}
@@ -195,10 +198,10 @@ func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {
 }
 
 func (x exchange) report(ctx context.Context, clientID string, name portner.EventName, reason string) {
-	if !x.log.Active() {
-		return
-	}
-	x.log.Emit(ctx, portner.Event{
-		Name: name, Time: x.now, CorrelationID: x.r.CorrelationID, Endpoint: x.endpoint, ClientID: clientID, Reason: reason,
-	})
+	x.emit(ctx, portner.Event{Name: name, ClientID: clientID, Reason: reason})
+}
+
+func (x exchange) emit(ctx context.Context, e portner.Event) {
+	e.Time, e.CorrelationID, e.Endpoint = x.now, x.r.CorrelationID, x.endpoint
+	x.log.Emit(ctx, e)
 }

@@ -199,8 +199,10 @@ func TestAuthenticateEventsNameRegisteredClientsOnly(t *testing.T) {
 	t.Parallel()
 	a, rec := authenticator(t, nil)
 	for id, want := range map[string]portner.Event{
-		"basic":   {ClientID: "basic", Reason: "secret_mismatch"},
-		"post":    {ClientID: "post", Reason: "auth_method_mismatch"},
+		"basic": {ClientID: "basic", Reason: "secret_mismatch"},
+		"post": {ClientID: "post", Reason: "auth_method_mismatch", Explanation: portner.Explanation{
+			Received: "client_secret_basic", Expected: "client_secret_post", Property: "token_endpoint_auth_method",
+		}},
 		"off":     {ClientID: "off", Reason: "client_disabled"},
 		"unknown": {Reason: "client_unknown"},
 	} {
@@ -208,7 +210,14 @@ func TestAuthenticateEventsNameRegisteredClientsOnly(t *testing.T) {
 		_, err := a.Authenticate(t.Context(), c, now)
 		require.ErrorIs(t, err, portner.InvalidClient)
 		want.Name, want.Time, want.Endpoint, want.CorrelationID = portner.EventClientAuthFailed, now, "token", "corr"
-		require.Equal(t, want, rec.last(t))
+		got := rec.last(t)
+		require.NotEmpty(t, got.Explanation.Parameter)
+		require.NotEmpty(t, got.Explanation.Expected)
+		if want.Explanation == (portner.Explanation{}) {
+			got.Explanation = want.Explanation
+		}
+		got.Explanation.Parameter = ""
+		require.Equal(t, want, got)
 	}
 }
 

@@ -12,6 +12,8 @@ type rejection struct {
 	reason string
 	fault  AssertionFault // for the key of an assertion
 	err    error          // the cause, or nil
+
+	received, expected string // for the log; not secret
 }
 
 // Error returns the reason.
@@ -19,6 +21,13 @@ func (r *rejection) Error() string { return "client: " + r.reason }
 
 // Unwrap returns the cause.
 func (r *rejection) Unwrap() error { return r.err }
+
+// about returns the rejection with what the request had and what is registered.
+func (r *rejection) about(received, expected string) *rejection {
+	c := *r
+	c.received, c.expected = received, expected
+	return &c
+}
 
 func failed(reason string) *rejection {
 	return &rejection{event: portner.EventClientAuthFailed, reason: reason}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/storage"
 )
@@ -136,8 +137,9 @@ func (e *Endpoint) resolveReturn(ctx context.Context, x *exchange, req *request,
 func (e *Endpoint) mayReturn(ctx context.Context, x *exchange, c *client.Client, uri string) bool {
 	if c == nil || !c.MatchPostLogoutRedirectURI(uri) {
 		ev := portner.Event{Name: portner.EventRedirectMismatch, Time: x.now, Reason: "post_logout_redirect_uri_mismatch"}
+		ev.Explanation.Received = audit.Received("post_logout_redirect_uri", uri)
 		if c != nil {
-			ev.ClientID = c.ClientID
+			ev.ClientID, ev.Explanation.Expected = c.ClientID, audit.OneOf(c.PostLogoutRedirectURIs)
 		}
 		e.log.Emit(ctx, ev)
 		return false

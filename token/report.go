@@ -83,11 +83,28 @@ func (x *exchange) event(ctx context.Context, name portner.EventName, reason, gr
 	if !x.log.Active() {
 		return
 	}
-	e := portner.Event{Name: name, Time: x.now, CorrelationID: x.correlate(), GrantID: grantID, Reason: reason}
+	e := portner.Event{Name: name, Time: x.now, CorrelationID: x.correlate(), GrantID: grantID, Reason: reason, Explanation: x.explain(reason)}
 	if x.client != nil {
 		e.ClientID = x.client.ClientID
 	}
 	guard(func() { x.log.Emit(ctx, e) })
+}
+
+// explain returns what the request had for the rule of a reason, and what is registered.
+func (x *exchange) explain(reason string) portner.Explanation {
+	parameter := audit.Parameter(reason)
+	if parameter == "" {
+		return portner.Explanation{}
+	}
+	about := portner.Explanation{Received: audit.Received(parameter, x.request.Form.Get(parameter))}
+	switch {
+	case x.client == nil:
+	case reason == "grant_type_not_registered":
+		about.Expected = audit.OneOf(x.client.GrantTypes)
+	case reason == "scope_not_allowed" || reason == "scope_withdrawn":
+		about.Expected = audit.OneOf(x.client.Scopes)
+	}
+	return about
 }
 
 // guard keeps a panic of the host's logger from changing a response: committed tokens must reach their client.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -28,6 +29,9 @@ func (l Log) Emit(ctx context.Context, e portner.Event) {
 	}
 	if e.Endpoint == "" {
 		e.Endpoint = l.Endpoint
+	}
+	if e.Reason != "" && rejection(e.Name) {
+		e.Explanation = explain(e)
 	}
 	l.callHook(ctx, e)
 	if l.Logger != nil {
@@ -59,6 +63,11 @@ func (l Log) callHook(ctx context.Context, e portner.Event) {
 	l.OnEvent(ctx, e)
 }
 
+// rejection reports whether an event is the end of a request, or of a part of it.
+func rejection(n portner.EventName) bool {
+	return n == portner.EventRefused || strings.HasPrefix(string(n), "sec.")
+}
+
 func level(n portner.EventName) slog.Level {
 	switch {
 	case len(n) > 4 && n[:4] == "sys.":
@@ -70,10 +79,11 @@ func level(n portner.EventName) slog.Level {
 }
 
 func attrs(e portner.Event) []slog.Attr {
-	a := make([]slog.Attr, 0, 6)
+	a := make([]slog.Attr, 0, 10)
 	a = append(a, slog.Time("at", e.Time.UTC()), slog.String("endpoint", e.Endpoint))
 	for _, f := range [...]struct{ k, v string }{
 		{"corr_id", e.CorrelationID}, {"client_id", e.ClientID}, {"grant_id", e.GrantID}, {"reason", e.Reason},
+		{"parameter", e.Explanation.Parameter}, {"received", e.Explanation.Received}, {"expected", e.Explanation.Expected}, {"property", e.Explanation.Property},
 	} {
 		if f.v != "" {
 			a = append(a, slog.String(f.k, f.v))

@@ -150,17 +150,3 @@ func ParseFlags(fs *flag.FlagSet, args []string, out io.Writer) error {
 	}
 	return nil
 }
-
-// Logger returns a logger that writes one line of text for each event, with the time of day.
-func Logger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		switch {
-		case len(groups) > 0:
-		case a.Key == slog.TimeKey:
-			a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
-		case a.Key == "at": // the time of the event, equal to that of the line
-			return slog.Attr{}
-		}
-		return a
-	}}))
-}

@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/portner-go/portner"
+)
+
+// rule explains a reason: the parameter that it concerns, what is expected, and the property of the registration that can permit it.
+type rule struct{ parameter, expected, property string }
+
+// Parameter returns the name of the request parameter, header field or JWT claim that a reason concerns, "" for none.
+func Parameter(reason string) string { return rules[reason].parameter }
+
+// explain completes the Explanation of an event from the rule of its reason.
+func explain(e portner.Event) portner.Explanation {
+	x, r := e.Explanation, rules[e.Reason]
+	if x.Parameter == "" {
+		x.Parameter = r.parameter
+	}
+	if x.Expected == "" {
+		x.Expected = r.expected
+	}
+	if x.Property == "" {
+		x.Property = r.property
+	}
+	return x
+}
+
+// maxReceived bounds Explanation.Received and each list of Explanation.Expected, in bytes.
+const maxReceived = 300
+
+// open holds the parameters, header parameters and claims whose values are neither secret nor name a user.
+var open = map[string]bool{
+	"acr_values": true, "alg": true, "aud": true, "client_assertion_type": true, "client_id": true, "code_challenge_method": true, "exp": true,
+	"grant_type": true, "iat": true, "iss": true, "kid": true, "max_age": true, "nbf": true, "onbehalfof": true, "post_logout_redirect_uri": true,
+	"prompt": true, "redirect_uri": true, "requested_token_type": true, "resource": true, "response_mode": true, "response_type": true,
+	"scope": true, "subject_token_type": true, "token_endpoint_auth_method": true, "typ": true,
+}
+
+// Received returns the value of a parameter for an Explanation: "" for a parameter whose values can be secret or name a user. Queries and
+// fragments of URIs are removed, runs of digits that can be an identity number are masked, and long values are shortened.
+func Received(parameter, value string) string {
+	if !open[parameter] {
+		return ""
+	}
+	if strings.HasSuffix(parameter, "redirect_uri") {
+		value, _, _ = strings.Cut(value, "?")
+		value, _, _ = strings.Cut(value, "#")
+	}
+	return shorten(mask(value))
+}
+
+// Known returns name if it is a parameter of the protocols, "" otherwise, for the names of parameters in requests.
+func Known(name string) string {
+	if open[name] {
+		return name
+	}
+	for _, r := range rules {
+		if r.parameter == name {
+			return name
+		}
+	}
+	return ""
+}
+
+// OneOf returns the values of a list for Explanation.Expected.
+func OneOf(values []string) string {
+	if len(values) == 0 {
+		return "no value: none is registered"
+	}
+	return shorten(strings.Join(values, " "))
+}
+
+// mask replaces runs of eleven digits or more, and characters that are not printable.
+func mask(value string) string {
+	var b strings.Builder
+	digits := 0
+	flush := func() {
+		if digits >= 11 {
+			text := b.String()
+			b.Reset()
+			b.WriteString(text[:len(text)-digits] + "***")
+		}
+		digits = 0
+	}
+	for _, r := range value {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		default:
+			flush()
+		}
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+	}
+	flush()
+	return b.String()
+}
+
+func shorten(value string) string {
+	if len(value) <= maxReceived {
+		return value
+	}
+	cut := maxReceived
+	for cut > 0 && !utf8.RuneStart(value[cut]) {
+		cut--
+	}
+	return value[:cut] + "…"
+}
