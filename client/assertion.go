@@ -107,14 +107,11 @@ func (a *Authenticator) checkParties(claims jose.Object, c *Client) (legacy bool
 
 // audience returns the one audience of an assertion in a form that the AudienceRule allows.
 func (a *Authenticator) audience(claims jose.Object) (string, bool) {
-	if a.cfg.AssertionAudience == IssuerOrList && claims.Kind("aud") == jose.KindArray {
-		list, err := claims.Strings("aud")
-		if err != nil || len(list) != 1 {
-			return "", false
-		}
-		return list[0], true
+	read := claims.String
+	if a.cfg.AssertionAudience == IssuerOrList {
+		read = claims.OneString
 	}
-	aud, err := claims.String("aud")
+	aud, err := read("aud")
 	return aud, err == nil
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 )
 
-// AttemptLimiter limits failed attempts to authenticate. [NewAttemptLimiter] returns one that counts in this process; a
+// AttemptLimiter limits attempts to guess the secret of a client. [NewAttemptLimiter] returns one that counts in this process; a
 // provider on several nodes can implement AttemptLimiter with a shared store.
 type AttemptLimiter interface {
-	// Wait returns the time until the next attempt of a client from an address is allowed, 0 if it is allowed now.
+	// Wait returns the time until the next wrong secret of a client from an address is answered as such, 0 if it is now.
 	Wait(ctx context.Context, clientID, remoteAddr string, now time.Time) time.Duration
-	// Failed counts a failed attempt.
+	// Failed counts a wrong secret.
 	Failed(ctx context.Context, clientID, remoteAddr string, now time.Time)
 }
 

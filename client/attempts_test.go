@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,20 +20,36 @@ func wrongSecret(id, addr string) credentials {
 	return credentials{ClientID: id, ClientSecret: "wrong", RemoteAddr: addr}
 }
 
+// TestRateLimit: after ten wrong secrets further ones from the address have to wait. The right secret is accepted, unless it can be
+// guessed.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	a, rec := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
+	weak, err := client.InsecureSecret("demo", now.Add(time.Hour))
+	require.NoError(t, err)
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Attempts = nil
+		cfg.Clients.(source)["weak"] = &client.Client{ClientID: "weak", TokenEndpointAuthMethod: client.ClientSecretPost, Secrets: []client.Secret{weak}}
+	})
 	right := credentials{ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.1:1000"}
+	guessed := credentials{ClientID: "weak", ClientSecret: "demo", RemoteAddr: "192.0.2.1:1000"}
+	wrong := wrongSecret("post", "192.0.2.1:1000")
 	for i := range 10 {
-		_, err := a.Authenticate(t.Context(), wrongSecret("post", fmt.Sprintf("192.0.2.1:%d", 2000+i)), now)
-		require.ErrorIs(t, err, portner.InvalidClient)
+		for _, id := range []string{"post", "weak", "unknown", "jwt"} {
+			_, err := a.Authenticate(t.Context(), wrongSecret(id, fmt.Sprintf("192.0.2.1:%d", 2000+i)), now)
+			require.ErrorIs(t, err, portner.InvalidClient)
+		}
 	}
-	_, err := a.Authenticate(t.Context(), right, now.Add(20*time.Second))
-	tooMany, ok := errors.AsType[*client.TooManyAttemptsError](err)
-	require.True(t, ok, "%v", err)
-	require.Equal(t, 40*time.Second, tooMany.RetryAfter)
-	require.Equal(t, "attempt_limit", rec.last(t).Reason)
-
+	later := now.Add(20 * time.Second)
+	for name, c := range map[string]credentials{
+		"wrong": wrong, "unknown": wrongSecret("unknown", "192.0.2.1:1"), "guessable": guessed, "wrong and guessable": wrongSecret("weak", "192.0.2.1:1"),
+		"of another method": wrongSecret("jwt", "192.0.2.1:1"),
+	} {
+		_, err = a.Authenticate(t.Context(), c, later)
+		tooMany, ok := errors.AsType[*client.TooManyAttemptsError](err)
+		require.True(t, ok, "%s: %v", name, err)
+		require.Equal(t, 40*time.Second, tooMany.RetryAfter)
+		require.Equal(t, "attempt_limit", rec.last(t).Reason)
+	}
 	e, _ := errors.AsType[*portner.Error](err)
 	w := httptest.NewRecorder()
 	httpx.WriteError(w, e)
@@ -40,35 +57,52 @@ func TestRateLimit(t *testing.T) {
 	require.Equal(t, "40", w.Header().Get("Retry-After"))
 
 	for name, c := range map[string]credentials{
-		"another address": {ClientID: "post", ClientSecret: secretText, RemoteAddr: "192.0.2.2:1000"},
-		"another client":  {Authorization: basicHeader("basic", secretText), RemoteAddr: "192.0.2.1:1000"},
+		"the right secret":  right,
+		"another address":   {ClientID: "weak", ClientSecret: "demo", RemoteAddr: "192.0.2.2:1000"},
+		"another client":    {Authorization: basicHeader("basic", secretText), RemoteAddr: "192.0.2.1:1000"},
+		"a valid assertion": mechanisms[2].with("jwt"),
 	} {
-		_, err = a.Authenticate(t.Context(), c, now.Add(20*time.Second))
+		c.RemoteAddr = cmp.Or(c.RemoteAddr, "192.0.2.1:1000")
+		_, err = a.Authenticate(t.Context(), c, later)
 		require.NoError(t, err, name)
 	}
-	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute-1))
+	_, err = a.Authenticate(t.Context(), guessed, now.Add(time.Minute-1))
 	require.Error(t, err)
-	_, err = a.Authenticate(t.Context(), right, now.Add(time.Minute))
+	_, err = a.Authenticate(t.Context(), guessed, now.Add(time.Minute))
 	require.NoError(t, err, "the window has ended")
+	_, err = a.Authenticate(t.Context(), wrong, now.Add(time.Minute))
+	require.ErrorIs(t, err, portner.InvalidClient)
 }
 
-func TestRateLimitNeverBlocksAValidAssertion(t *testing.T) {
+// TestFailedAssertionsAreNoGuesses: assertions that are forged, replayed, expired or not JWTs are not counted, and public clients are not
+// limited.
+func TestFailedAssertionsAreNoGuesses(t *testing.T) {
 	t.Parallel()
 	a, _ := authenticator(t, func(cfg *client.Config) { cfg.Attempts = nil })
-	forged := withAssertion("jwt", signJWT(edKey(), goodHeader, goodClaims("jwt")))
-	for range 10 {
-		_, err := a.Authenticate(t.Context(), forged, now)
-		require.ErrorIs(t, err, portner.InvalidClient)
+	used := signJWT(p256Key(), goodHeader, goodClaims("jwt"))
+	_, err := a.Authenticate(t.Context(), withAssertion("jwt", used), now)
+	require.NoError(t, err)
+	for name, assertion := range map[string]string{
+		"forged": signJWT(edKey(), goodHeader, goodClaims("jwt")), "replayed": used, "no JWT": "x",
+		"expired": signJWT(p256Key(), goodHeader, changed(goodClaims("jwt"), "exp", now.Unix()-100)),
+	} {
+		for _, id := range []string{"jwt", "post", "unknown", "spa"} {
+			for i := range 40 {
+				_, err := a.Authenticate(t.Context(), withAssertion(id, assertion), now)
+				require.ErrorIs(t, err, portner.InvalidClient, "%s %s %d", name, id, i)
+			}
+		}
 	}
-	_, err := a.Authenticate(t.Context(), forged, now)
-	_, ok := errors.AsType[*client.TooManyAttemptsError](err)
-	require.True(t, ok, "forged assertions are limited")
-	_, err = a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
-	require.NoError(t, err, "valid assertions are not")
-	for range 20 { // public clients are not limited
+	for range 20 {
+		_, err = a.Authenticate(t.Context(), mechanisms[2].with("jwt"), now)
+		require.NoError(t, err)
+		_, err = a.Authenticate(t.Context(), credentials{ClientID: "post", ClientSecret: secretText}, now)
+		require.NoError(t, err)
 		_, err = a.Authenticate(t.Context(), credentials{ClientID: "spa"}, now)
 		require.NoError(t, err)
 	}
+	_, err = a.Authenticate(t.Context(), wrongSecret("post", ""), now)
+	require.ErrorIs(t, err, portner.InvalidClient, "the first wrong secret")
 }
 
 // TestRateLimitSameErrorsForUnknownClients: the limit does not show whether a client is registered.

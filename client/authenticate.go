@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -30,6 +31,9 @@ type Config struct {
 	Issuer string
 	// AssertionAudience is the form of the audience. The zero value is IssuerString.
 	AssertionAudience AudienceRule
+	// RequireClientID rejects an assertion without the parameter client_id beside it (docs.digdir.no: OIDC protocol, token endpoint).
+	// Without it, the sub of the assertion names the client (RFC 7521 §4.2).
+	RequireClientID bool
 	// TokenEndpoint is an additional audience for clients with AllowTokenEndpointAudience. If "", there is none.
 	TokenEndpoint string
 	// Clients finds registrations. Required.
@@ -39,8 +43,8 @@ type Config struct {
 	// Certificates verifies business certificates: the x5c of assertions of clients without registered keys, and the x5c of
 	// registered keys. If nil, such assertions are rejected, except those with registered keys of plain OpenID Connect clients.
 	Certificates *businesscert.Verifier
-	// Attempts limits failed attempts. If nil, a pair of client and address may fail 10 times in a minute, counted in this
-	// process.
+	// Attempts limits wrong secrets. If nil, a pair of client and address may send 10 in a minute, counted in this process. The right
+	// secret is accepted in any case, unless it is Guessable.
 	Attempts AttemptLimiter
 
 	// Logger receives a line for each failure. If nil, nothing is logged.
@@ -104,36 +108,48 @@ func (a *Authenticator) AssertionAlgorithms() []string {
 //
 // Every failure is a *portner.Error with the code invalid_client or invalid_request, the same for unknown clients, wrong
 // methods and wrong secrets. It carries WWW-Authenticate if the request has an Authorization field (RFC 6749 §5.2). After
-// too many failures the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults; they wrap
+// too many wrong secrets the error has the status 429 and a *TooManyAttemptsError as its cause. Other errors are faults; they wrap
 // portner.ErrUnavailable if the source, the replay store or the check of a certificate failed.
 func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint string, now time.Time) (Authenticated, error) {
 	x := exchange{a, &r, endpoint, now}
-	cred, err := r.credentials()
+	cred, err := a.credentials(&r)
 	if reason, ok := errors.AsType[*rejection](err); ok {
 		return Authenticated{}, x.reject(ctx, "", reason)
 	}
 	if err != nil {
 		return Authenticated{}, err
 	}
-	wait := a.cfg.Attempts.Wait(ctx, cred.clientID, r.RemoteAddr, now)
-	if wait > 0 && cred.guessable() {
-		return Authenticated{}, x.tooMany(ctx, wait)
-	}
 	registered, err := Lookup(ctx, a.cfg.Clients, cred.clientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return Authenticated{}, err
 	}
-	switch amr, reason, err := x.verify(ctx, registered, cred); {
-	case err != nil:
+	amr, reason, err := x.verify(ctx, registered, cred)
+	if err != nil {
 		return Authenticated{}, err
-	case reason == nil:
-		return Authenticated{registered, amr}, nil
-	case wait > 0:
+	}
+	if wait := x.limit(ctx, registered, cred, reason); wait > 0 {
 		return Authenticated{}, x.tooMany(ctx, wait)
-	default:
-		a.cfg.Attempts.Failed(ctx, cred.clientID, r.RemoteAddr, now)
+	}
+	if reason != nil {
 		return Authenticated{}, x.reject(ctx, idOf(registered), reason)
 	}
+	return Authenticated{registered, amr}, nil
+}
+
+// limit counts a wrong secret, and returns how long the client has to wait after too many of them. The right secret has to wait only if
+// it can be guessed: the failures of a peer with the same address, such as that of a proxy, do not lock a client out.
+func (x exchange) limit(ctx context.Context, registered *Client, cred credentials, reason *rejection) time.Duration {
+	if !cred.isSecret() {
+		return 0
+	}
+	wait := x.cfg.Attempts.Wait(ctx, cred.clientID, x.r.RemoteAddr, x.now)
+	switch {
+	case reason == nil && !slices.ContainsFunc(registered.Secrets, func(s Secret) bool { return s.Guessable }):
+		return 0
+	case reason != nil && wait <= 0:
+		x.cfg.Attempts.Failed(ctx, cred.clientID, x.r.RemoteAddr, x.now)
+	}
+	return wait
 }
 
 // exchange is the authentication of one request.
@@ -155,7 +171,7 @@ func idOf(c *Client) string {
 // verify checks credentials against a registration, which is nil for an unknown client. The secret is hashed and compared
 // first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
 func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (amr string, reason *rejection, err error) {
-	if cred.guessable() {
+	if cred.isSecret() {
 		var secrets []Secret
 		if registered != nil {
 			secrets = registered.Secrets

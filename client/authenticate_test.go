@@ -133,8 +133,12 @@ func TestAuthenticateClientID(t *testing.T) {
 
 	c = mechanisms[2].with("jwt")
 	c.ClientID = ""
-	_, err = a.Authenticate(t.Context(), c, now)
-	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required beside an assertion")
+	got, err := a.Authenticate(t.Context(), c, now)
+	require.NoError(t, err, "sub names the client (RFC 7521 §4.2)")
+	require.Equal(t, "jwt", got.ClientID)
+	strict, _ := authenticator(t, func(cfg *client.Config) { cfg.RequireClientID = true })
+	_, err = strict.Authenticate(t.Context(), c, now)
+	require.ErrorIs(t, err, portner.InvalidRequest, "client_id is required")
 
 	_, err = a.Authenticate(t.Context(), credentials{ClientSecret: secretText}, now)
 	require.ErrorIs(t, err, portner.InvalidRequest)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/jose"
 )
 
 const (
@@ -23,14 +24,15 @@ type credentials struct {
 	assertion string
 }
 
-// guessable reports whether the credentials are a secret, so that attempts have to be limited.
-func (c credentials) guessable() bool {
+// isSecret reports whether the credentials are a secret. Only those are counted as attempts: a signature cannot be guessed, and a failed
+// assertion says nothing about the next one.
+func (c credentials) isSecret() bool {
 	return c.method == ClientSecretBasic || c.method == ClientSecretPost
 }
 
 // credentials finds the credentials of the request. RFC 6749 §2.3: the client must not use more than one authentication
 // method in each request.
-func (r *Request) credentials() (credentials, error) {
+func (a *Authenticator) credentials(r *Request) (credentials, error) {
 	authorization := r.Header["Authorization"]
 	clientID, secret := r.Form.Get("client_id"), r.Form.Get("client_secret")
 	assertion := r.Form.Has("client_assertion") || r.Form.Has("client_assertion_type")
@@ -46,7 +48,7 @@ func (r *Request) credentials() (credentials, error) {
 	case len(authorization) == 1:
 		return basicCredentials(authorization[0], clientID)
 	case assertion:
-		return r.assertionCredentials(clientID)
+		return a.assertionCredentials(r, clientID)
 	case clientID == "" && secret != "":
 		return credentials{}, badRequest("The parameter client_id is missing.")
 	case clientID == "":
@@ -61,19 +63,37 @@ func badRequest(description string) error {
 	return &portner.Error{Code: portner.InvalidRequest, Description: description}
 }
 
-// assertionCredentials requires the parameter client_id beside an assertion (docs.digdir.no: OIDC protocol, token endpoint).
-// The claims of the assertion are read after its signature is verified.
-func (r *Request) assertionCredentials(clientID string) (credentials, error) {
+// assertionCredentials finds the client of an assertion: RFC 7521 §4.2: client_id is optional, because sub names the client. The claims
+// of the assertion are read again after its signature is verified; until then sub only selects the keys.
+func (a *Authenticator) assertionCredentials(r *Request, clientID string) (credentials, error) {
 	assertion := r.Form.Get("client_assertion")
 	switch {
 	case r.Form.Get("client_assertion_type") != assertionType:
 		return credentials{}, badRequest("The parameter client_assertion_type is missing or unknown.")
 	case assertion == "":
 		return credentials{}, badRequest("The parameter client_assertion is missing.")
-	case clientID == "":
+	case clientID == "" && a.cfg.RequireClientID:
 		return credentials{}, badRequest("The parameter client_id is missing.")
+	case clientID == "":
+		var reason *rejection
+		if clientID, reason = a.unverifiedSubject(assertion); reason != nil {
+			return credentials{}, reason
+		}
 	}
 	return credentials{method: PrivateKeyJWT, clientID: clientID, assertion: assertion}, nil
+}
+
+// unverifiedSubject returns the sub of an assertion whose signature has not been verified.
+func (a *Authenticator) unverifiedSubject(assertion string) (string, *rejection) {
+	claims, err := jose.PeekPayload(assertion, a.maxToken())
+	if err != nil {
+		return "", rejectedMalformed
+	}
+	sub, err := claims.String("sub")
+	if err != nil || sub == "" {
+		return "", rejectedSubject
+	}
+	return sub, nil
 }
 
 // basicCredentials reads an Authorization field. RFC 6749 §5.2: the error for a field that does not authenticate is

@@ -32,6 +32,7 @@ type record struct {
 type secretRecord struct {
 	SHA256    string    `json:"sha256"` // base64url without padding
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Guessable bool      `json:"guessable,omitempty"`
 }
 
 // MarshalJSON encodes every field, for a store: UnmarshalJSON of the text returns an equal Client. The member "active" is
@@ -41,7 +42,7 @@ func (c Client) MarshalJSON() ([]byte, error) {
 	active := !c.Disabled
 	r := record{registration: registration(c), Active: &active}
 	for _, s := range c.Secrets {
-		r.Secrets = append(r.Secrets, secretRecord{base64.RawURLEncoding.EncodeToString(s.Hash[:]), s.ExpiresAt})
+		r.Secrets = append(r.Secrets, secretRecord{base64.RawURLEncoding.EncodeToString(s.Hash[:]), s.ExpiresAt, s.Guessable})
 	}
 	return json.Marshal(r)
 }
@@ -110,7 +111,7 @@ func decode(text []byte) (Client, error) {
 		c.Disabled = *r.Disabled
 	}
 	for i, s := range r.Secrets {
-		secret := Secret{ExpiresAt: s.ExpiresAt}
+		secret := Secret{ExpiresAt: s.ExpiresAt, Guessable: s.Guessable}
 		hash, err := base64.RawURLEncoding.Strict().DecodeString(s.SHA256)
 		problems.Want(err == nil && len(hash) == sha256.Size, fmt.Sprintf("client_secrets[%d].sha256", i), "must be a SHA-256 hash in base64url without padding")
 		copy(secret.Hash[:], hash)

@@ -29,6 +29,9 @@ type Secret struct {
 	Hash [32]byte // SHA-256 of the secret
 	// ExpiresAt is at most 360 days after issue. If zero, the secret does not expire.
 	ExpiresAt time.Time
+	// Guessable marks a secret of low entropy. After too many wrong secrets the client has to wait although it sends the right one:
+	// otherwise the secret could be found by repeated attempts.
+	Guessable bool
 }
 
 // NewSecret hashes a secret for a registration. It rejects secrets that [portner.Secret.Validate] rejects, such as short ones and
@@ -40,13 +43,14 @@ func NewSecret(secret string, expiresAt time.Time) (Secret, error) {
 	return InsecureSecret(secret, expiresAt)
 }
 
-// InsecureSecret is NewSecret for any secret of 1 to 512 characters, for demonstrations and tests. A secret of low entropy can be
-// found from its hash, and by repeated attempts.
+// InsecureSecret is NewSecret for any secret of 1 to 512 characters, for demonstrations and tests. A secret that NewSecret rejects can be
+// found from its hash; it is Guessable.
 func InsecureSecret(secret string, expiresAt time.Time) (Secret, error) {
 	if secret == "" || len(secret) > maxSecretLength || !isPrintable(secret) {
 		return Secret{}, errors.New("client: client_secret must be 1 to 512 printable ASCII characters")
 	}
-	return Secret{Hash: sha256.Sum256([]byte(secret)), ExpiresAt: expiresAt}, nil
+	guessable := portner.Secret(secret).Validate() != nil
+	return Secret{Hash: sha256.Sum256([]byte(secret)), ExpiresAt: expiresAt, Guessable: guessable}, nil
 }
 
 // GenerateSecret returns a new secret of 256 random bits. Show it to the owner of the client once, and store the result of NewSecret.

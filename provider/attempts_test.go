@@ -15,8 +15,8 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// TestFailuresAreCountedByAddress verifies that failures limit a client from the same address only, with equal responses at every
-// endpoint that authenticates clients (docs/threat-model.md E13).
+// TestFailuresAreCountedByAddress verifies that wrong secrets are limited by client and address, with equal responses at every endpoint
+// that authenticates clients, and that the right secret is not (docs/threat-model.md E13).
 func TestFailuresAreCountedByAddress(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{})
@@ -33,10 +33,13 @@ func TestFailuresAreCountedByAddress(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, call("/tokeninfo", "192.0.2.1:1", "wrong").Code)
 	}
 	for _, path := range []string{"/token", "/par", "/tokeninfo", "/revoke"} {
-		w := call(path, "192.0.2.1:2", optest.Secret)
+		w := call(path, "192.0.2.1:2", "wrong")
 		require.Equal(t, http.StatusTooManyRequests, w.Code, path)
 		require.NotEmpty(t, w.Header().Get("Retry-After"), path)
-		require.NotEqual(t, http.StatusTooManyRequests, call(path, "192.0.2.2:1", optest.Secret).Code, path)
+		require.Equal(t, http.StatusUnauthorized, call(path, "192.0.2.2:1", "wrong").Code, path)
+		for _, addr := range []string{"192.0.2.1:3", "192.0.2.2:3"} {
+			require.NotContains(t, []int{http.StatusTooManyRequests, http.StatusUnauthorized}, call(path, addr, optest.Secret).Code, path)
+		}
 	}
 }
 

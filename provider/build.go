@@ -45,7 +45,8 @@ func (b *builder) shared() {
 	b.problems.once("PairwiseKey", err)
 	b.clients, err = client.NewAuthenticator(client.Config{
 		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
-		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
+		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{

@@ -64,6 +64,9 @@ type Profile struct {
 	RequiredParameters []string
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
+	// RequireClientID rejects a client assertion without the parameter client_id beside it. If false, the sub of the assertion names
+	// the client (RFC 7521 §4.2).
+	RequireClientID bool
 	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
 	// with a colon. If "", it is [authorize.DefaultRequestURIPrefix].
 	RequestURIPrefix string
@@ -147,6 +150,7 @@ func IDPorten() Profile {
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		SubjectType:      client.Pairwise,
 		UserInfoScope:    scope.Profile,
+		RequireClientID:  true, AssertionAudience: client.IssuerString,
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
 		SingleUseLogin:   isEIDASLogin,
 		ConfirmLogout:    true,
@@ -172,7 +176,7 @@ func OpenIDConnect() Profile {
 		ScopeClaims:     standardClaims,
 		ClaimsSupported: claims,
 		ClaimsParameter: true,
-		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
+		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise}, AssertionAudience: client.IssuerOrList,
 		AccessTokenType:  "at+jwt",
 		MachineSubject:   "client_id",
 		IDTokenOnRefresh: true,

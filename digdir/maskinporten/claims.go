@@ -67,10 +67,10 @@ func (x *exchange) checkOptions(c *claims) error {
 	return nil
 }
 
-// checkAudience checks that aud is a string equal to the issuer. An array is rejected: the assertion could be used at another
-// server too (docs/threat-model.md E8).
+// checkAudience checks that aud is the issuer, as a string or in an array of one. An array with another audience is rejected: the
+// assertion could be used at another server too (docs/threat-model.md E8).
 func (x *exchange) checkAudience(ctx context.Context, o jose.Object) error {
-	aud, err := o.String("aud")
+	aud, err := o.OneString("aud")
 	if err != nil {
 		return x.audienceRejection()
 	}

@@ -75,7 +75,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// TestAudience checks that aud is a string equal to the issuer, and the options that relax it.
+// TestAudience checks that aud is the issuer, as a string or in an array of one, and the options that relax it.
 func TestAudience(t *testing.T) {
 	t.Parallel()
 	const endpoint, noSlash = testIssuer + "token", "https://test.maskinporten.no"
@@ -88,7 +88,12 @@ func TestAudience(t *testing.T) {
 		reason string // of the event; "-" for an accepted assertion without event, "" for a rejected one
 	}{
 		"issuer":                          {aud: testIssuer, reason: "-"},
-		"array of the issuer":             {aud: []string{testIssuer}},
+		"array of the issuer":             {aud: []string{testIssuer}, reason: "-"},
+		"array of the issuer twice":       {aud: []string{testIssuer, testIssuer}},
+		"empty array":                     {aud: []string{}},
+		"array of a number":               {aud: []int{1}},
+		"array in an array":               {aud: [][]string{{testIssuer}}},
+		"array of another audience":       {aud: []string{"https://evil.example.no/"}},
 		"array with another audience":     {aud: []string{testIssuer, "https://evil.example.no/"}},
 		"token endpoint":                  {aud: endpoint},
 		"token endpoint, option":          {aud: endpoint, config: url, reason: "audience_token_endpoint"},
@@ -97,7 +102,8 @@ func TestAudience(t *testing.T) {
 		"no slash, option":                {aud: noSlash, config: slash, reason: "audience_slash_mismatch"},
 		"two slashes, option":             {aud: testIssuer + "/", config: slash},
 		"other case":                      {aud: "https://TEST.maskinporten.no/", config: slash},
-		"array, options":                  {aud: []string{noSlash}, config: slash},
+		"array, no slash":                 {aud: []string{noSlash}},
+		"array, no slash, option":         {aud: []string{noSlash}, config: slash, reason: "audience_slash_mismatch"},
 		"number":                          {aud: 1},
 		"null":                            {aud: any(nil)},
 	} {

@@ -221,6 +221,21 @@ func (o Object) Strings(name string) ([]string, error) {
 	return list, err
 }
 
+// OneString returns a member that is a string, or an array of one string.
+func (o Object) OneString(name string) (string, error) {
+	if o.Kind(name) != KindArray {
+		return o.String(name)
+	}
+	list, err := o.Strings(name)
+	if err == nil && len(list) != 1 {
+		err = fmt.Errorf("%w: %s has %d elements", ErrType, name, len(list))
+	}
+	if err != nil {
+		return "", err
+	}
+	return list[0], nil
+}
+
 // Objects returns a member that is an array of objects.
 func (o Object) Objects(name string) ([]Object, error) {
 	raw, err := o.want(name, KindArray)

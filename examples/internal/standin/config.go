@@ -161,6 +161,7 @@ func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	secret, err := client.NewSecret(e.ClientSecret, expires)
 	if err != nil {
 		secret, err = client.InsecureSecret(e.ClientSecret, expires)
+		secret.Guessable = false // the limit would let users behind one address block each other
 	}
 	c.Secrets = []client.Secret{secret} // also if invalid, so that Validate does not report it as missing
 	return c, err
