@@ -94,7 +94,7 @@ func (d *Decision) formPost() portner.Reply {
 	for _, name := range slices.Sorted(maps.Keys(d.Redirect.Form)) {
 		data.Fields = append(data.Fields, formField{name, d.Redirect.Form[name]})
 	}
-	httpx.Page(d.Header, true, "script-src 'nonce-"+data.Nonce+"'", "form-action "+httpx.Origin(d.Redirect.URL))
+	httpx.Page(d.Header, true, "script-src 'nonce-"+data.Nonce+"'")
 	return portner.Reply{Status: http.StatusOK, Header: d.Header, Body: execute(formPostPage, data)}
 }
 

@@ -212,7 +212,6 @@ func TestPendingForThePage(t *testing.T) {
 	require.Equal(t, []string{acr.High}, p.RequestedACR)
 	require.Equal(t, "26818000123", p.LoginHint.Reveal())
 	require.Equal(t, "REDACTED", p.LoginHint.String())
-	require.Equal(t, []string{"'self'", "https://rp.example.no"}, p.FormAction())
 	require.Empty(t, p.Scopes)
 }
 

@@ -67,8 +67,9 @@ const (
 // Pending.
 //
 // The header of w forbids framing and caching already. A page that sets a Content-Security-Policy of its own includes
-// frame-ancestors 'none', and Pending.FormAction as form-action. The field Referrer-Policy must stay "same-origin": with
-// "no-referrer" browsers hide the Origin of the form, which is then rejected.
+// frame-ancestors 'none' and no form-action: Chromium applies form-action to every redirect that follows the form, and after the login
+// the client may redirect the browser to any origin. The field Referrer-Policy must stay "same-origin": with "no-referrer" browsers
+// hide the Origin of the form, which is then rejected.
 type PageFunc func(w http.ResponseWriter, r *http.Request, p *Pending) *Decision
 
 // Page returns a handler for the host's pages. It loads the pending request and verifies its expiry, the cookie and, for a
@@ -277,8 +278,7 @@ func foreignForm(reason string) *refusal {
 	return r
 }
 
-// Header fields of the host's pages, unless the page sets its own. Scripts, styles and form-action are left to the host. With
-// Referrer-Policy no-referrer the Origin field of a form would be null.
+// Header fields of the host's pages, unless the page sets its own. Scripts and styles are left to the host. With Referrer-Policy no-referrer the Origin field of a form would be null.
 var (
 	frameDeny  = []string{"DENY"}
 	sameOrigin = []string{"same-origin"}

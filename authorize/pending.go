@@ -161,12 +161,6 @@ func (p *Pending) version(name string) string {
 	return p.facts.plan.NeedsConsent[i].ConsentVersion
 }
 
-// FormAction returns the sources that the Content-Security-Policy of the page must allow as form-action: 'self' and the origin of
-// the redirect_uri. Chromium applies form-action to the redirect that follows a POST.
-func (p *Pending) FormAction() []string {
-	return []string{"'self'", httpx.Origin(p.x.req.to.uri)}
-}
-
 // LogIn records a login and continues. If the level does not suffice, the Decision shows the login page again.
 //
 // Call it when the host has authenticated the user by the posted form of the page, or when another identity provider has

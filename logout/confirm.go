@@ -49,7 +49,7 @@ func (e *Endpoint) confirmationPage(ctx context.Context, x *exchange, current *s
 	if err != nil {
 		return e.fail(ctx, x, err)
 	}
-	httpx.Page(x.header, true, formAction(in.ReturnTo))
+	httpx.Page(x.header, true)
 	return e.result(x, Decision{Confirm: &ConfirmPage{
 		Action: e.action, TokenField: fieldConfirm, Token: e.box.SealString(doc, ""),
 		CancelField: fieldCancel, ClientName: in.ClientName, Locale: x.locale,

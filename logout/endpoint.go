@@ -147,7 +147,7 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 	case confirm:
 		return e.confirmationPage(ctx, x, current, req)
 	case repost:
-		return e.repost(x, req)
+		return e.repost(x)
 	case repeat:
 		return e.loggedOut(x, intent{NotRegistered: req.refused}, nil)
 	}
@@ -238,30 +238,21 @@ func (e *Endpoint) loggedOut(x *exchange, in intent, frames []string) *Decision 
 		p.ClientName = in.ClientName
 		x.header.Set("Refresh", "3; url="+in.ReturnTo) // for browsers without script
 	}
-	httpx.Page(x.header, false, "form-action 'none'", "script-src 'nonce-"+p.Nonce+"'", frameSource(frames))
+	httpx.Page(x.header, false, "script-src 'nonce-"+p.Nonce+"'", frameSource(frames))
 	return e.result(x, Decision{LoggedOut: p})
 }
 
 // repost returns the page that posts the form of another site again from the provider. The form has the parameters of
 // the request and never a confirmation, so the posted form is decided as any other request.
-func (e *Endpoint) repost(x *exchange, req request) *Decision {
+func (e *Endpoint) repost(x *exchange) *Decision {
 	p := &repostPage{Action: e.action, Nonce: seal.NewID(), Script: repostScript, Fields: [][2]string{{fieldAgain, "1"}}}
 	for _, name := range parameters {
 		if x.form.Has(name) {
 			p.Fields = append(p.Fields, [2]string{name, x.form.Get(name)})
 		}
 	}
-	httpx.Page(x.header, true, formAction(req.returnTo), "script-src 'nonce-"+p.Nonce+"'")
+	httpx.Page(x.header, true, "script-src 'nonce-"+p.Nonce+"'")
 	return e.result(x, Decision{repost: p})
-}
-
-// formAction returns the directive that allows a form to post to the endpoint and to be redirected to the client: browsers apply
-// form-action to the redirect that follows a POST.
-func formAction(returnTo string) string {
-	if returnTo == "" {
-		return "form-action 'self'"
-	}
-	return "form-action 'self' " + httpx.Origin(returnTo)
 }
 
 // fail returns the error page for a fault. It says that the user is still logged in.

@@ -71,7 +71,7 @@ func TestFrontchannel(t *testing.T) {
 		"https://query.example/out?k=v&w=%26&iss=https%3A%2F%2Fop.example&sid=" + sid("query"),
 	}, frames, "the requesting client too, in the order of the first login")
 	csp := a.header.Get("Content-Security-Policy")
-	require.Contains(t, csp, "; frame-src https://front.example https://plain.example https://query.example")
+	require.True(t, strings.HasSuffix(csp, "; frame-src https:"), "browsers apply frame-src to the redirects of a frame: %s", csp)
 	nonce := regexp.MustCompile(`script-src 'nonce-([A-Za-z0-9_-]{22})'`).FindStringSubmatch(csp)
 	require.NotNil(t, nonce)
 	require.Contains(t, a.body, `<script nonce="`+nonce[1]+`">(function(){`)

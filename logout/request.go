@@ -3,7 +3,6 @@ package logout
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -145,7 +144,7 @@ func (e *Endpoint) mayReturn(ctx context.Context, x *exchange, c *client.Client,
 		return false
 	}
 	// A stored registration may be older than a rule.
-	if c.CheckURI(uri, e.cfg.Environment) != nil || !safeOrigin(uri) {
+	if c.CheckURI(uri, e.cfg.Environment) != nil {
 		e.badRegistration(ctx, c.ClientID, "post_logout_redirect_uri", x.now)
 		return false
 	}
@@ -154,20 +153,4 @@ func (e *Endpoint) mayReturn(ctx context.Context, x *exchange, c *client.Client,
 
 func (e *Endpoint) badRegistration(ctx context.Context, clientID, property string, now time.Time) {
 	e.log.Emit(ctx, portner.Event{Name: portner.EventBadRegistration, Time: now, ClientID: clientID, Reason: property})
-}
-
-// safeOrigin reports whether the origin of uri may be part of a Content-Security-Policy. A semicolon or comma in it would begin
-// another directive.
-func safeOrigin(uri string) bool {
-	o := httpx.Origin(uri)
-	if o == "" {
-		return false
-	}
-	for i := range len(o) {
-		c := o[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("+-.:/[]", c) >= 0) {
-			return false
-		}
-	}
-	return true
 }

@@ -108,7 +108,7 @@ func TestClientID(t *testing.T) {
 		b := newWorld(t).login("kari", "a")
 		a := b.get("client_id", "a", "post_logout_redirect_uri", back, "state", "s")
 		require.Contains(t, a.body, "Service a")
-		require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example", "browsers apply form-action to the redirect")
+		require.NotContains(t, a.header.Get("Content-Security-Policy"), "form-action", "browsers apply form-action to every redirect after the form")
 		b.confirm(a).isRedirect(back + "?state=s")
 	})
 	t.Run("URI of another client", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestCrossSitePost(t *testing.T) {
 	require.Equal(t, 200, a.code)
 	require.Contains(t, a.body, `id="logout-resubmit"`)
 	require.Contains(t, a.body, `<button type="submit">`, "works without script")
-	require.Contains(t, a.header.Get("Content-Security-Policy"), "form-action 'self' https://a.example;")
+	require.NotContains(t, a.header.Get("Content-Security-Policy"), "form-action")
 	require.Equal(t, "same-origin", a.header.Get("Referrer-Policy"))
 	require.NotContains(t, a.body, "<script>")
 	require.NotContains(t, a.body, "unknown")

@@ -90,7 +90,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	locale := p.locale(r)
 	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", "/")
 	d.DemoAt = p.s.demoAt
-	p.Render(w, http.StatusOK, "home.html", d, "'self'")
+	p.Render(w, http.StatusOK, "home.html", d, standin.OwnForms)
 }
 
 // show shows the page of a step and takes its answer. There is no consent page: the configuration rejects scopes that require
@@ -131,7 +131,7 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 			return !acr.Ansattporten.Satisfies(u.level(), pending.RequestedACR)
 		})
 	}
-	p.Render(w, status, "login.html", d, pending.FormAction()...)
+	p.Render(w, status, "login.html", d, standin.FormsToClients)
 }
 
 // representation shows the parties that the user may represent, and takes the answer. If a choice is required and missing, the page
@@ -167,7 +167,7 @@ func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pen
 		}
 		d.Choices = append(d.Choices, line)
 	}
-	p.Render(w, status, "representation.html", d, pending.FormAction()...)
+	p.Render(w, status, "representation.html", d, standin.FormsToClients)
 }
 
 // authorizeError is the error page of the provider (provider.Config.ErrorPage).
@@ -175,5 +175,5 @@ func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
 	d := p.page(e.Locale, textsFor(e.Locale).ErrorTitle, "error-page", "")
 	d.Code, d.CorrelationID = string(e.Code), e.CorrelationID
 	d.NoMandate, d.Temporary = e.Code == "access_denied", e.Status >= http.StatusInternalServerError
-	return p.Reply(e.Status, "error.html", d)
+	return p.Reply(e.Status, "error.html", d, standin.NoForms)
 }

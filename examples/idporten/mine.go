@@ -60,7 +60,7 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 		standin.Write(w, p.errorReply(http.StatusServiceUnavailable, "temporarily_unavailable", "", locale))
 		return
 	}
-	p.Render(w, http.StatusOK, "mine.html", data, "'self'")
+	p.Render(w, http.StatusOK, "mine.html", data, standin.OwnForms)
 }
 
 func (p *pages) fillMine(ctx context.Context, data *minePage, subject, after, locale string, now time.Time) error {

@@ -96,7 +96,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	if p.s.opt.demo {
 		data.Services = []struct{ Name, URL, Text string }{{"Min tjeneste", p.s.at.first, ""}, {"Annen tjeneste", p.s.at.second, ""}, {"Isolert tjeneste", p.s.at.isolated, ""}}
 	}
-	p.Render(w, http.StatusOK, "home.html", data, "'self'")
+	p.Render(w, http.StatusOK, "home.html", data, standin.OwnForms)
 }
 
 // loginPage is the data of login.html.
@@ -156,7 +156,7 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	if failed {
 		status = http.StatusUnauthorized
 	}
-	p.Render(w, status, "login.html", data, pending.FormAction()...)
+	p.Render(w, status, "login.html", data, standin.FormsToClients)
 }
 
 // buttons returns the users whose level satisfies the request.
@@ -211,7 +211,7 @@ func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
 	for _, sc := range pending.Scopes {
 		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), t.duration(sc.Lasts)})
 	}
-	p.Render(w, http.StatusOK, "consent.html", data, pending.FormAction()...)
+	p.Render(w, http.StatusOK, "consent.html", data, standin.FormsToClients)
 }
 
 // duration returns d in hours and minutes, rounded up to a whole minute.
@@ -247,5 +247,5 @@ func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
 func (p *pages) errorReply(status int, code, correlationID, locale string) portner.Reply {
 	return p.Reply(status, "error.html", errorPage{
 		frame: p.frame(locale, textsFor(locale).ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID, Unavailable: status >= 500,
-	})
+	}, standin.NoForms)
 }

@@ -75,9 +75,8 @@ func (w *walk) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin") // keeps the Origin field of a post
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+
-			w.at.IDPorten+" "+w.at.Ansattporten)
+		h.Set("Referrer-Policy", "same-origin")                                                                                           // keeps the Origin field of a post
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'") // no form-action: a login redirects the browser to other origins
 		h.Set("Cache-Control", "no-store")
 		if r.Host != own.Host {
 			http.Error(rw, "this server does not answer for that host", http.StatusMisdirectedRequest)

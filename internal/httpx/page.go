@@ -9,17 +9,20 @@ import (
 )
 
 // Page sets the header fields of an HTML page. Its Content-Security-Policy allows styles, images, fonts and forms of the same origin;
-// policy adds directives, and replaces the one for forms. Pages with forms have the Referrer-Policy same-origin, because with
+// policy adds directives.
+//
+// The form of a page that leads to a client has no form-action: Chromium applies it to every redirect that follows the form, and the
+// client may redirect to origins that are not registered. Such a page has no value in it that is not escaped, its base is fixed, and
+// only scripts with its nonce run, so that no one else can add a form to it. It has the Referrer-Policy same-origin, because with
 // no-referrer browsers send "Origin: null" with the form.
-func Page(h http.Header, hasForm bool, policy ...string) {
+func Page(h http.Header, leadsToClient bool, policy ...string) {
 	Secure(h)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Frame-Options", "DENY")
-	if hasForm {
-		h.Set("Referrer-Policy", "same-origin")
-	}
 	base := "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-	if len(policy) == 0 {
+	if leadsToClient {
+		h.Set("Referrer-Policy", "same-origin")
+	} else {
 		base += "; form-action 'self'"
 	}
 	for _, p := range policy {

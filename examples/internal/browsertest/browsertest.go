@@ -25,6 +25,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/portner-go/portner/examples/internal/axe"
@@ -51,7 +52,7 @@ func New(t *testing.T, prefix string) *Browser {
 		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "nb"))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
-	ctx, cancelTime := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancelTime := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(func() { cancelTime(); cancel(); stop() })
 	b := &Browser{t: t, ctx: ctx, axe: findAxe(t)}
 	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
@@ -60,6 +61,15 @@ func New(t *testing.T, prefix string) *Browser {
 	}
 	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // starts the browser
 	return b
+}
+
+// Tab opens a further tab of the same browser, with the same cookies.
+func (b *Browser) Tab() *Browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	return &Browser{t: b.t, ctx: ctx, shots: b.shots, axe: b.axe}
 }
 
 func chromium(t *testing.T) string {
@@ -120,6 +130,12 @@ func (b *Browser) Open(url string, wait CSS) {
 	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait))
 }
 
+// Wait waits for an element of a page that the browser opens by itself.
+func (b *Browser) Wait(sel CSS) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(sel))
+}
+
 // Click clicks an element and waits for an element of the next page.
 func (b *Browser) Click(sel, wait CSS) {
 	b.t.Helper()
@@ -130,6 +146,32 @@ func (b *Browser) Click(sel, wait CSS) {
 func (b *Browser) Toggle(sel CSS) {
 	b.t.Helper()
 	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel))
+}
+
+// ClickAway clicks an element that leads to an address which Chromium cannot show, such as one with the scheme of an app. It waits until
+// Chromium has decided to open an address with the prefix, and returns that address. Use another tab afterwards: Chromium may show a dialog
+// in this one.
+func (b *Browser) ClickAway(sel CSS, prefix string) string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	opened := make(chan string, 1)
+	b.must(chromedp.Listen(ctx, func(ev any) {
+		if e, ok := ev.(*network.EventRequestWillBeSent); ok && strings.HasPrefix(e.Request.URL, prefix) {
+			select {
+			case opened <- e.Request.URL:
+			default:
+			}
+		}
+	}))
+	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel))
+	select {
+	case address := <-opened:
+		return address
+	case <-ctx.Done():
+		b.fail(fmt.Errorf("the browser did not open %s", prefix))
+		return ""
+	}
 }
 
 // Fill types into a field.

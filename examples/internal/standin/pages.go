@@ -43,20 +43,33 @@ func (p *Pages) Body(name string, data any) portner.Reply {
 	return portner.Reply{Body: body}
 }
 
-// Reply returns a page with the header fields that differ from those of every response of a [Site]. formAction lists the origins that its forms may post or redirect to; without any, the page has no form.
-// The page may load styles and images of its own origin only.
-func (p *Pages) Reply(status int, name string, data any, formAction ...string) portner.Reply {
-	// "same-origin" keeps the Origin header field of a post.
-	referrer := "same-origin"
-	if len(formAction) == 0 {
-		referrer, formAction = "no-referrer", []string{"'none'"}
-	}
+// Forms says where the forms of a page lead.
+type Forms int
+
+// Values of Forms.
+const (
+	NoForms        Forms = iota
+	OwnForms             // to pages of this server
+	FormsToClients       // to clients, which may redirect to any origin: browsers apply form-action to every redirect after the form
+)
+
+// Reply returns a page with the header fields that differ from those of every response of a [Site]. The page may load styles and images
+// of its own origin only.
+func (p *Pages) Reply(status int, name string, data any, forms Forms) portner.Reply {
+	const policy = "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 	h := http.Header{}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", referrer)
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action "+
-		strings.Join(formAction, " "))
+	h.Set("Referrer-Policy", "same-origin") // keeps the Origin header field of a post
+	switch forms {
+	case NoForms:
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", policy+"; form-action 'none'")
+	case OwnForms:
+		h.Set("Content-Security-Policy", policy+"; form-action 'self'")
+	case FormsToClients:
+		h.Set("Content-Security-Policy", policy)
+	}
 	r := p.Body(name, data)
 	r.Header = h
 	if r.Status == 0 {
@@ -66,8 +79,8 @@ func (p *Pages) Reply(status int, name string, data any, formAction ...string) p
 }
 
 // Render writes a page; see [Pages.Reply].
-func (p *Pages) Render(w http.ResponseWriter, status int, name string, data any, formAction ...string) {
-	Write(w, p.Reply(status, name, data, formAction...))
+func (p *Pages) Render(w http.ResponseWriter, status int, name string, data any, forms Forms) {
+	Write(w, p.Reply(status, name, data, forms))
 }
 
 // Write writes a reply.
