@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,7 +42,8 @@ var open = map[string]bool{
 }
 
 // Received returns the value of a parameter for an Explanation: "" for a parameter whose values can be secret or name a user. Queries and
-// fragments of URIs are removed, runs of digits that can be an identity number are masked, and long values are shortened.
+// fragments of URIs are removed, runs of characters that can be an identity number or a secret are masked, because clients mix parameters
+// up, and long values are shortened.
 func Received(parameter, value string) string {
 	if !open[parameter] {
 		return ""
@@ -74,33 +76,26 @@ func OneOf(values []string) string {
 	return shorten(strings.Join(values, " "))
 }
 
-// mask replaces runs of eleven digits or more, and characters that are not printable.
+// mask replaces what can be an identity number or a secret in a value, and characters that are not printable.
 func mask(value string) string {
-	var b strings.Builder
-	digits := 0
-	flush := func() {
-		if digits >= 11 {
-			text := b.String()
-			b.Reset()
-			b.WriteString(text[:len(text)-digits] + "***")
-		}
-		digits = 0
-	}
-	for _, r := range value {
-		switch {
-		case r >= '0' && r <= '9':
-			digits++
-		default:
-			flush()
-		}
+	printable := strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			r = '?'
+			return '?'
 		}
-		b.WriteRune(r)
-	}
-	flush()
-	return b.String()
+		return r
+	}, value)
+	return random.ReplaceAllStringFunc(digits.ReplaceAllString(printable, "***"), func(run string) string {
+		if strings.ContainsAny(run, "0123456789") && strings.ToLower(run) != run && strings.ToUpper(run) != run {
+			return run[:6] + "***" // the beginning is enough to find a kid
+		}
+		return run
+	})
 }
+
+var (
+	digits = regexp.MustCompile(`[0-9]{11,}`)
+	random = regexp.MustCompile(`[A-Za-z0-9_-]{24,}`) // with digits and letters of both cases: tokens, codes, secrets
+)
 
 func shorten(value string) string {
 	if len(value) <= maxReceived {
