@@ -2,7 +2,6 @@ package main
 
 import (
 	"embed"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,17 +26,17 @@ type pages struct {
 
 func newPages(s *server) *pages {
 	return &pages{standin.Pages{
-		Templates: template.Must(template.ParseFS(web, "web/*.html")), Issuer: s.issuer, Languages: languages,
+		Templates: standin.ParsePages(web, s.issuer), Issuer: s.issuer, Languages: languages,
 		Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.log,
 	}, s}
 }
 
 // routes returns the handler of the provider: package provider and the pages of the example.
 func (p *pages) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("POST /language", p.ChooseLanguage)
-	mux.Handle("GET /static/", look.Handler())
+	mux := p.Mux()
+	mux.Below("GET", "/{$}", http.HandlerFunc(p.home))
+	mux.Below("POST", "/language", http.HandlerFunc(p.ChooseLanguage))
+	mux.Below("GET", "/static/", look.Handler())
 	return p.s.op.Handler(mux)
 }
 
@@ -88,7 +87,7 @@ func (p *pages) locale(r *http.Request) string {
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	locale := p.locale(r)
-	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", "/")
+	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", p.At("/"))
 	d.DemoAt = p.s.demoAt
 	p.Render(w, http.StatusOK, "home.html", d, standin.OwnForms)
 }
@@ -124,7 +123,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, status int) {
-	d := p.pending(pending, "/login", textsFor(pending.Locale).LoginTitle, "login-page")
+	d := p.pending(pending, p.At("/login"), textsFor(pending.Locale).LoginTitle, "login-page")
 	d.Failed, d.Username = status != http.StatusOK, username
 	if p.s.opt.demo {
 		d.Users = slices.DeleteFunc(slices.Clone(p.s.cfg.Users), func(u user) bool {
@@ -154,7 +153,7 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pending, status int) {
 	q := pending.Selection
 	t := textsFor(pending.Locale)
-	d := p.pending(pending, "/representation", t.RepTitle, "representation-page")
+	d := p.pending(pending, p.At("/representation"), t.RepTitle, "representation-page")
 	d.Details = pending.Details
 	d.Multiple, d.Required, d.Failed = q.Multiple, q.Required, status != http.StatusOK
 	for _, c := range q.Choices {

@@ -44,14 +44,14 @@ type historyEntry struct{ At, Service, Method string }
 // mine shows the page of the user of the session. It takes no other user as input.
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	now, locale := time.Now(), p.locale(r)
-	data := minePage{frame: p.frame(locale, textsFor(locale).MineTitle, "mine-page", pathMine), Ended: r.URL.Query().Has("ended")}
+	data := minePage{frame: p.frame(locale, textsFor(locale).MineTitle, "mine-page", p.At(pathMine)), Ended: r.URL.Query().Has("ended")}
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err == nil && subject != "" {
 		data.LoggedIn = true
 		after := r.URL.Query().Get("after")
 		err = p.fillMine(r.Context(), &data, subject, after, locale, now)
 		if errors.Is(err, authorizations.ErrNotFound) { // the position has expired
-			http.Redirect(w, r, pathMine, http.StatusSeeOther)
+			http.Redirect(w, r, p.At(pathMine), http.StatusSeeOther)
 			return
 		}
 	}
@@ -105,5 +105,5 @@ func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 		standin.Write(w, p.errorReply(http.StatusNotFound, "invalid_request", "", p.locale(r)))
 		return
 	}
-	http.Redirect(w, r, pathMine+"?ended=1", http.StatusSeeOther)
+	http.Redirect(w, r, p.At(pathMine)+"?ended=1", http.StatusSeeOther)
 }

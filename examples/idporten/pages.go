@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,22 +29,22 @@ type pages struct {
 
 func newPages(s *server) *pages {
 	return &pages{standin.Pages{
-		Templates: template.Must(template.ParseFS(web, "web/*.html")), Issuer: s.issuer, Languages: languages,
+		Templates: standin.ParsePages(web, s.issuer), Issuer: s.issuer, Languages: languages,
 		Paths: []string{"/", "/login", "/step-up", "/consent", pathMine}, Log: s.log,
 	}, s}
 }
 
 // routes returns the handler of the provider: package provider, the authorizations API and the pages of the example.
 func (p *pages) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("POST /language", p.ChooseLanguage)
-	mux.HandleFunc("GET "+pathMine, p.mine)
-	mux.Handle("POST "+pathMine, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.endMine)))
+	mux := p.Mux()
+	mux.Below("GET", "/{$}", http.HandlerFunc(p.home))
+	mux.Below("POST", "/language", http.HandlerFunc(p.ChooseLanguage))
+	mux.Below("GET", pathMine, http.HandlerFunc(p.mine))
+	mux.Below("POST", pathMine, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.endMine)))
 	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/{id}", "/innlogginger/logg/idporten"} {
-		mux.Handle(path, p.s.granted.Handler())
+		mux.Below("", path, p.s.granted.Handler())
 	}
-	mux.Handle("GET /static/", look.Handler())
+	mux.Below("GET", "/static/", look.Handler())
 	return p.s.op.Handler(mux)
 }
 
@@ -92,7 +91,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	data := struct {
 		frame
 		Services []struct{ Name, URL, Text string }
-	}{frame: p.frame(locale, textsFor(locale).HomeTitle, "home-page", "/")}
+	}{frame: p.frame(locale, textsFor(locale).HomeTitle, "home-page", p.At("/"))}
 	if p.s.opt.demo {
 		data.Services = []struct{ Name, URL, Text string }{{"Min tjeneste", p.s.at.first, ""}, {"Annen tjeneste", p.s.at.second, ""}, {"Isolert tjeneste", p.s.at.isolated, ""}}
 	}
@@ -142,7 +141,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, failed bool) {
-	back := "/login?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
+	back := p.At("/login") + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
 	t := textsFor(pending.Locale)
 	data := loginPage{
 		frame: p.frame(pending.Locale, t.LoginTitle, "login-page", back), Action: back, CSRF: pending.CSRF(),
@@ -202,7 +201,7 @@ func (p *pages) consent(w http.ResponseWriter, r *http.Request, pending *authori
 }
 
 func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
-	back := "/consent?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
+	back := p.At("/consent") + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
 	t := textsFor(pending.Locale)
 	data := consentPage{
 		frame: p.frame(pending.Locale, t.ConsentTitle, "consent-page", back), Action: back, CSRF: pending.CSRF(),

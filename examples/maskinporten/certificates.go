@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,12 +38,4 @@ func makeTestCA(dir string, now time.Time) error {
 		return err
 	}
 	return set.Write(dir)
-}
-
-func pathOf(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return rawURL
-	}
-	return u.Path
 }

@@ -110,9 +110,15 @@ func (s *server) build() (http.Handler, error) {
 // at returns a URL below the issuer.
 func (s *server) at(path string) string { return strings.TrimSuffix(s.issuer, "/") + "/" + path }
 
+// metadata returns the URL of the metadata, which are in front of the path of the issuer (RFC 8414 §3.1).
+func (s *server) metadata() string {
+	path := standin.PathOf(s.issuer)
+	return strings.TrimSuffix(strings.TrimSuffix(s.issuer, "/"), path) + "/.well-known/oauth-authorization-server" + path
+}
+
 // routes adds the pages of error_uri to the service.
 func (s *server) routes(service http.Handler) http.Handler {
-	prefix := pathOf(s.at("errors/"))
+	prefix := standin.PathOf(s.at("errors")) + "/"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, prefix) {
 			explain(w, r)
@@ -141,7 +147,7 @@ func (s *server) Serve(ctx context.Context) error {
 // Greet implements standin.Server.
 func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local Maskinporten\n\n  issuer      %s\n  metadata    %s\n  token       %s\n\n  Clients:\n",
-		s.issuer, s.at(".well-known/oauth-authorization-server"), s.at("token"))
+		s.issuer, s.metadata(), s.at("token"))
 	for _, e := range s.cfg.Clients {
 		fmt.Fprintf(w, "    %-24s %s, %s: %s\n", e.ClientID, e.OrganisationNo, s.cfg.name(e.OrganisationNo), strings.Join(e.Scopes, " "))
 	}

@@ -3,6 +3,7 @@ package standin
 import (
 	"bytes"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -16,12 +17,46 @@ import (
 
 // Pages renders the HTML pages of a stand-in. Forms are plain HTML and work without scripts.
 type Pages struct {
-	Templates *template.Template
+	Templates *template.Template // from ParsePages
 	Issuer    string
 	Languages []string // the default first
-	// Paths are the pages to which a change of the language may return.
+	// Paths are the pages to which a change of the language may return, below the issuer.
 	Paths []string
 	Log   *slog.Logger
+}
+
+// ParsePages parses web/*.html. The templates call "at" with a path of this server, such as /static/style.css, for the path below the
+// issuer.
+func ParsePages(files fs.FS, issuer string) *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"at": func(path string) string { return PathOf(issuer) + path }}).ParseFS(files, "web/*.html"))
+}
+
+// At returns a path below the issuer.
+func (p *Pages) At(path string) string { return PathOf(p.Issuer) + path }
+
+// Mux returns a ServeMux whose patterns are below the issuer.
+func (p *Pages) Mux() Mux { return Mux{http.NewServeMux(), PathOf(p.Issuer)} }
+
+// Mux is a ServeMux for the paths below an issuer.
+type Mux struct {
+	*http.ServeMux
+
+	base string
+}
+
+// Below adds a handler for a method and a path below the issuer. The method may be "". The handler sees the path without that of the
+// issuer.
+func (m Mux) Below(method, path string, h http.Handler) {
+	m.Handle(strings.TrimSpace(method+" "+m.base+path), http.StripPrefix(m.base, h))
+}
+
+// PathOf returns the path of an issuer without a slash at its end.
+func PathOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
 }
 
 // Execute renders a template. It logs an error.
@@ -97,7 +132,7 @@ func (p *Pages) ChooseLanguage(w http.ResponseWriter, r *http.Request) {
 	err := r.ParseForm()
 	lang := r.PostForm.Get("lang")
 	back, perr := url.Parse(r.PostForm.Get("return"))
-	if err != nil || perr != nil || back.Host != "" || back.Scheme != "" || !slices.Contains(p.Paths, back.Path) || !slices.Contains(p.Languages, lang) {
+	if err != nil || perr != nil || back.Host != "" || back.Scheme != "" || !slices.ContainsFunc(p.Paths, func(path string) bool { return p.At(path) == back.Path }) || !slices.Contains(p.Languages, lang) {
 		http.Error(w, "invalid_request", http.StatusBadRequest)
 		return
 	}
