@@ -55,7 +55,7 @@ func (e *Endpoint) requestACR(q *request, c claimRequest) *refusal {
 	case len(c.values) == 0 || len(known) == 0 && !c.essential:
 		return nil
 	case len(known) == 0:
-		return q.to.refuse(portner.UnmetAuthenticationRequirements, "acr_unsupported", "No requested value of the claim acr is supported.")
+		return q.to.refuse(portner.UnmetAuthenticationRequirements, "acr_unsupported", "No value of acr in the parameter claims is supported.")
 	case c.essential:
 		q.acrValues, q.acrEssential = known, true
 		return nil
@@ -79,10 +79,10 @@ func (e *Endpoint) requestSubject(q *request, c claimRequest) *refusal {
 	case len(c.values) == 0:
 		return nil
 	case len(c.values) > 1 || e.cfg.Subject == nil:
-		return q.to.invalid("claims_sub_unsupported", "The claim sub must be requested with one value, and the provider must support it.")
+		return q.to.invalid("claims_sub_unsupported", "The parameter claims must request sub with one value, and the provider must support it.")
 	}
 	if e.withheld(q) {
-		return q.to.invalid("claims_sub_pseudonymous", "The claim sub cannot be requested with scopes that require a pseudonym.")
+		return q.to.invalid("claims_sub_pseudonymous", "The parameter claims cannot request sub with scopes that require a pseudonym.")
 	}
 	q.hintSub = c.values[0]
 	return nil

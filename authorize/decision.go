@@ -36,13 +36,17 @@ type Redirect struct {
 	Form map[string]string
 }
 
-// ErrorPage is an error that must not be sent to the client. No part of it comes from the request.
+// ErrorPage is an error that must not be sent to the client. No part of it comes from the request: Client and BackURL are those of the
+// registration that the request names.
 type ErrorPage struct {
 	Status        int               // HTTP status
 	Code          portner.ErrorCode // value to show as the error
-	Description   string            // one English sentence
+	Parameter     string            // name of the parameter that is missing or invalid; "" if the error is not about one
+	Description   string            // one English sentence, which names the parameter
 	CorrelationID string            // also part of the log line
 	Locale        string            // language of the page
+	Client        ClientInfo        // zero if the client is not known
+	BackURL       string            // where a link back to the client may lead: client.Client.HomeURL, or the customer's; "" if not known
 }
 
 // Reply returns the response: a redirect to the client or to the page of the interaction, a form that posts itself, or the error
@@ -114,9 +118,10 @@ var plainErrorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <main>
 <h1>The login cannot continue</h1>
 <p>{{.Description}}</p>
-<p>Error: <code id="error-code">{{.Code}}</code></p>
+<p>Error: <code id="error-code">{{.Code}}</code>{{if .Parameter}}, parameter <code id="error-parameter">{{.Parameter}}</code>{{end}}</p>
 <p>Reference: <code id="correlation-id">{{.CorrelationID}}</code></p>
-</main>
+{{if .BackURL}}<p><a id="back" href="{{.BackURL}}">Back to {{.Client.Name}}</a></p>
+{{end}}</main>
 </body>
 </html>
 `))

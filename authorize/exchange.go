@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -20,12 +22,12 @@ import (
 // exchange is the state of one request, from a client or from a page. It holds values only. The methods of Endpoint work on it
 // in this order: receive or reopen, load, decide, and then interact, issue or refuse.
 type exchange struct {
-	r         Request
-	header    http.Header // of the response
-	now       time.Time
-	clientID  string // of the registration, once it is found
-	uiLocales string // of the parameters as far as they are known, for the language of the page also if the request is refused
-	req       *request
+	r      Request
+	header http.Header // of the response
+	now    time.Time
+	client *client.Client // once it is found, also if the request is refused
+	params httpx.Form     // the parameters as far as they are known, also if the request is refused
+	req    *request
 	progress
 	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	versions   []string // of the texts of the scopes that the user approved on this page, in their order
@@ -72,15 +74,13 @@ func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (h
 	if refused != nil {
 		return form, refused
 	}
-	x.uiLocales = form.Get("ui_locales")
+	x.params = form
 	c, s, refused := e.resolve(ctx, form, x.now)
-	if c != nil {
-		x.clientID = c.ClientID
-	}
+	x.client = c
 	if refused != nil {
 		return form, refused
 	}
-	x.uiLocales = s.form.Get("ui_locales")
+	x.params = s.form
 	if !s.isPushed() && !s.signed {
 		s.raw = raw
 	}
@@ -228,19 +228,29 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 	if r.fault != nil {
 		e.log.Fault(ctx, r.fault, corrID, x.now)
 	} else {
-		if r.explanation.Parameter == "" {
-			r.explain(httpx.Form(x.r.Form), nil)
-		}
-		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID, Reason: r.reason, Explanation: r.explanation})
+		r.explain(x.params, x.client)
+		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID(), Reason: r.reason, Explanation: r.explanation})
 	}
 	if r.to != nil {
 		return e.respond(x, r.to, "error", string(r.code), "error_description", r.description)
 	}
-	p := &ErrorPage{Status: r.status, Code: r.code, Description: r.description, CorrelationID: corrID, Locale: e.localeOf(x)}
-	if p.Status == 0 {
-		p.Status = http.StatusBadRequest
+	p := &ErrorPage{
+		Status: cmp.Or(r.status, http.StatusBadRequest), Code: r.code, Parameter: r.explanation.Parameter, Description: r.description,
+		CorrelationID: corrID, Locale: e.localeOf(x),
+	}
+	if x.client != nil {
+		customer, _ := x.client.Customer(x.params.Get("onbehalfof"))
+		p.Client, p.BackURL = infoOf(x.client, customer), cmp.Or(customer.URL, x.client.HomeURL())
 	}
 	return e.result(x, Decision{Error: p})
+}
+
+// clientID returns the client_id of the registration, "" until it is found.
+func (x *exchange) clientID() string {
+	if x.client == nil {
+		return ""
+	}
+	return x.client.ClientID
 }
 
 // respond returns the Decision that sends parameters to the client, with state if the request has one, and iss (RFC 9207 §2).

@@ -23,5 +23,5 @@ func (e *Endpoint) localeOf(x *exchange) string {
 	if x.form.locale != "" {
 		return x.form.locale
 	}
-	return e.Locale(x.r.Header, x.uiLocales)
+	return e.Locale(x.r.Header, x.params.Get("ui_locales"))
 }

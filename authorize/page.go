@@ -231,7 +231,10 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", expired("pending_request_seal")
 	}
 	t, s, hintSub, err := unpack(plain)
-	x.uiLocales = s.form.Get("ui_locales")
+	x.params = s.form
+	if err == nil {
+		x.client, refused = e.findClient(ctx, s.form)
+	}
 	switch {
 	case err != nil:
 		return "", expired("pending_request_format")
@@ -239,17 +242,14 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", expired("pending_request_expired")
 	case !e.browser.matches(t.browser, x.r.Header):
 		return "", e.otherBrowser(x)
-	}
-	c, refused := e.findClient(ctx, s.form)
-	if refused != nil {
+	case refused != nil:
 		return "", refused
 	}
-	x.clientID = c.ClientID
 	// The clock of this node may run behind that of the node that received the request. A login on this page was made after it.
 	if x.now.Before(t.receivedAt) {
 		x.now = t.receivedAt
 	}
-	if x.req, refused = e.validate(ctx, c, s, x.now); refused != nil {
+	if x.req, refused = e.validate(ctx, x.client, s, x.now); refused != nil {
 		return "", refused
 	}
 	x.progress, x.req.hintSub, x.interacted = t, hintSub, true

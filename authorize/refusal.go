@@ -46,7 +46,7 @@ func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*targ
 			as(portner.EventRedirectMismatch)
 	}
 	if err := c.CheckURI(uri, env); err != nil { // a stored registration may be older than a rule
-		r := page(portner.ServerError, "redirect_uri_registration", "The registration of this client is invalid.").
+		r := page(portner.ServerError, "redirect_uri_registration", "The registration of the redirect_uri is invalid.").
 			as(portner.EventBadRegistration)
 		r.status = http.StatusInternalServerError
 		return nil, r
@@ -68,7 +68,7 @@ type refusal struct {
 	to          *target // if nil, the refusal is an error page
 	status      int     // of the page; 0 is 400
 	code        portner.ErrorCode
-	description string // one sentence
+	description string // one sentence, which names the parameter of the reason
 	event       portner.EventName
 	reason      string // snake_case, for the log
 	fault       error  // a fault of the provider, for the log only
@@ -133,6 +133,14 @@ func (r *refusal) explain(form httpx.Form, c *client.Client) *refusal {
 func (r *refusal) expect(values []string) *refusal {
 	r.explanation.Expected = audit.OneOf(values)
 	return r
+}
+
+// repeatedText describes a repeated parameter. It names only parameters of the protocol: other names are text of the request.
+func repeatedText(form httpx.Form) string {
+	if name := audit.Known(form.Repeated()); name != "" {
+		return "The parameter " + name + " is repeated."
+	}
+	return "A parameter is repeated."
 }
 
 // as sets the event of the refusal.

@@ -111,7 +111,7 @@ func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *re
 		q.to.mode = mode
 	}
 	if q.form.Repeated() != "" {
-		return q.to.invalid("parameter_repeated", "A parameter is repeated.").as(portner.EventDuplicateParam)
+		return q.to.invalid("parameter_repeated", repeatedText(q.form)).as(portner.EventDuplicateParam)
 	}
 	switch q.form.Get("response_type") {
 	case "code":
@@ -126,11 +126,11 @@ func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *re
 func (e *Endpoint) checkClient(_ context.Context, q *request, _ time.Time) *refusal {
 	switch {
 	case !q.client.HasGrant(client.AuthorizationCode):
-		return q.to.refuse(portner.UnauthorizedClient, "grant_type_unregistered", "The client is not registered for authorization_code.")
+		return q.to.refuse(portner.UnauthorizedClient, "grant_type_unregistered", "The response_type code requires a client that is registered for the grant type authorization_code.")
 	case (e.cfg.requires("request_uri") || q.client.RequirePushedAuthorizationRequests) && !q.isPushed():
-		return q.to.invalid("request_uri_missing", "The client must push its authorization requests.")
+		return q.to.invalid("request_uri_missing", "The parameter request_uri is required: the client must push its authorization requests.")
 	case (e.cfg.requires("request") || q.client.RequireSignedRequestObject) && !q.signed:
-		return q.to.invalid("request_object_missing", "The client must send a signed request object.")
+		return q.to.invalid("request_object_missing", "The parameter request is required: the client must send a signed request object.")
 	}
 	return nil
 }

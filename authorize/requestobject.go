@@ -27,19 +27,21 @@ var errObject = errors.New("authorize: a parameter of the request object has an 
 // which must match (RFC 9101 §6.3).
 func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, *refusal) {
 	if repeated(form, "request") {
-		return source{}, e.unresolved(c, form, portner.InvalidRequest, "parameter_repeated", "A parameter is repeated.").
+		return source{}, e.unresolved(c, form, portner.InvalidRequest, "parameter_repeated", "The parameter request is repeated.").
 			as(portner.EventDuplicateParam)
 	}
 	if len(c.JWKS) == 0 || e.cfg.Authenticator == nil {
 		return source{}, e.unresolved(c, form, portner.RequestNotSupported, "request_object_keys_missing",
-			"The client has no keys registered for request objects.")
+			"The parameter request is not supported for a client without registered keys.")
 	}
 	inner, reason, err := e.openObject(ctx, c, form.Get("request"), now)
 	if err != nil {
 		return source{}, faulty(nil, err)
 	}
 	if reason != "" {
-		return source{}, e.unresolved(c, form, portner.InvalidRequestObject, reason, "The request object is not valid.")
+		refused := e.unresolved(c, form, portner.InvalidRequestObject, reason, "The parameter request is not a valid request object.")
+		refused.explanation.Parameter = "request"
+		return source{}, refused
 	}
 	return source{form: inner, signed: true}, nil
 }

@@ -48,7 +48,7 @@ func (e *Endpoint) findClient(ctx context.Context, form httpx.Form) (*client.Cli
 	c, err := client.Lookup(ctx, e.cfg.Clients, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return nil, page(portner.InvalidClient, "client_unknown", "The client is not registered.")
+		return nil, page(portner.InvalidClient, "client_unknown", "The client_id is not registered.")
 	case err != nil:
 		return nil, faulty(nil, err)
 	}

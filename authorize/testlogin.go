@@ -105,7 +105,7 @@ func (e *Endpoint) wantsTestLogin(q *request) bool {
 // testLogin logs the user of the hint in, gives the answers of TestLogin, and continues.
 func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 	if !e.cfg.TestLogin.answers(ctx, x.r.RemoteAddr) {
-		return e.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "test_login_remote", "The test login answers requests of the same machine only."))
+		return e.refuse(ctx, x, x.req.to.refuse(portner.AccessDenied, "test_login_remote", "The login_hint of a test login is accepted from the same machine only."))
 	}
 	a, refused := e.testAuthentication(ctx, x.req)
 	if refused != nil {
@@ -126,7 +126,7 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 	case refuse:
 		return e.refuse(ctx, x, x.req.to.refuse(n.code, string(n.reason), n.description))
 	default:
-		return e.refuse(ctx, x, x.req.to.refuse(portner.LoginRequired, "test_login_insufficient", "The test login does not answer the request."))
+		return e.refuse(ctx, x, x.req.to.refuse(portner.LoginRequired, "test_login_insufficient", "The login_hint does not answer the request."))
 	}
 }
 
@@ -164,7 +164,7 @@ func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (session.
 	}
 	identity, err := e.cfg.TestLogin.identity(ctx, pid)
 	if err != nil {
-		return session.Authentication{}, q.to.refuse(portner.AccessDenied, "test_login_user_unknown", "The test login has no such user.")
+		return session.Authentication{}, q.to.refuse(portner.AccessDenied, "test_login_user_unknown", "The login_hint names no user of the test login.")
 	}
 	return session.Authentication{Identity: identity, ACR: level, AMR: []string{testAMR}}, nil
 }

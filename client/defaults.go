@@ -152,6 +152,23 @@ func (c *Client) DisplayName() string {
 	return c.ClientID
 }
 
+// HomeURL returns where a link of a page may lead the user back to the client: ClientURI, or else the root of the origin of the first
+// http or https redirect URI. It returns "" for a native application without ClientURI.
+func (c *Client) HomeURL() string {
+	if u, err := url.Parse(c.ClientURI); err == nil && isHTTP(u.Scheme) {
+		return c.ClientURI
+	}
+	if c.ApplicationKind() == Native {
+		return ""
+	}
+	for _, uri := range c.RedirectURIs {
+		if origin, ok := originOf(uri); ok {
+			return origin + "/"
+		}
+	}
+	return ""
+}
+
 // Customer returns the customer that the onbehalfof parameter with this value names.
 func (c *Client) Customer(value string) (OnBehalfOf, bool) {
 	i := slices.IndexFunc(c.OnBehalfOf, func(o OnBehalfOf) bool { return o.Value == value })

@@ -52,3 +52,23 @@ func TestLookup(t *testing.T) {
 		require.Nil(t, c, name)
 	}
 }
+
+// TestHomeURL: a link back to a client leads to its home page, or to the origin of its redirect URIs, and never to another scheme.
+func TestHomeURL(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		c    client.Client
+		want string
+	}{
+		"client_uri":       {client.Client{ClientURI: "https://a.example.no/home?x=y", RedirectURIs: []string{"https://b.example.no/cb"}}, "https://a.example.no/home?x=y"},
+		"redirect URI":     {client.Client{RedirectURIs: []string{"https://b.example.no:8443/cb?x=y"}}, "https://b.example.no:8443/"},
+		"first web URI":    {client.Client{RedirectURIs: []string{"no.example.app:/cb", "http://localhost:8081/cb"}}, "http://localhost:8081/"},
+		"native":           {client.Client{ApplicationType: client.Native, RedirectURIs: []string{"http://127.0.0.1/cb"}}, ""},
+		"native with home": {client.Client{ApplicationType: client.Native, ClientURI: "https://a.example.no"}, "https://a.example.no"},
+		"browser":          {client.Client{ApplicationType: client.Browser, RedirectURIs: []string{"https://spa.example.no/cb"}}, "https://spa.example.no/"},
+		"script":           {client.Client{ClientURI: "javascript:alert(1)", RedirectURIs: []string{"javascript:alert(1)"}}, ""},
+		"nothing":          {client.Client{}, ""},
+	} {
+		require.Equal(t, tc.want, tc.c.HomeURL(), name)
+	}
+}

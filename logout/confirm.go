@@ -88,6 +88,7 @@ func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.
 		return e.rejectForm(ctx, x, "confirmation_invalid")
 	}
 	x.locale = e.locale(x.request, c.Intent.Locale)
+	x.client, _ = e.findClient(ctx, c.Intent.ClientID) // for the way back only
 	switch {
 	case current == nil && e.cfg.Sessions.HasCookie(x.request): // the button was pressed twice
 		return e.loggedOut(x, intent{NotRegistered: c.Intent.NotRegistered}, nil)
@@ -97,7 +98,9 @@ func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.
 		return e.rejectForm(ctx, x, "session_mismatch")
 	case x.form.Has(fieldCancel):
 		httpx.Page(x.header, false)
-		return e.result(x, Decision{Cancelled: &CancelledPage{ClientName: c.Intent.ClientName, Locale: x.locale}})
+		p := &CancelledPage{Locale: x.locale}
+		p.ClientName, p.BackURL = x.back()
+		return e.result(x, Decision{Cancelled: p})
 	}
 	in, err := e.stillRegistered(ctx, x, c.Intent)
 	if err != nil {
@@ -122,8 +125,7 @@ func (e *Endpoint) stillRegistered(ctx context.Context, x *exchange, in intent) 
 // rejectForm rejects a form that is not the confirmation page of this session.
 func (e *Endpoint) rejectForm(ctx context.Context, x *exchange, cause string) *Decision {
 	e.log.Emit(ctx, portner.Event{Name: portner.EventCSRF, Time: x.now, Reason: cause})
-	return e.reject(ctx, x, &portner.Error{
-		Code: portner.AccessDenied, Status: http.StatusForbidden,
-		Description: "The form has expired or does not belong to this page. Nothing was changed.", Err: reason("form_invalid"),
-	})
+	refused := invalid("form_invalid", "The form has expired or does not belong to this page. Nothing was changed.")
+	refused.Code, refused.Status = portner.AccessDenied, http.StatusForbidden
+	return e.reject(ctx, x, refused)
 }

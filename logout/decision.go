@@ -70,7 +70,8 @@ type LoggedOutPage struct {
 	ContinueURL template.URL // a registered URI, possibly with the scheme of a native app; "" to stay
 	Nonce       string       // nonce of the Content-Security-Policy
 	Script      template.JS  // continues when the frames have loaded
-	ClientName  string       // the client of ContinueURL
+	ClientName  string       // the client of ContinueURL or BackURL
+	BackURL     string       // without ContinueURL, where a link back to the client may lead: client.Client.HomeURL; "" if it is not known
 	Locale      string       // language of the page
 	// NotRegistered reports that the post_logout_redirect_uri of the request is not registered. The page stays, and shows the code
 	// invalid_request in an element with the id error-page.
@@ -81,16 +82,21 @@ type LoggedOutPage struct {
 // CancelledPage confirms that the user cancelled.
 type CancelledPage struct {
 	ClientName string // the client that requested the logout; "" if unknown
+	BackURL    string // where a link back to the client may lead: client.Client.HomeURL; "" if it is not known
 	Locale     string // language of the page
 }
 
-// ErrorPage shows an error. No part of it comes from the request.
+// ErrorPage shows an error of a logout. No part of it comes from the request: ClientName and BackURL are those of the registration that
+// the request names.
 type ErrorPage struct {
 	Status        int               // HTTP status
 	Code          portner.ErrorCode // value to show as the error
-	Description   string            // one English sentence
+	Parameter     string            // name of the parameter that is missing or invalid; "" if the error is not about one
+	Description   string            // one English sentence, which names the parameter
 	CorrelationID string            // also part of the log line
 	Locale        string            // language of the page
+	ClientName    string            // the client that requested the logout, which is not verified; "" if it is not known
+	BackURL       string            // where a link back to the client may lead: client.Client.HomeURL; "" if it is not known
 	// StillLoggedIn reports that the logout failed and the session is live.
 	StillLoggedIn bool
 }
@@ -187,6 +193,8 @@ var plain = template.Must(template.New("").Parse(`
 {{- define "head"}}<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.}}</title></head>
 {{end}}
+{{- define "back"}}{{if .BackURL}}<p><a id="back" href="{{.BackURL}}">Back to {{.ClientName}}</a></p>
+{{end}}{{end}}
 {{- define "confirm"}}{{template "head" "Log out?"}}<body><main>
 <h1>Do you want to log out?</h1>
 {{if .ClientName}}<p>{{.ClientName}} requests your logout. You will be logged out of every service you use this login for.</p>{{else}}<p>You will be logged out of every service you use this login for.</p>{{end}}
@@ -199,18 +207,20 @@ var plain = template.Must(template.New("").Parse(`
 <h1>You are logged out</h1>
 {{if .NotRegistered}}<p id="error-page" role="alert">invalid_request: the post_logout_redirect_uri is not registered for the service, so you stay here. Reference: {{.CorrelationID}}</p>
 {{end}}{{if .ContinueURL}}<p><a id="logout-continue" href="{{.ContinueURL}}">{{if .ClientName}}Back to {{.ClientName}}{{else}}Continue{{end}}</a></p>
-{{end}}{{range .Frames}}<iframe src="{{.}}" title="" width="0" height="0" hidden></iframe>
+{{else}}{{template "back" .}}{{end}}{{range .Frames}}<iframe src="{{.}}" title="" width="0" height="0" hidden></iframe>
 {{end}}{{if and .Frames .ContinueURL}}<script nonce="{{.Nonce}}">{{.Script}}</script>
 {{end}}</main></body></html>
 {{end}}
 {{- define "cancelled"}}{{template "head" "Still logged in"}}<body><main id="logout-cancelled">
 <h1>You are still logged in</h1><p>Nothing was changed.</p>
-</main></body></html>
+{{template "back" .}}</main></body></html>
 {{end}}
 {{- define "error"}}{{template "head" "Error"}}<body id="error-page"><main>
-<h1>{{if .StillLoggedIn}}You are NOT logged out{{else}}Something is wrong{{end}}</h1>
-<p><code>{{.Code}}</code>: {{.Description}}</p><p>Reference: {{.CorrelationID}}</p>
-</main></body></html>
+<h1>{{if .StillLoggedIn}}You are NOT logged out{{else}}The logout cannot continue{{end}}</h1>
+<p>{{.Description}}</p>
+<p>Error: <code id="error-code">{{.Code}}</code>{{if .Parameter}}, parameter <code id="error-parameter">{{.Parameter}}</code>{{end}}</p>
+<p>Reference: <code id="correlation-id">{{.CorrelationID}}</code></p>
+{{template "back" .}}</main></body></html>
 {{end}}
 {{- define "repost"}}{{template "head" "Log out"}}<body>
 <form method="post" action="{{.Action}}" id="logout-resubmit">{{range .Fields}}<input type="hidden" name="{{index . 0}}" value="{{index . 1}}">{{end}}

@@ -101,7 +101,8 @@ type exchange struct {
 	header  http.Header // of the response
 	now     time.Time
 	locale  string
-	ended   bool // the session has ended
+	client  *client.Client // of the request; nil if it is not known
+	ended   bool           // the session has ended
 }
 
 func (e *Endpoint) newExchange(r Request, header http.Header) *exchange {
@@ -109,6 +110,14 @@ func (e *Endpoint) newExchange(r Request, header http.Header) *exchange {
 	return &exchange{
 		form: form, method: r.Method, request: r.Header, header: header, now: e.cfg.Now(), locale: e.locale(r.Header, form.Get(paramLocales)),
 	}
+}
+
+// back returns the name of the client of the request and where a link back to it may lead.
+func (x *exchange) back() (name, backURL string) {
+	if x.client == nil {
+		return "", ""
+	}
+	return x.client.DisplayName(), x.client.HomeURL()
 }
 
 // locale returns the language of a page. uiLocales is the parameter of the request, or the language of the page before.
@@ -234,7 +243,9 @@ func (e *Endpoint) loggedOut(x *exchange, in intent, frames []string) *Decision 
 		Frames: frames, ContinueURL: template.URL(in.ReturnTo), Nonce: seal.NewID(), Script: continueScript,
 		Locale: x.locale, NotRegistered: in.NotRegistered, CorrelationID: httpx.NewCorrelationID(),
 	}
-	if in.ReturnTo != "" {
+	if in.ReturnTo == "" {
+		p.ClientName, p.BackURL = x.back()
+	} else {
 		p.ClientName = in.ClientName
 		x.header.Set("Refresh", "3; url="+in.ReturnTo) // for browsers without script
 	}
@@ -269,22 +280,28 @@ func (e *Endpoint) fail(ctx context.Context, x *exchange, err error) *Decision {
 
 // reject returns the error page for an invalid request. It is never a redirect.
 func (e *Endpoint) reject(ctx context.Context, x *exchange, pe *portner.Error) *Decision {
-	cause := reason(pe.Code)
-	if r, ok := errors.AsType[reason](pe); ok {
+	cause := rejection{reason: string(pe.Code)}
+	if r, ok := errors.AsType[rejection](pe); ok {
 		cause = r
 	} else if f, ok := errors.AsType[*httpx.FormError](pe); ok {
-		cause = reason(f.Reason)
+		cause.reason = f.Reason
 	}
-	p := &ErrorPage{Status: pe.HTTPStatus(), Code: pe.Code, Description: pe.Description, CorrelationID: httpx.NewCorrelationID()}
+	if x.client == nil && x.form.Count(paramClientID) == 1 {
+		x.client, _ = e.findClient(ctx, x.form.Get(paramClientID)) // for the way back only
+	}
+	p := &ErrorPage{
+		Status: pe.HTTPStatus(), Code: pe.Code, Parameter: cause.parameter, Description: pe.Description, CorrelationID: httpx.NewCorrelationID(),
+	}
 	for name, values := range pe.Header {
 		x.header[name] = values
 	}
-	e.log.Emit(ctx, portner.Event{Name: portner.EventRefused, Time: x.now, CorrelationID: p.CorrelationID, Reason: string(cause)})
+	e.log.Emit(ctx, portner.Event{Name: portner.EventRefused, Time: x.now, CorrelationID: p.CorrelationID, Reason: cause.reason, Explanation: portner.Explanation{Parameter: cause.parameter}})
 	return e.errorPage(x, p)
 }
 
 func (e *Endpoint) errorPage(x *exchange, p *ErrorPage) *Decision {
 	p.Locale = x.locale
+	p.ClientName, p.BackURL = x.back()
 	httpx.Page(x.header, false)
 	return e.result(x, Decision{Error: p})
 }

@@ -58,13 +58,16 @@ func repeatedParameter(f httpx.Form) string {
 	return ""
 }
 
-// reason is the reason of a rejection, for the log.
-type reason string
+// rejection is the cause of a portner.Error.
+type rejection struct {
+	reason    string // for the log
+	parameter string // that is missing or invalid; "" if the error is not about one
+}
 
-func (r reason) Error() string { return "logout: " + string(r) }
+func (r rejection) Error() string { return "logout: " + r.reason }
 
-func invalid(cause reason, description string) *portner.Error {
-	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: cause}
+func invalid(reason, description string) *portner.Error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: rejection{reason, audit.Parameter(reason)}}
 }
 
 // parse validates the parameters. Its error is a *portner.Error or a fault; nothing has changed then.
@@ -72,7 +75,9 @@ func (e *Endpoint) parse(ctx context.Context, x *exchange) (request, error) {
 	var req request
 	if name := repeatedParameter(x.form); name != "" {
 		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: name})
-		return req, invalid("parameter_repeated", "The parameter "+name+" is repeated.")
+		repeated := invalid("parameter_repeated", "The parameter "+name+" is repeated.")
+		repeated.Err = rejection{"parameter_repeated", name}
+		return req, repeated
 	}
 	state := x.form.Get(paramState)
 	if !httpx.ValidState(state) {
@@ -96,6 +101,7 @@ func (e *Endpoint) parse(ctx context.Context, x *exchange) (request, error) {
 	if req.client, err = e.findClient(ctx, clientID); err != nil {
 		return req, err
 	}
+	x.client = req.client
 	if req.hint != nil && req.client == nil {
 		return req, invalid("id_token_hint_client_unknown", "The parameter id_token_hint must name a registered client.")
 	}

@@ -33,6 +33,9 @@ var rules = map[string]rule{
 	"request_object_missing":      {"request", "a signed request object", "require_signed_request_object"},
 	"request_and_request_uri":     {"request_uri", "request or request_uri, not both", ""},
 	"request_uri":                 {"request_uri", "an unused request_uri of the client that has not expired", ""},
+	"request_uri_client_mismatch": {"request_uri", "a request_uri that the client itself pushed", ""},
+	"request_uri_malformed":       {"request_uri", "a request_uri of the PAR endpoint", ""},
+	"request_uri_unknown":         {"request_uri", "an unused request_uri that has not expired", ""},
 	"request_uri_missing":         {"request_uri", "a request that was pushed to the PAR endpoint", "require_pushed_authorization_requests"},
 	"request_uri_repeated":        {"request_uri", "one value", ""},
 	"request_uri_unsupported":     {"request_uri", "a request_uri of the PAR endpoint", ""},
@@ -48,6 +51,7 @@ var rules = map[string]rule{
 	"state_malformed":             {"state", "printable ASCII of at most 2048 characters", ""},
 	"state_missing":               {"state", "a value", "require_state"},
 	"test_login_hint":             {"login_hint", "testid:<national identity number>_<level>", ""},
+	"test_login_remote":           {"login_hint", "a request of the same machine, or TestIssuer in the configuration", ""},
 	"test_login_insufficient":     {"login_hint", "a level of acr_values", ""},
 	"test_login_user_unknown":     {"login_hint", "the number of a synthetic person", ""},
 
