@@ -194,6 +194,9 @@ func mayActAllows(mayAct []byte, a actor, known bool) bool {
 func (x *exchange) delegation(act json.RawMessage) storage.Delegation {
 	from := x.subject.grant.Delegation
 	d := storage.Delegation{Source: from.Source, Actor: act, MayAct: from.MayAct, Subject: x.subject.hash}
+	if x.actor != nil {
+		d.ActorToken = x.actor.hash // also if the policy leaves the actor out: the exchange rests on it
+	}
 	if x.decision.DelegationSource != "" {
 		d.Source = x.decision.DelegationSource
 	}

@@ -75,13 +75,17 @@ func (x *exchange) readForm(ctx context.Context) error {
 	if x.subject, err = x.verify(ctx, presentation{subjectRole, f.Get("subject_token"), f.Get("subject_token_type")}); err != nil {
 		return err
 	}
-	if x.subject.exchanges >= token.MaxExchanges {
+	exchanges := x.subject.exchanges
+	if f.Has("actor_token") {
+		if x.actor, err = x.verify(ctx, presentation{actorRole, f.Get("actor_token"), f.Get("actor_token_type")}); err != nil {
+			return err
+		}
+		exchanges += x.actor.exchanges
+	}
+	if exchanges >= token.MaxExchanges {
 		return subjectRole.badToken("exchanges_exceeded")
 	}
-	if f.Has("actor_token") {
-		x.actor, err = x.verify(ctx, presentation{actorRole, f.Get("actor_token"), f.Get("actor_token_type")})
-	}
-	return err
+	return nil
 }
 
 // narrowsOwn reports whether a client exchanges a token of its own without an actor token.

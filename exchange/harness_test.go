@@ -139,8 +139,14 @@ func clients(t *testing.T) []client.Client {
 // login returns the tokens of a login of Kari at a client.
 func (w *world) login(clientID, scopes string, extra ...string) optest.Answer {
 	w.t.Helper()
+	return w.loginAs("kari", clientID, scopes, extra...)
+}
+
+// loginAs is login as another user.
+func (w *world) loginAs(user, clientID, scopes string, extra ...string) optest.Answer {
+	w.t.Helper()
 	r := w.Request(clientID, scopes, extra...)
-	page := w.Browser().Login(w.t, r, "kari")
+	page := w.Browser().Login(w.t, r, user)
 	require.NotNil(w.t, page.Left, page.Body)
 	code := page.Left.Query().Get("code")
 	require.NotEmpty(w.t, code, page.Left)

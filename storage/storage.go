@@ -135,6 +135,9 @@ type Delegation struct {
 	// Subject is the access token that was exchanged for the grant. The grant ends with the grant of that token.
 	// It is zero if no token was exchanged, or if another issuer made it.
 	Subject Hash
+	// ActorToken is the access token of this provider that was the actor token of the exchange (RFC 8693 §2.1). The grant ends with the
+	// grant of that token, too. It is zero if there was none.
+	ActorToken Hash
 }
 
 // AuthorizationCode is a code and the grant that becomes live when the code is redeemed.

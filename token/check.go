@@ -13,13 +13,13 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// MaxExchanges is the largest number of token exchanges between a login and a token (RFC 8693). CheckGrant loads one grant for each
-// of them.
+// MaxExchanges is the largest number of token exchanges that led to a token (RFC 8693), also those of actor tokens. CheckGrant loads one
+// grant for each of them, and one more for each actor token.
 const MaxExchanges = 8
 
 // CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled,
 // the client still acts for the customer of the grant, no scope requires pseudonyms that did not when the grant was made, every scope that requires consent has one, and the same is true of the grants
-// of the tokens that were exchanged for it. CheckGrant does not check whether g is revoked, because the method of the store that
+// of the tokens that were exchanged for it and of the actor tokens. CheckGrant does not check whether g is revoked, because the method of the store that
 // returned g reports that. The error wraps storage.ErrRevoked if the tokens may not be used; other errors are faults.
 func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
 	_, err := m.check(ctx, g, nil, now)
@@ -31,7 +31,7 @@ type liveGrant struct {
 	client    *client.Client
 	identity  session.Identity // of the user; zero for machine grants
 	user      User
-	exchanges int // that lead from a login to the grant
+	exchanges int // that led to the grant
 	// consentEnd is the first end of the consents that the grant rests on; zero if it rests on none. No token lives longer.
 	consentEnd time.Time
 }
@@ -51,6 +51,7 @@ var (
 	errUserDisabled     = &endedError{"user_disabled"}
 	errConsentWithdrawn = &endedError{"consent_withdrawn"}
 	errParentEnded      = &endedError{"exchanged_token_ended"}
+	errActorEnded       = &endedError{"actor_token_ended"}
 	errDetailsWithdrawn = &endedError{"details_withdrawn"}
 	errPseudonymNeeded  = &endedError{"pseudonym_required"}
 )
@@ -156,19 +157,25 @@ func (m *Minter) UserEnabled(ctx context.Context, subject string) (bool, error) 
 	return err == nil, err
 }
 
-// checkParents follows a grant through the tokens that were exchanged for it to the grant of the login. All of them must be
-// live. The consents are those of the login. It sets live.exchanges and live.consentEnd.
-func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, live *liveGrant, now time.Time) (err error) {
-	for ; g.Delegation.Subject != (storage.Hash{}); live.exchanges++ {
-		if t := m.lookedUp[g.Delegation.Subject]; t != nil { // checked in this request
-			live.exchanges += 1 + t.Exchanges
-			live.consentEnd = t.consentEnd
-			return nil
-		}
-		if live.exchanges == MaxExchanges {
+// checkParents follows a grant through the tokens that were exchanged for it to the grant of the login. All of them, and the actor tokens
+// that were presented with them, must be live. The consents are those of the login, and for scopes that an exchange added those of its
+// grant. It sets live.exchanges and live.consentEnd.
+func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, live *liveGrant, now time.Time) error {
+	for d := &g.Delegation; d.Subject != (storage.Hash{}) || d.ActorToken != (storage.Hash{}); d = &g.Delegation {
+		if live.exchanges++; live.exchanges > MaxExchanges {
 			return errParentEnded
 		}
-		_, parent, err := m.accessToken(ctx, g.Delegation.Subject, now)
+		if err := m.checkActorToken(ctx, d.ActorToken, live, now); err != nil {
+			return err
+		}
+		if d.Subject == (storage.Hash{}) { // the subject token is of another issuer
+			break
+		}
+		if t := m.lookedUp[d.Subject]; t != nil { // checked in this request
+			live.add(t.Exchanges, t.consentEnd)
+			return m.checkConsents(ctx, g, addedScopes(g, &t.Grant), live, now)
+		}
+		_, parent, err := m.accessToken(ctx, d.Subject, now)
 		if err == nil {
 			_, err = m.client(ctx, &parent, nil)
 		}
@@ -177,10 +184,52 @@ func (m *Minter) checkParents(ctx context.Context, g *storage.Grant, live *liveG
 		} else if err != nil {
 			return err
 		}
+		if err := m.checkConsents(ctx, g, addedScopes(g, &parent), live, now); err != nil {
+			return err
+		}
 		g = &parent
 	}
-	live.consentEnd, err = m.checkConsents(ctx, g, now)
+	return m.checkConsents(ctx, g, g.Scopes, live, now)
+}
+
+// checkActorToken checks that an actor token may still be used, by the rules for its own use. The hash is zero if there is none.
+func (m *Minter) checkActorToken(ctx context.Context, hash storage.Hash, live *liveGrant, now time.Time) error {
+	if hash == (storage.Hash{}) {
+		return nil
+	}
+	if t := m.lookedUp[hash]; t != nil { // checked in this request
+		live.add(t.Exchanges, t.consentEnd)
+		return nil
+	}
+	_, g, err := m.accessToken(ctx, hash, now)
+	if err == nil {
+		var actor liveGrant
+		actor, err = m.check(ctx, &g, nil, now)
+		live.add(actor.exchanges, actor.consentEnd)
+	}
+	if gone(err) || err == nil && live.exchanges > MaxExchanges {
+		return errActorEnded
+	}
 	return err
+}
+
+// add adds what the check of a token that was presented in an exchange loaded.
+func (l *liveGrant) add(exchanges int, consentEnd time.Time) {
+	l.exchanges += exchanges
+	if !consentEnd.IsZero() && (l.consentEnd.IsZero() || consentEnd.Before(l.consentEnd)) {
+		l.consentEnd = consentEnd
+	}
+}
+
+// addedScopes returns the scopes of a grant that the grant of the exchanged token does not have. The policy of an exchange may add scopes
+// to an id_token.
+func addedScopes(g, parent *storage.Grant) (added []string) {
+	for _, name := range g.Scopes {
+		if !slices.Contains(parent.Scopes, name) {
+			added = append(added, name)
+		}
+	}
+	return added
 }
 
 // accessToken reads a live access token and its live grant.
@@ -200,30 +249,28 @@ func (m *Minter) accessToken(ctx context.Context, hash storage.Hash, now time.Ti
 	return t, g, nil
 }
 
-// checkConsents checks that every scope of the grant that requires consent has one that is as old as the grant, and returns the first
-// end of these consents, zero if no scope requires consent. A consent that was given after the grant was made is for later grants: the
-// user withdrew the one that the grant rested on, or gave it for another text.
-func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, now time.Time) (end time.Time, err error) {
-	if m.cfg.Store == nil || !slices.ContainsFunc(g.Scopes, m.requiresConsent) { // without a store no user gives consent
-		return end, nil
+// checkConsents checks that each of some scopes of a grant that requires consent has one that is as old as the grant. It adds the first
+// end of these consents to live. A consent that was given after the grant was made is for later grants: the user withdrew the one that
+// the grant rested on, or gave it for another text.
+func (m *Minter) checkConsents(ctx context.Context, g *storage.Grant, scopes []string, live *liveGrant, now time.Time) error {
+	if m.cfg.Store == nil || !slices.ContainsFunc(scopes, m.requiresConsent) { // without a store no user gives consent
+		return nil
 	}
 	stored, err := m.cfg.Store.Consents(ctx, storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer}, now)
 	if err != nil {
-		return end, unavailable("reading consents", err)
+		return unavailable("reading consents", err)
 	}
-	for _, name := range g.Scopes {
+	for _, name := range scopes {
 		if !m.requiresConsent(name) {
 			continue
 		}
 		until := m.consentEnd(stored, name, g.CreatedAt, now)
-		switch {
-		case until.IsZero():
-			return end, errConsentWithdrawn
-		case end.IsZero(), until.Before(end):
-			end = until
+		if until.IsZero() {
+			return errConsentWithdrawn
 		}
+		live.add(0, until)
 	}
-	return end, nil
+	return nil
 }
 
 // consentEnd returns the end of the consent to a scope that was given at the instant since or before, zero if there is none that is

@@ -27,7 +27,7 @@ type LiveToken struct {
 	AuthorizationDetails json.RawMessage
 	// Pseudonymous reports whether the grant is pseudonymous.
 	Pseudonymous bool
-	// Exchanges is the number of token exchanges between the login and the token.
+	// Exchanges is the number of token exchanges that led to the token.
 	Exchanges int
 
 	user       User

@@ -115,6 +115,12 @@ var table = []mutation{
 		[]string{"TestConsentLife"},
 	},
 	{
+		"a token outlives its actor token", "exchange/actor.go",
+		"if x.actor != nil {\n\t\td.ActorToken", "if false {\n\t\td.ActorToken",
+		"exchange",
+		[]string{"TestEndOfTheActorToken"},
+	},
+	{
 		"cancelling declines", "authorize/pending.go",
 		"refused = e.deny(ctx, x, sess, &scope.Answer{})", "refused = e.deny(ctx, x, sess, &scope.Answer{Shown: x.req.scopes})",
 		"digdir/authorizations",

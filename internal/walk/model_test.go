@@ -124,6 +124,8 @@ type grant struct {
 	loginOnly         bool
 	session           *session // nil for exchanged grants
 	parent            *token   // that was exchanged
+	actor             *token   // the actor token of the exchange; nil without one
+	actors            int      // in the claim act
 	created, expires  time.Time
 	lasts             time.Duration // from the request to expires
 	details           string        // authorization_details as JSON; "" without
@@ -238,7 +240,11 @@ func (m *model) usable(g *grant) bool {
 	if g.person.disabled || !m.serves(g) {
 		return false
 	}
-	for p := g.parent; p != nil; p = p.grant.parent {
+	for q := g; q.parent != nil; q = q.parent.grant {
+		p := q.parent
+		if q.actor != nil && !m.active(q.actor) {
+			return false
+		}
 		if p.grant.revoked || p.grant.client.disabled || !m.now.Before(p.expires) || !m.now.Before(p.grant.expires) || !m.serves(p.grant) {
 			return false
 		}
@@ -262,6 +268,11 @@ func (m *model) lasts(g *grant) time.Time {
 	for _, s := range root.scopes {
 		if m.asksFirst(s) {
 			end = earlier(end, m.consents[root.consentKey()][s].expires)
+		}
+	}
+	for q := g; q.parent != nil; q = q.parent.grant {
+		if q.actor != nil {
+			end = earlier(end, m.lasts(q.actor.grant))
 		}
 	}
 	return end

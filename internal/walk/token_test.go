@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/portner-go/portner/exchange"
 )
 
 // newest returns a token that matches: mostly one of the latest.
@@ -286,8 +288,18 @@ func (w *world) exchange(o *op) {
 		narrowed = t.scopes[:1+o.n(len(t.scopes))]
 		form.Set("scope", strings.Join(narrowed, " "))
 	}
-	w.note("%s exchanges a token of %s for %v", caller.id, t.grant.client.id, t.scopes)
-	want, scopes := w.exchanged(t, caller, narrowed)
+	var actor *token
+	if o.n(3) == 0 {
+		actor = w.pickToken(o, func(a *token) bool { // the sub of a public client would name the actor in the tokens of another person
+			return a.kind == accessToken && !a.grant.machine && !a.grant.client.public && (a.grant.client == caller || o.n(8) == 0)
+		})
+	}
+	if actor != nil {
+		form.Set("actor_token", actor.text)
+		form.Set("actor_token_type", "urn:ietf:params:oauth:token-type:access_token")
+	}
+	w.note("%s exchanges a token of %s for %v, actor token: %v", caller.id, t.grant.client.id, t.scopes, actor != nil)
+	want, scopes := w.exchanged(t, actor, caller, narrowed)
 	a := w.call("/token", caller, form)
 	if !w.answered(a, want) {
 		return
@@ -296,12 +308,19 @@ func (w *world) exchange(o *op) {
 	if from.parent != nil {
 		w.reach("exchanged again")
 	}
+	own := caller == from.client && actor == nil
 	g := &grant{
 		proof: from.proof, client: caller, scopes: from.scopes, pseudonymous: w.pseudonymous(from), parent: t, created: from.created,
-		expires: t.expires,
+		expires: t.expires, actor: actor, actors: from.actors,
 	}
-	if caller == from.client {
+	if own {
 		g.customer = from.customer
+	} else {
+		g.actors++
+	}
+	if actor != nil {
+		g.expires = earlier(g.expires, actor.expires)
+		w.reach("exchanged with an actor token")
 	}
 	g.expires = w.lasts(g)
 	if got := a.str("scope"); got != strings.Join(scopes, " ") {
@@ -315,20 +334,28 @@ func (w *world) exchange(o *op) {
 
 // exchanges returns the number of exchanges that led to a grant.
 func (g *grant) exchanges() (n int) {
-	for p := g.parent; p != nil; p = p.grant.parent {
+	for ; g.parent != nil; g = g.parent.grant {
 		n++
+		if g.actor != nil {
+			n += g.actor.grant.exchanges()
+		}
 	}
 	return n
 }
 
 // exchanged returns the expected error of an exchange, and the scopes of the new token without one.
-func (w *world) exchanged(t *token, caller *registration, narrowed []string) (failure string, scopes []string) {
+func (w *world) exchanged(t, actor *token, caller *registration, narrowed []string) (failure string, scopes []string) {
+	own := caller == t.grant.client && actor == nil
 	switch {
 	case caller.disabled:
 		return "invalid_client", nil
 	case !w.active(t), t.grant.exchanges() >= exchangeLimit:
 		return "invalid_request", nil
-	case caller.browser && caller != t.grant.client:
+	case actor != nil && !w.mayAct(actor, caller), actor != nil && t.grant.exchanges()+actor.grant.exchanges() >= exchangeLimit:
+		return "invalid_request", nil
+	case !own && t.grant.actors >= exchange.DefaultMaxActors:
+		return "invalid_request", nil
+	case caller.browser && !own:
 		return "unauthorized_client", nil
 	}
 	for _, s := range narrowed {
@@ -343,13 +370,23 @@ func (w *world) exchanged(t *token, caller *registration, narrowed []string) (fa
 	if narrowed != nil {
 		scopes = narrowed
 	}
-	if t.expires.Unix() <= w.now.Unix() {
+	end, last := t.expires, w.lasts(t.grant)
+	if actor != nil {
+		end, last = earlier(end, actor.expires), earlier(last, w.lasts(actor.grant))
+	}
+	if end.Unix() <= w.now.Unix() {
 		return "invalid_request", nil
 	}
-	if earlier(t.expires, w.lasts(t.grant)).Unix() <= w.now.Unix() {
+	if earlier(end, last).Unix() <= w.now.Unix() {
 		return "invalid_grant", nil
 	}
 	return "", scopes
+}
+
+// mayAct reports whether a client may present an actor token: one of its own that names a user, and no other actor.
+func (w *world) mayAct(actor *token, caller *registration) bool {
+	g := actor.grant
+	return w.active(actor) && g.client == caller && g.actors == 0 && (w.pseudonymous(g) || !g.byReference(actor.opaque))
 }
 
 // revoke presents a token for revocation.

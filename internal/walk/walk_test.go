@@ -226,7 +226,7 @@ var expected = []string{
 	"refresh: ok", "refresh: invalid_grant", "refresh: invalid_scope", "refresh: unauthorized_client", "refresh: invalid_client",
 	"exchange: ok", "exchange: invalid_request", "exchange: invalid_scope", "exchange: unauthorized_client", "exchange: invalid_client",
 	"revoke: ok", "revoke: unauthorized_client",
-	"refresh within the grace", "refresh token replayed", "code replayed", "exchanged again",
+	"refresh within the grace", "refresh token replayed", "code replayed", "exchanged again", "exchanged with an actor token",
 }
 
 // TestWalks compares the provider with the model after every operation of random walks. PORTNER_WALKS is their number,

@@ -51,6 +51,14 @@ func putBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
 }
 
+// putHash writes a hash that most records do not have.
+func putHash(b []byte, h *storage.Hash) []byte {
+	if *h == (storage.Hash{}) {
+		return append(b, 0)
+	}
+	return append(append(b, 1), h[:]...)
+}
+
 // putStrings writes texts that are not in the table of symbols.
 func putStrings(b []byte, texts []string) []byte {
 	if texts == nil {
@@ -144,6 +152,13 @@ func (r *reader) bool() bool { return r.take(1)[0] == 1 }
 func (r *reader) hash() (h storage.Hash) {
 	copy(h[:], r.take(len(h)))
 	return h
+}
+
+func (r *reader) optionalHash() (h storage.Hash) {
+	if r.take(1)[0] == 0 {
+		return h
+	}
+	return r.hash()
 }
 
 func (r *reader) string() string { return r.take(r.uvarint()) }

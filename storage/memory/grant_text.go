@@ -85,9 +85,13 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 }
 
 func hasExtras(g *storage.Grant) bool {
-	d := &g.Delegation
 	return g.Subject != "" || g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil || g.Claims != nil ||
-		d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil || d.Subject != storage.Hash{}
+		isDelegated(&g.Delegation)
+}
+
+func isDelegated(d *storage.Delegation) bool {
+	return d.Consumer != "" || d.Supplier != "" || d.Source != "" || d.Actor != nil || d.MayAct != nil ||
+		d.Subject != storage.Hash{} || d.ActorToken != storage.Hash{}
 }
 
 func putExtras(b []byte, g *storage.Grant) []byte {
@@ -103,7 +107,8 @@ func putExtras(b []byte, g *storage.Grant) []byte {
 	b = putSymbol(b, d.Source)
 	b = putBytes(b, d.Actor)
 	b = putBytes(b, d.MayAct)
-	return append(b, d.Subject[:]...)
+	b = putHash(b, &d.Subject)
+	return putHash(b, &d.ActorToken)
 }
 
 func (t grantText) decode(userKey storage.Hash) storage.Grant {
@@ -127,7 +132,8 @@ func (t grantText) decode(userKey storage.Hash) storage.Grant {
 		g.UserAgent, g.Key, g.AuthorizationDetails = r.string(), r.random(), r.bytes()
 		g.Claims = r.bytes()
 		g.Delegation = storage.Delegation{Consumer: r.string(), Supplier: r.string(), Source: r.symbol()}
-		g.Delegation.Actor, g.Delegation.MayAct, g.Delegation.Subject = r.bytes(), r.bytes(), r.hash()
+		g.Delegation.Actor, g.Delegation.MayAct = r.bytes(), r.bytes()
+		g.Delegation.Subject, g.Delegation.ActorToken = r.optionalHash(), r.optionalHash()
 	}
 	return g
 }

@@ -193,6 +193,9 @@ func (m *model) session(s storage.Session) storage.Session {
 func (m *model) grant(g storage.Grant) storage.Grant {
 	g.Identity, g.AuthorizationDetails = m.bytes(g.Identity), m.bytes(g.AuthorizationDetails)
 	g.Claims = m.bytes(g.Claims)
+	if m.is("loses the actor token") {
+		g.Delegation.ActorToken = storage.Hash{}
+	}
 	g.Delegation.Actor, g.Delegation.MayAct = m.bytes(g.Delegation.Actor), m.bytes(g.Delegation.MayAct)
 	g.Scopes, g.Resources, g.AMR = m.strings(g.Scopes), m.strings(g.Resources), m.strings(g.AMR)
 	return g

@@ -59,7 +59,7 @@ func newCode(name string) testCode {
 			AuthorizationDetails: []byte("sealed details"), Claims: []byte(`{"userinfo":["email"]}`), Key: "thumbprint " + name,
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
-				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name),
+				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name), ActorToken: storage.HashOf("actor " + name),
 			},
 			CreatedAt: epoch, ExpiresAt: epoch.Add(grantLife),
 		},
