@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,6 +30,13 @@ const (
 
 // assertionAlgorithms are the allowed signature algorithms. The keys of a client decide which of them it can use.
 var assertionAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
+
+// grantAlgorithms are the signature algorithms of the JWT bearer grant of Maskinporten (docs/spec/maskinporten.md §1.3).
+var grantAlgorithms = []string{jose.RS256, jose.RS384, jose.RS512}
+
+// GrantAlgorithms returns the signature algorithms of assertions for the JWT bearer grant of Maskinporten. The keys of its clients are
+// registered for one of them.
+func GrantAlgorithms() []string { return slices.Clone(grantAlgorithms) }
 
 // verifyAssertion verifies a client assertion (RFC 7523 §3). The jti is consumed last: an assertion that fails another check
 // must not consume the jti of a valid one.

@@ -35,8 +35,9 @@ type AssertionRules struct {
 	Purpose Purpose
 	// Algorithms are the allowed signature algorithms. If nil, they are those of private_key_jwt.
 	Algorithms []string
-	// RequireKID requires kid from clients with registered keys, also from those with one key.
-	RequireKID bool
+	// StrictKID requires kid from clients with registered keys, also from those with one key, and rejects a kid that names no registered
+	// key, also beside x5c.
+	StrictKID bool
 }
 
 // Assertion is a JWT whose purpose, key and signature have been verified. The values of its claims have not.
@@ -100,7 +101,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	t, err := jose.Verify(token, a.maxToken(), rules.Algorithms, keys, kinds[rules.Purpose])
 	verified := assertionOf(t.Header)
 	if err != nil {
-		if errors.Is(err, jose.ErrSignature) && rules.RequireKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
+		if errors.Is(err, jose.ErrSignature) && rules.StrictKID && t.Header.KID == "" && len(t.Header.X5C) > 0 {
 			return verified, rejectedX5C, nil // signed with a key of a certificate in place of a registered key
 		}
 		return verified, rejectionOf(err, t.Header, rules), nil
@@ -130,7 +131,7 @@ func checkNaming(token string, h jose.Header, rules AssertionRules) *rejection {
 		return rejectedMalformed
 	case h.KID == "" && len(h.X5C) > 0:
 		return rejectedX5C
-	case h.KID == "" && rules.RequireKID:
+	case h.KID == "" && rules.StrictKID:
 		return rejectedNoKID
 	}
 	return nil
@@ -179,7 +180,7 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 		return verified, rejectedAlgorithm, nil
 	case len(h.X5C) == 0 && len(token) > jose.MaxToken:
 		return verified, rejectedMalformed, nil
-	case len(h.X5C) == 0 && h.KID != "":
+	case h.KID != "" && (len(h.X5C) == 0 || rules.StrictKID):
 		return verified, rejectedKey, nil // the client has no registered keys
 	case len(h.X5C) == 0:
 		return verified, rejectedNoKID, nil
@@ -236,7 +237,7 @@ func rejectionOf(err error, h jose.Header, rules AssertionRules) *rejection {
 		return rejectedHeaders
 	case errors.Is(err, jose.ErrNoKey) && h.KID != "":
 		return rejectedKey
-	case errors.Is(err, jose.ErrNoKey), h.KID == "" && len(h.X5C) == 0 && rules.RequireKID:
+	case errors.Is(err, jose.ErrNoKey), h.KID == "" && len(h.X5C) == 0 && rules.StrictKID:
 		return rejectedNoKID
 	case errors.Is(err, jose.ErrSignature):
 		return rejectedSignature

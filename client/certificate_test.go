@@ -108,7 +108,7 @@ func certified(t testing.TB, change func(*client.Config)) (testAuthenticator, *r
 
 // maskinporten are the rules of the jwt-bearer grant (docs/spec/maskinporten.md §1.3).
 var maskinporten = client.AssertionRules{
-	Purpose: client.ForGrant, Algorithms: []string{jose.RS256, jose.RS384, jose.RS512}, RequireKID: true,
+	Purpose: client.ForGrant, Algorithms: client.GrantAlgorithms(), StrictKID: true,
 }
 
 // grantClaims are the claims that tell an assertion for a grant from other JWTs.
@@ -222,7 +222,7 @@ func TestAssertionKeyRejected(t *testing.T) {
 		require.Equal(t, tc.reason, rec.last(t).Reason, name)
 		require.Empty(t, store.seen, "%s burnt a jti", name)
 
-		got, err := verify(t, a, clients, tc.id, token, client.AssertionRules{RequireKID: true})
+		got, err := verify(t, a, clients, tc.id, token, client.AssertionRules{StrictKID: true})
 		require.ErrorIs(t, err, tc.fault, name)
 		require.Nil(t, got.Payload, name)
 		require.Nil(t, got.Certificate, name)
@@ -249,7 +249,6 @@ func TestVerifyAssertionAccepts(t *testing.T) {
 		orgno  string // of the certificate
 	}{
 		"certificate":                {"cert", x5cHeader(testpki.NameSEID1), "virksomhetssertifikat", digdir},
-		"certificate with a kid":     {"cert", changed(x5cHeader(testpki.NameSEID1), "kid", "any"), "virksomhetssertifikat", digdir},
 		"registered key":             {"keyed", object{"alg": "RS512", "kid": "k1"}, "private_key_jwt", ""},
 		"registered key wins":        {"keyed", changed(x5cHeader(testpki.NameOther), "kid", "k1"), "private_key_jwt", ""},
 		"pinned":                     {"pinned", object{"alg": "RS256", "kid": "k1"}, "private_key_jwt", digdir},
@@ -269,6 +268,18 @@ func TestVerifyAssertionAccepts(t *testing.T) {
 		require.Equal(t, tc.orgno, got.Certificate.Orgno, name)
 	}
 	require.Empty(t, rec.events, "the caller reports, in its own words")
+}
+
+// TestUnknownKIDBesideACertificate: a kid that names no registered key is rejected by StrictKID, and otherwise ignored beside x5c.
+func TestUnknownKIDBesideACertificate(t *testing.T) {
+	t.Parallel()
+	var clients client.Source
+	a, _ := certified(t, func(cfg *client.Config) { clients = cfg.Clients })
+	token := signJWT(rsaKey(), changed(x5cHeader(testpki.NameSEID1), "kid", "any"), grantClaims)
+	_, err := verify(t, a, clients, "cert", token, maskinporten)
+	require.ErrorIs(t, err, client.ErrUnknownKeyID)
+	_, err = verify(t, a, clients, "cert", token, client.AssertionRules{Purpose: client.ForGrant})
+	require.NoError(t, err)
 }
 
 func TestVerifyAssertionRules(t *testing.T) {

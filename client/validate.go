@@ -18,6 +18,7 @@ import (
 // combination holds the rules of one integration_type (docs/spec/idporten.md §2.4).
 type combination struct {
 	machine      bool     // no users: web, private_key_jwt and jwt-bearer only
+	grantKeys    bool     // the keys sign assertions for the jwt-bearer grant of Maskinporten
 	organisation bool     // client_orgno is required
 	scopes       []string // the only scopes such a client may have; nil allows every scope
 }
@@ -28,9 +29,9 @@ var combinations = map[string]combination{
 	"idporten":       {organisation: true, scopes: []string{"openid", "profile", "no_pid", "eidas"}},
 	"api_klient":     {organisation: true},
 	"ansattporten":   {organisation: true},
-	"maskinporten":   {organisation: true, machine: true},
-	"krr":            {organisation: true, machine: true, scopes: []string{"krr:global/kontaktinformasjon.read", "krr:global/digitalpost.read"}},
-	"eformidling":    {},
+	"maskinporten":   {organisation: true, machine: true, grantKeys: true},
+	"krr":            {organisation: true, machine: true, grantKeys: true, scopes: []string{"krr:global/kontaktinformasjon.read", "krr:global/digitalpost.read"}},
+	"eformidling":    {grantKeys: true},
 	"idporten_saml2": {},
 }
 
@@ -329,11 +330,17 @@ func (v *validation) checkKeys() {
 		return
 	}
 	v.Want(len(keys) > 0 && len(keys) <= maxKeys, "jwks", "must hold one to five keys")
+	machine := combinations[v.IntegrationType].grantKeys
+	allowed, purpose := assertionAlgorithms, ""
+	if machine { // docs/spec/maskinporten.md §1.3: another key could never be used
+		allowed, purpose = grantAlgorithms, " (integration_type "+v.IntegrationType+")"
+	}
 	for i, k := range keys {
-		fits := slices.ContainsFunc(assertionAlgorithms, func(alg string) bool {
+		fits := slices.ContainsFunc(allowed, func(alg string) bool {
 			return (k.Alg == "" || k.Alg == alg) && jose.Fits(alg, k.Key) == nil
 		})
-		v.Want(fits && k.Use != "enc", at("jwks.keys", i), "must be a signature key for "+orList(assertionAlgorithms))
+		v.Want(fits && k.Use != "enc", at("jwks.keys", i), "must be a signature key for "+orList(allowed)+purpose)
+		v.Want(k.KID != "" || !machine, at("jwks.keys", i)+".kid", "is required: assertions name their key by kid"+purpose)
 	}
 }
 

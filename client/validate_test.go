@@ -61,6 +61,11 @@ func web(change func(*client.Client)) *client.Client {
 	return c
 }
 
+// rsaJWKS returns a JWK set with an RSA key for an algorithm.
+func rsaJWKS(alg string) json.RawMessage {
+	return jwks(jose.PublicKey{KID: "k1", Alg: alg, Key: rsaKey().Public()})
+}
+
 func public(kind, uri string, change func(*client.Client)) *client.Client {
 	return web(func(c *client.Client) {
 		c.ApplicationType, c.TokenEndpointAuthMethod, c.Secrets = kind, client.None, nil
@@ -74,7 +79,7 @@ func public(kind, uri string, change func(*client.Client)) *client.Client {
 func machine(integration string, change func(*client.Client)) *client.Client {
 	c := &client.Client{
 		ClientID: "m", OrganisationNo: "974761076", IntegrationType: integration,
-		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: p256JWKS(),
+		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer}, JWKS: rsaJWKS("RS256"),
 	}
 	if change != nil {
 		change(c)
@@ -138,7 +143,7 @@ func TestValidateEachRule(t *testing.T) {
 	t.Parallel()
 	sixKeys := make([]jose.PublicKey, 6)
 	for i := range sixKeys {
-		sixKeys[i] = jose.PublicKey{KID: string(rune('a' + i)), Key: edKey().Public()}
+		sixKeys[i] = jose.PublicKey{KID: string(rune('a' + i)), Key: rsaKey().Public()}
 	}
 	uris := func(n int) (list []string) {
 		for i := range n {
@@ -213,6 +218,18 @@ func TestValidateEachRule(t *testing.T) {
 		{"symmetric key", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[{"kty":"oct","k":"AAAA"}]}`) }), []string{"jwks"}},
 		{"six keys", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys...) }), []string{"jwks"}},
 		{"kid twice", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
+		{"key for ES256 of a machine", machine("maskinporten", func(c *client.Client) { c.JWKS = p256JWKS() }), []string{"jwks.keys[0]"}},
+		{"key for ES256 beside another", machine("maskinporten", func(c *client.Client) {
+			c.JWKS = jwks(jose.PublicKey{KID: "a", Key: rsaKey().Public()}, jose.PublicKey{KID: "b", Key: p256Key().Public()})
+		}), []string{"jwks.keys[1]"}},
+		{"key for EdDSA of a machine", machine("krr", func(c *client.Client) {
+			c.Scopes, c.JWKS = []string{"krr:global/kontaktinformasjon.read"}, jwks(jose.PublicKey{KID: "k", Key: edKey().Public()})
+		}), []string{"jwks.keys[0]"}},
+		{"key for PS256 of a machine", machine("maskinporten", func(c *client.Client) { c.JWKS = rsaJWKS(jose.PS256) }), []string{"jwks.keys[0]"}},
+		{"key of a machine without kid", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(jose.PublicKey{Key: rsaKey().Public()}) }), []string{"jwks.keys[0].kid"}},
+		{"key for ES256 without kid", machine("eformidling", func(c *client.Client) {
+			c.GrantTypes, c.RedirectURIs, c.JWKS = nil, []string{callback}, jwks(jose.PublicKey{Key: p256Key().Public()})
+		}), []string{"jwks.keys[0]", "jwks.keys[0].kid"}},
 		{"key for ES384", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(jose.PublicKey{KID: "k", Key: p384Key().Public()}) }), []string{"jwks.keys[0]"}},
 		{"no secret", web(func(c *client.Client) { c.Secrets = nil }), []string{"client_secrets"}},
 		{"three secrets", web(func(c *client.Client) { c.Secrets = secrets(3) }), []string{"client_secrets"}},

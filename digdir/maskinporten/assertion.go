@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/jose"
 )
 
 // algorithms are the signature algorithms of assertions.
-var algorithms = []string{jose.RS256, jose.RS384, jose.RS512}
+var algorithms = client.GrantAlgorithms()
 
 // checkHeader is steps 2 and 3 of docs/spec/maskinporten.md §1.5: the assertion is a compact JWS, and its header names a key and
 // an algorithm. The signature is verified later.

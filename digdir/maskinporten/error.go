@@ -44,7 +44,7 @@ var (
 	mp303 = entry{"MP-303", portner.InvalidAuthorizationDetails, "Invalid authorization details values"}
 
 	noKeyID      = entry{"", portner.InvalidGrant, "Invalid JWT. The client requires pre-registered jwk and no key identifier (kid) provided"}
-	unknownKeyID = entry{"", portner.InvalidGrant, "Unknown key identifier (kid) for client"}
+	unknownKeyID = entry{"", portner.InvalidGrant, clientFailed + "Unknown key identifier (kid) for client."}
 	afterNow     = entry{"", portner.InvalidGrant, "Issue time is after now"}
 	tooOld       = entry{"", portner.InvalidGrant, "Issue time is too long ago"}            // Config.StrictIssuedAt
 	tooLong      = entry{"", portner.InvalidGrant, "JWT lifetime is more than 120 seconds"} // the published catalogue has no text

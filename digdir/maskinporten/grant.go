@@ -153,7 +153,7 @@ func (x *exchange) findClient(ctx context.Context, iss string) error {
 // verify is steps 6 and 7: the key belongs to the client and has signed the assertion, and the JWT is one for this grant. It returns
 // the payload.
 func (x *exchange) verify(ctx context.Context, assertion string) ([]byte, error) {
-	rules := client.AssertionRules{Purpose: client.ForGrant, Algorithms: algorithms, RequireKID: true}
+	rules := client.AssertionRules{Purpose: client.ForGrant, Algorithms: algorithms, StrictKID: true}
 	verified, err := x.assertions.VerifyAssertion(ctx, x.client, assertion, rules, x.Now)
 	if len(verified.Ignored) > 0 {
 		x.report(ctx, portner.EventAssertionHeader, verified.Ignored[0])

@@ -187,6 +187,8 @@ func rejectedVectors() map[string]vector {
 		"only_x5c_and_its_key":               {assertion: otherKey(x5c(pki(), testpki.NameSEID2), v4()), entry: catalogue["no kid"]},
 		"unknown_kid":                        {assertion: sign(kid("k2").json(), v4().json()), entry: catalogue["kid"]},
 		"kid_without_keys":                   {assertion: sign(kid("k1").json(), v4().with("iss", "certified").json()), entry: catalogue["kid"]},
+		"kid_and_x5c_without_keys":           {assertion: sign(x5c(pki(), testpki.NameSEID2).with("kid", "k1").json(), v4().with("iss", "certified").json()), entry: catalogue["kid"]},
+		"unknown_kid_and_x5c":                {assertion: sign(x5c(pki(), testpki.NameSEID2).with("kid", "k2").json(), v4().json()), entry: catalogue["kid"]},
 		"key_of_366_days":                    {assertion: byKey(v4().with("iss", "old-key")), entry: catalogue["MP-121"]},
 		"other_organisation":                 {assertion: sign(x5c(pki(), testpki.NameOther).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-122"]},
 		"production_certificate":             {assertion: sign(x5c(strangers(), testpki.NameSEID2).json(), v4().with("iss", "certified").json()), entry: catalogue["MP-120"]},

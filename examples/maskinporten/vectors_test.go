@@ -143,7 +143,7 @@ func TestVectors(t *testing.T) {
 		"iss of an organisation":              {byKey(t, s.grant(t, claims{"iss": demoOrg})), "invalid_grant", "MP-100"},
 		"x5c not an array":                    {signed(t, claims{"alg": "RS256", "x5c": "MIIB"}, s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-123"},
 		"x5c beside registered keys":          {byCertificate(t, s.ca, "seid2", s.grant(t, nil)), "invalid_grant", "The client requires pre-registered jwk and no key identifier (kid) provided"},
-		"unknown kid":                         {signed(t, claims{"alg": "RS256", "kid": "unknown"}, s.grant(t, nil)), "invalid_grant", "Unknown key identifier (kid) for client"},
+		"unknown kid":                         {signed(t, claims{"alg": "RS256", "kid": "unknown"}, s.grant(t, nil)), "invalid_grant", "Invalid assertion. Client authentication failed. Unknown key identifier (kid) for client."},
 		"certificate of another organisation": {byCertificate(t, s.ca, "other", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-122"},
 		"certificate of another authority":    {byCertificate(t, s.stranger, "seid2", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-120"},
 		"revoked certificate":                 {byCertificate(t, s.ca, "revoked", s.grant(t, claims{"iss": demoCertificate})), "invalid_grant", "MP-120"},
