@@ -25,10 +25,12 @@ type pages struct {
 }
 
 func newPages(s *server) *pages {
-	return &pages{standin.Pages{
-		Templates: standin.ParsePages(web, s.issuer), Issuer: s.issuer, Languages: languages,
-		Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.log,
+	p := &pages{standin.Pages{
+		Issuer: s.issuer, SiteName: func(lang string) string { return textsFor(lang).SiteName }, Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.log,
 	}, s}
+	p.Locale = p.locale
+	p.Parse(web)
+	return p
 }
 
 // routes returns the handler of the provider: package provider and the pages of the example.
@@ -37,47 +39,29 @@ func (p *pages) routes() http.Handler {
 	mux.Below("GET", "/{$}", http.HandlerFunc(p.home))
 	mux.Below("POST", "/language", http.HandlerFunc(p.ChooseLanguage))
 	mux.Below("GET", "/static/", look.Handler())
-	return p.s.op.Handler(mux)
+	return p.s.op.Handler(p.Handler(mux))
 }
 
-// page is the data of all templates.
-type page struct {
-	T                    texts
-	Title, BodyID        string
-	Issuer               string
-	Return               string // path of the page; if "", it has no language switch
-	Languages            []texts
-	Action, CSRF         string
-	ClientName, Orgno    string
-	Failed               bool
-	Username             string
-	Users                []user
-	Details              []rar.Shown
-	Choices              []choice
-	Multiple, Required   bool
-	Code, CorrelationID  string
-	NoMandate, Temporary bool
-	DemoAt               string
+// frame is the data of the layout.
+type frame struct {
+	standin.Frame
+	T texts
 }
 
-// choice is a party that the user may represent.
-type choice struct{ ID, Name, Hint string }
-
-// page returns the data of a page. back is its path, to which a change of the language returns.
-func (p *pages) page(locale, title, id, back string) page {
-	d := page{T: textsFor(locale), Title: title, BodyID: id, Issuer: p.s.issuer, Return: back}
-	for _, code := range languages {
-		d.Languages = append(d.Languages, allTexts[code])
-	}
-	return d
+// frame returns the data of the layout. back is the path of the page.
+func (p *pages) frame(locale, title, bodyID, back string) frame {
+	t := textsFor(locale)
+	return frame{p.Frame(t.Texts, title, bodyID, back), t}
 }
 
-// pending returns the data of the page of a pending request.
-func (p *pages) pending(pending *authorize.Pending, path, title, id string) page {
-	back := path + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
-	d := p.page(pending.Locale, title, id, back)
-	d.Action, d.CSRF, d.ClientName, d.Orgno = back, pending.CSRF(), pending.Client.Name, pending.Client.Orgno
-	return d
+// pendingFrame returns the data of the layout of the page of a pending request.
+func (p *pages) pendingFrame(pending *authorize.Pending, bodyID string) frame {
+	return p.frame(pending.Locale, "", bodyID, p.At("/"+string(pending.Step))+action(pending))
+}
+
+// action returns the address of the page of a pending request, relative to that page.
+func action(pending *authorize.Pending) string {
+	return "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
 }
 
 // locale returns the language of a page outside an authorization request, by the rule of the pages of the library.
@@ -87,9 +71,10 @@ func (p *pages) locale(r *http.Request) string {
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	locale := p.locale(r)
-	d := p.page(locale, textsFor(locale).HomeTitle, "home-page", p.At("/"))
-	d.DemoAt = p.s.demoAt
-	p.Render(w, http.StatusOK, "home.html", d, standin.OwnForms)
+	p.Render(w, http.StatusOK, "home.html", struct {
+		frame
+		DemoAt string
+	}{p.frame(locale, textsFor(locale).HomeTitle, "home-page", p.At("/")), p.s.demoAt}, standin.OwnForms)
 }
 
 // show shows the page of a step and takes its answer. There is no consent page: the configuration rejects scopes that require
@@ -123,14 +108,28 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, status int) {
-	d := p.pending(pending, p.At("/login"), textsFor(pending.Locale).LoginTitle, "login-page")
-	d.Failed, d.Username = status != http.StatusOK, username
-	if p.s.opt.demo {
-		d.Users = slices.DeleteFunc(slices.Clone(p.s.cfg.Users), func(u user) bool {
-			return !acr.Ansattporten.Satisfies(u.level(), pending.RequestedACR)
-		})
+	data := struct {
+		frame
+		standin.LoginForm
+	}{p.pendingFrame(pending, "login-page"), standin.LoginForm{
+		Action: action(pending), CSRF: pending.CSRF(), ClientName: pending.Client.Name, StepUp: pending.Step == authorize.StepUpStep, Username: username,
+	}}
+	data.Why = data.T.Why(pending)
+	data.Title = data.T.LoginTitle
+	if data.StepUp {
+		data.Title = data.T.StepUpTitle
 	}
-	p.Render(w, status, "login.html", d, standin.FormsToClients)
+	if status != http.StatusOK {
+		data.Failed = data.T.WrongPassword
+	}
+	for _, u := range p.s.cfg.Users {
+		if p.s.opt.demo && acr.Ansattporten.Satisfies(u.level(), pending.RequestedACR) {
+			data.Users = append(data.Users, standin.UserButton{
+				Username: u.Username, Name: u.Name, Method: data.T.Names.Methods(u.Methods()...), Level: data.T.Names.Level(u.level()),
+			})
+		}
+	}
+	p.Render(w, status, "login.html", data, standin.FormsToClients)
 }
 
 // representation shows the parties that the user may represent, and takes the answer. If a choice is required and missing, the page
@@ -150,29 +149,47 @@ func (p *pages) representation(w http.ResponseWriter, r *http.Request, pending *
 	return nil
 }
 
+// representationPage is the data of representation.html.
+type representationPage struct {
+	frame
+	Action, CSRF       string
+	ClientName, Orgno  string
+	Details            []rar.Shown
+	Choices            []choice
+	Multiple, Required bool
+}
+
+// choice is a party that the user may represent.
+type choice struct{ ID, Name, Hint string }
+
 func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pending, status int) {
 	q := pending.Selection
-	t := textsFor(pending.Locale)
-	d := p.pending(pending, p.At("/representation"), t.RepTitle, "representation-page")
-	d.Details = pending.Details
-	d.Multiple, d.Required, d.Failed = q.Multiple, q.Required, status != http.StatusOK
+	data := representationPage{
+		frame: p.pendingFrame(pending, "representation-page"), Action: action(pending), CSRF: pending.CSRF(),
+		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno, Details: pending.Details, Multiple: q.Multiple, Required: q.Required,
+	}
+	data.Title = data.T.RepTitle
+	if status != http.StatusOK {
+		data.Failed = data.T.RepMustSay
+	}
 	for _, c := range q.Choices {
 		line := choice{c.ID, c.Name, c.Hint}
 		switch {
 		case c.ID == ansattporten.Self:
-			line.Name, line.Hint = t.RepSelf, c.Name
+			line.Name, line.Hint = data.T.RepSelf, c.Name
 		case len(c.Hint) == 9: // an organisation number: groups of three digits
-			line.Hint = t.Orgno + " " + c.Hint[:3] + " " + c.Hint[3:6] + " " + c.Hint[6:]
+			line.Hint = data.T.Orgno + " " + c.Hint[:3] + " " + c.Hint[3:6] + " " + c.Hint[6:]
 		}
-		d.Choices = append(d.Choices, line)
+		data.Choices = append(data.Choices, line)
 	}
-	p.Render(w, status, "representation.html", d, standin.FormsToClients)
+	p.Render(w, status, "representation.html", data, standin.FormsToClients)
 }
 
 // authorizeError is the error page of the provider (provider.Config.ErrorPage).
 func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
-	d := p.page(e.Locale, textsFor(e.Locale).ErrorTitle, "error-page", "")
-	d.Code, d.CorrelationID = string(e.Code), e.CorrelationID
-	d.NoMandate, d.Temporary = e.Code == "access_denied", e.Status >= http.StatusInternalServerError
-	return p.Reply(e.Status, "error.html", d, standin.NoForms)
+	page := standin.ErrorPage{Status: e.Status, Code: string(e.Code), CorrelationID: e.CorrelationID}
+	if e.Code == portner.AccessDenied {
+		page.Text = textsFor(e.Locale).NoMandate
+	}
+	return p.Error(e.Locale, page)
 }

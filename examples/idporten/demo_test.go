@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // TestDemo plays the login stories of the demo in headless Chromium.
@@ -28,6 +29,8 @@ func TestDemo(t *testing.T) {
 	b.Fill("#username", "ola")
 	b.Fill("#password", "feil")
 	b.Click("#login-submit", "#login-failed")
+	require.True(t, b.Has("#password:focus"), "the focus is where the user goes on")
+	require.Equal(t, "Feil: Feil brukernavn eller passord. – Logg inn – Portner", b.Title())
 	b.Look("login-failed")
 	b.Fill("#password", "passord")
 	b.Click("#login-submit", "#logged-in")
@@ -72,8 +75,13 @@ func TestDemoSharing(t *testing.T) {
 	require.Contains(t, b.Location(), s.issuer+"/consent?")
 	require.Contains(t, b.Text("#consent-form"), "Se inntekten din")
 	require.Contains(t, b.Text("#client-orgno"), "991825827")
+	require.False(t, b.Has("input:checked"), "nothing is ticked beforehand")
 	b.Look("consent")
-	b.Toggle("input[value='demo:kontakt.read']")
+	b.Click("#consent-approve", "#consent-nothing")
+	require.True(t, b.Has("#scope-0:focus"))
+	require.True(t, strings.HasPrefix(b.Title(), "Feil: Du har ikke krysset av for noe."), b.Title())
+	b.Look("consent-nothing")
+	b.Toggle("input[value='demo:inntekt.read']")
 	b.Click("#consent-approve", "#logged-in")
 	require.Equal(t, "openid profile demo:inntekt.read", b.Text("#granted-scope"))
 	b.Click("#call-api", "#api-answer")
@@ -86,6 +94,8 @@ func TestDemoSharing(t *testing.T) {
 	// The page shows only the declined scope again. Declining it does not end the login.
 	b.Click("#story-deling", "#consent-form")
 	require.False(t, b.Has("input[value='demo:inntekt.read']"))
+	require.Equal(t, "Gi tilgang: Se e-post og mobilnummer", b.Text("#consent-approve"), "the button says what it approves")
+	b.Look("consent-one")
 	b.Click("#consent-deny", "#logged-in")
 	require.Equal(t, "openid profile demo:inntekt.read", b.Text("#granted-scope"))
 }
@@ -118,6 +128,8 @@ func TestDemoPseudonym(t *testing.T) {
 	require.Equal(t, "idporten-loa-substantial", b.Text("#id-acr"))
 	b.Click("#story-hoyt", "#step-up")
 	require.False(t, b.Has("#user-ola"), "a user below the level has no button")
+	require.Equal(t, "Du er logget inn, men tjenesten krever et høyere sikkerhetsnivå: høyt.", b.Text("#step-up"))
+	require.Equal(t, "Logg inn på et høyere nivå", b.Text("h1"))
 	b.Look("step-up")
 	b.Click("#user-kari", "#logged-in")
 	require.Equal(t, "idporten-loa-high", b.Text("#id-acr"))
@@ -240,8 +252,8 @@ func TestDemoLongWords(t *testing.T) {
 	b.Audit("long-login")
 	b.Click("#user-u", "#consent-form")
 	b.Audit("long-consent")
-	require.True(t, b.Has("#scope-0-more strong") && b.Has("#scope-0-more em") && b.Has("#scope-0-more a[href='https://example.no/']"))
-	for _, lang := range languages[1:] {
+	require.True(t, b.Has(".more strong") && b.Has(".more em") && b.Has(".more a[href='https://example.no/']"))
+	for _, lang := range standin.Languages[1:] {
 		button := browsertest.CSS("#lang-" + lang)
 		b.Click(button, button+"[aria-current=true]")
 		b.Audit("consent-" + lang)
@@ -256,13 +268,20 @@ func TestDemoMine(t *testing.T) {
 	b.Open(s.at.first, "#story-deling")
 	b.Click("#story-deling", "#login-form")
 	b.Click("#user-kari", "#consent-form")
+	b.Toggle("input[value='demo:inntekt.read']")
 	b.Click("#consent-approve", "#logged-in")
+	b.Open(s.at.second, "#story-login")
+	b.Click("#story-login", "#logged-in")
 	b.Open(s.issuer+pathMine, "#history")
 	require.Contains(t, b.Text("main"), "Se inntekten din")
 	require.Contains(t, b.Text("#history"), "Min tjeneste · BankID")
 	require.NotContains(t, b.Text("main"), "21879498012")
+	require.NotContains(t, b.Text("main"), "openid")
+	require.Equal(t, int64(2), browsertest.Ask(b, chromedp.Evaluate[int64]("document.querySelectorAll('.scope-card').length")), "one for each service")
 	b.Look("mine")
-	b.Click(".mine-form button", "#mine-ended")
+	b.Click(".scope-card:nth-of-type(2) .mine-form button", "#mine-ended")
+	require.False(t, b.Has("#mine-none"))
+	b.Click(".mine-form button", "main:not(:has(.scope-card)) #mine-ended")
 	require.True(t, b.Has("#mine-none"))
 
 	// The next refresh of the service is rejected.

@@ -138,7 +138,7 @@ func wholeDemo(t *testing.T, s *server) {
 	require.Equal(t, "openid profile", declined.text("granted-scope"))
 	refused := v.press(declined, "call-api")
 	require.Contains(t, refused.text("api"), "(403)")
-	shared := v.press(v.press(refused, "story-deling"), "consent-approve", "demo:kontakt.read")
+	shared := v.press(v.press(refused, "story-deling"), "consent-approve", "demo:inntekt.read")
 	require.Equal(t, "openid profile demo:inntekt.read", shared.text("granted-scope"))
 	require.Contains(t, v.press(shared, "call-api").text("api-answer"), "612 000")
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/logout"
 )
 
@@ -17,6 +18,14 @@ func (p *pages) confirmLogout(c logout.ConfirmPage) portner.Reply {
 	}{p.frame(c.Locale, textsFor(c.Locale).LogoutTitle, "logout-page", ""), c})
 }
 
+// final returns the data of the layout of a page whose address shows another page when it is opened again. It has no switch of the
+// language.
+func (p *pages) final(locale, title, bodyID string) frame {
+	f := p.frame(locale, title, bodyID, "")
+	f.Switch = nil
+	return f
+}
+
 func (p *pages) loggedOut(l logout.LoggedOutPage) portner.Reply {
 	t := textsFor(l.Locale)
 	title := t.LoggedOutTitle
@@ -26,20 +35,18 @@ func (p *pages) loggedOut(l logout.LoggedOutPage) portner.Reply {
 	return p.Body("loggedout.html", struct {
 		frame
 		logout.LoggedOutPage
-	}{p.frame(l.Locale, title, "logged-out-page", ""), l})
+	}{p.final(l.Locale, title, "logged-out-page"), l})
 }
 
 func (p *pages) logoutCancelled(c logout.CancelledPage) portner.Reply {
 	return p.Body("cancelled.html", struct {
 		frame
 		logout.CancelledPage
-	}{p.frame(c.Locale, textsFor(c.Locale).StillLoggedIn, "logout-page", ""), c})
+	}{p.final(c.Locale, textsFor(c.Locale).StillLoggedIn, "logout-page"), c})
 }
 
 func (p *pages) logoutError(e logout.ErrorPage) portner.Reply {
-	t := textsFor(e.Locale)
-	return p.Body("error.html", errorPage{
-		frame: p.frame(e.Locale, t.ErrorTitle, "error-page", ""), Code: string(e.Code), CorrelationID: e.CorrelationID,
-		Unavailable: e.Status >= 500, NotLoggedOut: e.StillLoggedIn,
+	return p.Error(e.Locale, standin.ErrorPage{
+		Status: e.Status, Logout: true, NotLoggedOut: e.StillLoggedIn, Code: string(e.Code), CorrelationID: e.CorrelationID,
 	})
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -29,17 +32,25 @@ func (s *server) buildAuthorizations() error {
 type minePage struct {
 	frame
 	LoggedIn, Ended bool
-	List            []mineEntry
+	Services        []mineService
 	Next            string // authorizations.Page.Next
 	History         []historyEntry
 }
 
-type mineEntry struct {
-	ID, Name, Orgno, Until string
-	Scopes                 []string
+// mineService is what the user authorized one service to do, by all of its logins.
+type mineService struct {
+	clientID     string
+	IDs          []string // of the authorizations: the user ends them together
+	Name, Orgno  string
+	Scopes       []string
+	Since, Until standin.Instant // the first and the last instant of all
+	since, until int64
 }
 
-type historyEntry struct{ At, Service, Method string }
+type historyEntry struct {
+	At              standin.Instant
+	Service, Method string
+}
 
 // mine shows the page of the user of the session. It takes no other user as input.
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +68,7 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		p.s.log.Error("mine", "error", err)
-		standin.Write(w, p.errorReply(http.StatusServiceUnavailable, "temporarily_unavailable", "", locale))
+		p.Refuse(w, r, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 		return
 	}
 	p.Render(w, http.StatusOK, "mine.html", data, standin.OwnForms)
@@ -69,27 +80,49 @@ func (p *pages) fillMine(ctx context.Context, data *minePage, subject, after, lo
 		return err
 	}
 	data.Next = page.Next
-	for _, a := range page.Authorizations {
-		e := mineEntry{ID: a.ID, Name: a.ClientName, Until: clock(time.UnixMilli(a.Expires))}
-		if a.Consumer != nil {
-			e.Orgno, _ = a.Consumer.Number()
-		}
-		for _, s := range a.Scopes {
-			e.Scopes = append(e.Scopes, s.Description)
-		}
-		data.List = append(data.List, e)
-	}
+	data.Services = data.T.byService(page.Authorizations)
 	logins, err := p.s.store.Logins(ctx, p.s.op.Vault.UserKey(subject), now)
 	if err != nil {
 		return err
 	}
 	for _, l := range logins[:min(len(logins), 10)] {
-		data.History = append(data.History, historyEntry{clock(l.At), l.Service, l.Method})
+		data.History = append(data.History, historyEntry{data.T.Names.Instant(l.At), l.Service, data.T.Names.Methods(l.Method)})
 	}
 	return nil
 }
 
-func clock(t time.Time) string { return t.Local().Format("02.01.2006 15:04") }
+// byService returns one entry for each service, in the order of the newest authorization of each.
+func (t texts) byService(all []authorizations.Authorization) []mineService {
+	var services []mineService
+	for _, a := range all {
+		i := slices.IndexFunc(services, func(s mineService) bool { return s.clientID == a.ClientID })
+		if i < 0 {
+			i = len(services)
+			services = append(services, mineService{clientID: a.ClientID, Name: cmp.Or(a.ClientName, t.MineGone), since: a.AuthorizedAt, until: a.Expires})
+			if a.Consumer != nil {
+				services[i].Orgno, _ = a.Consumer.Number()
+			}
+		}
+		s := &services[i]
+		s.IDs = append(s.IDs, a.ID)
+		s.since, s.until = min(s.since, a.AuthorizedAt), max(s.until, a.Expires)
+		s.Since, s.Until = t.Names.Instant(time.UnixMilli(s.since)), t.Names.Instant(time.UnixMilli(s.until))
+		for _, granted := range a.Scopes {
+			if name := t.scopeName(granted); !slices.Contains(s.Scopes, name) {
+				s.Scopes = append(s.Scopes, name)
+			}
+		}
+	}
+	return services
+}
+
+// scopeName returns the text of a scope. A standard scope may have no record.
+func (t texts) scopeName(s authorizations.GrantedScope) string {
+	if name := t.Standard[s.Name]; name != "" && s.Description == s.Name {
+		return name
+	}
+	return s.Description
+}
 
 // endMine revokes a grant of the user of the session. Forms of other sites are rejected: the session cookie is SameSite=Lax, and
 // http.CrossOriginProtection checks the request.
@@ -98,11 +131,23 @@ func (p *pages) endMine(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err != nil || subject == "" || r.ParseForm() != nil {
-		standin.Write(w, p.errorReply(http.StatusForbidden, "access_denied", "", p.locale(r)))
+		p.Refuse(w, r, http.StatusForbidden, portner.AccessDenied)
 		return
 	}
-	if err := p.s.granted.Revoke(r.Context(), subject, r.PostForm.Get("id"), now); err != nil {
-		standin.Write(w, p.errorReply(http.StatusNotFound, "invalid_request", "", p.locale(r)))
+	ended := false
+	for _, id := range r.PostForm["id"] {
+		err := p.s.granted.Revoke(r.Context(), subject, id, now)
+		switch {
+		case err == nil:
+			ended = true
+		case !errors.Is(err, authorizations.ErrNotFound): // one that ended with another, or before
+			p.s.log.Error("mine", "error", err)
+			p.Refuse(w, r, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
+			return
+		}
+	}
+	if !ended {
+		p.Refuse(w, r, http.StatusNotFound, portner.InvalidRequest)
 		return
 	}
 	http.Redirect(w, r, p.At(pathMine)+"?ended=1", http.StatusSeeOther)

@@ -159,7 +159,7 @@ func TestOpenIDDemo(t *testing.T) {
 	in = v.press(in, "refresh")
 	require.Equal(t, "1", in.text("refreshed"))
 	require.NotNil(t, v.press(in, "story-stille").id("logged-in"))
-	shared := v.press(v.press(in, "story-deling"), "consent-approve", "demo:kontakt.read")
+	shared := v.press(v.press(in, "story-deling"), "consent-approve", "demo:inntekt.read")
 	require.Equal(t, "openid profile demo:inntekt.read", shared.text("granted-scope"))
 	called := v.press(shared, "call-api")
 	require.Contains(t, called.text("api-answer"), "612 000")

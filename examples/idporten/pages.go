@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +27,12 @@ type pages struct {
 }
 
 func newPages(s *server) *pages {
-	return &pages{standin.Pages{
-		Templates: standin.ParsePages(web, s.issuer), Issuer: s.issuer, Languages: languages,
-		Paths: []string{"/", "/login", "/step-up", "/consent", pathMine}, Log: s.log,
+	p := &pages{standin.Pages{
+		Issuer: s.issuer, SiteName: func(string) string { return "Portner" }, Paths: []string{"/", "/login", "/step-up", "/consent", pathMine}, Log: s.log,
 	}, s}
+	p.Locale = p.locale
+	p.Parse(web)
+	return p
 }
 
 // routes returns the handler of the provider: package provider, the authorizations API and the pages of the example.
@@ -40,50 +41,34 @@ func (p *pages) routes() http.Handler {
 	mux.Below("GET", "/{$}", http.HandlerFunc(p.home))
 	mux.Below("POST", "/language", http.HandlerFunc(p.ChooseLanguage))
 	mux.Below("GET", pathMine, http.HandlerFunc(p.mine))
-	mux.Below("POST", pathMine, http.NewCrossOriginProtection().Handler(http.HandlerFunc(p.endMine)))
+	mux.Below("POST", pathMine, p.SameOrigin(http.HandlerFunc(p.endMine)))
 	for _, path := range []string{"/clients/authorizations", "/api-provider/authorizations", "/authorizations/{id}", "/innlogginger/logg/idporten"} {
 		mux.Below("", path, p.s.granted.Handler())
 	}
 	mux.Below("GET", "/static/", look.Handler())
-	return p.s.op.Handler(mux)
+	return p.s.op.Handler(p.Handler(mux))
 }
 
 // frame is the data of the layout.
 type frame struct {
-	T      texts
-	Title  string
-	BodyID string
-	Issuer string
-	Switch *languageSwitch
+	standin.Frame
+	T texts
 }
 
-// languageSwitch is the form that changes the language of a page.
-type languageSwitch struct {
-	Return    string // path of the page
-	Languages []language
-}
-
-type language struct {
-	Code, Name string
-	Current    bool
-}
-
-// frame returns the data of the layout. back is the path of the page; if "", the page has no language switch.
+// frame returns the data of the layout. back is the path of the page, or "" for that of the request.
 func (p *pages) frame(locale, title, bodyID, back string) frame {
-	f := frame{T: textsFor(locale), Title: title, BodyID: bodyID, Issuer: p.s.issuer}
-	if back != "" {
-		sw := &languageSwitch{Return: back}
-		for _, code := range languages {
-			sw.Languages = append(sw.Languages, language{code, allTexts[code].LangName, code == f.T.Lang})
-		}
-		f.Switch = sw
-	}
-	return f
+	t := textsFor(locale)
+	return frame{p.Frame(t.Texts, title, bodyID, back), t}
 }
 
 // locale returns the language of a page outside an authorization request, by the rule of the pages of the library.
 func (p *pages) locale(r *http.Request) string {
 	return p.s.op.Authorize.Locale(r.Header, r.URL.Query().Get("ui_locales"))
+}
+
+// pendingFrame returns the data of the layout of the page of a pending request.
+func (p *pages) pendingFrame(pending *authorize.Pending, bodyID string) frame {
+	return p.frame(pending.Locale, "", bodyID, p.At("/"+string(pending.Step))+action(pending))
 }
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
@@ -101,15 +86,8 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 // loginPage is the data of login.html.
 type loginPage struct {
 	frame
-	Action, CSRF  string
-	ClientName    string
-	StepUp, Again bool
-	Failed        bool
-	Username      string
-	Users         []userButton
+	standin.LoginForm
 }
-
-type userButton struct{ Username, Name, Method, Level string }
 
 // page shows the page of a step and takes its answer.
 func (p *pages) page(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
@@ -141,33 +119,38 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request, pending *authorize
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, username string, failed bool) {
-	back := p.At("/login") + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
-	t := textsFor(pending.Locale)
-	data := loginPage{
-		frame: p.frame(pending.Locale, t.LoginTitle, "login-page", back), Action: back, CSRF: pending.CSRF(),
-		ClientName: pending.Client.Name, StepUp: pending.Step == authorize.StepUpStep, Again: slices.Contains(pending.Prompt, "login") || pending.Reason == "max_age",
-		Failed: failed, Username: username,
+	data := loginPage{p.pendingFrame(pending, "login-page"), standin.LoginForm{
+		Action: action(pending), CSRF: pending.CSRF(), ClientName: pending.Client.Name, StepUp: pending.Step == authorize.StepUpStep, Username: username,
+	}}
+	data.Why = data.T.Why(pending)
+	data.Title = data.T.LoginTitle
+	if data.StepUp {
+		data.Title = data.T.StepUpTitle
 	}
 	if p.s.opt.demo {
-		data.Users = p.buttons(pending)
+		data.Users = p.buttons(pending, data.T)
 	}
 	status := http.StatusOK
 	if failed {
-		status = http.StatusUnauthorized
+		status, data.Failed = http.StatusUnauthorized, data.T.WrongPassword
 	}
 	p.Render(w, status, "login.html", data, standin.FormsToClients)
 }
 
+// action returns the address of the page of a pending request, relative to that page.
+func action(pending *authorize.Pending) string {
+	return "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
+}
+
 // buttons returns the users whose level satisfies the request.
-func (p *pages) buttons(pending *authorize.Pending) []userButton {
-	var all []userButton
+func (p *pages) buttons(pending *authorize.Pending, t texts) []standin.UserButton {
+	var all []standin.UserButton
 	for _, u := range p.s.users.entries {
 		if len(pending.RequestedACR) > 0 && !acr.IDPorten.Satisfies(u.level(), pending.RequestedACR) {
 			continue
 		}
-		_, level, _ := strings.Cut(u.level(), "-loa-")
-		all = append(all, userButton{
-			u.Username, cmp.Or(stringClaim(u.Claims, "name"), u.Username), strings.Join(u.Methods(), ", "), cmp.Or(level, u.level()),
+		all = append(all, standin.UserButton{
+			Username: u.Username, Name: cmp.Or(stringClaim(u.Claims, "name"), u.Username), Method: t.Names.Methods(u.Methods()...), Level: t.Names.Level(u.level()),
 		})
 	}
 	return all
@@ -180,6 +163,8 @@ type consentPage struct {
 	ClientName, Orgno string
 	Scopes            []consentScope
 	Details           []rar.Shown // of authorization_details; this server has none unless types are added to its configuration
+	Only              string      // what the button approves, if it is one thing
+	Changed           bool        // the texts changed while the page was shown
 }
 
 type consentScope struct {
@@ -188,29 +173,43 @@ type consentScope struct {
 	Lasts             string
 }
 
-// consent shows the scopes that need consent and takes the answer.
+// consent shows the scopes that need consent and takes the answer. Nothing is approved unless the user ticks it, or it is the only one.
 func (p *pages) consent(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
+	approved := r.PostForm["scope"]
 	switch {
 	case r.Method != http.MethodPost:
-		p.showConsent(w, pending)
+		p.showConsent(w, pending, false)
 		return nil
-	case r.PostForm.Get("action") == "approve":
-		return pending.Consent(r.Context(), r.PostForm["scope"])
+	case r.PostForm.Get("action") != "approve":
+		return pending.Consent(r.Context(), nil)
+	case len(approved) == 0:
+		p.showConsent(w, pending, true)
+		return nil
 	}
-	return pending.Consent(r.Context(), nil)
+	return pending.Consent(r.Context(), approved)
 }
 
-func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending) {
-	back := p.At("/consent") + "?" + url.Values{authorize.RequestField: {pending.Sealed}}.Encode()
-	t := textsFor(pending.Locale)
+func (p *pages) showConsent(w http.ResponseWriter, pending *authorize.Pending, nothing bool) {
 	data := consentPage{
-		frame: p.frame(pending.Locale, t.ConsentTitle, "consent-page", back), Action: back, CSRF: pending.CSRF(),
-		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno, Details: pending.Details,
+		frame: p.pendingFrame(pending, "consent-page"), Action: action(pending), CSRF: pending.CSRF(),
+		ClientName: pending.Client.Name, Orgno: pending.Client.Orgno, Details: pending.Details, Changed: pending.Reason == "content_changed",
 	}
+	data.Title = data.T.ConsentTitle
 	for _, sc := range pending.Scopes {
-		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), t.duration(sc.Lasts)})
+		data.Scopes = append(data.Scopes, consentScope{sc.Name, sc.Description, markdown(sc.Long), data.T.duration(sc.Lasts)})
 	}
-	p.Render(w, http.StatusOK, "consent.html", data, standin.FormsToClients)
+	switch {
+	case len(data.Scopes)+len(data.Details) > 1:
+	case len(data.Scopes) == 1:
+		data.Only = data.Scopes[0].Description
+	default:
+		data.Only = data.Details[0].Title
+	}
+	status := http.StatusOK
+	if nothing {
+		status, data.Failed = http.StatusUnprocessableEntity, data.T.ConsentNothing
+	}
+	p.Render(w, status, "consent.html", data, standin.FormsToClients)
 }
 
 // duration returns d in hours and minutes, rounded up to a whole minute.
@@ -231,20 +230,7 @@ func (t texts) duration(d time.Duration) string {
 	return strings.Join(parts, " ")
 }
 
-// errorPage is the data of error.html. It contains no value of the request.
-type errorPage struct {
-	frame
-	Code, CorrelationID       string
-	Unavailable, NotLoggedOut bool
-}
-
 // authorizeError is the error page of the provider (provider.Config.ErrorPage).
 func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
-	return p.errorReply(e.Status, string(e.Code), e.CorrelationID, e.Locale)
-}
-
-func (p *pages) errorReply(status int, code, correlationID, locale string) portner.Reply {
-	return p.Reply(status, "error.html", errorPage{
-		frame: p.frame(locale, textsFor(locale).ErrorTitle, "error-page", ""), Code: code, CorrelationID: correlationID, Unavailable: status >= 500,
-	}, standin.NoForms)
+	return p.Error(e.Locale, standin.ErrorPage{Status: e.Status, Code: string(e.Code), CorrelationID: e.CorrelationID})
 }

@@ -6,18 +6,23 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 // TestTexts checks that every language has every text.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	require.Len(t, allTexts, len(languages))
-	for _, lang := range languages {
-		words := reflect.ValueOf(allTexts[lang])
+	require.Len(t, allTexts, len(standin.Languages))
+	for _, lang := range standin.Languages {
+		words := reflect.ValueOf(textsFor(lang))
 		for i := range words.NumField() {
-			require.NotEmpty(t, words.Field(i).String(), "%s: %s", lang, words.Type().Field(i).Name)
+			require.False(t, words.Field(i).IsZero(), "%s: %s", lang, words.Type().Field(i).Name)
 		}
 		require.Equal(t, lang, textsFor(lang).Lang)
+		for _, name := range []string{"openid", "profile", "email", "address", "phone", "offline_access"} {
+			require.NotEmpty(t, textsFor(lang).Standard[name], lang)
+		}
 	}
 	require.Equal(t, "nb", textsFor("tlh").Lang)
 }

@@ -91,7 +91,7 @@ func TestLanguageCookie(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, resp.StatusCode)
 		require.Equal(t, "/login?request=x", resp.Header.Get("Location"))
 		require.Equal(t, want, resp.Cookies()[0].Secure)
-		for _, back := range []string{"https://evil.example/login", "//evil.example/login", "/\\evil.example", "javascript:alert(1)", "/authorize?x", ""} {
+		for _, back := range []string{"https://evil.example/login", "//evil.example/login", "/\\evil.example", "javascript:alert(1)", "/authorize?x"} {
 			resp, err := s.outgoing.PostForm(at+"/language", url.Values{"lang": {"nn"}, "return": {back}})
 			require.NoError(t, err)
 			_ = resp.Body.Close()

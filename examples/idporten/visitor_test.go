@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -111,8 +110,8 @@ func (v *visitor) post(p *page, form *html.Node, values url.Values) *page {
 	return v.do(r)
 }
 
-// press clicks a button of a form, after it unticks boxes.
-func (v *visitor) press(p *page, button string, untick ...string) *page {
+// press clicks a button of a form, after it ticks boxes.
+func (v *visitor) press(p *page, button string, tick ...string) *page {
 	v.t.Helper()
 	b := p.id(button)
 	require.NotNil(v.t, b, "no button %q at %s:\n%s", button, p.url, p.body)
@@ -121,8 +120,9 @@ func (v *visitor) press(p *page, button string, untick ...string) *page {
 		form = form.Parent
 	}
 	values := fields(form)
-	for _, box := range untick {
-		values["scope"] = slices.DeleteFunc(values["scope"], func(name string) bool { return name == box })
+	for _, box := range tick {
+		require.Contains(v.t, p.body, `type="checkbox" name="scope" value="`+box+`"`)
+		values.Add("scope", box)
 	}
 	if name := attr(b, "name"); name != "" {
 		values.Set(name, attr(b, "value"))
@@ -177,10 +177,13 @@ func (p *page) id(id string) *html.Node {
 
 // text returns the text of an element.
 func (p *page) text(id string) string {
-	n := p.id(id)
-	if n == nil {
-		return ""
+	if n := p.id(id); n != nil {
+		return textOf(n)
 	}
+	return ""
+}
+
+func textOf(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {

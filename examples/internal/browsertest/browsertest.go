@@ -194,6 +194,12 @@ func (b *Browser) Has(sel string) bool {
 	return Ask(b, chromedp.Evaluate[bool]("document.querySelector("+string(quoted)+") !== null"))
 }
 
+// Title returns the title of the window.
+func (b *Browser) Title() string {
+	b.t.Helper()
+	return Ask(b, chromedp.Title())
+}
+
 // Location returns the address of the page.
 func (b *Browser) Location() string {
 	b.t.Helper()

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,11 +21,11 @@ import (
 // A change of the language returns to a page of this server only.
 func TestChooseLanguage(t *testing.T) {
 	t.Parallel()
-	p := &standin.Pages{Issuer: "https://login.example.no", Languages: []string{"nb", "en"}, Paths: []string{"/", "/login"}}
+	p := testPages("https://login.example.no")
 	for back, status := range map[string]int{
 		"/login?request=x": http.StatusSeeOther, "/": http.StatusSeeOther,
 		"https://evil.example/login": http.StatusBadRequest, "//evil.example/login": http.StatusBadRequest, "/token": http.StatusBadRequest,
-		"javascript:alert(1)": http.StatusBadRequest, "/login/../token": http.StatusBadRequest, "": http.StatusBadRequest, "%zz": http.StatusBadRequest,
+		"javascript:alert(1)": http.StatusBadRequest, "/login/../token": http.StatusBadRequest, "%zz": http.StatusBadRequest,
 	} {
 		for _, lang := range []string{"en", "fr"} {
 			form := url.Values{"lang": {lang}, "return": {back}}
@@ -41,6 +42,73 @@ func TestChooseLanguage(t *testing.T) {
 			require.Equal(t, back, w.Header().Get("Location"))
 			require.Len(t, w.Result().Cookies(), 1)
 			require.Equal(t, authorize.LanguageCookie+"=en", strings.Split(w.Result().Header.Get("Set-Cookie"), ";")[0])
+		}
+	}
+}
+
+// testPages returns pages without templates of a stand-in.
+func testPages(issuer string) *standin.Pages {
+	p := &standin.Pages{
+		Issuer: issuer, SiteName: func(string) string { return "Test" }, Paths: []string{"/", "/login"},
+		Locale: func(*http.Request) string { return "nb" }, Log: slog.New(slog.DiscardHandler),
+	}
+	p.Parse(fstest.MapFS{"web/x.html": {Data: []byte("x")}})
+	return p
+}
+
+// Without a page in the form, a change of the language returns to the page with the form: an error page of this server.
+func TestChooseLanguageOnErrorPages(t *testing.T) {
+	t.Parallel()
+	for base, home := range map[string]string{"": "/", "/tenant": "/tenant/"} {
+		p := testPages("https://login.example.no" + base)
+		for referer, want := range map[string]string{
+			"https://login.example.no/authorize?client_id=x": "/authorize?client_id=x",
+			"https://login.example.no//evil.example/":        home,
+			"https://evil.example/authorize":                 home,
+			"http://login.example.no/authorize":              home,
+			"https://login.example.no.evil.example/":         home,
+			"":                                               home,
+			"%zz":                                            home,
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/language", strings.NewReader("lang=en"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Referer", referer)
+			w := httptest.NewRecorder()
+			p.ChooseLanguage(w, r)
+			require.Equal(t, http.StatusSeeOther, w.Code, referer)
+			require.Equal(t, want, w.Header().Get("Location"), referer)
+		}
+	}
+}
+
+// Paths and methods that do not exist: a page with the way back for browsers, and JSON for others.
+func TestPagesThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	p := testPages("https://login.example.no")
+	mux := p.Mux()
+	mux.Below("GET", "/{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for _, tc := range []struct {
+		method, path string
+		status       int
+	}{{"GET", "/", 204}, {"GET", "/nothing", 404}, {"HEAD", "/nothing", 404}, {"POST", "/", 405}, {"DELETE", "/nothing", 404}} {
+		for _, accept := range []string{"text/html,*/*;q=0.8", "application/json", ""} {
+			r := httptest.NewRequestWithContext(t.Context(), tc.method, tc.path, nil)
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			p.Handler(mux).ServeHTTP(w, r)
+			require.Equal(t, tc.status, w.Code, tc)
+			if tc.status == 405 {
+				require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+			}
+			switch {
+			case tc.status == 204:
+			case accept != "" && accept[0] == 't':
+				require.Contains(t, w.Header().Get("Content-Type"), "text/html", tc)
+				require.Contains(t, w.Body.String(), `id="error-back" href="/"`)
+				require.Contains(t, w.Body.String(), `id="lang-se"`)
+			default:
+				require.Equal(t, "application/json", w.Header().Get("Content-Type"), tc)
+			}
 		}
 	}
 }
