@@ -35,7 +35,7 @@ func layers() map[string]rule {
 		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
-		"internal/archtest":   {},
+		"internal/archtest":   {}, // tests only
 		"internal/audit":      {own: l0},
 		"internal/display":    {},
 		"internal/fields":     {own: []string{"."}},
