@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -147,14 +148,14 @@ func platform(issuer string) string {
 	return u.Scheme + "://" + u.Host + "/"
 }
 
-// provider returns the configuration of a provider. path is the default path of its keys below the issuer.
-func (e providerEntry) provider(own, path, rule string) altinn.Provider {
+// provider returns the configuration of a provider. path is the default path of its keys below the issuer, and hc requests them.
+func (e providerEntry) provider(own, path, rule string, hc *http.Client) altinn.Provider {
 	p := altinn.Provider{Lifetime: altinn.Lifetime{
 		Rule: rules[cmp.Or(e.Lifetime, rule)], Length: time.Duration(e.LifetimeSeconds) * time.Second,
 	}}
 	for _, i := range e.Issuers {
 		uri := cmp.Or(i.JWKSURI, strings.TrimSuffix(i.Issuer, "/")+path)
-		p.Issuers = append(p.Issuers, altinn.Issuer{Issuer: i.Issuer, Keys: resource.RemoteKeys{URI: uri}, Audience: []string{own, platform(own)}})
+		p.Issuers = append(p.Issuers, altinn.Issuer{Issuer: i.Issuer, Keys: resource.RemoteKeys{URI: uri, HTTP: hc}, Audience: []string{own, platform(own)}})
 	}
 	return p
 }

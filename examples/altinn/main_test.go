@@ -261,7 +261,7 @@ func TestCommand(t *testing.T) {
 	require.Zero(t, run(ctx, []string{"-addr", "localhost:0", "-config", "../../docs/altinn-config.example.json"}, &out, &errs), errs.String())
 	require.Contains(t, out.String(), "/authentication/api/v1/exchange/id-porten")
 	require.Contains(t, out.String(), "/api/instanser")
-	require.Zero(t, run(ctx, []string{"-h"}, &out, &errs))
+	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-idporten", "-maskinporten")...)
 	for _, args := range [][]string{
 		{"-addr", "nonsense"},
 		{"-config", "missing.json"},

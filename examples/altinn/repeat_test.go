@@ -12,5 +12,5 @@ import (
 func TestNoPathRepeatsAPost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	optest.RequireNoRepeat(t, standin.Outgoing(nil), strings.TrimSuffix(w.base, "/"), "//authentication/api/v1/exchange/maskinporten", "/authentication/api/v1//exchange/maskinporten")
+	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), strings.TrimSuffix(w.base, "/"), "//authentication/api/v1/exchange/maskinporten", "/authentication/api/v1//exchange/maskinporten")
 }

@@ -23,13 +23,15 @@ type server struct {
 	log    *slog.Logger
 	issuer string
 	sites  standin.Sites
-	keys   *keyset.Set
-	now    func() time.Time
+	// outgoing requests the keys of the providers.
+	outgoing *http.Client
+	keys     *keyset.Set
+	now      func() time.Time
 }
 
 // newServer opens the port and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{log: log, now: time.Now}
+	s := &server{log: log, now: time.Now, outgoing: opt.TLS.Outgoing()}
 	var err error
 	if opt.ConfigFile != "" {
 		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
@@ -81,9 +83,9 @@ func (s *server) exchangeConfig() altinn.Config {
 	c := s.cfg
 	return altinn.Config{
 		Issuer: s.issuer, Keys: s.keys,
-		Maskinporten:  c.Maskinporten.provider(s.issuer, "/jwk", "fixed"),
-		IDPorten:      c.IDPorten.provider(s.issuer, "/jwks.json", "copy"),
-		Studio:        c.Studio.provider(s.issuer, "", "fixed"),
+		Maskinporten:  c.Maskinporten.provider(s.issuer, "/jwk", "fixed", s.outgoing),
+		IDPorten:      c.IDPorten.provider(s.issuer, "/jwks.json", "copy", s.outgoing),
+		Studio:        c.Studio.provider(s.issuer, "", "fixed", s.outgoing),
 		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
 		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
 		Now: s.clock, Logger: s.log,

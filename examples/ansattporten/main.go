@@ -17,8 +17,8 @@ import (
 // options holds the flags.
 type options struct {
 	standin.Flags
-	demoFlag                      standin.DemoFlag
-	demo, insecureTrustSelfSigned bool
+	demoFlag standin.DemoFlag
+	demo     bool
 }
 
 func main() { standin.Main(run) }
@@ -41,5 +41,4 @@ func (opt *options) command() standin.Command {
 
 func (opt *options) define(fs *flag.FlagSet) {
 	opt.demoFlag.Define(fs, "start the demo service, and show a button for each test user")
-	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

@@ -62,9 +62,7 @@ func TestRunRefuses(t *testing.T) {
 		require.Equal(t, 1, run(t.Context(), []string{arg}, &out, &errs))
 		require.Contains(t, errs.String(), want)
 	}
-	var out, errs strings.Builder
-	require.Equal(t, 0, run(t.Context(), []string{"-h"}, &out, &errs))
-	require.Contains(t, out.String(), "-config")
+	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo")...)
 }
 
 // TestTexts checks that every language has every text.

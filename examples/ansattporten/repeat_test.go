@@ -11,5 +11,5 @@ import (
 func TestNoPathRepeatsAPost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	optest.RequireNoRepeat(t, standin.Outgoing(nil), s.issuer, "//language")
+	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), s.issuer, "//language")
 }

@@ -85,7 +85,7 @@ func (s *server) build() error {
 		s.sites[1].Handler = demo.NewService(demo.ServiceConfig{
 			Name: "Tjeneste for ansatte", Class: "second", Text: "Logg inn på vegne av en virksomhet.", Provider: "Ansattporten",
 			Base: s.demoAt, Issuer: s.issuer, ClientID: demoClient, Secret: demoSecret, Stories: stories(),
-			HTTP: standin.Outgoing(standin.ClientTLS(s.opt.insecureTrustSelfSigned)), Log: s.log,
+			HTTP: s.opt.TLS.Outgoing(), Log: s.log,
 		}).Handler(look.Handler())
 	}
 	return nil

@@ -17,9 +17,9 @@ import (
 // options holds the flags.
 type options struct {
 	standin.Flags
-	machineIssuer                 string
-	demoFlag                      standin.DemoFlag
-	demo, insecureTrustSelfSigned bool
+	machineIssuer string
+	demoFlag      standin.DemoFlag
+	demo          bool
 }
 
 func main() { standin.Main(run) }
@@ -43,5 +43,4 @@ func (opt *options) command() standin.Command {
 func (opt *options) define(fs *flag.FlagSet) {
 	opt.demoFlag.Define(fs, "start the demo services and API, and show a button for each test user")
 	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
-	fs.BoolVar(&opt.insecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/configtest"
+
 	"github.com/portner-go/portner/norway"
 )
 
@@ -80,12 +82,7 @@ func TestRunRefuses(t *testing.T) {
 
 func TestRunHelp(t *testing.T) {
 	t.Parallel()
-	var out, errs syncBuffer
-	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
-	require.Empty(t, errs.String())
-	for _, flag := range []string{"-addr", "-issuer", "-test-issuer", "-config", "-tls-cert", "-tls-key", "-demo", "-insecure-trust-self-signed"} {
-		require.Contains(t, out.String(), "  "+flag)
-	}
+	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo", "-machine-issuer")...)
 }
 
 // TestRunStops checks that the end of the context closes all ports and ends all goroutines, also with open connections. It is not parallel,

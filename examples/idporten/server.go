@@ -55,7 +55,7 @@ var demoSites = []string{"first", "second", "isolated", "api"}
 
 // newServer opens the ports and builds the server.
 func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{opt: opt, log: log, now: time.Now, outgoing: standin.Outgoing(standin.ClientTLS(opt.insecureTrustSelfSigned))}
+	s := &server{opt: opt, log: log, now: time.Now, outgoing: opt.TLS.Outgoing()}
 	var err error
 	if opt.ConfigFile != "" {
 		if s.cfg, err = readConfig(opt.ConfigFile, opt.demo); err != nil {
@@ -157,7 +157,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.logoutPages(), TestLogin: testLogin,
-		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: standin.ClientTLS(s.opt.insecureTrustSelfSigned)}), // services on this machine
+		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.opt.TLS.Client()}), // services on this machine
 		Logger:      s.log,
 		Now:         func() time.Time { return s.now() },
 	}, nil
@@ -205,7 +205,7 @@ func (s *server) Greet(w io.Writer) {
 		fmt.Fprintf(w, "       %s  (Annen tjeneste: single sign-on)\n", s.at.second)
 		fmt.Fprintf(w, "       %s  (Isolert tjeneste)\n", s.at.isolated)
 		fmt.Fprintf(w, "  API  %s/api/inntekt\n", s.at.api)
-		if s.sites[0].HasTLS() && !s.opt.insecureTrustSelfSigned {
+		if s.sites[0].HasTLS() && !s.opt.TLS.InsecureTrustSelfSigned {
 			fmt.Fprint(w, "\n  Is the certificate self-signed? The services trust it with -insecure-trust-self-signed only.\n")
 		}
 	}

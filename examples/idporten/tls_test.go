@@ -1,49 +1,20 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// selfSigned writes a certificate for localhost and its key.
-func selfSigned(t *testing.T) (cert, key string) {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(k)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-	return cert, key
-}
+	"github.com/portner-go/portner/examples/internal/configtest"
+)
 
 // TestTLS checks the demo with an https issuer: HSTS, Secure cookies and logins.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t)
+	cert, key := configtest.SelfSigned(t, nil)
 	s := start(t, "-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed")
 	require.True(t, strings.HasPrefix(s.issuer, "https://localhost:"), s.issuer)
 	v := tour(t, s)
@@ -103,7 +74,7 @@ func TestLanguageCookie(t *testing.T) {
 // TestUntrustedCertificate checks the page of a service that does not trust the certificate.
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
-	cert, key := selfSigned(t)
+	cert, key := configtest.SelfSigned(t, nil)
 	s := start(t, "-tls-cert", cert, "-tls-key", key)
 	v := tour(t, s)
 	page := v.press(v.get(s.at.first), "story-login")

@@ -70,7 +70,7 @@ func TestStopAll(t *testing.T) {
 func TestReady(t *testing.T) {
 	t.Parallel()
 	c := shell(t, "exit 3")
-	require.ErrorContains(t, c.ready(t.Context(), standin.Outgoing(standin.ClientTLS(false)), "http://127.0.0.1:1/"), "shell ended unexpectedly: exit status 3")
+	require.ErrorContains(t, c.ready(t.Context(), standin.TLS{}.Outgoing(), "http://127.0.0.1:1/"), "shell ended unexpectedly: exit status 3")
 	_, err := startChild("none", "/no/such/program", nil, &shared{out: &bytes.Buffer{}})
 	require.ErrorContains(t, err, "starting none")
 }

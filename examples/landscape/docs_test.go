@@ -13,28 +13,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/configtest"
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
-// TestDocs runs the configuration of docs/landscape.md and stops it. All servers must end, and all files be removed.
+// TestDocs runs the configuration of docs/landscape.md at https and stops it. All servers must end, and all files be removed.
 func TestDocs(t *testing.T) {
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	m, err := newMachine(time.Now())
 	require.NoError(t, err)
-	r := start(t, "-config", shownFolder(t, string(docs), m))
+	flags := standin.TLS{InsecureTrustSelfSigned: true}
+	flags.Cert, flags.Key = configtest.SelfSigned(t, nil)
+	r := start(t, append(flags.Args(), "-config", shownFolder(t, string(docs), m))...)
 	base := 0
-	_, err = fmt.Sscanf(r.page, "http://127.0.0.1:%d", &base)
+	_, err = fmt.Sscanf(r.page, "https://127.0.0.1:%d", &base)
 	require.NoError(t, err)
-	at := addressesFrom("127.0.0.1", base)
+	at := addressesFrom("https", "127.0.0.1", base)
 	for _, u := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten + "jwk", at.altinnIssuer() + ".well-known/openid-configuration/jwks"} {
-		resp, err := standin.Outgoing(standin.ClientTLS(false)).Get(u)
+		resp, err := flags.Outgoing().Get(u)
 		status, body := read(t, resp, err)
 		require.Equal(t, 200, status, "%s: %s", u, body)
 	}
 
 	// The service of the document can start a login, and its machine gets a token.
-	resp, err := standin.Outgoing(standin.ClientTLS(false)).Get(at.IDPorten + "/authorize?" + url.Values{
+	resp, err := flags.Outgoing().Get(at.IDPorten + "/authorize?" + url.Values{
 		"client_id": {"min-tjeneste-lokalt"}, "redirect_uri": {"http://localhost:3000/callback"}, "response_type": {"code"}, "scope": {"altinn:instances.meta"},
 		"state": {"en-tilstand"}, "code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
 	}.Encode())
@@ -43,7 +46,7 @@ func TestDocs(t *testing.T) {
 	require.Contains(t, resp.Header.Get("Location"), "/login?")
 	grant, err := m.grant("min-maskin", at.Maskinporten, time.Now(), object{"scope": scopeOwner})
 	require.NoError(t, err)
-	resp, err = standin.Outgoing(standin.ClientTLS(false)).PostForm(at.Maskinporten+"token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {grant}})
+	resp, err = flags.Outgoing().PostForm(at.Maskinporten+"token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {grant}})
 	status, body := read(t, resp, err)
 	require.Equal(t, 200, status, body)
 
@@ -73,7 +76,7 @@ func TestDocsAddresses(t *testing.T) {
 	t.Parallel()
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
-	at := addressesFrom("127.0.0.1", 8070)
+	at := addressesFrom("http", "127.0.0.1", 8070)
 	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.Contacts + "/api/kontaktinformasjon"} {
 		require.Contains(t, string(docs), address)
 	}

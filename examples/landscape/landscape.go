@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,14 +25,15 @@ type addresses struct {
 	Contacts                                     string // the demo API of ID-porten
 }
 
-func addressesFrom(host string, base int) addresses {
+// addressesFrom returns the URLs of the servers. The demo API of ID-porten is always at http.
+func addressesFrom(scheme, host string, base int) addresses {
 	local := func(host string, offset int) string {
-		return "http://" + net.JoinHostPort(host, strconv.Itoa(base+offset))
+		return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(base+offset))
 	}
 	return addresses{
 		Page:         local(host, 0),
 		IDPorten:     local("localhost", portsIDPorten),
-		Contacts:     local("127.0.0.1", portsIDPorten+4),
+		Contacts:     "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(base+portsIDPorten+4)),
 		Ansattporten: local("127.0.0.1", portsAnsattporten), // not the host of ID-porten: cookies are not separated by port
 		Maskinporten: local("localhost", portsMaskinporten) + "/",
 		Altinn:       local("localhost", portsAltinn),
@@ -48,6 +50,8 @@ type part struct {
 // landscape holds the parts of the program.
 type landscape struct {
 	at       addresses
+	tls      standin.TLS
+	secure   *tls.Config // of the page; nil for plain http
 	listener net.Listener
 	http     *http.Client
 	log      *slog.Logger
@@ -70,8 +74,12 @@ func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
 	if err != nil {
 		return nil, err
 	}
+	secure, err := opt.tls.Server()
+	if err != nil {
+		return nil, err
+	}
 	out := &shared{out: stderr}
-	l := &landscape{at: addressesFrom(host, base), own: own, stderr: out, http: standin.Outgoing(standin.ClientTLS(false)), log: slog.New(slog.NewTextHandler(out, nil))}
+	l := &landscape{tls: opt.tls, secure: secure, at: addressesFrom(opt.tls.Scheme(), host, base), own: own, stderr: out, http: opt.tls.Outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
 	if l.listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(base))); err != nil {
 		return nil, err
 	}
@@ -98,7 +106,7 @@ func (l *landscape) start(ctx context.Context) error {
 		return err
 	}
 	for _, p := range l.parts {
-		c, err := startChild(p.name, binary(l.folder, p.name), p.args, l.stderr)
+		c, err := startChild(p.name, binary(l.folder, p.name), append(p.args, l.tls.Args()...), l.stderr)
 		if err != nil {
 			return err
 		}
@@ -120,7 +128,7 @@ func (l *landscape) serve(ctx context.Context) error {
 		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, len(l.children)+1)
-	go func() { ended <- srv.Serve(l.listener) }()
+	go func() { ended <- l.accept(srv) }()
 	for _, c := range l.children {
 		go func() {
 			<-c.done
@@ -133,6 +141,15 @@ func (l *landscape) serve(ctx context.Context) error {
 	case err = <-ended:
 	}
 	return errors.Join(err, srv.Close())
+}
+
+// accept handles the requests of the page, over TLS if the flags name a certificate.
+func (l *landscape) accept(srv *http.Server) error {
+	if l.secure != nil {
+		srv.TLSConfig = l.secure.Clone()
+		return srv.ServeTLS(l.listener, "", "")
+	}
+	return srv.Serve(l.listener)
 }
 
 // close stops the servers and removes all files.

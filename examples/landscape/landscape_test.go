@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
 // output holds the output of a running program.
@@ -102,6 +104,8 @@ func TestRefuses(t *testing.T) {
 		"port":          {[]string{"-addr", "localhost:x"}, `-addr: "x" must be a port with 49 ports after it`},
 		"port too high": {[]string{"-addr", "localhost:65530"}, "must be a port with 49 ports after it"},
 		"not loopback":  {[]string{"-addr", "0.0.0.0:8070"}, "must be a loopback address"},
+		"half":          {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key are required together"},
+		"no key":        {[]string{"-tls-cert", "none", "-tls-key", "none"}, "-tls-cert, -tls-key: open none"},
 		"no folder":     {[]string{"-config", filepath.Join(t.TempDir(), "none")}, "-config: open"},
 		"empty folder":  {[]string{"-config", t.TempDir()}, "contains none of idporten.json"},
 		"other file":    {[]string{"-config", folder(t, "idporten-test.json", "{}")}, "idporten-test.json is not the configuration of idporten,"},
@@ -141,8 +145,5 @@ func TestMerged(t *testing.T) {
 // TestHelp checks that -h prints the flags to standard output.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	var out, errs output
-	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
-	require.Empty(t, errs.String())
-	require.Contains(t, out.String(), "  -addr")
+	configtest.RequireFlags(t, run, configtest.CommonFlags...)
 }

@@ -16,7 +16,10 @@ import (
 )
 
 // options holds the flags.
-type options struct{ addr, config string }
+type options struct {
+	addr, config string
+	tls          standin.TLS // of all servers
+}
 
 func main() { standin.Main(run) }
 
@@ -63,5 +66,9 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs := flag.NewFlagSet("landscape", flag.ContinueOnError)
 	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8070", "`address` of the walk-through; the servers use ports after it; port 0 is a free one")
 	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json or ansattporten.json: their entries are added")
-	return opt, standin.ParseFlags(fs, args, out)
+	opt.tls.Define(fs)
+	if err := standin.ParseFlags(fs, args, out); err != nil {
+		return opt, err
+	}
+	return opt, opt.tls.Check()
 }

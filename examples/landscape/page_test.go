@@ -27,7 +27,7 @@ func page(t *testing.T) (*httptest.Server, *http.Client) {
 	nowhere := httptest.NewServer(nil)
 	nowhere.Close()
 	at := addresses{Page: srv.URL, IDPorten: nowhere.URL, Ansattporten: nowhere.URL, Maskinporten: nowhere.URL + "/", Altinn: nowhere.URL, Contacts: nowhere.URL}
-	h = newWalk(at, m, standin.Outgoing(standin.ClientTLS(false)), slog.New(slog.DiscardHandler)).handler()
+	h = newWalk(at, m, standin.TLS{}.Outgoing(), slog.New(slog.DiscardHandler)).handler()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	return srv, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {

@@ -67,5 +67,5 @@ func rowIsFree(base int) bool {
 
 // listenAt returns the -addr of a server.
 func listenAt(base string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(base, "http://"), "/")
+	return strings.TrimSuffix(base[strings.Index(base, "://")+3:], "/")
 }

@@ -107,7 +107,7 @@ func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
 	id := rand.Text()
 	b := &browser{seen: now, pending: map[string]*journey{}, finished: map[string]*journey{}}
 	w.browsers[id] = b
-	http.SetCookie(rw, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(rw, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	return b
 }
 

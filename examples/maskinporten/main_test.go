@@ -147,9 +147,7 @@ func TestRunRefuses(t *testing.T) {
 			require.Empty(t, out.String())
 		})
 	}
-	var out, errs bytes.Buffer
-	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
-	require.Contains(t, out.String(), "-print-token")
+	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-print-token", "-testca")...)
 }
 
 // TestRunStops checks the greeting and the shutdown.

@@ -90,7 +90,7 @@ func requestToken(ctx context.Context, opt options, issuer string, claims map[st
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+	resp, err := opt.TLS.Outgoing().Do(req)
 	if err != nil {
 		return err
 	}

@@ -12,5 +12,5 @@ import (
 func TestNoPathRepeatsAPost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	optest.RequireNoRepeat(t, standin.Outgoing(nil), strings.TrimSuffix(s.issuer, "/"), "//errors/x")
+	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), strings.TrimSuffix(s.issuer, "/"), "//errors/x")
 }

@@ -31,7 +31,7 @@ type Site struct {
 	Handler http.Handler
 
 	listener net.Listener
-	cert     *tls.Certificate
+	tls      *tls.Config // nil for plain http
 }
 
 // Sites are the origins of a program, the provider first.
@@ -45,11 +45,11 @@ func Listen(f Flags, further ...string) (Sites, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := certificate(f)
+	secure, err := f.TLS.Server()
 	if err != nil {
 		return nil, err
 	}
-	provider, err := open("provider", host, port, cert)
+	provider, err := open("provider", host, port, secure)
 	if err != nil {
 		return nil, fmt.Errorf("%w (-addr chooses another address)", err)
 	}
@@ -80,19 +80,7 @@ func splitAddr(addr string, further int) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// certificate loads the files of -tls-cert and -tls-key. It returns nil without them.
-func certificate(f Flags) (*tls.Certificate, error) {
-	if f.TLSCert == "" {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
-	}
-	return &cert, nil
-}
-
-func open(name, host string, port int, cert *tls.Certificate) (*Site, error) {
+func open(name, host string, port int, secure *tls.Config) (*Site, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return nil, err
@@ -107,14 +95,14 @@ func open(name, host string, port int, cert *tls.Certificate) (*Site, error) {
 	}
 	own := net.JoinHostPort(host, actual)
 	scheme := "http://"
-	if cert != nil {
+	if secure != nil {
 		scheme = "https://"
 	}
-	return &Site{Name: name, Base: scheme + own, Hosts: []string{addr, own}, listener: l, cert: cert}, nil
+	return &Site{Name: name, Base: scheme + own, Hosts: []string{addr, own}, listener: l, tls: secure}, nil
 }
 
 // HasTLS reports whether the site has a certificate.
-func (s *Site) HasTLS() bool { return s.cert != nil }
+func (s *Site) HasTLS() bool { return s.tls != nil }
 
 // Accept adds the host of a URL to Hosts, such as the host of an issuer behind a proxy.
 func (s *Site) Accept(rawURL string) {
@@ -179,14 +167,14 @@ func (s *Site) server(log *slog.Logger) *http.Server {
 		WriteTimeout: 15 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	if s.cert != nil {
-		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*s.cert}}
+	if s.tls != nil {
+		srv.TLSConfig = s.tls.Clone()
 	}
 	return srv
 }
 
 func (s *Site) serve(srv *http.Server) error {
-	if s.cert != nil {
+	if s.tls != nil {
 		return srv.ServeTLS(s.listener, "", "")
 	}
 	return srv.Serve(s.listener)
@@ -246,22 +234,4 @@ func (s *Site) guard() http.Handler {
 		}
 		s.Handler.ServeHTTP(w, r)
 	})
-}
-
-// Outgoing returns a client for requests to other servers: of the demo services to the provider, and of the provider to
-// services that it logs users out of. It follows no redirect.
-func Outgoing(tlsConfig *tls.Config) *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy = nil
-	t.TLSClientConfig = tlsConfig
-	return &http.Client{
-		Transport: t, Timeout: 10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// ClientTLS returns the TLS configuration of outgoing requests. It trusts the roots of the system, or every certificate if
-// trustAll is true.
-func ClientTLS(trustAll bool) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: trustAll}
 }

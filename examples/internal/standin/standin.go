@@ -21,8 +21,7 @@ type Flags struct {
 	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
 	TestIssuer string // if "", that of the configuration; see Sites.CheckTest
 	ConfigFile string
-	TLSCert    string // PEM files; both or neither
-	TLSKey     string
+	TLS
 }
 
 // DemoFlag is the flag -demo. With the demo a user logs in without a password.
@@ -120,18 +119,14 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
-	fs.StringVar(&f.TLSCert, "tls-cert", "", "certificate `file` (PEM)")
-	fs.StringVar(&f.TLSKey, "tls-key", "", "key `file` (PEM)")
+	f.TLS.Define(fs)
 	if c.Define != nil {
 		c.Define(fs)
 	}
 	if err := ParseFlags(fs, args, out); err != nil {
 		return err
 	}
-	if (f.TLSCert == "") != (f.TLSKey == "") {
-		return errors.New("-tls-cert and -tls-key are required together")
-	}
-	return nil
+	return f.TLS.Check()
 }
 
 // ParseFlags parses args. It writes the usage to out for -h only, and rejects arguments that are not flags.

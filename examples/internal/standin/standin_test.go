@@ -158,7 +158,7 @@ func TestListen(t *testing.T) {
 		_, err := standin.Listen(standin.Flags{Addr: addr}, "service")
 		require.ErrorContains(t, err, "-addr", addr)
 	}
-	_, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLSCert: "none", TLSKey: "none"})
+	_, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: standin.TLS{Cert: "none", Key: "none"}})
 	require.ErrorContains(t, err, "-tls-cert")
 	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"}, "service")
 	require.NoError(t, err)

@@ -1,0 +1,88 @@
+package standin
+
+import (
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// TLS holds the flags of https.
+type TLS struct {
+	Cert, Key string // PEM files; both or neither
+	// InsecureTrustSelfSigned makes outgoing requests accept any certificate.
+	InsecureTrustSelfSigned bool
+}
+
+// Define adds the flags.
+func (t *TLS) Define(fs *flag.FlagSet) {
+	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` (PEM)")
+	fs.StringVar(&t.Key, "tls-key", "", "key `file` (PEM)")
+	fs.BoolVar(&t.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
+}
+
+// Check returns an error if only one of the two files is given.
+func (t TLS) Check() error {
+	if (t.Cert == "") != (t.Key == "") {
+		return errors.New("-tls-cert and -tls-key are required together")
+	}
+	return nil
+}
+
+// Args returns the flags as arguments of another server.
+func (t TLS) Args() (args []string) {
+	if t.Cert != "" {
+		args = []string{"-tls-cert", t.Cert, "-tls-key", t.Key}
+	}
+	if t.InsecureTrustSelfSigned {
+		args = append(args, "-insecure-trust-self-signed")
+	}
+	return args
+}
+
+// Scheme returns the scheme of the server's URLs.
+func (t TLS) Scheme() string {
+	if t.Cert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// Server returns the configuration of the server. It returns nil without a certificate.
+func (t TLS) Server() (*tls.Config, error) {
+	if t.Cert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, Certificates: []tls.Certificate{cert}}, nil
+}
+
+// cipherSuites are those of TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325 §4.2; FAPI 2.0 SP §5.2.2). Those of TLS
+// 1.3 have both.
+var cipherSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// Client returns the configuration of outgoing requests. They accept the certificates of the system's roots.
+func (t TLS) Client() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, InsecureSkipVerify: t.InsecureTrustSelfSigned}
+}
+
+// Outgoing returns a client for requests to other servers: of the demo services to the provider, and of the provider to
+// services that it logs users out of. It follows no redirect.
+func (t TLS) Outgoing() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil
+	transport.TLSClientConfig = t.Client()
+	return &http.Client{
+		Transport: transport, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

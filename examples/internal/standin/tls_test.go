@@ -1,0 +1,65 @@
+package standin_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/examples/internal/standin"
+)
+
+// TestCipherSuites connects with each cipher suite of TLS 1.2 alone: only those with ECDHE and AES-GCM or CHACHA20 are accepted. A
+// client with TLS 1.3 connects, and one with TLS 1.1 does not.
+func TestCipherSuites(t *testing.T) {
+	t.Parallel()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	for name, key := range map[string]crypto.Signer{"ECDSA": nil, "RSA": private} {
+		cert, file := configtest.SelfSigned(t, key)
+		cfg, err := standin.TLS{Cert: cert, Key: file}.Server()
+		require.NoError(t, err)
+		l, err := tls.Listen("tcp", "localhost:0", cfg)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_ = c.(*tls.Conn).Handshake()
+				_ = c.Close()
+			}
+		}()
+		connect := func(client *tls.Config) error {
+			client.InsecureSkipVerify = true
+			c, err := tls.Dial("tcp", l.Addr().String(), client)
+			if err == nil {
+				_ = c.Close()
+			}
+			return err
+		}
+		accepted := 0
+		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+			if !slices.Contains(suite.SupportedVersions, tls.VersionTLS12) {
+				continue
+			}
+			err := connect(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
+			want := strings.HasPrefix(suite.Name, "TLS_ECDHE_"+name) && (strings.Contains(suite.Name, "_GCM_") || strings.Contains(suite.Name, "CHACHA20"))
+			require.Equal(t, want, err == nil, "%s with a key for %s: %v", suite.Name, name, err)
+			if want {
+				accepted++
+			}
+		}
+		require.Equal(t, 3, accepted)
+		require.NoError(t, connect(&tls.Config{MinVersion: tls.VersionTLS13}))
+		require.Error(t, connect(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
+	}
+}
