@@ -253,7 +253,7 @@ func TestRegisterCalls(t *testing.T) {
 	require.Equal(t, map[string]int{"choices": 1, "describe": 1}, w.count(), "the page")
 	stranger := w.browser()
 	stranger.get(res.Header.Get("Location"))
-	stranger.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+	stranger.isAlso(b)
 	require.Equal(t, "login", outcome(t, stranger.get(res.Header.Get("Location"))), "no session")
 	foreign := cloneForm(form)
 	foreign.Set("csrf", "x")

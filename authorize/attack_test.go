@@ -163,10 +163,19 @@ func TestPlantedBrowserCookie(t *testing.T) {
 	b := w.browser()
 	form := b.open(b.authorize(params("web")), "/login")
 	r := httptest.NewRequest(http.MethodGet, "/login?request="+form.Get("request"), nil)
-	r.Header.Set("Cookie", "__Host-portner-browser="+strings.Repeat("A", 43))
+	own, _ := b.id()
+	r.Header.Set("Cookie", own+"="+strings.Repeat("A", 43))
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, b.do(r)))
 	name, _ := w.lastEvent()
 	require.Equal(t, portner.EventCookieDuplicate, name)
+	require.Empty(t, b.ids(), "the next request gets a new cookie")
+
+	// A cookie whose name does not belong to its value is none.
+	r = httptest.NewRequest(http.MethodGet, "/authorize?"+params("web").Encode(), nil)
+	r.Header.Set("Cookie", browserCookie+"AAAAAAAA="+strings.Repeat("A", 43))
+	require.Equal(t, "login", outcome(t, b.do(r)))
+	require.Len(t, b.ids(), 1)
+	requireCode(t, b.loginAs(b.authorize(params("web")), "kari"))
 }
 
 // TestPanicsEverywhere: a panic of any function of the host leads to an error, whose page does not call that function.

@@ -39,7 +39,11 @@ func noEvents(c *authorize.Config) { c.OnEvent = nil }
 func BenchmarkLoginPage(b *testing.B) {
 	w := newWorld(b, noEvents)
 	r := httptest.NewRequest(http.MethodGet, "/authorize?"+params("web").Encode(), nil)
-	r.AddCookie(&http.Cookie{Name: "__Host-portner-browser", Value: strings.Repeat("b", 43)})
+	user := w.browser()
+	user.authorize(params("web"))
+	for name, value := range user.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
 	bench(b, w, r, "/login?request=")
 }
 

@@ -2,6 +2,8 @@ package authorize
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
+	"iter"
 	"net/http"
 	"strings"
 
@@ -10,71 +12,96 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// browserCookie is the cookie that identifies a browser before the user has logged in, with 256 random bits for all tabs. Pending
-// requests and CSRF tokens are bound to it.
-type browserCookie struct{ name, attributes string }
+// browserCookie is the cookie that identifies a browser before the user has logged in, with 256 random bits. Pending requests and CSRF
+// tokens are bound to it. Its name ends with a part of the hash of its value: tabs that a browser opens at once, before it has a cookie,
+// get one each, and no response replaces the cookie of another tab. Every later request is bound to a cookie that the browser has.
+type browserCookie struct{ prefix, attributes string }
+
+const (
+	// browserTag is the number of bytes of the hash in the name of the cookie.
+	browserTag = 6
+	// maxBrowserCookies bounds the cookies that a browser keeps. There is one for each request that it sent without one.
+	maxBrowserCookies = 32
+)
 
 // newBrowserCookie returns the cookie of a provider whose pages are below a path of an origin. It ends with the browser. It is Lax, so that a GET
 // from the site of an identity provider carries it.
 func newBrowserCookie(origin, path string) browserCookie {
 	name, secure := httpx.CookieName(origin+path, "portner-browser")
 	if secure {
-		return browserCookie{name, "; Path=/; HttpOnly; Secure; SameSite=Lax"}
+		return browserCookie{name + "+", "; Path=/; HttpOnly; Secure; SameSite=Lax"}
 	}
-	return browserCookie{name, "; Path=/; HttpOnly; SameSite=Lax"}
+	return browserCookie{name + "+", "; Path=/; HttpOnly; SameSite=Lax"}
 }
 
-// value returns the value of the cookie if the browser sent exactly one, well-formed.
-func (c browserCookie) value(h http.Header) string {
-	value, duplicate := c.values(h)
-	if duplicate || !seal.TokenShaped(value) {
-		return ""
-	}
-	return value
+// name returns the name of the cookie whose value has a hash.
+func (c browserCookie) name(hash storage.Hash) string {
+	return c.prefix + base64.RawURLEncoding.EncodeToString(hash[:browserTag])
 }
 
-// values returns the value of the first cookie, and whether there are more. One of two is planted by another host of the same site,
-// so neither is trusted.
-func (c browserCookie) values(h http.Header) (value string, duplicate bool) {
-	found := false
-	for _, line := range h["Cookie"] {
-		for part := range strings.SplitSeq(line, ";") {
-			name, v, _ := strings.Cut(strings.Trim(part, " \t"), "=")
-			if name != c.name {
-				continue
+// all yields name and value of the cookies of this provider that the browser sent.
+func (c browserCookie) all(h http.Header) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range h["Cookie"] {
+			for part := range strings.SplitSeq(line, ";") {
+				name, value, _ := strings.Cut(strings.Trim(part, " \t"), "=")
+				if strings.HasPrefix(name, c.prefix) && !yield(name, value) {
+					return
+				}
 			}
-			if found {
-				return "", true
-			}
-			value, found = v, true
 		}
 	}
-	return value, false
 }
 
-// clear removes the cookie, so that the next request gets a new one.
-func (c browserCookie) clear(response http.Header) {
-	response.Add("Set-Cookie", c.name+"="+c.attributes+"; Max-Age=0")
-}
-
-// ensure returns the value of the cookie. It sets a new one if there is none.
-func (c browserCookie) ensure(request, response http.Header) string {
-	if value := c.value(request); value != "" {
-		return value
+// value returns the value of the first well-formed cookie of the browser, "" if there is none.
+func (c browserCookie) value(h http.Header) string {
+	for name, value := range c.all(h) {
+		if seal.TokenShaped(value) && name == c.name(storage.HashOf(value)) {
+			return value
+		}
 	}
-	value := seal.NewToken()
-	response["Set-Cookie"] = append(response["Set-Cookie"], c.name+"="+value+c.attributes)
+	return ""
+}
+
+// clear removes the cookie whose value has a hash.
+func (c browserCookie) clear(response http.Header, hash storage.Hash) {
+	c.remove(response, c.name(hash))
+}
+
+func (c browserCookie) remove(response http.Header, name string) {
+	response.Add("Set-Cookie", name+"="+c.attributes+"; Max-Age=0")
+}
+
+// ensure returns the value of a cookie of the browser. It sets a new one if there is none, and removes those beyond maxBrowserCookies.
+func (c browserCookie) ensure(request, response http.Header) string {
+	value := c.value(request)
+	if value == "" {
+		value = seal.NewToken()
+		response["Set-Cookie"] = append(response["Set-Cookie"], c.name(storage.HashOf(value))+"="+value+c.attributes)
+	}
+	n := 0
+	for name, other := range c.all(request) {
+		if n++; n > maxBrowserCookies && other != value {
+			c.remove(response, name)
+		}
+	}
 	return value
 }
 
-// matches reports whether the cookie matches the hash that a request was sealed with.
-func (c browserCookie) matches(sealed storage.Hash, request http.Header) bool {
-	value := c.value(request)
-	if value == "" {
-		return false
+// matches reports whether the browser has the cookie that a request was sealed with. If it sent two cookies with this name, one is
+// planted by another host of the same site, and neither is trusted.
+func (c browserCookie) matches(sealed storage.Hash, request http.Header) (matches, duplicate bool) {
+	want := c.name(sealed)
+	found := 0
+	for name, value := range c.all(request) {
+		if name != want {
+			continue
+		}
+		found++
+		hash := storage.HashOf(value)
+		matches = subtle.ConstantTimeCompare(hash[:], sealed[:]) == 1
 	}
-	hash := storage.HashOf(value)
-	return subtle.ConstantTimeCompare(hash[:], sealed[:]) == 1
+	return matches && found == 1, found > 1
 }
 
 // form is a posted form of a page, after checkForm.

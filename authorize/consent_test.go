@@ -187,7 +187,7 @@ func TestForms(t *testing.T) {
 			r.Header.Del("Origin")
 			r.Header.Del("Sec-Fetch-Site")
 		}, "form_origin"},
-		{"no browser cookie", func(b *browser, _ *http.Request, _ map[string][]string) { delete(b.cookies, "__Host-portner-browser") }, "Bad Request"},
+		{"no browser cookie", func(b *browser, _ *http.Request, _ map[string][]string) { clear(b.cookies) }, "Bad Request"},
 		{"no request", func(_ *browser, _ *http.Request, f map[string][]string) { delete(f, "request") }, "Bad Request"},
 		{"broken seal", func(_ *browser, _ *http.Request, f map[string][]string) { f["request"][0] += "A" }, "Bad Request"},
 	} {
@@ -208,8 +208,8 @@ func TestForms(t *testing.T) {
 				return
 			}
 			require.Equal(t, "page Forbidden invalid_request", outcome(t, res))
-			name, reason := w.lastEvent()
-			require.Equal(t, portner.EventCSRF, name)
+			event, reason := w.lastEvent()
+			require.Equal(t, portner.EventCSRF, event)
 			require.Equal(t, tc.want, reason, "the reason tells the host what is wrong with its page")
 		})
 	}
@@ -224,8 +224,8 @@ func TestHijack(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "the victim has no cookie")
 	victim.open(victim.authorize(params("web")), "/login")
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, victim.get(location)), "the victim has a cookie of its own")
-	name, reason := w.lastEvent()
-	require.Equal(t, portner.EventCSRF, name)
+	event, reason := w.lastEvent()
+	require.Equal(t, portner.EventCSRF, event)
 	require.Equal(t, "browser_mismatch", reason)
 
 	// The reverse: the victim logs in, and the attacker knows the URL of the consent page.
@@ -233,9 +233,9 @@ func TestHijack(t *testing.T) {
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, attacker.get(res.Header.Get("Location"))))
 
 	r := httptest.NewRequest(http.MethodGet, location, nil)
-	for _, b := range []*browser{victim, attacker} {
-		r.AddCookie(&http.Cookie{Name: "__Host-portner-browser", Value: b.cookies["__Host-portner-browser"]})
-	}
+	name, value := attacker.id()
+	_, other := victim.id()
+	r.Header.Set("Cookie", name+"="+other+"; "+name+"="+value)
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, w.browser().do(r)), "one of two cookies is planted")
 }
 
@@ -307,7 +307,7 @@ func TestSubmittedTwice(t *testing.T) {
 	b, again := w.browser(), w.browser()
 	form := b.open(b.authorize(params("web")), "/login")
 	form.Set("user", "kari")
-	again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"] // it did not receive the response
+	again.isAlso(b) // it did not receive the response
 	code := requireCode(t, b.post("/login", form))
 	require.Equal(t, code, requireCode(t, again.post("/login", form)))
 	require.Equal(t, b.cookies[session.DefaultCookieName], again.cookies[session.DefaultCookieName])
@@ -317,7 +317,7 @@ func TestSubmittedTwice(t *testing.T) {
 	other := cloneForm(form)
 	other.Set("user", "ola")
 	third := w.browser()
-	third.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+	third.isAlso(b)
 	require.Equal(t, "page Bad Request invalid_request", outcome(t, third.post("/login", other)), "another user")
 	_, reason := w.lastEvent()
 	require.Equal(t, "request_completed", reason)
@@ -341,7 +341,7 @@ func TestSubmittedTwiceAtOnce(t *testing.T) {
 		for range 2 {
 			go func() {
 				again := w.browser()
-				again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+				again.isAlso(b)
 				results <- again.post("/login", form)
 			}()
 		}

@@ -41,7 +41,7 @@ func TestSubmittedTwiceIsOneLogin(t *testing.T) {
 	b, lost := w.browser(), w.browser()
 	form := b.open(b.authorize(params("web")), "/login")
 	form.Set("user", "kari")
-	lost.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+	lost.isAlso(b)
 	code := requireCode(t, b.post("/login", form))
 	requireCode(t, lost.post("/login", form))
 	requireCode(t, b.post("/login", form))
@@ -82,7 +82,7 @@ func TestSubmittedAtOnceIsOneLogin(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				again := w.browser()
-				again.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+				again.isAlso(b)
 				again.post("/login", form)
 			})
 		}

@@ -41,8 +41,9 @@ func TestLog(t *testing.T) {
 	b.post("/consent", form)
 
 	logged := out.String()
+	_, browserID := b.id()
 	for _, secret := range []string{
-		"canary", "\u202e", `\u202e`, testPID.Reveal(), code, uri, form.Get("request"), form.Get("csrf"), b.cookies["__Host-portner-browser"],
+		"canary", "\u202e", `\u202e`, testPID.Reveal(), code, uri, form.Get("request"), form.Get("csrf"), browserID,
 		b.cookies["__Host-portner-session"], clientSecret,
 	} {
 		require.NotContains(t, logged, secret)

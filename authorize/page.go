@@ -240,9 +240,11 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 		return "", expired("pending_request_format")
 	case !x.now.Before(t.expires) || x.now.Before(t.receivedAt.Add(-session.MaxSkew)):
 		return "", expired("pending_request_expired")
-	case !e.browser.matches(t.browser, x.r.Header):
-		return "", e.otherBrowser(x)
-	case refused != nil:
+	}
+	if foreign := e.checkBrowser(x, t.browser); foreign != nil {
+		return "", foreign
+	}
+	if refused != nil {
 		return "", refused
 	}
 	// The clock of this node may run behind that of the node that received the request. A login on this page was made after it.
@@ -262,10 +264,13 @@ func expired(reason string) *refusal {
 	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
 }
 
-// otherBrowser refuses a request that was sealed for another browser, or arrives with two cookies of which one is planted.
-func (e *Endpoint) otherBrowser(x *exchange) *refusal {
-	if _, duplicate := e.browser.values(x.r.Header); duplicate {
-		e.browser.clear(x.header)
+// checkBrowser refuses a request that was sealed for another browser, or arrives with two cookies of which one is planted.
+func (e *Endpoint) checkBrowser(x *exchange, sealed storage.Hash) *refusal {
+	switch matches, duplicate := e.browser.matches(sealed, x.r.Header); {
+	case matches:
+		return nil
+	case duplicate:
+		e.browser.clear(x.header, sealed)
 		return expired("browser_cookie_duplicate").as(portner.EventCookieDuplicate)
 	}
 	return expired("browser_mismatch").as(portner.EventCSRF)

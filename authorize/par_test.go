@@ -183,7 +183,7 @@ func TestPushedRace(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, form := range forms {
 			tab := w.browser()
-			tab.cookies["__Host-portner-browser"] = b.cookies["__Host-portner-browser"]
+			tab.isAlso(b)
 			wg.Go(func() {
 				res := tab.post("/login", form)
 				location, err := url.Parse(res.Header.Get("Location"))

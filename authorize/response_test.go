@@ -287,11 +287,12 @@ func TestHeaders(t *testing.T) {
 			require.Contains(t, res.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		}
 	}
-	raw := b.cookies["__Host-portner-browser"]
-	require.Len(t, raw, 43)
+	name, value := b.id()
+	require.Len(t, value, 43)
+	require.Len(t, name, len(browserCookie)+8)
 	res := w.browser().authorize(params("web"))
-	require.Equal(t, []string{"__Host-portner-browser=" + res.Cookies()[0].Value + "; Path=/; HttpOnly; Secure; SameSite=Lax"}, res.Header["Set-Cookie"])
-	require.Empty(t, b.authorize(params("web")).Cookies(), "one cookie for all tabs")
+	require.Equal(t, []string{res.Cookies()[0].Name + "=" + res.Cookies()[0].Value + "; Path=/; HttpOnly; Secure; SameSite=Lax"}, res.Header["Set-Cookie"])
+	require.Empty(t, b.authorize(params("web")).Cookies(), "one cookie for all tabs that are opened later")
 }
 
 // TestOwnErrorPage: the error page of the host receives no part of the request.

@@ -3,6 +3,7 @@ package authorize_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -240,6 +241,34 @@ type browser struct {
 }
 
 func (w *world) browser() *browser { return &browser{w, map[string]string{}} }
+
+// browserCookie is the first part of the names of the cookies that identify a browser.
+const browserCookie = "__Host-portner-browser+"
+
+// ids returns the cookies that identify the browser.
+func (b *browser) ids() map[string]string {
+	found := map[string]string{}
+	for name, value := range b.cookies {
+		if strings.HasPrefix(name, browserCookie) {
+			found[name] = value
+		}
+	}
+	return found
+}
+
+// id returns the cookie that identifies the browser, which must be the only one.
+func (b *browser) id() (name, value string) {
+	b.t.Helper()
+	require.Len(b.t, b.ids(), 1)
+	for name, value = range b.ids() {
+	}
+	return name, value
+}
+
+// isAlso makes the browser another window of other, without its session.
+func (b *browser) isAlso(other *browser) {
+	maps.Copy(b.cookies, other.ids())
+}
 
 // do sends a request without following redirects.
 func (b *browser) do(r *http.Request) *http.Response {
