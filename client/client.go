@@ -89,6 +89,13 @@ type Client struct {
 	// Scopes are the scopes that the client may request. If empty, these are openid and profile for the integration type
 	// idporten, and none for other clients.
 	Scopes []string `json:"scopes,omitempty"`
+	// ResourceServer permits the client to introspect tokens of other clients (RFC 7662): those with an audience among Resources, and
+	// those with a scope that its organisation owns or that lists it. The scope idporten:token.introspection permits the same. Every
+	// client that authenticates may introspect its own tokens.
+	ResourceServer bool `json:"resource_server,omitempty"`
+	// Resources identify the APIs of a resource server, which are audiences of tokens (RFC 8707): absolute URIs without fragment, at
+	// most 50.
+	Resources []string `json:"resources,omitempty"`
 	// CodeChallengeMethod is S256 or none. If "", it is S256. With none a confidential client may send requests without
 	// PKCE; injected authorization codes are then not detected (RFC 9700 §4.5).
 	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`

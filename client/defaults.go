@@ -83,6 +83,11 @@ func (c *Client) RegisteredScopes() []string {
 	return c.Scopes
 }
 
+// Introspects reports whether the client may introspect tokens of other clients: it is a resource server.
+func (c *Client) Introspects() bool {
+	return c.ResourceServer || slices.Contains(c.RegisteredScopes(), scope.Introspection)
+}
+
 // HasResponseMode reports whether the client may use the response mode.
 func (c *Client) HasResponseMode(mode string) bool {
 	if len(c.ResponseModes) == 0 {

@@ -62,6 +62,7 @@ func (c *Client) Validate(env Environment) error {
 	v.checkKind()
 	v.checkGrants()
 	v.checkScopes()
+	v.checkResources()
 	v.checkURIs()
 	v.checkLogoutURIs()
 	v.checkSubject()
@@ -210,11 +211,25 @@ func (v *validation) checkScopes() {
 	}
 }
 
-// logsIn reports whether the client sends users to the authorization endpoint. A client whose only scope is introspection is
-// a resource server.
+// logsIn reports whether the client sends users to the authorization endpoint. A resource server without scopes of its own does not.
 func (c *Client) logsIn() bool {
-	resourceServer := len(c.Scopes) == 1 && c.Scopes[0] == scope.Introspection
-	return c.HasGrant(AuthorizationCode) && !resourceServer
+	only := c.Introspects() && !slices.ContainsFunc(c.RegisteredScopes(), func(s string) bool { return s != scope.Introspection })
+	return c.HasGrant(AuthorizationCode) && !only
+}
+
+// checkResources checks the members of a resource server.
+func (v *validation) checkResources() {
+	v.Want(!v.ResourceServer || !v.Public(), "resource_server", "is for clients that authenticate")
+	v.Want(len(v.Resources) == 0 || v.ResourceServer, "resources", "is for clients with resource_server")
+	v.Want(len(v.Resources) <= maxURIs, "resources", "must not be more than 50")
+	issuer := "https:"
+	if v.env.Test {
+		issuer = "http://"
+	}
+	for i, r := range v.Resources {
+		v.Want(IsResource(issuer, r), at("resources", i), "must be an absolute URI with a host, or a URN, without fragment and user information")
+		v.Want(slices.Index(v.Resources, r) == i, at("resources", i), "is listed twice")
+	}
 }
 
 func (v *validation) checkURIs() {

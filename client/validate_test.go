@@ -122,7 +122,8 @@ func TestValidateAllowed(t *testing.T) {
 		"plain, own grants": web(func(c *client.Client) {
 			c.IntegrationType, c.GrantTypes = "", []string{"client_credentials", "urn:example:grant"}
 		}),
-		"resource server": {ClientID: "api", Scopes: []string{"idporten:token.introspection"}, Secrets: secrets(1)},
+		"resource server":          {ClientID: "api", Scopes: []string{"idporten:token.introspection"}, Secrets: secrets(1)},
+		"resource server, neutral": {ClientID: "api", ResourceServer: true, Resources: []string{"https://api.example.no", "urn:example:api"}, Secrets: secrets(1)},
 		"pairwise": web(func(c *client.Client) {
 			c.SubjectType, c.SectorIdentifierURI = client.Pairwise, "https://example.no/sector.json"
 		}),
@@ -186,6 +187,13 @@ func TestValidateEachRule(t *testing.T) {
 		}), []string{"grant_types[1]"}},
 		{"jwt-bearer on a login client", web(func(c *client.Client) { c.GrantTypes = append(c.GrantTypes, client.JWTBearer) }), []string{"grant_types[2]"}},
 		{"client_credentials, public", public(client.Browser, callback, func(c *client.Client) { c.IntegrationType, c.GrantTypes = "", []string{"client_credentials"} }), []string{"grant_types"}},
+		{"public resource server", public(client.Browser, callback, func(c *client.Client) { c.ResourceServer = true }), []string{"resource_server"}},
+		{"resources of no resource server", web(func(c *client.Client) { c.Resources = []string{"https://api.example.no"} }), []string{"resources"}},
+		{"resources", web(func(c *client.Client) {
+			c.ResourceServer, c.Resources = true, []string{"https://api.example.no", "https://api.example.no", "api", "https://api.example.no#", "http://api.example.no", "urn:a", ""}
+		}), []string{"resources[1]", "resources[2]", "resources[3]", "resources[4]", "resources[6]"}},
+		{"51 resources", web(func(c *client.Client) { c.ResourceServer, c.Resources = true, uris(51) }), []string{"resources"}},
+		{"resource server that logs in", web(func(c *client.Client) { c.ResourceServer, c.RedirectURIs = true, nil }), []string{"redirect_uris"}},
 		{"scope grammar", web(func(c *client.Client) { c.Scopes = []string{"a b", "", `"`, "ø"} }), []string{"scopes[0]", "scopes[1]", "scopes[2]", "scopes[3]"}},
 		{"scope twice", web(func(c *client.Client) { c.Scopes = []string{"openid", "openid"} }), []string{"scopes[1]"}},
 		{"no redirect_uri", web(func(c *client.Client) { c.RedirectURIs = nil }), []string{"redirect_uris"}},

@@ -5,10 +5,10 @@
 //
 //   - an opaque token without id_token and userinfo: the API introspects the token and receives the identity;
 //   - a pseudonymous grant: no token or response to the client contains an identifying claim, and only the organisation that
-//     owns the scopes receives the identity at introspection.
+//     owns a pseudonymous scope receives the identity at introspection.
 //
 // [Decide] returns the [Protection] of a grant. [Identifying] and [Strip] find and remove identifying claims, [Leaks] checks
-// encoded claims, and [Encode] strips, encodes and checks a map of claims. [MayIntrospect], [MayResolve] and [MayReadPID] decide what
+// encoded claims, and [Encode] strips, encodes and checks a map of claims. [MayIntrospect], [MaySeeScope] and [MayReadPID] decide what
 // a resource server receives at introspection. [Pairwise] derives the subject identifiers of OIDC Core §8.1.
 //
 // The caller stores the protection with the grant, so that a refresh or an exchange does not weaken it, and keeps the key of

@@ -56,11 +56,17 @@ func ExampleDecide() {
 	// by_reference
 }
 
-// The organisation that owns the scopes receives the national identity number behind a pseudonymous token.
-func ExampleMayResolve() {
-	scopes := []pseudonym.TokenScope{{OwnerOrgno: "974761076"}}
-	owner := pseudonym.Resolver{ClientID: "api", Orgno: "974761076", Authenticated: true, Introspects: true}
-	other := pseudonym.Resolver{ClientID: "app", Orgno: "991825827", Authenticated: true, Introspects: true}
-	fmt.Println(pseudonym.MayResolve(owner, scopes), pseudonym.MayResolve(other, scopes))
-	// Output: true false
+// The organisation that owns the pseudonymous scope receives the national identity number behind a token, and no other one.
+func ExampleMayReadPID() {
+	health, orders := pseudonym.TokenScope{OwnerOrgno: "974761076", Pseudonymous: true}, pseudonym.TokenScope{OwnerOrgno: "910753614"}
+	both := []pseudonym.TokenScope{health, orders}
+	token := pseudonym.Token{ClientID: "app", Organisations: []string{"991825827"}, Scopes: both, Granted: both}
+	for _, orgno := range []string{"974761076", "910753614", "991825827"} {
+		api := pseudonym.Resolver{ClientID: "api", Orgno: orgno, Authenticated: true, Introspects: true}
+		fmt.Println(pseudonym.MayIntrospect(api, token), pseudonym.MayReadPID(pseudonym.Pseudonymous, api, token))
+	}
+	// Output:
+	// true true
+	// true false
+	// false false
 }

@@ -64,89 +64,130 @@ func TestProtectionString(t *testing.T) {
 
 func TestMayIntrospect(t *testing.T) {
 	t.Parallel()
-	owned := pseudonym.TokenScope{OwnerOrgno: owner}
-	listed := pseudonym.TokenScope{OwnerOrgno: other, Listed: []string{"x", "api"}}
-	foreign := pseudonym.TokenScope{OwnerOrgno: other, Listed: []string{"x"}}
-	missing := pseudonym.TokenScope{}
-	api := pseudonym.Resolver{ClientID: "api", Orgno: owner, Authenticated: true, Introspects: true}
+	const api1, api2 = "https://api1.example.no", "https://api2.example.no"
 	type ts = []pseudonym.TokenScope
+	owned, ownedOpaque := pseudonym.TokenScope{OwnerOrgno: owner}, pseudonym.TokenScope{OwnerOrgno: owner, Opaque: true}
+	hidden, foreignHidden := pseudonym.TokenScope{OwnerOrgno: owner, Pseudonymous: true}, pseudonym.TokenScope{OwnerOrgno: other, Pseudonymous: true}
+	listed := pseudonym.TokenScope{OwnerOrgno: other, Listed: []string{"x", "api"}, Opaque: true}
+	listedHidden := pseudonym.TokenScope{OwnerOrgno: other, Listed: []string{"api"}, Pseudonymous: true}
+	foreign := pseudonym.TokenScope{OwnerOrgno: other, Listed: []string{"x"}, Opaque: true}
+	missing := pseudonym.TokenScope{}
+	resolver := pseudonym.Resolver{ClientID: "api", Orgno: owner, Authenticated: true, Introspects: true, Resources: []string{api1}}
+	none := func(*pseudonym.Resolver, *pseudonym.Token) {}
+	sameOrg := func(_ *pseudonym.Resolver, t *pseudonym.Token) { t.Organisations = append(t.Organisations, owner) }
+	own := func(_ *pseudonym.Resolver, t *pseudonym.Token) { t.ClientID = "api" }
+	noRight := func(r *pseudonym.Resolver, _ *pseudonym.Token) { r.Introspects = false }
+	to := func(aud ...string) func(*pseudonym.Resolver, *pseudonym.Token) {
+		return func(_ *pseudonym.Resolver, t *pseudonym.Token) { t.Audience = aud }
+	}
 	for _, tt := range []struct {
 		name            string
-		change          func(*pseudonym.Resolver)
-		token           string
+		change          func(*pseudonym.Resolver, *pseudonym.Token)
 		scopes          ts
-		any, pid, byRef bool
+		any, byRef, pid bool
+		sees            []bool // one for each scope
+		more            ts     // of the grant
 	}{
-		{"owner", nil, "c", ts{owned}, true, true, true},
-		{"listed", nil, "c", ts{listed}, true, false, true},
-		{"owner of one, listed for the other", nil, "c", ts{owned, listed}, true, false, true},
-		{"owner of one only", nil, "c", ts{owned, foreign}, false, false, false},
-		{"listed for one only", nil, "c", ts{listed, foreign}, false, false, false},
-		{"order does not matter", nil, "c", ts{foreign, owned}, false, false, false},
-		{"neither owner nor listed", nil, "c", ts{foreign}, false, false, false},
-		{"a scope without a record", nil, "c", ts{owned, missing}, false, false, false},
-		{"only reserved scopes", nil, "c", nil, false, false, false},
-		{"only reserved scopes, client of the token", nil, "api", nil, true, false, false},
-		{"client of the token", nil, "api", ts{foreign}, true, false, false},
-		{"client of the token and owner", nil, "api", ts{owned}, true, true, true},
-		{"not authenticated", func(r *pseudonym.Resolver) { r.Authenticated = false }, "api", ts{owned}, false, false, false},
-		{"without the introspection scope", func(r *pseudonym.Resolver) { r.Introspects = false }, "api", ts{owned}, false, false, false},
-		{"no organisation and no owner", func(r *pseudonym.Resolver) { r.Orgno = "" }, "c", ts{missing}, false, false, false},
-		{"empty client_id of the token", func(r *pseudonym.Resolver) { r.ClientID = "" }, "", ts{owned}, false, false, false},
-		{"empty client_id in the list", func(r *pseudonym.Resolver) { r.ClientID = "" }, "c", ts{{Listed: []string{""}}}, false, false, false},
+		{"owner", none, ts{owned}, true, true, true, []bool{true}, nil},
+		{"owner of a pseudonymous scope", none, ts{hidden}, true, true, true, []bool{true}, nil},
+		{"listed", none, ts{listed}, true, true, false, []bool{true}, nil},
+		{"owner of one, listed for the other", none, ts{owned, listed}, true, true, false, []bool{true, true}, nil},
+		{"one of two owners", none, ts{owned, foreign}, true, false, false, []bool{true, false}, nil},
+		{"one of two owners, opaque", none, ts{foreign, ownedOpaque}, true, true, false, []bool{false, true}, nil},
+		{"one of two owners of pseudonymous scopes", none, ts{foreignHidden, hidden}, true, true, true, []bool{false, true}, nil},
+		{"owner of a scope beside a pseudonymous one", none, ts{owned, foreignHidden}, true, false, false, []bool{true, false}, nil},
+		{"owner of an opaque scope beside a pseudonymous one", none, ts{ownedOpaque, foreignHidden}, true, true, false, []bool{true, false}, nil},
+		{"listed for one of two", none, ts{listed, foreign}, true, true, false, []bool{true, false}, nil},
+		{"listed for a pseudonymous scope beside another one", none, ts{listedHidden, foreignHidden}, true, true, false, []bool{true, false}, nil},
+		{"neither owner nor listed", none, ts{foreign}, false, false, false, []bool{false}, nil},
+		{"a scope without a record", none, ts{owned, missing}, true, false, false, []bool{true, false}, nil},
+		{"only reserved scopes", none, nil, false, false, false, nil, nil},
+		{"all scopes of the token, not of the grant", none, ts{owned}, true, false, false, []bool{true}, ts{foreign}},
+		{"a pseudonymous scope of a narrowed token", none, ts{hidden}, true, true, true, []bool{true}, ts{foreignHidden}},
+
+		{"organisation of the client, own scopes", sameOrg, ts{hidden}, true, true, true, []bool{true}, nil},
+		{"organisation of the client, beside scopes of others", sameOrg, ts{hidden, foreignHidden}, true, false, false, []bool{true, false}, nil},
+		{"organisation of the client, narrowed", sameOrg, ts{hidden}, true, false, false, []bool{true}, ts{foreignHidden}},
+		{"organisation of the client, opaque beside others", sameOrg, ts{ownedOpaque, foreign}, true, false, false, []bool{true, false}, nil},
+
+		{"only reserved scopes, client of the token", own, nil, true, false, false, nil, nil},
+		{"client of the token", own, ts{foreign}, true, false, false, []bool{true}, nil},
+		{"client of the token and owner", own, ts{owned}, true, true, true, []bool{true}, nil},
+		{"client of the token and owner of one", own, ts{hidden, foreignHidden}, true, false, false, []bool{true, true}, nil},
+		{"client of the token, no resource server", func(r *pseudonym.Resolver, t *pseudonym.Token) { own(r, t); noRight(r, t) }, ts{hidden}, true, false, false, []bool{true}, nil},
+
+		{"the audience", to(api1), ts{foreign, missing}, true, false, false, []bool{true, true}, nil},
+		{"one of two audiences", to(api2, api1), ts{foreign, missing, owned}, true, false, false, []bool{false, true, true}, nil},
+		{"another audience", to(api2), ts{foreign}, false, false, false, []bool{false}, nil},
+		{"an audience without API scopes", to(api1), nil, true, false, false, nil, nil},
+		{"another audience, owner", to(api2), ts{owned, foreign}, true, false, false, []bool{true, false}, nil},
+
+		{"not authenticated", func(r *pseudonym.Resolver, t *pseudonym.Token) { own(r, t); r.Authenticated = false }, ts{owned}, false, false, false, []bool{false}, nil},
+		{"no resource server", noRight, ts{owned}, false, false, false, []bool{false}, nil},
+		{"no resource server, audience", func(r *pseudonym.Resolver, t *pseudonym.Token) { noRight(r, t); t.Audience = []string{api1} }, ts{owned}, false, false, false, []bool{false}, nil},
+		{"no organisation and no owner", func(r *pseudonym.Resolver, _ *pseudonym.Token) { r.Orgno = "" }, ts{missing}, false, false, false, []bool{false}, nil},
+		{"no organisation on both sides", func(r *pseudonym.Resolver, t *pseudonym.Token) { r.Orgno, t.Organisations = "", []string{""} }, ts{missing}, false, false, false, []bool{false}, nil},
+		{"empty client_id of the token", func(r *pseudonym.Resolver, t *pseudonym.Token) { r.ClientID, t.ClientID = "", "" }, ts{owned}, false, false, false, []bool{false}, nil},
+		{"empty client_id in the list", func(r *pseudonym.Resolver, _ *pseudonym.Token) { r.ClientID = "" }, ts{{Listed: []string{""}}}, false, false, false, []bool{false}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := api
-			if tt.change != nil {
-				tt.change(&r)
+			r, token := resolver, pseudonym.Token{ClientID: "c", Organisations: []string{"910753614"}, Scopes: tt.scopes, Granted: slices.Concat(tt.scopes, tt.more)}
+			tt.change(&r, &token)
+			require.Equal(t, tt.any, pseudonym.MayIntrospect(r, token))
+			require.Equal(t, tt.any, pseudonym.MayReadPID(pseudonym.Open, r, token))
+			require.Equal(t, tt.byRef, pseudonym.MayReadPID(pseudonym.ByReference, r, token))
+			require.Equal(t, tt.pid, pseudonym.MayReadPID(pseudonym.Pseudonymous, r, token))
+			require.Equal(t, tt.pid, pseudonym.MayReadPID(7, r, token), "unknown protection")
+			for i, want := range tt.sees {
+				require.Equal(t, want, pseudonym.MaySeeScope(r, token, tt.scopes[i]), "scope %d", i)
 			}
-			require.Equal(t, tt.any, pseudonym.MayIntrospect(r, tt.token, tt.scopes))
-			require.Equal(t, tt.pid, pseudonym.MayResolve(r, tt.scopes))
-			require.Equal(t, tt.any, pseudonym.MayReadPID(pseudonym.Open, r, tt.token, tt.scopes))
-			require.Equal(t, tt.byRef, pseudonym.MayReadPID(pseudonym.ByReference, r, tt.token, tt.scopes))
-			require.Equal(t, tt.pid, pseudonym.MayReadPID(pseudonym.Pseudonymous, r, tt.token, tt.scopes))
-			require.Equal(t, tt.pid, pseudonym.MayReadPID(7, r, tt.token, tt.scopes), "unknown protection")
 		})
 	}
 }
 
-// Over random scopes and resolvers: a stricter protection never discloses more, a further scope never discloses more, and a
-// resolver without authentication, introspection scope or relation to the token learns nothing.
+// Over random scopes and resolvers: a stricter protection never discloses more. A resolver without authentication or relation to the token
+// learns nothing. A pid that is protected is disclosed to resource servers, by a scope of their own, and to one of the organisation of the client
+// only if it owns everything, so that a further scope never discloses more to it.
 func TestResolvingProperties(t *testing.T) {
 	t.Parallel()
 	orgs, ids := []string{"", owner, other, "910753614"}, []string{"", "a", "b", "c"}
 	allowed := map[pseudonym.Protection]int{}
-	for i := range uint32(20000) {
+	for i := range uint32(40000) {
 		d := sha256.Sum256(binary.BigEndian.AppendUint32(nil, i))
-		r := pseudonym.Resolver{ClientID: ids[d[0]%4], Orgno: orgs[d[1]%4], Authenticated: d[2]%8 != 0, Introspects: d[3]%8 != 0}
-		token := ids[d[4]%4]
-		var scopes []pseudonym.TokenScope
+		r := pseudonym.Resolver{ClientID: ids[d[0]%4], Orgno: orgs[d[1]%4], Authenticated: d[2]%8 != 0, Introspects: d[3]%8 != 0, Resources: ids[1 : 1+d[25]%3]}
+		token := pseudonym.Token{ClientID: ids[d[4]%4], Organisations: orgs[d[26]%4:][:1], Audience: ids[1+d[27]%3:][:d[28]%2]}
 		for _, b := range d[5 : 5+d[31]%4] {
-			scopes = append(scopes, pseudonym.TokenScope{OwnerOrgno: orgs[b%4], Listed: ids[:b>>2%5]})
+			token.Granted = append(token.Granted, pseudonym.TokenScope{OwnerOrgno: orgs[b%4], Listed: ids[:b>>2%5], Opaque: b&32 != 0, Pseudonymous: b&64 != 0})
 		}
-		open := pseudonym.MayReadPID(pseudonym.Open, r, token, scopes)
-		byRef := pseudonym.MayReadPID(pseudonym.ByReference, r, token, scopes)
-		owns := pseudonym.MayReadPID(pseudonym.Pseudonymous, r, token, scopes)
-		require.False(t, owns && !byRef || byRef && !open, "%+v %q %+v", r, token, scopes)
+		token.Scopes = token.Granted[:len(token.Granted)-min(len(token.Granted), int(d[30]%2))]
+		open := pseudonym.MayReadPID(pseudonym.Open, r, token)
+		byRef := pseudonym.MayReadPID(pseudonym.ByReference, r, token)
+		owns := pseudonym.MayReadPID(pseudonym.Pseudonymous, r, token)
+		require.False(t, owns && !byRef || byRef && !open, "%+v %+v", r, token)
 		for p, ok := range map[pseudonym.Protection]bool{pseudonym.Open: open, pseudonym.ByReference: byRef, pseudonym.Pseudonymous: owns} {
 			if ok {
 				allowed[p]++
 			}
 		}
+		mine := func(s pseudonym.TokenScope) bool { return s.OwnerOrgno == r.Orgno && r.Orgno != "" }
+		foreign := func(s pseudonym.TokenScope) bool { return !mine(s) }
 		if open {
-			require.True(t, r.Authenticated && r.Introspects && r.ClientID != "")
-			for _, s := range scopes {
-				require.True(t, token == r.ClientID || s.OwnerOrgno == r.Orgno || slices.Contains(s.Listed, r.ClientID))
-			}
+			require.True(t, r.Authenticated && r.ClientID != "")
+			require.True(t, token.ClientID == r.ClientID || slices.ContainsFunc(token.Audience, func(aud string) bool { return slices.Contains(r.Resources, aud) }) ||
+				slices.ContainsFunc(token.Scopes, func(s pseudonym.TokenScope) bool { return mine(s) || slices.Contains(s.Listed, r.ClientID) }))
 		}
-		for _, s := range scopes {
-			require.False(t, owns && (s.OwnerOrgno != r.Orgno || r.Orgno == ""))
+		for _, s := range token.Scopes {
+			require.False(t, pseudonym.MaySeeScope(r, token, s) && !open)
 		}
-		if len(scopes) > 1 { // with one scope less, MayResolve still returns true
-			fewer := scopes[1:]
-			require.False(t, open && !pseudonym.MayIntrospect(r, token, fewer))
-			require.False(t, owns && !pseudonym.MayResolve(r, fewer))
+		if byRef {
+			require.True(t, r.Introspects)
+		}
+		if owns {
+			require.True(t, slices.ContainsFunc(token.Scopes, mine))
+			own := token.ClientID == r.ClientID || slices.Contains(token.Organisations, r.Orgno)
+			hidden := slices.ContainsFunc(token.Scopes, func(s pseudonym.TokenScope) bool { return mine(s) && s.Pseudonymous })
+			require.True(t, !own && hidden || !slices.ContainsFunc(token.Granted, foreign), "%+v %+v", r, token)
 		}
 	}
 	for _, p := range []pseudonym.Protection{pseudonym.Open, pseudonym.ByReference, pseudonym.Pseudonymous} {

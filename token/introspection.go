@@ -55,8 +55,7 @@ func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 		return nil, nil
 	}
 	q := introspection{exchange: x, caller: pseudonym.Resolver{
-		ClientID: c.ClientID, Orgno: c.OrganisationNo, Authenticated: true,
-		Introspects: slices.Contains(c.RegisteredScopes(), scope.Introspection),
+		ClientID: c.ClientID, Orgno: c.OrganisationNo, Authenticated: true, Introspects: c.Introspects(), Resources: c.Resources,
 	}}
 	hash := storage.HashOf(token)
 	access, grant, err := x.minter.accessToken(ctx, hash, x.now)
@@ -86,7 +85,8 @@ type accessResponse struct {
 }
 
 func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
-	if !pseudonym.MayIntrospect(q.caller, g.ClientID, q.tokenScopes(t.Scopes)) {
+	about := pseudonym.Token{ClientID: g.ClientID, Audience: t.Audience, Scopes: q.tokenScopes(t.Scopes)}
+	if !pseudonym.MayIntrospect(q.caller, about) {
 		q.denied(ctx, g.ID)
 		return nil, nil
 	}
@@ -96,21 +96,45 @@ func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken,
 	} else if err != nil {
 		return nil, err
 	}
-	f, err := q.facts(t, g, &live)
+	about.Granted, about.Organisations = q.tokenScopes(g.Scopes), organisations(live.client, g)
+	f, err := q.facts(t, g, &live, &about)
 	if err != nil {
 		return nil, err
 	}
-	return q.encode(ctx, t, &f)
+	visible := *t
+	if visible.Scopes = q.visible(t.Scopes, &about); len(visible.Scopes) < len(t.Scopes) && t.Opaque {
+		f.details = nil // they may be for the APIs of others
+	}
+	return q.encode(ctx, &visible, &f)
+}
+
+// organisations returns the numbers of the organisations that the client of a grant acts for or belongs to.
+func organisations(c *client.Client, g *storage.Grant) []string {
+	all := []string{c.OrganisationNo, c.SupplierOrgno}
+	if customer, ok := c.CustomerOf(g.Customer); ok && customer.Orgno != "" {
+		all = append(all, customer.Orgno)
+	}
+	return all
+}
+
+// visible returns the scopes of a token that the caller may see. Reserved scopes belong to no API.
+func (q *introspection) visible(scopes []string, about *pseudonym.Token) []string {
+	if q.caller.ClientID == about.ClientID {
+		return scopes
+	}
+	return slices.DeleteFunc(slices.Clone(scopes), func(name string) bool {
+		return !scope.Reserved(name) && !pseudonym.MaySeeScope(q.caller, *about, q.tokenScope(name))
+	})
 }
 
 // facts returns the facts that the caller may receive. A resource server receives the identity of the user of a pseudonymous or
 // opaque token from introspection only.
-func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant) (facts, error) {
+func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *liveGrant, about *pseudonym.Token) (facts, error) {
 	f, err := q.minter.facts(live.client, g, &live.identity, live.user, q.now)
 	if err != nil {
 		return f, err
 	}
-	if q.mayIdentify(t, g) {
+	if q.mayIdentify(t, g, about) {
 		f.pseudonymous = false // sub is that of the token
 	} else {
 		f.withhold()
@@ -122,18 +146,11 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 	return f, nil
 }
 
-// mayIdentify reports whether the caller may learn the identity of the user: by the scopes of the grant, so that a token with fewer
-// scopes does not disclose more, and by those of the token, which can be for no API at all. A self-contained token that is not
-// pseudonymous identifies the user itself.
-func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant) bool {
+// mayIdentify reports whether the caller may learn the identity of the user: by the scopes of the token and of the grant, so that a token
+// with fewer scopes does not disclose more. A self-contained token that is not pseudonymous identifies the user itself.
+func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant, about *pseudonym.Token) bool {
 	protection := Protection(q.cfg.Scopes, g, t.Opaque)
-	if protection == pseudonym.Open && !t.Opaque {
-		return true
-	}
-	may := func(scopes []string) bool {
-		return pseudonym.MayReadPID(protection, q.caller, g.ClientID, q.tokenScopes(scopes))
-	}
-	return may(g.Scopes) && may(t.Scopes)
+	return protection == pseudonym.Open && !t.Opaque || pseudonym.MayReadPID(protection, q.caller, *about)
 }
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
@@ -151,20 +168,26 @@ func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *f
 	return out, nil
 }
 
-// tokenScopes returns the owners of the scopes that belong to an API.
+// tokenScopes returns the records of the scopes that belong to an API.
 func (q *introspection) tokenScopes(names []string) []pseudonym.TokenScope {
 	scopes := make([]pseudonym.TokenScope, 0, len(names))
 	for _, name := range names {
-		if scope.Reserved(name) {
-			continue
+		if !scope.Reserved(name) {
+			scopes = append(scopes, q.tokenScope(name))
 		}
-		var t pseudonym.TokenScope
-		if s := q.cfg.Scopes.Scope(name); s != nil {
-			t = pseudonym.TokenScope{OwnerOrgno: s.OwnerOrgno, Listed: s.EnforcedAudForIntrospection}
-		}
-		scopes = append(scopes, t)
 	}
 	return scopes
+}
+
+func (q *introspection) tokenScope(name string) pseudonym.TokenScope {
+	s := q.cfg.Scopes.Scope(name)
+	if s == nil {
+		return pseudonym.TokenScope{}
+	}
+	return pseudonym.TokenScope{
+		OwnerOrgno: s.OwnerOrgno, Listed: s.EnforcedAudForIntrospection,
+		Opaque: s.TokenType == scope.Opaque, Pseudonymous: s.RequiresPseudonymousTokens,
+	}
 }
 
 func (q *introspection) denied(ctx context.Context, grantID string) {
@@ -190,7 +213,7 @@ func (q *introspection) refreshToken(ctx context.Context, hash storage.Hash) (*b
 	case err != nil:
 		return nil, unavailable("reading the refresh token", err)
 	}
-	if !pseudonym.MayIntrospect(q.caller, g.ClientID, nil) { // without scopes, only the client of the grant may introspect
+	if q.caller.ClientID != g.ClientID {
 		q.denied(ctx, g.ID)
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package token_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestIntrospectionMatrix(t *testing.T) {
 		{
 			"listed for one of two",
 			[]string{"openid", "api:read", "api:write"},
-			map[string]string{"web": withPID, "api": withPID, "listed": no, "nosy": no, "powerless": no},
+			map[string]string{"web": withPID, "api": withPID, "listed": withPID, "nosy": no, "powerless": no},
 		},
 		{
 			"opaque without openid",
@@ -153,18 +154,187 @@ func TestIntrospectionNeedsAuthentication(t *testing.T) {
 	f.requireError(f.send(f.ep.Introspection(), "web", nil), http.StatusBadRequest, portner.InvalidRequest)
 }
 
-// A caller that may not read the pid of the grant does not receive it for a token with fewer scopes.
+// twoOwners adds scopes of a second owner, with a resource server "foreign", to a fixture.
+func twoOwners(t *testing.T) *fixture {
+	f := newFixture(t)
+	const secondOrgno = "910753614"
+	for _, s := range []scope.Scope{
+		{Name: "other:read"}, {Name: "other:opaque", TokenType: scope.Opaque}, {Name: "other:pseudo", RequiresPseudonymousTokens: true},
+	} {
+		s.AccessibleForAll, s.OwnerOrgno = true, secondOrgno
+		f.scopes[s.Name] = &s
+		f.clients["web"].Scopes = append(f.clients["web"].Scopes, s.Name)
+	}
+	foreign := *f.clients["api"]
+	foreign.ClientID, foreign.OrganisationNo = "foreign", secondOrgno
+	f.clients["foreign"] = &foreign
+	f.clients["listed"].OrganisationNo = "987654325" // not that of the client
+	return f
+}
+
+// A token with scopes of two owners is active for both. Each sees its own scopes, and the pid if its own scope entitles it to.
+func TestIntrospectionOfTwoOwners(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		scopes []string
+		want   map[string]string // "" is inactive
+		pid    []string
+	}{
+		{
+			"self-contained", []string{"openid", "api:read", "other:read"},
+			map[string]string{"api": "openid api:read", "foreign": "openid other:read", "web": "openid api:read other:read", "listed": "openid api:read", "nosy": ""},
+			[]string{"api", "foreign", "web", "listed"}, // the token has it
+		},
+		{
+			"opaque, of both", []string{"api:opaque", "other:opaque"},
+			map[string]string{"api": "api:opaque", "foreign": "other:opaque", "web": "api:opaque other:opaque", "listed": "api:opaque", "nosy": ""},
+			[]string{"api", "foreign", "listed"},
+		},
+		{
+			"opaque, of one", []string{"api:opaque", "other:read"},
+			map[string]string{"api": "api:opaque", "foreign": "other:read", "web": "api:opaque other:read", "nosy": ""},
+			[]string{"api"},
+		},
+		{
+			"pseudonymous, of both", []string{"openid", "api:pseudo", "other:pseudo"},
+			map[string]string{"api": "openid api:pseudo", "foreign": "openid other:pseudo", "web": "openid api:pseudo other:pseudo", "listed": "openid api:pseudo", "nosy": ""},
+			[]string{"api", "foreign"},
+		},
+		{
+			"pseudonymous, of one", []string{"api:pseudo", "other:read"},
+			map[string]string{"api": "api:pseudo", "foreign": "other:read", "web": "api:pseudo other:read", "nosy": ""},
+			[]string{"api"},
+		},
+		{
+			"opaque of one, pseudonymous of the other", []string{"api:opaque", "other:pseudo"},
+			map[string]string{"api": "api:opaque", "foreign": "other:pseudo", "web": "api:opaque other:pseudo", "nosy": ""},
+			[]string{"foreign"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := twoOwners(t)
+			at := f.login("web", tt.scopes...).str("access_token")
+			for caller, want := range tt.want {
+				a := f.introspect(caller, at)
+				require.Equal(t, want != "", a.body["active"], caller)
+				require.Equal(t, want, a.str("scope"), caller)
+				require.Equal(t, slices.Contains(tt.pid, caller), a.body["pid"] != nil, caller)
+				if a.body["pid"] != nil {
+					require.Contains(t, a.body, "sub")
+				}
+			}
+		})
+	}
+}
+
+// A client does not learn who the user of a protected grant is through a resource server of its own organisation: neither with a scope of its
+// own beside those of others, nor for a token with fewer scopes.
+func TestIntrospectionByTheOrganisationOfTheClient(t *testing.T) {
+	t.Parallel()
+	for name, join := range map[string]func(*client.Client) (customer string){
+		"owner":    func(c *client.Client) string { c.OrganisationNo = ownerOrgno; return "" },
+		"supplier": func(c *client.Client) string { c.SupplierOrgno = ownerOrgno; return "" },
+		"customer": func(c *client.Client) string {
+			c.OnBehalfOf = onBehalfOf
+			return c.Party(onBehalfOf[0])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := twoOwners(t)
+			customer := join(f.clients["web"])
+			for _, scopes := range [][]string{{"api:pseudo", "other:pseudo"}, {"api:pseudo", "other:read"}, {"api:opaque", "other:opaque"}, {"api:opaque", "other:read"}} {
+				code := f.code(forClient("web", scopes...), func(c *storage.AuthorizationCode) { c.Grant.Customer = customer })
+				a := f.redeem("web", code)
+				form := refreshForm(a.str("refresh_token"))
+				form.Set("scope", scopes[0])
+				for _, at := range []string{a.str("access_token"), f.send(f.ep, "web", form).str("access_token")} {
+					got := f.introspect("api", at).body
+					require.Equal(t, true, got["active"])
+					require.NotContains(t, got, "pid")
+				}
+			}
+			code := f.code(forClient("web", "api:pseudo"), func(c *storage.AuthorizationCode) { c.Grant.Customer = customer })
+			require.Equal(t, pid, f.introspect("api", f.redeem("web", code).str("access_token")).body["pid"], "it owns every scope")
+		})
+	}
+}
+
+// A token with fewer scopes than its grant discloses no more: the owner of a scope that the token does not have cannot introspect it.
 func TestIntrospectionOfNarrowedToken(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	f.scopes["api:foreign"] = &scope.Scope{Name: "api:foreign", AccessibleForAll: true, OwnerOrgno: "987654325", RequiresPseudonymousTokens: true}
-	f.clients["web"].Scopes = append(f.clients["web"].Scopes, "api:foreign")
-	form := refreshForm(f.login("web", "api:pseudo", "api:foreign").str("refresh_token"))
-	form.Set("scope", "api:pseudo")
+	f := twoOwners(t)
+	form := refreshForm(f.login("web", "api:pseudo", "other:read").str("refresh_token"))
+	form.Set("scope", "other:read")
 	at := f.send(f.ep, "web", form).str("access_token")
-	a := f.introspect("api", at)
-	require.Equal(t, true, a.body["active"])
-	require.NotContains(t, a.body, "pid")
+	require.Equal(t, false, f.introspect("api", at).body["active"])
+	got := f.introspect("foreign", at).body
+	require.Equal(t, true, got["active"])
+	require.NotContains(t, got, "pid", "the grant has a pseudonymous scope of another owner")
+}
+
+// A client that authenticates may introspect its own tokens, without any right.
+func TestIntrospectionOfOwnTokens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	require.NotContains(t, f.clients["other"].Scopes, scope.Introspection)
+	a := f.login("other", "openid", "api:read", "api:write")
+	for kind, scopes := range map[string]string{"access_token": "openid api:read api:write", "refresh_token": "openid api:read api:write"} {
+		got := f.introspect("other", a.str(kind))
+		require.Equal(t, true, got.body["active"], kind)
+		require.Equal(t, scopes, got.str("scope"))
+	}
+	require.Equal(t, false, f.introspect("codeonly", a.str("access_token")).body["active"])
+	for _, scopes := range []string{"api:opaque", "api:pseudo"} {
+		got := f.introspect("other", f.login("other", scopes).str("access_token")).body
+		require.Equal(t, true, got["active"])
+		require.NotContains(t, got, "pid")
+	}
+}
+
+// A resource server may introspect tokens for its audiences, under the neutral name of the registration. An audience is the choice of the
+// client, so it discloses no identity that is withheld from the client.
+func TestIntrospectionByAudience(t *testing.T) {
+	t.Parallel()
+	const own, others = "https://api.example.no", "https://other.example.no"
+	f := newFixture(t)
+	server := *f.clients["other"]
+	server.ClientID, server.OrganisationNo, server.TokenEndpointAuthMethod = "server", "", ""
+	server.Scopes, server.ResourceServer, server.Resources = nil, true, []string{own, "urn:example:api"}
+	f.clients["server"] = &server
+	f.scopes["plain:read"] = &scope.Scope{Name: "plain:read", AccessibleForAll: true}
+	f.clients["web"].Scopes = append(f.clients["web"].Scopes, "plain:read")
+	token := func(scopes []string, audience ...string) string {
+		code := f.code(forClient("web", scopes...), func(c *storage.AuthorizationCode) { c.Grant.Resources = audience })
+		return f.redeem("web", code).str("access_token")
+	}
+	all := []string{"openid", "plain:read", "api:write"}
+	for _, tt := range []struct {
+		audience []string
+		want     any
+	}{
+		{[]string{own}, "openid plain:read api:write"}, {[]string{"urn:example:api", own}, "openid plain:read api:write"},
+		{[]string{own, others}, "openid plain:read"}, {[]string{others}, nil}, {nil, nil}, {[]string{own + "/"}, nil},
+	} {
+		got := f.introspect("server", token(all, tt.audience...)).body
+		require.Equal(t, tt.want != nil, got["active"], tt.audience)
+		require.Equal(t, tt.want, got["scope"], tt.audience)
+		require.Equal(t, tt.want != nil, got["sub"] != nil, tt.audience)
+	}
+	for _, scopes := range [][]string{{"api:opaque"}, {"api:pseudo"}, {"openid", "api:pseudo"}} {
+		got := f.introspect("server", token(scopes, own)).body
+		require.Equal(t, true, got["active"])
+		require.NotContains(t, got, "pid")
+	}
+	opaque := f.introspect("server", token([]string{"openid", "api:opaque"}, own)).body
+	require.Equal(t, pid, opaque["pid"], "the client knows the user")
+	at := token(all, own)
+	f.clients["server"].ResourceServer = false
+	require.Equal(t, false, f.introspect("server", at).body["active"])
+	f.clients["server"].OrganisationNo, f.clients["server"].ResourceServer = ownerOrgno, true
+	require.Equal(t, "openid api:write", f.introspect("server", token(all)).body["scope"], "it owns the scope")
 }
 
 // Revocation of each kind of token, by its client and by others.

@@ -128,9 +128,10 @@ func TestNarrowedTokenIsIntrospectedAsItIs(t *testing.T) {
 	for name, value := range claims {
 		require.Equal(t, value, got[name], name)
 	}
+	f.clients["web"].OrganisationNo = ownerOrgno
 	got = f.introspect("api", narrow("api:opaque", "api:foreign")).body
 	require.Equal(t, true, got["active"])
-	require.NotContains(t, got, "sub", "the API does not own every scope of the grant")
+	require.NotContains(t, got, "sub", "the API of the client's organisation does not own every scope of the grant")
 	require.NotContains(t, got, "pid")
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -18,7 +17,9 @@ const machines = `{
 	"profile": "%s",
 	"clients": [
 		{"client_id":"jobb","client_secret":"hemmelig","grant_types":["client_credentials"],"scopes":["eksempel:les","eksempel:skriv"]},
-		{"client_id":"api","client_secret":"hemmelig","client_orgno":"974761076","scopes":["idporten:token.introspection"]}
+		{"client_id":"api","client_secret":"hemmelig","client_orgno":"974761076","resource_server":true},
+		{"client_id":"ordre-api","client_secret":"hemmelig","resource_server":true,"resources":["https://api.example.no"]},
+		{"client_id":"nysgjerrig","client_secret":"hemmelig","resource_server":true,"resources":["https://another.example.no"]}
 	],
 	"scopes": [
 		{"name":"eksempel:les","owner_orgno":"974761076","accessible_for_all":true,"description":"Lese"},
@@ -40,17 +41,12 @@ func TestClientCredentials(t *testing.T) {
 	cfg.Scopes, cfg.EndpointParams = []string{"eksempel:les"}, url.Values{"resource": {"https://api.example.no"}}
 	tok, err = cfg.Token(t.Context())
 	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, s.issuer+"/introspect", strings.NewReader(url.Values{"token": {tok.AccessToken}}.Encode()))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.SetBasicAuth("api", "hemmelig")
-	res, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	var seen map[string]any
-	require.NoError(t, json.NewDecoder(res.Body).Decode(&seen))
-	require.Equal(t, []any{true, "jobb", "jobb", "eksempel:les", "https://api.example.no"},
-		[]any{seen["active"], seen["sub"], seen["client_id"], seen["scope"], seen["aud"]})
+	for _, caller := range []string{"jobb", "api", "ordre-api"} { // itself, the owner of the scope, and the audience
+		seen := introspect(t, s, caller, tok.AccessToken)
+		require.Equal(t, []any{true, "jobb", "jobb", "eksempel:les", "https://api.example.no"},
+			[]any{seen["active"], seen["sub"], seen["client_id"], seen["scope"], seen["aud"]}, caller)
+	}
+	require.Equal(t, map[string]any{"active": false}, introspect(t, s, "nysgjerrig", tok.AccessToken))
 
 	cfg.Scopes = []string{"openid"}
 	_, err = cfg.Token(t.Context())
@@ -74,4 +70,18 @@ func grantTypes(t *testing.T, s *server) []string {
 	}
 	require.NoError(t, json.NewDecoder(res.Body).Decode(&meta))
 	return meta.GrantTypes
+}
+
+// introspect returns the response to an introspection (RFC 7662).
+func introspect(t *testing.T, s *server, clientID, token string) (seen map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(clientID, "hemmelig")
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&seen))
+	return seen
 }

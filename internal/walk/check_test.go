@@ -197,7 +197,7 @@ func (w *world) probe(t *token) {
 		return
 	}
 	for _, caller := range []*registration{t.grant.client, w.model.client("reader"), w.clients[w.checked%len(w.clients)]} {
-		if !caller.introspects() || caller.disabled || caller.browser || caller.machine || t.kind == refreshToken && caller != t.grant.client {
+		if caller.disabled || caller.browser || caller.machine {
 			continue
 		}
 		w.introspect(t, caller)
@@ -212,11 +212,7 @@ func (w *world) probe(t *token) {
 func (w *world) introspect(t *token, caller *registration) {
 	w.checked++
 	a := w.call("/tokeninfo", caller, url.Values{"token": {t.text}})
-	scopes := t.scopes
-	if t.kind == refreshToken {
-		scopes = nil
-	}
-	want := w.active(t) && w.mayIntrospect(caller, t.grant.client, scopes)
+	want := w.active(t) && w.mayIntrospect(caller, t)
 	if a.failure() != "" || a.doc["active"] != want {
 		w.fail("introspection by %s of a token of %s for %v: %s, expected active %v", caller.id, t.grant.client.id, t.scopes, a.text, want)
 	}
@@ -228,7 +224,14 @@ func (w *world) introspect(t *token, caller *registration) {
 	}
 	w.reach("active")
 	if t.kind == accessToken && !t.grant.machine {
-		w.checkClaims("introspection", t, a.doc, a.text, w.mayIdentify(caller, t))
+		seen := *t
+		if seen.scopes = w.visible(caller, t); len(seen.scopes) < len(t.scopes) {
+			w.reach("scopes of others left out")
+			if t.opaque {
+				seen.details = ""
+			}
+		}
+		w.checkClaims("introspection", &seen, a.doc, a.text, w.mayIdentify(caller, t))
 	}
 }
 

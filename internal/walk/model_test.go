@@ -539,9 +539,22 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// mayIntrospect reports whether a client may introspect a token for these scopes.
-func (m *model) mayIntrospect(caller, of *registration, scopes []string) bool {
-	return caller.introspects() && !caller.browser && (caller == of || m.ownsAll(caller, scopes))
+// mayIntrospect reports whether a client may introspect a token: its own, and as a resource server one with a scope of its organisation.
+func (m *model) mayIntrospect(caller *registration, t *token) bool {
+	return !caller.browser && (caller == t.grant.client ||
+		t.kind == accessToken && caller.introspects() && slices.ContainsFunc(t.scopes, func(s string) bool { return m.ownsScope(caller, s) }))
+}
+
+func (m *model) ownsScope(c *registration, scope string) bool {
+	return !reserved(scope) && m.rules[scope].owner == c.org
+}
+
+// visible returns the scopes of a token that the response to an introspection names.
+func (m *model) visible(caller *registration, t *token) []string {
+	if caller == t.grant.client {
+		return t.scopes
+	}
+	return slices.DeleteFunc(slices.Clone(t.scopes), func(s string) bool { return !reserved(s) && !m.ownsScope(caller, s) })
 }
 
 // ownsAll reports whether the organisation of a client owns every scope that belongs to an API, and there is one.
@@ -580,7 +593,17 @@ func (m *model) mayIdentify(caller *registration, t *token) bool {
 		return true
 	}
 	if !m.pseudonymous(g) && !g.byReference(t.opaque) {
-		return m.mayIntrospect(caller, g.client, g.scopes) && m.mayIntrospect(caller, g.client, t.scopes)
+		return m.mayIntrospect(caller, t)
 	}
-	return caller.introspects() && m.ownsAll(caller, g.scopes) && m.ownsAll(caller, t.scopes)
+	if !caller.introspects() {
+		return false
+	}
+	// Another organisation than that of the client, by a scope of its own that withholds the identity.
+	if caller != g.client && caller.org != g.client.org && caller.org != g.client.customers[g.customer] &&
+		slices.ContainsFunc(t.scopes, func(s string) bool {
+			return m.ownsScope(caller, s) && (m.rules[s].pseudonymous || m.rules[s].opaque && !m.pseudonymous(g))
+		}) {
+		return true
+	}
+	return m.ownsAll(caller, g.scopes) && m.ownsAll(caller, t.scopes)
 }
