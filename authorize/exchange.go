@@ -31,6 +31,7 @@ type exchange struct {
 	progress
 	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
 	versions   []string // of the texts of the scopes that the user approved on this page, in their order
+	counted    bool     // the request was recorded in the session
 	interacted bool     // a page was shown, so a login since receivedAt was made for this request
 	// consentedAt is when the latest of the remembered consents was given, which may be after now on a node whose clock runs behind.
 	consentedAt time.Time
@@ -65,7 +66,22 @@ func (e *Endpoint) authorize(ctx context.Context, x *exchange, malformed error) 
 	case e.wantsTestLogin(x.req):
 		return e.testLogin(ctx, x)
 	}
-	return e.advance(ctx, x, sess, nil)
+	d = e.advance(ctx, x, sess, nil)
+	e.countRequest(ctx, x, sess)
+	return d
+}
+
+// countRequest extends the session of the browser after a valid request that led to no code (docs/spec/idporten.md §14.1). A failure
+// is logged only: without it the session ends earlier.
+func (e *Endpoint) countRequest(ctx context.Context, x *exchange, sess *storage.Session) {
+	if sess == nil || x.counted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := e.cfg.Sessions.CountRequest(ctx, sess, x.now); err != nil {
+		e.log.Fault(ctx, err, httpx.NewCorrelationID(), x.now)
+	}
 }
 
 // receive reads, resolves and validates a new authorization request. It returns the parameters as they came.

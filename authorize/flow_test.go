@@ -86,6 +86,64 @@ func TestSSO(t *testing.T) {
 	require.Equal(t, "login", outcome(t, b.authorize(params("web"))), "30 minutes idle")
 }
 
+// TestIdleTime: idle is the time between two authorization requests. A valid request of a browser with a live session counts, whatever
+// comes of it; an invalid one, and one of another browser, do not.
+func TestIdleTime(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		params url.Values
+		want   string
+		counts bool
+	}{
+		"a code":                                 {params("silent"), "code", true},
+		"a login page that the user leaves":      {params("silent", "prompt", "login"), "login", true},
+		"a login page of another circle":         {params("isolated"), "login", true},
+		"a step-up page that the user leaves":    {params("silent", "acr_values", acr.High), "step-up", true},
+		"a consent page that the user leaves":    {params("web", "scope", "openid test:shared"), "consent", true},
+		"login_required":                         {params("silent", "prompt", "none", "max_age", "0"), "error login_required", true},
+		"interaction_required":                   {params("silent", "prompt", "none", "acr_values", acr.High), "error interaction_required", true},
+		"consent_required":                       {params("silent", "prompt", "none", "scope", "openid test:shared"), "error consent_required", true},
+		"an invalid request":                     {params("web", "scope", "x:y"), "error invalid_scope", false},
+		"a request with an unknown redirect_uri": {params("web", "redirect_uri", "https://evil.example/"), "page Bad Request invalid_request", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			b := w.browser()
+			requireCode(t, b.loginAs(b.authorize(params("silent")), "kari"))
+			w.sleep(20 * time.Minute)
+			require.Equal(t, tc.want, outcome(t, b.authorize(tc.params)))
+			require.Equal(t, "login", outcome(t, w.browser().authorize(params("silent"))), "another browser")
+			w.sleep(20 * time.Minute)
+			res := b.authorize(params("silent"))
+			require.Equal(t, map[bool]string{true: "code", false: "login"}[tc.counts], outcome(t, res))
+		})
+	}
+}
+
+// TestIdleTimeHasAnEnd: requests do not extend a session that is idle, nor beyond its maximum.
+func TestIdleTimeHasAnEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("silent")), "kari"))
+	for range 5 {
+		w.sleep(20 * time.Minute)
+		require.Equal(t, "login", outcome(t, b.authorize(params("silent", "prompt", "login"))))
+	}
+	require.Equal(t, "code", outcome(t, b.authorize(params("silent"))), "100 minutes")
+	w.sleep(20 * time.Minute)
+	require.Equal(t, "login", outcome(t, b.authorize(params("silent"))), "120 minutes")
+
+	b = w.browser()
+	requireCode(t, b.loginAs(b.authorize(params("silent")), "kari"))
+	for range 2 {
+		w.sleep(30 * time.Minute)
+		require.Equal(t, "login", outcome(t, b.authorize(params("silent", "prompt", "login"))))
+	}
+	require.Equal(t, "login", outcome(t, b.authorize(params("silent"))), "an idle session is not revived")
+}
+
 // TestLoginNeeded combines prompt, max_age, level and scope with a live session.
 func TestLoginNeeded(t *testing.T) {
 	t.Parallel()

@@ -197,6 +197,7 @@ func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Sessio
 		login.Until = o.Code.Grant.ExpiresAt
 	}
 	_, err := e.cfg.Sessions.Touch(ctx, sess, login, x.now)
+	x.counted = true
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return sessionEnded(x.req.to)

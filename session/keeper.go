@@ -208,6 +208,16 @@ type ClientLogin struct {
 	Until time.Time
 }
 
+// CountRequest records that the browser sent a valid authorization request which the session did not answer: Limits.Idle counts from now.
+// It changes nothing if the session has ended, or if another request has changed it in the meantime.
+func (k *Keeper) CountRequest(ctx context.Context, s *storage.Session, now time.Time) error {
+	_, err := k.store.ReplaceSession(ctx, s.Hash, afterRequest(s, now), 0, now)
+	if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return fmt.Errorf("session: recording an authorization request: %w", err)
+}
+
 // Touch records that the session answered an authorization request: Limits.Idle counts from now, and logout will notify the client.
 // It returns the SID of the client and updates s. The time of the login does not change. If the session has ended, the error wraps
 // storage.ErrNotFound: send no code, and show a login page.
@@ -244,7 +254,7 @@ func (k *Keeper) Touch(ctx context.Context, s *storage.Session, login ClientLogi
 	return "", fmt.Errorf("session: recording the request of a client: %w", err)
 }
 
-// afterRequest returns the session as it is after a successful authorization request.
+// afterRequest returns the session as it is after an authorization request.
 func afterRequest(s *storage.Session, now time.Time) storage.Session {
 	next := *s
 	if next.LastRequestAt.Before(now) { // a clock that runs behind must not shorten the session

@@ -345,3 +345,31 @@ func TestIDCollision(t *testing.T) {
 	_, err = k.LogIn(t.Context(), http.Header{}, nil, a, "", epoch)
 	require.Error(t, err, "repeated collisions are an error")
 }
+
+// TestCountRequest: a request extends the idle time only. It revives no session that has ended, and does not replace a newer record.
+func TestCountRequest(t *testing.T) {
+	t.Parallel()
+	k, _ := testKeeper(t, newStore())
+	b := &browser{T: t, keeper: k}
+	s := b.login("kari", "high", "", epoch)
+	stale := *s
+	require.NoError(t, k.CountRequest(t.Context(), s, epoch.Add(20*time.Minute)))
+	after := b.current(epoch.Add(49 * time.Minute))
+	require.NotNil(t, after)
+	want := *s
+	want.LastRequestAt, want.Version = epoch.Add(20*time.Minute), after.Version
+	require.Equal(t, want, *after, "nothing else changes")
+
+	_, err := k.Touch(t.Context(), after, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(21*time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, k.CountRequest(t.Context(), &stale, epoch.Add(22*time.Minute)), "another request was faster")
+	require.Len(t, b.current(epoch.Add(22*time.Minute)).Clients, 1)
+
+	require.NoError(t, k.CountRequest(t.Context(), after, epoch.Add(-5*time.Second)), "a clock that runs behind")
+	require.NotNil(t, b.current(epoch.Add(50*time.Minute)))
+
+	_, err = b.logout(epoch.Add(30 * time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, k.CountRequest(t.Context(), after, epoch.Add(31*time.Minute)))
+	require.Nil(t, b.current(epoch.Add(31*time.Minute)))
+}

@@ -16,14 +16,14 @@ const MaxSkew = time.Minute
 type Limits struct {
 	// Max is the longest lifetime of a session, from its first authentication. It is never extended.
 	Max time.Duration
-	// Idle is the longest time between two successful authorization requests.
+	// Idle is the longest time between two valid authorization requests, whatever they lead to.
 	Idle time.Duration
 }
 
 // Times holds the instants of a session that limits apply to.
 type Times struct {
 	StartedAt     time.Time // first authentication
-	LastRequestAt time.Time // last successful authorization request
+	LastRequestAt time.Time // last valid authorization request
 }
 
 // State is the state of a session. The zero value is Expired.

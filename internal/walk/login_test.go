@@ -342,7 +342,11 @@ func (w *world) opened(f *flow) decision {
 	case w.invalid(f.request) != "":
 		return decision{outcome: "error " + w.invalid(f.request)}
 	}
-	return w.continued(f, f.browser.current(), false, nil)
+	s := f.browser.current()
+	if s != nil { // idle is the time between two requests, whatever they lead to
+		s.last = later(s.last, w.now)
+	}
+	return w.continued(f, s, false, nil)
 }
 
 // open sends a browser to the provider with an authorization request.
