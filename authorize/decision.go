@@ -111,16 +111,25 @@ func execute(t *template.Template, data any) []byte {
 	return body.Bytes()
 }
 
+// ErrorReply returns an error page, that of the configuration or the plain one, for an error outside an authorization request: a path or
+// a method that the provider does not have. h is the header of the request.
+func (e *Endpoint) ErrorReply(h http.Header, err *portner.Error) portner.Reply {
+	d := &Decision{endpoint: e, Header: http.Header{}, Error: &ErrorPage{
+		Status: err.HTTPStatus(), Code: err.Code, Description: err.Description, Locale: e.Locale(h, ""),
+	}}
+	return d.render()
+}
+
 var plainErrorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Error</title></head>
 <body id="error-page">
 <main>
-<h1>The login cannot continue</h1>
+<h1>{{if eq .Status 404}}Page not found{{else if eq .Status 405}}This page cannot be opened like this{{else}}The login cannot continue{{end}}</h1>
 <p>{{.Description}}</p>
 <p>Error: <code id="error-code">{{.Code}}</code>{{if .Parameter}}, parameter <code id="error-parameter">{{.Parameter}}</code>{{end}}</p>
-<p>Reference: <code id="correlation-id">{{.CorrelationID}}</code></p>
-{{if .BackURL}}<p><a id="back" href="{{.BackURL}}">Back to {{.Client.Name}}</a></p>
+{{if .CorrelationID}}<p>Reference: <code id="correlation-id">{{.CorrelationID}}</code></p>
+{{end}}{{if .BackURL}}<p><a id="back" href="{{.BackURL}}">Back to {{.Client.Name}}</a></p>
 {{end}}</main>
 </body>
 </html>

@@ -54,7 +54,7 @@ func New(cfg Config) (*Provider, error) {
 }
 
 // ServeHTTP serves every endpoint at its path in the metadata and the host's pages at theirs, and responds to other paths with
-// 404. Use it, or [Provider.Handler], as the outermost handler: an http.ServeMux in front of it redirects //token to /token with status
+// 404. Browsers get a page of the configuration (Config.ErrorPage) for paths and methods that do not exist, others JSON. Use it, or [Provider.Handler], as the outermost handler: an http.ServeMux in front of it redirects //token to /token with status
 // 307, and clients then post their credentials a second time.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.serve(w, r, nil) }
 
@@ -66,6 +66,9 @@ func (p *Provider) Handler(other http.Handler) http.Handler {
 
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request, other http.Handler) {
 	if h := p.paths[r.URL.Path]; h != nil {
+		if opens(r) {
+			w = &errorPages{ResponseWriter: w, p: p, r: r}
+		}
 		h.ServeHTTP(w, r)
 		return
 	}
@@ -73,7 +76,48 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, other http.Hand
 		other.ServeHTTP(w, r)
 		return
 	}
-	httpx.WriteError(w, &portner.Error{
+	none := &portner.Error{
 		Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "The path is not an endpoint of this provider.",
-	})
+	}
+	if opens(r) {
+		httpx.WriteReply(w, p.Authorize.ErrorReply(r.Header, none))
+		return
+	}
+	httpx.WriteError(w, none)
 }
+
+// opens reports whether a browser opens the address as a page.
+func opens(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && httpx.AcceptsHTML(r.Header)
+}
+
+// errorPages replaces the JSON of an endpoint that a browser cannot open as a page, such as /token.
+type errorPages struct {
+	http.ResponseWriter
+
+	p        *Provider
+	r        *http.Request
+	replaced bool
+}
+
+func (w *errorPages) WriteHeader(status int) {
+	if status != http.StatusMethodNotAllowed || w.Header().Get("Content-Type") != "application/json" {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.replaced = true
+	w.Header().Del("Content-Length")
+	httpx.WriteReply(w.ResponseWriter, w.p.Authorize.ErrorReply(w.r.Header, &portner.Error{
+		Code: portner.InvalidRequest, Status: status, Description: "The address exists, but not as a page that can be opened in a browser.",
+	}))
+}
+
+func (w *errorPages) Write(b []byte) (int, error) {
+	if w.replaced {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *errorPages) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -187,7 +187,7 @@ func (p *pages) showRepresentation(w http.ResponseWriter, pending *authorize.Pen
 
 // authorizeError is the error page of the provider (provider.Config.ErrorPage).
 func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
-	page := standin.ErrorPage{Status: e.Status, Code: string(e.Code), CorrelationID: e.CorrelationID}
+	page := standin.LoginError(e)
 	if e.Code == portner.AccessDenied {
 		page.Text = textsFor(e.Locale).NoMandate
 	}

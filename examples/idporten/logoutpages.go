@@ -47,6 +47,7 @@ func (p *pages) logoutCancelled(c logout.CancelledPage) portner.Reply {
 
 func (p *pages) logoutError(e logout.ErrorPage) portner.Reply {
 	return p.Error(e.Locale, standin.ErrorPage{
-		Status: e.Status, Logout: true, NotLoggedOut: e.StillLoggedIn, Code: string(e.Code), CorrelationID: e.CorrelationID,
+		Status: e.Status, Logout: true, NotLoggedOut: e.StillLoggedIn, Code: string(e.Code), Parameter: e.Parameter, CorrelationID: e.CorrelationID,
+		ClientName: e.ClientName, BackURL: e.BackURL,
 	})
 }

@@ -232,5 +232,5 @@ func (t texts) duration(d time.Duration) string {
 
 // authorizeError is the error page of the provider (provider.Config.ErrorPage).
 func (p *pages) authorizeError(e authorize.ErrorPage) portner.Reply {
-	return p.Error(e.Locale, standin.ErrorPage{Status: e.Status, Code: string(e.Code), CorrelationID: e.CorrelationID})
+	return p.Error(e.Locale, standin.LoginError(e))
 }

@@ -127,7 +127,15 @@ type ErrorPage struct {
 	Code          string
 	Parameter     string // the offending parameter
 	CorrelationID string
-	Back          string // the way back to the service; if "", the front page
+	ClientName    string
+	BackURL       string // the way back to the client; if "", the link leads to the front page
+}
+
+// LoginError returns the page for an error of an authorization request.
+func LoginError(e authorize.ErrorPage) ErrorPage {
+	return ErrorPage{
+		Status: e.Status, Code: string(e.Code), Parameter: e.Parameter, CorrelationID: e.CorrelationID, ClientName: e.Client.Name, BackURL: e.BackURL,
+	}
 }
 
 // title returns the heading and the text of the page.
@@ -152,9 +160,9 @@ func (p *Pages) Error(locale string, e ErrorPage) portner.Reply {
 	t := TextsFor(locale)
 	title, text := e.title(t)
 	e.Text = text
-	back := t.Back
-	if e.Back == "" {
-		e.Back, back = p.At("/"), t.BackHome
+	back := t.BackTo + " " + e.ClientName
+	if e.BackURL == "" {
+		e.BackURL, back = p.At("/"), t.BackHome
 	}
 	return p.Reply(e.Status, "error.html", struct {
 		Frame
