@@ -103,11 +103,20 @@ func (v *visitor) post(p *page, form *html.Node, values url.Values) *page {
 	target, err := p.url.Parse(attr(form, "action"))
 	require.NoError(v.t, err)
 	require.Equal(v.t, "post", attr(form, "method"))
-	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, target.String(), strings.NewReader(values.Encode()))
-	require.NoError(v.t, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r := formRequest(v.t, http.MethodPost, target.String(), values)
 	r.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
 	return v.do(r)
+}
+
+// formRequest returns a request with a form as its body.
+func formRequest(t *testing.T, method, address string, form url.Values) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
 }
 
 // press clicks a button of a form, after it ticks boxes.
