@@ -18,11 +18,12 @@ import (
 
 // Limits of an assertion (docs/spec/idporten.md §5.4).
 const (
-	maxAssertionLifetime = 120 * time.Second
-	assertionSkew        = 10 * time.Second // ahead for iat and nbf, behind for exp
-	maxJTI               = 128
-	maxKeyAge            = 365 * 24 * time.Hour
-	maxKeys              = 5
+	defaultAssertionLifetime = 120 * time.Second
+	maxAssertionLifetime     = time.Hour
+	assertionSkew            = 10 * time.Second // ahead for iat and nbf, behind for exp
+	maxJTI                   = 128
+	maxKeyAge                = 365 * 24 * time.Hour
+	maxKeys                  = 5
 
 	// assertionPurpose separates the jti of client assertions from that of other JWTs that the client signs.
 	assertionPurpose = "client_assertion"
@@ -52,7 +53,7 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 		return "", r, err
 	}
 	claims := token.claims
-	exp, r := checkTimes(claims, x.now)
+	exp, r := checkTimes(claims, x.cfg.AssertionLifetime, x.now)
 	if r != nil {
 		return "", r, nil
 	}
@@ -69,8 +70,8 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 	return token.AMR, nil, nil
 }
 
-// checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most 120 s apart; clocks may differ by 10 s.
-func checkTimes(claims jose.Object, now time.Time) (time.Time, *rejection) {
+// checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most lifetime apart; clocks may differ by 10 s.
+func checkTimes(claims jose.Object, lifetime time.Duration, now time.Time) (time.Time, *rejection) {
 	iat, err1 := claims.NumericDate("iat")
 	exp, err2 := claims.NumericDate("exp")
 	if err1 != nil || err2 != nil {
@@ -86,7 +87,7 @@ func checkTimes(claims jose.Object, now time.Time) (time.Time, *rejection) {
 	issued, notBefore, expires := time.Unix(iat, 0), time.Unix(nbf, 0), time.Unix(exp, 0)
 	latest := now.Add(assertionSkew)
 	switch {
-	case expires.Before(issued) || expires.Sub(issued) > maxAssertionLifetime:
+	case expires.Before(issued) || expires.Sub(issued) > lifetime:
 		return time.Time{}, rejectedLifetime
 	case issued.After(latest) || notBefore.After(latest):
 		return time.Time{}, rejectedFuture

@@ -593,3 +593,58 @@ func FuzzAssertion(f *testing.F) {
 		require.Equal(t, bytes.Equal([]byte(changed), []byte(good)), err == nil, "%q", changed)
 	})
 }
+
+// TestAssertionLifetime: a profile can accept assertions of up to an hour, whose jti is kept as long.
+func TestAssertionLifetime(t *testing.T) {
+	t.Parallel()
+	for _, invalid := range []time.Duration{-1, time.Hour + 1} {
+		_, err := client.NewAuthenticator(client.Config{Issuer: issuer, Clients: source{}, AssertionLifetime: invalid})
+		require.ErrorContains(t, err, "AssertionLifetime: must be at most an hour")
+	}
+	for seconds, reason := range map[int64]string{3600: "", 3601: "assertion_lifetime_limit"} {
+		store := &replay{}
+		a, rec := authenticator(t, func(cfg *client.Config) { cfg.Replay, cfg.AssertionLifetime = store, time.Hour })
+		claims := changed(goodClaims("jwt"), "exp", now.Unix()+seconds)
+		_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), goodHeader, claims)), now)
+		if reason != "" {
+			require.ErrorIs(t, err, portner.InvalidClient)
+			require.Equal(t, reason, rec.last(t).Reason)
+			require.Equal(t, "at most 3600 seconds after iat", rec.last(t).Explanation.Expected)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, store.seen, 1)
+		for _, until := range store.seen {
+			require.True(t, until.Equal(now.Add(time.Hour+10*time.Second)), "%s", until)
+		}
+	}
+}
+
+// TestAssertionsAreExplained: the event of a rejected assertion has the value of the header parameter or claim, unless it can be secret.
+func TestAssertionsAreExplained(t *testing.T) {
+	t.Parallel()
+	header := func(name string, value any) map[string]any { return changed(goodHeader, name, value) }
+	claim := func(name string, value any) map[string]any { return changed(goodClaims("jwt"), name, value) }
+	for _, tc := range []struct {
+		header, claims                map[string]any
+		parameter, received, expected string
+	}{
+		{goodHeader, claim("aud", "https://evil.example"), "aud", "https://evil.example", issuer},
+		{goodHeader, claim("aud", []string{issuer, "x"}), "aud", `["` + issuer + `","x"]`, issuer},
+		{header("kid", "another"), goodClaims("jwt"), "kid", "another", ""},
+		{goodHeader, claim("sub", "21879498012"), "sub", "", ""},
+		{goodHeader, claim("jti", ""), "jti", "", ""},
+		{goodHeader, claim("exp", now.Unix()-1000), "exp", fmt.Sprint(now.Unix() - 1000), ""},
+	} {
+		a, rec := authenticator(t, nil)
+		_, err := a.Authenticate(t.Context(), withAssertion("jwt", signJWT(p256Key(), tc.header, tc.claims)), now)
+		require.ErrorIs(t, err, portner.InvalidClient)
+		got := rec.last(t).Explanation
+		require.Equal(t, tc.parameter, got.Parameter)
+		require.Equal(t, tc.received, got.Received, tc.parameter)
+		require.NotEmpty(t, got.Expected)
+		if tc.expected != "" {
+			require.Equal(t, tc.expected, got.Expected)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/portner-go/portner/client/businesscert"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -31,6 +33,9 @@ type Config struct {
 	Issuer string
 	// AssertionAudience is the form of the audience. The zero value is IssuerString.
 	AssertionAudience AudienceRule
+	// AssertionLifetime is the longest time from iat to exp of an assertion, at most an hour. If 0, it is 120 s, the limit of ID-porten. Some
+	// libraries make assertions of an hour that cannot be configured.
+	AssertionLifetime time.Duration
 	// RequireClientID rejects an assertion without the parameter client_id beside it (docs.digdir.no: OIDC protocol, token endpoint).
 	// Without it, the sub of the assertion names the client (RFC 7521 §4.2).
 	RequireClientID bool
@@ -69,10 +74,12 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 		problems.URL("TokenEndpoint", cfg.TokenEndpoint)
 	}
 	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
+	problems.Want(cfg.AssertionLifetime >= 0 && cfg.AssertionLifetime <= maxAssertionLifetime, "AssertionLifetime", "must be at most an hour")
 	problems.Require(cfg.Clients != nil, "Clients")
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
+	cfg.AssertionLifetime = cmp.Or(cfg.AssertionLifetime, defaultAssertionLifetime)
 	if cfg.Attempts == nil {
 		cfg.Attempts = newAttemptTable(10, time.Minute)
 	}
@@ -193,15 +200,33 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 
 // reject reports the reason and returns the error for the peer, which is the same for every reason.
 func (x exchange) reject(ctx context.Context, clientID string, reason *rejection) error {
-	x.emit(ctx, portner.Event{
-		Name: reason.event, ClientID: clientID, Reason: reason.reason,
-		Explanation: portner.Explanation{Received: reason.received, Expected: reason.expected},
-	})
+	x.emit(ctx, portner.Event{Name: reason.event, ClientID: clientID, Reason: reason.reason, Explanation: x.explain(reason)})
 	e := &portner.Error{Code: portner.InvalidClient, Description: "Client authentication failed.", Err: reason}
 	if len(x.r.Header["Authorization"]) > 0 {
 		e.Header = map[string][]string{"Www-Authenticate": {`Basic realm="` + x.cfg.Issuer + `"`}}
 	}
 	return e
+}
+
+// explain returns what the request had for the rule of a rejection. The values of assertions are read without verification.
+func (x exchange) explain(reason *rejection) portner.Explanation {
+	about := portner.Explanation{Received: reason.received, Expected: reason.expected}
+	if !x.log.Active() || about.Received != "" {
+		return about
+	}
+	parameter := audit.Parameter(reason.reason)
+	if assertion := x.r.Form.Get("client_assertion"); assertion != "" {
+		about.Received = audit.Received(parameter, jose.Peek(assertion, x.maxToken(), parameter))
+	} else {
+		about.Received = audit.Received(parameter, x.r.Form.Get(parameter))
+	}
+	switch reason {
+	case rejectedAudience:
+		about.Expected = x.cfg.Issuer
+	case rejectedLifetime:
+		about.Expected = fmt.Sprintf("at most %d seconds after iat", int(x.cfg.AssertionLifetime.Seconds()))
+	}
+	return about
 }
 
 func (x exchange) tooMany(ctx context.Context, wait time.Duration) error {

@@ -46,7 +46,8 @@ func (b *builder) shared() {
 	b.clients, err = client.NewAuthenticator(client.Config{
 		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
 		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
-		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		AssertionLifetime: b.cfg.Profile.AssertionLifetime,
+		RequireClientID:   b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{

@@ -64,6 +64,8 @@ type Profile struct {
 	RequiredParameters []string
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
+	// AssertionLifetime is the longest time from iat to exp of a client assertion, at most an hour. If 0, it is 120 s.
+	AssertionLifetime time.Duration
 	// RequireClientID rejects a client assertion without the parameter client_id beside it. If false, the sub of the assertion names
 	// the client (RFC 7521 §4.2).
 	RequireClientID bool
@@ -176,7 +178,8 @@ func OpenIDConnect() Profile {
 		ScopeClaims:     standardClaims,
 		ClaimsSupported: claims,
 		ClaimsParameter: true,
-		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise}, AssertionAudience: client.IssuerOrList,
+		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
+		AssertionAudience: client.IssuerOrList, AssertionLifetime: time.Hour,
 		AccessTokenType:  "at+jwt",
 		MachineSubject:   "client_id",
 		IDTokenOnRefresh: true,

@@ -136,6 +136,31 @@ func PeekPayload(token string, maxLen int) (Object, error) {
 	return ParseObject(payload)
 }
 
+// Peek returns the text of a header parameter or claim of a compact JWS without verification, for logs. It returns "" if there is none.
+func Peek(token string, maxLen int, name string) string {
+	head, body, _, err := split(token, maxLen)
+	if err != nil {
+		return ""
+	}
+	for _, segment := range [...]string{head, body} {
+		text, err := decode(segment)
+		if err != nil {
+			continue
+		}
+		o, err := ParseObject(text)
+		if err != nil {
+			continue
+		}
+		if s, err := o.String(name); err == nil {
+			return s
+		}
+		if raw, ok := o.Raw(name); ok {
+			return raw
+		}
+	}
+	return ""
+}
+
 // split splits a compact JWS into three segments. It rejects five segments, a JWE: encrypted and compressed input is not
 // supported.
 func split(token string, maxLen int) (head, body, signature string, err error) {
