@@ -15,6 +15,7 @@ type Resolver struct {
 type Token struct {
 	ClientID      string       // the client of the token
 	Organisations []string     // organisation numbers of that client, its supplier and its customer
+	Exchanged     bool         // the token was exchanged for another one (RFC 8693), whose client may be of any organisation
 	Audience      []string     // aud of the token, as granted
 	Scopes        []TokenScope // of the token
 	Granted       []TokenScope // of the grant: at least those of the token
@@ -61,9 +62,10 @@ func MaySeeScope(r Resolver, t Token, s TokenScope) bool {
 //   - [ByReference]: its organisation owns the scope, or the scope lists its client_id, and the scope requires opaque tokens.
 //   - [Pseudonymous]: its organisation owns the scope, and the scope requires pseudonymous tokens.
 //
-// A resource server without such a scope, and one of the organisation of the client, must be entitled to every scope of the token and
-// of the grant, for Pseudonymous as their owner: the client could request a scope of its own together with those of others, and learn from its
-// resource server who the user of their scopes is. Neither being the client of the token nor an audience suffices. An unknown protection is Pseudonymous.
+// A resource server without such a scope, one of the organisation of the client, and every one for an exchanged token must be entitled
+// to every scope of the token and of the grant, for Pseudonymous as their owner: a client could request a scope of its own together with
+// those of others, and learn from its resource server who the user of their scopes is. Neither being the client of the token nor an
+// audience suffices. An unknown protection is Pseudonymous.
 func MayReadPID(p Protection, r Resolver, t Token) bool {
 	if p == Open {
 		return MayIntrospect(r, t)
@@ -75,10 +77,9 @@ func MayReadPID(p Protection, r Resolver, t Token) bool {
 	if p == ByReference {
 		entitled, protects = r.entitled, func(s TokenScope) bool { return s.Opaque || s.Pseudonymous }
 	}
-	if r.Orgno == "" || !slices.Contains(t.Organisations, r.Orgno) {
-		if r.ClientID != t.ClientID && slices.ContainsFunc(t.Scopes, func(s TokenScope) bool { return protects(s) && entitled(s) }) {
-			return true
-		}
+	own := t.Exchanged || r.ClientID == t.ClientID || r.Orgno != "" && slices.Contains(t.Organisations, r.Orgno)
+	if !own && slices.ContainsFunc(t.Scopes, func(s TokenScope) bool { return protects(s) && entitled(s) }) {
+		return true
 	}
 	foreign := func(s TokenScope) bool { return !entitled(s) }
 	return !slices.ContainsFunc(t.Scopes, foreign) && !slices.ContainsFunc(t.Granted, foreign)

@@ -110,6 +110,8 @@ func TestMayIntrospect(t *testing.T) {
 		{"organisation of the client, narrowed", sameOrg, ts{hidden}, true, false, false, []bool{true}, ts{foreignHidden}},
 		{"organisation of the client, opaque beside others", sameOrg, ts{ownedOpaque, foreign}, true, false, false, []bool{true, false}, nil},
 
+		{"exchanged", func(_ *pseudonym.Resolver, t *pseudonym.Token) { t.Exchanged = true }, ts{hidden, foreignHidden}, true, false, false, []bool{true, false}, nil},
+		{"exchanged, own scopes", func(_ *pseudonym.Resolver, t *pseudonym.Token) { t.Exchanged = true }, ts{hidden}, true, true, true, []bool{true}, nil},
 		{"only reserved scopes, client of the token", own, nil, true, false, false, nil, nil},
 		{"client of the token", own, ts{foreign}, true, false, false, []bool{true}, nil},
 		{"client of the token and owner", own, ts{owned}, true, true, true, []bool{true}, nil},
@@ -156,7 +158,7 @@ func TestResolvingProperties(t *testing.T) {
 	for i := range uint32(40000) {
 		d := sha256.Sum256(binary.BigEndian.AppendUint32(nil, i))
 		r := pseudonym.Resolver{ClientID: ids[d[0]%4], Orgno: orgs[d[1]%4], Authenticated: d[2]%8 != 0, Introspects: d[3]%8 != 0, Resources: ids[1 : 1+d[25]%3]}
-		token := pseudonym.Token{ClientID: ids[d[4]%4], Organisations: orgs[d[26]%4:][:1], Audience: ids[1+d[27]%3:][:d[28]%2]}
+		token := pseudonym.Token{ClientID: ids[d[4]%4], Exchanged: d[29]%4 == 0, Organisations: orgs[d[26]%4:][:1], Audience: ids[1+d[27]%3:][:d[28]%2]}
 		for _, b := range d[5 : 5+d[31]%4] {
 			token.Granted = append(token.Granted, pseudonym.TokenScope{OwnerOrgno: orgs[b%4], Listed: ids[:b>>2%5], Opaque: b&32 != 0, Pseudonymous: b&64 != 0})
 		}
@@ -185,7 +187,7 @@ func TestResolvingProperties(t *testing.T) {
 		}
 		if owns {
 			require.True(t, slices.ContainsFunc(token.Scopes, mine))
-			own := token.ClientID == r.ClientID || slices.Contains(token.Organisations, r.Orgno)
+			own := token.Exchanged || token.ClientID == r.ClientID || slices.Contains(token.Organisations, r.Orgno)
 			hidden := slices.ContainsFunc(token.Scopes, func(s pseudonym.TokenScope) bool { return mine(s) && s.Pseudonymous })
 			require.True(t, !own && hidden || !slices.ContainsFunc(token.Granted, foreign), "%+v %+v", r, token)
 		}

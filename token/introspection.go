@@ -97,6 +97,7 @@ func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken,
 		return nil, err
 	}
 	about.Granted, about.Organisations = q.tokenScopes(g.Scopes), organisations(live.client, g)
+	about.Exchanged = live.exchanges > 0 || g.Delegation.Actor != nil
 	f, err := q.facts(t, g, &live, &about)
 	if err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken,
 
 // organisations returns the numbers of the organisations that the client of a grant acts for or belongs to.
 func organisations(c *client.Client, g *storage.Grant) []string {
-	all := []string{c.OrganisationNo, c.SupplierOrgno}
+	all := []string{c.OrganisationNo, c.SupplierOrgno, g.Delegation.Consumer, g.Delegation.Supplier}
 	if customer, ok := c.CustomerOf(g.Customer); ok && customer.Orgno != "" {
 		all = append(all, customer.Orgno)
 	}

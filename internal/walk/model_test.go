@@ -599,7 +599,7 @@ func (m *model) mayIdentify(caller *registration, t *token) bool {
 		return false
 	}
 	// Another organisation than that of the client, by a scope of its own that withholds the identity.
-	if caller != g.client && caller.org != g.client.org && caller.org != g.client.customers[g.customer] &&
+	if g.parent == nil && caller != g.client && caller.org != g.client.org && caller.org != g.client.customers[g.customer] &&
 		slices.ContainsFunc(t.scopes, func(s string) bool {
 			return m.ownsScope(caller, s) && (m.rules[s].pseudonymous || m.rules[s].opaque && !m.pseudonymous(g))
 		}) {
