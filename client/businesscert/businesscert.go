@@ -31,6 +31,10 @@ type Config struct {
 	// Roots are the trust anchors of the environment. Required. If an authority also issues other certificates than business
 	// certificates, trust the intermediate authority for business certificates in place of its root, or set Policies.
 	Roots *x509.CertPool
+	// Intermediates are authorities below the roots, for chains that leave them out (RFC 7515 §4.1.6: further certificates may follow the
+	// leaf). They are no trust anchors: a chain ends in a root also through them, and their revocation is checked. If nil, a chain must
+	// hold every authority below its anchor.
+	Intermediates *x509.CertPool
 	// Revocation checks every certificate below the anchor. Required. A chain whose status is unknown is rejected.
 	Revocation Revocation
 	// Policies are certificate policies; the leaf must have one of them, such as 2.16.578.1.26.1.3.2 of Buypass. If empty,
@@ -58,6 +62,7 @@ func New(cfg Config) (*Verifier, error) {
 	var problems fields.Checker
 	problems.Require(cfg.Roots != nil, "Roots")
 	problems.Want(cfg.Roots == nil || !cfg.Roots.Equal(x509.NewCertPool()), "Roots", "must not be empty")
+	problems.Want(cfg.Intermediates == nil || !cfg.Intermediates.Equal(x509.NewCertPool()), "Intermediates", "must not be empty")
 	problems.Require(cfg.Revocation != nil, "Revocation")
 	for i, p := range cfg.Policies {
 		problems.Want(!p.Equal(x509.OID{}), fmt.Sprintf("Policies[%d]", i), "must not be the zero value")
@@ -69,6 +74,10 @@ func New(cfg Config) (*Verifier, error) {
 		return nil, fmt.Errorf("businesscert: %w", err)
 	}
 	cfg.Roots = cfg.Roots.Clone()
+	if cfg.Intermediates == nil {
+		cfg.Intermediates = x509.NewCertPool()
+	}
+	cfg.Intermediates = cfg.Intermediates.Clone()
 	cfg.Policies = slices.Clone(cfg.Policies)
 	cfg.Pinned = slices.Clone(cfg.Pinned)
 	return &Verifier{cfg}, nil
@@ -88,7 +97,7 @@ type Certificate struct {
 }
 
 // Verify verifies a chain at now: certificates in DER, leaf first, each issued by the next one. The root may be the last one or
-// be left out (RFC 7515 §4.1.6). Verify uses the intermediate certificates of the chain only and fetches none.
+// be left out (RFC 7515 §4.1.6), and so may the authorities of Config.Intermediates. Verify fetches no certificates.
 //
 // The error for a chain that is rejected wraps a [Reason]. Other errors are faults: ctx has ended, or now is zero. Revocation
 // is checked last.

@@ -43,8 +43,9 @@ func checkValidity(certs []*x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// path finds the path from the leaf to an anchor through exactly the presented certificates in their order. RFC 7515 §4.1.6:
-// each certificate certifies the previous one. x509 would also find a path through unrelated or reordered certificates.
+// path finds the path from the leaf to an anchor through exactly the presented certificates in their order, and above them through
+// Config.Intermediates. RFC 7515 §4.1.6: each certificate certifies the previous one. x509 would also find a path through unrelated or
+// reordered certificates.
 //
 // Signatures are verified from the anchor down, so that every signature is verified with a trusted key. A peer without a
 // certificate of a trusted authority cannot choose keys that are expensive to verify.
@@ -56,7 +57,7 @@ func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.C
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
+	pool := v.cfg.Intermediates.Clone()
 	for i := len(presented) - 1; i > 0; i-- {
 		if presented[i-1].CheckSignatureFrom(presented[i]) != nil {
 			return nil, reject(ErrChain, "certificate %d did not sign the previous one", i)
@@ -72,7 +73,7 @@ func (v *Verifier) path(presented []*x509.Certificate, now time.Time) ([]*x509.C
 		if !follows(path, presented) {
 			continue
 		}
-		if err = checkAbove(path); err == nil {
+		if err = checkAbove(path, len(presented)); err == nil {
 			return path, nil
 		}
 	}
@@ -106,17 +107,20 @@ func checkOrder(presented []*x509.Certificate) error {
 // another certificate for the name and key of the anchor (a cross-certificate).
 func (v *Verifier) anchored(presented []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	for i, c := range presented {
-		found, err := c.Verify(v.options(x509.NewCertPool(), now))
+		found, err := c.Verify(v.options(v.cfg.Intermediates, now))
 		if err != nil {
 			continue
 		}
 		rest := presented[i+1:]
-		crossCertified := len(rest) == 1 && bytes.Equal(rest[0].RawSubjectPublicKeyInfo, found[0][len(found[0])-1].RawSubjectPublicKeyInfo)
+		crossCertified := len(rest) == 1 && len(found[0]) == 2 && bytes.Equal(rest[0].RawSubjectPublicKeyInfo, found[0][len(found[0])-1].RawSubjectPublicKeyInfo)
 		if len(found[0]) == 1 || len(rest) == 0 || crossCertified {
 			return presented[:i+1], nil
 		}
 	}
-	return nil, reject(ErrChain, "no certificate is issued by an anchor")
+	if last := presented[len(presented)-1]; bytes.Equal(last.RawIssuer, last.RawSubject) {
+		return nil, reject(ErrChain, "the root of the chain is not trusted")
+	}
+	return nil, reject(ErrIncomplete, "%w: the issuer of the last of %d certificates is not known", ErrChain, len(presented))
 }
 
 // follows reports whether the path begins with the presented certificates. A path of one certificate is a leaf that is an
@@ -126,10 +130,14 @@ func follows(path, presented []*x509.Certificate) bool {
 		slices.EqualFunc(path[:len(presented)], presented, (*x509.Certificate).Equal)
 }
 
-// checkAbove checks the key of the anchor, which may not be part of the chain, and the purposes that the authorities allow.
-func checkAbove(path []*x509.Certificate) error {
-	anchor := path[len(path)-1]
-	if err := checkKey(anchor.PublicKey); err != nil {
+// checkAbove checks the certificates above the presented ones, and the purposes that the authorities allow. The signature of an anchor
+// is not examined, because nothing depends on it.
+func checkAbove(path []*x509.Certificate, presented int) error {
+	anchor := len(path) - 1
+	if err := checkStrength(path[min(presented, anchor):anchor]); err != nil {
+		return err
+	}
+	if err := checkKey(path[anchor].PublicKey); err != nil {
 		return err
 	}
 	return checkPurpose(path[:len(path)-1])

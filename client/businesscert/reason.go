@@ -20,6 +20,9 @@ const (
 	// ErrChain: the chain does not end in a root of the environment, is out of order, has unrelated certificates, or
 	// violates a constraint of an authority.
 	ErrChain Reason = "cert_chain"
+	// ErrIncomplete: the issuer of the last certificate is neither a root nor one of Config.Intermediates: the chain leaves out an
+	// authority, or it is of another environment. Its errors wrap ErrChain too.
+	ErrIncomplete Reason = "cert_chain_incomplete"
 	// ErrUsage: the leaf is an authority, or is not for authentication of an organisation.
 	ErrUsage Reason = "cert_usage"
 	// ErrPinned: the leaf is not one of the pinned certificates.

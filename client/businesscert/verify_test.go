@@ -248,6 +248,86 @@ func extension(id asn1.ObjectIdentifier, value []byte, critical bool) testpki.Ch
 	}
 }
 
+// TestVerifyWithOwnIntermediates: a chain may leave out the authorities that the operator has (RFC 7515 §4.1.6). They complete a chain and
+// vouch for nothing: what is wrong with a chain remains wrong.
+func TestVerifyWithOwnIntermediates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stranger := w.newRoot("Stranger Root", strangeKey)
+	foreign := w.under(stranger, "Foreign CA", newEC(elliptic.P256()))
+	policy := w.under(w.root, "Policy CA", newEC(elliptic.P256()))
+	below := w.under(policy, "CA below the policy CA", newEC(elliptic.P256()))
+	old := w.under(w.root, "Old CA", strangeKey, valid(long.From, now.Add(-time.Second)))
+	weak := w.under(w.root, "Weak CA", newEC(elliptic.P224()))
+	tls := w.under(w.root, "TLS CA", strangeKey, extended([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}))
+	orphan := w.under(foreign, "Orphan CA", newEC(elliptic.P256()))
+	good, root := w.seal(w.issuing), w.root.Certificate
+	own := pool(w.issuing.Certificate, policy.Certificate, below.Certificate, old.Certificate, weak.Certificate, tls.Certificate, orphan.Certificate)
+	v := w.verifier(func(c *businesscert.Config) { c.Intermediates = own })
+	seid1 := w.sealOf(testpki.Seal{Orgno: digdir, Generation: testpki.SEID1, Key: leafKey.Public()}, w.issuing)
+	for name, chain := range map[string][][]byte{
+		"leaf alone":                   testpki.Chain(good),
+		"leaf alone, SEID 1":           testpki.Chain(seid1),
+		"full chain":                   testpki.Chain(good, w.issuing.Certificate),
+		"full chain with the root":     testpki.Chain(good, w.issuing.Certificate, root),
+		"two authorities missing":      testpki.Chain(w.seal(below)),
+		"the upper authority missing":  testpki.Chain(w.seal(below), below.Certificate),
+		"straight below the root":      testpki.Chain(w.seal(w.root)),
+		"an authority that only we do": testpki.Chain(w.seal(policy)),
+	} {
+		got, err := v.Verify(t.Context(), chain, now)
+		require.NoError(t, err, name)
+		require.Equal(t, digdir, got.Orgno, name)
+	}
+	for name, tc := range map[string]struct {
+		chain  [][]byte
+		reason businesscert.Reason
+	}{
+		"foreign leaf":                       {testpki.Chain(w.seal(foreign)), businesscert.ErrIncomplete},
+		"foreign leaf with its authority":    {testpki.Chain(w.seal(foreign), foreign.Certificate), businesscert.ErrIncomplete},
+		"foreign leaf with its root":         {testpki.Chain(w.seal(foreign), foreign.Certificate, stranger.Certificate), businesscert.ErrChain},
+		"below an authority without root":    {testpki.Chain(w.seal(orphan)), businesscert.ErrIncomplete},
+		"forged for our authority":           {testpki.Chain(w.seal(&testpki.Authority{Certificate: w.issuing.Certificate, Key: w.issuing.Key}), foreign.Certificate), businesscert.ErrChain},
+		"signed with another key":            {[][]byte{turned(good)}, businesscert.ErrIncomplete},
+		"our authority with another key":     {testpki.Chain(good, w.samename(w.issuing.Certificate)), businesscert.ErrChain},
+		"reversed":                           {testpki.Chain(w.issuing.Certificate, good), businesscert.ErrUsage},
+		"reversed above the leaf":            {testpki.Chain(good, root, w.issuing.Certificate), businesscert.ErrChain},
+		"root without the authority between": {testpki.Chain(good, root), businesscert.ErrChain},
+		"an unrelated one at the end":        {testpki.Chain(good, policy.Certificate), businesscert.ErrChain},
+		"authority expired":                  {testpki.Chain(w.seal(old)), businesscert.ErrIncomplete},
+		"authority with a weak key":          {testpki.Chain(w.seal(weak)), businesscert.ErrWeak},
+		"authority for other purposes":       {testpki.Chain(w.seal(tls)), businesscert.ErrUsage},
+		"authority as leaf":                  {testpki.Chain(w.issuing.Certificate), businesscert.ErrUsage},
+		"self-signed":                        {testpki.Chain(w.selfSigned()), businesscert.ErrChain},
+	} {
+		_, err := v.Verify(t.Context(), tc.chain, now)
+		got, _ := errors.AsType[businesscert.Reason](err)
+		require.Equal(t, tc.reason, got, "%s: %v", name, err)
+		require.Equal(t, tc.reason == businesscert.ErrIncomplete || tc.reason == businesscert.ErrChain, errors.Is(err, businesscert.ErrChain), name)
+	}
+	_, err := w.verifier(nil).Verify(t.Context(), testpki.Chain(good), now)
+	require.ErrorIs(t, err, businesscert.ErrIncomplete, "without the authority")
+
+	own.AddCert(foreign.Certificate)
+	_, err = w.verifier(func(c *businesscert.Config) { c.Intermediates = own }).Verify(t.Context(), testpki.Chain(w.seal(foreign)), now)
+	require.ErrorIs(t, err, businesscert.ErrIncomplete, "an intermediate is no trust anchor")
+}
+
+// TestRevocationOfOwnIntermediates: the authorities of the operator are checked as those of a chain.
+func TestRevocationOfOwnIntermediates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good := w.seal(w.issuing)
+	for _, revoked := range []*x509.Certificate{good, w.issuing.Certificate} {
+		v := w.verifier(func(c *businesscert.Config) {
+			c.Intermediates = pool(w.issuing.Certificate)
+			c.Revocation = revocation{revoked.SerialNumber.String(): businesscert.ErrRevoked}
+		})
+		_, err := v.Verify(t.Context(), testpki.Chain(good), now)
+		require.ErrorIs(t, err, businesscert.ErrRevoked)
+	}
+}
+
 // TestVerifyEnvironments: a chain of one environment is rejected in the other.
 func TestVerifyEnvironments(t *testing.T) {
 	t.Parallel()
@@ -492,8 +572,8 @@ func TestNewReportsEveryField(t *testing.T) {
 		_, err := businesscert.New(cfg)
 		require.Equal(t, []string{field}, fieldsOf(err))
 	}
-	_, err = businesscert.New(businesscert.Config{Roots: x509.NewCertPool(), Policies: make([]x509.OID, 1), Pinned: make([][sha256.Size]byte, 1)})
-	require.Equal(t, []string{"Roots", "Revocation", "Policies[0]", "Pinned[0]"}, fieldsOf(err))
+	_, err = businesscert.New(businesscert.Config{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), Policies: make([]x509.OID, 1), Pinned: make([][sha256.Size]byte, 1)})
+	require.Equal(t, []string{"Roots", "Intermediates", "Revocation", "Policies[0]", "Pinned[0]"}, fieldsOf(err))
 }
 
 // fieldsOf returns the fields that an error names.
@@ -509,9 +589,12 @@ func TestNewCopies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stranger := w.newRoot("Stranger Root", strangeKey)
-	roots := pool(w.root.Certificate)
-	v := w.verifier(func(c *businesscert.Config) { c.Roots = roots })
+	roots, own := pool(w.root.Certificate), pool(w.under(w.root, "CA", newEC(elliptic.P256())).Certificate)
+	v := w.verifier(func(c *businesscert.Config) { c.Roots, c.Intermediates = roots, own })
 	roots.AddCert(stranger.Certificate)
-	_, err := v.Verify(t.Context(), testpki.Chain(w.seal(stranger)), now)
-	require.ErrorIs(t, err, businesscert.ErrChain)
+	own.AddCert(w.issuing.Certificate)
+	for _, leaf := range []*x509.Certificate{w.seal(stranger), w.seal(w.issuing)} {
+		_, err := v.Verify(t.Context(), testpki.Chain(leaf), now)
+		require.ErrorIs(t, err, businesscert.ErrChain)
+	}
 }

@@ -49,7 +49,7 @@ type lifetimes struct {
 // readConfig reads a configuration file and reports every problem at once. If demo is true, the scopes of the demo exist, too.
 func readConfig(path string, demo bool) (config, error) {
 	c, err := standin.ReadConfig(path, func(c *config) error { return c.check(demo) })
-	standin.ResolvePaths(path, c.Certificates.Roots, c.Certificates.CRLs)
+	c.Certificates.Resolve(path)
 	return c, err
 }
 

@@ -21,6 +21,7 @@ func (s *server) certificates() (*businesscert.Verifier, error) {
 			return nil, fmt.Errorf("-testca: %w", err)
 		}
 		certs.Roots = append(slices.Clone(certs.Roots), filepath.Join(dir, "root.pem"))
+		certs.Intermediates = append(slices.Clone(certs.Intermediates), filepath.Join(dir, "issuing.pem"))
 		certs.CRLs = append(slices.Clone(certs.CRLs), filepath.Join(dir, "crl.pem"))
 	}
 	return certs.Verifier(s.log)

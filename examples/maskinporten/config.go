@@ -76,7 +76,7 @@ type consentResource struct {
 // readConfig reads a configuration file and reports every problem at once.
 func readConfig(path string) (config, error) {
 	c, err := standin.ReadConfig(path, (*config).check)
-	standin.ResolvePaths(path, c.Certificates.Roots, c.Certificates.CRLs)
+	c.Certificates.Resolve(path)
 	return c, err
 }
 

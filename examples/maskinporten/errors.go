@@ -12,7 +12,7 @@ var causes = map[string]string{
 	"MP-012": "The assertion, or its jti, has been used. Sign a new one for each request.",
 	"MP-100": "iss is not the client_id of an enabled client of this server. A client_id is not an organisation number.",
 	"MP-110": "aud is not equal to the issuer. Check the trailing slash and the environment.",
-	"MP-120": "The business certificate was not issued by a trusted authority, is expired, or is revoked.",
+	"MP-120": "The business certificate was not issued by a trusted authority, is expired, or is revoked. If x5c holds the certificate alone, its chain is incomplete unless the server knows the issuing authority (business_certificates.intermediates): send the issuing authority as the second element of x5c. The log names the reason: cert_chain_incomplete, cert_chain, cert_expired, cert_revoked.",
 	"MP-121": "The registered key is older than one year. Register it again.",
 	"MP-122": "The organisation of the certificate is not that of the client.",
 	"MP-123": "x5c is not an array of certificates in base64, the leaf first.",

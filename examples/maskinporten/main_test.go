@@ -21,7 +21,13 @@ import (
 // start starts the server on a free port until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
+	return startWith(t, slog.DiscardHandler, args...)
+}
+
+// startWith is start with a log.
+func startWith(t *testing.T, log slog.Handler, args ...string) *server {
+	t.Helper()
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(log))
 	require.NoError(t, err)
 	s := prepared.(*server)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -70,8 +70,14 @@ func signed(t *testing.T, header, payload claims) string {
 	return assertion
 }
 
-// byCertificate signs with a certificate of an authority.
+// byCertificate signs with a certificate of an authority and sends its chain.
 func byCertificate(t *testing.T, dir, name string, payload claims) string {
+	t.Helper()
+	return byChain(t, dir, name, func(chain []string) claims { return claims{"x5c": chain} }, payload)
+}
+
+// byChain signs with a certificate of an authority. header returns the header parameters for its chain, without alg.
+func byChain(t *testing.T, dir, name string, header func(chain []string) claims, payload claims) string {
 	t.Helper()
 	var chain []string
 	require.NoError(t, blocks(filepath.Join(dir, name+".pem"), func(b []byte) error {
@@ -82,7 +88,9 @@ func byCertificate(t *testing.T, dir, name string, payload claims) string {
 	require.NoError(t, blocks(filepath.Join(dir, name+".key.pem"), func(b []byte) error {
 		key, err := x509.ParsePKCS8PrivateKey(b)
 		require.NoError(t, err)
-		input := segment(t, claims{"alg": "RS256", "x5c": chain}) + "." + segment(t, payload)
+		h := header(chain)
+		h["alg"] = "RS256"
+		input := segment(t, h) + "." + segment(t, payload)
 		sum := sha256.Sum256([]byte(input))
 		signature, err := key.(crypto.Signer).Sign(rand.Reader, sum[:], crypto.SHA256)
 		assertion = input + "." + base64.RawURLEncoding.EncodeToString(signature)

@@ -114,6 +114,7 @@ var rules = map[string]rule{
 	"key_expired":                  {"kid", "a key that was uploaded less than a year ago", "keys_uploaded_at"},
 	"x5c_unsupported":              {"x5c", "a key without a certificate: the provider verifies no certificates", "jwks"},
 	"cert_chain":                   {"x5c", "a certificate whose issuers are configured or part of x5c", ""},
+	"cert_chain_incomplete":        {"x5c", "the issuing authority after the certificate, unless it is configured (intermediates)", ""},
 	"cert_expired":                 {"x5c", "a certificate that has not expired", ""},
 	"cert_malformed":               {"x5c", "DER certificates in base64", ""},
 	"cert_not_yet_valid":           {"x5c", "a certificate that is valid now", ""},

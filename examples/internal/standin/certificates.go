@@ -2,9 +2,11 @@ package standin
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/portner-go/portner/client/businesscert"
 )
@@ -12,26 +14,39 @@ import (
 // Certificates are the authorities whose business certificates are accepted (virksomhetssertifikat). Relative paths begin at
 // the folder of the configuration file.
 type Certificates struct {
-	Roots []string `json:"roots,omitempty"`
-	CRLs  []string `json:"crls,omitempty"`
+	Roots         []string `json:"roots,omitempty"`
+	Intermediates []string `json:"intermediates,omitempty"` // for clients that leave them out of x5c
+	CRLs          []string `json:"crls,omitempty"`
+}
+
+// Resolve makes the paths relative to the folder of the configuration file.
+func (c Certificates) Resolve(configFile string) {
+	for _, files := range [][]string{c.Roots, c.Intermediates, c.CRLs} {
+		for i, f := range files {
+			if !filepath.IsAbs(f) {
+				files[i] = filepath.Join(filepath.Dir(configFile), f)
+			}
+		}
+	}
 }
 
 // Verifier returns the verifier of business certificates. It returns nil if no authority is trusted.
 func (c Certificates) Verifier(log *slog.Logger) (*businesscert.Verifier, error) {
 	if len(c.Roots) == 0 {
+		if len(c.Intermediates)+len(c.CRLs) > 0 {
+			return nil, errors.New("business_certificates.roots: is required beside intermediates and crls")
+		}
 		return nil, nil
 	}
-	pool := x509.NewCertPool()
-	for _, file := range c.Roots {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("business_certificates.roots: %w", err)
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("business_certificates.roots: %s holds no certificate", file)
-		}
+	roots, err := readPool("roots", c.Roots)
+	if err != nil {
+		return nil, err
 	}
-	cfg := businesscert.Config{Roots: pool, Revocation: businesscert.InsecureNoRevocation{}, Lenient: true}
+	intermediates, err := readPool("intermediates", c.Intermediates)
+	if err != nil {
+		return nil, err
+	}
+	cfg := businesscert.Config{Roots: roots, Intermediates: intermediates, Revocation: businesscert.InsecureNoRevocation{}, Lenient: true}
 	if len(c.CRLs) == 0 {
 		log.Warn("no revocation list: business certificates are valid until they expire")
 		return businesscert.New(cfg)
@@ -42,4 +57,22 @@ func (c Certificates) Verifier(log *slog.Logger) (*businesscert.Verifier, error)
 	}
 	cfg.Revocation = lists
 	return businesscert.New(cfg)
+}
+
+// readPool reads the certificates of PEM files. It returns nil if there are no files.
+func readPool(member string, files []string) (*x509.CertPool, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("business_certificates.%s: %w", member, err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("business_certificates.%s: %s holds no certificate", member, file)
+		}
+	}
+	return pool, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -224,17 +223,6 @@ func Merged[T any](own, others []T, key func(T) string) []T {
 		}
 	}
 	return all
-}
-
-// ResolvePaths makes the paths of files relative to the folder of the configuration file.
-func ResolvePaths(configFile string, lists ...[]string) {
-	for _, files := range lists {
-		for i, f := range files {
-			if !filepath.IsAbs(f) {
-				files[i] = filepath.Join(filepath.Dir(configFile), f)
-			}
-		}
-	}
 }
 
 // Seconds returns n seconds.

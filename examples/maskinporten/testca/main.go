@@ -56,7 +56,8 @@ func run(args []string) error {
 		return err
 	}
 	fmt.Printf(`Written to %s:
-  root.pem      trust this one in the server
+  root.pem      trust this one in the server (business_certificates.roots)
+  issuing.pem   the issuing authority below it, for clients whose x5c holds their own certificate alone (business_certificates.intermediates)
   crl.pem       the revocation lists of the root and of the issuing authority below it
   seid1, seid2  certificates of %s: NAME.pem is the chain for x5c, NAME.key.pem the key
   expired, revoked, other

@@ -47,6 +47,21 @@ func TestRun(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 	}
+	issuing, err := os.ReadFile(filepath.Join(dir, "issuing.pem"))
+	require.NoError(t, err)
+	intermediates := x509.NewCertPool()
+	require.True(t, intermediates.AppendCertsFromPEM(issuing))
+	completed, err := businesscert.New(businesscert.Config{Roots: roots, Intermediates: intermediates, Revocation: lists})
+	require.NoError(t, err)
+	for _, name := range []string{"seid1", "seid2"} { // the certificate alone
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key.pem"))
+		require.NoError(t, err, name)
+		_, err = completed.Verify(t.Context(), pair.Certificate[:1], time.Now())
+		require.NoError(t, err, name)
+		_, err = v.Verify(t.Context(), pair.Certificate[:1], time.Now())
+		require.ErrorIs(t, err, businesscert.ErrIncomplete, name)
+	}
+
 	require.ErrorIs(t, run([]string{"-out", dir}), fs.ErrExist, "keys are never replaced")
 	require.Error(t, run(nil))
 	require.ErrorContains(t, run([]string{"-out", dir, "-orgno", "991825828"}), "991825828")

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCertificateAlone: a client may send its own certificate without the chain if the server has the issuing authority, by
+// -testca or by the configuration. Other incomplete chains are rejected, and the log names the reason.
+func TestCertificateAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, stranger := filepath.Join(dir, "ca"), filepath.Join(dir, "stranger")
+	for _, d := range []string{ca, stranger} {
+		require.NoError(t, makeTestCA(d, time.Now()))
+	}
+	with := func(intermediates string) string {
+		return write(t, fmt.Sprintf(`{"business_certificates": {"roots": [%q], "crls": [%q]%s}}`, filepath.Join(ca, "root.pem"), filepath.Join(ca, "crl.pem"), intermediates))
+	}
+	own := fmt.Sprintf(`, "intermediates": [%q]`, filepath.Join(ca, "issuing.pem"))
+	leaf := func(chain []string) claims { return claims{"x5c": chain[:1]} }
+	whole := func(chain []string) claims { return claims{"x5c": chain} }
+	reversed := func(chain []string) claims {
+		slices.Reverse(chain)
+		return claims{"x5c": chain}
+	}
+	named := func(chain []string) claims { return claims{"x5c": chain[:1], "kid": "unknown"} }
+	for name, args := range map[string][]string{
+		"-testca": {"-testca", ca}, "intermediates": {"-config", with(own)}, "roots alone": {"-config", with("")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			known := name != "roots alone"
+			s := stand{server: start(t, args...), ca: ca, stranger: stranger}
+			for _, tc := range []struct {
+				name, dir, certificate string
+				header                 func([]string) claims
+				says                   string // "" is accepted
+			}{
+				{"SEID 1 alone", ca, "seid1", leaf, map[bool]string{false: "MP-120"}[known]},
+				{"SEID 2 alone", ca, "seid2", leaf, map[bool]string{false: "MP-120"}[known]},
+				{"whole chain", ca, "seid2", whole, ""},
+				{"reversed", ca, "seid2", reversed, "MP-120"},
+				{"foreign", stranger, "seid2", leaf, "MP-120"},
+				{"foreign with its authority", stranger, "seid2", whole, "MP-120"},
+				{"revoked", ca, "revoked", leaf, "MP-120"},
+				{"expired", ca, "expired", leaf, "MP-120"},
+				{"another organisation", ca, "other", leaf, map[bool]string{false: "MP-120", true: "MP-122"}[known]},
+				{"an unknown kid", ca, "seid2", named, "Invalid assertion. Client authentication failed. Unknown key identifier (kid) for client."},
+			} {
+				status, body := s.send(t, byChain(t, tc.dir, tc.certificate, tc.header, s.grant(t, claims{"iss": demoCertificate})))
+				if tc.says == "" {
+					require.Equal(t, http.StatusOK, status, "%s: %v", tc.name, body)
+					continue
+				}
+				require.Equal(t, http.StatusBadRequest, status, tc.name)
+				require.Contains(t, fmt.Sprint(body["error_uri"], body["error_description"]), tc.says, tc.name)
+			}
+		})
+	}
+}
+
+// reasons is a log handler that collects the attribute reason.
+type reasons struct {
+	slog.Handler
+	mu  *sync.Mutex
+	all *[]string
+}
+
+// Enabled implements slog.Handler.
+func (reasons) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (r reasons) Handle(_ context.Context, record slog.Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "reason" {
+			*r.all = append(*r.all, a.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+// TestIncompleteChainIsExplained: the log names the reason, and the page of the error says what to do.
+func TestIncompleteChainIsExplained(t *testing.T) {
+	t.Parallel()
+	ca := filepath.Join(t.TempDir(), "ca")
+	require.NoError(t, makeTestCA(ca, time.Now()))
+	log := reasons{Handler: slog.DiscardHandler, mu: &sync.Mutex{}, all: &[]string{}}
+	s := stand{server: startWith(t, log, "-config", write(t, fmt.Sprintf(`{"business_certificates": {"roots": [%q]}}`, filepath.Join(ca, "root.pem")))), ca: ca}
+	_, body := s.send(t, byChain(t, ca, "seid2", func(chain []string) claims { return claims{"x5c": chain[:1]} }, s.grant(t, claims{"iss": demoCertificate})))
+	log.mu.Lock()
+	require.Contains(t, *log.all, "cert_chain_incomplete")
+	log.mu.Unlock()
+	require.Equal(t, s.issuer+"errors/MP-120", body["error_uri"])
+	resp, err := http.Get(s.issuer + "errors/MP-120")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "business_certificates.intermediates")
+}
+
+// TestCertificatesWithoutRoot: authorities without a root would be ignored.
+func TestCertificatesWithoutRoot(t *testing.T) {
+	t.Parallel()
+	_, err := new(options).command().Prepare([]string{
+		"-addr", "localhost:0", "-config", write(t, `{"business_certificates": {"intermediates": ["x.pem"]}}`),
+	}, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "business_certificates.roots")
+}
