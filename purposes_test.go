@@ -54,6 +54,7 @@ const (
 // reader reads one kind of JWT. Its iss and aud are those it requires.
 type reader struct {
 	iss, aud, clientID string
+	jti                any // nil for a new one
 	// sites are the calls in the source that read the JWT, as "file:method".
 	sites   []string
 	purpose *jose.Purpose
@@ -145,7 +146,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 				Issuers: map[string]exchange.Issuer{foreignIssuer: {
 					Verifier: foreign, User: func(context.Context, *resource.Token) (session.Identity, error) { return user, nil },
 				}},
-				IDTokens: &exchange.IDTokens{Keys: m.keys, User: func(context.Context, exchange.Login) (session.Identity, error) { return user, nil }},
+				IDTokens: m.keys,
 			})
 			require.NoError(t, err)
 			c.GrantHandlers, c.Backchannel, c.Profile.AccessTokenType = []token.GrantHandler{g.Handler()}, m, typ
@@ -338,6 +339,7 @@ func (m *matrix) readers(t *testing.T) map[string]reader {
 	api, err := resource.New(resource.Config{Issuer: optest.Issuer, Keys: resource.StaticKeys(m.jwks), URL: navAPI})
 	require.NoError(t, err)
 	idTokens := reader{iss: optest.Issuer, aud: webClient, clientID: webClient, purpose: jose.IDToken, kinds: []string{"id_token"}}
+	idTokens.jti = issued(t, own.String("id_token"), nil, "").claims["jti"] // of a live login: every JWT has it, so that it rejects none
 	accessTokens := reader{clientID: "x", purpose: jose.AccessToken}
 	with := func(r reader, iss, aud string, kinds []string, accepts func(*testing.T, string) bool, sites ...string) reader {
 		r.iss, r.aud, r.accepts, r.sites = iss, aud, accepts, sites
@@ -411,6 +413,9 @@ func (k kind) aimedAt(r reader) map[string]any {
 		claims["sub"] = r.iss
 	}
 	claims["iss"], claims["aud"], claims["iat"], claims["exp"], claims["jti"] = r.iss, r.aud, now, now+100, rand.Text()
+	if r.jti != nil {
+		claims["jti"] = r.jti
+	}
 	for name, value := range map[string]any{"scope": matrixScope, "client_id": r.clientID, "nbf": now} {
 		if _, ok := claims[name]; ok {
 			claims[name] = value

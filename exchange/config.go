@@ -9,7 +9,6 @@ import (
 
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -48,9 +47,10 @@ type Config struct {
 	// Issuers holds other issuers whose access tokens are accepted. The key is the value of iss, byte for byte. It requires
 	// Policy.
 	Issuers map[string]Issuer
-	// IDTokens accepts id_tokens of this provider from the client they were issued to. It requires Policy. If nil, id_tokens
-	// are rejected.
-	IDTokens *IDTokens
+	// IDTokens are the keys of this provider. They accept its id_tokens from the client they were issued to, as long as the access token
+	// that was issued with the id_token is live, and as subject token only as long as the session of the login is. It requires Policy. If
+	// nil, id_tokens are rejected.
+	IDTokens *keyset.Set
 	// MaxLifetime bounds the lifetime of new tokens. Zero is no bound.
 	MaxLifetime time.Duration
 	// MaxActors is the largest number of actors in act, at most 6. The default is [DefaultMaxActors].
@@ -64,21 +64,6 @@ type Issuer struct {
 	// User finds the user of a token. The Subject of the identity must be the one that the host sets at login. An error that
 	// wraps storage.ErrNotFound reports that there is no such user. If nil, only tokens of machines are accepted.
 	User func(ctx context.Context, t *resource.Token) (session.Identity, error)
-}
-
-// IDTokens configures the verification of id_tokens of this provider.
-type IDTokens struct {
-	// Keys are the keys of this provider. Required.
-	Keys *keyset.Set
-	// User finds the user of an id_token, as Issuer.User does. Required.
-	User func(ctx context.Context, l Login) (session.Identity, error)
-}
-
-// Login is the login that an id_token describes.
-type Login struct {
-	ClientID string     // aud: the client of the login
-	Subject  string     // sub
-	PID      norway.PID // zero if the client does not receive it
 }
 
 // Grant exchanges tokens. It is safe for concurrent use.
@@ -108,10 +93,6 @@ func (c *Config) validate() error {
 		field := fmt.Sprintf("Issuers[%q]", name)
 		f.Want(name != "" && name != c.Issuer, field, "must be the name of another issuer")
 		f.Require(c.Issuers[name].Verifier != nil, field+".Verifier")
-	}
-	if c.IDTokens != nil {
-		f.Require(c.IDTokens.Keys != nil, "IDTokens.Keys")
-		f.Require(c.IDTokens.User != nil, "IDTokens.User")
 	}
 	f.Want(c.MaxLifetime >= 0, "MaxLifetime", "must not be negative")
 	f.Want(c.MaxActors > 0 && c.MaxActors <= maxMaxActors, "MaxActors", fmt.Sprintf("must be from 1 to %d", maxMaxActors))

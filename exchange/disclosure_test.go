@@ -344,9 +344,7 @@ func TestForeignPseudonyms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *exchange.Config) {
 		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api"}})
-		c.IDTokens = &exchange.IDTokens{User: func(context.Context, exchange.Login) (session.Identity, error) {
-			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(optest.KariPID)}, nil
-		}}
+		withIDTokens(c)
 		i := c.Issuers[foreignIssuer]
 		i.User = func(context.Context, *resource.Token) (session.Identity, error) {
 			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(optest.KariPID)}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -364,17 +365,25 @@ func TestIDToken(t *testing.T) {
 	reads.now = reads.now.Add(120 * time.Second)
 	reads.rejects("portal", f, portner.InvalidRequest)
 	require.Nil(t, reads.request, "the policy is not called for an expired id_token")
-	for _, not := range []string{"", "scope", "client_id", "events"} { // claims of other tokens of the issuer
-		m := map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": claims(t, login.String("id_token"))["sub"], "iat": reads.now.Unix(), "exp": reads.now.Unix() + 60, "pid": optest.KariPID}
-		if not != "" {
-			m[not] = "x"
-		}
+	again := claims(t, reads.login("portal", "openid profile test:two").String("id_token"))
+	for _, change := range []struct {
+		name  string
+		value any
+		ok    bool
+	}{
+		{"nonce", again["nonce"], true},                                          // unchanged
+		{"scope", "x", false}, {"client_id", "x", false}, {"events", "x", false}, // claims of other tokens of the issuer
+		{"sub", "another", false}, {"jti", "prkQoucQJf8", false}, {"jti", nil, false}, {"aud", "service", false},
+		{"jti", strings.Repeat("A", 43), false}, {"jti", again["jti"].(string) + "AAAA", false},
+	} {
+		m := maps.Clone(again)
+		set(change.name, change.value)(m)
 		raw, err := json.Marshal(m)
 		require.NoError(t, err)
 		jwt, err := reads.Keys.Sign("", "", raw, reads.now)
 		require.NoError(t, err)
 		f.Set("subject_token", jwt)
-		if not == "" {
+		if change.ok {
 			reads.exchanged("portal", f)
 			continue
 		}
@@ -392,15 +401,18 @@ func TestIDToken(t *testing.T) {
 func TestIDTokenIsOfOneKind(t *testing.T) {
 	t.Parallel()
 	w := newWorldWithIDTokens(t, func(c *exchange.Config) { c.Policy = decide(exchange.Decision{Scopes: []string{"test:api"}}) })
+	login := claims(t, w.login("portal", "openid").String("id_token"))
 	idToken := func(sub any) string {
-		raw, err := json.Marshal(map[string]any{"iss": optest.Issuer, "aud": "portal", "sub": sub, "iat": w.now.Unix(), "exp": w.now.Unix() + 60})
+		m := maps.Clone(login)
+		set("pid", nil)(m)
+		set("sub", sub)(m)
+		raw, err := json.Marshal(m)
 		require.NoError(t, err)
 		jwt, err := w.Keys.Sign("", "", raw, w.now)
 		require.NoError(t, err)
 		return jwt
 	}
-	open := claims(t, w.login("portal", "openid").String("id_token"))["sub"]
-	f := form(idToken(open))
+	f := form(idToken(login["sub"]))
 	f.Set("subject_token_type", exchange.IDToken)
 	a := w.Call(t, "/token", "portal", f)
 	require.Equal(t, http.StatusOK, a.Status, a.JSON)
@@ -411,12 +423,11 @@ func TestIDTokenIsOfOneKind(t *testing.T) {
 
 func newWorldWithIDTokens(t *testing.T, change func(*exchange.Config)) *world {
 	t.Helper()
-	return newWorld(t, change, func(c *exchange.Config) {
-		c.IDTokens = &exchange.IDTokens{User: func(_ context.Context, l exchange.Login) (session.Identity, error) {
-			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
-		}}
-	})
+	return newWorld(t, change, withIDTokens)
 }
+
+// withIDTokens accepts id_tokens. newWorldAt sets the keys of the provider.
+func withIDTokens(c *exchange.Config) { c.IDTokens = &keyset.Set{} }
 
 // TestNewReportsEveryField breaks each field of a valid configuration, and then several at once.
 func TestNewReportsEveryField(t *testing.T) {
@@ -424,10 +435,8 @@ func TestNewReportsEveryField(t *testing.T) {
 	valid := func() exchange.Config {
 		return exchange.Config{
 			Issuer: optest.Issuer, Store: memory.New(), Vault: vault(), Scopes: scopes(), Policy: decide(exchange.Decision{}),
-			Issuers: map[string]exchange.Issuer{foreignIssuer: {Verifier: &resource.Verifier{}}},
-			IDTokens: &exchange.IDTokens{Keys: &keyset.Set{}, User: func(context.Context, exchange.Login) (session.Identity, error) {
-				return session.Identity{}, nil
-			}},
+			Issuers:  map[string]exchange.Issuer{foreignIssuer: {Verifier: &resource.Verifier{}}},
+			IDTokens: &keyset.Set{},
 		}
 	}
 	_, err := exchange.New(valid())
@@ -445,8 +454,6 @@ func TestNewReportsEveryField(t *testing.T) {
 		{"an issuer without a name", `Issuers[""]`, func(c *exchange.Config) { c.Issuers[""] = c.Issuers[foreignIssuer] }},
 		{"the provider as another issuer", `Issuers["` + optest.Issuer + `"]`, func(c *exchange.Config) { c.Issuers[optest.Issuer] = c.Issuers[foreignIssuer] }},
 		{"no verifier", `Issuers["x"].Verifier`, func(c *exchange.Config) { c.Issuers["x"] = exchange.Issuer{} }},
-		{"no keys", "IDTokens.Keys", func(c *exchange.Config) { c.IDTokens.Keys = nil }},
-		{"no users of id_tokens", "IDTokens.User", func(c *exchange.Config) { c.IDTokens.User = nil }},
 		{"negative lifetime", "MaxLifetime", func(c *exchange.Config) { c.MaxLifetime = -1 }},
 		{"negative actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = -1 }},
 		{"too many actors", "MaxActors", func(c *exchange.Config) { c.MaxActors = 7 }},
@@ -459,9 +466,9 @@ func TestNewReportsEveryField(t *testing.T) {
 			require.Equal(t, []string{tt.field}, fields.Names(err))
 		})
 	}
-	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: &exchange.IDTokens{}, Issuers: map[string]exchange.Issuer{"": {}}})
+	_, err = exchange.New(exchange.Config{MaxActors: 7, MaxLifetime: -1, IDTokens: &keyset.Set{}, Issuers: map[string]exchange.Issuer{"": {}}})
 	require.Equal(t, []string{
-		"Issuer", "Store", "Vault", "Scopes", "Policy", `Issuers[""]`, `Issuers[""].Verifier`, "IDTokens.Keys", "IDTokens.User", "MaxLifetime", "MaxActors",
+		"Issuer", "Store", "Vault", "Scopes", "Policy", `Issuers[""]`, `Issuers[""].Verifier`, "MaxLifetime", "MaxActors",
 	}, fields.Names(err))
 }
 

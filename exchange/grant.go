@@ -45,12 +45,18 @@ func (g *Grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	if err != nil {
 		return nil, err
 	}
+	sessionEnded := false
 	res, err := m.Mint(ctx, c, func(ctx context.Context, issue *storage.Issuance) error {
-		return g.cfg.Store.InsertGrant(ctx, issue, r.Now)
+		err := g.cfg.Store.InsertGrant(ctx, issue, r.Now)
+		sessionEnded = errors.Is(err, storage.ErrRevoked)
+		return err
 	})
-	if errors.Is(err, storage.ErrRevoked) { // the user of an id_token or of a token of another issuer is disabled
+	switch {
+	case sessionEnded: // of the login of an id_token: see verifyIDToken
+		return nil, subjectRole.badToken("session_ended")
+	case errors.Is(err, storage.ErrRevoked): // the user of a token of another issuer is disabled
 		return nil, subjectRole.badToken("user_disabled")
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	res.IssuedTokenType = AccessToken
@@ -144,7 +150,7 @@ func (x *exchange) contents(ctx context.Context, act json.RawMessage) (none toke
 	}
 	grant := x.grant(act, audience, details, end)
 	grant.Pseudonymous = plan.Pseudonymous
-	if len(grant.Scopes) == 0 { // the subject token has no grant at this provider
+	if len(grant.Scopes) == 0 { // the subject token is an id_token, or has no grant at this provider
 		grant.Scopes = plan.Granted
 	}
 	return token.Contents{
@@ -153,7 +159,7 @@ func (x *exchange) contents(ctx context.Context, act json.RawMessage) (none toke
 }
 
 // grant returns the grant of the new token. It has all scopes of the subject's grant, because they determine whether it is
-// pseudonymous. It has no session: it ends with the subject's grant.
+// pseudonymous. It ends with the subject's grant, so it has a session only if that must be live for the exchange.
 func (x *exchange) grant(act json.RawMessage, audience []string, details json.RawMessage, end time.Time) storage.Grant {
 	from, id := &x.subject.grant, seal.NewID()
 	g := storage.Grant{
@@ -166,8 +172,14 @@ func (x *exchange) grant(act json.RawMessage, audience []string, details json.Ra
 	if x.narrowsOwn() {
 		g.Customer, g.Subject = from.Customer, from.Subject
 	}
+	if x.subject.Type == IDToken {
+		g.Customer, g.SessionID = from.Customer, from.SessionID
+	}
 	if !x.subject.identity.IsZero() {
-		g.UserKey, g.Identity = x.cfg.Vault.UserKey(x.subject.identity.Subject), x.cfg.Vault.Seal(x.subject.identity, id)
+		g.Identity = x.cfg.Vault.Seal(x.subject.identity, id)
+		if g.UserKey == (storage.Hash{}) { // the user of a token of another issuer
+			g.UserKey = x.cfg.Vault.UserKey(x.subject.identity.Subject)
+		}
 	}
 	return g
 }

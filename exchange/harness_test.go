@@ -90,7 +90,7 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 				ch(&cfg)
 			}
 			if cfg.IDTokens != nil {
-				cfg.IDTokens.Keys = c.Keys
+				cfg.IDTokens = c.Keys
 			}
 			if policy := cfg.Policy; policy != nil {
 				cfg.Policy = func(ctx context.Context, r *exchange.Request) (exchange.Decision, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
-	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/token"
 )
 
@@ -95,9 +94,7 @@ func TestForeignSubjectsAreChecked(t *testing.T) {
 	var p users
 	w := newWorldAt(t, func(c *provider.Config) { c.Users = &p }, func(c *exchange.Config) {
 		c.Policy = decide(exchange.Decision{Scopes: []string{"test:api", "test:consent"}})
-		c.IDTokens = &exchange.IDTokens{User: func(context.Context, exchange.Login) (session.Identity, error) {
-			return session.Identity{Subject: "kari", Identifiers: optest.Identifiers(kari.Reveal())}, nil
-		}}
+		withIDTokens(c)
 	})
 	named := w.machineToken(set("sub", "someone"), set("acr", "idporten-loa-high"), set("scope", "test:api test:consent"))
 	login := form(w.login("portal", "openid").String("id_token"))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/jose"
-	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -71,26 +70,38 @@ func (x *exchange) otherIssuer(value string) (Issuer, bool) {
 // lookup finds an access token of this provider. Other tokens, such as id_tokens and refresh tokens, are not found.
 func (x *exchange) lookup(ctx context.Context, p presentation) (*presented, error) {
 	t, err := x.minter.LookupAccessToken(ctx, p.value, x.Now)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return nil, p.role.badToken("unknown")
-	case errors.Is(err, storage.ErrRevoked):
-		return nil, p.role.badToken("revoked")
-	case err != nil:
+	if err = p.role.badRecord(err); err != nil {
 		return nil, err
 	}
 	if p.role == actorRole && t.Grant.ClientID != x.Client.ClientID {
 		return nil, p.role.badToken("client_mismatch")
 	}
+	f := x.own(t)
+	f.own, f.grant, f.details = true, t.Grant, t.AuthorizationDetails
+	f.Scopes, f.Audience, f.opaque = t.Token.Scopes, t.Token.Audience, t.Token.Opaque
+	return f, nil
+}
+
+// badRecord rejects a token of this provider that LookupAccessToken or LookupIDToken does not find.
+func (r role) badRecord(err error) error {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return r.badToken("unknown")
+	case errors.Is(err, storage.ErrRevoked):
+		return r.badToken("revoked")
+	}
+	return err
+}
+
+// own returns what is presented of a login or a machine by a token of this provider, which t is or was issued with.
+func (x *exchange) own(t *token.LiveToken) *presented {
 	return &presented{
 		Token: Token{
 			Type: AccessToken, Issuer: x.cfg.Issuer, ClientID: t.Grant.ClientID, Subject: t.Subject, Consumer: consumer(t),
-			Scopes: t.Token.Scopes, Audience: t.Token.Audience, ACR: t.Grant.ACR, ExpiresAt: earliest(t.Token.ExpiresAt, t.Grant.ExpiresAt),
-			user: !t.Identity.IsZero(),
+			ACR: t.Grant.ACR, ExpiresAt: earliest(t.Token.ExpiresAt, t.Grant.ExpiresAt), user: !t.Identity.IsZero(),
 		},
-		own: true, hash: t.Token.Hash, grant: t.Grant, identity: t.Identity, details: t.AuthorizationDetails,
-		pseudonymous: t.Pseudonymous, opaque: t.Token.Opaque, exchanges: t.Exchanges,
-	}, nil
+		hash: t.Token.Hash, identity: t.Identity, pseudonymous: t.Pseudonymous, exchanges: t.Exchanges,
+	}
 }
 
 func consumer(t *token.LiveToken) string {
@@ -178,13 +189,13 @@ func (f *presented) withUser(r role, found session.Identity, err error) (*presen
 	return f, nil
 }
 
-// verifyIDToken verifies an id_token that this provider issued to the client. It rejects id_tokens of other clients, and access
-// tokens, which are signed with the same keys.
+// verifyIDToken verifies an id_token that this provider issued to the client. It rejects id_tokens of other clients, access tokens, which
+// are signed with the same keys, and id_tokens whose grant or session has ended.
 func (x *exchange) verifyIDToken(ctx context.Context, p presentation) (*presented, error) {
 	if x.cfg.IDTokens == nil {
 		return nil, malformed("The type of the "+string(p.role)+" is not supported.", string(p.role)+"_type_unsupported")
 	}
-	payload, err := x.cfg.IDTokens.Keys.VerifyIDToken(p.value, x.Now)
+	payload, err := x.cfg.IDTokens.VerifyIDToken(p.value, x.Now)
 	if err != nil {
 		return nil, p.role.badToken("id_token_invalid")
 	}
@@ -192,68 +203,43 @@ func (x *exchange) verifyIDToken(ctx context.Context, p presentation) (*presente
 	if err != nil {
 		return nil, p.role.badToken("id_token_invalid")
 	}
-	login, f, ok := x.readIDToken(claims)
+	c, ok := x.readIDToken(claims)
 	if !ok {
 		return nil, p.role.badToken("id_token_invalid")
 	}
-	if p.role == actorRole {
-		return f, nil
-	}
-	found, err := x.cfg.IDTokens.User(ctx, login)
-	if f, err = f.withUser(p.role, found, err); err != nil {
+	t, err := x.minter.LookupIDToken(ctx, c.jti, x.Now)
+	if err = p.role.badRecord(err); err != nil {
 		return nil, err
 	}
-	return x.withKind(f, p.role, login)
+	if t.Grant.ClientID != x.Client.ClientID || t.Subject != c.sub { // the client has another sub by now
+		return nil, p.role.badToken("user_unknown")
+	}
+	f := x.own(t)
+	f.Type, f.Consumer, f.ExpiresAt = IDToken, "", earliest(f.ExpiresAt, c.end)
+	// The new grant is a grant of the same login, made now. The store inserts it only while the session of the login is live.
+	f.grant = storage.Grant{
+		UserKey: t.Grant.UserKey, SessionID: t.Grant.SessionID, Customer: t.Grant.Customer,
+		ACR: t.Grant.ACR, AMR: t.Grant.AMR, AuthTime: t.Grant.AuthTime, CreatedAt: x.Now,
+	}
+	f.opaque = !f.pseudonymous && !c.hasPID // an open id_token without pid discloses no pid, so the new token is opaque
+	return f, nil
 }
 
-// withKind sets whether the login of an id_token was open: its sub is that of an open or that of a pseudonymous document for the user
-// that the host found. An open one without pid discloses no pid, so the new token is opaque.
-func (x *exchange) withKind(f *presented, r role, login Login) (*presented, error) {
-	c := x.Client.Client
-	open, err := x.minter.Subject(c, &f.identity, false)
-	if err != nil {
-		return nil, err
-	}
-	if f.pseudonymous = login.Subject != open; !f.pseudonymous {
-		f.opaque = login.PID.IsZero()
-		return f, nil
-	}
-	pseudonym, err := x.minter.Subject(c, &f.identity, true)
-	if err == nil && login.Subject != pseudonym {
-		err = r.badToken("user_unknown")
-	}
-	return f, err
+// idToken holds the claims of an id_token that its record does not have.
+type idToken struct {
+	sub, jti string
+	hasPID   bool
+	end      time.Time
 }
 
 // readIDToken reads the claims of an id_token. It returns false for a token of another client, and an expired one.
-func (x *exchange) readIDToken(claims jose.Object) (Login, *presented, bool) {
+func (x *exchange) readIDToken(claims jose.Object) (c idToken, ok bool) {
 	iss, err := claims.String("iss")
 	aud, err2 := claims.String("aud")
 	sub, err3 := claims.String("sub")
 	exp, err4 := claims.NumericDate("exp")
-	pid, err5 := claims.OptionalString("pid")
-	acr, err6 := claims.OptionalString("acr")
-	if errors.Join(err, err2, err3, err4, err5, err6) != nil || iss != x.cfg.Issuer || aud != x.Client.ClientID || sub == "" {
-		return Login{}, nil, false
-	}
-	end := time.Unix(exp, 0)
-	if !x.Now.Before(end) {
-		return Login{}, nil, false
-	}
-	login := Login{ClientID: aud, Subject: sub}
-	if pid != "" {
-		if login.PID, err = norway.ParsePID(pid); err != nil {
-			return Login{}, nil, false
-		}
-	}
-	amr, _ := claims.Strings("amr")
-	authTime, _ := claims.NumericDate("auth_time")
-	f := &presented{
-		Token: Token{Type: IDToken, Issuer: iss, ClientID: aud, Subject: sub, ACR: acr, ExpiresAt: end},
-		grant: storage.Grant{ACR: acr, AMR: amr, CreatedAt: x.Now},
-	}
-	if authTime > 0 {
-		f.grant.AuthTime = time.Unix(authTime, 0)
-	}
-	return login, f, true
+	jti, err5 := claims.String("jti")
+	c = idToken{sub: sub, jti: jti, hasPID: claims.Has("pid"), end: time.Unix(exp, 0)}
+	ok = errors.Join(err, err2, err3, err4, err5) == nil && iss == x.cfg.Issuer && aud == x.Client.ClientID && sub != "" && x.Now.Before(c.end)
+	return c, ok
 }

@@ -1,10 +1,11 @@
 package token
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"time"
 
-	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/storage"
 )
 
 // idToken holds the base claims of an id_token (OIDC Core §2). Claims functions add the others.
@@ -23,12 +24,22 @@ type idToken struct {
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
 }
 
-func (m *Minter) idTokenClaims(in *issuance, f *facts) idToken {
+// idTokenID returns the jti of the id_token that is issued with an access token, whose record has the hash. Like at_hash (OIDC Core
+// §3.1.3.6) it relates both and does not give access.
+func idTokenID(access storage.Hash) string { return base64.RawURLEncoding.EncodeToString(access[:]) }
+
+// accessTokenOf reverses idTokenID.
+func accessTokenOf(jti string) (hash storage.Hash, ok bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(jti)
+	return hash, err == nil && copy(hash[:], b) == len(hash) && len(b) == len(hash)
+}
+
+func (m *Minter) idTokenClaims(in *issuance, f *facts, access storage.Hash) idToken {
 	g, now := &f.grant, f.now.Unix()
 	c := idToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, Aud: f.client.ClientID,
 		Iat: now, Exp: now + int64(m.cfg.Lifetimes.IDToken/time.Second), AuthTime: unixOrZero(g.AuthTime),
-		JTI: seal.NewID(), Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, Details: f.disclosedDetails(),
+		JTI: idTokenID(access), Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, Details: f.disclosedDetails(),
 	}
 	if f.client.TakesSID() {
 		c.SID = g.SID

@@ -58,7 +58,22 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 	if len(token) > maxToken {
 		return nil, storage.ErrNotFound
 	}
-	hash := storage.HashOf(token)
+	return m.lookup(ctx, storage.HashOf(token), now)
+}
+
+// LookupIDToken finds the access token that was issued together with the id_token of this provider that has the given jti, and checks
+// its grant, as LookupAccessToken does. An id_token has no record of its own: it stands for a login as long as this access token is live.
+// The caller has verified the id_token.
+func (m *Minter) LookupIDToken(ctx context.Context, jti string, now time.Time) (*LiveToken, error) {
+	hash, ok := accessTokenOf(jti)
+	if !ok {
+		return nil, storage.ErrNotFound
+	}
+	return m.lookup(ctx, hash, now)
+}
+
+// lookup finds an access token by its hash and checks its grant.
+func (m *Minter) lookup(ctx context.Context, hash storage.Hash, now time.Time) (*LiveToken, error) {
 	access, grant, err := m.accessToken(ctx, hash, now)
 	if err != nil {
 		return nil, err

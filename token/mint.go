@@ -208,7 +208,7 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 		return nil, nil, err
 	}
 	if in.IDToken {
-		if res.IDToken, err = m.mintIDToken(ctx, in, &f); err != nil {
+		if res.IDToken, err = m.mintIDToken(ctx, in, &f, record.Access.Hash); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -266,11 +266,12 @@ func (m *Minter) checkAudience(ctx context.Context, audience []string) error {
 	return nil
 }
 
-func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts) (string, error) {
+// mintIDToken returns the id_token that is issued with the access token that has the hash.
+func (m *Minter) mintIDToken(ctx context.Context, in *issuance, f *facts, access storage.Hash) (string, error) {
 	if f.sub == "" {
 		return "", fmt.Errorf("token: cannot issue an id_token: grant %s has no subject", in.Grant.ID)
 	}
-	claims := m.idTokenClaims(in, f)
+	claims := m.idTokenClaims(in, f, access)
 	return m.sign(ctx, IDToken, &claims, f, in.Plan.Granted)
 }
 

@@ -115,6 +115,18 @@ var table = []mutation{
 		[]string{"TestConsentLife"},
 	},
 	{
+		"an id_token is exchanged after a logout", "exchange/grant.go",
+		"g.Customer, g.SessionID = from.Customer, from.SessionID", "g.Customer = from.Customer",
+		"exchange",
+		[]string{"TestEndOfTheLogin"},
+	},
+	{
+		"scopes that are added to an id_token need no consent", "token/check.go",
+		"addedScopes(g, &t.Grant), live, now)", "nil, live, now)",
+		"exchange",
+		[]string{"TestForeignSubjectsAreChecked"},
+	},
+	{
 		"a token outlives its actor token", "exchange/actor.go",
 		"if x.actor != nil {\n\t\td.ActorToken", "if false {\n\t\td.ActorToken",
 		"exchange",
