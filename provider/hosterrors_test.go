@@ -210,6 +210,7 @@ func (h *host) run(t *testing.T) (a answers) {
 	machine.JWKS, _ = keys.JWKS(time.Now())
 	armed := &host{}
 	op := optest.New(t, optest.Options{Keys: newHostKeys(t, armed), Clients: []client.Client{app, machine}, Change: func(c *provider.Config) {
+		c.Profile.ConfirmLogout = true
 		store := hostStore{c.Store.(*memory.Store), armed}
 		c.Store, c.PushedRequests, c.Replay, c.History = store, store, store, store
 		clients := c.Clients

@@ -19,7 +19,10 @@ import (
 func twoIssuers(t *testing.T) (op *optest.OP, use func(foreign bool)) {
 	t.Helper()
 	var cfg provider.Config
-	op = optest.New(t, optest.Options{Change: func(c *provider.Config) { cfg = *c }})
+	op = optest.New(t, optest.Options{Change: func(c *provider.Config) {
+		c.Profile.ConfirmLogout = true
+		cfg = *c
+	}})
 	own := op.Provider
 	cfg.Issuer, cfg.BrowserURL = "https://other.example.no", cfg.Issuer
 	other, err := provider.New(cfg)

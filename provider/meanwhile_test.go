@@ -100,7 +100,7 @@ func TestConfirmationAfterARegistrationChanged(t *testing.T) {
 			for _, c := range optest.Clients(t) {
 				clients.clients[c.ClientID] = &c
 			}
-			op := optest.New(t, optest.Options{Change: func(cfg *provider.Config) { cfg.Clients = clients }})
+			op := optest.New(t, optest.Options{Change: func(cfg *provider.Config) { cfg.Clients, cfg.Profile.ConfirmLogout = clients, true }})
 			b := op.Browser()
 			r := op.Request("tjeneste", "openid")
 			op.Exchange(t, r, b.Login(t, r, "kari").Code(t))

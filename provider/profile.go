@@ -80,8 +80,8 @@ type Profile struct {
 	SingleUseLogin func(acr string, amr []string) bool
 	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
 	AllowNoPID bool
-	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint that matches the session (OIDC
-	// RP-Initiated Logout §2). If false, such a request ends the session.
+	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint (OIDC RP-Initiated Logout §2). If false,
+	// such a request, with or without client_id, ends the session. A hint of another session is confirmed in any case.
 	ConfirmLogout bool
 	// Lifetimes are the lifetimes of the service. A registration can replace AccessToken, RefreshToken and Authorization.
 	// PushedRequest and Pending have the defaults of package authorize; the other fields are required.
@@ -139,7 +139,8 @@ func (l Lifetimes) with(other Lifetimes) Lifetimes {
 }
 
 // IDPorten returns the profile of ID-porten, Norway's national login (docs.digdir.no: OIDC-protokollen i ID-porten): its levels,
-// claims and languages, prompt=login only, pairwise subjects, and the level substantial unless the client requests another.
+// claims and languages, prompt=login only, pairwise subjects, the level substantial unless the client requests another, and logout
+// without a confirmation: any site can log a user out by a link.
 func IDPorten() Profile {
 	return Profile{
 		Name:             "ID-porten",
@@ -155,7 +156,6 @@ func IDPorten() Profile {
 		RequireClientID:  true, AssertionAudience: client.IssuerString,
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
 		SingleUseLogin:   isEIDASLogin,
-		ConfirmLogout:    true,
 		Lifetimes:        defaultLifetimes(),
 	}
 }

@@ -1,19 +1,24 @@
 package provider_test
 
 import (
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
 )
 
-// newProfile returns a test provider with a profile. The profile has the levels of ID-porten.
+// newProfile returns a test provider with a profile. The profile has the levels of the test logins.
 func newProfile(t *testing.T, pr provider.Profile, change ...func(*provider.Config)) *optest.OP {
 	t.Helper()
-	pr.Levels = acr.IDPorten
+	if pr.Levels != acr.IDPorten {
+		pr.Levels, pr.DefaultACRValues = acr.IDPorten, nil
+	}
 	return optest.New(t, optest.Options{Change: func(c *provider.Config) {
 		c.Profile = pr
 		for _, f := range change {
@@ -35,4 +40,40 @@ func TestUnknownLevels(t *testing.T) {
 	p := op.Browser().Get(t, op.Request("tjeneste", "openid", "acr_values", "1 2").URL())
 	require.Equal(t, "invalid_request", p.Left.Query().Get("error"))
 	require.Contains(t, p.Left.Query().Get("error_description"), "acr_values")
+}
+
+// TestLogoutQuestion: a logout without id_token_hint ends the session at once with the profiles of ID-porten and Ansattporten, and is
+// confirmed with the OpenID profile. One field decides.
+func TestLogoutQuestion(t *testing.T) {
+	t.Parallel()
+	confirmed := func(pr provider.Profile, confirm bool) provider.Profile { pr.ConfirmLogout = confirm; return pr }
+	for name, tc := range map[string]struct {
+		profile provider.Profile
+		asks    bool
+	}{
+		"ID-porten":             {provider.IDPorten(), false},
+		"Ansattporten":          {ansattporten.Profile(), false},
+		"OpenID Connect":        {provider.OpenIDConnect(), true},
+		"ID-porten, confirmed":  {confirmed(provider.IDPorten(), true), true},
+		"OpenID, not confirmed": {confirmed(provider.OpenIDConnect(), false), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := optest.RedirectURI("tjeneste") + "/out"
+			for _, params := range []url.Values{{}, {"client_id": {"tjeneste"}}, {"client_id": {"annen"}, "post_logout_redirect_uri": {optest.RedirectURI("annen") + "/out"}}} {
+				op := newProfile(t, tc.profile)
+				b := op.Browser()
+				r := op.Request("tjeneste", "openid")
+				a := op.Exchange(t, r, b.Login(t, r, "kari").Code(t))
+				p := b.Get(t, optest.Issuer+"/logout?"+params.Encode())
+				require.Equal(t, tc.asks, strings.Contains(p.Body, "logout-confirm"), params)
+				still := b.Get(t, op.Request("tjeneste", "openid").URL())
+				require.Equal(t, tc.asks, still.Left != nil, "the session is live if the page asks")
+				if tc.asks {
+					hint := url.Values{"id_token_hint": {a.String("id_token")}, "post_logout_redirect_uri": {out}}
+					require.NotContains(t, b.Get(t, optest.Issuer+"/logout?"+hint.Encode()).Body, "logout-confirm", "a hint of the session")
+				}
+			}
+		})
+	}
 }

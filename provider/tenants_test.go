@@ -103,6 +103,7 @@ func tenants(t *testing.T, secure bool, paths ...string) (srv *httptest.Server, 
 	var handler http.Handler
 	for _, path := range paths {
 		op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
+			c.Profile.ConfirmLogout = true
 			c.Issuer = scheme + srv.Listener.Addr().String() + path
 			c.Pages.StepUp = "/hoyere"
 		}})

@@ -15,6 +15,9 @@ type config struct {
 
 	Resources map[string]string `json:"resources,omitempty"` // names by urn:altinn:resource:…
 	Users     []user            `json:"users,omitempty"`
+
+	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
+	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
 }
 
 // environment allows clients of organisations to authenticate with business certificates.

@@ -96,9 +96,13 @@ func (s *server) providerConfig() (provider.Config, error) {
 	scopes, serr := scope.NewRegistry(s.cfg.Scopes, s.cfg.ScopeAccess)
 	types, terr := s.directory.types()
 	keys, kerr := standin.GenerateKeys(keyset.RS256)
+	profile := ansattporten.Profile()
+	if s.cfg.ConfirmLogout != nil {
+		profile.ConfirmLogout = *s.cfg.ConfirmLogout
+	}
 	certs, verr := s.cfg.Certificates.Verifier(s.log)
 	return provider.Config{
-		Issuer: s.issuer, Profile: ansattporten.Profile(), Environment: environment, Certificates: certs,
+		Issuer: s.issuer, Profile: profile, Environment: environment, Certificates: certs,
 		Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Logger: s.log,

@@ -28,7 +28,7 @@ func TestServiceBehindABroker(t *testing.T) {
 		{"client_id":"videre","client_secret":"hemmelig","client_name":"Videre","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["%[2]s/cb"],
 		 "post_logout_redirect_uris":["%[2]s/ut"]},
 		{"client_id":"app","client_name":"App","client_orgno":"991825827","integration_type":"idporten","application_type":"native","redirect_uris":["%[3]s/cb"],
-		 "post_logout_redirect_uris":["%[3]s/ut"]}]}`, broker.Base, toApp.Base, appScheme)))
+		 "post_logout_redirect_uris":["%[3]s/ut"]}],"confirm_logout":true}`, broker.Base, toApp.Base, appScheme)))
 	b := browsertest.New(t, "")
 	login := func(clientID, redirect string, scopes ...string) *party {
 		p := newParty(t, s, clientID, "hemmelig", redirect, append([]string{"openid"}, scopes...)...)

@@ -17,6 +17,9 @@ type config struct {
 	Session   sessionLimits `json:"session,omitzero"`
 	Lifetimes lifetimes     `json:"lifetimes,omitzero"`
 
+	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
+	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
+
 	// TestLogin answers login_hint=testid:<pid>_<acr> without a page.
 	TestLogin bool `json:"test_login,omitempty"`
 }
@@ -55,12 +58,15 @@ func readConfig(path string, demo bool) (config, error) {
 
 // profile returns the profile of the provider.
 func (c config) profile() provider.Profile {
+	p := provider.IDPorten()
 	if c.Profile == "openid" {
-		p := provider.OpenIDConnect()
+		p = provider.OpenIDConnect()
 		p.Levels = acr.IDPorten
-		return p
 	}
-	return provider.IDPorten()
+	if c.ConfirmLogout != nil {
+		p.ConfirmLogout = *c.ConfirmLogout
+	}
+	return p
 }
 
 // with returns c with the entries of the demo. An entry of c replaces the one of the demo; users of c replace all users of the demo.

@@ -158,9 +158,9 @@ func TestDemoLanguages(t *testing.T) {
 	require.Equal(t, "se", b.Text("#id-locale"))
 }
 
-// TestDemoLogoutAsks checks the confirmation page of a logout without id_token_hint. Cancel keeps the session.
+// TestDemoLogoutAsks checks the confirmation page of a logout without id_token_hint, with confirm_logout. Cancel keeps the session.
 func TestDemoLogoutAsks(t *testing.T) {
-	s := start(t)
+	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
 	b.Open(s.at.first, "#story-login")
 	b.Click("#story-login", "#login-form")
@@ -220,7 +220,7 @@ func TestDemoKeyboard(t *testing.T) {
 
 // TestDemoMorePages audits the remaining pages.
 func TestDemoMorePages(t *testing.T) {
-	s := start(t)
+	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
 	b.Open(s.issuer+"/", "#home-page")
 	b.Look("home")

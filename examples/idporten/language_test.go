@@ -19,7 +19,7 @@ func TestLanguageOfEveryPage(t *testing.T) {
 	for profile, accepts := range map[string]bool{"idporten": false, "openid": true} {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, "-demo=false", "-config", write(t, strings.Replace(plain, `"profile": "openid"`, `"profile": "`+profile+`"`, 1)))
+			s := start(t, "-demo=false", "-config", write(t, strings.Replace(plain, `"profile": "openid"`, `"confirm_logout": true, "profile": "`+profile+`"`, 1)))
 			for _, tc := range []struct {
 				name, cookie, uiLocales, accept, want string
 				onlyAccept                            bool
@@ -83,9 +83,8 @@ func everyPage(t *testing.T, s *server, cookie, uiLocales, accept string) map[st
 	}
 	require.NotNil(t, pages["login"].id("login-form"))
 	require.NotNil(t, v.login(v.get(p.url()), "conf").left)
-	if question := open("/logout"); question.id("logout-confirm") != nil {
-		pages["logout question"] = question
-	}
+	pages["logout question"] = open("/logout")
+	require.NotNil(t, pages["logout question"].id("logout-confirm"))
 	pages["logged out"] = open("/logout", "id_token_hint", hintOf(t, v, p))
 	require.NotNil(t, pages["logged out"].id("logged-out"))
 	return pages

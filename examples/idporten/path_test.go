@@ -18,7 +18,7 @@ func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
 	proxy := httptest.NewUnstartedServer(nil)
 	origin := "http://" + proxy.Listener.Addr().String()
-	s := start(t, "-issuer", origin+"/idp")
+	s := start(t, "-issuer", origin+"/idp", "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	target, err := url.Parse(s.sites[0].Base)
 	require.NoError(t, err)
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {

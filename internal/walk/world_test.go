@@ -262,7 +262,7 @@ func (w *world) build() {
 	profile := provider.IDPorten()
 	profile.PromptValues = []string{"login", "none", "consent", "select_account"}
 	profile.SubjectTypesSupported = []string{client.Public, client.Pairwise}
-	profile.IDTokenOnRefresh = true
+	profile.IDTokenOnRefresh, profile.ConfirmLogout = true, true
 	w.provider = must(provider.New(provider.Config{
 		Issuer: issuer, Profile: profile, Store: w.store, Keys: signing(), Clients: w, Scopes: w, Page: w.page,
 		Secrets: secrets, PairwiseKey: fixedSecret("pairwise"),
