@@ -106,7 +106,7 @@ func (l library) run(w *world, s setup, dir, listen string) {
 		cmd.Env = append(cmd.Env, "RESPONSE_MODE=form_post")
 	}
 	if s.profile == "idporten" {
-		cmd.Env = append(cmd.Env, "SEND_CLIENT_ID=1")
+		cmd.Env = append(cmd.Env, "IDPORTEN=1")
 	}
 	w.run(l.name, "ready", cmd)
 }
@@ -125,7 +125,7 @@ func (w *world) registration(s setup, origin string) object {
 	}
 	if s.auth == "private_key_jwt" {
 		c["jwks"] = w.jwks()
-		c["allow_token_endpoint_audience"] = true // Authlib's audience
+		c["allow_token_endpoint_audience"] = s.profile == "openid" // the audience of Authlib and mod_auth_openidc
 	} else {
 		c["client_secret"] = secret
 	}

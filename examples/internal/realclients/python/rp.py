@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 import traceback
 from pathlib import Path
 from urllib.parse import urlencode
@@ -27,6 +28,12 @@ class Assertion(PrivateKeyJWT):
     def __init__(self):
         super().__init__(headers={"kid": env["KEY_ID"]}, alg="ES256")
 
+    def sign(self, auth, token_endpoint):
+        # ID-porten accepts the issuer as audience, and assertions of at most two minutes. Authlib's defaults are the token endpoint and an hour.
+        if env.get("IDPORTEN"):
+            self.claims = {"aud": env["ISSUER"], "exp": int(time.time()) + 60}
+        return super().sign(auth, token_endpoint)
+
 
 def register():
     settings = {"scope": env["SCOPE"], "token_endpoint_auth_method": env["AUTH"], "code_challenge_method": "S256"}
@@ -43,7 +50,7 @@ def register():
 client = register()
 kept = {}
 # ID-porten requires client_id beside an assertion; Authlib does not send it by itself.
-extra = {"client_id": env["CLIENT_ID"]} if env.get("SEND_CLIENT_ID") else {}
+extra = {"client_id": env["CLIENT_ID"]} if env.get("IDPORTEN") else {}
 
 
 def answers(handler):
