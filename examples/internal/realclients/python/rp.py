@@ -29,14 +29,18 @@ class Assertion(PrivateKeyJWT):
         super().__init__(headers={"kid": env["KEY_ID"]}, alg="ES256")
 
     def sign(self, auth, token_endpoint):
-        # ID-porten accepts the issuer as audience, and assertions of at most two minutes. Authlib's defaults are the token endpoint and an hour.
+        # Authlib's audience is the endpoint. The provider accepts the token endpoint if the registration permits it, and the issuer everywhere.
+        # ID-porten accepts the issuer only, and assertions of at most two minutes; Authlib's default is an hour.
+        self.claims = {}
+        if env.get("IDPORTEN") or not token_endpoint.endswith("/token"):
+            self.claims["aud"] = env["ISSUER"]
         if env.get("IDPORTEN"):
-            self.claims = {"aud": env["ISSUER"], "exp": int(time.time()) + 60}
+            self.claims["exp"] = int(time.time()) + 60
         return super().sign(auth, token_endpoint)
 
 
 def register():
-    settings = {"scope": env["SCOPE"], "token_endpoint_auth_method": env["AUTH"], "code_challenge_method": "S256"}
+    settings = {"scope": env["SCOPE"], "token_endpoint_auth_method": env["AUTH"], "revocation_endpoint_auth_method": env["AUTH"], "code_challenge_method": "S256"}
     if env.get("RESPONSE_MODE"):
         settings["response_mode"] = env["RESPONSE_MODE"]
     oauth = OAuth()
