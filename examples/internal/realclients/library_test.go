@@ -79,7 +79,7 @@ func play(t *testing.T, l library, s setup, dir string) {
 		require.Equal(t, "idporten-loa-high", claims["acr"])
 	}
 
-	again := b.get(origin + "/login").json(t)["claims"].(object)
+	again := b.continued(b.get(origin + "/login")).json(t)["claims"].(object)
 	require.Equal(t, claims["auth_time"], again["auth_time"], "single sign-on")
 	require.Equal(t, claims["sid"], again["sid"])
 
