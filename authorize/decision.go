@@ -76,7 +76,7 @@ func (d *Decision) render() portner.Reply {
 // formPostPage posts the response by script, or by its button (OAuth 2.0 Form Post Response Mode §2).
 var formPostPage = template.Must(template.New("form_post").Parse(`<!DOCTYPE html>
 <html lang="nb">
-<head><meta charset="utf-8"><title>Går videre</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>Går videre</title></head>
 <body>
 <form id="form-post" method="post" action="{{.Action}}">
 {{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
@@ -122,7 +122,7 @@ func (e *Endpoint) ErrorReply(h http.Header, err *portner.Error) portner.Reply {
 
 var plainErrorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Error</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>Error</title></head>
 <body id="error-page">
 <main>
 <h1>{{if eq .Status 404}}Page not found{{else if eq .Status 405}}This page cannot be opened like this{{else}}The login cannot continue{{end}}</h1>

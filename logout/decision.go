@@ -191,7 +191,7 @@ type repostPage struct {
 
 var plain = template.Must(template.New("").Parse(`
 {{- define "head"}}<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.}}</title></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>{{.}}</title></head>
 {{end}}
 {{- define "back"}}{{if .BackURL}}<p><a id="back" href="{{.BackURL}}">Back to {{.ClientName}}</a></p>
 {{end}}{{end}}

@@ -75,6 +75,31 @@ func TestErrorTexts(t *testing.T) {
 	})
 }
 
+// TestNone: a browser gets the home page for a path or method that does not exist, and its way to the right host.
+func TestNone(t *testing.T) {
+	t.Parallel()
+	srv, hc := page(t)
+	for _, path := range []string{"/nothing", "/start", "/historie/"} {
+		for accept, want := range map[string]string{"text/html": "Den siden finnes ikke.", "*/*": "404 page not found"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+path, nil)
+			require.NoError(t, err)
+			r.Header.Set("Accept", accept)
+			resp, err := hc.Do(r)
+			status, body := read(t, resp, err)
+			require.Equal(t, 404, status)
+			require.Contains(t, body, want, path)
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+	require.NoError(t, err)
+	r.Host = "other.example"
+	r.Header.Set("Accept", "text/html")
+	resp, err := hc.Do(r)
+	status, body := read(t, resp, err)
+	require.Equal(t, http.StatusMisdirectedRequest, status)
+	require.Contains(t, body, `href="`+srv.URL+`/"`)
+}
+
 // TestCallback checks that an authorization response is accepted once, in its browser and from its provider.
 func TestCallback(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 //go:embed web/*.html
@@ -67,6 +68,7 @@ func (w *walk) handler() http.Handler {
 	mux.HandleFunc("GET /callback", w.callback)
 	mux.HandleFunc("GET /historie/{name}", w.result)
 	mux.Handle("GET /static/", look.Handler())
+	mux.HandleFunc("/{path...}", w.none)
 	return w.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 
@@ -79,7 +81,7 @@ func (w *walk) guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'") // no form-action: a login redirects the browser to other origins
 		h.Set("Cache-Control", "no-store")
 		if r.Host != own.Host {
-			http.Error(rw, "this server does not answer for that host", http.StatusMisdirectedRequest)
+			look.Misdirected(rw, r, w.at.Page)
 			return
 		}
 		next.ServeHTTP(rw, r)
@@ -187,6 +189,15 @@ func (w *walk) keep(b *browser, j *journey) {
 }
 
 func (w *walk) home(rw http.ResponseWriter, _ *http.Request) { w.showHome(rw, http.StatusOK, "") }
+
+// none responds to a path or a method that does not exist.
+func (w *walk) none(rw http.ResponseWriter, r *http.Request) {
+	if httpx.AcceptsHTML(r.Header) {
+		w.showHome(rw, http.StatusNotFound, "Den siden finnes ikke. Velg en historie.")
+		return
+	}
+	http.NotFound(rw, r)
+}
 
 func (w *walk) showHome(rw http.ResponseWriter, status int, notice string) {
 	w.render(rw, status, "home.html", struct {

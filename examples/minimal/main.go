@@ -21,12 +21,14 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-var loginPage = template.Must(template.New("login").Parse(`<!doctype html><html lang="en"><title>Log in</title>
-<h1>Log in to {{.Client.Name}}</h1>
+var loginPage = template.Must(template.New("login").Parse(`<!doctype html><html lang="en">
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<title>{{if .Failed}}Error: wrong name or password – {{end}}Log in</title>
+<main><h1>Log in to {{.Client.Name}}</h1>{{if .Failed}}<p id="failed">Wrong name or password.</p>{{end}}
 <form method="post"><input type="hidden" name="csrf" value="{{.CSRF}}">
-<label>Name <input name="username" autocomplete="username"></label>
-<label>Password <input name="password" type="password" autocomplete="current-password"></label>
-<button>Log in</button> <button name="cancel" value="1">Cancel</button></form></html>`))
+<p><label>Name <input name="username" autocomplete="username"{{if .Failed}} autofocus aria-describedby="failed"{{end}}></label></p>
+<p><label>Password <input name="password" type="password" autocomplete="current-password"></label></p>
+<p><button>Log in</button> <button name="cancel" value="1">Cancel</button></p></form></main></html>`))
 
 var users = map[string]string{"kari": "correct horse battery staple"} // replace with your user directory
 
@@ -84,7 +86,10 @@ func page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authori
 		})
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = loginPage.Execute(w, p)
+	_ = loginPage.Execute(w, struct {
+		*authorize.Pending
+		Failed bool
+	}{p, r.Method == http.MethodPost})
 	return nil
 }
 

@@ -43,7 +43,11 @@
   // Contrast of every text with its ground (WCAG 2.2, 1.4.3).
   const rgb = s => (s.match(/[\d.]+/g) || []).map(Number);
   const light = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
+  const probe = document.body.appendChild(document.createElement('p'));
+  probe.style.backgroundColor = 'Canvas'; // the ground of a page without one, which follows color-scheme
+  const canvas = rgb(getComputedStyle(probe).backgroundColor).slice(0, 3);
+  probe.remove();
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] === 1) return c.slice(0, 3); } return canvas; };
   const seen = new Set(), walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let texts = 0;
   for (let n = walker.nextNode(); n; n = walker.nextNode()) {
@@ -54,6 +58,6 @@
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5 && !seen.has(e.className + e.tagName)) { seen.add(e.className + e.tagName); bad.push(`${name(e)}: contrast ${ratio.toFixed(2)}`); }
   }
-  if (texts < 3) bad.push('no text on the page');
+  if (texts < 1) bad.push('no text on the page');
   return bad;
 })

@@ -214,18 +214,20 @@ type view struct {
 	suffix string
 	pixels int64 // width of the window
 	media  []*emulation.MediaFeature
-	zoom   int // size of the text in percent; 0 is 100
-	axe    bool
+	zoom   int    // size of the text in percent; 0 is 100
+	axe    string // options of axe.run besides those of runAxe; "" if it does not run
 	shot   bool
 }
 
-// views are a desk, a dark one, a phone, text of twice the size, and the colours of a user who forces them.
+// allRules are the rules of axe-core that are on by default, and that for the size of targets.
+const allRules = "rules: {'target-size': {enabled: true}}"
+
+// views are a desk, a dark one, a phone, and text of twice the size in the colours of a user who forces them.
 var views = []view{
-	{suffix: "desk", pixels: 1100, axe: true, shot: true},
-	{suffix: "dark", pixels: 1100, axe: true, shot: true, media: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
-	{suffix: "phone", pixels: 320, axe: true, shot: true},
-	{suffix: "large", pixels: 640, zoom: 200},
-	{suffix: "forced", pixels: 1100, media: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
+	{suffix: "desk", pixels: 1100, axe: allRules, shot: true},
+	{suffix: "dark", pixels: 1100, axe: "runOnly: ['color-contrast', 'link-in-text-block']", shot: true, media: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}},
+	{suffix: "phone", pixels: 320, axe: allRules, shot: true},
+	{suffix: "forced", pixels: 640, zoom: 200, media: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}},
 }
 
 // Look is Audit with screenshots.
@@ -285,23 +287,23 @@ func (b *Browser) auditAt(v view) []string {
 		return []string{fmt.Sprintf("the page is %d pixels wide on a screen of %d", wide, v.pixels)}
 	}
 	bad := Ask(b, chromedp.Evaluate[[]string](fmt.Sprintf("(%s)(%t)", auditScript, v.suffix == "forced")))
-	if v.axe && b.axe != "" {
-		bad = append(bad, b.violations()...)
+	if v.axe != "" && b.axe != "" {
+		bad = append(bad, b.violations(v.axe)...)
 	}
 	return bad
 }
 
-// runAxe runs every rule on the page. Frames are pages of others.
-const runAxe = `axe.run(document, {iframes: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}}).then(
+// runAxe runs rules on the page. Frames are pages of others. Dark differs from light by its colours only.
+const runAxe = `axe.run(document, {iframes: false, resultTypes: ['violations'], %s}).then(
   r => r.violations.map(v => 'axe-core: ' + v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 120) + ' ' + n.any.concat(n.all, n.none).map(c => c.message).join('; ')).join(' | ')))`
 
-// violations returns what axe-core finds.
-func (b *Browser) violations() []string {
+// violations returns what axe-core finds with options.
+func (b *Browser) violations(options string) []string {
 	b.t.Helper()
 	if Ask(b, chromedp.Evaluate[bool]("typeof axe === 'undefined'")) {
 		b.Do(chromedp.EvaluateAsDevTools[chromedp.Void](b.axe + ";undefined"))
 	}
-	return Ask(b, chromedp.Evaluate[[]string](runAxe, chromedp.EvalAwaitPromise))
+	return Ask(b, chromedp.Evaluate[[]string](fmt.Sprintf(runAxe, options), chromedp.EvalAwaitPromise))
 }
 
 // findAxe returns axe-core. If it is not installed, the pages are tested without it, or the test fails if the environment has CI=true.

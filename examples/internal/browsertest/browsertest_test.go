@@ -17,7 +17,7 @@ var faults = map[string]struct{ style, body, view, says string }{
 	"a field without a label":              {body: `<input type="text">`, view: "desk", says: "has no label"},
 	"a second heading of the first level":  {body: `<h1>To</h1>`, view: "desk", says: "2 h1 elements"},
 	"a box that is too wide":               {body: `<div style="width:400px">Bred</div>`, view: "phone", says: "pixels wide"},
-	"text that does not fit when it grows": {body: `<div style="width:30rem;white-space:nowrap">Bred</div>`, view: "large", says: "pixels wide"},
+	"text that does not fit when it grows": {body: `<div style="width:30rem;white-space:nowrap">Bred</div>`, view: "forced", says: "pixels wide"},
 	"a button without a border":            {body: `<button style="border:0;min-height:2rem">Gå videre</button>`, view: "forced", says: "no border in forced colours"},
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // Story is an authorization request that a service offers.
@@ -103,8 +105,18 @@ func (s *Service) Handler(static http.Handler) http.Handler {
 	mux.HandleFunc("GET /loggedout", s.loggedOut)
 	mux.HandleFunc("GET /frontchannel", s.frontchannel)
 	mux.Handle("GET /static/", static)
+	mux.HandleFunc("/{path...}", s.none)
 	cross := http.NewCrossOriginProtection()
 	return cross.Handler(mux)
+}
+
+// none responds to a path or a method that does not exist.
+func (s *Service) none(w http.ResponseWriter, r *http.Request) {
+	if httpx.AcceptsHTML(r.Header) {
+		s.show(w, r, http.StatusNotFound, page{Notice: "Den siden finnes ikke hos " + s.cfg.Name + ". Gå videre herfra."})
+		return
+	}
+	http.NotFound(w, r)
 }
 
 func (s *Service) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {

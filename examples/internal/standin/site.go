@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/internal/fields"
 )
 
@@ -229,7 +230,7 @@ func (s *Site) guard() http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		if !slices.Contains(s.Hosts, r.Host) {
-			http.Error(w, "this server does not serve that host", http.StatusMisdirectedRequest)
+			look.Misdirected(w, r, s.Base)
 			return
 		}
 		s.Handler.ServeHTTP(w, r)
