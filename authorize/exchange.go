@@ -220,7 +220,7 @@ func (e *Endpoint) advance(ctx context.Context, x *exchange, sess *storage.Sessi
 // page needs to continue it.
 func (e *Endpoint) interact(ctx context.Context, x *exchange, n next, sess *storage.Session, f facts) *Decision {
 	if n.step == LoginStep || n.step == StepUpStep { // another user may log in, so the earlier choice is discarded
-		x.representation = representation{}
+		x.representation, x.loginAt = representation{}, time.Time{}
 	}
 	x.step, x.reason, x.sessionID = n.step, string(n.reason), ""
 	if sess != nil && n.step != LoginStep && n.step != StepUpStep {

@@ -41,7 +41,7 @@ func (e *Endpoint) loadLogin(ctx context.Context, x *exchange, sess *storage.Ses
 		PromptLogin: q.prompt.has(promptLogin | promptSelectAccount),
 		FreshScope:  q.plan.NeedsFreshLogin,
 		MaxAge:      q.maxAge, HasMaxAge: q.hasMaxAge,
-		At: since,
+		At: since, LoginAt: x.loginAt,
 	}, x.now)
 	f.unmet = f.reason == session.StepUp && q.acrEssential && e.cfg.Levels.Satisfies(x.level, q.acrValues)
 	if f.circle == nil {

@@ -287,6 +287,11 @@ func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authenticat
 	if err != nil {
 		return nil, faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
+	for i := range sess.Circles {
+		if c := &sess.Circles[i]; c.Name == e.circleOf(x.req.client) {
+			x.loginAt = c.AuthTime
+		}
+	}
 	return sess, nil
 }
 

@@ -21,8 +21,9 @@ type progress struct {
 	expires    time.Time
 	browser    storage.Hash // of the browserCookie
 	step       Step
-	sessionID  string // the session of the login, after the login step
-	reason     string // why the page is shown
+	sessionID  string    // the session of the login, after the login step
+	loginAt    time.Time // AuthTime of the login that the user made in this request, in that session; zero if there is none
+	reason     string    // why the page is shown
 
 	representation representation // the answer of the representation page
 }
@@ -30,11 +31,11 @@ type progress struct {
 // requestID returns the identifier that the code is stored with.
 func (p progress) requestID() string { return base64.RawURLEncoding.EncodeToString(p.id[:]) }
 
-// Layout of a pending request before it is sealed: version, flags, both times in microseconds, id, browser, the hash of the
+// Layout of a pending request before it is sealed: version, flags, the three times in microseconds, id, browser, the hash of the
 // request_uri, six texts with their lengths, and the parameters as a form.
 const (
-	sealedVersion = 3
-	sealedFixed   = 2 + 8 + 8 + 16 + 32 + 32
+	sealedVersion = 4
+	sealedFixed   = 2 + 8 + 8 + 8 + 16 + 32 + 32
 
 	flagConsent        = 1 << 0
 	flagSigned         = 1 << 1
@@ -79,6 +80,11 @@ func pack(p progress, q *request) []byte {
 	b = append(b, sealedVersion, flags(p, q))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.receivedAt.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.expires.UnixMicro()))
+	var loginAt int64
+	if !p.loginAt.IsZero() {
+		loginAt = p.loginAt.UnixMicro()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(loginAt))
 	b = append(b, p.id[:]...)
 	b = append(b, p.browser[:]...)
 	b = append(b, q.pushed[:]...)
@@ -109,9 +115,12 @@ func unpack(b []byte) (p progress, s source, hintSub string, err error) {
 	s.signed, s.sealed = b[1]&flagSigned != 0, true
 	p.receivedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2:])))
 	p.expires = time.UnixMicro(int64(binary.BigEndian.Uint64(b[10:])))
-	copy(p.id[:], b[18:])
-	copy(p.browser[:], b[34:])
-	copy(s.pushed[:], b[66:])
+	if loginAt := int64(binary.BigEndian.Uint64(b[18:])); loginAt != 0 {
+		p.loginAt = time.UnixMicro(loginAt)
+	}
+	copy(p.id[:], b[26:])
+	copy(p.browser[:], b[42:])
+	copy(s.pushed[:], b[74:])
 	rest := b[sealedFixed:]
 	var chosen string
 	for _, text := range [...]*string{&p.sessionID, &hintSub, &p.reason, &chosen, &p.representation.locale, &p.representation.shown} {

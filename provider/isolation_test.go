@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,4 +79,32 @@ func TestEIDASLoginIsSingleUse(t *testing.T) {
 	require.True(t, profile.SingleUseLogin(acr.EIDASLow, nil))
 	require.True(t, profile.SingleUseLogin(acr.High, []string{"BankID", "eIDAS"}))
 	require.False(t, profile.SingleUseLogin(acr.High, []string{"BankID"}))
+}
+
+// TestSingleUseLoginIsForOneTab: a single-use login answers the request in which the user logged in, also after the consent page, and no
+// request that waited on the consent page of another tab meanwhile.
+func TestSingleUseLoginIsForOneTab(t *testing.T) {
+	t.Parallel()
+	for name, singleUse := range map[string]bool{"single-use": true, "reusable": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
+				c.Session.SingleUse = func(_ string, amr []string) bool { return singleUse && slices.Contains(amr, "Minid-APP") }
+			}})
+			b, approve := op.Browser(), func() url.Values { return url.Values{"scope": {"test:consent"}} }
+			b.Login(t, op.Request("tjeneste", "openid profile"), "kari").Code(t)
+			waiting := b.Get(t, op.Request("tjeneste", "openid test:consent").URL())
+			require.Equal(t, "consent", waiting.Step())
+			b.Login(t, op.Request("tjeneste", "openid", "prompt", "login"), "kari-minid").Code(t)
+			p := b.Post(t, waiting, approve())
+			if !singleUse {
+				p.Code(t)
+				return
+			}
+			require.Equal(t, "login", p.Step(), "the request in the other tab")
+			p = b.Post(t, p, url.Values{"user": {"kari-minid"}})
+			require.Equal(t, "consent", p.Step(), "with a login of its own")
+			b.Post(t, p, approve()).Code(t)
+		})
+	}
 }

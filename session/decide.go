@@ -51,6 +51,9 @@ type Request struct {
 	// At is the instant at which the request was received, before any login page was shown. A login since then was made
 	// for this request and satisfies PromptLogin, FreshScope and MaxAge. If zero, no login was made for this request.
 	At time.Time
+	// LoginAt is the AuthTime of the login that the user made in this request, and zero if the user made none. A single-use login
+	// answers no request but the one that it was made in.
+	LoginAt time.Time
 }
 
 // Reason is why a login page is shown. It is a fixed word for logs and pages.
@@ -105,11 +108,12 @@ func (r Rules) Decide(s *storage.Session, req Request, now time.Time) (*storage.
 func (r Rules) checkFreshness(auth *storage.Circle, req Request, now time.Time) Reason {
 	// Databases keep microseconds: a login at the very instant of the request must not be loaded as an earlier one.
 	forThisRequest := !req.At.IsZero() && !auth.AuthTime.Before(req.At.Truncate(time.Microsecond))
+	inThisRequest := !req.LoginAt.IsZero() && auth.AuthTime.Truncate(time.Microsecond).Equal(req.LoginAt.Truncate(time.Microsecond))
 	switch {
+	case !inThisRequest && r.SingleUse != nil && r.SingleUse(auth.ACR, auth.AMR):
+		return SingleUse
 	case forThisRequest:
 		return ""
-	case r.SingleUse != nil && r.SingleUse(auth.ACR, auth.AMR):
-		return SingleUse
 	case req.PromptLogin:
 		return PromptLogin
 	case req.FreshScope:

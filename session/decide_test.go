@@ -63,7 +63,9 @@ func TestDecide(t *testing.T) {
 
 		{"single-use login", foreign, 20 * minute, session.Request{Circle: "eu"}, session.SingleUse},
 		{"single-use login by method", foreign, 20 * minute, session.Request{Circle: "eu-method"}, session.SingleUse},
-		{"single-use login answers the request it was made for", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch}, ""},
+		{"single-use login answers the request it was made in", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch, LoginAt: epoch}, ""},
+		{"single-use login in another request meanwhile", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch}, session.SingleUse},
+		{"single-use login after the one in the request", foreign, 20 * minute, session.Request{Circle: "eu", At: epoch, LoginAt: epoch.Add(-minute)}, session.SingleUse},
 		{"login that is not single-use", foreign, 20 * minute, session.Request{}, ""},
 		{"no rule for single use", session.Rules{}, 20 * minute, session.Request{Circle: "eu"}, ""},
 		{"limits apply to single-use logins", foreign, 42 * minute, session.Request{Circle: "eu", At: epoch}, session.IdleReached},

@@ -205,8 +205,15 @@ func (v *vouching) checkCircle(s *storage.Session, name string) {
 	p, proved := v.circles[name]
 	future := p.at.After(v.now.Add(session.MaxSkew))
 	forThisRequest := !req.At.IsZero() && !p.at.Before(req.At.Truncate(time.Microsecond))
-	want := proved && !future && (forThisRequest ||
-		p.acr != "eidas" && !req.PromptLogin && (!req.HasMaxAge || v.now.Sub(p.at) <= req.MaxAge))
+	switch v.rnd.IntN(3) {
+	case 0:
+		req.LoginAt = p.at
+	case 1:
+		req.LoginAt = p.at.Add(time.Second)
+	}
+	inThisRequest := !req.LoginAt.IsZero() && req.LoginAt.Equal(p.at)
+	want := proved && !future && (p.acr != "eidas" || inThisRequest) &&
+		(forThisRequest || !req.PromptLogin && (!req.HasMaxAge || v.now.Sub(p.at) <= req.MaxAge))
 	auth, reason := v.keeper.Decide(s, req, v.now)
 	require.Equal(v, want, auth != nil, "circle %q: %s, %+v\n%s", name, reason, req, v.trace)
 	id, err := v.keeper.Identity(s, name)

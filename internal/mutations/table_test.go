@@ -127,6 +127,12 @@ var table = []mutation{
 		[]string{"TestForeignSubjectsAreChecked"},
 	},
 	{
+		"a single-use login answers the requests of other tabs", "session/decide.go",
+		"case !inThisRequest && r.SingleUse", "case !inThisRequest && !forThisRequest && r.SingleUse",
+		"provider",
+		[]string{"TestSingleUseLoginIsForOneTab"},
+	},
+	{
 		"a token outlives its actor token", "exchange/actor.go",
 		"if x.actor != nil {\n\t\td.ActorToken", "if false {\n\t\td.ActorToken",
 		"exchange",
