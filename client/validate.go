@@ -78,8 +78,10 @@ func (c *Client) Validate(env Environment) error {
 // uriError is the cause of the FieldError for a URI. It is ErrInvalidRedirectURI to errors.Is.
 type uriError string
 
+// Error returns the rule that the URI breaks.
 func (e uriError) Error() string { return string(e) }
 
+// Is reports whether target is ErrInvalidRedirectURI.
 func (uriError) Is(target error) bool { return target == ErrInvalidRedirectURI }
 
 // wantURI records the rule that a URI breaks, if any.

@@ -109,6 +109,7 @@ func (s *Signer) Sign(typ string, payload []byte) (string, error) {
 // signingError is an error of the key, which can be one of the host. errors.As finds no error of the host in it.
 type signingError struct{ err error }
 
+// Error returns the text of the error of the key.
 func (e *signingError) Error() string { return "jose: signing: " + e.err.Error() }
 
 // Is reports whether the error of the key is target.
