@@ -191,7 +191,7 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	case registered.Disabled:
 		return "", rejectedDisabled, nil
 	case registered.AuthMethod() != cred.method:
-		return "", rejectedMethod.about(cred.method, registered.AuthMethod()), nil
+		return "", rejectedMethod.about(cred.method, registered.explainMethod()), nil
 	case cred.method == PrivateKeyJWT:
 		return x.verifyAssertion(ctx, registered, cred.assertion)
 	}

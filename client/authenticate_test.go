@@ -225,6 +225,28 @@ func TestAuthenticateEventsNameRegisteredClientsOnly(t *testing.T) {
 	}
 }
 
+// TestDefaultMethodIsExplained: the log says that a registration without token_endpoint_auth_method has its default.
+func TestDefaultMethodIsExplained(t *testing.T) {
+	t.Parallel()
+	a, rec := authenticator(t, func(cfg *client.Config) {
+		cfg.Clients.(source)["unset"] = &client.Client{ClientID: "unset", Secrets: []client.Secret{secret(t, secretText, now.Add(time.Hour))}}
+	})
+	for id, want := range map[string]string{
+		"unset": "client_secret_basic (the default: none is registered)",
+		"spa":   "none (the default: none is registered)",
+		"basic": "client_secret_basic",
+	} {
+		_, err := a.Authenticate(t.Context(), credentials{ClientID: id, ClientSecret: secretText}, now)
+		require.ErrorIs(t, err, portner.InvalidClient)
+		require.Equal(t, "auth_method_mismatch", rec.last(t).Reason)
+		require.Equal(t, portner.Explanation{
+			Parameter: "token_endpoint_auth_method", Received: "client_secret_post", Expected: want, Property: "token_endpoint_auth_method",
+		}, rec.last(t).Explanation)
+	}
+	_, err := a.Authenticate(t.Context(), credentials{Authorization: basicHeader("unset", secretText)}, now)
+	require.NoError(t, err)
+}
+
 func TestAuthenticateFaults(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("database away")

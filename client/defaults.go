@@ -35,6 +35,14 @@ func (c *Client) AuthMethod() string {
 	return ClientSecretBasic
 }
 
+// explainMethod returns AuthMethod, and for the log whether it is a default.
+func (c *Client) explainMethod() string {
+	if c.TokenEndpointAuthMethod == "" {
+		return c.AuthMethod() + " (the default: none is registered)"
+	}
+	return c.AuthMethod()
+}
+
 // Public reports whether the client cannot keep a secret (token_endpoint_auth_method none).
 func (c *Client) Public() bool { return c.AuthMethod() == None }
 
