@@ -71,7 +71,8 @@ func (x *exchange) setCommon(c claims) {
 	}
 }
 
-// setTimes sets iat, nbf and exp.
+// setTimes sets iat, nbf and exp. It rejects an exchanged token that has expired within the leeway of the verifier, if the new token
+// would end with it: its exp would be before its iat.
 func (c claims) setTimes(l Lifetime, end, now time.Time) error {
 	length := l.Length
 	if length == 0 {
@@ -85,9 +86,9 @@ func (c claims) setTimes(l Lifetime, end, now time.Time) error {
 		if own.Before(end) {
 			end = own
 		}
-		if end.Unix() <= now.Unix() { // it has expired within the leeway
-			return unauthorized("token_expired")
-		}
+	}
+	if end.Unix() <= now.Unix() {
+		return unauthorized("token_expired")
 	}
 	c.number("iat", now.Unix())
 	c.number("nbf", now.Unix())

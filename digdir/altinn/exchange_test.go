@@ -214,7 +214,8 @@ func (b breakable) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) (
 	return b.Signer.Sign(rand, digest, opts)
 }
 
-// TestLifetime checks that the new token does not outlive the exchanged one by default, and the rules of Altinn.
+// TestLifetime checks that the new token does not outlive the exchanged one by default, and the rules of Altinn. No rule issues a token
+// that ends before it begins, for a token that has expired within the leeway.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -231,7 +232,9 @@ func TestLifetime(t *testing.T) {
 		"fixed, an hour":             {altinn.Lifetime{Rule: altinn.Fixed, Length: time.Hour}, 120, 3600, false},
 		"fixed, within the leeway":   {altinn.Lifetime{Rule: altinn.Fixed}, -9, 1800, false},
 		"copy":                       {altinn.Lifetime{Rule: altinn.Copy}, 7200, 7200, false},
-		"copy, within the leeway":    {altinn.Lifetime{Rule: altinn.Copy}, -9, -9, false},
+		"copy, a second":             {altinn.Lifetime{Rule: altinn.Copy}, 1, 1, false},
+		"copy, at its end":           {altinn.Lifetime{Rule: altinn.Copy}, 0, 0, true},
+		"copy, within the leeway":    {altinn.Lifetime{Rule: altinn.Copy}, -9, 0, true},
 	} {
 		w := newWorld(t, func(c *altinn.Config) { c.Maskinporten.Lifetime = tt.lifetime })
 		r := request("maskinporten", w.machine(change{"iat": start.Unix() - 60, "exp": start.Unix() + tt.left}))
