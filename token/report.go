@@ -8,6 +8,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -90,13 +91,20 @@ func (x *exchange) event(ctx context.Context, name portner.EventName, reason, gr
 	guard(func() { x.log.Emit(ctx, e) })
 }
 
+// maxExplained bounds the assertions that are read for an Explanation, in bytes.
+const maxExplained = 64 << 10
+
 // explain returns what the request had for the rule of a reason, and what is registered.
 func (x *exchange) explain(reason string) portner.Explanation {
 	parameter := audit.Parameter(reason)
 	if parameter == "" {
 		return portner.Explanation{}
 	}
-	about := portner.Explanation{Received: audit.Received(parameter, x.request.Form.Get(parameter))}
+	value := x.request.Form.Get(parameter)
+	if assertion := x.request.Form.Get("assertion"); value == "" && assertion != "" { // a claim or header parameter, not verified
+		value = jose.Peek(assertion, maxExplained, parameter)
+	}
+	about := portner.Explanation{Received: audit.Received(parameter, value)}
 	switch {
 	case x.client == nil:
 	case reason == "grant_type_not_registered":

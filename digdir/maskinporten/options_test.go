@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -364,15 +365,37 @@ func TestLogs(t *testing.T) {
 	a := w.send(t, assertion)
 	require.Equal(t, http.StatusOK, a.status, a.raw)
 	w.send(t, assertion)
-	w.send(t, byKey(v4().with("pid", pid, "scope", "secret:scope")))
+	w.send(t, byKey(v4().with("pid", pid, "scope", "other:scope")))
 	w.send(t, byKey(v4().with("authorization_details", []any{consent().with("from", "urn:altinn:person:identifier-no:01010199998")})))
-	for _, secret := range []string{pid, "01010199998", a.str("access_token"), assertion[strings.LastIndex(assertion, ".")+1:], v4()["jti"].(string), "secret:scope"} {
+	for _, secret := range []string{pid, "01010199998", a.str("access_token"), assertion[strings.LastIndex(assertion, ".")+1:], v4()["jti"].(string)} {
 		require.False(t, bytes.Contains(w.log.Bytes(), []byte(secret)), secret)
 		for _, e := range w.events {
-			require.NotContains(t, e.Reason+e.ClientID+e.GrantID, secret)
+			require.NotContains(t, fmt.Sprintf("%+v", e), secret)
 		}
 	}
 	require.Equal(t, portner.EventTokenIssued, w.events[0].Name)
 	require.Equal(t, "my_client_id", w.events[0].ClientID)
 	require.NotEmpty(t, w.events[0].GrantID)
+}
+
+// TestRejectionsAreExplained: the event of a rejection has the claim or header parameter, unless it can be secret or name a user.
+func TestRejectionsAreExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, tc := range []struct {
+		payload             object
+		parameter, received string
+	}{
+		{v4().with("scope", "other:scope"), "scope", "other:scope"},
+		{v4().with("aud", "https://evil.example/"), "aud", "https://evil.example/"},
+		{v4().with("jti", ""), "jti", ""},
+		{v4().with("consumer_org", "x"), "consumer_org", ""},
+	} {
+		a := w.send(t, byKey(tc.payload))
+		require.NotEqual(t, http.StatusOK, a.status)
+		got := w.lastEvent().Explanation
+		require.Equal(t, tc.parameter, got.Parameter, "%+v", w.lastEvent())
+		require.Equal(t, tc.received, got.Received, tc.parameter)
+		require.NotEmpty(t, got.Expected)
+	}
 }
