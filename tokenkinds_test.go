@@ -212,6 +212,8 @@ func (m machineServer) token(t *testing.T, clientID string, claims map[string]an
 // oneEmployer is a register with one organisation.
 type oneEmployer struct{}
 
+func (oneEmployer) Exist(context.Context, []string) error { return nil }
+
 func (oneEmployer) Reportees(context.Context, norway.PID, []string) ([]ansattporten.Resource, error) {
 	return []ansattporten.Resource{{Name: "Sykmelding", Reportees: []ansattporten.Reportee{
 		{Orgno: employer, Name: "MIN ARBEIDSGIVER", UnitType: "AS", Rights: []string{"Read"}},

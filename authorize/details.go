@@ -18,8 +18,9 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5).
-func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *refusal {
+// checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5). What exists in the
+// registers of the host is checked once for each new request; the offer to the user is loaded from them again.
+func (e *Endpoint) checkDetails(ctx context.Context, q *request, _ time.Time) *refusal {
 	text := q.form.Get("authorization_details")
 	if text == "" {
 		return nil
@@ -39,6 +40,15 @@ func (e *Endpoint) checkDetails(_ context.Context, q *request, _ time.Time) *ref
 		return bad("details_pseudonymous", "The parameter authorization_details cannot be combined with scopes that require a pseudonym.")
 	}
 	q.details = details
+	if q.sealed {
+		return nil
+	}
+	switch err = e.cfg.AuthorizationDetails.Check(ctx, details); {
+	case errors.Is(err, rar.ErrValue):
+		return bad(detailsReason(err))
+	case err != nil:
+		return faulty(q.to, fmt.Errorf("%w: checking authorization_details: %w", portner.ErrUnavailable, err))
+	}
 	return nil
 }
 

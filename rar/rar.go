@@ -75,6 +75,11 @@ type Type struct {
 	Members []string
 	// Validate checks the values of one detail. Errors wrap ErrValue. If nil, every value is valid.
 	Validate func(d Detail) error
+	// Check reports whether the values of all details of the type exist in the registers of the host, such as the identifier of a
+	// resource. It is called for each new authorization request before the user has logged in, so its answer must not depend on a user,
+	// and must be cheap. An error that wraps ErrValue rejects the request before any page; every other error is a fault. If nil, every
+	// value exists.
+	Check func(ctx context.Context, details []Detail) error
 	// Alone rejects requests that also have details of other types, with ErrMixedTypes.
 	Alone bool
 	// NoApproval grants details of the type to every client with a live session, also for prompt=none, and no page shows them. It
@@ -163,6 +168,21 @@ func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 		}
 	}
 	return details, nil
+}
+
+// Check calls Type.Check for the types of details that Parse returned. It returns its errors unchanged.
+func (r *Registry) Check(ctx context.Context, details []Detail) error {
+	for i, d := range details {
+		sameType := func(o Detail) bool { return o.Type == d.Type }
+		if check := r.types[d.Type].Check; check == nil || slices.ContainsFunc(details[:i], sameType) {
+			continue
+		}
+		others := func(o Detail) bool { return o.Type != d.Type }
+		if err := r.types[d.Type].Check(ctx, slices.DeleteFunc(slices.Clone(details), others)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // check validates the members of a detail and calls Validate.

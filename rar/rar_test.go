@@ -386,3 +386,35 @@ func TestSelectionCheckEachType(t *testing.T) {
 	_, err = q.Check([]string{"c"})
 	require.ErrorIs(t, err, rar.ErrDenied)
 }
+
+// TestCheck: each type checks its details together, before any user is known; the first error is returned unchanged.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	var seen []int
+	checked := func(name string, err error) rar.Type {
+		typ := echo()
+		typ.Name = name
+		typ.Check = func(_ context.Context, details []rar.Detail) error {
+			for _, d := range details {
+				require.Equal(t, name, d.Type)
+			}
+			seen = append(seen, len(details))
+			return err
+		}
+		return typ
+	}
+	fault := errors.New("down")
+	r, err := rar.NewRegistry(checked("a", nil), checked("b", fault), echo())
+	require.NoError(t, err)
+	for text, want := range map[string]error{
+		`[{"type":"a"},{"type":"echo"},{"type":"a"}]`: nil, `[{"type":"echo"}]`: nil, `[{"type":"a"},{"type":"b"}]`: fault,
+	} {
+		details, err := r.Parse([]byte(text))
+		require.NoError(t, err)
+		seen = nil
+		require.Equal(t, want, r.Check(t.Context(), details), text)
+		if want == nil && len(details) == 3 {
+			require.Equal(t, []int{2}, seen, "once for each type")
+		}
+	}
+}

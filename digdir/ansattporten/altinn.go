@@ -23,6 +23,9 @@ const (
 
 // ReporteeSource finds whom a user may represent, as Altinn does. Reportee is Altinn's word for a represented party.
 type ReporteeSource interface {
+	// Exist returns an error that wraps rar.ErrValue if one of the resources does not exist; every other error is a fault. It is called
+	// for each authorization request with the parameter, of any browser, before the user has logged in: answer from memory or a cache.
+	Exist(ctx context.Context, resources []string) error
 	// Reportees returns for each resource, in their order, its name and whom the user may represent at it, which may be empty. An
 	// error that wraps rar.ErrValue reports that there is no such resource; every other error is a fault. It is called once in an
 	// HTTP request with every resource (at most rar.MaxDetails): of a user who has logged in, and at each refresh.
@@ -65,7 +68,7 @@ func (t altinnType) rarType(name string, members []string) rar.Type {
 		return rar.Type{Name: name}
 	}
 	return rar.Type{
-		Name: name, Members: members, Alone: true, Validate: t.validate,
+		Name: name, Members: members, Alone: true, Validate: t.validate, Check: t.check,
 		Describe: t.describe, Choices: t.choices, Multiple: multiple, Required: required,
 		Grant: func(ctx context.Context, r rar.Request, details []rar.Detail, selected []string) ([]json.RawMessage, error) {
 			return t.grant(ctx, name, r, details, selected)
@@ -80,6 +83,24 @@ func (t altinnType) validate(d rar.Detail) error {
 		err = invalid(memberResource)
 	}
 	return err
+}
+
+// check reports whether the resources of the details exist.
+func (t altinnType) check(ctx context.Context, details []rar.Detail) error {
+	all, err := readAll(details)
+	if err != nil {
+		return err
+	}
+	return t.source.Exist(ctx, resourcesOf(all))
+}
+
+// resourcesOf returns each resource once.
+func resourcesOf(all []options) []string {
+	names := make([]string, len(all))
+	for i, o := range all {
+		names[i] = o.resource
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 // offer is a requested detail with the parties the user may represent for it.
@@ -104,11 +125,7 @@ func (t altinnType) offers(ctx context.Context, r rar.Request, details []rar.Det
 		return nil, err
 	}
 	resources, err := rar.Once(r, details[0].Type, func() (map[string]Resource, error) {
-		names := make([]string, len(all))
-		for i, o := range all {
-			names[i] = o.resource
-		}
-		return t.load(ctx, pid, names)
+		return t.load(ctx, pid, resourcesOf(all))
 	})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,8 @@ import (
 // rights is a source with one organisation.
 type rights struct{}
 
+func (rights) Exist(context.Context, []string) error { return nil }
+
 func (rights) Reportees(context.Context, norway.PID, []string) ([]ansattporten.Resource, error) {
 	return []ansattporten.Resource{{
 		Name: "Skjema", Reportees: []ansattporten.Reportee{{Orgno: "991825827", Name: "DIGDIR", Rights: []string{"Read"}}},

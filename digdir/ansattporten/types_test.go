@@ -364,3 +364,32 @@ func TestOneQuery(t *testing.T) {
 		require.Equal(t, 1, r.calls, details)
 	}
 }
+
+// TestUnknownResource: a resource that does not exist is rejected before any page, with and without PAR, whoever the user is; a register
+// that fails is a fault. A pending request is not checked again: the offer to the user is loaded from the register.
+func TestUnknownResource(t *testing.T) {
+	t.Parallel()
+	r := brregServices()
+	op := newOP(t, r)
+	for _, typ := range []string{detail(), strings.Replace(strings.Replace(detail(), "altinn:service", "altinn:resource", 1), service, "urn:altinn:resource:skjema", 1)} {
+		ask := func() url.Values {
+			return op.Browser().Get(t, op.Request("tjeneste", "openid", "authorization_details", typ).URL()).Left.Query()
+		}
+		r.missing, r.lookup = true, nil
+		require.Equal(t, "invalid_authorization_details", ask().Get("error"), typ)
+		require.Contains(t, ask().Get("error_description"), "authorization_details")
+		a := op.Call(t, "/par", "tjeneste", op.Request("tjeneste", "openid", "authorization_details", typ).Params)
+		require.Equal(t, []any{http.StatusBadRequest, "invalid_authorization_details"}, []any{a.Status, a.JSON["error"]})
+		r.missing, r.lookup = false, errors.New("down")
+		require.Equal(t, "temporarily_unavailable", ask().Get("error"), typ)
+		r.lookup = nil
+	}
+	require.Zero(t, r.calls, "no user has logged in")
+
+	b, q := op.Browser(), op.Request("tjeneste", "openid", "authorization_details", detail())
+	page := b.Get(t, q.URL())
+	require.Equal(t, "login", page.Step())
+	r.missing = true
+	p := b.Post(t, page, url.Values{"user": {"kari"}})
+	require.Equal(t, "representation", p.Step())
+}

@@ -53,7 +53,18 @@ type register struct {
 	mandates  []ansattporten.Mandate
 	err       error
 	unknown   bool // there is no such resource
+	missing   bool // the same, before the login
+	lookup    error
 	calls     int
+}
+
+func (r *register) Exist(context.Context, []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missing {
+		return fmt.Errorf("%w: unknown resource", rar.ErrValue)
+	}
+	return r.lookup
 }
 
 func (r *register) Reportees(_ context.Context, _ norway.PID, resources []string) ([]ansattporten.Resource, error) {

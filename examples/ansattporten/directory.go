@@ -46,6 +46,16 @@ func (u user) authentication() session.Authentication {
 	return a
 }
 
+// Exist implements ansattporten.ReporteeSource.
+func (d *directory) Exist(_ context.Context, resources []string) error {
+	for _, resource := range resources {
+		if _, known := d.resources[resource]; !known {
+			return fmt.Errorf("%w: unknown resource", rar.ErrValue)
+		}
+	}
+	return nil
+}
+
 // Reportees implements ansattporten.ReporteeSource.
 func (d *directory) Reportees(_ context.Context, pid norway.PID, resources []string) ([]ansattporten.Resource, error) {
 	u, _ := d.find(func(u user) bool { return u.PID == pid.Reveal() })
