@@ -237,6 +237,8 @@ func TestDemoMorePages(t *testing.T) {
 	b.Audit("second")
 	b.Open(s.at.isolated, "#story-login")
 	b.Audit("isolated")
+	b.Open(s.at.isolated+"/nothing", "#rp-notice")
+	b.Audit("a page that does not exist")
 }
 
 // TestDemoLongWords checks that long words do not overflow, in every language.
