@@ -55,7 +55,7 @@ type Link struct{ Name, URL string }
 type Service struct {
 	cfg ServiceConfig
 
-	mu       sync.Mutex
+	mu       sync.Mutex // not held during requests
 	provider *oidc.Provider
 	pending  map[string]pendingLogin // by state
 	sessions map[string]*local       // by cookie
@@ -70,7 +70,8 @@ type pendingLogin struct {
 
 // local is a session of the service.
 type local struct {
-	mu        sync.Mutex
+	mu        sync.Mutex // not held during requests
+	renewing  bool
 	story     Story
 	token     *oauth2.Token
 	idToken   string
@@ -119,19 +120,24 @@ func (s *Service) none(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
+// discover returns the metadata of the provider, which it reads once. The lock is not held meanwhile: requests that arrive before the
+// first answer read the metadata, too.
 func (s *Service) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.provider == nil {
-		p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), s.cfg.HTTP), s.cfg.Issuer)
-		if err != nil {
+	p := s.provider
+	s.mu.Unlock()
+	if p == nil {
+		var err error
+		if p, err = oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), s.cfg.HTTP), s.cfg.Issuer); err != nil {
 			return nil, nil, err
 		}
+		s.mu.Lock()
 		s.provider = p
+		s.mu.Unlock()
 	}
-	return s.provider, &oauth2.Config{
+	return p, &oauth2.Config{
 		ClientID: s.cfg.ClientID, ClientSecret: s.cfg.Secret,
-		Endpoint: s.provider.Endpoint(), RedirectURL: s.cfg.Base + "/callback",
+		Endpoint: p.Endpoint(), RedirectURL: s.cfg.Base + "/callback",
 	}, nil
 }
 
@@ -149,8 +155,12 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	st := s.cfg.Stories[i]
 	state, nonce, verifier := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
 	browser := rand.Text()
-	s.remember(state, pendingLogin{st, verifier, nonce, browser, time.Now()})
-	http.SetCookie(w, s.cookie(s.cookieName()+"-login", browser, 900))
+	if !s.remember(state, pendingLogin{st, verifier, nonce, browser, time.Now()}) {
+		s.cfg.Log.WarnContext(r.Context(), "too many pending logins", "service", s.cfg.ClientID, "limit", maxPending)
+		s.show(w, r, http.StatusServiceUnavailable, page{Notice: "For mange innlogginger er startet uten å bli fullført. Prøv igjen om litt."})
+		return
+	}
+	http.SetCookie(w, s.cookie(s.cookieName()+"-login", browser, int(pendingLife.Seconds())))
 	opts := []oauth2.AuthCodeOption{
 		oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", nonce),
 	}
@@ -167,12 +177,24 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, conf.AuthCodeURL(state, opts...), http.StatusSeeOther)
 }
 
-// remember stores a pending login and deletes old ones.
-func (s *Service) remember(state string, p pendingLogin) {
+// A service remembers at most maxPending logins that were started, each for pendingLife.
+const (
+	maxPending  = 10_000
+	pendingLife = 15 * time.Minute
+)
+
+// remember stores a pending login. It reports false if there are too many: those of others are not deleted for it.
+func (s *Service) remember(state string, p pendingLogin) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.pending, func(_ string, p pendingLogin) bool { return time.Since(p.at) > 15*time.Minute })
+	if len(s.pending) >= maxPending {
+		maps.DeleteFunc(s.pending, func(_ string, old pendingLogin) bool { return p.at.Sub(old.at) > pendingLife })
+	}
+	if len(s.pending) >= maxPending {
+		return false
+	}
 	s.pending[state] = p
+	return true
 }
 
 func (s *Service) cookie(name, value string, maxAge int) *http.Cookie {
@@ -186,7 +208,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	delete(s.pending, q.Get("state"))
 	s.mu.Unlock()
 	c, err := r.Cookie(s.cookieName() + "-login")
-	if !ok || err != nil || c.Value != p.browser || q.Get("iss") != s.cfg.Issuer {
+	if !ok || time.Since(p.at) > pendingLife || err != nil || c.Value != p.browser || q.Get("iss") != s.cfg.Issuer {
 		s.show(w, r, http.StatusBadRequest, page{Notice: "Svaret fra " + s.cfg.Provider + " hører ikke til noe denne nettleseren startet. Start på nytt under."})
 		return
 	}
@@ -282,7 +304,11 @@ func (s *Service) current(r *http.Request) *local {
 func (s *Service) callAPI(w http.ResponseWriter, r *http.Request) {
 	if l := s.current(r); l != nil {
 		l.mu.Lock()
-		l.api, l.apiStatus = s.get(r.Context(), s.cfg.API+"/api"+l.story.API, l.token.AccessToken)
+		token := l.token.AccessToken
+		l.mu.Unlock()
+		answer, status := s.get(r.Context(), s.cfg.API+"/api"+l.story.API, token)
+		l.mu.Lock()
+		l.api, l.apiStatus = answer, status
 		l.mu.Unlock()
 	}
 	http.Redirect(w, r, "/#api", http.StatusSeeOther)
@@ -306,11 +332,19 @@ func (s *Service) refresh(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// renew uses the refresh token and stores its successor.
+// renew uses the refresh token and stores its successor. A request that arrives meanwhile changes nothing: a refresh token is used once.
 func (l *local) renew(ctx context.Context, conf *oauth2.Config) error {
 	l.mu.Lock()
+	busy, refresh := l.renewing, l.token.RefreshToken
+	l.renewing = true
+	l.mu.Unlock()
+	if busy {
+		return nil
+	}
+	tok, err := conf.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh, Expiry: time.Unix(1, 0)}).Token()
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	tok, err := conf.TokenSource(ctx, &oauth2.Token{RefreshToken: l.token.RefreshToken, Expiry: time.Unix(1, 0)}).Token()
+	l.renewing = false
 	if err != nil {
 		return err
 	}

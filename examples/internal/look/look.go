@@ -12,9 +12,17 @@ import (
 //go:embed style.css icon.svg
 var files embed.FS
 
-// Handler serves /static/style.css and /static/icon.svg.
+// Handler serves /static/style.css and /static/icon.svg, and no list of the folder.
 func Handler() http.Handler {
-	return http.StripPrefix("/static/", cached(http.FileServerFS(files)))
+	server := http.StripPrefix("/static/", cached(http.FileServerFS(files)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/static/style.css", "/static/icon.svg":
+			server.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
 }
 
 func cached(next http.Handler) http.Handler {
