@@ -12,6 +12,8 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()

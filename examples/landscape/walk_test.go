@@ -9,6 +9,8 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // Titles of tokens on the page.
 const (
 	idporten     = "Tokenet fra ID-porten"

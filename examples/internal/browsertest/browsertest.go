@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/axe"
 )
@@ -42,25 +44,32 @@ type Browser struct {
 	axe   string // axe-core; "" if it is not installed
 }
 
-// New starts Chromium. If there is none, the test is skipped, or fails if the environment has CI=true. Screenshots are written to the
-// folder of the environment variable PORTNER_SHOTS; their names begin with prefix.
+// New opens a window with cookies of its own. All tests of a package share one Chromium, which the first one starts and Main stops. If
+// there is no Chromium, the test is skipped, or fails if the environment has CI=true. Screenshots are written to the folder of the
+// environment variable PORTNER_SHOTS; their names begin with prefix.
 func New(t *testing.T, prefix string) *Browser {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1100, 900), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "nb"))
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	ctx, cancel := chromedp.NewContext(alloc)
+	parent, err := shared.start(chromium(t))
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	ctx, cancelTime := context.WithTimeout(ctx, 5*time.Minute)
-	t.Cleanup(func() { cancelTime(); cancel(); stop() })
+	t.Cleanup(func() { cancelTime(); cancel() })
 	b := &Browser{t: t, ctx: ctx, axe: findAxe(t)}
 	if dir := os.Getenv("PORTNER_SHOTS"); dir != "" {
 		b.must(os.MkdirAll(dir, 0o755))
 		b.shots = dir + string(filepath.Separator) + prefix
 	}
-	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // starts the browser
+	b.begin()
 	return b
+}
+
+// begin opens the tab. It has the focus, although others share the screen.
+func (b *Browser) begin() {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(1100, 900), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return chromedp.Void{}, err
+	}))
 }
 
 // Tab opens a further tab of the same browser, with the same cookies.
@@ -68,8 +77,47 @@ func (b *Browser) Tab() *Browser {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	b.t.Cleanup(cancel)
-	b.must(chromedp.Do(ctx, chromedp.Navigate("about:blank")))
-	return &Browser{t: b.t, ctx: ctx, shots: b.shots, axe: b.axe}
+	tab := &Browser{t: b.t, ctx: ctx, shots: b.shots, axe: b.axe}
+	tab.begin()
+	return tab
+}
+
+// Main runs the tests of a package that calls New: func TestMain(m *testing.M) { browsertest.Main(m) }.
+func Main(m *testing.M) {
+	status := m.Run()
+	shared.stop()
+	os.Exit(status)
+}
+
+// process is a Chromium without windows of tests.
+type process struct {
+	mu   sync.Mutex
+	ctx  context.Context // nil before the start
+	stop func()
+}
+
+// shared is the Chromium of the tests of a package.
+var shared = &process{stop: func() {}}
+
+// start returns the context of the running Chromium.
+func (p *process) start(path string) (context.Context, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx != nil {
+		return p.ctx, nil
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1100, 900),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "nb"))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	p.stop = func() { cancel(); stop() }
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		return nil, err
+	}
+	p.ctx = ctx
+	return ctx, nil
 }
 
 func chromium(t *testing.T) string {
@@ -124,28 +172,31 @@ func (b *Browser) fail(err error) {
 	b.t.Fatalf("%v\nat %s\n%s", err, at, html)
 }
 
+// patient is how often a step looks for its element: each look is a question to three processes.
+var patient = chromedp.RetryInterval(25 * time.Millisecond)
+
 // Open loads an address and waits for an element.
 func (b *Browser) Open(url string, wait CSS) {
 	b.t.Helper()
-	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait))
+	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait, patient))
 }
 
 // Wait waits for an element of a page that the browser opens by itself.
 func (b *Browser) Wait(sel CSS) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(sel))
+	b.Do(chromedp.WaitVisible(sel, patient))
 }
 
 // Click clicks an element and waits for an element of the next page.
 func (b *Browser) Click(sel, wait CSS) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel), chromedp.WaitVisible(wait))
+	b.Do(chromedp.WaitVisible(sel, patient), chromedp.Click(sel), chromedp.WaitVisible(wait, patient))
 }
 
 // Toggle clicks an element of a form without leaving the page.
 func (b *Browser) Toggle(sel CSS) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(sel), chromedp.Click(sel))
+	b.Do(chromedp.WaitVisible(sel, patient), chromedp.Click(sel))
 }
 
 // ClickAway clicks an element that leads to an address which Chromium cannot show, such as one with the scheme of an app. It waits until
@@ -177,7 +228,7 @@ func (b *Browser) ClickAway(sel CSS, prefix string) string {
 // Fill types into a field.
 func (b *Browser) Fill(sel CSS, text string) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(sel), chromedp.SendKeys(sel, text))
+	b.Do(chromedp.WaitVisible(sel, patient), chromedp.SendKeys(sel, text))
 }
 
 // Text returns the text of an element, visible or not.
@@ -301,7 +352,7 @@ const runAxe = `axe.run(document, {iframes: false, resultTypes: ['violations'], 
 func (b *Browser) violations(options string) []string {
 	b.t.Helper()
 	if Ask(b, chromedp.Evaluate[bool]("typeof axe === 'undefined'")) {
-		b.Do(chromedp.EvaluateAsDevTools[chromedp.Void](b.axe + ";undefined"))
+		b.Do(chromedp.Evaluate[chromedp.Void](b.axe + ";undefined"))
 	}
 	return Ask(b, chromedp.Evaluate[[]string](fmt.Sprintf(runAxe, options), chromedp.EvalAwaitPromise))
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestMain(m *testing.M) { Main(m) }
+
 // faults are pages with one fault each, the view that shows it, and what the audit says.
 var faults = map[string]struct{ style, body, view, says string }{
 	"axe-core: a list with something else": {body: `<ul><p>Ingen punkt</p></ul>`, view: "desk", says: "axe-core: list"},
