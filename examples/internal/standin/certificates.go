@@ -1,12 +1,15 @@
 package standin
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/portner-go/portner/client/businesscert"
 )
@@ -55,7 +58,7 @@ func (c Certificates) Verifier(log *slog.Logger) (*businesscert.Verifier, error)
 	if err != nil {
 		return nil, fmt.Errorf("business_certificates.crls: %w", err)
 	}
-	cfg.Revocation = lists
+	cfg.Revocation = &loggedLists{CRLFiles: lists, log: log}
 	return businesscert.New(cfg)
 }
 
@@ -75,4 +78,33 @@ func readPool(member string, files []string) (*x509.CertPool, error) {
 		}
 	}
 	return pool, nil
+}
+
+// loggedLists logs why lists are not accepted, once for each reason.
+type loggedLists struct {
+	*businesscert.CRLFiles
+	log *slog.Logger
+
+	mu   sync.Mutex
+	last string // the reason that was logged last; "" if all lists are accepted
+}
+
+// Check implements businesscert.Revocation.
+func (l *loggedLists) Check(ctx context.Context, leaf, issuer *x509.Certificate, now time.Time) error {
+	err := l.CRLFiles.Check(ctx, leaf, issuer, now)
+	var reason string
+	if problem := l.Err(); problem != nil {
+		reason = problem.Error()
+	}
+	l.mu.Lock()
+	changed := reason != l.last
+	l.last = reason
+	l.mu.Unlock()
+	switch {
+	case changed && reason != "":
+		l.log.ErrorContext(ctx, "revocation lists are not accepted", "member", "business_certificates.crls", "error", reason)
+	case changed:
+		l.log.InfoContext(ctx, "revocation lists are accepted again")
+	}
+	return err
 }
