@@ -18,8 +18,8 @@ func TestServiceBehindABroker(t *testing.T) {
 	broker := browsertest.NewBroker(t, "")
 	file := filepath.Join(t.TempDir(), "config.json")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{"clients":[
-		{"client_id":"megler","client_secret":"hemmelig","client_name":"Megler","client_orgno":"991825827","integration_type":"ansattporten","scopes":["openid"],"redirect_uris":["%[1]s/cb"]},
-		{"client_id":"skjema","client_secret":"hemmelig","client_name":"Skjema","client_orgno":"991825827","integration_type":"ansattporten","scopes":["openid"],"response_modes":["form_post"],"redirect_uris":["%[1]s/cb"]}]}`,
+		{"client_id":"megler","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Megler","client_orgno":"991825827","integration_type":"ansattporten","scopes":["openid"],"redirect_uris":["%[1]s/cb"]},
+		{"client_id":"skjema","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Skjema","client_orgno":"991825827","integration_type":"ansattporten","scopes":["openid"],"response_modes":["form_post"],"redirect_uris":["%[1]s/cb"]}]}`,
 		broker.Base), 0o600))
 	s := start(t, "-config", file)
 	b := openBrowser(t)

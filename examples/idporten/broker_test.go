@@ -21,17 +21,17 @@ func TestServiceBehindABroker(t *testing.T) {
 	t.Parallel()
 	broker, toApp := browsertest.NewBroker(t, ""), browsertest.NewBroker(t, appScheme+"/hjem")
 	s := start(t, "-config", write(t, fmt.Sprintf(`{"clients":[
-		{"client_id":"megler","client_secret":"hemmelig","client_name":"Megler","client_orgno":"991825827","integration_type":"api_klient",
+		{"client_id":"megler","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Megler","client_orgno":"991825827","integration_type":"api_klient",
 		 "redirect_uris":["%[1]s/cb"],"post_logout_redirect_uris":["%[1]s/ut"],"frontchannel_logout_uri":"%[1]s/ramme","scopes":["openid","profile","demo:inntekt.read"]},
-		{"client_id":"skjema","client_secret":"hemmelig","client_name":"Skjema","client_orgno":"991825827","integration_type":"api_klient",
+		{"client_id":"skjema","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Skjema","client_orgno":"991825827","integration_type":"api_klient",
 		 "response_modes":["form_post"],"redirect_uris":["%[1]s/cb"],"scopes":["openid","profile","demo:inntekt.read"]},
-		{"client_id":"videre","client_secret":"hemmelig","client_name":"Videre","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["%[2]s/cb"],
+		{"client_id":"videre","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Videre","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["%[2]s/cb"],
 		 "post_logout_redirect_uris":["%[2]s/ut"]},
 		{"client_id":"app","client_name":"App","client_orgno":"991825827","integration_type":"idporten","application_type":"native","redirect_uris":["%[3]s/cb"],
 		 "post_logout_redirect_uris":["%[3]s/ut"]}],"confirm_logout":true}`, broker.Base, toApp.Base, appScheme)))
 	b := browsertest.New(t, "")
 	login := func(clientID, redirect string, scopes ...string) *party {
-		p := newParty(t, s, clientID, "hemmelig", redirect, append([]string{"openid"}, scopes...)...)
+		p := newParty(t, s, clientID, clientSecret, redirect, append([]string{"openid"}, scopes...)...)
 		b.Open(p.url("prompt", "login"), "#login-form")
 		return p
 	}

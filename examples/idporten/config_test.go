@@ -11,9 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/configtest"
-	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -68,7 +66,7 @@ func TestMistakes(t *testing.T) {
 			want: []string{"clients[0].client_id: must be a string", "clients[0].scopes: must be a list", "test_login: must be a boolean", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
 		},
 		"values": {
-			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"x","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æ","redirect_uris":["http://localhost:1/cb"]}],
+			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æ","redirect_uris":["http://localhost:1/cb"]}],
 			     "users":[{"username":"u","password":"p","pid":"12345678901","acr":"high"},{"username":"u","password":"","claims":{"email":1,"shoe_size":2,"address":{"planet":"x"}}},{"username":"e","password":"p","acr":"selfregistered-email"}],
 			     "scopes":[{"name":"a:b","requires_user_consent":true},{"name":"a:c"},{"name":"a:c"}],"scope_access":[{"scope":"no:such","consumer_orgno":"991825827","state":"APPROVED"}],"session":{"max":-1}}`,
 			want: []string{
@@ -108,7 +106,7 @@ func TestOwnRecordsReplace(t *testing.T) {
 	s := start(t, "-config", write(t, `{"profile":"openid",
 		"scopes":[{"name":"email","description":"Min tekst","accessible_for_all":true,"requires_user_consent":true},{"prefix":"demo","subscope":"inntekt.read","description":"Annen"}],
 		"scope_access":[{"scope":"demo:inntekt.read","consumer_orgno":"991825827","state":"DENIED"}],
-		"clients":[{"client_id":"min-tjeneste","client_secret":"egen","client_name":"Egen","redirect_uris":["http://localhost:1/cb"]}]}`))
+		"clients":[{"client_id":"min-tjeneste","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Egen","redirect_uris":["http://localhost:1/cb"]}]}`))
 	r, err := s.cfg.scopeRegistry()
 	require.NoError(t, err)
 	require.True(t, r.Scope("email").RequiresUserConsent)
@@ -123,26 +121,14 @@ func TestOwnRecordsReplace(t *testing.T) {
 	require.Len(t, s.users.entries, 3, "a configuration without users gets those of the demo")
 }
 
-// TestSecrets checks that random secrets and chosen passwords are both accepted.
-func TestSecrets(t *testing.T) {
-	t.Parallel()
-	for _, secret := range []string{"kort", client.GenerateSecret()} {
-		c, err := standin.ClientEntry{Client: client.Client{ClientID: "x"}, ClientSecret: secret}.Registration(now())
-		require.NoError(t, err)
-		require.Len(t, c.Secrets, 1)
-	}
-	_, err := standin.ClientEntry{ClientSecret: "æøå"}.Registration(now())
-	require.Error(t, err)
-}
-
 // TestWarnScopes checks the warnings about registered scopes whose requests will be rejected.
 func TestWarnScopes(t *testing.T) {
 	t.Parallel()
 	file := write(t, `{
 		"clients": [
-			{"client_id":"a","client_secret":"s","client_orgno":"991825827","scopes":["openid","slip"],"redirect_uris":["http://localhost/cb"]},
-			{"client_id":"b","client_secret":"s","client_orgno":"974761076","scopes":["eksempel:x"],"redirect_uris":["http://localhost/cb"]},
-			{"client_id":"c","client_secret":"s","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
+			{"client_id":"a","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","scopes":["openid","slip"],"redirect_uris":["http://localhost/cb"]},
+			{"client_id":"b","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"974761076","scopes":["eksempel:x"],"redirect_uris":["http://localhost/cb"]},
+			{"client_id":"c","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
 		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
 	var out syncBuffer
 	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))

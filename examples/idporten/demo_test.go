@@ -245,11 +245,11 @@ func TestDemoMorePages(t *testing.T) {
 func TestDemoLongWords(t *testing.T) {
 	long := strings.Repeat("Opplysningstilgjengeliggjøringsforskriftsbestemmelse", 3)
 	s := start(t, "-config", write(t, `{
-		"clients":[{"client_id":"lang","client_secret":"x","client_name":"`+long+`","client_orgno":"991825827","integration_type":"api_klient","redirect_uris":["http://localhost:1/cb"],"scopes":["openid","lang:lang"]}],
+		"clients":[{"client_id":"lang","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"`+long+`","client_orgno":"991825827","integration_type":"api_klient","redirect_uris":["http://localhost:1/cb"],"scopes":["openid","lang:lang"]}],
 		"scopes":[{"name":"lang:lang","description":"`+long+`","long_description":"**`+long+`** og [`+long+`](https://example.no/)\n\n*`+long+`*","requires_user_consent":true,"accessible_for_all":true}],
 		"users":[{"username":"u","password":"p","claims":{"name":"`+long+`"},"amr":["`+long+`"]}]}`))
 	b := browsertest.New(t, "")
-	p := newParty(t, s, "lang", "x", "http://localhost:1/cb", "openid", "lang:lang")
+	p := newParty(t, s, "lang", clientSecret, "http://localhost:1/cb", "openid", "lang:lang")
 	b.Open(p.url(), "#login-form")
 	b.Audit("long-login")
 	b.Click("#user-u", "#consent-form")

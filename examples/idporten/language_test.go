@@ -64,7 +64,7 @@ func everyPage(t *testing.T, s *server, cookie, uiLocales, accept string) map[st
 		}
 		return v.do(r)
 	}
-	p := newParty(t, s, "conf-1", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "conf-1", clientSecret, nobody, "openid")
 	request := func(change ...string) []string {
 		all := []string{
 			"client_id", "conf-1", "redirect_uri", nobody, "response_type", "code", "scope", "openid", "state", "s", "nonce", "n",

@@ -16,10 +16,10 @@ import (
 const machines = `{
 	"profile": "%s",
 	"clients": [
-		{"client_id":"jobb","client_secret":"hemmelig","grant_types":["client_credentials"],"scopes":["eksempel:les","eksempel:skriv"]},
-		{"client_id":"api","client_secret":"hemmelig","client_orgno":"974761076","resource_server":true},
-		{"client_id":"ordre-api","client_secret":"hemmelig","resource_server":true,"resources":["https://api.example.no"]},
-		{"client_id":"nysgjerrig","client_secret":"hemmelig","resource_server":true,"resources":["https://another.example.no"]}
+		{"client_id":"jobb","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","grant_types":["client_credentials"],"scopes":["eksempel:les","eksempel:skriv"]},
+		{"client_id":"api","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"974761076","resource_server":true},
+		{"client_id":"ordre-api","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","resource_server":true,"resources":["https://api.example.no"]},
+		{"client_id":"nysgjerrig","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","resource_server":true,"resources":["https://another.example.no"]}
 	],
 	"scopes": [
 		{"name":"eksempel:les","owner_orgno":"974761076","accessible_for_all":true,"description":"Lese"},
@@ -31,7 +31,7 @@ func TestClientCredentials(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, strings.Replace(machines, "%s", "openid", 1)), "-demo=false")
 	require.Contains(t, grantTypes(t, s), "client_credentials")
-	cfg := clientcredentials.Config{ClientID: "jobb", ClientSecret: "hemmelig", TokenURL: s.issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}
+	cfg := clientcredentials.Config{ClientID: "jobb", ClientSecret: clientSecret, TokenURL: s.issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}
 	tok, err := cfg.Token(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "eksempel:les eksempel:skriv", tok.Extra("scope"))
@@ -78,7 +78,7 @@ func introspect(t *testing.T, s *server, clientID, token string) (seen map[strin
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.SetBasicAuth(clientID, "hemmelig")
+	r.SetBasicAuth(clientID, clientSecret)
 	res, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer res.Body.Close()

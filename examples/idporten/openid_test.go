@@ -17,9 +17,9 @@ import (
 const plain = `{
 	"profile": "openid",
 	"clients": [
-		{"client_id":"conf-1","client_secret":"hemmelig","code_challenge_method":"none","grant_types":["authorization_code","refresh_token"],"redirect_uris":["http://localhost:1/cb"],
+		{"client_id":"conf-1","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","code_challenge_method":"none","grant_types":["authorization_code","refresh_token"],"redirect_uris":["http://localhost:1/cb"],
 		 "scopes":["openid","profile","email","address","phone","offline_access"]},
-		{"client_id":"tilsyn","client_secret":"hemmelig","redirect_uris":["http://localhost:1/cb"],"scopes":["openid"],"prompt_values":["login"],"response_modes":["query"]}
+		{"client_id":"tilsyn","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["http://localhost:1/cb"],"scopes":["openid"],"prompt_values":["login"],"response_modes":["query"]}
 	],
 	"users": [
 		{"username":"conf","password":"passord","claims":{
@@ -36,7 +36,7 @@ func TestOpenIDProfile(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, plain), "-demo=false")
 	v := visit(t, s)
-	p := newParty(t, s, "conf-1", "hemmelig", nobody, "openid", "profile", "email", "address", "phone", "offline_access")
+	p := newParty(t, s, "conf-1", clientSecret, nobody, "openid", "profile", "email", "address", "phone", "offline_access")
 	login := v.get(p.url())
 	require.Nil(t, login.id("user-form"), "no buttons without the demo")
 	tok, it := p.exchange(v.login(login, "conf").left.Query())
@@ -55,7 +55,7 @@ func TestOpenIDProfile(t *testing.T) {
 	require.Empty(t, p.verify(next).Nonce, "the id_token of a refresh has no nonce (OIDC Core §12.2)")
 
 	// Fewer scopes, fewer claims.
-	p = newParty(t, s, "conf-1", "hemmelig", nobody, "openid", "email")
+	p = newParty(t, s, "conf-1", clientSecret, nobody, "openid", "email")
 	tok, _ = p.exchange(v.get(p.url()).left.Query())
 	require.Equal(t, []string{"email", "email_verified", "sub"}, slices.Sorted(maps.Keys(userinfo(t, p, tok))))
 
@@ -95,7 +95,7 @@ func TestOpenIDPrompts(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, plain), "-demo=false")
 	v := visit(t, s)
-	p := newParty(t, s, "conf-1", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "conf-1", clientSecret, nobody, "openid")
 	require.Equal(t, "login_required", v.get(p.url("prompt", "none")).param(t, "error"))
 	_, first := p.exchange(v.login(v.get(p.url()), "conf").left.Query())
 	_, silent := p.exchange(v.get(p.url("prompt", "none")).left.Query())
@@ -113,7 +113,7 @@ func TestOpenIDPrompts(t *testing.T) {
 	}
 	p.exchange(asked.left.Query())
 
-	strict := newParty(t, s, "tilsyn", "hemmelig", nobody, "openid")
+	strict := newParty(t, s, "tilsyn", clientSecret, nobody, "openid")
 	require.Equal(t, "invalid_request", v.get(strict.url("prompt", "none")).param(t, "error"))
 	require.NotEmpty(t, v.get(strict.url("response_mode", "form_post")).left.Query().Get("error"), "query only")
 }
@@ -175,7 +175,7 @@ func TestOwnStandardScope(t *testing.T) {
 	text := strings.Replace(plain, `"users"`, `"scopes":[{"name":"email","description":"Min e-post","accessible_for_all":true,"requires_user_consent":true}],"users"`, 1)
 	s := start(t, "-config", write(t, text), "-demo=false")
 	v := visit(t, s)
-	p := newParty(t, s, "conf-1", "hemmelig", nobody, oidc.ScopeOpenID, "email", "phone")
+	p := newParty(t, s, "conf-1", clientSecret, nobody, oidc.ScopeOpenID, "email", "phone")
 	asked := v.login(v.get(p.url()), "conf")
 	require.Equal(t, "/consent", asked.url.Path)
 	require.Contains(t, asked.text("consent-form"), "Min e-post")

@@ -21,6 +21,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
+// clientSecret is the secret of the clients in the configurations of tests.
+const clientSecret = "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U"
+
 // party is a relying party with golang.org/x/oauth2 and github.com/coreos/go-oidc.
 type party struct {
 	t        *testing.T

@@ -26,7 +26,7 @@ func TestReadme(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(block, "\n"), 10)
 	require.NoError(t, configtest.Load(t, "idporten").Validate(t, block))
 	s := start(t, "-config", write(t, block))
-	p := newParty(t, s, "my-service", "change-me", "http://localhost:3000/callback", "openid", "profile")
+	p := newParty(t, s, "my-service", "Wm5rT0yHq3ZkBv8nDs6LgXc2PjUa9EfR", "http://localhost:3000/callback", "openid", "profile")
 	v := visit(t, s)
 	p.exchange(v.login(v.get(p.url()), "kari").left.Query())
 

@@ -90,16 +90,16 @@ func team(t *testing.T, k key, more string) string {
 	t.Helper()
 	return write(t, fmt.Sprintf(`{
 		"clients": [
-			{"client_id":"post","client_secret":"hemmelig","client_orgno":"991825827","integration_type":"idporten","token_endpoint_auth_method":"client_secret_post","redirect_uris":["http://localhost:1/cb"]},
+			{"client_id":"post","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","integration_type":"idporten","token_endpoint_auth_method":"client_secret_post","redirect_uris":["http://localhost:1/cb"]},
 			{"client_id":"nokkel","client_orgno":"991825827","integration_type":"idporten","token_endpoint_auth_method":"private_key_jwt","jwks":%[1]s,"redirect_uris":["http://localhost:1/cb"],"id_token_signed_response_alg":"ES256"},
-			{"client_id":"par","client_secret":"hemmelig","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],"require_pushed_authorization_requests":true},
-			{"client_id":"signert","client_secret":"hemmelig","client_orgno":"991825827","integration_type":"idporten","jwks":%[1]s,"redirect_uris":["http://localhost:1/cb"],"require_signed_request_object":true},
+			{"client_id":"par","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],"require_pushed_authorization_requests":true},
+			{"client_id":"signert","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","integration_type":"idporten","jwks":%[1]s,"redirect_uris":["http://localhost:1/cb"],"require_signed_request_object":true},
 			{"client_id":"nettleser","client_orgno":"991825827","integration_type":"idporten","application_type":"browser","grant_types":["authorization_code","refresh_token"],"redirect_uris":["http://localhost:5173/cb"]},
 			{"client_id":"mobil","client_orgno":"991825827","integration_type":"idporten","application_type":"native","grant_types":["authorization_code","refresh_token"],"redirect_uris":["no.example.app:/cb","http://127.0.0.1/cb","http://[::1]:0/cb"]},
-			{"client_id":"alene","client_secret":"hemmelig","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],"sso_disabled":true},
-			{"client_id":"leverandor","client_secret":"hemmelig","client_name":"Leverandøren","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],
+			{"client_id":"alene","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],"sso_disabled":true},
+			{"client_id":"leverandor","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Leverandøren","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost:1/cb"],
 			 "onbehalfof":[{"onbehalfof":"kommunen","display_name":"Kommunen","orgno":"974761076"}]},
-			{"client_id":"avslatt","client_secret":"hemmelig","redirect_uris":["http://localhost:1/cb"],"active":false}
+			{"client_id":"avslatt","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["http://localhost:1/cb"],"active":false}
 		],
 		"users": [
 			{"pid":"21879498012","username":"kari","password":"passord","acr":"idporten-loa-high","amr":["BankID"]},
@@ -117,7 +117,7 @@ func TestClientAuthentication(t *testing.T) {
 	s := start(t, "-config", team(t, k, ""))
 	v := visit(t, s)
 
-	p := newParty(t, s, "post", "hemmelig", nobody, "openid", "profile")
+	p := newParty(t, s, "post", clientSecret, nobody, "openid", "profile")
 	p.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	_, it := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	require.Equal(t, "45840375084", p.claims(it)["pid"])
@@ -145,9 +145,9 @@ func TestPushedRequest(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
 	v := visit(t, s)
-	p := newParty(t, s, "par", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "par", clientSecret, nobody, "openid")
 	require.Equal(t, "invalid_request", v.get(p.url()).param(t, "error"))
-	status, pushed := post(t, s, "/par", "par", "hemmelig", p.params())
+	status, pushed := post(t, s, "/par", "par", clientSecret, p.params())
 	require.Equal(t, http.StatusCreated, status, "%v", pushed)
 	require.InDelta(t, 120, pushed["expires_in"], 0)
 	short := s.issuer + "/authorize?" + url.Values{"client_id": {"par"}, "request_uri": {pushed["request_uri"].(string)}}.Encode()
@@ -164,7 +164,7 @@ func TestFormPost(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
 	v := visit(t, s)
-	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "alene", clientSecret, nobody, "openid")
 	page := v.login(v.get(p.url("response_mode", "form_post")), "ola")
 	require.Equal(t, 200, page.status)
 	for n := range page.root.Descendants() {
@@ -183,7 +183,7 @@ func TestSignedRequest(t *testing.T) {
 	k := newKey(t)
 	s := start(t, "-config", team(t, k, ""))
 	v := visit(t, s)
-	p := newParty(t, s, "signert", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "signert", clientSecret, nobody, "openid")
 	object := func(signer key) string {
 		claims := map[string]any{"iss": "signert", "aud": s.issuer, "iat": now().Unix(), "exp": now().Add(time.Minute).Unix(), "jti": "x"}
 		for name, values := range p.params() {
@@ -201,7 +201,7 @@ func TestHeadlessLogin(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), `,"test_login":true`))
 	for pid, level := range map[string]string{"21879498012": "idporten-loa-high", "45840375084": "idporten-loa-substantial", "17912099997": "idporten-loa-substantial"} {
-		p := newParty(t, s, "alene", "hemmelig", nobody, "openid", "profile")
+		p := newParty(t, s, "alene", clientSecret, nobody, "openid", "profile")
 		answer := visit(t, s).get(p.url("login_hint", "testid:"+pid+"_"+level))
 		tok, it := p.exchange(answer.left.Query())
 		require.Equal(t, pid, p.claims(it)["pid"])
@@ -211,7 +211,7 @@ func TestHeadlessLogin(t *testing.T) {
 		require.NoError(t, err)
 	}
 	off := start(t, "-config", team(t, newKey(t), ""))
-	p := newParty(t, off, "alene", "hemmelig", nobody, "openid")
+	p := newParty(t, off, "alene", clientSecret, nobody, "openid")
 	require.Equal(t, "/login", visit(t, off).get(p.url("login_hint", "testid:21879498012_idporten-loa-high")).url.Path)
 }
 
@@ -314,10 +314,10 @@ func TestIsolatedClient(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
 	v := visit(t, s)
-	common := newParty(t, s, "leverandor", "hemmelig", nobody, "openid")
+	common := newParty(t, s, "leverandor", clientSecret, nobody, "openid")
 	v.login(v.get(common.url()), "ola")
 	require.NotNil(t, v.get(common.url()).left)
-	alone := newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	alone := newParty(t, s, "alene", clientSecret, nobody, "openid")
 	asked := v.get(alone.url())
 	require.Equal(t, "/login", asked.url.Path)
 	require.NotNil(t, v.login(asked, "ola").left)
@@ -332,7 +332,7 @@ func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""))
 	v := visit(t, s)
-	p := newParty(t, s, "leverandor", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "leverandor", clientSecret, nobody, "openid")
 	require.Equal(t, "Leverandøren", v.get(p.url()).text("client-name"))
 	require.Equal(t, "Kommunen", v.get(p.url("onbehalfof", "kommunen")).text("client-name"))
 	unknown := v.get(p.url("onbehalfof", "ukjent"))
@@ -363,7 +363,7 @@ func TestNoButtons(t *testing.T) {
 	s := start(t, "-config", team(t, newKey(t), ""), "-demo=false")
 	require.Len(t, s.sites, 1, "the provider only")
 	v := visit(t, s)
-	p := newParty(t, s, "alene", "hemmelig", nobody, "openid")
+	p := newParty(t, s, "alene", clientSecret, nobody, "openid")
 	login := v.get(p.url())
 	require.Nil(t, login.id("user-form"))
 	require.Equal(t, http.StatusUnauthorized, v.submit(login, "login-form", url.Values{"user": {"kari"}}).status)

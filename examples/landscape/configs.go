@@ -3,6 +3,7 @@ package main
 import (
 	"path/filepath"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
 )
 
@@ -17,10 +18,12 @@ const (
 	altinnOrg   = "974761076" // owner of the scopes
 )
 
+// personSecret is the secret of the clients that users log in to. It is new at each start.
+var personSecret = client.GenerateSecret()
+
 // Clients and scopes of the stories.
 const (
 	personClient   = "regnskapssystemet"
-	personSecret   = "bare-for-denne-maskinen-og-ikke-lenger"
 	employeeClient = "ansattsystemet"
 	certClient     = "tjenesteeieren" // signs with the business certificate
 	keyClient      = "regnskap"       // signs with a registered key

@@ -155,7 +155,7 @@ func TestGuard(t *testing.T) {
 func TestShown(t *testing.T) {
 	t.Parallel()
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrYXJpIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4"
-	opaque := strings.Repeat("hemmelig", 5)
+	opaque := strings.Repeat("G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U", 5)
 	for name, text := range map[string]string{
 		"bearer": call{to: "http://localhost/a", bearer: opaque}.shown(),
 		"basic":  call{to: "http://localhost/a", basic: url.UserPassword("klient", opaque)}.shown(),

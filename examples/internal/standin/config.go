@@ -147,7 +147,7 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 	p.Unique("clients", "client_id", ids)
 }
 
-// Registration returns the client of an entry. A secret that does not look random is accepted: the file is for development.
+// Registration returns the client of an entry. It rejects the secrets that client.NewSecret rejects.
 func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	c := e.Client
 	if len(c.JWKS) > 0 {
@@ -156,12 +156,7 @@ func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	if e.ClientSecret == "" {
 		return c, nil
 	}
-	expires := now.Add(360 * 24 * time.Hour)
-	secret, err := client.NewSecret(e.ClientSecret, expires)
-	if err != nil {
-		secret, err = client.InsecureSecret(e.ClientSecret, expires)
-		secret.Guessable = false // the limit would let users behind one address block each other
-	}
+	secret, err := client.NewSecret(e.ClientSecret, now.Add(360*24*time.Hour))
 	c.Secrets = []client.Secret{secret} // also if invalid, so that Validate does not report it as missing
 	return c, err
 }

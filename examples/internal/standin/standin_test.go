@@ -1,21 +1,31 @@
 package standin_test
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/testpki"
 )
 
 // A change of the language returns to a page of this server only.
@@ -176,4 +186,64 @@ func TestCertificates(t *testing.T) {
 	require.Nil(t, v)
 	_, err = standin.Certificates{Roots: []string{"standin_test.go"}}.Verifier(log)
 	require.ErrorContains(t, err, "holds no certificate")
+}
+
+// An error of the revocation lists is logged once, and so is its end.
+func TestRevocationListErrorsAreLogged(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	set, err := testpki.NewSet(testpki.Options{
+		Orgno: "991825827", Name: "Testorganisasjonen", OtherOrgno: "910753614", OtherName: "Den andre", Now: now,
+		NewKey: func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
+	})
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, set.Write(dir))
+	lists := filepath.Join(dir, "crl.pem")
+	content, err := os.ReadFile(lists)
+	require.NoError(t, err)
+	var log bytes.Buffer
+	v, err := standin.Certificates{Roots: []string{filepath.Join(dir, "root.pem")}, CRLs: []string{lists}}.Verifier(slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	logged := func(step int, file []byte) string {
+		log.Reset()
+		require.NoError(t, os.WriteFile(lists, file, 0o600))
+		for range 2 {
+			_, err := v.Verify(t.Context(), testpki.Chain(set.Chain(testpki.NameSEID2)...), now.Add(time.Duration(step)*time.Hour))
+			require.NoError(t, err, "the lists that were read before are in force")
+		}
+		return log.String()
+	}
+	require.Empty(t, logged(0, content))
+	broken := logged(1, []byte("no list"))
+	require.Equal(t, 1, strings.Count(broken, "level=ERROR"), broken)
+	require.Contains(t, broken, "business_certificates.crls")
+	require.Contains(t, broken, lists)
+	require.Empty(t, logged(2, []byte("no list")), "the same error is not repeated")
+	again := logged(3, content)
+	require.Equal(t, 1, strings.Count(again, "level=INFO"), again)
+}
+
+// A secret that the library rejects is rejected with the path of its member, and is not repeated.
+func TestGuessableSecretsAreRejected(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "c.json")
+	for secret, want := range map[string]string{
+		"kort": "must be at least 32 random bytes",
+		"endre-meg-endre-meg-endre-meg-endre-meg": "placeholder",
+		strings.Repeat("ab", 20):                  "repeats a pattern",
+		strings.Repeat("æ", 20):                   "",
+	} {
+		text, err := json.Marshal(map[string]any{"clients": []any{map[string]any{"client_id": "app", "redirect_uris": []string{"https://app.example.no/cb"}, "client_secret": secret}}})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+		_, err = standin.ReadConfig(file, func(c *standin.Common) error {
+			var p standin.Problems
+			c.CheckClients(&p, client.Environment{})
+			return p.Err()
+		})
+		require.ErrorContains(t, err, "clients[0].client_secret: ", secret)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), secret)
+	}
 }
