@@ -28,7 +28,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/axe"
 )
@@ -50,7 +49,9 @@ type Browser struct {
 func New(t *testing.T, prefix string) *Browser {
 	t.Helper()
 	parent, err := shared.start(chromium(t))
-	require.NoError(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	ctx, cancelTime := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(func() { cancelTime(); cancel() })
