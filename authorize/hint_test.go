@@ -139,6 +139,20 @@ func TestTestLogin(t *testing.T) {
 	require.ErrorContains(t, err, "TestLogin: was made for another issuer")
 }
 
+// TestLoginOfTestPopulations: a number is synthetic if 40, 65 or 80 is added to its month, also that of a D-number.
+func TestLoginOfTestPopulations(t *testing.T) {
+	t.Parallel()
+	login, err := authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: issuer, TestIssuer: issuer})
+	require.NoError(t, err)
+	w := newWorld(t, func(c *authorize.Config) { c.TestLogin = login })
+	for pid, want := range map[string]string{
+		testPID.Reveal(): "code", "15419010046": "code", "15668010064": "code", "15779010020": "code", "41668010030": "code",
+		"15018010035": "error invalid_request", "15417810038": "error invalid_request", "01010750160": "error invalid_request",
+	} {
+		require.Equal(t, want, outcome(t, w.browser().authorize(params("web", "login_hint", "testid:"+pid+"_"+acr.High))), pid)
+	}
+}
+
 // TestPanics: a panic of the host ends the request without a code, and its value is not logged.
 func TestPanics(t *testing.T) {
 	t.Parallel()

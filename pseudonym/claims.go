@@ -196,10 +196,14 @@ var identifyingPrefixes = []string{
 // identifyingNames are the other canonical names that identify a user.
 var identifyingNames = set(`pid fnr dnr ssn nin fodselsnummer personnummer dnummer personidentifier personident nationalid
 	nationalidentitynumber nationalidentifier personalnumber identifierno
+	fnummer personnr identitetsnummer folkeregisteridentifikator personidentifikator kontonummer kontonr iban
 	name givenname familyname middlename firstname lastname surname fullname
-	navn fornavn etternavn mellomnavn fulltnavn slektsnavn kallenavn brukernavn
-	nickname preferredusername username uniquename upn loginhint
-	fodested tlf tlfnr poststed postnummer kjonn kjoenn profilbilde bilde
+	displayname commonname cn legalname maidenname
+	navn fornavn etternavn mellomnavn fulltnavn slektsnavn kallenavn brukernavn visningsnavn kortnavn pikenavn foretrukketnavn
+	namn fornamn etternamn mellomnamn fulltnamn slektsnamn kallenamn brukarnamn visningsnamn
+	nickname preferredusername username uniquename upn userprincipalname samaccountname loginhint
+	mail telephonenumber photo avatar
+	fodested bosted gate gatenavn husnummer tlf tlfnr tlfnummer poststed postnummer kjonn kjoenn profilbilde bilde
 	profile picture website gender dateofbirth updatedat`)
 
 func set(names string) map[string]bool {

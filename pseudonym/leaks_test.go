@@ -21,13 +21,16 @@ func TestIdentifying(t *testing.T) { // not parallel: it counts allocations
 		updated_at updatedAt given-name givenName phoneNumber streetAddress postalCode postal_code nationalIdentityNumber
 		fødselsnummer FØDSELSNUMMER fodselsnummer foedselsnummer fødselsdato fødested personnummer d-nummer navn fornavn etternavn mellomnavn
 		Fornavn fullt_navn epost e-post epostadresse adresse postadresse bostedsAdresse gateadresse mobil mobilnummer mobiltelefon telefon
+		namn fornamn Etternamn mellomnamn fullt_namn brukarnamn visningsnavn visningsnamn pikenavn kortnavn foretrukketNavn personnr fnummer
+		identitetsnummer folkeregisteridentifikator personidentifikator kontonummer kontonr bosted gate gatenavn husnummer tlfnummer
+		displayName cn mail telephoneNumber userPrincipalName sAMAccountName legal_name maiden_name photo avatar iban
 		telefonnummer tlf postnummer poststed kjønn brukernavn https://example.no/claims/fødselsnummer navn#nn`) {
 		require.True(t, pseudonym.Identifying(claim), claim)
 	}
 	for _, claim := range strings.Fields(`sub iss aud exp iat nbf jti sid nonce acr amr auth_time locale zoneinfo scope
 		client_id client_amr client_orgno consumer supplier delegation_source token_type authorization_details cnf at_hash
 		client_onbehalfof active expires_in client_name resource_name username_is_not_here pid_allowed
-		organisasjonsnavn organisasjonsnummer rolle roller virksomhet tenant_id name_of_service p`) {
+		organisasjonsnavn organisasjonsnummer organisasjonsnamn mailbox_id gatekeeper rolle roller virksomhet tenant_id name_of_service p`) {
 		require.False(t, pseudonym.Identifying(claim), claim)
 	}
 	require.False(t, pseudonym.Identifying(""))
