@@ -113,6 +113,9 @@ type Config struct {
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.
 	RequiredParameters []string
+	// RequestURIAlone rejects requests that have parameters other than client_id beside the request_uri of a pushed request. If false,
+	// these parameters are ignored (RFC 9126 §4).
+	RequestURIAlone bool
 	// ClaimsParameter enables the parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
 	ClaimsParameter bool
 	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.

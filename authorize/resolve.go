@@ -66,7 +66,7 @@ func (e *Endpoint) unresolved(c *client.Client, form httpx.Form, code portner.Er
 }
 
 // pushedRequest loads the parameters of a pushed request. Parameters beside request_uri and client_id are ignored (RFC 9126 §4, RFC
-// 9101 §6.3). The request stays valid until it has led to a code, so that a browser may reload.
+// 9101 §6.3), or rejected where Config.RequestURIAlone says so. The request stays valid until it has led to a code, so that a browser may reload.
 func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form httpx.Form, uri string, now time.Time) (source, *refusal) {
 	bad := func(code portner.ErrorCode, reason string) (source, *refusal) {
 		return source{}, e.unresolved(c, form, code, reason, "The request_uri is unknown, consumed or expired.")
@@ -92,7 +92,11 @@ func (e *Endpoint) pushedRequest(ctx context.Context, c *client.Client, form htt
 	case p.ClientID != c.ClientID:
 		return bad(portner.InvalidRequestURI, "request_uri_client_mismatch")
 	}
-	return e.openPushed(p.Params, c.ClientID, hash)
+	s, refused := e.openPushed(p.Params, c.ClientID, hash)
+	if refused == nil && e.cfg.RequestURIAlone && len(form.Without("client_id", "request_uri").Names()) > 0 {
+		refused = e.unresolved(c, s.form, portner.InvalidRequest, "request_uri_not_alone", "Only client_id may be sent with request_uri.")
+	}
+	return s, refused
 }
 
 // sealPushed seals parameters for the store, because login_hint and id_token_hint may identify a user. They open only with the

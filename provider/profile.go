@@ -62,6 +62,9 @@ type Profile struct {
 	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,
 	// request and request_uri (pushed requests only).
 	RequiredParameters []string
+	// RequestURIAlone rejects requests that have parameters other than client_id beside the request_uri of a pushed request. If false,
+	// these parameters are ignored (RFC 9126 §4).
+	RequestURIAlone bool
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
 	// AssertionLifetime is the longest time from iat to exp of a client assertion, at most an hour. If 0, it is 120 s.
@@ -155,6 +158,7 @@ func IDPorten() Profile {
 		UserInfoScope:    scope.Profile,
 		RequireClientID:  true, AssertionAudience: client.IssuerString,
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
+		RequestURIAlone:  true,
 		SingleUseLogin:   isEIDASLogin,
 		Lifetimes:        defaultLifetimes(),
 	}

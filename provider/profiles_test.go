@@ -77,3 +77,37 @@ func TestLogoutQuestion(t *testing.T) {
 		})
 	}
 }
+
+// TestParametersBesideRequestURI: ID-porten rejects parameters other than client_id beside request_uri (docs/spec/idporten.md §4.2), and
+// the OpenID profile ignores them (RFC 9126 §4). In both cases none of them has an effect.
+func TestParametersBesideRequestURI(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		profile provider.Profile
+		rejects bool
+	}{"ID-porten": {provider.IDPorten(), true}, "Ansattporten": {ansattporten.Profile(), true}, "OpenID Connect": {provider.OpenIDConnect(), false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			op := newProfile(t, tc.profile)
+			r := op.Request("tjeneste", "openid")
+			pushed := op.Call(t, "/par", "tjeneste", r.Params).String("request_uri")
+			for name, value := range map[string]string{
+				"scope": "openid profile", "prompt": "none", "state": "other", "redirect_uri": "https://evil.example/", "ui_locales": "en", "unknown": "x",
+			} {
+				q := url.Values{"client_id": {"tjeneste"}, "request_uri": {pushed}, name: {value}}
+				p := op.Browser().Get(t, optest.Issuer+"/authorize?"+q.Encode())
+				if !tc.rejects {
+					require.Equal(t, "login", p.Step(), name)
+					continue
+				}
+				require.True(t, strings.HasPrefix(p.Left.String(), optest.RedirectURI("tjeneste")+"?"), name)
+				require.Equal(t, []string{"invalid_request", "state-tjeneste"}, []string{p.Left.Query().Get("error"), p.Left.Query().Get("state")}, name)
+				require.Contains(t, p.Left.Query().Get("error_description"), "request_uri")
+			}
+			q := url.Values{"client_id": {"tjeneste"}, "request_uri": {pushed}}
+			b := op.Browser()
+			p := b.Post(t, b.Get(t, optest.Issuer+"/authorize?"+q.Encode()), url.Values{"user": {"kari"}})
+			require.NotEmpty(t, p.Code(t), "alone")
+		})
+	}
+}

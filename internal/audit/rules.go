@@ -35,6 +35,7 @@ var rules = map[string]rule{
 	"request_uri":                 {"request_uri", "an unused request_uri of the client that has not expired", ""},
 	"request_uri_client_mismatch": {"request_uri", "a request_uri that the client itself pushed", ""},
 	"request_uri_malformed":       {"request_uri", "a request_uri of the PAR endpoint", ""},
+	"request_uri_not_alone":       {"request_uri", "client_id and request_uri only; the others belong in the pushed request", ""},
 	"request_uri_unknown":         {"request_uri", "an unused request_uri that has not expired", ""},
 	"request_uri_missing":         {"request_uri", "a request that was pushed to the PAR endpoint", "require_pushed_authorization_requests"},
 	"request_uri_repeated":        {"request_uri", "one value", ""},
