@@ -65,20 +65,38 @@ func (m *Minter) clientDetails(f *facts, opaque bool) json.RawMessage {
 // minSearchedSubject is the least length of a subject that checkLeak looks for: a shorter one can be a word of any document.
 const minSearchedSubject = 8
 
-// checkLeak checks the final bytes of a document. It fails closed, whichever claim contains the identifier.
+// checkLeak checks the final bytes of a document. It fails closed, whichever claim contains the identifier, except in the texts that the
+// client chose: they disclose nothing to it, and by a failure it would learn whether its guess of the user was right.
 func (f *facts) checkLeak(final []byte) error {
-	if !f.pseudonymous {
+	if !f.pseudonymous || !f.leaks(final) {
 		return nil
 	}
-	if pseudonym.Leaks(final, f.identity.Identifiers...) {
-		return errLeak
+	if rest, err := withoutChosen(final); err == nil && !f.leaks(rest) {
+		return nil
+	}
+	return errLeak
+}
+
+// leaks reports whether a document contains an identifier of the user, or the public subject: the document itself has a pairwise one.
+func (f *facts) leaks(document []byte) bool {
+	if pseudonym.Leaks(document, f.identity.Identifiers...) {
+		return true
 	}
 	if len(f.identity.Subject) < minSearchedSubject {
-		return nil
+		return false
 	}
-	// The public subject of the user. The document itself has a pairwise one.
-	if id, err := pseudonym.NewIdentifier("subject", f.identity.Subject); err != nil || pseudonym.Leaks(final, id) {
-		return errLeak
+	id, err := pseudonym.NewIdentifier("subject", f.identity.Subject)
+	return err != nil || pseudonym.Leaks(document, id)
+}
+
+// withoutChosen returns a document without nonce and aud: the client chose them, or the record of a scope has them. Their names are
+// reserved, so no claims function writes them.
+func withoutChosen(document []byte) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		return nil, err
 	}
-	return nil
+	delete(members, "nonce")
+	delete(members, "aud")
+	return json.Marshal(members)
 }

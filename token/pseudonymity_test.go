@@ -133,13 +133,16 @@ func TestUserInfoLeakIsBlocked(t *testing.T) {
 	require.Contains(t, f.eventNames(), portner.EventPIDLeakBlocked)
 }
 
-// Whichever claim contains an identifier, no token is issued.
+// Whichever claim contains an identifier, no token is issued. The texts of the client are an exception:
+// TestPseudonymousTokensConfirmNoGuess.
 func TestLeakIsBlocked(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*storage.AuthorizationCode){
-		"locale":   func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
-		"nonce":    func(c *storage.AuthorizationCode) { c.Nonce = "n" + pid + "n" },
-		"resource": func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"urn:x:" + email} },
+		"locale": func(c *storage.AuthorizationCode) { c.Grant.Locale = pid },
+		"acr":    func(c *storage.AuthorizationCode) { c.Grant.ACR = "of " + email },
+		"locale beside a guess": func(c *storage.AuthorizationCode) {
+			c.Grant.Locale, c.Nonce, c.Grant.Resources = pid, pid, []string{"urn:x:" + email}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
