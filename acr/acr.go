@@ -30,26 +30,38 @@ const (
 type Level struct {
 	Value string // compared byte for byte
 	Rank  int    // a higher rank is stronger; levels of equal rank are equally strong
+	// Group is the group of logins that a request must name, such as those of other countries: a login with a level of a group
+	// answers only requests for a level of the same group. The logins of "" answer every request.
+	Group string
 }
 
 // Levels is an immutable, ordered set of acr values, safe for concurrent use. The zero value is an empty set.
 type Levels struct {
-	values []string       // weakest first
-	ranks  map[string]int // of each value
+	values []string          // weakest first
+	ranks  map[string]int    // of each value
+	groups map[string]string // of each value that is in a group
 }
 
-// IDPorten holds the levels of ID-porten. The level of an e-mail login is weaker than all others.
+// Groups of the levels of ID-porten whose logins are offered only to requests that name one of their levels
+// (docs.digdir.no: oidc_func_eidas, oidc_func_emaillogin).
+const (
+	groupEIDAS = "eidas"
+	groupEmail = "email"
+)
+
+// IDPorten holds the levels of ID-porten. The level of an e-mail login is weaker than all others. eIDAS logins and e-mail logins answer
+// only requests that name such a level.
 var IDPorten = Must(New(
-	Level{SelfRegisteredEmail, 0},
-	Level{Low, 1}, Level{EIDASLow, 1},
-	Level{SubstantialLimited, 2},
-	Level{Substantial, 3}, Level{EIDASSubstantial, 3},
-	Level{High, 4}, Level{EIDASHigh, 4},
+	Level{SelfRegisteredEmail, 0, groupEmail},
+	Level{Low, 1, ""}, Level{EIDASLow, 1, groupEIDAS},
+	Level{SubstantialLimited, 2, ""},
+	Level{Substantial, 3, ""}, Level{EIDASSubstantial, 3, groupEIDAS},
+	Level{High, 4, ""}, Level{EIDASHigh, 4, groupEIDAS},
 ))
 
 // Ansattporten holds the levels of Ansattporten.
 var Ansattporten = Must(New(
-	Level{AnsattportenLow, 1}, Level{AnsattportenSubstantial, 3}, Level{AnsattportenHigh, 4},
+	Level{AnsattportenLow, 1, ""}, Level{AnsattportenSubstantial, 3, ""}, Level{AnsattportenHigh, 4, ""},
 ))
 
 // New returns a set of levels. It returns an error if there is no level, or if a value is empty or repeated; the error
@@ -58,7 +70,7 @@ func New(levels ...Level) (*Levels, error) {
 	if len(levels) == 0 {
 		return nil, errors.New("acr: at least one level is required")
 	}
-	l := &Levels{ranks: make(map[string]int, len(levels))}
+	l := &Levels{ranks: make(map[string]int, len(levels)), groups: map[string]string{}}
 	var errs []error
 	for i, level := range levels {
 		_, repeated := l.ranks[level.Value]
@@ -69,6 +81,9 @@ func New(levels ...Level) (*Levels, error) {
 			errs = append(errs, fmt.Errorf("acr: level %d: %q is repeated", i, level.Value))
 		default:
 			l.ranks[level.Value] = level.Rank
+			if level.Group != "" {
+				l.groups[level.Value] = level.Group
+			}
 			l.values = append(l.values, level.Value)
 		}
 	}
@@ -98,16 +113,17 @@ func (l *Levels) AtLeast(achieved, minimum string) bool {
 	return ok1 && ok2 && have >= want
 }
 
-// Satisfies reports whether achieved is at least as strong as the weakest known value of requested. It returns false if
-// achieved or every value of requested is unknown, and if requested is empty. A caller that accepts requests without
-// acr_values compares with a default level in that case.
+// Satisfies reports whether a login at achieved answers a request: it is at least as strong as the weakest known value of requested,
+// and if it has a group, the request names a level of that group. It returns false if achieved or every value of requested is
+// unknown, and if requested is empty. A caller that accepts requests without acr_values compares with a default level in that case.
 func (l *Levels) Satisfies(achieved string, requested []string) bool {
+	group := l.groups[achieved]
+	strong, named := false, group == ""
 	for _, minimum := range requested {
-		if l.AtLeast(achieved, minimum) {
-			return true
-		}
+		strong = strong || l.AtLeast(achieved, minimum)
+		named = named || l.groups[minimum] == group
 	}
-	return false
+	return strong && named
 }
 
 // Known returns the values of requested that are in the set, in order and without duplicates.

@@ -2,6 +2,7 @@ package acr_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,11 +27,23 @@ func TestOrder(t *testing.T) {
 			for _, a := range achieved {
 				for _, r := range requested {
 					require.Equal(t, i >= j, acr.IDPorten.AtLeast(a, r), "%s for %s", a, r)
-					require.Equal(t, i >= j, acr.IDPorten.Satisfies(a, []string{r}), "%s for %s", a, r)
+					offered := groupOf(a) == "" || groupOf(a) == groupOf(r)
+				require.Equal(t, i >= j && offered, acr.IDPorten.Satisfies(a, []string{r}), "%s for %s", a, r)
 				}
 			}
 		}
 	}
+}
+
+// groupOf returns the group of logins that a request must name.
+func groupOf(level string) string {
+	switch {
+	case strings.HasPrefix(level, "eidas-"):
+		return "eidas"
+	case level == acr.SelfRegisteredEmail:
+		return "e-mail"
+	}
+	return ""
 }
 
 func TestSatisfies(t *testing.T) {
@@ -61,6 +74,14 @@ func TestSatisfies(t *testing.T) {
 		{"the suffix of a level", acr.IDPorten, "high", []string{acr.Low}, false},
 		{"a level of the former platform", acr.IDPorten, "Level4", []string{acr.Low}, false},
 
+		{"eIDAS, not requested", acr.IDPorten, acr.EIDASHigh, []string{acr.Substantial}, false},
+		{"eIDAS, not requested in a list", acr.IDPorten, acr.EIDASSubstantial, []string{acr.Substantial, acr.Low, acr.SelfRegisteredEmail, "eidas-loa-none"}, false},
+		{"eIDAS beside another level", acr.IDPorten, acr.EIDASSubstantial, []string{acr.Substantial, acr.EIDASSubstantial}, true},
+		{"eIDAS, stronger than requested", acr.IDPorten, acr.EIDASHigh, []string{acr.EIDASLow}, true},
+		{"eIDAS, weaker than requested", acr.IDPorten, acr.EIDASLow, []string{acr.EIDASSubstantial}, false},
+		{"eIDAS only, another login", acr.IDPorten, acr.Substantial, []string{acr.EIDASSubstantial}, true},
+		{"e-mail, not requested", acr.IDPorten, acr.SelfRegisteredEmail, []string{acr.EIDASLow}, false},
+
 		{"Ansattporten", acr.Ansattporten, "high", []string{"substantial"}, true},
 		{"Ansattporten, too weak", acr.Ansattporten, "low", []string{"substantial"}, false},
 		{"Ansattporten, a level of ID-porten", acr.Ansattporten, acr.High, []string{"high"}, false},
@@ -72,7 +93,7 @@ func TestSatisfies(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, tt.want, tt.levels.Satisfies(tt.achieved, tt.requested))
 			if len(tt.requested) == 1 {
-				require.Equal(t, tt.want, tt.levels.AtLeast(tt.achieved, tt.requested[0]))
+				require.Equal(t, tt.want, tt.levels.AtLeast(tt.achieved, tt.requested[0]) && (groupOf(tt.achieved) == "" || groupOf(tt.achieved) == groupOf(tt.requested[0])))
 			}
 		})
 	}
@@ -125,7 +146,7 @@ func FuzzSatisfies(f *testing.F) {
 		require.Equal(t, known(extra), l.AtLeast(extra, extra))
 		before := l.Satisfies(achieved, []string{requested})
 		after := l.Satisfies(achieved, []string{requested, extra})
-		require.Equal(t, l.AtLeast(achieved, requested), before)
+		require.Equal(t, l.AtLeast(achieved, requested) && (groupOf(achieved) == "" || groupOf(achieved) == groupOf(requested)), before)
 		require.False(t, before && !(known(achieved) && known(requested)))
 		require.False(t, after && !known(achieved))
 		require.False(t, before && !after)

@@ -224,6 +224,34 @@ func TestLoginTooWeak(t *testing.T) {
 	require.Equal(t, "error server_error", outcome(t, res))
 }
 
+// TestLevelsThatAreNotRequested: an eIDAS login or an e-mail login, of the page or of the session, answers only a request that names such
+// a level (docs/spec/idporten.md §3.4).
+func TestLevelsThatAreNotRequested(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		requested, level string
+		code             bool
+	}{
+		{"", acr.EIDASHigh, false}, {acr.Substantial, acr.EIDASHigh, false}, {acr.Low + " " + acr.SelfRegisteredEmail, acr.EIDASHigh, false},
+		{acr.Low, acr.SelfRegisteredEmail, false}, {acr.EIDASLow, acr.SelfRegisteredEmail, false},
+		{acr.Substantial + " " + acr.EIDASSubstantial, acr.EIDASHigh, true}, {acr.EIDASLow, acr.EIDASLow, true},
+		{acr.Substantial + " " + acr.SelfRegisteredEmail, acr.SelfRegisteredEmail, true}, {acr.EIDASSubstantial, acr.High, true},
+	} {
+		w := newWorld(t)
+		b := w.browser()
+		login := func(more ...string) []string {
+			if tt.requested != "" {
+				more = append(more, "acr_values", tt.requested)
+			}
+			return more
+		}
+		res := b.loginAs(b.authorize(params("web", login()...)), "kari", tt.level)
+		require.Equal(t, tt.code, res.Header.Get("Location") != "" && outcome(t, res) == "code", "%q: %s", tt.requested, outcome(t, res))
+		res = b.authorize(params("silent", login("prompt", "none")...))
+		require.Equal(t, tt.code, outcome(t, res) == "code", "the session, for %q: %s", tt.requested, outcome(t, res))
+	}
+}
+
 func TestDefaultLevel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -120,7 +120,9 @@ func TestTestLogin(t *testing.T) {
 	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
 	consents, err := w.store.Consents(t.Context(), storage.ConsentKey{UserKey: g.UserKey, ClientID: "web", Customer: "991825827///"}, w.clock())
 	require.NoError(t, err)
-	require.Empty(t, consents, "no user approved")
+	require.Len(t, consents, 1, "the tokens rest on it")
+	require.Equal(t, "test:shared", consents[0].Scope)
+	require.Equal(t, g.ExpiresAt, consents[0].ExpiresAt)
 
 	other := must(norway.SyntheticPID(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), 1))
 	for name, hint := range map[string]string{

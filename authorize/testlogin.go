@@ -22,11 +22,13 @@ import (
 // (docs.digdir.no: Testing with ID-porten). Every client can then log in as every synthetic person. NewTestLogin makes one for test
 // environments only.
 //
-// It approves every scope, selects the first choice of each representation, and approves the authorization_details that
-// TestLoginConfig.ApproveDetails names. Nothing is remembered.
+// It approves the scopes of TestLoginConfig.ApproveScopes, selects the first choice of each representation, and approves the
+// authorization_details that TestLoginConfig.ApproveDetails names. The consents to the scopes are remembered as those of a user are,
+// because the tokens rest on them.
 type TestLogin struct {
 	issuer   string
 	anywhere bool // also for requests that do not come from this machine
+	scopes   []string // nil for all
 	details  []string
 	identity func(context.Context, norway.PID) (session.Identity, error)
 }
@@ -40,6 +42,8 @@ type TestLoginConfig struct {
 	// (Request.RemoteAddr and http.LocalAddrContextKey): a server that listens on every address, such as one in a container, needs
 	// TestIssuer.
 	TestIssuer string
+	// ApproveScopes are the scopes with consent that are approved; others are declined. If nil, every scope is approved.
+	ApproveScopes []string
 	// ApproveDetails are the types of authorization_details without choices whose details are approved. Details of other types are
 	// declined.
 	ApproveDetails []string
@@ -63,7 +67,7 @@ func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
 			return session.Identity{Subject: testHint + pid.Reveal(), Identifiers: []pseudonym.Identifier{id}}, err
 		}
 	}
-	return &TestLogin{cfg.Issuer, cfg.TestIssuer != "", slices.Clone(cfg.ApproveDetails), cfg.Identity}, nil
+	return &TestLogin{cfg.Issuer, cfg.TestIssuer != "", slices.Clone(cfg.ApproveScopes), slices.Clone(cfg.ApproveDetails), cfg.Identity}, nil
 }
 
 func onLoopback(issuer string) bool {
@@ -116,13 +120,13 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 		return e.refuse(ctx, x, refused)
 	}
 	x.interacted = true // as after a page
-	f, refused := e.testFacts(ctx, x, sess)
+	f, given, refused := e.testFacts(ctx, x, sess)
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
 	switch n := f.decide(); n.action {
 	case issue:
-		return e.issue(ctx, x, sess, f, nil) // no user approved, so no consent is remembered
+		return e.issue(ctx, x, sess, f, given)
 	case refuse:
 		return e.refuse(ctx, x, x.req.to.refuse(n.code, string(n.reason), n.description))
 	default:
@@ -130,16 +134,16 @@ func (e *Endpoint) testLogin(ctx context.Context, x *exchange) *Decision {
 	}
 }
 
-// testFacts loads the facts with the answers of the test login.
-func (e *Endpoint) testFacts(ctx context.Context, x *exchange, sess *storage.Session) (facts, *refusal) {
-	f, refused := e.load(ctx, x, sess, nil)
+// testFacts loads the facts with the answers of the test login. given is its answer to the consent page; nil if the page has no scopes.
+func (e *Endpoint) testFacts(ctx context.Context, x *exchange, sess *storage.Session) (f facts, given *scope.Answer, refused *refusal) {
+	f, refused = e.load(ctx, x, sess, nil)
 	if refused == nil && f.selection != nil {
 		first := []string{f.selection.Choices[0].ID}
 		x.representation = representation{true, first, e.localeOf(x), offered(f.represented, f.selection)}
 		f, refused = e.load(ctx, x, sess, nil)
 	}
 	if refused != nil || !f.needsConsent() {
-		return f, refused
+		return f, nil, refused
 	}
 	x.approval = approval{answered: true}
 	for _, d := range f.approvable {
@@ -147,12 +151,15 @@ func (e *Endpoint) testFacts(ctx context.Context, x *exchange, sess *storage.Ses
 			x.approval.approved = append(x.approval.approved, d.ID)
 		}
 	}
-	given := &scope.Answer{}
+	given = &scope.Answer{}
 	for _, s := range f.plan.NeedsConsent {
-		given.Approved = append(given.Approved, s.Name)
+		given.Shown = append(given.Shown, s.Name)
+		if of := e.cfg.TestLogin.scopes; of == nil || slices.Contains(of, s.Name) {
+			given.Approved, x.versions = append(given.Approved, s.Name), append(x.versions, s.ConsentVersion)
+		}
 	}
-	given.Shown = given.Approved
-	return e.load(ctx, x, sess, given)
+	f, refused = e.load(ctx, x, sess, given)
+	return f, given, refused
 }
 
 // testAuthentication returns the login that the hint names.
