@@ -28,7 +28,7 @@ func TestOrder(t *testing.T) {
 				for _, r := range requested {
 					require.Equal(t, i >= j, acr.IDPorten.AtLeast(a, r), "%s for %s", a, r)
 					offered := groupOf(a) == "" || groupOf(a) == groupOf(r)
-				require.Equal(t, i >= j && offered, acr.IDPorten.Satisfies(a, []string{r}), "%s for %s", a, r)
+					require.Equal(t, i >= j && offered, acr.IDPorten.Satisfies(a, []string{r}), "%s for %s", a, r)
 				}
 			}
 		}

@@ -85,7 +85,7 @@ func (e *Endpoint) newGrant(ctx context.Context, x *exchange, sess *storage.Sess
 	if x.consentedAt.After(g.CreatedAt) {
 		g.CreatedAt = x.consentedAt // a consent counts for grants that are not older
 	}
-	if q.client.TakesSID() {
+	if e.cfg.SIDForEveryClient || q.client.TakesSID() {
 		g.SID = e.cfg.Sessions.SID(sess, g.ClientID)
 	}
 	if e.cfg.KeepUserAgent {

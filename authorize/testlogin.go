@@ -27,7 +27,7 @@ import (
 // because the tokens rest on them.
 type TestLogin struct {
 	issuer   string
-	anywhere bool // also for requests that do not come from this machine
+	anywhere bool     // also for requests that do not come from this machine
 	scopes   []string // nil for all
 	details  []string
 	identity func(context.Context, norway.PID) (session.Identity, error)

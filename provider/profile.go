@@ -59,6 +59,9 @@ type Profile struct {
 	MachineSubject string
 	// IDTokenOnRefresh adds an id_token to the response to a refresh.
 	IDTokenOnRefresh bool
+	// SIDForEveryClient adds sid to the id_tokens of every client, as the metadata says. If false, only clients that register
+	// frontchannel_logout_session_required or a backchannel_logout_uri have one (docs.digdir.no: oidc_func_sso).
+	SIDForEveryClient bool
 	// RequiredParameters are parameters that every client must send to the authorization endpoint: state, nonce, code_challenge,
 	// request and request_uri (pushed requests only).
 	RequiredParameters []string
@@ -184,11 +187,12 @@ func OpenIDConnect() Profile {
 		ClaimsParameter: true,
 		SubjectType:     client.Public, SubjectTypesSupported: []string{client.Public, client.Pairwise},
 		AssertionAudience: client.IssuerOrList, AssertionLifetime: time.Hour,
-		AccessTokenType:  "at+jwt",
-		MachineSubject:   "client_id",
-		IDTokenOnRefresh: true,
-		ConfirmLogout:    true,
-		Lifetimes:        defaultLifetimes(),
+		AccessTokenType:   "at+jwt",
+		MachineSubject:    "client_id",
+		SIDForEveryClient: true,
+		IDTokenOnRefresh:  true,
+		ConfirmLogout:     true,
+		Lifetimes:         defaultLifetimes(),
 	}
 }
 

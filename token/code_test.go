@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -355,17 +354,12 @@ func TestScopeSwitchedOffBetweenLoginAndToken(t *testing.T) {
 	f.requireError(f.redeem("web", only), http.StatusBadRequest, portner.InvalidScope)
 }
 
-// Only clients that take part in single logout receive a sid.
-func TestSIDOnlyOnRequest(t *testing.T) {
+// The sid of an id_token is that of its grant: the authorization endpoint decides which client has one.
+func TestSIDOfTheGrant(t *testing.T) {
 	t.Parallel()
-	withSID := func(c *storage.AuthorizationCode) { c.Grant.SID = "the-sid" }
-	for want, change := range map[any]func(*client.Client){
-		nil:       func(*client.Client) {},
-		"the-sid": func(c *client.Client) { c.FrontchannelLogoutSessionRequired = true },
-	} {
+	for sid, want := range map[string]any{"": nil, "the-sid": "the-sid"} {
 		f := newFixture(t)
-		change(f.clients["web"])
-		_, claims := segments(t, f.redeem("web", f.code(withSID)).str("id_token"))
+		_, claims := segments(t, f.redeem("web", f.code(func(c *storage.AuthorizationCode) { c.Grant.SID = sid })).str("id_token"))
 		require.Equal(t, want, claims["sid"])
 	}
 }

@@ -36,13 +36,9 @@ func accessTokenOf(jti string) (hash storage.Hash, ok bool) {
 
 func (m *Minter) idTokenClaims(in *issuance, f *facts, access storage.Hash) idToken {
 	g, now := &f.grant, f.now.Unix()
-	c := idToken{
+	return idToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, Aud: f.client.ClientID,
 		Iat: now, Exp: now + int64(m.cfg.Lifetimes.IDToken/time.Second), AuthTime: unixOrZero(g.AuthTime),
-		JTI: idTokenID(access), Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, Details: f.disclosedDetails(),
+		JTI: idTokenID(access), Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, SID: g.SID, Details: f.disclosedDetails(),
 	}
-	if f.client.TakesSID() {
-		c.SID = g.SID
-	}
-	return c
 }
