@@ -176,7 +176,10 @@ func TestHintsOfPseudonyms(t *testing.T) {
 	t.Parallel()
 	op := optest.New(t, optest.Options{
 		Clients: []client.Client{app(t, "public", client.Public, ""), app(t, "pairwise", client.Pairwise, "")},
-		Change:  func(c *provider.Config) { c.Profile = provider.OpenIDConnect() },
+		Change: func(c *provider.Config) {
+			c.Profile = provider.OpenIDConnect()
+			c.Profile.SIDForEveryClient = false // a sid names the session, whoever the user is
+		},
 	})
 	const open, hidden = "openid profile", "openid profile test:pseudonym"
 	for _, clientID := range []string{"public", "pairwise"} {
