@@ -43,6 +43,9 @@ type Config struct {
 	// WithoutConfirmation ends the session without a confirmation page if the request has no id_token_hint. Any site can then
 	// log users out by a link.
 	WithoutConfirmation bool
+	// RequireSession answers a request of a browser without a session cookie with an error page. If false, the user is logged out
+	// already: a valid id_token_hint leads back to the client, and other requests lead to the page after a logout.
+	RequireSession bool
 	// Environment must be the one that the registrations were validated against. The zero value is production. An http issuer sets
 	// Environment.Test.
 	Environment client.Environment

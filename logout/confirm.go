@@ -3,7 +3,6 @@ package logout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
@@ -42,8 +41,7 @@ type confirmation struct {
 }
 
 // confirmationPage returns the confirmation page.
-func (e *Endpoint) confirmationPage(ctx context.Context, x *exchange, current *storage.Session, req request) *Decision {
-	in := req.intent()
+func (e *Endpoint) confirmationPage(ctx context.Context, x *exchange, current *storage.Session, in intent) *Decision {
 	in.Locale = x.locale
 	doc, err := json.Marshal(confirmation{current.ID, x.now.Add(confirmationLifetime).Unix(), in})
 	if err != nil {
@@ -56,26 +54,23 @@ func (e *Endpoint) confirmationPage(ctx context.Context, x *exchange, current *s
 	}})
 }
 
-var errConfirmation = errors.New("logout: the confirmation is malformed or expired")
-
-// openConfirmation opens the value of a confirmation page.
-func (e *Endpoint) openConfirmation(token string, now time.Time) (confirmation, error) {
+// openConfirmation opens the value of a confirmation page, which may have expired.
+func (e *Endpoint) openConfirmation(token string) (confirmation, error) {
 	doc, err := e.box.OpenString(token, "")
 	if err != nil {
 		return confirmation{}, err
 	}
 	var c confirmation
-	if err := json.Unmarshal(doc, &c); err != nil { // sealed by this provider, so it needs no strict decoder
-		return confirmation{}, err
-	}
-	if c.SessionID == "" || now.Unix() >= c.Expires || c.Expires > now.Add(confirmationLifetime+session.MaxSkew).Unix() {
-		return confirmation{}, errConfirmation
-	}
-	return c, nil
+	return c, json.Unmarshal(doc, &c) // sealed by this provider, so it needs no strict decoder
 }
 
-// confirmed decides the form of the confirmation page. A form of another site, of another session, or one that is forged or expired
-// changes nothing.
+// isFor reports whether the page was shown for this session and has not expired.
+func (c confirmation) isFor(s *storage.Session, now time.Time) bool {
+	return equal(c.SessionID, s.ID) && now.Unix() < c.Expires && c.Expires <= now.Add(confirmationLifetime+session.MaxSkew).Unix()
+}
+
+// confirmed decides the form of the confirmation page. A form of another site and a forged one change nothing. If the form is of another
+// session or has expired, the page is shown again. If the user is logged out already, the result is that of the logout.
 func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.Session) *Decision {
 	if !httpx.SameOrigin(x.request, e.origin) {
 		return e.rejectForm(ctx, x, "form_origin")
@@ -83,46 +78,45 @@ func (e *Endpoint) confirmed(ctx context.Context, x *exchange, current *storage.
 	if x.form.Count(fieldConfirm) != 1 {
 		return e.rejectForm(ctx, x, "confirmation_repeated")
 	}
-	c, err := e.openConfirmation(x.form.Get(fieldConfirm), x.now)
+	c, err := e.openConfirmation(x.form.Get(fieldConfirm))
 	if err != nil {
 		return e.rejectForm(ctx, x, "confirmation_invalid")
 	}
 	x.locale = e.locale(x.request, c.Intent.Locale)
-	x.client, _ = e.findClient(ctx, c.Intent.ClientID) // for the way back only
+	in, err := e.stillRegistered(ctx, x, c.Intent)
+	if err != nil {
+		return e.fail(ctx, x, err)
+	}
 	switch {
-	case current == nil && e.cfg.Sessions.HasCookie(x.request): // the button was pressed twice
-		return e.loggedOut(x, intent{NotRegistered: c.Intent.NotRegistered}, nil)
-	case current == nil:
+	case x.unclear:
 		return e.reject(ctx, x, noSession())
-	case !equal(c.SessionID, current.ID):
-		return e.rejectForm(ctx, x, "session_mismatch")
+	case current == nil: // the button was pressed twice, or the session ended in another window
+		return e.loggedOut(x, in, nil)
 	case x.form.Has(fieldCancel):
 		httpx.Page(x.header, false)
 		p := &CancelledPage{Locale: x.locale}
 		p.ClientName, p.BackURL = x.back()
 		return e.result(x, Decision{Cancelled: p})
-	}
-	in, err := e.stillRegistered(ctx, x, c.Intent)
-	if err != nil {
-		return e.fail(ctx, x, err)
+	case !c.isFor(current, x.now):
+		return e.confirmationPage(ctx, x, current, in)
 	}
 	return e.end(ctx, x, current, in, "confirmation")
 }
 
-// stillRegistered returns the intent of a confirmation page without its URI if the client is disabled, or its registration has lost the
-// URI, since the page was shown.
+// stillRegistered sets the client of the exchange. It returns the intent of a confirmation page, without its URI if the client is
+// disabled, or its registration has lost the URI, since the page was shown.
 func (e *Endpoint) stillRegistered(ctx context.Context, x *exchange, in intent) (intent, error) {
-	if in.ReturnTo == "" {
-		return in, nil
+	var err error
+	if x.client, err = e.findClient(ctx, in.ClientID); err != nil || in.ReturnTo == "" {
+		return in, err
 	}
-	c, err := e.findClient(ctx, in.ClientID)
-	if err == nil && !e.mayReturn(ctx, x, c, in.Registered) {
+	if !e.mayReturn(ctx, x, x.client, in.Registered) {
 		in.ReturnTo, in.Registered, in.NotRegistered = "", "", true
 	}
-	return in, err
+	return in, nil
 }
 
-// rejectForm rejects a form that is not the confirmation page of this session.
+// rejectForm rejects a form that is not the confirmation page of this provider.
 func (e *Endpoint) rejectForm(ctx context.Context, x *exchange, cause string) *Decision {
 	e.log.Emit(ctx, portner.Event{Name: portner.EventCSRF, Time: x.now, Reason: cause})
 	refused := invalid("form_invalid", "The form has expired or does not belong to this page. Nothing was changed.")

@@ -60,11 +60,13 @@ type ConfirmPage struct {
 }
 
 // LoggedOutPage is shown after the logout. The page has a hidden iframe for each of Frames, a link with the id logout-continue to
-// ContinueURL unless that is empty, and, if both are present, the script:
+// ContinueURL unless that is empty, and, if both are present:
 //
 //	<script nonce="{{.Nonce}}">{{.Script}}</script>
+//	<noscript><meta http-equiv="refresh" content="3; url={{.ContinueURL}}"></noscript>
 //
-// The script continues when the frames have loaded. Without it the browser continues after three seconds.
+// The script continues when the frames have loaded. Browsers that run no scripts continue after three seconds. A header field Refresh
+// would let the others continue twice.
 type LoggedOutPage struct {
 	Frames      []string     // the frontchannel_logout_uri of each client, with iss and sid if it requires them
 	ContinueURL template.URL // a registered URI, possibly with the scheme of a native app; "" to stay
@@ -160,7 +162,6 @@ func (d *Decision) panicked(err error) portner.Reply {
 	e := d.endpoint
 	p := panicPage(httpx.NewCorrelationID(), d.locale, d.LoggedOut == nil)
 	e.log.Fault(context.Background(), err, p.CorrelationID, e.cfg.Now())
-	d.Header.Del("Refresh")
 	httpx.Page(d.Header, false)
 	return d.plainPage(p.Status, "error", p)
 }
@@ -209,6 +210,7 @@ var plain = template.Must(template.New("").Parse(`
 {{end}}{{if .ContinueURL}}<p><a id="logout-continue" href="{{.ContinueURL}}">{{if .ClientName}}Back to {{.ClientName}}{{else}}Continue{{end}}</a></p>
 {{else}}{{template "back" .}}{{end}}{{range .Frames}}<iframe src="{{.}}" title="" width="0" height="0" hidden></iframe>
 {{end}}{{if and .Frames .ContinueURL}}<script nonce="{{.Nonce}}">{{.Script}}</script>
+<noscript><meta http-equiv="refresh" content="3; url={{.ContinueURL}}"></noscript>
 {{end}}</main></body></html>
 {{end}}
 {{- define "cancelled"}}{{template "head" "Still logged in"}}<body><main id="logout-cancelled">

@@ -10,11 +10,11 @@
 //   - With an id_token_hint of this session, the user is logged out.
 //   - With a hint of another session, or without a hint, the user has to confirm. [Config.WithoutConfirmation] skips the
 //     confirmation if there is no hint.
-//   - Without a session cookie nothing is logged out, and the decision is an error page. Browsers send the form of
-//     another site without the cookie (SameSite=Lax), so the first Decision for such a form is a page that posts it again from the
-//     provider.
-//   - A second request with the cookie of a session that has ended, and a valid hint or confirmation, leads to the logged-out page,
-//     without a redirect.
+//   - Browsers send the form of another site without the session cookie (SameSite=Lax), so the first Decision for such a form is a
+//     page that posts it again from the provider.
+//   - Without a session the user is logged out already: a valid hint leads back to the client, as the logout did, and other requests
+//     lead to the page after a logout. With [Config.RequireSession] a request without a session cookie is an error.
+//   - A confirmation that is posted again leads back to the client. One that has expired, or is of another session, is shown again.
 //   - A hint that this provider did not sign, or that contradicts client_id, changes nothing. A post_logout_redirect_uri that is not
 //     registered is not used; the logout takes place.
 //

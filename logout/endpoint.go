@@ -102,6 +102,7 @@ type exchange struct {
 	now     time.Time
 	locale  string
 	client  *client.Client // of the request; nil if it is not known
+	unclear bool           // the request has two session cookies
 	ended   bool           // the session has ended
 }
 
@@ -140,6 +141,7 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 	if err != nil {
 		return e.fail(ctx, x, err)
 	}
+	x.unclear = len(x.header["Set-Cookie"]) > 0 // Presented removes two cookies, of which one may be that of a live session
 	if x.method == http.MethodPost && x.form.Has(fieldConfirm) {
 		return e.confirmed(ctx, x, current)
 	}
@@ -154,11 +156,15 @@ func (e *Endpoint) logout(ctx context.Context, x *exchange, malformed error) (d 
 	case end:
 		return e.end(ctx, x, current, req.intent(), req.cause())
 	case confirm:
-		return e.confirmationPage(ctx, x, current, req)
+		return e.confirmationPage(ctx, x, current, req.intent())
 	case repost:
 		return e.repost(x)
 	case repeat:
-		return e.loggedOut(x, intent{NotRegistered: req.refused}, nil)
+		in := req.intent()
+		if req.hint == nil { // any site can name a client (OIDC RP-Initiated Logout §3)
+			in.ReturnTo = ""
+		}
+		return e.loggedOut(x, in, nil)
 	}
 	return e.reject(ctx, x, noSession())
 }
@@ -171,6 +177,8 @@ type facts struct {
 	matches   bool // the hint is of this session
 	crossSite bool // a form of another site, which SameSite=Lax keeps the cookie from
 	skip      bool // no confirmation is needed without a hint
+	unclear   bool // the request has two session cookies, and neither counts
+	required  bool // a request without a session cookie is an error
 }
 
 func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) facts {
@@ -179,6 +187,7 @@ func (e *Endpoint) factsOf(x *exchange, req request, current *storage.Session) f
 		hint: req.hint != nil, matches: current != nil && req.hint != nil && e.matches(req.hint, req.client, current, x.now),
 		crossSite: x.method == http.MethodPost && !x.form.Has(fieldAgain) && !httpx.SameOrigin(x.request, e.origin),
 		skip:      e.cfg.WithoutConfirmation,
+		unclear:   x.unclear, required: e.cfg.RequireSession,
 	}
 }
 
@@ -189,7 +198,7 @@ const (
 	reject  action = iota // there is no session to end
 	confirm               // the user has to confirm
 	repost                // the form has to be posted again from the provider
-	repeat                // the session has ended already
+	repeat                // the user is logged out already
 	end                   // the session ends
 )
 
@@ -203,7 +212,9 @@ func (f facts) decide() action {
 		return confirm
 	case f.crossSite && !f.cookie:
 		return repost
-	case f.cookie && f.hint:
+	case f.unclear:
+		return reject
+	case f.cookie || !f.required:
 		return repeat
 	}
 	return reject
@@ -222,7 +233,7 @@ func (e *Endpoint) end(ctx context.Context, x *exchange, current *storage.Sessio
 	defer cancel()
 	ended, err := e.cfg.Sessions.End(ctx, x.header, current, x.now)
 	if errors.Is(err, storage.ErrNotFound) { // a parallel request ended it
-		return e.loggedOut(x, intent{NotRegistered: in.NotRegistered}, nil)
+		return e.loggedOut(x, in, nil)
 	}
 	if err != nil {
 		return e.fail(ctx, x, err)
@@ -247,7 +258,6 @@ func (e *Endpoint) loggedOut(x *exchange, in intent, frames []string) *Decision 
 		p.ClientName, p.BackURL = x.back()
 	} else {
 		p.ClientName = in.ClientName
-		x.header.Set("Refresh", "3; url="+in.ReturnTo) // for browsers without script
 	}
 	httpx.Page(x.header, false, "script-src 'nonce-"+p.Nonce+"'", frameSource(frames))
 	return e.result(x, Decision{LoggedOut: p})
@@ -324,7 +334,6 @@ func (e *Endpoint) rescue(ctx context.Context, x *exchange, v any, d *Decision) 
 	e.log.Fault(ctx, fmt.Errorf("logout: panic of type %T\n%s", v, debug.Stack()), corrID, x.now)
 	d = e.result(x, Decision{plain: true})
 	d.Error = panicPage(corrID, x.locale, !x.ended)
-	x.header.Del("Refresh")
 	httpx.Page(x.header, false)
 	return d
 }

@@ -30,7 +30,7 @@ func TestErrorPageNamesParameter(t *testing.T) {
 		"a registry that fails":           {[]string{"client_id", "fault", "id_token_hint", "x"}, "id_token_hint", ""},
 	} {
 		pages := &recordingPages{}
-		w := newWorld(t, func(c *logout.Config) { c.Pages = pages.pages() })
+		w := newWorld(t, func(c *logout.Config) { c.Pages, c.RequireSession = pages.pages(), true })
 		w.clients["b"].ClientURI = "https://www.example.no/b"
 		w.ep.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", endpoint+"?"+form(tt.params...).Encode(), nil))
 		require.Equal(t, tt.parameter, pages.err.Parameter, name)

@@ -47,5 +47,5 @@ func Example() {
 	fmt.Println(w.Code)
 	// Output:
 	// <nil> <nil> <nil> <nil> <nil> <nil>
-	// 400
+	// 200
 }

@@ -139,56 +139,41 @@ func TestWithoutConfirmation(t *testing.T) {
 	b.confirm(b.get("id_token_hint", b.idToken("front", func(c map[string]any) { c["sid"] = "another" }))).isLoggedOut()
 }
 
-// TestWithoutSession: without a session nothing is logged out, and a repeated logout is confirmed again.
+func requireSession(c *logout.Config) { c.RequireSession = true }
+
+// TestWithoutSession: without a session cookie the user is logged out already, or the request is an error, as configured.
 func TestWithoutSession(t *testing.T) {
 	t.Parallel()
-	t.Run("no cookie", func(t *testing.T) {
-		t.Parallel()
-		b := newWorld(t).login("kari", "a")
-		hint := b.idToken("a")
-		b.cookie = ""
-		for _, params := range [][]string{nil, {"id_token_hint", hint, "post_logout_redirect_uri", back}} {
-			b.get(params...).isError(400, "invalid_request")
-			b.post(params...).isError(400, "invalid_request")
-			require.Equal(t, []string{"req.refused/session_missing", "req.refused/session_missing"}, b.events())
-		}
-		require.True(t, b.alive())
-	})
-	t.Run("ended session, valid hint", func(t *testing.T) {
-		t.Parallel()
-		b := newWorld(t).login("kari", "a")
-		kept, params := b.cookie, []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
-		b.get(params...).isRedirect(back)
-		b.cookie = kept
-		b.get(params...).isLoggedOut()
-		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "once")
-	})
-	t.Run("idle session", func(t *testing.T) {
-		t.Parallel()
-		b := newWorld(t).login("kari", "a")
-		params := []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
-		b.now = b.now.Add(session.DefaultIdle)
-		b.get(params...).isRedirect(back)
-		require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "it ends for its clients")
-	})
-	t.Run("expired session, no hint", func(t *testing.T) {
-		t.Parallel()
-		b := newWorld(t).login("kari", "a")
-		b.now = b.now.Add(session.DefaultMax)
-		b.get().isError(400, "invalid_request")
-	})
-	t.Run("confirmed twice", func(t *testing.T) {
-		t.Parallel()
-		b := newWorld(t).login("kari", "a")
-		page := b.get("client_id", "a", "post_logout_redirect_uri", back)
-		kept := b.cookie
-		b.confirm(page).isRedirect(back)
-		b.cookie = kept
-		b.post(page.fields()...).isLoggedOut()
-		b.cookie = ""
-		b.post(page.fields()...).isError(400, "invalid_request")
-	})
-	t.Run("two cookies", func(t *testing.T) {
+	const unregistered = "https://evil.example/"
+	b := newWorld(t).login("kari", "a")
+	hint := b.idToken("a")
+	b.cookie = ""
+	for _, send := range []func(...string) answer{b.get, b.post} {
+		send("id_token_hint", hint, "post_logout_redirect_uri", back, "state", "s").leadsTo(back + "?state=s")
+		send().isLoggedOut()
+		page := send("client_id", "a", "post_logout_redirect_uri", back)
+		page.isLoggedOut()
+		require.Contains(t, page.body, `<a id="back" href="https://a.example/">`, "without a hint the user decides")
+		require.NotContains(t, page.body, "script")
+		page = send("id_token_hint", hint, "post_logout_redirect_uri", unregistered)
+		page.isLoggedOut()
+		require.NotContains(t, page.body, unregistered)
+		send("id_token_hint", "x", "post_logout_redirect_uri", back).isError(400, "id_token_hint")
+	}
+	require.True(t, b.alive())
+	require.NotContains(t, strings.Join(b.events(), " "), "logout.done", "nothing was logged out")
+
+	b = newWorld(t, requireSession).login("kari", "a")
+	hint = b.idToken("a")
+	b.cookie = ""
+	for _, params := range [][]string{nil, {"id_token_hint", hint, "post_logout_redirect_uri", back}} {
+		b.get(params...).isError(400, "The logout cannot continue")
+		b.post(params...).isError(400, "no user was logged out")
+		require.Equal(t, []string{"req.refused/session_missing", "req.refused/session_missing"}, b.events())
+	}
+	require.True(t, b.alive())
+
+	t.Run("two cookies", func(t *testing.T) { // one may be that of a live session
 		t.Parallel()
 		b := newWorld(t, withoutConfirmation).login("kari", "a")
 		r := httptest.NewRequest("GET", endpoint, nil)
@@ -196,6 +181,85 @@ func TestWithoutSession(t *testing.T) {
 		b.do(r).isError(400, "invalid_request")
 		require.True(t, b.alive())
 	})
+}
+
+// TestLoggedOutBefore: a request whose session has ended has the result of the logout, also with RequireSession.
+func TestLoggedOutBefore(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*logout.Config){"": func(*logout.Config) {}, "required": requireSession} {
+		t.Run("hint"+name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, change).login("kari", "a")
+			kept, params := b.cookie, []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back, "state", "s"}
+			b.get(params...).isRedirect(back + "?state=s")
+			b.cookie = kept
+			b.get(params...).leadsTo(back + "?state=s")
+			require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "once")
+		})
+		t.Run("confirmation"+name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, change).login("kari", "a")
+			page := b.get("client_id", "a", "post_logout_redirect_uri", back, "state", "s")
+			kept := b.cookie
+			b.confirm(page).isRedirect(back + "?state=s")
+			for _, cookie := range []string{kept, ""} { // two clicks; the page from the history
+				b.cookie = cookie
+				b.post(page.fields()...).leadsTo(back + "?state=s")
+				b.post(append(page.fields(), "logout_cancelled", "1")...).leadsTo(back + "?state=s")
+			}
+			b.now = b.now.Add(12 * time.Hour)
+			b.post(page.fields()...).leadsTo(back + "?state=s")
+			b.clients["a"].PostLogoutRedirectURIs = nil
+			b.post(page.fields()...).isLoggedOut()
+			require.Equal(t, 1, strings.Count(strings.Join(b.events(), " "), "logout.done"))
+		})
+		t.Run("idle"+name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, change).login("kari", "a")
+			params := []string{"id_token_hint", b.idToken("a"), "post_logout_redirect_uri", back}
+			b.now = b.now.Add(session.DefaultIdle)
+			b.get(params...).isRedirect(back)
+			require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events(), "it ends for its clients")
+		})
+		t.Run("expired"+name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorld(t, change).login("kari", "a")
+			hint := b.idToken("a")
+			b.now = b.now.Add(session.DefaultMax)
+			b.get().isLoggedOut()
+			b.get("id_token_hint", hint, "post_logout_redirect_uri", back).leadsTo(back)
+		})
+	}
+}
+
+// TestLogoutRace: of two requests at once both lead back, and one logs the user out.
+func TestLogoutRace(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t, requireSession).login("kari", "a")
+	hint := b.idToken("a")
+	b.store.beforeEnd = func() { // the other request is faster
+		b.store.beforeEnd = nil
+		other := &browser{b.world, b.cookie, b.s}
+		other.get("id_token_hint", hint, "post_logout_redirect_uri", back).isRedirect(back)
+	}
+	b.get("id_token_hint", hint, "post_logout_redirect_uri", back).isRedirect(back)
+	require.Equal(t, []string{"logout.done/id_token_hint/a"}, b.events())
+}
+
+// TestConfirmationShownAgain: the form of a page that has expired, or of a session before, shows the page again.
+func TestConfirmationShownAgain(t *testing.T) {
+	t.Parallel()
+	b := newWorld(t).login("kari", "a")
+	first := b.get("client_id", "a", "post_logout_redirect_uri", back)
+	b.now = b.now.Add(15 * time.Minute)
+	second := b.post(first.fields()...)
+	require.NotEqual(t, first.fields(), second.fields())
+	require.Contains(t, second.body, "Service a")
+	b.confirm(second).isRedirect(back)
+
+	b = b.login("kari", "a")
+	third := b.post(first.fields()...)
+	b.confirm(third).isRedirect(back)
 }
 
 // TestCrossSitePost: the form of another site arrives without the Lax cookie and is posted again.
@@ -216,7 +280,7 @@ func TestCrossSitePost(t *testing.T) {
 	again.isRedirect(back + "?state=%22%3E%3Cscript%3E%27%26%2B+")
 	require.False(t, b.alive())
 
-	other := newWorld(t).login("kari", "a")
+	other := newWorld(t, requireSession).login("kari", "a")
 	other.cookie = ""
 	other.post(a.fields()...).isError(400, "invalid_request")
 	marked := append([]string{"logout_resubmitted", "1"}, params...)
@@ -235,7 +299,8 @@ func TestCrossSitePostNeverConfirms(t *testing.T) {
 	b.confirm(page).isLoggedOut()
 }
 
-// TestConfirmationCSRF: a confirmation is valid for one session, from the origin of the provider, for 15 minutes.
+// TestConfirmationCSRF: a confirmation is valid for one session, from the origin of the provider, for 15 minutes. Nothing else ends a
+// session.
 func TestConfirmationCSRF(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -249,7 +314,12 @@ func TestConfirmationCSRF(t *testing.T) {
 		require.True(t, kari.alive() && ola.alive())
 		require.Contains(t, w.events(), "sec.csrf/"+reason)
 	}
-	refused(ola.post("logout_confirmation", token), "session_mismatch")
+	again := func(b *browser, token string) {
+		t.Helper()
+		require.Contains(t, b.post("logout_confirmation", token).body, `id="logout-confirm"`)
+		require.True(t, kari.alive() && ola.alive())
+	}
+	again(ola, token)
 	refused(kari.post("logout_confirmation", "x"), "confirmation_invalid")
 	refused(kari.post("logout_confirmation", token[:len(token)-1]), "confirmation_invalid")
 	refused(kari.post("logout_confirmation", token, "logout_confirmation", token), "confirmation_repeated")
@@ -265,14 +335,14 @@ func TestConfirmationCSRF(t *testing.T) {
 	w.now = epoch.Add(10 * time.Minute)
 	later := kari.get().fields()[1]
 	w.now = epoch // the clock is set back
-	refused(kari.post("logout_confirmation", later), "confirmation_invalid")
+	again(kari, later)
 	w.now = epoch.Add(15*time.Minute - time.Second)
 	cancelled := kari.post("logout_confirmation", token, "logout_cancelled", "1")
 	require.Equal(t, 200, cancelled.code)
 	require.Contains(t, cancelled.body, `id="logout-cancelled"`)
 	require.True(t, kari.alive())
 	w.now = epoch.Add(15 * time.Minute)
-	refused(kari.post("logout_confirmation", token), "confirmation_invalid")
+	again(kari, token)
 	w.now = epoch.Add(15*time.Minute - time.Second)
 	kari.post("logout_confirmation", token).isLoggedOut()
 	require.True(t, ola.alive())
@@ -366,7 +436,7 @@ func TestLocale(t *testing.T) {
 func TestLocaleOfErrors(t *testing.T) {
 	t.Parallel()
 	pages := &recordingPages{}
-	w := newWorld(t, func(c *logout.Config) { c.Pages, c.AcceptLanguage = pages.pages(), true })
+	w := newWorld(t, func(c *logout.Config) { c.Pages, c.AcceptLanguage, c.RequireSession = pages.pages(), true, true })
 	for name, tt := range map[string]struct{ method, cookie, accept, query, want string }{
 		"method":         {"PUT", "se", "", "", "se"},
 		"malformed":      {"GET", "se", "", "a=%zz", "se"},

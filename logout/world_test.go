@@ -52,7 +52,8 @@ type world struct {
 // faultyStore is a store whose method down fails.
 type faultyStore struct {
 	*memory.Store
-	down string
+	down      string
+	beforeEnd func() // of EndSession
 }
 
 var errDown = errors.New("the database is on fire")
@@ -67,6 +68,9 @@ func (s *faultyStore) Session(ctx context.Context, h storage.Hash, now time.Time
 func (s *faultyStore) EndSession(ctx context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
 	if s.down == "EndSession" {
 		return storage.Session{}, errDown
+	}
+	if s.beforeEnd != nil {
+		s.beforeEnd()
 	}
 	return s.Store.EndSession(ctx, h, now)
 }
@@ -328,10 +332,17 @@ func (a answer) isLoggedOut() {
 	require.Equal(a.t, `"cache"`, a.header.Get("Clear-Site-Data"))
 }
 
-func (a answer) isRedirect(to string) {
+// leadsTo requires a redirect of a user who may have been logged out before.
+func (a answer) leadsTo(to string) {
 	a.t.Helper()
 	require.Equal(a.t, 303, a.code, a.body)
 	require.Equal(a.t, to, a.header.Get("Location"))
 	require.Equal(a.t, `"cache"`, a.header.Get("Clear-Site-Data"))
+}
+
+// isRedirect requires a redirect that logs the user out.
+func (a answer) isRedirect(to string) {
+	a.t.Helper()
+	a.leadsTo(to)
 	require.Equal(a.t, []string{session.DefaultCookieName + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}, a.header["Set-Cookie"])
 }

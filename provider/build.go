@@ -114,7 +114,7 @@ func (b *builder) logout() {
 	b.p.Logout, err = logout.New(logout.Config{
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
 		Subject: b.openSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
-		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, Locales: b.cfg.Profile.Locales,
+		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, RequireSession: b.cfg.Profile.LogoutRequiresSession, Locales: b.cfg.Profile.Locales,
 		AcceptLanguage: b.cfg.Profile.AcceptLanguage,
 		Now:            b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})

@@ -86,6 +86,9 @@ type Profile struct {
 	SingleUseLogin func(acr string, amr []string) bool
 	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
 	AllowNoPID bool
+	// LogoutRequiresSession answers a logout request of a browser without a session cookie with an error page. If false, the user is
+	// logged out already, and a valid id_token_hint leads back to the client.
+	LogoutRequiresSession bool
 	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint (OIDC RP-Initiated Logout §2). If false,
 	// such a request, with or without client_id, ends the session. A hint of another session is confirmed in any case.
 	ConfirmLogout bool
@@ -161,9 +164,9 @@ func IDPorten() Profile {
 		UserInfoScope:    scope.Profile,
 		RequireClientID:  true, AssertionAudience: client.IssuerString,
 		RequestURIPrefix: authorize.IDPortenRequestURIPrefix,
-		RequestURIAlone:  true,
-		SingleUseLogin:   isEIDASLogin,
-		Lifetimes:        defaultLifetimes(),
+		RequestURIAlone:  true, LogoutRequiresSession: true,
+		SingleUseLogin: isEIDASLogin,
+		Lifetimes:      defaultLifetimes(),
 	}
 }
 

@@ -24,7 +24,7 @@ func TestServiceBehindABroker(t *testing.T) {
 		{"client_id":"megler","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Megler","client_orgno":"991825827","integration_type":"api_klient",
 		 "redirect_uris":["%[1]s/cb"],"post_logout_redirect_uris":["%[1]s/ut"],"frontchannel_logout_uri":"%[1]s/ramme","scopes":["openid","profile","demo:inntekt.read"]},
 		{"client_id":"skjema","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Skjema","client_orgno":"991825827","integration_type":"api_klient",
-		 "response_modes":["form_post"],"redirect_uris":["%[1]s/cb"],"scopes":["openid","profile","demo:inntekt.read"]},
+		 "response_modes":["form_post"],"redirect_uris":["%[1]s/cb"],"post_logout_redirect_uris":["%[1]s/ut"],"scopes":["openid","profile","demo:inntekt.read"]},
 		{"client_id":"videre","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Videre","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["%[2]s/cb"],
 		 "post_logout_redirect_uris":["%[2]s/ut"]},
 		{"client_id":"app","client_name":"App","client_orgno":"991825827","integration_type":"idporten","application_type":"native","redirect_uris":["%[3]s/cb"],
@@ -67,6 +67,12 @@ func TestServiceBehindABroker(t *testing.T) {
 	framed := b.ClickAway("#logout-confirm", broker.End+"?")
 	require.NotContains(t, framed, "state")
 	b.Wait("#service")
+	require.Equal(t, "ut", b.Arrived().Get("state"))
+
+	login("skjema", broker.Base+"/cb")
+	b.Click("#user-ola", "#service")
+	leave("skjema", broker.Base+"/ut")
+	b.Click("#logout-confirm", "#service")
 	require.Equal(t, "ut", b.Arrived().Get("state"))
 
 	// An app, at once and behind the broker.
