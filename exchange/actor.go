@@ -74,6 +74,12 @@ func (x *exchange) currentActor() (actor, error) {
 	return actor{Sub: sub, Iss: a.Issuer, ClientID: a.ClientID}, nil
 }
 
+// isPublicUser reports whether an actor token, nil for none, names its user by a subject that other parties know: the public subject at
+// this provider, or the sub at another issuer, which can be the same. A pseudonymous token must not contain that of its user.
+func (f *presented) isPublicUser() bool {
+	return f != nil && f.user && (f.identity.IsZero() || f.Subject == f.identity.Subject)
+}
+
 // isOrganisation reports whether sub is an organisation identifier. It names the same organisation at every issuer.
 func isOrganisation(sub string) bool {
 	_, ok := norway.Identifier{Authority: norway.Authority, ID: sub}.Number()

@@ -136,6 +136,9 @@ func (x *exchange) contents(ctx context.Context, act json.RawMessage) (none toke
 	if err != nil {
 		return none, err
 	}
+	if plan.Pseudonymous && !x.addsNoActor() && x.actor.isPublicUser() {
+		return none, actorRole.badToken("public_subject") // also if it is another user: the response tells nothing about the subject
+	}
 	audience, err := x.audience(ctx)
 	if err != nil {
 		return none, err

@@ -44,7 +44,7 @@ type Options struct {
 	Keys    *keyset.Set
 	Clients []client.Client // in addition to those of Clients()
 	Scopes  []scope.Scope   // in addition to those of Scopes()
-	// Persons are the logins of the test page, by name. If nil, they are kari, kari-minid and ola.
+	// Persons are the logins of the test page, by name. If nil, they are kari, kari-minid, ola, kari-long and ola-long.
 	Persons map[string]session.Authentication
 	Change  func(*provider.Config)
 }
@@ -137,6 +137,9 @@ var persons = map[string]session.Authentication{
 	"kari":       person("kari", KariPID, acr.High, "BankID"),
 	"kari-minid": person("kari", KariPID, acr.Substantial, "Minid-APP"),
 	"ola":        person("ola", "45840375084", acr.Substantial, "Minid-OTC"),
+	// Their subjects are long enough to be searched for in pseudonymous documents.
+	"kari-long": person("kari-nordmann-1234", KariPID, acr.High, "BankID"),
+	"ola-long":  person("ola-nordmann-5678", "45840375084", acr.High, "BankID"),
 }
 
 func person(subject, pid, level, method string) session.Authentication {
