@@ -66,6 +66,8 @@ func TestIntrospection(t *testing.T) {
 	}{
 		{name: "active", want: 200},
 		{name: "without iss and iat", pairs: []any{"iss", nil, "iat", nil}, want: 200},
+		{name: "times with a fraction", pairs: []any{"iat", json.Number("946684799.125"), "exp", json.Number("4102444800.5")}, want: 200},
+		{name: "exp is text", pairs: []any{"exp", "4102444800"}, want: 401},
 		{name: "token_type in another case", pairs: []any{"token_type", "bearer"}, want: 200},
 		{name: "more members", pairs: []any{"expires_in", 10, "client_orgno", "991825827"}, want: 200},
 		{name: "inactive", doc: `{"active":false}`, want: 401},

@@ -35,7 +35,7 @@ func TestBusinessCertificate(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, set.Write(filepath.Join(dir, "ca")))
 		file := filepath.Join(dir, "config.json")
-		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{"profile":%q,"business_certificates":{"roots":["ca/root.pem"],"crls":["ca/crl.pem"]},"clients":[{
+		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{"profile":%q,"business_certificates":{"roots":["ca/root.pem"],"intermediates":["ca/issuing.pem"],"crls":["ca/crl.pem"]},"clients":[{
 			"client_id":"sertifikat","client_orgno":%q,"integration_type":%q,"token_endpoint_auth_method":"private_key_jwt",
 			"grant_types":["authorization_code","refresh_token"],"redirect_uris":[%q],"scopes":["openid","profile"]}]}`, profile, serviceOrg, audience, nobody), 0o600))
 		s := start(t, "-config", file)
@@ -58,14 +58,26 @@ func TestBusinessCertificate(t *testing.T) {
 			require.Equal(t, http.StatusUnauthorized, status, name)
 			require.Equal(t, "invalid_client", refused["error"], name)
 		}
+		form := p.params() // the certificate alone: the server has the issuing authority
+		for i, extra := 0, assertionBy(t, set.Certificates[testpki.NameSEID2].Key, testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate), s.issuer); i < len(extra); i += 2 {
+			form.Set(extra[i], extra[i+1])
+		}
+		status, pushed := post(t, s, "/par", "", "", form)
+		require.Equal(t, http.StatusCreated, status, pushed)
 	}
 }
 
 // certified returns the parameters of an assertion that is signed with a business certificate.
 func certified(t *testing.T, set *testpki.Set, name, audience string) []string {
 	t.Helper()
-	opts := (&jose.SignerOptions{}).WithType("JWT").WithHeader("x5c", testpki.X5C(set.Chain(name)...))
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: set.Certificates[name].Key}, opts)
+	return assertionBy(t, set.Certificates[name].Key, testpki.X5C(set.Chain(name)...), audience)
+}
+
+// assertionBy returns the parameters of an assertion with a header x5c.
+func assertionBy(t *testing.T, key crypto.Signer, x5c []string, audience string) []string {
+	t.Helper()
+	opts := (&jose.SignerOptions{}).WithType("JWT").WithHeader("x5c", x5c)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, opts)
 	require.NoError(t, err)
 	at := time.Now()
 	payload, err := json.Marshal(map[string]any{

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -120,4 +122,37 @@ func TestCertificatesWithoutRoot(t *testing.T) {
 		"-addr", "localhost:0", "-config", write(t, `{"business_certificates": {"intermediates": ["x.pem"]}}`),
 	}, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "business_certificates.roots")
+}
+
+// TestUnusableKeys: a key that no assertion can be signed with is rejected at the start, with the reason.
+func TestUnusableKeys(t *testing.T) {
+	t.Parallel()
+	var set struct{ Keys []map[string]any }
+	require.NoError(t, json.Unmarshal(demoJWKS(), &set))
+	nameless := maps.Clone(set.Keys[0])
+	delete(nameless, "kid")
+	ps256 := maps.Clone(set.Keys[0])
+	ps256["alg"] = "PS256"
+	// The key of RFC 7515 appendix A.3.
+	ec := map[string]any{"kty": "EC", "crv": "P-256", "kid": "ec", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}
+	for _, tc := range []struct {
+		key  map[string]any
+		says []string
+	}{
+		{set.Keys[0], nil},
+		{nameless, []string{"jwks.keys[0].kid", "is required"}},
+		{ps256, []string{"jwks.keys[0]", "RS256, RS384 or RS512"}},
+		{ec, []string{"jwks.keys[0]", "RS256, RS384 or RS512", "integration_type maskinporten"}},
+	} {
+		jwks, err := json.Marshal(map[string]any{"keys": []any{tc.key}})
+		require.NoError(t, err)
+		_, err = readConfig(write(t, `{"clients": [{"client_id": "c", "client_orgno": "991825827", "scopes": ["a:b"], "jwks": `+string(jwks)+`}]}`))
+		if tc.says == nil {
+			require.NoError(t, err)
+			continue
+		}
+		for _, text := range tc.says {
+			require.ErrorContains(t, err, text)
+		}
+	}
 }

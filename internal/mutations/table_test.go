@@ -221,4 +221,34 @@ var table = []mutation{
 		"case req.HasMaxAge &&", "case false &&",
 		walk, walks,
 	},
+	{
+		"failed assertions count as guesses", "client/credentials.go",
+		"return c.method == ClientSecretBasic || c.method == ClientSecretPost", "return c.method != None",
+		"provider",
+		[]string{"TestRubbishLocksNoClientOut"},
+	},
+	{
+		"the right secret is refused after the failures of others", "client/authenticate.go",
+		"case reason == nil && !slices.ContainsFunc(", "case reason == nil && slices.ContainsFunc(",
+		"provider",
+		[]string{"TestRubbishLocksNoClientOut"},
+	},
+	{
+		"two audiences count as one", "internal/jose/object.go",
+		"if err == nil && len(list) != 1 {", "if err == nil && len(list) == 0 {",
+		"provider",
+		[]string{"TestAssertionAudienceOfProfiles"},
+	},
+	{
+		"a kid that names no key is ignored beside a certificate", "client/assertionkey.go",
+		"(len(h.X5C) == 0 || rules.StrictKID)", "len(h.X5C) == 0",
+		"digdir/maskinporten",
+		[]string{"TestVectors"},
+	},
+	{
+		"authorities of the operator may have weak keys", "client/businesscert/chain.go",
+		"path[min(presented, anchor):anchor]", "path[anchor:anchor]",
+		"client/businesscert",
+		[]string{"TestVerifyWithOwnIntermediates"},
+	},
 }
