@@ -150,3 +150,24 @@ func TestRepeatedParameter(t *testing.T) {
 		require.Equal(t, want, answered(t, res).Get("error_description"))
 	}
 }
+
+// TestErrorsUseResponseMode: an error is sent in the requested mode also if the parameters cannot be resolved, and in the registered one if
+// the requested mode is not valid.
+func TestErrorsUseResponseMode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, tc := range map[string]struct {
+		query url.Values
+		post  bool
+	}{
+		"form_post":                         {params("web", "response_mode", "form_post", "scope", "x:y"), true},
+		"form_post, request":                {params("web", "response_mode", "form_post", "request", "e30.e30."), true},
+		"form_post, request_uri":            {params("web", "response_mode", "form_post", "request_uri", authorize.DefaultRequestURIPrefix+"x"), true},
+		"query, request":                    {params("web", "request", "e30.e30."), false},
+		"form_post only, request":           {params("postonly", "request", "e30.e30."), true},
+		"query only, request for form_post": {params("queryonly", "response_mode", "form_post", "request", "e30.e30."), false},
+	} {
+		res := w.browser().authorize(tc.query)
+		require.Equal(t, map[bool]int{true: http.StatusOK, false: http.StatusSeeOther}[tc.post], res.StatusCode, name)
+	}
+}

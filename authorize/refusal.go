@@ -3,6 +3,7 @@ package authorize
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -51,15 +52,29 @@ func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*targ
 		r.status = http.StatusInternalServerError
 		return nil, r
 	}
-	t := &target{uri: uri, mode: modeQuery}
-	if !c.HasResponseMode(modeQuery) {
-		t.mode = modeFormPost
-	}
+	t := &target{uri: uri, mode: modeOf(c, uri, form)}
 	if s := form.Get("state"); httpx.ValidState(s) && !repeated(form, "state") {
 		t.state = s
 	}
 	return t, nil
 }
+
+// modeOf returns the mode of responses, also of errors: the requested one, if checkResponse accepts it.
+func modeOf(c *client.Client, uri string, form httpx.Form) string {
+	mode := form.Get("response_mode")
+	switch {
+	case repeated(form, "response_mode"):
+	case mode == modeQuery && c.HasResponseMode(mode), mode == modeFormPost && c.HasResponseMode(mode) && canPost(uri):
+		return mode
+	}
+	if !c.HasResponseMode(modeQuery) {
+		return modeFormPost
+	}
+	return modeQuery
+}
+
+// canPost reports whether a browser can post a form to a redirect URI.
+func canPost(uri string) bool { return strings.HasPrefix(uri, "http") }
 
 func repeated(form httpx.Form, name string) bool { return form.Count(name) > 1 }
 

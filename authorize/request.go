@@ -105,10 +105,8 @@ func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *re
 		return page(portner.InvalidRequest, "response_mode_unknown", "The response_mode must be query or form_post.")
 	case !q.client.HasResponseMode(mode):
 		return q.to.invalid("response_mode_unregistered", "The response_mode is not registered for this client.")
-	case mode == modeFormPost && !strings.HasPrefix(q.to.uri, "http"):
+	case mode == modeFormPost && !canPost(q.to.uri):
 		return q.to.invalid("response_mode_scheme", "The response_mode form_post requires an http or https redirect_uri.")
-	default:
-		q.to.mode = mode
 	}
 	if q.form.Repeated() != "" {
 		return q.to.invalid("parameter_repeated", repeatedText(q.form)).as(portner.EventDuplicateParam)
