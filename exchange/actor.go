@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portner-go/portner/internal/jose"
@@ -22,6 +23,21 @@ type actor struct {
 	Iss      string          `json:"iss,omitempty"`
 	ClientID string          `json:"client_id,omitempty"`
 	Act      json.RawMessage `json:"act,omitempty"`
+
+	orgno string // organisation number, for Config.ActorOrganisation; "" if there is none
+}
+
+// encodeActor returns an actor as JSON, with the member that Config.ActorOrganisation names.
+func (c *Config) encodeActor(a actor) (json.RawMessage, error) {
+	text, err := json.Marshal(a)
+	if err != nil || c.ActorOrganisation == "" || a.orgno == "" {
+		return text, err
+	}
+	further, err := json.Marshal(map[string]string{c.ActorOrganisation: a.orgno})
+	if err != nil || len(text) == len("{}") {
+		return further, err
+	}
+	return slices.Concat(text[:len(text)-1], []byte{','}, further[1:]), nil
 }
 
 // actorChain returns the claim act of the new token: the current actor with the earlier ones nested in it. It checks that may_act
@@ -43,11 +59,11 @@ func (x *exchange) actorChain() (json.RawMessage, error) {
 		return nil, err
 	}
 	known := current.Iss == x.cfg.Issuer || current.Iss == x.subject.Issuer
-	if !mayActAllows(x.subject.grant.Delegation.MayAct, current, known) {
+	if !x.cfg.mayActAllows(x.subject.grant.Delegation.MayAct, current, known) {
 		return nil, subjectRole.badToken("may_act_mismatch")
 	}
 	current.Act = earlier
-	act, err := json.Marshal(current)
+	act, err := x.cfg.encodeActor(current)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: encoding act: %w", err)
 	}
@@ -56,9 +72,9 @@ func (x *exchange) actorChain() (json.RawMessage, error) {
 
 // currentActor returns the subject of the actor token, or the client if there is none.
 func (x *exchange) currentActor() (actor, error) {
-	a := x.actor
+	a, orgno := x.actor, x.actorOrganisation()
 	if a == nil {
-		return actor{Sub: machine(x.Client.OrganisationNo, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID}, nil
+		return actor{Sub: machine(orgno, x.Client.ClientID), Iss: x.cfg.Issuer, ClientID: x.Client.ClientID, orgno: orgno}, nil
 	}
 	if len(a.grant.Delegation.Actor) > 0 { // the new token could not name the actors of the actor token
 		return actor{}, actorRole.badToken("has_actor")
@@ -71,7 +87,7 @@ func (x *exchange) currentActor() (actor, error) {
 	if sub == "" || holdsPID(sub) || holdsPID(a.ClientID) || isOrganisation(a.Subject) {
 		return actor{}, actorRole.badToken("subject_not_allowed")
 	}
-	return actor{Sub: sub, Iss: a.Issuer, ClientID: a.ClientID}, nil
+	return actor{Sub: sub, Iss: a.Issuer, ClientID: a.ClientID, orgno: orgno}, nil
 }
 
 // isPublicUser reports whether an actor token, nil for none, names its user by a subject that other parties know: the public subject at
@@ -165,7 +181,7 @@ func chainLength(act []byte) (int, error) {
 // The parameter known reports whether the issuer of the actor is this provider or the issuer of the subject token. If it is not,
 // iss is required, because clients of different issuers may have equal identifiers; only the identifier of an organisation means
 // the same at every issuer.
-func mayActAllows(mayAct []byte, a actor, known bool) bool {
+func (c *Config) mayActAllows(mayAct []byte, a actor, known bool) bool {
 	if len(mayAct) == 0 {
 		return true
 	}
@@ -185,6 +201,11 @@ func mayActAllows(mayAct []byte, a actor, known bool) bool {
 			matches, identified = matches && known && value == a.ClientID, true
 		case "iss":
 			matches = matches && value == a.Iss
+		case c.ActorOrganisation:
+			if number, err := o.Int(name); err == nil { // the page on token kinds shows a number
+				value, matches = strconv.FormatInt(number, 10), true
+			}
+			matches, identified = matches && value == a.orgno, true
 		default:
 			matches = false
 		}
@@ -200,6 +221,9 @@ func mayActAllows(mayAct []byte, a actor, known bool) bool {
 func (x *exchange) delegation(act json.RawMessage) storage.Delegation {
 	from := x.subject.grant.Delegation
 	d := storage.Delegation{Source: from.Source, Actor: act, MayAct: from.MayAct, Subject: x.subject.hash}
+	if d.MayAct == nil {
+		d.MayAct = x.mayAct
+	}
 	if x.actor != nil {
 		d.ActorToken = x.actor.hash // also if the policy leaves the actor out: the exchange rests on it
 	}

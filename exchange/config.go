@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/internal/fields"
@@ -53,6 +54,10 @@ type Config struct {
 	IDTokens *keyset.Set
 	// MaxLifetime bounds the lifetime of new tokens. Zero is no bound.
 	MaxLifetime time.Duration
+	// ActorOrganisation is the name of a member of act and may_act that holds the organisation number of the actor, such as
+	// "organisasjonsnummer" (docs.digdir.no: eoppslag_sbb_oauth2_tokens). If "", there is no such member, and a may_act with it matches
+	// no actor.
+	ActorOrganisation string
 	// MaxActors is the largest number of actors in act, at most 6. The default is [DefaultMaxActors].
 	MaxActors int
 }
@@ -94,9 +99,21 @@ func (c *Config) validate() error {
 		f.Want(name != "" && name != c.Issuer, field, "must be the name of another issuer")
 		f.Require(c.Issuers[name].Verifier != nil, field+".Verifier")
 	}
+	f.Want(c.ActorOrganisation == "" || validMember(c.ActorOrganisation), "ActorOrganisation", "must be letters, digits and _, and not a registered claim")
 	f.Want(c.MaxLifetime >= 0, "MaxLifetime", "must not be negative")
 	f.Want(c.MaxActors > 0 && c.MaxActors <= maxMaxActors, "MaxActors", fmt.Sprintf("must be from 1 to %d", maxMaxActors))
 	return f.Err()
+}
+
+// validMember reports whether a name may be that of a member of act beside the registered ones.
+func validMember(name string) bool {
+	switch name {
+	case "sub", "iss", "client_id", "act", "may_act", "aud", "exp", "nbf", "iat", "jti", "pid":
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
 }
 
 // Handler returns the grant handler, for token.Config.GrantHandlers.

@@ -23,6 +23,7 @@ type exchange struct {
 	actor     *presented // nil without an actor token
 	requested requested
 	decision  Decision
+	mayAct    json.RawMessage // of the decision
 }
 
 // handle decides a token request.
@@ -127,7 +128,8 @@ func (x *exchange) applyPolicy(ctx context.Context) error {
 		return fmt.Errorf("exchange: applying the policy: %w", err) // Policy documents that a *portner.Error is sent
 	}
 	x.decision = decision
-	return nil
+	x.mayAct, err = x.cfg.mayAct(decision.MayAct)
+	return err
 }
 
 // contents returns the contents of the new token.

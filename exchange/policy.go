@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -58,6 +59,36 @@ type Token struct {
 // IsMachine reports whether the token was issued without a user.
 func (t *Token) IsMachine() bool { return t.Subject == "" && !t.user }
 
+// Party is a party that a token names in may_act. At least one of Subject, ClientID and Orgno is required. An actor matches if every
+// field that is set is its own.
+type Party struct {
+	Subject  string // sub: an organisation identifier ("0192:" and the number), a client_id, or the sub of an actor token
+	Issuer   string // iss: the issuer of the actor; "" for this provider and that of the subject token
+	ClientID string // client_id
+	Orgno    string // organisation number; requires Config.ActorOrganisation
+}
+
+var (
+	errParty    = errors.New("exchange: Decision.MayAct needs Subject, ClientID or Orgno")
+	errPartyOrg = errors.New("exchange: Decision.MayAct.Orgno requires Config.ActorOrganisation")
+	errPartyPID = errors.New("exchange: Decision.MayAct contains a national identity number")
+)
+
+// mayAct returns the claim may_act of a party, nil without one.
+func (c *Config) mayAct(p *Party) (json.RawMessage, error) {
+	switch {
+	case p == nil:
+		return nil, nil
+	case p.Subject == "" && p.ClientID == "" && p.Orgno == "":
+		return nil, errParty
+	case p.Orgno != "" && c.ActorOrganisation == "":
+		return nil, errPartyOrg
+	case holdsPID(p.Subject), holdsPID(p.ClientID), holdsPID(p.Issuer):
+		return nil, errPartyPID
+	}
+	return c.encodeActor(actor{Sub: p.Subject, Iss: p.Issuer, ClientID: p.ClientID, orgno: p.Orgno})
+}
+
 // Decision allows an exchange. The zero value allows it within the limits of the subject token.
 type Decision struct {
 	// Impersonate leaves the actor out of the new token (RFC 8693 §1.1). Earlier actors are kept.
@@ -68,6 +99,9 @@ type Decision struct {
 	// Audience holds audiences that the client may request beside those of the subject token. If nil, and the subject token has no
 	// audience, neither has the new token.
 	Audience []string
+	// MayAct is the party that may act for the subject of the new token (RFC 8693 §4.4), if the subject token has no may_act of its
+	// own, which is kept. If nil, there is none.
+	MayAct *Party
 	// Lifetime bounds the lifetime of the new token. Zero is no bound.
 	Lifetime time.Duration
 	// DelegationSource is the delegation_source of the new token: the register that holds the delegation from the consumer
