@@ -20,6 +20,7 @@ func (c *config) check(demo bool) error {
 	c.checkScopes(&p, demo)
 	c.checkUsers(&p)
 	c.checkNumbers(&p)
+	c.checkTokenExchange(&p)
 	return p.Err()
 }
 

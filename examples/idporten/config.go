@@ -17,6 +17,9 @@ type config struct {
 	Session   sessionLimits `json:"session,omitzero"`
 	Lifetimes lifetimes     `json:"lifetimes,omitzero"`
 
+	// TokenExchange enables token exchange (RFC 8693). If nil, the grant type is unknown.
+	TokenExchange *tokenExchange `json:"token_exchange,omitempty"`
+
 	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
 	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
 

@@ -150,9 +150,9 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 			return provider.Config{}, err
 		}
 	}
-	return provider.Config{
+	cfg := provider.Config{
 		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
-		Page: s.pages.page, GrantHandlers: s.grantHandlers(),
+		Page:    s.pages.page,
 		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
@@ -160,7 +160,9 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.opt.TLS.Client()}), // services on this machine
 		Logger:      s.log,
 		Now:         func() time.Time { return s.now() },
-	}, nil
+	}
+	cfg.GrantHandlers, err = s.grantHandlers(&cfg)
+	return cfg, err
 }
 
 func (l sessionLimits) rules() session.Rules {
