@@ -48,7 +48,7 @@ type Config struct {
 	Issuer string
 	// URL is the authorization_endpoint of the metadata. The pages are on its origin, and their forms must come from it. Its port and
 	// its folder are part of the name of the cookie that identifies browsers, so that several providers on one host have a cookie each;
-	// with an http URL, which is valid for loopback hosts only, the cookie is not Secure. If "", it is Issuer + "/authorize".
+	// with an http URL, which is valid for loopback hosts and an http Issuer only, the cookie is not Secure. If "", it is Issuer + "/authorize".
 	URL string
 	// Clients finds registrations. Required.
 	Clients client.Source
@@ -220,9 +220,9 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Vault != nil, "Vault")
 	p.Require(c.Store != nil, "Store")
-	p.URL("Issuer", c.Issuer)
+	p.SecureURL("Issuer", c.Issuer)
 	if c.URL != c.Issuer+"/authorize" {
-		p.URL("URL", c.URL)
+		p.BrowserURL("URL", c.URL, c.Issuer)
 	}
 	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
 	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")

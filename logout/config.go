@@ -84,8 +84,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) check(p *fields.Checker) {
-	p.URL("Issuer", c.Issuer)
-	p.URL("URL", c.URL)
+	p.SecureURL("Issuer", c.Issuer)
+	p.BrowserURL("URL", c.URL, c.Issuer)
 	p.Require(c.Sessions != nil, "Sessions")
 	p.Require(c.Clients != nil, "Clients")
 	p.Require(c.Keys != nil, "Keys")

@@ -83,3 +83,24 @@ func formOf(t *testing.T, text string) client.Form {
 	require.NoError(t, err)
 	return f
 }
+
+// TestPlainHTTPIsForLoopback checks that plain http is accepted for loopback hosts only.
+func TestPlainHTTPIsForLoopback(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[[2]string][]string{
+		{"http://localhost:8080", "http://localhost:8080/logout"}:         nil,
+		{"https://login.example.no", "http://login.example.no/logout"}:    {"URL"},
+		{"https://login.example.no", "http://localhost:8080/logout"}:      {"URL"},
+		{"http://login.example.no", "https://login.example.no/logout"}:    {"Issuer"},
+		{"https://login.example.no", "https://browser.example.no/logout"}: nil,
+	} {
+		_, err := logout.New(logout.Config{Issuer: url[0], URL: url[1]})
+		var got []string
+		for _, name := range fields.Names(err) {
+			if name == "URL" || name == "Issuer" {
+				got = append(got, name)
+			}
+		}
+		require.Equal(t, want, got, url)
+	}
+}

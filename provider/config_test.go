@@ -49,7 +49,7 @@ func TestNewReportsField(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]func(c *provider.Config){
 		"Issuer":                        func(c *provider.Config) { c.Issuer = "https://login.example.no/" },
-		"BrowserURL":                    func(c *provider.Config) { c.BrowserURL = "http://login.example.no" },
+		"BrowserURL":                    func(c *provider.Config) { c.BrowserURL = "http://localhost:8080" },
 		"Profile":                       func(c *provider.Config) { c.Profile = provider.Profile{} },
 		"Profile.Name":                  func(c *provider.Config) { c.Profile.Name = "" },
 		"Profile.SubjectType":           func(c *provider.Config) { c.Profile.SubjectType = "private" },

@@ -35,3 +35,17 @@ func (c *Checker) SecureURL(field, raw string) {
 		c.Want(u.Scheme == "https" || IsLoopback(u.Hostname()), field, "must be https (http for loopback hosts only)")
 	}
 }
+
+// BrowserURL records a URL for browsers that SecureURL records, and plain http beside an issuer that is not: cookies are not Secure there.
+func (c *Checker) BrowserURL(field, raw, issuer string) {
+	before := len(c.problems)
+	c.SecureURL(field, raw)
+	if len(c.problems) == before {
+		c.Want(isPlain(issuer) || !isPlain(raw), field, "must be https, because the issuer is")
+	}
+}
+
+func isPlain(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Scheme == "http"
+}
