@@ -66,7 +66,7 @@ func TestMistakes(t *testing.T) {
 			want: []string{"clients[0].client_id: must be a string", "clients[0].scopes: must be a list", "test_login: must be a boolean", `scopes[0]: scope "a:b": at_max_age: cannot unmarshal string`},
 		},
 		"values": {
-			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æ","redirect_uris":["http://localhost:1/cb"]}],
+			in: `{"profile":"oidc","clients":[{"client_id":"a","integration_type":"idporten","client_orgno":"123"},{"client_id":"b","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["ftp://x/","http://localhost:1/cb"]},{"client_id":"b","client_secret":"æG4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["http://localhost:1/cb"]}],
 			     "users":[{"username":"u","password":"p","pid":"12345678901","acr":"high"},{"username":"u","password":"","claims":{"email":1,"shoe_size":2,"address":{"planet":"x"}}},{"username":"e","password":"p","acr":"selfregistered-email"}],
 			     "scopes":[{"name":"a:b","requires_user_consent":true},{"name":"a:c"},{"name":"a:c"}],"scope_access":[{"scope":"no:such","consumer_orgno":"991825827","state":"APPROVED"}],"session":{"max":-1}}`,
 			want: []string{

@@ -145,7 +145,7 @@ func TestVectors(t *testing.T) {
 	for name, v := range map[string]struct{ assertion, code, says string }{
 		"lifetime of 122 s":                   {byKey(t, s.grant(t, claims{"exp": now + 122, "iat": now})), "invalid_grant", "120 seconds"},
 		"expired":                             {byKey(t, s.grant(t, claims{"iat": now - 131, "exp": now - 11})), "invalid_grant", "MP-130"},
-		"iat in the future":                   {byKey(t, s.grant(t, claims{"iat": now + 20, "exp": now + 60})), "invalid_grant", "Issue time is after now"},
+		"iat in the future":                   {byKey(t, s.grant(t, claims{"iat": now + 3600, "exp": now + 3640})), "invalid_grant", "Issue time is after now"},
 		"replayed":                            {once, "invalid_grant", "MP-012"},
 		"aud without slash":                   {byKey(t, s.grant(t, claims{"aud": strings.TrimSuffix(s.issuer, "/")})), "invalid_grant", "MP-110"},
 		"iss of an organisation":              {byKey(t, s.grant(t, claims{"iss": demoOrg})), "invalid_grant", "MP-100"},

@@ -23,12 +23,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/client"
 )
 
-const (
-	secret = "hemmelig-for-ekte-klienter" // of every client that has one
-	keyID  = "ekte-klient"
-)
+const keyID = "ekte-klient"
+
+var secret = client.GenerateSecret() // of every client that has one
 
 // installed returns the directory of install.sh, and skips the test without it.
 func installed(t *testing.T) string {

@@ -36,7 +36,7 @@ func TestLoggerExplains(t *testing.T) {
 	_, err = a.Authenticate(t.Context(), q, "token", time.Now())
 	require.ErrorIs(t, err, portner.InvalidClient)
 	log.Info("session.started", "reason", "login")
-	require.Regexp(t, `^time=[0-9:.]{12} level=WARN msg=sec.client_auth_failed node=a endpoint=token client_id=tjeneste reason=auth_method_mismatch explanation="token_endpoint_auth_method is <client_secret_post>, expected: client_secret_basic; property of the client: token_endpoint_auth_method"
+	require.Regexp(t, `^time=[0-9:.]{12} level=WARN msg=sec.client_auth_failed node=a endpoint=token client_id=tjeneste reason=auth_method_mismatch explanation="token_endpoint_auth_method is <client_secret_post>, expected: client_secret_basic \(the default: none is registered\); property of the client: token_endpoint_auth_method"
 time=[0-9:.]{12} level=INFO msg=session.started node=a reason=login
 $`, out.String())
 	require.NotContains(t, out.String(), "hemmelig")
