@@ -47,6 +47,8 @@ type ErrorPage struct {
 	Locale        string            // language of the page
 	Client        ClientInfo        // zero if the client is not known
 	BackURL       string            // where a link back to the client may lead: client.Client.HomeURL, or the customer's; "" if not known
+	Completed     bool              // the login was completed before, by this page or in another window: nothing failed
+	Expired       bool              // the login took too long, or was started in another browser
 }
 
 // Reply returns the response: a redirect to the client or to the page of the interaction, a form that posts itself, or the error
@@ -125,7 +127,7 @@ var plainErrorPage = template.Must(template.New("error").Parse(`<!DOCTYPE html>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><title>Error</title></head>
 <body id="error-page">
 <main>
-<h1>{{if eq .Status 404}}Page not found{{else if eq .Status 405}}This page cannot be opened like this{{else}}The login cannot continue{{end}}</h1>
+<h1>{{if eq .Status 404}}Page not found{{else if eq .Status 405}}This page cannot be opened like this{{else if .Completed}}The login is completed{{else if .Expired}}The login has expired{{else}}The login cannot continue{{end}}</h1>
 <p>{{.Description}}</p>
 <p>Error: <code id="error-code">{{.Code}}</code>{{if .Parameter}}, parameter <code id="error-parameter">{{.Parameter}}</code>{{end}}</p>
 {{if .CorrelationID}}<p>Reference: <code id="correlation-id">{{.CorrelationID}}</code></p>

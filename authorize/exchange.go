@@ -87,10 +87,13 @@ func (e *Endpoint) countRequest(ctx context.Context, x *exchange, sess *storage.
 // receive reads, resolves and validates a new authorization request. It returns the parameters as they came.
 func (e *Endpoint) receive(ctx context.Context, x *exchange, malformed error) (httpx.Form, *refusal) {
 	form, raw, refused := e.parameters(x, malformed)
+	x.params = form
 	if refused != nil {
+		if refused.late && form.Has("client_id") {
+			x.client, _ = e.findClient(ctx, form) // for the way back only
+		}
 		return form, refused
 	}
-	x.params = form
 	c, s, refused := e.resolve(ctx, form, x.now)
 	x.client = c
 	if refused != nil {
@@ -162,10 +165,11 @@ func (e *Endpoint) repeatAsGet(ctx context.Context, x *exchange, form httpx.Form
 	return e.redirect(x, Redirect{URL: "?" + postedField + "=" + sealed})
 }
 
-// openPosted reverses repeatAsGet. The request counts as received now. It is not bound to a browser, because any site can make a
+// openPosted reverses repeatAsGet. It returns the parameters of an expired request, too. The request counts as received now. It is not bound to a browser, because any site can make a
 // browser send any authorization request.
 func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusal) {
 	expired := page(portner.InvalidRequest, "posted_request_expired", "The request has expired. Start again from the service you came from.")
+	expired.late = true
 	if len(sealed) > maxSealed {
 		return httpx.Form{}, expired
 	}
@@ -174,13 +178,13 @@ func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusa
 		return httpx.Form{}, expired
 	}
 	until, encoded, _ := strings.Cut(string(plain), " ")
-	expires, err := time.Parse(time.RFC3339, until)
-	if err != nil || !now.Before(expires) || expires.After(now.Add(postedLifetime+session.MaxSkew)) {
-		return httpx.Form{}, expired
-	}
 	form, err := httpx.Parse(encoded)
 	if err != nil {
 		return httpx.Form{}, expired
+	}
+	expires, err := time.Parse(time.RFC3339, until)
+	if err != nil || !now.Before(expires) || expires.After(now.Add(postedLifetime+session.MaxSkew)) {
+		return form, expired
 	}
 	return form, nil
 }
@@ -254,11 +258,28 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 		Status: cmp.Or(r.status, http.StatusBadRequest), Code: r.code, Parameter: r.explanation.Parameter, Description: r.description,
 		CorrelationID: corrID, Locale: e.localeOf(x),
 	}
+	p.Completed, p.Expired = r.finished, r.late
 	if x.client != nil {
 		customer, _ := x.client.Customer(x.params.Get("onbehalfof"))
 		p.Client, p.BackURL = infoOf(x.client, customer), cmp.Or(customer.URL, x.client.HomeURL())
+		if to := e.onlyWayBack(x, p); to != nil {
+			return e.respond(x, to, "error", string(r.code), "error_description", r.description)
+		}
 	}
 	return e.result(x, Decision{Error: p})
+}
+
+// onlyWayBack returns the target of a request that has ended, if its client has no page that a link could lead to: a native application
+// opens again by its redirect URI only. It returns nil for other pages.
+func (e *Endpoint) onlyWayBack(x *exchange, p *ErrorPage) *target {
+	if p.BackURL != "" || !p.Completed && !p.Expired {
+		return nil
+	}
+	if x.req != nil {
+		return x.req.to
+	}
+	to, _ := newTarget(x.client, e.cfg.Environment, x.params)
+	return to
 }
 
 // clientID returns the client_id of the registration, "" until it is found.

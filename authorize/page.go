@@ -261,7 +261,9 @@ func (e *Endpoint) reopen(ctx context.Context, x *exchange, malformed error) (se
 // expired is the refusal of a page that was opened from a bookmark, too late, or in another browser. The description is the same
 // for all of them.
 func expired(reason string) *refusal {
-	return page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
+	r := page(portner.InvalidRequest, reason, "The login has expired. Start again from the service you came from.")
+	r.late = true
+	return r
 }
 
 // checkBrowser refuses a request that was sealed for another browser, or arrives with two cookies of which one is planted.

@@ -88,6 +88,7 @@ type refusal struct {
 	reason      string // snake_case, for the log
 	fault       error  // a fault of the provider, for the log only
 	finished    bool   // the request has another outcome
+	late        bool   // the request has expired, or is not one of this browser
 
 	explanation portner.Explanation
 }
