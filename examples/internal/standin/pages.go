@@ -122,6 +122,8 @@ type UserButton struct{ Username, Name, Method, Level string }
 type ErrorPage struct {
 	Status        int
 	Logout        bool   // a logout failed, not a login
+	Completed     bool   // the login was completed before: nothing failed
+	Expired       bool   // the login took too long
 	NotLoggedOut  bool   // the user is still logged in
 	Text          string // if "", the text of the status
 	Code          string
@@ -133,9 +135,14 @@ type ErrorPage struct {
 
 // LoginError returns the page for an error of an authorization request.
 func LoginError(e authorize.ErrorPage) ErrorPage {
-	return ErrorPage{
+	page := ErrorPage{
 		Status: e.Status, Code: string(e.Code), Parameter: e.Parameter, CorrelationID: e.CorrelationID, ClientName: e.Client.Name, BackURL: e.BackURL,
+		Completed: e.Completed, Expired: e.Expired,
 	}
+	if page.Completed {
+		page.Code, page.CorrelationID = "", ""
+	}
+	return page
 }
 
 // title returns the heading and the text of the page.
@@ -143,6 +150,10 @@ func (e ErrorPage) title(t Texts) (title, text string) {
 	switch {
 	case e.Text != "":
 		return t.ErrorTitle, e.Text
+	case e.Completed:
+		return t.CompletedTitle, t.Completed
+	case e.Expired:
+		return t.TooLateTitle, t.TooLate
 	case e.Status == http.StatusNotFound:
 		return t.NotFoundTitle, t.NotFound
 	case e.Status == http.StatusMethodNotAllowed:

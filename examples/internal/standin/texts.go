@@ -46,6 +46,10 @@ type Texts struct {
 	ErrorTitle       string
 	ErrorLogin       string
 	ErrorLogout      string
+	CompletedTitle   string
+	Completed        string
+	TooLateTitle     string
+	TooLate          string
 	NotLoggedOut     string
 	NotFoundTitle    string
 	NotFound         string
@@ -116,6 +120,8 @@ var allTexts = map[string]Texts{
 		OtherUser:   "Tjenesten venter en annen bruker enn den som er logget inn. Logg inn på nytt.", Disabled: "Brukeren som var logget inn, er sperret.",
 		Changed:    "Innloggingen ble endret i et annet vindu mens denne siden var åpen. Logg inn på nytt.",
 		ErrorTitle: "Noe gikk galt", ErrorLogin: "Innloggingen kan ikke fortsette.", ErrorLogout: "Utloggingen kan ikke fortsette.", NotLoggedOut: "Du er IKKE logget ut.",
+		CompletedTitle: "Innloggingen er fullført", Completed: "Du er ferdig med denne siden. Gå tilbake til tjenesten.",
+		TooLateTitle: "Innloggingen er utløpt", TooLate: "Siden har stått åpen for lenge, eller innloggingen ble startet i en annen nettleser. Gå tilbake til tjenesten og start på nytt.",
 		NotFoundTitle: "Siden finnes ikke", NotFound: "Adressen er feil, eller siden er flyttet.",
 		BadMethodTitle: "Siden kan ikke åpnes slik", BadMethod: "Adressen finnes, men ikke som en side du kan åpne i nettleseren.",
 		ErrorUnavailable: "Tjenesten er midlertidig utilgjengelig. Prøv igjen om litt.", ErrorCode: "Feilkode", ErrorParameter: "Parameter", ErrorCorrelation: "Referanse",
@@ -134,6 +140,8 @@ var allTexts = map[string]Texts{
 		OtherUser:   "Tenesta ventar ein annan brukar enn den som er logga inn. Logg inn på nytt.", Disabled: "Brukaren som var logga inn, er sperra.",
 		Changed:    "Innlogginga vart endra i eit anna vindauge medan denne sida var open. Logg inn på nytt.",
 		ErrorTitle: "Noko gjekk gale", ErrorLogin: "Innlogginga kan ikkje halde fram.", ErrorLogout: "Utlogginga kan ikkje halde fram.", NotLoggedOut: "Du er IKKJE logga ut.",
+		CompletedTitle: "Innlogginga er fullført", Completed: "Du er ferdig med denne sida. Gå tilbake til tenesta.",
+		TooLateTitle: "Innlogginga har gått ut", TooLate: "Sida har stått open for lenge, eller innlogginga vart starta i ein annan nettlesar. Gå tilbake til tenesta og start på nytt.",
 		NotFoundTitle: "Sida finst ikkje", NotFound: "Adressa er feil, eller sida er flytta.",
 		BadMethodTitle: "Sida kan ikkje opnast slik", BadMethod: "Adressa finst, men ikkje som ei side du kan opne i nettlesaren.",
 		ErrorUnavailable: "Tenesta er mellombels utilgjengeleg. Prøv igjen om litt.", ErrorCode: "Feilkode", ErrorParameter: "Parameter", ErrorCorrelation: "Referanse",
@@ -152,6 +160,8 @@ var allTexts = map[string]Texts{
 		OtherUser:   "The service expects another user than the one who is logged in. Please log in again.", Disabled: "The user who was logged in is disabled.",
 		Changed:    "The login changed in another window while this page was open. Please log in again.",
 		ErrorTitle: "Something went wrong", ErrorLogin: "The login cannot continue.", ErrorLogout: "The logout cannot continue.", NotLoggedOut: "You are NOT logged out.",
+		CompletedTitle: "The login is completed", Completed: "You are done with this page. Go back to the service.",
+		TooLateTitle: "The login has expired", TooLate: "The page was open for too long, or the login was started in another browser. Go back to the service and start again.",
 		NotFoundTitle: "Page not found", NotFound: "The address is wrong, or the page has moved.",
 		BadMethodTitle: "This page cannot be opened like this", BadMethod: "The address exists, but not as a page that you can open in the browser.",
 		ErrorUnavailable: "The service is temporarily unavailable. Please try again shortly.", ErrorCode: "Error code", ErrorParameter: "Parameter", ErrorCorrelation: "Reference",
@@ -171,6 +181,8 @@ var allTexts = map[string]Texts{
 		OtherUser:   "Bálvalus vuordá eará geavaheaddji go dan guhte lea siste. Logge sisa ođđasit.", Disabled: "Geavaheaddji guhte lei siste, lea giddejuvvon.",
 		Changed:    "Sisaloggen rievdaduvvui eará láses dan botta go dát siidu lei rabas. Logge sisa ođđasit.",
 		ErrorTitle: "Juoga manai boastut", ErrorLogin: "Sisaloggen ii sáhte joatkašuvvat.", ErrorLogout: "Olggosloggen ii sáhte joatkašuvvat.", NotLoggedOut: "Don IT leat loggejuvvon olggos.",
+		CompletedTitle: "Sisaloggen lea gárvvis", Completed: "Don leat gárvvis dáinna siidduin. Mana ruovttoluotta bálvalussii.",
+		TooLateTitle: "Sisaloggen lea nohkan", TooLate: "Siidu lei rabas menddo guhká, dahje sisaloggen álggahuvvui eará neahttalogahagas. Mana ruovttoluotta bálvalussii ja álgge ođđasit.",
 		NotFoundTitle: "Siidu ii gávdno", NotFound: "Čujuhus lea boastut, dahje siidu lea sirdojuvvon.",
 		BadMethodTitle: "Siidu ii sáhte rahpot ná", BadMethod: "Čujuhus gávdno, muhto ii siidun maid sáhtát rahpat neahttalogahagas.",
 		ErrorUnavailable: "Bálvalus ii leat dál olámuttos. Geahččal ođđasit dan botta.", ErrorCode: "Meattáhuskoda", ErrorParameter: "Parametera", ErrorCorrelation: "Čujuhus",
