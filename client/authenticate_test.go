@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -345,9 +346,13 @@ func TestSecretsNeverPrint(t *testing.T) {
 	require.Equal(t, "REDACTED", s.String()+"")
 	require.Equal(t, "REDACTED", c.LogValue().String())
 	require.Equal(t, "REDACTED", s.LogValue().String())
-	text, err := s.MarshalText()
+	for _, v := range []any{s, &s, []client.Secret{s}, map[string]any{"secret": s}} {
+		_, err := json.Marshal(v)
+		require.ErrorContains(t, err, "marshal its Client", "it could not be read again")
+	}
+	text, err := json.Marshal(registered)
 	require.NoError(t, err)
-	require.Equal(t, "REDACTED", string(text))
+	require.NotContains(t, string(text), secretText)
 }
 
 func TestNewSecretRejectsLowEntropy(t *testing.T) {

@@ -24,7 +24,7 @@ const (
 // Secret is the SHA-256 hash of a client secret. A fast hash is enough for a random secret only, so NewSecret rejects secrets of
 // low entropy. A slow hash would let any peer exhaust the CPU of the provider.
 //
-// It prints as REDACTED.
+// It prints as REDACTED, and cannot be marshalled by itself.
 type Secret struct {
 	Hash [32]byte // SHA-256 of the secret
 	// ExpiresAt is at most 360 days after issue. If zero, the secret does not expire.
@@ -70,8 +70,13 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
 // LogValue returns "REDACTED".
 func (Secret) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
-// MarshalText returns "REDACTED". The JSON of a Client holds the hash.
-func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
+var errMarshalSecret = errors.New("client: a Secret is not marshalled: marshal its Client, or its fields")
+
+// MarshalText returns an error: the JSON of a Client holds the hash.
+func (Secret) MarshalText() ([]byte, error) { return nil, errMarshalSecret }
+
+// MarshalJSON returns an error: the JSON of a Client holds the hash.
+func (Secret) MarshalJSON() ([]byte, error) { return nil, errMarshalSecret }
 
 // checkSecret compares a secret with the registered ones. It takes the same time for any number of registered secrets, so that
 // an unknown client takes as long as a registered one.

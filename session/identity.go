@@ -24,7 +24,7 @@ const (
 // typeSubject is the type of the identifier that is made of Identity.Subject.
 const typeSubject = "subject"
 
-// Identity is the user behind a session or grant. It shows REDACTED when it is printed, logged or marshalled, and a [Vault]
+// Identity is the user behind a session or grant. It shows REDACTED when it is printed or logged, cannot be marshalled, and a [Vault]
 // encrypts it before it is stored.
 type Identity struct {
 	// Subject is the host's stable identifier of the user. Clients with subject type public receive it, if it can be the sub of a user:
@@ -251,5 +251,10 @@ func (Identity) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // LogValue returns "REDACTED".
 func (Identity) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "REDACTED". A [Vault] encodes identities.
-func (Identity) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+var errMarshal = errors.New("session: an Identity is not marshalled: use a Vault")
+
+// MarshalText returns an error: a [Vault] encodes identities.
+func (Identity) MarshalText() ([]byte, error) { return nil, errMarshal }
+
+// MarshalJSON returns an error: a [Vault] encodes identities.
+func (Identity) MarshalJSON() ([]byte, error) { return nil, errMarshal }
