@@ -20,6 +20,7 @@ func apiPaths() []string {
 	for path := range apiResources {
 		paths = append(paths, path)
 	}
+	paths = append(paths, pathMessageBox, pathReportees+"?subject=")
 	slices.Sort(paths)
 	return paths
 }
@@ -37,7 +38,7 @@ func (s *server) api() (http.Handler, error) {
 			s.describe(w, r, path)
 		})))
 	}
-	return mux, nil
+	return mux, s.keyed(mux, v)
 }
 
 // caller holds the claims about the caller: an organisation, or a user of an organisation's client. It does not contain the national

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,6 +29,8 @@ type config struct {
 	Organisations []organisation `json:"organisations,omitempty"`
 	Users         []user         `json:"users,omitempty"`
 
+	// APIKeys are accepted in the header field ApiKey. If empty, the server makes one at each start and prints it.
+	APIKeys           []string `json:"api_keys,omitempty"`
 	PartnerScopes     []string `json:"partner_scopes,omitempty"`
 	DelegationSources []string `json:"delegation_sources,omitempty"`
 
@@ -91,6 +94,9 @@ func (c *config) check() error {
 	}
 	p.Unique("organisations", "orgno", orgnos)
 	c.checkUsers(&p)
+	if slices.Contains(c.APIKeys, "") {
+		p.Add("api_keys", "must not hold an empty key")
+	}
 	if slices.Contains(c.PartnerScopes, "") {
 		p.Add("partner_scopes", "must not hold an empty scope")
 	}
@@ -173,6 +179,9 @@ func (c config) with(b config) config {
 		if !slices.ContainsFunc(c.Users, func(own user) bool { return own.PID == u.PID || own.UserID == u.UserID }) {
 			c.Users = append(c.Users, u)
 		}
+	}
+	if len(c.APIKeys) == 0 {
+		c.APIKeys = []string{rand.Text()}
 	}
 	if c.DelegationSources == nil {
 		c.DelegationSources = b.DelegationSources

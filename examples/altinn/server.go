@@ -122,6 +122,7 @@ func (s *server) Greet(w io.Writer) {
 	for _, path := range apiPaths() {
 		fmt.Fprintf(w, "  API         %s%s\n", s.base(), path)
 	}
+	fmt.Fprintf(w, "  ApiKey      %s\n", s.cfg.APIKeys[0])
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
 
