@@ -9,6 +9,8 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
 // TestPages audits the login page and the plain pages of the library.
 func TestPages(t *testing.T) {
 	t.Parallel()
