@@ -169,7 +169,15 @@ func TestOtherTypes(t *testing.T) {
 	require.Contains(t, other.Text("#rp-notice"), "access_denied")
 	other.Click("#story-fullmakt", "#error-page")
 	require.Equal(t, "access_denied", other.Text("#error-code"))
+	require.True(t, other.Has("#error-back") && other.Has("#language-form"), "one way back, and the languages")
 	other.Look("no-mandate")
+
+	// The pages of logout have the look and the language of the others.
+	other.Click("#lang-nn", "#lang-nn[aria-current=true]")
+	other.Open(s.issuer+"/logout?id_token_hint=x.y.z", "#error-page")
+	require.Equal(t, "Utlogginga kan ikkje halde fram.", other.Text("#error-text"))
+	require.True(t, other.Has("#error-back") && other.Has("#language-form"))
+	other.Audit("error of a logout")
 }
 
 // TestLanguages checks the representation page in each language.

@@ -76,7 +76,7 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	cfg.Page, cfg.ErrorPage = pages.show, pages.authorizeError
+	cfg.Page, cfg.ErrorPage, cfg.LogoutPages = pages.show, pages.authorizeError, pages.LogoutPages()
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}

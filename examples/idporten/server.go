@@ -156,7 +156,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
-		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.logoutPages(), TestLogin: testLogin,
+		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.LogoutPages(), TestLogin: testLogin,
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.opt.TLS.Client()}), // services on this machine
 		Logger:      s.log,
 		Now:         func() time.Time { return s.now() },

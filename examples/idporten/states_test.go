@@ -24,6 +24,7 @@ import (
 // states returns the pages in the states that the stories of the demo do not reach, in one language.
 func states(p *pages, lang string) map[string]portner.Reply {
 	t := textsFor(lang)
+	out := p.LogoutPages()
 	login := func(why, failed string) portner.Reply {
 		f := p.frame(lang, t.LoginTitle, "login-page", "/")
 		f.Failed = failed
@@ -50,13 +51,13 @@ func states(p *pages, lang string) map[string]portner.Reply {
 		"authorizations, no login":   p.Reply(200, "mine.html", minePage{frame: mine.frame}, standin.OwnForms),
 		"error of a login":           p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", Parameter: "redirect_uri", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/"}),
 		"unavailable":                p.authorizeError(authorize.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang}),
-		"error of a logout":          p.logoutError(logout.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, StillLoggedIn: true}),
+		"error of a logout":          out.Error(logout.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, StillLoggedIn: true}),
 		"not found":                  p.Error(lang, standin.ErrorPage{Status: 404, Code: "invalid_request"}),
 		"method not allowed":         p.Error(lang, standin.ErrorPage{Status: 405, Code: "invalid_request"}),
-		"logout of a client":         p.confirmLogout(logout.ConfirmPage{ClientName: "Min tjeneste", Locale: lang}),
-		"still logged in, a client":  p.logoutCancelled(logout.CancelledPage{ClientName: "Min tjeneste", BackURL: "https://tjeneste.example.no/", Locale: lang}),
-		"logging out":                p.loggedOut(logout.LoggedOutPage{ContinueURL: "https://tjeneste.example.no/", Frames: []string{"about:blank"}, Locale: lang}),
-		"logged out, not registered": p.loggedOut(logout.LoggedOutPage{NotRegistered: true, CorrelationID: "0123456789abcdef0123456789abcdef", ClientName: "Min tjeneste", BackURL: "https://tjeneste.example.no/", Locale: lang}),
+		"logout of a client":         out.Confirm(logout.ConfirmPage{ClientName: "Min tjeneste", Locale: lang}),
+		"still logged in, a client":  out.Cancelled(logout.CancelledPage{ClientName: "Min tjeneste", BackURL: "https://tjeneste.example.no/", Locale: lang}),
+		"logging out":                out.LoggedOut(logout.LoggedOutPage{ContinueURL: "https://tjeneste.example.no/", Frames: []string{"about:blank"}, Locale: lang}),
+		"logged out, not registered": out.LoggedOut(logout.LoggedOutPage{NotRegistered: true, CorrelationID: "0123456789abcdef0123456789abcdef", ClientName: "Min tjeneste", BackURL: "https://tjeneste.example.no/", Locale: lang}),
 	}
 }
 

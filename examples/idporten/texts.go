@@ -21,18 +21,6 @@ type texts struct {
 	Hour, Hours       string // singular and plural
 	Minute, Minutes   string
 
-	LogoutTitle      string
-	LogoutQuestion   string
-	LogoutConfirm    string
-	LogoutCancel     string
-	LoggedOutTitle   string
-	LoggedOutText    string
-	LoggingOutTitle  string
-	LoggingOutText   string
-	LogoutContinue   string
-	StillLoggedIn    string
-	StillLoggedInTxt string
-
 	HomeTitle string
 	HomeText  string
 
@@ -63,10 +51,6 @@ var allTexts = map[string]texts{
 		ConsentChoose: "Kryss av for det du vil gi tilgang til", ConsentRequest: "Vis forespørselen", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Gi tilgang til det jeg har krysset av", ConsentDeny: "Ikke gi tilgang til noe", ConsentDenyHint: "Tjenesten får vite hva du svarer, og avgjør selv hva du kan bruke uten tilgangen.",
 		Hour: "time", Hours: "timer", Minute: "minutt", Minutes: "minutter",
-		LogoutTitle: "Logg ut", LogoutQuestion: "Vil du logge ut av alle tjenester?", LogoutConfirm: "Logg ut", LogoutCancel: "Bli innlogget",
-		LoggedOutTitle: "Du er logget ut", LoggedOutText: "Du er logget ut av alle tjenester. Lukk nettleseren hvis andre bruker maskinen.",
-		LoggingOutTitle: "Logger ut", LoggingOutText: "Vi logger deg ut av tjenestene du har brukt.", LogoutContinue: "Gå videre",
-		StillLoggedIn: "Du er fortsatt logget inn", StillLoggedInTxt: "Du kan lukke denne siden.",
 		HomeTitle: "Lokal ID-porten", HomeText: "Dette er en ID-porten for utvikling og test, bygd av portner. Start fra en tjeneste.",
 		MineTitle: "Dine tilganger", MineText: "Dette har du gitt tjenester tilgang til. Du kan avslutte det når du vil.", MineLogin: "Logg inn i en tjeneste først. Så ser du her hva du har gitt tilgang til.",
 		MineNone: "Du har ikke gitt noen tilganger.", MineEnd: "Avslutt tilgangen", MineUntil: "Varer til", MineOlder: "Vis eldre tilganger",
@@ -80,10 +64,6 @@ var allTexts = map[string]texts{
 		ConsentChoose: "Kryss av for det du vil gje tilgang til", ConsentRequest: "Vis førespurnaden", ConsentLasts: "Tilgangen varer i",
 		ConsentApprove: "Gje tilgang til det eg har kryssa av", ConsentDeny: "Ikkje gje tilgang til noko", ConsentDenyHint: "Tenesta får vite kva du svarar, og avgjer sjølv kva du kan bruke utan tilgangen.",
 		Hour: "time", Hours: "timar", Minute: "minutt", Minutes: "minutt",
-		LogoutTitle: "Logg ut", LogoutQuestion: "Vil du logge ut av alle tenester?", LogoutConfirm: "Logg ut", LogoutCancel: "Bli innlogga",
-		LoggedOutTitle: "Du er logga ut", LoggedOutText: "Du er logga ut av alle tenester. Lukk nettlesaren om andre brukar maskina.",
-		LoggingOutTitle: "Loggar ut", LoggingOutText: "Vi loggar deg ut av tenestene du har brukt.", LogoutContinue: "Gå vidare",
-		StillLoggedIn: "Du er framleis logga inn", StillLoggedInTxt: "Du kan lukke denne sida.",
 		HomeTitle: "Lokal ID-porten", HomeText: "Dette er ein ID-porten for utvikling og test, bygd av portner. Start frå ei teneste.",
 		MineTitle: "Tilgangane dine", MineText: "Dette har du gjeve tenester tilgang til. Du kan avslutte det når du vil.", MineLogin: "Logg inn i ei teneste først. Så ser du her kva du har gjeve tilgang til.",
 		MineNone: "Du har ikkje gjeve nokon tilgangar.", MineEnd: "Avslutt tilgangen", MineUntil: "Varer til", MineOlder: "Vis eldre tilgangar",
@@ -97,10 +77,6 @@ var allTexts = map[string]texts{
 		ConsentChoose: "Tick what you want to give access to", ConsentRequest: "Show the request", ConsentLasts: "The access lasts",
 		ConsentApprove: "Give access to what I have ticked", ConsentDeny: "Give access to nothing", ConsentDenyHint: "The service learns your answer and decides itself what you can use without the access.",
 		Hour: "hour", Hours: "hours", Minute: "minute", Minutes: "minutes",
-		LogoutTitle: "Log out", LogoutQuestion: "Do you want to log out of all services?", LogoutConfirm: "Log out", LogoutCancel: "Stay logged in",
-		LoggedOutTitle: "You are logged out", LoggedOutText: "You are logged out of all services. Close the browser if others use this machine.",
-		LoggingOutTitle: "Logging out", LoggingOutText: "We are logging you out of the services you have used.", LogoutContinue: "Continue",
-		StillLoggedIn: "You are still logged in", StillLoggedInTxt: "You can close this page.",
 		HomeTitle: "Local ID-porten", HomeText: "This is an ID-porten for development and test, built with portner. Start from a service.",
 		MineTitle: "Your authorizations", MineText: "This is what you have given services access to. You can end it at any time.", MineLogin: "Log in to a service first. Then you see here what you have given access to.",
 		MineNone: "You have given no access.", MineEnd: "End the access", MineUntil: "Lasts until", MineOlder: "Show older ones",
@@ -114,10 +90,6 @@ var allTexts = map[string]texts{
 		ConsentChoose: "Russe dan masa háliidat addit beassanvejolašvuođa", ConsentRequest: "Čájet jearaldaga", ConsentLasts: "Beassanvejolašvuohta bistá",
 		ConsentApprove: "Atte beassanvejolašvuođa dasa maid lean russen", ConsentDeny: "Ale atte beassanvejolašvuođa masage", ConsentDenyHint: "Bálvalus oažžu dieđu du vástádusas ja mearrida ieš maid sáhtát geavahit almmá beassanvejolašvuođa haga.",
 		Hour: "diimmu", Hours: "diimmu", Minute: "minuhta", Minutes: "minuhta",
-		LogoutTitle: "Logge olggos", LogoutQuestion: "Háliidatgo logget olggos buot bálvalusain?", LogoutConfirm: "Logge olggos", LogoutCancel: "Bisso siste",
-		LoggedOutTitle: "Don leat loggejuvvon olggos", LoggedOutText: "Don leat loggejuvvon olggos buot bálvalusain. Gidde neahttalogana jus earát geavahit mašiinna.",
-		LoggingOutTitle: "Loggemin olggos", LoggingOutText: "Mii logget du olggos bálvalusain maid leat geavahan.", LogoutContinue: "Joatkke",
-		StillLoggedIn: "Don leat ain siste", StillLoggedInTxt: "Don sáhtát giddet dán siiddu.",
 		HomeTitle: "Báikkálaš ID-porten", HomeText: "Dát lea ID-porten ovdánahttimii ja geahččaleapmái, ráhkaduvvon portneriin. Álgge bálvalusas.",
 		MineTitle: "Du beassanvejolašvuođat", MineText: "Dáid beassanvejolašvuođaid leat addán bálvalusaide. Don sáhtát heaittihit daid goas háliidat.", MineLogin: "Logge vuos sisa muhtun bálvalussii. De oainnát dáppe masa leat addán beassanvejolašvuođa.",
 		MineNone: "Don it leat addán makkárge beassanvejolašvuođaid.", MineEnd: "Heaittit beassanvejolašvuođa", MineUntil: "Bistá gitta", MineOlder: "Čájet boarrásit beassanvejolašvuođaid",

@@ -33,7 +33,7 @@ type Pages struct {
 	templates *template.Template
 }
 
-// Parse adds the templates of the folder web of files to the common ones: layout, login and error. The templates call "at" with a path
+// Parse adds the templates of the folder web of files to the common ones: layout, login, logout and error. The templates call "at" with a path
 // of this server, such as /static/style.css, for the path below the issuer.
 func (p *Pages) Parse(files fs.FS) {
 	templates := template.New("").Funcs(template.FuncMap{"at": p.At})

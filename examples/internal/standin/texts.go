@@ -43,6 +43,18 @@ type Texts struct {
 	Disabled    string
 	Changed     string
 
+	LogoutTitle      string
+	LogoutQuestion   string
+	LogoutConfirm    string
+	LogoutCancel     string
+	LoggedOutTitle   string
+	LoggedOutText    string
+	LoggingOutTitle  string
+	LoggingOutText   string
+	LogoutContinue   string
+	StillLoggedIn    string
+	StillLoggedInTxt string
+
 	ErrorTitle       string
 	ErrorLogin       string
 	ErrorLogout      string
@@ -118,7 +130,11 @@ var allTexts = map[string]Texts{
 		JustForThis: "Tjenesten krever at du logger inn for akkurat denne bruken.",
 		OwnLogin:    "Denne tjenesten deler ikke innlogging med andre tjenester. Derfor må du logge inn her også.",
 		OtherUser:   "Tjenesten venter en annen bruker enn den som er logget inn. Logg inn på nytt.", Disabled: "Brukeren som var logget inn, er sperret.",
-		Changed:    "Innloggingen ble endret i et annet vindu mens denne siden var åpen. Logg inn på nytt.",
+		Changed:     "Innloggingen ble endret i et annet vindu mens denne siden var åpen. Logg inn på nytt.",
+		LogoutTitle: "Logg ut", LogoutQuestion: "Vil du logge ut av alle tjenester?", LogoutConfirm: "Logg ut", LogoutCancel: "Bli innlogget",
+		LoggedOutTitle: "Du er logget ut", LoggedOutText: "Du er logget ut av alle tjenester. Lukk nettleseren hvis andre bruker maskinen.",
+		LoggingOutTitle: "Logger ut", LoggingOutText: "Vi logger deg ut av tjenestene du har brukt.", LogoutContinue: "Gå videre",
+		StillLoggedIn: "Du er fortsatt logget inn", StillLoggedInTxt: "Du kan lukke denne siden.",
 		ErrorTitle: "Noe gikk galt", ErrorLogin: "Innloggingen kan ikke fortsette.", ErrorLogout: "Utloggingen kan ikke fortsette.", NotLoggedOut: "Du er IKKE logget ut.",
 		CompletedTitle: "Innloggingen er fullført", Completed: "Du er ferdig med denne siden. Gå tilbake til tjenesten.",
 		TooLateTitle: "Innloggingen er utløpt", TooLate: "Siden har stått åpen for lenge, eller innloggingen ble startet i en annen nettleser. Gå tilbake til tjenesten og start på nytt.",
@@ -138,7 +154,11 @@ var allTexts = map[string]Texts{
 		JustForThis: "Tenesta krev at du loggar inn for akkurat denne bruken.",
 		OwnLogin:    "Denne tenesta deler ikkje innlogging med andre tenester. Difor må du logge inn her òg.",
 		OtherUser:   "Tenesta ventar ein annan brukar enn den som er logga inn. Logg inn på nytt.", Disabled: "Brukaren som var logga inn, er sperra.",
-		Changed:    "Innlogginga vart endra i eit anna vindauge medan denne sida var open. Logg inn på nytt.",
+		Changed:     "Innlogginga vart endra i eit anna vindauge medan denne sida var open. Logg inn på nytt.",
+		LogoutTitle: "Logg ut", LogoutQuestion: "Vil du logge ut av alle tenester?", LogoutConfirm: "Logg ut", LogoutCancel: "Bli innlogga",
+		LoggedOutTitle: "Du er logga ut", LoggedOutText: "Du er logga ut av alle tenester. Lukk nettlesaren om andre brukar maskina.",
+		LoggingOutTitle: "Loggar ut", LoggingOutText: "Vi loggar deg ut av tenestene du har brukt.", LogoutContinue: "Gå vidare",
+		StillLoggedIn: "Du er framleis logga inn", StillLoggedInTxt: "Du kan lukke denne sida.",
 		ErrorTitle: "Noko gjekk gale", ErrorLogin: "Innlogginga kan ikkje halde fram.", ErrorLogout: "Utlogginga kan ikkje halde fram.", NotLoggedOut: "Du er IKKJE logga ut.",
 		CompletedTitle: "Innlogginga er fullført", Completed: "Du er ferdig med denne sida. Gå tilbake til tenesta.",
 		TooLateTitle: "Innlogginga har gått ut", TooLate: "Sida har stått open for lenge, eller innlogginga vart starta i ein annan nettlesar. Gå tilbake til tenesta og start på nytt.",
@@ -158,7 +178,11 @@ var allTexts = map[string]Texts{
 		JustForThis: "The service requires a login for this use alone.",
 		OwnLogin:    "This service does not share logins with other services, so you have to log in here too.",
 		OtherUser:   "The service expects another user than the one who is logged in. Please log in again.", Disabled: "The user who was logged in is disabled.",
-		Changed:    "The login changed in another window while this page was open. Please log in again.",
+		Changed:     "The login changed in another window while this page was open. Please log in again.",
+		LogoutTitle: "Log out", LogoutQuestion: "Do you want to log out of all services?", LogoutConfirm: "Log out", LogoutCancel: "Stay logged in",
+		LoggedOutTitle: "You are logged out", LoggedOutText: "You are logged out of all services. Close the browser if others use this machine.",
+		LoggingOutTitle: "Logging out", LoggingOutText: "We are logging you out of the services you have used.", LogoutContinue: "Continue",
+		StillLoggedIn: "You are still logged in", StillLoggedInTxt: "You can close this page.",
 		ErrorTitle: "Something went wrong", ErrorLogin: "The login cannot continue.", ErrorLogout: "The logout cannot continue.", NotLoggedOut: "You are NOT logged out.",
 		CompletedTitle: "The login is completed", Completed: "You are done with this page. Go back to the service.",
 		TooLateTitle: "The login has expired", TooLate: "The page was open for too long, or the login was started in another browser. Go back to the service and start again.",
@@ -179,7 +203,11 @@ var allTexts = map[string]Texts{
 		JustForThis: "Bálvalus gáibida ahte logget sisa dušše dán geavaheapmái.",
 		OwnLogin:    "Dát bálvalus ii juoge sisaloggema eará bálvalusaiguin. Danin fertet logget sisa dáppe maid.",
 		OtherUser:   "Bálvalus vuordá eará geavaheaddji go dan guhte lea siste. Logge sisa ođđasit.", Disabled: "Geavaheaddji guhte lei siste, lea giddejuvvon.",
-		Changed:    "Sisaloggen rievdaduvvui eará láses dan botta go dát siidu lei rabas. Logge sisa ođđasit.",
+		Changed:     "Sisaloggen rievdaduvvui eará láses dan botta go dát siidu lei rabas. Logge sisa ođđasit.",
+		LogoutTitle: "Logge olggos", LogoutQuestion: "Háliidatgo logget olggos buot bálvalusain?", LogoutConfirm: "Logge olggos", LogoutCancel: "Bisso siste",
+		LoggedOutTitle: "Don leat loggejuvvon olggos", LoggedOutText: "Don leat loggejuvvon olggos buot bálvalusain. Gidde neahttalogana jus earát geavahit mašiinna.",
+		LoggingOutTitle: "Loggemin olggos", LoggingOutText: "Mii logget du olggos bálvalusain maid leat geavahan.", LogoutContinue: "Joatkke",
+		StillLoggedIn: "Don leat ain siste", StillLoggedInTxt: "Don sáhtát giddet dán siiddu.",
 		ErrorTitle: "Juoga manai boastut", ErrorLogin: "Sisaloggen ii sáhte joatkašuvvat.", ErrorLogout: "Olggosloggen ii sáhte joatkašuvvat.", NotLoggedOut: "Don IT leat loggejuvvon olggos.",
 		CompletedTitle: "Sisaloggen lea gárvvis", Completed: "Don leat gárvvis dáinna siidduin. Mana ruovttoluotta bálvalussii.",
 		TooLateTitle: "Sisaloggen lea nohkan", TooLate: "Siidu lei rabas menddo guhká, dahje sisaloggen álggahuvvui eará neahttalogahagas. Mana ruovttoluotta bálvalussii ja álgge ođđasit.",
