@@ -41,16 +41,16 @@ var open = map[string]bool{
 	"scope": true, "subject_token_type": true, "token_endpoint_auth_method": true, "typ": true,
 }
 
-// Received returns the value of a parameter for an Explanation: "" for a parameter whose values can be secret or name a user. Queries and
-// fragments of URIs are removed, runs of characters that can be an identity number or a secret are masked, because clients mix parameters
-// up, and long values are shortened.
+// Received returns the value of a parameter for an Explanation: "" for a parameter whose values can be secret or name a user. Queries,
+// fragments and users of URIs are removed, runs of characters that can be an identity number or a secret are masked, because clients mix
+// parameters up, and long values are shortened.
 func Received(parameter, value string) string {
 	if !open[parameter] {
 		return ""
 	}
-	if strings.HasSuffix(parameter, "redirect_uri") {
-		value, _, _ = strings.Cut(value, "?")
-		value, _, _ = strings.Cut(value, "#")
+	if strings.Contains(value, "://") || strings.HasSuffix(parameter, "redirect_uri") {
+		value = query.ReplaceAllString(value, "")
+		value = user.ReplaceAllString(value, "//")
 	}
 	return shorten(mask(value))
 }
@@ -84,17 +84,36 @@ func mask(value string) string {
 		}
 		return r
 	}, value)
-	return random.ReplaceAllStringFunc(digits.ReplaceAllString(printable, "***"), func(run string) string {
-		if strings.ContainsAny(run, "0123456789") && strings.ToLower(run) != run && strings.ToUpper(run) != run {
-			return run[:6] + "***" // the beginning is enough to find a kid
+	random := randomText
+	if strings.Contains(printable, "://") {
+		random = randomSegment
+	}
+	return number.ReplaceAllString(random.ReplaceAllStringFunc(printable, func(run string) string {
+		if !isRandom(run) {
+			return run
 		}
-		return run
-	})
+		return run[:6] + "***" // the beginning is enough to find a kid
+	}), "***")
+}
+
+// surelyRandom is the length of a run that needs no digit to be random: no word is that long.
+const surelyRandom = 40
+
+// isRandom reports whether a run of characters can be a secret, such as a token or a code: digits and letters of both cases, or digits
+// and letters without a separator, as in hexadecimal texts. A UUID, which many a client_id is, has separators.
+func isRandom(run string) bool {
+	bothCases := strings.ToLower(run) != run && strings.ToUpper(run) != run
+	return (bothCases || unseparated.MatchString(run)) && (len(run) >= surelyRandom || strings.ContainsAny(run, "0123456789"))
 }
 
 var (
-	digits = regexp.MustCompile(`[0-9]{11,}`)
-	random = regexp.MustCompile(`[A-Za-z0-9_-]{24,}`) // with digits and letters of both cases: tokens, codes, secrets
+	query       = regexp.MustCompile(`[?#][^ ]*`)
+	user        = regexp.MustCompile(`//[^/ ]*@`)
+	number      = regexp.MustCompile(`\p{Nd}{6}[ .-]?\p{Nd}{5,}`) // a national identity number, also with a separator
+	unseparated = regexp.MustCompile(`[A-Za-z0-9]{32,}`)
+
+	randomText    = regexp.MustCompile(`[A-Za-z0-9_+/=~-]{24,}`) // base64 and hexadecimal texts
+	randomSegment = regexp.MustCompile(`[A-Za-z0-9_-]{24,}`)     // of a URI, whose path is no such text
 )
 
 func shorten(value string) string {
