@@ -176,7 +176,7 @@ func TestAssertionKeyRejected(t *testing.T) {
 		"the supplier's":         {"supplied", seid2, rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
 		"client without orgno":   {"nobody", seid2, rsaKey(), certRejected, "cert_organisation_mismatch", client.ErrCertificateOrgno, nil},
 		"self-signed":            {"cert", x5c(testpki.X5C(own)), rsaKey(), certRejected, "cert_chain", client.ErrCertificate, businesscert.ErrChain},
-		"chain of one":           {"cert", x5c(testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate)), rsaKey(), certRejected, "cert_chain", client.ErrCertificate, businesscert.ErrChain},
+		"chain of one":           {"cert", x5c(testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate)), rsaKey(), certRejected, "cert_chain_incomplete", client.ErrCertificate, businesscert.ErrIncomplete},
 		"garbage":                {"cert", x5c([]string{"MAA="}), rsaKey(), certRejected, "cert_malformed", client.ErrCertificate, businesscert.ErrMalformed},
 		"six certificates":       {"cert", x5c([]string{"MAA=", "MAA=", "MAA=", "MAA=", "MAA=", "MAA="}), rsaKey(), certRejected, "cert_malformed", client.ErrCertificate, businesscert.ErrMalformed},
 		"x5c a string":           {"cert", x5c(base64.StdEncoding.EncodeToString(der)), rsaKey(), failed, "assertion_malformed", client.ErrX5C, nil},
