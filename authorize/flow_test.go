@@ -87,7 +87,8 @@ func TestSSO(t *testing.T) {
 }
 
 // TestIdleTime: idle is the time between two authorization requests. A valid request of a browser with a live session counts, whatever
-// comes of it; an invalid one, and one of another browser, do not.
+// comes of it; an invalid one, and one of another browser, do not. The integration guide: "Inaktivet måles som tiden mellom to
+// autentiseringsforespørsler mot ID-porten."
 func TestIdleTime(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
