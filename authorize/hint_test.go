@@ -187,3 +187,28 @@ func TestLoginWithoutPage(t *testing.T) {
 func (w *world) request(form url.Values) authorize.Request {
 	return authorize.Request{Method: http.MethodGet, Form: must(client.ParseForm(form.Encode())), Header: http.Header{}}
 }
+
+// TestTestLoginByName: the test login answers for users that the host knows by a name, with the level and the methods of their login.
+func TestTestLoginByName(t *testing.T) {
+	t.Parallel()
+	login, err := authorize.NewTestLogin(authorize.TestLoginConfig{
+		Issuer: issuer, TestIssuer: issuer,
+		Named: func(_ context.Context, name string) (session.Authentication, error) {
+			if name != "kari_n" {
+				return session.Authentication{}, storage.ErrNotFound
+			}
+			return session.Authentication{Identity: session.Identity{Subject: "kari"}, ACR: acr.Substantial, AMR: []string{"pwd"}}, nil
+		},
+	})
+	require.NoError(t, err)
+	w := newWorld(t, func(c *authorize.Config) { c.TestLogin = login })
+	g := w.stored(requireCode(t, w.browser().authorize(params("web", "login_hint", "testid:kari_n")))).Grant
+	require.Equal(t, []string{"pwd"}, g.AMR)
+	require.Equal(t, acr.Substantial, g.ACR)
+	require.Equal(t, w.vault.UserKey("kari"), g.UserKey)
+	require.Equal(t, "error access_denied", outcome(t, w.browser().authorize(params("web", "login_hint", "testid:ola"))))
+	require.Equal(t, "error access_denied", outcome(t, w.browser().authorize(params("web", "login_hint", "testid:"))))
+	require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(params("web", "login_hint", "testid:kari_n", "acr_values", acr.High))))
+	require.Equal(t, "error invalid_request", outcome(t, w.browser().authorize(params("web", "login_hint", "testid:01010750160_"+acr.High))), "a person who is not synthetic is no name")
+	requireCode(t, w.browser().authorize(params("web", "login_hint", "testid:"+testPID.Reveal()+"_"+acr.High)))
+}

@@ -19,8 +19,8 @@ import (
 )
 
 // TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page, as if the user had logged in and consented
-// (docs.digdir.no: Testing with ID-porten). Every client can then log in as every synthetic person. NewTestLogin makes one for test
-// environments only.
+// (docs.digdir.no: Testing with ID-porten), and requests with login_hint=testid:<name> likewise, for users that the host knows by a
+// name. Every client can then log in as every synthetic person. NewTestLogin makes one for test environments only.
 //
 // It approves the scopes of TestLoginConfig.ApproveScopes, selects the first choice of each representation, and approves the
 // authorization_details that TestLoginConfig.ApproveDetails names. The consents to the scopes are remembered as those of a user are,
@@ -31,6 +31,7 @@ type TestLogin struct {
 	scopes   []string // nil for all
 	details  []string
 	identity func(context.Context, norway.PID) (session.Identity, error)
+	named    func(context.Context, string) (session.Authentication, error)
 }
 
 // TestLoginConfig configures a TestLogin.
@@ -50,6 +51,9 @@ type TestLoginConfig struct {
 	// Identity returns the user with a synthetic national identity number. If nil, every such number is a user, with the subject
 	// "testid:" and the number.
 	Identity func(ctx context.Context, pid norway.PID) (session.Identity, error)
+	// Named returns the login of a user with a name, as the user's own login would be: login_hint=testid:kari. If it returns an error,
+	// the request is denied. If nil, names are rejected.
+	Named func(ctx context.Context, name string) (session.Authentication, error)
 }
 
 // NewTestLogin returns a TestLogin. It rejects issuers that are not known to be test environments.
@@ -67,7 +71,7 @@ func NewTestLogin(cfg TestLoginConfig) (*TestLogin, error) {
 			return session.Identity{Subject: testHint + pid.Reveal(), Identifiers: []pseudonym.Identifier{id}}, err
 		}
 	}
-	return &TestLogin{cfg.Issuer, cfg.TestIssuer != "", slices.Clone(cfg.ApproveScopes), slices.Clone(cfg.ApproveDetails), cfg.Identity}, nil
+	return &TestLogin{cfg.Issuer, cfg.TestIssuer != "", slices.Clone(cfg.ApproveScopes), slices.Clone(cfg.ApproveDetails), cfg.Identity, cfg.Named}, nil
 }
 
 func onLoopback(issuer string) bool {
@@ -163,15 +167,28 @@ func (e *Endpoint) testFacts(ctx context.Context, x *exchange, sess *storage.Ses
 }
 
 // testAuthentication returns the login that the hint names.
-func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (session.Authentication, *refusal) {
-	digits, level, _ := strings.Cut(strings.TrimPrefix(q.form.Get("login_hint"), testHint), "_")
+func (e *Endpoint) testAuthentication(ctx context.Context, q *request) (a session.Authentication, _ *refusal) {
+	hint := strings.TrimPrefix(q.form.Get("login_hint"), testHint)
+	digits, level, _ := strings.Cut(hint, "_")
 	pid, err := norway.ParsePID(digits)
-	if err != nil || !pid.IsSynthetic() || !e.sufficient(level, q) {
-		return session.Authentication{}, q.to.invalid("test_login_hint", "The login_hint must name a synthetic person and a level that suffices.")
+	switch {
+	case err != nil && e.cfg.TestLogin.named != nil:
+		a, err = e.cfg.TestLogin.named(ctx, hint)
+	case err != nil || !pid.IsSynthetic():
+		return a, unfitHint(q)
+	default:
+		a.ACR, a.AMR = level, []string{testAMR}
+		a.Identity, err = e.cfg.TestLogin.identity(ctx, pid)
 	}
-	identity, err := e.cfg.TestLogin.identity(ctx, pid)
 	if err != nil {
 		return session.Authentication{}, q.to.refuse(portner.AccessDenied, "test_login_user_unknown", "The login_hint names no user of the test login.")
 	}
-	return session.Authentication{Identity: identity, ACR: level, AMR: []string{testAMR}}, nil
+	if !e.sufficient(a.ACR, q) {
+		return session.Authentication{}, unfitHint(q)
+	}
+	return a, nil
+}
+
+func unfitHint(q *request) *refusal {
+	return q.to.invalid("test_login_hint", "The login_hint must name a user of the test login, with a level that suffices.")
 }

@@ -23,7 +23,7 @@ type config struct {
 	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
 	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
 
-	// TestLogin answers login_hint=testid:<pid>_<acr> without a page.
+	// TestLogin answers login_hint=testid:<pid>_<acr> and login_hint=testid:<username> without a page.
 	TestLogin bool `json:"test_login,omitempty"`
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
 )
 
 // TestRelyingParty: login, refresh, userinfo, introspection and revocation with the clients of the demo,
@@ -213,6 +215,33 @@ func TestHeadlessLogin(t *testing.T) {
 	off := start(t, "-config", team(t, newKey(t), ""))
 	p := newParty(t, off, "alene", clientSecret, nobody, "openid")
 	require.Equal(t, "/login", visit(t, off).get(p.url("login_hint", "testid:21879498012_idporten-loa-high")).url.Path)
+}
+
+// TestHeadlessLoginByName logs in configured users without a page, by their usernames: in each profile, at http and https, and also users
+// without a national identity number.
+func TestHeadlessLoginByName(t *testing.T) {
+	t.Parallel()
+	cert, key := configtest.SelfSigned(t, nil)
+	for _, profile := range []string{"idporten", "openid"} {
+		for _, flags := range [][]string{nil, {"-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed"}} {
+			s := start(t, append(flags, "-config", write(t, `{"profile":"`+profile+`","test_login":true,
+				"clients":[{"client_id":"app","client_secret":"hemmelig","client_orgno":"991825827","redirect_uris":["`+nobody+`"],"scopes":["openid","profile"]}],
+				"users":[{"username":"kari","password":"x","pid":"21879498012","acr":"idporten-loa-high","amr":["BankID"]},
+				{"username":"uten_nummer","password":"x","acr":"selfregistered-email","claims":{"email":"noen@example.no"}},
+				{"username":"borte","password":"x","active":false}]}`))...)
+			p := newParty(t, s, "app", "hemmelig", nobody, "openid", "profile")
+			_, it := p.exchange(visit(t, s).get(p.url("login_hint", "testid:kari")).left.Query())
+			require.Equal(t, "idporten-loa-high", p.claims(it)["acr"])
+			require.Equal(t, []any{"BankID"}, p.claims(it)["amr"])
+			_, it = p.exchange(visit(t, s).get(p.url("login_hint", "testid:uten_nummer", "acr_values", "selfregistered-email")).left.Query())
+			require.Equal(t, "selfregistered-email", p.claims(it)["acr"])
+			_, it = p.exchange(visit(t, s).get(p.url("login_hint", "testid:21879498012_idporten-loa-substantial")).left.Query())
+			require.Equal(t, "idporten-loa-substantial", p.claims(it)["acr"])
+			for _, name := range []string{"borte", "ukjent", ""} {
+				require.Equal(t, "access_denied", visit(t, s).get(p.url("login_hint", "testid:"+name)).param(t, "error"), name)
+			}
+		}
+	}
 }
 
 // TestBrowserClient verifies that a browser client can call from its own origin only (docs/spec/idporten.md §16).

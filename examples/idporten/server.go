@@ -146,7 +146,10 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	}
 	var testLogin *authorize.TestLogin
 	if s.cfg.TestLogin {
-		if testLogin, err = authorize.NewTestLogin(authorize.TestLoginConfig{Issuer: s.issuer, TestIssuer: s.testIssuer(), Identity: s.users.testPerson}); err != nil {
+		testLogin, err = authorize.NewTestLogin(authorize.TestLoginConfig{
+			Issuer: s.issuer, TestIssuer: s.testIssuer(), Identity: s.users.testPerson, Named: s.users.testUser,
+		})
+		if err != nil {
 			return provider.Config{}, err
 		}
 	}
