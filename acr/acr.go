@@ -51,13 +51,30 @@ const (
 
 // IDPorten holds the levels of ID-porten. The level of an e-mail login is weaker than all others. eIDAS logins and e-mail logins answer
 // only requests that name such a level.
-var IDPorten = Must(New(
-	Level{SelfRegisteredEmail, 0, groupEmail},
-	Level{Low, 1, ""}, Level{EIDASLow, 1, groupEIDAS},
-	Level{SubstantialLimited, 2, ""},
-	Level{Substantial, 3, ""}, Level{EIDASSubstantial, 3, groupEIDAS},
-	Level{High, 4, ""}, Level{EIDASHigh, 4, groupEIDAS},
-))
+var IDPorten = Must(New(idPorten()...))
+
+func idPorten() []Level {
+	return []Level{
+		{SelfRegisteredEmail, 0, groupEmail},
+		{Low, 1, ""},
+		{EIDASLow, 1, groupEIDAS},
+		{SubstantialLimited, 2, ""},
+		{Substantial, 3, ""},
+		{EIDASSubstantial, 3, groupEIDAS},
+		{High, 4, ""},
+		{EIDASHigh, 4, groupEIDAS},
+	}
+}
+
+// Names that two levels of ID-porten had.
+const (
+	OldSubstantial = "Level3"
+	OldHigh        = "Level4"
+)
+
+// IDPortenWithOldNames holds the levels of ID-porten and the old names of two of them, with the same ranks. A request with an old name
+// is answered with the level of the login under its own name.
+var IDPortenWithOldNames = Must(New(append(idPorten(), Level{OldSubstantial, 3, ""}, Level{OldHigh, 4, ""})...))
 
 // Ansattporten holds the levels of Ansattporten.
 var Ansattporten = Must(New(

@@ -73,6 +73,10 @@ func TestSatisfies(t *testing.T) {
 		{"upper case", acr.IDPorten, "IDPORTEN-LOA-HIGH", []string{acr.Low}, false},
 		{"the suffix of a level", acr.IDPorten, "high", []string{acr.Low}, false},
 		{"a level of the former platform", acr.IDPorten, "Level4", []string{acr.Low}, false},
+		{"an old name, requested", acr.IDPortenWithOldNames, acr.Substantial, []string{acr.OldSubstantial}, true},
+		{"an old name, too weak", acr.IDPortenWithOldNames, acr.Substantial, []string{acr.OldHigh}, false},
+		{"an old name, achieved", acr.IDPortenWithOldNames, acr.OldHigh, []string{acr.High}, true},
+		{"an old name is no higher level", acr.IDPortenWithOldNames, acr.OldSubstantial, []string{acr.High}, false},
 
 		{"eIDAS, not requested", acr.IDPorten, acr.EIDASHigh, []string{acr.Substantial}, false},
 		{"eIDAS, not requested in a list", acr.IDPorten, acr.EIDASSubstantial, []string{acr.Substantial, acr.Low, acr.SelfRegisteredEmail, "eidas-loa-none"}, false},

@@ -122,8 +122,6 @@ type Config struct {
 	RequestURIAlone bool
 	// ClaimsParameter enables the parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
 	ClaimsParameter bool
-	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
-	AllowNoPID bool
 
 	// CodeLifetime is at most 600 s. The default is DefaultCodeLifetime.
 	CodeLifetime time.Duration

@@ -165,7 +165,7 @@ func (t *target) refuseScopes(err error) *refusal {
 func (e *Endpoint) scopeRequest(q *request, now time.Time) scope.Request {
 	return scope.Request{
 		Requested: q.scopes, Client: q.client.ScopeClient(),
-		Scopes: e.cfg.Scopes, Now: now, AllowNoPID: e.cfg.AllowNoPID,
+		Scopes: e.cfg.Scopes, Now: now, AllowNoPID: e.cfg.Environment.NoPID,
 		PromptConsent: q.prompt.has(promptConsent),
 	}
 }

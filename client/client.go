@@ -184,4 +184,7 @@ type Environment struct {
 	// BusinessCertificates allows clients with an organisation to use private_key_jwt without registered keys. Set it if
 	// Config.Certificates is set.
 	BusinessCertificates bool
+	// NoPID accepts the scopes no_pid and tokeninfo, which ID-porten no longer documents: a client may request a pseudonymous login
+	// with no_pid, and a client with tokeninfo is a resource server.
+	NoPID bool
 }

@@ -91,9 +91,12 @@ func (c *Client) RegisteredScopes() []string {
 	return c.Scopes
 }
 
+// introspects reports whether a registered scope is the right to introspect.
+func introspects(name string) bool { return name == scope.Introspection || name == scope.TokenInfo }
+
 // Introspects reports whether the client may introspect tokens of other clients: it is a resource server.
 func (c *Client) Introspects() bool {
-	return c.ResourceServer || slices.Contains(c.RegisteredScopes(), scope.Introspection)
+	return c.ResourceServer || slices.ContainsFunc(c.RegisteredScopes(), introspects)
 }
 
 // HasResponseMode reports whether the client may use the response mode.

@@ -26,7 +26,7 @@ type combination struct {
 // combinations holds the rules by integration_type. "" is a plain OpenID Connect client.
 var combinations = map[string]combination{
 	"":               {},
-	"idporten":       {organisation: true, scopes: []string{"openid", "profile", "no_pid", "eidas"}},
+	"idporten":       {organisation: true, scopes: []string{"openid", "profile", scope.NoPID}},
 	"api_klient":     {organisation: true},
 	"ansattporten":   {organisation: true},
 	"maskinporten":   {organisation: true, machine: true, grantKeys: true},
@@ -208,14 +208,29 @@ func (v *validation) checkScopes() {
 		parsed, err := scope.Parse(s)
 		v.Want(err == nil && len(parsed) == 1 && parsed[0] == s, at("scopes", i), "must be a scope (RFC 6749 §3.3)")
 		v.Want(slices.Index(v.Scopes, s) == i, at("scopes", i), "is listed twice")
-		v.Want(allowed == nil || s == scope.Introspection || slices.Contains(allowed, s), at("scopes", i),
+		if rule := v.retired(s); rule != "" {
+			v.Want(false, at("scopes", i), rule)
+			continue
+		}
+		v.Want(allowed == nil || introspects(s) || slices.Contains(allowed, s), at("scopes", i),
 			"integration_type "+v.IntegrationType+" may only have "+orList(allowed))
 	}
 }
 
+// retired returns why a scope that ID-porten retired may not be registered, "" for other scopes. No request with one would succeed.
+func (v *validation) retired(name string) string {
+	switch {
+	case name == "eidas":
+		return "eidas is retired: clients request an acr of eIDAS instead"
+	case (name == scope.NoPID || name == scope.TokenInfo) && !v.env.NoPID:
+		return name + " is retired, and accepted only if no_pid is switched on (Environment.NoPID)"
+	}
+	return ""
+}
+
 // logsIn reports whether the client sends users to the authorization endpoint. A resource server without scopes of its own does not.
 func (c *Client) logsIn() bool {
-	only := c.Introspects() && !slices.ContainsFunc(c.RegisteredScopes(), func(s string) bool { return s != scope.Introspection })
+	only := c.Introspects() && !slices.ContainsFunc(c.RegisteredScopes(), func(s string) bool { return !introspects(s) })
 	return c.HasGrant(AuthorizationCode) && !only
 }
 

@@ -362,3 +362,23 @@ func TestJSONNames(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, wire, string(back))
 }
+
+// TestRetiredScopes: no request with a retired scope succeeds, so that a registration with one is refused, with the switch that accepts it.
+func TestRetiredScopes(t *testing.T) {
+	t.Parallel()
+	for _, integration := range []string{"", "idporten", "api_klient"} {
+		for name, text := range map[string]string{
+			scope.NoPID: "no_pid is retired, and accepted only if no_pid is switched on (Environment.NoPID)", scope.TokenInfo: "tokeninfo is retired, and accepted only",
+			"eidas": "eidas is retired: clients request an acr of eIDAS instead",
+		} {
+			c := web(func(c *client.Client) { c.IntegrationType, c.Scopes = integration, []string{"openid", name} })
+			err := c.Validate(client.Environment{})
+			require.ErrorContains(t, err, text)
+			require.Equal(t, []string{"scopes[1]"}, membersIn(t, err))
+			require.Equal(t, name != "eidas", c.Validate(client.Environment{NoPID: true}) == nil, name)
+		}
+	}
+	server := web(func(c *client.Client) { c.Scopes, c.RedirectURIs = []string{scope.TokenInfo}, nil })
+	require.NoError(t, server.Validate(client.Environment{NoPID: true}), "a resource server needs no redirect URI")
+	require.True(t, server.Introspects())
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/discovery"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -77,7 +78,7 @@ func (b *builder) token() {
 	cfg := token.Config{
 		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, SubjectType: pr.SubjectType, Vault: b.p.Vault, Users: b.cfg.Users,
-		Claims: slices.Clone(pr.Claims), ScopeClaims: pr.ScopeClaims, UserInfoScope: pr.UserInfoScope, AccessTokenType: pr.AccessTokenType,
+		Claims: slices.Clone(pr.Claims), ScopeClaims: pr.ScopeClaims, UserInfoScope: pr.UserInfoScope, AccessTokenType: pr.AccessTokenType, UntypedAccessTokens: pr.UntypedAccessTokens,
 		MachineSubject:       pr.MachineSubject,
 		Lifetimes:            token.Lifetimes{AccessToken: l.AccessToken, IDToken: l.IDToken, RefreshToken: l.RefreshToken, Authorization: l.Authorization},
 		AuthorizationDetails: b.cfg.AuthorizationDetails, IDTokenOnRefresh: pr.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
@@ -100,7 +101,7 @@ func (b *builder) authorize() {
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
-		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, ClaimsParameter: pr.ClaimsParameter, AllowNoPID: pr.AllowNoPID, RequestURIPrefix: pr.RequestURIPrefix,
+		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
 		PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
@@ -167,11 +168,13 @@ func (b *builder) discovery() discovery.Config {
 	return cfg
 }
 
-// scopesSupported returns openid, profile and the standard scopes. The scopes of APIs are not public.
+// scopesSupported returns openid, profile and the standard scopes that are public. The scopes of APIs are not.
 func (pr *Profile) scopesSupported() []string {
 	names := []string{"openid", "profile"}
 	for i := range pr.Scopes {
-		names = append(names, pr.Scopes[i].Name)
+		if v := pr.Scopes[i].Visibility; v == "" || v == scope.VisibilityPublic {
+			names = append(names, pr.Scopes[i].Name)
+		}
 	}
 	return names
 }

@@ -55,6 +55,9 @@ type Profile struct {
 	NoUserInfo bool
 	// AccessTokenType is the header typ of self-contained access tokens: "at+jwt" (RFC 9068), or "" for none.
 	AccessTokenType string
+	// UntypedAccessTokens leaves out the typ of AccessTokenType, for resource servers that reject at+jwt: Spring Boot 3.5 and 4.0 and
+	// NAV's token-validation do so by default. The claims of RFC 9068 stay.
+	UntypedAccessTokens bool
 	// MachineSubject is the sub of access tokens without a user: "client_id" (RFC 9068 §2.2), or "" for none.
 	MachineSubject string
 	// IDTokenOnRefresh adds an id_token to the response to a refresh.
@@ -84,8 +87,6 @@ type Profile struct {
 	// SingleUseLogin reports whether a login answers only the request that it was made for. It applies if Config.Session has no
 	// SingleUse. If nil, every login can answer later requests.
 	SingleUseLogin func(acr string, amr []string) bool
-	// AllowNoPID accepts the scope no_pid, which ID-porten no longer documents.
-	AllowNoPID bool
 	// LogoutRequiresSession answers a logout request of a browser without a session cookie with an error page. If false, the user is
 	// logged out already, and a valid id_token_hint leads back to the client.
 	LogoutRequiresSession bool
@@ -158,6 +159,7 @@ func IDPorten() Profile {
 		RequireKnownACR:  true,
 		PromptValues:     []string{"login"},
 		Locales:          httpx.DefaultLocales(),
+		Scopes:           scope.IDPortenScopes(),
 		Claims:           []token.ClaimsFunc{idPortenClaims},
 		ClaimsSupported:  []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid", "locale", "pid"},
 		SubjectType:      client.Pairwise,

@@ -42,7 +42,7 @@ type Refusal struct {
 func CheckRegistration(c Client, src Source) []Refusal {
 	var refused []Refusal
 	for _, name := range c.Scopes {
-		if name == NoPID {
+		if name == NoPID || name == TokenInfo {
 			continue
 		}
 		if _, reason := admit(name, c, src); reason != "" {

@@ -19,13 +19,14 @@ const (
 	// NoPID is a retired scope of ID-porten that requests a pseudonymous login. It is accepted with Request.AllowNoPID and is
 	// never granted.
 	NoPID = "no_pid"
+	// TokenInfo is the name that Introspection had at ID-porten. It is never granted.
+	TokenInfo = "tokeninfo"
 )
 
-// Reserved reports whether name is a reserved scope: one of the constants above, or "eidas" or "tokeninfo", which ID-porten
-// retired. Rules about every scope of a token, such as those of introspection, skip reserved scopes.
+// Reserved reports whether name is a reserved scope: one of the constants above, or "eidas", which ID-porten retired. Rules about every scope of a token, such as those of introspection, skip reserved scopes.
 func Reserved(name string) bool {
 	switch name {
-	case OpenID, Profile, Introspection, Email, Address, Phone, OfflineAccess, NoPID, "eidas", "tokeninfo":
+	case OpenID, Profile, Introspection, Email, Address, Phone, OfflineAccess, NoPID, TokenInfo, "eidas":
 		return true
 	}
 	return false
@@ -55,6 +56,30 @@ func StandardScopes() []Scope {
 	}
 }
 
+// Scopes of ID-porten's own APIs. They exist if the source has records of them: see [IDPortenScopes].
+const (
+	Authorizations = "idporten:authorizations" // lists and ends authorizations
+	LoginHistory   = "idporten:user.log.read"  // lists logins
+)
+
+// IDPortenScopes returns records of the scopes of ID-porten's own APIs, for every client of type api_klient or maskinporten that registers
+// them. Their visibility is internal: the operator registers them on request.
+func IDPortenScopes() []Scope {
+	types := []string{"api_klient", "maskinporten"}
+	return []Scope{
+		{
+			Name: Authorizations, AccessibleForAll: true, Visibility: VisibilityInternal, AllowedIntegrationTypes: types,
+			Description: "Se og avslutte tilgangene dine", Descriptions: map[string]string{
+				"nn": "Sjå og avslutte tilgangane dine", "en": "See and end your authorizations",
+			},
+		},
+		{
+			Name: LoginHistory, AccessibleForAll: true, Visibility: VisibilityInternal, AllowedIntegrationTypes: types[:1],
+			Description: "Se innloggingene dine", Descriptions: map[string]string{"nn": "Sjå innloggingane dine", "en": "See your logins"},
+		},
+	}
+}
+
 var (
 	loginTypes = []string{"", "idporten", "api_klient", "ansattporten"} // integration types of clients that log users in
 
@@ -80,7 +105,7 @@ func find(src Source, name string) *Scope {
 		return builtinOpenID
 	case Introspection:
 		return builtinIntrospection
-	case NoPID:
+	case NoPID, TokenInfo:
 		return nil
 	}
 	if src != nil {

@@ -60,6 +60,8 @@ type Config struct {
 	// amr, auth_time and aud of RFC 9068; aud is Issuer if no resource was requested and no scope enforces an audience. If "",
 	// the tokens have no typ.
 	AccessTokenType string
+	// UntypedAccessTokens leaves out the typ of AccessTokenType, for resource servers that reject at+jwt. The claims stay.
+	UntypedAccessTokens bool
 	// MachineSubject is the sub of access tokens without a user that the provider issues to a client itself: "client_id" (RFC 9068
 	// §2.2), or "" for none.
 	MachineSubject string

@@ -306,7 +306,9 @@ func (m *Minter) sign(ctx context.Context, k Kind, base any, f *facts, scopes []
 	}
 	alg, typ := f.client.IDTokenSignedResponseAlg, ""
 	if k == AccessToken {
-		typ = m.cfg.AccessTokenType
+		if !m.cfg.UntypedAccessTokens {
+			typ = m.cfg.AccessTokenType
+		}
 		if f.client.AccessTokenSignedResponseAlg != "" {
 			alg = f.client.AccessTokenSignedResponseAlg
 		}

@@ -20,8 +20,8 @@ import (
 
 // Scopes of callers.
 const (
-	Scope        = "idporten:authorizations" // lists and ends authorizations
-	HistoryScope = "idporten:user.log.read"  // lists logins
+	Scope        = scope.Authorizations // lists and ends authorizations
+	HistoryScope = scope.LoginHistory   // lists logins
 )
 
 // Config configures an [API].

@@ -37,6 +37,8 @@ type config struct {
 	LegacyRegister *bool `json:"legacy_register,omitempty"` // the default is true, as at Altinn
 	KeepJTI        bool  `json:"keep_jti,omitempty"`
 	NegotiateJSON  bool  `json:"negotiate_json,omitempty"`
+
+	standin.Signing
 }
 
 // providerEntry holds the issuers whose tokens are exchanged, and the lifetime of the new tokens.
@@ -94,6 +96,7 @@ func (c *config) check() error {
 	}
 	p.Unique("organisations", "orgno", orgnos)
 	c.checkUsers(&p)
+	c.CheckSigning(&p, nil)
 	if slices.Contains(c.APIKeys, "") {
 		p.Add("api_keys", "must not hold an empty key")
 	}

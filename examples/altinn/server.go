@@ -57,7 +57,7 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 // build builds the exchange and the API.
 func (s *server) build() error {
 	var err error
-	if s.keys, err = standin.GenerateKeys(keyset.RS256); err != nil {
+	if s.keys, err = s.cfg.Keys(s.issuer, nil, false, s.now()); err != nil {
 		return err
 	}
 	exchange, err := altinn.New(s.exchangeConfig())

@@ -61,6 +61,7 @@ func readConfig(path string) (config, error) {
 func (c *config) check() error {
 	var p standin.Problems
 	c.CheckClients(&p, environment)
+	c.CheckSigning(&p, c.Clients)
 	for name := range c.Resources {
 		if !strings.HasPrefix(name, "urn:altinn:resource:") {
 			p.Add("resources."+name, "must begin with urn:altinn:resource:")

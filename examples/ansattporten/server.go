@@ -15,7 +15,6 @@ import (
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage/memory"
@@ -95,7 +94,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 	clients, cerr := s.cfg.ClientRegistry(environment, time.Now())
 	scopes, serr := scope.NewRegistry(s.cfg.Scopes, s.cfg.ScopeAccess)
 	types, terr := s.directory.types()
-	keys, kerr := standin.GenerateKeys(keyset.RS256)
+	keys, kerr := s.cfg.Keys(s.issuer, s.cfg.Clients, false, time.Now())
 	profile := ansattporten.Profile()
 	if s.cfg.ConfirmLogout != nil {
 		profile.ConfirmLogout = *s.cfg.ConfirmLogout

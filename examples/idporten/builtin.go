@@ -28,9 +28,12 @@ type addresses struct{ first, second, isolated, api string }
 
 // builtin returns the configuration of the demo.
 func builtin(at addresses, profile string) config {
+	idporten := profile != "openid" // tokens of ID-porten have certificates
 	return config{
-		Common: standin.Common{Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess()},
-		Users:  builtinUsers(),
+		Common: standin.Common{
+			Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Signing: standin.Signing{KeyCertificates: &idporten},
+		},
+		Users: builtinUsers(), OldLevelNames: new(true),
 	}
 }
 

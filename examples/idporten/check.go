@@ -16,7 +16,11 @@ func (c *config) check(demo bool) error {
 	if !slices.Contains([]string{"", "idporten", "openid"}, c.Profile) {
 		p.Add("profile", "%q is neither idporten nor openid", c.Profile)
 	}
-	c.CheckClients(&p, environment)
+	if !slices.Contains([]string{"", typeAccessToken, typeNone}, c.AccessTokenType) {
+		p.Add("access_token_type", "%q is neither at+jwt nor none", c.AccessTokenType)
+	}
+	c.CheckClients(&p, c.environment())
+	c.CheckSigning(&p, c.Clients)
 	c.checkScopes(&p, demo)
 	c.checkUsers(&p)
 	c.checkNumbers(&p)
@@ -43,7 +47,7 @@ func (c config) checkUsers(p *standin.Problems) {
 	for i, u := range c.Users {
 		at := fmt.Sprintf("users[%d]", i)
 		names = append(names, u.Username)
-		u.Check(p, at, acr.IDPorten)
+		u.Check(p, at, c.levels())
 		if u.ACR == acr.SelfRegisteredEmail && u.Claims["email"] == nil {
 			p.Add(at+".claims.email", "is required for %s", u.ACR) // tokens of the level contain it (docs/spec/idporten.md §6.2)
 		}

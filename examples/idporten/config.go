@@ -22,13 +22,29 @@ type config struct {
 
 	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
 	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
+	// OldLevelNames accepts Level3 and Level4 as acr values. The default is true with the demo.
+	OldLevelNames *bool `json:"old_level_names,omitempty"`
+	// NoPID accepts the retired scopes no_pid and tokeninfo.
+	NoPID bool `json:"no_pid,omitempty"`
+	// AccessTokenType is the header typ of JWT access tokens: at+jwt or none. The default is that of the profile.
+	AccessTokenType string `json:"access_token_type,omitempty"`
 
 	// TestLogin answers login_hint=testid:<pid>_<acr> and login_hint=testid:<username> without a page.
 	TestLogin bool `json:"test_login,omitempty"`
 }
 
 // environment allows clients of organisations to authenticate with business certificates.
-var environment = client.Environment{Test: true, BusinessCertificates: true}
+func (c config) environment() client.Environment {
+	return client.Environment{Test: true, BusinessCertificates: true, NoPID: c.NoPID}
+}
+
+// levels returns the acr values.
+func (c config) levels() *acr.Levels {
+	if c.OldLevelNames != nil && *c.OldLevelNames {
+		return acr.IDPortenWithOldNames
+	}
+	return acr.IDPorten
+}
 
 // user is one login of a person. Two entries may have the same pid, such as MinID and BankID of one person.
 type user struct {
@@ -64,19 +80,32 @@ func (c config) profile() provider.Profile {
 	p := provider.IDPorten()
 	if c.Profile == "openid" {
 		p = provider.OpenIDConnect()
-		p.Levels = acr.IDPorten
 	}
 	if c.ConfirmLogout != nil {
 		p.ConfirmLogout = *c.ConfirmLogout
 	}
+	p.Levels = c.levels()
+	if c.AccessTokenType == typeAccessToken {
+		p.AccessTokenType = typeAccessToken
+	}
+	p.UntypedAccessTokens = c.AccessTokenType == typeNone
 	return p
 }
+
+// Values of access_token_type.
+const typeAccessToken, typeNone = "at+jwt", "none"
 
 // with returns c with the entries of the demo. An entry of c replaces the one of the demo; users of c replace all users of the demo.
 func (c config) with(b config) config {
 	c.Common = c.With(b.Common)
 	if len(c.Users) == 0 {
 		c.Users = b.Users
+	}
+	if c.OldLevelNames == nil {
+		c.OldLevelNames = b.OldLevelNames
+	}
+	if c.KeyCertificates == nil {
+		c.KeyCertificates = b.KeyCertificates
 	}
 	return c
 }

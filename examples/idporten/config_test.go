@@ -113,7 +113,7 @@ func TestOwnRecordsReplace(t *testing.T) {
 	require.NotNil(t, r.Scope("phone"), "the other scopes of the profile stay")
 	require.Equal(t, "Annen", r.Scope("demo:inntekt.read").Description)
 	require.Equal(t, scope.Denied, r.Access("demo:inntekt.read", serviceOrg))
-	clients, err := s.cfg.ClientRegistry(environment, now())
+	clients, err := s.cfg.ClientRegistry(s.cfg.environment(), now())
 	require.NoError(t, err)
 	c, err := clients.Client(t.Context(), "min-tjeneste")
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func (s *server) buildAuthorizations() error {
 	s.granted, err = authorizations.New(authorizations.Config{
 		Store: s.store, Vault: s.op.Vault, Tokens: s.op.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.store,
 		Machines: s.machines, SubjectOf: s.users.subjectOf, Logger: s.log,
-		Sessions: s.op.Sessions, Sufficient: func(level string) bool { return acr.IDPorten.AtLeast(level, acr.Substantial) },
+		Sessions: s.op.Sessions, Sufficient: func(level string) bool { return s.cfg.levels().AtLeast(level, acr.Substantial) },
 	})
 	return err
 }

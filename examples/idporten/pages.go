@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -146,7 +145,7 @@ func action(pending *authorize.Pending) string {
 func (p *pages) buttons(pending *authorize.Pending, t texts) []standin.UserButton {
 	var all []standin.UserButton
 	for _, u := range p.s.users.entries {
-		if len(pending.RequestedACR) > 0 && !acr.IDPorten.Satisfies(u.level(), pending.RequestedACR) {
+		if len(pending.RequestedACR) > 0 && !p.s.cfg.levels().Satisfies(u.level(), pending.RequestedACR) {
 			continue
 		}
 		all = append(all, standin.UserButton{

@@ -225,11 +225,11 @@ func TestHeadlessLoginByName(t *testing.T) {
 	for _, profile := range []string{"idporten", "openid"} {
 		for _, flags := range [][]string{nil, {"-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed"}} {
 			s := start(t, append(flags, "-config", write(t, `{"profile":"`+profile+`","test_login":true,
-				"clients":[{"client_id":"app","client_secret":"hemmelig","client_orgno":"991825827","redirect_uris":["`+nobody+`"],"scopes":["openid","profile"]}],
+				"clients":[{"client_id":"app","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_orgno":"991825827","redirect_uris":["`+nobody+`"],"scopes":["openid","profile"]}],
 				"users":[{"username":"kari","password":"x","pid":"21879498012","acr":"idporten-loa-high","amr":["BankID"]},
 				{"username":"uten_nummer","password":"x","acr":"selfregistered-email","claims":{"email":"noen@example.no"}},
 				{"username":"borte","password":"x","active":false}]}`))...)
-			p := newParty(t, s, "app", "hemmelig", nobody, "openid", "profile")
+			p := newParty(t, s, "app", "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U", nobody, "openid", "profile")
 			_, it := p.exchange(visit(t, s).get(p.url("login_hint", "testid:kari")).left.Query())
 			require.Equal(t, "idporten-loa-high", p.claims(it)["acr"])
 			require.Equal(t, []any{"BankID"}, p.claims(it)["amr"])

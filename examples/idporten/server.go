@@ -17,7 +17,6 @@ import (
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
@@ -127,7 +126,7 @@ func (s *server) Serve(ctx context.Context) error {
 }
 
 func (s *server) providerConfig(now time.Time) (provider.Config, error) {
-	clients, err := s.cfg.ClientRegistry(environment, now)
+	clients, err := s.cfg.ClientRegistry(s.cfg.environment(), now)
 	if err != nil {
 		return provider.Config{}, err
 	}
@@ -135,8 +134,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	if err != nil {
 		return provider.Config{}, err
 	}
-	// One key for each value of id_token_signed_response_alg.
-	keys, err := standin.GenerateKeys(keyset.RS256, keyset.ES256, keyset.PS256, keyset.EdDSA)
+	keys, err := s.cfg.Keys(s.issuer, s.cfg.Clients, false, now)
 	if err != nil {
 		return provider.Config{}, err
 	}
@@ -154,7 +152,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	cfg := provider.Config{
-		Issuer: s.issuer, Environment: environment, Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
+		Issuer: s.issuer, Environment: s.cfg.environment(), Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.pages.page,
 		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,

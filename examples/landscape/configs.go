@@ -100,6 +100,7 @@ func altinnConfig(at addresses) object {
 
 func idportenConfig(at addresses) object {
 	return object{
+		"old_level_names": true,
 		"clients": []object{{
 			"client_id": personClient, "client_secret": personSecret, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg,
 			"integration_type": "api_klient", "redirect_uris": []string{at.Page + "/callback"},

@@ -57,7 +57,7 @@ func demoJWKS() json.RawMessage {
 }
 
 func builtin() config {
-	scopes := []string{demoScope, demoDelegated, demoAltinn}
+	scopes := []string{demoScope, demoDelegated, demoAltinn, scope.Authorizations}
 	return config{
 		Organisations: []organisation{
 			{demoOrg, "Eksempelvirksomheten"}, {demoCustomer, "Kunden"}, {demoOwner, "API-tilbyderen"},
@@ -67,11 +67,11 @@ func builtin() config {
 				{Client: client.Client{ClientID: demoClient, ClientName: "Eksempel med nøkkel", OrganisationNo: demoOrg, Scopes: scopes, JWKS: demoJWKS()}},
 				{Client: client.Client{ClientID: demoCertificate, ClientName: "Eksempel med virksomhetssertifikat", OrganisationNo: demoOrg, Scopes: scopes}},
 			},
-			Scopes: []scope.Scope{
+			Scopes: append(scope.IDPortenScopes()[:1], []scope.Scope{ // for support staff at ID-porten's authorizations API
 				{Name: demoScope, OwnerOrgno: demoOwner, Description: "Lese eksempeldata"},
 				{Name: demoDelegated, OwnerOrgno: demoOwner, Description: "Lese eksempeldata for andre", DelegationSource: delegationSource},
 				{Name: demoAltinn, OwnerOrgno: demoOwner, Description: "Tjenesteeier i Altinn", AccessibleForAll: true, DelegationSource: delegationSource},
-			},
+			}...),
 			ScopeAccess: []scope.Access{
 				{Scope: demoScope, ConsumerOrgno: demoOrg, State: scope.Approved},
 				{Scope: demoDelegated, ConsumerOrgno: demoOrg, State: scope.Approved},

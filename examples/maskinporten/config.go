@@ -90,6 +90,7 @@ func (c *config) check() error {
 		}
 	}
 	c.registered().CheckClients(&p, environment)
+	c.CheckSigning(&p, c.Clients)
 	c.checkAltinn(&p)
 	all := c.with(builtin())
 	_, err := scope.NewRegistry(all.Scopes, all.ScopeAccess)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage/memory"
@@ -82,7 +81,7 @@ func (s *server) build() (http.Handler, error) {
 		return nil, err
 	}
 	s.cfg.registered().WarnScopes(scopes, s.log)
-	keys, err := standin.GenerateKeys(keyset.RS256)
+	keys, err := s.cfg.Keys(s.issuer, s.cfg.Clients, false, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/strictjson"
 	"github.com/portner-go/portner/internal/fields"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/scope"
 )
@@ -32,6 +31,8 @@ type Common struct {
 	ScopeAccess []scope.Access `json:"scope_access,omitempty"`
 
 	Certificates Certificates `json:"business_certificates,omitzero"`
+
+	Signing
 }
 
 // ClientEntry is a registration. Its secret is in clear.
@@ -222,16 +223,3 @@ func Merged[T any](own, others []T, key func(T) string) []T {
 
 // Seconds returns n seconds.
 func Seconds(n int) time.Duration { return time.Duration(n) * time.Second }
-
-// GenerateKeys returns a key set with one new key for each algorithm.
-func GenerateKeys(algorithms ...string) (*keyset.Set, error) {
-	var keys []keyset.Key
-	for _, alg := range algorithms {
-		k, err := keyset.Generate(alg)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keyset.New(keyset.Config{Keys: keys})
-}

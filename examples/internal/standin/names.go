@@ -24,7 +24,7 @@ func (n Names) Level(acr string) string { return cmp.Or(n.levels[acr], acr) }
 
 // lowest returns the name of the lowest of the levels that a request accepts.
 func (n Names) lowest(accepted []string) string {
-	for _, levels := range []*acr.Levels{acr.IDPorten, acr.Ansattporten} {
+	for _, levels := range []*acr.Levels{acr.IDPortenWithOldNames, acr.Ansattporten} {
 		for _, level := range levels.Values() {
 			if slices.Contains(accepted, level) {
 				return n.Level(level)
@@ -102,7 +102,7 @@ func norwegian(day int, month string, year, hour, minute int) string {
 
 func levelNames(low, substantial, high, limited, email string) map[string]string {
 	return map[string]string{
-		acr.SelfRegisteredEmail: email, acr.Low: low, acr.SubstantialLimited: substantial + " (" + limited + ")", acr.Substantial: substantial, acr.High: high,
+		acr.SelfRegisteredEmail: email, acr.OldSubstantial: substantial, acr.OldHigh: high, acr.Low: low, acr.SubstantialLimited: substantial + " (" + limited + ")", acr.Substantial: substantial, acr.High: high,
 		acr.EIDASLow: "eIDAS " + low, acr.EIDASSubstantial: "eIDAS " + substantial, acr.EIDASHigh: "eIDAS " + high,
 		acr.AnsattportenLow: low, acr.AnsattportenSubstantial: substantial, acr.AnsattportenHigh: high,
 	}
