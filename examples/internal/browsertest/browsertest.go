@@ -110,7 +110,9 @@ func (p *process) start(path string) (context.Context, error) {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1100, 900),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "nb"))
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-back-forward-cache", true), // chromedp loses a page that comes from it
+		chromedp.Flag("lang", "nb"))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
 	p.stop = func() { cancel(); stop() }
@@ -180,6 +182,59 @@ var patient = chromedp.RetryInterval(25 * time.Millisecond)
 func (b *Browser) Open(url string, wait CSS) {
 	b.t.Helper()
 	b.Do(chromedp.Navigate(url), chromedp.WaitVisible(wait, patient))
+}
+
+// OpenTogether loads an address in each tab at the same time, and waits for an element.
+func OpenTogether(tabs []*Browser, urls []string, wait CSS) {
+	failed := make([]error, len(tabs))
+	var all sync.WaitGroup
+	for i, tab := range tabs {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
+			defer cancel()
+			failed[i] = chromedp.Do(ctx, chromedp.Navigate(urls[i]), chromedp.WaitVisible(wait))
+		})
+	}
+	all.Wait()
+	for i, tab := range tabs {
+		if failed[i] != nil {
+			tab.fail(failed[i])
+		}
+	}
+}
+
+// ClickTwice clicks an element, and again at the same place when between returns.
+func (b *Browser) ClickTwice(sel CSS, between func()) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(sel))
+	quoted, err := json.Marshal(sel)
+	b.must(err)
+	at := Ask(b, chromedp.Evaluate[[]float64]("(e => { e.scrollIntoView(); const r = e.getBoundingClientRect(); return [r.x + r.width/2, r.y + r.height/2] })(document.querySelector("+string(quoted)+"))"))
+	b.Do(chromedp.MouseClickXY(at[0], at[1]))
+	between()
+	b.Do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// Back presses the back button and waits for an element.
+func (b *Browser) Back(wait CSS) {
+	b.t.Helper()
+	b.Do(chromedp.NavigateBack(), chromedp.WaitVisible(wait))
+}
+
+// Reload loads the page again, with the form that led to it, and waits for an element.
+func (b *Browser) Reload(wait CSS) {
+	b.t.Helper()
+	b.Do(chromedp.Reload(), chromedp.WaitVisible(wait))
+}
+
+// NoDeadEnd fails unless the page is that of a service (of a Broker), or has a visible link or button in its main part that leads on.
+func (b *Browser) NoDeadEnd() {
+	b.t.Helper()
+	const leadsOn = `document.querySelector("#service") !== null ||
+		[...document.querySelectorAll("main a[href], main form button:not([disabled])")].some(e => e.checkVisibility())`
+	if !Ask(b, chromedp.Evaluate[bool](leadsOn)) {
+		b.fail(errors.New("a dead end"))
+	}
 }
 
 // Wait waits for an element of a page that the browser opens by itself.
