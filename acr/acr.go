@@ -130,17 +130,18 @@ func (l *Levels) AtLeast(achieved, minimum string) bool {
 	return ok1 && ok2 && have >= want
 }
 
-// Satisfies reports whether a login at achieved answers a request: it is at least as strong as the weakest known value of requested,
-// and if it has a group, the request names a level of that group. It returns false if achieved or every value of requested is
-// unknown, and if requested is empty. A caller that accepts requests without acr_values compares with a default level in that case.
+// Satisfies reports whether a login at achieved answers a request: it is at least as strong as the weakest known value of requested, and
+// if it has a group, as the weakest one of that group: the levels of others say nothing about such logins. It returns false if
+// achieved or every value of requested is unknown, and if requested is empty. A caller that accepts requests without acr_values
+// compares with a default level in that case.
 func (l *Levels) Satisfies(achieved string, requested []string) bool {
 	group := l.groups[achieved]
-	strong, named := false, group == ""
 	for _, minimum := range requested {
-		strong = strong || l.AtLeast(achieved, minimum)
-		named = named || l.groups[minimum] == group
+		if l.AtLeast(achieved, minimum) && (group == "" || l.groups[minimum] == group) {
+			return true
+		}
 	}
-	return strong && named
+	return false
 }
 
 // Known returns the values of requested that are in the set, in order and without duplicates.

@@ -83,6 +83,8 @@ func TestSatisfies(t *testing.T) {
 		{"eIDAS beside another level", acr.IDPorten, acr.EIDASSubstantial, []string{acr.Substantial, acr.EIDASSubstantial}, true},
 		{"eIDAS, stronger than requested", acr.IDPorten, acr.EIDASHigh, []string{acr.EIDASLow}, true},
 		{"eIDAS, weaker than requested", acr.IDPorten, acr.EIDASLow, []string{acr.EIDASSubstantial}, false},
+		{"eIDAS, weaker than the eIDAS level beside a weak one", acr.IDPorten, acr.EIDASLow, []string{acr.Low, acr.EIDASHigh}, false},
+		{"eIDAS, weaker than the eIDAS level beside an e-mail login", acr.IDPorten, acr.EIDASSubstantial, []string{acr.SelfRegisteredEmail, acr.EIDASHigh}, false},
 		{"eIDAS only, another login", acr.IDPorten, acr.Substantial, []string{acr.EIDASSubstantial}, true},
 		{"e-mail, not requested", acr.IDPorten, acr.SelfRegisteredEmail, []string{acr.EIDASLow}, false},
 
