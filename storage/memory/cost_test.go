@@ -43,7 +43,7 @@ func TestBytesPerRecord(t *testing.T) {
 	if racing {
 		t.Skip("the race detector changes sizes")
 	}
-	n := entries()
+	n := entries() / 4 // a record costs at most 3 percent more than among a million; the figures of two runs differ by 2 bytes
 	cases := []struct {
 		name  string
 		limit int64
@@ -65,10 +65,10 @@ func TestBytesPerRecord(t *testing.T) {
 			_, err := s.ReplaceSession(context.Background(), in.Hash, next, 0, epoch)
 			return err
 		}},
-		{"code", 600, func(s *memory.Store, i int) error {
+		{"code", 620, func(s *memory.Store, i int) error {
 			return s.FinishRequest(context.Background(), outcomeOf(i, newCode(i)), epoch)
 		}},
-		{"login", 1350, func(s *memory.Store, i int) error {
+		{"login", 1375, func(s *memory.Store, i int) error {
 			if _, err := s.ReplaceSession(context.Background(), none, newSession(i), 50, epoch); err != nil {
 				return err
 			}
