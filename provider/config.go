@@ -85,7 +85,8 @@ type Config struct {
 	// MaxSessionsPerUser is how many sessions of a user the store may keep. If there is one more, the oldest ends. The default is
 	// session.DefaultMaxPerUser, the largest value 1,000.
 	MaxSessionsPerUser int
-	// Lifetimes replace those of the profile. Zero fields do not.
+	// Lifetimes replace those of the profile. Zero fields do not. With OpenIDConnect they are an hour for tokens, 30 days for a refresh
+	// token that is not used, and 90 days for a grant; with IDPorten 120 s, 10 minutes and two hours.
 	Lifetimes Lifetimes
 	// RotationGrace is how long after its rotation a refresh token may be presented again by a client that did not receive the
 	// response; see [token.Config]. The default 0 turns it off.

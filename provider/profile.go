@@ -173,7 +173,8 @@ func IDPorten() Profile {
 }
 
 // OpenIDConnect returns the profile of a plain OpenID provider: the standard scopes and claims, every value of prompt, the
-// claims parameter, public subjects, JWT access tokens of RFC 9068, and no levels of assurance. PKCE is required unless the
+// claims parameter, public subjects, JWT access tokens of RFC 9068, and no levels of assurance. Access tokens and id_tokens live an hour,
+// unused refresh tokens 30 days, and grants 90 days. PKCE is required unless the
 // registration of a confidential client says otherwise.
 func OpenIDConnect() Profile {
 	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "jti", "sid"}
@@ -197,7 +198,7 @@ func OpenIDConnect() Profile {
 		SIDForEveryClient: true,
 		IDTokenOnRefresh:  true,
 		ConfirmLogout:     true,
-		Lifetimes:         defaultLifetimes(),
+		Lifetimes:         openIDLifetimes(),
 	}
 }
 
@@ -207,4 +208,10 @@ func defaultLifetimes() Lifetimes {
 		AccessToken: 120 * time.Second, IDToken: 120 * time.Second, RefreshToken: 600 * time.Second, Authorization: authorize.DefaultAuthorizationLifetime,
 		Code: authorize.DefaultCodeLifetime,
 	}
+}
+
+// openIDLifetimes are those of an ordinary product: a client that is used once a month needs no further login for 90 days.
+func openIDLifetimes() Lifetimes {
+	const day = 24 * time.Hour
+	return Lifetimes{AccessToken: time.Hour, IDToken: time.Hour, RefreshToken: 30 * day, Authorization: 90 * day, Code: authorize.DefaultCodeLifetime}
 }
