@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
@@ -159,7 +160,7 @@ func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, n
 	}
 	if f, ok := errors.AsType[*httpx.FormError](err); ok {
 		if event.Reason = f.Reason; f.Parameter != "" {
-			event.Name = portner.EventDuplicateParam
+			event.Name, event.Explanation.Parameter = portner.EventDuplicateParam, audit.Known(f.Parameter)
 		}
 	}
 	if event.Reason == "" {

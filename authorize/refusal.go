@@ -124,7 +124,7 @@ func (r *refusal) explain(form httpx.Form, c *client.Client) *refusal {
 		x.Parameter = audit.Known(form.Repeated())
 	case "code_challenge":
 		if method := form.Get("code_challenge_method"); form.Has("code_challenge") && method != "S256" {
-			x.Parameter, x.Received = "code_challenge_method", audit.Received("code_challenge_method", method)
+			x.Parameter, x.Received, x.Expected = "code_challenge_method", audit.Received("code_challenge_method", method), "S256"
 		}
 	}
 	if c == nil {

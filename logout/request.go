@@ -74,7 +74,7 @@ func invalid(reason, description string) *portner.Error {
 func (e *Endpoint) parse(ctx context.Context, x *exchange) (request, error) {
 	var req request
 	if name := repeatedParameter(x.form); name != "" {
-		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: name})
+		e.log.Emit(ctx, portner.Event{Name: portner.EventDuplicateParam, Time: x.now, Reason: "parameter_repeated", Explanation: portner.Explanation{Parameter: audit.Known(name)}})
 		repeated := invalid("parameter_repeated", "The parameter "+name+" is repeated.")
 		repeated.Err = rejection{"parameter_repeated", name}
 		return req, repeated

@@ -27,23 +27,24 @@ func TestForms(t *testing.T) {
 		name   string
 		change func(*http.Request, *string)
 		status int
+		reason string // and, after a space, the parameter of the explanation
 	}{
-		{"repeated", func(_ *http.Request, b *string) { *b += "&code=x" }, 400},
-		{"repeated with the same value", func(_ *http.Request, b *string) { *b += "&grant_type=authorization_code" }, 400},
-		{"repeated unknown", func(_ *http.Request, b *string) { *b += "&x=1&x=2" }, 400},
-		{"in the URL", func(r *http.Request, _ *string) { r.URL.RawQuery = "code_verifier=x" }, 400},
-		{"JSON", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "application/json") }, 400},
-		{"none", func(r *http.Request, _ *string) { r.Header.Del("Content-Type") }, 400},
-		{"multipart", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }, 400},
-		{"charset", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", formType+"; charset=UTF-8") }, 200},
-		{"compressed", func(r *http.Request, _ *string) { r.Header.Set("Content-Encoding", "gzip") }, 400},
-		{"giant", func(_ *http.Request, b *string) { *b += "&x=" + strings.Repeat("a", 70<<10) }, 413},
-		{"many", func(_ *http.Request, b *string) { *b += strings.Repeat("&a=b", 100) }, 400},
-		{"percent", func(_ *http.Request, b *string) { *b += "&x=%zz" }, 400},
-		{"semicolon", func(_ *http.Request, b *string) { *b += ";x=1" }, 400},
-		{"NUL", func(_ *http.Request, b *string) { *b += "&x=%00" }, 400},
-		{"UTF-8", func(_ *http.Request, b *string) { *b += "&x=%ff" }, 400},
-		{"unknown parameter", func(_ *http.Request, b *string) { *b += "&x=1" }, 200},
+		{"repeated", func(_ *http.Request, b *string) { *b += "&code=x" }, 400, "parameter_repeated code"},
+		{"repeated with the same value", func(_ *http.Request, b *string) { *b += "&grant_type=authorization_code" }, 400, "parameter_repeated grant_type"},
+		{"repeated unknown", func(_ *http.Request, b *string) { *b += "&x=1&x=2" }, 400, "parameter_repeated"},
+		{"in the URL", func(r *http.Request, _ *string) { r.URL.RawQuery = "code_verifier=x" }, 400, "parameters_in_query"},
+		{"JSON", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "application/json") }, 400, "content_type Content-Type"},
+		{"none", func(r *http.Request, _ *string) { r.Header.Del("Content-Type") }, 400, "content_type Content-Type"},
+		{"multipart", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }, 400, "content_type Content-Type"},
+		{"charset", func(r *http.Request, _ *string) { r.Header.Set("Content-Type", formType+"; charset=UTF-8") }, 200, ""},
+		{"compressed", func(r *http.Request, _ *string) { r.Header.Set("Content-Encoding", "gzip") }, 400, "content_encoding Content-Encoding"},
+		{"giant", func(_ *http.Request, b *string) { *b += "&x=" + strings.Repeat("a", 70<<10) }, 413, "request_too_large"},
+		{"many", func(_ *http.Request, b *string) { *b += strings.Repeat("&a=b", 100) }, 400, "too_many_parameters"},
+		{"percent", func(_ *http.Request, b *string) { *b += "&x=%zz" }, 400, "percent_encoding"},
+		{"semicolon", func(_ *http.Request, b *string) { *b += ";x=1" }, 400, "semicolon"},
+		{"NUL", func(_ *http.Request, b *string) { *b += "&x=%00" }, 400, "control_character"},
+		{"UTF-8", func(_ *http.Request, b *string) { *b += "&x=%ff" }, 400, "invalid_utf8"},
+		{"unknown parameter", func(_ *http.Request, b *string) { *b += "&x=1" }, 200, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,10 +59,25 @@ func TestForms(t *testing.T) {
 			require.Equal(t, tt.status, a.Code, a.Body.String())
 			if tt.status != http.StatusOK {
 				require.Equal(t, "invalid_request", a.str("error"))
+				refused := f.events[len(f.events)-1]
+				require.Equal(t, tt.reason, strings.TrimSpace(refused.Reason+" "+refused.Explanation.Parameter))
+				require.NotEmpty(t, refused.Explanation.Expected)
 				require.Equal(t, http.StatusOK, f.redeem("web", code).Code, "nothing was consumed")
 			}
 		})
 	}
+}
+
+// The log names the rule of a method that an endpoint does not have.
+func TestMethodIsExplained(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.events = nil
+	a := f.sendRequest(f.ep, httptest.NewRequest(http.MethodGet, issuer+"/token", nil))
+	require.Equal(t, http.StatusMethodNotAllowed, a.Code)
+	require.Len(t, f.events, 1)
+	require.Equal(t, "method_not_allowed", f.events[0].Reason)
+	require.NotEmpty(t, f.events[0].Explanation.Expected)
 }
 
 func TestGrantTypes(t *testing.T) {

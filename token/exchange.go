@@ -49,7 +49,9 @@ func (x *exchange) requireMethod(allowed string) error {
 			return nil
 		}
 	}
-	return httpx.MethodError(allowed)
+	e := httpx.MethodError(allowed)
+	e.Err = &cause{Event: portner.EventRefused, Reason: "method_not_allowed"}
+	return e
 }
 
 // authenticate authenticates the client.

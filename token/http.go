@@ -75,7 +75,7 @@ func (h *handler) handle(x *exchange, w http.ResponseWriter, r *http.Request, un
 		}
 	}
 	if unreadable != nil {
-		return nil, malformed(unreadable)
+		return nil, unreadable
 	}
 	return h.decide(x, r.Context())
 }

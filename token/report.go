@@ -28,27 +28,6 @@ func refuse(code portner.ErrorCode, description, reason string) *portner.Error {
 	return &portner.Error{Code: code, Description: description, Err: &cause{Event: portner.EventRefused, Reason: reason}}
 }
 
-// malformed adds the log reason to an error of client.RequestFrom. The names of parameters are logged if they are known.
-func malformed(err error) *portner.Error {
-	e := *portner.AsError(err)
-	why := &cause{Event: portner.EventRefused, Reason: "form_malformed"}
-	if f, ok := errors.AsType[*httpx.FormError](err); ok && f.Parameter != "" {
-		why = &cause{Event: portner.EventDuplicateParam, Reason: "unknown"}
-		if known[f.Parameter] {
-			why.Reason = f.Parameter
-		}
-	}
-	e.Err = errors.Join(why, e.Err)
-	return &e
-}
-
-// known holds the parameters of these endpoints.
-var known = map[string]bool{
-	"grant_type": true, "code": true, "redirect_uri": true, "code_verifier": true, "refresh_token": true, "scope": true, "authorization_details": true,
-	"client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
-	"token": true, "token_type_hint": true, "access_token": true, "assertion": true,
-}
-
 // unavailable marks a fault of a dependency. The response is 503: a client must not drop valid tokens because of it.
 func unavailable(doing string, err error) error {
 	return fmt.Errorf("token: %s: %w: %w", doing, portner.ErrUnavailable, err)
@@ -61,11 +40,24 @@ func gone(err error) bool {
 
 // refused logs a protocol error.
 func (x *exchange) refused(ctx context.Context, e *portner.Error) {
+	if f, ok := errors.AsType[*httpx.FormError](e.Err); ok {
+		x.malformed(ctx, f)
+		return
+	}
 	if c, ok := errors.AsType[*cause](e.Err); ok {
 		x.event(ctx, c.Event, c.Reason, c.GrantID)
 		return
 	}
 	x.event(ctx, portner.EventRefused, string(e.Code), "")
+}
+
+// malformed logs a form that is rejected. The name of a repeated parameter is logged if it is one of the protocols.
+func (x *exchange) malformed(ctx context.Context, f *httpx.FormError) {
+	event := portner.EventRefused
+	if f.Parameter != "" {
+		event = portner.EventDuplicateParam
+	}
+	x.report(ctx, portner.Event{Name: event, Reason: f.Reason, Explanation: portner.Explanation{Parameter: audit.Known(f.Parameter)}})
 }
 
 // fault logs an internal error with its text. Two faults have an event of their own.
@@ -81,10 +73,17 @@ func (x *exchange) fault(ctx context.Context, err error) {
 
 // event reports an event of the request.
 func (x *exchange) event(ctx context.Context, name portner.EventName, reason, grantID string) {
+	if x.log.Active() {
+		x.report(ctx, portner.Event{Name: name, GrantID: grantID, Reason: reason, Explanation: x.explain(reason)})
+	}
+}
+
+// report adds to e what every event of the request has, and emits it.
+func (x *exchange) report(ctx context.Context, e portner.Event) {
 	if !x.log.Active() {
 		return
 	}
-	e := portner.Event{Name: name, Time: x.now, CorrelationID: x.correlate(), GrantID: grantID, Reason: reason, Explanation: x.explain(reason)}
+	e.Time, e.CorrelationID = x.now, x.correlate()
 	if x.client != nil {
 		e.ClientID = x.client.ClientID
 	}

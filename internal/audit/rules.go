@@ -77,6 +77,7 @@ var rules = map[string]rule{
 	"content_type_parameter": {"Content-Type", "no parameter except charset=utf-8", ""},
 	"control_character":      {"", "no control characters", ""},
 	"invalid_utf8":           {"", "UTF-8", ""},
+	"method_not_allowed":     {"", "a method of the header field Allow of the response", ""},
 	"parameter_repeated":     {"", "one value for each parameter", ""},
 	"parameters_in_query":    {"", "parameters in the body, not in the URL", ""},
 	"percent_encoding":       {"", "application/x-www-form-urlencoded", ""},
