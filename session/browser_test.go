@@ -203,6 +203,32 @@ func TestCookieAttributes(t *testing.T) {
 	}
 }
 
+// TestRemember: the cookie of a login with Remember outlives the browser, until the session reaches Limits.Max. Another login decides
+// anew, and no login prolongs the session.
+func TestRemember(t *testing.T) {
+	t.Parallel()
+	const month = 30 * 24 * time.Hour
+	k, _ := testKeeper(t, newStore(), func(c *session.Config) { c.Rules.Limits = session.Limits{Max: month, Idle: month} })
+	login := func(current *storage.Session, remember bool, now time.Time) (*storage.Session, *http.Cookie) {
+		response := http.Header{}
+		s, err := k.LogIn(t.Context(), response, current, session.Authentication{Identity: session.Identity{Subject: "u"}, Remember: remember}, "", now)
+		require.NoError(t, err)
+		return s, (&http.Response{Header: response}).Cookies()[0]
+	}
+	s, c := login(nil, true, epoch)
+	require.Equal(t, int(month/time.Second), c.MaxAge)
+	request := http.Header{"Cookie": {c.Name + "=" + c.Value}}
+	for after, live := range map[time.Duration]bool{month - time.Second: true, month: false} {
+		found, err := k.Current(t.Context(), request, http.Header{}, epoch.Add(after))
+		require.NoError(t, err)
+		require.Equal(t, live, found != nil, "%s", after)
+	}
+	s, c = login(s, true, epoch.Add(month-time.Hour))
+	require.Equal(t, 3600, c.MaxAge, "the session ends as before")
+	_, c = login(s, false, epoch.Add(month-time.Hour))
+	require.Zero(t, c.MaxAge)
+}
+
 // TestNew breaks each field, then all of them.
 func TestNew(t *testing.T) {
 	t.Parallel()

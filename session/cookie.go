@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
@@ -13,9 +14,9 @@ const cookieName = "portner-session"
 // DefaultCookieName is the name of the session cookie if Config.URL is an https URL without port and path.
 const DefaultCookieName = "__Host-" + cookieName
 
-// cookie returns the session cookie, or the cookie that deletes it if value is "". It has no Max-Age: it ends with the
-// browser, and the record on the server expires earlier.
-func (k *Keeper) cookie(value string) *http.Cookie {
+// cookie returns the session cookie, or the cookie that deletes it if value is "". It ends with the browser if remember is 0, and after
+// remember otherwise. The record on the server expires by Limits.
+func (k *Keeper) cookie(value string, remember time.Duration) *http.Cookie {
 	c := &http.Cookie{
 		Name: k.name, Value: value, Path: "/",
 		Secure: k.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -23,21 +24,24 @@ func (k *Keeper) cookie(value string) *http.Cookie {
 	if k.sameSiteNone {
 		c.SameSite = http.SameSiteNoneMode
 	}
-	if value == "" {
+	switch {
+	case value == "":
 		c.MaxAge = -1
+	case remember > 0:
+		c.MaxAge = int(remember / time.Second)
 	}
 	return c
 }
 
 // setCookie sets the cookie in a response header. It replaces a session cookie that the header already sets.
-func (k *Keeper) setCookie(response http.Header, value string) {
+func (k *Keeper) setCookie(response http.Header, value string, remember time.Duration) {
 	kept := response["Set-Cookie"][:0:0]
 	for _, line := range response["Set-Cookie"] {
 		if len(line) <= len(k.name) || line[:len(k.name)] != k.name || line[len(k.name)] != '=' {
 			kept = append(kept, line)
 		}
 	}
-	response["Set-Cookie"] = append(kept, k.cookie(value).String())
+	response["Set-Cookie"] = append(kept, k.cookie(value, remember).String())
 }
 
 // readCookie returns the value of the cookie in a request header if there is exactly one and it has the form of a session

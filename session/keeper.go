@@ -122,7 +122,7 @@ func (k *Keeper) Current(ctx context.Context, request, response http.Header, now
 func (k *Keeper) Presented(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
 	value, duplicate := k.readCookie(request)
 	if duplicate {
-		k.setCookie(response, "")
+		k.setCookie(response, "", 0)
 		k.log.Emit(ctx, portner.Event{Name: portner.EventCookieDuplicate, Time: now, Reason: "cleared"})
 	}
 	if value == "" {
@@ -287,7 +287,7 @@ func addClient(clients []storage.SessionClient, c storage.SessionClient) []stora
 func (k *Keeper) End(ctx context.Context, response http.Header, s *storage.Session, now time.Time) (storage.Session, error) {
 	ended, err := k.store.EndSession(ctx, s.Hash, now)
 	if err == nil || errors.Is(err, storage.ErrNotFound) {
-		k.setCookie(response, "")
+		k.setCookie(response, "", 0)
 	}
 	if err != nil {
 		return storage.Session{}, fmt.Errorf("session: ending the session: %w", err)

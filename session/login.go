@@ -44,7 +44,11 @@ func (k *Keeper) LogIn(ctx context.Context, response http.Header, current *stora
 	if err != nil {
 		return nil, err
 	}
-	k.setCookie(response, value)
+	var remember time.Duration
+	if a.Remember {
+		remember = s.StartedAt.Add(k.rules.Limits.max()).Sub(now)
+	}
+	k.setCookie(response, value, remember)
 	for i := range x.ended {
 		k.onEnded(ctx, x.ended[i], now)
 	}

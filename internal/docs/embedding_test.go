@@ -467,3 +467,13 @@ func TestRegistrations(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, web.Sector(), shop.Sector())
 }
+
+// TestRememberedSessions: a provider accepts limits of months.
+func TestRememberedSessions(t *testing.T) {
+	t.Parallel()
+	var cfg provider.Config
+	cfg.Session.Limits = session.Limits{Max: 90 * 24 * time.Hour, Idle: 30 * 24 * time.Hour}
+	_, err := provider.New(cfg)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "Session")
+}
