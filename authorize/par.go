@@ -163,6 +163,9 @@ func (e *Endpoint) reportPush(ctx context.Context, err error, clientID string, n
 			event.Name, event.Explanation.Parameter = portner.EventDuplicateParam, audit.Known(f.Parameter)
 		}
 	}
+	if c, ok := errors.AsType[*audit.Cause](err); ok {
+		event.Name, event.Reason = c.Event, c.Reason
+	}
 	if event.Reason == "" {
 		event.Reason = string(portner.AsError(err).Code)
 	}

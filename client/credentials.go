@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/jose"
 )
 
@@ -44,13 +45,13 @@ func (a *Authenticator) credentials(r *Request) (credentials, error) {
 	}
 	switch {
 	case used > 1 || len(authorization) > 1:
-		return credentials{}, badRequest("More than one client authentication method was used.")
+		return credentials{}, badRequest("auth_method_repeated", "More than one client authentication method was used.")
 	case len(authorization) == 1:
 		return basicCredentials(authorization[0], clientID)
 	case assertion:
 		return a.assertionCredentials(r, clientID)
 	case clientID == "" && secret != "":
-		return credentials{}, badRequest("The parameter client_id is missing.")
+		return credentials{}, badRequest("client_id_missing", "The parameter client_id is missing.")
 	case clientID == "":
 		return credentials{}, rejectedNothing
 	case secret != "":
@@ -59,8 +60,8 @@ func (a *Authenticator) credentials(r *Request) (credentials, error) {
 	return credentials{method: None, clientID: clientID}, nil
 }
 
-func badRequest(description string) error {
-	return &portner.Error{Code: portner.InvalidRequest, Description: description}
+func badRequest(reason, description string) error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: &audit.Cause{Event: portner.EventRefused, Reason: reason}}
 }
 
 // assertionCredentials finds the client of an assertion: RFC 7521 §4.2: client_id is optional, because sub names the client. The claims
@@ -69,11 +70,11 @@ func (a *Authenticator) assertionCredentials(r *Request, clientID string) (crede
 	assertion := r.Form.Get("client_assertion")
 	switch {
 	case r.Form.Get("client_assertion_type") != assertionType:
-		return credentials{}, badRequest("The parameter client_assertion_type is missing or unknown.")
+		return credentials{}, badRequest("client_assertion_type_unknown", "The parameter client_assertion_type is missing or unknown.")
 	case assertion == "":
-		return credentials{}, badRequest("The parameter client_assertion is missing.")
+		return credentials{}, badRequest("client_assertion_missing", "The parameter client_assertion is missing.")
 	case clientID == "" && a.cfg.RequireClientID:
-		return credentials{}, badRequest("The parameter client_id is missing.")
+		return credentials{}, badRequest("client_id_missing", "The parameter client_id is missing.")
 	case clientID == "":
 		var reason *rejection
 		if clientID, reason = a.unverifiedSubject(assertion); reason != nil {

@@ -80,6 +80,26 @@ func TestMethodIsExplained(t *testing.T) {
 	require.NotEmpty(t, f.events[0].Explanation.Expected)
 }
 
+// The log names the rule that parameters of client authentication break.
+func TestMalformedAuthenticationIsExplained(t *testing.T) {
+	t.Parallel()
+	for reason, form := range map[string]url.Values{
+		"auth_method_repeated":          {"client_id": {"web"}, "client_secret": {"x"}, "client_assertion": {"x"}},
+		"client_id_missing":             {"client_secret": {"x"}},
+		"client_assertion_type_unknown": {"client_assertion": {"x"}},
+		"client_assertion_missing":      {"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}},
+	} {
+		f := newFixture(t)
+		form.Set("grant_type", client.AuthorizationCode)
+		r := httptest.NewRequest(http.MethodPost, issuer+"/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", formType)
+		a := f.sendRequest(f.ep, r)
+		require.Equal(t, "invalid_request", a.str("error"), reason)
+		require.Equal(t, reason, f.events[len(f.events)-1].Reason)
+		require.NotEmpty(t, f.events[len(f.events)-1].Explanation.Expected)
+	}
+}
+
 func TestGrantTypes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
