@@ -5,6 +5,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/exchange"
 )
 
 // object is a JSON object of a configuration file or a grant.
@@ -18,19 +19,22 @@ const (
 	altinnOrg   = "974761076" // owner of the scopes
 )
 
-// personSecret is the secret of the clients that users log in to. It is new at each start.
+// personSecret is the secret of the clients of ID-porten and Ansattporten. It is new at each start.
 var personSecret = client.GenerateSecret()
 
 // Clients and scopes of the stories.
 const (
 	personClient   = "regnskapssystemet"
 	employeeClient = "ansattsystemet"
+	payClient      = "lonnssiden"     // users log in to it
+	backendClient  = "lonnsmotoren"   // the backend of payClient, run by the vendor
 	certClient     = "tjenesteeieren" // signs with the business certificate
 	keyClient      = "regnskap"       // signs with a registered key
 
 	scopeInstances = "altinn:instances.meta"
 	scopeOwner     = "altinn:serviceowner"
 	scopeDelegated = "altinn:instances.read"
+	scopePay       = "lonn:lonnsslipp.read"
 
 	// Paths of the API.
 	apiInstances, apiOwner = "/api/instanser", "/api/tjenesteeier"
@@ -89,6 +93,9 @@ func (l *landscape) describe(paths map[string]string) []part {
 // altinnIssuer returns the iss of Altinn's tokens.
 func (at addresses) altinnIssuer() string { return at.Altinn + "/authentication/api/v1/openid/" }
 
+// payAPI returns the URL of the salary API of the page. It is the aud of its tokens.
+func (at addresses) payAPI() string { return at.Page + "/api/lonn" }
+
 // altinnConfig returns the configuration of Altinn.
 func altinnConfig(at addresses) object {
 	return object{
@@ -105,8 +112,25 @@ func idportenConfig(at addresses) object {
 			"client_id": personClient, "client_secret": personSecret, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg,
 			"integration_type": "api_klient", "redirect_uris": []string{at.Page + "/callback"},
 			"scopes": []string{"openid", "profile", scopeInstances, demo.ContactScope},
+		}, {
+			"client_id": payClient, "client_secret": personSecret, "client_name": "Lønnssiden", "client_orgno": customerOrg,
+			"redirect_uris": []string{at.Page + "/callback"}, "grant_types": []string{"authorization_code", exchange.GrantType},
+			"scopes": []string{"openid", scopePay},
+		}, {
+			"client_id": backendClient, "client_secret": personSecret, "client_name": "Lønnsmotoren", "client_orgno": vendorOrg,
+			"grant_types": []string{exchange.GrantType}, "scopes": []string{scopePay},
 		}},
-		"scopes": []object{{"name": scopeInstances, "owner_orgno": altinnOrg, "description": "Se oversikten over skjemaene dine i Altinn"}},
+		"scopes": []object{
+			{"name": scopeInstances, "owner_orgno": altinnOrg, "description": "Se oversikten over skjemaene dine i Altinn"},
+			{"name": scopePay, "owner_orgno": customerOrg, "accessible_for_all": true, "description": "Se lønnsslippene dine"},
+		},
+		"token_exchange": object{
+			"actor_organisation": "organisasjonsnummer",
+			"rules": []object{
+				{"client": payClient, "subject_client": payClient, "may_act": object{"client_id": backendClient, "orgno": vendorOrg}},
+				{"client": backendClient, "subject_client": payClient, "audience": []string{at.payAPI()}},
+			},
+		},
 		"scope_access": []object{
 			{"scope": scopeInstances, "consumer_orgno": vendorOrg, "state": "APPROVED"},
 			{"scope": demo.ContactScope, "consumer_orgno": vendorOrg, "state": "APPROVED"},

@@ -77,7 +77,7 @@ func TestDocsAddresses(t *testing.T) {
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	at := addressesFrom("http", "127.0.0.1", 8070)
-	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.Contacts + "/api/kontaktinformasjon"} {
+	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.Contacts + "/api/kontaktinformasjon", at.payAPI()} {
 		require.Contains(t, string(docs), address)
 	}
 	local := regexp.MustCompile(`http://(?:localhost|127\.0\.0\.1):(\d+)`)

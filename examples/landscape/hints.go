@@ -23,6 +23,8 @@ var hints = map[string]string{
 	"acr":                   "nivået personen logget inn på",
 	"amr":                   "hva personen logget inn med",
 	"authorization_details": "hvem det gjelder for",
+	"act":                   "systemet som handler for personen",
+	"may_act":               "systemet som får handle for personen",
 
 	"urn:altinn:org":                "tjenesteeieren hos Altinn",
 	"urn:altinn:orgNumber":          "virksomheten hos Altinn",

@@ -122,8 +122,12 @@ func (l *landscape) start(ctx context.Context) error {
 
 // serve handles requests until ctx ends or a server ends.
 func (l *landscape) serve(ctx context.Context) error {
+	w, err := newWalk(l.at, l.machine, l.http, l.log)
+	if err != nil {
+		return err
+	}
 	srv := &http.Server{
-		Handler: newWalk(l.at, l.machine, l.http, l.log).handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: w.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
 	}
@@ -135,7 +139,6 @@ func (l *landscape) serve(ctx context.Context) error {
 			ended <- c.ended()
 		}()
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-ended:

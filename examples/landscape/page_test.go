@@ -27,7 +27,9 @@ func page(t *testing.T) (*httptest.Server, *http.Client) {
 	nowhere := httptest.NewServer(nil)
 	nowhere.Close()
 	at := addresses{Page: srv.URL, IDPorten: nowhere.URL, Ansattporten: nowhere.URL, Maskinporten: nowhere.URL + "/", Altinn: nowhere.URL, Contacts: nowhere.URL}
-	h = newWalk(at, m, standin.TLS{}.Outgoing(), slog.New(slog.DiscardHandler)).handler()
+	w, err := newWalk(at, m, standin.TLS{}.Outgoing(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	h = w.handler()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	return srv, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
@@ -157,14 +159,15 @@ func TestShown(t *testing.T) {
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrYXJpIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4"
 	opaque := strings.Repeat("G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U", 5)
 	for name, text := range map[string]string{
-		"bearer": call{to: "http://localhost/a", bearer: opaque}.shown(),
-		"basic":  call{to: "http://localhost/a", basic: url.UserPassword("klient", opaque)}.shown(),
-		"form":   call{to: "http://localhost/a", form: url.Values{"assertion": {jwt}, "code": {opaque}, "code_verifier": {opaque}}}.shown(),
-		"query":  parameters(url.Values{"state": {opaque}, "nonce": {opaque}, "code_challenge": {opaque}}),
-		"opaque": pretty([]byte(`{"access_token":"` + opaque + `","refresh_token":"` + opaque + `"}`)),
-		"jwt":    pretty([]byte(`{"access_token":"` + jwt + `","id_token":"` + jwt + `"}`)),
-		"bare":   pretty([]byte(jwt)),
-		"quoted": pretty([]byte(`"` + jwt + `"`)),
+		"bearer":   call{to: "http://localhost/a", bearer: opaque}.shown(),
+		"basic":    call{to: "http://localhost/a", basic: url.UserPassword("klient", opaque)}.shown(),
+		"form":     call{to: "http://localhost/a", form: url.Values{"assertion": {jwt}, "code": {opaque}, "code_verifier": {opaque}}}.shown(),
+		"exchange": call{to: "http://localhost/a", form: url.Values{"subject_token": {jwt}}}.shown(),
+		"query":    parameters(url.Values{"state": {opaque}, "nonce": {opaque}, "code_challenge": {opaque}}),
+		"opaque":   pretty([]byte(`{"access_token":"` + opaque + `","refresh_token":"` + opaque + `"}`)),
+		"jwt":      pretty([]byte(`{"access_token":"` + jwt + `","id_token":"` + jwt + `"}`)),
+		"bare":     pretty([]byte(jwt)),
+		"quoted":   pretty([]byte(`"` + jwt + `"`)),
 	} {
 		require.NotContains(t, text, opaque, name)
 		require.NotContains(t, text, "c2lnbmF0dXJl", name)

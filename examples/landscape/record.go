@@ -136,7 +136,7 @@ func (c call) shown() string {
 }
 
 // secretParameters are shortened.
-var secretParameters = []string{"assertion", "code", "code_verifier", "code_challenge", "state", "nonce", "client_secret"}
+var secretParameters = []string{"assertion", "code", "code_verifier", "code_challenge", "state", "nonce", "client_secret", "subject_token"}
 
 func parameters(v url.Values) string {
 	var lines []string

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/portner-go/portner/exchange"
 )
 
 // refusal is an error response.
@@ -46,6 +49,25 @@ func (w *walk) exchange(ctx context.Context, j *journey, provider, text, token s
 		err = said(r)
 	}
 	return findToken(r.body), err
+}
+
+// swap exchanges a token at ID-porten (RFC 8693). c has the texts, and more has further parameters.
+func (w *walk) swap(ctx context.Context, j *journey, client, subject string, c call, more url.Values) (string, error) {
+	c.to, c.basic = w.at.IDPorten+"/token", url.UserPassword(client, personSecret)
+	c.form = url.Values{
+		"grant_type": {exchange.GrantType}, "subject_token": {subject}, "subject_token_type": {exchange.AccessToken}, "scope": {scopePay},
+	}
+	maps.Copy(c.form, more)
+	return accessToken(j.send(ctx, w.http, c))
+}
+
+// rejected calls an API with a token that it must reject.
+func (w *walk) rejected(ctx context.Context, j *journey, title, text, to, token string) error {
+	r, err := j.send(ctx, w.http, call{title: title, text: text, to: to, bearer: token, accept: "application/json"})
+	if err == nil && r.status != http.StatusUnauthorized {
+		err = refusal{"API-et skulle ha sagt nei"}
+	}
+	return err
 }
 
 // use calls an API with a token.

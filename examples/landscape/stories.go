@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"slices"
 )
 
@@ -56,6 +57,15 @@ func otherStories(at addresses) []story {
 			},
 			play: playContacts,
 		},
+		{
+			Name: "pavegne", Title: "På vegne av en person", Text: "En person logger inn i en tjeneste. Baksystemet veksler tokenet og kaller et annet API på vegne av personen.",
+			login: &login{
+				issuer: at.IDPorten, client: payClient, scope: "openid " + scopePay,
+				title: "Be om innlogging", text: "Tjenesten sender nettleseren til ID-porten, som lar personen logge inn.",
+				tokens: tokenOfLogin,
+			},
+			play: playOnBehalf,
+		},
 	}
 }
 
@@ -73,6 +83,39 @@ func playContacts(ctx context.Context, w *walk, j *journey) error {
 		return err
 	}
 	return w.use(ctx, j, "Kall API-et", "API-et sjekker signatur, utsteder og scope, og svarer om personen som logget inn.", w.at.Contacts+"/api/kontaktinformasjon", token)
+}
+
+// Titles of tokens in the story of token exchange.
+const (
+	tokenOfLogin    = "Tokenet fra innloggingen"
+	tokenForBackend = "Tokenet til baksystemet"
+	tokenForPay     = "Tokenet til lønns-API-et"
+)
+
+// playOnBehalf exchanges the token of a login twice: the service names its backend in may_act, and the backend is named in act.
+func playOnBehalf(ctx context.Context, w *walk, j *journey) error {
+	original, err := w.redeem(ctx, j, "Tjenesten viser hvem den er, og får et token. Det er ikke til noe bestemt API.")
+	if err != nil {
+		return err
+	}
+	permitting, err := w.swap(ctx, j, payClient, original, call{
+		title: "Pek ut baksystemet", token: tokenForBackend,
+		text: "Tjenesten veksler sitt eget token. I det nye sier may_act hvem som får handle for personen: baksystemet, som en leverandør driver.",
+	}, nil)
+	if err != nil {
+		return err
+	}
+	acting, err := w.swap(ctx, j, backendClient, permitting, call{
+		title: "Veksle til et token for API-et", token: tokenForPay,
+		text: "Baksystemet viser hvem det er, og veksler tokenet det fikk av tjenesten. pid er den samme, aud er API-et, og act er baksystemet.",
+	}, url.Values{"audience": {w.at.payAPI()}})
+	if err != nil {
+		return err
+	}
+	if err := w.rejected(ctx, j, "Kall API-et med det første tokenet", "Svaret skal være nei: API-et godtar bare tokener som er til det selv.", w.at.payAPI(), original); err != nil {
+		return err
+	}
+	return w.use(ctx, j, "Kall API-et med det nye tokenet", "API-et ser både hvem det gjelder og hvem som handler.", w.at.payAPI(), acting)
 }
 
 func playEmployee(ctx context.Context, w *walk, j *journey) error {

@@ -31,6 +31,7 @@ type walk struct {
 	machine *machine
 	http    *http.Client
 	log     *slog.Logger
+	pay     http.Handler // the salary API
 	stories []story
 
 	mu       sync.Mutex
@@ -56,8 +57,9 @@ type journey struct {
 	code     string
 }
 
-func newWalk(at addresses, m *machine, hc *http.Client, log *slog.Logger) *walk {
-	return &walk{at: at, machine: m, http: hc, log: log, stories: allStories(at), browsers: map[string]*browser{}}
+func newWalk(at addresses, m *machine, hc *http.Client, log *slog.Logger) (*walk, error) {
+	pay, err := newPay(at, hc, log)
+	return &walk{at: at, machine: m, http: hc, log: log, pay: pay, stories: allStories(at), browsers: map[string]*browser{}}, err
 }
 
 // handler returns the handler of the page. It rejects other hosts, and posts from other sites.
@@ -67,6 +69,7 @@ func (w *walk) handler() http.Handler {
 	mux.HandleFunc("POST /start", w.start)
 	mux.HandleFunc("GET /callback", w.callback)
 	mux.HandleFunc("GET /historie/{name}", w.result)
+	mux.Handle("GET /api/lonn", w.pay)
 	mux.Handle("GET /static/", look.Handler())
 	mux.HandleFunc("/{path...}", w.none)
 	return w.guard(http.NewCrossOriginProtection().Handler(mux))

@@ -37,7 +37,7 @@ func TestStories(t *testing.T) {
 	b.Look("home")
 
 	for _, play := range []func(*testing.T, *browsertest.Browser){
-		clickPerson, clickMachine, clickSupplier, clickRefusal, clickSystemUser, clickEmployee, clickContact, clickCancelled,
+		clickPerson, clickMachine, clickSupplier, clickRefusal, clickSystemUser, clickEmployee, clickContact, clickOnBehalf, clickCancelled,
 	} {
 		play(t, b)
 	}
@@ -120,6 +120,28 @@ func clickContact(t *testing.T, b *browsertest.Browser) {
 	require.True(t, b.Has("#done"), b.Text("main"))
 	require.Contains(t, b.Text(response(2)), "kari@example.no")
 	b.Audit("contact")
+}
+
+func clickOnBehalf(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-pavegne", "#told-pavegne")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	for _, name := range []string{tokenOfLogin, tokenForBackend, tokenForPay} {
+		require.Equal(t, "21879498012", b.Text(claimAt(name, "pid")), name)
+	}
+	claims := func(token, name string) string { return string(claimAt(token, name)) }
+	require.False(t, b.Has(claims(tokenOfLogin, "may_act")) || b.Has(claims(tokenOfLogin, "act")), "nobody acts for the user yet")
+	require.JSONEq(t, `{"client_id":"lonnsmotoren","organisasjonsnummer":"991825827"}`, b.Text(claimAt(tokenForBackend, "may_act")))
+	require.False(t, b.Has(claims(tokenForBackend, "act")))
+	act := b.Text(claimAt(tokenForPay, "act"))
+	require.Contains(t, act, `"client_id": "lonnsmotoren"`)
+	require.Contains(t, act, `"organisasjonsnummer": "991825827"`)
+	require.Regexp(t, `^http://127\.0\.0\.1:\d+/api/lonn$`, b.Text(claimAt(tokenForPay, "aud")))
+	require.Contains(t, b.Text(response(4)), "401 Unauthorized")
+	require.Contains(t, b.Text(response(4)), `error="invalid_token"`)
+	require.Contains(t, b.Text(response(5)), `"handler": "lonnsmotoren"`)
+	require.Contains(t, b.Text(response(5)), `"person": "21879498012"`)
+	b.Audit("on behalf")
 }
 
 func clickCancelled(t *testing.T, b *browsertest.Browser) {
