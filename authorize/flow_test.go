@@ -233,10 +233,15 @@ func TestLevelsThatAreNotRequested(t *testing.T) {
 		requested, level string
 		code             bool
 	}{
-		{"", acr.EIDASHigh, false}, {acr.Substantial, acr.EIDASHigh, false}, {acr.Low + " " + acr.SelfRegisteredEmail, acr.EIDASHigh, false},
-		{acr.Low, acr.SelfRegisteredEmail, false}, {acr.EIDASLow, acr.SelfRegisteredEmail, false},
-		{acr.Substantial + " " + acr.EIDASSubstantial, acr.EIDASHigh, true}, {acr.EIDASLow, acr.EIDASLow, true},
-		{acr.Substantial + " " + acr.SelfRegisteredEmail, acr.SelfRegisteredEmail, true}, {acr.EIDASSubstantial, acr.High, true},
+		{"", acr.EIDASHigh, false},
+		{acr.Substantial, acr.EIDASHigh, false},
+		{acr.Low + " " + acr.SelfRegisteredEmail, acr.EIDASHigh, false},
+		{acr.Low, acr.SelfRegisteredEmail, false},
+		{acr.EIDASLow, acr.SelfRegisteredEmail, false},
+		{acr.Substantial + " " + acr.EIDASSubstantial, acr.EIDASHigh, true},
+		{acr.EIDASLow, acr.EIDASLow, true},
+		{acr.Substantial + " " + acr.SelfRegisteredEmail, acr.SelfRegisteredEmail, true},
+		{acr.EIDASSubstantial, acr.High, true},
 	} {
 		w := newWorld(t)
 		b := w.browser()

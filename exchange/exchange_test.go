@@ -371,10 +371,16 @@ func TestIDToken(t *testing.T) {
 		value any
 		ok    bool
 	}{
-		{"nonce", again["nonce"], true},                                          // unchanged
-		{"scope", "x", false}, {"client_id", "x", false}, {"events", "x", false}, // claims of other tokens of the issuer
-		{"sub", "another", false}, {"jti", "prkQoucQJf8", false}, {"jti", nil, false}, {"aud", "service", false},
-		{"jti", strings.Repeat("A", 43), false}, {"jti", again["jti"].(string) + "AAAA", false},
+		{"nonce", again["nonce"], true}, // unchanged
+		{"scope", "x", false},
+		{"client_id", "x", false},
+		{"events", "x", false}, // claims of other tokens of the issuer
+		{"sub", "another", false},
+		{"jti", "prkQoucQJf8", false},
+		{"jti", nil, false},
+		{"aud", "service", false},
+		{"jti", strings.Repeat("A", 43), false},
+		{"jti", again["jti"].(string) + "AAAA", false},
 	} {
 		m := maps.Clone(again)
 		set(change.name, change.value)(m)

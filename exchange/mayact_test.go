@@ -35,7 +35,8 @@ func TestMayActOfThePolicy(t *testing.T) {
 		"organisation number":     {exchange.Party{Orgno: optest.OwnerOrg}, map[string]any{"organisasjonsnummer": optest.OwnerOrg}, true},
 		"all of it": {
 			exchange.Party{Subject: org, Issuer: optest.Issuer, ClientID: "service", Orgno: optest.OwnerOrg},
-			map[string]any{"sub": org, "iss": optest.Issuer, "client_id": "service", "organisasjonsnummer": optest.OwnerOrg}, true,
+			map[string]any{"sub": org, "iss": optest.Issuer, "client_id": "service", "organisasjonsnummer": optest.OwnerOrg},
+			true,
 		},
 		"another organisation": {exchange.Party{Orgno: optest.Org}, map[string]any{"organisasjonsnummer": optest.Org}, false},
 		"right client, another organisation": {
@@ -43,7 +44,8 @@ func TestMayActOfThePolicy(t *testing.T) {
 		},
 		"actors of another issuer": {
 			exchange.Party{Subject: "min arbeidsgiver", Issuer: "altinn autorisasjon", Orgno: optest.OwnerOrg},
-			map[string]any{"sub": "min arbeidsgiver", "iss": "altinn autorisasjon", "organisasjonsnummer": optest.OwnerOrg}, false,
+			map[string]any{"sub": "min arbeidsgiver", "iss": "altinn autorisasjon", "organisasjonsnummer": optest.OwnerOrg},
+			false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

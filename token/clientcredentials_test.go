@@ -28,7 +28,9 @@ func machineFixture(t testing.TB, change ...func(*token.Config)) *fixture {
 	job.Scopes = []string{"openid", "profile", "email", "offline_access", scope.Introspection, "api:read", "api:short", "api:opaque"}
 	f.clients["job"] = &job
 	for _, s := range []scope.Scope{
-		{Name: "offline_access"}, {Name: "api:login", RequiresUserAuthentication: true}, {Name: "api:inactive", Inactive: true},
+		{Name: "offline_access"},
+		{Name: "api:login", RequiresUserAuthentication: true},
+		{Name: "api:inactive", Inactive: true},
 		{Name: "api:denied", OwnerOrgno: ownerOrgno},
 	} {
 		s.AccessibleForAll = s.Name != "api:denied"

@@ -182,32 +182,38 @@ func TestIntrospectionOfTwoOwners(t *testing.T) {
 		pid    []string
 	}{
 		{
-			"self-contained", []string{"openid", "api:read", "other:read"},
+			"self-contained",
+			[]string{"openid", "api:read", "other:read"},
 			map[string]string{"api": "openid api:read", "foreign": "openid other:read", "web": "openid api:read other:read", "listed": "openid api:read", "nosy": ""},
 			[]string{"api", "foreign", "web", "listed"}, // the token has it
 		},
 		{
-			"opaque, of both", []string{"api:opaque", "other:opaque"},
+			"opaque, of both",
+			[]string{"api:opaque", "other:opaque"},
 			map[string]string{"api": "api:opaque", "foreign": "other:opaque", "web": "api:opaque other:opaque", "listed": "api:opaque", "nosy": ""},
 			[]string{"api", "foreign", "listed"},
 		},
 		{
-			"opaque, of one", []string{"api:opaque", "other:read"},
+			"opaque, of one",
+			[]string{"api:opaque", "other:read"},
 			map[string]string{"api": "api:opaque", "foreign": "other:read", "web": "api:opaque other:read", "nosy": ""},
 			[]string{"api"},
 		},
 		{
-			"pseudonymous, of both", []string{"openid", "api:pseudo", "other:pseudo"},
+			"pseudonymous, of both",
+			[]string{"openid", "api:pseudo", "other:pseudo"},
 			map[string]string{"api": "openid api:pseudo", "foreign": "openid other:pseudo", "web": "openid api:pseudo other:pseudo", "listed": "openid api:pseudo", "nosy": ""},
 			[]string{"api", "foreign"},
 		},
 		{
-			"pseudonymous, of one", []string{"api:pseudo", "other:read"},
+			"pseudonymous, of one",
+			[]string{"api:pseudo", "other:read"},
 			map[string]string{"api": "api:pseudo", "foreign": "other:read", "web": "api:pseudo other:read", "nosy": ""},
 			[]string{"api"},
 		},
 		{
-			"opaque of one, pseudonymous of the other", []string{"api:opaque", "other:pseudo"},
+			"opaque of one, pseudonymous of the other",
+			[]string{"api:opaque", "other:pseudo"},
 			map[string]string{"api": "api:opaque", "foreign": "other:pseudo", "web": "api:opaque other:pseudo", "nosy": ""},
 			[]string{"foreign"},
 		},
@@ -315,8 +321,12 @@ func TestIntrospectionByAudience(t *testing.T) {
 		audience []string
 		want     any
 	}{
-		{[]string{own}, "openid plain:read api:write"}, {[]string{"urn:example:api", own}, "openid plain:read api:write"},
-		{[]string{own, others}, "openid plain:read"}, {[]string{others}, nil}, {nil, nil}, {[]string{own + "/"}, nil},
+		{[]string{own}, "openid plain:read api:write"},
+		{[]string{"urn:example:api", own}, "openid plain:read api:write"},
+		{[]string{own, others}, "openid plain:read"},
+		{[]string{others}, nil},
+		{nil, nil},
+		{[]string{own + "/"}, nil},
 	} {
 		got := f.introspect("server", token(all, tt.audience...)).body
 		require.Equal(t, tt.want != nil, got["active"], tt.audience)

@@ -145,8 +145,10 @@ func TestMachineTokensOfThePageOnTokenKinds(t *testing.T) {
 		},
 		"konsument via leverandør": {
 			claims{"iss": "oidc_eika_kunde23", "scope": "nav:forsikring", "resource": "https://api.nav.no/", "consumer_org": "987464291"},
-			claims{"client_id": "oidc_eika_kunde23", "scope": "nav:forsikring", "aud": "https://api.nav.no/", "consumer": org("987464291"), "supplier": org("991825827"),
-				"delegation_source": "https://tt02.altinn.no/"},
+			claims{
+				"client_id": "oidc_eika_kunde23", "scope": "nav:forsikring", "aud": "https://api.nav.no/", "consumer": org("987464291"), "supplier": org("991825827"),
+				"delegation_source": "https://tt02.altinn.no/",
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -82,8 +82,14 @@ func attrs(e portner.Event) []slog.Attr {
 	a := make([]slog.Attr, 0, 10)
 	a = append(a, slog.Time("at", e.Time.UTC()), slog.String("endpoint", e.Endpoint))
 	for _, f := range [...]struct{ k, v string }{
-		{"corr_id", e.CorrelationID}, {"client_id", e.ClientID}, {"grant_id", e.GrantID}, {"reason", e.Reason},
-		{"parameter", e.Explanation.Parameter}, {"received", e.Explanation.Received}, {"expected", e.Explanation.Expected}, {"property", e.Explanation.Property},
+		{"corr_id", e.CorrelationID},
+		{"client_id", e.ClientID},
+		{"grant_id", e.GrantID},
+		{"reason", e.Reason},
+		{"parameter", e.Explanation.Parameter},
+		{"received", e.Explanation.Received},
+		{"expected", e.Explanation.Expected},
+		{"property", e.Explanation.Property},
 	} {
 		if f.v != "" {
 			a = append(a, slog.String(f.k, f.v))
