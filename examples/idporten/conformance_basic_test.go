@@ -18,7 +18,9 @@ var basicModules = map[string]func(*module) string{
 	"oidcc-userinfo-get":          userInfoBy(http.MethodGet),
 	"oidcc-userinfo-post-header":  userInfoBy(http.MethodPost),
 	"oidcc-userinfo-post-body":    userInfoBy("form"),
+
 	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": succeedsWith("nonce", ""),
+
 	"oidcc-scope-profile":             scopeClaims("profile"),
 	"oidcc-scope-email":               scopeClaims("email"),
 	"oidcc-scope-address":             scopeClaims("address"),
@@ -32,7 +34,9 @@ var basicModules = map[string]func(*module) string{
 	"oidcc-prompt-none-logged-in":     (*module).promptNoneLoggedIn,
 	"oidcc-max-age-1":                 (*module).maxAgeExceeded,
 	"oidcc-max-age-10000":             (*module).maxAgeMet,
+
 	"oidcc-ensure-request-with-unknown-parameter-succeeds": succeedsWith("extra", "foobar"),
+
 	"oidcc-id-token-hint":                           (*module).idTokenHint,
 	"oidcc-login-hint":                              succeedsWith("login_hint", "buffy@example.no"),
 	"oidcc-ui-locales":                              succeedsWith("ui_locales", "se"),
@@ -43,8 +47,11 @@ var basicModules = map[string]func(*module) string{
 	"oidcc-ensure-registered-redirect-uri":          (*module).registeredRedirectURI,
 	"oidcc-ensure-post-request-succeeds":            (*module).postRequest,
 	"oidcc-server-client-secret-post":               (*module).clientSecretPost,
+
 	"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": (*module).unsignedRequestObject,
-	"oidcc-ensure-request-object-with-redirect-uri":                                (*module).unsignedRequestObject,
+
+	"oidcc-ensure-request-object-with-redirect-uri": (*module).unsignedRequestObject,
+
 	"oidcc-claims-essential":                        (*module).essentialClaim,
 	"oidcc-refresh-token":                           (*module).refreshToken,
 	"oidcc-ensure-request-with-valid-pkce-succeeds": (*module).pkce,
