@@ -189,9 +189,13 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 	}
-	// Pages with forms keep the Origin field of their posts. Other pages send no referrer.
-	require.Equal(t, "same-origin", send(t, "GET", s.issuer+"/", host).Header.Get("Referrer-Policy"))
-	require.Equal(t, "no-referrer", send(t, "GET", s.issuer+"/login", host).Header.Get("Referrer-Policy"))
+	// Pages with forms, such as that of the language, keep the Origin field of their posts. Other responses send no referrer.
+	for _, path := range []string{"/", "/login"} {
+		require.Equal(t, "same-origin", send(t, "GET", s.issuer+path, host).Header.Get("Referrer-Policy"), path)
+	}
+	for _, path := range []string{"/jwks", "/nowhere"} { // without Accept: text/html
+		require.Equal(t, "no-referrer", send(t, "GET", s.issuer+path, host).Header.Get("Referrer-Policy"), path)
+	}
 }
 
 func parsed(pid string) norway.PID {
