@@ -50,6 +50,8 @@ func states(p *pages, lang string) map[string]portner.Reply {
 		"no authorizations":          p.Reply(200, "mine.html", none, standin.OwnForms),
 		"authorizations, no login":   p.Reply(200, "mine.html", minePage{frame: mine.frame}, standin.OwnForms),
 		"error of a login":           p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", Parameter: "redirect_uri", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/"}),
+		"completed login":            p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Completed: true}),
+		"expired login":              p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Expired: true}),
 		"unavailable":                p.authorizeError(authorize.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang}),
 		"error of a logout":          out.Error(logout.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, StillLoggedIn: true}),
 		"not found":                  p.Error(lang, standin.ErrorPage{Status: 404, Code: "invalid_request"}),
