@@ -48,7 +48,8 @@ var table = []mutation{
 	{
 		"a customer that left is not noticed", "token/check.go",
 		`c.CustomerOf(g.Customer); !ok {`, `c.CustomerOf(g.Customer); !ok && g.Customer == "nobody" {`,
-		walk, walks,
+		"digdir/authorizations",
+		[]string{"TestConsentLife"},
 	},
 	{
 		"pushed requests are counted per client only", "storage/memory/pushed.go",
