@@ -155,7 +155,7 @@ func (t *target) refuseScopes(err error) *refusal {
 	if refused, ok := errors.AsType[*scope.RefusedError](err); ok {
 		first := refused.Refusals[0]
 		r := t.refuse(portner.InvalidScope, string(first.Reason), "A requested scope is not available to the client.").as(portner.EventScopeDenied)
-		r.explanation.Received = audit.Received("scope", first.Scope)
+		r.explanation.Parameter, r.explanation.Received = "scope", audit.Received("scope", first.Scope)
 		return r
 	}
 	return faulty(t, err)

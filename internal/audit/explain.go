@@ -17,7 +17,11 @@ func Parameter(reason string) string { return rules[reason].parameter }
 
 // explain completes the Explanation of an event from the rule of its reason.
 func explain(e portner.Event) portner.Explanation {
-	x, r := e.Explanation, rules[e.Reason]
+	x := e.Explanation
+	r, ok := rules[e.Endpoint+"/"+e.Reason] // where the same word names another rule
+	if !ok {
+		r = rules[e.Reason]
+	}
 	if x.Parameter == "" {
 		x.Parameter = r.parameter
 	}

@@ -28,6 +28,14 @@ func TestExplanation(t *testing.T) {
 	require.Equal(t, portner.Explanation{Parameter: "redirect_uri", Received: "https://a/ b", Expected: "https://a/cb", Property: "redirect_uris"}, heard[0].Explanation)
 	require.Contains(t, out.String(), `parameter=redirect_uri received="https://a/ b" expected=https://a/cb property=redirect_uris`)
 	require.Zero(t, heard[1].Explanation, "not a rejection")
+
+	for _, endpoint := range []string{"resource", "authorize"} {
+		l.Emit(t.Context(), portner.Event{Name: portner.EventRefused, Endpoint: endpoint, Reason: "scope_missing"})
+	}
+	l.Emit(t.Context(), portner.Event{Name: portner.EventRefused, Endpoint: "token", Reason: "unknown"})
+	require.Equal(t, "a token with the scope that the API requires", heard[2].Explanation.Expected)
+	require.Equal(t, "at least one scope", heard[3].Explanation.Expected)
+	require.Zero(t, heard[4].Explanation, "the word names several rules")
 }
 
 // TestReceived: values that can be secret or name a user are left out, and identity numbers are masked.

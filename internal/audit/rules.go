@@ -68,7 +68,6 @@ var rules = map[string]rule{
 	"scope_not_granted":            {"scope", "scopes of the grant", ""},
 	"scope_not_registered":         {"scope", "a registered scope", "scopes"},
 	"scope_withdrawn":              {"scope", "a scope that the client may still have", "scopes"},
-	"unknown":                      {"scope", "an existing scope", ""},
 
 	// Forms.
 	"body_unreadable":        {"", "a complete body", ""},
@@ -198,4 +197,8 @@ var rules = map[string]rule{
 	"id_token_hint":                     {"id_token_hint", "an id_token that this provider issued", ""},
 	"id_token_hint_client_unknown":      {"id_token_hint", "an id_token of a registered client", ""},
 	"post_logout_redirect_uri_mismatch": {"post_logout_redirect_uri", "the same URI, byte for byte, as registered for the client of id_token_hint or client_id", "post_logout_redirect_uris"},
+
+	// Requests to APIs.
+	"resource/scope_missing":           {"scope", "a token with the scope that the API requires", ""},
+	"resource/authorization_malformed": {"Authorization", "Bearer and a token", ""},
 }

@@ -216,8 +216,13 @@ type statusOnly struct {
 	header http.Header
 }
 
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) WriteHeader(status int)      { s.status = status }
+// Header returns the header.
+func (s *statusOnly) Header() http.Header { return s.header }
+
+// WriteHeader keeps the status.
+func (s *statusOnly) WriteHeader(status int) { s.status = status }
+
+// Write discards the body.
 func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // Refuse responds with an error: as a page to browsers, and as JSON to others.
