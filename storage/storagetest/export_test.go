@@ -3,7 +3,6 @@ package storagetest
 import (
 	"context"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,21 +43,6 @@ func Judge(name string, newStore func() FullStore) Verdict {
 		judge(name, insertCases(), func() GrantStore { return newStore() }),
 		judge(name, historyCases(), func() HistoryStore { return newStore() }),
 		judge(name, replayCases(), func() client.ReplayStore { return newStore() }))
-}
-
-// Cases returns the names of all cases.
-func Cases() (all []string) {
-	for _, cases := range storeCases() {
-		all = append(all, names(cases)...)
-	}
-	return slices.Concat(all, names(pushedCases()), names(insertCases()), names(historyCases()), names(replayCases()))
-}
-
-func names[S any](cases []testCase[S]) (all []string) {
-	for _, c := range cases {
-		all = append(all, c.name)
-	}
-	return all
 }
 
 func judge[S any](name string, cases []testCase[S], newStore func() S) Verdict {
