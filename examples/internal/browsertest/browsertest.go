@@ -247,10 +247,16 @@ func (b *Browser) Wait(sel CSS) {
 	b.Do(chromedp.WaitVisible(sel, patient))
 }
 
-// Click clicks an element and waits for an element of the next page.
+// Click clicks an element and waits for an element of the next page. If this page has such an element too, it waits until the page
+// is replaced: otherwise the next step would find the old page, or none.
 func (b *Browser) Click(sel, wait CSS) {
 	b.t.Helper()
-	b.Do(chromedp.WaitVisible(sel, patient), chromedp.Click(sel), chromedp.WaitVisible(wait, patient))
+	b.Do(chromedp.WaitVisible(sel, patient))
+	if b.Has(string(wait)) {
+		Ask(b, chromedp.Evaluate[bool]("document.documentElement.dataset.left = true"))
+		wait = "html:not([data-left]) " + wait
+	}
+	b.Do(chromedp.Click(sel), chromedp.WaitVisible(wait, patient))
 }
 
 // Toggle clicks an element of a form without leaving the page.
