@@ -119,10 +119,19 @@ type Grant struct {
 	Delegation           Delegation // organisations and actors of machine grants and exchanged grants
 	AuthorizationDetails []byte     // granted (RFC 9396), sealed with ID as associated data; nil if none
 	Claims               []byte     // names of the requested claims (OIDC Core §5.5), as JSON; nil if none
-	Key                  string     // thumbprint of the DPoP key or certificate that tokens are bound to; "" if unbound
+	// Confirmation is what the refresh tokens of a public client are bound to (RFC 9449 §5, RFC 8705 §4). Those of other clients are
+	// bound to the authentication of the client.
+	Confirmation Confirmation
 
 	CreatedAt time.Time // time of the authorization
 	ExpiresAt time.Time // absolute end; rotation does not change it
+}
+
+// Confirmation is what a token is bound to (RFC 7800): the sender proves that it has the key or the certificate. It is zero for bearer
+// tokens. With both fields the sender proves both.
+type Confirmation struct {
+	Key         string // jkt: thumbprint of a DPoP key (RFC 9449 §6.1)
+	Certificate string // x5t#S256: thumbprint of a TLS client certificate (RFC 8705 §3.1)
 }
 
 // Delegation says who acts for whom in a machine grant or an exchanged grant. It is zero in other grants.
@@ -148,22 +157,24 @@ type AuthorizationCode struct {
 	RedirectURI   string // the token request repeats it
 	CodeChallenge string // method S256; "" only for clients that do not use PKCE
 	Nonce         string // claim "nonce"; "" if the request had none
+	DPoPKey       string // dpop_jkt: thumbprint of the key that the token request proves (RFC 9449 §10); "" for none
 
 	ExpiresAt time.Time // end of redemption
 }
 
 // AccessToken is the record of an access token, opaque or self-contained.
 type AccessToken struct {
-	Hash                 Hash      // of the whole token
-	GrantID              string    // ID of its grant
-	JTI                  string    // claim "jti"
-	Opaque               bool      // a random value instead of a JWT
-	Scopes               []string  // a subset of those of the grant
-	Audience             []string  // claim "aud"; nil if none
-	ClientAMR            string    // how the client authenticated when it received the token
-	AuthorizationDetails []byte    // of this token, sealed as those of the grant; nil if none
-	IssuedAt             time.Time // claim "iat"
-	ExpiresAt            time.Time // claim "exp"
+	Hash                 Hash         // of the whole token
+	GrantID              string       // ID of its grant
+	JTI                  string       // claim "jti"
+	Opaque               bool         // a random value instead of a JWT
+	Scopes               []string     // a subset of those of the grant
+	Audience             []string     // claim "aud"; nil if none
+	ClientAMR            string       // how the client authenticated when it received the token
+	AuthorizationDetails []byte       // of this token, sealed as those of the grant; nil if none
+	Confirmation         Confirmation // claim "cnf"
+	IssuedAt             time.Time    // claim "iat"
+	ExpiresAt            time.Time    // claim "exp"
 }
 
 // RefreshToken is one generation of the refresh token of a grant. The store sets ConsumedAt, Successor and

@@ -44,15 +44,15 @@ func FuzzRecords(f *testing.F) {
 
 		g := storage.Grant{
 			ID: a, ClientID: b, UserKey: h, Identity: raw, SessionID: b, SID: a, LoginOnly: yes, Pseudonymous: no,
-			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, Customer: a, Key: b,
+			Scopes: list, Resources: list, ACR: a, AMR: list, AuthTime: first, Locale: b, Customer: a, Confirmation: storage.Confirmation{Key: b, Certificate: a},
 			AuthorizationDetails: raw, Claims: raw, CreatedAt: second, ExpiresAt: first,
 		}
 		require.Equal(t, g, memory.EncodeGrant(&g).Decode(h))
 
-		c := storage.AuthorizationCode{Hash: k, RedirectURI: a, CodeChallenge: b, Nonce: a, ExpiresAt: second, Grant: g}
+		c := storage.AuthorizationCode{Hash: k, RedirectURI: a, CodeChallenge: b, Nonce: a, DPoPKey: b, ExpiresAt: second, Grant: g}
 		require.Equal(t, c, memory.EncodeOutcome(&storage.Outcome{RequestID: b, Code: &c, RetainTo: first}).Decode(h))
 
-		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, IssuedAt: first, ExpiresAt: second}
+		x := storage.AccessToken{Hash: h, GrantID: a, JTI: b, Opaque: no, Scopes: list, Audience: list, ClientAMR: a, AuthorizationDetails: raw, Confirmation: storage.Confirmation{Key: b, Certificate: a}, IssuedAt: first, ExpiresAt: second}
 		require.Equal(t, x, memory.EncodeAccess(&x).Decode(a))
 	})
 }

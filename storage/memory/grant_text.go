@@ -20,12 +20,14 @@ const (
 const (
 	flagLoginOnly = 1 << iota
 	flagPseudonymous
-	flagExtras // members that most grants do not have
+	flagExtras  // members that most grants do not have
+	flagDPoPKey // the DPoPKey of a code follows: few codes have one, and a byte in each counts
 )
 
-func (t grantText) end() int64      { return intAt(string(t), 0) }
-func (t grantText) loginOnly() bool { return t[grantFlagsAt]&flagLoginOnly != 0 }
-func (t grantText) id() string      { return (&reader{string(t[grantIDAt:])}).string() }
+func (t grantText) end() int64       { return intAt(string(t), 0) }
+func (t grantText) loginOnly() bool  { return t[grantFlagsAt]&flagLoginOnly != 0 }
+func (t grantText) hasDPoPKey() bool { return t[grantFlagsAt]&flagDPoPKey != 0 }
+func (t grantText) id() string       { return (&reader{string(t[grantIDAt:])}).string() }
 
 // compareAge orders grants by creation and then by ID.
 func (t grantText) compareAge(u grantText) int {
@@ -85,7 +87,7 @@ func putGrant(b []byte, g *storage.Grant) []byte {
 }
 
 func hasExtras(g *storage.Grant) bool {
-	return g.Subject != "" || g.Resources != nil || g.UserAgent != "" || g.Key != "" || g.AuthorizationDetails != nil || g.Claims != nil ||
+	return g.Subject != "" || g.Resources != nil || g.UserAgent != "" || g.Confirmation != (storage.Confirmation{}) || g.AuthorizationDetails != nil || g.Claims != nil ||
 		isDelegated(&g.Delegation)
 }
 
@@ -98,7 +100,8 @@ func putExtras(b []byte, g *storage.Grant) []byte {
 	b = putString(b, g.Subject)
 	b = putStrings(b, g.Resources)
 	b = putString(b, g.UserAgent)
-	b = putRandom(b, g.Key)
+	b = putRandom(b, g.Confirmation.Key)
+	b = putRandom(b, g.Confirmation.Certificate)
 	b = putBytes(b, g.AuthorizationDetails)
 	b = putBytes(b, g.Claims)
 	d := &g.Delegation
@@ -113,6 +116,10 @@ func putExtras(b []byte, g *storage.Grant) []byte {
 
 func (t grantText) decode(userKey storage.Hash) storage.Grant {
 	r := reader{string(t)}
+	return r.grant(userKey)
+}
+
+func (r *reader) grant(userKey storage.Hash) storage.Grant {
 	g := storage.Grant{UserKey: userKey}
 	g.ExpiresAt = r.time()
 	flags := r.take(1)[0]
@@ -129,7 +136,9 @@ func (t grantText) decode(userKey storage.Hash) storage.Grant {
 	g.Locale = r.symbol()
 	if flags&flagExtras != 0 {
 		g.Subject, g.Resources = r.string(), r.strings()
-		g.UserAgent, g.Key, g.AuthorizationDetails = r.string(), r.random(), r.bytes()
+		g.UserAgent = r.string()
+		g.Confirmation = storage.Confirmation{Key: r.random(), Certificate: r.random()}
+		g.AuthorizationDetails = r.bytes()
 		g.Claims = r.bytes()
 		g.Delegation = storage.Delegation{Consumer: r.string(), Supplier: r.string(), Source: r.symbol()}
 		g.Delegation.Actor, g.Delegation.MayAct = r.bytes(), r.bytes()
@@ -174,7 +183,13 @@ func encodeOutcome(o *storage.Outcome) codeText {
 	b = putRedirectURI(b, c.RedirectURI)
 	b = putRandom(b, c.CodeChallenge)
 	b = putRandom(b, c.Nonce)
-	return codeText(putGrant(b, &c.Grant))
+	grant := len(b)
+	b = putGrant(b, &c.Grant)
+	if c.DPoPKey != "" {
+		b[grant+grantFlagsAt] |= flagDPoPKey
+		b = putRandom(b, c.DPoPKey)
+	}
+	return codeText(b)
 }
 
 // putRedirectURI writes a registered URI as a symbol, and one with http as a text: a native client chooses the port of a loopback
@@ -193,9 +208,19 @@ func (t codeText) decode(userKey storage.Hash) storage.AuthorizationCode {
 	r.skipRandom() // RequestID
 	c.RedirectURI = r.symbol()
 	c.CodeChallenge, c.Nonce = r.random(), r.random()
-	c.Grant = grantText(r.rest).decode(userKey)
+	dpopBound := grantText(r.rest).hasDPoPKey()
+	c.Grant = r.grant(userKey)
+	if dpopBound {
+		c.DPoPKey = r.random()
+	}
 	return c
 }
+
+// Flags of an access token.
+const (
+	flagOpaque = 1 << iota
+	flagBound  // has a Confirmation
+)
 
 // accessText is an encoded access token without its GrantID: hash, end, the rest.
 type accessText string
@@ -208,21 +233,35 @@ func encodeAccess(a *storage.AccessToken) accessText {
 	b := append(room[:0], a.Hash[:]...)
 	b = putTime(b, a.ExpiresAt)
 	b = putTime(b, a.IssuedAt)
-	b = putBool(b, a.Opaque)
+	var flags byte
+	if a.Opaque {
+		flags |= flagOpaque
+	}
+	if a.Confirmation != (storage.Confirmation{}) {
+		flags |= flagBound
+	}
+	b = append(b, flags)
 	b = putString(b, a.JTI)
 	b = putSymbols(b, a.Scopes)
 	b = putStrings(b, a.Audience)
 	b = putSymbol(b, a.ClientAMR)
 	b = putBytes(b, a.AuthorizationDetails)
+	if flags&flagBound != 0 {
+		b = putRandom(b, a.Confirmation.Key)
+		b = putRandom(b, a.Confirmation.Certificate)
+	}
 	return accessText(b)
 }
 
 func (t accessText) decode(grantID string) storage.AccessToken {
 	r := reader{string(t)}
-	return storage.AccessToken{
-		GrantID: grantID,
-		Hash:    r.hash(), ExpiresAt: r.time(), IssuedAt: r.time(), Opaque: r.bool(),
-		JTI: r.string(), Scopes: r.symbols(), Audience: r.strings(), ClientAMR: r.symbol(),
-		AuthorizationDetails: r.bytes(),
+	a := storage.AccessToken{GrantID: grantID, Hash: r.hash(), ExpiresAt: r.time(), IssuedAt: r.time()}
+	flags := r.take(1)[0]
+	a.Opaque = flags&flagOpaque != 0
+	a.JTI, a.Scopes, a.Audience, a.ClientAMR = r.string(), r.symbols(), r.strings(), r.symbol()
+	a.AuthorizationDetails = r.bytes()
+	if flags&flagBound != 0 {
+		a.Confirmation = storage.Confirmation{Key: r.random(), Certificate: r.random()}
 	}
+	return a
 }

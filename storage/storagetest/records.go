@@ -56,7 +56,8 @@ func newCode(name string) testCode {
 			Scopes: []string{"openid", "profile", "example:read"}, Resources: []string{"https://api.example.no"},
 			Pseudonymous: true, ACR: "idporten-loa-substantial", AMR: []string{"BankID"},
 			AuthTime: epoch.Add(-time.Minute).In(oslo), Locale: "nb", Customer: "customer", UserAgent: "Browser/1.0", Subject: "subject " + name,
-			AuthorizationDetails: []byte("sealed details"), Claims: []byte(`{"userinfo":["email"]}`), Key: "thumbprint " + name,
+			AuthorizationDetails: []byte("sealed details"), Claims: []byte(`{"userinfo":["email"]}`),
+			Confirmation: storage.Confirmation{Key: "thumbprint of the key " + name, Certificate: "thumbprint of the certificate " + name},
 			Delegation: storage.Delegation{
 				Consumer: "910753614", Supplier: "991825827", Source: "https://tt02.altinn.no/",
 				Actor: []byte(`{"sub":"0192:991825827"}`), MayAct: []byte(`{"sub":"client-c"}`), Subject: storage.HashOf("subject " + name), ActorToken: storage.HashOf("actor " + name),
@@ -64,7 +65,7 @@ func newCode(name string) testCode {
 			CreatedAt: epoch, ExpiresAt: epoch.Add(grantLife),
 		},
 		RedirectURI: "https://client.example.no/cb?x=1", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-		Nonce: "nonce " + name, ExpiresAt: epoch.Add(codeLife),
+		Nonce: "nonce " + name, DPoPKey: "thumbprint " + name, ExpiresAt: epoch.Add(codeLife),
 	}, "request-" + name, epoch.Add(retainLife)}
 }
 
@@ -92,7 +93,8 @@ func newIssuance(name string, c testCode) *storage.Issuance {
 			Hash: storage.HashOf("access " + name), GrantID: c.Grant.ID, JTI: "jti-" + name, Opaque: true,
 			Scopes: []string{"openid", "example:read"}, Audience: []string{"https://api.example.no"},
 			ClientAMR: "private_key_jwt", AuthorizationDetails: []byte("sealed details " + name),
-			IssuedAt: epoch.In(oslo), ExpiresAt: epoch.Add(accessLife),
+			Confirmation: storage.Confirmation{Key: "thumbprint of the key " + name, Certificate: "thumbprint of the certificate " + name},
+			IssuedAt:     epoch.In(oslo), ExpiresAt: epoch.Add(accessLife),
 		},
 		Refresh: &storage.RefreshToken{
 			Hash: storage.HashOf("refresh " + name), GrantID: c.Grant.ID, ExpiresAt: epoch.Add(refreshLife),
