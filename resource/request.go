@@ -34,7 +34,7 @@ func (r Request) bearerToken() (string, error) {
 	switch {
 	case err == nil:
 		return token, nil
-	case errors.Is(err, httpx.ErrNoBearerToken):
+	case errors.Is(err, httpx.ErrNoToken):
 		return "", &Error{Description: "no bearer token", Reason: "token_missing"}
 	case errors.Is(err, httpx.ErrAuthorizationRepeated):
 		return "", badRequest("authorization_repeated", "There is more than one Authorization header.")

@@ -123,7 +123,10 @@ const maxToken = 32 << 10
 
 // bearerToken returns the access token of a request, from the header or the form (RFC 6750 §2).
 func bearerToken(r *client.Request) (string, error) {
-	inHeader, err := httpx.BearerCredentials(r.Header["Authorization"])
+	scheme, inHeader, err := httpx.Credentials(r.Header["Authorization"])
+	if scheme == httpx.DPoP {
+		inHeader, err = "", nil
+	}
 	inForm := r.Form.Get("access_token")
 	switch {
 	case errors.Is(err, httpx.ErrAuthorizationRepeated):
@@ -155,9 +158,10 @@ func (x *exchange) challenge(e *portner.Error) {
 	default:
 		return
 	}
-	challenge := `Bearer realm="` + x.cfg.Issuer + `"`
+	accepts := httpx.Challenge{Bearer: []httpx.Param{{Name: "realm", Value: x.cfg.Issuer}}}
+	var about []httpx.Param
 	if e.Code != "" {
-		challenge += `, error="` + string(e.Code) + `", error_description="` + e.Description + `"`
+		about = []httpx.Param{{Name: "error", Value: string(e.Code)}, {Name: "error_description", Value: e.Description}}
 	}
-	e.Header["Www-Authenticate"] = []string{challenge}
+	e.Header["Www-Authenticate"] = []string{accepts.For(httpx.Bearer, about...)}
 }
