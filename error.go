@@ -48,6 +48,10 @@ const (
 	UnsupportedTokenType        ErrorCode = "unsupported_token_type"
 	InvalidTarget               ErrorCode = "invalid_target"
 	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details"
+
+	// RFC 9449 §5 and §8.
+	InvalidDPoPProof ErrorCode = "invalid_dpop_proof"
+	UseDPoPNonce     ErrorCode = "use_dpop_nonce"
 )
 
 // Error is a protocol error. Every field except Err is safe to send to the peer.

@@ -4,12 +4,12 @@ package archtest_test
 //
 //	L3  provider, and digdir/ansattporten on top of it; digdir/{maskinporten,altinn,authorizations}, exchange
 //	L2  authorize  token  logout  discovery  resource
-//	L1  session  client  keyset  rar
+//	L1  session  client  keyset  rar  dpop
 //	L0  portner  pkce  scope  pseudonym  acr  norway  storage
 var (
 	policies = []string{".", "pkce", "scope", "pseudonym", "acr", "norway"}
 	l0       = append([]string{"storage"}, policies...)
-	l1       = []string{"session", "client", "keyset", "rar"}
+	l1       = []string{"session", "client", "keyset", "rar", "dpop"}
 	l2       = []string{"authorize", "token", "logout", "discovery", "resource"}
 	helpers  = []string{"internal/audit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
@@ -64,7 +64,7 @@ func layers() map[string]rule {
 	for _, p := range []string{"cores", "embed", "grant", "policies", "profile", "resource", "store"} { // programs of hosts
 		table["internal/callers/"+p] = rule{own: concat(l0, l1, l2, []string{"provider", "storage/memory"})}
 	}
-	table["resource"] = rule{own: concat(l0, helpers)} // an API does not need the packages of a provider
+	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop"})} // an API does not need the packages of a provider
 	return table
 }
 

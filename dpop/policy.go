@@ -1,0 +1,112 @@
+package dpop
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/portner-go/portner/storage"
+)
+
+// The defaults of Policy.
+const (
+	DefaultMaxAge   = 60 * time.Second
+	DefaultMaxAhead = 10 * time.Second
+)
+
+// ReplayStore remembers used proofs. Every client.ReplayStore is one; memory.Store is one for an API of a single process.
+type ReplayStore interface {
+	// ConsumeJTI remembers key until expiresAt. The first call returns nil, and later ones storage.ErrConsumed, also for another
+	// clientID. clientID says whose share of the store is used. If the store is full, it returns storage.ErrFull: it never forgets a
+	// live key.
+	ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, expiresAt, now time.Time) error
+}
+
+// Policy holds the rules for proofs. The zero value rejects every proof, because Replay is missing.
+//
+// A Policy is safe for concurrent use. It must not be changed once it is used; copies are independent.
+type Policy struct {
+	// Replay is required, unless AllowReplay is set. All nodes of a server share it.
+	Replay ReplayStore
+	// AllowReplay accepts a proof more than once within its lifetime: who sees a request can repeat it with the same token, method and
+	// URL (RFC 9449 §11.1).
+	AllowReplay bool
+	// Algorithms are the accepted values of alg. The default is PS256, ES256 and EdDSA (FAPI 2.0 SP §5.4). EdDSA and Ed25519 (RFC 9864)
+	// are two names of one algorithm; each accepts both. Symmetric algorithms and none are never accepted.
+	Algorithms []string
+	// MaxAge is the greatest age of a proof, by its iat. The default is 60 s, the most 5 minutes. A nonce replaces it.
+	MaxAge time.Duration
+	// MaxAhead is how far iat may be ahead of the clock of the server. The default is 10 s, the most 60 s (FAPI 2.0 SP §5.3.2.1). A
+	// nonce replaces it.
+	MaxAhead time.Duration
+	// Nonces requires a nonce of this server in every proof. If nil, nonces are neither required nor checked.
+	Nonces *Nonces
+}
+
+// Request is what a proof must fit.
+type Request struct {
+	// Proofs are all values of the header field DPoP: r.Header.Values("DPoP"). Exactly one is valid.
+	Proofs []string
+	// Method is the HTTP method.
+	Method string
+	// URL is the public URL of the request. Its origin comes from the configuration, never from the header field Host. Query and fragment
+	// are ignored.
+	URL string
+	// AliasURL is a second URL that is accepted, for an endpoint that has one for mutual TLS. If empty, there is none.
+	AliasURL string
+	// AccessToken is the token that came with the proof: the proof must have its hash (ath), and Key is required. If empty, ath is ignored.
+	AccessToken string
+	// Key is the thumbprint that the key of the proof must have (cnf.jkt). If empty, every key is accepted, but not with an access token.
+	Key string
+	// ClientID is whose share of the replay store Verify uses.
+	ClientID string
+}
+
+// Proof is a checked proof.
+type Proof struct {
+	// Key is the SHA-256 thumbprint of the public key in base64url (RFC 7638), as in cnf.jkt and dpop_jkt.
+	Key string
+
+	id      storage.Hash // of the key, the URL and jti
+	expires time.Time    // when the proof is no longer accepted
+}
+
+// SupportedAlgorithms returns the accepted values of alg, for dpop_signing_alg_values_supported (RFC 9449 §5.1) and the parameter algs of
+// a challenge (RFC 9449 §7.1).
+func (p *Policy) SupportedAlgorithms() []string {
+	if p == nil {
+		return nil
+	}
+	if len(p.Algorithms) == 0 {
+		return []string{"PS256", "ES256", "EdDSA"}
+	}
+	return slices.Clone(p.Algorithms)
+}
+
+// Validate returns every invalid field as portner.FieldErrors. New of the packages that take a Policy calls it.
+func (p *Policy) Validate() error { return errors.New("dpop: policies are not implemented") }
+
+// Check checks everything but replay, in the order of RFC 9449 §4.3, and performs no I/O. Every refusal is an *Error.
+func (p *Policy) Check(r Request, now time.Time) (Proof, error) {
+	return Proof{}, errors.New("dpop: Check is not implemented")
+}
+
+// Consume records that the proof was used. The first call for a proof returns nil, and later ones an *Error that matches ErrProof. Call it
+// last, so that refused requests do not fill the store. clientID says whose share of the store is used. An error that is no *Error is a
+// fault of the store.
+func (p *Policy) Consume(ctx context.Context, clientID string, proof Proof, now time.Time) error {
+	return errors.New("dpop: Consume is not implemented")
+}
+
+// Verify calls Check and Consume, and returns the thumbprint of the key.
+func (p *Policy) Verify(ctx context.Context, r Request, now time.Time) (thumbprint string, err error) {
+	proof, err := p.Check(r, now)
+	if err != nil {
+		return "", err
+	}
+	if err := p.Consume(ctx, r.ClientID, proof, now); err != nil {
+		return "", err
+	}
+	return proof.Key, nil
+}
