@@ -45,7 +45,7 @@ func (b *builder) shared() {
 	b.pairwise, err = pseudonym.NewPairwise(b.cfg.PairwiseKey)
 	b.problems.once("PairwiseKey", err)
 	b.clients, err = client.NewAuthenticator(client.Config{
-		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + pathToken, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
+		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + b.paths().Token, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
 		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
 		AssertionLifetime: b.cfg.Profile.AssertionLifetime,
 		RequireClientID:   b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
@@ -96,7 +96,7 @@ func (b *builder) authorize() {
 	pr, l := b.cfg.Profile, b.cfg.Lifetimes
 	var err error
 	cfg := authorize.Config{
-		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathAuthorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().Authorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.pages(), Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
@@ -113,7 +113,7 @@ func (b *builder) authorize() {
 func (b *builder) logout() {
 	var err error
 	b.p.Logout, err = logout.New(logout.Config{
-		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + pathLogout, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().EndSession, Sessions: b.p.Sessions, Clients: b.cfg.Clients, Keys: b.cfg.Keys,
 		Subject: b.openSubject, Secrets: b.cfg.Secrets, Pages: b.cfg.LogoutPages, Backchannel: b.cfg.Backchannel,
 		Environment: b.cfg.Environment, WithoutConfirmation: !b.cfg.Profile.ConfirmLogout, RequireSession: b.cfg.Profile.LogoutRequiresSession, Locales: b.cfg.Profile.Locales,
 		AcceptLanguage: b.cfg.Profile.AcceptLanguage,
@@ -137,12 +137,12 @@ func (b *builder) metadata() {
 }
 
 func (b *builder) discovery() discovery.Config {
-	pr := b.cfg.Profile
+	pr, at := b.cfg.Profile, b.paths()
 	cfg := discovery.Config{
 		Issuer:                b.cfg.Issuer,
-		AuthorizationEndpoint: b.cfg.BrowserURL + pathAuthorize, TokenEndpoint: b.cfg.Issuer + pathToken,
-		JWKSURI: b.cfg.Issuer + pathJWKS, EndSessionEndpoint: b.cfg.BrowserURL + pathLogout, RevocationEndpoint: b.cfg.Issuer + pathRevoke,
-		IntrospectionEndpoint: b.cfg.Issuer + pathTokenInfo, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
+		AuthorizationEndpoint: b.cfg.BrowserURL + at.Authorize, TokenEndpoint: b.cfg.Issuer + at.Token,
+		JWKSURI: b.cfg.Issuer + at.JWKS, EndSessionEndpoint: b.cfg.BrowserURL + at.EndSession, RevocationEndpoint: b.cfg.Issuer + at.Revocation,
+		IntrospectionEndpoint: b.cfg.Issuer + at.Introspection, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
 		SubjectTypesSupported:                      pr.SubjectTypesSupported,
 		IDTokenSigningAlgValuesSupported:           b.cfg.Keys.Algs(b.cfg.Now()),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
@@ -157,10 +157,10 @@ func (b *builder) discovery() discovery.Config {
 		cfg.ACRValuesSupported = pr.Levels.Values()
 	}
 	if b.cfg.PushedRequests != nil {
-		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + pathPAR
+		cfg.PushedAuthorizationRequestEndpoint = b.cfg.Issuer + at.PushedRequests
 	}
 	if !pr.NoUserInfo {
-		cfg.UserinfoEndpoint = b.cfg.Issuer + pathUserInfo
+		cfg.UserinfoEndpoint = b.cfg.Issuer + at.UserInfo
 	}
 	if b.cfg.AuthorizationDetails != nil {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
@@ -187,36 +187,34 @@ func (b *builder) grantTypes() []string {
 	return types
 }
 
-// Paths of the endpoints below the issuer.
+// Paths that no profile changes.
 const (
-	pathAuthorize  = "/authorize"
-	pathPAR        = "/par"
-	pathToken      = "/token"
-	pathUserInfo   = "/userinfo"
-	pathTokenInfo  = "/tokeninfo"
-	pathIntrospect = "/introspect"
-	pathRevoke     = "/revoke"
-	pathLogout     = "/logout"
-	pathEndSession = "/endsession"
-	pathJWKS       = "/jwks.json"
-	pathOpenID     = "/.well-known/openid-configuration"
-	pathOAuth      = "/.well-known/oauth-authorization-server" // before the path of the issuer: RFC 8414 §3.1
+	pathOpenID = "/.well-known/openid-configuration"
+	pathOAuth  = "/.well-known/oauth-authorization-server" // before the path of the issuer: RFC 8414 §3.1
 )
+
+func (b *builder) paths() Paths { return b.cfg.Profile.Paths }
 
 // mount returns every endpoint by its path, and the host's pages if Config.Page is set.
 func (b *builder) mount() map[string]http.Handler {
-	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
+	base, browser, at := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL), b.paths()
 	paths := map[string]http.Handler{
-		browser + pathAuthorize: b.p.Authorize, browser + pathLogout: b.p.Logout, browser + pathEndSession: b.p.Logout,
-		base + pathToken: b.p.Token, base + pathTokenInfo: b.p.Token.Introspection(), base + pathIntrospect: b.p.Token.Introspection(),
-		base + pathRevoke: b.p.Token.Revocation(), base + pathJWKS: b.p.JWKS,
+		browser + at.Authorize: b.p.Authorize, browser + at.EndSession: b.p.Logout,
+		base + at.Token: b.p.Token, base + at.Introspection: b.p.Token.Introspection(),
+		base + at.Revocation: b.p.Token.Revocation(), base + at.JWKS: b.p.JWKS,
 		base + pathOpenID: b.p.OpenIDConfiguration, pathOAuth + base: b.p.ServerMetadata,
 	}
+	if at.EndSession == defaultPaths.EndSession {
+		paths[browser+"/endsession"] = b.p.Logout
+	}
+	if at.Introspection == defaultPaths.Introspection {
+		paths[base+"/introspect"] = b.p.Token.Introspection()
+	}
 	if b.cfg.PushedRequests != nil {
-		paths[base+pathPAR] = b.p.Authorize.PushHandler()
+		paths[base+at.PushedRequests] = b.p.Authorize.PushHandler()
 	}
 	if !b.cfg.Profile.NoUserInfo {
-		paths[base+pathUserInfo] = b.p.Token.UserInfo()
+		paths[base+at.UserInfo] = b.p.Token.UserInfo()
 	}
 	if b.cfg.Page != nil {
 		page, at := b.p.Authorize.Page(b.cfg.Page), b.p.Authorize.Pages()
@@ -240,9 +238,11 @@ func (b *builder) pages() authorize.Pages {
 
 // reserved returns the paths of all endpoints, also of disabled ones. A page must not have one of them.
 func (b *builder) reserved() []string {
-	base, browser := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL)
-	paths := []string{browser + pathAuthorize, browser + pathLogout, browser + pathEndSession, pathOAuth + base}
-	for _, path := range [...]string{pathPAR, pathToken, pathUserInfo, pathTokenInfo, pathIntrospect, pathRevoke, pathJWKS, pathOpenID} {
+	base, browser, at := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL), b.paths()
+	paths := []string{browser + at.Authorize, browser + at.EndSession, browser + "/endsession", pathOAuth + base}
+	for _, path := range [...]string{
+		at.PushedRequests, at.Token, at.UserInfo, at.Introspection, "/introspect", at.Revocation, at.JWKS, pathOpenID,
+	} {
 		paths = append(paths, base+path)
 	}
 	return paths

@@ -57,6 +57,8 @@ func TestNewReportsField(t *testing.T) {
 		"Profile.RequestURIPrefix":      func(c *provider.Config) { c.Profile.RequestURIPrefix = "https:" },
 		"Profile.Locales":               func(c *provider.Config) { c.Profile.Locales = nil },
 		"Profile.Locales[1]":            func(c *provider.Config) { c.Profile.Locales = []string{"nb", ""} },
+		"Profile.Paths.Token":           func(c *provider.Config) { c.Profile.Paths.Token = "/connect//token" },
+		"Profile.Paths.UserInfo":        func(c *provider.Config) { c.Profile.Paths.UserInfo = "/token" },
 		"Profile.Claims[0]":             func(c *provider.Config) { c.Profile.Claims = []token.ClaimsFunc{nil} },
 		"Profile.DefaultACRValues[0]": func(c *provider.Config) {
 			c.Profile.DefaultACRValues = []string{acr.High}

@@ -93,9 +93,46 @@ type Profile struct {
 	// ConfirmLogout shows a confirmation page before a logout whose request has no id_token_hint (OIDC RP-Initiated Logout §2). If false,
 	// such a request, with or without client_id, ends the session. A hint of another session is confirmed in any case.
 	ConfirmLogout bool
+	// Paths are the paths of the endpoints. Zero fields have the defaults of [Paths].
+	Paths Paths
 	// Lifetimes are the lifetimes of the service. A registration can replace AccessToken, RefreshToken and Authorization.
 	// PushedRequest and Pending have the defaults of package authorize; the other fields are required.
 	Lifetimes Lifetimes
+}
+
+// Paths holds the paths of the endpoints below the issuer; those of Authorize and EndSession are below Config.BrowserURL. Each begins
+// with a slash and is different from the others. The metadata documents are where OIDC Discovery §4 and RFC 8414 §3 put them.
+type Paths struct {
+	Authorize      string // the default is /authorize
+	PushedRequests string // the default is /par
+	Token          string // the default is /token
+	UserInfo       string // the default is /userinfo
+	Introspection  string // the default is /tokeninfo, and /introspect too
+	Revocation     string // the default is /revoke
+	EndSession     string // the default is /logout, and /endsession too
+	JWKS           string // the default is /jwks.json
+}
+
+var defaultPaths = Paths{
+	Authorize: "/authorize", PushedRequests: "/par", Token: "/token", UserInfo: "/userinfo", Introspection: "/tokeninfo", Revocation: "/revoke",
+	EndSession: "/logout", JWKS: "/jwks.json",
+}
+
+// fields returns the fields by name.
+func (p *Paths) fields() map[string]*string {
+	return map[string]*string{
+		"Authorize": &p.Authorize, "PushedRequests": &p.PushedRequests, "Token": &p.Token, "UserInfo": &p.UserInfo,
+		"Introspection": &p.Introspection, "Revocation": &p.Revocation, "EndSession": &p.EndSession, "JWKS": &p.JWKS,
+	}
+}
+
+// withDefaults returns p with the defaults of zero fields.
+func (p Paths) withDefaults() Paths {
+	defaults := defaultPaths
+	for name, to := range p.fields() {
+		*to = cmp.Or(*to, *defaults.fields()[name])
+	}
+	return p
 }
 
 // Lifetimes holds lifetimes in whole seconds.
@@ -121,6 +158,7 @@ func (pr Profile) withDefaults() Profile {
 	if len(pr.SubjectTypesSupported) == 0 && pr.SubjectType != "" {
 		pr.SubjectTypesSupported = []string{pr.SubjectType}
 	}
+	pr.Paths = pr.Paths.withDefaults()
 	pr.RequestURIPrefix = cmp.Or(pr.RequestURIPrefix, authorize.DefaultRequestURIPrefix)
 	pr.Lifetimes.PushedRequest = cmp.Or(pr.Lifetimes.PushedRequest, authorize.DefaultPushedRequestLifetime)
 	pr.Lifetimes.Pending = cmp.Or(pr.Lifetimes.Pending, authorize.DefaultPendingLifetime)

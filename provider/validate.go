@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -206,8 +207,25 @@ func (pr *Profile) check(p *problems) {
 		p.once("Profile.SubjectTypesSupported", errors.New("must include SubjectType"))
 	}
 	p.require(len(pr.Locales) > 0, "Profile.Locales")
+	pr.Paths.check(p)
 	for i, f := range pr.Claims {
 		p.require(f != nil, fmt.Sprintf("Profile.Claims[%d]", i))
+	}
+}
+
+// check records paths that are malformed or repeated.
+func (p *Paths) check(to *problems) {
+	fields, seen := p.fields(), map[string]bool{pathOpenID: true, pathOAuth: true}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		path := *fields[name]
+		u, err := url.Parse(path)
+		switch {
+		case err != nil || !strings.HasPrefix(path, "/") || u.EscapedPath() != path || !httpx.CleanPath(u):
+			to.once("Profile.Paths."+name, errors.New("must be a path without empty segments, dot segments, escapes and query"))
+		case seen[path]:
+			to.once("Profile.Paths."+name, errors.New("must differ from the other paths"))
+		}
+		seen[path] = true
 	}
 }
 

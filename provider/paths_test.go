@@ -1,0 +1,41 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/provider"
+)
+
+// TestPathsOfTheProfile: the endpoints of a provider are at the paths of its profile, and at no other, and the metadata has these URLs.
+func TestPathsOfTheProfile(t *testing.T) {
+	t.Parallel()
+	pr := provider.OpenIDConnect()
+	pr.Paths = provider.Paths{
+		Authorize: "/connect/authorize", PushedRequests: "/connect/par", Token: "/connect/token", UserInfo: "/connect/userinfo",
+		Introspection: "/connect/introspect", Revocation: "/connect/revocation", EndSession: "/connect/endsession",
+		JWKS: "/.well-known/openid-configuration/jwks",
+	}
+	op := newProfile(t, pr)
+	missing := func(path string) bool {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, optest.Issuer+path, nil)
+		op.Provider.Handler(http.NotFoundHandler()).ServeHTTP(w, r)
+		return w.Code == http.StatusNotFound
+	}
+	for _, old := range []string{"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/revoke", "/logout", "/endsession", "/jwks.json"} {
+		require.True(t, missing(old), old)
+	}
+	meta := op.Browser().Get(t, optest.Issuer+"/.well-known/openid-configuration").Body
+	for _, path := range []string{
+		pr.Paths.Authorize, pr.Paths.PushedRequests, pr.Paths.Token, pr.Paths.UserInfo, pr.Paths.Introspection, pr.Paths.Revocation, pr.Paths.EndSession,
+		pr.Paths.JWKS,
+	} {
+		require.False(t, missing(path), path)
+		require.Contains(t, meta, `"`+optest.Issuer+path+`"`)
+	}
+}
