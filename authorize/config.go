@@ -79,6 +79,8 @@ type Config struct {
 	// Authenticator authenticates the clients that push requests, and verifies request objects. If nil, request objects are
 	// rejected. Required with PushedRequests.
 	Authenticator *client.Authenticator
+	// ClientCertificates returns the certificates of the TLS client of a pushed request. If nil, they are those of the TLS connection.
+	ClientCertificates client.CertificateFunc
 	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
 	IDTokens *keyset.Set
 	// Subject returns the sub of a user at a client, for id_token_hint and the claim sub of the parameter claims. It is

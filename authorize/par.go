@@ -44,7 +44,7 @@ func (e *Endpoint) PushHandler() http.Handler {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, err := client.RequestFrom(w, r)
+		req, err := client.RequestFrom(w, r, e.cfg.ClientCertificates)
 		req.Method = r.Method
 		p, err := e.push(r.Context(), req, err)
 		if err != nil {

@@ -33,7 +33,7 @@ var kinds = map[Purpose]*jose.Purpose{
 type AssertionRules struct {
 	// Purpose is the required purpose. It is told by the header parameter typ, and without one by the claims.
 	Purpose Purpose
-	// Algorithms are the allowed signature algorithms. If nil, they are those of private_key_jwt.
+	// Algorithms are the allowed signature algorithms, of those in Config.SigningAlgorithms. If nil, it is all of them.
 	Algorithms []string
 	// StrictKID requires kid from clients with registered keys, also from those with one key, and rejects a kid that names no registered
 	// key, also beside x5c.
@@ -78,13 +78,23 @@ func (a *Authenticator) verifyKey(ctx context.Context, c *Client, token string, 
 	if kinds[rules.Purpose] == nil {
 		return Assertion{}, nil, errors.New("client: AssertionRules.Purpose is not a purpose")
 	}
-	if rules.Algorithms == nil {
-		rules.Algorithms = assertionAlgorithms
-	}
+	rules.Algorithms = a.allowed(rules.Algorithms)
 	if len(c.JWKS) == 0 && a.cfg.Certificates != nil {
 		return a.verifyByCertificate(ctx, c, token, rules, now)
 	}
 	return a.verifyByKey(ctx, c, token, rules, now)
+}
+
+// allowed returns those of the algorithms that Config.SigningAlgorithms has, and all of the latter for nil.
+func (a *Authenticator) allowed(algorithms []string) []string {
+	if algorithms == nil {
+		return a.cfg.SigningAlgorithms
+	}
+	excluded := func(alg string) bool { return !slices.Contains(a.cfg.SigningAlgorithms, alg) }
+	if !slices.ContainsFunc(algorithms, excluded) {
+		return algorithms
+	}
+	return slices.DeleteFunc(slices.Clone(algorithms), excluded)
 }
 
 func assertionOf(h jose.Header) Assertion {

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,11 @@ type Config struct {
 	// RequireClientID rejects an assertion without the parameter client_id beside it (docs.digdir.no: OIDC protocol, token endpoint).
 	// Without it, the sub of the assertion names the client (RFC 7521 §4.2).
 	RequireClientID bool
+	// SigningAlgorithms are the signature algorithms of assertions and request objects. If nil, they are RS256, RS384, RS512, PS256, ES256
+	// and EdDSA. The Environment of registrations must have the same. FAPI 2.0 SP §5.4.1 allows PS256, ES256 and EdDSA.
+	SigningAlgorithms []string
+	// TLSClientCAs are the roots of the certificates of tls_client_auth. If nil, that method is rejected.
+	TLSClientCAs *x509.CertPool
 	// TokenEndpoint is an additional audience for clients with AllowTokenEndpointAudience. If "", there is none.
 	TokenEndpoint string
 	// Clients finds registrations. Required.
@@ -76,8 +82,15 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
 	problems.Want(cfg.AssertionLifetime >= 0 && cfg.AssertionLifetime <= maxAssertionLifetime, "AssertionLifetime", "must be at most an hour")
 	problems.Require(cfg.Clients != nil, "Clients")
+	for i, alg := range cfg.SigningAlgorithms {
+		problems.Want(jose.Known(alg), at("SigningAlgorithms", i), "must be an asymmetric signature algorithm")
+		problems.Want(slices.Index(cfg.SigningAlgorithms, alg) == i, at("SigningAlgorithms", i), "is listed twice")
+	}
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
+	}
+	if cfg.SigningAlgorithms = slices.Clone(cfg.SigningAlgorithms); len(cfg.SigningAlgorithms) == 0 {
+		cfg.SigningAlgorithms = assertionAlgorithms
 	}
 	cfg.AssertionLifetime = cmp.Or(cfg.AssertionLifetime, defaultAssertionLifetime)
 	if cfg.Attempts == nil {
@@ -101,13 +114,13 @@ func (a *Authenticator) Methods() []string {
 	return append(methods, None)
 }
 
-// AssertionAlgorithms returns the signature algorithms of private_key_jwt, for metadata. It returns nil if the method is not
-// supported.
+// AssertionAlgorithms returns the signature algorithms of private_key_jwt and of request objects, for metadata. It returns nil if the
+// method is not supported.
 func (a *Authenticator) AssertionAlgorithms() []string {
 	if a.cfg.Replay == nil {
 		return nil
 	}
-	return append([]string(nil), assertionAlgorithms...)
+	return slices.Clone(a.cfg.SigningAlgorithms)
 }
 
 // Authenticate authenticates the client of a request by its registered method. endpoint is the name of the endpoint in

@@ -11,6 +11,11 @@ const (
 	ClientSecretPost  = "client_secret_post"
 	PrivateKeyJWT     = "private_key_jwt"
 	None              = "none"
+
+	// TLSClientAuth authenticates with a certificate of an authority, by its subject or one of its alternative names (RFC 8705 §2.1).
+	TLSClientAuth = "tls_client_auth"
+	// SelfSignedTLSClientAuth authenticates with a certificate that is registered (RFC 8705 §2.2).
+	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
 )
 
 // Application types.
@@ -101,15 +106,38 @@ type Client struct {
 	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`
 	// SSODisabled puts the client in a circle of its own: it shares no login with other clients.
 	SSODisabled bool `json:"sso_disabled,omitempty"`
-	// ResponseModes are query and form_post. If empty, both are allowed.
+	// ResponseModes are query and form_post, and for signed responses jwt, query.jwt and form_post.jwt (JARM §2.3). If empty, query and
+	// form_post are allowed.
 	ResponseModes []string `json:"response_modes,omitempty"`
 	// PromptValues are login, none, consent and select_account. If empty, the provider decides which ones are allowed.
 	PromptValues []string `json:"prompt_values,omitempty"`
 
 	// JWKS is a JWK set with one to five public keys, for assertions and request objects (RFC 7517). A key with x5c is valid
 	// only as long as its certificate. A client without JWKS signs assertions with the business certificate of its
-	// organisation, if Config.Certificates is set.
+	// organisation, if Config.Certificates is set. With self_signed_tls_client_auth the first certificate of each x5c is one that
+	// the client may authenticate with.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
+
+	// TLSClientAuthSubjectDN is the subject of the certificate for tls_client_auth, as the text of RFC 4514. A client with
+	// tls_client_auth has exactly one of this and the next four members.
+	TLSClientAuthSubjectDN string `json:"tls_client_auth_subject_dn,omitempty"`
+	// TLSClientAuthSANDNS is a dNSName among the alternative names of the certificate.
+	TLSClientAuthSANDNS string `json:"tls_client_auth_san_dns,omitempty"`
+	// TLSClientAuthSANURI is a uniformResourceIdentifier among the alternative names of the certificate.
+	TLSClientAuthSANURI string `json:"tls_client_auth_san_uri,omitempty"`
+	// TLSClientAuthSANIP is an iPAddress among the alternative names of the certificate, IPv4 or IPv6.
+	TLSClientAuthSANIP string `json:"tls_client_auth_san_ip,omitempty"`
+	// TLSClientAuthSANEmail is an rfc822Name among the alternative names of the certificate.
+	TLSClientAuthSANEmail string `json:"tls_client_auth_san_email,omitempty"`
+	// UseMTLSEndpointAliases is for the operator: the client sends its requests to the mtls_endpoint_aliases of the metadata (FAPI 2.0
+	// SP §5.2.2). It has no effect, because the provider accepts a client at either.
+	UseMTLSEndpointAliases bool `json:"use_mtls_endpoint_aliases,omitempty"`
+
+	// DPoPBoundAccessTokens rejects token requests without a DPoP proof (RFC 9449 §5.2).
+	DPoPBoundAccessTokens bool `json:"dpop_bound_access_tokens,omitempty"`
+	// TLSClientCertificateBoundAccessTokens binds access tokens to the TLS certificate of the client, and rejects token requests
+	// without one (RFC 8705 §3.4).
+	TLSClientCertificateBoundAccessTokens bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 
 	// SubjectType is Public or Pairwise. If "", the profile of the provider decides.
 	SubjectType string `json:"subject_type,omitempty"`
@@ -133,6 +161,12 @@ type Client struct {
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
 	// AccessTokenSignedResponseAlg is RS256, PS256, ES256 or EdDSA. If "", it is IDTokenSignedResponseAlg.
 	AccessTokenSignedResponseAlg string `json:"access_token_signed_response_alg,omitempty"`
+	// AuthorizationSignedResponseAlg is RS256, PS256, ES256 or EdDSA, for signed authorization responses (JARM §3). If "", the default of
+	// the provider applies.
+	AuthorizationSignedResponseAlg string `json:"authorization_signed_response_alg,omitempty"`
+	// IntrospectionSignedResponseAlg is RS256, PS256, ES256 or EdDSA, for signed introspection responses (RFC 9701 §6). If "", the
+	// default of the provider applies.
+	IntrospectionSignedResponseAlg string `json:"introspection_signed_response_alg,omitempty"`
 
 	// RequirePushedAuthorizationRequests rejects authorization requests that were not pushed (RFC 9126 §6).
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitempty"`
@@ -184,6 +218,9 @@ type Environment struct {
 	// BusinessCertificates allows clients with an organisation to use private_key_jwt without registered keys. Set it if
 	// Config.Certificates is set.
 	BusinessCertificates bool
+	// SigningAlgorithms are the algorithms of the keys and the signed responses of clients. Set it to Config.SigningAlgorithms. If nil, keys
+	// are for RS256, RS384, RS512, PS256, ES256 or EdDSA, and responses are signed with RS256, PS256, ES256 or EdDSA.
+	SigningAlgorithms []string
 	// NoPID accepts the scopes no_pid and tokeninfo, which ID-porten no longer documents: a client may request a pseudonymous login
 	// with no_pid, and a client with tokeninfo is a resource server.
 	NoPID bool

@@ -105,7 +105,7 @@ func ExampleCache() {
 // Read a request in a handler of the host. The errors have their status.
 func ExampleRequestFrom() {
 	handler := func(w http.ResponseWriter, r *http.Request) {
-		request, err := client.RequestFrom(w, r)
+		request, err := client.RequestFrom(w, r, nil)
 		if err != nil {
 			fmt.Println(portner.ErrorReply(err).Status, err)
 			return

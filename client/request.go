@@ -57,21 +57,27 @@ type Request struct {
 	Method      string            // POST; GET is valid for userinfo only
 	Form        Form              // the body
 	Header      http.Header       // Authorization is read
-	Certificate *x509.Certificate // certificate of the TLS client, for grant handlers; nil if there is none
+	Certificate *x509.Certificate // certificate of the TLS client, whose key it has proven to have; nil if there is none
 	RemoteAddr  string            // host or host:port of the peer, for limits
+	// Intermediates are the certificates that the TLS client sent after Certificate.
+	Intermediates []*x509.Certificate
 	// CorrelationID is part of the events of this request. It may be "".
 	CorrelationID string
 }
 
-// RequestFrom reads a Request from r: the body of a POST within limits, the header and the TLS certificate. Its errors are
-// *portner.Error values.
+// RequestFrom reads a Request from r: the body of a POST within limits, the header and the certificates of the TLS client. certificates
+// returns the latter; if it is nil, they are those of r.TLS. The errors of RequestFrom are *portner.Error values.
 //
 // RequestFrom rejects a POST with a query, and every request with an access token in the query (RFC 6750 §2.3 advises against
 // it). It does not check the method; the endpoints do.
-func RequestFrom(w http.ResponseWriter, r *http.Request) (Request, error) {
+func RequestFrom(w http.ResponseWriter, r *http.Request, certificates CertificateFunc) (Request, error) {
 	req := Request{Method: r.Method, Header: r.Header, RemoteAddr: r.RemoteAddr}
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		req.Certificate = r.TLS.PeerCertificates[0]
+	chain, err := certificates.of(r)
+	if err != nil {
+		return Request{}, err
+	}
+	if len(chain) > 0 {
+		req.Certificate, req.Intermediates = chain[0], chain[1:]
 	}
 	if r.Method != http.MethodPost {
 		return req, checkQuery(r)

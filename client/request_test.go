@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/stretchr/testify/require"
 )
@@ -53,7 +54,7 @@ func TestRequestFrom(t *testing.T) {
 	t.Parallel()
 	r := post("/token", "client_id=c&client_secret=s")
 	r.Header.Set("Authorization", "Basic x")
-	got, err := client.RequestFrom(httptest.NewRecorder(), r)
+	got, err := client.RequestFrom(httptest.NewRecorder(), r, nil)
 	require.NoError(t, err)
 	require.Equal(t, "c", got.Form.Get("client_id"))
 	require.Equal(t, "Basic x", got.Header.Get("Authorization"))
@@ -64,12 +65,12 @@ func TestRequestFrom(t *testing.T) {
 	cert := &x509.Certificate{}
 	r = post("/token", "")
 	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert, {}}}
-	got, err = client.RequestFrom(httptest.NewRecorder(), r)
+	got, err = client.RequestFrom(httptest.NewRecorder(), r, nil)
 	require.NoError(t, err)
 	require.Same(t, cert, got.Certificate)
 	require.Empty(t, got.Form.Names())
 
-	got, err = client.RequestFrom(httptest.NewRecorder(), post("/token", "client_id=spa&client_secret=&client_assertion="))
+	got, err = client.RequestFrom(httptest.NewRecorder(), post("/token", "client_id=spa&client_secret=&client_assertion="), nil)
 	require.NoError(t, err)
 	a, _ := authenticator(t, nil)
 	_, err = a.Authenticator.Authenticate(t.Context(), got, "token", now)
@@ -83,7 +84,7 @@ func TestRequestFromMethods(t *testing.T) {
 		"GET": httptest.NewRequest(http.MethodGet, "/userinfo", nil), "GET with a query": httptest.NewRequest(http.MethodGet, "/userinfo?x=1", nil),
 		"PUT": httptest.NewRequest(http.MethodPut, "/token", strings.NewReader("a=1")), "POST without a body": httptest.NewRequest(http.MethodPost, "/userinfo", nil),
 	} {
-		got, err := client.RequestFrom(httptest.NewRecorder(), r)
+		got, err := client.RequestFrom(httptest.NewRecorder(), r, nil)
 		require.NoError(t, err, name)
 		require.Equal(t, r.Method, got.Method, name)
 		require.Empty(t, got.Form.Names(), name)
@@ -99,7 +100,7 @@ func TestRequestFromMethods(t *testing.T) {
 		"malformed body":     post("/token", "a=%zz"), "repeated": post("/token", "a=1&a=2"), "gzip": zipped, "no media type": untyped,
 		"large": post("/token", "a="+strings.Repeat("x", httpx.MaxBody)),
 	} {
-		got, err := client.RequestFrom(httptest.NewRecorder(), r)
+		got, err := client.RequestFrom(httptest.NewRecorder(), r, nil)
 		e, ok := errors.AsType[*portner.Error](err)
 		require.True(t, ok, name)
 		require.Empty(t, got.Form.Names(), name)
@@ -128,4 +129,45 @@ func TestBasicChallenge(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, e.HTTPStatus())
 		require.Equal(t, tc.want, http.Header(e.Header).Get("WWW-Authenticate"))
 	}
+}
+
+// TestRequestFromCertificates: the function of the host decides which certificates a request has, also for a request over TLS. Its error
+// rejects the request and is not shown.
+func TestRequestFromCertificates(t *testing.T) {
+	t.Parallel()
+	own, proxied, above := &x509.Certificate{Raw: []byte("own")}, &x509.Certificate{Raw: []byte("proxied")}, &x509.Certificate{Raw: []byte("above")}
+	overTLS := func() *http.Request {
+		r := post("/token", "a=1")
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{own, above}}
+		return r
+	}
+	for name, tt := range map[string]struct {
+		r             *http.Request
+		f             client.CertificateFunc
+		leaf          *x509.Certificate
+		intermediates int
+	}{
+		"no TLS":                    {r: post("/token", "a=1")},
+		"TLS":                       {r: overTLS(), leaf: own, intermediates: 1},
+		"TLS without a certificate": {r: func() *http.Request { r := overTLS(); r.TLS.PeerCertificates = nil; return r }()},
+		"a function": {r: overTLS(), f: func(*http.Request) ([]*x509.Certificate, error) {
+			return []*x509.Certificate{proxied}, nil
+		}, leaf: proxied},
+		"a function without a certificate": {r: overTLS(), f: func(*http.Request) ([]*x509.Certificate, error) { return nil, nil }},
+	} {
+		got, err := client.RequestFrom(httptest.NewRecorder(), tt.r, tt.f)
+		require.NoError(t, err, name)
+		require.Same(t, tt.leaf, got.Certificate, name)
+		require.Len(t, got.Intermediates, tt.intermediates, name)
+	}
+
+	_, err := client.RequestFrom(httptest.NewRecorder(), overTLS(), func(*http.Request) ([]*x509.Certificate, error) { return nil, errors.New("PROXY") })
+	e, ok := errors.AsType[*portner.Error](err)
+	require.True(t, ok)
+	require.Equal(t, portner.InvalidRequest, e.Code)
+	require.NotContains(t, e.Description, "PROXY")
+	require.ErrorContains(t, e.Err, "PROXY")
+	cause, ok := errors.AsType[*audit.Cause](e.Err)
+	require.True(t, ok)
+	require.Equal(t, "tls_certificate_unreadable", cause.Reason)
 }

@@ -44,7 +44,8 @@ var (
 	userGrants  = []string{AuthorizationCode, RefreshToken}
 	plainGrants = []string{AuthorizationCode, RefreshToken, ClientCredentials}
 
-	signatureAlgorithms = []string{"", jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+	signatureAlgorithms = []string{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+	registeredModes     = []string{"query", "form_post", "jwt", "query.jwt", "form_post.jwt"}
 	promptValues        = []string{"login", "none", "consent", "select_account"}
 )
 
@@ -325,13 +326,24 @@ func (v *validation) checkPublic() {
 
 func (v *validation) checkLists() {
 	for i, m := range v.ResponseModes {
-		v.wantOneOf(at("response_modes", i), m, allModes)
+		v.wantOneOf(at("response_modes", i), m, registeredModes)
 	}
 	for i, p := range v.PromptValues {
 		v.wantOneOf(at("prompt_values", i), p, promptValues)
 	}
-	v.wantOneOf("id_token_signed_response_alg", v.IDTokenSignedResponseAlg, signatureAlgorithms)
-	v.wantOneOf("access_token_signed_response_alg", v.AccessTokenSignedResponseAlg, signatureAlgorithms)
+	algorithms := append([]string{""}, v.allowed(signatureAlgorithms)...)
+	v.wantOneOf("id_token_signed_response_alg", v.IDTokenSignedResponseAlg, algorithms)
+	v.wantOneOf("access_token_signed_response_alg", v.AccessTokenSignedResponseAlg, algorithms)
+	v.wantOneOf("authorization_signed_response_alg", v.AuthorizationSignedResponseAlg, algorithms)
+	v.wantOneOf("introspection_signed_response_alg", v.IntrospectionSignedResponseAlg, algorithms)
+}
+
+// allowed returns those of the algorithms that the environment allows.
+func (v *validation) allowed(algorithms []string) []string {
+	if len(v.env.SigningAlgorithms) == 0 {
+		return algorithms
+	}
+	return slices.DeleteFunc(slices.Clone(algorithms), func(alg string) bool { return !slices.Contains(v.env.SigningAlgorithms, alg) })
 }
 
 func (v *validation) checkLifetimes() {
@@ -364,8 +376,11 @@ func (v *validation) checkKeys() {
 	v.Want(len(keys) > 0 && len(keys) <= maxKeys, "jwks", "must hold one to five keys")
 	machine := combinations[v.IntegrationType].grantKeys
 	allowed, purpose := assertionAlgorithms, ""
+	if len(v.env.SigningAlgorithms) > 0 {
+		allowed = v.env.SigningAlgorithms
+	}
 	if machine { // docs/spec/maskinporten.md §1.3: another key could never be used
-		allowed, purpose = grantAlgorithms, " (integration_type "+v.IntegrationType+")"
+		allowed, purpose = v.allowed(grantAlgorithms), " (integration_type "+v.IntegrationType+")"
 	}
 	for i, k := range keys {
 		fits := slices.ContainsFunc(allowed, func(alg string) bool {

@@ -29,6 +29,8 @@ type Config struct {
 	Store Store
 	// Authenticator authenticates clients. Required with Store.
 	Authenticator *client.Authenticator
+	// ClientCertificates returns the certificates of the TLS client of a request. If nil, they are those of the TLS connection.
+	ClientCertificates client.CertificateFunc
 	// Clients finds the clients of grants. Required.
 	Clients client.Source
 	// Scopes finds scopes and the access of clients to them. Required.

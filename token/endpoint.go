@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/portner-go/portner"
@@ -37,10 +38,13 @@ func New(cfg Config) (*Endpoint, error) {
 	for _, g := range cfg.GrantHandlers {
 		e.grants[g.Type] = g
 	}
-	e.token = handler{Endpoint: e, name: nameToken, cors: "POST", read: client.RequestFrom, decide: (*exchange).writeTokens}
-	e.introspection = handler{Endpoint: e, name: nameIntrospection, read: client.RequestFrom, decide: (*exchange).introspect, none: inactive}
-	e.userInfo = handler{Endpoint: e, name: nameUserInfo, cors: "GET, POST", read: readUserInfo, decide: (*exchange).describeUser}
-	e.revocation = handler{Endpoint: e, name: nameRevocation, cors: "POST", read: client.RequestFrom, decide: (*exchange).revokeToken}
+	read := reader(func(w http.ResponseWriter, r *http.Request) (client.Request, error) {
+		return client.RequestFrom(w, r, cfg.ClientCertificates)
+	})
+	e.token = handler{Endpoint: e, name: nameToken, cors: "POST", read: read, decide: (*exchange).writeTokens}
+	e.introspection = handler{Endpoint: e, name: nameIntrospection, read: read, decide: (*exchange).introspect, none: inactive}
+	e.userInfo = handler{Endpoint: e, name: nameUserInfo, cors: "GET, POST", read: read.userInfo, decide: (*exchange).describeUser}
+	e.revocation = handler{Endpoint: e, name: nameRevocation, cors: "POST", read: read, decide: (*exchange).revokeToken}
 	return e, nil
 }
 

@@ -46,7 +46,7 @@ func ExampleEndpoint_Issue() {
 	endpoint, _ := token.New(newFixture(&testing.T{}).cfg)
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		var res *token.Response
-		request, err := client.RequestFrom(w, r)
+		request, err := client.RequestFrom(w, r, nil)
 		if err == nil {
 			res, err = endpoint.Issue(r.Context(), request)
 		}

@@ -27,14 +27,17 @@ func (e *Endpoint) DescribeUser(ctx context.Context, r client.Request) (*Claims,
 	return &Claims{Active: true, JSON: bytes.Clone(out.bytes())}, nil
 }
 
-// readUserInfo reads a userinfo request. If the token is in the header, the body is read only if it is a form.
-func readUserInfo(w http.ResponseWriter, r *http.Request) (client.Request, error) {
+// reader reads the request of an endpoint.
+type reader func(http.ResponseWriter, *http.Request) (client.Request, error)
+
+// userInfo reads a userinfo request. If the token is in the header, the body is read only if it is a form.
+func (read reader) userInfo(w http.ResponseWriter, r *http.Request) (client.Request, error) {
 	if r.Method != http.MethodPost || len(r.Header["Authorization"]) == 0 || isForm(r.Header) {
-		return client.RequestFrom(w, r)
+		return read(w, r)
 	}
 	get := *r // without a body
 	get.Method = http.MethodGet
-	return client.RequestFrom(w, &get)
+	return read(w, &get)
 }
 
 func isForm(h http.Header) bool {

@@ -78,7 +78,7 @@ var (
 	vector    = regexp.MustCompile(`\b(?:MV|MN|MT|MR|AX|PA)\d{1,2}\b`)
 
 	// public is a reference with a public source.
-	public = regexp.MustCompile(`(?:RFC ?\d{3,5}(?:bis)?|BCP \d+|FAPI 2\.0 [A-Z]\w*(?: [A-Z]\w+)*|(?:OIDC|OpenID Connect) [A-Z][\w-]*(?: [A-Z][\w-]*)*|` +
+	public = regexp.MustCompile(`(?:RFC ?\d{3,5}(?:bis)?|BCP \d+|FAPI 2\.0 [A-Z]\w*(?: [A-Z]\w+)*|JARM|(?:OIDC|OpenID Connect) [A-Z][\w-]*(?: [A-Z][\w-]*)*|` +
 		`Fetch standard|(?:Core|Discovery|(?:RP-Initiated|Front-Channel|Back-Channel) Logout)|Form Post Response Mode|` +
 		`EN \d+ \d+-\d+|SEC 1|FIPS [\d-]+)(?: 1\.0)?,? (?:§§?|[Ss]ections? |[Aa]ppendix |[Cc]hapters? )(?:[A-Z]\b)?(?:[\d.]*\d)?(?:(?:,| and|, and| to| or|–) ?(?:§|[Ss]ections? )?\d+(?:\.\d+)*)*`)
 	exception = regexp.MustCompile(`\bC[01](?: and C1)? control`)

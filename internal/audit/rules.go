@@ -114,6 +114,7 @@ var rules = map[string]rule{
 	"assertion_sub_mismatch":        {"sub", "the client_id", ""},
 	"assertion_times_malformed":     {"exp", "exp and iat as numbers of seconds", ""},
 	"assertion_typ":                 {"typ", "JWT, or none", ""},
+	"tls_certificate_unreadable":    {"", "a certificate that the function ClientCertificates of the host can read", ""},
 	"jwks_invalid":                  {"kid", "a key set that can be used", "jwks"},
 	"key_expired":                   {"kid", "a key that was uploaded less than a year ago", "keys_uploaded_at"},
 	"x5c_unsupported":               {"x5c", "a key without a certificate: the provider verifies no certificates", "jwks"},

@@ -404,7 +404,7 @@ func TestSeveralIssuers(t *testing.T) {
 func tokenHandler(op *provider.Provider) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var res *token.Response
-		req, err := client.RequestFrom(w, r)
+		req, err := client.RequestFrom(w, r, nil)
 		if err == nil {
 			res, err = op.Token.Issue(r.Context(), req)
 		}

@@ -31,7 +31,7 @@ func TestLoggerExplains(t *testing.T) {
 	require.NoError(t, err)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/token", strings.NewReader("client_id=tjeneste&client_secret=hemmelig"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	q, err := client.RequestFrom(httptest.NewRecorder(), r)
+	q, err := client.RequestFrom(httptest.NewRecorder(), r, nil)
 	require.NoError(t, err)
 	_, err = a.Authenticate(t.Context(), q, "token", time.Now())
 	require.ErrorIs(t, err, portner.InvalidClient)

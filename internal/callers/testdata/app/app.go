@@ -59,7 +59,7 @@ func user(_ context.Context, subject string) (token.User, error) {
 func issue(endpoint *token.Endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var res *token.Response
-		req, err := client.RequestFrom(w, r)
+		req, err := client.RequestFrom(w, r, nil)
 		if err == nil {
 			res, err = endpoint.Issue(r.Context(), req)
 		}
