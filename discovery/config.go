@@ -39,9 +39,12 @@ type Config struct {
 	// RequirePushedAuthorizationRequests requires every client to push its requests.
 	RequirePushedAuthorizationRequests bool
 
+	// MTLSEndpointAliases are the URLs of endpoints for clients that send a TLS certificate. The zero value has none.
+	MTLSEndpointAliases MTLSEndpointAliases
+
 	// ScopesSupported are the scopes to publish, which need not be all of them. OpenID Connect requires openid.
 	ScopesSupported []string
-	// ResponseModesSupported defaults to query and form_post.
+	// ResponseModesSupported defaults to query and form_post. A mode of signed responses requires AuthorizationSigningAlgValuesSupported.
 	ResponseModesSupported []string
 	// GrantTypesSupported defaults to authorization_code and refresh_token.
 	GrantTypesSupported []string
@@ -54,6 +57,19 @@ type Config struct {
 	IDTokenSigningAlgValuesSupported []string
 	// RequestObjectSigningAlgValuesSupported are asymmetric algorithms. If empty, request objects are not supported.
 	RequestObjectSigningAlgValuesSupported []string
+	// RequireSignedRequestObject requires every client to send request objects (RFC 9101 §10.5).
+	RequireSignedRequestObject bool
+	// AuthorizationSigningAlgValuesSupported are the asymmetric algorithms of signed authorization responses (JARM §4). If empty, they are
+	// not supported.
+	AuthorizationSigningAlgValuesSupported []string
+	// IntrospectionSigningAlgValuesSupported are the asymmetric algorithms of signed introspection responses (RFC 9701 §7). If empty, they
+	// are not supported.
+	IntrospectionSigningAlgValuesSupported []string
+	// DPoPSigningAlgValuesSupported are the asymmetric algorithms of DPoP proofs (RFC 9449 §5.1). If empty, DPoP is not supported.
+	DPoPSigningAlgValuesSupported []string
+	// TLSClientCertificateBoundAccessTokens reports that access tokens can be bound to the TLS certificate of the client (RFC 8705
+	// §3.3).
+	TLSClientCertificateBoundAccessTokens bool
 	// TokenEndpointAuthMethodsSupported is also published for the revocation endpoint and, without the method none, for the
 	// introspection endpoint. Required.
 	TokenEndpointAuthMethodsSupported []string
@@ -76,6 +92,16 @@ type Config struct {
 	BackchannelLogoutSupported bool
 }
 
+// MTLSEndpointAliases are the URLs of endpoints for clients that send a TLS certificate, if those have another host or port (RFC 8705
+// §5). Such a client uses the normal URL of an endpoint without an alias. An alias requires the endpoint in Config.
+type MTLSEndpointAliases struct {
+	TokenEndpoint                      string `json:"token_endpoint,omitempty"`                        // of RFC 6749
+	UserinfoEndpoint                   string `json:"userinfo_endpoint,omitempty"`                     // of OIDC Core
+	RevocationEndpoint                 string `json:"revocation_endpoint,omitempty"`                   // of RFC 7009
+	IntrospectionEndpoint              string `json:"introspection_endpoint,omitempty"`                // of RFC 7662
+	PushedAuthorizationRequestEndpoint string `json:"pushed_authorization_request_endpoint,omitempty"` // of RFC 9126
+}
+
 func (c Config) withDefaults() Config {
 	if len(c.ResponseModesSupported) == 0 {
 		c.ResponseModesSupported = []string{"query", "form_post"}
@@ -96,6 +122,12 @@ func (c Config) check(openID bool) error {
 			f.Add(e.field, checkURL(e.url))
 		}
 	}
+	for _, a := range c.aliases() {
+		if a.url != "" {
+			f.Add(a.field, checkURL(a.url))
+			f.Want(a.endpoint != "", a.field, "requires "+strings.TrimPrefix(a.field, "MTLSEndpointAliases."))
+		}
+	}
 	for _, l := range c.lists(openID) {
 		f.Require(len(l.values) > 0 || !l.required, l.field)
 		for i := range l.values {
@@ -104,6 +136,12 @@ func (c Config) check(openID bool) error {
 	}
 	f.Want(!c.RequirePushedAuthorizationRequests || c.PushedAuthorizationRequestEndpoint != "",
 		"RequirePushedAuthorizationRequests", "requires PushedAuthorizationRequestEndpoint")
+	f.Want(!c.RequireSignedRequestObject || len(c.RequestObjectSigningAlgValuesSupported) > 0,
+		"RequireSignedRequestObject", "requires RequestObjectSigningAlgValuesSupported")
+	f.Want(len(c.IntrospectionSigningAlgValuesSupported) == 0 || c.IntrospectionEndpoint != "",
+		"IntrospectionSigningAlgValuesSupported", "requires IntrospectionEndpoint")
+	f.Want(slices.ContainsFunc(c.ResponseModesSupported, isSignedMode) == (len(c.AuthorizationSigningAlgValuesSupported) > 0),
+		"AuthorizationSigningAlgValuesSupported", "is required with a response mode of signed responses, and only then")
 	f.Want(!openID || len(c.ScopesSupported) == 0 || slices.Contains(c.ScopesSupported, "openid"), "ScopesSupported", "must contain openid")
 	return f.Err()
 }
@@ -126,6 +164,25 @@ func (c Config) endpoints(openID bool) []endpoint {
 	}
 }
 
+type alias struct {
+	field, url, endpoint string
+}
+
+func (c Config) aliases() []alias {
+	const prefix = "MTLSEndpointAliases."
+	a := c.MTLSEndpointAliases
+	return []alias{
+		{prefix + "TokenEndpoint", a.TokenEndpoint, c.TokenEndpoint},
+		{prefix + "UserinfoEndpoint", a.UserinfoEndpoint, c.UserinfoEndpoint},
+		{prefix + "RevocationEndpoint", a.RevocationEndpoint, c.RevocationEndpoint},
+		{prefix + "IntrospectionEndpoint", a.IntrospectionEndpoint, c.IntrospectionEndpoint},
+		{prefix + "PushedAuthorizationRequestEndpoint", a.PushedAuthorizationRequestEndpoint, c.PushedAuthorizationRequestEndpoint},
+	}
+}
+
+// isSignedMode reports whether responses of a mode are signed (JARM §2.3).
+func isSignedMode(mode string) bool { return mode == "jwt" || strings.HasSuffix(mode, ".jwt") }
+
 type list struct {
 	field    string
 	values   []string
@@ -142,6 +199,9 @@ func (c Config) lists(openID bool) []list {
 		{"SubjectTypesSupported", c.SubjectTypesSupported, openID, checkSubjectType},
 		{"IDTokenSigningAlgValuesSupported", c.IDTokenSigningAlgValuesSupported, openID, nil},
 		{"RequestObjectSigningAlgValuesSupported", c.RequestObjectSigningAlgValuesSupported, false, checkAsymmetric},
+		{"AuthorizationSigningAlgValuesSupported", c.AuthorizationSigningAlgValuesSupported, false, checkAsymmetric},
+		{"IntrospectionSigningAlgValuesSupported", c.IntrospectionSigningAlgValuesSupported, false, checkAsymmetric},
+		{"DPoPSigningAlgValuesSupported", c.DPoPSigningAlgValuesSupported, false, checkAsymmetric},
 		{"TokenEndpointAuthMethodsSupported", c.TokenEndpointAuthMethodsSupported, true, nil},
 		{"TokenEndpointAuthSigningAlgValuesSupported", c.TokenEndpointAuthSigningAlgValuesSupported, c.privateKeyJWT(), checkAsymmetric},
 		{"PromptValuesSupported", c.PromptValuesSupported, false, nil},

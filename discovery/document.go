@@ -79,6 +79,8 @@ type metadata struct {
 	PAREndpoint           string `json:"pushed_authorization_request_endpoint,omitempty"`
 	RequirePAR            *bool  `json:"require_pushed_authorization_requests,omitempty"`
 
+	MTLSAliases *MTLSEndpointAliases `json:"mtls_endpoint_aliases,omitempty"`
+
 	Scopes                   []string `json:"scopes_supported,omitempty"`
 	ResponseTypes            []string `json:"response_types_supported,omitempty"`
 	ResponseModes            []string `json:"response_modes_supported,omitempty"`
@@ -87,14 +89,19 @@ type metadata struct {
 	SubjectTypes             []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgs              []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	RequestObjectAlgs        []string `json:"request_object_signing_alg_values_supported,omitempty"`
+	RequireRequestObject     bool     `json:"require_signed_request_object,omitempty"`
+	AuthorizationAlgs        []string `json:"authorization_signing_alg_values_supported,omitempty"`
 	RequestParameter         *bool    `json:"request_parameter_supported,omitempty"`
 	RequestURIParameter      *bool    `json:"request_uri_parameter_supported,omitempty"`
 	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs            []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IntrospectionAlgs        []string `json:"introspection_signing_alg_values_supported,omitempty"`
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuthAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	DPoPAlgs                 []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	CertificateBound         bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported,omitempty"`
 	PromptValues             []string `json:"prompt_values_supported,omitempty"`
 	UILocales                []string `json:"ui_locales_supported,omitempty"`
@@ -120,6 +127,9 @@ func (c Config) oauth() metadata {
 		Scopes:                c.ScopesSupported,
 		GrantTypes:            c.GrantTypesSupported,
 		TokenAuthMethods:      c.TokenEndpointAuthMethodsSupported,
+		IntrospectionAlgs:     c.IntrospectionSigningAlgValuesSupported,
+		DPoPAlgs:              c.DPoPSigningAlgValuesSupported,
+		CertificateBound:      c.TLSClientCertificateBoundAccessTokens,
 		DetailsTypes:          c.AuthorizationDetailsTypesSupported,
 	}
 	if c.privateKeyJWT() {
@@ -133,10 +143,24 @@ func (c Config) oauth() metadata {
 	if c.RevocationEndpoint != "" {
 		m.RevocationAuthMethods, m.RevocationAuthAlgs = m.TokenAuthMethods, m.TokenAuthAlgs
 	}
+	aliases := c.MTLSEndpointAliases
+	aliases.UserinfoEndpoint = "" // OpenID Connect only
+	if c.AuthorizationEndpoint == "" {
+		aliases.PushedAuthorizationRequestEndpoint = ""
+	}
+	m.setAliases(aliases)
 	if c.AuthorizationEndpoint != "" {
 		c.addAuthorization(&m)
 	}
 	return m
+}
+
+// setAliases publishes the aliases if there is one.
+func (m *metadata) setAliases(a MTLSEndpointAliases) {
+	m.MTLSAliases = nil
+	if a != (MTLSEndpointAliases{}) {
+		m.MTLSAliases = &a
+	}
 }
 
 // addAuthorization sets the members of the authorization endpoint.
@@ -148,6 +172,8 @@ func (c Config) addAuthorization(m *metadata) {
 	m.UILocales = c.UILocalesSupported
 	m.CodeChallengeMethods = []string{"S256"}
 	m.RequestObjectAlgs = c.RequestObjectSigningAlgValuesSupported
+	m.RequireRequestObject = c.RequireSignedRequestObject
+	m.AuthorizationAlgs = c.AuthorizationSigningAlgValuesSupported
 	m.RequestParameter = new(len(c.RequestObjectSigningAlgValuesSupported) > 0)
 	m.RequestURIParameter = new(false)
 	m.ResponseIss = new(true)
@@ -160,6 +186,7 @@ func (c Config) addAuthorization(m *metadata) {
 // addOpenID sets the members of OpenID Connect.
 func (c Config) addOpenID(m *metadata) {
 	m.UserinfoEndpoint = c.UserinfoEndpoint
+	m.setAliases(c.MTLSEndpointAliases)
 	m.EndSessionEndpoint = c.EndSessionEndpoint
 	m.SubjectTypes = c.SubjectTypesSupported
 	m.IDTokenAlgs = c.IDTokenSigningAlgValuesSupported

@@ -45,6 +45,22 @@ func idporten() discovery.Config {
 	}
 }
 
+// fapi is a configuration with the members of mutual TLS, DPoP and signed responses.
+func fapi() discovery.Config {
+	cfg, mtls := idporten(), "https://mtls.idporten.example"
+	cfg.MTLSEndpointAliases = discovery.MTLSEndpointAliases{
+		TokenEndpoint: mtls + "/token", UserinfoEndpoint: mtls + "/userinfo", RevocationEndpoint: mtls + "/revoke",
+		IntrospectionEndpoint: mtls + "/tokeninfo", PushedAuthorizationRequestEndpoint: mtls + "/par",
+	}
+	algorithms := []string{"PS256", "ES256", "EdDSA"}
+	cfg.ResponseModesSupported = []string{"query", "form_post", "jwt", "query.jwt", "form_post.jwt"}
+	cfg.AuthorizationSigningAlgValuesSupported, cfg.IntrospectionSigningAlgValuesSupported = algorithms, algorithms
+	cfg.DPoPSigningAlgValuesSupported, cfg.RequestObjectSigningAlgValuesSupported = algorithms, algorithms
+	cfg.TLSClientCertificateBoundAccessTokens, cfg.RequireSignedRequestObject = true, true
+	cfg.TokenEndpointAuthMethodsSupported = []string{"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
+	return cfg
+}
+
 // machine is an authorization server without users, such as Maskinporten.
 func machine() discovery.Config {
 	return discovery.Config{
@@ -60,9 +76,11 @@ func machine() discovery.Config {
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for file, build := range map[string]func() (*discovery.Document, error){
-		"openid-configuration.json":       func() (*discovery.Document, error) { return discovery.New(idporten()) },
-		"oauth-authorization-server.json": func() (*discovery.Document, error) { return discovery.NewOAuth(idporten()) },
-		"machine.json":                    func() (*discovery.Document, error) { return discovery.NewOAuth(machine()) },
+		"openid-configuration.json":            func() (*discovery.Document, error) { return discovery.New(idporten()) },
+		"oauth-authorization-server.json":      func() (*discovery.Document, error) { return discovery.NewOAuth(idporten()) },
+		"fapi-openid-configuration.json":       func() (*discovery.Document, error) { return discovery.New(fapi()) },
+		"fapi-oauth-authorization-server.json": func() (*discovery.Document, error) { return discovery.NewOAuth(fapi()) },
+		"machine.json":                         func() (*discovery.Document, error) { return discovery.NewOAuth(machine()) },
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
@@ -97,6 +115,12 @@ var registered = []string{
 	"backchannel_logout_session_supported",
 }
 
+// fapiMembers are the registered members that fapi has beside those of idporten.
+var fapiMembers = []string{
+	"mtls_endpoint_aliases", "tls_client_certificate_bound_access_tokens", "dpop_signing_alg_values_supported",
+	"authorization_signing_alg_values_supported", "introspection_signing_alg_values_supported", "require_signed_request_object",
+}
+
 func members(t *testing.T, cfg discovery.Config, build func(discovery.Config) (*discovery.Document, error)) map[string]any {
 	t.Helper()
 	doc, err := build(cfg)
@@ -104,7 +128,7 @@ func members(t *testing.T, cfg discovery.Config, build func(discovery.Config) (*
 	m := map[string]any{}
 	require.NoError(t, json.Unmarshal(get(doc).Body.Bytes(), &m))
 	for name := range m {
-		require.Contains(t, registered, name)
+		require.Contains(t, append(fapiMembers, registered...), name)
 	}
 	return m
 }
@@ -165,6 +189,34 @@ func TestEmptyFieldsAreLeftOut(t *testing.T) {
 			require.Len(t, m, len(full)-len(tt.absent), "no other member is left out")
 		})
 	}
+}
+
+// TestSenderConstrainedMembers: each member of mutual TLS, DPoP and signed responses is left out if its field is unset, and no other one.
+func TestSenderConstrainedMembers(t *testing.T) {
+	t.Parallel()
+	full := members(t, fapi(), discovery.New)
+	require.Len(t, full, len(registered)+len(fapiMembers), "every member is present")
+	require.Equal(t, true, full["tls_client_certificate_bound_access_tokens"], "JSON true, not text")
+	for name, disable := range map[string]func(*discovery.Config){
+		"mtls_endpoint_aliases":                      func(c *discovery.Config) { c.MTLSEndpointAliases = discovery.MTLSEndpointAliases{} },
+		"tls_client_certificate_bound_access_tokens": func(c *discovery.Config) { c.TLSClientCertificateBoundAccessTokens = false },
+		"dpop_signing_alg_values_supported":          func(c *discovery.Config) { c.DPoPSigningAlgValuesSupported = nil },
+		"introspection_signing_alg_values_supported": func(c *discovery.Config) { c.IntrospectionSigningAlgValuesSupported = nil },
+		"require_signed_request_object":              func(c *discovery.Config) { c.RequireSignedRequestObject = false },
+		"authorization_signing_alg_values_supported": func(c *discovery.Config) {
+			c.AuthorizationSigningAlgValuesSupported, c.ResponseModesSupported = nil, nil
+		},
+	} {
+		cfg := fapi()
+		disable(&cfg)
+		m := members(t, cfg, discovery.New)
+		require.NotContains(t, m, name)
+		require.Len(t, m, len(full)-1, name)
+	}
+	only := fapi()
+	only.MTLSEndpointAliases = discovery.MTLSEndpointAliases{UserinfoEndpoint: "https://mtls.idporten.example/userinfo"}
+	require.Equal(t, map[string]any{"userinfo_endpoint": "https://mtls.idporten.example/userinfo"}, members(t, only, discovery.New)["mtls_endpoint_aliases"])
+	require.NotContains(t, members(t, only, discovery.NewOAuth), "mtls_endpoint_aliases", "an authorization server has no userinfo endpoint")
 }
 
 func TestDerivedMembers(t *testing.T) {
@@ -259,6 +311,28 @@ func TestConfigProblems(t *testing.T) {
 		{"PromptValuesSupported[0]", "white space", func(c *discovery.Config) { c.PromptValuesSupported = []string{"a\tb"} }},
 		{"UILocalesSupported[1]", "is repeated", func(c *discovery.Config) { c.UILocalesSupported = []string{"nb", "nb"} }},
 		{"ClaimsSupported[0]", "empty", func(c *discovery.Config) { c.ClaimsSupported = []string{""} }},
+		{"MTLSEndpointAliases.TokenEndpoint", "https", func(c *discovery.Config) { c.MTLSEndpointAliases.TokenEndpoint = "http://mtls.example/token" }},
+		{"MTLSEndpointAliases.UserinfoEndpoint", "requires UserinfoEndpoint", func(c *discovery.Config) {
+			c.MTLSEndpointAliases.UserinfoEndpoint, c.UserinfoEndpoint = c.UserinfoEndpoint, ""
+		}},
+		{"MTLSEndpointAliases.RevocationEndpoint", "requires RevocationEndpoint", func(c *discovery.Config) {
+			c.MTLSEndpointAliases.RevocationEndpoint, c.RevocationEndpoint = c.RevocationEndpoint, ""
+		}},
+		{"MTLSEndpointAliases.IntrospectionEndpoint", "fragment", func(c *discovery.Config) { c.MTLSEndpointAliases.IntrospectionEndpoint = c.IntrospectionEndpoint + "#" }},
+		{"MTLSEndpointAliases.PushedAuthorizationRequestEndpoint", "absolute URL", func(c *discovery.Config) { c.MTLSEndpointAliases.PushedAuthorizationRequestEndpoint = "/par" }},
+		{"RequireSignedRequestObject", "requires RequestObjectSigningAlgValuesSupported", func(c *discovery.Config) {
+			c.RequireSignedRequestObject, c.RequestObjectSigningAlgValuesSupported = true, nil
+		}},
+		{"AuthorizationSigningAlgValuesSupported", "response mode of signed responses", func(c *discovery.Config) { c.ResponseModesSupported = []string{"query", "query.jwt"} }},
+		{"AuthorizationSigningAlgValuesSupported", "response mode of signed responses", func(c *discovery.Config) { c.AuthorizationSigningAlgValuesSupported = []string{"PS256"} }},
+		{"AuthorizationSigningAlgValuesSupported[0]", "asymmetric", func(c *discovery.Config) {
+			c.ResponseModesSupported, c.AuthorizationSigningAlgValuesSupported = []string{"jwt"}, []string{"none"}
+		}},
+		{"IntrospectionSigningAlgValuesSupported", "requires IntrospectionEndpoint", func(c *discovery.Config) {
+			c.IntrospectionEndpoint, c.IntrospectionSigningAlgValuesSupported = "", []string{"PS256"}
+		}},
+		{"IntrospectionSigningAlgValuesSupported[0]", "asymmetric", func(c *discovery.Config) { c.IntrospectionSigningAlgValuesSupported = []string{"none"} }},
+		{"DPoPSigningAlgValuesSupported[1]", "asymmetric", func(c *discovery.Config) { c.DPoPSigningAlgValuesSupported = []string{"ES256", "HS256"} }},
 		{"AuthorizationDetailsTypesSupported[0]", "empty", func(c *discovery.Config) { c.AuthorizationDetailsTypesSupported = []string{""} }},
 	} {
 		t.Run(tt.field+" "+tt.want, func(t *testing.T) {
