@@ -41,33 +41,33 @@ func GrantAlgorithms() []string { return slices.Clone(grantAlgorithms) }
 
 // verifyAssertion verifies a client assertion (RFC 7523 §3). The jti is consumed last: an assertion that fails another check
 // must not consume the jti of a valid one.
-func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (amr string, r *rejection, err error) {
+func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion string) (as Authenticated, r *rejection, err error) {
 	if x.cfg.Replay == nil {
-		return "", rejectedNotOffered, nil
+		return as, rejectedNotOffered, nil
 	}
 	token, r, err := x.verifyKey(ctx, c, assertion, AssertionRules{}, x.now)
 	if len(token.Ignored) > 0 {
 		x.report(ctx, c.ClientID, portner.EventAssertionHeader, token.Ignored[0])
 	}
 	if r != nil || err != nil {
-		return "", r, err
+		return as, r, err
 	}
 	claims := token.claims
 	exp, r := checkTimes(claims, x.cfg.AssertionLifetime, x.now)
 	if r != nil {
-		return "", r, nil
+		return as, r, nil
 	}
 	legacy, r := x.checkParties(claims, c)
 	if r != nil {
-		return "", r, nil
+		return as, r, nil
 	}
 	if r, err := x.consume(ctx, claims, c, exp, x.now); r != nil || err != nil {
-		return "", r, err
+		return as, r, err
 	}
 	if legacy {
 		x.report(ctx, c.ClientID, portner.EventLegacyAudience, "token_endpoint")
 	}
-	return token.AMR, nil, nil
+	return Authenticated{AMR: token.AMR, Assertion: token.Payload}, nil, nil
 }
 
 // checkTimes checks iat, nbf and exp, and returns exp. iat and exp are required and at most lifetime apart; clocks may differ by 10 s.

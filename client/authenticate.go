@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,6 +104,8 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 type Authenticated struct {
 	*Client
 	AMR string // client_amr: the method that was verified, or the class of the certificate
+	// Assertion is the payload of the client assertion, a JSON object; nil for other methods.
+	Assertion json.RawMessage
 }
 
 // Methods returns the authentication methods that are supported, for metadata.
@@ -143,7 +146,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint st
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return Authenticated{}, err
 	}
-	amr, reason, err := x.verify(ctx, registered, cred)
+	verified, reason, err := x.verify(ctx, registered, cred)
 	if err != nil {
 		return Authenticated{}, err
 	}
@@ -153,7 +156,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, r Request, endpoint st
 	if reason != nil {
 		return Authenticated{}, x.reject(ctx, idOf(registered), reason)
 	}
-	return Authenticated{registered, amr}, nil
+	verified.Client = registered
+	return verified, nil
 }
 
 // limit counts a wrong secret, and returns how long the client has to wait after too many of them. The right secret has to wait only if
@@ -188,9 +192,9 @@ func idOf(c *Client) string {
 	return c.ClientID
 }
 
-// verify checks credentials against a registration, which is nil for an unknown client. The secret is hashed and compared
+// verify checks credentials against a registration, which is nil for an unknown client. The result has no Client. The secret is hashed and compared
 // first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
-func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (amr string, reason *rejection, err error) {
+func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (as Authenticated, reason *rejection, err error) {
 	if cred.isSecret() {
 		var secrets []Secret
 		if registered != nil {
@@ -200,15 +204,15 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 	}
 	switch {
 	case registered == nil:
-		return "", rejectedUnknown, nil
+		return as, rejectedUnknown, nil
 	case registered.Disabled:
-		return "", rejectedDisabled, nil
+		return as, rejectedDisabled, nil
 	case registered.AuthMethod() != cred.method:
-		return "", rejectedMethod.about(cred.method, registered.explainMethod()), nil
+		return as, rejectedMethod.about(cred.method, registered.explainMethod()), nil
 	case cred.method == PrivateKeyJWT:
 		return x.verifyAssertion(ctx, registered, cred.assertion)
 	}
-	return cred.method, reason, nil
+	return Authenticated{AMR: cred.method}, reason, nil
 }
 
 // reject reports the reason and returns the error for the peer, which is the same for every reason.

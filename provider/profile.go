@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"context"
 	"time"
 
 	"github.com/portner-go/portner/acr"
@@ -58,6 +59,10 @@ type Profile struct {
 	// UntypedAccessTokens leaves out the typ of AccessTokenType, for resource servers that reject at+jwt: Spring Boot 3.5 and 4.0 and
 	// NAV's token-validation do so by default. The claims of RFC 9068 stay.
 	UntypedAccessTokens bool
+	// TokenForm holds where the form of tokens and token responses departs from that of the RFCs.
+	TokenForm token.Form
+	// AdjustTokens may narrow the scopes and audiences of each token, and replace its authorization_details: see [token.Config]. It may be nil.
+	AdjustTokens func(ctx context.Context, c *token.Contents) error
 	// MachineSubject is the sub of access tokens without a user: "client_id" (RFC 9068 §2.2), or "" for none.
 	MachineSubject string
 	// IDTokenOnRefresh adds an id_token to the response to a refresh.

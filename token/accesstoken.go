@@ -18,6 +18,7 @@ type accessToken struct {
 	Scope    string          `json:"scope"`
 	Exp      int64           `json:"exp"`
 	Iat      int64           `json:"iat"`
+	Nbf      int64           `json:"nbf,omitempty"`
 	JTI      string          `json:"jti"`
 	ACR      string          `json:"acr,omitempty"`
 	AMR      []string        `json:"amr,omitempty"`
@@ -36,7 +37,11 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 	a := accessToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, ClientID: f.client.ClientID, Scope: strings.Join(t.Scopes, " "),
 		Exp: t.ExpiresAt.Unix(), Iat: t.IssuedAt.Unix(), JTI: t.JTI, ACR: g.ACR,
+		Nbf: m.cfg.Form.notBefore(t.IssuedAt),
 		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(),
+	}
+	if m.cfg.Form.WithoutACR {
+		a.ACR = ""
 	}
 	if m.cfg.AccessTokenType == jwtAccessToken { // RFC 9068 §2.2.1
 		a.AMR = g.AMR
@@ -52,6 +57,12 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 		a.Aud = aud
 	}
 	return a
+}
+
+// listScoped is an access token whose scope is an array: the outer member takes the place of the inner one.
+type listScoped struct {
+	accessToken
+	Scope []string `json:"scope"`
 }
 
 // audience returns the aud of an access token with these audiences. RFC 9068 §2.2 requires one.

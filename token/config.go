@@ -79,6 +79,13 @@ type Config struct {
 	// Otherwise a rotated refresh token that is presented again revokes the grant. The default is 0, and the maximum is
 	// MaxRotationGrace.
 	RotationGrace time.Duration
+	// Form holds where the form of tokens and responses departs from that of the RFCs. The zero value does not.
+	Form Form
+	// Adjust is called for every token request before its tokens are made, after the grant was checked. It may remove scopes from
+	// Plan.Granted, audiences from Resources and Plan.Audience, name removed scopes in RejectedScopes, and replace AuthorizationDetails,
+	// which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the client, and no
+	// code or token is consumed; every other error is a fault. It may be nil.
+	Adjust func(ctx context.Context, c *Contents) error
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler
 
@@ -88,6 +95,26 @@ type Config struct {
 	Logger *slog.Logger
 	// OnEvent receives the same decisions as values, before the response is sent, so it must not block. It may be nil.
 	OnEvent func(context.Context, portner.Event)
+}
+
+// Form holds where a service departs from the form of tokens and token responses that the RFCs describe. The zero value follows them.
+type Form struct {
+	// ScopeArray makes scope of self-contained access tokens an array. RFC 9068 §2.2.3 says a string, as introspection has in any case.
+	ScopeArray bool
+	// NotBefore adds nbf to id_tokens, access tokens and introspection: the time of issue.
+	NotBefore bool
+	// WithoutACR leaves out acr, where clients and APIs read the level of a login from another claim.
+	WithoutACR bool
+	// RTExpiresIn names the lifetime of the refresh token rt_expires_in in the token response, in place of refresh_token_expires_in.
+	RTExpiresIn bool
+}
+
+// notBefore returns the nbf of a token, 0 for none.
+func (f *Form) notBefore(issued time.Time) int64 {
+	if !f.NotBefore {
+		return 0
+	}
+	return issued.Unix()
 }
 
 // Lifetimes holds the lifetimes of tokens in whole seconds. Zero fields have defaults.

@@ -69,6 +69,8 @@ type Document struct {
 	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed, and those of
 	// Config.ScopeClaims.
 	User User
+	// AuthorizationDetails are the authorization_details of the token, which the document may contain; nil for userinfo.
+	AuthorizationDetails json.RawMessage
 	// Pseudonymous reports whether the document must not contain identifying claims.
 	Pseudonymous bool
 	// Now is the instant of the request.
@@ -250,7 +252,7 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string, scopeClaims map[string][]string) {
 	*d = Document{
 		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
-		out: out, names: d.names[:0], grant: s.grant,
+		AuthorizationDetails: s.disclosedDetails(), out: out, names: d.names[:0], grant: s.grant,
 	}
 	d.Grant, d.Identity = &d.grant, &d.identity
 	if s.pseudonymous {

@@ -42,6 +42,8 @@ type Response struct {
 	IDToken               string          `json:"id_token,omitempty"`                 // "" without openid
 	RefreshToken          string          `json:"refresh_token,omitempty"`            // "" if the client gets none
 	RefreshTokenExpiresIn int64           `json:"refresh_token_expires_in,omitempty"` // seconds
+	RTExpiresIn           int64           `json:"rt_expires_in,omitempty"`            // seconds, in place of refresh_token_expires_in: see Form
+	RejectedScope         string          `json:"rejected_scope,omitempty"`           // scopes that Config.Adjust removed
 	Scope                 string          `json:"scope"`                              // granted; may be fewer than requested
 	IssuedTokenType       string          `json:"issued_token_type,omitempty"`        // RFC 8693 §2.2.1
 	AuthorizationDetails  json.RawMessage `json:"authorization_details,omitempty"`    // RFC 9396, granted

@@ -15,6 +15,7 @@ type idToken struct {
 	Aud      string          `json:"aud"`
 	Exp      int64           `json:"exp"`
 	Iat      int64           `json:"iat"`
+	Nbf      int64           `json:"nbf,omitempty"`
 	AuthTime int64           `json:"auth_time,omitempty"`
 	JTI      string          `json:"jti"`
 	Nonce    string          `json:"nonce,omitempty"`
@@ -36,9 +37,14 @@ func accessTokenOf(jti string) (hash storage.Hash, ok bool) {
 
 func (m *Minter) idTokenClaims(in *issuance, f *facts, access storage.Hash) idToken {
 	g, now := &f.grant, f.now.Unix()
-	return idToken{
+	id := idToken{
 		Iss: m.cfg.Issuer, Sub: f.sub, Aud: f.client.ClientID,
 		Iat: now, Exp: now + int64(m.cfg.Lifetimes.IDToken/time.Second), AuthTime: unixOrZero(g.AuthTime),
 		JTI: idTokenID(access), Nonce: in.Nonce, ACR: g.ACR, AMR: g.AMR, SID: g.SID, Details: f.disclosedDetails(),
+		Nbf: m.cfg.Form.notBefore(f.now),
 	}
+	if m.cfg.Form.WithoutACR {
+		id.ACR = ""
+	}
+	return id
 }

@@ -44,6 +44,8 @@ type Contents struct {
 	// AuthorizationDetails are the authorization_details of the access token, decrypted: those of Grant.AuthorizationDetails, or
 	// some of them.
 	AuthorizationDetails json.RawMessage
+	// RejectedScopes are scopes that Config.Adjust removed from Plan.Granted, for the response. Mint sets none.
+	RejectedScopes []string
 	// JTI is the identifier of the access token. If "", Mint makes one.
 	JTI string
 	// Refresh adds a refresh token.
@@ -153,6 +155,9 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 
 // issue makes the tokens and commits them.
 func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
+	if err := m.adjust(ctx, in); err != nil {
+		return nil, err
+	}
 	for range maxCollisions {
 		record, res, err := m.prepare(ctx, in, now)
 		if err != nil {
@@ -202,6 +207,7 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 	record := &storage.Issuance{Grant: *grant}
 	res := &Response{
 		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
+		RejectedScope:        strings.Join(in.RejectedScopes, " "),
 		AuthorizationDetails: m.clientDetails(&f, in.Plan.TokenType == scope.Opaque),
 	}
 	if err := m.mintAccessToken(ctx, in, &f, lives.AccessToken, record, res); err != nil {
@@ -214,6 +220,9 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 	}
 	if in.Refresh {
 		mintRefreshToken(in, lives.RefreshToken, now, record, res)
+		if m.cfg.Form.RTExpiresIn {
+			res.RTExpiresIn, res.RefreshTokenExpiresIn = res.RefreshTokenExpiresIn, 0
+		}
 	}
 	return record, res, nil
 }
@@ -238,9 +247,13 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	if t.Opaque {
 		res.AccessToken = seal.NewToken()
 	} else {
-		claims := m.accessTokenClaims(t, f)
+		claims := listScoped{m.accessTokenClaims(t, f), t.Scopes}
+		var base any = &claims.accessToken
+		if m.cfg.Form.ScopeArray {
+			base = &claims
+		}
 		var err error
-		if res.AccessToken, err = m.sign(ctx, AccessToken, &claims, f, t.Scopes); err != nil {
+		if res.AccessToken, err = m.sign(ctx, AccessToken, base, f, t.Scopes); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,7 @@ var rules = map[string]rule{
 	"scope_not_delegated":          {"consumer_org", "an organisation that delegated the scope to the supplier", ""},
 	"scope_not_granted":            {"scope", "scopes of the grant", ""},
 	"scope_not_registered":         {"scope", "a registered scope", "scopes"},
+	"scope_rejected":               {"scope", "a scope that the organisation may use", ""},
 	"scope_withdrawn":              {"scope", "a scope that the client may still have", "scopes"},
 
 	// Forms.
