@@ -224,4 +224,7 @@ type Environment struct {
 	// NoPID accepts the scopes no_pid and tokeninfo, which ID-porten no longer documents: a client may request a pseudonymous login
 	// with no_pid, and a client with tokeninfo is a resource server.
 	NoPID bool
+	// Profile reports the members that break the profile of the provider, as portner.FieldErrors: provider.Profile.CheckClient. If nil,
+	// there are no such rules.
+	Profile func(c *Client) error
 }

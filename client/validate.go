@@ -73,6 +73,9 @@ func (c *Client) Validate(env Environment) error {
 	v.checkKeys()
 	v.checkSecrets()
 	v.checkOnBehalfOf()
+	if env.Profile != nil {
+		v.Join("", env.Profile(c))
+	}
 	return v.Err()
 }
 

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"time"
 
@@ -67,6 +68,12 @@ type Config struct {
 	// Certificates verifies the business certificates of client assertions (virksomhetssertifikat). If nil, assertions need a
 	// registered key.
 	Certificates *businesscert.Verifier
+	// MTLSURL is the base URL of a listener that asks for client certificates: the endpoints below it are the mtls_endpoint_aliases of
+	// the metadata (RFC 8705 §5). If "", clients with a certificate use the endpoints of Issuer.
+	MTLSURL string
+	// TLSClientCAs are the roots of the certificates of clients with tls_client_auth (RFC 8705 §2.1). If nil, the method is not
+	// supported.
+	TLSClientCAs *x509.CertPool
 	// Attempts limits failed client authentications. If nil, it is ten failures a minute for a pair of client and remote address,
 	// counted in this process. Behind a reverse proxy, the host must set the remote address of requests to that of the caller:
 	// otherwise one caller can lock out a client for all.

@@ -83,6 +83,27 @@ type Profile struct {
 	// RequireClientID rejects a client assertion without the parameter client_id beside it. If false, the sub of the assertion names
 	// the client (RFC 7521 §4.2).
 	RequireClientID bool
+	// ClientMethods are the token_endpoint_auth_method values that registrations may have; without none, clients are confidential. If
+	// nil, every method is allowed.
+	ClientMethods []string
+	// SigningAlgorithms are the algorithms of everything that is signed: client assertions, request objects and DPoP proofs, and the
+	// id_tokens, access tokens and responses of the provider. If nil, every algorithm of the packages is allowed.
+	SigningAlgorithms []string
+	// SenderConstrained binds every access token to a key of the client, by a DPoP proof or a client certificate, and rejects token
+	// requests without one. If false, a client may choose.
+	SenderConstrained bool
+	// DPoPNonce requires a nonce of the provider in DPoP proofs at the token endpoint (RFC 9449 §8). Config.DPoP must have Nonces.
+	DPoPNonce bool
+	// ReuseRefreshTokens keeps refresh tokens of confidential clients: registrations without refresh_token_usage have "reuse", and
+	// OneTime is rejected. If false, the registration decides.
+	ReuseRefreshTokens bool
+	// IssuerAudienceOnly rejects registrations with allow_token_endpoint_audience.
+	IssuerAudienceOnly bool
+	// SecureRedirectURIs rejects registrations with http redirect URIs, except those of native applications on loopback, also in a test
+	// environment.
+	SecureRedirectURIs bool
+	// ResponseModes are the response_modes that registrations may have. If nil, every mode is allowed.
+	ResponseModes []string
 	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
 	// with a colon. If "", it is [authorize.DefaultRequestURIPrefix].
 	RequestURIPrefix string
@@ -103,6 +124,9 @@ type Profile struct {
 	// Lifetimes are the lifetimes of the service. A registration can replace AccessToken, RefreshToken and Authorization.
 	// PushedRequest and Pending have the defaults of package authorize; the other fields are required.
 	Lifetimes Lifetimes
+
+	// rules are the requirements of a specification that New verifies. FAPI2 sets them.
+	rules []rule
 }
 
 // Paths holds the paths of the endpoints below the issuer; those of Authorize and EndSession are below Config.BrowserURL. Each begins

@@ -34,7 +34,8 @@ type Provider struct {
 	// Vault decrypts identities in records of the store, for package digdir/authorizations.
 	Vault *session.Vault
 
-	paths map[string]http.Handler
+	paths  map[string]http.Handler
+	report []Requirement
 }
 
 // New validates the configuration and returns a provider. It reports every problem at once, as portner.FieldErrors: "Secrets[1]" is
@@ -44,12 +45,13 @@ func New(cfg Config) (*Provider, error) {
 	var p problems
 	cfg = cfg.withDefaults(&p)
 	cfg.check(&p)
+	cfg.Clients = clientsOf(&cfg)
 	b := &builder{cfg: cfg, p: &Provider{}, problems: &p}
 	b.build()
 	if err := p.Err(); err != nil {
 		return nil, fmt.Errorf("provider: %w", err)
 	}
-	b.p.paths = b.mount()
+	b.p.paths, b.p.report = b.mount(), cfg.Profile.report()
 	return b.p, nil
 }
 

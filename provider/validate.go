@@ -171,6 +171,7 @@ func (c *Config) check(p *problems) {
 	c.checkSecrets(p)
 	c.Profile.check(p)
 	c.Lifetimes.check(p, c.Profile.Lifetimes)
+	c.checkRules(p)
 }
 
 // checkSecrets validates the secrets. It rejects a secret with two purposes, because a leak of the one would reveal the other.

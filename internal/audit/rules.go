@@ -14,6 +14,7 @@ var rules = map[string]rule{
 	"client_id_repeated":          {"client_id", "one value", ""},
 	"client_id_too_long":          {"client_id", "at most 256 characters", ""},
 	"client_unknown":              {"client_id", "the identifier of a registered client", "client_id"},
+	"client_breaks_profile":       {"client_id", "a registration that obeys the profile of the provider", ""},
 	"client_disabled":             {"client_id", "an enabled client", "active"},
 	"code_challenge":              {"code_challenge", "43 characters, with code_challenge_method=S256", "code_challenge_method"},
 	"grant_type_unregistered":     {"response_type", "a client with the grant type authorization_code", "grant_types"},
