@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/rar"
@@ -68,6 +69,9 @@ type Config struct {
 	// Certificates verifies the business certificates of client assertions (virksomhetssertifikat). If nil, assertions need a
 	// registered key.
 	Certificates *businesscert.Verifier
+	// DPoP holds the rules for DPoP proofs (RFC 9449). Its Nonces apply at the token endpoint only. If nil, the field DPoP of requests is
+	// ignored.
+	DPoP *dpop.Policy
 	// MTLSURL is the base URL of a listener that asks for client certificates: the endpoints below it are the mtls_endpoint_aliases of
 	// the metadata (RFC 8705 §5). If "", clients with a certificate use the endpoints of Issuer.
 	MTLSURL string
