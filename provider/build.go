@@ -48,7 +48,8 @@ func (b *builder) shared() {
 		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + b.paths().Token, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
 		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
 		AssertionLifetime: b.cfg.Profile.AssertionLifetime,
-		RequireClientID:   b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		SigningAlgorithms: b.cfg.Profile.SigningAlgorithms, TLSClientCAs: b.cfg.TLSClientCAs,
+		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{
@@ -83,7 +84,7 @@ func (b *builder) token() {
 		MachineSubject:       pr.MachineSubject,
 		Lifetimes:            token.Lifetimes{AccessToken: l.AccessToken, IDToken: l.IDToken, RefreshToken: l.RefreshToken, Authorization: l.Authorization},
 		AuthorizationDetails: b.cfg.AuthorizationDetails, IDTokenOnRefresh: pr.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
-		GrantHandlers: b.cfg.GrantHandlers, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		GrantHandlers: b.cfg.GrantHandlers, ClientCertificates: b.cfg.ClientCertificates, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
 	if b.cfg.Claims != nil {
 		cfg.Claims = append(cfg.Claims, b.cfg.Claims)
@@ -104,7 +105,7 @@ func (b *builder) authorize() {
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
 		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
-		PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
+		ClientCertificates: b.cfg.ClientCertificates, PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
 	b.p.Authorize, err = authorize.New(cfg)

@@ -78,6 +78,9 @@ type Config struct {
 	// TLSClientCAs are the roots of the certificates of clients with tls_client_auth (RFC 8705 §2.1). If nil, the method is not
 	// supported.
 	TLSClientCAs *x509.CertPool
+	// ClientCertificates returns the TLS certificates of the client of a request, for a host whose TLS ends at a proxy. Read the conditions at
+	// [client.CertificateFunc]. If nil, they are those of the connection.
+	ClientCertificates client.CertificateFunc
 	// Attempts limits failed client authentications. If nil, it is ten failures a minute for a pair of client and remote address,
 	// counted in this process. Behind a reverse proxy, the host must set the remote address of requests to that of the caller:
 	// otherwise one caller can lock out a client for all.

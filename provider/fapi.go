@@ -45,7 +45,7 @@ func FAPI2MessageSigning() Profile {
 }
 
 func fapiMethods() []string {
-	return []string{client.PrivateKeyJWT, "tls_client_auth", "self_signed_tls_client_auth"}
+	return []string{client.PrivateKeyJWT, client.TLSClientAuth, client.SelfSignedTLSClientAuth}
 }
 
 func fapiAlgorithms() []string { return []string{keyset.PS256, keyset.ES256, keyset.EdDSA} }
@@ -125,4 +125,4 @@ func subset(values, allowed []string) bool {
 }
 
 // bindsTokens reports whether clients can bind access tokens.
-func (c *Config) bindsTokens() bool { return c.MTLSURL != "" }
+func (c *Config) bindsTokens() bool { return c.DPoP != nil || c.MTLSURL != "" }

@@ -68,6 +68,8 @@ func algorithmMembers(c *client.Client) []algorithmMember {
 	return []algorithmMember{
 		{"id_token_signed_response_alg", c.IDTokenSignedResponseAlg},
 		{"access_token_signed_response_alg", c.AccessTokenSignedResponseAlg},
+		{"authorization_signed_response_alg", c.AuthorizationSignedResponseAlg},
+		{"introspection_signed_response_alg", c.IntrospectionSignedResponseAlg},
 	}
 }
 

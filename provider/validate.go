@@ -111,7 +111,7 @@ var configFields = map[string]string{
 }
 
 // profileLists are the lists of a Profile whose elements packages validate.
-var profileLists = []string{"DefaultACRValues", "PromptValues", "Locales", "RequiredParameters", "Claims", "ScopeClaims", "ClaimsSupported", "SubjectTypesSupported"}
+var profileLists = []string{"DefaultACRValues", "PromptValues", "Locales", "RequiredParameters", "Claims", "ScopeClaims", "ClaimsSupported", "SubjectTypesSupported", "SigningAlgorithms"}
 
 // configField returns the field of Config behind a field of a package's configuration, "" for a derived value.
 func configField(field string) string {
@@ -156,6 +156,7 @@ func (p *problems) require(ok bool, field string) {
 
 // check records the problems that only New can find.
 func (c *Config) check(p *problems) {
+	c.checkRules(p)
 	p.require(c.Issuer != "", "Issuer")
 	if c.Issuer != "" {
 		p.once("Issuer", checkIssuer(c.Issuer))
@@ -169,9 +170,29 @@ func (c *Config) check(p *problems) {
 	p.require(c.Keys != nil, "Keys")
 	p.require(c.Clients != nil, "Clients")
 	c.checkSecrets(p)
+	c.checkBinding(p)
 	c.Profile.check(p)
 	c.Lifetimes.check(p, c.Profile.Lifetimes)
-	c.checkRules(p)
+}
+
+// checkBinding validates the fields for tokens that are bound to a key of the client.
+func (c *Config) checkBinding(p *problems) {
+	if c.MTLSURL != "" {
+		p.once("MTLSURL", checkIssuer(c.MTLSURL))
+	} else {
+		if c.TLSClientCAs != nil {
+			p.once("TLSClientCAs", errors.New("needs MTLSURL: it may be equal to Issuer"))
+		}
+		if c.ClientCertificates != nil {
+			p.once("ClientCertificates", errors.New("needs MTLSURL: it may be equal to Issuer"))
+		}
+	}
+	if c.Profile.SenderConstrained && c.DPoP == nil && c.MTLSURL == "" {
+		p.once("DPoP", errors.New("is required, or MTLSURL: the profile binds every access token"))
+	}
+	if c.Profile.DPoPNonce && (c.DPoP == nil || c.DPoP.Nonces == nil) {
+		p.once("DPoP.Nonces", errors.New("is required by Profile.DPoPNonce"))
+	}
 }
 
 // checkSecrets validates the secrets. It rejects a secret with two purposes, because a leak of the one would reveal the other.

@@ -1,0 +1,244 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/token"
+)
+
+// fapiConfig is a configuration with a FAPI profile that New accepts.
+func fapiConfig(t *testing.T, pr provider.Profile) provider.Config {
+	t.Helper()
+	cfg := validConfig(t)
+	cfg.Profile = pr
+	store := memory.New()
+	cfg.Store, cfg.PushedRequests, cfg.Replay = store, store, store
+	cfg.MTLSURL = "https://mtls.example.no"
+	return cfg
+}
+
+// keysOf returns keys for algorithms.
+func keysOf(t *testing.T, algs ...string) *keyset.Set {
+	t.Helper()
+	var cfg keyset.Config
+	for _, alg := range algs {
+		k, err := keyset.Generate(alg)
+		require.NoError(t, err)
+		cfg.Keys = append(cfg.Keys, k)
+	}
+	keys, err := keyset.New(cfg)
+	require.NoError(t, err)
+	return keys
+}
+
+// breaks are changes of a configuration that break a clause of the Security Profile, by section and field. The second list is for
+// Message Signing.
+var breaks, signingBreaks = []struct {
+	section, field string
+	change         func(t *testing.T, c *provider.Config)
+}{
+	{"5.2.1", "Issuer", func(_ *testing.T, c *provider.Config) { c.Issuer = "http://localhost:8080" }},
+	{"5.2.2", "BrowserURL", func(_ *testing.T, c *provider.Config) { c.BrowserURL = "http://localhost:8080" }},
+	{"5.3.2.1-2", "GrantHandlers", func(_ *testing.T, c *provider.Config) {
+		c.GrantHandlers = []token.GrantHandler{{Type: "password", Handle: func(context.Context, *token.Request, *token.Minter) (*token.Response, error) { return nil, nil }}}
+	}},
+	{"5.3.2.1-3", "Profile.ClientMethods", func(_ *testing.T, c *provider.Config) { c.Profile.ClientMethods = nil }},
+	{"5.3.2.1-3", "Profile.ClientMethods", func(_ *testing.T, c *provider.Config) {
+		c.Profile.ClientMethods = append(c.Profile.ClientMethods, client.None)
+	}},
+	{"5.3.2.1-4", "Profile.SenderConstrained", func(_ *testing.T, c *provider.Config) { c.Profile.SenderConstrained = false }},
+	{"5.3.2.1-5", "DPoP", func(_ *testing.T, c *provider.Config) { c.MTLSURL = "" }},
+	{"5.3.2.1-6", "Profile.ClientMethods", func(_ *testing.T, c *provider.Config) {
+		c.Profile.ClientMethods = []string{client.PrivateKeyJWT, client.ClientSecretBasic}
+	}},
+	{"5.3.2.1-8", "Profile.AssertionAudience", func(_ *testing.T, c *provider.Config) { c.Profile.AssertionAudience = client.IssuerOrList }},
+	{"5.3.2.1-8", "Profile.AssertionAudience", func(_ *testing.T, c *provider.Config) { c.Profile.IssuerAudienceOnly = false }},
+	{"5.3.2.1-9", "Profile.ReuseRefreshTokens", func(_ *testing.T, c *provider.Config) { c.Profile.ReuseRefreshTokens = false }},
+	{"5.3.2.1-11", "Lifetimes.Code", func(_ *testing.T, c *provider.Config) { c.Lifetimes.Code = 61 * time.Second }},
+	{"5.3.2.2-2", "PushedRequests", func(_ *testing.T, c *provider.Config) { c.PushedRequests = nil }},
+	{"5.3.2.2-3", "Profile.RequiredParameters", func(_ *testing.T, c *provider.Config) {
+		c.Profile.RequiredParameters = []string{"code_challenge", "request"}
+	}},
+	{"5.3.2.2-5", "Profile.RequiredParameters", func(_ *testing.T, c *provider.Config) {
+		c.Profile.RequiredParameters = []string{"request_uri", "request"}
+	}},
+	{"5.3.2.2-8", "Profile.SecureRedirectURIs", func(_ *testing.T, c *provider.Config) { c.Profile.SecureRedirectURIs = false }},
+	{"5.3.2.2-12", "Lifetimes.PushedRequest", func(_ *testing.T, c *provider.Config) { c.Lifetimes.PushedRequest = 600 * time.Second }},
+	{"5.4.1-1", "Profile.SigningAlgorithms", func(_ *testing.T, c *provider.Config) {
+		c.Profile.SigningAlgorithms = []string{keyset.PS256, keyset.RS256}
+	}},
+	{"5.4.1-1", "Profile.SigningAlgorithms", func(_ *testing.T, c *provider.Config) { c.Profile.SigningAlgorithms = nil }},
+	{"5.4.1", "Keys", func(t *testing.T, c *provider.Config) { c.Keys = keysOf(t, keyset.ES256, keyset.RS256) }},
+}, []struct {
+	section, field string
+	change         func(t *testing.T, c *provider.Config)
+}{
+	{"5.3.1-1", "Profile.RequiredParameters", func(_ *testing.T, c *provider.Config) {
+		c.Profile.RequiredParameters = []string{"request_uri", "code_challenge"}
+	}},
+	{"5.3.3", "Profile.ResponseModes", func(_ *testing.T, c *provider.Config) { c.Profile.ResponseModes = nil }},
+	{"5.3.3", "Profile.ResponseModes", func(_ *testing.T, c *provider.Config) { c.Profile.ResponseModes = []string{"jwt", "query"} }},
+}
+
+// TestFAPIConfiguration: a configuration that breaks a clause is rejected with the section and the field, by both profiles.
+func TestFAPIConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, pr := range map[string]func() provider.Profile{"Security Profile": provider.FAPI2, "Message Signing": provider.FAPI2MessageSigning} {
+		_, err := provider.New(fapiConfig(t, pr()))
+		require.NoError(t, err, name)
+		for _, tt := range breaks {
+			cfg := fapiConfig(t, pr())
+			tt.change(t, &cfg)
+			requireBroken(t, cfg, "FAPI 2.0 Security Profile §"+tt.section, tt.field)
+		}
+	}
+	for _, tt := range signingBreaks {
+		cfg := fapiConfig(t, provider.FAPI2MessageSigning())
+		tt.change(t, &cfg)
+		requireBroken(t, cfg, "FAPI 2.0 Message Signing §"+tt.section, tt.field)
+	}
+}
+
+func requireBroken(t *testing.T, cfg provider.Config, section, field string) {
+	t.Helper()
+	_, err := provider.New(cfg)
+	require.ErrorContains(t, err, field+": "+section+": ", "%s: New accepts the configuration", section)
+}
+
+// TestFAPIReport: the report has a row for every clause, and each row that a configuration can break has a configuration that is rejected
+// for it.
+func TestFAPIReport(t *testing.T) {
+	t.Parallel()
+	broken := map[string]bool{}
+	for _, b := range breaks {
+		broken["FAPI 2.0 Security Profile §"+b.section] = true
+	}
+	for _, b := range signingBreaks {
+		broken["FAPI 2.0 Message Signing §"+b.section] = true
+	}
+	var sections []string
+	for _, r := range reportOf(t, provider.FAPI2MessageSigning()) {
+		sections = append(sections, r.Section)
+		require.NotEmpty(t, r.Text)
+		require.NotEmpty(t, r.Met, r.Section)
+		require.Equal(t, r.Field != "", broken[r.Section], "%s: a test breaks it exactly if New verifies a field", r.Section)
+	}
+	require.Equal(t, append(sectionsOf("FAPI 2.0 Security Profile", []string{
+		"5.2.1", "5.2.2", "5.3.2.1-1", "5.3.2.1-2", "5.3.2.1-3", "5.3.2.1-4", "5.3.2.1-5", "5.3.2.1-6", "5.3.2.1-7", "5.3.2.1-8", "5.3.2.1-9", "5.3.2.1-10",
+		"5.3.2.1-11", "5.3.2.1-12", "5.3.2.1-13", "5.3.2.1-14", "5.3.2.2-1", "5.3.2.2-2", "5.3.2.2-3", "5.3.2.2-4", "5.3.2.2-5", "5.3.2.2-6", "5.3.2.2-7",
+		"5.3.2.2-8", "5.3.2.2-9", "5.3.2.2-10", "5.3.2.2-11", "5.3.2.2-12", "5.3.2.2-13", "5.3.2.2-14", "5.3.4", "5.4.1-1", "5.4.1", "5.4.1-2", "5.4.1-4", "5.4.2",
+		"5.4.3",
+	}), sectionsOf("FAPI 2.0 Message Signing", []string{"5.3.1-1", "5.3.1-2", "5.3.1-3", "5.3.1-4", "5.3.1-5", "5.3.3", "5.4.1-1", "5.5.1", "5.6"})...), sections)
+	first := reportOf(t, provider.FAPI2())
+	require.Equal(t, first, reportOf(t, provider.FAPI2()), "deterministic")
+	first[0].Text = "changed"
+	require.NotEqual(t, first, reportOf(t, provider.FAPI2()))
+	require.Nil(t, reportOf(t, provider.OpenIDConnect()))
+	require.Nil(t, reportOf(t, provider.IDPorten()))
+}
+
+func sectionsOf(document string, clauses []string) []string {
+	var all []string
+	for _, c := range clauses {
+		all = append(all, document+" §"+c)
+	}
+	return all
+}
+
+func reportOf(t *testing.T, pr provider.Profile) []provider.Requirement {
+	t.Helper()
+	p, err := provider.New(fapiConfig(t, pr))
+	require.NoError(t, err)
+	return p.Report()
+}
+
+// fapiClient is a registration that obeys the profiles.
+func fapiClient(t *testing.T) client.Client {
+	t.Helper()
+	key, err := keyset.Generate(keyset.ES256)
+	require.NoError(t, err)
+	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	require.NoError(t, err)
+	jwks, _ := keys.JWKS(time.Now())
+	return client.Client{
+		ClientID: "bank", TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.AuthorizationCode, client.RefreshToken},
+		RedirectURIs: []string{"https://bank.example.no/callback"}, Scopes: []string{"openid"}, JWKS: json.RawMessage(jwks), DPoPBoundAccessTokens: true,
+	}
+}
+
+// brokenClients are registrations that break the profiles, by the section and the member.
+var brokenClients = []struct {
+	section, member string
+	change          func(t *testing.T, c *client.Client)
+}{
+	{"Security Profile §5.3.2.1-6", "token_endpoint_auth_method", func(_ *testing.T, c *client.Client) { c.TokenEndpointAuthMethod = client.None }},
+	{"Security Profile §5.3.2.1-6", "token_endpoint_auth_method", func(_ *testing.T, c *client.Client) { c.TokenEndpointAuthMethod = client.ClientSecretBasic }},
+	{"Security Profile §5.3.2.1-6", "token_endpoint_auth_method", func(_ *testing.T, c *client.Client) { c.TokenEndpointAuthMethod = client.ClientSecretPost }},
+	{"Security Profile §5.3.2.1-6", "token_endpoint_auth_method", func(_ *testing.T, c *client.Client) { c.TokenEndpointAuthMethod = "" }},
+	{"Security Profile §5.3.2.1-6", "client_secrets", func(t *testing.T, c *client.Client) {
+		secret, err := client.NewSecret(client.GenerateSecret(), time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		c.Secrets = []client.Secret{secret}
+	}},
+	{"Security Profile §5.3.2.1-8", "allow_token_endpoint_audience", func(_ *testing.T, c *client.Client) { c.AllowTokenEndpointAudience = true }},
+	{"Security Profile §5.3.2.1-9", "refresh_token_usage", func(_ *testing.T, c *client.Client) { c.RefreshTokenUsage = client.OneTime }},
+	{"Security Profile §5.3.2.2-8", "redirect_uris[1]", func(_ *testing.T, c *client.Client) {
+		c.RedirectURIs = append(c.RedirectURIs, "http://localhost:3000/callback")
+	}},
+	{"Security Profile §5.4.1-1", "id_token_signed_response_alg", func(_ *testing.T, c *client.Client) { c.IDTokenSignedResponseAlg = keyset.RS256 }},
+	{"Security Profile §5.4.1-1", "access_token_signed_response_alg", func(_ *testing.T, c *client.Client) { c.AccessTokenSignedResponseAlg = keyset.RS256 }},
+	{"Security Profile §5.4.1-1", "authorization_signed_response_alg", func(_ *testing.T, c *client.Client) { c.AuthorizationSignedResponseAlg = keyset.RS256 }},
+	{"Security Profile §5.4.1-1", "introspection_signed_response_alg", func(_ *testing.T, c *client.Client) { c.IntrospectionSignedResponseAlg = keyset.RS256 }},
+	{"Message Signing §5.3.3", "response_modes[0]", func(_ *testing.T, c *client.Client) { c.ResponseModes = []string{"query", "jwt"} }},
+}
+
+// TestFAPIRegistrations: a registration that breaks the profile is rejected where clients register, and not found by a provider, with a
+// line in the log. The other profiles have no such rules.
+func TestFAPIRegistrations(t *testing.T) {
+	t.Parallel()
+	pr, plain := provider.FAPI2MessageSigning(), provider.OpenIDConnect()
+	good := fapiClient(t)
+	require.NoError(t, pr.CheckClient(&good))
+	for _, tt := range brokenClients {
+		c := fapiClient(t)
+		tt.change(t, &c)
+		require.NoError(t, plain.CheckClient(&c), tt.member)
+		err := pr.CheckClient(&c)
+		require.Equal(t, []string{tt.member}, fields.Names(err))
+		require.ErrorContains(t, err, "FAPI 2.0 "+tt.section+": ")
+		require.Contains(t, fields.Names(c.Validate(client.Environment{Test: true, Profile: pr.CheckClient})), tt.member)
+
+		var heard []portner.Event
+		cfg := fapiConfig(t, pr)
+		cfg.Clients = client.SourceFunc(func(context.Context, string) (*client.Client, error) { return &c, nil })
+		cfg.OnEvent = func(_ context.Context, e portner.Event) { heard = append(heard, e) }
+		p, err := provider.New(cfg)
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, cfg.Issuer+"/par", strings.NewReader("client_id=bank"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		p.ServeHTTP(w, r)
+		require.Contains(t, w.Body.String(), "invalid_client")
+		require.Equal(t, "client_breaks_profile", heard[0].Reason)
+		require.Equal(t, tt.member, heard[0].Explanation.Property)
+		require.Contains(t, heard[0].Explanation.Expected, "FAPI 2.0 "+tt.section)
+	}
+	native := fapiClient(t)
+	native.ApplicationType, native.RedirectURIs = client.Native, []string{"http://127.0.0.1/callback", "com.example:/callback"}
+	require.NoError(t, pr.CheckClient(&native), "native applications on loopback")
+	require.Equal(t, fapiClient(t).RefreshTokenUsage, good.RefreshTokenUsage, "the registration of the host is not changed")
+}
