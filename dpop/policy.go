@@ -3,16 +3,21 @@ package dpop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/storage"
 )
 
-// The defaults of Policy.
+// The defaults and limits of Policy.
 const (
-	DefaultMaxAge   = 60 * time.Second
-	DefaultMaxAhead = 10 * time.Second
+	defaultMaxAge   = 60 * time.Second
+	defaultMaxAhead = 10 * time.Second
+	maxMaxAge       = 5 * time.Minute
+	maxMaxAhead     = 60 * time.Second
 )
 
 // ReplayStore remembers used proofs. Every client.ReplayStore is one; memory.Store is one for an API of a single process.
@@ -72,31 +77,51 @@ type Proof struct {
 	expires time.Time    // when the proof is no longer accepted
 }
 
+// Validate returns every invalid field as portner.FieldErrors. New of the packages that take a Policy calls it.
+func (p *Policy) Validate() error {
+	if p == nil {
+		return errNoPolicy
+	}
+	var f fields.Checker
+	f.Require(p.Replay != nil || p.AllowReplay, "Replay")
+	f.Want(p.Replay == nil || !p.AllowReplay, "AllowReplay", "must be false with a replay store")
+	for i, alg := range p.Algorithms {
+		field := fmt.Sprintf("Algorithms[%d]", i)
+		f.Want(jose.Accepts(alg), field, "must be an asymmetric signature algorithm, such as ES256")
+		f.Want(!slices.Contains(p.Algorithms[:i], alg), field, "is listed twice")
+	}
+	f.Want(p.MaxAge >= 0 && p.MaxAge <= maxMaxAge, "MaxAge", fmt.Sprintf("must be from 0 to %v", maxMaxAge))
+	f.Want(p.MaxAhead >= 0 && p.MaxAhead <= maxMaxAhead, "MaxAhead", fmt.Sprintf("must be from 0 to %v", maxMaxAhead))
+	f.Want(p.Nonces == nil || p.Nonces.made(), "Nonces", "must be a value of NewNonces")
+	return f.Err()
+}
+
+var errNoPolicy = errors.New("dpop: no policy, or one without a replay store")
+
+// usable returns an error for a policy that decides nothing. It is a fault, not a refusal: no proof would be accepted.
+func (p *Policy) usable() error {
+	if p == nil || p.Replay == nil && !p.AllowReplay {
+		return errNoPolicy
+	}
+	return nil
+}
+
 // SupportedAlgorithms returns the accepted values of alg, for dpop_signing_alg_values_supported (RFC 9449 §5.1) and the parameter algs of
 // a challenge (RFC 9449 §7.1).
 func (p *Policy) SupportedAlgorithms() []string {
 	if p == nil {
 		return nil
 	}
+	return slices.Clone(p.algorithms())
+}
+
+var defaultAlgorithms = []string{jose.PS256, jose.ES256, jose.EdDSA}
+
+func (p *Policy) algorithms() []string {
 	if len(p.Algorithms) == 0 {
-		return []string{"PS256", "ES256", "EdDSA"}
+		return defaultAlgorithms
 	}
-	return slices.Clone(p.Algorithms)
-}
-
-// Validate returns every invalid field as portner.FieldErrors. New of the packages that take a Policy calls it.
-func (p *Policy) Validate() error { return errors.New("dpop: policies are not implemented") }
-
-// Check checks everything but replay, in the order of RFC 9449 §4.3, and performs no I/O. Every refusal is an *Error.
-func (p *Policy) Check(r Request, now time.Time) (Proof, error) {
-	return Proof{}, errors.New("dpop: Check is not implemented")
-}
-
-// Consume records that the proof was used. The first call for a proof returns nil, and later ones an *Error that matches ErrProof. Call it
-// last, so that refused requests do not fill the store. clientID says whose share of the store is used. An error that is no *Error is a
-// fault of the store.
-func (p *Policy) Consume(ctx context.Context, clientID string, proof Proof, now time.Time) error {
-	return errors.New("dpop: Consume is not implemented")
+	return p.Algorithms
 }
 
 // Verify calls Check and Consume, and returns the thumbprint of the key.
@@ -109,4 +134,27 @@ func (p *Policy) Verify(ctx context.Context, r Request, now time.Time) (thumbpri
 		return "", err
 	}
 	return proof.Key, nil
+}
+
+// Consume records that the proof was used. The first call for a proof returns nil, and later ones an *Error that matches ErrProof. Call it
+// last, so that refused requests do not fill the store. clientID says whose share of the store is used. An error that is no *Error is a
+// fault of the store, also storage.ErrFull: the proof is not accepted.
+func (p *Policy) Consume(ctx context.Context, clientID string, proof Proof, now time.Time) error {
+	if err := p.usable(); err != nil {
+		return err
+	}
+	if proof.Key == "" {
+		return errors.New("dpop: the proof was not checked")
+	}
+	if p.Replay == nil {
+		return nil // AllowReplay
+	}
+	err := p.Replay.ConsumeJTI(ctx, clientID, proof.id, proof.expires, now)
+	if errors.Is(err, storage.ErrConsumed) {
+		return replayed.because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("dpop: replay store: %w", err)
+	}
+	return nil
 }

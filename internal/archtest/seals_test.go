@@ -29,6 +29,7 @@ const (
 	byProvider = "provider/issuers_test.go"
 	byVault    = "session/issuer_test.go"
 	bySeal     = "internal/seal/derived_test.go"
+	byNonces   = "dpop/nonce_test.go"
 )
 
 // Every value under the secrets of a provider is in this list, and bound to an issuer: internal/seal is the only package that derives
@@ -41,6 +42,7 @@ func TestSealedValues(t *testing.T) {
 		{"authorize/endpoint.go", "Box", "authorize waiting", byProvider},
 		{"authorize/endpoint.go", "Tokens", "authorization code", bySeal},
 		{"authorize/endpoint.go", "Tokens", "authorize csrf", bySeal},
+		{"dpop/nonce.go", "Tokens", "DPoP nonce", "dpop/nonce_test.go"},
 		{"logout/endpoint.go", "Box", "logout", byProvider},
 		{"session/vault.go", "Box", "authorization details", byVault},
 		{"session/vault.go", "Box", "grant position", byVault},
@@ -59,7 +61,7 @@ func TestSealedValues(t *testing.T) {
 	}
 	require.Equal(t, want, found)
 	require.Equal(t, map[string]string{
-		"authorize/endpoint.go": "cfg.Issuer", "logout/endpoint.go": "cfg.Issuer", "session/vault.go": "issuer",
+		"authorize/endpoint.go": "cfg.Issuer", "dpop/nonce.go": "server", "logout/endpoint.go": "cfg.Issuer", "session/vault.go": "issuer",
 	}, issuers)
 	for _, w := range want {
 		test, err := os.ReadFile("../../" + w.proved)

@@ -133,6 +133,28 @@ var rules = map[string]rule{
 	"cert_usage":                    {"x5c", "a certificate for signatures", ""},
 	"cert_weak":                     {"x5c", "a stronger key", ""},
 
+	// DPoP proofs, at every endpoint.
+	"dpop_missing":            {"DPoP", "a DPoP proof: the client or the token is bound to a key", "dpop_bound_access_tokens"},
+	"dpop_repeated":           {"DPoP", "one DPoP proof", ""},
+	"dpop_malformed":          {"DPoP", "a compact JWS of at most 8192 bytes", ""},
+	"dpop_crit":               {"crit", "no header parameter crit or b64", ""},
+	"dpop_typ":                {"typ", "dpop+jwt", ""},
+	"dpop_alg_mismatch":       {"alg", "an algorithm of dpop_signing_alg_values_supported that fits the key", ""},
+	"dpop_jwk":                {"jwk", "a public key; an RSA key of 2048 to 4096 bits", ""},
+	"dpop_signature_mismatch": {"DPoP", "a signature by the key jwk", ""},
+	"dpop_jti_malformed":      {"jti", "a unique value of at most 256 bytes", ""},
+	"dpop_times_malformed":    {"iat", "iat, and exp if present, as numbers of seconds", ""},
+	"dpop_htm_mismatch":       {"htm", "the method of the request, in capitals", ""},
+	"dpop_htu_mismatch":       {"htu", "the public URL of the endpoint, without query", ""},
+	"dpop_nonce_missing":      {"nonce", "the value of the header field DPoP-Nonce of the response", ""},
+	"dpop_nonce_invalid":      {"nonce", "the value of the header field DPoP-Nonce of the response", ""},
+	"dpop_iat_too_old":        {"iat", "a time within the last minute: compare the clocks", ""},
+	"dpop_iat_in_future":      {"iat", "a time that is not in the future: compare the clocks", ""},
+	"dpop_expired":            {"exp", "a time in the future", ""},
+	"dpop_ath_mismatch":       {"ath", "the SHA-256 hash of the access token in base64url", ""},
+	"dpop_key_mismatch":       {"jwk", "the key that the token or the code is bound to", ""},
+	"dpop_replay":             {"jti", "a value that was not used before: make a new proof for each request", ""},
+
 	// Token requests.
 	"code_expired":              {"code", "a code that has not expired", ""},
 	"code_malformed":            {"code", "the code of the authorization response", ""},

@@ -50,11 +50,6 @@ func ParseJWKS(raw []byte) ([]PublicKey, error) {
 var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 func parseJWK(o Object) (k PublicKey, err error) {
-	for _, name := range secretMembers {
-		if o.Has(name) {
-			return k, fmt.Errorf("%w: it is private or symmetric, and must be taken out of use", ErrKey)
-		}
-	}
 	if k.Key, err = publicKey(o); err != nil {
 		return k, err
 	}
@@ -90,8 +85,13 @@ func readUse(o Object, k *PublicKey) (err error) {
 	return Fits(k.Alg, k.Key)
 }
 
-// publicKey reads the members of the public key (RFC 7518 §6, RFC 8037 §2).
+// publicKey reads the members of the public key (RFC 7518 §6, RFC 8037 §2). It rejects private and symmetric keys.
 func publicKey(o Object) (crypto.PublicKey, error) {
+	for _, name := range secretMembers {
+		if o.Has(name) {
+			return nil, fmt.Errorf("%w: it is private or symmetric, and must be taken out of use", ErrKey)
+		}
+	}
 	kty, err := o.String("kty")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
@@ -246,11 +246,14 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	canonical, err := json.Marshal(k)
-	if err != nil {
-		return "", fmt.Errorf("jose: thumbprint: %w", err)
+	text := make([]byte, 0, 64+len(k.N)+len(k.X)+len(k.Y))
+	for _, m := range [...]struct{ name, value string }{{"crv", k.Crv}, {"e", k.E}, {"kty", k.Kty}, {"n", k.N}, {"x", k.X}, {"y", k.Y}} {
+		if m.value != "" { // base64url and names, so JSON does not escape it
+			text = append(append(append(append(append(text, `,"`...), m.name...), `":"`...), m.value...), '"')
+		}
 	}
-	sum := sha256.Sum256(canonical)
+	text[0] = '{'
+	sum := sha256.Sum256(append(text, '}'))
 	return base64url.EncodeToString(sum[:]), nil
 }
 

@@ -12,6 +12,8 @@ type Purpose struct {
 	name string
 	// typs are the explicit types, in lower case and without "application/". The purpose of a typ is one.
 	typs []string
+	// exact compares the typ byte for byte: it has one spelling.
+	exact bool
 	// untyped accepts a token without typ, or with the typ JWT, if it has the claims of required.
 	untyped  bool
 	required []requirement
@@ -72,6 +74,8 @@ var (
 		required:  present("client_id", "response_type"),
 		forbidden: append([]string{"sub", "request", "request_uri", "token_type", "consumer"}, notOfClients...),
 	}
+	// DPoPProof proves the possession of a key for one request. RFC 9449 §4.3: its typ has the value dpop+jwt.
+	DPoPProof = &Purpose{name: "DPoP proof", typs: []string{"dpop+jwt"}, exact: true}
 )
 
 // notOfAccessTokens are claims of id_tokens, of security event and logout tokens, of request objects and of introspection responses.
@@ -88,7 +92,7 @@ var notOfAssertions = append([]string{
 
 // Purposes returns every purpose.
 func Purposes() []*Purpose {
-	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject}
+	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject, DPoPProof}
 }
 
 // String returns the name of the purpose.
@@ -159,11 +163,19 @@ func mediaType(typ string) string {
 }
 
 // Typed reports whether the header has an explicit type of the purpose.
-func (p *Purpose) Typed(h Header) bool { return slices.Contains(p.typs, mediaType(h.Typ)) }
+func (p *Purpose) Typed(h Header) bool {
+	if p.exact {
+		return slices.Contains(p.typs, h.Typ)
+	}
+	return slices.Contains(p.typs, mediaType(h.Typ))
+}
 
 // CheckTyp returns a *PurposeError if the header has the typ of another kind of JWT.
 func (p *Purpose) CheckTyp(h Header) error {
-	if typ := mediaType(h.Typ); slices.Contains(p.typs, typ) || p.untyped && (typ == "" || typ == "jwt") {
+	if p.Typed(h) {
+		return nil
+	}
+	if typ := mediaType(h.Typ); p.untyped && (typ == "" || typ == "jwt") {
 		return nil
 	}
 	return &PurposeError{"typ"}

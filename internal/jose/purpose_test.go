@@ -3,6 +3,7 @@ package jose_test
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,10 @@ var examples = map[*jose.Purpose][]string{
 		`{"iss":"c","aud":"i","exp":2,"client_id":"c","response_type":"code","redirect_uri":"r","scope":"openid","state":"s","nonce":"n","code_challenge":"x","code_challenge_method":"S256"}`,
 		`{"iss":"c","aud":"i","exp":2,"client_id":"c","response_type":"code","scope":"openid","claims":{},"authorization_details":[],"resource":["https://api"],"login_hint":"x"}`,
 	},
+	jose.DPoPProof: {
+		`{"jti":"j","htm":"POST","htu":"https://i/token","iat":1}`,
+		`{"jti":"j","htm":"GET","htu":"https://api/x","iat":1,"ath":"h","nonce":"n","exp":2,"nbf":1}`,
+	},
 	jose.LogoutToken: {`{"iss":"i","aud":"c","iat":1,"exp":2,"jti":"j","events":{"http://schemas.openid.net/event/backchannel-logout":{}},"sub":"s","sid":"x"}`},
 }
 
@@ -42,7 +47,11 @@ var examples = map[*jose.Purpose][]string{
 var explicitTypes = map[*jose.Purpose]string{
 	jose.IDToken: "", jose.AccessToken: "at+jwt", jose.ClientAssertion: "client-authentication+jwt", jose.AuthorizationGrant: "",
 	jose.RequestObject: "oauth-authz-req+jwt", jose.LogoutToken: "logout+jwt",
+	jose.DPoPProof: "dpop+jwt",
 }
+
+// alwaysTyped are the kinds that have an explicit type.
+var alwaysTyped = []*jose.Purpose{jose.LogoutToken, jose.DPoPProof}
 
 func object(t testing.TB, text string) jose.Object {
 	t.Helper()
@@ -62,7 +71,7 @@ func TestPurposes(t *testing.T) {
 			claims := object(t, text)
 			for _, p := range jose.Purposes() {
 				for _, typ := range []string{"", "JWT", "jwt", "application/jwt", "APPLICATION/Jwt"} {
-					want := p == of && of != jose.LogoutToken // a logout token is always typed
+					want := p == of && !slices.Contains(alwaysTyped, of)
 					require.Equal(t, want, p.Check(jose.Header{Typ: typ}, claims) == nil, "%s as %v, typ %q", text, p, typ)
 				}
 				explicit := explicitTypes[of]
@@ -70,7 +79,8 @@ func TestPurposes(t *testing.T) {
 					continue
 				}
 				for _, typ := range []string{explicit, strings.ToUpper(explicit), "application/" + explicit, "Application/" + explicit} {
-					require.Equal(t, p == of, p.Check(jose.Header{Typ: typ}, claims) == nil, "%s as %v, typ %q", text, p, typ)
+					want := p == of && (typ == explicit || of != jose.DPoPProof) // RFC 9449 §4.3: the value dpop+jwt
+					require.Equal(t, want, p.Check(jose.Header{Typ: typ}, claims) == nil, "%s as %v, typ %q", text, p, typ)
 				}
 			}
 		}
@@ -81,7 +91,7 @@ func TestPurposes(t *testing.T) {
 func TestOtherTypes(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []string{
-		"foo+jwt", "dpop+jwt", "secevent+jwt", "token-introspection+jwt", "application/application/jwt", "text/jwt", "jwt+jwt", "JWS", "JOSE",
+		"foo+jwt", "DPoP+JWT", "application/dpop+jwt", "secevent+jwt", "token-introspection+jwt", "application/application/jwt", "text/jwt", "jwt+jwt", "JWS", "JOSE",
 		" jwt", "jwt ", "at+jwt; charset=utf-8", "application/", "+jwt", "ĵwt", "at+jwt\u0000", "authorization-grant+jwt",
 	} {
 		for of, texts := range examples {
