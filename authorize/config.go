@@ -119,6 +119,10 @@ type Config struct {
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.
 	RequiredParameters []string
+	// MergeRequestObject takes the parameters that the request object of a pushed request leaves out from those beside it (OIDC Core §6.1),
+	// unless the client requires signed request objects. The typ of the object may then be client-authentication+jwt too. If false,
+	// parameters beside a request object are ignored (RFC 9101 §6.3).
+	MergeRequestObject bool
 	// RequestURIAlone rejects requests that have parameters other than client_id beside the request_uri of a pushed request. If false,
 	// these parameters are ignored (RFC 9126 §4).
 	RequestURIAlone bool

@@ -20,7 +20,7 @@ import (
 
 // checkDetails validates authorization_details as far as its types can before the user has logged in (RFC 9396 §5). What exists in the
 // registers of the host is checked once for each new request; the offer to the user is loaded from them again.
-func (e *Endpoint) checkDetails(ctx context.Context, q *request, _ time.Time) *refusal {
+func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) *refusal {
 	text := q.form.Get("authorization_details")
 	if text == "" {
 		return nil
@@ -32,7 +32,9 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, _ time.Time) *r
 		return bad("details_not_supported", "The parameter authorization_details is not supported.")
 	}
 	details, err := e.cfg.AuthorizationDetails.Parse([]byte(text))
-	if err != nil {
+	if isRejected(err) {
+		return q.to.rejected(err)
+	} else if err != nil {
 		return bad(detailsReason(err))
 	}
 	// Details may identify the user or the organisation the user acts for, and RFC 9396 §7 sends them to the client.
@@ -43,13 +45,27 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, _ time.Time) *r
 	if q.sealed {
 		return nil
 	}
-	switch err = e.cfg.AuthorizationDetails.Check(ctx, details); {
+	switch err = e.cfg.AuthorizationDetails.Check(ctx, clientRequest(q, now), details); {
 	case errors.Is(err, rar.ErrValue):
 		return bad(detailsReason(err))
+	case isRejected(err):
+		return q.to.rejected(err)
 	case err != nil:
 		return faulty(q.to, fmt.Errorf("%w: checking authorization_details: %w", portner.ErrUnavailable, err))
 	}
 	return nil
+}
+
+// isRejected reports whether a type of authorization_details returned an error for the client.
+func isRejected(err error) bool {
+	_, ok := errors.AsType[*portner.Error](err)
+	return ok
+}
+
+// rejected returns the refusal for an error of a type that is sent to the client.
+func (t *target) rejected(err error) *refusal {
+	e := portner.AsError(err)
+	return t.refuse(e.Code, "details_rejected", e.Description)
 }
 
 // withheld reports whether the client may not learn the identity of the user. It is decided on all requested scopes, so that no
@@ -148,15 +164,17 @@ func (e *Endpoint) loadDetails(ctx context.Context, x *exchange, f *facts) *refu
 	return nil
 }
 
+// clientRequest describes the client to package rar.
+func clientRequest(q *request, now time.Time) rar.Request {
+	p := q.client.Parties(q.onBehalfOf, storage.Delegation{})
+	return rar.Request{ClientID: q.client.ClientID, Organisation: p.Consumer, Supplier: p.Supplier, Now: now}
+}
+
 // detailsRequest describes the client and the user to package rar.
 func (e *Endpoint) detailsRequest(x *exchange, who *session.Identity, locale string) rar.Request {
-	c := x.req.client
-	p := c.Parties(x.req.onBehalfOf, storage.Delegation{})
-	return rar.Request{
-		ClientID: c.ClientID, Organisation: p.Consumer, Supplier: p.Supplier,
-		Subject: who.Subject, Identifiers: who.Identifiers, Name: who.Attributes["name"],
-		Locale: locale, Now: x.now,
-	}
+	r := clientRequest(x.req, x.now)
+	r.Subject, r.Identifiers, r.Name, r.Locale = who.Subject, who.Identifiers, who.Attributes["name"], locale
+	return r
 }
 
 // grantDetails returns the details that the user grants, sealed for the grant; nil if the request has none.

@@ -107,8 +107,11 @@ func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx
 	s := source{form: form}
 	if form.Has("request") {
 		var refused *refusal
-		if s, refused = e.requestObject(ctx, c, form, now); refused != nil {
+		if s, refused = e.requestObject(ctx, c, form, now, e.merges(c)); refused != nil {
 			return source{}, refused
+		}
+		if e.merges(c) {
+			s.form = merged(s.form, form.Without("request"))
 		}
 	}
 	s.pushed = storage.Hash{1} // not zero: it is a pushed request
@@ -116,6 +119,16 @@ func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx
 		return source{}, refused
 	}
 	return s, nil
+}
+
+// merges reports whether the request objects of pushed requests may leave out parameters.
+func (e *Endpoint) merges(c *client.Client) bool {
+	return e.cfg.MergeRequestObject && !e.cfg.requires("request") && !c.RequireSignedRequestObject
+}
+
+// merged returns the parameters of a request object, and those beside it that it does not have.
+func merged(object, beside httpx.Form) httpx.Form {
+	return httpx.Concat(object, beside.Without(object.Names()...))
 }
 
 // maxPushed bounds the encoded parameters of a pushed request, so that a pending request made of them does not exceed maxSealed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
@@ -38,6 +39,8 @@ type Pending struct {
 	Prompt []string
 	// RequestedACR holds the levels that the request accepts. LogIn with a lower level shows the login page again.
 	RequestedACR []string
+	// ACRValues are the acr_values of the request, also those that are no levels: a page may read from them how the user is to log in.
+	ACRValues []string
 	// LoginHint is the login_hint of the request. It may be a national identity number.
 	LoginHint Hint
 	// Scopes are the scopes to consent to, at ConsentStep. There may be none if there are Details.
@@ -84,7 +87,7 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 	p := &Pending{
 		Step: x.step, Reason: session.Reason(x.reason), Header: x.header, Client: infoOf(q.client, q.onBehalfOf),
 		Locale: e.localeOf(x),
-		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues),
+		Prompt: q.prompt.names(), RequestedACR: slices.Clone(q.acrValues), ACRValues: strings.Fields(q.form.Get("acr_values")),
 		LoginHint: Hint{q.form.Get("login_hint")}, Sealed: sealed,
 		endpoint: e, x: x, facts: f,
 	}

@@ -24,8 +24,8 @@ const (
 var errObject = errors.New("authorize: a parameter of the request object has an unsupported type")
 
 // requestObject returns the parameters of a signed request object (RFC 9101). Parameters beside it are ignored, except client_id,
-// which must match (RFC 9101 §6.3).
-func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, *refusal) {
+// which must match (RFC 9101 §6.3). A partial object may leave out parameters that are beside it.
+func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form httpx.Form, now time.Time, partial bool) (source, *refusal) {
 	if repeated(form, "request") {
 		return source{}, e.unresolved(c, form, portner.InvalidRequest, "parameter_repeated", "The parameter request is repeated.").
 			as(portner.EventDuplicateParam)
@@ -34,7 +34,11 @@ func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form htt
 		return source{}, e.unresolved(c, form, portner.RequestNotSupported, "request_object_keys_missing",
 			"The parameter request is not supported for a client without registered keys.")
 	}
-	inner, reason, err := e.openObject(ctx, c, form.Get("request"), now)
+	purpose := client.ForRequest
+	if partial {
+		purpose = client.ForPartialRequest
+	}
+	inner, reason, err := e.openObject(ctx, c, form.Get("request"), purpose, now)
 	if err != nil {
 		return source{}, faulty(nil, err)
 	}
@@ -47,8 +51,8 @@ func (e *Endpoint) requestObject(ctx context.Context, c *client.Client, form htt
 }
 
 // openObject verifies a request object. It returns the parameters as a form, or the reason for the log if the object is invalid.
-func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object string, now time.Time) (httpx.Form, string, error) {
-	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{Purpose: client.ForRequest}, now)
+func (e *Endpoint) openObject(ctx context.Context, c *client.Client, object string, purpose client.Purpose, now time.Time) (httpx.Form, string, error) {
+	signed, err := e.cfg.Authenticator.VerifyAssertion(ctx, c, object, client.AssertionRules{Purpose: purpose}, now)
 	if refused, ok := errors.AsType[*client.AssertionError](err); ok {
 		return httpx.Form{}, "request_object_" + refused.Reason, nil
 	}

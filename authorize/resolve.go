@@ -29,7 +29,7 @@ func (e *Endpoint) resolve(ctx context.Context, form httpx.Form, now time.Time) 
 		s, r := e.pushedRequest(ctx, c, form, uri, now)
 		return c, s, r
 	case object:
-		s, r := e.requestObject(ctx, c, form, now)
+		s, r := e.requestObject(ctx, c, form, now, false)
 		return c, s, r
 	}
 	return c, source{form: form}, nil

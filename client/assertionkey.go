@@ -21,11 +21,13 @@ const (
 	ForAuthentication Purpose = iota // a client assertion (RFC 7523 §2.2)
 	ForGrant                         // an assertion as authorization grant (RFC 7523 §2.1)
 	ForRequest                       // a request object (RFC 9101)
+	ForPartialRequest                // a request object with some of the parameters, beside a pushed request (OIDC Core §6.1)
 )
 
 // kinds holds the rules of each Purpose.
 var kinds = map[Purpose]*jose.Purpose{
 	ForAuthentication: jose.ClientAssertion, ForGrant: jose.AuthorizationGrant, ForRequest: jose.RequestObject,
+	ForPartialRequest: jose.PartialRequestObject,
 }
 
 // AssertionRules are the rules for the purpose and the key of one kind of assertion. The zero value holds the rules of

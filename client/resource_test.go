@@ -15,13 +15,13 @@ import (
 func TestIsResource(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
-		"https://api.example.no", "https://api.example.no/v1?x=1", "urn:example:api", "api://AzureADTokenExchange", "HTTPS://api.example.no",
+		"https://api.example.no", "https://api.example.no/v1?x=1", "urn:example:api", "nhn:sample", "api://AzureADTokenExchange", "HTTPS://api.example.no",
 		"https://a/" + strings.Repeat("x", 1990),
 	} {
 		require.True(t, client.IsResource(issuer, good), good)
 	}
 	for _, bad := range []string{
-		"", "api", "/api", "//api.example.no", "https:", "https://", "https:///x", "https:api", "urn:", "urn://", "javascript:alert(1)", "file:///etc/x",
+		"", "api", "/api", "//api.example.no", "https:", "https://", "https:///x", "https:api", "urn:", "urn://", "nhn:", "javascript:alert(1)", "file:///etc/x",
 		"data:text/plain,x", "mailto:a@example.no", "http://api.example.no", "https://u:p@api.example.no", "https://api.example.no/#x",
 		"https://api.example.no#", "https://api.example.no/a b", "https://api.example.no/ø", "https://api.example.no/\n", "not a uri", "%zz://x",
 		"https://a/" + strings.Repeat("x", 1991),

@@ -103,7 +103,7 @@ func (b *builder) authorize() {
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
-		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
+		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
 		ClientCertificates: b.cfg.ClientCertificates, PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,

@@ -76,6 +76,9 @@ type Profile struct {
 	// RequestURIAlone rejects requests that have parameters other than client_id beside the request_uri of a pushed request. If false,
 	// these parameters are ignored (RFC 9126 §4).
 	RequestURIAlone bool
+	// MergeRequestObject takes the parameters that the request object of a pushed request leaves out from those beside it; see
+	// authorize.Config.
+	MergeRequestObject bool
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
 	// AssertionLifetime is the longest time from iat to exp of a client assertion, at most an hour. If 0, it is 120 s.

@@ -1,6 +1,7 @@
 package rar
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,13 +74,16 @@ type Type struct {
 	Name string
 	// Members are the names of the other members of a request. Unknown members are rejected with ErrUnknownMember.
 	Members []string
-	// Validate checks the values of one detail. Errors wrap ErrValue. If nil, every value is valid.
+	// Single accepts an object of the type as authorization_details, without the array of RFC 9396 §2.
+	Single bool
+	// Validate checks the values of one detail. Errors wrap ErrValue, or are a *portner.Error, which is sent to the client. If nil, every
+	// value is valid.
 	Validate func(d Detail) error
 	// Check reports whether the values of all details of the type exist in the registers of the host, such as the identifier of a
-	// resource. It is called for each new authorization request before the user has logged in, so its answer must not depend on a user,
-	// and must be cheap. An error that wraps ErrValue rejects the request before any page; every other error is a fault. If nil, every
-	// value exists.
-	Check func(ctx context.Context, details []Detail) error
+	// resource, and whether the client may name them. It is called for each new authorization request before the user has logged in, so r
+	// has no user, and the answer must be cheap. An error that wraps ErrValue, or a *portner.Error, which is sent to the client, rejects
+	// the request before any page; every other error is a fault. If nil, every value exists.
+	Check func(ctx context.Context, r Request, details []Detail) error
 	// Alone rejects requests that also have details of other types, with ErrMixedTypes.
 	Alone bool
 	// NoApproval grants details of the type to every client with a live session, also for prompt=none, and no page shows them. It
@@ -148,9 +152,17 @@ func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 	if len(raw) > MaxBytes {
 		return nil, ErrMalformed
 	}
+	raw = bytes.TrimSpace(raw)
+	single := bytes.HasPrefix(raw, []byte("{"))
+	if single {
+		raw = slices.Concat([]byte("["), raw, []byte("]"))
+	}
 	details, err := split(raw)
 	if err != nil {
 		return nil, err
+	}
+	if single && (len(details) != 1 || !r.types[details[0].Type].Single) {
+		return nil, ErrMalformed
 	}
 	if len(details) == 0 || len(details) > MaxDetails {
 		return nil, ErrMalformed
@@ -171,14 +183,14 @@ func (r *Registry) Parse(raw []byte) ([]Detail, error) {
 }
 
 // Check calls Type.Check for the types of details that Parse returned. It returns its errors unchanged.
-func (r *Registry) Check(ctx context.Context, details []Detail) error {
+func (r *Registry) Check(ctx context.Context, req Request, details []Detail) error {
 	for i, d := range details {
 		sameType := func(o Detail) bool { return o.Type == d.Type }
 		if check := r.types[d.Type].Check; check == nil || slices.ContainsFunc(details[:i], sameType) {
 			continue
 		}
 		others := func(o Detail) bool { return o.Type != d.Type }
-		if err := r.types[d.Type].Check(ctx, slices.DeleteFunc(slices.Clone(details), others)); err != nil {
+		if err := r.types[d.Type].Check(ctx, req, slices.DeleteFunc(slices.Clone(details), others)); err != nil {
 			return err
 		}
 	}

@@ -394,7 +394,8 @@ func TestCheck(t *testing.T) {
 	checked := func(name string, err error) rar.Type {
 		typ := echo()
 		typ.Name = name
-		typ.Check = func(_ context.Context, details []rar.Detail) error {
+		typ.Check = func(_ context.Context, r rar.Request, details []rar.Detail) error {
+			require.Equal(t, rar.Request{ClientID: "client"}, r)
 			for _, d := range details {
 				require.Equal(t, name, d.Type)
 			}
@@ -412,9 +413,28 @@ func TestCheck(t *testing.T) {
 		details, err := r.Parse([]byte(text))
 		require.NoError(t, err)
 		seen = nil
-		require.Equal(t, want, r.Check(t.Context(), details), text)
+		require.Equal(t, want, r.Check(t.Context(), rar.Request{ClientID: "client"}, details), text)
 		if want == nil && len(details) == 3 {
 			require.Equal(t, []int{2}, seen, "once for each type")
 		}
+	}
+}
+
+// TestSingleObject: authorization_details of a type with Single may be one object; those of other types must be an array.
+func TestSingleObject(t *testing.T) {
+	t.Parallel()
+	single := echo()
+	single.Name, single.Single = "single", true
+	r, err := rar.NewRegistry(single, echo())
+	require.NoError(t, err)
+	for _, text := range []string{`{"type":"single"}`, ` {"type":"single"} `, `[{"type":"single"}]`} {
+		details, err := r.Parse([]byte(text))
+		require.NoError(t, err, text)
+		require.Len(t, details, 1)
+		require.JSONEq(t, `{"type":"single"}`, string(details[0].JSON))
+	}
+	for _, text := range []string{`{"type":"echo"}`, `{"type":"unknown"}`, `{"type":"single"},{"type":"single"}`, `{}`, `{"type":"single"}]`, `{"type":"single"`} {
+		_, err := r.Parse([]byte(text))
+		require.ErrorIs(t, err, rar.ErrMalformed, text)
 	}
 }

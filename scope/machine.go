@@ -31,5 +31,5 @@ func EvaluateMachine(requested []string, c Client, src Source) (Plan, error) {
 
 // needsUser reports whether a scope is for tokens of users only.
 func (s *Scope) needsUser() bool {
-	return s.RequiresUserConsent || s.RequiresUserAuthentication || Reserved(s.Name) && s.Name != Introspection
+	return s.RequiresUser || s.RequiresUserConsent || s.RequiresUserAuthentication || Reserved(s.Name) && s.Name != Introspection
 }

@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -41,4 +42,24 @@ func TestEvaluateMachine(t *testing.T) {
 	p, err = scope.EvaluateMachine(nil, scope.Client{Scopes: list("openid", "nav:consent")}, src)
 	require.NoError(t, err)
 	require.Empty(t, p.Granted)
+}
+
+// TestRequiresUser: a scope with RequiresUser is refused without a user, and is not among the default scopes of a machine.
+func TestRequiresUser(t *testing.T) {
+	t.Parallel()
+	src, err := scope.NewRegistry([]scope.Scope{
+		{Name: "a:identity", AccessibleForAll: true, RequiresUser: true}, {Name: "a:read", AccessibleForAll: true},
+	}, nil)
+	require.NoError(t, err)
+	c := scope.Client{Scopes: []string{"a:identity", "a:read"}}
+	_, err = scope.EvaluateMachine([]string{"a:identity"}, c, src)
+	refused, ok := errors.AsType[*scope.RefusedError](err)
+	require.True(t, ok)
+	require.Equal(t, []scope.Refusal{{Scope: "a:identity", Reason: scope.UserRequired}}, refused.Refusals)
+	plan, err := scope.EvaluateMachine(nil, c, src)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a:read"}, plan.Granted)
+	plan, err = scope.Evaluate(scope.Request{Requested: []string{"a:identity"}, Client: c, Scopes: src})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a:identity"}, plan.Granted)
 }

@@ -69,6 +69,9 @@ type Scope struct {
 	// RequiresPseudonymousTokens removes identifying claims from all tokens and responses of the grant.
 	RequiresPseudonymousTokens bool `json:"requires_pseudonymous_tokens,omitempty"`
 
+	// RequiresUser refuses the scope in requests without a user. A consent or a login of the user implies it. It is no member of the JSON.
+	RequiresUser bool `json:"-"`
+
 	// AccessibleForAll permits every organisation to use the scope, without an [Access].
 	AccessibleForAll bool `json:"accessible_for_all,omitempty"`
 	// AllowedIntegrationTypes limits the integration types of clients: maskinporten, api_klient, ansattporten. If empty, all

@@ -86,7 +86,7 @@ func (t altinnType) validate(d rar.Detail) error {
 }
 
 // check reports whether the resources of the details exist.
-func (t altinnType) check(ctx context.Context, details []rar.Detail) error {
+func (t altinnType) check(ctx context.Context, _ rar.Request, details []rar.Detail) error {
 	all, err := readAll(details)
 	if err != nil {
 		return err

@@ -175,6 +175,7 @@ var rules = map[string]rule{
 	"details_malformed":         {"authorization_details", "a JSON array of objects with type", ""},
 	"details_member_unknown":    {"authorization_details", "members of the type", ""},
 	"details_not_granted":       {"authorization_details", "details of the grant", ""},
+	"details_rejected":          {"authorization_details", "details that the service allows the client", ""},
 	"details_type_unknown":      {"authorization_details", "a type of authorization_details_types_supported", ""},
 	"details_types_mixed":       {"authorization_details", "types that can be combined", ""},
 	"details_value":             {"authorization_details", "valid values", ""},

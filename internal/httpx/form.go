@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -135,6 +136,9 @@ func (f Form) With(name, value string) Form {
 	}
 	return Form{append(pairs, pair{name, value})}
 }
+
+// Concat returns the parameters of both forms.
+func Concat(a, b Form) Form { return Form{slices.Concat(a.pairs, b.pairs)} }
 
 // Without returns a copy without the named parameters.
 func (f Form) Without(names ...string) Form {

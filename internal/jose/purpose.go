@@ -78,6 +78,14 @@ var (
 	DPoPProof = &Purpose{name: "DPoP proof", typs: []string{"dpop+jwt"}, exact: true}
 )
 
+// PartialRequestObject is a request object beside the parameters of a pushed request, which need not have all of them. HelseID's clients
+// give it the typ of client assertions: it has a client_id and no sub, and an assertion the reverse. It is therefore not one of
+// Purposes.
+var PartialRequestObject = &Purpose{
+	name: "partial request object", typs: append([]string{"client-authentication+jwt"}, RequestObject.typs...), untyped: true,
+	required: present("client_id"), forbidden: RequestObject.forbidden,
+}
+
 // notOfAccessTokens are claims of id_tokens, of security event and logout tokens, of request objects and of introspection responses.
 var notOfAccessTokens = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "response_type", "token_introspection"}
 
