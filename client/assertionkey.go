@@ -121,7 +121,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	if r := checkNaming(token, t.Header, rules); r != nil {
 		return verified, r, nil
 	}
-	if verified.Certificate, r, err = a.pinned(ctx, c, chosen(keys, t.Header.KID), t.Header, now); r != nil || err != nil {
+	if verified.Certificate, r, err = a.pinned(ctx, c, t.Key, t.Header, now); r != nil || err != nil {
 		return verified, r, err
 	}
 	verified.Payload, verified.claims = t.Payload, t.Claims
@@ -147,12 +147,6 @@ func checkNaming(token string, h jose.Header, rules AssertionRules) *rejection {
 		return rejectedNoKID
 	}
 	return nil
-}
-
-// chosen returns the key that jose.Verify used.
-func chosen(keys []jose.PublicKey, kid string) jose.PublicKey {
-	i := slices.IndexFunc(keys, func(k jose.PublicKey) bool { return k.Use != "enc" && (kid == "" || k.KID == kid) })
-	return keys[i]
 }
 
 // pinned verifies the certificate that a key was registered with, including its revocation (docs/spec/idporten.md §2.6). A

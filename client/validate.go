@@ -386,6 +386,8 @@ func (v *validation) checkKeys() {
 		allowed, purpose = v.allowed(grantAlgorithms), " (integration_type "+v.IntegrationType+")"
 	}
 	for i, k := range keys {
+		first := slices.IndexFunc(keys, func(other jose.PublicKey) bool { return other.KID == k.KID })
+		v.Want(first == i || v.IntegrationType == "", at("jwks.keys", i)+".kid", "must be unique for integration_type "+v.IntegrationType) // docs/spec/idporten.md §2.6
 		fits := slices.ContainsFunc(allowed, func(alg string) bool {
 			return (k.Alg == "" || k.Alg == alg) && jose.Fits(alg, k.Key) == nil
 		})

@@ -225,7 +225,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"no key in the set", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[]}`) }), []string{"jwks"}},
 		{"symmetric key", machine("maskinporten", func(c *client.Client) { c.JWKS = json.RawMessage(`{"keys":[{"kty":"oct","k":"AAAA"}]}`) }), []string{"jwks"}},
 		{"six keys", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys...) }), []string{"jwks"}},
-		{"kid twice", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks"}},
+		{"kid twice", machine("maskinporten", func(c *client.Client) { c.JWKS = jwks(sixKeys[0], sixKeys[0]) }), []string{"jwks.keys[1].kid"}},
 		{"key for ES256 of a machine", machine("maskinporten", func(c *client.Client) { c.JWKS = p256JWKS() }), []string{"jwks.keys[0]"}},
 		{"key for ES256 beside another", machine("maskinporten", func(c *client.Client) {
 			c.JWKS = jwks(jose.PublicKey{KID: "a", Key: rsaKey().Public()}, jose.PublicKey{KID: "b", Key: p256Key().Public()})

@@ -108,8 +108,8 @@ func withoutRedirects(c *http.Client) *http.Client {
 	return &own
 }
 
-// usableKeys reads a key set and ignores the keys that are not valid. If two keys have one kid, both are kept, and tokens with
-// this kid are rejected.
+// usableKeys reads a key set and ignores the keys that are not valid. If several keys have one kid, each is
+// kept, and those that fit the alg of a token are tried.
 func usableKeys(doc []byte, standardBase64 bool) ([]jose.PublicKey, error) {
 	set, err := jose.ParseObject(doc)
 	if err != nil {

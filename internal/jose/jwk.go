@@ -16,8 +16,8 @@ import (
 )
 
 // ParseJWKS parses a set of public signature keys (RFC 7517 §5). It rejects the whole set if one key is private, symmetric, weak
-// or of an unknown type, or if a kid is repeated. If there are several keys, each must have a kid. The caller must limit the
-// length of the text and the number of keys. Keys with "use":"enc" are returned, but verify no signature.
+// or of an unknown type. If there are several keys, each must have a kid, which need not be unique (RFC 7517 §4.5). The caller must limit
+// the length of the text and the number of keys. Keys with "use":"enc" are returned, but verify no signature.
 func ParseJWKS(raw []byte) ([]PublicKey, error) {
 	o, err := ParseObject(raw)
 	if err != nil {
@@ -28,19 +28,14 @@ func ParseJWKS(raw []byte) ([]PublicKey, error) {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	keys := make([]PublicKey, 0, len(list))
-	kids := make(map[string]bool, len(list))
 	for i, jwk := range list {
 		k, err := parseJWK(jwk)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		if kids[k.KID] {
-			return nil, fmt.Errorf("key %d: %w: kid is repeated", i, ErrKey)
-		}
 		if k.KID == "" && len(list) > 1 {
 			return nil, fmt.Errorf("key %d: %w: no kid", i, ErrKey)
 		}
-		kids[k.KID] = true
 		keys = append(keys, k)
 	}
 	return keys, nil

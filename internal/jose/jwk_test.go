@@ -133,7 +133,6 @@ func TestParseJWKSRejects(t *testing.T) {
 		"kid not text":           ec(map[string]any{"kid": 1}),
 		"kid long":               ec(map[string]any{"kid": strings.Repeat("k", 129)}),
 		"x5c no certificate":     ec(map[string]any{"x5c": []string{"AAAA"}}),
-		"kid twice":              ec(nil) + "," + rs(nil),
 		"several without kid":    ec(nil) + "," + rs(map[string]any{"kid": nil}),
 		"not an object":          `"key"`,
 	} {
@@ -167,6 +166,10 @@ func TestParseJWKSAccepts(t *testing.T) {
 	got, err = jose.ParseJWKS([]byte(`{"keys":[` + enc + `]}`))
 	require.NoError(t, err)
 	require.Equal(t, "enc", got[0].Use)
+
+	got, err = jose.ParseJWKS([]byte(`{"keys":[` + members(t, public("ES256"), nil) + `,` + members(t, public("RS256"), nil) + `]}`))
+	require.NoError(t, err, "a kid need not be unique")
+	require.Equal(t, []jose.PublicKey{public("ES256"), public("RS256")}, got)
 
 	got, err = jose.ParseJWKS([]byte(`{"keys":[]}`))
 	require.NoError(t, err)

@@ -32,12 +32,13 @@ type Header struct {
 // Token is a verified JWT.
 type Token struct {
 	Header  Header
+	Key     PublicKey // the key that verified the signature
 	Payload []byte
 	Claims  Object // of Payload
 }
 
 // Verify verifies a compact JWT with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
-// must be one of algs and fit the key. The length is checked before anything is decoded: use MaxToken or MaxTokenX5C. A JWT of
+// must be one of algs and fit the key. Of several keys with the kid, each one that fits alg is tried (FAPI 2.0 SP §5.4.3). The length is checked before anything is decoded: use MaxToken or MaxTokenX5C. A JWT of
 // another kind than purpose is rejected after its signature is verified.
 //
 // If Verify returns an error after it has parsed the header, the Token has the header, so that callers can log it. Claims and payload
@@ -72,14 +73,7 @@ func verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 	if !slices.Contains(algs, header.Alg) {
 		return t, fmt.Errorf("%w: not accepted", ErrAlgorithm)
 	}
-	key, err := choose(keys, header.KID)
-	if err != nil {
-		return t, err
-	}
-	if key.Alg != "" && key.Alg != header.Alg {
-		return t, fmt.Errorf("%w: the key has another", ErrAlgorithm)
-	}
-	if err := Fits(header.Alg, key.Key); err != nil {
+	if err := choose(keys, header); err != nil {
 		return t, err
 	}
 	sig, err := decode(signature)
@@ -91,27 +85,50 @@ func verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 		return t, err
 	}
 	signed := []byte(token[:len(head)+1+len(body)])
-	if algorithms[header.Alg].verifier.Verify(signed, sig, key.Key) != nil {
-		return t, ErrSignature
-	}
-	t.Payload = payload
-	return t, nil
-}
-
-// choose returns the key with the kid. Without a kid it returns the only key, and an error if there are several.
-func choose(keys []PublicKey, kid string) (PublicKey, error) {
-	var found PublicKey
-	n := 0
-	for _, k := range keys {
-		if (k.Use == "" || k.Use == "sig") && (kid == "" || k.KID == kid) {
-			found = k
-			n++
+	for i := range keys {
+		if k := &keys[i]; k.named(header.KID) && k.fits(header.Alg) == nil && algorithms[header.Alg].verifier.Verify(signed, sig, k.Key) == nil {
+			t.Key, t.Payload = *k, payload
+			return t, nil
 		}
 	}
-	if n != 1 {
-		return PublicKey{}, fmt.Errorf("%w: %d candidates", ErrNoKey, n)
+	return t, ErrSignature
+}
+
+// choose returns an error unless a key may have signed a token with this header. Without kid there must be only one key.
+func choose(keys []PublicKey, h Header) error {
+	named, fitting := 0, 0
+	var unfit error
+	for i := range keys {
+		if !keys[i].named(h.KID) {
+			continue
+		}
+		named++
+		if err := keys[i].fits(h.Alg); err != nil {
+			unfit = err
+		} else {
+			fitting++
+		}
 	}
-	return found, nil
+	switch {
+	case named == 0 || h.KID == "" && named > 1:
+		return fmt.Errorf("%w: %d candidates", ErrNoKey, named)
+	case fitting == 0:
+		return unfit
+	}
+	return nil
+}
+
+// named reports whether a kid names the signature key. A token without kid names every one.
+func (k *PublicKey) named(kid string) bool {
+	return (k.Use == "" || k.Use == "sig") && (kid == "" || k.KID == kid)
+}
+
+// fits returns an error unless the key is for alg.
+func (k *PublicKey) fits(alg string) error {
+	if k.Alg != "" && k.Alg != alg {
+		return fmt.Errorf("%w: the key has another", ErrAlgorithm)
+	}
+	return Fits(alg, k.Key)
 }
 
 // ParseHeader parses the header of a compact JWS without verification. Use it only to find the keys for Verify.

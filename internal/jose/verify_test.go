@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,8 +168,36 @@ func TestVerifyUseOfKeys(t *testing.T) {
 	token := signed(t, "ES256", `{"alg":"ES256","kid":"k"}`, `{}`)
 	_, err := jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{enc})
 	require.ErrorIs(t, err, jose.ErrNoKey)
-	_, err = jose.VerifyAny(token, jose.MaxToken, []string{"ES256"}, []jose.PublicKey{public("ES256"), public("ES256")})
-	require.ErrorIs(t, err, jose.ErrNoKey, "two keys with one kid: no guess")
+}
+
+// TestVerifyKeysOfOneKID: of several keys with the kid of the header those are tried that fit alg, whatever their order. Keys for another
+// alg, for another use or with another kid verify nothing.
+func TestVerifyKeysOfOneKID(t *testing.T) {
+	t.Parallel()
+	other := jose.PublicKey{KID: "k", Key: keys().other.Public()}
+	enc := public("ES256")
+	enc.Use = "enc"
+	elsewhere := public("ES256")
+	elsewhere.KID = "l"
+	of384 := jose.PublicKey{KID: "k", Alg: "ES384", Key: keyFor("ES384").Public()}
+	decoys := []jose.PublicKey{public("EdDSA"), public("PS256"), of384, other, enc, elsewhere}
+	token := signed(t, "ES256", `{"alg":"ES256","kid":"k"}`, `{}`)
+	algs := []string{"ES256", "PS256", "EdDSA"}
+	for i := range len(decoys) + 1 {
+		set := slices.Insert(slices.Clone(decoys), i, public("ES256"))
+		got, err := jose.VerifyAny(token, jose.MaxToken, algs, set)
+		require.NoError(t, err, "the key is number %d", i)
+		require.Equal(t, public("ES256"), got.Key, "the key that verified the signature")
+	}
+	got, err := jose.VerifyAny(token, jose.MaxToken, algs, decoys)
+	require.ErrorIs(t, err, jose.ErrSignature)
+	require.Nil(t, got.Key.Key)
+	_, err = jose.VerifyAny(token, jose.MaxToken, algs, []jose.PublicKey{public("EdDSA"), public("PS256"), of384})
+	require.ErrorIs(t, err, jose.ErrAlgorithm, "no key of the kid is for ES256")
+	_, err = jose.VerifyAny(token, jose.MaxToken, algs, []jose.PublicKey{enc, elsewhere})
+	require.ErrorIs(t, err, jose.ErrNoKey)
+	_, err = jose.VerifyAny(signed(t, "ES256", `{"alg":"ES256"}`, `{}`), jose.MaxToken, algs, []jose.PublicKey{public("EdDSA"), public("ES256")})
+	require.ErrorIs(t, err, jose.ErrNoKey, "without kid nothing is tried")
 }
 
 // TestVerifyRejectsOtherSpellings: a token that is written in another way does not verify.
