@@ -126,6 +126,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 	web.IntegrationType = "" // ID-porten has no token exchange
 	web.GrantTypes = []string{"authorization_code", "refresh_token", exchange.GrantType}
 	web.BackchannelLogoutURI = optest.RedirectURI(webClient) + "/bc"
+	web.ResponseModes = []string{"query", "jwt"}
 	foreign, err := resource.New(resource.Config{Issuer: foreignIssuer, Keys: resource.StaticKeys(m.jwks), URL: optest.Issuer})
 	require.NoError(t, err)
 	user := session.Identity{Subject: "kari", Identifiers: optest.Identifiers(optest.KariPID)}
@@ -235,6 +236,19 @@ func (m *matrix) login(t *testing.T, op *optest.OP) (optest.Answer, *optest.Brow
 	return a, b
 }
 
+// response returns a signed response of the authorization endpoint.
+func (m *matrix) response(t *testing.T, change ...string) string {
+	t.Helper()
+	r := m.op.Request(webClient, matrixScope, append([]string{"response_mode", "jwt"}, change...)...)
+	b := m.op.Browser()
+	p := b.Get(t, r.URL())
+	if p.Left == nil {
+		p = b.Login(t, r, "kari")
+	}
+	require.NotNil(t, p.Left)
+	return p.Left.Query().Get("response")
+}
+
 // assertion returns the claims of an assertion for Maskinporten.
 func (m *matrix) assertion(more map[string]any) map[string]any {
 	now := time.Now().Unix()
@@ -270,6 +284,7 @@ func issued(t *testing.T, text string, purpose *jose.Purpose, site string) kind 
 func (m *matrix) kinds(t *testing.T) map[string]kind {
 	t.Helper()
 	const mint, notify, altinnSite = "token/mint.go:Keys.Sign", "logout/notify.go:Keys.Sign", "digdir/altinn/server.go:Keys.Sign"
+	const response = "authorize/jarm.go:Keys.Sign"
 	tokens, browser := m.login(t, m.op)
 	typed, _ := m.login(t, m.typed)
 	page := browser.Get(t, optest.Issuer+"/logout?"+url.Values{"id_token_hint": {tokens.String("id_token")}}.Encode())
@@ -292,6 +307,8 @@ func (m *matrix) kinds(t *testing.T) map[string]kind {
 		"id_token":                   issued(t, tokens.String("id_token"), jose.IDToken, mint),
 		"access token":               issued(t, tokens.String("access_token"), jose.AccessToken, mint),
 		"at+jwt":                     issued(t, typed.String("access_token"), jose.AccessToken, mint),
+		"authorization response":     issued(t, m.response(t), jose.AuthorizationResponse, response),
+		"authorization error":        issued(t, m.response(t, "scope", "x:y"), jose.AuthorizationResponse, response),
 		"logout token":               issued(t, m.logouts[0], nil, notify),
 		"Maskinporten token":         issued(t, machineToken, jose.AccessToken, mint),
 		"audience-restricted":        issued(t, m.machineToken(t, map[string]any{"resource": navAPI, "pid": optest.KariPID}), jose.AccessToken, mint),
@@ -604,7 +621,7 @@ func TestMatrixIsComplete(t *testing.T) {
 		sites = append(sites, r.sites...)
 	}
 	for _, p := range jose.Purposes() {
-		read, made := p == jose.LogoutToken, p == jose.LogoutToken // only issued
+		read, made := p == jose.LogoutToken || p == jose.AuthorizationResponse, p == jose.LogoutToken // only issued
 		for _, r := range readers {
 			read = read || r.purpose == p
 		}

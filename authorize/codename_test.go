@@ -11,8 +11,9 @@ import (
 // TestCodeNames checks that no two answers to a request have the same code: an identifier of one list is none of another list.
 func TestCodeNames(t *testing.T) {
 	t.Parallel()
+	key := ""
 	name := func(scopes, chosen, approved []string) string {
-		x := &exchange{}
+		x := &exchange{req: &request{dpopKey: key}}
 		x.representation.chosen, x.approval.approved = chosen, approved
 		return codeName(x, &storage.Session{ID: "s"}, scopes)
 	}
@@ -26,4 +27,7 @@ func TestCodeNames(t *testing.T) {
 		seen[n] = true
 	}
 	require.Equal(t, name(a, b, a), name(a, b, a))
+	unbound := name(a, b, a)
+	key = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+	require.NotEqual(t, unbound, name(a, b, a))
 }

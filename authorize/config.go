@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/keyset"
@@ -81,11 +82,24 @@ type Config struct {
 	Authenticator *client.Authenticator
 	// ClientCertificates returns the certificates of the TLS client of a pushed request. If nil, they are those of the TLS connection.
 	ClientCertificates client.CertificateFunc
+	// DPoP checks the DPoP proofs of pushed requests, and enables the parameter dpop_jkt: the code is bound to that key (RFC 9449 §10). If
+	// nil, both are ignored, and the token endpoint must not have a policy either.
+	DPoP *dpop.Policy
+	// PushURL is the pushed_authorization_request_endpoint of the metadata: DPoP proofs are for it. If "", it is Issuer + "/par".
+	PushURL string
+	// PushAliasURL is the one among the mtls_endpoint_aliases (RFC 8705 §5). If "", there is none.
+	PushAliasURL string
 	// IDTokens verifies id_token_hint. If nil, requests with id_token_hint are rejected.
 	IDTokens *keyset.Set
 	// Subject returns the sub of a user at a client, for id_token_hint and the claim sub of the parameter claims. It is
 	// token.Endpoint.Subject. Required with IDTokens.
 	Subject func(c *client.Client, id *session.Identity, pseudonymous bool) (string, error)
+
+	// Keys signs authorization responses (JARM). If nil, the response modes jwt, query.jwt and form_post.jwt are rejected.
+	Keys *keyset.Set
+	// SigningAlgorithms are the algorithms of signed authorization responses. If nil, every algorithm of Keys is allowed. A client
+	// without authorization_signed_response_alg gets the first one that Keys.Algs returns.
+	SigningAlgorithms []string
 
 	// UserEnabled reports whether the user with a subject (session.Identity.Subject) is enabled. It is called for each request that a
 	// session may answer; a disabled user has to log in. It is token.Minter.UserEnabled. If nil, every user is enabled.
@@ -126,6 +140,9 @@ type Config struct {
 	// RequestURIAlone rejects requests that have parameters other than client_id beside the request_uri of a pushed request. If false,
 	// these parameters are ignored (RFC 9126 §4).
 	RequestURIAlone bool
+	// RequireNBF rejects request objects without nbf, and those with more than an hour between nbf and exp (FAPI 2.0 Message Signing
+	// §5.3.1). If false, nbf is optional.
+	RequireNBF bool
 	// ClaimsParameter enables the parameter claims (OIDC Core §5.5). If false, the parameter is ignored.
 	ClaimsParameter bool
 
@@ -174,6 +191,7 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	c.URL = cmp.Or(c.URL, c.Issuer+"/authorize")
+	c.PushURL = cmp.Or(c.PushURL, c.Issuer+"/par")
 	_, path := c.base()
 	c.Pages = c.Pages.withDefaults(path)
 	for _, d := range c.lifetimes() {
@@ -186,6 +204,7 @@ func (c Config) withDefaults() Config {
 	c.PromptValues = slices.Clone(c.PromptValues)
 	c.Locales = slices.Clone(c.Locales)
 	c.RequiredParameters = slices.Clone(c.RequiredParameters)
+	c.SigningAlgorithms = slices.Clone(c.SigningAlgorithms)
 	return c
 }
 
@@ -231,6 +250,9 @@ func (c *Config) check(p *fields.Checker) {
 	p.Require(c.Subject != nil || c.IDTokens == nil, "Subject")
 	p.Require(c.IDTokens != nil || c.Subject == nil, "IDTokens")
 	p.Require(c.Authenticator != nil || c.PushedRequests == nil, "Authenticator")
+	if c.DPoP != nil {
+		p.Join("DPoP", c.DPoP.Validate())
+	}
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")
 	for _, d := range c.lifetimes() {

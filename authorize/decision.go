@@ -32,7 +32,7 @@ type Redirect struct {
 	// URL that begins with "?": the authorization endpoint answers a POST without cookies with a redirect to itself, because the
 	// browser sends its cookies with the GET that follows.
 	URL string
-	// Form holds the parameters to post to URL, if the response mode is form_post.
+	// Form holds the parameters to post to URL, if the response mode is form_post or form_post.jwt.
 	Form map[string]string
 }
 

@@ -252,7 +252,7 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 		e.log.Emit(ctx, portner.Event{Name: r.event, Time: x.now, CorrelationID: corrID, ClientID: x.clientID(), Reason: r.reason, Explanation: r.explanation})
 	}
 	if r.to != nil {
-		return e.respond(x, r.to, "error", string(r.code), "error_description", r.description)
+		return e.respondError(ctx, x, r.to, r)
 	}
 	p := &ErrorPage{
 		Status: cmp.Or(r.status, http.StatusBadRequest), Code: r.code, Parameter: r.explanation.Parameter, Description: r.description,
@@ -263,7 +263,7 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 		customer, _ := x.client.Customer(x.params.Get("onbehalfof"))
 		p.Client, p.BackURL = infoOf(x.client, customer), cmp.Or(customer.URL, x.client.HomeURL())
 		if to := e.onlyWayBack(x, p); to != nil {
-			return e.respond(x, to, "error", string(r.code), "error_description", r.description)
+			return e.respondError(ctx, x, to, r)
 		}
 	}
 	return e.result(x, Decision{Error: p})
@@ -290,20 +290,38 @@ func (x *exchange) clientID() string {
 	return x.client.ClientID
 }
 
-// respond returns the Decision that sends parameters to the client, with state if the request has one, and iss (RFC 9207 §2).
-func (e *Endpoint) respond(x *exchange, to *target, params ...string) *Decision {
+// respondError returns the Decision that sends an error to the client. An error that cannot be signed is a page: it is never sent in
+// clear.
+func (e *Endpoint) respondError(ctx context.Context, x *exchange, to *target, r *refusal) *Decision {
+	d, err := e.respond(x, to, "error", string(r.code), "error_description", r.description)
+	if err != nil {
+		return e.refuse(ctx, x, faulty(nil, err))
+	}
+	return d
+}
+
+// respond returns the Decision that sends parameters to the client, with state if the request has one, and iss (RFC 9207 §2). It returns
+// an error if the response mode is signed and the response cannot be signed.
+func (e *Endpoint) respond(x *exchange, to *target, params ...string) (*Decision, error) {
 	if to.state != "" {
 		params = append(params, "state", to.state)
 	}
 	params = append(params, "iss", e.cfg.Issuer)
-	if to.mode != modeFormPost {
-		return e.redirect(x, Redirect{URL: httpx.AppendQuery(to.uri, params...)})
+	if isSigned(to.mode) {
+		response, err := e.signResponse(x, params)
+		if err != nil {
+			return nil, err
+		}
+		params = []string{"response", response}
+	}
+	if !isPosted(to.mode) {
+		return e.redirect(x, Redirect{URL: httpx.AppendQuery(to.uri, params...)}), nil
 	}
 	form := make(map[string]string, len(params)/2)
 	for i := 0; i+1 < len(params); i += 2 {
 		form[params[i]] = params[i+1]
 	}
-	return e.redirect(x, Redirect{URL: to.uri, Form: form})
+	return e.redirect(x, Redirect{URL: to.uri, Form: form}), nil
 }
 
 func (e *Endpoint) redirect(x *exchange, r Redirect) *Decision {

@@ -25,8 +25,8 @@ const (
 	commitTimeout = 5 * time.Second
 )
 
-// issue stores a code and returns the Decision that sends it. The client learns the code last, so a failure before leaves no
-// usable code.
+// issue makes the response with a code, stores the code, and returns the response. The client learns the code last, so a failure before
+// leaves no usable code.
 func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session, f facts, given *scope.Answer) *Decision {
 	name := codeName(x, sess, f.plan.Granted)
 	code := e.codes.Derive(0, name)
@@ -37,7 +37,13 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	o := e.newOutcome(x, code, grant, given)
+	var response *Decision
+	var err error
 	for i := 1; ; i++ {
+		// A response that cannot be signed must not consume the request: the user may try again.
+		if response, err = e.respond(x, x.req.to, "code", code); err != nil {
+			return e.refuse(ctx, x, faulty(nil, err))
+		}
 		refused = e.commit(commitCtx, x, sess, o)
 		if refused == nil || !refused.finished || i == e.codes.Len() {
 			break
@@ -52,16 +58,19 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	grant.ID = grantID(code)
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
 	e.recordLogin(commitCtx, x, &grant, f.fresh)
-	return e.respond(x, x.req.to, "code", code)
+	return response
 }
 
-// codeName returns what a code derives from. A form that is posted twice leads to the same code, and another user, session or
-// answer to another code, which the store rejects.
+// codeName returns what a code derives from. A form that is posted twice leads to the same code, and another user, session, answer or
+// DPoP key to another code, which the store rejects.
 func codeName(x *exchange, sess *storage.Session, scopes []string) string {
 	var room [256]byte // most names fit, so that only the result is allocated
 	b := room[:0]
 	for _, list := range [...][]string{{x.requestID(), string(sess.UserKey[:]), sess.ID}, scopes, x.representation.chosen, x.approval.approved} {
 		b = appendTexts(binary.AppendUvarint(b, uint64(len(list))), list...) // no list can be read as another one
+	}
+	if x.req.dpopKey != "" {
+		b = appendTexts(b, x.req.dpopKey)
 	}
 	return string(b)
 }
@@ -127,7 +136,7 @@ func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *
 		RequestID: x.requestID(), Consents: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer},
 		Code: &storage.AuthorizationCode{
 			Hash: storage.HashOf(code), Grant: g,
-			RedirectURI: x.req.to.uri, CodeChallenge: x.req.challenge, Nonce: x.req.nonce,
+			RedirectURI: x.req.to.uri, CodeChallenge: x.req.challenge, Nonce: x.req.nonce, DPoPKey: x.req.dpopKey,
 			ExpiresAt: x.now.Add(e.cfg.CodeLifetime),
 		},
 		RetainTo: retain,

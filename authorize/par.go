@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
@@ -79,14 +80,26 @@ func (e *Endpoint) push(ctx context.Context, r client.Request, malformed error) 
 	if e.cfg.PushedRequests == nil {
 		return nil, &portner.Error{Code: portner.InvalidRequest, Status: http.StatusNotFound, Description: "Pushed authorization requests are not supported."}
 	}
+	proof, proofErr := e.checkPushProof(r, now)
+	if errors.Is(proofErr, dpop.ErrNonce) { // before the client assertion, which is valid once, is consumed
+		return nil, e.proofError(proofErr, now)
+	}
 	c, err := e.cfg.Authenticator.Authenticate(ctx, r, "par", now)
 	if err != nil {
 		return nil, err
 	}
 	clientID = c.ClientID
-	s, err := e.checkPushed(ctx, c.Client, httpx.Form(r.Form), now)
+	if proofErr != nil {
+		return nil, e.proofError(proofErr, now)
+	}
+	s, err := e.checkPushed(ctx, c.Client, httpx.Form(r.Form), proof.Key, now)
 	if err != nil {
 		return nil, err
+	}
+	if proof.Key != "" {
+		if err := e.cfg.DPoP.Consume(ctx, clientID, proof, now); err != nil {
+			return nil, e.proofError(err, now)
+		}
 	}
 	uri, err := e.storePushed(ctx, storage.PushedRequest{ClientID: clientID, Source: c.Caller(r.RemoteAddr)}, s, now)
 	if err != nil {
@@ -95,8 +108,8 @@ func (e *Endpoint) push(ctx context.Context, r client.Request, malformed error) 
 	return &Pushed{RequestURI: uri, ExpiresIn: int64(e.cfg.PushedRequestLifetime / time.Second)}, nil
 }
 
-// checkPushed validates the request of an authenticated client.
-func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx.Form, now time.Time) (source, error) {
+// checkPushed validates the request of an authenticated client. key is that of its DPoP proof, "" without one.
+func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx.Form, key string, now time.Time) (source, error) {
 	if form.Has("request_uri") { // RFC 9126 §2.1
 		return source{}, &portner.Error{Code: portner.InvalidRequest, Description: "The parameter request_uri must not be pushed."}
 	}
@@ -113,6 +126,9 @@ func (e *Endpoint) checkPushed(ctx context.Context, c *client.Client, form httpx
 		if e.merges(c) {
 			s.form = merged(s.form, form.Without("request"))
 		}
+	}
+	if refused := s.bind(key); refused != nil {
+		return source{}, refused.explain(s.form, c)
 	}
 	s.pushed = storage.Hash{1} // not zero: it is a pushed request
 	if _, refused := e.validate(ctx, c, s, now); refused != nil {

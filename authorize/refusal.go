@@ -3,18 +3,11 @@ package authorize
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/httpx"
-)
-
-// Response modes. The mode fragment is for response types with tokens, which are not supported.
-const (
-	modeQuery    = "query"
-	modeFormPost = "form_post"
 )
 
 // Limits of parameters. Longer values are rejected, never cut.
@@ -58,23 +51,6 @@ func newTarget(c *client.Client, env client.Environment, form httpx.Form) (*targ
 	}
 	return t, nil
 }
-
-// modeOf returns the mode of responses, also of errors: the requested one, if checkResponse accepts it.
-func modeOf(c *client.Client, uri string, form httpx.Form) string {
-	mode := form.Get("response_mode")
-	switch {
-	case repeated(form, "response_mode"):
-	case mode == modeQuery && c.HasResponseMode(mode), mode == modeFormPost && c.HasResponseMode(mode) && canPost(uri):
-		return mode
-	}
-	if !c.HasResponseMode(modeQuery) {
-		return modeFormPost
-	}
-	return modeQuery
-}
-
-// canPost reports whether a browser can post a form to a redirect URI.
-func canPost(uri string) bool { return strings.HasPrefix(uri, "http") }
 
 func repeated(form httpx.Form, name string) bool { return form.Count(name) > 1 }
 

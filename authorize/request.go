@@ -28,6 +28,7 @@ type request struct {
 	plan         scope.Plan // of the scopes, before any consent
 	challenge    string
 	nonce        string
+	dpopKey      string // thumbprint of the key that the code is bound to; "" if it is not bound
 	prompt       prompts
 	acrValues    []string         // of the request, or the default of the provider
 	acrEssential bool             // the level must be one of acrValues
@@ -86,7 +87,7 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 	}
 	q := &request{source: s, client: c, to: to}
 	for _, check := range [...]func(context.Context, *request, time.Time) *refusal{
-		e.checkResponse, e.checkClient, e.checkScope, e.checkProof, e.checkPrompt,
+		e.checkMode, e.checkResponse, e.checkClient, e.checkScope, e.checkProof, e.checkPrompt,
 		e.checkLevels, e.checkClaims, e.checkTarget, e.checkDetails, e.checkHint,
 	} {
 		if r := check(ctx, q, now); r != nil {
@@ -96,18 +97,8 @@ func (e *Endpoint) validate(ctx context.Context, c *client.Client, s source, now
 	return q, nil
 }
 
-// checkResponse validates response_mode and response_type, and rejects repeated parameters.
+// checkResponse validates response_type, and rejects repeated parameters.
 func (e *Endpoint) checkResponse(_ context.Context, q *request, _ time.Time) *refusal {
-	mode := q.form.Get("response_mode")
-	switch {
-	case mode == "" || repeated(q.form, "response_mode"):
-	case mode != modeQuery && mode != modeFormPost:
-		return page(portner.InvalidRequest, "response_mode_unknown", "The response_mode must be query or form_post.")
-	case !q.client.HasResponseMode(mode):
-		return q.to.invalid("response_mode_unregistered", "The response_mode is not registered for this client.")
-	case mode == modeFormPost && !canPost(q.to.uri):
-		return q.to.invalid("response_mode_scheme", "The response_mode form_post requires an http or https redirect_uri.")
-	}
 	if q.form.Repeated() != "" {
 		return q.to.invalid("parameter_repeated", repeatedText(q.form)).as(portner.EventDuplicateParam)
 	}
@@ -170,7 +161,8 @@ func (e *Endpoint) scopeRequest(q *request, now time.Time) scope.Request {
 	}
 }
 
-// checkProof validates PKCE, state and nonce.
+// checkProof validates PKCE, state, nonce and dpop_jkt. A provider without DPoP ignores dpop_jkt as it ignores every parameter that it does
+// not know (RFC 6749 §3.1): the client learns it from the token_type of its tokens (RFC 9449 §5).
 func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refusal {
 	q.challenge, q.nonce = q.form.Get("code_challenge"), q.form.Get("nonce")
 	policy := q.client.PKCE()
@@ -188,6 +180,11 @@ func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refus
 		return q.to.invalid("nonce_missing", "The parameter nonce is required.")
 	case len(q.nonce) > maxNonce:
 		return q.to.invalid("nonce_too_long", "The nonce must be at most 512 characters.")
+	case e.cfg.DPoP == nil:
+		return nil
+	}
+	if q.dpopKey = q.form.Get(jktField); q.dpopKey != "" && !isThumbprint(q.dpopKey) {
+		return q.to.invalid("dpop_jkt_malformed", "The dpop_jkt must be the SHA-256 thumbprint of a key, as 43 characters of base64url.")
 	}
 	return nil
 }

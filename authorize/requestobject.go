@@ -98,6 +98,16 @@ func (e *Endpoint) checkObject(claims jose.Object, c *client.Client, now time.Ti
 			return "request_object_" + name
 		}
 	}
+	if !e.cfg.RequireNBF {
+		return ""
+	}
+	nbf, err := claims.NumericDate("nbf")
+	switch {
+	case err != nil:
+		return "request_object_nbf"
+	case time.Duration(exp-nbf)*time.Second > maxObjectLife:
+		return "request_object_exp"
+	}
 	return ""
 }
 

@@ -83,6 +83,15 @@ func clients() []client.Client {
 		with("pushing", func(c *client.Client) { c.RequirePushedAuthorizationRequests = true }),
 		with("queryonly", func(c *client.Client) { c.ResponseModes = []string{"query"} }),
 		with("postonly", func(c *client.Client) { c.ResponseModes = []string{"form_post"} }),
+		with("jarm", func(c *client.Client) { c.ResponseModes = []string{"jwt"} }),
+		with("jarmpost", func(c *client.Client) { c.ResponseModes = []string{"form_post.jwt"} }),
+		with("jarmtoo", func(c *client.Client) {
+			c.ResponseModes, c.PromptValues = []string{"query", "jwt", "form_post.jwt"}, all
+		}),
+		with("jarmapp", func(c *client.Client) {
+			c.ApplicationType, c.TokenEndpointAuthMethod, c.Secrets = client.Native, client.None, nil
+			c.RedirectURIs, c.ResponseModes = []string{"no.example.app:/cb"}, []string{"query.jwt", "form_post.jwt"}
+		}),
 		with("strict", func(c *client.Client) { c.RequireState, c.RequireNonce = true, true }),
 		with("off", func(c *client.Client) { c.Disabled = true }),
 		with("signing", func(c *client.Client) { c.JWKS = signingJWKS }),

@@ -101,7 +101,7 @@ func (b *builder) authorize() {
 		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().Authorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.pages(), Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
-		IDTokens: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
+		IDTokens: b.cfg.Keys, Keys: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
 		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,

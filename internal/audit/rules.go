@@ -17,6 +17,8 @@ var rules = map[string]rule{
 	"client_breaks_profile":       {"client_id", "a registration that obeys the profile of the provider", ""},
 	"client_disabled":             {"client_id", "an enabled client", "active"},
 	"code_challenge":              {"code_challenge", "43 characters, with code_challenge_method=S256", "code_challenge_method"},
+	"dpop_jkt_malformed":          {"dpop_jkt", "the SHA-256 thumbprint of a key, as 43 characters of base64url", ""},
+	"dpop_jkt_mismatch":           {"dpop_jkt", "the thumbprint of the key of the DPoP proof", ""},
 	"grant_type_unregistered":     {"response_type", "a client with the grant type authorization_code", "grant_types"},
 	"id_token_hint_invalid":       {"id_token_hint", "an id_token that this provider issued to the client", ""},
 	"id_token_hint_mismatch":      {"id_token_hint", "the user that the parameter claims names", ""},
@@ -43,8 +45,10 @@ var rules = map[string]rule{
 	"request_uri_unsupported":     {"request_uri", "a request_uri of the PAR endpoint", ""},
 	"resource_count":              {"resource", "fewer values", ""},
 	"resource_invalid":            {"resource", "an absolute URI without a fragment that the client may use", ""},
-	"response_mode_scheme":        {"response_mode", "query, because the redirect_uri is not an http or https URI", ""},
-	"response_mode_unknown":       {"response_mode", "query or form_post", ""},
+	"response_alg_registration":   {"response_mode", "an algorithm that the provider has a key for", "authorization_signed_response_alg"},
+	"response_mode_missing":       {"response_mode", "a registered value: the client has signed responses only", "response_modes"},
+	"response_mode_scheme":        {"response_mode", "query or jwt, because the redirect_uri is not an http or https URI", ""},
+	"response_mode_unknown":       {"response_mode", "a value of response_modes_supported", ""},
 	"response_mode_unregistered":  {"response_mode", "a registered value", "response_modes"},
 	"response_type_missing":       {"response_type", "code", ""},
 	"response_type_unsupported":   {"response_type", "code", ""},
@@ -226,5 +230,5 @@ var rules = map[string]rule{
 
 	// Requests to APIs.
 	"resource/scope_missing":           {"scope", "a token with the scope that the API requires", ""},
-	"resource/authorization_malformed": {"Authorization", "Bearer or DPoP, and a token", ""},
+	"resource/authorization_malformed": {"Authorization", "Bearer and a token", ""},
 }

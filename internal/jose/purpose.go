@@ -76,6 +76,13 @@ var (
 	}
 	// DPoPProof proves the possession of a key for one request. RFC 9449 §4.3: its typ has the value dpop+jwt.
 	DPoPProof = &Purpose{name: "DPoP proof", typs: []string{"dpop+jwt"}, exact: true}
+	// AuthorizationResponse is a signed authorization response (JARM §2.1). It has no typ of its own, and no claim that another kind
+	// requires. This module issues it and reads none.
+	AuthorizationResponse = &Purpose{
+		name: "authorization response", untyped: true,
+		required:  append(present("iss", "aud", "exp"), requirement{"code", func(o Object) bool { return o.Has("code") != o.Has("error") }}),
+		forbidden: append([]string{"sub", "client_id", "scope", "consumer", "response_type"}, notOfClients...),
+	}
 )
 
 // PartialRequestObject is a request object beside the parameters of a pushed request, which need not have all of them. HelseID's clients
@@ -100,7 +107,7 @@ var notOfAssertions = append([]string{
 
 // Purposes returns every purpose.
 func Purposes() []*Purpose {
-	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject, DPoPProof}
+	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject, DPoPProof, AuthorizationResponse}
 }
 
 // String returns the name of the purpose.

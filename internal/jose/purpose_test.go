@@ -40,6 +40,10 @@ var examples = map[*jose.Purpose][]string{
 		`{"jti":"j","htm":"POST","htu":"https://i/token","iat":1}`,
 		`{"jti":"j","htm":"GET","htu":"https://api/x","iat":1,"ath":"h","nonce":"n","exp":2,"nbf":1}`,
 	},
+	jose.AuthorizationResponse: {
+		`{"iss":"i","aud":"c","exp":2,"code":"x","state":"s"}`,
+		`{"iss":"i","aud":"c","exp":2,"error":"access_denied","error_description":"d","state":"s"}`,
+	},
 	jose.LogoutToken: {`{"iss":"i","aud":"c","iat":1,"exp":2,"jti":"j","events":{"http://schemas.openid.net/event/backchannel-logout":{}},"sub":"s","sid":"x"}`},
 }
 
@@ -47,7 +51,7 @@ var examples = map[*jose.Purpose][]string{
 var explicitTypes = map[*jose.Purpose]string{
 	jose.IDToken: "", jose.AccessToken: "at+jwt", jose.ClientAssertion: "client-authentication+jwt", jose.AuthorizationGrant: "",
 	jose.RequestObject: "oauth-authz-req+jwt", jose.LogoutToken: "logout+jwt",
-	jose.DPoPProof: "dpop+jwt",
+	jose.DPoPProof: "dpop+jwt", jose.AuthorizationResponse: "",
 }
 
 // alwaysTyped are the kinds that have an explicit type.
@@ -110,6 +114,7 @@ var claimNames = []string{
 	"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "consumer", "events", "nonce", "at_hash", "c_hash", "s_hash", "azp",
 	"response_type", "response_mode", "redirect_uri", "code_challenge", "code_challenge_method", "state", "request", "request_uri", "htm", "htu",
 	"ath", "token_introspection", "token_type", "resource", "authorization_details", "pid", "acr", "sid", "consumer_org", "cnf", "act",
+	"code", "error", "response",
 }
 
 // TestNoJWTHasTwoPurposes: random claims with a random typ never fit two purposes.

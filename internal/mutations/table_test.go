@@ -186,6 +186,24 @@ var table = []mutation{
 		[]string{"TestTestLoginListener"},
 	},
 	{
+		"a client with signed responses only gets errors in clear", "authorize/responsemode.go",
+		"if hasMode(c, mode) {", "if mode == modeQuery || hasMode(c, mode) {",
+		"authorize",
+		[]string{"TestSignedOnly"},
+	},
+	{
+		"a response that cannot be signed consumes the request", "authorize/issue.go",
+		"if response, err = e.respond(x, x.req.to, \"code\", code); err != nil {", "if response, err = e.respond(x, x.req.to, \"code\", code); err != nil && e.commit(commitCtx, x, sess, o) == nil {",
+		"authorize",
+		[]string{"TestResponseCannotBeSigned"},
+	},
+	{
+		"a signed response has no audience", "authorize/jarm.go",
+		`"aud": x.client.ClientID, `, ``,
+		"authorize",
+		[]string{"TestSignedResponse"},
+	},
+	{
 		"an invisible character is part of a name", "internal/display/display.go",
 		"!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)", "!unicode.In(r, blank)",
 		"internal/display",

@@ -1,0 +1,68 @@
+package authorize
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/internal/audit"
+)
+
+// jktField is the parameter with the thumbprint of the key that the code is bound to (RFC 9449 §10).
+const jktField = "dpop_jkt"
+
+// isThumbprint reports whether a value is the SHA-256 of a key in base64url, as RFC 7638 writes it.
+func isThumbprint(value string) bool {
+	var sum [33]byte // one byte more than a hash, so that Decode has room for a value that is too long
+	if len(value) != 43 {
+		return false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(sum[:], []byte(value))
+	return err == nil && n == 32
+}
+
+// checkPushProof checks the DPoP proof of a pushed request (RFC 9449 §10.1). Without a header field DPoP, and for a provider without
+// DPoP, the proof is zero.
+func (e *Endpoint) checkPushProof(r client.Request, now time.Time) (dpop.Proof, error) {
+	if e.cfg.DPoP == nil || len(r.Header.Values("DPoP")) == 0 {
+		return dpop.Proof{}, nil
+	}
+	return e.cfg.DPoP.Check(dpop.Request{
+		Proofs: r.Header.Values("DPoP"), Method: http.MethodPost, URL: e.cfg.PushURL, AliasURL: e.cfg.PushAliasURL,
+	}, now)
+}
+
+// proofError returns the protocol error for an error of package dpop. Other errors are faults and remain what they are.
+func (e *Endpoint) proofError(err error, now time.Time) error {
+	refused, ok := errors.AsType[*dpop.Error](err)
+	if !ok {
+		return err
+	}
+	wire := &portner.Error{
+		Code: portner.InvalidDPoPProof, Description: refused.Description,
+		Err: &audit.Cause{Event: portner.EventRefused, Reason: refused.Reason},
+	}
+	if errors.Is(err, dpop.ErrNonce) {
+		wire.Code, wire.Header = portner.UseDPoPNonce, map[string][]string{"Dpop-Nonce": {e.cfg.DPoP.Nonces.Current(now)}}
+	}
+	return wire
+}
+
+// bind binds a pushed request to the key of its DPoP proof, which acts as dpop_jkt (RFC 9449 §10.1).
+func (s *source) bind(key string) *refusal {
+	if key == "" {
+		return nil
+	}
+	switch s.form.Get(jktField) {
+	case "":
+		s.form = s.form.With(jktField, key)
+	case key:
+	default:
+		return page(portner.InvalidDPoPProof, "dpop_jkt_mismatch", "The dpop_jkt must be the thumbprint of the key of the DPoP proof.")
+	}
+	return nil
+}
