@@ -28,7 +28,7 @@ type addresses struct{ first, second, isolated, api string }
 
 // builtin returns the configuration of the demo.
 func builtin(at addresses, profile string) config {
-	idporten := profile != "openid" // tokens of ID-porten have certificates
+	idporten := !config{Profile: profile}.openid() // tokens of ID-porten have certificates
 	return config{
 		Common: standin.Common{
 			Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Signing: standin.Signing{KeyCertificates: &idporten},
@@ -39,7 +39,7 @@ func builtin(at addresses, profile string) config {
 
 // loginScopes returns the standard scopes of a service.
 func loginScopes(profile string) []string {
-	if profile == "openid" {
+	if (config{Profile: profile}).openid() {
 		return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 	}
 	return []string{"openid", "profile"}

@@ -4,17 +4,23 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/scope"
 )
 
 // check reports every problem at once.
 func (c *config) check(demo bool) error {
 	var p standin.Problems
-	if !slices.Contains([]string{"", "idporten", "openid"}, c.Profile) {
-		p.Add("profile", "%q is neither idporten nor openid", c.Profile)
+	if _, ok := profiles[c.Profile]; !ok && c.Profile != "" {
+		p.Add("profile", "%q is none of %s", c.Profile, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+		c.Profile = ""
+	}
+	if c.fapi() && len(c.Algorithms) == 0 {
+		c.Algorithms = []string{keyset.PS256, keyset.ES256}
 	}
 	if !slices.Contains([]string{"", typeAccessToken, typeNone}, c.AccessTokenType) {
 		p.Add("access_token_type", "%q is neither at+jwt nor none", c.AccessTokenType)
@@ -107,20 +113,22 @@ func kindOf(v any) string {
 
 func (c config) checkNumbers(p *standin.Problems) {
 	for _, n := range []struct {
-		at      string
-		seconds int
+		at           string
+		seconds, max int
 	}{
-		{"session.max", c.Session.Max},
-		{"session.idle", c.Session.Idle},
-		{"lifetimes.access_token", c.Lifetimes.AccessToken},
-		{"lifetimes.refresh_token", c.Lifetimes.RefreshToken},
-		{"lifetimes.authorization", c.Lifetimes.Authorization},
-		{"lifetimes.id_token", c.Lifetimes.IDToken},
-		{"lifetimes.code", c.Lifetimes.Code},
-		{"lifetimes.pushed_request", c.Lifetimes.PushedRequest},
+		{"dpop.max_age", c.DPoP.MaxAge, 300},
+		{"dpop.max_ahead", c.DPoP.MaxAhead, 60},
+		{"session.max", c.Session.Max, maxSeconds},
+		{"session.idle", c.Session.Idle, maxSeconds},
+		{"lifetimes.access_token", c.Lifetimes.AccessToken, maxSeconds},
+		{"lifetimes.refresh_token", c.Lifetimes.RefreshToken, maxSeconds},
+		{"lifetimes.authorization", c.Lifetimes.Authorization, maxSeconds},
+		{"lifetimes.id_token", c.Lifetimes.IDToken, maxSeconds},
+		{"lifetimes.code", c.Lifetimes.Code, maxSeconds},
+		{"lifetimes.pushed_request", c.Lifetimes.PushedRequest, maxSeconds},
 	} {
-		if n.seconds < 0 || n.seconds > maxSeconds {
-			p.Add(n.at, "must be 0 (the default) to %d seconds", maxSeconds)
+		if n.seconds < 0 || n.seconds > n.max {
+			p.Add(n.at, "must be 0 (the default) to %d seconds", n.max)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"strings"
+
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -11,11 +14,16 @@ import (
 type config struct {
 	standin.Common
 
-	Profile string `json:"profile,omitempty"` // idporten (default) or openid
+	Profile string `json:"profile,omitempty"` // one of profiles
 	Users   []user `json:"users,omitempty"`
 
 	Session   sessionLimits `json:"session,omitzero"`
 	Lifetimes lifetimes     `json:"lifetimes,omitzero"`
+
+	// DPoP changes the rules for DPoP proofs, which every profile accepts.
+	DPoP dpopRules `json:"dpop,omitzero"`
+	// MTLS is the listener for clients with TLS certificates.
+	MTLS mtls `json:"mtls,omitzero"`
 
 	// TokenExchange enables token exchange (RFC 8693). If nil, the grant type is unknown.
 	TokenExchange *tokenExchange `json:"token_exchange,omitempty"`
@@ -33,9 +41,14 @@ type config struct {
 	TestLogin bool `json:"test_login,omitempty"`
 }
 
-// environment allows clients of organisations to authenticate with business certificates.
+// environment allows clients of organisations to authenticate with business certificates, unless the profile has rules of its own.
 func (c config) environment() client.Environment {
-	return client.Environment{Test: true, BusinessCertificates: true, NoPID: c.NoPID}
+	env := client.Environment{Test: true, BusinessCertificates: true, NoPID: c.NoPID}
+	if c.fapi() {
+		pr := c.profile()
+		env.BusinessCertificates, env.SigningAlgorithms, env.Profile = false, pr.SigningAlgorithms, pr.CheckClient
+	}
+	return env
 }
 
 // levels returns the acr values.
@@ -72,15 +85,25 @@ type lifetimes struct {
 func readConfig(path string, demo bool) (config, error) {
 	c, err := standin.ReadConfig(path, func(c *config) error { return c.check(demo) })
 	c.Certificates.Resolve(path)
+	c.MTLS.resolve(path)
 	return c, err
 }
 
+// profiles are the values of the member profile.
+var profiles = map[string]func() provider.Profile{
+	"idporten": provider.IDPorten, "openid": provider.OpenIDConnect, "fapi2": provider.FAPI2, "fapi2-message-signing": provider.FAPI2MessageSigning,
+}
+
+// fapi reports whether the profile is one of FAPI 2.0.
+func (c config) fapi() bool { return strings.HasPrefix(c.Profile, "fapi2") }
+
+// openid reports whether the profile is a plain OpenID provider or one of FAPI 2.0, and not ID-porten.
+func (c config) openid() bool { return c.Profile == "openid" || c.fapi() }
+
 // profile returns the profile of the provider.
 func (c config) profile() provider.Profile {
-	p := provider.IDPorten()
-	if c.Profile == "openid" {
-		p = provider.OpenIDConnect()
-	}
+	p := profiles[cmp.Or(c.Profile, "idporten")]()
+	p.DPoPNonce = c.DPoP.Nonce
 	if c.ConfirmLogout != nil {
 		p.ConfirmLogout = *c.ConfirmLogout
 	}

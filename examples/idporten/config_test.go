@@ -70,7 +70,7 @@ func TestMistakes(t *testing.T) {
 			     "users":[{"username":"u","password":"p","pid":"12345678901","acr":"high"},{"username":"u","password":"","claims":{"email":1,"shoe_size":2,"address":{"planet":"x"}}},{"username":"e","password":"p","acr":"selfregistered-email"}],
 			     "scopes":[{"name":"a:b","requires_user_consent":true},{"name":"a:c"},{"name":"a:c"}],"scope_access":[{"scope":"no:such","consumer_orgno":"991825827","state":"APPROVED"}],"session":{"max":-1}}`,
 			want: []string{
-				`profile: "oidc" is neither idporten nor openid`, "clients[0].client_orgno: must be nine digits", "clients[0].client_secret: is required", "clients[0].redirect_uris: at least one is required",
+				`profile: "oidc" is none of fapi2, fapi2-message-signing, idporten, openid`, "clients[0].client_orgno: must be nine digits", "clients[0].client_secret: is required", "clients[0].redirect_uris: at least one is required",
 				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" occurs twice`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
 				"users[0].pid: must be a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" occurs twice`, "users[1].password: is required",
 				"users[1].claims.email: must be a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",

@@ -40,7 +40,7 @@ type mayAct struct {
 
 // grantHandlers returns the grant types beside authorization_code and refresh_token. Clients register those that they use.
 func (s *server) grantHandlers(cfg *provider.Config) (all []token.GrantHandler, err error) {
-	if s.cfg.Profile == "openid" { // ID-porten has no client_credentials
+	if s.cfg.openid() { // ID-porten has no client_credentials
 		all = append(all, token.ClientCredentials(s.store))
 	}
 	x := s.cfg.TokenExchange

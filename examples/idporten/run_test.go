@@ -82,7 +82,7 @@ func TestRunRefuses(t *testing.T) {
 
 func TestRunHelp(t *testing.T) {
 	t.Parallel()
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo", "-machine-issuer")...)
+	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo", "-machine-issuer", "-mtls-addr", "-tls-client-ca")...)
 }
 
 // TestRunStops checks that the end of the context closes all ports and ends all goroutines, also with open connections. It is not parallel,

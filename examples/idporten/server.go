@@ -17,6 +17,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
@@ -43,6 +44,8 @@ type server struct {
 	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
 	machines authorizations.Machines
 
+	keys  *keyset.Set
+	mtls  *standin.Site // nil without a listener for clients with certificates
 	pages *pages
 	users *directory
 
@@ -62,6 +65,9 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 		}
 	}
 	var further []string
+	if opt.demo && s.cfg.fapi() {
+		return nil, fmt.Errorf("-demo: the services of the demo have secrets, which the profile %s does not allow", s.cfg.Profile)
+	}
 	if opt.demo {
 		further = demoSites
 	}
@@ -74,6 +80,9 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 		s.at = addresses{first: s.sites[1].Base, second: s.sites[2].Base, isolated: s.sites[3].Base, api: s.sites[4].Base}
 	}
 	if err = s.sites.CheckTest(s.issuer, s.testIssuer()); err == nil {
+		err = s.openMTLS()
+	}
+	if err == nil {
 		err = s.build()
 	}
 	if err != nil {
@@ -111,11 +120,24 @@ func (s *server) build() error {
 	if err := s.buildAuthorizations(); err != nil {
 		return err
 	}
-	s.sites[0].Handler = s.pages.routes()
+	if err := s.route(); err != nil {
+		return err
+	}
 	if s.opt.demo {
 		return s.buildDemo()
 	}
 	return nil
+}
+
+// route sets the handlers of the provider.
+func (s *server) route() (err error) {
+	rest := s.pages.routes()
+	if s.sites[0].Handler, err = s.withAccounts(s.issuer, rest); err != nil || s.mtls == nil {
+		return err
+	}
+	s.mtls.Accept(s.mtlsURL())
+	s.mtls.Handler, err = s.withAccounts(s.mtlsURL(), rest)
+	return err
 }
 
 // Serve implements standin.Server.
@@ -138,6 +160,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	if err != nil {
 		return provider.Config{}, err
 	}
+	s.keys = keys
 	certs, err := s.cfg.Certificates.Verifier(s.log)
 	if err != nil {
 		return provider.Config{}, err
@@ -161,6 +184,9 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.opt.TLS.Client()}), // services on this machine
 		Logger:      s.log,
 		Now:         func() time.Time { return s.now() },
+	}
+	if err = s.setBinding(&cfg); err != nil {
+		return cfg, err
 	}
 	cfg.GrantHandlers, err = s.grantHandlers(&cfg)
 	return cfg, err

@@ -8,7 +8,7 @@ import (
 // demoServices returns the relying parties of the demo.
 func demoServices(profile string) []demo.ServiceConfig {
 	stories := idportenStories()
-	if profile == "openid" {
+	if (config{Profile: profile}).openid() {
 		stories = openidStories()
 	}
 	return []demo.ServiceConfig{

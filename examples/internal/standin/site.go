@@ -69,6 +69,23 @@ func Listen(f Flags, further ...string) (Sites, error) {
 	return sites, nil
 }
 
+// ListenMTLS opens a listener at addr that asks clients for a certificate, with the certificate of f. The host checks the certificates.
+func ListenMTLS(f Flags, addr string) (*Site, error) {
+	host, port, err := splitAddr(addr, 0)
+	if err != nil {
+		return nil, fmt.Errorf("-mtls%w", err)
+	}
+	secure, err := f.TLS.Server()
+	if err != nil {
+		return nil, err
+	}
+	if secure == nil {
+		return nil, errors.New("-mtls-addr: needs -tls-cert and -tls-key")
+	}
+	secure.ClientAuth = tls.RequestClientCert
+	return open("mutual TLS", host, port, secure)
+}
+
 func splitAddr(addr string, further int) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/portner-go/portner/provider"
 )
 
 // TLS holds the flags of https.
@@ -59,20 +61,16 @@ func (t TLS) Server() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, Certificates: []tls.Certificate{cert}}, nil
-}
-
-// cipherSuites are those of TLS 1.2 with forward secrecy and authenticated encryption (RFC 9325 §4.2; FAPI 2.0 SP §5.2.2). Those of TLS
-// 1.3 have both.
-var cipherSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+	cfg := provider.TLSConfig()
+	cfg.Certificates = []tls.Certificate{cert}
+	return cfg, nil
 }
 
 // Client returns the configuration of outgoing requests. They accept the certificates of the system's roots.
 func (t TLS) Client() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, InsecureSkipVerify: t.InsecureTrustSelfSigned}
+	cfg := provider.TLSConfig()
+	cfg.InsecureSkipVerify = t.InsecureTrustSelfSigned
+	return cfg
 }
 
 // Outgoing returns a client for requests to other servers: of the demo services to the provider, and of the provider to
