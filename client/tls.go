@@ -1,14 +1,13 @@
 package client
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/jose"
 )
 
 // CertificateFunc returns the certificates that the TLS client of a request sent, its own first; none if it sent none. The client must
@@ -42,6 +41,5 @@ func CertificateThumbprint(cert *x509.Certificate) string {
 	if cert == nil {
 		return ""
 	}
-	sum := sha256.Sum256(cert.Raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return jose.CertificateThumbprint(cert.Raw)
 }

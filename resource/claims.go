@@ -31,16 +31,21 @@ func (i *issuer) accept(claims jose.Object, from origin, now time.Time) (*Token,
 	}
 	r := reader{Object: claims}
 	t, notBefore, tokenType := i.read(&r), r.time("nbf"), r.text("token_type")
+	bound, supported := r.confirmation()
 	if r.err != nil {
 		return nil, invalid("claim_invalid", "A claim of the access token has the wrong type.", r.err)
 	}
-	t.atJWT, t.Introspected = from.atJWT, from.introspected
+	if !supported {
+		return nil, errBound()
+	}
+	t.Confirmation, t.atJWT, t.Introspected = bound, from.atJWT, from.introspected
+	t.clientOnly = i.noSubject && from.atJWT
 	if t.Issuer != i.name && (t.Issuer != "" || !from.introspected) {
 		return nil, errIssuer()
 	}
 	t.Issuer = i.name
 	for _, rejection := range []*Error{
-		checkBearer(tokenType, claims, from), checkRequired(t), i.checkTimes(t, notBefore, now), i.checkAudience(t),
+		checkTokenType(tokenType, bound, from), i.checkRequired(t), i.checkTimes(t, notBefore, now), i.checkAudience(t),
 	} {
 		if rejection != nil {
 			return nil, rejection
@@ -56,7 +61,7 @@ func errNotAccessToken() *Error {
 func (i *issuer) read(r *reader) *Token {
 	return &Token{
 		Issuer: r.text("iss"), Subject: r.text("sub"), ClientID: r.text("client_id"), ClientAMR: r.text("client_amr"),
-		Scopes:   elements(r.text("scope")),
+		Scopes:   r.scopes(),
 		Consumer: i.organisation(r, "consumer"), Supplier: i.organisation(r, "supplier"), DelegationSource: r.text("delegation_source"),
 		PID: r.pid(), ACR: r.text("acr"), AMR: r.texts("amr"), AuthTime: r.time("auth_time"),
 		Audience: slices.DeleteFunc(r.texts("aud"), func(aud string) bool { return aud == unspecified }),
@@ -70,25 +75,11 @@ func elements(scope string) []string {
 	return slices.DeleteFunc(strings.Split(scope, " "), func(s string) bool { return s == "" })
 }
 
-// checkBearer rejects tokens that are bound to a key or a certificate (RFC 9449 §6, RFC 8705 §3.1): this package verifies no proof
-// of possession, so a stolen token would be accepted. An introspection response must have token_type Bearer, because the response
-// for a refresh token has no token_type.
-func checkBearer(tokenType string, claims jose.Object, from origin) *Error {
-	if claims.Has("cnf") {
-		return invalid("token_sender_constrained", "The access token is bound to a key. Bound tokens are not accepted here.", nil)
-	}
-	optional := tokenType == "" && !from.introspected
-	if !optional && !strings.EqualFold(tokenType, "Bearer") {
-		return invalid("token_type_not_bearer", "The access token is not a bearer token.", nil)
-	}
-	return nil
-}
-
 // checkRequired checks that the claims every token of its kind has are present.
-func checkRequired(t *Token) *Error {
+func (i *issuer) checkRequired(t *Token) *Error {
 	missing := t.ExpiresAt.IsZero() || t.IssuedAt.IsZero() && !t.Introspected
 	if t.atJWT { // RFC 9068 §2.2
-		missing = missing || t.Subject == "" || t.ClientID == "" || t.ID == ""
+		missing = missing || t.Subject == "" && !i.noSubject || t.ClientID == "" || t.ID == ""
 	}
 	if missing {
 		return invalid("claim_missing", "A claim of the access token is missing.", nil)
@@ -227,6 +218,20 @@ func (r *reader) time(name string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(n, 0)
+}
+
+// scopes reads scope: names with spaces between them (RFC 9068 §2.2.3), or an array of names as in tokens of HelseID.
+func (r *reader) scopes() []string {
+	if r.Kind("scope") != jose.KindArray {
+		return elements(r.text("scope"))
+	}
+	names := r.texts("scope")
+	for _, name := range names {
+		if name == "" || strings.Contains(name, " ") {
+			r.fail(jose.ErrType)
+		}
+	}
+	return names
 }
 
 func (r *reader) pid() norway.PID {

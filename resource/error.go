@@ -8,19 +8,23 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // Error reports a rejected request: the token is missing, invalid, or does not allow the request. Every other error of this
 // package is a fault. A fault that wraps [portner.ErrUnavailable] concerns the issuer's keys or its introspection endpoint:
 // the token may be valid.
 type Error struct {
-	// Code is the error code of the challenge (RFC 6750 §3.1, RFC 9470 §3). It is "" if the request has no token.
+	// Code is the error code of the challenge (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3). It is "" if the request has no token.
 	Code portner.ErrorCode
 	// Description is one fixed sentence without values of the request.
 	Description string
 	// Reason is a fixed word for logs and metrics. The package comment lists them.
 	Reason string
 
+	scheme    httpx.Scheme  // the scheme of the request, "" for none or for several
+	boundOnly bool          // bearer tokens are not accepted
+	nonce     string        // the new nonce of use_dpop_nonce
 	scopes    []string      // the scopes the resource requires
 	acrValues []string      // the level of assurance it requires
 	maxAge    time.Duration // the greatest age of the login it accepts
@@ -48,7 +52,8 @@ func (e *Error) Unwrap() []error {
 }
 
 // Reply returns the response for an error of [Verifier.Verify] or [Rules.Check]: for an *[Error] 400, 401 or 403 with
-// WWW-Authenticate (RFC 6750 §3), for a fault the response of [portner.ErrorReply]. It logs nothing.
+// WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1) and, if the proof needs a nonce, DPoP-Nonce; for a fault the response of
+// [portner.ErrorReply]. It logs nothing. An API with browser clients of other origins must expose both header fields (CORS).
 func (v *Verifier) Reply(err error) portner.Reply {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -56,8 +61,11 @@ func (v *Verifier) Reply(err error) portner.Reply {
 	}
 	reply := portner.ErrorReply(&portner.Error{
 		Code: e.Code, Description: e.Description, Status: e.status(),
-		Header: map[string][]string{"Www-Authenticate": {e.challenge(v.realm)}},
+		Header: map[string][]string{"Www-Authenticate": {e.challengeIn(v.challenge)}},
 	})
+	if e.nonce != "" {
+		reply.Header["Dpop-Nonce"] = []string{e.nonce}
+	}
 	if e.Code == "" { // RFC 6750 §3.1: no error information if the request has no authentication information
 		reply.Body = nil
 		reply.Header["Content-Length"] = []string{"0"}
@@ -76,37 +84,33 @@ func (e *Error) status() int {
 	return http.StatusUnauthorized
 }
 
-// challenge returns the value of WWW-Authenticate (RFC 6750 §3, RFC 9470 §3).
-func (e *Error) challenge(realm string) string {
-	var b strings.Builder
-	b.WriteString(`Bearer realm=`)
-	b.WriteString(quoted(realm))
-	add := func(name, value string) {
-		if value != "" {
-			b.WriteString(", " + name + "=" + quoted(value))
-		}
+// challengeIn returns the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3).
+func (e *Error) challengeIn(schemes httpx.Challenge) string {
+	if e.boundOnly {
+		schemes.Bearer = nil
 	}
-	add("error", string(e.Code))
-	if e.Code != "" {
-		add("error_description", e.Description)
+	if e.Code == "" {
+		return schemes.For(e.scheme)
 	}
-	add("scope", strings.Join(e.scopes, " "))
-	add("acr_values", strings.Join(e.acrValues, " "))
+	maxAge := ""
 	if e.maxAge > 0 {
-		add("max_age", strconv.FormatInt(int64(e.maxAge/time.Second), 10))
+		maxAge = strconv.FormatInt(int64(e.maxAge/time.Second), 10)
 	}
-	return b.String()
+	return schemes.For(e.scheme,
+		httpx.Param{Name: "error", Value: string(e.Code)}, httpx.Param{Name: "error_description", Value: e.Description},
+		httpx.Param{Name: "scope", Value: strings.Join(e.scopes, " ")}, httpx.Param{Name: "acr_values", Value: strings.Join(e.acrValues, " ")},
+		httpx.Param{Name: "max_age", Value: maxAge})
 }
 
-// quoted returns s as a quoted-string (RFC 9110 §5.6.4). It leaves out quotes, backslashes and everything but printable
-// ASCII: a line break in a realm must not start another header field.
-func quoted(s string) string {
-	return `"` + strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
-			return -1
-		}
-		return r
-	}, s) + `"`
+// tried returns err for a request that used a scheme. The error may be one of several requests with a token, so it is copied.
+func tried(scheme httpx.Scheme, err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	own := *e
+	own.scheme = scheme
+	return &own
 }
 
 // invalid rejects a token (401).

@@ -28,6 +28,7 @@ const (
 	api          = "https://api.example.no"
 	synthetic    = "21879498012" // month + 80
 	another      = "45840375084"
+	thumbprint   = "IxSUCTtzAn5x6OAE4wIrMvTVaOT05P-F3Whveob0pe4" // has the form of one
 )
 
 // rsaKey returns an RSA key that the tests share: generating one is slow.

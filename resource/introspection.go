@@ -95,7 +95,8 @@ func (i *issuer) resolve(ctx context.Context, token string, t *Token, now time.T
 	if err != nil {
 		return nil, err
 	}
-	if differs(introspected.Subject, t.Subject) || differs(introspected.ClientID, t.ClientID) || differs(introspected.ID, t.ID) {
+	if differs(introspected.Subject, t.Subject) || differs(introspected.ClientID, t.ClientID) || differs(introspected.ID, t.ID) ||
+		introspected.Confirmation != t.Confirmation {
 		return nil, fmt.Errorf("resource: the introspection response describes another token: %w", portner.ErrUnavailable)
 	}
 	t.PID, t.Introspected = introspected.PID, true

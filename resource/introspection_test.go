@@ -77,7 +77,7 @@ func TestIntrospection(t *testing.T) {
 		{name: "expired", pairs: []any{"exp", 1}, want: 401},
 		{name: "no exp", pairs: []any{"exp", nil}, want: 401},
 		{name: "a refresh token", pairs: []any{"token_type", nil}, want: 401},
-		{name: "bound to a key", pairs: []any{"cnf", map[string]any{"jkt": "x"}}, want: 401},
+		{name: "bound to a key", pairs: []any{"cnf", map[string]any{"jkt": thumbprint}, "token_type", "DPoP"}, want: 401},
 		{name: "for another API", pairs: []any{"aud", "https://other.example"}, want: 401},
 		{name: "wrong scope", pairs: []any{"scope", "difitest:test22"}, want: 403},
 		{name: "unknown client", doc: `{"error":"invalid_client"}`, status: 401, want: 503},

@@ -14,18 +14,19 @@ import (
 // if the rules are invalid.
 //
 // Rejected requests are answered as by [Verifier.Reply] and reported to Config.Logger and Config.OnEvent. CORS preflight
-// requests have no token and are rejected: handle them before Protect.
+// requests have no token and are rejected: handle them before Protect. If the policy for proofs requires nonces, the response to a request
+// with a proof has a new one in DPoP-Nonce and, unless next sets another value, Cache-Control: no-store (RFC 9449 §8.2).
 func (v *Verifier) Protect(rules Rules, next http.Handler) http.Handler {
 	if err := rules.validate(); err != nil {
 		panic(err.Error())
 	}
-	return v.protect(func(*http.Request) (Rules, error) { return rules, nil }, next)
+	return v.protect(rules.SenderConstrained, func(*http.Request) (Rules, error) { return rules, nil }, next)
 }
 
 // ProtectFunc is [Verifier.Protect] with rules that depend on the request, such as the person in its path. The function is
 // called after the token was verified. Its error is answered with 400; the text of the error is not sent.
 func (v *Verifier) ProtectFunc(rules func(*http.Request) (Rules, error), next http.Handler) http.Handler {
-	return v.protect(func(r *http.Request) (Rules, error) {
+	return v.protect(false, func(r *http.Request) (Rules, error) {
 		required, err := rules(r)
 		if err != nil {
 			return Rules{}, &Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Reason: "request_malformed", cause: err}
@@ -34,12 +35,19 @@ func (v *Verifier) ProtectFunc(rules func(*http.Request) (Rules, error), next ht
 	}, next)
 }
 
-func (v *Verifier) protect(rules func(*http.Request) (Rules, error), next http.Handler) http.Handler {
+// protect protects next. If boundOnly is set, the rules reject bearer tokens, so that challenges need not offer them.
+func (v *Verifier) protect(boundOnly bool, rules func(*http.Request) (Rules, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err := v.authorize(r, rules)
 		if err != nil {
+			if e, ok := err.(*Error); ok && boundOnly && v.dpop != nil {
+				e.boundOnly = true
+			}
 			v.reject(w, r, err)
 			return
+		}
+		if t.DPoPNonce != "" {
+			w.Header()["Dpop-Nonce"], w.Header()["Cache-Control"] = []string{t.DPoPNonce}, []string{"no-store"}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, t)))
 	})
@@ -48,7 +56,11 @@ func (v *Verifier) protect(rules func(*http.Request) (Rules, error), next http.H
 // authorize verifies the token of r and checks it against its rules, all at one instant.
 func (v *Verifier) authorize(r *http.Request, rules func(*http.Request) (Rules, error)) (*Token, error) {
 	now := v.now()
-	t, err := v.verify(r.Context(), RequestFrom(r), now)
+	request, err := v.requestFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := v.verify(r.Context(), request, now)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +72,26 @@ func (v *Verifier) authorize(r *http.Request, rules func(*http.Request) (Rules, 
 		return nil, err
 	}
 	return t, nil
+}
+
+// requestFrom is RequestFrom with the certificate that the host finds. If it finds none, that of the connection, which may be the one of a
+// proxy, is not used.
+func (v *Verifier) requestFrom(r *http.Request) (Request, error) {
+	request := RequestFrom(r)
+	if v.certificates == nil {
+		return request, nil
+	}
+	chain, err := v.certificates(r)
+	if err != nil {
+		return request, &Error{
+			Code: portner.InvalidRequest, Description: "The certificate of the TLS client cannot be read.", Reason: "tls_certificate_unreadable", cause: err,
+		}
+	}
+	request.Certificate = nil
+	if len(chain) > 0 {
+		request.Certificate = chain[0]
+	}
+	return request, nil
 }
 
 // reject reports err and writes its reply.

@@ -10,8 +10,10 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
 )
 
 // Rules holds the requirements on a token. The zero value is rejected: name a scope, or set AllowNoScope.
@@ -25,6 +27,10 @@ type Rules struct {
 	AnyScope []string
 	// AllowNoScope permits rules without Scopes and AnyScope.
 	AllowNoScope bool
+
+	// SenderConstrained rejects bearer tokens: the token must be bound to a key or to a certificate. Without it, tokens that are bound are
+	// verified as such too.
+	SenderConstrained bool
 
 	// RequireUser rejects tokens without a login ([Token.HasUser]). A pid alone is no login.
 	RequireUser bool
@@ -84,12 +90,23 @@ func (r Rules) Check(t *Token, now time.Time) error {
 // check is Check for rules that have been validated.
 func (r Rules) check(t *Token, now time.Time) error {
 	for _, rejection := range []*Error{
-		r.checkScopes(t), r.checkKind(t), r.checkLogin(t, now), r.checkConsumer(t), r.checkSupplier(t),
+		r.checkBinding(t), r.checkScopes(t), r.checkKind(t), r.checkLogin(t, now), r.checkConsumer(t), r.checkSupplier(t),
 		r.checkPerson(t), r.checkClientAMR(t), r.checkSystemUser(t), r.checkConsent(t, now),
 	} {
 		if rejection != nil {
+			if rejection.scheme = httpx.Bearer; t.Confirmation.Key != "" {
+				rejection.scheme = httpx.DPoP
+			}
 			return rejection
 		}
+	}
+	return nil
+}
+
+// checkBinding rejects bearer tokens if the rules do.
+func (r Rules) checkBinding(t *Token) *Error {
+	if r.SenderConstrained && t.Confirmation == (storage.Confirmation{}) {
+		return invalid("token_not_sender_constrained", "The access token must be bound to a key or to a certificate.", nil)
 	}
 	return nil
 }
@@ -198,7 +215,7 @@ func (r Rules) checkConsumer(t *Token) *Error {
 	o := t.Consumer
 	switch {
 	case o.ID == "" && o.Orgno == "":
-		if t.Subject == "" || len(r.Consumers) > 0 {
+		if t.Subject == "" && !t.clientOnly || len(r.Consumers) > 0 {
 			return forbidden("consumer_missing", "The access token names no consumer.")
 		}
 	case !o.trusted():

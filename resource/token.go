@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/storage"
 )
 
 // Token is a verified access token. A field whose claim is absent has the zero value. Do not modify a Token: a verifier that
@@ -42,12 +43,20 @@ type Token struct {
 	IssuedAt  time.Time // iat; zero only if the introspection response has none
 	ExpiresAt time.Time // exp, without leeway
 
+	// Confirmation is what the token is bound to (cnf), zero for a bearer token. [Verifier.Verify] has checked that the sender of the
+	// request has it.
+	Confirmation storage.Confirmation
+	// DPoPNonce is the value of the header field DPoP-Nonce of the response to this request, "" for none (RFC 9449 §9). [Verifier.Protect]
+	// sends it.
+	DPoPNonce string
+
 	AuthorizationDetails []Detail // authorization_details (RFC 9396)
 	// Introspected reports whether claims came from the introspection endpoint: the token is opaque or pseudonymous.
 	Introspected bool
 
-	atJWT  bool // typ is at+jwt: an RFC 9068 token
-	claims jose.Object
+	atJWT      bool // typ is at+jwt: an RFC 9068 token
+	clientOnly bool // client_id alone identifies the sender: Config.AllowNoSubject
+	claims     jose.Object
 }
 
 // Detail is one object of authorization_details.

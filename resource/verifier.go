@@ -3,16 +3,20 @@ package resource
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/jose"
 )
 
@@ -28,7 +32,8 @@ type Config struct {
 	Issuer string
 	// Keys are the public keys of the issuer: [RemoteKeys] or [StaticKeys]. If nil, every token is introspected.
 	Keys Keys
-	// URL is the public base URL of the API, without query and fragment. It is an accepted audience. Required.
+	// URL is the public base URL of the API, without query and fragment. It is an accepted audience. Its origin is that of the URLs of
+	// requests, which proofs name: the Host field of a request is not read. With DPoP it must be https, or http with a loopback host. Required.
 	URL string
 	// Audience holds further accepted audiences. A token with other audiences only is rejected.
 	Audience []string
@@ -40,6 +45,11 @@ type Config struct {
 	// Introspection describes the issuer's introspection endpoint. If nil, only tokens signed by the issuer are accepted.
 	// Required if Keys is nil.
 	Introspection *Introspection
+	// DPoP holds the rules for proofs of tokens that are bound to a key (RFC 9449). If nil, such tokens are rejected.
+	DPoP *dpop.Policy
+	// ClientCertificates returns the certificate of the TLS client first in a list, for hosts behind a proxy that terminates TLS. Its error is
+	// answered with 400. If nil, Protect reads r.TLS. It is not called by Verify.
+	ClientCertificates func(*http.Request) ([]*x509.Certificate, error)
 	// Leeway is the accepted difference between the clocks of issuer and API, at most a minute. The default is
 	// [DefaultLeeway]; a negative value means no leeway.
 	Leeway time.Duration
@@ -52,6 +62,9 @@ type Config struct {
 	// AllowNoScope accepts tokens without the claim scope, for issuers that issue no id_tokens. Without it such a token
 	// cannot be told from an id_token without a nonce.
 	AllowNoScope bool
+	// AllowNoSubject accepts RFC 9068 tokens without sub, which that RFC requires: HelseID issues such tokens to machines. The client_id
+	// identifies the machine then.
+	AllowNoSubject bool
 	// Realm is the realm of challenges. The default is "api".
 	Realm string
 
@@ -65,10 +78,13 @@ type Config struct {
 
 // Verifier verifies the access tokens of one or more issuers. It is safe for concurrent use.
 type Verifier struct {
-	issuers []*issuer
-	now     func() time.Time
-	realm   string
-	log     audit.Log
+	issuers      []*issuer
+	dpop         *dpop.Policy // if nil, tokens that are bound to a key are rejected
+	origin       string       // of the URLs that proofs name
+	certificates func(*http.Request) ([]*x509.Certificate, error)
+	now          func() time.Time
+	challenge    httpx.Challenge
+	log          audit.Log
 }
 
 // issuer is the part of a Verifier that concerns one issuer.
@@ -83,6 +99,7 @@ type issuer struct {
 	authorities     []string
 	legacyRegister  bool
 	noScope         bool
+	noSubject       bool
 }
 
 // New returns a verifier of the tokens of one issuer. It reports every problem of cfg at once, as FieldErrors, and makes no
@@ -90,12 +107,22 @@ type issuer struct {
 func New(cfg Config) (*Verifier, error) {
 	var check fields.Checker
 	i := newIssuer(cfg, &check)
+	if cfg.DPoP != nil {
+		check.Join("DPoP", cfg.DPoP.Validate())
+		check.SecureURL("URL", cfg.URL)
+	} else {
+		check.URL("URL", cfg.URL)
+	}
 	if err := check.Err(); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
 	v := &Verifier{
-		issuers: []*issuer{i}, now: cfg.Now, realm: cmp.Or(cfg.Realm, "api"),
-		log: audit.Log{Endpoint: "resource", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
+		issuers: []*issuer{i}, dpop: cfg.DPoP, origin: httpx.Origin(cfg.URL), certificates: cfg.ClientCertificates, now: cfg.Now,
+		challenge: httpx.Challenge{Bearer: []httpx.Param{{Name: "realm", Value: cmp.Or(cfg.Realm, "api")}}},
+		log:       audit.Log{Endpoint: "resource", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
+	}
+	if cfg.DPoP != nil {
+		v.challenge.DPoP = []httpx.Param{{Name: "algs", Value: strings.Join(cfg.DPoP.SupportedAlgorithms(), " ")}}
 	}
 	if v.now == nil {
 		v.now = time.Now
@@ -107,7 +134,7 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 	i := &issuer{
 		name: cfg.Issuer, algorithms: slices.Clone(cfg.Algorithms), audience: append([]string{cfg.URL}, cfg.Audience...),
 		requireAudience: cfg.RequireAudience, leeway: cfg.Leeway, authorities: slices.Clone(cfg.Authorities),
-		legacyRegister: cfg.AllowLegacyRegister, noScope: cfg.AllowNoScope,
+		legacyRegister: cfg.AllowLegacyRegister, noScope: cfg.AllowNoScope, noSubject: cfg.AllowNoSubject,
 	}
 	if len(i.algorithms) == 0 {
 		i.algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
@@ -119,7 +146,6 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 		i.leeway = 0
 	}
 	check.Require(cfg.Issuer != "", "Issuer")
-	check.URL("URL", cfg.URL)
 	for n, aud := range cfg.Audience {
 		check.Want(aud != "" && aud != unspecified, index("Audience", n), `must not be empty or "unspecified"`)
 	}
@@ -142,16 +168,20 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 
 func index(field string, n int) string { return fmt.Sprintf("%s[%d]", field, n) }
 
-// Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger and
-// hook are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
-// be sent to another one.
+// Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger, hook and
+// ClientCertificates are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
+// be sent to another one. All must have the same policy for proofs, or none, and with a policy the same origin in URL.
 func Any(verifiers ...*Verifier) (*Verifier, error) {
 	if len(verifiers) == 0 {
 		return nil, errors.New("resource: Any requires at least one verifier")
 	}
-	all := &Verifier{now: verifiers[0].now, realm: verifiers[0].realm, log: verifiers[0].log}
+	all := *verifiers[0]
+	all.issuers = nil
 	introspecting := 0
 	for _, v := range verifiers {
+		if v.dpop != all.dpop || v.dpop != nil && v.origin != all.origin {
+			return nil, errors.New("resource: Any: two verifiers have different policies for proofs, or different origins")
+		}
 		for _, i := range v.issuers {
 			if all.issuer(i.name) != nil {
 				return nil, errors.New("resource: Any: two verifiers have the same issuer")
@@ -165,7 +195,7 @@ func Any(verifiers ...*Verifier) (*Verifier, error) {
 	if introspecting > 1 {
 		return nil, errors.New("resource: Any: at most one verifier may introspect opaque tokens")
 	}
-	return all, nil
+	return &all, nil
 }
 
 func (v *Verifier) issuer(name string) *issuer {
@@ -177,11 +207,12 @@ func (v *Verifier) issuer(name string) *issuer {
 	return nil
 }
 
-// Verify verifies that the bearer token of a request is an access token of the issuer, for this API, and valid now. It
-// returns an *[Error] or a fault. A fault of the issuer's endpoints wraps [portner.ErrUnavailable].
+// Verify verifies that the token of a request is an access token of the issuer, for this API, and valid now, and that the sender of the
+// request has the key or the certificate that the token is bound to (cnf; RFC 9449, RFC 8705). It returns an *[Error] or a fault. A fault of
+// the issuer's endpoints, or of the store of proofs, wraps [portner.ErrUnavailable].
 //
-// Tokens with the claim cnf are bound to a key or certificate of the client (RFC 9449, RFC 8705). Verify reads no proof, so
-// it rejects them: they are never accepted as bearer tokens.
+// A token that is bound to a key needs the scheme DPoP and a proof for this request, which is accepted once; it is never accepted as a
+// bearer token. A token that is bound in another way is rejected.
 //
 // [Rules.Check] decides whether the token allows the request.
 func (v *Verifier) Verify(ctx context.Context, r Request) (*Token, error) {
@@ -189,10 +220,22 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (*Token, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, r Request, now time.Time) (*Token, error) {
-	token, err := r.bearerToken()
+	scheme, token, err := v.credentials(&r)
 	if err != nil {
-		return nil, err
+		return nil, tried(scheme, err)
 	}
+	t, err := v.verifyToken(ctx, token, now)
+	if err == nil {
+		t, err = v.confirm(ctx, &r, scheme, token, t, now)
+	}
+	if err != nil {
+		return nil, tried(scheme, err)
+	}
+	return t, nil
+}
+
+// verifyToken verifies an access token, whoever sent it.
+func (v *Verifier) verifyToken(ctx context.Context, token string, now time.Time) (*Token, error) {
 	if len(token) > jose.MaxTokenX5C {
 		return nil, errMalformed(nil)
 	}

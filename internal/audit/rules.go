@@ -230,5 +230,5 @@ var rules = map[string]rule{
 
 	// Requests to APIs.
 	"resource/scope_missing":           {"scope", "a token with the scope that the API requires", ""},
-	"resource/authorization_malformed": {"Authorization", "Bearer and a token", ""},
+	"resource/authorization_malformed": {"Authorization", "Bearer or DPoP, and a token", ""},
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -262,4 +263,10 @@ func MarshalJWK(k PublicKey) ([]byte, error) {
 	}
 	out.Use, out.KID, out.Alg, out.X5C = "sig", k.KID, k.Alg, k.X5C
 	return json.Marshal(out)
+}
+
+// CertificateThumbprint returns the SHA-256 hash of a certificate in DER, in base64url: the value of x5t#S256 (RFC 7515 §4.1.8).
+func CertificateThumbprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -45,7 +45,7 @@ func TestAllowed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "u1", token.Subject)
 	for reason, authorization := range map[string][]string{
-		"token_missing": nil, "scope_missing": bearer("skatt:skriv", ""), "token_sender_constrained": bearer("skatt:les", `,"cnf":{"jkt":"x"}`),
+		"token_missing": nil, "scope_missing": bearer("skatt:skriv", ""), "token_sender_constrained": bearer("skatt:les", `,"cnf":{"jkt":"IxSUCTtzAn5x6OAE4wIrMvTVaOT05P-F3Whveob0pe4"}`),
 	} {
 		_, err = allowed(t.Context(), api, "", authorization)
 		var rejected *resource.Error
