@@ -107,12 +107,6 @@ type issuer struct {
 func New(cfg Config) (*Verifier, error) {
 	var check fields.Checker
 	i := newIssuer(cfg, &check)
-	if cfg.DPoP != nil {
-		check.Join("DPoP", cfg.DPoP.Validate())
-		check.SecureURL("URL", cfg.URL)
-	} else {
-		check.URL("URL", cfg.URL)
-	}
 	if err := check.Err(); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
@@ -146,6 +140,12 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 		i.leeway = 0
 	}
 	check.Require(cfg.Issuer != "", "Issuer")
+	if cfg.DPoP == nil {
+		check.URL("URL", cfg.URL)
+	} else { // RFC 9449 §4.3: proofs name the URL
+		check.SecureURL("URL", cfg.URL)
+		check.Join("DPoP", cfg.DPoP.Validate())
+	}
 	for n, aud := range cfg.Audience {
 		check.Want(aud != "" && aud != unspecified, index("Audience", n), `must not be empty or "unspecified"`)
 	}
