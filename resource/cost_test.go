@@ -6,13 +6,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/resource"
+	"github.com/portner-go/portner/storage/memory"
 )
 
 // BenchmarkVerify measures Verify and Protect beside the verification of the signature alone.
@@ -39,6 +42,23 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		}
 	})
+	b.Run("DPoP", func(b *testing.B) { // every proof is a new one: making it is not measured
+		cfg := config(b)
+		cfg.DPoP = &dpop.Policy{Replay: memory.New()}
+		v, err := resource.New(cfg)
+		require.NoError(b, err)
+		p := newProver(b)
+		token := bound(b, map[string]any{"jkt": p.jkt})
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			r := get("DPoP "+token, p.proof(b, token))
+			b.StartTimer()
+			if _, err := v.Verify(b.Context(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("Protect", func(b *testing.B) {
 		h := v.Protect(resource.Rules{Scopes: []string{"difitest:test2"}, RequireUser: true}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -50,6 +70,21 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		require.Equal(b, 200, w.Code)
 	})
+}
+
+// TestBearerAllocations checks that a policy for proofs costs requests with bearer tokens no allocation.
+func TestBearerAllocations(t *testing.T) {
+	token := sign(t, "ec", "", person(t).json(t))
+	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	r := httptest.NewRequest(http.MethodGet, "/v1/x", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	allocations := func(cfg resource.Config) float64 {
+		protected := verifier(t, cfg).Protect(resource.Rules{Scopes: []string{"difitest:test2"}, RequireUser: true}, h)
+		return testing.AllocsPerRun(100, func() { protected.ServeHTTP(w, r) })
+	}
+	require.LessOrEqual(t, allocations(dpopConfig(t)), allocations(config(t)))
+	require.Equal(t, 200, w.Code)
 }
 
 // TestRejectionAllocations checks that a rejected token costs at most 256 KiB of memory.
@@ -72,6 +107,29 @@ func TestRejectionAllocations(t *testing.T) {
 		for range rounds {
 			_, err := v.Verify(t.Context(), request)
 			require.Error(t, err, name)
+		}
+		runtime.ReadMemStats(&after)
+		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(256<<10), name)
+	}
+
+	p := newProver(t)
+	v, token := verifier(t, dpopConfig(t)), bound(t, map[string]any{"jkt": p.jkt})
+	proof := p.proof(t, token)
+	for name, request := range map[string]resource.Request{
+		"a huge proof":        get("DPoP "+token, strings.Repeat("a", 1<<20)),
+		"a large claim":       get("DPoP "+token, p.proof(t, token, "x", strings.Repeat("a", 5000))),
+		"a deep claim":        get("DPoP "+token, raw(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+strings.Repeat("[", 5000)+`}`, []byte("{}"), nothing)),
+		"a thousand proofs":   get("DPoP "+token, slices.Repeat([]string{proof}, 1000)...),
+		"a proof of segments": get("DPoP "+token, strings.Repeat("a.", 1<<20)),
+	} {
+		const rounds = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range rounds {
+			_, err := v.Verify(t.Context(), request)
+			if name != "a large claim" {
+				require.Error(t, err, name)
+			}
 		}
 		runtime.ReadMemStats(&after)
 		require.Less(t, (after.TotalAlloc-before.TotalAlloc)/rounds, uint64(256<<10), name)

@@ -23,7 +23,7 @@ type Error struct {
 	Reason string
 
 	scheme    httpx.Scheme  // the scheme of the request, "" for none or for several
-	boundOnly bool          // bearer tokens are not accepted
+	boundOnly bool          // bearer tokens are not accepted: no challenge offers them
 	nonce     string        // the new nonce of use_dpop_nonce
 	scopes    []string      // the scopes the resource requires
 	acrValues []string      // the level of assurance it requires
@@ -86,7 +86,7 @@ func (e *Error) status() int {
 
 // challengeIn returns the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3).
 func (e *Error) challengeIn(schemes httpx.Challenge) string {
-	if e.boundOnly {
+	if e.boundOnly && e.scheme == "" {
 		schemes.Bearer = nil
 	}
 	if e.Code == "" {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/resource"
 )
@@ -69,5 +70,48 @@ func FuzzClaims(f *testing.F) {
 			require.NotContains(t, token.String(), token.PID.Reveal())
 		}
 		_ = resource.Rules{AllowNoScope: true, RequireConsent: true, RequireSystemUser: true, DelegationSources: []string{token.DelegationSource}}.Check(token, epoch)
+	})
+}
+
+// FuzzFields checks that a request with any Authorization and DPoP fields is accepted only with the token and a proof for it, and that a
+// response has one challenge field without line breaks and at most one nonce.
+func FuzzFields(f *testing.F) {
+	p, other := newProver(f), newProver(f)
+	token, plain := bound(f, map[string]any{"jkt": p.jkt}), sign(f, "ec", "", person(f).json(f))
+	good := p.proof(f, token)
+	for _, authorization := range []string{"DPoP " + token, "dpop  " + token, "Bearer " + token, "Bearer " + plain, "DPoP " + plain, "DPoP", "Basic YTpi", "DPoP " + token + ", Bearer " + plain} {
+		for _, proof := range []string{good, "", other.proof(f, token), good + "," + good, good + " ", "a.b.c", p.proof(f, plain)} {
+			f.Add(authorization, proof, "/v1/x")
+		}
+	}
+	f.Add("DPoP "+token, good, "/v1/%78")
+	f.Add("DPoP "+token, good, "/v1/y/../x")
+	f.Add("DPoP "+token, good, "@evil.example/v1/x")
+	cfg := config(f)
+	cfg.DPoP = &dpop.Policy{AllowReplay: true}
+	v, err := resource.New(cfg)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, authorization, proof, path string) {
+		r := resource.Request{Method: "GET", Path: path, Authorization: []string{authorization}, DPoP: []string{proof}}
+		verified, err := v.Verify(t.Context(), r)
+		if err != nil {
+			require.Nil(t, verified)
+			require.NotEmpty(t, rejection(t, err).Reason)
+			reply := v.Reply(err)
+			require.Len(t, reply.Header["Www-Authenticate"], 1)
+			require.NotContains(t, reply.Header["Www-Authenticate"][0], "\n")
+			require.Empty(t, reply.Header["Dpop-Nonce"])
+			return
+		}
+		scheme, sent, _ := strings.Cut(authorization, " ")
+		sent = strings.TrimLeft(sent, " ")
+		if verified.Confirmation.Key == "" {
+			require.True(t, strings.EqualFold(scheme, "Bearer") && sent == plain)
+			return
+		}
+		require.True(t, strings.EqualFold(scheme, "DPoP") && sent == token, "a bound token needs the scheme DPoP")
+		require.Equal(t, p.jkt, verified.Confirmation.Key)
+		require.True(t, strings.HasPrefix(path, "/"))
+		require.Equal(t, strings.Split(good, ".")[:2], strings.Split(proof, ".")[:2], "of the key")
 	})
 }

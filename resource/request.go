@@ -44,11 +44,13 @@ func RequestFrom(r *http.Request) Request {
 
 // sentPath returns the path of the request line.
 func sentPath(r *http.Request) string {
-	if !strings.HasPrefix(r.RequestURI, "/") { // absolute-form (RFC 9112 §3.2.2), or a request that no server read
-		return r.URL.EscapedPath()
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
 	}
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	return path
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil { // absolute-form (RFC 9112 §3.2.2)
+		return u.EscapedPath()
+	}
+	return r.URL.EscapedPath() // of a request that no server read
 }
 
 // Bearer returns a request with token in its Authorization header field. It is for tokens that are not received over HTTP.
