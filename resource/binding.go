@@ -17,10 +17,10 @@ import (
 // confirmation reads cnf (RFC 7800 §3.1). A member that this package cannot verify, such as the jwk or kid of another method, binds the
 // token to something that the sender would not have to prove: supported is false, and the token must be rejected. An empty cnf is such one.
 func (r *reader) confirmation() (bound storage.Confirmation, supported bool) {
-	o, ok := r.object("cnf")
-	if !ok {
+	if !r.Has("cnf") { // object would make an error of it
 		return bound, true
 	}
+	o, _ := r.object("cnf")
 	for _, name := range o.Names() {
 		text, err := o.String(name)
 		switch name {
