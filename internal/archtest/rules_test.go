@@ -83,6 +83,7 @@ var unlayered = []string{"examples", "storage/postgres", "storage/redis"}
 var testThird = map[string][]string{
 	"":              {"github.com/stretchr/testify"}, // every package
 	"internal/jose": {jwx},                           // compares with jwx
+	"dpop":          {jwx},                           // compares with jwx
 	"keyset":        {jwx},                           // verifies tokens and key sets independently
 }
 
