@@ -150,6 +150,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 				IDTokens: m.keys,
 			})
 			require.NoError(t, err)
+			c.Profile.ResponseModes = []string{"query", "form_post", "jwt"}
 			c.GrantHandlers, c.Backchannel, c.Profile.AccessTokenType = []token.GrantHandler{g.Handler()}, m, typ
 			config = *c
 		},

@@ -253,6 +253,12 @@ func (c *Config) check(p *fields.Checker) {
 	if c.DPoP != nil {
 		p.Join("DPoP", c.DPoP.Validate())
 	}
+	if c.PushURL != c.Issuer+"/par" {
+		p.SecureURL("PushURL", c.PushURL)
+	}
+	if c.PushAliasURL != "" {
+		p.SecureURL("PushAliasURL", c.PushAliasURL)
+	}
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")
 	for _, d := range c.lifetimes() {

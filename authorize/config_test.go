@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/session"
 )
@@ -34,6 +35,9 @@ func TestNew(t *testing.T) {
 		"Store":                 func(c *authorize.Config) { c.Store = nil },
 		"Subject":               func(c *authorize.Config) { c.Subject = nil },
 		"Authenticator":         func(c *authorize.Config) { c.Authenticator = nil },
+		"DPoP.Replay":           func(c *authorize.Config) { c.DPoP = &dpop.Policy{} },
+		"PushURL":               func(c *authorize.Config) { c.PushURL = "/par" },
+		"PushAliasURL":          func(c *authorize.Config) { c.PushAliasURL = "http://mtls.example.no/par" },
 		"Secrets[1]":            func(c *authorize.Config) { c.Secrets = []portner.Secret{secret, portner.Secret("short")} },
 		"Pages.Login":           func(c *authorize.Config) { c.Pages.Login = "login" },
 		"Pages.StepUp":          func(c *authorize.Config) { c.Pages.StepUp = "/consent?x" },

@@ -3,6 +3,7 @@ package authorize
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -36,11 +37,11 @@ func (e *Endpoint) checkPushProof(r client.Request, now time.Time) (dpop.Proof, 
 	}, now)
 }
 
-// proofError returns the protocol error for an error of package dpop. Other errors are faults and remain what they are.
+// proofError returns the protocol error for a refused proof, and a fault for every other error.
 func (e *Endpoint) proofError(err error, now time.Time) error {
 	refused, ok := errors.AsType[*dpop.Error](err)
 	if !ok {
-		return err
+		return fmt.Errorf("%w: checking a DPoP proof: %w", portner.ErrUnavailable, err)
 	}
 	wire := &portner.Error{
 		Code: portner.InvalidDPoPProof, Description: refused.Description,

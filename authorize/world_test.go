@@ -92,6 +92,9 @@ func clients() []client.Client {
 			c.ApplicationType, c.TokenEndpointAuthMethod, c.Secrets = client.Native, client.None, nil
 			c.RedirectURIs, c.ResponseModes = []string{"no.example.app:/cb"}, []string{"query.jwt", "form_post.jwt"}
 		}),
+		with("keyed", func(c *client.Client) {
+			c.TokenEndpointAuthMethod, c.Secrets, c.JWKS = client.PrivateKeyJWT, nil, signingJWKS
+		}),
 		with("strict", func(c *client.Client) { c.RequireState, c.RequireNonce = true, true }),
 		with("off", func(c *client.Client) { c.Disabled = true }),
 		with("signing", func(c *client.Client) { c.JWKS = signingJWKS }),

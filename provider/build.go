@@ -98,15 +98,26 @@ func (b *builder) authorize() {
 	pr, l := b.cfg.Profile, b.cfg.Lifetimes
 	var err error
 	cfg := authorize.Config{
-		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().Authorize, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
+		Issuer: b.cfg.Issuer, URL: b.cfg.BrowserURL + b.paths().Authorize, PushURL: b.cfg.Issuer + b.paths().PushedRequests, Environment: b.cfg.Environment, Clients: b.cfg.Clients, Scopes: b.cfg.Scopes,
 		Sessions: b.p.Sessions, Vault: b.p.Vault, Store: b.cfg.Store, Pages: b.pages(), Reserved: b.reserved(), Secrets: b.cfg.Secrets,
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
-		IDTokens: b.cfg.Keys, Keys: b.cfg.Keys, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
+		IDTokens: b.cfg.Keys, SigningAlgorithms: pr.SigningAlgorithms, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
-		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
+		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, RequireNBF: pr.RequireNBF, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
 		ClientCertificates: b.cfg.ClientCertificates, PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+	}
+	if b.cfg.DPoP != nil {
+		policy := *b.cfg.DPoP
+		policy.Nonces = nil // those are for the token endpoint: a pushed request would cost a second round trip
+		cfg.DPoP = &policy
+	}
+	if b.cfg.MTLSURL != "" {
+		cfg.PushAliasURL = b.cfg.MTLSURL + b.paths().PushedRequests
+	}
+	if pr.signsResponses() {
+		cfg.Keys = b.cfg.Keys
 	}
 	b.p.Authorize, err = authorize.New(cfg)
 	b.problems.from(err)
@@ -145,6 +156,7 @@ func (b *builder) discovery() discovery.Config {
 		AuthorizationEndpoint: b.cfg.BrowserURL + at.Authorize, TokenEndpoint: b.cfg.Issuer + at.Token,
 		JWKSURI: b.cfg.Issuer + at.JWKS, EndSessionEndpoint: b.cfg.BrowserURL + at.EndSession, RevocationEndpoint: b.cfg.Issuer + at.Revocation,
 		IntrospectionEndpoint: b.cfg.Issuer + at.Introspection, ScopesSupported: pr.scopesSupported(), GrantTypesSupported: b.grantTypes(),
+		ResponseModesSupported:                     pr.ResponseModes,
 		SubjectTypesSupported:                      pr.SubjectTypesSupported,
 		IDTokenSigningAlgValuesSupported:           b.cfg.Keys.Algs(b.cfg.Now()),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
@@ -164,10 +176,20 @@ func (b *builder) discovery() discovery.Config {
 	if !pr.NoUserInfo {
 		cfg.UserinfoEndpoint = b.cfg.Issuer + at.UserInfo
 	}
+	if pr.signsResponses() {
+		cfg.AuthorizationSigningAlgValuesSupported = slices.DeleteFunc(b.cfg.Keys.Algs(b.cfg.Now()), func(alg string) bool {
+			return pr.SigningAlgorithms != nil && !slices.Contains(pr.SigningAlgorithms, alg)
+		})
+	}
 	if b.cfg.AuthorizationDetails != nil {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
 	}
 	return cfg
+}
+
+// signsResponses reports whether responses of the authorization endpoint can be signed (JARM).
+func (pr *Profile) signsResponses() bool {
+	return slices.ContainsFunc(pr.ResponseModes, func(mode string) bool { return slices.Contains(jarmModes(), mode) })
 }
 
 // scopesSupported returns openid, profile and the standard scopes that are public. The scopes of APIs are not.

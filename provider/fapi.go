@@ -39,7 +39,7 @@ func FAPI2MessageSigning() Profile {
 	pr := FAPI2()
 	pr.Name = "FAPI 2.0 Message Signing"
 	pr.RequiredParameters = append(pr.RequiredParameters, "request")
-	pr.ResponseModes = jarmModes()
+	pr.ResponseModes, pr.RequireNBF = jarmModes(), true
 	pr.rules = slices.Concat(fapiRules, signingRules)
 	return pr
 }

@@ -90,6 +90,7 @@ var breaks, signingBreaks = []struct {
 	{"5.3.1-1", "Profile.RequiredParameters", func(_ *testing.T, c *provider.Config) {
 		c.Profile.RequiredParameters = []string{"request_uri", "code_challenge"}
 	}},
+	{"5.3.1-3", "Profile.RequireNBF", func(_ *testing.T, c *provider.Config) { c.Profile.RequireNBF = false }},
 	{"5.3.3", "Profile.ResponseModes", func(_ *testing.T, c *provider.Config) { c.Profile.ResponseModes = nil }},
 	{"5.3.3", "Profile.ResponseModes", func(_ *testing.T, c *provider.Config) { c.Profile.ResponseModes = []string{"jwt", "query"} }},
 }

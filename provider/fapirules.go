@@ -225,7 +225,9 @@ var signingRules = []rule{
 	},
 	{
 		section: messageSigning + "5.3.1-3", text: "nbf is at most 60 minutes old",
-		met: "nbf is required, and an older one rejected",
+		met:   "nbf is required, and an older one rejected",
+		field: "Profile.RequireNBF", want: "must be true",
+		ok: func(c *Config) bool { return c.Profile.RequireNBF },
 	},
 	{
 		section: messageSigning + "5.3.1-4", text: "exp is at most 60 minutes after nbf",

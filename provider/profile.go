@@ -79,6 +79,8 @@ type Profile struct {
 	// MergeRequestObject takes the parameters that the request object of a pushed request leaves out from those beside it; see
 	// authorize.Config.
 	MergeRequestObject bool
+	// RequireNBF rejects request objects without nbf, and those with more than an hour between nbf and exp.
+	RequireNBF bool
 	// AssertionAudience is the rule for the aud of client assertions. The zero value is the issuer as a string.
 	AssertionAudience client.AudienceRule
 	// AssertionLifetime is the longest time from iat to exp of a client assertion, at most an hour. If 0, it is 120 s.
@@ -105,7 +107,8 @@ type Profile struct {
 	// SecureRedirectURIs rejects registrations with http redirect URIs, except those of native applications on loopback, also in a test
 	// environment.
 	SecureRedirectURIs bool
-	// ResponseModes are the response_modes that registrations may have. If nil, every mode is allowed.
+	// ResponseModes are the response_modes that registrations may have, and response_modes_supported of the metadata. With jwt, query.jwt
+	// or form_post.jwt, responses are signed (JARM). If nil, they are query and form_post.
 	ResponseModes []string
 	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
 	// with a colon. If "", it is [authorize.DefaultRequestURIPrefix].

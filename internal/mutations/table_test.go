@@ -204,6 +204,30 @@ var table = []mutation{
 		[]string{"TestSignedResponse"},
 	},
 	{
+		"a DPoP proof may be pushed twice", "authorize/par.go",
+		"if proof.Key != \"\" {", "if proof.Key != \"\" && clientID == \"\" {",
+		"authorize",
+		[]string{"TestPushProofIsUsedOnce"},
+	},
+	{
+		"the key of a DPoP proof replaces dpop_jkt", "authorize/dpop.go",
+		"return page(portner.InvalidDPoPProof, \"dpop_jkt_mismatch\", \"The dpop_jkt must be the thumbprint of the key of the DPoP proof.\")", "s.form = s.form.With(jktField, key)",
+		"authorize",
+		[]string{"TestPushProof"},
+	},
+	{
+		"a nonce is required after the client assertion is consumed", "authorize/par.go",
+		"if errors.Is(proofErr, dpop.ErrNonce) {", "if errors.Is(proofErr, dpop.ErrNonce) && r.Form.Get(\"client_assertion\") == \"\" {",
+		"authorize",
+		[]string{"TestPushProofWaitsForAuthentication"},
+	},
+	{
+		"a code is not bound to dpop_jkt", "authorize/issue.go",
+		", DPoPKey: x.req.dpopKey,", ",",
+		"authorize",
+		[]string{"TestDPoPKey", "TestPushProof"},
+	},
+	{
 		"an invisible character is part of a name", "internal/display/display.go",
 		"!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)", "!unicode.In(r, blank)",
 		"internal/display",
