@@ -123,7 +123,7 @@ func (s *server) withAccounts(base string, rest http.Handler) (http.Handler, err
 	jwks, _ := s.keys.JWKS(s.now())
 	v, err := resource.New(resource.Config{
 		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: base + pathAccounts, Audience: []string{s.issuer}, Realm: "accounts",
-		Now: func() time.Time { return s.now() }, Logger: s.log,
+		DPoP: &dpop.Policy{Replay: s.store}, Now: func() time.Time { return s.now() }, Logger: s.log,
 	})
 	if err != nil {
 		return nil, err
