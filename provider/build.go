@@ -160,11 +160,13 @@ func (b *builder) discovery() discovery.Config {
 		SubjectTypesSupported:                      pr.SubjectTypesSupported,
 		IDTokenSigningAlgValuesSupported:           b.cfg.Keys.Algs(b.cfg.Now()),
 		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
-		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
+		TokenEndpointAuthMethodsSupported:          b.methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
 		PromptValuesSupported:                      pr.PromptValues, UILocalesSupported: pr.Locales, ClaimsSupported: pr.ClaimsSupported,
 		ClaimsParameterSupported:           pr.ClaimsParameter,
 		RequirePushedAuthorizationRequests: slices.Contains(pr.RequiredParameters, "request_uri"),
+		RequireSignedRequestObject:         slices.Contains(pr.RequiredParameters, "request"),
+		DPoPSigningAlgValuesSupported:      b.cfg.DPoP.SupportedAlgorithms(),
 		FrontchannelLogoutSupported:        true, BackchannelLogoutSupported: b.cfg.Backchannel != nil,
 	}
 	if pr.Levels != nil {
@@ -184,7 +186,41 @@ func (b *builder) discovery() discovery.Config {
 	if b.cfg.AuthorizationDetails != nil {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
 	}
+	b.addMTLS(&cfg)
 	return cfg
+}
+
+// addMTLS adds the members about clients with TLS certificates.
+func (b *builder) addMTLS(cfg *discovery.Config) {
+	base, at := b.cfg.MTLSURL, b.paths()
+	cfg.TLSClientCertificateBoundAccessTokens = base != ""
+	if base == "" || base == b.cfg.Issuer {
+		return // the endpoints of the issuer take certificates
+	}
+	aliases := discovery.MTLSEndpointAliases{
+		TokenEndpoint: base + at.Token, RevocationEndpoint: base + at.Revocation, IntrospectionEndpoint: base + at.Introspection,
+	}
+	if cfg.UserinfoEndpoint != "" {
+		aliases.UserinfoEndpoint = base + at.UserInfo
+	}
+	if cfg.PushedAuthorizationRequestEndpoint != "" {
+		aliases.PushedAuthorizationRequestEndpoint = base + at.PushedRequests
+	}
+	cfg.MTLSEndpointAliases = aliases
+}
+
+// methods returns the authentication methods of clients, for the metadata: those of the profile that the configuration supports.
+func (b *builder) methods() []string {
+	methods := b.clients.Methods()
+	if b.cfg.MTLSURL != "" {
+		methods = append(methods, client.SelfSignedTLSClientAuth)
+		if b.cfg.TLSClientCAs != nil {
+			methods = append(methods, client.TLSClientAuth)
+		}
+	}
+	return slices.DeleteFunc(methods, func(m string) bool {
+		return b.cfg.Profile.ClientMethods != nil && !slices.Contains(b.cfg.Profile.ClientMethods, m)
+	})
 }
 
 // signsResponses reports whether responses of the authorization endpoint can be signed (JARM).

@@ -28,6 +28,7 @@ func FAPI2() Profile {
 	pr.SenderConstrained = true
 	pr.ReuseRefreshTokens = true
 	pr.SecureRedirectURIs = true
+	pr.ResponseModes, pr.RequireNBF = slices.Concat([]string{"query", "form_post"}, jarmModes()), true
 	pr.Lifetimes.AccessToken, pr.Lifetimes.Code, pr.Lifetimes.PushedRequest = 10*time.Minute, 60*time.Second, 90*time.Second
 	pr.rules = fapiRules
 	return pr
@@ -39,7 +40,7 @@ func FAPI2MessageSigning() Profile {
 	pr := FAPI2()
 	pr.Name = "FAPI 2.0 Message Signing"
 	pr.RequiredParameters = append(pr.RequiredParameters, "request")
-	pr.ResponseModes, pr.RequireNBF = jarmModes(), true
+	pr.ResponseModes = jarmModes()
 	pr.rules = slices.Concat(fapiRules, signingRules)
 	return pr
 }

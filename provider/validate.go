@@ -179,6 +179,9 @@ func (c *Config) check(p *problems) {
 func (c *Config) checkBinding(p *problems) {
 	if c.MTLSURL != "" {
 		p.once("MTLSURL", checkIssuer(c.MTLSURL))
+		if pathOf(c.MTLSURL) != pathOf(c.Issuer) {
+			p.once("MTLSURL", errors.New("must have the path of Issuer"))
+		}
 	} else {
 		if c.TLSClientCAs != nil {
 			p.once("TLSClientCAs", errors.New("needs MTLSURL: it may be equal to Issuer"))
