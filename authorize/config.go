@@ -133,6 +133,8 @@ type Config struct {
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and
 	// code_challenge.
 	RequiredParameters []string
+	// CustomerParameter is the parameter that names the customer of a supplier's client. If "", it is onbehalfof.
+	CustomerParameter string
 	// MergeRequestObject takes the parameters that the request object of a pushed request leaves out from those beside it (OIDC Core §6.1),
 	// unless the client requires signed request objects. The typ of the object may then be client-authentication+jwt too. If false,
 	// parameters beside a request object are ignored (RFC 9101 §6.3).
@@ -190,6 +192,7 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.CustomerParameter = cmp.Or(c.CustomerParameter, "onbehalfof")
 	c.URL = cmp.Or(c.URL, c.Issuer+"/authorize")
 	c.PushURL = cmp.Or(c.PushURL, c.Issuer+"/par")
 	_, path := c.base()

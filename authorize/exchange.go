@@ -260,7 +260,7 @@ func (e *Endpoint) refuse(ctx context.Context, x *exchange, r *refusal) *Decisio
 	}
 	p.Completed, p.Expired = r.finished, r.late
 	if x.client != nil {
-		customer, _ := x.client.Customer(x.params.Get("onbehalfof"))
+		customer, _ := x.client.Customer(x.params.Get(e.cfg.CustomerParameter))
 		p.Client, p.BackURL = infoOf(x.client, customer), cmp.Or(customer.URL, x.client.HomeURL())
 		if to := e.onlyWayBack(x, p); to != nil {
 			return e.respondError(ctx, x, to, r)

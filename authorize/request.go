@@ -271,10 +271,10 @@ func (e *Endpoint) checkTarget(ctx context.Context, q *request, _ time.Time) *re
 			return q.to.refuse(portner.InvalidTarget, "resource_invalid", "A resource must be an absolute URI without fragment, and not the provider or a client.")
 		}
 	}
-	if value := q.form.Get("onbehalfof"); value != "" {
+	if value := q.form.Get(e.cfg.CustomerParameter); value != "" {
 		customer, ok := q.client.Customer(value)
 		if !ok {
-			return q.to.invalid("onbehalfof_unregistered", "The onbehalfof value is not registered for this client.")
+			return q.to.invalid("onbehalfof_unregistered", "The value of "+e.cfg.CustomerParameter+" is not registered for this client.")
 		}
 		q.onBehalfOf = customer
 	}

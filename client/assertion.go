@@ -52,6 +52,9 @@ func (x exchange) verifyAssertion(ctx context.Context, c *Client, assertion stri
 	if r != nil || err != nil {
 		return as, r, err
 	}
+	if x.cfg.TypedAssertions && !token.typed {
+		return as, rejectedType, nil
+	}
 	claims := token.claims
 	exp, r := checkTimes(claims, x.cfg.AssertionLifetime, x.now)
 	if r != nil {

@@ -57,6 +57,7 @@ type Assertion struct {
 	Certificate *businesscert.Certificate
 
 	claims jose.Object // of Payload
+	typed  bool        // the header has an explicit typ of the purpose
 }
 
 // VerifyAssertion verifies that c signed the token for the purpose of the rules, with the key that its registration and the header of
@@ -124,7 +125,7 @@ func (a *Authenticator) verifyByKey(ctx context.Context, c *Client, token string
 	if verified.Certificate, r, err = a.pinned(ctx, c, t.Key, t.Header, now); r != nil || err != nil {
 		return verified, r, err
 	}
-	verified.Payload, verified.claims = t.Payload, t.Claims
+	verified.Payload, verified.claims, verified.typed = t.Payload, t.Claims, kinds[rules.Purpose].Typed(t.Header)
 	return verified, nil, nil
 }
 
@@ -204,6 +205,7 @@ func (a *Authenticator) verifyByCertificate(ctx context.Context, c *Client, toke
 		return verified, rejectionOf(err, h, rules), nil
 	}
 	verified.Payload, verified.claims, verified.AMR, verified.Certificate = t.Payload, t.Claims, cert.Class, cert
+	verified.typed = kinds[rules.Purpose].Typed(t.Header)
 	return verified, nil, nil
 }
 

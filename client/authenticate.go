@@ -46,6 +46,8 @@ type Config struct {
 	SigningAlgorithms []string
 	// TLSClientCAs are the roots of the certificates of tls_client_auth. If nil, that method is rejected.
 	TLSClientCAs *x509.CertPool
+	// TypedAssertions rejects client assertions whose typ is not client-authentication+jwt. If false, JWT and no typ are accepted too.
+	TypedAssertions bool
 	// TokenEndpoint is an additional audience for clients with AllowTokenEndpointAudience. If "", there is none.
 	TokenEndpoint string
 	// Clients finds registrations. Required.

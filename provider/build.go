@@ -49,7 +49,7 @@ func (b *builder) shared() {
 		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
 		AssertionLifetime: b.cfg.Profile.AssertionLifetime,
 		SigningAlgorithms: b.cfg.Profile.SigningAlgorithms, TLSClientCAs: b.cfg.TLSClientCAs,
-		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		RequireClientID: b.cfg.Profile.RequireClientID, TypedAssertions: b.cfg.Profile.TypedAssertions, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{
@@ -103,7 +103,7 @@ func (b *builder) authorize() {
 		History: b.cfg.History, KeepUserAgent: b.cfg.History != nil, Authenticator: b.clients, PushedRequests: b.cfg.PushedRequests,
 		IDTokens: b.cfg.Keys, SigningAlgorithms: pr.SigningAlgorithms, Subject: b.p.Token.Subject, UserEnabled: b.userEnabled,
 		Levels: pr.Levels, DefaultACRValues: pr.DefaultACRValues, RequireKnownACR: pr.RequireKnownACR, PromptValues: pr.PromptValues, Locales: pr.Locales, AcceptLanguage: pr.AcceptLanguage,
-		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, RequireNBF: pr.RequireNBF, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
+		SIDForEveryClient: pr.SIDForEveryClient, RequiredParameters: pr.RequiredParameters, RequestURIAlone: pr.RequestURIAlone, MergeRequestObject: pr.MergeRequestObject, RequireNBF: pr.RequireNBF, CustomerParameter: pr.CustomerParameter, ClaimsParameter: pr.ClaimsParameter, RequestURIPrefix: pr.RequestURIPrefix,
 		AuthorizationDetails: b.cfg.AuthorizationDetails, CodeLifetime: l.Code, PushedRequestLifetime: l.PushedRequest,
 		ClientCertificates: b.cfg.ClientCertificates, PendingLifetime: l.Pending, AuthorizationLifetime: l.Authorization, ErrorPage: b.cfg.ErrorPage, TestLogin: b.cfg.TestLogin,
 		Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,

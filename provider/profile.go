@@ -85,6 +85,8 @@ type Profile struct {
 	AssertionAudience client.AudienceRule
 	// AssertionLifetime is the longest time from iat to exp of a client assertion, at most an hour. If 0, it is 120 s.
 	AssertionLifetime time.Duration
+	// TypedAssertions rejects client assertions whose typ is not client-authentication+jwt. If false, JWT and no typ are accepted too.
+	TypedAssertions bool
 	// RequireClientID rejects a client assertion without the parameter client_id beside it. If false, the sub of the assertion names
 	// the client (RFC 7521 §4.2).
 	RequireClientID bool
@@ -110,6 +112,9 @@ type Profile struct {
 	// ResponseModes are the response_modes that registrations may have, and response_modes_supported of the metadata. With jwt, query.jwt
 	// or form_post.jwt, responses are signed (JARM). If nil, they are query and form_post.
 	ResponseModes []string
+	// CustomerParameter is the parameter of authorization requests that names the customer of a supplier's client: an element of onbehalfof
+	// of the registration. If "", it is onbehalfof.
+	CustomerParameter string
 	// RequestURIPrefix is the first part of every request_uri of a pushed authorization request. It begins with "urn:" and ends
 	// with a colon. If "", it is [authorize.DefaultRequestURIPrefix].
 	RequestURIPrefix string

@@ -23,6 +23,7 @@ type accessToken struct {
 	ACR      string          `json:"acr,omitempty"`
 	AMR      []string        `json:"amr,omitempty"`
 	AuthTime int64           `json:"auth_time,omitempty"`
+	SID      string          `json:"sid,omitempty"`
 	Act      json.RawMessage `json:"act,omitempty"`
 	MayAct   json.RawMessage `json:"may_act,omitempty"`
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
@@ -42,6 +43,9 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 	}
 	if m.cfg.Form.WithoutACR {
 		a.ACR = ""
+	}
+	if m.cfg.Form.SessionID && !f.pseudonymous {
+		a.SID = g.SID
 	}
 	if m.cfg.AccessTokenType == jwtAccessToken { // RFC 9068 §2.2.1
 		a.AMR = g.AMR

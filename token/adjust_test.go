@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
 
@@ -33,14 +34,15 @@ func TestForm(t *testing.T) {
 	require.NotContains(t, a.body, "rt_expires_in")
 
 	f := newFixture(t, jwt, func(c *token.Config) {
-		c.Form = token.Form{ScopeArray: true, NotBefore: true, WithoutACR: true, RTExpiresIn: true}
+		c.Form = token.Form{ScopeArray: true, NotBefore: true, WithoutACR: true, SessionID: true, RTExpiresIn: true}
 	})
-	a = f.login("web", "openid", "profile", "api:read")
+	a = f.redeem("web", f.code(forClient("web", "openid", "profile", "api:read"), func(c *storage.AuthorizationCode) { c.Grant.SID = "sid-1" }))
 	_, at = segments(t, a.str("access_token"))
 	_, id = segments(t, a.str("id_token"))
 	require.Equal(t, []any{"openid", "profile", "api:read"}, at["scope"])
 	require.Equal(t, at["iat"], at["nbf"])
 	require.Equal(t, id["iat"], id["nbf"])
+	require.Equal(t, "sid-1", at["sid"])
 	require.NotContains(t, at, "acr")
 	require.NotContains(t, id, "acr")
 	require.NotContains(t, a.body, "refresh_token_expires_in")

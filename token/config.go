@@ -105,6 +105,8 @@ type Form struct {
 	NotBefore bool
 	// WithoutACR leaves out acr, where clients and APIs read the level of a login from another claim.
 	WithoutACR bool
+	// SessionID adds sid to the access tokens of users.
+	SessionID bool
 	// RTExpiresIn names the lifetime of the refresh token rt_expires_in in the token response, in place of refresh_token_expires_in.
 	RTExpiresIn bool
 }

@@ -33,6 +33,7 @@ func layers() map[string]rule {
 		"digdir/authorizations": {own: concat(l0, l1, l2, helpers)},
 		"digdir/altinn":         {own: concat(l0, l1, l2, helpers)},
 		"digdir/maskinporten":   {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
+		"nhn/helseid":           {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile with a grant handler
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
 		"internal/archtest":   {}, // tests only
