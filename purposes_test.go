@@ -23,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/digdir/authorizations"
@@ -250,6 +251,41 @@ func (m *matrix) response(t *testing.T, change ...string) string {
 	return p.Left.Query().Get("response")
 }
 
+// introspect returns the signed introspection response for a token.
+func (m *matrix) introspect(t *testing.T, token string) string {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+"/tokeninfo", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/token-introspection+jwt")
+	r.SetBasicAuth(webClient, url.QueryEscape(optest.Secret))
+	w := httptest.NewRecorder()
+	m.op.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	return w.Body.String()
+}
+
+// introspects reports whether a resource server accepts an introspection response.
+func (m *matrix) introspects(t *testing.T, jwt string) bool {
+	api, err := resource.New(resource.Config{Issuer: optest.Issuer, URL: navAPI, Introspection: &resource.Introspection{
+		Endpoint: optest.Issuer + "/tokeninfo", ClientID: webClient, ClientSecret: portner.Secret(optest.Secret), Keys: resource.StaticKeys(m.jwks),
+		HTTP: &http.Client{Transport: responds(jwt)},
+	}})
+	require.NoError(t, err)
+	_, err = api.Verify(t.Context(), resource.Bearer("opaque"))
+	return err == nil
+}
+
+// responds is an introspection endpoint with one response.
+type responds string
+
+// RoundTrip implements http.RoundTripper.
+func (jwt responds) RoundTrip(*http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/token-introspection+jwt")
+	_, err := w.WriteString(string(jwt))
+	return w.Result(), err
+}
+
 // assertion returns the claims of an assertion for Maskinporten.
 func (m *matrix) assertion(more map[string]any) map[string]any {
 	now := time.Now().Unix()
@@ -324,7 +360,8 @@ func (m *matrix) kinds(t *testing.T) map[string]kind {
 		"typed request object":       {typ: "oauth-authz-req+jwt", claims: request, purpose: jose.RequestObject},
 		"Studio token":               {claims: map[string]any{"sub": "dev", "urn:altinn:app": "studio", "jti": "s", "iat": now}},
 		"DPoP proof":                 {typ: "dpop+jwt", claims: map[string]any{"htm": "POST", "htu": optest.Issuer + "/token", "ath": "x", "jti": "d", "iat": now}},
-		"introspection response":     {typ: "token-introspection+jwt", claims: map[string]any{"iat": now, "token_introspection": map[string]any{"active": true, "sub": "s"}}},
+		"introspection response":     issued(t, m.introspect(t, tokens.String("access_token")), jose.IntrospectionResponse, "token/introspectionjwt.go:Keys.Sign"),
+		"unsigned claims of it":      {claims: map[string]any{"iat": now, "token_introspection": map[string]any{"active": true, "sub": "s"}}},
 		"security event token":       {typ: "secevent+jwt", claims: map[string]any{"jti": "e", "iat": now, "sub": "s", "events": map[string]any{"urn:x": map[string]any{}}}},
 		"proof with the subject":     {typ: "dpop+jwt", claims: map[string]any{"htm": "POST", "htu": "x", "jti": "d", "iat": now, "sub": machineClient}},
 		"response with claims of it": {typ: "token-introspection+jwt", claims: map[string]any{"iat": now, "token_introspection": map[string]any{}, "client_id": "x", "scope": "x"}},
@@ -409,6 +446,10 @@ func (m *matrix) readers(t *testing.T) map[string]reader {
 			_, err := api.Verify(t.Context(), resource.Bearer(jwt))
 			return err == nil
 		}, "resource/verifier.go:jose.Verify"),
+		"introspection": {
+			iss: optest.Issuer, aud: webClient, clientID: webClient, sites: []string{"resource/introspection.go:jose.Verify"},
+			purpose: jose.IntrospectionResponse, kinds: []string{"introspection response"}, accepts: m.introspects,
+		},
 		"maskinporten at Altinn": with(accessTokens, machineIssuer, altinnIssuer, machines, exchangesAtAltinn("maskinporten"), "digdir/altinn/server.go:verifier.Verify"),
 		"id-porten at Altinn":    with(accessTokens, optest.Issuer, altinnIssuer, logins, exchangesAtAltinn("id-porten"), "digdir/altinn/server.go:verifier.Verify"),
 		"altinnstudio at Altinn": with(accessTokens, "studio", altinnIssuer, []string{"Studio token"}, exchangesAtAltinn("altinnstudio"), "digdir/altinn/server.go:verifier.Verify"),
@@ -434,6 +475,9 @@ func (k kind) aimedAt(r reader) map[string]any {
 	if r.jti != nil {
 		claims["jti"] = r.jti
 	}
+	if k.purpose == jose.IntrospectionResponse { // RFC 9701 §5
+		delete(claims, "exp")
+	}
 	for name, value := range map[string]any{"scope": matrixScope, "client_id": r.clientID, "nbf": now} {
 		if _, ok := claims[name]; ok {
 			claims[name] = value
@@ -457,7 +501,8 @@ func TestOneJWTOnePurpose(t *testing.T) {
 				for _, typ := range spellings(k.typ) {
 					require.Equal(t, want, accepts(typ), "%s, typ %q, claims %v", name, typ, k.aimedAt(r))
 				}
-				require.Equal(t, want, accepts("JWT"), "%s with typ JWT", name)
+				untyped := want && k.purpose != jose.IntrospectionResponse // RFC 9701 §5: it always has its typ
+				require.Equal(t, untyped, accepts("JWT"), "%s with typ JWT", name)
 				own := typeOf(r.purpose)
 				if !want && own != "" { // the claims of another kind under the right typ
 					require.False(t, accepts(own), "%s with typ %s", name, own)
@@ -497,6 +542,9 @@ func TestNumericDates(t *testing.T) {
 					for claim, at := range map[string]int64{"iat": now, "nbf": now, "exp": now + 100} {
 						times[claim] = json.Number(fmt.Sprintf(format, at))
 					}
+					if k.purpose == jose.IntrospectionResponse {
+						delete(times, "exp")
+					}
 					require.True(t, r.accepts(t, with(times)), "%s with %s", name, times)
 				}
 				if strings.HasPrefix(t.Name(), "TestNumericDates/id_token_hint") {
@@ -515,7 +563,7 @@ func TestNumericDates(t *testing.T) {
 
 // typeOf returns the explicit type of a purpose.
 func typeOf(p *jose.Purpose) string {
-	for _, typ := range []string{"at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", "logout+jwt"} {
+	for _, typ := range []string{"at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", "logout+jwt", "token-introspection+jwt"} {
 		if p.Typed(jose.Header{Typ: typ}) {
 			return typ
 		}

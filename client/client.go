@@ -164,8 +164,8 @@ type Client struct {
 	// AuthorizationSignedResponseAlg is RS256, PS256, ES256 or EdDSA, for signed authorization responses (JARM §3). If "", the default of
 	// the provider applies.
 	AuthorizationSignedResponseAlg string `json:"authorization_signed_response_alg,omitempty"`
-	// IntrospectionSignedResponseAlg is RS256, PS256, ES256 or EdDSA, for signed introspection responses (RFC 9701 §6). If "", the
-	// default of the provider applies.
+	// IntrospectionSignedResponseAlg is RS256, PS256, ES256 or EdDSA, for signed introspection responses (RFC 9701 §6). With it, the
+	// client receives no other responses. If "", the responses that it accepts as signed ones have the default of the provider.
 	IntrospectionSignedResponseAlg string `json:"introspection_signed_response_alg,omitempty"`
 
 	// RequirePushedAuthorizationRequests rejects authorization requests that were not pushed (RFC 9126 §6).

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -130,7 +129,7 @@ func (c *keyCache) get(ctx context.Context) (keys []jose.PublicKey, maxAge time.
 		return nil, 0, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	doc, header, err := fetchJSON(c.http, req)
+	doc, header, err := fetchDocument(c.http, req, "application/json", "application/jwk-set+json")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -138,8 +137,8 @@ func (c *keyCache) get(ctx context.Context) (keys []jose.PublicKey, maxAge time.
 	return keys, maxAgeOf(header, c.maxAge), err
 }
 
-// fetchJSON sends req and returns the JSON document of the response, of at most maxResponse bytes.
-func fetchJSON(client *http.Client, req *http.Request) ([]byte, http.Header, error) {
+// fetchDocument sends req and returns the document of the response, of one of the media types and at most maxResponse bytes.
+func fetchDocument(client *http.Client, req *http.Request, types ...string) ([]byte, http.Header, error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, err
@@ -148,10 +147,8 @@ func fetchJSON(client *http.Client, req *http.Request) ([]byte, http.Header, err
 	if resp.StatusCode != http.StatusOK {
 		return nil, nil, fmt.Errorf("the response has status %d", resp.StatusCode)
 	}
-	switch mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType {
-	case "application/json", "application/jwk-set+json":
-	default:
-		return nil, nil, errors.New("the response is not JSON")
+	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); !slices.Contains(types, mediaType) {
+		return nil, nil, fmt.Errorf("the response is not %s", types[0])
 	}
 	doc, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err != nil {

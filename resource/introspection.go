@@ -3,9 +3,11 @@ package resource
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,10 @@ type Introspection struct {
 	// Authenticate adds the authentication of the API to the request or its form, such as a client_assertion. If nil,
 	// client_secret_basic.
 	Authenticate func(r *http.Request, form url.Values) error
+	// Keys are the keys of signed responses, which are usually those of the access tokens (RFC 9701): [RemoteKeys] or [StaticKeys]. If set, the
+	// endpoint must respond with a JWT for ClientID, which is required then, and a response without a signature is a fault. If nil,
+	// responses are JSON.
+	Keys Keys
 	// WithoutPID also introspects signed tokens of a user without the claim pid: pseudonymous tokens.
 	WithoutPID bool
 	// CacheFor is the time an active response is cached, at most until the token expires. Requests with a token that is being
@@ -50,6 +56,7 @@ const maxOpaque = 4 << 10
 // tokens therefore does not remove the responses for tokens that are in use.
 type introspector struct {
 	Introspection
+	keys keySource // of signed responses; nil for JSON
 
 	mu            sync.Mutex
 	recent, older map[[sha256.Size]byte]response
@@ -75,13 +82,21 @@ func newIntrospector(cfg Introspection, check *fields.Checker) *introspector {
 		check.Require(cfg.ClientID != "", "Introspection.ClientID")
 		check.Secret("Introspection.ClientSecret", cfg.ClientSecret)
 	}
+	in := &introspector{recent: map[[sha256.Size]byte]response{}, calls: map[[sha256.Size]byte]*call{}}
+	if cfg.Keys != nil {
+		check.Want(cfg.ClientID != "" || cfg.Authenticate == nil, "Introspection.ClientID", "is required with Keys")
+		var keys fields.Checker
+		in.keys = cfg.Keys.source(&keys)
+		check.Join("Introspection", keys.Err())
+	}
 	check.Want(cfg.CacheFor >= 0, "Introspection.CacheFor", "must not be negative")
 	check.Want(cfg.Timeout >= 0, "Introspection.Timeout", "must not be negative")
 	if cfg.Timeout == 0 {
 		cfg.Timeout = responseTimeout
 	}
 	cfg.HTTP = withoutRedirects(cfg.HTTP)
-	return &introspector{Introspection: cfg, recent: map[[sha256.Size]byte]response{}, calls: map[[sha256.Size]byte]*call{}}
+	in.Introspection = cfg
+	return in
 }
 
 // resolves reports whether the pid of a verified token must be requested from the issuer.
@@ -166,7 +181,7 @@ func (in *introspector) leave(key [sha256.Size]byte, c *call) {
 
 // requestToken sends an introspection request and accepts an active response.
 func (i *issuer) requestToken(ctx context.Context, token string, now time.Time) (*Token, error) {
-	claims, err := i.introspection.request(ctx, token)
+	claims, err := i.requestClaims(ctx, token, now)
 	if err != nil {
 		return nil, fmt.Errorf("resource: introspection: %w: %w", portner.ErrUnavailable, err)
 	}
@@ -176,27 +191,77 @@ func (i *issuer) requestToken(ctx context.Context, token string, now time.Time) 
 	return i.accept(claims, origin{introspected: true}, now)
 }
 
-// request sends one introspection request (RFC 7662 §2.1). Its errors never hold the token.
-func (in *introspector) request(ctx context.Context, token string) (jose.Object, error) {
+// requestClaims sends one introspection request and returns the claims of the response (RFC 7662 §2.2).
+func (i *issuer) requestClaims(ctx context.Context, token string, now time.Time) (jose.Object, error) {
+	if i.introspection.keys == nil {
+		doc, err := i.introspection.request(ctx, token, "application/json")
+		if err != nil {
+			return jose.Object{}, err
+		}
+		return jose.ParseObject(doc)
+	}
+	doc, err := i.introspection.request(ctx, token, "application/token-introspection+jwt")
+	if err != nil {
+		return jose.Object{}, err
+	}
+	return i.openResponse(ctx, string(doc), now)
+}
+
+// openResponse verifies a signed response to a request of now, and returns the claim token_introspection (RFC 9701 §5). The JWT does not say
+// which token it is about: as for JSON, that follows from the connection.
+func (i *issuer) openResponse(ctx context.Context, jwt string, now time.Time) (jose.Object, error) {
+	header, err := jose.ParseHeader(jwt, maxResponse)
+	if err == nil {
+		err = jose.IntrospectionResponse.CheckTyp(header) // before a key is fetched
+	}
+	if err != nil {
+		return jose.Object{}, err
+	}
+	keys, err := i.introspection.keys.find(ctx, header.KID, now)
+	if err != nil {
+		return jose.Object{}, err
+	}
+	jws, err := jose.Verify(jwt, maxResponse, i.algorithms, keys, jose.IntrospectionResponse)
+	if err != nil {
+		return jose.Object{}, err
+	}
+	r := reader{Object: jws.Claims}
+	iss, aud, issued := r.text("iss"), r.texts("aud"), r.time("iat")
+	claims, ok := r.object("token_introspection")
+	switch oldest, latest := now.Add(-i.leeway).Truncate(time.Second), now.Add(i.introspection.Timeout+i.leeway); {
+	case r.err != nil:
+		return jose.Object{}, r.err
+	case !ok:
+		return jose.Object{}, errors.New("the signed response has no claim token_introspection")
+	case iss != i.name:
+		return jose.Object{}, errors.New("the signed response is of another issuer")
+	case !slices.Contains(aud, i.introspection.ClientID):
+		return jose.Object{}, errors.New("the signed response is for another client")
+	case issued.Before(oldest), issued.After(latest): // also if iat is missing
+		return jose.Object{}, errors.New("the signed response is not of the time of the request")
+	}
+	return claims, nil
+}
+
+// request sends one introspection request (RFC 7662 §2.1) and returns the body of the response, which must have one of the media types. Its
+// errors never hold the token.
+func (in *introspector) request(ctx context.Context, token string, accept ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, in.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, in.Endpoint, nil)
 	if err != nil {
-		return jose.Object{}, err
+		return nil, err
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	if in.Authenticate == nil { // RFC 6749 §2.3.1: both values are form-encoded first
 		req.SetBasicAuth(url.QueryEscape(in.ClientID), url.QueryEscape(string(in.ClientSecret)))
 	} else if err := in.Authenticate(req, form); err != nil {
-		return jose.Object{}, fmt.Errorf("authenticating: %w", err)
+		return nil, fmt.Errorf("authenticating: %w", err)
 	}
 	setBody(req, form.Encode())
-	req.Header.Set("Accept", "application/json")
-	doc, _, err := fetchJSON(in.HTTP, req)
-	if err != nil {
-		return jose.Object{}, err
-	}
-	return jose.ParseObject(doc)
+	req.Header.Set("Accept", accept[0])
+	doc, _, err := fetchDocument(in.HTTP, req, accept...)
+	return doc, err
 }
 
 // setBody sets the form of a request. It sets no GetBody: the transport must not repeat the request.

@@ -26,6 +26,8 @@ type exchange struct {
 	correlation string         // "" until it is needed
 	client      *client.Client // of the request; nil until it is known
 	reported    bool           // the authenticator has logged why it rejected the request
+	active      bool           // the introspected token is active
+	signed      bool           // the introspection response is signed
 }
 
 // begin reads the clock. It requires the whole request: a peer that holds back the body decides when reading it ends, and could use

@@ -63,6 +63,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteJSON(w, http.StatusOK, h.none)
 	default:
 		defer out.free()
+		if x.signed {
+			writeSigned(w, out.bytes())
+			return
+		}
 		httpx.WriteJSON(w, http.StatusOK, out.bytes())
 	}
 }
@@ -79,6 +83,17 @@ func (h *handler) handle(x *exchange, w http.ResponseWriter, r *http.Request, un
 	}
 	return h.decide(x, r.Context())
 }
+
+// writeSigned writes a signed introspection response (RFC 9701 §5).
+func writeSigned(w http.ResponseWriter, jwt []byte) {
+	h := w.Header()
+	httpx.JSON(h, len(jwt))
+	h["Content-Type"] = introspectionMedia
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(jwt)
+}
+
+var introspectionMedia = []string{introspectionType}
 
 func writeEmpty(w http.ResponseWriter) {
 	h := w.Header()

@@ -19,8 +19,9 @@ import (
 // inactive is the response for every token that is not active or that the caller may not introspect.
 var inactive = []byte(`{"active":false}`)
 
-// Introspect decides an introspection request (RFC 7662). The client must authenticate; public clients are rejected.
-// Introspect requires Config.Store.
+// Introspect decides an introspection request (RFC 7662). The client must authenticate; public clients are rejected. The response is signed if
+// the field Accept names application/token-introspection+jwt, or if the client is registered with introspection_signed_response_alg (RFC
+// 9701). Introspect requires Config.Store.
 func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, error) {
 	x := e.begin(nameIntrospection, r)
 	out, err := x.introspect(ctx)
@@ -31,12 +32,25 @@ func (e *Endpoint) Introspect(ctx context.Context, r client.Request) (*Claims, e
 		return &Claims{JSON: bytes.Clone(inactive)}, nil
 	}
 	defer out.free()
+	if x.signed {
+		return &Claims{Active: x.active, JWT: string(out.bytes())}, nil
+	}
 	return &Claims{Active: true, JSON: bytes.Clone(out.bytes())}, nil
 }
 
-// introspect returns the claims of an active token, or nil if the token is not active.
+// introspect returns the response, or nil if the token is not active and the response is not signed.
 func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 	defer x.rescue(&err)
+	out, err = x.introspectToken(ctx)
+	if err != nil || !x.signed {
+		return out, err
+	}
+	x.active = out != nil
+	return x.signIntrospection(out)
+}
+
+// introspectToken returns the claims of an active token, or nil if the token is not active.
+func (x *exchange) introspectToken(ctx context.Context) (out *buffer, err error) {
 	if err := x.requireMethod("POST"); err != nil {
 		return nil, err
 	}
@@ -46,6 +60,9 @@ func (x *exchange) introspect(ctx context.Context) (out *buffer, err error) {
 	}
 	if c.Public() {
 		return nil, &portner.Error{Code: portner.InvalidClient, Description: "The client must authenticate."}
+	}
+	if x.signed, err = x.signsIntrospection(c.Client); err != nil {
+		return nil, err
 	}
 	token := x.request.Form.Get("token")
 	if token == "" {

@@ -14,8 +14,10 @@ import (
 type Claims struct {
 	// Active is false for introspection of a token that may not be used, or that the caller may not introspect.
 	Active bool
-	// JSON is the response body.
+	// JSON is the response body, nil if it is JWT.
 	JSON json.RawMessage
+	// JWT is the body of a signed introspection response (RFC 9701), of the type application/token-introspection+jwt. It is "" for JSON.
+	JWT string
 }
 
 // Format writes "REDACTED" for every verb.
@@ -25,7 +27,14 @@ func (Claims) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
 func (Claims) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // Reply returns the 200 response.
-func (c *Claims) Reply() portner.Reply { return reply(c.JSON) }
+func (c *Claims) Reply() portner.Reply {
+	if c.JWT == "" {
+		return reply(c.JSON)
+	}
+	signed := reply([]byte(c.JWT))
+	signed.Header["Content-Type"] = []string{introspectionType}
+	return signed
+}
 
 // Reply returns the 200 response.
 func (r *Response) Reply() portner.Reply {

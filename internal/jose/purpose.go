@@ -76,6 +76,12 @@ var (
 	}
 	// DPoPProof proves the possession of a key for one request. RFC 9449 §4.3: its typ has the value dpop+jwt.
 	DPoPProof = &Purpose{name: "DPoP proof", typs: []string{"dpop+jwt"}, exact: true}
+	// IntrospectionResponse is a signed introspection response (RFC 9701 §5). It describes a token in one claim, and has no claim that could
+	// make it one.
+	IntrospectionResponse = &Purpose{
+		name: "introspection response", typs: []string{"token-introspection+jwt"},
+		forbidden: []string{"sub", "exp", "scope", "client_id", "consumer", "nonce", "events", "htm", "htu", "response_type", "code"},
+	}
 	// AuthorizationResponse is a signed authorization response (JARM §2.1). It has no typ of its own, and no claim that another kind
 	// requires. This module issues it and reads none.
 	AuthorizationResponse = &Purpose{
@@ -107,7 +113,7 @@ var notOfAssertions = append([]string{
 
 // Purposes returns every purpose.
 func Purposes() []*Purpose {
-	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject, DPoPProof, AuthorizationResponse}
+	return []*Purpose{IDToken, AccessToken, LogoutToken, ClientAssertion, AuthorizationGrant, RequestObject, DPoPProof, IntrospectionResponse, AuthorizationResponse}
 }
 
 // String returns the name of the purpose.

@@ -40,6 +40,10 @@ var examples = map[*jose.Purpose][]string{
 		`{"jti":"j","htm":"POST","htu":"https://i/token","iat":1}`,
 		`{"jti":"j","htm":"GET","htu":"https://api/x","iat":1,"ath":"h","nonce":"n","exp":2,"nbf":1}`,
 	},
+	jose.IntrospectionResponse: {
+		`{"iss":"i","aud":"rs","iat":1,"token_introspection":{"active":false}}`,
+		`{"iss":"i","aud":"rs","iat":1,"token_introspection":{"active":true,"sub":"s","client_id":"c","scope":"a b","exp":2}}`,
+	},
 	jose.AuthorizationResponse: {
 		`{"iss":"i","aud":"c","exp":2,"code":"x","state":"s"}`,
 		`{"iss":"i","aud":"c","exp":2,"error":"access_denied","error_description":"d","state":"s"}`,
@@ -51,11 +55,11 @@ var examples = map[*jose.Purpose][]string{
 var explicitTypes = map[*jose.Purpose]string{
 	jose.IDToken: "", jose.AccessToken: "at+jwt", jose.ClientAssertion: "client-authentication+jwt", jose.AuthorizationGrant: "",
 	jose.RequestObject: "oauth-authz-req+jwt", jose.LogoutToken: "logout+jwt",
-	jose.DPoPProof: "dpop+jwt", jose.AuthorizationResponse: "",
+	jose.DPoPProof: "dpop+jwt", jose.IntrospectionResponse: "token-introspection+jwt", jose.AuthorizationResponse: "",
 }
 
 // alwaysTyped are the kinds that have an explicit type.
-var alwaysTyped = []*jose.Purpose{jose.LogoutToken, jose.DPoPProof}
+var alwaysTyped = []*jose.Purpose{jose.LogoutToken, jose.DPoPProof, jose.IntrospectionResponse}
 
 func object(t testing.TB, text string) jose.Object {
 	t.Helper()
@@ -95,7 +99,7 @@ func TestPurposes(t *testing.T) {
 func TestOtherTypes(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []string{
-		"foo+jwt", "DPoP+JWT", "application/dpop+jwt", "secevent+jwt", "token-introspection+jwt", "application/application/jwt", "text/jwt", "jwt+jwt", "JWS", "JOSE",
+		"foo+jwt", "DPoP+JWT", "application/dpop+jwt", "secevent+jwt", "application/application/jwt", "text/jwt", "jwt+jwt", "JWS", "JOSE",
 		" jwt", "jwt ", "at+jwt; charset=utf-8", "application/", "+jwt", "ĵwt", "at+jwt\u0000", "authorization-grant+jwt",
 	} {
 		for of, texts := range examples {
@@ -120,7 +124,7 @@ var claimNames = []string{
 // TestNoJWTHasTwoPurposes: random claims with a random typ never fit two purposes.
 func TestNoJWTHasTwoPurposes(t *testing.T) {
 	t.Parallel()
-	typs := []string{"", "", "JWT", "at+jwt", "logout+jwt", "client-authentication+jwt", "oauth-authz-req+jwt", "dpop+jwt", "foo+jwt"}
+	typs := []string{"", "", "JWT", "at+jwt", "logout+jwt", "client-authentication+jwt", "oauth-authz-req+jwt", "dpop+jwt", "token-introspection+jwt", "foo+jwt"}
 	values := []any{"i", "c", "", 1, nil, []string{"c"}, map[string]any{}}
 	accepted := map[string]int{}
 	for range 10_000 {
