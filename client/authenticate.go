@@ -44,8 +44,15 @@ type Config struct {
 	// SigningAlgorithms are the signature algorithms of assertions and request objects. If nil, they are RS256, RS384, RS512, PS256, ES256
 	// and EdDSA. The Environment of registrations must have the same. FAPI 2.0 SP §5.4.1 allows PS256, ES256 and EdDSA.
 	SigningAlgorithms []string
-	// TLSClientCAs are the roots of the certificates of tls_client_auth. If nil, that method is rejected.
+	// AuthMethods are the authentication methods of clients. If nil, it is every one. A method is supported only if the field that it
+	// needs is set, too: Replay, TLSClientCAs or SelfSignedTLSClientAuth.
+	AuthMethods []string
+	// TLSClientCAs are the roots of the certificates of tls_client_auth (RFC 8705 §2.1). If nil, the method is rejected. Every authority
+	// below a root can issue a certificate with the name of a client: use roots that issue certificates for clients only. Revocation is not
+	// checked: the TLS server or the CertificateFunc of the host can do it.
 	TLSClientCAs *x509.CertPool
+	// SelfSignedTLSClientAuth accepts self_signed_tls_client_auth (RFC 8705 §2.2).
+	SelfSignedTLSClientAuth bool
 	// TypedAssertions rejects client assertions whose typ is not client-authentication+jwt. If false, JWT and no typ are accepted too.
 	TypedAssertions bool
 	// TokenEndpoint is an additional audience for clients with AllowTokenEndpointAudience. If "", there is none.
@@ -85,6 +92,9 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	problems.Want(cfg.AssertionAudience == IssuerString || cfg.AssertionAudience == IssuerOrList, "AssertionAudience", "must be IssuerString or IssuerOrList")
 	problems.Want(cfg.AssertionLifetime >= 0 && cfg.AssertionLifetime <= maxAssertionLifetime, "AssertionLifetime", "must be at most an hour")
 	problems.Require(cfg.Clients != nil, "Clients")
+	for i, method := range cfg.AuthMethods {
+		problems.Want(slices.Contains(allMethods, method), at("AuthMethods", i), "must be "+orList(allMethods))
+	}
 	for i, alg := range cfg.SigningAlgorithms {
 		problems.Want(jose.Known(alg), at("SigningAlgorithms", i), "must be an asymmetric signature algorithm")
 		problems.Want(slices.Index(cfg.SigningAlgorithms, alg) == i, at("SigningAlgorithms", i), "is listed twice")
@@ -92,6 +102,7 @@ func NewAuthenticator(cfg Config) (*Authenticator, error) {
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
+	cfg.AuthMethods = slices.Clone(cfg.AuthMethods)
 	if cfg.SigningAlgorithms = slices.Clone(cfg.SigningAlgorithms); len(cfg.SigningAlgorithms) == 0 {
 		cfg.SigningAlgorithms = assertionAlgorithms
 	}
@@ -110,19 +121,37 @@ type Authenticated struct {
 	Assertion json.RawMessage
 }
 
+// allMethods are the authentication methods, in the order of metadata.
+var allMethods = []string{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, None}
+
 // Methods returns the authentication methods that are supported, for metadata.
 func (a *Authenticator) Methods() []string {
-	methods := []string{ClientSecretBasic, ClientSecretPost}
-	if a.cfg.Replay != nil {
-		methods = append(methods, PrivateKeyJWT)
-	}
-	return append(methods, None)
+	return slices.DeleteFunc(slices.Clone(allMethods), func(method string) bool { return !a.supports(method) })
 }
 
-// AssertionAlgorithms returns the signature algorithms of private_key_jwt and of request objects, for metadata. It returns nil if the
-// method is not supported.
+// supports reports whether the configuration has what an authentication method needs.
+func (a *Authenticator) supports(method string) bool {
+	if a.cfg.AuthMethods != nil && !slices.Contains(a.cfg.AuthMethods, method) {
+		return false
+	}
+	switch method {
+	case PrivateKeyJWT:
+		return a.cfg.Replay != nil
+	case TLSClientAuth:
+		return a.cfg.TLSClientCAs != nil
+	case SelfSignedTLSClientAuth:
+		return a.cfg.SelfSignedTLSClientAuth
+	}
+	return true
+}
+
+// RequestAlgorithms returns the signature algorithms of request objects, for metadata.
+func (a *Authenticator) RequestAlgorithms() []string { return slices.Clone(a.cfg.SigningAlgorithms) }
+
+// AssertionAlgorithms returns the signature algorithms of private_key_jwt, for metadata. It returns nil if the method is not
+// supported.
 func (a *Authenticator) AssertionAlgorithms() []string {
-	if a.cfg.Replay == nil {
+	if !a.supports(PrivateKeyJWT) {
 		return nil
 	}
 	return slices.Clone(a.cfg.SigningAlgorithms)
@@ -204,15 +233,25 @@ func (x exchange) verify(ctx context.Context, registered *Client, cred credentia
 		}
 		reason = checkSecret(secrets, cred.secret, x.now)
 	}
-	switch {
-	case registered == nil:
+	if registered == nil {
 		return as, rejectedUnknown, nil
+	}
+	method, presented := registered.AuthMethod(), cred.method
+	if presented == None && byCertificate(method) {
+		presented = method // RFC 8705 §2: the form has client_id only
+	}
+	switch {
 	case registered.Disabled:
 		return as, rejectedDisabled, nil
-	case registered.AuthMethod() != cred.method:
+	case method != presented:
 		return as, rejectedMethod.about(cred.method, registered.explainMethod()), nil
-	case cred.method == PrivateKeyJWT:
+	case !x.supports(method):
+		return as, rejectedNotOffered, nil
+	case method == PrivateKeyJWT:
 		return x.verifyAssertion(ctx, registered, cred.assertion)
+	case byCertificate(method):
+		as.AMR, reason = x.verifyCertificate(registered)
+		return as, reason, nil
 	}
 	return Authenticated{AMR: cred.method}, reason, nil
 }

@@ -71,7 +71,8 @@ type Client struct {
 	// ApplicationType is Web, Browser or Native. If "", it is Web.
 	ApplicationType string `json:"application_type,omitempty"`
 
-	// TokenEndpointAuthMethod is the one method the client may use, at every endpoint. If "", it is client_secret_basic for
+	// TokenEndpointAuthMethod is the one method the client may use, at every endpoint. Methods with a TLS certificate are for web clients
+	// without integration type. If "", it is client_secret_basic for
 	// web clients and none for browser and native clients.
 	TokenEndpointAuthMethod string `json:"token_endpoint_auth_method,omitempty"`
 	// GrantTypes are the grant types that the client may use. If empty, the client may use authorization_code, or jwt-bearer
@@ -218,8 +219,8 @@ type Environment struct {
 	// BusinessCertificates allows clients with an organisation to use private_key_jwt without registered keys. Set it if
 	// Config.Certificates is set.
 	BusinessCertificates bool
-	// SigningAlgorithms are the algorithms of the keys and the signed responses of clients. Set it to Config.SigningAlgorithms. If nil, keys
-	// are for RS256, RS384, RS512, PS256, ES256 or EdDSA, and responses are signed with RS256, PS256, ES256 or EdDSA.
+	// SigningAlgorithms are the algorithms of the keys of clients. Set it to Config.SigningAlgorithms. If nil, they are RS256, RS384, RS512,
+	// PS256, ES256 and EdDSA.
 	SigningAlgorithms []string
 	// NoPID accepts the scopes no_pid and tokeninfo, which ID-porten no longer documents: a client may request a pseudonymous login
 	// with no_pid, and a client with tokeninfo is a resource server.

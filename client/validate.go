@@ -40,6 +40,7 @@ var (
 	confidentialMethods = []string{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT}
 	publicMethods       = []string{None}
 	machineMethods      = []string{PrivateKeyJWT}
+	certificateMethods  = []string{TLSClientAuth, SelfSignedTLSClientAuth}
 
 	userGrants  = []string{AuthorizationCode, RefreshToken}
 	plainGrants = []string{AuthorizationCode, RefreshToken, ClientCredentials}
@@ -61,6 +62,7 @@ func (c *Client) Validate(env Environment) error {
 	v := &validation{Client: c, env: env}
 	v.checkIdentity()
 	v.checkKind()
+	v.checkCertificateNames()
 	v.checkGrants()
 	v.checkScopes()
 	v.checkResources()
@@ -175,11 +177,25 @@ func (v *validation) checkKind() {
 		methods = machineMethods
 	case v.ApplicationKind() != Web:
 		methods = publicMethods // RFC 8252 §8.5: an application that is distributed to users cannot keep a secret
+	case v.IntegrationType == "":
+		methods = slices.Concat(confidentialMethods, certificateMethods)
 	}
 	if !slices.Contains(methods, v.AuthMethod()) {
 		v.Add("token_endpoint_auth_method", fmt.Errorf("must be %s for a %s application of integration_type %q",
 			orList(methods), v.ApplicationKind(), v.IntegrationType))
 	}
+}
+
+// checkCertificateNames checks the members for tls_client_auth: exactly one name of the certificate (RFC 8705 §2.1.2).
+func (v *validation) checkCertificateNames() {
+	names := v.certificateNames()
+	for i, n := range names {
+		v.Add(n.member, n.broken())
+		v.Want(v.AuthMethod() == TLSClientAuth, n.member, "is for "+TLSClientAuth)
+		v.Want(i == 0, n.member, "must not be given together with "+names[0].member)
+	}
+	v.Want(v.AuthMethod() != TLSClientAuth || len(names) > 0, "tls_client_auth_subject_dn", "is required for tls_client_auth, or one of tls_client_auth_san_dns, "+
+		"tls_client_auth_san_uri, tls_client_auth_san_ip and tls_client_auth_san_email")
 }
 
 func (v *validation) checkGrants() {
@@ -329,16 +345,21 @@ func (v *validation) checkPublic() {
 
 func (v *validation) checkLists() {
 	for i, m := range v.ResponseModes {
+		if m == "fragment" || m == "fragment.jwt" {
+			v.Add(at("response_modes", i), errors.New("must not be "+m+": codes are not sent in fragments"))
+			continue
+		}
 		v.wantOneOf(at("response_modes", i), m, registeredModes)
 	}
 	for i, p := range v.PromptValues {
 		v.wantOneOf(at("prompt_values", i), p, promptValues)
 	}
-	algorithms := append([]string{""}, v.allowed(signatureAlgorithms)...)
+	algorithms := append([]string{""}, signatureAlgorithms...)
 	v.wantOneOf("id_token_signed_response_alg", v.IDTokenSignedResponseAlg, algorithms)
 	v.wantOneOf("access_token_signed_response_alg", v.AccessTokenSignedResponseAlg, algorithms)
 	v.wantOneOf("authorization_signed_response_alg", v.AuthorizationSignedResponseAlg, algorithms)
 	v.wantOneOf("introspection_signed_response_alg", v.IntrospectionSignedResponseAlg, algorithms)
+	v.Want(v.IntrospectionSignedResponseAlg == "" || !v.Public(), "introspection_signed_response_alg", "is for clients that authenticate")
 }
 
 // allowed returns those of the algorithms that the environment allows.
@@ -368,6 +389,7 @@ func (v *validation) checkKeys() {
 	if len(v.JWKS) == 0 {
 		certificate := v.env.BusinessCertificates && v.OrganisationNo != ""
 		v.Want(v.AuthMethod() != PrivateKeyJWT || certificate, "jwks", "is required for private_key_jwt")
+		v.Want(v.AuthMethod() != SelfSignedTLSClientAuth, "jwks", "is required for self_signed_tls_client_auth")
 		v.Want(!v.RequireSignedRequestObject, "jwks", "is required for signed request objects")
 		return
 	}
@@ -377,6 +399,8 @@ func (v *validation) checkKeys() {
 		return
 	}
 	v.Want(len(keys) > 0 && len(keys) <= maxKeys, "jwks", "must hold one to five keys")
+	v.Want(v.AuthMethod() != SelfSignedTLSClientAuth || slices.ContainsFunc(keys, authenticates), "jwks",
+		"must hold a signature key with x5c for self_signed_tls_client_auth")
 	machine := combinations[v.IntegrationType].grantKeys
 	allowed, purpose := assertionAlgorithms, ""
 	if len(v.env.SigningAlgorithms) > 0 {

@@ -48,8 +48,9 @@ func (b *builder) shared() {
 		Issuer: b.cfg.Issuer, TokenEndpoint: b.cfg.Issuer + b.paths().Token, Clients: b.cfg.Clients, Replay: b.cfg.Replay, Attempts: b.cfg.Attempts,
 		Certificates: b.cfg.Certificates, AssertionAudience: b.cfg.Profile.AssertionAudience,
 		AssertionLifetime: b.cfg.Profile.AssertionLifetime,
-		SigningAlgorithms: b.cfg.Profile.SigningAlgorithms, TLSClientCAs: b.cfg.TLSClientCAs,
-		RequireClientID: b.cfg.Profile.RequireClientID, TypedAssertions: b.cfg.Profile.TypedAssertions, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
+		SigningAlgorithms: b.cfg.Profile.SigningAlgorithms, AuthMethods: b.cfg.Profile.ClientMethods, TLSClientCAs: b.cfg.TLSClientCAs,
+		SelfSignedTLSClientAuth: b.cfg.MTLSURL != "", TypedAssertions: b.cfg.Profile.TypedAssertions,
+		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
 	b.p.Sessions, err = session.New(session.Config{
@@ -159,8 +160,8 @@ func (b *builder) discovery() discovery.Config {
 		ResponseModesSupported:                     pr.ResponseModes,
 		SubjectTypesSupported:                      pr.SubjectTypesSupported,
 		IDTokenSigningAlgValuesSupported:           b.cfg.Keys.Algs(b.cfg.Now()),
-		RequestObjectSigningAlgValuesSupported:     b.clients.AssertionAlgorithms(),
-		TokenEndpointAuthMethodsSupported:          b.methods(),
+		RequestObjectSigningAlgValuesSupported:     b.clients.RequestAlgorithms(),
+		TokenEndpointAuthMethodsSupported:          b.clients.Methods(),
 		TokenEndpointAuthSigningAlgValuesSupported: b.clients.AssertionAlgorithms(),
 		PromptValuesSupported:                      pr.PromptValues, UILocalesSupported: pr.Locales, ClaimsSupported: pr.ClaimsSupported,
 		ClaimsParameterSupported:           pr.ClaimsParameter,
@@ -207,20 +208,6 @@ func (b *builder) addMTLS(cfg *discovery.Config) {
 		aliases.PushedAuthorizationRequestEndpoint = base + at.PushedRequests
 	}
 	cfg.MTLSEndpointAliases = aliases
-}
-
-// methods returns the authentication methods of clients, for the metadata: those of the profile that the configuration supports.
-func (b *builder) methods() []string {
-	methods := b.clients.Methods()
-	if b.cfg.MTLSURL != "" {
-		methods = append(methods, client.SelfSignedTLSClientAuth)
-		if b.cfg.TLSClientCAs != nil {
-			methods = append(methods, client.TLSClientAuth)
-		}
-	}
-	return slices.DeleteFunc(methods, func(m string) bool {
-		return b.cfg.Profile.ClientMethods != nil && !slices.Contains(b.cfg.Profile.ClientMethods, m)
-	})
 }
 
 // signsResponses reports whether responses of the authorization endpoint can be signed (JARM).
