@@ -152,7 +152,7 @@ type Config struct {
 	CodeLifetime time.Duration
 	// PendingLifetime is how long the user may take to log in and consent, at most one hour. The default is DefaultPendingLifetime.
 	PendingLifetime time.Duration
-	// PushedRequestLifetime is at most 600 s. The default is DefaultPushedRequestLifetime.
+	// PushedRequestLifetime is from 5 s to 600 s (RFC 9126 §2.2). The default is DefaultPushedRequestLifetime.
 	PushedRequestLifetime time.Duration
 	// AuthorizationLifetime is the lifetime of grants to clients without authorization_lifetime. Scopes may shorten it. The
 	// default is DefaultAuthorizationLifetime.
@@ -221,21 +221,21 @@ func (c Config) base() (origin, path string) {
 	return u.Scheme + "://" + u.Host, strings.TrimRight(folder, "/") // an issuer that ends in a slash is reported as such
 }
 
-// lifetime is one lifetime of a Config, with its default and its limit.
+// lifetime is one lifetime of a Config, with its default and its limits.
 type lifetime struct {
-	field         string
-	value         *time.Duration
-	fallback, max time.Duration
+	field              string
+	value              *time.Duration
+	fallback, min, max time.Duration
 }
 
 func (c *Config) lifetimes() []lifetime {
 	const unlimited = 1 << 62
 	return []lifetime{
-		{"CodeLifetime", &c.CodeLifetime, DefaultCodeLifetime, maxShortLifetime},
-		{"PendingLifetime", &c.PendingLifetime, DefaultPendingLifetime, maxPendingLifetime},
-		{"PushedRequestLifetime", &c.PushedRequestLifetime, DefaultPushedRequestLifetime, maxShortLifetime},
-		{"AuthorizationLifetime", &c.AuthorizationLifetime, DefaultAuthorizationLifetime, unlimited},
-		{"HistoryLifetime", &c.HistoryLifetime, historyLifetime, unlimited},
+		{"CodeLifetime", &c.CodeLifetime, DefaultCodeLifetime, time.Second, maxShortLifetime},
+		{"PendingLifetime", &c.PendingLifetime, DefaultPendingLifetime, time.Second, maxPendingLifetime},
+		{"PushedRequestLifetime", &c.PushedRequestLifetime, DefaultPushedRequestLifetime, 5 * time.Second, maxShortLifetime},
+		{"AuthorizationLifetime", &c.AuthorizationLifetime, DefaultAuthorizationLifetime, time.Second, unlimited},
+		{"HistoryLifetime", &c.HistoryLifetime, historyLifetime, time.Second, unlimited},
 	}
 }
 
@@ -265,7 +265,7 @@ func (c *Config) check(p *fields.Checker) {
 	p.Want(strings.HasPrefix(c.RequestURIPrefix, "urn:") && strings.HasSuffix(c.RequestURIPrefix, ":"),
 		"RequestURIPrefix", "must begin with urn: and end with a colon")
 	for _, d := range c.lifetimes() {
-		p.Want(*d.value >= time.Second && *d.value <= d.max, d.field, fmt.Sprintf("must be between 1s and %v", d.max))
+		p.Want(*d.value >= d.min && *d.value <= d.max, d.field, fmt.Sprintf("must be between %v and %v", d.min, d.max))
 	}
 	c.checkTestLogin(p)
 	c.checkPages(p)

@@ -187,7 +187,7 @@ type Lifetimes struct {
 	Authorization time.Duration
 	// Code is the lifetime of authorization codes, at most 600 s.
 	Code time.Duration
-	// PushedRequest is the lifetime of a request_uri, at most 600 s.
+	// PushedRequest is the lifetime of a request_uri, from 5 s to 600 s.
 	PushedRequest time.Duration
 	// Pending is how long a user may take to log in and consent, at most 1 h.
 	Pending time.Duration

@@ -228,6 +228,18 @@ var table = []mutation{
 		[]string{"TestDPoPKey", "TestPushProof"},
 	},
 	{
+		"request objects may live for two hours", "authorize/requestobject.go",
+		"if !e.cfg.RequireNBF {", "if e.cfg.RequireNBF || claims.Has(\"nbf\") {",
+		"authorize",
+		[]string{"TestMessageSigning"},
+	},
+	{
+		"parameters beside a request object are added to it", "authorize/requestobject.go",
+		"return source{form: inner, signed: true}, nil", "return source{form: httpx.Concat(inner, form.Without(append(inner.Names(), \"request\")...)), signed: true}, nil",
+		"authorize",
+		[]string{"TestParametersBesideTheObject"},
+	},
+	{
 		"an invisible character is part of a name", "internal/display/display.go",
 		"!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)", "!unicode.In(r, blank)",
 		"internal/display",
