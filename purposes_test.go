@@ -592,11 +592,11 @@ func (m *matrix) lookups() map[string]reader {
 		"introspection": {sites: []string{"token/introspection.go:minter.accessToken"}, accepts: func(t *testing.T, jwt string) bool {
 			return m.op.Introspect(t, webClient, jwt).JSON["active"] == true
 		}},
-		"authorizations": {sites: []string{"digdir/authorizations/caller.go:LookupAccessToken"}, accepts: func(t *testing.T, jwt string) bool {
-			_, err := m.api.AuthenticateUser(t.Context(), []string{"Bearer " + jwt}, matrixScope)
+		"authorizations": {sites: []string{"digdir/authorizations/caller.go:VerifyAccessToken"}, accepts: func(t *testing.T, jwt string) bool {
+			_, err := m.api.AuthenticateUser(t.Context(), token.APIRequest{Authorization: []string{"Bearer " + jwt}}, matrixScope)
 			return err == nil
 		}},
-		"subject_token": {sites: []string{"exchange/presented.go:LookupAccessToken"}, accepts: func(t *testing.T, jwt string) bool {
+		"subject_token": {sites: []string{"exchange/presented.go:LookupSubjectToken"}, accepts: func(t *testing.T, jwt string) bool {
 			return m.op.Call(t, "/token", webClient, url.Values{
 				"grant_type": {exchange.GrantType}, "subject_token": {jwt}, "subject_token_type": {exchange.AccessToken},
 			}).Status == http.StatusOK
@@ -639,7 +639,7 @@ func TestOwnAccessTokensAreLookedUp(t *testing.T) {
 // does not name is a reader or an issuer without a cell.
 var (
 	verifiers = []string{
-		"jose.Verify", "VerifyIDToken", "VerifyAssertion", "verifyKey", "LookupAccessToken", "minter.accessToken", "Verifier.Verify", "verifier.Verify",
+		"jose.Verify", "VerifyIDToken", "VerifyAssertion", "verifyKey", "VerifyAccessToken", "LookupSubjectToken", "minter.accessToken", "Verifier.Verify", "verifier.Verify",
 	}
 	signers = []string{"Keys.Sign", "jose.NewSigner"}
 	// within are calls inside the functions above.

@@ -168,7 +168,7 @@ func (d *discloser) told(clientID, value string) string {
 
 // live returns the record of a token, or nil if it has ended.
 func (d *discloser) live(value string) *token.LiveToken {
-	l, err := d.OP.Provider.Token.Minter().LookupAccessToken(d.t.Context(), value, d.clock())
+	l, err := d.OP.Provider.Token.Minter().LookupSubjectToken(d.t.Context(), value, d.clock())
 	if err != nil {
 		return nil
 	}

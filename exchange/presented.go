@@ -69,12 +69,17 @@ func (x *exchange) otherIssuer(value string) (Issuer, bool) {
 
 // lookup finds an access token of this provider. Other tokens, such as id_tokens and refresh tokens, are not found.
 func (x *exchange) lookup(ctx context.Context, p presentation) (*presented, error) {
-	t, err := x.minter.LookupAccessToken(ctx, p.value, x.Now)
+	t, err := x.minter.LookupSubjectToken(ctx, p.value, x.Now)
 	if err = p.role.badRecord(err); err != nil {
 		return nil, err
 	}
 	if p.role == actorRole && t.Grant.ClientID != x.Client.ClientID {
 		return nil, p.role.badToken("client_mismatch")
+	}
+	// RFC 8693 §1.1: the client may not be the sender that the token is bound to. A public client exchanges tokens of its own only, and does
+	// not authenticate: without the binding, whoever stole a bound token could exchange it for one of another key.
+	if x.Client.Public() && !x.Proves(t.Token.Confirmation) {
+		return nil, p.role.badToken("binding_mismatch")
 	}
 	f := x.own(t)
 	f.own, f.grant, f.details = true, t.Grant, t.AuthorizationDetails
@@ -82,7 +87,7 @@ func (x *exchange) lookup(ctx context.Context, p presentation) (*presented, erro
 	return f, nil
 }
 
-// badRecord rejects a token of this provider that LookupAccessToken or LookupIDToken does not find.
+// badRecord rejects a token of this provider that LookupSubjectToken or LookupIDToken does not find.
 func (r role) badRecord(err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):

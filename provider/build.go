@@ -76,7 +76,7 @@ func (b *builder) userEnabled(ctx context.Context, subject string) (bool, error)
 }
 
 func (b *builder) token() {
-	pr, l := b.cfg.Profile, b.cfg.Lifetimes
+	pr, l, at := b.cfg.Profile, b.cfg.Lifetimes, b.paths()
 	cfg := token.Config{
 		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, SubjectType: pr.SubjectType, Vault: b.p.Vault, Users: b.cfg.Users,
@@ -85,6 +85,8 @@ func (b *builder) token() {
 		MachineSubject:       pr.MachineSubject,
 		Lifetimes:            token.Lifetimes{AccessToken: l.AccessToken, IDToken: l.IDToken, RefreshToken: l.RefreshToken, Authorization: l.Authorization},
 		AuthorizationDetails: b.cfg.AuthorizationDetails, IDTokenOnRefresh: pr.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,
+		DPoP: b.cfg.DPoP, SenderConstrained: pr.SenderConstrained, MTLSURL: b.cfg.MTLSURL,
+		TokenURL: b.cfg.Issuer + at.Token, UserInfoURL: b.cfg.Issuer + at.UserInfo,
 		GrantHandlers: b.cfg.GrantHandlers, ClientCertificates: b.cfg.ClientCertificates, Now: b.cfg.Now, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	}
 	if b.cfg.Claims != nil {

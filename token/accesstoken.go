@@ -27,6 +27,7 @@ type accessToken struct {
 	Act      json.RawMessage `json:"act,omitempty"`
 	MayAct   json.RawMessage `json:"may_act,omitempty"`
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
+	Cnf      *confirmation   `json:"cnf,omitempty"`
 }
 
 // jwtAccessToken is the header typ of access tokens that follow RFC 9068.
@@ -39,7 +40,7 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 		Iss: m.cfg.Issuer, Sub: f.sub, ClientID: f.client.ClientID, Scope: strings.Join(t.Scopes, " "),
 		Exp: t.ExpiresAt.Unix(), Iat: t.IssuedAt.Unix(), JTI: t.JTI, ACR: g.ACR,
 		Nbf: m.cfg.Form.notBefore(t.IssuedAt),
-		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(),
+		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(), Cnf: cnf(t.Confirmation),
 	}
 	if m.cfg.Form.WithoutACR {
 		a.ACR = ""

@@ -37,6 +37,15 @@ func redeemCode(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 		// A stolen code stays valid for its owner.
 		return nil, invalidGrant(portner.EventCodeForeignClient, "client_mismatch", x.code.Grant.ID)
 	}
+	if !r.Proves(storage.Confirmation{Key: x.code.DPoPKey}) {
+		// RFC 9449 §10. The code is not burned, unlike with another binding: the key is all that the sender of a stolen code can lack, and
+		// it must not take the code from its owner. The owner cannot guess keys, so there is nothing to guess either.
+		event := portner.EventRefused
+		if used {
+			event = portner.EventCodeReplayInvalid
+		}
+		return nil, invalidGrant(event, "dpop_key_mismatch", x.code.Grant.ID)
+	}
 	mismatch := x.mismatch()
 	switch {
 	case used && mismatch != nil:

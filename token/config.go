@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pseudonym"
@@ -88,6 +89,25 @@ type Config struct {
 	Adjust func(ctx context.Context, c *Contents) error
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler
+
+	// DPoP checks the proofs of token requests, whose access tokens are bound to the key of the proof (RFC 9449), and those of requests
+	// with such a token to userinfo and to [Minter.VerifyAccessToken]. Nonces of the policy are those of the token endpoint. If nil, the
+	// header field DPoP is ignored, access tokens are bearer tokens, and clients with dpop_bound_access_tokens are rejected.
+	DPoP *dpop.Policy
+	// ResourceNonces requires a nonce in the proofs that userinfo and [Minter.VerifyAccessToken] check (RFC 9449 §9). They are made for
+	// another name than those of DPoP. If nil, these proofs need no nonce. It requires DPoP.
+	ResourceNonces *dpop.Nonces
+	// SenderConstrained rejects token requests without a proof or a certificate that the access token can be bound to (FAPI 2.0 SP
+	// §5.3.2.1).
+	SenderConstrained bool
+	// TokenURL and UserInfoURL are the URLs of the endpoints in the metadata. They are the htu of proofs. Required with DPoP; UserInfoURL
+	// only with Store.
+	TokenURL, UserInfoURL string
+	// MTLSURL takes the place of Issuer in the URLs of the endpoints for clients that send a TLS certificate (RFC 8705 §5): it is that of
+	// mtls_endpoint_aliases in the metadata. Proofs are accepted for either. If "", there are no aliases.
+	MTLSURL string
+
+	resourceDPoP *dpop.Policy // DPoP with ResourceNonces: a nonce of the token endpoint is not for resource servers (RFC 9449 §9)
 
 	// Now is the clock. It is read once per request. If nil, it is time.Now.
 	Now func() time.Time
@@ -171,7 +191,31 @@ func (c *Config) validate() error {
 	c.Lifetimes.validate(&f)
 	f.Want(c.RotationGrace >= 0 && c.RotationGrace <= MaxRotationGrace, "RotationGrace", "must be between 0 and "+MaxRotationGrace.String())
 	c.validateGrantHandlers(&f)
+	c.validateDPoP(&f)
 	return f.Err()
+}
+
+// validateDPoP reports the invalid fields about DPoP and mutual TLS.
+func (c *Config) validateDPoP(f *fields.Checker) {
+	f.Want(c.ResourceNonces == nil || c.DPoP != nil, "ResourceNonces", "has no effect without DPoP")
+	f.Want(c.ResourceNonces == nil || c.ResourceNonces != c.nonces(), "ResourceNonces", "must not be the nonces of DPoP")
+	if c.DPoP != nil {
+		f.Join("DPoP", c.DPoP.Validate())
+		f.URL("TokenURL", c.TokenURL)
+		if c.Store != nil {
+			f.URL("UserInfoURL", c.UserInfoURL)
+		}
+	}
+	if c.MTLSURL != "" {
+		f.URL("MTLSURL", c.MTLSURL)
+	}
+}
+
+func (c *Config) nonces() *dpop.Nonces {
+	if c.DPoP == nil {
+		return nil
+	}
+	return c.DPoP.Nonces
 }
 
 // validateScopeClaims rejects claims that no userinfo response can have.

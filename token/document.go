@@ -64,6 +64,8 @@ type Document struct {
 	Scopes []string
 	// ClientAMR is how the client authenticated when it received the token.
 	ClientAMR string
+	// Confirmation is what the token is bound to. It is zero for a bearer token.
+	Confirmation storage.Confirmation
 	// Identity is the user of the grant. It is never nil, and zero for machine grants and in a pseudonymous document.
 	Identity *session.Identity
 	// User is what Config.Users returned in this request. In a pseudonymous document identifying claims are removed, and those of
@@ -251,7 +253,7 @@ func (m *Minter) addClaims(ctx context.Context, out *buffer, k Kind, s *facts, s
 // begin sets the fields from copies, so that s does not escape to the heap.
 func (d *Document) begin(out *buffer, k Kind, s *facts, scopes []string, scopeClaims map[string][]string) {
 	*d = Document{
-		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
+		Kind: k, Client: s.client, Scopes: scopes, ClientAMR: s.clientAMR, Confirmation: s.confirmation, User: s.user, Pseudonymous: s.pseudonymous, Now: s.now,
 		AuthorizationDetails: s.disclosedDetails(), out: out, names: d.names[:0], grant: s.grant,
 	}
 	d.Grant, d.Identity = &d.grant, &d.identity

@@ -274,7 +274,7 @@ func TestDocumentsNeverPrint(t *testing.T) {
 		})
 	})
 	access := f.login("web", "openid", "profile").str("access_token")
-	live, err := f.ep.Minter().LookupAccessToken(t.Context(), access, f.clock())
+	live, err := f.ep.Minter().LookupSubjectToken(t.Context(), access, f.clock())
 	require.NoError(t, err)
 	print(live)
 	print(*live)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
 )
 
 // Endpoint is the token endpoint and its siblings. It is safe for concurrent use.
@@ -29,6 +30,11 @@ func New(cfg Config) (*Endpoint, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("token: %w", err)
+	}
+	if cfg.DPoP != nil {
+		resource := *cfg.DPoP
+		resource.Nonces = cfg.ResourceNonces
+		cfg.resourceDPoP = &resource
 	}
 	e := &Endpoint{cfg: cfg, grants: map[string]GrantHandler{}}
 	if cfg.Store != nil {
@@ -76,11 +82,15 @@ func (x *exchange) issue(ctx context.Context) (res *Response, err error) {
 	if err := x.requireMethod("POST"); err != nil {
 		return nil, err
 	}
+	if err := x.readSender(); err != nil {
+		return nil, err
+	}
 	g, c, err := x.grantHandler(ctx)
 	if err != nil {
 		return nil, err
 	}
 	req := &Request{Request: x.request, Client: c, Now: x.now}
+	req.Confirmation = storage.Confirmation{Key: x.minter.sender.proof.Key, Certificate: x.minter.sender.certificate}
 	res, err = g.Handle(ctx, req, &x.minter)
 	x.correlation = req.CorrelationID
 	if req.Client.Client != nil {
@@ -92,6 +102,7 @@ func (x *exchange) issue(ctx context.Context) (res *Response, err error) {
 	if res == nil {
 		return nil, fmt.Errorf("token: the grant handler of %s returned no response", g.Type)
 	}
+	res.nonce = x.nonce
 	x.event(ctx, portner.EventTokenIssued, g.Type, res.GrantID)
 	return res, nil
 }
@@ -117,6 +128,8 @@ func (x *exchange) grantHandler(ctx context.Context) (g GrantHandler, c client.A
 		err = refuse(portner.UnsupportedGrantType, "The grant type is not supported.", "grant_type_unsupported")
 	case !c.HasGrant(grantType):
 		err = refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
+	default:
+		err = x.minter.admit(ctx, c.Client)
 	}
 	return g, c, err
 }

@@ -25,6 +25,8 @@ type exchange struct {
 	log         audit.Log
 	correlation string         // "" until it is needed
 	client      *client.Client // of the request; nil until it is known
+	nonce       string         // of the response, if the request had a valid proof; "" if none is required
+	scheme      httpx.Scheme   // of the access token at userinfo; "" if there is none, or several
 	reported    bool           // the authenticator has logged why it rejected the request
 	active      bool           // the introspected token is active
 	signed      bool           // the introspection response is signed

@@ -20,11 +20,12 @@ type facts struct {
 	user         User
 	sub          string
 	details      json.RawMessage // authorization_details of the token
+	confirmation storage.Confirmation
 	pseudonymous bool
 	now          time.Time
 }
 
-// facts returns the facts of a grant. The caller sets clientAMR and details, which belong to one token.
+// facts returns the facts of a grant. The caller sets clientAMR, details and confirmation, which belong to one token.
 func (m *Minter) facts(c *client.Client, g *storage.Grant, id *session.Identity, u User, now time.Time) (facts, error) {
 	f := facts{client: c, grant: *g, identity: *id, user: u, pseudonymous: m.pseudonymous(g), now: now}
 	if g.Identity == nil { // a machine grant

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/storage"
 )
 
 // GrantHandler handles the token requests of one grant type. The endpoint has read the form, rejected repeated parameters,
@@ -30,6 +31,9 @@ type Request struct {
 	client.Request
 	// Client is the authenticated client.
 	Client client.Authenticated
+	// Confirmation is what the sender has proved to have: the key of its DPoP proof and its TLS client certificate. It is zero for
+	// neither. Mint binds the access token to it, the certificate only if the client registers that.
+	Confirmation storage.Confirmation
 	// Now is the instant of the request.
 	Now time.Time
 }
@@ -37,7 +41,7 @@ type Request struct {
 // Response is a token response (RFC 6749 §5.1).
 type Response struct {
 	AccessToken           string          `json:"access_token"`                       // never empty
-	TokenType             string          `json:"token_type"`                         // Bearer
+	TokenType             string          `json:"token_type"`                         // Bearer, or DPoP for a token that is bound to a key
 	ExpiresIn             int64           `json:"expires_in"`                         // seconds
 	IDToken               string          `json:"id_token,omitempty"`                 // "" without openid
 	RefreshToken          string          `json:"refresh_token,omitempty"`            // "" if the client gets none
@@ -50,6 +54,8 @@ type Response struct {
 
 	// GrantID is the ID of the grant, for events. It is not part of the response.
 	GrantID string `json:"-"`
+
+	nonce string // header field DPoP-Nonce, "" for none
 }
 
 // Format writes "REDACTED" for every verb.

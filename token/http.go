@@ -52,11 +52,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.cors != "" && x.client != nil {
 		restrictOrigin(w, r, x.client)
 	}
+	if !preflight {
+		h.expose(w)
+	}
 	switch {
 	case err != nil:
 		httpx.WriteError(w, x.reject(ctx, err))
 	case preflight:
-		writePreflight(w, h.cors)
+		h.writePreflight(w)
 	case out == nil && h.none == nil:
 		writeEmpty(w)
 	case out == nil:
@@ -67,6 +70,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeSigned(w, out.bytes())
 			return
 		}
+		setNonce(w.Header(), x.nonce)
 		httpx.WriteJSON(w, http.StatusOK, out.bytes())
 	}
 }
@@ -141,15 +145,27 @@ func (x *exchange) hasOrigin(ctx context.Context, origin string) (bool, error) {
 	return allowed, nil
 }
 
-func writePreflight(w http.ResponseWriter, methods string) {
-	h := w.Header()
-	httpx.Secure(h)
-	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-		h.Set("Access-Control-Max-Age", "600")
+func (h *handler) writePreflight(w http.ResponseWriter) {
+	header := w.Header()
+	httpx.Secure(header)
+	if header.Get("Access-Control-Allow-Origin") != "" {
+		allowed := "Authorization, Content-Type"
+		if h.cfg.DPoP != nil {
+			allowed += ", DPoP"
+		}
+		header.Set("Access-Control-Allow-Methods", h.cors)
+		header.Set("Access-Control-Allow-Headers", allowed)
+		header.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// expose lets a browser client whose origin is allowed read the nonce for its next proof, and why its token or proof was refused (RFC 9449
+// §8, §7.1).
+func (h *handler) expose(w http.ResponseWriter) {
+	if h.cfg.DPoP != nil && w.Header().Get("Access-Control-Allow-Origin") != "" {
+		w.Header().Set("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate")
+	}
 }
 
 // restrictOrigin allows the origin of the request only if it is one of the client.

@@ -157,7 +157,7 @@ func (q *introspection) facts(t *storage.AccessToken, g *storage.Grant, live *li
 	} else {
 		f.withhold()
 	}
-	f.clientAMR = t.ClientAMR
+	f.clientAMR, f.confirmation = t.ClientAMR, t.Confirmation
 	if f.details, err = q.minter.openDetails(t.AuthorizationDetails, g.ID); err != nil {
 		return f, fmt.Errorf("token: grant %s: %w", g.ID, err)
 	}
@@ -173,7 +173,7 @@ func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant, ab
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
 	out, err := encode(&accessResponse{
-		Active: true, TokenType: "Bearer", ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
+		Active: true, TokenType: tokenType(t.Confirmation), ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
 		accessToken: q.minter.accessTokenClaims(t, f),
 	})
 	if err != nil {

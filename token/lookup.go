@@ -52,9 +52,16 @@ func (LiveToken) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")
 // LogValue returns "REDACTED".
 func (LiveToken) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
-// LookupAccessToken finds an access token by its text and checks its grant. The error wraps storage.ErrNotFound if the token
-// is unknown or expired, and storage.ErrRevoked if its grant has ended. Other errors are faults.
-func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.Time) (*LiveToken, error) {
+// LookupSubjectToken finds an access token that a client presents to exchange it (RFC 8693 §2.1), and checks its grant. The error wraps
+// storage.ErrNotFound if the token is unknown or expired, and storage.ErrRevoked if its grant has ended. Other errors are faults.
+//
+// It does not check that the sender is the one that the token is bound to, which in an exchange can be another one: an API received the token
+// with its proof. Mint rejects the request if the token is bound and the new one is not. An API that accepts access tokens calls [Minter.VerifyAccessToken].
+func (m *Minter) LookupSubjectToken(ctx context.Context, token string, now time.Time) (*LiveToken, error) {
+	return m.lookupText(ctx, token, now)
+}
+
+func (m *Minter) lookupText(ctx context.Context, token string, now time.Time) (*LiveToken, error) {
 	if len(token) > maxToken {
 		return nil, storage.ErrNotFound
 	}
@@ -62,7 +69,7 @@ func (m *Minter) LookupAccessToken(ctx context.Context, token string, now time.T
 }
 
 // LookupIDToken finds the access token that was issued together with the id_token of this provider that has the given jti, and checks
-// its grant, as LookupAccessToken does. An id_token has no record of its own: it stands for a login as long as this access token is live.
+// its grant, as LookupSubjectToken does. An id_token has no record of its own: it stands for a login as long as this access token is live.
 // The caller has verified the id_token.
 func (m *Minter) LookupIDToken(ctx context.Context, jti string, now time.Time) (*LiveToken, error) {
 	hash, ok := accessTokenOf(jti)

@@ -21,7 +21,8 @@ import (
 type Minter struct {
 	cfg      *Config
 	now      time.Time                   // of the request; zero if the Minter is not of one request
-	lookedUp map[storage.Hash]*LiveToken // by LookupAccessToken in this request
+	sender   sender                      // of the request; zero if the Minter is not of one request
+	lookedUp map[storage.Hash]*LiveToken // by LookupSubjectToken in this request
 }
 
 // Contents describes the tokens that Mint issues.
@@ -62,6 +63,8 @@ type issuance struct {
 	user       User
 	rotated    rotation
 	consentEnd time.Time // of liveGrant
+	// confirmation is what the access token is bound to.
+	confirmation storage.Confirmation
 }
 
 // rotation is the refresh token that replaces the presented one. The zero value makes a new family.
@@ -155,6 +158,16 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 
 // issue makes the tokens and commits them.
 func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
+	if err := m.admit(ctx, in.Client.Client); err != nil {
+		return nil, err
+	}
+	in.confirmation = m.confirmation(in.Client.Client)
+	if in.confirmation == (storage.Confirmation{}) && m.exchangesBound() {
+		return nil, errUnconstrained
+	}
+	if in.Refresh && in.rotated.value == "" && in.Client.Public() { // RFC 9449 §5, RFC 8705 §4
+		in.Grant.Confirmation = in.confirmation
+	}
 	if err := m.adjust(ctx, in); err != nil {
 		return nil, err
 	}
@@ -203,10 +216,10 @@ func (m *Minter) prepare(ctx context.Context, in *issuance, now time.Time) (*sto
 	if err != nil {
 		return nil, nil, err
 	}
-	f.details, f.clientAMR = in.AuthorizationDetails, in.Client.AMR
+	f.details, f.clientAMR, f.confirmation = in.AuthorizationDetails, in.Client.AMR, in.confirmation
 	record := &storage.Issuance{Grant: *grant}
 	res := &Response{
-		TokenType: "Bearer", Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
+		TokenType: tokenType(in.confirmation), Scope: strings.Join(in.Plan.Granted, " "), GrantID: grant.ID,
 		RejectedScope:        strings.Join(in.RejectedScopes, " "),
 		AuthorizationDetails: m.clientDetails(&f, in.Plan.TokenType == scope.Opaque),
 	}
@@ -235,7 +248,7 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	*t = storage.AccessToken{
 		GrantID: in.Grant.ID, JTI: in.JTI, Opaque: in.Plan.TokenType == scope.Opaque,
 		Scopes: in.Plan.Granted, Audience: joinAudiences(in.Resources, in.Plan.Audience), ClientAMR: f.clientAMR,
-		AuthorizationDetails: m.sealDetails(f.details, in.Grant.ID), IssuedAt: f.now, ExpiresAt: end,
+		AuthorizationDetails: m.sealDetails(f.details, in.Grant.ID), Confirmation: in.confirmation, IssuedAt: f.now, ExpiresAt: end,
 	}
 	if t.JTI == "" {
 		t.JTI = seal.NewID()

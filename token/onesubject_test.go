@@ -38,7 +38,7 @@ func (f *fixture) subjects(at string) map[string]string {
 			require.Contains(f.t, a.body, "sub", "a document that identifies the user names the user")
 		}
 	}
-	live, err := f.ep.Minter().LookupAccessToken(f.t.Context(), at, f.clock())
+	live, err := f.ep.Minter().LookupSubjectToken(f.t.Context(), at, f.clock())
 	if err == nil && live.Subject != "" {
 		found["grant handler"] = live.Subject
 	}

@@ -36,6 +36,10 @@ func refresh(ctx context.Context, r *Request, m *Minter) (*Response, error) {
 		// No effect on the owner.
 		return nil, invalidGrant(portner.EventRefreshForeign, "client_mismatch", x.grant.ID)
 	}
+	if !r.Proves(x.grant.Confirmation) {
+		// The token of a public client: whoever has it alone can neither use it nor end the family of its owner.
+		return nil, invalidGrant(portner.EventRefused, "refresh_binding_mismatch", x.grant.ID)
+	}
 	switch {
 	case used:
 		return x.retry(ctx)

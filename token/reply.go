@@ -18,6 +18,8 @@ type Claims struct {
 	JSON json.RawMessage
 	// JWT is the body of a signed introspection response (RFC 9701), of the type application/token-introspection+jwt. It is "" for JSON.
 	JWT string
+
+	nonce string // header field DPoP-Nonce, "" for none
 }
 
 // Format writes "REDACTED" for every verb.
@@ -28,12 +30,14 @@ func (Claims) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 
 // Reply returns the 200 response.
 func (c *Claims) Reply() portner.Reply {
-	if c.JWT == "" {
-		return reply(c.JSON)
+	if c.JWT != "" {
+		signed := reply([]byte(c.JWT))
+		signed.Header["Content-Type"] = []string{introspectionType}
+		return signed
 	}
-	signed := reply([]byte(c.JWT))
-	signed.Header["Content-Type"] = []string{introspectionType}
-	return signed
+	answer := reply(c.JSON)
+	setNonce(answer.Header, c.nonce)
+	return answer
 }
 
 // Reply returns the 200 response.
@@ -43,11 +47,20 @@ func (r *Response) Reply() portner.Reply {
 		return portner.ErrorReply(err)
 	}
 	defer out.free()
-	return reply(append([]byte(nil), out.bytes()...))
+	answer := reply(append([]byte(nil), out.bytes()...))
+	setNonce(answer.Header, r.nonce)
+	return answer
 }
 
 func reply(body []byte) portner.Reply {
 	h := http.Header{}
 	httpx.JSON(h, len(body))
 	return portner.Reply{Status: http.StatusOK, Header: h, Body: body}
+}
+
+// setNonce tells the client which nonce its next proof needs (RFC 9449 §8.2). The response must not be cached.
+func setNonce(h http.Header, nonce string) {
+	if nonce != "" {
+		h[headerNonce] = []string{nonce}
+	}
 }

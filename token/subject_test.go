@@ -31,7 +31,7 @@ func (f *fixture) subjectOf(clientID string, scopes ...string) string {
 	b := f.refresh(clientID, a.str("refresh_token"))
 	_, access = segments(f.t, b.str("access_token"))
 	require.Equal(f.t, sub, access["sub"])
-	t, err := f.ep.Minter().LookupAccessToken(f.t.Context(), b.str("access_token"), f.clock())
+	t, err := f.ep.Minter().LookupSubjectToken(f.t.Context(), b.str("access_token"), f.clock())
 	require.NoError(f.t, err)
 	require.Equal(f.t, sub, t.Subject)
 	return sub
@@ -96,7 +96,7 @@ func TestOpaqueTokensHaveNoSubject(t *testing.T) {
 	at := f.login("web", "api:opaque").str("access_token")
 	require.NotContains(t, f.introspect("web", at).body, "sub")
 	require.Equal(t, open, f.introspect("api", at).body["sub"], "the API may read the pid")
-	live, err := f.ep.Minter().LookupAccessToken(t.Context(), at, f.clock())
+	live, err := f.ep.Minter().LookupSubjectToken(t.Context(), at, f.clock())
 	require.NoError(t, err)
 	require.Empty(t, live.Subject)
 	require.False(t, live.Pseudonymous)

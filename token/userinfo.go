@@ -24,7 +24,7 @@ func (e *Endpoint) DescribeUser(ctx context.Context, r client.Request) (*Claims,
 		return nil, x.reject(ctx, err)
 	}
 	defer out.free()
-	return &Claims{Active: true, JSON: bytes.Clone(out.bytes())}, nil
+	return &Claims{Active: true, JSON: bytes.Clone(out.bytes()), nonce: x.nonce}, nil
 }
 
 // reader reads the request of an endpoint.
@@ -51,7 +51,7 @@ func (x *exchange) describeUser(ctx context.Context) (out *buffer, err error) {
 	if err := x.requireMethod("GET, POST"); err != nil {
 		return nil, err
 	}
-	token, err := bearerToken(&x.request)
+	token, err := x.accessToken()
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +76,13 @@ func (x *exchange) describeUser(ctx context.Context) (out *buffer, err error) {
 	} else if err != nil {
 		return nil, err
 	}
+	r := APIRequest{DPoP: x.request.Header[headerDPoP], Method: x.request.Method, URL: x.cfg.UserInfoURL, Certificate: x.request.Certificate}
+	if err := x.minter.verifySender(ctx, &r, x.scheme, token, &access, &grant, x.now); err != nil {
+		return nil, err
+	}
+	if x.cfg.ResourceNonces != nil && access.Confirmation.Key != "" {
+		x.nonce = x.cfg.ResourceNonces.Current(x.now)
+	}
 	return x.userInfoOf(ctx, &access, &grant, &live)
 }
 
@@ -98,7 +105,7 @@ func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *st
 			Err: &cause{Event: portner.EventRefused, Reason: reason, GrantID: g.ID},
 		}
 	}
-	f.clientAMR = t.ClientAMR
+	f.clientAMR, f.confirmation = t.ClientAMR, t.Confirmation
 	out, err := encode(&userInfo{Sub: f.sub})
 	if err != nil {
 		return nil, err
@@ -110,11 +117,13 @@ func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *st
 	return out, nil
 }
 
+const reasonScope = "userinfo_scope_missing"
+
 // userInfoDenied returns why a token has no userinfo, "" if it has. OIDC Core §5.3.2: a response needs a sub.
 func (x *exchange) userInfoDenied(t *storage.AccessToken, f *facts) (reason string) {
 	switch {
 	case !slices.Contains(t.Scopes, x.cfg.UserInfoScope), f.grant.Identity == nil:
-		return "userinfo_scope_missing"
+		return reasonScope
 	case f.sub == "":
 		return "subject_withheld"
 	}
@@ -124,21 +133,24 @@ func (x *exchange) userInfoDenied(t *storage.AccessToken, f *facts) (reason stri
 // maxToken is the largest length of a token in bytes. The tokens of this provider are shorter.
 const maxToken = 32 << 10
 
-// bearerToken returns the access token of a request, from the header or the form (RFC 6750 §2).
-func bearerToken(r *client.Request) (string, error) {
-	scheme, inHeader, err := httpx.Credentials(r.Header["Authorization"])
-	if scheme == httpx.DPoP {
-		inHeader, err = "", nil
+// accessToken returns the access token of a request, from the header or the form (RFC 6750 §2, RFC 9449 §7.1), and sets its scheme.
+func (x *exchange) accessToken() (string, error) {
+	scheme, inHeader, err := httpx.Credentials(x.request.Header["Authorization"])
+	if scheme == httpx.DPoP && x.cfg.DPoP == nil { // not a scheme of this server
+		scheme, inHeader, err = "", "", nil
 	}
-	inForm := r.Form.Get("access_token")
+	inForm := x.request.Form.Get("access_token")
 	switch {
-	case errors.Is(err, httpx.ErrAuthorizationRepeated):
-		return "", refuse(portner.InvalidRequest, "The Authorization header is repeated.", "header_repeated")
-	case errors.Is(err, httpx.ErrAuthorizationInvalid):
-		return "", refuse(portner.InvalidRequest, "The Authorization header is malformed.", "header_malformed")
-	case inHeader != "" && inForm != "":
+	case err == nil && inHeader != "" && inForm != "":
 		return "", refuse(portner.InvalidRequest, "The access token was sent twice.", "token_repeated")
-	case inHeader == "" && inForm == "":
+	case inForm != "" && scheme == "":
+		scheme = httpx.Bearer
+	}
+	x.scheme = scheme
+	if err := badCredentials(err); err != nil {
+		return "", err
+	}
+	if inHeader == "" && inForm == "" {
 		return "", errNoToken
 	}
 	return inHeader + inForm, nil
@@ -154,17 +166,16 @@ func invalidToken(reason, grantID string) *portner.Error {
 	}
 }
 
-// challenge adds the challenge of RFC 6750 §3 to an error. Codes and descriptions have no quotes.
+// challenge adds the challenges to a response. That for a bound token without the scope names the scope (RFC 9449 §7.1).
 func (x *exchange) challenge(e *portner.Error) {
 	switch e.HTTPStatus() {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 	default:
 		return
 	}
-	accepts := httpx.Challenge{Bearer: []httpx.Param{{Name: "realm", Value: x.cfg.Issuer}}}
-	var about []httpx.Param
-	if e.Code != "" {
-		about = []httpx.Param{{Name: "error", Value: string(e.Code)}, {Name: "error_description", Value: e.Description}}
+	var further []httpx.Param
+	if c, ok := errors.AsType[*cause](e.Err); ok && c.Reason == reasonScope && x.scheme == httpx.DPoP {
+		further = []httpx.Param{{Name: "scope", Value: x.cfg.UserInfoScope}}
 	}
-	e.Header["Www-Authenticate"] = []string{accepts.For(httpx.Bearer, about...)}
+	x.cfg.challenge(e, x.cfg.UserInfoURL, x.scheme, further...)
 }

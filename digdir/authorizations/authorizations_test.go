@@ -24,6 +24,7 @@ import (
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 // machines accepts organisation numbers as machine tokens.
@@ -282,7 +283,7 @@ func TestCores(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx, header := t.Context(), []string{"Bearer " + w.own}
-	user, err := w.api.AuthenticateUser(ctx, header, authorizations.Scope)
+	user, err := w.api.AuthenticateUser(ctx, token.APIRequest{Authorization: header}, authorizations.Scope)
 	require.NoError(t, err)
 	require.Equal(t, optest.Org, user.Organisation)
 	list, err := w.api.List(ctx, user, authorizations.ListRequest{})
@@ -291,7 +292,7 @@ func TestCores(t *testing.T) {
 
 	pid, err := norway.ParsePID(optest.KariPID)
 	require.NoError(t, err)
-	machine, err := w.api.Authenticate(ctx, []string{"Bearer " + optest.Org})
+	machine, err := w.api.Authenticate(ctx, token.APIRequest{Authorization: []string{"Bearer " + optest.Org}})
 	require.NoError(t, err)
 	same, err := w.api.List(ctx, machine, authorizations.ListRequest{PID: pid})
 	require.NoError(t, err)
@@ -299,7 +300,7 @@ func TestCores(t *testing.T) {
 	_, err = w.api.History(ctx, machine, 1)
 	require.ErrorIs(t, err, portner.InvalidToken, "a machine has no logins")
 
-	reader, err := w.api.AuthenticateUser(ctx, header, authorizations.HistoryScope)
+	reader, err := w.api.AuthenticateUser(ctx, token.APIRequest{Authorization: header}, authorizations.HistoryScope)
 	require.NoError(t, err)
 	logins, err := w.api.History(ctx, reader, 1)
 	require.NoError(t, err)
@@ -313,6 +314,6 @@ func TestCores(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list.Authorizations)
 
-	_, err = w.api.AuthenticateUser(ctx, nil, authorizations.Scope)
+	_, err = w.api.AuthenticateUser(ctx, token.APIRequest{}, authorizations.Scope)
 	require.Equal(t, []string{"Bearer"}, portner.ErrorReply(err).Header["Www-Authenticate"])
 }

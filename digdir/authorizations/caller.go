@@ -27,21 +27,34 @@ type Caller struct {
 	now  time.Time    // the time of the request
 }
 
-// AuthenticateUser verifies that the values of an Authorization header field hold an access token of a user with a scope, which
-// is [Scope] or [HistoryScope]. The token must have the scope, identify the user, and not be for other resource servers only. The user
-// must have logged in at a level that suffices. Rejections are *portner.Error.
-func (a *API) AuthenticateUser(ctx context.Context, authorization []string, scope string) (*Caller, error) {
-	value, err := bearerToken(authorization)
-	if err != nil {
-		return nil, err
+// AuthenticateUser verifies that a request has an access token of a user with a scope, which is [Scope] or [HistoryScope], and that the
+// sender is the one that the token is bound to. The token must have the scope, identify the user, and not be for other resource servers
+// only. The user must have logged in at a level that suffices. Rejections are *portner.Error.
+//
+// r.URL is Config.URL with the path of the request, or "" to reject tokens that are bound to a key.
+func (a *API) AuthenticateUser(ctx context.Context, r token.APIRequest, scope string) (*Caller, error) {
+	c, err := a.authenticateUser(ctx, r, scope)
+	if e, rejected := errors.AsType[*portner.Error](err); rejected && r.URL != "" {
+		return nil, a.cfg.Tokens.Challenge(r, e)
+	}
+	return c, err
+}
+
+func (a *API) authenticateUser(ctx context.Context, r token.APIRequest, scope string) (*Caller, error) {
+	if r.URL == "" {
+		if _, err := bearerToken(r.Authorization); err != nil {
+			return nil, err
+		}
 	}
 	now := a.cfg.Now()
-	t, err := a.cfg.Tokens.LookupAccessToken(ctx, value, now)
+	t, err := a.cfg.Tokens.VerifyAccessToken(ctx, r, now)
 	switch {
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
+	case errors.Is(err, portner.InvalidToken) && r.URL == "":
 		return nil, errInvalidToken()
-	case err != nil:
+	case err != nil && portner.IsFault(err):
 		return nil, fmt.Errorf("authorizations: looking up the access token: %w", err)
+	case err != nil:
+		return nil, err
 	case !t.IsFor(a.cfg.Audience...):
 		return nil, errInvalidToken()
 	case !slices.Contains(t.Token.Scopes, scope):
@@ -87,7 +100,7 @@ func (a *API) PageUser(ctx context.Context, request, response http.Header, now t
 // reasonUserDisabled is the reason of PageUser for a user whom the host disabled or removed.
 const reasonUserDisabled session.Reason = "user_disabled"
 
-// AuthenticateMachine verifies that the values of an Authorization header field hold a token that Config.Machines accepts.
+// AuthenticateMachine verifies that the values of an Authorization header field hold a bearer token that Config.Machines accepts.
 // Rejections are *portner.Error.
 func (a *API) AuthenticateMachine(ctx context.Context, authorization []string) (*Caller, error) {
 	value, err := bearerToken(authorization)
@@ -110,11 +123,12 @@ func (a *API) AuthenticateMachine(ctx context.Context, authorization []string) (
 	return &Caller{Organisation: organisation, now: now}, nil
 }
 
-// Authenticate verifies the token of a user with [Scope] or that of a machine. Rejections are *portner.Error.
-func (a *API) Authenticate(ctx context.Context, authorization []string) (*Caller, error) {
-	c, err := a.AuthenticateUser(ctx, authorization, Scope)
-	if a.cfg.Machines != nil && errors.Is(err, portner.InvalidToken) { // not a token of this provider
-		return a.AuthenticateMachine(ctx, authorization)
+// Authenticate verifies the token of a user with [Scope], as AuthenticateUser does, or that of a machine. Rejections are *portner.Error.
+func (a *API) Authenticate(ctx context.Context, r token.APIRequest) (*Caller, error) {
+	c, err := a.AuthenticateUser(ctx, r, Scope)
+	_, notBearer := httpx.BearerToken(r.Authorization)
+	if a.cfg.Machines != nil && notBearer == nil && errors.Is(err, portner.InvalidToken) { // not a token of this provider
+		return a.AuthenticateMachine(ctx, r.Authorization)
 	}
 	return c, err
 }

@@ -47,6 +47,9 @@ type Config struct {
 	Circle string
 	// History finds logins. If nil, there is no login history API.
 	History HistoryStore
+	// URL is the public base URL of Handler. Tokens that are bound to a key are accepted with a proof for it (RFC 9449), by the DPoP of the
+	// token endpoint. If "", they are rejected.
+	URL string
 	// Machines verifies the tokens of machines. If nil, only tokens of users are accepted.
 	Machines Machines
 	// Audience holds the names of this API in access tokens, beside the issuer of the provider. The token of a user with other
@@ -80,8 +83,8 @@ type HistoryStore interface {
 
 // Machines verifies machine tokens of another issuer, such as Maskinporten.
 type Machines interface {
-	// VerifyMachine verifies a token that must have the scope, and returns the organisation number of its consumer. It
-	// returns an error that wraps portner.InvalidToken or portner.InsufficientScope if the token is rejected. Every other
+	// VerifyMachine verifies a bearer token that must have the scope, and returns the organisation number of its consumer. It must
+	// reject a token that is bound to its sender, as resource.Verifier does with resource.Bearer. It returns an error that wraps portner.InvalidToken or portner.InsufficientScope if the token is rejected. Every other
 	// error is a fault.
 	VerifyMachine(ctx context.Context, token, scope string, now time.Time) (organisation string, err error)
 }
@@ -102,6 +105,9 @@ func New(cfg Config) (*API, error) {
 	f.Require(cfg.Scopes != nil, "Scopes")
 	f.Require(cfg.Sufficient != nil, "Sufficient")
 	f.Want(cfg.Circle == "" || cfg.Sessions != nil, "Circle", "has no effect without Sessions")
+	if cfg.URL != "" {
+		f.URL("URL", cfg.URL)
+	}
 	f.Want(cfg.Machines == nil || cfg.SubjectOf != nil, "SubjectOf", "is required with Machines")
 	for i, name := range cfg.Audience {
 		f.Require(name != "", fmt.Sprintf("Audience[%d]", i))

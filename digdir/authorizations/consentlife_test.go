@@ -685,7 +685,7 @@ func TestEndingLinksNoPseudonym(t *testing.T) {
 	for name, end := range map[string]func(w *lifeWorld, open tokens){
 		"machine of the organisation": func(w *lifeWorld, open tokens) { w.end(optest.Org, open.access) },
 		"client with a token of the user": func(w *lifeWorld, open tokens) {
-			caller, err := w.api.Authenticate(w.t.Context(), []string{"Bearer " + open.access})
+			caller, err := w.api.Authenticate(w.t.Context(), token.APIRequest{Authorization: []string{"Bearer " + open.access}})
 			require.NoError(w.t, err)
 			require.NoError(w.t, w.api.End(w.t.Context(), caller, w.authorization(open.access)))
 		},

@@ -9,6 +9,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/token"
 )
 
 // A host mounts the API beside its provider.
@@ -52,8 +53,8 @@ func ExampleAPI_Revoke() {
 
 // A router that is not net/http: authenticate the caller, then call the core.
 func ExampleAPI_List() {
-	list := func(ctx context.Context, api *authorizations.API, authorization []string) (authorizations.Page, error) {
-		caller, err := api.AuthenticateUser(ctx, authorization, authorizations.Scope)
+	list := func(ctx context.Context, api *authorizations.API, r token.APIRequest) (authorizations.Page, error) {
+		caller, err := api.AuthenticateUser(ctx, r, authorizations.Scope)
 		if err != nil {
 			return authorizations.Page{}, err // portner.ErrorReply(err) is the response
 		}

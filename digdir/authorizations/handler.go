@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 // Handler serves the endpoints of both APIs:
@@ -54,9 +55,21 @@ func (a *API) Handler() http.Handler {
 	})
 }
 
+// request returns what r proves. Only a TLS connection of the API itself has a certificate.
+func (a *API) request(r *http.Request) token.APIRequest {
+	out := token.APIRequest{Authorization: r.Header["Authorization"], DPoP: r.Header["Dpop"], Method: r.Method}
+	if a.cfg.URL != "" {
+		out.URL = a.cfg.URL + r.URL.EscapedPath()
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		out.Certificate = r.TLS.PeerCertificates[0]
+	}
+	return out
+}
+
 func (a *API) serveUserList(byOwner bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c, err := a.AuthenticateUser(r.Context(), r.Header["Authorization"], Scope)
+		c, err := a.AuthenticateUser(r.Context(), a.request(r), Scope)
 		a.serveList(w, r, c, ListRequest{ByOwner: byOwner}, err)
 	}
 }
@@ -132,7 +145,7 @@ func readPID(r *http.Request) (norway.PID, error) {
 }
 
 func (a *API) serveEnd(w http.ResponseWriter, r *http.Request) {
-	c, err := a.Authenticate(r.Context(), r.Header["Authorization"])
+	c, err := a.Authenticate(r.Context(), a.request(r))
 	if err == nil {
 		err = a.End(r.Context(), c, r.PathValue("id"))
 	}
@@ -154,7 +167,7 @@ type historyEntry struct {
 }
 
 func (a *API) serveHistory(w http.ResponseWriter, r *http.Request) {
-	c, err := a.AuthenticateUser(r.Context(), r.Header["Authorization"], HistoryScope)
+	c, err := a.AuthenticateUser(r.Context(), a.request(r), HistoryScope)
 	var limit int
 	if err == nil {
 		limit, err = readLimit(r)

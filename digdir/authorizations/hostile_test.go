@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 const otherOrg = "910753614"
@@ -151,10 +152,11 @@ func TestAudience(t *testing.T) {
 	} {
 		r := w.op.Request("profil", "openid "+authorizations.Scope)
 		r.Params["resource"] = tt.resources
-		token := "Bearer " + w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
+		bearer := "Bearer " + w.op.Exchange(t, r, w.op.Browser().Login(t, r, "kari").Code(t)).String("access_token")
+		request := token.APIRequest{Authorization: []string{bearer}}
 		for a, want := range map[*authorizations.API]bool{w.api: tt.want, named: tt.wantNamed} {
-			_, err := a.AuthenticateUser(t.Context(), []string{token}, authorizations.Scope)
-			_, again := a.Authenticate(t.Context(), []string{token})
+			_, err := a.AuthenticateUser(t.Context(), request, authorizations.Scope)
+			_, again := a.Authenticate(t.Context(), request)
 			if want {
 				require.NoError(t, err)
 				require.NoError(t, again)

@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/token"
 )
 
 // levelWorld is a provider at which one user logs in at several levels.
@@ -129,7 +130,7 @@ func TestTokenOfAWeakLogin(t *testing.T) {
 			require.Equal(t, http.StatusUnauthorized, rec.Code, call)
 			require.Equal(t, `Bearer error="insufficient_user_authentication"`, rec.Header().Get("WWW-Authenticate"), call)
 		}
-		_, err := api.AuthenticateUser(t.Context(), []string{"Bearer " + weak}, authorizations.Scope)
+		_, err := api.AuthenticateUser(t.Context(), token.APIRequest{Authorization: []string{"Bearer " + weak}}, authorizations.Scope)
 		require.ErrorIs(t, err, portner.InsufficientUserAuthentication)
 	}
 	require.NotEmpty(t, w.list("GET", "/clients/authorizations?require_user_consent=false", strong, ""), "nothing has ended")

@@ -141,7 +141,8 @@ func (s *server) withAccounts(base string, rest http.Handler) (http.Handler, err
 // showAccounts responds with the fields of the FAPI conformance suite. A token that was revoked before its end is rejected.
 func (s *server) showAccounts(w http.ResponseWriter, r *http.Request) {
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if _, err := s.op.Token.Minter().LookupAccessToken(r.Context(), strings.TrimSpace(token), s.now()); err != nil {
+	// Protect has checked the sender.
+	if _, err := s.op.Token.Minter().LookupSubjectToken(r.Context(), strings.TrimSpace(token), s.now()); err != nil {
 		w.Header().Set("WWW-Authenticate", `DPoP error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -38,6 +38,7 @@ func layers() map[string]rule {
 
 		"internal/archtest":   {}, // tests only
 		"internal/audit":      {own: l0},
+		"internal/bound":      {own: concat(l0, []string{"dpop", "internal/httpx", "internal/jose"})}, // for the packages of L2 and L3
 		"internal/display":    {},
 		"internal/fields":     {own: []string{"."}},
 		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},
@@ -60,12 +61,12 @@ func layers() map[string]rule {
 	}
 	table["client"] = rule{own: concat(l0, helpers, []string{"client/businesscert"})}
 	for _, p := range l2 {
-		table[p] = rule{own: concat(l0, l1, helpers)}
+		table[p] = rule{own: concat(l0, l1, helpers, []string{"internal/bound"})}
 	}
 	for _, p := range []string{"cores", "embed", "grant", "policies", "profile", "resource", "store"} { // programs of hosts
 		table["internal/callers/"+p] = rule{own: concat(l0, l1, l2, []string{"provider", "storage/memory"})}
 	}
-	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop"})} // an API does not need the packages of a provider
+	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop", "internal/bound"})} // an API does not need the packages of a provider
 	return table
 }
 

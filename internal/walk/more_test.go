@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/authorizations"
+	tokens "github.com/portner-go/portner/token"
 )
 
 // pushed is a pushed authorization request.
@@ -320,7 +321,7 @@ func (w *world) checkHistory(t *token) {
 	if !slices.Contains(t.scopes, authorizations.HistoryScope) || w.pseudonymous(t.grant) || w.hides(t.grant.scopes) || t.grant.pid == "" || !w.active(t) {
 		return
 	}
-	c, err := w.api.AuthenticateUser(ctx, []string{"Bearer " + t.text}, authorizations.HistoryScope)
+	c, err := w.api.AuthenticateUser(ctx, tokens.APIRequest{Authorization: []string{"Bearer " + t.text}}, authorizations.HistoryScope)
 	if err != nil {
 		w.fail("reading the login history: %v", err)
 	}

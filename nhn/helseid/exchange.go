@@ -101,7 +101,7 @@ func (x *exchange) readForm() ([]string, error) {
 // findSubject finds the subject token, which must be for an API of the client.
 func (x *exchange) findSubject(ctx context.Context) error {
 	var err error
-	x.subject, err = x.minter.LookupAccessToken(ctx, x.Form.Get("subject_token"), x.Now)
+	x.subject, err = x.minter.LookupSubjectToken(ctx, x.Form.Get("subject_token"), x.Now)
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked) {
 		return refuse(portner.InvalidRequest, "The subject_token is not valid.")
 	} else if err != nil {
