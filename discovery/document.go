@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/portner-go/portner/internal/httpx"
 )
 
 // Document is a metadata document. It is an [http.Handler] for GET and HEAD.
 type Document struct {
 	path string
-	body *body
+	body *httpx.Document
 }
 
 // New returns the document of OIDC Discovery §3. It reports every problem of the configuration at once, by field name.
@@ -43,7 +45,7 @@ func NewOAuth(cfg Config) (*Document, error) {
 func (d *Document) Path() string { return d.path }
 
 // ServeHTTP responds with the document, or with 304 if the client has it.
-func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.body.serve(w, r) }
+func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.body.ServeHTTP(w, r) }
 
 // issuerPath returns the path of a valid issuer without a terminating slash.
 func issuerPath(issuer string) string {
@@ -62,7 +64,7 @@ func encode(m metadata, path string) (*Document, error) {
 		return nil, fmt.Errorf("discovery: encoding: %w", err)
 	}
 	doc := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	return &Document{path: path, body: newBody(doc, entityTag(doc))}, nil
+	return &Document{path: path, body: httpx.NewDocument(doc, httpx.EntityTag(doc))}, nil
 }
 
 // metadata has registered members only. A member with a default that differs from the value is always present, such as

@@ -12,7 +12,6 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/norway"
-	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -142,8 +141,7 @@ func (r Rules) validate() error {
 
 func checkNames(c *fields.Checker, field string, scopes []string) {
 	for n, name := range scopes {
-		parsed, err := scope.Parse(name)
-		c.Want(err == nil && len(parsed) == 1, index(field, n), "must be the name of one scope")
+		c.Add(index(field, n), oneScope(name))
 	}
 }
 

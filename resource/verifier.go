@@ -50,6 +50,8 @@ type Config struct {
 	// ClientCertificates returns the certificate of the TLS client first in a list, for hosts behind a proxy that terminates TLS. Its error is
 	// answered with 400. If nil, Protect reads r.TLS. It is not called by Verify.
 	ClientCertificates func(*http.Request) ([]*x509.Certificate, error)
+	// Metadata is published by [Verifier.Metadata] (RFC 9728). If nil, there is none. With it, URL must be as with DPoP.
+	Metadata *Metadata
 	// Leeway is the accepted difference between the clocks of issuer and API, at most a minute. The default is
 	// [DefaultLeeway]; a negative value means no leeway.
 	Leeway time.Duration
@@ -84,6 +86,7 @@ type Verifier struct {
 	certificates func(*http.Request) ([]*x509.Certificate, error)
 	now          func() time.Time
 	challenge    httpx.Challenge
+	metadata     *metadata
 	log          audit.Log
 }
 
@@ -107,6 +110,10 @@ type issuer struct {
 func New(cfg Config) (*Verifier, error) {
 	var check fields.Checker
 	i := newIssuer(cfg, &check)
+	var meta *metadata
+	if cfg.Metadata != nil {
+		meta = newMetadata(&cfg, &check)
+	}
 	if err := check.Err(); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
@@ -118,10 +125,27 @@ func New(cfg Config) (*Verifier, error) {
 	if cfg.DPoP != nil {
 		v.challenge.DPoP = []httpx.Param{{Name: "algs", Value: strings.Join(cfg.DPoP.SupportedAlgorithms(), " ")}}
 	}
+	if err := v.publish(meta); err != nil {
+		return nil, err
+	}
 	if v.now == nil {
 		v.now = time.Now
 	}
 	return v, nil
+}
+
+// publish sets the metadata, and names its URL in challenges (RFC 9728 §5.1).
+func (v *Verifier) publish(m *metadata) (err error) {
+	if m == nil {
+		return nil
+	}
+	param := httpx.Param{Name: "resource_metadata", Value: m.url}
+	v.challenge.Bearer = append(v.challenge.Bearer, param)
+	if v.challenge.DPoP != nil {
+		v.challenge.DPoP = append(v.challenge.DPoP, param)
+	}
+	v.metadata, err = m.publish(v.issuers)
+	return err
 }
 
 func newIssuer(cfg Config, check *fields.Checker) *issuer {
@@ -140,10 +164,12 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 		i.leeway = 0
 	}
 	check.Require(cfg.Issuer != "", "Issuer")
-	if cfg.DPoP == nil {
+	if cfg.DPoP == nil && cfg.Metadata == nil {
 		check.URL("URL", cfg.URL)
-	} else { // RFC 9449 §4.3: proofs name the URL
+	} else { // proofs name the URL (RFC 9449 §4.3), and clients find the metadata at it
 		check.SecureURL("URL", cfg.URL)
+	}
+	if cfg.DPoP != nil {
 		check.Join("DPoP", cfg.DPoP.Validate())
 	}
 	for n, aud := range cfg.Audience {
@@ -169,7 +195,7 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 func index(field string, n int) string { return fmt.Sprintf("%s[%d]", field, n) }
 
 // Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger, hook and
-// ClientCertificates are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
+// ClientCertificates, and the metadata, are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
 // be sent to another one. All must have the same policy for proofs, or none, and with a policy the same origin in URL.
 func Any(verifiers ...*Verifier) (*Verifier, error) {
 	if len(verifiers) == 0 {
@@ -194,6 +220,12 @@ func Any(verifiers ...*Verifier) (*Verifier, error) {
 	}
 	if introspecting > 1 {
 		return nil, errors.New("resource: Any: at most one verifier may introspect opaque tokens")
+	}
+	if all.metadata != nil {
+		var err error
+		if all.metadata, err = all.metadata.publish(all.issuers); err != nil {
+			return nil, err
+		}
 	}
 	return &all, nil
 }
