@@ -45,8 +45,14 @@ func (p *Policy) Check(r Request, now time.Time) (Proof, error) {
 	if err := r.checkBinding(signed, c); err != nil {
 		return Proof{}, err
 	}
-	// RFC 9449 §11.1: jti is unique for a URL. The thumbprint has one length and the URL no NUL, so the parts cannot run into each other.
-	return Proof{Key: signed.Thumbprint, id: storage.HashOf(signed.Thumbprint + url + "\x00" + c.jti), expires: expires}, nil
+	return Proof{Key: signed.Thumbprint, id: identify(signed.Thumbprint, url, c.jti), expires: expires}, nil
+}
+
+// identify returns the key of a proof in the replay store. RFC 9449 §11.1: jti is unique in the context of the URL. A thumbprint has one
+// length and a URL no NUL, so that the parts cannot run into each other.
+func identify(thumbprint, url, jti string) storage.Hash {
+	var room [256]byte
+	return sha256.Sum256(append(append(append(append(room[:0], thumbprint...), url...), 0), jti...))
 }
 
 // refusal returns the refusal for an error of jose.VerifyEmbedded.
@@ -154,7 +160,9 @@ func (n *Nonces) ofProof(c claims, now time.Time) (expires time.Time, err error)
 func (r *Request) checkBinding(signed jose.Embedded, c claims) error {
 	if r.AccessToken != "" {
 		sum := sha256.Sum256([]byte(r.AccessToken))
-		if ath, err := c.all.String("ath"); err != nil || ath != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		var want [43]byte
+		base64.RawURLEncoding.Encode(want[:], sum[:])
+		if ath, err := c.all.String("ath"); err != nil || ath != string(want[:]) {
 			return otherATH.because(err)
 		}
 	}

@@ -44,14 +44,10 @@ func NewNonces(server string, secrets ...portner.Secret) (*Nonces, error) {
 }
 
 // Current returns the nonce for the header field DPoP-Nonce of a response at now. It is the same for all responses of a minute.
+// RFC 9449 §8.1: it has no '"' and no '\'.
 func (n *Nonces) Current(now time.Time) string {
-	return n.at(0, now.Unix()/int64(nonceStep/time.Second))
-}
-
-// at returns the nonce of a step under the secret with index i. RFC 9449 §8.1: it has no '"' and no '\'.
-func (n *Nonces) at(i int, step int64) string {
-	text := strconv.FormatInt(step, 10)
-	return text + "." + n.tokens.Derive(i, text)
+	step := strconv.FormatInt(now.Unix()/int64(nonceStep/time.Second), 10)
+	return step + "." + n.tokens.Derive(0, step)
 }
 
 // made reports whether n is a value of NewNonces.
@@ -59,7 +55,7 @@ func (n *Nonces) made() bool { return n.tokens != nil }
 
 // check reports whether the nonce is valid at now, and returns when it ends.
 func (n *Nonces) check(nonce string, now time.Time) (end time.Time, ok bool) {
-	text, _, _ := strings.Cut(nonce, ".")
+	text, derived, _ := strings.Cut(nonce, ".")
 	step, err := strconv.ParseInt(text, 10, 40)
 	if err != nil || !n.made() {
 		return end, false
@@ -69,8 +65,8 @@ func (n *Nonces) check(nonce string, now time.Time) (end time.Time, ok bool) {
 	if now.Before(start.Add(-nonceAhead)) || !now.Before(end) {
 		return end, false
 	}
-	for i := range n.tokens.Len() {
-		if subtle.ConstantTimeCompare([]byte(nonce), []byte(n.at(i, step))) == 1 {
+	for i := range n.tokens.Len() { // the text itself is hashed: "+1" is not "1"
+		if subtle.ConstantTimeCompare([]byte(derived), []byte(n.tokens.Derive(i, text))) == 1 {
 			return end, true
 		}
 	}

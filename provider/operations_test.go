@@ -2,9 +2,16 @@ package provider_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/base64"
+	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,7 +22,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pkce"
@@ -36,6 +46,10 @@ type operation struct {
 	// allocs is the largest allowed number of allocations, by algorithm; "" is for every other algorithm. The numbers are for Go
 	// 1.26. Another version may need other numbers, mostly for ES256, whose signature alone makes 63 allocations.
 	allocs map[string]float64
+	// beside is the work that the operation is compared with, in place of two bare signatures.
+	beside func(tb testing.TB, b *bed, n int) work
+	// most is the largest allowed ratio of its time to that work, by algorithm.
+	most map[string]float64
 	// prepare prepares n operations and returns a function that runs the i-th one and reports whether it succeeded.
 	prepare func(tb testing.TB, b *bed, n int) work
 }
@@ -51,7 +65,7 @@ func (o operation) bound(alg string) float64 {
 
 var operations = []operation{
 	{name: bareName, signatures: 2, perAlg: true, prepare: bareSignatures, allocs: map[string]float64{keyset.ES256: 130, "": 8}},
-	{name: "code exchange", signatures: 2, perAlg: true, prepare: codeExchange, allocs: map[string]float64{keyset.ES256: 210, "": 80}},
+	{name: "code exchange", signatures: 2, perAlg: true, prepare: codeExchange, allocs: map[string]float64{keyset.ES256: 210, "": 80}, most: map[string]float64{keyset.ES256: maxRatio}},
 	{name: "refresh", signatures: 1, perAlg: true, prepare: refresh, allocs: map[string]float64{keyset.ES256: 135, "": 60}},
 	{name: "introspection, opaque token", prepare: introspection, allocs: map[string]float64{"": 38}},
 	{name: "userinfo, JWT", prepare: userInfo("openid profile"), allocs: map[string]float64{"": 24}},
@@ -63,6 +77,11 @@ var operations = []operation{
 	{name: "PKCE verify", prepare: pkceVerify, allocs: map[string]float64{"": 0}},
 	{name: "scope evaluation", prepare: scopeEvaluation, allocs: map[string]float64{"": 2}},
 	{name: "session check", prepare: sessionCheck, allocs: map[string]float64{"": 0}},
+	{
+		name: "DPoP proof", perAlg: true, prepare: proofCheck, beside: bareVerification,
+		allocs: map[string]float64{keyset.ES256: 10 + 25, "": 25}, // ecdsa.VerifyASN1 makes 10
+		most:   map[string]float64{keyset.ES256: maxProofRatio, keyset.EdDSA: maxProofRatio},
+	},
 	{name: harness, prepare: constant, allocs: map[string]float64{"": 2}},
 }
 
@@ -304,4 +323,80 @@ func sessionCheck(testing.TB, *bed, int) work {
 		auth, _ := session.Rules{}.Decide(s, req, now)
 		return auth != nil
 	}
+}
+
+// proofCheck checks the DPoP proof of a request to an API, with a nonce and everything but replay.
+func proofCheck(tb testing.TB, b *bed, _ int) work {
+	tb.Helper()
+	nonces, err := dpop.NewNonces(optest.Issuer, portner.NewSecret())
+	require.NoError(tb, err)
+	p := &dpop.Policy{AllowReplay: true, Algorithms: []string{b.key.Alg}, Nonces: nonces}
+	now := time.Now()
+	text, thumbprint := b.proof(tb, nonces.Current(now), now)
+	r := dpop.Request{Proofs: []string{text}, Method: http.MethodGet, URL: optest.Issuer + "/userinfo", AccessToken: proofToken, Key: thumbprint}
+	return func(*sink, int) bool {
+		_, err := p.Check(r, now)
+		return err == nil
+	}
+}
+
+const proofToken = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
+
+// proof returns a proof by the key of the provider, which is as good as another one, and the thumbprint of the key.
+func (b *bed) proof(tb testing.TB, nonce string, now time.Time) (text, thumbprint string) {
+	tb.Helper()
+	jwk, err := jose.MarshalJWK(jose.PublicKey{Key: b.key.Signer.Public()})
+	require.NoError(tb, err)
+	ath := sha256.Sum256([]byte(proofToken))
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode(fmt.Appendf(nil, `{"typ":"dpop+jwt","alg":%q,"jwk":%s}`, b.key.Alg, jwk)) + "." + encode(fmt.Appendf(nil,
+		`{"jti":"8b8f7b0e-2e0c-4f1f-9c53-0f0a5f3e0c11","htm":"GET","htu":%q,"iat":%d,"ath":%q,"nonce":%q}`,
+		optest.Issuer+"/userinfo", now.Unix(), encode(ath[:]), nonce))
+	signature := b.signature(tb, input)
+	if b.key.Alg == keyset.ES256 { // RFC 7518 §3.4: r and s
+		var der struct{ R, S *big.Int }
+		_, err := asn1.Unmarshal(signature, &der)
+		require.NoError(tb, err)
+		signature = append(der.R.FillBytes(make([]byte, 32)), der.S.FillBytes(make([]byte, 32))...)
+	}
+	thumbprint, err = jose.Thumbprint(b.key.Signer.Public())
+	require.NoError(tb, err)
+	return input + "." + encode(signature), thumbprint
+}
+
+func (b *bed) signature(tb testing.TB, input string) []byte {
+	tb.Helper()
+	digest, hash := []byte(input), crypto.Hash(0)
+	if b.key.Alg != keyset.EdDSA {
+		sum := sha256.Sum256(digest)
+		digest, hash = sum[:], crypto.SHA256
+	}
+	signature, err := b.key.Signer.Sign(rand.Reader, digest, hash)
+	require.NoError(tb, err)
+	return signature
+}
+
+// bareVerification verifies a signature of a text as long as a proof with the standard library.
+func bareVerification(tb testing.TB, b *bed, _ int) work {
+	tb.Helper()
+	now := time.Now()
+	text, _ := b.proof(tb, strings.Repeat("x", 52), now)
+	message := text[:strings.LastIndexByte(text, '.')]
+	signature, input := b.signature(tb, message), []byte(message)
+	switch key := b.key.Signer.Public().(type) {
+	case ed25519.PublicKey:
+		return func(*sink, int) bool { return ed25519.Verify(key, input, signature) }
+	case *ecdsa.PublicKey:
+		return func(*sink, int) bool {
+			digest := sha256.Sum256(input)
+			return ecdsa.VerifyASN1(key, digest[:], signature)
+		}
+	case *rsa.PublicKey:
+		return func(*sink, int) bool {
+			digest := sha256.Sum256(input)
+			return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil
+		}
+	}
+	tb.Fatalf("%T", b.key.Signer.Public())
+	return nil
 }

@@ -1,11 +1,14 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"fmt"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -33,7 +36,7 @@ type algorithm struct {
 	pss      bool
 	curve    elliptic.Curve // ECDSA only; RFC 7518 §3.4: each alg has one curve and one hash
 	edwards  bool
-	verifier jws.Verifier
+	verifier jws.Verifier // not for ECDSA
 }
 
 var algorithms = map[string]algorithm{
@@ -51,11 +54,75 @@ var algorithms = map[string]algorithm{
 
 // implemented adds the verifier of jwx, which supports every alg of the table.
 func implemented(name string, a algorithm) algorithm {
+	if a.curve != nil {
+		return a
+	}
 	var err error
 	if a.verifier, err = jws.NewVerifier(jwa.SignatureAlgorithm(name)); err != nil {
 		panic("jose: " + err.Error())
 	}
 	return a
+}
+
+// verify reports whether a signature is that of the key, which fits the alg. ECDSA is verified by the standard library alone: the verifier
+// of jwx converts the point of the key and both numbers for each signature, 13 allocations more. Tests compare with jws.Verify.
+func (a algorithm) verify(signed, signature []byte, key crypto.PublicKey) bool {
+	if a.curve == nil {
+		return a.verifier.Verify(signed, signature, key) == nil
+	}
+	k, ok := key.(*ecdsa.PublicKey)
+	if !ok || len(signature) != 2*((a.curve.Params().BitSize+7)/8) {
+		return false
+	}
+	var digest []byte
+	switch a.hash {
+	case crypto.SHA256:
+		sum := sha256.Sum256(signed)
+		digest = sum[:]
+	case crypto.SHA384:
+		sum := sha512.Sum384(signed)
+		digest = sum[:]
+	case crypto.SHA512:
+		sum := sha512.Sum512(signed)
+		digest = sum[:]
+	default:
+		return false
+	}
+	var room [maxDER]byte
+	return ecdsa.VerifyASN1(k, digest, derECDSA(room[:0], signature))
+}
+
+// maxDER is the length of the ASN.1 signature with the longest numbers, of P-521.
+const maxDER = 3 + 2*(2+66)
+
+// derECDSA appends the ASN.1 signature of r||s: it reverses rawECDSA.
+func derECDSA(der, raw []byte) []byte {
+	r, s := bytes.TrimLeft(raw[:len(raw)/2], "\x00"), bytes.TrimLeft(raw[len(raw)/2:], "\x00")
+	der = append(der, 0x30) // SEQUENCE
+	if n := integerLength(r) + integerLength(s); n < 0x80 {
+		der = append(der, byte(n))
+	} else {
+		der = append(der, 0x81, byte(n))
+	}
+	return appendInteger(appendInteger(der, r), s)
+}
+
+// integerLength returns the length of an INTEGER with these digits: a number whose first bit is set has a zero octet before it, and zero
+// has one octet.
+func integerLength(digits []byte) int {
+	if len(digits) == 0 || digits[0] >= 0x80 {
+		return 2 + 1 + len(digits)
+	}
+	return 2 + len(digits)
+}
+
+func appendInteger(der, digits []byte) []byte {
+	n := integerLength(digits) - 2
+	der = append(der, 2, byte(n)) // INTEGER
+	if n > len(digits) {
+		der = append(der, 0)
+	}
+	return append(der, digits...)
 }
 
 // Known reports whether alg is an algorithm of this package.

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"fmt"
 	"slices"
@@ -28,23 +29,15 @@ func VerifyEmbedded(token string, algs []string, purpose *Purpose) (Embedded, er
 	if err != nil {
 		return Embedded{}, err
 	}
-	raw, err := decode(head)
+	texts, sig, err := decodeAll(head, body, signature)
 	if err != nil {
 		return Embedded{}, err
 	}
-	header, err := ParseObject(raw)
+	header, err := parseObject(texts[0])
 	if err != nil {
 		return Embedded{}, err
 	}
-	sig, err := decode(signature)
-	if err != nil {
-		return Embedded{}, err
-	}
-	payload, err := decode(body)
-	if err != nil {
-		return Embedded{}, err
-	}
-	claims, err := ParseObject(payload)
+	claims, err := parseObject(texts[1])
 	if err != nil {
 		return Embedded{}, err
 	}
@@ -58,36 +51,85 @@ func VerifyEmbedded(token string, algs []string, purpose *Purpose) (Embedded, er
 	if err := purpose.Check(Header{Typ: typ}, claims); err != nil {
 		return Embedded{}, err
 	}
-	alg, key, err := embeddedKey(header, algs)
+	alg, key, thumbprint, err := embeddedKey(header, algs)
 	if err != nil {
 		return Embedded{}, err
 	}
-	if algorithms[alg].verifier.Verify([]byte(token[:len(head)+1+len(body)]), sig, key) != nil {
+	if !algorithms[alg].verify([]byte(token[:len(head)+1+len(body)]), sig, key) {
 		return Embedded{}, ErrSignature
 	}
-	thumbprint, err := Thumbprint(key)
-	return Embedded{Thumbprint: thumbprint, Claims: claims}, err
+	return Embedded{Thumbprint: thumbprint, Claims: claims}, nil
 }
 
-// embeddedKey returns the algorithm and the key of a header, which fit.
-func embeddedKey(header Object, algs []string) (alg string, key any, err error) {
+// decodeAll decodes the segments of a token, with one allocation for the octets and one for the texts.
+func decodeAll(head, body, signature string) (texts [2]string, sig []byte, err error) {
+	buf := make([]byte, 0, base64url.DecodedLen(len(head)+len(body)+len(signature))+3)
+	if buf, err = appendDecoded(buf, head); err != nil {
+		return texts, nil, err
+	}
+	first := len(buf)
+	if buf, err = appendDecoded(buf, body); err != nil {
+		return texts, nil, err
+	}
+	both := string(buf)
+	if buf, err = appendDecoded(buf, signature); err != nil {
+		return texts, nil, err
+	}
+	return [2]string{both[:first], both[first:]}, buf[len(both):], nil
+}
+
+// embeddedKey returns the algorithm and the key of a header, which fit, and the thumbprint of the key.
+func embeddedKey(header Object, algs []string) (alg string, key crypto.PublicKey, thumbprint string, err error) {
 	if alg, err = header.String("alg"); err != nil {
-		return "", nil, fmt.Errorf("%w: %w", ErrAlgorithm, err)
+		return "", nil, "", fmt.Errorf("%w: %w", ErrAlgorithm, err)
 	}
 	if alg = canonical(alg); !slices.ContainsFunc(algs, func(a string) bool { return canonical(a) == alg }) {
-		return "", nil, fmt.Errorf("%w: not accepted", ErrAlgorithm)
+		return "", nil, "", fmt.Errorf("%w: not accepted", ErrAlgorithm)
 	}
-	jwk, err := header.Object("jwk")
+	o, err := header.Object("jwk")
 	if err == nil {
-		key, err = publicKey(jwk)
+		key, err = publicKey(o)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: %w", ErrKey, err)
+		return "", nil, "", fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	if k, ok := key.(*rsa.PublicKey); ok && k.N.BitLen() > MaxEmbeddedRSABits {
-		return "", nil, fmt.Errorf("%w: RSA modulus of more than %d bits", ErrKey, MaxEmbeddedRSABits)
+		return "", nil, "", fmt.Errorf("%w: RSA modulus of more than %d bits", ErrKey, MaxEmbeddedRSABits)
 	}
-	return alg, key, Fits(alg, key)
+	if err := Fits(alg, key); err != nil {
+		return "", nil, "", err
+	}
+	k, err := requiredMembers(o)
+	if err != nil {
+		return "", nil, "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return alg, key, k.thumbprint(), nil
+}
+
+// requiredMembers returns the members of a key that are part of its thumbprint (RFC 7638 §3.2). publicKey has accepted the key, so each
+// member has the one text that jwkOf returns too: base64url is decoded strictly, and a number has one length.
+func requiredMembers(o Object) (k jwk, err error) {
+	if k.Kty, err = o.String("kty"); err != nil {
+		return k, err
+	}
+	switch k.Kty {
+	case "RSA":
+		if k.E, err = o.String("e"); err == nil {
+			k.N, err = o.String("n")
+		}
+	case "EC":
+		if k.Crv, err = o.String("crv"); err == nil {
+			k.X, err = o.String("x")
+		}
+		if err == nil {
+			k.Y, err = o.String("y")
+		}
+	case "OKP":
+		if k.Crv, err = o.String("crv"); err == nil {
+			k.X, err = o.String("x")
+		}
+	}
+	return k, err
 }
 
 // canonical returns the name under which this package has an algorithm.

@@ -151,19 +151,22 @@ func ecKey(o Object) (crypto.PublicKey, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: unknown curve", ErrKey)
 	}
-	x, err := octets(o, "x")
-	if err != nil {
-		return nil, err
-	}
-	y, err := octets(o, "y")
-	if err != nil {
-		return nil, err
-	}
 	size := (curve.Params().BitSize + 7) / 8
-	if len(x) != size || len(y) != size {
-		return nil, fmt.Errorf("%w: coordinates of %s have %d octets", ErrKey, crv, size)
+	point := append(make([]byte, 0, 1+2*size+2), 4) // uncompressed, and room for a coordinate that is too long
+	for _, name := range [...]string{"x", "y"} {
+		text, err := o.String(name)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+		before := len(point)
+		if point, err = appendDecoded(point, text); err != nil {
+			return nil, err
+		}
+		if len(point)-before != size {
+			return nil, fmt.Errorf("%w: coordinates of %s have %d octets", ErrKey, crv, size)
+		}
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 	if err != nil {
 		return nil, fmt.Errorf("%w: not a point of the curve", ErrKey)
 	}
@@ -241,15 +244,23 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := make([]byte, 0, 64+len(k.N)+len(k.X)+len(k.Y))
+	return k.thumbprint(), nil
+}
+
+// thumbprint hashes the members of the key in the order of RFC 7638 §3.3. All are names or base64url, which JSON does not escape.
+func (k jwk) thumbprint() string {
+	var room [256]byte // a key that is not RSA fits
+	text := room[:0]
 	for _, m := range [...]struct{ name, value string }{{"crv", k.Crv}, {"e", k.E}, {"kty", k.Kty}, {"n", k.N}, {"x", k.X}, {"y", k.Y}} {
-		if m.value != "" { // base64url and names, so JSON does not escape it
+		if m.value != "" {
 			text = append(append(append(append(append(text, `,"`...), m.name...), `":"`...), m.value...), '"')
 		}
 	}
 	text[0] = '{'
 	sum := sha256.Sum256(append(text, '}'))
-	return base64url.EncodeToString(sum[:]), nil
+	var out [43]byte
+	base64url.Encode(out[:], sum[:])
+	return string(out[:])
 }
 
 // MarshalJWK returns the JWK of a public signature key. It returns an error if the chain certifies another key.

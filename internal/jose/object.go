@@ -41,7 +41,8 @@ func parseObject(s string) (Object, error) {
 	if !utf8.ValidString(s) {
 		return Object{}, fmt.Errorf("%w: not UTF-8", ErrMalformed)
 	}
-	sc := scanner{s: s}
+	var sc scanner
+	sc.scan(s)
 	sc.space()
 	o := Object{members: make([]member, 0, 8)}
 	if err := sc.object(&o); err != nil {

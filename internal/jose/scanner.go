@@ -13,7 +13,13 @@ type scanner struct {
 	s     string
 	i     int
 	depth int
-	names []string // of the open objects, innermost last
+	names []string         // of the open objects, innermost last
+	room  [fewNames]string // of names at first: most objects have no more
+}
+
+// scan returns a scanner of s.
+func (sc *scanner) scan(s string) {
+	sc.s, sc.names = s, sc.room[:0]
 }
 
 func (sc *scanner) bad(what string) error {

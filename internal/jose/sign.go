@@ -69,7 +69,7 @@ func (s *Signer) checkPublic(public crypto.PublicKey) error {
 	if err != nil {
 		return fmt.Errorf("jose: signing with the key: %w", err)
 	}
-	if s.alg.verifier.Verify(message, signature, public) != nil {
+	if !s.alg.verify(message, signature, public) {
 		return fmt.Errorf("%w: its signature does not verify with its public key", ErrKey)
 	}
 	return nil

@@ -86,7 +86,7 @@ func verify(token string, maxLen int, algs []string, keys []PublicKey) (Token, e
 	}
 	signed := []byte(token[:len(head)+1+len(body)])
 	for i := range keys {
-		if k := &keys[i]; k.named(header.KID) && k.fits(header.Alg) == nil && algorithms[header.Alg].verifier.Verify(signed, sig, k.Key) == nil {
+		if k := &keys[i]; k.named(header.KID) && k.fits(header.Alg) == nil && algorithms[header.Alg].verify(signed, sig, k.Key) {
 			t.Key, t.Payload = *k, payload
 			return t, nil
 		}
@@ -197,15 +197,21 @@ func split(token string, maxLen int) (head, body, signature string, err error) {
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// decode decodes base64url without padding, spare bits or line breaks. The strict decoder of the standard library skips line
-// breaks, so one token could be written in several ways.
+// decode decodes base64url without padding, spare bits or line breaks.
 func decode(segment string) ([]byte, error) {
+	return appendDecoded(make([]byte, 0, base64url.DecodedLen(len(segment))), segment)
+}
+
+// appendDecoded appends what a segment decodes to. The strict decoder of the standard library skips line breaks, so one token could be
+// written in several ways.
+func appendDecoded(dst []byte, segment string) ([]byte, error) {
 	if strings.IndexByte(segment, '\n') >= 0 || strings.IndexByte(segment, '\r') >= 0 {
 		return nil, fmt.Errorf("%w: line break in base64url", ErrMalformed)
 	}
-	b, err := base64url.DecodeString(segment)
+	dst = slices.Grow(dst, base64url.DecodedLen(len(segment)))
+	n, err := base64url.Decode(dst[len(dst):cap(dst)], []byte(segment))
 	if err != nil {
 		return nil, fmt.Errorf("%w: not base64url", ErrMalformed)
 	}
-	return b, nil
+	return dst[:len(dst)+n], nil
 }
