@@ -92,8 +92,8 @@ func (a algorithm) verify(signed, signature []byte, key crypto.PublicKey) bool {
 	return ecdsa.VerifyASN1(k, digest, derECDSA(room[:0], signature))
 }
 
-// maxDER is the length of the ASN.1 signature with the longest numbers, of P-521.
-const maxDER = 3 + 2*(2+66)
+// maxDER is the length of the longest ASN.1 signature, for 66 octets of each number (P-521) whose first bits are set.
+const maxDER = 3 + 2*(2+1+66)
 
 // derECDSA appends the ASN.1 signature of r||s: it reverses rawECDSA.
 func derECDSA(der, raw []byte) []byte {

@@ -1,8 +1,13 @@
 package jose_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
 	"encoding/asn1"
+	"encoding/base64"
 	"math/big"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,5 +49,54 @@ func TestRawECDSARejectsOtherASN1(t *testing.T) {
 	} {
 		_, err := jose.RawECDSA(der, 32)
 		require.Error(t, err, name)
+	}
+}
+
+// TestDERECDSA compares with encoding/asn1, for numbers of every length and zero.
+func TestDERECDSA(t *testing.T) {
+	t.Parallel()
+	one := big.NewInt(1)
+	for _, size := range []int{32, 48, 66} {
+		for bits := range uint(8 * size) {
+			for _, n := range []*big.Int{new(big.Int).Lsh(one, bits), new(big.Int).Sub(new(big.Int).Lsh(one, bits), one)} {
+				for _, pair := range [][2]*big.Int{{n, one}, {one, n}, {n, n}} {
+					want, err := asn1.Marshal(struct{ R, S *big.Int }{pair[0], pair[1]})
+					require.NoError(t, err)
+					raw := append(pair[0].FillBytes(make([]byte, size)), pair[1].FillBytes(make([]byte, size))...)
+					require.Equal(t, want, jose.DERECDSA(nil, raw))
+					require.LessOrEqual(t, len(want), jose.MaxDER)
+				}
+			}
+		}
+	}
+}
+
+// TestECDSAInASN1: a signature has one form and one length, and numbers beyond the order are refused.
+func TestECDSAInASN1(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []string{"ES256", "ES384", "ES512"} {
+		token := signed(t, alg, `{"alg":"`+alg+`","kid":"k"}`, `{}`)
+		verify := func(sig []byte) error {
+			text := token[:strings.LastIndexByte(token, '.')+1] + base64.RawURLEncoding.EncodeToString(sig)
+			_, err := jose.VerifyAny(text, jose.MaxToken, allAlgs, []jose.PublicKey{public(alg)})
+			return err
+		}
+		sig, err := base64.RawURLEncoding.DecodeString(token[strings.LastIndexByte(token, '.')+1:])
+		require.NoError(t, err)
+		require.NoError(t, verify(sig))
+		half := len(sig) / 2
+		order := keyFor(alg).Public().(*ecdsa.PublicKey).Params().N
+		beyond := new(big.Int).Add(order, new(big.Int).SetBytes(sig[half:]))
+		for name, other := range map[string][]byte{
+			"ASN.1": jose.DERECDSA(nil, sig), "longer numbers": slices.Concat([]byte{0}, sig[:half], []byte{0}, sig[half:]), "shorter": sig[:len(sig)-2],
+			"zero r": slices.Concat(make([]byte, half), sig[half:]), "zero s": slices.Concat(sig[:half], make([]byte, half)), "zero": make([]byte, len(sig)),
+			"r and s": slices.Concat(sig[half:], sig[:half]), "r is the order": slices.Concat(order.FillBytes(make([]byte, half)), sig[half:]),
+			"s is the order": slices.Concat(sig[:half], order.FillBytes(make([]byte, half))), "one byte": {1}, "most": bytes.Repeat([]byte{0xff}, len(sig)),
+		} {
+			require.ErrorIs(t, verify(other), jose.ErrSignature, "%s: %s", alg, name)
+		}
+		if beyond.BitLen() <= 8*half {
+			require.ErrorIs(t, verify(slices.Concat(sig[:half], beyond.FillBytes(make([]byte, half)))), jose.ErrSignature, "%s: s and the order", alg)
+		}
 	}
 }

@@ -22,3 +22,8 @@ var IsKID = isKID
 
 // VerifyAny verifies a JWS of any kind.
 var VerifyAny = verify
+
+// DERECDSA converts a JWS signature to an ASN.1 signature of at most MaxDER bytes.
+var DERECDSA = derECDSA
+
+const MaxDER = maxDER
