@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/internal/bound"
 	"github.com/portner-go/portner/internal/httpx"
-	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -64,54 +63,20 @@ func checkTokenType(tokenType string, bound storage.Confirmation, from origin) *
 	return nil
 }
 
-// confirm checks that the sender of a request has what its token is bound to: the key (RFC 9449 §7), the certificate (RFC 8705 §3), or both. A
-// token that is bound to a key is no bearer token, and one that is not bound has no key to prove.
+// confirm checks that the sender of a request has what its token is bound to, and consumes the proof. The result has a new nonce if the policy
+// requires nonces.
 func (v *Verifier) confirm(ctx context.Context, r *Request, scheme httpx.Scheme, token string, t *Token, now time.Time) (*Token, error) {
-	switch {
-	case t.Confirmation.Key != "" && v.dpop == nil:
-		return nil, errBound()
-	case t.Confirmation.Key != "" && scheme != httpx.DPoP: // RFC 9449 §7.2
-		return nil, invalid("bound_token_as_bearer", "The access token is bound to a key. Use the scheme DPoP.", nil)
-	case t.Confirmation.Key == "" && scheme == httpx.DPoP:
-		return nil, invalid("token_not_bound", "The access token is not bound to a key.", nil)
-	}
-	if rejection := r.checkCertificate(t.Confirmation.Certificate); rejection != nil {
-		return nil, rejection
-	}
-	if t.Confirmation.Key == "" {
-		return t, nil
-	}
-	return v.checkProof(ctx, r, token, t, now)
-}
-
-// checkCertificate checks the certificate of the TLS connection, which proved that the client has its private key.
-func (r *Request) checkCertificate(thumbprint string) *Error {
-	switch {
-	case thumbprint == "":
-		return nil
-	case r.Certificate == nil:
-		return invalid("certificate_missing", "The access token is bound to a certificate that the connection does not have.", nil)
-	case jose.CertificateThumbprint(r.Certificate.Raw) != thumbprint:
-		return invalid("certificate_mismatch", "The access token is bound to another certificate.", nil)
-	}
-	return nil
-}
-
-// checkProof checks the proof of a request, and consumes it. The result has a new nonce if the policy requires nonces.
-func (v *Verifier) checkProof(ctx context.Context, r *Request, token string, t *Token, now time.Time) (*Token, error) {
-	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") { // it would not be the path of the URL
+	proved := scheme == httpx.DPoP && t.Confirmation.Key != ""
+	if proved && (!strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#")) { // it would not be the path of the URL
 		return nil, badRequest("request_malformed", "The request is malformed.")
 	}
-	proof, err := v.dpop.Check(dpop.Request{
-		Proofs: r.DPoP, Method: r.Method, URL: v.origin + r.Path, AccessToken: token, Key: t.Confirmation.Key,
-	}, now)
-	if err == nil {
-		err = v.dpop.Consume(ctx, t.ClientID, proof, now)
-	}
+	err := bound.Verify(ctx, v.dpop, bound.Request{
+		Scheme: scheme, Token: token, Proofs: r.DPoP, Method: r.Method, URL: v.origin + r.Path, Certificate: r.Certificate, ClientID: t.ClientID,
+	}, t.Confirmation, now)
 	if err != nil {
-		return nil, v.badProof(err, now)
+		return nil, v.notConfirmed(err, now)
 	}
-	if v.dpop.Nonces == nil {
+	if !proved || v.dpop.Nonces == nil {
 		return t, nil
 	}
 	own := *t // t may be cached
@@ -119,18 +84,15 @@ func (v *Verifier) checkProof(ctx context.Context, r *Request, token string, t *
 	return &own, nil
 }
 
-// badProof returns the rejection of a request whose proof was refused (RFC 9449 §7.1, §9), or a fault.
-func (v *Verifier) badProof(err error, now time.Time) error {
-	refused, ok := errors.AsType[*dpop.Error](err)
+// notConfirmed returns the rejection of a request whose sender does not have what the token is bound to (RFC 9449 §7.1, §9), or a fault.
+func (v *Verifier) notConfirmed(err error, now time.Time) error {
+	refused, ok := errors.AsType[*bound.Error](err)
 	if !ok {
 		return fmt.Errorf("resource: checking a proof: %w: %w", portner.ErrUnavailable, err)
 	}
-	e := &Error{Code: portner.InvalidDPoPProof, Description: refused.Description, Reason: refused.Reason, cause: err}
-	switch {
-	case errors.Is(err, dpop.ErrNonce):
-		e.Code, e.nonce = portner.UseDPoPNonce, v.dpop.Nonces.Current(now)
-	case errors.Is(err, dpop.ErrKey):
-		e.Code = portner.InvalidToken
+	e := &Error{Code: refused.Code, Description: refused.Description, Reason: refused.Reason, cause: err}
+	if refused.Code == portner.UseDPoPNonce {
+		e.nonce = v.dpop.Nonces.Current(now)
 	}
 	return e
 }
