@@ -395,3 +395,29 @@ func TestSignedFormPostPage(t *testing.T) {
 	res := b.loginAs(b.authorize(params("jarmpost", "response_mode", "form_post.jwt", "state", `"><script>alert(1)</script>`)), "kari")
 	golden(t, "form_post_jwt.html", res)
 }
+
+// FuzzSignedResponse: the JWT has the state byte for byte, and the state adds no other claim; or the request is rejected without it.
+func FuzzSignedResponse(f *testing.F) {
+	for _, s := range []string{"x", `"`, `\`, `","code":"evil`, "<&>", "a b", "é", "\u2028", "%00", strings.Repeat("s", 2048), strings.Repeat("s", 2049)} {
+		f.Add(s)
+	}
+	w := newWorld(f, signing)
+	b := w.browser()
+	requireCode(f, b.loginAs(b.authorize(params("jarmtoo")), "kari"))
+	f.Fuzz(func(t *testing.T, state string) {
+		res := b.authorize(params("jarmtoo", "response_mode", "jwt", "state", state))
+		if res.StatusCode == http.StatusBadRequest {
+			return // not a form
+		}
+		_, sent := sentTo(t, res, rp)
+		got := opened(t, w, sent, "jarmtoo")
+		if state != "" && !printable(state) {
+			require.Equal(t, "invalid_request", got["error"])
+			require.NotContains(t, got, "state")
+			return
+		}
+		require.Len(t, got["code"], 43)
+		require.Equal(t, state, got["state"])
+		require.LessOrEqual(t, len(got), 2)
+	})
+}

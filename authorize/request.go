@@ -161,8 +161,8 @@ func (e *Endpoint) scopeRequest(q *request, now time.Time) scope.Request {
 	}
 }
 
-// checkProof validates PKCE, state, nonce and dpop_jkt. A provider without DPoP ignores dpop_jkt as it ignores every parameter that it does
-// not know (RFC 6749 §3.1): the client learns it from the token_type of its tokens (RFC 9449 §5).
+// checkProof validates PKCE, state, nonce and dpop_jkt. Without Config.DPoP, dpop_jkt is ignored like every unrecognized parameter (RFC
+// 6749 §3.1); the token_type of the tokens then shows that they are not bound (RFC 9449 §5).
 func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refusal {
 	q.challenge, q.nonce = q.form.Get("code_challenge"), q.form.Get("nonce")
 	policy := q.client.PKCE()
