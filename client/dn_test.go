@@ -113,6 +113,10 @@ func TestDNDiffers(t *testing.T) {
 		require.False(t, want.Equal(got), name)
 		require.False(t, got.Equal(want), name)
 	}
+	ordered, err := client.ParseDN(`OU=a,CN=client,O=Example`) // in the order of a set
+	require.NoError(t, err)
+	set, _ := client.SubjectOf(dn(t, o, rdn{ou[0], cn[0]}))
+	require.False(t, ordered.Equal(set))
 	for name, der := range map[string][]byte{
 		"bytes after the name": append(dn(t, c, o, ou, cn), 0), "no sequence": {0x30, 0x03, 0x02, 0x01, 0x05}, "nothing": nil,
 	} {

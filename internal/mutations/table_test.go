@@ -245,6 +245,78 @@ var table = []mutation{
 		"internal/display",
 		[]string{"TestRejectedNames", "TestEveryCharacter"},
 	},
+	{
+		"a TLS certificate for servers authenticates a client", "client/tlsauth.go",
+		"KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},", "KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},",
+		"client",
+		[]string{"TestTLSClientAuthRejected"},
+	},
+	{
+		"the chain of a TLS certificate is verified by the clock of the machine", "client/tlsauth.go",
+		"Intermediates: intermediates, CurrentTime: x.now,", "Intermediates: intermediates,",
+		"client",
+		[]string{"TestTLSClientAuth"},
+	},
+	{
+		"every certificate of an authority authenticates a client", "client/tlsauth.go",
+		"if !registered[0].matches(leaf) {", "if leaf == nil {",
+		"client",
+		[]string{"TestTLSClientAuthRejected"},
+	},
+	{
+		"an alternative name of another kind authenticates a client", "client/tlsauth.go",
+		"name.Tag == int(n.kind) && n.is(name.Bytes)", "n.is(name.Bytes)",
+		"client",
+		[]string{"TestTLSClientAuthRejected"},
+	},
+	{
+		"a subject with its names in one set is another spelling", "client/dn.go",
+		"return slices.EqualFunc(d, other, slices.Equal)", "return slices.Equal(slices.Concat(d...), slices.Concat(other...))",
+		"client",
+		[]string{"TestDNDiffers"},
+	},
+	{
+		"another certificate of a registered key authenticates a client", "client/tlsauth.go",
+		"bytes.Equal(k.X5C[0], x.r.Certificate.Raw)", "bytes.Equal(k.X5C[0][:8], x.r.Certificate.Raw[:8])",
+		"client",
+		[]string{"TestSelfSignedTLSClientAuth"},
+	},
+	{
+		"a registered TLS certificate authenticates after it has expired", "client/tlsauth.go",
+		"return checkValidity(x.r.Certificate, x.now)", "return nil",
+		"client",
+		[]string{"TestTLSClientAuthToTheSecond"},
+	},
+	{
+		"a forged Client-Cert field is read", "client/certheader.go",
+		"func(p netip.Prefix) bool { return p.Contains(peer) })", "func(p netip.Prefix) bool { return p.Contains(peer) || !peer.IsPrivate() })",
+		"client",
+		[]string{"TestCertificateFromHeader"},
+	},
+	{
+		"a wrong secret is ignored beside a TLS certificate", "client/authenticate.go",
+		"if presented == None && byCertificate(method) {", "if byCertificate(method) {",
+		"client",
+		[]string{"TestTLSMethodsBesideOthers"},
+	},
+	{
+		"a method that the configuration excludes authenticates a client", "client/authenticate.go",
+		"case !x.supports(method):", "case !x.supports(method) && method == PrivateKeyJWT:",
+		"client",
+		[]string{"TestAuthMethods"},
+	},
+	{
+		"the rules of an assertion widen the algorithms of the provider", "client/assertionkey.go",
+		"rules.Algorithms = a.allowed(rules.Algorithms)", "if rules.Algorithms == nil {\n\t\trules.Algorithms = a.cfg.SigningAlgorithms\n\t}",
+		"client",
+		[]string{"TestSigningAlgorithms"},
+	},
+	{
+		"of several keys with one kid only the first is tried", "internal/jose/verify.go",
+		"k.named(header.KID) && k.fits(header.Alg) == nil &&", "k.named(header.KID) && i == 0 &&",
+		"internal/jose",
+		[]string{"TestVerifyKeysOfOneKID"},
+	},
 	// Guards that no defect has touched: the walks notice when one is dropped.
 	{
 		"a replayed refresh token ends nothing", "token/refresh.go",
