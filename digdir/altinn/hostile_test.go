@@ -1,10 +1,14 @@
 package altinn_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"testing"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/altinn"
+	"github.com/portner-go/portner/internal/optest"
 )
 
 // TestUsersAreNoMachines checks that the token of a user is not exchanged as a token of the client's organisation.
@@ -20,4 +24,23 @@ func TestUsersAreNoMachines(t *testing.T) {
 
 	sky := newWorld(t)
 	sky.exchanged(request("maskinporten", sky.machine(change{"sub": "0192:314240979;altinn:broker.read"})))
+}
+
+// TestBoundTokensAreNotExchanged: a token that is bound to a key or a certificate is rejected, also if the sender proves it: the new token is a
+// bearer token.
+func TestBoundTokensAreNotExchanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, cert := optest.NewProver(), &x509.Certificate{Raw: []byte("client")}
+	byKey := w.machine(change{"cnf": map[string]any{"jkt": key.Thumbprint}, "token_type": "DPoP"})
+	byCertificate := w.machine(change{"cnf": map[string]any{"x5t#S256": client.CertificateThumbprint(cert)}})
+	for _, scheme := range []string{"Bearer ", "DPoP "} {
+		for _, token := range []string{byKey, byCertificate} {
+			r := request("maskinporten", "")
+			r.Header.Set("Authorization", scheme+token)
+			r.Header["Dpop"] = []string{key.Proof("GET", "https://platform.tt02.altinn.no"+altinn.Path+"maskinporten", w.now, optest.Hash(token))}
+			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
+			w.rejects(r, http.StatusUnauthorized)
+		}
+	}
 }

@@ -197,7 +197,9 @@ func (x *exchange) issue() (string, error) {
 	if x.provider.verifier == nil {
 		return "", unauthorized("issuers_missing")
 	}
-	t, err := x.provider.verifier.Verify(x.r.Context(), resource.RequestFrom(x.r))
+	// Only the token, without what the sender proves: a token that is bound to its sender is rejected. The new token is a bearer token, as at
+	// Altinn, so it would be of use to a thief.
+	t, err := x.provider.verifier.Verify(x.r.Context(), resource.Request{Authorization: x.r.Header["Authorization"], Query: x.r.URL.RawQuery})
 	if err != nil {
 		return "", err
 	}

@@ -54,6 +54,8 @@ type world struct {
 	handler http.Handler
 	own     string // a token of kari at a client of optest.Org, with both scopes
 	cfg     authorizations.Config
+
+	provider provider.Config
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	}
 	api, err := authorizations.New(config)
 	require.NoError(t, err)
-	w := &world{t: t, op: op, api: api, handler: api.Handler(), cfg: config}
+	w := &world{t: t, op: op, api: api, handler: api.Handler(), cfg: config, provider: cfg}
 	b := op.Browser()
 	r := op.Request("tjeneste", "openid test:consent")
 	op.Exchange(t, r, b.Post(t, b.Login(t, r, "kari"), url.Values{"scope": {"test:consent"}}).Code(t))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
@@ -42,6 +43,7 @@ func TestGrantInAProvider(t *testing.T) {
 				g, err := maskinporten.NewGrant(maskinporten.Config{Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Replay: cfg.Replay})
 				require.NoError(t, err)
 				cfg.Profile, cfg.GrantHandlers, cfg.Claims = tt.profile, []token.GrantHandler{g}, maskinporten.Claims
+				cfg.DPoP = &dpop.Policy{Replay: cfg.Replay}
 			}})
 			now := time.Now()
 			a := v4().with("iss", machines.ClientID, "aud", optest.Issuer, "scope", "test:api", "pid", pid, "iat", int(now.Unix()), "exp", int(now.Unix())+60)
@@ -55,6 +57,12 @@ func TestGrantInAProvider(t *testing.T) {
 			delete(a, "pid")
 			claims = tokenClaims(t, post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}))
 			require.Equal(t, tt.sub, claims["sub"])
+			require.Equal(t, "Bearer", claims["token_type"])
+
+			key := optest.NewProver()
+			got = post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}, key.Proof("POST", optest.Issuer+"/token", now, nil))
+			claims = tokenClaims(t, got)
+			require.Equal(t, []any{"DPoP", "DPoP", map[string]any{"jkt": key.Thumbprint}}, []any{got["token_type"], claims["token_type"], claims["cnf"]})
 
 			r := op.Request("tjeneste", "openid "+scope.Profile)
 			b := op.Browser()
@@ -67,10 +75,11 @@ func TestGrantInAProvider(t *testing.T) {
 }
 
 // post sends a form to the token endpoint of a provider and returns the JSON of the response, which must be 200.
-func post(t *testing.T, op *optest.OP, form url.Values) map[string]any {
+func post(t *testing.T, op *optest.OP, form url.Values, proofs ...string) map[string]any {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+"/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header["Dpop"] = proofs
 	rec := httptest.NewRecorder()
 	op.Provider.ServeHTTP(rec, r)
 	require.Equal(t, http.StatusOK, rec.Code, rec.Body)

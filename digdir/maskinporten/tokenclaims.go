@@ -16,10 +16,18 @@ func Claims(_ context.Context, d *token.Document) error {
 		return nil
 	}
 	if d.Kind == token.AccessToken {
-		orgclaims.Text(d, "token_type", "Bearer")
+		orgclaims.Text(d, "token_type", tokenType(d))
 	}
 	orgclaims.Add(d)
 	pid, _ := d.Identity.Identifier(session.TypePID) // the zero value has no text
 	orgclaims.Text(d, "pid", pid.Reveal())
 	return nil
+}
+
+// tokenType returns the token_type of the response with a token.
+func tokenType(d *token.Document) string {
+	if d.Confirmation.Key != "" {
+		return "DPoP"
+	}
+	return "Bearer"
 }

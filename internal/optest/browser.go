@@ -171,12 +171,15 @@ func (op *OP) Introspect(tb testing.TB, clientID, token string) Answer {
 	return op.Call(tb, "/tokeninfo", clientID, url.Values{"token": {token}})
 }
 
-// Call posts a form as a client with its secret.
-func (op *OP) Call(tb testing.TB, path, clientID string, form url.Values) Answer {
+// Call posts a form as a client with its secret, and with DPoP proofs.
+func (op *OP) Call(tb testing.TB, path, clientID string, form url.Values, proofs ...string) Answer {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(Secret))
+	if len(proofs) > 0 {
+		r.Header["Dpop"] = proofs
+	}
 	return op.answer(tb, r)
 }
 
