@@ -15,7 +15,7 @@ import (
 func newHealthAPI(issuer, url string, replay dpop.ReplayStore, hc *http.Client, log *slog.Logger) (http.Handler, error) {
 	v, err := resource.New(resource.Config{
 		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "/.well-known/openid-configuration/jwks", HTTP: hc}, URL: url,
-		Audience: []string{"nhn:journal"}, RequireAudience: true, DPoP: &dpop.Policy{Replay: replay, Algorithms: helseid.Algorithms()}, Logger: log,
+		Audience: []string{"nhn:journal"}, RequireAudience: true, AllowNoSubject: true, DPoP: &dpop.Policy{Replay: replay, Algorithms: helseid.Algorithms()}, Logger: log,
 	})
 	if err != nil {
 		return nil, err
