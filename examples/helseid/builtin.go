@@ -85,6 +85,6 @@ func builtinUsers() []user {
 			PID: "45840375084", Username: "ola", Password: "passord", GivenName: "Ola", MiddleName: "Test", FamilyName: "Prøvesen", HPRNumber: "565500002",
 			SecurityLevel: "3", AssuranceLevel: "substantial", IDP: "idporten-oidc", AMR: []string{"Minid-OTC"},
 		},
-		{PID: "02845197123", Username: "liv", Password: "passord", GivenName: "Liv", FamilyName: "Lekmann", AMR: []string{"TestID"}},
+		{PID: "14838902562", Username: "liv", Password: "passord", GivenName: "Liv", FamilyName: "Lekmann", AMR: []string{"TestID"}},
 	}
 }
