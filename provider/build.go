@@ -189,6 +189,11 @@ func (b *builder) discovery() discovery.Config {
 	if b.cfg.AuthorizationDetails != nil {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
 	}
+	// Every provider signs introspection responses on request. The metadata of plain profiles leaves it out, because the conformance suite
+	// warns about members that it does not know.
+	if pr.SigningAlgorithms != nil {
+		cfg.IntrospectionSigningAlgValuesSupported = cfg.IDTokenSigningAlgValuesSupported
+	}
 	b.addMTLS(&cfg)
 	return cfg
 }

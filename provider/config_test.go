@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
@@ -83,7 +85,17 @@ func TestNewReportsField(t *testing.T) {
 		"Lifetimes.Code":                func(c *provider.Config) { c.Lifetimes.Code = 601 * time.Second },
 		"Lifetimes.IDToken":             func(c *provider.Config) { c.Lifetimes.IDToken = 1500 * time.Millisecond },
 		"RotationGrace":                 func(c *provider.Config) { c.RotationGrace = time.Hour },
-		"GrantHandlers[0].Type":         func(c *provider.Config) { c.GrantHandlers = []token.GrantHandler{{Type: ""}} },
+		"DPoP.Replay":                   func(c *provider.Config) { c.DPoP = &dpop.Policy{} },
+		"DPoP":                          func(c *provider.Config) { c.Profile.SenderConstrained = true },
+		"DPoP.Nonces": func(c *provider.Config) {
+			c.DPoP, c.Profile.DPoPNonce = &dpop.Policy{AllowReplay: true}, true
+		},
+		"MTLSURL":      func(c *provider.Config) { c.MTLSURL = "https://mtls.example.no/other" },
+		"TLSClientCAs": func(c *provider.Config) { c.TLSClientCAs = x509.NewCertPool() },
+		"ClientCertificates": func(c *provider.Config) {
+			c.ClientCertificates = func(*http.Request) ([]*x509.Certificate, error) { return nil, nil }
+		},
+		"GrantHandlers[0].Type": func(c *provider.Config) { c.GrantHandlers = []token.GrantHandler{{Type: ""}} },
 	} {
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()

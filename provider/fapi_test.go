@@ -13,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
@@ -69,6 +70,12 @@ var breaks, signingBreaks = []struct {
 	{"5.3.2.1-8", "Profile.AssertionAudience", func(_ *testing.T, c *provider.Config) { c.Profile.IssuerAudienceOnly = false }},
 	{"5.3.2.1-9", "Profile.ReuseRefreshTokens", func(_ *testing.T, c *provider.Config) { c.Profile.ReuseRefreshTokens = false }},
 	{"5.3.2.1-11", "Lifetimes.Code", func(_ *testing.T, c *provider.Config) { c.Lifetimes.Code = 61 * time.Second }},
+	{"5.3.2.1-13", "DPoP.MaxAhead", func(_ *testing.T, c *provider.Config) {
+		c.DPoP = &dpop.Policy{Replay: c.Replay, MaxAhead: 9 * time.Second}
+	}},
+	{"5.4.1-1", "DPoP.Algorithms", func(_ *testing.T, c *provider.Config) {
+		c.DPoP = &dpop.Policy{Replay: c.Replay, Algorithms: []string{keyset.ES256, keyset.RS256}}
+	}},
 	{"5.3.2.2-2", "PushedRequests", func(_ *testing.T, c *provider.Config) { c.PushedRequests = nil }},
 	{"5.3.2.2-3", "Profile.RequiredParameters", func(_ *testing.T, c *provider.Config) {
 		c.Profile.RequiredParameters = []string{"code_challenge", "request"}
@@ -141,7 +148,7 @@ func TestFAPIReport(t *testing.T) {
 	require.Equal(t, append(sectionsOf("FAPI 2.0 Security Profile", []string{
 		"5.2.1", "5.2.2", "5.3.2.1-1", "5.3.2.1-2", "5.3.2.1-3", "5.3.2.1-4", "5.3.2.1-5", "5.3.2.1-6", "5.3.2.1-7", "5.3.2.1-8", "5.3.2.1-9", "5.3.2.1-10",
 		"5.3.2.1-11", "5.3.2.1-12", "5.3.2.1-13", "5.3.2.1-14", "5.3.2.2-1", "5.3.2.2-2", "5.3.2.2-3", "5.3.2.2-4", "5.3.2.2-5", "5.3.2.2-6", "5.3.2.2-7",
-		"5.3.2.2-8", "5.3.2.2-9", "5.3.2.2-10", "5.3.2.2-11", "5.3.2.2-12", "5.3.2.2-13", "5.3.2.2-14", "5.3.4", "5.4.1-1", "5.4.1", "5.4.1-2", "5.4.1-4", "5.4.2",
+		"5.3.2.2-8", "5.3.2.2-9", "5.3.2.2-10", "5.3.2.2-11", "5.3.2.2-12", "5.3.2.2-13", "5.3.2.2-14", "5.3.4", "5.4.1-1", "5.4.1-1", "5.4.1", "5.4.1-2", "5.4.1-4", "5.4.2",
 		"5.4.3",
 	}), sectionsOf("FAPI 2.0 Message Signing", []string{"5.3.1-1", "5.3.1-2", "5.3.1-3", "5.3.1-4", "5.3.1-5", "5.3.3", "5.4.1-1", "5.5.1", "5.6"})...), sections)
 	first := reportOf(t, provider.FAPI2())

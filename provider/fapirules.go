@@ -103,7 +103,11 @@ var fapiRules = []rule{
 	},
 	{
 		section: securityProfile + "5.3.2.1-13", text: "Times up to 10 seconds ahead are accepted, and more than 60 seconds ahead rejected",
-		met: "client assertions, request objects and proofs have a leeway of 10 s",
+		met:   "client assertions and request objects have a leeway of 10 s, proofs DPoP.MaxAhead",
+		field: "DPoP.MaxAhead", want: "must be 10 s to 60 s",
+		ok: func(c *Config) bool {
+			return c.DPoP == nil || c.DPoP.MaxAhead == 0 || c.DPoP.MaxAhead >= 10*time.Second && c.DPoP.MaxAhead <= 60*time.Second
+		},
 	},
 	{
 		section: securityProfile + "5.3.2.1-14", text: "A token has no more rights than its purpose needs",
@@ -186,6 +190,12 @@ var fapiRules = []rule{
 		members: []string{"id_token_signed_response_alg", "access_token_signed_response_alg", "authorization_signed_response_alg", "introspection_signed_response_alg"},
 		field:   "Profile.SigningAlgorithms", want: "must be a part of " + list(fapiAlgorithms()),
 		ok: func(c *Config) bool { return subset(c.Profile.SigningAlgorithms, fapiAlgorithms()) },
+	},
+	{
+		section: securityProfile + "5.4.1-1", text: "Proofs are signed with these algorithms",
+		met:   "Config.DPoP",
+		field: "DPoP.Algorithms", want: "must be a part of " + list(fapiAlgorithms()),
+		ok: func(c *Config) bool { return c.DPoP == nil || subset(c.DPoP.SupportedAlgorithms(), fapiAlgorithms()) },
 	},
 	{
 		section: securityProfile + "5.4.1", text: "The keys of the provider are for these algorithms",

@@ -24,15 +24,19 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// proofFor returns a DPoP proof for a POST to a URL.
-func proofFor(t *testing.T, key *ecdsa.PrivateKey, target string) string {
+// proofFor returns a DPoP proof for a POST to a URL. claims are names and values that replace others.
+func proofFor(t *testing.T, key *ecdsa.PrivateKey, target string, claims ...string) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
 	jwk, err := jose.MarshalJWK(jose.PublicKey{Key: key.Public()})
 	require.NoError(t, err)
-	claims, err := json.Marshal(map[string]any{"jti": rand.Text(), "htm": "POST", "htu": target, "iat": time.Now().Unix()})
+	members := map[string]any{"jti": rand.Text(), "htm": "POST", "htu": target, "iat": time.Now().Unix()}
+	for i := 0; i < len(claims); i += 2 {
+		members[claims[i]] = claims[i+1]
+	}
+	payload, err := json.Marshal(members)
 	require.NoError(t, err)
-	input := encode([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+string(jwk)+`}`)) + "." + encode(claims)
+	input := encode([]byte(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+string(jwk)+`}`)) + "." + encode(payload)
 	digest := sha256.Sum256([]byte(input))
 	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 	require.NoError(t, err)
