@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +159,44 @@ func TestFAPIReport(t *testing.T) {
 	require.NotEqual(t, first, reportOf(t, provider.FAPI2()))
 	require.Nil(t, reportOf(t, provider.OpenIDConnect()))
 	require.Nil(t, reportOf(t, provider.IDPorten()))
+}
+
+// TestFAPIDocument: docs/spec/fapi.md has the rows of the report, each with a test.
+func TestFAPIDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/spec/fapi.md")
+	require.NoError(t, err)
+	security, signing, ok := strings.Cut(string(text), "## 2 Message Signing")
+	require.True(t, ok)
+	for _, r := range reportOf(t, provider.FAPI2MessageSigning()) {
+		document, clause, _ := strings.Cut(r.Section, " §")
+		part := security
+		if document == "FAPI 2.0 Message Signing" {
+			part = signing
+		}
+		require.Regexp(t, regexp.QuoteMeta("| "+clause+" | "+r.Text+" | "+r.Met+" | ")+`\S[^|]* \|`, part)
+	}
+}
+
+// TestFAPIUserInfo: userinfo takes the token from the header only (FAPI 2.0 SP §5.3.4).
+func TestFAPIUserInfo(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		profile provider.Profile
+		reason  string
+	}{"FAPI": {provider.FAPI2(), "token_in_form"}, "OpenID Connect": {provider.OpenIDConnect(), "token_unknown"}} {
+		var heard []portner.Event
+		cfg := fapiConfig(t, tt.profile)
+		cfg.OnEvent = func(_ context.Context, e portner.Event) { heard = append(heard, e) }
+		p, err := provider.New(cfg)
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, cfg.Issuer+"/userinfo", strings.NewReader("access_token=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		p.ServeHTTP(w, r)
+		require.GreaterOrEqual(t, w.Code, 400)
+		require.Equal(t, tt.reason, heard[0].Reason, name)
+	}
 }
 
 func sectionsOf(document string, clauses []string) []string {

@@ -182,7 +182,7 @@ var fapiRules = []rule{
 	},
 	{
 		section: securityProfile + "5.3.4", text: "Protected resources take tokens from the Authorization field only and verify validity, scope and binding",
-		met: "userinfo and package resource; APIs of the host use package resource with the rule SenderConstrained",
+		met: "userinfo and package resource; host: APIs use package resource with the rule SenderConstrained",
 	},
 	{
 		section: securityProfile + "5.4.1-1", text: "PS256, ES256 or EdDSA with Ed25519",

@@ -15,7 +15,8 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// DescribeUser decides a userinfo request (OIDC Core §5.3): GET, or POST with the token in the header or in the form.
+// DescribeUser decides a userinfo request (OIDC Core §5.3): GET, or POST with the token in the header or in the form. With
+// Config.SenderConstrained it must be in the header.
 // DescribeUser requires Config.Store.
 func (e *Endpoint) DescribeUser(ctx context.Context, r client.Request) (*Claims, error) {
 	x := e.begin(nameUserInfo, r)
@@ -143,6 +144,8 @@ func (x *exchange) accessToken() (string, error) {
 	switch {
 	case err == nil && inHeader != "" && inForm != "":
 		return "", refuse(portner.InvalidRequest, "The access token was sent twice.", "token_repeated")
+	case inForm != "" && x.cfg.SenderConstrained: // FAPI 2.0 SP §5.3.4
+		return "", refuse(portner.InvalidRequest, "The access token belongs in the Authorization header field.", "token_in_form")
 	case inForm != "" && scheme == "":
 		scheme = httpx.Bearer
 	}

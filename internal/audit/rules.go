@@ -196,6 +196,7 @@ var rules = map[string]rule{
 	"details_value":                {"authorization_details", "valid values", ""},
 	"details_value_invalid":        {"authorization_details", "valid values", ""},
 	"token_missing":                {"token", "a token", ""},
+	"token_in_form":                {"access_token", "the token in the header", ""},
 	"token_repeated":               {"access_token", "one token, in the header or in the body", ""},
 	"token_too_long":               {"token", "a token of this provider", ""},
 	"header_malformed":             {"Authorization", "Bearer and a token", ""},
