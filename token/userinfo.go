@@ -38,7 +38,9 @@ func (read reader) userInfo(w http.ResponseWriter, r *http.Request) (client.Requ
 	}
 	get := *r // without a body
 	get.Method = http.MethodGet
-	return read(w, &get)
+	out, err := read(w, &get)
+	out.Method = r.Method // that of a proof
+	return out, err
 }
 
 func isForm(h http.Header) bool {
