@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/portner-go/portner/examples/internal/journey"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/internal/httpx"
 )
@@ -22,6 +21,9 @@ import (
 var web embed.FS
 
 var pages = template.Must(template.ParseFS(web, "web/*.html"))
+
+// errSilent reports that a server did not answer.
+var errSilent = errors.New("no answer")
 
 // walk is the page: a web application that plays stories and keeps the last result of each story for each browser.
 type walk struct {
@@ -39,14 +41,14 @@ type walk struct {
 // browser is a visitor of the page.
 type browser struct {
 	seen     time.Time
-	pending  map[string]*tale // waiting for a login, by state
-	finished map[string]*tale // the last one of each story, by its name
+	pending  map[string]*journey // waiting for a login, by state
+	finished map[string]*journey // the last one of each story, by its name
 }
 
-// tale is the result of a story.
-type tale struct {
-	journey.Journal
+// journey is the result of a story.
+type journey struct {
 	Story    story
+	Steps    []step
 	Refused  string // error of the last response
 	Silent   bool   // a server did not answer
 	login    login
@@ -108,7 +110,7 @@ func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
 	}
 	w.forget(now)
 	id := rand.Text()
-	b := &browser{seen: now, pending: map[string]*tale{}, finished: map[string]*tale{}}
+	b := &browser{seen: now, pending: map[string]*journey{}, finished: map[string]*journey{}}
 	w.browsers[id] = b
 	http.SetCookie(rw, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	return b
@@ -131,7 +133,7 @@ func (w *walk) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := w.browserOf(rw, r)
-	j := &tale{Story: w.stories[i]}
+	j := &journey{Story: w.stories[i]}
 	if j.Story.login == nil {
 		w.play(r.Context(), b, j)
 		http.Redirect(rw, r, "/historie/"+j.Story.Name, http.StatusSeeOther)
@@ -169,13 +171,13 @@ func (w *walk) callback(rw http.ResponseWriter, r *http.Request) {
 }
 
 // play plays a story and keeps the result.
-func (w *walk) play(ctx context.Context, b *browser, j *tale) {
+func (w *walk) play(ctx context.Context, b *browser, j *journey) {
 	err := j.Story.play(ctx, w, j)
-	no, refused := errors.AsType[journey.Refusal](err)
+	no, refused := errors.AsType[refusal](err)
 	switch {
 	case err == nil:
 	case refused:
-		j.Refused = no.Text
+		j.Refused = no.text
 	default:
 		j.Silent = true
 		w.log.Warn("walk-through", "story", j.Story.Name, "error", err)
@@ -183,7 +185,7 @@ func (w *walk) play(ctx context.Context, b *browser, j *tale) {
 	w.keep(b, j)
 }
 
-func (w *walk) keep(b *browser, j *tale) {
+func (w *walk) keep(b *browser, j *journey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	b.finished[j.Story.Name] = j
@@ -218,7 +220,7 @@ func (w *walk) result(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.render(rw, http.StatusOK, "story.html", struct {
-		*tale
+		*journey
 		Others []story
 	}{j, w.stories})
 }

@@ -56,6 +56,8 @@ type world struct {
 	issuer string
 	roots  *x509.CertPool
 	key    *ecdsa.PrivateKey // of clients with private_key_jwt
+	ca     *x509.Certificate
+	caKey  *ecdsa.PrivateKey
 }
 
 var (
@@ -143,10 +145,10 @@ func (w *world) certificates() {
 	require.NoError(w.t, err)
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &server.PublicKey, ca)
 	require.NoError(w.t, err)
-	parsed, err := x509.ParseCertificate(rootDER)
+	w.ca, err = x509.ParseCertificate(rootDER)
 	require.NoError(w.t, err)
-	w.roots = x509.NewCertPool()
-	w.roots.AddCert(parsed)
+	w.caKey, w.roots = ca, x509.NewCertPool()
+	w.roots.AddCert(w.ca)
 	w.write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}))
 	w.write("tls.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER}))
 	w.writeKey("tls.key", server)
@@ -164,10 +166,15 @@ func (w *world) writeKey(name string, key *ecdsa.PrivateKey) {
 
 // jwks returns the registered key of clients with private_key_jwt.
 func (w *world) jwks() object {
-	point, err := w.key.PublicKey.Bytes() // 4, x, y
-	require.NoError(w.t, err)
+	return object{"keys": []object{publicJWK(w.t, &w.key.PublicKey)}}
+}
+
+func publicJWK(t *testing.T, key *ecdsa.PublicKey) object {
+	t.Helper()
+	point, err := key.Bytes() // 4, x, y
+	require.NoError(t, err)
 	b64 := base64.RawURLEncoding.EncodeToString
-	return object{"keys": []object{{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": keyID, "x": b64(point[1:33]), "y": b64(point[33:])}}}
+	return object{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": keyID, "x": b64(point[1:33]), "y": b64(point[33:])}
 }
 
 // apacheKey writes the RSA key of Apache, because mod_auth_openidc signs assertions with RS256. It returns its public key.
@@ -189,13 +196,18 @@ func (w *world) apacheKey() object {
 // start starts the provider with a profile and clients. The user kari has the password "passord".
 func (w *world) start(profile string, clients ...object) {
 	w.t.Helper()
-	config, err := json.Marshal(object{
-		"profile": profile, "issuer": w.issuer, "clients": clients,
-		"users": []object{{
-			"username": "kari", "password": "passord", "pid": "21879498012", "acr": "idporten-loa-high", "amr": []string{"BankID"},
-			"claims": object{"name": "Kari Testesen", "email": "kari@example.no", "email_verified": true},
-		}},
-	})
+	w.configure(object{"profile": profile, "clients": clients})
+}
+
+// configure is start with members of the configuration.
+func (w *world) configure(members object) {
+	w.t.Helper()
+	members["issuer"] = w.issuer
+	members["users"] = []object{{
+		"username": "kari", "password": "passord", "pid": "21879498012", "acr": "idporten-loa-high", "amr": []string{"BankID"},
+		"claims": object{"name": "Kari Testesen", "email": "kari@example.no", "email_verified": true},
+	}}
+	config, err := json.Marshal(members)
 	require.NoError(w.t, err)
 	w.write("config.json", config)
 	w.run("provider", w.issuer, exec.Command(binary(w.t), "-addr", w.addr, "-config", w.path("config.json"), "-tls-cert", w.path("tls.pem"), "-tls-key", w.path("tls.key")))
