@@ -152,9 +152,10 @@ func checkNaming(token string, h jose.Header, rules AssertionRules) *rejection {
 
 // pinned verifies the certificate that a key was registered with, including its revocation (docs/spec/idporten.md §2.6). A
 // certificate in the header must be the same one. It is ignored for plain OpenID Connect clients of a provider without
-// Config.Certificates.
+// Config.Certificates, and for those with self_signed_tls_client_auth, whose certificates are for TLS.
 func (a *Authenticator) pinned(ctx context.Context, c *Client, key jose.PublicKey, h jose.Header, now time.Time) (*businesscert.Certificate, *rejection, error) {
-	if len(key.X5C) == 0 || a.cfg.Certificates == nil && c.IntegrationType == "" {
+	plain := c.IntegrationType == "" && (a.cfg.Certificates == nil || c.AuthMethod() == SelfSignedTLSClientAuth)
+	if len(key.X5C) == 0 || plain {
 		return nil, nil, nil
 	}
 	if a.cfg.Certificates == nil {

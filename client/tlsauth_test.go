@@ -538,3 +538,17 @@ func TestCertificateThumbprint(t *testing.T) {
 	require.Equal(t, "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0", client.CertificateThumbprint(&x509.Certificate{Raw: []byte("abc")}))
 	require.NotEqual(t, client.CertificateThumbprint(theSelfSigned()), client.CertificateThumbprint(selfSigned(t)), "the same key")
 }
+
+// TestSelfSignedKeysSignRequests: the certificate of a client with self_signed_tls_client_auth is no business certificate, also at a
+// provider that verifies these: its key signs request objects.
+func TestSelfSignedKeysSignRequests(t *testing.T) {
+	t.Parallel()
+	clients := tlsClients(t)
+	request := signJWT(tlsKey(), object{"alg": "ES256", "kid": "a", "typ": "oauth-authz-req+jwt"}, object{"iss": "self", "aud": issuer, "client_id": "self", "response_type": "code"})
+	a, _ := tlsAuthenticator(t, func(cfg *client.Config) { cfg.Clients, cfg.Certificates = clients, certificates(t, theRevoked()) })
+	_, err := verify(t, a, clients, "self", request, client.AssertionRules{Purpose: client.ForRequest})
+	require.NoError(t, err)
+	clients["self"].TokenEndpointAuthMethod = client.PrivateKeyJWT
+	_, err = verify(t, a, clients, "self", request, client.AssertionRules{Purpose: client.ForRequest})
+	require.ErrorIs(t, err, client.ErrCertificate, "for another method it is one")
+}
