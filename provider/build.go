@@ -181,10 +181,11 @@ func (b *builder) discovery() discovery.Config {
 	if !pr.NoUserInfo {
 		cfg.UserinfoEndpoint = b.cfg.Issuer + at.UserInfo
 	}
-	if pr.signsResponses() {
-		cfg.AuthorizationSigningAlgValuesSupported = slices.DeleteFunc(b.cfg.Keys.Algs(b.cfg.Now()), func(alg string) bool {
-			return pr.SigningAlgorithms != nil && !slices.Contains(pr.SigningAlgorithms, alg)
-		})
+	signing := slices.DeleteFunc(b.cfg.Keys.Algs(b.cfg.Now()), func(alg string) bool {
+		return pr.SigningAlgorithms != nil && !slices.Contains(pr.SigningAlgorithms, alg)
+	})
+	if cfg.IntrospectionSigningAlgValuesSupported = signing; pr.signsResponses() {
+		cfg.AuthorizationSigningAlgValuesSupported = signing
 	}
 	if b.cfg.AuthorizationDetails != nil {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
