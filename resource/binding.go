@@ -66,12 +66,15 @@ func checkTokenType(tokenType string, bound storage.Confirmation, from origin) *
 // confirm checks that the sender of a request has what its token is bound to, and consumes the proof. The result has a new nonce if the policy
 // requires nonces.
 func (v *Verifier) confirm(ctx context.Context, r *Request, scheme httpx.Scheme, token string, t *Token, now time.Time) (*Token, error) {
-	proved := scheme == httpx.DPoP && t.Confirmation.Key != ""
-	if proved && (!strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#")) { // it would not be the path of the URL
-		return nil, badRequest("request_malformed", "The request is malformed.")
+	proved, target := scheme == httpx.DPoP && t.Confirmation.Key != "", ""
+	if proved { // a bearer token needs no URL, which would cost an allocation
+		if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") { // it would not be the path of the URL
+			return nil, badRequest("request_malformed", "The request is malformed.")
+		}
+		target = v.origin + r.Path
 	}
 	err := bound.Verify(ctx, v.dpop, bound.Request{
-		Scheme: scheme, Token: token, Proofs: r.DPoP, Method: r.Method, URL: v.origin + r.Path, Certificate: r.Certificate, ClientID: t.ClientID,
+		Scheme: scheme, Token: token, Proofs: r.DPoP, Method: r.Method, URL: target, Certificate: r.Certificate, ClientID: t.ClientID,
 	}, t.Confirmation, now)
 	if err != nil {
 		return nil, v.notConfirmed(err, now)

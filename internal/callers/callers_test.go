@@ -94,8 +94,8 @@ func TestCost(t *testing.T) {
 		{"cores/cores.go", "authorization", 12, 5, 10},
 		{"cores/cores.go", "tokenHandler", 12, 5, 10},
 		{"profile/profile.go", "", 59, 6, 14},
-		{"resource/resource.go", "protect", 12, 2, 8},
-		{"resource/resource.go", "allowed", 7, 2, 8},
+		{"resource/resource.go", "protect", 14, 3, 11},
+		{"resource/resource.go", "allowed", 7, 3, 11},
 		{"grant/grant.go", "", 47, 4, 13},
 		{"store/store.go", "FinishRequest RotateRefreshToken", 45, 2, 6},
 	} {
