@@ -18,6 +18,7 @@
 //   - client validates registrations and authenticates clients;
 //   - keyset holds and rotates signing keys;
 //   - rar validates authorization_details;
+//   - dpop checks DPoP proofs and makes their nonces;
 //   - storage defines the records, storage/memory stores them in memory, storage/storagetest tests other stores.
 //
 // Endpoints. The first three have functions that take and return plain values, and an http.Handler that calls them:

@@ -432,4 +432,362 @@ var table = []mutation{
 		"client/businesscert",
 		[]string{"TestVerifyWithOwnIntermediates"},
 	},
+	{
+		"several DPoP proofs are one", "dpop/check.go",
+		"if len(r.Proofs) > 1 || strings.IndexByte(r.Proofs[0], ',') >= 0 {",
+		"if strings.IndexByte(r.Proofs[0], ',') >= 0 {",
+		"dpop",
+		[]string{"TestNumberOfProofs"},
+	},
+	{
+		"joined DPoP proofs are not counted", "dpop/check.go",
+		"if len(r.Proofs) > 1 || strings.IndexByte(r.Proofs[0], ',') >= 0 {",
+		"if len(r.Proofs) > 1 || strings.IndexByte(r.Proofs[0], ';') >= 0 {",
+		"dpop",
+		[]string{"TestNumberOfProofs"},
+	},
+	{
+		"a DPoP proof may have crit", "internal/jose/embedded.go",
+		`if header.Has("crit") || header.Has("b64") {`,
+		`if header.Has("b64") {`,
+		"dpop",
+		[]string{"TestCriticalHeaders", "TestVectors"},
+	},
+	{
+		"a DPoP proof may have b64", "internal/jose/embedded.go",
+		`if header.Has("crit") || header.Has("b64") {`,
+		`if header.Has("crit") {`,
+		"dpop",
+		[]string{"TestCriticalHeaders"},
+	},
+	{
+		"a DPoP proof has any spelling of typ", "internal/jose/purpose.go",
+		"	if p.exact {",
+		`	if p.exact && h.Typ == "" {`,
+		"dpop",
+		[]string{"TestTyp"},
+	},
+	{
+		"a DPoP proof has any typ", "internal/jose/embedded.go",
+		"if err := purpose.Check(Header{Typ: typ}, claims); err != nil {",
+		`if err := purpose.Check(Header{Typ: typ}, claims); err != nil && typ == "" {`,
+		"dpop",
+		[]string{"TestTyp", "TestVectors"},
+	},
+	{
+		"a DPoP proof may be longer", "internal/jose/embedded.go",
+		"split(token, MaxToken)",
+		"split(token, MaxTokenX5C)",
+		"dpop",
+		[]string{"TestShape"},
+	},
+	{
+		"a DPoP proof has any alg that fits its key", "internal/jose/embedded.go",
+		"func(a string) bool { return canonical(a) == alg }",
+		"func(string) bool { return Known(alg) }",
+		"dpop",
+		[]string{"TestAlgorithms"},
+	},
+	{
+		"Ed25519 is not EdDSA", "internal/jose/embedded.go",
+		"if alg == Ed25519 {",
+		`if alg == "" {`,
+		"dpop",
+		[]string{"TestEd25519"},
+	},
+	{
+		"the alg of a DPoP proof need not fit its key", "internal/jose/embedded.go",
+		`	if err := Fits(alg, key); err != nil {
+		return "", nil, "", err`,
+		`	if err := Fits(alg, key); err != nil && alg == "" {
+		return "", nil, "", err`,
+		"dpop",
+		[]string{"TestOtherKeys", "TestAlgorithms"},
+	},
+	{
+		"a DPoP proof may have a private key", "internal/jose/jwk.go",
+		`[]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}`,
+		`[]string{"k"}`,
+		"dpop",
+		[]string{"TestPrivateKeys", "TestVectors"},
+	},
+	{
+		"a DPoP proof may have a huge RSA key", "internal/jose/embedded.go",
+		"k.N.BitLen() > MaxEmbeddedRSABits",
+		"k.N.BitLen() > MaxRSABits",
+		"dpop",
+		[]string{"TestRSAKeys"},
+	},
+	{
+		"RSA exponents have no bound", "internal/jose/jwk.go",
+		"e.BitLen() < 2 || e.BitLen() > 31 ||",
+		"e.BitLen() < 2 || e.BitLen() > 62 ||",
+		"dpop",
+		[]string{"TestRSAKeys"},
+	},
+	{
+		"the signature of a DPoP proof is not verified", "internal/jose/embedded.go",
+		"if !algorithms[alg].verify([]byte(token[:len(head)+1+len(body)]), sig, key) {",
+		`if len(sig) == 0 && alg == "" && key == nil {`,
+		"dpop",
+		[]string{"TestSignatures", "TestVectors"},
+	},
+	{
+		"an ECDSA signature may be ASN.1", "internal/jose/algorithm.go",
+		`if !ok || len(signature) != 2*((a.curve.Params().BitSize+7)/8) {
+		return false
+	}`,
+		`if !ok {
+		return false
+	}
+	if sum := sha256.Sum256(signed); ecdsa.VerifyASN1(k, sum[:], signature) {
+		return true
+	}`,
+		"dpop",
+		[]string{"TestSignatures", "TestVectors"},
+	},
+	{
+		"the thumbprint of a DPoP key has its alg", "internal/jose/embedded.go",
+		"	return alg, key, k.thumbprint(), nil",
+		`	k.Y += alg
+	return alg, key, k.thumbprint(), nil`,
+		"dpop",
+		[]string{"TestVectors", "TestProofsOfJWX"},
+	},
+	{
+		"a DPoP proof needs no jti", "dpop/check.go",
+		`err != nil || c.jti == "" || len(c.jti) > maxJTI`,
+		`err != nil && c.jti != "" || len(c.jti) > maxJTI`,
+		"dpop",
+		[]string{"TestClaims", "TestVectors"},
+	},
+	{
+		"jti has no bound", "dpop/check.go",
+		`c.jti == "" || len(c.jti) > maxJTI`,
+		`c.jti == ""`,
+		"dpop",
+		[]string{"TestClaims"},
+	},
+	{
+		"htm has any case", "dpop/check.go",
+		"c.htm != r.Method",
+		"!strings.EqualFold(c.htm, r.Method)",
+		"dpop",
+		[]string{"TestClaims", "TestVectors"},
+	},
+	{
+		"a request without a method has any htm", "dpop/check.go",
+		`if r.Method == "" || c.htm != r.Method {`,
+		"if c.htm != r.Method {",
+		"dpop",
+		[]string{"TestRequestWithoutMethod"},
+	},
+	{
+		"htu is not compared", "dpop/check.go",
+		"ok && own == claimed {",
+		`ok && own != "" {`,
+		"dpop",
+		[]string{"TestDifferentURLs", "TestVectors"},
+	},
+	{
+		"the alias of an endpoint is not its URL", "dpop/check.go",
+		"[...]string{r.URL, r.AliasURL}",
+		"[...]string{r.URL}",
+		"dpop",
+		[]string{"TestAliasURL"},
+	},
+	{
+		"a slash at the end of htu is ignored", "dpop/htu.go",
+		`	return "/" + strings.Join(kept, "/")`,
+		`	return "/" + strings.TrimSuffix(strings.Join(kept, "/"), "/")`,
+		"dpop",
+		[]string{"TestEqualURLs"},
+	},
+	{
+		"htu may have user information", "dpop/htu.go",
+		`	host, port := splitPort(authority)
+	if len`,
+		`	host, port := splitPort(authority[strings.LastIndexByte(authority, '@')+1:])
+	if len`,
+		"dpop",
+		[]string{"TestDifferentURLs"},
+	},
+	{
+		"htu may be http", "dpop/htu.go",
+		`scheme == "http" && !loopback(host)`,
+		`scheme == "" && !loopback(host)`,
+		"dpop",
+		[]string{"TestInvalidURLsAreNotEqual"},
+	},
+	{
+		"a slash in htu is one, escaped or not", "dpop/htu.go",
+		"if unreserved(c) || plain(c) && !escaped {",
+		"if plain(c) || escaped && c == '%' {",
+		"dpop",
+		[]string{"TestEqualURLs", "TestDifferentURLs"},
+	},
+	{
+		"dot segments of htu stay", "dpop/htu.go",
+		"	return withoutDots(string(out)), true",
+		"	return string(out), true",
+		"dpop",
+		[]string{"TestEqualURLs"},
+	},
+	{
+		"a required nonce may be missing", "dpop/check.go",
+		`	if err != nil {
+		return expires, noNonce.because(err)
+	}`,
+		`	if err != nil {
+		return now, nil
+	}`,
+		"dpop",
+		[]string{"TestVectors", "TestNonceForms"},
+	},
+	{
+		"a nonce never ends", "dpop/nonce.go",
+		"|| !now.Before(end) {",
+		"{",
+		"dpop",
+		[]string{"TestNonceLife"},
+	},
+	{
+		"a nonce is valid one instant too long", "dpop/nonce.go",
+		"!now.Before(end)",
+		"now.After(end)",
+		"dpop",
+		[]string{"TestNonceLife"},
+	},
+	{
+		"a nonce is valid long before its minute", "dpop/nonce.go",
+		"now.Before(start.Add(-nonceAhead)) || ",
+		"",
+		"dpop",
+		[]string{"TestNonceLife"},
+	},
+	{
+		"the hash of a nonce is not compared", "dpop/nonce.go",
+		"[]byte(n.tokens.Derive(i, text))) == 1",
+		"[]byte(n.tokens.Derive(i, text))) >= 0",
+		"dpop",
+		[]string{"TestNonceForms", "TestVectors"},
+	},
+	{
+		"nonces of all servers are one", "dpop/nonce.go",
+		"seal.NewKeys(server, secrets...)",
+		`seal.NewKeys("server", secrets...)`,
+		"dpop",
+		[]string{"TestNoncesOfOthers"},
+	},
+	{
+		"the first secret alone checks nonces", "dpop/nonce.go",
+		"range n.tokens.Len() {",
+		"range 1 {",
+		"dpop",
+		[]string{"TestNoncesOfOthers"},
+	},
+	{
+		"iat may be as old as it likes", "dpop/check.go",
+		"case age > maxAge:",
+		"case age > maxAge+1:",
+		"dpop",
+		[]string{"TestTimes"},
+	},
+	{
+		"iat may be ahead", "dpop/check.go",
+		"case -age > maxAhead:",
+		"case -age > maxAhead+1:",
+		"dpop",
+		[]string{"TestTimes"},
+	},
+	{
+		"exp of a DPoP proof is ignored", "dpop/check.go",
+		"if c.hasExp && !now.Before(",
+		"if c.hasExp && now.After(",
+		"dpop",
+		[]string{"TestTimes"},
+	},
+	{
+		"a DPoP proof is forgotten before it ends", "dpop/check.go",
+		"expires = iat.Add(maxAge + maxAhead)",
+		"expires = iat.Add(maxAge)",
+		"dpop",
+		[]string{"TestProofIsRememberedAsLongAsItIsValid"},
+	},
+	{
+		"a DPoP proof needs no ath", "dpop/check.go",
+		"err != nil || ath != string(want[:])",
+		"err == nil && ath != string(want[:])",
+		"dpop",
+		[]string{"TestBinding", "TestVectors"},
+	},
+	{
+		"ath is not compared", "dpop/check.go",
+		"err != nil || ath != string(want[:])",
+		"err != nil || ath == string(want[:1])",
+		"dpop",
+		[]string{"TestBinding", "TestVectors"},
+	},
+	{
+		"a token that is bound to no key is used with any", "dpop/check.go",
+		`if (r.Key != "" || r.AccessToken != "") && r.Key`,
+		`if r.Key != "" && r.Key`,
+		"dpop",
+		[]string{"TestBinding"},
+	},
+	{
+		"the key of a DPoP proof is not compared", "dpop/check.go",
+		"&& r.Key != signed.Thumbprint {",
+		`&& r.Key == "" {`,
+		"dpop",
+		[]string{"TestBinding", "TestVectors"},
+	},
+	{
+		"a DPoP proof is remembered for its URL as it is written", "dpop/check.go",
+		"			return claimed, nil",
+		"			return c.htu, nil",
+		"dpop",
+		[]string{"TestReplay"},
+	},
+	{
+		"one jti is used once by all keys", "dpop/check.go",
+		"identify(signed.Thumbprint, url, c.jti)",
+		`identify("", url, c.jti)`,
+		"dpop",
+		[]string{"TestReplay"},
+	},
+	{
+		"a DPoP proof is accepted although the store is full", "dpop/policy.go",
+		`	if err != nil {
+		return fmt.Errorf("dpop: replay store: %w", err)
+	}`,
+		`	if err != nil && !errors.Is(err, storage.ErrFull) {
+		return fmt.Errorf("dpop: replay store: %w", err)
+	}`,
+		"dpop",
+		[]string{"TestFaultsOfTheStore"},
+	},
+	{
+		"a DPoP proof is accepted twice", "dpop/policy.go",
+		"		return replayed.because(err)",
+		"		return nil",
+		"dpop",
+		[]string{"TestReplay", "TestVectors"},
+	},
+	{
+		"a policy without a store accepts DPoP proofs", "dpop/policy.go",
+		`	if p == nil || p.Replay == nil && !p.AllowReplay {
+		return errNoPolicy`,
+		`	if p == nil {
+		return errNoPolicy`,
+		"dpop",
+		[]string{"TestZeroPolicy"},
+	},
+	{
+		"a DPoP proof that was not checked is consumed", "dpop/policy.go",
+		`	if proof.Key == "" {`,
+		`	if proof.Key == "-" {`,
+		"dpop",
+		[]string{"TestUncheckedProof"},
+	},
 }
