@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/bound"
 )
 
 // jktField is the parameter with the thumbprint of the key that the code is bound to (RFC 9449 §10).
@@ -39,16 +40,16 @@ func (e *Endpoint) checkPushProof(r client.Request, now time.Time) (dpop.Proof, 
 
 // proofError returns the protocol error for a refused proof, and a fault for every other error.
 func (e *Endpoint) proofError(err error, now time.Time) error {
-	refused, ok := errors.AsType[*dpop.Error](err)
+	refused, ok := errors.AsType[*bound.Error](bound.Refusal(err))
 	if !ok {
 		return fmt.Errorf("%w: checking a DPoP proof: %w", portner.ErrUnavailable, err)
 	}
 	wire := &portner.Error{
-		Code: portner.InvalidDPoPProof, Description: refused.Description,
+		Code: refused.Code, Description: refused.Description,
 		Err: &audit.Cause{Event: portner.EventRefused, Reason: refused.Reason},
 	}
-	if errors.Is(err, dpop.ErrNonce) {
-		wire.Code, wire.Header = portner.UseDPoPNonce, map[string][]string{"Dpop-Nonce": {e.cfg.DPoP.Nonces.Current(now)}}
+	if refused.Code == portner.UseDPoPNonce {
+		wire.Header = map[string][]string{"Dpop-Nonce": {e.cfg.DPoP.Nonces.Current(now)}}
 	}
 	return wire
 }

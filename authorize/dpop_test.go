@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -252,7 +253,7 @@ func one(change map[string]any) func(*world) []string {
 	return func(w *world) []string { return []string{w.proof(signingKey, change)} }
 }
 
-// TestPushProofIsUsedOnce: a proof is consumed last, by a request that is stored. A proof that is sent again stores nothing.
+// TestPushProofIsUsedOnce: a proof is consumed last, by a valid request. A request with a proof that was used before gets no request_uri.
 func TestPushProofIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	w, replay := dpopWorld(t)
@@ -264,15 +265,36 @@ func TestPushProofIsUsedOnce(t *testing.T) {
 	}
 	require.Zero(t, replay.Stats().Replays, "requests that are rejected consume no proof")
 	require.Equal(t, http.StatusCreated, w.push(params("web"), with(proof)).StatusCode)
-	before := w.store.Stats()
 	for _, client := range []string{"web", "silent"} {
 		res := w.push(params(client), with(proof))
 		require.Equal(t, http.StatusBadRequest, res.StatusCode)
-		require.Equal(t, "invalid_dpop_proof", jsonBody(t, res)["error"])
+		body := jsonBody(t, res)
+		require.Equal(t, "invalid_dpop_proof", body["error"])
+		require.NotContains(t, body, "request_uri")
 		_, reason := w.lastEvent()
 		require.Equal(t, "dpop_replay", reason)
 	}
-	require.Equal(t, before, w.store.Stats())
+	require.Equal(t, 1, replay.Stats().Replays)
+}
+
+// TestPushProofFlood: anyone can push requests of a public client. One address takes no more room in the replay store than it has for pushed
+// requests, and leaves room for the proofs of other addresses and clients.
+func TestPushProofFlood(t *testing.T) {
+	t.Parallel()
+	const max = 300
+	w, replay := dpopWorld(t, func(c *authorize.Config) {
+		c.PushedRequests = memory.NewWith(memory.Config{MaxPushedRequests: max})
+	})
+	stored := 0
+	for n := range 2 * max {
+		if w.push(params("spa"), with(w.proof(signingKey, nil)), from(fmt.Sprintf("198.51.100.7:%d", n+1))).StatusCode == http.StatusCreated {
+			stored++
+		}
+	}
+	require.Less(t, stored, max, "the flood was not bounded")
+	require.Equal(t, stored, replay.Stats().Replays)
+	require.Equal(t, http.StatusCreated, w.push(params("spa"), with(w.proof(signingKey, nil)), from("192.0.2.9:1")).StatusCode)
+	require.Equal(t, http.StatusCreated, w.push(params("web"), with(w.proof(signingKey, nil)), from("198.51.100.7:1")).StatusCode)
 }
 
 // TestPushProofWaitsForAuthentication: an unauthenticated client learns nothing about its proof, except that it needs a nonce: that answer
@@ -326,16 +348,16 @@ func (b brokenReplay) ConsumeJTI(context.Context, string, storage.Hash, time.Tim
 	return b.err
 }
 
-// TestPushProofFaults: a replay store that fails stores no request.
+// TestPushProofFaults: without a working replay store no request_uri is sent.
 func TestPushProofFaults(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{errSigner, storage.ErrFull} {
 		w, _ := dpopWorld(t, func(c *authorize.Config) { c.DPoP = &dpop.Policy{Replay: brokenReplay{err: fault}} })
-		before := w.store.Stats()
 		res := w.push(params("web"), with(w.proof(signingKey, nil)))
 		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
-		require.Equal(t, "temporarily_unavailable", jsonBody(t, res)["error"])
-		require.Equal(t, before, w.store.Stats())
+		body := jsonBody(t, res)
+		require.Equal(t, "temporarily_unavailable", body["error"])
+		require.NotContains(t, body, "request_uri")
 		event, _ := w.lastEvent()
 		require.Equal(t, portner.EventFault, event)
 	}

@@ -96,14 +96,16 @@ func (e *Endpoint) push(ctx context.Context, r client.Request, malformed error) 
 	if err != nil {
 		return nil, err
 	}
+	uri, err := e.storePushed(ctx, storage.PushedRequest{ClientID: clientID, Source: c.Caller(r.RemoteAddr)}, s, now)
+	if err != nil {
+		return nil, err
+	}
+	// Anyone can push requests of a public client: the bounds of each sender, which PushRequest applies, come before the proof takes room
+	// of the client in the replay store. The request_uri of a request with a used proof is never sent, and expires.
 	if proof.Key != "" {
 		if err := e.cfg.DPoP.Consume(ctx, clientID, proof, now); err != nil {
 			return nil, e.proofError(err, now)
 		}
-	}
-	uri, err := e.storePushed(ctx, storage.PushedRequest{ClientID: clientID, Source: c.Caller(r.RemoteAddr)}, s, now)
-	if err != nil {
-		return nil, err
 	}
 	return &Pushed{RequestURI: uri, ExpiresIn: int64(e.cfg.PushedRequestLifetime / time.Second)}, nil
 }

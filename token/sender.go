@@ -74,10 +74,14 @@ func refuseProof(err error, nonces *dpop.Nonces, now time.Time) error {
 	}
 	answer := refuse(e.Code, e.Description, e.Reason)
 	if e.Code == portner.UseDPoPNonce && nonces != nil {
+		answer.Description = nonceRequired
 		answer.Header = http.Header{headerNonce: {nonces.Current(now)}}
 	}
 	return answer
 }
+
+// nonceRequired is the description of RFC 9449 §8, which clients of HelseID may look for.
+const nonceRequired = "Authorization server requires nonce in DPoP proof"
 
 // admit checks that the request proves what the access tokens of the client must be bound to, and records its proof. c is authenticated. Mint
 // calls it too, so that no grant handler issues a token without it; a proof is recorded once.

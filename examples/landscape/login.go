@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+
+	"github.com/portner-go/portner/examples/internal/journey"
 )
 
 // login holds the parameters of an authorization request.
@@ -19,7 +21,7 @@ type login struct {
 }
 
 // begin returns the authorization request of a journey, with new values for state, nonce and PKCE.
-func (j *journey) begin(at addresses) (to, state string) {
+func (j *tale) begin(at addresses) (to, state string) {
 	j.login = *j.Story.login
 	l := j.login
 	state, j.nonce, j.verifier = rand.Text(), rand.Text(), rand.Text()+rand.Text()
@@ -38,17 +40,17 @@ func (j *journey) begin(at addresses) (to, state string) {
 		q.Del("nonce") // only an id_token contains it
 	}
 	u, _ := url.Parse(l.issuer)
-	j.Steps = append(j.Steps, step{
+	j.Steps = append(j.Steps, journey.Step{
 		Title: l.title, Text: l.text,
-		Request: "GET /authorize\n?" + strings.ReplaceAll(parameters(q), "\n", "\n&") + "\nHost: " + u.Host,
+		Request: "GET /authorize\n?" + strings.ReplaceAll(journey.Parameters(q), "\n", "\n&") + "\nHost: " + u.Host,
 	})
 	return l.issuer + "/authorize?" + q.Encode(), state
 }
 
 // returned records the authorization response.
-func (j *journey) returned(q url.Values) {
+func (j *tale) returned(q url.Values) {
 	s := &j.Steps[len(j.Steps)-1]
 	s.Status = 303
-	s.Response = "303 See Other\nLocation: /callback\n?" + strings.ReplaceAll(parameters(q), "\n", "\n&")
+	s.Response = "303 See Other\nLocation: /callback\n?" + strings.ReplaceAll(journey.Parameters(q), "\n", "\n&")
 	j.code = q.Get("code")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/journey"
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
@@ -159,15 +160,15 @@ func TestShown(t *testing.T) {
 	const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrYXJpIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4"
 	opaque := strings.Repeat("G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U", 5)
 	for name, text := range map[string]string{
-		"bearer":   call{to: "http://localhost/a", bearer: opaque}.shown(),
-		"basic":    call{to: "http://localhost/a", basic: url.UserPassword("klient", opaque)}.shown(),
-		"form":     call{to: "http://localhost/a", form: url.Values{"assertion": {jwt}, "code": {opaque}, "code_verifier": {opaque}}}.shown(),
-		"exchange": call{to: "http://localhost/a", form: url.Values{"subject_token": {jwt}}}.shown(),
-		"query":    parameters(url.Values{"state": {opaque}, "nonce": {opaque}, "code_challenge": {opaque}}),
-		"opaque":   pretty([]byte(`{"access_token":"` + opaque + `","refresh_token":"` + opaque + `"}`)),
-		"jwt":      pretty([]byte(`{"access_token":"` + jwt + `","id_token":"` + jwt + `"}`)),
-		"bare":     pretty([]byte(jwt)),
-		"quoted":   pretty([]byte(`"` + jwt + `"`)),
+		"bearer":   journey.Call{To: "http://localhost/a", Bearer: opaque}.Shown(),
+		"basic":    journey.Call{To: "http://localhost/a", Basic: url.UserPassword("klient", opaque)}.Shown(),
+		"form":     journey.Call{To: "http://localhost/a", Form: url.Values{"assertion": {jwt}, "code": {opaque}, "code_verifier": {opaque}}}.Shown(),
+		"exchange": journey.Call{To: "http://localhost/a", Form: url.Values{"subject_token": {jwt}}}.Shown(),
+		"query":    journey.Parameters(url.Values{"state": {opaque}, "nonce": {opaque}, "code_challenge": {opaque}}),
+		"opaque":   journey.Pretty([]byte(`{"access_token":"` + opaque + `","refresh_token":"` + opaque + `"}`)),
+		"jwt":      journey.Pretty([]byte(`{"access_token":"` + jwt + `","id_token":"` + jwt + `"}`)),
+		"bare":     journey.Pretty([]byte(jwt)),
+		"quoted":   journey.Pretty([]byte(`"` + jwt + `"`)),
 	} {
 		require.NotContains(t, text, opaque, name)
 		require.NotContains(t, text, "c2lnbmF0dXJl", name)

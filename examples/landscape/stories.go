@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"slices"
+
+	"github.com/portner-go/portner/examples/internal/journey"
 )
 
 // story is a sequence of requests from a login or a grant to an API.
@@ -14,7 +16,7 @@ type story struct {
 	// login is the login at the beginning; nil if there is none.
 	login *login
 	// play sends the requests. An error response ends the story.
-	play func(context.Context, *walk, *journey) error
+	play func(context.Context, *walk, *tale) error
 }
 
 // allStories returns the stories of the page. Most exchange a token at Altinn and call its API.
@@ -69,7 +71,7 @@ func otherStories(at addresses) []story {
 	}
 }
 
-func playPerson(ctx context.Context, w *walk, j *journey) error {
+func playPerson(ctx context.Context, w *walk, j *tale) error {
 	token, err := w.redeem(ctx, j, "Tjenesten viser hvem den er. Den får et access_token, og ikke noe id_token, for det ba den ikke om.")
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ func playPerson(ctx context.Context, w *walk, j *journey) error {
 	return w.atAltinn(ctx, j, "id-porten", "Altinn sjekker signaturen og scopet, slår opp personen og gir et token som går ut samtidig med det første.", apiInstances, token)
 }
 
-func playContacts(ctx context.Context, w *walk, j *journey) error {
+func playContacts(ctx context.Context, w *walk, j *tale) error {
 	token, err := w.redeem(ctx, j, "Tjenesten viser hvem den er, og får et token som gir tilgang til nettopp dette API-et.")
 	if err != nil {
 		return err
@@ -93,21 +95,21 @@ const (
 )
 
 // playOnBehalf exchanges the token of a login twice: the service names its backend in may_act, and the backend is named in act.
-func playOnBehalf(ctx context.Context, w *walk, j *journey) error {
+func playOnBehalf(ctx context.Context, w *walk, j *tale) error {
 	original, err := w.redeem(ctx, j, "Tjenesten viser hvem den er, og får et token. Det er ikke til noe bestemt API.")
 	if err != nil {
 		return err
 	}
-	permitting, err := w.swap(ctx, j, payClient, original, call{
-		title: "Pek ut baksystemet", token: tokenForBackend,
-		text: "Tjenesten veksler sitt eget token. I det nye sier may_act hvem som får handle for personen: baksystemet, som en leverandør driver.",
+	permitting, err := w.swap(ctx, j, payClient, original, journey.Call{
+		Title: "Pek ut baksystemet", Token: tokenForBackend,
+		Text: "Tjenesten veksler sitt eget token. I det nye sier may_act hvem som får handle for personen: baksystemet, som en leverandør driver.",
 	}, nil)
 	if err != nil {
 		return err
 	}
-	acting, err := w.swap(ctx, j, backendClient, permitting, call{
-		title: "Veksle til et token for API-et", token: tokenForPay,
-		text: "Baksystemet viser hvem det er, og veksler tokenet det fikk av tjenesten. pid er den samme, aud er API-et, og act er baksystemet.",
+	acting, err := w.swap(ctx, j, backendClient, permitting, journey.Call{
+		Title: "Veksle til et token for API-et", Token: tokenForPay,
+		Text: "Baksystemet viser hvem det er, og veksler tokenet det fikk av tjenesten. pid er den samme, aud er API-et, og act er baksystemet.",
 	}, url.Values{"audience": {w.at.payAPI()}})
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func playOnBehalf(ctx context.Context, w *walk, j *journey) error {
 	return w.use(ctx, j, "Kall API-et med det nye tokenet", "API-et ser både hvem det gjelder og hvem som handler.", w.at.payAPI(), acting)
 }
 
-func playEmployee(ctx context.Context, w *walk, j *journey) error {
+func playEmployee(ctx context.Context, w *walk, j *tale) error {
 	_, err := w.redeem(ctx, j, "Hvem personen er, står i pid. Hvem hun handler for, står i authorization_details. Der, og bare der, skal et API lete.")
 	return err
 }
@@ -153,8 +155,8 @@ func machineStories(at addresses) []story {
 }
 
 // machinePlay sends a grant, exchanges the token and calls an API.
-func machinePlay(client, text string, claims object, api string) func(context.Context, *walk, *journey) error {
-	return func(ctx context.Context, w *walk, j *journey) error {
+func machinePlay(client, text string, claims object, api string) func(context.Context, *walk, *tale) error {
+	return func(ctx context.Context, w *walk, j *tale) error {
 		token, err := w.sign(ctx, j, client, text, claims)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/journey"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/internal/httpx"
 )
@@ -21,9 +22,6 @@ import (
 var web embed.FS
 
 var pages = template.Must(template.ParseFS(web, "web/*.html"))
-
-// errSilent reports that a server did not answer.
-var errSilent = errors.New("no answer")
 
 // walk is the page: a web application that plays stories and keeps the last result of each story for each browser.
 type walk struct {
@@ -41,14 +39,14 @@ type walk struct {
 // browser is a visitor of the page.
 type browser struct {
 	seen     time.Time
-	pending  map[string]*journey // waiting for a login, by state
-	finished map[string]*journey // the last one of each story, by its name
+	pending  map[string]*tale // waiting for a login, by state
+	finished map[string]*tale // the last one of each story, by its name
 }
 
-// journey is the result of a story.
-type journey struct {
+// tale is the result of a story.
+type tale struct {
+	journey.Journal
 	Story    story
-	Steps    []step
 	Refused  string // error of the last response
 	Silent   bool   // a server did not answer
 	login    login
@@ -110,7 +108,7 @@ func (w *walk) browserOf(rw http.ResponseWriter, r *http.Request) *browser {
 	}
 	w.forget(now)
 	id := rand.Text()
-	b := &browser{seen: now, pending: map[string]*journey{}, finished: map[string]*journey{}}
+	b := &browser{seen: now, pending: map[string]*tale{}, finished: map[string]*tale{}}
 	w.browsers[id] = b
 	http.SetCookie(rw, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	return b
@@ -133,7 +131,7 @@ func (w *walk) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := w.browserOf(rw, r)
-	j := &journey{Story: w.stories[i]}
+	j := &tale{Story: w.stories[i]}
 	if j.Story.login == nil {
 		w.play(r.Context(), b, j)
 		http.Redirect(rw, r, "/historie/"+j.Story.Name, http.StatusSeeOther)
@@ -171,13 +169,13 @@ func (w *walk) callback(rw http.ResponseWriter, r *http.Request) {
 }
 
 // play plays a story and keeps the result.
-func (w *walk) play(ctx context.Context, b *browser, j *journey) {
+func (w *walk) play(ctx context.Context, b *browser, j *tale) {
 	err := j.Story.play(ctx, w, j)
-	no, refused := errors.AsType[refusal](err)
+	no, refused := errors.AsType[journey.Refusal](err)
 	switch {
 	case err == nil:
 	case refused:
-		j.Refused = no.text
+		j.Refused = no.Text
 	default:
 		j.Silent = true
 		w.log.Warn("walk-through", "story", j.Story.Name, "error", err)
@@ -185,7 +183,7 @@ func (w *walk) play(ctx context.Context, b *browser, j *journey) {
 	w.keep(b, j)
 }
 
-func (w *walk) keep(b *browser, j *journey) {
+func (w *walk) keep(b *browser, j *tale) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	b.finished[j.Story.Name] = j
@@ -220,7 +218,7 @@ func (w *walk) result(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.render(rw, http.StatusOK, "story.html", struct {
-		*journey
+		*tale
 		Others []story
 	}{j, w.stories})
 }

@@ -2,13 +2,19 @@ package docs_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +30,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/testpki"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
@@ -242,6 +249,52 @@ func realAddress(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+type certificatesKey struct{}
+
+// withCertificates reads the certificates of the client before realAddress replaces the address of the proxy.
+func withCertificates(fromProxy client.CertificateFunc, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		certs, err := fromProxy(r)
+		read := func() ([]*x509.Certificate, error) { return certs, err }
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), certificatesKey{}, read)))
+	})
+}
+
+// clientCertificates is Config.ClientCertificates.
+func clientCertificates(r *http.Request) ([]*x509.Certificate, error) {
+	read, ok := r.Context().Value(certificatesKey{}).(func() ([]*x509.Certificate, error))
+	if !ok {
+		return nil, errors.New("the request did not pass withCertificates")
+	}
+	return read()
+}
+
+// TestCertificatesBehindAProxy: the certificates are those of the proxy's field, although the address of the proxy is replaced.
+func TestCertificatesBehindAProxy(t *testing.T) {
+	t.Parallel()
+	fromProxy, err := client.CertificateFromHeader(netip.MustParsePrefix("192.0.2.1/32"))
+	require.NoError(t, err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	now := time.Now()
+	ca, err := testpki.NewRoot("Client", testpki.AuthorityOrgno, key, testpki.Validity{From: now, To: now.Add(time.Hour)})
+	require.NoError(t, err)
+	for peer, accepted := range map[string]bool{"192.0.2.1:4711": true, "198.51.100.7:4711": false} {
+		r := httptest.NewRequest(http.MethodGet, "/userinfo", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Real-Ip", "192.0.2.1")
+		r.Header.Set("Client-Cert", ":"+base64.StdEncoding.EncodeToString(ca.Certificate.Raw)+":")
+		withCertificates(fromProxy, realAddress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			require.Equal(t, "192.0.2.1:0", r.RemoteAddr)
+			got, err := client.RequestFrom(w, r, clientCertificates)
+			require.Equal(t, accepted, err == nil, peer)
+			require.Equal(t, accepted, got.Certificate.Equal(ca.Certificate), peer)
+		}))).ServeHTTP(httptest.NewRecorder(), r)
+	}
+	_, err = client.RequestFrom(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/userinfo", nil), clientCertificates)
+	require.Error(t, err)
 }
 
 func withPath(cfg provider.Config) provider.Config {

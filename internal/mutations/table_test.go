@@ -210,6 +210,12 @@ var table = []mutation{
 		[]string{"TestPushProofIsUsedOnce"},
 	},
 	{
+		"proofs of unauthenticated senders are remembered without a bound", "authorize/par.go",
+		"uri, err := e.storePushed(", "if proof.Key != \"\" {\n\t\t_ = e.cfg.DPoP.Consume(ctx, clientID, proof, now)\n\t\tproof.Key = \"\"\n\t}\n\turi, err := e.storePushed(",
+		"authorize",
+		[]string{"TestPushProofFlood"},
+	},
+	{
 		"the key of a DPoP proof replaces dpop_jkt", "authorize/dpop.go",
 		"return page(portner.InvalidDPoPProof, \"dpop_jkt_mismatch\", \"The dpop_jkt must be the thumbprint of the key of the DPoP proof.\")", "s.form = s.form.With(jktField, key)",
 		"authorize",

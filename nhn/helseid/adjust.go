@@ -46,10 +46,6 @@ func (s *Service) adjust(ctx context.Context, c *token.Contents) error {
 	return s.forResources(c)
 }
 
-func invalidDetails(text string) error {
-	return &portner.Error{Code: portner.InvalidAuthorizationDetails, Description: text}
-}
-
 // assertionDetails returns the details of the client assertion as an array, nil if it has none.
 func (s *Service) assertionDetails(ctx context.Context, c *token.Contents) (json.RawMessage, error) {
 	if len(c.Client.Assertion) == 0 {
@@ -142,7 +138,7 @@ func (s *Service) forResources(c *token.Contents) error {
 	c.Plan.Audience = slices.DeleteFunc(c.Plan.Audience, func(aud string) bool { return !granted(aud) })
 	for _, resource := range c.Resources {
 		if !granted(resource) {
-			return &portner.Error{Code: portner.InvalidTarget, Description: "A resource is not the audience of a granted scope."}
+			return refuse(portner.InvalidTarget, "A resource is not the audience of a granted scope.", "resource_not_granted")
 		}
 	}
 	return nil

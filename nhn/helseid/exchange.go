@@ -43,10 +43,6 @@ type exchange struct {
 	subject *token.LiveToken
 }
 
-func refuse(code portner.ErrorCode, text string) error {
-	return &portner.Error{Code: code, Description: text}
-}
-
 func (x *exchange) handle(ctx context.Context) (*token.Response, error) {
 	scopes, err := x.readForm()
 	if err != nil {
@@ -72,7 +68,7 @@ func (x *exchange) handle(ctx context.Context) (*token.Response, error) {
 		},
 	}, func(ctx context.Context, i *storage.Issuance) error { return x.store.InsertGrant(ctx, i, x.Now) })
 	if errors.Is(err, storage.ErrRevoked) {
-		return nil, refuse(portner.InvalidRequest, "The subject_token is not valid.")
+		return nil, refuse(portner.InvalidRequest, "The subject_token is not valid.", "subject_token_invalid")
 	} else if err != nil {
 		return nil, err
 	}
@@ -85,15 +81,15 @@ func (x *exchange) readForm() ([]string, error) {
 	f := x.Form
 	switch {
 	case !f.Has("subject_token") || f.Get("subject_token_type") != typeAccess:
-		return nil, refuse(portner.InvalidRequest, "The parameters subject_token and subject_token_type, an access token, are required.")
+		return nil, refuse(portner.InvalidRequest, "The parameters subject_token and subject_token_type, an access token, are required.", "subject_token_missing")
 	case f.Has("requested_token_type") && f.Get("requested_token_type") != typeAccess:
-		return nil, refuse(portner.InvalidRequest, "The requested_token_type is not supported.")
+		return nil, refuse(portner.InvalidRequest, "The requested_token_type is not supported.", "requested_token_type_unsupported")
 	case f.Has("actor_token"):
-		return nil, refuse(portner.InvalidRequest, "The parameter actor_token is not supported: the actor is the client.")
+		return nil, refuse(portner.InvalidRequest, "The parameter actor_token is not supported: the actor is the client.", "actor_token_unsupported")
 	}
 	scopes, err := scope.Parse(f.Get("scope"))
 	if err != nil || slices.ContainsFunc(scopes, func(name string) bool { return x.audienceOf(name) == "" }) {
-		return nil, refuse(portner.InvalidScope, "The parameter scope must name scopes of APIs.")
+		return nil, refuse(portner.InvalidScope, "The parameter scope must name scopes of APIs.", "scope_not_allowed")
 	}
 	return scopes, nil
 }
@@ -103,7 +99,7 @@ func (x *exchange) findSubject(ctx context.Context) error {
 	var err error
 	x.subject, err = x.minter.LookupSubjectToken(ctx, x.Form.Get("subject_token"), x.Now)
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked) {
-		return refuse(portner.InvalidRequest, "The subject_token is not valid.")
+		return refuse(portner.InvalidRequest, "The subject_token is not valid.", "subject_token_invalid")
 	} else if err != nil {
 		return err
 	}
@@ -112,10 +108,10 @@ func (x *exchange) findSubject(ctx context.Context) error {
 		return err
 	}
 	if !slices.ContainsFunc(x.subject.Token.Audience, func(aud string) bool { return slices.Contains(reg.APIs, aud) }) {
-		return refuse(portner.InvalidRequest, "The subject_token is not for an API of the client.")
+		return refuse(portner.InvalidRequest, "The subject_token is not for an API of the client.", "subject_token_audience")
 	}
 	if x.subject.Exchanges >= token.MaxExchanges {
-		return refuse(portner.InvalidRequest, "The subject_token is the result of too many exchanges.")
+		return refuse(portner.InvalidRequest, "The subject_token is the result of too many exchanges.", "subject_token_invalid")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
@@ -78,7 +79,16 @@ func (s *Service) stillAllowed(ctx context.Context, r rar.Request, details []rar
 
 // hid is an error of HelseID for organisations. Its number begins the description.
 func hid(number int, text string) error {
-	return &portner.Error{Code: portner.InvalidAuthorizationDetails, Description: fmt.Sprintf("HID-%d: %s", number, text)}
+	return invalidDetails(fmt.Sprintf("HID-%d: %s", number, text))
+}
+
+func invalidDetails(text string) error {
+	return refuse(portner.InvalidAuthorizationDetails, text, "organisation_rejected")
+}
+
+// refuse returns a protocol error. The reason is for the log.
+func refuse(code portner.ErrorCode, text, reason string) error {
+	return &portner.Error{Code: code, Description: text, Err: &audit.Cause{Event: portner.EventRefused, Reason: reason}}
 }
 
 // checkOrganisations checks that the client may name the organisation.

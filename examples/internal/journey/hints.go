@@ -1,4 +1,4 @@
-package main
+package journey
 
 // hints explain claims.
 var hints = map[string]string{
@@ -25,6 +25,27 @@ var hints = map[string]string{
 	"authorization_details": "hvem det gjelder for",
 	"act":                   "systemet som handler for personen",
 	"may_act":               "systemet som får handle for personen",
+
+	"cnf":   "nøkkelen det er bundet til",
+	"htm":   "metoden beviset gjelder",
+	"htu":   "adressen beviset gjelder",
+	"ath":   "tokenet beviset hører til",
+	"jwk":   "den offentlige nøkkelen",
+	"nonce": "verdien serveren ba om",
+	"idp":   "hvor personen logget inn",
+
+	"helseid://claims/identity/pid":                 "fødselsnummeret til personen",
+	"helseid://claims/identity/security_level":      "nivået personen logget inn på",
+	"helseid://claims/identity/assurance_level":     "hvor sikkert det er at det er rett person",
+	"helseid://claims/identity/network":             "nettet personen kom fra",
+	"helseid://claims/identity/pid_pseudonym":       "personen, uten fødselsnummer",
+	"helseid://claims/hpr/hpr_number":               "nummeret i Helsepersonellregisteret",
+	"helseid://claims/client/client_name":           "navnet på systemet, til logger",
+	"helseid://claims/client/client_tenancy":        "om systemet handler for én virksomhet eller flere",
+	"helseid://claims/client/claims/orgnr_parent":   "virksomheten",
+	"helseid://claims/client/claims/orgnr_child":    "underenheten",
+	"helseid://claims/client/claims/orgnr_supplier": "leverandøren av systemet",
+	"assertion_details":                             "virksomheten det gjelder, for dette ene tokenet",
 
 	"urn:altinn:org":                "tjenesteeieren hos Altinn",
 	"urn:altinn:orgNumber":          "virksomheten hos Altinn",

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/browsertest"
+)
+
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
+// recorder keeps what a server logs.
+type recorder struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(b)
+}
+
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
+}
+
+// start starts the server on free ports until the end of the test. The log must not have an identity number or a token.
+func start(t *testing.T, args ...string) *server {
+	t.Helper()
+	log := &recorder{}
+	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...),
+		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	require.NoError(t, err)
+	s := prepared.(*server)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+		for _, u := range s.cfg.Users {
+			require.NotContains(t, log.String(), u.PID, "the log has an identity number")
+		}
+		require.NotContains(t, log.String(), "eyJ", "the log has a token")
+	})
+	return s
+}
+
+// TestWalk plays every story in headless Chromium: a login with a pushed request and a key, the token of a machine, calls of the API that
+// are rejected without a proof, the nonce, and an exchange.
+func TestWalk(t *testing.T) {
+	s := start(t)
+	b := browsertest.New(t, "helseid-")
+	b.Open(s.sites[1].Base, "#story-person")
+	b.Look("home")
+
+	b.Click("#story-person", "#login-form")
+	require.False(t, b.Has("#user-ola"), "level 3 does not satisfy Level4")
+	b.Look("login")
+	b.Click("#user-kari", "#told-person")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	for step, want := range map[browsertest.CSS]string{
+		"#step-0 .response": `"request_uri"`, "#step-3 .response": `"use_dpop_nonce"`, "#step-4 .response": `"token_type": "DPoP"`,
+		"#step-5 .response": "401 Unauthorized", "#step-6 .response": "401 Unauthorized", "#step-7 .response": `"hpr_number": "565500001"`,
+	} {
+		require.Contains(t, b.Text(step), want)
+	}
+	claim := func(name string) string {
+		return b.Text(browsertest.CSS(`[data-token="Tokenet fra HelseID"] > table [data-claim="` + name + `"] > code`))
+	}
+	require.Equal(t, "4", claim("helseid://claims/identity/security_level"))
+	require.Equal(t, hospital, claim("helseid://claims/client/claims/orgnr_parent"))
+	require.Equal(t, ward, claim("helseid://claims/client/claims/orgnr_child"))
+	require.Equal(t, audienceJournal, claim("aud"))
+	b.Look("person")
+
+	b.Click("#story-maskin", "#told-maskin")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Equal(t, customer, claim("helseid://claims/client/claims/orgnr_parent"))
+	b.Look("maskin")
+
+	b.Click("#story-nei", "#told-nei")
+	require.Contains(t, b.Text("#expected"), "HID-1001")
+
+	b.Click("#story-veksling", "#told-veksling")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(`[data-token="Tokenet til neste API"] > table [data-claim="act"] > code`), journalAPI)
+	require.NotContains(t, b.Text("main"), "passord")
+
+	b.Open(s.issuer+"/", "#home-page")
+	b.Look("issuer")
+	require.True(t, strings.HasPrefix(b.Text("h1"), "Lokal HelseID"))
+}
