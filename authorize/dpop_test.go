@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -275,6 +276,65 @@ func TestPushProofIsUsedOnce(t *testing.T) {
 		require.Equal(t, "dpop_replay", reason)
 	}
 	require.Equal(t, 1, replay.Stats().Replays)
+}
+
+// TestPushProofRace: of two requests with one proof at the same time, one gets a request_uri. With a replay store that decides in two steps,
+// both get one.
+func TestPushProofRace(t *testing.T) {
+	t.Parallel()
+	const rounds = 500
+	run := func(replay dpop.ReplayStore) (twice int) {
+		w, _ := dpopWorld(t, func(c *authorize.Config) {
+			c.DPoP = &dpop.Policy{Replay: replay}
+			c.PushedRequests = memory.New() // with room for all rounds
+		})
+		for range rounds {
+			proof := w.proof(signingKey, nil)
+			var got [2]int
+			var wg sync.WaitGroup
+			for i := range got {
+				wg.Go(func() { got[i] = w.push(params("web"), with(proof)).StatusCode })
+			}
+			wg.Wait()
+			require.Contains(t, got, http.StatusCreated)
+			if got[0] == got[1] {
+				twice++
+			}
+		}
+		return twice
+	}
+	require.Zero(t, run(memory.New()))
+	require.Equal(t, rounds, run(&looseReplay{seen: map[storage.Hash]bool{}}), "the test notices a store that is not atomic")
+}
+
+// looseReplay is a replay store that reads and writes in two steps. Between them, each of two callers waits for the other one.
+type looseReplay struct {
+	mu   sync.Mutex
+	seen map[storage.Hash]bool
+	both chan struct{}
+}
+
+func (l *looseReplay) ConsumeJTI(_ context.Context, _ string, key storage.Hash, _, _ time.Time) error {
+	l.mu.Lock()
+	seen, first := l.seen[key], l.both == nil
+	if first {
+		l.both = make(chan struct{})
+	} else {
+		close(l.both)
+	}
+	both := l.both
+	if !first {
+		l.both = nil
+	}
+	l.mu.Unlock()
+	<-both
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen[key] = true
+	if seen {
+		return storage.ErrConsumed
+	}
+	return nil
 }
 
 // TestPushProofFlood: anyone can push requests of a public client. One address takes no more room in the replay store than it has for pushed
