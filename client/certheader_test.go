@@ -112,3 +112,35 @@ func TestCertificateFromHeaderTrust(t *testing.T) {
 	_, err = f(r)
 	require.Error(t, err, "the list of the caller is copied")
 }
+
+// FuzzCertificateFromHeader: each certificate has one spelling in a field, apart from the space around it.
+func FuzzCertificateFromHeader(f *testing.F) {
+	valid := item(theSelfSigned())
+	f.Add(valid, "", false)
+	f.Add(valid, valid+" , "+valid, true)
+	f.Add(":MAA=:", "::", true)
+	trusted, err := client.CertificateFromHeader(netip.MustParsePrefix("192.0.2.1/32"))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, leaf, above string, chained bool) {
+		r := httptest.NewRequest(http.MethodGet, "/userinfo", nil)
+		r.RemoteAddr = "192.0.2.1:4711"
+		r.Header["Client-Cert"] = []string{leaf}
+		want := strings.Trim(leaf, " \t")
+		if chained {
+			r.Header["Client-Cert-Chain"] = []string{above}
+			for part := range strings.SplitSeq(above, ",") {
+				want += "," + strings.Trim(part, " \t")
+			}
+		}
+		chain, err := trusted(r)
+		if err != nil {
+			require.Empty(t, chain)
+			return
+		}
+		var got []string
+		for _, c := range chain {
+			got = append(got, item(c))
+		}
+		require.Equal(t, want, strings.Join(got, ","))
+	})
+}

@@ -204,3 +204,21 @@ func FuzzSubjectDN(f *testing.F) {
 		require.False(t, parsed.Equal(other))
 	})
 }
+
+// FuzzSubjectDER: the subject of a certificate of any form can be read or not, and is named by at most one text: the text of its parts.
+func FuzzSubjectDER(f *testing.F) {
+	f.Add(dn(f, oneRDN(oidC, "NO"), oneRDN(oidO, "Example"), rdn{{Type: oidCN, Value: "a"}, {Type: oidOU, Value: "b"}}))
+	f.Add(dn(f, oneRDN(oidCN, tagged(asn1.TagBMPString, "\x00\xc5\x00s")), oneRDN(oidCN, 5), rdn{}))
+	f.Add([]byte{0x30, 0x80, 0, 0})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		subject, ok := client.SubjectOf(der)
+		if !ok {
+			return
+		}
+		require.True(t, subject.Equal(subject))
+		parsed, err := client.ParseDN(subject.Text())
+		if err == nil {
+			require.True(t, parsed.Equal(subject), "%x %q", der, subject.Text())
+		}
+	})
+}
