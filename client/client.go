@@ -222,6 +222,9 @@ type Environment struct {
 	// SigningAlgorithms are the algorithms of the keys of clients. Set it to Config.SigningAlgorithms. If nil, they are RS256, RS384, RS512,
 	// PS256, ES256 and EdDSA.
 	SigningAlgorithms []string
+	// NativeKeys allows native applications to use private_key_jwt, where each installation has a key of its own: the thick clients of
+	// HelseID.
+	NativeKeys bool
 	// NoPID accepts the scopes no_pid and tokeninfo, which ID-porten no longer documents: a client may request a pseudonymous login
 	// with no_pid, and a client with tokeninfo is a resource server.
 	NoPID bool

@@ -175,6 +175,8 @@ func (v *validation) checkKind() {
 	case kind.machine:
 		v.Want(v.ApplicationKind() == Web, "application_type", "must be web for integration_type "+v.IntegrationType)
 		methods = machineMethods
+	case v.ApplicationKind() == Native && v.env.NativeKeys && v.IntegrationType == "":
+		methods = []string{PrivateKeyJWT, None}
 	case v.ApplicationKind() != Web:
 		methods = publicMethods // RFC 8252 §8.5: an application that is distributed to users cannot keep a secret
 	case v.IntegrationType == "":

@@ -382,3 +382,16 @@ func TestRetiredScopes(t *testing.T) {
 	require.NoError(t, server.Validate(client.Environment{NoPID: true}), "a resource server needs no redirect URI")
 	require.True(t, server.Introspects())
 }
+
+// TestNativeKeys: a native application may have a key only where the environment says so, and no secret in any case.
+func TestNativeKeys(t *testing.T) {
+	t.Parallel()
+	c := client.Client{
+		ClientID: "thick", ApplicationType: client.Native, TokenEndpointAuthMethod: client.PrivateKeyJWT, RedirectURIs: []string{"http://127.0.0.1/callback"},
+		JWKS: json.RawMessage(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"bsIISjKm8h2SWwLRddfuS0Wa_gVpR4LXsWr2I_F0oVU","y":"RS4Vvq-zEICGcKFWKBTLldfjFxBQu09r58QEJZmPOvg"}]}`),
+	}
+	require.ErrorContains(t, c.Validate(client.Environment{}), "token_endpoint_auth_method")
+	require.NoError(t, c.Validate(client.Environment{NativeKeys: true}))
+	c.TokenEndpointAuthMethod = client.ClientSecretBasic
+	require.ErrorContains(t, c.Validate(client.Environment{NativeKeys: true}), "token_endpoint_auth_method")
+}

@@ -33,6 +33,7 @@ func (m *Minter) adjust(ctx context.Context, in *issuance) error {
 		return refuse(portner.InvalidScope, "None of the scopes may be used.", "scope_rejected")
 	}
 	plan.Granted, plan.Audience, in.Resources = c.Plan.Granted, c.Plan.Audience, c.Resources
+	in.Refresh = in.Refresh && c.Refresh
 	in.AuthorizationDetails, in.RejectedScopes = c.AuthorizationDetails, c.RejectedScopes
 	return nil
 }

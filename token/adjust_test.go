@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,10 @@ func TestForm(t *testing.T) {
 func TestAdjust(t *testing.T) {
 	t.Parallel()
 	adjust := func(_ context.Context, c *token.Contents) error {
+		if !slices.Contains(c.Plan.Granted, "api:read") {
+			c.Refresh = false
+			return nil
+		}
 		c.Plan.Granted, c.RejectedScopes = []string{"openid", "profile", "api:read"}, []string{"api:aud"}
 		c.Plan.Audience = nil
 		c.AuthorizationDetails = json.RawMessage(`[{"type":"other"}]`)
@@ -62,6 +67,7 @@ func TestAdjust(t *testing.T) {
 	}
 	f := newFixture(t, func(c *token.Config) { c.Adjust = adjust })
 	a := f.login("web", "openid", "profile", "api:read", "api:aud")
+	require.NotContains(t, f.login("web", "openid", "profile").body, "refresh_token")
 	for _, a := range []answer{a, f.refresh("web", a.str("refresh_token"))} {
 		require.Equal(t, []string{"openid profile api:read", "api:aud"}, []string{a.str("scope"), a.str("rejected_scope")})
 		_, at := segments(t, a.str("access_token"))

@@ -83,8 +83,8 @@ type Config struct {
 	// Form holds where the form of tokens and responses departs from that of the RFCs. The zero value does not.
 	Form Form
 	// Adjust is called for every token request before its tokens are made, after the grant was checked. It may remove scopes from
-	// Plan.Granted, audiences from Resources and Plan.Audience, name removed scopes in RejectedScopes, and replace AuthorizationDetails,
-	// which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the client, and no
+	// Plan.Granted, audiences from Resources and Plan.Audience, name removed scopes in RejectedScopes, set Refresh to false, and replace
+	// AuthorizationDetails, which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the client, and no
 	// code or token is consumed; every other error is a fault. It may be nil.
 	Adjust func(ctx context.Context, c *Contents) error
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.

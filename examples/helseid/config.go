@@ -177,7 +177,7 @@ func (c *config) service(key portner.Secret) (*helseid.Service, error) {
 // environment validates registrations by the rules of the profile.
 func environment(s *helseid.Service) client.Environment {
 	pr := s.Profile()
-	return client.Environment{Test: true, SigningAlgorithms: pr.SigningAlgorithms, Profile: pr.CheckClient}
+	return client.Environment{Test: true, NativeKeys: true, SigningAlgorithms: pr.SigningAlgorithms, Profile: pr.CheckClient}
 }
 
 // Registration implements helseid.RegistrationSource.

@@ -254,7 +254,7 @@ func usersOf(page string) (all []string) {
 func (v *visitor) choose(page, at, user string) url.Values {
 	v.w.t.Helper()
 	action, csrf := formAction.FindStringSubmatch(page), formCSRF.FindStringSubmatch(page)
-	require.NotNil(v.w.t, action, page)
+	require.NotNil(v.w.t, action, "no button of a user at %s", at)
 	base, err := url.Parse(at)
 	require.NoError(v.w.t, err)
 	to, err := base.Parse(html.UnescapeString(action[1]))

@@ -9,6 +9,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
 )
 
@@ -42,6 +43,7 @@ func (s *Service) adjust(ctx context.Context, c *token.Contents) error {
 	if parent == "" && reg.Tenancy == MultiTenant && c.Identity.IsZero() && !exchanged {
 		return invalidDetails("A multi-tenant client must send the organisation in the client assertion.")
 	}
+	c.Refresh = c.Refresh && slices.Contains(c.Grant.Scopes, scope.OfflineAccess)
 	c.Plan.Granted, c.RejectedScopes = without(c.Plan.Granted, reg.RejectedScopes[parent])
 	return s.forResources(c)
 }
