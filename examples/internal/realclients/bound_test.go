@@ -150,11 +150,13 @@ func (w *world) api() *nonceAPI {
 	require.NoError(w.t, err)
 	verifier, err := resource.New(resource.Config{
 		Issuer: w.issuer, Keys: resource.RemoteKeys{URI: w.issuer + "/jwks.json", HTTP: w.browser().http}, URL: base, Audience: []string{w.issuer},
-		DPoP: &dpop.Policy{Replay: memory.New(), Nonces: nonces},
+		DPoP:     &dpop.Policy{Replay: memory.New(), Nonces: nonces},
+		Metadata: &resource.Metadata{ScopesSupported: []string{apiScope}, TLSClientCertificateBoundAccessTokens: true},
 	})
 	require.NoError(w.t, err)
 	api := &nonceAPI{url: base}
 	mux := http.NewServeMux()
+	mux.Handle(verifier.Metadata())
 	mux.Handle("GET /who", verifier.Protect(resource.Rules{Scopes: []string{apiScope}, SenderConstrained: true}, http.HandlerFunc(
 		func(rw http.ResponseWriter, r *http.Request) {
 			_ = json.NewEncoder(rw).Encode(object{"sub": resource.FromContext(r.Context()).Subject})

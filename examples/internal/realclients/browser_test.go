@@ -22,7 +22,11 @@ type browser struct {
 func (w *world) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	require.NoError(w.t, err)
-	return &browser{t: w.t, http: &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}}}}
+	config := &tls.Config{RootCAs: w.roots}
+	if w.certificate != nil {
+		config.Certificates = []tls.Certificate{*w.certificate}
+	}
+	return &browser{t: w.t, http: &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: config}}}
 }
 
 // page is a response after all redirects.

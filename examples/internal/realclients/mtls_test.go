@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -57,6 +58,45 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
+// TestAPIMetadata reads the metadata of an API with oauth4webapi.
+func TestAPIMetadata(t *testing.T) {
+	t.Parallel()
+	dir := installed(t)
+	w := newWorld(t)
+	listen := w.free()
+	api := w.api()
+	w.service("oauth4webapi", nodeProgram("oauth.mjs")(t, dir), listen)
+	of := w.browser().get("https://" + listen + "/metadata?resource=" + url.QueryEscape(api.url)).json(t)
+	require.Equal(t, []any{w.issuer}, of["authorization_servers"])
+	require.Equal(t, []any{"PS256", "ES256", "EdDSA"}, of["dpop_signing_alg_values_supported"])
+	require.Equal(t, true, of["tls_client_certificate_bound_access_tokens"])
+	require.Contains(t, of["challenge"], `resource_metadata="`+api.url+`/.well-known/oauth-protected-resource"`)
+}
+
+// TestSpringCertificates presents tokens that are bound to a certificate to Spring Security.
+func TestSpringCertificates(t *testing.T) {
+	t.Parallel()
+	dir := installed(t)
+	w := newWorld(t)
+	listen, other := w.free(), w.free()
+	origin := "https://" + listen
+	who := "https://" + other + "/who"
+	w.clientCertificate("client", false)
+	w.startFAPI("fapi2", who, w.boundClient(origin, object{"tls_client_certificate_bound_access_tokens": true, "use_mtls_endpoint_aliases": true}))
+	w.service("oauth4webapi", nodeProgram("oauth.mjs")(t, dir), listen, "CERTIFICATE="+w.path("client.crt"), "CERTIFICATE_KEY="+w.path("client.key"))
+	w.service("Spring Security", otherAPIs[0].command(t, dir), other, "AUDIENCE="+who)
+
+	b := w.browser()
+	b.get(origin + "/machine?scope=" + apiScope).json(t)
+	called := b.get(origin + "/call?url=" + url.QueryEscape(who)).json(t)
+	require.EqualValues(t, http.StatusOK, called["status"], "%v", called)
+	require.Equal(t, "tjeneste", called["body"].(object)["client_id"])
+	token := b.get(origin + "/token").json(t)["access_token"].(string)
+	require.Equal(t, http.StatusUnauthorized, w.ask(who, "Bearer", token, "").status, "without a certificate")
+	w.clientCertificate("other", false)
+	require.Equal(t, http.StatusUnauthorized, w.with("other").ask(who, "Bearer", token, "").status, "with another certificate")
+}
+
 // requireCertificate verifies that the access token of the client has its certificate: the API accepts it from the client, and from nobody else.
 func (w *world) requireCertificate(b *browser, origin string, api *nonceAPI, sub any, certificate []byte) {
 	w.t.Helper()
@@ -72,6 +112,19 @@ func (w *world) requireCertificate(b *browser, origin string, api *nonceAPI, sub
 	stolen := w.ask(api.url+"/who", "Bearer", token, "")
 	require.Equal(w.t, http.StatusUnauthorized, stolen.status)
 	require.Contains(w.t, stolen.challenge, `error="invalid_token"`)
+	w.clientCertificate("other", false)
+	stolen = w.with("other").ask(api.url+"/who", "Bearer", token, "")
+	require.Equal(w.t, http.StatusUnauthorized, stolen.status, "with another certificate")
+}
+
+// with returns the world with a client certificate for requests of the test.
+func (w *world) with(name string) *world {
+	w.t.Helper()
+	pair, err := tls.LoadX509KeyPair(w.path(name+".crt"), w.path(name+".key"))
+	require.NoError(w.t, err)
+	other := *w
+	other.certificate = &pair
+	return &other
 }
 
 // clientCertificate writes a certificate and its key: name.crt and name.key. It is issued by the authority of the world, or by itself.

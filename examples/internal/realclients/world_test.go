@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -58,6 +59,8 @@ type world struct {
 	key    *ecdsa.PrivateKey // of clients with private_key_jwt
 	ca     *x509.Certificate
 	caKey  *ecdsa.PrivateKey
+
+	certificate *tls.Certificate // of the client of requests of the test; nil without one
 }
 
 var (

@@ -98,10 +98,12 @@ const routes = {
     const response = await proven(url, (o) => oauth.protectedResourceRequest(tokens.access_token, 'GET', url, new Headers(), undefined, o))
     return { status: response.status, body: await response.json() }
   },
-  // The metadata of an API.
+  // The metadata of an API, which is found by the challenge to a request without a token (RFC 9728 §5.1).
   '/metadata': async (request) => {
     const resource = new URL(new URL(request.url).searchParams.get('resource'))
-    return oauth.processResourceDiscoveryResponse(resource, await oauth.resourceDiscoveryRequest(resource, http))
+    const metadata = await oauth.processResourceDiscoveryResponse(resource, await oauth.resourceDiscoveryRequest(resource, http))
+    const refused = await fetch(new URL('/who', resource))
+    return { ...metadata, challenge: refused.headers.get('www-authenticate') }
   },
   '/introspect': async (request) => {
     await configured()
