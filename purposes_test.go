@@ -2,8 +2,10 @@ package portner_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -28,6 +30,7 @@ import (
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/optest"
@@ -85,6 +88,7 @@ type matrix struct {
 	altinn  *altinn.Server
 	api     *authorizations.API
 	logouts []string // logout tokens that clients received
+	bound   string   // an access token that is bound to the common key
 }
 
 // Send implements logout.Sender.
@@ -116,6 +120,12 @@ func newMatrix(t *testing.T) *matrix {
 	m.jwks = json.RawMessage(doc)
 	m.op, m.typed = m.newProvider(t, ""), m.newProvider(t, "at+jwt")
 	m.machine, m.altinn = m.newMachineServer(t), m.newAltinn(t)
+	thumbprint, err := json.Marshal(m.publicJWK())
+	require.NoError(t, err)
+	m.bound = m.sign(t, "at+jwt", map[string]any{
+		"iss": optest.Issuer, "aud": navAPI, "sub": "s", "client_id": webClient, "scope": matrixScope, "jti": "b", "iat": time.Now().Unix(),
+		"exp": time.Now().Unix() + 100, "cnf": map[string]any{"jkt": sha256Of(string(thumbprint))},
+	})
 	return m
 }
 
@@ -275,6 +285,41 @@ func (m *matrix) introspects(t *testing.T, jwt string) bool {
 	return err == nil
 }
 
+// proves reports whether a resource server accepts a JWT as the proof for m.bound, with the public key in its header.
+func (m *matrix) proves(t *testing.T, jwt string) bool {
+	api, err := resource.New(resource.Config{
+		Issuer: optest.Issuer, URL: navAPI, Keys: resource.StaticKeys(m.jwks), DPoP: &dpop.Policy{Replay: memory.New()},
+	})
+	require.NoError(t, err)
+	_, err = api.Verify(t.Context(), resource.Request{
+		Method: http.MethodGet, Path: "/", Authorization: []string{"DPoP " + m.bound}, DPoP: []string{m.embed(t, jwt)},
+	})
+	return err == nil
+}
+
+// embed signs the claims of a JWT again, with its typ and with the key in the header.
+func (m *matrix) embed(t *testing.T, jwt string) string {
+	t.Helper()
+	k := issued(t, jwt, nil, "")
+	header, err := json.Marshal(map[string]any{"typ": k.typ, "alg": "PS256", "jwk": m.publicJWK()})
+	require.NoError(t, err)
+	signed := base64.RawURLEncoding.EncodeToString(header) + "." + strings.Split(jwt, ".")[1]
+	digest := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPSS(rand.Reader, m.key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+	require.NoError(t, err)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// publicJWK returns the common key with the members of its thumbprint (RFC 7638 §3.2).
+func (m *matrix) publicJWK() map[string]string {
+	return map[string]string{"e": "AQAB", "kty": "RSA", "n": base64.RawURLEncoding.EncodeToString(m.key.N.Bytes())}
+}
+
+func sha256Of(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // responds is an introspection endpoint with one response.
 type responds string
 
@@ -359,7 +404,7 @@ func (m *matrix) kinds(t *testing.T) map[string]kind {
 		"request object":             {claims: request, purpose: jose.RequestObject},
 		"typed request object":       {typ: "oauth-authz-req+jwt", claims: request, purpose: jose.RequestObject},
 		"Studio token":               {claims: map[string]any{"sub": "dev", "urn:altinn:app": "studio", "jti": "s", "iat": now}},
-		"DPoP proof":                 {typ: "dpop+jwt", claims: map[string]any{"htm": "POST", "htu": optest.Issuer + "/token", "ath": "x", "jti": "d", "iat": now}},
+		"DPoP proof":                 {typ: "dpop+jwt", claims: map[string]any{"htm": "GET", "htu": navAPI, "ath": sha256Of(m.bound), "jti": "d", "iat": now}, purpose: jose.DPoPProof},
 		"introspection response":     issued(t, m.introspect(t, tokens.String("access_token")), jose.IntrospectionResponse, "token/introspectionjwt.go:Keys.Sign"),
 		"unsigned claims of it":      {claims: map[string]any{"iat": now, "token_introspection": map[string]any{"active": true, "sub": "s"}}},
 		"security event token":       {typ: "secevent+jwt", claims: map[string]any{"jti": "e", "iat": now, "sub": "s", "events": map[string]any{"urn:x": map[string]any{}}}},
@@ -450,6 +495,10 @@ func (m *matrix) readers(t *testing.T) map[string]reader {
 			iss: optest.Issuer, aud: webClient, clientID: webClient, sites: []string{"resource/introspection.go:jose.Verify"},
 			purpose: jose.IntrospectionResponse, kinds: []string{"introspection response"}, accepts: m.introspects,
 		},
+		"proof of a bound token": {
+			iss: optest.Issuer, aud: navAPI, clientID: webClient, sites: []string{"dpop/check.go:jose.VerifyEmbedded"},
+			purpose: jose.DPoPProof, kinds: []string{"DPoP proof"}, accepts: m.proves,
+		},
 		"maskinporten at Altinn": with(accessTokens, machineIssuer, altinnIssuer, machines, exchangesAtAltinn("maskinporten"), "digdir/altinn/server.go:verifier.Verify"),
 		"id-porten at Altinn":    with(accessTokens, optest.Issuer, altinnIssuer, logins, exchangesAtAltinn("id-porten"), "digdir/altinn/server.go:verifier.Verify"),
 		"altinnstudio at Altinn": with(accessTokens, "studio", altinnIssuer, []string{"Studio token"}, exchangesAtAltinn("altinnstudio"), "digdir/altinn/server.go:verifier.Verify"),
@@ -501,7 +550,7 @@ func TestOneJWTOnePurpose(t *testing.T) {
 				for _, typ := range spellings(k.typ) {
 					require.Equal(t, want, accepts(typ), "%s, typ %q, claims %v", name, typ, k.aimedAt(r))
 				}
-				untyped := want && k.purpose != jose.IntrospectionResponse // RFC 9701 §5: it always has its typ
+				untyped := want && k.purpose != jose.IntrospectionResponse && k.purpose != jose.DPoPProof // they always have their typ
 				require.Equal(t, untyped, accepts("JWT"), "%s with typ JWT", name)
 				own := typeOf(r.purpose)
 				if !want && own != "" { // the claims of another kind under the right typ
@@ -563,7 +612,7 @@ func TestNumericDates(t *testing.T) {
 
 // typeOf returns the explicit type of a purpose.
 func typeOf(p *jose.Purpose) string {
-	for _, typ := range []string{"at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", "logout+jwt", "token-introspection+jwt"} {
+	for _, typ := range []string{"at+jwt", "oauth-authz-req+jwt", "client-authentication+jwt", "logout+jwt", "token-introspection+jwt", "dpop+jwt"} {
 		if p.Typed(jose.Header{Typ: typ}) {
 			return typ
 		}
@@ -573,8 +622,11 @@ func typeOf(p *jose.Purpose) string {
 
 // spellings returns a typ as RFC 7515 §4.1.9 allows to write it.
 func spellings(typ string) []string {
-	if typ == "" {
+	switch typ {
+	case "":
 		return []string{"", "application/jwt"}
+	case "dpop+jwt": // RFC 9449 §4.3: the value is compared as it is
+		return []string{typ}
 	}
 	return []string{typ, "Application/" + strings.ToUpper(typ)}
 }
@@ -596,7 +648,7 @@ func (m *matrix) lookups() map[string]reader {
 			_, err := m.api.AuthenticateUser(t.Context(), token.APIRequest{Authorization: []string{"Bearer " + jwt}}, matrixScope)
 			return err == nil
 		}},
-		"subject_token": {sites: []string{"exchange/presented.go:LookupSubjectToken"}, accepts: func(t *testing.T, jwt string) bool {
+		"subject_token": {sites: []string{"exchange/presented.go:LookupSubjectToken", "nhn/helseid/exchange.go:LookupSubjectToken"}, accepts: func(t *testing.T, jwt string) bool {
 			return m.op.Call(t, "/token", webClient, url.Values{
 				"grant_type": {exchange.GrantType}, "subject_token": {jwt}, "subject_token_type": {exchange.AccessToken},
 			}).Status == http.StatusOK
@@ -639,7 +691,7 @@ func TestOwnAccessTokensAreLookedUp(t *testing.T) {
 // does not name is a reader or an issuer without a cell.
 var (
 	verifiers = []string{
-		"jose.Verify", "VerifyIDToken", "VerifyAssertion", "verifyKey", "VerifyAccessToken", "LookupSubjectToken", "minter.accessToken", "Verifier.Verify", "verifier.Verify",
+		"jose.Verify", "jose.VerifyEmbedded", "VerifyIDToken", "VerifyAssertion", "verifyKey", "VerifyAccessToken", "LookupSubjectToken", "minter.accessToken", "Verifier.Verify", "verifier.Verify",
 	}
 	signers = []string{"Keys.Sign", "jose.NewSigner"}
 	// within are calls inside the functions above.

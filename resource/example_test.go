@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/resource"
+	"github.com/portner-go/portner/storage/memory"
 )
 
 // An API that accepts tokens of Maskinporten.
@@ -24,6 +27,22 @@ func Example() {
 		func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(w, resource.FromContext(r.Context()).Consumer.Orgno)
 		})))
+}
+
+// An API that requires tokens which are bound to a key or to a certificate.
+func ExampleVerifier_Protect() {
+	api, err := resource.New(resource.Config{
+		Issuer: "https://login.example.no", Keys: resource.RemoteKeys{URI: "https://login.example.no/jwks.json"},
+		URL: "https://api.example.no", DPoP: &dpop.Policy{Replay: memory.New()}, // for one process
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	h := api.Protect(resource.Rules{Scopes: []string{"skatt:les"}, SenderConstrained: true}, http.NotFoundHandler())
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/tax", nil))
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output: 401 DPoP algs="PS256 ES256 EdDSA"
 }
 
 // An API on a server that is not net/http: verify the token, check the rules, send the reply.
