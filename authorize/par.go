@@ -34,7 +34,8 @@ func (p *Pushed) Reply() portner.Reply {
 }
 
 // Push decides a pushed authorization request (RFC 9126 §2). It authenticates the client, validates the request as Authorize does,
-// and stores it. Its error is a *portner.Error or a fault; portner.ErrorReply returns the response for both.
+// and stores it. A DPoP proof in r.Header binds the code to its key (RFC 9449 §10.1); it is for Config.PushURL. The error of Push is a
+// *portner.Error or a fault; portner.ErrorReply returns the response for both.
 func (e *Endpoint) Push(ctx context.Context, r client.Request) (*Pushed, error) {
 	return e.push(ctx, r, nil)
 }
