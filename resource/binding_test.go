@@ -697,3 +697,17 @@ func TestHugeFields(t *testing.T) {
 		}
 	}
 }
+
+// TestTypIsRequired checks RequireTyp.
+func TestTypIsRequired(t *testing.T) {
+	t.Parallel()
+	for typ, want := range map[string]bool{"": false, "JWT": true, "jwt": true, "at+jwt": true, "application/at+jwt": true, "foo+jwt": false} {
+		token := sign(t, "ec", typ, person(t).with("aud", api).json(t))
+		cfg := config(t)
+		_, err := verifier(t, cfg).Verify(t.Context(), resource.Bearer(token))
+		require.Equal(t, want || typ == "", err == nil, typ)
+		cfg.RequireTyp = true
+		_, err = verifier(t, cfg).Verify(t.Context(), resource.Bearer(token))
+		require.Equal(t, want, err == nil, typ)
+	}
+}

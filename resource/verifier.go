@@ -67,6 +67,8 @@ type Config struct {
 	// AllowNoSubject accepts RFC 9068 tokens without sub, which that RFC requires: HelseID issues such tokens to machines. The client_id
 	// identifies the machine then.
 	AllowNoSubject bool
+	// RequireTyp rejects JWTs whose header has no typ, for issuers that always set it. The values at+jwt and JWT are accepted, and no others.
+	RequireTyp bool
 	// Realm is the realm of challenges. The default is "api".
 	Realm string
 
@@ -103,6 +105,7 @@ type issuer struct {
 	legacyRegister  bool
 	noScope         bool
 	noSubject       bool
+	requireTyp      bool
 }
 
 // New returns a verifier of the tokens of one issuer. It reports every problem of cfg at once, as FieldErrors, and makes no
@@ -152,7 +155,7 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 	i := &issuer{
 		name: cfg.Issuer, algorithms: slices.Clone(cfg.Algorithms), audience: append([]string{cfg.URL}, cfg.Audience...),
 		requireAudience: cfg.RequireAudience, leeway: cfg.Leeway, authorities: slices.Clone(cfg.Authorities),
-		legacyRegister: cfg.AllowLegacyRegister, noScope: cfg.AllowNoScope, noSubject: cfg.AllowNoSubject,
+		legacyRegister: cfg.AllowLegacyRegister, noScope: cfg.AllowNoScope, noSubject: cfg.AllowNoSubject, requireTyp: cfg.RequireTyp,
 	}
 	if len(i.algorithms) == 0 {
 		i.algorithms = []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.ES256, jose.EdDSA}
@@ -340,7 +343,7 @@ func (i *issuer) verifyJWT(ctx context.Context, token string, now time.Time) (*T
 	if i.noScope {
 		purpose = jose.ScopelessToken
 	}
-	if purpose.CheckTyp(header) != nil { // before a key is fetched
+	if purpose.CheckTyp(header) != nil || i.requireTyp && header.Typ == "" { // before a key is fetched
 		return nil, errNotAccessToken()
 	}
 	if !slices.Contains(i.algorithms, header.Alg) {
