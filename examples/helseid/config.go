@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -48,19 +49,19 @@ type registration struct {
 
 // user is a login of a synthetic person.
 type user struct {
-	PID            string   `json:"pid"`
-	Username       string   `json:"username"`
-	Password       string   `json:"password"`
-	GivenName      string   `json:"given_name"`
-	MiddleName     string   `json:"middle_name,omitempty"`
-	FamilyName     string   `json:"family_name"`
-	HPRNumber      string   `json:"hpr_number,omitempty"`
-	HPRDetails     any      `json:"hpr_details,omitempty"`
-	SecurityLevel  string   `json:"security_level,omitempty"`  // the default is 4
-	AssuranceLevel string   `json:"assurance_level,omitempty"` // the default is high
-	Network        string   `json:"network,omitempty"`         // the default is internett
-	IDP            string   `json:"idp,omitempty"`             // the default is testidp-oidc
-	AMR            []string `json:"amr,omitempty"`
+	PID            string          `json:"pid"`
+	Username       string          `json:"username"`
+	Password       string          `json:"password"`
+	GivenName      string          `json:"given_name"`
+	MiddleName     string          `json:"middle_name,omitempty"`
+	FamilyName     string          `json:"family_name"`
+	HPRNumber      string          `json:"hpr_number,omitempty"`
+	HPRDetails     json.RawMessage `json:"hpr_details,omitempty"`
+	SecurityLevel  string          `json:"security_level,omitempty"`  // the default is 4
+	AssuranceLevel string          `json:"assurance_level,omitempty"` // the default is high
+	Network        string          `json:"network,omitempty"`         // the default is internett
+	IDP            string          `json:"idp,omitempty"`             // the default is testidp-oidc
+	AMR            []string        `json:"amr,omitempty"`
 }
 
 func (u user) account() standin.Account {
@@ -87,6 +88,9 @@ func (c *config) check() error {
 	}
 	if err == nil {
 		c.CheckClients(&p, environment(s))
+	}
+	if len(c.Certificates.Roots)+len(c.Certificates.Intermediates)+len(c.Certificates.CRLs) > 0 {
+		p.Add("business_certificates", "must be absent: clients have registered keys")
 	}
 	c.CheckSigning(&p, c.Clients)
 	c.checkKeys(&p)
