@@ -95,4 +95,7 @@ func TestHealthAPIIsShort(t *testing.T) {
 	_, body, found := strings.Cut(string(text), "func newHealthAPI")
 	require.True(t, found)
 	require.LessOrEqual(t, strings.Count(strings.TrimSpace("func newHealthAPI"+body), "\n")+1, 30)
+	document, err := os.ReadFile("../../docs/spec/helseid.md")
+	require.NoError(t, err)
+	require.Contains(t, string(document), strings.TrimSpace("func newHealthAPI"+body), "the document shows this code")
 }
