@@ -630,8 +630,8 @@ func TestRefusalsAreCopies(t *testing.T) {
 	require.NotEmpty(t, second.Error())
 }
 
-// TestRSASalt: PS256 has a salt as long as the hash (RFC 7518 §3.5).
-func TestRSASalt(t *testing.T) {
+// TestRSAPadding: PS256 is not PKCS #1 v1.5 (RFC 7518 §3.5).
+func TestRSAPadding(t *testing.T) {
 	t.Parallel()
 	input := b64(encoded(header(keys().rsa, nil))) + "." + b64(encoded(payload(nil)))
 	sum := sha256.Sum256([]byte(input))
