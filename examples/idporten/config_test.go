@@ -49,6 +49,27 @@ func TestMistakes(t *testing.T) {
 		want     []string
 		noSchema bool // a schema cannot express the rule
 	}{
+		"FAPI 2.0": {
+			in:   `{"profile":"fapi2","dpop":{"max_age":301,"max_ahead":61,"nonse":true},"mtls":{"adr":"x"},"clients":[]}`,
+			want: []string{`dpop.nonse: is an unknown member (did you mean "nonce"?)`, "mtls.adr: is an unknown member"},
+		},
+		"FAPI 2.0 values": {
+			in: `{"profile":"fapi2-message-signing","signing_algorithms":["PS256"],"dpop":{"max_age":301,"max_ahead":61},"clients":[
+				{"client_id":"a","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","redirect_uris":["http://localhost:1/cb"],"scopes":["openid"],"response_modes":["query"],
+				 "refresh_token_usage":"ONETIME","allow_token_endpoint_audience":true,"id_token_signed_response_alg":"RS256"}]}`,
+			want: []string{
+				"dpop.max_age: must be 0 (the default) to 300 seconds", "dpop.max_ahead: must be 0 (the default) to 60 seconds",
+				"clients[0].token_endpoint_auth_method: FAPI 2.0 Security Profile §5.3.2.1-6: must be private_key_jwt, tls_client_auth or self_signed_tls_client_auth",
+				"clients[0].client_secret: FAPI 2.0 Security Profile §5.3.2.1-6: must be absent",
+				"clients[0].redirect_uris[0]: FAPI 2.0 Security Profile §5.3.2.2-8: must not be http",
+				"clients[0].response_modes[0]: FAPI 2.0 Message Signing §5.3.3: must be jwt, query.jwt or form_post.jwt",
+				"clients[0].refresh_token_usage: FAPI 2.0 Security Profile §5.3.2.1-9: must be absent or REUSE",
+				"clients[0].allow_token_endpoint_audience: FAPI 2.0 Security Profile §5.3.2.1-8: must be absent",
+				"clients[0].id_token_signed_response_alg: must be one of signing_algorithms",
+				"clients[0].id_token_signed_response_alg: FAPI 2.0 Security Profile §5.4.1-1: must be PS256, ES256 or EdDSA",
+			},
+			noSchema: true,
+		},
 		"unknown members": {
 			in: `{"isuer":"x","clients":[{"client_id":"a"},{"client_id":"b","redirect_uri":["x"],"activ":true}],"scopes":[{"name":"a:b"},{"name":"c:d","requires_user_concent":true,"x":1}],
 			     "users":[{"username":"u","password":"p","pit":"1"}],"session":{"idel":3},"lifetimes":{"tokens":1}}`,

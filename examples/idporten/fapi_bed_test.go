@@ -42,11 +42,13 @@ type fapiBed struct {
 	certificates [3]tls.Certificate
 }
 
-func newFAPIBed(t *testing.T) *fapiBed {
+func newFAPIBed(t *testing.T) *fapiBed { t.Helper(); return newFAPIBedOf(t, "conformance-fapi2.json") }
+
+func newFAPIBedOf(t *testing.T, config string) *fapiBed {
 	t.Helper()
 	b := &fapiBed{t: t, private: map[string]*rsa.PrivateKey{}}
 	cert, key := configtest.SelfSigned(t, nil)
-	s, advance := startWithClock(t, "-demo=false", "-config", "conformance-fapi2.json", "-mtls-addr", "localhost:0", "-tls-cert", cert, "-tls-key", key)
+	s, advance := startWithClock(t, "-demo=false", "-config", config, "-mtls-addr", "localhost:0", "-tls-cert", cert, "-tls-key", key)
 	b.issuer, b.now, b.advance = s.issuer, s.now, advance
 	pem, err := os.ReadFile(cert)
 	require.NoError(t, err)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +39,28 @@ var fapiModules = func() map[string]fapiModule {
 	maps.Copy(all, signingModules)
 	return all
 }()
+
+// TestMessageSigningProfile: the same clients with the profile fapi2-message-signing, whose registrations do not say that requests and
+// responses are signed. A request without a request object is rejected, and a response is a JWT.
+func TestMessageSigningProfile(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile("conformance-fapi2.json")
+	require.NoError(t, err)
+	authorities, err := filepath.Abs("conformance-fapi2-ca.pem")
+	require.NoError(t, err)
+	b := newFAPIBedOf(t, write(t, strings.NewReplacer(`"profile": "fapi2"`, `"profile": "fapi2-message-signing"`, "conformance-fapi2-ca.pem", authorities).Replace(string(config))))
+	require.Equal(t, true, b.metaOpenID["require_signed_request_object"])
+	require.Equal(t, []any{"jwt", "query.jwt", "form_post.jwt"}, b.metaOpenID["response_modes_supported"])
+	require.Equal(t, b.metaOpenID["authorization_signing_alg_values_supported"], b.metaOpenID["introspection_signing_alg_values_supported"])
+	c := b.run(t, variant{auth: "pkjwt", bind: "dpop", signed: true}).client(1)
+	c.id = "conf-pkjwt-dpop-1"
+	q := c.request()
+	c.accounts(c.tokens(c.redeem(c.authorize(q)), q).access).allowed(t)
+	c.post("pushed_authorization_request_endpoint", c.request()).do().fails(t, "invalid_request")
+	for _, mode := range []string{"", "query", "form_post", "fragment.jwt"} {
+		c.push(c.request("response_mode", mode)).fails(t, "invalid_request", "invalid_request_object")
+	}
+}
 
 // shift moves a time of an object.
 func shift(o *jws, name string, by time.Duration) {

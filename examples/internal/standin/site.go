@@ -42,7 +42,7 @@ type Sites []*Site
 // If the port is 0, each site gets any free port. The further sites do not have the host localhost, so that the browser
 // separates their cookies from those of the provider.
 func Listen(f Flags, further ...string) (Sites, error) {
-	host, port, err := splitAddr(f.Addr, len(further))
+	host, port, err := splitAddr("-addr", f.Addr, len(further))
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func Listen(f Flags, further ...string) (Sites, error) {
 
 // ListenMTLS opens a listener at addr that asks clients for a certificate, with the certificate of f. The host checks the certificates.
 func ListenMTLS(f Flags, addr string) (*Site, error) {
-	host, port, err := splitAddr(addr, 0)
+	host, port, err := splitAddr("-mtls-addr", addr, 0)
 	if err != nil {
-		return nil, fmt.Errorf("-mtls%w", err)
+		return nil, err
 	}
 	secure, err := f.TLS.Server()
 	if err != nil {
@@ -86,14 +86,15 @@ func ListenMTLS(f Flags, addr string) (*Site, error) {
 	return open("mutual TLS", host, port, secure)
 }
 
-func splitAddr(addr string, further int) (host string, port int, err error) {
+// splitAddr splits the address of a flag. further ports follow its port.
+func splitAddr(flag, addr string, further int) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", 0, fmt.Errorf("-addr: %w", err)
+		return "", 0, fmt.Errorf("%s: %w", flag, err)
 	}
 	port, err = strconv.Atoi(text)
 	if err != nil || port < 0 || port+further > 65535 {
-		return "", 0, fmt.Errorf("-addr: %q is not a valid port", text)
+		return "", 0, fmt.Errorf("%s: %q is not a valid port", flag, text)
 	}
 	return host, port, nil
 }
