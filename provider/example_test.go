@@ -5,10 +5,12 @@ import (
 	"html/template"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
@@ -44,4 +46,29 @@ func Example() {
 	op.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
 	fmt.Println(w.Code, w.Body.Len() > 500)
 	// Output: 200 true
+}
+
+// The requirements of FAPI 2.0 that remain with the host.
+func ExampleProvider_Report() {
+	key, _ := keyset.Generate(keyset.ES256)
+	keys, _ := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	clients, _ := client.NewRegistry(client.Environment{})
+	store := memory.New()
+	op, err := provider.New(provider.Config{
+		Issuer: "https://bank.example.no", Profile: provider.FAPI2(), Store: store, PushedRequests: store, Replay: store, Keys: keys, Clients: clients,
+		DPoP: &dpop.Policy{Replay: store}, Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range op.Report() {
+		if i := strings.Index(r.Met, "host:"); i >= 0 {
+			fmt.Println(r.Section, r.Met[i:])
+		}
+	}
+	// Output:
+	// FAPI 2.0 Security Profile §5.2.1 host: the listeners use TLSConfig; the issuer is https
+	// FAPI 2.0 Security Profile §5.2.2 host: Strict-Transport-Security on every response; the authorization endpoint has no CORS fields
+	// FAPI 2.0 Security Profile §5.3.2.2-13 host: the consent page shows the scopes and details of Pending and the name of the client
+	// FAPI 2.0 Security Profile §5.3.4 host: APIs use package resource with the rule SenderConstrained
 }

@@ -71,7 +71,7 @@ type Requirement struct {
 	Section string
 	// Text is what the clause requires, in the words of this project.
 	Text string
-	// Met is how the provider meets it. It begins with "host:" if that is the duty of the host.
+	// Met is how the provider meets it. The part after "host:" is the duty of the host.
 	Met string
 	// Field is the field of Config that New verifies, "" if no configuration can break the requirement.
 	Field string

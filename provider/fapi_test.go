@@ -281,7 +281,7 @@ func TestFAPIRegistrations(t *testing.T) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		p.ServeHTTP(w, r)
 		require.Contains(t, w.Body.String(), "invalid_client")
-		require.Equal(t, "client_breaks_profile", heard[0].Reason)
+		require.Equal(t, []string{"client_breaks_profile", "client_unknown"}, []string{heard[0].Reason, heard[1].Reason})
 		require.Equal(t, tt.member, heard[0].Explanation.Property)
 		require.Contains(t, heard[0].Explanation.Expected, "FAPI 2.0 "+tt.section)
 	}

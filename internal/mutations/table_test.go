@@ -892,4 +892,46 @@ var table = []mutation{
 		"digdir/altinn",
 		[]string{"TestBoundTokensAreNotExchanged"},
 	},
+	{
+		"a client that breaks the profile is found", "provider/registration.go",
+		"return nil, errBreaksProfile", "return c, nil",
+		"provider",
+		[]string{"TestFAPIRegistrations"},
+	},
+	{
+		"the requirements of a profile are not verified", "provider/validate.go",
+		"	c.checkRules(p)\n", "",
+		"provider",
+		[]string{"TestFAPIConfiguration"},
+	},
+	{
+		"RS256 is an algorithm of FAPI 2.0", "provider/fapi.go",
+		"[]string{keyset.PS256, keyset.ES256, keyset.EdDSA}", "[]string{keyset.PS256, keyset.ES256, keyset.EdDSA, keyset.RS256}",
+		"provider",
+		[]string{"TestFAPIConfiguration", "TestFAPIRegistrations"},
+	},
+	{
+		"the profile does not require that tokens are bound", "provider/build.go",
+		"SenderConstrained: pr.SenderConstrained,", "SenderConstrained: false,",
+		"provider",
+		[]string{"TestFAPIUserInfo"},
+	},
+	{
+		"a profile that binds tokens takes them from a form", "token/userinfo.go",
+		`case inForm != "" && x.cfg.SenderConstrained:`, `case inForm == "" && inHeader == "" && x.cfg.SenderConstrained:`,
+		"provider",
+		[]string{"TestFAPIUserInfo"},
+	},
+	{
+		"refresh tokens of FAPI 2.0 rotate", "provider/registration.go",
+		"reuse := pr.ReuseRefreshTokens && c.RefreshTokenUsage == \"\"", "reuse := false",
+		"provider",
+		[]string{"TestFAPIRegistrations"},
+	},
+	{
+		"TLS 1.2 has a suite without authenticated encryption", "provider/fapi.go",
+		"MinVersion: tls.VersionTLS12, CipherSuites: []uint16{", "MinVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,",
+		"examples/idporten",
+		[]string{"TestFAPITLS"},
+	},
 }
