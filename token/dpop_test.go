@@ -449,6 +449,17 @@ func TestClientThatRequiresDPoPWithoutPolicy(t *testing.T) {
 	f.requireError(f.proved("web", codeForm(f.code()), nil, f.tokenProof(optest.NewProver())), http.StatusBadRequest, portner.InvalidDPoPProof)
 }
 
+// TestSenderConstrainedByCertificatesOnly: a provider that accepts no proofs asks for the certificate.
+func TestSenderConstrainedByCertificatesOnly(t *testing.T) {
+	t.Parallel()
+	f := dpopFixture{fixture: newFixture(t, func(c *token.Config) { c.SenderConstrained = true })}
+	f.requireError(f.redeem("web", f.code()), http.StatusBadRequest, portner.InvalidRequest)
+	f.clients["web"].TLSClientCertificateBoundAccessTokens = true
+	cert := certificate("client")
+	a := f.proved("web", codeForm(f.code()), cert)
+	require.Equal(t, boundTo("x5t#S256", client.CertificateThumbprint(cert)), f.bindings(a.str("access_token")))
+}
+
 // TestCodeBoundToKey: a code with dpop_jkt is redeemed with a proof of that key only (RFC 9449 §10). Whoever lacks the key, also with everything
 // else, takes nothing from the owner.
 func TestCodeBoundToKey(t *testing.T) {

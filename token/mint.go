@@ -163,7 +163,7 @@ func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit 
 	}
 	in.confirmation = m.confirmation(in.Client.Client)
 	if in.confirmation == (storage.Confirmation{}) && m.exchangesBound() {
-		return nil, errUnconstrained
+		return nil, m.cfg.unconstrained()
 	}
 	if in.Refresh && in.rotated.value == "" && in.Client.Public() { // RFC 9449 §5, RFC 8705 §4
 		in.Grant.Confirmation = in.confirmation

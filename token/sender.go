@@ -95,7 +95,7 @@ func (m *Minter) admit(ctx context.Context, c *client.Client) error {
 	case c.TLSClientCertificateBoundAccessTokens && s.certificate == "":
 		return refuse(portner.InvalidRequest, "The TLS client certificate is missing.", "tls_certificate_missing")
 	case m.cfg.SenderConstrained && m.confirmation(c) == storage.Confirmation{}:
-		return errUnconstrained
+		return m.cfg.unconstrained()
 	case s.proof.Key == "" || s.consumed:
 		return nil
 	}
@@ -106,8 +106,13 @@ func (m *Minter) admit(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// errUnconstrained rejects a request whose access token would be a bearer token, where it must not be.
-var errUnconstrained = refuse(portner.InvalidDPoPProof, "The DPoP proof is missing.", "sender_not_constrained")
+// unconstrained rejects a request whose access token would be a bearer token, where it must not be.
+func (c *Config) unconstrained() error {
+	if c.DPoP == nil {
+		return refuse(portner.InvalidRequest, "The access token must be bound to a TLS client certificate.", "sender_not_constrained")
+	}
+	return refuse(portner.InvalidDPoPProof, "The DPoP proof is missing.", "sender_not_constrained")
+}
 
 // confirmation returns what the access tokens of a client are bound to: the key of the proof, if there is one, and the certificate, if the client
 // registers that (RFC 8705 §3.4). Both can be.
