@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -575,23 +576,29 @@ func TestIntrospectedBinding(t *testing.T) {
 // TestSharedRejections checks that requests which wait for one introspection get challenges of their own schemes.
 func TestSharedRejections(t *testing.T) {
 	t.Parallel()
-	a := &endpoint{}
-	a.responds(200, `{"active":false}`)
-	cfg := a.config(t)
-	cfg.DPoP, cfg.Introspection.CacheFor = &dpop.Policy{Replay: memory.New()}, time.Minute
-	v := verifier(t, cfg)
-	for range 100 {
-		var wg sync.WaitGroup
-		for _, scheme := range []string{"Bearer", "DPoP", "Bearer", "DPoP"} {
-			wg.Go(func() {
-				_, err := v.Verify(t.Context(), get(scheme+" abc", "x"))
-				if !strings.HasPrefix(v.Reply(err).Header["Www-Authenticate"][0], scheme) {
-					t.Error("the challenge of another request")
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		a, release := &endpoint{}, make(chan struct{})
+		a.answers(func(*http.Request) (*http.Response, error) {
+			<-release
+			return response(200, []byte(`{"active":false}`)), nil
+		})
+		cfg := a.config(t)
+		cfg.DPoP, cfg.Introspection.CacheFor = &dpop.Policy{Replay: memory.New()}, time.Minute
+		v := verifier(t, cfg)
+		schemes := []string{"Bearer", "DPoP", "Bearer", "DPoP"}
+		rejections := make([]error, len(schemes))
+		for i, scheme := range schemes {
+			go func() { _, rejections[i] = v.Verify(t.Context(), get(scheme+" abc", "x")) }()
 		}
-		wg.Wait()
-	}
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		require.Equal(t, int64(1), a.fetched.Load(), "one introspection for all")
+		for i, scheme := range schemes {
+			require.Equal(t, "token_inactive", rejection(t, rejections[i]).Reason)
+			require.True(t, strings.HasPrefix(v.Reply(rejections[i]).Header["Www-Authenticate"][0], scheme), scheme)
+		}
+	})
 }
 
 // TestScopeArray checks that scope may be an array of names, as in tokens of HelseID.
