@@ -30,11 +30,13 @@ const (
 	backendClient  = "lonnsmotoren"   // the backend of payClient, run by the vendor
 	certClient     = "tjenesteeieren" // signs with the business certificate
 	keyClient      = "regnskap"       // signs with a registered key
+	healthClient   = "labsystemet"    // of the vendor, at HelseID; proves its key
 
 	scopeInstances = "altinn:instances.meta"
 	scopeOwner     = "altinn:serviceowner"
 	scopeDelegated = "altinn:instances.read"
 	scopePay       = "lonn:lonnsslipp.read"
+	scopeJournal   = "nhn:journal/read"
 
 	// Paths of the API.
 	apiInstances, apiOwner = "/api/instanser", "/api/tjenesteeier"
@@ -44,7 +46,7 @@ const (
 )
 
 // servers lists the programs in the order of their start.
-var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn"}
+var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn", "helseid"}
 
 // configure writes the configuration files and returns the servers in the order of their start.
 func (l *landscape) configure() ([]part, error) {
@@ -54,7 +56,7 @@ func (l *landscape) configure() ([]part, error) {
 	}
 	files := map[string]object{
 		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, ca),
-		"altinn": altinnConfig(l.at),
+		"altinn": altinnConfig(l.at), "helseid": helseidConfig(l.machine),
 	}
 	paths := map[string]string{}
 	for name, content := range files {
@@ -87,6 +89,10 @@ func (l *landscape) describe(paths map[string]string) []part {
 			name: "altinn", about: "tokens are exchanged; APIs", at: at.Altinn, ready: at.altinnIssuer() + openid[1:],
 			args: []string{"-addr", listenAt(at.Altinn), "-config", paths["altinn"]},
 		},
+		{
+			name: "helseid", about: "health: tokens that are bound to a key", at: at.HelseID, ready: at.HelseID + openid,
+			args: []string{"-addr", listenAt(at.HelseID), "-config", paths["helseid"]},
+		},
 	}
 }
 
@@ -95,6 +101,23 @@ func (at addresses) altinnIssuer() string { return at.Altinn + "/authentication/
 
 // payAPI returns the URL of the salary API of the page. It is the aud of its tokens.
 func (at addresses) payAPI() string { return at.Page + "/api/lonn" }
+
+// journalAPI returns the URL of the health API of the page.
+func (at addresses) journalAPI() string { return at.Page + "/api/journal" }
+
+// helseidConfig returns the configuration of HelseID: a system of the vendor that acts for the customer, and an API.
+func helseidConfig(m *machine) object {
+	return object{
+		"clients": []object{{
+			"client_id": healthClient, "client_name": "Labsystemet", "client_orgno": vendorOrg, "token_endpoint_auth_method": client.PrivateKeyJWT,
+			"grant_types": []string{client.ClientCredentials}, "scopes": []string{scopeJournal}, "jwks": m.healthJWKS,
+		}},
+		"apis": []object{{"name": audienceJournal, "scopes": []string{scopeJournal}, "claims": []string{
+			claimParent, "helseid://claims/client/claims/orgnr_supplier", "helseid://claims/client/client_tenancy",
+		}}},
+		"organisations": []object{{"client_id": healthClient, "tenancy": "multi-tenant", "parents": []string{customerOrg}}},
+	}
+}
 
 // altinnConfig returns the configuration of Altinn.
 func altinnConfig(at addresses) object {

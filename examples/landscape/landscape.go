@@ -22,6 +22,7 @@ import (
 type addresses struct {
 	Page                                         string
 	IDPorten, Ansattporten, Maskinporten, Altinn string
+	HelseID                                      string
 	Contacts                                     string // the demo API of ID-porten
 }
 
@@ -37,6 +38,7 @@ func addressesFrom(scheme, host string, base int) addresses {
 		Ansattporten: local("127.0.0.1", portsAnsattporten), // not the host of ID-porten: cookies are not separated by port
 		Maskinporten: local("localhost", portsMaskinporten) + "/",
 		Altinn:       local("localhost", portsAltinn),
+		HelseID:      local("localhost", portsHelseID),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/portner-go/portner/examples/internal/journey"
 	"github.com/portner-go/portner/internal/testpki"
 )
 
@@ -19,6 +21,9 @@ import (
 type machine struct {
 	set *testpki.Set
 	key *rsa.PrivateKey
+
+	health     *ecdsa.PrivateKey // of the client of HelseID
+	healthJWKS json.RawMessage
 }
 
 // newMachine generates a test authority and the business certificate of the vendor.
@@ -31,7 +36,15 @@ func newMachine(now time.Time) (*machine, error) {
 		Orgno: vendorOrg, Name: "REGNSKAPSSYSTEMET AS", OtherOrgno: customerOrg, OtherName: "KUNDEN AS", Now: now,
 		NewKey: func() (crypto.Signer, error) { return key, nil },
 	})
-	return &machine{set, key}, err
+	if err != nil {
+		return nil, err
+	}
+	health, err := journey.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	jwks, err := journey.JWKS(health)
+	return &machine{set, key, health, jwks}, err
 }
 
 // keyID is the kid of the registered key.

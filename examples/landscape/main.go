@@ -1,4 +1,4 @@
-// Command landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten and Altinn that trust one another. Its page plays
+// Command landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten, Altinn and HelseID that trust one another. Its page plays
 // stories in which clients use several of them, and shows every request and response.
 //
 //	go run ./examples/landscape
@@ -65,7 +65,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("landscape", flag.ContinueOnError)
 	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8070", "`address` of the walk-through; the servers use ports after it; port 0 is a free one")
-	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json or ansattporten.json: their entries are added")
+	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json, ansattporten.json or helseid.json: their entries are added")
 	opt.tls.Define(fs)
 	if err := standin.ParseFlags(fs, args, out); err != nil {
 		return opt, err

@@ -16,7 +16,8 @@ const (
 	portsMaskinporten = 20
 	portsAltinn       = 30
 	portsAnsattporten = 40
-	portsAll          = 50
+	portsHelseID      = 50
+	portsAll          = 60
 )
 
 // locate parses -addr and returns the host and the port of the page.

@@ -21,7 +21,7 @@ type story struct {
 
 // allStories returns the stories of the page. Most exchange a token at Altinn and call its API.
 func allStories(at addresses) []story {
-	return slices.Concat(personStories(at), machineStories(at), otherStories(at))
+	return append(slices.Concat(personStories(at), machineStories(at), otherStories(at)), healthStory())
 }
 
 func personStories(at addresses) []story {
@@ -68,6 +68,13 @@ func otherStories(at addresses) []story {
 			},
 			play: playOnBehalf,
 		},
+	}
+}
+
+func healthStory() story {
+	return story{
+		Name: "helse", Title: "Et system i helsesektoren", Text: "Systemet til en leverandør handler for en virksomhet. Tokenet er bundet til systemets nøkkel, og API-et vil ha bevis.",
+		play: playHealth,
 	}
 }
 

@@ -30,6 +30,7 @@ type walk struct {
 	http    *http.Client
 	log     *slog.Logger
 	pay     http.Handler // the salary API
+	journal http.Handler // the health API
 	stories []story
 
 	mu       sync.Mutex
@@ -57,7 +58,11 @@ type tale struct {
 
 func newWalk(at addresses, m *machine, hc *http.Client, log *slog.Logger) (*walk, error) {
 	pay, err := newPay(at, hc, log)
-	return &walk{at: at, machine: m, http: hc, log: log, pay: pay, stories: allStories(at), browsers: map[string]*browser{}}, err
+	if err != nil {
+		return nil, err
+	}
+	journal, err := newJournal(at, hc, log)
+	return &walk{at: at, machine: m, http: hc, log: log, pay: pay, journal: journal, stories: allStories(at), browsers: map[string]*browser{}}, err
 }
 
 // handler returns the handler of the page. It rejects other hosts, and posts from other sites.
@@ -68,6 +73,7 @@ func (w *walk) handler() http.Handler {
 	mux.HandleFunc("GET /callback", w.callback)
 	mux.HandleFunc("GET /historie/{name}", w.result)
 	mux.Handle("GET /api/lonn", w.pay)
+	mux.Handle("GET /api/journal", w.journal)
 	mux.Handle("GET /static/", look.Handler())
 	mux.HandleFunc("/{path...}", w.none)
 	return w.guard(http.NewCrossOriginProtection().Handler(mux))

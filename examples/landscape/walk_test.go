@@ -37,7 +37,7 @@ func TestStories(t *testing.T) {
 	b.Look("home")
 
 	for _, play := range []func(*testing.T, *browsertest.Browser){
-		clickPerson, clickMachine, clickSupplier, clickRefusal, clickSystemUser, clickEmployee, clickContact, clickOnBehalf, clickCancelled,
+		clickPerson, clickMachine, clickSupplier, clickRefusal, clickSystemUser, clickEmployee, clickContact, clickOnBehalf, clickHealth, clickCancelled,
 	} {
 		play(t, b)
 	}
@@ -151,4 +151,16 @@ func clickCancelled(t *testing.T, b *browsertest.Browser) {
 	require.True(t, b.Has("#refused"), b.Text("main"))
 	require.Contains(t, b.Text("#refused"), "access_denied")
 	b.Audit("cancelled")
+}
+
+func clickHealth(t *testing.T, b *browsertest.Browser) {
+	t.Helper()
+	b.Click("#story-helse", "#told-helse")
+	require.True(t, b.Has("#done"), b.Text("main"))
+	require.Contains(t, b.Text(response(0)), "use_dpop_nonce")
+	require.Contains(t, b.Text(response(1)), `"token_type": "DPoP"`)
+	require.Contains(t, b.Text(response(2)), "401 Unauthorized")
+	require.Contains(t, b.Text(response(3)), customerOrg)
+	require.Equal(t, customerOrg, b.Text(claimAt("Tokenet fra HelseID", claimParent)))
+	b.Look("health")
 }

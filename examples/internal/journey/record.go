@@ -71,8 +71,10 @@ func (j *Journal) Send(ctx context.Context, hc *http.Client, c Call) (Reply, err
 	}
 	s := Step{Title: c.Title, Text: c.Text, Request: c.Shown()}
 	for _, signed := range []struct{ name, jwt string }{
-		{"Forespørselen virksomheten signerer", c.Form.Get("assertion")}, {"Det klienten viser hvem den er med", c.Form.Get("client_assertion")},
-		{"Forespørselen klienten signerer", c.Form.Get("request")}, {"Beviset for nøkkelen", c.Proof},
+		{"Forespørselen virksomheten signerer", c.Form.Get("assertion")},
+		{"Det klienten viser hvem den er med", c.Form.Get("client_assertion")},
+		{"Forespørselen klienten signerer", c.Form.Get("request")},
+		{"Beviset for nøkkelen", c.Proof},
 	} {
 		if signed.jwt != "" {
 			asked := decode(signed.name, signed.jwt)
