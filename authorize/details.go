@@ -58,8 +58,7 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 
 // isRejected reports whether a type of authorization_details returned an error for the client.
 func isRejected(err error) bool {
-	_, ok := errors.AsType[*portner.Error](err)
-	return ok
+	return err != nil && !portner.IsFault(err) && !errors.Is(err, rar.ErrValue)
 }
 
 // rejected returns the refusal for an error of a type that is sent to the client.

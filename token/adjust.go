@@ -21,7 +21,7 @@ func (m *Minter) adjust(ctx context.Context, in *issuance) error {
 	c.Plan.Granted, c.Plan.Audience = slices.Clone(plan.Granted), slices.Clone(plan.Audience)
 	c.Resources = slices.Clone(resources)
 	err := m.cfg.Adjust(ctx, &c)
-	if _, rejected := errors.AsType[*portner.Error](err); rejected {
+	if err != nil && !portner.IsFault(err) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("token: adjusting: %w: %v", portner.ErrUnavailable, err)

@@ -44,12 +44,13 @@ func (APIRequest) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 // faults.
 func (m *Minter) VerifyAccessToken(ctx context.Context, r APIRequest, now time.Time) (*LiveToken, error) {
 	t, err := m.verifyAccessToken(ctx, &r, now)
-	if e, rejected := errors.AsType[*portner.Error](err); rejected {
-		return nil, m.Challenge(r, e)
-	} else if err != nil {
+	switch {
+	case err == nil:
+		return t, nil
+	case portner.IsFault(err):
 		return nil, err
 	}
-	return t, nil
+	return nil, m.Challenge(r, portner.AsError(err))
 }
 
 func (m *Minter) verifyAccessToken(ctx context.Context, r *APIRequest, now time.Time) (*LiveToken, error) {
@@ -123,7 +124,7 @@ func (m *Minter) verifySender(ctx context.Context, r *APIRequest, scheme httpx.S
 		ClientID: g.ClientID,
 	}, t.Confirmation, now)
 	err = refuseProof(err, m.cfg.ResourceNonces, now)
-	if e, rejected := errors.AsType[*portner.Error](err); rejected {
+	if e := portner.AsError(err); err != nil && !portner.IsFault(err) {
 		e.Status = http.StatusUnauthorized // RFC 9449 §7.1; it is 400 for a token request
 		if c, ok := errors.AsType[*cause](e.Err); ok {
 			c.GrantID = g.ID

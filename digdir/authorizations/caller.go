@@ -34,8 +34,8 @@ type Caller struct {
 // r.URL is Config.URL with the path of the request, or "" to reject tokens that are bound to a key.
 func (a *API) AuthenticateUser(ctx context.Context, r token.APIRequest, scope string) (*Caller, error) {
 	c, err := a.authenticateUser(ctx, r, scope)
-	if e, rejected := errors.AsType[*portner.Error](err); rejected && r.URL != "" {
-		return nil, a.cfg.Tokens.Challenge(r, e)
+	if err != nil && !portner.IsFault(err) && r.URL != "" {
+		return nil, a.cfg.Tokens.Challenge(r, portner.AsError(err))
 	}
 	return c, err
 }

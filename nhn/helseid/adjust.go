@@ -59,7 +59,7 @@ func (s *Service) assertionDetails(ctx context.Context, c *token.Contents) (json
 	}
 	raw, _ := o.Raw(claimDetails)
 	details, err := s.types.Parse([]byte(raw))
-	if _, ok := errors.AsType[*portner.Error](err); ok {
+	if err != nil && !portner.IsFault(err) {
 		return nil, err
 	} else if err != nil {
 		return nil, hid(1007, "The structure of assertion_details is wrong.")
