@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
@@ -144,9 +146,10 @@ func ath(accessToken string) string {
 
 // nodes are two providers with one store, one configuration and one clock.
 type nodes struct {
-	a, b  *optest.OP
-	store *memory.Store
-	nanos *atomic.Int64
+	a, b   *optest.OP
+	store  *memory.Store
+	nanos  *atomic.Int64
+	reason atomic.Value // of the last event
 }
 
 func (n *nodes) now() time.Time        { return time.Unix(0, n.nanos.Load()) }
@@ -161,6 +164,7 @@ func newNodes(tb testing.TB, change func(*provider.Config), clients ...client.Cl
 	var cfg provider.Config
 	build := func(c *provider.Config) {
 		c.DPoP = &dpop.Policy{Replay: c.Replay}
+		c.OnEvent = func(_ context.Context, e portner.Event) { n.reason.Store(e.Reason) }
 		if change != nil {
 			change(c)
 		}

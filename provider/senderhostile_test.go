@@ -89,7 +89,7 @@ func rsaJWK(bits int, e int64) object {
 }
 
 // TestStrangeProofKeys: proofs with a key that is private, huge, weak, of another curve or malformed are rejected at every endpoint, and
-// before anything is stored.
+// before their signature is verified.
 func TestStrangeProofKeys(t *testing.T) {
 	t.Parallel()
 	p := newProver(t, "ES256")
@@ -107,6 +107,7 @@ func TestStrangeProofKeys(t *testing.T) {
 				return object{"jti": rand.Text(), "htm": method, "htu": htu, "iat": n.now().Unix(), "ath": ath(access)}
 			}
 			requireRefused(t, http.StatusBadRequest, "invalid_dpop_proof", send(t, n.a, machine(p.sign(header, claims(http.MethodPost, tokenURL)))), name+" "+alg)
+			require.Contains(t, []string{"dpop_jwk", "dpop_alg_mismatch", "dpop_malformed"}, n.reason.Load(), "%s %s: before the signature is verified", name, alg)
 			pushed := request{path: "/par", clientID: "bundet", form: n.a.Request("bundet", "openid").Params, proofs: []string{p.sign(header, claims(http.MethodPost, parURL))}}
 			requireRefused(t, http.StatusBadRequest, "invalid_dpop_proof", send(t, n.a, pushed), name+" "+alg)
 			a := send(t, n.a, infoRequest("DPoP", access, p.sign(header, claims(http.MethodGet, userInfoURL))))
