@@ -95,6 +95,9 @@ func (x *redemption) burn(ctx context.Context, why *cause) error {
 // replayed rejects a second use with the right bindings, and revokes the tokens of the first one (RFC 6749 §4.1.2). The
 // revocation is complete before the response is sent.
 func (x *redemption) replayed(ctx context.Context) error {
+	if err := x.consume(ctx, x.Client.Client); err != nil { // a recorded request is no second use
+		return err
+	}
 	if err := x.revoke(ctx, x.code.Grant.ID, x.Now); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -240,6 +241,51 @@ func TestUnauthenticatedProofWritesNothing(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, f.proved("web", codeForm(f.code()), nil, proof).Code, "the proof is not used")
 	require.Equal(t, 1, f.replays.recorded())
+}
+
+// TestProofFlood: anyone can send requests of a public client. A proof is recorded for a request whose evidence is valid, so that requests without
+// one do not use up the room of the client in the replay store.
+func TestProofFlood(t *testing.T) {
+	t.Parallel()
+	f := newDPoPFixture(t)
+	thief, owner := optest.NewProver(), optest.NewProver()
+	foreign, bound := f.code(forClient("web")), f.code(forClient("spa"), func(c *storage.AuthorizationCode) { c.DPoPKey = owner.Thumbprint })
+	rt := f.loginWith("spa", owner).str("refresh_token")
+	before := f.replays.recorded()
+	wrongVerifier := codeForm(f.code(forClient("spa")))
+	wrongVerifier.Set("code_verifier", optest.NewProver().Thumbprint)
+	for name, form := range map[string]url.Values{
+		"an unknown code": codeForm(seal.NewToken()), "no code": {"grant_type": {client.AuthorizationCode}}, "a malformed code": codeForm("x"),
+		"a code of another client": codeForm(foreign), "a code of another key": codeForm(bound), "a wrong verifier": wrongVerifier,
+		"an unknown refresh token": refreshForm(seal.NewToken()), "a refresh token of another key": refreshForm(rt),
+		"a scope that was not granted": {"grant_type": {client.RefreshToken}, "refresh_token": {rt}, "scope": {"other"}},
+	} {
+		a := f.proved("spa", form, nil, f.tokenProof(thief))
+		require.Equal(t, http.StatusBadRequest, a.Code, name)
+		require.Equal(t, before, f.replays.recorded(), name)
+	}
+	require.Equal(t, http.StatusOK, f.proved("spa", refreshForm(rt), nil, f.tokenProof(owner)).Code)
+}
+
+// TestRecordedRequestEndsNoGrant: a whole request of a public client that was recorded and is sent again is rejected because of its proof. It is
+// not taken for a second use of the code or refresh token by a thief, which ends the grant.
+func TestRecordedRequestEndsNoGrant(t *testing.T) {
+	t.Parallel()
+	f := newDPoPFixture(t)
+	key := optest.NewProver()
+	form, proof := codeForm(f.code(forClient("spa"))), f.tokenProof(key)
+	a := f.proved("spa", form, nil, proof)
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	f.requireError(f.proved("spa", form, nil, proof), http.StatusBadRequest, portner.InvalidDPoPProof)
+	form, proof = refreshForm(a.str("refresh_token")), f.tokenProof(key)
+	b := f.proved("spa", form, nil, proof)
+	require.Equal(t, http.StatusOK, b.Code, b.Body.String())
+	f.requireError(f.proved("spa", form, nil, proof), http.StatusBadRequest, portner.InvalidDPoPProof)
+	_, _, err := f.store.AccessToken(t.Context(), storage.HashOf(b.str("access_token")), f.clock())
+	require.NoError(t, err)
+	f.requireError(f.proved("spa", form, nil, f.tokenProof(key)), http.StatusBadRequest, portner.InvalidGrant)
+	_, _, err = f.store.AccessToken(t.Context(), storage.HashOf(b.str("access_token")), f.clock())
+	require.Error(t, err, "a second use with the key ends the grant")
 }
 
 // TestUnauthenticatedGrantHandlerConsumesAtMint: a grant handler that authenticates the client itself records the proof when it mints.

@@ -129,7 +129,7 @@ func (x *exchange) grantHandler(ctx context.Context) (g GrantHandler, c client.A
 	case !c.HasGrant(grantType):
 		err = refuse(portner.UnauthorizedClient, "The client may not use this grant type.", "grant_type_not_registered")
 	default:
-		err = x.minter.admit(ctx, c.Client)
+		err = x.minter.admit(c.Client)
 	}
 	return g, c, err
 }

@@ -158,7 +158,7 @@ func (m *Minter) complete(in *issuance, now time.Time) error {
 
 // issue makes the tokens and commits them.
 func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit func(context.Context, *storage.Issuance) error) (*Response, error) {
-	if err := m.admit(ctx, in.Client.Client); err != nil {
+	if err := m.admit(in.Client.Client); err != nil {
 		return nil, err
 	}
 	in.confirmation = m.confirmation(in.Client.Client)
@@ -178,6 +178,9 @@ func (m *Minter) issue(ctx context.Context, in *issuance, now time.Time, commit 
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, unavailable("the peer disconnected", err)
+		}
+		if err := m.consume(ctx, in.Client.Client); err != nil {
+			return nil, err
 		}
 		err = runToEnd(ctx, func(ctx context.Context) error { return commit(ctx, record) })
 		if err == nil {

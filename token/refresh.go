@@ -78,6 +78,9 @@ func (x *refreshing) retry(ctx context.Context) (*Response, error) {
 			return x.renew(ctx, rotation{value: successor, generation: t.Generation + 1, from: t.ConsumedAt})
 		}
 	}
+	if err := x.consume(ctx, x.Client.Client); err != nil { // a recorded request is no second use
+		return nil, err
+	}
 	if err := x.revoke(ctx, x.grant.ID, x.Now); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ const (
 
 // readSender checks the proof of a token request. It returns an error only if the proof needs a nonce, before the client is authenticated:
 // the request is sent again with the nonce, and its assertion must not be spent (RFC 9449 §8). Other errors of the proof wait until the client
-// is known, and nothing is recorded before that.
+// is known, and nothing is recorded before consume.
 func (x *exchange) readSender() error {
 	s := &x.minter.sender
 	s.certificate = client.CertificateThumbprint(x.request.Certificate)
@@ -83,9 +83,9 @@ func refuseProof(err error, nonces *dpop.Nonces, now time.Time) error {
 // nonceRequired is the description of RFC 9449 §8, which clients of HelseID may look for.
 const nonceRequired = "Authorization server requires nonce in DPoP proof"
 
-// admit checks that the request proves what the access tokens of the client must be bound to, and records its proof. c is authenticated. Mint
-// calls it too, so that no grant handler issues a token without it; a proof is recorded once.
-func (m *Minter) admit(ctx context.Context, c *client.Client) error {
+// admit checks that the request proves what the access tokens of the client must be bound to. c is authenticated. Mint calls it too, so that no grant
+// handler issues a token without it.
+func (m *Minter) admit(c *client.Client) error {
 	s := &m.sender
 	switch {
 	case s.refused != nil:
@@ -96,7 +96,15 @@ func (m *Minter) admit(ctx context.Context, c *client.Client) error {
 		return refuse(portner.InvalidRequest, "The TLS client certificate is missing.", "tls_certificate_missing")
 	case m.cfg.SenderConstrained && m.confirmation(c) == storage.Confirmation{}:
 		return m.cfg.unconstrained()
-	case s.proof.Key == "" || s.consumed:
+	}
+	return nil
+}
+
+// consume records the proof of the request, once. It comes last, right before the request issues or ends something: anyone can send requests of a
+// public client, and those without a code or token of the client must not use up its room in the replay store.
+func (m *Minter) consume(ctx context.Context, c *client.Client) error {
+	s := &m.sender
+	if s.proof.Key == "" || s.consumed {
 		return nil
 	}
 	if err := m.cfg.DPoP.Consume(ctx, c.ClientID, s.proof, m.instant()); err != nil {

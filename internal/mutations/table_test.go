@@ -833,16 +833,40 @@ var table = []mutation{
 		[]string{"TestStolenRefreshToken"},
 	},
 	{
-		"a grant handler that authenticates clients issues tokens for replayed proofs", "token/mint.go",
-		"if err := m.admit(ctx, in.Client.Client); err != nil {", "if err := error(nil); err != nil {",
+		"a grant handler that authenticates clients issues tokens for rejected proofs", "token/mint.go",
+		"if err := m.admit(in.Client.Client); err != nil {", "if err := error(nil); err != nil {",
 		"token",
 		[]string{"TestUnauthenticatedGrantHandlerConsumesAtMint"},
 	},
 	{
+		"tokens are issued for replayed proofs", "token/mint.go",
+		"if err := m.consume(ctx, in.Client.Client); err != nil {", "if err := error(nil); err != nil {",
+		"token",
+		[]string{"TestReplayedProof"},
+	},
+	{
 		"requests that are not authenticated record proofs", "token/sender.go",
-		"\treturn nil\n}\n\n// alias returns", "\treturn x.minter.admit(context.Background(), &client.Client{})\n}\n\n// alias returns",
+		"\treturn nil\n}\n\n// alias returns", "\treturn x.minter.consume(context.Background(), &client.Client{})\n}\n\n// alias returns",
 		"token",
 		[]string{"TestUnauthenticatedProofWritesNothing"},
+	},
+	{
+		"requests of a public client without a code or token record proofs", "token/endpoint.go",
+		"err = x.minter.admit(c.Client)", "err = x.minter.consume(ctx, c.Client)",
+		"token",
+		[]string{"TestProofFlood"},
+	},
+	{
+		"a recorded request that is sent again ends the grant of its code", "token/code.go",
+		"if err := x.consume(ctx, x.Client.Client); err != nil {", "if err := error(nil); err != nil {",
+		"token",
+		[]string{"TestRecordedRequestEndsNoGrant"},
+	},
+	{
+		"a recorded request that is sent again ends the grant of its refresh token", "token/refresh.go",
+		"if err := x.consume(ctx, x.Client.Client); err != nil {", "if err := error(nil); err != nil {",
+		"token",
+		[]string{"TestRecordedRequestEndsNoGrant"},
 	},
 	{
 		"a client that requires DPoP receives bearer tokens", "token/sender.go",
