@@ -87,9 +87,20 @@ func (c *checker) read(name string) ([]byte, error) {
 func (c *checker) markdown(name string) error {
 	text, err := c.read(name)
 	if err == nil {
+		c.mergeMarkers(string(text))
 		c.markdownLabels(string(text))
 	}
 	return err
+}
+
+// mergeMarkers reports the first line that git left in an unfinished merge. In Go files it is a syntax error.
+func (c *checker) mergeMarkers(text string) {
+	for i, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(line, "<<<<<<< ") || line == "=======" || strings.HasPrefix(line, ">>>>>>> ") {
+			c.broken = append(c.broken, violation{c.rel, i + 1, "merge", "an unfinished merge"})
+			return
+		}
+	}
 }
 
 func (c *checker) file(name string) error {
