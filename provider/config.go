@@ -28,7 +28,7 @@ type Config struct {
 	// BrowserURL is the base URL of /authorize, /logout and the host's pages, if browsers use another host than the issuer:
 	// the issuer of ID-porten is https://idporten.no, and its browser host is login.idporten.no. If "", it is Issuer.
 	BrowserURL string
-	// Profile is the result of IDPorten or OpenIDConnect, or another value. Required.
+	// Profile is the result of IDPorten, OpenIDConnect, FAPI2 or FAPI2MessageSigning, or another value. Required.
 	Profile Profile
 
 	// Store keeps sessions, grants, tokens and consents. Required.

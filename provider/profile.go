@@ -14,7 +14,7 @@ import (
 )
 
 // Profile holds what differs between services: levels of assurance, claims, subject identifiers, required parameters,
-// lifetimes. [IDPorten] and [OpenIDConnect] return one, and package digdir/ansattporten another. A host may change fields of
+// lifetimes. [IDPorten], [OpenIDConnect], [FAPI2] and [FAPI2MessageSigning] return one, and package digdir/ansattporten another. A host may change fields of
 // the value they return, or write a Profile of its own.
 type Profile struct {
 	// Name is used in logs only. Required.
