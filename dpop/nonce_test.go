@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/storage"
 )
 
 const server = "https://as.example"
@@ -158,6 +159,14 @@ func TestProofWithNonceIsRememberedAsLongAsItsNonce(t *testing.T) {
 		_, err = p.Verify(t.Context(), r, epoch.Add(3*time.Minute))
 		requireRefused(t, err, dpop.ErrNonce, "dpop_nonce_invalid", "after the nonce")
 	}
+	var until time.Time
+	p := &dpop.Policy{Nonces: n, Replay: storeFunc(func(_ string, _ storage.Hash, expiresAt, _ time.Time) error {
+		until = expiresAt
+		return nil
+	})}
+	_, err := p.Verify(t.Context(), atToken(proof(keys().p256, object{"nonce": n.Current(epoch)})), epoch)
+	require.NoError(t, err)
+	require.Equal(t, epoch.Add(3*time.Minute+10*time.Second), until, "a node whose clock is behind accepts the nonce longer")
 }
 
 // TestNonceIsNotReadWithoutNonces: a server without nonces ignores the member.

@@ -285,6 +285,26 @@ func TestVerifyAccessToken(t *testing.T) {
 	require.Equal(t, []string{`DPoP error="insufficient_scope", error_description="x", ` + algs}, forbidden.Header["Www-Authenticate"])
 }
 
+// TestAliasIsOfTheIssuerOnly: the alias for mutual TLS is that of the endpoints below the issuer. A proof for a URL that only begins with the same
+// characters is for another server, whoever that is.
+func TestAliasIsOfTheIssuerOnly(t *testing.T) {
+	t.Parallel()
+	f := newDPoPFixture(t)
+	key := optest.NewProver()
+	at := f.loginWith("web", key).str("access_token")
+	for url, alias := range map[string]string{
+		issuer + ".example.no/x": mtlsURL + ".example.no/x", issuer + "2/x": mtlsURL + "2/x", issuer + ":8443/x": mtlsURL + ":8443/x",
+		"https://api.example.no/x": mtlsURL + "/x",
+	} {
+		r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: url, DPoP: []string{key.Proof("GET", alias, f.clock(), optest.Hash(at))}}
+		_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
+		require.ErrorIs(t, err, portner.InvalidDPoPProof, alias)
+	}
+	r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: issuer + "/x", DPoP: []string{key.Proof("GET", mtlsURL+"/x", f.clock(), optest.Hash(at))}}
+	_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
+	require.NoError(t, err)
+}
+
 // TestCORSWithDPoP: a browser client may send proofs, and read nonces and challenges.
 func TestCORSWithDPoP(t *testing.T) {
 	t.Parallel()

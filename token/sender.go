@@ -52,10 +52,10 @@ func (x *exchange) readSender() error {
 	return nil
 }
 
-// alias returns the URL of an endpoint for mutual TLS, "" if there is none.
+// alias returns the URL for mutual TLS of an endpoint below the issuer, "" if there is none.
 func (c *Config) alias(url string) string {
 	path, ok := strings.CutPrefix(url, c.Issuer)
-	if c.MTLSURL == "" || !ok {
+	if c.MTLSURL == "" || !ok || !strings.HasPrefix(path, "/") { // otherwise the URL is of another host, or of another issuer of this one
 		return ""
 	}
 	return c.MTLSURL + path

@@ -851,6 +851,18 @@ var table = []mutation{
 		[]string{"TestUnauthenticatedProofWritesNothing"},
 	},
 	{
+		"a proof for the alias of another host is accepted at an API of the host", "token/sender.go",
+		`|| !ok || !strings.HasPrefix(path, "/") {`, "|| !ok {",
+		"token",
+		[]string{"TestAliasIsOfTheIssuerOnly"},
+	},
+	{
+		"a proof with a nonce is forgotten at the end of the nonce, when nodes whose clocks are behind accept it", "dpop/check.go",
+		"return end.Add(nonceAhead), nil", "return end, nil",
+		"dpop",
+		[]string{"TestProofWithNonceIsRememberedAsLongAsItsNonce"},
+	},
+	{
 		"requests of a public client without a code or token record proofs", "token/endpoint.go",
 		"err = x.minter.admit(c.Client)", "err = x.minter.consume(ctx, c.Client)",
 		"token",
