@@ -440,6 +440,7 @@ func TestExchange(t *testing.T) {
 		"an actor token":          exchange(apiClient, user.str("access_token"), "actor_token", elsewhere, "actor_token_type", "urn:ietf:params:oauth:token-type:access_token"),
 		"a scope of another":      exchange(apiClient, user.str("access_token"), "scope", "nhn:sample/read"),
 		"openid":                  exchange(apiClient, user.str("access_token"), "scope", "openid"),
+		"a scope of identities":   exchange(apiClient, user.str("access_token"), "scope", "nhn:other/read "+identityAll),
 		"a client without it":     exchange(single, user.str("access_token")),
 	} {
 		require.Equal(t, http.StatusBadRequest, refused.status, name)

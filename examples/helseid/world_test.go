@@ -65,7 +65,7 @@ func newWorld(t *testing.T, more object) *world {
 			entry(single, hospital, object{"onbehalfof": []object{{"onbehalfof": customer, "orgno": customer}}}),
 			entry(multi, supplier, nil), entry(plain, hospital, nil),
 			entry("thick", hospital, object{"application_type": "native", "redirect_uris": []string{"http://127.0.0.1/callback"}}),
-			entry(apiClient, supplier, object{"grant_types": []string{exchangeFor}, "scopes": []string{"nhn:other/read"}}),
+			entry(apiClient, supplier, object{"grant_types": []string{exchangeFor}, "scopes": []string{"openid", identityAll, "nhn:other/read"}}),
 		},
 		"apis": []object{
 			{"name": sample, "scopes": []string{"nhn:sample/read", "nhn:sample/write"}, "claims": apiClaims()},
