@@ -299,6 +299,16 @@ func TestFAPIRegistrations(t *testing.T) {
 		require.Equal(t, tt.member, heard[0].Explanation.Property)
 		require.Contains(t, heard[0].Explanation.Expected, "FAPI 2.0 "+tt.section)
 	}
+	// It is no API either: it would accept an access token with its client_id as audience for an id_token.
+	legacy := fapiClient(t)
+	legacy.ClientID, legacy.TokenEndpointAuthMethod = "https://legacy.example.no/app", client.None
+	cfg := fapiConfig(t, pr)
+	cfg.Clients = client.SourceFunc(func(context.Context, string) (*client.Client, error) { return &legacy, nil })
+	p, err := provider.New(cfg)
+	require.NoError(t, err)
+	isAPI, err := p.Token.Minter().IsAPI(t.Context(), legacy.ClientID)
+	require.NoError(t, err)
+	require.False(t, isAPI)
 	native := fapiClient(t)
 	native.ApplicationType, native.RedirectURIs = client.Native, []string{"http://127.0.0.1/callback", "com.example:/callback"}
 	require.NoError(t, pr.CheckClient(&native), "native applications on loopback")

@@ -13,7 +13,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
 	"github.com/portner-go/portner/internal/fields"
-	"github.com/portner-go/portner/storage"
 )
 
 // CheckClient reports the members of a registration that break the rules of the profile, as portner.FieldErrors: "FAPI 2.0 Security
@@ -122,8 +121,9 @@ type profileClients struct {
 	log     audit.Log
 }
 
-// errBreaksProfile is the error for a client that breaks the profile: the responses are those for an unknown client.
-var errBreaksProfile = fmt.Errorf("provider: the registration breaks the profile: %w", storage.ErrNotFound)
+// errBreaksProfile is the error for a client that breaks the profile. The responses are those for an unknown client. It is a client all the same,
+// and no API that an access token could be for.
+var errBreaksProfile = fmt.Errorf("provider: the registration breaks the profile: %w", client.ErrDisabled)
 
 // Client implements client.Source.
 func (s *profileClients) Client(ctx context.Context, clientID string) (*client.Client, error) {

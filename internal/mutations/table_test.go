@@ -929,6 +929,12 @@ var table = []mutation{
 		[]string{"TestBoundTokensAreNotExchanged"},
 	},
 	{
+		"a client that breaks the profile is an API that access tokens may be for", "provider/registration.go",
+		`breaks the profile: %w", client.ErrDisabled)`, `breaks the profile: %w", errors.Unwrap(client.ErrDisabled))`,
+		"provider",
+		[]string{"TestFAPIRegistrations"},
+	},
+	{
 		"a client that breaks the profile is found", "provider/registration.go",
 		"return nil, errBreaksProfile", "return c, nil",
 		"provider",
