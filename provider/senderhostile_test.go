@@ -61,6 +61,7 @@ var strangeKeys = map[string]func(p *prover) object{
 	"RSA private":    func(p *prover) object { return with(newProver(p.tb, "PS256").jwk, "p", "AQ", "q", "AQ") },
 	"RSA 1024":       func(*prover) object { return rsaJWK(1024, 65537) },
 	"RSA 16384":      func(*prover) object { return rsaJWK(16384, 65537) },
+	"RSA 4097":       func(*prover) object { return rsaJWK(4097, 65537) },
 	"RSA, e is 1":    func(*prover) object { return rsaJWK(2048, 1) },
 	"RSA, e is even": func(*prover) object { return rsaJWK(2048, 65536) },
 	"RSA, e is huge": func(*prover) object { return with(rsaJWK(2048, 3), "e", strings.Repeat("_", 300)) },
