@@ -77,14 +77,24 @@ func elements(scope string) []string {
 
 // checkRequired checks that the claims every token of its kind has are present.
 func (i *issuer) checkRequired(t *Token) *Error {
-	missing := t.ExpiresAt.IsZero() || t.IssuedAt.IsZero() && !t.Introspected
-	if t.atJWT { // RFC 9068 §2.2
-		missing = missing || t.Subject == "" && !i.noSubject || t.ClientID == "" || t.ID == ""
-	}
-	if missing {
-		return invalid("claim_missing", "A claim of the access token is missing.", nil)
+	switch {
+	case t.ExpiresAt.IsZero():
+		return missing("exp")
+	case t.IssuedAt.IsZero() && !t.Introspected:
+		return missing("iat")
+	case !t.atJWT: // RFC 9068 §2.2 requires the others
+	case t.Subject == "" && !i.noSubject:
+		return missing("sub")
+	case t.ClientID == "":
+		return missing("client_id")
+	case t.ID == "":
+		return missing("jti")
 	}
 	return nil
+}
+
+func missing(claim string) *Error {
+	return invalid("claim_missing", "The access token has no "+claim+".", nil)
 }
 
 // checkTimes checks exp, iat and nbf, with leeway.

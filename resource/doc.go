@@ -1,6 +1,6 @@
-// Package resource verifies access tokens for an API. It accepts tokens of ID-porten, Maskinporten, Ansattporten and
-// Altinn, and JWT or opaque tokens of any other OAuth 2.0 issuer: bearer tokens, and tokens that are bound to a key (DPoP) or to a
-// certificate of the client (mutual TLS).
+// Package resource verifies access tokens for an API. It accepts tokens of ID-porten, Maskinporten, Ansattporten, Altinn and HelseID,
+// and JWT or opaque tokens of any other OAuth 2.0 issuer: bearer tokens, and tokens that are bound to a key (DPoP) or to a certificate of
+// the client (mutual TLS).
 //
 // A [Verifier] checks that a token was issued by the configured issuer for this API and is valid now. [Rules] check that the
 // token allows the request. [Verifier.Protect] is a middleware that does both and passes the [Token] to the handler in the
