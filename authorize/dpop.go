@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,16 +15,6 @@ import (
 
 // jktField is the parameter with the thumbprint of the key that the code is bound to (RFC 9449 §10).
 const jktField = "dpop_jkt"
-
-// isThumbprint reports whether a value is the SHA-256 of a key in base64url, as RFC 7638 writes it.
-func isThumbprint(value string) bool {
-	var sum [33]byte // one byte more than a hash, so that Decode has room for a value that is too long
-	if len(value) != 43 {
-		return false
-	}
-	n, err := base64.RawURLEncoding.Strict().Decode(sum[:], []byte(value))
-	return err == nil && n == 32
-}
 
 // checkPushProof checks the DPoP proof of a pushed request (RFC 9449 §10.1). Without a header field DPoP, and for a provider without
 // DPoP, the proof is zero.

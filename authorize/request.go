@@ -11,6 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/audit"
+	"github.com/portner-go/portner/internal/bound"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/requested"
 	"github.com/portner-go/portner/rar"
@@ -183,7 +184,7 @@ func (e *Endpoint) checkProof(_ context.Context, q *request, _ time.Time) *refus
 	case e.cfg.DPoP == nil:
 		return nil
 	}
-	if q.dpopKey = q.form.Get(jktField); q.dpopKey != "" && !isThumbprint(q.dpopKey) {
+	if q.dpopKey = q.form.Get(jktField); q.dpopKey != "" && !bound.IsThumbprint(q.dpopKey) {
 		return q.to.invalid("dpop_jkt_malformed", "The dpop_jkt must be the SHA-256 thumbprint of a key, as 43 characters of base64url.")
 	}
 	return nil

@@ -15,35 +15,30 @@ import (
 
 // confirmation reads cnf (RFC 7800 §3.1). A member that this package cannot verify, such as the jwk or kid of another method, binds the
 // token to something that the sender would not have to prove: supported is false, and the token must be rejected. An empty cnf is such one.
-func (r *reader) confirmation() (bound storage.Confirmation, supported bool) {
+func (r *reader) confirmation() (cnf storage.Confirmation, supported bool) {
 	if !r.Has("cnf") { // object would make an error of it
-		return bound, true
+		return cnf, true
 	}
 	o, _ := r.object("cnf")
 	for _, name := range o.Names() {
 		text, err := o.String(name)
 		switch name {
 		case "jkt":
-			bound.Key = text
+			cnf.Key = text
 		case "x5t#S256":
-			bound.Certificate = text
+			cnf.Certificate = text
 		default:
 			return storage.Confirmation{}, false
 		}
-		if err == nil && !isThumbprint(text) {
+		if err == nil && !bound.IsThumbprint(text) {
 			err = errThumbprint
 		}
 		r.fail(err)
 	}
-	return bound, bound != storage.Confirmation{}
+	return cnf, cnf != storage.Confirmation{}
 }
 
 var errThumbprint = errors.New("resource: cnf has no SHA-256 thumbprint in base64url")
-
-// isThumbprint reports whether s can be a SHA-256 hash in base64url. An empty one would bind a token to nothing.
-func isThumbprint(s string) bool {
-	return len(s) == 43 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
-}
 
 func errBound() *Error {
 	return invalid("token_sender_constrained", "The access token is bound in a way that is not accepted here.", nil)
@@ -51,9 +46,9 @@ func errBound() *Error {
 
 // checkTokenType checks that token_type is that of the binding (RFC 9449 §6.2). An introspection response must have one, because the
 // response for a refresh token has none.
-func checkTokenType(tokenType string, bound storage.Confirmation, from origin) *Error {
+func checkTokenType(tokenType string, cnf storage.Confirmation, from origin) *Error {
 	want := httpx.Bearer
-	if bound.Key != "" {
+	if cnf.Key != "" {
 		want = httpx.DPoP
 	}
 	optional := tokenType == "" && !from.introspected

@@ -1,4 +1,4 @@
-package authorize
+package bound
 
 import (
 	"encoding/base64"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzThumbprint: a value of dpop_jkt has one spelling: the one that encodes its 32 bytes.
+// FuzzThumbprint: a thumbprint has one spelling, the one that encodes its 32 bytes.
 func FuzzThumbprint(f *testing.F) {
 	for _, s := range []string{
 		"", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4J", "0ZcOCORZNYy+DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
@@ -19,6 +19,6 @@ func FuzzThumbprint(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		sum, err := base64.RawURLEncoding.DecodeString(value)
 		want := err == nil && len(sum) == 32 && base64.RawURLEncoding.EncodeToString(sum) == value
-		require.Equal(t, want, isThumbprint(value), "%q", value)
+		require.Equal(t, want, IsThumbprint(value), "%q", value)
 	})
 }
