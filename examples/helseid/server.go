@@ -140,7 +140,12 @@ func (s *server) Serve(ctx context.Context) error { return s.sites.Serve(ctx, s.
 func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local HelseID\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.issuer, s.issuer)
 	if s.opt.demo {
-		fmt.Fprintf(w, "\n  Open %s  (what a client does, step by step)\n", s.sites[1].Base)
+		fmt.Fprintf(w, "\n  Open %s  (what a client does, step by step)\n  API  %s/journal\n", s.sites[1].Base, s.sites[2].Base)
 	}
-	fmt.Fprintf(w, "\n  Users: %s\n\n  Ctrl-C stops it.\n\n", strings.Join(names(s.cfg.Users, func(u user) string { return u.Username }), ", "))
+	if len(s.cfg.Users) > 0 {
+		fmt.Fprintf(w, "\n  Users: %s\n", strings.Join(names(s.cfg.Users, func(u user) string { return u.Username }), ", "))
+	} else {
+		fmt.Fprint(w, "\n  No user can log in: the configuration has no users.\n")
+	}
+	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -9,7 +9,7 @@ var hints = map[string]string{
 	"exp":                   "går ut kl.",
 	"jti":                   "gjør det til ett av sitt slag",
 	"kid":                   "nøkkelen det er signert med",
-	"x5c":                   "virksomhetssertifikatet og det som står over det",
+	"x5c":                   "sertifikatet for nøkkelen og det som står over det",
 	"scope":                 "hva det gir tilgang til",
 	"client_id":             "systemet som ba om det",
 	"client_amr":            "hvordan systemet viste hvem det er",

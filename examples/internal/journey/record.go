@@ -258,7 +258,11 @@ func table(part string) []Claim {
 	}
 	var all []Claim
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		all = append(all, describe(name, members[name]))
+		c := describe(name, members[name])
+		if name == "sub" && bytes.Equal(members["iss"], members["sub"]) {
+			c.Hint = "systemet selv" // RFC 7523 §3: the assertion of a client
+		}
+		all = append(all, c)
 	}
 	return all
 }
