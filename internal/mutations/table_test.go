@@ -929,6 +929,12 @@ var table = []mutation{
 		[]string{"TestBoundTokensAreNotExchanged"},
 	},
 	{
+		"HelseID: a pseudonymous token is exchanged for one that identifies the user", "nhn/helseid/exchange.go",
+		"if x.subject.Pseudonymous || x.subject.Token.Opaque {", "if x.subject.Token.Opaque {",
+		"nhn/helseid",
+		[]string{"TestExchangeDisclosesNoUser"},
+	},
+	{
 		"a client that breaks the profile is an API that access tokens may be for", "provider/registration.go",
 		`breaks the profile: %w", client.ErrDisabled)`, `breaks the profile: %w", errors.Unwrap(client.ErrDisabled))`,
 		"provider",

@@ -103,6 +103,9 @@ func (x *exchange) findSubject(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if x.subject.Pseudonymous || x.subject.Token.Opaque { // by a scope of the host: the new token would have the claims that its client must not read
+		return refuse(portner.InvalidRequest, "The subject_token does not identify the user.", "subject_token_invalid")
+	}
 	reg, err := x.registration(ctx, x.Client.ClientID)
 	if err != nil {
 		return err
