@@ -164,7 +164,8 @@ func TestDPoPKeyOfPages(t *testing.T) {
 	require.Equal(t, thumbprint(signingKey), w.keyOf(code))
 }
 
-// TestWithoutDPoP: a provider without DPoP ignores dpop_jkt, like every unrecognized parameter (RFC 6749 §3.1), and the header field. The header field means nothing at the authorization endpoint.
+// TestWithoutDPoP: a provider without DPoP ignores dpop_jkt, like every unrecognized parameter (RFC 6749 §3.1), and the header field. The
+// header field means nothing at the authorization endpoint.
 func TestWithoutDPoP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -165,8 +165,8 @@ func (e *Endpoint) repeatAsGet(ctx context.Context, x *exchange, form httpx.Form
 	return e.redirect(x, Redirect{URL: "?" + postedField + "=" + sealed})
 }
 
-// openPosted reverses repeatAsGet. It returns the parameters of an expired request, too. The request counts as received now. It is not bound to a browser, because any site can make a
-// browser send any authorization request.
+// openPosted reverses repeatAsGet. It returns the parameters of an expired request, too. The request counts as received now. It is not bound
+// to a browser, because any site can make a browser send any authorization request.
 func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusal) {
 	expired := page(portner.InvalidRequest, "posted_request_expired", "The request has expired. Start again from the service you came from.")
 	expired.late = true

@@ -25,7 +25,7 @@ const (
 	commitTimeout = 5 * time.Second
 )
 
-// issue makes the response with a code, stores the code, and returns the response. The client learns the code last, so a failure before
+// issue makes the response with a code, stores the code, and returns the response. The client receives the code last, so a failure before
 // leaves no usable code.
 func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session, f facts, given *scope.Answer) *Decision {
 	name := codeName(x, sess, f.plan.Granted)

@@ -285,7 +285,8 @@ func foreignForm(reason string) *refusal {
 	return r
 }
 
-// Header fields of the host's pages, unless the page sets its own. Scripts and styles are left to the host. With Referrer-Policy no-referrer the Origin field of a form would be null.
+// Header fields of the host's pages, unless the page sets its own. Scripts and styles are left to the host. With Referrer-Policy no-referrer
+// the Origin field of a form would be null.
 var (
 	frameDeny  = []string{"DENY"}
 	sameOrigin = []string{"same-origin"}

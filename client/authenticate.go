@@ -223,8 +223,8 @@ func idOf(c *Client) string {
 	return c.ClientID
 }
 
-// verify checks credentials against a registration, which is nil for an unknown client. The result has no Client. The secret is hashed and compared
-// first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
+// verify checks credentials against a registration, which is nil for an unknown client. The result has no Client. The secret is hashed and
+// compared first, so that unknown and disabled clients and wrong methods take as long as a wrong secret.
 func (x exchange) verify(ctx context.Context, registered *Client, cred credentials) (as Authenticated, reason *rejection, err error) {
 	if cred.isSecret() {
 		var secrets []Secret

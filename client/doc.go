@@ -12,6 +12,6 @@
 // endpoint. An [Authenticator] authenticates its client: by a secret, by a signed assertion, by an assertion signed with a
 // business certificate, or by a TLS certificate. A host whose TLS ends at a proxy supplies a [CertificateFunc].
 //
-// The package implements RFC 6749 §2.3, RFC 7521, RFC 7523 §2.2 and §3, RFC 8252 §7 and §8, RFC 8705 §2, RFC 9440, RFC 9700 §2.1 and §4.1, OIDC Core §9,
-// OIDC Dynamic Client Registration §2.
+// The package implements RFC 6749 §2.3, RFC 7521, RFC 7523 §2.2 and §3, RFC 8252 §7 and §8, RFC 8705 §2, RFC 9440, RFC 9700 §2.1 and §4.1,
+// OIDC Core §9, OIDC Dynamic Client Registration §2.
 package client

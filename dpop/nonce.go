@@ -20,7 +20,7 @@ const (
 
 // Nonces makes and checks nonces (RFC 9449 §8 and §9) without state. A nonce holds the minute in which it was made, and a keyed hash of it
 // for one server. It is valid for two to three minutes, at every node with the same secrets. It may be used in many proofs: Policy.Replay
-// remembers each proof as long as its nonce is valid.
+// keeps each proof while its nonce is valid.
 type Nonces struct{ tokens *seal.Tokens }
 
 // NewNonces returns the nonces of one server: the issuer of an authorization server, or the URL or name of an API. Nonces of another

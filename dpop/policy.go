@@ -20,11 +20,10 @@ const (
 	maxMaxAhead     = 60 * time.Second
 )
 
-// ReplayStore remembers used proofs. Every client.ReplayStore is one; memory.Store is one for an API of a single process.
+// ReplayStore records used proofs. Every client.ReplayStore is one; memory.Store is one for an API of a single process.
 type ReplayStore interface {
-	// ConsumeJTI remembers key until expiresAt. The first call returns nil, and later ones storage.ErrConsumed, also for another
-	// clientID. clientID says whose share of the store is used. If the store is full, it returns storage.ErrFull: it never forgets a
-	// live key.
+	// ConsumeJTI records key until expiresAt. The first call returns nil, and later ones storage.ErrConsumed, also for another clientID.
+	// clientID is the client whose share of the store is used. If the store is full, it returns storage.ErrFull: it never removes a live key.
 	ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, expiresAt, now time.Time) error
 }
 
@@ -64,7 +63,7 @@ type Request struct {
 	AccessToken string
 	// Key is the thumbprint that the key of the proof must have (cnf.jkt). If empty, every key is accepted, but not with an access token.
 	Key string
-	// ClientID is whose share of the replay store Verify uses.
+	// ClientID is the client whose share of the replay store Verify uses.
 	ClientID string
 }
 
@@ -137,7 +136,7 @@ func (p *Policy) Verify(ctx context.Context, r Request, now time.Time) (thumbpri
 }
 
 // Consume records that the proof was used. The first call for a proof returns nil, and later ones an *Error that matches ErrProof. Call it
-// last, so that refused requests do not fill the store. clientID says whose share of the store is used. An error that is no *Error is a
+// last, so that refused requests do not fill the store. clientID is the client whose share of the store is used. An error that is no *Error is a
 // fault of the store, also storage.ErrFull: the proof is not accepted.
 func (p *Policy) Consume(ctx context.Context, clientID string, proof Proof, now time.Time) error {
 	if err := p.usable(); err != nil {

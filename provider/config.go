@@ -72,7 +72,7 @@ type Config struct {
 	// DPoP holds the rules for DPoP proofs (RFC 9449). Its Nonces apply at the token endpoint only. If nil, the field DPoP of requests is
 	// ignored.
 	DPoP *dpop.Policy
-	// MTLSURL is the base URL of a listener that asks for client certificates: the endpoints below it are the mtls_endpoint_aliases of
+	// MTLSURL is the base URL of a listener that requests client certificates: the endpoints below it are the mtls_endpoint_aliases of
 	// the metadata (RFC 8705 §5). If "", clients with a certificate use the endpoints of Issuer.
 	MTLSURL string
 	// TLSClientCAs are the roots of the certificates of clients with tls_client_auth (RFC 8705 §2.1). If nil, the method is not

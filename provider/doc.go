@@ -45,8 +45,9 @@
 //
 //	<input type="hidden" name="request" value="{{.Sealed}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
 //
-// The provider verifies the browser's cookie, the origin and the CSRF token before it calls the function. Browsers send the
-// origin; a script that posts the form adds the header field Origin. The host authenticates the user and limits failed logins. RepresentationStep occurs only with Config.AuthorizationDetails.
+// The provider verifies the browser's cookie, the origin and the CSRF token before it calls the function. Browsers send the origin; a script
+// that posts the form adds the header field Origin. The host authenticates the user and limits failed logins. RepresentationStep occurs only
+// with Config.AuthorizationDetails.
 //
 // # Profiles
 //

@@ -50,7 +50,7 @@ var fapiRules = []rule{
 	},
 	{
 		section: securityProfile + "5.3.2.1-4", text: "Sender-constrained access tokens only",
-		met:   "a token request without a proof or certificate is rejected, whatever its grant; userinfo and introspection know the binding",
+		met:   "a token request without a proof or certificate is rejected, whatever its grant; userinfo verifies the binding, and introspection returns it",
 		field: "Profile.SenderConstrained", want: "must be true",
 		ok: func(c *Config) bool { return c.Profile.SenderConstrained },
 	},

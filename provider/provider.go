@@ -55,9 +55,10 @@ func New(cfg Config) (*Provider, error) {
 	return b.p, nil
 }
 
-// ServeHTTP serves every endpoint at its path in the metadata and the host's pages at theirs, and responds to other paths with
-// 404. Browsers get a page of the configuration (Config.ErrorPage) for paths and methods that do not exist, others JSON. Use it, or [Provider.Handler], as the outermost handler: an http.ServeMux in front of it redirects //token to /token with status
-// 307, and clients then post their credentials a second time.
+// ServeHTTP serves every endpoint at its path in the metadata and the host's pages at theirs, and responds to other paths with 404. Browsers
+// get a page of the configuration (Config.ErrorPage) for paths and methods that do not exist, others JSON. Use it, or [Provider.Handler], as
+// the outermost handler: an http.ServeMux in front of it redirects //token to /token with status 307, and clients then post their
+// credentials a second time.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.serve(w, r, nil) }
 
 // Handler returns a handler that serves the paths of p, and with other every other path: pages and APIs of the host, for example of an

@@ -101,8 +101,9 @@ type Type struct {
 	Multiple func(details []Detail) bool
 	// Required reports whether a choice must be selected. If nil, none must be.
 	Required func(details []Detail) bool
-	// Grant returns the granted details. The argument details has those that the user approved. The argument selected has the IDs
-	// that the user selected among the Choices of the type; it is empty for a type without Choices. An error that does not wrap ErrDenied or ErrValue is a fault, and no details are granted. Required.
+	// Grant returns the granted details. The argument details has those that the user approved. The argument selected has the IDs that the user
+	// selected among the Choices of the type; it is empty for a type without Choices. An error that does not wrap ErrDenied or ErrValue is a
+	// fault, and no details are granted. Required.
 	Grant func(ctx context.Context, r Request, details []Detail, selected []string) ([]json.RawMessage, error)
 	// Refresh returns what is left of granted details: it is called with all of them before a code is redeemed or tokens are
 	// refreshed, because rights can end after the login. It returns them unchanged, leaves out details, or leaves out elements of

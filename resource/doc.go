@@ -78,5 +78,6 @@
 //	consent_expired               the consent is no longer valid
 //	consent_consumer_mismatch     the consent was given to another organisation
 //
-// References: RFC 6750, RFC 7662, RFC 8705, RFC 9068, RFC 9449, RFC 9470, RFC 9701, RFC 9728; docs.digdir.no: Maskinporten, API consumer and API provider guides.
+// References: RFC 6750, RFC 7662, RFC 8705, RFC 9068, RFC 9449, RFC 9470, RFC 9701, RFC 9728; docs.digdir.no: Maskinporten, API consumer and
+// API provider guides.
 package resource

@@ -198,8 +198,8 @@ func newIssuer(cfg Config, check *fields.Checker) *issuer {
 func index(field string, n int) string { return fmt.Sprintf("%s[%d]", field, n) }
 
 // Any returns a verifier of the tokens of several issuers. The iss of a token selects the verifier; clock, realm, logger, hook and
-// ClientCertificates, and the metadata, are those of the first one. At most one of them may introspect: an opaque token does not name its issuer and must not
-// be sent to another one. All must have the same policy for proofs, or none, and with a policy the same origin in URL.
+// ClientCertificates, and the metadata, are those of the first one. At most one of them may introspect: an opaque token does not name its
+// issuer and must not be sent to another one. All must have the same policy for proofs, or none, and with a policy the same origin in URL.
 func Any(verifiers ...*Verifier) (*Verifier, error) {
 	if len(verifiers) == 0 {
 		return nil, errors.New("resource: Any requires at least one verifier")

@@ -23,7 +23,8 @@ const (
 	TokenInfo = "tokeninfo"
 )
 
-// Reserved reports whether name is a reserved scope: one of the constants above, or "eidas", which ID-porten retired. Rules about every scope of a token, such as those of introspection, skip reserved scopes.
+// Reserved reports whether name is a reserved scope: one of the constants above, or "eidas", which ID-porten retired. Rules about every
+// scope of a token, such as those of introspection, skip reserved scopes.
 func Reserved(name string) bool {
 	switch name {
 	case OpenID, Profile, Introspection, Email, Address, Phone, OfflineAccess, NoPID, TokenInfo, "eidas":

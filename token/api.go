@@ -87,8 +87,8 @@ func (c *Config) credentials(r *APIRequest) (httpx.Scheme, string, error) {
 // acceptsDPoP reports whether tokens that are bound to a key are accepted at a URL.
 func (c *Config) acceptsDPoP(url string) bool { return c.DPoP != nil && url != "" }
 
-// Challenge returns e with the challenges of a response to r (RFC 6750 §3, RFC 9449 §7.1): for an error about the token that VerifyAccessToken
-// does not know, such as portner.InsufficientScope.
+// Challenge returns e with the challenges of a response to r (RFC 6750 §3, RFC 9449 §7.1): for an error about the token that
+// VerifyAccessToken does not check, such as portner.InsufficientScope.
 func (m *Minter) Challenge(r APIRequest, e *portner.Error) *portner.Error {
 	answer := *e // the error can be shared by requests
 	if answer.Header = maps.Clone(e.Header); answer.Header == nil {
@@ -133,8 +133,8 @@ func (m *Minter) verifySender(ctx context.Context, r *APIRequest, scheme httpx.S
 	return err
 }
 
-// challenge adds the challenges of RFC 6750 §3 and RFC 9449 §7.1 to the response to a request with an access token to a URL. scheme is that of the
-// token, "" if there is none or several. Codes and descriptions have no quotes.
+// challenge adds the challenges of RFC 6750 §3 and RFC 9449 §7.1 to the response to a request with an access token to a URL. scheme is that
+// of the token, "" if there is none or several. Codes and descriptions have no quotes.
 func (c *Config) challenge(e *portner.Error, url string, scheme httpx.Scheme, further ...httpx.Param) {
 	accepts := httpx.Challenge{Bearer: []httpx.Param{{Name: "realm", Value: c.Issuer}}}
 	if c.acceptsDPoP(url) {

@@ -17,10 +17,11 @@ import (
 // grant for each of them, and one more for each actor token.
 const MaxExchanges = 8
 
-// CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled,
-// the client still acts for the customer of the grant, no scope requires pseudonyms that did not when the grant was made, every scope that requires consent has one, and the same is true of the grants
-// of the tokens that were exchanged for it and of the actor tokens. CheckGrant does not check whether g is revoked, because the method of the store that
-// returned g reports that. The error wraps storage.ErrRevoked if the tokens may not be used; other errors are faults.
+// CheckGrant returns nil if tokens of the grant may be used at now: the grant has not expired, its client and its user are enabled, the
+// client still acts for the customer of the grant, no scope requires pseudonyms that did not when the grant was made, every scope that
+// requires consent has one, and the same is true of the grants of the tokens that were exchanged for it and of the actor tokens. CheckGrant
+// does not check whether g is revoked, because the method of the store that returned g reports that. The error wraps storage.ErrRevoked if
+// the tokens may not be used; other errors are faults.
 func (m *Minter) CheckGrant(ctx context.Context, g *storage.Grant, now time.Time) error {
 	_, err := m.check(ctx, g, nil, now)
 	return err

@@ -82,10 +82,10 @@ type Config struct {
 	RotationGrace time.Duration
 	// Form holds where the form of tokens and responses departs from that of the RFCs. The zero value does not.
 	Form Form
-	// Adjust is called for every token request before its tokens are made, after the grant was checked. It may remove scopes from
-	// Plan.Granted, audiences from Resources and Plan.Audience, name removed scopes in RejectedScopes, set Refresh to false, and replace
-	// AuthorizationDetails, which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the client, and no
-	// code or token is consumed; every other error is a fault. It may be nil.
+	// Adjust is called for every token request before its tokens are made, after the grant was checked. It may remove scopes from Plan.Granted,
+	// audiences from Resources and Plan.Audience, name removed scopes in RejectedScopes, set Refresh to false, and replace
+	// AuthorizationDetails, which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the
+	// client, and no code or token is consumed; every other error is a fault. It may be nil.
 	Adjust func(ctx context.Context, c *Contents) error
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler
@@ -119,7 +119,7 @@ type Config struct {
 
 // Form holds where a service departs from the form of tokens and token responses that the RFCs describe. The zero value follows them.
 type Form struct {
-	// ScopeArray makes scope of self-contained access tokens an array. RFC 9068 §2.2.3 says a string, as introspection has in any case.
+	// ScopeArray makes scope of self-contained access tokens an array. RFC 9068 §2.2.3 requires a string, and introspection always has one.
 	ScopeArray bool
 	// NotBefore adds nbf to id_tokens, access tokens and introspection: the time of issue.
 	NotBefore bool

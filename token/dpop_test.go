@@ -243,8 +243,8 @@ func TestUnauthenticatedProofWritesNothing(t *testing.T) {
 	require.Equal(t, 1, f.replays.recorded())
 }
 
-// TestProofFlood: anyone can send requests of a public client. A proof is recorded for a request whose evidence is valid, so that requests without
-// one do not use up the room of the client in the replay store.
+// TestProofFlood: anyone can send requests of a public client. A proof is recorded for a request whose evidence is valid, so that requests
+// without one do not use up the room of the client in the replay store.
 func TestProofFlood(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)

@@ -285,8 +285,8 @@ func TestVerifyAccessToken(t *testing.T) {
 	require.Equal(t, []string{`DPoP error="insufficient_scope", error_description="x", ` + algs}, forbidden.Header["Www-Authenticate"])
 }
 
-// TestAliasIsOfTheIssuerOnly: the alias for mutual TLS is that of the endpoints below the issuer. A proof for a URL that only begins with the same
-// characters is for another server, whoever that is.
+// TestAliasIsOfTheIssuerOnly: the alias for mutual TLS is that of the endpoints below the issuer. A proof for a URL that only begins with
+// the same characters is for another server, whoever that is.
 func TestAliasIsOfTheIssuerOnly(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)

@@ -55,8 +55,9 @@ func (LiveToken) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 // LookupSubjectToken finds an access token that a client presents to exchange it (RFC 8693 §2.1), and checks its grant. The error wraps
 // storage.ErrNotFound if the token is unknown or expired, and storage.ErrRevoked if its grant has ended. Other errors are faults.
 //
-// It does not check that the sender is the one that the token is bound to, which in an exchange can be another one: an API received the token
-// with its proof. Mint rejects the request if the token is bound and the new one is not. An API that accepts access tokens calls [Minter.VerifyAccessToken].
+// It does not check that the sender is the one that the token is bound to, which in an exchange can be another one: an API received the
+// token with its proof. Mint rejects the request if the token is bound and the new one is not. An API that accepts access tokens calls
+// [Minter.VerifyAccessToken].
 func (m *Minter) LookupSubjectToken(ctx context.Context, token string, now time.Time) (*LiveToken, error) {
 	return m.lookupText(ctx, token, now)
 }

@@ -58,7 +58,7 @@ func reply(body []byte) portner.Reply {
 	return portner.Reply{Status: http.StatusOK, Header: h, Body: body}
 }
 
-// setNonce tells the client which nonce its next proof needs (RFC 9449 §8.2). The response must not be cached.
+// setNonce adds the nonce for the next proof of the client (RFC 9449 §8.2). The response must not be cached.
 func setNonce(h http.Header, nonce string) {
 	if nonce != "" {
 		h[headerNonce] = []string{nonce}

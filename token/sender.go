@@ -61,8 +61,8 @@ func (c *Config) alias(url string) string {
 	return c.MTLSURL + path
 }
 
-// refuseProof returns the error of a request whose sender does not prove what it must, and nil for nil. Only the one that asks for a nonce has the header field DPoP-Nonce: some clients
-// take every response with it for a request to send the proof again with the nonce.
+// refuseProof returns the error of a request whose sender does not prove what it must, and nil for nil. Only use_dpop_nonce has the header
+// field DPoP-Nonce: some clients repeat the request after every response that has it.
 func refuseProof(err error, nonces *dpop.Nonces, now time.Time) error {
 	err = bound.Refusal(err)
 	e, refused := errors.AsType[*bound.Error](err)
@@ -83,8 +83,8 @@ func refuseProof(err error, nonces *dpop.Nonces, now time.Time) error {
 // nonceRequired is the description of RFC 9449 §8, which clients of HelseID may look for.
 const nonceRequired = "Authorization server requires nonce in DPoP proof"
 
-// admit checks that the request proves what the access tokens of the client must be bound to. c is authenticated. Mint calls it too, so that no grant
-// handler issues a token without it.
+// admit checks that the request proves what the access tokens of the client must be bound to. c is authenticated. Mint calls it too, so that
+// no grant handler issues a token without it.
 func (m *Minter) admit(c *client.Client) error {
 	s := &m.sender
 	switch {

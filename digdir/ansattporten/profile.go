@@ -8,10 +8,10 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// Profile returns the profile of Ansattporten. It differs from that of ID-porten as follows: the levels are those of Ansattporten;
-// PKCE, state and nonce are required of every client; there is no single sign-on between clients; id_tokens have the claim name;
-// there is no userinfo endpoint, and there are no scopes of ID-porten's own APIs. Newer documentation of Ansattporten mentions a userinfo endpoint. Set NoUserInfo to false to
-// enable it; it returns the claims of the id_token.
+// Profile returns the profile of Ansattporten. It differs from that of ID-porten as follows: the levels are those of Ansattporten; PKCE,
+// state and nonce are required of every client; there is no single sign-on between clients; id_tokens have the claim name; there is no
+// userinfo endpoint, and there are no scopes of ID-porten's own APIs. Newer documentation of Ansattporten mentions a userinfo endpoint. Set
+// NoUserInfo to false to enable it; it returns the claims of the id_token.
 func Profile() provider.Profile {
 	p := provider.IDPorten()
 	p.Levels = acr.Ansattporten

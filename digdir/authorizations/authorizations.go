@@ -261,10 +261,10 @@ func (a *API) Revoke(ctx context.Context, subject, authorizationID string, now t
 	return a.revoke(ctx, g.ClientID, g.ID, whole(&g), now)
 }
 
-// End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must
-// concern the caller's organisation: the client is the organisation's, or a scope is. The owner of a scope ends the one grant only,
-// and no consent, if the client has grants for scopes of others. If the user has a grant at the client that the caller must not link
-// to the user, or more than 1,000 live grants, only grants that List returns end, and no consent. Otherwise the error wraps ErrNotFound and is a *portner.Error with
+// End ends an authorization, as Revoke does. A user can end their own authorizations, a machine those of every user; either must concern the
+// caller's organisation: the client is the organisation's, or a scope is. The owner of a scope ends the one grant only, and no consent, if
+// the client has grants for scopes of others. If the user has a grant at the client that the caller must not link to the user, or more than
+// 1,000 live grants, only grants that List returns end, and no consent. Otherwise the error wraps ErrNotFound and is a *portner.Error with
 // status 404.
 func (a *API) End(ctx context.Context, c *Caller, authorizationID string) error {
 	err := a.end(ctx, c, authorizationID)

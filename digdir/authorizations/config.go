@@ -83,9 +83,9 @@ type HistoryStore interface {
 
 // Machines verifies machine tokens of another issuer, such as Maskinporten.
 type Machines interface {
-	// VerifyMachine verifies a bearer token that must have the scope, and returns the organisation number of its consumer. It must
-	// reject a token that is bound to its sender, as resource.Verifier does with resource.Bearer. It returns an error that wraps portner.InvalidToken or portner.InsufficientScope if the token is rejected. Every other
-	// error is a fault.
+	// VerifyMachine verifies a bearer token that must have the scope, and returns the organisation number of its consumer. It must reject a
+	// token that is bound to its sender, as resource.Verifier does with resource.Bearer. It returns an error that wraps portner.InvalidToken or
+	// portner.InsufficientScope if the token is rejected. Every other error is a fault.
 	VerifyMachine(ctx context.Context, token, scope string, now time.Time) (organisation string, err error)
 }
 

@@ -69,7 +69,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	}{p.frame(locale, textsFor(locale).HomeTitle, "home-page", p.At("/")), demoAt}, standin.OwnForms)
 }
 
-// show shows the login form and takes its answer. There is no other page: HelseID asks for no consent.
+// show shows the login form and takes its answer. There is no other page: HelseID has no consent page.
 func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.Pending) *authorize.Decision {
 	switch {
 	case r.Method != http.MethodPost:

@@ -91,7 +91,7 @@ const (
 	forgetAfter = time.Hour
 )
 
-// keep keeps a tale under a key, and forgets old ones.
+// keep stores a tale under a key, and removes old ones.
 func (w *walk) keep(in map[string]*tale, key string, j *tale) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -43,7 +43,7 @@ func (opt *options) command() standin.Command {
 
 func (opt *options) define(fs *flag.FlagSet) {
 	opt.demoFlag.Define(fs, "start the demo services and API, and show a button for each test user")
-	fs.StringVar(&opt.mtls.Addr, "mtls-addr", "", "`address` of a listener that asks for client certificates (default: that of the configuration); needs -tls-cert")
+	fs.StringVar(&opt.mtls.Addr, "mtls-addr", "", "`address` of a listener that requests client certificates (default: that of the configuration); needs -tls-cert")
 	fs.StringVar(&opt.mtls.ClientCA, "tls-client-ca", "", "`file` (PEM) with the authorities of client certificates for tls_client_auth (default: that of the configuration)")
 	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
 }

@@ -60,7 +60,7 @@ var (
 // *Error, or a fault of the replay store.
 //
 // A token that is bound to a key is not accepted with the scheme Bearer, with or without a proof (RFC 9449 §7.2), and one that is not
-// bound to a key not with DPoP: the sender believes that it is, and would let others see it.
+// bound to a key not with DPoP: a sender that relies on a binding may disclose the token.
 func Verify(ctx context.Context, p *dpop.Policy, r Request, cnf storage.Confirmation, now time.Time) error {
 	switch {
 	case cnf.Key != "" && p == nil:

@@ -30,9 +30,9 @@ func newBank(cfg provider.Config, clientCAs *x509.CertPool) (*provider.Provider,
 func bankServers(op *provider.Provider, cert tls.Certificate) (issuer, mtls *http.Server) {
 	cfg := provider.TLSConfig()
 	cfg.Certificates = []tls.Certificate{cert}
-	asking := cfg.Clone()
-	asking.ClientAuth = tls.RequestClientCert // the provider checks the certificate of each client
-	return &http.Server{Handler: op, TLSConfig: cfg}, &http.Server{Handler: op, TLSConfig: asking}
+	requests := cfg.Clone()
+	requests.ClientAuth = tls.RequestClientCert // the provider checks the certificate of each client
+	return &http.Server{Handler: op, TLSConfig: cfg}, &http.Server{Handler: op, TLSConfig: requests}
 }
 
 // TestBank: the configuration of the document is accepted, and reports its requirements.

@@ -36,8 +36,8 @@ func Accepts(h http.Header, media string) (weight int, named bool) {
 	return weight, best == 3
 }
 
-// AcceptsHTML reports whether a request is that of a browser that shows a page: its Accept names text/html and does not prefer JSON to it (RFC 9110
-// §12.5.1). The range */* names no type: programs send it.
+// AcceptsHTML reports whether a request is that of a browser that shows a page: its Accept names text/html and does not prefer JSON to it
+// (RFC 9110 §12.5.1). The range */* names no type: programs send it.
 func AcceptsHTML(h http.Header) bool {
 	html, json, n := 0, 0, 0
 	for _, line := range h["Accept"] {

@@ -14,7 +14,7 @@ type Param struct{ Name, Value string }
 
 // For returns the challenges of a response to a request that used a scheme, "" for none or for several. The parameters of the error, if
 // there are any, are part of the challenge for the scheme that the request used: a client that sent a bound token as a bearer token finds the
-// error there, and the other scheme beside it (RFC 9449 §7.2). A request with DPoP does not learn of Bearer: it would be a weaker attempt.
+// error there, and the other scheme beside it (RFC 9449 §7.2). The response to a request with DPoP has no challenge for Bearer, which is weaker.
 func (c Challenge) For(used Scheme, errors ...Param) string {
 	var b strings.Builder
 	if used != DPoP && (c.Bearer != nil || used == Bearer) {

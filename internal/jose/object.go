@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxInt is the greatest integer that Int and NumericDate return: as a time in seconds, the year 2242. A later exp would keep an entry of a replay
-// cache for centuries.
+// MaxInt is the greatest integer that Int and NumericDate return: as a time in seconds, the year 2242. A later exp would keep an entry of a
+// replay cache for centuries.
 const MaxInt = 1 << 33
 
 // Object is a JSON object. Names are case-sensitive. ParseObject rejects objects that two parsers could read differently.

@@ -37,9 +37,9 @@ type Token struct {
 	Claims  Object // of Payload
 }
 
-// Verify verifies a compact JWT with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg
-// must be one of algs and fit the key. Of several keys with the kid, each one that fits alg is tried (FAPI 2.0 SP §5.4.3). The length is checked before anything is decoded: use MaxToken or MaxTokenX5C. A JWT of
-// another kind than purpose is rejected after its signature is verified.
+// Verify verifies a compact JWT with the keys and algorithms of the peer that may have signed it. The key is chosen by kid; alg must be one
+// of algs and fit the key. Of several keys with the kid, each one that fits alg is tried (FAPI 2.0 SP §5.4.3). The length is checked before
+// anything is decoded: use MaxToken or MaxTokenX5C. A JWT of another kind than purpose is rejected after its signature is verified.
 //
 // If Verify returns an error after it has parsed the header, the Token has the header, so that callers can log it. Claims and payload
 // are those of a token without error only.

@@ -218,7 +218,7 @@ func journalOf(text []byte) string {
 	return id
 }
 
-// organisationOf returns what a document tells about the organisation of its client.
+// organisationOf returns the organisation of the client that a document names.
 func (s *Service) organisationOf(ctx context.Context, d *token.Document) (organisation, error) {
 	reg, err := s.registration(ctx, d.Client.ClientID)
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *Service) organisationOf(ctx context.Context, d *token.Document) (organi
 	switch reg.Tenancy {
 	case SingleTenant:
 		o.supplier = d.Client.SupplierOrgno
-		if len(d.Grant.Delegation.Actor) == 0 { // an exchanged token tells the organisation of the first client only
+		if len(d.Grant.Delegation.Actor) == 0 { // an exchanged token has the organisation of the first client only
 			o.parent = d.Client.OrganisationNo
 		}
 	case MultiTenant:

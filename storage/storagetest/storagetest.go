@@ -9,9 +9,9 @@
 // that it checks if it fails. The cases use fixed instants in the future, so a store that decides by its own clock fails.
 // Run the test with -race too.
 //
-// A full run makes about 900,000 calls of methods, nine tenths of them in races of up to 50 callers. It takes 15 s with package
-// memory on two cores, and minutes with a database. A race fails if no caller returns for two minutes. A run with -short makes fewer than 6,000 calls, which take less than 30 s if
-// one call takes 5 ms. Use -short during development, and a full run before the store is used.
+// A full run makes about 900,000 calls of methods, nine tenths of them in races of up to 50 callers. It takes 15 s with package memory on
+// two cores, and minutes with a database. A race fails if no caller returns for two minutes. A run with -short makes fewer than 6,000 calls,
+// which take less than 30 s if one call takes 5 ms. Use -short during development, and a full run before the store is used.
 package storagetest
 
 import (

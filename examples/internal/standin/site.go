@@ -69,7 +69,7 @@ func Listen(f Flags, further ...string) (Sites, error) {
 	return sites, nil
 }
 
-// ListenMTLS opens a listener at addr that asks clients for a certificate, with the certificate of f. The host checks the certificates.
+// ListenMTLS opens a listener at addr that requests certificates of clients, with the certificate of f. The host checks the certificates.
 func ListenMTLS(f Flags, addr string) (*Site, error) {
 	host, port, err := splitAddr("-mtls-addr", addr, 0)
 	if err != nil {
