@@ -314,3 +314,30 @@ func TestFAPIRegistrations(t *testing.T) {
 	require.NoError(t, pr.CheckClient(&native), "native applications on loopback")
 	require.Equal(t, fapiClient(t).RefreshTokenUsage, good.RefreshTokenUsage, "the registration of the host is not changed")
 }
+
+// TestProfileIsCopied: lists of the profile that the host changes after New, or for another provider, do not change what a provider accepts.
+func TestProfileIsCopied(t *testing.T) {
+	t.Parallel()
+	pr := provider.FAPI2()
+	cfg := fapiConfig(t, pr)
+	broken := fapiClient(t)
+	broken.TokenEndpointAuthMethod, broken.IDTokenSignedResponseAlg, broken.ResponseModes = client.None, keyset.RS256, []string{"fragment"}
+	cfg.Clients = client.SourceFunc(func(context.Context, string) (*client.Client, error) { return &broken, nil })
+	var property string
+	cfg.OnEvent = func(_ context.Context, e portner.Event) { property = e.Explanation.Property }
+	p, err := provider.New(cfg)
+	require.NoError(t, err)
+	found := func() string {
+		property = ""
+		_, err := p.Token.Minter().IsAPI(t.Context(), broken.ClientID)
+		require.NoError(t, err)
+		return property
+	}
+	require.Equal(t, "token_endpoint_auth_method", found())
+	pr.ClientMethods[0] = client.None
+	require.Equal(t, "token_endpoint_auth_method", found())
+	broken.TokenEndpointAuthMethod, pr.SigningAlgorithms[0] = client.PrivateKeyJWT, keyset.RS256
+	require.Equal(t, "id_token_signed_response_alg", found())
+	broken.IDTokenSignedResponseAlg, pr.ResponseModes[0] = keyset.ES256, "fragment"
+	require.Equal(t, "response_modes[0]", found())
+}

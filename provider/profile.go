@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner/acr"
@@ -193,8 +194,9 @@ type Lifetimes struct {
 	Pending time.Duration
 }
 
-// withDefaults returns pr with its defaults.
+// withDefaults returns pr with its defaults. The lists that decide which registrations obey the profile are copies: the host may change its own.
 func (pr Profile) withDefaults() Profile {
+	pr.ClientMethods, pr.SigningAlgorithms, pr.ResponseModes = slices.Clone(pr.ClientMethods), slices.Clone(pr.SigningAlgorithms), slices.Clone(pr.ResponseModes)
 	if len(pr.SubjectTypesSupported) == 0 && pr.SubjectType != "" {
 		pr.SubjectTypesSupported = []string{pr.SubjectType}
 	}

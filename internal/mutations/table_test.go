@@ -935,6 +935,13 @@ var table = []mutation{
 		[]string{"TestExchangeDisclosesNoUser"},
 	},
 	{
+		"a host that changes its lists changes which registrations obey the profile", "provider/profile.go",
+		"pr.ClientMethods, pr.SigningAlgorithms, pr.ResponseModes = slices.Clone(pr.ClientMethods), slices.Clone(pr.SigningAlgorithms), slices.Clone(pr.ResponseModes)",
+		"pr.ClientMethods = slices.Clone(pr.ClientMethods)",
+		"provider",
+		[]string{"TestProfileIsCopied"},
+	},
+	{
 		"a client that breaks the profile is an API that access tokens may be for", "provider/registration.go",
 		`breaks the profile: %w", client.ErrDisabled)`, `breaks the profile: %w", errors.Unwrap(client.ErrDisabled))`,
 		"provider",

@@ -36,7 +36,9 @@ func TestExchangeDisclosesNoUser(t *testing.T) {
 		c.IntegrationType, c.PostLogoutRedirectURIs, c.FrontchannelLogoutURI, c.FrontchannelLogoutSessionRequired = "", nil, "", false
 	}
 	scopes := []scope.Scope{
-		{Name: "nhn:sample/open"}, {Name: "nhn:sample/pseudonymous", RequiresPseudonymousTokens: true}, {Name: "nhn:sample/opaque", TokenType: scope.Opaque},
+		{Name: "nhn:sample/open"},
+		{Name: "nhn:sample/pseudonymous", RequiresPseudonymousTokens: true},
+		{Name: "nhn:sample/opaque", TokenType: scope.Opaque},
 		{Name: "nhn:other/read"},
 	}
 	for i := range scopes {
