@@ -52,6 +52,7 @@ var (
 	errDNForm    = errors.New("must be a distinguished name of at most 1024 bytes in the form of RFC 4514, such as CN=client,O=Example,C=NO")
 	errDNType    = errors.New("must have attribute types of RFC 4519, or object identifiers such as 2.5.4.97")
 	errDNValue   = errors.New("must have values of printable characters, with the escapes of RFC 4514 §2.4, or of # and DER in hexadecimal")
+	errDNSpace   = errors.New("must have no spaces at the ends of types and values; those of a value are escaped: CN=client,O=Example")
 	errDNRepeats = errors.New("must not have an attribute type twice in one relative name")
 )
 
@@ -89,7 +90,10 @@ func cutAttribute(text string) (a attribute, rest string, err error) {
 		return a, "", errDNForm
 	}
 	if a.oid, ok = attributeTypes[strings.ToLower(kind)]; !ok {
-		if !isOID(kind) {
+		switch {
+		case kind != strings.Trim(kind, " "):
+			return a, "", errDNSpace
+		case !isOID(kind):
 			return a, "", errDNType
 		}
 		a.oid = kind
@@ -146,7 +150,9 @@ func cutText(s string) (value, rest string, err error) {
 			i += n
 			spaces = 0
 			continue
-		case strings.IndexByte("\"#;<>", c) >= 0 && (c != '#' || b.Len() == 0), c == ' ' && b.Len() == 0:
+		case c == ' ' && b.Len() == 0:
+			return "", "", errDNSpace
+		case strings.IndexByte("\"#;<>", c) >= 0 && (c != '#' || b.Len() == 0):
 			return "", "", errDNValue
 		case c == ' ':
 			spaces++
@@ -155,7 +161,10 @@ func cutText(s string) (value, rest string, err error) {
 		}
 		b.WriteByte(s[i])
 	}
-	if spaces > 0 || !isVisible(b.String()) {
+	if spaces > 0 {
+		return "", "", errDNSpace
+	}
+	if !isVisible(b.String()) {
 		return "", "", errDNValue
 	}
 	return b.String(), s[i:], nil

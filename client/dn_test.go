@@ -222,3 +222,12 @@ func FuzzSubjectDER(f *testing.F) {
 		}
 	})
 }
+
+// TestDNSpaces: the error for a space that other forms of a name have names it.
+func TestDNSpaces(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"CN=a, C=NO", "CN=a ,C=NO", " CN=a", "CN=a ", "CN= a", "CN =a", "CN=a + OU=b"} {
+		_, err := client.ParseDN(text)
+		require.ErrorContains(t, err, "must have no space", text)
+	}
+}
