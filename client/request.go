@@ -56,7 +56,7 @@ func (f Form) Format(s fmt.State, verb rune) { httpx.Form(f).Format(s, verb) }
 type Request struct {
 	Method      string            // POST; GET is valid for userinfo only
 	Form        Form              // the body
-	Header      http.Header       // Authorization is read
+	Header      http.Header       // Authorization, DPoP and Accept are read
 	Certificate *x509.Certificate // certificate of the TLS client, whose key it has proven to have; nil if there is none
 	RemoteAddr  string            // host or host:port of the peer, for limits
 	// Intermediates are the certificates that the TLS client sent after Certificate.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,6 +54,10 @@ func (b *builder) shared() {
 		RequireClientID: b.cfg.Profile.RequireClientID, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,
 	})
 	b.problems.from(err)
+	if err == nil && len(b.clients.Methods()) == 0 {
+		b.problems.once("Profile.ClientMethods", errors.New("no method is supported: private_key_jwt needs Replay, tls_client_auth TLSClientCAs, self_signed_tls_client_auth MTLSURL"))
+		b.problems.markSeen("TokenEndpointAuthMethodsSupported")
+	}
 	b.p.Sessions, err = session.New(session.Config{
 		Store: b.cfg.Store, Vault: b.p.Vault, URL: b.cfg.BrowserURL, Rules: b.cfg.Session, MaxPerUser: b.cfg.MaxSessionsPerUser,
 		OnEnded: b.p.notifyEnded, Logger: b.cfg.Logger, OnEvent: b.cfg.OnEvent,

@@ -17,7 +17,8 @@ import (
 // specification and the field. Registrations that break it are not found; see Profile.CheckClient. [Provider.Report] lists every
 // requirement.
 //
-// Config.DPoP, Config.MTLSURL or both say how clients bind tokens. Serve with [TLSConfig].
+// Config.PushedRequests is required, and Config.DPoP, Config.MTLSURL or both, with which clients bind tokens. For private_key_jwt set
+// Config.Replay, and for tls_client_auth Config.TLSClientCAs. Serve with [TLSConfig].
 func FAPI2() Profile {
 	pr := OpenIDConnect()
 	pr.Name = "FAPI 2.0 Security Profile"

@@ -341,3 +341,26 @@ func TestProfileIsCopied(t *testing.T) {
 	broken.IDTokenSignedResponseAlg, pr.ResponseModes[0] = keyset.ES256, "fragment"
 	require.Equal(t, "response_modes[0]", found())
 }
+
+// TestNoAuthenticationMethod: a configuration with which no client of the profile could authenticate is rejected, and the error names what
+// each method needs.
+func TestNoAuthenticationMethod(t *testing.T) {
+	t.Parallel()
+	cfg := fapiConfig(t, provider.FAPI2())
+	cfg.MTLSURL, cfg.Replay = "", nil
+	cfg.DPoP = &dpop.Policy{Replay: memory.New()}
+	_, err := provider.New(cfg)
+	require.EqualError(t, err, "provider: Profile.ClientMethods: no method is supported: private_key_jwt needs Replay, tls_client_auth TLSClientCAs, self_signed_tls_client_auth MTLSURL")
+	cfg.Replay = memory.New()
+	_, err = provider.New(cfg)
+	require.NoError(t, err)
+}
+
+// TestMTLSURLScheme: client certificates need TLS.
+func TestMTLSURLScheme(t *testing.T) {
+	t.Parallel()
+	cfg := fapiConfig(t, provider.FAPI2())
+	cfg.MTLSURL = "http://localhost:8444"
+	_, err := provider.New(cfg)
+	require.ErrorContains(t, err, "MTLSURL: must be https")
+}

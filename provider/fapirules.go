@@ -64,7 +64,7 @@ var fapiRules = []rule{
 		section: securityProfile + "5.3.2.1-6", text: "Clients authenticate with mutual TLS or private_key_jwt",
 		met:     "registrations with another method or a secret are not found",
 		members: []string{"token_endpoint_auth_method", "client_secrets"},
-		field:   "Profile.ClientMethods", want: "must be a part of " + list(fapiMethods()),
+		field:   "Profile.ClientMethods", want: "must be one or more of " + list(fapiMethods()),
 		ok: func(c *Config) bool { return subset(c.Profile.ClientMethods, fapiMethods()) },
 	},
 	{
@@ -188,13 +188,13 @@ var fapiRules = []rule{
 		section: securityProfile + "5.4.1-1", text: "PS256, ES256 or EdDSA with Ed25519",
 		met:     "for client assertions, request objects, proofs, id_tokens, access tokens and responses",
 		members: []string{"id_token_signed_response_alg", "access_token_signed_response_alg", "authorization_signed_response_alg", "introspection_signed_response_alg"},
-		field:   "Profile.SigningAlgorithms", want: "must be a part of " + list(fapiAlgorithms()),
+		field:   "Profile.SigningAlgorithms", want: "must be one or more of " + list(fapiAlgorithms()),
 		ok: func(c *Config) bool { return subset(c.Profile.SigningAlgorithms, fapiAlgorithms()) },
 	},
 	{
 		section: securityProfile + "5.4.1-1", text: "Proofs are signed with these algorithms",
 		met:   "Config.DPoP",
-		field: "DPoP.Algorithms", want: "must be a part of " + list(fapiAlgorithms()),
+		field: "DPoP.Algorithms", want: "must be one or more of " + list(fapiAlgorithms()),
 		ok: func(c *Config) bool { return c.DPoP == nil || subset(c.DPoP.SupportedAlgorithms(), fapiAlgorithms()) },
 	},
 	{
@@ -251,7 +251,7 @@ var signingRules = []rule{
 		section: messageSigning + "5.3.3", text: "The registration names the response modes of a client",
 		met:     "the member response_modes, with JWT modes only",
 		members: []string{"response_modes"},
-		field:   "Profile.ResponseModes", want: "must be a part of " + list(jarmModes()),
+		field:   "Profile.ResponseModes", want: "must be one or more of " + list(jarmModes()),
 		ok: func(c *Config) bool { return subset(c.Profile.ResponseModes, jarmModes()) },
 	},
 	{

@@ -178,6 +178,9 @@ func (c *Config) check(p *problems) {
 // checkBinding validates the fields for tokens that are bound to a key of the client.
 func (c *Config) checkBinding(p *problems) {
 	if c.MTLSURL != "" {
+		if strings.HasPrefix(c.Issuer, "https://") && !strings.HasPrefix(c.MTLSURL, "https://") {
+			p.once("MTLSURL", errors.New("must be https"))
+		}
 		p.once("MTLSURL", checkIssuer(c.MTLSURL))
 		if pathOf(c.MTLSURL) != pathOf(c.Issuer) {
 			p.once("MTLSURL", errors.New("must have the path of Issuer"))
