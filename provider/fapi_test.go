@@ -364,3 +364,42 @@ func TestMTLSURLScheme(t *testing.T) {
 	_, err := provider.New(cfg)
 	require.ErrorContains(t, err, "MTLSURL: must be https")
 }
+
+// TestAlgorithmsOfTheProfile: the keys of a provider are for the algorithms of its profile, also those that will sign later. A key that signs no more can
+// have another algorithm, so that a provider can change to the profile.
+func TestAlgorithmsOfTheProfile(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	custom := provider.OpenIDConnect()
+	custom.SigningAlgorithms = []string{keyset.ES256}
+	for name, pr := range map[string]provider.Profile{"FAPI 2.0": provider.FAPI2(), "a profile of the host": custom} {
+		for when, tt := range map[string]struct {
+			life keyset.Life
+			ok   bool
+		}{
+			"now":     {keyset.Life{}, false},
+			"later":   {keyset.Life{PublishFrom: now, ActiveFrom: now.Add(72 * time.Hour)}, false},
+			"planned": {keyset.Life{PublishFrom: now.Add(time.Hour), ActiveFrom: now.Add(72 * time.Hour)}, false},
+			"before":  {keyset.Life{RetireAt: now.Add(-time.Hour), RemoveAt: now.Add(72 * time.Hour)}, true},
+		} {
+			own, err := keyset.Generate(keyset.ES256)
+			require.NoError(t, err)
+			other, err := keyset.Generate(keyset.RS256)
+			require.NoError(t, err)
+			other.Life = tt.life
+			cfg := fapiConfig(t, pr)
+			cfg.Keys, err = keyset.New(keyset.Config{DefaultAlg: keyset.ES256, Keys: []keyset.Key{own, other}})
+			require.NoError(t, err)
+			_, err = provider.New(cfg)
+			if tt.ok {
+				require.NoError(t, err, "%s, %s", name, when)
+				continue
+			}
+			require.Equal(t, []string{"Keys"}, fieldsOf(err), "%s, %s", name, when)
+		}
+	}
+	cfg := fapiConfig(t, custom)
+	cfg.DPoP = &dpop.Policy{Replay: cfg.Replay, Algorithms: []string{keyset.ES256, keyset.RS256}}
+	_, err := provider.New(cfg)
+	require.Equal(t, []string{"DPoP.Algorithms"}, fieldsOf(err), "nor are proofs accepted with others")
+}

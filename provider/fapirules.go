@@ -201,7 +201,7 @@ var fapiRules = []rule{
 		section: securityProfile + "5.4.1", text: "The keys of the provider are for these algorithms",
 		met:   "Config.Keys",
 		field: "Keys", want: "must sign with " + list(fapiAlgorithms()) + " only",
-		ok: func(c *Config) bool { return c.Keys == nil || subset(c.Keys.Algs(c.Now()), fapiAlgorithms()) },
+		ok: func(c *Config) bool { return c.signsOnly(fapiAlgorithms()) },
 	},
 	{
 		section: securityProfile + "5.4.1-2", text: "RSA keys of 2048 bits or more, elliptic curves of 224 bits or more",

@@ -95,7 +95,7 @@ type Profile struct {
 	// nil, every method is allowed.
 	ClientMethods []string
 	// SigningAlgorithms are the algorithms of everything that is signed: client assertions, request objects and DPoP proofs, and the
-	// id_tokens, access tokens and responses of the provider. If nil, every algorithm of the packages is allowed.
+	// id_tokens, access tokens and responses of the provider: New rejects keys and a policy for proofs with others. If nil, every one is allowed.
 	SigningAlgorithms []string
 	// SenderConstrained binds every access token to a key of the client, by a DPoP proof or a client certificate, and rejects token
 	// requests without one. If false, a client may choose.

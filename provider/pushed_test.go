@@ -99,7 +99,11 @@ func TestSignedResponsesOfProfiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			op := optest.New(t, optest.Options{Keys: keysOf(t, keyset.ES256, keyset.PS256, keyset.RS256), Change: func(c *provider.Config) {
+			keys := tc.algs // New rejects others
+			if keys == nil {
+				keys = []string{keyset.ES256, keyset.PS256, keyset.RS256}
+			}
+			op := optest.New(t, optest.Options{Keys: keysOf(t, keys...), Change: func(c *provider.Config) {
 				c.Profile.ResponseModes, c.Profile.SigningAlgorithms = tc.modes, tc.algs
 			}})
 			w := httptest.NewRecorder()

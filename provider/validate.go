@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -171,6 +172,7 @@ func (c *Config) check(p *problems) {
 	p.require(c.Clients != nil, "Clients")
 	c.checkSecrets(p)
 	c.checkBinding(p)
+	c.checkAlgorithms(p)
 	c.Profile.check(p)
 	c.Lifetimes.check(p, c.Profile.Lifetimes)
 }
@@ -199,6 +201,32 @@ func (c *Config) checkBinding(p *problems) {
 	if c.Profile.DPoPNonce && (c.DPoP == nil || c.DPoP.Nonces == nil) {
 		p.once("DPoP.Nonces", errors.New("is required by Profile.DPoPNonce"))
 	}
+}
+
+// checkAlgorithms validates what is signed with the algorithms of the profile; the registrations are validated when they are found.
+func (c *Config) checkAlgorithms(p *problems) {
+	algs := c.Profile.SigningAlgorithms
+	if algs == nil {
+		return
+	}
+	if !c.signsOnly(algs) {
+		p.once("Keys", errors.New("must sign with "+list(algs)+" only: the profile says so"))
+	}
+	if c.DPoP != nil && !subset(c.DPoP.SupportedAlgorithms(), algs) {
+		p.once("DPoP.Algorithms", errors.New("must be a part of "+list(algs)+": the profile says so"))
+	}
+}
+
+// signsOnly reports whether every key that signs, or will sign, is for one of the algorithms.
+func (c *Config) signsOnly(algs []string) bool {
+	if c.Keys == nil {
+		return true
+	}
+	now := c.Now()
+	return !slices.ContainsFunc(c.Keys.States(), func(k keyset.KeyState) bool {
+		phase := k.Phase(now)
+		return phase != keyset.Retired && phase != keyset.Removed && !slices.Contains(algs, k.Alg)
+	})
 }
 
 // checkSecrets validates the secrets. It rejects a secret with two purposes, because a leak of the one would reveal the other.

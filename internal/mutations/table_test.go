@@ -942,6 +942,12 @@ var table = []mutation{
 		[]string{"TestProfileIsCopied"},
 	},
 	{
+		"a key with an algorithm that the profile excludes signs later", "provider/validate.go",
+		"phase != keyset.Retired && phase != keyset.Removed &&", "phase == keyset.Active &&",
+		"provider",
+		[]string{"TestAlgorithmsOfTheProfile"},
+	},
+	{
 		"a client that breaks the profile is an API that access tokens may be for", "provider/registration.go",
 		`breaks the profile: %w", client.ErrDisabled)`, `breaks the profile: %w", errors.Unwrap(client.ErrDisabled))`,
 		"provider",
