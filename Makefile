@@ -50,4 +50,4 @@ bench:
 
 # Screenshots in docs/, taken in headless Chromium.
 shots:
-	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -timeout 1h -run 'TestDemo|TestStories' ./idporten/ ./landscape/
+	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -timeout 1h -run 'TestDemo|TestStories|TestWalk' ./idporten/ ./landscape/ ./helseid/
