@@ -31,7 +31,7 @@ const maxCertFields = businesscert.MaxBytes*4/3 + 1<<10
 //
 //   - The proxies remove both fields from the requests of their clients, also if the client sent no certificate (RFC 9440 §4).
 //   - They verify in the TLS handshake that the client has the key of the certificate. They need not verify its chain.
-//   - Nobody else can send requests from their addresses: no other program on their machines, and no other proxy.
+//   - No other program can send requests from their addresses, on their machines or through another proxy.
 //   - RemoteAddr of the request is the address of the connection. A host that replaces it by the address of the caller calls the function
 //     before that, and passes the result on in the context of the request.
 func CertificateFromHeader(proxies ...netip.Prefix) (CertificateFunc, error) {

@@ -21,10 +21,7 @@ var (
 	oidOrgID = asn1.ObjectIdentifier{2, 5, 4, 97}
 )
 
-type (
-	atv = pkix.AttributeTypeAndValue
-	rdn = pkix.RelativeDistinguishedNameSET
-)
+type rdn = pkix.RelativeDistinguishedNameSET
 
 // dn returns the DER of a name with these relative names, the first one first.
 func dn(t testing.TB, relatives ...rdn) []byte {
@@ -34,7 +31,7 @@ func dn(t testing.TB, relatives ...rdn) []byte {
 	return der
 }
 
-// one returns a relative name with one attribute.
+// oneRDN returns a relative name with one attribute.
 func oneRDN(oid asn1.ObjectIdentifier, value any) rdn { return rdn{{Type: oid, Value: value}} }
 
 func tagged(tag int, octets string) asn1.RawValue {

@@ -14,8 +14,8 @@ import (
 // FAPI2 returns the FAPI 2.0 Security Profile (Final, February 2025) for an OpenID provider: pushed requests of confidential clients
 // that authenticate with keys or certificates, PKCE, access tokens that are bound to a key of the client, refresh tokens that are not
 // rotated, and PS256, ES256 and EdDSA only. New rejects a configuration that breaks the profile, and names the section of the
-// specification and the field. Registrations that break it are not found; see Profile.CheckClient. [Provider.Report] lists every
-// requirement.
+// specification and the field. Clients whose registrations break it are rejected like
+// unknown ones; see Profile.CheckClient. [Provider.Report] lists every requirement.
 //
 // Config.PushedRequests is required, and Config.DPoP, Config.MTLSURL or both, with which clients bind tokens. For private_key_jwt set
 // Config.Replay, and for tls_client_auth Config.TLSClientCAs. Serve with [TLSConfig].

@@ -365,8 +365,8 @@ func TestMTLSURLScheme(t *testing.T) {
 	require.ErrorContains(t, err, "MTLSURL: must be https")
 }
 
-// TestAlgorithmsOfTheProfile: the keys of a provider are for the algorithms of its profile, also those that will sign later. A key that signs no more can
-// have another algorithm, so that a provider can change to the profile.
+// TestAlgorithmsOfTheProfile: the keys of a provider are for the algorithms of its profile, also those that will sign later. A key that
+// signs no more can have another algorithm, so that a provider can change to the profile.
 func TestAlgorithmsOfTheProfile(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -15,7 +15,7 @@ import (
 )
 
 // Profile holds what differs between services: levels of assurance, claims, subject identifiers, required parameters, lifetimes. [IDPorten],
-// [OpenIDConnect], [FAPI2] and [FAPI2MessageSigning] return one, and package digdir/ansattporten another. A host may change fields of the
+// [OpenIDConnect], [FAPI2] and [FAPI2MessageSigning] return one, and packages digdir/ansattporten and nhn/helseid others. A host may change fields of the
 // value they return, or write a Profile of its own.
 type Profile struct {
 	// Name is used in logs only. Required.

@@ -31,8 +31,8 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// TestNothingOfProofsLeaves sends valid and invalid proofs, certificates and bound tokens to every endpoint, and searches the log and the responses for
-// their parts (docs/threat-model.md I4, I5).
+// TestNothingOfProofsLeaves sends valid and invalid proofs, certificates and bound tokens to every endpoint, and searches the log and the
+// responses for their parts (docs/threat-model.md I4, I5).
 func TestNothingOfProofsLeaves(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer

@@ -17,7 +17,7 @@ import (
 
 // CheckClient reports the members of a registration that break the rules of the profile, as portner.FieldErrors: "FAPI 2.0 Security
 // Profile §5.3.2.1-6: must be private_key_jwt, …". Call it where clients register: as the field Profile of [client.Environment] it is part
-// of every validation. A provider does not find a client that breaks its profile.
+// of every validation. A provider rejects a client that breaks its profile like an unknown one.
 func (pr *Profile) CheckClient(c *client.Client) error {
 	v := registrationCheck{pr: pr}
 	c = pr.effective(c)

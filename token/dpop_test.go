@@ -372,8 +372,7 @@ func TestNonceChallenge(t *testing.T) {
 		"iss": "jwt", "sub": "jwt", "aud": issuer, "iat": f.clock().Unix(), "exp": f.clock().Unix() + 60, "jti": "a",
 	}))
 	send := func(proof string) answer {
-		r := httptest.NewRequest(http.MethodPost, tokenURL, nil)
-		r = f.request("unknown", form)
+		r := f.request("unknown", form)
 		r.Header.Del("Authorization")
 		return f.sendRequest(f.ep, withProof(r, nil, proof))
 	}
