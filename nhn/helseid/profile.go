@@ -25,8 +25,9 @@ func Algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 }
 
-// Profile returns the profile: FAPI 2.0 with private_key_jwt and DPoP, pushed requests, and confidential clients only, with the scopes,
-// claims and endpoints of HelseID. provider.Config.DPoP needs Nonces and the [Algorithms].
+// Profile returns the profile: pushed requests of clients with private_key_jwt, access tokens that are bound by DPoP with a nonce, and the
+// scopes, claims, lifetimes and endpoints of HelseID. The rules are those of FAPI 2.0, but for the [Algorithms], which
+// provider.Config.DPoP must accept. Its Nonces are required, and so are PushedRequests and Replay of provider.Config.
 func (s *Service) Profile() provider.Profile {
 	p := provider.OpenIDConnect()
 	p.Name = "HelseID"
