@@ -15,7 +15,8 @@ import (
 // maxJTI bounds jti in bytes. A UUID has 36.
 const maxJTI = 256
 
-// Check checks everything but replay, in the order of RFC 9449 §4.3, and performs no I/O. Every refusal is an *Error.
+// Check checks everything but replay, and performs no I/O. Every refusal is an *Error. An error that is no *Error is a fault: the policy is
+// nil or has no replay store.
 func (p *Policy) Check(r Request, now time.Time) (Proof, error) {
 	if err := p.usable(); err != nil {
 		return Proof{}, err
@@ -120,7 +121,7 @@ func (r *Request) check(c claims) (url string, err error) {
 	return "", otherHTU.because(nil)
 }
 
-// checkTime checks the nonce, iat and exp. It returns until when the proof must be remembered.
+// checkTime checks the nonce, iat and exp. It returns until when the replay store must keep the proof.
 func (p *Policy) checkTime(c claims, now time.Time) (expires time.Time, err error) {
 	if p.Nonces != nil { // RFC 9449 §4.3, item 11: the nonce is the time of the server, and replaces iat
 		if expires, err = p.Nonces.ofProof(c, now); err != nil {

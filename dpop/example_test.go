@@ -20,22 +20,30 @@ func Example() {
 	}
 	policy := &dpop.Policy{Replay: memory.New(), Nonces: nonces}
 	proved := func(w http.ResponseWriter, r *http.Request, token, jkt string) bool {
-		now := time.Now()
+		now, code := time.Now(), "invalid_dpop_proof"
 		_, err := policy.Verify(r.Context(), dpop.Request{
 			Proofs: r.Header.Values("DPoP"), Method: r.Method, URL: "https://api.example.no" + r.URL.EscapedPath(), AccessToken: token, Key: jkt,
 		}, now)
-		if errors.Is(err, dpop.ErrNonce) {
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, dpop.ErrNonce):
+			code = "use_dpop_nonce"
 			w.Header().Set("DPoP-Nonce", nonces.Current(now))
-			w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce", algs="PS256 ES256 EdDSA"`)
+		case errors.Is(err, dpop.ErrKey):
+			code = "invalid_token"
+		case !errors.Is(err, dpop.ErrProof): // a fault of the replay store
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return false
 		}
-		return err == nil
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf("DPoP error=%q, algs=%q", code, "PS256 ES256 EdDSA"))
+		w.WriteHeader(http.StatusUnauthorized)
+		return false
 	}
 	http.HandleFunc("GET /tax", func(w http.ResponseWriter, r *http.Request) {
-		if !proved(w, r, "the access token", "its cnf.jkt") {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
+		if proved(w, r, "the access token", "its cnf.jkt") {
+			fmt.Fprintln(w, "tax")
 		}
-		fmt.Fprintln(w, "tax")
 	})
 }
 

@@ -33,15 +33,15 @@ type ReplayStore interface {
 type Policy struct {
 	// Replay is required, unless AllowReplay is set. All nodes of a server share it.
 	Replay ReplayStore
-	// AllowReplay accepts a proof more than once within its lifetime: who sees a request can repeat it with the same token, method and
+	// AllowReplay accepts a proof more than once within its lifetime: a peer that sees a request can repeat it with the same token, method and
 	// URL (RFC 9449 §11.1).
 	AllowReplay bool
 	// Algorithms are the accepted values of alg. The default is PS256, ES256 and EdDSA (FAPI 2.0 SP §5.4). EdDSA and Ed25519 (RFC 9864)
 	// are two names of one algorithm; each accepts both. Symmetric algorithms and none are never accepted.
 	Algorithms []string
-	// MaxAge is the greatest age of a proof, by its iat. The default is 60 s, the most 5 minutes. A nonce replaces it.
+	// MaxAge is the greatest age of a proof, by its iat. The default is 60 s, the maximum 5 minutes. A nonce replaces it.
 	MaxAge time.Duration
-	// MaxAhead is how far iat may be ahead of the clock of the server. The default is 10 s, the most 60 s (FAPI 2.0 SP §5.3.2.1). A
+	// MaxAhead is how far iat may be ahead of the clock of the server. The default is 10 s, the maximum 60 s (FAPI 2.0 SP §5.3.2.1). A
 	// nonce replaces it.
 	MaxAhead time.Duration
 	// Nonces requires a nonce of this server in every proof. If nil, nonces are neither required nor checked.
@@ -106,7 +106,7 @@ func (p *Policy) usable() error {
 }
 
 // SupportedAlgorithms returns the accepted values of alg, for dpop_signing_alg_values_supported (RFC 9449 §5.1) and the parameter algs of
-// a challenge (RFC 9449 §7.1).
+// a challenge (RFC 9449 §7.1). It returns nil for a nil Policy.
 func (p *Policy) SupportedAlgorithms() []string {
 	if p == nil {
 		return nil
@@ -123,7 +123,7 @@ func (p *Policy) algorithms() []string {
 	return p.Algorithms
 }
 
-// Verify calls Check and Consume, and returns the thumbprint of the key.
+// Verify calls [Policy.Check] and [Policy.Consume], and returns the thumbprint of the key. Its errors are theirs.
 func (p *Policy) Verify(ctx context.Context, r Request, now time.Time) (thumbprint string, err error) {
 	proof, err := p.Check(r, now)
 	if err != nil {
@@ -136,8 +136,8 @@ func (p *Policy) Verify(ctx context.Context, r Request, now time.Time) (thumbpri
 }
 
 // Consume records that the proof was used. The first call for a proof returns nil, and later ones an *Error that matches ErrProof. Call it
-// last, so that refused requests do not fill the store. clientID is the client whose share of the store is used. An error that is no *Error is a
-// fault of the store, also storage.ErrFull: the proof is not accepted.
+// last, so that refused requests do not fill the store. clientID is the client whose share of the store is used. An error that is no *Error
+// is a fault of the policy or the store, also storage.ErrFull: the proof is not accepted.
 func (p *Policy) Consume(ctx context.Context, clientID string, proof Proof, now time.Time) error {
 	if err := p.usable(); err != nil {
 		return err
