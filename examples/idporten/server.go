@@ -229,6 +229,9 @@ func (s *server) buildDemo() error {
 // Greet implements standin.Server.
 func (s *server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local ID-porten\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.issuer, s.issuer)
+	if aliases := s.mtlsURL(); aliases != "" {
+		fmt.Fprintf(w, "  mutual TLS  %s\n", aliases)
+	}
 	if s.opt.demo {
 		fmt.Fprintf(w, "\n  Open %s  (Min tjeneste)\n", s.at.first)
 		fmt.Fprintf(w, "       %s  (Annen tjeneste: single sign-on)\n", s.at.second)
