@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -20,6 +21,8 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
 )
@@ -402,4 +405,36 @@ func TestAlgorithmsOfTheProfile(t *testing.T) {
 	cfg.DPoP = &dpop.Policy{Replay: cfg.Replay, Algorithms: []string{keyset.ES256, keyset.RS256}}
 	_, err := provider.New(cfg)
 	require.Equal(t, []string{"DPoP.Algorithms"}, fieldsOf(err), "nor are proofs accepted with others")
+}
+
+// TestHandlersFindNoOtherClients: a grant handler that authenticates clients itself, with registrations of its own, issues no token to a client that
+// breaks the profile.
+func TestHandlersFindNoOtherClients(t *testing.T) {
+	t.Parallel()
+	good, broken := fapiClient(t), fapiClient(t)
+	broken.ClientID, broken.TokenEndpointAuthMethod = "legacy", client.ClientSecretBasic
+	all := map[string]*client.Client{"bank": &good, "legacy": &broken}
+	for id, want := range map[string]string{"bank": "", "legacy": "invalid_grant", "unknown": "invalid_grant"} {
+		p := newProver(t, "ES256")
+		cfg := fapiConfig(t, provider.FAPI2())
+		cfg.DPoP = &dpop.Policy{Replay: cfg.Replay}
+		cfg.Clients = client.SourceFunc(func(_ context.Context, id string) (*client.Client, error) {
+			if c := all[id]; c != nil {
+				return c, nil
+			}
+			return nil, storage.ErrNotFound
+		})
+		const grant = "urn:example:own"
+		cfg.GrantHandlers = []token.GrantHandler{{Type: grant, Unauthenticated: true, Handle: func(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+			c := client.Client{ClientID: id}
+			if own := all[id]; own != nil {
+				c = *own
+			}
+			return m.Mint(ctx, token.Contents{Client: client.Authenticated{Client: &c}, Grant: storage.Grant{Scopes: []string{"openid"}}, Plan: scope.Plan{Granted: []string{"openid"}}}, func(context.Context, *storage.Issuance) error { return nil })
+		}}}
+		op, err := provider.New(cfg)
+		require.NoError(t, err)
+		a := send(t, op, request{path: "/token", form: url.Values{"grant_type": {grant}}, proofs: []string{p.proof(time.Now(), http.MethodPost, cfg.Issuer+"/token")}})
+		require.Equal(t, want, a.String("error"), "%s: %v", id, a.JSON)
+	}
 }

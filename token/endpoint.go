@@ -89,6 +89,7 @@ func (x *exchange) issue(ctx context.Context) (res *Response, err error) {
 	if err != nil {
 		return nil, err
 	}
+	x.minter.unverified = g.Unauthenticated
 	req := &Request{Request: x.request, Client: c, Now: x.now}
 	req.Confirmation = storage.Confirmation{Key: x.minter.sender.proof.Key, Certificate: x.minter.sender.certificate}
 	res, err = g.Handle(ctx, req, &x.minter)

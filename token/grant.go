@@ -18,7 +18,8 @@ type GrantHandler struct {
 	// Type is the grant_type. Required.
 	Type string
 	// Unauthenticated lets requests reach Handle without client authentication: Handle verifies an assertion that names the
-	// client (RFC 7523 §2.1), checks that the client may use the grant type, and sets Request.Client.
+	// client (RFC 7523 §2.1), checks that the client may use the grant type, and sets Request.Client. Mint issues nothing to a client that
+	// Config.Clients does not find.
 	Unauthenticated bool
 	// Handle decides a request. An error that is not a *portner.Error is a fault. Required.
 	Handle func(ctx context.Context, r *Request, m *Minter) (*Response, error)

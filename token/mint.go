@@ -23,6 +23,8 @@ type Minter struct {
 	now      time.Time                   // of the request; zero if the Minter is not of one request
 	sender   sender                      // of the request; zero if the Minter is not of one request
 	lookedUp map[storage.Hash]*LiveToken // by LookupSubjectToken in this request
+	// unverified reports that the grant handler found the client itself, perhaps among registrations that Config.Clients does not have.
+	unverified bool
 }
 
 // Contents describes the tokens that Mint issues.
@@ -95,7 +97,11 @@ func (m *Minter) Mint(ctx context.Context, c Contents, commit func(context.Conte
 	if err := m.complete(&in, now); err != nil {
 		return nil, err
 	}
-	live, err := m.check(ctx, &in.Grant, in.Client.Client, now)
+	known := in.Client.Client
+	if m.unverified {
+		known = nil // check finds it
+	}
+	live, err := m.check(ctx, &in.Grant, known, now)
 	if reason, is := ended(err); is {
 		return nil, &portner.Error{
 			Code: portner.InvalidGrant, Description: "The grant has ended.",

@@ -948,6 +948,12 @@ var table = []mutation{
 		[]string{"TestAlgorithmsOfTheProfile"},
 	},
 	{
+		"a grant handler with registrations of its own issues tokens to clients that the provider does not know", "token/endpoint.go",
+		"x.minter.unverified = g.Unauthenticated", "x.minter.unverified = false",
+		"provider",
+		[]string{"TestHandlersFindNoOtherClients"},
+	},
+	{
 		"a client that breaks the profile is an API that access tokens may be for", "provider/registration.go",
 		`breaks the profile: %w", client.ErrDisabled)`, `breaks the profile: %w", errors.Unwrap(client.ErrDisabled))`,
 		"provider",
