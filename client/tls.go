@@ -13,8 +13,8 @@ import (
 // CertificateFunc returns the certificates that the TLS client of a request sent, its own first; none if it sent none. The client must
 // have proven in the TLS handshake that it has the key of the first one. The chain need not be verified.
 //
-// A host whose TLS ends at a proxy has one. It must take certificates from a header field only if the request comes from the proxy
-// itself, and the proxy must remove the field from requests of its clients: otherwise everyone can send the certificate of another
+// A host whose TLS ends at a proxy sets one. It must take certificates from a header field only if the request comes from the proxy
+// itself, and the proxy must remove the field from requests of its clients: otherwise any peer can send the certificate of another
 // client, which is not secret. An error rejects the request; it is logged and not shown to the client.
 type CertificateFunc func(*http.Request) ([]*x509.Certificate, error)
 

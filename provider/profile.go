@@ -110,8 +110,8 @@ type Profile struct {
 	// SecureRedirectURIs rejects registrations with http redirect URIs, except those of native applications on loopback, also in a test
 	// environment.
 	SecureRedirectURIs bool
-	// ResponseModes are the response_modes that registrations may have, and response_modes_supported of the metadata. With jwt, query.jwt
-	// or form_post.jwt, responses are signed (JARM). If nil, they are query and form_post.
+	// ResponseModes are the response_modes that registrations may have, those of registrations without, and response_modes_supported of the
+	// metadata. With jwt, query.jwt or form_post.jwt, responses are signed (JARM). If nil, they are query and form_post.
 	ResponseModes []string
 	// CustomerParameter is the parameter of authorization requests that names the customer of a supplier's client: an element of onbehalfof
 	// of the registration. If "", it is onbehalfof.

@@ -94,8 +94,8 @@ type Config struct {
 	// with such a token to userinfo and to [Minter.VerifyAccessToken]. Nonces of the policy are those of the token endpoint. If nil, the
 	// header field DPoP is ignored, access tokens are bearer tokens, and clients with dpop_bound_access_tokens are rejected.
 	DPoP *dpop.Policy
-	// ResourceNonces requires a nonce in the proofs that userinfo and [Minter.VerifyAccessToken] check (RFC 9449 §9). They are made for
-	// another name than those of DPoP. If nil, these proofs need no nonce. It requires DPoP.
+	// ResourceNonces requires a nonce in the proofs that userinfo and [Minter.VerifyAccessToken] check (RFC 9449 §9). The
+	// name of their server differs from that of DPoP. If nil, these proofs need no nonce. It requires DPoP.
 	ResourceNonces *dpop.Nonces
 	// SenderConstrained rejects token requests without a proof or a certificate that the access token can be bound to (FAPI 2.0 SP
 	// §5.3.2.1).

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
@@ -84,7 +85,7 @@ func (c *config) check() error {
 	var p standin.Problems
 	s, err := c.service(portner.NewSecret())
 	for _, e := range portner.FieldErrors(err) {
-		p.Add("apis"+e.Field[len("APIs"):], "%w", e.Err)
+		p.Add(strings.ToLower(e.Field), "%w", e.Err) // the members are named like the fields
 	}
 	if err == nil {
 		c.CheckClients(&p, environment(s))

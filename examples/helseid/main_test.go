@@ -27,9 +27,9 @@ func TestRunRefuses(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"clients":[{"redirect_uri":["x"]}]}`: `clients[0].redirect_uri: is an unknown member`,
 		`{"clients":[{"client_id":"a","client_secret":"Vy4HsNq6TzBx0KmRc8WgLj2PdFu5AeXo","redirect_uris":["https://a.example.no/cb"],"scopes":["openid"]}]}`: `clients[0].token_endpoint_auth_method: must be private_key_jwt`,
-		`{"apis":[{"name":"sample","scopes":[],"claims":[]}]}`:                            `apis[0].Name: must be an absolute URI`,
-		`{"apis":[{"name":"nhn:a","scopes":["nhn:b/read"],"claims":[]}]}`:                 `apis[0].Scopes[0]: must begin with Name and a slash`,
-		`{"apis":[{"name":"nhn:a","scopes":[],"claims":["sub"]}]}`:                        `apis[0].Claims[0]: must be one of APIClaims`,
+		`{"apis":[{"name":"sample","scopes":[],"claims":[]}]}`:                            `apis[0].name: must be an absolute URI`,
+		`{"apis":[{"name":"nhn:a","scopes":["nhn:b/read"],"claims":[]}]}`:                 `apis[0].scopes[0]: must begin with the name of the API and a slash`,
+		`{"apis":[{"name":"nhn:a","scopes":[],"claims":["sub"]}]}`:                        `apis[0].claims[0]: must be a claim of access tokens, such as helseid://claims/identity/pid`,
 		`{"organisations":[{"client_id":"x","tenancy":"none"}]}`:                          `organisations[0].client_id: must be one of clients`,
 		`{"organisations":[{"client_id":"x","tenancy":"two"}]}`:                           `organisations[0].tenancy: must be single-tenant, multi-tenant or none`,
 		`{"organisations":[{"client_id":"x","tenancy":"none","children":["987464291"]}]}`: `organisations[0].children: is for single-tenant`,

@@ -108,10 +108,10 @@ func (c *Config) validate() error {
 		f.Want(!seen[a.Name], at+"Name", "is repeated")
 		seen[a.Name] = true
 		for k, name := range a.Scopes {
-			f.Want(strings.HasPrefix(name, a.Name+"/") && len(name) > len(a.Name)+1, fmt.Sprintf("%sScopes[%d]", at, k), "must begin with Name and a slash")
+			f.Want(strings.HasPrefix(name, a.Name+"/") && len(name) > len(a.Name)+1, fmt.Sprintf("%sScopes[%d]", at, k), "must begin with the name of the API and a slash")
 		}
 		for k, name := range a.Claims {
-			f.Want(slices.Contains(known, name), fmt.Sprintf("%sClaims[%d]", at, k), "must be one of APIClaims")
+			f.Want(slices.Contains(known, name), fmt.Sprintf("%sClaims[%d]", at, k), "must be a claim of access tokens, such as helseid://claims/identity/pid")
 		}
 	}
 	return f.Err()
