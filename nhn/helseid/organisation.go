@@ -33,7 +33,7 @@ var systemsChild = []string{"urn:oid:2.16.578.1.12.4.1.4.101", "urn:oid:2.16.578
 
 const systemParent = "urn:oid:1.0.6523"
 
-// organisation is what tokens tell about the organisation of the client.
+// organisation holds what tokens contain about the organisation of the client.
 type organisation struct{ parent, child, supplier, tenancy, journal string }
 
 // named is what a request names.
