@@ -133,7 +133,7 @@ func (m *Minter) confirmation(c *client.Client) storage.Confirmation {
 }
 
 // exchangesBound reports whether a token that the grant handler looked up is bound to its sender. The token that is issued for it must be bound
-// too, to the sender of this request: an exchange must not turn a token that is of no use to a thief into one that is.
+// too, to the sender of this request: an exchange must not make a stolen bound token usable.
 func (m *Minter) exchangesBound() bool {
 	for _, t := range m.lookedUp {
 		if t.Token.Confirmation != (storage.Confirmation{}) {
