@@ -124,13 +124,15 @@ func (m *Minter) verifySender(ctx context.Context, r *APIRequest, scheme httpx.S
 		ClientID: g.ClientID,
 	}, t.Confirmation, now)
 	err = refuseProof(err, m.cfg.ResourceNonces, now)
-	if e := portner.AsError(err); err != nil && !portner.IsFault(err) {
-		e.Status = http.StatusUnauthorized // RFC 9449 §7.1; it is 400 for a token request
-		if c, ok := errors.AsType[*cause](e.Err); ok {
-			c.GrantID = g.ID
-		}
+	if err == nil || portner.IsFault(err) {
+		return err
 	}
-	return err
+	e := portner.AsError(err)
+	e.Status = http.StatusUnauthorized // RFC 9449 §7.1; it is 400 for a token request
+	if c, ok := errors.AsType[*cause](e.Err); ok {
+		c.GrantID = g.ID
+	}
+	return e
 }
 
 // challenge adds the challenges of RFC 6750 §3 and RFC 9449 §7.1 to the response to a request with an access token to a URL. scheme is that
