@@ -56,9 +56,11 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 	return nil
 }
 
-// isRejected reports whether a type of authorization_details returned an error for the client.
+// isRejected reports whether a type of authorization_details returned an error for the client: a *portner.Error itself. One that another
+// error wraps is the cause of a fault, and its text may concern another request.
 func isRejected(err error) bool {
-	return err != nil && !portner.IsFault(err) && !errors.Is(err, rar.ErrValue)
+	_, ok := err.(*portner.Error)
+	return ok
 }
 
 // rejected returns the refusal for an error of a type that is sent to the client.

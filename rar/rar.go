@@ -76,7 +76,7 @@ type Type struct {
 	Members []string
 	// Single accepts an object of the type as authorization_details, without the array of RFC 9396 §2.
 	Single bool
-	// Validate checks the values of one detail. Errors wrap ErrValue, or are a *portner.Error, which is sent to the client. If nil, every
+	// Validate checks the values of one detail. Errors wrap ErrValue, or are a *portner.Error, not a wrapped one, which is sent to the client. If nil, every
 	// value is valid.
 	Validate func(d Detail) error
 	// Check reports whether the values of all details of the type exist in the registers of the host, such as the identifier of a
