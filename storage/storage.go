@@ -27,6 +27,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -205,6 +206,38 @@ type Outcome struct {
 	Granted   []Consent          // remembered; see provider.Store for two consents for one scope
 	Declined  []string           // scopes whose remembered consent ends
 	RetainTo  time.Time          // RequestID, and the code if it was consumed, are recognised until then
+	Visit     *Visit             // what the request changes in the session of the code; nil changes nothing
+}
+
+// Visit is what an authorization request that a session answered changes in the session.
+type Visit struct {
+	Session Hash          // Session.Hash when the request read the session; rotation may have changed it since
+	At      time.Time     // of the request: LastRequestAt is not earlier afterwards
+	Until   time.Time     // ExpiresAt is not earlier afterwards; zero changes nothing
+	Client  SessionClient // added, unless Clients has one with its ClientID: that one loses Open unless Client.Open
+}
+
+// Apply changes s. The fields only grow, so visits may be applied in any order, and twice. The version changes with each visit, so that
+// a replacement that read the session before is rejected.
+func (v *Visit) Apply(s *Session) {
+	s.Version++
+	if s.LastRequestAt.Before(v.At) {
+		s.LastRequestAt = v.At
+	}
+	if s.ExpiresAt.Before(v.Until) {
+		s.ExpiresAt = v.Until
+	}
+	for i := range s.Clients {
+		if s.Clients[i].ClientID != v.Client.ClientID {
+			continue
+		}
+		if s.Clients[i].Open && !v.Client.Open {
+			s.Clients = slices.Clone(s.Clients)
+			s.Clients[i].Open = false
+		}
+		return
+	}
+	s.Clients = append(s.Clients[:len(s.Clients):len(s.Clients)], v.Client)
 }
 
 // ConsentKey identifies the consents of one user to one client for one customer.
@@ -278,4 +311,14 @@ type Login struct {
 	Hidden    bool      // the identity was withheld from the client: its organisation may not see the entry
 	At        time.Time // time of the login
 	ExpiresAt time.Time // end of the entry
+}
+
+// SigningKey is a signing key of a provider that nodes share.
+type SigningKey struct {
+	Set       string    // name of the key set: one store may hold those of several providers
+	Number    int64     // 1 for the first key of the set; each successor has the next one, so that one node makes it
+	KID       string    // RFC 7638 thumbprint
+	Key       []byte    // private key and certificates, sealed with Set and KID as associated data
+	RemoveAt  time.Time // when it may be deleted; zero for the newest key
+	CreatedAt time.Time // when it was made
 }

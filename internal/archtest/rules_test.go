@@ -42,6 +42,7 @@ func layers() map[string]rule {
 		"internal/display":    {},
 		"internal/fields":     {own: []string{"."}},
 		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},
+		"internal/localdb":    {}, // not testing: examples and experiments import it
 		"internal/jose":       {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
 		"internal/orgclaims":  {own: []string{"client", "norway", "token"}}, // for the packages of L3 with Norwegian claims
 		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
@@ -79,7 +80,7 @@ const jwx = "github.com/lestrrat-go/jwx/v2"
 var jwxNames = map[string][]string{"jwa": {"SignatureAlgorithm"}, "jws": {"NewVerifier", "Verifier"}}
 
 // unlayered holds the directories without layers: they are modules with their own dependencies.
-var unlayered = []string{"examples", "storage/postgres", "storage/redis"}
+var unlayered = []string{"examples", "reliability", "storage/postgres", "storage/redis", "storage/sqlite"}
 
 // testThird holds what test files may import in addition to their package. The layers do not apply to test files.
 var testThird = map[string][]string{

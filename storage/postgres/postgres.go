@@ -1,0 +1,2 @@
+// Package postgres keeps sessions, grants, tokens and consents in PostgreSQL.
+package postgres

@@ -1,0 +1,2 @@
+// Package redis keeps sessions, grants, tokens and consents in Redis or Valkey.
+package redis

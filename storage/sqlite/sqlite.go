@@ -1,0 +1,2 @@
+// Package sqlite keeps sessions, grants, tokens and consents in a SQLite file.
+package sqlite
