@@ -25,7 +25,7 @@ type rule struct {
 func layers() map[string]rule {
 	table := map[string]rule{
 		"storage":               {own: policies},
-		"storage/memory":        {own: []string{"storage"}},
+		"storage/memory":        {own: []string{"storage", "internal/record"}},
 		"storage/storagetest":   {own: concat(l0, l1, l2, []string{"provider", "digdir/authorizations"}), testing: true}, // for the interfaces of stores
 		"client/businesscert":   {own: []string{".", "norway", "internal/fields"}},                                       // a leaf of L1
 		"provider":              {own: concat(l0, l1, l2, helpers, []string{"client/businesscert", "internal/orgclaims"})},
@@ -47,6 +47,7 @@ func layers() map[string]rule {
 		"internal/orgclaims":  {own: []string{"client", "norway", "token"}}, // for the packages of L3 with Norwegian claims
 		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
 		"internal/protection": {own: l0},
+		"internal/record":     {own: []string{"storage"}},
 		"internal/requested":  {},
 		"internal/seal":       {own: l0},
 		"internal/testpki":    {}, // not testing: an example imports it
