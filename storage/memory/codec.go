@@ -3,39 +3,16 @@ package memory
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"math"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
 // A record is encoded as fixed parts, which are read by their offset, and length-prefixed texts. The strings of a decoded
 // record are parts of its text; slices are copied.
 
-// noTime stands for the zero time.Time.
-const noTime = math.MinInt64
-
-// nanos returns t as nanoseconds since 1970. Times outside the years 1678 to 2261 become the nearest in them.
-func nanos(t time.Time) int64 {
-	switch {
-	case t.IsZero():
-		return noTime
-	case t.Year() > 2261:
-		return math.MaxInt64
-	case t.Year() < 1678:
-		return noTime + 1
-	}
-	return t.UnixNano()
-}
-
-func fromNanos(n int64) time.Time {
-	if n == noTime {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
-}
-
-func putTime(b []byte, t time.Time) []byte { return putInt(b, nanos(t)) }
+func putTime(b []byte, t time.Time) []byte { return putInt(b, record.Nanos(t)) }
 
 func putInt(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
 
@@ -145,7 +122,7 @@ func (r *reader) uvarint() int {
 
 func (r *reader) int() int64 { return intAt(r.take(8), 0) }
 
-func (r *reader) time() time.Time { return fromNanos(r.int()) }
+func (r *reader) time() time.Time { return record.Time(r.int()) }
 
 func (r *reader) bool() bool { return r.take(1)[0] == 1 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -45,7 +46,7 @@ func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 		return nil, err
 	}
 	st := &s.users[stripeOf(s.hashOfUser(&key.UserKey))]
-	n := nanos(now)
+	n := record.Nanos(now)
 	st.mu.Lock()
 	defer st.unlock()
 	c := st.consents.m[key]
@@ -56,7 +57,7 @@ func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.T
 	for _, one := range c.list {
 		if n < one.until {
 			out = append(out, storage.Consent{
-				Scope: one.scope, Version: one.version, GrantedAt: fromNanos(one.granted), ExpiresAt: fromNanos(one.until),
+				Scope: one.scope, Version: one.version, GrantedAt: record.Time(one.granted), ExpiresAt: record.Time(one.until),
 			})
 		}
 	}
@@ -111,7 +112,7 @@ func (f *finish) applyConsents(u *user) {
 
 // remember adds a consent. One that is live for the same version keeps its beginning, and the later end of both.
 func (c *consents) remember(in *storage.Consent, now int64) {
-	one := consent{granted: nanos(in.GrantedAt), until: nanos(in.ExpiresAt)}
+	one := consent{granted: record.Nanos(in.GrantedAt), until: record.Nanos(in.ExpiresAt)}
 	old := c.find(in.Scope)
 	if old != nil && old.version == in.Version && now < old.until {
 		one.granted = old.granted

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -96,7 +97,7 @@ func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	}
 	g := &grant{code: encodeOutcome(&o), denied: o.Code == nil, used: o.Code == nil}
 	g.place.shard = uint8(s.shardOf(o.RequestID))
-	f := finish{Store: s, outcome: &o, grant: g, now: nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
+	f := finish{Store: s, outcome: &o, grant: g, now: record.Nanos(now), key: o.Consents.UserKey, client: o.Consents.ClientID, customer: o.Consents.Customer}
 	f.user = s.hashOfUser(&o.Consents.UserKey)
 	f.answers = len(o.Granted)+len(o.Declined) > 0
 	switch {
@@ -242,7 +243,7 @@ func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (sto
 		return storage.AuthorizationCode{}, storage.ErrNotFound
 	}
 	g.mu.Lock()
-	text, verdict := g.code, g.codeVerdict(string(hash[:]), nanos(now))
+	text, verdict := g.code, g.codeVerdict(string(hash[:]), record.Nanos(now))
 	g.mu.Unlock()
 	if verdict == storage.ErrNotFound {
 		return storage.AuthorizationCode{}, verdict
@@ -262,14 +263,14 @@ func (s *Store) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Is
 	if i == nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if err := g.codeVerdict(string(hash[:]), nanos(now)); err != nil {
+		if err := g.codeVerdict(string(hash[:]), record.Nanos(now)); err != nil {
 			return err
 		}
 		g.used = true
 		return nil
 	}
 	ts, text := newTokens(s, g, i), encodeGrant(&i.Grant)
-	err := s.withRoom(now, func() error { return s.redeem(g, string(hash[:]), i, text, ts, nanos(now)) }, accessKind, refreshKind)
+	err := s.withRoom(now, func() error { return s.redeem(g, string(hash[:]), i, text, ts, record.Nanos(now)) }, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
 	}
@@ -326,7 +327,7 @@ func (s *Store) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 		s.lockUsers(g.stripe, g.stripe)
 		defer s.unlockUsers(g.stripe, g.stripe)
 		var err error
-		if g.session, err = s.admit(&i.Grant, g.stripe, nanos(now)); err != nil {
+		if g.session, err = s.admit(&i.Grant, g.stripe, record.Nanos(now)); err != nil {
 			return err
 		}
 		g.auth = s.authorization(owner, &key, i.Grant.ClientID, i.Grant.Customer)
@@ -417,9 +418,9 @@ func (s *Store) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 		return nil, err
 	}
 	if q.ID != "" {
-		return s.oneGrant(q, nanos(now))
+		return s.oneGrant(q, record.Nanos(now))
 	}
-	p := page{Store: s, key: q.UserKey, user: s.hashOfUser(&q.UserKey), after: q.After, limit: q.Limit, now: nanos(now)}
+	p := page{Store: s, key: q.UserKey, user: s.hashOfUser(&q.UserKey), after: q.After, limit: q.Limit, now: record.Nanos(now)}
 	var texts []grantText
 	for again := true; again; {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -37,7 +38,7 @@ func (s *Store) RecordLogin(ctx context.Context, in storage.Login, now time.Time
 		return err
 	}
 	in.Service, in.Method = strings.Clone(in.Service), strings.Clone(in.Method)
-	if err := s.withRoom(now, func() error { return s.recordLogin(&in, nanos(now)) }, loginKind); err != nil {
+	if err := s.withRoom(now, func() error { return s.recordLogin(&in, record.Nanos(now)) }, loginKind); err != nil {
 		return err
 	}
 	s.tidy(now)
@@ -69,13 +70,13 @@ func (s *Store) recordLogin(in *storage.Login, now int64) error {
 
 // has reports whether there is an entry with the ID that has not expired.
 func (l *logins) has(id string, now int64) bool {
-	return slices.ContainsFunc(l.list, func(one storage.Login) bool { return one.ID == id && now < nanos(one.ExpiresAt) })
+	return slices.ContainsFunc(l.list, func(one storage.Login) bool { return one.ID == id && now < record.Nanos(one.ExpiresAt) })
 }
 
 func (l *logins) firstEnd() int64 {
-	end := nanos(l.list[0].ExpiresAt)
+	end := record.Nanos(l.list[0].ExpiresAt)
 	for i := range l.list {
-		end = min(end, nanos(l.list[i].ExpiresAt))
+		end = min(end, record.Nanos(l.list[i].ExpiresAt))
 	}
 	return end
 }
@@ -111,7 +112,7 @@ func (l *logins) collect(s *Store, now int64) int {
 		return 0
 	}
 	before := len(l.list)
-	l.list = slices.DeleteFunc(l.list, func(one storage.Login) bool { return now >= nanos(one.ExpiresAt) })
+	l.list = slices.DeleteFunc(l.list, func(one storage.Login) bool { return now >= record.Nanos(one.ExpiresAt) })
 	removed := before - len(l.list)
 	s.loginCount.give(removed, owners{first: &l.share})
 	if len(l.list) > 0 {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -112,7 +113,7 @@ func (s *Store) PushRequest(ctx context.Context, in storage.PushedRequest, now t
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := &pushedRequest{hash: in.Hash, params: string(in.Params), none: in.Params == nil, end: nanos(in.ExpiresAt)}
+	p := &pushedRequest{hash: in.Hash, params: string(in.Params), none: in.Params == nil, end: record.Nanos(in.ExpiresAt)}
 	p.place.shard = uint8(s.shardOf(string(p.hash[:])))
 	err := s.withRoom(now, func() error { return s.insertPushed(p, in.ClientID, in.Source) }, pushedKind)
 	if err == nil {
@@ -146,10 +147,10 @@ func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.T
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.verdict(hash, nanos(now)) != nil {
+	if p.verdict(hash, record.Nanos(now)) != nil {
 		return storage.PushedRequest{}, storage.ErrNotFound
 	}
-	out := storage.PushedRequest{Hash: hash, ClientID: p.source.client.id, Source: p.source.name, ExpiresAt: fromNanos(p.end)}
+	out := storage.PushedRequest{Hash: hash, ClientID: p.source.client.id, Source: p.source.name, ExpiresAt: record.Time(p.end)}
 	if !p.none {
 		out.Params = []byte(p.params)
 	}
@@ -167,7 +168,7 @@ func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.verdict(hash, nanos(now)); err != nil {
+	if err := p.verdict(hash, record.Nanos(now)); err != nil {
 		return err
 	}
 	p.used, p.params = true, ""

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -97,7 +98,7 @@ func (s *Store) ConsumeJTI(ctx context.Context, clientID string, key storage.Has
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n, end := nanos(now), nanos(expiresAt)
+	n, end := record.Nanos(now), record.Nanos(expiresAt)
 	if n >= end {
 		return storage.ErrConsumed
 	}

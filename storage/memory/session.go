@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (
 	}
 	st := &s.users[x.stripe]
 	st.mu.Lock()
-	text, live := x.text, x.live(string(hash[:]), nanos(now))
+	text, live := x.text, x.live(string(hash[:]), record.Nanos(now))
 	st.unlock()
 	if !live {
 		return storage.Session{}, storage.ErrNotFound
@@ -56,7 +57,7 @@ func (s *Store) ReplaceSession(ctx context.Context, old storage.Hash, next stora
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: &next, limit: limit, now: nanos(now)}
+	r := replacement{Store: s, old: string(old[:]), inserts: old == storage.Hash{}, next: &next, limit: limit, now: record.Nanos(now)}
 	r.user = s.hashOfUser(&next.UserKey)
 	err = s.withRoom(now, r.run, sessionKind)
 	if err != nil {
@@ -197,7 +198,7 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	}
 	st := &s.users[x.stripe]
 	st.mu.Lock()
-	if !x.live(string(hash[:]), nanos(now)) {
+	if !x.live(string(hash[:]), record.Nanos(now)) {
 		st.unlock()
 		return storage.Session{}, storage.ErrNotFound
 	}

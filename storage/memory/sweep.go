@@ -3,6 +3,8 @@ package memory
 import (
 	"context"
 	"time"
+
+	"github.com/portner-go/portner/internal/record"
 )
 
 // queues holds the records of all kinds by their ends.
@@ -66,7 +68,7 @@ func (s *Store) collectKind(kind, shard int, now int64, most int) (popped, remov
 // early with the error of ctx, and the next call continues. Call it about once a minute. It is optional, because each
 // write removes a few expired records.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
-	start, n := s.nextShard.Load(), nanos(now)
+	start, n := s.nextShard.Load(), record.Nanos(now)
 	for i := range uint32(shardCount) {
 		shard := (start + i) % shardCount
 		s.nextShard.Store(shard)
@@ -89,7 +91,7 @@ func (s *Store) makeRoom(now time.Time, some ...int) {
 	for _, kind := range some {
 		for shard := range shardCount {
 			for popped := sweepBatch; popped == sweepBatch; {
-				popped, _ = s.collectKind(kind, shard, nanos(now), sweepBatch)
+				popped, _ = s.collectKind(kind, shard, record.Nanos(now), sweepBatch)
 			}
 		}
 	}
@@ -98,5 +100,5 @@ func (s *Store) makeRoom(now time.Time, some ...int) {
 // tidy collects a few expired records of one kind and shard, another one in each call. The caller holds no lock.
 func (s *Store) tidy(now time.Time) {
 	turn := int(s.turn.Add(1) % (kinds * shardCount))
-	s.collectKind(turn%kinds, turn/kinds, nanos(now), tidyBatch)
+	s.collectKind(turn%kinds, turn/kinds, record.Nanos(now), tidyBatch)
 }

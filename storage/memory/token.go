@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -21,7 +22,7 @@ type refreshToken struct {
 	hash       storage.Hash
 	successor  *refreshToken // nil while it was not rotated, or if it was rotated without a successor
 	end        int64
-	consumed   int64 // when it was rotated; noTime while it was not
+	consumed   int64 // when it was rotated; record.NoTime while it was not
 	generation int32
 	used       bool // rotated or renewed
 	gone       bool
@@ -43,7 +44,7 @@ func newTokens(s *Store, g *grant, i *storage.Issuance) tokens {
 	if r := i.Refresh; r != nil {
 		ts.refresh = &refreshToken{
 			grant: g, hash: r.Hash, generation: int32(r.Generation),
-			end: nanos(r.ExpiresAt), consumed: noTime,
+			end: record.Nanos(r.ExpiresAt), consumed: record.NoTime,
 		}
 		ts.refresh.place.shard = uint8(s.shardOf(string(r.Hash[:])))
 		ts.refreshGrant = r.GrantID
@@ -93,7 +94,7 @@ func (s *Store) scheduleTokens(ts tokens) {
 
 // forgetAt returns when the token is no longer recognised: a rotated one when its grant expires.
 func (t *refreshToken) forgetAt() int64 {
-	if t.consumed != noTime {
+	if t.consumed != record.NoTime {
 		return t.grant.text().end()
 	}
 	return min(t.end, t.grant.text().end())
@@ -102,11 +103,11 @@ func (t *refreshToken) forgetAt() int64 {
 // verdict returns the verdict on the token. The caller holds its grant.
 func (t *refreshToken) verdict(hash storage.Hash, now int64) error {
 	switch {
-	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == noTime && now >= t.end:
+	case t.gone || t.hash != hash || t.grant.ended(now) || t.consumed == record.NoTime && now >= t.end:
 		return storage.ErrNotFound
 	case t.grant.isRevoked():
 		return storage.ErrRevoked
-	case t.consumed != noTime:
+	case t.consumed != record.NoTime:
 		return storage.ErrConsumed
 	}
 	return nil
@@ -122,10 +123,10 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 		return storage.RefreshToken{}, storage.Grant{}, storage.ErrNotFound
 	}
 	t.grant.mu.Lock()
-	verdict, text := t.verdict(hash, nanos(now)), t.grant.text()
+	verdict, text := t.verdict(hash, record.Nanos(now)), t.grant.text()
 	out := storage.RefreshToken{
 		Hash: hash, Generation: int(t.generation),
-		ExpiresAt: fromNanos(t.end), ConsumedAt: fromNanos(t.consumed),
+		ExpiresAt: record.Time(t.end), ConsumedAt: record.Time(t.consumed),
 	}
 	if t.successor != nil {
 		out.Successor, out.SuccessorUsed = t.successor.hash, t.successor.used
@@ -149,7 +150,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *st
 		return storage.ErrNotFound
 	}
 	ts := newTokens(s, t.grant, i)
-	err := s.withRoom(now, func() error { return s.rotate(t, hash, ts, int64(grace), nanos(now)) }, accessKind, refreshKind)
+	err := s.withRoom(now, func() error { return s.rotate(t, hash, ts, int64(grace), record.Nanos(now)) }, accessKind, refreshKind)
 	if err == nil {
 		s.tidy(now)
 	}
@@ -206,7 +207,7 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	if t == nil {
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
 	}
-	n := nanos(now)
+	n := record.Nanos(now)
 	t.grant.mu.Lock()
 	over := t.gone || t.text.hash() != string(hash[:]) || t.grant.ended(n) || n >= t.text.end()
 	revoked, text, given := t.grant.isRevoked(), t.text, t.grant.text()
