@@ -313,12 +313,14 @@ type Login struct {
 	ExpiresAt time.Time // end of the entry
 }
 
-// SigningKey is a signing key of a provider that nodes share.
+// SigningKey is a signing key of a provider that nodes share. A record is inserted once. It loses its Key when the key is deleted, and
+// keeps the other fields, so that a number and a key are never used again.
 type SigningKey struct {
-	Set       string    // name of the key set: one store may hold those of several providers
-	Number    int64     // 1 for the first key of the set; each successor has the next one, so that one node makes it
-	KID       string    // RFC 7638 thumbprint
-	Key       []byte    // private key and certificates, sealed with Set and KID as associated data
-	RemoveAt  time.Time // when it may be deleted; zero for the newest key
-	CreatedAt time.Time // when it was made
+	Set        string    // name of the key set: one store may hold those of several providers
+	Number     int64     // 1 for the first key of the set. Each successor has the next one, so that one node inserts it
+	KID        string    // RFC 7638 thumbprint of the public key
+	Alg        string    // signature algorithm
+	Key        []byte    // private key, sealed with the other fields as associated data; empty if it was deleted
+	CreatedAt  time.Time // when it was made; it is published from then on
+	ActiveFrom time.Time // when it begins to sign; zero for a key that signs from the start
 }

@@ -19,8 +19,8 @@
 //     tree of the grants of each. A method on two users locks both stripes in ascending order.
 //  2. grant: a mutex in each grant. It guards the code, the grant and all its tokens, and orders the methods on tokens. A method
 //     holds one at a time.
-//  3. leaves: a shard of an index, of the queue of expiring records, of clients, of pushed requests, of logins or of assertions. A
-//     method holds one at a time.
+//  3. leaves: a shard of an index, of the queue of expiring records, of clients, of pushed requests, of logins or of assertions, and
+//     the signing keys. A method holds one at a time.
 //
 // An index only finds a record. A method that found one locks the stripe or the grant that guards the record, and then checks that
 // the record is live and has the key. A method that inserts a record holds that lock, and can therefore insert the keys of the
@@ -96,6 +96,7 @@ type Store struct {
 	logins       [shardCount]loginStripe
 	replays      [shardCount]replayShard
 	replayOwners [shardCount]replayOwners
+	signing      signingKeys
 
 	due       queues
 	nextShard atomic.Uint32 // where the next Sweep starts

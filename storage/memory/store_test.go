@@ -4,6 +4,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
@@ -16,4 +17,5 @@ var (
 	_ authorize.HistoryStore       = (*memory.Store)(nil)
 	_ authorizations.HistoryStore  = (*memory.Store)(nil)
 	_ client.ReplayStore           = (*memory.Store)(nil)
+	_ keyset.Store                 = (*memory.Store)(nil)
 )

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -104,6 +105,21 @@ func (c counting) ConsumeJTI(ctx context.Context, clientID string, key storage.H
 	return c.Store.ConsumeJTI(ctx, clientID, key, end, now)
 }
 
+func (c counting) SigningKeys(ctx context.Context, set string) ([]storage.SigningKey, error) {
+	c.calls.Add(1)
+	return c.Store.SigningKeys(ctx, set)
+}
+
+func (c counting) InsertSigningKey(ctx context.Context, k storage.SigningKey) error {
+	c.calls.Add(1)
+	return c.Store.InsertSigningKey(ctx, k)
+}
+
+func (c counting) DeleteSigningKey(ctx context.Context, set, kid string) error {
+	c.calls.Add(1)
+	return c.Store.DeleteSigningKey(ctx, set, kid)
+}
+
 // A run with -short takes less than 30 s on a store that takes 5 ms for each call: that is 6,000 calls.
 func TestShortRun(t *testing.T) {
 	const variable = "PORTNER_COUNT_CALLS"
@@ -114,6 +130,7 @@ func TestShortRun(t *testing.T) {
 		storagetest.RunPushedRequests(t, func(*testing.T) authorize.PushedRequestStore { return counting{memory.New(), calls} })
 		storagetest.RunReplay(t, func(*testing.T) client.ReplayStore { return counting{memory.New(), calls} })
 		storagetest.RunGrants(t, func(*testing.T) storagetest.GrantStore { return counting{memory.New(), calls} })
+		storagetest.RunSigningKeys(t, func(*testing.T) keyset.Store { return counting{memory.New(), calls} })
 		t.Logf("calls of all: %d", calls.Load())
 		return
 	}

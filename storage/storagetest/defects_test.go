@@ -5,6 +5,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/storagetest"
 )
@@ -152,6 +153,11 @@ var defects = map[string][]string{
 	"logins by 31 bytes of the user":                 {"Logins/user keys are whole"},
 	"logins by collation":                            {"Logins/user keys are whole"},
 	"deletes jtis at once":                           {"JTI/clocks differ"},
+	"upserts signing keys":                           {"SigningKey/never overwrites", "SigningKey/race"},
+	"looks for a signing key, then writes":           {"SigningKey/race"},
+	"frees the number of a deleted key":              {"SigningKey/deleted", "SigningKey/race with delete"},
+	"signing keys of one set":                        {"SigningKey/sets are apart"},
+	"signing keys unordered":                         {"SigningKey/round trip"},
 }
 
 // The simplest correct store passes.
@@ -161,6 +167,7 @@ func TestModelPasses(t *testing.T) {
 	storagetest.RunReplay(t, func(*testing.T) client.ReplayStore { return newModel("") })
 	storagetest.RunGrants(t, func(*testing.T) storagetest.GrantStore { return newModel("") })
 	storagetest.RunHistory(t, func(*testing.T) storagetest.HistoryStore { return newModel("") })
+	storagetest.RunSigningKeys(t, func(*testing.T) keyset.Store { return newModel("") })
 }
 
 // The suite rejects each broken store by the cases that check the rule it breaks.

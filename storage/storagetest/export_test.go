@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/token"
 )
@@ -29,6 +30,7 @@ type FullStore interface {
 	client.ReplayStore
 	token.GrantStore
 	HistoryStore
+	keyset.Store
 }
 
 // Judge runs the case with this name against a new store. Unlike in go test, a case ends at its first failure.
@@ -42,6 +44,7 @@ func Judge(name string, newStore func() FullStore) Verdict {
 		judge(name, pushedCases(), func() authorize.PushedRequestStore { return newStore() }),
 		judge(name, insertCases(), func() GrantStore { return newStore() }),
 		judge(name, historyCases(), func() HistoryStore { return newStore() }),
+		judge(name, signingKeyCases(), func() keyset.Store { return newStore() }),
 		judge(name, replayCases(), func() client.ReplayStore { return newStore() }))
 }
 

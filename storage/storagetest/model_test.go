@@ -30,6 +30,7 @@ type model struct {
 	requests map[string]modelRequest
 	jtis     map[storage.Hash]time.Time
 	logins   []storage.Login
+	signing  []storage.SigningKey
 }
 
 type modelCode struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/storage/storagetest"
@@ -17,6 +18,7 @@ func TestMemory(t *testing.T) {
 	storagetest.RunReplay(t, func(*testing.T) client.ReplayStore { return memory.New() })
 	storagetest.RunGrants(t, func(*testing.T) storagetest.GrantStore { return memory.New() })
 	storagetest.RunHistory(t, func(*testing.T) storagetest.HistoryStore { return memory.New() })
+	storagetest.RunSigningKeys(t, func(*testing.T) keyset.Store { return memory.New() })
 }
 
 // A store needs at most 13 methods.
