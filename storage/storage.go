@@ -63,7 +63,7 @@ func HashOf(value string) Hash {
 type Session struct {
 	Hash    Hash   // of the cookie value; rotation changes it
 	ID      string // internal; rotation does not change it
-	Version int64  // incremented by each replacement
+	Version int64  // incremented by each replacement and each visit
 
 	UserKey Hash // keyed hash of the user
 

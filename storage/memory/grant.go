@@ -144,6 +144,17 @@ func (f *finish) run() error {
 			return err
 		}
 	}
+	if err := f.decide(); err != nil {
+		return err
+	}
+	if f.grant.session != nil && f.outcome.Visit != nil {
+		f.visit(f.grant.session, f.outcome.Visit)
+	}
+	return nil
+}
+
+// decide inserts the outcome, or returns the verdict on one that its request has. The caller holds both stripes.
+func (f *finish) decide() error {
 	if first := f.requests.get(f.outcome.RequestID); first != nil {
 		return first.compare(f.grant.code, f.now)
 	}

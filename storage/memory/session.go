@@ -187,6 +187,14 @@ func (r *replacement) endBeyondLimit(x *session) {
 
 func (r *replacement) end(some ...*session) { r.ended = append(r.ended, r.endSessions(some...)...) }
 
+// visit applies a visit to a live session. The caller holds its stripe.
+func (s *Store) visit(x *session, v *storage.Visit) {
+	r := x.text.decode()
+	v.Apply(&r)
+	x.text = encodeSession(&r)
+	s.due.sessions.schedule(x, x.text.end())
+}
+
 // EndSession implements provider.Store.
 func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
 	if err := ctx.Err(); err != nil {

@@ -207,9 +207,15 @@ var changes = map[string]func(s reader, r *records) change{
 		c := given(newCode("new "+r.name), r.in, false)
 		o := c.outcome()
 		o.Consents, o.Declined, o.Granted = r.key, []string{"a"}, []storage.Consent{newConsent("c", time.Hour)}
+		v := visitOf(r.in, "client-c")
+		o.Visit = &v
+		visited := func() bool {
+			got, err := s.Session(yielding(), r.in.Hash, epoch)
+			return err == nil && got.Version == r.in.Version+1 && len(got.Clients) == len(r.in.Clients)+1
+		}
 		return change{
 			func(ctx context.Context) error { return s.FinishRequest(ctx, o, epoch) },
-			[]func() bool{s.code(c, nil), s.consents(r, "bc")},
+			[]func() bool{s.code(c, nil), s.consents(r, "bc"), visited},
 		}
 	},
 }

@@ -128,6 +128,7 @@ func cancelledMiddle(t testing.TB, s provider.Store) {
 		cancelledSession(t, s, n)
 		cancelledSwitch(t, s, n)
 		cancelledAuthorization(t, s, n)
+		cancelledVisit(t, s, n)
 	}
 }
 
@@ -167,6 +168,18 @@ func cancelledAuthorization(t testing.TB, s provider.Store, n int) {
 	revoked := errors.Is(token, storage.ErrRevoked)
 	if revoked != (len(consents) == 0) || err == nil && !revoked {
 		t.Fatalf("Revoke interrupted: it returned %v, token %v, %d consents", err, token, len(consents))
+	}
+}
+
+func cancelledVisit(t testing.TB, s provider.Store, n int) {
+	in := createSession(t, s, newSession(numbered("visited", n), numbered("v", n)))
+	c := given(newCode(numbered("visit", n)), in, false)
+	err := s.FinishRequest(brittle(n), visiting(c, visitOf(in, "client-c")), epoch)
+	_, code := s.Code(bg, c.Hash, epoch)
+	got, readErr := s.Session(bg, in.Hash, epoch)
+	must(t, readErr, "reading the session")
+	if visited := len(got.Clients) > len(in.Clients); visited != (code == nil) || err == nil && !visited {
+		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, visit applied %v", err, code, visited)
 	}
 }
 

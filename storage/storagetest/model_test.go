@@ -399,6 +399,9 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 		return err
 	}
 	defer end()
+	if m.is("a visit before the verdict") || m.is("a visit revives the session") {
+		m.visit(ctx, o)
+	}
 	if o.Code != nil {
 		if err := m.admit(&o.Code.Grant, now); err != nil {
 			return err
@@ -406,7 +409,11 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 	}
 	m.collect(now)
 	if first, ok := m.requests[o.RequestID]; ok && m.remembers(first, now) {
-		return m.compare(first, o, now)
+		if err := m.compare(first, o, now); err != nil {
+			return err
+		}
+		m.visit(ctx, o)
+		return nil
 	}
 	if m.is("consents before the verdict") {
 		m.answer(ctx, o, now)
@@ -427,7 +434,78 @@ func (m *model) FinishRequest(ctx context.Context, o storage.Outcome, now time.T
 		return ctx.Err()
 	}
 	m.answer(ctx, o, now)
+	m.visit(ctx, o)
 	return nil
+}
+
+// visit applies the visit of an outcome.
+func (m *model) visit(ctx context.Context, o storage.Outcome) {
+	if o.Visit == nil || m.is("no visits") {
+		return
+	}
+	m.gap(ctx, "a visit is a second step")
+	if m.is("a visit is a second step") && ctx.Err() != nil {
+		return
+	}
+	if s, ok := m.sessionOf(o); ok {
+		m.gap(ctx, "a visit reads, then writes")
+		m.sessions[s.Hash] = m.visited(s, *o.Visit)
+	}
+}
+
+// sessionOf returns the session that an outcome visits.
+func (m *model) sessionOf(o storage.Outcome) (storage.Session, bool) {
+	id := ""
+	if o.Code != nil {
+		id = o.Code.Grant.SessionID
+	}
+	if m.is("visits by the hash") || m.is("visits without a code") && id == "" {
+		s, ok := m.sessions[o.Visit.Session]
+		return s, ok
+	}
+	all := slices.Collect(maps.Values(m.sessions))
+	if m.is("a visit revives the session") {
+		all = append(all, m.ended...)
+	}
+	for _, s := range all {
+		if id != "" && s.ID == id {
+			return s, true
+		}
+	}
+	return storage.Session{}, false
+}
+
+// visited returns the session as it is after a visit.
+func (m *model) visited(s storage.Session, v storage.Visit) storage.Session {
+	next := m.session(s)
+	v.Apply(&next)
+	switch m.defect {
+	case "a visit keeps the version":
+		next.Version = s.Version
+	case "a visit sets instants back":
+		next.LastRequestAt = v.At
+	case "a visit shortens the session":
+		next.ExpiresAt = v.Until
+	case "a visit prolongs nothing":
+		next.ExpiresAt = s.ExpiresAt
+	case "a visit forgets the client":
+		next.Clients = slices.Clone(s.Clients)
+	case "a visit adds the client again":
+		next.Clients = append(slices.Clone(s.Clients), v.Client)
+	case "a visit renews the login", "a visit opens the client":
+		for i, c := range next.Clients {
+			if c.ClientID == v.Client.ClientID && m.is("a visit renews the login") {
+				next.Clients[i].SID, next.Clients[i].LoginAt = v.Client.SID, v.Client.LoginAt
+			} else if c.ClientID == v.Client.ClientID {
+				next.Clients[i].Open = v.Client.Open
+			}
+		}
+	case "open is never lost":
+		for i, c := range s.Clients {
+			next.Clients[i].Open = c.Open
+		}
+	}
+	return next
 }
 
 // admit is the verdict on a grant in its session.

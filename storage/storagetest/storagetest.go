@@ -61,7 +61,7 @@ func run[S any](t *testing.T, cases []testCase[S], newStore func(t *testing.T) S
 
 func storeCases() [][]testCase[provider.Store] {
 	return [][]testCase[provider.Store]{
-		sessionCases(), endSessionCases(), outcomeCases(), codeCases(), redeemCases(), consentCases(), refreshCases(),
+		sessionCases(), endSessionCases(), outcomeCases(), visitCases(), codeCases(), redeemCases(), consentCases(), refreshCases(),
 		retryCases(), grantCases(), authorizationCases(), valueCases(), raceCases(), interruptionCases(), changeCases(), manyCases(), writerCases(), wholeCases(),
 	}
 }
