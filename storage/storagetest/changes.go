@@ -265,10 +265,7 @@ func changed(t testing.TB, s reader, of func(reader, *records) change) {
 // raceReaders reads the records in changing orders while the method runs.
 func raceReaders(t testing.TB, s reader, of func(reader, *records) change) {
 	const readers = 3
-	passes := 20
-	if testing.Short() {
-		passes = 1
-	}
+	passes := size(1, 8, 20)
 	for round := range few() {
 		r := newRecords(numbered("r", round))
 		r.insert(t, s)

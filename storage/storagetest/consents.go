@@ -189,7 +189,7 @@ func consentKeys(t testing.TB, s provider.Store) {
 
 func consentRace(t testing.TB, s provider.Store) {
 	const callers = 16 // every other one grants, the others read
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		key := consentKey
 		key.ClientID = numbered("client", round)
 		var half atomic.Bool

@@ -82,5 +82,5 @@ func (r *recorder) Errorf(string, ...any)    { r.FailNow() }
 func (r *recorder) Fatalf(string, ...any)    { r.FailNow() }
 func (r *recorder) FailNow()                 { r.failed.Store(true); runtime.Goexit() }
 func (r *recorder) Failed() bool             { return r.failed.Load() }
-func (r *recorder) patience() time.Duration  { return 5 * time.Second }
+func (r *recorder) patience() time.Duration  { return 2 * time.Second }
 func (r *recorder) Context() context.Context { return bg }

@@ -13,39 +13,6 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// rounds returns the number of rounds of a race. A store that reads and then marks was rejected in 0 of 20 runs with 1 round
-// and in 15 of 20 runs with 500 rounds; with -race in 30 of 30 runs.
-func rounds() int {
-	if testing.Short() {
-		return 2
-	}
-	return 500
-}
-
-// few returns the number of rounds of a race that makes many calls.
-func few() int {
-	if testing.Short() {
-		return 1
-	}
-	return rounds()
-}
-
-// crowd returns the number of callers in a race for one record.
-func crowd() int {
-	if testing.Short() {
-		return 5
-	}
-	return 50
-}
-
-// many returns the number of other records in a case that lets a store collect garbage.
-func many(n int) int {
-	if testing.Short() {
-		return n / 100
-	}
-	return n
-}
-
 func raceCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"Race/one code", "of 50 callers that redeem one code exactly one gets nil, and only its tokens exist", raceCode},
@@ -75,7 +42,9 @@ func together(t testing.TB, n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var ready sync.WaitGroup
 	gate, returned := make(chan struct{}), make(chan int, n)
-	for i := range n {
+	first := int(turn.Add(1)) // another caller is the first to go on in each race
+	for k := range n {
+		i := (k + first) % n
 		ready.Add(1)
 		go func() {
 			ready.Done()
@@ -95,6 +64,8 @@ func together(t testing.TB, n int, f func(i int) error) []error {
 	}
 	return errs
 }
+
+var turn atomic.Uint32
 
 // patience returns how long no caller of a race may return. It is long, because a slow store is none that has a deadlock. A test of this
 // package, which runs cases with a store that has one, shortens it.
@@ -396,7 +367,7 @@ func raceEndReplace(t testing.TB, s provider.Store) {
 
 func raceCap(t testing.TB, s provider.Store) {
 	const callers, limit = 12, 3
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		all := make([]storage.Session, callers)
 		for i := range all {
 			all[i] = newSession(numbered(numbered("s", round), i), numbered("p", round))
@@ -447,7 +418,7 @@ func raceRequestID(t testing.TB, s provider.Store) {
 }
 
 func raceEqual(t testing.TB, s provider.Store) {
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		codes := make([]testCode, crowd())
 		for i := range codes {
 			codes[i] = newCode(numbered(numbered("c", round), i))
@@ -466,7 +437,7 @@ func raceEqual(t testing.TB, s provider.Store) {
 }
 
 func raceSessions(t testing.TB, s provider.Store) {
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		in := newSession(numbered("s", round), numbered("p", round))
 		for _, err := range together(t, crowd(), func(int) error { return replace(yielding(), s, none, in, epoch) }) {
 			must(t, err, "creating one session")
@@ -482,7 +453,7 @@ func raceSessions(t testing.TB, s provider.Store) {
 }
 
 func raceRetries(t testing.TB, s provider.Store) {
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		c, first := redeemed(t, s, newCode(numbered("c", round)), numbered("first", round))
 		all := make([]*storage.Issuance, crowd())
 		for i := range all {
@@ -508,7 +479,7 @@ func raceRetries(t testing.TB, s provider.Store) {
 
 func raceRetryUse(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		c, first, second := rotated(t, s, numbered("c", round))
 		third := successor(numbered("third", round), c, 2)
 		var used atomic.Bool
@@ -540,7 +511,7 @@ func raceRetryUse(t testing.TB, s provider.Store) {
 
 func raceAuthorization(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		key := storage.ConsentKey{UserKey: storage.HashOf(numbered("user", round)), ClientID: "client-a", Customer: "customer"}
 		codes, all := make([]testCode, callers), make([]*storage.Issuance, callers)
 		for i := range codes {
@@ -566,7 +537,7 @@ func raceAuthorization(t testing.TB, s provider.Store) {
 
 func raceSwitch(t testing.TB, s provider.Store) {
 	const callers = 6
-	for round := range max(1, rounds()/5) {
+	for round := range fewest() {
 		in := createSession(t, s, newSession(numbered("s", round), numbered("p", round)))
 		next := newSession(numbered("next", round), numbered("q", round))
 		codes, all := make([]testCode, callers), make([]*storage.Issuance, callers)

@@ -99,7 +99,7 @@ func raceSwitches(t testing.TB, s provider.Store) {
 
 // raceAll calls all methods for two users, each caller in another order.
 func raceAll(t testing.TB, s provider.Store) {
-	for round := range max(1, rounds()/5) { // of about 100 calls each
+	for round := range fewest() { // of about 100 calls each
 		a, b := newRecords(numbered("a", round)), newRecords(numbered("b", round))
 		a.insert(t, s)
 		b.insert(t, s)
