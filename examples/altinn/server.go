@@ -13,53 +13,98 @@ import (
 
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/resource"
 )
 
 // server holds the parts of the program.
 type server struct {
-	cfg    config
+	opt    options
 	log    *slog.Logger
 	issuer string
 	sites  standin.Sites
 	// outgoing requests the keys of the providers.
 	outgoing *http.Client
-	keys     *keyset.Set
+	builtin  config
+	state    *standin.State
+	keys     *standin.Keys
 	now      func() time.Time
+
+	file config // as it was read
+	cfg  config // with the built-in entries
 }
 
+// path is that of the issuer of Altinn.
+const path = "/authentication/api/v1/openid/"
+
 // newServer opens the port and builds the server.
-func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{log: log, now: time.Now, outgoing: opt.TLS.Outgoing()}
+func newServer(ctx context.Context, opt options, log *slog.Logger) (*server, error) {
+	s := &server{opt: opt, log: log, builtin: builtin(opt), now: time.Now, outgoing: opt.TLS.Outgoing()}
 	var err error
 	if opt.ConfigFile != "" {
-		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
+		if s.file, err = readConfig(opt.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
-	s.cfg = s.cfg.with(builtin(opt))
+	s.cfg = s.file.with(s.builtin)
 	if s.sites, err = standin.Listen(opt.Flags); err != nil {
 		return nil, err
 	}
-	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.sites[0].Base+"/authentication/api/v1/openid/")
+	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.sites[0].Base+path)
 	s.sites[0].Accept(s.issuer)
 	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
-		err = s.build()
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
 	}
 	if err != nil {
-		s.sites.Close()
+		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// build builds the exchange and the API.
-func (s *server) build() error {
-	var err error
-	if s.keys, err = s.cfg.Keys(s.issuer, nil, false, s.now()); err != nil {
+// close releases what a server that was not served has opened.
+func (s *server) close() {
+	s.sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handler.
+func (s *server) start(ctx context.Context) (err error) {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, nil, false, s.now()); err != nil {
 		return err
 	}
+	return s.build()
+}
+
+// Reload implements standin.Server.
+func (s *server) Reload() error {
+	next := *s
+	var err error
+	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.cfg = next.file.with(s.builtin)
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *server) keeps(c config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.sites[0].Base+path) != s.issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+// build builds the exchange and the API.
+func (s *server) build() error {
 	exchange, err := altinn.New(s.exchangeConfig())
 	if err != nil {
 		return err
@@ -68,13 +113,13 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	s.sites[0].Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)
 			return
 		}
 		exchange.ServeHTTP(w, r)
-	})
+	}))
 	return nil
 }
 
@@ -82,7 +127,7 @@ func (s *server) build() error {
 func (s *server) exchangeConfig() altinn.Config {
 	c := s.cfg
 	return altinn.Config{
-		Issuer: s.issuer, Keys: s.keys,
+		Issuer: s.issuer, Keys: s.keys.Set,
 		Maskinporten:  c.Maskinporten.provider(s.issuer, "/jwk", "fixed", s.outgoing),
 		IDPorten:      c.IDPorten.provider(s.issuer, "/jwks.json", "copy", s.outgoing),
 		Studio:        c.Studio.provider(s.issuer, "", "fixed", s.outgoing),
@@ -96,7 +141,7 @@ func (s *server) clock() time.Time { return s.now() }
 
 // Serve implements standin.Server.
 func (s *server) Serve(ctx context.Context) error {
-	return s.sites.Serve(ctx, s.log, nil)
+	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
 }
 
 // base returns the base URL of the paths that are not below the issuer.
@@ -128,7 +173,7 @@ func (s *server) Greet(w io.Writer) {
 
 // verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
 func (s *server) verifier() (*resource.Verifier, error) {
-	jwks, _ := s.keys.JWKS(s.now())
+	jwks, _ := s.keys.Set.JWKS(s.now())
 	return resource.New(resource.Config{
 		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: s.issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
 	})

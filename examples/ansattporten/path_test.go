@@ -21,7 +21,7 @@ func TestIssuerWithPath(t *testing.T) {
 	get := func(path string) (w *httptest.ResponseRecorder) {
 		t.Helper()
 		w = httptest.NewRecorder()
-		s.sites[0].Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		s.sites[0].Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			found := target.FindAllStringSubmatch(w.Body.String(), -1)
 			require.GreaterOrEqual(t, len(found), 2, w.Body.String())

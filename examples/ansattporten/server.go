@@ -10,39 +10,40 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/storage/memory"
 )
 
 // server holds the parts of the program.
 type server struct {
 	opt    options
-	cfg    config
 	log    *slog.Logger
 	issuer string
-	demoAt string // URL of the demo service; "" without it
+	demoAt string        // URL of the demo service; "" without it
+	sites  standin.Sites // the provider, and the demo service
+	state  *standin.State
+	keys   *standin.Keys
 
-	store     *memory.Store
+	file      config // as it was read
+	cfg       config // with the entries of the demo
 	directory *directory
 	op        *provider.Provider
-	sites     standin.Sites // the provider, and the demo service
 }
 
 // newServer opens the ports and builds the server.
-func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{opt: opt, log: log, store: memory.New()}
+func newServer(ctx context.Context, opt options, log *slog.Logger) (*server, error) {
+	s := &server{opt: opt, log: log}
 	var err error
 	if opt.ConfigFile != "" {
-		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
+		if s.file, err = readConfig(opt.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
+	s.cfg = s.file
 	var further []string
 	if opt.demo {
 		further = []string{"demo"}
@@ -56,19 +57,74 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 		s.demoAt = s.sites[1].Base
 	}
 	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
-		err = s.build()
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
 	}
 	if err != nil {
-		s.sites.Close()
+		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *server) build() error {
+// close releases what a server that was not served has opened.
+func (s *server) close() {
+	s.sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handlers.
+func (s *server) start(ctx context.Context) (err error) {
 	if s.opt.demo {
 		s.cfg = s.cfg.with(s.demoAt)
 	}
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, time.Now()); err != nil {
+		return err
+	}
+	if err = s.build(); err == nil && s.opt.demo {
+		s.sites[1].Handle(demo.NewService(demo.ServiceConfig{
+			Name: "Tjeneste for ansatte", Class: "second", Text: "Logg inn på vegne av en virksomhet.", Provider: "Ansattporten",
+			Base: s.demoAt, Issuer: s.issuer, ClientID: demoClient, Secret: demoSecret, Stories: stories(),
+			HTTP: s.opt.TLS.Outgoing(), Log: s.log,
+		}).Handler(look.Handler()))
+	}
+	return err
+}
+
+// Reload implements standin.Server.
+func (s *server) Reload() error {
+	next := *s
+	var err error
+	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.cfg = next.file
+	if s.opt.demo {
+		next.cfg = next.cfg.with(s.demoAt)
+	}
+	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, time.Now()); err != nil {
+		return err
+	}
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *server) keeps(c config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.sites[0].Base) != s.issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+func (s *server) build() error {
 	s.directory = &directory{s.cfg.Users, s.cfg.Resources}
 	pages := newPages(s)
 	cfg, err := s.providerConfig()
@@ -79,14 +135,7 @@ func (s *server) build() error {
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
-	s.sites[0].Handler = pages.routes()
-	if s.opt.demo {
-		s.sites[1].Handler = demo.NewService(demo.ServiceConfig{
-			Name: "Tjeneste for ansatte", Class: "second", Text: "Logg inn på vegne av en virksomhet.", Provider: "Ansattporten",
-			Base: s.demoAt, Issuer: s.issuer, ClientID: demoClient, Secret: demoSecret, Stories: stories(),
-			HTTP: s.opt.TLS.Outgoing(), Log: s.log,
-		}).Handler(look.Handler())
-	}
+	s.sites[0].Handle(pages.routes())
 	return nil
 }
 
@@ -94,7 +143,6 @@ func (s *server) providerConfig() (provider.Config, error) {
 	clients, cerr := s.cfg.ClientRegistry(environment, time.Now())
 	scopes, serr := scope.NewRegistry(s.cfg.Scopes, s.cfg.ScopeAccess)
 	types, terr := s.directory.types()
-	keys, kerr := s.cfg.Keys(s.issuer, s.cfg.Clients, false, time.Now())
 	profile := ansattporten.Profile()
 	if s.cfg.ConfirmLogout != nil {
 		profile.ConfirmLogout = *s.cfg.ConfirmLogout
@@ -102,14 +150,16 @@ func (s *server) providerConfig() (provider.Config, error) {
 	certs, verr := s.cfg.Certificates.Verifier(s.log)
 	return provider.Config{
 		Issuer: s.issuer, Profile: profile, Environment: environment, Certificates: certs,
-		Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
-		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
-		PushedRequests: s.store, Replay: s.store, Logger: s.log,
-	}, errors.Join(cerr, serr, terr, kerr, verr)
+		Store: s.state.Store, Keys: s.keys.Set, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
+		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log,
+	}, errors.Join(cerr, serr, terr, verr)
 }
 
 // Serve implements standin.Server.
-func (s *server) Serve(ctx context.Context) error { return s.sites.Serve(ctx, s.log, s.store) }
+func (s *server) Serve(ctx context.Context) error {
+	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
+}
 
 // Greet implements standin.Server.
 func (s *server) Greet(w io.Writer) {

@@ -32,9 +32,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (opt *options) command() standin.Command {
 	return standin.Command{
 		Name: "helseid", Addr: "127.0.0.1:8120", AddrUsage: "; the demo and its API use the next ports", Flags: &opt.Flags, Define: opt.define,
-		Open: func(log *slog.Logger) (standin.Server, error) {
+		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) {
 			opt.demo = opt.demoFlag.On(opt.Flags)
-			return newServer(*opt, log)
+			return newServer(ctx, *opt, log)
 		},
 	}
 }

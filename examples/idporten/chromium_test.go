@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
@@ -11,7 +12,12 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 )
 
-func TestMain(m *testing.M) { browsertest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main() // exits
+	}
+	browsertest.Main(m)
+}
 
 // start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {

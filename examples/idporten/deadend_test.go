@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/storage/memory"
 )
 
 // gate holds requests of one kind until a number of them have arrived.
@@ -61,11 +62,11 @@ func TestNoDeadEnds(t *testing.T) {
 	var later atomic.Int64 // how much later it is
 	s.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	var g gate
-	site := s.sites[0].Handler
-	s.sites[0].Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site := s.sites[0].Handler()
+	s.sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.wait(r)
 		site.ServeHTTP(w, r)
-	})
+	}))
 	serve(t, s)
 	b := browsertest.New(t, "")
 	request := func(clientID string, scopes ...string) *party {
@@ -96,7 +97,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.ClickTwice("#user-ola", g.arrival)
 	b.Wait("#service")
 	p.exchange(b.Arrived())
-	require.Equal(t, 1, s.store.Stats().Sessions)
+	require.Equal(t, 1, s.store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Back after the login, and the form again: the login is completed.
 	b.Back("#login-form")
@@ -107,7 +108,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.Reload("#error-page") // posts the form again
 	b.NoDeadEnd()
 	b.Click("#error-back", "#service")
-	require.Equal(t, 1, s.store.Stats().Sessions)
+	require.Equal(t, 1, s.store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Each posted page is loaded again: the login that failed, consent, the form for the client.
 	p = login("tjeneste", "demo:inntekt.read")

@@ -48,7 +48,7 @@ func TestDetailsOnTheConsentPage(t *testing.T) {
 	require.NoError(t, err)
 	s.op, err = provider.New(cfg)
 	require.NoError(t, err)
-	s.sites[0].Handler = s.pages.routes()
+	s.sites[0].Handle(s.pages.routes())
 	serve(t, s)
 
 	b := browsertest.New(t, "details-")

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/provider"
@@ -28,13 +27,13 @@ type dpopRules struct {
 }
 
 // policy returns the rules for package dpop.
-func (d dpopRules) policy(issuer string, replay dpop.ReplayStore) (*dpop.Policy, error) {
-	p := &dpop.Policy{Replay: replay, MaxAge: standin.Seconds(d.MaxAge), MaxAhead: standin.Seconds(d.MaxAhead)}
+func (d dpopRules) policy(issuer string, state *standin.State) (*dpop.Policy, error) {
+	p := &dpop.Policy{Replay: state.Store, MaxAge: standin.Seconds(d.MaxAge), MaxAhead: standin.Seconds(d.MaxAhead)}
 	if !d.Nonce {
 		return p, nil
 	}
 	var err error
-	p.Nonces, err = dpop.NewNonces(issuer, portner.NewSecret())
+	p.Nonces, err = dpop.NewNonces(issuer, state.Secrets...)
 	return p, err
 }
 
@@ -105,7 +104,7 @@ func (s *server) setBinding(cfg *provider.Config) (err error) {
 	if cfg.TLSClientCAs, err = s.cfg.MTLS.authorities(); err != nil {
 		return err
 	}
-	cfg.DPoP, err = s.cfg.DPoP.policy(s.issuer, s.store)
+	cfg.DPoP, err = s.cfg.DPoP.policy(s.issuer, s.state)
 	return err
 }
 
@@ -120,7 +119,7 @@ func (s *server) withAccounts(base string, rest http.Handler) (http.Handler, err
 		return nil, err
 	}
 
-	jwks, _ := s.keys.JWKS(s.now())
+	jwks, _ := s.keys.Set.JWKS(s.now())
 	v, err := resource.New(resource.Config{
 		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: base + pathAccounts, Audience: []string{s.issuer}, Realm: "accounts",
 		DPoP: &dpop.Policy{Replay: s.store}, Now: func() time.Time { return s.now() }, Logger: s.log,

@@ -54,7 +54,7 @@ func TestTwoEntriesOnePerson(t *testing.T) {
 	off := false
 	d, err := newDirectory([]user{
 		{Account: standin.Account{PID: "45840375084", Username: "a"}, Active: &off}, {Account: standin.Account{PID: "45840375084", Username: "b"}},
-	}, false)
+	}, false, nil)
 	require.NoError(t, err)
 	require.Equal(t, "user:a", d.subject(d.entries[0]), "one subject for each person")
 	u, err := d.User(t.Context(), "user:a")

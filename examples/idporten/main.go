@@ -34,9 +34,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (opt *options) command() standin.Command {
 	return standin.Command{
 		Name: "idporten", Addr: "localhost:8080", AddrUsage: "; the demo uses the next four ports", Flags: &opt.Flags, Define: opt.define,
-		Open: func(log *slog.Logger) (standin.Server, error) {
+		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) {
 			opt.demo = opt.demoFlag.On(opt.Flags)
-			return newServer(*opt, log)
+			return newServer(ctx, *opt, log)
 		},
 	}
 }

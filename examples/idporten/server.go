@@ -8,62 +8,63 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/look"
 	"github.com/portner-go/portner/examples/internal/standin"
-	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
+	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
-	"github.com/portner-go/portner/storage/memory"
 )
 
-// server holds the parts of the program.
+// server holds the parts of the program. The first ones last as long as the process; those after cfg are made again from a reloaded
+// configuration, in a copy of the server.
 type server struct {
 	opt      options
-	cfg      config
 	log      *slog.Logger
 	issuer   string
 	at       addresses
 	outgoing *http.Client
 	now      func() time.Time
+	sites    standin.Sites // the provider, and the sites of the demo
+	mtls     *standin.Site // nil without a listener for clients with certificates
+	state    *standin.State
+	store    standin.Store // of state
+	keys     *standin.Keys
+	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
+	machines authorizations.Machines
+	current  *atomic.Pointer[server] // the copy whose handlers are in use
 
-	store   *memory.Store
+	file    config // as it was read
+	cfg     config // with the flags, and the entries of the demo
 	op      *provider.Provider
 	clients client.Source
 	scopes  scope.Source
 	granted *authorizations.API
-
-	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
-	machines authorizations.Machines
-
-	keys  *keyset.Set
-	mtls  *standin.Site // nil without a listener for clients with certificates
-	pages *pages
-	users *directory
-
-	sites standin.Sites // the provider, and the sites of the demo
+	pages   *pages
+	users   *directory
 }
 
 // demoSites are the sites of the demo, in the order of their ports.
 var demoSites = []string{"first", "second", "isolated", "api"}
 
 // newServer opens the ports and builds the server.
-func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{opt: opt, log: log, now: time.Now, outgoing: opt.TLS.Outgoing()}
+func newServer(ctx context.Context, opt options, log *slog.Logger) (*server, error) {
+	s := &server{opt: opt, log: log, now: time.Now, outgoing: opt.TLS.Outgoing(), current: new(atomic.Pointer[server])}
 	var err error
 	if opt.ConfigFile != "" {
-		if s.cfg, err = readConfig(opt.ConfigFile, opt.demo); err != nil {
+		if s.file, err = readConfig(opt.ConfigFile, opt.demo); err != nil {
 			return nil, err
 		}
 	}
+	s.cfg = s.file
 	var further []string
 	if opt.demo && s.cfg.fapi() {
 		return nil, fmt.Errorf("-demo: the services of the demo have secrets, which the profile %s does not allow", s.cfg.Profile)
@@ -83,25 +84,56 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 		err = s.openMTLS()
 	}
 	if err == nil {
-		err = s.build()
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
 	}
 	if err != nil {
-		s.sites.Close()
+		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
+// close releases what a server that was not served has opened.
+func (s *server) close() {
+	s.sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
 // testIssuer returns the issuer again, if it is configured as that of a test environment.
 func (s *server) testIssuer() string { return cmp.Or(s.opt.TestIssuer, s.cfg.TestIssuer) }
 
-func (s *server) build() error {
+// start builds what lasts as long as the process, and the handlers.
+func (s *server) start(ctx context.Context) (err error) {
 	if s.opt.demo {
 		s.cfg = s.cfg.with(builtin(s.at, s.cfg.Profile))
 	}
-	s.store = memory.New()
-	var err error
-	if s.users, err = newDirectory(s.cfg.Users, s.cfg.TestLogin); err != nil {
+	s.store = s.state.Store
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, s.now()); err != nil {
+		return err
+	}
+	if s.machines, err = newMachines(s.opt.machineIssuer, s.issuer, s.outgoing); err != nil {
+		return err
+	}
+	if s.mtls != nil {
+		s.mtls.Accept(s.mtlsURL())
+	}
+	if err := s.build(); err != nil {
+		return err
+	}
+	if s.opt.demo {
+		err = s.buildDemo()
+	}
+	return err
+}
+
+// build builds what depends on the configuration, and hands over to its handlers.
+func (s *server) build() (err error) {
+	if s.users, err = newDirectory(s.cfg.Users, s.cfg.TestLogin, s.state); err != nil {
 		return err
 	}
 	s.pages = newPages(s)
@@ -110,11 +142,7 @@ func (s *server) build() error {
 		return err
 	}
 	s.clients, s.scopes = cfg.Clients, cfg.Scopes
-	s.cfg.WarnScopes(s.scopes, s.log)
 	if s.op, err = provider.New(cfg); err != nil {
-		return err
-	}
-	if s.machines, err = newMachines(s.opt.machineIssuer, s.issuer, s.outgoing); err != nil {
 		return err
 	}
 	if err := s.buildAuthorizations(); err != nil {
@@ -123,26 +151,64 @@ func (s *server) build() error {
 	if err := s.route(); err != nil {
 		return err
 	}
-	if s.opt.demo {
-		return s.buildDemo()
-	}
+	s.cfg.WarnScopes(s.scopes, s.log)
+	s.current.Store(s)
 	return nil
 }
 
-// route sets the handlers of the provider.
-func (s *server) route() (err error) {
-	rest := s.pages.routes()
-	if s.sites[0].Handler, err = s.withAccounts(s.issuer, rest); err != nil || s.mtls == nil {
+// Reload implements standin.Server.
+func (s *server) Reload() error {
+	next := *s
+	var err error
+	if next.file, err = readConfig(s.opt.ConfigFile, s.opt.demo); err != nil {
 		return err
 	}
-	s.mtls.Accept(s.mtlsURL())
-	s.mtls.Handler, err = s.withAccounts(s.mtlsURL(), rest)
-	return err
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.cfg = next.file
+	next.cfg.MTLS = next.cfg.MTLS.with(s.opt.mtls)
+	if s.opt.demo {
+		next.cfg = next.cfg.with(builtin(s.at, next.cfg.Profile))
+	}
+	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, s.now()); err != nil {
+		return err
+	}
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *server) keeps(c config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.sites[0].Base) != s.issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != s.testIssuer(), "test_issuer")
+	standin.NeedsRestart(&p, c.Profile != s.cfg.Profile, "profile")
+	standin.NeedsRestart(&p, c.MTLS.with(s.opt.mtls).Addr != s.cfg.MTLS.Addr, "mtls.addr")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+// route sets the handlers of the provider.
+func (s *server) route() error {
+	rest := s.pages.routes()
+	own, err := s.withAccounts(s.issuer, rest)
+	if err != nil {
+		return err
+	}
+	if s.mtls != nil {
+		mtls, err := s.withAccounts(s.mtlsURL(), rest)
+		if err != nil {
+			return err
+		}
+		s.mtls.Handle(mtls)
+	}
+	s.sites[0].Handle(own)
+	return nil
 }
 
 // Serve implements standin.Server.
 func (s *server) Serve(ctx context.Context) error {
-	err := s.sites.Serve(ctx, s.log, s.store)
+	err := s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.store, Keys: s.keys, Drain: s.opt.Drain})
 	s.outgoing.CloseIdleConnections()
 	return err
 }
@@ -156,11 +222,6 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 	if err != nil {
 		return provider.Config{}, err
 	}
-	keys, err := s.cfg.Keys(s.issuer, s.cfg.Clients, false, now)
-	if err != nil {
-		return provider.Config{}, err
-	}
-	s.keys = keys
 	certs, err := s.cfg.Certificates.Verifier(s.log)
 	if err != nil {
 		return provider.Config{}, err
@@ -175,9 +236,9 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	cfg := provider.Config{
-		Issuer: s.issuer, Environment: s.cfg.environment(), Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: keys, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
+		Issuer: s.issuer, Environment: s.cfg.environment(), Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: s.keys.Set, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.pages.page,
-		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(),
+		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,
 		Session: s.cfg.Session.rules(), Lifetimes: s.cfg.Lifetimes.provider(),
 		ErrorPage: s.pages.authorizeError, LogoutPages: s.pages.LogoutPages(), TestLogin: testLogin,
@@ -216,13 +277,14 @@ func (s *server) buildDemo() error {
 		}
 		sv.Base, sv.Issuer, sv.Secret, sv.API = s.sites[i+1].Base, s.issuer, demoSecret, s.at.api
 		sv.Others, sv.HTTP, sv.Log = others, s.outgoing, s.log
-		s.sites[i+1].Handler = demo.NewService(sv).Handler(look.Handler())
+		s.sites[i+1].Handle(demo.NewService(sv).Handler(look.Handler()))
 	}
-	var err error
-	s.sites[4].Handler, err = demo.NewAPI(demo.APIConfig{
+	api, err := demo.NewAPI(demo.APIConfig{
 		Issuer: s.issuer, Introspection: s.issuer + "/tokeninfo", JWKS: s.issuer + "/jwks.json",
-		ClientID: demoAPIClient, Secret: demoAPISecret, Contacts: s.users.contact, HTTP: s.outgoing, Log: s.log,
+		ClientID: demoAPIClient, Secret: demoAPISecret, HTTP: s.outgoing, Log: s.log,
+		Contacts: func(pid norway.PID) demo.Contact { return s.current.Load().users.contact(pid) },
 	})
+	s.sites[4].Handle(api)
 	return err
 }
 

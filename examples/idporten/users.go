@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/standin"
@@ -33,7 +32,7 @@ type person struct {
 	claims   map[string]any
 }
 
-func newDirectory(users []user, testLogin bool) (*directory, error) {
+func newDirectory(users []user, testLogin bool, state *standin.State) (*directory, error) {
 	d := &directory{persons: map[string]person{}, subjects: map[string]string{}}
 	for _, u := range users {
 		disabled := u.Active != nil && !*u.Active
@@ -50,7 +49,7 @@ func newDirectory(users []user, testLogin bool) (*directory, error) {
 	}
 	var err error
 	if testLogin {
-		d.tests, err = pseudonym.NewPairwise(portner.NewSecret())
+		d.tests, err = pseudonym.NewPairwise(state.Derived("test logins"))
 	}
 	return d, err
 }

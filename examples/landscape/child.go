@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/portner-go/portner/examples/internal/standin"
 )
 
 const (
-	stopWithin  = 6 * time.Second // twice the time that a server waits for its requests
+	stopWithin  = standin.StopWithin + 3*time.Second
 	readyWithin = 30 * time.Second
 )
 

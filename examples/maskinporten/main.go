@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (opt *options) command() standin.Command {
 	return standin.Command{
 		Name: "maskinporten", Addr: "localhost:8090", Flags: &opt.Flags, Define: opt.define,
-		Open: func(log *slog.Logger) (standin.Server, error) { return newServer(*opt, log) },
+		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) { return newServer(ctx, *opt, log) },
 		Instead: func(ctx context.Context, stdout, stderr io.Writer) (bool, error) {
 			if !opt.printToken {
 				return false, nil

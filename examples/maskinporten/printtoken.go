@@ -40,7 +40,7 @@ func printToken(ctx context.Context, opt options, stdout, stderr io.Writer) erro
 	if listens(ctx, issuer) {
 		return requestToken(ctx, opt, issuer, claims, stdout)
 	}
-	s, err := newServer(opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	s, err := newServer(ctx, opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}

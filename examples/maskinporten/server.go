@@ -14,29 +14,31 @@ import (
 	"github.com/portner-go/portner/examples/internal/standin"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
-	"github.com/portner-go/portner/storage/memory"
 )
 
 // server holds the parts of the program.
 type server struct {
 	opt    options
-	cfg    config
 	log    *slog.Logger
 	issuer string
 	sites  standin.Sites
-	store  *memory.Store
+	state  *standin.State
+	keys   *standin.Keys
+
+	file config // as it was read
+	cfg  config // with the built-in entries
 }
 
 // newServer opens the port and builds the server.
-func newServer(opt options, log *slog.Logger) (*server, error) {
-	s := &server{opt: opt, log: log, store: memory.New()}
+func newServer(ctx context.Context, opt options, log *slog.Logger) (*server, error) {
+	s := &server{opt: opt, log: log}
 	var err error
 	if opt.ConfigFile != "" {
-		if s.cfg, err = readConfig(opt.ConfigFile); err != nil {
+		if s.file, err = readConfig(opt.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
-	s.cfg = s.cfg.with(s.builtin())
+	s.cfg = s.file.with(s.builtin())
 	if s.sites, err = standin.Listen(opt.Flags); err != nil {
 		return nil, err
 	}
@@ -44,20 +46,66 @@ func newServer(opt options, log *slog.Logger) (*server, error) {
 	s.issuer = cmp.Or(opt.Issuer, s.cfg.Issuer, s.ownIssuer())
 	site.Accept(s.issuer)
 	if err = s.sites.CheckTest(s.issuer, cmp.Or(opt.TestIssuer, s.cfg.TestIssuer)); err == nil {
-		site.Handler, err = s.build()
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
 	}
 	if err != nil {
-		s.sites.Close()
+		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// close releases what a server that was not served has opened.
+func (s *server) close() {
+	s.sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handler.
+func (s *server) start(ctx context.Context) (err error) {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, time.Now()); err != nil {
+		return err
+	}
+	return s.build()
+}
+
+// Reload implements standin.Server.
+func (s *server) Reload() error {
+	next := *s
+	var err error
+	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.cfg = next.file.with(next.builtin())
+	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, time.Now()); err != nil {
+		return err
+	}
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *server) keeps(c config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.ownIssuer()) != s.issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	standin.NeedsRestart(&p, c.Skyporten != s.file.Skyporten, "skyporten")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
 }
 
 // builtin returns the built-in configuration. It has no clients beside those of a configuration where other machines reach the server:
 // anyone has the private key of the example.
 func (s *server) builtin() config {
 	b := builtin()
-	if s.opt.ConfigFile != "" && cmp.Or(s.opt.TestIssuer, s.cfg.TestIssuer) != "" {
+	if s.opt.ConfigFile != "" && cmp.Or(s.opt.TestIssuer, s.file.TestIssuer) != "" {
 		b.Clients = nil
 	}
 	return b
@@ -71,39 +119,36 @@ func (s *server) ownIssuer() string {
 	return s.sites[0].Base + "/"
 }
 
-func (s *server) build() (http.Handler, error) {
+func (s *server) build() error {
 	clients, err := s.cfg.clientRegistry(time.Now())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	scopes, err := scope.NewRegistry(s.cfg.Scopes, s.cfg.ScopeAccess)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.cfg.registered().WarnScopes(scopes, s.log)
-	keys, err := s.cfg.Keys(s.issuer, s.cfg.Clients, false, time.Now())
-	if err != nil {
-		return nil, err
-	}
 	certs, err := s.certificates()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	known := altinn{s.cfg}
 	details, err := rar.NewRegistry(maskinporten.SystemUserType(known), maskinporten.ConsentType(known))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	service, err := maskinporten.New(maskinporten.Config{
-		Issuer: s.issuer, Clients: clients, Scopes: scopes, Replay: s.store, Keys: keys, Certificates: certs,
+		Issuer: s.issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set, Certificates: certs,
 		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.cfg.Skyporten, RequireJTI: s.cfg.RequireJTI, StrictIssuedAt: s.cfg.StrictIat, LegacyForbidden: s.cfg.LegacyForbidden,
 		Logger: s.log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.routes(service), nil
+	s.sites[0].Handle(s.routes(service))
+	return nil
 }
 
 // at returns a URL below the issuer.
@@ -140,7 +185,7 @@ func (s *server) delegationSources(known altinn) map[string]maskinporten.Delegat
 
 // Serve implements standin.Server.
 func (s *server) Serve(ctx context.Context) error {
-	return s.sites.Serve(ctx, s.log, s.store)
+	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
 }
 
 // Greet implements standin.Server.

@@ -1,19 +1,22 @@
 package standin
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portner-go/portner/keyset"
 )
 
-// Signing are the members about the keys of a server. The keys are new at each start.
+// Signing are the members about the keys of a server.
 type Signing struct {
 	// Algorithms are those of the keys. The first one signs tokens whose client registered none. If empty, there is a key for RS256 and
 	// for each algorithm that a client registered.
@@ -45,25 +48,67 @@ func (s Signing) CheckSigning(p *Problems, clients []ClientEntry) {
 	}
 }
 
-// Keys returns a key set with one new key for each algorithm. Unless the members say otherwise, keys have a certificate if certificates
-// is true.
-func (s Signing) Keys(issuer string, clients []ClientEntry, certificates bool, now time.Time) (*keyset.Set, error) {
+// Keeps records the members that a running server cannot change.
+func (s Signing) Keeps(p *Problems, old Signing) {
+	NeedsRestart(p, !slices.Equal(s.Algorithms, old.Algorithms), "signing_algorithms")
+	NeedsRestart(p, !reflect.DeepEqual(s.KeyCertificates, old.KeyCertificates), "key_certificates")
+}
+
+// Keys are the signing keys of a server.
+type Keys struct {
+	Set *keyset.Set
+
+	issuer       string
+	certificates bool
+	mu           sync.Mutex
+	all          []keyset.Key
+}
+
+// Keys returns one new key for each algorithm. Unless the members say otherwise, keys have a certificate if certificates is true.
+func (s Signing) Keys(_ context.Context, _ *State, issuer string, clients []ClientEntry, certificates bool, now time.Time) (*Keys, error) {
 	if s.KeyCertificates != nil {
 		certificates = *s.KeyCertificates
 	}
-	cfg := keyset.Config{IncludeX5C: certificates}
-	for _, alg := range s.used(clients) {
-		k, err := keyset.Generate(alg)
-		if err == nil && certificates {
-			k.X5C, err = selfSigned(k, issuer, now)
+	k := &Keys{issuer: issuer, certificates: certificates}
+	algs := s.used(clients)
+	if err := k.generate(algs, now); err != nil {
+		return nil, err
+	}
+	var err error
+	k.Set, err = keyset.New(keyset.Config{Keys: k.all, DefaultAlg: algs[0], IncludeX5C: certificates})
+	return k, err
+}
+
+// Ready reports whether a key signs.
+func (k *Keys) Ready() bool { return len(k.Set.Algs(time.Now())) > 0 }
+
+// Extend makes keys for the algorithms of further clients. Every other key stays.
+func (k *Keys) Extend(s Signing, clients []ClientEntry, now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := len(k.all)
+	if err := k.generate(s.used(clients), now); err != nil || len(k.all) == before {
+		return err
+	}
+	return k.Set.Replace(k.all)
+}
+
+// generate makes the keys of algorithms that have none.
+func (k *Keys) generate(algs []string, now time.Time) error {
+	for _, alg := range algs {
+		if slices.ContainsFunc(k.all, func(have keyset.Key) bool { return have.Alg == alg }) {
+			continue
+		}
+		made, err := keyset.Generate(alg)
+		if err == nil && k.certificates {
+			made.X5C, err = selfSigned(made, k.issuer, now)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		cfg.Keys = append(cfg.Keys, k)
+		k.all = append(k.all, made)
 	}
-	cfg.DefaultAlg = cfg.Keys[0].Alg
-	return keyset.New(cfg)
+	return nil
 }
 
 // used returns the algorithms of the keys, the default first.

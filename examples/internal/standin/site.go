@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portner-go/portner/examples/internal/look"
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	sweepEvery = 10 * time.Second
-	stopWithin = 3 * time.Second // limit for the requests in progress at shutdown
+	writeTimeout = 15 * time.Second
+	// StopWithin limits how long a server waits for the requests in progress at shutdown. No response takes longer.
+	StopWithin = writeTimeout + time.Second
 )
 
 // Site is one origin of a program: a listener and its handler.
@@ -28,11 +30,23 @@ type Site struct {
 	Name string
 	Base string // scheme, host and port of its URLs
 	// Hosts are the values of the Host header field that the site accepts.
-	Hosts   []string
-	Handler http.Handler
+	Hosts []string
 
 	listener net.Listener
 	tls      *tls.Config // nil for plain http
+	handler  atomic.Pointer[http.Handler]
+	probes   bool // the site has the paths of probes: the provider has them, and the services of a demo do not
+}
+
+// Handle makes h the handler of the requests that arrive from now on. Those in progress keep the handler that they have.
+func (s *Site) Handle(h http.Handler) { s.handler.Store(&h) }
+
+// Handler returns the handler of the site. It is nil before Handle.
+func (s *Site) Handler() http.Handler {
+	if h := s.handler.Load(); h != nil {
+		return *h
+	}
+	return nil
 }
 
 // Sites are the origins of a program, the provider first.
@@ -54,6 +68,7 @@ func Listen(f Flags, further ...string) (Sites, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (-addr chooses another address)", err)
 	}
+	provider.probes = true
 	sites := Sites{provider}
 	for i, name := range further {
 		if port != 0 {
@@ -83,7 +98,11 @@ func ListenMTLS(f Flags, addr string) (*Site, error) {
 		return nil, errors.New("-mtls-addr: needs -tls-cert and -tls-key")
 	}
 	secure.ClientAuth = tls.RequestClientCert
-	return open("mutual TLS", host, port, secure)
+	site, err := open("mutual TLS", host, port, secure)
+	if err == nil {
+		site.probes = true
+	}
+	return site, err
 }
 
 // splitAddr splits the address of a flag. further ports follow its port.
@@ -158,38 +177,116 @@ func (s Sites) Close() {
 	}
 }
 
-// Sweeper is a store whose expired records are deleted every ten seconds.
-type Sweeper interface {
-	Sweep(ctx context.Context, now time.Time) (int, error)
+// Running says how Sites.Serve runs.
+type Running struct {
+	Log *slog.Logger
+	// Store is closed after the last request. It may be nil.
+	Store Store
+	// Keys sign tokens.
+	Keys *Keys
+	// Drain is how long requests are accepted after the context has ended, while the readiness probe fails.
+	Drain time.Duration
 }
 
-// Serve handles requests until ctx ends, waits for those in progress, and returns. store may be nil.
-func (s Sites) Serve(ctx context.Context, log *slog.Logger, store Sweeper) error {
+// Serve handles requests until ctx ends. Then the readiness probe fails, requests are accepted for run.Drain, those in progress are waited
+// for, the store is closed, and Serve returns.
+func (s Sites) Serve(ctx context.Context, run Running) error {
 	failed := make(chan error, len(s))
-	servers := make([]*http.Server, len(s))
+	servers := make([]*gracefulServer, len(s))
+	health := &health{store: run.Store, keys: run.Keys.Ready, log: run.Log}
 	for i, site := range s {
-		servers[i] = site.server(log)
+		servers[i] = site.server(run.Log, health)
 		go func() {
-			if err := site.serve(servers[i]); !errors.Is(err, http.ErrServerClosed) {
+			if err := site.serve(servers[i].Server); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", site.Name, err)
 			}
 		}()
 	}
-	err := wait(ctx, failed, log, store)
+	work := startWork(run.Store)
+	err := wait(ctx, failed)
+	health.draining.Store(true)
+	if err == nil && run.Drain > 0 {
+		run.Log.Info("draining", "for", run.Drain)
+		err = after(run.Drain, failed)
+	}
 	shutdown(servers)
+	work()
+	if run.Store != nil {
+		err = errors.Join(err, run.Store.Close())
+	}
 	return err
 }
 
-func (s *Site) server(log *slog.Logger) *http.Server {
-	srv := &http.Server{
-		Handler: s.guard(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 15 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+// startWork starts the background work of a store: it deletes what has expired. The function that it returns ends the work.
+func startWork(store Store) (stop func()) {
+	if store == nil {
+		return func() {}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { store.Run(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// wait waits until ctx ends or a listener fails.
+func wait(ctx context.Context, failed <-chan error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// after waits for d, or until a listener fails.
+func after(d time.Duration, failed <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return wait(ctx, failed)
+}
+
+// gracefulServer is a server that knows its unused connections.
+type gracefulServer struct {
+	*http.Server
+
+	mu     sync.Mutex
+	unused map[net.Conn]bool // connections without a request yet
+}
+
+func (s *Site) server(log *slog.Logger, health *health) *gracefulServer {
+	srv := &gracefulServer{unused: map[net.Conn]bool{}, Server: &http.Server{
+		Handler: s.guard(health), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: writeTimeout, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+	srv.ConnState = srv.note
 	if s.tls != nil {
 		srv.TLSConfig = s.tls.Clone()
 	}
 	return srv
+}
+
+// note records whether a connection is unused.
+func (srv *gracefulServer) note(c net.Conn, state http.ConnState) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if state == http.StateNew {
+		srv.unused[c] = true
+	} else {
+		delete(srv.unused, c)
+	}
+}
+
+// closeUnused closes the connections that a browser opened in advance: Shutdown waits for them for five seconds.
+func (srv *gracefulServer) closeUnused() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for c := range srv.unused {
+		_ = c.Close()
+	}
 }
 
 func (s *Site) serve(srv *http.Server) error {
@@ -199,32 +296,13 @@ func (s *Site) serve(srv *http.Server) error {
 	return srv.Serve(s.listener)
 }
 
-func wait(ctx context.Context, failed <-chan error, log *slog.Logger, store Sweeper) error {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-failed:
-			return err
-		case t := <-ticker.C:
-			if store == nil {
-				continue
-			}
-			if _, err := store.Sweep(ctx, t); err != nil && ctx.Err() == nil {
-				log.Error("sweep", "error", err)
-			}
-		}
-	}
-}
-
-// shutdown waits for the requests in progress. It then closes connections that browsers opened and did not use.
-func shutdown(servers []*http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+// shutdown closes the listeners and waits for the requests in progress.
+func shutdown(servers []*gracefulServer) {
+	ctx, cancel := context.WithTimeout(context.Background(), StopWithin)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, srv := range servers {
+		srv.RegisterOnShutdown(srv.closeUnused) // after the listener is closed
 		wg.Go(func() {
 			if srv.Shutdown(ctx) != nil {
 				_ = srv.Close()
@@ -235,8 +313,8 @@ func shutdown(servers []*http.Server) {
 }
 
 // guard rejects requests for other hosts (RFC 9110 §7.4) and sets the strictest value of each security header field; handlers
-// replace them where they need to.
-func (s *Site) guard() http.Handler {
+// replace them where they need to. Probes are answered for every host: they come from other machines, which know the address only.
+func (s *Site) guard(health *health) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -247,10 +325,12 @@ func (s *Site) guard() http.Handler {
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
-		if !slices.Contains(s.Hosts, r.Host) {
+		switch {
+		case s.probes && health.answer(w, r):
+		case !slices.Contains(s.Hosts, r.Host):
 			look.Misdirected(w, r, s.Base)
-			return
+		default:
+			s.Handler().ServeHTTP(w, r)
 		}
-		s.Handler.ServeHTTP(w, r)
 	})
 }

@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // Flags are the flags of every server.
@@ -21,6 +23,8 @@ type Flags struct {
 	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
 	TestIssuer string // if "", that of the configuration; see Sites.CheckTest
 	ConfigFile string
+	Drain      time.Duration // how long requests are accepted after the first interrupt; see Running
+	StateFlags
 	TLS
 }
 
@@ -51,6 +55,9 @@ type Server interface {
 	Greet(w io.Writer)
 	// Serve handles requests until ctx ends, waits for those in progress, and returns.
 	Serve(ctx context.Context) error
+	// Reload reads the configuration file again. Its rules apply to the requests that arrive from then on, and sessions stay. After an
+	// error nothing has changed.
+	Reload() error
 }
 
 // Command is the program of a stand-in.
@@ -64,7 +71,7 @@ type Command struct {
 	// Define adds the flags of this program. It may be nil.
 	Define func(*flag.FlagSet)
 	// Open reads the configuration, opens the ports and returns the server.
-	Open func(log *slog.Logger) (Server, error)
+	Open func(ctx context.Context, log *slog.Logger) (Server, error)
 	// Instead runs in place of a server if it returns true. It may be nil.
 	Instead func(ctx context.Context, stdout, stderr io.Writer) (bool, error)
 }
@@ -95,12 +102,40 @@ func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Write
 			return err
 		}
 	}
-	s, err := c.Open(Logger(stderr, slog.LevelInfo))
+	log := Logger(stderr, slog.LevelInfo)
+	s, err := c.Open(ctx, log)
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer onHangup(func() { c.Reload(s, log) }, stop)()
 	s.Greet(stdout)
 	return s.Serve(ctx)
+}
+
+// Reload makes a server read its configuration file again, and logs each problem of it.
+func (c Command) Reload(s Server, log *slog.Logger) {
+	err := errNoFile
+	if c.Flags.ConfigFile != "" {
+		err = s.Reload()
+	}
+	if err == nil {
+		log.Info("the configuration is reloaded", "file", c.Flags.ConfigFile)
+		return
+	}
+	for problem := range strings.Lines(err.Error()) {
+		log.Error("the configuration is not reloaded", "file", c.Flags.ConfigFile, "error", strings.TrimSuffix(problem, "\n"))
+	}
+}
+
+var errNoFile = errors.New("-config: the server has no configuration file")
+
+// NeedsRestart records a member that a running server cannot change.
+func NeedsRestart(p *Problems, changed bool, member string) {
+	if changed {
+		p.Add(member, "has changed: this needs a restart")
+	}
 }
 
 // Prepare parses the arguments and opens the server, without running it.
@@ -108,22 +143,30 @@ func (c Command) Prepare(args []string, log *slog.Logger) (Server, error) {
 	if err := c.parse(args, io.Discard); err != nil {
 		return nil, err
 	}
-	return c.Open(log)
+	return c.Open(context.Background(), log)
 }
 
 // parse parses the command line. It writes the usage to out for -h only.
 func (c Command) parse(args []string, out io.Writer) error {
 	f := c.Flags
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	f.program = c.Name
 	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
+	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
 	f.TLS.Define(fs)
 	if c.Define != nil {
 		c.Define(fs)
 	}
 	if err := ParseFlags(fs, args, out); err != nil {
+		return err
+	}
+	if f.Drain < 0 {
+		return errors.New("-drain: must not be negative")
+	}
+	if _, _, err := f.resolve(); err != nil {
 		return err
 	}
 	return f.TLS.Check()

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
+)
+
+// TestReload: a reloaded configuration has other keys for the header field ApiKey.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T, args ...string) *server {
+		t.Helper()
+		prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		s := prepared.(*server)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			require.NoError(t, <-done)
+		})
+		return s
+	}
+	configtest.RequireReload(t, start, func(s *server) any {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base()+pathMessageBox, nil)
+		require.NoError(t, err)
+		r.Header.Set("ApiKey", "Wm5rT0yHq3ZkBv8nDs6LgXc2PjUa9EfR")
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}, `{}`, `{"api_keys":["Wm5rT0yHq3ZkBv8nDs6LgXc2PjUa9EfR"]}`)
+}

@@ -1,0 +1,144 @@
+package standin
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/token"
+)
+
+// Store keeps the state of a server.
+type Store interface {
+	provider.Store
+	authorize.PushedRequestStore
+	authorize.HistoryStore
+	authorizations.HistoryStore
+	client.ReplayStore
+	token.GrantStore
+
+	// Run deletes what has expired, until ctx ends.
+	Run(ctx context.Context)
+	// Ping returns nil if the store would accept a write.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// StateFlags say where a server keeps its state.
+type StateFlags struct {
+	Store   string
+	Secrets string // file
+
+	program string // name of the folder in examples/
+}
+
+// Define adds the flags.
+func (f *StateFlags) Define(fs *flag.FlagSet) {
+	fs.StringVar(&f.Store, "store", "memory", "where sessions, grants and signing keys are kept: memory, sqlite:`FILE`, or, with -tags servers, postgres://… or redis://…")
+	fs.StringVar(&f.Secrets, "secrets", "", "`file` with the secrets of the server, made if there is none (default: beside the file of sqlite, FILE.secrets; otherwise new secrets at each start)")
+}
+
+// backend opens a kind of store. at is the value of the flag without the scheme of sqlite.
+type backend func(ctx context.Context, at string, log *slog.Logger) (Store, error)
+
+// errNotBuilt is the error of a store that this program is compiled without. program is the path of its package.
+func errNotBuilt(program, store string) error {
+	return fmt.Errorf("-store: this program is compiled without PostgreSQL and Redis: go run -tags servers ./examples/%s -store %s", program, store)
+}
+
+// scheme is the part of a value of -store before the colon. A single letter is the drive of a Windows path.
+var scheme = regexp.MustCompile(`^([a-z][a-z0-9+]+):`)
+
+// resolve returns how to open the store, and the file of SQLite, or "".
+func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) (Store, error), file string, err error) {
+	found := scheme.FindStringSubmatch(f.Store)
+	switch {
+	case f.Store == "memory" || f.Store == "":
+		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New()}, nil }, "", nil
+	case found == nil:
+		file = f.Store
+	case found[1] == "sqlite":
+		file = strings.TrimPrefix(f.Store, "sqlite:")
+	case found[1] == "postgres" || found[1] == "postgresql" || found[1] == "redis" || found[1] == "rediss":
+		return f.resolveServer(strings.TrimSuffix(found[1], "ql"))
+	default:
+		return nil, "", fmt.Errorf("-store: the scheme %s is none of sqlite, postgres and redis; -store memory keeps nothing, and -store sqlite:FILE is a file", found[1])
+	}
+	if err := checkFile("-store", file); err != nil {
+		return nil, "", err
+	}
+	return func(ctx context.Context, log *slog.Logger) (Store, error) { return openSQLite(ctx, file, log) }, file, nil
+}
+
+// resolveServer returns how to open PostgreSQL or Redis.
+func (f StateFlags) resolveServer(kind string) (func(ctx context.Context, log *slog.Logger) (Store, error), string, error) {
+	if !strings.Contains(f.Store, "://") {
+		return nil, "", fmt.Errorf("-store: write %s://HOST:PORT/…", kind)
+	}
+	open := servers[kind]
+	if open == nil {
+		return nil, "", errNotBuilt(f.program, kind+"://…")
+	}
+	if f.Secrets == "" {
+		return nil, "", fmt.Errorf("-store %s://…: needs -secrets FILE, the same file on every node; the first node makes it", kind)
+	}
+	return func(ctx context.Context, log *slog.Logger) (Store, error) { return open(ctx, f.Store, log) }, "", nil
+}
+
+// checkFile returns an error if a file cannot be made at path, with what to do.
+func checkFile(flag, path string) error {
+	switch {
+	case path == "":
+		return fmt.Errorf("%s: names no file; write -store sqlite:FILE", flag)
+	case path == ":memory:":
+		return errors.New("-store: write -store memory for a store that ends with the process")
+	case strings.HasPrefix(path, "//"):
+		return fmt.Errorf("%s: write sqlite:FILE, without //", flag)
+	}
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no folder %s: mkdir -p %s", flag, folder, folder)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: %s is a folder; write the name of a file in it", flag, path)
+	}
+	return nil
+}
+
+// memorySweep is how often the store in memory deletes what has expired.
+const memorySweep = 10 * time.Second
+
+// memoryStore is the store that ends with the process.
+type memoryStore struct{ *memory.Store }
+
+// Run implements Store.
+func (s memoryStore) Run(ctx context.Context) {
+	ticker := time.NewTicker(memorySweep)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-ticker.C:
+			_, _ = s.Sweep(ctx, t) // fails if ctx ends only
+		}
+	}
+}
+
+// Ping implements Store.
+func (memoryStore) Ping(context.Context) error { return nil }
+
+// Close implements Store.
+func (memoryStore) Close() error { return nil }

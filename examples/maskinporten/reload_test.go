@@ -1,0 +1,17 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/portner-go/portner/examples/internal/configtest"
+)
+
+// TestReload: there are no tokens for a scope that a reloaded configuration disables.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	configtest.RequireReload(t, start, func(s *server) any {
+		var out, errs bytes.Buffer
+		return run(t.Context(), []string{"-print-token", "-issuer", s.issuer}, &out, &errs)
+	}, `{}`, `{"scopes":[{"name":"`+demoScope+`","owner_orgno":"991825827","active":false}]}`)
+}
