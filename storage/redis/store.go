@@ -1,0 +1,155 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// Config holds the settings of a store. The zero value is the default.
+type Config struct {
+	// Prefix is the beginning of all keys and their hash tag: letters, digits, "-", "_" and "." in braces. Stores with different prefixes
+	// share no record. The default is "{portner}".
+	Prefix string
+	// Timeout bounds each call, from 10 ms to 30 s. The default is 3 s.
+	Timeout time.Duration
+	// WaitReplicas is the number of replicas that must confirm (WAIT) what ends, before a method returns nil: redemptions, rotations,
+	// revocations, ended sessions and used assertions. If they do not confirm in time, the method returns an error that wraps
+	// portner.ErrUnavailable, although the server has made the change. The default is 0: a failover may lose the last changes.
+	WaitReplicas int
+	// Logger receives warnings of New and the errors of Run. If nil, they are discarded.
+	Logger *slog.Logger
+
+	// AllowEviction accepts a server that evicts keys when memory is short. An evicted key is one that the provider forgets: a code or an
+	// assertion can then be used a second time. Set it only where replays do not matter.
+	AllowEviction bool
+	// AllowUncheckedServer accepts a server that does not tell its version, role or eviction policy (INFO), as some hosted services do. Set
+	// it after checking that the version is 7 or later, and maxmemory-policy is noeviction.
+	AllowUncheckedServer bool
+
+	// MaxPushedRequestsPerClient bounds the pushed requests of one authenticated client that are not consumed. The default is 1,000.
+	MaxPushedRequestsPerClient int
+	// MaxPushedRequestsPerAddress bounds the pushed requests of one public client from one address that are not consumed
+	// (storage.PushedRequest.Source). The default is 20.
+	MaxPushedRequestsPerAddress int
+	// MaxPushedRequests bounds the pushed requests of one client from all addresses. The default is 50,000.
+	MaxPushedRequests int
+	// MaxReplays bounds the consumed assertions and proofs of one client. The default is 500,000.
+	MaxReplays int
+}
+
+const (
+	minTimeout = 10 * time.Millisecond
+	maxTimeout = 30 * time.Second
+)
+
+var prefixes = regexp.MustCompile(`^\{[A-Za-z0-9._-]{1,64}\}$`)
+
+// Store keeps records in Redis or Valkey. It is safe for concurrent use. Use New to make one.
+type Store struct {
+	client       goredis.UniversalClient
+	prefix       string // with the colon
+	timeout      time.Duration
+	waitReplicas int
+	logger       *slog.Logger
+	cursor       atomic.Uint64 // where the next Sweep starts
+
+	maxPushed, maxPushedPerAddress, maxPushedOfClient, maxReplays int
+}
+
+// New returns the store in the server of the client, after checking the client and the server.
+func New(ctx context.Context, client goredis.UniversalClient, c Config) (*Store, error) {
+	if err := c.complete(client); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		client: client, prefix: c.Prefix + ":", timeout: c.Timeout, waitReplicas: c.WaitReplicas, logger: c.Logger,
+		maxPushed: c.MaxPushedRequestsPerClient, maxPushedPerAddress: c.MaxPushedRequestsPerAddress,
+		maxPushedOfClient: c.MaxPushedRequests, maxReplays: c.MaxReplays,
+	}
+	if err := s.checkServers(ctx, c); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// complete sets the defaults and returns an error that names every field that is not valid.
+func (c *Config) complete(client goredis.UniversalClient) error {
+	var errs []error
+	if c.Prefix == "" {
+		c.Prefix = "{portner}"
+	}
+	if !prefixes.MatchString(c.Prefix) {
+		errs = append(errs, fmt.Errorf("redis: Config.Prefix %q is not a hash tag: 1 to 64 letters, digits, -, _ and . in braces", c.Prefix))
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 3 * time.Second
+	}
+	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
+		errs = append(errs, fmt.Errorf("redis: Config.Timeout %v is not from %v to %v", c.Timeout, minTimeout, maxTimeout))
+	}
+	if c.WaitReplicas < 0 {
+		errs = append(errs, errors.New("redis: Config.WaitReplicas is negative"))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, bound := range []struct {
+		name     string
+		value    *int
+		standard int
+	}{
+		{"MaxPushedRequestsPerClient", &c.MaxPushedRequestsPerClient, 1_000},
+		{"MaxPushedRequestsPerAddress", &c.MaxPushedRequestsPerAddress, 20},
+		{"MaxPushedRequests", &c.MaxPushedRequests, 50_000},
+		{"MaxReplays", &c.MaxReplays, 500_000},
+	} {
+		if *bound.value < 0 {
+			errs = append(errs, fmt.Errorf("redis: Config.%s is negative", bound.name))
+		}
+		if *bound.value == 0 {
+			*bound.value = bound.standard
+		}
+	}
+	return errors.Join(append(errs, checkClient(client))...)
+}
+
+// checkClient returns an error if the client cannot be used: one that ignores deadlines, or reads from replicas.
+func checkClient(client goredis.UniversalClient) error {
+	switch c := client.(type) {
+	case nil:
+		return errors.New("redis: the client is nil")
+	case *goredis.Client:
+		if !c.Options().ContextTimeoutEnabled {
+			return errors.New("redis: ContextTimeoutEnabled of the client is false: it would ignore Config.Timeout")
+		}
+	case *goredis.ClusterClient:
+		o := c.Options()
+		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
+			return errors.New("redis: ReadOnly, RouteByLatency or RouteRandomly of the client is true: a replica may not know yet that a code was redeemed")
+		}
+		if !o.ContextTimeoutEnabled {
+			return errors.New("redis: ContextTimeoutEnabled of the client is false: it would ignore Config.Timeout")
+		}
+	default:
+		return fmt.Errorf("redis: the client is a %T: use the one of redis.NewClient, NewFailoverClient, NewClusterClient or NewUniversalClient", client)
+	}
+	return nil
+}
+
+// node returns the client of the server that has the keys.
+func (s *Store) node(ctx context.Context) (*goredis.Client, error) {
+	switch c := s.client.(type) {
+	case *goredis.Client:
+		return c, nil
+	case *goredis.ClusterClient:
+		return c.MasterForKey(ctx, s.prefix)
+	}
+	return nil, errors.New("redis: unknown client") // New has rejected it
+}
