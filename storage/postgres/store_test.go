@@ -1,0 +1,159 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/internal/localdb"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/storage/postgres"
+	"github.com/portner-go/portner/storage/storagetest"
+	"github.com/portner-go/portner/token"
+)
+
+var (
+	_ provider.Store               = (*postgres.Store)(nil)
+	_ token.GrantStore             = (*postgres.Store)(nil)
+	_ authorize.PushedRequestStore = (*postgres.Store)(nil)
+	_ authorize.HistoryStore       = (*postgres.Store)(nil)
+	_ authorizations.HistoryStore  = (*postgres.Store)(nil)
+	_ client.ReplayStore           = (*postgres.Store)(nil)
+	_ dpop.ReplayStore             = (*postgres.Store)(nil)
+	_ keyset.Store                 = (*postgres.Store)(nil)
+)
+
+// server is the PostgreSQL of all tests of this package.
+var server struct {
+	sync.Once
+	*localdb.Server
+	dir string
+	err error
+}
+
+// TestMain runs storagetest in its short form, unless PORTNER_FULL is set: it then takes minutes.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv("PORTNER_FULL") == "" {
+		_ = flag.Set("test.short", "true")
+	}
+	code := m.Run()
+	if server.Server != nil {
+		server.Stop()
+	}
+	if server.dir != "" {
+		_ = os.RemoveAll(server.dir)
+	}
+	os.Exit(code)
+}
+
+// postgresURL starts the server with the first test that needs it, and returns its URL.
+func postgresURL(t testing.TB) string {
+	t.Helper()
+	server.Do(func() {
+		if server.dir, server.err = os.MkdirTemp("", "portner-postgres"); server.err != nil {
+			return
+		}
+		// The tests of this package lose nothing to a crash, so they do not wait for the disk.
+		settings := map[string]string{"fsync": "off", "synchronous_commit": "off", "max_connections": "200", "max_wal_size": "4GB"}
+		server.Server, server.err = localdb.StartPostgres(localdb.Config{Dir: filepath.Join(server.dir, "data"), Settings: settings})
+	})
+	if errors.Is(server.err, localdb.ErrNotInstalled) && os.Getenv("CI") != "true" {
+		t.Skip("SKIPPED: " + server.err.Error())
+	}
+	require.NoError(t, server.err)
+	return server.URL
+}
+
+// databases are those that no test uses.
+var databases struct {
+	sync.Mutex
+	made int
+	free []string // their URLs; their tables are empty
+}
+
+// newDatabase returns the URL of a database with the schema and without records. Another test gets it later.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	postgresURL(t)
+	databases.Lock()
+	var url string
+	if last := len(databases.free) - 1; last >= 0 {
+		url, databases.free = databases.free[last], databases.free[:last]
+	}
+	databases.Unlock()
+	if url == "" {
+		url = emptyDatabase(t)
+		pool := openPool(t, url)
+		require.NoError(t, postgres.Migrate(context.Background(), pool))
+		pool.Close()
+	}
+	t.Cleanup(func() {
+		pool := openPool(t, url)
+		defer pool.Close()
+		_, err := pool.Exec(context.Background(), `TRUNCATE portner.sessions, portner.requests, portner.grants, portner.access_tokens, portner.refresh_tokens,
+			portner.consents, portner.pushed_requests, portner.logins, portner.replays, portner.signing_keys`)
+		require.NoError(t, err)
+		databases.Lock()
+		defer databases.Unlock()
+		databases.free = append(databases.free, url)
+	})
+	return url
+}
+
+// emptyDatabase makes a database without the schema and returns its URL.
+func emptyDatabase(t testing.TB) string {
+	t.Helper()
+	admin := openPool(t, postgresURL(t))
+	defer admin.Close()
+	databases.Lock()
+	databases.made++
+	name := fmt.Sprintf("test_%d", databases.made)
+	databases.Unlock()
+	_, err := admin.Exec(context.Background(), "CREATE DATABASE "+name)
+	require.NoError(t, err)
+	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", server.Addr, name)
+}
+
+func openPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), url)
+	require.NoError(t, err)
+	return pool
+}
+
+// openStore returns a store on a database.
+func openStore(t testing.TB, url string) *postgres.Store {
+	t.Helper()
+	pool := openPool(t, url)
+	t.Cleanup(pool.Close)
+	s, err := postgres.New(context.Background(), pool, postgres.Config{})
+	require.NoError(t, err)
+	return s
+}
+
+func newStore(t testing.TB) *postgres.Store { return openStore(t, newDatabase(t)) }
+
+// TestContract runs storagetest. PORTNER_FULL=1 go test -run TestContract runs the full form.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) provider.Store { return newStore(t) })
+	storagetest.RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return newStore(t) })
+	storagetest.RunReplay(t, func(t *testing.T) client.ReplayStore { return newStore(t) })
+	storagetest.RunGrants(t, func(t *testing.T) storagetest.GrantStore { return newStore(t) })
+	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return newStore(t) })
+	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return newStore(t) })
+}
