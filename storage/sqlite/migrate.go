@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// applicationID marks files of this package (PRAGMA application_id). It is "prtn".
+const applicationID = 0x7072746e
+
+// schema holds the migrations, which only add: a process with an earlier version that has the file open goes on.
+//
+//go:embed schema/*.sql
+var schema embed.FS
+
+// migrations returns the texts of the migrations in their order.
+func migrations() ([]string, error) {
+	names, err := fs.Glob(schema, "schema/*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, name := range names {
+		text, err := schema.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, string(text))
+	}
+	return texts, nil
+}
+
+// connect opens a connection.
+func (c *Config) connect(file string, readOnly bool) (*conn, error) {
+	flags := sqlite3.OPEN_READWRITE | sqlite3.OPEN_EXRESCODE // prepareFile made the file; without OPEN_URI
+	db, err := sqlite3.OpenFlags(file, flags)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := &conn{db: db, statements: make(map[string]*sqlite3.Stmt)}
+	if err := c.configure(db, readOnly); err != nil {
+		_ = out.close()
+		return nil, fault(err)
+	}
+	return out, nil
+}
+
+func (c *Config) configure(db *sqlite3.Conn, readOnly bool) error {
+	if err := db.BusyTimeout(c.Timeout); err != nil {
+		return err
+	}
+	synchronous := "FULL"
+	if c.LoseLastSecondsOnPowerLoss {
+		synchronous = "NORMAL"
+	}
+	pragmas := []string{
+		"synchronous=" + synchronous, "foreign_keys=ON", "trusted_schema=OFF", "cache_size=-8000",
+		"journal_size_limit=67108864", "query_only=" + strconv.FormatBool(readOnly),
+	}
+	return db.Exec("PRAGMA " + strings.Join(pragmas, "; PRAGMA "))
+}
+
+// migrate makes the schema, or brings that of an earlier version up to date.
+func (c *conn) migrate() error {
+	texts, err := migrations()
+	if err != nil {
+		return err
+	}
+	if err := c.check(len(texts)); err != nil {
+		return err
+	}
+	if version, err := c.number("PRAGMA user_version"); err != nil || version == int64(len(texts)) {
+		return err
+	}
+	// What a file must have before its first table.
+	if err := c.db.Exec("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); err != nil {
+		return fault(err)
+	}
+	return c.apply(texts)
+}
+
+// check returns an error if the file is not one of this package, or has more migrations than n.
+func (c *conn) check(n int) error {
+	id, err := c.number("PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if id != applicationID {
+		tables, err := c.number("SELECT count(*) FROM sqlite_schema")
+		switch {
+		case err != nil:
+			return err
+		case id != 0 || version != 0 || tables > 0:
+			return errors.New("the file is a database of another application")
+		}
+		return nil
+	}
+	if version > int64(n) {
+		return fmt.Errorf("the schema has version %d, and this program supports %d: a later version has changed the file", version, n)
+	}
+	return nil
+}
+
+// apply executes the migrations that the file does not have, in one transaction. Another process may have executed them meanwhile.
+func (c *conn) apply(texts []string) error {
+	if err := c.db.Exec("BEGIN IMMEDIATE"); err != nil {
+		return fault(err)
+	}
+	defer func() {
+		if !c.db.GetAutocommit() {
+			_ = c.db.Exec("ROLLBACK")
+		}
+	}()
+	if err := c.check(len(texts)); err != nil {
+		return err
+	}
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	for i := int(version); i < len(texts); i++ {
+		if err := c.db.Exec(texts[i]); err != nil {
+			return fmt.Errorf("migration %d: %w", i+1, fault(err))
+		}
+	}
+	if err := c.db.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", applicationID, len(texts))); err != nil {
+		return fault(err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package sqlite_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/storage/sqlite"
+	"github.com/portner-go/portner/storage/storagetest"
+	"github.com/portner-go/portner/token"
+)
+
+var (
+	_ provider.Store               = (*sqlite.Store)(nil)
+	_ token.GrantStore             = (*sqlite.Store)(nil)
+	_ authorize.PushedRequestStore = (*sqlite.Store)(nil)
+	_ authorize.HistoryStore       = (*sqlite.Store)(nil)
+	_ authorizations.HistoryStore  = (*sqlite.Store)(nil)
+	_ client.ReplayStore           = (*sqlite.Store)(nil)
+	_ dpop.ReplayStore             = (*sqlite.Store)(nil)
+	_ keyset.Store                 = (*sqlite.Store)(nil)
+)
+
+// The suite runs in its short form, which checks the same rules with fewer callers and rounds. PORTNER_STORAGETEST=full runs the whole.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv("PORTNER_STORAGETEST") != "full" {
+		_ = flag.Set("test.short", "true")
+	}
+	os.Exit(m.Run())
+}
+
+// open opens a store in a new file.
+func open(t testing.TB) *sqlite.Store {
+	t.Helper()
+	return openFile(t, filepath.Join(t.TempDir(), "store.db"))
+}
+
+func openFile(t testing.TB, file string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), file, sqlite.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) provider.Store { return open(t) })
+}
+
+func TestContractOfOptionalMethods(t *testing.T) {
+	t.Parallel()
+	storagetest.RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return open(t) })
+	storagetest.RunReplay(t, func(t *testing.T) client.ReplayStore { return open(t) })
+	storagetest.RunGrants(t, func(t *testing.T) storagetest.GrantStore { return open(t) })
+	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return open(t) })
+	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return open(t) })
+}
