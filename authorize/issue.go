@@ -36,7 +36,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 	}
 	commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	o := e.newOutcome(x, code, grant, given)
+	o := e.newOutcome(x, sess, code, grant, given)
 	var response *Decision
 	var err error
 	for i := 1; ; i++ {
@@ -44,7 +44,7 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 		if response, err = e.respond(x, x.req.to, "code", code); err != nil {
 			return e.refuse(ctx, x, faulty(nil, err))
 		}
-		refused = e.commit(commitCtx, x, sess, o)
+		refused = e.commit(commitCtx, x, o)
 		if refused == nil || !refused.finished || i == e.codes.Len() {
 			break
 		}
@@ -125,13 +125,18 @@ func (e *Endpoint) authorizationLifetime(c *client.Client) time.Duration {
 	return c.Lifetimes(client.Lifetimes{Authorization: e.cfg.AuthorizationLifetime}).Authorization
 }
 
-// newOutcome returns the outcome of a request that ends with a code. The store recognises the request for as long as another
+// newOutcome returns the outcome of a request that ends with a code, and the visit of the session. The store recognises the request for as long as another
 // tab may hold it, and the code for as long as its tokens may be live.
-func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *scope.Answer) storage.Outcome {
+func (e *Endpoint) newOutcome(x *exchange, sess *storage.Session, code string, g storage.Grant, given *scope.Answer) storage.Outcome {
 	retain := x.now.Add(max(minRetention, e.cfg.PendingLifetime))
 	if g.ExpiresAt.After(retain) {
 		retain = g.ExpiresAt
 	}
+	login := session.ClientLogin{ClientID: g.ClientID, Open: !e.withheld(x.req)}
+	if g.LoginOnly {
+		login.Until = g.ExpiresAt
+	}
+	visit := e.cfg.Sessions.Visit(sess, login, x.now)
 	o := storage.Outcome{
 		RequestID: x.requestID(), Consents: storage.ConsentKey{UserKey: g.UserKey, ClientID: g.ClientID, Customer: g.Customer},
 		Code: &storage.AuthorizationCode{
@@ -139,7 +144,7 @@ func (e *Endpoint) newOutcome(x *exchange, code string, g storage.Grant, given *
 			RedirectURI: x.req.to.uri, CodeChallenge: x.req.challenge, Nonce: x.req.nonce, DPoPKey: x.req.dpopKey,
 			ExpiresAt: x.now.Add(e.cfg.CodeLifetime),
 		},
-		RetainTo: retain,
+		RetainTo: retain, Visit: &visit,
 	}
 	if given == nil {
 		return o
@@ -192,28 +197,15 @@ func (e *Endpoint) finish(ctx context.Context, x *exchange, o storage.Outcome) *
 	return faulty(x.req.to, fmt.Errorf("%w: finishing the request: %w", portner.ErrUnavailable, err))
 }
 
-// commit writes in an order that makes a failure at any point safe: the request_uri is consumed, the outcome is stored, and the
-// session must still be live.
-func (e *Endpoint) commit(ctx context.Context, x *exchange, sess *storage.Session, o storage.Outcome) *refusal {
+// commit writes in an order that makes a failure at any point safe: the request_uri is consumed, and then the outcome is stored, with the
+// visit of the session in one step. The store rejects the outcome if the session has ended.
+func (e *Endpoint) commit(ctx context.Context, x *exchange, o storage.Outcome) *refusal {
 	if refused := e.consumePushed(ctx, x); refused != nil {
 		return refused
 	}
-	if refused := e.finish(ctx, x, o); refused != nil {
-		return refused
-	}
-	login := session.ClientLogin{ClientID: o.Code.Grant.ClientID, Open: !e.withheld(x.req)}
-	if o.Code.Grant.LoginOnly {
-		login.Until = o.Code.Grant.ExpiresAt
-	}
-	_, err := e.cfg.Sessions.Touch(ctx, sess, login, x.now)
-	x.counted = true
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return sessionEnded(x.req.to)
-	case err != nil:
-		return faulty(x.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
-	}
-	return nil
+	refused := e.finish(ctx, x, o)
+	x.counted = refused == nil
+	return refused
 }
 
 // completed refuses a request that has led to a code.

@@ -39,8 +39,7 @@ func TestLogoutOfSeveralCircles(t *testing.T) {
 		b.cookie = rec.Result().Cookies()[0].Value
 		want := map[string]string{}
 		for id, circle := range map[string]string{"a": "", "alone": "alone"} {
-			_, err = w.keeper.Touch(t.Context(), b.s, session.ClientLogin{ClientID: id, Open: true}, w.now)
-			require.NoError(t, err)
+			w.visit(b.s, id)
 			who, err := w.keeper.Identity(b.s, circle)
 			require.NoError(t, err)
 			want[id], err = w.subject(w.clients[id], &who)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/pseudonym"
@@ -171,10 +172,22 @@ func (w *world) login(subject string, clients ...string) *browser {
 	}, "", w.now)
 	require.NoError(w.t, err)
 	for _, c := range clients {
-		_, err := w.keeper.Touch(w.t.Context(), s, session.ClientLogin{ClientID: c, Open: true}, w.now)
-		require.NoError(w.t, err)
+		w.visit(s, c)
 	}
 	return &browser{world: w, cookie: rec.Result().Cookies()[0].Value, s: s}
+}
+
+// visit finishes a request of a client that the session answered.
+func (w *world) visit(s *storage.Session, clientID string) {
+	w.t.Helper()
+	v, id := w.keeper.Visit(s, session.ClientLogin{ClientID: clientID, Open: true}, w.now), seal.NewID()
+	require.NoError(w.t, w.store.FinishRequest(w.t.Context(), storage.Outcome{
+		RequestID: id, RetainTo: w.now.Add(time.Minute), Visit: &v, Code: &storage.AuthorizationCode{
+			Hash: storage.HashOf(id), ExpiresAt: w.now.Add(time.Minute),
+			Grant: storage.Grant{ID: id, ClientID: clientID, UserKey: s.UserKey, SessionID: s.ID, ExpiresAt: w.now.Add(time.Hour)},
+		},
+	}, w.now))
+	v.Apply(s)
 }
 
 // idToken returns an id_token of this session for the client, with changed claims.

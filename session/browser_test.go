@@ -90,8 +90,7 @@ func (b *browser) visit(clientID string, req session.Request, now time.Time) ses
 	auth, reason := b.keeper.Decide(s, req, now)
 	require.Equal(b, auth != nil, reason == "")
 	if auth != nil {
-		_, err := b.keeper.Touch(b.Context(), s, session.ClientLogin{ClientID: clientID, Open: true}, now)
-		require.NoError(b, err)
+		require.NoError(b, finish(b.Context(), b.keeper, s, session.ClientLogin{ClientID: clientID, Open: true}, now))
 	}
 	return reason
 }

@@ -9,8 +9,8 @@
 // the session with all its circles.
 //
 // An authorization endpoint calls [Keeper.Current] and [Keeper.Decide] for each request, [Keeper.LogIn] after a login,
-// [Keeper.Touch] when the session answered a request, and [Keeper.End] at logout. A page of the host calls [Keeper.User]. The session cookie requires https, or a
-// loopback host in browsers that treat those as secure.
+// [Keeper.Visit] when the session answers a request, [Keeper.CountRequest] when it does not, and [Keeper.End] at logout. A page of the host
+// calls [Keeper.User]. The session cookie requires https, or a loopback host in browsers that treat those as secure.
 //
 // The decision follows OIDC Core §3.1.2.1 and §3.1.2.3 (prompt, max_age, auth_time).
 package session

@@ -40,10 +40,9 @@ func TestLoginEndsThePresentedSession(t *testing.T) {
 			})
 			b := &browser{T: t, keeper: k}
 			first := b.login("kari", "high", "", epoch)
-			_, err := k.Touch(t.Context(), first, session.ClientLogin{ClientID: "a", Open: true, Until: epoch.Add(lifetime)}, epoch)
-			require.NoError(t, err)
-			_, err = k.Touch(t.Context(), first, session.ClientLogin{ClientID: "b", Open: true}, epoch) // a grant that is not login-only shortens nothing
-			require.NoError(t, err)
+			require.NoError(t, finish(t.Context(), k, first, session.ClientLogin{ClientID: "a", Open: true, Until: epoch.Add(lifetime)}, epoch))
+			// A grant that is not login-only shortens nothing.
+			require.NoError(t, finish(t.Context(), k, first, session.ClientLogin{ClientID: "b", Open: true}, epoch))
 			ev.words()
 
 			now := epoch.Add(tt.after)

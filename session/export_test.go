@@ -5,3 +5,6 @@ var (
 	Encode         = (*Identity).encode
 	DecodeIdentity = decodeIdentity
 )
+
+// StoreOf returns the store of a Keeper.
+func StoreOf(k *Keeper) Store { return k.store }

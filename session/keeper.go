@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -218,40 +217,15 @@ func (k *Keeper) CountRequest(ctx context.Context, s *storage.Session, now time.
 	return fmt.Errorf("session: recording an authorization request: %w", err)
 }
 
-// Touch records that the session answered an authorization request: Limits.Idle counts from now, and logout will notify the client.
-// It returns the SID of the client and updates s. The time of the login does not change. If the session has ended, the error wraps
-// storage.ErrNotFound: send no code, and show a login page.
-//
-// Call Touch after the code is stored and before it is sent. A logout then either finds the code and consumes it, or makes
-// Touch fail.
-func (k *Keeper) Touch(ctx context.Context, s *storage.Session, login ClientLogin, now time.Time) (sid string, err error) {
-	for range attempts {
-		sid = k.SID(s, login.ClientID)
-		next := afterRequest(s, now)
-		if login.Until.After(next.ExpiresAt) {
-			next.ExpiresAt = login.Until
-		}
-		next.Clients = addClient(s.Clients, storage.SessionClient{ClientID: login.ClientID, SID: sid, LoginAt: now, Open: login.Open})
-		_, err = k.store.ReplaceSession(ctx, s.Hash, next, 0, now)
-		if err == nil {
-			next.Version++
-			*s = next
-			return sid, nil
-		}
-		if !errors.Is(err, storage.ErrConflict) {
-			break
-		}
-		fresh, lerr := k.load(ctx, s.Hash, now)
-		if lerr != nil {
-			return "", lerr
-		}
-		if fresh == nil {
-			err = storage.ErrNotFound
-			break
-		}
-		*s = *fresh
+// Visit returns what an authorization request that the session answered changes in the session: Limits.Idle counts from now, and logout
+// will notify the client, whose SID is Client.SID of the result. The time of the login does not change. Visit writes nothing: the store
+// applies the visit in the step that inserts the code (storage.Outcome), so that a logout finds both or rejects both. A host without
+// FinishRequest calls Apply on a copy of s, and replaces the session by it.
+func (k *Keeper) Visit(s *storage.Session, login ClientLogin, now time.Time) storage.Visit {
+	return storage.Visit{
+		Session: s.Hash, At: now, Until: login.Until,
+		Client: storage.SessionClient{ClientID: login.ClientID, SID: k.SID(s, login.ClientID), LoginAt: now, Open: login.Open},
 	}
-	return "", fmt.Errorf("session: recording the request of a client: %w", err)
 }
 
 // afterRequest returns the session as it is after an authorization request.
@@ -261,22 +235,6 @@ func afterRequest(s *storage.Session, now time.Time) storage.Session {
 		next.LastRequestAt = now
 	}
 	return next
-}
-
-// addClient returns the clients with one more. If it is one of them, only Open can change, to false. addClient does not change the given
-// slice.
-func addClient(clients []storage.SessionClient, c storage.SessionClient) []storage.SessionClient {
-	for i := range clients {
-		if clients[i].ClientID != c.ClientID {
-			continue
-		}
-		if clients[i].Open && !c.Open {
-			clients = slices.Clone(clients)
-			clients[i].Open = false
-		}
-		return clients
-	}
-	return append(clients[:len(clients):len(clients)], c)
 }
 
 // End ends the session and clears the cookie in the response header. The unused codes and login-only grants of the session end

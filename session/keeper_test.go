@@ -216,9 +216,8 @@ func TestSIDs(t *testing.T) {
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s1, "b"), "differs by client")
 	require.NotEqual(t, k.SID(s1, "a"), k.SID(s2, "a"), "differs by session")
 	want := k.SID(s1, "a")
-	got, err := k.Touch(t.Context(), s1, session.ClientLogin{ClientID: "a", Open: true}, epoch)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
+	require.NoError(t, finish(t.Context(), k, s1, session.ClientLogin{ClientID: "a", Open: true}, epoch))
+	require.Equal(t, want, s1.Clients[0].SID)
 	require.Equal(t, want, k.SID(s1, "a"))
 	s1.Clients[0].SID = "as recorded"
 	require.Equal(t, "as recorded", k.SID(s1, "a"), "the recorded value is used")
@@ -232,22 +231,20 @@ func TestOpenLogins(t *testing.T) {
 	for _, open := range []bool{true, true, false, true} {
 		before := s.Clients
 		was := len(before) == 0 || before[0].Open
-		_, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: open}, epoch)
-		require.NoError(t, err)
+		require.NoError(t, finish(t.Context(), k, s, session.ClientLogin{ClientID: "a", Open: open}, epoch))
 		require.Equal(t, was && open, s.Clients[0].Open)
 		require.Equal(t, was, len(before) == 0 || before[0].Open, "the list that was loaded does not change")
 	}
 }
 
-func TestTouchAfterTheEnd(t *testing.T) {
+func TestVisitAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	k, _ := testKeeper(t, newStore())
 	b := &browser{T: t, keeper: k}
 	s := b.login("kari", "high", "", epoch)
 	_, err := b.logout(epoch)
 	require.NoError(t, err)
-	_, err = k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch)
-	require.ErrorIs(t, err, storage.ErrNotFound)
+	require.ErrorIs(t, finish(t.Context(), k, s, session.ClientLogin{ClientID: "a", Open: true}, epoch), storage.ErrRevoked)
 	response := http.Header{}
 	_, err = k.End(t.Context(), response, s, epoch)
 	require.ErrorIs(t, err, storage.ErrNotFound, "a second logout")
@@ -261,8 +258,7 @@ func TestClockJumpsBack(t *testing.T) {
 	b := &browser{T: t, keeper: k}
 	b.login("kari", "high", "", epoch)
 	s := b.current(epoch.Add(-5 * time.Second))
-	_, err := k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(-5*time.Second))
-	require.NoError(t, err)
+	require.NoError(t, finish(t.Context(), k, s, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(-5*time.Second)))
 	require.Equal(t, epoch, s.LastRequestAt)
 }
 
@@ -311,8 +307,7 @@ func TestStoreFaults(t *testing.T) {
 			case "Session":
 				_, err = k.Current(t.Context(), b.request(), response, epoch)
 			case "ReplaceSession":
-				_, err = k.Touch(t.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch)
-				require.ErrorIs(t, err, boom)
+				require.ErrorIs(t, k.CountRequest(t.Context(), s, epoch), boom)
 				_, err = k.LogIn(t.Context(), response, s, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
 				require.ErrorIs(t, err, boom)
 				_, err = k.LogIn(t.Context(), response, nil, session.Authentication{Identity: session.Identity{Subject: "kari"}}, "", epoch)
@@ -360,15 +355,14 @@ func TestCountRequest(t *testing.T) {
 	want.LastRequestAt, want.Version = epoch.Add(20*time.Minute), after.Version
 	require.Equal(t, want, *after, "nothing else changes")
 
-	_, err := k.Touch(t.Context(), after, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(21*time.Minute))
-	require.NoError(t, err)
+	require.NoError(t, finish(t.Context(), k, after, session.ClientLogin{ClientID: "a", Open: true}, epoch.Add(21*time.Minute)))
 	require.NoError(t, k.CountRequest(t.Context(), &stale, epoch.Add(22*time.Minute)), "another request was faster")
 	require.Len(t, b.current(epoch.Add(22*time.Minute)).Clients, 1)
 
 	require.NoError(t, k.CountRequest(t.Context(), after, epoch.Add(-5*time.Second)), "a clock that runs behind")
 	require.NotNil(t, b.current(epoch.Add(50*time.Minute)))
 
-	_, err = b.logout(epoch.Add(30 * time.Minute))
+	_, err := b.logout(epoch.Add(30 * time.Minute))
 	require.NoError(t, err)
 	require.NoError(t, k.CountRequest(t.Context(), after, epoch.Add(31*time.Minute)))
 	require.Nil(t, b.current(epoch.Add(31*time.Minute)))

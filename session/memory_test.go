@@ -67,14 +67,14 @@ func TestMemoryStoreRotationRace(t *testing.T) {
 				ids[i] = got.ID
 			})
 		}
-		wg.Go(func() { _, _ = k.Touch(t.Context(), three, session.ClientLogin{ClientID: "a", Open: true}, epoch) })
+		wg.Go(func() { _ = finish(t.Context(), k, three, session.ClientLogin{ClientID: "a", Open: true}, epoch) })
 		wg.Wait()
 		require.True(t, (ids[0] == first.ID) != (ids[1] == first.ID), "exactly one continues the session")
 		require.Nil(t, b.current(epoch))
 	}
 }
 
-func BenchmarkCurrentAndTouch(b *testing.B) {
+func BenchmarkCurrentAndVisit(b *testing.B) {
 	b.ReportAllocs()
 	k, _ := testKeeper(b, memory.New())
 	response := http.Header{}
@@ -87,7 +87,7 @@ func BenchmarkCurrentAndTouch(b *testing.B) {
 		if err != nil || s == nil {
 			b.Fatal(err)
 		}
-		if _, err := k.Touch(b.Context(), s, session.ClientLogin{ClientID: "a", Open: true}, epoch); err != nil {
+		if err := finish(b.Context(), k, s, session.ClientLogin{ClientID: "a", Open: true}, epoch); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -133,8 +133,7 @@ func (v *vouching) step() {
 		v.repeat(a, again, circle)
 	case 5:
 		if current != nil {
-			_, err := v.keeper.Touch(v.Context(), current, session.ClientLogin{ClientID: "client", Open: true}, v.now)
-			require.NoError(v, err)
+			require.NoError(v, finish(v.Context(), v.keeper, current, session.ClientLogin{ClientID: "client", Open: true}, v.now))
 			if v.last.Before(v.now) {
 				v.last = v.now
 			}

@@ -58,6 +58,23 @@ var table = []mutation{
 		[]string{"TestPushedRequestsPerAddress"},
 	},
 	{
+		"a code is stored without the visit of its session", "authorize/issue.go",
+		"RetainTo: retain, Visit: &visit,", "RetainTo: retain, Visit: &storage.Visit{Session: visit.Session},",
+		walk, walks,
+	},
+	{
+		"a visit does not prolong the session to the end of a login-only grant", "authorize/issue.go",
+		"login.Until = g.ExpiresAt", "login.Until = x.now",
+		"authorize",
+		[]string{"TestVisit"},
+	},
+	{
+		"a visit keeps the version of the session", "storage/storage.go",
+		"	s.Version++\n	if s.LastRequestAt.Before(v.At) {", "	if s.LastRequestAt.Before(v.At) {",
+		"storage",
+		[]string{"TestVisitsCommute"},
+	},
+	{
 		"marks of ended sessions are unbounded", "storage/memory/session.go",
 		"if n > maxEnded {", "if n > 1<<30 {",
 		"storage/memory",

@@ -189,9 +189,7 @@ func (r *replacement) end(some ...*session) { r.ended = append(r.ended, r.endSes
 
 // visit applies a visit to a live session. The caller holds its stripe.
 func (s *Store) visit(x *session, v *storage.Visit) {
-	r := x.text.decode()
-	v.Apply(&r)
-	x.text = encodeSession(&r)
+	x.text = x.text.visited(v)
 	s.due.sessions.schedule(x, x.text.end())
 }
 

@@ -4,16 +4,18 @@ import (
 	"encoding/binary"
 	"strings"
 
+	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
 
-// sessionText is an encoded session: hash, user key, version, three times, ID, the rest.
+// sessionText is an encoded session: hash, user key, version, three times, ID, clients, circles.
 type sessionText string
 
 const (
 	sessionVersionAt = 64
 	sessionStartAt   = 72
 	sessionEndAt     = 80
+	sessionLastAt    = 88
 	sessionIDAt      = 96
 )
 
@@ -39,9 +41,25 @@ func encodeSession(s *storage.Session) sessionText {
 	b = putTime(b, s.ExpiresAt)
 	b = putTime(b, s.LastRequestAt)
 	b = putString(b, s.ID)
-	b = putCircles(b, s.Circles)
 	b = putClients(b, s.Clients)
+	b = putCircles(b, s.Circles)
 	return sessionText(b)
+}
+
+// visited returns the text after a visit, which changes no circle.
+func (t sessionText) visited(v *storage.Visit) sessionText {
+	r := reader{string(t[sessionIDAt:])}
+	r.string()
+	head := t[:len(t)-len(r.rest)]
+	s := storage.Session{Version: t.version(), ExpiresAt: record.Time(t.end()), LastRequestAt: record.Time(intAt(string(t), sessionLastAt)), Clients: r.clients()}
+	v.Apply(&s)
+	var room scratch
+	b := append(room[:0], head...)
+	putInt(b[:sessionVersionAt], s.Version)
+	putTime(b[:sessionEndAt], s.ExpiresAt)
+	putTime(b[:sessionLastAt], s.LastRequestAt)
+	b = putClients(b, s.Clients)
+	return sessionText(append(b, r.rest...))
 }
 
 func putCircles(b []byte, circles []storage.Circle) []byte {
@@ -82,17 +100,30 @@ func (t sessionText) decode() storage.Session {
 	s.Version = r.int()
 	s.StartedAt, s.ExpiresAt, s.LastRequestAt = r.time(), r.time(), r.time()
 	s.ID = r.string()
-	if n := r.uvarint(); n > 0 {
-		s.Circles = make([]storage.Circle, n-1)
-		for i := range s.Circles {
-			s.Circles[i] = storage.Circle{Name: r.symbol(), Identity: r.bytes(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
-		}
-	}
-	if n := r.uvarint(); n > 0 {
-		s.Clients = make([]storage.SessionClient, n-1)
-		for i := range s.Clients {
-			s.Clients[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time(), Open: r.bool()}
-		}
-	}
+	s.Clients, s.Circles = r.clients(), r.circles()
 	return s
+}
+
+func (r *reader) circles() []storage.Circle {
+	n := r.uvarint()
+	if n == 0 {
+		return nil
+	}
+	v := make([]storage.Circle, n-1)
+	for i := range v {
+		v[i] = storage.Circle{Name: r.symbol(), Identity: r.bytes(), ACR: r.symbol(), AMR: r.symbols(), AuthTime: r.time()}
+	}
+	return v
+}
+
+func (r *reader) clients() []storage.SessionClient {
+	n := r.uvarint()
+	if n == 0 {
+		return nil
+	}
+	v := make([]storage.SessionClient, n-1)
+	for i := range v {
+		v[i] = storage.SessionClient{ClientID: r.symbol(), SID: r.string(), LoginAt: r.time(), Open: r.bool()}
+	}
+	return v
 }

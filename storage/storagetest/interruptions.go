@@ -128,7 +128,6 @@ func cancelledMiddle(t testing.TB, s provider.Store) {
 		cancelledSession(t, s, n)
 		cancelledSwitch(t, s, n)
 		cancelledAuthorization(t, s, n)
-		cancelledVisit(t, s, n)
 	}
 }
 
@@ -146,17 +145,20 @@ func cancelledSwitch(t testing.TB, s provider.Store, n int) {
 }
 
 func cancelledAuthorization(t testing.TB, s provider.Store, n int) {
-	c := newCode(numbered("authorized", n))
-	c.Grant.UserKey = storage.HashOf(numbered("user", n))
+	in := createSession(t, s, newSession(numbered("visited", n), numbered("user", n)))
+	c := given(newCode(numbered("authorized", n)), in, false)
 	key := storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer}
-	o := c.outcome()
+	o := visiting(c, visitOf(in, "client-c"))
 	o.Consents, o.Granted = key, []storage.Consent{newConsent("a", time.Hour), newConsent("b", time.Hour)}
 	err := s.FinishRequest(brittle(n), o, epoch)
 	_, code := s.Code(bg, c.Hash, epoch)
 	consents, consentErr := s.Consents(bg, key, epoch)
 	must(t, consentErr, "reading consents")
-	if finished := code == nil; len(consents) != map[bool]int{true: 2}[finished] || err == nil && !finished {
-		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, %d consents of 2", err, code, len(consents))
+	got, readErr := s.Session(bg, in.Hash, epoch)
+	must(t, readErr, "reading the session")
+	finished, visited := code == nil, len(got.Clients) > len(in.Clients)
+	if len(consents) != map[bool]int{true: 2}[finished] || visited != finished || err == nil && !finished {
+		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, %d consents of 2, visit applied %v", err, code, len(consents), visited)
 	}
 	must(t, s.FinishRequest(bg, o, epoch), "finishing the request")
 	i := newIssuance(numbered("authorized", n), c)
@@ -168,18 +170,6 @@ func cancelledAuthorization(t testing.TB, s provider.Store, n int) {
 	revoked := errors.Is(token, storage.ErrRevoked)
 	if revoked != (len(consents) == 0) || err == nil && !revoked {
 		t.Fatalf("Revoke interrupted: it returned %v, token %v, %d consents", err, token, len(consents))
-	}
-}
-
-func cancelledVisit(t testing.TB, s provider.Store, n int) {
-	in := createSession(t, s, newSession(numbered("visited", n), numbered("v", n)))
-	c := given(newCode(numbered("visit", n)), in, false)
-	err := s.FinishRequest(brittle(n), visiting(c, visitOf(in, "client-c")), epoch)
-	_, code := s.Code(bg, c.Hash, epoch)
-	got, readErr := s.Session(bg, in.Hash, epoch)
-	must(t, readErr, "reading the session")
-	if visited := len(got.Clients) > len(in.Clients); visited != (code == nil) || err == nil && !visited {
-		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, visit applied %v", err, code, visited)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package store shows two methods of a store over a database, each as one transaction of guarded statements. It leaves out the
-// conditions for expiry, revocation and live sessions, and the rotation that renews a token or has no successor.
+// conditions for expiry, revocation and live sessions, the visit of a session, and the rotation that renews a token or has no successor.
 package store
 
 import (
