@@ -1,0 +1,36 @@
+package main
+
+// experiments returns all experiments in the order in which they run.
+func experiments() []*experiment {
+	both, pg := []string{kindPostgres, kindRedis}, []string{kindPostgres}
+	return []*experiment{
+		{
+			name: "redemption", about: "each code is redeemed once, from 50 callers in two processes", stores: both, run: redemption,
+			controls: []control{{"read, then update", redemptionControl, both}},
+		},
+		{
+			name: "rotation", about: "each refresh token has one successor, and a second use ends the family", stores: both, run: rotation,
+			controls: []control{{defect: "read, then update", run: rotationControl}},
+		},
+		{
+			name: "revocation", about: "no token is active after a revocation, a logout, a disabled user, a withdrawn consent", stores: both, run: revocation,
+			controls: []control{{defect: "revocation without a lock", run: revocationControl}},
+		},
+		{
+			name: "assertions", about: "each client assertion is accepted once, in two processes", stores: both, run: assertions,
+			controls: []control{{defect: "read, then insert", run: assertionsControl}},
+		},
+		{
+			name: "kills", about: "nodes are killed in the middle of logins, at any moment and at chosen places", stores: []string{kindPostgres, kindRedis, kindSQLite}, run: kills,
+			controls: []control{{defect: "a redemption in two transactions", run: killsSplit}, {defect: "a reply before the commit", run: killsEarly}},
+		},
+		{
+			name: "database-restart", about: "PostgreSQL restarts at once under load", stores: pg, run: databaseRestart,
+			controls: []control{{defect: "an outage as an unknown token", run: databaseRestartControl}},
+		},
+		{
+			name: "slow-database", about: "a proxy delays, drops, halves and cuts the connections to the store", stores: both, run: slowDatabase,
+			controls: []control{{defect: "no deadline of a call", run: slowDatabaseControl}},
+		},
+	}
+}
