@@ -54,4 +54,3 @@ func (s failing) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *s
 	defer s.fail.reach(afterCommit)
 	return s.fullStore.RotateRefreshToken(ctx, hash, i, grace, now)
 }
-

@@ -5,6 +5,9 @@ go 1.26.0
 require (
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/portner-go/portner v0.0.0
+	github.com/portner-go/portner/storage/postgres v0.0.0
+	github.com/portner-go/portner/storage/redis v0.0.0
+	github.com/portner-go/portner/storage/sqlite v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
 

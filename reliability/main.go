@@ -66,6 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) bool {
 		fmt.Fprintln(out, err)
 		return false
 	}
+	defer stopShared()
 	begin, failed := time.Now(), []string{}
 	for _, e := range chosen {
 		if !e.runOn(ctx, o, out) {

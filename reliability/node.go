@@ -49,6 +49,7 @@ type nodeConfig struct {
 	Rotate    bool   // the signing keys are in the store, and change every two minutes
 	JWKS      []byte // of the client that signs assertions
 	Fail      failPoint
+	Evict     bool // an evicting Redis is accepted
 	Verbose   bool
 }
 
@@ -108,7 +109,7 @@ type serving struct {
 func newServing(ctx context.Context, cfg nodeConfig, logger *slog.Logger) (*serving, error) {
 	n := &serving{cfg: cfg, disabled: map[string]bool{}}
 	fail := cfg.Fail
-	store, err := open(ctx, opening{url: cfg.Store, conns: cfg.Conns, timeout: cfg.Timeout, logger: logger, fail: &fail})
+	store, err := open(ctx, opening{url: cfg.Store, conns: cfg.Conns, timeout: cfg.Timeout, logger: logger, evict: cfg.Evict})
 	if err != nil {
 		return nil, err
 	}

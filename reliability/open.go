@@ -2,16 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/memory"
+	"github.com/portner-go/portner/storage/postgres"
+	"github.com/portner-go/portner/storage/redis"
+	"github.com/portner-go/portner/storage/sqlite"
 	"github.com/portner-go/portner/token"
 )
 
@@ -22,17 +28,19 @@ type fullStore interface {
 	authorize.HistoryStore
 	client.ReplayStore
 	token.GrantStore
+	keyset.Store
 	Ping(ctx context.Context) error
 	Sweep(ctx context.Context, now time.Time) (int, error)
 }
 
 // opening says how a store is opened.
 type opening struct {
-	url     string
-	conns   int           // connections at most; 0 is the default
-	timeout time.Duration // of one call; 0 is the default
-	logger  *slog.Logger
-	fail    *failPoint // of the statements
+	url       string
+	conns     int           // connections at most; 0 is the default
+	timeout   time.Duration // of one call; 0 is the default
+	logger    *slog.Logger
+	statement func(d time.Duration) // called after each statement of PostgreSQL; may be nil
+	evict     bool                  // an evicting Redis is accepted
 }
 
 // opened is an open store.
@@ -40,6 +48,8 @@ type opened struct {
 	fullStore
 	close func()
 	conns func() int // connections that exist; nil if the store has none
+	pool  *pgxpool.Pool
+	redis *goredis.Client
 }
 
 // open opens the store of a URL.
@@ -47,16 +57,79 @@ func open(ctx context.Context, o opening) (*opened, error) {
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)
 	}
-	kind, _, _ := strings.Cut(o.url, ":")
-	switch kind {
+	switch kind, rest, _ := strings.Cut(o.url, ":"); kind {
 	case kindMemory:
 		return &opened{fullStore: memoryStore{memory.New()}, close: func() {}}, nil
+	case kindSQLite:
+		s, err := sqlite.Open(ctx, rest, sqlite.Config{Timeout: o.timeout, Logger: o.logger})
+		if err != nil {
+			return nil, err
+		}
+		return &opened{fullStore: s, close: func() { _ = s.Close() }}, nil
+	case kindRedis:
+		return openRedis(ctx, o)
+	case kindPostgres:
+		return openPostgres(ctx, o)
 	}
-	return nil, fmt.Errorf("there is no store for %q", kind)
+	return nil, fmt.Errorf("there is no store for %q", o.url)
+}
+
+func openPostgres(ctx context.Context, o opening) (*opened, error) {
+	pool, err := newPool(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := postgres.New(ctx, pool, postgres.Config{Timeout: o.timeout, Logger: o.logger})
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &opened{fullStore: s, close: pool.Close, conns: func() int { return int(pool.Stat().TotalConns()) }, pool: pool}, nil
+}
+
+func newPool(ctx context.Context, o opening) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(o.url)
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns = 16
+	if o.conns > 0 {
+		cfg.MaxConns = int32(min(o.conns, 1000))
+	}
+	cfg.ConnConfig.ConnectTimeout = 2 * time.Second
+	if o.statement != nil {
+		cfg.ConnConfig.Tracer = stopwatch{o.statement}
+	}
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+func openRedis(ctx context.Context, o opening) (*opened, error) {
+	options, err := goredis.ParseURL(o.url)
+	if err != nil {
+		return nil, err
+	}
+	options.ContextTimeoutEnabled, options.PoolSize = true, 32
+	if o.conns > 0 {
+		options.PoolSize = o.conns
+	}
+	c := goredis.NewClient(options)
+	s, err := redis.New(ctx, c, redis.Config{Timeout: o.timeout, Logger: o.logger, AllowEviction: o.evict})
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return &opened{fullStore: s, close: func() { _ = c.Close() }, conns: func() int { return int(c.PoolStats().TotalConns) }, redis: c}, nil
 }
 
 // migrate makes the tables of the database.
-func migrate(ctx context.Context, url string) error { return errors.New("no schema yet") }
+func migrate(ctx context.Context, url string) error {
+	pool, err := newPool(ctx, opening{url: url, conns: 1})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return postgres.Migrate(ctx, pool)
+}
 
 // memoryStore adapts memory.Store.
 type memoryStore struct{ *memory.Store }

@@ -85,7 +85,7 @@ func slowDatabase(t *trial) {
 }
 
 func slowDatabaseControl(t *trial) {
-	disturb(t, 5*time.Minute, []disturbance{{"drop", mode{drop: true}, 8 * time.Second}})
+	disturb(t, time.Minute, []disturbance{{"drop", mode{drop: true}, 8 * time.Second}})
 }
 
 // disturbance is one phase.

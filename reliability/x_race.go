@@ -70,7 +70,9 @@ func redemptionControl(t *trial) { redeemAtOnce(t, readThenUpdate, 20) }
 
 func redeemAtOnce(t *trial, defect string, count int) {
 	const callers = 50
-	c := t.cluster(t.backend(nil).url, t.nodes(2), func(_ int, cfg *nodeConfig) { cfg.Variant = defect })
+	c := t.cluster(t.backend(nil).url, t.nodes(2), func(_ int, cfg *nodeConfig) {
+		cfg.Variant, cfg.Lifetimes.Code = defect, 10*time.Minute
+	})
 	codes := c.codes(count, "openid email")
 	begin, all := time.Now(), tally{}
 	winners := make([]*reply, 0, count)
