@@ -102,11 +102,13 @@ var excused = map[excuse]string{
 type excuse struct{ file, rule string }
 
 // program reports whether a directory holds programs, which have a clock and a logger of their own.
-func program(dir string) bool { return under(dir, "examples") || under(dir, "internal/callers") }
+func program(dir string) bool {
+	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "reliability")
+}
 
 // documented reports whether a directory holds importable packages, whose exported names need comments.
 var documented = func(dir string) bool {
-	return !under(dir, "internal") && !under(dir, "examples")
+	return !under(dir, "internal") && !under(dir, "examples") && !under(dir, "reliability")
 }
 
 // labelsBefore is the number of labels that did not resolve at commit 0f683ce, before the rule "label" existed.
