@@ -260,13 +260,14 @@ func (c *caller) endSession(key, hash string) {
 
 // visit finishes a request of its own in a session.
 func (c *caller) visit(key, id string) {
-	name := c.unique("v")
+	client, at, name := pick(c, "p", "q", "r"), 1+c.IntN(20), c.unique("v")
 	g := grantOf(key)
 	g.ID, g.SessionID = key+" "+name, key+" "+id
 	o := storage.Outcome{
 		RequestID: key + " " + name, RetainTo: end, Code: &storage.AuthorizationCode{Hash: hashOf(key, "code "+name), Grant: g, ExpiresAt: end},
+		Visit: &storage.Visit{Session: sessionHash(key, id+"a"), At: epoch.Add(time.Duration(at)), Client: sessionClient(client)},
 	}
-	c.record(key, "FinishRequest", []string{id}, func() (string, error) { return "", c.Store.FinishRequest(c.ctx, o, epoch) })
+	c.record(key, "FinishRequest", []string{id, client, strconv.Itoa(at)}, func() (string, error) { return "", c.Store.FinishRequest(c.ctx, o, epoch) })
 }
 
 func (c *caller) pushedCall(key string) {

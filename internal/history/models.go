@@ -216,7 +216,7 @@ func (s userState) apply(o *Op) (string, state) {
 		}
 		return notFound, s
 	case "FinishRequest":
-		return s.visit(o.arg(0))
+		return s.visit(o.arg(0), o.arg(1), number(o.arg(2)))
 	}
 	panic("history: no method " + o.Method)
 }
@@ -295,10 +295,17 @@ func (s userState) limit(result, id string, limit int) (string, state) {
 }
 
 // visit is a request that a session answered.
-func (s userState) visit(id string) (string, state) {
+func (s userState) visit(id, client string, at int) (string, state) {
 	i := s.byID(id)
 	if i < 0 {
 		return revoked, s
+	}
+	s.live = slices.Clone(s.live)
+	x := &s.live[i]
+	x.version++
+	x.last = max(x.last, at)
+	if !strings.Contains(x.clients, client) {
+		x.clients += client
 	}
 	return ok, s
 }
