@@ -48,10 +48,11 @@ func (r *records) insert(t testing.TB, s provider.Store) {
 	must(t, s.RotateRefreshToken(bg, r.data.Refresh.Hash, r.successor, grace, epoch), "rotating a refresh token")
 }
 
-// change is a call of a method, and what is read afterwards but not before.
+// change is a call of a method, what is read afterwards but not before, and the verdict on the same call made again.
 type change struct {
 	do    func(ctx context.Context) error
 	after []func() bool
+	again error
 }
 
 // reader reads records.
@@ -113,15 +114,15 @@ func (s reader) sessionEnded(r *records, more ...func() bool) []func() bool {
 // changes are the methods that change records, each in each of its ways.
 var changes = map[string]func(s reader, r *records) change{
 	"EndSession": func(s reader, r *records) change {
-		return change{func(ctx context.Context) error { _, err := s.EndSession(ctx, r.in.Hash, epoch); return err }, s.sessionEnded(r)}
+		return change{func(ctx context.Context) error { _, err := s.EndSession(ctx, r.in.Hash, epoch); return err }, s.sessionEnded(r), storage.ErrNotFound}
 	},
 	"a switch of the session": func(s reader, r *records) change {
 		next := newSession("next "+r.name, "next "+r.name)
-		return change{func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, next, epoch) }, s.sessionEnded(r, s.session(next.Hash, nil))}
+		return change{func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, next, epoch) }, s.sessionEnded(r, s.session(next.Hash, nil)), nil}
 	},
 	"the session limit": func(s reader, r *records) change {
 		next := newSession("next "+r.name, r.name)
-		return change{func(ctx context.Context) error { _, err := s.ReplaceSession(ctx, none, next, 1, epoch); return err }, s.sessionEnded(r, s.session(next.Hash, nil))}
+		return change{func(ctx context.Context) error { _, err := s.ReplaceSession(ctx, none, next, 1, epoch); return err }, s.sessionEnded(r, s.session(next.Hash, nil)), nil}
 	},
 	"a rotation of the session": func(s reader, r *records) change {
 		next := r.in
@@ -129,13 +130,14 @@ var changes = map[string]func(s reader, r *records) change{
 		return change{
 			func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, next, epoch) },
 			[]func() bool{s.session(r.in.Hash, storage.ErrNotFound), s.session(next.Hash, nil)},
+			nil,
 		}
 	},
 	"a replacement of the session": func(s reader, r *records) change {
 		return change{func(ctx context.Context) error { return replace(ctx, s, r.in.Hash, r.in, epoch) }, []func() bool{func() bool {
 			got, err := s.Session(yielding(), r.in.Hash, epoch)
 			return err == nil && got.Version == r.in.Version+1
-		}}}
+		}}, storage.ErrConflict}
 	},
 	"Revoke of a grant": func(s reader, r *records) change {
 		return change{
@@ -143,6 +145,7 @@ var changes = map[string]func(s reader, r *records) change{
 				return s.Revoke(ctx, storage.Revocation{GrantID: r.login.Grant.ID}, epoch)
 			},
 			[]func() bool{s.access(r.login, storage.ErrRevoked), s.refresh(r.login, storage.ErrRevoked), s.grants(r, 1)},
+			nil,
 		}
 	},
 	"Revoke of the grant of a code": func(s reader, r *records) change {
@@ -151,6 +154,7 @@ var changes = map[string]func(s reader, r *records) change{
 				return s.Revoke(ctx, storage.Revocation{GrantID: r.unused.Grant.ID}, epoch)
 			},
 			[]func() bool{s.code(r.unused, storage.ErrConsumed)},
+			nil,
 		}
 	},
 	"Revoke of an authorization": func(s reader, r *records) change {
@@ -161,6 +165,7 @@ var changes = map[string]func(s reader, r *records) change{
 				s.access(r.data, storage.ErrRevoked), s.refresh(r.data, storage.ErrRevoked), s.access(r.successor, storage.ErrRevoked),
 				s.refresh(r.successor, storage.ErrRevoked), s.grants(r, 0), s.consents(r, ""),
 			},
+			nil,
 		}
 	},
 	"RedeemCode": func(s reader, r *records) change {
@@ -168,12 +173,14 @@ var changes = map[string]func(s reader, r *records) change{
 		return change{
 			func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, i, epoch) },
 			[]func() bool{s.code(r.unused, storage.ErrConsumed), s.access(i, nil), s.refresh(i, nil), s.grants(r, 3)},
+			storage.ErrConsumed,
 		}
 	},
 	"RedeemCode without an issuance": func(s reader, r *records) change {
 		return change{
 			func(ctx context.Context) error { return s.RedeemCode(ctx, r.unused.Hash, nil, epoch) },
 			[]func() bool{s.code(r.unused, storage.ErrConsumed)},
+			storage.ErrConsumed,
 		}
 	},
 	"RotateRefreshToken": func(s reader, r *records) change {
@@ -187,6 +194,7 @@ var changes = map[string]func(s reader, r *records) change{
 				return s.RotateRefreshToken(ctx, r.successor.Refresh.Hash, next, 0, epoch)
 			},
 			[]func() bool{s.refresh(r.successor, storage.ErrConsumed), s.access(next, nil), s.refresh(next, nil), used},
+			storage.ErrConsumed,
 		}
 	},
 	"a renewal": func(s reader, r *records) change {
@@ -201,6 +209,7 @@ var changes = map[string]func(s reader, r *records) change{
 				return s.RotateRefreshToken(ctx, r.login.Refresh.Hash, next, 0, epoch)
 			},
 			[]func() bool{s.access(next, nil), renewed},
+			storage.ErrConflict,
 		}
 	},
 	"FinishRequest": func(s reader, r *records) change {
@@ -211,11 +220,12 @@ var changes = map[string]func(s reader, r *records) change{
 		o.Visit = &v
 		visited := func() bool {
 			got, err := s.Session(yielding(), r.in.Hash, epoch)
-			return err == nil && got.Version == r.in.Version+1 && len(got.Clients) == len(r.in.Clients)+1
+			return err == nil && got.Version > r.in.Version && len(got.Clients) == len(r.in.Clients)+1
 		}
 		return change{
 			func(ctx context.Context) error { return s.FinishRequest(ctx, o, epoch) },
 			[]func() bool{s.code(c, nil), s.consents(r, "bc"), visited},
+			nil,
 		}
 	},
 }
@@ -265,7 +275,7 @@ func changed(t testing.TB, s reader, of func(reader, *records) change) {
 // raceReaders reads the records in changing orders while the method runs.
 func raceReaders(t testing.TB, s reader, of func(reader, *records) change) {
 	const readers = 3
-	passes := size(1, 8, 20)
+	passes := size(1, 20, 20)
 	for round := range few() {
 		r := newRecords(numbered("r", round))
 		r.insert(t, s)
@@ -276,6 +286,9 @@ func raceReaders(t testing.TB, s reader, of func(reader, *records) change) {
 				defer done.Store(true)
 				for range round % 12 { // another moment in each round
 					runtime.Gosched()
+				}
+				if round%2 == 0 {
+					return c.do(lingering())
 				}
 				return c.do(yielding())
 			}

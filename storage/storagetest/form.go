@@ -26,7 +26,7 @@ func size(short, normal, full int) int {
 func rounds() int { return size(2, 100, 500) }
 
 // few returns the number of rounds of a race that makes many calls.
-func few() int { return size(1, 60, 500) }
+func few() int { return size(1, 100, 500) }
 
 // fewest returns the number of rounds of a race that makes very many calls.
 func fewest() int { return size(1, 20, 100) }

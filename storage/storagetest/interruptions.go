@@ -3,11 +3,13 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
@@ -16,7 +18,7 @@ import (
 func interruptionCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"Cancelled/before the start", "a context that is done before the method starts changes nothing", cancelledBefore},
-		{"Cancelled/in the middle", "a method whose context ends while it runs did everything or nothing, and nil means everything", cancelledMiddle},
+		{"Cancelled/in the middle", "a method whose context ends while it runs did everything or nothing, nil means everything and a verdict nothing; made again, it has the verdict that belongs to that", cancelledMiddle},
 		{"Cancelled/in a race", "a code or token is consumed if and only if tokens were inserted, whenever a caller is interrupted", cancelledRace},
 	}
 }
@@ -91,113 +93,58 @@ func (c *brittleContext) asked() {
 func (c *brittleContext) Err() error            { c.asked(); return c.Context.Err() }
 func (c *brittleContext) Done() <-chan struct{} { c.asked(); return c.Context.Done() }
 
-// allOrNothing checks one redemption or rotation that returned err: it consumed if and only if it inserted.
-func allOrNothing(t testing.TB, s provider.Store, consumed bool, issue *storage.Issuance, err error, what string) {
-	t.Helper()
-	_, _, accessErr := s.AccessToken(bg, issue.Access.Hash, epoch)
-	_, _, refreshErr := s.RefreshToken(bg, issue.Refresh.Hash, epoch)
-	inserted := accessErr == nil
-	if inserted != (refreshErr == nil) || inserted != consumed {
-		t.Fatalf("%s interrupted: consumed %v, access token %v, refresh token %v: want all or nothing", what, consumed, accessErr, refreshErr)
-	}
-	if err == nil && !consumed {
-		t.Fatalf("%s interrupted: it returned nil and did nothing", what)
-	}
-}
-
+// cancelledMiddle makes each change with a context that ends at some point of the method.
 func cancelledMiddle(t testing.TB, s provider.Store) {
-	for n := range 25 {
-		c := newCode(numbered("c", n))
-		must(t, createCode(s, bg, c, epoch), "creating a code")
-		issue := newIssuance(numbered("first", n), c)
-		err := s.RedeemCode(brittle(n), c.Hash, issue, epoch)
-		_, state := s.Code(bg, c.Hash, epoch)
-		allOrNothing(t, s, errors.Is(state, storage.ErrConsumed), issue, err, "RedeemCode")
-
-		d, first := redeemed(t, s, newCode(numbered("d", n)), numbered("d", n))
-		next := successor(numbered("next", n), d, 1)
-		err = s.RotateRefreshToken(brittle(n), first.Refresh.Hash, next, 0, epoch)
-		_, _, state = s.RefreshToken(bg, first.Refresh.Hash, epoch)
-		allOrNothing(t, s, errors.Is(state, storage.ErrConsumed), next, err, "RotateRefreshToken")
-
-		err = s.Revoke(brittle(n), storage.Revocation{GrantID: d.Grant.ID}, epoch)
-		_, _, state = s.AccessToken(bg, first.Access.Hash, epoch)
-		if err == nil && !errors.Is(state, storage.ErrRevoked) {
-			t.Fatalf("RevokeGrant interrupted: it returned nil and the grant is live")
+	for i, name := range slices.Sorted(maps.Keys(changes)) {
+		for n := range size(3, 12, 25) {
+			if n > 0 {
+				n = size(1+(n*5+i*3)%12, n, n)
+			}
+			r := newRecords(numbered(name, n))
+			r.insert(t, s)
+			c := changes[name](reader{s}, r)
+			interrupt(t, name, c, func() error { return c.do(brittle(n)) })
 		}
-		cancelledSession(t, s, n)
-		cancelledSwitch(t, s, n)
-		cancelledAuthorization(t, s, n)
 	}
 }
 
-func cancelledSwitch(t testing.TB, s provider.Store, n int) {
-	in, next := createSession(t, s, newSession(numbered("from", n), numbered("f", n))), newSession(numbered("to", n), numbered("t", n))
-	_, login := redeemed(t, s, given(newCode(numbered("switched", n)), in, true), numbered("switched", n))
-	err := replace(brittle(n), s, in.Hash, next, epoch)
-	_, oldErr := s.Session(bg, in.Hash, epoch)
-	_, newErr := s.Session(bg, next.Hash, epoch)
-	_, _, token := s.AccessToken(bg, login.Access.Hash, epoch)
-	ended := oldErr != nil
-	if ended != (newErr == nil) || ended != errors.Is(token, storage.ErrRevoked) || err == nil && !ended {
-		t.Fatalf("ReplaceSession interrupted: it returned %v, old session %v, new session %v, token of the old one %v", err, oldErr, newErr, token)
+// interrupt makes a change whose caller may not hear of the result, and makes it again as its caller may. The change was made as a whole
+// or not at all, and the caller gets the verdict that belongs to it.
+func interrupt(t testing.TB, name string, c change, do func() error) (err error) {
+	t.Helper()
+	err = do()
+	made := c.made()
+	switch {
+	case err == nil && made != len(c.after):
+		t.Fatalf("%s: interrupted, it returned nil, and %d of its %d changes were made", name, made, len(c.after))
+	case made != 0 && made != len(c.after):
+		t.Fatalf("%s: interrupted, it returned %v, and %d of its %d changes were made", name, err, made, len(c.after))
+	case made != 0 && isVerdict(err):
+		t.Fatalf("%s: interrupted, it returned the verdict %v, but its changes were made", name, err)
 	}
+	var want error
+	if made != 0 {
+		want = c.again
+	}
+	verdict(t, c.do(bg), want, name+", made again after it was interrupted and returned "+fmt.Sprint(err))
+	if made := c.made(); made != len(c.after) {
+		t.Fatalf("%s: interrupted and made again, and %d of its %d changes were made", name, made, len(c.after))
+	}
+	return err
 }
 
-func cancelledAuthorization(t testing.TB, s provider.Store, n int) {
-	in := createSession(t, s, newSession(numbered("visited", n), numbered("user", n)))
-	c := given(newCode(numbered("authorized", n)), in, false)
-	key := storage.ConsentKey{UserKey: c.Grant.UserKey, ClientID: c.Grant.ClientID, Customer: c.Grant.Customer}
-	o := visiting(c, visitOf(in, "client-c"))
-	o.Consents, o.Granted = key, []storage.Consent{newConsent("a", time.Hour), newConsent("b", time.Hour)}
-	err := s.FinishRequest(brittle(n), o, epoch)
-	_, code := s.Code(bg, c.Hash, epoch)
-	consents, consentErr := s.Consents(bg, key, epoch)
-	must(t, consentErr, "reading consents")
-	got, readErr := s.Session(bg, in.Hash, epoch)
-	must(t, readErr, "reading the session")
-	finished, visited := code == nil, len(got.Clients) > len(in.Clients)
-	if len(consents) != map[bool]int{true: 2}[finished] || visited != finished || err == nil && !finished {
-		t.Fatalf("FinishRequest interrupted: it returned %v, code %v, %d consents of 2, visit applied %v", err, code, len(consents), visited)
+// made returns how many of its changes are seen.
+func (c change) made() (n int) {
+	for _, seen := range c.after {
+		if seen() {
+			n++
+		}
 	}
-	must(t, s.FinishRequest(bg, o, epoch), "finishing the request")
-	i := newIssuance(numbered("authorized", n), c)
-	must(t, s.RedeemCode(bg, c.Hash, i, epoch), "redeeming the code")
-	err = s.Revoke(brittle(n), storage.Revocation{Authorization: key}, epoch)
-	_, _, token := s.AccessToken(bg, i.Access.Hash, epoch)
-	consents, consentErr = s.Consents(bg, key, epoch)
-	must(t, consentErr, "reading consents")
-	revoked := errors.Is(token, storage.ErrRevoked)
-	if revoked != (len(consents) == 0) || err == nil && !revoked {
-		t.Fatalf("Revoke interrupted: it returned %v, token %v, %d consents", err, token, len(consents))
-	}
+	return n
 }
 
-func cancelledSession(t testing.TB, s provider.Store, n int) {
-	in := createSession(t, s, newSession(numbered("s", n), numbered("p", n)))
-	c, issue := redeemed(t, s, given(newCode(numbered("login", n)), in, true), numbered("login", n))
-	unused := given(newCode(numbered("unused", n)), in, true)
-	must(t, createCode(s, bg, unused, epoch), "creating a code")
-	next := in
-	next.Hash = storage.HashOf(numbered("rotated", n))
-	err := replace(brittle(n), s, in.Hash, next, epoch)
-	_, oldErr := s.Session(bg, in.Hash, epoch)
-	_, newErr := s.Session(bg, next.Hash, epoch)
-	if (oldErr == nil) == (newErr == nil) || err == nil && newErr != nil {
-		t.Fatalf("ReplaceSession interrupted: it returned %v, old hash %v, new hash %v", err, oldErr, newErr)
-	}
-	current := in.Hash
-	if newErr == nil {
-		current = next.Hash
-	}
-	_, err = s.EndSession(brittle(n), current, epoch)
-	_, live := s.Session(bg, current, epoch)
-	_, _, token := s.AccessToken(bg, issue.Access.Hash, epoch)
-	_, code := s.Code(bg, unused.Hash, epoch)
-	ended := live != nil
-	if ended != errors.Is(token, storage.ErrRevoked) || ended != errors.Is(code, storage.ErrConsumed) || err == nil && !ended {
-		t.Fatalf("EndSession interrupted: it returned %v, session %v, token of %s %v, unused code %v", err, live, c.Grant.ID, token, code)
-	}
+func isVerdict(err error) bool {
+	return slices.ContainsFunc(verdicts, func(v error) bool { return errors.Is(err, v) })
 }
 
 func cancelledRace(t testing.TB, s provider.Store) {
@@ -239,7 +186,7 @@ func interrupted(t testing.TB, callers, round int, f func(ctx context.Context, i
 			}
 			cancel()
 		})
-		return f(yieldingContext{ctx}, i)
+		return f(yieldingContext{ctx, 1}, i)
 	})
 }
 

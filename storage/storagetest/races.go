@@ -78,12 +78,24 @@ func patience(t testing.TB) time.Duration {
 
 // yielding returns a context whose methods let other goroutines run: a store that checks it between reading and marking
 // fails in races without -race, too.
-func yielding() context.Context { return yieldingContext{bg} }
+func yielding() context.Context { return yieldingContext{bg, 1} }
 
-type yieldingContext struct{ context.Context }
+// lingering returns a context that lets others make several calls at each check.
+func lingering() context.Context { return yieldingContext{bg, 6} }
 
-func (c yieldingContext) Err() error            { runtime.Gosched(); return c.Context.Err() }
-func (c yieldingContext) Done() <-chan struct{} { runtime.Gosched(); return c.Context.Done() }
+type yieldingContext struct {
+	context.Context
+	times int
+}
+
+func (c yieldingContext) Err() error            { c.yield(); return c.Context.Err() }
+func (c yieldingContext) Done() <-chan struct{} { c.yield(); return c.Context.Done() }
+
+func (c yieldingContext) yield() {
+	for range c.times {
+		runtime.Gosched()
+	}
+}
 
 func successes(errs []error) (n int) {
 	for _, err := range errs {
