@@ -16,29 +16,24 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/storage"
 )
 
-// DefaultEvery is how long a key of a Directory signs.
-const DefaultEvery = 90 * 24 * time.Hour
-
 const (
-	// rotateInterval is how often Run calls Rotate.
-	rotateInterval = time.Hour
-	// minDirectoryLead leaves every node an interval to load a new key, and every client the max-age of the JWKS.
-	minDirectoryLead = MinPublishLead + rotateInterval
 	// maxKeyFile bounds the size of a key file: a 4096-bit RSA key and a certificate chain are smaller.
 	maxKeyFile = 64 << 10
 	// tempPrefix begins the names of files that are being written.
 	tempPrefix = ".new-"
+	// tempAge is how long a temporary file is left alone: another node may be writing it.
+	tempAge = time.Hour
 )
 
 // Directory keeps the keys of a provider in files, one per key, and rotates them. Several nodes may share it if the file system
-// supports hard links. Every file is written once, and removed when its key has expired.
+// supports hard links. Every file is written once, and removed a day after its key has expired.
 //
 // To take a stolen key out of use, delete its file: the nodes drop the key at their next rotation, or when they are restarted. If
 // it was the only file, restart them: Rotate returns an error for an empty directory and keeps the keys, and Open creates a new key.
@@ -65,65 +60,32 @@ type Directory struct {
 	sync func(*os.File) error
 }
 
-// directory is the state behind a Set that comes from a Directory.
-type directory struct {
-	Directory
-	rotating sync.Mutex // held while files are read and written
-}
-
 // Open returns the set of the keys in the directory. If there are no keys, it creates the first one, which signs at once. It
 // reports every problem of the configuration and of the files at once.
 func (d Directory) Open() (*Set, error) {
-	d = d.withDefaults()
-	dir := &directory{Directory: d}
-	s := &Set{
-		defaultAlg: d.Alg, directory: dir,
-		// The lead of a stored key was decided when its file was written. A longer lead now must not make it invalid.
-		rotation: Rotation{PublishLead: MinPublishLead, Keep: d.Keep},
-	}
-	var c fields.Checker
-	c.Join("", d.check())
-	if c.Err() == nil {
-		c.Join("", s.openDirectory(d.Now()))
-	}
-	if err := c.Err(); err != nil {
-		return nil, fmt.Errorf("keyset: %w", err)
-	}
-	return s, nil
-}
-
-func (d Directory) withDefaults() Directory {
-	d.Every = cmp.Or(d.Every, DefaultEvery)
-	d.PublishLead = cmp.Or(d.PublishLead, DefaultPublishLead)
-	d.Keep = cmp.Or(d.Keep, DefaultKeep)
-	if d.Now == nil {
-		d.Now = time.Now
-	}
 	if d.link == nil {
 		d.link = os.Link
 	}
 	if d.sync == nil {
 		d.sync = (*os.File).Sync
 	}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
-	return d
-}
-
-func (d Directory) check() error {
+	plan := schedule{alg: d.Alg, every: d.Every, lead: d.PublishLead, keep: d.Keep}.withDefaults()
 	var c fields.Checker
 	c.Require(d.Path != "", "Path")
 	if d.Path != "" {
 		c.Add("Path", checkDirectory(d.Path))
 	}
-	c.Require(d.Alg != "", "Alg")
-	c.Want(d.Alg == "" || slices.Contains(supported, d.Alg), "Alg", "must be one of "+strings.Join(supported, ", "))
-	c.Want(d.PublishLead >= minDirectoryLead, "PublishLead", fmt.Sprintf("must be at least %v", minDirectoryLead))
-	c.Want(d.Every >= d.PublishLead, "Every", "must not be less than PublishLead")
-	c.Want(d.Keep >= 0, "Keep", "must not be negative")
-	return c.Err()
+	c.Join("", plan.check())
+	if c.Err() == nil {
+		if err := os.MkdirAll(d.Path, 0o700); err != nil {
+			c.Add("Path", err)
+		}
+	}
+	return open(context.Background(), &source{schedule: plan, keys: &directory{d}, clock: d.Now, logger: d.Logger}, &c)
 }
+
+// directory is the keyStore of a Directory.
+type directory struct{ Directory }
 
 // checkDirectory validates a directory, if it exists. Other users may list it, but not add files.
 func checkDirectory(path string) error {
@@ -151,168 +113,33 @@ func checkAccess(info fs.FileInfo, forbidden fs.FileMode) error {
 	return nil
 }
 
-// Rotate loads the keys that other nodes added, creates a successor if the newest key is due, and removes expired keys. It returns
-// an error for a set that does not come from a Directory. If there is no key file, or a file is invalid or cannot be
-// read or written, it returns an error and the keys of the set are unchanged. An expired file that cannot be deleted is an error too.
-func (s *Set) Rotate(ctx context.Context, now time.Time) error {
-	if s.directory == nil {
-		return errors.New("keyset: the set does not come from a Directory")
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("keyset: rotating: %w", err)
-	}
-	if err := s.rotateDirectory(now); err != nil {
-		return fmt.Errorf("keyset: rotating: %w", err)
-	}
-	return nil
-}
-
-// Run calls Rotate at once and then every hour until ctx is done, and logs its errors to Directory.Logger. It returns at once
-// if the set does not come from a Directory.
-func (s *Set) Run(ctx context.Context) {
-	if s.directory == nil {
-		return
-	}
-	ticker := time.NewTicker(rotateInterval)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		if err := s.Rotate(ctx, s.directory.Now()); err != nil && ctx.Err() == nil {
-			s.directory.Logger.LogAttrs(ctx, slog.LevelError, "key rotation failed", slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		}
-	}
-}
-
-// openDirectory loads the keys, and creates the first one.
-func (s *Set) openDirectory(now time.Time) error {
-	d := s.directory
-	d.rotating.Lock()
-	defer d.rotating.Unlock()
-	if err := os.MkdirAll(d.Path, 0o700); err != nil {
-		return pathError(err)
-	}
-	files, err := d.load()
-	if err == nil && len(files) == 0 {
-		files, err = d.create(files, now)
-	}
-	if err != nil {
-		return err
-	}
-	return s.use(files, now)
-}
-
-// rotateDirectory rotates the keys. It does not create a first key: a directory that became empty may be a volume that is no
-// longer mounted.
-func (s *Set) rotateDirectory(now time.Time) error {
-	d := s.directory
-	d.rotating.Lock()
-	defer d.rotating.Unlock()
-	files, err := d.load()
-	if err == nil && len(files) == 0 {
-		err = pathError(errors.New("has no key files"))
-	}
-	if err == nil && d.isDue(files[len(files)-1], now) {
-		files, err = d.create(files, now)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.use(files, now); err != nil {
-		return err
-	}
-	return d.removeExpired(files, now)
-}
-
-// use makes the keys of the files those of the set.
-func (s *Set) use(files []keyFile, now time.Time) error {
-	var keys []Key
-	for i, f := range files {
-		life := s.directory.lifeOf(files, i, now)
-		if life.Phase(now) == Removed {
-			continue
-		}
-		f.key.Life = life
-		keys = append(keys, f.key)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.replace(keys, s.prepared)
-}
-
-// keyFile is the content of a key file: a line of JSON, and the PEM text of the key. Retirement and removal derive from the
-// file of the successor, so a file is never changed.
-type keyFile struct {
-	number int
-	key    Key
-	header keyFileHeader
-}
-
-// keyFileHeader is the first line of a key file.
+// keyFileHeader is the first line of a key file. The PEM text of the key follows.
 type keyFileHeader struct {
 	Version     int       `json:"version"`
 	KID         string    `json:"kid"`
 	Alg         string    `json:"alg"`
 	Created     time.Time `json:"created"`
-	PublishFrom time.Time `json:"publish_from,omitzero"` // zero for the first key of a directory
+	PublishFrom time.Time `json:"publish_from,omitzero"` // Created; absent in the first key of a directory
 	ActiveFrom  time.Time `json:"active_from,omitzero"`
-}
-
-// activeFrom returns when the key began to sign, or when it was created if it signed from the start.
-func (f keyFile) activeFrom() time.Time {
-	if f.header.ActiveFrom.IsZero() {
-		return f.header.Created
-	}
-	return f.header.ActiveFrom
-}
-
-// lifeOf derives the life of a key from its file and that of its successor.
-func (d *directory) lifeOf(files []keyFile, i int, now time.Time) Life {
-	life := Life{PublishFrom: files[i].header.PublishFrom, ActiveFrom: files[i].header.ActiveFrom}
-	if i == 0 && life.ActiveFrom.After(now) { // the file of the predecessor was deleted: one key must sign
-		life.PublishFrom, life.ActiveFrom = time.Time{}, time.Time{}
-	}
-	if i+1 < len(files) {
-		life.RetireAt = files[i+1].activeFrom()
-		life.RemoveAt = life.RetireAt.Add(d.Keep)
-	}
-	return life
-}
-
-// isDue reports whether the newest key needs a successor now.
-func (d *directory) isDue(newest keyFile, now time.Time) bool {
-	return !now.Before(newest.activeFrom().Add(d.Every - d.PublishLead))
-}
-
-// create writes the file of the next key and loads the directory again. The number of a file is claimed by linking it, so if
-// several nodes create a successor at the same time, one file remains and every node uses it.
-func (d *directory) create(files []keyFile, now time.Time) ([]keyFile, error) {
-	key, err := Generate(d.Alg)
-	if err != nil {
-		return nil, err
-	}
-	f := keyFile{number: 1, key: key, header: keyFileHeader{Version: 1, KID: key.KID, Alg: key.Alg, Created: now.UTC()}}
-	if len(files) > 0 {
-		newest := files[len(files)-1]
-		f.number = newest.number + 1
-		f.header.PublishFrom, f.header.ActiveFrom = now.UTC(), now.Add(d.PublishLead).UTC()
-		if planned := newest.activeFrom().Add(d.Every); planned.After(f.header.ActiveFrom) {
-			f.header.ActiveFrom = planned.UTC()
-		}
-	}
-	if err := d.write(f); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, pathError(err)
-	}
-	return d.load()
 }
 
 func pathError(err error) error { return &portner.FieldError{Field: "Path", Err: err} }
 
+// insert writes the file of a key. Its number is claimed by linking the file, so if several nodes write the same number at the same
+// time, one file remains.
+func (d *directory) insert(_ context.Context, k storedKey) error {
+	switch err := d.write(k); {
+	case errors.Is(err, fs.ErrExist):
+		return storage.ErrConflict
+	case err != nil:
+		return pathError(err)
+	}
+	return nil
+}
+
 // write writes a complete key file under its name, or returns fs.ErrExist.
-func (d *directory) write(f keyFile) error {
-	text, err := f.marshal()
+func (d *directory) write(k storedKey) error {
+	text, err := marshalKeyFile(k)
 	if err != nil {
 		return err
 	}
@@ -328,7 +155,7 @@ func (d *directory) write(f keyFile) error {
 	if err = errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	if err := d.link(temp.Name(), filepath.Join(d.Path, fileName(f.number))); err != nil {
+	if err := d.link(temp.Name(), filepath.Join(d.Path, fileName(k.number))); err != nil {
 		return err
 	}
 	return d.syncNames()
@@ -346,18 +173,16 @@ func (d *directory) syncNames() error {
 	return errors.Join(d.sync(dir), dir.Close())
 }
 
-// removeExpired deletes the files of removed keys, and temporary files that a crash left behind.
-func (d *directory) removeExpired(files []keyFile, now time.Time) error {
+// remove deletes the files of keys, and temporary files that a crash left behind.
+func (d *directory) remove(_ context.Context, expired []storedKey, now time.Time) error {
 	var errs []error
 	remove := func(name string) {
 		if err := os.Remove(filepath.Join(d.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	for i, f := range files {
-		if d.lifeOf(files, i, now).Phase(now) == Removed {
-			remove(fileName(f.number))
-		}
+	for _, k := range expired {
+		remove(fileName(k.number))
 	}
 	entries, err := os.ReadDir(d.Path)
 	if err != nil {
@@ -367,31 +192,33 @@ func (d *directory) removeExpired(files []keyFile, now time.Time) error {
 		if !strings.HasPrefix(e.Name(), tempPrefix) {
 			continue
 		}
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > rotateInterval {
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > tempAge {
 			remove(e.Name())
 		}
 	}
 	return errors.Join(errs...)
 }
 
+func (d *directory) empty() error { return pathError(errors.New("has no key files")) }
+
 var keyFileName = regexp.MustCompile(`^([0-9]{4,9})\.pem$`)
 
-func fileName(number int) string { return fmt.Sprintf("%04d.pem", number) }
+func fileName(number int64) string { return fmt.Sprintf("%04d.pem", number) }
 
 // load reads every key file, in order. It reports every problem at once, with the name of the file as field. Names that begin
 // with a dot are ignored.
-func (d *directory) load() ([]keyFile, error) {
+func (d *directory) load(context.Context) ([]storedKey, error) {
 	entries, err := os.ReadDir(d.Path)
 	if err != nil {
 		return nil, pathError(err)
 	}
 	var c fields.Checker
-	var files []keyFile
+	var keys []storedKey
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		f, err := d.readFile(e)
+		k, err := d.readFile(e)
 		if errors.Is(err, fs.ErrNotExist) { // another node removed it
 			continue
 		}
@@ -399,73 +226,56 @@ func (d *directory) load() ([]keyFile, error) {
 			c.Add("Path/"+e.Name(), err)
 			continue
 		}
-		files = append(files, f)
+		keys = append(keys, k)
 	}
-	slices.SortFunc(files, func(a, b keyFile) int { return cmp.Compare(a.number, b.number) })
-	for i, f := range files {
-		c.Add("Path/"+fileName(f.number), f.checkOrder(files[:i]))
+	slices.SortFunc(keys, func(a, b storedKey) int { return cmp.Compare(a.number, b.number) })
+	for i := range keys {
+		c.Add("Path/"+fileName(keys[i].number), checkOrder(keys[:i+1]))
 	}
-	return files, c.Err()
-}
-
-// checkOrder validates the instants of a key against those of the keys before it.
-func (f keyFile) checkOrder(before []keyFile) error {
-	h := f.header
-	if h.ActiveFrom.IsZero() != h.PublishFrom.IsZero() || !h.ActiveFrom.IsZero() && h.ActiveFrom.Sub(h.PublishFrom) < MinPublishLead {
-		return fmt.Errorf("must be published for %v before it signs", MinPublishLead)
-	}
-	if len(before) == 0 {
-		return nil
-	}
-	if previous := before[len(before)-1]; h.ActiveFrom.IsZero() || !previous.activeFrom().Before(h.ActiveFrom) {
-		return fmt.Errorf("must begin to sign after %s", fileName(previous.number))
-	}
-	for _, other := range before {
-		if other.header.KID == h.KID {
-			return fmt.Errorf("has the same key as %s", fileName(other.number))
-		}
-	}
-	return nil
+	return keys, c.Err()
 }
 
 // readFile reads and validates one key file.
-func (d *directory) readFile(e fs.DirEntry) (keyFile, error) {
+func (d *directory) readFile(e fs.DirEntry) (storedKey, error) {
 	parts := keyFileName.FindStringSubmatch(e.Name())
 	if parts == nil || !e.Type().IsRegular() {
-		return keyFile{}, errors.New("is not a key file")
+		return storedKey{}, errors.New("is not a key file")
 	}
-	number, err := strconv.Atoi(parts[1])
+	number, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil || fileName(number) != e.Name() {
-		return keyFile{}, errors.New("is not a key file")
+		return storedKey{}, errors.New("is not a key file")
 	}
 	info, err := e.Info()
 	if err != nil {
-		return keyFile{}, err
+		return storedKey{}, err
 	}
 	if err := checkAccess(info, 0o077); err != nil {
-		return keyFile{}, err
+		return storedKey{}, err
 	}
 	if info.Size() > maxKeyFile {
-		return keyFile{}, fmt.Errorf("is larger than %d bytes", maxKeyFile)
+		return storedKey{}, fmt.Errorf("is larger than %d bytes", maxKeyFile)
 	}
 	text, err := os.ReadFile(filepath.Join(d.Path, e.Name()))
 	if err != nil {
-		return keyFile{}, err
+		return storedKey{}, err
 	}
-	f, err := parseKeyFile(text)
-	f.number = number
-	if err == nil && f.key.Alg != d.Alg {
-		err = fmt.Errorf("has a key for %s, not for %s", f.key.Alg, d.Alg)
+	k, err := parseKeyFile(text)
+	k.number = number
+	if err == nil {
+		err = checkAlg(k.key.Alg, d.Alg)
 	}
-	return f, err
+	return k, err
 }
 
-func (f keyFile) marshal() ([]byte, error) {
-	text, err := MarshalPEM(f.key)
+func marshalKeyFile(k storedKey) ([]byte, error) {
+	text, err := MarshalPEM(k.key)
 	if err != nil {
 		return nil, err
 	}
-	header, err := json.Marshal(f.header)
+	header, err := json.Marshal(keyFileHeader{
+		Version: 1, KID: k.key.KID, Alg: k.key.Alg,
+		Created: k.created.UTC(), PublishFrom: k.publishFrom().UTC(), ActiveFrom: k.activeFrom.UTC(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -475,30 +285,33 @@ func (f keyFile) marshal() ([]byte, error) {
 var errKeyFile = errors.New("is truncated or not a key file: want a line of JSON and the PEM text of a key")
 
 // parseKeyFile parses the text of a key file. It drops the errors of parsers, which may quote the key.
-func parseKeyFile(text []byte) (keyFile, error) {
+func parseKeyFile(text []byte) (storedKey, error) {
 	line, rest, ok := bytes.Cut(text, []byte("\n"))
 	if !ok || !bytes.HasPrefix(rest, []byte("-----BEGIN ")) || !bytes.HasSuffix(rest, []byte("-----\n")) {
-		return keyFile{}, errKeyFile
+		return storedKey{}, errKeyFile
 	}
-	var f keyFile
+	var h keyFileHeader
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&f.header); err != nil || decoder.More() {
-		return keyFile{}, errKeyFile
+	if err := decoder.Decode(&h); err != nil || decoder.More() {
+		return storedKey{}, errKeyFile
 	}
-	if f.header.Version != 1 {
-		return keyFile{}, fmt.Errorf("has version %d, not 1", f.header.Version)
+	if h.Version != 1 {
+		return storedKey{}, fmt.Errorf("has version %d, not 1", h.Version)
 	}
-	if f.header.KID == "" || f.header.Created.IsZero() {
-		return keyFile{}, errKeyFile
+	if h.KID == "" || h.Created.IsZero() {
+		return storedKey{}, errKeyFile
 	}
-	key, rest, err := parsePEM(rest, f.header.Alg)
+	key, rest, err := parsePEM(rest, h.Alg)
 	if err != nil || len(bytes.TrimSpace(rest)) > 0 {
-		return keyFile{}, errKeyFile
+		return storedKey{}, errKeyFile
 	}
-	if key.KID != f.header.KID {
-		return keyFile{}, errors.New("has a kid that is not the thumbprint of its key")
+	if key.KID != h.KID {
+		return storedKey{}, errors.New("has a kid that is not the thumbprint of its key")
 	}
-	f.key = key
-	return f, nil
+	k := storedKey{key: key, created: h.Created, activeFrom: h.ActiveFrom}
+	if !h.PublishFrom.Equal(k.publishFrom()) {
+		return storedKey{}, errors.New("is not published from when it was created")
+	}
+	return k, nil
 }

@@ -10,3 +10,10 @@ func (d Directory) WithLink(link func(oldName, newName string) error) Directory 
 
 // TempPrefix begins the names of files that are being written.
 const TempPrefix = tempPrefix
+
+// KeysOf returns the keys of a set.
+func KeysOf(s *Set) []Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys
+}

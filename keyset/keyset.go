@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
@@ -46,7 +47,7 @@ type Set struct {
 	defaultAlg string
 	includeX5C bool
 	rotation   Rotation
-	directory  *directory // nil unless the set comes from a Directory
+	source     *source // nil unless the set comes from a Directory or Shared
 
 	mu       sync.Mutex // guards changes of the keys
 	keys     []Key      // validated and sorted, with derived instants
@@ -65,48 +66,54 @@ func New(cfg Config) (*Set, error) {
 	}
 	var c fields.Checker
 	c.Join("Rotation", s.rotation.check())
-	c.Join("", s.replace(cfg.Keys, nil))
+	c.Join("", s.replace(cfg.Keys, nil, time.Time{}))
 	if err := c.Err(); err != nil {
 		return nil, fmt.Errorf("keyset: %w", err)
 	}
 	return s, nil
 }
 
-var errDirectory = errors.New("keyset: the keys of this set are the files of a Directory")
+var errStored = errors.New("keyset: the keys of this set are those that a Directory or Shared stores")
 
 // Replace replaces every key, for nodes that load shared keys again. If there are problems, it reports all of them and changes
 // nothing. A key that is left out is no longer trusted: leave out a stolen key to take it out of use. Replace returns an error for
-// the set of a Directory.
+// the set of a Directory or Shared.
 func (s *Set) Replace(keys []Key) error {
-	if s.directory != nil {
-		return errDirectory
+	if s.source != nil {
+		return errStored
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.replace(keys, nil); err != nil {
+	if err := s.replace(keys, nil, time.Time{}); err != nil {
 		return fmt.Errorf("keyset: %w", err)
 	}
 	return nil
 }
 
-// replace replaces every key. Keys that are not known are prepared.
-func (s *Set) replace(keys []Key, known map[string]prepared) error {
+// replace replaces every key. Keys that are not known are prepared. The set does not sign from until on, unless it is zero.
+func (s *Set) replace(keys []Key, known map[string]prepared, until time.Time) error {
 	planned, all, err := s.plan(keys, known)
 	if err != nil {
 		return err
 	}
+	line := s.newTimeline(planned, all)
+	line.until = until
 	s.keys, s.prepared = planned, all
-	s.line.Store(s.newTimeline(planned, all))
+	s.line.Store(line)
 	return nil
 }
 
 // Sign returns the compact JWS of payload, signed by the active key of alg. If alg is "", it is the default algorithm. If typ
-// is "", the header has no typ.
+// is "", the header has no typ. The set of a Shared that was not loaded in time returns an error that wraps portner.ErrUnavailable.
 func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, error) {
 	if alg == "" {
 		alg = s.defaultAlg
 	}
-	signer := s.line.Load().at(now).signers[alg]
+	line := s.line.Load()
+	if !line.until.IsZero() && !now.Before(line.until) {
+		return "", fmt.Errorf("keyset: %w: the keys must be loaded again: other nodes may sign with a newer one since %v", portner.ErrUnavailable, line.until)
+	}
+	signer := line.at(now).signers[alg]
 	if signer == nil {
 		return "", fmt.Errorf("keyset: no active key for alg %q", alg)
 	}

@@ -91,10 +91,11 @@ func (r Rotation) endAt(l Life, successor time.Time) Life {
 
 // Add publishes a further key from now. The key signs from key.ActiveFrom, or after the publish lead if that is zero. The active
 // key of its algorithm retires then, and is removed removeOldAfter later. If removeOldAfter is zero, it is Rotation.Keep; a
-// smaller value is an error. A provider with several nodes uses Rotation.Plan instead. Add returns an error for the set of a Directory.
+// smaller value is an error. A provider with several nodes uses Rotation.Plan instead. Add returns an error for the set of a
+// Directory or Shared.
 func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
-	if s.directory != nil {
-		return errDirectory
+	if s.source != nil {
+		return errStored
 	}
 	key, err := withKID(key)
 	if err != nil {
@@ -112,7 +113,7 @@ func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
 	for i, state := range planned {
 		keys[i].Life = state.Life
 	}
-	if err := s.replace(keys, s.prepared); err != nil {
+	if err := s.replace(keys, s.prepared, time.Time{}); err != nil {
 		return fmt.Errorf("keyset: adding a key: %w", err)
 	}
 	return nil

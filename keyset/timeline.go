@@ -11,7 +11,10 @@ import (
 )
 
 // timeline holds a view for each instant at which a key changes its phase. It is immutable; a request only finds its view.
-type timeline struct{ views []view }
+type timeline struct {
+	views []view
+	until time.Time // the set does not sign from then on; zero for no end
+}
 
 // view is what a set signs with and publishes from an instant on.
 type view struct {

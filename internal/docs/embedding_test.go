@@ -11,6 +11,7 @@ import (
 	"errors"
 	"html/template"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -234,11 +235,29 @@ func openKeys(ctx context.Context, dir string) (*keyset.Set, error) {
 	return keys, nil
 }
 
+func sharedKeys(ctx context.Context, store keyset.Store, issuer string, secrets []portner.Secret, logger *slog.Logger) (*keyset.Set, error) {
+	keys, err := keyset.Shared{Store: store, Set: issuer, Secrets: secrets, Alg: keyset.ES256, Logger: logger}.Open(ctx)
+	if err != nil {
+		return nil, err // also if the store is down: a node without keys cannot start
+	}
+	go keys.Run(ctx)
+	return keys, nil
+}
+
 func TestOpenKeys(t *testing.T) {
 	t.Parallel()
 	keys, err := openKeys(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	require.NotEmpty(t, keys.Algs(time.Now()))
+	store, secrets := memory.New(), []portner.Secret{portner.NewSecret()}
+	for range 2 {
+		keys, err = sharedKeys(t.Context(), store, "https://login.example.no", secrets, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.NotEmpty(t, keys.Algs(time.Now()))
+	}
+	stored, err := store.SigningKeys(t.Context(), "https://login.example.no")
+	require.NoError(t, err)
+	require.Len(t, stored, 1)
 }
 
 // realAddress sets r.RemoteAddr to the address that the proxy reports. The proxy must overwrite the field.
