@@ -56,8 +56,13 @@ func newScript(k kind, name string, shared ...string) *script {
 		}
 		b.Write(text)
 	}
-	return &script{name: name, Script: goredis.NewScript(b.String()), reads: k == reads, waits: k == ends || k == redeems}
+	sc := &script{name: name, Script: goredis.NewScript(b.String()), reads: k == reads, waits: k == ends || k == redeems}
+	allScripts = append(allScripts, sc)
+	return sc
 }
+
+// allScripts are those of this package.
+var allScripts []*script
 
 const (
 	calls    = "shared_calls"

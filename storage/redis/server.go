@@ -2,13 +2,15 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 )
 
 // minVersion is the first version whose server rejects a script as a whole: if memory is short, and on a replica. Valkey reports
@@ -36,7 +38,7 @@ func (s *Store) checkServer(ctx context.Context, node *goredis.Client, c Config)
 		if c.AllowUncheckedServer {
 			return nil
 		}
-		return fmt.Errorf("redis: the server does not answer INFO: check that its version is %d or later and that its maxmemory-policy is noeviction, and set Config.AllowUncheckedServer: %w", minVersion, err)
+		return &portner.FieldError{Field: "AllowUncheckedServer", Err: fmt.Errorf("must be set, because the server does not answer INFO; check before that its version is %d or later and its maxmemory-policy noeviction: %w", minVersion, err)}
 	}
 	if err != nil {
 		return fault("INFO", err)
@@ -72,31 +74,23 @@ func serverInfo(ctx context.Context, node *goredis.Client) (map[string]string, e
 
 // checkInfo checks the version, the role and the eviction policy.
 func checkInfo(info map[string]string, c Config) error {
-	var errs []error
-	unknown := func(field string) {
-		if !c.AllowUncheckedServer {
-			errs = append(errs, fmt.Errorf("redis: INFO has no %s: check it, and set Config.AllowUncheckedServer", field))
-		}
+	var check fields.Checker
+	known := func(name string) bool {
+		check.Want(info[name] != "" || c.AllowUncheckedServer, "AllowUncheckedServer", "must be set, because INFO of the server has no "+name)
+		return info[name] != ""
 	}
-	version, _, _ := strings.Cut(info["redis_version"], ".")
-	switch major, err := strconv.Atoi(version); {
-	case err != nil:
-		unknown("redis_version")
-	case major < minVersion:
-		errs = append(errs, fmt.Errorf("redis: the version of the server is %s: version %d or later is needed", info["redis_version"], minVersion))
+	if version, _, _ := strings.Cut(info["redis_version"], "."); known("redis_version") {
+		major, err := strconv.Atoi(version)
+		check.Want(err == nil && major >= minVersion, "client", fmt.Sprintf("the version of the server must be %d or later, and is %s", minVersion, info["redis_version"]))
 	}
-	switch role := info["role"]; role {
-	case "master":
-	case "":
-		unknown("role")
-	default:
-		errs = append(errs, fmt.Errorf("redis: the server is a %s: connect to the primary", role))
+	if known("role") {
+		check.Want(info["role"] == "master", "client", "the server must be the primary, and is a "+info["role"])
 	}
-	switch policy := info["maxmemory_policy"]; {
-	case policy == "":
-		unknown("maxmemory_policy")
-	case policy != "noeviction" && !c.AllowEviction:
-		errs = append(errs, fmt.Errorf("redis: maxmemory-policy of the server is %s: codes and assertions that it evicts could be used again; set noeviction (or Config.AllowEviction)", policy))
+	if policy := info["maxmemory_policy"]; known("maxmemory_policy") {
+		check.Want(policy == "noeviction" || c.AllowEviction, "AllowEviction", "must be set, because maxmemory-policy of the server is "+policy+": codes and assertions that it evicts can be used again. Set the policy to noeviction")
 	}
-	return errors.Join(errs...)
+	if err := check.Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
 }

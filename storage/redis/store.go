@@ -10,6 +10,9 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 )
 
 // Config holds the settings of a store. The zero value is the default.
@@ -81,25 +84,19 @@ func New(ctx context.Context, client goredis.UniversalClient, c Config) (*Store,
 
 // complete sets the defaults and returns an error that names every field that is not valid.
 func (c *Config) complete(client goredis.UniversalClient) error {
-	var errs []error
 	if c.Prefix == "" {
 		c.Prefix = "{portner}"
-	}
-	if !prefixes.MatchString(c.Prefix) {
-		errs = append(errs, fmt.Errorf("redis: Config.Prefix %q is not a hash tag: 1 to 64 letters, digits, -, _ and . in braces", c.Prefix))
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 3 * time.Second
 	}
-	if c.Timeout < minTimeout || c.Timeout > maxTimeout {
-		errs = append(errs, fmt.Errorf("redis: Config.Timeout %v is not from %v to %v", c.Timeout, minTimeout, maxTimeout))
-	}
-	if c.WaitReplicas < 0 {
-		errs = append(errs, errors.New("redis: Config.WaitReplicas is negative"))
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	var check fields.Checker
+	check.Want(prefixes.MatchString(c.Prefix), "Prefix", "must be a hash tag: 1 to 64 letters, digits, -, _ and . in braces")
+	check.Want(minTimeout <= c.Timeout && c.Timeout <= maxTimeout, "Timeout", fmt.Sprintf("must be from %v to %v", minTimeout, maxTimeout))
+	check.Want(c.WaitReplicas >= 0, "WaitReplicas", "must not be negative")
 	for _, bound := range []struct {
 		name     string
 		value    *int
@@ -110,35 +107,40 @@ func (c *Config) complete(client goredis.UniversalClient) error {
 		{"MaxPushedRequests", &c.MaxPushedRequests, 50_000},
 		{"MaxReplays", &c.MaxReplays, 500_000},
 	} {
-		if *bound.value < 0 {
-			errs = append(errs, fmt.Errorf("redis: Config.%s is negative", bound.name))
-		}
+		check.Want(*bound.value >= 0, bound.name, "must not be negative")
 		if *bound.value == 0 {
 			*bound.value = bound.standard
 		}
 	}
-	return errors.Join(append(errs, checkClient(client))...)
+	check.Add("client", checkClient(client))
+	if err := check.Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
 }
+
+// errDeadline is the error for a client that waits longer than Config.Timeout.
+var errDeadline = errors.New("ContextTimeoutEnabled must be true: the client would ignore Config.Timeout")
 
 // checkClient returns an error if the client cannot be used: one that ignores deadlines, or reads from replicas.
 func checkClient(client goredis.UniversalClient) error {
 	switch c := client.(type) {
 	case nil:
-		return errors.New("redis: the client is nil")
+		return portner.ErrRequired
 	case *goredis.Client:
 		if !c.Options().ContextTimeoutEnabled {
-			return errors.New("redis: ContextTimeoutEnabled of the client is false: it would ignore Config.Timeout")
+			return errDeadline
 		}
 	case *goredis.ClusterClient:
 		o := c.Options()
 		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return errors.New("redis: ReadOnly, RouteByLatency or RouteRandomly of the client is true: a replica may not know yet that a code was redeemed")
+			return errors.New("ReadOnly, RouteByLatency and RouteRandomly must be false: a replica may not know yet that a code was redeemed")
 		}
 		if !o.ContextTimeoutEnabled {
-			return errors.New("redis: ContextTimeoutEnabled of the client is false: it would ignore Config.Timeout")
+			return errDeadline
 		}
 	default:
-		return fmt.Errorf("redis: the client is a %T: use the one of redis.NewClient, NewFailoverClient, NewClusterClient or NewUniversalClient", client)
+		return fmt.Errorf("a %T is not supported: use the result of NewClient, NewFailoverClient, NewClusterClient or NewUniversalClient", client)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,8 +35,6 @@ var (
 	_ keyset.Store                 = (*redis.Store)(nil)
 )
 
-var full = flag.Bool("full", false, "run the whole of storagetest: minutes")
-
 // shared is the server of most tests. It stores nothing on disk: what is stored is the subject of tests with servers of their own.
 var shared struct {
 	*localdb.Server
@@ -43,11 +42,11 @@ var shared struct {
 	err error
 }
 
+// TestMain runs storagetest in its short form, unless PORTNER_STORAGETEST has another one: it then takes minutes.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if !*full && !testing.Short() {
-		_ = flag.Set("test.short", "true")
-	}
+	_ = flag.Set("test.short", "true")
+	goredis.SetLogger(discard{})
 	shared.dir, shared.err = os.MkdirTemp("", "portner-redis")
 	if shared.err == nil {
 		shared.Server, shared.err = localdb.StartRedis(localdb.Config{Dir: shared.dir + "/shared", Settings: map[string]string{"appendonly": "no"}})
@@ -105,6 +104,15 @@ func open(t testing.TB) *redis.Store {
 	return s
 }
 
+// storeOf returns a store with a connection pool of its own on a server of one test.
+func storeOf(t testing.TB, own *localdb.Server) *redis.Store {
+	t.Helper()
+	c := connect(t, own.Addr, func(o *goredis.Options) { o.MaxRetries, o.DialerRetries = -1, 1 })
+	s, err := redis.New(t.Context(), c, redis.Config{Logger: quiet})
+	require.NoError(t, err)
+	return s
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	installed(t, shared.err)
@@ -120,3 +128,8 @@ func TestOptionalStores(t *testing.T) {
 	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return open(t) })
 	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return open(t) })
 }
+
+// discard discards what go-redis logs of connections that tests break.
+type discard struct{}
+
+func (discard) Printf(context.Context, string, ...any) {}
