@@ -29,17 +29,21 @@ type exchange struct {
 	params httpx.Form     // the parameters as far as they are known, also if the request is refused
 	req    *request
 	progress
-	level      string   // level of the login that Pending.LogIn recorded in this exchange; "" without one
-	versions   []string // of the texts of the scopes that the user approved on this page, in their order
-	counted    bool     // the request was recorded in the session
-	interacted bool     // a page was shown, so a login since receivedAt was made for this request
+	level      string           // level of the login that Pending.LogIn recorded in this exchange; "" without one
+	versions   []string         // of the texts of the scopes that the user approved on this page, in their order
+	counted    bool             // the request was recorded in the session
+	presented  *storage.Session // of the browser, once it was read: each request reads it once
+	read       bool             // presented is set
+	interacted bool             // a page was shown, so a login since receivedAt was made for this request
 	// consentedAt is when the latest of the remembered consents was given, which may be after now on a node whose clock runs behind.
 	consentedAt time.Time
 
-	form     form          // the posted form of a page
-	approval approval      // of this form
-	again    bool          // the form was posted before: consents that were given for this request do not count
-	offers   []loadedOffer // so that registers are queried once
+	form       form              // the posted form of a page
+	approval   approval          // of this form
+	consents   []storage.Consent // of consentsOf, so that each request reads them once
+	consentsOf storage.ConsentKey
+	again      bool          // the form was posted before: consents that were given for this request do not count
+	offers     []loadedOffer // so that registers are queried once
 
 	// The parts of the result, here to save their allocations.
 	decision Decision
@@ -191,10 +195,24 @@ func (e *Endpoint) openPosted(sealed string, now time.Time) (httpx.Form, *refusa
 
 // currentSession returns the live session of the browser, nil if there is none.
 func (e *Endpoint) currentSession(ctx context.Context, x *exchange) (*storage.Session, *refusal) {
-	sess, err := e.cfg.Sessions.Current(ctx, x.r.Header, x.header, x.now)
+	sess, refused := e.presentedSession(ctx, x)
+	if !e.cfg.Sessions.IsActive(sess, x.now) {
+		sess = nil
+	}
+	return sess, refused
+}
+
+// presentedSession returns the session of the browser as the request found it, also one that has reached its limits. It may end or change
+// before the request does: the store rejects a login and a code that rest on what it was.
+func (e *Endpoint) presentedSession(ctx context.Context, x *exchange) (*storage.Session, *refusal) {
+	if x.read {
+		return x.presented, nil
+	}
+	sess, err := e.cfg.Sessions.Presented(ctx, x.r.Header, x.header, x.now)
 	if err != nil {
 		return nil, faulty(x.req.to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
 	}
+	x.presented, x.read = sess, true
 	return sess, nil
 }
 

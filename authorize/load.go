@@ -100,9 +100,9 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 	request := e.scopeRequest(q, x.now)
 	request.Answer = given
 	if !request.PromptConsent || given != nil {
-		remembered, err := e.cfg.Store.Consents(ctx, x.consentKey(sess), x.now)
-		if err != nil {
-			return plan, false, faulty(q.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
+		remembered, refused := e.remembered(ctx, x, x.consentKey(sess))
+		if refused != nil {
+			return plan, false, refused
 		}
 		for _, c := range remembered {
 			if c.GrantedAt.After(x.consentedAt) && slices.Contains(q.scopes, c.Scope) {
@@ -122,4 +122,17 @@ func (e *Endpoint) evaluate(ctx context.Context, x *exchange, sess *storage.Sess
 		return plan, true, nil
 	}
 	return plan, false, q.to.refuseScopes(err)
+}
+
+// remembered returns the consents of the user to the client.
+func (e *Endpoint) remembered(ctx context.Context, x *exchange, key storage.ConsentKey) ([]storage.Consent, *refusal) {
+	if x.consentsOf == key {
+		return x.consents, nil
+	}
+	all, err := e.cfg.Store.Consents(ctx, key, x.now)
+	if err != nil {
+		return nil, faulty(x.req.to, fmt.Errorf("%w: loading consents: %w", portner.ErrUnavailable, err))
+	}
+	x.consents, x.consentsOf = all, key
+	return all, nil
 }

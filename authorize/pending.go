@@ -280,9 +280,9 @@ func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authenticat
 	if a.Identity.Subject == "" || e.hasLevels() && !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
 		return nil, faulty(to, errors.New("authorize: the authentication has no subject, or a level that Config.Levels does not contain"))
 	}
-	current, err := e.cfg.Sessions.Presented(ctx, x.r.Header, x.header, x.now)
-	if err != nil {
-		return nil, faulty(to, fmt.Errorf("%w: %w", portner.ErrUnavailable, err))
+	current, refused := e.presentedSession(ctx, x)
+	if refused != nil {
+		return nil, refused
 	}
 	x.level = a.ACR
 	a.Key = loginKey(x, e.cfg.Sessions.CookieHash(x.r.Header))

@@ -109,7 +109,7 @@ func (k *Keeper) Decide(s *storage.Session, req Request, now time.Time) (*storag
 // response header. Errors of the store are wrapped.
 func (k *Keeper) Current(ctx context.Context, request, response http.Header, now time.Time) (*storage.Session, error) {
 	s, err := k.Presented(ctx, request, response, now)
-	if err != nil || !k.isActive(s, now) {
+	if err != nil || !k.IsActive(s, now) {
 		return nil, err
 	}
 	return s, nil
@@ -133,14 +133,15 @@ func (k *Keeper) Presented(ctx context.Context, request, response http.Header, n
 // load returns an active session, or nil.
 func (k *Keeper) load(ctx context.Context, hash storage.Hash, now time.Time) (*storage.Session, error) {
 	s, err := k.stored(ctx, hash, now)
-	if err != nil || !k.isActive(s, now) {
+	if err != nil || !k.IsActive(s, now) {
 		return nil, err
 	}
 	return s, nil
 }
 
-// isActive applies the limits: the store keeps the record for longer.
-func (k *Keeper) isActive(s *storage.Session, now time.Time) bool {
+// IsActive reports whether a session that Presented returned has reached none of Limits: the store keeps the record for longer. It is false
+// for nil.
+func (k *Keeper) IsActive(s *storage.Session, now time.Time) bool {
 	return s != nil && k.rules.Limits.State(timesOf(s), now) == Active
 }
 
