@@ -48,6 +48,11 @@ func Judge(name string, newStore func() FullStore) Verdict {
 		judge(name, replayCases(), func() client.ReplayStore { return newStore() }))
 }
 
+// JudgeNodes runs the case of RunNodes with this name.
+func JudgeNodes(name string, newNodes func(n int) []Node) Verdict {
+	return judge(name, nodeCases(), func() []Node { return newNodes(nodes) })
+}
+
 func judge[S any](name string, cases []testCase[S], newStore func() S) Verdict {
 	for _, c := range cases {
 		if c.name == name {
