@@ -71,3 +71,6 @@ func Permissions(file string) map[string]os.FileMode {
 	}
 	return modes
 }
+
+// File returns the path of the file.
+func (s *Store) File() string { return s.file }
