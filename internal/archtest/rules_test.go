@@ -103,7 +103,8 @@ type excuse struct{ file, rule string }
 
 // program reports whether a directory holds programs, which have a clock and a logger of their own.
 func program(dir string) bool {
-	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "reliability")
+	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "reliability") ||
+		under(dir, "storage/postgres/cmd") || under(dir, "storage/postgres/internal/example")
 }
 
 // documented reports whether a directory holds importable packages, whose exported names need comments.

@@ -59,11 +59,33 @@ func (s *Store) write(ctx context.Context, sql string, args []any, to ...any) er
 	})
 }
 
-// read runs a statement that changes nothing, and scans the row that it returns. It returns pgx.ErrNoRows if there is none.
-func (s *Store) read(ctx context.Context, sql string, args []any, to ...any) error {
-	return s.call(ctx, mayRepeatRead, func(ctx context.Context, c *pgx.Conn) error {
+// find runs a statement that changes nothing, and scans the row that it returns. It returns storage.ErrNotFound if there is none.
+func (s *Store) find(ctx context.Context, sql string, args []any, to ...any) error {
+	err := s.call(ctx, mayRepeatRead, func(ctx context.Context, c *pgx.Conn) error {
 		return c.QueryRow(ctx, sql, args...).Scan(to...)
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return storage.ErrNotFound
+	}
+	return err
+}
+
+// list runs a statement that changes nothing, and calls scan for each row. begin discards the rows of a try that failed.
+func (s *Store) list(ctx context.Context, sql string, args []any, begin func(), scan func(r pgx.Rows) error) error {
+	var broken error
+	err := s.call(ctx, mayRepeatRead, func(ctx context.Context, c *pgx.Conn) error {
+		begin()
+		found, err := c.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for broken = nil; found.Next() && broken == nil; {
+			broken = scan(found)
+		}
+		return found.Err()
+	})
+	return errors.Join(err, broken)
 }
 
 // call runs f with a connection, and again if it failed in a way that repeat accepts. The whole takes at most Config.Timeout.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,14 +13,14 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// grantRow is a row of a grant. Its id is nil if there is none.
+// grantRow is a row of a grant.
 type grantRow struct {
-	id, client, customer *string
+	id, client, customer string
 	user                 []byte
 	session              *string
-	loginOnly            *bool
-	created, end         *int64
-	revoked              *bool
+	loginOnly            bool
+	created, end         int64
+	revoked              bool
 	data                 []byte
 }
 
@@ -36,8 +35,8 @@ func (r *grantRow) grant() (storage.Grant, error) {
 	if err != nil {
 		return storage.Grant{}, fmt.Errorf("postgres: %w", err)
 	}
-	g.ID, g.ClientID, g.Customer, g.SessionID = fromText(*r.id), fromText(*r.client), fromText(*r.customer), fromOptional(r.session)
-	g.LoginOnly, g.CreatedAt, g.ExpiresAt = *r.loginOnly, record.Time(*r.created), record.Time(*r.end)
+	g.ID, g.ClientID, g.Customer, g.SessionID = fromText(r.id), fromText(r.client), fromText(r.customer), fromOptional(r.session)
+	g.LoginOnly, g.CreatedAt, g.ExpiresAt = r.loginOnly, record.Time(r.created), record.Time(r.end)
 	return g, toHash(&g.UserKey, r.user)
 }
 
@@ -112,36 +111,32 @@ func visitArgs(v *storage.Visit) []any {
 
 // Code implements provider.Store.
 func (s *Store) Code(ctx context.Context, hash storage.Hash, now time.Time) (storage.AuthorizationCode, error) {
-	var standby bool
-	var id, client, customer, session *string
-	var user, codeData, grantData []byte
-	var end, retain *int64
-	var used *bool
-	err := s.read(ctx, sqlCode, []any{hash[:]}, &standby, &id, &client, &customer, &user, &session, &end, &retain, &used, &codeData, &grantData)
+	var row grantRow
+	var codeData []byte
+	var end, retain int64
+	var used bool
+	err := s.find(ctx, sqlCode, []any{hash[:]}, &row.id, &row.client, &row.customer, &row.user, &row.session, &end, &retain, &used, &codeData, &row.data)
 	if err != nil {
 		return storage.AuthorizationCode{}, err
 	}
 	var state error
 	switch n := nanos(now); {
-	case standby:
-		return storage.AuthorizationCode{}, errStandby
-	case id == nil || n >= *retain:
+	case n >= retain:
 		return storage.AuthorizationCode{}, storage.ErrNotFound
-	case *used:
+	case used:
 		state = storage.ErrConsumed
-	case n >= *end:
+	case n >= end:
 		return storage.AuthorizationCode{}, storage.ErrNotFound
 	}
 	c, err := record.DecodeCode(codeData)
 	if err != nil {
 		return storage.AuthorizationCode{}, fmt.Errorf("postgres: %w", err)
 	}
-	was := c.Grant
-	row := grantRow{id, client, customer, user, session, &was.LoginOnly, new(nanos(was.CreatedAt)), new(nanos(was.ExpiresAt)), nil, grantData}
+	row.loginOnly, row.created, row.end = c.Grant.LoginOnly, nanos(c.Grant.CreatedAt), nanos(c.Grant.ExpiresAt)
 	if c.Grant, err = row.grant(); err != nil {
 		return storage.AuthorizationCode{}, err
 	}
-	c.Hash, c.ExpiresAt = hash, record.Time(*end)
+	c.Hash, c.ExpiresAt = hash, record.Time(end)
 	return c, state
 }
 
@@ -207,11 +202,16 @@ func (s *Store) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 	if q.ID != "" {
 		return s.oneGrant(ctx, q, now)
 	}
-	known := true
+	args := []any{q.UserKey[:], optional(q.After), int64(q.Limit), nanos(now)}
 	var out []storage.Grant
-	err := s.rows(ctx, sqlGrants, []any{q.UserKey[:], optional(q.After), int64(q.Limit), nanos(now)}, func() { out = nil }, func(r pgx.Rows, standby *bool) error {
-		row := grantRow{user: q.UserKey[:]}
-		if err := r.Scan(standby, &known, &row.id, &row.client, &row.customer, &row.session, &row.loginOnly, &row.created, &row.end, &row.data); err != nil || row.id == nil {
+	var known, headed bool
+	err := s.list(ctx, sqlGrants, args, func() { out, headed = nil, false }, func(r pgx.Rows) error {
+		if !headed { // the first row has no grant
+			headed = true
+			return r.Scan(&known, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil)
+		}
+		var row grantRow
+		if err := r.Scan(row.to(&known)...); err != nil {
 			return err
 		}
 		g, err := row.grant()
@@ -229,45 +229,13 @@ func (s *Store) Grants(ctx context.Context, q storage.GrantQuery, now time.Time)
 
 // oneGrant returns the live grant that a query names.
 func (s *Store) oneGrant(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
-	var standby bool
 	var row grantRow
-	if err := s.read(ctx, sqlGrant, []any{text(q.ID), q.UserKey[:], nanos(now)}, row.to(&standby)...); err != nil {
+	if err := s.find(ctx, sqlGrant, []any{text(q.ID), q.UserKey[:], nanos(now)}, row.to()...); err != nil {
 		return nil, err
-	}
-	switch {
-	case standby:
-		return nil, errStandby
-	case row.id == nil:
-		return nil, storage.ErrNotFound
 	}
 	g, err := row.grant()
 	if err != nil {
 		return nil, err
 	}
 	return []storage.Grant{g}, nil
-}
-
-// rows runs a statement that changes nothing and calls scan for each row. begin discards the rows of a try that failed.
-func (s *Store) rows(ctx context.Context, sql string, args []any, begin func(), scan func(r pgx.Rows, standby *bool) error) error {
-	var standby bool
-	var broken error
-	err := s.call(ctx, mayRepeatRead, func(ctx context.Context, c *pgx.Conn) error {
-		begin()
-		found, err := c.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		defer found.Close()
-		for broken = nil; found.Next() && broken == nil; {
-			broken = scan(found, &standby)
-		}
-		return found.Err()
-	})
-	switch {
-	case err != nil:
-		return err
-	case standby:
-		return errStandby
-	}
-	return errors.Join(broken)
 }

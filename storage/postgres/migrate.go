@@ -109,12 +109,12 @@ var ErrSchema = errors.New("postgres: the schema portner does not fit")
 // checkSchema returns an error that wraps ErrSchema if the schema is too old, or too new.
 func (s *Store) checkSchema(ctx context.Context) error {
 	var migrated bool
-	if err := s.read(ctx, sqlHasMigrations, nil, &migrated); err != nil {
+	if err := s.find(ctx, sqlHasMigrations, nil, &migrated); err != nil {
 		return err
 	}
 	version, needs, own := 0, 0, len(Migrations())
 	if migrated {
-		if err := s.read(ctx, sqlVersion, nil, &version, &needs); err != nil {
+		if err := s.find(ctx, sqlVersion, nil, &version, &needs); err != nil {
 			return err
 		}
 	}

@@ -14,14 +14,12 @@ import (
 func (s *Store) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
 	var out []storage.Consent
 	args := []any{key.UserKey[:], text(key.ClientID), text(key.Customer), nanos(now)}
-	err := s.rows(ctx, sqlConsents, args, func() { out = nil }, func(r pgx.Rows, standby *bool) error {
-		var scope, version *string
-		var granted, until *int64
-		if err := r.Scan(standby, &scope, &version, &granted, &until); err != nil || scope == nil {
-			return err
-		}
-		out = append(out, storage.Consent{Scope: fromText(*scope), Version: fromText(*version), GrantedAt: record.Time(*granted), ExpiresAt: record.Time(*until)})
-		return nil
+	err := s.list(ctx, sqlConsents, args, func() { out = nil }, func(r pgx.Rows) error {
+		var scope, version string
+		var granted, until int64
+		err := r.Scan(&scope, &version, &granted, &until)
+		out = append(out, storage.Consent{Scope: fromText(scope), Version: fromText(version), GrantedAt: record.Time(granted), ExpiresAt: record.Time(until)})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -44,20 +42,13 @@ func (s *Store) PushRequest(ctx context.Context, p storage.PushedRequest, now ti
 
 // PushedRequest implements authorize.PushedRequestStore.
 func (s *Store) PushedRequest(ctx context.Context, hash storage.Hash, now time.Time) (storage.PushedRequest, error) {
-	var standby bool
-	var client, source *string
-	var end *int64
+	var client, source string
+	var end int64
 	p := storage.PushedRequest{Hash: hash}
-	if err := s.read(ctx, sqlPushedRequest, []any{hash[:], nanos(now)}, &standby, &client, &source, &p.Params, &end); err != nil {
+	if err := s.find(ctx, sqlPushedRequest, []any{hash[:], nanos(now)}, &client, &source, &p.Params, &end); err != nil {
 		return storage.PushedRequest{}, err
 	}
-	switch {
-	case standby:
-		return storage.PushedRequest{}, errStandby
-	case client == nil:
-		return storage.PushedRequest{}, storage.ErrNotFound
-	}
-	p.ClientID, p.Source, p.ExpiresAt = fromText(*client), fromText(*source), record.Time(*end)
+	p.ClientID, p.Source, p.ExpiresAt = fromText(client), fromText(source), record.Time(end)
 	return p, nil
 }
 
@@ -77,18 +68,16 @@ func (s *Store) RecordLogin(ctx context.Context, l storage.Login, now time.Time)
 // Logins implements authorizations.HistoryStore.
 func (s *Store) Logins(ctx context.Context, userKey storage.Hash, now time.Time) ([]storage.Login, error) {
 	var out []storage.Login
-	err := s.rows(ctx, sqlLogins, []any{userKey[:], nanos(now)}, func() { out = nil }, func(r pgx.Rows, standby *bool) error {
-		var id, client, orgno, service, method *string
-		var hidden *bool
-		var at, end *int64
-		if err := r.Scan(standby, &id, &client, &orgno, &service, &method, &hidden, &at, &end); err != nil || id == nil {
-			return err
-		}
+	err := s.list(ctx, sqlLogins, []any{userKey[:], nanos(now)}, func() { out = nil }, func(r pgx.Rows) error {
+		var id, client, orgno, service, method string
+		var hidden bool
+		var at, end int64
+		err := r.Scan(&id, &client, &orgno, &service, &method, &hidden, &at, &end)
 		out = append(out, storage.Login{
-			ID: fromText(*id), UserKey: userKey, ClientID: fromText(*client), Orgno: fromText(*orgno), Service: fromText(*service),
-			Method: fromText(*method), Hidden: *hidden, At: record.Time(*at), ExpiresAt: record.Time(*end),
+			ID: fromText(id), UserKey: userKey, ClientID: fromText(client), Orgno: fromText(orgno), Service: fromText(service),
+			Method: fromText(method), Hidden: hidden, At: record.Time(at), ExpiresAt: record.Time(end),
 		})
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -119,18 +108,14 @@ func (s *Store) ConsumeJTI(ctx context.Context, clientID string, key storage.Has
 // SigningKeys implements keyset.Store.
 func (s *Store) SigningKeys(ctx context.Context, set string) ([]storage.SigningKey, error) {
 	var out []storage.SigningKey
-	err := s.rows(ctx, sqlSigningKeys, []any{text(set)}, func() { out = nil }, func(r pgx.Rows, standby *bool) error {
-		var number, created, active *int64
-		var kid, alg *string
-		var key []byte
-		if err := r.Scan(standby, &number, &kid, &alg, &key, &created, &active); err != nil || number == nil {
-			return err
-		}
-		out = append(out, storage.SigningKey{
-			Set: set, Number: *number, KID: fromText(*kid), Alg: fromText(*alg), Key: key,
-			CreatedAt: record.Time(*created), ActiveFrom: record.Time(*active),
-		})
-		return nil
+	err := s.list(ctx, sqlSigningKeys, []any{text(set)}, func() { out = nil }, func(r pgx.Rows) error {
+		k := storage.SigningKey{Set: set}
+		var kid, alg string
+		var created, active int64
+		err := r.Scan(&k.Number, &kid, &alg, &k.Key, &created, &active)
+		k.KID, k.Alg, k.CreatedAt, k.ActiveFrom = fromText(kid), fromText(alg), record.Time(created), record.Time(active)
+		out = append(out, k)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -119,7 +119,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 func (s *Store) checkServer(ctx context.Context) error {
 	var version int
 	var encoding, isolation, synchronous, fsync string
-	if err := s.read(ctx, sqlSettings, nil, &version, &encoding, &isolation, &synchronous, &fsync); err != nil {
+	if err := s.find(ctx, sqlSettings, nil, &version, &encoding, &isolation, &synchronous, &fsync); err != nil {
 		return fmt.Errorf("postgres: reading the settings of the database: %w", err)
 	}
 	switch {

@@ -8,13 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/record"
 	"github.com/portner-go/portner/storage"
 )
-
-// errStandby reports that the pool leads to a standby, which may not know the latest revocation.
-var errStandby = fmt.Errorf("postgres: %w: the server is a standby", portner.ErrUnavailable)
 
 // sessionRow is a row of a session. Its fields are nil if there is none.
 type sessionRow struct {
@@ -73,15 +69,8 @@ func sessionArgs(s *storage.Session) []any {
 // Session implements provider.Store.
 func (s *Store) Session(ctx context.Context, hash storage.Hash, now time.Time) (storage.Session, error) {
 	var row sessionRow
-	var standby bool
-	if err := s.read(ctx, sqlSession, []any{hash[:], nanos(now)}, row.to(&standby)...); err != nil {
+	if err := s.find(ctx, sqlSession, []any{hash[:], nanos(now)}, row.to()...); err != nil {
 		return storage.Session{}, err
-	}
-	switch {
-	case standby:
-		return storage.Session{}, errStandby
-	case row.id == nil:
-		return storage.Session{}, storage.ErrNotFound
 	}
 	return row.session()
 }

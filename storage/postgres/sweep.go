@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/portner-go/portner/session"
 )
 
@@ -20,59 +18,45 @@ const (
 	sweepEvery = time.Minute
 )
 
-// sqlSweep are the statements that remove up to $2 rows that have expired at $1. A row that another node removes, or that a method has
-// locked, is skipped. The tokens come before their grants.
-var sqlSweep = [...]string{
-	`DELETE FROM portner.access_tokens WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.access_tokens WHERE remove_at <= $1 ORDER BY remove_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.refresh_tokens WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.refresh_tokens WHERE remove_at <= $1 ORDER BY remove_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.grants WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.grants WHERE remove_at <= $1 ORDER BY remove_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.requests WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.sessions WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.consents WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.consents WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.pushed_requests WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.pushed_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.logins WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.logins WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	`DELETE FROM portner.replays WHERE ctid = ANY (ARRAY(
-		SELECT ctid FROM portner.replays WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-}
+// sqlSweep removes up to $3 rows of a table that have expired at $2.
+const sqlSweep = `SELECT portner.sweep_1($1, $2, $3)`
+
+// sweptTables are the tables whose rows expire. The tokens come before their grants.
+var sweptTables = [...]string{"access_tokens", "refresh_tokens", "grants", "requests", "sessions", "consents", "pushed_requests", "logins", "replays"}
 
 // Sweep removes the records that had expired session.MaxSkew before now, and returns their number. Until then a node whose clock is behind
 // recognises them. It removes at most 1,000 rows in a statement, and fewer if that takes long. Several nodes may call it at once: each
 // removes other rows. If ctx is done it returns early with the error of ctx, and the next call continues.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int, err error) {
 	until := nanos(now.Add(-session.MaxSkew))
-	for _, sql := range sqlSweep {
-		for batch, n := int64(maxBatch/4), int64(1); n > 0; {
-			var took time.Duration
-			err := s.call(ctx, mayRepeatWrite, func(ctx context.Context, c *pgx.Conn) error {
-				begin := s.config.Now()
-				tag, err := c.Exec(ctx, sql, until, batch)
-				n, took = tag.RowsAffected(), s.config.Now().Sub(begin)
-				return err
-			})
-			if err != nil {
-				return removed, err
-			}
-			removed += int(n)
-			if n < batch {
-				break
-			}
-			switch {
-			case took > slowBatch:
-				batch = max(batch/2, minBatch)
-			case took < slowBatch/2:
-				batch = min(batch*2, maxBatch)
-			}
+	for _, table := range sweptTables {
+		n, err := s.sweepTable(ctx, table, until)
+		removed += n
+		if err != nil {
+			return removed, err
 		}
 	}
 	return removed, nil
+}
+
+func (s *Store) sweepTable(ctx context.Context, table string, until int64) (removed int, err error) {
+	for batch := int64(maxBatch / 4); ; {
+		var n int64
+		begin := s.config.Now()
+		if err := s.write(ctx, sqlSweep, []any{table, until, batch}, &n); err != nil {
+			return removed, err
+		}
+		removed += int(n)
+		if n < batch {
+			return removed, nil
+		}
+		switch took := s.config.Now().Sub(begin); {
+		case took > slowBatch:
+			batch = max(batch/2, minBatch)
+		case took < slowBatch/2:
+			batch = min(batch*2, maxBatch)
+		}
+	}
 }
 
 // Run calls Sweep about once a minute until ctx is done, and logs its errors. Each node may run it.

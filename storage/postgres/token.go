@@ -18,21 +18,20 @@ func encodeAccess(a *storage.AccessToken) []byte {
 
 // RefreshToken implements provider.Store.
 func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.RefreshToken, storage.Grant, error) {
-	var standby, used bool
-	var generation, end, consumedAt *int64
+	var generation, end int64
+	var consumedAt *int64
 	var successor []byte
+	var used bool
 	var row grantRow
-	err := s.read(ctx, sqlRefreshToken, []any{hash[:]}, row.to(&standby, &generation, &end, &consumedAt, &successor, &used)...)
+	err := s.find(ctx, sqlRefreshToken, []any{hash[:]}, row.to(&generation, &end, &consumedAt, &successor, &used)...)
 	if err != nil {
 		return storage.RefreshToken{}, storage.Grant{}, err
 	}
 	var state error
 	switch n := nanos(now); {
-	case standby:
-		return storage.RefreshToken{}, storage.Grant{}, errStandby
-	case row.id == nil || n >= *row.end || consumedAt == nil && n >= *end:
+	case n >= row.end || consumedAt == nil && n >= end:
 		return storage.RefreshToken{}, storage.Grant{}, storage.ErrNotFound
-	case *row.revoked:
+	case row.revoked:
 		state = storage.ErrRevoked
 	case consumedAt != nil:
 		state = storage.ErrConsumed
@@ -42,7 +41,7 @@ func (s *Store) RefreshToken(ctx context.Context, hash storage.Hash, now time.Ti
 		return storage.RefreshToken{}, storage.Grant{}, err
 	}
 	t := storage.RefreshToken{
-		Hash: hash, GrantID: g.ID, Generation: int(*generation), ExpiresAt: record.Time(*end),
+		Hash: hash, GrantID: g.ID, Generation: int(generation), ExpiresAt: record.Time(end),
 		ConsumedAt: instant(consumedAt), SuccessorUsed: used,
 	}
 	if successor != nil {
@@ -69,17 +68,13 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *st
 
 // AccessToken implements provider.Store.
 func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
-	var standby bool
-	var end *int64
+	var end int64
 	var data []byte
 	var row grantRow
-	if err := s.read(ctx, sqlAccessToken, []any{hash[:]}, row.to(&standby, &end, &data)...); err != nil {
+	if err := s.find(ctx, sqlAccessToken, []any{hash[:]}, row.to(&end, &data)...); err != nil {
 		return storage.AccessToken{}, storage.Grant{}, err
 	}
-	switch n := nanos(now); {
-	case standby:
-		return storage.AccessToken{}, storage.Grant{}, errStandby
-	case row.id == nil || n >= *row.end || n >= *end:
+	if n := nanos(now); n >= row.end || n >= end {
 		return storage.AccessToken{}, storage.Grant{}, storage.ErrNotFound
 	}
 	g, err := row.grant()
@@ -90,8 +85,8 @@ func (s *Store) AccessToken(ctx context.Context, hash storage.Hash, now time.Tim
 	if err != nil {
 		return storage.AccessToken{}, storage.Grant{}, fmt.Errorf("postgres: %w", err)
 	}
-	a.Hash, a.GrantID, a.ExpiresAt = hash, g.ID, record.Time(*end)
-	if *row.revoked {
+	a.Hash, a.GrantID, a.ExpiresAt = hash, g.ID, record.Time(end)
+	if row.revoked {
 		return a, g, storage.ErrRevoked
 	}
 	return a, g, nil

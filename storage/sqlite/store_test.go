@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,11 +32,9 @@ var (
 
 // The suite runs in its short form, which checks the same rules with fewer callers and rounds. PORTNER_STORAGETEST=full runs the whole.
 func TestMain(m *testing.M) {
-	if file := os.Getenv("PORTNER_SQLITE_WRITER"); file != "" {
-		writeUntilKilled(file)
-	}
-	if os.Getenv(storagetest.Variable) == "" {
-		_ = os.Setenv(storagetest.Variable, "short")
+	flag.Parse()
+	if os.Getenv("PORTNER_STORAGETEST") != "full" {
+		_ = flag.Set("test.short", "true")
 	}
 	os.Exit(m.Run())
 }

@@ -11,6 +11,7 @@ CREATE TABLE portner.sessions (
 	last_request_at bigint NOT NULL,
 	expires_at      bigint NOT NULL,
 	ended_at        bigint, -- the row then reserves id and hash until expires_at
+	changed_at      bigint NOT NULL, -- when it was inserted, replaced or visited last
 	client_ids      text[] COLLATE "C" NOT NULL, -- the clients that received a login, in the order of their first one
 	client_sids     text[] COLLATE "C" NOT NULL,
 	client_logins   bigint[] NOT NULL,
@@ -40,6 +41,7 @@ CREATE TABLE portner.grants (
 	login_only      boolean NOT NULL,
 	created_at      bigint NOT NULL,
 	expires_at      bigint NOT NULL,
+	inserted_at     bigint NOT NULL,
 	remove_at       bigint NOT NULL, -- when neither the code nor the grant is recognised any more
 	code_hash       bytea UNIQUE, -- NULL for a grant without a code
 	code_expires_at bigint,

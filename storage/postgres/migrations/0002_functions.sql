@@ -1,7 +1,9 @@
--- Functions that change records in one round trip. The number at the end of a name is its version: a changed function gets a new number,
+-- Functions that change and read records in one round trip. The number at the end of a name is its version: a changed function gets a new number,
 -- so that the nodes of two versions of the library use one schema.
 --
--- They return a verdict: 0 done, 1 not found, 2 consumed, 3 revoked, 4 conflict, 5 full. A verdict other than 0 has changed nothing. A
+-- A plan that was made for a small table is never a scan of a large one (enable_seqscan).
+--
+-- Those that change records return a verdict: 0 done, 1 not found, 2 consumed, 3 revoked, 4 conflict, 5 full. A verdict other than 0 has changed nothing. A
 -- key that exists is a unique violation, which undoes the whole call.
 --
 -- Each statement of a function sees what others committed before it (READ COMMITTED): a function locks first and then looks, and it raises
@@ -97,7 +99,8 @@ BEGIN
 		END IF;
 		UPDATE portner.sessions s
 			SET hash = p_hash, version = p_version + 1, started_at = p_started_at, last_request_at = p_last_request_at, expires_at = p_expires_at,
-				client_ids = p_client_ids, client_sids = p_client_sids, client_logins = p_client_logins, client_open = p_client_open, data = p_data
+				client_ids = p_client_ids, client_sids = p_client_sids, client_logins = p_client_logins, client_open = p_client_open, data = p_data,
+				changed_at = p_now
 			WHERE s.id = p_id;
 	ELSE
 		IF p_limit NOT BETWEEN 1 AND p_most THEN -- otherwise the oldest one ends
@@ -110,9 +113,9 @@ BEGIN
 			END IF;
 		END IF;
 		INSERT INTO portner.sessions (id, hash, user_key, version, started_at, last_request_at, expires_at,
-			client_ids, client_sids, client_logins, client_open, data)
+			client_ids, client_sids, client_logins, client_open, data, changed_at)
 			VALUES (p_id, p_hash, p_user, p_version, p_started_at, p_last_request_at, p_expires_at,
-				p_client_ids, p_client_sids, p_client_logins, p_client_open, p_data);
+				p_client_ids, p_client_sids, p_client_logins, p_client_open, p_data, p_now);
 	END IF;
 	RETURN NEXT;
 
@@ -239,9 +242,9 @@ BEGIN
 	END IF;
 
 	IF p_code IS NOT NULL THEN
-		INSERT INTO portner.grants (id, client_id, customer, user_key, session_id, listed, login_only, created_at, expires_at, remove_at,
+		INSERT INTO portner.grants (id, client_id, customer, user_key, session_id, listed, login_only, created_at, expires_at, inserted_at, remove_at,
 			code_hash, code_expires_at, code_retain_to, code_data, grant_data)
-			VALUES (p_grant, p_client, p_customer, p_user, p_session, p_listed, p_login_only, p_created_at, p_expires_at, greatest(p_expires_at, p_retain_to),
+			VALUES (p_grant, p_client, p_customer, p_user, p_session, p_listed, p_login_only, p_created_at, p_expires_at, p_now, greatest(p_expires_at, p_retain_to),
 				p_code, p_code_expires_at, p_retain_to, p_code_data, p_grant_data);
 	END IF;
 
@@ -262,13 +265,13 @@ BEGIN
 		SELECT array_position(s.client_ids, p_visit_client) INTO v_place FROM portner.sessions s WHERE s.id = p_session;
 		IF v_place IS NULL THEN
 			UPDATE portner.sessions s
-				SET version = s.version + 1, last_request_at = greatest(s.last_request_at, p_visit_at), expires_at = greatest(s.expires_at, p_visit_until),
+				SET version = s.version + 1, changed_at = p_now, last_request_at = greatest(s.last_request_at, p_visit_at), expires_at = greatest(s.expires_at, p_visit_until),
 					client_ids = s.client_ids || p_visit_client, client_sids = s.client_sids || p_visit_sid,
 					client_logins = s.client_logins || p_visit_login, client_open = s.client_open || p_visit_open
 				WHERE s.id = p_session;
 		ELSE
 			UPDATE portner.sessions s
-				SET version = s.version + 1, last_request_at = greatest(s.last_request_at, p_visit_at), expires_at = greatest(s.expires_at, p_visit_until),
+				SET version = s.version + 1, changed_at = p_now, last_request_at = greatest(s.last_request_at, p_visit_at), expires_at = greatest(s.expires_at, p_visit_until),
 					client_open[v_place] = s.client_open[v_place] AND p_visit_open
 				WHERE s.id = p_session;
 		END IF;
@@ -417,9 +420,9 @@ BEGIN
 			RETURN 3;
 		END IF;
 	END IF;
-	INSERT INTO portner.grants (id, client_id, customer, user_key, session_id, listed, login_only, created_at, expires_at, remove_at,
+	INSERT INTO portner.grants (id, client_id, customer, user_key, session_id, listed, login_only, created_at, expires_at, inserted_at, remove_at,
 		consumed_at, redeemed_at, grant_data)
-		VALUES (p_grant, p_client, p_customer, p_user, p_session, p_listed, p_login_only, p_created_at, p_expires_at, p_expires_at,
+		VALUES (p_grant, p_client, p_customer, p_user, p_session, p_listed, p_login_only, p_created_at, p_expires_at, p_now, p_expires_at,
 			p_now, p_now, p_grant_data);
 	INSERT INTO portner.access_tokens (hash, grant_id, expires_at, inserted_at, remove_at, data)
 		VALUES (p_access_hash, p_grant, p_access_expires_at, p_now, least(p_access_expires_at, p_expires_at), p_access_data);
@@ -428,6 +431,12 @@ BEGIN
 			VALUES (p_refresh_hash, p_grant, p_refresh_generation, p_refresh_expires_at, p_now, p_expires_at);
 	END IF;
 	RETURN 0;
+END $$;
+
+CREATE FUNCTION portner.revoke_grant_1(p_id text, p_now bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+	UPDATE portner.grants g SET revoked_at = p_now, consumed_at = coalesce(g.consumed_at, p_now) WHERE g.id = p_id AND g.revoked_at IS NULL;
 END $$;
 
 CREATE FUNCTION portner.revoke_authorization_1(p_lock bigint, p_user bytea, p_client text, p_customer text, p_now bigint) RETURNS void
@@ -488,21 +497,123 @@ BEGIN
 	INSERT INTO portner.logins (user_key, id, client_id, orgno, service, method, hidden, at, expires_at)
 		VALUES (p_user, p_id, p_client, p_orgno, p_service, p_method, p_hidden, p_at, p_expires_at) ON CONFLICT (user_key, id) DO NOTHING;
 	IF FOUND THEN
-		DELETE FROM portner.logins l USING (
-			SELECT o.id FROM portner.logins o WHERE o.user_key = p_user ORDER BY o.number DESC OFFSET p_most) AS surplus
-			WHERE l.user_key = p_user AND l.id = surplus.id;
+		DELETE FROM portner.logins l WHERE l.user_key = p_user AND l.number <= (
+			SELECT o.number FROM portner.logins o WHERE o.user_key = p_user ORDER BY o.number DESC OFFSET p_most LIMIT 1);
 	END IF;
+END $$;
+
+-- The functions that only read raise an error on a standby: it may not know the latest revocation.
+CREATE FUNCTION portner.check_primary_1() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF pg_is_in_recovery() THEN
+		RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'read_only_sql_transaction';
+	END IF;
+END $$;
+
+CREATE FUNCTION portner.session_1(p_hash bytea, p_now bigint)
+RETURNS TABLE (id text, hash bytea, user_key bytea, version bigint, started_at bigint, last_request_at bigint, expires_at bigint,
+	client_ids text[], client_sids text[], client_logins bigint[], client_open boolean[], data bytea)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT s.id, s.hash, s.user_key, s.version, s.started_at, s.last_request_at, s.expires_at,
+			s.client_ids, s.client_sids, s.client_logins, s.client_open, s.data
+		FROM portner.sessions s WHERE s.hash = p_hash AND s.ended_at IS NULL AND s.expires_at > p_now;
+END $$;
+
+CREATE FUNCTION portner.consents_1(p_user bytea, p_client text, p_customer text, p_now bigint)
+RETURNS TABLE (scope text, version text, granted_at bigint, expires_at bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT c.scope, c.version, c.granted_at, c.expires_at
+		FROM portner.consents c WHERE c.user_key = p_user AND c.client_id = p_client AND c.customer = p_customer AND c.expires_at > p_now;
+END $$;
+
+CREATE FUNCTION portner.code_1(p_code bytea)
+RETURNS TABLE (id text, client_id text, customer text, user_key bytea, session_id text, expires_at bigint, retain_to bigint, consumed boolean,
+	code_data bytea, grant_data bytea)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT g.id, g.client_id, g.customer, g.user_key, g.session_id, g.code_expires_at, g.code_retain_to, g.consumed_at IS NOT NULL,
+			g.code_data, g.grant_data
+		FROM portner.grants g WHERE g.code_hash = p_code;
+END $$;
+
+CREATE FUNCTION portner.refresh_token_1(p_hash bytea)
+RETURNS TABLE (generation bigint, expires_at bigint, consumed_at bigint, successor bytea, successor_used boolean,
+	grant_id text, client_id text, customer text, user_key bytea, session_id text, login_only boolean, created_at bigint, grant_expires_at bigint,
+	revoked boolean, data bytea)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT t.generation, t.expires_at, t.consumed_at, t.successor, coalesce(n.used, false),
+			g.id, g.client_id, g.customer, g.user_key, g.session_id, g.login_only, g.created_at, g.expires_at,
+			g.revoked_at IS NOT NULL, coalesce(g.issued_data, g.grant_data)
+		FROM portner.refresh_tokens t JOIN portner.grants g ON g.id = t.grant_id LEFT JOIN portner.refresh_tokens n ON n.hash = t.successor
+		WHERE t.hash = p_hash AND g.redeemed_at IS NOT NULL;
+END $$;
+
+CREATE FUNCTION portner.access_token_1(p_hash bytea)
+RETURNS TABLE (expires_at bigint, token_data bytea,
+	grant_id text, client_id text, customer text, user_key bytea, session_id text, login_only boolean, created_at bigint, grant_expires_at bigint,
+	revoked boolean, data bytea)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT t.expires_at, t.data,
+			g.id, g.client_id, g.customer, g.user_key, g.session_id, g.login_only, g.created_at, g.expires_at,
+			g.revoked_at IS NOT NULL, coalesce(g.issued_data, g.grant_data)
+		FROM portner.access_tokens t JOIN portner.grants g ON g.id = t.grant_id
+		WHERE t.hash = p_hash AND g.redeemed_at IS NOT NULL;
+END $$;
+
+-- grant returns the live grant of a user with an ID.
+CREATE FUNCTION portner.grant_1(p_id text, p_user bytea, p_now bigint)
+RETURNS TABLE (grant_id text, client_id text, customer text, user_key bytea, session_id text, login_only boolean, created_at bigint, grant_expires_at bigint,
+	revoked boolean, data bytea)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT g.id, g.client_id, g.customer, g.user_key, g.session_id, g.login_only, g.created_at, g.expires_at,
+			false, coalesce(g.issued_data, g.grant_data)
+		FROM portner.grants g
+		WHERE g.id = p_id AND g.user_key = p_user AND g.listed AND g.redeemed_at IS NOT NULL AND g.revoked_at IS NULL AND g.expires_at > p_now;
 END $$;
 
 -- grants returns in the first row whether the position is known, and the page in the others.
 CREATE FUNCTION portner.grants_1(p_user bytea, p_after text, p_limit bigint, p_now bigint)
-RETURNS TABLE (known boolean, id text, client_id text, customer text, session_id text, login_only boolean, created_at bigint, expires_at bigint, data bytea)
+RETURNS TABLE (known boolean, grant_id text, client_id text, customer text, user_key bytea, session_id text, login_only boolean, created_at bigint,
+	grant_expires_at bigint, revoked boolean, data bytea)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
-	v_created_at bigint := 9223372036854775807;
+	v_created_at bigint;
 	v_id text;
 BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
 	known := true;
 	IF p_after IS NOT NULL THEN
 		SELECT g.created_at, g.id INTO v_created_at, v_id FROM portner.grants g
@@ -513,9 +624,151 @@ BEGIN
 	IF NOT known THEN
 		RETURN;
 	END IF;
-	RETURN QUERY SELECT true, g.id, g.client_id, g.customer, g.session_id, g.login_only, g.created_at, g.expires_at, coalesce(g.issued_data, g.grant_data)
+	RETURN QUERY SELECT true, g.id, g.client_id, g.customer, g.user_key, g.session_id, g.login_only, g.created_at, g.expires_at,
+			false, coalesce(g.issued_data, g.grant_data)
 		FROM portner.grants g
 		WHERE g.user_key = p_user AND g.listed AND g.redeemed_at IS NOT NULL AND g.revoked_at IS NULL AND g.expires_at > p_now
-			AND g.created_at <= v_created_at AND (v_id IS NULL OR (g.created_at, g.id) < (v_created_at, v_id))
+			AND (v_id IS NULL OR (g.created_at, g.id) < (v_created_at, v_id))
 		ORDER BY g.created_at DESC, g.id DESC LIMIT p_limit;
+END $$;
+
+CREATE FUNCTION portner.pushed_request_1(p_hash bytea, p_now bigint)
+RETURNS TABLE (client_id text, source text, params bytea, expires_at bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT p.client_id, p.source, p.params, p.expires_at
+		FROM portner.pushed_requests p WHERE p.hash = p_hash AND p.consumed_at IS NULL AND p.expires_at > p_now;
+END $$;
+
+CREATE FUNCTION portner.logins_1(p_user bytea, p_now bigint)
+RETURNS TABLE (id text, client_id text, orgno text, service text, method text, hidden boolean, at bigint, expires_at bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT l.id, l.client_id, l.orgno, l.service, l.method, l.hidden, l.at, l.expires_at
+		FROM portner.logins l WHERE l.user_key = p_user AND l.expires_at > p_now ORDER BY l.number DESC;
+END $$;
+
+CREATE FUNCTION portner.signing_keys_1(p_set text)
+RETURNS TABLE (number bigint, kid text, alg text, key bytea, created_at bigint, active_from bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	IF pg_is_in_recovery() THEN
+		PERFORM portner.check_primary_1();
+	END IF;
+	RETURN QUERY SELECT k.number, k.kid, k.alg, k.key, k.created_at, k.active_from
+		FROM portner.signing_keys k WHERE k.key_set = p_set ORDER BY k.number;
+END $$;
+
+-- sweep removes up to p_most rows of a table that have expired at p_until, and returns how many. It waits for no lock: a row that another
+-- node removes, or that a method has locked, is skipped.
+CREATE FUNCTION portner.sweep_1(p_table text, p_until bigint, p_most bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_removed bigint;
+BEGIN
+	IF p_table = 'access_tokens' THEN
+		DELETE FROM portner.access_tokens WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.access_tokens WHERE remove_at <= p_until ORDER BY remove_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'refresh_tokens' THEN
+		DELETE FROM portner.refresh_tokens WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.refresh_tokens WHERE remove_at <= p_until ORDER BY remove_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'grants' THEN
+		DELETE FROM portner.grants WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.grants WHERE remove_at <= p_until ORDER BY remove_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'requests' THEN
+		DELETE FROM portner.requests WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.requests WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'sessions' THEN
+		DELETE FROM portner.sessions WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.sessions WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'consents' THEN
+		DELETE FROM portner.consents WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.consents WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'pushed_requests' THEN
+		DELETE FROM portner.pushed_requests WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.pushed_requests WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'logins' THEN
+		DELETE FROM portner.logins WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.logins WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSIF p_table = 'replays' THEN
+		DELETE FROM portner.replays WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM portner.replays WHERE expires_at <= p_until ORDER BY expires_at LIMIT p_most FOR UPDATE SKIP LOCKED));
+	ELSE
+		RAISE EXCEPTION 'unknown table';
+	END IF;
+	GET DIAGNOSTICS v_removed = ROW_COUNT;
+	RETURN v_removed;
+END $$;
+
+-- The functions of a fence go through a table in the order of its primary key. Each call looks at p_most rows after a key and returns the
+-- last key, NULL after the last row, and how many records it ended.
+CREATE FUNCTION portner.fence_sessions_1(p_after text, p_since bigint, p_now bigint, p_most bigint, OUT last text, OUT ended bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_touched text[];
+BEGIN
+	SELECT max(b.id), array_agg(b.id) FILTER (WHERE b.touched) INTO last, v_touched FROM (
+		SELECT s.id, s.ended_at IS NULL AND s.expires_at > p_now AND s.changed_at >= p_since AS touched
+			FROM portner.sessions s WHERE s.id > p_after ORDER BY s.id LIMIT p_most) AS b;
+	PERFORM 1 FROM portner.sessions s WHERE s.id = ANY (v_touched) ORDER BY s.id FOR NO KEY UPDATE;
+	UPDATE portner.sessions s
+		SET ended_at = p_now, data = NULL, client_ids = '{}', client_sids = '{}', client_logins = '{}', client_open = '{}'
+		WHERE s.id = ANY (v_touched) AND s.ended_at IS NULL;
+	GET DIAGNOSTICS ended = ROW_COUNT;
+	PERFORM portner.end_grants_1(v_touched, p_now);
+END $$;
+
+CREATE FUNCTION portner.fence_grants_1(p_after text, p_since bigint, p_now bigint, p_most bigint, OUT last text, OUT ended bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_touched text[];
+BEGIN
+	SELECT max(b.id), array_agg(b.id) FILTER (WHERE b.touched) INTO last, v_touched FROM (
+		SELECT g.id, greatest(g.inserted_at, g.redeemed_at, g.consumed_at) >= p_since AS touched
+			FROM portner.grants g WHERE g.id > p_after ORDER BY g.id LIMIT p_most) AS b;
+	ended := portner.end_grants_of_fence_1(v_touched, p_now);
+END $$;
+
+CREATE FUNCTION portner.fence_access_tokens_1(p_after bytea, p_since bigint, p_now bigint, p_most bigint, OUT last bytea, OUT ended bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_touched text[];
+BEGIN
+	SELECT (array_agg(b.hash ORDER BY b.hash DESC))[1], array_agg(DISTINCT b.grant_id) FILTER (WHERE b.touched) INTO last, v_touched FROM (
+		SELECT t.hash, t.grant_id, t.inserted_at >= p_since AS touched
+			FROM portner.access_tokens t WHERE t.hash > p_after ORDER BY t.hash LIMIT p_most) AS b;
+	ended := portner.end_grants_of_fence_1(v_touched, p_now);
+END $$;
+
+CREATE FUNCTION portner.fence_refresh_tokens_1(p_after bytea, p_since bigint, p_now bigint, p_most bigint, OUT last bytea, OUT ended bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_touched text[];
+BEGIN
+	SELECT (array_agg(b.hash ORDER BY b.hash DESC))[1], array_agg(DISTINCT b.grant_id) FILTER (WHERE b.touched) INTO last, v_touched FROM (
+		SELECT t.hash, t.grant_id, greatest(t.inserted_at, t.consumed_at) >= p_since AS touched
+			FROM portner.refresh_tokens t WHERE t.hash > p_after ORDER BY t.hash LIMIT p_most) AS b;
+	ended := portner.end_grants_of_fence_1(v_touched, p_now);
+END $$;
+
+-- end_grants_of_fence ends grants, and codes that were not redeemed, and returns how many they are.
+CREATE FUNCTION portner.end_grants_of_fence_1(p_grants text[], p_now bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	v_ended bigint;
+BEGIN
+	PERFORM 1 FROM portner.grants g WHERE g.id = ANY (p_grants) AND g.revoked_at IS NULL ORDER BY g.id FOR NO KEY UPDATE;
+	UPDATE portner.grants g SET revoked_at = p_now, consumed_at = coalesce(g.consumed_at, p_now)
+		WHERE g.id = ANY (p_grants) AND g.revoked_at IS NULL;
+	GET DIAGNOSTICS v_ended = ROW_COUNT;
+	RETURN v_ended;
 END $$;

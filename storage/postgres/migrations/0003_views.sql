@@ -3,7 +3,7 @@
 CREATE FUNCTION portner.instant(nanoseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT AS $$
 	SELECT CASE WHEN nanoseconds > -9223372036854775808 THEN
-		pg_catalog.to_timestamp(nanoseconds / 1000000000) + pg_catalog.make_interval(secs => (nanoseconds % 1000000000) / 1e9)
+		pg_catalog.to_timestamp(nanoseconds / 1000000000) + (nanoseconds % 1000000000 / 1000) * interval '1 microsecond'
 	END
 $$;
 

@@ -1,0 +1,22 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Fault is what a method returns for an error of pgx.
+func Fault(err error) error { return fault(context.Background(), err) }
+
+// Text and FromText convert texts to columns and back.
+var (
+	Text     = text
+	FromText = fromText
+)
+
+// Apply applies one migration.
+func Apply(ctx context.Context, pool *pgxpool.Pool, m Migration) error { return apply(ctx, pool, m) }
+
+// MaxBatch is the largest number of rows that one statement removes.
+const MaxBatch = maxBatch
