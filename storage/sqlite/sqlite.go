@@ -14,6 +14,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/fields"
 )
 
 // Config holds the settings of a store. The zero value is usable.
@@ -58,45 +60,31 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// field is one problem of a configuration.
-func field(name, problem string) error {
-	return &portner.FieldError{Field: name, Err: errors.New(problem)}
-}
-
 // withDefaults returns c with its defaults, and all problems.
 func (c Config) withDefaults() (Config, error) {
-	var problems []error
-	positive := func(name string, n *int, standard int) {
-		if *n < 0 {
-			problems = append(problems, field(name, "is negative"))
-		} else if *n == 0 {
+	var check fields.Checker
+	number := func(name string, n *int, standard int) {
+		check.Want(*n >= 0, name, "must not be negative")
+		if *n == 0 {
 			*n = standard
 		}
 	}
-	positive("Readers", &c.Readers, max(2, runtime.GOMAXPROCS(0)))
-	positive("MaxPushedRequests", &c.MaxPushedRequests, 100_000)
-	positive("MaxPushedRequestsPerClient", &c.MaxPushedRequestsPerClient, 1_000)
-	positive("MaxPushedRequestsPerAddress", &c.MaxPushedRequestsPerAddress, 20)
-	positive("MaxReplays", &c.MaxReplays, 1_000_000)
-	switch {
-	case c.Timeout == 0:
-		c.Timeout = 3 * time.Second
-	case c.Timeout < time.Millisecond:
-		problems = append(problems, field("Timeout", "is less than a millisecond"))
-	}
-	switch {
-	case c.MaxBytes == 0:
-		c.MaxBytes = 64 << 30
-	case c.MaxBytes < 1<<20:
-		problems = append(problems, field("MaxBytes", "is less than 1 MiB"))
-	}
+	number("Readers", &c.Readers, max(2, runtime.GOMAXPROCS(0)))
+	number("MaxPushedRequests", &c.MaxPushedRequests, 100_000)
+	number("MaxPushedRequestsPerClient", &c.MaxPushedRequestsPerClient, 1_000)
+	number("MaxPushedRequestsPerAddress", &c.MaxPushedRequestsPerAddress, 20)
+	number("MaxReplays", &c.MaxReplays, 1_000_000)
+	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
+	check.Want(c.Timeout >= time.Millisecond, "Timeout", "must not be less than a millisecond")
+	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<30)
+	check.Want(c.MaxBytes >= 1<<20, "MaxBytes", "must not be less than 1 MiB")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, errors.Join(problems...)
+	return c, check.Err()
 }
 
 // Store is a store in a file. It is safe for concurrent use. Use Open to make one.

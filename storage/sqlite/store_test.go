@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,16 +54,26 @@ func openFile(t testing.TB, file string) *sqlite.Store {
 	return s
 }
 
+// openContract opens a store for one case. A long run does not wait for the disk, which changes no verdict.
+func openContract(t *testing.T) *sqlite.Store {
+	t.Helper()
+	config := sqlite.Config{LoseLastSecondsOnPowerLoss: os.Getenv(storagetest.Variable) != "short", Timeout: time.Minute}
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(t *testing.T) provider.Store { return open(t) })
+	storagetest.Run(t, func(t *testing.T) provider.Store { return openContract(t) })
 }
 
 func TestContractOfOptionalMethods(t *testing.T) {
 	t.Parallel()
-	storagetest.RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return open(t) })
-	storagetest.RunReplay(t, func(t *testing.T) client.ReplayStore { return open(t) })
-	storagetest.RunGrants(t, func(t *testing.T) storagetest.GrantStore { return open(t) })
-	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return open(t) })
-	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return open(t) })
+	storagetest.RunPushedRequests(t, func(t *testing.T) authorize.PushedRequestStore { return openContract(t) })
+	storagetest.RunReplay(t, func(t *testing.T) client.ReplayStore { return openContract(t) })
+	storagetest.RunGrants(t, func(t *testing.T) storagetest.GrantStore { return openContract(t) })
+	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return openContract(t) })
+	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return openContract(t) })
 }
