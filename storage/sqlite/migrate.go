@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
 // applicationID marks files of this package (PRAGMA application_id). It is "prtn".
 const applicationID = 0x7072746e
+
+// pageSize is the size of a page of SQLite.
+const pageSize = 4096
 
 // schema holds the migrations, which only add: a process with an earlier version that has the file open goes on.
 //
@@ -61,28 +65,39 @@ func (c *Config) configure(db *sqlite3.Conn, readOnly bool) error {
 	}
 	pragmas := []string{
 		"synchronous=" + synchronous, "foreign_keys=ON", "trusted_schema=OFF", "cache_size=-8000",
-		"journal_size_limit=67108864", "query_only=" + strconv.FormatBool(readOnly),
+		"journal_size_limit=67108864", "max_page_count=" + strconv.FormatInt(c.MaxBytes/pageSize, 10), "query_only=" + strconv.FormatBool(readOnly),
 	}
 	return db.Exec("PRAGMA " + strings.Join(pragmas, "; PRAGMA "))
 }
 
 // migrate makes the schema, or brings that of an earlier version up to date.
-func (c *conn) migrate() error {
-	texts, err := migrations()
-	if err != nil {
+func (c *conn) migrate(texts []string) error {
+	if err := c.check(len(texts)); err != nil {
 		return err
 	}
-	if err := c.check(len(texts)); err != nil {
+	// A file must have auto_vacuum before its first table. Both pragmas change nothing in a file that has them.
+	if err := c.patiently("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); err != nil {
 		return err
 	}
 	if version, err := c.number("PRAGMA user_version"); err != nil || version == int64(len(texts)) {
 		return err
 	}
-	// What a file must have before its first table.
-	if err := c.db.Exec("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL"); err != nil {
+	return c.apply(texts)
+}
+
+// patiently executes statements that SQLite does not wait for: two processes may make the file at the same time.
+func (c *conn) patiently(sql string) error {
+	var err error
+	for range 200 {
+		if err = c.db.Exec(sql); err == nil || !errors.Is(err, sqlite3.BUSY) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err != nil {
 		return fault(err)
 	}
-	return c.apply(texts)
+	return nil
 }
 
 // check returns an error if the file is not one of this package, or has more migrations than n.

@@ -105,6 +105,15 @@ type Store struct {
 // file of another application, a file that others than its owner may read or write, and a file that a later version of this package has
 // changed. A file of an earlier version is migrated. Call Close when the store is not used any more.
 func Open(ctx context.Context, file string, config Config) (*Store, error) {
+	texts, err := migrations()
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	return open(ctx, file, config, texts)
+}
+
+// open opens a file whose schema is made by some migrations.
+func open(ctx context.Context, file string, config Config, migrations []string) (*Store, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: config: %w", err)
@@ -119,7 +128,7 @@ func Open(ctx context.Context, file string, config Config) (*Store, error) {
 	if s.writer, err = config.connect(file, false); err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", file, err)
 	}
-	if err := s.writer.migrate(); err != nil {
+	if err := s.writer.migrate(migrations); err != nil {
 		_ = s.writer.close()
 		return nil, fmt.Errorf("sqlite: %s: %w", file, err)
 	}

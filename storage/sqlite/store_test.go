@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,9 +32,11 @@ var (
 
 // The suite runs in its short form, which checks the same rules with fewer callers and rounds. PORTNER_STORAGETEST=full runs the whole.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if os.Getenv("PORTNER_STORAGETEST") != "full" {
-		_ = flag.Set("test.short", "true")
+	if file := os.Getenv("PORTNER_SQLITE_WRITER"); file != "" {
+		writeUntilKilled(file)
+	}
+	if os.Getenv(storagetest.Variable) == "" {
+		_ = os.Setenv(storagetest.Variable, "short")
 	}
 	os.Exit(m.Run())
 }

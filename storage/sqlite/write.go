@@ -93,16 +93,19 @@ func (s *Store) next() []*change {
 // lead executes changes until own is among them. The caller has the turn.
 func (s *Store) lead(own *change) {
 	defer func() { <-s.turn }()
-	for mine := false; !mine; {
-		batch := s.next()
-		if len(batch) == 0 { // another caller executed own
-			return
-		}
-		for _, w := range batch {
-			mine = mine || w == own
-		}
-		s.execute(batch)
+	for len(own.done) == 0 {
+		s.execute(s.next())
 	}
+}
+
+// call calls f. A panic, such as that of the driver without memory, is a fault: other callers wait for the batch.
+func (w *change) call(c *conn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("sqlite: panic: %v", p)
+		}
+	}()
+	return w.f(c)
 }
 
 // execute executes a batch in one transaction, or each change in its own if a fault would end all of them.
@@ -133,7 +136,7 @@ func (s *Store) transact(batch []*change, errs []error) (err error) {
 		return fault(err)
 	}
 	defer func() {
-		if !c.db.GetAutocommit() { // also after a panic
+		if !c.db.GetAutocommit() {
 			_ = c.db.Exec("ROLLBACK")
 		}
 	}()
@@ -147,7 +150,7 @@ func (s *Store) transact(batch []*change, errs []error) (err error) {
 				return err
 			}
 		}
-		errs[i] = w.f(c)
+		errs[i] = w.call(c)
 		switch {
 		case errs[i] == nil:
 		case !isVerdict(errs[i]) || c.db.GetAutocommit():
