@@ -40,6 +40,7 @@ func layers() map[string]rule {
 		"internal/audit":      {own: l0},
 		"internal/bound":      {own: concat(l0, []string{"dpop", "internal/httpx", "internal/jose"})}, // for the packages of L2 and L3
 		"internal/display":    {},
+		"internal/explore":    {own: concat(l0, l1, l2, []string{"provider"}), testing: true}, // for the interfaces of stores
 		"internal/fields":     {own: []string{"."}},
 		"internal/history":    {own: concat(l0, l1, l2, []string{"provider"}), third: []string{"github.com/anishathalye/porcupine"}}, // for storagetest and experiments
 		"internal/httpx":      {own: concat(l0, []string{"internal/seal"})},

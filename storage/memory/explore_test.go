@@ -1,0 +1,19 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/portner-go/portner/internal/explore"
+	"github.com/portner-go/portner/storage/memory"
+)
+
+// Every state that two nodes reach with a few steps, with the verdict of each further step.
+func TestExplore(t *testing.T) {
+	t.Parallel()
+	newStore := func(testing.TB) explore.Store { return memory.New() }
+	if racing || testing.Short() {
+		explore.RunSome(t, newStore, explore.FullDepth, 300)
+		return
+	}
+	explore.Run(t, newStore, explore.FullDepth)
+}
