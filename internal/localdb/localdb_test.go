@@ -54,3 +54,14 @@ func TestRedis(t *testing.T) {
 	require.NoError(t, s.Start())
 	reaches(t, s)
 }
+
+func TestPgBouncer(t *testing.T) {
+	dir := t.TempDir()
+	s, err := localdb.StartPostgres(localdb.Config{Dir: filepath.Join(dir, "postgres")})
+	installed(t, err)
+	t.Cleanup(s.Stop)
+	bouncer, err := localdb.StartPgBouncer(localdb.Config{Dir: filepath.Join(dir, "pgbouncer")}, s, 2)
+	installed(t, err)
+	t.Cleanup(bouncer.Stop)
+	reaches(t, bouncer)
+}

@@ -52,6 +52,9 @@ func TestMain(m *testing.M) {
 		_ = os.Setenv(storagetest.Variable, "short")
 	}
 	code := m.Run()
+	if bouncer.Server != nil {
+		bouncer.Stop()
+	}
 	if server.Server != nil {
 		server.Stop()
 	}
