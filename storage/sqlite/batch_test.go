@@ -15,15 +15,6 @@ import (
 	"github.com/portner-go/portner/storage/sqlite"
 )
 
-// openPatient opens a store in which changes wait for each other as long as a slow machine needs.
-func openPatient(t *testing.T) *sqlite.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), newFile(t), sqlite.Config{Timeout: time.Minute})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return s
-}
-
 // waitForQueue waits until n changes are queued.
 func waitForQueue(t *testing.T, s *sqlite.Store, n int) {
 	t.Helper()
@@ -48,7 +39,7 @@ func inOneBatch(t *testing.T, s *sqlite.Store, changes ...func() error) []error 
 // A change that gets a verdict leaves those of the same transaction alone, and sees those before it.
 func TestVerdictInABatch(t *testing.T) {
 	t.Parallel()
-	s := openPatient(t)
+	s := open(t)
 	require.NoError(t, logIn(t.Context(), s, "a"))
 	insert := func(name string) func() error {
 		return func() error {
@@ -88,7 +79,7 @@ func TestFaultInABatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := openPatient(t)
+			s := open(t)
 			insert := func(name string) func() error {
 				return func() error {
 					_, err := s.ReplaceSession(t.Context(), storage.Hash{}, newSession(name), 0, epoch)
@@ -111,7 +102,7 @@ func TestFaultInABatch(t *testing.T) {
 // More changes than one transaction has are executed in several; none is lost or executed twice.
 func TestManyBatches(t *testing.T) {
 	t.Parallel()
-	s := openPatient(t)
+	s := open(t)
 	var changes []func() error
 	for i := range 2*sqlite.MaxBatch + 10 {
 		changes = append(changes, func() error {
@@ -129,7 +120,7 @@ func TestManyBatches(t *testing.T) {
 // A change whose context ends while it waits is not made.
 func TestCancelledWhileWaiting(t *testing.T) {
 	t.Parallel()
-	s := openPatient(t)
+	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	use := func(ctx context.Context) error {
 		return s.ConsumeJTI(ctx, "client-a", storage.HashOf("jti"), epoch.Add(time.Minute), epoch)

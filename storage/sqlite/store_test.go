@@ -49,7 +49,7 @@ func open(t testing.TB) *sqlite.Store {
 
 func openFile(t testing.TB, file string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), file, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Timeout: time.Minute}) // a slow machine is no fault
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -77,4 +77,26 @@ func TestContractOfOptionalMethods(t *testing.T) {
 	storagetest.RunGrants(t, func(t *testing.T) storagetest.GrantStore { return openContract(t) })
 	storagetest.RunHistory(t, func(t *testing.T) storagetest.HistoryStore { return openContract(t) })
 	storagetest.RunSigningKeys(t, func(t *testing.T) keyset.Store { return openContract(t) })
+}
+
+func nodeOf(s *sqlite.Store) storagetest.Node {
+	return storagetest.Node{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep}
+}
+
+// Several handles on one file are one store.
+func TestContractOfHandles(t *testing.T) {
+	t.Parallel()
+	storagetest.RunNodes(t, func(t *testing.T, n int) (nodes []storagetest.Node) {
+		file := newFile(t)
+		for range n {
+			nodes = append(nodes, nodeOf(openFile(t, file)))
+		}
+		return nodes
+	})
+}
+
+// Several processes with one file are one store.
+func TestContractOfProcesses(t *testing.T) {
+	t.Parallel()
+	storagetest.RunProcesses(t, newFile, func(t *testing.T, file string) storagetest.Node { return nodeOf(openFile(t, file)) })
 }

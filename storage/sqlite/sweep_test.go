@@ -124,7 +124,7 @@ func TestBounds(t *testing.T) {
 
 func TestBoundsOfAUser(t *testing.T) {
 	t.Parallel()
-	s := openPatient(t)
+	s := open(t)
 	user := storage.HashOf("user")
 	insert := func(n, limit int) ([]storage.Session, error) {
 		in := newSession(fmt.Sprint(n))
