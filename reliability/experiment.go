@@ -209,7 +209,8 @@ func (t *trial) first() string {
 	if len(t.broken) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d times, first: %s", len(t.broken), t.broken[0])
+	line, _, _ := strings.Cut(t.broken[0], "\n")
+	return fmt.Sprintf("%d times, first: %s", len(t.broken), line)
 }
 
 // size returns the number for the profile.

@@ -32,5 +32,27 @@ func experiments() []*experiment {
 			name: "slow-database", about: "a proxy delays, drops, halves and cuts the connections to the store", stores: both, run: slowDatabase,
 			controls: []control{{defect: "no deadline of a call", run: slowDatabaseControl}},
 		},
+		{
+			name: "failover", about: "a synchronous standby loses nothing; after an asynchronous one the fence ends what came back", stores: pg, run: failover,
+			controls: []control{{defect: "no fence", run: failoverControl}},
+		},
+		{
+			name: "redis-durability", about: "evicting policies, a full memory, kill -9, and a Redis that does not answer", stores: []string{kindRedis}, run: redisDurability,
+			controls: []control{{defect: "an evicting policy", run: redisDurabilityControl}},
+		},
+		{
+			name: "linearizability", about: "an order of the calls of two processes explains their results", stores: []string{kindPostgres, kindRedis, kindSQLite}, run: linearizability,
+			controls: []control{{defect: "read, then update", run: linearizabilityControl}},
+		},
+		{
+			name: "sessions", about: "many sessions: look-ups beside a bare select, and sweeping", stores: pg, run: sessions,
+		},
+		{
+			name: "pool-exhausted", about: "all connections of a node wait for a lock", stores: pg, run: poolExhausted,
+			controls: []control{{defect: "an outage as an unknown token", run: poolExhaustedControl}},
+		},
+		{
+			name: "cost", about: "code exchange and refresh beside the bare statements and signatures", stores: both, run: cost,
+		},
 	}
 }

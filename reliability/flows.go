@@ -99,8 +99,8 @@ func (l *load) see(r *reply) *reply {
 	return r
 }
 
-// again repeats a request while it has no reply or 503.
-func (l *load) again(do func() *reply) (r *reply, lost bool) {
+// retry repeats a request while it has no reply or 503.
+func (l *load) retry(do func() *reply) (r *reply, lost bool) {
 	for deadline := time.Now().Add(l.patience); ; {
 		r = l.see(do())
 		if !r.unavailable() || time.Now().After(deadline) || l.Err() != nil {
@@ -149,7 +149,7 @@ func (l *load) logIn(s *story) (code authorization, ok bool) {
 
 // tokens redeems the code and refreshes.
 func (l *load) tokens(s *story, code authorization) bool {
-	r, lost := l.again(func() *reply { return l.redeem(code) })
+	r, lost := l.retry(func() *reply { return l.redeem(code) })
 	if !r.ok() {
 		s.lost = true // the repeated request was a second use, or the code has expired
 		if !lost {
@@ -159,7 +159,7 @@ func (l *load) tokens(s *story, code authorization) bool {
 	}
 	s.access, s.refresh, s.idToken = append(s.access, r.field("access_token")), append(s.refresh, r.field("refresh_token")), r.field("id_token")
 	for range 3 {
-		r, _ = l.again(func() *reply { return l.cluster.refresh(s.latest()) })
+		r, _ = l.retry(func() *reply { return l.cluster.refresh(s.latest()) })
 		switch {
 		case r.ok():
 			s.access, s.refresh = append(s.access, r.field("access_token")), append(s.refresh, r.field("refresh_token"))
@@ -179,11 +179,11 @@ func (l *load) tokens(s *story, code authorization) bool {
 func (l *load) end(s *story, how int) {
 	switch how {
 	case 0:
-		r, _ := l.again(func() *reply { return l.revoke(s.latest()) })
+		r, _ := l.retry(func() *reply { return l.revoke(s.latest()) })
 		s.revoked, s.maybeOver = r.ok(), !r.ok()
 	case 1:
 		// A logout whose reply was lost ended the session: the next one finds none, and leads back to the client too.
-		r, _ := l.again(func() *reply { return s.b.logout(s.idToken) })
+		r, _ := l.retry(func() *reply { return s.b.logout(s.idToken) })
 		s.out = r.err == nil && r.status == http.StatusSeeOther
 		s.maybeOut, s.maybeOver = !s.out, !s.out
 	}

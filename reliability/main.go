@@ -21,6 +21,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == recorderCommand {
+		if err := runRecorder(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "record:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ok := run(ctx, os.Args[1:], os.Stdout)
 	stop()

@@ -107,12 +107,17 @@ type serving struct {
 }
 
 func newServing(ctx context.Context, cfg nodeConfig, logger *slog.Logger) (*serving, error) {
-	n := &serving{cfg: cfg, disabled: map[string]bool{}}
-	fail := cfg.Fail
 	store, err := open(ctx, opening{url: cfg.Store, conns: cfg.Conns, timeout: cfg.Timeout, logger: logger, evict: cfg.Evict})
 	if err != nil {
 		return nil, err
 	}
+	return newServingOn(ctx, cfg, store, logger)
+}
+
+// newServingOn returns a provider on an open store.
+func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *slog.Logger) (_ *serving, err error) {
+	n := &serving{cfg: cfg, disabled: map[string]bool{}}
+	fail := cfg.Fail
 	n.store = store
 	if store.fullStore, err = variant(ctx, cfg, &fail, store.fullStore); err != nil {
 		return nil, err

@@ -103,6 +103,12 @@ func newPool(ctx context.Context, o opening) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
+// quiet drops what go-redis writes to the standard error: connections that fail are what the experiments want.
+type quiet struct{}
+
+// Printf implements the logger of go-redis.
+func (quiet) Printf(context.Context, string, ...any) {}
+
 func openRedis(ctx context.Context, o opening) (*opened, error) {
 	options, err := goredis.ParseURL(o.url)
 	if err != nil {
@@ -112,6 +118,7 @@ func openRedis(ctx context.Context, o opening) (*opened, error) {
 	if o.conns > 0 {
 		options.PoolSize = o.conns
 	}
+	goredis.SetLogger(quiet{})
 	c := goredis.NewClient(options)
 	s, err := redis.New(ctx, c, redis.Config{Timeout: o.timeout, Logger: o.logger, AllowEviction: o.evict})
 	if err != nil {
