@@ -66,7 +66,7 @@ func (e *experiment) runOnce(ctx context.Context, o options, store string, out i
 	t := e.try(ctx, o, store, seed, out, e.run)
 	verdict, controls := "PASS", ""
 	switch {
-	case errors.Is(t.fault, localdb.ErrNotInstalled) && os.Getenv("CI") != "true":
+	case mayBeSkipped(t.fault):
 		fmt.Fprintf(out, "SKIPPED %s %s: %v\n", e.name, store, t.fault)
 		return true
 	case t.fault != nil || len(t.broken) > 0:
@@ -96,6 +96,12 @@ func (e *experiment) runOnce(ctx context.Context, o options, store string, out i
 	return verdict == "PASS"
 }
 
+// mayBeSkipped reports whether a fault is one of the machine. In CI a server that is not installed is a failure.
+func mayBeSkipped(err error) bool {
+	var s skipped
+	return errors.As(err, &s) || errors.Is(err, localdb.ErrNotInstalled) && os.Getenv("CI") != "true"
+}
+
 // controlsOn returns the controls that run on a store.
 func (e *experiment) controlsOn(store string) (all []control) {
 	for _, k := range e.controls {
@@ -122,6 +128,14 @@ type trial struct {
 	undo   []func()
 	fault  error
 }
+
+// skipped is the fault of a trial that this machine cannot run.
+type skipped struct{ reason string }
+
+func (s skipped) Error() string { return s.reason }
+
+// skip ends the trial.
+func (t *trial) skip(reason string) { panic(fault{skipped{reason}}) }
 
 // fault is an error of the experiment itself, such as a server that does not start.
 type fault struct{ error }

@@ -52,6 +52,23 @@ func experiments() []*experiment {
 			controls: []control{{defect: "an outage as an unknown token", run: poolExhaustedControl}},
 		},
 		{
+			name: "disk-full", about: "the disk of PostgreSQL is full for a while", stores: pg, run: diskFull,
+			controls: []control{{defect: "an outage as an unknown token", run: diskFullControl}},
+		},
+		{
+			name: "partition", about: "a node without the store, cut connections, requests that arrive twice", stores: both, run: partition,
+			controls: []control{{defect: "an outage as an unknown token", run: partitionControl}},
+		},
+		{
+			name: "clock-jumps", about: "the clock of one node is an hour ahead or behind", stores: both, run: clockJumps,
+			controls: []control{{defect: "read, then update", run: clockJumpsControl}},
+		},
+		{
+			name: "soak", about: "short lifetimes, sweeping and new signing keys: nothing grows", stores: pg, run: soak,
+			controls: []control{{defect: "no sweeping", run: soakControl}},
+		},
+		{name: "record-day", about: "logins as fast as three nodes go", stores: both, fullOnly: true, run: recordDay},
+		{
 			name: "cost", about: "code exchange and refresh beside the bare statements and signatures", stores: both, run: cost,
 		},
 	}

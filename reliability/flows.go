@@ -37,7 +37,9 @@ type load struct {
 	patience time.Duration // how long a client repeats a request without a useful reply
 	longest  time.Duration // a reply that takes longer breaks a rule
 	pause    time.Duration // of each user between two requests
-	strict   bool          // refused refresh tokens break a rule
+	repeat   int           // every so many requests are sent twice at the same time; 0 is none
+	number   atomic.Int64
+	repeated atomic.Int64
 	statuses [600]atomic.Int64
 	cut      atomic.Int64 // requests without a response
 	slowest  atomic.Int64
@@ -102,13 +104,23 @@ func (l *load) see(r *reply) *reply {
 // retry repeats a request while it has no reply or 503.
 func (l *load) retry(do func() *reply) (r *reply, lost bool) {
 	for deadline := time.Now().Add(l.patience); ; {
-		r = l.see(do())
+		r = l.see(l.maybeTwice(do))
 		if !r.unavailable() || time.Now().After(deadline) || l.Err() != nil {
 			return r, lost
 		}
 		lost = true
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// maybeTwice sends some requests twice, as a proxy does that lost a response. The client gets one of the replies.
+func (l *load) maybeTwice(do func() *reply) *reply {
+	if l.repeat == 0 || l.number.Add(1)%int64(l.repeat) != 0 {
+		return do()
+	}
+	l.repeated.Add(1)
+	replies := race(2, func(int) *reply { return do() })
+	return l.see(replies[1])
 }
 
 // tell runs one story: a login, a redemption, three refreshes and an end.
@@ -150,9 +162,13 @@ func (l *load) logIn(s *story) (code authorization, ok bool) {
 // tokens redeems the code and refreshes.
 func (l *load) tokens(s *story, code authorization) bool {
 	r, lost := l.retry(func() *reply { return l.redeem(code) })
+	if r.ok() && l.repeat > 0 && !l.introspect(r.field("access_token")).active() {
+		s.lost = true // the code was presented twice, so that its grant ended
+		return false
+	}
 	if !r.ok() {
 		s.lost = true // the repeated request was a second use, or the code has expired
-		if !lost {
+		if !lost && l.repeat == 0 {
 			l.fail("a code was refused: %s", r)
 		}
 		return false

@@ -45,8 +45,7 @@ type nodeConfig struct {
 	Sweep     time.Duration // between two sweeps; 0 sweeps only at /control/sweep
 	Secret    []byte
 	Pairwise  []byte
-	Key       []byte // PEM of the signing key
-	Rotate    bool   // the signing keys are in the store, and change every two minutes
+	Keys      []plannedKey
 	JWKS      []byte // of the client that signs assertions
 	Fail      failPoint
 	Evict     bool // an evicting Redis is accepted
@@ -125,7 +124,7 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 	if fail.Name != "" {
 		store.fullStore = failing{store.fullStore, &fail}
 	}
-	keys, err := n.keys(ctx, logger)
+	keys, err := n.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -150,12 +149,23 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 
 func (n *serving) now() time.Time { return time.Now().Add(n.cfg.Skew) }
 
-func (n *serving) keys(context.Context, *slog.Logger) (*keyset.Set, error) {
-	key, err := keyset.ParsePEM(n.cfg.Key, keyset.ES256)
-	if err != nil {
-		return nil, err
+// plannedKey is a signing key and its life.
+type plannedKey struct {
+	PEM  []byte
+	Life keyset.Life
+}
+
+func (n *serving) keys() (*keyset.Set, error) {
+	var keys []keyset.Key
+	for _, k := range n.cfg.Keys {
+		key, err := keyset.ParsePEM(k.PEM, keyset.ES256)
+		if err != nil {
+			return nil, err
+		}
+		key.Life = k.Life
+		keys = append(keys, key)
 	}
-	return keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	return keyset.New(keyset.Config{Keys: keys})
 }
 
 // sweep removes expired records now and then.

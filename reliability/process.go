@@ -56,10 +56,7 @@ func freeAddr() (string, error) {
 
 // cluster starts nodes on a store. change may change the configuration of each.
 func (t *trial) cluster(store string, count int, change func(i int, cfg *nodeConfig)) *cluster {
-	key, err := keyset.Generate(keyset.ES256)
-	t.must(err)
-	pem, err := keyset.MarshalPEM(key)
-	t.must(err)
+	first := t.signingKey(keyset.Life{})
 	machine, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	t.must(err)
 	kid, err := jose.Thumbprint(machine.Public())
@@ -82,7 +79,7 @@ func (t *trial) cluster(store string, count int, change func(i int, cfg *nodeCon
 			c.issuer = "http://" + addr
 		}
 		n := &node{base: "http://" + addr, cfg: nodeConfig{
-			Issuer: c.issuer, Listen: addr, Store: store, Secret: secret, Pairwise: pairwise, Key: pem, JWKS: fmt.Appendf(nil, `{"keys":[%s]}`, jwk), Verbose: t.verbose,
+			Issuer: c.issuer, Listen: addr, Store: store, Secret: secret, Pairwise: pairwise, Keys: []plannedKey{first}, JWKS: fmt.Appendf(nil, `{"keys":[%s]}`, jwk), Verbose: t.verbose,
 		}}
 		if change != nil {
 			change(i, &n.cfg)
@@ -92,6 +89,15 @@ func (t *trial) cluster(store string, count int, change func(i int, cfg *nodeCon
 		t.defer_(n.stop)
 	}
 	return c
+}
+
+// signingKey makes a key with a planned life.
+func (t *trial) signingKey(life keyset.Life) plannedKey {
+	key, err := keyset.Generate(keyset.ES256)
+	t.must(err)
+	pem, err := keyset.MarshalPEM(key)
+	t.must(err)
+	return plannedKey{pem, life}
 }
 
 // start starts the process and returns when it serves.

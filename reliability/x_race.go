@@ -303,10 +303,14 @@ func (c *cluster) assertion(jti string, issued, expires time.Time) string {
 }
 
 func (c *cluster) machineToken(assertion string) *reply {
-	return c.do(http.MethodPost, c.next()+"/token", url.Values{
+	return c.do(http.MethodPost, c.next()+"/token", machineForm(assertion), nil)
+}
+
+func machineForm(assertion string) url.Values {
+	return url.Values{
 		"grant_type": {"client_credentials"}, "scope": {apiScope}, "client_assertion": {assertion},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-	}, nil)
+	}
 }
 
 // assertions presents each assertion from many callers at once.
