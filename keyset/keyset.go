@@ -53,6 +53,9 @@ type Set struct {
 	keys     []Key      // validated and sorted, with derived instants
 	prepared map[string]prepared
 	line     atomic.Pointer[timeline]
+
+	parts []*Set // of Join; nil for a set with keys of its own
+	joint atomic.Pointer[jointView]
 }
 
 // New returns a Set. It reports every problem at once, by field name.
@@ -73,14 +76,25 @@ func New(cfg Config) (*Set, error) {
 	return s, nil
 }
 
+// fixed returns why the keys of the set cannot be changed by the host. It returns nil if they can.
+func (s *Set) fixed() error {
+	switch {
+	case s.source != nil:
+		return errStored
+	case s.parts != nil:
+		return errJoint
+	}
+	return nil
+}
+
 var errStored = errors.New("keyset: the keys of this set are those that a Directory or Shared stores")
 
 // Replace replaces every key, for nodes that load shared keys again. If there are problems, it reports all of them and changes
 // nothing. A key that is left out is no longer trusted: leave out a stolen key to take it out of use. Replace returns an error for
 // the set of a Directory or Shared.
 func (s *Set) Replace(keys []Key) error {
-	if s.source != nil {
-		return errStored
+	if err := s.fixed(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,6 +123,9 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 	if alg == "" {
 		alg = s.defaultAlg
 	}
+	if s.parts != nil {
+		return s.part(alg, now).Sign(alg, typ, payload, now)
+	}
 	line := s.line.Load()
 	if !line.until.IsZero() && !now.Before(line.until) {
 		return "", fmt.Errorf("keyset: %w: the keys must be loaded again: other nodes may sign with a newer one since %v", portner.ErrUnavailable, line.until)
@@ -125,14 +142,13 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 }
 
 // Algs returns the algorithms that have an active key, the default first, for metadata.
-func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.line.Load().at(now).algs) }
+func (s *Set) Algs(now time.Time) []string { return slices.Clone(s.view(now).algs) }
 
 // VerifyIDToken verifies the signature of an id_token of this set and returns its payload. Retired keys verify until they are removed.
 // Every other kind of JWT that the keys sign, such as an access token or a logout token, is rejected. VerifyIDToken does not examine
 // the values of claims such as exp.
 func (s *Set) VerifyIDToken(token string, now time.Time) (payload []byte, err error) {
-	v := s.line.Load().at(now)
-	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, v.published, jose.IDToken)
+	t, err := jose.Verify(token, jose.MaxTokenX5C, supported, s.view(now).published, jose.IDToken)
 	if err != nil {
 		return nil, fmt.Errorf("keyset: verifying: %w", err)
 	}
@@ -141,12 +157,15 @@ func (s *Set) VerifyIDToken(token string, now time.Time) (payload []byte, err er
 
 // JWKS returns the published keys as a JSON document, and its strong ETag. The bytes must not be changed.
 func (s *Set) JWKS(now time.Time) (doc []byte, etag string) {
-	v := s.line.Load().at(now)
+	v := s.view(now)
 	return v.doc, v.etag
 }
 
 // States returns the lives of the keys, sorted by algorithm and start. Instants that derive from a successor are filled in.
 func (s *Set) States() []KeyState {
+	if s.parts != nil {
+		return s.jointStates()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return states(s.keys)

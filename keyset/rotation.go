@@ -94,8 +94,8 @@ func (r Rotation) endAt(l Life, successor time.Time) Life {
 // smaller value is an error. A provider with several nodes uses Rotation.Plan instead. Add returns an error for the set of a
 // Directory or Shared.
 func (s *Set) Add(key Key, removeOldAfter time.Duration, now time.Time) error {
-	if s.source != nil {
-		return errStored
+	if err := s.fixed(); err != nil {
+		return err
 	}
 	key, err := withKID(key)
 	if err != nil {

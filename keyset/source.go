@@ -202,6 +202,9 @@ func open(ctx context.Context, o *source, c *fields.Checker) (*Set, error) {
 // cannot be read or written, it returns an error and the keys of the set are unchanged. An expired key that cannot be deleted is an error
 // too.
 func (s *Set) Rotate(ctx context.Context, now time.Time) error {
+	if s.parts != nil {
+		return s.eachPart(func(p *Set) error { return p.Rotate(ctx, now) })
+	}
 	if s.source == nil {
 		return errors.New("keyset: the set does not come from a Directory or Shared")
 	}
@@ -222,6 +225,10 @@ func (s *Set) Rotate(ctx context.Context, now time.Time) error {
 // Run calls Rotate at once and then every hour until ctx is done. It logs an error to the Logger of the Directory or Shared, and calls
 // Rotate again after five minutes. It returns at once if the set comes from neither.
 func (s *Set) Run(ctx context.Context) {
+	if s.parts != nil {
+		_ = s.eachPart(func(p *Set) error { p.Run(ctx); return nil })
+		return
+	}
 	if s.source == nil {
 		return
 	}

@@ -22,6 +22,7 @@ type view struct {
 	signers   map[string]*jose.Signer
 	algs      []string // algorithms of signers, default first
 	published []jose.PublicKey
+	jwks      [][]byte // of published
 	doc       []byte
 	etag      string
 }
@@ -65,7 +66,6 @@ func (s *Set) newTimeline(keys []Key, all map[string]prepared) *timeline {
 	t := &timeline{}
 	for _, from := range slices.CompactFunc(instants, time.Time.Equal) {
 		v := view{from: from, signers: make(map[string]*jose.Signer)}
-		var jwks [][]byte
 		for _, k := range keys {
 			phase := k.Phase(from)
 			if phase == Planned || phase == Removed {
@@ -73,13 +73,13 @@ func (s *Set) newTimeline(keys []Key, all map[string]prepared) *timeline {
 			}
 			p := all[k.KID]
 			v.published = append(v.published, p.public)
-			jwks = append(jwks, p.jwk)
+			v.jwks = append(v.jwks, p.jwk)
 			if phase == Active {
 				v.signers[k.Alg] = p.signer
 			}
 		}
 		v.algs = s.algsOf(v.signers)
-		v.setJWKS(jwks)
+		v.setJWKS()
 		t.views = append(t.views, v)
 	}
 	return t
@@ -102,8 +102,8 @@ func (s *Set) algsOf(signers map[string]*jose.Signer) []string {
 }
 
 // setJWKS sets the JWKS of the view (RFC 7517 §5). The keys are encoded by jose.MarshalJWK, which has no private members.
-func (v *view) setJWKS(jwks [][]byte) {
-	v.doc = slices.Concat([]byte(`{"keys":[`), bytes.Join(jwks, []byte(",")), []byte("]}"))
+func (v *view) setJWKS() {
+	v.doc = slices.Concat([]byte(`{"keys":[`), bytes.Join(v.jwks, []byte(",")), []byte("]}"))
 	sum := sha256.Sum256(v.doc)
 	v.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }
