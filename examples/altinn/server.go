@@ -74,14 +74,14 @@ func (s *server) close() {
 
 // start makes the keys and the handler.
 func (s *server) start(ctx context.Context) (err error) {
-	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, nil, false, s.now()); err != nil {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, nil, false, s.log); err != nil {
 		return err
 	}
 	return s.build()
 }
 
 // Reload implements standin.Server.
-func (s *server) Reload() error {
+func (s *server) Reload(ctx context.Context) error {
 	next := *s
 	var err error
 	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
@@ -127,7 +127,7 @@ func (s *server) build() error {
 func (s *server) exchangeConfig() altinn.Config {
 	c := s.cfg
 	return altinn.Config{
-		Issuer: s.issuer, Keys: s.keys.Set,
+		Issuer: s.issuer, Keys: s.keys.Set(),
 		Maskinporten:  c.Maskinporten.provider(s.issuer, "/jwk", "fixed", s.outgoing),
 		IDPorten:      c.IDPorten.provider(s.issuer, "/jwks.json", "copy", s.outgoing),
 		Studio:        c.Studio.provider(s.issuer, "", "fixed", s.outgoing),
@@ -173,7 +173,7 @@ func (s *server) Greet(w io.Writer) {
 
 // verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
 func (s *server) verifier() (*resource.Verifier, error) {
-	jwks, _ := s.keys.Set.JWKS(s.now())
+	jwks, _ := s.keys.Set().JWKS(s.now())
 	return resource.New(resource.Config{
 		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: s.issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
 	})

@@ -82,7 +82,7 @@ func (s *server) start(ctx context.Context) (err error) {
 	if s.opt.demo {
 		s.cfg = s.cfg.with(s.demoAt)
 	}
-	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, time.Now()); err != nil {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, s.log); err != nil {
 		return err
 	}
 	if err = s.build(); err == nil && s.opt.demo {
@@ -96,7 +96,7 @@ func (s *server) start(ctx context.Context) (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *server) Reload() error {
+func (s *server) Reload(ctx context.Context) error {
 	next := *s
 	var err error
 	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
@@ -109,7 +109,7 @@ func (s *server) Reload() error {
 	if s.opt.demo {
 		next.cfg = next.cfg.with(s.demoAt)
 	}
-	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, time.Now()); err != nil {
+	if err := s.keys.Extend(ctx, next.cfg.Signing, next.cfg.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -150,7 +150,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 	certs, verr := s.cfg.Certificates.Verifier(s.log)
 	return provider.Config{
 		Issuer: s.issuer, Profile: profile, Environment: environment, Certificates: certs,
-		Store: s.state.Store, Keys: s.keys.Set, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Store: s.state.Store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
 		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log,
 	}, errors.Join(cerr, serr, terr, verr)

@@ -87,7 +87,7 @@ func (s *server) start(ctx context.Context) (err error) {
 		}
 		s.cfg = s.cfg.with(s.walk)
 	}
-	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, true, time.Now()); err != nil {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, true, s.log); err != nil {
 		return err
 	}
 	if err = s.build(); err == nil && s.walk != nil {
@@ -97,7 +97,7 @@ func (s *server) start(ctx context.Context) (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *server) Reload() error {
+func (s *server) Reload(ctx context.Context) error {
 	next := *s
 	var err error
 	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
@@ -110,7 +110,7 @@ func (s *server) Reload() error {
 	if s.walk != nil {
 		next.cfg = next.cfg.with(s.walk)
 	}
-	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, time.Now()); err != nil {
+	if err := s.keys.Extend(ctx, next.cfg.Signing, next.cfg.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -161,7 +161,7 @@ func (s *server) providerConfig() (provider.Config, error) {
 	nonces, nerr := dpop.NewNonces(s.issuer, s.state.Secrets...)
 	return provider.Config{
 		Issuer: s.issuer, Profile: s.rules.Profile(), Environment: env,
-		Store: s.store, Keys: s.keys.Set, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Store: s.store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		DPoP:          &dpop.Policy{Replay: s.store, Algorithms: helseid.Algorithms(), Nonces: nonces},
 		GrantHandlers: []token.GrantHandler{token.ClientCredentials(s.store), s.rules.TokenExchange(s.store)},
 		Secrets:       s.state.Secrets, PairwiseKey: s.state.PairwiseKey, Users: users{s},

@@ -28,10 +28,9 @@ type addresses struct{ first, second, isolated, api string }
 
 // builtin returns the configuration of the demo.
 func builtin(at addresses, profile string) config {
-	idporten := !config{Profile: profile}.openid() // tokens of ID-porten have certificates
 	return config{
 		Common: standin.Common{
-			Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(), Signing: standin.Signing{KeyCertificates: &idporten},
+			Clients: builtinClients(at, profile), Scopes: builtinScopes(), ScopeAccess: builtinAccess(),
 		},
 		Users: builtinUsers(), OldLevelNames: new(true),
 	}

@@ -16,8 +16,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main() // exits
 	}
-	browsertest.Main(m)
+	browsertest.Main(m, func() {
+		for _, stop := range stopDatabases {
+			stop()
+		}
+	})
 }
+
+// stopDatabases end the servers of the tests.
+var stopDatabases []func()
 
 // start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *server {

@@ -127,8 +127,5 @@ func (c config) with(b config) config {
 	if c.OldLevelNames == nil {
 		c.OldLevelNames = b.OldLevelNames
 	}
-	if c.KeyCertificates == nil {
-		c.KeyCertificates = b.KeyCertificates
-	}
 	return c
 }

@@ -119,7 +119,7 @@ func (s *server) withAccounts(base string, rest http.Handler) (http.Handler, err
 		return nil, err
 	}
 
-	jwks, _ := s.keys.Set.JWKS(s.now())
+	jwks, _ := s.keys.Set().JWKS(s.now())
 	v, err := resource.New(resource.Config{
 		Issuer: s.issuer, Keys: resource.StaticKeys(jwks), URL: base + pathAccounts, Audience: []string{s.issuer}, Realm: "accounts",
 		DPoP: &dpop.Policy{Replay: s.store}, Now: func() time.Time { return s.now() }, Logger: s.log,

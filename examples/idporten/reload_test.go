@@ -37,7 +37,7 @@ func TestReload(t *testing.T) {
 	form := v.get(first.url("prompt", "login")) // the page of a login is open during the change
 
 	require.NoError(t, os.WriteFile(file, []byte(reloadable(`,"lifetimes":{"access_token":77}`, "first", "second")), 0o600))
-	require.NoError(t, s.Reload())
+	require.NoError(t, s.Reload(t.Context()))
 	p := v.get(second.url())
 	require.NotNil(t, p.left, "single sign-on with the session from before")
 	tok, _ := second.exchange(p.left.Query())
@@ -46,7 +46,7 @@ func TestReload(t *testing.T) {
 
 	// A client that is left out is unknown, and so is its algorithm that no other client has.
 	require.NoError(t, os.WriteFile(file, []byte(reloadable("", "second")), 0o600))
-	require.NoError(t, s.Reload())
+	require.NoError(t, s.Reload(t.Context()))
 	require.Equal(t, http.StatusBadRequest, v.get(first.url()).status)
 	require.NotNil(t, v.get(second.url()).left)
 }
@@ -56,13 +56,13 @@ func TestReloadMakesKeys(t *testing.T) {
 	t.Parallel()
 	file := write(t, reloadable("", "first"))
 	s := start(t, "-demo=false", "-config", file)
-	require.Equal(t, []string{"RS256"}, s.keys.Set.Algs(now()))
-	before := s.keys.Set.States()[0].KID
+	require.Equal(t, []string{"RS256"}, s.keys.Set().Algs(now()))
+	before := s.keys.Set().States()[0].KID
 	text := strings.Replace(reloadable("", "first"), `"scopes"`, `"id_token_signed_response_alg":"ES256","scopes"`, 1)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	require.NoError(t, s.Reload())
-	require.ElementsMatch(t, []string{"RS256", "ES256"}, s.keys.Set.Algs(now()))
-	jwks, _ := s.keys.Set.JWKS(now())
+	require.NoError(t, s.Reload(t.Context()))
+	require.ElementsMatch(t, []string{"RS256", "ES256"}, s.keys.Set().Algs(now()))
+	jwks, _ := s.keys.Set().JWKS(now())
 	require.Contains(t, string(jwks), before, "the key from before stays")
 	p := newParty(t, s, "first", reloadSecret, "http://localhost:3000/first", "openid")
 	v := visit(t, s)
@@ -100,7 +100,7 @@ func TestReloadRefuses(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
 		var out bytes.Buffer
 		cmd := s.opt.command()
-		cmd.Reload(s, slog.New(slog.NewTextHandler(&out, nil)))
+		cmd.Reload(t.Context(), s, slog.New(slog.NewTextHandler(&out, nil)))
 		for _, want := range c.want {
 			require.Contains(t, out.String(), want, name)
 		}
@@ -109,6 +109,6 @@ func TestReloadRefuses(t *testing.T) {
 		require.NotNil(t, v.get(p.url()).left, name)
 	}
 	require.NoError(t, os.Remove(file))
-	require.ErrorContains(t, s.Reload(), "-config")
+	require.ErrorContains(t, s.Reload(t.Context()), "-config")
 	require.NotNil(t, v.get(p.url()).left)
 }

@@ -113,7 +113,8 @@ func (s *server) start(ctx context.Context) (err error) {
 		s.cfg = s.cfg.with(builtin(s.at, s.cfg.Profile))
 	}
 	s.store = s.state.Store
-	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, s.now()); err != nil {
+	certificates := s.opt.demo && !s.cfg.openid() // as the tokens of ID-porten
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, certificates, s.log); err != nil {
 		return err
 	}
 	if s.machines, err = newMachines(s.opt.machineIssuer, s.issuer, s.outgoing); err != nil {
@@ -157,7 +158,7 @@ func (s *server) build() (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *server) Reload() error {
+func (s *server) Reload(ctx context.Context) error {
 	next := *s
 	var err error
 	if next.file, err = readConfig(s.opt.ConfigFile, s.opt.demo); err != nil {
@@ -171,7 +172,7 @@ func (s *server) Reload() error {
 	if s.opt.demo {
 		next.cfg = next.cfg.with(builtin(s.at, next.cfg.Profile))
 	}
-	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, s.now()); err != nil {
+	if err := s.keys.Extend(ctx, next.cfg.Signing, next.cfg.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -236,7 +237,7 @@ func (s *server) providerConfig(now time.Time) (provider.Config, error) {
 		}
 	}
 	cfg := provider.Config{
-		Issuer: s.issuer, Environment: s.cfg.environment(), Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: s.keys.Set, Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
+		Issuer: s.issuer, Environment: s.cfg.environment(), Certificates: certs, Profile: s.cfg.profile(), Store: s.store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.pages.page,
 		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
 		PushedRequests: s.store, Replay: s.store, Users: s.users, History: s.store,

@@ -68,14 +68,14 @@ func (s *server) close() {
 
 // start makes the keys and the handler.
 func (s *server) start(ctx context.Context) (err error) {
-	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, time.Now()); err != nil {
+	if s.keys, err = s.cfg.Keys(ctx, s.state, s.issuer, s.cfg.Clients, false, s.log); err != nil {
 		return err
 	}
 	return s.build()
 }
 
 // Reload implements standin.Server.
-func (s *server) Reload() error {
+func (s *server) Reload(ctx context.Context) error {
 	next := *s
 	var err error
 	if next.file, err = readConfig(s.opt.ConfigFile); err != nil {
@@ -85,7 +85,7 @@ func (s *server) Reload() error {
 		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
 	}
 	next.cfg = next.file.with(next.builtin())
-	if err := s.keys.Extend(next.cfg.Signing, next.cfg.Clients, time.Now()); err != nil {
+	if err := s.keys.Extend(ctx, next.cfg.Signing, next.cfg.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -139,7 +139,7 @@ func (s *server) build() error {
 		return err
 	}
 	service, err := maskinporten.New(maskinporten.Config{
-		Issuer: s.issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set, Certificates: certs,
+		Issuer: s.issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set(), Certificates: certs,
 		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.cfg.Skyporten, RequireJTI: s.cfg.RequireJTI, StrictIssuedAt: s.cfg.StrictIat, LegacyForbidden: s.cfg.LegacyForbidden,
 		Logger: s.log,

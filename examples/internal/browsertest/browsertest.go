@@ -84,9 +84,12 @@ func (b *Browser) Tab() *Browser {
 }
 
 // Main runs the tests of a package that calls New: func TestMain(m *testing.M) { browsertest.Main(m) }.
-func Main(m *testing.M) {
+func Main(m *testing.M, stop ...func()) {
 	status := m.Run()
 	shared.stop()
+	for _, f := range stop {
+		f()
+	}
 	os.Exit(status)
 }
 

@@ -19,18 +19,18 @@ func RequireReload[S standin.Server](t *testing.T, start func(t *testing.T, args
 	s := start(t, "-config", file)
 	seen := observe(s)
 	write(after)
-	must(t, s.Reload())
+	must(t, s.Reload(t.Context()))
 	changed := observe(s)
 	if changed == seen {
 		t.Errorf("the server has the configuration from before: %v", seen)
 	}
 
 	write(`{"isuer":"x"`)
-	if s.Reload() == nil || observe(s) != changed {
+	if s.Reload(t.Context()) == nil || observe(s) != changed {
 		t.Error("a file with a problem is in force")
 	}
 	write(`{"issuer":"http://localhost:1/","test_issuer":"http://localhost:1/","key_certificates":true}`)
-	err := s.Reload()
+	err := s.Reload(t.Context())
 	for _, member := range []string{"issuer", "test_issuer", "key_certificates"} {
 		if want := "\n" + member + ": has changed: this needs a restart"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error %v does not contain %q", err, want)

@@ -29,7 +29,7 @@ const (
 
 // health answers the probes of a server.
 type health struct {
-	store    Store // may be nil
+	store    Store
 	keys     func() bool
 	log      *slog.Logger
 	draining atomic.Bool
@@ -74,7 +74,7 @@ func (h *health) unready(ctx context.Context) string {
 		return reasonDraining
 	case !h.keys():
 		return reasonKeys
-	case h.store != nil && h.reach(ctx) != nil:
+	case h.reach(ctx) != nil:
 		return reasonStore
 	}
 	return ""

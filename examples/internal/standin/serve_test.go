@@ -49,7 +49,7 @@ func serveSites(t *testing.T, h http.Handler, drain time.Duration, ping func(ctx
 	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"})
 	require.NoError(t, err)
 	sites[0].Handle(h)
-	keys, err := standin.Signing{Algorithms: []string{keyset.ES256}}.Keys(t.Context(), nil, sites[0].Base, nil, false, time.Now())
+	keys, err := standin.Signing{Algorithms: []string{keyset.ES256}}.Keys(t.Context(), &standin.State{}, sites[0].Base, nil, false, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	s := &served{base: sites[0].Base, sites: sites, store: &fakeStore{Store: memory.New(), ping: ping}, ended: make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())

@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portner-go/portner/keyset"
@@ -54,61 +57,125 @@ func (s Signing) Keeps(p *Problems, old Signing) {
 	NeedsRestart(p, !reflect.DeepEqual(s.KeyCertificates, old.KeyCertificates), "key_certificates")
 }
 
-// Keys are the signing keys of a server.
+// Keys are the signing keys of a server: in the store, if it lasts, or new at each start.
 type Keys struct {
-	Set *keyset.Set
-
 	issuer       string
 	certificates bool
-	mu           sync.Mutex
-	all          []keyset.Key
+	state        *State
+	log          *slog.Logger
+
+	set atomic.Pointer[keyset.Set]
+
+	mu     sync.Mutex // guards what follows
+	own    []keyset.Key
+	stored map[string]*keyset.Set // by algorithm
+	algs   []string
+	run    func(*keyset.Set) // runs a set while the server runs; nil before Run
 }
 
-// Keys returns one new key for each algorithm. Unless the members say otherwise, keys have a certificate if certificates is true.
-func (s Signing) Keys(_ context.Context, _ *State, issuer string, clients []ClientEntry, certificates bool, now time.Time) (*Keys, error) {
+// Keys returns a key for each algorithm. Unless the members say otherwise, keys have a certificate if certificates is true; those in a store
+// have none.
+func (s Signing) Keys(ctx context.Context, state *State, issuer string, clients []ClientEntry, certificates bool, log *slog.Logger) (*Keys, error) {
 	if s.KeyCertificates != nil {
 		certificates = *s.KeyCertificates
 	}
-	k := &Keys{issuer: issuer, certificates: certificates}
-	algs := s.used(clients)
-	if err := k.generate(algs, now); err != nil {
-		return nil, err
+	k := &Keys{issuer: issuer, certificates: certificates, state: state, log: log, stored: map[string]*keyset.Set{}}
+	if state.Lasting && s.KeyCertificates != nil && *s.KeyCertificates {
+		return nil, errors.New("key_certificates: keys in a store have no certificate: remove the member, or use -store memory")
 	}
-	var err error
-	k.Set, err = keyset.New(keyset.Config{Keys: k.all, DefaultAlg: algs[0], IncludeX5C: certificates})
-	return k, err
+	return k, k.Extend(ctx, s, clients)
 }
+
+// Set returns the key set.
+func (k *Keys) Set() *keyset.Set { return k.set.Load() }
 
 // Ready reports whether a key signs.
-func (k *Keys) Ready() bool { return len(k.Set.Algs(time.Now())) > 0 }
+func (k *Keys) Ready() bool { return len(k.Set().Algs(time.Now())) > 0 }
 
-// Extend makes keys for the algorithms of further clients. Every other key stays.
-func (k *Keys) Extend(s Signing, clients []ClientEntry, now time.Time) error {
+// Run loads and rotates keys that are in a store, until ctx ends.
+func (k *Keys) Run(ctx context.Context) {
+	var wg sync.WaitGroup
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	before := len(k.all)
-	if err := k.generate(s.used(clients), now); err != nil || len(k.all) == before {
-		return err
+	k.run = func(s *keyset.Set) { wg.Go(func() { s.Run(ctx) }) }
+	for _, s := range k.stored {
+		k.run(s)
 	}
-	return k.Set.Replace(k.all)
+	k.mu.Unlock()
+	<-ctx.Done()
+	k.mu.Lock()
+	k.run = nil
+	k.mu.Unlock()
+	wg.Wait()
 }
 
-// generate makes the keys of algorithms that have none.
-func (k *Keys) generate(algs []string, now time.Time) error {
-	for _, alg := range algs {
-		if slices.ContainsFunc(k.all, func(have keyset.Key) bool { return have.Alg == alg }) {
+// Extend makes keys for the algorithms of further clients. Every other key stays.
+func (k *Keys) Extend(ctx context.Context, s Signing, clients []ClientEntry) (err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := len(k.algs)
+	for _, alg := range s.used(clients) {
+		if slices.Contains(k.algs, alg) {
 			continue
 		}
-		made, err := keyset.Generate(alg)
-		if err == nil && k.certificates {
-			made.X5C, err = selfSigned(made, k.issuer, now)
+		if k.state.Lasting {
+			err = k.open(ctx, alg)
+		} else {
+			err = k.generate(alg)
 		}
 		if err != nil {
 			return err
 		}
-		k.all = append(k.all, made)
+		k.algs = append(k.algs, alg)
+	}
+	if len(k.algs) == before {
+		return nil
+	}
+	var set *keyset.Set
+	if k.state.Lasting {
+		set, err = k.join()
+	} else {
+		set, err = keyset.New(keyset.Config{Keys: k.own, DefaultAlg: k.algs[0], IncludeX5C: k.certificates})
+	}
+	if err == nil {
+		k.set.Store(set)
+	}
+	return err
+}
+
+// open opens the keys of an algorithm in the store.
+func (k *Keys) open(ctx context.Context, alg string) error {
+	set, err := keyset.Shared{
+		Store: k.state.Store, Set: k.issuer + " " + alg, Secrets: k.state.Secrets, Alg: alg, Logger: k.log,
+	}.Open(ctx)
+	if err != nil {
+		return err
+	}
+	k.stored[alg] = set
+	if k.run != nil {
+		k.run(set)
 	}
 	return nil
+}
+
+// join returns the set of all stored keys.
+func (k *Keys) join() (*keyset.Set, error) {
+	var sets []*keyset.Set
+	for _, alg := range k.algs {
+		sets = append(sets, k.stored[alg])
+	}
+	return keyset.Join(sets...)
+}
+
+// generate makes a key that ends with the process.
+func (k *Keys) generate(alg string) error {
+	made, err := keyset.Generate(alg)
+	if err == nil && k.certificates {
+		made.X5C, err = selfSigned(made, k.issuer, time.Now())
+	}
+	if err == nil {
+		k.own = append(k.own, made)
+	}
+	return err
 }
 
 // used returns the algorithms of the keys, the default first.

@@ -180,7 +180,7 @@ func (s Sites) Close() {
 // Running says how Sites.Serve runs.
 type Running struct {
 	Log *slog.Logger
-	// Store is closed after the last request. It may be nil.
+	// Store is closed after the last request.
 	Store Store
 	// Keys sign tokens.
 	Keys *Keys
@@ -202,7 +202,7 @@ func (s Sites) Serve(ctx context.Context, run Running) error {
 			}
 		}()
 	}
-	work := startWork(run.Store)
+	work := startWork(run)
 	err := wait(ctx, failed)
 	health.draining.Store(true)
 	if err == nil && run.Drain > 0 {
@@ -211,20 +211,15 @@ func (s Sites) Serve(ctx context.Context, run Running) error {
 	}
 	shutdown(servers)
 	work()
-	if run.Store != nil {
-		err = errors.Join(err, run.Store.Close())
-	}
-	return err
+	return errors.Join(err, run.Store.Close())
 }
 
-// startWork starts the background work of a store: it deletes what has expired. The function that it returns ends the work.
-func startWork(store Store) (stop func()) {
-	if store == nil {
-		return func() {}
-	}
+// startWork starts what runs beside requests: expired records are deleted, and keys are rotated. The function that it returns ends it.
+func startWork(run Running) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { store.Run(ctx) })
+	wg.Go(func() { run.Keys.Run(ctx) })
+	wg.Go(func() { run.Store.Run(ctx) })
 	return func() {
 		cancel()
 		wg.Wait()

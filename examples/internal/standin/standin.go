@@ -57,7 +57,7 @@ type Server interface {
 	Serve(ctx context.Context) error
 	// Reload reads the configuration file again. Its rules apply to the requests that arrive from then on, and sessions stay. After an
 	// error nothing has changed.
-	Reload() error
+	Reload(ctx context.Context) error
 }
 
 // Command is the program of a stand-in.
@@ -109,16 +109,16 @@ func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Write
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer onHangup(func() { c.Reload(s, log) }, stop)()
+	defer onHangup(func() { c.Reload(ctx, s, log) }, stop)()
 	s.Greet(stdout)
 	return s.Serve(ctx)
 }
 
 // Reload makes a server read its configuration file again, and logs each problem of it.
-func (c Command) Reload(s Server, log *slog.Logger) {
+func (c Command) Reload(ctx context.Context, s Server, log *slog.Logger) {
 	err := errNoFile
 	if c.Flags.ConfigFile != "" {
-		err = s.Reload()
+		err = s.Reload(ctx)
 	}
 	if err == nil {
 		log.Info("the configuration is reloaded", "file", c.Flags.ConfigFile)
@@ -156,6 +156,7 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
+	f.StateFlags.Define(fs)
 	f.TLS.Define(fs)
 	if c.Define != nil {
 		c.Define(fs)

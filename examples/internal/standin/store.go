@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
@@ -28,6 +29,7 @@ type Store interface {
 	authorizations.HistoryStore
 	client.ReplayStore
 	token.GrantStore
+	keyset.Store
 
 	// Run deletes what has expired, until ctx ends.
 	Run(ctx context.Context)
@@ -65,7 +67,7 @@ var scheme = regexp.MustCompile(`^([a-z][a-z0-9+]+):`)
 func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) (Store, error), file string, err error) {
 	found := scheme.FindStringSubmatch(f.Store)
 	switch {
-	case f.Store == "memory" || f.Store == "":
+	case f.Store == "memory":
 		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New()}, nil }, "", nil
 	case found == nil:
 		file = f.Store
@@ -87,7 +89,7 @@ func (f StateFlags) resolveServer(kind string) (func(ctx context.Context, log *s
 	if !strings.Contains(f.Store, "://") {
 		return nil, "", fmt.Errorf("-store: write %s://HOST:PORT/…", kind)
 	}
-	open := servers[kind]
+	open := servers[strings.Replace(kind, "rediss", "redis", 1)]
 	if open == nil {
 		return nil, "", errNotBuilt(f.program, kind+"://…")
 	}

@@ -2,10 +2,12 @@ package standin
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+
+	"github.com/portner-go/portner/storage/sqlite"
 )
 
-func openSQLite(context.Context, string, *slog.Logger) (Store, error) {
-	return nil, errors.New("not yet")
+// openSQLite opens a file.
+func openSQLite(ctx context.Context, file string, log *slog.Logger) (Store, error) {
+	return sqlite.Open(ctx, file, sqlite.Config{Logger: log})
 }

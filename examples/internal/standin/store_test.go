@@ -1,0 +1,151 @@
+package standin_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/examples/internal/standin"
+)
+
+// prepared parses the flags of a program, which opens its state. It returns nil if the flags are refused.
+func prepared(t *testing.T, args ...string) (*standin.State, error) {
+	t.Helper()
+	var f standin.Flags
+	var state *standin.State
+	c := standin.Command{Name: "idporten", Addr: "localhost:0", Flags: &f, Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) {
+		var err error
+		state, err = f.StateFlags.Open(ctx, log)
+		return nil, err
+	}}
+	_, err := c.Prepare(args, slog.New(slog.DiscardHandler))
+	if state != nil {
+		t.Cleanup(func() { _ = state.Store.Close() })
+	}
+	return state, err
+}
+
+// TestStoreFlags: each value that cannot be used is refused with what to do.
+func TestStoreFlags(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	none := filepath.Join(dir, "none")
+	for value, want := range map[string]string{
+		"":                           "-store: names no file; write -store sqlite:FILE",
+		"sqlite:":                    "-store: names no file; write -store sqlite:FILE",
+		"sqlite:" + dir:              "is a folder; write the name of a file in it",
+		dir:                          "is a folder; write the name of a file in it",
+		"sqlite:" + none + "/x.db":   "there is no folder " + none + ": mkdir -p " + none,
+		"sqlite://" + none + "/x.db": "write sqlite:FILE, without //",
+		":memory:":                   "write -store memory",
+		"sqlite::memory:":            "write -store memory",
+		"mysql://localhost/x":        "the scheme mysql is none of sqlite, postgres and redis",
+		"postgres:localhost":         "write postgres://HOST:PORT/",
+		"redis:localhost":            "write redis://HOST:PORT/",
+	} {
+		_, err := prepared(t, "-store", value)
+		require.ErrorContains(t, err, want, value)
+	}
+}
+
+// TestSecretsFile: the secrets are made once, for the owner only, and stay those of the store.
+func TestSecretsFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "portner.db")
+	first, err := prepared(t, "-store", file)
+	require.NoError(t, err)
+	info, err := os.Stat(file + ".secrets")
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	require.NoError(t, first.Store.Close())
+	again, err := prepared(t, "-store", "sqlite:"+file)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(first.Secrets[0], again.Secrets[0]))
+	require.True(t, bytes.Equal(first.PairwiseKey, again.PairwiseKey))
+	require.True(t, bytes.Equal(first.Derived("x"), again.Derived("x")))
+	require.False(t, bytes.Equal(first.Derived("x"), again.Derived("y")))
+	require.False(t, bytes.Equal(first.Secrets[0], first.PairwiseKey))
+	require.NoError(t, again.Store.Close())
+
+	// A store without its secrets is not opened: with new ones it could not be read, and users would get another sub.
+	require.NoError(t, os.Rename(file+".secrets", filepath.Join(dir, "moved")))
+	_, err = prepared(t, "-store", file)
+	require.ErrorContains(t, err, "cannot be read without it: restore it from a backup, or delete "+file)
+	_, err = prepared(t, "-store", file, "-secrets", filepath.Join(dir, "moved"))
+	require.NoError(t, err)
+
+	// Without a store the file keeps sub.
+	memory, err := prepared(t, "-secrets", filepath.Join(dir, "moved"))
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(first.PairwiseKey, memory.PairwiseKey))
+	fresh, err := prepared(t)
+	require.NoError(t, err)
+	require.False(t, bytes.Equal(first.PairwiseKey, fresh.PairwiseKey))
+}
+
+// TestSecretsFileRefused: every problem of the file is named, and no value of it is shown.
+func TestSecretsFileRefused(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secrets")
+	const good = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+	for text, want := range map[string][]string{
+		`{"secrets":["` + good + `"],"pairwise_key":"short","sekret":1}`: {"sekret: is an unknown member"},
+		`{"secrets":["?"],"pairwise_key":"c2hvcnQ="}`:                    {"secrets[0]: must be base64", "pairwise_key: must be at least 32 random bytes"},
+		`{}`: {"secrets: is required", "pairwise_key: is required"},
+		`{`:  {"line 1:"},
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := prepared(t, "-secrets", file)
+		for _, w := range want {
+			require.ErrorContains(t, err, w, text)
+		}
+		require.NotContains(t, err.Error(), good)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	require.NoError(t, os.Chmod(file, 0o640))
+	_, err := prepared(t, "-secrets", file)
+	require.ErrorContains(t, err, "chmod 600 "+file)
+}
+
+// TestSecretsAreMadeOnce: nodes that start at the same time make one file.
+func TestSecretsAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secrets")
+	var all [8]portner.Secret
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() {
+			s, err := standin.StateFlags{Store: "memory", Secrets: file}.Open(t.Context(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			all[i] = s.PairwiseKey
+		})
+	}
+	wg.Wait()
+	for _, s := range all {
+		require.True(t, bytes.Equal(all[0], s))
+	}
+	names, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*"))
+	require.NoError(t, err)
+	require.Equal(t, []string{file}, names, "no other file is left")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(text), "\n"))
+}
