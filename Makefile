@@ -13,13 +13,17 @@ fmt:
 
 vet:
 	go vet work
+	cd examples && go vet -tags servers ./...
 
 lint:
 	go run $(STATICCHECK) work
+	cd examples && go run $(STATICCHECK) -tags servers ./...
 
+# The programs of examples/ have PostgreSQL and Redis with the tag servers only; the tests of these stores are its last command.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 test:
 	go test -race -shuffle=on -timeout 15m work
+	cd examples && go test -race -shuffle=on -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/standin/
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
 axe:

@@ -46,7 +46,7 @@ func SelfSigned(t *testing.T, key crypto.Signer) (certFile, keyFile string) {
 // CommonFlags are the flags of every program, ServerFlags those of every server.
 var (
 	CommonFlags = []string{"-addr", "-config", "-tls-cert", "-tls-key", "-insecure-trust-self-signed"}
-	ServerFlags = append([]string{"-issuer", "-test-issuer"}, CommonFlags...)
+	ServerFlags = append([]string{"-issuer", "-test-issuer", "-store", "-secrets", "-drain"}, CommonFlags...)
 )
 
 // RequireFlags runs a program with -h. The program prints the flags to standard output and ends with status 0.
