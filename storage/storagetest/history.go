@@ -26,6 +26,7 @@ func historyCases() []testCase[HistoryStore] {
 		{"Logins/one entry for each ID", "recording a login again changes nothing and returns nil, until the entry has expired", loginsOnce},
 		{"Logins/cancelled", "a context that is done before the method starts changes nothing", loginsCancelled},
 		{"Logins/user keys are whole", "users whose keys differ in one byte, and IDs that differ in case, are different", loginsWhole},
+		{"Logins/instants", "At and ExpiresAt keep their nanoseconds in the years 1678 to 2261", loginInstants},
 		{"Logins/race", "of equal logins recorded at once, one is added, and each call returns nil", raceLogins},
 		{"Logins/expiry", "a login is returned if now is before its ExpiresAt", loginsExpire},
 	}

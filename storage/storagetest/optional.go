@@ -23,6 +23,7 @@ func pushedCases() []testCase[authorize.PushedRequestStore] {
 		{"PushedRequest/copies", "the store shares no memory with its callers", pushedCopies},
 		{"PushedRequest/cancelled", "a context that is done before the method starts changes nothing", pushedCancelled},
 		{"PushedRequest/values", "parameters and client IDs come back whole", pushedValues},
+		{"PushedRequest/instants", "ExpiresAt keeps its nanoseconds in the years 1678 to 2261", pushedInstants},
 		{"PushedRequest/race", "of 50 callers that consume one request exactly one gets nil", pushedRace},
 	}
 }

@@ -16,6 +16,8 @@ func valueCases() []testCase[provider.Store] {
 		{"Values/texts", "texts come back whole: long ones, quotes, percent signs, backslashes, any script", valueTexts},
 		{"Values/keys are bytes", "keys that differ in case or a trailing space are different keys", valueKeys},
 		{"Values/numbers", "versions are whole numbers of 64 bits", valueNumbers},
+		{"Values/instants", "every instant of every record keeps its nanoseconds in the years 1678 to 2261, from every time zone, and decides to the nanosecond", valueInstants},
+		{"Values/zero instants", "an instant that is zero stays zero", valueZeroInstants},
 	}
 }
 

@@ -16,7 +16,6 @@ func wholeCases() []testCase[provider.Store] {
 	return []testCase[provider.Store]{
 		{"Values/hashes are whole", "a record is not found by a hash that differs in one byte, and such hashes are different keys", wholeHashes},
 		{"Values/user keys are whole", "users whose keys differ in one byte are different users", wholeUsers},
-		{"Values/instants", "instants of the years 1678 and 2261 keep their nanoseconds", extremeInstants},
 		{"Values/similar owners", "a client or customer whose name differs in case or a trailing space is another one for Revoke and Grants", similarOwners},
 		{"RedeemCode/grant of the issuance", "LoginOnly and ExpiresAt of the issued grant count, not those of the code", redeemFlags},
 		{"RotateRefreshToken/copies", "the store shares no memory with its callers", rotateCopies},
@@ -97,23 +96,6 @@ func wholeUsers(t testing.TB, s provider.Store) {
 	}
 	wantIssuance(t, s, r.login, epoch, "beside similar users")
 	wantSession(t, s, r.in, epoch, "beside similar users")
-}
-
-func extremeInstants(t testing.TB, s provider.Store) {
-	first, last := time.Date(1678, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(2261, 12, 31, 23, 59, 59, 999999999, time.UTC)
-	in := newSession("s", "a")
-	in.StartedAt, in.Circles[0].AuthTime, in.ExpiresAt = first, first, last
-	wantSession(t, s, createSession(t, s, in), last.Add(-1), "1 ns before a late end")
-	wantNoSession(t, s, in.Hash, last, "at a late end")
-	c := newCode("c")
-	c.Grant.CreatedAt, c.Grant.AuthTime, c.Grant.ExpiresAt, c.ExpiresAt, c.RetainTo = first, first, last, last, last
-	must(t, createCode(s, bg, c, first), "creating a code")
-	wantCode(t, s, c, nil, last.Add(-1), "1 ns before a late end")
-	issue := newIssuance("c", c)
-	issue.Access.IssuedAt, issue.Access.ExpiresAt, issue.Refresh.ExpiresAt = first, last, last
-	must(t, s.RedeemCode(bg, c.Hash, issue, epoch), "redeeming a code")
-	wantIssuance(t, s, issue, last.Add(-1), "1 ns before a late end")
-	issuanceState(t, s, issue, last, storage.ErrNotFound, "at a late end")
 }
 
 func similarOwners(t testing.TB, s provider.Store) {
