@@ -9,32 +9,40 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/storage/sqlite"
 )
 
-// writeUntilKilled logs users in with some callers at once, and prints the name of each login that was acknowledged.
+// writeUntilKilled logs users in with some callers at once. It prints a line before each call, and the name of each login that was
+// acknowledged.
 func writeUntilKilled(file string) {
-	s, err := sqlite.Open(context.Background(), file, sqlite.Config{})
+	s, err := sqlite.Open(context.Background(), file, sqlite.Config{Timeout: time.Minute})
 	if err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}
 	var mu sync.Mutex
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Println(line)
+	}
 	var wg sync.WaitGroup
-	for caller := range 4 {
+	for caller := range 3 {
 		wg.Go(func() {
 			for i := range 100_000 {
 				name := fmt.Sprint(os.Getpid(), ".", caller, ".", i)
-				err := logIn(context.Background(), s, name)
-				mu.Lock()
-				if err != nil {
-					name = "failed: " + err.Error()
+				for _, step := range steps(s, name) {
+					say("call")
+					if err := step(context.Background()); err != nil {
+						say("failed: " + err.Error())
+						os.Exit(1)
+					}
 				}
-				fmt.Println(name)
-				mu.Unlock()
+				say(name)
 			}
 		})
 	}
@@ -75,8 +83,9 @@ func TestKilledProcess(t *testing.T) {
 	t.Parallel()
 	file := newFile(t)
 	beside := openFile(t, file)
-	for round := range 4 {
-		acknowledged := runUntilKilled(t, file, 10+7*round)
+	for round := range 8 {
+		acknowledged := runUntilKilled(t, file, 25+7*round)
+		require.NotEmpty(t, acknowledged)
 		s := openFile(t, file)
 		requireInvariants(t, s)
 		for _, name := range acknowledged {
@@ -88,8 +97,8 @@ func TestKilledProcess(t *testing.T) {
 	}
 }
 
-// runUntilKilled starts a process that writes, kills it after some acknowledgements, and returns these.
-func runUntilKilled(t *testing.T, file string, logins int) (names []string) {
+// runUntilKilled starts a process that writes, kills it after some calls have begun, and returns the logins that it acknowledged.
+func runUntilKilled(t *testing.T, file string, calls int) (names []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PORTNER_SQLITE_WRITER="+file)
@@ -97,13 +106,17 @@ func runUntilKilled(t *testing.T, file string, logins int) (names []string) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
-	for lines.Scan() { // the lines that the process printed before it was killed, too
-		require.False(t, strings.HasPrefix(lines.Text(), "failed"), lines.Text())
-		if names = append(names, lines.Text()); len(names) == logins {
-			require.NoError(t, cmd.Process.Kill())
+	for begun := 0; lines.Scan(); { // also the lines that the process printed before it was killed
+		switch line := lines.Text(); {
+		case line == "call":
+			if begun++; begun == calls {
+				require.NoError(t, cmd.Process.Kill())
+			}
+		default:
+			require.False(t, strings.HasPrefix(line, "failed"), line)
+			names = append(names, line)
 		}
 	}
 	require.Error(t, cmd.Wait(), "it was killed")
-	require.GreaterOrEqual(t, len(names), logins)
 	return names
 }

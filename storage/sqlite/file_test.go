@@ -49,23 +49,33 @@ func newIssuance(name string, generation int) *storage.Issuance {
 	}
 }
 
-// logIn makes a session, a code in it, tokens and the first rotation.
-func logIn(ctx context.Context, s *sqlite.Store, name string) error {
-	if _, err := s.ReplaceSession(ctx, storage.Hash{}, newSession(name), 0, epoch); err != nil {
-		return err
-	}
+// steps are the calls of a login: a session, a code in it, tokens and the first rotation.
+func steps(s *sqlite.Store, name string) []func(context.Context) error {
 	o := storage.Outcome{
 		RequestID: "request " + name, Code: newCode(name), RetainTo: epoch.Add(time.Hour),
 		Consents: storage.ConsentKey{UserKey: storage.HashOf("user " + name), ClientID: "client-a"},
 		Granted:  []storage.Consent{{Scope: "openid", GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}},
 	}
-	if err := s.FinishRequest(ctx, o, epoch); err != nil {
-		return err
+	return []func(context.Context) error{
+		func(ctx context.Context) error {
+			_, err := s.ReplaceSession(ctx, storage.Hash{}, newSession(name), 0, epoch)
+			return err
+		},
+		func(ctx context.Context) error { return s.FinishRequest(ctx, o, epoch) },
+		func(ctx context.Context) error { return s.RedeemCode(ctx, o.Code.Hash, newIssuance(name, 0), epoch) },
+		func(ctx context.Context) error {
+			return s.RotateRefreshToken(ctx, newIssuance(name, 0).Refresh.Hash, newIssuance(name, 1), 0, epoch)
+		},
 	}
-	if err := s.RedeemCode(ctx, o.Code.Hash, newIssuance(name, 0), epoch); err != nil {
-		return err
+}
+
+func logIn(ctx context.Context, s *sqlite.Store, name string) error {
+	for _, step := range steps(s, name) {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	return s.RotateRefreshToken(ctx, newIssuance(name, 0).Refresh.Hash, newIssuance(name, 1), 0, epoch)
+	return nil
 }
 
 // requireLoggedIn checks what logIn wrote.
