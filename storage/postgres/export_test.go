@@ -15,6 +15,12 @@ var (
 	FromText = fromText
 )
 
+// Migration is one step of the schema.
+type Migration = migration
+
+// Migrations returns all of them.
+func Migrations() []Migration { return migrations() }
+
 // Apply applies one migration.
 func Apply(ctx context.Context, pool *pgxpool.Pool, m Migration) error { return apply(ctx, pool, m) }
 

@@ -16,8 +16,8 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migration is one step from a version of the schema to the next one.
-type Migration struct {
+// migration is one step from a version of the schema to the next one.
+type migration struct {
 	Version int    // 1 for the first one
 	Name    string // of its file
 	SQL     string // its statements, which run in one transaction
@@ -29,13 +29,13 @@ type Migration struct {
 // needs holds the Needs of the migrations after which older libraries cannot use the schema.
 var needs = map[int]int{}
 
-// Migrations returns the migrations of this package in their order.
-func Migrations() []Migration {
+// migrations returns the migrations of this package in their order.
+func migrations() []migration {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted
 	if err != nil {
 		panic(err) // the pattern is constant
 	}
-	all := make([]Migration, len(files))
+	all := make([]migration, len(files))
 	for i, file := range files {
 		b, err := migrationFiles.ReadFile(file)
 		if err != nil {
@@ -46,7 +46,7 @@ func Migrations() []Migration {
 		if version, err := strconv.Atoi(digits); err != nil || version != i+1 {
 			panic("postgres: the migrations are not numbered from 1: " + name)
 		}
-		all[i] = Migration{Version: i + 1, Name: name, SQL: string(b), Needs: max(needs[i+1], 1)}
+		all[i] = migration{Version: i + 1, Name: name, SQL: string(b), Needs: max(needs[i+1], 1)}
 	}
 	return all
 }
@@ -74,7 +74,7 @@ const (
 // Each migration is a transaction, so Migrate continues where a previous call ended. Several nodes may call it at once. The migrations are
 // additive: nodes with the previous version of the package go on working. The role needs CREATE on the database; a Store does not.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	for _, m := range Migrations() {
+	for _, m := range migrations() {
 		if err := apply(ctx, pool, m); err != nil {
 			return fmt.Errorf("postgres: migration %s: %w", m.Name, err)
 		}
@@ -82,8 +82,20 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
+// Script returns the statements of Migrate for a database without the schema, for those who apply SQL by other means.
+func Script() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "BEGIN;\n%s;\n%s;\n", sqlMigrationLock, sqlMigrationTable)
+	for _, m := range migrations() {
+		fmt.Fprintf(&b, "\n-- %s\n\n%s\n", m.Name, m.SQL)
+		fmt.Fprintf(&b, "INSERT INTO portner.migrations (version, name, needs) VALUES (%d, '%s', %d);\n", m.Version, m.Name, m.Needs)
+	}
+	b.WriteString("COMMIT;\n")
+	return b.String()
+}
+
 // apply applies a migration unless it was applied before.
-func apply(ctx context.Context, pool *pgxpool.Pool, m Migration) error {
+func apply(ctx context.Context, pool *pgxpool.Pool, m migration) error {
 	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sqlMigrationLock); err != nil {
 			return err
@@ -112,7 +124,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if err := s.find(ctx, sqlHasMigrations, nil, &migrated); err != nil {
 		return err
 	}
-	version, needs, own := 0, 0, len(Migrations())
+	version, needs, own := 0, 0, len(migrations())
 	if migrated {
 		if err := s.find(ctx, sqlVersion, nil, &version, &needs); err != nil {
 			return err

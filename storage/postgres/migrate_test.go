@@ -127,3 +127,16 @@ func TestNewerRecord(t *testing.T) {
 	_, _, err = s.AccessToken(bg, issuanceOf(2, 0, codeOf(2, epoch), epoch).Access.Hash, epoch)
 	require.NoError(t, err)
 }
+
+// TestScript verifies that the script makes the schema that Migrate makes.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	pool := openPoolOf(t, emptyDatabase(t))
+	_, err := pool.Exec(bg, postgres.Script())
+	require.NoError(t, err)
+	s := openStore(t, pool, postgres.Config{})
+	require.NoError(t, postgres.Migrate(bg, pool))
+	login(t, s, 1, epoch)
+	_, err = pool.Exec(bg, postgres.Script())
+	require.Error(t, err, "a second time")
+}

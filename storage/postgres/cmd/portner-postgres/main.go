@@ -1,7 +1,7 @@
 // Portner-postgres prints or applies the migrations of storage/postgres, removes expired records, and ends what a failover may have
 // brought back. The database is the one of -database, of PORTNER_DATABASE, or of the variables of libpq (PGHOST and others).
 //
-//	portner-postgres print               print the migrations as SQL
+//	portner-postgres print               print the SQL that makes the schema
 //	portner-postgres migrate             apply those that are missing
 //	portner-postgres sweep               remove expired records once; nodes do so by themselves (Store.Run)
 //	portner-postgres fence -replicated TIME [-idle 2h]
@@ -67,7 +67,8 @@ func run(ctx context.Context, args []string, out, diagnostics io.Writer, now tim
 	}
 	switch command {
 	case "print":
-		return printMigrations(out)
+		_, err := io.WriteString(out, postgres.Script())
+		return err
 	case "migrate":
 		return migrate(ctx, *database, out)
 	case "sweep":
@@ -99,15 +100,6 @@ func fenceTime(args []string, diagnostics io.Writer) (time.Time, error) {
 	return at.Add(-*idle), nil
 }
 
-func printMigrations(out io.Writer) error {
-	for _, m := range postgres.Migrations() {
-		if _, err := fmt.Fprintf(out, "-- migration %s\n\n%s\n", m.Name, m.SQL); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func migrate(ctx context.Context, database string, out io.Writer) error {
 	pool, err := pgxpool.New(ctx, database)
 	if err != nil {
@@ -117,7 +109,7 @@ func migrate(ctx context.Context, database string, out io.Writer) error {
 	if err := postgres.Migrate(ctx, pool); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "the schema portner has version %d\n", len(postgres.Migrations()))
+	_, err = fmt.Fprintln(out, "the schema portner is up to date")
 	return err
 }
 
