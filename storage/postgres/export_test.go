@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -26,3 +27,6 @@ func Apply(ctx context.Context, pool *pgxpool.Pool, m Migration) error { return 
 
 // MaxBatch is the largest number of rows that one statement removes.
 const MaxBatch = maxBatch
+
+// SweepTime returns the time by which Run sweeps.
+func (s *Store) SweepTime(ctx context.Context) (time.Time, error) { return s.sweepTime(ctx) }

@@ -59,7 +59,25 @@ func (s *Store) sweepTable(ctx context.Context, table string, until int64) (remo
 	}
 }
 
-// Run calls Sweep about once a minute until ctx is done, and logs its errors. Each node may run it.
+// sqlClock is the clock of the database.
+const sqlClock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint`
+
+// sweepTime returns the earlier one of the times of the node and of the database. A node whose clock is far ahead would otherwise remove
+// used assertions that other nodes still accept.
+func (s *Store) sweepTime(ctx context.Context) (time.Time, error) {
+	var database int64
+	if err := s.find(ctx, sqlClock, nil, &database); err != nil {
+		return time.Time{}, err
+	}
+	now := s.config.Now()
+	if t := time.Unix(0, database); t.Before(now) {
+		now = t
+	}
+	return now, nil
+}
+
+// Run calls Sweep about once a minute until ctx is done, and logs its errors. Each node may run it. It sweeps by the clock of the node or
+// by that of the database, whichever is behind.
 func (s *Store) Run(ctx context.Context) {
 	for {
 		// Nodes that start at the same time sweep at different times.
@@ -70,7 +88,11 @@ func (s *Store) Run(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		if _, err := s.Sweep(ctx, s.config.Now()); err != nil && !errors.Is(err, context.Canceled) {
+		now, err := s.sweepTime(ctx)
+		if err == nil {
+			_, err = s.Sweep(ctx, now)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
 			s.config.Logger.ErrorContext(ctx, "sweeping expired records failed", "error", err)
 		}
 	}

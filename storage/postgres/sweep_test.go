@@ -285,3 +285,27 @@ func TestBounds(t *testing.T) {
 	require.Equal(t, "l-204", logins[0].ID)
 	require.Equal(t, "l-5", logins[199].ID)
 }
+
+// TestSweepTime verifies that a node whose clock is an hour ahead does not remove used assertions, which other nodes would accept again.
+func TestSweepTime(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	now := time.Now()
+	for name, c := range map[string]struct {
+		clock time.Time
+		want  func(got time.Time) bool
+	}{
+		"ahead":  {now.Add(time.Hour), func(got time.Time) bool { return got.Before(now.Add(time.Hour)) }},
+		"behind": {now.Add(-time.Hour), func(got time.Time) bool { return got.Equal(now.Add(-time.Hour)) }},
+	} {
+		s := openStore(t, d.pool, postgres.Config{Now: func() time.Time { return c.clock }})
+		expires := now.Add(30 * time.Minute)
+		require.NoError(t, s.ConsumeJTI(bg, "c", storage.HashOf(name), expires, now))
+		at, err := s.SweepTime(bg)
+		require.NoError(t, err)
+		require.True(t, c.want(at), "%s: %s", name, at)
+		_, err = s.Sweep(bg, at)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.ConsumeJTI(bg, "c", storage.HashOf(name), expires, now), storage.ErrConsumed, name)
+	}
+}
