@@ -40,7 +40,11 @@ func (r *reply) active() bool {
 
 // String describes the response without its values.
 func (r *reply) String() string {
-	if r.err != nil {
+	var u *url.Error
+	switch {
+	case errors.As(r.err, &u):
+		return u.Err.Error() // without the URL, which may hold a code
+	case r.err != nil:
 		return r.err.Error()
 	}
 	return fmt.Sprintf("%d %s", r.status, r.field("error"))

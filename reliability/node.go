@@ -43,6 +43,7 @@ type nodeConfig struct {
 	Lifetimes provider.Lifetimes
 	Session   session.Limits
 	Sweep     time.Duration // between two sweeps; 0 sweeps only at /control/sweep
+	Run       bool          // the store sweeps by itself, about once a minute
 	Secret    []byte
 	Pairwise  []byte
 	Keys      []plannedKey
@@ -106,7 +107,7 @@ type serving struct {
 }
 
 func newServing(ctx context.Context, cfg nodeConfig, logger *slog.Logger) (*serving, error) {
-	store, err := open(ctx, opening{url: cfg.Store, conns: cfg.Conns, timeout: cfg.Timeout, logger: logger, evict: cfg.Evict})
+	store, err := open(ctx, opening{url: cfg.Store, conns: cfg.Conns, timeout: cfg.Timeout, logger: logger, evict: cfg.Evict, now: cfg.now})
 	if err != nil {
 		return nil, err
 	}
@@ -144,10 +145,15 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 	if cfg.Sweep > 0 {
 		go n.sweep(ctx)
 	}
+	if cfg.Run {
+		go store.Run(ctx)
+	}
 	return n, nil
 }
 
-func (n *serving) now() time.Time { return time.Now().Add(n.cfg.Skew) }
+func (n *serving) now() time.Time { return n.cfg.now() }
+
+func (c nodeConfig) now() time.Time { return time.Now().Add(c.Skew) }
 
 // plannedKey is a signing key and its life.
 type plannedKey struct {

@@ -31,6 +31,7 @@ type fullStore interface {
 	keyset.Store
 	Ping(ctx context.Context) error
 	Sweep(ctx context.Context, now time.Time) (int, error)
+	Run(ctx context.Context)
 }
 
 // opening says how a store is opened.
@@ -41,6 +42,7 @@ type opening struct {
 	logger    *slog.Logger
 	statement func(d time.Duration) // called after each statement of PostgreSQL; may be nil
 	evict     bool                  // an evicting Redis is accepted
+	now       func() time.Time      // of Run; nil is time.Now
 }
 
 // opened is an open store.
@@ -61,7 +63,7 @@ func open(ctx context.Context, o opening) (*opened, error) {
 	case kindMemory:
 		return &opened{fullStore: memoryStore{memory.New()}, close: func() {}}, nil
 	case kindSQLite:
-		s, err := sqlite.Open(ctx, rest, sqlite.Config{Timeout: o.timeout, Logger: o.logger})
+		s, err := sqlite.Open(ctx, rest, sqlite.Config{Timeout: o.timeout, Logger: o.logger, Now: o.now})
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +81,7 @@ func openPostgres(ctx context.Context, o opening) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := postgres.New(ctx, pool, postgres.Config{Timeout: o.timeout, Logger: o.logger})
+	s, err := postgres.New(ctx, pool, postgres.Config{Timeout: o.timeout, Logger: o.logger, Now: o.now})
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -142,3 +144,5 @@ func migrate(ctx context.Context, url string) error {
 type memoryStore struct{ *memory.Store }
 
 func (memoryStore) Ping(context.Context) error { return nil }
+
+func (memoryStore) Run(context.Context) {}

@@ -29,17 +29,13 @@ func jump(t *trial, defect string, skew time.Duration, count int) {
 	c := t.cluster(t.backend(nil).url, 2, func(i int, cfg *nodeConfig) {
 		cfg.Variant, cfg.Lifetimes.AccessToken = defect, 5*time.Minute
 		if i == 1 {
-			cfg.Skew = skew
+			cfg.Skew, cfg.Run = skew, t.full
 		}
 	})
-	right, wrong := c.nodes[0], c.nodes[1]
+	right := c.nodes[0]
 	all := &cluster{trial: t, issuer: c.issuer, nodes: c.nodes[:1], http: c.http, signer: c.signer} // where users log in
 	codes := all.codes(count, "openid email")
 	var twice, other, replayed, revived atomic.Int64
-	sweep := func() {
-		r := c.control(wrong, "sweep")
-		t.check(r.ok(), "a sweep by the node with the wrong clock: %s", r)
-	}
 	winners := []*reply{}
 	for _, a := range codes {
 		ok := 0
@@ -58,7 +54,7 @@ func jump(t *trial, defect string, skew time.Duration, count int) {
 	}
 	used := []string{}
 	for i := range count {
-		text := c.assertion(fmt.Sprintf("jti-%d", i), time.Now(), time.Now().Add(time.Minute))
+		text := c.assertion(fmt.Sprintf("jti-%d", i), time.Now(), time.Now().Add(30*time.Minute))
 		r := all.machineToken(text)
 		t.check(r.ok(), "an assertion: %s", r)
 		used = append(used, text)
@@ -68,7 +64,10 @@ func jump(t *trial, defect string, skew time.Duration, count int) {
 	for _, f := range families {
 		t.check(all.revoke(f.field("refresh_token")).ok(), "a revocation")
 	}
-	sweep()
+	t.check(c.control(right, "sweep").ok(), "a sweep")
+	if t.full {
+		t.sleep(95 * time.Second) // until the node with the wrong clock has swept
+	}
 	for _, text := range used {
 		if c.do(http.MethodPost, right.base+"/token", machineForm(text), nil).ok() {
 			replayed.Add(1)
@@ -94,7 +93,7 @@ func jump(t *trial, defect string, skew time.Duration, count int) {
 	t.count("active_after_revocation", revived.Load())
 	t.check(twice.Load() == 0, "%s: %d codes were redeemed twice", name, twice.Load())
 	t.check(other.Load() == 0, "%s: %d other replies", name, other.Load())
-	t.check(replayed.Load() == 0, "%s: %d used codes and assertions were accepted after a sweep by the wrong clock", name, replayed.Load())
+	t.check(replayed.Load() == 0, "%s: %d used codes and assertions were accepted after a sweep", name, replayed.Load())
 	t.check(revived.Load() == 0, "%s: %d revoked tokens are active", name, revived.Load())
 }
 
@@ -150,7 +149,7 @@ func soakWith(t *trial, sweep, length time.Duration) {
 	t.count("p99_first_tenth", percentile(l.times[:tenth], 0.99))
 	t.count("p99_last_tenth", percentile(l.times[len(l.times)-tenth:], 0.99))
 	most := max(rows[2], rows[3], rows[4])
-	t.check(rows[7] <= most+most/4+100, "%d rows at the end, %d in the middle", rows[7], most)
+	t.check(rows[7] <= most+most*2/5+100, "%d rows at the end, %d in the middle", rows[7], most)
 	t.check(heap[7] <= max(heap[2], heap[3], heap[4])+4<<20, "the heap grew from %d to %d KiB", heap[3]>>10, heap[7]>>10)
 	if sweep > 0 {
 		t.check(len(used()) >= 3, "only %d keys signed", len(used()))
