@@ -12,6 +12,11 @@ func (s *Store) Prefix() string { return s.prefix[:len(s.prefix)-1] }
 // Name returns a hash as a part of a key.
 func Name(h storage.Hash) string { return name(h) }
 
+// Owner returns a user, a client and no customer as a part of a key.
+func Owner(user storage.Hash, client string) string {
+	return authorization(&storage.ConsentKey{UserKey: user, ClientID: client})
+}
+
 // Scripts returns all scripts by name.
 func Scripts() map[string]*goredis.Script {
 	all := map[string]*goredis.Script{}
@@ -27,3 +32,14 @@ var (
 	Fault        = fault
 	CheckInfo    = checkInfo
 )
+
+// GrantFields returns the fields that issue writes for a grant without a session.
+func GrantFields(g *storage.Grant) []any {
+	return []any{
+		"user", name(g.UserKey), "created", instant(g.CreatedAt), "stop", instant(g.ExpiresAt), "record", encodeGrant(g),
+		"session", "", "authorization", "1:" + authorizationOf(g),
+	}
+}
+
+// AccessRecord returns the encoding of an access token.
+func AccessRecord(a *storage.AccessToken) []byte { return encodeAccess(a) }

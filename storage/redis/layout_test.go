@@ -65,26 +65,28 @@ func TestCollected(t *testing.T) {
 	prefix := s.Prefix() + ":"
 	// The instants of the test are in the future: what counts is the time from the caller's now.
 	for key, life := range map[string]time.Duration{
-		"session:" + in.ID:                   2 * time.Hour, // its login-only grant
-		"session:session-ended a":            time.Hour,
-		"grant:grant-used a":                 2 * time.Hour,
-		"grant:grant-unused a":               30 * time.Minute,
-		"grant:grant-machine a":              2 * time.Hour,
-		"request:request-used a":             30 * time.Minute,
-		"request:denied a":                   time.Minute,
-		"ended:" + user("a"):                 time.Hour,
-		"sessions:" + user("a"):              time.Hour,
-		"grants:" + user("a"):                2 * time.Hour,
-		"logins:" + user("a"):                time.Hour,
-		"code:" + b64("code used a"):         30 * time.Minute,
-		"code:" + b64("code unused a"):       30 * time.Minute,
-		"cookie:" + b64("cookie a"):          time.Hour,
-		"cookie:" + b64("cookie ended a"):    time.Hour,
-		"access:" + b64("access first a"):    2 * time.Minute,
-		"refresh:" + b64("refresh first a"):  2 * time.Hour, // rotated: until its grant expires
-		"refresh:" + b64("refresh second a"): 10 * time.Minute,
-		"jti:" + b64("jti a"):                time.Minute,
-		"pushed:" + b64("urn a"):             time.Minute,
+		"session:" + in.ID:        2 * time.Hour, // its login-only grant
+		"session:session-ended a": time.Hour,
+		"grant:grant-used a":      2 * time.Hour,
+		"grant:grant-unused a":    30 * time.Minute,
+		"grant:grant-machine a":   2 * time.Hour,
+		"request:request-used a":  30 * time.Minute,
+		"request:denied a":        time.Minute,
+		"ended:" + user("a"):      time.Hour,
+		"sessions:" + user("a"):   time.Hour,
+		"authorization:" + redis.Owner(in.UserKey, "client-a"): 2 * time.Hour,
+		"consents:" + redis.Owner(in.UserKey, "client-a"):      time.Hour,
+		"grants:" + user("a"):                                  2 * time.Hour,
+		"logins:" + user("a"):                                  time.Hour,
+		"code:" + b64("code used a"):                           30 * time.Minute,
+		"code:" + b64("code unused a"):                         30 * time.Minute,
+		"cookie:" + b64("cookie a"):                            time.Hour,
+		"cookie:" + b64("cookie ended a"):                      time.Hour,
+		"access:" + b64("access first a"):                      2 * time.Minute,
+		"refresh:" + b64("refresh first a"):                    2 * time.Hour, // rotated: until its grant expires
+		"refresh:" + b64("refresh second a"):                   10 * time.Minute,
+		"jti:" + b64("jti a"):                                  time.Minute,
+		"pushed:" + b64("urn a"):                               time.Minute,
 	} {
 		ttl := c.PTTL(t.Context(), prefix+key).Val()
 		require.InDelta(t, (life + session.MaxSkew).Seconds(), ttl.Seconds(), 50, key)
