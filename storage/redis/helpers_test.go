@@ -75,7 +75,8 @@ func everything(t testing.TB, s *redis.Store, name string) storage.Session {
 	used, unused := newCode("used "+name, in), newCode("unused "+name, storage.Session{UserKey: in.UserKey})
 	used.Consents = storage.ConsentKey{UserKey: in.UserKey, ClientID: "client-a"}
 	used.Granted = []storage.Consent{{Scope: "openid", GrantedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}}
-	for _, o := range []storage.Outcome{used, unused, {RequestID: "denied " + name, RetainTo: epoch.Add(time.Minute)}} {
+	waiting := newCode("waiting "+name, storage.Session{UserKey: storage.HashOf("waiting " + name)})
+	for _, o := range []storage.Outcome{used, unused, waiting, {RequestID: "denied " + name, RetainTo: epoch.Add(time.Minute)}} {
 		require.NoError(t, s.FinishRequest(ctx, o, epoch))
 	}
 	first, second, machine := newIssuance("first "+name, used), newIssuance("second "+name, used), newIssuance("machine "+name, newCode("machine "+name, storage.Session{}))

@@ -74,19 +74,20 @@ func TestCollected(t *testing.T) {
 		"request:denied a":        time.Minute,
 		"ended:" + user("a"):      time.Hour,
 		"sessions:" + user("a"):   time.Hour,
-		"authorization:" + redis.Owner(in.UserKey, "client-a"): 2 * time.Hour,
-		"consents:" + redis.Owner(in.UserKey, "client-a"):      time.Hour,
-		"grants:" + user("a"):                                  2 * time.Hour,
-		"logins:" + user("a"):                                  time.Hour,
-		"code:" + b64("code used a"):                           30 * time.Minute,
-		"code:" + b64("code unused a"):                         30 * time.Minute,
-		"cookie:" + b64("cookie a"):                            time.Hour,
-		"cookie:" + b64("cookie ended a"):                      time.Hour,
-		"access:" + b64("access first a"):                      2 * time.Minute,
-		"refresh:" + b64("refresh first a"):                    2 * time.Hour, // rotated: until its grant expires
-		"refresh:" + b64("refresh second a"):                   10 * time.Minute,
-		"jti:" + b64("jti a"):                                  time.Minute,
-		"pushed:" + b64("urn a"):                               time.Minute,
+		"authorization:" + redis.Owner(in.UserKey, "client-a"):                  2 * time.Hour,
+		"authorization:" + redis.Owner(storage.HashOf("waiting a"), "client-a"): 30 * time.Minute,
+		"consents:" + redis.Owner(in.UserKey, "client-a"):                       time.Hour,
+		"grants:" + user("a"):                2 * time.Hour,
+		"logins:" + user("a"):                time.Hour,
+		"code:" + b64("code used a"):         30 * time.Minute,
+		"code:" + b64("code unused a"):       30 * time.Minute,
+		"cookie:" + b64("cookie a"):          time.Hour,
+		"cookie:" + b64("cookie ended a"):    time.Hour,
+		"access:" + b64("access first a"):    2 * time.Minute,
+		"refresh:" + b64("refresh first a"):  2 * time.Hour, // rotated: until its grant expires
+		"refresh:" + b64("refresh second a"): 10 * time.Minute,
+		"jti:" + b64("jti a"):                time.Minute,
+		"pushed:" + b64("urn a"):             time.Minute,
 	} {
 		ttl := c.PTTL(t.Context(), prefix+key).Val()
 		require.InDelta(t, (life + session.MaxSkew).Seconds(), ttl.Seconds(), 50, key)
@@ -201,6 +202,61 @@ func TestScripts(t *testing.T) {
 	require.Greater(t, len(redis.Scripts()), 25)
 }
 
+// TestGrantOfCode checks that a code is redeemed for its own grant, although everything else of the issuance fits.
+func TestGrantOfCode(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	own, other := newCode("own", ofUser("a")), newCode("other", ofUser("a"))
+	require.NoError(t, s.FinishRequest(t.Context(), own, epoch))
+	require.ErrorIs(t, s.RedeemCode(t.Context(), own.Code.Hash, newIssuance("x", other), epoch), storage.ErrConflict)
+	require.NoError(t, s.RedeemCode(t.Context(), own.Code.Hash, newIssuance("x", own), epoch))
+}
+
+// TestOtherSuccessor checks that a retry has the successor of the token, and not another live token.
+func TestOtherSuccessor(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	a, b := newCode("a", ofUser("a")), newCode("b", ofUser("a"))
+	first, second, other := newIssuance("first", a), newIssuance("second", a), newIssuance("other", b)
+	require.NoError(t, s.InsertGrant(t.Context(), first, epoch))
+	require.NoError(t, s.InsertGrant(t.Context(), other, epoch))
+	require.NoError(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, second, 0, epoch))
+	retry := newIssuance("retry", a)
+	retry.Refresh.Hash = other.Refresh.Hash
+	require.ErrorIs(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, retry, time.Minute, epoch), storage.ErrConsumed)
+	retry.Refresh.Hash = second.Refresh.Hash
+	require.NoError(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, retry, time.Minute, epoch))
+}
+
+// TestRenewedIsKept checks that Redis keeps what was prolonged to its new end.
+func TestRenewedIsKept(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	c := connect(t, shared.Addr)
+	in := newSession("a", "a")
+	_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
+	require.NoError(t, err)
+	o := newCode("a", ofUser("a"))
+	first, again := newIssuance("first", o), newIssuance("again", o)
+	require.NoError(t, s.InsertGrant(t.Context(), first, epoch))
+	again.Refresh.Hash, again.Refresh.ExpiresAt = first.Refresh.Hash, epoch.Add(time.Hour)
+	require.NoError(t, s.RotateRefreshToken(t.Context(), first.Refresh.Hash, again, 0, epoch))
+	visiting := newCode("b", storage.Session{ID: in.ID, UserKey: in.UserKey})
+	visiting.Visit = &storage.Visit{At: epoch, Until: epoch.Add(3 * time.Hour), Client: storage.SessionClient{ClientID: "client-b"}}
+	require.NoError(t, s.FinishRequest(t.Context(), visiting, epoch))
+	for key, life := range map[string]time.Duration{
+		"refresh:" + b64("refresh first"): time.Hour, "session:" + in.ID: 3 * time.Hour, "cookie:" + b64("cookie a"): 3 * time.Hour, "sessions:" + user("a"): 3 * time.Hour,
+	} {
+		ttl := c.PTTL(t.Context(), s.Prefix()+":"+key).Val()
+		require.InDelta(t, (life + session.MaxSkew).Seconds(), ttl.Seconds(), 50, key)
+	}
+	got, err := s.Session(t.Context(), in.Hash, epoch.Add(2*time.Hour))
+	require.NoError(t, err)
+	ended, err := s.ReplaceSession(t.Context(), none, newSession("next", "a"), 1, epoch.Add(2*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, []storage.Session{got}, ended, "a session that was prolonged counts")
+}
+
 // TestPrefix checks that stores with different prefixes share nothing.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
@@ -227,7 +283,7 @@ func TestLostAuthorization(t *testing.T) {
 	require.ErrorIs(t, err, storage.ErrRevoked)
 	_, err = s.Code(t.Context(), storage.HashOf("code unused a"), epoch)
 	require.NoError(t, err)
-	keys, err = c.Keys(t.Context(), s.Prefix()+":authorization:*").Result()
+	keys, err = c.Keys(t.Context(), s.Prefix()+":authorization:"+user("a")+":*").Result()
 	require.NoError(t, err)
 	require.Len(t, keys, 1)
 	require.NoError(t, c.Del(t.Context(), keys...).Err())

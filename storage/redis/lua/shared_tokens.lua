@@ -23,7 +23,7 @@ local refresh_fields = { 'grant', 'stop', 'generation', 'consumed', 'successor',
 
 -- refresh_verdict returns nil if the token t of the grant g can be rotated.
 local function refresh_verdict(t, g)
-  if not t or not g or now >= g.stop or (t.consumed == '' and now >= t.stop) then
+  if not t or (t.consumed == '' and now >= t.stop) then
     return 'not found'
   end
   return grant_verdict(g) or (t.consumed ~= '' and 'consumed' or nil)
