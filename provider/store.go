@@ -53,9 +53,9 @@ type Store interface {
 	// code with the same Hash that can be redeemed, or no code), ErrConsumed if the code is the same but cannot be
 	// redeemed any more, and ErrConflict otherwise.
 	//
-	// Whenever it returns nil, it has applied the visit, if any, to the session of the code (storage.Visit's Apply), in the same
-	// step. The SessionID of the grant names the session, whose Hash may have changed since the visit was made. A store may
-	// apply the visit of an equal outcome again, or leave it out. Without a code, or without a SessionID, a visit changes nothing.
+	// Whenever it returns nil, it has applied the visit, if any, to the session of the code (storage.Visit's Apply). Others may
+	// read the code before the visit, until it returns. The SessionID of the grant names the session, whose Hash may have
+	// changed since the visit was made. A store may apply the visit of an equal outcome again, or leave it out. Without a code, or without a SessionID, a visit changes nothing.
 	//
 	// It returns ErrRevoked if the code has a SessionID that is not the ID of a live session with the UserKey of its
 	// grant, also for a RequestID that has an outcome: the session is unknown, has expired or ended, or is that of

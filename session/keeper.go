@@ -220,7 +220,7 @@ func (k *Keeper) CountRequest(ctx context.Context, s *storage.Session, now time.
 
 // Visit returns what an authorization request that the session answered changes in the session: Limits.Idle counts from now, and logout
 // will notify the client, whose SID is Client.SID of the result. The time of the login does not change. Visit writes nothing: the store
-// applies the visit in the step that inserts the code (storage.Outcome), so that a logout finds both or rejects both. A host without
+// applies the visit in the call that inserts the code (storage.Outcome), so that a logout finds both or rejects both. A host without
 // FinishRequest calls Apply on a copy of s, and replaces the session by it.
 func (k *Keeper) Visit(s *storage.Session, login ClientLogin, now time.Time) storage.Visit {
 	return storage.Visit{

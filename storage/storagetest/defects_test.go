@@ -76,7 +76,7 @@ var defects = map[string][]string{
 	"visits by the hash":                             {"Visit/rotated session", "Race/visits and rotations"},
 	"visits without a code":                          {"Visit/without a session"},
 	"a visit before the verdict":                     {"Visit/rejected outcome"},
-	"a visit is a second step":                       {"Changes in one step/FinishRequest", "Race/visits and end session"},
+	"a visit is a second step":                       {"Race/visits and end session"},
 	"a visit reads, then writes":                     {"Race/visits", "Race/visits and rotations"},
 	"a visit revives the session":                    {"Visit/ended session"},
 	"a visit keeps the version":                      {"Visit/conflicts with older reads", "Race/visits and rotations"},
