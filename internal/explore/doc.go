@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,21 +51,35 @@ func RunSome(t testing.TB, newStore func(testing.TB) Store, depth, paths int) {
 
 func run(t testing.TB, newStore func(testing.TB) Store, depth, most int) {
 	t.Helper()
-	for _, sc := range scenarios {
+	var wg sync.WaitGroup
+	found := make([]*counterexample, len(scenarios))
+	for i, sc := range scenarios {
 		store := newStore(t)
-		states, paths := sc.explore(depth)
-		replayed := 0
-		for i, path := range paths {
-			if most > 0 && scattered(i)%len(paths) >= most {
-				continue
-			}
-			if c := sc.replay(store, path, i); c != nil {
-				t.Fatal(c)
-			}
-			replayed++
-		}
-		t.Logf("%s: %d states, %d of %d paths", sc.name, states, replayed, len(paths))
+		wg.Go(func() { found[i] = sc.run(t, store, depth, most) })
 	}
+	wg.Wait()
+	for _, c := range found {
+		if c != nil {
+			t.Error(c)
+		}
+	}
+}
+
+// run returns the first counterexample of a store, or nil.
+func (sc scenario) run(t testing.TB, store Store, depth, most int) *counterexample {
+	states, paths := sc.explore(depth)
+	replayed := 0
+	for i, path := range paths {
+		if most > 0 && scattered(i)%len(paths) >= most {
+			continue
+		}
+		if c := sc.replay(store, path, i); c != nil {
+			return c
+		}
+		replayed++
+	}
+	t.Logf("%s: %d states, %d of %d paths", sc.name, states, replayed, len(paths))
+	return nil
 }
 
 // scattered returns a number that looks random, and is the same in each run.
@@ -75,11 +90,18 @@ func scattered(i int) int {
 
 // Find returns the shortest trace in which a store breaks an invariant or differs from the model, or "".
 func Find(store Store, depth int) string {
-	for _, sc := range scenarios {
-		_, paths := sc.explore(depth)
-		for i, p := range paths {
-			if c := sc.replay(store, p, i); c != nil {
-				return c.String()
+	number := 0
+	for length := 1; length <= depth; length++ {
+		for _, sc := range scenarios {
+			_, paths := sc.explore(depth)
+			for _, path := range paths {
+				if len(path) != length {
+					continue
+				}
+				number++
+				if c := sc.replay(store, path, number); c != nil {
+					return c.String()
+				}
 			}
 		}
 	}

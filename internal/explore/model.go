@@ -22,6 +22,7 @@ const (
 type state struct {
 	clock  int // of node A
 	latest int // the latest clock of a call: what has expired before may have been collected
+	swept  int // the latest clock of Sweep. No verdict depends on it, but a store that swept is in another state
 
 	sessions map[string]session // by ID
 	codes    map[string]code
@@ -168,6 +169,7 @@ func (m *machine) call(o op) string {
 	case "InsertSigningKey", "DeleteSigningKey", "SigningKeys":
 		return m.signingKeys(o)
 	case "Sweep":
+		m.swept = max(m.swept, m.now)
 		return ok
 	}
 	panic(o.verb)

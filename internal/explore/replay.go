@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portner-go/portner/storage"
@@ -31,8 +32,22 @@ func (s step) String() string {
 	return fmt.Sprintf("node %c at %3d s  %-44s %s", 'A'+s.node, s.now, s.op, s.verdict)
 }
 
-// explore returns the number of states that are reached with less than depth moves, and the paths to them with one more move.
+// explored holds what explore returned.
+var explored sync.Map
+
+type exploration struct {
+	states int
+	paths  [][]move
+}
+
+// explore returns the number of states that are reached with less than depth moves, and the paths to them with one more move, shortest
+// first.
 func (sc scenario) explore(depth int) (states int, paths [][]move) {
+	key := fmt.Sprint(sc.name, depth)
+	if known, ok := explored.Load(key); ok {
+		return known.(exploration).states, known.(exploration).paths
+	}
+	defer func() { explored.Store(key, exploration{states, paths}) }()
 	type found struct {
 		state state
 		path  []move
@@ -79,7 +94,7 @@ func (sc scenario) after(s state, m move) state {
 	return s.results(m.node, m.op)[0].next
 }
 
-// replay makes the moves of a path, with reads of every record before and after the last one. It returns a counterexample, or nil.
+// replay makes the moves of a path, with reads of every record before the last one (node A) and after it (both nodes). It returns a counterexample, or nil.
 func (sc scenario) replay(store Store, path []move, number int) *counterexample {
 	r := &replay{scenario: sc, world: newWorld(store, sc.name, number), possible: []state{empty()}}
 	for _, o := range sc.setup {
@@ -87,11 +102,11 @@ func (sc scenario) replay(store Store, path []move, number int) *counterexample 
 	}
 	for i, m := range path {
 		if i == len(path)-1 {
-			r.read()
+			r.read(0)
 		}
 		r.make(m)
 	}
-	r.read()
+	r.read(0, 1)
 	if check(r.trace) != "" {
 		r.failed = r.shortest()
 	}
@@ -113,8 +128,8 @@ type replay struct {
 	failed   *counterexample
 }
 
-func (r *replay) read() {
-	for node := range offsets {
+func (r *replay) read(nodes ...int) {
+	for _, node := range nodes {
 		for _, o := range r.probes {
 			r.make(move{node, o})
 		}

@@ -17,6 +17,9 @@ func (o op) String() string {
 		if o.limit > 0 {
 			return fmt.Sprintf("ReplaceSession none -> %s, limit %d", o.next, o.limit)
 		}
+		if o.record == "" {
+			return "ReplaceSession none -> " + o.next
+		}
 		return fmt.Sprintf("ReplaceSession %s -> %s, version %d", o.record, o.next, o.n)
 	case "RedeemCode", "RotateRefreshToken":
 		if o.next == "" {

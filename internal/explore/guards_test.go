@@ -1,0 +1,111 @@
+package explore_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// guards are conditions of package memory: a text that occurs once in a file, and the text that takes its place, in which a condition
+// with the name of a guard is off while the guard is dropped.
+var guards = []struct{ file, text, with string }{
+	{"grant.go", "case g.isConsumed():\n\t\treturn storage.ErrConsumed", "case !dropped(\"a code is used once\") && g.isConsumed():\n\t\treturn storage.ErrConsumed"},
+	{"grant.go", "case now >= g.code.end():", `case !dropped("a code expires") && now >= g.code.end():`},
+	{"grant.go", "case g.isConsumed() || now >= g.code.end():", `case !dropped("a used code is no equal outcome") && g.isConsumed() || !dropped("an expired code is no equal outcome") && now >= g.code.end():`},
+	{"grant.go", "g.auth.revoked.Load() || g.session != nil && g.session.ended.Load()", `g.auth.revoked.Load() || !dropped("a code ends with its session") && g.session != nil && g.session.ended.Load()`},
+	{"grant.go", "return g.revoked || g.auth.revoked.Load() || g.issue != nil && g.session", `return g.revoked || !dropped("a grant ends with its authorization") && g.auth.revoked.Load() || !dropped("a login ends with its session") && g.issue != nil && g.session`},
+	{"grant.go", "if !text.loginOnly() {", `if !dropped("other grants do not end with the session") && !text.loginOnly() {`},
+	{"grant.go", "g.revoked, g.used = true, true", `g.revoked, g.used = !dropped("a revocation ends the grant"), g.used || !dropped("a revocation consumes the code")`},
+	{"session.go", "x.stripe != stripe || !x.isLive(now) ||", `x.stripe != stripe || !dropped("a code needs a live session") && !x.isLive(now) ||`},
+	{"session.go", "if x.text.version() != r.next.Version ||", `if !dropped("a replacement compares versions") && x.text.version() != r.next.Version ||`},
+	{"session.go", "if from != nil {\n\t\tr.end(from)", "if !dropped(\"a switch ends the old session\") && from != nil {\n\t\tr.end(from)"},
+	{"session.go", "if r.limit < 1 || x.user", `if dropped("the session limit") || r.limit < 1 || x.user`},
+	{"token.go", "case t.consumed != record.NoTime:\n\t\treturn storage.ErrConsumed", "case !dropped(\"a refresh token is rotated once\") && t.consumed != record.NoTime:\n\t\treturn storage.ErrConsumed"},
+	{"token.go", "case t.grant.isRevoked():", `case !dropped("a family ends with its grant") && t.grant.isRevoked():`},
+	{"token.go", "t.grant.ended(now) || t.consumed == record.NoTime && now >= t.end:", `!dropped("a refresh token ends with its grant") && t.grant.ended(now) || !dropped("the idle lifetime") && t.consumed == record.NoTime && now >= t.end:`},
+	{"token.go", "n.hash == ts.refresh.hash && grace > 0 && now-t.consumed < grace &&", `(dropped("a retry names the same successor") || n.hash == ts.refresh.hash) && grace > 0 && (dropped("a retry is made in the grace") || now-t.consumed < grace) &&`},
+	{"token.go", "\t\t!n.used && n.verdict", "\t\t(dropped(\"a retry finds its successor unused\") || !n.used) && n.verdict"},
+	{"token.go", "\tt.used = true\n", "\tt.used = !dropped(\"a renewal uses the token\") || !renewed\n"},
+	{"token.go", "t.grant.ended(n) || n >= t.text.end()", `!dropped("an access token ends with its grant") && t.grant.ended(n) || !dropped("an access token expires") && n >= t.text.end()`},
+	{"token.go", "revoked, text, given := t.grant.isRevoked(),", `revoked, text, given := !dropped("an access token is revoked with its grant") && t.grant.isRevoked(),`},
+	{"pushed.go", "case p.used:", `case !dropped("a pushed request is used once") && p.used:`},
+	{"pushed.go", "|| now >= p.end:", `|| !dropped("a pushed request expires") && now >= p.end:`},
+	{"replay.go", "known || one.at <= r.horizon()", `!dropped("an assertion is used once") && known || one.at <= r.horizon()`},
+	{"signingkey.go", "(other.Number == k.Number || other.KID == k.KID)", `(!dropped("a number has one key") && other.Number == k.Number || !dropped("a key has one number") && other.KID == k.KID)`},
+	{"signingkey.go", "k.Key = nil", "if !dropped(\"a deleted key has no private key\") {\n\t\t\t\tk.Key = nil\n\t\t\t}"},
+}
+
+// TestDroppedGuards: without any single guard of package memory there is a trace that breaks an invariant or a verdict. The program that
+// finds the traces is compiled once, with all guards.
+func TestDroppedGuards(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles a program")
+	}
+	arguments, names := mutated(t)
+	cmd := exec.CommandContext(t.Context(), "go", arguments...)
+	list, err := json.Marshal(names)
+	require.NoError(t, err)
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(list), &out, &errs
+	require.NoError(t, cmd.Run(), "%s", &errs)
+	traces := map[string]string{}
+	require.NoError(t, json.Unmarshal(out.Bytes(), &traces))
+	for _, name := range names {
+		t.Logf("without %q\n%s", name, traces[name])
+		assert.NotEmpty(t, traces[name], name)
+	}
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "exploration.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(document), traces["a retry finds its successor unused"], "the example in docs/exploration.md")
+}
+
+// mutated writes the files of package memory with all guards, and the program, and returns the arguments of the go command and the names of
+// the guards.
+func mutated(t *testing.T) (arguments, names []string) {
+	t.Helper()
+	memory := filepath.Join("..", "..", "storage", "memory")
+	texts := map[string]string{
+		filepath.Join(memory, "dropped.go"): read(t, filepath.Join("testdata", "dropped.go.txt")),
+		filepath.Join("dropped", "main.go"): read(t, filepath.Join("testdata", "program.go.txt")),
+	}
+	name := regexp.MustCompile(`dropped\("([^"]+)"\)`)
+	for _, g := range guards {
+		file := filepath.Join(memory, g.file)
+		if texts[file] == "" {
+			texts[file] = read(t, file)
+		}
+		require.Equal(t, 1, strings.Count(texts[file], g.text), "%q in %s", g.text, g.file)
+		texts[file] = strings.Replace(texts[file], g.text, g.with, 1)
+		for _, match := range name.FindAllStringSubmatch(g.with, -1) {
+			names = append(names, match[1])
+		}
+	}
+	dir, replace := t.TempDir(), map[string]string{}
+	for file, text := range texts {
+		path, err := filepath.Abs(file)
+		require.NoError(t, err)
+		replace[path] = filepath.Join(dir, filepath.Base(file))
+		require.NoError(t, os.WriteFile(replace[path], []byte(text), 0o600))
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(t, err)
+	overlay := filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(overlay, list, 0o600))
+	return []string{"run", "-overlay", overlay, "./dropped"}, names
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(text)
+}
