@@ -136,31 +136,38 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	require.NoError(t, use(t.Context()))
 }
 
-// A change that gets no turn within the timeout is not made, and is no verdict.
-func TestNoTurn(t *testing.T) {
-	t.Parallel()
-	s, err := sqlite.Open(t.Context(), newFile(t), sqlite.Config{Timeout: 10 * time.Millisecond})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	release := s.Hold()
-	require.ErrorIs(t, s.Ping(t.Context()), portner.ErrUnavailable)
-	require.Zero(t, s.Queued())
-	release()
-	require.NoError(t, s.Ping(t.Context()))
-}
-
-// Another process that holds the file is waited for, up to the timeout.
-func TestFileHeldByAnotherProcess(t *testing.T) {
-	t.Parallel()
-	file := newFile(t)
-	other := openFile(t, file)
+// impatient opens a file with a timeout that is short enough to wait for.
+func impatient(t *testing.T, file string) *sqlite.Store {
+	t.Helper()
 	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Timeout: 20 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// A change that gets no turn within the timeout is not made, and is no verdict.
+func TestNoTurn(t *testing.T) {
+	t.Parallel()
+	file := emptyFile(t)
+	s := impatient(t, file)
+	release := s.Hold()
+	require.ErrorIs(t, s.ConsumeJTI(t.Context(), "client-a", storage.HashOf("jti"), epoch.Add(time.Minute), epoch), portner.ErrUnavailable)
+	require.Zero(t, s.Queued())
+	release()
+	require.NoError(t, openFile(t, file).ConsumeJTI(t.Context(), "client-a", storage.HashOf("jti"), epoch.Add(time.Minute), epoch))
+}
+
+// Another process that holds the file is waited for, up to the timeout. Readers do not wait.
+func TestFileHeldByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	file := emptyFile(t)
+	other, patient, s := openFile(t, file), openFile(t, file), impatient(t, file)
 	require.NoError(t, other.Exec("BEGIN IMMEDIATE"))
 	require.ErrorIs(t, logIn(t.Context(), s, "a"), portner.ErrUnavailable)
-	_, err = s.Session(t.Context(), newSession("a").Hash, epoch)
-	require.ErrorIs(t, err, storage.ErrNotFound, "readers do not wait for a writer")
+	_, err := patient.Session(t.Context(), newSession("a").Hash, epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	waiting := make(chan error)
+	go func() { waiting <- logIn(context.Background(), patient, "a") }()
 	require.NoError(t, other.Exec("ROLLBACK"))
-	require.NoError(t, logIn(t.Context(), s, "a"))
+	require.NoError(t, <-waiting)
 }

@@ -306,8 +306,9 @@ func TestFullFile(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), newFile(t), sqlite.Config{MaxBytes: 1 << 20})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Exec("INSERT INTO pushed_requests (hash, client_id, source, expires_at, params) VALUES (x'00', '', '', 0, zeroblob(700000))"))
 	for i := 0; err == nil; i++ {
-		require.Less(t, i, 2000)
+		require.Less(t, i, 500)
 		err = logIn(t.Context(), s, fmt.Sprint(i))
 	}
 	require.ErrorIs(t, err, storage.ErrFull)
@@ -315,7 +316,7 @@ func TestFullFile(t *testing.T) {
 	requireLoggedIn(t, s, "0")
 	removed, err := s.Sweep(t.Context(), epoch.Add(24*time.Hour))
 	require.NoError(t, err, "a full file can be swept")
-	require.Positive(t, removed)
+	require.Greater(t, removed, 10)
 	require.NoError(t, logIn(t.Context(), s, "again"))
 }
 

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,10 +43,38 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// open opens a store in a new file.
+// template is the content of a new file. Most tests begin with a copy: with -race it takes a while to make the schema.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "sqlite")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "store.db")
+	s, err := sqlite.Open(context.Background(), file, sqlite.Config{Timeout: time.Minute})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
+// emptyFile makes a file with the schema.
+func emptyFile(t testing.TB) string {
+	t.Helper()
+	content, err := template()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "store.db")
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	return file
+}
+
+// open opens an empty store.
 func open(t testing.TB) *sqlite.Store {
 	t.Helper()
-	return openFile(t, filepath.Join(t.TempDir(), "store.db"))
+	return openFile(t, emptyFile(t))
 }
 
 func openFile(t testing.TB, file string) *sqlite.Store {
@@ -59,7 +89,7 @@ func openFile(t testing.TB, file string) *sqlite.Store {
 func openContract(t *testing.T) *sqlite.Store {
 	t.Helper()
 	config := sqlite.Config{LoseLastSecondsOnPowerLoss: os.Getenv(storagetest.Variable) != "short", Timeout: time.Minute}
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), config)
+	s, err := sqlite.Open(t.Context(), emptyFile(t), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -87,7 +117,7 @@ func nodeOf(s *sqlite.Store) storagetest.Node {
 func TestContractOfHandles(t *testing.T) {
 	t.Parallel()
 	storagetest.RunNodes(t, func(t *testing.T, n int) (nodes []storagetest.Node) {
-		file := newFile(t)
+		file := emptyFile(t)
 		for range n {
 			nodes = append(nodes, nodeOf(openFile(t, file)))
 		}
@@ -98,5 +128,5 @@ func TestContractOfHandles(t *testing.T) {
 // Several processes with one file are one store.
 func TestContractOfProcesses(t *testing.T) {
 	t.Parallel()
-	storagetest.RunProcesses(t, newFile, func(t *testing.T, file string) storagetest.Node { return nodeOf(openFile(t, file)) })
+	storagetest.RunProcesses(t, func(t *testing.T) string { return emptyFile(t) }, func(t *testing.T, file string) storagetest.Node { return nodeOf(openFile(t, file)) })
 }
