@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -285,5 +286,52 @@ func TestNew(t *testing.T) {
 	for name, stores := range map[string][2]provider.Store{"sessions": {nil, one}, "rest": {one, nil}, "rest: must be another": {one, one}} {
 		_, err := combined.New(stores[0], stores[1])
 		require.ErrorContains(t, err, name)
+	}
+}
+
+// TestRoundTrips: the calls to each store of the operations in docs/storage.md.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/storage.md")
+	require.NoError(t, err)
+	rotate := func(s provider.Store, w *world) error {
+		next := w.in
+		next.Hash = rotated
+		_, err := s.ReplaceSession(context.Background(), w.in.Hash, next, 0, epoch)
+		return err
+	}
+	read := func(s provider.Store, w *world) error {
+		_, err := s.Session(context.Background(), w.in.Hash, epoch)
+		return err
+	}
+	begin := func(s provider.Store, _ *world) error {
+		_, err := s.ReplaceSession(context.Background(), storage.Hash{}, newest, 50, epoch)
+		return err
+	}
+	finishNew := func(s provider.Store, _ *world) error {
+		return s.FinishRequest(context.Background(), outcome("new", newest), epoch)
+	}
+	finish, end := changes[4].do, changes[0].do
+	for _, o := range []struct {
+		name    string
+		calls   []func(provider.Store, *world) error
+		commits int
+	}{
+		{"session check", []func(provider.Store, *world) error{read}, 0},
+		{"login", []func(provider.Store, *world) error{begin, finishNew}, 2},
+		{"authorize, with SSO", []func(provider.Store, *world) error{read, finish}, 1},
+		{"login in a session", []func(provider.Store, *world) error{read, rotate, finish}, 2},
+		{"logout", []func(provider.Store, *world) error{read, end}, 1},
+	} {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, open)
+			sessions, rest := &crash{}, &crash{}
+			s := open(crashing{w.sessions, sessions}, crashing{w.rest, rest})
+			for _, call := range o.calls {
+				require.NoError(t, call(s, w))
+			}
+			require.Contains(t, string(text), fmt.Sprintf("\n| %s | %d | %d | %d |\n", o.name, sessions.calls, rest.calls, o.commits))
+		})
 	}
 }
