@@ -155,6 +155,18 @@ func TestWaitReplicas(t *testing.T) {
 	require.NoError(t, replica.Signal(syscall.SIGCONT))
 }
 
+// infoOf returns the fields of INFO.
+func infoOf(t *testing.T, c *goredis.Client) map[string]string {
+	t.Helper()
+	info := map[string]string{}
+	for line := range strings.Lines(c.Info(t.Context()).Val()) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	return info
+}
+
 // pipelineHook calls a function for each pipeline.
 type pipelineHook func()
 

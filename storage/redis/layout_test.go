@@ -257,6 +257,35 @@ func TestRenewedIsKept(t *testing.T) {
 	require.Equal(t, []storage.Session{got}, ended, "a session that was prolonged counts")
 }
 
+// TestSessionOutlivesItsEnd checks that Redis keeps a session that has expired as long as a code or a login-only grant refers to it: without
+// it they would be ended. The hash that a session had before it was rotated is free.
+func TestSessionOutlivesItsEnd(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	c := connect(t, shared.Addr)
+	life := func(in storage.Session) time.Duration {
+		return (c.PTTL(t.Context(), s.Prefix()+":session:"+in.ID).Val() - session.MaxSkew).Round(10 * time.Minute)
+	}
+	code, grant := newSession("code", "a"), newSession("grant", "a")
+	for _, in := range []storage.Session{code, grant} {
+		_, err := s.ReplaceSession(t.Context(), none, in, 0, epoch)
+		require.NoError(t, err)
+		require.Equal(t, time.Hour, life(in))
+	}
+	o := newCode("code", code)
+	o.RetainTo = epoch.Add(90 * time.Minute)
+	require.NoError(t, s.FinishRequest(t.Context(), o, epoch))
+	require.Equal(t, 90*time.Minute, life(code))
+	require.NoError(t, s.InsertGrant(t.Context(), newIssuance("grant", newCode("grant", grant)), epoch))
+	require.Equal(t, 2*time.Hour, life(grant))
+
+	rotated := code
+	rotated.Hash = storage.HashOf("rotated")
+	_, err := s.ReplaceSession(t.Context(), code.Hash, rotated, 0, epoch)
+	require.NoError(t, err)
+	require.Zero(t, c.Exists(t.Context(), s.Prefix()+":cookie:"+b64("cookie code")).Val())
+}
+
 // TestPrefix checks that stores with different prefixes share nothing.
 func TestPrefix(t *testing.T) {
 	t.Parallel()

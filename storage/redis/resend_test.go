@@ -144,6 +144,35 @@ func writes() []write {
 	}
 }
 
+// TestRevocationSentAgain checks that a revocation that the client sends again ends no grant that the user gave meanwhile.
+func TestRevocationSentAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	c := connect(t, shared.Addr)
+	of := redis.Owner(storage.HashOf("a"), "client-a")
+	send := func(call string) {
+		keys := []string{s.Prefix() + ":authorization:" + of, s.Prefix() + ":consents:" + of}
+		err := redis.Scripts()["revoke_authorization"].Run(t.Context(), c, keys, s.Prefix()+":", redis.Digits(epoch.UnixNano()), call).Err()
+		require.NoError(t, err)
+	}
+	state := func(name string) error {
+		_, _, err := s.AccessToken(t.Context(), storage.HashOf("access "+name), epoch)
+		return err
+	}
+	insert := func(name string) {
+		require.NoError(t, s.InsertGrant(t.Context(), newIssuance(name, newCode(name, ofUser("a"))), epoch))
+	}
+	insert("before")
+	send("first")
+	require.ErrorIs(t, state("before"), storage.ErrRevoked)
+	insert("meanwhile")
+	send("first")
+	require.NoError(t, state("meanwhile"))
+	require.ErrorIs(t, state("before"), storage.ErrRevoked)
+	send("second")
+	require.ErrorIs(t, state("meanwhile"), storage.ErrRevoked)
+}
+
 // TestLostReply loses the reply of each script. go-redis sends the script again; its verdict must be the one of the first transmission, not
 // that the code was redeemed before.
 func TestLostReply(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,12 +205,14 @@ func TestDown(t *testing.T) {
 // revocation need no room.
 func TestFull(t *testing.T) {
 	t.Parallel()
-	own := server(t, map[string]string{"maxmemory": "4mb", "appendonly": "no"})
+	own := server(t, map[string]string{"appendonly": "no"})
 	c := connect(t, own.Addr)
 	s, err := redis.New(t.Context(), c, redis.Config{Logger: quiet})
 	require.NoError(t, err)
 	in := everything(t, s, "a")
-	require.NoError(t, c.Set(t.Context(), "ballast", make([]byte, 1<<20), 0).Err())
+	used, err := strconv.Atoi(infoOf(t, c)["used_memory"])
+	require.NoError(t, err)
+	require.NoError(t, c.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(used+1<<19)).Err())
 	accepted, refused := 0, 0
 	for i := 0; refused == 0; i++ {
 		require.Less(t, i, 200_000)
