@@ -42,5 +42,5 @@
 // Replicas receive writes later. After a failover the new primary may lack the last ones, whatever is on the disk of the old one. With
 // Config.WaitReplicas a method that ends something returns nil when so many replicas have received it; Sentinel or Cluster must promote one
 // of them. This narrows the window, and does not close it: Redis has no consensus. Keep grants in PostgreSQL with a synchronous replica
-// where that matters, and sessions and assertions here (package combined).
+// where that matters, and sessions and assertions here (package storage/combined).
 package redis

@@ -56,7 +56,7 @@ func newHandler(ctx context.Context) (http.Handler, error) {
 	go store.Run(ctx)
 
 	secrets := []portner.Secret{portner.Secret(os.Getenv("LOGIN_SECRET"))} // the same on every node
-	keys, err1 := keyset.Directory{Path: "keys", Alg: keyset.ES256}.Open() // a directory that the nodes share
+	keys, err1 := keyset.Shared{Store: store, Set: "login", Secrets: secrets, Alg: keyset.ES256}.Open(ctx)
 	clients, err2 := client.NewRegistry(client.Environment{Test: true}, client.Client{
 		ClientID: "my-app", ApplicationType: client.Native, RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []string{"openid", "profile"},
 	})
@@ -68,6 +68,7 @@ func newHandler(ctx context.Context) (http.Handler, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
+	go keys.Run(ctx)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := store.Ping(r.Context()); err != nil {
