@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/child"
 	"github.com/portner-go/portner/examples/internal/standin"
 )
 
@@ -63,7 +64,7 @@ type landscape struct {
 	own      map[string]object // files of -config, by server
 
 	parts    []part
-	children []*child
+	children []*child.Child
 }
 
 // newLandscape opens the port of the page and writes the configuration files. It starts no server.
@@ -80,7 +81,7 @@ func newLandscape(opt options, stderr io.Writer) (*landscape, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &shared{out: stderr}
+	out := child.NewLog(stderr)
 	l := &landscape{tls: opt.tls, secure: secure, at: addressesFrom(opt.tls.Scheme(), host, base), own: own, stderr: out, http: opt.tls.Outgoing(), log: slog.New(slog.NewTextHandler(out, nil))}
 	if l.listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(base))); err != nil {
 		return nil, err
@@ -104,18 +105,18 @@ func (l *landscape) prepare() (err error) {
 
 // start builds and starts the servers and waits until all are ready.
 func (l *landscape) start(ctx context.Context) error {
-	if err := buildServers(ctx, l.folder, servers...); err != nil {
+	if err := child.Build(ctx, l.folder, "", servers...); err != nil {
 		return err
 	}
 	for _, p := range l.parts {
-		c, err := startChild(p.name, binary(l.folder, p.name), append(p.args, l.tls.Args()...), l.stderr)
+		c, err := child.Start(p.name, child.Binary(l.folder, p.name), append(p.args, l.tls.Args()...), l.stderr)
 		if err != nil {
 			return err
 		}
 		l.children = append(l.children, c)
 	}
 	for i, p := range l.parts {
-		if err := l.children[i].ready(ctx, l.http, p.ready); err != nil {
+		if err := l.children[i].Ready(ctx, l.http, p.ready); err != nil {
 			return err
 		}
 	}
@@ -137,8 +138,8 @@ func (l *landscape) serve(ctx context.Context) error {
 	go func() { ended <- l.accept(srv) }()
 	for _, c := range l.children {
 		go func() {
-			<-c.done
-			ended <- c.ended()
+			<-c.Done()
+			ended <- c.Ended()
 		}()
 	}
 	select {
@@ -159,7 +160,7 @@ func (l *landscape) accept(srv *http.Server) error {
 
 // close stops the servers and removes all files.
 func (l *landscape) close() error {
-	stopAll(l.children, stopWithin)
+	child.StopAll(l.children, child.StopWithin)
 	l.http.CloseIdleConnections()
 	_ = l.listener.Close()
 	if l.folder == "" {

@@ -29,8 +29,8 @@ const (
 
 // health answers the probes of a server.
 type health struct {
-	store    Store
-	keys     func() bool
+	store    Store // may be nil
+	keys     *Keys // may be nil
 	log      *slog.Logger
 	draining atomic.Bool
 
@@ -72,9 +72,9 @@ func (h *health) unready(ctx context.Context) string {
 	switch {
 	case h.draining.Load():
 		return reasonDraining
-	case !h.keys():
+	case h.keys != nil && !h.keys.Ready():
 		return reasonKeys
-	case h.reach(ctx) != nil:
+	case h.store != nil && h.reach(ctx) != nil:
 		return reasonStore
 	}
 	return ""

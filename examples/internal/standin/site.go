@@ -180,9 +180,9 @@ func (s Sites) Close() {
 // Running says how Sites.Serve runs.
 type Running struct {
 	Log *slog.Logger
-	// Store is closed after the last request.
+	// Store is closed after the last request. It is nil for a program without state.
 	Store Store
-	// Keys sign tokens.
+	// Keys sign tokens. They are nil for a program that signs none.
 	Keys *Keys
 	// Drain is how long requests are accepted after the context has ended, while the readiness probe fails.
 	Drain time.Duration
@@ -193,7 +193,7 @@ type Running struct {
 func (s Sites) Serve(ctx context.Context, run Running) error {
 	failed := make(chan error, len(s))
 	servers := make([]*gracefulServer, len(s))
-	health := &health{store: run.Store, keys: run.Keys.Ready, log: run.Log}
+	health := &health{store: run.Store, keys: run.Keys, log: run.Log}
 	for i, site := range s {
 		servers[i] = site.server(run.Log, health)
 		go func() {
@@ -211,15 +211,22 @@ func (s Sites) Serve(ctx context.Context, run Running) error {
 	}
 	shutdown(servers)
 	work()
-	return errors.Join(err, run.Store.Close())
+	if run.Store != nil {
+		err = errors.Join(err, run.Store.Close())
+	}
+	return err
 }
 
 // startWork starts what runs beside requests: expired records are deleted, and keys are rotated. The function that it returns ends it.
 func startWork(run Running) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { run.Keys.Run(ctx) })
-	wg.Go(func() { run.Store.Run(ctx) })
+	if run.Keys != nil {
+		wg.Go(func() { run.Keys.Run(ctx) })
+	}
+	if run.Store != nil {
+		wg.Go(func() { run.Store.Run(ctx) })
+	}
 	return func() {
 		cancel()
 		wg.Wait()

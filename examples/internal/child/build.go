@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 // examples is the import path of the servers, without their names.
 const examples = "github.com/portner-go/portner/examples/"
 
-// buildServers compiles the servers into a folder with the go command. Nobody debugs them there, and linking without the tables of a
+// Build compiles servers into a folder with the go command and its build tags, "" for none. Nobody debugs them there, and linking without the tables of a
 // debugger (-w) takes less than half the time. The traces of a panic do not need them.
-func buildServers(ctx context.Context, into string, names ...string) error {
-	args := []string{"build", "-ldflags=-w", "-o", into + string(filepath.Separator)}
+func Build(ctx context.Context, into, tags string, names ...string) error {
+	args := []string{"build", "-ldflags=-w", "-tags", tags, "-o", into + string(filepath.Separator)}
 	for _, name := range names {
 		args = append(args, examples+name)
 	}
@@ -38,8 +38,8 @@ func sources() string {
 	return "."
 }
 
-// binary returns the path of a server that was built into a folder.
-func binary(folder, name string) string {
+// Binary returns the path of a server that was built into a folder.
+func Binary(folder, name string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}

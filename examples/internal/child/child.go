@@ -1,4 +1,5 @@
-package main
+// Package child builds example servers, and runs them as processes of another program.
+package child
 
 import (
 	"bytes"
@@ -15,22 +16,23 @@ import (
 )
 
 const (
-	stopWithin  = standin.StopWithin + 3*time.Second
+	// StopWithin is how long a server may take to stop.
+	StopWithin  = standin.StopWithin + 3*time.Second
 	readyWithin = 30 * time.Second
 )
 
-// child is a running server.
-type child struct {
+// Child is a running server.
+type Child struct {
 	name string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 	err  error         // valid after done is closed
 }
 
-// startChild starts a program. It writes the log of the program to out, with the name in front of each line, and discards the
+// Start starts a program. It writes the log of the program to out, with the name in front of each line, and discards the
 // standard output.
-func startChild(name, program string, args []string, out io.Writer) (*child, error) {
-	c := &child{name: name, cmd: exec.Command(program, args...), done: make(chan struct{})}
+func Start(name, program string, args []string, out io.Writer) (*Child, error) {
+	c := &Child{name: name, cmd: exec.Command(program, args...), done: make(chan struct{})}
 	c.cmd.Stderr = &prefixed{out: out, prefix: fmt.Sprintf("%-12s | ", name)}
 	c.cmd.WaitDelay = time.Second
 	ownGroup(c.cmd)
@@ -52,8 +54,8 @@ func startChild(name, program string, args []string, out io.Writer) (*child, err
 	return c, nil
 }
 
-// ready waits until a request for url gets status 200.
-func (c *child) ready(ctx context.Context, hc *http.Client, url string) error {
+// Ready waits until a request for url gets status 200.
+func (c *Child) Ready(ctx context.Context, hc *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {
@@ -69,7 +71,7 @@ func (c *child) ready(ctx context.Context, hc *http.Client, url string) error {
 		}
 		select {
 		case <-c.done:
-			return c.ended()
+			return c.Ended()
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer at %s: %w", c.name, url, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
@@ -77,16 +79,25 @@ func (c *child) ready(ctx context.Context, hc *http.Client, url string) error {
 	}
 }
 
-// ended returns the error of a child that ended without being stopped.
-func (c *child) ended() error {
+// Ended returns the error of a child that ended without being stopped.
+func (c *Child) Ended() error {
 	if c.err == nil {
 		return fmt.Errorf("%s ended unexpectedly", c.name)
 	}
 	return fmt.Errorf("%s ended unexpectedly: %w", c.name, c.err)
 }
 
-// stopAll interrupts all children and kills those that do not end in time.
-func stopAll(children []*child, within time.Duration) {
+// Done is closed when the process has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Kill ends the process at once, and waits for its end.
+func (c *Child) Kill() {
+	_ = kill(c.cmd)
+	<-c.done
+}
+
+// StopAll interrupts all children and kills those that do not end in time.
+func StopAll(children []*Child, within time.Duration) {
 	var wg sync.WaitGroup
 	for _, c := range children {
 		wg.Go(func() {
@@ -129,14 +140,17 @@ func (p *prefixed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// shared is a writer for several children.
-type shared struct {
+// Log is a writer for several children.
+type Log struct {
 	mu  sync.Mutex
 	out io.Writer
 }
 
+// NewLog returns a Log that writes to out.
+func NewLog(out io.Writer) *Log { return &Log{out: out} }
+
 // Write implements io.Writer. It is safe for concurrent use.
-func (s *shared) Write(b []byte) (int, error) {
+func (s *Log) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.Write(b)

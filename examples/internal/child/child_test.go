@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func TestPrefixed(t *testing.T) {
 }
 
 // shell starts a child that runs a script.
-func shell(t *testing.T, script string) *child {
+func shell(t *testing.T, script string) *Child {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("no shell")
@@ -35,9 +35,9 @@ func shell(t *testing.T, script string) *child {
 	path, err := exec.LookPath("sh")
 	require.NoError(t, err)
 	started := make(ready, 1)
-	c, err := startChild("shell", path, []string{"-c", script}, started)
+	c, err := Start("shell", path, []string{"-c", script}, started)
 	require.NoError(t, err)
-	t.Cleanup(func() { stopAll([]*child{c}, time.Second) })
+	t.Cleanup(func() { StopAll([]*Child{c}, time.Second) })
 	if strings.Contains(script, "echo ready") {
 		<-started
 	}
@@ -61,16 +61,16 @@ func (r ready) Write(b []byte) (int, error) {
 func TestStopAll(t *testing.T) {
 	t.Parallel()
 	polite, deaf := shell(t, "sleep 60"), shell(t, "trap '' TERM; echo ready >&2; sleep 60; sleep 60")
-	stopAll([]*child{polite, deaf}, 500*time.Millisecond)
-	require.ErrorContains(t, polite.ended(), "terminated")
-	require.ErrorContains(t, deaf.ended(), "killed")
+	StopAll([]*Child{polite, deaf}, 500*time.Millisecond)
+	require.ErrorContains(t, polite.Ended(), "terminated")
+	require.ErrorContains(t, deaf.Ended(), "killed")
 }
 
-// TestReady checks that ready does not wait for a child that has ended.
+// TestReady checks that Ready does not wait for a child that has ended.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	c := shell(t, "exit 3")
-	require.ErrorContains(t, c.ready(t.Context(), standin.TLS{}.Outgoing(), "http://127.0.0.1:1/"), "shell ended unexpectedly: exit status 3")
-	_, err := startChild("none", "/no/such/program", nil, &shared{out: &bytes.Buffer{}})
+	require.ErrorContains(t, c.Ready(t.Context(), standin.TLS{}.Outgoing(), "http://127.0.0.1:1/"), "shell ended unexpectedly: exit status 3")
+	_, err := Start("none", "/no/such/program", nil, NewLog(&bytes.Buffer{}))
 	require.ErrorContains(t, err, "starting none")
 }
