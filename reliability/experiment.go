@@ -24,6 +24,7 @@ type experiment struct {
 	about    string
 	stores   []string // the first one is the default of experiments with an expensive run
 	fullOnly bool
+	waits    bool // most of its time, so that it runs beside others
 	run      func(t *trial)
 	controls []control
 }
@@ -40,7 +41,7 @@ func limit(profile string) time.Duration {
 	if profile == "full" {
 		return 70 * time.Minute
 	}
-	return 3 * time.Minute
+	return 10 * time.Minute
 }
 
 // runOn runs the experiment on each store, prints one line for each, and reports whether all passed.
@@ -82,17 +83,19 @@ func (e *experiment) runOnce(ctx context.Context, o options, store string, out i
 			controls += fmt.Sprintf("; control (%s): found, %s", k.defect, c.first())
 		}
 	}
-	fmt.Fprintf(out, "%s %s %s profile=%s seed=%d %s time=%s%s\n", verdict, e.name, store, o.profile, seed, t.text(), time.Since(begin).Round(100*time.Millisecond), controls)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s %s profile=%s seed=%d %s time=%s%s\n", verdict, e.name, store, o.profile, seed, t.text(), time.Since(begin).Round(100*time.Millisecond), controls)
 	if t.fault != nil {
-		fmt.Fprintf(out, "  fault: %v\n", t.fault)
+		fmt.Fprintf(&text, "  fault: %v\n", t.fault)
 	}
 	for i, b := range t.broken {
 		if i == 12 {
-			fmt.Fprintf(out, "  … and %d more\n", len(t.broken)-i)
+			fmt.Fprintf(&text, "  … and %d more\n", len(t.broken)-i)
 			break
 		}
-		fmt.Fprintf(out, "  broken: %s\n", b)
+		fmt.Fprintf(&text, "  broken: %s\n", b)
 	}
+	_, _ = io.WriteString(out, text.String())
 	return verdict == "PASS"
 }
 
@@ -163,6 +166,7 @@ func (e *experiment) try(ctx context.Context, o options, store string, seed uint
 	t.dir = dir
 	t.defer_(func() { _ = os.RemoveAll(dir) })
 	do(t)
+	t.must(t.Err()) // what was counted after the end means nothing
 	return t
 }
 

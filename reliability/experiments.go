@@ -25,19 +25,19 @@ func experiments() []*experiment {
 			controls: []control{{defect: "a redemption in two transactions", run: killsSplit}, {defect: "a reply before the commit", run: killsEarly}},
 		},
 		{
-			name: "database-restart", about: "PostgreSQL restarts at once under load", stores: pg, run: databaseRestart,
+			name: "database-restart", waits: true, about: "PostgreSQL restarts at once under load", stores: pg, run: databaseRestart,
 			controls: []control{{defect: "an outage as an unknown token", run: databaseRestartControl}},
 		},
 		{
-			name: "slow-database", about: "a proxy delays, drops, halves and cuts the connections to the store", stores: both, run: slowDatabase,
+			name: "slow-database", waits: true, about: "a proxy delays, drops, halves and cuts the connections to the store", stores: both, run: slowDatabase,
 			controls: []control{{defect: "no deadline of a call", run: slowDatabaseControl}},
 		},
 		{
-			name: "failover", about: "a synchronous standby loses nothing; after an asynchronous one the fence ends what came back", stores: pg, run: failover,
+			name: "failover", waits: true, about: "a synchronous standby loses nothing; after an asynchronous one the fence ends what came back", stores: pg, run: failover,
 			controls: []control{{defect: "no fence", run: failoverControl}},
 		},
 		{
-			name: "redis-durability", about: "evicting policies, a full memory, kill -9, and a Redis that does not answer", stores: []string{kindRedis}, run: redisDurability,
+			name: "redis-durability", waits: true, about: "evicting policies, a full memory, kill -9, and a Redis that does not answer", stores: []string{kindRedis}, run: redisDurability,
 			controls: []control{{defect: "an evicting policy", run: redisDurabilityControl}},
 		},
 		{
@@ -48,15 +48,15 @@ func experiments() []*experiment {
 			name: "sessions", about: "many sessions: look-ups beside a bare select, and sweeping", stores: pg, run: sessions,
 		},
 		{
-			name: "pool-exhausted", about: "all connections of a node wait for a lock", stores: pg, run: poolExhausted,
+			name: "pool-exhausted", waits: true, about: "all connections of a node wait for a lock", stores: pg, run: poolExhausted,
 			controls: []control{{defect: "an outage as an unknown token", run: poolExhaustedControl}},
 		},
 		{
-			name: "disk-full", about: "the disk of PostgreSQL is full for a while", stores: pg, run: diskFull,
+			name: "disk-full", waits: true, about: "the disk of PostgreSQL is full for a while", stores: pg, run: diskFull,
 			controls: []control{{defect: "an outage as an unknown token", run: diskFullControl}},
 		},
 		{
-			name: "partition", about: "a node without the store, cut connections, requests that arrive twice", stores: both, run: partition,
+			name: "partition", waits: true, about: "a node without the store, cut connections, requests that arrive twice", stores: both, run: partition,
 			controls: []control{{defect: "an outage as an unknown token", run: partitionControl}},
 		},
 		{
@@ -64,7 +64,7 @@ func experiments() []*experiment {
 			controls: []control{{defect: "read, then update", run: clockJumpsControl}},
 		},
 		{
-			name: "soak", about: "short lifetimes, sweeping and new signing keys: nothing grows", stores: pg, run: soak,
+			name: "soak", waits: true, about: "short lifetimes, sweeping and new signing keys: nothing grows", stores: pg, run: soak,
 			controls: []control{{defect: "no sweeping", run: soakControl}},
 		},
 		{name: "record-day", about: "logins as fast as three nodes go", stores: both, fullOnly: true, run: recordDay},

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -74,19 +75,45 @@ func run(ctx context.Context, args []string, out io.Writer) bool {
 		return false
 	}
 	defer stopShared()
-	begin, failed := time.Now(), []string{}
-	for _, e := range chosen {
-		if !e.runOn(ctx, o, out) {
-			failed = append(failed, e.name)
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-	}
+	begin := time.Now()
+	failed := runAll(ctx, o, chosen, out)
 	if len(chosen) > 1 {
 		fmt.Fprintf(out, "%d experiments in %s, failed: %s\n", len(chosen), time.Since(begin).Round(time.Second), "["+strings.Join(failed, " ")+"]")
 	}
 	return len(failed) == 0
+}
+
+// runAll runs experiments in two lanes: those that wait most of their time run beside those that use the processors. It returns the names
+// of those that failed.
+func runAll(ctx context.Context, o options, chosen []*experiment, out io.Writer) (failed []string) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	lines := &locked{out: out}
+	for _, waits := range []bool{false, true} {
+		wg.Go(func() {
+			for _, e := range chosen {
+				if e.waits == waits && !e.runOn(ctx, o, lines) {
+					mu.Lock()
+					failed = append(failed, e.name)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failed
+}
+
+// locked is a writer for several goroutines. Each call of Write is one or more whole lines.
+type locked struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
 }
 
 func list(out io.Writer) {

@@ -314,7 +314,7 @@ func machineForm(assertion string) url.Values {
 }
 
 // assertions presents each assertion from many callers at once.
-func assertions(t *trial) { presentAtOnce(t, "", t.size(500, 5000)) }
+func assertions(t *trial) { presentAtOnce(t, "", t.size(300, 5000)) }
 
 func assertionsControl(t *trial) { presentAtOnce(t, readThenUpdate, 20) }
 

@@ -210,26 +210,48 @@ func (c *cluster) watchSigningKeys() (stop func() map[string]bool) {
 // recordDay repeats logins on three nodes as fast as they go. A record day has 2.5 million logins, and a peak of 300 in a second.
 func recordDay(t *trial) {
 	const day, peak = 2_500_000, 300
-	length := 5 * time.Minute
-	c := t.cluster(t.backend(nil).url, 3, func(_ int, cfg *nodeConfig) { cfg.Sweep, cfg.Conns = time.Minute, 24 })
+	length := time.Duration(t.size(15, 300)) * time.Second
+	b := t.backend(nil)
+	c := t.cluster(b.url, 3, func(_ int, cfg *nodeConfig) { cfg.Sweep, cfg.Conns = time.Minute, 24 })
+	_ = c.codes(200, "openid") // connections, prepared statements
 	var logins, failed atomic.Int64
-	began := time.Now()
-	t.workers(48, func(w int, _ *source) {
+	from, began := c.usage(b), time.Now()
+	tokens := make([][]string, 48)
+	t.workers(len(tokens), func(w int, _ *source) {
 		for i := 0; time.Since(began) < length && t.Err() == nil; i++ {
 			a, _, err := c.browser(fmt.Sprintf("record-%d-%d", w, i)).authorize("openid profile", true)
-			if err != nil || !c.redeem(a).ok() {
-				failed.Add(1)
-				continue
+			if err == nil {
+				if r := c.redeem(a); r.ok() {
+					logins.Add(1)
+					tokens[w] = append(tokens[w], r.field("refresh_token"))
+					continue
+				}
 			}
-			logins.Add(1)
+			failed.Add(1)
 		}
 	})
 	rate := float64(logins.Load()) / time.Since(began).Seconds()
+	to := c.usage(b)
 	t.count("logins", logins.Load())
 	t.count("failed", failed.Load())
 	t.count("per_second", rate)
 	t.count("speed", fmt.Sprintf("%.0fx", rate*86400/day))
 	t.count("of_100x", rate*86400/day/100)
+	t.perOperation("login", logins.Load(), from, to)
+	var refreshed atomic.Int64
+	began = time.Now()
+	t.workers(len(tokens), func(w int, _ *source) {
+		for _, value := range tokens[w] {
+			if time.Since(began) > length/2 {
+				return
+			}
+			if c.refresh(value).ok() {
+				refreshed.Add(1)
+			}
+		}
+	})
+	t.count("refreshes_per_second", float64(refreshed.Load())/time.Since(began).Seconds())
+	t.perOperation("refresh", refreshed.Load(), to, c.usage(b))
 	t.check(failed.Load() == 0, "%d logins failed", failed.Load())
 	t.check(rate >= peak, "%.0f logins in a second, the peak has %d", rate, peak)
 }
