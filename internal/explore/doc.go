@@ -93,7 +93,7 @@ func Find(store Store, depth int) string {
 	number := 0
 	for length := 1; length <= depth; length++ {
 		for _, sc := range scenarios {
-			_, paths := sc.explore(depth)
+			_, paths := sc.explore(min(length+sc.less, depth))
 			for _, path := range paths {
 				if len(path) != length {
 					continue

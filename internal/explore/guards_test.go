@@ -38,7 +38,7 @@ var guards = []struct{ file, text, with string }{
 	{"token.go", "revoked, text, given := t.grant.isRevoked(),", `revoked, text, given := !dropped("an access token is revoked with its grant") && t.grant.isRevoked(),`},
 	{"pushed.go", "case p.used:", `case !dropped("a pushed request is used once") && p.used:`},
 	{"pushed.go", "|| now >= p.end:", `|| !dropped("a pushed request expires") && now >= p.end:`},
-	{"replay.go", "known || one.at <= r.horizon()", `!dropped("an assertion is used once") && known || one.at <= r.horizon()`},
+	{"replay.go", "known || one.at <= r.horizon()", `!dropped("an assertion is used once") && known || !dropped("a collected assertion stays used") && one.at <= r.horizon()`},
 	{"signingkey.go", "(other.Number == k.Number || other.KID == k.KID)", `(!dropped("a number has one key") && other.Number == k.Number || !dropped("a key has one number") && other.KID == k.KID)`},
 	{"signingkey.go", "k.Key = nil", "if !dropped(\"a deleted key has no private key\") {\n\t\t\t\tk.Key = nil\n\t\t\t}"},
 }

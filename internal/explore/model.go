@@ -3,6 +3,7 @@ package explore
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -22,7 +23,9 @@ const (
 type state struct {
 	clock  int // of node A
 	latest int // the latest clock of a call: what has expired before may have been collected
-	swept  int // the latest clock of Sweep. No verdict depends on it, but a store that swept is in another state
+	// swept names the records that had expired at a call of Sweep. No verdict depends on it, but a store that swept them is in another
+	// state than one that did not.
+	swept string
 
 	sessions map[string]session // by ID
 	codes    map[string]code
@@ -169,10 +172,32 @@ func (m *machine) call(o op) string {
 	case "InsertSigningKey", "DeleteSigningKey", "SigningKeys":
 		return m.signingKeys(o)
 	case "Sweep":
-		m.swept = max(m.swept, m.now)
+		m.sweep()
 		return ok
 	}
 	panic(o.verb)
+}
+
+// sweep notes which records have expired.
+func (m *machine) sweep() {
+	var due []string
+	add := func(end int, names iter.Seq[string]) {
+		if m.now >= end {
+			due = slices.AppendSeq(due, names)
+		}
+	}
+	add(singleEnd, maps.Keys(m.jtis))
+	add(singleEnd, maps.Keys(m.pushed))
+	add(codeEnd, maps.Keys(m.codes))
+	add(sessionEnd, maps.Keys(m.sessions))
+	add(grantEnd, maps.Keys(m.access))
+	for name, t := range m.refresh {
+		add(refreshEnd(t.generation), slices.Values([]string{name}))
+	}
+	if len(due) > 0 {
+		slices.Sort(due)
+		m.swept = strings.Join(due, " ")
+	}
 }
 
 // find returns the ID of the session with a hash, which may have ended.
