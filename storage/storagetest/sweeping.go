@@ -44,10 +44,11 @@ func garbage(t testing.TB, s provider.Store, name string, n int) {
 	t.Helper()
 	before := epoch.Add(-24 * time.Hour)
 	for i := range n {
-		in := newSession(numbered("garbage "+name, i), "garbage")
+		in := newSession(numbered("garbage "+name, i), numbered("garbage "+name, i)) // a store may bound the records of a user
 		in.ExpiresAt = before.Add(time.Minute)
 		must(t, replace(bg, s, none, in, before), "creating a session")
 		c := newCode(numbered("garbage "+name, i))
+		c.Grant.UserKey = in.UserKey
 		c.ExpiresAt, c.RetainTo, c.Grant.ExpiresAt = before.Add(time.Minute), before.Add(time.Minute), before.Add(time.Hour)
 		must(t, createCode(s, bg, c, before), "creating a code")
 		issue := newIssuance(numbered("garbage "+name, i), c)
@@ -154,7 +155,7 @@ func sweepExpired(t testing.TB, all []Node) {
 	}
 	for i := range n {
 		name := numbered("garbage g", i)
-		wantNoSession(t, s, newSession(name, "garbage").Hash, epoch, "after sweeping")
+		wantNoSession(t, s, newSession(name, name).Hash, epoch, "after sweeping")
 		c := newCode(name)
 		wantCode(t, s, c, storage.ErrNotFound, epoch, "after sweeping")
 		issuanceState(t, s, newIssuance(name, c), epoch, storage.ErrNotFound, "after sweeping")
