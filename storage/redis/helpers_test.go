@@ -98,6 +98,7 @@ func (h hook) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 func (h hook) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error { return h(ctx, cmd, next) }
 }
+
 func (h hook) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return next
 }
