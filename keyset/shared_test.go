@@ -57,16 +57,18 @@ func records(t testing.TB, store keyset.Store) []storage.SigningKey {
 	return all
 }
 
-// faultyStore is a store that is down while err is set, and that changes what it returns.
+var errDown = errors.New("connection refused")
+
+// faultyStore is a store that can be down, and that changes what it returns.
 type faultyStore struct {
 	keyset.Store
-	err    error
+	down   atomic.Bool
 	change func([]storage.SigningKey) []storage.SigningKey
 }
 
 func (s *faultyStore) SigningKeys(ctx context.Context, set string) ([]storage.SigningKey, error) {
-	if s.err != nil {
-		return nil, s.err
+	if s.down.Load() {
+		return nil, errDown
 	}
 	all, err := s.Store.SigningKeys(ctx, set)
 	if s.change != nil {
@@ -76,15 +78,15 @@ func (s *faultyStore) SigningKeys(ctx context.Context, set string) ([]storage.Si
 }
 
 func (s *faultyStore) InsertSigningKey(ctx context.Context, k storage.SigningKey) error {
-	if s.err != nil {
-		return s.err
+	if s.down.Load() {
+		return errDown
 	}
 	return s.Store.InsertSigningKey(ctx, k)
 }
 
 func (s *faultyStore) DeleteSigningKey(ctx context.Context, set, kid string) error {
-	if s.err != nil {
-		return s.err
+	if s.down.Load() {
+		return errDown
 	}
 	return s.Store.DeleteSigningKey(ctx, set, kid)
 }
@@ -200,24 +202,25 @@ func TestSharedEmptied(t *testing.T) {
 func TestSharedOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		down := errors.New("connection refused")
-		store := &faultyStore{Store: memory.New(), err: down}
+		store := &faultyStore{Store: memory.New()}
+		store.down.Store(true)
 		h := shared(store)
 		h.Now = nil
-		var log bytes.Buffer
+		var log bytes.Buffer // read while Run sleeps
 		h.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		_, err := h.Open(t.Context())
-		require.ErrorIs(t, err, down)
+		require.ErrorIs(t, err, errDown)
 		require.Equal(t, []string{"Store"}, fieldsOf(err))
 
-		store.err = nil
+		store.down.Store(false)
 		s := openShared(t, h)
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { s.Run(ctx) })
 		time.Sleep(30 * time.Minute)
-		store.err = down
+		store.down.Store(true)
 		time.Sleep(68 * time.Hour) // rotation is not due yet
+		synctest.Wait()
 		sign(t, s, "", "", time.Now())
 		require.Contains(t, log.String(), "key rotation failed")
 		require.Contains(t, log.String(), "connection refused")
@@ -226,12 +229,13 @@ func TestSharedOutage(t *testing.T) {
 		require.ErrorIs(t, err, portner.ErrUnavailable)
 		require.ErrorContains(t, err, "loaded again")
 		require.NotEmpty(t, published(t, s, time.Now()))
-		store.err = nil
+		store.down.Store(false)
 		time.Sleep(6 * time.Minute)
 		sign(t, s, "", "", time.Now())
 		require.Len(t, records(t, store), 2)
 		before := log.Len()
 		time.Sleep(48 * time.Hour)
+		synctest.Wait()
 		require.Equal(t, before, log.Len())
 		stop()
 		running.Wait()
