@@ -352,7 +352,7 @@ func TestDirectoryRunLogsErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := directory(t)
-		var log bytes.Buffer
+		var log lockedBuffer
 		d.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		s := open(t, d)
 		foreign := filepath.Join(d.Path, "0009.pem")

@@ -91,6 +91,24 @@ func (s *faultyStore) DeleteSigningKey(ctx context.Context, set, kid string) err
 	return s.Store.DeleteSigningKey(ctx, set, kid)
 }
 
+// lockedBuffer is a log that is read while Run writes to it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // TestSharedOpen breaks each field, then all of them.
 func TestSharedOpen(t *testing.T) {
 	t.Parallel()
@@ -206,7 +224,7 @@ func TestSharedOutage(t *testing.T) {
 		store.down.Store(true)
 		h := shared(store)
 		h.Now = nil
-		var log bytes.Buffer // read while Run sleeps
+		var log lockedBuffer
 		h.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		_, err := h.Open(t.Context())
 		require.ErrorIs(t, err, errDown)
@@ -233,10 +251,10 @@ func TestSharedOutage(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		sign(t, s, "", "", time.Now())
 		require.Len(t, records(t, store), 2)
-		before := log.Len()
+		before := log.String()
 		time.Sleep(48 * time.Hour)
 		synctest.Wait()
-		require.Equal(t, before, log.Len())
+		require.Equal(t, before, log.String())
 		stop()
 		running.Wait()
 	})
