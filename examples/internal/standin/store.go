@@ -63,12 +63,18 @@ func errNotBuilt(program, store string) error {
 // scheme is the part of a value of -store before the colon. A single letter is the drive of a Windows path.
 var scheme = regexp.MustCompile(`^([a-z][a-z0-9+]+):`)
 
+// fileName matches what is taken for a path without the scheme sqlite. Everything else may be the address of a server, which can have a
+// password: no error may quote it, and no file may have its name.
+var fileName = regexp.MustCompile(`^([A-Za-z]:)?[^:@=]*$`)
+
 // resolve returns how to open the store, and the file of SQLite, or "".
 func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) (Store, error), file string, err error) {
 	found := scheme.FindStringSubmatch(f.Store)
 	switch {
 	case f.Store == "memory":
 		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New()}, nil }, "", nil
+	case found == nil && f.Store != ":memory:" && !fileName.MatchString(f.Store):
+		return nil, "", errors.New("-store: is neither a file nor the URL of a server: write sqlite:FILE, or, in small letters, postgres://… or redis://…")
 	case found == nil:
 		file = f.Store
 	case found[1] == "sqlite":

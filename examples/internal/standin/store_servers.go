@@ -17,9 +17,16 @@ import (
 // servers are the stores that are compiled with the tag servers only: their drivers double the time that the first start takes.
 var servers = map[string]backend{"postgres": openPostgres, "redis": openRedis}
 
+// errURL reports a URL that cannot be parsed. The error of the parser may quote a part of the password.
+var errURL = errors.New("the URL cannot be used; it is not shown, because it may have a password. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE or redis://USER:PASSWORD@HOST:PORT/NUMBER, with %40 for @, %2F for / and %3A for : in a password")
+
 // openPostgres opens a database, and migrates it.
 func openPostgres(ctx context.Context, url string, log *slog.Logger) (Store, error) {
-	pool, err := pgxpool.New(ctx, url)
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errURL
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +58,7 @@ func (s postgresStore) Close() error {
 func openRedis(ctx context.Context, url string, log *slog.Logger) (Store, error) {
 	opt, err := goredis.ParseURL(url)
 	if err != nil {
-		return nil, err
+		return nil, errURL
 	}
 	opt.ContextTimeoutEnabled = true // the store bounds its calls
 	client := goredis.NewClient(opt)

@@ -149,3 +149,21 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(string(text), "\n"))
 }
+
+// TestStorePasswordStaysSecret: a mistyped URL of a server is neither quoted in the error nor taken for the name of a file.
+func TestStorePasswordStaysSecret(t *testing.T) {
+	t.Parallel()
+	secrets := filepath.Join(t.TempDir(), "secrets")
+	for _, value := range []string{
+		"Postgres://kari:hunter2@localhost/x", "REDIS://:hunter2@localhost:6379", "postgres //kari:hunter2@localhost/x",
+		"host=localhost user=kari password=hunter2 dbname=x", "kari:hunter2@localhost/x", "my_sql://kari:hunter2@localhost/x",
+		"redis://:hunter2@localhost:63 79/0", "redis://:hunter2@localhost:6379/\x7f", "redis://kari:hunter2",
+		"rediss://:hunter2%zz@localhost", "redis://localhost?password=hunter2",
+		"postgres://kari:hunter2@local host/x", "postgres://kari:hunter2@localhost:port/x", "postgres://kari:hunter2",
+		"postgres://kari:a:hunter2@localhost/x\x7f", "postgres://kari:a@hunter2@localhost:x/y",
+	} {
+		_, err := prepared(t, "-store", value, "-secrets", secrets)
+		require.Error(t, err, value)
+		require.NotContains(t, err.Error(), "hunter2", value)
+	}
+}

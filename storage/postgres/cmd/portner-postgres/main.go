@@ -42,9 +42,12 @@ var errUsage = errors.New("usage: portner-postgres [-database URL] print | migra
 func run(ctx context.Context, args []string, out, diagnostics io.Writer, now time.Time) error {
 	flags := flag.NewFlagSet("portner-postgres", flag.ContinueOnError)
 	flags.SetOutput(diagnostics)
-	database := flags.String("database", os.Getenv("PORTNER_DATABASE"), "connection `URL`; by default of PORTNER_DATABASE, or of PGHOST and the other variables of libpq")
+	database := flags.String("database", "", "connection `URL`; by default of PORTNER_DATABASE, or of PGHOST and the other variables of libpq")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *database == "" { // as a default of the flag it would be in the usage, with its password
+		*database = os.Getenv("PORTNER_DATABASE")
 	}
 	command, rest := flags.Arg(0), flags.Args()
 	if command == "" {
@@ -100,8 +103,19 @@ func fenceTime(args []string, diagnostics io.Writer) (time.Time, error) {
 	return at.Add(-*idle), nil
 }
 
+// errURL reports a connection string that cannot be parsed. The error of the parser may quote a part of the password.
+var errURL = errors.New("the connection URL cannot be used; it is not shown, because it may have a password. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for @, %2F for / and %3A for : in the password")
+
+func connect(ctx context.Context, database string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(database)
+	if err != nil {
+		return nil, errURL
+	}
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
 func migrate(ctx context.Context, database string, out io.Writer) error {
-	pool, err := pgxpool.New(ctx, database)
+	pool, err := connect(ctx, database)
 	if err != nil {
 		return err
 	}
@@ -114,7 +128,7 @@ func migrate(ctx context.Context, database string, out io.Writer) error {
 }
 
 func withStore(ctx context.Context, database string, diagnostics io.Writer, f func(s *postgres.Store) error) error {
-	pool, err := pgxpool.New(ctx, database)
+	pool, err := connect(ctx, database)
 	if err != nil {
 		return err
 	}

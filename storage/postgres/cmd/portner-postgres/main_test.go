@@ -51,3 +51,19 @@ func TestCommands(t *testing.T) {
 	require.Contains(t, out.String(), "-- 0001_tables.sql")
 	require.Contains(t, out.String(), "CREATE FUNCTION portner.redeem_code_1")
 }
+
+// TestPasswordIsNotPrinted: neither the usage nor the error about a URL that cannot be parsed shows the password of the database.
+func TestPasswordIsNotPrinted(t *testing.T) {
+	for _, url := range []string{
+		"postgres://kari:hunter2@localhost:1/x", "postgres://kari:hunter2", "postgres://kari:a@hunter2@localhost:x/y",
+		"postgres://kari:hunter2@localhost/x?sslmode=wrong", "host=localhost password = hunter2 sslmode=wrong",
+	} {
+		t.Setenv("PORTNER_DATABASE", url)
+		for _, args := range [][]string{{"-h"}, {"-unknown"}, {"migrate"}, {"sweep"}} {
+			var out, diagnostics bytes.Buffer
+			err := run(t.Context(), args, &out, &diagnostics, time.Now())
+			require.Error(t, err)
+			require.NotContains(t, err.Error()+out.String()+diagnostics.String(), "hunter2", "%s %q", url, args)
+		}
+	}
+}
