@@ -171,3 +171,25 @@ func TestFileHeldByAnotherProcess(t *testing.T) {
 	require.NoError(t, other.Exec("ROLLBACK"))
 	require.NoError(t, <-waiting)
 }
+
+// While another process holds the file, the changes of one batch wait for it once, not one after another.
+func TestBatchWaitsOnce(t *testing.T) {
+	t.Parallel()
+	file := emptyFile(t)
+	other, s := openFile(t, file), openFile(t, file)
+	executed := 0
+	change := func() error { executed++; return nil }
+	require.NoError(t, other.Exec("BEGIN IMMEDIATE"))
+	waits, errs := s.Waits(10, change)
+	require.Equal(t, 1, waits)
+	require.Len(t, errs, 10)
+	for _, err := range errs {
+		require.ErrorIs(t, err, portner.ErrUnavailable)
+	}
+	require.Zero(t, executed)
+	require.NoError(t, other.Exec("ROLLBACK"))
+	waits, errs = s.Waits(10, change)
+	require.Zero(t, waits)
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, 10, executed)
+}

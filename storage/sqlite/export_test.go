@@ -50,6 +50,25 @@ func (s *Store) Write(ctx context.Context, f func(exec func(sql string) error) e
 	})
 }
 
+// Waits executes n changes as one batch. It returns their errors, and how often it would have waited for another process.
+func (s *Store) Waits(n int, f func() error) (waits int, errs []error) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	err := s.writer.db.BusyHandler(func(context.Context, int) bool { waits++; return false })
+	if err != nil {
+		return 0, []error{err}
+	}
+	batch := make([]*change, n)
+	for i := range batch {
+		batch[i] = &change{ctx: context.Background(), f: func(*conn) error { return f() }, done: make(chan error, 1)}
+	}
+	s.execute(batch)
+	for _, w := range batch {
+		errs = append(errs, <-w.done)
+	}
+	return waits, errs
+}
+
 // MaxBatch bounds the changes of one transaction.
 const MaxBatch = maxBatch
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/storage"
 )
@@ -113,7 +115,7 @@ func (s *Store) execute(batch []*change) {
 	errs := make([]error, len(batch))
 	if err := s.transact(batch, errs); err != nil {
 		for i := range batch {
-			if len(batch) > 1 {
+			if len(batch) > 1 && !errors.Is(err, sqlite3.BUSY) { // otherwise all have waited for another process, and no one has begun
 				err = s.transact(batch[i:i+1], errs[i:i+1])
 			}
 			if err != nil {
