@@ -146,12 +146,14 @@ func TestWaitReplicas(t *testing.T) {
 	} {
 		require.NoError(t, call("a"), name)
 	}
+	require.NoError(t, s.Ping(t.Context()))
 	require.GreaterOrEqual(t, pipelines, 4)
 	require.EqualValues(t, 1, r.Exists(t.Context(), "{portner}:jti:"+redis.Name(storage.HashOf("a"))).Val(), "the replica has what was acknowledged")
 	require.NoError(t, replica.Signal(syscall.SIGSTOP))
 	require.ErrorIs(t, hurried.RedeemCode(t.Context(), code("b"), nil, epoch), portner.ErrUnavailable)
 	_, err = s.Session(t.Context(), storage.HashOf("cookie b"), epoch)
 	require.NoError(t, err, "reads need no replica")
+	require.ErrorIs(t, hurried.Ping(t.Context()), portner.ErrUnavailable, "a redemption would be an outage, so the node is not ready")
 	require.NoError(t, replica.Signal(syscall.SIGCONT))
 }
 

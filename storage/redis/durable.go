@@ -39,7 +39,7 @@ func (s *Store) pipelined(ctx context.Context, node *goredis.Client, send func(g
 	return reply, confirmed, err
 }
 
-// Ping returns nil if the server would accept a record now.
+// Ping returns nil if the server would accept a record now, and Config.WaitReplicas replicas confirm it.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.verdict(ctx, pingScript, time.Time{}, []string{s.prefix + "ping"})
 }

@@ -39,6 +39,8 @@ func fault(name string, err error) error {
 	switch {
 	case errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "OOM "):
 		return fmt.Errorf("redis: %s: %w: %w", name, storage.ErrFull, err)
+	case errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "ERR max number of clients"): // the only outage without a code of its own
+		return fmt.Errorf("redis: %s: %w: %w", name, portner.ErrUnavailable, err)
 	case errors.As(err, &reply) && (strings.HasPrefix(reply.Error(), "ERR ") || strings.HasPrefix(reply.Error(), "WRONGTYPE ")):
 		return fmt.Errorf("redis: %s: %w", name, err)
 	case errors.Is(err, context.DeadlineExceeded):

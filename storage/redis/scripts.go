@@ -106,7 +106,7 @@ var (
 
 	sweepGrantsScript   = newScript(reads, "sweep_grants")
 	sweepSessionsScript = newScript(reads, "sweep_sessions")
-	pingScript          = newScript(inserts, "ping")
+	pingScript          = newScript(redeems, "ping") // with the replicas that a redemption needs
 )
 
 // run executes a script, in one round trip if the server knows it. From here on the script is executed as a whole or not at all, whatever

@@ -149,6 +149,7 @@ func TestFaults(t *testing.T) {
 		"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
 		"NOREPLICAS Not enough good replicas to write.", "BUSY Redis is busy running a script.", "TRYAGAIN Multiple keys request during rehashing of slot",
 		"MOVED 1 127.0.0.1:1", "NOAUTH Authentication required.", "NOPERM this user has no permissions", "OOM command not allowed when used memory > 'maxmemory'.",
+		"ERR max number of clients reached",
 	} {
 		require.ErrorIs(t, redis.Fault("x", redisError(reply)), portner.ErrUnavailable, reply)
 	}
