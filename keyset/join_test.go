@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -110,4 +111,31 @@ func TestJoinIsSafe(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestJointSetIsReady: a joint set is ready while each of its sets signs.
+func TestJointSetIsReady(t *testing.T) {
+	t.Parallel()
+	h := shared(memory.New())
+	lasting, err := keyset.New(keyset.Config{Keys: []keyset.Key{generate(t, keyset.ES256)}})
+	require.NoError(t, err)
+	require.NotEqual(t, keyset.ES256, h.Alg)
+	joint, err := keyset.Join(lasting, openShared(t, h))
+	require.NoError(t, err)
+	require.NoError(t, joint.Ready(epoch))
+	late := epoch.Add(h.Every + h.PublishLead)
+	require.NoError(t, lasting.Ready(late))
+	require.ErrorIs(t, joint.Ready(late), portner.ErrUnavailable)
+	require.NotEmpty(t, joint.Algs(late), "the metadata stay")
+}
+
+// TestReadyWithoutAnActiveKey: a set whose keys do not sign yet is not ready.
+func TestReadyWithoutAnActiveKey(t *testing.T) {
+	t.Parallel()
+	key := generate(t, keyset.EdDSA)
+	key.PublishFrom, key.ActiveFrom = epoch, epoch.Add(48*time.Hour)
+	s, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Ready(epoch), "no active key")
+	require.NoError(t, s.Ready(epoch.Add(48*time.Hour)))
 }

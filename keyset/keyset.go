@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/jose"
 )
@@ -127,8 +126,8 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 		return s.part(alg, now).Sign(alg, typ, payload, now)
 	}
 	line := s.line.Load()
-	if !line.until.IsZero() && !now.Before(line.until) {
-		return "", fmt.Errorf("keyset: %w: the keys must be loaded again: other nodes may sign with a newer one since %v", portner.ErrUnavailable, line.until)
+	if err := line.stale(now); err != nil {
+		return "", err
 	}
 	signer := line.at(now).signers[alg]
 	if signer == nil {
@@ -139,6 +138,22 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 		return "", fmt.Errorf("keyset: signing with %s: %w", alg, err)
 	}
 	return token, nil
+}
+
+// Ready returns nil if Sign signs at now, without signing, and for a joint set if each of its sets signs. It is meant for a readiness probe:
+// Algs and JWKS still return what the set had when the set of a Shared was not loaded in time.
+func (s *Set) Ready(now time.Time) error {
+	if s.parts != nil {
+		return s.eachPart(func(p *Set) error { return p.Ready(now) })
+	}
+	line := s.line.Load()
+	if err := line.stale(now); err != nil {
+		return err
+	}
+	if len(line.at(now).algs) == 0 {
+		return errors.New("keyset: no active key")
+	}
+	return nil
 }
 
 // Algs returns the algorithms that have an active key, the default first, for metadata.

@@ -285,6 +285,7 @@ func TestSharedLateNode(t *testing.T) {
 		kids := published(t, node, now)
 		for _, n := range nodes {
 			token, err := n.set.Sign("", "", []byte(idToken), now)
+			require.Equal(t, err, n.set.Ready(now), "a node that does not sign is not ready")
 			if err != nil {
 				require.ErrorIs(t, err, portner.ErrUnavailable)
 				require.GreaterOrEqual(t, now.Sub(n.loaded), h.PublishLead, "a node signs for the lead at least")

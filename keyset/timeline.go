@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
 )
 
@@ -34,6 +36,14 @@ func (t *timeline) at(now time.Time) *view {
 		i--
 	}
 	return &t.views[i]
+}
+
+// stale returns an error if the set does not sign at now, because it was not loaded in time.
+func (t *timeline) stale(now time.Time) error {
+	if t.until.IsZero() || now.Before(t.until) {
+		return nil
+	}
+	return fmt.Errorf("keyset: %w: the keys must be loaded again: other nodes may sign with a newer one since %v", portner.ErrUnavailable, t.until)
 }
 
 // prepared is what a set computes once for a key.

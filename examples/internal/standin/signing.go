@@ -89,8 +89,8 @@ func (s Signing) Keys(ctx context.Context, state *State, issuer string, clients 
 // Set returns the key set.
 func (k *Keys) Set() *keyset.Set { return k.set.Load() }
 
-// Ready reports whether a key signs.
-func (k *Keys) Ready() bool { return len(k.Set().Algs(time.Now())) > 0 }
+// Ready reports whether keys of all algorithms sign.
+func (k *Keys) Ready() bool { return k.Set().Ready(time.Now()) == nil }
 
 // Run loads and rotates keys that are in a store, until ctx ends.
 func (k *Keys) Run(ctx context.Context) {

@@ -11,11 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/keyset"
 )
 
 // prepared parses the flags of a program, which opens its state. It returns nil if the flags are refused.
@@ -166,4 +169,21 @@ func TestStorePasswordStaysSecret(t *testing.T) {
 		require.Error(t, err, value)
 		require.NotContains(t, err.Error(), "hunter2", value)
 	}
+}
+
+// TestStaleKeysAreNotReady: a server whose keys were not loaded for so long that it signs nothing is not ready, although the store is up.
+func TestStaleKeysAreNotReady(t *testing.T) {
+	t.Parallel()
+	state, err := prepared(t, "-store", "memory")
+	require.NoError(t, err)
+	state.Lasting = true
+	synctest.Test(t, func(t *testing.T) {
+		keys, err := standin.Signing{Algorithms: []string{keyset.EdDSA, keyset.ES256}}.Keys(t.Context(), state, "https://op.example", nil, false, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.True(t, keys.Ready())
+		time.Sleep(keyset.DefaultEvery + keyset.DefaultPublishLead)
+		_, err = keys.Set().Sign("", "", []byte(`{}`), time.Now())
+		require.ErrorIs(t, err, portner.ErrUnavailable)
+		require.False(t, keys.Ready())
+	})
 }
