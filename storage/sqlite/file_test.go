@@ -128,6 +128,19 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	require.Equal(t, map[string]os.FileMode{"": 0o600, "-wal": 0o600, "-shm": 0o600}, sqlite.Permissions(file))
 }
 
+// A symbolic link names the file that it points to: SQLite makes its other files beside that one.
+func TestFilesBehindALink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "store.db"), filepath.Join(t.TempDir(), "link.db")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Symlink(file, link))
+	s := openFile(t, link)
+	require.NoError(t, logIn(t.Context(), s, "a"))
+	require.Equal(t, map[string]os.FileMode{"": 0o600, "-wal": 0o600, "-shm": 0o600}, sqlite.Permissions(file))
+	requireLoggedIn(t, openFile(t, file), "a")
+}
+
 func TestOpenRejects(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

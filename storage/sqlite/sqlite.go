@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -123,6 +124,10 @@ func open(ctx context.Context, file string, config Config, migrations []string) 
 	}
 	if err := prepareFile(file); err != nil {
 		return nil, err
+	}
+	// SQLite makes the other files beside the file itself, not beside a link to it.
+	if file, err = filepath.EvalSymlinks(file); err != nil {
+		return nil, fmt.Errorf("sqlite: %w: %w", err, portner.ErrUnavailable)
 	}
 	s := &Store{config: config, file: file, turn: make(chan struct{}, 1), readers: make(chan *conn, config.Readers)}
 	if s.writer, err = config.connect(file, false); err != nil {
