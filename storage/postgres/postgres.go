@@ -34,7 +34,7 @@ import (
 	"github.com/portner-go/portner"
 )
 
-// Config holds the bounds of a Store. Fields that are zero have the defaults.
+// Config holds the settings of a Store. Fields that are zero have the defaults.
 type Config struct {
 	// Timeout bounds each call of a method, including the wait for a connection of the pool. The default is 3 s; at most 1 minute.
 	Timeout time.Duration

@@ -19,7 +19,7 @@ func bounded(t *testing.T) *redis.Store {
 	t.Helper()
 	installed(t, shared.err)
 	s, err := redis.New(t.Context(), connect(t, shared.Addr), redis.Config{
-		Prefix: prefix(), Logger: quiet, MaxPushedRequestsPerClient: 6, MaxPushedRequestsPerAddress: 2, MaxPushedRequests: 9, MaxReplays: 3,
+		Prefix: prefix(), Logger: quiet, MaxPushedRequestsPerClient: 6, MaxPushedRequestsPerAddress: 2, MaxPushedRequestsPerPublicClient: 9, MaxReplaysPerClient: 3,
 	})
 	require.NoError(t, err)
 	return s

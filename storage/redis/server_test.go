@@ -46,7 +46,7 @@ func TestConfig(t *testing.T) {
 		"a pattern":                      {good, redis.Config{Prefix: "{a*}"}, []string{"Prefix"}},
 		"a short timeout":                {good, redis.Config{Timeout: time.Millisecond}, []string{"Timeout"}},
 		"a long timeout":                 {good, redis.Config{Timeout: time.Hour}, []string{"Timeout"}},
-		"everything negative":            {good, redis.Config{WaitReplicas: -1, Timeout: -1, MaxPushedRequestsPerClient: -1, MaxPushedRequestsPerAddress: -1, MaxPushedRequests: -1, MaxReplays: -1}, []string{"Timeout", "WaitReplicas", "MaxPushedRequestsPerClient", "MaxPushedRequestsPerAddress", "MaxPushedRequests", "MaxReplays"}},
+		"everything negative":            {good, redis.Config{WaitReplicas: -1, Timeout: -1, MaxPushedRequestsPerClient: -1, MaxPushedRequestsPerAddress: -1, MaxPushedRequestsPerPublicClient: -1, MaxReplaysPerClient: -1}, []string{"Timeout", "WaitReplicas", "MaxPushedRequestsPerClient", "MaxPushedRequestsPerAddress", "MaxPushedRequestsPerPublicClient", "MaxReplaysPerClient"}},
 		"no client":                      {nil, redis.Config{}, []string{"client"}},
 		"a client without deadlines":     {connect(t, shared.Addr, func(o *goredis.Options) { o.ContextTimeoutEnabled = false }), redis.Config{}, []string{"client"}},
 		"a cluster without deadlines":    {cluster(func(o *goredis.ClusterOptions) { o.ContextTimeoutEnabled = false }), redis.Config{}, []string{"client"}},

@@ -15,7 +15,7 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 )
 
-// Config holds the settings of a store. The zero value is the default.
+// Config holds the settings of a Store. Fields that are zero have the defaults.
 type Config struct {
 	// Prefix is the beginning of all keys and their hash tag: letters, digits, "-", "_" and "." in braces. Stores with different prefixes
 	// share no record. The default is "{portner}".
@@ -41,10 +41,11 @@ type Config struct {
 	// MaxPushedRequestsPerAddress bounds the pushed requests of one public client from one address that are not consumed
 	// (storage.PushedRequest.Source). The default is 20.
 	MaxPushedRequestsPerAddress int
-	// MaxPushedRequests bounds the pushed requests of one client from all addresses. The default is 50,000.
-	MaxPushedRequests int
-	// MaxReplays bounds the consumed assertions and proofs of one client. The default is 500,000.
-	MaxReplays int
+	// MaxPushedRequestsPerPublicClient bounds the pushed requests of one public client from all addresses that are not consumed. The default
+	// is 50,000.
+	MaxPushedRequestsPerPublicClient int
+	// MaxReplaysPerClient bounds the used assertions and proofs of one client. The default is 500,000.
+	MaxReplaysPerClient int
 }
 
 const (
@@ -74,7 +75,7 @@ func New(ctx context.Context, client goredis.UniversalClient, c Config) (*Store,
 	s := &Store{
 		client: client, prefix: c.Prefix + ":", timeout: c.Timeout, waitReplicas: c.WaitReplicas, logger: c.Logger,
 		maxPushed: c.MaxPushedRequestsPerClient, maxPushedPerAddress: c.MaxPushedRequestsPerAddress,
-		maxPushedOfClient: c.MaxPushedRequests, maxReplays: c.MaxReplays,
+		maxPushedOfClient: c.MaxPushedRequestsPerPublicClient, maxReplays: c.MaxReplaysPerClient,
 	}
 	if err := s.checkServers(ctx, c); err != nil {
 		return nil, err
@@ -104,8 +105,8 @@ func (c *Config) complete(client goredis.UniversalClient) error {
 	}{
 		{"MaxPushedRequestsPerClient", &c.MaxPushedRequestsPerClient, 1_000},
 		{"MaxPushedRequestsPerAddress", &c.MaxPushedRequestsPerAddress, 20},
-		{"MaxPushedRequests", &c.MaxPushedRequests, 50_000},
-		{"MaxReplays", &c.MaxReplays, 500_000},
+		{"MaxPushedRequestsPerPublicClient", &c.MaxPushedRequestsPerPublicClient, 50_000},
+		{"MaxReplaysPerClient", &c.MaxReplaysPerClient, 500_000},
 	} {
 		check.Want(*bound.value >= 0, bound.name, "must not be negative")
 		if *bound.value == 0 {

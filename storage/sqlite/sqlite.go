@@ -31,9 +31,9 @@ import (
 	"github.com/portner-go/portner/internal/fields"
 )
 
-// Config holds the settings of a store. The zero value is usable.
+// Config holds the settings of a Store. Fields that are zero have the defaults.
 type Config struct {
-	// Timeout bounds how long a method waits for its turn or for another process, and how long a query runs. The default is 3 s.
+	// Timeout bounds how long a method waits for its turn or for another process, and how long a query runs. The default is 3 s; at least 1 ms.
 	Timeout time.Duration
 	// LoseLastSecondsOnPowerLoss sets synchronous=NORMAL: a commit does not wait for the disk. Nothing is lost if the process ends or is
 	// killed. If the machine loses power or its kernel crashes, the commits since the last checkpoint are lost as a whole, usually those
