@@ -2,7 +2,7 @@
 // brought back. The database is the one of -database, of PORTNER_DATABASE, or of the variables of libpq (PGHOST and others).
 //
 //	portner-postgres print               print the SQL that makes the schema
-//	portner-postgres migrate             apply those that are missing
+//	portner-postgres migrate             apply the migrations that are missing
 //	portner-postgres sweep               remove expired records once; nodes do so by themselves (Store.Run)
 //	portner-postgres fence -replicated TIME [-idle 2h]
 //	                                     after a failover to a standby that had not received the latest transactions
@@ -42,7 +42,11 @@ var errUsage = errors.New("usage: portner-postgres [-database URL] print | migra
 func run(ctx context.Context, args []string, out, diagnostics io.Writer, now time.Time) error {
 	flags := flag.NewFlagSet("portner-postgres", flag.ContinueOnError)
 	flags.SetOutput(diagnostics)
-	database := flags.String("database", "", "connection `URL`; by default of PORTNER_DATABASE, or of PGHOST and the other variables of libpq")
+	flags.Usage = func() {
+		fmt.Fprintln(diagnostics, errUsage)
+		flags.PrintDefaults()
+	}
+	database := flags.String("database", "", "connection `URL` (default: that of PORTNER_DATABASE, or of PGHOST and the other variables of libpq)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

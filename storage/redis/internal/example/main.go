@@ -45,7 +45,7 @@ func run() error {
 func newHandler(ctx context.Context) (http.Handler, error) {
 	options, err := goredis.ParseURL(os.Getenv("REDIS_URL")) // redis://user:password@host:6379/0; rediss:// for TLS
 	if err != nil {
-		return nil, err
+		return nil, errors.New("REDIS_URL is no valid URL") // err may have the password
 	}
 	options.ContextTimeoutEnabled = true
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
