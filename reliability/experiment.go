@@ -46,14 +46,19 @@ func limit(profile string) time.Duration {
 
 // runOn runs the experiment on each store, prints one line for each, and reports whether all passed.
 func (e *experiment) runOn(ctx context.Context, o options, out io.Writer) bool {
-	stores, ok := e.stores, true
-	if o.store != "" {
-		stores = slices.DeleteFunc(slices.Clone(stores), func(s string) bool { return s != o.store && s != "-" })
-	}
-	for _, store := range stores {
+	ok := true
+	for _, store := range e.on(o.store) {
 		ok = e.runOnce(ctx, o, store, out) && ok
 	}
 	return ok
+}
+
+// on returns the stores of the experiment that -store admits, "" for all.
+func (e *experiment) on(store string) []string {
+	if store == "" {
+		return e.stores
+	}
+	return slices.DeleteFunc(slices.Clone(e.stores), func(s string) bool { return s != store && s != "-" })
 }
 
 func (e *experiment) runOnce(ctx context.Context, o options, store string, out io.Writer) bool {

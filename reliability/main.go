@@ -128,6 +128,9 @@ func list(out io.Writer) {
 
 // choose returns the experiments that the command line names.
 func choose(o options) ([]*experiment, error) {
+	if !slices.Contains([]string{"", "postgres", "redis", "sqlite"}, o.store) {
+		return nil, fmt.Errorf("-store is postgres, redis or sqlite, not %q", o.store)
+	}
 	all, chosen := experiments(), []*experiment{}
 	if o.name == "all" {
 		for _, e := range all {
@@ -141,6 +144,9 @@ func choose(o options) ([]*experiment, error) {
 		i := slices.IndexFunc(all, func(e *experiment) bool { return e.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no experiment %q; -x list shows all", name)
+		}
+		if len(all[i].on(o.store)) == 0 {
+			return nil, fmt.Errorf("the experiment %s does not run on %s: it runs on %s", name, o.store, strings.Join(all[i].stores, ", "))
 		}
 		chosen = append(chosen, all[i])
 	}

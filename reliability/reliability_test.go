@@ -75,6 +75,10 @@ func TestChoose(t *testing.T) {
 	require.Len(t, chosen, 2)
 	_, err = choose(options{name: "nothing"})
 	require.Error(t, err)
+	_, err = choose(options{name: "redemption", store: "mysql"})
+	require.ErrorContains(t, err, "-store is postgres, redis or sqlite")
+	_, err = choose(options{name: "sessions", store: "redis"}) // not a success without any experiment
+	require.ErrorContains(t, err, "runs on postgres")
 	ci, err := choose(options{name: "all", profile: "ci", skip: "redemption"})
 	require.NoError(t, err)
 	full, err := choose(options{name: "all", profile: "full"})
