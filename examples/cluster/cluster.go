@@ -66,6 +66,7 @@ func (c *cluster) start(ctx context.Context, stderr io.Writer) (err error) {
 		}
 		c.opt.store = c.db.URL
 	}
+	c.log.Info("compiling the servers, which takes a minute the first time")
 	if err = child.Build(ctx, c.folder, "servers", "idporten"); err != nil {
 		return err
 	}

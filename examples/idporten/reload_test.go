@@ -105,6 +105,7 @@ func TestReloadRefuses(t *testing.T) {
 			require.Contains(t, out.String(), want, name)
 		}
 		require.NotContains(t, out.String(), "is reloaded", name)
+		require.NotContains(t, out.String(), "error="+file+":\n", "%s: a line without a problem", name)
 		require.NotContains(t, out.String(), "passord")
 		require.NotNil(t, v.get(p.url()).left, name)
 	}

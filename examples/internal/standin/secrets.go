@@ -71,12 +71,15 @@ func (s *State) readSecrets(path, database string, log *slog.Logger) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if info, err := os.Stat(database); database != "" && err == nil && info.Size() > 0 {
-			return fmt.Errorf("%s does not exist, and %s cannot be read without it: restore it from a backup, or delete %s to begin with an empty store", path, database, database)
+			return fmt.Errorf("%s does not exist, and %s cannot be read without it: restore it from a backup, or delete %s to begin with an empty store; if the secrets are in another file, add -secrets FILE", path, database, database)
 		}
-		if err := makeSecrets(path); err != nil {
-			return err
+		made, failed := makeSecrets(path)
+		if failed != nil {
+			return failed
 		}
-		log.Info("new secrets: keep the file with the store; every node needs the same", "file", path)
+		if made {
+			log.Info("new secrets: keep the file with the store; every node needs the same", "file", path)
+		}
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
@@ -118,29 +121,30 @@ func (s *State) parseSecrets(text []byte) error {
 	return p.Err()
 }
 
-// makeSecrets writes a new file. If another process writes it at the same time, one of the two remains.
-func makeSecrets(path string) error {
+// makeSecrets writes a new file. If another process writes it at the same time, one of the two remains, and made is false for the other.
+func makeSecrets(path string) (made bool, err error) {
 	if err := checkFile("-secrets", path); err != nil {
-		return err
+		return false, err
 	}
 	text, err := json.Marshal(secretsFile{
 		Secrets:     []string{base64.StdEncoding.EncodeToString(portner.NewSecret())},
 		PairwiseKey: base64.StdEncoding.EncodeToString(portner.NewSecret()),
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-") // mode 0600
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = os.Remove(temp.Name()) }()
 	_, err = temp.Write(append(text, '\n'))
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return err
+		return false, err
 	}
-	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err = os.Link(temp.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
 	}
-	return nil
+	return err == nil, err
 }

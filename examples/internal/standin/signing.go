@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -147,8 +148,11 @@ func (k *Keys) open(ctx context.Context, alg string) error {
 	set, err := keyset.Shared{
 		Store: k.state.Store, Set: k.issuer + " " + alg, Secrets: k.state.Secrets, Alg: alg, Logger: k.log,
 	}.Open(ctx)
-	if err != nil {
+	if errors.Is(err, portner.ErrUnavailable) {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("the signing keys of the store: %w\n-secrets must be the file with which the store was made", err)
 	}
 	k.stored[alg] = set
 	if k.run != nil {

@@ -125,6 +125,9 @@ func (c Command) Reload(ctx context.Context, s Server, log *slog.Logger) {
 		return
 	}
 	for problem := range strings.Lines(err.Error()) {
+		if strings.TrimSpace(problem) == c.Flags.ConfigFile+":" {
+			continue // the heading of the problems
+		}
 		log.Error("the configuration is not reloaded", "file", c.Flags.ConfigFile, "error", strings.TrimSuffix(problem, "\n"))
 	}
 }

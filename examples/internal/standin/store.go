@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) 
 	default:
 		return nil, "", fmt.Errorf("-store: the scheme %s is none of sqlite, postgres and redis; -store memory keeps nothing, and -store sqlite:FILE is a file", found[1])
 	}
-	if err := checkFile("-store", file); err != nil {
+	if err := checkDatabase(file); err != nil {
 		return nil, "", err
 	}
 	return func(ctx context.Context, log *slog.Logger) (Store, error) { return openSQLite(ctx, file, log) }, file, nil
@@ -103,6 +104,27 @@ func (f StateFlags) resolveServer(kind string) (func(ctx context.Context, log *s
 		return nil, "", fmt.Errorf("-store %s://…: needs -secrets FILE, the same file on every node; the first node makes it", kind)
 	}
 	return func(ctx context.Context, log *slog.Logger) (Store, error) { return open(ctx, f.Store, log) }, "", nil
+}
+
+// checkDatabase returns an error if path cannot be a file of SQLite, before secrets are made for it.
+func checkDatabase(path string) error {
+	if scheme.MatchString(path) {
+		return errors.New("-store: what follows sqlite: is a URI; write -store sqlite:FILE")
+	}
+	if err := checkFile("-store", path); err != nil {
+		return err
+	}
+	const magic = "SQLite format 3\x00" // https://www.sqlite.org/fileformat.html, "The Database Header"
+	start := make([]byte, len(magic))
+	file, err := os.Open(path)
+	if err != nil {
+		return nil // there is none, or opening the store says why it cannot be read
+	}
+	n, err := io.ReadFull(file, start)
+	if closing := file.Close(); closing == nil && err != io.EOF && string(start[:n]) != magic {
+		return fmt.Errorf("-store: %s is no SQLite file", path)
+	}
+	return nil
 }
 
 // checkFile returns an error if a file cannot be made at path, with what to do.

@@ -187,3 +187,43 @@ func TestStaleKeysAreNotReady(t *testing.T) {
 		require.False(t, keys.Ready())
 	})
 }
+
+// TestRefusedStoreHasNoSecrets: a value of -store that names no database leaves no file of secrets behind, and nobody is told to delete a file
+// that is no database.
+func TestRefusedStoreHasNoSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	require.NoError(t, os.WriteFile(text, []byte("a text"), 0o600))
+	for at, want := range map[string]string{
+		"sqlite:file:x.db?mode=ro": "is a URI", "sqlite:postgres://u:hunter2@localhost/x": "is a URI", text: "is no SQLite file", "sqlite:" + text: "is no SQLite file",
+	} {
+		_, err := prepared(t, "-store", at)
+		require.ErrorContains(t, err, want, at)
+		require.NotContains(t, err.Error(), "delete", at)
+		require.NotContains(t, err.Error(), "hunter2", at)
+	}
+	for _, left := range []string{text + ".secrets", "file:x.db?mode=ro.secrets"} {
+		require.NoFileExists(t, left)
+	}
+}
+
+// TestOtherSecrets: a server with other secrets than those of the store says which flag is wrong.
+func TestOtherSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i, secrets := range []string{"first", "second"} {
+		state, err := prepared(t, "-store", filepath.Join(dir, "portner.db"), "-secrets", filepath.Join(dir, "first"))
+		require.NoError(t, err)
+		if secrets == "second" {
+			state.Secrets = []portner.Secret{portner.NewSecret()}
+		}
+		_, err = standin.Signing{}.Keys(t.Context(), state, "http://localhost", nil, false, slog.New(slog.DiscardHandler))
+		if i == 0 {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "-secrets must be the file with which the store was made")
+		}
+		require.NoError(t, state.Store.Close())
+	}
+}
