@@ -54,7 +54,8 @@ type Config struct {
 	Pages authorize.Pages
 
 	// Secrets encrypt what browsers and the store keep. The first one encrypts, every one decrypts: put a new secret first to
-	// rotate. At least one is required, and every node needs the same.
+	// rotate. The last one stays in its place, because the keys by which users are found derive from it. At least one is required, and
+	// every node needs the same.
 	Secrets []portner.Secret
 	// PairwiseKey derives pairwise subjects (OIDC Core §8.1). Every pairwise subject changes with it: keep it for years. Required,
 	// also with public subjects, because pseudonymous grants use it. It must differ from Secrets.
