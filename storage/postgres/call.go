@@ -173,7 +173,7 @@ func fault(ctx context.Context, err error) error {
 	case rejected.Code == "23505": // unique_violation
 		return storage.ErrConflict
 	}
-	switch rejected.Code[:2] {
+	switch rejected.Code[:min(2, len(rejected.Code))] {
 	case "22", "23", "42", "XX": // a value, a statement or a page of the database is wrong
 		return fmt.Errorf("postgres: %w", err)
 	}

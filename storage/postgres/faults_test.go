@@ -261,6 +261,7 @@ func TestFaults(t *testing.T) {
 		"55P03": true, // lock_not_available
 		"08006": true, // connection_failure
 		"28P01": true, // invalid_password
+		"":      true, // a proxy that sends no code
 		"22021": false, "42P01": false, "42883": false, "XX001": false,
 	} {
 		err := postgres.Fault(&pgconn.PgError{Code: code, Message: "m"})
