@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,6 +148,18 @@ func TestWaitReplicas(t *testing.T) {
 		require.NoError(t, call("a"), name)
 	}
 	require.NoError(t, s.Ping(t.Context()))
+
+	// WAIT waits for what its own connection has written. A call that is sent again on another one, or finds that the change was made
+	// before, writes for it to wait.
+	written := func() int {
+		var calls int
+		_, err := fmt.Sscanf(regexp.MustCompile(`cmdstat_set:calls=\d+`).FindString(p.Info(t.Context(), "commandstats").Val()), "cmdstat_set:calls=%d", &calls)
+		require.NoError(t, err)
+		return calls
+	}
+	before := written()
+	require.ErrorIs(t, s.RedeemCode(t.Context(), code("a"), nil, epoch), storage.ErrConsumed)
+	require.Equal(t, before+1, written())
 	require.GreaterOrEqual(t, pipelines, 4)
 	require.EqualValues(t, 1, r.Exists(t.Context(), "{portner}:jti:"+redis.Name(storage.HashOf("a"))).Val(), "the replica has what was acknowledged")
 	require.NoError(t, replica.Signal(syscall.SIGSTOP))
