@@ -6,7 +6,8 @@
 //	store, err := combined.New(sessions, grants) // both are whole stores, of which sessions holds sessions only
 //
 // The other interfaces, such as token.GrantStore, client.ReplayStore and authorize.PushedRequestStore, are not combined: hand over the
-// store that is to hold those records. A token.GrantStore must be that of the grants.
+// store that is to hold those records. A token.GrantStore must be that of the grants. Each of the two removes its own expired records (Run),
+// and a node is ready if Ping of both succeeds.
 //
 // # How it works
 //

@@ -67,7 +67,9 @@ type Store struct {
 	maxPushed, maxPushedPerAddress, maxPushedOfClient, maxReplays int
 }
 
-// New returns the store in the server of the client, after checking the client and the server.
+// New returns the store in the server of the client. It returns an error if the client ignores deadlines (ContextTimeoutEnabled) or reads from
+// replicas, and if the server is older than version 7, is a replica or may evict keys; see Config.AllowEviction. It warns if the server
+// has no append-only file.
 func New(ctx context.Context, client goredis.UniversalClient, c Config) (*Store, error) {
 	if err := c.complete(client); err != nil {
 		return nil, err
