@@ -10,7 +10,7 @@ import (
 )
 
 // writeSomething is a script that writes, also on a server that is full.
-const writeSomething = "#!lua flags=allow-oom\nredis.call('SET', KEYS[1], '', 'PX', 1000)"
+const writeSomething = "#!lua flags=allow-oom\nredis.call('SET', KEYS[1], '', 'PX', 60000)"
 
 // sendAndWait sends a script and WAIT in one round trip and on one connection: WAIT counts the replicas that have what the connection wrote
 // (servers since Redis 7.2). A script that finds that another connection has made the change writes nothing, so something is written
@@ -36,7 +36,7 @@ func (s *Store) sendAndWait(ctx context.Context, sc *script, keys []string, argv
 func (s *Store) pipelined(ctx context.Context, node *goredis.Client, send func(goredis.Pipeliner) *goredis.Cmd) (reply any, confirmed int64, err error) {
 	p := node.Pipeline()
 	cmd := send(p)
-	written := p.Eval(ctx, writeSomething, []string{s.prefix + "waiting"})
+	written := p.Eval(ctx, writeSomething, []string{s.prefix + "ping"})
 	wait := p.Do(ctx, "WAIT", s.waitReplicas, (s.timeout * 2 / 3).Milliseconds())
 	_, _ = p.Exec(ctx) // each command has its error
 	if reply, err = cmd.Result(); err != nil {
