@@ -357,3 +357,19 @@ func TestREADMEPermissions(t *testing.T) {
 	_, err = s.Sweep(t.Context(), epoch)
 	require.NoError(t, err)
 }
+
+// TestClockAhead checks that Redis does not collect what a node with a clock ahead has used before the other nodes take it for expired.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	c := connect(t, shared.Addr)
+	ahead := time.Now().Add(time.Hour)
+	expiresAt := ahead.Add(10 * time.Minute)
+	require.NoError(t, s.ConsumeJTI(t.Context(), "client-a", storage.HashOf("jti of a clock ahead"), expiresAt, ahead))
+	life := c.PTTL(t.Context(), s.Prefix()+":jti:"+redis.Name(storage.HashOf("jti of a clock ahead"))).Val()
+	require.Greater(t, life, time.Hour, "the other nodes accept the assertion for 70 minutes")
+	behind := time.Now().Add(-time.Hour)
+	require.NoError(t, s.ConsumeJTI(t.Context(), "client-a", storage.HashOf("jti of a clock behind"), behind.Add(10*time.Minute), behind))
+	life = c.PTTL(t.Context(), s.Prefix()+":jti:"+redis.Name(storage.HashOf("jti of a clock behind"))).Val()
+	require.Greater(t, life, 9*time.Minute, "the node itself accepts the assertion for 10 minutes")
+}
