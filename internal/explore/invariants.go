@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// An invariant examines what a store returned, in order, and returns what is wrong, or "". It knows nothing of the model. The clocks of
+// An invariant examines what a store returned, in order, and returns what is wrong, or "". It does not read the model. The clocks of
 // the nodes do not matter, except where an invariant compares them with the end of a record.
 type invariant func(trace []step) string
 

@@ -97,7 +97,7 @@ func (m *machine) maybe() bool {
 	return m.picks[m.asked-1]
 }
 
-// collected decides whether a record that nobody needs after an instant has been collected.
+// collected decides whether a record that is not needed after an instant has been collected.
 func (m *machine) collected(end int) bool { return m.latest >= end && m.maybe() }
 
 type result struct {

@@ -161,7 +161,7 @@ func find(name, install string, patterns ...string) (string, error) {
 	return "", fmt.Errorf("%s is %w: install %s", name, ErrNotInstalled, install)
 }
 
-// freePort returns the port of an address that nobody listens on.
+// freePort returns the port of an address without a listener.
 func freePort(port int) (int, error) {
 	if port != 0 {
 		return port, nil

@@ -24,7 +24,7 @@
 //   - a session that was ended, switched away or beyond a limit is in the store of sessions alone: it is not live, its codes are consumed,
 //     and its login-only grants are revoked. Its clients are not notified. The record is removed when it would have expired;
 //   - a session that was to be replaced or rotated is as it was before;
-//   - a code was inserted, and the session lacks the visit: nobody received the code, and finishing the request again applies the visit.
+//   - a code was inserted, and the session lacks the visit: the code was not sent, and finishing the request again applies the visit.
 //
 // No login-only grant is live of a session that has ended, in any order of failures, because the store of grants changes first when a session
 // ends. If the store of sessions loses sessions, these users log in again, and their login-only grants remain until they expire.
@@ -232,5 +232,5 @@ func (s *Store) visit(ctx context.Context, g *storage.Grant, v *storage.Visit, n
 	}, now)
 }
 
-// carrierLifetime is how long the store of sessions keeps the record that carries a visit. No one has its code.
+// carrierLifetime is how long the store of sessions keeps the record that carries a visit. Its code is never sent.
 const carrierLifetime = time.Second

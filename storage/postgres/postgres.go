@@ -15,7 +15,7 @@
 //
 // # Faults
 //
-// An error that is no verdict of package storage wraps portner.ErrUnavailable if the database is down, slow, full, read-only or refuses
+// An error that is no verdict of package storage wraps portner.ErrUnavailable if the database is down, slow, full, read-only or rejects
 // connections, or if the pool is exhausted. A method takes at most Config.Timeout. It does not start if its context is done, and from then
 // on it runs to its end whether or not the caller still waits: a statement that is interrupted costs a connection. A statement is sent a
 // second time only if it changed nothing for certain.

@@ -5,7 +5,7 @@
 //
 // Each method is one Lua script and one round trip. A script is the only thing that the server executes meanwhile, so it checks and
 // changes several keys in one step, and readers see all of it or nothing. Two commands in its place, or GETDEL, would not do: a code that is
-// deleted cannot be told from one that never existed, and then nobody revokes the tokens that a thief received for it. What was used,
+// deleted cannot be told from one that never existed, and then the tokens that a thief received for it are not revoked. What was used,
 // rotated or ended therefore remains until the contract allows to forget it.
 //
 // A script names its keys in KEYS, as far as the call has them; others it derives from what it reads. All have the prefix of the store,

@@ -137,7 +137,7 @@ func checkClient(client goredis.UniversalClient) error {
 	case *goredis.ClusterClient:
 		o := c.Options()
 		if o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return errors.New("ReadOnly, RouteByLatency and RouteRandomly must be false: a replica may not know yet that a code was redeemed")
+			return errors.New("ReadOnly, RouteByLatency and RouteRandomly must be false: a replica may receive later that a code was redeemed")
 		}
 		if !o.ContextTimeoutEnabled {
 			return errDeadline

@@ -32,7 +32,7 @@ import (
 	"github.com/portner-go/portner/provider"
 )
 
-// Run checks the thirteen methods of a store.
+// Run checks the twelve methods of a store.
 func Run(t *testing.T, newStore func(t *testing.T) provider.Store) {
 	for _, cases := range storeCases() {
 		run(t, cases, newStore)

@@ -39,7 +39,7 @@ type health struct {
 	failing bool  // the last ping failed
 }
 
-// ping is one question to the store. Probes that arrive meanwhile share its answer, so that probes of strangers are no load.
+// ping is one call of Store.Ping. Probes that arrive meanwhile share its result, so that probes of strangers are no load.
 type ping struct {
 	done chan struct{}
 	err  error // valid after done is closed
@@ -80,14 +80,14 @@ func (h *health) unready(ctx context.Context) string {
 	return ""
 }
 
-// reach asks the store whether it would accept a write, or waits for the answer to the probe that asked before.
+// reach returns nil if the store would accept a write. A probe that arrives during a ping waits for its result.
 func (h *health) reach(ctx context.Context) error {
 	h.mu.Lock()
 	p := h.ping
 	if p == nil {
 		p = &ping{done: make(chan struct{})}
 		h.ping = p
-		go h.ask(context.WithoutCancel(ctx), p)
+		go h.call(context.WithoutCancel(ctx), p)
 	}
 	h.mu.Unlock()
 	select {
@@ -100,8 +100,8 @@ func (h *health) reach(ctx context.Context) error {
 	}
 }
 
-// ask asks the store, and logs when its answers change.
-func (h *health) ask(ctx context.Context, p *ping) {
+// call calls Ping of the store, and logs when its result changes.
+func (h *health) call(ctx context.Context, p *ping) {
 	ctx, cancel := context.WithTimeout(ctx, pingWithin)
 	defer cancel()
 	p.err = h.store.Ping(ctx)
