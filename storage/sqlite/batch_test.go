@@ -193,3 +193,19 @@ func TestBatchWaitsOnce(t *testing.T) {
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, 10, executed)
 }
+
+// A panic while reading, such as that of the driver without memory, is a fault of one call: its connection is replaced.
+func TestPanicWhileReading(t *testing.T) {
+	t.Parallel()
+	file := emptyFile(t)
+	s, err := sqlite.Open(t.Context(), file, sqlite.Config{Readers: 2, Timeout: 100 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for range 3 {
+		require.NotPanics(t, func() { err = s.Read(t.Context(), func() error { panic("broken") }) })
+		require.ErrorContains(t, err, "broken")
+		require.NotErrorIs(t, err, storage.ErrNotFound)
+	}
+	_, err = s.Session(t.Context(), newSession("a").Hash, epoch)
+	require.ErrorIs(t, err, storage.ErrNotFound)
+}

@@ -69,6 +69,11 @@ func (s *Store) Waits(n int, f func() error) (waits int, errs []error) {
 	return waits, errs
 }
 
+// Read reads as a method does.
+func (s *Store) Read(ctx context.Context, f func() error) error {
+	return s.read(ctx, func(*conn) error { return f() })
+}
+
 // MaxBatch bounds the changes of one transaction.
 const MaxBatch = maxBatch
 

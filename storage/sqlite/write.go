@@ -191,14 +191,34 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	defer cancel()
 	c, err := s.reader(bounded)
 	if err == nil {
-		old := c.db.SetInterrupt(bounded)
-		err = f(c)
-		c.db.SetInterrupt(old)
-		s.readers <- c
+		err = s.use(bounded, c, f)
 	}
 	if err != nil && ctx.Err() != nil && !isVerdict(err) {
 		return ctx.Err()
 	}
+	return err
+}
+
+// use calls f with a connection and puts the connection back. A panic is a fault, and the connection is closed: the next caller opens another
+// one.
+func (s *Store) use(ctx context.Context, c *conn, f func(*conn) error) (err error) {
+	whole := false
+	defer func() {
+		if whole {
+			s.readers <- c
+			return
+		}
+		err = fmt.Errorf("sqlite: panic: %v", recover())
+		defer func() {
+			_ = recover() // of a driver that cannot close it
+			s.readers <- nil
+		}()
+		_ = c.close()
+	}()
+	old := c.db.SetInterrupt(ctx)
+	err = f(c)
+	c.db.SetInterrupt(old)
+	whole = true
 	return err
 }
 
