@@ -293,6 +293,7 @@ func TestLostAnswer(t *testing.T) {
 	p.down()
 	require.NoError(t, tx.Rollback(bg))
 	requireUnavailable(t, <-result, "a call whose connection was cut")
+	waitUntilIdle(t, d.pool) // the server may still execute the call
 	_, state := direct.Code(bg, c.Hash, epoch)
 	_, _, token := direct.AccessToken(bg, issuanceOf(1, 0, c, epoch).Access.Hash, epoch)
 	require.Equal(t, errors.Is(state, storage.ErrConsumed), token == nil, "the code is %v, the token is %v", state, token)
@@ -305,6 +306,17 @@ func waitUntilBlocked(t *testing.T, pool *pgxpool.Pool) {
 		var blocked bool
 		err := pool.QueryRow(bg, "SELECT count(*) > 0 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database()").Scan(&blocked)
 		return err == nil && blocked
+	}, 20*time.Second, time.Millisecond)
+}
+
+// waitUntilIdle waits until no other connection executes a statement.
+func waitUntilIdle(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var idle bool
+		err := pool.QueryRow(bg, `SELECT count(*) = 0 FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'`).Scan(&idle)
+		return err == nil && idle
 	}, 20*time.Second, time.Millisecond)
 }
 
