@@ -218,13 +218,6 @@ func (t *trial) count(name string, value any) {
 	t.counts = append(t.counts, fmt.Sprintf("%s=%v", name, value))
 }
 
-// logf prints progress with -v.
-func (t *trial) logf(format string, args ...any) {
-	if t.verbose {
-		fmt.Fprintf(t.out, "  %s\n", fmt.Sprintf(format, args...))
-	}
-}
-
 func (t *trial) text() string { return strings.Join(t.counts, " ") }
 
 // first returns the number of broken rules and the first one.

@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, out io.Writer) bool {
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the random decisions; 0 takes a new one")
 	flags.StringVar(&o.store, "store", "", "postgres, redis or sqlite: only this store")
 	flags.StringVar(&o.skip, "skip", "", "experiments that -x all leaves out, separated by commas")
-	flags.BoolVar(&o.verbose, "v", false, "show the logs of the nodes and the progress")
+	flags.BoolVar(&o.verbose, "v", false, "show the logs of the nodes")
 	if err := flags.Parse(args); err != nil {
 		return false
 	}

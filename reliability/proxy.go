@@ -64,13 +64,6 @@ func (p *proxy) cut() {
 	clear(p.conns)
 }
 
-// open returns the number of connections from clients.
-func (p *proxy) open() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.conns) / 2
-}
-
 func (p *proxy) state() (mode, string, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -208,20 +208,20 @@ var changes = []change{
 	}, nil},
 }
 
-// run makes the change with a crash at each call, and then again without one. It returns the first survivor and the number of calls.
-func run(t *testing.T, c change, open func(combined.SessionStore, provider.Store) provider.Store, lost bool) (survivor error, calls int) {
+// run makes the change with a crash at each call, and then again without one. It returns the number of calls and the first survivor.
+func run(t *testing.T, c change, open func(combined.SessionStore, provider.Store) provider.Store, lost bool) (calls int, survivor error) {
 	t.Helper()
 	for at := 1; ; at++ {
 		w := newWorld(t, open)
 		faults := &crash{at: at, lost: lost}
 		err := c.do(open(crashing{w.sessions, faults}, crashing{w.rest, faults}), w)
 		if err := w.survivor(t, w.in.Hash, rotated); err != nil {
-			return fmt.Errorf("%s, call %d fails: %w", c.name, at, err), at
+			return at, fmt.Errorf("%s, call %d fails: %w", c.name, at, err)
 		}
 		if faults.calls < at {
 			require.NoError(t, err)
 			c.done(t, w)
-			return nil, at - 1
+			return at - 1, nil
 		}
 		if err = c.do(w.store, w); err != nil {
 			accepted := false
@@ -250,7 +250,7 @@ func TestCrashes(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, lost %t", c.name, lost), func(t *testing.T) {
 				t.Parallel()
-				survivor, calls := run(t, c, open, lost)
+				calls, survivor := run(t, c, open, lost)
 				require.NoError(t, survivor)
 				require.Greater(t, calls, 1)
 			})
@@ -274,7 +274,7 @@ func (s sessionsFirst) EndSession(ctx context.Context, h storage.Hash, now time.
 // TestCrashesOfTheWrongOrder: the test of crashes finds a store that ends the session before its grants.
 func TestCrashesOfTheWrongOrder(t *testing.T) {
 	t.Parallel()
-	survivor, _ := run(t, changes[0], func(sessions combined.SessionStore, rest provider.Store) provider.Store {
+	_, survivor := run(t, changes[0], func(sessions combined.SessionStore, rest provider.Store) provider.Store {
 		return sessionsFirst{open(sessions, rest), sessions}
 	}, true)
 	require.ErrorContains(t, survivor, "a login-only grant is live")

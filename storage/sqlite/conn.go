@@ -124,14 +124,6 @@ func hashAt(st *sqlite3.Stmt, column int) (h storage.Hash) {
 
 func timeAt(st *sqlite3.Stmt, column int) time.Time { return record.Time(st.ColumnInt64(column)) }
 
-// orNull returns nil for an empty hash.
-func orNull(h storage.Hash) any {
-	if h == (storage.Hash{}) {
-		return nil
-	}
-	return h
-}
-
 // fault returns an error of the driver as one of the store. It is never a verdict. If the file or the disk is the cause, it wraps
 // portner.ErrUnavailable.
 func fault(err error) error {
