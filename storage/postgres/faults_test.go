@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -230,7 +231,9 @@ func TestStandby(t *testing.T) {
 	d := newDatabase(t)
 	c := codeOf(1, epoch)
 	require.NoError(t, openStore(t, d.pool, postgres.Config{}).FinishRequest(bg, outcomeOf(1, c), epoch))
-	standby, err := localdb.StartStandby(localdb.Config{Dir: filepath.Join(server.dir, "standby"), Settings: serverSettings}, server.Server)
+	dir, err := os.MkdirTemp(server.dir, "")
+	require.NoError(t, err)
+	standby, err := localdb.StartStandby(localdb.Config{Dir: filepath.Join(dir, "standby"), Settings: serverSettings}, server.Server)
 	require.NoError(t, err)
 	defer standby.Stop()
 	pool := openPool(t, strings.Replace(d.url, server.Addr, standby.Addr, 1))
