@@ -59,9 +59,12 @@ type SessionStore interface {
 
 // Store is a store whose sessions are in a store of their own. Use New to make one.
 type Store struct {
-	provider.Store // the grants, and the stubs of the sessions
-	sessions       SessionStore
+	grants   // and the stubs of the sessions
+	sessions SessionStore
 }
+
+// grants is an embedded field that other packages cannot replace: a Store with another store of grants would not see the stubs.
+type grants = provider.Store
 
 var _ provider.Store = (*Store)(nil)
 
@@ -75,7 +78,7 @@ func New(sessions SessionStore, rest provider.Store) (*Store, error) {
 	case any(sessions) == any(rest):
 		return nil, errors.New("combined: rest: must be another store than that of the sessions")
 	}
-	return &Store{Store: rest, sessions: sessions}, nil
+	return &Store{grants: rest, sessions: sessions}, nil
 }
 
 // Session implements provider.Store.
@@ -89,7 +92,7 @@ func (s *Store) find(ctx context.Context, hash storage.Hash, now time.Time) (fou
 	if found, err = s.sessions.Session(ctx, hash, now); err != nil {
 		return storage.Session{}, stub, err
 	}
-	stub, err = s.Store.Session(ctx, stubHash(found.ID), now)
+	stub, err = s.grants.Session(ctx, stubHash(found.ID), now)
 	if err == nil && (stub.ID != found.ID || stub.UserKey != found.UserKey) {
 		err = storage.ErrNotFound
 	}
@@ -137,7 +140,7 @@ func (s *Store) insert(ctx context.Context, old, next storage.Session, limit int
 	if old.ID != "" {
 		from = stubHash(old.ID)
 	}
-	stubs, err := s.Store.ReplaceSession(ctx, from, newStub(&next), limit, now)
+	stubs, err := s.grants.ReplaceSession(ctx, from, newStub(&next), limit, now)
 	ctx = context.WithoutCancel(ctx) // what has ended is removed even if the caller has left
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
 		s.discard(ctx, next.Hash, next.ID, now)
@@ -189,7 +192,7 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 	if err != nil {
 		return storage.Session{}, err
 	}
-	stub, err := s.Store.EndSession(ctx, stubHash(found.ID), now)
+	stub, err := s.grants.EndSession(ctx, stubHash(found.ID), now)
 	ctx = context.WithoutCancel(ctx) // what has ended is removed even if the caller has left
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -208,13 +211,13 @@ func (s *Store) EndSession(ctx context.Context, hash storage.Hash, now time.Time
 func (s *Store) FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error {
 	visit := o.Visit
 	if o.Visit = nil; visit == nil || o.Code == nil || o.Code.Grant.SessionID == "" {
-		return s.Store.FinishRequest(ctx, o, now)
+		return s.grants.FinishRequest(ctx, o, now)
 	}
 	g := &o.Code.Grant
 	if !visit.Until.IsZero() {
 		o.Visit = &storage.Visit{Session: stubHash(g.SessionID), Until: visit.Until}
 	}
-	if err := s.Store.FinishRequest(ctx, o, now); err != nil {
+	if err := s.grants.FinishRequest(ctx, o, now); err != nil {
 		return err
 	}
 	return s.visit(context.WithoutCancel(ctx), g, visit, now)

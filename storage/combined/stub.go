@@ -49,12 +49,12 @@ const attempts = 32
 // changeStub changes the stub of a session, and ends the sessions of the user beyond limit. It returns their stubs.
 func (s *Store) changeStub(ctx context.Context, id string, limit int, now time.Time, change func(*storage.Session)) (ended []storage.Session, err error) {
 	for range attempts {
-		stub, err := s.Store.Session(ctx, stubHash(id), now)
+		stub, err := s.grants.Session(ctx, stubHash(id), now)
 		if err != nil {
 			return nil, err
 		}
 		change(&stub)
-		ended, err = s.Store.ReplaceSession(ctx, stub.Hash, stub, limit, now)
+		ended, err = s.grants.ReplaceSession(ctx, stub.Hash, stub, limit, now)
 		if !errors.Is(err, storage.ErrConflict) {
 			return ended, err
 		}
