@@ -268,7 +268,9 @@ func (b *builder) mount() map[string]http.Handler {
 		paths[browser+"/endsession"] = b.p.Logout
 	}
 	if at.Introspection == defaultPaths.Introspection {
-		paths[base+"/introspect"] = b.p.Token.Introspection()
+		for _, alias := range introspectionAliases {
+			paths[base+alias] = b.p.Token.Introspection()
+		}
 	}
 	if b.cfg.PushedRequests != nil {
 		paths[base+at.PushedRequests] = b.p.Authorize.PushHandler()
@@ -301,9 +303,12 @@ func (b *builder) reserved() []string {
 	base, browser, at := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL), b.paths()
 	paths := []string{browser + at.Authorize, browser + at.EndSession, browser + "/endsession", pathOAuth + base}
 	for _, path := range [...]string{
-		at.PushedRequests, at.Token, at.UserInfo, at.Introspection, "/introspect", at.Revocation, at.JWKS, pathOpenID,
+		at.PushedRequests, at.Token, at.UserInfo, at.Introspection, at.Revocation, at.JWKS, pathOpenID,
 	} {
 		paths = append(paths, base+path)
+	}
+	for _, alias := range introspectionAliases {
+		paths = append(paths, base+alias)
 	}
 	return paths
 }

@@ -18,7 +18,7 @@ func TestSecurityHeaders(t *testing.T) {
 	op := optest.New(t, optest.Options{})
 	public := map[string]bool{"/jwks.json": true, "/.well-known/openid-configuration": true, "/.well-known/oauth-authorization-server": true}
 	paths := []string{
-		"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/revoke", "/logout", "/endsession",
+		"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/tokenintrospect", "/revoke", "/logout", "/endsession",
 		"/", "/nowhere", "//token", "/token/", "/a/../token", "/./authorize", "/TOKEN", "/%74oken/x", "/jwks.json/", "/authorize/%2e%2e/logout",
 	}
 	for path := range public {

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestPathsOfTheProfile(t *testing.T) {
 		op.Provider.Handler(http.NotFoundHandler()).ServeHTTP(w, r)
 		return w.Code == http.StatusNotFound
 	}
-	for _, old := range []string{"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/revoke", "/logout", "/endsession", "/jwks.json"} {
+	for _, old := range []string{"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/tokenintrospect", "/revoke", "/logout", "/endsession", "/jwks.json"} {
 		require.True(t, missing(old), old)
 	}
 	meta := op.Browser().Get(t, optest.Issuer+"/.well-known/openid-configuration").Body
@@ -38,4 +39,20 @@ func TestPathsOfTheProfile(t *testing.T) {
 		require.False(t, missing(path), path)
 		require.Contains(t, meta, `"`+optest.Issuer+path+`"`)
 	}
+}
+
+// TestIntrospectionPaths: the introspection endpoint is at every path that ID-porten's pages name, and the metadata has one of them.
+func TestIntrospectionPaths(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	for path, status := range map[string]int{
+		"/tokeninfo": http.StatusUnauthorized, "/tokenintrospect": http.StatusUnauthorized, "/introspect": http.StatusUnauthorized, "/tokeninspect": http.StatusNotFound,
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+path, strings.NewReader("token=x"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		op.Provider.Handler(http.NotFoundHandler()).ServeHTTP(w, r)
+		require.Equal(t, status, w.Code, path)
+	}
+	require.Contains(t, op.Browser().Get(t, optest.Issuer+"/.well-known/openid-configuration").Body, `"introspection_endpoint":"`+optest.Issuer+`/tokeninfo"`)
 }

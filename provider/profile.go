@@ -148,7 +148,7 @@ type Paths struct {
 	PushedRequests string // the default is /par
 	Token          string // the default is /token
 	UserInfo       string // the default is /userinfo
-	Introspection  string // the default is /tokeninfo, and /introspect too
+	Introspection  string // the default is /tokeninfo, and /introspect and /tokenintrospect too
 	Revocation     string // the default is /revoke
 	EndSession     string // the default is /logout, and /endsession too
 	JWKS           string // the default is /jwks.json
@@ -158,6 +158,10 @@ var defaultPaths = Paths{
 	Authorize: "/authorize", PushedRequests: "/par", Token: "/token", UserInfo: "/userinfo", Introspection: "/tokeninfo", Revocation: "/revoke",
 	EndSession: "/logout", JWKS: "/jwks.json",
 }
+
+// introspectionAliases are further paths of the introspection endpoint beside its default one: ID-porten's pages name two (docs.digdir.no:
+// oidc_protocol_tokenintrospect), and other providers the third.
+var introspectionAliases = [...]string{"/introspect", "/tokenintrospect"}
 
 // fields returns the fields by name.
 func (p *Paths) fields() map[string]*string {

@@ -18,8 +18,8 @@ type Provider struct {
 	// Authorize is the authorization endpoint, with the methods for the host's pages and for pushed authorization requests. Its
 	// paths are /authorize and /par.
 	Authorize *authorize.Endpoint
-	// Token is the token endpoint, with introspection, userinfo and revocation. Its paths are /token, /tokeninfo and /introspect,
-	// /userinfo, and /revoke.
+	// Token is the token endpoint, with introspection, userinfo and revocation. Its paths are /token, /tokeninfo,
+	// /introspect and /tokenintrospect, /userinfo, and /revoke.
 	Token *token.Endpoint
 	// Logout is the logout endpoint. Its paths are /logout and /endsession.
 	Logout *logout.Endpoint

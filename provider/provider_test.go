@@ -57,7 +57,7 @@ func TestEveryEndpointAlone(t *testing.T) {
 	op := optest.New(t, optest.Options{})
 	for path, h := range map[string]http.Handler{
 		"/authorize": op.Authorize, "/par": op.Authorize.PushHandler(), "/token": op.Token, "/userinfo": op.Token.UserInfo(), "/tokeninfo": op.Token.Introspection(),
-		"/introspect": op.Token.Introspection(), "/revoke": op.Token.Revocation(), "/logout": op.Logout, "/endsession": op.Logout, "/jwks.json": op.JWKS,
+		"/introspect": op.Token.Introspection(), "/tokenintrospect": op.Token.Introspection(), "/revoke": op.Token.Revocation(), "/logout": op.Logout, "/endsession": op.Logout, "/jwks.json": op.JWKS,
 		"/.well-known/openid-configuration": op.OpenIDConfiguration, "/.well-known/oauth-authorization-server": op.ServerMetadata,
 	} {
 		alone, behind := httptest.NewRecorder(), httptest.NewRecorder()
