@@ -43,6 +43,7 @@ func TestSealedValues(t *testing.T) {
 		{"authorize/endpoint.go", "Tokens", "authorization code", bySeal},
 		{"authorize/endpoint.go", "Tokens", "authorize csrf", bySeal},
 		{"dpop/nonce.go", "Tokens", "DPoP nonce", "dpop/nonce_test.go"},
+		{"internal/standin/changes/log.go", "Box", "configuration changes", "internal/standin/changes/changes_test.go"},
 		{"keyset/shared.go", "Box", "signing key", "keyset/shared_test.go"},
 		{"logout/endpoint.go", "Box", "logout", byProvider},
 		{"session/vault.go", "Box", "authorization details", byVault},
@@ -62,7 +63,7 @@ func TestSealedValues(t *testing.T) {
 	}
 	require.Equal(t, want, found)
 	require.Equal(t, map[string]string{
-		"authorize/endpoint.go": "cfg.Issuer", "dpop/nonce.go": "server", "keyset/shared.go": "h.Set", "logout/endpoint.go": "cfg.Issuer",
+		"authorize/endpoint.go": "cfg.Issuer", "dpop/nonce.go": "server", "internal/standin/changes/log.go": "issuer", "keyset/shared.go": "h.Set", "logout/endpoint.go": "cfg.Issuer",
 		"session/vault.go": "issuer",
 	}, issuers)
 	for _, w := range want {
