@@ -4,7 +4,7 @@ GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 MODULES     = . storage/postgres storage/redis storage/sqlite examples reliability
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test axe fuzz tidy bench shots walk mutations reliability
+.PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutations reliability
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -51,6 +51,11 @@ tidy:
 # exchange costs too much (docs/performance.md).
 bench:
 	go test -count=1 -run '^TestAllocations$$' -bench '^BenchmarkCosts$$' -benchtime 1x ./provider/
+
+# A container image as an OCI archive, for linux/amd64 and linux/arm64, without a container engine (docs/compose.md).
+image:
+	@mkdir -p bin
+	go run ./examples/internal/image -o bin/portner.tar
 
 # Experiments that break the servers of a provider and of its store on purpose (reliability/README.md), in their short profile.
 RELIABILITY ?= -x all -profile ci
