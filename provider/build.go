@@ -86,7 +86,7 @@ func (b *builder) token() {
 		Issuer: b.cfg.Issuer, Store: b.cfg.Store, Authenticator: b.clients, Clients: b.cfg.Clients, Origins: b.cfg.Origins, Scopes: b.cfg.Scopes,
 		Keys: b.cfg.Keys, Pairwise: b.pairwise, SubjectType: pr.SubjectType, Vault: b.p.Vault, Users: b.cfg.Users,
 		Claims: slices.Clone(pr.Claims), ScopeClaims: pr.ScopeClaims, UserInfoScope: pr.UserInfoScope, AccessTokenType: pr.AccessTokenType, UntypedAccessTokens: pr.UntypedAccessTokens,
-		Form: pr.TokenForm, Adjust: pr.AdjustTokens,
+		Form: pr.TokenForm, Adjust: pr.AdjustTokens, DefaultAudience: pr.DefaultAudience,
 		MachineSubject:       pr.MachineSubject,
 		Lifetimes:            token.Lifetimes{AccessToken: l.AccessToken, IDToken: l.IDToken, RefreshToken: l.RefreshToken, Authorization: l.Authorization},
 		AuthorizationDetails: b.cfg.AuthorizationDetails, IDTokenOnRefresh: pr.IDTokenOnRefresh, RotationGrace: b.cfg.RotationGrace,

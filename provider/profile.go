@@ -64,6 +64,9 @@ type Profile struct {
 	TokenForm token.Form
 	// AdjustTokens may narrow the scopes and audiences of each token, and replace its authorization_details: see [token.Config]. It may be nil.
 	AdjustTokens func(ctx context.Context, c *token.Contents) error
+	// DefaultAudience returns the audience of an access token for which neither the request nor a scope names one: see [token.Config]. It may
+	// be nil.
+	DefaultAudience func(ctx context.Context, c *token.Contents) ([]string, error)
 	// MachineSubject is the sub of access tokens without a user: "client_id" (RFC 9068 §2.2), or "" for none.
 	MachineSubject string
 	// IDTokenOnRefresh adds an id_token to the response to a refresh.

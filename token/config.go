@@ -87,6 +87,11 @@ type Config struct {
 	// AuthorizationDetails, which are then those of this access token only. It must not change other fields. A *portner.Error is sent to the
 	// client, and no code or token is consumed; every other error is a fault. It may be nil.
 	Adjust func(ctx context.Context, c *Contents) error
+	// DefaultAudience returns the audience of an access token for which neither the request nor a scope names one, for APIs whose clients
+	// send no parameter resource. It is called after Adjust, and must not change c. The audience must not be a client: see [client.IsAPI]. A
+	// *portner.Error is sent to the client, and no code or token is consumed; every other error is a fault. If nil, and where it returns
+	// none, AccessTokenType decides.
+	DefaultAudience func(ctx context.Context, c *Contents) ([]string, error)
 	// GrantHandlers handle further grant types beside authorization_code and refresh_token.
 	GrantHandlers []GrantHandler
 

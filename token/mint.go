@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -262,6 +263,9 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	if t.JTI == "" {
 		t.JTI = seal.NewID()
 	}
+	if err := m.defaultAudience(ctx, in, t); err != nil {
+		return err
+	}
 	if err := m.checkAudience(ctx, t.Audience); err != nil {
 		return err
 	}
@@ -281,6 +285,20 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	}
 	t.Hash = storage.HashOf(res.AccessToken)
 	return nil
+}
+
+// defaultAudience sets the audience of Config.DefaultAudience, unless the request or a scope has named one.
+func (m *Minter) defaultAudience(ctx context.Context, in *issuance, t *storage.AccessToken) error {
+	if m.cfg.DefaultAudience == nil || len(t.Audience) > 0 {
+		return nil
+	}
+	c := in.Contents // a copy: the function must not see the one of the caller
+	audience, err := m.cfg.DefaultAudience(ctx, &c)
+	if err != nil && portner.IsFault(err) {
+		return unavailable("finding the default audience", err)
+	}
+	t.Audience = slices.Clone(audience)
+	return err
 }
 
 // checkAudience rejects a client as audience of an access token, wherever it comes from: a grant handler, an exchanged token of another
