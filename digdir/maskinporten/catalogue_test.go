@@ -1,6 +1,8 @@
 package maskinporten_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,4 +97,41 @@ func TestCatalogueIsCovered(t *testing.T) {
 		}
 		require.True(t, tried[id(r)], name)
 	}
+}
+
+// TestDocumentedErrors checks that docs/spec/maskinporten.md §1.12 has the code, the error and the text of each entry of the catalogue, and that
+// each row names vectors of docs/spec/maskinporten.md §6.3.
+func TestDocumentedErrors(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/spec/maskinporten.md")
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(text), "### 1.12 Errors")
+	require.True(t, ok)
+	section, _, _ = strings.Cut(section, "### 1.13")
+	var rows []string
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(strings.Trim(line, "|\n"), "|"); len(cells) == 5 && strings.Contains(cells[1], "`invalid_") {
+			rows = append(rows, line)
+			require.Regexp(t, `^ MN\d+(, MN\d+)* $`, cells[4], line)
+			for name := range strings.SplitSeq(cells[4], ",") {
+				require.Contains(t, string(text), `<a id="`+strings.ToLower(strings.TrimSpace(name))+`"></a>`, line)
+			}
+		}
+	}
+	for name, r := range catalogue {
+		if name == "nbf" || name == "iat past" || name == "lifetime" { // texts of this project
+			require.Contains(t, section, `"`+r.text+`"`)
+			continue
+		}
+		words := strings.Split(r.text, "%") // the fixed parts; the documents abbreviate the beginning of MP-100 as "…"
+		i := slices.IndexFunc(rows, func(row string) bool {
+			has := strings.HasPrefix(row, "| "+r.number+" |") || r.number == "" && strings.HasPrefix(row, "| | ")
+			return has && strings.Contains(row, "`"+r.code+"`") && !slices.ContainsFunc(words, func(w string) bool {
+				w = strings.Trim(strings.TrimPrefix(w, "Invalid assertion. Client authentication failed. "), " :")
+				return !strings.Contains(row, w)
+			})
+		})
+		require.GreaterOrEqual(t, i, 0, name)
+	}
+	require.Len(t, rows, len(catalogue)-4, "two rows fewer for the errors of MP-303, and the texts of this project")
 }
