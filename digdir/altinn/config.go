@@ -46,6 +46,12 @@ type Config struct {
 	// PartnerScopes(); if empty, none.
 	PartnerScopes []string
 
+	// RefreshLength is the lifetime of tokens of [RefreshPath], which renews the tokens of the server any number of times: the holder of one
+	// has access until Keys are replaced. Altinn's is DefaultLength. If zero, the path is unknown.
+	RefreshLength time.Duration
+	// Introspection serves [IntrospectionPath], to callers with a token of the server. If nil, the path is unknown.
+	Introspection *Introspection
+
 	// AllowLegacyRegister accepts organisations of the register 9908, as Altinn does. Maskinporten issues 0192.
 	AllowLegacyRegister bool
 	// KeepJTI copies the jti of the exchanged token, as Altinn does: then jti is not unique. Without it, jti is a new UUID.
@@ -127,6 +133,7 @@ func (c *Config) validate(f *fields.Checker) {
 	f.Require(c.Keys != nil, "Keys")
 	f.Want(c.Users != nil || len(c.IDPorten.Issuers) == 0, "Users", "is required with IDPorten")
 	f.Want(len(c.Maskinporten.Issuers)+len(c.IDPorten.Issuers)+len(c.Studio.Issuers) > 0, "Maskinporten", "must have an issuer, or IDPorten or Studio must")
+	f.Want(c.RefreshLength >= 0 && c.RefreshLength%time.Second == 0, "RefreshLength", "must be whole seconds and not negative")
 	for i, s := range c.PartnerScopes {
 		f.Require(s != "", fmt.Sprintf("PartnerScopes[%d]", i))
 	}

@@ -338,6 +338,11 @@ func TestNewReportsEveryField(t *testing.T) {
 		{"no users", "Users", func(c *altinn.Config) { c.Users = nil }},
 		{"no issuers", "Maskinporten", func(c *altinn.Config) { c.IDPorten.Issuers = nil }},
 		{"empty partner scope", "PartnerScopes[1]", func(c *altinn.Config) { c.PartnerScopes = []string{"a", ""} }},
+		{"negative refresh", "RefreshLength", func(c *altinn.Config) { c.RefreshLength = -time.Second }},
+		{"refresh of a fraction", "RefreshLength", func(c *altinn.Config) { c.RefreshLength = time.Millisecond }},
+		{"introspected issuer without keys", "Introspection.Issuers[0].Keys", func(c *altinn.Config) {
+			c.Introspection = &altinn.Introspection{Issuers: []altinn.Issuer{{Issuer: "platform"}}}
+		}},
 		{"unknown rule", "Studio.Lifetime.Rule", func(c *altinn.Config) { c.Studio.Lifetime.Rule = 3 }},
 		{"negative length", "Maskinporten.Lifetime.Length", func(c *altinn.Config) { c.Maskinporten.Lifetime.Length = -time.Second }},
 		{"fraction of a second", "IDPorten.Lifetime.Length", func(c *altinn.Config) { c.IDPorten.Lifetime.Length = time.Millisecond }},

@@ -19,13 +19,16 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// Server is the handler of exchange, metadata and keys. It is safe for concurrent use.
+// Server is the handler of exchange, refresh, introspection, metadata and keys. It is safe for concurrent use.
 type Server struct {
 	cfg       Config
 	log       audit.Log
 	mux       http.ServeMux
 	providers map[string]*provider
 	metadata  []byte
+
+	own          *ownTokens
+	introspected *resource.Verifier // nil without further issuers
 }
 
 // provider is a validated Provider.
@@ -61,9 +64,13 @@ func New(cfg Config) (*Server, error) {
 	} {
 		s.providers[p.name] = &provider{name: p.name, verifier: p.verifier(&cfg, p.field, &f), lifetime: p.Lifetime, claims: p.claims}
 	}
+	if cfg.Introspection != nil {
+		s.introspected = cfg.Introspection.verifier(&cfg, &f)
+	}
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("altinn: %w", err)
 	}
+	s.own = &ownTokens{cfg: &s.cfg}
 	return s, s.mount()
 }
 
@@ -82,12 +89,18 @@ func (s *Server) mount() error {
 		return fmt.Errorf("altinn: encoding the metadata: %w", err)
 	}
 	s.mux.HandleFunc(Path+"{tokenProvider}", s.serveExchange)
+	if s.cfg.RefreshLength > 0 {
+		s.mux.HandleFunc(RefreshPath, s.serveRefresh)
+	}
+	if s.cfg.Introspection != nil {
+		s.mux.HandleFunc(IntrospectionPath, s.serveIntrospection)
+	}
 	s.mux.HandleFunc(base.Path+wellKnown, s.serveMetadata)
 	s.mux.Handle(base.Path+wellKnown+"/jwks", discovery.JWKS(s.cfg.Keys.JWKS, s.cfg.Now))
 	return nil
 }
 
-// ServeHTTP serves GET [Path]{maskinporten, id-porten, altinnstudio}, and metadata and keys below the path of Config.Issuer.
+// ServeHTTP serves GET [Path]{maskinporten, id-porten, altinnstudio}, GET [RefreshPath], POST [IntrospectionPath], and metadata and keys below the path of Config.Issuer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !httpx.CleanPath(r.URL) {
 		httpx.Secure(w.Header())
@@ -138,6 +151,11 @@ func (s *Server) serveExchange(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.event(portner.EventTokenIssued, x.provider.name)
+	s.writeToken(w, r, token)
+}
+
+// writeToken responds with a token.
+func (s *Server) writeToken(w http.ResponseWriter, r *http.Request, token string) {
 	contentType, body := "text/plain; charset=utf-8", token
 	if s.cfg.NegotiateJSON && wantsJSON(r.Header.Values("Accept")) {
 		contentType, body = "application/json; charset=utf-8", `"`+token+`"` // the characters of a JWT need no escaping

@@ -15,7 +15,7 @@ import (
 // accepted holds the reasons of docs/log-reasons.md that are not of rejected requests.
 var accepted = []string{
 	"accepted", "audience_slash_mismatch", "audience_token_endpoint", "authorizations", "confirmation", "confirmation_disabled", "consent", "notifications_full",
-	"random_identifier", "representation", "signing_failure", "subject_failure", "token_endpoint",
+	"random_identifier", "refresh", "representation", "signing_failure", "subject_failure", "token_endpoint",
 }
 
 // TestTroubleshooting compares docs/troubleshooting.md with the reasons in the code: each reason of a rejected request has one row, with
