@@ -307,7 +307,7 @@ func waitUntilBlocked(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var blocked bool
-		err := pool.QueryRow(bg, "SELECT count(*) > 0 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database()").Scan(&blocked)
+		err := pool.QueryRow(bg, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&blocked)
 		return err == nil && blocked
 	}, 20*time.Second, time.Millisecond)
 }

@@ -9,6 +9,9 @@
 -- Each statement of a function sees what others committed before it (READ COMMITTED): a function locks first and then looks, and it raises
 -- an error under any other level of isolation. The order of locks is: user or authorization (advisory, for the transaction), session,
 -- grant, token. Several rows of one kind are locked in the order of their IDs.
+--
+-- A later statement can find what an earlier one did not. What a function concludes from that is in the rows that the later statement
+-- finds, or the earlier one has locked what the later one reads. That a statement changed no row is no fact about a row that another one finds.
 
 -- check_isolation raises an error unless the transaction is READ COMMITTED.
 CREATE FUNCTION portner.check_isolation_1() RETURNS void
@@ -26,7 +29,7 @@ LANGUAGE sql IMMUTABLE STRICT AS $$
 $$;
 
 -- end_grants ends what ends with sessions: unused codes, and grants that are for login only. The caller holds the rows of the sessions, so
--- that no code or grant is inserted in them.
+-- that no code or grant is inserted in them. No other row begins to meet the condition, so the update finds only rows that are locked.
 CREATE FUNCTION portner.end_grants_1(p_sessions text[], p_now bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
@@ -58,6 +61,7 @@ DECLARE
 	v_other bigint;
 	v_held bigint;
 	v_surplus bigint;
+	v_others text[];
 	v_ended text[] := '{}';
 	v_old portner.sessions;
 	v_one portner.sessions;
@@ -65,7 +69,9 @@ BEGIN
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		PERFORM portner.check_isolation_1();
 	END IF;
-	IF p_old IS NOT NULL THEN -- the user of a session never changes
+	-- The user of a session never changes. A session that is inserted after this look-up ends without the lock of its user: the lock of its
+	-- row suffices, because it makes room.
+	IF p_old IS NOT NULL THEN
 		SELECT portner.user_lock_1(s.user_key) INTO v_other FROM portner.sessions s WHERE s.hash = p_old;
 	END IF;
 	PERFORM pg_advisory_xact_lock(least(v_lock, v_other));
@@ -127,15 +133,14 @@ BEGIN
 		RETURN NEXT;
 	END IF;
 	IF p_limit >= 1 THEN
-		PERFORM 1 FROM portner.sessions s
-			WHERE s.user_key = p_user AND s.ended_at IS NULL AND s.expires_at > p_now AND s.id <> p_id AND s.id <> ALL (v_ended)
-			ORDER BY s.id FOR NO KEY UPDATE;
-		GET DIAGNOSTICS v_surplus = ROW_COUNT;
-		v_surplus := v_surplus + 1 - p_limit;
-		IF v_surplus > 0 THEN
-			FOR v_one IN SELECT * FROM portner.sessions s
+		-- A session that has expired at p_now can be visited meanwhile by a node whose clock is behind: only what was locked is counted and ends.
+		SELECT array_agg(l.id) INTO v_others FROM (
+			SELECT s.id FROM portner.sessions s
 				WHERE s.user_key = p_user AND s.ended_at IS NULL AND s.expires_at > p_now AND s.id <> p_id AND s.id <> ALL (v_ended)
-				ORDER BY s.started_at, s.id LIMIT v_surplus
+				ORDER BY s.id FOR NO KEY UPDATE) AS l;
+		v_surplus := cardinality(v_others) + 1 - p_limit;
+		IF v_surplus > 0 THEN
+			FOR v_one IN SELECT * FROM portner.sessions s WHERE s.id = ANY (v_others) ORDER BY s.started_at, s.id LIMIT v_surplus
 			LOOP
 				id := v_one.id; hash := v_one.hash; user_key := v_one.user_key; version := v_one.version; started_at := v_one.started_at;
 				last_request_at := v_one.last_request_at; expires_at := v_one.expires_at; client_ids := v_one.client_ids;
@@ -305,6 +310,7 @@ BEGIN
 				AND g.id = p_grant AND g.client_id = p_client AND g.customer = p_customer AND g.user_key = p_user AND g.session_id IS NOT DISTINCT FROM p_session;
 	END IF;
 	IF NOT FOUND THEN
+		-- The update may not have seen the code: each verdict is about the row that is found here.
 		SELECT g.code_retain_to, g.code_expires_at, g.consumed_at,
 				p_access_hash IS NULL OR p_access_grant = p_grant AND (p_refresh_grant IS NULL OR p_refresh_grant = p_grant)
 				AND g.id = p_grant AND g.client_id = p_client AND g.customer = p_customer AND g.user_key = p_user AND g.session_id IS NOT DISTINCT FROM p_session
@@ -352,7 +358,7 @@ BEGIN
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		PERFORM portner.check_isolation_1();
 	END IF;
-	-- Two look-ups are faster than a join. The grant of a token never changes.
+	-- Two look-ups are faster than a join. The grant of a token never changes, and its tokens change only under the lock of its row.
 	SELECT t.grant_id INTO v_grant FROM portner.refresh_tokens t WHERE t.hash = p_hash;
 	SELECT g.expires_at, g.revoked_at IS NOT NULL INTO v_end, v_revoked
 		FROM portner.grants g WHERE g.id = v_grant AND g.redeemed_at IS NOT NULL FOR NO KEY UPDATE;
@@ -389,6 +395,8 @@ BEGIN
 		END IF;
 		IF NOT v_own THEN
 			RETURN 4;
+		ELSIF NOT v_retry THEN -- the lock of the grant excludes it
+			RAISE EXCEPTION 'a refresh token changed' USING ERRCODE = 'serialization_failure';
 		END IF;
 	END IF;
 	INSERT INTO portner.access_tokens (hash, grant_id, expires_at, inserted_at, remove_at, data)
@@ -481,7 +489,8 @@ BEGIN
 	IF FOUND THEN
 		RETURN 0;
 	END IF;
-	PERFORM 1 FROM portner.pushed_requests p WHERE p.hash = p_hash AND p.expires_at > p_now;
+	-- A request that was pushed after the update is there, and was not consumed.
+	PERFORM 1 FROM portner.pushed_requests p WHERE p.hash = p_hash AND p.consumed_at IS NOT NULL AND p.expires_at > p_now;
 	RETURN CASE WHEN FOUND THEN 2 ELSE 1 END;
 END $$;
 
