@@ -55,6 +55,7 @@ func layers() map[string]rule {
 		"internal/seal":       {own: l0},
 		"internal/testpki":    {}, // not testing: an example imports it
 
+		"internal/standin/admin":   {own: concat(l0, l1, helpers, []string{"digdir/authorizations", "internal/standin/changes"})},
 		"internal/standin/changes": {own: concat(l0, []string{"internal/seal"})},
 
 		"internal/mutations": {}, // tests only

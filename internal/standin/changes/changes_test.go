@@ -210,7 +210,17 @@ func TestRefusedChangeChangesNothing(t *testing.T) {
 	refusal := errors.New("clients[1].scopes: must not be empty")
 
 	n.refuse = refusal
-	require.ErrorIs(t, n.set(t.Context(), "b"), refusal)
+	err := n.set(t.Context(), "b")
+	require.ErrorIs(t, err, refusal)
+	var refused *changes.Refused
+	require.ErrorAs(t, err, &refused)
+	for path, want := range map[string][3]string{
+		"clients[1].scopes": {"clients", "b", "scopes"}, "clients[0]": {"clients", "a", ""}, "clients[2].scopes": {"", "", "clients[2].scopes"},
+		"issuer": {"", "", "issuer"}, "clients[x]": {"", "", "clients[x]"}, "clients[-1]": {"", "", "clients[-1]"}, "other[0].x": {"", "", "other[0].x"},
+	} {
+		list, key, member := refused.Split(path)
+		require.Equal(t, want, [3]string{list, key, member})
+	}
 	n.refuse = nil
 	require.ErrorIs(t, n.Change(t.Context(), func(changes.Changes) (changes.Changes, error) { return nil, refusal }), refusal)
 	require.Equal(t, before, n.config)

@@ -2,8 +2,11 @@ package changes
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +28,29 @@ type KeeperConfig struct {
 	Now func() time.Time
 }
 
+// Refused is the error of a change that Apply refused.
+type Refused struct {
+	Err  error
+	keys map[string][]string // of the merged configuration, by list
+}
+
+// Error returns the text of Err.
+func (r *Refused) Error() string { return r.Err.Error() }
+
+// Unwrap returns Err.
+func (r *Refused) Unwrap() error { return r.Err }
+
+// Split returns the list, the key and the member of a path such as clients[2].redirect_uris[0]. The key is "" for a path that leads to no entry.
+func (r *Refused) Split(path string) (list, key, member string) {
+	list, rest, found := strings.Cut(path, "[")
+	index, member, closed := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(index)
+	if keys := r.keys[list]; found && closed && err == nil && i >= 0 && i < len(keys) {
+		return list, keys[i], strings.TrimPrefix(member, ".")
+	}
+	return "", "", path
+}
+
 // Keeper changes the configuration of a running server: one change at a time, on top of the last revision of the log.
 type Keeper struct {
 	cfg KeeperConfig
@@ -33,6 +59,7 @@ type Keeper struct {
 	revision int64
 	current  atomic.Pointer[Changes]
 	failed   int64 // the revision of another node that Apply refused last
+	merged   atomic.Pointer[[]byte]
 }
 
 // Open returns a keeper with the last revision of the log. It does not call Apply.
@@ -54,7 +81,30 @@ func Open(ctx context.Context, cfg KeeperConfig) (*Keeper, error) {
 func (k *Keeper) Changes() Changes { return *k.current.Load() }
 
 // Merge returns a configuration file with the changes.
-func (k *Keeper) Merge(file []byte) ([]byte, error) { return k.Changes().Merge(file, k.cfg.Lists) }
+func (k *Keeper) Merge(file []byte) ([]byte, error) {
+	merged, err := k.Changes().Merge(file, k.cfg.Lists)
+	k.merged.Store(&merged)
+	return merged, err
+}
+
+// refused returns an error of Apply with the keys of what it read.
+func (k *Keeper) refused(err error) error {
+	r := &Refused{Err: err, keys: map[string][]string{}}
+	members := map[string]json.RawMessage{}
+	if text := k.merged.Load(); text == nil || json.Unmarshal(*text, &members) != nil {
+		return r
+	}
+	for _, list := range k.cfg.Lists {
+		var entries []Entry
+		if json.Unmarshal(members[list.Member], &entries) != nil {
+			continue
+		}
+		for _, e := range entries {
+			r.keys[list.Member] = append(r.keys[list.Member], list.Key(e))
+		}
+	}
+	return r
+}
 
 // Reload calls Apply: the configuration file may have changed.
 func (k *Keeper) Reload(ctx context.Context) error {
@@ -73,7 +123,7 @@ func (errBusy) Error() string { return "other nodes change the configuration all
 func (errBusy) Unwrap() error { return storage.ErrConflict }
 
 // Change applies what edit returns, and keeps it. edit may be called more than once: if another node made a change at the same time, it is
-// called with the changes of that one. After an error nothing has changed, unless the store failed after it had kept the change: then Run
+// called with the changes of that one. An error of Apply is a *Refused. After an error nothing has changed, unless the store failed after it had kept the change: then Run
 // applies it.
 func (k *Keeper) Change(ctx context.Context, edit func(Changes) (Changes, error)) error {
 	k.mu.Lock()
@@ -90,7 +140,7 @@ func (k *Keeper) Change(ctx context.Context, edit func(Changes) (Changes, error)
 		k.current.Store(&next)
 		if err := k.cfg.Apply(ctx); err != nil {
 			k.current.Store(&before)
-			return err
+			return k.refused(err)
 		}
 		err = k.cfg.Log.Append(ctx, k.revision, next, k.cfg.Now())
 		if err == nil {
