@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -261,7 +262,7 @@ func TestCommand(t *testing.T) {
 	require.Zero(t, run(ctx, []string{"-addr", "localhost:0", "-config", "../../docs/altinn-config.example.json"}, &out, &errs), errs.String())
 	require.Contains(t, out.String(), "/authentication/api/v1/exchange/id-porten")
 	require.Contains(t, out.String(), "/api/instanser")
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-idporten", "-maskinporten")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-idporten", "-maskinporten")...)
 	for _, args := range [][]string{
 		{"-addr", "nonsense"},
 		{"-config", "missing.json"},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestReload: a reloaded configuration has other keys for the header field ApiKey.
@@ -28,7 +28,7 @@ func TestReload(t *testing.T) {
 		})
 		return s
 	}
-	configtest.RequireReload(t, start, func(s *server) any {
+	standintest.RequireReload(t, start, func(s *server) any {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base()+pathMessageBox, nil)
 		require.NoError(t, err)
 		r.Header.Set("ApiKey", "Wm5rT0yHq3ZkBv8nDs6LgXc2PjUa9EfR")

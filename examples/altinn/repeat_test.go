@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/optest"
 )
 

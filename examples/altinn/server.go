@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/digdir/altinn"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/resource"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // config is the configuration file. docs/ansattporten-config.schema.json describes it.

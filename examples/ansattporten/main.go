@@ -11,7 +11,7 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // options holds the flags.

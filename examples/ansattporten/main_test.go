@@ -10,9 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestDocuments(t *testing.T) {
@@ -62,7 +63,7 @@ func TestRunRefuses(t *testing.T) {
 		require.Equal(t, 1, run(t.Context(), []string{arg}, &out, &errs))
 		require.Contains(t, errs.String(), want)
 	}
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-demo")...)
 }
 
 // TestTexts checks that every language has every text.

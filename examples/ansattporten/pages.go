@@ -10,8 +10,8 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
-	"github.com/portner-go/portner/examples/internal/look"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/look"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/rar"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/pkce"
 )
 
@@ -15,7 +15,7 @@ import (
 func TestReload(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	configtest.RequireReload(t, start, func(s *server) any {
+	standintest.RequireReload(t, start, func(s *server) any {
 		resp, err := client.Get(s.issuer + "/authorize?" + url.Values{
 			"client_id": {"ny"}, "redirect_uri": {"http://localhost:3000/cb"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
 			"code_challenge": {pkce.Challenge(pkce.NewVerifier())}, "code_challenge_method": {"S256"},

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/optest"
 )
 

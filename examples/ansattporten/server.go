@@ -12,8 +12,8 @@ import (
 
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/examples/internal/demo"
-	"github.com/portner-go/portner/examples/internal/look"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/look"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 )

@@ -1,6 +1,6 @@
 package main
 
-import "github.com/portner-go/portner/examples/internal/standin"
+import "github.com/portner-go/portner/internal/standin"
 
 // texts holds the texts of the pages in one language.
 type texts struct {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/child"
 	"github.com/portner-go/portner/examples/internal/demo"
-	"github.com/portner-go/portner/examples/internal/look"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/look"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/localdb"
 	"github.com/portner-go/portner/norway"
 )

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/localdb"
 )
 

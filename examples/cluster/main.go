@@ -14,7 +14,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // options holds the flags.

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/portner-go/portner/examples/internal/child"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // node is one server. It has the same address each time that it starts.

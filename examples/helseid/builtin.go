@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/nhn/helseid"
 )
 

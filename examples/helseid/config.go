@@ -11,7 +11,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/nhn/helseid"
 	"github.com/portner-go/portner/norway"

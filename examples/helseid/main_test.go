@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/standintest"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/optest"
 )
 
@@ -48,7 +49,7 @@ func TestRunRefuses(t *testing.T) {
 		require.Contains(t, errs.String(), want)
 		require.Empty(t, out.String())
 	}
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-demo")...)
 }
 
 // TestDemoIsExplicit: beside a configuration there is no demo, in which users log in without a password, unless the flag requests it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
-	"github.com/portner-go/portner/examples/internal/look"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/look"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/nhn/helseid"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestReload: a client of a reloaded configuration is known.
@@ -17,7 +17,7 @@ func TestReload(t *testing.T) {
 	example, err := os.ReadFile("../../docs/helseid-config.example.json")
 	require.NoError(t, err)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	configtest.RequireReload(t, start, func(s *server) any {
+	standintest.RequireReload(t, start, func(s *server) any {
 		resp, err := client.Get(s.issuer + "/connect/authorize?" + url.Values{
 			"client_id": {"min-journal"}, "redirect_uri": {"http://localhost:3000/callback"}, "response_type": {"code"},
 		}.Encode())

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/dpop"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/nhn/helseid"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/rar"

@@ -4,7 +4,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 

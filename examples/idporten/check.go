@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner/acr"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/scope"
 )

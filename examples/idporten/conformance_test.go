@@ -20,7 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // suiteOrigin is the origin of the conformance suite in conformance.json.
@@ -65,7 +65,7 @@ func newBed(t *testing.T) *bed {
 	require.Contains(t, string(text), suiteOrigin)
 	file := write(t, strings.NewReplacer(suiteOrigin, suite.URL, "../../docs/", "").Replace(string(text)))
 	b.suite = suite.URL + "/test/a/portner"
-	cert, key := configtest.SelfSigned(t, nil)
+	cert, key := standintest.SelfSigned(t, nil)
 	s, advance := startWithClock(t, "-demo=false", "-config", file, "-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed")
 	b.issuer, b.now, b.advance = s.issuer, s.now, advance
 	pem, err := os.ReadFile(cert)

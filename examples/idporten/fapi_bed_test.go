@@ -21,7 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // fapiBed is a server with conformance-fapi2.json, reached over https only, and what the suite is configured with.
@@ -47,7 +47,7 @@ func newFAPIBed(t *testing.T) *fapiBed { t.Helper(); return newFAPIBedOf(t, "con
 func newFAPIBedOf(t *testing.T, config string) *fapiBed {
 	t.Helper()
 	b := &fapiBed{t: t, private: map[string]*rsa.PrivateKey{}}
-	cert, key := configtest.SelfSigned(t, nil)
+	cert, key := standintest.SelfSigned(t, nil)
 	s, advance := startWithClock(t, "-demo=false", "-config", config, "-mtls-addr", "localhost:0", "-tls-cert", cert, "-tls-key", key)
 	b.issuer, b.now, b.advance = s.issuer, s.now, advance
 	pem, err := os.ReadFile(cert)

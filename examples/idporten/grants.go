@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestRelyingParty: login, refresh, userinfo, introspection and revocation with the clients of the demo,
@@ -221,7 +221,7 @@ func TestHeadlessLogin(t *testing.T) {
 // without a national identity number.
 func TestHeadlessLoginByName(t *testing.T) {
 	t.Parallel()
-	cert, key := configtest.SelfSigned(t, nil)
+	cert, key := standintest.SelfSigned(t, nil)
 	for _, profile := range []string{"idporten", "openid"} {
 		for _, flags := range [][]string{nil, {"-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed"}} {
 			s := start(t, append(flags, "-config", write(t, `{"profile":"`+profile+`","test_login":true,

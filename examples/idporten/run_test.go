@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 
 	"github.com/portner-go/portner/norway"
 )
@@ -87,7 +87,7 @@ func TestRunRefuses(t *testing.T) {
 
 func TestRunHelp(t *testing.T) {
 	t.Parallel()
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-demo", "-machine-issuer", "-mtls-addr", "-tls-client-ca")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-demo", "-machine-issuer", "-mtls-addr", "-tls-client-ca")...)
 }
 
 // TestRunStops checks that the end of the context closes all ports and ends all goroutines, also with open connections. It is not parallel,

@@ -8,13 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestTLS checks the demo with an https issuer: HSTS, Secure cookies and logins.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := configtest.SelfSigned(t, nil)
+	cert, key := standintest.SelfSigned(t, nil)
 	s := start(t, "-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed")
 	require.True(t, strings.HasPrefix(s.issuer, "https://localhost:"), s.issuer)
 	v := tour(t, s)
@@ -74,7 +74,7 @@ func TestLanguageCookie(t *testing.T) {
 // TestUntrustedCertificate checks the page of a service that does not trust the certificate.
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
-	cert, key := configtest.SelfSigned(t, nil)
+	cert, key := standintest.SelfSigned(t, nil)
 	s := start(t, "-tls-cert", cert, "-tls-key", key)
 	v := tour(t, s)
 	page := v.press(v.get(s.at.first), "story-login")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/examples/internal/demo"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"

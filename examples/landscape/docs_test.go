@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/standintest"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // TestDocs runs the configuration of docs/landscape.md at https and stops it. All servers must end, and all files be removed.
@@ -24,7 +24,7 @@ func TestDocs(t *testing.T) {
 	m, err := newMachine(time.Now())
 	require.NoError(t, err)
 	flags := standin.TLS{InsecureTrustSelfSigned: true}
-	flags.Cert, flags.Key = configtest.SelfSigned(t, nil)
+	flags.Cert, flags.Key = standintest.SelfSigned(t, nil)
 	r := start(t, append(flags.Args(), "-config", shownFolder(t, string(docs), m))...)
 	base := 0
 	_, err = fmt.Sscanf(r.page, "https://127.0.0.1:%d", &base)

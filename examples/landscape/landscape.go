@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/examples/internal/child"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // addresses are the URLs of the servers. Those of issuers are equal to the iss of their tokens.

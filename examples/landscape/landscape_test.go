@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // output holds the output of a running program.
@@ -145,5 +145,5 @@ func TestMerged(t *testing.T) {
 // TestHelp checks that -h prints the flags to standard output.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	configtest.RequireFlags(t, run, configtest.CommonFlags...)
+	standintest.RequireFlags(t, run, standintest.CommonFlags...)
 }

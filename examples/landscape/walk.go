@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/examples/internal/journey"
-	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/internal/httpx"
 )
 

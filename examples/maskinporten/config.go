@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/scope"
 )
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // start starts the server on a free port until the end of the test.
@@ -153,7 +154,7 @@ func TestRunRefuses(t *testing.T) {
 			require.Empty(t, out.String())
 		})
 	}
-	configtest.RequireFlags(t, run, append(configtest.ServerFlags, "-print-token", "-testca")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-print-token", "-testca")...)
 }
 
 // TestRunStops checks the greeting and the shutdown.

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestReload: there are no tokens for a scope that a reloaded configuration disables.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	configtest.RequireReload(t, start, func(s *server) any {
+	standintest.RequireReload(t, start, func(s *server) any {
 		var out, errs bytes.Buffer
 		return run(t.Context(), []string{"-print-token", "-issuer", s.issuer}, &out, &errs)
 	}, `{}`, `{"scopes":[{"name":"`+demoScope+`","owner_orgno":"991825827","active":false}]}`)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/digdir/maskinporten"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
 )

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 const (

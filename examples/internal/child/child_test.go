@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // TestPrefixed checks that prefixed writes whole lines for all splits of the input.

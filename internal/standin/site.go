@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/portner-go/portner/examples/internal/look"
+	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/internal/fields"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // TestLoggerExplains: the explanation of a rejected request is one sentence at the end of its line, and other lines have none.

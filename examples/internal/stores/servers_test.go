@@ -1,6 +1,6 @@
 //go:build servers
 
-package standin_test
+package stores_test
 
 import (
 	"testing"

@@ -1,6 +1,6 @@
 //go:build servers
 
-package standin
+package stores
 
 import (
 	"context"
@@ -10,18 +10,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/storage/postgres"
 	"github.com/portner-go/portner/storage/redis"
 )
 
 // servers are the stores that are compiled with the tag servers only: their drivers double the time that the first start takes.
-var servers = map[string]backend{"postgres": openPostgres, "redis": openRedis}
+var servers = map[string]standin.OpenStore{"postgres": openPostgres, "redis": openRedis}
 
 // errURL reports a URL that cannot be parsed. The error of the parser may quote a part of the password.
 var errURL = errors.New("the URL cannot be used; it is not shown, because it may have a password. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE or redis://USER:PASSWORD@HOST:PORT/NUMBER, with %40 for @, %2F for / and %3A for : in a password")
 
 // openPostgres opens a database, and migrates it.
-func openPostgres(ctx context.Context, url string, log *slog.Logger) (Store, error) {
+func openPostgres(ctx context.Context, url string, log *slog.Logger) (standin.Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
@@ -48,14 +49,14 @@ type postgresStore struct {
 	pool *pgxpool.Pool
 }
 
-// Close implements Store.
+// Close implements standin.Store.
 func (s postgresStore) Close() error {
 	s.pool.Close()
 	return nil
 }
 
 // openRedis opens a database of Redis or Valkey.
-func openRedis(ctx context.Context, url string, log *slog.Logger) (Store, error) {
+func openRedis(ctx context.Context, url string, log *slog.Logger) (standin.Store, error) {
 	opt, err := goredis.ParseURL(url)
 	if err != nil {
 		return nil, errURL
@@ -76,5 +77,5 @@ type redisStore struct {
 	client *goredis.Client
 }
 
-// Close implements Store.
+// Close implements standin.Store.
 func (s redisStore) Close() error { return s.client.Close() }

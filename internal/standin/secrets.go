@@ -15,7 +15,7 @@ import (
 	"runtime"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/examples/internal/strictjson"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 )
 
 // State is what a server keeps beyond a request: its store, and the secrets without which the store cannot be read.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/examples/internal/configtest"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin/standintest"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // TestCipherSuites connects with each cipher suite of TLS 1.2 alone: only those with ECDHE and AES-GCM or CHACHA20 are accepted. A
@@ -22,7 +22,7 @@ func TestCipherSuites(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	for name, key := range map[string]crypto.Signer{"ECDSA": nil, "RSA": private} {
-		cert, file := configtest.SelfSigned(t, key)
+		cert, file := standintest.SelfSigned(t, key)
 		cfg, err := standin.TLS{Cert: cert, Key: file}.Server()
 		require.NoError(t, err)
 		l, err := tls.Listen("tcp", "localhost:0", cfg)

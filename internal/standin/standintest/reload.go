@@ -1,4 +1,5 @@
-package configtest
+// Package standintest holds what tests of the stand-ins share.
+package standintest
 
 import (
 	"os"
@@ -6,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // RequireReload starts a server with the configuration before, and reloads it. observe returns what a client sees, which differs with the
@@ -38,5 +39,12 @@ func RequireReload[S standin.Server](t *testing.T, start func(t *testing.T, args
 	}
 	if observe(s) != changed {
 		t.Error("a change that needs a restart is in force")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package standin_test
+package stores_test
 
 import (
 	"bytes"
@@ -17,14 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/examples/internal/standin"
+	"github.com/portner-go/portner/examples/internal/stores"
+	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/keyset"
 )
 
 // prepared parses the flags of a program, which opens its state. It returns nil if the flags are refused.
 func prepared(t *testing.T, args ...string) (*standin.State, error) {
 	t.Helper()
-	var f standin.Flags
+	f := standin.Flags{StateFlags: standin.StateFlags{Stores: stores.All()}}
 	var state *standin.State
 	c := standin.Command{Name: "idporten", Addr: "localhost:0", Flags: &f, Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) {
 		var err error

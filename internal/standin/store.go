@@ -43,18 +43,20 @@ type Store interface {
 type StateFlags struct {
 	Store   string
 	Secrets string // file
+	// Stores opens the other kinds of store by their names: sqlite, postgres and redis. A kind that is not there is refused.
+	Stores map[string]OpenStore
 
 	program string // name of the folder in examples/
 }
+
+// OpenStore opens a kind of store. at is the value of the flag without the scheme of sqlite.
+type OpenStore func(ctx context.Context, at string, log *slog.Logger) (Store, error)
 
 // Define adds the flags.
 func (f *StateFlags) Define(fs *flag.FlagSet) {
 	fs.StringVar(&f.Store, "store", "memory", "where sessions, grants and signing keys are kept: memory, sqlite:`FILE`, or, with -tags servers, postgres://… or redis://…")
 	fs.StringVar(&f.Secrets, "secrets", "", "`file` with the secrets of the server, made if there is none (default: beside the file of sqlite, FILE.secrets; otherwise new secrets at each start)")
 }
-
-// backend opens a kind of store. at is the value of the flag without the scheme of sqlite.
-type backend func(ctx context.Context, at string, log *slog.Logger) (Store, error)
 
 // errNotBuilt is the error of a store that this program is compiled without. program is the path of its package.
 func errNotBuilt(program, store string) error {
@@ -85,10 +87,14 @@ func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) 
 	default:
 		return nil, "", fmt.Errorf("-store: the scheme %s is none of sqlite, postgres and redis; -store memory keeps nothing, and -store sqlite:FILE is a file", found[1])
 	}
+	sqlite := f.Stores["sqlite"]
+	if sqlite == nil {
+		return nil, "", errors.New("-store: this program is compiled without SQLite: write -store memory")
+	}
 	if err := checkDatabase(file); err != nil {
 		return nil, "", err
 	}
-	return func(ctx context.Context, log *slog.Logger) (Store, error) { return openSQLite(ctx, file, log) }, file, nil
+	return func(ctx context.Context, log *slog.Logger) (Store, error) { return sqlite(ctx, file, log) }, file, nil
 }
 
 // resolveServer returns how to open PostgreSQL or Redis.
@@ -96,7 +102,7 @@ func (f StateFlags) resolveServer(kind string) (func(ctx context.Context, log *s
 	if !strings.Contains(f.Store, "://") {
 		return nil, "", fmt.Errorf("-store: write %s://HOST:PORT/…", kind)
 	}
-	open := servers[strings.Replace(kind, "rediss", "redis", 1)]
+	open := f.Stores[strings.Replace(kind, "rediss", "redis", 1)]
 	if open == nil {
 		return nil, "", errNotBuilt(f.program, kind+"://…")
 	}

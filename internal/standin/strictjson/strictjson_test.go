@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/portner-go/portner/examples/internal/strictjson"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/stretchr/testify/require"
 )
 
