@@ -23,7 +23,7 @@ lint:
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 test:
 	go test -race -shuffle=on -timeout 15m work
-	cd examples && go test -race -shuffle=on -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/standin/
+	cd examples && go test -race -shuffle=on -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/stores/
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
 axe:

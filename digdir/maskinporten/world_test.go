@@ -67,7 +67,7 @@ var (
 		return must(x509.ParsePKCS1PrivateKey(block.Bytes))
 	})
 	strangerKey = sync.OnceValue(func() *rsa.PrivateKey {
-		block, _ := pem.Decode(must(os.ReadFile("../../examples/maskinporten/demo.key.pem")))
+		block, _ := pem.Decode(must(os.ReadFile("../../internal/standin/maskinporten/demo.key.pem")))
 		return must(x509.ParsePKCS1PrivateKey(block.Bytes))
 	})
 	ecKey = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/portner-go/portner/norway"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestTokensWithAPIKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.s.cfg.APIKeys = []string{"min-api-nøkkel"}
+	w.s.Config.APIKeys = []string{"min-api-nøkkel"}
 	hal := http.Header{"Apikey": {"min-api-nøkkel"}, "Accept": {"application/hal+json"}}
 	get := func(path, token string, h http.Header) (int, map[string]any) {
 		status, body := w.call(path, token, h)
@@ -29,7 +30,7 @@ func TestTokensWithAPIKey(t *testing.T) {
 	stranger := pid.Reveal()
 	const reportees = "/api/serviceowner/reportees?subject="
 	person := w.person(change{"scope": "altinn:instances.meta"})
-	owner := w.machine(change{"scope": "altinn:serviceowner", "consumer": org("0192:974761076"), "aud": platform(w.s.issuer)})
+	owner := w.machine(change{"scope": "altinn:serviceowner", "consumer": org("0192:974761076"), "aud": altinn.Platform(w.s.Issuer)})
 	swapped := func(provider, token string) string {
 		status, body := w.exchange(provider, token)
 		require.Equal(t, http.StatusOK, status)

@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/keyset"
 )
@@ -32,13 +34,13 @@ const (
 // world is a running server with the keys of its two issuers.
 type world struct {
 	t                      *testing.T
-	s                      *server
+	s                      *altinn.Server
 	base                   string
 	maskinporten, idporten *keyset.Set
 }
 
 // serveStopped serves until the end of the test.
-func serveStopped(t *testing.T, s *server) {
+func serveStopped(t *testing.T, s *altinn.Server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -76,11 +78,11 @@ func newWorld(t *testing.T) *world {
 		"idporten":     map[string]any{"issuers": []any{map[string]any{"issuer": idportenIssuer, "jwks_uri": at[1]}}},
 	})
 	require.NoError(t, err)
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
+	prepared, err := programs.Altinn().Command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	w.s = prepared.(*server)
-	w.s.now = func() time.Time { return start }
-	w.base = w.s.base()
+	w.s = prepared.(*altinn.Server)
+	w.s.Now = func() time.Time { return start }
+	w.base = w.s.Base()
 	serveStopped(t, w.s)
 	return w
 }
@@ -245,9 +247,9 @@ func TestMetadata(t *testing.T) {
 		require.NoError(t, json.NewDecoder(resp.Body).Decode(&m))
 		return m
 	}
-	m := fetch(w.s.issuer + ".well-known/openid-configuration")
-	require.Equal(t, w.s.issuer, m["issuer"])
-	require.True(t, strings.HasSuffix(w.s.issuer, "/"))
+	m := fetch(w.s.Issuer + ".well-known/openid-configuration")
+	require.Equal(t, w.s.Issuer, m["issuer"])
+	require.True(t, strings.HasSuffix(w.s.Issuer, "/"))
 	n := fetch(m["jwks_uri"].(string))["keys"].([]any)[0].(map[string]any)["n"].(string)
 	require.NotContains(t, n, "=", "base64url")
 	require.NotContains(t, n, "+")
@@ -281,7 +283,7 @@ func TestCommand(t *testing.T) {
 // TestMistakes checks that every problem is reported at once with its path.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	_, err := readConfig(write(t, `{
+	_, err := altinn.ReadConfig(write(t, `{
 		"issuer": "http://localhost:8100/openid", "partner_scopes": [""],
 		"maskinporten": {"issuers": [{"issuer": ""}], "lifetime": "forever", "lifetime_seconds": -1},
 		"idporten": {"issuers": [{"issuer": "https://idporten.no", "jwks_uri": "keys.json"}]},
@@ -297,11 +299,11 @@ func TestMistakes(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	require.NotContains(t, err.Error(), "organisations[1]")
-	_, err = readConfig(write(t, `{"organizations": []}`))
+	_, err = altinn.ReadConfig(write(t, `{"organizations": []}`))
 	require.ErrorContains(t, err, "organizations: is an unknown member")
 }
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	configtest.Check(t, "altinn", readConfig)
+	configtest.Check(t, "altinn", altinn.ReadConfig)
 }

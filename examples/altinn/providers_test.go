@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,16 +28,16 @@ func TestExchangeOfEachTokenProvider(t *testing.T) {
 		"maskinporten": trust(maskinportenIssuer, atMachines), "idporten": trust(idportenIssuer, atPersons), "altinnstudio": trust("studio", atDevelopers),
 	})
 	require.NoError(t, err)
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
+	prepared, err := programs.Altinn().Command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	w := &world{t: t, s: prepared.(*server), maskinporten: machines, idporten: persons}
-	w.s.now = func() time.Time { return start }
-	w.base = w.s.base()
+	w := &world{t: t, s: prepared.(*altinn.Server), maskinporten: machines, idporten: persons}
+	w.s.Now = func() time.Time { return start }
+	w.base = w.s.Base()
 	serveStopped(t, w.s)
 
 	studio := func(changes ...change) string {
 		return w.sign(developers, map[string]any{
-			"iss": "studio", "aud": w.s.issuer, "iat": start.Unix() - 5, "exp": start.Unix() + 60, "jti": "j", "sub": "dev", "urn:altinn:app": "studio",
+			"iss": "studio", "aud": w.s.Issuer, "iat": start.Unix() - 5, "exp": start.Unix() + 60, "jti": "j", "sub": "dev", "urn:altinn:app": "studio",
 		}, changes)
 	}
 	hal := http.Header{"Accept": {"application/hal+json"}}
@@ -66,7 +68,7 @@ func TestExchangeOfEachTokenProvider(t *testing.T) {
 	_, body := w.exchange("altinnstudio", studio())
 	now := float64(start.Unix())
 	require.Equal(t, map[string]any{
-		"iss": "studio", "aud": w.s.issuer, "jti": "j", "sub": "dev", "urn:altinn:app": "studio", "iat": now, "nbf": now, "exp": now + 1800,
+		"iss": "studio", "aud": w.s.Issuer, "jti": "j", "sub": "dev", "urn:altinn:app": "studio", "iat": now, "nbf": now, "exp": now + 1800,
 	}, w.claims(body))
 	w.refused(t, http.StatusUnauthorized, "altinnstudio", studio(change{"urn:altinn:app": nil}))
 }

@@ -8,17 +8,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestReload: a reloaded configuration has other keys for the header field ApiKey.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	start := func(t *testing.T, args ...string) *server {
+	start := func(t *testing.T, args ...string) *altinn.Server {
 		t.Helper()
-		prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
+		prepared, err := programs.Altinn().Command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
-		s := prepared.(*server)
+		s := prepared.(*altinn.Server)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(ctx) }()
@@ -28,8 +30,8 @@ func TestReload(t *testing.T) {
 		})
 		return s
 	}
-	standintest.RequireReload(t, start, func(s *server) any {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base()+pathMessageBox, nil)
+	standintest.RequireReload(t, start, func(s *altinn.Server) any {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Base()+altinn.PathMessageBox, nil)
 		require.NoError(t, err)
 		r.Header.Set("ApiKey", "Wm5rT0yHq3ZkBv8nDs6LgXc2PjUa9EfR")
 		resp, err := http.DefaultClient.Do(r)

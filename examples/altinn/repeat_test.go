@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // No path of the server leads to a redirect that repeats a POST (docs/threat-model.md A11).

@@ -23,7 +23,7 @@ func TestVectors(t *testing.T) {
 		require.Equal(t, "314240979", got["urn:altinn:orgNumber"])
 		require.Equal(t, 3.0, got["urn:altinn:authlevel"])
 		require.Equal(t, "maskinporten", got["urn:altinn:authenticatemethod"])
-		require.Equal(t, w.s.issuer, got["iss"])
+		require.Equal(t, w.s.Issuer, got["iss"])
 		for _, gone := range []string{"urn:altinn:org", "client_amr", "aud"} {
 			require.NotContains(t, got, gone)
 		}

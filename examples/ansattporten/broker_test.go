@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 )
 
 // TestServiceBehindABroker: the browser reaches a service whose redirect URI redirects to further origins from the representation page.
@@ -24,10 +25,10 @@ func TestServiceBehindABroker(t *testing.T) {
 	s := start(t, "-config", file)
 	b := openBrowser(t)
 	for _, clientID := range []string{"megler", "skjema"} {
-		b.Open(s.issuer+"/authorize?"+url.Values{
+		b.Open(s.Issuer+"/authorize?"+url.Values{
 			"client_id": {clientID}, "redirect_uri": {broker.Base + "/cb"}, "response_type": {"code"}, "scope": {"openid"}, "prompt": {"login"}, "state": {"inn"}, "nonce": {"n"},
 			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
-			"authorization_details": {`[{"type":"ansattporten:altinn:service","resource":"` + demoService + `"}]`},
+			"authorization_details": {`[{"type":"ansattporten:altinn:service","resource":"` + ansattporten.DemoService + `"}]`},
 		}.Encode(), "#login-form")
 		b.Click("#user-kari", "#representation-form")
 		b.pick("987464291")

@@ -10,16 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
 
 // start starts the server on free ports until the end of the test.
-func start(t *testing.T, args ...string) *server {
+func start(t *testing.T, args ...string) *ansattporten.Server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := programs.Ansattporten().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
-	s := prepared.(*server)
+	s := prepared.(*ansattporten.Server)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -81,7 +83,7 @@ func organisations(details []map[string]any) []string {
 func TestRepresentation(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)
-	b.Open(s.demoAt, "#story-en")
+	b.Open(s.DemoAt, "#story-en")
 
 	// The login page is shown once, the representation page for each request.
 	b.Click("#story-en", "#login-form")
@@ -141,7 +143,7 @@ func TestRepresentation(t *testing.T) {
 func TestOtherTypes(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)
-	b.Open(s.demoAt, "#story-ressurs")
+	b.Open(s.DemoAt, "#story-ressurs")
 	b.Click("#story-ressurs", "#login-form")
 	b.Click("#user-kari", "#representation-form")
 	b.pick("991825827")
@@ -161,7 +163,7 @@ func TestOtherTypes(t *testing.T) {
 	require.False(t, b.Has("#details"))
 
 	other := openBrowser(t)
-	other.Open(s.demoAt, "#story-en")
+	other.Open(s.DemoAt, "#story-en")
 	other.Click("#story-en", "#login-form")
 	other.Click("#user-ola", "#logged-in")
 	require.Empty(t, other.details(), "a user without parties is logged in without the page")
@@ -174,7 +176,7 @@ func TestOtherTypes(t *testing.T) {
 
 	// The pages of logout have the look and the language of the others.
 	other.Click("#lang-nn", "#lang-nn[aria-current=true]")
-	other.Open(s.issuer+"/logout?id_token_hint=x.y.z", "#error-page")
+	other.Open(s.Issuer+"/logout?id_token_hint=x.y.z", "#error-page")
 	require.Equal(t, "Utlogginga kan ikkje halde fram.", other.Text("#error-text"))
 	require.True(t, other.Has("#error-back") && other.Has("#language-form"))
 	other.Audit("error of a logout")
@@ -184,7 +186,7 @@ func TestOtherTypes(t *testing.T) {
 func TestLanguages(t *testing.T) {
 	s := start(t)
 	b := openBrowser(t)
-	b.Open(s.demoAt, "#story-en")
+	b.Open(s.DemoAt, "#story-en")
 	b.Click("#story-en", "#login-form")
 	b.Click("#user-kari", "#representation-form")
 	for lang, want := range map[string]string{"nn": "Kven representerer du?", "en": "Whom do you represent?", "se": "Gean don ovddastat?"} {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,12 +31,12 @@ func TestDemoIsExplicit(t *testing.T) {
 		{[]string{"-issuer", issuer, "-test-issuer", issuer, "-demo"}, true},
 		{[]string{"-issuer", issuer, "-test-issuer", issuer, "-config", file}, false},
 	} {
-		prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
+		prepared, err := programs.Ansattporten().Command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
 		require.NoError(t, err, tc.args)
-		s := prepared.(*server)
-		s.sites.Close()
-		require.Equal(t, tc.demo, s.opt.demo, tc.args)
-		require.Equal(t, tc.demo, len(s.sites) > 1, tc.args)
-		require.Equal(t, tc.demo, len(s.cfg.Users) > 0, tc.args)
+		s := prepared.(*ansattporten.Server)
+		s.Sites.Close()
+		require.Equal(t, tc.demo, s.Options.Demo, tc.args)
+		require.Equal(t, tc.demo, len(s.Sites) > 1, tc.args)
+		require.Equal(t, tc.demo, len(s.Config.Users) > 0, tc.args)
 	}
 }

@@ -10,15 +10,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/internal/standin"
-
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	configtest.Check(t, "ansattporten", readConfig)
+	configtest.Check(t, "ansattporten", ansattporten.ReadConfig)
 }
 
 // TestReadme starts the server with the configuration of the README.
@@ -31,7 +31,7 @@ func TestReadme(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(found[1]), 0o600))
 	for _, demo := range []string{"-demo=true", "-demo=false"} {
 		s := start(t, "-config", file, demo)
-		require.Equal(t, "min-tjeneste", s.cfg.Clients[0].ClientID)
+		require.Equal(t, "min-tjeneste", s.Config.Clients[0].ClientID)
 	}
 }
 
@@ -69,14 +69,14 @@ func TestRunRefuses(t *testing.T) {
 // TestTexts checks that every language has every text.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	require.Len(t, allTexts, len(standin.Languages))
+	require.Len(t, ansattporten.AllTexts, len(standin.Languages))
 	for _, lang := range standin.Languages {
-		v := reflect.ValueOf(textsFor(lang))
+		v := reflect.ValueOf(ansattporten.TextsFor(lang))
 		for i := range v.NumField() {
 			require.False(t, v.Field(i).IsZero(), "%s: %s", lang, v.Type().Field(i).Name)
 		}
 	}
-	require.Equal(t, "nb", textsFor("xx").Lang)
+	require.Equal(t, "nb", ansattporten.TextsFor("xx").Lang)
 }
 
 func must[T any](v T, err error) T {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/pkce"
 )
 
@@ -21,7 +22,7 @@ func TestIssuerWithPath(t *testing.T) {
 	get := func(path string) (w *httptest.ResponseRecorder) {
 		t.Helper()
 		w = httptest.NewRecorder()
-		s.sites[0].Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		s.Sites[0].Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			found := target.FindAllStringSubmatch(w.Body.String(), -1)
 			require.GreaterOrEqual(t, len(found), 2, w.Body.String())
@@ -34,7 +35,7 @@ func TestIssuerWithPath(t *testing.T) {
 	require.Equal(t, http.StatusOK, get("/idp/").Code)
 	require.Equal(t, http.StatusOK, get("/idp/static/style.css").Code)
 	w := get("/idp/authorize?" + url.Values{
-		"client_id": {demoClient}, "redirect_uri": {s.demoAt + "/callback"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
+		"client_id": {ansattporten.DemoClient}, "redirect_uri": {s.DemoAt + "/callback"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {pkce.Challenge(pkce.NewVerifier())}, "code_challenge_method": {"S256"},
 	}.Encode())
 	require.Regexp(t, `^/idp/login\?request=`, w.Header().Get("Location"))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/pkce"
 )
@@ -15,8 +16,8 @@ import (
 func TestReload(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	standintest.RequireReload(t, start, func(s *server) any {
-		resp, err := client.Get(s.issuer + "/authorize?" + url.Values{
+	standintest.RequireReload(t, start, func(s *ansattporten.Server) any {
+		resp, err := client.Get(s.Issuer + "/authorize?" + url.Values{
 			"client_id": {"ny"}, "redirect_uri": {"http://localhost:3000/cb"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
 			"code_challenge": {pkce.Challenge(pkce.NewVerifier())}, "code_challenge_method": {"S256"},
 		}.Encode())

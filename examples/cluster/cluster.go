@@ -15,9 +15,9 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/child"
 	"github.com/portner-go/portner/examples/internal/demo"
-	"github.com/portner-go/portner/internal/standin/look"
-	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/localdb"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/norway"
 )
 

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
-	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/localdb"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }

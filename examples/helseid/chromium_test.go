@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/helseid"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
@@ -34,20 +36,20 @@ func (r *recorder) String() string {
 }
 
 // start starts the server on free ports until the end of the test. The log must not have an identity number or a token.
-func start(t *testing.T, args ...string) *server {
+func start(t *testing.T, args ...string) *helseid.Server {
 	t.Helper()
 	log := &recorder{}
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...),
+	prepared, err := programs.HelseID().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...),
 		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
-	s := prepared.(*server)
+	s := prepared.(*helseid.Server)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
-		for _, u := range s.cfg.Users {
+		for _, u := range s.Config.Users {
 			require.NotContains(t, log.String(), u.PID, "the log has an identity number")
 		}
 		require.NotContains(t, log.String(), "eyJ", "the log has a token")
@@ -60,7 +62,7 @@ func start(t *testing.T, args ...string) *server {
 func TestWalk(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "helseid-")
-	b.Open(s.sites[1].Base, "#story-person")
+	b.Open(s.Sites[1].Base, "#story-person")
 	b.Look("home")
 
 	b.Click("#story-person", "#login-form")
@@ -78,14 +80,14 @@ func TestWalk(t *testing.T) {
 		return b.Text(browsertest.CSS(`[data-token="Tokenet fra HelseID"] > table [data-claim="` + name + `"] > code`))
 	}
 	require.Equal(t, "4", claim("helseid://claims/identity/security_level"))
-	require.Equal(t, hospital, claim("helseid://claims/client/claims/orgnr_parent"))
-	require.Equal(t, ward, claim("helseid://claims/client/claims/orgnr_child"))
-	require.Equal(t, audienceJournal, claim("aud"))
+	require.Equal(t, helseid.Hospital, claim("helseid://claims/client/claims/orgnr_parent"))
+	require.Equal(t, helseid.Ward, claim("helseid://claims/client/claims/orgnr_child"))
+	require.Equal(t, helseid.AudienceJournal, claim("aud"))
 	b.Look("person")
 
 	b.Click("#story-maskin", "#told-maskin")
 	require.True(t, b.Has("#done"), b.Text("main"))
-	require.Equal(t, customer, claim("helseid://claims/client/claims/orgnr_parent"))
+	require.Equal(t, helseid.Customer, claim("helseid://claims/client/claims/orgnr_parent"))
 	b.Look("maskin")
 
 	b.Click("#story-nei", "#told-nei")
@@ -93,10 +95,10 @@ func TestWalk(t *testing.T) {
 
 	b.Click("#story-veksling", "#told-veksling")
 	require.True(t, b.Has("#done"), b.Text("main"))
-	require.Contains(t, b.Text(`[data-token="Tokenet til neste API"] > table [data-claim="act"] > code`), journalAPI)
+	require.Contains(t, b.Text(`[data-token="Tokenet til neste API"] > table [data-claim="act"] > code`), helseid.JournalAPI)
 	require.NotContains(t, b.Text("main"), "passord")
 
-	b.Open(s.issuer+"/", "#home-page")
+	b.Open(s.Issuer+"/", "#home-page")
 	b.Look("issuer")
 	require.True(t, strings.HasPrefix(b.Text("h1"), "Lokal HelseID"))
 }

@@ -11,14 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
-	"github.com/portner-go/portner/internal/standin/standintest"
-	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/helseid"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	configtest.Check(t, "helseid", readConfig)
+	configtest.Check(t, "helseid", helseid.ReadConfig)
 }
 
 // TestRunRefuses: a configuration with a problem is rejected with the path of the member.
@@ -61,20 +63,20 @@ func TestDemoIsExplicit(t *testing.T) {
 		args []string
 		demo bool
 	}{{nil, true}, {[]string{"-demo=false"}, false}, {[]string{"-config", file}, false}, {[]string{"-config", file, "-demo"}, true}} {
-		prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
+		prepared, err := programs.HelseID().Command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
 		require.NoError(t, err, tc.args)
-		s := prepared.(*server)
-		s.sites.Close()
-		require.Equal(t, []bool{tc.demo, tc.demo}, []bool{len(s.sites) > 1, len(s.cfg.Users) > 0}, tc.args)
+		s := prepared.(*helseid.Server)
+		s.Sites.Close()
+		require.Equal(t, []bool{tc.demo, tc.demo}, []bool{len(s.Sites) > 1, len(s.Config.Users) > 0}, tc.args)
 	}
 }
 
 // TestTexts checks that every language has every text.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	require.Len(t, allTexts, len(standin.Languages))
+	require.Len(t, helseid.AllTexts, len(standin.Languages))
 	for _, lang := range standin.Languages {
-		v := reflect.ValueOf(textsFor(lang))
+		v := reflect.ValueOf(helseid.TextsFor(lang))
 		for i := range v.NumField() {
 			require.False(t, v.Field(i).IsZero(), "%s: %s", lang, v.Type().Field(i).Name)
 		}
@@ -85,7 +87,7 @@ func TestTexts(t *testing.T) {
 func TestNoPathRepeatsAPost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), s.issuer, "//language")
+	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), s.Issuer, "//language")
 }
 
 // TestHealthAPIIsShort: the API that the document shows has at most 30 lines.

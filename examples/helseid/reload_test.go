@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
@@ -17,8 +18,8 @@ func TestReload(t *testing.T) {
 	example, err := os.ReadFile("../../docs/helseid-config.example.json")
 	require.NoError(t, err)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	standintest.RequireReload(t, start, func(s *server) any {
-		resp, err := client.Get(s.issuer + "/connect/authorize?" + url.Values{
+	standintest.RequireReload(t, start, func(s *helseid.Server) any {
+		resp, err := client.Get(s.Issuer + "/connect/authorize?" + url.Values{
 			"client_id": {"min-journal"}, "redirect_uri": {"http://localhost:3000/callback"}, "response_type": {"code"},
 		}.Encode())
 		require.NoError(t, err)

@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/helseidwalk"
+	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/stretchr/testify/require"
 )
 
 const (
-	allScopes = "openid profile offline_access " + identityAll + " " + scopeHPR + " nhn:sample/read"
+	allScopes = "openid profile offline_access " + helseid.IdentityAll + " " + helseid.ScopeHPR + " nhn:sample/read"
 
 	invalidDetails = "invalid_authorization_details"
 )
@@ -21,14 +23,14 @@ const (
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	meta := w.send(http.MethodGet, w.s.issuer+"/.well-known/openid-configuration", nil, nil).body
-	require.False(t, strings.HasSuffix(w.s.issuer, "/"))
+	meta := w.send(http.MethodGet, w.s.Issuer+"/.well-known/openid-configuration", nil, nil).body
+	require.False(t, strings.HasSuffix(w.s.Issuer, "/"))
 	for name, want := range map[string]any{
-		"issuer": w.s.issuer, "jwks_uri": w.s.issuer + "/.well-known/openid-configuration/jwks",
-		"authorization_endpoint": w.s.issuer + "/connect/authorize", "token_endpoint": w.s.issuer + "/connect/token",
-		"userinfo_endpoint": w.s.issuer + "/connect/userinfo", "end_session_endpoint": w.s.issuer + "/connect/endsession",
-		"pushed_authorization_request_endpoint": w.s.issuer + "/connect/par", "introspection_endpoint": w.s.issuer + "/connect/introspect",
-		"revocation_endpoint": w.s.issuer + "/connect/revocation", "require_pushed_authorization_requests": true,
+		"issuer": w.s.Issuer, "jwks_uri": w.s.Issuer + "/.well-known/openid-configuration/jwks",
+		"authorization_endpoint": w.s.Issuer + "/connect/authorize", "token_endpoint": w.s.Issuer + "/connect/token",
+		"userinfo_endpoint": w.s.Issuer + "/connect/userinfo", "end_session_endpoint": w.s.Issuer + "/connect/endsession",
+		"pushed_authorization_request_endpoint": w.s.Issuer + "/connect/par", "introspection_endpoint": w.s.Issuer + "/connect/introspect",
+		"revocation_endpoint": w.s.Issuer + "/connect/revocation", "require_pushed_authorization_requests": true,
 		"token_endpoint_auth_methods_supported": []any{"private_key_jwt"}, "id_token_signing_alg_values_supported": []any{"RS256"},
 		"code_challenge_methods_supported": []any{"S256"}, "response_types_supported": []any{"code"},
 		"dpop_signing_alg_values_supported":              []any{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"},
@@ -79,7 +81,7 @@ func TestTokensOfUser(t *testing.T) {
 	})
 	require.Equal(t, strings.Fields(allScopes), strs(at["scope"]))
 	require.Contains(t, at["cnf"], "jkt")
-	require.Equal(t, []any{"21879498012", "4", "565500001", hospital, "System single", "single-tenant"}, []any{
+	require.Equal(t, []any{"21879498012", "4", "565500001", helseid.Hospital, "System single", "single-tenant"}, []any{
 		at["helseid://claims/identity/pid"], at["helseid://claims/identity/security_level"], at["helseid://claims/hpr/hpr_number"],
 		at["helseid://claims/client/claims/orgnr_parent"], at["helseid://claims/client/client_name"], at["helseid://claims/client/client_tenancy"],
 	})
@@ -115,7 +117,7 @@ func TestAccessTokenFollowsTheAPI(t *testing.T) {
 	w := newWorld(t, nil)
 	_, claims := w.redeem(single, w.code(single, "kari", params("openid nhn:sample/read")), nil).claims(t, "access_token")
 	require.Equal(t, "21879498012", claims["helseid://claims/identity/pid"], "no scope of identities was requested")
-	_, claims = w.redeem(single, w.code(single, "kari", params("openid "+identityAll+" nhn:other/read")), nil).claims(t, "access_token")
+	_, claims = w.redeem(single, w.code(single, "kari", params("openid "+helseid.IdentityAll+" nhn:other/read")), nil).claims(t, "access_token")
 	require.NotContains(t, claims, "helseid://claims/identity/pid")
 	require.Equal(t, claims["sub"], claims["helseid://claims/identity/pid_pseudonym"])
 }
@@ -134,12 +136,12 @@ func TestUserInfo(t *testing.T) {
 		}
 		return w.send(http.MethodGet, w.at.UserInfo, nil, header)
 	}
-	a := userinfo("kari", "openid profile "+scopeHPR+" "+identityAll, false)
+	a := userinfo("kari", "openid profile "+helseid.ScopeHPR+" "+helseid.IdentityAll, false)
 	require.Equal(t, http.StatusOK, a.status, a.header)
 	require.Equal(t, object{"approvals": []any{object{"profession": "LE", "specialities": []any{}}}}, a.body["helseid://claims/hpr/hpr_details"])
 	require.Equal(t, []any{"Kari Testesen", "21879498012"}, []any{a.body["name"], a.body["helseid://claims/identity/pid"]})
 	require.InDelta(t, time.Now().Unix(), a.body["userinfo_issued_at"], 60)
-	require.NotContains(t, userinfo("liv", "openid profile "+scopeHPR, false).body, "helseid://claims/hpr/hpr_details", "no health personnel")
+	require.NotContains(t, userinfo("liv", "openid profile "+helseid.ScopeHPR, false).body, "helseid://claims/hpr/hpr_details", "no health personnel")
 	require.Equal(t, http.StatusUnauthorized, userinfo("kari", "openid profile", true).status, "a bound token as Bearer")
 	require.Equal(t, http.StatusForbidden, userinfo("kari", "openid", false).status)
 }
@@ -157,8 +159,8 @@ func TestClientAuthentication(t *testing.T) {
 		"60 s ahead":                   {object{"exp": now.Add(58 * time.Second).Unix()}, true},
 		"two minutes ahead":            {object{"exp": now.Add(2 * time.Minute).Unix()}, false},
 		"the token endpoint":           {object{"aud": w.at.Token}, false},
-		"the issuer with a slash":      {object{"aud": w.s.issuer + "/"}, false},
-		"an array":                     {object{"aud": []string{w.s.issuer}}, false},
+		"the issuer with a slash":      {object{"aud": w.s.Issuer + "/"}, false},
+		"an array":                     {object{"aud": []string{w.s.Issuer}}, false},
 		"another client as subject":    {object{"sub": multi}, false},
 		"authorization_details inside": {object{"authorization_details": []object{}}, false},
 	} {
@@ -185,7 +187,7 @@ func TestTypOfAssertions(t *testing.T) {
 		for typ, ok := range map[string]bool{"client-authentication+jwt": true, "JWT": !strict, "at+jwt": false, "oauth-authz-req+jwt": false} {
 			now := time.Now().Unix()
 			assertion, err := w.client(single).Sign(typ, false, object{
-				"iss": single, "sub": single, "aud": w.s.issuer, "iat": now, "nbf": now, "exp": now + 30, "jti": typ,
+				"iss": single, "sub": single, "aud": w.s.Issuer, "iat": now, "nbf": now, "exp": now + 30, "jti": typ,
 			})
 			require.NoError(t, err)
 			form := w.authenticated(single, params("openid"), nil)
@@ -261,7 +263,7 @@ func TestMachineTokens(t *testing.T) {
 		require.NotContains(t, claims, absent)
 	}
 	require.Equal(t, []any{sample, single}, []any{claims["aud"], claims["client_id"]})
-	for _, scope := range []string{identityAll, "openid", scopeHPR, "nhn:sample/read helseid://scopes/identity/pid", "nhn:unknown/read"} {
+	for _, scope := range []string{helseid.IdentityAll, "openid", helseid.ScopeHPR, "nhn:sample/read helseid://scopes/identity/pid", "nhn:unknown/read"} {
 		require.Equal(t, "invalid_scope", w.machine(single, scope, nil).str("error"), scope)
 	}
 	require.Equal(t, "unauthorized_client", w.machine(apiClient, "nhn:other/read", nil).str("error"))
@@ -279,19 +281,19 @@ func TestOrganisations(t *testing.T) {
 		child   any
 		err     string
 	}{
-		"one organisation":               {single, nil, hospital, nil, ""},
-		"its child":                      {single, child(ward), hospital, ward, ""},
-		"a child of another":             {single, child(customer), nil, nil, "HID-1002"},
-		"a parent":                       {single, parent(customer), nil, nil, "HID-1005"},
-		"a customer":                     {multi, parent(customer), customer, nil, ""},
-		"a customer, in an array":        {multi, []any{parent(customer)}, customer, nil, ""},
-		"a customer with a child":        {multi, organisation("urn:oid:1.0.6523", "NO:ORGNR:"+customer+":"+ward), customer, ward, ""},
+		"one organisation":               {single, nil, helseid.Hospital, nil, ""},
+		"its child":                      {single, helseidwalk.Child(helseid.Ward), helseid.Hospital, helseid.Ward, ""},
+		"a child of another":             {single, helseidwalk.Child(helseid.Customer), nil, nil, "HID-1002"},
+		"a parent":                       {single, helseidwalk.Parent(helseid.Customer), nil, nil, "HID-1005"},
+		"a customer":                     {multi, helseidwalk.Parent(helseid.Customer), helseid.Customer, nil, ""},
+		"a customer, in an array":        {multi, []any{helseidwalk.Parent(helseid.Customer)}, helseid.Customer, nil, ""},
+		"a customer with a child":        {multi, helseidwalk.Organisation("urn:oid:1.0.6523", "NO:ORGNR:"+helseid.Customer+":"+helseid.Ward), helseid.Customer, helseid.Ward, ""},
 		"without the organisation":       {multi, nil, nil, nil, "A multi-tenant client"},
-		"an organisation without a deal": {multi, parent(ward), nil, nil, "HID-1001"},
-		"no number":                      {multi, parent("12345678"), nil, nil, "HID-1004"},
-		"a text":                         {multi, customer, nil, nil, "HID-1007"},
+		"an organisation without a deal": {multi, helseidwalk.Parent(helseid.Ward), nil, nil, "HID-1001"},
+		"no number":                      {multi, helseidwalk.Parent("12345678"), nil, nil, "HID-1004"},
+		"a text":                         {multi, helseid.Customer, nil, nil, "HID-1007"},
 		"an unknown type":                {multi, object{"type": "other"}, nil, nil, "HID-1007"},
-		"not set up":                     {plain, child(ward), nil, nil, "HID-1010"},
+		"not set up":                     {plain, helseidwalk.Child(helseid.Ward), nil, nil, "HID-1010"},
 	} {
 		var more object
 		if tc.details != nil {
@@ -307,12 +309,12 @@ func TestOrganisations(t *testing.T) {
 		_, claims := a.claims(t, "access_token")
 		require.Equal(t, []any{tc.parent, tc.child}, []any{claims[p], claims[c]}, name)
 		if tc.client == multi {
-			require.Equal(t, supplier, claims[s], name)
+			require.Equal(t, helseid.Supplier, claims[s], name)
 		}
 	}
-	a := w.machine(multi, "nhn:sample/read nhn:sample/write", object{"assertion_details": parent(hospital)})
+	a := w.machine(multi, "nhn:sample/read nhn:sample/write", object{"assertion_details": helseidwalk.Parent(helseid.Hospital)})
 	require.Equal(t, []string{"nhn:sample/read", "nhn:sample/write"}, []string{a.str("scope"), a.str("rejected_scope")})
-	a = w.machine(multi, "nhn:sample/write", object{"assertion_details": parent(hospital)})
+	a = w.machine(multi, "nhn:sample/write", object{"assertion_details": helseidwalk.Parent(helseid.Hospital)})
 	require.Equal(t, "invalid_scope", a.str("error"), "no scope is left")
 }
 
@@ -327,27 +329,27 @@ func TestOrganisationOfAUser(t *testing.T) {
 		_, claims := a.claims(t, "access_token")
 		return claims[c]
 	}
-	text := `{"type":"helseid_authorization","practitioner_role":{"organization":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.4.101","type":"ENH","value":"` + ward + `"}}}}`
+	text := `{"type":"helseid_authorization","practitioner_role":{"organization":{"identifier":{"system":"urn:oid:2.16.578.1.12.4.1.4.101","type":"ENH","value":"` + helseid.Ward + `"}}}}`
 	pushed := params(allScopes, "authorization_details", text)
 	a := w.redeem(single, w.code(single, "kari", pushed), nil)
-	require.Equal(t, ward, childOf(a))
-	require.Equal(t, ward, childOf(w.refresh(single, a.str("refresh_token"), nil)))
+	require.Equal(t, helseid.Ward, childOf(a))
+	require.Equal(t, helseid.Ward, childOf(w.refresh(single, a.str("refresh_token"), nil)))
 
 	for _, typ := range []string{"oauth-authz-req+jwt", "client-authentication+jwt", "JWT"} {
 		now := time.Now().Unix()
 		object, err := w.client(single).Sign(typ, false, object{
-			"iss": single, "client_id": single, "aud": w.s.issuer, "nbf": now, "iat": now, "exp": now + 30, "jti": typ, "authorization_details": child(ward),
+			"iss": single, "client_id": single, "aud": w.s.Issuer, "nbf": now, "iat": now, "exp": now + 30, "jti": typ, "authorization_details": helseidwalk.Child(helseid.Ward),
 		})
 		require.NoError(t, err)
-		require.Equal(t, ward, childOf(w.redeem(single, w.code(single, "kari", params("openid nhn:sample/read", "request", object)), nil)), typ)
+		require.Equal(t, helseid.Ward, childOf(w.redeem(single, w.code(single, "kari", params("openid nhn:sample/read", "request", object)), nil)), typ)
 	}
 
-	a = w.redeem(single, w.code(single, "kari", params(allScopes)), object{"assertion_details": child(ward)})
-	require.Equal(t, ward, childOf(a))
+	a = w.redeem(single, w.code(single, "kari", params(allScopes)), object{"assertion_details": helseidwalk.Child(helseid.Ward)})
+	require.Equal(t, helseid.Ward, childOf(a))
 	require.Nil(t, childOf(w.refresh(single, a.str("refresh_token"), nil)))
-	require.Equal(t, ward, childOf(w.refresh(single, a.str("refresh_token"), object{"assertion_details": child(ward)})))
+	require.Equal(t, helseid.Ward, childOf(w.refresh(single, a.str("refresh_token"), object{"assertion_details": helseidwalk.Child(helseid.Ward)})))
 
-	refused := w.push(single, params("openid", "authorization_details", strings.Replace(text, ward, customer, 1)))
+	refused := w.push(single, params("openid", "authorization_details", strings.Replace(text, helseid.Ward, helseid.Customer, 1)))
 	require.Equal(t, []any{http.StatusBadRequest, invalidDetails}, []any{refused.status, refused.str("error")})
 	require.True(t, strings.HasPrefix(refused.str("error_description"), "HID-1002: "), refused.body)
 }
@@ -358,7 +360,7 @@ func TestJournal(t *testing.T) {
 	w := newWorld(t, nil)
 	const id = "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11"
 	journal := object{"type": "nhn:sfm:journal-id", "value": object{"journal_id": id}}
-	_, claims := w.machine(single, "nhn:other/read", object{"assertion_details": []any{child(ward), journal}}).claims(t, "access_token")
+	_, claims := w.machine(single, "nhn:other/read", object{"assertion_details": []any{helseidwalk.Child(helseid.Ward), journal}}).claims(t, "access_token")
 	require.Equal(t, id, claims["nhn:sfm:journal_id"])
 	_, claims = w.machine(single, "nhn:sample/read", object{"assertion_details": journal}).claims(t, "access_token")
 	require.NotContains(t, claims, "nhn:sfm:journal_id")
@@ -408,7 +410,7 @@ func TestExchange(t *testing.T) {
 	w := newWorld(t, nil)
 	exchange := func(id, subject string, change ...string) answer {
 		form := url.Values{
-			"grant_type": {exchangeFor}, "subject_token": {subject}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}, "scope": {"nhn:other/read"},
+			"grant_type": {helseid.ExchangeFor}, "subject_token": {subject}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}, "scope": {"nhn:other/read"},
 		}
 		for i := 0; i+1 < len(change); i += 2 {
 			form.Set(change[i], change[i+1])
@@ -421,15 +423,15 @@ func TestExchange(t *testing.T) {
 	require.Equal(t, []any{"DPoP", "urn:ietf:params:oauth:token-type:access_token"}, []any{a.body["token_type"], a.body["issued_token_type"]})
 	_, first := user.claims(t, "access_token")
 	_, claims := a.claims(t, "access_token")
-	require.Equal(t, []any{other, apiClient, first["sub"], hospital, object{"client_id": apiClient, "orgnr_parent": supplier}}, []any{
+	require.Equal(t, []any{other, apiClient, first["sub"], helseid.Hospital, object{"client_id": apiClient, "orgnr_parent": helseid.Supplier}}, []any{
 		claims["aud"], claims["client_id"], claims["sub"], claims["helseid://claims/client/claims/orgnr_parent"], claims["act"],
 	})
 	require.LessOrEqual(t, claims["exp"].(float64), first["exp"].(float64), "no longer than the token it came from")
 	require.NotContains(t, a.body, "refresh_token")
 
-	machine := w.machine(multi, "nhn:sample/read", object{"assertion_details": parent(customer)})
+	machine := w.machine(multi, "nhn:sample/read", object{"assertion_details": helseidwalk.Parent(helseid.Customer)})
 	_, claims = exchange(apiClient, machine.str("access_token")).claims(t, "access_token")
-	require.Equal(t, customer, claims["helseid://claims/client/claims/orgnr_parent"])
+	require.Equal(t, helseid.Customer, claims["helseid://claims/client/claims/orgnr_parent"])
 	require.NotContains(t, claims, "sub")
 
 	elsewhere := w.machine(single, "nhn:other/read", nil).str("access_token")
@@ -440,12 +442,12 @@ func TestExchange(t *testing.T) {
 		"an actor token":          exchange(apiClient, user.str("access_token"), "actor_token", elsewhere, "actor_token_type", "urn:ietf:params:oauth:token-type:access_token"),
 		"a scope of another":      exchange(apiClient, user.str("access_token"), "scope", "nhn:sample/read"),
 		"openid":                  exchange(apiClient, user.str("access_token"), "scope", "openid"),
-		"a scope of identities":   exchange(apiClient, user.str("access_token"), "scope", "nhn:other/read "+identityAll),
+		"a scope of identities":   exchange(apiClient, user.str("access_token"), "scope", "nhn:other/read "+helseid.IdentityAll),
 		"a client without it":     exchange(single, user.str("access_token")),
 	} {
 		require.Equal(t, http.StatusBadRequest, refused.status, name)
 	}
-	code := w.send(http.MethodPost, w.s.issuer+"/connect/revocation", w.authenticated(single, url.Values{"token": {user.str("access_token")}}, nil), nil)
+	code := w.send(http.MethodPost, w.s.Issuer+"/connect/revocation", w.authenticated(single, url.Values{"token": {user.str("access_token")}}, nil), nil)
 	require.Equal(t, http.StatusOK, code.status)
 	require.Equal(t, http.StatusBadRequest, exchange(apiClient, user.str("access_token")).status, "revoked")
 }
@@ -506,9 +508,9 @@ func TestThickClient(t *testing.T) {
 func TestOnBehalfOf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	_, claims := w.redeem(single, w.code(single, "kari", params("openid nhn:other/read", "on_behalf_of", customer)), nil).claims(t, "access_token")
-	require.Equal(t, customer, claims["helseid://claims/client/on_behalf_of"])
-	require.Equal(t, http.StatusBadRequest, w.push(single, params("openid", "on_behalf_of", ward)).status)
+	_, claims := w.redeem(single, w.code(single, "kari", params("openid nhn:other/read", "on_behalf_of", helseid.Customer)), nil).claims(t, "access_token")
+	require.Equal(t, helseid.Customer, claims["helseid://claims/client/on_behalf_of"])
+	require.Equal(t, http.StatusBadRequest, w.push(single, params("openid", "on_behalf_of", helseid.Ward)).status)
 }
 
 // TestEndSession: with id_token_hint the logout needs no confirmation and leads back with state; without it the user is asked.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/journey"
+	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/pkce"
 )
 
@@ -35,7 +36,7 @@ const (
 // world is a server with a configuration of the tests.
 type world struct {
 	t   *testing.T
-	s   *server
+	s   *helseid.Server
 	key *ecdsa.PrivateKey
 	at  journey.Endpoints
 }
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, more object) *world {
 			"client_id": id, "client_name": "System " + id, "client_orgno": orgno, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
 			"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}, "redirect_uris": []string{redirect},
 			"scopes": []string{
-				"openid", "profile", "offline_access", "nhn:sample/read", "nhn:sample/write", "nhn:other/read", identityAll, scopeHPR, "helseid://scopes/identity/pid",
+				"openid", "profile", "offline_access", "nhn:sample/read", "nhn:sample/write", "nhn:other/read", helseid.IdentityAll, helseid.ScopeHPR, "helseid://scopes/identity/pid",
 			},
 		}
 		maps.Copy(e, change)
@@ -62,22 +63,22 @@ func newWorld(t *testing.T, more object) *world {
 	}
 	cfg := object{
 		"clients": []object{
-			entry(single, hospital, object{"onbehalfof": []object{{"onbehalfof": customer, "orgno": customer}}}),
-			entry(multi, supplier, nil), entry(plain, hospital, nil),
-			entry("thick", hospital, object{"application_type": "native", "redirect_uris": []string{"http://127.0.0.1/callback"}}),
-			entry(apiClient, supplier, object{"grant_types": []string{exchangeFor}, "scopes": []string{"openid", identityAll, "nhn:other/read"}}),
+			entry(single, helseid.Hospital, object{"onbehalfof": []object{{"onbehalfof": helseid.Customer, "orgno": helseid.Customer}}}),
+			entry(multi, helseid.Supplier, nil), entry(plain, helseid.Hospital, nil),
+			entry("thick", helseid.Hospital, object{"application_type": "native", "redirect_uris": []string{"http://127.0.0.1/callback"}}),
+			entry(apiClient, helseid.Supplier, object{"grant_types": []string{helseid.ExchangeFor}, "scopes": []string{"openid", helseid.IdentityAll, "nhn:other/read"}}),
 		},
 		"apis": []object{
-			{"name": sample, "scopes": []string{"nhn:sample/read", "nhn:sample/write"}, "claims": apiClaims()},
+			{"name": sample, "scopes": []string{"nhn:sample/read", "nhn:sample/write"}, "claims": helseid.APIClaims()},
 			{"name": other, "scopes": []string{"nhn:other/read"}, "claims": []string{
 				"helseid://claims/client/claims/orgnr_parent", "helseid://claims/identity/pid_pseudonym", "helseid://claims/client/on_behalf_of", "nhn:sfm:journal_id",
 			}},
 		},
 		"organisations": []object{
-			{"client_id": single, "tenancy": "single-tenant", "children": []string{ward}},
+			{"client_id": single, "tenancy": "single-tenant", "children": []string{helseid.Ward}},
 			{
-				"client_id": multi, "tenancy": "multi-tenant", "parents": []string{customer, hospital},
-				"rejected_scopes": object{hospital: []string{"nhn:sample/write"}},
+				"client_id": multi, "tenancy": "multi-tenant", "parents": []string{helseid.Customer, helseid.Hospital},
+				"rejected_scopes": object{helseid.Hospital: []string{"nhn:sample/write"}},
 			},
 			{"client_id": apiClient, "tenancy": "single-tenant", "apis": []string{sample}},
 		},
@@ -94,7 +95,7 @@ func newWorld(t *testing.T, more object) *world {
 }
 
 func (w *world) client(id string) *journey.Client {
-	return &journey.Client{Issuer: w.s.issuer, ID: id, Key: w.key, HTTP: http.DefaultClient}
+	return &journey.Client{Issuer: w.s.Issuer, ID: id, Key: w.key, HTTP: http.DefaultClient}
 }
 
 // answer is a response.
@@ -208,7 +209,7 @@ func (w *world) visitor() *visitor {
 	jar, err := cookiejar.New(nil)
 	require.NoError(w.t, err)
 	return &visitor{w, &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if !strings.HasPrefix(r.URL.String(), w.s.issuer) {
+		if !strings.HasPrefix(r.URL.String(), w.s.Issuer) {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -262,7 +263,7 @@ func (v *visitor) choose(page, at, user string) url.Values {
 	req, err := http.NewRequestWithContext(v.w.t.Context(), http.MethodPost, to.String(), strings.NewReader(url.Values{"csrf": {html.UnescapeString(csrf[1])}, "user": {user}}.Encode()))
 	require.NoError(v.w.t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", v.w.s.issuer)
+	req.Header.Set("Origin", v.w.s.Issuer)
 	res, err := v.http.Do(req)
 	require.NoError(v.w.t, err)
 	_, location := v.read(res)
@@ -284,7 +285,7 @@ func (w *world) code(id, user string, p url.Values) string {
 	v := w.visitor()
 	page, at := v.open(w.authorizeURL(id, pushed.str("request_uri")))
 	q := v.choose(page, at, user)
-	require.Equal(w.t, []string{"state-1", w.s.issuer}, []string{q.Get("state"), q.Get("iss")}, q)
+	require.Equal(w.t, []string{"state-1", w.s.Issuer}, []string{q.Get("state"), q.Get("iss")}, q)
 	return q.Get("code")
 }
 

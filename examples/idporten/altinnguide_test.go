@@ -44,9 +44,9 @@ func TestAuthorizationRequestOfAltinn(t *testing.T) {
 	t.Parallel()
 	const issuer = "https://oidc-ver2.difi.no/idporten-oidc-provider"
 	s := prepare(t, "-demo=false", "-issuer", issuer, "-test-issuer", issuer, "-config", write(t, altinnGuide))
-	base, err := url.Parse(s.sites[0].Base)
+	base, err := url.Parse(s.Sites[0].Base)
 	require.NoError(t, err)
-	s.outgoing = &http.Client{Transport: terminated{base, http.DefaultTransport}}
+	s.Outgoing = &http.Client{Transport: terminated{base, http.DefaultTransport}}
 	serve(t, s)
 	v := visit(t, s)
 	v.home = append(v.home, "https://oidc-ver2.difi.no")

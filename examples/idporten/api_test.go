@@ -13,7 +13,7 @@ func TestContactRegister(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := tour(t, s)
-	in := v.press(v.press(v.get(s.at.first), "story-kontaktregister"), "user-kari")
+	in := v.press(v.press(v.get(s.At.First), "story-kontaktregister"), "user-kari")
 	require.Equal(t, "openid profile krr:user/kontaktinformasjon.read", in.text("granted-scope"))
 	var entry map[string]any
 	require.NoError(t, json.Unmarshal([]byte(v.press(in, "call-api").text("api-answer")), &entry))
@@ -38,12 +38,12 @@ func TestAPIChallenges(t *testing.T) {
 		{"/inntekt", "", "Bearer nobodys-token", 401, `Bearer realm="demo", error="invalid_token", error_description="The access token is not active."`},
 		{"/ukjent", "", "Bearer x", 404, ""},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.at.api+"/api"+tt.path+tt.query, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.At.API+"/api"+tt.path+tt.query, nil)
 		require.NoError(t, err)
 		if tt.authorization != "" {
 			r.Header.Set("Authorization", tt.authorization)
 		}
-		resp, err := s.outgoing.Do(r)
+		resp, err := s.Outgoing.Do(r)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, tt.status, resp.StatusCode, tt.path)

@@ -61,7 +61,7 @@ func TestServiceBehindABroker(t *testing.T) {
 
 	// The confirmation page of a logout, after the frames, which are redirected too.
 	leave := func(clientID, address string) { // a logout that has to be confirmed
-		b.Open(s.issuer+"/logout?"+url.Values{"state": {"ut"}, "client_id": {clientID}, "post_logout_redirect_uri": {address}}.Encode(), "#logout-form")
+		b.Open(s.Issuer+"/logout?"+url.Values{"state": {"ut"}, "client_id": {clientID}, "post_logout_redirect_uri": {address}}.Encode(), "#logout-form")
 	}
 	leave("megler", broker.Base+"/ut")
 	framed := b.ClickAway("#logout-confirm", broker.End+"?")
@@ -89,7 +89,7 @@ func TestServiceBehindABroker(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<form method="post" action="%s/logout"><input type="hidden" name="id_token_hint" value="%s"><input type="hidden" name="state" value="ut">
-			<input type="hidden" name="post_logout_redirect_uri" value="%s/ut"><button id="leave">Logg ut</button></form>`, s.issuer, tok.Extra("id_token"), toApp.Base)
+			<input type="hidden" name="post_logout_redirect_uri" value="%s/ut"><button id="leave">Logg ut</button></form>`, s.Issuer, tok.Extra("id_token"), toApp.Base)
 	}))
 	t.Cleanup(other.Close)
 	b.Open(other.URL, "#leave")

@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/internal/testpki"
 )
 
@@ -27,7 +28,7 @@ func TestBusinessCertificate(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	set, err := testpki.NewSet(testpki.Options{
-		Orgno: serviceOrg, Name: "TJENESTEN", OtherOrgno: privateOrg, OtherName: "EN ANNEN", Now: time.Now(),
+		Orgno: idporten.ServiceOrg, Name: "TJENESTEN", OtherOrgno: idporten.PrivateOrg, OtherName: "EN ANNEN", Now: time.Now(),
 		NewKey: func() (crypto.Signer, error) { return private, nil },
 	})
 	require.NoError(t, err)
@@ -37,7 +38,7 @@ func TestBusinessCertificate(t *testing.T) {
 		file := filepath.Join(dir, "config.json")
 		require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{"profile":%q,"business_certificates":{"roots":["ca/root.pem"],"intermediates":["ca/issuing.pem"],"crls":["ca/crl.pem"]},"clients":[{
 			"client_id":"sertifikat","client_orgno":%q,"integration_type":%q,"token_endpoint_auth_method":"private_key_jwt",
-			"grant_types":["authorization_code","refresh_token"],"redirect_uris":[%q],"scopes":["openid","profile"]}]}`, profile, serviceOrg, audience, nobody), 0o600))
+			"grant_types":["authorization_code","refresh_token"],"redirect_uris":[%q],"scopes":["openid","profile"]}]}`, profile, idporten.ServiceOrg, audience, nobody), 0o600))
 		s := start(t, "-config", file)
 		v := visit(t, s)
 		p := newParty(t, s, "sertifikat", "", nobody, "openid", "profile")
@@ -47,11 +48,11 @@ func TestBusinessCertificate(t *testing.T) {
 			if answer.left == nil {
 				answer = v.login(answer, "ola")
 			}
-			p.exchange(answer.left.Query(), certified(t, set, name, s.issuer)...)
+			p.exchange(answer.left.Query(), certified(t, set, name, s.Issuer)...)
 		}
 		for _, name := range []string{testpki.NameExpired, testpki.NameRevoked, testpki.NameOther} {
 			form := p.params()
-			for i, extra := 0, certified(t, set, name, s.issuer); i < len(extra); i += 2 {
+			for i, extra := 0, certified(t, set, name, s.Issuer); i < len(extra); i += 2 {
 				form.Set(extra[i], extra[i+1])
 			}
 			status, refused := post(t, s, "/par", "", "", form)
@@ -59,7 +60,7 @@ func TestBusinessCertificate(t *testing.T) {
 			require.Equal(t, "invalid_client", refused["error"], name)
 		}
 		form := p.params() // the certificate alone: the server has the issuing authority
-		for i, extra := 0, assertionBy(t, set.Certificates[testpki.NameSEID2].Key, testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate), s.issuer); i < len(extra); i += 2 {
+		for i, extra := 0, assertionBy(t, set.Certificates[testpki.NameSEID2].Key, testpki.X5C(set.Certificates[testpki.NameSEID2].Certificate), s.Issuer); i < len(extra); i += 2 {
 			form.Set(extra[i], extra[i+1])
 		}
 		status, pushed := post(t, s, "/par", "", "", form)

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 func TestMain(m *testing.M) {
@@ -27,22 +29,22 @@ func TestMain(m *testing.M) {
 var stopDatabases []func()
 
 // start starts the server on free ports until the end of the test.
-func start(t *testing.T, args ...string) *server {
+func start(t *testing.T, args ...string) *idporten.Server {
 	t.Helper()
 	s := prepare(t, args...)
 	serve(t, s)
 	return s
 }
 
-func prepare(t *testing.T, args ...string) *server {
+func prepare(t *testing.T, args ...string) *idporten.Server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := programs.IDPorten().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	require.NoError(t, err)
-	return prepared.(*server)
+	return prepared.(*idporten.Server)
 }
 
 // serve serves until the end of the test.
-func serve(t *testing.T, s *server) {
+func serve(t *testing.T, s *idporten.Server) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -12,23 +12,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/scope"
 )
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	configtest.Check(t, "idporten", func(path string) (config, error) { return readConfig(path, true) })
+	configtest.Check(t, "idporten", func(path string) (idporten.Config, error) { return idporten.ReadConfig(path, true) })
 	claims := configtest.Load(t, "idporten").Def("user").Child("properties", "claims", "properties")
-	require.ElementsMatch(t, slices.Collect(maps.Keys(claimKinds)), slices.Collect(maps.Keys(claims)))
-	require.ElementsMatch(t, addressMembers, slices.Collect(maps.Keys(claims.Child("address", "properties"))))
+	require.ElementsMatch(t, slices.Collect(maps.Keys(idporten.ClaimKinds)), slices.Collect(maps.Keys(claims)))
+	require.ElementsMatch(t, idporten.AddressMembers, slices.Collect(maps.Keys(claims.Child("address", "properties"))))
 }
 
 func TestExampleFile(t *testing.T) {
 	t.Parallel()
 	const exampleFile = "../../docs/idporten-config.example.json"
 	s := start(t, "-config", exampleFile, "-issuer", "", "-demo=false")
-	require.Equal(t, "http://localhost:8080", s.issuer)
-	require.Equal(t, []string{"datatilbyder"}, s.cfg.Scopes[0].EnforcedAudForIntrospection, "one string is a list of one")
+	require.Equal(t, "http://localhost:8080", s.Issuer)
+	require.Equal(t, []string{"datatilbyder"}, s.Config.Scopes[0].EnforcedAudForIntrospection, "one string is a list of one")
 	start(t, "-config", exampleFile) // together with the demo
 }
 
@@ -104,7 +106,7 @@ func TestMistakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, c.in)
-			_, err := readConfig(path, false)
+			_, err := idporten.ReadConfig(path, false)
 			require.ErrorContains(t, err, path)
 			lines := strings.Split(err.Error(), "\n")
 			for _, want := range c.want {
@@ -117,7 +119,7 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-	_, err := readConfig(filepath.Join(t.TempDir(), "none.json"), false)
+	_, err := idporten.ReadConfig(filepath.Join(t.TempDir(), "none.json"), false)
 	require.ErrorContains(t, err, "none.json")
 }
 
@@ -128,18 +130,18 @@ func TestOwnRecordsReplace(t *testing.T) {
 		"scopes":[{"name":"email","description":"Min tekst","accessible_for_all":true,"requires_user_consent":true},{"prefix":"demo","subscope":"inntekt.read","description":"Annen"}],
 		"scope_access":[{"scope":"demo:inntekt.read","consumer_orgno":"991825827","state":"DENIED"}],
 		"clients":[{"client_id":"min-tjeneste","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"Egen","redirect_uris":["http://localhost:1/cb"]}]}`))
-	r, err := s.cfg.scopeRegistry()
+	r, err := s.Config.ScopeRegistry()
 	require.NoError(t, err)
 	require.True(t, r.Scope("email").RequiresUserConsent)
 	require.NotNil(t, r.Scope("phone"), "the other scopes of the profile stay")
 	require.Equal(t, "Annen", r.Scope("demo:inntekt.read").Description)
-	require.Equal(t, scope.Denied, r.Access("demo:inntekt.read", serviceOrg))
-	clients, err := s.cfg.ClientRegistry(s.cfg.environment(), now())
+	require.Equal(t, scope.Denied, r.Access("demo:inntekt.read", idporten.ServiceOrg))
+	clients, err := s.Config.ClientRegistry(s.Config.Environment(), now())
 	require.NoError(t, err)
 	c, err := clients.Client(t.Context(), "min-tjeneste")
 	require.NoError(t, err)
 	require.Equal(t, "Egen", c.ClientName)
-	require.Len(t, s.users.entries, 3, "a configuration without users gets those of the demo")
+	require.Len(t, s.Users.Entries, 3, "a configuration without users gets those of the demo")
 }
 
 // TestWarnScopes checks the warnings about registered scopes whose requests will be rejected.
@@ -152,10 +154,10 @@ func TestWarnScopes(t *testing.T) {
 			{"client_id":"c","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
 		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
 	var out syncBuffer
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
+	prepared, err := programs.IDPorten().Command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
 	require.NoError(t, err)
-	s := prepared.(*server)
-	s.sites.Close()
+	s := prepared.(*idporten.Server)
+	s.Sites.Close()
 	require.Contains(t, out.String(), "client_id=a scope=slip reason=unknown")
 	require.Contains(t, out.String(), "client_id=b scope=eksempel:x reason=no_access")
 	require.Equal(t, 2, strings.Count(out.String(), "that will be rejected"), out.String())

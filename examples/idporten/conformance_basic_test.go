@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,9 +108,9 @@ func scopeClaims(scopes ...string) func(*module) string {
 		}
 		_, info := m.userInfo(http.MethodGet, m.flow("scope", "openid "+strings.Join(scopes, " ")).access)
 		require.ElementsMatch(m.t, want, namesOf(info))
-		for name, kind := range claimKinds {
+		for name, kind := range idporten.ClaimKinds {
 			if v, ok := info[name]; ok {
-				require.Equal(m.t, kind, kindOf(v), name)
+				require.Equal(m.t, kind, idporten.KindOf(v), name)
 			}
 		}
 		return passed

@@ -67,7 +67,7 @@ func newBed(t *testing.T) *bed {
 	b.suite = suite.URL + "/test/a/portner"
 	cert, key := standintest.SelfSigned(t, nil)
 	s, advance := startWithClock(t, "-demo=false", "-config", file, "-tls-cert", cert, "-tls-key", key, "-insecure-trust-self-signed")
-	b.issuer, b.now, b.advance = s.issuer, s.now, advance
+	b.issuer, b.now, b.advance = s.Issuer, s.Now, advance
 	pem, err := os.ReadFile(cert)
 	require.NoError(t, err)
 	b.roots = x509.NewCertPool()

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
@@ -15,7 +16,7 @@ func TestConsentIsActive(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := tour(t, s)
-	asked := v.press(v.press(v.get(s.at.first), "story-deling"), "user-kari")
+	asked := v.press(v.press(v.get(s.At.First), "story-deling"), "user-kari")
 	form := asked.id("consent-form")
 	require.NotNil(t, form, asked.body)
 	for n := range form.Descendants() {
@@ -44,7 +45,7 @@ func TestLoginFailed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid")
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid")
 	for name, field := range map[string]string{"": "username", "ola": "password"} {
 		failed := v.submit(v.get(p.url()), "login-form", url.Values{"username": {name}, "password": {"feil"}, "action": {"login"}})
 		require.Equal(t, http.StatusUnauthorized, failed.status)
@@ -66,7 +67,7 @@ func TestWhyAgain(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := tour(t, s)
-	in := v.press(v.press(v.get(s.at.first), "story-login"), "user-kari-minid")
+	in := v.press(v.press(v.get(s.At.First), "story-login"), "user-kari-minid")
 	require.NotNil(t, in.id("logged-in"))
 	stepUp := v.press(in, "story-hoyt")
 	require.Equal(t, "Du er logget inn, men tjenesten krever et høyere sikkerhetsnivå: høyt.", stepUp.text("step-up"))
@@ -74,6 +75,6 @@ func TestWhyAgain(t *testing.T) {
 	english := v.submit(stepUp, "language-form", url.Values{"lang": {"en"}})
 	require.Equal(t, "You are logged in, but the service requires a higher level of assurance: high.", english.text("step-up"))
 	v.submit(english, "language-form", url.Values{"lang": {"nb"}})
-	require.Contains(t, v.press(v.get(s.at.first), "story-paa-nytt").text("login-again"), "ber deg logge inn på nytt")
-	require.Contains(t, v.press(v.get(s.at.isolated), "story-login").text("login-again"), "deler ikke innlogging")
+	require.Contains(t, v.press(v.get(s.At.First), "story-paa-nytt").text("login-again"), "ber deg logge inn på nytt")
+	require.Contains(t, v.press(v.get(s.At.Isolated), "story-login").text("login-again"), "deler ikke innlogging")
 }

@@ -60,10 +60,10 @@ func TestNoDeadEnds(t *testing.T) {
 		{"client_id":"skjema","client_secret":"%[2]s","client_name":"Skjema","client_orgno":"991825827","integration_type":"idporten","response_modes":["form_post"],
 		 "redirect_uris":["%[1]s/cb"]}]}`, broker.Base, clientSecret)))
 	var later atomic.Int64 // how much later it is
-	s.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	s.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	var g gate
-	site := s.sites[0].Handler()
-	s.sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site := s.Sites[0].Handler()
+	s.Sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.wait(r)
 		site.ServeHTTP(w, r)
 	}))
@@ -97,7 +97,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.ClickTwice("#user-ola", g.arrival)
 	b.Wait("#service")
 	p.exchange(b.Arrived())
-	require.Equal(t, 1, s.store.(interface{ Stats() memory.Stats }).Stats().Sessions)
+	require.Equal(t, 1, s.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Back after the login, and the form again: the login is completed.
 	b.Back("#login-form")
@@ -108,7 +108,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.Reload("#error-page") // posts the form again
 	b.NoDeadEnd()
 	b.Click("#error-back", "#service")
-	require.Equal(t, 1, s.store.(interface{ Stats() memory.Stats }).Stats().Sessions)
+	require.Equal(t, 1, s.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Each posted page is loaded again: the login that failed, consent, the form for the client.
 	p = login("tjeneste", "demo:inntekt.read")
@@ -134,14 +134,14 @@ func TestNoDeadEnds(t *testing.T) {
 	p = request("tjeneste")
 	b.Open(p.url(), "#service")
 	tok, _ := p.exchange(b.Arrived())
-	b.Open(s.issuer+"/logout", "#logout-form")
+	b.Open(s.Issuer+"/logout", "#logout-form")
 	b.Click("#logout-confirm", "#logged-out")
 	b.NoDeadEnd()
 	b.Reload("#logged-out")
 	b.NoDeadEnd()
 	out := url.Values{"id_token_hint": {tok.Extra("id_token").(string)}, "post_logout_redirect_uri": {broker.Base + "/ut"}, "state": {"ut"}}
 	for _, again := range []string{"/logout?" + out.Encode(), "/logout"} {
-		b.Open(s.issuer+again, "#error-page")
+		b.Open(s.Issuer+again, "#error-page")
 		require.Contains(t, b.Text("#error-text"), "Utloggingen")
 		b.NoDeadEnd()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // TestDemo plays the login stories of the demo in headless Chromium.
@@ -20,10 +21,10 @@ func TestDemo(t *testing.T) {
 	b := browsertest.New(t, "")
 
 	// Login with a password, after a wrong one.
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Look("service")
 	b.Click("#story-login", "#login-form")
-	require.Contains(t, b.Location(), s.issuer+"/login?")
+	require.Contains(t, b.Location(), s.Issuer+"/login?")
 	require.Equal(t, "Min tjeneste", b.Text("#client-name"))
 	b.Look("login")
 	b.Fill("#username", "ola")
@@ -45,23 +46,23 @@ func TestDemo(t *testing.T) {
 
 	// Single sign-on to a second service: no login page, another subject.
 	sub := b.Text("#id-sub")
-	b.Open(s.at.second, "#story-login")
+	b.Open(s.At.Second, "#story-login")
 	b.Click("#story-login", "#logged-in")
 	require.NotEqual(t, sub, b.Text("#id-sub"))
 
 	// The isolated service shows the login page.
-	b.Open(s.at.isolated, "#story-login")
+	b.Open(s.At.Isolated, "#story-login")
 	b.Click("#story-login", "#login-form")
 	b.Click("#user-ola", "#logged-in")
 
 	// Logout of one service ends the sessions of all three.
 	b.Click("#logout", "#rp-notice")
-	require.Equal(t, s.at.isolated+"/loggedout?"+url.Values{"state": {"fra-isolated"}}.Encode(), b.Location())
-	for _, base := range []string{s.at.first, s.at.second, s.at.isolated} {
+	require.Equal(t, s.At.Isolated+"/loggedout?"+url.Values{"state": {"fra-isolated"}}.Encode(), b.Location())
+	for _, base := range []string{s.At.First, s.At.Second, s.At.Isolated} {
 		b.Open(base, "#story-login")
 		require.False(t, b.Has("#logged-in"), "%s still has a session after the single logout", base)
 	}
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-login", "#login-form")
 }
 
@@ -69,10 +70,10 @@ func TestDemo(t *testing.T) {
 func TestDemoSharing(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.at.first, "#story-deling")
+	b.Open(s.At.First, "#story-deling")
 	b.Click("#story-deling", "#login-form")
 	b.Click("#user-kari", "#consent-form")
-	require.Contains(t, b.Location(), s.issuer+"/consent?")
+	require.Contains(t, b.Location(), s.Issuer+"/consent?")
 	require.Contains(t, b.Text("#consent-form"), "Se inntekten din")
 	require.Contains(t, b.Text("#client-orgno"), "991825827")
 	require.False(t, b.Has("input:checked"), "nothing is ticked beforehand")
@@ -104,7 +105,7 @@ func TestDemoSharing(t *testing.T) {
 func TestDemoPseudonym(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.at.first, "#story-pseudonym")
+	b.Open(s.At.First, "#story-pseudonym")
 	b.Click("#story-pseudonym", "#login-form")
 	b.Click("#user-kari", "#logged-in")
 	require.True(t, b.Has("#no-pid"))
@@ -144,7 +145,7 @@ func TestDemoPseudonym(t *testing.T) {
 func TestDemoLanguages(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-login", "#login-form")
 	for lang, title := range map[string]string{"nn": "Logg inn", "en": "Log in", "se": "Logge sisa"} {
 		button := browsertest.CSS("#lang-" + lang)
@@ -162,18 +163,18 @@ func TestDemoLanguages(t *testing.T) {
 func TestDemoLogoutAsks(t *testing.T) {
 	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-login", "#login-form")
 	b.Click("#user-ola", "#logged-in")
-	b.Open(s.issuer+"/endsession", "#logout-confirm")
+	b.Open(s.Issuer+"/endsession", "#logout-confirm")
 	b.Look("logout-confirm")
 	b.Click("#logout-cancel", "#logout-cancelled")
-	b.Open(s.at.second, "#story-login")
+	b.Open(s.At.Second, "#story-login")
 	b.Click("#story-login", "#logged-in")
-	b.Open(s.issuer+"/logout", "#logout-confirm")
+	b.Open(s.Issuer+"/logout", "#logout-confirm")
 	b.Click("#logout-confirm", "#logged-out")
 	b.Look("logged-out")
-	b.Open(s.at.second, "#story-login")
+	b.Open(s.At.Second, "#story-login")
 	require.False(t, b.Has("#logged-in"))
 }
 
@@ -181,25 +182,25 @@ func TestDemoLogoutAsks(t *testing.T) {
 func TestDemoErrorPages(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.issuer+"/authorize?client_id=evil%3Cscript%3E&redirect_uri=https://evil.example/", "#error-page")
+	b.Open(s.Issuer+"/authorize?client_id=evil%3Cscript%3E&redirect_uri=https://evil.example/", "#error-page")
 	require.NotContains(t, b.Text("body"), "evil")
 	require.NotEmpty(t, b.Text("#correlation-id"))
 	require.NotEmpty(t, b.Text("#error-code"))
 	b.Look("error")
-	b.Open(s.issuer+"/logout", "#error-page")
-	b.Open(s.issuer+"/login?request=nonsense", "#error-page")
+	b.Open(s.Issuer+"/logout", "#error-page")
+	b.Open(s.Issuer+"/login?request=nonsense", "#error-page")
 
 	// An error with a valid redirect URI goes to the client.
-	q := url.Values{"client_id": {"min-tjeneste"}, "redirect_uri": {s.at.first + "/callback"}, "response_type": {"token"}, "state": {"x"}}
-	b.Open(s.issuer+"/authorize?"+q.Encode(), "#rp-notice")
-	require.True(t, strings.HasPrefix(b.Location(), s.at.first+"/callback?error=unsupported_response_type"), b.Location())
+	q := url.Values{"client_id": {"min-tjeneste"}, "redirect_uri": {s.At.First + "/callback"}, "response_type": {"token"}, "state": {"x"}}
+	b.Open(s.Issuer+"/authorize?"+q.Encode(), "#rp-notice")
+	require.True(t, strings.HasPrefix(b.Location(), s.At.First+"/callback?error=unsupported_response_type"), b.Location())
 }
 
 // TestDemoKeyboard logs in with the keyboard and checks that the focus is visible.
 func TestDemoKeyboard(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-login", "#login-form")
 	visited := map[string]bool{}
 	for range 12 {
@@ -222,22 +223,22 @@ func TestDemoKeyboard(t *testing.T) {
 func TestDemoMorePages(t *testing.T) {
 	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
-	b.Open(s.issuer+"/", "#home-page")
+	b.Open(s.Issuer+"/", "#home-page")
 	b.Look("home")
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-paa-nytt", "#login-form")
 	b.Click("#login-cancel", "#rp-notice")
 	b.Look("cancelled")
 	b.Click("#story-login", "#login-form")
 	b.Click("#user-kari", "#logged-in")
-	b.Open(s.issuer+"/logout", "#logout-confirm")
+	b.Open(s.Issuer+"/logout", "#logout-confirm")
 	b.Click("#logout-cancel", "#logout-cancelled")
 	b.Audit("still-logged-in")
-	b.Open(s.at.second, "#story-login")
+	b.Open(s.At.Second, "#story-login")
 	b.Audit("second")
-	b.Open(s.at.isolated, "#story-login")
+	b.Open(s.At.Isolated, "#story-login")
 	b.Audit("isolated")
-	b.Open(s.at.isolated+"/nothing", "#rp-notice")
+	b.Open(s.At.Isolated+"/nothing", "#rp-notice")
 	b.Audit("a page that does not exist")
 }
 
@@ -266,15 +267,15 @@ func TestDemoLongWords(t *testing.T) {
 func TestDemoMine(t *testing.T) {
 	s := start(t)
 	b := browsertest.New(t, "")
-	b.Open(s.issuer+pathMine, "#mine-login")
-	b.Open(s.at.first, "#story-deling")
+	b.Open(s.Issuer+idporten.PathMine, "#mine-login")
+	b.Open(s.At.First, "#story-deling")
 	b.Click("#story-deling", "#login-form")
 	b.Click("#user-kari", "#consent-form")
 	b.Toggle("input[value='demo:inntekt.read']")
 	b.Click("#consent-approve", "#logged-in")
-	b.Open(s.at.second, "#story-login")
+	b.Open(s.At.Second, "#story-login")
 	b.Click("#story-login", "#logged-in")
-	b.Open(s.issuer+pathMine, "#history")
+	b.Open(s.Issuer+idporten.PathMine, "#history")
 	require.Contains(t, b.Text("main"), "Se inntekten din")
 	require.Contains(t, b.Text("#history"), "Min tjeneste · BankID")
 	require.NotContains(t, b.Text("main"), "21879498012")
@@ -287,6 +288,6 @@ func TestDemoMine(t *testing.T) {
 	require.True(t, b.Has("#mine-none"))
 
 	// The next refresh of the service is rejected.
-	b.Open(s.at.first, "#refresh")
+	b.Open(s.At.First, "#refresh")
 	b.Click("#refresh", "#rp-notice")
 }

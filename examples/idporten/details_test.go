@@ -42,24 +42,24 @@ func payment() rar.Type {
 // TestDetailsOnTheConsentPage shows details of authorization_details with their texts and JSON. None is approved without a click.
 func TestDetailsOnTheConsentPage(t *testing.T) {
 	s := prepare(t)
-	cfg, err := s.providerConfig(time.Now())
+	cfg, err := s.ProviderConfig(time.Now())
 	require.NoError(t, err)
 	cfg.AuthorizationDetails, err = rar.NewRegistry(payment())
 	require.NoError(t, err)
-	s.op, err = provider.New(cfg)
+	s.Provider, err = provider.New(cfg)
 	require.NoError(t, err)
-	s.sites[0].Handle(s.pages.routes())
+	s.Sites[0].Handle(s.Pages.Routes())
 	serve(t, s)
 
 	b := browsertest.New(t, "details-")
-	b.Open(s.at.first, "#story-login")
+	b.Open(s.At.First, "#story-login")
 	b.Click("#story-login", "#login-form")
 	request, err := url.Parse(b.Location())
 	require.NoError(t, err)
 	require.Equal(t, "/login", request.Path)
 	b.Click("#user-kari", "#logged-in")
-	b.Open(s.issuer+"/authorize?"+url.Values{
-		"client_id": {"min-tjeneste"}, "redirect_uri": {s.at.first + "/callback"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
+	b.Open(s.Issuer+"/authorize?"+url.Values{
+		"client_id": {"min-tjeneste"}, "redirect_uri": {s.At.First + "/callback"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {"HC9NRzz4QUaVMvl2TUYrWg_L54PBleKON4hapcIOydk"}, "code_challenge_method": {"S256"},
 		"authorization_details": {`[{"type":"betaling","beløp":"100 kr","til":"Strøm & Nett AS"},{"type":"betaling","beløp":"7 kr","til":"Kiosken"}]`},
 	}.Encode(), "#consent-form")
@@ -73,5 +73,5 @@ func TestDetailsOnTheConsentPage(t *testing.T) {
 	b.Audit("consent-open")
 	b.Toggle("#detail-1")
 	b.Click("#consent-approve", "#rp-notice")
-	require.Contains(t, b.Location(), s.at.first)
+	require.Contains(t, b.Location(), s.At.First)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/exchange"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // delegating is a configuration with an accounting service that acts for users of a portal.
@@ -59,7 +60,7 @@ func TestActAndMayActOfARunningServer(t *testing.T) {
 
 	acting := tokenClaims(t, swap("oidc_visma_skyregnskap", theirs, "scope", "nav:forsikring", "audience", "https://api.nav.no/"))
 	require.Equal(t, map[string]any{
-		"sub": "0192:974761076", "organisasjonsnummer": "974761076", "client_id": "oidc_visma_skyregnskap", "iss": s.issuer,
+		"sub": "0192:974761076", "organisasjonsnummer": "974761076", "client_id": "oidc_visma_skyregnskap", "iss": s.Issuer,
 	}, acting["act"])
 	require.Equal(t, []any{"nav:forsikring", "https://api.nav.no/", "oidc_visma_skyregnskap", "21879498012", "idporten-loa-high"},
 		[]any{acting["scope"], acting["aud"], acting["client_id"], acting["pid"], acting["acr"]})
@@ -71,7 +72,7 @@ func TestActAndMayActOfARunningServer(t *testing.T) {
 
 	require.Equal(t, "unauthorized_client", swap("oidc_kongsvingerkommune_acos", own)["error"], "the grant type is not registered")
 	require.Equal(t, "invalid_target", swap("oidc_visma_skyregnskap", theirs, "audience", "https://other.example.no/")["error"])
-	_, body := post(t, start(t), "/token", "min-tjeneste", demoSecret, url.Values{"grant_type": {exchange.GrantType}})
+	_, body := post(t, start(t), "/token", "min-tjeneste", idporten.DemoSecret, url.Values{"grant_type": {exchange.GrantType}})
 	require.Equal(t, "unsupported_grant_type", body["error"], "without token_exchange")
 }
 
@@ -88,7 +89,7 @@ func tokenClaims(t *testing.T, response map[string]any) (claims map[string]any) 
 
 func TestTokenExchangeProblems(t *testing.T) {
 	t.Parallel()
-	_, err := readConfig(write(t, `{"token_exchange":{"max_lifetime":-1,"rules":[{"client":"a","subject_client":""},
+	_, err := idporten.ReadConfig(write(t, `{"token_exchange":{"max_lifetime":-1,"rules":[{"client":"a","subject_client":""},
 		{"client":"a","subject_client":"a","may_act":{}},{"client":"a","subject_client":"a","may_act":{"orgno":"123456789"}}]}}`), false)
 	for _, want := range []string{
 		"token_exchange.max_lifetime: must not be negative", "token_exchange.rules[0]: needs client and subject_client",

@@ -49,7 +49,7 @@ func newFAPIBedOf(t *testing.T, config string) *fapiBed {
 	b := &fapiBed{t: t, private: map[string]*rsa.PrivateKey{}}
 	cert, key := standintest.SelfSigned(t, nil)
 	s, advance := startWithClock(t, "-demo=false", "-config", config, "-mtls-addr", "localhost:0", "-tls-cert", cert, "-tls-key", key)
-	b.issuer, b.now, b.advance = s.issuer, s.now, advance
+	b.issuer, b.now, b.advance = s.Issuer, s.Now, advance
 	pem, err := os.ReadFile(cert)
 	require.NoError(t, err)
 	b.roots = x509.NewCertPool()

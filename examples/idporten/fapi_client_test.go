@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 )
 
@@ -438,7 +439,7 @@ func (c *fapiClient) accounts(token string, edits ...edit) *answer {
 		base, scheme = strings.TrimSuffix(c.endpoint("token_endpoint"), "/token"), "Bearer"
 		s.certificate = c.n
 	}
-	s.url = base + pathAccounts
+	s.url = base + idporten.PathAccounts
 	s.header.Set("Authorization", scheme+" "+token)
 	if s.prove(); s.proof != nil {
 		s.proof.claims["ath"] = hash(token)

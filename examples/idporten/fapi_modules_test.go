@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 )
 
@@ -435,7 +436,7 @@ func (m *fapiRun) proofsAtAPI() string {
 		c.accounts(token, change).allowed(m.t)
 	}
 	// A proof is accepted once.
-	used := c.proofFor(http.MethodGet, c.issuer+pathAccounts)
+	used := c.proofFor(http.MethodGet, c.issuer+idporten.PathAccounts)
 	used.claims["ath"] = hash(token)
 	again := func(s *sent) { s.proof, s.proofs = nil, []string{used.sign(m.t)} }
 	c.accounts(token, again).allowed(m.t)

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
-
-	"github.com/portner-go/portner/examples/internal/demo"
 )
 
 // guide is a configuration with the client of the integration guide.
@@ -23,11 +22,11 @@ const guide = `{
 const guideSecret = "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U"
 
 // guided is a login of Kari at the client of the guide, with the parameters of the guide and another scope.
-func guided(t *testing.T, scopes string, approved ...string) (*server, map[string]any) {
+func guided(t *testing.T, scopes string, approved ...string) (*idporten.Server, map[string]any) {
 	t.Helper()
 	s := start(t, "-config", write(t, guide), "-demo")
 	v := visit(t, s)
-	page := v.get(s.issuer + "/authorize?" + url.Values{
+	page := v.get(s.Issuer + "/authorize?" + url.Values{
 		"client_id": {"min_tjeneste"}, "redirect_uri": {"https://min.tjeneste.no/login_callback"}, "scope": {scopes},
 		"acr_values": {"idporten-loa-substantial"}, "response_type": {"code"}, "ui_locales": {"nb"},
 		"state": {"sV-423vokts9_CZdO9KZSV9xb35mlgzj_7BPTt-_khQ"}, "nonce": {"S6tRrJ3tWsilRZl7hqySoORosHDDq4l6du3dxDhXoWc"},
@@ -49,12 +48,12 @@ func guided(t *testing.T, scopes string, approved ...string) (*server, map[strin
 }
 
 // read calls an endpoint with an access token.
-func read(t *testing.T, s *server, uri string, tokens map[string]any) (status int, body map[string]any) {
+func read(t *testing.T, s *idporten.Server, uri string, tokens map[string]any) (status int, body map[string]any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, uri, nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+tokens["access_token"].(string))
-	res, err := s.outgoing.Do(r)
+	res, err := s.Outgoing.Do(r)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.NoError(t, json.NewDecoder(res.Body).Decode(&body))
@@ -75,13 +74,13 @@ func TestRequestsOfTheIntegrationGuide(t *testing.T) {
 		[]any{idToken["aud"], idToken["locale"], idToken["pid"], idToken["nonce"], idToken["acr"]})
 	require.Equal(t, []any{"client_secret_basic", "min_tjeneste", map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:991825827"}},
 		[]any{access["client_amr"], access["client_id"], access["consumer"]})
-	_, info := read(t, s, s.issuer+"/userinfo", tokens)
+	_, info := read(t, s, s.Issuer+"/userinfo", tokens)
 	require.Equal(t, map[string]any{"sub": idToken["sub"], "pid": "21879498012", "locale": "nb"}, info)
-	status, _ := read(t, s, s.at.api+"/api/kontaktinformasjon", tokens)
+	status, _ := read(t, s, s.At.API+"/api/kontaktinformasjon", tokens)
 	require.Equal(t, http.StatusForbidden, status, "without the scope")
 
-	s, tokens = guided(t, "openid profile "+demo.ContactScope)
-	status, contact := read(t, s, s.at.api+"/api/kontaktinformasjon", tokens)
+	s, tokens = guided(t, "openid profile "+idporten.ContactScope)
+	status, contact := read(t, s, s.At.API+"/api/kontaktinformasjon", tokens)
 	require.Equal(t, http.StatusOK, status, contact)
 	text, err := json.Marshal(contact)
 	require.NoError(t, err)
@@ -94,7 +93,7 @@ func TestDeclinedScopeIsNotInTheToken(t *testing.T) {
 	s, tokens := guided(t, "openid demo:inntekt.read demo:kontakt.read", "demo:kontakt.read")
 	require.Equal(t, "openid demo:kontakt.read", tokens["scope"])
 	require.Equal(t, "openid demo:kontakt.read", tokenClaims(t, tokens)["scope"])
-	status, _ := read(t, s, s.at.api+"/api/inntekt", tokens)
+	status, _ := read(t, s, s.At.API+"/api/inntekt", tokens)
 	require.Equal(t, http.StatusForbidden, status)
 }
 
@@ -106,7 +105,7 @@ func TestOpaqueTokenOfTheGuide(t *testing.T) {
 	require.NotContains(t, tokens, "id_token")
 	require.NotContains(t, tokens["access_token"], ".")
 	form := url.Values{"token": {tokens["access_token"].(string)}}
-	_, seen := post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, form)
+	_, seen := post(t, s, "/tokeninfo", idporten.DemoAPIClient, idporten.DemoAPISecret, form)
 	require.Equal(t, "21879498012", seen["pid"], seen)
 	_, seen = post(t, s, "/tokeninfo", "min_tjeneste", guideSecret, form)
 	require.Equal(t, true, seen["active"])
@@ -126,6 +125,6 @@ func TestPseudonymousScopeOfTheGuide(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, strings.Contains(string(text), "21879498012"))
 	}
-	_, seen := post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, url.Values{"token": {tokens["access_token"].(string)}})
+	_, seen := post(t, s, "/tokeninfo", idporten.DemoAPIClient, idporten.DemoAPISecret, url.Values{"token": {tokens["access_token"].(string)}})
 	require.Equal(t, "21879498012", seen["pid"], seen)
 }

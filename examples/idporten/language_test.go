@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // TestLanguageOfEveryPage: the choice of the user takes precedence over ui_locales, and these, in the OpenID profile only, over
@@ -43,7 +44,7 @@ func TestLanguageOfEveryPage(t *testing.T) {
 }
 
 // everyPage opens a page of each kind.
-func everyPage(t *testing.T, s *server, cookie, uiLocales, accept string) map[string]*page {
+func everyPage(t *testing.T, s *idporten.Server, cookie, uiLocales, accept string) map[string]*page {
 	t.Helper()
 	v := visit(t, s)
 	open := func(path string, params ...string) *page {
@@ -54,7 +55,7 @@ func everyPage(t *testing.T, s *server, cookie, uiLocales, accept string) map[st
 		if uiLocales != "" {
 			q.Set("ui_locales", uiLocales)
 		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.issuer+path+"?"+q.Encode(), nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Issuer+path+"?"+q.Encode(), nil)
 		require.NoError(t, err)
 		if accept != "" {
 			r.Header.Set("Accept-Language", accept)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // TestInactive checks "active": false of clients, users and scopes.
@@ -24,7 +25,7 @@ func TestInactive(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, refused.status)
 	require.NotNil(t, refused.id("login-failed"))
 	require.Nil(t, refused.id("user-sperret"), "no button either")
-	r, err := s.cfg.scopeRegistry()
+	r, err := s.Config.ScopeRegistry()
 	require.NoError(t, err)
 	require.True(t, r.Scope("a:b").Inactive)
 }
@@ -34,17 +35,17 @@ func TestDisabledLater(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "profile")
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid", "profile")
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	code := v.get(p.url()).param(t, "code")
-	s.users.persons["user:ola"] = person{disabled: true}
+	s.Users.Persons["user:ola"] = idporten.Person{Disabled: true}
 	_, err := p.refresh(tok.RefreshToken)
 	refusedWith(t, err, "invalid_grant")
 	_, err = p.conf.Exchange(p.ctx, code, oauth2.VerifierOption(p.verifier))
 	refusedWith(t, err, "invalid_grant")
 	_, err = p.provider.UserInfo(p.ctx, oauth2.StaticTokenSource(tok))
 	require.ErrorContains(t, err, "401")
-	_, err = s.users.testPerson(t.Context(), parsed("45840375084"))
+	_, err = s.Users.TestPerson(t.Context(), parsed("45840375084"))
 	require.Error(t, err)
 }
 
@@ -52,15 +53,15 @@ func TestDisabledLater(t *testing.T) {
 func TestTwoEntriesOnePerson(t *testing.T) {
 	t.Parallel()
 	off := false
-	d, err := newDirectory([]user{
+	d, err := idporten.NewDirectory([]idporten.User{
 		{Account: standin.Account{PID: "45840375084", Username: "a"}, Active: &off}, {Account: standin.Account{PID: "45840375084", Username: "b"}},
 	}, false, nil)
 	require.NoError(t, err)
-	require.Equal(t, "user:a", d.subject(d.entries[0]), "one subject for each person")
+	require.Equal(t, "user:a", d.Subject(d.Entries[0]), "one subject for each person")
 	u, err := d.User(t.Context(), "user:a")
 	require.NoError(t, err)
 	require.False(t, u.Disabled)
-	_, ok := d.named("a")
+	_, ok := d.Named("a")
 	require.False(t, ok)
 	_, err = d.User(t.Context(), "user:kari")
 	require.Error(t, err, "an unknown subject")
@@ -102,12 +103,12 @@ func TestLimitsInAll(t *testing.T) {
 }
 
 // startWithClock runs the example server with a clock that advances only when the test advances it.
-func startWithClock(t *testing.T, args ...string) (s *server, advance func(time.Duration)) {
+func startWithClock(t *testing.T, args ...string) (s *idporten.Server, advance func(time.Duration)) {
 	t.Helper()
 	var passed atomic.Int64
 	s = prepare(t, args...)
 	begin := time.Now()
-	s.now = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
+	s.Now = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
 	serve(t, s)
 	return s, func(d time.Duration) { passed.Add(int64(d)) }
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // canaries collects values that must not be logged.
@@ -88,11 +90,11 @@ func (c *canaries) answer(m map[string]any) {
 func TestLogTellsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer
-	prepared, err := new(options).command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
+	prepared, err := programs.IDPorten().Command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
 	require.NoError(t, err)
-	s := prepared.(*server)
-	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", demoSecret: "client_secret", demoAPISecret: "client_secret"}, next: s.outgoing.Transport}
-	s.outgoing.Transport = c
+	s := prepared.(*idporten.Server)
+	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", idporten.DemoSecret: "client_secret", idporten.DemoAPISecret: "client_secret"}, next: s.Outgoing.Transport}
+	s.Outgoing.Transport = c
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -118,18 +120,18 @@ func TestLogTellsNoSecrets(t *testing.T) {
 }
 
 // wholeDemo plays every story of the demo.
-func wholeDemo(t *testing.T, s *server) {
+func wholeDemo(t *testing.T, s *idporten.Server) {
 	t.Helper()
 	v := tour(t, s)
-	home := v.get(s.at.first)
+	home := v.get(s.At.First)
 	login := v.press(home, "story-login")
 	wrong := v.submit(login, "login-form", url.Values{"username": {"ola"}, "password": {"feilpassord"}, "action": {"login"}})
 	require.NotNil(t, wrong.id("login-failed"))
 	in := v.login(wrong, "ola")
 	require.Equal(t, "45840375084", in.text("id-pid"))
 	require.Equal(t, "1", v.press(in, "refresh").text("refreshed"))
-	require.NotNil(t, v.press(v.get(s.at.second), "story-login").id("logged-in"))
-	require.NotNil(t, v.press(v.press(v.get(s.at.isolated), "story-login"), "user-ola").id("logged-in"))
+	require.NotNil(t, v.press(v.get(s.At.Second), "story-login").id("logged-in"))
+	require.NotNil(t, v.press(v.press(v.get(s.At.Isolated), "story-login"), "user-ola").id("logged-in"))
 	cancelled := v.press(v.press(in, "story-paa-nytt"), "login-cancel")
 	require.Contains(t, cancelled.text("rp-notice"), "du avbrøt")
 	require.NotNil(t, cancelled.id("logged-in"), "the service's own session lives on")
@@ -157,26 +159,26 @@ func wholeDemo(t *testing.T, s *server) {
 }
 
 // mishaps sends requests that must fail.
-func mishaps(t *testing.T, s *server) {
+func mishaps(t *testing.T, s *idporten.Server) {
 	t.Helper()
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid")
-	require.NotNil(t, v.get(s.issuer+"/authorize?client_id=21879498012&login_hint=21879498012").id("error-code"))
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid")
+	require.NotNil(t, v.get(s.Issuer+"/authorize?client_id=21879498012&login_hint=21879498012").id("error-code"))
 	v.get(p.url("login_hint", "testid:21879498012_idporten-loa-low"))
 	v.get(p.url("login_hint", "testid:21879498012_idporten-loa-high", "scope", "openid no:such"))
 	code := v.get(p.url("login_hint", "testid:21879498012_idporten-loa-high")).param(t, "code")
 	for _, form := range []url.Values{
-		{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.at.first + "/callback"}, "code_verifier": {"21879498012218794980122187949801221879498012"}},
+		{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.At.First + "/callback"}, "code_verifier": {"21879498012218794980122187949801221879498012"}},
 		{"grant_type": {"refresh_token"}, "refresh_token": {code}},
 		{"grant_type": {code}},
 		{"token": {code}},
 	} {
-		post(t, s, "/token", "min-tjeneste", demoSecret, form)
+		post(t, s, "/token", "min-tjeneste", idporten.DemoSecret, form)
 		post(t, s, "/token", "min-tjeneste", "feilpassord", form)
-		post(t, s, "/revoke", "min-tjeneste", demoSecret, form)
-		post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, form)
-		post(t, s, "/par", "min-tjeneste", demoSecret, form)
+		post(t, s, "/revoke", "min-tjeneste", idporten.DemoSecret, form)
+		post(t, s, "/tokeninfo", idporten.DemoAPIClient, idporten.DemoAPISecret, form)
+		post(t, s, "/par", "min-tjeneste", idporten.DemoSecret, form)
 	}
-	v.get(s.issuer + "/login?request=21879498012")
-	v.get(s.issuer + "/logout?id_token_hint=21879498012.passord.x")
+	v.get(s.Issuer + "/login?request=21879498012")
+	v.get(s.Issuer + "/logout?id_token_hint=21879498012.passord.x")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -31,7 +32,7 @@ func TestClientCredentials(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, strings.Replace(machines, "%s", "openid", 1)), "-demo=false")
 	require.Contains(t, grantTypes(t, s), "client_credentials")
-	cfg := clientcredentials.Config{ClientID: "jobb", ClientSecret: clientSecret, TokenURL: s.issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}
+	cfg := clientcredentials.Config{ClientID: "jobb", ClientSecret: clientSecret, TokenURL: s.Issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}
 	tok, err := cfg.Token(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "eksempel:les eksempel:skriv", tok.Extra("scope"))
@@ -54,15 +55,15 @@ func TestClientCredentials(t *testing.T) {
 
 	old := start(t, "-config", write(t, strings.Replace(machines, "%s", "idporten", 1)), "-demo=false")
 	require.NotContains(t, grantTypes(t, old), "client_credentials", "ID-porten does not have the grant type")
-	cfg.TokenURL = old.issuer + "/token"
+	cfg.TokenURL = old.Issuer + "/token"
 	_, err = cfg.Token(t.Context())
 	require.ErrorContains(t, err, "unsupported_grant_type")
 }
 
 // grantTypes returns grant_types_supported of the metadata.
-func grantTypes(t *testing.T, s *server) []string {
+func grantTypes(t *testing.T, s *idporten.Server) []string {
 	t.Helper()
-	res, err := http.Get(s.issuer + "/.well-known/openid-configuration")
+	res, err := http.Get(s.Issuer + "/.well-known/openid-configuration")
 	require.NoError(t, err)
 	defer res.Body.Close()
 	var meta struct {
@@ -73,9 +74,9 @@ func grantTypes(t *testing.T, s *server) []string {
 }
 
 // introspect returns the response to an introspection (RFC 7662).
-func introspect(t *testing.T, s *server, clientID, token string) (seen map[string]any) {
+func introspect(t *testing.T, s *idporten.Server, clientID, token string) (seen map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Issuer+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(clientID, clientSecret)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
@@ -13,12 +14,12 @@ func TestMineByService(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := tour(t, s)
-	in := v.press(v.press(v.press(v.get(s.at.first), "story-deling"), "user-kari"), "consent-approve", "demo:inntekt.read")
+	in := v.press(v.press(v.press(v.get(s.At.First), "story-deling"), "user-kari"), "consent-approve", "demo:inntekt.read")
 	require.NotNil(t, in.id("logged-in"))
 	require.NotNil(t, v.press(in, "story-login").id("logged-in"))
-	require.NotNil(t, v.press(v.get(s.at.second), "story-login").id("logged-in"))
+	require.NotNil(t, v.press(v.get(s.At.Second), "story-login").id("logged-in"))
 
-	mine := v.get(s.issuer + pathMine)
+	mine := v.get(s.Issuer + idporten.PathMine)
 	cards := elements(mine, "section")
 	require.Len(t, cards, 2, mine.body)
 	require.Contains(t, cards[0], "Annen tjeneste")

@@ -29,7 +29,7 @@ func TestNoPIDOfTheGuide(t *testing.T) {
 	s := start(t, "-demo=false", "-config", write(t, noPIDGuide+`,"no_pid":true}`))
 	for _, scopes := range []string{"no_pid arkiv:les", "openid no_pid arkiv:les", "profile no_pid arkiv:les", "openid profile no_pid arkiv:les"} {
 		v := visit(t, s)
-		page := v.get(s.issuer + "/authorize?" + url.Values{
+		page := v.get(s.Issuer + "/authorize?" + url.Values{
 			"client_id": {"skytjeneste"}, "redirect_uri": {"http://localhost:1/cb"}, "response_type": {"code"}, "scope": {scopes}, "state": {"s"}, "nonce": {"n"},
 		}.Encode())
 		back := v.login(page, "kari").left

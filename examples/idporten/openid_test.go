@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 )
@@ -46,7 +47,7 @@ func TestOpenIDProfile(t *testing.T) {
 	info := userinfo(t, p, tok)
 	require.Equal(t, it.Subject, info["sub"])
 	delete(info, "sub")
-	var c config
+	var c idporten.Config
 	require.NoError(t, json.Unmarshal([]byte(plain), &c))
 	require.Equal(t, c.Users[0].Claims, info)
 
@@ -123,7 +124,7 @@ func TestIDPortenDefaults(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid")
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid")
 	for prompt, fine := range map[string]bool{"login": true, "none": false, "consent": false, "select_account": false} {
 		page := v.get(p.url("prompt", prompt))
 		require.Equal(t, fine, page.left == nil, prompt)
@@ -139,7 +140,7 @@ func TestIDPortenDefaults(t *testing.T) {
 	require.NoError(t, p.provider.Claims(&meta))
 	require.Equal(t, []string{"login"}, meta.Prompts)
 	require.NotContains(t, meta.Scopes, "email")
-	unknown := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "email")
+	unknown := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid", "email")
 	require.Equal(t, "invalid_scope", v.get(unknown.url()).param(t, "error"))
 }
 
@@ -148,7 +149,7 @@ func TestOpenIDDemo(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", write(t, `{"profile":"openid"}`))
 	v := tour(t, s)
-	home := v.get(s.at.first)
+	home := v.get(s.At.First)
 	refused := v.press(home, "story-stille")
 	require.Contains(t, refused.text("rp-notice"), "login_required")
 	in := v.press(v.press(home, "story-kontakt"), "user-kari")
@@ -165,8 +166,8 @@ func TestOpenIDDemo(t *testing.T) {
 	require.Contains(t, called.text("api-answer"), "612 000")
 	opaque := v.press(called, "story-opak")
 	require.Contains(t, v.press(opaque, "call-api").text("api-answer"), `"checked_by":"introspection"`)
-	require.NotNil(t, v.press(v.get(s.at.second), "story-login").id("logged-in"), "SSO")
-	require.True(t, strings.HasPrefix(v.press(v.get(s.at.isolated), "story-login").url.String(), s.issuer+"/login"))
+	require.NotNil(t, v.press(v.get(s.At.Second), "story-login").id("logged-in"), "SSO")
+	require.True(t, strings.HasPrefix(v.press(v.get(s.At.Isolated), "story-login").url.String(), s.Issuer+"/login"))
 }
 
 // TestOwnStandardScope checks a standard scope whose record of the configuration requires consent.

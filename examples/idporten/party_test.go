@@ -17,6 +17,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 )
@@ -27,7 +28,7 @@ const clientSecret = "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U"
 // party is a relying party with golang.org/x/oauth2 and github.com/coreos/go-oidc.
 type party struct {
 	t        *testing.T
-	s        *server
+	s        *idporten.Server
 	ctx      context.Context
 	provider *oidc.Provider
 	conf     oauth2.Config
@@ -36,10 +37,10 @@ type party struct {
 	state    string
 }
 
-func newParty(t *testing.T, s *server, clientID, secret, redirect string, scopes ...string) *party {
+func newParty(t *testing.T, s *idporten.Server, clientID, secret, redirect string, scopes ...string) *party {
 	t.Helper()
-	ctx := oidc.ClientContext(t.Context(), s.outgoing)
-	p, err := oidc.NewProvider(ctx, s.issuer)
+	ctx := oidc.ClientContext(t.Context(), s.Outgoing)
+	p, err := oidc.NewProvider(ctx, s.Issuer)
 	require.NoError(t, err)
 	endpoint := p.Endpoint()
 	endpoint.AuthStyle = oauth2.AuthStyleInHeader
@@ -80,7 +81,7 @@ func (p *party) code(answer url.Values) string {
 	p.t.Helper()
 	require.Empty(p.t, answer.Get("error"), "%v", answer)
 	require.Equal(p.t, p.state, answer.Get("state"))
-	require.Equal(p.t, p.s.issuer, answer.Get("iss"))
+	require.Equal(p.t, p.s.Issuer, answer.Get("iss"))
 	require.NotEmpty(p.t, answer.Get("code"))
 	return answer.Get("code")
 }
@@ -128,15 +129,15 @@ func refusedWith(t *testing.T, err error, code string) {
 }
 
 // post calls an endpoint of the server as a client.
-func post(t *testing.T, s *server, path, clientID, secret string, form url.Values) (int, map[string]any) {
+func post(t *testing.T, s *idporten.Server, path, clientID, secret string, form url.Values) (int, map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Issuer+path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if secret != "" {
 		r.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(secret))
 	}
-	resp, err := s.outgoing.Do(r)
+	resp, err := s.Outgoing.Do(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
@@ -19,7 +20,7 @@ func TestIssuerWithPath(t *testing.T) {
 	proxy := httptest.NewUnstartedServer(nil)
 	origin := "http://" + proxy.Listener.Addr().String()
 	s := start(t, "-issuer", origin+"/idp", "-demo", "-config", write(t, `{"confirm_logout":true}`))
-	target, err := url.Parse(s.sites[0].Base)
+	target, err := url.Parse(s.Sites[0].Base)
 	require.NoError(t, err)
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
@@ -46,7 +47,7 @@ func TestIssuerWithPath(t *testing.T) {
 		return p
 	}
 	check(v.get(origin + "/idp/"))
-	p := check(v.press(v.get(s.at.first), "story-deling"))
+	p := check(v.press(v.get(s.At.First), "story-deling"))
 	require.Equal(t, "/idp/login", p.url.Path)
 	p = check(v.press(p, "lang-en"))
 	require.Equal(t, "/idp/login", p.url.Path)
@@ -55,11 +56,11 @@ func TestIssuerWithPath(t *testing.T) {
 	require.Equal(t, "/idp/consent", p.url.Path)
 	p = v.submit(p, "consent-form", url.Values{"scope": {"demo:inntekt.read", "demo:kontakt.read"}, "action": {"approve"}})
 	require.NotNil(t, p.id("logged-in"), p.body)
-	p = check(v.get(origin + "/idp" + pathMine))
+	p = check(v.get(origin + "/idp" + idporten.PathMine))
 	require.NotNil(t, p.id("main"))
 	for n := range p.root.Descendants() {
-		if n.Data == "form" && attr(n, "action") == "/idp"+pathMine {
-			require.Equal(t, "/idp"+pathMine, check(v.post(p, n, url.Values{"id": {attr(n.FirstChild, "value")}})).url.Path)
+		if n.Data == "form" && attr(n, "action") == "/idp"+idporten.PathMine {
+			require.Equal(t, "/idp"+idporten.PathMine, check(v.post(p, n, url.Values{"id": {attr(n.FirstChild, "value")}})).url.Path)
 		}
 	}
 	check(v.get(origin + "/idp/authorize?client_id=unknown"))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // TestReadme starts the configuration of the README and checks that the README names the users and flags.
@@ -30,7 +31,7 @@ func TestReadme(t *testing.T) {
 	v := visit(t, s)
 	p.exchange(v.login(v.get(p.url()), "kari").left.Query())
 
-	for _, u := range builtinUsers() {
+	for _, u := range idporten.BuiltinUsers() {
 		require.Contains(t, text, "| `"+u.Username+"` | `"+u.Password+"` |")
 	}
 	var usage syncBuffer
@@ -83,7 +84,7 @@ func TestTranscript(t *testing.T) {
 	commands := curls(t)
 	require.Len(t, commands, 2)
 	s := start(t, "-config", "../../docs/idporten-config.example.json", "-demo=false")
-	base := "http://" + s.sites[0].Hosts[0]
+	base := "http://" + s.Sites[0].Hosts[0]
 	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 	resp, err := stay.Get(base + commands[0].url + "?" + commands[0].form.Encode())

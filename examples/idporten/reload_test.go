@@ -56,13 +56,13 @@ func TestReloadMakesKeys(t *testing.T) {
 	t.Parallel()
 	file := write(t, reloadable("", "first"))
 	s := start(t, "-demo=false", "-config", file)
-	require.Equal(t, []string{"RS256"}, s.keys.Set().Algs(now()))
-	before := s.keys.Set().States()[0].KID
+	require.Equal(t, []string{"RS256"}, s.Keys.Set().Algs(now()))
+	before := s.Keys.Set().States()[0].KID
 	text := strings.Replace(reloadable("", "first"), `"scopes"`, `"id_token_signed_response_alg":"ES256","scopes"`, 1)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	require.NoError(t, s.Reload(t.Context()))
-	require.ElementsMatch(t, []string{"RS256", "ES256"}, s.keys.Set().Algs(now()))
-	jwks, _ := s.keys.Set().JWKS(now())
+	require.ElementsMatch(t, []string{"RS256", "ES256"}, s.Keys.Set().Algs(now()))
+	jwks, _ := s.Keys.Set().JWKS(now())
 	require.Contains(t, string(jwks), before, "the key from before stays")
 	p := newParty(t, s, "first", reloadSecret, "http://localhost:3000/first", "openid")
 	v := visit(t, s)
@@ -99,7 +99,7 @@ func TestReloadRefuses(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
 		var out bytes.Buffer
-		cmd := s.opt.command()
+		cmd := s.Options.Command()
 		cmd.Reload(t.Context(), s, slog.New(slog.NewTextHandler(&out, nil)))
 		for _, want := range c.want {
 			require.Contains(t, out.String(), want, name)

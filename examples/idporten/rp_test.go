@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
@@ -24,7 +25,7 @@ func TestRelyingParty(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid", "profile", "demo:meldinger.read")
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid", "profile", "demo:meldinger.read")
 	login := v.get(p.url("acr_values", "idporten-loa-high", "ui_locales", "en"))
 	require.Equal(t, "/login", login.url.Path)
 	require.Equal(t, "Log in", login.text("main")[:6])
@@ -53,20 +54,20 @@ func TestRelyingParty(t *testing.T) {
 	require.NotEqual(t, tok.AccessToken, next.AccessToken)
 
 	// Only the owner of the scope may introspect the token.
-	status, answer := post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, url.Values{"token": {next.AccessToken}})
+	status, answer := post(t, s, "/tokeninfo", idporten.DemoAPIClient, idporten.DemoAPISecret, url.Values{"token": {next.AccessToken}})
 	require.Equal(t, 200, status)
 	require.Equal(t, true, answer["active"], "%v", answer)
 	require.Equal(t, "21879498012", answer["pid"])
 	require.Equal(t, "openid profile demo:meldinger.read", answer["scope"])
-	_, answer = post(t, s, "/introspect", "annen-tjeneste", demoSecret, url.Values{"token": {next.AccessToken}})
+	_, answer = post(t, s, "/introspect", "annen-tjeneste", idporten.DemoSecret, url.Values{"token": {next.AccessToken}})
 	require.NotEqual(t, true, answer["active"])
 	require.NotContains(t, answer, "pid")
 
-	status, _ = post(t, s, "/revoke", "min-tjeneste", demoSecret, url.Values{"token": {next.RefreshToken}})
+	status, _ = post(t, s, "/revoke", "min-tjeneste", idporten.DemoSecret, url.Values{"token": {next.RefreshToken}})
 	require.Equal(t, 200, status)
 	_, err = p.refresh(next.RefreshToken)
 	refusedWith(t, err, "invalid_grant")
-	_, answer = post(t, s, "/tokeninfo", demoAPIClient, demoAPISecret, url.Values{"token": {next.AccessToken}})
+	_, answer = post(t, s, "/tokeninfo", idporten.DemoAPIClient, idporten.DemoAPISecret, url.Values{"token": {next.AccessToken}})
 	require.Equal(t, map[string]any{"active": false}, answer)
 	_, err = p.provider.UserInfo(p.ctx, oauth2.StaticTokenSource(next))
 	require.ErrorContains(t, err, "401")
@@ -77,7 +78,7 @@ func TestReplayedRefresh(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	v := visit(t, s)
-	p := newParty(t, s, "min-tjeneste", demoSecret, s.at.first+"/callback", "openid")
+	p := newParty(t, s, "min-tjeneste", idporten.DemoSecret, s.At.First+"/callback", "openid")
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	next, err := p.refresh(tok.RefreshToken)
 	require.NoError(t, err)
@@ -129,12 +130,12 @@ func TestClientAuthentication(t *testing.T) {
 
 	p = newParty(t, s, "nokkel", "", nobody, "openid", "profile")
 	p.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	_, it = p.exchange(v.get(p.url()).left.Query(), k.assertion(t, "nokkel", s.issuer)...)
+	_, it = p.exchange(v.get(p.url()).left.Query(), k.assertion(t, "nokkel", s.Issuer)...)
 	require.Equal(t, "45840375084", p.claims(it)["pid"], "SSO: the same person")
-	used := k.assertion(t, "nokkel", s.issuer)
+	used := k.assertion(t, "nokkel", s.Issuer)
 	p.exchange(v.get(p.url()).left.Query(), used...)
 	for _, assertion := range map[string][]string{
-		"used twice": used, "for the token endpoint": k.assertion(t, "nokkel", s.issuer+"/token"), "by another key": newKey(t).assertion(t, "nokkel", s.issuer), "none": nil,
+		"used twice": used, "for the token endpoint": k.assertion(t, "nokkel", s.Issuer+"/token"), "by another key": newKey(t).assertion(t, "nokkel", s.Issuer), "none": nil,
 	} {
 		opts := append(pairs(assertion...), oauth2.VerifierOption(p.verifier))
 		_, err := p.conf.Exchange(p.ctx, v.get(p.url()).param(t, "code"), opts...)
@@ -152,7 +153,7 @@ func TestPushedRequest(t *testing.T) {
 	status, pushed := post(t, s, "/par", "par", clientSecret, p.params())
 	require.Equal(t, http.StatusCreated, status, "%v", pushed)
 	require.InDelta(t, 120, pushed["expires_in"], 0)
-	short := s.issuer + "/authorize?" + url.Values{"client_id": {"par"}, "request_uri": {pushed["request_uri"].(string)}}.Encode()
+	short := s.Issuer + "/authorize?" + url.Values{"client_id": {"par"}, "request_uri": {pushed["request_uri"].(string)}}.Encode()
 	p.exchange(v.login(v.get(short), "ola").left.Query())
 	require.NotNil(t, v.get(short).id("error-code"), "a request_uri is for one login")
 
@@ -187,11 +188,11 @@ func TestSignedRequest(t *testing.T) {
 	v := visit(t, s)
 	p := newParty(t, s, "signert", clientSecret, nobody, "openid")
 	object := func(signer key) string {
-		claims := map[string]any{"iss": "signert", "aud": s.issuer, "iat": now().Unix(), "exp": now().Add(time.Minute).Unix(), "jti": "x"}
+		claims := map[string]any{"iss": "signert", "aud": s.Issuer, "iat": now().Unix(), "exp": now().Add(time.Minute).Unix(), "jti": "x"}
 		for name, values := range p.params() {
 			claims[name] = values[0]
 		}
-		return s.issuer + "/authorize?" + url.Values{"client_id": {"signert"}, "request": {signer.sign(t, "oauth-authz-req+jwt", claims)}}.Encode()
+		return s.Issuer + "/authorize?" + url.Values{"client_id": {"signert"}, "request": {signer.sign(t, "oauth-authz-req+jwt", claims)}}.Encode()
 	}
 	p.exchange(v.login(v.get(object(k)), "ola").left.Query())
 	require.NotNil(t, v.get(object(newKey(t))).id("error-code"), "another key")
@@ -252,7 +253,7 @@ func TestBrowserClient(t *testing.T) {
 	origin := "http://localhost:5173"
 	p := newParty(t, s, "nettleser", "", origin+"/cb", "openid", "profile")
 	p.conf.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	cors := &corsTransport{origin: origin, next: s.outgoing.Transport}
+	cors := &corsTransport{origin: origin, next: s.Outgoing.Transport}
 	p.ctx = oidc.ClientContext(t.Context(), &http.Client{Transport: cors})
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 	require.Equal(t, origin, cors.allowed)
@@ -264,11 +265,11 @@ func TestBrowserClient(t *testing.T) {
 	require.NotEqual(t, tok.RefreshToken, next.RefreshToken, "public clients rotate")
 
 	for from, want := range map[string]string{origin: origin, "http://localhost:1": "", "http://evil.example": "", "null": ""} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.issuer+"/token", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.Issuer+"/token", nil)
 		require.NoError(t, err)
 		r.Header.Set("Origin", from)
 		r.Header.Set("Access-Control-Request-Method", "POST")
-		resp, err := s.outgoing.Do(r)
+		resp, err := s.Outgoing.Do(r)
 		require.NoError(t, err)
 		_ = resp.Body.Close()
 		require.Equal(t, want, resp.Header.Get("Access-Control-Allow-Origin"), from)
@@ -276,7 +277,7 @@ func TestBrowserClient(t *testing.T) {
 
 	// PKCE and state are required.
 	bare := url.Values{"client_id": {"nettleser"}, "redirect_uri": {origin + "/cb"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"x"}}
-	require.Equal(t, "invalid_request", v.get(s.issuer+"/authorize?"+bare.Encode()).param(t, "error"))
+	require.Equal(t, "invalid_request", v.get(s.Issuer+"/authorize?"+bare.Encode()).param(t, "error"))
 }
 
 // corsTransport sends requests as a script in a browser.
@@ -351,7 +352,7 @@ func TestIsolatedClient(t *testing.T) {
 	require.Equal(t, "/login", asked.url.Path)
 	require.NotNil(t, v.login(asked, "ola").left)
 	require.NotNil(t, v.get(alone.url()).left, "with itself")
-	require.NotNil(t, v.get(s.issuer+"/logout").id("logged-out"), "ID-porten does not ask")
+	require.NotNil(t, v.get(s.Issuer+"/logout").id("logged-out"), "ID-porten does not ask")
 	require.Equal(t, "/login", v.get(alone.url()).url.Path)
 	require.Equal(t, "/login", v.get(common.url()).url.Path)
 }
@@ -374,13 +375,13 @@ func TestMetadata(t *testing.T) {
 	s := start(t)
 	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		var m map[string]any
-		require.NoError(t, json.Unmarshal([]byte(visit(t, s).get(s.issuer+path).body), &m))
-		require.Equal(t, s.issuer, m["issuer"])
-		require.Equal(t, s.issuer+"/par", m["pushed_authorization_request_endpoint"])
+		require.NoError(t, json.Unmarshal([]byte(visit(t, s).get(s.Issuer+path).body), &m))
+		require.Equal(t, s.Issuer, m["issuer"])
+		require.Equal(t, s.Issuer+"/par", m["pushed_authorization_request_endpoint"])
 		require.Contains(t, m["token_endpoint_auth_methods_supported"], "private_key_jwt")
 		for name, v := range m {
 			if text, ok := v.(string); ok && strings.HasSuffix(name, "_endpoint") {
-				require.True(t, strings.HasPrefix(text, s.issuer+"/"), name)
+				require.True(t, strings.HasPrefix(text, s.Issuer+"/"), name)
 			}
 		}
 	}
@@ -390,12 +391,12 @@ func TestMetadata(t *testing.T) {
 func TestNoButtons(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-config", team(t, newKey(t), ""), "-demo=false")
-	require.Len(t, s.sites, 1, "the provider only")
+	require.Len(t, s.Sites, 1, "the provider only")
 	v := visit(t, s)
 	p := newParty(t, s, "alene", clientSecret, nobody, "openid")
 	login := v.get(p.url())
 	require.Nil(t, login.id("user-form"))
 	require.Equal(t, http.StatusUnauthorized, v.submit(login, "login-form", url.Values{"user": {"kari"}}).status)
 	p.exchange(v.login(login, "kari").left.Query())
-	require.NotContains(t, v.get(s.issuer+"/").body, "tjeneste</a>")
+	require.NotContains(t, v.get(s.Issuer+"/").body, "tjeneste</a>")
 }

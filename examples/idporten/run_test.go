@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/internal/standin/standintest"
-
 	"github.com/portner-go/portner/norway"
 )
 
@@ -129,7 +129,7 @@ func TestRunStops(t *testing.T) {
 		return string(stacks[:runtime.Stack(stacks, true)])
 	}
 	require.Eventually(t, func() bool {
-		return !strings.Contains(left(), "idporten.(*server)") && !strings.Contains(left(), "net/http.(*Server)")
+		return !strings.Contains(left(), "idporten.(*Server)") && !strings.Contains(left(), "net/http.(*Server)")
 	}, 5*time.Second, 20*time.Millisecond, "goroutines are left")
 }
 
@@ -138,14 +138,14 @@ func TestNamedTestEnvironment(t *testing.T) {
 	t.Parallel()
 	const named = "http://localhost:8080"
 	s := start(t, "-addr", "0.0.0.0:0", "-demo=false", "-issuer", named, "-config", write(t, `{"test_login":true,"test_issuer":"`+named+`"}`))
-	require.Equal(t, named, s.issuer)
+	require.Equal(t, named, s.Issuer)
 }
 
 // TestHosts verifies that the server accepts the Host of the issuer and its listen address only (docs/threat-model.md B8).
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-issuer", "https://login.example.no", "-test-issuer", "https://login.example.no")
-	provider := s.sites[0].Hosts[0]
+	provider := s.Sites[0].Hosts[0]
 	for host, want := range map[string]int{
 		"login.example.no": 200, provider: 200, strings.Replace(provider, "127.0.0.1", "localhost", 1): 200,
 		"evil.example": 421, "localhost": 421, "login.example.no.evil.example": 421, "login.example.no:444": 421, "LOGIN.example.no.": 421, "127.0.0.1:1": 421,
@@ -157,8 +157,8 @@ func TestHosts(t *testing.T) {
 			require.NotContains(t, resp.Header, "Access-Control-Allow-Origin")
 		}
 	}
-	for i := range demoSites {
-		addr := s.sites[i+1].Hosts[0]
+	for i := range idporten.DemoSiteNames {
+		addr := s.Sites[i+1].Hosts[0]
 		require.Equal(t, 421, send(t, http.MethodGet, "http://"+addr+"/", "evil.example").StatusCode)
 		require.NotEqual(t, 421, send(t, http.MethodGet, "http://"+addr+"/", addr).StatusCode)
 	}
@@ -179,10 +179,10 @@ func send(t *testing.T, method, url, host string) *http.Response {
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	host := strings.TrimPrefix(s.issuer, "http://")
+	host := strings.TrimPrefix(s.Issuer, "http://")
 	for _, path := range []string{"/", "/nowhere", "/login", "/consent", "/language", "/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/introspect", "/revoke", "/logout", "/endsession", "/static/", "/static/none"} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS", "TRACE"} {
-			resp := send(t, method, s.issuer+path, host)
+			resp := send(t, method, s.Issuer+path, host)
 			h := resp.Header
 			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), "%s %s", method, path)
 			require.Contains(t, []string{"no-referrer", "same-origin"}, h.Get("Referrer-Policy"), "%s %s", method, path)
@@ -196,10 +196,10 @@ func TestHeaders(t *testing.T) {
 	}
 	// Pages with forms, such as that of the language, keep the Origin field of their posts. Other responses send no referrer.
 	for _, path := range []string{"/", "/login"} {
-		require.Equal(t, "same-origin", send(t, "GET", s.issuer+path, host).Header.Get("Referrer-Policy"), path)
+		require.Equal(t, "same-origin", send(t, "GET", s.Issuer+path, host).Header.Get("Referrer-Policy"), path)
 	}
 	for _, path := range []string{"/jwks", "/nowhere"} { // without Accept: text/html
-		require.Equal(t, "no-referrer", send(t, "GET", s.issuer+path, host).Header.Get("Referrer-Policy"), path)
+		require.Equal(t, "no-referrer", send(t, "GET", s.Issuer+path, host).Header.Get("Referrer-Policy"), path)
 	}
 }
 

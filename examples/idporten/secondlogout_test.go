@@ -21,7 +21,7 @@ func TestSecondLogout(t *testing.T) {
 			v := visit(t, s)
 			p := newParty(t, s, "tjeneste", clientSecret, nobody, "openid")
 			tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
-			again := s.issuer + "/logout?" + url.Values{
+			again := s.Issuer + "/logout?" + url.Values{
 				"id_token_hint": {tok.Extra("id_token").(string)}, "post_logout_redirect_uri": {"http://localhost:1/ut"}, "state": {"ut"},
 			}.Encode()
 			out := v.get(again)
@@ -38,7 +38,7 @@ func TestSecondLogout(t *testing.T) {
 				require.NotContains(t, out.body, "Innlogging")
 				leadsOn(t, out)
 			}
-			leadsOn(t, v.get(s.issuer+"/logout"))
+			leadsOn(t, v.get(s.Issuer+"/logout"))
 		})
 	}
 }

@@ -14,32 +14,33 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/browsertest"
-	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/rar"
 )
 
 // states returns the pages in the states that the stories of the demo do not reach, in one language.
-func states(p *pages, lang string) map[string]portner.Reply {
-	t := textsFor(lang)
+func states(p *idporten.Pages, lang string) map[string]portner.Reply {
+	t := idporten.TextsFor(lang)
 	out := p.LogoutPages()
 	login := func(why, failed string) portner.Reply {
-		f := p.frame(lang, t.LoginTitle, "login-page", "/")
+		f := p.PageFrame(lang, t.LoginTitle, "login-page", "/")
 		f.Failed = failed
-		return p.Reply(200, "login.html", loginPage{f, standin.LoginForm{ClientName: "Min tjeneste", Why: why}}, standin.OwnForms)
+		return p.Reply(200, "login.html", idporten.LoginPage{PageFrame: f, LoginForm: standin.LoginForm{ClientName: "Min tjeneste", Why: why}}, standin.OwnForms)
 	}
-	consent := consentPage{frame: p.frame(lang, t.ConsentTitle, "consent-page", "/"), ClientName: "Min tjeneste", Changed: true, Only: "Betale 100 kr", Details: []rar.Shown{{
+	consent := idporten.ConsentPage{PageFrame: p.PageFrame(lang, t.ConsentTitle, "consent-page", "/"), ClientName: "Min tjeneste", Changed: true, Only: "Betale 100 kr", Details: []rar.Shown{{
 		ID: "1", Text: rar.Text{Title: "Betale 100 kr", Lines: []string{"Til Kiosken"}}, JSON: json.RawMessage(`{"type":"betaling"}`),
 	}}}
 	now := time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC)
 	org := norway.OrgIdentifier("991825827")
-	mine := minePage{frame: p.frame(lang, t.MineTitle, "mine-page", "/"), LoggedIn: true, Ended: true, Next: "x", Services: t.byService([]authorizations.Authorization{
+	mine := idporten.MinePage{PageFrame: p.PageFrame(lang, t.MineTitle, "mine-page", "/"), LoggedIn: true, Ended: true, Next: "x", Services: t.ByService([]authorizations.Authorization{
 		{ID: "1", Expires: now.UnixMilli(), AuthorizedAt: now.UnixMilli(), Scopes: []authorizations.GrantedScope{{Name: "openid", Description: "openid"}, {Name: "offline_access", Description: "offline_access"}}},
 		{ID: "2", ClientID: "a", ClientName: "Min tjeneste", Consumer: &org, Expires: now.UnixMilli(), AuthorizedAt: now.UnixMilli()},
-	}), History: []historyEntry{{t.Names.Instant(now), "Min tjeneste", t.Names.Methods("eIDAS")}}}
-	none := minePage{frame: mine.frame, LoggedIn: true}
+	}), History: []idporten.HistoryEntry{{At: t.Names.Instant(now), Service: "Min tjeneste", Method: t.Names.Methods("eIDAS")}}}
+	none := idporten.MinePage{PageFrame: mine.PageFrame, LoggedIn: true}
 	client := authorize.ClientInfo{Name: "Min tjeneste"}
 	return map[string]portner.Reply{
 		"login, again":               login(t.Again, ""),
@@ -48,11 +49,11 @@ func states(p *pages, lang string) map[string]portner.Reply {
 		"consent to a detail":        p.Reply(200, "consent.html", consent, standin.OwnForms),
 		"authorizations":             p.Reply(200, "mine.html", mine, standin.OwnForms),
 		"no authorizations":          p.Reply(200, "mine.html", none, standin.OwnForms),
-		"authorizations, no login":   p.Reply(200, "mine.html", minePage{frame: mine.frame}, standin.OwnForms),
-		"error of a login":           p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", Parameter: "redirect_uri", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/"}),
-		"completed login":            p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Completed: true}),
-		"expired login":              p.authorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Expired: true}),
-		"unavailable":                p.authorizeError(authorize.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang}),
+		"authorizations, no login":   p.Reply(200, "mine.html", idporten.MinePage{PageFrame: mine.PageFrame}, standin.OwnForms),
+		"error of a login":           p.AuthorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", Parameter: "redirect_uri", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/"}),
+		"completed login":            p.AuthorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Completed: true}),
+		"expired login":              p.AuthorizeError(authorize.ErrorPage{Status: 400, Code: "invalid_request", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, Client: client, BackURL: "https://tjeneste.example.no/", Expired: true}),
+		"unavailable":                p.AuthorizeError(authorize.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang}),
 		"error of a logout":          out.Error(logout.ErrorPage{Status: 503, Code: "temporarily_unavailable", CorrelationID: "0123456789abcdef0123456789abcdef", Locale: lang, StillLoggedIn: true}),
 		"not found":                  p.Error(lang, standin.ErrorPage{Status: 404, Code: "invalid_request"}),
 		"method not allowed":         p.Error(lang, standin.ErrorPage{Status: 405, Code: "invalid_request"}),
@@ -66,8 +67,8 @@ func states(p *pages, lang string) map[string]portner.Reply {
 // TestStates audits the states that the stories of the demo do not reach, in bokmål. In the other languages it renders them.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	s := &server{issuer: "http://localhost:1"}
-	p := newPages(s)
+	s := &idporten.Server{Issuer: "http://localhost:1"}
+	p := idporten.NewPages(s)
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", look.Handler())
 	srv := httptest.NewServer(mux)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // storeCase is a store on which the browser's stories run.
@@ -33,7 +34,7 @@ func TestDemoOnEachStore(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, c.args(t)...)
 			b := browsertest.New(t, "")
-			b.Open(s.at.first, "#story-deling")
+			b.Open(s.At.First, "#story-deling")
 			b.Click("#story-deling", "#login-form")
 			b.Click("#user-kari", "#consent-form")
 			b.Toggle("input[value='demo:inntekt.read']")
@@ -45,19 +46,19 @@ func TestDemoOnEachStore(t *testing.T) {
 			require.Equal(t, "21879498012", answer["person"])
 			b.Click("#refresh", "#refreshed")
 			sub := b.Text("#id-sub")
-			b.Open(s.at.second, "#story-login")
+			b.Open(s.At.Second, "#story-login")
 			b.Click("#story-login", "#logged-in")
 			require.NotEqual(t, sub, b.Text("#id-sub"))
 
 			// The consent is remembered: the page asks for the declined scope only.
-			b.Open(s.at.first, "#story-deling")
+			b.Open(s.At.First, "#story-deling")
 			b.Click("#story-deling", "#consent-form")
 			require.False(t, b.Has("input[value='demo:inntekt.read']"))
 			b.Click("#consent-deny", "#logged-in")
 			require.Equal(t, sub, b.Text("#id-sub"))
 
 			b.Click("#logout", "#rp-notice")
-			b.Open(s.at.second, "#story-login")
+			b.Open(s.At.Second, "#story-login")
 			require.False(t, b.Has("#logged-in"), "the single logout")
 			b.Click("#story-login", "#login-form")
 		})
@@ -85,7 +86,7 @@ func TestRestart(t *testing.T) {
 				"users":[{"username":"ola","password":"passord","pid":"45840375084"}]}`, clientSecret, broker.Base))
 			args := append(c.args(t), "-addr", freeAddr(t), "-config", file)
 			p := startProcess(t, args...)
-			s := &server{issuer: p.issuer, outgoing: standin.TLS{}.Outgoing()}
+			s := &idporten.Server{Issuer: p.issuer, Outgoing: standin.TLS{}.Outgoing()}
 			first := newParty(t, s, "tjeneste", clientSecret, broker.Base+"/cb", "openid", "profile", "a:b")
 			b := browsertest.New(t, "")
 			b.Open(first.url(), "#login-form")
@@ -110,7 +111,7 @@ func TestRestart(t *testing.T) {
 			_, idTokenAgain := second.exchange(b.Arrived())
 			require.Equal(t, idToken.Subject, idTokenAgain.Subject, "sub")
 			require.Equal(t, first.claims(idToken)["sid"], second.claims(idTokenAgain)["sid"], "the session")
-			b.Open(s.issuer+"/logout", "#logged-out")
+			b.Open(s.Issuer+"/logout", "#logged-out")
 			b.Open(newParty(t, s, "tjeneste", clientSecret, broker.Base+"/cb", "openid").url(), "#login-form")
 		})
 	}

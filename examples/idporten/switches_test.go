@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 )
@@ -19,7 +20,7 @@ import (
 func TestOldLevelNames(t *testing.T) {
 	t.Parallel()
 	demo := start(t)
-	p := newParty(t, demo, "min-tjeneste", demoSecret, demo.at.first+"/callback", "demo:meldinger.read")
+	p := newParty(t, demo, "min-tjeneste", idporten.DemoSecret, demo.At.First+"/callback", "demo:meldinger.read")
 	v := visit(t, demo)
 	login := v.get(p.url("acr_values", "Level3"))
 	require.Equal(t, "/login", login.url.Path)
@@ -28,7 +29,7 @@ func TestOldLevelNames(t *testing.T) {
 }
 
 // levels requests an old level name and returns the acr of the id_token, or the error.
-func oldLevel(t *testing.T, s *server, level, username string) string {
+func oldLevel(t *testing.T, s *idporten.Server, level, username string) string {
 	t.Helper()
 	p := newParty(t, s, "app", "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U", nobody, "openid")
 	v := visit(t, s)
@@ -85,7 +86,7 @@ func TestNoPID(t *testing.T) {
 			{"client_id":"api","client_secret":"Wn5RsUx1VbQe8LmYz4TcHk0GpXd6JaF2","client_orgno":"974761076","integration_type":"api_klient","scopes":["tokeninfo"]},
 			{"client_id":"annen","client_secret":"Tq9HxZs3KvRb6MnYw1LcJd5GpUe8FaX0","client_orgno":"910753614","integration_type":"api_klient","scopes":["tokeninfo"]}],`+appUsers+scopes+more+`}`)
 	}
-	_, err := readConfig(config(""), false)
+	_, err := idporten.ReadConfig(config(""), false)
 	require.ErrorContains(t, err, "clients[0].scopes[2]: no_pid is retired, and accepted only if no_pid is switched on")
 	require.ErrorContains(t, err, "clients[1].scopes[0]: tokeninfo is retired")
 
@@ -148,7 +149,7 @@ func TestAccessTokenType(t *testing.T) {
 		_, rfc9068 := payloadOf(t, tok.AccessToken)["aud"]
 		require.Equal(t, more != ``, rfc9068, "the claims do not depend on the header: %s", more)
 	}
-	_, err := readConfig(write(t, `{"access_token_type":"JWT"}`), false)
+	_, err := idporten.ReadConfig(write(t, `{"access_token_type":"JWT"}`), false)
 	require.ErrorContains(t, err, `access_token_type: "JWT" is neither at+jwt nor none`)
 }
 
@@ -186,15 +187,15 @@ func TestSigningAlgorithms(t *testing.T) {
 			p.exchange(v.login(v.get(p.url()), "ola").left.Query())
 		})
 	}
-	_, err := readConfig(with(t, "", `,"id_token_signed_response_alg":"RS256"`, `,"signing_algorithms":["ES256","ES256","none"]`), false)
+	_, err := idporten.ReadConfig(with(t, "", `,"id_token_signed_response_alg":"RS256"`, `,"signing_algorithms":["ES256","ES256","none"]`), false)
 	require.ErrorContains(t, err, `signing_algorithms[1]: "ES256" occurs twice`)
 	require.ErrorContains(t, err, `signing_algorithms[2]: "none" is none of RS256`)
 	require.ErrorContains(t, err, "clients[0].id_token_signed_response_alg: must be one of signing_algorithms")
 }
 
-func fetch(t *testing.T, s *server, path string, into any) {
+func fetch(t *testing.T, s *idporten.Server, path string, into any) {
 	t.Helper()
-	resp, err := s.outgoing.Get(s.issuer + path)
+	resp, err := s.Outgoing.Get(s.Issuer + path)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(into))
@@ -205,7 +206,7 @@ func fetch(t *testing.T, s *server, path string, into any) {
 func TestKeyCertificates(t *testing.T) {
 	t.Parallel()
 	demo := start(t)
-	headers := headersOf(t, demo, newParty(t, demo, "min-tjeneste", demoSecret, demo.at.first+"/callback", "openid", "profile"))
+	headers := headersOf(t, demo, newParty(t, demo, "min-tjeneste", idporten.DemoSecret, demo.At.First+"/callback", "openid", "profile"))
 	for _, header := range headers {
 		require.Len(t, header, 3, "%v", header)
 	}
@@ -217,13 +218,13 @@ func TestKeyCertificates(t *testing.T) {
 		}
 	}
 	openid := start(t, "-config", write(t, `{"profile":"openid"}`))
-	for _, header := range headersOf(t, openid, newParty(t, openid, "min-tjeneste", demoSecret, openid.at.first+"/callback", "openid", "profile")) {
+	for _, header := range headersOf(t, openid, newParty(t, openid, "min-tjeneste", idporten.DemoSecret, openid.At.First+"/callback", "openid", "profile")) {
 		require.NotContains(t, header, "x5c")
 	}
 }
 
 // headersOf logs in and returns the headers of the id_token and the access token. Each x5c holds the certificate of the key.
-func headersOf(t *testing.T, s *server, p *party) (headers []map[string]any) {
+func headersOf(t *testing.T, s *idporten.Server, p *party) (headers []map[string]any) {
 	t.Helper()
 	v := visit(t, s)
 	tok, _ := p.exchange(v.login(v.get(p.url()), "ola").left.Query())
@@ -260,10 +261,10 @@ func TestPredefinedScopes(t *testing.T) {
 	v := visit(t, s)
 	tok, _ := p.exchange(v.login(v.get(p.url()), "kari").left.Query())
 	for _, path := range []string{"/clients/authorizations?require_user_consent=false", "/api-provider/authorizations", "/innlogginger/logg/idporten"} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.issuer+path, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Issuer+path, nil)
 		require.NoError(t, err)
 		tok.SetAuthHeader(r)
-		resp, err := s.outgoing.Do(r)
+		resp, err := s.Outgoing.Do(r)
 		require.NoError(t, err)
 		_ = resp.Body.Close()
 		require.Equal(t, http.StatusOK, resp.StatusCode, path)

@@ -42,14 +42,14 @@ func TestLoginTokensOfThePageOnTokenKinds(t *testing.T) {
 		for _, name := range varying {
 			require.NotEmpty(t, claims[name], name)
 		}
-		require.Equal(t, []any{s.issuer, "21879498012", "idporten-loa-high"}, []any{claims["iss"], claims["pid"], claims["acr"]})
+		require.Equal(t, []any{s.Issuer, "21879498012", "idporten-loa-high"}, []any{claims["iss"], claims["pid"], claims["acr"]})
 	}
 	require.NotEqual(t, idToken["sub"], access["sub"], "organisations get different subjects")
 	require.Equal(t, []any{"oidc_kongsvingerkommune_acos", []any{"BankID"}}, []any{idToken["aud"], idToken["amr"]})
 	require.NotContains(t, idToken, "scope")
 	maps.DeleteFunc(access, func(name string, _ any) bool { return slices.Contains(varying, name) })
 	require.Equal(t, map[string]any{
-		"iss": s.issuer, "scope": "svv:pkk", "client_id": "oidc_svv_vitecautodata", "client_amr": "client_secret_basic", "acr": "idporten-loa-high", "pid": "21879498012",
+		"iss": s.Issuer, "scope": "svv:pkk", "client_id": "oidc_svv_vitecautodata", "client_amr": "client_secret_basic", "acr": "idporten-loa-high", "pid": "21879498012",
 		"consumer": map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:944117784"},
 	}, access)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
@@ -20,12 +21,12 @@ type visitor struct {
 }
 
 // visit returns a browser that follows redirects to the provider only.
-func visit(t *testing.T, s *server) *visitor {
+func visit(t *testing.T, s *idporten.Server) *visitor {
 	t.Helper()
 	cookies, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	v := &visitor{t: t, home: []string{s.issuer}}
-	v.http = &http.Client{Jar: cookies, Transport: s.outgoing.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	v := &visitor{t: t, home: []string{s.Issuer}}
+	v.http = &http.Client{Jar: cookies, Transport: s.Outgoing.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		if !v.at(r.URL) {
 			return http.ErrUseLastResponse
 		}
@@ -35,10 +36,10 @@ func visit(t *testing.T, s *server) *visitor {
 }
 
 // tour returns a browser that also follows redirects to the services of the demo.
-func tour(t *testing.T, s *server) *visitor {
+func tour(t *testing.T, s *idporten.Server) *visitor {
 	t.Helper()
 	v := visit(t, s)
-	v.home = append(v.home, s.at.first, s.at.second, s.at.isolated)
+	v.home = append(v.home, s.At.First, s.At.Second, s.At.Isolated)
 	return v
 }
 

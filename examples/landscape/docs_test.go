@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestDocs runs the configuration of docs/landscape.md at https and stops it. All servers must end, and all files be removed.

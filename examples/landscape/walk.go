@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/examples/internal/journey"
-	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/internal/httpx"
+	"github.com/portner-go/portner/internal/standin/look"
 )
 
 //go:embed web/*.html

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
 // The payloads of Altinn's page on Maskinporten.
@@ -39,12 +40,12 @@ const (
 )
 
 // postAt sends a grant to a server whose issuer has another host than its listener, as a proxy does.
-func postAt(t *testing.T, s *server, assertion string) (int, map[string]any) {
+func postAt(t *testing.T, s *maskinporten.Server, assertion string) (int, map[string]any) {
 	t.Helper()
-	issuer, err := url.Parse(s.issuer)
+	issuer, err := url.Parse(s.Issuer)
 	require.NoError(t, err)
 	form := url.Values{"grant_type": {client.JWTBearer}, "assertion": {assertion}}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.sites[0].Base+"/token", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Sites[0].Base+"/token", strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	r.Host = issuer.Host
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -74,7 +75,7 @@ func claimsOf(t *testing.T, response map[string]any) (m map[string]any) {
 func TestGrantsOfAltinn(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca")
-	require.NoError(t, makeTestCA(ca, time.Now()))
+	require.NoError(t, maskinporten.MakeTestCA(ca, time.Now()))
 	config := write(t, `{"clients":[{"client_id":"806e1e80-e3a7-4a73-980e-f92ba1c2bf86","client_orgno":"991825827","scopes":["altinn:serviceowner"]}]}`)
 	for payload, want := range map[string]struct{ issuer, resource string }{
 		grantForVER2:       {"https://ver2.maskinporten.no/", "https://tt02.altinn.no/"},
@@ -118,8 +119,8 @@ func TestGrantsOfAltinn(t *testing.T) {
 // ber om det". "iss: Utsteder", "exp", "iat" and "jti" are "like i alle varianter".
 func TestMachineTokensOfThePageOnTokenKinds(t *testing.T) {
 	t.Parallel()
-	jwks := string(demoJWKS())
-	s := stand{server: start(t, "-config", write(t, `{
+	jwks := string(maskinporten.DemoJWKS())
+	s := stand{Server: start(t, "-config", write(t, `{
 		"clients": [
 			{"client_id":"oidc_skatteetaten_krr","client_orgno":"974761076","scopes":["krr:global/kontaktinformasjon.read"],"jwks":`+jwks+`},
 			{"client_id":"oidc_storbanken","client_orgno":"910753614","scopes":["nav:forsikring"],"jwks":`+jwks+`},
@@ -160,7 +161,7 @@ func TestMachineTokensOfThePageOnTokenKinds(t *testing.T) {
 				require.NotEmpty(t, got[member], member)
 				delete(got, member)
 			}
-			maps.Copy(tt.want, claims{"iss": s.issuer, "client_amr": "private_key_jwt", "token_type": "Bearer"})
+			maps.Copy(tt.want, claims{"iss": s.Issuer, "client_amr": "private_key_jwt", "token_type": "Bearer"})
 			require.Equal(t, tt.want, got)
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
 	"github.com/portner-go/portner/storage"
 	"github.com/stretchr/testify/require"
 )
@@ -27,13 +29,13 @@ func TestBuiltinClientIsLocal(t *testing.T) {
 		"exposed by the configuration": {[]string{"-addr", "0.0.0.0:0", "-config", named}, false},
 		"exposed without clients":      {exposed, true},
 	} {
-		prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
+		prepared, err := programs.Maskinporten().Command().Prepare(append([]string{"-addr", "localhost:0"}, tc.args...), slog.New(slog.DiscardHandler))
 		require.NoError(t, err, name)
-		s := prepared.(*server)
-		s.sites.Close()
-		clients, err := s.cfg.clientRegistry(time.Now())
+		s := prepared.(*maskinporten.Server)
+		s.Sites.Close()
+		clients, err := s.Config.ClientRegistry(time.Now())
 		require.NoError(t, err, name)
-		for _, id := range []string{demoClient, demoCertificate} {
+		for _, id := range []string{maskinporten.DemoClient, maskinporten.DemoCertificate} {
 			_, err = clients.Client(t.Context(), id)
 			if tc.registered {
 				require.NoError(t, err, name)

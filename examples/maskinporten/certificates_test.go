@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +26,7 @@ func TestCertificateAlone(t *testing.T) {
 	dir := t.TempDir()
 	ca, stranger := filepath.Join(dir, "ca"), filepath.Join(dir, "stranger")
 	for _, d := range []string{ca, stranger} {
-		require.NoError(t, makeTestCA(d, time.Now()))
+		require.NoError(t, maskinporten.MakeTestCA(d, time.Now()))
 	}
 	with := func(intermediates string) string {
 		return write(t, fmt.Sprintf(`{"business_certificates": {"roots": [%q], "crls": [%q]%s}}`, filepath.Join(ca, "root.pem"), filepath.Join(ca, "crl.pem"), intermediates))
@@ -43,7 +45,7 @@ func TestCertificateAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			known := name != "roots alone"
-			s := stand{server: start(t, args...), ca: ca, stranger: stranger}
+			s := stand{Server: start(t, args...), ca: ca, stranger: stranger}
 			for _, tc := range []struct {
 				name, dir, certificate string
 				header                 func([]string) claims
@@ -60,7 +62,7 @@ func TestCertificateAlone(t *testing.T) {
 				{"another organisation", ca, "other", leaf, map[bool]string{false: "MP-120", true: "MP-122"}[known]},
 				{"an unknown kid", ca, "seid2", named, "Invalid assertion. Client authentication failed. Unknown key identifier (kid) for client."},
 			} {
-				status, body := s.send(t, byChain(t, tc.dir, tc.certificate, tc.header, s.grant(t, claims{"iss": demoCertificate})))
+				status, body := s.send(t, byChain(t, tc.dir, tc.certificate, tc.header, s.grant(t, claims{"iss": maskinporten.DemoCertificate})))
 				if tc.says == "" {
 					require.Equal(t, http.StatusOK, status, "%s: %v", tc.name, body)
 					continue
@@ -99,15 +101,15 @@ func (r reasons) Handle(_ context.Context, record slog.Record) error {
 func TestIncompleteChainIsExplained(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca")
-	require.NoError(t, makeTestCA(ca, time.Now()))
+	require.NoError(t, maskinporten.MakeTestCA(ca, time.Now()))
 	log := reasons{Handler: slog.DiscardHandler, mu: &sync.Mutex{}, all: &[]string{}}
-	s := stand{server: startWith(t, log, "-config", write(t, fmt.Sprintf(`{"business_certificates": {"roots": [%q]}}`, filepath.Join(ca, "root.pem")))), ca: ca}
-	_, body := s.send(t, byChain(t, ca, "seid2", func(chain []string) claims { return claims{"x5c": chain[:1]} }, s.grant(t, claims{"iss": demoCertificate})))
+	s := stand{Server: startWith(t, log, "-config", write(t, fmt.Sprintf(`{"business_certificates": {"roots": [%q]}}`, filepath.Join(ca, "root.pem")))), ca: ca}
+	_, body := s.send(t, byChain(t, ca, "seid2", func(chain []string) claims { return claims{"x5c": chain[:1]} }, s.grant(t, claims{"iss": maskinporten.DemoCertificate})))
 	log.mu.Lock()
 	require.Contains(t, *log.all, "cert_chain_incomplete")
 	log.mu.Unlock()
-	require.Equal(t, s.issuer+"errors/MP-120", body["error_uri"])
-	resp, err := http.Get(s.issuer + "errors/MP-120")
+	require.Equal(t, s.Issuer+"errors/MP-120", body["error_uri"])
+	resp, err := http.Get(s.Issuer + "errors/MP-120")
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
@@ -118,7 +120,7 @@ func TestIncompleteChainIsExplained(t *testing.T) {
 // TestCertificatesWithoutRoot: authorities without a root would be ignored.
 func TestCertificatesWithoutRoot(t *testing.T) {
 	t.Parallel()
-	_, err := new(options).command().Prepare([]string{
+	_, err := programs.Maskinporten().Command().Prepare([]string{
 		"-addr", "localhost:0", "-config", write(t, `{"business_certificates": {"intermediates": ["x.pem"]}}`),
 	}, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "business_certificates.roots")
@@ -128,7 +130,7 @@ func TestCertificatesWithoutRoot(t *testing.T) {
 func TestUnusableKeys(t *testing.T) {
 	t.Parallel()
 	var set struct{ Keys []map[string]any }
-	require.NoError(t, json.Unmarshal(demoJWKS(), &set))
+	require.NoError(t, json.Unmarshal(maskinporten.DemoJWKS(), &set))
 	nameless := maps.Clone(set.Keys[0])
 	delete(nameless, "kid")
 	ps256 := maps.Clone(set.Keys[0])
@@ -146,7 +148,7 @@ func TestUnusableKeys(t *testing.T) {
 	} {
 		jwks, err := json.Marshal(map[string]any{"keys": []any{tc.key}})
 		require.NoError(t, err)
-		_, err = readConfig(write(t, `{"clients": [{"client_id": "c", "client_orgno": "991825827", "scopes": ["a:b"], "jwks": `+string(jwks)+`}]}`))
+		_, err = maskinporten.ReadConfig(write(t, `{"clients": [{"client_id": "c", "client_orgno": "991825827", "scopes": ["a:b"], "jwks": `+string(jwks)+`}]}`))
 		if tc.says == nil {
 			require.NoError(t, err)
 			continue

@@ -16,21 +16,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/configtest"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // start starts the server on a free port until the end of the test.
-func start(t *testing.T, args ...string) *server {
+func start(t *testing.T, args ...string) *maskinporten.Server {
 	t.Helper()
 	return startWith(t, slog.DiscardHandler, args...)
 }
 
 // startWith is start with a log.
-func startWith(t *testing.T, log slog.Handler, args ...string) *server {
+func startWith(t *testing.T, log slog.Handler, args ...string) *maskinporten.Server {
 	t.Helper()
-	prepared, err := new(options).command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(log))
+	prepared, err := programs.Maskinporten().Command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(log))
 	require.NoError(t, err)
-	s := prepared.(*server)
+	s := prepared.(*maskinporten.Server)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -67,56 +69,56 @@ func TestPrintToken(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "testca")
 	s := start(t, "-testca", dir)
-	claims := token(t, "-issuer", s.issuer)
-	require.Equal(t, s.issuer, claims["iss"])
-	require.True(t, strings.HasSuffix(s.issuer, "/"))
-	require.Equal(t, demoClient, claims["client_id"])
+	claims := token(t, "-issuer", s.Issuer)
+	require.Equal(t, s.Issuer, claims["iss"])
+	require.True(t, strings.HasSuffix(s.Issuer, "/"))
+	require.Equal(t, maskinporten.DemoClient, claims["client_id"])
 	require.Equal(t, "private_key_jwt", claims["client_amr"])
 
-	require.Equal(t, "QCForESeal", token(t, "-issuer", s.issuer, "-testca", dir)["client_amr"])
+	require.Equal(t, "QCForESeal", token(t, "-issuer", s.Issuer, "-testca", dir)["client_amr"])
 
-	claims = token(t, "-issuer", s.issuer, "-claims", `{"scope":"`+demoDelegated+`","consumer_org":"`+demoCustomer+`"}`)
-	require.Equal(t, "0192:"+demoCustomer, claims["consumer"].(map[string]any)["ID"])
-	require.Equal(t, "0192:"+demoOrg, claims["supplier"].(map[string]any)["ID"])
-	require.Equal(t, delegationSource, claims["delegation_source"])
+	claims = token(t, "-issuer", s.Issuer, "-claims", `{"scope":"`+maskinporten.DemoDelegated+`","consumer_org":"`+maskinporten.DemoCustomer+`"}`)
+	require.Equal(t, "0192:"+maskinporten.DemoCustomer, claims["consumer"].(map[string]any)["ID"])
+	require.Equal(t, "0192:"+maskinporten.DemoOrg, claims["supplier"].(map[string]any)["ID"])
+	require.Equal(t, maskinporten.DelegationSource, claims["delegation_source"])
 
-	claims = token(t, "-issuer", s.issuer, "-claims", `{"resource":"https://api.example.no/","pid":"21879498012"}`)
+	claims = token(t, "-issuer", s.Issuer, "-claims", `{"resource":"https://api.example.no/","pid":"21879498012"}`)
 	require.Equal(t, "https://api.example.no/", claims["aud"])
 	require.Equal(t, "21879498012", claims["pid"])
 
 	for _, detail := range []string{
-		`{"type":"urn:altinn:systemuser","systemuser_org":{"authority":"iso6523-actorid-upis","ID":"0192:` + demoCustomer + `"}}`,
+		`{"type":"urn:altinn:systemuser","systemuser_org":{"authority":"iso6523-actorid-upis","ID":"0192:` + maskinporten.DemoCustomer + `"}}`,
 		`{"type":"urn:altinn:consent","id":"1b2f6c3e-0d6a-4a55-9a4e-0d8c1c3a7d11","from":"urn:altinn:person:identifier-no:21879498012"}`,
 	} {
-		claims = token(t, "-issuer", s.issuer, "-claims", `{"authorization_details":[`+detail+`]}`)
+		claims = token(t, "-issuer", s.Issuer, "-claims", `{"authorization_details":[`+detail+`]}`)
 		require.Len(t, claims["authorization_details"], 1)
 	}
 
 	var out, errs bytes.Buffer
-	require.Equal(t, 1, run(t.Context(), []string{"-print-token", "-issuer", s.issuer, "-claims", `{"aud":"x"}`}, &out, &errs))
-	require.Contains(t, errs.String(), s.issuer+"errors/MP-110")
+	require.Equal(t, 1, run(t.Context(), []string{"-print-token", "-issuer", s.Issuer, "-claims", `{"aud":"x"}`}, &out, &errs))
+	require.Contains(t, errs.String(), s.Issuer+"errors/MP-110")
 	require.Empty(t, out.String())
 }
 
 // TestPrintTokenAlone requests a token without a running server.
 func TestPrintTokenAlone(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, demoScope, token(t, "-addr", "localhost:0")["scope"])
+	require.Equal(t, maskinporten.DemoScope, token(t, "-addr", "localhost:0")["scope"])
 }
 
 // TestErrorPages checks the page of each error_uri.
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	require.Len(t, causes, 17)
+	require.Len(t, maskinporten.Causes, 17)
 	for number, status := range map[string]int{"MP-110": 200, "MP-999": 404, "": 404} {
-		resp, err := http.Get(s.issuer + "errors/" + number)
+		resp, err := http.Get(s.Issuer + "errors/" + number)
 		require.NoError(t, err)
 		_ = resp.Body.Close()
 		require.Equal(t, status, resp.StatusCode, number)
 		require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.issuer+"jwk", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Issuer+"jwk", nil)
 	require.NoError(t, err)
 	req.Host = "evil.example.no"
 	resp, err := http.DefaultClient.Do(req)
@@ -165,7 +167,7 @@ func TestRunStops(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Zero(t, run(ctx, []string{"-addr", "localhost:0"}, &out, &errs), errs.String())
 	require.Contains(t, out.String(), "a local Maskinporten")
-	require.Contains(t, out.String(), demoClient)
+	require.Contains(t, out.String(), maskinporten.DemoClient)
 }
 
 // TestBusinessCertificates checks that paths of roots and lists are relative to the configuration.
@@ -173,16 +175,16 @@ func TestBusinessCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca")
-	require.NoError(t, makeTestCA(ca, time.Now()))
+	require.NoError(t, maskinporten.MakeTestCA(ca, time.Now()))
 	path := filepath.Join(dir, "config.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"business_certificates":{"roots":["ca/root.pem"],"crls":["ca/crl.pem"]}}`), 0o600))
 	s := start(t, "-config", path)
-	require.Equal(t, demoCertificate, token(t, "-issuer", s.issuer, "-testca", ca)["client_id"])
+	require.Equal(t, maskinporten.DemoCertificate, token(t, "-issuer", s.Issuer, "-testca", ca)["client_id"])
 }
 
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	configtest.Check(t, "maskinporten", readConfig)
+	configtest.Check(t, "maskinporten", maskinporten.ReadConfig)
 	running := start(t, "-config", "../../docs/maskinporten-config.example.json", "-issuer", "http://127.0.0.1/")
-	require.Len(t, running.cfg.Clients, 4)
+	require.Len(t, running.Config.Clients, 4)
 }

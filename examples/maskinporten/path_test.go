@@ -23,7 +23,7 @@ func TestIssuerWithPath(t *testing.T) {
 		require.Contains(t, greeting.String(), metadata+"\n")
 		get := func(at string) *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
-			s.sites[0].Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimPrefix(at, "http://localhost:1"), nil))
+			s.Sites[0].Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimPrefix(at, "http://localhost:1"), nil))
 			return w
 		}
 		require.Contains(t, get(metadata).Body.String(), `"token_endpoint":"`+issuer+`token"`)

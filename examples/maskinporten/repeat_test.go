@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/standin"
 )
 
 // No path of the server leads to a redirect that repeats a POST (docs/threat-model.md A11).
 func TestNoPathRepeatsAPost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), strings.TrimSuffix(s.issuer, "/"), "//errors/x")
+	optest.RequireNoRepeat(t, standin.TLS{}.Outgoing(), strings.TrimSuffix(s.Issuer, "/"), "//errors/x")
 }

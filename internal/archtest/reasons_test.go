@@ -58,7 +58,7 @@ func reasons(root string) (map[string][]string, error) {
 			return err
 		}
 		rel := filepath.ToSlash(strings.TrimPrefix(name, root+string(filepath.Separator)))
-		if d.IsDir() && name != root && (d.Name() == "testdata" || rel == "examples" || rel == "internal/optest" || strings.HasPrefix(rel, "storage/") || strings.HasPrefix(d.Name(), ".")) {
+		if d.IsDir() && name != root && (d.Name() == "testdata" || rel == "examples" || rel == "internal/standin" || rel == "internal/optest" || strings.HasPrefix(rel, "storage/") || strings.HasPrefix(d.Name(), ".")) {
 			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {

@@ -75,6 +75,17 @@ func layers() map[string]rule {
 	for _, p := range []string{"cores", "embed", "grant", "policies", "profile", "resource", "store"} { // programs of hosts
 		table["internal/callers/"+p] = rule{own: concat(l0, l1, l2, []string{"provider", "storage/memory"})}
 	}
+	// The stand-ins are programs' code on top of the whole module.
+	core := concat(l0, l1, l2, helpers, []string{"provider", "exchange", "storage/memory", "client/businesscert", "digdir/authorizations", "internal/testpki"})
+	table["internal/standin"] = rule{own: concat(core, []string{"internal/standin/look", "internal/standin/strictjson"})}
+	table["internal/standin/look"] = rule{own: []string{"internal/httpx"}}
+	table["internal/standin/strictjson"] = rule{own: []string{".", "internal/fields"}}
+	table["internal/standin/standintest"] = rule{own: []string{"internal/standin"}, testing: true}
+	for name, profile := range map[string]string{
+		"idporten": "exchange", "maskinporten": "digdir/maskinporten", "altinn": "digdir/altinn", "ansattporten": "digdir/ansattporten", "helseid": "nhn/helseid",
+	} {
+		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/look", profile})}
+	}
 	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop", "internal/bound"})} // an API does not need the packages of a provider
 	return table
 }
@@ -102,6 +113,7 @@ var testThird = map[string][]string{
 var excused = map[excuse]string{
 	{"logout/endpoint.go", "template"}:         "a registered post_logout_redirect_uri; html/template rejects the custom scheme of a native client",
 	{"internal/history/batch.go", "math/rand"}: "a seed repeats the calls of a test",
+	{"internal/standin/secrets.go", "seal"}:    "secrets of a program for its own pseudonyms: nothing is sealed with them",
 	{"internal/history/history.go", "clock"}:   "calls are ordered by when they were made, whatever now they pass down",
 }
 
@@ -109,7 +121,7 @@ type excuse struct{ file, rule string }
 
 // program reports whether a directory holds programs, which have a clock and a logger of their own.
 func program(dir string) bool {
-	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "reliability") ||
+	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "internal/standin") || under(dir, "reliability") ||
 		under(dir, "storage/postgres/cmd") || under(dir, "storage/postgres/internal/example")
 }
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
-	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/scope"
 )

@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/portner-go/portner/internal/standin/look"
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/standin/look"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestCipherSuites connects with each cipher suite of TLS 1.2 alone: only those with ECDHE and AES-GCM or CHACHA20 are accepted. A

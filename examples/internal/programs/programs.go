@@ -1,0 +1,40 @@
+// Package programs holds the stand-ins with what needs modules of others: their demos and stores.
+package programs
+
+import (
+	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/examples/internal/helseidwalk"
+	"github.com/portner-go/portner/examples/internal/stores"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/altinn"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
+	"github.com/portner-go/portner/internal/standin/helseid"
+	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
+)
+
+// flags returns the flags of a server that can have every store.
+func flags() standin.Flags {
+	return standin.Flags{StateFlags: standin.StateFlags{Stores: stores.All()}}
+}
+
+// IDPorten returns the stand-in for ID-porten.
+func IDPorten() *idporten.Options {
+	return &idporten.Options{Flags: flags(), NewDemo: demo.IDPorten}
+}
+
+// Maskinporten returns the stand-in for Maskinporten.
+func Maskinporten() *maskinporten.Options { return &maskinporten.Options{Flags: flags()} }
+
+// Altinn returns the stand-in for Altinn.
+func Altinn() *altinn.Options { return &altinn.Options{Flags: flags()} }
+
+// Ansattporten returns the stand-in for Ansattporten.
+func Ansattporten() *ansattporten.Options {
+	return &ansattporten.Options{Flags: flags(), NewDemo: demo.Ansattporten}
+}
+
+// HelseID returns the stand-in for HelseID.
+func HelseID() *helseid.Options {
+	return &helseid.Options{Flags: flags(), NewDemo: helseidwalk.New}
+}

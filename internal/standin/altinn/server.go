@@ -1,0 +1,180 @@
+package altinn
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/digdir/altinn"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/resource"
+)
+
+// Server holds the parts of the program.
+type Server struct {
+	opt    Options
+	log    *slog.Logger
+	Issuer string
+	sites  standin.Sites
+	// outgoing requests the keys of the providers.
+	outgoing *http.Client
+	builtin  Config
+	state    *standin.State
+	keys     *standin.Keys
+	Now      func() time.Time
+
+	file   Config // as it was read
+	Config Config // with the built-in entries
+}
+
+// path is that of the issuer of Altinn.
+const path = "/authentication/api/v1/openid/"
+
+// Open opens the port and builds the server.
+func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
+	s := &Server{opt: opt, log: log, builtin: builtin(opt), Now: time.Now, outgoing: opt.TLS.Outgoing()}
+	var err error
+	if opt.ConfigFile != "" {
+		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
+			return nil, err
+		}
+	}
+	s.Config = s.file.with(s.builtin)
+	if s.sites, err = standin.Listen(opt.Flags); err != nil {
+		return nil, err
+	}
+	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.sites[0].Base+path)
+	s.sites[0].Accept(s.Issuer)
+	if err = s.sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close releases what a server that was not served has opened.
+func (s *Server) close() {
+	s.sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handler.
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, nil, false, s.log); err != nil {
+		return err
+	}
+	return s.build()
+}
+
+// Reload implements standin.Server.
+func (s *Server) Reload(ctx context.Context) error {
+	next := *s
+	var err error
+	if next.file, err = ReadConfig(s.opt.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.Config = next.file.with(s.builtin)
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *Server) keeps(c Config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.sites[0].Base+path) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+// build builds the exchange and the API.
+func (s *Server) build() error {
+	exchange, err := altinn.New(s.exchangeConfig())
+	if err != nil {
+		return err
+	}
+	api, err := s.api()
+	if err != nil {
+		return err
+	}
+	s.sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		exchange.ServeHTTP(w, r)
+	}))
+	return nil
+}
+
+// exchangeConfig returns the configuration of the exchange. The default lifetimes are those of Altinn.
+func (s *Server) exchangeConfig() altinn.Config {
+	c := s.Config
+	return altinn.Config{
+		Issuer: s.Issuer, Keys: s.keys.Set(),
+		Maskinporten:  c.Maskinporten.provider(s.Issuer, "/jwk", "fixed", s.outgoing),
+		IDPorten:      c.IDPorten.provider(s.Issuer, "/jwks.json", "copy", s.outgoing),
+		Studio:        c.Studio.provider(s.Issuer, "", "fixed", s.outgoing),
+		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
+		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
+		Now: s.clock, Logger: s.log,
+	}
+}
+
+func (s *Server) clock() time.Time { return s.Now() }
+
+// Serve implements standin.Server.
+func (s *Server) Serve(ctx context.Context) error {
+	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
+}
+
+// Base returns the base URL of the paths that are not below the issuer.
+func (s *Server) Base() string {
+	u, err := url.Parse(s.Issuer)
+	if err != nil {
+		return s.sites[0].Base // altinn.New validated the issuer
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// Greet implements standin.Server.
+func (s *Server) Greet(w io.Writer) {
+	fmt.Fprintf(w, "portner: a local Altinn\n\n  issuer      %s\n  metadata    %s.well-known/openid-configuration\n", s.Issuer, s.Issuer)
+	for _, p := range []struct {
+		name string
+		of   providerEntry
+	}{{"id-porten", s.Config.IDPorten}, {"maskinporten", s.Config.Maskinporten}, {"altinnstudio", s.Config.Studio}} {
+		for _, i := range p.of.Issuers {
+			fmt.Fprintf(w, "  exchange    %s%s%s  (tokens of %s)\n", s.Base(), altinn.Path, p.name, i.Issuer)
+		}
+	}
+	for _, path := range apiPaths() {
+		fmt.Fprintf(w, "  API         %s%s\n", s.Base(), path)
+	}
+	fmt.Fprintf(w, "  ApiKey      %s\n", s.Config.APIKeys[0])
+	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
+}
+
+// verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
+func (s *Server) verifier() (*resource.Verifier, error) {
+	jwks, _ := s.keys.Set().JWKS(s.Now())
+	return resource.New(resource.Config{
+		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
+	})
+}

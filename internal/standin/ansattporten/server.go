@@ -1,0 +1,179 @@
+package ansattporten
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+)
+
+// Server holds the parts of the program.
+type Server struct {
+	Options Options
+	log     *slog.Logger
+	Issuer  string
+	DemoAt  string        // URL of the demo service; "" without it
+	Sites   standin.Sites // the provider, and the demo service
+	state   *standin.State
+	keys    *standin.Keys
+
+	file      Config // as it was read
+	Config    Config // with the entries of the demo
+	directory *directory
+	op        *provider.Provider
+}
+
+// Open opens the ports and builds the server.
+func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
+	s := &Server{Options: opt, log: log}
+	var err error
+	if opt.ConfigFile != "" {
+		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
+			return nil, err
+		}
+	}
+	s.Config = s.file
+	var further []string
+	if opt.Demo {
+		further = []string{"demo"}
+	}
+	if s.Sites, err = standin.Listen(opt.Flags, further...); err != nil {
+		return nil, err
+	}
+	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
+	s.Sites[0].Accept(s.Issuer)
+	if opt.Demo {
+		s.DemoAt = s.Sites[1].Base
+	}
+	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close releases what a server that was not served has opened.
+func (s *Server) close() {
+	s.Sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handlers.
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.Options.Demo {
+		s.Config = s.Config.with(s.DemoAt)
+	}
+	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, false, s.log); err != nil {
+		return err
+	}
+	if err = s.build(); err == nil && s.Options.Demo {
+		s.Sites[1].Handle(s.Options.NewDemo(Demo{Issuer: s.Issuer, Base: s.DemoAt, Secret: demoSecret, HTTP: s.Options.TLS.Outgoing(), Log: s.log}))
+	}
+	return err
+}
+
+// Demo is what the demo service knows. Its client is demoClient.
+type Demo struct {
+	Issuer string
+	Base   string // base URL of the service
+	Secret string
+	HTTP   *http.Client // for requests to the provider
+	Log    *slog.Logger
+}
+
+// Reload implements standin.Server.
+func (s *Server) Reload(ctx context.Context) error {
+	next := *s
+	var err error
+	if next.file, err = ReadConfig(s.Options.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.Options.ConfigFile, err)
+	}
+	next.Config = next.file
+	if s.Options.Demo {
+		next.Config = next.Config.with(s.DemoAt)
+	}
+	if err := s.keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
+		return err
+	}
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *Server) keeps(c Config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+func (s *Server) build() error {
+	s.directory = &directory{s.Config.Users, s.Config.Resources}
+	pages := newPages(s)
+	cfg, err := s.providerConfig()
+	if err != nil {
+		return err
+	}
+	cfg.Page, cfg.ErrorPage, cfg.LogoutPages = pages.show, pages.authorizeError, pages.LogoutPages()
+	if s.op, err = provider.New(cfg); err != nil {
+		return err
+	}
+	s.Sites[0].Handle(pages.routes())
+	return nil
+}
+
+func (s *Server) providerConfig() (provider.Config, error) {
+	clients, cerr := s.Config.ClientRegistry(environment, time.Now())
+	scopes, serr := scope.NewRegistry(s.Config.Scopes, s.Config.ScopeAccess)
+	types, terr := s.directory.types()
+	profile := ansattporten.Profile()
+	if s.Config.ConfirmLogout != nil {
+		profile.ConfirmLogout = *s.Config.ConfirmLogout
+	}
+	certs, verr := s.Config.Certificates.Verifier(s.log)
+	return provider.Config{
+		Issuer: s.Issuer, Profile: profile, Environment: environment, Certificates: certs,
+		Store: s.state.Store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
+		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log,
+	}, errors.Join(cerr, serr, terr, verr)
+}
+
+// Serve implements standin.Server.
+func (s *Server) Serve(ctx context.Context) error {
+	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.Options.Drain})
+}
+
+// Greet implements standin.Server.
+func (s *Server) Greet(w io.Writer) {
+	fmt.Fprintf(w, "portner: a local Ansattporten\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.Issuer, s.Issuer)
+	if s.Options.Demo {
+		fmt.Fprintf(w, "\n  Open %s  (Tjeneste for ansatte)\n", s.DemoAt)
+	}
+	var names []string
+	for _, u := range s.Config.Users {
+		names = append(names, u.Username)
+	}
+	fmt.Fprintf(w, "\n  Users: %s\n\n  Ctrl-C stops it.\n\n", strings.Join(names, ", "))
+}

@@ -1,0 +1,50 @@
+package maskinporten
+
+import (
+	"context"
+	"slices"
+
+	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/storage"
+)
+
+// altinn answers the queries of Maskinporten to Altinn, from the configuration.
+type altinn struct{ cfg Config }
+
+// Delegated implements maskinporten.DelegationSource.
+func (a altinn) Delegated(_ context.Context, consumer, supplier, scope string) (bool, error) {
+	return slices.ContainsFunc(a.cfg.Delegations, func(d delegation) bool {
+		return d.Consumer == consumer && d.Supplier == supplier && slices.Contains(d.Scopes, scope)
+	}), nil
+}
+
+// FindSystemUser implements maskinporten.SystemUserSource.
+func (a altinn) FindSystemUser(_ context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
+	for _, s := range a.cfg.SystemUsers {
+		ref := s.ExternalRef
+		if ref == "" {
+			ref = s.Customer
+		}
+		if s.Vendor == q.Vendor && s.Customer == q.Customer && ref == q.ExternalRef && slices.Contains(s.ClientIDs, q.ClientID) {
+			return maskinporten.FoundSystemUser{ID: s.ID, System: s.System}, nil
+		}
+	}
+	return maskinporten.FoundSystemUser{}, storage.ErrNotFound
+}
+
+// FindConsent implements maskinporten.ConsentSource.
+func (a altinn) FindConsent(_ context.Context, id string) (maskinporten.FoundConsent, error) {
+	for _, c := range a.cfg.Consents {
+		if c.ID == id {
+			return maskinporten.FoundConsent{From: c.From, To: c.To, ConsentedAt: c.Consented, ValidTo: c.ValidTo, Rights: rights(c)}, nil
+		}
+	}
+	return maskinporten.FoundConsent{}, storage.ErrNotFound
+}
+
+func rights(c consent) []byte {
+	if len(c.Rights) == 0 {
+		return nil
+	}
+	return encoded(c.Rights)
+}

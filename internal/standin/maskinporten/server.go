@@ -1,0 +1,202 @@
+package maskinporten
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/rar"
+	"github.com/portner-go/portner/scope"
+)
+
+// Server holds the parts of the program.
+type Server struct {
+	opt    Options
+	log    *slog.Logger
+	Issuer string
+	Sites  standin.Sites
+	state  *standin.State
+	keys   *standin.Keys
+
+	file   Config // as it was read
+	Config Config // with the built-in entries
+}
+
+// Open opens the port and builds the server.
+func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
+	s := &Server{opt: opt, log: log}
+	var err error
+	if opt.ConfigFile != "" {
+		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
+			return nil, err
+		}
+	}
+	s.Config = s.file.with(s.builtin())
+	if s.Sites, err = standin.Listen(opt.Flags); err != nil {
+		return nil, err
+	}
+	site := s.Sites[0]
+	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.ownIssuer())
+	site.Accept(s.Issuer)
+	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close releases what a server that was not served has opened.
+func (s *Server) close() {
+	s.Sites.Close()
+	if s.state != nil {
+		_ = s.state.Store.Close()
+	}
+}
+
+// start makes the keys and the handler.
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, false, s.log); err != nil {
+		return err
+	}
+	return s.build()
+}
+
+// Reload implements standin.Server.
+func (s *Server) Reload(ctx context.Context) error {
+	next := *s
+	var err error
+	if next.file, err = ReadConfig(s.opt.ConfigFile); err != nil {
+		return err
+	}
+	if err := s.keeps(next.file); err != nil {
+		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+	}
+	next.Config = next.file.with(next.builtin())
+	if err := s.keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
+		return err
+	}
+	return next.build()
+}
+
+// keeps returns the members of a configuration that a running server cannot change.
+func (s *Server) keeps(c Config) error {
+	var p standin.Problems
+	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.ownIssuer()) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	standin.NeedsRestart(&p, c.Skyporten != s.file.Skyporten, "skyporten")
+	c.Signing.Keeps(&p, s.file.Signing)
+	return p.Err()
+}
+
+// builtin returns the built-in configuration. It has no clients beside those of a configuration where other machines reach the server:
+// anyone has the private key of the example.
+func (s *Server) builtin() Config {
+	b := builtin()
+	if s.opt.ConfigFile != "" && cmp.Or(s.opt.TestIssuer, s.file.TestIssuer) != "" {
+		b.Clients = nil
+	}
+	return b
+}
+
+// ownIssuer returns the issuer derived from -addr. Issuers of Skyporten have no trailing slash.
+func (s *Server) ownIssuer() string {
+	if s.Config.Skyporten {
+		return s.Sites[0].Base
+	}
+	return s.Sites[0].Base + "/"
+}
+
+func (s *Server) build() error {
+	clients, err := s.Config.ClientRegistry(time.Now())
+	if err != nil {
+		return err
+	}
+	scopes, err := scope.NewRegistry(s.Config.Scopes, s.Config.ScopeAccess)
+	if err != nil {
+		return err
+	}
+	s.Config.registered().WarnScopes(scopes, s.log)
+	certs, err := s.certificates()
+	if err != nil {
+		return err
+	}
+	known := altinn{s.Config}
+	details, err := rar.NewRegistry(maskinporten.SystemUserType(known), maskinporten.ConsentType(known))
+	if err != nil {
+		return err
+	}
+	service, err := maskinporten.New(maskinporten.Config{
+		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set(), Certificates: certs,
+		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
+		Skyporten: s.Config.Skyporten, RequireJTI: s.Config.RequireJTI, StrictIssuedAt: s.Config.StrictIat, LegacyForbidden: s.Config.LegacyForbidden,
+		Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.Sites[0].Handle(s.routes(service))
+	return nil
+}
+
+// at returns a URL below the issuer.
+func (s *Server) at(path string) string { return strings.TrimSuffix(s.Issuer, "/") + "/" + path }
+
+// metadata returns the URL of the metadata, which are in front of the path of the issuer (RFC 8414 §3.1).
+func (s *Server) metadata() string {
+	path := standin.PathOf(s.Issuer)
+	return strings.TrimSuffix(strings.TrimSuffix(s.Issuer, "/"), path) + "/.well-known/oauth-authorization-server" + path
+}
+
+// routes adds the pages of error_uri to the service.
+func (s *Server) routes(service http.Handler) http.Handler {
+	prefix := standin.PathOf(s.at("errors")) + "/"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, prefix) {
+			explain(w, r)
+			return
+		}
+		service.ServeHTTP(w, r)
+	})
+}
+
+// delegationSources returns the sources of all scopes. They have the same delegations.
+func (s *Server) delegationSources(known altinn) map[string]maskinporten.DelegationSource {
+	sources := map[string]maskinporten.DelegationSource{}
+	for i := range s.Config.Scopes {
+		if name := s.Config.Scopes[i].DelegationSource; name != "" {
+			sources[name] = known
+		}
+	}
+	return sources
+}
+
+// Serve implements standin.Server.
+func (s *Server) Serve(ctx context.Context) error {
+	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
+}
+
+// Greet implements standin.Server.
+func (s *Server) Greet(w io.Writer) {
+	fmt.Fprintf(w, "portner: a local Maskinporten\n\n  issuer      %s\n  metadata    %s\n  token       %s\n\n  Clients:\n",
+		s.Issuer, s.metadata(), s.at("token"))
+	for _, e := range s.Config.Clients {
+		fmt.Fprintf(w, "    %-24s %s, %s: %s\n", e.ClientID, e.OrganisationNo, s.Config.name(e.OrganisationNo), strings.Join(e.Scopes, " "))
+	}
+	if s.opt.testCA != "" {
+		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.opt.testCA, DemoCertificate)
+	}
+	fmt.Fprintf(w, "\n  A token: go run ./examples/maskinporten -print-token -issuer %s\n\n  Ctrl-C stops it.\n\n", s.Issuer)
+}
