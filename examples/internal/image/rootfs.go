@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/child"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
@@ -31,7 +32,7 @@ type entry struct {
 
 // base returns the files beside the program. They are the same on every platform.
 func base() ([]entry, error) {
-	root, err := repository()
+	root, err := child.Repository()
 	if err != nil {
 		return nil, err
 	}
