@@ -86,6 +86,7 @@ func layers() map[string]rule {
 	} {
 		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/look", profile})}
 	}
+	table["internal/standin/compat"] = rule{own: concat(core, []string{"internal/standin", "internal/standin/strictjson"})}
 	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop", "internal/bound"})} // an API does not need the packages of a provider
 	return table
 }

@@ -1,0 +1,244 @@
+package compat_test
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lockedWriter is a log that several requests write.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+const (
+	onBehalfOf = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	exchange   = "urn:ietf:params:oauth:grant-type:token-exchange"
+	accessType = "urn:ietf:params:oauth:token-type:access_token"
+)
+
+// TestPaths: each issuer has the paths of mock-oauth2-server, and its metadata names them.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	require.Equal(t, 200, s.get("/isalive").StatusCode)
+	for _, id := range []string{"first", "default"} {
+		for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+			meta := s.get("/" + id + path)
+			require.Equal(t, 200, meta.StatusCode, meta.text)
+			for name, path := range map[string]string{
+				"issuer": "", "authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/jwks",
+				"introspection_endpoint": "/introspect", "revocation_endpoint": "/revoke",
+			} {
+				require.Equal(t, s.url+"/"+id+path, meta.str(name), name)
+			}
+		}
+		openID := s.get("/" + id + "/.well-known/openid-configuration")
+		require.Equal(t, s.url+"/"+id+"/userinfo", openID.str("userinfo_endpoint"))
+		require.Equal(t, s.url+"/"+id+"/endsession", openID.str("end_session_endpoint"))
+		require.Equal(t, s.url+"/"+id, s.get("/.well-known/oauth-authorization-server/"+id).str("issuer"), "RFC 8414 §3")
+		require.Contains(t, s.get("/"+id+"/jwks").body, "keys")
+	}
+}
+
+// TestLogin: a login with a request mapping by user name. The claims of the mapping are in the tokens, at userinfo, introspection and after a
+// refresh; those of the page do not replace them.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	a := s.redeem("first", s.logIn("first", "alice", `{"role": "ignored", "unit": "7"}`))
+	require.Equal(t, 200, a.StatusCode, a.text)
+	id, at := s.claims(a.str("id_token")), s.claims(a.str("access_token"))
+	require.Equal(t, []any{s.url + "/first", "alice", "app", "n1", "admin", "7", "alice"},
+		[]any{id["iss"], id["sub"], id["aud"], id["nonce"], id["role"], id["unit"], id["preferred_username"]})
+	require.Equal(t, []any{"alice", []any{"the-api", s.url + "/first"}, "admin", "7", "app", "openid profile"},
+		[]any{at["sub"], at["aud"], at["role"], at["unit"], at["client_id"], at["scope"]})
+	require.EqualValues(t, 120, a.body["expires_in"])
+	info := s.request(http.MethodGet, "/first/userinfo", nil)
+	info.Header.Set("Authorization", "Bearer "+a.str("access_token"))
+	about := s.do(info)
+	require.Equal(t, "admin", about.str("role"), about.text)
+	in := s.post("/first/introspect", "app", "short", "token", a.str("access_token"))
+	require.Equal(t, []any{true, "alice", "admin"}, []any{in.body["active"], in.body["sub"], in.body["role"]})
+
+	again := s.post("/first/token", "app", "short", "grant_type", "refresh_token", "refresh_token", a.str("refresh_token"))
+	require.Equal(t, "admin", s.claims(again.str("access_token"))["role"])
+	require.NotEqual(t, a.str("refresh_token"), again.str("refresh_token"), "rotateRefreshToken")
+	require.Equal(t, 200, s.post("/first/revoke", "app", "short", "token", again.str("refresh_token")).StatusCode)
+	in = s.post("/first/introspect", "app", "short", "token", again.str("access_token"))
+	require.Equal(t, false, in.body["active"])
+	out := s.get("/first/endsession?" + values("id_token_hint", a.str("id_token"), "post_logout_redirect_uri", "http://localhost:9999/", "state", "x").Encode())
+	require.Equal(t, "http://localhost:9999/?state=x", out.Header.Get("Location"))
+}
+
+// TestLoginByCode: the mapping of every code sets sub and acr of the login, and a password-less login needs no page.
+func TestLoginByCode(t *testing.T) {
+	t.Parallel()
+	s := open(t, strings.Replace(config, `"interactiveLogin": true`, `"interactiveLogin": false`, 1))
+	a := s.redeem("first", s.logIn("first", "", ""))
+	require.Equal(t, 200, a.StatusCode, a.text)
+	id, at := s.claims(a.str("id_token")), s.claims(a.str("access_token"))
+	require.Equal(t, []any{"by-code", "Level4", []any{"by-code", s.url + "/first"}}, []any{id["sub"], id["acr"], at["aud"]})
+
+	b := s.redeem("default", s.logIn("default", "", ""))
+	require.Equal(t, 200, b.StatusCode, b.text)
+	at = s.claims(b.str("access_token"))
+	require.Len(t, at["sub"], 36)
+	require.Equal(t, []any{"default", []any{"default", s.url + "/default"}}, []any{at["tid"], at["aud"]})
+	require.NotContains(t, at, "acr")
+
+	q := s.logIn("first", "carol", "", "prompt", "login")
+	require.NotEmpty(t, q.Get("code"), "prompt=login shows the page")
+}
+
+// TestMappingOfTokenRequest: a mapping that the login did not know may not replace its sub, and the code stays valid.
+func TestMappingOfTokenRequest(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	q := s.logIn("first", "bob", "")
+	a := s.redeem("first", q, "scope", "special:read")
+	require.Equal(t, []any{400, "invalid_request"}, []any{a.StatusCode, a.str("error")}, a.text)
+	require.Contains(t, s.log.String(), "mapping_sub_mismatch")
+	a = s.redeem("first", q)
+	require.Equal(t, "by-code", s.claims(a.str("access_token"))["sub"], a.text)
+}
+
+// TestMachine: claims of client_credentials, with templates.
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	a := s.post("/first/token", "app", "short", "grant_type", "client_credentials", "scope", "api:read")
+	require.Equal(t, 200, a.StatusCode, a.text)
+	at := s.claims(a.str("access_token"))
+	require.Equal(t, []any{"app", []any{"machine-api", "other-api"}, "${nothing}", "api:read"}, []any{at["sub"], at["aud"], at["unset"], at["scope"]})
+	a = s.post("/first/token", "app", "short", "grant_type", "client_credentials", "scope", "special:read")
+	at = s.claims(a.str("access_token"))
+	require.Equal(t, []any{"by-scope", "by-scope", []any{"a", "app"}, map[string]any{"x": "special:read"}}, []any{at["sub"], at["aud"], at["groups"], at["n"]})
+	a = s.post("/default/token", "app", "short", "grant_type", "client_credentials", "scope", "api:read")
+	require.Equal(t, "api:read", s.claims(a.str("access_token"))["aud"], "without mappings, the scopes")
+	a = s.post("/default/token", "app", "short", "grant_type", "client_credentials", "scope", "api:read", "resource", "https://api.example.no")
+	require.Equal(t, "https://api.example.no", s.claims(a.str("access_token"))["aud"])
+}
+
+// TestDerived: a token of one issuer is exchanged at another, and on behalf of the user at the same one. The claims of the user stay, and the new
+// token ends with the presented one.
+func TestDerived(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	user := s.redeem("default", s.logIn("default", "alice", `{"unit": "7"}`, "scope", "openid api:read"))
+	require.Equal(t, 200, user.StatusCode, user.text)
+	a := s.post("/first/token", "middle", "another", "grant_type", exchange, "subject_token", user.str("access_token"), "subject_token_type", accessType, "audience", "target")
+	require.Equal(t, []any{200, accessType}, []any{a.StatusCode, a.str("issued_token_type")}, a.text)
+	at := s.claims(a.str("access_token"))
+	require.Equal(t, []any{s.url + "/first", "alice", "target", "middle", "7", "admin"},
+		[]any{at["iss"], at["sub"], at["aud"], at["client_id"], at["unit"], at["role"]})
+	require.NotContains(t, a.body, "refresh_token")
+
+	a = s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", user.str("access_token"), "scope", "api:next")
+	require.Equal(t, 200, a.StatusCode, a.text)
+	at = s.claims(a.str("access_token"))
+	require.Equal(t, []any{"alice", "api:next", "api:next", "7"}, []any{at["sub"], at["aud"], at["scope"], at["unit"]})
+	require.LessOrEqual(t, at["exp"], s.claims(user.str("access_token"))["exp"])
+
+	require.Equal(t, 200, s.post("/default/revoke", "app", "short", "token", user.str("refresh_token")).StatusCode)
+	for _, path := range []string{"/first/token", "/default/token"} {
+		a = s.post(path, "middle", "another", "grant_type", onBehalfOf, "assertion", user.str("access_token"))
+		require.Equal(t, []any{400, "invalid_grant"}, []any{a.StatusCode, a.str("error")}, "the presented token was revoked")
+	}
+	in := s.post("/default/introspect", "middle", "another", "token", s.str(at))
+	require.Equal(t, false, in.body["active"])
+}
+
+// str returns the text of claims, which is no token.
+func (s *server) str(claims map[string]any) string { v, _ := claims["jti"].(string); return v }
+
+// TestStrict: what mock-oauth2-server accepts and a provider refuses.
+func TestStrict(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	user := s.redeem("default", s.logIn("default", "alice", "", "scope", "openid api:read"))
+	forged := unsigned(map[string]any{"iss": s.url + "/default", "sub": "mallory", "exp": time.Now().Add(time.Minute).Unix(), "scope": "api:read"})
+	for name, try := range map[string]struct {
+		do     func() answer
+		status int
+		code   string
+	}{
+		"an unknown issuer": {func() answer { return s.get("/unknown/.well-known/openid-configuration") }, 404, "invalid_request"},
+		"an unknown client": {func() answer {
+			return s.post("/default/token", "other", "secret", "grant_type", "client_credentials", "scope", "api:read")
+		}, 401, "invalid_client"},
+		"a wrong secret": {func() answer {
+			return s.post("/default/token", "app", "wrong", "grant_type", "client_credentials", "scope", "api:read")
+		}, 401, "invalid_client"},
+		"no secret": {func() answer {
+			return s.post("/default/token", "app", "", "grant_type", "client_credentials", "scope", "api:read")
+		}, 401, "invalid_client"},
+		"a scope that is not registered": {func() answer {
+			return s.post("/default/token", "app", "short", "grant_type", "client_credentials", "scope", "api:write")
+		}, 400, "invalid_scope"},
+		"a missing verifier": {func() answer {
+			q := s.logIn("default", "alice", "")
+			return s.post("/default/token", "app", "short", "grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", "http://localhost:9999/callback")
+		}, 400, "invalid_grant"},
+		"another redirect_uri at the token endpoint": {func() answer {
+			q := s.logIn("default", "alice", "")
+			return s.post("/default/token", "app", "short", "grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", "http://localhost:9999/x", "code_verifier", verifier)
+		}, 400, "invalid_grant"},
+		"a forged assertion": {func() answer {
+			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", forged)
+		}, 400, "invalid_grant"},
+		"a forged subject token": {func() answer {
+			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", forged, "subject_token_type", accessType)
+		}, 400, "invalid_grant"},
+		"an audience that is not configured": {func() answer {
+			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", user.str("access_token"), "subject_token_type", accessType, "audience", "urn:other")
+		}, 400, "invalid_target"},
+		"the password grant": {func() answer {
+			return s.post("/default/token", "app", "short", "grant_type", "password", "username", "alice", "password", "x")
+		}, 400, "unsupported_grant_type"},
+		"a refresh token that was never issued": {func() answer {
+			return s.post("/default/token", "app", "short", "grant_type", "refresh_token", "refresh_token", "any")
+		}, 400, "invalid_grant"},
+		"introspection with any Authorization field": {func() answer {
+			r := s.request(http.MethodPost, "/default/introspect", values("token", user.str("access_token")))
+			r.Header.Set("Authorization", "Bearer anything")
+			return s.do(r)
+		}, 401, "invalid_client"},
+	} {
+		a := try.do()
+		require.Equal(t, []any{try.status, try.code}, []any{a.StatusCode, a.str("error")}, "%s: %s", name, a.text)
+	}
+	for name, pairs := range map[string][]string{
+		"an unknown client":                     {"client_id", "other"},
+		"a redirect_uri that is not registered": {"redirect_uri", "http://localhost:9999/other"},
+	} {
+		a := s.get("/default/authorize?" + authRequest(pairs...).Encode())
+		require.Equal(t, 400, a.StatusCode, name)
+		require.Empty(t, a.Header.Get("Location"), name)
+	}
+	require.Equal(t, "invalid_request", s.logIn("default", "", "", "code_challenge", "", "code_challenge_method", "").Get("error"), "PKCE is missing")
+	require.Equal(t, "invalid_scope", s.logIn("default", "", "", "scope", "openid api:write").Get("error"))
+	out := s.get("/default/endsession?post_logout_redirect_uri=http%3A%2F%2Fevil.example.com%2F")
+	require.Empty(t, out.Header.Get("Location"))
+	require.Empty(t, s.preflight("https://other.example.com").Header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "http://spa.localhost:9999", s.preflight("http://spa.localhost:9999").Header.Get("Access-Control-Allow-Origin"))
+}
+
+func (s *server) preflight(origin string) answer {
+	r := s.request(http.MethodOptions, "/default/token", nil)
+	r.Header.Set("Origin", origin)
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	return s.do(r)
+}
