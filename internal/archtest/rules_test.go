@@ -55,8 +55,9 @@ func layers() map[string]rule {
 		"internal/seal":       {own: l0},
 		"internal/testpki":    {}, // not testing: an example imports it
 
-		"internal/standin/admin":   {own: concat(l0, l1, helpers, []string{"digdir/authorizations", "internal/standin/changes"})},
-		"internal/standin/changes": {own: concat(l0, []string{"internal/seal"})},
+		"internal/standin/admin":      {own: concat(l0, l1, helpers, []string{"digdir/authorizations", "internal/standin/changes"})},
+		"internal/standin/changes":    {own: concat(l0, []string{"internal/seal"})},
+		"internal/standin/systemuser": {own: concat(l0, helpers, []string{"resource", "internal/standin/changes"})},
 
 		"internal/mutations": {}, // tests only
 		"internal/walk":      {}, // tests only
