@@ -211,13 +211,8 @@ var endpoints = []string{
 
 // checkIssuerID returns an error for a name that cannot be the path of an issuer.
 func checkIssuerID(id string) error {
-	switch {
-	case !issuerID.MatchString(id) || len(id) > 200:
+	if !issuerID.MatchString(id) || len(id) > 200 {
 		return errors.New("must be a path of letters, digits and . _ ~ -")
-	case slices.ContainsFunc(endpoints, func(e string) bool { return strings.HasSuffix("/"+id, e) }):
-		return errors.New("must not end in the path of an endpoint")
-	case id == "isalive":
-		return errors.New("must not be isalive, which is the path of the probe")
 	}
 	return nil
 }
