@@ -72,9 +72,9 @@ var (
 	more      = `(?:(?:,| and|, and| or|–) §?` + number + `)*`
 	specRef   = regexp.MustCompile(`(?:docs/)?(?:spec/)?\b([a-z]+\.md) §(` + number + more + `)`)
 	ownRef    = regexp.MustCompile(`§(` + number + more + `)`)
-	threatRef = regexp.MustCompile(`docs/threat-model\.md ([A-KPX]\d{1,2}(?:(?:,| and|, and) [A-KPX]\d{1,2})*)`)
+	threatRef = regexp.MustCompile(`docs/threat-model\.md ([A-KPQX]\d{1,2}(?:(?:,| and|, and) [A-KPQX]\d{1,2})*)`)
 	numbers   = regexp.MustCompile(number)
-	ids       = regexp.MustCompile(`[A-KPX]\d{1,2}`)
+	ids       = regexp.MustCompile(`[A-KPQX]\d{1,2}`)
 	vector    = regexp.MustCompile(`\b(?:MV|MN|MT|MR|AX|PA)\d{1,2}\b`)
 
 	// public is a reference with a public source.
