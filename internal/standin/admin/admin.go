@@ -88,7 +88,7 @@ func New(cfg Config) (http.Handler, error) {
 	c.Require(cfg.Refusals != nil, "Refusals")
 	c.Require(cfg.Keys != nil, "Keys")
 	c.Require(cfg.Look != nil, "Look")
-	c.Want(cfg.Secret == nil || len(cfg.Secret) >= minSecret, "Secret", "must have at least 20 characters")
+	c.Want(cfg.Secret == nil || len(cfg.Secret) >= MinSecret, "Secret", "must have at least 20 characters")
 	if err := c.Err(); err != nil {
 		return nil, err
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 )
 
-// minSecret is the smallest length of Config.Secret.
-const minSecret = 20
+// MinSecret is the smallest length of Config.Secret.
+const MinSecret = 20
 
 // guard rejects requests of other web pages, and requests without the secret. The host of the request is checked before: a name that another
 // site makes resolve to this machine is none of the listener's.

@@ -63,6 +63,16 @@ func (s *Sessions) EndSession(ctx context.Context, hash storage.Hash, now time.T
 	return ended, err
 }
 
+// Visited records that a login of a client changed a session.
+func (s *Sessions) Visited(id string, v storage.Visit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one, ok := s.seen[id]; ok {
+		v.Apply(&one)
+		s.seen[id] = one
+	}
+}
+
 // keep keeps a session. If there are too many, expired ones end, and then the oldest.
 func (s *Sessions) keep(next storage.Session, now time.Time) {
 	s.mu.Lock()

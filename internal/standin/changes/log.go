@@ -88,6 +88,15 @@ func (l *Log) Append(ctx context.Context, after int64, c Changes, now time.Time)
 	return err
 }
 
+// Discard makes a revision without changes, also if the last one cannot be opened. It does nothing if there is no revision.
+func (l *Log) Discard(ctx context.Context, now time.Time) error {
+	records, err := l.store.SigningKeys(ctx, l.set)
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	return l.Append(ctx, records[len(records)-1].Number, Changes{}, now)
+}
+
 // forget removes what the revisions before one hold. The numbers stay taken. An error is ignored: the next call removes them, too.
 func (l *Log) forget(ctx context.Context, before int64) {
 	records, err := l.store.SigningKeys(ctx, l.set)
