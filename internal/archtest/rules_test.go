@@ -78,14 +78,14 @@ func layers() map[string]rule {
 	}
 	// The stand-ins are programs' code on top of the whole module.
 	core := concat(l0, l1, l2, helpers, []string{"provider", "exchange", "storage/memory", "client/businesscert", "digdir/authorizations", "internal/testpki"})
-	table["internal/standin"] = rule{own: concat(core, []string{"internal/standin/look", "internal/standin/strictjson"})}
+	table["internal/standin"] = rule{own: concat(core, []string{"internal/standin/admin", "internal/standin/changes", "internal/standin/look", "internal/standin/strictjson"})}
 	table["internal/standin/look"] = rule{own: []string{"internal/httpx"}}
 	table["internal/standin/strictjson"] = rule{own: []string{".", "internal/fields"}}
 	table["internal/standin/standintest"] = rule{own: []string{"internal/standin"}, testing: true}
 	for name, profile := range map[string]string{
 		"idporten": "exchange", "maskinporten": "digdir/maskinporten", "altinn": "digdir/altinn", "ansattporten": "digdir/ansattporten", "helseid": "nhn/helseid",
 	} {
-		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/look", profile})}
+		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/admin", "internal/standin/look", profile})}
 	}
 	table["internal/standin/compat"] = rule{own: concat(core, []string{"internal/standin", "internal/standin/strictjson"})}
 	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop", "internal/bound"})} // an API does not need the packages of a provider

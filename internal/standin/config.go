@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,23 +78,56 @@ var ScopeMembers = []string{
 	"active", "description#nn", "description#en", "description#se", "long_description#nn", "long_description#en", "long_description#se",
 }
 
-// ReadConfig decodes a configuration file and validates it with check. It reports every problem at once, with the path of the
-// member.
-func ReadConfig[C any](path string, check func(c *C) error) (c C, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("-config: %w", err)
+// MarshalJSON encodes an entry as a configuration file has it.
+func (e ClientEntry) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(e.Client)
+	if err != nil || e.ClientSecret == "" {
+		return text, err
 	}
-	err = strictjson.Decode(data, &c,
-		strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: ScopeMembers},
-		strictjson.Also{Type: reflect.TypeFor[ClientEntry](), Members: ClientMembers})
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, err
+	}
+	members["client_secret"], err = json.Marshal(e.ClientSecret)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
+}
+
+// Merge returns a configuration file with changes.
+type Merge func(file []byte) ([]byte, error)
+
+// ReadConfig decodes a configuration file, merges changes into it, and validates it with check. It reports every problem at once, with the
+// path of the member. If path is "", the file is empty. merge may be nil.
+func ReadConfig[C any](path string, merge Merge, check func(c *C) error) (c C, err error) {
+	data := []byte("{}")
+	if path != "" {
+		if data, err = os.ReadFile(path); err != nil {
+			return c, fmt.Errorf("-config: %w", err)
+		}
+	}
+	c, err = decodeConfig[C](data)
+	if err == nil && merge != nil {
+		var merged []byte
+		if merged, err = merge(data); err == nil && !bytes.Equal(merged, data) {
+			c, err = decodeConfig[C](merged)
+		}
+	}
 	if err == nil {
 		err = check(&c)
 	}
-	if err != nil {
+	if err != nil && path != "" {
 		return c, fmt.Errorf("%s:\n%w", path, err)
 	}
-	return c, nil
+	return c, err
+}
+
+func decodeConfig[C any](data []byte) (c C, err error) {
+	err = strictjson.Decode(data, &c,
+		strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: ScopeMembers},
+		strictjson.Also{Type: reflect.TypeFor[ClientEntry](), Members: ClientMembers})
+	return c, err
 }
 
 // Problems collects the problems of a configuration. The zero value is empty.

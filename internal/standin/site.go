@@ -184,6 +184,8 @@ type Running struct {
 	Store Store
 	// Keys sign tokens. They are nil for a program that signs none.
 	Keys *Keys
+	// Admin applies the changes of other nodes. It is nil for a program without configuration.
+	Admin *Administration
 	// Drain is how long requests are accepted after the context has ended, while the readiness probe fails.
 	Drain time.Duration
 }
@@ -227,6 +229,7 @@ func startWork(run Running) (stop func()) {
 	if run.Store != nil {
 		wg.Go(func() { run.Store.Run(ctx) })
 	}
+	wg.Go(func() { run.Admin.run(ctx) })
 	return func() {
 		cancel()
 		wg.Wait()

@@ -25,6 +25,7 @@ type Flags struct {
 	ConfigFile string
 	Drain      time.Duration // how long requests are accepted after the first interrupt; see Running
 	StateFlags
+	AdminFlags
 	TLS
 }
 
@@ -160,6 +161,7 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
 	f.StateFlags.Define(fs)
+	f.AdminFlags.Define(fs)
 	f.TLS.Define(fs)
 	if c.Define != nil {
 		c.Define(fs)

@@ -237,7 +237,7 @@ func TestGuessableSecretsAreRejected(t *testing.T) {
 		text, err := json.Marshal(map[string]any{"clients": []any{map[string]any{"client_id": "app", "redirect_uris": []string{"https://app.example.no/cb"}, "client_secret": secret}}})
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, text, 0o600))
-		_, err = standin.ReadConfig(file, func(c *standin.Common) error {
+		_, err = standin.ReadConfig(file, nil, func(c *standin.Common) error {
 			var p standin.Problems
 			c.CheckClients(&p, client.Environment{})
 			return p.Err()

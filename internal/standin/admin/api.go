@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/internal/standin/changes"
@@ -391,7 +392,7 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 	case errors.As(err, &refusal):
 		status, code, text = refusal.status, "invalid_request", refusal.Error()
 		list = []problem{{refusal.text, refusal.member != "", "", refusal.member}}
-	case errors.Is(err, errNotFound), errors.Is(err, storage.ErrNotFound):
+	case errors.Is(err, errNotFound), errors.Is(err, storage.ErrNotFound), errors.Is(err, authorizations.ErrNotFound):
 		status, code, text = http.StatusNotFound, "not_found", "there is no such entry"
 	case errors.Is(err, changes.ErrSize):
 		status, code, text = http.StatusRequestEntityTooLarge, "invalid_request", err.Error()

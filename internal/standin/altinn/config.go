@@ -70,7 +70,12 @@ type user struct {
 }
 
 // ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) { return standin.ReadConfig(path, (*Config).check) }
+func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+
+// readConfig reads a configuration file with changes.
+func readConfig(path string, merge standin.Merge) (Config, error) {
+	return standin.ReadConfig(path, merge, (*Config).check)
+}
 
 func (c *Config) check() error {
 	var p standin.Problems

@@ -29,6 +29,8 @@ type Server struct {
 	keys     *standin.Keys
 	Now      func() time.Time
 
+	admin *standin.Administration
+
 	file   Config // as it was read
 	Config Config // with the built-in entries
 }
@@ -53,6 +55,9 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	s.sites[0].Accept(s.Issuer)
 	if err = s.sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
 		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.administer(ctx)
 	}
 	if err == nil {
 		err = s.start(ctx)
@@ -81,10 +86,16 @@ func (s *Server) start(ctx context.Context) (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error {
+func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
+
+// read reads the configuration file with the changes of the administration.
+func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+
+// apply replaces the configuration in use.
+func (s *Server) apply(ctx context.Context) error {
 	next := *s
 	var err error
-	if next.file, err = ReadConfig(s.opt.ConfigFile); err != nil {
+	if next.file, err = s.read(); err != nil {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
@@ -120,6 +131,7 @@ func (s *Server) build() error {
 		}
 		exchange.ServeHTTP(w, r)
 	}))
+	s.admin.Use(s.inUse())
 	return nil
 }
 
@@ -133,7 +145,7 @@ func (s *Server) exchangeConfig() altinn.Config {
 		Studio:        c.Studio.provider(s.Issuer, "", "fixed", s.outgoing),
 		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
 		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
-		Now: s.clock, Logger: s.log,
+		Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}
 }
 
@@ -141,7 +153,7 @@ func (s *Server) clock() time.Time { return s.Now() }
 
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
+	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
 }
 
 // Base returns the base URL of the paths that are not below the issuer.
@@ -168,6 +180,7 @@ func (s *Server) Greet(w io.Writer) {
 		fmt.Fprintf(w, "  API         %s%s\n", s.Base(), path)
 	}
 	fmt.Fprintf(w, "  ApiKey      %s\n", s.Config.APIKeys[0])
+	s.admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
 
@@ -175,6 +188,6 @@ func (s *Server) Greet(w io.Writer) {
 func (s *Server) verifier() (*resource.Verifier, error) {
 	jwks, _ := s.keys.Set().JWKS(s.Now())
 	return resource.New(resource.Config{
-		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log,
+		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})
 }

@@ -52,8 +52,11 @@ type mandateFrom struct {
 }
 
 // ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) {
-	c, err := standin.ReadConfig(path, (*Config).check)
+func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+
+// readConfig reads a configuration file with changes.
+func readConfig(path string, merge standin.Merge) (Config, error) {
+	c, err := standin.ReadConfig(path, merge, (*Config).check)
 	c.Certificates.Resolve(path)
 	return c, err
 }

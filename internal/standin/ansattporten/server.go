@@ -27,6 +27,8 @@ type Server struct {
 	state   *standin.State
 	keys    *standin.Keys
 
+	admin *standin.Administration
+
 	file      Config // as it was read
 	Config    Config // with the entries of the demo
 	directory *directory
@@ -57,6 +59,9 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	}
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
 		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.administer(ctx)
 	}
 	if err == nil {
 		err = s.start(ctx)
@@ -100,10 +105,16 @@ type Demo struct {
 }
 
 // Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error {
+func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
+
+// read reads the configuration file with the changes of the administration.
+func (s *Server) read() (Config, error) { return readConfig(s.Options.ConfigFile, s.admin.Merge) }
+
+// apply replaces the configuration in use.
+func (s *Server) apply(ctx context.Context) error {
 	next := *s
 	var err error
-	if next.file, err = ReadConfig(s.Options.ConfigFile); err != nil {
+	if next.file, err = s.read(); err != nil {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
@@ -140,6 +151,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.Sites[0].Handle(pages.routes())
+	s.admin.Use(s.inUse())
 	return nil
 }
 
@@ -156,13 +168,13 @@ func (s *Server) providerConfig() (provider.Config, error) {
 		Issuer: s.Issuer, Profile: profile, Environment: environment, Certificates: certs,
 		Store: s.state.Store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
-		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log,
+		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, verr)
 }
 
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.Options.Drain})
+	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.Options.Drain})
 }
 
 // Greet implements standin.Server.
@@ -175,5 +187,7 @@ func (s *Server) Greet(w io.Writer) {
 	for _, u := range s.Config.Users {
 		names = append(names, u.Username)
 	}
-	fmt.Fprintf(w, "\n  Users: %s\n\n  Ctrl-C stops it.\n\n", strings.Join(names, ", "))
+	fmt.Fprintf(w, "\n  Users: %s\n", strings.Join(names, ", "))
+	s.admin.Greet(w)
+	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

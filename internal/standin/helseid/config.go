@@ -75,8 +75,11 @@ func (u user) name() string  { return u.GivenName + " " + u.FamilyName }
 func (u user) acr() string   { return "Level" + u.level() }
 
 // ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) {
-	c, err := standin.ReadConfig(path, (*Config).check)
+func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+
+// readConfig reads a configuration file with changes.
+func readConfig(path string, merge standin.Merge) (Config, error) {
+	c, err := standin.ReadConfig(path, merge, (*Config).check)
 	c.Certificates.Resolve(path)
 	return c, err
 }

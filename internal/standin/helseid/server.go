@@ -33,6 +33,8 @@ type Server struct {
 	keys   *standin.Keys
 	walk   *Demo // nil without the demo
 
+	admin *standin.Administration
+
 	file   Config // as it was read
 	Config Config // with the entries of the demo
 	rules  *helseid.Service
@@ -60,6 +62,9 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	s.Sites[0].Accept(s.Issuer)
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
 		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.administer(ctx)
 	}
 	if err == nil {
 		err = s.start(ctx)
@@ -101,10 +106,16 @@ func (s *Server) start(ctx context.Context) (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error {
+func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
+
+// read reads the configuration file with the changes of the administration.
+func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+
+// apply replaces the configuration in use.
+func (s *Server) apply(ctx context.Context) error {
 	next := *s
 	var err error
-	if next.file, err = ReadConfig(s.opt.ConfigFile); err != nil {
+	if next.file, err = s.read(); err != nil {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
@@ -144,6 +155,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.Sites[0].Handle(pages.routes())
+	s.admin.Use(s.inUse())
 	return nil
 }
 
@@ -184,7 +196,7 @@ func (s *Server) providerConfig() (provider.Config, error) {
 		DPoP:          &dpop.Policy{Replay: s.store, Algorithms: helseid.Algorithms(), Nonces: nonces},
 		GrantHandlers: []token.GrantHandler{token.ClientCredentials(s.store), s.rules.TokenExchange(s.store)},
 		Secrets:       s.state.Secrets, PairwiseKey: s.state.PairwiseKey, Users: users{s},
-		PushedRequests: s.store, Replay: s.store, Logger: s.log,
+		PushedRequests: s.store, Replay: s.store, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, nerr)
 }
 
@@ -208,7 +220,7 @@ func (u users) User(_ context.Context, subject string) (token.User, error) {
 
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.store, Keys: s.keys, Drain: s.opt.Drain})
+	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
 }
 
 // Greet implements standin.Server.
@@ -222,5 +234,6 @@ func (s *Server) Greet(w io.Writer) {
 	} else {
 		fmt.Fprint(w, "\n  No user can log in: the configuration has no users.\n")
 	}
+	s.admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -82,8 +82,11 @@ type lifetimes struct {
 }
 
 // ReadConfig reads a configuration file and reports every problem at once. If demo is true, the scopes of the demo exist, too.
-func ReadConfig(path string, demo bool) (Config, error) {
-	c, err := standin.ReadConfig(path, func(c *Config) error { return c.check(demo) })
+func ReadConfig(path string, demo bool) (Config, error) { return readConfig(path, nil, demo) }
+
+// readConfig reads a configuration file with changes.
+func readConfig(path string, merge standin.Merge, demo bool) (Config, error) {
+	c, err := standin.ReadConfig(path, merge, func(c *Config) error { return c.check(demo) })
 	c.Certificates.Resolve(path)
 	c.MTLS.resolve(path)
 	return c, err

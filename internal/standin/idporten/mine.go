@@ -22,7 +22,7 @@ func (s *Server) buildAuthorizations() error {
 	var err error
 	s.granted, err = authorizations.New(authorizations.Config{
 		Store: s.Store, Vault: s.Provider.Vault, Tokens: s.Provider.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.Store,
-		Machines: s.machines, SubjectOf: s.Users.subjectOf, Logger: s.log,
+		Machines: s.machines, SubjectOf: s.Users.subjectOf, Logger: s.log, OnEvent: s.admin.OnEvent(),
 		Sessions: s.Provider.Sessions, Sufficient: func(level string) bool { return s.Config.levels().AtLeast(level, acr.Substantial) },
 	})
 	return err

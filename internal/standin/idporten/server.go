@@ -39,6 +39,7 @@ type Server struct {
 	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
 	machines authorizations.Machines
 	current  *atomic.Pointer[Server] // the copy whose handlers are in use
+	admin    *standin.Administration
 
 	file     Config // as it was read
 	Config   Config // with the flags, and the entries of the demo
@@ -83,6 +84,9 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	}
 	if err == nil {
 		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.administer(ctx)
 	}
 	if err == nil {
 		err = s.start(ctx)
@@ -152,14 +156,23 @@ func (s *Server) build() (err error) {
 	}
 	s.Config.WarnScopes(s.scopes, s.log)
 	s.current.Store(s)
+	s.admin.Use(s.inUse())
 	return nil
 }
 
 // Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error {
+func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
+
+// read reads the configuration file with the changes of the administration.
+func (s *Server) read() (Config, error) {
+	return readConfig(s.Options.ConfigFile, s.admin.Merge, s.Options.Demo)
+}
+
+// apply replaces the configuration in use.
+func (s *Server) apply(ctx context.Context) error {
 	next := *s
 	var err error
-	if next.file, err = ReadConfig(s.Options.ConfigFile, s.Options.Demo); err != nil {
+	if next.file, err = s.read(); err != nil {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
@@ -207,7 +220,7 @@ func (s *Server) route() error {
 
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	err := s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Drain: s.Options.Drain})
+	err := s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain})
 	s.Outgoing.CloseIdleConnections()
 	return err
 }
@@ -242,8 +255,8 @@ func (s *Server) ProviderConfig(now time.Time) (provider.Config, error) {
 		Session: s.Config.Session.rules(), Lifetimes: s.Config.Lifetimes.provider(),
 		ErrorPage: s.Pages.AuthorizeError, LogoutPages: s.Pages.LogoutPages(), TestLogin: testLogin,
 		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.Options.TLS.Client()}), // services on this machine
-		Logger:      s.log,
-		Now:         func() time.Time { return s.Now() },
+		Logger:      s.log, OnEvent: s.admin.OnEvent(),
+		Now: func() time.Time { return s.Now() },
 	}
 	if err = s.setBinding(&cfg); err != nil {
 		return cfg, err
@@ -318,5 +331,6 @@ func (s *Server) Greet(w io.Writer) {
 	case !s.Config.TestLogin:
 		fmt.Fprint(w, "\n  No user can log in: the configuration has no users.\n")
 	}
+	s.admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -74,8 +74,11 @@ type consentResource struct {
 }
 
 // ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) {
-	c, err := standin.ReadConfig(path, (*Config).check)
+func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+
+// readConfig reads a configuration file with changes.
+func readConfig(path string, merge standin.Merge) (Config, error) {
+	c, err := standin.ReadConfig(path, merge, (*Config).check)
 	c.Certificates.Resolve(path)
 	return c, err
 }
@@ -151,7 +154,7 @@ func (c Config) ClientRegistry(now time.Time) (*client.Registry, error) {
 func (c Config) with(b Config) Config {
 	c.Common = c.With(b.Common)
 	c.Organisations = standin.Merged(c.Organisations, b.Organisations, func(o organisation) string { return o.Orgno })
-	c.Delegations = append(slices.Clone(c.Delegations), b.Delegations...)
+	c.Delegations = standin.Merged(c.Delegations, b.Delegations, func(d delegation) string { return d.Consumer + " " + d.Supplier })
 	c.SystemUsers = standin.Merged(c.SystemUsers, b.SystemUsers, func(s systemUser) string { return s.ID })
 	c.Consents = standin.Merged(c.Consents, b.Consents, func(o consent) string { return o.ID })
 	return c

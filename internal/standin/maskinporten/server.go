@@ -25,6 +25,8 @@ type Server struct {
 	state  *standin.State
 	keys   *standin.Keys
 
+	admin *standin.Administration
+
 	file   Config // as it was read
 	Config Config // with the built-in entries
 }
@@ -47,6 +49,9 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	site.Accept(s.Issuer)
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
 		s.state, err = opt.StateFlags.Open(ctx, log)
+	}
+	if err == nil {
+		err = s.administer(ctx)
 	}
 	if err == nil {
 		err = s.start(ctx)
@@ -75,10 +80,16 @@ func (s *Server) start(ctx context.Context) (err error) {
 }
 
 // Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error {
+func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
+
+// read reads the configuration file with the changes of the administration.
+func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+
+// apply replaces the configuration in use.
+func (s *Server) apply(ctx context.Context) error {
 	next := *s
 	var err error
-	if next.file, err = ReadConfig(s.opt.ConfigFile); err != nil {
+	if next.file, err = s.read(); err != nil {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
@@ -142,12 +153,13 @@ func (s *Server) build() error {
 		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set(), Certificates: certs,
 		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.Config.Skyporten, RequireJTI: s.Config.RequireJTI, StrictIssuedAt: s.Config.StrictIat, LegacyForbidden: s.Config.LegacyForbidden,
-		Logger: s.log,
+		Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})
 	if err != nil {
 		return err
 	}
 	s.Sites[0].Handle(s.routes(service))
+	s.admin.Use(s.inUse())
 	return nil
 }
 
@@ -185,7 +197,7 @@ func (s *Server) delegationSources(known altinn) map[string]maskinporten.Delegat
 
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Drain: s.opt.Drain})
+	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
 }
 
 // Greet implements standin.Server.
@@ -198,5 +210,7 @@ func (s *Server) Greet(w io.Writer) {
 	if s.opt.testCA != "" {
 		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.opt.testCA, DemoCertificate)
 	}
-	fmt.Fprintf(w, "\n  A token: go run ./examples/maskinporten -print-token -issuer %s\n\n  Ctrl-C stops it.\n\n", s.Issuer)
+	fmt.Fprintf(w, "\n  A token: go run ./examples/maskinporten -print-token -issuer %s\n", s.Issuer)
+	s.admin.Greet(w)
+	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -1,0 +1,36 @@
+package altinn
+
+import (
+	"context"
+
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/admin"
+)
+
+// administer opens the administration, and reads the configuration again if it was changed.
+func (s *Server) administer(ctx context.Context) (err error) {
+	s.admin, err = standin.OpenAdministration(ctx, s.opt.Flags, standin.Administered{
+		Name: "Altinn", Apply: s.apply, Lists: []admin.List{
+			admin.Other("organisations", 1, admin.Field{Member: "orgno"}, admin.Field{Member: "org"}, admin.Field{Member: "name"}),
+			admin.Other("users", 1, admin.Field{Member: "user_id", Kind: admin.Number}, admin.Field{Member: "pid"}, admin.Field{Member: "username"},
+				admin.Field{Member: "party_id", Kind: admin.Number}, admin.Field{Member: "party_uuid"}),
+		},
+	}, s.Issuer, s.state, s.log)
+	if err != nil {
+		return err
+	}
+	s.sites = append(s.sites, s.admin.Sites()...)
+	s.file, err = standin.Changed(s.admin, s.file, s.read)
+	s.Config = s.file.with(s.builtin)
+	return err
+}
+
+// inUse is what the administration shows.
+func (s *Server) inUse() standin.InUse {
+	c := s.Config
+	return standin.InUse{Keys: s.keys, Entries: func(list string) any {
+		return map[string]any{
+			"organisations": c.Organisations, "users": c.Users,
+		}[list]
+	}}
+}
