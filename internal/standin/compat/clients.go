@@ -35,7 +35,25 @@ type learned struct {
 	secret       string // the first one
 	redirectURIs []string
 	logoutURIs   []string
-	scopes       []string
+	scopes       []string // that the switch any-scope registers
+
+	grants    []string // of its requests, for the proposal
+	requested []string // scopes, for the proposal
+	openLogin bool     // a login without PKCE
+	logged    string   // the last proposal
+}
+
+// proposal is the registration that the requests of a client need, for the member clients of the configuration.
+type proposal struct {
+	ClientID               string   `json:"client_id"`
+	ApplicationType        string   `json:"application_type,omitempty"`
+	AuthMethod             string   `json:"token_endpoint_auth_method,omitempty"`
+	Secret                 string   `json:"client_secret,omitempty"`
+	GrantTypes             []string `json:"grant_types,omitempty"`
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	Scopes                 []string `json:"scopes,omitempty"`
+	CodeChallengeMethod    string   `json:"code_challenge_method,omitempty"`
 }
 
 // Bounds of what is learned.
@@ -85,8 +103,8 @@ func (s *clients) learn(r *request, id string, registered *client.Client) *learn
 		l.redirectURIs = addURI(l.redirectURIs, r.form.Get("redirect_uri"))
 		l.logoutURIs = addURI(l.logoutURIs, r.form.Get("post_logout_redirect_uri"))
 	}
+	names, _ := scope.Parse(r.form.Get("scope"))
 	if s.on[AnyScope] {
-		names, _ := scope.Parse(r.form.Get("scope"))
 		for _, name := range append(names, anyScope) {
 			l.scopes = add(l.scopes, name)
 		}
@@ -97,10 +115,45 @@ func (s *clients) learn(r *request, id string, registered *client.Client) *learn
 			s.log.Warn("lenient: an unknown client cannot be registered", "switch", string(AnyClient), "client_id", id, "error", err)
 			return nil
 		}
-		s.log.Warn("lenient: an unknown client is registered; add it to clients of the configuration", "switch", string(AnyClient), "client_id", id)
 	}
 	s.learned[id] = l
+	if l.unknown {
+		s.propose(r, id, l, names)
+	}
 	return l
+}
+
+// propose logs the registration that the requests of an unknown client need so far, whenever it changes. The secret is not logged.
+func (s *clients) propose(r *request, id string, l *learned, scopes []string) {
+	for _, name := range scopes {
+		l.requested = add(l.requested, name)
+	}
+	switch r.endpoint {
+	case "/token":
+		l.grants = add(l.grants, r.form.Get("grant_type"))
+	case "/authorize":
+		l.grants = add(l.grants, client.AuthorizationCode)
+		l.openLogin = l.openLogin || r.method == "" && !r.form.Has("code_challenge")
+	}
+	p := proposal{
+		ClientID: id, GrantTypes: l.grants, RedirectURIs: l.redirectURIs, PostLogoutRedirectURIs: l.logoutURIs, Scopes: l.requested,
+		AuthMethod: l.method, Secret: "…",
+	}
+	switch {
+	case r.authenticates() && r.method == "":
+		p.ApplicationType, p.AuthMethod, p.Secret = client.Browser, "", ""
+	case l.method == client.PrivateKeyJWT:
+		p.Secret = ""
+	}
+	if l.openLogin && p.Secret != "" {
+		p.CodeChallengeMethod = "none"
+	}
+	text, err := json.Marshal(p)
+	if err != nil || string(text) == l.logged {
+		return
+	}
+	l.logged = string(text)
+	s.log.Warn("lenient: an unknown client is served; its registration for clients of the configuration", "switch", string(AnyClient), "client_id", id, "registration", string(text))
 }
 
 // add adds a value to a list that has room and does not have it.

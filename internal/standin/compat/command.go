@@ -28,7 +28,7 @@ type Options struct {
 	Lenient string
 	// Env returns the value of a variable of the environment, "" for none. It is os.Getenv in programs.
 	Env func(name string) string
-	// ConfigFile is read if neither a flag nor the environment names a configuration, and if it exists. If "", it is config.json.
+	// DefaultFile is read if neither a flag nor the environment names a configuration, and if it exists. If "", it is config.json.
 	DefaultFile string
 }
 
