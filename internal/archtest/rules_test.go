@@ -37,6 +37,8 @@ func layers() map[string]rule {
 		"nhn/helseid":           {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile with a grant handler
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
+		"portnertest": {own: concat(l0, l1, l2, helpers, []string{"provider", "digdir/maskinporten", "digdir/ansattporten", "digdir/altinn", "nhn/helseid", "storage/memory"}), testing: true},
+
 		"internal/archtest":   {}, // tests only
 		"internal/audit":      {own: l0},
 		"internal/bound":      {own: concat(l0, []string{"dpop", "internal/httpx", "internal/jose"})}, // for the packages of L2 and L3

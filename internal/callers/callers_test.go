@@ -98,6 +98,11 @@ func TestCost(t *testing.T) {
 		{"resource/resource.go", "allowed", 7, 3, 11},
 		{"grant/grant.go", "", 47, 4, 13},
 		{"store/store.go", "FinishRequest RotateRefreshToken", 45, 2, 6},
+		{"testdata/app/kit/kit_test.go", "TestToken", 7, 2, 14},
+		{"testdata/app/kit/kit_test.go", "TestRelyingParty", 8, 2, 14},
+		{"testdata/app/kit/kit_test.go", "TestAPI", 12, 2, 14},
+		{"testdata/app/kit/kit_test.go", "TestMachineClient", 7, 2, 14},
+		{"testdata/app/kit/kit_test.go", "TestLogout", 13, 2, 14},
 	} {
 		p := parse(t, tt.file)
 		lines := p.lines()

@@ -20,13 +20,14 @@ func TestSnippets(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*_test.go")
 	require.NoError(t, err)
+	files = append(files, "../callers/testdata/app/kit/kit_test.go") // of docs/testing.md, which TestApp runs
 	var sources []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		sources = append(sources, string(text))
 	}
-	for document, least := range map[string]int{"../../README.md": 1, "../../docs/embedding.md": 2} {
+	for document, least := range map[string]int{"../../README.md": 1, "../../docs/embedding.md": 2, "../../docs/testing.md": 5} {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		blocks := block.FindAllStringSubmatch(string(text), -1)

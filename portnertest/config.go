@@ -1,0 +1,93 @@
+package portnertest
+
+import (
+	"time"
+
+	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/provider"
+	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/token"
+)
+
+// The client that every provider has, unless Config.Clients has one with this client_id. It may use every scope, and every redirect URI on
+// loopback. The secret is public: it is worth nothing outside a test.
+const (
+	ClientID     = "app"
+	ClientSecret = "q8H2vTz5yWm0RkN7uXc4LbP9sJdF1gAe"
+)
+
+// Organisation is the organisation number of the client "app", and the owner of the scopes of tests.
+const Organisation = "991825827"
+
+// Config describes a provider. The zero value has the client "app" and the users "kari" and "ola".
+type Config struct {
+	// Profile applies to New. The zero value is provider.IDPorten().
+	Profile provider.Profile
+	// Clients are registrations. One without redirect URIs accepts every redirect URI on loopback, because a tested app often learns its
+	// address after it knows the issuer.
+	Clients []client.Client
+	// FrontchannelLogout and BackchannelLogout are the paths of the logout handlers of the tested app, such as "/logout/frontchannel". They
+	// apply to clients without redirect URIs, at the origin of the redirect URI that the app uses. If both are "", ending a session is
+	// reported as a mistake.
+	FrontchannelLogout, BackchannelLogout string
+	// Scopes are scopes that exist, in addition to those that LogIn and MintToken name. Every client may use them.
+	Scopes []scope.Scope
+	// Delegations apply to Maskinporten.
+	Delegations []Delegation
+	// Users are the users by name. If nil, they are kari and ola, two synthetic persons.
+	Users map[string]User
+	// Claims adds claims to tokens, introspection and userinfo.
+	Claims token.ClaimsFunc
+
+	// Start is the time of the clock until the first Advance. The default is the time of New, or a fixed instant with a Seed.
+	Start time.Time
+	// Seed makes everything that the provider issues the same in each run, for golden tests: the issuer is the same, the random numbers of
+	// the process come from the seed (testing/cryptotest), and the connections have no TLS, because a handshake takes random numbers in no
+	// certain order. Such a test cannot be parallel. The tested app needs the clock of [Provider.Now]. 0 is no seed.
+	Seed uint64
+
+	// Lenient turns off the strict checks and the probes: mistakes of the tested app are not reported.
+	Lenient bool
+	// Allow lists rules that are not reported.
+	Allow []Rule
+}
+
+// Delegation permits a supplier to request tokens of Maskinporten for a consumer, with every scope.
+type Delegation struct {
+	Consumer, Supplier string // organisation numbers
+}
+
+// User is a user of the provider. The zero value is a user without a national identity number.
+type User struct {
+	PID      string         // synthetic national identity number
+	ACR      string         // the highest level of the user; if "", the user reaches every level
+	AMR      []string       // methods of the login; the default is TestID
+	Claims   map[string]any // standard claims (OIDC Core §5.1)
+	Disabled bool           // the user can no longer log in, and tokens of the user are not active
+	// Represents are the organisations that the user may represent at Ansattporten. Users of the zero value of Config.Users have none.
+	Represents []ansattporten.Reportee
+}
+
+// users returns the users of the zero value of Config.
+func users() map[string]User {
+	return map[string]User{
+		"kari": {PID: "21879498012", Claims: map[string]any{"name": "Kari Testesen", "given_name": "Kari", "family_name": "Testesen", "email": "kari@example.no"}},
+		"ola":  {PID: "45840375084", Claims: map[string]any{"name": "Ola Prøvesen", "given_name": "Ola", "family_name": "Prøvesen", "email": "ola@example.no"}},
+	}
+}
+
+// Login is a login of a user at a client. The zero value logs in kari, at the level that the request asks for, and consents.
+type Login struct {
+	User   string   // the default is kari
+	Client string   // the client_id of LogIn; the default is app
+	ACR    string   // the level that the user reaches; the default is the one that the request asks for
+	Scopes []string // the scopes of LogIn, in addition to openid and profile
+	Cancel bool     // the user cancels at the first page
+	// Decline declines the consents that a page asks for.
+	Decline bool
+	// Represent is the choice on a page of representation, by its identifier. The default is the first one.
+	Represent string
+	// Parameters are further parameters of the authorization request of LogIn.
+	Parameters map[string]string
+}
