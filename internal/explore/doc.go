@@ -89,7 +89,19 @@ func scattered(i int) int {
 }
 
 // Find returns the shortest trace in which a store breaks an invariant or differs from the model, or "".
-func Find(store Store, depth int) string {
+func Find(store Store, depth int) string { return find(store, depth, scenarios) }
+
+// FindIn returns what Find does, for the paths of one scenario that consist of calls whose texts begin as given.
+func FindIn(store Store, depth int, name string, calls ...string) string {
+	for _, sc := range scenarios {
+		if sc.name == name {
+			return find(store, depth, []scenario{sc.of(calls)})
+		}
+	}
+	panic("explore: no scenario " + name)
+}
+
+func find(store Store, depth int, scenarios []scenario) string {
 	number := 0
 	for length := 1; length <= depth; length++ {
 		for _, sc := range scenarios {

@@ -43,7 +43,7 @@ type exploration struct {
 // explore returns the number of states that are reached with less than depth moves, and the paths to them with one more move, shortest
 // first.
 func (sc scenario) explore(depth int) (states int, paths [][]move) {
-	key := fmt.Sprint(sc.name, depth)
+	key := fmt.Sprint(sc.name, sc.ops, depth)
 	if known, ok := explored.Load(key); ok {
 		return known.(exploration).states, known.(exploration).paths
 	}
@@ -74,6 +74,14 @@ func (sc scenario) explore(depth int) (states int, paths [][]move) {
 		level = next
 	}
 	return len(seen), paths
+}
+
+// of returns the scenario with those calls alone whose texts begin as given.
+func (sc scenario) of(calls []string) scenario {
+	sc.less, sc.ops = 0, slices.DeleteFunc(slices.Clone(sc.ops), func(o op) bool {
+		return !slices.ContainsFunc(calls, func(begin string) bool { return strings.HasPrefix(o.String(), begin) })
+	})
+	return sc
 }
 
 func (sc scenario) moves() []move {

@@ -292,7 +292,7 @@ func TestLostAnswer(t *testing.T) {
 	require.NoError(t, err)
 	result := make(chan error, 1)
 	go func() { result <- lossy.RedeemCode(bg, c.Hash, issuanceOf(1, 0, c, epoch), epoch) }()
-	waitUntilBlocked(t, d.pool)
+	waitForLocks(t, d.pool, 1)
 	p.down()
 	require.NoError(t, tx.Rollback(bg))
 	requireUnavailable(t, <-result, "a call whose connection was cut")
@@ -302,14 +302,18 @@ func TestLostAnswer(t *testing.T) {
 	require.Equal(t, errors.Is(state, storage.ErrConsumed), token == nil, "the code is %v, the token is %v", state, token)
 }
 
-// waitUntilBlocked waits until a connection waits for a lock.
-func waitUntilBlocked(t *testing.T, pool *pgxpool.Pool) {
+// waitForLocks waits until some connections wait for a lock.
+func waitForLocks(t *testing.T, pool *pgxpool.Pool, connections int) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		var blocked bool
-		err := pool.QueryRow(bg, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&blocked)
-		return err == nil && blocked
-	}, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return locksAwaited(t, pool) == connections }, 20*time.Second, time.Millisecond)
+}
+
+// locksAwaited returns the number of connections that wait for a lock.
+func locksAwaited(t *testing.T, pool *pgxpool.Pool) (n int) {
+	t.Helper()
+	err := pool.QueryRow(bg, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+	require.NoError(t, err)
+	return n
 }
 
 // waitUntilIdle waits until no other connection executes a statement.
@@ -341,7 +345,7 @@ func TestCancelledWhileRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(bg)
 	result := make(chan error, 1)
 	go func() { result <- s.RedeemCode(ctx, c.Hash, issuanceOf(1, 0, c, epoch), epoch) }()
-	waitUntilBlocked(t, d.pool)
+	waitForLocks(t, d.pool, 1)
 	cancel()
 	require.NoError(t, tx.Rollback(bg))
 	require.NoError(t, <-result)

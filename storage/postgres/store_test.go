@@ -109,16 +109,22 @@ func newDatabase(t testing.TB) database {
 		require.NoError(t, postgres.Migrate(context.Background(), d.pool))
 	}
 	t.Cleanup(func() {
-		// Faster than TRUNCATE, which makes new files for each table and index.
-		_, err := d.pool.Exec(context.Background(), `DELETE FROM portner.sessions; DELETE FROM portner.requests; DELETE FROM portner.grants;
-			DELETE FROM portner.access_tokens; DELETE FROM portner.refresh_tokens; DELETE FROM portner.consents; DELETE FROM portner.pushed_requests;
-			DELETE FROM portner.logins; DELETE FROM portner.replays; DELETE FROM portner.signing_keys`)
-		require.NoError(t, err)
+		d.empty(t)
 		databases.Lock()
 		defer databases.Unlock()
 		databases.free = append(databases.free, d)
 	})
 	return d
+}
+
+// empty removes the records.
+func (d database) empty(t testing.TB) {
+	t.Helper()
+	// Faster than TRUNCATE, which makes new files for each table and index.
+	_, err := d.pool.Exec(context.Background(), `DELETE FROM portner.sessions; DELETE FROM portner.requests; DELETE FROM portner.grants;
+		DELETE FROM portner.access_tokens; DELETE FROM portner.refresh_tokens; DELETE FROM portner.consents; DELETE FROM portner.pushed_requests;
+		DELETE FROM portner.logins; DELETE FROM portner.replays; DELETE FROM portner.signing_keys`)
+	require.NoError(t, err)
 }
 
 // emptyDatabase makes a database without the schema and returns its URL.
