@@ -15,15 +15,18 @@ vet:
 	go vet work
 	cd examples && go vet -tags servers ./...
 
+# With the tag servers, then the files without it.
 lint:
-	go run $(STATICCHECK) work
-	cd examples && go run $(STATICCHECK) -tags servers ./...
+	go run $(STATICCHECK) -tags servers work
+	cd examples && go run $(STATICCHECK) ./internal/stores/ ./internal/programs/
 
 # The programs of examples/ have PostgreSQL and Redis with the tag servers only; the tests of these stores are its last command.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
+# Packages wait for browsers and servers, so that more of them than cores run at once. The target vet has examined them.
+RACE = PORTNER_SLOW=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m
 test:
-	go test -race -shuffle=on -timeout 15m work
-	cd examples && go test -race -shuffle=on -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/stores/
+	$(RACE) -p 3 work
+	cd examples && $(RACE) -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/stores/
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
 axe:

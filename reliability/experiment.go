@@ -205,6 +205,13 @@ func (t *trial) check(ok bool, format string, args ...any) {
 	}
 }
 
+// isBroken reports whether a rule did not hold so far.
+func (t *trial) isBroken() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.broken) > 0
+}
+
 // count adds a number to the line of the experiment.
 func (t *trial) count(name string, value any) {
 	t.mu.Lock()

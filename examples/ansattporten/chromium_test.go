@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin/ansattporten"
 )
 
@@ -81,6 +82,7 @@ func organisations(details []map[string]any) []string {
 
 // TestRepresentation chooses one organisation, none, several, the user, and an organisation where one is required.
 func TestRepresentation(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := openBrowser(t)
 	b.Open(s.DemoAt, "#story-en")
@@ -141,6 +143,7 @@ func TestRepresentation(t *testing.T) {
 
 // TestOtherTypes checks resources of Altinn 3, employers and mandates, for users with and without parties.
 func TestOtherTypes(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := openBrowser(t)
 	b.Open(s.DemoAt, "#story-ressurs")

@@ -22,6 +22,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/internal/localdb"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 )
 
@@ -48,6 +49,7 @@ func startCluster(t *testing.T, more ...object) *cluster {
 
 // TestLoginSurvivesDeaths kills one node after another, each between two steps of a login, and none is missed.
 func TestLoginSurvivesDeaths(t *testing.T) {
+	slow.Test(t)
 	broker := browsertest.NewBroker(t, "")
 	const clientSecret = "G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U"
 	c := startCluster(t, object{

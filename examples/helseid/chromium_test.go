@@ -12,6 +12,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin/helseid"
 )
 
@@ -60,6 +61,7 @@ func start(t *testing.T, args ...string) *helseid.Server {
 // TestWalk plays every story in headless Chromium: a login with a pushed request and a key, the token of a machine, calls of the API that
 // are rejected without a proof, the nonce, and an exchange.
 func TestWalk(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "helseid-")
 	b.Open(s.Sites[1].Base, "#story-person")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 )
 
 // appScheme is the scheme of a native app.
@@ -18,6 +19,7 @@ const appScheme = "no.example.app:"
 // TestServiceBehindABroker: the browser reaches a service whose registered address redirects to further origins, and to an app, from
 // every page of the provider.
 func TestServiceBehindABroker(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	broker, toApp := browsertest.NewBroker(t, ""), browsertest.NewBroker(t, appScheme+"/hjem")
 	s := start(t, "-config", write(t, fmt.Sprintf(`{"clients":[

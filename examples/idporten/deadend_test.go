@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage/memory"
 )
 
@@ -52,6 +53,7 @@ func (g *gate) wait(r *http.Request) {
 // TestNoDeadEnds plays what people do with several tabs, two clicks, the back button, reloads and old pages, at a service behind a broker.
 // Each step ends at the service, or on a page with a link or a button that leads on.
 func TestNoDeadEnds(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	broker := browsertest.NewBroker(t, "")
 	s := prepare(t, "-config", write(t, fmt.Sprintf(`{"confirm_logout":true,"session":{"idle":60,"max":3600},"clients":[

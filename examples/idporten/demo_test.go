@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
 )
@@ -68,6 +69,7 @@ func TestDemo(t *testing.T) {
 
 // TestDemoSharing declines one scope of two, and then both.
 func TestDemoSharing(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.At.First, "#story-deling")
@@ -103,6 +105,7 @@ func TestDemoSharing(t *testing.T) {
 
 // TestDemoPseudonym checks that the API receives the identity and the service does not.
 func TestDemoPseudonym(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.At.First, "#story-pseudonym")
@@ -143,6 +146,7 @@ func TestDemoPseudonym(t *testing.T) {
 
 // TestDemoLanguages changes the language of the login page. The choice takes precedence over ui_locales.
 func TestDemoLanguages(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.At.First, "#story-login")
@@ -161,6 +165,7 @@ func TestDemoLanguages(t *testing.T) {
 
 // TestDemoLogoutAsks checks the confirmation page of a logout without id_token_hint, with confirm_logout. Cancel keeps the session.
 func TestDemoLogoutAsks(t *testing.T) {
+	slow.Test(t)
 	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
 	b.Open(s.At.First, "#story-login")
@@ -180,6 +185,7 @@ func TestDemoLogoutAsks(t *testing.T) {
 
 // TestDemoErrorPages checks the page of errors that must not be redirected. It contains no value of the request.
 func TestDemoErrorPages(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.Issuer+"/authorize?client_id=evil%3Cscript%3E&redirect_uri=https://evil.example/", "#error-page")
@@ -198,6 +204,7 @@ func TestDemoErrorPages(t *testing.T) {
 
 // TestDemoKeyboard logs in with the keyboard and checks that the focus is visible.
 func TestDemoKeyboard(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.At.First, "#story-login")
@@ -221,6 +228,7 @@ func TestDemoKeyboard(t *testing.T) {
 
 // TestDemoMorePages audits the remaining pages.
 func TestDemoMorePages(t *testing.T) {
+	slow.Test(t)
 	s := start(t, "-demo", "-config", write(t, `{"confirm_logout":true}`))
 	b := browsertest.New(t, "")
 	b.Open(s.Issuer+"/", "#home-page")
@@ -244,6 +252,7 @@ func TestDemoMorePages(t *testing.T) {
 
 // TestDemoLongWords checks that long words do not overflow, in every language.
 func TestDemoLongWords(t *testing.T) {
+	slow.Test(t)
 	long := strings.Repeat("Opplysningstilgjengeliggjøringsforskriftsbestemmelse", 3)
 	s := start(t, "-config", write(t, `{
 		"clients":[{"client_id":"lang","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","client_name":"`+long+`","client_orgno":"991825827","integration_type":"api_klient","redirect_uris":["http://localhost:1/cb"],"scopes":["openid","lang:lang"]}],
@@ -265,6 +274,7 @@ func TestDemoLongWords(t *testing.T) {
 
 // TestDemoMine lists the grants and logins of a user and revokes a grant.
 func TestDemoMine(t *testing.T) {
+	slow.Test(t)
 	s := start(t)
 	b := browsertest.New(t, "")
 	b.Open(s.Issuer+idporten.PathMine, "#mine-login")

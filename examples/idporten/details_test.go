@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/rar"
 )
@@ -41,6 +42,7 @@ func payment() rar.Type {
 
 // TestDetailsOnTheConsentPage shows details of authorization_details with their texts and JSON. None is approved without a click.
 func TestDetailsOnTheConsentPage(t *testing.T) {
+	slow.Test(t)
 	s := prepare(t)
 	cfg, err := s.ProviderConfig(time.Now())
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,6 +62,7 @@ func (v variant) names() []string {
 // TestFAPIConformance runs each module of the FAPI 2.0 plans over TLS, with the same requests and expectations as the suite, in each
 // variant. A module has the result that docs/conformance.md says.
 func TestFAPIConformance(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	for _, p := range fapiPlans {
 		t.Run(p.name, func(t *testing.T) {

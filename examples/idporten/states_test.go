@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/internal/standin/look"
@@ -66,6 +67,7 @@ func states(p *idporten.Pages, lang string) map[string]portner.Reply {
 
 // TestStates audits the states that the stories of the demo do not reach, in bokmål. In the other languages it renders them.
 func TestStates(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	s := &idporten.Server{Issuer: "http://localhost:1"}
 	p := idporten.NewPages(s)

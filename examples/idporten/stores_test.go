@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
 )
@@ -29,6 +30,7 @@ var lastingStores = []storeCase{{"sqlite", func(t *testing.T) []string {
 // TestDemoOnEachStore plays a short story of the demo on each store: login, consent, an API, refresh, single sign-on, revocation by the user,
 // and logout.
 func TestDemoOnEachStore(t *testing.T) {
+	slow.Test(t)
 	memory := storeCase{"memory", func(*testing.T) []string { return nil }}
 	for _, c := range append([]storeCase{memory}, lastingStores...) {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,12 +13,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestDocs runs the configuration of docs/landscape.md at https and stops it. All servers must end, and all files be removed.
 func TestDocs(t *testing.T) {
+	slow.Test(t)
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	m, err := newMachine(time.Now())

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
+	"github.com/portner-go/portner/internal/slow"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
@@ -31,6 +32,7 @@ func response(step int) browsertest.CSS {
 
 // TestStories plays every story in headless Chromium.
 func TestStories(t *testing.T) {
+	slow.Test(t)
 	r := start(t)
 	b := browsertest.New(t, "landscape-")
 	b.Open(r.page, "#story-person")

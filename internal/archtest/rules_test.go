@@ -55,6 +55,7 @@ func layers() map[string]rule {
 		"internal/record":     {own: []string{"storage"}},
 		"internal/requested":  {},
 		"internal/seal":       {own: l0},
+		"internal/slow":       {testing: true},
 		"internal/testpki":    {}, // not testing: an example imports it
 
 		"internal/standin/admin":      {own: concat(l0, l1, helpers, []string{"digdir/authorizations", "internal/standin/changes"})},

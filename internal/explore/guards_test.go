@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -46,6 +47,7 @@ var guards = []struct{ file, text, with string }{
 // TestDroppedGuards: without any single guard of package memory there is a trace that breaks an invariant or a verdict. The program that
 // finds the traces is compiled once, with all guards.
 func TestDroppedGuards(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("compiles a program")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/portner-go/portner/internal/localdb"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,6 +29,7 @@ func reaches(t *testing.T, s *localdb.Server) {
 }
 
 func TestPostgres(t *testing.T) {
+	slow.Test(t)
 	dir := t.TempDir()
 	s, err := localdb.StartPostgres(localdb.Config{Dir: filepath.Join(dir, "primary")})
 	installed(t, err)

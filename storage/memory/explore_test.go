@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"github.com/portner-go/portner/internal/explore"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage/memory"
 )
 
 // Every state that two nodes reach with a few steps, with the verdict of each further step.
 func TestExplore(t *testing.T) {
+	slow.Test(t)
 	t.Parallel()
 	newStore := func(testing.TB) explore.Store { return memory.New() }
 	if racing || testing.Short() {
