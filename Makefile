@@ -18,7 +18,7 @@ vet:
 # With the tag servers, then the files without it.
 lint:
 	go run $(STATICCHECK) -tags servers work
-	cd examples && go run $(STATICCHECK) ./internal/stores/ ./internal/programs/
+	cd examples && go run $(STATICCHECK) ./internal/stores/
 
 # The programs of examples/ have PostgreSQL and Redis with the tag servers only; the tests of these stores are its last command.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
