@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -96,7 +97,7 @@ func (e *engine) root(t *testing.T, c container) string {
 			return err
 		}
 		rel, err := filepath.Rel(e.dir, name)
-		if err != nil {
+		if err != nil || rel == "." {
 			return err
 		}
 		info, err := d.Info()
@@ -162,7 +163,7 @@ func (e *engine) start(t *testing.T, c container) *running {
 	require.NoError(t, err)
 	if err := r.cmd.Start(); err != nil {
 		cancel()
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") == "true" || !errors.Is(err, syscall.EPERM) {
 			require.NoError(t, err, "an empty root")
 		}
 		t.Skipf("NOT TESTED: the program in an empty root, because this machine lets neither chroot nor user namespaces: %v", err)
