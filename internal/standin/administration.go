@@ -94,7 +94,7 @@ func OpenAdministration(ctx context.Context, f Flags, a Administered, issuer str
 	}
 	d.refusals = admin.NewRefusals()
 	cfg := admin.Config{
-		Name: a.Name, Issuer: issuer, Base: d.site.Base, Secret: secret, Lists: a.Lists, Keeper: d.keeper, Refusals: d.refusals, Look: look.Handler(),
+		Name: a.Name, Issuer: issuer, Base: d.site.Base, Secret: secret, Lists: a.Lists, Keeper: d.keeper, Refusals: d.refusals, Look: look.Handler(), Now: f.Now,
 		Entries: func(list string) any { return d.inUse.Load().Entries(list) },
 		Keys:    func() []keyset.KeyState { return d.inUse.Load().Keys.Set().States() },
 	}
@@ -147,11 +147,11 @@ func (d *Administration) open(ctx context.Context, f Flags, a Administered, issu
 		return err
 	}
 	if f.DiscardChanges {
-		if err := kept.Discard(ctx, time.Now()); err != nil {
+		if err := kept.Discard(ctx, f.Clock()()); err != nil {
 			return fmt.Errorf("-discard-changes: %w", err)
 		}
 	}
-	cfg := changes.KeeperConfig{Log: kept, Apply: a.Apply, Logger: log}
+	cfg := changes.KeeperConfig{Log: kept, Apply: a.Apply, Logger: log, Now: f.Now}
 	for _, l := range a.Lists {
 		cfg.Lists = append(cfg.Lists, l.List)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -98,29 +97,24 @@ func (e ClientEntry) MarshalJSON() ([]byte, error) {
 // Merge returns a configuration file with changes.
 type Merge func(file []byte) ([]byte, error)
 
-// ReadConfig decodes a configuration file, merges changes into it, and validates it with check. It reports every problem at once, with the
-// path of the member. If path is "", the file is empty. merge may be nil.
-func ReadConfig[C any](path string, merge Merge, check func(c *C) error) (c C, err error) {
-	data := []byte("{}")
-	if path != "" {
-		if data, err = os.ReadFile(path); err != nil {
-			return c, fmt.Errorf("-config: %w", err)
-		}
+// ParseConfig decodes a configuration, merges changes into it, and validates it with check. It reports every problem at once, with the path of
+// the member. A document without a text is empty. merge may be nil.
+func ParseConfig[C any](d Document, merge Merge, check func(c *C) error) (c C, err error) {
+	text := d.Text
+	if text == nil {
+		text = []byte("{}")
 	}
-	c, err = decodeConfig[C](data)
+	c, err = decodeConfig[C](text)
 	if err == nil && merge != nil {
 		var merged []byte
-		if merged, err = merge(data); err == nil && !bytes.Equal(merged, data) {
+		if merged, err = merge(text); err == nil && !bytes.Equal(merged, text) {
 			c, err = decodeConfig[C](merged)
 		}
 	}
 	if err == nil {
 		err = check(&c)
 	}
-	if err != nil && path != "" {
-		return c, fmt.Errorf("%s:\n%w", path, err)
-	}
-	return c, err
+	return c, d.Wrap(err)
 }
 
 func decodeConfig[C any](data []byte) (c C, err error) {

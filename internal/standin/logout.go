@@ -1,6 +1,12 @@
 package standin
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/logout"
 )
@@ -54,4 +60,34 @@ func (p *Pages) logoutError(e logout.ErrorPage) portner.Reply {
 		Status: e.Status, Logout: true, NotLoggedOut: e.StillLoggedIn, Code: string(e.Code), Parameter: e.Parameter, CorrelationID: e.CorrelationID,
 		ClientName: e.ClientName, BackURL: e.BackURL,
 	})
+}
+
+// Backchannel returns the sender of logout tokens to services, which may be on this machine.
+func (f Flags) Backchannel() logout.Sender {
+	if f.HTTP != nil {
+		return sender{f.HTTP}
+	}
+	return logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: f.TLS.Client()})
+}
+
+// sender sends logout tokens with the client of a host.
+type sender struct{ http *http.Client }
+
+// Send implements logout.Sender.
+func (s sender) Send(ctx context.Context, uri, logoutToken string) error {
+	body := url.Values{"logout_token": {logoutToken}}.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := s.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return errors.New(resp.Status)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/standin/strictjson"
@@ -27,6 +29,25 @@ type State struct {
 	PairwiseKey portner.Secret
 	// Lasting reports whether the store lasts longer than the process.
 	Lasting bool
+	// Now is the clock. If nil, time.Now.
+	Now func() time.Time
+}
+
+func (s *State) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+// OpenState opens the state of a server, with its clock.
+func (f Flags) OpenState(ctx context.Context, log *slog.Logger) (*State, error) {
+	f.Store = cmp.Or(f.Store, "memory") // parsed flags have a value
+	s, err := f.StateFlags.Open(ctx, log)
+	if err == nil {
+		s.Now = f.Now
+	}
+	return s, err
 }
 
 // Derived returns a secret for one more purpose that must last as long as PairwiseKey.

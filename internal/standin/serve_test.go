@@ -46,7 +46,7 @@ type served struct {
 // serveSites serves a handler until the end of the test, or until stop is called.
 func serveSites(t *testing.T, h http.Handler, drain time.Duration, ping func(ctx context.Context) error) *served {
 	t.Helper()
-	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"})
+	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"}, "")
 	require.NoError(t, err)
 	sites[0].Handle(h)
 	keys, err := standin.Signing{Algorithms: []string{keyset.ES256}}.Keys(t.Context(), &standin.State{}, sites[0].Base, nil, false, slog.New(slog.DiscardHandler))

@@ -91,7 +91,7 @@ func (s Signing) Keys(ctx context.Context, state *State, issuer string, clients 
 func (k *Keys) Set() *keyset.Set { return k.set.Load() }
 
 // Ready reports whether keys of all algorithms sign.
-func (k *Keys) Ready() bool { return k.Set().Ready(time.Now()) == nil }
+func (k *Keys) Ready() bool { return k.Set().Ready(k.state.now()) == nil }
 
 // Run loads and rotates keys that are in a store, until ctx ends.
 func (k *Keys) Run(ctx context.Context) {
@@ -146,7 +146,7 @@ func (k *Keys) Extend(ctx context.Context, s Signing, clients []ClientEntry) (er
 // open opens the keys of an algorithm in the store.
 func (k *Keys) open(ctx context.Context, alg string) error {
 	set, err := keyset.Shared{
-		Store: k.state.Store, Set: k.issuer + " " + alg, Secrets: k.state.Secrets, Alg: alg, Logger: k.log,
+		Store: k.state.Store, Set: k.issuer + " " + alg, Secrets: k.state.Secrets, Alg: alg, Logger: k.log, Now: k.state.now,
 	}.Open(ctx)
 	if errors.Is(err, portner.ErrUnavailable) {
 		return err
@@ -174,7 +174,7 @@ func (k *Keys) join() (*keyset.Set, error) {
 func (k *Keys) generate(alg string) error {
 	made, err := keyset.Generate(alg)
 	if err == nil && k.certificates {
-		made.X5C, err = selfSigned(made, k.issuer, time.Now())
+		made.X5C, err = selfSigned(made, k.issuer, k.state.now())
 	}
 	if err == nil {
 		k.own = append(k.own, made)

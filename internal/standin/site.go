@@ -32,8 +32,8 @@ type Site struct {
 	// Hosts are the values of the Host header field that the site accepts.
 	Hosts []string
 
-	listener net.Listener
-	tls      *tls.Config // nil for plain http
+	listener net.Listener // nil if the host serves the handler
+	tls      *tls.Config  // nil for plain http
 	handler  atomic.Pointer[http.Handler]
 	probes   bool // the site has the paths of probes: the provider has them, and the services of a demo do not
 }
@@ -54,8 +54,11 @@ type Sites []*Site
 
 // Listen opens a listener for the provider at f.Addr, and one on 127.0.0.1 for each further site, on the ports that follow.
 // If the port is 0, each site gets any free port. The further sites do not have the host localhost, so that the browser
-// separates their cookies from those of the provider.
-func Listen(f Flags, further ...string) (Sites, error) {
+// separates their cookies from those of the provider. If f.Addr is "", the provider has no listener, and issuer is its URL.
+func Listen(f Flags, issuer string, further ...string) (Sites, error) {
+	if f.Addr == "" {
+		return inside(issuer, further)
+	}
 	host, port, err := splitAddr("-addr", f.Addr, len(further))
 	if err != nil {
 		return nil, err
@@ -82,6 +85,18 @@ func Listen(f Flags, further ...string) (Sites, error) {
 		sites = append(sites, site)
 	}
 	return sites, nil
+}
+
+// inside returns a site that the host serves.
+func inside(issuer string, further []string) (Sites, error) {
+	u, err := url.Parse(issuer)
+	switch {
+	case len(further) > 0:
+		return nil, errors.New("-demo: the demo needs -addr")
+	case err != nil || u.Host == "":
+		return nil, errors.New("-issuer: must be a URL if there is no -addr")
+	}
+	return Sites{{Name: "provider", Base: u.Scheme + "://" + u.Host, Hosts: []string{u.Host}, probes: true}}, nil
 }
 
 // ListenMTLS opens a listener at addr that requests certificates of clients, with the certificate of f. The host checks the certificates.
@@ -163,6 +178,9 @@ func (s Sites) CheckTest(issuer, test string) error {
 	if err != nil || !fields.IsLoopback(u.Hostname()) {
 		return fmt.Errorf("issuer: %s is not on loopback: a test environment there needs -test-issuer %s (test_issuer in the configuration)", issuer, issuer)
 	}
+	if s[0].listener == nil {
+		return nil // the host serves the handler
+	}
 	if addr, ok := s[0].listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 		return fmt.Errorf("-addr: %s is not on loopback: a test environment that other machines reach needs -test-issuer %s (test_issuer in the configuration)",
 			s[0].listener.Addr(), issuer)
@@ -173,7 +191,9 @@ func (s Sites) CheckTest(issuer, test string) error {
 // Close closes the listeners of sites that were not served.
 func (s Sites) Close() {
 	for _, site := range s {
-		_ = site.listener.Close()
+		if site.listener != nil {
+			_ = site.listener.Close()
+		}
 	}
 }
 
@@ -194,12 +214,16 @@ type Running struct {
 // for, the store is closed, and Serve returns.
 func (s Sites) Serve(ctx context.Context, run Running) error {
 	failed := make(chan error, len(s))
-	servers := make([]*gracefulServer, len(s))
-	health := &health{store: run.Store, keys: run.Keys, log: run.Log}
-	for i, site := range s {
-		servers[i] = site.server(run.Log, health)
+	var servers []*gracefulServer
+	health := run.health()
+	for _, site := range s {
+		if site.listener == nil {
+			continue
+		}
+		srv := site.server(run.Log, health)
+		servers = append(servers, srv)
 		go func() {
-			if err := site.serve(servers[i].Server); !errors.Is(err, http.ErrServerClosed) {
+			if err := site.serve(srv.Server); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", site.Name, err)
 			}
 		}()
@@ -218,6 +242,12 @@ func (s Sites) Serve(ctx context.Context, run Running) error {
 	}
 	return err
 }
+
+// Handler returns the handler of the provider, for a host that serves it. It does what the listener of Serve would do: it checks the host of
+// each request, sets header fields and answers probes.
+func (s Sites) Handler(run Running) http.Handler { return s[0].guard(run.health()) }
+
+func (run Running) health() *health { return &health{store: run.Store, keys: run.Keys, log: run.Log} }
 
 // startWork starts what runs beside requests: expired records are deleted, and keys are rotated. The function that it returns ends it.
 func startWork(run Running) (stop func()) {

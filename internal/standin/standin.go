@@ -9,17 +9,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// Flags are the flags of every server.
+// Flags are the flags of every server, and what a program that has a server inside sets in their place.
 type Flags struct {
-	Addr       string // address to listen on
+	Addr       string // address to listen on; if "", no port is opened, and the host serves the handler of the server
 	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
 	TestIssuer string // if "", that of the configuration; see Sites.CheckTest
 	ConfigFile string
@@ -27,6 +29,98 @@ type Flags struct {
 	StateFlags
 	AdminFlags
 	TLS
+
+	// Text is the configuration, if there is no ConfigFile. If nil, there is none.
+	Text []byte
+	// Now is the clock. If nil, time.Now.
+	Now func() time.Time
+	// HTTP makes the requests to other servers. If nil, it is TLS.Outgoing.
+	HTTP *http.Client
+}
+
+// Document is a configuration.
+type Document struct {
+	Path string // of the file, or ""; the names of files in it are relative to its folder
+	Text []byte // nil without a configuration
+}
+
+// Document reads the configuration.
+func (f Flags) Document() (Document, error) {
+	if f.ConfigFile == "" {
+		return Document{Text: f.Text}, nil
+	}
+	return ReadDocument(f.ConfigFile)
+}
+
+// ReadDocument reads a file.
+func ReadDocument(path string) (Document, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Document{}, fmt.Errorf("-config: %w", err)
+	}
+	return Document{path, text}, nil
+}
+
+// Wrap returns an error that names the file of the configuration.
+func (d Document) Wrap(err error) error {
+	if err == nil || d.Path == "" {
+		return err
+	}
+	return fmt.Errorf("%s:\n%w", d.Path, err)
+}
+
+// Source is where a running server reads its configuration.
+type Source struct {
+	flags Flags
+	text  atomic.Pointer[[]byte] // in place of that of the flags; may be nil
+}
+
+// NewSource returns the source that the flags name.
+func NewSource(f Flags) *Source { return &Source{flags: f} }
+
+// Document reads the configuration.
+func (s *Source) Document() (Document, error) {
+	if text := s.text.Load(); text != nil {
+		return Document{Text: *text}, nil
+	}
+	return s.flags.Document()
+}
+
+// Wrap returns an error that names the file of the configuration.
+func (s *Source) Wrap(err error) error {
+	if s.text.Load() != nil {
+		return err
+	}
+	return Document{Path: s.flags.ConfigFile}.Wrap(err)
+}
+
+// Replace makes text the configuration, and calls reload. If it fails, the configuration is the one from before.
+func (s *Source) Replace(text []byte, reload func() error) error {
+	old := s.text.Swap(&text)
+	err := reload()
+	if err != nil {
+		s.text.Store(old)
+	}
+	return err
+}
+
+// HasConfig reports whether there is a configuration.
+func (f Flags) HasConfig() bool { return f.ConfigFile != "" || f.Text != nil }
+
+// Clock returns the clock of the server.
+func (f Flags) Clock() func() time.Time {
+	if f.Now == nil {
+		return time.Now
+	}
+	return f.Now
+}
+
+// Outgoing returns the client of requests to other servers. It follows no redirect, unless the host's client does.
+func (f Flags) Outgoing() *http.Client {
+	if f.HTTP == nil {
+		return f.TLS.Outgoing()
+	}
+	return f.HTTP
 }
 
 // DemoFlag is the flag -demo. With the demo a user logs in without a password.
@@ -47,14 +141,14 @@ func (d DemoFlag) On(f Flags) bool {
 	if d.given {
 		return d.value
 	}
-	return f.ConfigFile == "" && f.TestIssuer == ""
+	return !f.HasConfig() && f.TestIssuer == ""
 }
 
 // Server is a stand-in. Its ports are open; Serve accepts requests.
 type Server interface {
 	// Greet prints the addresses and users of the server.
 	Greet(w io.Writer)
-	// Serve handles requests until ctx ends, waits for those in progress, and returns.
+	// Serve handles requests until ctx ends, waits for those in progress, and returns. Without ports it does the work beside requests.
 	Serve(ctx context.Context) error
 	// Reload reads the configuration file again. Its rules apply to the requests that arrive from then on, and sessions stay. After an
 	// error nothing has changed.
@@ -168,6 +262,9 @@ func (c Command) parse(args []string, out io.Writer) error {
 	}
 	if err := ParseFlags(fs, args, out); err != nil {
 		return err
+	}
+	if f.Addr == "" {
+		return errors.New("-addr: must not be empty")
 	}
 	if f.Drain < 0 {
 		return errors.New("-drain: must not be negative")

@@ -165,12 +165,12 @@ func TestClientEntry(t *testing.T) {
 func TestListen(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"", "localhost", "localhost:http", "localhost:-1", "localhost:65536", "localhost:65535"} {
-		_, err := standin.Listen(standin.Flags{Addr: addr}, "service")
+		_, err := standin.Listen(standin.Flags{Addr: addr}, "", "service")
 		require.ErrorContains(t, err, "-addr", addr)
 	}
-	_, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: standin.TLS{Cert: "none", Key: "none"}})
+	_, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: standin.TLS{Cert: "none", Key: "none"}}, "")
 	require.ErrorContains(t, err, "-tls-cert")
-	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"}, "service")
+	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0"}, "", "service")
 	require.NoError(t, err)
 	t.Cleanup(sites.Close)
 	require.True(t, strings.HasPrefix(sites[0].Base, "http://localhost:"))
@@ -237,7 +237,7 @@ func TestGuessableSecretsAreRejected(t *testing.T) {
 		text, err := json.Marshal(map[string]any{"clients": []any{map[string]any{"client_id": "app", "redirect_uris": []string{"https://app.example.no/cb"}, "client_secret": secret}}})
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, text, 0o600))
-		_, err = standin.ReadConfig(file, nil, func(c *standin.Common) error {
+		_, err = readConfig(file, func(c *standin.Common) error {
 			var p standin.Problems
 			c.CheckClients(&p, client.Environment{})
 			return p.Err()
@@ -246,4 +246,13 @@ func TestGuessableSecretsAreRejected(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), secret)
 	}
+}
+
+func readConfig[C any](file string, check func(*C) error) (C, error) {
+	d, err := standin.ReadDocument(file)
+	if err != nil {
+		var zero C
+		return zero, err
+	}
+	return standin.ParseConfig(d, nil, check)
 }

@@ -9,17 +9,17 @@ import (
 
 // administer opens the administration, and reads the configuration again if it was changed.
 func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.opt.Flags, standin.Administered{
+	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
 		Name: "Altinn", Apply: s.apply, Lists: []admin.List{
 			admin.Other("organisations", 1, admin.Field{Member: "orgno"}, admin.Field{Member: "org"}, admin.Field{Member: "name"}),
 			admin.Other("users", 1, admin.Field{Member: "user_id", Kind: admin.Number}, admin.Field{Member: "pid"}, admin.Field{Member: "username"},
 				admin.Field{Member: "party_id", Kind: admin.Number}, admin.Field{Member: "party_uuid"}),
 		},
-	}, s.Issuer, s.state, s.log)
+	}, s.Issuer, s.State, s.log)
 	if err != nil {
 		return err
 	}
-	s.sites = append(s.sites, s.admin.Sites()...)
+	s.Sites = append(s.Sites, s.admin.Sites()...)
 	s.file, err = standin.Changed(s.admin, s.file, s.read)
 	s.Config = s.file.with(s.builtin)
 	return err
@@ -28,7 +28,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 // inUse is what the administration shows.
 func (s *Server) inUse() standin.InUse {
 	c := s.Config
-	return standin.InUse{Keys: s.keys, Entries: func(list string) any {
+	return standin.InUse{Keys: s.Keys, Entries: func(list string) any {
 		return map[string]any{
 			"organisations": c.Organisations, "users": c.Users,
 		}[list]

@@ -3,8 +3,8 @@ package altinn
 // builtin returns the built-in configuration: three organisations and the users of examples/idporten.
 func builtin(opt Options) Config {
 	return Config{
-		Maskinporten: providerEntry{Issuers: []issuerEntry{{Issuer: opt.maskinporten}}},
-		IDPorten:     providerEntry{Issuers: []issuerEntry{{Issuer: opt.idporten}}},
+		Maskinporten: issuers(opt.Maskinporten),
+		IDPorten:     issuers(opt.IDPorten),
 		Organisations: []organisation{
 			{"991825827", "digdir", "Digitaliseringsdirektoratet"},
 			{"974761076", "skd", "Skatteetaten"},
@@ -16,4 +16,12 @@ func builtin(opt Options) Config {
 		},
 		DelegationSources: []string{"https://tt02.altinn.no/", "https://altinn.no/"},
 	}
+}
+
+// issuers returns a provider with one issuer, or with none if it is "".
+func issuers(issuer string) providerEntry {
+	if issuer == "" {
+		return providerEntry{}
+	}
+	return providerEntry{Issuers: []issuerEntry{{Issuer: issuer}}}
 }

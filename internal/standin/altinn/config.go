@@ -69,12 +69,21 @@ type user struct {
 	PartyUUID string `json:"party_uuid"`
 }
 
-// ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+// ReadConfig reads a configuration file.
+func ReadConfig(path string) (Config, error) {
+	d, err := standin.ReadDocument(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return ParseConfig(d)
+}
 
-// readConfig reads a configuration file with changes.
-func readConfig(path string, merge standin.Merge) (Config, error) {
-	return standin.ReadConfig(path, merge, (*Config).check)
+// ParseConfig reads a configuration and reports every problem at once.
+func ParseConfig(d standin.Document) (Config, error) { return parseConfig(d, nil) }
+
+// parseConfig reads a configuration with changes.
+func parseConfig(d standin.Document, merge standin.Merge) (Config, error) {
+	return standin.ParseConfig(d, merge, (*Config).check)
 }
 
 func (c *Config) check() error {

@@ -11,7 +11,7 @@ import (
 // Options holds the flags.
 type Options struct {
 	standin.Flags
-	idporten, maskinporten string
+	IDPorten, Maskinporten string // issuers; "" is none
 }
 
 // Command returns the program.
@@ -23,6 +23,6 @@ func (opt *Options) Command() standin.Command {
 }
 
 func (opt *Options) define(fs *flag.FlagSet) {
-	fs.StringVar(&opt.idporten, "idporten", "http://localhost:8080", "issuer `URL` of ID-porten, if the configuration names none")
-	fs.StringVar(&opt.maskinporten, "maskinporten", "http://localhost:8090/", "issuer `URL` of Maskinporten, with its slash, if the configuration names none")
+	fs.StringVar(&opt.IDPorten, "idporten", "http://localhost:8080", "issuer `URL` of ID-porten, if the configuration names none")
+	fs.StringVar(&opt.Maskinporten, "maskinporten", "http://localhost:8090/", "issuer `URL` of Maskinporten, with its slash, if the configuration names none")
 }

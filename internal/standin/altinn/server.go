@@ -18,18 +18,19 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
-	opt    Options
-	log    *slog.Logger
-	Issuer string
-	sites  standin.Sites
+	Options Options
+	log     *slog.Logger
+	Issuer  string
+	Sites   standin.Sites
 	// outgoing requests the keys of the providers.
 	outgoing *http.Client
 	builtin  Config
-	state    *standin.State
-	keys     *standin.Keys
+	State    *standin.State
+	Keys     *standin.Keys
 	Now      func() time.Time
 
-	admin *standin.Administration
+	source *standin.Source
+	admin  *standin.Administration
 
 	file   Config // as it was read
 	Config Config // with the built-in entries
@@ -40,21 +41,22 @@ const path = "/authentication/api/v1/openid/"
 
 // Open opens the port and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{opt: opt, log: log, builtin: builtin(opt), Now: time.Now, outgoing: opt.TLS.Outgoing()}
-	var err error
-	if opt.ConfigFile != "" {
-		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
-			return nil, err
-		}
-	}
-	s.Config = s.file.with(s.builtin)
-	if s.sites, err = standin.Listen(opt.Flags); err != nil {
+	s := &Server{Options: opt, log: log, builtin: builtin(opt), Now: opt.Clock(), source: standin.NewSource(opt.Flags), outgoing: opt.Outgoing()}
+	d, err := opt.Document()
+	if err != nil {
 		return nil, err
 	}
-	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.sites[0].Base+path)
-	s.sites[0].Accept(s.Issuer)
-	if err = s.sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.state, err = opt.StateFlags.Open(ctx, log)
+	if s.file, err = ParseConfig(d); err != nil {
+		return nil, err
+	}
+	s.Config = s.file.with(s.builtin)
+	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer)); err != nil {
+		return nil, err
+	}
+	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base+path)
+	s.Sites[0].Accept(s.Issuer)
+	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
 		err = s.administer(ctx)
@@ -71,15 +73,15 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 
 // close releases what a server that was not served has opened.
 func (s *Server) close() {
-	s.sites.Close()
-	if s.state != nil {
-		_ = s.state.Store.Close()
+	s.Sites.Close()
+	if s.State != nil {
+		_ = s.State.Store.Close()
 	}
 }
 
 // start makes the keys and the handler.
 func (s *Server) start(ctx context.Context) (err error) {
-	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, nil, false, s.log); err != nil {
+	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, nil, false, s.log); err != nil {
 		return err
 	}
 	return s.build()
@@ -88,8 +90,19 @@ func (s *Server) start(ctx context.Context) (err error) {
 // Reload implements standin.Server.
 func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
 
-// read reads the configuration file with the changes of the administration.
-func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+// Configure replaces the configuration by a text, as Reload does with a changed file.
+func (s *Server) Configure(ctx context.Context, text []byte) error {
+	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
+}
+
+// read reads the configuration with the changes of the administration.
+func (s *Server) read() (Config, error) {
+	d, err := s.source.Document()
+	if err != nil {
+		return Config{}, err
+	}
+	return parseConfig(d, s.admin.Merge)
+}
 
 // apply replaces the configuration in use.
 func (s *Server) apply(ctx context.Context) error {
@@ -99,7 +112,7 @@ func (s *Server) apply(ctx context.Context) error {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
-		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file.with(s.builtin)
 	return next.build()
@@ -108,8 +121,8 @@ func (s *Server) apply(ctx context.Context) error {
 // keeps returns the members of a configuration that a running server cannot change.
 func (s *Server) keeps(c Config) error {
 	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.sites[0].Base+path) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base+path) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
 	c.Signing.Keeps(&p, s.file.Signing)
 	return p.Err()
 }
@@ -124,7 +137,7 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	s.sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)
 			return
@@ -139,7 +152,7 @@ func (s *Server) build() error {
 func (s *Server) exchangeConfig() altinn.Config {
 	c := s.Config
 	return altinn.Config{
-		Issuer: s.Issuer, Keys: s.keys.Set(),
+		Issuer: s.Issuer, Keys: s.Keys.Set(),
 		Maskinporten:  c.Maskinporten.provider(s.Issuer, "/jwk", "fixed", s.outgoing),
 		IDPorten:      c.IDPorten.provider(s.Issuer, "/jwks.json", "copy", s.outgoing),
 		Studio:        c.Studio.provider(s.Issuer, "", "fixed", s.outgoing),
@@ -151,16 +164,24 @@ func (s *Server) exchangeConfig() altinn.Config {
 
 func (s *Server) clock() time.Time { return s.Now() }
 
+// running says how the server runs.
+func (s *Server) running() standin.Running {
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+}
+
+// Handler returns the handler of the server, for a host that serves it in place of Serve.
+func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
+
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
+	return s.Sites.Serve(ctx, s.running())
 }
 
 // Base returns the base URL of the paths that are not below the issuer.
 func (s *Server) Base() string {
 	u, err := url.Parse(s.Issuer)
 	if err != nil {
-		return s.sites[0].Base // altinn.New validated the issuer
+		return s.Sites[0].Base // altinn.New validated the issuer
 	}
 	return u.Scheme + "://" + u.Host
 }
@@ -186,7 +207,7 @@ func (s *Server) Greet(w io.Writer) {
 
 // verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
 func (s *Server) verifier() (*resource.Verifier, error) {
-	jwks, _ := s.keys.Set().JWKS(s.Now())
+	jwks, _ := s.Keys.Set().JWKS(s.Now())
 	return resource.New(resource.Config{
 		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})

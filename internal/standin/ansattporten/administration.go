@@ -13,7 +13,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 		Name: "Ansattporten", Apply: s.apply, Sessions: true, Lists: []admin.List{
 			admin.Clients(nil), admin.Scopes(), admin.ScopeAccess(), admin.Accounts(false, "name", "acr"),
 		},
-	}, s.Issuer, s.state, s.log)
+	}, s.Issuer, s.State, s.log)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 // inUse is what the administration shows.
 func (s *Server) inUse() standin.InUse {
 	c := s.Config
-	return standin.InUse{Keys: s.keys, Ended: s.op.Logout.NotifyEnded, Entries: func(list string) any {
+	return standin.InUse{Keys: s.Keys, Ended: s.op.Logout.NotifyEnded, Entries: func(list string) any {
 		return map[string]any{
 			"clients": c.Clients, "scopes": c.Scopes, "scope_access": c.ScopeAccess, "users": c.Users,
 		}[list]

@@ -16,7 +16,7 @@ type Options struct {
 	NewDemo func(Demo) http.Handler
 
 	demoFlag standin.DemoFlag
-	Demo     bool
+	Demo     bool // the demo runs: the flag sets it
 }
 
 // Command returns the program.

@@ -22,12 +22,14 @@ type Server struct {
 	Options Options
 	log     *slog.Logger
 	Issuer  string
-	DemoAt  string        // URL of the demo service; "" without it
+	DemoAt  string // URL of the demo service; "" without it
+	Now     func() time.Time
 	Sites   standin.Sites // the provider, and the demo service
-	state   *standin.State
-	keys    *standin.Keys
+	State   *standin.State
+	Keys    *standin.Keys
 
-	admin *standin.Administration
+	source *standin.Source
+	admin  *standin.Administration
 
 	file      Config // as it was read
 	Config    Config // with the entries of the demo
@@ -37,19 +39,20 @@ type Server struct {
 
 // Open opens the ports and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log}
-	var err error
-	if opt.ConfigFile != "" {
-		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
-			return nil, err
-		}
+	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
+	d, err := opt.Document()
+	if err != nil {
+		return nil, err
+	}
+	if s.file, err = ParseConfig(d); err != nil {
+		return nil, err
 	}
 	s.Config = s.file
 	var further []string
 	if opt.Demo {
 		further = []string{"demo"}
 	}
-	if s.Sites, err = standin.Listen(opt.Flags, further...); err != nil {
+	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer), further...); err != nil {
 		return nil, err
 	}
 	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
@@ -58,7 +61,7 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 		s.DemoAt = s.Sites[1].Base
 	}
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.state, err = opt.StateFlags.Open(ctx, log)
+		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
 		err = s.administer(ctx)
@@ -76,8 +79,8 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 // close releases what a server that was not served has opened.
 func (s *Server) close() {
 	s.Sites.Close()
-	if s.state != nil {
-		_ = s.state.Store.Close()
+	if s.State != nil {
+		_ = s.State.Store.Close()
 	}
 }
 
@@ -86,11 +89,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.Options.Demo {
 		s.Config = s.Config.with(s.DemoAt)
 	}
-	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, false, s.log); err != nil {
+	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, false, s.log); err != nil {
 		return err
 	}
 	if err = s.build(); err == nil && s.Options.Demo {
-		s.Sites[1].Handle(s.Options.NewDemo(Demo{Issuer: s.Issuer, Base: s.DemoAt, Secret: demoSecret, HTTP: s.Options.TLS.Outgoing(), Log: s.log}))
+		s.Sites[1].Handle(s.Options.NewDemo(Demo{Issuer: s.Issuer, Base: s.DemoAt, Secret: demoSecret, HTTP: s.Options.Outgoing(), Log: s.log}))
 	}
 	return err
 }
@@ -107,8 +110,19 @@ type Demo struct {
 // Reload implements standin.Server.
 func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
 
-// read reads the configuration file with the changes of the administration.
-func (s *Server) read() (Config, error) { return readConfig(s.Options.ConfigFile, s.admin.Merge) }
+// Configure replaces the configuration by a text, as Reload does with a changed file.
+func (s *Server) Configure(ctx context.Context, text []byte) error {
+	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
+}
+
+// read reads the configuration with the changes of the administration.
+func (s *Server) read() (Config, error) {
+	d, err := s.source.Document()
+	if err != nil {
+		return Config{}, err
+	}
+	return parseConfig(d, s.admin.Merge)
+}
 
 // apply replaces the configuration in use.
 func (s *Server) apply(ctx context.Context) error {
@@ -118,13 +132,13 @@ func (s *Server) apply(ctx context.Context) error {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
-		return fmt.Errorf("%s:\n%w", s.Options.ConfigFile, err)
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file
 	if s.Options.Demo {
 		next.Config = next.Config.with(s.DemoAt)
 	}
-	if err := s.keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
+	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -156,7 +170,7 @@ func (s *Server) build() error {
 }
 
 func (s *Server) providerConfig() (provider.Config, error) {
-	clients, cerr := s.Config.ClientRegistry(environment, time.Now())
+	clients, cerr := s.Config.ClientRegistry(environment, s.Now())
 	scopes, serr := scope.NewRegistry(s.Config.Scopes, s.Config.ScopeAccess)
 	types, terr := s.directory.types()
 	profile := ansattporten.Profile()
@@ -166,15 +180,23 @@ func (s *Server) providerConfig() (provider.Config, error) {
 	certs, verr := s.Config.Certificates.Verifier(s.log)
 	return provider.Config{
 		Issuer: s.Issuer, Profile: profile, Environment: environment, Certificates: certs,
-		Store: s.state.Store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
-		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
-		PushedRequests: s.state.Store, Replay: s.state.Store, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Store: s.State.Store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Secrets: s.State.Secrets, PairwiseKey: s.State.PairwiseKey,
+		PushedRequests: s.State.Store, Replay: s.State.Store, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, verr)
 }
 
+// running says how the server runs.
+func (s *Server) running() standin.Running {
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+}
+
+// Handler returns the handler of the server, for a host that serves it in place of Serve.
+func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
+
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.Options.Drain})
+	return s.Sites.Serve(ctx, s.running())
 }
 
 // Greet implements standin.Server.

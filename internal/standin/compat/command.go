@@ -113,7 +113,7 @@ func openProgram(opt *Options, log *slog.Logger) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	sites, err := standin.Listen(opt.Flags)
+	sites, err := standin.Listen(opt.Flags, opt.Issuer)
 	if err != nil {
 		return nil, err
 	}

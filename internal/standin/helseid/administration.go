@@ -11,7 +11,7 @@ import (
 
 // administer opens the administration, and reads the configuration again if it was changed.
 func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.opt.Flags, standin.Administered{
+	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
 		Name: "HelseID", Apply: s.apply, Sessions: true, Lists: []admin.List{
 			admin.Clients(map[string]string{"token_endpoint_auth_method": client.PrivateKeyJWT}),
 			admin.Other("apis", 1, admin.Field{Member: "name"}, admin.Field{Member: "scopes", Kind: admin.Lines}, admin.Field{Member: "claims", Kind: admin.Lines}),
@@ -20,7 +20,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 			}, admin.Field{Member: "children", Kind: admin.Lines}, admin.Field{Member: "parents", Kind: admin.Lines}, admin.Field{Member: "apis", Kind: admin.Lines}),
 			admin.Accounts(false, "given_name", "family_name", "hpr_number"),
 		},
-	}, s.Issuer, s.state, s.log)
+	}, s.Issuer, s.State, s.log)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 // inUse is what the administration shows.
 func (s *Server) inUse() standin.InUse {
 	c := s.Config
-	return standin.InUse{Keys: s.keys, Ended: s.op.Logout.NotifyEnded, Entries: func(list string) any {
+	return standin.InUse{Keys: s.Keys, Ended: s.op.Logout.NotifyEnded, Entries: func(list string) any {
 		return map[string]any{
 			"clients": c.Clients, "apis": c.APIs, "organisations": c.Organisations, "users": c.Users,
 		}[list]

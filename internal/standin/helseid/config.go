@@ -74,13 +74,22 @@ func (u user) idp() string   { return cmp.Or(u.IDP, "testidp-oidc") }
 func (u user) name() string  { return u.GivenName + " " + u.FamilyName }
 func (u user) acr() string   { return "Level" + u.level() }
 
-// ReadConfig reads a configuration file and reports every problem at once.
-func ReadConfig(path string) (Config, error) { return readConfig(path, nil) }
+// ReadConfig reads a configuration file.
+func ReadConfig(path string) (Config, error) {
+	d, err := standin.ReadDocument(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return ParseConfig(d)
+}
 
-// readConfig reads a configuration file with changes.
-func readConfig(path string, merge standin.Merge) (Config, error) {
-	c, err := standin.ReadConfig(path, merge, (*Config).check)
-	c.Certificates.Resolve(path)
+// ParseConfig reads a configuration and reports every problem at once.
+func ParseConfig(d standin.Document) (Config, error) { return parseConfig(d, nil) }
+
+// parseConfig reads a configuration with changes.
+func parseConfig(d standin.Document, merge standin.Merge) (Config, error) {
+	c, err := standin.ParseConfig(d, merge, (*Config).check)
+	c.Certificates.Resolve(d.Path)
 	return c, err
 }
 

@@ -15,7 +15,7 @@ type Options struct {
 	NewDemo func(DemoSite) (Demo, error)
 
 	demoFlag standin.DemoFlag
-	demo     bool
+	Demo     bool // the demo runs: the flag sets it
 }
 
 // Command returns the program.
@@ -23,7 +23,7 @@ func (opt *Options) Command() standin.Command {
 	return standin.Command{
 		Name: "helseid", Addr: "127.0.0.1:8120", AddrUsage: "; the demo and its API use the next ports", Flags: &opt.Flags, Define: opt.define,
 		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) {
-			opt.demo = opt.NewDemo != nil && opt.demoFlag.On(opt.Flags)
+			opt.Demo = opt.NewDemo != nil && opt.demoFlag.On(opt.Flags)
 			return Open(ctx, *opt, log)
 		},
 	}

@@ -60,7 +60,7 @@ func (p *pages) locale(r *http.Request) string {
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 	locale, demoAt := p.locale(r), ""
-	if p.s.opt.demo {
+	if p.s.Options.Demo {
 		demoAt = p.s.Sites[1].Base
 	}
 	p.Render(w, http.StatusOK, "home.html", struct {
@@ -80,7 +80,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.
 	}
 	name := r.PostForm.Get("username")
 	u, ok := standin.Find(p.s.Config.Users, func(u user) bool { return u.account().Matches(name, r.PostForm.Get("password")) })
-	if button := r.PostForm.Get("user"); button != "" && p.s.opt.demo {
+	if button := r.PostForm.Get("user"); button != "" && p.s.Options.Demo {
 		u, ok = standin.Find(p.s.Config.Users, func(u user) bool { return u.Username == button })
 	}
 	if ok && !allowed(u, pending.ACRValues) {
@@ -136,7 +136,7 @@ func (p *pages) showLogin(w http.ResponseWriter, pending *authorize.Pending, use
 	}
 	for _, u := range p.s.Config.Users {
 		levels := pending.RequestedACR
-		if p.s.opt.demo && (len(levels) == 0 || helseid.Levels.Satisfies(u.acr(), levels)) && allowed(u, pending.ACRValues) {
+		if p.s.Options.Demo && (len(levels) == 0 || helseid.Levels.Satisfies(u.acr(), levels)) && allowed(u, pending.ACRValues) {
 			data.Users = append(data.Users, standin.UserButton{
 				Username: u.Username, Name: u.name(), Method: data.T.Names.Methods(u.account().Methods()...), Level: u.level(),
 			})

@@ -24,16 +24,18 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
-	opt    Options
-	log    *slog.Logger
-	Issuer string
-	Sites  standin.Sites // the provider, the walk-through and its API
-	state  *standin.State
-	store  standin.Store // of state
-	keys   *standin.Keys
-	walk   *Demo // nil without the demo
+	Options Options
+	log     *slog.Logger
+	Issuer  string
+	Now     func() time.Time
+	Sites   standin.Sites // the provider, the walk-through and its API
+	State   *standin.State
+	store   standin.Store // of state
+	Keys    *standin.Keys
+	walk    *Demo // nil without the demo
 
-	admin *standin.Administration
+	source *standin.Source
+	admin  *standin.Administration
 
 	file   Config // as it was read
 	Config Config // with the entries of the demo
@@ -43,25 +45,26 @@ type Server struct {
 
 // Open opens the ports and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{opt: opt, log: log}
-	var err error
-	if opt.ConfigFile != "" {
-		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
-			return nil, err
-		}
+	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
+	d, err := opt.Document()
+	if err != nil {
+		return nil, err
+	}
+	if s.file, err = ParseConfig(d); err != nil {
+		return nil, err
 	}
 	s.Config = s.file
 	var further []string
-	if opt.demo {
+	if opt.Demo {
 		further = []string{"demo", "api"}
 	}
-	if s.Sites, err = standin.Listen(opt.Flags, further...); err != nil {
+	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer), further...); err != nil {
 		return nil, err
 	}
 	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
 	s.Sites[0].Accept(s.Issuer)
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.state, err = opt.StateFlags.Open(ctx, log)
+		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
 		err = s.administer(ctx)
@@ -79,24 +82,24 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 // close releases what a server that was not served has opened.
 func (s *Server) close() {
 	s.Sites.Close()
-	if s.state != nil {
-		_ = s.state.Store.Close()
+	if s.State != nil {
+		_ = s.State.Store.Close()
 	}
 }
 
 // start makes the keys and the handlers.
 func (s *Server) start(ctx context.Context) (err error) {
-	s.store = s.state.Store
-	if s.opt.demo {
-		site := DemoSite{Issuer: s.Issuer, Base: s.Sites[1].Base, API: s.Sites[2].Base + "/journal", HTTP: s.opt.TLS.Outgoing(), Log: s.log}
-		walk, err := s.opt.NewDemo(site)
+	s.store = s.State.Store
+	if s.Options.Demo {
+		site := DemoSite{Issuer: s.Issuer, Base: s.Sites[1].Base, API: s.Sites[2].Base + "/journal", HTTP: s.Options.Outgoing(), Log: s.log}
+		walk, err := s.Options.NewDemo(site)
 		if err != nil {
 			return err
 		}
 		s.walk = &walk
 		s.Config = s.Config.with(site.Base, walk.JWKS)
 	}
-	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, true, s.log); err != nil {
+	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, true, s.log); err != nil {
 		return err
 	}
 	if err = s.build(); err == nil && s.walk != nil {
@@ -108,8 +111,19 @@ func (s *Server) start(ctx context.Context) (err error) {
 // Reload implements standin.Server.
 func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
 
-// read reads the configuration file with the changes of the administration.
-func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+// Configure replaces the configuration by a text, as Reload does with a changed file.
+func (s *Server) Configure(ctx context.Context, text []byte) error {
+	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
+}
+
+// read reads the configuration with the changes of the administration.
+func (s *Server) read() (Config, error) {
+	d, err := s.source.Document()
+	if err != nil {
+		return Config{}, err
+	}
+	return parseConfig(d, s.admin.Merge)
+}
 
 // apply replaces the configuration in use.
 func (s *Server) apply(ctx context.Context) error {
@@ -119,13 +133,13 @@ func (s *Server) apply(ctx context.Context) error {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
-		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file
 	if s.walk != nil {
 		next.Config = next.Config.with(s.Sites[1].Base, s.walk.JWKS)
 	}
-	if err := s.keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
+	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -134,15 +148,15 @@ func (s *Server) apply(ctx context.Context) error {
 // keeps returns the members of a configuration that a running server cannot change.
 func (s *Server) keeps(c Config) error {
 	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
 	c.Signing.Keeps(&p, s.file.Signing)
 	return p.Err()
 }
 
 func (s *Server) build() error {
 	var err error
-	if s.rules, err = s.Config.service(s.state.Derived("HelseID pseudonyms")); err != nil {
+	if s.rules, err = s.Config.service(s.State.Derived("HelseID pseudonyms")); err != nil {
 		return err
 	}
 	pages := newPages(s)
@@ -177,7 +191,7 @@ type Demo struct {
 // buildDemo builds the walk-through and its API.
 func (s *Server) buildDemo() error {
 	s.Sites[1].Handle(s.walk.Handler)
-	api, err := newHealthAPI(s.Issuer, s.Sites[2].Base, s.store, s.opt.TLS.Outgoing(), s.log)
+	api, err := newHealthAPI(s.Issuer, s.Sites[2].Base, s.store, s.Options.Outgoing(), s.log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /journal", api)
 	s.Sites[2].Handle(mux)
@@ -186,17 +200,17 @@ func (s *Server) buildDemo() error {
 
 func (s *Server) providerConfig() (provider.Config, error) {
 	env := environment(s.rules)
-	clients, cerr := s.Config.ClientRegistry(env, time.Now())
+	clients, cerr := s.Config.ClientRegistry(env, s.Now())
 	scopes, serr := scope.NewRegistry(s.Config.Scopes, s.Config.ScopeAccess)
 	types, terr := rar.NewRegistry(s.rules.DetailTypes()...)
-	nonces, nerr := dpop.NewNonces(s.Issuer, s.state.Secrets...)
+	nonces, nerr := dpop.NewNonces(s.Issuer, s.State.Secrets...)
 	return provider.Config{
 		Issuer: s.Issuer, Profile: s.rules.Profile(), Environment: env,
-		Store: s.store, Keys: s.keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		Store: s.store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		DPoP:          &dpop.Policy{Replay: s.store, Algorithms: helseid.Algorithms(), Nonces: nonces},
 		GrantHandlers: []token.GrantHandler{token.ClientCredentials(s.store), s.rules.TokenExchange(s.store)},
-		Secrets:       s.state.Secrets, PairwiseKey: s.state.PairwiseKey, Users: users{s},
-		PushedRequests: s.store, Replay: s.store, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Secrets:       s.State.Secrets, PairwiseKey: s.State.PairwiseKey, Users: users{s},
+		PushedRequests: s.store, Replay: s.store, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, nerr)
 }
 
@@ -218,15 +232,23 @@ func (u users) User(_ context.Context, subject string) (token.User, error) {
 	return token.User{Claims: map[string]any{"helseid://claims/hpr/hpr_details": found.HPRDetails}}, nil
 }
 
+// running says how the server runs.
+func (s *Server) running() standin.Running {
+	return standin.Running{Log: s.log, Store: s.store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+}
+
+// Handler returns the handler of the server, for a host that serves it in place of Serve.
+func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
+
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
+	return s.Sites.Serve(ctx, s.running())
 }
 
 // Greet implements standin.Server.
 func (s *Server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local HelseID\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.Issuer, s.Issuer)
-	if s.opt.demo {
+	if s.Options.Demo {
 		fmt.Fprintf(w, "\n  Open %s  (what a client does, step by step)\n  API  %s/journal\n", s.Sites[1].Base, s.Sites[2].Base)
 	}
 	if len(s.Config.Users) > 0 {

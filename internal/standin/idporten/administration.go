@@ -16,7 +16,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
 		Name: "ID-porten", Lists: []admin.List{admin.Clients(nil), admin.Scopes(), admin.ScopeAccess(), admin.Accounts(true, "acr")},
 		Apply: s.apply, Sessions: true, Authorizations: true,
-	}, s.Issuer, s.state, s.log)
+	}, s.Issuer, s.State, s.log)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type Config struct {
 	// DPoP changes the rules for DPoP proofs, which every profile accepts.
 	DPoP dpopRules `json:"dpop,omitzero"`
 	// MTLS is the listener for clients with TLS certificates.
-	MTLS mtls `json:"mtls,omitzero"`
+	MTLS MTLS `json:"mtls,omitzero"`
 
 	// TokenExchange enables token exchange (RFC 8693). If nil, the grant type is unknown.
 	TokenExchange *tokenExchange `json:"token_exchange,omitempty"`
@@ -81,14 +81,23 @@ type lifetimes struct {
 	PushedRequest int `json:"pushed_request,omitempty"`
 }
 
-// ReadConfig reads a configuration file and reports every problem at once. If demo is true, the scopes of the demo exist, too.
-func ReadConfig(path string, demo bool) (Config, error) { return readConfig(path, nil, demo) }
+// ReadConfig reads a configuration file.
+func ReadConfig(path string, demo bool) (Config, error) {
+	d, err := standin.ReadDocument(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return ParseConfig(d, demo)
+}
 
-// readConfig reads a configuration file with changes.
-func readConfig(path string, merge standin.Merge, demo bool) (Config, error) {
-	c, err := standin.ReadConfig(path, merge, func(c *Config) error { return c.check(demo) })
-	c.Certificates.Resolve(path)
-	c.MTLS.resolve(path)
+// ParseConfig reads a configuration and reports every problem at once. If demo is true, the scopes of the demo exist, too.
+func ParseConfig(d standin.Document, demo bool) (Config, error) { return parseConfig(d, nil, demo) }
+
+// parseConfig reads a configuration with changes.
+func parseConfig(d standin.Document, merge standin.Merge, demo bool) (Config, error) {
+	c, err := standin.ParseConfig(d, merge, func(c *Config) error { return c.check(demo) })
+	c.Certificates.Resolve(d.Path)
+	c.MTLS.resolve(d.Path)
 	return c, err
 }
 

@@ -37,26 +37,26 @@ func (d dpopRules) policy(issuer string, state *standin.State) (*dpop.Policy, er
 	return p, err
 }
 
-// mtls is the listener for clients with TLS certificates. Flags replace its members.
-type mtls struct {
+// MTLS is the listener for clients with TLS certificates. Flags replace its members.
+type MTLS struct {
 	Addr     string `json:"addr,omitempty"`
 	ClientCA string `json:"client_ca,omitempty"` // PEM, the authorities of tls_client_auth
 }
 
 // with returns m with the members of flags.
-func (m mtls) with(flags mtls) mtls {
-	return mtls{cmp.Or(flags.Addr, m.Addr), cmp.Or(flags.ClientCA, m.ClientCA)}
+func (m MTLS) with(flags MTLS) MTLS {
+	return MTLS{cmp.Or(flags.Addr, m.Addr), cmp.Or(flags.ClientCA, m.ClientCA)}
 }
 
 // resolve makes the path of the file relative to the folder of the configuration file.
-func (m *mtls) resolve(configFile string) {
+func (m *MTLS) resolve(configFile string) {
 	if m.ClientCA != "" && !filepath.IsAbs(m.ClientCA) {
 		m.ClientCA = filepath.Join(filepath.Dir(configFile), m.ClientCA)
 	}
 }
 
 // authorities reads the file of ClientCA. It returns nil if there is none.
-func (m mtls) authorities() (*x509.CertPool, error) {
+func (m MTLS) authorities() (*x509.CertPool, error) {
 	if m.ClientCA == "" {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ func (m mtls) authorities() (*x509.CertPool, error) {
 
 // openMTLS opens the listener for clients with certificates, if there is one.
 func (s *Server) openMTLS() (err error) {
-	s.Config.MTLS = s.Config.MTLS.with(s.Options.mtls)
+	s.Config.MTLS = s.Config.MTLS.with(s.Options.MTLS)
 	if s.Config.MTLS.Addr == "" {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *Server) setBinding(cfg *provider.Config) (err error) {
 	if cfg.TLSClientCAs, err = s.Config.MTLS.authorities(); err != nil {
 		return err
 	}
-	cfg.DPoP, err = s.Config.DPoP.policy(s.Issuer, s.state)
+	cfg.DPoP, err = s.Config.DPoP.policy(s.Issuer, s.State)
 	return err
 }
 

@@ -16,12 +16,12 @@ import (
 type machineTokens struct{ verifier *resource.Verifier }
 
 // newMachines returns the verifier of the issuer of -machine-issuer, whose keys are at <issuer>jwk. It returns nil without issuer.
-func newMachines(issuer, self string, hc *http.Client) (authorizations.Machines, error) {
+func newMachines(issuer, self string, hc *http.Client, now func() time.Time) (authorizations.Machines, error) {
 	if issuer == "" {
 		return nil, nil
 	}
 	v, err := resource.New(resource.Config{
-		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "jwk", HTTP: hc}, URL: self,
+		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "jwk", HTTP: hc}, URL: self, Now: now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("-machine-issuer: %w", err)

@@ -22,7 +22,7 @@ func (s *Server) buildAuthorizations() error {
 	var err error
 	s.granted, err = authorizations.New(authorizations.Config{
 		Store: s.Store, Vault: s.Provider.Vault, Tokens: s.Provider.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.Store,
-		Machines: s.machines, SubjectOf: s.Users.subjectOf, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Machines: s.machines, SubjectOf: s.Users.subjectOf, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
 		Sessions: s.Provider.Sessions, Sufficient: func(level string) bool { return s.Config.levels().AtLeast(level, acr.Substantial) },
 	})
 	return err
@@ -54,7 +54,7 @@ type HistoryEntry struct {
 
 // mine shows the page of the user of the session. It takes no other user as input.
 func (p *Pages) mine(w http.ResponseWriter, r *http.Request) {
-	now, locale := time.Now(), p.locale(r)
+	now, locale := p.s.Now(), p.locale(r)
 	data := MinePage{PageFrame: p.PageFrame(locale, TextsFor(locale).MineTitle, "mine-page", p.At(PathMine)), Ended: r.URL.Query().Has("ended")}
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err == nil && subject != "" {
@@ -128,7 +128,7 @@ func (t texts) scopeName(s authorizations.GrantedScope) string {
 // http.CrossOriginProtection checks the request.
 func (p *Pages) endMine(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	now := time.Now()
+	now := p.s.Now()
 	subject, _, err := p.s.granted.PageUser(r.Context(), r.Header, w.Header(), now)
 	if err != nil || subject == "" || r.ParseForm() != nil {
 		p.Refuse(w, r, http.StatusForbidden, portner.AccessDenied)

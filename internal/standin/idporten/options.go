@@ -15,10 +15,10 @@ type Options struct {
 	// NewDemo returns the handlers of the sites of the demo, in the order of demoSites. If it is nil, the program has no demo.
 	NewDemo func(Demo) ([]http.Handler, error)
 
-	machineIssuer string
-	mtls          mtls
+	MachineIssuer string
+	MTLS          MTLS
 	demoFlag      standin.DemoFlag
-	Demo          bool
+	Demo          bool // the demo runs: the flag sets it
 }
 
 // Command returns the program.
@@ -36,7 +36,7 @@ func (opt *Options) define(fs *flag.FlagSet) {
 	if opt.NewDemo != nil {
 		opt.demoFlag.Define(fs, "start the demo services and API, and show a button for each test user")
 	}
-	fs.StringVar(&opt.mtls.Addr, "mtls-addr", "", "`address` of a listener that requests client certificates (default: that of the configuration); needs -tls-cert")
-	fs.StringVar(&opt.mtls.ClientCA, "tls-client-ca", "", "`file` (PEM) with the authorities of client certificates for tls_client_auth (default: that of the configuration)")
-	fs.StringVar(&opt.machineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
+	fs.StringVar(&opt.MTLS.Addr, "mtls-addr", "", "`address` of a listener that requests client certificates (default: that of the configuration); needs -tls-cert")
+	fs.StringVar(&opt.MTLS.ClientCA, "tls-client-ca", "", "`file` (PEM) with the authorities of client certificates for tls_client_auth (default: that of the configuration)")
+	fs.StringVar(&opt.MachineIssuer, "machine-issuer", "", "issuer `URL` (with its slash) of a Maskinporten whose tokens support staff use")
 }

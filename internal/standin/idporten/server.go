@@ -15,7 +15,6 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
 	"github.com/portner-go/portner/internal/standin"
-	"github.com/portner-go/portner/logout"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
@@ -33,12 +32,13 @@ type Server struct {
 	Now      func() time.Time
 	Sites    standin.Sites // the provider, and the sites of the demo
 	mtls     *standin.Site // nil without a listener for clients with certificates
-	state    *standin.State
+	State    *standin.State
 	Store    standin.Store // of state
 	Keys     *standin.Keys
 	// machines verifies tokens of Maskinporten with which support staff call the authorizations API. It is nil without -machine-issuer.
 	machines authorizations.Machines
 	current  *atomic.Pointer[Server] // the copy whose handlers are in use
+	source   *standin.Source
 	admin    *standin.Administration
 
 	file     Config // as it was read
@@ -56,12 +56,13 @@ var DemoSiteNames = []string{"first", "second", "isolated", "api"}
 
 // Open opens the ports and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log, Now: time.Now, Outgoing: opt.TLS.Outgoing(), current: new(atomic.Pointer[Server])}
-	var err error
-	if opt.ConfigFile != "" {
-		if s.file, err = ReadConfig(opt.ConfigFile, opt.Demo); err != nil {
-			return nil, err
-		}
+	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags), Outgoing: opt.Outgoing(), current: new(atomic.Pointer[Server])}
+	d, err := opt.Document()
+	if err != nil {
+		return nil, err
+	}
+	if s.file, err = ParseConfig(d, opt.Demo); err != nil {
+		return nil, err
 	}
 	s.Config = s.file
 	var further []string
@@ -71,7 +72,7 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	if opt.Demo {
 		further = DemoSiteNames
 	}
-	if s.Sites, err = standin.Listen(opt.Flags, further...); err != nil {
+	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer), further...); err != nil {
 		return nil, err
 	}
 	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
@@ -83,7 +84,7 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 		err = s.openMTLS()
 	}
 	if err == nil {
-		s.state, err = opt.StateFlags.Open(ctx, log)
+		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
 		err = s.administer(ctx)
@@ -101,8 +102,8 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 // close releases what a server that was not served has opened.
 func (s *Server) close() {
 	s.Sites.Close()
-	if s.state != nil {
-		_ = s.state.Store.Close()
+	if s.State != nil {
+		_ = s.State.Store.Close()
 	}
 }
 
@@ -114,12 +115,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.Options.Demo {
 		s.Config = s.Config.with(builtin(s.At, s.Config.Profile))
 	}
-	s.Store = s.state.Store
+	s.Store = s.State.Store
 	certificates := s.Options.Demo && !s.Config.openid() // as the tokens of ID-porten
-	if s.Keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, certificates, s.log); err != nil {
+	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, certificates, s.log); err != nil {
 		return err
 	}
-	if s.machines, err = newMachines(s.Options.machineIssuer, s.Issuer, s.Outgoing); err != nil {
+	if s.machines, err = newMachines(s.Options.MachineIssuer, s.Issuer, s.Outgoing, func() time.Time { return s.Now() }); err != nil {
 		return err
 	}
 	if s.mtls != nil {
@@ -136,7 +137,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 
 // build builds what depends on the configuration, and hands over to its handlers.
 func (s *Server) build() (err error) {
-	if s.Users, err = NewDirectory(s.Config.Users, s.Config.TestLogin, s.state); err != nil {
+	if s.Users, err = NewDirectory(s.Config.Users, s.Config.TestLogin, s.State); err != nil {
 		return err
 	}
 	s.Pages = NewPages(s)
@@ -163,9 +164,18 @@ func (s *Server) build() (err error) {
 // Reload implements standin.Server.
 func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
 
-// read reads the configuration file with the changes of the administration.
+// Configure replaces the configuration by a text, as Reload does with a changed file.
+func (s *Server) Configure(ctx context.Context, text []byte) error {
+	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
+}
+
+// read reads the configuration with the changes of the administration.
 func (s *Server) read() (Config, error) {
-	return readConfig(s.Options.ConfigFile, s.admin.Merge, s.Options.Demo)
+	d, err := s.source.Document()
+	if err != nil {
+		return Config{}, err
+	}
+	return parseConfig(d, s.admin.Merge, s.Options.Demo)
 }
 
 // apply replaces the configuration in use.
@@ -176,10 +186,10 @@ func (s *Server) apply(ctx context.Context) error {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
-		return fmt.Errorf("%s:\n%w", s.Options.ConfigFile, err)
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file
-	next.Config.MTLS = next.Config.MTLS.with(s.Options.mtls)
+	next.Config.MTLS = next.Config.MTLS.with(s.Options.MTLS)
 	if s.Options.Demo {
 		next.Config = next.Config.with(builtin(s.At, next.Config.Profile))
 	}
@@ -195,7 +205,7 @@ func (s *Server) keeps(c Config) error {
 	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
 	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != s.testIssuer(), "test_issuer")
 	standin.NeedsRestart(&p, c.Profile != s.Config.Profile, "profile")
-	standin.NeedsRestart(&p, c.MTLS.with(s.Options.mtls).Addr != s.Config.MTLS.Addr, "mtls.addr")
+	standin.NeedsRestart(&p, c.MTLS.with(s.Options.MTLS).Addr != s.Config.MTLS.Addr, "mtls.addr")
 	c.Signing.Keeps(&p, s.file.Signing)
 	return p.Err()
 }
@@ -218,9 +228,17 @@ func (s *Server) route() error {
 	return nil
 }
 
+// running says how the server runs.
+func (s *Server) running() standin.Running {
+	return standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+}
+
+// Handler returns the handler of the server, for a host that serves it in place of Serve.
+func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
+
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	err := s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain})
+	err := s.Sites.Serve(ctx, s.running())
 	s.Outgoing.CloseIdleConnections()
 	return err
 }
@@ -250,11 +268,11 @@ func (s *Server) ProviderConfig(now time.Time) (provider.Config, error) {
 	cfg := provider.Config{
 		Issuer: s.Issuer, Environment: s.Config.Environment(), Certificates: certs, Profile: s.Config.profile(), Store: s.Store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes,
 		Page:    s.Pages.page,
-		Secrets: s.state.Secrets, PairwiseKey: s.state.PairwiseKey,
+		Secrets: s.State.Secrets, PairwiseKey: s.State.PairwiseKey,
 		PushedRequests: s.Store, Replay: s.Store, Users: s.Users, History: s.Store,
 		Session: s.Config.Session.rules(), Lifetimes: s.Config.Lifetimes.provider(),
 		ErrorPage: s.Pages.AuthorizeError, LogoutPages: s.Pages.LogoutPages(), TestLogin: testLogin,
-		Backchannel: logout.NewSender(logout.SenderConfig{AllowHTTP: true, AllowPrivate: true, TLS: s.Options.TLS.Client()}), // services on this machine
+		Backchannel: s.Options.Backchannel(),
 		Logger:      s.log, OnEvent: s.admin.OnEvent(),
 		Now: func() time.Time { return s.Now() },
 	}

@@ -10,7 +10,7 @@ import (
 
 // administer opens the administration, and reads the configuration again if it was changed.
 func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.opt.Flags, standin.Administered{
+	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
 		Name: "Maskinporten", Apply: s.apply, Lists: []admin.List{
 			admin.Clients(map[string]string{"integration_type": "maskinporten", "token_endpoint_auth_method": client.PrivateKeyJWT}), admin.Scopes(), admin.ScopeAccess(),
 			admin.Other("organisations", 1, admin.Field{Member: "orgno"}, admin.Field{Member: "name"}),
@@ -19,7 +19,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 				admin.Field{Member: "vendor_orgno"}, admin.Field{Member: "customer_orgno"}),
 			admin.Other("consents", 1, admin.Field{Member: "id"}, admin.Field{Member: "from"}, admin.Field{Member: "to_orgno"}, admin.Field{Member: "valid_to"}),
 		},
-	}, s.Issuer, s.state, s.log)
+	}, s.Issuer, s.State, s.log)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (s *Server) administer(ctx context.Context) (err error) {
 // inUse is what the administration shows.
 func (s *Server) inUse() standin.InUse {
 	c := s.Config
-	return standin.InUse{Keys: s.keys, Entries: func(list string) any {
+	return standin.InUse{Keys: s.Keys, Entries: func(list string) any {
 		return map[string]any{
 			"clients": c.Clients, "scopes": c.Scopes, "scope_access": c.ScopeAccess,
 			"organisations": c.Organisations, "delegations": c.Delegations, "system_users": c.SystemUsers, "consents": c.Consents,

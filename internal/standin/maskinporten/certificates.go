@@ -16,7 +16,7 @@ import (
 // certificates returns the verifier of business certificates. It returns nil if no authority is trusted.
 func (s *Server) certificates() (*businesscert.Verifier, error) {
 	certs := s.Config.Certificates
-	if dir := s.opt.testCA; dir != "" {
+	if dir := s.Options.TestCA; dir != "" {
 		if err := MakeTestCA(dir, time.Now()); err != nil {
 			return nil, fmt.Errorf("-testca: %w", err)
 		}

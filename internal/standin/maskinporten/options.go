@@ -12,7 +12,7 @@ import (
 // Options holds the flags.
 type Options struct {
 	standin.Flags
-	testCA     string
+	TestCA     string
 	printToken bool
 	claims     string
 }
@@ -32,7 +32,7 @@ func (opt *Options) Command() standin.Command {
 }
 
 func (opt *Options) define(fs *flag.FlagSet) {
-	fs.StringVar(&opt.testCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates; it is created if it does not exist")
+	fs.StringVar(&opt.TestCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates; it is created if it does not exist")
 	fs.BoolVar(&opt.printToken, "print-token", false, "request a token from the server at -issuer, or from a temporary one, print it and exit")
 	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant of -print-token, a JSON `object`")
 }

@@ -90,7 +90,7 @@ func requestToken(ctx context.Context, opt Options, issuer string, claims map[st
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := opt.TLS.Outgoing().Do(req)
+	resp, err := opt.Outgoing().Do(req)
 	if err != nil {
 		return err
 	}
@@ -111,20 +111,20 @@ func requestToken(ctx context.Context, opt Options, issuer string, claims map[st
 
 // credentials returns those of a built-in client: the certificate of the test authority, or the public test key.
 func credentials(opt Options) (clientID string, header map[string]any, key *rsa.PrivateKey, err error) {
-	if opt.testCA == "" {
+	if opt.TestCA == "" {
 		return DemoClient, map[string]any{"alg": "RS256", "kid": DemoKID}, DemoKey(), nil
 	}
-	if err := MakeTestCA(opt.testCA, time.Now()); err != nil {
+	if err := MakeTestCA(opt.TestCA, time.Now()); err != nil {
 		return "", nil, nil, fmt.Errorf("-testca: %w", err)
 	}
 	var chain []string
-	if err := Blocks(filepath.Join(opt.testCA, "seid2.pem"), func(b []byte) error {
+	if err := Blocks(filepath.Join(opt.TestCA, "seid2.pem"), func(b []byte) error {
 		chain = append(chain, base64.StdEncoding.EncodeToString(b))
 		return nil
 	}); err != nil {
 		return "", nil, nil, err
 	}
-	err = Blocks(filepath.Join(opt.testCA, "seid2.key.pem"), func(b []byte) error {
+	err = Blocks(filepath.Join(opt.TestCA, "seid2.key.pem"), func(b []byte) error {
 		parsed, err := x509.ParsePKCS8PrivateKey(b)
 		key, _ = parsed.(*rsa.PrivateKey)
 		return err

@@ -18,14 +18,16 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
-	opt    Options
-	log    *slog.Logger
-	Issuer string
-	Sites  standin.Sites
-	state  *standin.State
-	keys   *standin.Keys
+	Options Options
+	log     *slog.Logger
+	Issuer  string
+	Now     func() time.Time
+	Sites   standin.Sites
+	State   *standin.State
+	Keys    *standin.Keys
 
-	admin *standin.Administration
+	source *standin.Source
+	admin  *standin.Administration
 
 	file   Config // as it was read
 	Config Config // with the built-in entries
@@ -33,22 +35,23 @@ type Server struct {
 
 // Open opens the port and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{opt: opt, log: log}
-	var err error
-	if opt.ConfigFile != "" {
-		if s.file, err = ReadConfig(opt.ConfigFile); err != nil {
-			return nil, err
-		}
+	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
+	d, err := opt.Document()
+	if err != nil {
+		return nil, err
+	}
+	if s.file, err = ParseConfig(d); err != nil {
+		return nil, err
 	}
 	s.Config = s.file.with(s.builtin())
-	if s.Sites, err = standin.Listen(opt.Flags); err != nil {
+	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer)); err != nil {
 		return nil, err
 	}
 	site := s.Sites[0]
 	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.ownIssuer())
 	site.Accept(s.Issuer)
 	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.state, err = opt.StateFlags.Open(ctx, log)
+		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
 		err = s.administer(ctx)
@@ -66,14 +69,14 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 // close releases what a server that was not served has opened.
 func (s *Server) close() {
 	s.Sites.Close()
-	if s.state != nil {
-		_ = s.state.Store.Close()
+	if s.State != nil {
+		_ = s.State.Store.Close()
 	}
 }
 
 // start makes the keys and the handler.
 func (s *Server) start(ctx context.Context) (err error) {
-	if s.keys, err = s.Config.Keys(ctx, s.state, s.Issuer, s.Config.Clients, false, s.log); err != nil {
+	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, false, s.log); err != nil {
 		return err
 	}
 	return s.build()
@@ -82,8 +85,19 @@ func (s *Server) start(ctx context.Context) (err error) {
 // Reload implements standin.Server.
 func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
 
-// read reads the configuration file with the changes of the administration.
-func (s *Server) read() (Config, error) { return readConfig(s.opt.ConfigFile, s.admin.Merge) }
+// Configure replaces the configuration by a text, as Reload does with a changed file.
+func (s *Server) Configure(ctx context.Context, text []byte) error {
+	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
+}
+
+// read reads the configuration with the changes of the administration.
+func (s *Server) read() (Config, error) {
+	d, err := s.source.Document()
+	if err != nil {
+		return Config{}, err
+	}
+	return parseConfig(d, s.admin.Merge)
+}
 
 // apply replaces the configuration in use.
 func (s *Server) apply(ctx context.Context) error {
@@ -93,10 +107,10 @@ func (s *Server) apply(ctx context.Context) error {
 		return err
 	}
 	if err := s.keeps(next.file); err != nil {
-		return fmt.Errorf("%s:\n%w", s.opt.ConfigFile, err)
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file.with(next.builtin())
-	if err := s.keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
+	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err
 	}
 	return next.build()
@@ -105,8 +119,8 @@ func (s *Server) apply(ctx context.Context) error {
 // keeps returns the members of a configuration that a running server cannot change.
 func (s *Server) keeps(c Config) error {
 	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.opt.Issuer, c.Issuer, s.ownIssuer()) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.opt.TestIssuer, c.TestIssuer) != cmp.Or(s.opt.TestIssuer, s.file.TestIssuer), "test_issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.ownIssuer()) != s.Issuer, "issuer")
+	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
 	standin.NeedsRestart(&p, c.Skyporten != s.file.Skyporten, "skyporten")
 	c.Signing.Keeps(&p, s.file.Signing)
 	return p.Err()
@@ -116,7 +130,7 @@ func (s *Server) keeps(c Config) error {
 // anyone has the private key of the example.
 func (s *Server) builtin() Config {
 	b := builtin()
-	if s.opt.ConfigFile != "" && cmp.Or(s.opt.TestIssuer, s.file.TestIssuer) != "" {
+	if s.Options.HasConfig() && cmp.Or(s.Options.TestIssuer, s.file.TestIssuer) != "" {
 		b.Clients = nil
 	}
 	return b
@@ -131,7 +145,7 @@ func (s *Server) ownIssuer() string {
 }
 
 func (s *Server) build() error {
-	clients, err := s.Config.ClientRegistry(time.Now())
+	clients, err := s.Config.ClientRegistry(s.Now())
 	if err != nil {
 		return err
 	}
@@ -150,10 +164,10 @@ func (s *Server) build() error {
 		return err
 	}
 	service, err := maskinporten.New(maskinporten.Config{
-		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.state.Store, Keys: s.keys.Set(), Certificates: certs,
+		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.State.Store, Keys: s.Keys.Set(), Certificates: certs,
 		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.Config.Skyporten, RequireJTI: s.Config.RequireJTI, StrictIssuedAt: s.Config.StrictIat, LegacyForbidden: s.Config.LegacyForbidden,
-		Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})
 	if err != nil {
 		return err
@@ -195,9 +209,17 @@ func (s *Server) delegationSources(known altinn) map[string]maskinporten.Delegat
 	return sources
 }
 
+// running says how the server runs.
+func (s *Server) running() standin.Running {
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+}
+
+// Handler returns the handler of the server, for a host that serves it in place of Serve.
+func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
+
 // Serve implements standin.Server.
 func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, standin.Running{Log: s.log, Store: s.state.Store, Keys: s.keys, Admin: s.admin, Drain: s.opt.Drain})
+	return s.Sites.Serve(ctx, s.running())
 }
 
 // Greet implements standin.Server.
@@ -207,8 +229,8 @@ func (s *Server) Greet(w io.Writer) {
 	for _, e := range s.Config.Clients {
 		fmt.Fprintf(w, "    %-24s %s, %s: %s\n", e.ClientID, e.OrganisationNo, s.Config.name(e.OrganisationNo), strings.Join(e.Scopes, " "))
 	}
-	if s.opt.testCA != "" {
-		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.opt.testCA, DemoCertificate)
+	if s.Options.TestCA != "" {
+		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.Options.TestCA, DemoCertificate)
 	}
 	fmt.Fprintf(w, "\n  A token: go run ./examples/maskinporten -print-token -issuer %s\n", s.Issuer)
 	s.admin.Greet(w)
