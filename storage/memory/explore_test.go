@@ -8,12 +8,11 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// Every state that two nodes reach with a few steps, with the verdict of each further step.
+// Every state that two nodes reach with a few steps, with the verdict of each further step, or some of them if the test may not take long.
 func TestExplore(t *testing.T) {
-	slow.Test(t)
 	t.Parallel()
 	newStore := func(testing.TB) explore.Store { return memory.New() }
-	if racing || testing.Short() {
+	if racing || testing.Short() || !slow.Wanted() {
 		explore.RunSome(t, newStore, explore.FullDepth, 300)
 		return
 	}

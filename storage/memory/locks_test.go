@@ -93,7 +93,7 @@ func verbs(s *memory.Store, in storage.Session, n int) []struct {
 // (docs/threat-model.md J16). It counts records, because durations depend on the machine.
 func TestLockHolds(t *testing.T) {
 	t.Parallel()
-	const n = 30_000
+	const n = 15_000 // a third of it is more than the largest number below
 	s, in := heavy(n)
 	require.LessOrEqual(t, s.MostVisited(), 100, "inserting")
 	for _, v := range verbs(s, in, n) {

@@ -165,6 +165,7 @@ func TestOutages(t *testing.T) {
 		p.mu.Lock()
 		p.silent = true
 		p.mu.Unlock()
+		defer p.down() // otherwise pgx waits 15 s for the server when it closes a connection
 		requireUnavailable(t, s.Ping(bg), "a connection without answers")
 		_, err := s.Session(bg, storage.HashOf("unknown"), epoch)
 		requireUnavailable(t, err, "a connection without answers")

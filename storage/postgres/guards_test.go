@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/explore"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage/postgres"
 )
 
@@ -75,6 +76,7 @@ var guards = []struct{ name, function, text, with, found, calls string }{
 // TestDroppedGuards verifies that without any single guard there are calls whose verdicts are wrong.
 func TestDroppedGuards(t *testing.T) {
 	t.Parallel()
+	slow.Test(t) // 8 s of CPU
 	d := newDatabase(t)
 	s := openStore(t, d.pool, postgres.Config{Timeout: time.Minute})
 	migration, err := os.ReadFile(filepath.Join("migrations", "0002_functions.sql"))
