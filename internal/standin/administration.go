@@ -220,9 +220,9 @@ func (d *Administration) Merge(file []byte) ([]byte, error) {
 	return d.keeper.Merge(file)
 }
 
-// Changed reads a configuration again if there are changes, now that the store is open.
+// Changed reads a configuration again with the changes, now that the store is open.
 func Changed[C any](d *Administration, c C, read func() (C, error)) (C, error) {
-	if d.keeper == nil || d.keeper.Changes().Len() == 0 {
+	if d.keeper == nil {
 		return c, nil
 	}
 	changed, err := read()
@@ -230,6 +230,18 @@ func Changed[C any](d *Administration, c C, read func() (C, error)) (C, error) {
 		return c, fmt.Errorf("the changes that were made with -admin do not fit; -discard-changes forgets them: %w", err)
 	}
 	return changed, nil
+}
+
+// WithUsers returns the users of a configuration. If its file has none, the built-in ones are among them, but for those that were changed.
+func WithUsers[U any](d *Administration, users, builtin []U, username func(U) string) []U {
+	own := len(users) > 0
+	if d != nil && d.keeper != nil {
+		own = d.keeper.InFile("users")
+	}
+	if own {
+		return users
+	}
+	return Merged(users, builtin, username)
 }
 
 // Reload makes the server read its configuration file again.

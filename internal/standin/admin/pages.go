@@ -277,7 +277,7 @@ func (h *handler) editPage(w http.ResponseWriter, r *http.Request) error {
 // form returns the form of an entry.
 func (h *handler) form(r *http.Request, l List, key string, e changes.Entry) form {
 	t := textsOf(r)
-	title := t.New + ": " + t.listName(l.Member)
+	title := t.listName(l.Member) + " – " + strings.ToLower(t.New)
 	if key != "" {
 		title = key
 	}

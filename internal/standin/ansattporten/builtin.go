@@ -17,20 +17,18 @@ const (
 var demoSecret = client.GenerateSecret()
 
 // with returns c with the client of the demo, and with its resources and users if c has none.
-func (c Config) with(base string) Config {
-	c.Clients = append(c.Clients, standin.ClientEntry{ClientSecret: demoSecret, Client: client.Client{
+func (c Config) with(base string, d *standin.Administration) Config {
+	c.Common = c.With(standin.Common{Clients: []standin.ClientEntry{{ClientSecret: demoSecret, Client: client.Client{
 		ClientID: DemoClient, ClientName: "Tjeneste for ansatte", OrganisationNo: "974761076", IntegrationType: "ansattporten",
 		TokenEndpointAuthMethod: client.ClientSecretBasic, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{base + "/callback"}, PostLogoutRedirectURIs: []string{base + "/loggedout"},
 		FrontchannelLogoutURI: base + "/frontchannel", FrontchannelLogoutSessionRequired: true,
 		Scopes: []string{"openid", "profile"}, AccessTokenLifetime: 300, RefreshTokenLifetime: 1800,
-	}})
+	}}}})
 	if c.Resources == nil {
 		c.Resources = map[string]string{DemoService: "Produkter og tjenester fra Brønnøysundregistrene", DemoResource: "Skjema for ansatte"}
 	}
-	if len(c.Users) == 0 {
-		c.Users = builtinUsers()
-	}
+	c.Users = standin.WithUsers(d, c.Users, builtinUsers(), func(u user) string { return u.Username })
 	return c
 }
 

@@ -87,7 +87,7 @@ func (s *Server) close() {
 // start makes the keys and the handlers.
 func (s *Server) start(ctx context.Context) (err error) {
 	if s.Options.Demo {
-		s.Config = s.Config.with(s.DemoAt)
+		s.Config = s.Config.with(s.DemoAt, s.admin)
 	}
 	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, false, s.log); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Server) apply(ctx context.Context) error {
 	}
 	next.Config = next.file
 	if s.Options.Demo {
-		next.Config = next.Config.with(s.DemoAt)
+		next.Config = next.Config.with(s.DemoAt, s.admin)
 	}
 	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err

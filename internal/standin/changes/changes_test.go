@@ -145,6 +145,7 @@ func TestChangesLast(t *testing.T) {
 	store, secret := memory.New(), portner.NewSecret()
 	first := newNode(t, store, secret)
 	require.NoError(t, first.set(t.Context(), "a"))
+	require.False(t, first.InFile("clients"), "the change is not in the file")
 	require.NoError(t, first.set(t.Context(), "b"))
 	require.NoError(t, first.Change(t.Context(), func(c changes.Changes) (changes.Changes, error) { return c.With("clients", "z", nil), nil }))
 

@@ -58,8 +58,9 @@ type Keeper struct {
 	mu       sync.Mutex // held during Apply
 	revision int64
 	current  atomic.Pointer[Changes]
-	failed   int64 // the revision of another node that Apply refused last
-	merged   atomic.Pointer[[]byte]
+	failed   int64                  // the revision of another node that Apply refused last
+	file     atomic.Pointer[[]byte] // as Merge received it
+	merged   atomic.Pointer[[]byte] // as Merge returned it
 }
 
 // Open returns a keeper with the last revision of the log. It does not call Apply.
@@ -83,8 +84,17 @@ func (k *Keeper) Changes() Changes { return *k.current.Load() }
 // Merge returns a configuration file with the changes.
 func (k *Keeper) Merge(file []byte) ([]byte, error) {
 	merged, err := k.Changes().Merge(file, k.cfg.Lists)
+	k.file.Store(&file)
 	k.merged.Store(&merged)
 	return merged, err
+}
+
+// InFile reports whether the file that Merge received last has an entry in a list.
+func (k *Keeper) InFile(list string) bool {
+	var members map[string]json.RawMessage
+	var entries []json.RawMessage
+	file := k.file.Load()
+	return file != nil && json.Unmarshal(*file, &members) == nil && json.Unmarshal(members[list], &entries) == nil && len(entries) > 0
 }
 
 // refused returns an error of Apply with the keys of what it read.

@@ -27,7 +27,7 @@ const (
 )
 
 // with returns c with the clients and APIs of the walk-through at base, and with its users if c has none.
-func (c Config) with(base string, jwks json.RawMessage) Config {
+func (c Config) with(base string, jwks json.RawMessage, d *standin.Administration) Config {
 	keyed := func(id, name, orgno string, change func(*client.Client)) standin.ClientEntry {
 		one := client.Client{
 			ClientID: id, ClientName: name, OrganisationNo: orgno, TokenEndpointAuthMethod: client.PrivateKeyJWT, JWKS: jwks,
@@ -36,7 +36,7 @@ func (c Config) with(base string, jwks json.RawMessage) Config {
 		change(&one)
 		return standin.ClientEntry{Client: one}
 	}
-	c.Clients = append(c.Clients,
+	c.Common = c.With(standin.Common{Clients: []standin.ClientEntry{
 		keyed(JournalApp, "Journalsystemet", Hospital, func(one *client.Client) {
 			one.GrantTypes = []string{client.AuthorizationCode, client.RefreshToken}
 			one.RedirectURIs, one.PostLogoutRedirectURIs = []string{base + "/callback"}, []string{base + "/"}
@@ -48,18 +48,16 @@ func (c Config) with(base string, jwks json.RawMessage) Config {
 		keyed(JournalAPI, "Journal-API-et", Hospital, func(one *client.Client) {
 			one.GrantTypes, one.Scopes = []string{ExchangeFor}, []string{ScopeSummary}
 		}),
-	)
-	c.APIs = append(c.APIs,
-		api{AudienceJournal, []string{ScopeJournal}, APIClaims()}, api{audienceSummary, []string{ScopeSummary}, APIClaims()},
-	)
-	c.Organisations = append(c.Organisations,
-		registration{ClientID: JournalApp, Tenancy: helseid.SingleTenant, Children: []string{Ward}},
-		registration{ClientID: LabSystem, Tenancy: helseid.MultiTenant, Parents: []string{Customer}},
-		registration{ClientID: JournalAPI, Tenancy: helseid.SingleTenant, APIs: []string{AudienceJournal}},
-	)
-	if len(c.Users) == 0 {
-		c.Users = builtinUsers()
-	}
+	}})
+	c.APIs = standin.Merged(c.APIs, []api{
+		{AudienceJournal, []string{ScopeJournal}, APIClaims()}, {audienceSummary, []string{ScopeSummary}, APIClaims()},
+	}, func(a api) string { return a.Name })
+	c.Organisations = standin.Merged(c.Organisations, []registration{
+		{ClientID: JournalApp, Tenancy: helseid.SingleTenant, Children: []string{Ward}},
+		{ClientID: LabSystem, Tenancy: helseid.MultiTenant, Parents: []string{Customer}},
+		{ClientID: JournalAPI, Tenancy: helseid.SingleTenant, APIs: []string{AudienceJournal}},
+	}, func(r registration) string { return r.ClientID })
+	c.Users = standin.WithUsers(d, c.Users, builtinUsers(), func(u user) string { return u.Username })
 	return c
 }
 

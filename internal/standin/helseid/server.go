@@ -97,7 +97,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 			return err
 		}
 		s.walk = &walk
-		s.Config = s.Config.with(site.Base, walk.JWKS)
+		s.Config = s.Config.with(site.Base, walk.JWKS, s.admin)
 	}
 	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, true, s.log); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (s *Server) apply(ctx context.Context) error {
 	}
 	next.Config = next.file
 	if s.walk != nil {
-		next.Config = next.Config.with(s.Sites[1].Base, s.walk.JWKS)
+		next.Config = next.Config.with(s.Sites[1].Base, s.walk.JWKS, s.admin)
 	}
 	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err

@@ -37,7 +37,7 @@ func (c *Config) check(demo bool) error {
 // checkScopes validates the scopes together with the built-in ones of the server.
 func (c Config) checkScopes(p *standin.Problems, demo bool) {
 	if demo {
-		c = c.with(Config{Common: standin.Common{Scopes: builtinScopes(), ScopeAccess: builtinAccess()}})
+		c = c.with(Config{Common: standin.Common{Scopes: builtinScopes(), ScopeAccess: builtinAccess()}}, nil)
 	}
 	_, err := c.ScopeRegistry()
 	p.Join("", err)

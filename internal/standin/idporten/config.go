@@ -131,11 +131,9 @@ func (c Config) profile() provider.Profile {
 const typeAccessToken, typeNone = "at+jwt", "none"
 
 // with returns c with the entries of the demo. An entry of c replaces the one of the demo; users of c replace all users of the demo.
-func (c Config) with(b Config) Config {
+func (c Config) with(b Config, d *standin.Administration) Config {
 	c.Common = c.With(b.Common)
-	if len(c.Users) == 0 {
-		c.Users = b.Users
-	}
+	c.Users = standin.WithUsers(d, c.Users, b.Users, func(u User) string { return u.Username })
 	if c.OldLevelNames == nil {
 		c.OldLevelNames = b.OldLevelNames
 	}

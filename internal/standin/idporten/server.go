@@ -113,7 +113,7 @@ func (s *Server) testIssuer() string { return cmp.Or(s.Options.TestIssuer, s.Con
 // start builds what lasts as long as the process, and the handlers.
 func (s *Server) start(ctx context.Context) (err error) {
 	if s.Options.Demo {
-		s.Config = s.Config.with(builtin(s.At, s.Config.Profile))
+		s.Config = s.Config.with(builtin(s.At, s.Config.Profile), s.admin)
 	}
 	s.Store = s.State.Store
 	certificates := s.Options.Demo && !s.Config.openid() // as the tokens of ID-porten
@@ -191,7 +191,7 @@ func (s *Server) apply(ctx context.Context) error {
 	next.Config = next.file
 	next.Config.MTLS = next.Config.MTLS.with(s.Options.MTLS)
 	if s.Options.Demo {
-		next.Config = next.Config.with(builtin(s.At, next.Config.Profile))
+		next.Config = next.Config.with(builtin(s.At, next.Config.Profile), s.admin)
 	}
 	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
 		return err
