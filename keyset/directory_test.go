@@ -189,6 +189,7 @@ func TestDirectoryRotate(t *testing.T) {
 	first, second := s.States()[0], s.States()[1]
 	require.Equal(t, keyset.Life{RetireAt: epoch.Add(72 * time.Hour), RemoveAt: epoch.Add(74 * time.Hour)}, first.Life)
 	require.Equal(t, keyset.Life{PublishFrom: epoch.Add(69 * time.Hour), ActiveFrom: epoch.Add(72 * time.Hour)}, second.Life)
+	require.Equal(t, []time.Time{epoch, epoch.Add(69 * time.Hour)}, []time.Time{first.Created.UTC(), second.Created.UTC()})
 
 	rotate(epoch.Add(98*time.Hour - 1))
 	require.Equal(t, []string{second.KID}, published(t, s, epoch.Add(74*time.Hour)))

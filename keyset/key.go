@@ -29,6 +29,8 @@ type Key struct {
 	// X5C is the certificate chain in DER, leaf first. It is published in the JWKS and, with Config.IncludeX5C, part of
 	// token headers.
 	X5C [][]byte
+	// Created is when the key was made. A set that keeps its keys itself knows it; for the keys of a host, zero is unknown.
+	Created time.Time
 
 	Life
 }
@@ -47,8 +49,9 @@ type Life struct {
 
 // KeyState is the life of a key without the key, to be stored.
 type KeyState struct {
-	KID string `json:"kid"` // RFC 7638 thumbprint
-	Alg string `json:"alg"` // signature algorithm
+	KID     string    `json:"kid"`              // RFC 7638 thumbprint
+	Alg     string    `json:"alg"`              // signature algorithm
+	Created time.Time `json:"created,omitzero"` // zero if unknown
 	Life
 }
 
@@ -80,7 +83,7 @@ func (l Life) Phase(now time.Time) Phase {
 }
 
 // State returns the life of the key without the key.
-func (k Key) State() KeyState { return KeyState{KID: k.KID, Alg: k.Alg, Life: k.Life} }
+func (k Key) State() KeyState { return KeyState{KID: k.KID, Alg: k.Alg, Created: k.Created, Life: k.Life} }
 
 func states(keys []Key) []KeyState {
 	list := make([]KeyState, len(keys))

@@ -162,6 +162,7 @@ func TestSharedRotate(t *testing.T) {
 	require.Equal(t, s.States(), other.States())
 	require.Equal(t, keyset.Life{RetireAt: epoch.Add(72 * time.Hour), RemoveAt: epoch.Add(74 * time.Hour)}, s.States()[0].Life)
 	require.Equal(t, keyset.Life{PublishFrom: epoch.Add(69 * time.Hour), ActiveFrom: epoch.Add(72 * time.Hour)}, s.States()[1].Life)
+	require.Equal(t, []time.Time{epoch, epoch.Add(69 * time.Hour)}, []time.Time{s.States()[0].Created.UTC(), s.States()[1].Created.UTC()})
 
 	rotate(t, epoch.Add(98*time.Hour-1), s)
 	require.NotEmpty(t, records(t, store)[0].Key)

@@ -322,6 +322,7 @@ func (s *Set) use(stored []storedKey, now time.Time) error {
 	keys := make([]Key, len(stored))
 	for i, k := range stored {
 		keys[i] = k.key
+		keys[i].Created = k.created
 		keys[i].Life = o.lifeOf(stored, i, now)
 	}
 	var until time.Time

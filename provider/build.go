@@ -255,33 +255,41 @@ const (
 
 func (b *builder) paths() Paths { return b.cfg.Profile.Paths }
 
+// mounted is the handler of a path, and the name that Provider.Endpoint returns for it.
+type mounted struct {
+	http.Handler
+
+	endpoint string
+}
+
 // mount returns every endpoint by its path, and the host's pages if Config.Page is set.
-func (b *builder) mount() map[string]http.Handler {
+func (b *builder) mount() map[string]mounted {
 	base, browser, at := pathOf(b.cfg.Issuer), pathOf(b.cfg.BrowserURL), b.paths()
-	paths := map[string]http.Handler{
-		browser + at.Authorize: b.p.Authorize, browser + at.EndSession: b.p.Logout,
-		base + at.Token: b.p.Token, base + at.Introspection: b.p.Token.Introspection(),
-		base + at.Revocation: b.p.Token.Revocation(), base + at.JWKS: b.p.JWKS,
-		base + pathOpenID: b.p.OpenIDConfiguration, pathOAuth + base: b.p.ServerMetadata,
+	introspection, logout := mounted{b.p.Token.Introspection(), "introspection"}, mounted{b.p.Logout, "logout"}
+	paths := map[string]mounted{
+		browser + at.Authorize: {b.p.Authorize, "authorize"}, browser + at.EndSession: logout,
+		base + at.Token: {b.p.Token, "token"}, base + at.Introspection: introspection,
+		base + at.Revocation: {b.p.Token.Revocation(), "revocation"}, base + at.JWKS: {b.p.JWKS, "jwks"},
+		base + pathOpenID: {b.p.OpenIDConfiguration, "metadata"}, pathOAuth + base: {b.p.ServerMetadata, "metadata"},
 	}
 	if at.EndSession == defaultPaths.EndSession {
-		paths[browser+"/endsession"] = b.p.Logout
+		paths[browser+"/endsession"] = logout
 	}
 	if at.Introspection == defaultPaths.Introspection {
 		for _, alias := range introspectionAliases {
-			paths[base+alias] = b.p.Token.Introspection()
+			paths[base+alias] = introspection
 		}
 	}
 	if b.cfg.PushedRequests != nil {
-		paths[base+at.PushedRequests] = b.p.Authorize.PushHandler()
+		paths[base+at.PushedRequests] = mounted{b.p.Authorize.PushHandler(), "par"}
 	}
 	if !b.cfg.Profile.NoUserInfo {
-		paths[base+at.UserInfo] = b.p.Token.UserInfo()
+		paths[base+at.UserInfo] = mounted{b.p.Token.UserInfo(), "userinfo"}
 	}
 	if b.cfg.Page != nil {
 		page, at := b.p.Authorize.Page(b.cfg.Page), b.p.Authorize.Pages()
-		for _, path := range [...]string{at.Login, at.StepUp, at.Consent, at.Representation} {
-			paths[path] = page
+		for name, path := range map[string]string{"login": at.Login, "step_up": at.StepUp, "consent": at.Consent, "representation": at.Representation} {
+			paths[path] = mounted{page, name}
 		}
 	}
 	return paths

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/provider"
 )
@@ -55,4 +57,37 @@ func TestIntrospectionPaths(t *testing.T) {
 		require.Equal(t, status, w.Code, path)
 	}
 	require.Contains(t, op.Browser().Get(t, optest.Issuer+"/.well-known/openid-configuration").Body, `"introspection_endpoint":"`+optest.Issuer+`/tokeninfo"`)
+}
+
+// TestEndpoint: each path has the name that events have, and other paths have none.
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	op := optest.New(t, optest.Options{})
+	for path, want := range map[string]string{
+		"/authorize": "authorize", "/par": "par", "/token": "token", "/userinfo": "userinfo", "/tokeninfo": "introspection",
+		"/introspect": "introspection", "/tokenintrospect": "introspection", "/revoke": "revocation", "/logout": "logout", "/endsession": "logout", "/jwks.json": "jwks",
+		"/.well-known/openid-configuration": "metadata", "/.well-known/oauth-authorization-server": "metadata",
+		"/login": "login", "/step-up": "step_up", "/consent": "consent", "/representation": "representation",
+		"/": "", "": "", "/token/": "", "//token": "", "/Token": "", "/unknown": "",
+	} {
+		require.Equal(t, want, op.Endpoint(path), path)
+	}
+}
+
+// TestEndpointOfEvents: an event and the request that it is about name the same endpoint.
+func TestEndpointOfEvents(t *testing.T) {
+	t.Parallel()
+	var events []portner.Event
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) {
+		c.OnEvent = func(_ context.Context, e portner.Event) { events = append(events, e) }
+	}})
+	for _, path := range []string{"/authorize", "/par", "/token", "/userinfo", "/tokeninfo", "/revoke", "/logout"} {
+		events = nil
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, optest.Issuer+path, nil) // without a form
+		op.ServeHTTP(httptest.NewRecorder(), r)
+		for _, e := range events {
+			require.Equal(t, op.Endpoint(path), e.Endpoint, path)
+		}
+		require.NotEmpty(t, events, path)
+	}
 }

@@ -34,7 +34,7 @@ type Provider struct {
 	// Vault decrypts identities in records of the store, for package digdir/authorizations.
 	Vault *session.Vault
 
-	paths  map[string]http.Handler
+	paths  map[string]mounted
 	report []Requirement
 }
 
@@ -67,8 +67,13 @@ func (p *Provider) Handler(other http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, other) })
 }
 
+// Endpoint returns the name of what is served at a path, for metrics and traces: "authorize", "par", "token", "userinfo", "introspection",
+// "revocation" and "logout", as in portner.Event; "jwks" and "metadata"; "login", "step_up", "consent" and "representation" for the host's
+// pages. It returns "" for every other path.
+func (p *Provider) Endpoint(path string) string { return p.paths[path].endpoint }
+
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request, other http.Handler) {
-	if h := p.paths[r.URL.Path]; h != nil {
+	if h, ok := p.paths[r.URL.Path]; ok {
 		if opens(r) {
 			w = &errorPages{ResponseWriter: w, p: p, r: r}
 		}

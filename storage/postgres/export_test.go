@@ -30,3 +30,6 @@ const MaxBatch = maxBatch
 
 // SweepTime returns the time by which Run sweeps.
 func (s *Store) SweepTime(ctx context.Context) (time.Time, error) { return s.sweepTime(ctx) }
+
+// SweepOnce does what Run does about once a minute.
+func (s *Store) SweepOnce(ctx context.Context) { s.sweepOnce(ctx) }

@@ -47,6 +47,9 @@ type Config struct {
 	// MaxPushedRequestsPerAddress bounds the pushed requests of one public client from one address that are not consumed
 	// (storage.PushedRequest.Source). The default is 20.
 	MaxPushedRequestsPerAddress int
+	// OnSweep is called when Run begins to remove expired records, and the function that it returns when Run has done so, with their number
+	// and the error. If nil, it is not called.
+	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
 // Bounds that are not configurable.
@@ -86,6 +89,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxPushedRequestsPerAddress == 0 {
 		c.MaxPushedRequestsPerAddress = 20
+	}
+	if c.OnSweep == nil {
+		c.OnSweep = func(context.Context) func(int, error) { return func(int, error) {} }
 	}
 	return errors.Join(problems...)
 }

@@ -88,12 +88,17 @@ func (s *Store) Run(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		now, err := s.sweepTime(ctx)
-		if err == nil {
-			_, err = s.Sweep(ctx, now)
-		}
-		if err != nil && !errors.Is(err, context.Canceled) {
-			s.config.Logger.ErrorContext(ctx, "sweeping expired records failed", "error", err)
-		}
+		s.sweepOnce(ctx)
+	}
+}
+
+func (s *Store) sweepOnce(ctx context.Context) {
+	done, removed := s.config.OnSweep(ctx), 0
+	now, err := s.sweepTime(ctx)
+	if err == nil {
+		removed, err = s.Sweep(ctx, now)
+	}
+	if done(removed, err); err != nil && !errors.Is(err, context.Canceled) {
+		s.config.Logger.ErrorContext(ctx, "sweeping expired records failed", "error", err)
 	}
 }

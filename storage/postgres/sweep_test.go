@@ -167,6 +167,27 @@ func TestSweepStops(t *testing.T) {
 	s.Run(ctx) // returns
 }
 
+// TestOnSweep verifies that Run reports what it removes, and errors.
+func TestOnSweep(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	var removed []int
+	var errs []error
+	s := openStore(t, d.pool, postgres.Config{OnSweep: func(context.Context) func(int, error) {
+		return func(n int, err error) { removed, errs = append(removed, n), append(errs, err) }
+	}})
+	now, err := s.SweepTime(bg)
+	require.NoError(t, err)
+	require.NoError(t, s.ConsumeJTI(bg, "c", storage.HashOf("jti"), now.Add(-time.Hour), now.Add(-2*time.Hour)))
+	s.SweepOnce(bg)
+	stopped, cancel := context.WithCancel(bg)
+	cancel()
+	s.SweepOnce(stopped)
+	require.Equal(t, []int{1, 0}, removed)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], context.Canceled)
+}
+
 // TestFence verifies that everything that was touched since an instant is ended, by whatever touched it, and that the rest stays
 // (docs/threat-model.md J9).
 func TestFence(t *testing.T) {

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -177,6 +178,29 @@ func TestSweep(t *testing.T) {
 	require.Zero(t, removed)
 	require.EqualValues(t, 1250, c.ZCard(t.Context(), s.Prefix()+":grants:"+redis.Name(user)).Val())
 	require.EqualValues(t, 6, c.HLen(t.Context(), s.Prefix()+":sessions:"+redis.Name(user)).Val())
+}
+
+// TestOnSweep checks that Run reports what it removes, and errors.
+func TestOnSweep(t *testing.T) {
+	t.Parallel()
+	var removed []int
+	var errs []error
+	c := connect(t, shared.Addr)
+	s, err := redis.New(t.Context(), c, redis.Config{Prefix: prefix(), OnSweep: func(context.Context) func(int, error) {
+		return func(n int, err error) { removed, errs = append(removed, n), append(errs, err) }
+	}})
+	require.NoError(t, err)
+	in := newSession("a", "a")
+	_, err = s.ReplaceSession(t.Context(), none, in, 0, epoch)
+	require.NoError(t, err)
+	require.NoError(t, c.Del(t.Context(), s.Prefix()+":session:"+in.ID).Err())
+	s.SweepOnce(t.Context(), epoch)
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.SweepOnce(stopped, epoch)
+	require.Equal(t, []int{1, 0}, removed)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], context.Canceled)
 }
 
 // TestGrantsPassEnded checks a list that begins with thousands of grants that have ended: the page is full, and they leave the list.

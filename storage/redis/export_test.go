@@ -1,6 +1,9 @@
 package redis
 
 import (
+	"context"
+	"time"
+
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/portner-go/portner/storage"
@@ -43,3 +46,6 @@ func GrantFields(g *storage.Grant) []any {
 
 // AccessRecord returns the encoding of an access token.
 func AccessRecord(a *storage.AccessToken) []byte { return encodeAccess(a) }
+
+// SweepOnce does what Run does about once a minute.
+func (s *Store) SweepOnce(ctx context.Context, now time.Time) { s.sweepOnce(ctx, now) }

@@ -46,6 +46,9 @@ type Config struct {
 	MaxPushedRequestsPerPublicClient int
 	// MaxReplaysPerClient bounds the used assertions and proofs of one client. The default is 500,000.
 	MaxReplaysPerClient int
+	// OnSweep is called when Run begins to sweep, and the function that it returns afterwards, with what Sweep
+	// returned. If nil, it is not called.
+	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
 const (
@@ -62,6 +65,7 @@ type Store struct {
 	timeout      time.Duration
 	waitReplicas int
 	logger       *slog.Logger
+	onSweep      func(context.Context) func(int, error)
 	cursor       atomic.Uint64 // where the next Sweep starts
 
 	maxPushed, maxPushedPerAddress, maxPushedOfClient, maxReplays int
@@ -75,7 +79,7 @@ func New(ctx context.Context, client goredis.UniversalClient, c Config) (*Store,
 		return nil, err
 	}
 	s := &Store{
-		client: client, prefix: c.Prefix + ":", timeout: c.Timeout, waitReplicas: c.WaitReplicas, logger: c.Logger,
+		client: client, prefix: c.Prefix + ":", timeout: c.Timeout, waitReplicas: c.WaitReplicas, logger: c.Logger, onSweep: c.OnSweep,
 		maxPushed: c.MaxPushedRequestsPerClient, maxPushedPerAddress: c.MaxPushedRequestsPerAddress,
 		maxPushedOfClient: c.MaxPushedRequestsPerPublicClient, maxReplays: c.MaxReplaysPerClient,
 	}
@@ -95,6 +99,9 @@ func (c *Config) complete(client goredis.UniversalClient) error {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.OnSweep == nil {
+		c.OnSweep = func(context.Context) func(int, error) { return func(int, error) {} }
 	}
 	var check fields.Checker
 	check.Want(prefixes.MatchString(c.Prefix), "Prefix", "must be a hash tag: 1 to 64 letters, digits, -, _ and . in braces")

@@ -90,9 +90,15 @@ func (s *Store) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			if _, err := s.Sweep(ctx, now); err != nil && ctx.Err() == nil {
-				s.logger.Error("redis: sweeping failed", slog.Any("error", err))
-			}
+			s.sweepOnce(ctx, now)
 		}
+	}
+}
+
+func (s *Store) sweepOnce(ctx context.Context, now time.Time) {
+	done := s.onSweep(ctx)
+	removed, err := s.Sweep(ctx, now)
+	if done(removed, err); err != nil && ctx.Err() == nil {
+		s.logger.Error("redis: sweeping failed", slog.Any("error", err))
 	}
 }

@@ -381,14 +381,23 @@ func TestRunSweepsAndLogsFaults(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	log := &cancelling{cancel: cancel}
+	var begun, removed int
+	var swept error
 	s, err := sqlite.Open(ctx, newFile(t), sqlite.Config{
 		Logger: slog.New(slog.NewTextHandler(log, nil)), Now: func() time.Time { return epoch.Add(24 * time.Hour) },
+		OnSweep: func(context.Context) func(int, error) {
+			begun++
+			return func(n int, err error) { removed, swept = n, err }
+		},
 	})
 	require.NoError(t, err)
 	require.NoError(t, logIn(ctx, s, "a"))
 	require.NoError(t, s.Exec("DROP TABLE replays"))
 	s.Run(ctx)
 	require.Contains(t, log.String(), "no such table: replays")
+	require.Equal(t, 1, begun)
+	require.Positive(t, removed)
+	require.ErrorContains(t, swept, "no such table: replays")
 	n, err := s.Number("SELECT count(*) FROM sessions")
 	require.NoError(t, err)
 	require.Zero(t, n)

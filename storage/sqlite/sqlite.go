@@ -59,6 +59,9 @@ type Config struct {
 	Now func() time.Time
 	// Logger receives faults of Run. If nil, they are discarded.
 	Logger *slog.Logger
+	// OnSweep is called when Run begins to remove expired records, and the function that it returns when Run has done so, with their number
+	// and the error. If nil, it is not called.
+	OnSweep func(ctx context.Context) (done func(removed int, err error))
 }
 
 // withDefaults returns c with its defaults, and all problems.
@@ -84,6 +87,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.OnSweep == nil {
+		c.OnSweep = func(context.Context) func(int, error) { return func(int, error) {} }
 	}
 	return c, check.Err()
 }

@@ -78,7 +78,9 @@ func (s *Store) Run(ctx context.Context) {
 	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
 	for {
-		if _, err := s.Sweep(ctx, s.config.Now()); err != nil && ctx.Err() == nil {
+		done := s.config.OnSweep(ctx)
+		removed, err := s.Sweep(ctx, s.config.Now())
+		if done(removed, err); err != nil && ctx.Err() == nil {
 			s.config.Logger.LogAttrs(ctx, slog.LevelError, "sqlite: expired records were not removed", slog.String("error", err.Error()))
 		}
 		select {
