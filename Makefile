@@ -1,7 +1,7 @@
 # `make check` runs all checks, for developers and CI.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
-MODULES     = . storage/postgres storage/redis storage/sqlite examples reliability
+MODULES     = . storage/postgres storage/redis storage/sqlite telemetry examples reliability
 FUZZ_COUNT ?= 3000x
 
 .PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutations reliability

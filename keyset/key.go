@@ -83,7 +83,9 @@ func (l Life) Phase(now time.Time) Phase {
 }
 
 // State returns the life of the key without the key.
-func (k Key) State() KeyState { return KeyState{KID: k.KID, Alg: k.Alg, Created: k.Created, Life: k.Life} }
+func (k Key) State() KeyState {
+	return KeyState{KID: k.KID, Alg: k.Alg, Created: k.Created, Life: k.Life}
+}
 
 func states(keys []Key) []KeyState {
 	list := make([]KeyState, len(keys))

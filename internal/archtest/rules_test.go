@@ -104,7 +104,7 @@ const jwx = "github.com/lestrrat-go/jwx/v2"
 var jwxNames = map[string][]string{"jwa": {"SignatureAlgorithm"}, "jws": {"NewVerifier", "Verifier"}}
 
 // unlayered holds the directories without layers: they are modules with their own dependencies.
-var unlayered = []string{"examples", "reliability", "storage/postgres", "storage/redis", "storage/sqlite"}
+var unlayered = []string{"examples", "reliability", "storage/postgres", "storage/redis", "storage/sqlite", "telemetry"}
 
 // testThird holds what test files may import in addition to their package. The layers do not apply to test files.
 var testThird = map[string][]string{

@@ -33,8 +33,10 @@ const (
 // OP is a provider with test pages.
 type OP struct {
 	*provider.Provider
-	Store   *memory.Store
-	Keys    *keyset.Set
+	Store *memory.Store
+	Keys  *keyset.Set
+	// Front serves the requests of browsers and clients in place of the provider, such as a handler around it. If nil, the provider does.
+	Front   http.Handler
 	persons map[string]session.Authentication
 }
 
@@ -97,6 +99,15 @@ func New(tb testing.TB, o Options) *OP {
 
 // Use replaces the provider, as a restart with another configuration does.
 func (op *OP) Use(p *provider.Provider) { op.Provider = p }
+
+// ServeHTTP serves the requests of browsers and clients.
+func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if op.Front != nil {
+		op.Front.ServeHTTP(w, r)
+		return
+	}
+	op.Provider.ServeHTTP(w, r)
+}
 
 // Clients returns two services, an isolated one, and a client of the API owner.
 func Clients(tb testing.TB) []client.Client {
