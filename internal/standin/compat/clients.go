@@ -240,12 +240,16 @@ func (s *clients) relaxed(r *request, id string, registered *client.Client, l *l
 
 // relaxCredentials makes what the request presents the registered credentials.
 func (s *clients) relaxCredentials(r *request, c *client.Client) {
-	switch secret := r.method == client.ClientSecretBasic || r.method == client.ClientSecretPost; {
-	case s.on[AnySecret] && secret && !c.Public():
+	switch {
+	case s.on[AnySecret] && isSecret(r.method) && isSecret(c.AuthMethod()):
 		c.TokenEndpointAuthMethod, c.Secrets = r.method, secretOf(r.secret)
 	case s.on[UnverifiedAssertion] && c.AuthMethod() == client.PrivateKeyJWT:
 		c.JWKS, c.KeysUploadedAt, c.AllowTokenEndpointAudience = s.jwks, s.now(), true
 	}
+}
+
+func isSecret(method string) bool {
+	return method == client.ClientSecretBasic || method == client.ClientSecretPost
 }
 
 // union returns the elements of both lists once.

@@ -142,7 +142,7 @@ func (is *issuer) derive(ctx context.Context, r *token.Request, m *token.Minter,
 	if r.Client.Public() {
 		return nil, refuse(portner.UnauthorizedClient, "The grant type is for clients that authenticate.", "public_client_not_allowed")
 	}
-	from, err := is.presented(ctx, m, r.Form.Get(parameter), parameter, r.Now)
+	from, err := is.presented(ctx, m, r.Client.Client, r.Form.Get(parameter), parameter, r.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +219,16 @@ type presented struct {
 	end      time.Time
 }
 
-// presented finds the record of a presented access token of any issuer of this process: its grant, client and user are checked, and it is live.
-func (is *issuer) presented(ctx context.Context, m *token.Minter, text, parameter string, now time.Time) (*presented, error) {
+// isFor reports whether a client may present a token of its issuer: it received the token for itself, or as the API that the token is for.
+func isFor(live *token.LiveToken, c *client.Client) bool {
+	return live.Grant.ClientID == c.ClientID || slices.ContainsFunc(live.Token.Audience, func(aud string) bool {
+		return aud == c.ClientID || slices.Contains(c.Resources, aud)
+	})
+}
+
+// presented finds the record of an access token that a client presents, of any issuer of this process: its grant, client and user are checked, and
+// it is live. One of the same issuer must be for the client.
+func (is *issuer) presented(ctx context.Context, m *token.Minter, c *client.Client, text, parameter string, now time.Time) (*presented, error) {
 	if text == "" {
 		return nil, refuse(portner.InvalidRequest, "The parameter "+parameter+" is missing.", parameter+"_missing")
 	}
@@ -239,6 +247,9 @@ func (is *issuer) presented(ctx context.Context, m *token.Minter, text, paramete
 		return nil, unknownToken(parameter)
 	default:
 		return nil, err
+	}
+	if of == is && !is.server.on[AnyAudience] && !isFor(live, c) {
+		return nil, refuse(portner.InvalidGrant, "The "+parameter+" was not issued to the client, and is not for an API of the client.", parameter+"_not_for_client")
 	}
 	p := &presented{
 		identity: live.Identity, subject: live.Grant.Subject, grant: live.Grant, scopes: live.Token.Scopes, claims: of.known.find(live.Grant.ID),

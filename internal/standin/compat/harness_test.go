@@ -41,7 +41,7 @@ const config = `{
 		{"client_id": "app", "client_secret": "short", "redirect_uris": ["http://localhost:9999/callback"], "post_logout_redirect_uris": ["http://localhost:9999/"],
 		 "scopes": ["openid", "profile", "special:read", "api:read"],
 		 "grant_types": ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange"]},
-		{"client_id": "middle", "client_secret": "another", "scopes": ["openid", "api:read", "api:next"],
+		{"client_id": "middle", "client_secret": "another", "resource_server": true, "resources": ["api:read"], "scopes": ["openid", "api:read", "api:next"],
 		 "grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange"]},
 		{"client_id": "spa", "application_type": "browser", "redirect_uris": ["http://spa.localhost:9999/callback"], "scopes": ["openid"]}
 	]

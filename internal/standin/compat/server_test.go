@@ -202,6 +202,10 @@ func TestStrict(t *testing.T) {
 		"a forged subject token": {func() answer {
 			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", forged, "subject_token_type", accessType)
 		}, 400, "invalid_grant"},
+		"a token for another API": {func() answer {
+			own := s.redeem("default", s.logIn("default", "alice", ""))
+			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", own.str("access_token"))
+		}, 400, "invalid_grant"},
 		"an audience that is not configured": {func() answer {
 			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", user.str("access_token"), "subject_token_type", accessType, "audience", "urn:other")
 		}, 400, "invalid_target"},
@@ -230,6 +234,7 @@ func TestStrict(t *testing.T) {
 	}
 	require.Equal(t, "invalid_request", s.logIn("default", "", "", "code_challenge", "", "code_challenge_method", "").Get("error"), "PKCE is missing")
 	require.Equal(t, "invalid_scope", s.logIn("default", "", "", "scope", "openid api:write").Get("error"))
+	require.Contains(t, s.log.String(), "assertion_not_for_client")
 	out := s.get("/default/endsession?post_logout_redirect_uri=http%3A%2F%2Fevil.example.com%2F")
 	require.Empty(t, out.Header.Get("Location"))
 	require.Empty(t, s.preflight("https://other.example.com").Header.Get("Access-Control-Allow-Origin"))

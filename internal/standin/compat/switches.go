@@ -30,10 +30,10 @@ const (
 var effects = map[Switch]string{
 	AnyIssuer:           "an issuer that is not configured exists from the first request to its path",
 	AnyClient:           "a client that is not configured is registered at its first request, with the first secret that it sends",
-	AnySecret:           "every client secret is accepted, and every method of sending one",
+	AnySecret:           "every client secret is accepted, and either method of sending one",
 	AnyRedirectURI:      "a redirect URI or post-logout redirect URI is registered by the first request that names it",
 	AnyScope:            "every scope exists, and every client may request it",
-	AnyAudience:         "a token may be exchanged for every audience",
+	AnyAudience:         "a token of any client and audience may be exchanged, and for every audience",
 	AnyOrigin:           "scripts of every origin may call the endpoints",
 	ClientAudience:      "an access token may have a client as its audience, which can take it for an id_token",
 	MissingVerifier:     "confidential clients may log users in without PKCE; a challenge that is sent is verified",
