@@ -2,6 +2,7 @@ package portnertest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -159,6 +160,11 @@ func (b *browser) provider(r *http.Request) (*http.Response, error) {
 
 // answer returns the request that answers a page of the provider, or nil if the response is no such page.
 func (b *browser) answer(r *http.Request, resp *http.Response) (*http.Request, error) {
+	if b.p.cfg.File != "" {
+		if err := readPage(resp); err != nil {
+			return nil, err
+		}
+	}
 	form := b.fill(resp.Header)
 	if form == nil {
 		return nil, nil
@@ -193,9 +199,6 @@ func (b *browser) fill(h http.Header) url.Values {
 		return nil
 	}
 	l := b.play.login
-	b.play.mu.Lock()
-	b.play.acr = h.Get(headerACR)
-	b.play.mu.Unlock()
 	form := url.Values{h.Get(headerField): {h.Get(headerCSRF)}}
 	switch {
 	case step == "logout":
@@ -203,8 +206,10 @@ func (b *browser) fill(h http.Header) url.Values {
 	case l.Cancel:
 		form.Set("action", "cancel")
 	case step == "consent":
+		form.Set("action", "deny")
 		if !l.Decline {
 			form["scope"] = h[headerChoice]
+			form.Set("action", "approve")
 		}
 	case step == "representation":
 		if choices := h[headerChoice]; l.Represent == "" && len(choices) > 0 {
@@ -215,6 +220,8 @@ func (b *browser) fill(h http.Header) url.Values {
 	default:
 		form.Set("user", l.user())
 		form.Set("acr", l.ACR)
+		form.Set("username", l.user())
+		form.Set("password", b.p.cfg.Users[l.user()].password)
 	}
 	return form
 }
@@ -244,6 +251,11 @@ func (p *Provider) follow(c *call) {
 	if token := c.text("id_token"); token != "" && !c.own {
 		p.remember(p.history.idTokens, token)
 	}
+	if uri := c.text("request_uri"); uri != "" {
+		p.mu.Lock()
+		p.pushed[uri] = c.parameter("acr_values")
+		p.mu.Unlock()
+	}
 	if c.play == nil {
 		return
 	}
@@ -253,8 +265,11 @@ func (p *Provider) follow(c *call) {
 		p.mu.Unlock()
 	}
 	if c.Endpoint == "authorize" {
+		p.mu.Lock()
+		levels := cmp.Or(p.pushed[c.raw.Get("request_uri")], c.parameter("acr_values"))
+		p.mu.Unlock()
 		c.play.mu.Lock()
-		c.play.clientID = c.ClientID
+		c.play.clientID, c.play.acr = c.ClientID, levels
 		c.play.mu.Unlock()
 	}
 	if c.Endpoint != "token" {

@@ -54,11 +54,11 @@ func (p *Provider) post(c *client.Client, name string, form url.Values, key *Pro
 	header := http.Header{}
 	switch c.AuthMethod() {
 	case client.ClientSecretBasic:
-		basic := url.QueryEscape(c.ClientID) + ":" + url.QueryEscape(ClientSecret)
+		basic := url.QueryEscape(c.ClientID) + ":" + url.QueryEscape(p.clients.secretOf(c.ClientID))
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(basic)))
 	case client.ClientSecretPost:
 		form.Set("client_id", c.ClientID)
-		form.Set("client_secret", ClientSecret)
+		form.Set("client_secret", p.clients.secretOf(c.ClientID))
 	case client.PrivateKeyJWT:
 		form.Set("client_id", c.ClientID)
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")

@@ -22,6 +22,10 @@ const Organisation = "991825827"
 
 // Config describes a provider. The zero value has the client "app" and the users "kari" and "ola".
 type Config struct {
+	// File is a configuration file of the stand-in of the service (docs/idporten-config.md and the others). It takes the place of Profile, Clients,
+	// the logout paths, Scopes, Delegations, Users and Claims. A client with a redirect URI on loopback accepts it at every port, and its logout
+	// URIs follow. Users have the level of their entry. Issuer and listener are those of the test.
+	File string
 	// Profile applies to New. The zero value is provider.IDPorten().
 	Profile provider.Profile
 	// Clients are registrations. One without redirect URIs accepts every redirect URI on loopback, because a tested app often learns its
@@ -67,6 +71,8 @@ type User struct {
 	Disabled bool           // the user can no longer log in, and tokens of the user are not active
 	// Represents are the organisations that the user may represent at Ansattporten. Users of the zero value of Config.Users have none.
 	Represents []ansattporten.Reportee
+
+	password string // in a file
 }
 
 // users returns the users of the zero value of Config.

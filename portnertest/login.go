@@ -25,6 +25,7 @@ import (
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
 )
 
@@ -42,20 +43,23 @@ func buildLogin(p *Provider) error {
 
 // buildProvider builds a provider with a profile. change may be nil.
 func (p *Provider) buildProvider(profile provider.Profile, base client.Client, profileScopes bool, change func(*provider.Config) error) (err error) {
-	if p.clients, err = newRegistry(&p.cfg, base, profileScopes, p.now); err != nil {
+	clients, err := newRegistry(&p.cfg, base, profileScopes, p.now)
+	if err != nil {
 		return err
 	}
-	p.system = system{metadata: "/.well-known/openid-configuration", mint: p.mintLogin, levels: profile.Levels, authenticate: authenticate}
+	p.clients = clients
+	p.system = system{login: true, metadata: "/.well-known/openid-configuration", mint: p.mintLogin, levels: profile.Levels, authenticate: authenticate}
 	if p.system.levels == nil {
 		p.system.levels = &acr.Levels{}
 	}
 	if len(profile.DefaultACRValues) > 0 {
 		p.system.lowest = profile.DefaultACRValues[0]
 	}
+	store := p.store.(*memory.Store) //nolint:forcetypeassert // of start
 	cfg := provider.Config{
-		Issuer: p.Issuer, Profile: profile, Store: p.store, Keys: p.keys, Clients: p.clients, Scopes: p.clients, Environment: client.Environment{Test: true},
-		Origins: p.clients.hasOrigin, Page: p.page, LogoutPages: p.logoutPages(), Backchannel: sender{p},
-		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), PushedRequests: p.store, Replay: p.store, History: p.store,
+		Issuer: p.Issuer, Profile: profile, Store: store, Keys: p.keys, Clients: clients, Scopes: clients, Environment: client.Environment{Test: true},
+		Origins: clients.hasOrigin, Page: p.page, LogoutPages: p.logoutPages(), Backchannel: sender{p},
+		Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), PushedRequests: store, Replay: store, History: store,
 		Users: directory{p}, Claims: p.cfg.Claims, Now: p.Now, Logger: logger(p.t),
 	}
 	if change != nil {
@@ -138,7 +142,7 @@ func (p *Provider) LogIn(t testing.TB, l Login) Tokens {
 }
 
 func (p *Provider) logIn(l Login, key *Prover) (Tokens, error) {
-	if p.system.authenticate == nil {
+	if !p.system.login {
 		return Tokens{}, errors.New("this service has no login")
 	}
 	if _, known := p.cfg.Users[l.user()]; !known {
@@ -147,12 +151,12 @@ func (p *Provider) logIn(l Login, key *Prover) (Tokens, error) {
 	for _, name := range l.Scopes {
 		p.clients.addScope(scope.Scope{Name: name})
 	}
-	c, err := p.clients.Client(context.Background(), cmp.Or(l.Client, ClientID))
+	c, err := p.clients.Client(context.Background(), cmp.Or(l.Client, p.clients.first()))
 	if err != nil {
 		return Tokens{}, err
 	}
 	f := p.newFlow(c, l)
-	if f.key = key; key == nil && c.DPoPBoundAccessTokens {
+	if f.key = key; key == nil && (p.system.bound || c.DPoPBoundAccessTokens) {
 		f.key = NewProver()
 	}
 	code, err := f.authorize()
@@ -197,7 +201,7 @@ func (f *flow) authorize() (string, error) {
 	f.p.mu.Lock()
 	f.p.browsers = append(f.p.browsers, b)
 	f.p.mu.Unlock()
-	if f.c.RequirePushedAuthorizationRequests {
+	if f.p.system.bound || f.c.RequirePushedAuthorizationRequests {
 		answer, err := f.p.post(f.c, "par", q, nil)
 		if err != nil {
 			return "", err

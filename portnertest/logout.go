@@ -31,13 +31,18 @@ func (s sender) Send(ctx context.Context, uri, logoutToken string) error {
 	resp, err := s.p.transport.RoundTrip(r)
 	if err == nil {
 		_ = resp.Body.Close()
-		if resp.StatusCode < 200 || resp.StatusCode > 299 {
-			err = fmt.Errorf("status %d", resp.StatusCode)
-		}
 	}
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.p.sent = append(s.p.sent, delivery{jose.Peek(logoutToken, maxToken, "aud"), err})
+	return s.p.delivered(logoutToken, resp, err)
+}
+
+// delivered keeps the outcome of a back-channel call. It returns an error if the app did not accept it.
+func (p *Provider) delivered(logoutToken string, resp *http.Response, err error) error {
+	if err == nil && (resp.StatusCode < 200 || resp.StatusCode > 299) {
+		err = fmt.Errorf("status %d", resp.StatusCode)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = append(p.sent, delivery{jose.Peek(logoutToken, maxToken, "aud"), err})
 	return err
 }
 

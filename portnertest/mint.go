@@ -22,7 +22,9 @@ type Token struct {
 	User   string   // default kari; ignored by services for machines
 	Scopes []string // scopes of the token
 	ACR    string   // level of the login; the default is that of the service
-	// Consumer is the organisation of the client. The default is Organisation.
+	// Client is the client_id of the client. If "", it is a client of Consumer.
+	Client string
+	// Consumer is the organisation of the client. The default is that of the client.
 	Consumer string
 	// Supplier is the organisation that acts for Consumer. If "", Consumer acts for itself.
 	Supplier string
@@ -138,13 +140,16 @@ func (p *Provider) change(token string, tok Token) (string, error) {
 	return p.sign(token, claims, tok.Fault == ForeignKey)
 }
 
-// clientOf returns a client of an organisation, which is made if there is none.
-func (p *Provider) clientOf(orgno string) (*client.Client, error) {
-	app, err := p.clients.Client(context.Background(), ClientID)
+// clientOf returns a client, or one of an organisation, which is made if there is none.
+func (p *Provider) clientOf(clientID, orgno string) (*client.Client, error) {
+	if clientID != "" {
+		return p.clients.Client(context.Background(), clientID)
+	}
+	app, err := p.clients.Client(context.Background(), p.clients.first())
 	if err != nil || orgno == "" || orgno == app.OrganisationNo {
 		return app, err
 	}
-	id := ClientID + "-" + orgno
+	id := app.ClientID + "-" + orgno
 	if c, err := p.clients.Client(context.Background(), id); err == nil {
 		return c, nil
 	}
@@ -168,7 +173,7 @@ func (p *Provider) mintLogin(tok Token) (minted, error) {
 	if tok.Supplier != "" {
 		return minted{}, invalid("Supplier", "register a client with supplier_orgno and log in with it")
 	}
-	c, err := p.clientOf(tok.Consumer)
+	c, err := p.clientOf(tok.Client, tok.Consumer)
 	if err != nil {
 		return minted{}, err
 	}

@@ -18,7 +18,6 @@ const (
 	headerCSRF   = "Portnertest-Csrf"
 	headerField  = "Portnertest-Field" // name of the field with the value of headerCSRF
 	headerAction = "Portnertest-Action"
-	headerACR    = "Portnertest-Acr"
 	headerChoice = "Portnertest-Choice"
 	headerFrame  = "Portnertest-Frame"
 	headerNext   = "Portnertest-Next"
@@ -63,7 +62,6 @@ func (p *Provider) page(w http.ResponseWriter, r *http.Request, pending *authori
 		s.Users = slices.Sorted(maps.Keys(p.cfg.Users))
 	}
 	h := w.Header()
-	h.Set(headerACR, strings.Join(pending.ACRValues, " "))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	s.mark(h)
 	_ = pageTemplate.Execute(w, s)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -34,8 +35,8 @@ type Provider struct {
 	cfg       Config
 	origin    string // scheme and host of the issuer
 	transport http.RoundTripper
-	clients   *registry
-	store     *memory.Store
+	clients   registrations
+	store     provider.Store
 	keys      *keyset.Set
 	system    system
 	closed    chan struct{} // closed when the test ends
@@ -44,6 +45,7 @@ type Provider struct {
 	now       time.Time
 	rotations int
 	signing   []keyset.Key
+	pushed    map[string]string // acr_values of pushed requests
 	reported  map[string]bool
 	faults    []*fault
 	requests  []Request
@@ -61,6 +63,8 @@ type Provider struct {
 // system is what differs between the services.
 type system struct {
 	handler  http.Handler
+	login    bool   // users log in
+	bound    bool   // requests are pushed, and tokens are bound by DPoP
 	metadata string // path of the metadata
 	// authenticate returns the login of a user, at a level.
 	authenticate func(name string, u User, level string) (session.Authentication, error)
@@ -73,17 +77,17 @@ type system struct {
 // with the name of the rule.
 func New(t testing.TB, cfg Config) *Provider {
 	t.Helper()
-	return start(t, cfg, "idporten", buildLogin)
+	return start(t, cfg, "idporten", buildLogin, openIDPorten)
 }
 
-// start opens the listener and builds the service.
-func start(t testing.TB, cfg Config, name string, build func(*Provider) error) *Provider {
+// start opens the listener and builds the service: from the Config, or with open from the stand-in of its file.
+func start(t testing.TB, cfg Config, name string, build func(*Provider) error, open opener) *Provider {
 	t.Helper()
 	p := &Provider{
-		t: t, cfg: cfg, store: memory.New(), closed: make(chan struct{}), now: cfg.Start,
-		reported: map[string]bool{}, plays: map[string]*play{}, playOf: map[storage.Hash]*play{}, history: newHistory(), metadata: map[string]any{}, probedApps: map[string]bool{}, changed: map[storage.Hash]change{},
+		t: t, cfg: cfg, closed: make(chan struct{}), now: cfg.Start,
+		reported: map[string]bool{}, plays: map[string]*play{}, playOf: map[storage.Hash]*play{}, history: newHistory(), metadata: map[string]any{}, probedApps: map[string]bool{}, changed: map[storage.Hash]change{}, pushed: map[string]string{},
 	}
-	if cfg.Users == nil {
+	if cfg.Users == nil && cfg.File == "" {
 		p.cfg.Users = users()
 	}
 	if cfg.Seed != 0 {
@@ -97,13 +101,15 @@ func start(t testing.TB, cfg Config, name string, build func(*Provider) error) *
 		}
 	}
 	p.listen(name)
-	key, err := testKey(0)
-	if err == nil {
-		p.signing = []keyset.Key{key}
+	var err error
+	if cfg.File != "" {
+		err = p.openFile(open)
+	} else if _, err = p.newKey(keyset.RS256); err == nil {
+		p.store = memory.New()
 		p.keys, err = keyset.New(keyset.Config{Keys: p.signing})
-	}
-	if err == nil {
-		err = build(p)
+		if err == nil {
+			err = build(p)
+		}
 	}
 	if err == nil {
 		err = p.readMetadata(p.Issuer + p.system.metadata)
@@ -235,21 +241,39 @@ func (p *Provider) rotate(withdraw bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rotations++
+	alg := p.signing[0].Alg
 	next, err := testKey(1)
-	if p.rotations > 1 {
-		next, err = keyset.Generate(keyset.RS256)
+	if p.rotations > 1 || alg != keyset.RS256 {
+		next, err = keyset.Generate(alg)
 	}
 	if err != nil {
 		return err
 	}
-	if withdraw {
-		p.signing = nil
+	var others, own []keyset.Key
+	for _, k := range p.signing {
+		if k.Alg != alg {
+			others = append(others, k)
+		} else if !withdraw {
+			own = append(own, k)
+		}
 	}
-	p.signing = append(p.signing, next)
-	for i := range p.signing { // each one retires when the next one begins; the last one begins now
-		p.signing[i].Life = keyset.Life{ActiveFrom: p.now.Add(time.Duration(i+1-len(p.signing)) * time.Second)}
+	own = append(own, next)
+	for i := range own { // each one retires when the next one begins; the last one begins now
+		own[i].Life = keyset.Life{ActiveFrom: p.now.Add(time.Duration(i+1-len(own)) * time.Second)}
 	}
+	p.signing = append(own, others...)
 	return p.keys.Replace(p.signing)
+}
+
+// newKey returns the first signing key for an algorithm.
+func (p *Provider) newKey(alg string) (key keyset.Key, err error) {
+	if alg == keyset.RS256 {
+		key, err = testKey(0)
+	} else {
+		key, err = keyset.Generate(alg)
+	}
+	p.signing = append(p.signing, key)
+	return key, err
 }
 
 // Revoke revokes the grant of an access token. APIs that introspect reject the token from then on.

@@ -18,7 +18,21 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// registry holds registrations and scopes. Both grow while the provider runs, so that a test need not name what it uses twice.
+// registrations are those of a provider. They grow while it runs, so that a test need not name what it uses twice.
+type registrations interface {
+	Client(ctx context.Context, clientID string) (*client.Client, error)
+	// addClient adds a registration, with the credentials of this package.
+	addClient(c client.Client, now time.Time) error
+	addScope(s scope.Scope)
+	learnRedirect(clientID, uri string)
+	learnLogout(clientID, uri string)
+	// secretOf returns the secret of a client.
+	secretOf(clientID string) string
+	// first returns the client_id of the client that a test means if it names none.
+	first() string
+}
+
+// registry holds the registrations and scopes of a Config.
 type registry struct {
 	cfg              *Config
 	profileScopes    bool   // the profile has the records of the scopes
@@ -97,6 +111,12 @@ func (r *registry) Access(name, _ string) scope.AccessState {
 	}
 	return scope.Approved
 }
+
+// secretOf implements registrations.
+func (*registry) secretOf(string) string { return ClientSecret }
+
+// first implements registrations.
+func (*registry) first() string { return ClientID }
 
 // addScope adds a scope with the defaults of a test, unless it is known.
 func (r *registry) addScope(s scope.Scope) {
@@ -179,11 +199,7 @@ func addCredentials(c *client.Client, now time.Time) error {
 			c.Secrets = append(slices.Clone(c.Secrets), secret)
 		}
 	case client.PrivateKeyJWT:
-		key, err := testKey(clientKey)
-		if err != nil {
-			return err
-		}
-		own, err := jose.MarshalJWK(jose.PublicKey{KID: key.KID, Alg: key.Alg, Key: key.Signer.Public()})
+		own, err := clientJWK()
 		if err != nil {
 			return err
 		}
@@ -200,6 +216,15 @@ func addCredentials(c *client.Client, now time.Time) error {
 		return err
 	}
 	return nil
+}
+
+// clientJWK returns the public key of ClientKey.
+func clientJWK() (json.RawMessage, error) {
+	key, err := testKey(clientKey)
+	if err != nil {
+		return nil, err
+	}
+	return jose.MarshalJWK(jose.PublicKey{KID: key.KID, Alg: key.Alg, Key: key.Signer.Public()})
 }
 
 // hasOrigin reports whether a client has a redirect URI of an origin.

@@ -25,29 +25,32 @@ import (
 	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
 )
 
 // NewMaskinporten starts a Maskinporten. The client "app" signs its grants with the key of ClientKey.
 func NewMaskinporten(t testing.TB, cfg Config) *Provider {
 	t.Helper()
-	return start(t, cfg, "maskinporten", buildMaskinporten)
+	return start(t, cfg, "maskinporten", buildMaskinporten, openMaskinporten)
 }
 
 // delegationSource is the issuer of delegations, as in Maskinporten's test environment.
 const delegationSource = "https://tt02.altinn.no/"
 
-func buildMaskinporten(p *Provider) (err error) {
+func buildMaskinporten(p *Provider) error {
 	p.Issuer += "/"
-	if p.clients, err = newRegistry(&p.cfg, client.Client{
+	clients, err := newRegistry(&p.cfg, client.Client{
 		ClientID: ClientID, ClientName: "The tested app", OrganisationNo: Organisation, IntegrationType: "maskinporten",
 		TokenEndpointAuthMethod: client.PrivateKeyJWT, GrantTypes: []string{client.JWTBearer},
-	}, false, p.now); err != nil {
+	}, false, p.now)
+	if err != nil {
 		return err
 	}
-	p.clients.delegationSource = delegationSource
+	p.clients, clients.delegationSource = clients, delegationSource
+	store := p.store.(*memory.Store) //nolint:forcetypeassert // of start
 	handler, err := maskinporten.New(maskinporten.Config{
-		Issuer: p.Issuer, Clients: p.clients, Scopes: p.clients, Replay: p.store, Keys: p.keys, Now: p.Now, Logger: logger(p.t),
+		Issuer: p.Issuer, Clients: clients, Scopes: clients, Replay: store, Keys: p.keys, Now: p.Now, Logger: logger(p.t),
 		Delegations: map[string]maskinporten.DelegationSource{delegationSource: delegations{p}},
 	})
 	p.system = system{handler: handler, metadata: ".well-known/oauth-authorization-server", levels: &acr.Levels{}, mint: p.mintMachine}
@@ -66,16 +69,15 @@ func (d delegations) Delegated(_ context.Context, consumer, supplier, _ string) 
 
 // mintMachine requests a token of Maskinporten.
 func (p *Provider) mintMachine(tok Token) (minted, error) {
-	consumer := tok.Consumer
-	if consumer == "" {
-		consumer = Organisation
+	if tok.Supplier != "" && tok.Consumer == "" {
+		return minted{}, invalid("Consumer", "is required with Supplier")
 	}
-	of, further := consumer, map[string]any{"scope": scopeText(tok.Scopes)}
+	of, further := tok.Consumer, map[string]any{"scope": scopeText(tok.Scopes)}
 	if tok.Supplier != "" {
 		p.mu.Lock()
-		p.cfg.Delegations = append(slices.Clone(p.cfg.Delegations), Delegation{consumer, tok.Supplier})
+		p.cfg.Delegations = append(slices.Clone(p.cfg.Delegations), Delegation{tok.Consumer, tok.Supplier})
 		p.mu.Unlock()
-		of, further["consumer_org"] = tok.Supplier, consumer
+		of, further["consumer_org"] = tok.Supplier, tok.Consumer
 	}
 	if len(tok.Scopes) == 0 {
 		return minted{}, invalid("Scopes", "Maskinporten issues no token without a scope")
@@ -83,7 +85,7 @@ func (p *Provider) mintMachine(tok Token) (minted, error) {
 	if isResource(tok.Audience) {
 		further["resource"] = tok.Audience
 	}
-	c, err := p.clientOf(of)
+	c, err := p.clientOf(tok.Client, of)
 	if err != nil {
 		return minted{}, err
 	}
@@ -99,22 +101,24 @@ func (p *Provider) mintMachine(tok Token) (minted, error) {
 // NewAltinn starts an Altinn that exchanges tokens of other providers of this package, a Maskinporten or an ID-porten.
 func NewAltinn(t testing.TB, cfg Config, trusted ...*Provider) *Provider {
 	t.Helper()
-	return start(t, cfg, "altinn", func(p *Provider) error { return buildAltinn(p, trusted) })
+	return start(t, cfg, "altinn", func(p *Provider) error { return buildAltinn(p, trusted) }, openAltinn(trusted))
 }
 
-func buildAltinn(p *Provider, trusted []*Provider) (err error) {
-	p.Issuer += "/authentication/api/v1/openid/"
-	if p.clients, err = newRegistry(&p.cfg, client.Client{
+func buildAltinn(p *Provider, trusted []*Provider) error {
+	p.Issuer += altinnPath
+	clients, err := newRegistry(&p.cfg, client.Client{
 		ClientID: ClientID, OrganisationNo: Organisation, IntegrationType: "maskinporten", TokenEndpointAuthMethod: client.PrivateKeyJWT,
 		GrantTypes: []string{client.JWTBearer},
-	}, false, p.now); err != nil {
+	}, false, p.now)
+	if err != nil {
 		return err
 	}
+	p.clients = clients
 	cfg := altinn.Config{Issuer: p.Issuer, Keys: p.keys, Users: altinnUsers{p}, Now: p.Now, Logger: logger(p.t)}
 	for _, o := range trusted {
 		jwks := resource.RemoteKeys{URI: o.endpointURL("jwks_uri"), HTTP: o.HTTP}
 		issuer := altinn.Issuer{Issuer: o.Issuer, Keys: jwks}
-		if o.system.authenticate == nil {
+		if !o.system.login {
 			cfg.Maskinporten.Issuers = append(cfg.Maskinporten.Issuers, issuer)
 		} else {
 			cfg.IDPorten.Issuers = append(cfg.IDPorten.Issuers, issuer)
@@ -135,11 +139,11 @@ func (p *Provider) mintAltinn(tok Token, trusted []*Provider) (minted, error) {
 	}
 	from, name := trusted[0], "maskinporten"
 	for _, o := range trusted {
-		if tok.User != "" && o.system.authenticate != nil {
+		if tok.User != "" && o.system.login {
 			from = o
 		}
 	}
-	if from.system.authenticate != nil {
+	if from.system.login {
 		name = "id-porten"
 	}
 	outer := tok
@@ -184,7 +188,7 @@ func NewAnsattporten(t testing.TB, cfg Config) *Provider {
 				ansattporten.ServiceType(reportees{p}), ansattporten.ResourceType(reportees{p}), ansattporten.OrgnoType(reportees{p}))
 			return err
 		})
-	})
+	}, openAnsattporten)
 }
 
 // atWork returns a login with the name of the user.
@@ -223,7 +227,7 @@ func (r reportees) Employers(_ context.Context, subject string) ([]ansattporten.
 // NewHelseID starts a HelseID. Its clients push their requests, sign assertions with the key of ClientKey or their own, and prove a DPoP key.
 func NewHelseID(t testing.TB, cfg Config) *Provider {
 	t.Helper()
-	return start(t, cfg, "helseid", buildHelseID)
+	return start(t, cfg, "helseid", buildHelseID, openHelseID)
 }
 
 func buildHelseID(p *Provider) error {
@@ -242,15 +246,16 @@ func buildHelseID(p *Provider) error {
 		GrantTypes: []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials}, DPoPBoundAccessTokens: true,
 		RequirePushedAuthorizationRequests: true,
 	}, true, func(c *provider.Config) error {
-		p.system.lowest = "Level4"
+		p.system.lowest, p.system.bound = "Level4", true
 		p.system.authenticate = func(_ string, u User, level string) (session.Authentication, error) { return healthLogin(h, u, level) }
 		types, err := rar.NewRegistry(h.DetailTypes()...)
 		if err != nil {
 			return err
 		}
+		store := p.store.(*memory.Store) //nolint:forcetypeassert // of start
 		nonces, err := dpop.NewNonces(p.Issuer, c.Secrets...)
-		c.AuthorizationDetails, c.DPoP = types, &dpop.Policy{Replay: p.store, Algorithms: helseid.Algorithms(), Nonces: nonces}
-		c.GrantHandlers = []token.GrantHandler{token.ClientCredentials(p.store), h.TokenExchange(p.store)}
+		c.AuthorizationDetails, c.DPoP = types, &dpop.Policy{Replay: store, Algorithms: helseid.Algorithms(), Nonces: nonces}
+		c.GrantHandlers = []token.GrantHandler{token.ClientCredentials(store), h.TokenExchange(store)}
 		c.Users = nil
 		return err
 	})

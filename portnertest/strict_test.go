@@ -20,8 +20,15 @@ import (
 type reports struct {
 	testing.TB
 
-	mu   sync.Mutex
-	text []string
+	mu    sync.Mutex
+	text  []string
+	fatal []string
+}
+
+// Fatalf panics in place of ending the goroutine.
+func (r *reports) Fatalf(format string, args ...any) {
+	r.fatal = append(r.fatal, fmt.Sprintf(format, args...))
+	panic("Fatalf")
 }
 
 func (r *reports) Errorf(format string, args ...any) {

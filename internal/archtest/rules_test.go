@@ -14,6 +14,12 @@ var (
 	helpers  = []string{"internal/audit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
 
+// standins are the servers that portnertest runs.
+var standins = []string{
+	"internal/standin", "internal/standin/altinn", "internal/standin/ansattporten", "internal/standin/helseid", "internal/standin/idporten",
+	"internal/standin/maskinporten",
+}
+
 // rule says what a package may import beside the standard library.
 type rule struct {
 	own     []string // packages of this repository
@@ -37,7 +43,7 @@ func layers() map[string]rule {
 		"nhn/helseid":           {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile with a grant handler
 		"digdir/ansattporten":   {own: concat(l0, l1, l2, helpers, []string{"provider"})}, // a profile
 
-		"portnertest": {own: concat(l0, l1, l2, helpers, []string{"provider", "digdir/maskinporten", "digdir/ansattporten", "digdir/altinn", "nhn/helseid", "storage/memory"}), testing: true},
+		"portnertest": {own: concat(l0, l1, l2, helpers, []string{"provider", "digdir/maskinporten", "digdir/ansattporten", "digdir/altinn", "nhn/helseid", "storage/memory"}, standins), testing: true},
 
 		"internal/archtest":   {}, // tests only
 		"internal/audit":      {own: l0},

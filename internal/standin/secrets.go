@@ -18,6 +18,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/standin/strictjson"
+	"github.com/portner-go/portner/keyset"
 )
 
 // State is what a server keeps beyond a request: its store, and the secrets without which the store cannot be read.
@@ -31,6 +32,8 @@ type State struct {
 	Lasting bool
 	// Now is the clock. If nil, time.Now.
 	Now func() time.Time
+
+	newKey func(alg string) (keyset.Key, error) // if nil, keyset.Generate
 }
 
 func (s *State) now() time.Time {
@@ -45,7 +48,7 @@ func (f Flags) OpenState(ctx context.Context, log *slog.Logger) (*State, error) 
 	f.Store = cmp.Or(f.Store, "memory") // parsed flags have a value
 	s, err := f.StateFlags.Open(ctx, log)
 	if err == nil {
-		s.Now = f.Now
+		s.Now, s.newKey = f.Now, f.NewKey
 	}
 	return s, err
 }

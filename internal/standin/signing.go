@@ -172,7 +172,11 @@ func (k *Keys) join() (*keyset.Set, error) {
 
 // generate makes a key that ends with the process.
 func (k *Keys) generate(alg string) error {
-	made, err := keyset.Generate(alg)
+	newKey := keyset.Generate
+	if k.state.newKey != nil {
+		newKey = k.state.newKey
+	}
+	made, err := newKey(alg)
 	if err == nil && k.certificates {
 		made.X5C, err = selfSigned(made, k.issuer, k.state.now())
 	}

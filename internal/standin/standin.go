@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/portner-go/portner/keyset"
 )
 
 // Flags are the flags of every server, and what a program that has a server inside sets in their place.
@@ -36,6 +38,8 @@ type Flags struct {
 	Now func() time.Time
 	// HTTP makes the requests to other servers. If nil, it is TLS.Outgoing.
 	HTTP *http.Client
+	// NewKey makes signing keys, if the store does not last. If nil, keyset.Generate.
+	NewKey func(alg string) (keyset.Key, error)
 }
 
 // Document is a configuration.

@@ -1,0 +1,82 @@
+package portnertest_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/portnertest"
+)
+
+// TestFile: each service starts from the configuration file of its stand-in, with the pages of the stand-in, and issues the tokens of its
+// clients.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	all := services()
+	for name, tt := range map[string]struct {
+		token portnertest.Token
+		login portnertest.Login
+	}{
+		"idporten":     {portnertest.Token{Scopes: []string{"eksempel:helse.read"}}, portnertest.Login{Scopes: []string{"eksempel:inntekt.read"}}},
+		"maskinporten": {portnertest.Token{Scopes: []string{"skatt:inntekt.read"}}, portnertest.Login{}},
+		"ansattporten": {portnertest.Token{}, portnertest.Login{Parameters: map[string]string{
+			"authorization_details": `[{"type":"ansattporten:altinn:service","resource":"urn:altinn:resource:2480:40"}]`,
+		}}},
+		"helseid": {portnertest.Token{Scopes: []string{"nhn:sample/read"}, DPoP: portnertest.NewProver()}, portnertest.Login{Scopes: []string{"nhn:sample/read"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := all[name].start(t, portnertest.Config{File: "../docs/" + name + "-config.example.json"})
+			require.NotEmpty(t, p.MintToken(t, tt.token))
+			p.RotateKeys(t, true)
+			if all[name].login {
+				tokens := p.LogIn(t, tt.login)
+				require.Equal(t, p.Issuer, tokens.Claims["iss"])
+			}
+		})
+	}
+}
+
+// TestFileOfApp: an app logs in at the stand-in of a file. Its client accepts the redirect URI of the file at the port of the app, and its logout
+// URIs follow. The strict checks apply.
+func TestFileOfApp(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/idporten-config.example.json")
+	require.NoError(t, err)
+	text = []byte(strings.NewReplacer(`"skjema"`, `"app"`, "Xq1LmKz7YbRv3HtNs9WcGp6JdTf0UaEk", portnertest.ClientSecret).Replace(string(text)))
+	file := filepath.Join(t.TempDir(), "idporten.json")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	for mistake, rules := range map[string][]string{"": nil, "acr": {"acr_unchecked"}, "front-channel": {"frontchannel_logout"}} {
+		t.Run(mistake, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, rules, session(t, portnertest.Config{File: file, FrontchannelLogout: "/frontchannel"}, mistake))
+		})
+	}
+}
+
+// TestFileProblems: a file with problems is refused, with the names of the members.
+func TestFileProblems(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "idporten.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"clients": [{"client_id": ""}], "colour": "red"}`), 0o600))
+	for path, want := range map[string]string{file: "colour", filepath.Join(t.TempDir(), "none.json"): "File: open"} {
+		r := &reports{TB: t}
+		require.Panics(t, func() { portnertest.New(r, portnertest.Config{File: path}) })
+		require.Len(t, r.fatal, 1)
+		require.Contains(t, r.fatal[0], want)
+	}
+}
+
+// TestFileOfExchange: an Altinn of a file trusts the providers of the test.
+func TestFileOfExchange(t *testing.T) {
+	t.Parallel()
+	mp := portnertest.NewMaskinporten(t, portnertest.Config{})
+	p := portnertest.NewAltinn(t, portnertest.Config{File: "../docs/altinn-config.example.json"}, mp)
+	require.NotEmpty(t, p.MintToken(t, portnertest.Token{Scopes: []string{"altinn:serviceowner"}}))
+	status, _ := get(t, p.HTTP, p.Issuer+".well-known/openid-configuration")
+	require.Equal(t, http.StatusOK, status)
+}
