@@ -29,6 +29,7 @@ const config = `{
 	"tokenCallbacks": [
 		{"issuerId": "first", "tokenExpiry": 120, "requestMappings": [
 			{"requestParam": "subject", "match": "alice", "claims": {"role": "admin", "preferred_username": "${subject}", "aud": ["the-api"]}},
+			{"requestParam": "level", "match": "*", "claims": {"acr": "Level3"}},
 			{"requestParam": "scope", "match": "special:.*", "claims": {"sub": "by-scope", "aud": "by-scope", "groups": ["a", "${clientId}"], "n": {"x": "${scope}"}}},
 			{"requestParam": "code", "match": "*", "claims": {"sub": "by-code", "aud": "by-code", "acr": "Level4"}},
 			{"requestParam": "grant_type", "match": "client_credentials", "claims": {"aud": ["machine-api", "other-api"], "unset": "${nothing}"}},
@@ -43,6 +44,9 @@ const config = `{
 		 "grant_types": ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange"]},
 		{"client_id": "middle", "client_secret": "another", "resource_server": true, "resources": ["api:read"], "scopes": ["openid", "api:read", "api:next"],
 		 "grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange"]},
+		{"client_id": "keyed", "token_endpoint_auth_method": "private_key_jwt", "scopes": ["api:read"], "grant_types": ["client_credentials"],
+		 "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "other",
+		  "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}},
 		{"client_id": "spa", "application_type": "browser", "redirect_uris": ["http://spa.localhost:9999/callback"], "scopes": ["openid"]}
 	]
 }`

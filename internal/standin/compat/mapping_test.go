@@ -37,6 +37,8 @@ func TestMappingMatches(t *testing.T) {
 		}
 		require.Equal(t, tc.want, m.matches(p), "%s %s", tc.param, tc.match)
 	}
+	literal := mapping{param: "scope", exact: "a b", pattern: regexp.MustCompile("^(?:never)$")}
+	require.True(t, literal.matches(p), "a text matches itself, whatever it means as a pattern")
 	p.form.Set("subject", "form")
 	m := mapping{param: "subject", exact: "form", pattern: regexp.MustCompile("^form$")}
 	require.True(t, m.matches(p))

@@ -3,12 +3,16 @@ package compat_test
 import (
 	"bytes"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/standin/compat"
 )
 
 // lockedWriter is a log that several requests write.
@@ -111,6 +115,9 @@ func TestMappingOfTokenRequest(t *testing.T) {
 	a := s.redeem("first", q, "scope", "special:read")
 	require.Equal(t, []any{400, "invalid_request"}, []any{a.StatusCode, a.str("error")}, a.text)
 	require.Contains(t, s.log.String(), "mapping_sub_mismatch")
+	a = s.redeem("first", q, "level", "x")
+	require.Equal(t, []any{400, "invalid_request"}, []any{a.StatusCode, a.str("error")}, a.text)
+	require.Contains(t, s.log.String(), "mapping_acr_mismatch")
 	a = s.redeem("first", q)
 	require.Equal(t, "by-code", s.claims(a.str("access_token"))["sub"], a.text)
 }
@@ -148,97 +155,157 @@ func TestDerived(t *testing.T) {
 
 	a = s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", user.str("access_token"), "scope", "api:next")
 	require.Equal(t, 200, a.StatusCode, a.text)
+	derived := a.str("access_token")
+	require.Equal(t, true, s.post("/default/introspect", "middle", "another", "token", derived).body["active"])
 	at = s.claims(a.str("access_token"))
 	require.Equal(t, []any{"alice", "api:next", "api:next", "7"}, []any{at["sub"], at["aud"], at["scope"], at["unit"]})
-	require.LessOrEqual(t, at["exp"], s.claims(user.str("access_token"))["exp"])
+	short := s.redeem("first", s.logIn("first", "alice", "", "scope", "openid api:read"))
+	b := s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", short.str("access_token"))
+	require.LessOrEqual(t, s.claims(b.str("access_token"))["exp"], s.claims(short.str("access_token"))["exp"], b.text)
 
 	require.Equal(t, 200, s.post("/default/revoke", "app", "short", "token", user.str("refresh_token")).StatusCode)
 	for _, path := range []string{"/first/token", "/default/token"} {
 		a = s.post(path, "middle", "another", "grant_type", onBehalfOf, "assertion", user.str("access_token"))
 		require.Equal(t, []any{400, "invalid_grant"}, []any{a.StatusCode, a.str("error")}, "the presented token was revoked")
 	}
-	in := s.post("/default/introspect", "middle", "another", "token", s.str(at))
-	require.Equal(t, false, in.body["active"])
+	require.Equal(t, false, s.post("/default/introspect", "middle", "another", "token", derived).body["active"], "it was revoked with the token that it derives from")
 }
 
-// str returns the text of claims, which is no token.
-func (s *server) str(claims map[string]any) string { v, _ := claims["jti"].(string); return v }
+// strictCase is a request that mock-oauth2-server accepts and a provider refuses.
+type strictCase struct {
+	do     func() answer
+	status int
+	code   string
+	opens  []compat.Switch // the switches with which it is accepted, or refused for another reason
+}
+
+// strictCases returns the cases for a server.
+func strictCases(s *server) map[string]strictCase {
+	user := s.redeem("default", s.logIn("default", "alice", "", "scope", "openid api:read"))
+	forged := unsigned(map[string]any{"iss": s.url + "/default", "sub": "mallory", "exp": time.Now().Add(time.Minute).Unix(), "scope": "api:read"})
+	machine := func(id, secret, scope string) func() answer {
+		return func() answer {
+			return s.post("/default/token", id, secret, "grant_type", "client_credentials", "scope", scope)
+		}
+	}
+	exchanged := func(pairs ...string) func() answer {
+		return func() answer {
+			return s.post("/default/token", "middle", "another", append([]string{"grant_type", exchange, "subject_token_type", accessType}, pairs...)...)
+		}
+	}
+	authorize := func(pairs ...string) func() answer {
+		return func() answer {
+			a := s.get("/default/authorize?" + authRequest(pairs...).Encode())
+			if to := a.Header.Get("Location"); strings.Contains(to, "error=") {
+				u, _ := url.Parse(to)
+				a.body = map[string]any{"error": u.Query().Get("error")}
+			}
+			return a
+		}
+	}
+	redeemed := func(pairs ...string) func() answer {
+		return func() answer {
+			q := s.logIn("default", "alice", "")
+			return s.post("/default/token", "app", "short", append([]string{"grant_type", "authorization_code", "code", q.Get("code")}, pairs...)...)
+		}
+	}
+	return map[string]strictCase{
+		"an unknown issuer":                   {func() answer { return s.get("/unknown/.well-known/openid-configuration") }, 404, "invalid_request", []compat.Switch{compat.AnyIssuer}},
+		"an unknown client":                   {machine("other", "secret", "api:read"), 401, "invalid_client", []compat.Switch{compat.AnyClient}},
+		"a wrong secret":                      {machine("app", "wrong", "api:read"), 401, "invalid_client", []compat.Switch{compat.AnySecret}},
+		"no secret":                           {machine("app", "", "api:read"), 401, "invalid_client", nil},
+		"a scope that is not registered":      {machine("app", "short", "api:write"), 400, "invalid_scope", []compat.Switch{compat.AnyScope}},
+		"a grant type that is not registered": {machine("middle", "another", "api:read"), 400, "unauthorized_client", nil},
+		"a missing verifier":                  {redeemed("redirect_uri", "http://localhost:9999/callback"), 400, "invalid_grant", nil},
+		"another redirect_uri for the code":   {redeemed("redirect_uri", "http://localhost:9999/x", "code_verifier", verifier), 400, "invalid_grant", nil},
+		"a forged assertion": {func() answer {
+			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", forged)
+		}, 400, "invalid_grant", []compat.Switch{compat.UnverifiedAssertion}},
+		"a forged subject token": {exchanged("subject_token", forged), 400, "invalid_grant", []compat.Switch{compat.UnverifiedAssertion}},
+		"a token for another API": {func() answer {
+			own := s.redeem("default", s.logIn("default", "alice", ""))
+			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", own.str("access_token"))
+		}, 400, "invalid_grant", []compat.Switch{compat.AnyAudience}},
+		"an audience that is not configured": {exchanged("subject_token", user.str("access_token"), "audience", "urn:other"), 400, "invalid_target", []compat.Switch{compat.AnyAudience}},
+		"a client assertion of another key": {func() answer {
+			return s.post("/default/token", "", "", "grant_type", "client_credentials", "scope", "api:read", "client_id", "keyed",
+				"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", assertion("keyed", s.url+"/default", "j"))
+		}, 401, "invalid_client", []compat.Switch{compat.UnverifiedAssertion}},
+		"the password grant": {func() answer {
+			return s.post("/default/token", "app", "short", "grant_type", "password", "username", "alice", "password", "x")
+		}, 400, "unsupported_grant_type", []compat.Switch{compat.PasswordGrant}},
+		"a refresh token that was never issued": {func() answer {
+			return s.post("/default/token", "app", "short", "grant_type", "refresh_token", "refresh_token", "any")
+		}, 400, "invalid_grant", nil},
+		"introspection with any Authorization field": {func() answer {
+			r := s.request(http.MethodPost, "/default/introspect", values("token", user.str("access_token")))
+			r.Header.Set("Authorization", "Bearer anything")
+			return s.do(r)
+		}, 401, "invalid_client", nil},
+		"a login of an unknown client":          {authorize("client_id", "other"), 400, "", nil},
+		"a redirect_uri that is not registered": {authorize("redirect_uri", "http://localhost:9999/other"), 400, "", []compat.Switch{compat.AnyRedirectURI}},
+		"a login without PKCE":                  {authorize("code_challenge", "", "code_challenge_method", ""), 303, "invalid_request", []compat.Switch{compat.MissingVerifier}},
+		"a login with the plain method":         {authorize("code_challenge_method", "plain"), 303, "invalid_request", nil},
+		"a login with another scope":            {authorize("scope", "openid api:write"), 303, "invalid_scope", []compat.Switch{compat.AnyScope}},
+	}
+}
+
+// refuse tries the cases that are refused although the switches are on.
+func refuse(s *server, on ...compat.Switch) {
+	for name, c := range strictCases(s) {
+		if slices.ContainsFunc(c.opens, func(o compat.Switch) bool { return slices.Contains(on, o) }) {
+			continue
+		}
+		a := c.do()
+		require.Equal(s, []any{c.status, c.code}, []any{a.StatusCode, a.str("error")}, "%v: %s: %s", on, name, a.text)
+	}
+	if !slices.Contains(on, compat.AnyRedirectURI) {
+		out := s.get("/default/endsession?client_id=app&post_logout_redirect_uri=http%3A%2F%2Fevil.example.com%2F")
+		require.Empty(s, out.Header.Get("Location"))
+	}
+	if !slices.Contains(on, compat.AnyOrigin) {
+		require.Empty(s, s.preflight("https://other.example.com").Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(s, "http://spa.localhost:9999", s.preflight("http://spa.localhost:9999").Header.Get("Access-Control-Allow-Origin"))
+	}
+}
 
 // TestStrict: what mock-oauth2-server accepts and a provider refuses.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	s := open(t, config)
-	user := s.redeem("default", s.logIn("default", "alice", "", "scope", "openid api:read"))
-	forged := unsigned(map[string]any{"iss": s.url + "/default", "sub": "mallory", "exp": time.Now().Add(time.Minute).Unix(), "scope": "api:read"})
-	for name, try := range map[string]struct {
-		do     func() answer
-		status int
-		code   string
-	}{
-		"an unknown issuer": {func() answer { return s.get("/unknown/.well-known/openid-configuration") }, 404, "invalid_request"},
-		"an unknown client": {func() answer {
-			return s.post("/default/token", "other", "secret", "grant_type", "client_credentials", "scope", "api:read")
-		}, 401, "invalid_client"},
-		"a wrong secret": {func() answer {
-			return s.post("/default/token", "app", "wrong", "grant_type", "client_credentials", "scope", "api:read")
-		}, 401, "invalid_client"},
-		"no secret": {func() answer {
-			return s.post("/default/token", "app", "", "grant_type", "client_credentials", "scope", "api:read")
-		}, 401, "invalid_client"},
-		"a scope that is not registered": {func() answer {
-			return s.post("/default/token", "app", "short", "grant_type", "client_credentials", "scope", "api:write")
-		}, 400, "invalid_scope"},
-		"a missing verifier": {func() answer {
-			q := s.logIn("default", "alice", "")
-			return s.post("/default/token", "app", "short", "grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", "http://localhost:9999/callback")
-		}, 400, "invalid_grant"},
-		"another redirect_uri at the token endpoint": {func() answer {
-			q := s.logIn("default", "alice", "")
-			return s.post("/default/token", "app", "short", "grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", "http://localhost:9999/x", "code_verifier", verifier)
-		}, 400, "invalid_grant"},
-		"a forged assertion": {func() answer {
-			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", forged)
-		}, 400, "invalid_grant"},
-		"a forged subject token": {func() answer {
-			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", forged, "subject_token_type", accessType)
-		}, 400, "invalid_grant"},
-		"a token for another API": {func() answer {
-			own := s.redeem("default", s.logIn("default", "alice", ""))
-			return s.post("/default/token", "middle", "another", "grant_type", onBehalfOf, "assertion", own.str("access_token"))
-		}, 400, "invalid_grant"},
-		"an audience that is not configured": {func() answer {
-			return s.post("/default/token", "middle", "another", "grant_type", exchange, "subject_token", user.str("access_token"), "subject_token_type", accessType, "audience", "urn:other")
-		}, 400, "invalid_target"},
-		"the password grant": {func() answer {
-			return s.post("/default/token", "app", "short", "grant_type", "password", "username", "alice", "password", "x")
-		}, 400, "unsupported_grant_type"},
-		"a refresh token that was never issued": {func() answer {
-			return s.post("/default/token", "app", "short", "grant_type", "refresh_token", "refresh_token", "any")
-		}, 400, "invalid_grant"},
-		"introspection with any Authorization field": {func() answer {
-			r := s.request(http.MethodPost, "/default/introspect", values("token", user.str("access_token")))
-			r.Header.Set("Authorization", "Bearer anything")
-			return s.do(r)
-		}, 401, "invalid_client"},
-	} {
-		a := try.do()
-		require.Equal(t, []any{try.status, try.code}, []any{a.StatusCode, a.str("error")}, "%s: %s", name, a.text)
+	refuse(s)
+	for _, reason := range []string{"assertion_unknown", "subject_token_unknown", "assertion_not_for_client", "target_not_granted"} {
+		require.Contains(t, s.log.String(), "reason="+reason)
 	}
-	for name, pairs := range map[string][]string{
-		"an unknown client":                     {"client_id", "other"},
-		"a redirect_uri that is not registered": {"redirect_uri", "http://localhost:9999/other"},
+}
+
+// TestLoginPage: claims of the page may not be those of the protocol, and a user name must be a sub.
+func TestLoginPage(t *testing.T) {
+	t.Parallel()
+	s := open(t, config)
+	for claims, problem := range map[string]string{
+		`{"iss": "https://else.example.com"}`: "may not be set", `{"sub": "bob"}`: "may not be set here", `{"acr": "Level9"}`: "The claim acr must be one",
+		`{"a": 1, "a": 2}`: "JSON object", `[]`: "JSON object", `x`: "JSON object",
 	} {
-		a := s.get("/default/authorize?" + authRequest(pairs...).Encode())
-		require.Equal(t, 400, a.StatusCode, name)
-		require.Empty(t, a.Header.Get("Location"), name)
+		page := s.page("first", "alice", claims)
+		require.Contains(t, page.text, problem, claims)
+		require.Contains(t, page.text, `value="alice"`)
 	}
-	require.Equal(t, "invalid_request", s.logIn("default", "", "", "code_challenge", "", "code_challenge_method", "").Get("error"), "PKCE is missing")
-	require.Equal(t, "invalid_scope", s.logIn("default", "", "", "scope", "openid api:write").Get("error"))
-	require.Contains(t, s.log.String(), "assertion_not_for_client")
-	out := s.get("/default/endsession?post_logout_redirect_uri=http%3A%2F%2Fevil.example.com%2F")
-	require.Empty(t, out.Header.Get("Location"))
-	require.Empty(t, s.preflight("https://other.example.com").Header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, "http://spa.localhost:9999", s.preflight("http://spa.localhost:9999").Header.Get("Access-Control-Allow-Origin"))
+	require.Contains(t, s.page("first", "Åse", "").text, "printable ASCII")
+	require.Contains(t, s.page("first", "app", "").text, "not the client_id")
+	a := s.redeem("default", s.logIn("default", "dave", `{"name": "Dave", "n": [1, {"b": true}]}`))
+	require.Equal(t, []any{"Dave", []any{1.0, map[string]any{"b": true}}}, []any{s.claims(a.str("id_token"))["name"], s.claims(a.str("id_token"))["n"]}, a.text)
+}
+
+// page posts the login page and returns what the browser then shows.
+func (s *server) page(issuer, username, claims string) answer {
+	s.Helper()
+	to := s.get("/" + issuer + "/authorize?" + authRequest("prompt", "login").Encode()).Header.Get("Location")
+	csrf := csrfField.FindStringSubmatch(s.get(to).text)
+	require.Len(s, csrf, 2)
+	a := s.do(s.request(http.MethodPost, to, values("csrf", csrf[1], "username", username, "claims", claims)))
+	require.Equal(s, 200, a.StatusCode, a.text)
+	return a
 }
 
 func (s *server) preflight(origin string) answer {

@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/internal/standin/compat"
 )
 
-// TestSwitches: each switch allows what is refused without it, and nothing else is needed; see TestStrict. Every switch logs a warning that names it.
+// TestSwitches: each switch allows what is refused without it, and what the other ones allow is refused. It logs a warning that names it.
 func TestSwitches(t *testing.T) {
 	t.Parallel()
 	machine := []string{"grant_type", "client_credentials", "scope", "api:read"}
@@ -112,6 +112,7 @@ func TestSwitches(t *testing.T) {
 			s := open(t, text, string(name))
 			require.Equal(t, 1, strings.Count(s.log.String(), "level=WARN"), "one warning")
 			require.Contains(t, s.log.String(), "switch="+string(name))
+			refuse(s, name)
 			try(s)
 		})
 	}
