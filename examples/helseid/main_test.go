@@ -93,7 +93,7 @@ func TestNoPathRepeatsAPost(t *testing.T) {
 // TestHealthAPIIsShort: the API that the document shows has at most 30 lines.
 func TestHealthAPIIsShort(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("healthapi.go")
+	text, err := os.ReadFile("../../internal/standin/helseid/healthapi.go")
 	require.NoError(t, err)
 	_, body, found := strings.Cut(string(text), "func newHealthAPI")
 	require.True(t, found)
