@@ -39,7 +39,11 @@ func (is *issuer) page(w http.ResponseWriter, r *http.Request, p *authorize.Pend
 		return p.Cancel(r.Context())
 	case r.Method == http.MethodPost:
 	case !is.server.plan.Interactive && !asks:
-		return p.LogIn(r.Context(), is.login(p, "", "", nil))
+		a := is.login(p, "", "", nil)
+		if is.levels != nil && len(p.RequestedACR) > 0 && !is.levels.Satisfies(a.ACR, p.RequestedACR) {
+			return p.Cancel(r.Context()) // the same login again would have the same level
+		}
+		return p.LogIn(r.Context(), a)
 	}
 	form := loginForm{Client: cmp.Or(p.Client.Name, p.Client.ID), CSRF: p.CSRF()}
 	if r.Method == http.MethodPost {

@@ -107,6 +107,18 @@ func TestLoginByCode(t *testing.T) {
 	require.NotEmpty(t, q.Get("code"), "prompt=login shows the page")
 }
 
+// TestLevelOfTheMapping: a login without a page that has a lower level than the request ends with an error, and not in a circle.
+func TestLevelOfTheMapping(t *testing.T) {
+	t.Parallel()
+	s := open(t, `{"tokenProvider": {"keyProvider": {"algorithm": "ES256"}}, "tokenCallbacks": [{"issuerId": "first", "requestMappings": [
+		{"requestParam": "code", "match": "*", "claims": {"acr": "Level3"}}, {"requestParam": "subject", "match": "bob", "claims": {"acr": "Level4"}}]}],
+		"clients": [{"client_id": "app", "client_secret": "short", "redirect_uris": ["http://localhost:9999/callback"], "scopes": ["openid", "profile"]}]}`)
+	require.Equal(t, "access_denied", s.logIn("first", "", "", "acr_values", "Level4").Get("error"))
+	require.Equal(t, "Level3", s.claims(s.redeem("first", s.logIn("first", "", "", "acr_values", "Level3")).str("id_token"))["acr"])
+	require.Equal(t, "Level3", s.claims(s.redeem("first", s.logIn("first", "", "")).str("id_token"))["acr"], "a request without acr_values")
+	require.NotEmpty(t, s.logIn("first", "", "", "acr_values", "unknown").Get("code"), "unknown values are ignored")
+}
+
 // TestMappingOfTokenRequest: a mapping that the login did not know may not replace its sub, and the code stays valid.
 func TestMappingOfTokenRequest(t *testing.T) {
 	t.Parallel()
