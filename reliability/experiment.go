@@ -104,10 +104,10 @@ func (e *experiment) runOnce(ctx context.Context, o options, store string, out i
 	return verdict == "PASS"
 }
 
-// mayBeSkipped reports whether a fault is one of the machine. In CI a server that is not installed is a failure.
+// mayBeSkipped reports whether a fault is one of the machine. In CI it is a failure.
 func mayBeSkipped(err error) bool {
 	var s skipped
-	return errors.As(err, &s) || errors.Is(err, localdb.ErrNotInstalled) && os.Getenv("CI") != "true"
+	return (errors.As(err, &s) || errors.Is(err, localdb.ErrNotInstalled)) && os.Getenv("CI") != "true"
 }
 
 // controlsOn returns the controls that run on a store.

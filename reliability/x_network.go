@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -65,12 +67,7 @@ func diskFull(t *trial) { fillDisk(t, "") }
 func diskFullControl(t *trial) { fillDisk(t, outageVerdict) }
 
 func fillDisk(t *trial, defect string) {
-	disk := t.path("disk")
-	t.must(os.Mkdir(disk, 0o755))
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", disk).CombinedOutput(); err != nil {
-		t.skip(fmt.Sprintf("a small disk cannot be mounted: %v: %s", err, out))
-	}
-	t.defer_(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	disk := t.smallDisk()
 	t.dir = filepath.Join(disk, "server")
 	b := t.ownPostgres(map[string]string{"min_wal_size": "32MB", "max_wal_size": "64MB", "wal_recycle": "off"})
 	c := t.cluster(b.url, 2, func(_ int, cfg *nodeConfig) { cfg.Grace, cfg.Variant = time.Minute, defect })
@@ -111,6 +108,35 @@ func fillDisk(t *trial, defect string) {
 	if defect == "" {
 		t.invariants(b)
 	}
+}
+
+// smallDiskVariable names a directory on a file system of at most smallDisk bytes, for those who may not mount one.
+const (
+	smallDiskVariable = "PORTNER_SMALL_DISK"
+	smallDisk         = 512 << 20
+)
+
+// smallDisk returns an empty directory on a file system that the trial may fill.
+func (t *trial) smallDisk() string {
+	if given := os.Getenv(smallDiskVariable); given != "" {
+		var size syscall.Statfs_t
+		t.must(syscall.Statfs(given, &size))
+		if all := size.Blocks * uint64(size.Bsize); all > smallDisk {
+			t.must(fmt.Errorf("%s: the file system has %d MiB, more than %d", smallDiskVariable, all>>20, smallDisk>>20))
+		}
+		disk, err := os.MkdirTemp(given, "")
+		t.must(err)
+		t.defer_(func() { _ = os.RemoveAll(disk) })
+		t.must(os.Chmod(disk, 0o755))
+		return disk
+	}
+	disk := t.path("disk")
+	t.must(os.Mkdir(disk, 0o755))
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", disk).CombinedOutput(); err != nil {
+		t.skip(fmt.Sprintf("a small disk cannot be mounted (%v: %s); %s may name a directory on one", err, bytes.TrimSpace(out), smallDiskVariable))
+	}
+	t.defer_(func() { _ = exec.Command("umount", "-l", disk).Run() })
+	return disk
 }
 
 // zeros is an endless reader.
