@@ -30,6 +30,7 @@ const config = `{
 		{"issuerId": "first", "tokenExpiry": 120, "requestMappings": [
 			{"requestParam": "subject", "match": "alice", "claims": {"role": "admin", "preferred_username": "${subject}", "aud": ["the-api"]}},
 			{"requestParam": "level", "match": "*", "claims": {"acr": "Level3"}},
+			{"requestParam": "subject", "match": "low", "claims": {"acr": "Level3"}},
 			{"requestParam": "scope", "match": "special:.*", "claims": {"sub": "by-scope", "aud": "by-scope", "groups": ["a", "${clientId}"], "n": {"x": "${scope}"}}},
 			{"requestParam": "code", "match": "*", "claims": {"sub": "by-code", "aud": "by-code", "acr": "Level4"}},
 			{"requestParam": "grant_type", "match": "client_credentials", "claims": {"aud": ["machine-api", "other-api"], "unset": "${nothing}"}},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
@@ -40,7 +41,7 @@ func (is *issuer) page(w http.ResponseWriter, r *http.Request, p *authorize.Pend
 	case r.Method == http.MethodPost:
 	case !is.server.plan.Interactive && !asks:
 		a := is.login(p, "", "", nil)
-		if is.levels != nil && len(p.RequestedACR) > 0 && !is.levels.Satisfies(a.ACR, p.RequestedACR) {
+		if is.tooLow(p, a.ACR) {
 			return p.Cancel(r.Context()) // the same login again would have the same level
 		}
 		return p.LogIn(r.Context(), a)
@@ -55,12 +56,21 @@ func (is *issuer) page(w http.ResponseWriter, r *http.Request, p *authorize.Pend
 		case problem != "":
 			form.Problem = problem
 		default:
-			return p.LogIn(r.Context(), is.login(p, form.Username, form.Claims, claims))
+			a := is.login(p, form.Username, form.Claims, claims)
+			if !is.tooLow(p, a.ACR) {
+				return p.LogIn(r.Context(), a)
+			}
+			form.Problem = fmt.Sprintf("The request needs the level %s, and the configuration gives this user %s.", strings.Join(p.RequestedACR, " or "), a.ACR)
 		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = loginPage.Execute(w, form)
 	return nil
+}
+
+// tooLow reports whether a level does not suffice for the request.
+func (is *issuer) tooLow(p *authorize.Pending, level string) bool {
+	return is.levels != nil && len(p.RequestedACR) > 0 && !is.levels.Satisfies(level, p.RequestedACR)
 }
 
 // validUsername reports whether a user name can be a sub (OIDC Core §2).

@@ -303,6 +303,7 @@ func TestLoginPage(t *testing.T) {
 		require.Contains(t, page.text, problem, claims)
 		require.Contains(t, page.text, `value="alice"`)
 	}
+	require.Contains(t, s.page("first", "low", "", "acr_values", "Level4").text, "The request needs the level Level4, and the configuration gives this user Level3")
 	require.Contains(t, s.page("first", "Åse", "").text, "printable ASCII")
 	require.Contains(t, s.page("first", "app", "").text, "not the client_id")
 	a := s.redeem("default", s.logIn("default", "dave", `{"name": "Dave", "n": [1, {"b": true}]}`))
@@ -310,9 +311,9 @@ func TestLoginPage(t *testing.T) {
 }
 
 // page posts the login page and returns what the browser then shows.
-func (s *server) page(issuer, username, claims string) answer {
+func (s *server) page(issuer, username, claims string, pairs ...string) answer {
 	s.Helper()
-	to := s.get("/" + issuer + "/authorize?" + authRequest("prompt", "login").Encode()).Header.Get("Location")
+	to := s.get("/" + issuer + "/authorize?" + authRequest(append(pairs, "prompt", "login")...).Encode()).Header.Get("Location")
 	csrf := csrfField.FindStringSubmatch(s.get(to).text)
 	require.Len(s, csrf, 2)
 	a := s.do(s.request(http.MethodPost, to, values("csrf", csrf[1], "username", username, "claims", claims)))
