@@ -96,6 +96,9 @@ func layers() map[string]rule {
 	} {
 		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/admin", "internal/standin/look", profile})}
 	}
+	altinn := table["internal/standin/altinn"]
+	altinn.own = concat(altinn.own, []string{"internal/standin/changes", "internal/standin/systemuser"})
+	table["internal/standin/altinn"] = altinn
 	table["internal/standin/compat"] = rule{own: concat(core, []string{"internal/standin", "internal/standin/strictjson"})}
 	table["resource"] = rule{own: concat(l0, helpers, []string{"dpop", "internal/bound"})} // an API does not need the packages of a provider
 	return table

@@ -69,7 +69,7 @@ func (e *ClientEntry) UnmarshalJSON(text []byte) error {
 // not have: it has active and client_secret in their place.
 var (
 	ClientMembers = []string{"active"}
-	StoreMembers  = []string{"disabled", "client_secrets", "keys_uploaded_at"}
+	StoreMembers  = []string{"disabled", "client_secrets"}
 )
 
 // ScopeMembers are the members of a [scope.Scope] without a field.
@@ -171,6 +171,9 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 			// The file has client_secret in place of client_secrets.
 			p.Add(at+"."+strings.Replace(e.Field, "client_secrets", "client_secret", 1), "%w", e.Err)
 		}
+		if !e.KeysUploadedAt.IsZero() && len(e.JWKS) == 0 {
+			p.Add(at+".keys_uploaded_at", "has no effect without jwks")
+		}
 		ids = append(ids, e.ClientID)
 	}
 	p.Unique("clients", "client_id", ids)
@@ -179,7 +182,7 @@ func (c Common) CheckClients(p *Problems, env client.Environment) {
 // Registration returns the client of an entry. It rejects the secrets that client.NewSecret rejects.
 func (e ClientEntry) Registration(now time.Time) (client.Client, error) {
 	c := e.Client
-	if len(c.JWKS) > 0 {
+	if len(c.JWKS) > 0 && c.KeysUploadedAt.IsZero() { // reading the file registers them, and they expire a year later
 		c.KeysUploadedAt = now
 	}
 	if e.ClientSecret == "" {

@@ -156,7 +156,7 @@ func TestClientEntry(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"client_id":"app","client_secret":"s"}`), &e))
 	require.Equal(t, "app", e.ClientID)
 	require.Equal(t, "s", e.ClientSecret)
-	for _, member := range []string{`"client_secrets":[]`, `"disabled":true`, `"keys_uploaded_at":"2026-01-01T00:00:00Z"`, `"client_secret":1`} {
+	for _, member := range []string{`"client_secrets":[]`, `"disabled":true`, `"client_secret":1`} {
 		require.Error(t, json.Unmarshal([]byte(`{"client_id":"app",`+member+`}`), new(standin.ClientEntry)), member)
 	}
 }

@@ -38,7 +38,7 @@ func (s *Server) api() (http.Handler, error) {
 			s.describe(w, r, path)
 		})))
 	}
-	return mux, s.keyed(mux, v)
+	return mux, s.keyed(mux)
 }
 
 // caller holds the claims about the caller: an organisation, or a user of an organisation's client. It does not contain the national

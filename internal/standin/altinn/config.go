@@ -29,6 +29,12 @@ type Config struct {
 	Organisations []organisation `json:"organisations,omitempty"`
 	Users         []user         `json:"users,omitempty"`
 
+	Parties     []party      `json:"parties,omitempty"`
+	Systems     []system     `json:"systems,omitempty"`
+	SystemUsers []systemUser `json:"system_users,omitempty"`
+	// IntrospectionIssuers are issuers whose tokens are active at the introspection endpoint, beside this server.
+	IntrospectionIssuers []issuerEntry `json:"introspection_issuers,omitempty"`
+
 	// APIKeys are accepted in the header field ApiKey. If empty, the server makes one at each start and prints it.
 	APIKeys           []string `json:"api_keys,omitempty"`
 	PartnerScopes     []string `json:"partner_scopes,omitempty"`
@@ -67,6 +73,8 @@ type user struct {
 	Username  string `json:"username,omitempty"`
 	PartyID   int64  `json:"party_id"`
 	PartyUUID string `json:"party_uuid"`
+
+	Represents []representation `json:"represents,omitempty"`
 }
 
 // ReadConfig reads a configuration file.
@@ -94,6 +102,12 @@ func (c *Config) check() error {
 	c.Maskinporten.check("maskinporten", &p)
 	c.IDPorten.check("idporten", &p)
 	c.Studio.check("altinnstudio", &p)
+	checkIssuers(c.IntrospectionIssuers, "introspection_issuers", &p)
+	for i, s := range c.IntrospectionIssuers {
+		if s.JWKSURI == "" {
+			p.Add(fmt.Sprintf("introspection_issuers[%d].jwks_uri", i), "is required")
+		}
+	}
 	for i, s := range c.Studio.Issuers {
 		if s.JWKSURI == "" {
 			p.Add(fmt.Sprintf("altinnstudio.issuers[%d].jwks_uri", i), "is required: the issuer is not a URL")
@@ -110,6 +124,7 @@ func (c *Config) check() error {
 	}
 	p.Unique("organisations", "orgno", orgnos)
 	c.checkUsers(&p)
+	c.checkRegister(&p)
 	c.CheckSigning(&p, nil)
 	if slices.Contains(c.APIKeys, "") {
 		p.Add("api_keys", "must not hold an empty key")
@@ -145,8 +160,12 @@ func (e providerEntry) check(at string, p *standin.Problems) {
 	if e.LifetimeSeconds < 0 || e.LifetimeSeconds > maxLifetime {
 		p.Add(at+".lifetime_seconds", "must be from 0 (1800) to %d", maxLifetime)
 	}
-	for i, issuer := range e.Issuers {
-		path := fmt.Sprintf("%s.issuers[%d]", at, i)
+	checkIssuers(e.Issuers, at+".issuers", p)
+}
+
+func checkIssuers(issuers []issuerEntry, at string, p *standin.Problems) {
+	for i, issuer := range issuers {
+		path := fmt.Sprintf("%s[%d]", at, i)
 		if issuer.Issuer == "" {
 			p.Add(path+".issuer", "is required")
 		}
@@ -192,6 +211,8 @@ func (c Config) with(b Config) Config {
 		c.IDPorten.Issuers = b.IDPorten.Issuers
 	}
 	c.Organisations = standin.Merged(c.Organisations, b.Organisations, func(o organisation) string { return o.Orgno })
+	c.Parties = standin.Merged(c.Parties, b.Parties, func(p party) string { return p.Orgno })
+	c.Systems = standin.Merged(c.Systems, b.Systems, func(s system) string { return s.ID })
 	for _, u := range b.Users {
 		if !slices.ContainsFunc(c.Users, func(own user) bool { return own.PID == u.PID || own.UserID == u.UserID }) {
 			c.Users = append(c.Users, u)

@@ -26,8 +26,12 @@ var keyedRules = map[string]resource.Rules{
 	pathReportees:  {AnyScope: []string{"altinn:serviceowner", "altinn:serviceowner/reportees.read"}, RequireMachine: true},
 }
 
-// keyed adds the paths to an API.
-func (s *Server) keyed(mux *http.ServeMux, own *resource.Verifier) error {
+// tokens returns the verifier of tokens of ID-porten, of Maskinporten and of Altinn itself.
+func (s *Server) tokens() (*resource.Verifier, error) {
+	own, err := s.verifier()
+	if err != nil {
+		return nil, err
+	}
 	verifiers := []*resource.Verifier{own}
 	for _, p := range []struct {
 		of   providerEntry
@@ -39,12 +43,17 @@ func (s *Server) keyed(mux *http.ServeMux, own *resource.Verifier) error {
 				AllowLegacyRegister: s.Config.LegacyRegister == nil || *s.Config.LegacyRegister,
 			})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			verifiers = append(verifiers, v)
 		}
 	}
-	all, err := resource.Any(verifiers...)
+	return resource.Any(verifiers...)
+}
+
+// keyed adds the paths to an API.
+func (s *Server) keyed(mux *http.ServeMux) error {
+	all, err := s.tokens()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ import (
 
 	"github.com/portner-go/portner/digdir/altinn"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/changes"
+	"github.com/portner-go/portner/internal/standin/look"
+	"github.com/portner-go/portner/internal/standin/systemuser"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -137,15 +140,43 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
+	users, err := s.systemUsers()
+	if err != nil {
+		return err
+	}
+	confirm, look := s.confirmPage(users), look.Handler()
 	s.Sites[0].Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
+		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, "/api/"):
 			api.ServeHTTP(w, r)
-			return
+		case path == confirmPath:
+			confirm.ServeHTTP(w, r)
+		case strings.HasPrefix(path, systemuser.Root+"system"), strings.HasPrefix(path, systemuser.AccessManagement):
+			users.ServeHTTP(w, r)
+		case strings.HasPrefix(path, "/static/"):
+			look.ServeHTTP(w, r)
+		default:
+			exchange.ServeHTTP(w, r)
 		}
-		exchange.ServeHTTP(w, r)
 	}))
 	s.admin.Use(s.inUse())
 	return nil
+}
+
+// systemUsers returns the register of systems and system users. Its records are in the store.
+func (s *Server) systemUsers() (*systemuser.API, error) {
+	tokens, err := s.tokens()
+	if err != nil {
+		return nil, err
+	}
+	log, err := changes.NewLog(s.State.Store, s.Issuer+" system users", s.State.Secrets...)
+	if err != nil {
+		return nil, err
+	}
+	return systemuser.New(systemuser.Config{
+		Tokens: tokens, Issuer: s.Issuer, DelegationSources: s.Config.DelegationSources, Platform: s.Base() + "/", ConfirmURL: s.Base() + confirmPath + "?id=",
+		Parties: registers{s.Config}, Log: log, Systems: s.Config.systems(), Users: s.Config.systemUsers(), Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
+	})
 }
 
 // exchangeConfig returns the configuration of the exchange. The default lifetimes are those of Altinn.
@@ -158,6 +189,7 @@ func (s *Server) exchangeConfig() altinn.Config {
 		Studio:        c.Studio.provider(s.Issuer, "", "fixed", s.outgoing),
 		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
 		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
+		RefreshLength: altinn.DefaultLength, Introspection: &altinn.Introspection{Issuers: providerEntry{Issuers: c.IntrospectionIssuers}.provider(s.Issuer, "", "", s.outgoing).Issuers},
 		Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	}
 }
@@ -197,6 +229,8 @@ func (s *Server) Greet(w io.Writer) {
 			fmt.Fprintf(w, "  exchange    %s%s%s  (tokens of %s)\n", s.Base(), altinn.Path, p.name, i.Issuer)
 		}
 	}
+	fmt.Fprintf(w, "  refresh     %s%s\n  introspect  %s%s\n  systems     %s%ssystemregister/vendor\n  parties     %s%sauthorizedparties\n",
+		s.Base(), altinn.RefreshPath, s.Base(), altinn.IntrospectionPath, s.Base(), systemuser.Root, s.Base(), systemuser.AccessManagement)
 	for _, path := range apiPaths() {
 		fmt.Fprintf(w, "  API         %s%s\n", s.Base(), path)
 	}

@@ -8,8 +8,11 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// altinn answers the queries of Maskinporten to Altinn, from the configuration.
-type altinn struct{ cfg Config }
+// altinn answers the queries of Maskinporten to Altinn, from the configuration. System users that it does not have are looked up at cfg.Altinn.
+type altinn struct {
+	cfg    Config
+	remote *lookup // of cfg.Altinn; nil without
+}
 
 // Delegated implements maskinporten.DelegationSource.
 func (a altinn) Delegated(_ context.Context, consumer, supplier, scope string) (bool, error) {
@@ -19,7 +22,7 @@ func (a altinn) Delegated(_ context.Context, consumer, supplier, scope string) (
 }
 
 // FindSystemUser implements maskinporten.SystemUserSource.
-func (a altinn) FindSystemUser(_ context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
+func (a altinn) FindSystemUser(ctx context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
 	for _, s := range a.cfg.SystemUsers {
 		ref := s.ExternalRef
 		if ref == "" {
@@ -28,6 +31,9 @@ func (a altinn) FindSystemUser(_ context.Context, q maskinporten.SystemUserQuery
 		if s.Vendor == q.Vendor && s.Customer == q.Customer && ref == q.ExternalRef && slices.Contains(s.ClientIDs, q.ClientID) {
 			return maskinporten.FoundSystemUser{ID: s.ID, System: s.System}, nil
 		}
+	}
+	if a.remote != nil {
+		return a.remote.FindSystemUser(ctx, q)
 	}
 	return maskinporten.FoundSystemUser{}, storage.ErrNotFound
 }

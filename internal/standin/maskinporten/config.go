@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type Config struct {
 	Delegations   []delegation   `json:"delegations,omitempty"`
 	SystemUsers   []systemUser   `json:"system_users,omitempty"`
 	Consents      []consent      `json:"consents,omitempty"`
+
+	// Altinn is the base URL of an Altinn that knows further system users, with its slash.
+	Altinn string `json:"altinn,omitempty"`
 
 	Skyporten       bool `json:"skyporten,omitempty"`
 	RequireJTI      bool `json:"require_jti,omitempty"`
@@ -104,6 +108,9 @@ func (c *Config) check() error {
 	c.registered().CheckClients(&p, environment)
 	c.CheckSigning(&p, c.Clients)
 	c.checkAltinn(&p)
+	if u, err := url.Parse(c.Altinn); c.Altinn != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || !strings.HasSuffix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "") {
+		p.Add("altinn", "must be an http or https URL that ends with a slash")
+	}
 	all := c.with(builtin())
 	_, err := scope.NewRegistry(all.Scopes, all.ScopeAccess)
 	p.Join("", err)

@@ -158,7 +158,10 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	known := altinn{s.Config}
+	known := altinn{cfg: s.Config}
+	if s.Config.Altinn != "" {
+		known.remote = &lookup{s.Config.Altinn, s.Issuer, s.Keys, s.Options.Outgoing(), func() time.Time { return s.Now() }}
+	}
 	details, err := rar.NewRegistry(maskinporten.SystemUserType(known), maskinporten.ConsentType(known))
 	if err != nil {
 		return err

@@ -289,7 +289,7 @@ func TestStory(t *testing.T) {
 		"id": id, "integrationTitle": "Smart sky", "externalRef": customer, "systemId": system, "partyOrgNo": customer, "status": "New",
 		"rights":         []any{object{"action": nil, "resource": []any{object{"id": "urn:altinn:resource", "value": "mva-melding"}}}},
 		"accessPackages": []any{object{"urn": "urn:altinn:accesspackage:skatt-naering"}}, "redirectUrl": "https://smart.example.no/ferdig?kunde=7",
-		"confirmUrl": "https://am.ui.tt02.altinn.no/accessmanagement/ui/systemuser/request?id=" + id, "escalated": false, "timedOut": false,
+		"confirmUrl": "https://am.ui.tt02.altinn.no/accessmanagement/ui/systemuser/request?id=" + id + "&DONTCHOOSEREPORTEE=true", "escalated": false, "timedOut": false,
 		"created": start.UTC().Format(time.RFC3339),
 	}, made)
 

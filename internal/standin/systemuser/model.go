@@ -2,6 +2,7 @@ package systemuser
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/url"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/norway"
 )
 
@@ -159,6 +161,15 @@ func duplicates(rights []Right) bool {
 
 // accessPackage matches the name of an access package.
 var accessPackage = regexp.MustCompile(`^urn:altinn:accesspackage:[a-z0-9-]+$`)
+
+// Validate returns the errors of a system alone, as FieldErrors with the names of its members.
+func (s System) Validate() error {
+	var f fields.Checker
+	for _, e := range s.check() {
+		f.Add(e.member, errors.New(e.Title))
+	}
+	return f.Err()
+}
 
 // check returns the errors of a system, except those that depend on other systems.
 func (s *System) check() []validationError {

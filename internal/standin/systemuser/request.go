@@ -156,9 +156,12 @@ func (r records) requestFor(system, orgno, ref string, now time.Time) (*Request,
 	return newest, nil
 }
 
+// confirmSuffix is the rest of the address of that page, at Altinn and here: the page does not ask for whom the user acts.
+const confirmSuffix = "&DONTCHOOSEREPORTEE=true"
+
 // linked returns a request with the page on which it is answered.
 func (c *call) linked(q Request) Request {
-	q.ConfirmURL = c.cfg.ConfirmURL + q.ID
+	q.ConfirmURL = c.cfg.ConfirmURL + q.ID + confirmSuffix
 	return q
 }
 
