@@ -96,6 +96,7 @@ func layers() map[string]rule {
 	} {
 		table["internal/standin/"+name] = rule{own: concat(core, []string{"internal/standin", "internal/standin/admin", "internal/standin/look", profile})}
 	}
+	table["internal/standin/krr"] = rule{own: concat(core, []string{"internal/standin"})}
 	altinn := table["internal/standin/altinn"]
 	altinn.own = concat(altinn.own, []string{"internal/standin/changes", "internal/standin/systemuser"})
 	table["internal/standin/altinn"] = altinn

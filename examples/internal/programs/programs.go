@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
@@ -28,6 +29,9 @@ func Maskinporten() *maskinporten.Options { return &maskinporten.Options{Flags: 
 
 // Altinn returns the stand-in for Altinn.
 func Altinn() *altinn.Options { return &altinn.Options{Flags: flags()} }
+
+// KRR returns the stand-in for the contact register.
+func KRR() *krr.Options { return &krr.Options{Flags: flags()} }
 
 // Ansattporten returns the stand-in for Ansattporten.
 func Ansattporten() *ansattporten.Options {

@@ -243,15 +243,18 @@ func (r registers) Authorized(_ context.Context, s systemuser.Subject) ([]system
 // subjects returns the names of a user.
 func (u user) subjects() []systemuser.Subject {
 	return []systemuser.Subject{
-		{Type: systemuser.SubjectUser, Value: strconv.FormatInt(u.UserID, 10)}, {Type: "urn:altinn:partyid", Value: strconv.FormatInt(u.PartyID, 10)},
-		{Type: "urn:altinn:person:identifier-no", Value: u.PID}, {Type: "urn:altinn:person:uuid", Value: u.PartyUUID},
+		{Type: systemuser.SubjectUser, Value: strconv.FormatInt(u.UserID, 10)},
+		{Type: "urn:altinn:partyid", Value: strconv.FormatInt(u.PartyID, 10)},
+		{Type: "urn:altinn:person:identifier-no", Value: u.PID},
+		{Type: "urn:altinn:person:uuid", Value: u.PartyUUID},
 	}
 }
 
 // subjects returns the names of an organisation.
 func (p party) subjects() []systemuser.Subject {
 	return []systemuser.Subject{
-		{Type: "urn:altinn:partyid", Value: strconv.FormatInt(p.PartyID, 10)}, {Type: "urn:altinn:organization:identifier-no", Value: p.Orgno},
+		{Type: "urn:altinn:partyid", Value: strconv.FormatInt(p.PartyID, 10)},
+		{Type: "urn:altinn:organization:identifier-no", Value: p.Orgno},
 		{Type: "urn:altinn:organization:uuid", Value: p.PartyUUID},
 	}
 }

@@ -32,6 +32,13 @@ const (
 	DelegationSource = "https://tt02.altinn.no/"
 )
 
+// The scopes of the contact register, and their owner.
+const (
+	registerOwner = "991825827"
+	contacts      = "krr:global/kontaktinformasjon.read"
+	digitalPost   = "krr:global/digitalpost.read"
+)
+
 // demoKeyPEM is the private key of the built-in client. It is public: do not register it with another server.
 //
 //go:embed demo.key.pem
@@ -57,7 +64,7 @@ func DemoJWKS() json.RawMessage {
 }
 
 func builtin() Config {
-	scopes := []string{DemoScope, DemoDelegated, DemoAltinn, scope.Authorizations}
+	scopes := []string{DemoScope, DemoDelegated, DemoAltinn, scope.Authorizations, contacts, digitalPost}
 	return Config{
 		Organisations: []organisation{
 			{DemoOrg, "Eksempelvirksomheten"}, {DemoCustomer, "Kunden"}, {DemoOwner, "API-tilbyderen"},
@@ -70,6 +77,8 @@ func builtin() Config {
 			Scopes: append(scope.IDPortenScopes()[:1], []scope.Scope{ // for support staff at ID-porten's authorizations API
 				{Name: DemoScope, OwnerOrgno: DemoOwner, Description: "Lese eksempeldata"},
 				{Name: DemoDelegated, OwnerOrgno: DemoOwner, Description: "Lese eksempeldata for andre", DelegationSource: DelegationSource},
+				{Name: contacts, OwnerOrgno: registerOwner, Description: "Kontaktinformasjon", AccessibleForAll: true},
+				{Name: digitalPost, OwnerOrgno: registerOwner, Description: "Digital post", AccessibleForAll: true},
 				{Name: DemoAltinn, OwnerOrgno: DemoOwner, Description: "Tjenesteeier i Altinn", AccessibleForAll: true, DelegationSource: DelegationSource},
 			}...),
 			ScopeAccess: []scope.Access{
