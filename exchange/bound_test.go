@@ -15,6 +15,7 @@ import (
 	"github.com/portner-go/portner/exchange"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/provider"
 )
 
@@ -26,10 +27,10 @@ func boundWorld(t *testing.T, change ...func(*exchange.Config)) *world {
 	return newWorldAt(t, func(c *provider.Config) { c.DPoP = &dpop.Policy{Replay: c.Replay} }, change...)
 }
 
-func (w *world) proof(p *optest.Prover) string { return p.Proof("POST", tokenURL, w.clock(), nil) }
+func (w *world) proof(p *portnertest.Prover) string { return p.Proof("POST", tokenURL, w.clock(), nil) }
 
 // loginWith is login with a key.
-func (w *world) loginWith(clientID, scopes string, p *optest.Prover) optest.Answer {
+func (w *world) loginWith(clientID, scopes string, p *portnertest.Prover) optest.Answer {
 	w.t.Helper()
 	r := w.Request(clientID, scopes)
 	form := url.Values{
@@ -48,7 +49,7 @@ func TestExchangeOfBoundToken(t *testing.T) {
 	w := boundWorld(t, func(c *exchange.Config) {
 		c.Policy, c.IDTokens = decide(exchange.Decision{Scopes: []string{"test:api"}}), &keyset.Set{}
 	})
-	user, actor := optest.NewProver(), optest.NewProver()
+	user, actor := portnertest.NewProver(), portnertest.NewProver()
 	login := w.loginWith("portal", "openid profile test:api", user)
 	bound, plain := login.String("access_token"), w.login("portal", "openid profile test:api").String("access_token")
 	boundActor := w.loginWith("service", "openid test:api", user).String("access_token")
@@ -95,7 +96,7 @@ func TestExchangeOfBoundToken(t *testing.T) {
 func TestPublicClientNarrowsBoundToken(t *testing.T) {
 	t.Parallel()
 	w := boundWorld(t, func(c *exchange.Config) { c.Policy, c.Issuers = nil, nil })
-	owner, thief := optest.NewProver(), optest.NewProver()
+	owner, thief := portnertest.NewProver(), portnertest.NewProver()
 	post := func(f url.Values, proofs ...string) optest.Answer {
 		f.Set("client_id", "spa")
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, tokenURL, strings.NewReader(f.Encode()))
@@ -135,11 +136,11 @@ func TestPublicClientNarrowsBoundToken(t *testing.T) {
 func TestBoundTokenOfAnotherIssuer(t *testing.T) {
 	t.Parallel()
 	w := boundWorld(t)
-	thumbprint := optest.NewProver().Thumbprint
+	thumbprint := portnertest.NewProver().Thumbprint
 	for _, member := range []string{"jkt", "x5t#S256"} {
 		f := form(w.machineToken(set("cnf", map[string]any{member: thumbprint}), set("token_type", nil)))
 		f.Set("subject_token_type", exchange.JWT)
-		for _, proofs := range [][]string{nil, {w.proof(optest.NewProver())}} {
+		for _, proofs := range [][]string{nil, {w.proof(portnertest.NewProver())}} {
 			a := w.Call(t, "/token", "service", f, proofs...)
 			require.Equal(t, []any{http.StatusBadRequest, string(portner.InvalidRequest)}, []any{a.Status, a.String("error")}, member)
 		}

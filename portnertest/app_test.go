@@ -67,6 +67,12 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	if a.makes("constant state") {
 		at.state = "0123456789abcdefghijklmnop"
 	}
+	if a.makes("constant nonce") {
+		at.nonce = "0123456789abcdefghijklmnop"
+	}
+	if a.makes("constant verifier") {
+		at.verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
+	}
 	if a.makes("short state") {
 		at.state = at.state[:8]
 	}

@@ -1,6 +1,7 @@
 package portnertest
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -14,6 +15,7 @@ type history struct {
 	states, nonces map[string]string // by client and value: the code_challenge beside it
 	verifiers      map[string][]string
 	codes          map[storage.Hash]bool // used
+	attempts       map[storage.Hash]bool // codes that were sent
 	replaced       map[storage.Hash]bool // refresh tokens with a successor that the client received
 	idTokens       map[storage.Hash]bool
 	jtis           map[string]bool
@@ -21,7 +23,7 @@ type history struct {
 
 func newHistory() history {
 	return history{
-		states: map[string]string{}, nonces: map[string]string{}, verifiers: map[string][]string{}, codes: map[storage.Hash]bool{},
+		states: map[string]string{}, nonces: map[string]string{}, verifiers: map[string][]string{}, codes: map[storage.Hash]bool{}, attempts: map[storage.Hash]bool{},
 		replaced: map[storage.Hash]bool{}, idTokens: map[storage.Hash]bool{}, jtis: map[string]bool{},
 	}
 }
@@ -140,9 +142,13 @@ func (p *Provider) checkCode(c *call) {
 	}
 	p.mu.Lock()
 	used := p.history.codes[storage.HashOf(code)]
-	p.history.codes[storage.HashOf(code)] = c.Fault != LostAnswer && c.Fault != CutAnswer
+	if c.Status == http.StatusOK && c.Fault != LostAnswer && c.Fault != CutAnswer {
+		p.history.codes[storage.HashOf(code)] = true
+	}
 	before := p.history.verifiers[c.ClientID]
-	if !used && verifier != "" {
+	again := p.history.attempts[storage.HashOf(code)] // after an answer without tokens
+	p.history.attempts[storage.HashOf(code)] = true
+	if !again && verifier != "" {
 		p.history.verifiers[c.ClientID] = append(before, verifier)
 	}
 	p.mu.Unlock()
@@ -150,7 +156,7 @@ func (p *Provider) checkCode(c *call) {
 		p.report(CodeReused, c.ClientID, "the app redeems a code a second time: the provider revokes the tokens of the first time")
 		return
 	}
-	if verifier == "" {
+	if verifier == "" || again {
 		return // there is no challenge either, which is reported
 	}
 	if weak(verifier) {

@@ -45,7 +45,7 @@ type result struct {
 // probes reports whether the login that begins with a request to the provider is the first one of an app, and remembers it.
 func (p *Provider) probes(r *http.Request) bool {
 	start := first(r)
-	if p.cfg.Lenient || start == r || p.owns(start.URL) || start.Method != http.MethodGet {
+	if p.cfg.Lenient || start == r || p.owns(start.URL) || start.Method != http.MethodGet && start.GetBody == nil {
 		return false
 	}
 	p.mu.Lock()
@@ -69,6 +69,13 @@ func (p *Provider) probeAll(l Login, start *http.Request) (results []result) {
 		r := start.Clone(start.Context())
 		r.Header.Del("Cookie")
 		r.Response = nil
+		if start.GetBody != nil {
+			body, err := start.GetBody()
+			if err != nil {
+				continue
+			}
+			r.Body = body
+		}
 		resp, err := (&http.Client{Transport: b, Jar: b.jar}).Do(r)
 		page := read(resp, err)
 		results = append(results, result{b.play, page})

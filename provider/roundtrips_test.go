@@ -18,6 +18,7 @@ import (
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage/memory"
@@ -210,7 +211,7 @@ var trips = []trip{
 		require.Equal(b, http.StatusOK, b.sendKeyed("/tokeninfo", url.Values{"token": {value}}))
 	}, nil},
 	{"code exchange, DPoP", "Code ConsumeJTI RedeemCode", func(b *tripBed) {
-		b.exchange("openid", optest.NewProver().Proof(http.MethodPost, optest.Issuer+"/token", time.Now(), nil))
+		b.exchange("openid", portnertest.NewProver().Proof(http.MethodPost, optest.Issuer+"/token", time.Now(), nil))
 	}, func(c *provider.Config) { c.DPoP = &dpop.Policy{Replay: c.Replay} }},
 	{"revocation of a refresh token", "AccessToken RefreshToken Revoke", func(b *tripBed) {
 		value := b.exchange("openid profile").String("refresh_token")

@@ -16,8 +16,8 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
-	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/internal/seal"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -72,7 +72,7 @@ func withNonces() func(*token.Config) {
 }
 
 // tokenProof returns a proof for the token endpoint.
-func (f dpopFixture) tokenProof(p *optest.Prover) string {
+func (f dpopFixture) tokenProof(p *portnertest.Prover) string {
 	return p.Proof(http.MethodPost, tokenURL, f.clock(), nil)
 }
 
@@ -91,7 +91,7 @@ func withProof(r *http.Request, cert *x509.Certificate, proofs ...string) *http.
 }
 
 // loginWith issues tokens to a client with a key.
-func (f dpopFixture) loginWith(clientID string, p *optest.Prover, scopes ...string) answer {
+func (f dpopFixture) loginWith(clientID string, p *portnertest.Prover, scopes ...string) answer {
 	f.t.Helper()
 	a := f.proved(clientID, codeForm(f.code(forClient(clientID, scopes...))), nil, f.tokenProof(p))
 	require.Equal(f.t, http.StatusOK, a.Code, a.Body.String())
@@ -144,7 +144,7 @@ func (f *fixture) reasons() (all []string) {
 // TestTokenEndpointProofs: each rule about the proofs of token requests (RFC 9449 §4.3, §5).
 func TestTokenEndpointProofs(t *testing.T) {
 	t.Parallel()
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	for name, tt := range map[string]struct {
 		proofs func(f dpopFixture) []string
 		code   portner.ErrorCode // "" for a token that is bound to the key
@@ -196,7 +196,7 @@ func TestTokenEndpointProofs(t *testing.T) {
 func TestProofsAreIgnored(t *testing.T) {
 	t.Parallel()
 	f := dpopFixture{fixture: newFixture(t)}
-	for _, proofs := range [][]string{{f.tokenProof(optest.NewProver())}, {"x"}, {"a", "b"}} {
+	for _, proofs := range [][]string{{f.tokenProof(portnertest.NewProver())}, {"x"}, {"a", "b"}} {
 		a := f.proved("web", codeForm(f.code()), nil, proofs...)
 		require.Equal(t, []any{http.StatusOK, "Bearer"}, []any{a.Code, a.str("token_type")})
 		require.Equal(t, boundTo(), f.bindings(a.str("access_token")))
@@ -207,7 +207,7 @@ func TestProofsAreIgnored(t *testing.T) {
 // TestReplayedProof: a proof is accepted once, also by another node that shares the store, and with another code and client.
 func TestReplayedProof(t *testing.T) {
 	t.Parallel()
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	f := newDPoPFixture(t)
 	proof := f.tokenProof(key)
 	require.Equal(t, http.StatusOK, f.proved("web", codeForm(f.code()), nil, proof).Code)
@@ -226,7 +226,7 @@ func TestReplayedProof(t *testing.T) {
 func TestUnauthenticatedProofWritesNothing(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	proof := f.tokenProof(key)
 	for name, p := range map[string]string{"a valid proof": proof, "an invalid proof": "x"} {
 		r := f.request("web", codeForm(f.code()))
@@ -248,12 +248,12 @@ func TestUnauthenticatedProofWritesNothing(t *testing.T) {
 func TestProofFlood(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	thief, owner := optest.NewProver(), optest.NewProver()
+	thief, owner := portnertest.NewProver(), portnertest.NewProver()
 	foreign, bound := f.code(forClient("web")), f.code(forClient("spa"), func(c *storage.AuthorizationCode) { c.DPoPKey = owner.Thumbprint })
 	rt := f.loginWith("spa", owner).str("refresh_token")
 	before := f.replays.recorded()
 	wrongVerifier := codeForm(f.code(forClient("spa")))
-	wrongVerifier.Set("code_verifier", optest.NewProver().Thumbprint)
+	wrongVerifier.Set("code_verifier", portnertest.NewProver().Thumbprint)
 	for name, form := range map[string]url.Values{
 		"an unknown code": codeForm(seal.NewToken()), "no code": {"grant_type": {client.AuthorizationCode}}, "a malformed code": codeForm("x"),
 		"a code of another client": codeForm(foreign), "a code of another key": codeForm(bound), "a wrong verifier": wrongVerifier,
@@ -272,7 +272,7 @@ func TestProofFlood(t *testing.T) {
 func TestRecordedRequestEndsNoGrant(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	form, proof := codeForm(f.code(forClient("spa"))), f.tokenProof(key)
 	a := f.proved("spa", form, nil, proof)
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
@@ -302,7 +302,7 @@ func TestUnauthenticatedGrantHandlerConsumesAtMint(t *testing.T) {
 	}}
 	f.cfg.GrantHandlers = []token.GrantHandler{handler}
 	f.ep = must(token.New(f.cfg))
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	proof, form := f.tokenProof(key), url.Values{"grant_type": {handler.Type}}
 	f.requireError(f.proved("", form, nil, proof), http.StatusUnauthorized, portner.InvalidClient)
 	require.Zero(t, f.replays.recorded())
@@ -332,13 +332,13 @@ func TestEveryGrantIsBound(t *testing.T) {
 	}
 	f.ep = must(token.New(f.cfg))
 	f.clients["web"].GrantTypes = append(f.clients["web"].GrantTypes, client.ClientCredentials, "urn:example:own")
-	first := optest.NewProver()
+	first := portnertest.NewProver()
 	rt := f.loginWith("web", first, "openid", "profile").str("refresh_token")
 	for name, form := range map[string]url.Values{
 		"code": codeForm(f.code()), "refresh": refreshForm(rt), "client credentials": {"grant_type": {client.ClientCredentials}, "scope": {"api:read"}},
 		"handler of the host": {"grant_type": {"urn:example:own"}},
 	} {
-		key := optest.NewProver()
+		key := portnertest.NewProver()
 		a := f.proved("web", form, nil, f.tokenProof(key))
 		require.Equal(t, "DPoP", a.str("token_type"), "%s: %s", name, a.Body.String())
 		require.Equal(t, boundTo("jkt", key.Thumbprint), f.bindings(a.str("access_token")), name)
@@ -349,7 +349,7 @@ func TestEveryGrantIsBound(t *testing.T) {
 func TestOpaqueTokenIsBound(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key, "openid", "profile", "api:opaque").str("access_token")
 	in := f.introspect("api", at)
 	require.Equal(t, []any{"DPoP", map[string]any{"jkt": key.Thumbprint}}, []any{in.str("token_type"), in.body["cnf"]})
@@ -376,7 +376,7 @@ func TestNonceChallenge(t *testing.T) {
 		r.Header.Del("Authorization")
 		return f.sendRequest(f.ep, withProof(r, nil, proof))
 	}
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	var nonce string
 	for _, claims := range []map[string]any{nil, {"nonce": "old"}} {
 		a := send(key.Proof("POST", tokenURL, f.clock(), claims))
@@ -415,7 +415,7 @@ func TestNonceChallenge(t *testing.T) {
 func TestIssueReply(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t, withNonces())
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	request := func(claims map[string]any) client.Request {
 		r := must(client.RequestFrom(httptest.NewRecorder(), f.request("web", codeForm(f.code())), nil))
 		r.Header["Dpop"] = []string{key.Proof("POST", tokenURL, f.clock(), claims)}
@@ -432,7 +432,7 @@ func TestIssueReply(t *testing.T) {
 // TestClientRules: what the registration of a client and the profile require of a token request.
 func TestClientRules(t *testing.T) {
 	t.Parallel()
-	key, cert := optest.NewProver(), certificate("client")
+	key, cert := portnertest.NewProver(), certificate("client")
 	x5t := client.CertificateThumbprint(cert)
 	for name, tt := range map[string]struct {
 		dpop, mtls, profile bool
@@ -491,7 +491,7 @@ func TestClientThatRequiresDPoPWithoutPolicy(t *testing.T) {
 	f := dpopFixture{fixture: newFixture(t)}
 	f.clients["web"].DPoPBoundAccessTokens = true
 	f.requireError(f.redeem("web", f.code()), http.StatusBadRequest, portner.InvalidDPoPProof)
-	f.requireError(f.proved("web", codeForm(f.code()), nil, f.tokenProof(optest.NewProver())), http.StatusBadRequest, portner.InvalidDPoPProof)
+	f.requireError(f.proved("web", codeForm(f.code()), nil, f.tokenProof(portnertest.NewProver())), http.StatusBadRequest, portner.InvalidDPoPProof)
 }
 
 // TestSenderConstrainedByCertificatesOnly: a provider that accepts no proofs asks for the certificate.
@@ -510,7 +510,7 @@ func TestSenderConstrainedByCertificatesOnly(t *testing.T) {
 func TestCodeBoundToKey(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	owner, thief := optest.NewProver(), optest.NewProver()
+	owner, thief := portnertest.NewProver(), portnertest.NewProver()
 	bound := func(c *storage.AuthorizationCode) { c.DPoPKey = owner.Thumbprint }
 	for _, id := range []string{"web", "spa"} {
 		code := f.code(forClient(id), bound)
@@ -532,7 +532,7 @@ func TestCodeBoundToKey(t *testing.T) {
 func TestCodeBoundToKeyWithoutPolicy(t *testing.T) {
 	t.Parallel()
 	f := dpopFixture{fixture: newFixture(t)}
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	code := f.code(func(c *storage.AuthorizationCode) { c.DPoPKey = key.Thumbprint })
 	f.requireError(f.proved("web", codeForm(code), nil, f.tokenProof(key)), http.StatusBadRequest, portner.InvalidGrant)
 }
@@ -541,13 +541,13 @@ func TestCodeBoundToKeyWithoutPolicy(t *testing.T) {
 // not. Those of clients that authenticate are not.
 func TestRefreshBinding(t *testing.T) {
 	t.Parallel()
-	first, other := optest.NewProver(), optest.NewProver()
+	first, other := portnertest.NewProver(), portnertest.NewProver()
 	cert, wrong := certificate("first"), certificate("other")
 	for _, id := range []string{"spa", "spa2"} { // Reuse and rotation
 		for name, tt := range map[string]struct {
 			mtls        bool
-			redeemed    *optest.Prover
-			refreshed   *optest.Prover
+			redeemed    *portnertest.Prover
+			refreshed   *portnertest.Prover
 			certificate *x509.Certificate
 			ok          bool
 		}{
@@ -568,7 +568,7 @@ func TestRefreshBinding(t *testing.T) {
 				t.Parallel()
 				f := newDPoPFixture(t)
 				f.clients[id].TLSClientCertificateBoundAccessTokens = tt.mtls
-				proof := func(p *optest.Prover) []string {
+				proof := func(p *portnertest.Prover) []string {
 					if p == nil {
 						return nil
 					}
@@ -601,7 +601,7 @@ func TestStolenRefreshToken(t *testing.T) {
 	t.Parallel()
 	for _, grace := range []time.Duration{0, token.MaxRotationGrace} {
 		f := newDPoPFixture(t, func(c *token.Config) { c.RotationGrace = grace })
-		owner, thief := optest.NewProver(), optest.NewProver()
+		owner, thief := portnertest.NewProver(), portnertest.NewProver()
 		old := f.loginWith("spa2", owner).str("refresh_token")
 		a := f.proved("spa2", refreshForm(old), nil, f.tokenProof(owner))
 		successor := a.str("refresh_token")
@@ -625,7 +625,7 @@ func TestRefreshOfConfidentialClient(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
 	for _, id := range []string{"web", "reuse"} {
-		first, second := optest.NewProver(), optest.NewProver()
+		first, second := portnertest.NewProver(), portnertest.NewProver()
 		rt := f.loginWith(id, first).str("refresh_token")
 		a := f.proved(id, refreshForm(rt), nil, f.tokenProof(second))
 		require.Equal(t, boundTo("jkt", second.Thumbprint), f.bindings(a.str("access_token")))
@@ -642,7 +642,7 @@ func TestRefreshOfConfidentialClient(t *testing.T) {
 func TestIntrospectionOfBoundToken(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key, "openid", "api:read").str("access_token")
 	for _, id := range []string{"web", "api", "listed"} {
 		a := f.introspect(id, at)
@@ -665,12 +665,12 @@ func TestClaimsFunctionSeesBinding(t *testing.T) {
 			return nil
 		})
 	})
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key, "openid", "profile").str("access_token")
 	_, claims := segments(t, at)
 	require.Equal(t, key.Thumbprint, claims["key_of_access token"])
 	require.Equal(t, key.Thumbprint, f.introspect("web", at).body["key_of_introspection response"])
-	require.Equal(t, key.Thumbprint, f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), optest.Hash(at))).body["key_of_userinfo response"])
+	require.Equal(t, key.Thumbprint, f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at))).body["key_of_userinfo response"])
 	set = "cnf"
 	require.Equal(t, http.StatusServiceUnavailable, f.proved("web", codeForm(f.code()), nil, f.tokenProof(key)).Code)
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/dpop"
-	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/token"
@@ -31,14 +31,14 @@ func TestUserInfoOfBoundToken(t *testing.T) {
 	t.Parallel()
 	const bearer = `Bearer realm="` + issuer + `"`
 	const noToken = bearer + ", DPoP " + algs
-	key, other := optest.NewProver(), optest.NewProver()
+	key, other := portnertest.NewProver(), portnertest.NewProver()
 	cert := certificate("client")
 	type world struct {
 		dpopFixture
 		at, plain, certified, both string
 	}
-	at := func(w world, p *optest.Prover, url, token string, claims ...map[string]any) []string {
-		all := optest.Hash(token)
+	at := func(w world, p *portnertest.Prover, url, token string, claims ...map[string]any) []string {
+		all := portnertest.Hash(token)
 		for _, c := range claims {
 			for name, v := range c {
 				all[name] = v
@@ -142,7 +142,7 @@ func TestUserInfoOfBoundToken(t *testing.T) {
 func TestTwoTokensAtUserInfo(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	at := f.loginWith("web", optest.NewProver()).str("access_token")
+	at := f.loginWith("web", portnertest.NewProver()).str("access_token")
 	inForm := httptest.NewRequest(http.MethodPost, userInfoURL, strings.NewReader(url.Values{"access_token": {at}}.Encode()))
 	inForm.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	inForm.Header.Set("Authorization", "DPoP "+at)
@@ -163,9 +163,9 @@ func TestTwoTokensAtUserInfo(t *testing.T) {
 func TestUserInfoScopeOfBoundToken(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key, "openid", "api:read").str("access_token")
-	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), optest.Hash(at)))
+	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
 	f.requireError(a, http.StatusForbidden, portner.InsufficientScope)
 	require.Regexp(t, `^DPoP error="insufficient_scope", error_description="[^"]+", scope="profile", `+algs+`$`, a.Header().Get("WWW-Authenticate"))
 }
@@ -174,12 +174,12 @@ func TestUserInfoScopeOfBoundToken(t *testing.T) {
 func TestUserInfoWithoutPolicy(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key).str("access_token")
 	f.cfg.DPoP = nil
 	f.ep = must(token.New(f.cfg))
 	f.requireError(f.userInfo(at), http.StatusUnauthorized, portner.InvalidToken)
-	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), optest.Hash(at)))
+	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
 	require.Equal(t, http.StatusUnauthorized, a.Code)
 	require.Equal(t, `Bearer realm="`+issuer+`"`, a.Header().Get("WWW-Authenticate"))
 }
@@ -200,13 +200,13 @@ func TestUserInfoNonces(t *testing.T) {
 	t.Parallel()
 	resource := must(dpop.NewNonces(userInfoURL, vaultSecret))
 	f := newDPoPFixture(t, withNonces(), func(c *token.Config) { c.ResourceNonces = resource })
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	ofToken := map[string]any{"nonce": f.cfg.DPoP.Nonces.Current(f.clock())}
 	a := f.proved("web", codeForm(f.code()), nil, key.Proof("POST", tokenURL, f.clock(), ofToken))
 	at := a.str("access_token")
 	require.NotEmpty(t, at, a.Body.String())
 	proof := func(nonce any) string {
-		claims := optest.Hash(at)
+		claims := portnertest.Hash(at)
 		claims["nonce"] = nonce
 		return key.Proof("GET", userInfoURL, f.clock(), claims)
 	}
@@ -219,9 +219,9 @@ func TestUserInfoNonces(t *testing.T) {
 	a = f.userInfoWith("GET", "DPoP "+at, proof(resource.Current(f.clock())))
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
 	require.Equal(t, []string{resource.Current(f.clock())}, a.Header().Values("DPoP-Nonce"))
-	claims := optest.Hash(at)
+	claims := portnertest.Hash(at)
 	claims["nonce"] = resource.Current(f.clock())
-	a = f.userInfoWith("GET", "DPoP "+at, optest.NewProver().Proof("GET", userInfoURL, f.clock(), claims))
+	a = f.userInfoWith("GET", "DPoP "+at, portnertest.NewProver().Proof("GET", userInfoURL, f.clock(), claims))
 	f.requireError(a, http.StatusUnauthorized, portner.InvalidToken)
 	require.NotContains(t, a.Header(), "Dpop-Nonce", "some clients take the field for a challenge")
 	a = f.userInfoWith("GET", "DPoP x", proof(nil))
@@ -236,13 +236,13 @@ func TestVerifyAccessToken(t *testing.T) {
 	t.Parallel()
 	const api = "https://api.example.no/x"
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	cert := certificate("client")
 	at, plain := f.loginWith("web", key).str("access_token"), f.login("web").str("access_token")
 	f.clients["web"].TLSClientCertificateBoundAccessTokens = true
 	certified := f.proved("web", codeForm(f.code()), cert).str("access_token")
-	proof := func(p *optest.Prover, url string) []string {
-		return []string{p.Proof("PATCH", url, f.clock(), optest.Hash(at))}
+	proof := func(p *portnertest.Prover, url string) []string {
+		return []string{p.Proof("PATCH", url, f.clock(), portnertest.Hash(at))}
 	}
 	for name, tt := range map[string]struct {
 		r         token.APIRequest
@@ -251,7 +251,7 @@ func TestVerifyAccessToken(t *testing.T) {
 	}{
 		"a proof":                        {token.APIRequest{Authorization: []string{"DPoP " + at}, DPoP: proof(key, api), URL: api}, "", ""},
 		"a proof for userinfo":           {token.APIRequest{Authorization: []string{"DPoP " + at}, DPoP: proof(key, userInfoURL), URL: api}, portner.InvalidDPoPProof, "DPoP error"},
-		"a proof of another key":         {token.APIRequest{Authorization: []string{"DPoP " + at}, DPoP: proof(optest.NewProver(), api), URL: api}, portner.InvalidToken, "DPoP error"},
+		"a proof of another key":         {token.APIRequest{Authorization: []string{"DPoP " + at}, DPoP: proof(portnertest.NewProver(), api), URL: api}, portner.InvalidToken, "DPoP error"},
 		"no proof":                       {token.APIRequest{Authorization: []string{"DPoP " + at}, URL: api}, portner.InvalidDPoPProof, "DPoP error"},
 		"downgrade":                      {token.APIRequest{Authorization: []string{"Bearer " + at}, DPoP: proof(key, api), URL: api}, portner.InvalidToken, "Bearer realm"},
 		"downgrade, bearer tokens only":  {token.APIRequest{Authorization: []string{"Bearer " + at}}, portner.InvalidToken, "Bearer realm"},
@@ -290,17 +290,17 @@ func TestVerifyAccessToken(t *testing.T) {
 func TestAliasIsOfTheIssuerOnly(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key).str("access_token")
 	for url, alias := range map[string]string{
 		issuer + ".example.no/x": mtlsURL + ".example.no/x", issuer + "2/x": mtlsURL + "2/x", issuer + ":8443/x": mtlsURL + ":8443/x",
 		"https://api.example.no/x": mtlsURL + "/x",
 	} {
-		r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: url, DPoP: []string{key.Proof("GET", alias, f.clock(), optest.Hash(at))}}
+		r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: url, DPoP: []string{key.Proof("GET", alias, f.clock(), portnertest.Hash(at))}}
 		_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
 		require.ErrorIs(t, err, portner.InvalidDPoPProof, alias)
 	}
-	r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: issuer + "/x", DPoP: []string{key.Proof("GET", mtlsURL+"/x", f.clock(), optest.Hash(at))}}
+	r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: issuer + "/x", DPoP: []string{key.Proof("GET", mtlsURL+"/x", f.clock(), portnertest.Hash(at))}}
 	_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
 	require.NoError(t, err)
 }
@@ -319,7 +319,7 @@ func TestCORSWithDPoP(t *testing.T) {
 	}
 	require.Equal(t, "Authorization, Content-Type, DPoP", preflight(f.ep).Get("Access-Control-Allow-Headers"))
 	require.Equal(t, "Authorization, Content-Type", preflight(newFixture(t).ep).Get("Access-Control-Allow-Headers"))
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	send := func(origin string, claims map[string]any) answer {
 		r := f.request("spa", codeForm(f.code(forClient("spa"))))
 		r.Header.Set("Origin", origin)
@@ -365,7 +365,7 @@ func proofRace(t *testing.T, store func() dpop.ReplayStore) (both int) {
 		}
 		cfg.TokenURL, cfg.UserInfoURL, cfg.DPoP = tokenURL, userInfoURL, &dpop.Policy{Replay: replay}
 		a, b := must(token.New(cfg)), must(token.New(cfg))
-		proof := optest.NewProver().Proof("POST", tokenURL, f.clock(), nil)
+		proof := portnertest.NewProver().Proof("POST", tokenURL, f.clock(), nil)
 		statuses := [2]int{}
 		var done sync.WaitGroup
 		gate := make(chan struct{})
@@ -415,13 +415,13 @@ func (s *twoSteps) ConsumeJTI(_ context.Context, _ string, key storage.Hash, _, 
 func TestFaultOfReplayStore(t *testing.T) {
 	t.Parallel()
 	f := newDPoPFixture(t)
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	at := f.loginWith("web", key).str("access_token")
 	f.replays.ReplayStore = failingStore{}
 	code := f.code()
 	a := f.proved("web", codeForm(code), nil, f.tokenProof(key))
 	f.requireError(a, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
-	a = f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), optest.Hash(at)))
+	a = f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
 	f.requireError(a, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 	f.replays.ReplayStore = memory.New()
 	require.Equal(t, http.StatusOK, f.proved("web", codeForm(code), nil, f.tokenProof(key)).Code)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/altinn"
-	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/portnertest"
 )
 
 // TestUsersAreNoMachines checks that the token of a user is not exchanged as a token of the client's organisation.
@@ -31,14 +31,14 @@ func TestUsersAreNoMachines(t *testing.T) {
 func TestBoundTokensAreNotExchanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key, cert := optest.NewProver(), &x509.Certificate{Raw: []byte("client")}
+	key, cert := portnertest.NewProver(), &x509.Certificate{Raw: []byte("client")}
 	byKey := w.machine(change{"cnf": map[string]any{"jkt": key.Thumbprint}, "token_type": "DPoP"})
 	byCertificate := w.machine(change{"cnf": map[string]any{"x5t#S256": client.CertificateThumbprint(cert)}})
 	for _, scheme := range []string{"Bearer ", "DPoP "} {
 		for _, token := range []string{byKey, byCertificate} {
 			r := request("maskinporten", "")
 			r.Header.Set("Authorization", scheme+token)
-			r.Header["Dpop"] = []string{key.Proof("GET", "https://platform.tt02.altinn.no"+altinn.Path+"maskinporten", w.now, optest.Hash(token))}
+			r.Header["Dpop"] = []string{key.Proof("GET", "https://platform.tt02.altinn.no"+altinn.Path+"maskinporten", w.now, portnertest.Hash(token))}
 			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
 			w.rejects(r, http.StatusUnauthorized)
 		}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/digdir/altinn"
-	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/resource"
 )
 
@@ -109,7 +109,7 @@ func TestIntrospection(t *testing.T) {
 	w := newNeighbour(t)
 	own := w.token(request("id-porten", w.person()))
 	caller := w.token(request("maskinporten", w.machine()))
-	prover := optest.NewProver()
+	prover := portnertest.NewProver()
 	const inactive = `{"active":false,"iss":null}`
 	for name, tc := range map[string]struct{ token, want string }{
 		"of the server":           {own, `{"active":true,"iss":"` + issuer + `"}`},

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/provider"
 )
 
@@ -34,7 +35,7 @@ func TestBoundCaller(t *testing.T) {
 	api, err := authorizations.New(w.cfg)
 	require.NoError(t, err)
 
-	key := optest.NewProver()
+	key := portnertest.NewProver()
 	r := w.op.Request("profil", "openid "+authorizations.Scope)
 	a := w.op.Call(t, "/token", "profil", url.Values{
 		"grant_type": {"authorization_code"}, "code": {w.op.Browser().Login(t, r, "kari").Code(t)}, "redirect_uri": {optest.RedirectURI("profil")},
@@ -43,7 +44,9 @@ func TestBoundCaller(t *testing.T) {
 	at := a.String("access_token")
 	require.Equal(t, "DPoP", a.String("token_type"), a.JSON)
 	const path = "/clients/authorizations"
-	proof := func(p *optest.Prover, url string) string { return p.Proof("GET", url, time.Now(), optest.Hash(at)) }
+	proof := func(p *portnertest.Prover, url string) string {
+		return p.Proof("GET", url, time.Now(), portnertest.Hash(at))
+	}
 	const bearerOnly = `Bearer error="invalid_token"`
 	for name, tt := range map[string]struct {
 		api           *authorizations.API
@@ -55,7 +58,7 @@ func TestBoundCaller(t *testing.T) {
 		"a proof":                     {api, "DPoP " + at, proof(key, apiURL+path), 200, "^$"},
 		"a proof of another path":     {api, "DPoP " + at, proof(key, apiURL+"/innlogginger/logg/idporten"), 401, `^DPoP error="invalid_dpop_proof"`},
 		"a proof of userinfo":         {api, "DPoP " + at, proof(key, optest.Issuer+"/userinfo"), 401, `^DPoP error="invalid_dpop_proof"`},
-		"a proof of another key":      {api, "DPoP " + at, proof(optest.NewProver(), apiURL+path), 401, `^DPoP error="invalid_token"`},
+		"a proof of another key":      {api, "DPoP " + at, proof(portnertest.NewProver(), apiURL+path), 401, `^DPoP error="invalid_token"`},
 		"no proof":                    {api, "DPoP " + at, "", 401, `^DPoP error="invalid_dpop_proof"`},
 		"downgrade":                   {api, "Bearer " + at, proof(key, apiURL+path), 401, `^Bearer .*error="invalid_token".*, DPoP algs="`},
 		"no token":                    {api, "", "", 401, `^Bearer realm="[^"]+", DPoP algs="`},

@@ -18,6 +18,7 @@ import (
 	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/portnertest"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
@@ -59,7 +60,7 @@ func TestGrantInAProvider(t *testing.T) {
 			require.Equal(t, tt.sub, claims["sub"])
 			require.Equal(t, "Bearer", claims["token_type"])
 
-			key := optest.NewProver()
+			key := portnertest.NewProver()
 			got = post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}, key.Proof("POST", optest.Issuer+"/token", now, nil))
 			claims = tokenClaims(t, got)
 			require.Equal(t, []any{"DPoP", "DPoP", map[string]any{"jkt": key.Thumbprint}}, []any{got["token_type"], claims["token_type"], claims["cnf"]})
