@@ -23,6 +23,7 @@ type clients struct {
 	jwks     json.RawMessage // of the key of assertions that are signed anew; see Server.sign
 	now      func() time.Time
 	log      *slog.Logger
+	proposed func(registration string) // may be nil
 
 	mu      sync.Mutex
 	learned map[string]*learned // by client_id
@@ -123,7 +124,7 @@ func (s *clients) learn(r *request, id string, registered *client.Client) *learn
 	return l
 }
 
-// propose logs the registration that the requests of an unknown client need so far, whenever it changes. The secret is not logged.
+// propose shows the registration that the requests of an unknown client need so far, whenever it changes, without the secret.
 func (s *clients) propose(r *request, id string, l *learned, scopes []string) {
 	for _, name := range scopes {
 		l.requested = add(l.requested, name)
@@ -153,7 +154,10 @@ func (s *clients) propose(r *request, id string, l *learned, scopes []string) {
 		return
 	}
 	l.logged = string(text)
-	s.log.Warn("lenient: an unknown client is served; its registration for clients of the configuration", "switch", string(AnyClient), "client_id", id, "registration", string(text))
+	s.log.Warn("lenient: an unknown client is served; add its registration to clients of the configuration", "switch", string(AnyClient), "client_id", id)
+	if s.proposed != nil {
+		s.proposed(string(text))
+	}
 }
 
 // add adds a value to a list that has room and does not have it.

@@ -89,7 +89,8 @@ type program struct {
 	sites standin.Sites
 	flags standin.Flags
 	log   *slog.Logger
-	file  bool // a configuration was read
+	file  bool      // a configuration was read
+	out   io.Writer // of Greet; nil before
 }
 
 // openProgram opens the port and the issuers.
@@ -145,7 +146,7 @@ func (p *program) start(opt *Options, plan *Plan, lenient Switches, log *slog.Lo
 	if err := p.sites.CheckTest(url, strings.TrimSuffix(test, "/")); err != nil {
 		return err
 	}
-	if p.Server, err = New(Config{Plan: plan, URL: url, Lenient: lenient, Logger: p.log, Warnings: log}); err != nil {
+	if p.Server, err = New(Config{Plan: plan, URL: url, Lenient: lenient, Logger: p.log, Warnings: log, OnProposal: p.propose}); err != nil {
 		return err
 	}
 	p.sites[0].Accept(url)
@@ -156,8 +157,16 @@ func (p *program) start(opt *Options, plan *Plan, lenient Switches, log *slog.Lo
 // Handler returns the handler of the issuers.
 func (p *program) Handler() http.Handler { return p.sites[0].Handler() }
 
+// propose prints the registration of a client that is not configured.
+func (p *program) propose(registration string) {
+	if p.out != nil {
+		fmt.Fprintln(p.out, "clients: "+registration)
+	}
+}
+
 // Greet implements standin.Server.
 func (p *program) Greet(w io.Writer) {
+	p.out = w
 	for _, issuer := range p.Issuers() {
 		fmt.Fprintln(w, "issuer:  "+issuer)
 	}

@@ -123,4 +123,11 @@ func TestLenientProgram(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://mock.example.no/x/.well-known/openid-configuration", nil))
 	require.Equal(t, 200, w.Code)
+	r := httptest.NewRequest(http.MethodPost, "https://mock.example.no/x/token", strings.NewReader("grant_type=client_credentials&client_id=new&client_secret=theirs&scope=api"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w = httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code, w.Body)
+	require.Contains(t, greeting.String(), `clients: {"client_id":"new","token_endpoint_auth_method":"client_secret_post","client_secret":"…","grant_types":["client_credentials"],"scopes":["api"]}`)
+	require.NotContains(t, greeting.String(), "theirs")
 }

@@ -12,7 +12,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +60,16 @@ type server struct {
 	url  string
 	http *http.Client // a browser: it keeps cookies and follows no redirect
 	log  *bytes.Buffer
+
+	mu       sync.Mutex
+	proposed []string // registrations
+}
+
+// proposals returns the registrations that the server proposed.
+func (s *server) proposals() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.proposed)
 }
 
 // open starts a server with some switches.
@@ -71,7 +83,12 @@ func open(t *testing.T, text string, lenient ...string) *server {
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(ts.Close)
 	s := &server{T: t, url: ts.URL, log: new(bytes.Buffer)}
-	handler, err = compat.New(compat.Config{Plan: plan, URL: ts.URL, Lenient: on, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil))})
+	propose := func(registration string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.proposed = append(s.proposed, registration)
+	}
+	handler, err = compat.New(compat.Config{Plan: plan, URL: ts.URL, Lenient: on, OnProposal: propose, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil))})
 	require.NoError(t, err)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)

@@ -33,6 +33,9 @@ type Config struct {
 	Logger *slog.Logger // if nil, lines are discarded
 	// Warnings receives the warnings of switches and members, at the start and at their use. If nil, it is Logger.
 	Warnings *slog.Logger
+	// OnProposal receives the registration of a client that is served by the switch any-client, as JSON without its secret, whenever another
+	// request needs more. It may be nil.
+	OnProposal func(registration string)
 	// OnEvent receives the events of every issuer. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
@@ -48,6 +51,8 @@ type Server struct {
 	log     *slog.Logger
 	warn    *slog.Logger
 	onEvent func(context.Context, portner.Event)
+	// proposed is Config.OnProposal.
+	proposed func(registration string)
 	// assertions signs client assertions anew whose signature is not verified. It is nil without the switch.
 	assertions *keyset.Set
 
@@ -61,7 +66,7 @@ const maxIssuers = 100
 // New returns a Server. It logs a warning for each switch and each member of the configuration without effect.
 func New(cfg Config) (*Server, error) {
 	s := &Server{
-		plan: cfg.Plan, base: strings.TrimSuffix(cfg.URL, "/"), on: Switches{}, now: cfg.Now, log: cfg.Logger, onEvent: cfg.OnEvent, issuers: map[string]*issuer{},
+		plan: cfg.Plan, base: strings.TrimSuffix(cfg.URL, "/"), on: Switches{}, now: cfg.Now, log: cfg.Logger, onEvent: cfg.OnEvent, proposed: cfg.OnProposal, issuers: map[string]*issuer{},
 	}
 	if s.plan == nil || s.base == "" {
 		return nil, errors.New("compat: Config.Plan and Config.URL are required")
@@ -112,7 +117,7 @@ func (s *Server) open() error {
 	if err != nil {
 		return fmt.Errorf("compat: %w", err)
 	}
-	s.clients = &clients{registry: registry, on: s.on, rotate: s.plan.rotate, now: s.now, log: s.warn, learned: map[string]*learned{}}
+	s.clients = &clients{registry: registry, on: s.on, rotate: s.plan.rotate, now: s.now, log: s.warn, proposed: s.proposed, learned: map[string]*learned{}}
 	if s.on[UnverifiedAssertion] {
 		if err := s.openAssertions(); err != nil {
 			return err
