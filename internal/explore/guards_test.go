@@ -1,23 +1,19 @@
 package explore_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/portner-go/portner/internal/slow"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/explore"
+	"github.com/portner-go/portner/internal/slow"
 )
 
-// guards are conditions of package memory: a text that occurs once in a file, and the text that takes its place, in which a condition
-// with the name of a guard is off while the guard is dropped.
-var guards = []struct{ file, text, with string }{
+// guards are conditions of package memory.
+var guards = []explore.Guard{
 	{"grant.go", "case g.isConsumed():\n\t\treturn storage.ErrConsumed", "case !dropped(\"a code is used once\") && g.isConsumed():\n\t\treturn storage.ErrConsumed"},
 	{"grant.go", "case now >= g.code.end():", `case !dropped("a code expires") && now >= g.code.end():`},
 	{"grant.go", "case g.isConsumed() || now >= g.code.end():", `case !dropped("a used code is no equal outcome") && g.isConsumed() || !dropped("an expired code is no equal outcome") && now >= g.code.end():`},
@@ -52,15 +48,7 @@ func TestDroppedGuards(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a program")
 	}
-	arguments, names := mutated(t)
-	cmd := exec.CommandContext(t.Context(), "go", arguments...)
-	list, err := json.Marshal(names)
-	require.NoError(t, err)
-	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(list), &out, &errs
-	require.NoError(t, cmd.Run(), "%s", &errs)
-	traces := map[string]string{}
-	require.NoError(t, json.Unmarshal(out.Bytes(), &traces))
+	names, traces := explore.WithoutGuards(t, filepath.Join("..", "..", "storage", "memory"), guards, filepath.Join("testdata", "main.go.txt"), nil)
 	for _, name := range names {
 		t.Logf("without %q\n%s", name, traces[name])
 		assert.NotEmpty(t, traces[name], name)
@@ -68,46 +56,4 @@ func TestDroppedGuards(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "exploration.md"))
 	require.NoError(t, err)
 	require.Contains(t, string(document), traces["a retry finds its successor unused"], "the example in docs/exploration.md")
-}
-
-// mutated writes the files of package memory with all guards, and the program, and returns the arguments of the go command and the names of
-// the guards.
-func mutated(t *testing.T) (arguments, names []string) {
-	t.Helper()
-	memory := filepath.Join("..", "..", "storage", "memory")
-	texts := map[string]string{
-		filepath.Join(memory, "dropped.go"): read(t, filepath.Join("testdata", "dropped.go.txt")),
-		filepath.Join("dropped", "main.go"): read(t, filepath.Join("testdata", "program.go.txt")),
-	}
-	name := regexp.MustCompile(`dropped\("([^"]+)"\)`)
-	for _, g := range guards {
-		file := filepath.Join(memory, g.file)
-		if texts[file] == "" {
-			texts[file] = read(t, file)
-		}
-		require.Equal(t, 1, strings.Count(texts[file], g.text), "%q in %s", g.text, g.file)
-		texts[file] = strings.Replace(texts[file], g.text, g.with, 1)
-		for _, match := range name.FindAllStringSubmatch(g.with, -1) {
-			names = append(names, match[1])
-		}
-	}
-	dir, replace := t.TempDir(), map[string]string{}
-	for file, text := range texts {
-		path, err := filepath.Abs(file)
-		require.NoError(t, err)
-		replace[path] = filepath.Join(dir, filepath.Base(file))
-		require.NoError(t, os.WriteFile(replace[path], []byte(text), 0o600))
-	}
-	list, err := json.Marshal(map[string]any{"Replace": replace})
-	require.NoError(t, err)
-	overlay := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(overlay, list, 0o600))
-	return []string{"run", "-overlay", overlay, "./dropped"}, names
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
-	return string(text)
 }
