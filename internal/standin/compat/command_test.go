@@ -127,7 +127,7 @@ func TestLenientProgram(t *testing.T) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w = httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
-	require.Equal(t, 200, w.Code, w.Body)
+	require.Equal(t, 400, w.Code, "the scope needs any-scope")
 	require.Contains(t, greeting.String(), `clients: {"client_id":"new","token_endpoint_auth_method":"client_secret_post","client_secret":"…","grant_types":["client_credentials"],"scopes":["api"]}`)
 	require.NotContains(t, greeting.String(), "theirs")
 }
