@@ -48,7 +48,7 @@ func (s *Server) openIssuer(p issuerPlan) (*issuer, error) {
 	is.provider, err = provider.New(provider.Config{
 		Issuer: is.url, Profile: profile, Store: is.store, Environment: testEnvironment, Keys: s.keys, Clients: s.clients, Origins: s.clients.HasOrigin,
 		Scopes: is.scopes, Page: is.page, Secrets: []portner.Secret{portner.NewSecret()}, PairwiseKey: portner.NewSecret(), Replay: is.store,
-		Lifetimes: provider.Lifetimes{AccessToken: p.expiry, IDToken: p.expiry}, GrantHandlers: is.grants(), Claims: is.claims,
+		Lifetimes: provider.Lifetimes{AccessToken: p.expiry, IDToken: p.expiry, Authorization: max(p.expiry, profile.Lifetimes.Authorization)}, GrantHandlers: is.grants(), Claims: is.claims,
 		Now: s.now, Logger: s.log, OnEvent: s.onEvent,
 	})
 	if err != nil {

@@ -110,12 +110,14 @@ func TestLoginByCode(t *testing.T) {
 // TestLevelOfTheMapping: a login without a page that has a lower level than the request ends with an error, and not in a circle.
 func TestLevelOfTheMapping(t *testing.T) {
 	t.Parallel()
-	s := open(t, `{"tokenProvider": {"keyProvider": {"algorithm": "ES256"}}, "tokenCallbacks": [{"issuerId": "first", "requestMappings": [
+	s := open(t, `{"tokenProvider": {"keyProvider": {"algorithm": "ES256"}}, "tokenCallbacks": [{"issuerId": "first", "tokenExpiry": 31536000, "requestMappings": [
 		{"requestParam": "code", "match": "*", "claims": {"acr": "Level3"}}, {"requestParam": "subject", "match": "bob", "claims": {"acr": "Level4"}}]}],
 		"clients": [{"client_id": "app", "client_secret": "short", "redirect_uris": ["http://localhost:9999/callback"], "scopes": ["openid", "profile"]}]}`)
 	require.Equal(t, "access_denied", s.logIn("first", "", "", "acr_values", "Level4").Get("error"))
 	require.Equal(t, "Level3", s.claims(s.redeem("first", s.logIn("first", "", "", "acr_values", "Level3")).str("id_token"))["acr"])
-	require.Equal(t, "Level3", s.claims(s.redeem("first", s.logIn("first", "", "")).str("id_token"))["acr"], "a request without acr_values")
+	a := s.redeem("first", s.logIn("first", "", ""))
+	require.Equal(t, "Level3", s.claims(a.str("id_token"))["acr"], "a request without acr_values")
+	require.EqualValues(t, 31536000, a.body["expires_in"], "a grant lives as long as its tokens")
 	require.NotEmpty(t, s.logIn("first", "", "", "acr_values", "unknown").Get("code"), "unknown values are ignored")
 }
 
