@@ -90,6 +90,13 @@ func TestEveryStandinIsAdministered(t *testing.T) {
 				status, answer = send(t, "GET", admin+path, "")
 				require.Equal(t, 200, status, answer)
 			}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, admin+"/"+c.list, nil)
+			require.NoError(t, err)
+			r.Host = "rebound.example" + r.URL.Host[strings.LastIndex(r.URL.Host, ":"):]
+			resp, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode)
 			status, answer = send(t, "DELETE", admin+"/"+c.list+"/"+c.key, "")
 			require.Equal(t, 204, status, answer)
 			status, answer = send(t, "DELETE", admin+"/changes", "")
