@@ -1,10 +1,15 @@
 package portnertest
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/ansattporten"
+	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/token"
@@ -73,6 +78,38 @@ type User struct {
 	Represents []ansattporten.Reportee
 
 	password string // in a file
+}
+
+// check returns every problem of the fields that no other package checks.
+func (c *Config) check() error {
+	var f fields.Checker
+	add := func(field, problem string) { f.Add(field, errors.New(problem)) }
+	for _, rule := range c.Allow {
+		if sources[rule] == "" {
+			f.Add("Allow", fmt.Errorf("there is no rule %q", rule))
+		}
+	}
+	for name, u := range c.Users {
+		if _, err := norway.ParsePID(u.PID); u.PID != "" && err != nil {
+			add("Users["+name+"].PID", "must be a national identity number")
+		}
+	}
+	for field, path := range map[string]string{"FrontchannelLogout": c.FrontchannelLogout, "BackchannelLogout": c.BackchannelLogout} {
+		if path != "" && !strings.HasPrefix(path, "/") {
+			add(field, "must be a path that begins with a slash")
+		}
+	}
+	if c.File != "" {
+		for field, set := range map[string]bool{
+			"Profile": c.Profile.Name != "", "Clients": c.Clients != nil, "FrontchannelLogout": c.FrontchannelLogout != "", "Scopes": c.Scopes != nil,
+			"BackchannelLogout": c.BackchannelLogout != "", "Delegations": c.Delegations != nil, "Users": c.Users != nil, "Claims": c.Claims != nil,
+		} {
+			if set {
+				add(field, "is that of File")
+			}
+		}
+	}
+	return f.Err()
 }
 
 // users returns the users of the zero value of Config.

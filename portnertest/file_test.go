@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/portnertest"
 )
 
@@ -53,7 +54,7 @@ func TestFileOfApp(t *testing.T) {
 	for mistake, rules := range map[string][]string{"": nil, "acr": {"acr_unchecked"}, "front-channel": {"frontchannel_logout"}} {
 		t.Run(mistake, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, rules, session(t, portnertest.Config{File: file, FrontchannelLogout: "/frontchannel"}, mistake))
+			require.Equal(t, rules, session(t, portnertest.Config{File: file}, mistake))
 		})
 	}
 }
@@ -66,6 +67,23 @@ func TestFileProblems(t *testing.T) {
 	for path, want := range map[string]string{file: "colour", filepath.Join(t.TempDir(), "none.json"): "File: open"} {
 		r := &reports{TB: t}
 		require.Panics(t, func() { portnertest.New(r, portnertest.Config{File: path}) })
+		require.Len(t, r.fatal, 1)
+		require.Contains(t, r.fatal[0], want)
+	}
+}
+
+// TestConfigProblems: a configuration with problems is refused, with the names of the fields.
+func TestConfigProblems(t *testing.T) {
+	t.Parallel()
+	for want, cfg := range map[string]portnertest.Config{
+		"Allow":              {Allow: []portnertest.Rule{"unknown"}},
+		"Users[kari].PID":    {Users: map[string]portnertest.User{"kari": {PID: "123"}}},
+		"FrontchannelLogout": {FrontchannelLogout: "logout"},
+		"Users":              {File: "../docs/idporten-config.example.json", Users: map[string]portnertest.User{}},
+		"client_id":          {Clients: []client.Client{{ClientID: "a b\n"}}},
+	} {
+		r := &reports{TB: t}
+		require.Panics(t, func() { portnertest.New(r, cfg) })
 		require.Len(t, r.fatal, 1)
 		require.Contains(t, r.fatal[0], want)
 	}

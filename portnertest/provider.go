@@ -85,7 +85,11 @@ func start(t testing.TB, cfg Config, name string, build func(*Provider) error, o
 	t.Helper()
 	p := &Provider{
 		t: t, cfg: cfg, closed: make(chan struct{}), now: cfg.Start,
-		reported: map[string]bool{}, plays: map[string]*play{}, playOf: map[storage.Hash]*play{}, history: newHistory(), metadata: map[string]any{}, probedApps: map[string]bool{}, changed: map[storage.Hash]change{}, pushed: map[string]string{},
+		reported: map[string]bool{}, plays: map[string]*play{}, playOf: map[storage.Hash]*play{}, history: newHistory(), metadata: map[string]any{},
+		probedApps: map[string]bool{}, changed: map[storage.Hash]change{}, pushed: map[string]string{},
+	}
+	if err := cfg.check(); err != nil {
+		t.Fatalf("portnertest: Config: %v", err)
 	}
 	if cfg.Users == nil && cfg.File == "" {
 		p.cfg.Users = users()
