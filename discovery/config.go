@@ -263,7 +263,7 @@ func checkURL(text string) error {
 		return errors.New("must be an absolute URL without user information")
 	case strings.Contains(text, "#"):
 		return errors.New("must not have a fragment")
-	case u.Scheme != "https" && (u.Scheme != "http" || !fields.IsLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !fields.PlainHTTP(u.Hostname())):
 		return errors.New("must be https")
 	}
 	return nil

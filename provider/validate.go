@@ -327,7 +327,7 @@ func checkIssuer(issuer string) error {
 		return errors.New("must not end in a slash")
 	case u.Path != "" && (!httpx.CleanPath(u) || u.EscapedPath() != u.Path):
 		return errors.New("must have a path without empty segments, dot segments and escapes")
-	case u.Scheme == "https", u.Scheme == "http" && fields.IsLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && fields.PlainHTTP(u.Hostname()):
 		return nil
 	}
 	return errors.New("must be https (http for loopback hosts only)")

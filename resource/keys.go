@@ -91,7 +91,7 @@ func checkEndpoint(raw string) error {
 		return errors.New("must be an absolute URL")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("must not have credentials or a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && fields.IsLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && fields.PlainHTTP(u.Hostname()):
 		return nil
 	}
 	return errors.New("must be an https URL, or an http URL with a loopback host")

@@ -126,7 +126,7 @@ func (m *Metadata) validate(dpop bool, check *fields.Checker) {
 		{"ResourceTOSURI", m.ResourceTOSURI},
 	} {
 		u, err := url.Parse(of.uri)
-		ok := of.uri == "" || err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && fields.IsLoopback(u.Hostname()))
+		ok := of.uri == "" || err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http" && fields.PlainHTTP(u.Hostname()))
 		check.Want(ok, "Metadata."+of.field, "must be an https URL without credentials")
 	}
 }

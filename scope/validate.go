@@ -141,7 +141,7 @@ func isIssuer(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil || len(s) > maxURI || strings.ContainsAny(s, "?# \\") {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && fields.IsLoopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && fields.PlainHTTP(u.Hostname())
 }
 
 func (r *record) validateAudiences() {

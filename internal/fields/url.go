@@ -4,16 +4,26 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/portner-go/portner"
 )
 
-// IsLoopback reports whether host, without port, is localhost or a loopback address. Plain http is accepted there, for development
-// and tests.
+// IsLoopback reports whether host, without port, is localhost or a loopback address.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// plainHTTP is set by InsecureAllowPlainHTTP.
+var plainHTTP atomic.Bool
+
+// InsecureAllowPlainHTTP makes PlainHTTP true for every host, until the process ends. It is for stand-ins in a network of containers, whose
+// users ask for it: the flag -allow-http is the only caller. Hosts of the library cannot call it.
+func InsecureAllowPlainHTTP() { plainHTTP.Store(true) }
+
+// PlainHTTP reports whether http URLs of a host are accepted where https is the rule: those of this machine are.
+func PlainHTTP(host string) bool { return IsLoopback(host) || plainHTTP.Load() }
 
 // URL records a base URL that is missing, or is not an absolute http or https URL without credentials, query and fragment.
 // Issuers are such URLs (OIDC Discovery §3).
@@ -32,7 +42,7 @@ func (c *Checker) SecureURL(field, raw string) {
 	before := len(c.problems)
 	c.URL(field, raw)
 	if u, err := url.Parse(raw); err == nil && len(c.problems) == before {
-		c.Want(u.Scheme == "https" || IsLoopback(u.Hostname()), field, "must be https (http for loopback hosts only)")
+		c.Want(u.Scheme == "https" || PlainHTTP(u.Hostname()), field, "must be https (http for loopback hosts only)")
 	}
 }
 

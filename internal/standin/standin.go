@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -256,6 +257,7 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
+	fs.BoolFunc("allow-http", "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers", allowHTTP)
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
 	f.StateFlags.Define(fs)
@@ -294,4 +296,13 @@ func ParseFlags(fs *flag.FlagSet, args []string, out io.Writer) error {
 		return fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
 	}
 	return nil
+}
+
+// allowHTTP is the flag -allow-http.
+func allowHTTP(text string) error {
+	allowed, err := strconv.ParseBool(text)
+	if allowed {
+		fields.InsecureAllowPlainHTTP()
+	}
+	return err
 }

@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 // engine runs the image as a container engine does, without one: each container is a process whose root has the files of the image and
@@ -55,6 +57,7 @@ var unpackedImage struct {
 // newEngine returns an engine with its host names. It skips the test where no image can run.
 func newEngine(t *testing.T, hosts ...string) *engine {
 	t.Helper()
+	slow.Test(t)
 	p := platform{"linux", runtime.GOARCH}
 	if _, ok := variants[p.arch]; !ok {
 		t.Skipf("NOT TESTED: there is no image for %s", p.arch)
@@ -137,10 +140,11 @@ type running struct {
 	out      io.Reader
 	log      *bytes.Buffer
 	stop     context.CancelFunc
+	ended    bool
 }
 
-// start starts a container and waits until it accepts requests. Where it listens on every address, it listens on that of its name.
-func (e *engine) start(t *testing.T, c container) *running {
+// try starts a container and waits until it accepts requests or ends. Where it listens on every address, it listens on that of its name.
+func (e *engine) try(t *testing.T, c container) *running {
 	t.Helper()
 	args := slices.Concat(e.image.Config.Entrypoint[1:], c.args)
 	if len(c.args) == 0 {
@@ -176,9 +180,18 @@ func (e *engine) start(t *testing.T, c container) *running {
 		r.greeting += line
 		if err != nil {
 			_ = r.cmd.Wait()
-			require.NoError(t, err, "%s %q ended: %s\n%s", c.name, args, r.greeting, r.log)
+			r.ended = true
+			break
 		}
 	}
+	return r
+}
+
+// start starts a container and waits until it accepts requests.
+func (e *engine) start(t *testing.T, c container) *running {
+	t.Helper()
+	r := e.try(t, c)
+	require.False(t, r.ended, "%s %q ended: %s\n%s", c.name, c.args, r.greeting, r.log)
 	return r
 }
 

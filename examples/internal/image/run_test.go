@@ -39,7 +39,7 @@ func TestImage(t *testing.T) {
 	require.True(t, x509.NewCertPool().AppendCertsFromPEM(authorities))
 	require.Greater(t, bytes.Count(authorities, []byte("BEGIN CERTIFICATE")), 100)
 
-	r := e.start(t, container{args: []string{"-addr", "127.0.0.1:0", "-demo=false"}})
+	r := e.start(t, container{args: []string{"idporten", "-addr", "127.0.0.1:0", "-demo=false"}})
 	_, after, _ := strings.Cut(r.greeting, "issuer")
 	issuer := strings.Fields(after)[0]
 	require.JSONEq(t, `{"status":"ok"}`, fetch(t, e.client(), issuer+"/healthz"))
