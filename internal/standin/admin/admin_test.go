@@ -269,6 +269,26 @@ func TestRemovedEntriesAreDeactivated(t *testing.T) {
 	w.ok(404, "DELETE", "/delegations/991825827%20974761076", "")
 }
 
+// TestCustomers: the customers of a supplier's client have paths of their own, and an update of the client keeps them.
+func TestCustomers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, memory.New(), nil)
+	w.ok(201, "POST", "/clients", `{"client_id":"rp","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost/cb"]}`)
+	require.Empty(t, w.listOf("/clients/rp/onbehalfof"))
+	w.ok(201, "POST", "/clients/rp/onbehalfof", `{"onbehalfof":"kommunen","display_name":"Kommunen","orgno":"974761076"}`)
+	w.ok(409, "POST", "/clients/rp/onbehalfof", `{"onbehalfof":"kommunen"}`)
+	require.Equal(t, "onbehalfof[1].orgno", w.ok(400, "POST", "/clients/rp/onbehalfof", `{"onbehalfof":"fylket","display_name":"Fylket","orgno":"1"}`)["errors"].([]any)[0].(map[string]any)["fieldIdentifier"])
+	w.ok(200, "PUT", "/clients/rp", `{"client_orgno":"991825827","redirect_uris":["http://localhost/other"]}`)
+	require.Equal(t, "Kommunen", w.listOf("/clients/rp/onbehalfof")[0]["display_name"])
+	w.ok(200, "PUT", "/clients/rp/onbehalfof/kommunen", `{"display_name":"Kommunen AS","orgno":"974761076"}`)
+	require.Equal(t, "Kommunen AS", w.ok(200, "GET", "/clients/rp/onbehalfof/kommunen", "")["display_name"])
+	w.ok(404, "PUT", "/clients/rp/onbehalfof/fylket", `{}`)
+	w.ok(404, "GET", "/clients/none/onbehalfof/kommunen", "")
+	w.ok(204, "DELETE", "/clients/rp/onbehalfof/kommunen", "")
+	w.ok(404, "DELETE", "/clients/rp/onbehalfof/kommunen", "")
+	require.Empty(t, w.listOf("/clients/rp/onbehalfof"))
+}
+
 // TestSecretsAreShownOnce: a secret is in the response to the request that made it, and an update without it keeps it.
 func TestSecretsAreShownOnce(t *testing.T) {
 	t.Parallel()

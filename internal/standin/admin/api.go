@@ -59,6 +59,7 @@ func (h *handler) routes() http.Handler {
 			case "clients":
 				h.routeEntries(api, l)
 				h.routeClients(api, l)
+				h.routeCustomers(api, l)
 			case "scopes":
 				h.routeScopes(api, l)
 			case "scope_access":

@@ -131,6 +131,8 @@ func (opt *Options) check(plan *Plan) error {
 	switch {
 	case opt.Store != "" && opt.Store != "memory" || opt.Secrets != "":
 		return errors.New("-store, -secrets: this program keeps its state in memory")
+	case opt.Admin != "":
+		return errors.New("-admin: this program has no administration")
 	case plan.TLS && opt.Cert == "":
 		return errors.New("httpServer.ssl: needs -tls-cert and -tls-key: the program makes no certificate")
 	case opt.Env("LOGBACK_CONFIG") != "":

@@ -94,6 +94,7 @@ func TestProgramRejects(t *testing.T) {
 		"a configuration of logback":       {with("LOGBACK_CONFIG", "x.xml"), nil, "LOGBACK_CONFIG"},
 		"TLS without a certificate":        {with("JSON_CONFIG", `{"httpServer": {"type": "NettyWrapper", "ssl": {}}}`), nil, "-tls-cert"},
 		"a store":                          {local, []string{"-store", "sqlite:x"}, "-store"},
+		"an administration":                {local, []string{"-admin", "localhost:0"}, "-admin"},
 		"other machines reach it":          {with("SERVER_HOSTNAME", "0.0.0.0"), nil, "-test-issuer"},
 		"and it is lenient":                {with("SERVER_HOSTNAME", "0.0.0.0", "PORTNER_LENIENT", "any-client"), nil, "-test-issuer"},
 		"an issuer of others":              {with("PORTNER_ISSUER", "https://login.example.no", "PORTNER_LENIENT", "any-client"), nil, "-test-issuer"},
