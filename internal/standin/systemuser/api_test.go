@@ -36,12 +36,13 @@ const (
 	system       = vendor + "_smartcloud"
 	manager      = 161488 // of customer
 	party        = 50714300
+	vendorParty  = 50714301
 	pid          = "21879498012"
 )
 
 var start = time.Unix(1757498372, 0)
 
-// parties are three organisations. manager manages customer.
+// parties are three organisations. manager manages customer and vendor.
 type parties struct{ broken bool }
 
 func (p *parties) Organisation(_ context.Context, orgno string) (systemuser.Party, error) {
@@ -51,16 +52,17 @@ func (p *parties) Organisation(_ context.Context, orgno string) (systemuser.Part
 	case orgno == customer:
 		return systemuser.Party{ID: party, Orgno: customer, Name: "Kunden"}, nil
 	case orgno == vendor, orgno == other:
-		return systemuser.Party{ID: 50714301, Orgno: orgno, Name: "Leverandøren"}, nil
+		return systemuser.Party{ID: vendorParty, Orgno: orgno, Name: "Leverandøren"}, nil
 	}
 	return systemuser.Party{}, storage.ErrNotFound
 }
 
 func (p *parties) Party(ctx context.Context, id int64) (systemuser.Party, error) {
-	if id != party {
+	orgno := map[int64]string{party: customer, vendorParty: vendor}[id]
+	if orgno == "" {
 		return systemuser.Party{}, storage.ErrNotFound
 	}
-	return p.Organisation(ctx, customer)
+	return p.Organisation(ctx, orgno)
 }
 
 func (p *parties) Authorized(_ context.Context, s systemuser.Subject) ([]systemuser.AuthorizedParty, error) {
@@ -82,7 +84,7 @@ func (p *parties) Authorized(_ context.Context, s systemuser.Subject) ([]systemu
 }
 
 func (p *parties) Manages(_ context.Context, user int64, orgno string) (bool, error) {
-	return user == manager && orgno == customer, nil
+	return user == manager && (orgno == customer || orgno == vendor), nil
 }
 
 // world is an API with the keys of its issuers.
@@ -299,6 +301,10 @@ func TestStory(t *testing.T) {
 
 	user := w.user(manager, systemuser.ScopePortal)
 	decide := fmt.Sprintf("POST systemuser/request/%d/%s/", party, id)
+	for _, answer := range []string{"approve", "reject"} { // the request is for another organisation of the user
+		w.call(user, fmt.Sprintf("POST systemuser/request/%d/%s/%s", vendorParty, id, answer), nil).requireProblem(t, http.StatusForbidden, "AUTH-00041")
+	}
+	w.call(user, fmt.Sprintf("GET systemuser/request/%d/%s", vendorParty, id), nil).requireProblem(t, http.StatusNotFound, "AUTH-00010")
 	require.Equal(t, "New", w.call(user, fmt.Sprintf("GET systemuser/request/%d/%s", party, id), nil).json(t)["status"])
 	a = w.call(user, decide+"approve", nil)
 	require.Equal(t, http.StatusOK, a.status, a.raw)
@@ -333,7 +339,15 @@ func TestStory(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, w.call(finder(), lookup("clientId", ""), nil).status)
 	require.Equal(t, http.StatusBadRequest, w.call(finder(), lookup()+"&clientId=annen", nil).status)
 
+	w.call(user, fmt.Sprintf("DELETE systemuser/%d/%s", vendorParty, id), nil).requireProblem(t, http.StatusForbidden, "AUTH-00024")
+	w.call(user, fmt.Sprintf("DELETE systemuser/%d/x", party), nil).requireProblem(t, http.StatusNotFound, "AUTH-00015")
+	require.Equal(t, "[]", w.call(user, fmt.Sprintf("GET systemuser/%d", vendorParty), nil).raw)
 	require.Equal(t, http.StatusAccepted, w.call(user, fmt.Sprintf("DELETE systemuser/%d/%s", party, id), nil).status)
 	require.Equal(t, http.StatusNotFound, w.call(finder(), lookup(), nil).status)
-	require.Equal(t, http.StatusCreated, w.call(w.writer(), "POST systemuser/request/vendor", request()).status)
+	again = w.call(w.writer(), "POST systemuser/request/vendor", request())
+	require.Equal(t, http.StatusCreated, again.status)
+	require.Equal(t, http.StatusOK, w.call(user, fmt.Sprintf("POST systemuser/request/%d/%s/approve", party, again.json(t)["id"]), nil).status)
+	require.Equal(t, http.StatusOK, w.call(finder(), lookup(), nil).status)
+	require.Equal(t, http.StatusOK, w.call(w.writer(), "DELETE systemregister/vendor/"+system, nil).status)
+	require.Equal(t, http.StatusNotFound, w.call(finder(), lookup(), nil).status, "its system was deleted")
 }

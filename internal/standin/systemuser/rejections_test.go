@@ -261,6 +261,11 @@ func TestCallers(t *testing.T) {
 	for _, path := range []string{"GET nowhere", "PATCH systemregister/vendor", "GET systemuser//byExternalId", "POST systemuser/request/x/y/z"} {
 		require.Equal(t, http.StatusNotFound, w.call(w.writer(), path, nil).status, path)
 	}
+	posing := w.sign(w.ofMaskinporten, object{ // the claim of a user in a token of another issuer than Altinn
+		"iss": maskinporten, "scope": systemuser.ScopePortal, "iat": start.Unix(), "exp": start.Unix() + 60, "urn:altinn:userid": fmt.Sprint(manager),
+		"consumer": object{"authority": "iso6523-actorid-upis", "ID": "0192:" + customer},
+	})
+	require.Equal(t, 403, w.call(posing, fmt.Sprintf("POST systemuser/request/%d/%s/approve", party, id), nil).status)
 	supplied := w.sign(w.ofMaskinporten, object{
 		"iss": maskinporten, "scope": systemuser.ScopeRegisterWrite, "iat": start.Unix(), "exp": start.Unix() + 60, "delegation_source": "https://annen.example.no/",
 		"consumer": object{"authority": "iso6523-actorid-upis", "ID": "0192:" + vendor}, "supplier": object{"authority": "iso6523-actorid-upis", "ID": "0192:" + other},
@@ -304,6 +309,44 @@ func TestOneAnswer(t *testing.T) {
 	require.Equal(t, 1, won)
 }
 
+// overtaken is a log in which another call comes first, once.
+type overtaken struct {
+	systemuser.Log
+	first func()
+}
+
+func (o *overtaken) Append(ctx context.Context, after int64, c changes.Changes, now time.Time) error {
+	if first := o.first; first != nil {
+		o.first = nil
+		first()
+	}
+	return o.Log.Append(ctx, after, c, now)
+}
+
+// TestOvertaken: a call that another one overtakes starts again with the records of that one.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	log := &overtaken{}
+	w := newWorld(t, func(c *systemuser.Config) { log.Log, c.Log = c.Log, log })
+	require.Equal(t, http.StatusOK, w.call(w.writer(), "POST systemregister/vendor", smartcloud()).status)
+	var first answer
+	log.first = func() { first = w.call(w.writer(), "POST systemuser/request/vendor", request()) }
+	second := w.call(w.writer(), "POST systemuser/request/vendor", request())
+	require.Equal(t, http.StatusCreated, first.status)
+	require.Equal(t, http.StatusOK, second.status)
+	id := first.json(t)["id"].(string)
+	require.Equal(t, id, second.json(t)["id"])
+
+	decide := fmt.Sprintf("POST systemuser/request/%d/%s/", party, id)
+	user := w.user(manager, systemuser.ScopePortal)
+	log.first = func() { first = w.call(user, decide+"reject", nil) }
+	second = w.call(user, decide+"approve", nil)
+	require.Equal(t, http.StatusOK, first.status)
+	second.requireProblem(t, http.StatusConflict, "AUTH-00013")
+	require.Equal(t, "Rejected", w.call(w.writer(), "GET systemuser/request/vendor/"+id, nil).json(t)["status"])
+	require.Equal(t, http.StatusNotFound, w.call(w.machine(other, systemuser.ScopeLookup), lookup(), nil).status)
+}
+
 // TestRestart: another API over the same log has the records, and those of the configuration that were not deleted.
 func TestRestart(t *testing.T) {
 	t.Parallel()
@@ -330,11 +373,14 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, system, s.ID)
 	require.Equal(t, customer, q.PartyOrgNo)
+	_, err = again.Decide(t.Context(), id, 99, systemuser.StatusAccepted, w.now)
+	require.Error(t, err, "no access manager")
+	require.Equal(t, "New", w.call(w.writer(), "GET systemuser/request/vendor/"+id, nil).json(t)["status"])
 	decided, err := again.Decide(t.Context(), id, manager, systemuser.StatusAccepted, w.now)
 	require.NoError(t, err)
 	require.Equal(t, systemuser.StatusAccepted, decided.Status)
-	_, err = again.Decide(t.Context(), id, 99, systemuser.StatusRejected, w.now)
-	require.Error(t, err, "no access manager")
+	_, err = again.Decide(t.Context(), id, manager, systemuser.StatusRejected, w.now)
+	require.Error(t, err, "answered")
 }
 
 // broken is a log that fails.
