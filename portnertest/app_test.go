@@ -299,6 +299,9 @@ func (a *app) backchannel(w http.ResponseWriter, r *http.Request) {
 	}
 	sid, _ := claims.String("sid")
 	a.end(sid)
+	if a.makes("back-channel status") {
+		w.WriteHeader(http.StatusBadRequest)
+	}
 }
 
 func (a *app) logout(w http.ResponseWriter, r *http.Request) {

@@ -145,7 +145,9 @@ func TestStrictWithoutMistakes(t *testing.T) {
 	front, back := portnertest.Config{FrontchannelLogout: "/frontchannel"}, portnertest.Config{BackchannelLogout: "/backchannel"}
 	require.Empty(t, session(t, front))
 	require.Empty(t, session(t, back))
-	require.Equal(t, []string{string(portnertest.BackchannelLogout)}, session(t, back, "back-channel"))
+	for _, mistake := range []string{"back-channel", "back-channel status"} {
+		require.Equal(t, []string{string(portnertest.BackchannelLogout)}, session(t, back, mistake), mistake)
+	}
 	require.Equal(t, []string{string(portnertest.LogoutUnregistered)}, session(t, portnertest.Config{}))
 	front.Allow = []portnertest.Rule{portnertest.NonceUnchecked, portnertest.StateUnchecked}
 	require.Equal(t, []string{string(portnertest.ACRUnchecked)}, session(t, front, "nonce", "state", "acr"))
