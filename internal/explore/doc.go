@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage"
+	"github.com/portner-go/portner/token"
 )
 
 // Store is a store with the methods that are explored.
@@ -30,6 +31,7 @@ type Store interface {
 	authorize.PushedRequestStore
 	client.ReplayStore
 	keyset.Store
+	token.GrantStore
 	Sweep(ctx context.Context, now time.Time) (removed int, err error)
 }
 

@@ -37,6 +37,10 @@ var guards = []explore.Guard{
 	{"pushed.go", "|| now >= p.end:", `|| !dropped("a pushed request expires") && now >= p.end:`},
 	{"replay.go", "known || one.at <= r.horizon()", `!dropped("an assertion is used once") && known || !dropped("a collected assertion stays used") && one.at <= r.horizon()`},
 	{"signingkey.go", "(other.Number == k.Number || other.KID == k.KID)", `(!dropped("a number has one key") && other.Number == k.Number || !dropped("a key has one number") && other.KID == k.KID)`},
+	{"consent.go", "old != nil && old.version == in.Version && now < old.until", `!dropped("a consent that is renewed keeps its instant") && old != nil && (dropped("a consent for another version is a new one") || old.version == in.Version) && (dropped("a consent that has expired is not renewed") || now < old.until)`},
+	{"consent.go", "one.until > old.until:", `dropped("a consent ends at the later instant") || one.until > old.until:`},
+	{"consent.go", "if scope == one.scope {", `if !dropped("a declined consent ends") && scope == one.scope {`},
+	{"grant.go", "if f.grant.session != nil && f.outcome.Visit != nil {", `if !dropped("a visit changes the session") && f.grant.session != nil && f.outcome.Visit != nil {`},
 	{"signingkey.go", "k.Key = nil", "if !dropped(\"a deleted key has no private key\") {\n\t\t\t\tk.Key = nil\n\t\t\t}"},
 }
 

@@ -20,6 +20,7 @@ var invariants = []invariant{
 	noTokenOutlivesItsGrant,
 	oneUsePerPushedRequestAndJTI,
 	oneKeyPerNumber,
+	withdrawnConsentsEnd,
 }
 
 // check returns the first broken invariant, or "".
@@ -99,7 +100,7 @@ func usedSuccessorsAreNotRetried(trace []step) string {
 // grantOf returns the grant of a record in the scenarios.
 func grantOf(o op) string {
 	switch o.verb {
-	case "RedeemCode", "BurnCode", "Code", "Grants":
+	case "RedeemCode", "BurnCode", "Code", "Grants", "InsertGrant":
 		return o.record
 	case "AccessToken":
 		name, _, _ := strings.Cut(o.record, ".")
@@ -116,7 +117,7 @@ func revokedStaysRevoked(trace []step) string {
 	known, revoked := map[string]bool{}, map[string]bool{}
 	for _, s := range trace {
 		switch {
-		case s.did("FinishRequest"):
+		case s.did("FinishRequest"), s.did("InsertGrant"):
 			known[s.op.record] = true
 		case s.did("Revoke"):
 			revoked[s.op.record] = known[s.op.record]
@@ -201,6 +202,25 @@ func oneKeyPerNumber(trace []step) string {
 					return "a key that was deleted does not return: key " + key
 				}
 			}
+		}
+	}
+	return ""
+}
+
+// A consent that was declined, or withdrawn with its authorization, does not return until the user consents again. A request has one answer.
+func withdrawnConsentsEnd(trace []step) string {
+	answered, given := map[string]bool{}, false
+	for _, s := range trace {
+		first := !answered[s.op.record]
+		switch {
+		case s.did("Consent") && first:
+			answered[s.op.record], given = true, true
+		case s.did("Decline") && first:
+			answered[s.op.record], given = true, false
+		case s.did("RevokeAuthorization"):
+			given = false
+		case s.op.verb == "Consents" && s.verdict != noConsent && !given:
+			return "a consent that was withdrawn does not return"
 		}
 	}
 	return ""

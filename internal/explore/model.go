@@ -35,11 +35,14 @@ type state struct {
 	pushed   map[string]bool // consumed
 	jtis     map[string]bool
 	keys     map[string]signingKey // by KID
+	consents map[string]consent    // by scope
+	answered map[string]bool       // requests without a code
 }
 
 type session struct {
 	hash    string
 	version int
+	visited bool // by a client
 	ended   bool
 }
 
@@ -59,6 +62,11 @@ type refresh struct {
 	used       bool // rotated or renewed
 }
 
+type consent struct {
+	version        int
+	granted, until int
+}
+
 type signingKey struct {
 	number  int
 	deleted bool
@@ -67,6 +75,7 @@ type signingKey struct {
 func (s state) clone() state {
 	s.sessions, s.codes, s.grants, s.access = maps.Clone(s.sessions), maps.Clone(s.codes), maps.Clone(s.grants), maps.Clone(s.access)
 	s.refresh, s.pushed, s.jtis, s.keys = maps.Clone(s.refresh), maps.Clone(s.pushed), maps.Clone(s.jtis), maps.Clone(s.keys)
+	s.consents, s.answered = maps.Clone(s.consents), maps.Clone(s.answered)
 	return s
 }
 
@@ -74,6 +83,7 @@ func empty() state {
 	return state{
 		sessions: map[string]session{}, codes: map[string]code{}, grants: map[string]grant{}, access: map[string]string{},
 		refresh: map[string]refresh{}, pushed: map[string]bool{}, jtis: map[string]bool{}, keys: map[string]signingKey{},
+		consents: map[string]consent{}, answered: map[string]bool{},
 	}
 }
 
@@ -130,7 +140,7 @@ func (s state) results(node int, o op) (all []result) {
 // reads reports whether a call changes nothing, except that it shows what was collected.
 func (o op) reads() bool {
 	switch o.verb {
-	case "Session", "Code", "RefreshToken", "AccessToken", "Grants", "PushedRequest", "SigningKeys":
+	case "Session", "Code", "RefreshToken", "AccessToken", "Grants", "PushedRequest", "SigningKeys", "Consents":
 		return true
 	}
 	return false
@@ -144,7 +154,11 @@ func (m *machine) call(o op) string {
 	case "Session", "EndSession":
 		return m.readSession(o)
 	case "FinishRequest":
-		return m.finishRequest(o.record)
+		return m.finishRequest(o)
+	case "InsertGrant":
+		return m.insertGrant(o.record)
+	case "Consent", "Decline", "Consents":
+		return m.consent(o)
 	case "Code":
 		return m.codeVerdict(o.record)
 	case "RedeemCode", "BurnCode":
@@ -166,6 +180,7 @@ func (m *machine) call(o op) string {
 		for name := range codes {
 			m.revoke(name)
 		}
+		clear(m.consents)
 		return ok
 	case "PushRequest", "PushedRequest", "ConsumePushedRequest", "ConsumeJTI":
 		return m.single(o)
@@ -228,7 +243,14 @@ func (m *machine) readSession(o op) string {
 		m.end(id)
 		return ok
 	}
-	return fmt.Sprint("version ", m.sessions[id].version)
+	return versionText(m.sessions[id].version, m.sessions[id].visited)
+}
+
+func versionText(version int, visited bool) string {
+	if visited {
+		return fmt.Sprint("version ", version, ", visited")
+	}
+	return fmt.Sprint("version ", version)
 }
 
 // end ends a session: its unused codes are consumed, and its login-only grants are revoked.
@@ -284,11 +306,15 @@ func (m *machine) replaceSession(o op) string {
 	return ok
 }
 
-func (m *machine) finishRequest(name string) string {
-	if s := codes[name].session; s != "" {
-		if x := m.sessions[s]; !m.live(s) || m.find(x.hash) == "" {
-			return revoked
-		}
+// admits reports whether a code or grant can be inserted in a session.
+func (m *machine) admits(id string) bool {
+	return id == "" || m.live(id) && m.find(m.sessions[id].hash) != ""
+}
+
+func (m *machine) finishRequest(o op) string {
+	name := o.record
+	if !m.admits(codes[name].session) {
+		return revoked
 	}
 	c, known := m.codes[name]
 	switch {
@@ -297,7 +323,60 @@ func (m *machine) finishRequest(name string) string {
 	case c.used || m.now >= codeEnd || m.collected(codeEnd):
 		return consumed
 	}
+	if o.visit && (!known || m.maybe()) { // the visit of an equal outcome may be applied again
+		x := m.sessions[codes[name].session]
+		x.version++
+		x.visited = true
+		m.sessions[codes[name].session] = x
+	}
 	return ok
+}
+
+func (m *machine) insertGrant(name string) string {
+	if !m.admits(codes[name].session) {
+		return revoked
+	}
+	if _, known := m.grants[name]; known {
+		return conflict // the session ends before the grant, so that it was not collected
+	}
+	m.grants[name] = grant{}
+	m.mint(name)
+	return ok
+}
+
+// consent grants or declines the scope, or returns the live consent.
+func (m *machine) consent(o op) string {
+	const scope = "scope"
+	old, known := m.consents[scope]
+	if known && m.collected(old.until) {
+		delete(m.consents, scope)
+		known = false
+	}
+	live := known && m.now < old.until
+	switch {
+	case o.verb == "Consents" && live:
+		return consentText(old.version, old.granted, old.until)
+	case o.verb == "Consents":
+		return noConsent
+	case m.answered[o.record]:
+		return ok
+	case o.verb == "Decline":
+		delete(m.consents, scope)
+	default:
+		next := consent{o.n, m.now, m.now + consentLife}
+		if live && old.version == o.n {
+			next.granted, next.until = old.granted, max(old.until, next.until)
+		}
+		m.consents[scope] = next
+	}
+	m.answered[o.record] = true
+	return ok
+}
+
+const noConsent = "no consent"
+
+func consentText(version, granted, until int) string {
+	return fmt.Sprintf("version %d, %d s to %d s", version, granted, until)
 }
 
 func (m *machine) codeVerdict(name string) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -281,12 +282,14 @@ func (w world) call(s state, o op, seconds int) string {
 	case "Session":
 		x, err := w.store.Session(ctx, w.hash(o.record), now)
 		if err == nil {
-			return fmt.Sprint("version ", x.Version)
+			return versionText(int(x.Version), len(x.Clients) > 0)
 		}
 		return verdictOf(err)
 	case "EndSession":
 		_, err := w.store.EndSession(ctx, w.hash(o.record), now)
 		return verdictOf(err)
+	case "Consent", "Decline", "Consents":
+		return w.consent(ctx, o, seconds)
 	case "PushRequest":
 		return verdictOf(w.store.PushRequest(ctx, storage.PushedRequest{
 			Hash: w.hash(o.record), ClientID: w.salt, Source: w.salt, Params: []byte("sealed"), ExpiresAt: w.at(singleEnd),
@@ -316,7 +319,13 @@ func (w world) callGrant(ctx context.Context, s state, o op, now time.Time) stri
 	switch o.verb {
 	case "FinishRequest":
 		c := &storage.AuthorizationCode{Hash: w.hash(o.record), Grant: w.grant(o.record), RedirectURI: "https://client.example.no/cb", ExpiresAt: w.at(codeEnd)}
-		return verdictOf(w.store.FinishRequest(ctx, storage.Outcome{RequestID: w.salt + "request " + o.record, Code: c, RetainTo: w.at(retainEnd)}, now))
+		out := storage.Outcome{RequestID: w.salt + "request " + o.record, Code: c, RetainTo: w.at(retainEnd)}
+		if o.visit {
+			out.Visit = &storage.Visit{At: w.start, Client: storage.SessionClient{ClientID: "client", LoginAt: w.start}}
+		}
+		return verdictOf(w.store.FinishRequest(ctx, out, now))
+	case "InsertGrant":
+		return verdictOf(w.store.InsertGrant(ctx, w.issuance(s, o.record, "", 0), now))
 	case "Code":
 		_, err := w.store.Code(ctx, w.hash(o.record), now)
 		return verdictOf(err)
@@ -351,6 +360,32 @@ func (w world) callGrant(ctx context.Context, s state, o op, now time.Time) stri
 		return verdictOf(w.store.Revoke(ctx, storage.Revocation{Authorization: storage.ConsentKey{UserKey: w.hash("user"), ClientID: "client"}}, now))
 	}
 	panic(o.verb)
+}
+
+// consent finishes a request without a code, or reads the consents.
+func (w world) consent(ctx context.Context, o op, seconds int) string {
+	key := storage.ConsentKey{UserKey: w.hash("user"), ClientID: "client"}
+	out := storage.Outcome{RequestID: w.salt + "request " + o.record, Consents: key, RetainTo: w.at(retainEnd)}
+	switch o.verb {
+	case "Consent":
+		out.Granted = []storage.Consent{{
+			Scope: "scope", Version: strconv.Itoa(o.n), GrantedAt: w.at(seconds), ExpiresAt: w.at(seconds + consentLife),
+		}}
+		return verdictOf(w.store.FinishRequest(ctx, out, w.at(seconds)))
+	case "Decline":
+		out.Declined = []string{"scope"}
+		return verdictOf(w.store.FinishRequest(ctx, out, w.at(seconds)))
+	}
+	all, err := w.store.Consents(ctx, key, w.at(seconds))
+	switch {
+	case err != nil || len(all) > 1:
+		return fmt.Sprint("fault: ", len(all), " consents: ", err)
+	case len(all) == 0:
+		return noConsent
+	}
+	version, _ := strconv.Atoi(all[0].Version)
+	after := func(t time.Time) int { return int(t.Sub(w.start) / time.Second) }
+	return consentText(version, after(all[0].GrantedAt), after(all[0].ExpiresAt))
 }
 
 func (w world) signingKeys(ctx context.Context, o op) string {

@@ -8,6 +8,7 @@ type op struct {
 	record string // the session, code, token, request, jti or key that the method is about
 	next   string // the session or refresh token that takes its place
 	n      int    // a version or a number
+	visit  bool   // of the session
 	limit  int    // of sessions
 }
 
@@ -26,6 +27,14 @@ func (o op) String() string {
 			return o.verb + " " + o.record + ", no refresh token"
 		}
 		return o.verb + " " + o.record + " -> " + o.next
+	case "FinishRequest":
+		if o.visit {
+			return "FinishRequest " + o.record + ", visit"
+		}
+	case "Consent":
+		return fmt.Sprintf("Consent in request %s, version %d", o.record, o.n)
+	case "Decline":
+		return "Decline in request " + o.record
 	case "InsertSigningKey":
 		return fmt.Sprintf("InsertSigningKey %s, number %d", o.record, o.n)
 	}
@@ -35,11 +44,11 @@ func (o op) String() string {
 	return o.verb + " " + o.record
 }
 
-// codes are the codes of the scenarios. The grant of a code has its name.
+// codes are the codes of the scenarios, and a grant without a code. The grant of a code has its name.
 var codes = map[string]struct {
 	session   string // ID
 	loginOnly bool
-}{"login": {"s", true}, "data": {"s", false}}
+}{"login": {"s", true}, "data": {"s", false}, "direct": {"s", true}}
 
 // sessionOf returns the ID of the session that has a hash: S and T are hashes of session s, and N is the hash of session n.
 func sessionOf(hash string) string {
@@ -58,6 +67,8 @@ const (
 	grantEnd   = 110
 	retainEnd  = 1000
 	grace      = 30
+
+	consentLife = 60
 )
 
 // accessEnd returns the end of the access tokens of a grant. Those of a login would end after their grant.
@@ -149,7 +160,7 @@ var scenarios = []scenario{
 			{verb: "ReplaceSession", next: "N", limit: 1},
 			{verb: "EndSession", record: "S"},
 			{verb: "EndSession", record: "T"},
-			{verb: "FinishRequest", record: "data"},
+			{verb: "FinishRequest", record: "data", visit: true},
 			{verb: "RedeemCode", record: "login", next: "r0"},
 			{verb: "Sweep"},
 		},
@@ -161,6 +172,33 @@ var scenarios = []scenario{
 			{verb: "Code", record: "data"},
 			{verb: "AccessToken", record: "login.0"},
 		},
+	},
+	{
+		name: "grants without a code", tick: 35, setup: []op{openSession},
+		ops: []op{
+			{verb: "InsertGrant", record: "direct"},
+			{verb: "EndSession", record: "S"},
+			{verb: "Revoke", record: "direct"},
+			{verb: "RevokeAuthorization"},
+			{verb: "Sweep"},
+		},
+		probes: []op{
+			{verb: "Grants", record: "direct"},
+			{verb: "AccessToken", record: "direct.0"},
+		},
+	},
+	{
+		name: "consents", tick: 35,
+		ops: []op{
+			{verb: "Consent", record: "1", n: 1},
+			{verb: "Consent", record: "2", n: 1},
+			{verb: "Consent", record: "3", n: 2},
+			{verb: "Decline", record: "4"},
+			{verb: "RevokeAuthorization"},
+			{verb: "Sweep"},
+		},
+		probes: []op{{verb: "Consents"}},
+		less:   1,
 	},
 	{
 		name: "pushed requests and assertions", tick: 35,

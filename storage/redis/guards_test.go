@@ -24,6 +24,8 @@ const (
 	sessions         = "sessions"
 	pushedAndReplays = "pushed requests and assertions"
 	signingKeys      = "signing keys"
+	directGrants     = "grants without a code"
+	consents         = "consents"
 )
 
 // guards are conditions and changes of the scripts: a text that occurs once in a file, and the text that takes its place. Some calls of a
@@ -65,6 +67,14 @@ var guards = []struct {
 	{"a revocation ends the grant", "revoke_grant", "redis.call('HSET', grant, 'revoked', '1')", "", refreshTokens, "Revoke", false},
 	{"a revocation consumes the code", "revoke_grant", "redis.call('HSET', key('code', hash), 'used', call)", "", codesAndLogout, "FinishRequest login, Revoke login", false},
 	{"an authorization is revoked", "revoke_authorization", "redis.call('DEL', authorization, consents)", "redis.call('DEL', consents)", codesAndLogout, "FinishRequest login, RevokeAuthorization", false},
+	{"a grant needs a session that has not ended", "insert_grant", "if not admits(s, i.user) then", "if s and not admits(s, i.user) then", directGrants, "EndSession, InsertGrant", false},
+	{"a visit changes the version", "finish_request", "redis.call('HINCRBY', session, 'version', 1)", "", sessions, "FinishRequest data", false},
+	{"a consent that is renewed keeps its instant", "finish_request", "if renews and now < old:sub(21, 40) then", "if false then", consents, "Consent", false},
+	{"a consent that has expired is not renewed", "finish_request", "if renews and now < old:sub(21, 40) then", "if renews then", consents, "Consent", false},
+	{"a consent for another version is a new one", "finish_request", "old and old:sub(41) == version", "old", consents, "Consent", false},
+	{"a consent ends at the later instant", "finish_request", "if not renews or till > old:sub(21, 40) then", "if true then", consents, "Consent", false},
+	{"a declined consent ends", "finish_request", "redis.call('HDEL', consents, ARGV[i])", "", consents, "Consent, Decline", false},
+	{"a consent ends with its authorization", "revoke_authorization", "redis.call('DEL', authorization, consents)", "redis.call('DEL', authorization)", consents, "Consent, RevokeAuthorization", false},
 
 	{"a code that is burned, sent again", "consume_code", "if c and c.used == call then", "if false then", codesAndLogout, "FinishRequest login, BurnCode", true},
 	{"a code that is redeemed, sent again", "redeem_code", "if resent(access) then", "if false then", codesAndLogout, "FinishRequest login, RedeemCode login", true},
