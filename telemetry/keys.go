@@ -14,8 +14,12 @@ import (
 )
 
 // ObserveKeys reports the signing keys whenever metrics are collected: how long each active key has signed, the number of keys in each phase,
-// and whether the set signs at all (Set.Ready). The instants of keys are compared with now; if it is nil, it is time.Now. Call it once.
-func (t *Telemetry) ObserveKeys(set *keyset.Set, now func() time.Time) error {
+// and whether the set signs at all. set is a *keyset.Set, or a value that returns what the set in use does. The instants of keys are compared with now; if it is nil, it is time.Now. Call it once.
+func (t *Telemetry) ObserveKeys(set interface {
+	States() []keyset.KeyState
+	Ready(now time.Time) error
+}, now func() time.Time,
+) error {
 	if set == nil {
 		return &portner.FieldError{Field: "set", Err: errors.New("is required")}
 	}

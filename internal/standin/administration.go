@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -70,11 +69,26 @@ type Administration struct {
 	keeper   *changes.Keeper // nil without -admin and a store that lasts
 	refusals *admin.Refusals // nil without -admin
 	site     *Site           // nil without -admin
+	meter    *Meter          // nil without -metrics
+	metrics  *Site           // nil without -metrics
 	inUse    atomic.Pointer[InUse]
 }
 
-// OpenAdministration loads the changes and opens the port. If users log in, it puts itself in front of the store of state.
+// OpenAdministration loads the changes and opens the ports of the administration and of the metrics. If users log in, it puts itself in front
+// of the store of state.
 func OpenAdministration(ctx context.Context, f Flags, a Administered, issuer string, state *State, log *slog.Logger) (*Administration, error) {
+	d, err := openAdministration(ctx, f, a, issuer, state, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.openMetrics(f, state.meter); err != nil {
+		d.Sites().Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func openAdministration(ctx context.Context, f Flags, a Administered, issuer string, state *State, log *slog.Logger) (*Administration, error) {
 	d := &Administration{apply: a.Apply}
 	if f.Admin == "" && !state.Lasting {
 		return d, nil
@@ -181,7 +195,7 @@ func (f Flags) listen(secret portner.Secret) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-admin: %w", err)
 	}
-	if at, ok := site.listener.Addr().(*net.TCPAddr); (!ok || !at.IP.IsLoopback()) && secret == nil {
+	if !site.onLoopback() && secret == nil {
 		Sites{site}.Close()
 		return nil, fmt.Errorf("-admin: %s is not on loopback: who reaches it can log in as anyone; add -admin-secret FILE", f.Admin)
 	}
@@ -252,20 +266,33 @@ func (d *Administration) Reload(ctx context.Context) error {
 	return d.keeper.Reload(ctx)
 }
 
-// OnEvent returns the hook for the events of the server. It is nil without -admin.
+// OnEvent returns the hook for the events of the server. It is nil without -admin and -metrics.
 func (d *Administration) OnEvent() func(context.Context, portner.Event) {
-	if d == nil || d.refusals == nil {
+	switch {
+	case d == nil || d.refusals == nil && d.meter == nil:
 		return nil
+	case d.meter == nil:
+		return d.refusals.Observe
+	case d.refusals == nil:
+		return d.meter.OnEvent
 	}
-	return d.refusals.Observe
+	return func(ctx context.Context, e portner.Event) {
+		d.meter.OnEvent(ctx, e)
+		d.refusals.Observe(ctx, e)
+	}
 }
 
-// Sites returns the origin of the administration, if there is one.
-func (d *Administration) Sites() Sites {
-	if d == nil || d.site == nil {
+// Sites returns the origins of the administration and of the metrics, if there are any.
+func (d *Administration) Sites() (sites Sites) {
+	if d == nil {
 		return nil
 	}
-	return Sites{d.site}
+	for _, s := range [...]*Site{d.site, d.metrics} {
+		if s != nil {
+			sites = append(sites, s)
+		}
+	}
+	return sites
 }
 
 // Greet prints the address.
@@ -273,6 +300,7 @@ func (d *Administration) Greet(w io.Writer) {
 	if d.site != nil {
 		fmt.Fprintf(w, "\n  Administration: %s\n", d.site.Base)
 	}
+	d.greetMetrics(w)
 }
 
 // run applies the changes of other nodes, until ctx ends.

@@ -34,6 +34,7 @@ type State struct {
 	Now func() time.Time
 
 	newKey func(alg string) (keyset.Key, error) // if nil, keyset.Generate
+	meter  *Meter                               // nil without -metrics
 }
 
 func (s *State) now() time.Time {
@@ -46,11 +47,21 @@ func (s *State) now() time.Time {
 // OpenState opens the state of a server, with its clock.
 func (f Flags) OpenState(ctx context.Context, log *slog.Logger) (*State, error) {
 	f.Store = cmp.Or(f.Store, "memory") // parsed flags have a value
-	s, err := f.StateFlags.Open(ctx, log)
-	if err == nil {
-		s.Now, s.newKey = f.Now, f.NewKey
+	m, err := f.MetricsFlags.meter()
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if m != nil {
+		f.onSweep = m.OnSweep
+	}
+	s, err := f.StateFlags.Open(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	if s.Now, s.newKey, s.meter = f.Now, f.NewKey, m; m != nil {
+		s.Store = m.Store(s.Store)
+	}
+	return s, nil
 }
 
 // Derived returns a secret for one more purpose that must last as long as PairwiseKey.

@@ -181,6 +181,7 @@ func (k *Keys) generate(alg string) error {
 		made.X5C, err = selfSigned(made, k.issuer, k.state.now())
 	}
 	if err == nil {
+		made.Created = k.state.now()
 		k.own = append(k.own, made)
 	}
 	return err

@@ -35,7 +35,9 @@ type Site struct {
 	listener net.Listener // nil if the host serves the handler
 	tls      *tls.Config  // nil for plain http
 	handler  atomic.Pointer[http.Handler]
-	probes   bool // the site has the paths of probes: the provider has them, and the services of a demo do not
+	measured http.Handler // calls handler and measures it; nil without metrics
+	anyHost  bool         // Hosts is not checked
+	probes   bool         // the site has the paths of probes: the provider has them, and the services of a demo do not
 }
 
 // Handle makes h the handler of the requests that arrive from now on. Those in progress keep the handler that they have.
@@ -157,6 +159,12 @@ func open(name, host string, port int, secure *tls.Config) (*Site, error) {
 // HasTLS reports whether the site has a certificate.
 func (s *Site) HasTLS() bool { return s.tls != nil }
 
+// onLoopback reports whether only this machine reaches the listener.
+func (s *Site) onLoopback() bool {
+	addr, ok := s.listener.Addr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
 // Accept adds the host of a URL to Hosts, such as the host of an issuer behind a proxy.
 func (s *Site) Accept(rawURL string) {
 	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
@@ -181,7 +189,7 @@ func (s Sites) CheckTest(issuer, test string) error {
 	if s[0].listener == nil {
 		return nil // the host serves the handler
 	}
-	if addr, ok := s[0].listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+	if !s[0].onLoopback() {
 		return fmt.Errorf("-addr: %s is not on loopback: a test environment that other machines reach needs -test-issuer %s (test_issuer in the configuration)",
 			s[0].listener.Addr(), issuer)
 	}
@@ -206,6 +214,8 @@ type Running struct {
 	Keys *Keys
 	// Admin applies the changes of other nodes. It is nil for a program without configuration.
 	Admin *Administration
+	// Endpoint returns the name of what the provider has at a path, for metrics; "" for other paths.
+	Endpoint func(path string) string
 	// Drain is how long requests are accepted after the context has ended, while the readiness probe fails.
 	Drain time.Duration
 }
@@ -213,6 +223,10 @@ type Running struct {
 // Serve handles requests until ctx ends. Then the readiness probe fails, requests are accepted for run.Drain, those in progress are waited
 // for, the store is closed, and Serve returns.
 func (s Sites) Serve(ctx context.Context, run Running) error {
+	if err := run.Admin.measure(s, run); err != nil {
+		s.Close()
+		return err
+	}
 	failed := make(chan error, len(s))
 	var servers []*gracefulServer
 	health := run.health()
@@ -362,8 +376,10 @@ func (s *Site) guard(health *health) http.Handler {
 		}
 		switch {
 		case s.probes && health.answer(w, r):
-		case !slices.Contains(s.Hosts, r.Host):
+		case !s.anyHost && !slices.Contains(s.Hosts, r.Host):
 			look.Misdirected(w, r, s.Base)
+		case s.measured != nil:
+			s.measured.ServeHTTP(w, r)
 		default:
 			s.Handler().ServeHTTP(w, r)
 		}

@@ -31,6 +31,7 @@ type Flags struct {
 	Drain      time.Duration // how long requests are accepted after the first interrupt; see Running
 	StateFlags
 	AdminFlags
+	MetricsFlags
 	TLS
 
 	// Text is the configuration, if there is no ConfigFile. If nil, there is none.
@@ -168,6 +169,8 @@ type Command struct {
 	AddrUsage string
 	// Flags receives the flags of every server.
 	Flags *Flags
+	// NoMetrics leaves out the flag -metrics, for a server that is not measured.
+	NoMetrics bool
 	// Define adds the flags of this program. It may be nil.
 	Define func(*flag.FlagSet)
 	// Open reads the configuration, opens the ports and returns the server.
@@ -262,6 +265,9 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
 	f.StateFlags.Define(fs)
 	f.AdminFlags.Define(fs)
+	if !c.NoMetrics {
+		f.MetricsFlags.Define(fs)
+	}
 	f.TLS.Define(fs)
 	if c.Define != nil {
 		c.Define(fs)
@@ -276,6 +282,9 @@ func (c Command) parse(args []string, out io.Writer) error {
 		return errors.New("-drain: must not be negative")
 	}
 	if _, _, err := f.resolve(); err != nil {
+		return err
+	}
+	if err := f.MetricsFlags.check(c.Name); err != nil {
 		return err
 	}
 	return f.TLS.Check()

@@ -46,11 +46,12 @@ type StateFlags struct {
 	// Stores opens the other kinds of store by their names: sqlite, postgres and redis. A kind that is not there is refused.
 	Stores map[string]OpenStore
 
-	program string // name of the folder in examples/
+	program string  // name of the folder in examples/
+	onSweep OnSweep // may be nil
 }
 
-// OpenStore opens a kind of store. at is the value of the flag without the scheme of sqlite.
-type OpenStore func(ctx context.Context, at string, log *slog.Logger) (Store, error)
+// OpenStore opens a kind of store. at is the value of the flag without the scheme of sqlite. onSweep may be nil.
+type OpenStore func(ctx context.Context, at string, log *slog.Logger, onSweep OnSweep) (Store, error)
 
 // Define adds the flags.
 func (f *StateFlags) Define(fs *flag.FlagSet) {
@@ -75,7 +76,7 @@ func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) 
 	found := scheme.FindStringSubmatch(f.Store)
 	switch {
 	case f.Store == "memory":
-		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New()}, nil }, "", nil
+		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New(), f.onSweep}, nil }, "", nil
 	case found == nil && f.Store != ":memory:" && !fileName.MatchString(f.Store):
 		return nil, "", errors.New("-store: is neither a file nor the URL of a server: write sqlite:FILE, or, in small letters, postgres://… or redis://…")
 	case found == nil:
@@ -94,7 +95,7 @@ func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) 
 	if err := checkDatabase(file); err != nil {
 		return nil, "", err
 	}
-	return func(ctx context.Context, log *slog.Logger) (Store, error) { return sqlite(ctx, file, log) }, file, nil
+	return func(ctx context.Context, log *slog.Logger) (Store, error) { return sqlite(ctx, file, log, f.onSweep) }, file, nil
 }
 
 // resolveServer returns how to open PostgreSQL or Redis.
@@ -109,7 +110,7 @@ func (f StateFlags) resolveServer(kind string) (func(ctx context.Context, log *s
 	if f.Secrets == "" {
 		return nil, "", fmt.Errorf("-store %s://…: needs -secrets FILE, the same file on every node; the first node makes it", kind)
 	}
-	return func(ctx context.Context, log *slog.Logger) (Store, error) { return open(ctx, f.Store, log) }, "", nil
+	return func(ctx context.Context, log *slog.Logger) (Store, error) { return open(ctx, f.Store, log, f.onSweep) }, "", nil
 }
 
 // checkDatabase returns an error if path cannot be a file of SQLite, before secrets are made for it.
@@ -157,7 +158,11 @@ func checkFile(flag, path string) error {
 const memorySweep = 10 * time.Second
 
 // memoryStore is the store that ends with the process.
-type memoryStore struct{ *memory.Store }
+type memoryStore struct {
+	*memory.Store
+
+	onSweep OnSweep // may be nil
+}
 
 // Run implements Store.
 func (s memoryStore) Run(ctx context.Context) {
@@ -168,9 +173,18 @@ func (s memoryStore) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case t := <-ticker.C:
-			_, _ = s.Sweep(ctx, t) // fails if ctx ends only
+			s.sweep(ctx, t)
 		}
 	}
+}
+
+// sweep deletes what has expired. It fails if ctx ends only.
+func (s memoryStore) sweep(ctx context.Context, now time.Time) {
+	done := func(int, error) {}
+	if s.onSweep != nil {
+		done = s.onSweep(ctx)
+	}
+	done(s.Sweep(ctx, now))
 }
 
 // Ping implements Store.

@@ -14,9 +14,9 @@ import (
 	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
-// flags returns the flags of a server that can have every store.
+// flags returns the flags of a server that can have every store and metrics.
 func flags() standin.Flags {
-	return standin.Flags{StateFlags: standin.StateFlags{Stores: stores.All()}}
+	return standin.Flags{StateFlags: standin.StateFlags{Stores: stores.All()}, MetricsFlags: standin.MetricsFlags{NewMeter: newMeter}}
 }
 
 // IDPorten returns the stand-in for ID-porten.

@@ -22,7 +22,7 @@ var servers = map[string]standin.OpenStore{"postgres": openPostgres, "redis": op
 var errURL = errors.New("the URL cannot be used; it is not shown, because it may have a password. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE or redis://USER:PASSWORD@HOST:PORT/NUMBER, with %40 for @, %2F for / and %3A for : in a password")
 
 // openPostgres opens a database, and migrates it.
-func openPostgres(ctx context.Context, url string, log *slog.Logger) (standin.Store, error) {
+func openPostgres(ctx context.Context, url string, log *slog.Logger, onSweep standin.OnSweep) (standin.Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
@@ -34,7 +34,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (standin.St
 	err = postgres.Migrate(ctx, pool)
 	if err == nil {
 		var s *postgres.Store
-		if s, err = postgres.New(ctx, pool, postgres.Config{Logger: log}); err == nil {
+		if s, err = postgres.New(ctx, pool, postgres.Config{Logger: log, OnSweep: onSweep}); err == nil {
 			return postgresStore{s, pool}, nil
 		}
 	}
@@ -56,14 +56,14 @@ func (s postgresStore) Close() error {
 }
 
 // openRedis opens a database of Redis or Valkey.
-func openRedis(ctx context.Context, url string, log *slog.Logger) (standin.Store, error) {
+func openRedis(ctx context.Context, url string, log *slog.Logger, onSweep standin.OnSweep) (standin.Store, error) {
 	opt, err := goredis.ParseURL(url)
 	if err != nil {
 		return nil, errURL
 	}
 	opt.ContextTimeoutEnabled = true // the store bounds its calls
 	client := goredis.NewClient(opt)
-	s, err := redis.New(ctx, client, redis.Config{Logger: log})
+	s, err := redis.New(ctx, client, redis.Config{Logger: log, OnSweep: onSweep})
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

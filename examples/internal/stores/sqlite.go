@@ -18,6 +18,6 @@ func All() map[string]standin.OpenStore {
 }
 
 // openSQLite opens a file.
-func openSQLite(ctx context.Context, file string, log *slog.Logger) (standin.Store, error) {
-	return sqlite.Open(ctx, file, sqlite.Config{Logger: log})
+func openSQLite(ctx context.Context, file string, log *slog.Logger, onSweep standin.OnSweep) (standin.Store, error) {
+	return sqlite.Open(ctx, file, sqlite.Config{Logger: log, OnSweep: onSweep})
 }

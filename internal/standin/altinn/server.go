@@ -196,9 +196,29 @@ func (s *Server) exchangeConfig() altinn.Config {
 
 func (s *Server) clock() time.Time { return s.Now() }
 
+// endpoint returns the name of what is at a path, for metrics. The paths of the API are not told apart.
+func (s *Server) endpoint(path string) string {
+	metadata := standin.PathOf(s.Issuer) + "/.well-known/openid-configuration"
+	switch {
+	case strings.HasPrefix(path, altinn.Path):
+		return "exchange"
+	case path == altinn.RefreshPath:
+		return "refresh"
+	case path == altinn.IntrospectionPath:
+		return "introspection"
+	case strings.HasPrefix(path, "/api/"):
+		return "api"
+	case path == metadata:
+		return "metadata"
+	case path == metadata+"/jwks":
+		return "jwks"
+	}
+	return ""
+}
+
 // running says how the server runs.
 func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.endpoint, Drain: s.Options.Drain}
 }
 
 // Handler returns the handler of the server, for a host that serves it in place of Serve.

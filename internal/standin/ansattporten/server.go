@@ -188,7 +188,7 @@ func (s *Server) providerConfig() (provider.Config, error) {
 
 // running says how the server runs.
 func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.op.Endpoint, Drain: s.Options.Drain}
 }
 
 // Handler returns the handler of the server, for a host that serves it in place of Serve.

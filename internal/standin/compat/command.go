@@ -38,7 +38,7 @@ func Command(opt *Options) standin.Command {
 		opt.Env = os.Getenv
 	}
 	return standin.Command{
-		Name: Name, Addr: opt.defaultAddr(), Flags: &opt.Flags, Define: opt.define,
+		Name: Name, Addr: opt.defaultAddr(), Flags: &opt.Flags, NoMetrics: true, Define: opt.define,
 		Open: func(_ context.Context, log *slog.Logger) (standin.Server, error) { return openProgram(opt, log) },
 	}
 }

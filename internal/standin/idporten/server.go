@@ -230,7 +230,7 @@ func (s *Server) route() error {
 
 // running says how the server runs.
 func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+	return standin.Running{Log: s.log, Store: s.Store, Keys: s.Keys, Admin: s.admin, Endpoint: func(path string) string { return s.current.Load().Provider.Endpoint(path) }, Drain: s.Options.Drain}
 }
 
 // Handler returns the handler of the server, for a host that serves it in place of Serve.

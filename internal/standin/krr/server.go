@@ -132,7 +132,7 @@ type Options struct {
 // Command returns the program.
 func (opt *Options) Command() standin.Command {
 	return standin.Command{
-		Name: "krr", Addr: "localhost:8120", Flags: &opt.Flags, Define: opt.define,
+		Name: "krr", Addr: "localhost:8120", Flags: &opt.Flags, NoMetrics: true, Define: opt.define,
 		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) { return Open(ctx, *opt, log) },
 	}
 }

@@ -212,9 +212,24 @@ func (s *Server) delegationSources(known altinn) map[string]maskinporten.Delegat
 	return sources
 }
 
+// endpoint returns the name of what is at a path, for metrics.
+func (s *Server) endpoint(path string) string {
+	switch {
+	case path == standin.PathOf(s.at("token")):
+		return "token"
+	case path == standin.PathOf(s.at("jwk")):
+		return "jwks"
+	case strings.HasPrefix(path, standin.PathOf(s.at("errors"))+"/"):
+		return "errors"
+	case path == standin.PathOf(s.metadata()) || path == standin.PathOf(s.at(".well-known/openid-configuration")):
+		return "metadata"
+	}
+	return ""
+}
+
 // running says how the server runs.
 func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Drain: s.Options.Drain}
+	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.endpoint, Drain: s.Options.Drain}
 }
 
 // Handler returns the handler of the server, for a host that serves it in place of Serve.

@@ -1,0 +1,8 @@
+//go:build !servers
+
+package programs
+
+import "github.com/portner-go/portner/internal/standin"
+
+// newMeter measures a server. It is compiled with the tag servers only, because its modules make the first start longer.
+var newMeter func() (*standin.Meter, error)
