@@ -1,5 +1,5 @@
-// Command altinn is a local Altinn token exchange for development and test: it exchanges tokens of ID-porten and Maskinporten
-// for its own, and has an API that accepts them.
+// Command altinn is a local Altinn for development and test: it exchanges tokens of ID-porten and Maskinporten for its own, refreshes and
+// introspects them, has the register of systems and system users and the lists of authorized parties, and an API that accepts its tokens.
 //
 //	go run ./examples/altinn
 //	go run ./examples/altinn -config my-organisations.json
