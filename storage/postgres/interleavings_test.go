@@ -70,7 +70,7 @@ func (m meeting) run(t *testing.T, d database) string {
 		told.add("A", c.text, verdict)
 		require.Equal(t, "ok", verdict, "%s", &told)
 	}
-	resume := func() {}
+	var resume func()
 	if m.waits != "" {
 		resume = pauseAfter(t, d, m.waits)
 	} else {
@@ -218,7 +218,7 @@ func findSession(n int, now time.Time) call {
 	}}
 }
 
-// finish inserts the code of session 1, with a visit of the session or a consent, and outside the session if it has ended.
+// finish inserts the code of session 1, with a change.
 func finish(text string, now time.Time, change func(o *storage.Outcome)) call {
 	return call{"FinishRequest" + text, func(s *postgres.Store) string {
 		o := outcomeOf(1, meetingCode(now))
