@@ -67,4 +67,4 @@ reliability:
 
 # Screenshots in docs/, taken in headless Chromium.
 shots:
-	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -timeout 1h -run 'TestDemo|TestStories|TestWalk|TestAdministrationPages' ./idporten/ ./landscape/ ./helseid/
+	cd examples && PORTNER_SHOTS=$(CURDIR)/docs/screenshots go test -count=1 -timeout 1h -run 'TestDemo|TestStories|TestWalk|TestAdministrationPages' ./idporten/ ./internal/landscape/ ./helseid/

@@ -37,7 +37,7 @@ func TestReadme(t *testing.T) {
 	var usage syncBuffer
 	require.Equal(t, 0, run(t.Context(), []string{"-h"}, &usage, io.Discard))
 	names := regexp.MustCompile(`(?m)^  (-[a-z-]+)`).FindAllStringSubmatch(usage.String(), -1)
-	require.Len(t, names, 14)
+	require.Len(t, names, 20)
 	for _, n := range names {
 		require.Contains(t, text, "`"+n[1], "the flag is not in the README")
 	}

@@ -2,7 +2,7 @@
 //
 //	go run ./examples/maskinporten
 //	go run ./examples/maskinporten -config my-clients.json -testca testca
-//	go run ./examples/maskinporten -print-token -claims '{"consumer_org":"910753614","scope":"eksempel:delegert.read"}'
+//	go run ./examples/cmd/portner token maskinporten -claims '{"consumer_org":"910753614","scope":"eksempel:delegert.read"}'
 package main
 
 import (

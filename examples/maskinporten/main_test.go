@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -50,11 +52,20 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// token runs -print-token and returns the claims of the token.
+// printToken prints a token, as portner token maskinporten does, and returns the exit status.
+func printToken(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if err := programs.Maskinporten().PrintToken(ctx, args, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// token prints a token and returns the claims of the token.
 func token(t *testing.T, args ...string) map[string]any {
 	t.Helper()
 	var out, errs bytes.Buffer
-	require.Zero(t, run(t.Context(), append([]string{"-print-token"}, args...), &out, &errs), errs.String())
+	require.Zero(t, printToken(t.Context(), args, &out, &errs), errs.String())
 	parts := strings.Split(strings.TrimSpace(out.String()), ".")
 	require.Len(t, parts, 3)
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
@@ -95,7 +106,10 @@ func TestPrintToken(t *testing.T) {
 	}
 
 	var out, errs bytes.Buffer
-	require.Equal(t, 1, run(t.Context(), []string{"-print-token", "-issuer", s.Issuer, "-claims", `{"aud":"x"}`}, &out, &errs))
+	require.Equal(t, 1, printToken(t.Context(), []string{"-claims", "x"}, &out, &errs))
+	require.Contains(t, errs.String(), "-claims:")
+	errs.Reset()
+	require.Equal(t, 1, printToken(t.Context(), []string{"-issuer", s.Issuer, "-claims", `{"aud":"x"}`}, &out, &errs))
 	require.Contains(t, errs.String(), s.Issuer+"errors/MP-110")
 	require.Empty(t, out.String())
 }
@@ -138,7 +152,6 @@ func TestRunRefuses(t *testing.T) {
 		"half":          {[]string{"-tls-cert", "x"}, "are required together"},
 		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
 		"no file":       {[]string{"-config", filepath.Join(t.TempDir(), "x")}, "-config: open"},
-		"claims":        {[]string{"-print-token", "-claims", "x"}, "-claims:"},
 		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: is an unknown member (did you mean "clients"?)`},
 		"organisation":  {[]string{"-config", write(t, `{"delegations":[{"consumer_orgno":"1","supplier_orgno":"991825827","scopes":[]}]}`)}, "delegations[0].consumer_orgno: must be nine digits"},
 		"client":        {[]string{"-config", write(t, `{"clients":[{"client_id":"a"}]}`)}, "clients[0].client_orgno: is required"},
@@ -156,7 +169,7 @@ func TestRunRefuses(t *testing.T) {
 			require.Empty(t, out.String())
 		})
 	}
-	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-print-token", "-testca")...)
+	standintest.RequireFlags(t, run, append(standintest.ServerFlags, "-testca")...)
 }
 
 // TestRunStops checks the greeting and the shutdown.

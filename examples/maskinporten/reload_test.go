@@ -19,7 +19,7 @@ func TestReload(t *testing.T) {
 	t.Parallel()
 	standintest.RequireReload(t, start, func(s *maskinporten.Server) any {
 		var out, errs bytes.Buffer
-		return run(t.Context(), []string{"-print-token", "-issuer", s.Issuer}, &out, &errs)
+		return printToken(t.Context(), []string{"-issuer", s.Issuer}, &out, &errs)
 	}, `{}`, `{"scopes":[{"name":"`+maskinporten.DemoScope+`","owner_orgno":"991825827","active":false}]}`)
 }
 

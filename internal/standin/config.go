@@ -22,6 +22,9 @@ import (
 // Common are the members that the configuration files of all providers have.
 type Common struct {
 	Schema string `json:"$schema,omitempty"`
+	// Settings are flags.
+	Settings Settings `json:"settings,omitempty"`
+
 	Issuer string `json:"issuer,omitempty"`
 	// TestIssuer repeats the issuer if other machines reach the server; see Sites.CheckTest.
 	TestIssuer string `json:"test_issuer,omitempty"`
@@ -97,10 +100,32 @@ func (e ClientEntry) MarshalJSON() ([]byte, error) {
 // Merge returns a configuration file with changes.
 type Merge func(file []byte) ([]byte, error)
 
+// Plain returns a configuration without its comments: what follows // on a line, outside strings. Spaces take their place, so that the lines and
+// columns of errors stay.
+func Plain(text []byte) []byte {
+	plain := slices.Clone(text)
+	inString, inComment := false, false
+	for i := 0; i < len(plain); i++ {
+		switch c := plain[i]; {
+		case c == '\n':
+			inString, inComment = false, false // a string has no line break
+		case inComment:
+			plain[i] = ' '
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case c == '/' && !inString && i+1 < len(plain) && plain[i+1] == '/':
+			plain[i], inComment = ' ', true
+		}
+	}
+	return plain
+}
+
 // ParseConfig decodes a configuration, merges changes into it, and validates it with check. It reports every problem at once, with the path of
 // the member. A document without a text is empty. merge may be nil.
 func ParseConfig[C any](d Document, merge Merge, check func(c *C) error) (c C, err error) {
-	text := d.Text
+	text := Plain(d.Text)
 	if text == nil {
 		text = []byte("{}")
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,7 @@ type Sites []*Site
 // separates their cookies from those of the provider. If f.Addr is "", the provider has no listener, and issuer is its URL.
 func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 	if f.Addr == "" {
-		return inside(issuer, further)
+		return inside(f, issuer, further)
 	}
 	host, port, err := splitAddr("-addr", f.Addr, len(further))
 	if err != nil {
@@ -74,6 +75,7 @@ func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 		return nil, fmt.Errorf("%w (-addr chooses another address)", err)
 	}
 	provider.probes = true
+	provider.Hosts = append(provider.Hosts, f.hosts()...)
 	sites := Sites{provider}
 	for i, name := range further {
 		if port != 0 {
@@ -90,7 +92,7 @@ func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 }
 
 // inside returns a site that the host serves.
-func inside(issuer string, further []string) (Sites, error) {
+func inside(f Flags, issuer string, further []string) (Sites, error) {
 	u, err := url.Parse(issuer)
 	switch {
 	case len(further) > 0:
@@ -98,7 +100,27 @@ func inside(issuer string, further []string) (Sites, error) {
 	case err != nil || u.Host == "":
 		return nil, errors.New("-issuer: must be a URL if there is no -addr")
 	}
-	return Sites{{Name: "provider", Base: u.Scheme + "://" + u.Host, Hosts: []string{u.Host}, probes: true}}, nil
+	return Sites{{Name: "provider", Base: u.Scheme + "://" + u.Host, Hosts: append(f.hosts(), u.Host), probes: true}}, nil
+}
+
+// hosts returns the values of -hosts.
+func (f Flags) hosts() (all []string) {
+	for host := range strings.SplitSeq(f.Hosts, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			all = append(all, host)
+		}
+	}
+	return all
+}
+
+// checkHosts returns an error if a value of -hosts is no value of a Host field.
+func (f Flags) checkHosts() error {
+	for _, host := range f.hosts() {
+		if u, err := url.Parse("http://" + host); err != nil || u.Host != host || u.Hostname() == "" {
+			return fmt.Errorf("-hosts: %q must be HOST or HOST:PORT", host)
+		}
+	}
+	return nil
 }
 
 // ListenMTLS opens a listener at addr that requests certificates of clients, with the certificate of f. The host checks the certificates.

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,6 +28,8 @@ type Flags struct {
 	Addr       string // address to listen on; if "", no port is opened, and the host serves the handler of the server
 	Issuer     string // issuer; if "", that of the configuration, or one derived from Addr
 	TestIssuer string // if "", that of the configuration; see Sites.CheckTest
+	// Hosts are further values of the Host header field that the provider accepts, separated by commas.
+	Hosts      string
 	ConfigFile string
 	Drain      time.Duration // how long requests are accepted after the first interrupt; see Running
 	StateFlags
@@ -171,12 +174,12 @@ type Command struct {
 	Flags *Flags
 	// NoMetrics leaves out the flag -metrics, for a server that is not measured.
 	NoMetrics bool
+	// Environ are the variables of the environment, as of os.Environ. If nil, they are those of the process.
+	Environ []string
 	// Define adds the flags of this program. It may be nil.
 	Define func(*flag.FlagSet)
 	// Open reads the configuration, opens the ports and returns the server.
 	Open func(ctx context.Context, log *slog.Logger) (Server, error)
-	// Instead runs in place of a server if it returns true. It may be nil.
-	Instead func(ctx context.Context, stdout, stderr io.Writer) (bool, error)
 }
 
 // Main runs a program until the first interrupt and exits with its status. A second interrupt ends the process at once.
@@ -197,13 +200,8 @@ func (c Command) Run(ctx context.Context, args []string, stdout, stderr io.Write
 }
 
 func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if err := c.parse(args, stdout); err != nil {
+	if err := c.Parse(args, stdout); err != nil {
 		return err
-	}
-	if c.Instead != nil {
-		if done, err := c.Instead(ctx, stdout, stderr); done || err != nil {
-			return err
-		}
 	}
 	log := Logger(stderr, slog.LevelInfo)
 	s, err := c.Open(ctx, log)
@@ -212,9 +210,35 @@ func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Write
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer onHangup(func() { c.Reload(ctx, s, log) }, stop)()
+	var files []string
+	if c.Flags.ConfigFile != "" {
+		files = append(files, c.Flags.ConfigFile)
+	}
+	defer Reloading(ctx, files, func() { c.Reload(ctx, s, log) }, stop)()
 	s.Greet(stdout)
 	return s.Serve(ctx)
+}
+
+// Reloading calls reload at SIGHUP, and when a file changes, until the function that it returns is called. If the signal says that the terminal
+// was closed, it calls stop.
+func Reloading(ctx context.Context, files []string, reload, stop func()) (end func()) {
+	var mu sync.Mutex // one reload at a time
+	one := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		reload()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for _, file := range files {
+		wg.Go(func() { watch(ctx, file, watchEvery, one) })
+	}
+	hangup := onHangup(one, stop)
+	return func() {
+		hangup()
+		cancel()
+		wg.Wait()
+	}
 }
 
 // Reload makes a server read its configuration file again, and logs each problem of it.
@@ -246,14 +270,15 @@ func NeedsRestart(p *Problems, changed bool, member string) {
 
 // Prepare parses the arguments and opens the server, without running it.
 func (c Command) Prepare(args []string, log *slog.Logger) (Server, error) {
-	if err := c.parse(args, io.Discard); err != nil {
+	if err := c.Parse(args, io.Discard); err != nil {
 		return nil, err
 	}
 	return c.Open(context.Background(), log)
 }
 
-// parse parses the command line. It writes the usage to out for -h only.
-func (c Command) parse(args []string, out io.Writer) error {
+// Parse parses the command line, the variables of the environment and the settings of the configuration. It writes the usage to out for -h only,
+// and opens nothing.
+func (c Command) Parse(args []string, out io.Writer) error {
 	f := c.Flags
 	fs := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	f.program = c.Name
@@ -261,6 +286,7 @@ func (c Command) parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.BoolFunc("allow-http", "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers", allowHTTP)
+	fs.StringVar(&f.Hosts, "hosts", "", "further `values` of the Host header field that the server accepts, separated by commas, such as names in a container network")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
 	f.StateFlags.Define(fs)
@@ -275,8 +301,18 @@ func (c Command) parse(args []string, out io.Writer) error {
 	if err := ParseFlags(fs, args, out); err != nil {
 		return err
 	}
+	environ := c.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	if err := resolveFlags(fs, environ, f); err != nil {
+		return err
+	}
 	if f.Addr == "" {
 		return errors.New("-addr: must not be empty")
+	}
+	if err := f.checkHosts(); err != nil {
+		return err
 	}
 	if f.Drain < 0 {
 		return errors.New("-drain: must not be negative")

@@ -17,8 +17,9 @@ import (
 
 // Config is the configuration file. docs/altinn-config.schema.json describes it.
 type Config struct {
-	Schema string `json:"$schema,omitempty"`
-	Issuer string `json:"issuer,omitempty"`
+	Schema   string           `json:"$schema,omitempty"`
+	Settings standin.Settings `json:"settings,omitempty"`
+	Issuer   string           `json:"issuer,omitempty"`
 	// TestIssuer repeats the issuer if other machines reach the server; see standin.Sites.CheckTest.
 	TestIssuer string `json:"test_issuer,omitempty"`
 

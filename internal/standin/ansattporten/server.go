@@ -150,6 +150,7 @@ func (s *Server) keeps(c Config) error {
 	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
 	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
 	c.Signing.Keeps(&p, s.file.Signing)
+	c.Settings.Keeps(&p, s.file.Settings)
 	return p.Err()
 }
 

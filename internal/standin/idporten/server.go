@@ -207,6 +207,7 @@ func (s *Server) keeps(c Config) error {
 	standin.NeedsRestart(&p, c.Profile != s.Config.Profile, "profile")
 	standin.NeedsRestart(&p, c.MTLS.with(s.Options.MTLS).Addr != s.Config.MTLS.Addr, "mtls.addr")
 	c.Signing.Keeps(&p, s.file.Signing)
+	c.Settings.Keeps(&p, s.file.Settings)
 	return p.Err()
 }
 

@@ -27,7 +27,7 @@ func (s *Server) certificates() (*businesscert.Verifier, error) {
 	return certs.Verifier(s.log)
 }
 
-// MakeTestCA creates the folder of examples/maskinporten/testca if it does not exist.
+// MakeTestCA creates the folder of portner ca if it does not exist.
 func MakeTestCA(dir string, now time.Time) error {
 	if _, err := os.Stat(filepath.Join(dir, "root.pem")); !errors.Is(err, fs.ErrNotExist) {
 		return err

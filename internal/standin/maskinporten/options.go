@@ -12,9 +12,8 @@ import (
 // Options holds the flags.
 type Options struct {
 	standin.Flags
-	TestCA     string
-	printToken bool
-	claims     string
+	TestCA string
+	claims string
 }
 
 // Command returns the program.
@@ -22,17 +21,23 @@ func (opt *Options) Command() standin.Command {
 	return standin.Command{
 		Name: "maskinporten", Addr: "localhost:8090", Flags: &opt.Flags, Define: opt.define,
 		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) { return Open(ctx, *opt, log) },
-		Instead: func(ctx context.Context, stdout, stderr io.Writer) (bool, error) {
-			if !opt.printToken {
-				return false, nil
-			}
-			return true, printToken(ctx, *opt, stdout, stderr)
-		},
 	}
 }
 
+// PrintToken prints a token of the server at -issuer, or of a temporary one.
+func (opt *Options) PrintToken(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c := opt.Command()
+	c.Name = "token maskinporten"
+	c.Define = func(fs *flag.FlagSet) {
+		opt.define(fs)
+		fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant, a JSON `object`")
+	}
+	if err := c.Parse(args, stdout); err != nil {
+		return err
+	}
+	return printToken(ctx, *opt, stdout, stderr)
+}
+
 func (opt *Options) define(fs *flag.FlagSet) {
-	fs.StringVar(&opt.TestCA, "testca", "", "`directory` of examples/maskinporten/testca: trust its business certificates; it is created if it does not exist")
-	fs.BoolVar(&opt.printToken, "print-token", false, "request a token from the server at -issuer, or from a temporary one, print it and exit")
-	fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant of -print-token, a JSON `object`")
+	fs.StringVar(&opt.TestCA, "testca", "", "`directory` of portner ca: trust its business certificates; it is created if it does not exist")
 }

@@ -44,7 +44,7 @@ func printToken(ctx context.Context, opt Options, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "maskinporten: no server at %s: the key of this token is discarded\n", issuer)
+	fmt.Fprintf(stderr, "portner token: no server at %s: the key of this token is discarded\n", issuer)
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()

@@ -123,6 +123,7 @@ func (s *Server) keeps(c Config) error {
 	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
 	standin.NeedsRestart(&p, c.Skyporten != s.file.Skyporten, "skyporten")
 	c.Signing.Keeps(&p, s.file.Signing)
+	c.Settings.Keeps(&p, s.file.Settings)
 	return p.Err()
 }
 
@@ -250,7 +251,7 @@ func (s *Server) Greet(w io.Writer) {
 	if s.Options.TestCA != "" {
 		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.Options.TestCA, DemoCertificate)
 	}
-	fmt.Fprintf(w, "\n  A token: go run ./examples/maskinporten -print-token -issuer %s\n", s.Issuer)
+	fmt.Fprintf(w, "\n  A token: go run ./examples/cmd/portner token maskinporten -issuer %s\n", s.Issuer)
 	s.admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -1,9 +1,8 @@
-package main
+package landscape
 
 import (
 	"bytes"
 	"context"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,34 +41,16 @@ type running struct {
 	stop func() int // Ctrl-C; tells the exit status
 }
 
-// lookAtSources opens every source file of the repository, so that the test cache of the go command depends on them: the servers are
-// built by a child process.
-func lookAtSources(t *testing.T) {
-	t.Helper()
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") {
-			return filepath.SkipDir
-		}
-		if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".go") || strings.Contains(path, "web")) {
-			_, err = os.Stat(path)
-		}
-		return err
-	}))
-}
-
 // start runs the program on free ports and waits for its greeting.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
-	lookAtSources(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("TMP", os.Getenv("TMPDIR")) // of Windows
 	ctx, cancel := context.WithCancel(context.Background())
 	var out output
 	r := &running{errs: &output{}}
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), &out, r.errs) }()
+	go func() { done <- Run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), &out, r.errs) }()
 	r.stop = sync.OnceValue(func() int {
 		cancel()
 		return <-done
@@ -116,7 +97,7 @@ func TestRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out, errs output
-			require.Equal(t, 1, run(t.Context(), c.args, &out, &errs))
+			require.Equal(t, 1, Run(t.Context(), c.args, &out, &errs))
 			require.Contains(t, errs.String(), c.want)
 			require.Equal(t, 1, strings.Count(errs.String(), "landscape:"), "one message")
 			require.Empty(t, out.String())
@@ -145,5 +126,5 @@ func TestMerged(t *testing.T) {
 // TestHelp checks that -h prints the flags to standard output.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	standintest.RequireFlags(t, run, standintest.CommonFlags...)
+	standintest.RequireFlags(t, Run, standintest.CommonFlags...)
 }

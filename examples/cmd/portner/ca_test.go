@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,10 +15,10 @@ import (
 )
 
 // The verifier reads the files of the program and rejects the invalid certificates for the expected reasons.
-func TestRun(t *testing.T) {
+func TestCA(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ca")
-	require.NoError(t, run([]string{"-out", dir}))
+	require.NoError(t, ca(t, dir))
 	roots := x509.NewCertPool()
 	root, err := os.ReadFile(filepath.Join(dir, "root.pem"))
 	require.NoError(t, err)
@@ -62,7 +63,12 @@ func TestRun(t *testing.T) {
 		require.ErrorIs(t, err, businesscert.ErrIncomplete, name)
 	}
 
-	require.ErrorIs(t, run([]string{"-out", dir}), fs.ErrExist, "keys are never replaced")
-	require.Error(t, run(nil))
-	require.ErrorContains(t, run([]string{"-out", dir, "-orgno", "991825828"}), "991825828")
+	require.ErrorIs(t, ca(t, dir), fs.ErrExist, "keys are never replaced")
+	require.Error(t, ca(t))
+	require.ErrorContains(t, ca(t, dir, "-orgno", "991825828"), "991825828")
+}
+
+func ca(t *testing.T, args ...string) error {
+	t.Helper()
+	return makeCA(t.Context(), args, io.Discard, io.Discard)
 }

@@ -1,4 +1,4 @@
-package main
+package landscape
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ import (
 // TestDocs runs the configuration of docs/landscape.md at https and stops it. All servers must end, and all files be removed.
 func TestDocs(t *testing.T) {
 	slow.Test(t)
-	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
+	docs, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	m, err := newMachine(time.Now())
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func shownFolder(t *testing.T, docs string, m *machine) string {
 // TestDocsAddresses compares the addresses of the document with the default addresses.
 func TestDocsAddresses(t *testing.T) {
 	t.Parallel()
-	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "landscape.md"))
+	docs, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	at := addressesFrom("http", "127.0.0.1", 8070)
 	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.HelseID, at.Contacts + "/api/kontaktinformasjon", at.payAPI()} {

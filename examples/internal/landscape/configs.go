@@ -1,10 +1,11 @@
-package main
+package landscape
 
 import (
 	"path/filepath"
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/examples/internal/demo"
+	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/exchange"
 )
 
@@ -50,12 +51,8 @@ var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn", "he
 
 // configure writes the configuration files and returns the servers in the order of their start.
 func (l *landscape) configure() ([]part, error) {
-	ca := filepath.Join(l.folder, "testca")
-	if err := l.machine.set.Write(ca); err != nil {
-		return nil, err
-	}
 	files := map[string]object{
-		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, ca),
+		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, l.testCA()),
 		"altinn": altinnConfig(l.at), "helseid": helseidConfig(l.machine),
 	}
 	paths := map[string]string{}
@@ -71,26 +68,25 @@ func (l *landscape) configure() ([]part, error) {
 
 func (l *landscape) describe(paths map[string]string) []part {
 	at := l.at
-	openid := "/.well-known/openid-configuration"
 	return []part{
 		{
-			name: "idporten", about: "users log in", at: at.IDPorten, ready: at.IDPorten + openid,
+			name: "idporten", command: programs.IDPorten().Command(), about: "users log in", at: at.IDPorten,
 			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-demo", "-machine-issuer", at.Maskinporten},
 		},
 		{
-			name: "ansattporten", about: "users log in for an organisation", at: at.Ansattporten, ready: at.Ansattporten + openid,
+			name: "ansattporten", command: programs.Ansattporten().Command(), about: "users log in for an organisation", at: at.Ansattporten,
 			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"], "-demo"},
 		},
 		{
-			name: "maskinporten", about: "machines get tokens", at: at.Maskinporten, ready: at.Maskinporten + ".well-known/oauth-authorization-server",
+			name: "maskinporten", command: programs.Maskinporten().Command(), about: "machines get tokens", at: at.Maskinporten,
 			args: []string{"-addr", listenAt(at.Maskinporten), "-config", paths["maskinporten"]},
 		},
 		{
-			name: "altinn", about: "tokens are exchanged; APIs", at: at.Altinn, ready: at.altinnIssuer() + openid[1:],
+			name: "altinn", command: programs.Altinn().Command(), about: "tokens are exchanged; APIs", at: at.Altinn,
 			args: []string{"-addr", listenAt(at.Altinn), "-config", paths["altinn"]},
 		},
 		{
-			name: "helseid", about: "health: tokens that are bound to a key", at: at.HelseID, ready: at.HelseID + openid,
+			name: "helseid", command: programs.HelseID().Command(), about: "health: tokens that are bound to a key", at: at.HelseID,
 			args: []string{"-addr", listenAt(at.HelseID), "-config", paths["helseid"]},
 		},
 	}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/altinn"
+	"github.com/portner-go/portner/internal/standin/ansattporten"
+	"github.com/portner-go/portner/internal/standin/helseid"
+	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
+)
+
+func readIDPorten(file string) error {
+	_, err := idporten.ReadConfig(file, false)
+	return err
+}
+
+func readAnsattporten(file string) error {
+	_, err := ansattporten.ReadConfig(file)
+	return err
+}
+
+func readMaskinporten(file string) error {
+	_, err := maskinporten.ReadConfig(file)
+	return err
+}
+
+func readAltinn(file string) error {
+	_, err := altinn.ReadConfig(file)
+	return err
+}
+
+func readHelseID(file string) error {
+	_, err := helseid.ReadConfig(file)
+	return err
+}
+
+// check reads configuration files, and reports every problem.
+func check(_ context.Context, args []string, stdout, _ io.Writer) error {
+	fs := flag.NewFlagSet("check", flag.ContinueOnError)
+	as := fs.String("as", "", "`name` of the server (default: that of $schema, or of the name of the file)")
+	fs.SetOutput(io.Discard)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fs.SetOutput(stdout)
+			fs.PrintDefaults()
+		}
+		return err
+	}
+	if fs.NArg() == 0 {
+		return errors.New("usage: portner check [-as NAME] FILE…")
+	}
+	failed := false
+	for _, file := range fs.Args() {
+		s, err := serverOf(file, *as)
+		if err == nil {
+			err = errors.Join(s.read(file), s.command().Parse([]string{"-config", file}, io.Discard)) // the settings
+		}
+		if err != nil {
+			failed = true
+			fmt.Fprintf(stdout, "%s: %s\n", cmp.Or(s.name, "portner"), strings.TrimPrefix(err.Error(), "-config: "))
+			continue
+		}
+		fmt.Fprintf(stdout, "%s: %s: no problem\n", s.name, file)
+	}
+	if failed {
+		return errors.New("a configuration has problems")
+	}
+	return nil
+}
+
+// serverOf returns the server of a configuration file: as, or the one that $schema or the name of the file names.
+func serverOf(file, as string) (server, error) {
+	if as != "" {
+		s, _, err := named([]string{as}, "")
+		return s, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return server{}, err
+	}
+	var head struct {
+		Schema string `json:"$schema"`
+	}
+	_ = json.Unmarshal(standin.Plain(text), &head) // a problem is reported by what reads all of it
+	for _, hint := range []string{filepath.Base(head.Schema), filepath.Base(file)} {
+		for _, s := range servers {
+			if strings.HasPrefix(hint, s.name) {
+				return s, nil
+			}
+		}
+	}
+	return server{}, fmt.Errorf("%s: of which server? Write -as NAME, or \"$schema\": \"NAME-config.schema.json\", with one of %s", file, names())
+}

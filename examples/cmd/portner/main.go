@@ -1,0 +1,122 @@
+// Command portner is one program with every stand-in.
+//
+//	go run ./examples/cmd/portner idporten
+//	go run ./examples/cmd/portner init maskinporten > maskinporten.json
+//	go run ./examples/cmd/portner check maskinporten.json
+//	go run ./examples/cmd/portner token maskinporten
+//	go run ./examples/cmd/portner ca testca
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/portner-go/portner/examples/internal/landscape"
+	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/standin"
+)
+
+func main() { standin.Main(run) }
+
+// server is a stand-in.
+type server struct {
+	name, about string
+	// command returns a new program of the stand-in.
+	command func() standin.Command
+	// read reads a configuration file.
+	read func(file string) error
+}
+
+var servers = []server{
+	{"idporten", "users log in", func() standin.Command { return programs.IDPorten().Command() }, readIDPorten},
+	{"ansattporten", "users log in for an organisation", func() standin.Command { return programs.Ansattporten().Command() }, readAnsattporten},
+	{"maskinporten", "machines get tokens", func() standin.Command { return programs.Maskinporten().Command() }, readMaskinporten},
+	{"altinn", "tokens are exchanged", func() standin.Command { return programs.Altinn().Command() }, readAltinn},
+	{"helseid", "health: tokens that are bound to a key", func() standin.Command { return programs.HelseID().Command() }, readHelseID},
+}
+
+// command is a command of the program beside the servers.
+type command struct {
+	name, usage, about string
+	run                func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"landscape", "landscape [flags]", "all servers, which trust one another, and a page of stories", nil},
+		{"init", "init NAME", "print a configuration of a server with comments", initialise},
+		{"check", "check [-as NAME] FILE…", "report every problem of configuration files", check},
+		{"token", "token NAME [flags]", "print an access token", printToken},
+		{"ca", "ca DIR [flags]", "make a test authority for business certificates", makeCA},
+	}
+}
+
+// run runs a command until ctx ends and returns its exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+		usage(stdout)
+		return 0
+	}
+	name, rest := args[0], args[1:]
+	if s, ok := find(name); ok {
+		return serve(ctx, s, rest, stdout, stderr)
+	}
+	if name == "landscape" {
+		return landscape.Run(ctx, rest, stdout, stderr)
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return status(c.run(ctx, rest, stdout, stderr), name, stderr)
+		}
+	}
+	return status(fmt.Errorf("%q is no command (-h lists them)", name), "", stderr)
+}
+
+// status prints err and returns the exit status.
+func status(err error, name string, stderr io.Writer) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	fmt.Fprintln(stderr, strings.TrimSpace("portner "+name)+":", err)
+	return 1
+}
+
+func find(name string) (server, bool) {
+	return standin.Find(servers, func(s server) bool { return s.name == name })
+}
+
+// named returns the server of an argument.
+func named(args []string, usage string) (server, []string, error) {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return server{}, nil, fmt.Errorf("usage: portner %s, with one of %s", usage, names())
+	}
+	s, ok := find(args[0])
+	if !ok {
+		return server{}, nil, fmt.Errorf("%q is none of %s", args[0], names())
+	}
+	return s, args[1:], nil
+}
+
+func names() string {
+	var all []string
+	for _, s := range servers {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "portner runs local stand-ins for Norwegian login and token services, for development and test.\n\n")
+	for _, s := range servers {
+		fmt.Fprintf(w, "  portner %-28s %s\n", s.name+" [flags]", s.about)
+	}
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  portner %-28s %s\n", c.usage, c.about)
+	}
+	fmt.Fprint(w, "\nportner NAME -h lists the flags. Each flag has a variable: -tls-cert is PORTNER_TLS_CERT.\n")
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ran runs the program and returns its status and output.
+func ran(t *testing.T, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(t.Context(), args, &o, &e)
+	return status, o.String(), e.String()
+}
+
+// TestInitIsValid: the configuration that init prints has no problem.
+func TestInitIsValid(t *testing.T) {
+	t.Parallel()
+	for _, s := range servers {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			status, config, errs := ran(t, "init", s.name)
+			require.Zero(t, status, errs)
+			require.NotContains(t, config, "SECRET")
+			file := filepath.Join(t.TempDir(), "my.json")
+			require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+			status, out, errs := ran(t, "check", file)
+			require.Zero(t, status, out+errs)
+			require.Equal(t, s.name+": "+file+": no problem\n", out)
+		})
+	}
+}
+
+// TestCheck: every problem of every file is reported, and says which server has it.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	bad := file("maskinporten.json", `{"client":[],"settings":{"adr":"x","drain":"soon"}} // comment`)
+	good := file("x.json", `{"$schema":"https://example.no/altinn-config.schema.json"}`)
+	unknown := file("y.json", `{}`)
+	status, out, errs := ran(t, "check", bad, good, unknown, filepath.Join(t.TempDir(), "none.json"))
+	require.Equal(t, 1, status)
+	require.Equal(t, "portner check: a configuration has problems\n", errs)
+	for _, want := range []string{
+		"maskinporten: " + bad + ":\nclient: is an unknown member (did you mean \"clients\"?)\n", "settings.adr: is an unknown member", "settings.drain: parse error",
+		"altinn: " + good + ": no problem\n", "portner: " + unknown + ": of which server?", "none.json: no such file",
+	} {
+		require.Contains(t, out, want)
+	}
+	status, out, _ = ran(t, "check", "-as", "helseid", unknown)
+	require.Zero(t, status, out)
+}
+
+// TestRefused: a command line that cannot be used gets one message and status 1.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"serve":                                `portner: "serve" is no command (-h lists them)`,
+		"init":                                 "portner init: usage: portner init NAME, with one of idporten,",
+		"init bankid":                          `portner init: "bankid" is none of idporten,`,
+		"init idporten x":                      "portner init: usage:",
+		"check":                                "portner check: usage:",
+		"check -as bankid x.json":              "portner check: a configuration has problems",
+		"ca":                                   "portner ca: usage: portner ca DIR",
+		"token":                                "portner token: usage:",
+		"token helseid":                        "DPoP",
+		"token altinn":                         "-token: is required",
+		"token idporten -user nobody":          `-user: the configuration has no user "nobody"`,
+		"token idporten -client none":          `-client: the configuration has no client "none"`,
+		"token idporten -scope a:b":            "invalid_scope",
+		"token maskinporten -claims x":         "-claims:",
+		"idporten -adr x":                      "idporten: flag provided but not defined: -adr",
+		"idporten -config a -config b -addr x": "portner idporten: -addr: each of several -config has its own",
+		"landscape -store x":                   "landscape: -store: must be memory or sqlite:FOLDER",
+		"landscape -drain -1s":                 "landscape: -drain: must not be negative",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			status, _, errs := ran(t, strings.Fields(args)...)
+			require.Equal(t, 1, status)
+			require.Contains(t, errs, want)
+			require.NotContains(t, errs, "goroutine")
+		})
+	}
+}
+
+// TestTokenWithoutServer: a server that ends with the command issues the token, without a port.
+func TestTokenWithoutServer(t *testing.T) {
+	t.Parallel()
+	for args, parts := range map[string]int{
+		"token maskinporten -addr localhost:0":          3,
+		"token idporten -issuer http://localhost:1":     3,
+		"token ansattporten -issuer http://127.0.0.1:1": 3,
+	} {
+		status, out, errs := ran(t, strings.Fields(args)...)
+		require.Zero(t, status, errs)
+		require.Len(t, strings.Split(strings.TrimSpace(out), "."), parts, args)
+		require.Contains(t, errs, "the key of this token is discarded")
+	}
+}
+
+// TestSeveralConfigurations: one process has a server for each configuration, and a token comes from the one that is named.
+func TestSeveralConfigurations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var files []string
+	for _, name := range []string{"first", "second"} {
+		text, err := initial("idporten")
+		require.NoError(t, err)
+		file := filepath.Join(dir, name+".json")
+		require.NoError(t, os.WriteFile(file, bytes.ReplaceAll(text, []byte("localhost:8080"), []byte("localhost:0")), 0o600))
+		files = append(files, file)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out := &buffer{}
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"idporten", "-config", files[0], "-config=" + files[1]}, out, io.Discard)
+	}()
+	require.Eventually(t, func() bool { return strings.Count(out.String(), "Ctrl-C stops it.") == 2 }, time.Minute, 10*time.Millisecond)
+	var issuers []string
+	for line := range strings.Lines(out.String()) {
+		if _, issuer, ok := strings.Cut(line, "issuer      "); ok {
+			issuers = append(issuers, strings.TrimSpace(issuer))
+		}
+	}
+	require.Len(t, issuers, 2)
+	granted := 0
+	for _, issuer := range issuers { // the servers start in any order
+		if status, _, _ := ran(t, "token", "idporten", "-config", files[0], "-issuer", issuer); status == 0 {
+			granted++
+		}
+	}
+	require.Equal(t, 1, granted, "the secret of the first is not that of the second")
+	stop()
+	require.Zero(t, <-done)
+}
+
+// buffer holds the output of a running program.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String returns the output.
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,109 @@
+// Package landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten, Altinn and HelseID that trust one another, in one process. Its
+// page plays stories in which clients use several of them, and shows every request and response.
+package landscape
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/portner-go/portner/internal/standin"
+)
+
+// options holds the flags.
+type options struct {
+	addr, config   string
+	store, secrets string
+	drain          time.Duration
+	tls            standin.TLS // of all servers
+}
+
+// Run runs the program until ctx ends and returns its exit status.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := command(ctx, args, stdout, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "landscape:", err)
+		return 1
+	}
+	return 0
+}
+
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) (failed error) {
+	opt, err := parseFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	l, err := newLandscape(opt, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { failed = errors.Join(failed, l.close()) }()
+	if err := l.open(); err != nil {
+		return err
+	}
+	l.greet(stdout)
+	return unlessStopped(ctx, l.serve(ctx))
+}
+
+// unlessStopped returns err, or nil if ctx has ended.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func parseFlags(args []string, out io.Writer) (options, error) {
+	var opt options
+	fs := flag.NewFlagSet("landscape", flag.ContinueOnError)
+	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8070", "`address` of the walk-through; the servers use ports after it; port 0 is a free one")
+	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json, ansattporten.json or helseid.json: their entries are added")
+	fs.StringVar(&opt.store, "store", "memory", "where the servers keep their state: memory, or sqlite:`FOLDER` with a file for each")
+	fs.StringVar(&opt.secrets, "secrets", "", "`file` with the secrets of all servers, made if there is none (default: beside the files of -store; otherwise new secrets at each start)")
+	fs.DurationVar(&opt.drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop")
+	opt.tls.Define(fs)
+	if err := standin.ParseFlags(fs, args, out); err != nil {
+		return opt, err
+	}
+	if err := standin.FromEnvironment(fs, os.Environ()); err != nil {
+		return opt, err
+	}
+	return opt, opt.check()
+}
+
+func (opt options) check() error {
+	folder, ok := strings.CutPrefix(opt.store, "sqlite:")
+	switch {
+	case opt.drain < 0:
+		return errors.New("-drain: must not be negative")
+	case opt.store == "memory":
+	case !ok:
+		return errors.New("-store: must be memory or sqlite:FOLDER")
+	default:
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			return fmt.Errorf("-store: there is no folder %s: mkdir -p %s", folder, folder)
+		}
+	}
+	return opt.tls.Check()
+}
+
+// args returns the flags that every server gets.
+func (opt options) args(name string) []string {
+	args := append(opt.tls.Args(), "-drain", opt.drain.String())
+	if folder, ok := strings.CutPrefix(opt.store, "sqlite:"); ok {
+		args = append(args, "-store", "sqlite:"+filepath.Join(folder, name+".db"))
+	}
+	if opt.secrets != "" {
+		args = append(args, "-secrets", opt.secrets)
+	}
+	return args
+}

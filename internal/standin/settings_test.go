@@ -1,0 +1,97 @@
+package standin_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/standin"
+)
+
+// parsed returns the flags of a program with these arguments, variables and configuration.
+func parsed(t *testing.T, config string, environ []string, args ...string) (standin.Flags, error) {
+	t.Helper()
+	if config != "" {
+		file := filepath.Join(t.TempDir(), "config.json")
+		require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+		args = append([]string{"-config", file}, args...)
+	}
+	var f standin.Flags
+	c := standin.Command{
+		Name: "idporten", Addr: "localhost:8080", Flags: &f, Environ: environ,
+		Open: func(context.Context, *slog.Logger) (standin.Server, error) { return nil, nil },
+	}
+	_, err := c.Prepare(args, slog.New(slog.DiscardHandler))
+	return f, err
+}
+
+// TestPrecedence: a flag wins over its variable, which wins over the configuration, which wins over the default.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	const config = `{"settings":{"addr":"localhost:1","drain":"1s","hosts":"idp:80"}}`
+	variables := []string{"PORTNER_ADDR=localhost:2", "PORTNER_DRAIN=2s", "HOME=/", "PORTNER_CLIENTS=of a test"}
+	for name, c := range map[string]struct {
+		config  string
+		environ []string
+		args    []string
+		addr    string
+		drain   time.Duration
+	}{
+		"default":       {"", []string{}, nil, "localhost:8080", 0},
+		"configuration": {config, []string{}, nil, "localhost:1", time.Second},
+		"variable":      {config, variables, nil, "localhost:2", 2 * time.Second},
+		"flag":          {config, variables, []string{"-addr", "localhost:3"}, "localhost:3", 2 * time.Second},
+	} {
+		f, err := parsed(t, c.config, c.environ, c.args...)
+		require.NoError(t, err, name)
+		require.Equal(t, c.addr, f.Addr, name)
+		require.Equal(t, c.drain, f.Drain, name)
+	}
+}
+
+// TestSettingsRefused: every setting that cannot be used is named, with where it was set.
+func TestSettingsRefused(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		`{"settings":{"adr":"x","tls-cert":"x"}}`: "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (-h lists them)\nsettings.tls-cert: is an unknown member",
+		`{"settings":{"config":"x"}}`:             "settings.config: is an unknown member",
+		`{"settings":{"issuer":"x"}}`:             "settings.issuer: is an unknown member: write issuer beside settings",
+		`{"settings":{"drain":"soon"}}`:           "settings.drain: parse error",
+		`{"settings":{"drain":[]}}`:               "settings.drain: must be a string, a boolean or a number",
+		`{"settings":{"hosts":"http://a"}}`:       `-hosts: "http://a" must be HOST or HOST:PORT`,
+	} {
+		_, err := parsed(t, config, []string{})
+		require.ErrorContains(t, err, want, config)
+	}
+	for variable, want := range map[string]string{
+		"PORTNER_ADRESS=x":   "PORTNER_ADRESS: is an unknown variable",
+		"PORTNER_TLS-CERT=x": "PORTNER_TLS-CERT: is an unknown variable",
+		"PORTNER_DRAIN=soon": "PORTNER_DRAIN: parse error",
+	} {
+		_, err := parsed(t, "", []string{variable})
+		require.ErrorContains(t, err, want, variable)
+	}
+}
+
+// TestPlain: comments are spaces, and what looks like one in a string stays.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{ // a \"comment\"\n}":             "{               \n}",
+		`{"a":"https://b","c":"\"//"} // d`: `{"a":"https://b","c":"\"//"}     `,
+		`{"a":"\\"} //`:                     `{"a":"\\"}   `,
+		"// only":                           "       ",
+		`{"a":"unfinished`:                  `{"a":"unfinished`,
+		`"\`:                                `"\`,
+	} {
+		require.Equal(t, want, string(standin.Plain([]byte(text))), text)
+	}
+	f, err := parsed(t, "{ // all of it\n\"settings\": {\"addr\": \"localhost:4\"} // https://example.no\n}", []string{})
+	require.NoError(t, err)
+	require.Equal(t, "localhost:4", f.Addr)
+}
