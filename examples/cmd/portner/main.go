@@ -19,6 +19,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/landscape"
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/compat"
 )
 
 func main() { standin.Main(run) }
@@ -48,6 +49,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
+		{compat.Name, compat.Name + " [flags]", "the issuers of a JSON_CONFIG of navikt/mock-oauth2-server", nil},
 		{"landscape", "landscape [flags]", "all servers, which trust one another, and a page of stories", nil},
 		{"init", "init NAME", "print a configuration of a server with comments", initialise},
 		{"check", "check [-as NAME] FILE…", "report every problem of configuration files", check},
@@ -65,6 +67,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	name, rest := args[0], args[1:]
 	if s, ok := find(name); ok {
 		return serve(ctx, s, rest, stdout, stderr)
+	}
+	if name == compat.Name {
+		return compat.Command(&compat.Options{}).Run(ctx, rest, stdout, stderr)
 	}
 	if name == "landscape" {
 		return landscape.Run(ctx, rest, stdout, stderr)
