@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program := filepath.Join(dir, "portner")
-	if err := child.Release(ctx, "internal/image/program", runtime.GOOS, runtime.GOARCH, program); err != nil {
+	if err := child.Release(ctx, "cmd/portner", runtime.GOOS, runtime.GOARCH, program); err != nil {
 		return err
 	}
 	servers := standIns(program)

@@ -11,7 +11,7 @@ import (
 )
 
 // program is the program of the image.
-const program = "internal/image/program"
+const program = "cmd/portner"
 
 // platform is an operating system and a processor, in the words of Go, which are those of OCI.
 type platform struct{ os, arch string }
