@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"runtime/debug"
 	"testing"
 
 	"github.com/portner-go/portner/keyset"
@@ -26,9 +27,11 @@ func TestAllocations(t *testing.T) { // not parallel: the allocations of the who
 	}
 }
 
-// allocations returns the number of allocations of one operation.
+// allocations returns the number of allocations of one operation. A collection of garbage in between would empty the pools, and be
+// counted.
 func allocations(tb testing.TB, b *bed, o *operation) float64 {
 	tb.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const runs = 50
 	do, w, i := o.prepare(tb, b, runs+1), newSink(), 0
 	return testing.AllocsPerRun(runs, func() {
