@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type world struct {
 	s                      *altinn.Server
 	base                   string
 	maskinporten, idporten *keyset.Set
+	later                  atomic.Int64 // nanoseconds since start, by the clock of the server
 }
 
 // serveStopped serves until the end of the test.
@@ -81,7 +83,7 @@ func newWorld(t *testing.T) *world {
 	prepared, err := programs.Altinn().Command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	w.s = prepared.(*altinn.Server)
-	w.s.Now = func() time.Time { return start }
+	w.s.Now = func() time.Time { return start.Add(time.Duration(w.later.Load())) }
 	w.base = w.s.Base()
 	serveStopped(t, w.s)
 	return w
@@ -231,6 +233,22 @@ func TestAPI(t *testing.T) {
 	for name, token := range map[string]string{"Maskinporten's own token": w.machine(), "ID-porten's own token": w.person(), "none": ""} {
 		status, _ = get("/api/meg", token)
 		require.Contains(t, []int{http.StatusUnauthorized, http.StatusBadRequest}, status, name)
+	}
+}
+
+// TestAPIAfterNewKeys: the API accepts the tokens of a key that began to sign while the server runs.
+func TestAPIAfterNewKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		status, token := w.exchange("maskinporten", w.machine())
+		require.Equal(t, http.StatusOK, status)
+		status, _ = w.call("/api/meg", token)
+		require.Equal(t, http.StatusOK, status)
+		key, err := keyset.Generate(keyset.RS256)
+		require.NoError(t, err)
+		require.NoError(t, w.s.Keys.Set().Replace([]keyset.Key{key}))
+		w.later.Add(int64(2 * time.Second))
 	}
 }
 

@@ -1,6 +1,7 @@
 package altinn
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -260,10 +261,19 @@ func (s *Server) Greet(w io.Writer) {
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
 
-// verifier returns the verifier of Altinn's tokens. An API in another process would read the keys from the metadata.
+// verifier returns the verifier of Altinn's tokens. It loads the keys as an API in another process does, because they change.
 func (s *Server) verifier() (*resource.Verifier, error) {
-	jwks, _ := s.Keys.Set().JWKS(s.Now())
+	keys := resource.RemoteKeys{URI: "http://localhost/jwks", HTTP: &http.Client{Transport: ownKeys{s}}, Refetch: time.Second}
 	return resource.New(resource.Config{
-		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Issuer: s.Issuer, Keys: keys, URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})
+}
+
+// ownKeys answers every request with the keys of the server.
+type ownKeys struct{ s *Server }
+
+// RoundTrip implements http.RoundTripper.
+func (k ownKeys) RoundTrip(r *http.Request) (*http.Response, error) {
+	jwks, _ := k.s.Keys.Set().JWKS(k.s.Now())
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(jwks)), Request: r}, nil
 }
