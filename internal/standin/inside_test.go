@@ -81,7 +81,7 @@ func TestInside(t *testing.T) {
 	for name, c := range openers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, base := inside(t, name, func(f *standin.Flags) { f.Text = []byte(`{}`) })
+			s, base := inside(t, name, func(f *standin.Flags) { f.Text, f.Hosts = []byte(`{}`), "idp:8080,idp.local" })
 			get := func(url, host string) (int, string) {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 				require.NoError(t, err)
@@ -98,6 +98,10 @@ func TestInside(t *testing.T) {
 			require.Contains(t, body, `"issuer":"`+base+c.path+`"`)
 			status, _ = get(base+c.metadata, "evil.example")
 			require.Equal(t, http.StatusMisdirectedRequest, status)
+			for _, host := range []string{"idp:8080", "idp.local"} {
+				status, _ = get(base+c.metadata, host)
+				require.Equal(t, 200, status, "-hosts")
+			}
 			status, body = get(base+standin.PathReady, "any.example")
 			require.Equal(t, 200, status, body)
 

@@ -3,7 +3,6 @@ package systemuser
 import (
 	"encoding/json"
 	"errors"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -231,7 +230,7 @@ func notRedirect(raw string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return true
 	}
-	return u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback())
+	return u.Scheme != "https" && (u.Scheme != "http" || !fields.IsLoopback(u.Hostname()))
 }
 
 // allows reports whether a system may redirect to an address: it has one with the same scheme, host and path.
