@@ -1,12 +1,18 @@
 package standin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/norway"
+	"github.com/portner-go/portner/session"
+	"github.com/portner-go/portner/storage"
 )
 
 // Account holds the members of a user of a configuration that a login needs.
@@ -50,4 +56,26 @@ func Find[T any](list []T, match func(T) bool) (found T, ok bool) {
 		return list[i], true
 	}
 	return found, false
+}
+
+// NewTestLogin returns the test login of the users of a configuration, whom a hint names by number or username. login returns the login of
+// the first user for which match returns true, and whether there is one.
+func NewTestLogin(issuer, test string, login func(match func(pid, username string) bool) (session.Authentication, bool, error)) (*authorize.TestLogin, error) {
+	find := func(match func(pid, username string) bool) (session.Authentication, error) {
+		a, found, err := login(match)
+		if err == nil && !found {
+			err = fmt.Errorf("users: %w", storage.ErrNotFound)
+		}
+		return a, err
+	}
+	return authorize.NewTestLogin(authorize.TestLoginConfig{
+		Issuer: issuer, TestIssuer: test,
+		Identity: func(_ context.Context, pid norway.PID) (session.Identity, error) {
+			a, err := find(func(number, _ string) bool { return number == pid.Reveal() })
+			return a.Identity, err
+		},
+		Named: func(_ context.Context, name string) (session.Authentication, error) {
+			return find(func(_, username string) bool { return username == name })
+		},
+	})
 }

@@ -18,6 +18,9 @@ type Config struct {
 
 	// ConfirmLogout asks the user before a logout without id_token_hint. The default is that of the profile.
 	ConfirmLogout *bool `json:"confirm_logout,omitempty"`
+
+	// TestLogin answers login_hint=testid:<pid>_<acr> and login_hint=testid:<username> without a page.
+	TestLogin bool `json:"test_login,omitempty"`
 }
 
 // environment allows clients of organisations to authenticate with business certificates.

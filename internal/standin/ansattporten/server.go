@@ -11,10 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 )
 
 // Server holds the parts of the program.
@@ -60,7 +62,7 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	if opt.Demo {
 		s.DemoAt = s.Sites[1].Base
 	}
-	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+	if err = s.Sites.CheckTest(s.Issuer, s.testIssuer()); err == nil {
 		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
@@ -162,6 +164,9 @@ func (s *Server) build() error {
 		return err
 	}
 	cfg.Page, cfg.ErrorPage, cfg.LogoutPages = pages.show, pages.authorizeError, pages.LogoutPages()
+	if cfg.TestLogin, err = s.testLogin(); err != nil {
+		return err
+	}
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
@@ -169,6 +174,20 @@ func (s *Server) build() error {
 	s.admin.Use(s.inUse())
 	return nil
 }
+
+// testLogin returns the test login, or nil unless the configuration has one.
+func (s *Server) testLogin() (*authorize.TestLogin, error) {
+	if !s.Config.TestLogin {
+		return nil, nil
+	}
+	return standin.NewTestLogin(s.Issuer, s.testIssuer(), func(match func(pid, username string) bool) (session.Authentication, bool, error) {
+		u, ok := s.directory.find(func(u user) bool { return match(u.PID, u.Username) })
+		return u.authentication(), ok, nil
+	})
+}
+
+// testIssuer returns the issuer again, if it is configured as that of a test environment.
+func (s *Server) testIssuer() string { return cmp.Or(s.Options.TestIssuer, s.Config.TestIssuer) }
 
 func (s *Server) providerConfig() (provider.Config, error) {
 	clients, cerr := s.Config.ClientRegistry(environment, s.Now())

@@ -29,6 +29,9 @@ type Config struct {
 
 	// TypedAssertions rejects client assertions without the typ client-authentication+jwt.
 	TypedAssertions bool `json:"typed_assertions,omitempty"`
+
+	// TestLogin answers login_hint=testid:<pid>_<acr> and login_hint=testid:<username> without a page.
+	TestLogin bool `json:"test_login,omitempty"`
 }
 
 // api is an API that tokens are issued for.

@@ -12,12 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/nhn/helseid"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/scope"
+	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
 )
@@ -63,7 +65,7 @@ func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	}
 	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
 	s.Sites[0].Accept(s.Issuer)
-	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
+	if err = s.Sites.CheckTest(s.Issuer, s.testIssuer()); err == nil {
 		s.State, err = opt.OpenState(ctx, log)
 	}
 	if err == nil {
@@ -166,6 +168,9 @@ func (s *Server) build() error {
 		return err
 	}
 	cfg.Page, cfg.ErrorPage, cfg.LogoutPages = pages.show, pages.authorizeError, pages.LogoutPages()
+	if cfg.TestLogin, err = s.testLogin(); err != nil {
+		return err
+	}
 	if s.op, err = provider.New(cfg); err != nil {
 		return err
 	}
@@ -198,6 +203,23 @@ func (s *Server) buildDemo() error {
 	s.Sites[2].Handle(mux)
 	return err
 }
+
+// testLogin returns the test login, or nil unless the configuration has one.
+func (s *Server) testLogin() (*authorize.TestLogin, error) {
+	if !s.Config.TestLogin {
+		return nil, nil
+	}
+	return standin.NewTestLogin(s.Issuer, s.testIssuer(), func(match func(pid, username string) bool) (a session.Authentication, ok bool, err error) {
+		u, ok := standin.Find(s.Config.Users, func(u user) bool { return match(u.PID, u.Username) })
+		if ok {
+			a, err = u.login(s.rules)
+		}
+		return a, ok, err
+	})
+}
+
+// testIssuer returns the issuer again, if it is configured as that of a test environment.
+func (s *Server) testIssuer() string { return cmp.Or(s.Options.TestIssuer, s.Config.TestIssuer) }
 
 func (s *Server) providerConfig() (provider.Config, error) {
 	env := environment(s.rules)
