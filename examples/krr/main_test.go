@@ -50,9 +50,7 @@ func TestLookup(t *testing.T) {
 	serve(t, register)
 
 	var out, errs bytes.Buffer
-	require.Zero(t, programs.Maskinporten().Command().Run(t.Context(), []string{
-		"-print-token", "-issuer", mp.Issuer, "-claims", `{"scope":"krr:global/kontaktinformasjon.read"}`,
-	}, &out, &errs), errs.String())
+	require.NoError(t, programs.Maskinporten().PrintToken(t.Context(), []string{"-issuer", mp.Issuer, "-claims", `{"scope":"krr:global/kontaktinformasjon.read"}`}, &out, &errs), errs.String())
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, register.Base()+"/rest/v2/personer", strings.NewReader(`{"personidentifikatorer":["21879498012","45840375084"]}`))
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(out.String()))

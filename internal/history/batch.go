@@ -37,14 +37,13 @@ const callsPerKey = 24
 // Run makes the calls of the batch, with callers that share the handles evenly, and returns them. It returns early if ctx ends. Every
 // call has ctx as its context.
 func Run(ctx context.Context, b Batch, handles ...Handle) []Op {
-	now := clock()
 	sh := &shared{keys: map[string]*known{}}
 	ops := make([][]Op, b.Callers)
 	var all sync.WaitGroup
 	for i := range b.Callers {
 		all.Go(func() {
 			c := &caller{
-				Handle: handles[i%len(handles)], ctx: ctx, name: fmt.Sprintf("%d.%d", b.Process, i), now: now, shared: sh,
+				Handle: handles[i%len(handles)], ctx: ctx, name: fmt.Sprintf("%d.%d", b.Process, i), shared: sh,
 				Rand: rand.New(rand.NewPCG(b.Seed, uint64(b.Process)<<32|uint64(i))),
 			}
 			for step := range b.Steps {
@@ -83,7 +82,6 @@ type caller struct {
 	*shared
 	ctx  context.Context
 	name string
-	now  func() int64
 	ops  []Op
 	n    int // numbers what the caller inserts
 }
@@ -102,9 +100,9 @@ func (c *caller) knows(key string, f func(k *known)) {
 
 // record makes a call. Its result is the text that f returns, unless the call returned an error that is no verdict.
 func (c *caller) record(key, method string, args []string, f func() (string, error)) (result string) {
-	o := Op{Key: key, Client: c.name, Method: method, Args: args, Start: c.now()}
+	o := Op{Key: key, Client: c.name, Method: method, Args: args, Start: clock()}
 	seen, err := f()
-	o.End = c.now()
+	o.End = max(o.Start, clock())
 	if o.Result = resultOf(err); o.Result != Unknown {
 		o.Result += seen
 	}

@@ -78,9 +78,6 @@ func (o *Op) line(zero int64) string {
 	return fmt.Sprintf("%10s to %-10s %-6s %s(%s) = %s", since(o.Start), since(o.End), o.Client, o.Method, strings.Join(o.Args, ", "), o.Result)
 }
 
-// clock returns instants that only grow in one process and that those of other processes can be compared with, unless the clock of the
-// machine is set meanwhile.
-func clock() func() int64 {
-	start := time.Now()
-	return func() int64 { return start.UnixNano() + int64(time.Since(start)) }
-}
+// clock returns the time of the clock of the machine, which instants of other processes can be compared with unless it is set meanwhile. It
+// does not add a monotonic duration to one reading of the clock: a process that is preempted while it reads both is off for ever.
+func clock() int64 { return time.Now().UnixNano() }
