@@ -4,6 +4,7 @@
 //	go run ./examples/cmd/portner init maskinporten > maskinporten.json
 //	go run ./examples/cmd/portner check maskinporten.json
 //	go run ./examples/cmd/portner token maskinporten
+//	go run ./examples/cmd/portner health http://localhost:8080
 //	go run ./examples/cmd/portner ca testca
 package main
 
@@ -54,6 +55,7 @@ func commands() []command {
 		{"init", "init NAME", "print a configuration of a server with comments", initialise},
 		{"check", "check [-as NAME] FILE…", "report every problem of configuration files", check},
 		{"token", "token NAME [flags]", "print an access token", printToken},
+		{"health", "health URL", "report whether a server is ready, by the exit status", health},
 		{"ca", "ca DIR [flags]", "make a test authority for business certificates", makeCA},
 	}
 }
