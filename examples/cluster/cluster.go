@@ -47,7 +47,7 @@ func newCluster(ctx context.Context, opt options, stdout, stderr io.Writer) (*cl
 }
 
 func (c *cluster) start(ctx context.Context, stderr io.Writer) (err error) {
-	if c.sites, err = standin.Listen(standin.Flags{Addr: c.opt.addr}, "first", "second", "api"); err != nil {
+	if c.sites, err = standin.Listen(standin.Flags{Addr: c.opt.addr}, "", "first", "second", "api"); err != nil {
 		return err
 	}
 	if err = c.sites.CheckTest(c.sites[0].Base, ""); err != nil {
