@@ -23,7 +23,7 @@ lint:
 # The programs of examples/ have PostgreSQL and Redis with the tag servers only; the tests of these stores are its last command.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 # Packages wait for browsers and servers, so that more of them than cores run at once. The target vet has examined them.
-RACE = PORTNER_SLOW=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m
+RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m
 test:
 	$(RACE) -p 3 work
 	cd examples && $(RACE) -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/stores/
