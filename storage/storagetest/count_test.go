@@ -151,7 +151,7 @@ func TestShortRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the short run fails: %v\n%s", err, out)
 	}
-	for what, most := range map[string]int{"all": 6000, "nodes": 1500} {
+	for what, most := range map[string]int{"all": 9000, "nodes": 2500} {
 		m := regexp.MustCompile(`calls of ` + what + `: (\d+)`).FindSubmatch(out)
 		if m == nil {
 			t.Fatalf("the short run does not report its calls of %s", what)
