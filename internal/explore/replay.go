@@ -29,6 +29,7 @@ type step struct {
 	verdict string
 }
 
+// String returns the step as a line of a trace.
 func (s step) String() string {
 	return fmt.Sprintf("node %c at %3d s  %-44s %s", 'A'+s.node, s.now, s.op, s.verdict)
 }

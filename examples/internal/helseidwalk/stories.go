@@ -89,8 +89,10 @@ func (w *walk) redeem(ctx context.Context, j *tale) (journey.Tokens, error) {
 // child is a child organisation of a single-tenant client, and parent the organisation that a multi-tenant client acts for.
 func Child(orgno string) any { return Organisation("urn:oid:2.16.578.1.12.4.1.4.101", orgno) }
 
+// Parent returns the detail that names the organisation of a request.
 func Parent(orgno string) any { return Organisation("urn:oid:1.0.6523", "NO:ORGNR:"+orgno+":") }
 
+// Organisation returns the detail that names an organisation by an identifier of a system.
 func Organisation(system, value string) any {
 	return map[string]any{"type": "helseid_authorization", "practitioner_role": map[string]any{
 		"organization": map[string]any{"identifier": map[string]any{"system": system, "type": "ENH", "value": value}},
