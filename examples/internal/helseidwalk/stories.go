@@ -86,10 +86,10 @@ func (w *walk) redeem(ctx context.Context, j *tale) (journey.Tokens, error) {
 		}, map[string]any{"assertion_details": Child(helseid.Ward)})
 }
 
-// child is a child organisation of a single-tenant client, and parent the organisation that a multi-tenant client acts for.
+// Child returns the detail that names a child organisation of a single-tenant client.
 func Child(orgno string) any { return Organisation("urn:oid:2.16.578.1.12.4.1.4.101", orgno) }
 
-// Parent returns the detail that names the organisation of a request.
+// Parent returns the detail that names the organisation for which a multi-tenant client acts.
 func Parent(orgno string) any { return Organisation("urn:oid:1.0.6523", "NO:ORGNR:"+orgno+":") }
 
 // Organisation returns the detail that names an organisation by an identifier of a system.
