@@ -132,6 +132,7 @@ func (r *replacement) insert(from *session) error {
 		return storage.ErrConflict
 	}
 	if !r.sessionsByID.add(x.text.id(), x) {
+		x.gone = true // a caller that found it by its hash waits for the lock
 		r.sessionsByHash.drop(x.text.hash())
 		r.sessionCount.give(1, owners{first: &u.sessionShare})
 		return storage.ErrConflict

@@ -73,6 +73,7 @@ func (s *Store) insertTokens(ts tokens) error {
 		return storage.ErrConflict
 	}
 	if ts.refresh != nil && !s.refresh.add(string(ts.refresh.hash[:]), ts.refresh) {
+		ts.access.gone = true // a caller that found it waits for the lock
 		s.access.drop(ts.access.text.hash())
 		s.giveTokens(ts.access.grant, ts.count())
 		return storage.ErrConflict

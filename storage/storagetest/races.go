@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ func raceCases() []testCase[provider.Store] {
 		{"Race/retry and use", "once the successor was used, no retry is accepted", raceRetryUse},
 		{"Race/revoke authorization", "when Revoke has returned no token of the authorization is or becomes live, and no consent", raceAuthorization},
 		{"Race/switch and redeem", "when a session was switched away no login-only token of it is or becomes live", raceSwitch},
+		{"Race/rejected session", "a session that was rejected is never read, replaced or ended, even while it is being rejected", raceRejectedSession},
+		{"Race/rejected tokens", "an access token that was rejected with its refresh token is never live, even while it is being rejected", raceRejectedTokens},
 		{"Race/one code per request", "of 50 codes created for one request exactly one exists", raceRequestID},
 	}
 }
@@ -569,4 +572,61 @@ func raceSwitch(t testing.TB, s provider.Store) {
 		noneLive(t, s, round, all)
 		wantSession(t, s, next, epoch, "after the switch")
 	}
+}
+
+// always returns nil if each of many calls of f returns ErrNotFound.
+func always(f func() error) error {
+	for range 3 * rounds() {
+		if err := f(); !errors.Is(err, storage.ErrNotFound) {
+			return fmt.Errorf("it returned %v, want %w", err, storage.ErrNotFound)
+		}
+	}
+	return nil
+}
+
+// rejected is the verdict of an insertion that must fail, for always.
+func rejected(err error) error {
+	if errors.Is(err, storage.ErrConflict) {
+		return storage.ErrNotFound
+	}
+	return err
+}
+
+// raceRejectedSession creates sessions whose ID is taken, and calls the other methods with their hash meanwhile.
+func raceRejectedSession(t testing.TB, s provider.Store) {
+	in := createSession(t, s, newSession("s", "p"))
+	second := in
+	second.Hash = storage.HashOf("rejected")
+	next := in
+	next.Hash = storage.HashOf("next")
+	insert := func() error { return rejected(replace(bg, s, none, second, epoch)) }
+	calls := []func() error{
+		insert, func() error { _, err := s.Session(bg, second.Hash, epoch); return err },
+		insert, func() error { return replace(bg, s, second.Hash, next, epoch) },
+		insert, func() error { _, err := s.EndSession(bg, second.Hash, epoch); return err },
+	}
+	for i, err := range together(t, len(calls), func(i int) error { return always(calls[i]) }) {
+		must(t, err, []string{"creating", "reading", "creating", "replacing", "creating", "ending"}[i]+" a session that is rejected")
+	}
+	wantSession(t, s, in, epoch, "whose ID was taken")
+}
+
+// raceRejectedTokens rotates to a refresh token that exists, and reads the access token meanwhile.
+func raceRejectedTokens(t testing.TB, s provider.Store) {
+	c, first := redeemed(t, s, newCode("c"), "first")
+	_, other := redeemed(t, s, newCode("d"), "other")
+	second := successor("second", c, 1)
+	second.Refresh.Hash = other.Refresh.Hash
+	for i, err := range together(t, 4, func(i int) error {
+		return always(func() error {
+			if i%2 == 0 {
+				return rejected(s.RotateRefreshToken(bg, first.Refresh.Hash, second, 0, epoch))
+			}
+			_, _, err := s.AccessToken(bg, second.Access.Hash, epoch)
+			return err
+		})
+	}) {
+		must(t, err, []string{"issuing", "reading"}[i%2]+" an access token that is rejected")
+	}
+	issuanceState(t, s, first, epoch, nil, "whose rotation was rejected")
 }

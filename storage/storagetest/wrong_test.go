@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -34,6 +35,9 @@ var wrongStores = map[string]struct {
 	"a cache of pushed requests that is filled late":  {cache("PushedRequest", "ConsumePushedRequest"), []string{"PushedRequest/read before"}},
 	"a cache of empty lists of logins":                {func() storagetest.FullStore { return emptyLists{newModel(""), &sync.Map{}} }, []string{"Logins/user keys are whole"}},
 	"revokes 1,000 tokens at most":                    {wrong(func(m *model) storagetest.FullStore { return thousand{m, map[storage.Hash]bool{}} }), []string{"Many/revoke tokens"}},
+
+	"inserts by hash, then by ID":                     {wrong(func(m *model) storagetest.FullStore { return twoIndexes{m} }), []string{"Race/rejected session"}},
+	"inserts an access token, then the refresh token": {wrong(func(m *model) storagetest.FullStore { return twoIndexes{m} }), []string{"Race/rejected tokens"}},
 
 	"ends 100 grants at most":         {wrong(func(m *model) storagetest.FullStore { return hundred{m} }), []string{"Many/EndSession", "Many/switch", "Many/limit", "Many/revoke authorization", "InsertGrant/many"}},
 	"forgets after 128 rotations":     {wrong(func(m *model) storagetest.FullStore { return shortMemory{m} }), []string{"Many/rotations"}},
@@ -385,6 +389,37 @@ func (s readsFirst) RedeemCode(ctx context.Context, h storage.Hash, i *storage.I
 	s.codes[h] = c
 	s.mu.Unlock()
 	return s.model.RedeemCode(ctx, h, i, now)
+}
+
+// twoIndexes inserts a session under its hash, and an access token, before it finds that the rest of the record is in conflict, and takes
+// them out again. Readers do not wait for it.
+type twoIndexes struct{ *model }
+
+func (s twoIndexes) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) ([]storage.Session, error) {
+	ended, err := s.model.ReplaceSession(ctx, old, next, limit, now)
+	if errors.Is(err, storage.ErrConflict) && old == (storage.Hash{}) {
+		s.shows(func() { s.sessions[next.Hash] = next }, func() { delete(s.sessions, next.Hash) })
+	}
+	return ended, err
+}
+
+func (s twoIndexes) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
+	err := s.model.RotateRefreshToken(ctx, h, i, grace, now)
+	if errors.Is(err, storage.ErrConflict) {
+		s.shows(func() { s.access[i.Access.Hash] = i.Access }, func() { delete(s.access, i.Access.Hash) })
+	}
+	return err
+}
+
+// shows makes a change that others see, and reverts it.
+func (s twoIndexes) shows(change, revert func()) {
+	s.mu.Lock()
+	change()
+	s.mu.Unlock()
+	runtime.Gosched()
+	s.mu.Lock()
+	revert()
+	s.mu.Unlock()
 }
 
 // emptyLists remembers which users had no logins.
