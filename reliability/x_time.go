@@ -24,77 +24,94 @@ func clockJumps(t *trial) {
 
 func clockJumpsControl(t *trial) { jump(t, readThenUpdate, 0, 20) }
 
+// jump races for codes at two nodes of which one has the wrong clock. Then it revokes tokens at the other node, lets both sweep, and uses
+// everything again.
 func jump(t *trial, defect string, skew time.Duration, count int) {
-	const callers = 10
 	c := t.cluster(t.backend(nil).url, 2, func(i int, cfg *nodeConfig) {
 		cfg.Variant, cfg.Lifetimes.AccessToken = defect, 5*time.Minute
 		if i == 1 {
 			cfg.Skew, cfg.Run = skew, t.full
 		}
 	})
-	right := c.nodes[0]
-	all := &cluster{trial: t, issuer: c.issuer, nodes: c.nodes[:1], http: c.http, signer: c.signer} // where users log in
-	codes := all.codes(count, "openid email")
-	var twice, other, replayed, revived atomic.Int64
-	winners := []*reply{}
-	for _, a := range codes {
-		ok := 0
-		for _, r := range race(callers, func(int) *reply { return c.redeem(a) }) {
-			switch {
-			case r.ok():
-				ok++
-				winners = append(winners, r)
-			case !r.refused():
-				other.Add(1)
-			}
-		}
-		if ok > 1 {
-			twice.Add(1)
-		}
-	}
+	right := &cluster{trial: t, issuer: c.issuer, nodes: c.nodes[:1], http: c.http, signer: c.signer} // where users log in
+	codes := right.codes(count, "openid email")
+	winners, twice, other := redeemAtBoth(c, codes)
 	used := []string{}
 	for i := range count {
 		text := c.assertion(fmt.Sprintf("jti-%d", i), time.Now(), time.Now().Add(30*time.Minute))
-		r := all.machineToken(text)
+		r := right.machineToken(text)
 		t.check(r.ok(), "an assertion: %s", r)
 		used = append(used, text)
 	}
 	// A revocation at the node with the right clock holds at the other one, and after the other one has swept.
-	families := all.families(count, "openid email")
+	families := right.families(count, "openid email")
 	for _, f := range families {
-		t.check(all.revoke(f.field("refresh_token")).ok(), "a revocation")
+		t.check(right.revoke(f.field("refresh_token")).ok(), "a revocation")
 	}
-	t.check(c.control(right, "sweep").ok(), "a sweep")
+	t.check(c.control(c.nodes[0], "sweep").ok(), "a sweep")
 	if t.full {
 		t.sleep(95 * time.Second) // until the node with the wrong clock has swept
 	}
-	for _, text := range used {
-		if c.do(http.MethodPost, right.base+"/token", machineForm(text), nil).ok() {
-			replayed.Add(1)
+	replayed := acceptedAgain(c, codes, used)
+	revived := activeTokens(c, append(families, winners...)) // the winners saw a replay
+	name := skew.String()
+	t.count("skew", name)
+	t.count("redeemed_twice", twice)
+	t.count("other", other)
+	t.count("replays_after_sweep", replayed)
+	t.count("active_after_revocation", revived)
+	t.check(twice == 0, "%s: %d codes were redeemed twice", name, twice)
+	t.check(other == 0, "%s: %d other replies", name, other)
+	t.check(replayed == 0, "%s: %d used codes and assertions were accepted after a sweep", name, replayed)
+	t.check(revived == 0, "%s: %d revoked tokens are active", name, revived)
+}
+
+// redeemAtBoth lets ten callers redeem each code at the nodes in turn. It returns the replies with tokens, the number of codes that were
+// redeemed more than once, and the number of replies that are neither.
+func redeemAtBoth(c *cluster, codes []authorization) (winners []*reply, twice, other int) {
+	for _, a := range codes {
+		before := len(winners)
+		for _, r := range race(10, func(int) *reply { return c.redeem(a) }) {
+			switch {
+			case r.ok():
+				winners = append(winners, r)
+			case !r.refused():
+				other++
+			}
+		}
+		if len(winners) > before+1 {
+			twice++
+		}
+	}
+	return winners, twice, other
+}
+
+// acceptedAgain uses codes and client assertions again at the first node and returns how many it accepts.
+func acceptedAgain(c *cluster, codes []authorization, assertions []string) (accepted int) {
+	base := c.nodes[0].base
+	for _, text := range assertions {
+		if c.do(http.MethodPost, base+"/token", machineForm(text), nil).ok() {
+			accepted++
 		}
 	}
 	for _, a := range codes {
-		if c.callAt(right.base, "/token", a.form()).ok() {
-			replayed.Add(1)
+		if c.callAt(base, "/token", a.form()).ok() {
+			accepted++
 		}
 	}
-	for _, f := range append(families, winners...) { // the winners saw a replay
+	return accepted
+}
+
+// activeTokens returns the number of tokens in replies that the introspection endpoint reports as active.
+func activeTokens(c *cluster, replies []*reply) (active int) {
+	for _, r := range replies {
 		for _, name := range []string{"access_token", "refresh_token"} {
-			if c.introspect(f.field(name)).active() {
-				revived.Add(1)
+			if c.introspect(r.field(name)).active() {
+				active++
 			}
 		}
 	}
-	name := skew.String()
-	t.count("skew", name)
-	t.count("redeemed_twice", twice.Load())
-	t.count("other", other.Load())
-	t.count("replays_after_sweep", replayed.Load())
-	t.count("active_after_revocation", revived.Load())
-	t.check(twice.Load() == 0, "%s: %d codes were redeemed twice", name, twice.Load())
-	t.check(other.Load() == 0, "%s: %d other replies", name, other.Load())
-	t.check(replayed.Load() == 0, "%s: %d used codes and assertions were accepted after a sweep", name, replayed.Load())
-	t.check(revived.Load() == 0, "%s: %d revoked tokens are active", name, revived.Load())
+	return active
 }
 
 // soak runs a load with short lifetimes, sweeping nodes and changing keys, and checks that nothing grows.
