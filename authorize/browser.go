@@ -113,7 +113,7 @@ type form struct {
 
 // csrfToken returns the token of one page in three parts: the language of the page; what derives from this browser, this request, this
 // step and the language; and what derives from these and from what the page shows. With two of them, the form of a page whose texts
-// have changed is told from the form of another page.
+// have changed is distinguished from the form of another page.
 func (e *Endpoint) csrfToken(secret int, p progress, locale, content string) string {
 	return locale + "." + e.pageToken(secret, p, locale, "page", "") + "." + e.pageToken(secret, p, locale, "content", content)
 }

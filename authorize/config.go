@@ -127,7 +127,7 @@ type Config struct {
 	AcceptLanguage bool
 	// SIDForEveryClient adds the claim sid to the id_tokens of every client (OIDC Front-Channel Logout §3: the members
 	// frontchannel_logout_session_supported and backchannel_logout_session_supported of the metadata promise it). If false, clients whose
-	// registration asks for it have one; see client.Client.TakesSID.
+	// registration requires it have one; see client.Client.TakesSID.
 	SIDForEveryClient bool
 	// RequiredParameters are parameters that every client must send: state, nonce, code_challenge, request (a signed request object)
 	// and request_uri (a pushed request). Registrations may require more. Public clients always need state and

@@ -147,7 +147,7 @@ func (p *Pending) CSRF() string {
 	return p.endpoint.csrfToken(0, p.x.progress, p.locale, p.content)
 }
 
-// approvable returns what the consent page asks for: the names of scopes, and the IDs of details.
+// approvable returns what the consent page requests: the names of scopes, and the IDs of details.
 func (p *Pending) approvable() (scopes, details []string) {
 	for _, s := range p.facts.plan.NeedsConsent {
 		scopes = append(scopes, s.Name)

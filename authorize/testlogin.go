@@ -19,7 +19,7 @@ import (
 )
 
 // TestLogin answers requests with login_hint=testid:<pid>_<acr> without showing a page, as if the user had logged in and consented
-// (docs.digdir.no: Testing with ID-porten), and requests with login_hint=testid:<name> likewise, for users that the host knows by a
+// (docs.digdir.no: Testing with ID-porten), and requests with login_hint=testid:<name> likewise, for users that the host has by a
 // name. Every client can then log in as every synthetic person. NewTestLogin makes one for test environments only.
 //
 // It approves the scopes of TestLoginConfig.ApproveScopes, selects the first choice of each representation, and approves the

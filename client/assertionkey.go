@@ -33,7 +33,7 @@ var kinds = map[Purpose]*jose.Purpose{
 // AssertionRules are the rules for the purpose and the key of one kind of assertion. The zero value holds the rules of
 // private_key_jwt.
 type AssertionRules struct {
-	// Purpose is the required purpose. It is told by the header parameter typ, and without one by the claims.
+	// Purpose is the required purpose. The header parameter typ determines it, and without one the claims.
 	Purpose Purpose
 	// Algorithms are the allowed signature algorithms, of those in Config.SigningAlgorithms. If nil, it is all of them.
 	Algorithms []string

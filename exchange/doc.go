@@ -20,7 +20,7 @@
 //   - A subject token with may_act can only be exchanged by the party that may_act names (RFC 8693 §4.4). The new token has the same may_act;
 //     without one it has that of the policy ([Decision.MayAct]).
 //   - If a token of this provider or its grant is revoked, the tokens exchanged for it, or with it as the actor token, are revoked too:
-//     introspection and userinfo reject them at once. An id_token stands for the access token that was issued with it. After a logout it
+//     introspection and userinfo reject them at once. An id_token counts as the access token that was issued with it. After a logout it
 //     can not be a subject token any more, and an actor token only as long as that access token can. An API that only verifies signatures accepts them until they expire. The revocation of a token of
 //     another issuer has no effect on the tokens exchanged for it.
 //

@@ -29,7 +29,7 @@ type Key struct {
 	// X5C is the certificate chain in DER, leaf first. It is published in the JWKS and, with Config.IncludeX5C, part of
 	// token headers.
 	X5C [][]byte
-	// Created is when the key was made. A set that keeps its keys itself knows it; for the keys of a host, zero is unknown.
+	// Created is when the key was made. A set that keeps its keys itself sets it; for the keys of a host, zero is unknown.
 	Created time.Time
 
 	Life

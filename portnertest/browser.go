@@ -51,7 +51,7 @@ type play struct {
 
 	mu       sync.Mutex
 	clientID string
-	acr      string // what the request asks for
+	acr      string // what the request requires
 	redeemed bool   // the app sent the code to the token endpoint
 	applied  bool   // the answer was changed
 }

@@ -34,7 +34,7 @@ type Config struct {
 	// Profile applies to New. The zero value is provider.IDPorten().
 	Profile provider.Profile
 	// Clients are registrations. One without redirect URIs accepts every redirect URI on loopback, because a tested app often learns its
-	// address after it knows the issuer.
+	// address after it has the issuer.
 	Clients []client.Client
 	// FrontchannelLogout and BackchannelLogout are the paths of the logout handlers of the tested app, such as "/logout/frontchannel". They
 	// apply to clients without redirect URIs, at the origin of the redirect URI that the app uses. If both are "", ending a session is
@@ -120,14 +120,14 @@ func users() map[string]User {
 	}
 }
 
-// Login is a login of a user at a client. The zero value logs in kari, at the level that the request asks for, and consents.
+// Login is a login of a user at a client. The zero value logs in kari, at the level that the request requires, and consents.
 type Login struct {
 	User   string   // the default is kari
 	Client string   // the client_id of LogIn; the default is app
-	ACR    string   // the level that the user reaches; the default is the one that the request asks for
+	ACR    string   // the level that the user reaches; the default is the one that the request requires
 	Scopes []string // the scopes of LogIn, in addition to openid and profile
 	Cancel bool     // the user cancels at the first page
-	// Decline declines the consents that a page asks for.
+	// Decline declines the consents that a page requests.
 	Decline bool
 	// Represent is the choice on a page of representation, by its identifier. The default is the first one.
 	Represent string

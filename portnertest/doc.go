@@ -10,7 +10,7 @@
 // refuses, and is strict beyond that: it fails the test, with the name of a [Rule], if the app breaks a rule for clients that a server does not
 // notice, such as a nonce that the app sends and does not compare.
 //
-// The clock of a provider stands still until [Provider.Advance] moves it. [Provider.Fail] makes requests fail, [Provider.RotateKeys],
+// The clock of a provider moves only with [Provider.Advance]. [Provider.Fail] makes requests fail, [Provider.RotateKeys],
 // [Provider.Revoke] and [Provider.EndSession] do what happens to apps in production, and [Provider.Requests] returns what the app sent.
 // Providers share nothing, so that tests can be parallel. A provider stops when its test ends.
 //

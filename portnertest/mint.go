@@ -17,7 +17,7 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// Token describes an access token to be minted. The zero value is a token that an API accepts, if it asks for no scope.
+// Token describes an access token to be minted. The zero value is a token that an API accepts, if it requires no scope.
 type Token struct {
 	User   string   // default kari; ignored by services for machines
 	Scopes []string // scopes of the token
@@ -80,7 +80,7 @@ func (p *Provider) mint(tok Token) (string, error) {
 	return changed, err
 }
 
-// change is a minted token whose claims differ from those of the token that the store knows.
+// change is a minted token whose claims differ from those of the token that the store has.
 type change struct {
 	base   string
 	claims map[string]any
@@ -185,7 +185,7 @@ func (p *Provider) mintLogin(tok Token) (minted, error) {
 	return minted{tokens.AccessToken, tokens.IDToken}, err
 }
 
-// unchange replaces a minted token in a request for introspection by the one that the store knows. It returns the claims that the answer
+// unchange replaces a minted token in a request for introspection by the one that the store has. It returns the claims that the answer
 // gets.
 func (p *Provider) unchange(c *call) (body []byte, claims map[string]any) {
 	if c.Endpoint != "introspect" {

@@ -24,7 +24,7 @@ import (
 	"github.com/portner-go/portner/storage/memory"
 )
 
-// Provider is a server on a loopback address. Its clock stands still until Advance moves it. It is safe for concurrent use.
+// Provider is a server on a loopback address. Its clock moves only with Advance. It is safe for concurrent use.
 type Provider struct {
 	// Issuer is the issuer identifier.
 	Issuer string

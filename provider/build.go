@@ -196,7 +196,7 @@ func (b *builder) discovery() discovery.Config {
 		cfg.AuthorizationDetailsTypesSupported = b.cfg.AuthorizationDetails.Names()
 	}
 	// Every provider signs introspection responses on request. The metadata of plain profiles leaves it out, because the conformance suite
-	// warns about members that it does not know.
+	// warns about unknown members.
 	if pr.SigningAlgorithms != nil {
 		cfg.IntrospectionSigningAlgValuesSupported = cfg.IDTokenSigningAlgValuesSupported
 	}

@@ -44,7 +44,7 @@ type node struct {
 	ready time.Duration // from the start of the process until it served
 }
 
-// freeAddr returns a loopback address that nobody listens on.
+// freeAddr returns a loopback address without a listener.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

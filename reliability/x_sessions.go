@@ -65,7 +65,7 @@ func sessions(t *trial) {
 	t.count("statement_p99", slow.percentile(0.99))
 	t.check(removed >= count, "%d of %d sessions were swept", removed, count)
 	t.check(rate >= 5000, "%.0f rows were swept in a second", rate)
-	// The scheduler of a machine with other load delays statements, so that the short profile asks for half of them only.
+	// The scheduler of a machine with other load delays statements, so that the short profile requires half of them only.
 	part := 0.5
 	if t.full {
 		part = 0.99

@@ -232,7 +232,7 @@ func (o Organisation) in(list []string) bool {
 		o.optedIn && slices.Contains(list, o.Authority+":"+o.ID)
 }
 
-// checkSupplier checks the coding of the supplier and the source of the delegation. Without a source, nobody but the supplier says
+// checkSupplier checks the coding of the supplier and the source of the delegation. Without a source, only the supplier says
 // that it acts for the consumer.
 func (r Rules) checkSupplier(t *Token) *Error {
 	if t.Supplier.ID != "" && !t.Supplier.trusted() {

@@ -172,7 +172,7 @@ var errNoCircle = errors.New("session: the session has no login for this circle"
 
 // User returns the identity of the user for a page of the host: the one that the login of the browser's session proved that answers
 // req (see Decide). Without such a login it returns the zero Identity and the reason, and the page must treat the browser as logged
-// out. The zero Request stands for a login for the common circle at any level: a page sets Sufficient.
+// out. The zero Request is a login for the common circle at any level: a page sets Sufficient.
 func (k *Keeper) User(ctx context.Context, request, response http.Header, req Request, now time.Time) (Identity, Reason, error) {
 	s, err := k.Current(ctx, request, response, now)
 	if err != nil {

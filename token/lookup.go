@@ -70,7 +70,7 @@ func (m *Minter) lookupText(ctx context.Context, token string, now time.Time) (*
 }
 
 // LookupIDToken finds the access token that was issued together with the id_token of this provider that has the given jti, and checks
-// its grant, as LookupSubjectToken does. An id_token has no record of its own: it stands for a login as long as this access token is live.
+// its grant, as LookupSubjectToken does. An id_token has no record of its own: it represents a login as long as this access token is live.
 // The caller has verified the id_token.
 func (m *Minter) LookupIDToken(ctx context.Context, jti string, now time.Time) (*LiveToken, error) {
 	hash, ok := accessTokenOf(jti)

@@ -21,7 +21,7 @@ import (
 	"github.com/portner-go/portner/norway"
 )
 
-// drain is how long a server that is stopped accepts requests: the proxy asks more often whether it is ready.
+// drain is how long a server that is stopped accepts requests: the proxy polls its readiness more often.
 const drain = time.Second
 
 // cluster holds the parts of the program.
@@ -136,7 +136,7 @@ func (c *cluster) serve(ctx context.Context) error {
 	return err
 }
 
-// disturb stops the nodes in turn, and starts each again after half the time. It kills every second one, and asks the others to stop.
+// disturb stops the nodes in turn, and starts each again after half the time. It kills every second one, and stops the others gracefully.
 func (c *cluster) disturb(ctx context.Context) {
 	if c.opt.every == 0 {
 		return

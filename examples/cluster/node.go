@@ -69,7 +69,7 @@ func (n *node) kill() {
 	}
 }
 
-// stop asks the server to stop, and waits until its process has ended.
+// stop sends the server a signal to stop, and waits until its process has ended.
 func (n *node) stop() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -106,7 +106,7 @@ func repeatable(method string, err error) bool {
 	return ok && failed.Op == "dial"
 }
 
-// watch asks the nodes whether they are ready, until ctx ends.
+// watch polls whether the nodes are ready, until ctx ends.
 func (p *proxy) watch(ctx context.Context) {
 	for sleep(ctx, watchEvery) {
 		_ = each(p.nodes, func(n *node) error {

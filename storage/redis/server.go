@@ -52,7 +52,7 @@ func (s *Store) checkServer(ctx context.Context, node *goredis.Client, c Config)
 	return nil
 }
 
-// isRefusal reports whether the server answered that the client may not send the command, or does not know it.
+// isRefusal reports whether the server answered that the client may not send the command, or has no such command.
 func isRefusal(err error) bool {
 	return goredis.HasErrorPrefix(err, "NOPERM") || goredis.HasErrorPrefix(err, "unknown command") || goredis.HasErrorPrefix(err, "ERR unknown command")
 }

@@ -128,7 +128,7 @@ func (l *login) browse(ctx context.Context, address, redirect string) (url.Value
 		loggedIn = loggedIn || byID(root, "login-form") != nil
 		r, err = l.answer(ctx, resp, root)
 	}
-	return nil, errors.New("the server asks without end")
+	return nil, errors.New("the server shows pages without end")
 }
 
 func answered(q url.Values) (url.Values, error) {

@@ -127,7 +127,7 @@ func (p *process) start(path string) (context.Context, error) {
 }
 
 // browsers are the names of Chromium. The headless shell is the same engine without the window, tabs and menus of a desktop browser, which
-// nobody sees here: it needs a third of the CPU time.
+// has no use here: it needs a third of the CPU time.
 var browsers = []string{"chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
 func chromium(t *testing.T) string {

@@ -190,7 +190,7 @@ func (c *converter) tokens() {
 		at, err := time.Parse(time.RFC3339Nano, p.SystemTime)
 		c.Want(err == nil && at.Unix() > 0, "tokenProvider.systemTime", "must be an instant such as 2020-01-21T00:00:00Z")
 		c.plan.time = at
-		c.warn("tokenProvider.systemTime", "the clock of this program stands still: nothing that it issues expires here")
+		c.warn("tokenProvider.systemTime", "the clock of this program does not move: nothing that it issues expires here")
 	}
 	if p.KeyProvider.InitialKeys == "" {
 		return
