@@ -73,21 +73,14 @@ func redeemAtOnce(t *trial, defect string, count int) {
 	c := t.cluster(t.backend(nil).url, t.nodes(2), func(_ int, cfg *nodeConfig) {
 		cfg.Variant, cfg.Lifetimes.Code = defect, 10*time.Minute
 	})
-	codes := c.codes(count, "openid email")
-	begin, all := time.Now(), tally{}
-	winners := make([]*reply, 0, count)
-	for i, a := range codes {
-		here := tally{}
-		for _, r := range race(callers, func(int) *reply { return c.redeem(a) }) {
-			here.add(r)
-			all.add(r)
-			if r.ok() {
-				winners = append(winners, r)
-			}
-		}
-		t.check(here.ok.Load() == 1, "code %d was redeemed %d times", i, here.ok.Load())
+	all, live, took := &tally{}, 0, time.Duration(0)
+	for first := 0; first < count; first += 500 { // less than the codes and tokens of one batch live
+		codes := c.codes(min(500, count-first), "openid email")
+		begin := time.Now()
+		winners := redeemEach(c, codes, callers, first, all)
+		took += time.Since(begin)
+		live += c.liveTokens(winners)
 	}
-	took := time.Since(begin)
 	t.count("codes", count)
 	t.count("callers", callers)
 	t.count("ok", all.ok.Load())
@@ -95,18 +88,39 @@ func redeemAtOnce(t *trial, defect string, count int) {
 	t.count("other", all.other.Load())
 	t.count("per_second", int(float64(count*callers)/took.Seconds()))
 	t.check(all.other.Load() == 0, "%d other replies, first %s", all.other.Load(), all.first.Load())
+	t.count("live_after_replay", live)
+	t.check(live == 0, "%d tokens of replayed codes are live", live)
+}
+
+// redeemEach redeems each code from many callers at once, checks that one of them got tokens, and returns the replies with tokens. The number
+// of the first code is first.
+func redeemEach(c *cluster, codes []authorization, callers, first int, all *tally) (winners []*reply) {
+	for i, a := range codes {
+		before := len(winners)
+		for _, r := range race(callers, func(int) *reply { return c.redeem(a) }) {
+			all.add(r)
+			if r.ok() {
+				winners = append(winners, r)
+			}
+		}
+		c.check(len(winners) == before+1, "code %d was redeemed %d times", first+i, len(winners)-before)
+	}
+	return winners
+}
+
+// liveTokens returns the number of tokens in replies of the token endpoint that introspection does not report as inactive.
+func (c *cluster) liveTokens(replies []*reply) int {
 	var live atomic.Int64
-	t.workers(16, func(i int, _ *source) {
-		for k := i; k < len(winners); k += 16 {
+	c.workers(16, func(i int, _ *source) {
+		for k := i; k < len(replies); k += 16 {
 			for _, name := range [...]string{"access_token", "refresh_token"} {
-				if r := c.introspect(winners[k].field(name)); !r.ok() || r.active() {
+				if r := c.introspect(replies[k].field(name)); !r.ok() || r.active() {
 					live.Add(1)
 				}
 			}
 		}
 	})
-	t.count("live_after_replay", live.Load())
-	t.check(live.Load() == 0, "%d tokens of replayed codes are live", live.Load())
+	return int(live.Load())
 }
 
 // rotation refreshes each token of many families from many callers at once.

@@ -53,7 +53,7 @@ func jump(t *trial, defect string, skew time.Duration, count int) {
 		t.sleep(95 * time.Second) // until the node with the wrong clock has swept
 	}
 	replayed := acceptedAgain(c, codes, used)
-	revived := activeTokens(c, append(families, winners...)) // the winners saw a replay
+	revived := c.liveTokens(append(families, winners...)) // the winners saw a replay
 	name := skew.String()
 	t.count("skew", name)
 	t.count("redeemed_twice", twice)
@@ -100,18 +100,6 @@ func acceptedAgain(c *cluster, codes []authorization, assertions []string) (acce
 		}
 	}
 	return accepted
-}
-
-// activeTokens returns the number of tokens in replies that the introspection endpoint reports as active.
-func activeTokens(c *cluster, replies []*reply) (active int) {
-	for _, r := range replies {
-		for _, name := range []string{"access_token", "refresh_token"} {
-			if c.introspect(r.field(name)).active() {
-				active++
-			}
-		}
-	}
-	return active
 }
 
 // soak runs a load with short lifetimes, sweeping nodes and changing keys, and checks that nothing grows.
