@@ -1,5 +1,6 @@
 // Package localdb starts a PostgreSQL or Redis server of this machine for one program: for tests, experiments and the example cluster.
-// Each server has a directory of its own below that of its Config and listens on a loopback port, and it ends with Stop.
+// Each server has a directory of its own below that of its Config and listens on a loopback port. It ends with Stop, and on Linux also when
+// its program ends without Stop.
 package localdb
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -64,18 +66,29 @@ func (s *Server) startOnce(ctx context.Context) error {
 		return err
 	}
 	cmd.SysProcAttr.Setpgid = true // an interrupt of the terminal is for the program, which then stops the server
-	err = cmd.Start()
-	if log, ok := cmd.Stdout.(*os.File); ok {
-		_ = log.Close() // the server has its own descriptor
-	}
-	if err != nil {
+	endWith(cmd.SysProcAttr, s.stop)
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		// On Linux the server gets its signal when the thread that started it ends. Keep the thread.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if log, ok := cmd.Stdout.(*os.File); ok {
+			_ = log.Close() // the server has its own descriptor
+		}
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
 	s.cmd, s.ended = cmd, ended
 	for {
-		if err = s.ready(ctx); err == nil {
+		err := s.ready(ctx)
+		if err == nil {
 			return nil
 		}
 		select {

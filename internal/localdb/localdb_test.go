@@ -1,11 +1,18 @@
 package localdb_test
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/portner-go/portner/internal/localdb"
 	"github.com/portner-go/portner/internal/slow"
@@ -66,4 +73,61 @@ func TestPgBouncer(t *testing.T) {
 	installed(t, err)
 	t.Cleanup(bouncer.Stop)
 	reaches(t, bouncer)
+}
+
+// orphan is an environment variable: a process of this test binary that has it starts the servers in that directory and never stops them.
+const orphan = "PORTNER_TEST_ORPHAN"
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(orphan)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	redis, err := localdb.StartRedis(localdb.Config{Dir: filepath.Join(dir, "redis")})
+	if err == nil {
+		var postgres *localdb.Server
+		if postgres, err = localdb.StartPostgres(localdb.Config{Dir: filepath.Join(dir, "postgres")}); err == nil {
+			fmt.Println(redis.Addr)
+			fmt.Println(postgres.Addr)
+			select {}
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// TestServersEndWithTheirProgram checks that a program that is killed, as by the timeout of its tests, leaves no servers.
+func TestServersEndWithTheirProgram(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends a process with the one that started it")
+	}
+	slow.Test(t)
+	program, err := os.Executable()
+	require.NoError(t, err)
+	var failure bytes.Buffer
+	cmd := exec.Command(program)
+	cmd.Env, cmd.Stderr = append(os.Environ(), orphan+"="+t.TempDir()), &failure
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	var addrs []string
+	for len(addrs) < 2 && lines.Scan() {
+		addrs = append(addrs, lines.Text())
+	}
+	if len(addrs) < 2 && strings.Contains(failure.String(), localdb.ErrNotInstalled.Error()) {
+		installed(t, localdb.ErrNotInstalled)
+	}
+	require.Len(t, addrs, 2, failure.String())
+	require.NoError(t, cmd.Process.Kill())
+	for _, addr := range addrs {
+		require.Eventually(t, func() bool {
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				_ = conn.Close()
+			}
+			return err != nil
+		}, 30*time.Second, 20*time.Millisecond, "a server still listens on %s", addr)
+	}
 }
