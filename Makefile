@@ -1,6 +1,7 @@
 # `make check` runs all checks, for developers and CI.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+MODULE      = github.com/portner-go/portner
 MODULES     = . storage/postgres storage/redis storage/sqlite telemetry examples reliability
 FUZZ_COUNT ?= 3000x
 
@@ -11,22 +12,31 @@ check: fmt vet lint tidy test fuzz bench
 fmt:
 	@out="$$(gofmt -l . ; go run $(GOFUMPT) -l .)"; test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
 
+# With the tag servers, then the packages that have files without it.
+UNTAGGED = ./internal/programs/ ./internal/stores/
 vet:
-	go vet work
-	cd examples && go vet -tags servers ./...
+	go vet -tags servers work
+	cd examples && go vet $(UNTAGGED)
 
-# With the tag servers, then the files without it.
 lint:
 	go run $(STATICCHECK) -tags servers work
-	cd examples && go run $(STATICCHECK) ./internal/stores/
+	cd examples && go run $(STATICCHECK) $(UNTAGGED)
 
-# The programs of examples/ have PostgreSQL and Redis with the tag servers only; the tests of these stores are its last command.
+# Every test: with the race detector, except those of packages which start no goroutine and serve no connection in their code and in
+# their tests (internal/archtest). Other packages use them with many goroutines, and their tests have the race detector. Results that
+# "go test work" left in the cache are used again.
+# The programs of examples/ have PostgreSQL and Redis with the tag servers only. "go test work" tests the files without it.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 # Packages wait for browsers and servers, so that more of them than cores run at once. The target vet has examined them.
-RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m
+PLAIN = acr digdir/ansattporten discovery examples/internal/axe examples/internal/image internal/archtest internal/audit \
+	internal/bound internal/callers internal/callers/cores internal/callers/grant internal/callers/policies \
+	internal/callers/profile internal/callers/resource internal/callers/store internal/display internal/fields internal/httpx \
+	internal/jose internal/mutations internal/record internal/requested internal/standin/look internal/standin/strictjson \
+	internal/walk nhn/helseid norway pkce rar scope storage storage/combined
+RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m -p 4 -tags servers
 test:
-	$(RACE) -p 3 work
-	cd examples && $(RACE) -tags servers -run 'OnEachStore|Restart|Store' ./idporten/ ./internal/stores/
+	PORTNER_SLOW=1 go test -vet=off $(addprefix $(MODULE)/,$(PLAIN))
+	$(RACE) $(filter-out $(addprefix $(MODULE)/,$(PLAIN)),$(shell go list work))
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
 axe:
