@@ -5,7 +5,7 @@ MODULE      = github.com/portner-go/portner
 MODULES     = . storage/postgres storage/redis storage/sqlite telemetry examples reliability
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutations reliability
+.PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutations reliability peers peers-check
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -64,6 +64,15 @@ tidy:
 # exchange costs too much (docs/performance.md).
 bench:
 	go test -count=1 -run '^TestAllocations$$' -bench '^BenchmarkCosts$$' -benchtime 1x ./provider/
+
+# What operations cost beside other providers, in tables and a plot in docs/ (bench/README.md). bench is not in go.work, because of the
+# dependencies of the others. N is the number of code exchanges that are measured.
+N ?= 20000
+peers:
+	cd bench && GOWORK=off go run . -n $(N) -docs ../docs
+
+peers-check:
+	cd bench && GOWORK=off go mod tidy -diff && GOWORK=off go vet . && GOWORK=off go run $(STATICCHECK) . && GOWORK=off go test .
 
 # A container image as an OCI archive, for linux/amd64 and linux/arm64, without a container engine (docs/compose.md).
 image:

@@ -114,7 +114,7 @@ const jwx = "github.com/lestrrat-go/jwx/v2"
 var jwxNames = map[string][]string{"jwa": {"SignatureAlgorithm"}, "jws": {"NewVerifier", "Verifier"}}
 
 // unlayered holds the directories without layers: they are modules with their own dependencies.
-var unlayered = []string{"examples", "reliability", "storage/postgres", "storage/redis", "storage/sqlite", "telemetry"}
+var unlayered = []string{"bench", "examples", "reliability", "storage/postgres", "storage/redis", "storage/sqlite", "telemetry"}
 
 // testThird holds what test files may import in addition to their package. The layers do not apply to test files.
 var testThird = map[string][]string{
@@ -136,7 +136,7 @@ type excuse struct{ file, rule string }
 
 // program reports whether a directory holds programs, which have a clock and a logger of their own.
 func program(dir string) bool {
-	return under(dir, "examples") || under(dir, "internal/callers") || under(dir, "internal/standin") || under(dir, "reliability") ||
+	return under(dir, "bench") || under(dir, "examples") || under(dir, "internal/callers") || under(dir, "internal/standin") || under(dir, "reliability") ||
 		under(dir, "storage/postgres/cmd") || under(dir, "storage/postgres/internal/example")
 }
 
