@@ -100,10 +100,17 @@ func (e ClientEntry) MarshalJSON() ([]byte, error) {
 // Merge returns a configuration file with changes.
 type Merge func(file []byte) ([]byte, error)
 
-// Plain returns a configuration without its comments: what follows // on a line, outside strings. Spaces take their place, so that the lines and
-// columns of errors stay.
+// byteOrderMark may be at the start of a file (RFC 8259 §8.1 lets a reader ignore it).
+const byteOrderMark = "\xef\xbb\xbf"
+
+// Plain returns a configuration without its comments, which are what follows // on a line, outside strings, and without a byte order mark:
+// encoding/json rejects both, and what reads a part of the file must read what is decoded as a whole. Spaces take their place, so that the
+// lines and columns of errors stay.
 func Plain(text []byte) []byte {
 	plain := slices.Clone(text)
+	if bytes.HasPrefix(plain, []byte(byteOrderMark)) {
+		copy(plain, "   ")
+	}
 	inString, inComment := false, false
 	for i := 0; i < len(plain); i++ {
 		switch c := plain[i]; {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/standin"
+	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // parsed returns the flags of a program with these arguments, variables and configuration.
@@ -88,10 +89,34 @@ func TestPlain(t *testing.T) {
 		"// only":                           "       ",
 		`{"a":"unfinished`:                  `{"a":"unfinished`,
 		`"\`:                                `"\`,
+		"\ufeff{} // d":                    "   {}     ",
+		"{\"a\":\"\ufeff\"}":                 "{\"a\":\"\ufeff\"}",
 	} {
 		require.Equal(t, want, string(standin.Plain([]byte(text))), text)
 	}
 	f, err := parsed(t, "{ // all of it\n\"settings\": {\"addr\": \"localhost:4\"} // https://example.no\n}", []string{})
 	require.NoError(t, err)
 	require.Equal(t, "localhost:4", f.Addr)
+}
+
+// TestByteOrderMark: the mark that some editors write at the start of a file hides no setting, and does not bring back the built-in users.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	const mark = "\ufeff"
+	f, err := parsed(t, mark+`{"settings":{"addr":"localhost:4","admin_secret":"secret.txt"}}`, []string{})
+	require.NoError(t, err)
+	require.Equal(t, "localhost:4", f.Addr)
+	require.Equal(t, "secret.txt", f.AdminSecret)
+	_, err = parsed(t, mark+`{"settings":{"adr":"x"}}`, []string{})
+	require.ErrorContains(t, err, "settings.adr")
+
+	file := filepath.Join(t.TempDir(), "idporten.json")
+	require.NoError(t, os.WriteFile(file, []byte(mark+`{"users":[{"username":"per","password":"hemmelig","pid":"21879498012"}]}`), 0o600))
+	var opt idporten.Options
+	opt.Addr, opt.Admin, opt.ConfigFile = "localhost:0", "localhost:0", file
+	s, err := idporten.Open(t.Context(), opt, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer s.Sites.Close()
+	require.Len(t, s.Config.Users, 1)
+	require.Equal(t, "per", s.Config.Users[0].Username)
 }

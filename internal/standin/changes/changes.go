@@ -110,14 +110,14 @@ func (c Changes) copyOf(list string) Changes {
 }
 
 // Merge returns a configuration file with the changes: a changed entry is at the place that it has in the file, and a new one at the end of
-// its list, in the order of the keys. The file is valid JSON without repeated members; "" is an empty one. Lists that are not among lists stay.
+// its list, in the order of the keys. The file is valid JSON without repeated members and without a byte order mark; "" is an empty one. Lists that are not among lists stay.
 func (c Changes) Merge(file []byte, lists []List) ([]byte, error) {
 	if c.Len() == 0 {
 		return file, nil
 	}
 	members := map[string]json.RawMessage{}
-	if text := bytes.TrimPrefix(file, []byte("\xef\xbb\xbf")); len(bytes.TrimSpace(text)) > 0 {
-		if err := json.Unmarshal(text, &members); err != nil {
+	if len(bytes.TrimSpace(file)) > 0 {
+		if err := json.Unmarshal(file, &members); err != nil {
 			return nil, err
 		}
 	}
