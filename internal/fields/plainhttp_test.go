@@ -15,3 +15,13 @@ func TestPlainHTTP(t *testing.T) {
 		require.Equal(t, want, PlainHTTP(host), host)
 	}
 }
+
+// TestPlainHTTPIsForNamedHosts: what one configuration allows at its hosts is not allowed at others.
+func TestPlainHTTPIsForNamedHosts(t *testing.T) {
+	t.Parallel()
+	InsecureAllowPlainHTTP("named.example")
+	require.True(t, PlainHTTP("named.example"))
+	for _, host := range []string{"", "example", "other.example", "a.named.example", "named.example.no", "named.example:80"} {
+		require.False(t, PlainHTTP(host), host)
+	}
+}

@@ -4,7 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/portner-go/portner"
 )
@@ -15,15 +15,19 @@ func IsLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// plainHTTP is set by InsecureAllowPlainHTTP.
-var plainHTTP atomic.Bool
+// plainHTTP holds the hosts of InsecureAllowPlainHTTP.
+var plainHTTP sync.Map
 
-// InsecureAllowPlainHTTP makes PlainHTTP true for every host, until the process ends. It is for stand-ins in a network of containers, whose
-// users ask for it: the flag -allow-http is the only caller. Hosts of the library cannot call it.
-func InsecureAllowPlainHTTP() { plainHTTP.Store(true) }
+// InsecureAllowPlainHTTP makes PlainHTTP true for a host, without port, until the process ends. It is for stand-ins in a network of containers,
+// which call it for the hosts that a configuration with -allow-http names: another configuration of the same process may not have plain http at
+// other hosts. Hosts of the library cannot call it.
+func InsecureAllowPlainHTTP(host string) { plainHTTP.Store(host, true) }
 
 // PlainHTTP reports whether http URLs of a host are accepted where https is the rule: those of this machine are.
-func PlainHTTP(host string) bool { return IsLoopback(host) || plainHTTP.Load() }
+func PlainHTTP(host string) bool {
+	_, allowed := plainHTTP.Load(host)
+	return allowed || IsLoopback(host)
+}
 
 // URL records a base URL that is missing, or is not an absolute http or https URL without credentials, query and fragment.
 // Issuers are such URLs (OIDC Discovery §3).

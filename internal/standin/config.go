@@ -136,17 +136,28 @@ func ParseConfig[C any](d Document, merge Merge, check func(c *C) error) (c C, e
 	if text == nil {
 		text = []byte("{}")
 	}
-	c, err = decodeConfig[C](text)
+	c, err = decode[C](d, text)
 	if err == nil && merge != nil {
 		var merged []byte
 		if merged, err = merge(text); err == nil && !bytes.Equal(merged, text) {
-			c, err = decodeConfig[C](merged)
+			c, err = decode[C](d, merged)
 		}
 	}
 	if err == nil {
 		err = check(&c)
 	}
 	return c, d.Wrap(err)
+}
+
+// decode decodes a configuration, and allows the plain http that it names, if it may.
+func decode[C any](d Document, text []byte) (C, error) {
+	c, err := decodeConfig[C](text)
+	if err == nil && d.AllowHTTP {
+		var value any
+		err = json.Unmarshal(text, &value)
+		allowPlainHTTPIn(value)
+	}
+	return c, err
 }
 
 func decodeConfig[C any](data []byte) (c C, err error) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
 // parsed returns the flags of a program with these arguments, variables and configuration.
@@ -89,8 +91,8 @@ func TestPlain(t *testing.T) {
 		"// only":                           "       ",
 		`{"a":"unfinished`:                  `{"a":"unfinished`,
 		`"\`:                                `"\`,
-		"\ufeff{} // d":                    "   {}     ",
-		"{\"a\":\"\ufeff\"}":                 "{\"a\":\"\ufeff\"}",
+		"\ufeff{} // d":                     "   {}     ",
+		"{\"a\":\"\ufeff\"}":                "{\"a\":\"\ufeff\"}",
 	} {
 		require.Equal(t, want, string(standin.Plain([]byte(text))), text)
 	}
@@ -119,4 +121,33 @@ func TestByteOrderMark(t *testing.T) {
 	defer s.Sites.Close()
 	require.Len(t, s.Config.Users, 1)
 	require.Equal(t, "per", s.Config.Users[0].Username)
+}
+
+// TestPlainHTTPIsOfOneConfiguration: -allow-http is a property of the configuration that has it, and permits plain http at the hosts that this
+// configuration names.
+func TestPlainHTTPIsOfOneConfiguration(t *testing.T) {
+	t.Parallel()
+	open := func(issuer, config string, args ...string) error {
+		file := filepath.Join(t.TempDir(), "maskinporten.json")
+		require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+		args = append([]string{"-addr", "localhost:0", "-issuer", issuer, "-test-issuer", issuer, "-config", file}, args...)
+		s, err := new(maskinporten.Options).Command().Prepare(args, slog.New(slog.DiscardHandler))
+		if err == nil {
+			ended, end := context.WithCancel(context.Background())
+			end()
+			require.NoError(t, s.Serve(ended))
+		}
+		return err
+	}
+	const config = `{"scopes":[{"name":"a:b","owner_orgno":"991825827","delegation_source":"http://source.one.example/","allowed_integration_types":["maskinporten"]}],` +
+		`"altinn":"http://altinn.one.example/"}`
+	another := strings.ReplaceAll(config, "one", "two")
+	require.ErrorContains(t, open("http://mp.one.example/", "{}"), "must be https")
+	require.ErrorContains(t, open("https://mp.one.example/", config), "delegation_source")
+	require.NoError(t, open("http://mp.one.example/", config, "-allow-http"))
+	require.ErrorContains(t, open("http://mp.two.example/", "{}"), "must be https")
+	require.ErrorContains(t, open("https://mp.two.example/", another), "delegation_source")
+	require.ErrorContains(t, open("https://mp.two.example/", another), "altinn: must be https")
+	require.ErrorContains(t, open("http://mp.two.example/", `{"settings":{"allow_http":true}}`, "-allow-http=false"), "must be https")
+	require.NoError(t, open("http://mp.two.example/", `{"settings":{"allow_http":true}}`))
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -43,6 +44,8 @@ type Flags struct {
 	Now func() time.Time
 	// HTTP makes the requests to other servers. If nil, it is TLS.Outgoing.
 	HTTP *http.Client
+	// AllowHTTP accepts http URLs at the hosts that the flags and the configuration name. Without it, only those of this machine may have one.
+	AllowHTTP bool
 	// NewKey makes signing keys, if the store does not last. If nil, keyset.Generate.
 	NewKey func(alg string) (keyset.Key, error)
 }
@@ -51,14 +54,19 @@ type Flags struct {
 type Document struct {
 	Path string // of the file, or ""; the names of files in it are relative to its folder
 	Text []byte // nil without a configuration
+	// AllowHTTP is Flags.AllowHTTP.
+	AllowHTTP bool
 }
 
 // Document reads the configuration.
 func (f Flags) Document() (Document, error) {
-	if f.ConfigFile == "" {
-		return Document{Text: f.Text}, nil
+	d := Document{Text: f.Text}
+	var err error
+	if f.ConfigFile != "" {
+		d, err = ReadDocument(f.ConfigFile)
 	}
-	return ReadDocument(f.ConfigFile)
+	d.AllowHTTP = f.AllowHTTP
+	return d, err
 }
 
 // ReadDocument reads a file.
@@ -67,7 +75,7 @@ func ReadDocument(path string) (Document, error) {
 	if err != nil {
 		return Document{}, fmt.Errorf("-config: %w", err)
 	}
-	return Document{path, text}, nil
+	return Document{Path: path, Text: text}, nil
 }
 
 // Wrap returns an error that names the file of the configuration.
@@ -90,7 +98,7 @@ func NewSource(f Flags) *Source { return &Source{flags: f} }
 // Document reads the configuration.
 func (s *Source) Document() (Document, error) {
 	if text := s.text.Load(); text != nil {
-		return Document{Text: *text}, nil
+		return Document{Text: *text, AllowHTTP: s.flags.AllowHTTP}, nil
 	}
 	return s.flags.Document()
 }
@@ -285,7 +293,7 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
-	fs.BoolFunc("allow-http", "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers", allowHTTP)
+	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers")
 	fs.StringVar(&f.Hosts, "hosts", "", "further `values` of the Host header field that the server accepts, separated by commas, such as names in a container network")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
 	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
@@ -307,6 +315,9 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	}
 	if err := resolveFlags(fs, environ, f); err != nil {
 		return err
+	}
+	if f.AllowHTTP {
+		fs.VisitAll(func(one *flag.Flag) { allowPlainHTTP(one.Value.String()) })
 	}
 	if f.Addr == "" {
 		return errors.New("-addr: must not be empty")
@@ -343,11 +354,25 @@ func ParseFlags(fs *flag.FlagSet, args []string, out io.Writer) error {
 	return nil
 }
 
-// allowHTTP is the flag -allow-http.
-func allowHTTP(text string) error {
-	allowed, err := strconv.ParseBool(text)
-	if allowed {
-		fields.InsecureAllowPlainHTTP()
+// allowPlainHTTP allows plain http at the host of a text that is an http URL.
+func allowPlainHTTP(text string) {
+	if u, err := url.Parse(text); err == nil && u.Scheme == "http" && u.Host != "" {
+		fields.InsecureAllowPlainHTTP(u.Hostname())
 	}
-	return err
+}
+
+// allowPlainHTTPIn does so for every text of a JSON value.
+func allowPlainHTTPIn(value any) {
+	switch v := value.(type) {
+	case string:
+		allowPlainHTTP(v)
+	case []any:
+		for _, one := range v {
+			allowPlainHTTPIn(one)
+		}
+	case map[string]any:
+		for _, one := range v {
+			allowPlainHTTPIn(one)
+		}
+	}
 }

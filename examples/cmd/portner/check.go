@@ -20,28 +20,28 @@ import (
 	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
-func readIDPorten(file string) error {
-	_, err := idporten.ReadConfig(file, false)
+func readIDPorten(d standin.Document) error {
+	_, err := idporten.ParseConfig(d, false)
 	return err
 }
 
-func readAnsattporten(file string) error {
-	_, err := ansattporten.ReadConfig(file)
+func readAnsattporten(d standin.Document) error {
+	_, err := ansattporten.ParseConfig(d)
 	return err
 }
 
-func readMaskinporten(file string) error {
-	_, err := maskinporten.ReadConfig(file)
+func readMaskinporten(d standin.Document) error {
+	_, err := maskinporten.ParseConfig(d)
 	return err
 }
 
-func readAltinn(file string) error {
-	_, err := altinn.ReadConfig(file)
+func readAltinn(d standin.Document) error {
+	_, err := altinn.ParseConfig(d)
 	return err
 }
 
-func readHelseID(file string) error {
-	_, err := helseid.ReadConfig(file)
+func readHelseID(d standin.Document) error {
+	_, err := helseid.ParseConfig(d)
 	return err
 }
 
@@ -64,7 +64,7 @@ func check(_ context.Context, args []string, stdout, _ io.Writer) error {
 	for _, file := range fs.Args() {
 		s, err := serverOf(file, *as)
 		if err == nil {
-			err = errors.Join(s.read(file), s.command().Parse([]string{"-config", file}, io.Discard)) // the settings
+			err = s.check(file)
 		}
 		if err != nil {
 			failed = true
@@ -77,6 +77,17 @@ func check(_ context.Context, args []string, stdout, _ io.Writer) error {
 		return errors.New("a configuration has problems")
 	}
 	return nil
+}
+
+// check reports every problem of a configuration file and of its settings.
+func (s server) check(file string) error {
+	c := s.command()
+	settings := c.Parse([]string{"-config", file}, io.Discard)
+	d, err := c.Flags.Document()
+	if err == nil {
+		err = s.read(d)
+	}
+	return errors.Join(err, settings)
 }
 
 // serverOf returns the server of a configuration file: as, or the one that $schema or the name of the file names.

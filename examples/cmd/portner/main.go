@@ -30,8 +30,8 @@ type server struct {
 	name, about string
 	// command returns a new program of the stand-in.
 	command func() standin.Command
-	// read reads a configuration file.
-	read func(file string) error
+	// read reads a configuration.
+	read func(standin.Document) error
 }
 
 var servers = []server{

@@ -168,3 +168,18 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// TestCheckReadsTheSettingsOfEachFile: what allow_http permits in one file, it does not permit in the next one.
+func TestCheckReadsTheSettingsOfEachFile(t *testing.T) {
+	t.Parallel()
+	file := func(host, settings string) string {
+		name := filepath.Join(t.TempDir(), "maskinporten.json")
+		require.NoError(t, os.WriteFile(name, []byte(`{"altinn":"http://`+host+`.example/"`+settings+`}`), 0o600))
+		return name
+	}
+	allowed, refused := file("checked-one", `,"settings":{"allow_http":true}`), file("checked-two", "")
+	status, out, _ := ran(t, "check", allowed, refused)
+	require.Equal(t, 1, status)
+	require.Contains(t, out, allowed+": no problem\n")
+	require.Contains(t, out, refused+":\naltinn: must be https")
+}

@@ -109,8 +109,10 @@ func (l *login) choose(name string, d standin.Document) (addr string, err error)
 	}
 	if name == "idporten" {
 		opt := programs.IDPorten()
+		settings := opt.Command().Parse(flags, io.Discard)
+		d.AllowHTTP = opt.AllowHTTP
 		c, failed := idporten.ParseConfig(d, false)
-		err = errors.Join(failed, opt.Command().Parse(flags, io.Discard))
+		err = errors.Join(failed, settings)
 		common, addr = c.Common, opt.Addr
 		for _, u := range c.Users {
 			if u.Active == nil || *u.Active {
@@ -119,8 +121,10 @@ func (l *login) choose(name string, d standin.Document) (addr string, err error)
 		}
 	} else {
 		opt := programs.Ansattporten()
+		settings := opt.Command().Parse(flags, io.Discard)
+		d.AllowHTTP = opt.AllowHTTP
 		c, failed := ansattporten.ParseConfig(d)
-		err = errors.Join(failed, opt.Command().Parse(flags, io.Discard))
+		err = errors.Join(failed, settings)
 		common, addr = c.Common, opt.Addr
 		for _, u := range c.Users {
 			accounts = append(accounts, u.Account)

@@ -58,7 +58,7 @@ func TestMerge(t *testing.T) {
 			`{"clients":[{"client_id":"a"},{"client_id":"a"}]}`, changes.Changes{}.With("clients", "a", raw(`{"client_id":"a","x":3}`)),
 			`{"clients":[{"client_id":"a","x":3}]}`,
 		},
-		"without a file":         {"", changes.Changes{}.With("clients", "a", raw(`{"client_id":"a"}`)), `{"clients":[{"client_id":"a"}]}`},
+		"without a file": {"", changes.Changes{}.With("clients", "a", raw(`{"client_id":"a"}`)), `{"clients":[{"client_id":"a"}]}`},
 		"by two members, by a number, and by the parts of a name": {
 			`{"scope_access":[{"scope":"p:s","consumer_orgno":"1","state":"APPROVED"}],"parties":[{"party_id":50012345}],"scopes":[{"prefix":"p","subscope":"s"}]}`,
 			changes.Changes{}.With("scope_access", "p:s 1", raw(`{"new":1}`)).With("parties", "50012345", raw(`{"new":2}`)).With("scopes", "p:s", raw(`{"new":3}`)),

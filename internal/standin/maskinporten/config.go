@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -108,8 +107,9 @@ func (c *Config) check() error {
 	c.registered().CheckClients(&p, environment)
 	c.CheckSigning(&p, c.Clients)
 	c.checkAltinn(&p)
-	if u, err := url.Parse(c.Altinn); c.Altinn != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || !strings.HasSuffix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "") {
-		p.Add("altinn", "must be an http or https URL that ends with a slash")
+	if c.Altinn != "" {
+		p.SecureURL("altinn", c.Altinn) // it receives tokens
+		p.Want(strings.HasSuffix(c.Altinn, "/"), "altinn", "must end with a slash")
 	}
 	all := c.with(builtin())
 	_, err := scope.NewRegistry(all.Scopes, all.ScopeAccess)
