@@ -42,12 +42,9 @@ func (c browserCookie) name(hash storage.Hash) string {
 // all yields name and value of the cookies of this provider that the browser sent.
 func (c browserCookie) all(h http.Header) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
-		for _, line := range h["Cookie"] {
-			for part := range strings.SplitSeq(line, ";") {
-				name, value, _ := strings.Cut(strings.Trim(part, " \t"), "=")
-				if strings.HasPrefix(name, c.prefix) && !yield(name, value) {
-					return
-				}
+		for name, value := range httpx.Cookies(h) {
+			if strings.HasPrefix(name, c.prefix) && !yield(name, value) {
+				return
 			}
 		}
 	}

@@ -2,8 +2,11 @@ package session
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/seal"
 	"github.com/portner-go/portner/storage"
 )
@@ -14,23 +17,26 @@ const cookieName = "portner-session"
 // DefaultCookieName is the name of the session cookie if Config.URL is an https URL without port and path.
 const DefaultCookieName = "__Host-" + cookieName
 
-// cookie returns the session cookie, or the cookie that deletes it if value is "". It ends with the browser if remember is 0, and after
-// remember otherwise. The record on the server expires by Limits.
-func (k *Keeper) cookie(value string, remember time.Duration) *http.Cookie {
-	c := &http.Cookie{
-		Name: k.name, Value: value, Path: "/",
-		Secure: k.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if k.sameSiteNone {
+// cookieAttributes returns the attributes of the session cookie after Path and Max-Age.
+func cookieAttributes(secure, sameSiteNone bool) string {
+	c := http.Cookie{Name: "x", Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if sameSiteNone {
 		c.SameSite = http.SameSiteNoneMode
 	}
+	return strings.TrimPrefix(c.String(), "x=")
+}
+
+// cookie returns the line that sets the session cookie, or deletes it if value is "". The cookie ends with the browser if remember is 0, and
+// after remember otherwise. The record on the server expires by Limits.
+func (k *Keeper) cookie(value string, remember time.Duration) string {
+	maxAge := ""
 	switch {
 	case value == "":
-		c.MaxAge = -1
-	case remember > 0:
-		c.MaxAge = int(remember / time.Second)
+		maxAge = "; Max-Age=0"
+	case remember >= time.Second:
+		maxAge = "; Max-Age=" + strconv.Itoa(int(remember/time.Second))
 	}
-	return c
+	return k.name + "=" + value + "; Path=/" + maxAge + k.attributes
 }
 
 // setCookie sets the cookie in a response header. It replaces a session cookie that the header already sets.
@@ -41,20 +47,17 @@ func (k *Keeper) setCookie(response http.Header, value string, remember time.Dur
 			kept = append(kept, line)
 		}
 	}
-	response["Set-Cookie"] = append(kept, k.cookie(value, remember).String())
+	response["Set-Cookie"] = append(kept, k.cookie(value, remember))
 }
 
 // readCookie returns the value of the cookie in a request header if there is exactly one and it has the form of a session
 // cookie. If there are two, an attacker may have set one of them, and neither is used.
 func (k *Keeper) readCookie(request http.Header) (value string, duplicate bool) {
-	cookies := (&http.Request{Header: request}).CookiesNamed(k.name)
-	switch {
-	case len(cookies) > 1:
-		return "", true
-	case len(cookies) == 0 || cookies[0].Quoted || !seal.TokenShaped(cookies[0].Value):
-		return "", false
+	value, count := httpx.Cookie(request, k.name)
+	if !seal.TokenShaped(value) {
+		value = ""
 	}
-	return cookies[0].Value, false
+	return value, count > 1
 }
 
 // HasCookie reports whether a request has a cookie with the form of a session cookie. The session behind it may have ended.

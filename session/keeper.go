@@ -53,15 +53,14 @@ type Config struct {
 // Keeper starts, continues and ends the sessions of browsers: it reads and sets the session cookie, and changes the records of
 // the store. It is safe for concurrent use and has no state besides its configuration.
 type Keeper struct {
-	rules        Rules
-	store        Store
-	vault        *Vault
-	perUser      int
-	name         string
-	secure       bool
-	sameSiteNone bool
-	onEnded      func(ctx context.Context, ended storage.Session, now time.Time)
-	log          audit.Log
+	rules      Rules
+	store      Store
+	vault      *Vault
+	perUser    int
+	name       string // of the cookie
+	attributes string // of the cookie, after Path and Max-Age
+	onEnded    func(ctx context.Context, ended storage.Session, now time.Time)
+	log        audit.Log
 }
 
 // New returns a Keeper. It reports every problem of the configuration at once, by field name.
@@ -88,7 +87,7 @@ func New(cfg Config) (*Keeper, error) {
 	}
 	return &Keeper{
 		rules: cfg.Rules, store: cfg.Store, vault: cfg.Vault, perUser: cfg.MaxPerUser,
-		name: name, secure: secure, sameSiteNone: cfg.AllowCrossSiteCookie, onEnded: cfg.OnEnded,
+		name: name, attributes: cookieAttributes(secure, cfg.AllowCrossSiteCookie), onEnded: cfg.OnEnded,
 		log: audit.Log{Endpoint: "session", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 	}, nil
 }

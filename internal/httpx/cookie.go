@@ -2,9 +2,40 @@ package httpx
 
 import (
 	"fmt"
+	"iter"
+	"net/http"
 	"net/url"
 	"strings"
 )
+
+// Cookies yields the names and values of the cookies in the header of a request, as the browser sent them: net/http leaves out quotes, and
+// cookies with other characters than those of RFC 6265 §4.1.1.
+func Cookies(h http.Header) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range h["Cookie"] {
+			for part := range strings.SplitSeq(line, ";") {
+				if name, value, _ := strings.Cut(strings.Trim(part, " \t"), "="); !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Cookie returns the value of a cookie in the header of a request. The value is "" if count, the number of cookies with the name, is not 1:
+// one of two may have been set by another host of the site.
+func Cookie(h http.Header, name string) (value string, count int) {
+	for n, v := range Cookies(h) {
+		if n == name {
+			value = v
+			count++
+		}
+	}
+	if count != 1 {
+		value = ""
+	}
+	return value, count
+}
 
 // hostPrefix makes browsers reject the cookie from another host, from a sibling subdomain and over plain http (RFC 6265bis
 // §4.1.3.2).

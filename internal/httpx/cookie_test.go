@@ -42,3 +42,31 @@ func FuzzCookieName(f *testing.F) {
 		require.Equal(t, a == b && p == q, x == y)
 	})
 }
+
+// TestCookie: a cookie counts only if no other one has its name, also in several lines and with a value that no browser stores.
+func TestCookie(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		lines []string
+		value string
+		count int
+	}{
+		{"no header", nil, "", 0},
+		{"another name", []string{"ab=1; xa=2; A=3"}, "", 0},
+		{"spaces and other cookies", []string{"x=1;a=v; y=2"}, "v", 1},
+		{"a value with the separator", []string{" a=v=w\t"}, "v=w", 1},
+		{"quotes are part of the value", []string{`a="v"`}, `"v"`, 1},
+		{"no value", []string{"a"}, "", 1},
+		{"two in a line", []string{"a=v; a=w"}, "", 2},
+		{"two lines", []string{"a=v", "a=v"}, "", 2},
+		{"one of two is malformed", []string{"a=v; a=\x01"}, "", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			value, count := httpx.Cookie(http.Header{"Cookie": c.lines}, "a")
+			require.Equal(t, c.value, value)
+			require.Equal(t, c.count, count)
+		})
+	}
+}

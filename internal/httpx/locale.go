@@ -14,12 +14,9 @@ const LanguageCookie = "IDPORTEN_SELECTED_LANGUAGE"
 // Locale returns the language of a page, one of supported: the choice of the user in the cookies of h, then ui_locales, then
 // Accept-Language if it is used, then the first of supported.
 func Locale(h http.Header, uiLocales string, supported []string, useAcceptLanguage bool) string {
-	if len(h["Cookie"]) > 0 {
-		r := http.Request{Header: h}
-		if chosen := r.CookiesNamed(LanguageCookie); len(chosen) == 1 {
-			if l := language(chosen[0].Value, supported); l != "" {
-				return l
-			}
+	if chosen, _ := Cookie(h, LanguageCookie); chosen != "" {
+		if l := language(chosen, supported); l != "" {
+			return l
 		}
 	}
 	for tag := range strings.SplitSeq(uiLocales, " ") {
