@@ -80,6 +80,7 @@ func textRule(raw string) string {
 	}
 	for i := range len(raw) {
 		switch b := raw[i]; {
+		case unreserved(b): // most bytes
 		case b == '#':
 			return "must not have a fragment"
 		case b == '*':
@@ -210,19 +211,28 @@ func hostRule(host string, bracketed bool) string {
 		}
 		return ""
 	}
-	labels := strings.Split(host, ".")
-	for _, l := range labels {
-		if l == "" || strings.Trim(strings.ToLower(l), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+	for l := range strings.SplitSeq(host, ".") {
+		if !isLabel(l) {
 			return "must have a valid host name"
 		}
 	}
-	last := strings.ToLower(labels[len(labels)-1])
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
 		if a, err := netip.ParseAddr(host); err != nil || a.String() != host {
 			return "must have a canonical IPv4 address"
 		}
 	}
 	return ""
+}
+
+// isLabel reports whether a label of a host name has letters, digits, '-' and '_' only, and at least one of them.
+func isLabel(label string) bool {
+	for i := range len(label) {
+		if c := label[i]; !unreserved(c) || c == '~' {
+			return false
+		}
+	}
+	return label != ""
 }
 
 // portRule returns the rule that a port breaks, or "". Port 0 is allowed in a loopback address of a native client.
@@ -269,6 +279,9 @@ func isLocal(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
+	}
+	if !strings.Contains(host, ":") && strings.Trim(host, "0123456789.") != "" {
+		return false // a name: ParseAddr would allocate its error
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && (a.IsLoopback() || a.IsUnspecified())
