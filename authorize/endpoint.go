@@ -26,6 +26,8 @@ type Endpoint struct {
 
 	codes *seal.Tokens // one for each outcome of a request
 	csrf  *seal.Tokens // of the forms of pages
+
+	hasLevels bool // the provider has levels of assurance
 }
 
 // New validates the configuration and returns an Endpoint. It reports every problem at once, as portner.FieldErrors.
@@ -36,6 +38,7 @@ func New(cfg Config) (*Endpoint, error) {
 		log:    audit.Log{Endpoint: "authorize", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 		parLog: audit.Log{Endpoint: "par", Logger: cfg.Logger, OnEvent: cfg.OnEvent},
 		origin: httpx.Origin(cfg.URL), browser: newBrowserCookie(cfg.base()),
+		hasLevels: len(cfg.Levels.Values()) > 0,
 	}
 	var problems fields.Checker
 	cfg.check(&problems)
@@ -92,5 +95,5 @@ func (e *Endpoint) Authorize(ctx context.Context, r Request) *Decision {
 // ServeHTTP adapts Authorize to net/http.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, err := RequestFrom(w, r)
-	httpx.WriteReply(w, e.authorize(r.Context(), e.newExchange(req, w.Header()), err).render())
+	httpx.WriteBody(w, e.authorize(r.Context(), e.newExchange(req, w.Header()), err).render())
 }

@@ -50,12 +50,11 @@ func (e *Endpoint) issue(ctx context.Context, x *exchange, sess *storage.Session
 		}
 		// The request may have a code that was derived before the secrets rotated.
 		code = e.codes.Derive(i, name)
-		o.Code.Hash = storage.HashOf(code)
+		grant.ID, o.Code.Hash = grantID(code), storage.HashOf(code)
 	}
 	if refused != nil {
 		return e.refuse(ctx, x, refused)
 	}
-	grant.ID = grantID(code)
 	e.log.Emit(ctx, portner.Event{Name: portner.EventAuthorized, Time: x.now, ClientID: grant.ClientID, GrantID: grant.ID})
 	e.recordLogin(commitCtx, x, &grant, f.fresh)
 	return response

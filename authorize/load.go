@@ -73,14 +73,11 @@ func (e *Endpoint) circleOf(c *client.Client) string {
 	return e.cfg.Sessions.CircleOf(c.ClientID, c.SSODisabled)
 }
 
-// hasLevels reports whether the provider has levels of assurance.
-func (e *Endpoint) hasLevels() bool { return len(e.cfg.Levels.Values()) > 0 }
-
 // sufficient reports whether a login at level answers the request. A request without values, to a provider without DefaultACRValues,
 // accepts every level. Essential values must match (OIDC Core §5.5.1.1).
 func (e *Endpoint) sufficient(level string, q *request) bool {
 	switch {
-	case !e.hasLevels():
+	case !e.hasLevels:
 		return true
 	case q.acrEssential:
 		return slices.Contains(q.acrValues, level)

@@ -106,25 +106,26 @@ func (e *Endpoint) newPending(x *exchange, sealed string, sess *storage.Session,
 
 // show sets what the user approves or chooses from, and its digest.
 func (p *Pending) show() {
+	f := &p.facts
+	if p.x.step != ConsentStep && f.selection == nil {
+		return
+	}
 	c := newContent()
 	c.client(p.Client)
 	c.add(p.Locale)
-	switch f := &p.facts; {
-	case p.x.step == ConsentStep:
+	if p.x.step == ConsentStep {
 		p.Scopes = f.plan.Show(p.Locale, p.endpoint.authorizationLifetime(p.x.req.client))
 		c.add(p.x.req.resources...)
 		c.scopes(p.Scopes, f.plan.NeedsConsent)
 		c.details(f.approvable)
 		p.Details = cloneDetails(f.approvable)
-	case f.selection != nil:
+	} else {
 		shown := *f.selection
 		shown.Choices = slices.Clone(shown.Choices)
 		p.Selection = &shown
 		c.details(f.represented)
 		c.selection(f.selection)
 		p.Details = cloneDetails(f.represented)
-	default:
-		return
 	}
 	p.content = c.digest()
 }
@@ -274,10 +275,10 @@ func (p *Pending) continueRequest(ctx context.Context, step func(*exchange) *Dec
 // logIn starts or renews the session of the browser.
 func (e *Endpoint) logIn(ctx context.Context, x *exchange, a session.Authentication) (*storage.Session, *refusal) {
 	to := x.req.to
-	if !e.hasLevels() {
+	if !e.hasLevels {
 		a.ACR = ""
 	}
-	if a.Identity.Subject == "" || e.hasLevels() && !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
+	if a.Identity.Subject == "" || e.hasLevels && !e.cfg.Levels.AtLeast(a.ACR, a.ACR) {
 		return nil, faulty(to, errors.New("authorize: the authentication has no subject, or a level that Config.Levels does not contain"))
 	}
 	current, refused := e.presentedSession(ctx, x)

@@ -236,7 +236,7 @@ func (e *Endpoint) promptValues(c *client.Client) []string {
 // checkLevels validates acr_values. Unknown values are ignored. If no value is known, the request is rejected where
 // Config.RequireKnownACR says so; elsewhere acr is a voluntary claim (OIDC Core §5.5.1.1), and the request has no values.
 func (e *Endpoint) checkLevels(_ context.Context, q *request, _ time.Time) *refusal {
-	if !e.hasLevels() {
+	if !e.hasLevels {
 		return nil
 	}
 	q.acrValues = e.requestedLevels(q.form)

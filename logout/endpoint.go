@@ -90,7 +90,7 @@ func (e *Endpoint) Logout(ctx context.Context, r Request) *Decision {
 // ServeHTTP adapts Logout to net/http.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, err := RequestFrom(w, r)
-	httpx.WriteReply(w, e.logout(r.Context(), e.newExchange(req, w.Header()), err).render())
+	httpx.WriteBody(w, e.logout(r.Context(), e.newExchange(req, w.Header()), err).render())
 }
 
 // exchange is the state of one request. It holds values only.

@@ -106,15 +106,13 @@ func (v *Vault) UserKey(subject string) storage.Hash { return v.users.Of(subject
 
 // sid returns the "sid" of a session for a client. It is derived, so that a code can hold it before the session has the client.
 func (v *Vault) sid(sessionID, clientID string) string {
-	h := v.sids.Of(sessionID + "\x00" + clientID)
-	return base64.RawURLEncoding.EncodeToString(h[:])
+	return seal.Text(v.sids.Of(sessionID + "\x00" + clientID))
 }
 
 // GrantHandle returns an identifier of a grant from which OpenGrantHandle computes the key of its user without a look-up. A handle
 // discloses only grantID: the key of the user is masked, with a different mask for each grant.
 func (v *Vault) GrantHandle(userKey storage.Hash, grantID string) string {
-	masked := v.mask(userKey, grantID)
-	return grantID + "." + base64.RawURLEncoding.EncodeToString(masked[:])
+	return grantID + "." + seal.Text(v.mask(userKey, grantID))
 }
 
 // OpenGrantHandle reverses GrantHandle. It does not authenticate the handle: the caller must find the grant among those

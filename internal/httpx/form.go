@@ -237,10 +237,11 @@ func Parse(raw string) (Form, error) {
 	if raw == "" {
 		return Form{}, nil
 	}
-	if n := strings.Count(raw, "&") + 1; n > MaxParams {
+	n := strings.Count(raw, "&") + 1
+	if n > MaxParams {
 		return Form{}, reject("too_many_parameters")
 	}
-	f := Form{make([]pair, 0, strings.Count(raw, "&")+1)}
+	f := Form{make([]pair, 0, n)}
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
 			continue

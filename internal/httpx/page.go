@@ -41,8 +41,12 @@ func SeeOther(h http.Header, location string) portner.Reply {
 
 // AppendQuery adds parameters to a registered URI and keeps its query (RFC 6749 §3.1.2).
 func AppendQuery(uri string, params ...string) string {
+	size := len(uri) + 128 // for separators and escapes
+	for _, p := range params {
+		size += len(p)
+	}
 	var b strings.Builder
-	b.Grow(len(uri) + 256)
+	b.Grow(size)
 	b.WriteString(uri)
 	sep := byte('?')
 	if i := strings.IndexByte(uri, '?'); i >= 0 {

@@ -63,6 +63,11 @@ func JSONReply(status int, doc []byte) portner.Reply {
 // WriteReply writes a response. Its header fields replace those of w.
 func WriteReply(w http.ResponseWriter, r portner.Reply) {
 	maps.Copy(w.Header(), r.Header)
+	WriteBody(w, r)
+}
+
+// WriteBody is WriteReply for a response whose header is that of w.
+func WriteBody(w http.ResponseWriter, r portner.Reply) {
 	w.WriteHeader(r.Status)
 	if len(r.Body) > 0 {
 		_, _ = w.Write(r.Body)

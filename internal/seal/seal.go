@@ -89,7 +89,8 @@ func (b *Box) Open(sealed []byte, aad string) ([]byte, error) {
 
 // SealString is Seal in unpadded base64url, for URLs, cookies and forms.
 func (b *Box) SealString(plaintext []byte, aad string) string {
-	return base64.RawURLEncoding.EncodeToString(b.Seal(plaintext, aad))
+	var room [1024]byte // most texts fit, so that only the result is allocated
+	return string(base64.RawURLEncoding.AppendEncode(room[:0], b.Seal(plaintext, aad)))
 }
 
 // OpenString reverses SealString.
@@ -154,15 +155,21 @@ func (t *Tokens) Len() int { return len(t.hashes) }
 // Derive returns the token that derives from value under the secret with index i. It has the form of a NewToken value. Use index 0
 // for new tokens, and every index to recognise a token that was derived before the secrets were rotated.
 func (t *Tokens) Derive(i int, value string) string {
-	h := t.hashes[i].Of(value)
-	return base64.RawURLEncoding.EncodeToString(h[:])
+	return Text(t.hashes[i].Of(value))
 }
 
 // NewToken returns a bearer value of 256 random bits: 43 characters of unpadded base64url.
 func NewToken() string {
 	var b [32]byte
 	rand.Read(b[:]) // it never returns an error
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return Text(b)
+}
+
+// Text returns 32 bytes as 43 characters of unpadded base64url.
+func Text(b [32]byte) string {
+	var text [43]byte // on the stack, so that only the result is allocated
+	base64.RawURLEncoding.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // NewID returns a random identifier of 128 bits: 22 characters of unpadded base64url. It is not a secret.
