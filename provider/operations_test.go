@@ -24,11 +24,13 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
+	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/internal/optest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/pkce"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -72,6 +74,7 @@ var operations = []operation{
 	{name: "userinfo, opaque token", prepare: userInfo("openid profile test:opaque"), allocs: map[string]float64{"": 16}},
 	{name: "authorize, live SSO session", prepare: authorizeSSO, allocs: map[string]float64{"": 58}},
 	{name: "authorize, to the login page", prepare: authorizeLogin, allocs: map[string]float64{"": 33}},
+	{name: "login, new browser, to the code", prepare: firstLogin, allocs: map[string]float64{"": 134}},
 	{name: "discovery", prepare: get("/.well-known/openid-configuration"), allocs: map[string]float64{"": 0}},
 	{name: "JWKS", prepare: get("/jwks.json"), allocs: map[string]float64{"": 4}},
 	{name: "PKCE verify", prepare: pkceVerify, allocs: map[string]float64{"": 0}},
@@ -268,6 +271,35 @@ func authorizeLogin(_ testing.TB, b *bed, n int) work {
 	return serve(b.Provider, http.StatusSeeOther, repeat(n, func() *http.Request {
 		return httptest.NewRequest(http.MethodGet, b.Request("tjeneste", "openid profile").URL(), nil)
 	}))
+}
+
+// firstLogin sends an authorization request of a new browser, and the request for the login page, at which another identity provider has
+// authenticated a user without a session. The response is a code.
+func firstLogin(tb testing.TB, _ *bed, n int) work {
+	tb.Helper()
+	op := optest.New(tb, optest.Options{Change: func(c *provider.Config) {
+		c.Page = func(_ http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
+			who := session.Identity{Subject: r.Header.Get("From"), Identifiers: optest.Identifiers(optest.KariPID)}
+			return p.LogIn(r.Context(), session.Authentication{Identity: who, ACR: acr.High, AMR: []string{"BankID"}})
+		}
+	}})
+	first := repeat(n, func() *http.Request {
+		return httptest.NewRequest(http.MethodGet, op.Request("tjeneste", "openid profile").URL(), nil)
+	})
+	second := repeat(n, func() *http.Request {
+		r := httptest.NewRequest(http.MethodGet, optest.Issuer+"/login", nil)
+		r.Header = http.Header{"Cookie": {""}, "From": {pkce.NewVerifier()}}
+		return r
+	})
+	start, page := serve(op.Provider, http.StatusSeeOther, first), serve(op.Provider, http.StatusSeeOther, second)
+	return func(w *sink, i int) bool {
+		if !start(w, i) {
+			return false
+		}
+		_, second[i].URL.RawQuery, _ = strings.Cut(w.header["Location"][0], "?")
+		second[i].Header["Cookie"][0], _, _ = strings.Cut(w.header["Set-Cookie"][0], ";")
+		return page(w, i) && strings.HasPrefix(w.header["Location"][0], optest.RedirectURI("tjeneste")+"?code=")
+	}
 }
 
 func get(path string) func(testing.TB, *bed, int) work {
