@@ -100,7 +100,7 @@ func operations() []operation {
 		{name: opProof, algs: []string{es256, eddsa}},
 		{name: opLoginPage, algs: []string{es256}, prepare: newBrowser, check: checkRedirect, socket: true},
 		{name: opFirstCode, algs: []string{es256}, prepare: newBrowser, login: true, check: checkCode},
-		{name: opSSOCode, algs: []string{es256}, prepare: liveSession, check: checkCode, socket: true},
+		{name: opSSOCode, algs: []string{es256}, prepare: liveSession, login: true, check: checkCode},
 		{name: opIntrospect, algs: []string{es256}, prepare: introspection, check: checkActive, opaque: true, socket: true},
 		{name: opUserInfo, algs: []string{es256}, prepare: userInfo, check: checkSubject, opaque: true, socket: true},
 		{name: opMetadata, algs: []string{es256}, prepare: document(func(p paths) string { return p.metadata }), check: checkMetadata, socket: true},

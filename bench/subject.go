@@ -94,11 +94,11 @@ type paths struct{ authorize, token, userInfo, introspection, metadata, jwks str
 
 // subjects returns the subjects in the order of the columns.
 func subjects() []subject {
-	return []subject{null(), floor(), portnerSubject()}
+	return []subject{null(), floor(), portnerSubject(), zitadel()}
 }
 
 // peerModules are the modules whose versions the table names.
-var peerModules = []string{}
+var peerModules = []string{"github.com/zitadel/oidc/v3"}
 
 // unavailable lists what was to be measured and could not be.
 var unavailable = []string{
