@@ -94,11 +94,11 @@ type paths struct{ authorize, token, userInfo, introspection, metadata, jwks str
 
 // subjects returns the subjects in the order of the columns.
 func subjects() []subject {
-	return []subject{null(), floor(), portnerSubject(), zitadel()}
+	return []subject{null(), floor(), portnerSubject(), zitadel(), fositeSubject()}
 }
 
 // peerModules are the modules whose versions the table names.
-var peerModules = []string{"github.com/zitadel/oidc/v3"}
+var peerModules = []string{"github.com/zitadel/oidc/v3", "github.com/ory/fosite"}
 
 // unavailable lists what was to be measured and could not be.
 var unavailable = []string{

@@ -372,6 +372,7 @@ func (c *zitadelClient) IDTokenUserinfoClaimsAssertion() bool { return false }
 func (c *zitadelClient) ClockSkew() time.Duration             { return 0 }
 
 func (c *zitadelClient) RestrictAdditionalIdTokenScopes() func([]string) []string { return allScopes }
+
 func (c *zitadelClient) RestrictAdditionalAccessTokenScopes() func([]string) []string {
 	return allScopes
 }
