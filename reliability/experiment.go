@@ -48,7 +48,7 @@ func limit(profile string) time.Duration {
 func (e *experiment) runOn(ctx context.Context, o options, out io.Writer) bool {
 	ok := true
 	for _, store := range e.on(o.store) {
-		ok = e.runOnce(ctx, o, store, out) && ok
+		ok = ctx.Err() == nil && e.runOnce(ctx, o, store, out) && ok
 	}
 	return ok
 }
@@ -72,6 +72,9 @@ func (e *experiment) runOnce(ctx context.Context, o options, store string, out i
 	t := e.try(ctx, o, store, seed, out, e.run)
 	verdict, controls := "PASS", ""
 	switch {
+	case ctx.Err() != nil: // by a signal: what failed then means nothing
+		fmt.Fprintf(out, "INTERRUPTED %s %s profile=%s seed=%d\n", e.name, store, o.profile, seed)
+		return false
 	case mayBeSkipped(t.fault):
 		fmt.Fprintf(out, "SKIPPED %s %s: %v\n", e.name, store, t.fault)
 		return true

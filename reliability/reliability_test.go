@@ -60,6 +60,19 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// What fails after a signal is no verdict, and no other store is tried.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	e := experiment{name: "x", stores: []string{kindMemory, kindSQLite}, run: func(t *trial) {
+		stop()
+		t.fail("twice")
+	}}
+	var out strings.Builder
+	require.False(t, e.runOn(ctx, options{profile: "ci", seed: 1}, &out))
+	require.Equal(t, "INTERRUPTED x memory profile=ci seed=1\n", out.String())
+}
+
 // The command line names experiments that exist.
 func TestChoose(t *testing.T) {
 	t.Parallel()
