@@ -22,9 +22,10 @@ lint:
 	go run $(STATICCHECK) -tags servers work
 	cd examples && go run $(STATICCHECK) $(UNTAGGED)
 
-# Every test: with the race detector, except those of packages which start no goroutine and serve no connection in their code and in
-# their tests (internal/archtest). Other packages use them with many goroutines, and their tests have the race detector. Results that
-# "go test work" left in the cache are used again.
+# Every test: with the race detector, except those of PLAIN, packages which start no goroutine and serve no connection in their code and
+# in their tests (internal/archtest). Other packages use them with many goroutines, and their tests have the race detector.
+# The packages of BOTH run both ways: with the race detector they leave out some tests or rounds of a race (internal/slow).
+# Results that "go test work" left in the cache are used again.
 # The programs of examples/ have PostgreSQL and Redis with the tag servers only. "go test work" tests the files without it.
 # The tests of examples/ use Chromium, and axe-core if "make axe" has installed it. With CI=true they fail without either.
 # Packages wait for browsers and servers, so that more of them than cores run at once. The target vet has examined them.
@@ -33,9 +34,10 @@ PLAIN = acr digdir/ansattporten discovery examples/internal/axe examples/interna
 	internal/callers/profile internal/callers/resource internal/callers/store internal/display internal/fields internal/httpx \
 	internal/jose internal/mutations internal/record internal/requested internal/standin/look internal/standin/strictjson \
 	internal/walk nhn/helseid norway pkce rar scope storage storage/combined
+BOTH = authorize client digdir/maskinporten dpop keyset provider session storage/storagetest token
 RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m -p 4 -tags servers
 test:
-	PORTNER_SLOW=1 go test -vet=off $(addprefix $(MODULE)/,$(PLAIN))
+	PORTNER_SLOW=1 go test -vet=off $(addprefix $(MODULE)/,$(PLAIN) $(BOTH))
 	$(RACE) $(filter-out $(addprefix $(MODULE)/,$(PLAIN)),$(shell go list work))
 
 # axe-core, with which the tests check the accessibility of the pages, from the npm registry into the user's cache.
@@ -58,7 +60,7 @@ fuzz:
 
 # Each module builds without the workspace.
 tidy:
-	@for d in $(MODULES); do (cd $$d && GOWORK=off go mod tidy -diff && GOWORK=off go build -o /dev/null ./...) || exit 1; done
+	@for d in $(MODULES); do (cd $$d && GOWORK=off go mod tidy -diff && GOWORK=off go build -ldflags='-s -w' -o /dev/null ./...) || exit 1; done
 
 # The cost of each operation relative to two bare signatures. Fails if an operation allocates more than its bound or a code
 # exchange costs too much (docs/performance.md).

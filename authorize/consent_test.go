@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -332,7 +333,7 @@ func TestSubmittedTwice(t *testing.T) {
 func TestSubmittedTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const rounds = 500
+	rounds := slow.Rounds(500)
 	for range rounds {
 		b := w.browser()
 		form := b.open(b.authorize(params("web")), "/login")

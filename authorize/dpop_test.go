@@ -24,6 +24,7 @@ import (
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -283,7 +284,7 @@ func TestPushProofIsUsedOnce(t *testing.T) {
 // both get one.
 func TestPushProofRace(t *testing.T) {
 	t.Parallel()
-	const rounds = 500
+	rounds := slow.Rounds(500)
 	run := func(replay dpop.ReplayStore) (twice int) {
 		w, _ := dpopWorld(t, func(c *authorize.Config) {
 			c.DPoP = &dpop.Policy{Replay: replay}

@@ -10,6 +10,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -74,7 +75,7 @@ func TestSubmittedAtOnceIsOneLogin(t *testing.T) {
 	t.Parallel()
 	past := memory.New()
 	w := newWorld(t, func(c *authorize.Config) { c.History = past })
-	for round := range 500 {
+	for round := range slow.Rounds(500) {
 		b := w.browser()
 		form := b.open(b.authorize(params("web", "prompt", "login")), "/login")
 		form.Set("user", "kari")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 )
 
@@ -171,7 +172,7 @@ func redeem(t *testing.T, w *world, code string) {
 func TestPushedRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for round := range 500 {
+	for round := range slow.Rounds(500) {
 		b := w.browser()
 		uri := w.pushed(params("web"))
 		var forms [2]url.Values

@@ -18,6 +18,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/jose"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/stretchr/testify/require"
 )
@@ -538,7 +539,7 @@ func race(t *testing.T, store client.ReplayStore, rounds int) (doubled int) {
 
 func TestAssertionReplayRace(t *testing.T) {
 	t.Parallel()
-	rounds := 500
+	rounds := slow.Rounds(500)
 	if testing.Short() {
 		rounds = 50
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/dpop"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -215,7 +216,7 @@ func race(t *testing.T, p *dpop.Policy, r dpop.Request, n int) int {
 func TestRaceForOneProof(t *testing.T) {
 	t.Parallel()
 	p := policy()
-	for range 500 {
+	for range slow.Rounds(500) {
 		require.Equal(t, 1, race(t, p, atToken(proof(keys().ed, nil)), 8))
 	}
 }

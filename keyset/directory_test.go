@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -429,7 +430,7 @@ func TestDirectoryRace(t *testing.T) {
 	if testing.Short() {
 		rounds = 50
 	}
-	agree := func(link func(string, string) error) bool {
+	agree := func(link func(string, string) error, rounds int) bool {
 		d := directory(t).WithLink(link)
 		d.Now = at(epoch)
 		for range rounds {
@@ -440,8 +441,8 @@ func TestDirectoryRace(t *testing.T) {
 		}
 		return true
 	}
-	require.True(t, agree(os.Link))
-	require.False(t, agree(os.Rename), "the control")
+	require.True(t, agree(os.Link, slow.Rounds(rounds)))
+	require.False(t, agree(os.Rename, rounds), "the control")
 }
 
 // raceOnce opens and rotates a directory on two nodes at the same time. It reports whether they agree.

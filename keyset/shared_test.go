@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -483,7 +484,7 @@ func (s *meeting) SigningKeys(ctx context.Context, set string) ([]storage.Signin
 // control that overwrites keys must be noticed in each round.
 func TestSharedRace(t *testing.T) {
 	t.Parallel()
-	rounds := 500
+	rounds := slow.Rounds(500)
 	if testing.Short() {
 		rounds = 50
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/optest"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -73,7 +74,7 @@ func TestProofRace(t *testing.T) {
 				c.DPoP = &dpop.Policy{AllowReplay: true}
 			}
 		}, boundClients(t)...)
-		for range 500 {
+		for range slow.Rounds(500) {
 			r := machine(p.proof(n.now(), http.MethodPost, tokenURL))
 			var accepted [2]int
 			var wg sync.WaitGroup

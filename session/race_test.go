@@ -9,11 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
 )
 
-const rounds = 500
+var rounds = slow.Rounds(500)
 
 // TestParallelVisits: two requests at the same time record both clients.
 func TestParallelVisits(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -140,6 +141,7 @@ func TestInactiveResponsesAreEqual(t *testing.T) {
 
 // A token expires at its exp claim, to the nanosecond, for any instant and time zone of its issue.
 func TestRecordsExpireWithTheirClaims(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent = freeKeys(), nil })

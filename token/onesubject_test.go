@@ -10,6 +10,7 @@ import (
 
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
@@ -49,6 +50,7 @@ func (f *fixture) subjects(at string) map[string]string {
 // sub of open grants or that of pseudonymous ones, never both: a reader of two documents would learn which pseudonym belongs to the user
 // (docs/threat-model.md H10).
 func TestSubjectsOfATokenAreOfOneKind(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 8))
 	all := []string{"openid", "profile", "api:read", "api:write", "api:opaque", "api:pseudo", "api:foreign"}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/session"
@@ -42,6 +43,7 @@ func identified(typesAndValues ...string) (list []pseudonym.Identifier) {
 // For random scopes, profiles and users: the client of a pseudonymous grant receives no identifier, in tokens, userinfo and
 // introspection, at login and after refresh.
 func TestPseudonymityProperty(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
 	all := []string{"openid", "profile", "email", "api:read", "api:opaque", "api:pseudo"}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/token"
@@ -102,7 +103,7 @@ func exactlyOne(statuses [callers]int) bool {
 func TestCodeRace(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
-	for range rounds() {
+	for range slow.Rounds(rounds()) {
 		code := f.code(forClient("web", "openid", "api:opaque"))
 		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", codeForm(code)) })
 		require.True(t, exactlyOne(statuses), statuses)
@@ -118,7 +119,7 @@ func TestCodeRace(t *testing.T) {
 func TestRefreshRace(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
-	for range rounds() {
+	for range slow.Rounds(rounds()) {
 		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
 		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", refreshForm(rt)) })
 		require.True(t, exactlyOne(statuses), statuses)
@@ -135,7 +136,7 @@ func TestRefreshRace(t *testing.T) {
 func TestRefreshRaceWithGrace(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *token.Config) { c.Keys, c.OnEvent, c.RotationGrace = freeKeys(), nil, time.Second })
-	for range rounds() / 10 {
+	for range slow.Rounds(rounds() / 10) {
 		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
 		statuses, bodies := raceAnswers(f.ep, func() *http.Request { return f.request("web", refreshForm(rt)) })
 		next := field(bodies[0], "refresh_token")
@@ -188,7 +189,7 @@ func (s *getThenMark) RedeemCode(_ context.Context, hash storage.Hash, _ *storag
 func TestRefreshRacesRevocation(t *testing.T) {
 	t.Parallel()
 	f := fastFixture(t, nil)
-	for range rounds() / 2 {
+	for range slow.Rounds(rounds() / 2) {
 		rt := f.login("web", "openid", "api:opaque").str("refresh_token")
 		var refreshed, revoked *httptest.ResponseRecorder = httptest.NewRecorder(), httptest.NewRecorder()
 		var wg sync.WaitGroup

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -220,6 +221,7 @@ func TestRefreshScope(t *testing.T) {
 
 // The same for random grants, registrations and requests.
 func TestRefreshScopeProperty(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	all := []string{"openid", "profile", "api:read", "api:write", "api:aud", "api:short"}
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/digdir/maskinporten"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 )
 
-const (
-	callers = 8
-	rounds  = 500
-)
+const callers = 8
+
+var rounds = slow.Rounds(500)
 
 // race sends one assertion from many callers at once and returns the number of tokens.
 func race(t *testing.T, w *world, assertion string, wantLosers bool) int {

@@ -21,7 +21,7 @@ func TestRaceDetector(t *testing.T) {
 	root := filepath.Join("..", "..")
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	require.NoError(t, err)
-	dirs := withoutRaceDetector(string(makefile))
+	dirs := variable(string(makefile), "PLAIN")
 	require.NotEmpty(t, dirs)
 	fset := token.NewFileSet()
 	for _, dir := range dirs {
@@ -38,9 +38,9 @@ func TestRaceDetector(t *testing.T) {
 	}
 }
 
-// withoutRaceDetector returns the folders of the variable PLAIN.
-func withoutRaceDetector(makefile string) []string {
-	_, rest, _ := strings.Cut(strings.ReplaceAll(makefile, "\\\n", " "), "\nPLAIN = ")
+// variable returns the words of a variable of the Makefile.
+func variable(makefile, name string) []string {
+	_, rest, _ := strings.Cut(strings.ReplaceAll(makefile, "\\\n", " "), "\n"+name+" = ")
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.Fields(line)
 }
@@ -61,6 +61,29 @@ func concurrent(f *ast.File) (found []token.Pos) {
 	return found
 }
 
+// TestBothWays checks that "make test" runs a package without the race detector, too, if its tests do less with it (internal/slow).
+func TestBothWays(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	var less []string
+	require.NoError(t, filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if strings.Contains(string(text), "slow."+"Rounds(") || strings.Contains(string(text), "slow."+"WithoutRaceDetector(") {
+			dir, err := filepath.Rel(root, filepath.Dir(name))
+			require.NoError(t, err)
+			less = append(less, filepath.ToSlash(dir))
+		}
+		return err
+	}))
+	slices.Sort(less)
+	require.Equal(t, slices.Compact(less), variable(string(makefile), "BOTH"), "the variable BOTH of the Makefile")
+}
+
 func TestConcurrencyIsFound(t *testing.T) {
 	t.Parallel()
 	for _, statement := range []string{"go f()", "wg.Go(f)", "_ = httptest.NewServer(h)", "_ = httptest.NewTLSServer(h)", "_ = s.Serve(l)", "time.AfterFunc(d, f)"} {
@@ -68,5 +91,5 @@ func TestConcurrencyIsFound(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, concurrent(f), 1, statement)
 	}
-	require.Equal(t, []string{"a", "b/c"}, withoutRaceDetector("x:\n\nPLAIN = a \\\n\tb/c\nOTHER = d\n"))
+	require.Equal(t, []string{"a", "b/c"}, variable("x:\n\nPLAIN = a \\\n\tb/c\nOTHER = d\n", "PLAIN"))
 }

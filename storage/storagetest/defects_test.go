@@ -5,6 +5,7 @@ import (
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/storage/storagetest"
@@ -188,6 +189,7 @@ func TestModelPasses(t *testing.T) {
 
 // The suite rejects each broken store by the cases that check the rule it breaks.
 func TestSuiteRejectsBrokenStores(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	if testing.Short() {
 		t.Skip("races need their rounds")
 	}

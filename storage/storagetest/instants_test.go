@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/storagetest"
 )
@@ -87,6 +88,7 @@ func (s coarse) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 
 // A store that loses digits of one kind of instants, or reads a zero instant as another one, is rejected.
 func TestSuiteRejectsCoarseInstants(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	for what, name := range map[string]string{
 		"StartedAt": "Values/instants", "LastRequestAt": "Values/instants", "AuthTime of circles": "Values/instants", "LoginAt": "Values/instants",
 		"CreatedAt": "Values/instants", "AuthTime of grants": "Values/instants", "IssuedAt": "Values/instants", "ConsumedAt": "Values/instants",

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/session"
 	"github.com/portner-go/portner/storage"
@@ -112,6 +113,7 @@ var wrongNodes = map[string]struct {
 // The nodes of the model pass, and each wrong store is rejected by the cases of the rules that it breaks.
 func TestSuiteRejectsWrongNodes(t *testing.T) {
 	storagetest.RunNodes(t, func(_ *testing.T, n int) []storagetest.Node { return withDefect("")(n) })
+	slow.WithoutRaceDetector(t)
 	if testing.Short() {
 		t.Skip("races need their rounds")
 	}

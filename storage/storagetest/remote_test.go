@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 	"github.com/portner-go/portner/storage/storagetest"
@@ -314,6 +315,7 @@ func TestLostResponses(t *testing.T) {
 
 // Stores that are wrong only with several processes, or only if connections break, are rejected.
 func TestSuiteRejectsWrongServers(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	if testing.Short() {
 		t.Skip("races need their rounds")
 	}

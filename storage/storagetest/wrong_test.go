@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/storagetest"
 )
@@ -59,6 +60,7 @@ func wrong(f func(*model) storagetest.FullStore) func() storagetest.FullStore {
 
 // Each wrong store is rejected by the cases of the rules that it breaks.
 func TestSuiteRejectsWrongStores(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	if testing.Short() {
 		t.Skip("races need their rounds")
 	}
