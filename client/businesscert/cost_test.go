@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/portner-go/portner/client/businesscert"
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/testpki"
 	"github.com/stretchr/testify/require"
 )
@@ -38,6 +39,7 @@ func shuffled(chain [][]byte) [][]byte {
 // TestRejectionIsCheap: the work for a chain without a trusted authority is bounded. For authorities of one name and key that
 // sign each other crypto/x509 would try every order.
 func TestRejectionIsCheap(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	w := newWorld(t)
 	mutual := w.newRoot("Same name", strangeKey)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -27,9 +28,6 @@ func entries() int {
 	return 125_000
 }
 
-// racing reports that the race detector is on, which changes sizes.
-var racing bool
-
 func heapNow() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -40,9 +38,7 @@ func heapNow() int64 {
 
 // TestBytesPerRecord bounds the heap per record, and what remains after expiry. It is not parallel, because it measures the heap.
 func TestBytesPerRecord(t *testing.T) {
-	if racing {
-		t.Skip("the race detector changes sizes")
-	}
+	slow.WithoutRaceDetector(t) // which changes sizes
 	n := entries() / 4 // a record costs at most 3 percent more than among a million; the figures of two runs differ by 2 bytes
 	cases := []struct {
 		name  string
