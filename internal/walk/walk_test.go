@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/portner-go/portner/internal/slow"
 )
 
 var ctx = context.Background()
@@ -237,9 +239,9 @@ func TestWalks(t *testing.T) {
 		report(t, "replay", decode(*replay))
 		return
 	}
-	walks, length, first := 500, 25, count("PORTNER_WALK_SEED", 1) // without the race detector the tests should be fast
-	if raced {
-		walks, length = 2000, 15 // in make check
+	walks, length, first := 500, 25, count("PORTNER_WALK_SEED", 1)
+	if slow.Wanted() {
+		walks, length = 2000, 15
 	}
 	walks = count("PORTNER_WALKS", walks)
 	length = count("PORTNER_WALK_LENGTH", length)

@@ -39,7 +39,7 @@ func heapNow() int64 {
 // TestBytesPerRecord bounds the heap per record, and what remains after expiry. It is not parallel, because it measures the heap.
 func TestBytesPerRecord(t *testing.T) {
 	slow.WithoutRaceDetector(t) // which changes sizes
-	n := entries() / 4 // a record costs at most 3 percent more than among a million; the figures of two runs differ by 2 bytes
+	n := entries() / 4          // a record costs at most 3 percent more than among a million; the figures of two runs differ by 2 bytes
 	cases := []struct {
 		name  string
 		limit int64
