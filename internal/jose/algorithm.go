@@ -74,31 +74,42 @@ func (a algorithm) verify(signed, signature []byte, key crypto.PublicKey) bool {
 	if !ok || len(signature) != 2*((a.curve.Params().BitSize+7)/8) {
 		return false
 	}
-	var digest []byte
-	switch a.hash {
-	case crypto.SHA256:
-		sum := sha256.Sum256(signed)
-		digest = sum[:]
-	case crypto.SHA384:
-		sum := sha512.Sum384(signed)
-		digest = sum[:]
-	case crypto.SHA512:
-		sum := sha512.Sum512(signed)
-		digest = sum[:]
-	default:
-		return false
-	}
 	var room [maxDER]byte
-	return ecdsa.VerifyASN1(k, digest, derECDSA(room[:0], signature))
+	var hashed [maxDigest]byte
+	return ecdsa.VerifyASN1(k, a.digest(hashed[:0], signed), derECDSA(room[:0], signature))
+}
+
+// maxDigest is the length of the longest digest, that of SHA-512.
+const maxDigest = sha512.Size
+
+// digest appends the hash of a message to b. Unlike hash.Hash, it does not allocate.
+func (a algorithm) digest(b, message []byte) []byte {
+	switch a.hash {
+	case crypto.SHA384:
+		sum := sha512.Sum384(message)
+		return append(b, sum[:]...)
+	case crypto.SHA512:
+		sum := sha512.Sum512(message)
+		return append(b, sum[:]...)
+	default: // SHA-256: the table of algorithms has no other one
+		sum := sha256.Sum256(message)
+		return append(b, sum[:]...)
+	}
 }
 
 // maxDER is the length of the longest ASN.1 signature, for 66 octets of each number (P-521) whose first bits are set.
 const maxDER = 3 + 2*(2+1+66)
 
+// The tags of ASN.1 elements.
+const (
+	tagInteger  = 0x02
+	tagSequence = 0x30
+)
+
 // derECDSA appends the ASN.1 signature of r||s: it reverses rawECDSA.
 func derECDSA(der, raw []byte) []byte {
 	r, s := bytes.TrimLeft(raw[:len(raw)/2], "\x00"), bytes.TrimLeft(raw[len(raw)/2:], "\x00")
-	der = append(der, 0x30) // SEQUENCE
+	der = append(der, tagSequence)
 	if n := integerLength(r) + integerLength(s); n < 0x80 {
 		der = append(der, byte(n))
 	} else {
@@ -118,7 +129,7 @@ func integerLength(digits []byte) int {
 
 func appendInteger(der, digits []byte) []byte {
 	n := integerLength(digits) - 2
-	der = append(der, 2, byte(n)) // INTEGER
+	der = append(der, tagInteger, byte(n))
 	if n > len(digits) {
 		der = append(der, 0)
 	}

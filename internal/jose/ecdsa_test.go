@@ -45,14 +45,16 @@ func TestRawECDSARejectsOtherASN1(t *testing.T) {
 	require.NoError(t, err)
 	for name, der := range map[string][]byte{
 		"empty": nil, "cut": good[:len(good)-1], "more": append(good[:len(good):len(good)], 0), "octet strings": octets,
-		"no digits": {0x30, 4, 2, 0, 2, 0}, "raw": make([]byte, 64),
+		"no digits": {0x30, 4, 2, 0, 2, 0}, "raw": make([]byte, 64), "more inside": {0x30, 9, 2, 1, 1, 2, 1, 2, 2, 1, 3},
+		"a long form of a short length": {0x30, 0x81, 6, 2, 1, 1, 2, 1, 2}, "no length": {0x30, 0x81}, "indefinite": {0x30, 0x80, 2, 1, 1, 2, 1, 2, 0, 0},
+		"a length of two octets": {0x30, 0x82, 0, 6, 2, 1, 1, 2, 1, 2}, "one number": {0x30, 3, 2, 1, 1}, "a set": {0x31, 6, 2, 1, 1, 2, 1, 2},
 	} {
 		_, err := jose.RawECDSA(der, 32)
 		require.Error(t, err, name)
 	}
 }
 
-// TestDERECDSA compares with encoding/asn1, for numbers of every length and zero.
+// TestDERECDSA compares with encoding/asn1, for numbers of every length and zero, and reverses it.
 func TestDERECDSA(t *testing.T) {
 	t.Parallel()
 	one := big.NewInt(1)
@@ -65,6 +67,11 @@ func TestDERECDSA(t *testing.T) {
 					raw := append(pair[0].FillBytes(make([]byte, size)), pair[1].FillBytes(make([]byte, size))...)
 					require.Equal(t, want, jose.DERECDSA(nil, raw))
 					require.LessOrEqual(t, len(want), jose.MaxDER)
+					if n.Sign() > 0 {
+						back, err := jose.RawECDSA(want, size)
+						require.NoError(t, err)
+						require.Equal(t, raw, back)
+					}
 				}
 			}
 		}
