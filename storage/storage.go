@@ -55,7 +55,16 @@ type Hash [sha256.Size]byte
 
 // HashOf returns the key under which a bearer value is stored.
 func HashOf(value string) Hash {
+	if len(value) > 64 {
+		return hashOfLong(value)
+	}
 	var room [64]byte // codes, cookies and opaque tokens fit, so the conversion does not allocate
+	return sha256.Sum256(append(room[:0], value...))
+}
+
+// hashOfLong is HashOf for JWTs. Longer values are converted on the heap.
+func hashOfLong(value string) Hash {
+	var room [2048]byte
 	return sha256.Sum256(append(room[:0], value...))
 }
 
