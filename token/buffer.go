@@ -43,12 +43,28 @@ func (b *buffer) add(v any) error {
 	return nil
 }
 
-// addText appends a JSON string.
+// addText appends a JSON string. Most strings are the same in JSON, with quotes.
 func (b *buffer) addText(s string) error {
+	if isPlain(s) {
+		b.buf.WriteByte('"')
+		b.buf.WriteString(s)
+		b.buf.WriteByte('"')
+		return nil
+	}
 	b.text = s
 	err := b.add(&b.text)
 	b.text = ""
 	return err
+}
+
+// isPlain reports whether s is printable ASCII that JSON does not escape.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // openMember begins a further member of the object that the buffer ends with. The value and closeObject follow.
