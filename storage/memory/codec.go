@@ -82,7 +82,9 @@ func (r *reader) random() string {
 	if n == 0 {
 		return r.string()
 	}
-	return strict.EncodeToString([]byte(r.take(n - 1)))
+	var raw [96]byte
+	var text [128]byte
+	return string(strict.AppendEncode(text[:0], append(raw[:0], r.take(n-1)...)))
 }
 
 func (r *reader) skipRandom() {
