@@ -42,6 +42,7 @@ func TestDecide(t *testing.T) {
 		{"prompt=login, logged in for the request", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch}, ""},
 		{"store keeps microseconds", session.Rules{}, 20 * minute, session.Request{PromptLogin: true, At: epoch.Add(999)}, ""},
 		{"requires_user_authentication", session.Rules{}, 20 * minute, session.Request{FreshScope: true}, session.FreshScope},
+		{"requires_user_authentication, logged in before the request", session.Rules{}, 20 * minute, session.Request{FreshScope: true, At: epoch.Add(time.Microsecond)}, session.FreshScope},
 		{"requires_user_authentication, logged in for the request", session.Rules{}, 20 * minute, session.Request{FreshScope: true, At: epoch}, ""},
 
 		{"max_age not reached", session.Rules{}, 20 * minute, session.Request{HasMaxAge: true, MaxAge: 20*minute + 1}, ""},

@@ -54,9 +54,14 @@ func many(t *testing.T, tasks []*task) (p program, outside map[string]bool) {
 			outside[d.sum()] = true
 		}
 		files[file] = text
-		files[path.Join(path.Dir(file), activeFile)] = "package " + pkg + "\n\nimport \"os\"\n\nvar mutantActive = os.Getenv(\"" + variable + "\")\n"
+		files[path.Join(path.Dir(file), activeFile)] = activeText(pkg)
 	}
 	return newProgram(t, files), outside
+}
+
+// activeText is the text of activeFile.
+func activeText(pkg string) string {
+	return "package " + pkg + "\n\nimport \"os\"\n\nvar mutantActive = os.Getenv(\"" + variable + "\")\n"
 }
 
 // selectable returns the text of a file whose functions have their defects under conditions, and the defects outside functions.
@@ -130,16 +135,6 @@ func newProgram(t *testing.T, files map[string]string) program {
 	overlay := filepath.Join(dir, "overlay.json")
 	require.NoError(t, os.WriteFile(overlay, doc, 0o600))
 	return program{overlay}
-}
-
-// check builds a package.
-func (p program) check(ctx context.Context, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", p.overlay, "-o", os.DevNull, "./"+pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s does not build: %w\n%s", pkg, err, out)
-	}
-	return nil
 }
 
 // build builds the tests of a package.

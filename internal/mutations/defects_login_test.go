@@ -185,10 +185,11 @@ var redirectDefects = []defect{
 	},
 	{
 		"a missing redirect_uri is the registered one", "authorize/refusal.go",
-		`case uri == "":
-`,
-		`case uri == "" && len(c.RedirectURIs) != 1:
-`,
+		`uri := form.Get("redirect_uri")`,
+		`uri := form.Get("redirect_uri")
+	if uri == "" {
+		uri = c.RedirectURIs[0]
+	}`,
 		nil,
 	},
 	{

@@ -474,7 +474,7 @@ var maskinportenDefects = []defect{
 	{
 		"two delegation sources in one request", "digdir/maskinporten/scopes.go",
 		`s.DelegationSource == "" || i > 0 && s.DelegationSource != source {`,
-		`s.DelegationSource == "" {`,
+		`s.DelegationSource == "" || i > 1 && s.DelegationSource != source {`,
 		nil,
 	},
 	{

@@ -295,7 +295,7 @@ var storeDefects = []defect{
 		`	case revoked:
 		return a, g, storage.ErrRevoked
 `,
-		"",
+		"\tcase revoked && a.Opaque:\n\t\treturn a, g, storage.ErrRevoked\n",
 		nil,
 	},
 	{

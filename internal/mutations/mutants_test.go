@@ -20,7 +20,7 @@ const root = "../.."
 
 // TestMutants makes each defect of the table on its own and verifies that a test fails twice which passes without it. It writes
 // RESULT.md. It takes long: it runs only if PORTNER_MUTANTS is "all", "open" for the defects without a result and those that
-// survived, "build" to see that all of them compile, or a regular expression for area, rule and file.
+// survived, "types" to see that all of them compile, or a regular expression for area, rule and file.
 func TestMutants(t *testing.T) {
 	selected := os.Getenv("PORTNER_MUTANTS")
 	if selected == "" {
@@ -30,37 +30,19 @@ func TestMutants(t *testing.T) {
 	var todo []*task
 	for a, d := range all() {
 		last := r.last[d.sum()]
-		if selected == "all" || selected == "build" || selected == "open" && last.open() ||
+		if selected == "all" || selected == "types" || selected == "open" && last.open() ||
 			regexp.MustCompile(selected).MatchString(a.name+": "+d.breaks+" "+d.file) {
 			todo = append(todo, newTask(d, last))
 		}
 	}
-	if selected == "build" {
-		buildAll(t, todo)
+	checkTypes(t, todo)
+	if t.Failed() || selected == "types" {
 		return
 	}
 	for len(todo) > 0 {
 		todo = r.round(t, todo)
 	}
 	r.verdict(t)
-}
-
-// buildAll builds the package of each defect.
-func buildAll(t *testing.T, todo []*task) {
-	t.Helper()
-	for pkg, list := range grouped(todo, func(x *task) string { return x.directory() }) {
-		p, outside := many(t, list)
-		if err := p.check(t.Context(), pkg); err != nil {
-			t.Errorf("%v", err)
-		}
-		for _, x := range list {
-			if outside[x.sum()] && x.isGo() {
-				if err := one(t, x.defect).check(t.Context(), pkg); err != nil {
-					t.Errorf("%s: %v", x.breaks, err)
-				}
-			}
-		}
-	}
 }
 
 func grouped(todo []*task, by func(*task) string) map[string][]*task {
