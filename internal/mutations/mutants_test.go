@@ -35,6 +35,7 @@ func TestMutants(t *testing.T) {
 			todo = append(todo, newTask(d, last))
 		}
 	}
+	r.write(t)
 	checkTypes(t, todo)
 	if t.Failed() || selected == "types" {
 		return

@@ -93,7 +93,12 @@ func (r result) open() bool { return !r.ran || r.by.pkg == "" }
 func (r *results) set(t *testing.T, d defect, res result) {
 	t.Helper()
 	r.last[d.sum()] = res
-	require.NoError(t, os.WriteFile(resultFile, r.document(), 0o644)) //nolint:gosec // a document
+	r.write(t)
+}
+
+func (r *results) write(t *testing.T) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(resultFile, r.document(), 0o600))
 }
 
 // verdict fails if too many defects survive.
