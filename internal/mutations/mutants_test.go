@@ -125,16 +125,16 @@ func (r *results) round(t *testing.T, todo []*task) (rest []*task) {
 					defer os.Remove(own.binary)
 				}
 				x.step(t.Context(), own)
+				if x.by.pkg != "" || len(x.suites) == 0 {
+					r.set(t, x.defect, result{by: x.by, ran: true})
+					t.Logf("%s: %s", x.breaks, result{by: x.by, ran: true}.text())
+				}
 			}()
 		}
 		group.Wait()
 		require.NoError(t, os.RemoveAll(dir))
 		for _, x := range list {
-			switch {
-			case x.by.pkg != "" || x.suites != nil && len(x.suites) == 0:
-				r.set(t, x.defect, result{by: x.by, ran: true})
-				t.Logf("%s: %s", x.breaks, result{by: x.by, ran: true}.text())
-			case len(x.suites) > 0:
+			if x.by.pkg == "" && len(x.suites) > 0 {
 				rest = append(rest, x)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,7 @@ var resultRow = regexp.MustCompile("(?m)^\\|.*\\| ([0-9a-f]{8}) \\| (?:`(\\S+)` 
 
 // results are the last results of the defects, by their checksum.
 type results struct {
+	sync.Mutex
 	last map[string]result
 }
 
@@ -92,6 +94,8 @@ func (r result) open() bool { return !r.ran || r.by.pkg == "" }
 // set records a result and writes the file, so that a run that is interrupted keeps what it found.
 func (r *results) set(t *testing.T, d defect, res result) {
 	t.Helper()
+	r.Lock()
+	defer r.Unlock()
 	r.last[d.sum()] = res
 	r.write(t)
 }
