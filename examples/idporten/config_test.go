@@ -52,8 +52,11 @@ func TestMistakes(t *testing.T) {
 		noSchema bool // a schema cannot express the rule
 	}{
 		"FAPI 2.0": {
-			in:   `{"profile":"fapi2","dpop":{"max_age":301,"max_ahead":61,"nonse":true},"mtls":{"adr":"x"},"clients":[]}`,
-			want: []string{`dpop.nonse: is an unknown member (did you mean "nonce"?)`, "mtls.adr: is an unknown member"},
+			in: `{"profile":"fapi2","dpop":{"max_age":301,"max_ahead":61,"nonse":true},"mtls":{"adr":"x"},"clients":[]}`,
+			want: []string{
+				`dpop.nonse: is an unknown member (did you mean "nonce"?)`, `mtls.adr: is an unknown member (did you mean "addr"?)`,
+				"dpop.max_age: must be 0 (the default) to 300 seconds", "dpop.max_ahead: must be 0 (the default) to 60 seconds",
+			},
 		},
 		"FAPI 2.0 values": {
 			in: `{"profile":"fapi2-message-signing","signing_algorithms":["PS256"],"dpop":{"max_age":301,"max_ahead":61},"clients":[
@@ -82,6 +85,14 @@ func TestMistakes(t *testing.T) {
 				`scopes[1].requires_user_concent: is an unknown member (did you mean "requires_user_consent"?)`,
 				"scopes[1].x: is an unknown member", "users[0].pit: is an unknown member",
 				`session.idel: is an unknown member (did you mean "idle"?)`, "lifetimes.tokens: is an unknown member",
+				"clients[0].redirect_uris: at least one is required", "clients[0].client_secret: is required for", "clients[1].redirect_uris: at least one is required", "clients[1].client_secret: is required for",
+			},
+		},
+		"unknown members and values": { // the lines of docs/idporten-config.md
+			in: `{"clients":[{"redirect_uri":["x"],"client_id":"b","code_challenge_method":"none"}],"users":[{"pid":"21879498011","username":"u","password":"p"}]}`,
+			want: []string{
+				`clients[0].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`, "clients[0].redirect_uris: at least one is required", "clients[0].client_secret: is required for",
+				"users[0].pid: must be a national identity number: wrong check digits",
 			},
 		},
 		"kinds": {

@@ -50,15 +50,18 @@ func TestRunRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown flag":                 {[]string{"-adr", "x"}, "flag provided but not defined: -adr (-h lists the flags)"},
+		"unknown flag":                 {[]string{"-adr", "x"}, "flag provided but not defined: -adr (did you mean -addr? -h lists the flags)"},
 		"flag value":                   {[]string{"-demo=perhaps"}, "invalid boolean value"},
 		"argument":                     {[]string{"config.json"}, `unexpected argument "config.json"`},
 		"half a certificate":           {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key are required together"},
 		"no certificate":               {[]string{"-tls-cert", missing, "-tls-key", missing}, "-tls-cert, -tls-key: open"},
-		"address":                      {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
+		"address":                      {[]string{"-addr", "localhost"}, "-addr: \"localhost\" must be HOST:PORT"},
 		"port":                         {[]string{"-addr", "localhost:http2"}, `-addr: "http2" is not a valid port`},
 		"port too high":                {[]string{"-addr", "localhost:65535"}, "is not a valid port"},
 		"port taken":                   {[]string{"-addr", taken.Addr().String(), "-demo=false"}, "address already in use"},
+		"issuer without a scheme":      {[]string{"-addr", "localhost:0", "-issuer", "localhost:8080"}, `issuer: "localhost:8080" must be a URL, such as http://localhost:8080`},
+		"store":                        {[]string{"-addr", "localhost:0", "-store", "memroy"}, `-store: "memroy" is none of memory, sqlite:FILE, postgres://… and redis://…; a file of that name is sqlite:memroy`},
+		"time without a unit":          {[]string{"-drain", "5"}, "flag -drain: must be a time with its unit, such as 5s"},
 		"issuer":                       {[]string{"-addr", "localhost:0", "-issuer", "http://example.no", "-test-issuer", "http://example.no"}, "Issuer: must be https"},
 		"issuer slash":                 {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/", "-test-issuer", "https://example.no/"}, "Issuer: must not end in a slash"},
 		"no configuration":             {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},

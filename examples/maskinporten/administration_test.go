@@ -182,7 +182,7 @@ func TestAdministrationAddresses(t *testing.T) {
 		"a short secret":           {[]string{"-admin", "localhost:0", "-admin-secret", secret("short", 0o600)}, "must have at least 20 characters"},
 		"a secret of others":       {[]string{"-admin", "localhost:0", "-admin-secret", secret("a-secret-of-the-administration", 0o644)}, "chmod 600"},
 		"no secret":                {[]string{"-admin", "localhost:0", "-admin-secret", "/none"}, "-admin-secret: open /none"},
-		"no port":                  {[]string{"-admin", "localhost"}, "-admin: address localhost: missing port"},
+		"no port":                  {[]string{"-admin", "localhost"}, "-admin: \"localhost\" must be HOST:PORT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

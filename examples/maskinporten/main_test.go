@@ -150,7 +150,7 @@ func TestRunRefuses(t *testing.T) {
 		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined"},
 		"argument":      {[]string{"x"}, `unexpected argument "x"`},
 		"half":          {[]string{"-tls-cert", "x"}, "are required together"},
-		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
+		"address":       {[]string{"-addr", "localhost"}, "-addr: \"localhost\" must be HOST:PORT, such as localhost:8080"},
 		"no file":       {[]string{"-config", filepath.Join(t.TempDir(), "x")}, "-config: open"},
 		"member":        {[]string{"-config", write(t, `{"client":[]}`)}, `client: is an unknown member (did you mean "clients"?)`},
 		"organisation":  {[]string{"-config", write(t, `{"delegations":[{"consumer_orgno":"1","supplier_orgno":"991825827","scopes":[]}]}`)}, "delegations[0].consumer_orgno: must be nine digits"},
@@ -159,7 +159,7 @@ func TestRunRefuses(t *testing.T) {
 		"scope":         {[]string{"-config", write(t, `{"scope_access":[{"scope":"a:b","consumer_orgno":"991825827","state":"APPROVED"}]}`)}, "a:b"},
 		"system":        {[]string{"-config", write(t, `{"system_users":[{"id":"a","system_id":"x","client_ids":[],"vendor_orgno":"991825827","customer_orgno":"910753614"}]}`)}, "system_users[0].system_id: must begin"},
 		"no such roots": {[]string{"-addr", "localhost:0", "-config", write(t, `{"business_certificates":{"roots":["none.pem"]}}`)}, "business_certificates.roots: open"},
-		"issuer":        {[]string{"-addr", "localhost:0", "-issuer", "x", "-test-issuer", "x"}, "Issuer: must be an absolute"},
+		"issuer":        {[]string{"-addr", "localhost:0", "-issuer", "x", "-test-issuer", "x"}, "issuer: \"x\" must be a URL, such as"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

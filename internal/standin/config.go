@@ -136,35 +136,43 @@ func ParseConfig[C any](d Document, merge Merge, check func(c *C) error) (c C, e
 	if text == nil {
 		text = []byte("{}")
 	}
-	c, err = decode[C](d, text)
+	c, decoded, err := decode[C](d, text)
 	if err == nil && merge != nil {
 		var merged []byte
-		if merged, err = merge(text); err == nil && !bytes.Equal(merged, text) {
-			c, err = decode[C](d, merged)
+		if merged, err = merge(text); err != nil {
+			return c, d.Wrap(err)
+		}
+		if !bytes.Equal(merged, text) {
+			c, decoded, err = decode[C](d, merged)
 		}
 	}
-	if err == nil {
-		err = check(&c)
+	if decoded {
+		err = errors.Join(err, check(&c))
 	}
 	return c, d.Wrap(err)
 }
 
-// decode decodes a configuration, and allows the plain http that it names, if it may.
-func decode[C any](d Document, text []byte) (C, error) {
-	c, err := decodeConfig[C](text)
-	if err == nil && d.AllowHTTP {
+// decode decodes a configuration, and allows the plain http that it names, if it may. decoded reports whether c can be checked: there may be
+// unknown members, but with AllowHTTP a document with them allows nothing, so that the check would report what it names.
+func decode[C any](d Document, text []byte) (c C, decoded bool, err error) {
+	c, decoded, err = decodeConfig[C](text)
+	if !d.AllowHTTP {
+		return c, decoded, err
+	}
+	if err == nil {
 		var value any
 		err = json.Unmarshal(text, &value)
 		allowPlainHTTPIn(value)
 	}
-	return c, err
+	return c, err == nil, err
 }
 
-func decodeConfig[C any](data []byte) (c C, err error) {
-	err = strictjson.Decode(data, &c,
+// decodeConfig decodes a document. decoded reports whether c has the values of the known members, also if there are unknown ones.
+func decodeConfig[C any](data []byte) (c C, decoded bool, err error) {
+	decoded, err = strictjson.DecodeKnown(data, &c,
 		strictjson.Also{Type: reflect.TypeFor[scope.Scope](), Members: ScopeMembers},
 		strictjson.Also{Type: reflect.TypeFor[ClientEntry](), Members: ClientMembers})
-	return c, err
+	return c, decoded, err
 }
 
 // Problems collects the problems of a configuration. The zero value is empty.

@@ -149,7 +149,7 @@ func TestMetricsOff(t *testing.T) {
 	c := standin.Command{Name: "idporten", Addr: "localhost:0", Flags: &standin.Flags{}}
 	_, err = c.Prepare([]string{"-metrics", "localhost:0"}, log)
 	require.EqualError(t, err, "-metrics: this program is compiled without OpenTelemetry: go run -tags servers ./examples/idporten -metrics localhost:0")
-	c.NoMetrics = true
+	c.Stateless = true
 	_, err = c.Prepare([]string{"-metrics", "localhost:0"}, log)
 	require.ErrorContains(t, err, "-metrics")
 	f.Metrics = "localhost"

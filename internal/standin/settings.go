@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/portner-go/portner/internal/standin/strictjson"
 )
 
 // envPrefix begins the name of the variable of a flag: -tls-cert is PORTNER_TLS_CERT.
@@ -59,7 +61,7 @@ func setVariables(fs *flag.FlagSet, environ []string, given map[string]bool) err
 		of := fs.Lookup(strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-"))
 		switch {
 		case of == nil || name != envName(of.Name):
-			problems = append(problems, fmt.Errorf("%s: is an unknown variable (-h lists the flags; that of -tls-cert is PORTNER_TLS_CERT)", name))
+			problems = append(problems, fmt.Errorf("%s: is an unknown variable (%s-h lists the flags; that of -tls-cert is PORTNER_TLS_CERT)", name, meant(name, fs, envName)))
 		case !given[of.Name]:
 			given[of.Name] = true
 			if err := fs.Set(of.Name, value); err != nil {
@@ -69,6 +71,22 @@ func setVariables(fs *flag.FlagSet, environ []string, given map[string]bool) err
 	}
 	return errors.Join(problems...)
 }
+
+// meant returns a hint with the flag that name probably means, in the form of a variable or member, or "".
+func meant(name string, fs *flag.FlagSet, form func(flagName string) string) string {
+	var all []string
+	for _, one := range flagNames(fs) {
+		if one != "config" {
+			all = append(all, form(one))
+		}
+	}
+	if found := strictjson.Meant(name, all); found != "" {
+		return "did you mean " + found + "? "
+	}
+	return ""
+}
+
+func memberName(flagName string) string { return strings.ReplaceAll(flagName, "-", "_") }
 
 func envName(flagName string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
@@ -104,7 +122,7 @@ func fromSettings(fs *flag.FlagSet, file string, given map[string]bool) error {
 		case ownMembers[name] != "":
 			p.Add(at, "is an unknown member: write %s beside settings", ownMembers[name])
 		case fs.Lookup(name) == nil || name == "config" || strings.Contains(member, "-"):
-			p.Add(at, "is an unknown member: settings has the names of flags, such as tls_cert (-h lists them)")
+			p.Add(at, "is an unknown member: settings has the names of flags, such as tls_cert (%s-h lists them)", meant(member, fs, memberName))
 		case !given[name]:
 			if err := fs.Set(name, fmt.Sprint(value)); err != nil {
 				p.Add(at, "%w", err)

@@ -61,10 +61,10 @@ func TestPrecedence(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		`{"settings":{"adr":"x","tls-cert":"x"}}`: "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (-h lists them)\nsettings.tls-cert: is an unknown member",
+		`{"settings":{"adr":"x","tls-cert":"x"}}`: "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (did you mean addr? -h lists them)\nsettings.tls-cert: is an unknown member",
 		`{"settings":{"config":"x"}}`:             "settings.config: is an unknown member",
 		`{"settings":{"issuer":"x"}}`:             "settings.issuer: is an unknown member: write issuer beside settings",
-		`{"settings":{"drain":"soon"}}`:           "settings.drain: parse error",
+		`{"settings":{"drain":"soon"}}`:           "settings.drain: must be a time with its unit, such as 5s",
 		`{"settings":{"drain":[]}}`:               "settings.drain: must be a string, a boolean or a number",
 		`{"settings":{"hosts":"http://a"}}`:       `-hosts: "http://a" must be HOST or HOST:PORT`,
 	} {
@@ -72,9 +72,10 @@ func TestSettingsRefused(t *testing.T) {
 		require.ErrorContains(t, err, want, config)
 	}
 	for variable, want := range map[string]string{
-		"PORTNER_ADRESS=x":   "PORTNER_ADRESS: is an unknown variable",
+		"PORTNER_ADRESS=x":   "PORTNER_ADRESS: is an unknown variable (-h lists the flags; that of -tls-cert is PORTNER_TLS_CERT)",
+		"PORTNER_ADR=x":      "PORTNER_ADR: is an unknown variable (did you mean PORTNER_ADDR? -h lists the flags;",
 		"PORTNER_TLS-CERT=x": "PORTNER_TLS-CERT: is an unknown variable",
-		"PORTNER_DRAIN=soon": "PORTNER_DRAIN: parse error",
+		"PORTNER_DRAIN=soon": "PORTNER_DRAIN: must be a time with its unit, such as 5s",
 	} {
 		_, err := parsed(t, "", []string{variable})
 		require.ErrorContains(t, err, want, variable)

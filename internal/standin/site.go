@@ -148,7 +148,7 @@ func ListenMTLS(f Flags, addr string) (*Site, error) {
 func splitAddr(flag, addr string, further int) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", 0, fmt.Errorf("%s: %w", flag, err)
+		return "", 0, fmt.Errorf("%s: %q must be HOST:PORT, such as localhost:8080", flag, addr)
 	}
 	port, err = strconv.Atoi(text)
 	if err != nil || port < 0 || port+further > 65535 {
@@ -198,14 +198,17 @@ func (s *Site) Accept(rawURL string) {
 // as a test environment. A stand-in accepts what a test environment accepts: passwords in clear, http redirect URIs, users that are
 // public. Unless test repeats issuer, the issuer and the listener of the provider must be on loopback.
 func (s Sites) CheckTest(issuer, test string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("issuer: %q must be a URL, such as http://localhost:8080", issuer)
+	}
 	if test != "" {
 		if test != issuer {
 			return fmt.Errorf("-test-issuer: must be equal to the issuer %s", issuer)
 		}
 		return nil
 	}
-	u, err := url.Parse(issuer)
-	if err != nil || !fields.IsLoopback(u.Hostname()) {
+	if !fields.IsLoopback(u.Hostname()) {
 		return fmt.Errorf("issuer: %s is not on loopback: a test environment there needs -test-issuer %s (test_issuer in the configuration)", issuer, issuer)
 	}
 	if s[0].listener == nil {

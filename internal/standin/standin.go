@@ -3,6 +3,7 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/internal/fields"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -180,8 +182,10 @@ type Command struct {
 	AddrUsage string
 	// Flags receives the flags of every server.
 	Flags *Flags
-	// NoMetrics leaves out the flag -metrics, for a server that is not measured.
-	NoMetrics bool
+	// Guide is the document in docs of the configuration. If "", it is NAME-config.md.
+	Guide string
+	// Stateless leaves out the flags of state, administration and metrics, for a server that has none.
+	Stateless bool
 	// Environ are the variables of the environment, as of os.Environ. If nil, they are those of the process.
 	Environ []string
 	// Define adds the flags of this program. It may be nil.
@@ -295,11 +299,11 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
 	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers")
 	fs.StringVar(&f.Hosts, "hosts", "", "further `values` of the Host header field that the server accepts, separated by commas, such as names in a container network")
-	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+c.Name+"-config.md)")
-	fs.DurationVar(&f.Drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops")
-	f.StateFlags.Define(fs)
-	f.AdminFlags.Define(fs)
-	if !c.NoMetrics {
+	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+cmp.Or(c.Guide, c.Name+"-config.md")+")")
+	DurationVar(fs, &f.Drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops, such as 5s")
+	if !c.Stateless {
+		f.StateFlags.Define(fs)
+		f.AdminFlags.Define(fs)
 		f.MetricsFlags.Define(fs)
 	}
 	f.TLS.Define(fs)
@@ -328,8 +332,10 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	if f.Drain < 0 {
 		return errors.New("-drain: must not be negative")
 	}
-	if _, _, err := f.resolve(); err != nil {
-		return err
+	if !c.Stateless {
+		if _, _, err := f.resolve(); err != nil {
+			return err
+		}
 	}
 	if err := f.MetricsFlags.check(c.Name); err != nil {
 		return err
@@ -339,19 +345,52 @@ func (c Command) Parse(args []string, out io.Writer) error {
 
 // ParseFlags parses args. It writes the usage to out for -h only, and rejects arguments that are not flags.
 func ParseFlags(fs *flag.FlagSet, args []string, out io.Writer) error {
+	rest, err := ParseArgs(fs, args, out)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("unexpected argument %q (-h lists the flags)", rest[0])
+	}
+	return err
+}
+
+// ParseArgs parses args, and returns those after the flags. It writes the usage to out for -h only.
+func ParseArgs(fs *flag.FlagSet, args []string, out io.Writer) (rest []string, err error) {
 	fs.SetOutput(io.Discard)
-	err := fs.Parse(args)
+	err = fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fs.SetOutput(out)
 		fs.PrintDefaults()
-		return err
+		return nil, err
 	case err != nil:
-		return fmt.Errorf("%w (-h lists the flags)", err)
-	case fs.NArg() > 0:
-		return fmt.Errorf("unexpected argument %q (-h lists the flags)", fs.Arg(0))
+		return nil, fmt.Errorf("%w (%s-h lists the flags)", err, meantFlag(fs, err))
 	}
-	return nil
+	return fs.Args(), nil
+}
+
+// meantFlag returns a hint with the flag that an undefined one probably means, or "".
+func meantFlag(fs *flag.FlagSet, err error) string {
+	_, name, undefined := strings.Cut(err.Error(), "flag provided but not defined: -")
+	if meant := strictjson.Meant(name, flagNames(fs)); undefined && meant != "" {
+		return "did you mean -" + meant + "? "
+	}
+	return ""
+}
+
+func flagNames(fs *flag.FlagSet) (all []string) {
+	fs.VisitAll(func(one *flag.Flag) { all = append(all, one.Name) })
+	return all
+}
+
+// DurationVar defines a flag for a time. Unlike that of package flag, its error says how a time is written.
+func DurationVar(fs *flag.FlagSet, p *time.Duration, name, usage string) {
+	fs.Func(name, usage, func(text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New("must be a time with its unit, such as 5s")
+		}
+		*p = d
+		return nil
+	})
 }
 
 // allowPlainHTTP allows plain http at the host of a text that is an http URL.

@@ -15,8 +15,10 @@ import (
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/portner-go/portner/internal/standin/ansattporten"
+	"github.com/portner-go/portner/internal/standin/compat"
 	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
 )
 
@@ -45,23 +47,29 @@ func readHelseID(d standin.Document) error {
 	return err
 }
 
+func readKRR(d standin.Document) error {
+	_, err := krr.ParseConfig(d)
+	return err
+}
+
+func readMock(d standin.Document) error {
+	_, err := compat.Parse(d.Text)
+	return d.Wrap(err)
+}
+
 // check reads configuration files, and reports every problem.
 func check(_ context.Context, args []string, stdout, _ io.Writer) error {
 	fs := flag.NewFlagSet("check", flag.ContinueOnError)
 	as := fs.String("as", "", "`name` of the server (default: that of $schema, or of the name of the file)")
-	fs.SetOutput(io.Discard)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fs.SetOutput(stdout)
-			fs.PrintDefaults()
-		}
+	files, err := standin.ParseArgs(fs, args, stdout)
+	if err != nil {
 		return err
 	}
-	if fs.NArg() == 0 {
+	if len(files) == 0 {
 		return errors.New("usage: portner check [-as NAME] FILE…")
 	}
 	failed := false
-	for _, file := range fs.Args() {
+	for _, file := range files {
 		s, err := serverOf(file, *as)
 		if err == nil {
 			err = s.check(file)
@@ -93,7 +101,7 @@ func (s server) check(file string) error {
 // serverOf returns the server of a configuration file: as, or the one that $schema or the name of the file names.
 func serverOf(file, as string) (server, error) {
 	if as != "" {
-		s, _, err := named([]string{as}, "")
+		s, _, err := named([]string{as}, "", io.Discard)
 		return s, err
 	}
 	text, err := os.ReadFile(file)
@@ -101,9 +109,14 @@ func serverOf(file, as string) (server, error) {
 		return server{}, err
 	}
 	var head struct {
-		Schema string `json:"$schema"`
+		Schema           string `json:"$schema"`
+		InteractiveLogin any    // a JSON_CONFIG has no $schema
+		TokenCallbacks   any
 	}
 	_ = json.Unmarshal(standin.Plain(text), &head) // a problem is reported by what reads all of it
+	if head.Schema == "" && (head.InteractiveLogin != nil || head.TokenCallbacks != nil) {
+		head.Schema = compat.Name
+	}
 	for _, hint := range []string{filepath.Base(head.Schema), filepath.Base(file)} {
 		for _, s := range servers {
 			if strings.HasPrefix(hint, s.name) {

@@ -24,15 +24,16 @@ func health(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		args = append(args[1:], "--", args[0]) // flags may follow the URL
 	}
-	if err := fs.Parse(args); err != nil {
+	urls, err := standin.ParseArgs(fs, args, stdout)
+	if err != nil {
 		return err
 	}
-	if fs.NArg() != 1 {
+	if len(urls) != 1 {
 		return errors.New("usage: portner health URL [flags], such as http://localhost:8080")
 	}
-	u, err := url.Parse(fs.Arg(0))
+	u, err := url.Parse(urls[0])
 	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" {
-		return fmt.Errorf("%q must be the URL of a server without a path", fs.Arg(0))
+		return fmt.Errorf("%q must be the URL of a server without a path, such as http://localhost:8080", urls[0])
 	}
 	ctx, stop := context.WithTimeout(ctx, healthWithin)
 	defer stop()

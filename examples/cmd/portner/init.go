@@ -15,7 +15,7 @@ var configs embed.FS
 
 // initialise prints a configuration with comments. Its secret is new.
 func initialise(_ context.Context, args []string, stdout, _ io.Writer) error {
-	s, rest, err := named(args, "init NAME")
+	s, rest, err := named(args, "init NAME", stdout)
 	if err != nil {
 		return err
 	}

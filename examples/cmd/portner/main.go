@@ -21,6 +21,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/compat"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 )
 
 func main() { standin.Main(run) }
@@ -40,6 +41,8 @@ var servers = []server{
 	{"maskinporten", "machines get tokens", func() standin.Command { return programs.Maskinporten().Command() }, readMaskinporten},
 	{"altinn", "tokens are exchanged", func() standin.Command { return programs.Altinn().Command() }, readAltinn},
 	{"helseid", "health: tokens that are bound to a key", func() standin.Command { return programs.HelseID().Command() }, readHelseID},
+	{"krr", "the contact register", func() standin.Command { return programs.KRR().Command() }, readKRR},
+	{compat.Name, "the issuers of a JSON_CONFIG of navikt/mock-oauth2-server", func() standin.Command { return compat.Command(&compat.Options{}) }, readMock},
 }
 
 // command is a command of the program beside the servers.
@@ -50,9 +53,8 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{compat.Name, compat.Name + " [flags]", "the issuers of a JSON_CONFIG of navikt/mock-oauth2-server", nil},
 		{"landscape", "landscape [flags]", "all servers, which trust one another, and a page of stories", nil},
-		{"init", "init NAME", "print a configuration of a server with comments", initialise},
+		{"init", "init NAME > FILE", "print a configuration of a server with comments", initialise},
 		{"check", "check [-as NAME] FILE…", "report every problem of configuration files", check},
 		{"token", "token NAME [flags]", "print an access token", printToken},
 		{"health", "health URL", "report whether a server is ready, by the exit status", health},
@@ -62,7 +64,7 @@ func commands() []command {
 
 // run runs a command until ctx ends and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+	if len(args) == 0 || isHelp(args[0]) {
 		usage(stdout)
 		return 0
 	}
@@ -70,19 +72,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if s, ok := find(name); ok {
 		return serve(ctx, s, rest, stdout, stderr)
 	}
-	if name == compat.Name {
-		return compat.Command(&compat.Options{}).Run(ctx, rest, stdout, stderr)
-	}
 	if name == "landscape" {
 		return landscape.Run(ctx, rest, stdout, stderr)
 	}
+	all := []string{"landscape"}
+	for _, s := range servers {
+		all = append(all, s.name)
+	}
 	for _, c := range commands() {
 		if c.name == name {
+			if len(rest) > 0 && isHelp(rest[0]) {
+				fmt.Fprintf(stdout, "usage: portner %s\n%s\n", c.usage, c.about)
+			}
 			return status(c.run(ctx, rest, stdout, stderr), name, stderr)
 		}
+		all = append(all, c.name)
 	}
-	return status(fmt.Errorf("%q is no command (-h lists them)", name), "", stderr)
+	meant := strictjson.Meant(name, all)
+	if meant != "" {
+		meant = "did you mean " + meant + "? "
+	}
+	return status(fmt.Errorf("%q is no command (%s-h lists them)", name, meant), "", stderr)
 }
+
+func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help", "help"}, arg) }
 
 // status prints err and returns the exit status.
 func status(err error, name string, stderr io.Writer) int {
@@ -97,8 +110,12 @@ func find(name string) (server, bool) {
 	return standin.Find(servers, func(s server) bool { return s.name == name })
 }
 
-// named returns the server of an argument.
-func named(args []string, usage string) (server, []string, error) {
+// named returns the server of an argument. For -h it prints the names.
+func named(args []string, usage string, stdout io.Writer) (server, []string, error) {
+	if len(args) > 0 && isHelp(args[0]) {
+		fmt.Fprintf(stdout, "NAME is one of %s\n", names())
+		return server{}, nil, flag.ErrHelp
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return server{}, nil, fmt.Errorf("usage: portner %s, with one of %s", usage, names())
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/portner-go/portner/internal/standin/compat"
 )
 
 // ran runs the program and returns its status and output.
@@ -55,7 +57,7 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, 1, status)
 	require.Equal(t, "portner check: a configuration has problems\n", errs)
 	for _, want := range []string{
-		"maskinporten: " + bad + ":\nclient: is an unknown member (did you mean \"clients\"?)\n", "settings.adr: is an unknown member", "settings.drain: parse error",
+		"maskinporten: " + bad + ":\nclient: is an unknown member (did you mean \"clients\"?)\n", "settings.adr: is an unknown member", "settings.drain: must be a time with its unit, such as 5s",
 		"altinn: " + good + ": no problem\n", "portner: " + unknown + ": of which server?", "none.json: no such file",
 	} {
 		require.Contains(t, out, want)
@@ -69,6 +71,11 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"serve":                                `portner: "serve" is no command (-h lists them)`,
+		"idportn":                              `portner: "idportn" is no command (did you mean idporten? -h lists them)`,
+		"tokn idporten":                        `portner: "tokn" is no command (did you mean token? -h lists them)`,
+		"token krr":                            "portner token: krr: there is no such token",
+		"health localhost:8080":                "must be the URL of a server without a path, such as http://localhost:8080",
+		"health -x":                            "portner health: flag provided but not defined: -x (-h lists the flags)",
 		"init":                                 "portner init: usage: portner init NAME, with one of idporten,",
 		"init bankid":                          `portner init: "bankid" is none of idporten,`,
 		"init idporten x":                      "portner init: usage:",
@@ -78,10 +85,10 @@ func TestRefused(t *testing.T) {
 		"token":                                "portner token: usage:",
 		"token helseid":                        "DPoP",
 		"token altinn":                         "-token: is required",
-		"token idporten -user nobody":          `-user: the configuration has no user "nobody"`,
+		"token idporten -user nobody":          `-user: the configuration has no user "nobody": it has kari, `,
 		"token idporten -client none":          `-client: the configuration has no client "none"`,
 		"token idporten -scope a:b":            "invalid_scope",
-		"token maskinporten -claims x":         "-claims:",
+		"token maskinporten -claims x":         "-claims: must be a JSON object, such as",
 		"idporten -adr x":                      "idporten: flag provided but not defined: -adr",
 		"idporten -config a -config b -addr x": "portner idporten: -addr: each of several -config has its own",
 		"landscape -store x":                   "landscape: -store: must be memory or sqlite:FOLDER",
@@ -94,6 +101,34 @@ func TestRefused(t *testing.T) {
 			require.Contains(t, errs, want)
 			require.NotContains(t, errs, "goroutine")
 		})
+	}
+}
+
+// TestHelp: each command describes itself, with status 0.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string][]string{
+		"-h":                    {"portner krr [flags]", "portner mock-oauth2-server [flags]", "portner landscape"},
+		"init -h":               {"usage: portner init NAME > FILE\n", "NAME is one of idporten, ", "krr, mock-oauth2-server\n"},
+		"token -h":              {"usage: portner token NAME [flags]\n", "NAME is one of idporten, "},
+		"check -h":              {"usage: portner check [-as NAME] FILE…\n", "-as name"},
+		"health -h":             {"usage: portner health URL\n", "-insecure-trust-self-signed"},
+		"ca --help":             {"usage: portner ca DIR [flags]\n", "-orgno number"},
+		"token maskinporten -h": {"-claims object", "docs/maskinporten-config.md"},
+		compat.Name + " -h":     {"docs/migrating-from-mock-oauth2-server.md"},
+	} {
+		status, out, errs := ran(t, strings.Fields(args)...)
+		require.Zero(t, status, args)
+		require.Empty(t, errs, args)
+		for _, part := range want {
+			require.Contains(t, out, part, args)
+		}
+	}
+	for _, s := range servers { // the document of the configuration exists
+		_, out, _ := ran(t, s.name, "-h")
+		_, rest, _ := strings.Cut(out, "(JSON, see docs/")
+		document, _, _ := strings.Cut(rest, ")")
+		require.FileExists(t, filepath.Join("../../../docs", document), s.name)
 	}
 }
 

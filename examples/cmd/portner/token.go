@@ -21,12 +21,13 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/ansattporten"
+	"github.com/portner-go/portner/internal/standin/compat"
 	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
 // printToken prints an access token of a running server, or of one that ends with the command.
 func printToken(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	s, rest, err := named(args, "token NAME [flags]")
+	s, rest, err := named(args, "token NAME [flags]", stdout)
 	if err != nil {
 		return err
 	}
@@ -37,6 +38,8 @@ func printToken(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return exchanged(ctx, rest, stdout)
 	case "helseid":
 		return errors.New("a token of HelseID is bound to a key of the caller, who proves it in each request (DPoP): curl cannot use one. portner helseid shows the requests of a client")
+	case "krr", compat.Name:
+		return fmt.Errorf("%s: there is no such token: krr accepts those of maskinporten and idporten, and %s answers curl with grant_type=client_credentials", s.name, compat.Name)
 	}
 	return loggedIn(ctx, s, rest, stdout, stderr)
 }
@@ -145,7 +148,11 @@ func (l *login) choose(name string, d standin.Document) (addr string, err error)
 	l.client = common.Clients[i]
 	i = slices.IndexFunc(accounts, func(a standin.Account) bool { return l.user == "" || l.user == a.Username })
 	if i < 0 {
-		return "", fmt.Errorf("-user: the configuration has no user %q", l.user)
+		var names []string
+		for _, a := range accounts {
+			names = append(names, a.Username)
+		}
+		return "", fmt.Errorf("-user: the configuration has no user %q: it has %s", l.user, strings.Join(names, ", "))
 	}
 	l.username, l.password = accounts[i].Username, accounts[i].Password
 	return addr, nil
@@ -165,7 +172,7 @@ func (l *login) temporary(ctx context.Context, name string, d standin.Document, 
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(stderr, "portner token: no server at %s is asked: the key of this token is discarded\n", l.issuer)
+	fmt.Fprintf(stderr, "portner token: the token is not of a server that runs at %s, and the key of this token is discarded (-config FILE is the configuration of a server that runs)\n", l.issuer)
 	return &http.Client{Transport: handled{s.Handler()}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
@@ -225,7 +232,7 @@ func exchanged(ctx context.Context, args []string, stdout io.Writer) error {
 	r.Header.Set("Authorization", "Bearer "+*token)
 	status, body, err := ask(t.Outgoing(), r)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (portner altinn is the server; -altinn names another address)", err)
 	}
 	if status != http.StatusOK {
 		return fmt.Errorf("%d: %s", status, body)

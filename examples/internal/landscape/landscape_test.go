@@ -79,9 +79,9 @@ func TestRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined: -adr (-h lists the flags)"},
+		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined: -adr (did you mean -addr? -h lists the flags)"},
 		"argument":      {[]string{"all"}, `unexpected argument "all"`},
-		"address":       {[]string{"-addr", "localhost"}, "-addr: address localhost: missing port"},
+		"address":       {[]string{"-addr", "localhost"}, "-addr: \"localhost\" must be HOST:PORT"},
 		"port":          {[]string{"-addr", "localhost:x"}, `-addr: "x" must be a port with 59 ports after it`},
 		"port too high": {[]string{"-addr", "localhost:65530"}, "must be a port with 59 ports after it"},
 		"not loopback":  {[]string{"-addr", "0.0.0.0:8070"}, "must be a loopback address"},

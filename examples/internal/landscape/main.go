@@ -69,7 +69,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json, ansattporten.json or helseid.json: their entries are added")
 	fs.StringVar(&opt.store, "store", "memory", "where the servers keep their state: memory, or sqlite:`FOLDER` with a file for each")
 	fs.StringVar(&opt.secrets, "secrets", "", "`file` with the secrets of all servers, made if there is none (default: beside the files of -store; otherwise new secrets at each start)")
-	fs.DurationVar(&opt.drain, "drain", 0, "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop")
+	standin.DurationVar(fs, &opt.drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop, such as 5s")
 	opt.tls.Define(fs)
 	if err := standin.ParseFlags(fs, args, out); err != nil {
 		return opt, err

@@ -24,7 +24,7 @@ const (
 func locate(addr string) (host string, base int, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", 0, fmt.Errorf("-addr: %w", err)
+		return "", 0, fmt.Errorf("-addr: %q must be HOST:PORT, such as 127.0.0.1:8070", addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return "", 0, fmt.Errorf("-addr: %q must be a loopback address: the secrets of these servers are public", host)

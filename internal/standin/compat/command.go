@@ -38,7 +38,7 @@ func Command(opt *Options) standin.Command {
 		opt.Env = os.Getenv
 	}
 	return standin.Command{
-		Name: Name, Addr: opt.defaultAddr(), Flags: &opt.Flags, NoMetrics: true, Define: opt.define,
+		Name: Name, Addr: opt.defaultAddr(), Flags: &opt.Flags, Guide: "migrating-from-mock-oauth2-server.md", Stateless: true, Define: opt.define,
 		Open: func(_ context.Context, log *slog.Logger) (standin.Server, error) { return openProgram(opt, log) },
 	}
 }
@@ -129,10 +129,6 @@ func openProgram(opt *Options, log *slog.Logger) (*program, error) {
 // check rejects flags that the program does not have, and a configuration with https without a certificate.
 func (opt *Options) check(plan *Plan) error {
 	switch {
-	case opt.Store != "" && opt.Store != "memory" || opt.Secrets != "":
-		return errors.New("-store, -secrets: this program keeps its state in memory")
-	case opt.Admin != "":
-		return errors.New("-admin: this program has no administration")
 	case plan.TLS && opt.Cert == "":
 		return errors.New("httpServer.ssl: needs -tls-cert and -tls-key: the program makes no certificate")
 	case opt.Env("LOGBACK_CONFIG") != "":

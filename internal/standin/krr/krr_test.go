@@ -80,7 +80,7 @@ func newWorld(t *testing.T, persons ...object) *world {
 	w.machines, at[0] = publish(t)
 	w.citizens, at[1] = publish(t)
 	s, err := open(t, slog.New(slog.NewJSONHandler(&w.log, nil)), object{
-		"url": "http://localhost:8120", "maskinporten": []any{object{"issuer": maskinporten, "jwks_uri": at[0]}},
+		"url": "http://localhost:8130", "maskinporten": []any{object{"issuer": maskinporten, "jwks_uri": at[0]}},
 		"idporten": []any{object{"issuer": idporten, "jwks_uri": at[1]}}, "persons": persons,
 	})
 	require.NoError(t, err)
@@ -123,7 +123,7 @@ func (w *world) person(pid, scope string) string {
 // call sends a request.
 func (w *world) call(method, path, token, body string) *httptest.ResponseRecorder {
 	w.t.Helper()
-	r := httptest.NewRequest(method, "http://localhost:8120"+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "http://localhost:8130"+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -281,7 +281,7 @@ func TestTokens(t *testing.T) {
 		"of a user with its scope":       {w.person(kari, scope), 401}, // of another issuer than the API's
 		"expired":                        {w.machine(scope, object{"iat": now.Unix() - 200, "exp": now.Unix() - 11}), 401},
 		"for another API":                {w.machine(scope, object{"aud": "https://api.example.no"}), 401},
-		"for this API":                   {w.machine(scope, object{"aud": "http://localhost:8120"}), 200},
+		"for this API":                   {w.machine(scope, object{"aud": "http://localhost:8130"}), 200},
 		"other scope":                    {w.machine("krr:global/kontaktinformasjon"), 403},
 		"the scope of users":             {w.machine(userScope), 403},
 		"another delegation source":      {w.machine(scope, supplied), 403},

@@ -3,7 +3,6 @@ package krr
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/resource"
@@ -22,6 +20,9 @@ import (
 // Config is the configuration file. docs/krr-config.schema.json describes it.
 type Config struct {
 	Schema string `json:"$schema,omitempty"`
+	// Settings are flags.
+	Settings standin.Settings `json:"settings,omitempty"`
+
 	// URL is the public base URL of the register, an audience of its tokens; by default that of -addr.
 	URL string `json:"url,omitempty"`
 	// TestIssuer repeats the URL if other machines reach the server; see standin.Sites.CheckTest.
@@ -132,7 +133,7 @@ type Options struct {
 // Command returns the program.
 func (opt *Options) Command() standin.Command {
 	return standin.Command{
-		Name: "krr", Addr: "localhost:8120", Flags: &opt.Flags, NoMetrics: true, Define: opt.define,
+		Name: "krr", Addr: "localhost:8130", Flags: &opt.Flags, Stateless: true, Define: opt.define,
 		Open: func(ctx context.Context, log *slog.Logger) (standin.Server, error) { return Open(ctx, *opt, log) },
 	}
 }
@@ -157,12 +158,6 @@ type Server struct {
 // Open opens the port and builds the server.
 func Open(_ context.Context, opt Options, log *slog.Logger) (*Server, error) {
 	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
-	if opt.Store != "" && opt.Store != "memory" {
-		return nil, errors.New("-store: the register keeps nothing that must survive: its persons are those of the configuration")
-	}
-	if opt.Admin != "" {
-		return nil, errors.New("-admin: the register has no administration: change its configuration and send SIGHUP")
-	}
 	d, err := opt.Document()
 	if err != nil {
 		return nil, err
@@ -234,8 +229,11 @@ func (s *Server) Reload(context.Context) error {
 	if next.file, err = ParseConfig(d); err != nil {
 		return err
 	}
-	if s.Options.Issuer == "" && next.file.URL != s.file.URL {
-		return s.source.Wrap(&portner.FieldError{Field: "url", Err: errors.New("needs a restart")})
+	var p standin.Problems
+	standin.NeedsRestart(&p, s.Options.Issuer == "" && next.file.URL != s.file.URL, "url")
+	next.file.Settings.Keeps(&p, s.file.Settings)
+	if err := p.Err(); err != nil {
+		return s.source.Wrap(err)
 	}
 	next.Config = next.file.with(builtin(s.Options, s.Now()))
 	return next.build()

@@ -48,7 +48,7 @@ var misdirected = template.Must(template.New("misdirected").Parse(`<!doctype htm
 // Misdirected responds to a request for another host (RFC 9110 §7.4). base is the URL of the server.
 func Misdirected(w http.ResponseWriter, r *http.Request, base string) {
 	if !httpx.AcceptsHTML(r.Header) {
-		http.Error(w, "this server does not serve that host", http.StatusMisdirectedRequest)
+		http.Error(w, "this server does not serve that host: its address is "+base+"; -issuer or -hosts names others", http.StatusMisdirectedRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -27,7 +27,7 @@ func (opt *Options) Command() standin.Command {
 // PrintToken prints a token of the server at -issuer, or of a temporary one.
 func (opt *Options) PrintToken(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c := opt.Command()
-	c.Name = "token maskinporten"
+	c.Name, c.Guide = "token maskinporten", "maskinporten-config.md"
 	c.Define = func(fs *flag.FlagSet) {
 		opt.define(fs)
 		fs.StringVar(&opt.claims, "claims", "{}", "claims of the grant, a JSON `object`")

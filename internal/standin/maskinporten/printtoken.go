@@ -31,7 +31,7 @@ import (
 func printToken(ctx context.Context, opt Options, stdout, stderr io.Writer) error {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(opt.claims), &claims); err != nil {
-		return fmt.Errorf("-claims: %w", err)
+		return fmt.Errorf(`-claims: must be a JSON object, such as {"scope":"eksempel:data.read"}: %w`, err)
 	}
 	issuer := opt.Issuer
 	if issuer == "" {

@@ -25,18 +25,28 @@ type Also struct {
 
 // Decode decodes one JSON value into the struct that into points to. Its errors are [portner.FieldError] values if data is JSON.
 func Decode(data []byte, into any, also ...Also) error {
+	_, err := DecodeKnown(data, into, also...)
+	return err
+}
+
+// DecodeKnown is Decode. decoded reports whether into has the values of the known members, also if there are unknown ones.
+func DecodeKnown(data []byte, into any, also ...Also) (decoded bool, err error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	w := newWalker(data, also)
 	if err := w.value("", reflect.TypeOf(into).Elem()); err != nil {
-		return locate(data, w.dec.InputOffset(), err)
+		return false, locate(data, w.dec.InputOffset(), err)
 	}
 	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return locate(data, w.dec.InputOffset(), errors.New("unexpected text after the value"))
+		return false, locate(data, w.dec.InputOffset(), errors.New("unexpected text after the value"))
 	}
-	if len(w.problems) > 0 {
-		return errors.Join(w.problems...)
+	problems := errors.Join(w.problems...)
+	if w.others {
+		return false, problems
 	}
-	return json.Unmarshal(data, into)
+	if err := json.Unmarshal(w.kept(), into); err != nil {
+		return false, errors.Join(problems, err)
+	}
+	return true, problems
 }
 
 func locate(data []byte, offset int64, err error) error {
@@ -51,12 +61,19 @@ func locate(data []byte, offset int64, err error) error {
 // walker compares the members of a document with the fields of a type.
 type walker struct {
 	dec      *json.Decoder
+	data     []byte // what dec reads
+	base     int64  // offset of data in the document
 	also     map[reflect.Type][]string
 	problems []error
+	others   bool   // some of the problems are no unknown members
+	remove   []span // unknown members, each with a comma
 }
 
+// span is a part of a document.
+type span struct{ from, to int64 }
+
 func newWalker(data []byte, also []Also) *walker {
-	w := &walker{dec: json.NewDecoder(bytes.NewReader(data)), also: map[reflect.Type][]string{}}
+	w := &walker{dec: json.NewDecoder(bytes.NewReader(data)), data: data, also: map[reflect.Type][]string{}}
 	w.dec.UseNumber()
 	for _, a := range also {
 		w.also[a.Type] = a.Members
@@ -64,7 +81,13 @@ func newWalker(data []byte, also []Also) *walker {
 	return w
 }
 
+// add records a problem other than an unknown member.
 func (w *walker) add(path, format string, args ...any) {
+	w.others = true
+	w.report(path, format, args...)
+}
+
+func (w *walker) report(path, format string, args ...any) {
 	if path == "" {
 		path = "the file"
 	}
@@ -147,15 +170,18 @@ func (w *walker) ownDecoder(path string, t reflect.Type) error {
 			fields[name] = nil
 		}
 		inner := newWalker(raw, nil)
+		inner.base = w.base + w.dec.InputOffset() - int64(len(raw))
 		if _, err := inner.dec.Token(); err != nil {
 			return err
 		}
 		if err := inner.compare(path, fields, false); err != nil {
 			return err
 		}
-		if w.problems = append(w.problems, inner.problems...); len(inner.problems) > 0 {
+		w.problems, w.remove, w.others = append(w.problems, inner.problems...), append(w.remove, inner.remove...), w.others || inner.others
+		if inner.others {
 			return nil
 		}
+		raw = inner.kept()
 	}
 	err := json.Unmarshal(raw, reflect.New(t).Interface())
 	if found := portner.FieldErrors(err); len(found) > 0 {
@@ -190,12 +216,14 @@ func (w *walker) object(path string, t reflect.Type) error {
 // compare reads the members of an object up to its end and compares their names with fields.
 func (w *walker) compare(path string, fields map[string]reflect.Type, open bool) error {
 	seen := map[string]bool{}
+	first := true // no member before this one is kept
 	for w.dec.More() {
+		start := w.dec.InputOffset()
 		tok, err := w.dec.Token()
 		if err != nil {
 			return err
 		}
-		name := tok.(string)
+		name, end := tok.(string), w.dec.InputOffset()
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if seen[name] {
 			w.add(at, "is given twice")
@@ -203,14 +231,37 @@ func (w *walker) compare(path string, fields map[string]reflect.Type, open bool)
 		seen[name] = true
 		ft, known := fields[name]
 		if !known && !open {
-			w.add(at, "is an unknown member%s", suggestion(name, fields))
+			w.report(at, "is an unknown member%s", suggestion(name, fields))
 		}
 		if err := w.value(at, ft); err != nil {
 			return err
 		}
+		switch {
+		case !known && !open:
+			w.drop(start, w.dec.InputOffset())
+		case first:
+			if comma := bytes.IndexAny(w.data[start:end], `,"`); w.data[start+int64(comma)] == ',' { // those before it are dropped
+				w.drop(start, start+int64(comma)+1)
+			}
+			first = false
+		}
 	}
 	_, err := w.dec.Token()
 	return err
+}
+
+// drop records a part of the document that is not decoded.
+func (w *walker) drop(from, to int64) { w.remove = append(w.remove, span{w.base + from, w.base + to}) }
+
+// kept returns the document without what is dropped.
+func (w *walker) kept() []byte {
+	kept := bytes.Clone(w.data)
+	for _, r := range w.remove {
+		for i := r.from; i < r.to; i++ {
+			kept[i-w.base] = ' '
+		}
+	}
+	return kept
 }
 
 // members returns the JSON members of a struct type. open reports that any member is allowed, as in a map.
@@ -235,15 +286,22 @@ func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 	return fields, false
 }
 
-// suggestion returns a hint with the field that name probably means: the two differ in case, punctuation, a plural s, or by one
-// typing error.
+// suggestion returns a hint with the field that name probably means.
 func suggestion(name string, fields map[string]reflect.Type) string {
+	if meant := Meant(name, slices.Sorted(maps.Keys(fields))); meant != "" {
+		return fmt.Sprintf(" (did you mean %q?)", meant)
+	}
+	return ""
+}
+
+// Meant returns the known name that name probably means, or "": the two differ in case, punctuation, a plural s, or by one typing error.
+func Meant(name string, known []string) string {
 	plain := func(s string) string {
 		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)), "s")
 	}
-	for _, f := range slices.Sorted(maps.Keys(fields)) {
-		if plain(f) == plain(name) || len(name) > 3 && oneEditApart(f, name) {
-			return fmt.Sprintf(" (did you mean %q?)", f)
+	for _, f := range known {
+		if plain(f) == plain(name) || len(name) > 2 && oneEditApart(f, name) {
+			return f
 		}
 	}
 	return ""

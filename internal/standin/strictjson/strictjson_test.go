@@ -38,6 +38,9 @@ type own struct {
 }
 
 func (o *own) UnmarshalJSON(data []byte) error {
+	if bytes.Contains(data, []byte(`"x"`)) {
+		return errors.New("unknown")
+	}
 	if bytes.Contains(data, []byte(`"no"`)) {
 		return errors.New("invalid name")
 	}
@@ -77,6 +80,35 @@ func TestDecode(t *testing.T) {
 				return
 			}
 			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+// TestDecodeKnown: unknown members do not hide the values of the others, wherever they are in an object.
+func TestDecodeKnown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in      string
+		decoded bool
+	}{
+		"no problem":     {`{"issuer":"i","clients":[{"redirect_uris":["a"]}],"own":[{"name":"n"}]}`, true},
+		"first":          {`{"x":1,"issuer":"i","clients":[{"x":{"y":[1]},"redirect_uris":["a"]}],"own":[{"x":1,"name":"n"}]}`, true},
+		"last":           {`{"issuer":"i","clients":[{"redirect_uris":["a"],"x":"},"}],"own":[{"name":"n","x":1}] , "x" : [1,2] }`, true},
+		"several":        {`{ "x":1 , "y":2, "issuer":"i","z":3,"clients":[{"x":1,"y":2,"redirect_uris":["a"],"z":3,"u":4}],"own":[{"x":1,"y":2,"name":"n","z":3}]}`, true},
+		"others as well": {`{"x":1,"issuer":2}`, false},
+		"given twice":    {`{"x":1,"issuer":"i","issuer":"j"}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got file
+			decoded, err := strictjson.DecodeKnown([]byte(c.in), &got, strictjson.Also{Type: reflect.TypeFor[own](), Members: []string{"active"}})
+			require.Equal(t, c.decoded, decoded, err)
+			require.Equal(t, name == "no problem", err == nil)
+			if decoded {
+				require.Equal(t, "i", got.Issuer)
+				require.Equal(t, []string{"a"}, got.Clients[0].RedirectURIs)
+				require.Len(t, got.Own, 1)
+			}
 		})
 	}
 }
