@@ -190,8 +190,8 @@ func (i tree) extract(t *testing.T, dir string) {
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	programs := []image{
-		{platform{"linux", "amd64"}, []byte("a program for amd64")},
-		{platform{"linux", "arm64"}, []byte("a program for arm64")},
+		{platform{"linux", "amd64"}, []byte("a program for amd64"), []byte("terms")},
+		{platform{"linux", "arm64"}, []byte("a program for arm64"), []byte("terms")},
 	}
 	archive, sum, err := pack("portner:1.2.3", programs)
 	require.NoError(t, err)

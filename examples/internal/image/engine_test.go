@@ -65,7 +65,7 @@ func newEngine(t *testing.T, hosts ...string) *engine {
 	unpackedImage.Do(func() {
 		binary, err := build(context.Background(), p)
 		require.NoError(t, err)
-		archive, _, err := pack("portner:latest", []image{{p, binary}})
+		archive, _, err := pack("portner:latest", []image{{platform: p, program: binary}})
 		require.NoError(t, err)
 		dir, err := os.MkdirTemp("", "portner-image")
 		require.NoError(t, err)

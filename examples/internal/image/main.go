@@ -47,7 +47,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		images = append(images, image{platform: p, program: program})
+		terms, err := notices(ctx, program)
+		if err != nil {
+			return err
+		}
+		images = append(images, image{platform: p, program: program, notices: terms})
 	}
 	archive, digest, err := pack(*tag, images)
 	if err != nil {

@@ -25,6 +25,7 @@ const (
 type image struct {
 	platform platform
 	program  []byte
+	notices  []byte // licences of what is compiled into the program
 }
 
 // The documents of an archive, with the members that are used here (OCI image-spec: image-layout.md, image-index.md, manifest.md, config.md,
@@ -178,7 +179,7 @@ func (b blobs) addImage(i image) (d descriptor, m manifest, err error) {
 	if err != nil {
 		return d, m, err
 	}
-	above, aboveID, err := b.addLayer([]entry{{name: "portner", mode: 0o755, body: i.program}})
+	above, aboveID, err := b.addLayer([]entry{{name: "portner", mode: 0o755, body: i.program}, {name: "licenses/NOTICE", mode: 0o644, body: i.notices}})
 	if err != nil {
 		return d, m, err
 	}
