@@ -58,6 +58,33 @@ func requireRejected(t *testing.T, reason string, c credentials, name string, ar
 	require.Empty(t, store.seen, "%s %v: a jti was consumed", name, args)
 }
 
+// TestTypedAssertionIsAboutItsClient verifies that sub is compared although the typ says what the token is for.
+func TestTypedAssertionIsAboutItsClient(t *testing.T) {
+	t.Parallel()
+	header := changed(goodHeader, "typ", "client-authentication+jwt")
+	requireRejected(t, "assertion_sub_mismatch", withAssertion("jwt", signJWT(p256Key(), header, changed(goodClaims("jwt"), "sub", "other"))), "typed")
+}
+
+// TestTypedAssertions verifies that a configuration can require the typ of client assertions.
+func TestTypedAssertions(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		typ   any
+		typed bool
+	}{{nil, false}, {"JWT", false}, {"client-authentication+jwt", true}} {
+		for _, required := range []bool{false, true} {
+			a, _ := authenticator(t, func(cfg *client.Config) { cfg.TypedAssertions = required })
+			assertion := signJWT(p256Key(), changed(goodHeader, "typ", tc.typ), goodClaims("jwt"))
+			_, err := a.Authenticate(t.Context(), withAssertion("jwt", assertion), now)
+			if required && !tc.typed {
+				require.ErrorIs(t, err, portner.InvalidClient, "%v, required: %t", tc.typ, required)
+			} else {
+				require.NoError(t, err, "%v, required: %t", tc.typ, required)
+			}
+		}
+	}
+}
+
 func TestAssertionClaims(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("j", 129)

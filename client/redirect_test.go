@@ -139,6 +139,11 @@ func TestMatchRedirectURILoopback(t *testing.T) {
 				"http://127.0.0.1:80/cb?", "http://127.0.0.1:80/cb?x", "http://127.0.0.1:80//cb", "http://127.0.0.1:80/%63b", "http://127.0.0.1:80/cb#", "http:127.0.0.1:80/cb",
 			},
 		},
+		{ // only the registration of an older version could have it: no port of it differs
+			"http://127.0.0.1:1@app.example/cb",
+			[]string{"http://127.0.0.1:1@app.example/cb"},
+			[]string{"http://127.0.0.1:2@app.example/cb", "http://127.0.0.1@app.example/cb"},
+		},
 		{
 			"http://127.0.0.1:0/cb",
 			[]string{"http://127.0.0.1/cb", "http://127.0.0.1:51004/cb"},

@@ -33,7 +33,7 @@ var clientauthDefects = []defect{
 	},
 	{
 		"another certificate of a registered key authenticates a client", "client/tlsauth.go",
-		"bytes.Equal(k.X5C[0], x.r.Certificate.Raw)", "bytes.Equal(k.X5C[0][:8], x.r.Certificate.Raw[:8])",
+		"bytes.Equal(k.X5C[0], x.r.Certificate.Raw)", "bytes.Equal(k.X5C[0][:2], x.r.Certificate.Raw[:2])",
 		tests("client", "TestSelfSignedTLSClientAuth"),
 	},
 	{
@@ -189,12 +189,6 @@ var clientauthDefects = []defect{
 		"a secret may live longer than 360 days", "client/secret.go",
 		" && s.ExpiresAt.Sub(now) <= maxSecretAge",
 		"",
-		nil,
-	},
-	{
-		"the secret of a client without secrets is the zero hash", "client/secret.go",
-		"hit := subtle.ConstantTimeCompare(hash[:], s.Hash[:]) & real",
-		"hit := subtle.ConstantTimeCompare(hash[:], s.Hash[:]) | 0*real",
 		nil,
 	},
 	{
