@@ -5,7 +5,9 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -107,11 +109,19 @@ func cutAttribute(text string) (a attribute, rest string, err error) {
 	return a, rest, err
 }
 
-// isOID reports whether s is an object identifier in its canonical form.
+// isOID reports whether s is an object identifier in its canonical form that encoding/asn1 can read from a certificate: the first arc is at
+// most 2, the second one below 40 unless the first one is 2, and the encoded integers have 31 bits (ITU-T X.690).
 func isOID(s string) bool {
 	arcs := strings.Split(s, ".")
-	for _, arc := range arcs {
-		if arc == "" || len(arc) > 18 || len(arc) > 1 && arc[0] == '0' || strings.Trim(arc, "0123456789") != "" {
+	first := 0
+	for i, arc := range arcs {
+		n, err := strconv.ParseInt(arc, 10, 32)
+		switch {
+		case err != nil || strconv.FormatInt(n, 10) != arc || n < 0:
+			return false
+		case i == 0:
+			first = int(n)
+		case i == 1 && (first > 2 || first < 2 && n >= 40 || n > math.MaxInt32-80):
 			return false
 		}
 	}

@@ -130,6 +130,7 @@ func TestDNRejected(t *testing.T) {
 		"a plus sign at the end": "CN=a+", "two commas": "CN=a,,C=NO", "a space after the comma": "CN=a, C=NO", "a space before the comma": "CN=a ,C=NO", "a space first": " CN=a",
 		"a space at the end": "CN=a ", "a space before the value": "CN= a", "a space before the equals sign": "CN =a",
 		"an unknown type": "XX=a", "a type with OID.": "OID.2.5.4.3=a", "one arc": "2=a", "an arc with a zero": "2.05.4.3=a", "an empty arc": "2..4=a", "a sign": "2.-5=a",
+		"an arc that no certificate has": "0.0.2200000000=a", "a second arc that no certificate has": "2.2147483568=a", "a first arc that is not defined": "3.1=a", "a second arc that is not defined": "1.40=a",
 		"quotes": `CN="a"`, "a quote inside": `CN=a"b`, "semicolon": "CN=a;C=NO", "angle": "CN=a<b", "a number sign first": "CN=#a", "an escape at the end": `CN=a\`,
 		"half an escape": `CN=a\4`, "an unknown escape": `CN=a\zz`, "an escape of no need": `CN=\a`, "NUL": `CN=a\00`, "a control character": "CN=a\n", "an escaped control character": `CN=a\0a`,
 		"DEL": `CN=\7f`, "a control character of ISO 6429": `CN=\c2\80`, "half a character": `CN=\c3`, "not UTF-8": "CN=\xff", "the same type twice in a set": "CN=a+cn=b", "and as an identifier": "CN=a+2.5.4.3=b",
@@ -140,8 +141,14 @@ func TestDNRejected(t *testing.T) {
 		_, err := client.ParseDN(text)
 		require.Error(t, err, name)
 	}
-	_, err := client.ParseDN("CN=" + strings.Repeat("a", 1021))
-	require.NoError(t, err)
+	for _, text := range []string{"CN=" + strings.Repeat("a", 1021), "0.39.2147483647=a", "2.2147483567=a", "1.39=a"} {
+		parsed, err := client.ParseDN(text)
+		require.NoError(t, err, text)
+		der, ok := parsed.DER()
+		require.True(t, ok, text)
+		subject, ok := client.SubjectOf(der)
+		require.True(t, ok && parsed.Equal(subject), text)
+	}
 }
 
 // FuzzParseDN: a name that is parsed can be written, and is then the same one, as text and as DER. Nothing else is equal to it.
