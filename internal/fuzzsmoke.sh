@@ -2,7 +2,7 @@
 # Runs every fuzz target of the workspace: ./internal/fuzzsmoke.sh 20000x, or 60s for each target.
 # Each package is built once for all its targets. A run for a time is guided by coverage, with the instrumentation for fuzzing. A fixed
 # number of inputs is a check that varies the seeds by chance: the instrumented build, of the standard library too, takes far longer than
-# its inputs.
+# its inputs. The default of 60 s for the minimization of one input would take most of such a run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 count=${1:-20000x}
@@ -15,7 +15,7 @@ for dir in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname |
 	(cd "$dir" && go test -c $instrument -o "$work/fuzz.test" .)
 	for target in $(grep -rhoE '^func (Fuzz[A-Za-z0-9_]*)' "$dir"/*_test.go | awk '{print $2}' | sort -u); do
 		echo "fuzz $dir $target"
-		(cd "$dir" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^${target}\$" -test.fuzztime "$count" -test.fuzzcachedir "$work/cache" >"$work/out" 2>&1) ||
+		(cd "$dir" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^${target}\$" -test.fuzztime "$count" -test.fuzzminimizetime 50x -test.fuzzcachedir "$work/cache" >"$work/out" 2>&1) ||
 			{ cat "$work/out"; exit 1; }
 		grep -q '^PASS$' "$work/out" || { echo "$dir has no target $target"; exit 1; } # a target of a file with build constraints
 		n=$((n + 1))

@@ -108,7 +108,7 @@ func newBed(tb testing.TB, alg string) *bed {
 	key := signingKey(tb, alg)
 	keys, err := keyset.New(keyset.Config{Keys: []keyset.Key{key}})
 	require.NoError(tb, err)
-	b := &bed{OP: optest.New(tb, optest.Options{Keys: keys}), key: key}
+	b := &bed{OP: optest.New(tb, optest.Options{Keys: keys, Unobserved: true}), key: key}
 	b.browser = b.Browser()
 	p := b.browser.Login(tb, b.Request("tjeneste", "openid profile"), "kari")
 	require.NotNil(tb, p.Left)

@@ -140,7 +140,7 @@ func (b *bed) observe(t testing.TB) *optest.OP {
 	keys, err := keyset.Shared{Store: b.SigningKeys(store), Set: optest.Issuer, Secrets: secrets, Alg: keyset.ES256}.Open(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, b.ObserveKeys(keys, nil))
-	op := optest.New(t, optest.Options{Keys: keys, Change: func(c *provider.Config) {
+	op := optest.New(t, optest.Options{Keys: keys, Unobserved: true, Change: func(c *provider.Config) {
 		c.Store, c.PushedRequests, c.Replay, c.History = b.Store(store), b.PushedRequests(store), b.Replay(store), b.History(store)
 		c.OnEvent = b.OnEvent
 	}})

@@ -48,6 +48,7 @@ func layers() map[string]rule {
 		"internal/archtest":   {}, // tests only
 		"internal/audit":      {own: l0},
 		"internal/bound":      {own: concat(l0, []string{"dpop", "internal/httpx", "internal/jose"})}, // for the packages of L2 and L3
+		"internal/canary":     {own: []string{".", "norway"}, testing: true},
 		"internal/display":    {},
 		"internal/explore":    {own: concat(l0, l1, l2, []string{"provider"}), testing: true}, // for the interfaces of stores
 		"internal/fields":     {own: []string{"."}},
@@ -56,7 +57,7 @@ func layers() map[string]rule {
 		"internal/localdb":    {}, // not testing: examples and experiments import it
 		"internal/jose":       {own: l0, third: []string{jwx + "/jwa", jwx + "/jws"}},
 		"internal/orgclaims":  {own: []string{"client", "norway", "token"}}, // for the packages of L3 with Norwegian claims
-		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"provider", "storage/memory"}), testing: true},
+		"internal/optest":     {own: concat(l0, l1, l2, helpers, []string{"internal/canary", "provider", "storage/memory"}), testing: true},
 		"internal/protection": {own: l0},
 		"internal/record":     {own: []string{"storage"}},
 		"internal/requested":  {},

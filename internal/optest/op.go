@@ -3,6 +3,8 @@
 package optest
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/canary"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/pseudonym"
@@ -38,6 +41,7 @@ type OP struct {
 	// Front serves the requests of browsers and clients in place of the provider, such as a handler around it. If nil, the provider does.
 	Front   http.Handler
 	persons map[string]session.Authentication
+	watched *canary.Recorder // nil in benchmarks
 }
 
 // Options change the test provider.
@@ -49,9 +53,13 @@ type Options struct {
 	// Persons are the logins of the test page, by name. If nil, they are kari, kari-minid, ola, kari-long and ola-long.
 	Persons map[string]session.Authentication
 	Change  func(*provider.Config)
+	// Leaks are values that a test lets leave on purpose, in addition to those of every server.
+	Leaks []canary.Allowance
+	// Unobserved leaves out the canary.Recorder, for a test that measures.
+	Unobserved bool
 }
 
-// New returns a provider.
+// New returns a provider. At the end of the test its log, URLs and error pages are searched for identity numbers, secrets and tokens.
 func New(tb testing.TB, o Options) *OP {
 	tb.Helper()
 	must := func(err error) {
@@ -91,10 +99,39 @@ func New(tb testing.TB, o Options) *OP {
 	if o.Change != nil {
 		o.Change(&cfg)
 	}
+	op.watch(tb, o, &cfg)
 	p, err := provider.New(cfg)
 	must(err)
 	op.Use(p)
 	return op
+}
+
+// watch makes a canary.Recorder observe the provider. Benchmarks have none.
+func (op *OP) watch(tb testing.TB, o Options, cfg *provider.Config) {
+	if _, cost := tb.(*testing.B); cost || o.Unobserved {
+		return
+	}
+	r := canary.Watch(tb, o.Leaks...)
+	for _, s := range append(cfg.Secrets, cfg.PairwiseKey) {
+		r.Keep(canary.Key, string(s))
+	}
+	r.Keep(canary.ClientSecret, Secret)
+	for _, a := range op.persons {
+		for _, id := range a.Identity.Identifiers {
+			r.Keep(canary.IdentityNumber, id.Reveal())
+		}
+	}
+	logger := slog.DiscardHandler
+	if cfg.Logger != nil {
+		logger = cfg.Logger.Handler()
+	}
+	cfg.Logger = slog.New(r.Logger(logger))
+	if next := cfg.OnEvent; next != nil {
+		cfg.OnEvent = func(ctx context.Context, e portner.Event) { r.Event(ctx, e); next(ctx, e) }
+	} else {
+		cfg.OnEvent = r.Event
+	}
+	op.watched = r
 }
 
 // Use replaces the provider, as a restart with another configuration does.
@@ -102,6 +139,14 @@ func (op *OP) Use(p *provider.Provider) { op.Provider = p }
 
 // ServeHTTP serves the requests of browsers and clients.
 func (op *OP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := http.Handler(http.HandlerFunc(op.serve))
+	if op.watched != nil {
+		h = op.watched.Handler(h)
+	}
+	h.ServeHTTP(w, r)
+}
+
+func (op *OP) serve(w http.ResponseWriter, r *http.Request) {
 	if op.Front != nil {
 		op.Front.ServeHTTP(w, r)
 		return
