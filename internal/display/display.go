@@ -24,7 +24,8 @@ const (
 // Problem returns the rule that a text breaks, or "". The text has at most limit characters. If paragraphs, it may have line feeds.
 //
 // Each word has one script: a run of letters, digits and marks. Japanese, Korean and Chinese words combine the scripts of their
-// writing systems. Marks follow a letter, and not one of Latin, Greek or Cyrillic, whose accented letters are single characters.
+// writing systems. Marks follow a letter, whose script they have if they have one, and not a letter of Latin, Greek or Cyrillic, whose
+// accented letters are single characters.
 func Problem(text string, limit int, paragraphs bool) string {
 	if !utf8.ValidString(text) {
 		return ruleUTF8
@@ -43,8 +44,8 @@ func Problem(text string, limit int, paragraphs bool) string {
 		case r >= utf8.RuneSelf && unicode.Is(decomposed, r):
 			return ruleComposed
 		case unicode.IsMark(r):
-			if !w.addMark(r) {
-				return ruleComposed
+			if rule := w.addMark(r); rule != "" {
+				return rule
 			}
 		case unicode.IsLetter(r), unicode.IsNumber(r):
 			content = true
@@ -114,10 +115,16 @@ func (w *word) add(r rune) bool {
 	return len(systems) > 0
 }
 
-// addMark adds a combining mark. It returns false if the last letter may not have it.
-func (w *word) addMark(r rune) bool {
+// addMark adds a combining mark. It returns the rule that the word breaks then, or "". Most marks have no script of their own.
+func (w *word) addMark(r rune) string {
 	w.marks++
-	return w.marked && w.marks <= maxMarks && !unicode.Is(unicode.Me, r)
+	if !w.marked || w.marks > maxMarks || unicode.Is(unicode.Me, r) {
+		return ruleComposed
+	}
+	if script := scriptOf(r); script != common && script != w.script {
+		return ruleScripts
+	}
+	return ""
 }
 
 const common = "Common"

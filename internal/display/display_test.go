@@ -36,7 +36,7 @@ var rejected = map[string][]string{
 	"odd spaces":      {"NAV\u00a0Logg", "NAV\u202fLogg", "NAV\u3000Logg"},
 	"mixed scripts": {
 		"Skаtteetaten", "РayPal", "NΑV", "NАV", "Ban\u212aID", "Vippѕ", "ІD-porten", "Altіnn", "Helsenοrge", "Ꭰigdir", "Ѕkatt 2026", "한日а", "東京a", "العربيةa", "𝐍𝐀𝐕", "𝖭AV", "ℕAV",
-		"NAV١", "1١", "𝟏NAV", "ひ한",
+		"NAV١", "1١", "𝟏NAV", "ひ한", "\u0648\u05a9", "\u05d0\u0bbe", "\u0915\u09be",
 	},
 	"marks": {
 		"N\u0300AV", "NAV\u0336", "A\u030a", "o\u0308", "ж\u0301", "\u0301NAV", "NAV \u0301", "1\u0301", "العربيّ\u0651\u0652\u064e\u064f", "N\u20dd", "1\ufe0f\u20e3", "—\u0301",
