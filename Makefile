@@ -5,7 +5,7 @@ MODULE      = github.com/portner-go/portner
 MODULES     = . storage/postgres storage/redis storage/sqlite telemetry examples reliability
 FUZZ_COUNT ?= 3000x
 
-.PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutants reliability peers peers-check
+.PHONY: check fmt vet lint test axe fuzz tidy bench image shots walk mutants reliability peers peers-check soak
 
 check: fmt vet lint tidy test fuzz bench
 
@@ -87,6 +87,10 @@ image:
 RELIABILITY ?= -x all -profile ci
 reliability:
 	go run ./reliability $(RELIABILITY)
+
+# Ten minutes of mixed flows at full load, with a clock that runs 600 times as fast, on each of two stores (reliability/README.md).
+soak:
+	go run ./reliability -x fast-clock -profile full
 
 # Screenshots in docs/, taken in headless Chromium.
 shots:

@@ -67,6 +67,12 @@ func experiments() []*experiment {
 			name: "soak", waits: true, about: "short lifetimes, sweeping and new signing keys: nothing grows", stores: pg, run: soak,
 			controls: []control{{defect: "no sweeping", run: soakControl}},
 		},
+		{
+			name: "fast-clock", about: "full load with a clock that runs 600 times as fast: no leak, expired records are removed, no lock is held for long", stores: []string{kindMemory, kindSQLite}, run: fastClock,
+			controls: []control{
+				{defect: "a goroutine and a file for each redemption", run: fastClockLeaking}, {defect: "a lock that is held", run: fastClockHolding},
+			},
+		},
 		{name: "record-day", about: "logins as fast as three nodes go", stores: both, fullOnly: true, run: recordDay},
 		{
 			name: "cost", about: "code exchange and refresh beside the bare statements and signatures", stores: both, run: cost,

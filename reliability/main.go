@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) bool {
 	flags.StringVar(&o.name, "x", "list", "experiment, or list, or all; several are separated by commas")
 	flags.StringVar(&o.profile, "profile", "ci", "ci or full")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the random decisions; 0 takes a new one")
-	flags.StringVar(&o.store, "store", "", "postgres, redis or sqlite: only this store")
+	flags.StringVar(&o.store, "store", "", "postgres, redis, sqlite or memory: only this store")
 	flags.StringVar(&o.skip, "skip", "", "experiments that -x all leaves out, separated by commas")
 	flags.BoolVar(&o.verbose, "v", false, "show the logs of the nodes")
 	if err := flags.Parse(args); err != nil {
@@ -128,8 +128,8 @@ func list(out io.Writer) {
 
 // choose returns the experiments that the command line names.
 func choose(o options) ([]*experiment, error) {
-	if !slices.Contains([]string{"", "postgres", "redis", "sqlite"}, o.store) {
-		return nil, fmt.Errorf("-store is postgres, redis or sqlite, not %q", o.store)
+	if !slices.Contains([]string{"", "postgres", "redis", "sqlite", "memory"}, o.store) {
+		return nil, fmt.Errorf("-store is postgres, redis, sqlite or memory, not %q", o.store)
 	}
 	all, chosen := experiments(), []*experiment{}
 	if o.name == "all" {

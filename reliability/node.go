@@ -51,6 +51,9 @@ type nodeConfig struct {
 	Fail      failPoint
 	Evict     bool // an evicting Redis is accepted
 	Verbose   bool
+	Speed     int       // how fast the clock runs from Start on; 0 is as fast as that of the machine
+	Start     time.Time // with Speed
+	Gauge     bool      // the calls of the store are measured
 }
 
 // runNode runs a node until the input ends.
@@ -101,6 +104,7 @@ type serving struct {
 	cfg   nodeConfig
 	store *opened
 	op    *provider.Provider
+	gauge *gauge // nil without nodeConfig.Gauge
 
 	mu       sync.Mutex
 	disabled map[string]bool
@@ -121,6 +125,10 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 	n.store = store
 	if store.fullStore, err = variant(ctx, cfg, &fail, store.fullStore); err != nil {
 		return nil, err
+	}
+	if cfg.Gauge {
+		n.gauge = &gauge{}
+		store.fullStore = gauged{store.fullStore, n.gauge}
 	}
 	if fail.Name != "" {
 		store.fullStore = failing{store.fullStore, &fail}
@@ -153,7 +161,12 @@ func newServingOn(ctx context.Context, cfg nodeConfig, store *opened, logger *sl
 
 func (n *serving) now() time.Time { return n.cfg.now() }
 
-func (c nodeConfig) now() time.Time { return time.Now().Add(c.Skew) }
+func (c nodeConfig) now() time.Time {
+	if c.Speed > 0 {
+		return c.Start.Add(time.Duration(c.Speed) * time.Since(c.Start)).Add(c.Skew)
+	}
+	return time.Now().Add(c.Skew)
+}
 
 // plannedKey is a signing key and its life.
 type plannedKey struct {
@@ -255,13 +268,26 @@ type nodeStats struct {
 	Goroutines int
 	Heap       uint64
 	Conns      int
+	Files      int   // open files and sockets
+	Records    int   // of a store in memory
+	Disk       int64 // bytes of the files of SQLite
+
+	Calls, Walls, Steps histogram // with nodeConfig.Gauge
 }
 
 func (n *serving) stats(w http.ResponseWriter, _ *http.Request) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	s := nodeStats{Goroutines: runtime.NumGoroutine(), Heap: m.HeapAlloc}
+	s := nodeStats{Goroutines: runtime.NumGoroutine(), Heap: m.HeapAlloc, Files: openFiles()}
+	if n.store.size != nil {
+		s.Records, s.Disk = n.store.size()
+	}
+	if n.gauge != nil {
+		n.gauge.mu.Lock()
+		defer n.gauge.mu.Unlock()
+		s.Calls, s.Walls, s.Steps = n.gauge.cpu, n.gauge.wall, n.gauge.sweep
+	}
 	if n.store.conns != nil {
 		s.Conns = n.store.conns()
 	}

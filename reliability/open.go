@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -49,7 +50,8 @@ type opening struct {
 type opened struct {
 	fullStore
 	close func()
-	conns func() int // connections that exist; nil if the store has none
+	conns func() int                       // connections that exist; nil if the store has none
+	size  func() (records int, disk int64) // nil if it is not known
 	pool  *pgxpool.Pool
 	redis *goredis.Client
 }
@@ -61,13 +63,17 @@ func open(ctx context.Context, o opening) (*opened, error) {
 	}
 	switch kind, rest, _ := strings.Cut(o.url, ":"); kind {
 	case kindMemory:
-		return &opened{fullStore: memoryStore{memory.New()}, close: func() {}}, nil
+		m := memory.New()
+		return &opened{fullStore: memoryStore{m}, close: func() {}, size: func() (int, int64) {
+			s := m.Stats()
+			return s.Sessions + s.EndedSessions + s.Grants + s.Tokens + s.PushedRequests + s.Consents + s.Replays, 0
+		}}, nil
 	case kindSQLite:
 		s, err := sqlite.Open(ctx, rest, sqlite.Config{Timeout: o.timeout, Logger: o.logger, Now: o.now})
 		if err != nil {
 			return nil, err
 		}
-		return &opened{fullStore: s, close: func() { _ = s.Close() }}, nil
+		return &opened{fullStore: s, close: func() { _ = s.Close() }, size: func() (int, int64) { return 0, fileSizes(rest) }}, nil
 	case kindRedis:
 		return openRedis(ctx, o)
 	case kindPostgres:
@@ -138,6 +144,16 @@ func migrate(ctx context.Context, url string) error {
 	}
 	defer pool.Close()
 	return postgres.Migrate(ctx, pool)
+}
+
+// fileSizes returns the bytes of a database of SQLite.
+func fileSizes(path string) (total int64) {
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(path + suffix); err == nil {
+			total += info.Size()
+		}
+	}
+	return total
 }
 
 // memoryStore adapts memory.Store.

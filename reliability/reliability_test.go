@@ -89,7 +89,7 @@ func TestChoose(t *testing.T) {
 	_, err = choose(options{name: "nothing"})
 	require.Error(t, err)
 	_, err = choose(options{name: "redemption", store: "mysql"})
-	require.ErrorContains(t, err, "-store is postgres, redis or sqlite")
+	require.ErrorContains(t, err, "-store is postgres, redis, sqlite or memory")
 	_, err = choose(options{name: "sessions", store: "redis"}) // not a success without any experiment
 	require.ErrorContains(t, err, "runs on postgres")
 	ci, err := choose(options{name: "all", profile: "ci", skip: "redemption"})
@@ -176,4 +176,35 @@ func TestProxy(t *testing.T) {
 	}}
 	ok, text := runTrial(e)
 	require.True(t, ok, text)
+}
+
+// TestFastClock runs the soak for two seconds, and its controls for one: a leak and a lock that is held are found.
+func TestFastClock(t *testing.T) {
+	t.Parallel()
+	for defect, want := range map[string]string{"": "PASS ", leaking: "files grew", holding: "used more than 2ms"} {
+		if defect == holding && threadTime() == 0 {
+			continue
+		}
+		length := 2 * time.Second
+		ok, text := runTrial(&experiment{name: "fast", run: func(t *trial) { fast(t, defect, time.Minute/speed, length) }})
+		require.Equal(t, defect == "", ok, text)
+		require.Contains(t, text, want)
+	}
+}
+
+// TestHistogram: a step is at most a sixteenth shorter than what it counts.
+func TestHistogram(t *testing.T) {
+	t.Parallel()
+	var h histogram
+	for d := time.Duration(1); d < time.Second; d += d/7 + 1 {
+		require.LessOrEqual(t, atLeast(step(d)), d)
+		require.Less(t, d-d/16-1, atLeast(step(d)), d)
+		require.Equal(t, step(atLeast(step(d))), step(d))
+		h.add(d)
+	}
+	all, long := h.total(longHold)
+	require.Positive(t, long)
+	require.Greater(t, all, long)
+	require.LessOrEqual(t, h.percentile(0.5), h.percentile(0.99))
+	require.LessOrEqual(t, h.percentile(1), h.Longest)
 }

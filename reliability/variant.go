@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -16,6 +18,8 @@ const (
 	splitInTwo     = "split"            // a code is consumed in one transaction, and its tokens are inserted in the next
 	earlyReply     = "early-reply"      // a revocation is reported before it is committed
 	outageVerdict  = "outage-verdict"   // an outage is reported as an unknown record
+	leaking        = "leaking"          // each redemption leaves ten goroutines and open files
+	holding        = "holding"          // each tenth redemption keeps a lock and uses the processor
 )
 
 // variant returns the store, or one with a known defect on top of it.
@@ -32,6 +36,8 @@ func variant(ctx context.Context, cfg nodeConfig, fail *failPoint, s fullStore) 
 		return early{s}, nil
 	case outageVerdict:
 		return guessing{s}, nil
+	case leaking, holding:
+		return &wasteful{fullStore: s, defect: cfg.Variant}, nil
 	}
 	return nil, fmt.Errorf("there is no variant %q", cfg.Variant)
 }
@@ -93,4 +99,29 @@ func (s guessing) RefreshToken(ctx context.Context, hash storage.Hash, now time.
 // RotateRefreshToken implements provider.Store.
 func (s guessing) RotateRefreshToken(ctx context.Context, hash storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
 	return guess(s.fullStore.RotateRefreshToken(ctx, hash, i, grace, now))
+}
+
+// wasteful leaks, or holds a lock for long.
+type wasteful struct {
+	fullStore
+	defect string
+	mu     sync.Mutex
+	number int
+}
+
+// RedeemCode implements provider.Store.
+func (s *wasteful) RedeemCode(ctx context.Context, hash storage.Hash, i *storage.Issuance, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.number++; {
+	case s.defect == leaking:
+		for range 10 {
+			f, _ := os.Open(os.DevNull)
+			go func() { <-make(chan struct{}); _ = f.Close() }()
+		}
+	case s.number%10 == 0:
+		for from := threadTime(); threadTime()-from < 2*longHold && threadTime() > 0; {
+		}
+	}
+	return s.fullStore.RedeemCode(ctx, hash, i, now)
 }
