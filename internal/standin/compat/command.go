@@ -26,36 +26,50 @@ type Options struct {
 	standin.Flags
 	// Lenient are the names of switches, separated by commas.
 	Lenient string
-	// Env returns the value of a variable of the environment, "" for none. It is os.Getenv in programs.
-	Env func(name string) string
+	// Environ are the variables of the environment, as of os.Environ. If nil, they are those of the process.
+	Environ []string
 	// DefaultFile is read if neither a flag nor the environment names a configuration, and if it exists. If "", it is config.json.
 	DefaultFile string
 }
 
 // Command returns the program: it reads the variables of mock-oauth2-server, and serves its configuration.
 func Command(opt *Options) standin.Command {
-	if opt.Env == nil {
-		opt.Env = os.Getenv
+	if opt.Environ == nil {
+		opt.Environ = os.Environ()
 	}
 	return standin.Command{
-		Name: Name, Addr: opt.defaultAddr(), Flags: &opt.Flags, Guide: "migrating-from-mock-oauth2-server.md", Stateless: true, Define: opt.define,
+		Name: Name, Addr: opt.defaultAddr(), AddrUsage: "; without a host it is on loopback, unless there is a test issuer", Flags: &opt.Flags,
+		Guide: "migrating-from-mock-oauth2-server.md", Stateless: true, Environ: opt.Environ, Define: opt.define,
 		Open: func(_ context.Context, log *slog.Logger) (standin.Server, error) { return openProgram(opt, log) },
 	}
 }
 
 func (opt *Options) define(fs *flag.FlagSet) {
-	fs.StringVar(&opt.Lenient, "lenient", opt.Env("PORTNER_LENIENT"),
-		"`switches`, separated by commas, of checks to do without (PORTNER_LENIENT): "+strings.Join(SwitchNames(), ", "))
+	fs.StringVar(&opt.Lenient, "lenient", "", "`switches`, separated by commas, of checks to do without: "+strings.Join(SwitchNames(), ", "))
 }
 
-// defaultAddr returns the address of SERVER_HOSTNAME, SERVER_PORT and PORT. Without SERVER_HOSTNAME it is on loopback, unless the environment names
-// a test issuer.
-func (opt *Options) defaultAddr() string {
-	host := cmp.Or(opt.Env("SERVER_HOSTNAME"), "127.0.0.1")
-	if opt.Env("SERVER_HOSTNAME") == "" && opt.Env("PORTNER_TEST_ISSUER") != "" {
-		host = ""
+// variable returns the value of a variable of mock-oauth2-server, "" for none. Those of the flags are read by standin.Command.
+func (opt *Options) variable(name string) string {
+	for _, v := range opt.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
 	}
-	return net.JoinHostPort(host, cmp.Or(opt.Env("SERVER_PORT"), opt.Env("PORT"), "8080"))
+	return ""
+}
+
+// defaultAddr returns the address of SERVER_HOSTNAME, SERVER_PORT and PORT.
+func (opt *Options) defaultAddr() string {
+	return net.JoinHostPort(opt.variable("SERVER_HOSTNAME"), cmp.Or(opt.variable("SERVER_PORT"), opt.variable("PORT"), "8080"))
+}
+
+// listen opens the port. Without a host it is on loopback, unless a test issuer says that other machines reach the server.
+func (opt *Options) listen() (standin.Sites, error) {
+	f := opt.Flags
+	if port, ok := strings.CutPrefix(f.Addr, ":"); ok && f.TestIssuer == "" {
+		f.Addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return standin.Listen(f, f.Issuer)
 }
 
 // configuration returns the text of the configuration: of -config, JSON_CONFIG, JSON_CONFIG_PATH, or config.json if there is such a file.
@@ -63,10 +77,10 @@ func (opt *Options) configuration() (text []byte, from string, err error) {
 	switch {
 	case opt.ConfigFile != "":
 		from = opt.ConfigFile
-	case opt.Env("JSON_CONFIG") != "":
-		return []byte(opt.Env("JSON_CONFIG")), "JSON_CONFIG", nil
-	case opt.Env("JSON_CONFIG_PATH") != "":
-		from = opt.Env("JSON_CONFIG_PATH")
+	case opt.variable("JSON_CONFIG") != "":
+		return []byte(opt.variable("JSON_CONFIG")), "JSON_CONFIG", nil
+	case opt.variable("JSON_CONFIG_PATH") != "":
+		from = opt.variable("JSON_CONFIG_PATH")
 	default:
 		from = cmp.Or(opt.DefaultFile, "config.json")
 		if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
@@ -110,11 +124,11 @@ func openProgram(opt *Options, log *slog.Logger) (*program, error) {
 	if err := opt.check(plan); err != nil {
 		return nil, err
 	}
-	quiet, err := quieter(log, opt.Env("LOG_LEVEL"))
+	quiet, err := quieter(log, opt.variable("LOG_LEVEL"))
 	if err != nil {
 		return nil, err
 	}
-	sites, err := standin.Listen(opt.Flags, opt.Issuer)
+	sites, err := opt.listen()
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +145,7 @@ func (opt *Options) check(plan *Plan) error {
 	switch {
 	case plan.TLS && opt.Cert == "":
 		return errors.New("httpServer.ssl: needs -tls-cert and -tls-key: the program makes no certificate")
-	case opt.Env("LOGBACK_CONFIG") != "":
+	case opt.variable("LOGBACK_CONFIG") != "":
 		return errors.New("LOGBACK_CONFIG: is not supported: LOG_LEVEL sets the level")
 	}
 	return nil
@@ -139,9 +153,8 @@ func (opt *Options) check(plan *Plan) error {
 
 // start makes the issuers and gives them to the site. The issuer and the listener must be on loopback, unless -test-issuer repeats the issuer.
 func (p *program) start(opt *Options, plan *Plan, lenient Switches, log *slog.Logger) (err error) {
-	test := cmp.Or(opt.TestIssuer, opt.Env("PORTNER_TEST_ISSUER"))
-	url := strings.TrimSuffix(cmp.Or(opt.Issuer, opt.Env("PORTNER_ISSUER"), test, p.sites[0].Base), "/")
-	if err := p.sites.CheckTest(url, strings.TrimSuffix(test, "/")); err != nil {
+	url := strings.TrimSuffix(cmp.Or(opt.Issuer, opt.TestIssuer, p.sites[0].Base), "/")
+	if err := p.sites.CheckTest(url, strings.TrimSuffix(opt.TestIssuer, "/")); err != nil {
 		return err
 	}
 	if p.Server, err = New(Config{Plan: plan, URL: url, Lenient: lenient, Logger: p.log, Warnings: log, OnProposal: p.propose}); err != nil {

@@ -27,7 +27,10 @@ type prepared interface {
 // prepare opens the program with arguments and an environment.
 func prepare(t *testing.T, env map[string]string, args ...string) (prepared, string, error) {
 	t.Helper()
-	opt := &compat.Options{Env: func(name string) string { return env[name] }, DefaultFile: filepath.Join(t.TempDir(), "config.json")}
+	opt := &compat.Options{Environ: []string{}, DefaultFile: filepath.Join(t.TempDir(), "config.json")}
+	for name, value := range env {
+		opt.Environ = append(opt.Environ, name+"="+value)
+	}
 	if text, ok := env["config.json"]; ok {
 		require.NoError(t, os.WriteFile(opt.DefaultFile, []byte(text), 0o600))
 	}
@@ -71,6 +74,30 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestOnePrecedence: a flag wins over its variable, also one that turns all switches off; a variable that is misspelled is an error.
+func TestOnePrecedence(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"JSON_CONFIG": ecdsaOnly, "SERVER_PORT": "0", "PORTNER_LENIENT": "any-client,any-secret"}
+	_, log, err := prepare(t, env)
+	require.NoError(t, err)
+	require.Contains(t, log, "switch=any-secret")
+	for _, args := range [][]string{{"-lenient", ""}, {"-lenient="}} {
+		_, log, err = prepare(t, env, args...)
+		require.NoError(t, err)
+		require.NotContains(t, log, "lenient")
+	}
+	env["PORTNER_TEST_ISSUER"] = "https://mock.example.no"
+	s, _, err := prepare(t, env, "-test-issuer", "https://other.example.no", "-addr", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://other.example.no/x"}, s.Issuers())
+	s, _, err = prepare(t, env, "-test-issuer", "", "-addr", ":0")
+	require.NoError(t, err, "without a test issuer the server is on loopback")
+	require.Regexp(t, `^http://127\.0\.0\.1:\d+/x$`, s.Issuers()[0])
+	env["PORTNER_LENIANT"] = "any-client"
+	_, _, err = prepare(t, env)
+	require.ErrorContains(t, err, "PORTNER_LENIANT: is an unknown variable")
+}
+
 // TestProgramRejects: what the program cannot do as it is meant is an error at the start.
 func TestProgramRejects(t *testing.T) {
 	t.Parallel()
@@ -95,6 +122,7 @@ func TestProgramRejects(t *testing.T) {
 		"TLS without a certificate":        {with("JSON_CONFIG", `{"httpServer": {"type": "NettyWrapper", "ssl": {}}}`), nil, "-tls-cert"},
 		"a store":                          {local, []string{"-store", "sqlite:x"}, "-store"},
 		"an administration":                {local, []string{"-admin", "localhost:0"}, "-admin"},
+		"a secret of an administration":    {local, []string{"-admin-secret", "x"}, "-admin"},
 		"other machines reach it":          {with("SERVER_HOSTNAME", "0.0.0.0"), nil, "-test-issuer"},
 		"and it is lenient":                {with("SERVER_HOSTNAME", "0.0.0.0", "PORTNER_LENIENT", "any-client"), nil, "-test-issuer"},
 		"an issuer of others":              {with("PORTNER_ISSUER", "https://login.example.no", "PORTNER_LENIENT", "any-client"), nil, "-test-issuer"},
