@@ -28,6 +28,7 @@ import (
 	helseidserver "github.com/portner-go/portner/internal/standin/helseid"
 	idportenserver "github.com/portner-go/portner/internal/standin/idporten"
 	maskinportenserver "github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/portner-go/portner/nhn/helseid"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -126,6 +127,21 @@ const (
 // document is a configuration.
 type document map[string]any
 
+// readDocument reads a configuration as the programs do: it may have comments, and no member twice. The stand-in checks the rest, but sees
+// the members only that are left here.
+func readDocument(text []byte) (document, error) {
+	text = standin.Plain(text)
+	doc := document{}
+	if err := strictjson.Decode(text, &doc); err != nil {
+		return nil, err
+	}
+	doc = document{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // numbers stay as they are written
+	err := d.Decode(&doc)
+	return doc, err
+}
+
 // list returns the objects of a member.
 func (d document) list(member string) (all []map[string]any) {
 	entries, _ := d[member].([]any)
@@ -143,10 +159,8 @@ func (p *Provider) openFile(open opener) error {
 	if err != nil {
 		return invalid("File", "%w", err)
 	}
-	doc := document{}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(&doc); err != nil {
+	doc, err := readDocument(text)
+	if err != nil {
 		return invalid("File", "%s: %w", p.cfg.File, err)
 	}
 	delete(doc, "issuer")

@@ -62,14 +62,30 @@ func TestFileOfApp(t *testing.T) {
 // TestFileProblems: a file with problems is refused, with the names of the members.
 func TestFileProblems(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "idporten.json")
-	require.NoError(t, os.WriteFile(file, []byte(`{"clients": [{"client_id": ""}], "colour": "red"}`), 0o600))
-	for path, want := range map[string]string{file: "colour", filepath.Join(t.TempDir(), "none.json"): "File: open"} {
+	file := func(text string) string {
+		name := filepath.Join(t.TempDir(), "idporten.json")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		return name
+	}
+	for path, want := range map[string]string{
+		file(`{"clients": [{"client_id": ""}], "colour": "red"}`): "colour", filepath.Join(t.TempDir(), "none.json"): "File: open",
+		file(`{"clients": [], "clients": []}`): "clients: is given twice", file(`{"clients": [{"client_id": "a", "client_id": "b"}]}`): "clients[0].client_id: is given twice",
+		file(`{} {}`): "unexpected text after the value",
+	} {
 		r := &reports{TB: t}
 		require.Panics(t, func() { portnertest.New(r, portnertest.Config{File: path}) })
 		require.Len(t, r.fatal, 1)
 		require.Contains(t, r.fatal[0], want)
 	}
+}
+
+// TestFileOfAnEditor: a file may have what the programs accept: comments, and the mark that some editors write at its start.
+func TestFileOfAnEditor(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "idporten.json")
+	require.NoError(t, os.WriteFile(file, []byte("\ufeff{ // what follows is a client\n"+
+		`"clients":[{"client_id":"app","client_orgno":"991825827","integration_type":"idporten","redirect_uris":["http://localhost/cb"]}]}`), 0o600))
+	require.NotEmpty(t, portnertest.New(t, portnertest.Config{File: file}).Issuer)
 }
 
 // TestConfigProblems: a configuration with problems is refused, with the names of the fields.
