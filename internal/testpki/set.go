@@ -96,12 +96,18 @@ func (s *Set) authorities(v Validity) error {
 		return err
 	}
 	var err error
-	if s.Root, err = NewRoot("Portner Test Root CA", AuthorityOrgno, rootKey, v); err != nil {
+	if s.Root, err = NewRoot("Portner Test Root CA", AuthorityOrgno, rootKey, v, forBusinesses); err != nil {
 		return err
 	}
-	s.Issuing, err = s.Root.NewAuthority("Portner Test CA Business", AuthorityOrgno, issuingKey, v,
+	s.Issuing, err = s.Root.NewAuthority("Portner Test CA Business", AuthorityOrgno, issuingKey, v, forBusinesses,
 		func(c *x509.Certificate) { c.MaxPathLenZero = true })
 	return err
+}
+
+// forBusinesses leaves an authority the uses of business certificates: its key is in a file, and who trusts it must not trust a server that
+// has a certificate of it.
+func forBusinesses(c *x509.Certificate) {
+	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection}
 }
 
 // Roots returns a pool with the root.
