@@ -1,7 +1,9 @@
 package provider_test
 
 import (
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/portner-go/portner/keyset"
@@ -10,18 +12,26 @@ import (
 // raceDetector is true if tests are built with -race.
 var raceDetector bool
 
-// TestAllocations: no operation makes more allocations than its bound. Unlike times, allocations do not depend on the machine and its
-// load.
+// countedWith is the version of Go that the numbers of operations are for. With another one, fewer allocations are no failure.
+const countedWith = "go1.26"
+
+// TestAllocations: every operation makes as many allocations as operations says. Unlike times, allocations do not depend on the machine and
+// its load. Fewer fail too, so that a later increase is noticed. One or two fewer do not: tables of the store grow in some runs only, and
+// the number is a mean without its fraction.
 func TestAllocations(t *testing.T) { // not parallel: the allocations of the whole process are counted
 	if raceDetector {
 		t.Skip("the race detector makes sync.Pool drop what it is given: make bench runs this without")
 	}
+	exact := strings.HasPrefix(runtime.Version(), countedWith)
 	for _, alg := range []string{keyset.ES256, keyset.EdDSA} {
 		b := newBed(t, alg)
 		for i := range operations {
 			o := &operations[i]
-			if got, most := allocations(t, b, o), o.bound(alg); got > most {
-				t.Errorf("%s, %s: allocates %.0f times, at most %.0f is allowed", o.name, alg, got, most)
+			switch got, want := allocations(t, b, o), o.bound(alg); {
+			case got > want:
+				t.Errorf("%s, %s: allocates %.0f times, at most %.0f is allowed", o.name, alg, got, want)
+			case exact && got < want-2:
+				t.Errorf("%s, %s: allocates %.0f times, and not %.0f: write the smaller number into operations_test.go", o.name, alg, got, want)
 			}
 		}
 	}

@@ -22,7 +22,8 @@ const maxRatio = 1.6
 // maxProofRatio is the largest allowed ratio of the time of checking a DPoP proof to that of one bare verification.
 const maxProofRatio = 1.25
 
-// Other load on a machine lasts for milliseconds or for minutes. Therefore each sample of an operation that signs is followed by one
+// Times are CPU times of the process: they do not include the time of other processes, but these slow caches and cores down, for
+// milliseconds or for minutes. Therefore each sample of an operation that signs is followed by one
 // of two bare signatures, for the ratio; every pass measures all operations; and samples are shorter than most interruptions, so that
 // undisturbed finds those without one.
 const (
@@ -129,11 +130,12 @@ func (r *row) place() int {
 func (r *row) measure(b *testing.B) {
 	b.Helper()
 	if r.batch == 0 {
-		r.batch, r.sample = 10, 1
+		r.batch, r.sample = 10, 10
 		r.run(b)
 		once := max(undisturbed(r.took), 1)
 		r.sample = max(int(sampleTime/once), 1)
 		r.batch = min(max(int(batchTime/once), 10), 200_000)
+		r.sample = min(r.sample, r.batch/8) // once may be far too small: the clock counts microseconds
 		r.took, r.bare = nil, nil
 	}
 	r.run(b)
@@ -148,20 +150,20 @@ func (r *row) run(b *testing.B) {
 	do, bare, w := r.prepare(b, r.bed, r.batch), beside(b, r.bed, r.batch), newSink()
 	runtime.GC()
 	for i := 0; i+r.sample <= r.batch; {
-		begin := time.Now()
+		begin := cpuTime()
 		for range r.sample {
 			if !do(w, i) {
 				b.Fatalf("%s: status %d", r.name, w.status)
 			}
 			i++
 		}
-		end := time.Now()
-		r.took = append(r.took, end.Sub(begin)/time.Duration(r.sample))
+		end := cpuTime()
+		r.took = append(r.took, (end-begin)/time.Duration(r.sample))
 		if r.compared() {
 			for range r.sample {
 				bare(w, i)
 			}
-			r.bare = append(r.bare, time.Since(end)/time.Duration(r.sample))
+			r.bare = append(r.bare, (cpuTime()-end)/time.Duration(r.sample))
 		}
 	}
 }
