@@ -18,9 +18,15 @@ func spellings(value string) []spelling {
 	digits := hex.EncodeToString(raw)
 	capitals := strings.ToUpper(digits)
 	all := append(make([]spelling, 0, 16), []spelling{
-		{"plain", value}, {"reversed", reversed(value)}, {"hex", digits}, {"HEX", capitals}, {"bytes in decimal", decimal(raw)},
-		{"every byte url-encoded", percent(digits)}, {"every byte URL-encoded", percent(capitals)},
-		{"URL-encoded", url.QueryEscape(value)}, {"URL-encoded in a path", url.PathEscape(value)},
+		{"plain", value},
+		{"reversed", reversed(value)},
+		{"hex", digits},
+		{"HEX", capitals},
+		{"bytes in decimal", decimal(raw)},
+		{"every byte url-encoded", percent(digits)},
+		{"every byte URL-encoded", percent(capitals)},
+		{"URL-encoded", url.QueryEscape(value)},
+		{"URL-encoded in a path", url.PathEscape(value)},
 	}...)
 	for offset, name := range []string{"base64", "base64 after one byte", "base64 after two bytes"} {
 		text := append(make([]byte, offset, offset+len(raw)), raw...)
