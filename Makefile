@@ -32,7 +32,7 @@ lint:
 PLAIN = acr digdir/ansattporten discovery examples/internal/axe examples/internal/image internal/archtest internal/audit \
 	internal/bound internal/callers internal/callers/cores internal/callers/grant internal/callers/policies \
 	internal/callers/profile internal/callers/resource internal/callers/store internal/display internal/fields internal/httpx \
-	internal/jose internal/mutations internal/record internal/requested internal/standin/look internal/standin/strictjson \
+	internal/jose internal/record internal/requested internal/standin/look internal/standin/strictjson \
 	internal/walk nhn/helseid norway pkce rar scope storage storage/combined
 BOTH = authorize client client/businesscert digdir/maskinporten dpop keyset provider session storage/memory storage/storagetest token
 RACE = PORTNER_SLOW=1 CGO_ENABLED=1 go test -race -shuffle=on -vet=off -ldflags='-s -w' -timeout 15m -p 4 -tags servers

@@ -45,7 +45,7 @@ func openZitadel(s settings) (*server, error) {
 		return nil, err
 	}
 	h, mux := newHost(), http.NewServeMux()
-	mux.Handle("/", provider)
+	mux.Handle("/{path...}", provider)
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		user, id := h.user(r), strings.TrimPrefix(r.URL.RawQuery, "id=")
 		if user == "" {

@@ -14,10 +14,10 @@ var (
 	helpers  = []string{"internal/audit", "internal/display", "internal/fields", "internal/httpx", "internal/jose", "internal/protection", "internal/requested", "internal/seal"}
 )
 
-// standins are the servers that portnertest runs.
+// standins are the servers that portnertest runs, and the reader of their configuration files.
 var standins = []string{
 	"internal/standin", "internal/standin/altinn", "internal/standin/ansattporten", "internal/standin/helseid", "internal/standin/idporten",
-	"internal/standin/maskinporten",
+	"internal/standin/maskinporten", "internal/standin/strictjson",
 }
 
 // rule says what a package may import beside the standard library.
