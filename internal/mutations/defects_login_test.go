@@ -280,7 +280,7 @@ var pkceDefects = []defect{
 	{
 		"a challenge may have any length", "pkce/pkce.go",
 		"if len(challenge) != challengeLength {",
-		"if len(challenge) > challengeLength {",
+		"if len(challenge) < challengeLength {",
 		nil,
 	},
 	{
@@ -586,14 +586,6 @@ var sessionDefects = []defect{
 `,
 		`c := &s.Circles[0]
 `,
-		nil,
-	},
-	{
-		"the first of two session cookies counts", "session/keeper.go",
-		`	if value == "" {
-		return nil, nil`,
-		`	if value == "" && !duplicate {
-		return nil, nil`,
 		nil,
 	},
 	{
