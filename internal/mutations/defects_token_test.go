@@ -179,20 +179,6 @@ var refreshDefects = []defect{
 		nil,
 	},
 	{
-		"a refresh token outlives its grant", "token/refresh.go",
-		", !r.Now.Before(x.grant.ExpiresAt):",
-		":",
-		nil,
-	},
-	{
-		"a used refresh token is renewed", "token/refresh.go",
-		`case used:
-		return x.retry(ctx)`,
-		`case used && x.cfg.RotationGrace > 0:
-		return x.retry(ctx)`,
-		nil,
-	},
-	{
 		"the grace of a rotated token never ends", "token/refresh.go",
 		"&& since < x.cfg.RotationGrace && ",
 		"&& ",
