@@ -16,7 +16,7 @@ var raceDetector bool
 const countedWith = "go1.26"
 
 // TestAllocations: every operation makes as many allocations as operations says. Unlike times, allocations do not depend on the machine and
-// its load. Fewer fail too, so that a later increase is noticed. One or two fewer do not: tables of the store grow in some runs only, and
+// its load. Fewer fail too, so that a later increase is noticed. Up to three fewer do not: tables of the store grow in some runs only, and
 // the number is a mean without its fraction.
 func TestAllocations(t *testing.T) { // not parallel: the allocations of the whole process are counted
 	if raceDetector {
@@ -30,7 +30,7 @@ func TestAllocations(t *testing.T) { // not parallel: the allocations of the who
 			switch got, want := allocations(t, b, o), o.bound(alg); {
 			case got > want:
 				t.Errorf("%s, %s: allocates %.0f times, at most %.0f is allowed", o.name, alg, got, want)
-			case exact && got < want-2:
+			case exact && got < want-3:
 				t.Errorf("%s, %s: allocates %.0f times, and not %.0f: write the smaller number into operations_test.go", o.name, alg, got, want)
 			}
 		}

@@ -277,7 +277,7 @@ func authorizeLogin(_ testing.TB, b *bed, n int) work {
 // authenticated a user without a session. The response is a code.
 func firstLogin(tb testing.TB, _ *bed, n int) work {
 	tb.Helper()
-	op := optest.New(tb, optest.Options{Change: func(c *provider.Config) {
+	op := optest.New(tb, optest.Options{Unobserved: true, Change: func(c *provider.Config) {
 		c.Page = func(_ http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 			who := session.Identity{Subject: r.Header.Get("From"), Identifiers: optest.Identifiers(optest.KariPID)}
 			return p.LogIn(r.Context(), session.Authentication{Identity: who, ACR: acr.High, AMR: []string{"BankID"}})
