@@ -79,7 +79,7 @@ func (f StateFlags) resolve() (open func(ctx context.Context, log *slog.Logger) 
 		return func(context.Context, *slog.Logger) (Store, error) { return memoryStore{memory.New(), f.onSweep}, nil }, "", nil
 	case found == nil && f.Store != ":memory:" && !fileName.MatchString(f.Store):
 		return nil, "", errors.New("-store: is neither a file nor the URL of a server: write sqlite:FILE, or, in small letters, postgres://… or redis://…")
-	case found == nil && !strings.ContainsAny(f.Store, `./\`):
+	case found == nil && f.Store != "" && f.Store != ":memory:" && !strings.ContainsAny(f.Store, `./\`):
 		return nil, "", fmt.Errorf("-store: %q is none of memory, sqlite:FILE, postgres://… and redis://…; a file of that name is sqlite:%s", f.Store, f.Store)
 	case found == nil:
 		file = f.Store
