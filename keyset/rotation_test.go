@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -59,6 +60,7 @@ func TestRotationStepByStep(t *testing.T) {
 // TestEveryLiveTokenVerifies rotates at random instants. At each step every live token verifies, and the signing key has been
 // published for the lead. Sometimes a second set is made from the stored states; it must make the same decisions.
 func TestEveryLiveTokenVerifies(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 1))

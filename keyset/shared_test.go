@@ -266,6 +266,7 @@ func TestSharedOutage(t *testing.T) {
 // TestSharedLateNode: a node that loaded the keys at any instant, and not again, signs nothing that the other nodes reject during the
 // life of the token, and then nothing at all.
 func TestSharedLateNode(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	store := memory.New()
 	h := shared(store)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
@@ -72,6 +73,9 @@ func TestSharedNodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if sim.days > 10 {
+				slow.WithoutRaceDetector(t)
+			}
 			synctest.Test(t, sim.run)
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -218,6 +219,7 @@ func fill(t testing.TB, s *memory.Store, from, n int) {
 
 // After expiry no index, heap or counter has an entry.
 func TestSweepLeavesNothing(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	s := memory.New()
 	fill(t, s, 0, 3000)
@@ -240,6 +242,7 @@ func TestSweepLeavesNothing(t *testing.T) {
 
 // Writes collect expired records without Sweep.
 func TestTrafficCollects(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	s := memory.New()
 	fill(t, s, 0, 2000)
@@ -282,6 +285,7 @@ func TestClockGoesBack(t *testing.T) {
 
 // The chain of a user holds live grants only.
 func TestUserForgetsEndedGrants(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	s := memory.New()
 	user := newCode(1).Grant.UserKey

@@ -97,6 +97,7 @@ func TestBytesPerRecord(t *testing.T) {
 
 // A sweep looks at its context after at most 256 records, and holds no lock then.
 func TestSweepInBatches(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	const n = 20_000
 	s := memory.New()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/storage"
 	"github.com/portner-go/portner/storage/memory"
 )
@@ -92,6 +93,7 @@ func verbs(s *memory.Store, in storage.Session, n int) []struct {
 // TestLockHolds verifies that no method visits many records while it holds a lock, also if one user has all records
 // (docs/threat-model.md J16). It counts records, because durations depend on the machine.
 func TestLockHolds(t *testing.T) {
+	slow.WithoutRaceDetector(t)
 	t.Parallel()
 	const n = 15_000 // a third of it is more than the largest number below
 	s, in := heavy(n)
