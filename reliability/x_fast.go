@@ -20,12 +20,12 @@ const speed = 600
 // fastClock runs mixed flows at full load on one node whose clock runs fast, and checks that nothing is leaked, that expired records are
 // removed, and that no lock is held for long.
 func fastClock(t *trial) {
-	fast(t, "", time.Minute/speed, time.Duration(t.size(20, 600))*time.Second)
+	fast(t, "", time.Minute/speed, time.Duration(t.size(12, 600))*time.Second)
 }
 
-func fastClockLeaking(t *trial) { fast(t, leaking, time.Minute/speed, 6*time.Second) }
+func fastClockLeaking(t *trial) { fast(t, leaking, time.Minute/speed, 3*time.Second) }
 
-func fastClockHolding(t *trial) { fast(t, holding, time.Minute/speed, 3*time.Second) }
+func fastClockHolding(t *trial) { fast(t, holding, time.Minute/speed, 2*time.Second) }
 
 // longestLife is how long the longest record of the load lives, by the clock of the node.
 const longestLife = 40 * time.Minute
