@@ -7,6 +7,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -118,13 +119,23 @@ func (s server) start(ctx context.Context) (c cost, err error) {
 	if s.env != nil {
 		cmd.Env = append(os.Environ(), s.env(port)...)
 	}
+	var failure bytes.Buffer
+	cmd.Stderr = &failure
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		return c, err
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		cancel()
+		close(ended)
+	}()
+	defer func() { _ = cmd.Process.Kill(); <-ended }()
 	if err := first(ctx, "http://127.0.0.1:"+port+s.metadata); err != nil {
-		return c, err
+		_ = cmd.Process.Kill()
+		<-ended
+		return c, fmt.Errorf("%w\n%s", err, failure.Bytes())
 	}
 	c.wall = float64(time.Since(begin).Microseconds()) / 1e3
 	c.cpu, c.memory, err = used(cmd.Process.Pid)
@@ -154,13 +165,28 @@ func first(ctx context.Context, url string) error {
 	}
 }
 
+// freePort returns a port that is free together with the four after it, which the demo of ID-porten uses.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		all := []net.Listener{l}
+		port := l.Addr().(*net.TCPAddr).Port
+		for i := 1; i < 5 && err == nil; i++ {
+			if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i))); err == nil {
+				all = append(all, l)
+			}
+		}
+		for _, l := range all {
+			_ = l.Close()
+		}
+		if err == nil {
+			return strconv.Itoa(port), nil
+		}
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port, l.Close()
+	return "", errors.New("no five free ports in a row")
 }
 
 // table prints the medians, and the fastest start, which depends least on what else the machine does.
