@@ -50,8 +50,8 @@ WALKS ?= 100000
 walk:
 	PORTNER_WALKS=$(WALKS) PORTNER_WALK_LENGTH=80 go test -count=1 -timeout 4h -run '^TestWalks$$' -v ./internal/walk/
 
-# Careless changes, made one by one (internal/mutations): a test must fail with each. It writes internal/mutations/RESULT.md, and takes
-# half an hour on two cores. MUTANTS=open runs those without a result, and a regular expression those whose area, rule or file it matches.
+# Careless changes, made one by one (internal/mutations): a test must fail with each. It writes internal/mutations/RESULT.md.
+# MUTANTS=open runs those without a result, and a regular expression those whose area, rule or file it matches.
 MUTANTS ?= all
 mutants:
 	PORTNER_MUTANTS='$(MUTANTS)' go test -count=1 -timeout 4h -run '^TestMutants$$' -v ./internal/mutations/
