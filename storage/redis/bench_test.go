@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +34,8 @@ func concurrently(b *testing.B, f func(i int) error) {
 	var next atomic.Int64
 	b.SetParallelism(16)
 	b.ResetTimer()
+	before := serverCPU(b)
+	defer func() { b.ReportMetric((serverCPU(b)-before)*1e6/float64(b.N), "server-µs/op") }()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
 			if err := f(int(next.Add(1)) - 1); err != nil {
@@ -145,4 +149,19 @@ func BenchmarkAccessToken(b *testing.B) {
 	i := newIssuance("a", benchCode(0))
 	require.NoError(b, s.InsertGrant(b.Context(), i, epoch))
 	concurrently(b, func(int) error { _, _, err := s.AccessToken(b.Context(), i.Access.Hash, epoch); return err })
+}
+
+// serverCPU returns the CPU seconds of the server.
+func serverCPU(b *testing.B) (sum float64) {
+	info, err := connect(b, shared.Addr).Info(b.Context(), "cpu").Result()
+	require.NoError(b, err)
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_sys" || name == "used_cpu_user" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			require.NoError(b, err)
+			sum += seconds
+		}
+	}
+	return sum
 }

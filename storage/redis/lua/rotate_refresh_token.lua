@@ -7,7 +7,7 @@ if resent(access) then
   return 'ok'
 end
 local t = load(refresh, refresh_fields)
-local g = t and load_grant(t.grant)
+local g = t and load_state(t.grant)
 local verdict = refresh_verdict(t, g)
 
 -- may_retry reports whether the token was rotated after since to the same successor, which is live and was not used.

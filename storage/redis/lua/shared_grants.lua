@@ -35,7 +35,7 @@ local function join(name, stop)
   return refer(number, name)
 end
 
-local code_fields = { 'stop', 'retained', 'grant', 'owner', 'session', 'authorization', 'used', 'record' }
+local code_fields = { 'stop', 'retained', 'grant', 'owner', 'session', 'authorization', 'used' }
 
 -- code_verdict returns nil if the code can be redeemed.
 local function code_verdict(c)
@@ -50,7 +50,13 @@ local function code_verdict(c)
   end
 end
 
-local grant_fields = { 'record', 'stop', 'user', 'created', 'session', 'authorization', 'revoked' }
+local state_fields = { 'stop', 'session', 'authorization', 'revoked' }
+local grant_fields = { 'stop', 'session', 'authorization', 'revoked', 'user', 'created', 'record' }
+
+-- load_state returns what grant_verdict reads of a grant whose code was redeemed, or nil.
+local function load_state(id)
+  return load(key('grant', id), state_fields)
+end
 
 -- load_grant returns a grant whose code was redeemed, or nil. It may have ended.
 local function load_grant(id)

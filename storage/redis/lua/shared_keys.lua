@@ -34,7 +34,7 @@ end
 -- lifetime returns the milliseconds from now until an instant, and max_skew more: Redis collects a key when it has expired by the
 -- clock of every node. The scripts decide by now whether a record has expired.
 local function lifetime(stop)
-  return string.format('%.0f', math.ceil((tonumber(stop) - clock()) / 1e6) + max_skew)
+  return math.ceil((tonumber(stop) - clock()) / 1e6) + max_skew
 end
 
 -- expire sets when Redis collects a key that the script has made.
@@ -45,8 +45,8 @@ end
 -- keep makes sure that Redis does not collect a key before an instant.
 local function keep(name, stop)
   local milliseconds = lifetime(stop)
-  if redis.call('PEXPIRE', name, milliseconds, 'GT') == 0 then
-    redis.call('PEXPIRE', name, milliseconds, 'NX')
+  if redis.call('PTTL', name) < milliseconds then
+    redis.call('PEXPIRE', name, milliseconds)
   end
 end
 
