@@ -83,7 +83,7 @@ func (b *costBench) pass(n int) map[string]float64 {
 	if len(b.broken) > 0 {
 		return nil
 	}
-	b.must(b.prepareBare())
+	b.must(b.prepareBare(codes, tokens))
 	type operation struct {
 		name string
 		do   func(i int) error
@@ -270,10 +270,10 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// prepareBare makes the tables of the bare statements: like those of the store, with the same rows.
-func (b *costBench) prepareBare() error {
-	if b.s.store.pool == nil {
-		return nil
+// prepareBare makes the tables of the bare statements: like those of the store, with the same rows. On Redis it makes keys of the same kind.
+func (b *costBench) prepareBare(codes []authorization, tokens []string) error {
+	if b.s.store.redis != nil {
+		return b.prepareBareRedis(codes, tokens)
 	}
 	_, err := b.s.store.pool.Exec(b, `
 		drop schema if exists bare cascade;
@@ -343,7 +343,7 @@ func bareKeysOf(exchange bool, h, next storage.Hash) bareKeys {
 	name := func(kind string, h storage.Hash) string {
 		return "{bare}:" + kind + ":" + base64.RawURLEncoding.EncodeToString(h[:])
 	}
-	k := bareKeys{name("refresh", h), name("access", next), name("refresh", next), name("grant", next)}
+	k := bareKeys{old: name("refresh", h), access: name("access", next), refresh: name("refresh", next), grant: name("grant", h)}
 	if exchange {
 		k.old = name("code", h)
 	}
@@ -352,6 +352,28 @@ func bareKeysOf(exchange bool, h, next storage.Hash) bareKeys {
 
 // Keys of all operations on Redis: what a grant ends with, and the list of the grants of the user.
 const bareSession, bareAuthorization, bareGrants = "{bare}:session", "{bare}:authorization", "{bare}:grants"
+
+func (b *costBench) prepareBareRedis(codes []authorization, tokens []string) error {
+	c, instant := b.s.store.redis, strconv.FormatInt(time.Now().UnixNano(), 10)
+	_, err := c.Pipelined(b, func(p redis.Pipeliner) error {
+		p.HSet(b, bareSession, "number", 1)
+		p.Set(b, bareAuthorization, 1, time.Hour)
+		for _, a := range codes {
+			k := bareKeysOf(true, storage.HashOf(a.code), storage.Hash{})
+			p.HSet(b, k.old, "stop", instant, "retained", instant, "grant", k.grant, "owner", k.grant, "session", "1:s", "authorization", "1:a", "record", b.grant)
+			p.PExpire(b, k.old, time.Hour)
+		}
+		for _, value := range tokens {
+			k := bareKeysOf(false, storage.HashOf(value), storage.Hash{})
+			p.HSet(b, k.old, "grant", k.grant, "stop", instant, "generation", 1)
+			p.PExpire(b, k.old, time.Hour)
+			p.HSet(b, k.grant, "stop", instant, "created", instant, "user", k.old, "session", "1:s", "authorization", "1:a", "record", b.grant)
+			p.PExpire(b, k.grant, time.Hour)
+		}
+		return nil
+	})
+	return err
+}
 
 // bareRedis runs the commands on the keys that the store reads and changes in one code exchange or one refresh, in two round trips.
 func (b *costBench) bareRedis(exchange bool, h, next storage.Hash) error {
