@@ -52,7 +52,7 @@ var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn", "he
 // configure writes the configuration files and returns the servers in the order of their start.
 func (l *landscape) configure() ([]part, error) {
 	files := map[string]object{
-		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.machine, l.testCA()),
+		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.at, l.machine, l.testCA()),
 		"altinn": altinnConfig(l.at), "helseid": helseidConfig(l.machine),
 	}
 	paths := map[string]string{}
@@ -121,6 +121,13 @@ func altinnConfig(at addresses) object {
 		"idporten":      object{"issuers": []object{{"issuer": at.IDPorten}}},
 		"maskinporten":  object{"issuers": []object{{"issuer": at.Maskinporten}}},
 		"organisations": []object{{"orgno": vendorOrg, "org": "digdir", "name": "Tjenesteeieren"}},
+		"systems": []object{{
+			"system_id": vendorOrg + "_regnskap", "vendor_orgno": vendorOrg, "name": "Regnskapssystemet", "client_ids": []string{keyClient},
+			"resources": []string{"eksempel-mva"},
+		}},
+		"system_users": []object{{
+			"id": "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11", "system_id": vendorOrg + "_regnskap", "customer_orgno": customerOrg,
+		}},
 	}
 }
 
@@ -164,7 +171,7 @@ func ansattportenConfig(at addresses) object {
 	}}}
 }
 
-func maskinportenConfig(m *machine, ca string) object {
+func maskinportenConfig(at addresses, m *machine, ca string) object {
 	scopeOf := func(name, description string) object {
 		return object{"name": name, "owner_orgno": altinnOrg, "description": description, "delegation_source": delegationSource}
 	}
@@ -182,10 +189,7 @@ func maskinportenConfig(m *machine, ca string) object {
 			access(scopeOwner, vendorOrg), access(scopeDelegated, vendorOrg), access(scopeDelegated, customerOrg), access(scopeDelegated, strangerOrg),
 		},
 		"delegations": []object{{"consumer_orgno": customerOrg, "supplier_orgno": vendorOrg, "scopes": []string{scopeDelegated}}},
-		"system_users": []object{{
-			"id": "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11", "system_id": vendorOrg + "_regnskap", "client_ids": []string{keyClient},
-			"vendor_orgno": vendorOrg, "customer_orgno": customerOrg,
-		}},
+		"altinn":      at.Altinn + "/", // looks system users up there
 		"business_certificates": object{
 			"roots": []string{filepath.Join(ca, "root.pem")}, "crls": []string{filepath.Join(ca, "crl.pem")},
 		},
