@@ -64,6 +64,7 @@ type rejection struct {
 	parameter string // that is missing or invalid; "" if the error is not about one
 }
 
+// Error returns the reason, as in the log.
 func (r rejection) Error() string { return "logout: " + r.reason }
 
 func invalid(reason, description string) *portner.Error {

@@ -108,6 +108,7 @@ type errorPages struct {
 	replaced bool
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (w *errorPages) WriteHeader(status int) {
 	if status != http.StatusMethodNotAllowed || w.Header().Get("Content-Type") != "application/json" {
 		w.ResponseWriter.WriteHeader(status)
@@ -120,6 +121,7 @@ func (w *errorPages) WriteHeader(status int) {
 	}))
 }
 
+// Write implements http.ResponseWriter. It drops the body that the page has replaced.
 func (w *errorPages) Write(b []byte) (int, error) {
 	if w.replaced {
 		return len(b), nil

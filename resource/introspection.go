@@ -275,6 +275,7 @@ func setBody(req *http.Request, form string) {
 
 type readCloser struct{ *strings.Reader }
 
+// Close implements io.Closer.
 func (readCloser) Close() error { return nil }
 
 func (in *introspector) load(key [sha256.Size]byte, now time.Time) *Token {

@@ -132,6 +132,7 @@ func members(data []byte, visit func(string, json.RawMessage) error) error {
 // stringOrList decodes a string or a list of strings.
 type stringOrList struct{ into *[]string }
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (l *stringOrList) UnmarshalJSON(data []byte) error {
 	var one string
 	if json.Unmarshal(data, &one) == nil {

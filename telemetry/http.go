@@ -52,6 +52,7 @@ func (t *Telemetry) serve(w http.ResponseWriter, r *http.Request, next http.Hand
 // traceparent has the header field of that name only, and only a single one: tracestate has text of the caller.
 type traceparent http.Header
 
+// Get implements propagation.TextMapCarrier.
 func (h traceparent) Get(key string) string {
 	if values := http.Header(h).Values(key); key == "traceparent" && len(values) == 1 {
 		return values[0]
@@ -59,8 +60,10 @@ func (h traceparent) Get(key string) string {
 	return ""
 }
 
+// Set implements propagation.TextMapCarrier. It does nothing, because the carrier is only read.
 func (traceparent) Set(string, string) {}
 
+// Keys implements propagation.TextMapCarrier.
 func (traceparent) Keys() []string { return []string{"traceparent"} }
 
 // methodOf returns the method of a request, and "_OTHER" for one that HTTP does not define.
@@ -94,6 +97,7 @@ type response struct {
 	status int // 0 until the header is written
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK { // others are informational
 		w.status = status
@@ -101,6 +105,7 @@ func (w *response) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write implements http.ResponseWriter.
 func (w *response) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK

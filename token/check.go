@@ -40,6 +40,7 @@ type liveGrant struct {
 // endedError reports why the tokens of a grant may not be used any more.
 type endedError struct{ reason string }
 
+// Error returns the reason.
 func (e *endedError) Error() string { return "token: grant has ended: " + e.reason }
 
 // Unwrap returns storage.ErrRevoked.

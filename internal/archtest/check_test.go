@@ -120,7 +120,7 @@ func (c *checker) file(name string) error {
 	}
 	c.imports(f)
 	c.code(f)
-	if documented(c.dir) {
+	if f.Name.Name != "main" {
 		c.packageDoc[c.dir] = c.packageDoc[c.dir] || f.Doc != nil
 		c.docs(f)
 	}

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// docs reports exported names without a comment: functions, methods of exported types, types,
-// constants, variables, struct fields and interface methods. One comment can cover a group: for
-// the names of one declaration in parentheses, and for fields that follow each other without a blank
-// line.
+// docs reports exported names without a comment: functions, methods, types, constants and variables, and in packages that a host can
+// import also struct fields and interface methods. Methods of types that are not exported need a comment too: it names the interface that
+// they implement. One comment can cover a group: for the names of one declaration in parentheses, and for fields that follow each other
+// without a blank line.
 func (c *checker) docs(f *ast.File) {
 	for _, decl := range f.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
-			if d.Name.IsExported() && exportedReceiver(d) && d.Doc == nil {
+			if d.Name.IsExported() && d.Doc == nil {
 				c.report(d.Pos(), "doc", "%s has no comment", d.Name.Name)
 			}
 		case *ast.GenDecl:
@@ -59,6 +59,9 @@ func (c *checker) spec(d *ast.GenDecl, spec ast.Spec) {
 		}
 		if s.Doc == nil && (d.Doc == nil || d.Lparen.IsValid()) {
 			c.report(s.Pos(), "doc", "type %s has no comment", s.Name.Name)
+		}
+		if !documented(c.dir) {
+			return
 		}
 		switch t := s.Type.(type) {
 		case *ast.StructType:

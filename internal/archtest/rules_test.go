@@ -141,7 +141,8 @@ func program(dir string) bool {
 		under(dir, "storage/postgres/cmd") || under(dir, "storage/postgres/internal/example")
 }
 
-// documented reports whether a directory holds importable packages, whose exported names need comments.
+// documented reports whether a directory holds packages that a host can import. Comments of their exported names refer to public documents
+// only, and their fields need comments too.
 var documented = func(dir string) bool {
 	return !under(dir, "internal") && !under(dir, "examples") && !under(dir, "reliability")
 }

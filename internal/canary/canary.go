@@ -112,6 +112,7 @@ type Leak struct {
 	Near     string // the text before it
 }
 
+// String returns the channel, the kind and the spelling of the value, and the text before it, but not the value.
 func (l Leak) String() string {
 	return fmt.Sprintf("%s: %s (%s) after %q", l.Channel, l.Kind, l.Spelling, l.Near)
 }

@@ -27,6 +27,7 @@ func (r *Recorder) Logger(next slog.Handler) slog.Handler {
 // lineWriter writes to the log of a recorder.
 type lineWriter struct{ r *Recorder }
 
+// Write implements io.Writer: it records a line of the log.
 func (w lineWriter) Write(line []byte) (int, error) {
 	w.r.See(Log, string(line))
 	return len(line), nil

@@ -12,6 +12,7 @@ type op struct {
 	limit  int    // of sessions
 }
 
+// String returns the call as it is printed in a trace.
 func (o op) String() string {
 	switch o.verb {
 	case "ReplaceSession":

@@ -136,6 +136,7 @@ func jitter(most time.Duration) time.Duration {
 // connectError is an error before a statement was sent.
 type connectError struct{ error }
 
+// Unwrap returns the error of the connection.
 func (e *connectError) Unwrap() error { return e.error }
 
 // mayRepeatWrite reports whether a statement has certainly changed nothing: it was not sent, or its transaction was rolled back because of

@@ -90,7 +90,10 @@ func (c *brittleContext) asked() {
 	}
 }
 
-func (c *brittleContext) Err() error            { c.asked(); return c.Context.Err() }
+// Err implements context.Context.
+func (c *brittleContext) Err() error { c.asked(); return c.Context.Err() }
+
+// Done implements context.Context.
 func (c *brittleContext) Done() <-chan struct{} { c.asked(); return c.Context.Done() }
 
 // cancelledMiddle makes each change with a context that ends at some point of the method.

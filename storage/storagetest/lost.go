@@ -62,6 +62,7 @@ type cutting struct {
 	message  int
 }
 
+// String returns the message for the name of a test, such as "response 1 lost".
 func (c cutting) String() string {
 	what := map[bool]string{true: "request", false: "response"}[c.requests]
 	return fmt.Sprintf("%s %d lost", what, c.message)

@@ -105,66 +105,82 @@ func (s nodeStore) at() Node {
 	return s.nodes[int(s.calls.Add(1)*2654435761>>16)%len(s.nodes)]
 }
 
+// Session implements provider.Store.
 func (s nodeStore) Session(ctx context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
 	return s.at().Session(ctx, h, now)
 }
 
+// ReplaceSession implements provider.Store.
 func (s nodeStore) ReplaceSession(ctx context.Context, old storage.Hash, next storage.Session, limit int, now time.Time) ([]storage.Session, error) {
 	return s.at().ReplaceSession(ctx, old, next, limit, now)
 }
 
+// EndSession implements provider.Store.
 func (s nodeStore) EndSession(ctx context.Context, h storage.Hash, now time.Time) (storage.Session, error) {
 	return s.at().EndSession(ctx, h, now)
 }
 
+// Consents implements provider.Store.
 func (s nodeStore) Consents(ctx context.Context, key storage.ConsentKey, now time.Time) ([]storage.Consent, error) {
 	return s.at().Consents(ctx, key, now)
 }
 
+// FinishRequest implements provider.Store.
 func (s nodeStore) FinishRequest(ctx context.Context, o storage.Outcome, now time.Time) error {
 	return s.at().FinishRequest(ctx, o, now)
 }
 
+// Code implements provider.Store.
 func (s nodeStore) Code(ctx context.Context, h storage.Hash, now time.Time) (storage.AuthorizationCode, error) {
 	return s.at().Code(ctx, h, now)
 }
 
+// RedeemCode implements provider.Store.
 func (s nodeStore) RedeemCode(ctx context.Context, h storage.Hash, i *storage.Issuance, now time.Time) error {
 	return s.at().RedeemCode(ctx, h, i, now)
 }
 
+// RefreshToken implements provider.Store.
 func (s nodeStore) RefreshToken(ctx context.Context, h storage.Hash, now time.Time) (storage.RefreshToken, storage.Grant, error) {
 	return s.at().RefreshToken(ctx, h, now)
 }
 
+// RotateRefreshToken implements provider.Store.
 func (s nodeStore) RotateRefreshToken(ctx context.Context, h storage.Hash, i *storage.Issuance, grace time.Duration, now time.Time) error {
 	return s.at().RotateRefreshToken(ctx, h, i, grace, now)
 }
 
+// AccessToken implements provider.Store.
 func (s nodeStore) AccessToken(ctx context.Context, h storage.Hash, now time.Time) (storage.AccessToken, storage.Grant, error) {
 	return s.at().AccessToken(ctx, h, now)
 }
 
+// Revoke implements provider.Store.
 func (s nodeStore) Revoke(ctx context.Context, r storage.Revocation, now time.Time) error {
 	return s.at().Revoke(ctx, r, now)
 }
 
+// Grants implements provider.Store.
 func (s nodeStore) Grants(ctx context.Context, q storage.GrantQuery, now time.Time) ([]storage.Grant, error) {
 	return s.at().Grants(ctx, q, now)
 }
 
+// PushRequest implements authorize.PushedRequestStore.
 func (s nodeStore) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
 	return s.at().Pushed.PushRequest(ctx, p, now)
 }
 
+// PushedRequest implements authorize.PushedRequestStore.
 func (s nodeStore) PushedRequest(ctx context.Context, h storage.Hash, now time.Time) (storage.PushedRequest, error) {
 	return s.at().Pushed.PushedRequest(ctx, h, now)
 }
 
+// ConsumePushedRequest implements authorize.PushedRequestStore.
 func (s nodeStore) ConsumePushedRequest(ctx context.Context, h storage.Hash, now time.Time) error {
 	return s.at().Pushed.ConsumePushedRequest(ctx, h, now)
 }
 
+// ConsumeJTI implements client.ReplayStore.
 func (s nodeStore) ConsumeJTI(ctx context.Context, clientID string, key storage.Hash, end, now time.Time) error {
 	return s.at().Replay.ConsumeJTI(ctx, clientID, key, end, now)
 }

@@ -91,7 +91,10 @@ type yieldingContext struct {
 	times int
 }
 
-func (c yieldingContext) Err() error            { c.yield(); return c.Context.Err() }
+// Err implements context.Context.
+func (c yieldingContext) Err() error { c.yield(); return c.Context.Err() }
+
+// Done implements context.Context.
 func (c yieldingContext) Done() <-chan struct{} { c.yield(); return c.Context.Done() }
 
 func (c yieldingContext) yield() {

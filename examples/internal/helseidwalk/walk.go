@@ -1,3 +1,4 @@
+// Package helseidwalk is the demo of HelseID: pages on which a client sends the requests of a story, one after the other.
 package helseidwalk
 
 import (

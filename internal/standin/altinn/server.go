@@ -1,3 +1,4 @@
+// Package altinn is a stand-in for Altinn (docs/spec/altinn.md).
 package altinn
 
 import (

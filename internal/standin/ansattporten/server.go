@@ -1,3 +1,4 @@
+// Package ansattporten is a stand-in for Ansattporten (docs/spec/ansattporten.md).
 package ansattporten
 
 import (

@@ -27,6 +27,7 @@ func TextsFor(lang string) Texts {
 	return t
 }
 
+// AllTexts holds the texts by language.
 var AllTexts = map[string]Texts{
 	"nb": {
 		SiteName: "Portner for ansatte",

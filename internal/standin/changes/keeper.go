@@ -129,7 +129,10 @@ const attempts = 10
 // errBusy wraps storage.ErrConflict.
 type errBusy struct{}
 
+// Error returns the reason.
 func (errBusy) Error() string { return "other nodes change the configuration all the time" }
+
+// Unwrap returns storage.ErrConflict.
 func (errBusy) Unwrap() error { return storage.ErrConflict }
 
 // Change applies what edit returns, and keeps it. edit may be called more than once: if another node made a change at the same time, it is

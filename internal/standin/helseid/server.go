@@ -1,3 +1,4 @@
+// Package helseid is a stand-in for HelseID (docs/spec/helseid.md).
 package helseid
 
 import (

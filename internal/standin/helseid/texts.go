@@ -17,6 +17,7 @@ func TextsFor(lang string) Texts {
 	return t
 }
 
+// AllTexts holds the texts by language.
 var AllTexts = map[string]Texts{
 	"nb": {
 		SiteName: "Portner for helsesektoren", HomeTitle: "Lokal HelseID", HomeDemo: "Se hva en klient gjør, steg for steg",

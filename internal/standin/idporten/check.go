@@ -97,6 +97,7 @@ func checkClaims(p *standin.Problems, at string, claims map[string]any) {
 // AddressMembers are the members of the address claim (OIDC Core §5.1.1).
 var AddressMembers = []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
 
+// KindOf returns the kind of a value of JSON for an error message, such as "a string". It returns "" for lists and null.
 func KindOf(v any) string {
 	switch v.(type) {
 	case string:

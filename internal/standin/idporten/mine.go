@@ -47,6 +47,7 @@ type mineService struct {
 	since, until int64
 }
 
+// HistoryEntry is a login of the user: its time, the name of the client and the method.
 type HistoryEntry struct {
 	At              standin.Instant
 	Service, Method string

@@ -25,6 +25,7 @@ type Pages struct {
 	s *Server
 }
 
+// NewPages returns the pages of a server.
 func NewPages(s *Server) *Pages {
 	p := &Pages{standin.Pages{
 		Issuer: s.Issuer, SiteName: func(string) string { return "Portner" }, Paths: []string{"/", "/login", "/step-up", "/consent", PathMine}, Log: s.log,

@@ -1,3 +1,4 @@
+// Package idporten is a stand-in for ID-porten (docs/spec/idporten.md).
 package idporten
 
 import (
@@ -244,6 +245,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	return err
 }
 
+// ProviderConfig returns the configuration of the provider, made from that of the server. now is the time at which the registrations are valid.
 func (s *Server) ProviderConfig(now time.Time) (provider.Config, error) {
 	clients, err := s.Config.ClientRegistry(s.Config.Environment(), now)
 	if err != nil {

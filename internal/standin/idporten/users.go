@@ -31,6 +31,7 @@ type Person struct {
 	claims   map[string]any
 }
 
+// NewDirectory returns the directory of the users. With testLogin it also has the persons that test logins name.
 func NewDirectory(users []User, testLogin bool, state *standin.State) (*Directory, error) {
 	d := &Directory{Persons: map[string]Person{}, subjects: map[string]string{}}
 	for _, u := range users {

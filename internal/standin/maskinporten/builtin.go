@@ -44,6 +44,7 @@ const (
 //go:embed demo.key.pem
 var demoKeyPEM []byte
 
+// DemoKey returns the private key of the built-in client.
 func DemoKey() *rsa.PrivateKey {
 	block, _ := pem.Decode(demoKeyPEM)
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)

@@ -1,3 +1,4 @@
+// Package maskinporten is a stand-in for Maskinporten (docs/spec/maskinporten.md).
 package maskinporten
 
 import (

@@ -51,6 +51,7 @@ func (c Config) send(w http.ResponseWriter, r *http.Request) (string, context.Co
 
 type helper struct{ Bare int }
 
+// Bare2 has a comment, as every method needs.
 func (helper) Bare2() {}
 
 var _, _, _ = portner.Version, httpx.Secure, session.New

@@ -1,3 +1,4 @@
+// Package demo breaks one rule in each file.
 package demo
 
 import "net/http"

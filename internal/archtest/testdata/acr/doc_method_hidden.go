@@ -1,0 +1,5 @@
+package acr
+
+type helper struct{}
+
+func (helper) Bare() {}

@@ -1,0 +1,3 @@
+package jose
+
+type Bare struct{}
