@@ -15,7 +15,7 @@ import (
 
 // Meter measures a server. The program makes it, because the engines need no library for metrics.
 type Meter struct {
-	// Handler serves the metrics.
+	// Handler serves the metrics. If nil, the host serves them, and the server opens no port for them.
 	Handler http.Handler
 	// OnEvent counts an event.
 	OnEvent func(context.Context, portner.Event)
@@ -40,6 +40,8 @@ type MetricsFlags struct {
 	Metrics string // address; if "", there are none
 	// NewMeter makes the meter. A program without it has no metrics.
 	NewMeter func() (*Meter, error)
+	// Meter measures the server in place of one of NewMeter, for a host with several servers.
+	Meter *Meter
 }
 
 // PathMetrics is the path of the metrics.
@@ -53,16 +55,21 @@ func (f *MetricsFlags) Define(fs *flag.FlagSet) {
 // check returns an error if the program has no metrics.
 func (f *MetricsFlags) check(program string) error {
 	if f.Metrics != "" && f.NewMeter == nil {
-		return fmt.Errorf("-metrics: this program is compiled without OpenTelemetry: go run -tags servers ./examples/%s -metrics %s", program, f.Metrics)
+		return ErrNoMetrics(program, f.Metrics)
 	}
 	return nil
+}
+
+// ErrNoMetrics returns the error of a program that is compiled without metrics, for the address of -metrics.
+func ErrNoMetrics(program, addr string) error {
+	return fmt.Errorf("-metrics: this program is compiled without OpenTelemetry: go run -tags servers ./examples/%s -metrics %s", program, addr)
 }
 
 // meter returns the meter, or nil without -metrics.
 func (f *MetricsFlags) meter() (*Meter, error) {
 	switch {
-	case f.Metrics == "":
-		return nil, nil
+	case f.Meter != nil || f.Metrics == "":
+		return f.Meter, nil
 	case f.NewMeter == nil:
 		return nil, errors.New("-metrics: the program has no metrics")
 	}
@@ -73,24 +80,31 @@ func (f *MetricsFlags) meter() (*Meter, error) {
 	return m, nil
 }
 
-// openMetrics opens the port of the metrics. A host that was not given is loopback, and only requests for its own name are answered there: a
-// page in a browser cannot read the metrics with a name that leads to loopback. A scraper on another machine may use any name.
-func (d *Administration) openMetrics(f Flags, m *Meter) error {
-	if m == nil {
-		return nil
+// openMetrics opens the port of the metrics, unless the host serves them.
+func (d *Administration) openMetrics(f Flags, m *Meter) (err error) {
+	d.meter = m
+	if m != nil && m.Handler != nil {
+		d.metrics, err = ListenMetrics(f.Metrics, m.Handler)
 	}
-	host, port, err := splitAddr("-metrics", f.Metrics, 0)
+	return err
+}
+
+// ListenMetrics opens the address of -metrics for a handler. A host that was not given is loopback, and only requests for its own name are
+// answered there: a page in a browser cannot read the metrics with a name that leads to loopback. A scraper on another machine may use any name.
+func ListenMetrics(addr string, metrics http.Handler) (*Site, error) {
+	host, port, err := splitAddr("-metrics", addr, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if host == "" {
 		host = "localhost"
 	}
-	if d.metrics, err = open("metrics", host, port, nil); err != nil {
-		return fmt.Errorf("-metrics: %w", err)
+	site, err := open("metrics", host, port, nil)
+	if err != nil {
+		return nil, fmt.Errorf("-metrics: %w", err)
 	}
-	d.meter, d.metrics.anyHost = m, !d.metrics.onLoopback()
-	d.metrics.Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site.anyHost = !site.onLoopback()
+	site.Handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path != PathMetrics:
 			w.WriteHeader(http.StatusNotFound)
@@ -98,10 +112,10 @@ func (d *Administration) openMetrics(f Flags, m *Meter) error {
 			w.Header().Set("Allow", "GET, HEAD")
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		default:
-			m.Handler.ServeHTTP(w, r)
+			metrics.ServeHTTP(w, r)
 		}
 	}))
-	return nil
+	return site, nil
 }
 
 // measure makes the sites of the provider measure their requests, and reports the keys.

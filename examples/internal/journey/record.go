@@ -44,7 +44,7 @@ type Reply struct {
 	Nonce  string // DPoP-Nonce
 }
 
-// Call is a request with its description. A call with a form is a POST.
+// Call is a request with its description. A call with a form or JSON is a POST.
 type Call struct {
 	Title, Text string
 	To          string
@@ -53,6 +53,7 @@ type Call struct {
 	Proof       string // a DPoP proof
 	Basic       *url.Userinfo
 	Form        url.Values
+	JSON        string
 	Accept      string
 	Token       string // title of the JWT in the response
 }
@@ -103,16 +104,20 @@ func (j *Journal) Send(ctx context.Context, hc *http.Client, c Call) (Reply, err
 }
 
 func (c Call) request(ctx context.Context) (*http.Request, error) {
-	method, body := http.MethodGet, io.Reader(nil)
-	if c.Form != nil {
-		method, body = http.MethodPost, strings.NewReader(c.Form.Encode())
+	body := io.Reader(nil)
+	switch {
+	case c.Form != nil:
+		body = strings.NewReader(c.Form.Encode())
+	case c.JSON != "":
+		body = strings.NewReader(c.JSON)
 	}
+	method, kind := c.kind()
 	req, err := http.NewRequestWithContext(ctx, method, c.To, body)
 	if err != nil {
 		return nil, err
 	}
-	if c.Form != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
 	}
 	if c.Accept != "" {
 		req.Header.Set("Accept", c.Accept)
@@ -133,6 +138,17 @@ func (c Call) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
+// kind returns the method, and the media type of the body.
+func (c Call) kind() (method, mediaType string) {
+	switch {
+	case c.Form != nil:
+		return http.MethodPost, "application/x-www-form-urlencoded"
+	case c.JSON != "":
+		return http.MethodPost, "application/json"
+	}
+	return http.MethodGet, ""
+}
+
 // Shown returns the text of the request, with one parameter in each line and shortened credentials.
 func (c Call) Shown() string {
 	u, err := url.Parse(c.To)
@@ -140,10 +156,7 @@ func (c Call) Shown() string {
 		return c.To
 	}
 	var b strings.Builder
-	method := http.MethodGet
-	if c.Form != nil {
-		method = http.MethodPost
-	}
+	method, kind := c.kind()
 	fmt.Fprintf(&b, "%s %s\nHost: %s\n", method, u.RequestURI(), u.Host)
 	if c.Accept != "" {
 		fmt.Fprintf(&b, "Accept: %s\n", c.Accept)
@@ -160,8 +173,8 @@ func (c Call) Shown() string {
 	if c.Basic != nil {
 		fmt.Fprintf(&b, "Authorization: Basic (%s og hemmelighet)\n", c.Basic.Username())
 	}
-	if c.Form != nil {
-		fmt.Fprintf(&b, "Content-Type: application/x-www-form-urlencoded\n\n%s", Parameters(c.Form))
+	if kind != "" {
+		fmt.Fprintf(&b, "Content-Type: %s\n\n%s", kind, Parameters(c.Form)+c.JSON)
 	}
 	return strings.TrimSpace(b.String())
 }

@@ -38,6 +38,7 @@ const (
 	scopeDelegated = "altinn:instances.read"
 	scopePay       = "lonn:lonnsslipp.read"
 	scopeJournal   = "nhn:journal/read"
+	scopeRegister  = "krr:global/kontaktinformasjon.read"
 
 	// Paths of the API.
 	apiInstances, apiOwner = "/api/instanser", "/api/tjenesteeier"
@@ -47,13 +48,13 @@ const (
 )
 
 // servers lists the programs in the order of their start.
-var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn", "helseid"}
+var servers = []string{"idporten", "ansattporten", "maskinporten", "altinn", "helseid", "krr"}
 
 // configure writes the configuration files and returns the servers in the order of their start.
 func (l *landscape) configure() ([]part, error) {
 	files := map[string]object{
 		"idporten": idportenConfig(l.at), "ansattporten": ansattportenConfig(l.at), "maskinporten": maskinportenConfig(l.at, l.machine, l.testCA()),
-		"altinn": altinnConfig(l.at), "helseid": helseidConfig(l.machine),
+		"altinn": altinnConfig(l.at), "helseid": helseidConfig(l.machine), "krr": krrConfig(l.at),
 	}
 	paths := map[string]string{}
 	for name, content := range files {
@@ -63,31 +64,40 @@ func (l *landscape) configure() ([]part, error) {
 		}
 		paths[name] = path
 	}
-	return l.describe(paths), nil
+	parts := l.describe()
+	for i := range parts {
+		p := &parts[i]
+		p.args = append([]string{"-addr", listenAt(p.at), "-config", paths[p.name]}, p.args...)
+		if !p.command.Stateless {
+			p.admin = l.at.administration(p.at)
+		}
+	}
+	return parts, nil
 }
 
-func (l *landscape) describe(paths map[string]string) []part {
+// describe returns the servers without their addresses and configurations.
+func (l *landscape) describe() []part {
 	at := l.at
 	return []part{
 		{
 			name: "idporten", command: programs.IDPorten().Command(), about: "users log in", at: at.IDPorten,
-			args: []string{"-addr", listenAt(at.IDPorten), "-config", paths["idporten"], "-demo", "-machine-issuer", at.Maskinporten},
+			args: []string{"-demo", "-machine-issuer", at.Maskinporten},
 		},
 		{
 			name: "ansattporten", command: programs.Ansattporten().Command(), about: "users log in for an organisation", at: at.Ansattporten,
-			args: []string{"-addr", listenAt(at.Ansattporten), "-config", paths["ansattporten"], "-demo"},
+			args: []string{"-demo"},
 		},
 		{
 			name: "maskinporten", command: programs.Maskinporten().Command(), about: "machines get tokens", at: at.Maskinporten,
-			args: []string{"-addr", listenAt(at.Maskinporten), "-config", paths["maskinporten"]},
 		},
 		{
 			name: "altinn", command: programs.Altinn().Command(), about: "tokens are exchanged; APIs", at: at.Altinn,
-			args: []string{"-addr", listenAt(at.Altinn), "-config", paths["altinn"]},
 		},
 		{
 			name: "helseid", command: programs.HelseID().Command(), about: "health: tokens that are bound to a key", at: at.HelseID,
-			args: []string{"-addr", listenAt(at.HelseID), "-config", paths["helseid"]},
+		},
+		{
+			name: "krr", command: programs.KRR().Command(), about: "the contact register", at: at.KRR,
 		},
 	}
 }
@@ -113,6 +123,11 @@ func helseidConfig(m *machine) object {
 		}}},
 		"organisations": []object{{"client_id": healthClient, "tenancy": "multi-tenant", "parents": []string{customerOrg}}},
 	}
+}
+
+// krrConfig returns the configuration of the contact register. Its persons are the built-in ones.
+func krrConfig(at addresses) object {
+	return object{"idporten": []object{{"issuer": at.IDPorten}}, "maskinporten": []object{{"issuer": at.Maskinporten}}}
 }
 
 // altinnConfig returns the configuration of Altinn.
@@ -182,11 +197,12 @@ func maskinportenConfig(at addresses, m *machine, ca string) object {
 		"organisations": []object{{"orgno": vendorOrg, "name": "Regnskapssystemet"}, {"orgno": customerOrg, "name": "Kunden"}},
 		"clients": []object{
 			{"client_id": certClient, "client_name": "Tjenesteeieren", "client_orgno": vendorOrg, "scopes": []string{scopeOwner}},
-			{"client_id": keyClient, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg, "scopes": []string{scopeDelegated}, "jwks": m.jwks()},
+			{"client_id": keyClient, "client_name": "Regnskapssystemet", "client_orgno": vendorOrg, "scopes": []string{scopeDelegated, scopeRegister}, "jwks": m.jwks()},
 		},
-		"scopes": []object{scopeOf(scopeOwner, "Tjenesteeier i Altinn"), scopeOf(scopeDelegated, "Lese skjemaer i Altinn")},
+		"scopes": []object{scopeOf(scopeOwner, "Tjenesteeier i Altinn"), scopeOf(scopeDelegated, "Lese skjemaer i Altinn"), scopeOf(scopeRegister, "Slå opp i kontaktregisteret")},
 		"scope_access": []object{
 			access(scopeOwner, vendorOrg), access(scopeDelegated, vendorOrg), access(scopeDelegated, customerOrg), access(scopeDelegated, strangerOrg),
+			access(scopeRegister, vendorOrg),
 		},
 		"delegations": []object{{"consumer_orgno": customerOrg, "supplier_orgno": vendorOrg, "scopes": []string{scopeDelegated}}},
 		"altinn":      at.Altinn + "/", // looks system users up there

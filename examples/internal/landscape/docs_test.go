@@ -79,11 +79,11 @@ func TestDocsAddresses(t *testing.T) {
 	docs, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "landscape.md"))
 	require.NoError(t, err)
 	at := addressesFrom("http", "127.0.0.1", 8070)
-	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.HelseID, at.Contacts + "/api/kontaktinformasjon", at.payAPI()} {
+	for _, address := range []string{at.Page, at.IDPorten, at.Ansattporten, at.Maskinporten, at.altinnIssuer(), at.HelseID, at.KRR + "/rest/v1/person", at.payAPI()} {
 		require.Contains(t, string(docs), address)
 	}
 	local := regexp.MustCompile(`http://(?:localhost|127\.0\.0\.1):(\d+)`)
 	for _, m := range local.FindAllStringSubmatch(string(docs), -1) {
-		require.Contains(t, []string{"8070", "8080", "8084", "8090", "8100", "8110", "8120", "3000"}, m[1], m[0])
+		require.Contains(t, []string{"8070", "8080", "8084", "8090", "8100", "8110", "8120", "8130", "8089", "8129", "9464", "3000"}, m[1], m[0])
 	}
 }

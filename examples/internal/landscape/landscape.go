@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
 )
 
@@ -24,11 +25,10 @@ import (
 type addresses struct {
 	Page                                         string
 	IDPorten, Ansattporten, Maskinporten, Altinn string
-	HelseID                                      string
-	Contacts                                     string // the demo API of ID-porten
+	HelseID, KRR                                 string
 }
 
-// addressesFrom returns the URLs of the servers. The demo API of ID-porten is always at http.
+// addressesFrom returns the URLs of the servers.
 func addressesFrom(scheme, host string, base int) addresses {
 	local := func(host string, offset int) string {
 		return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(base+offset))
@@ -36,11 +36,11 @@ func addressesFrom(scheme, host string, base int) addresses {
 	return addresses{
 		Page:         local(host, 0),
 		IDPorten:     local("localhost", portsIDPorten),
-		Contacts:     "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(base+portsIDPorten+4)),
 		Ansattporten: local("127.0.0.1", portsAnsattporten), // not the host of ID-porten: cookies are not separated by port
 		Maskinporten: local("localhost", portsMaskinporten) + "/",
 		Altinn:       local("localhost", portsAltinn),
 		HelseID:      local("localhost", portsHelseID),
+		KRR:          local("localhost", portsKRR),
 	}
 }
 
@@ -49,6 +49,7 @@ type part struct {
 	name, about string
 	args        []string
 	at          string // base URL
+	admin       string // base URL of the administration; "" without
 	command     standin.Command
 	server      standin.Server // nil before it is open
 	served      bool
@@ -65,6 +66,7 @@ type landscape struct {
 	stderr   io.Writer
 	machine  *machine
 	own      map[string]object // files of -config, by server
+	metrics  standin.Sites     // empty without -metrics
 
 	opt   options
 	parts []part
@@ -114,14 +116,39 @@ func (l *landscape) testCA() string { return filepath.Join(l.folder, "testca") }
 
 // open opens the ports of the servers. The flags and variables of this program are not those of the servers.
 func (l *landscape) open() error {
+	if err := l.measure(); err != nil {
+		return err
+	}
 	for i := range l.parts {
 		p := &l.parts[i]
 		p.command.Environ = []string{}
-		s, err := p.command.Prepare(append(p.args, l.opt.args(p.name)...), l.logger(p.name))
+		s, err := p.command.Prepare(append(p.args, l.opt.args(*p)...), l.logger(p.name))
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		p.server = s
+	}
+	return nil
+}
+
+// measure opens the port of the metrics, and makes the servers measure themselves.
+func (l *landscape) measure() error {
+	if l.opt.metrics.Metrics == "" {
+		return nil
+	}
+	meters := programs.NewMeters()
+	site, err := standin.ListenMetrics(l.opt.metrics.Metrics, meters.Handler())
+	if err != nil {
+		return err
+	}
+	l.metrics = standin.Sites{site}
+	for _, p := range l.parts {
+		if p.command.Stateless {
+			continue
+		}
+		if p.command.Flags.Meter, err = meters.Meter(p.name); err != nil {
+			return fmt.Errorf("-metrics: %s: %w", p.name, err)
+		}
 	}
 	return nil
 }
@@ -146,8 +173,14 @@ func (l *landscape) serve(ctx context.Context) error {
 		page <- err
 	}()
 	defer standin.Reloading(ctx, l.ownFiles(), func() { l.reload(ctx) }, stop)()
-	errs := make([]error, len(l.parts))
+	errs := make([]error, len(l.parts)+1)
 	var wg sync.WaitGroup
+	if len(l.metrics) > 0 {
+		wg.Go(func() {
+			errs[len(l.parts)] = l.metrics.Serve(ctx, standin.Running{Log: l.log, Drain: l.opt.drain})
+			stop()
+		})
+	}
 	for i, p := range l.parts {
 		l.parts[i].served = true
 		wg.Go(func() {
@@ -241,6 +274,7 @@ func (l *landscape) close() error {
 		}
 	}
 	l.http.CloseIdleConnections()
+	l.metrics.Close()
 	_ = l.listener.Close()
 	if l.folder != "" {
 		errs = append(errs, os.RemoveAll(l.folder))
@@ -272,6 +306,17 @@ func (l *landscape) greet(w io.Writer) {
 	fmt.Fprint(w, "portner: a local token landscape\n\n")
 	for _, p := range l.parts {
 		fmt.Fprintf(w, "  %-13s %-24s %s\n", p.name, p.at, p.about)
+	}
+	if l.opt.admin {
+		fmt.Fprint(w, "\n  Administration:\n")
+	}
+	for _, p := range l.parts {
+		if l.opt.admin && p.admin != "" {
+			fmt.Fprintf(w, "  %-13s %s\n", p.name, p.admin)
+		}
+	}
+	for _, s := range l.metrics {
+		fmt.Fprintf(w, "\n  Metrics: %s%s\n", s.Base, standin.PathMetrics)
 	}
 	fmt.Fprintf(w, "\n  Open %s\n\n  Ctrl-C stops all of it.\n\n", l.at.Page)
 }

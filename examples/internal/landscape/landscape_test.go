@@ -37,6 +37,7 @@ func (o *output) String() string {
 // running is a running program.
 type running struct {
 	page string // the address of the walk-through
+	out  *output
 	errs *output
 	stop func() int // Ctrl-C; tells the exit status
 }
@@ -47,16 +48,15 @@ func start(t *testing.T, args ...string) *running {
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("TMP", os.Getenv("TMPDIR")) // of Windows
 	ctx, cancel := context.WithCancel(context.Background())
-	var out output
-	r := &running{errs: &output{}}
+	r := &running{out: &output{}, errs: &output{}}
 	done := make(chan int, 1)
-	go func() { done <- Run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), &out, r.errs) }()
+	go func() { done <- Run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), r.out, r.errs) }()
 	r.stop = sync.OnceValue(func() int {
 		cancel()
 		return <-done
 	})
 	t.Cleanup(func() { r.stop() })
-	for !strings.Contains(out.String(), "Ctrl-C stops all of it.") {
+	for !strings.Contains(r.out.String(), "Ctrl-C stops all of it.") {
 		select {
 		case status := <-done:
 			done <- status
@@ -64,7 +64,7 @@ func start(t *testing.T, args ...string) *running {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	_, rest, _ := strings.Cut(out.String(), "Open ")
+	_, rest, _ := strings.Cut(r.out.String(), "Open ")
 	r.page, _, _ = strings.Cut(rest, "\n")
 	return r
 }
@@ -82,8 +82,8 @@ func TestRefuses(t *testing.T) {
 		"unknown flag":  {[]string{"-adr", "x"}, "flag provided but not defined: -adr (did you mean -addr? -h lists the flags)"},
 		"argument":      {[]string{"all"}, `unexpected argument "all"`},
 		"address":       {[]string{"-addr", "localhost"}, "-addr: \"localhost\" must be HOST:PORT"},
-		"port":          {[]string{"-addr", "localhost:x"}, `-addr: "x" must be a port with 59 ports after it`},
-		"port too high": {[]string{"-addr", "localhost:65530"}, "must be a port with 59 ports after it"},
+		"port":          {[]string{"-addr", "localhost:x"}, `-addr: "x" must be a port with 69 ports after it`},
+		"port too high": {[]string{"-addr", "localhost:65530"}, "must be a port with 69 ports after it"},
 		"not loopback":  {[]string{"-addr", "0.0.0.0:8070"}, "must be a loopback address"},
 		"half":          {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key are required together"},
 		"no key":        {[]string{"-tls-cert", "none", "-tls-key", "none"}, "-tls-cert, -tls-key: open none"},

@@ -1,5 +1,5 @@
-// Package landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten, Altinn and HelseID that trust one another, in one process. Its
-// page plays stories in which clients use several of them, and shows every request and response.
+// Package landscape starts stand-ins for ID-porten, Ansattporten, Maskinporten, Altinn, HelseID and the contact register that trust one another, in one
+// process. Its page plays stories in which clients use several of them, and shows every request and response.
 package landscape
 
 import (
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
 )
 
@@ -21,6 +22,10 @@ type options struct {
 	addr, config   string
 	store, secrets string
 	drain          time.Duration
+	admin          bool
+	adminSecret    string
+	discardChanges bool
+	metrics        standin.MetricsFlags
 	tls            standin.TLS // of all servers
 }
 
@@ -66,10 +71,14 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	var opt options
 	fs := flag.NewFlagSet("landscape", flag.ContinueOnError)
 	fs.StringVar(&opt.addr, "addr", "127.0.0.1:8070", "`address` of the walk-through; the servers use ports after it; port 0 is a free one")
-	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json, ansattporten.json or helseid.json: their entries are added")
+	fs.StringVar(&opt.config, "config", "", "`folder` with idporten.json, maskinporten.json, altinn.json, ansattporten.json, helseid.json or krr.json: their entries are added")
 	fs.StringVar(&opt.store, "store", "memory", "where the servers keep their state: memory, or sqlite:`FOLDER` with a file for each")
 	fs.StringVar(&opt.secrets, "secrets", "", "`file` with the secrets of all servers, made if there is none (default: beside the files of -store; otherwise new secrets at each start)")
 	standin.DurationVar(fs, &opt.drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop, such as 5s")
+	fs.BoolVar(&opt.admin, "admin", false, fmt.Sprintf("start the administration of each server, on the port %d after that of the server, see docs/administration.md; krr has none", portsAdministration))
+	fs.StringVar(&opt.adminSecret, "admin-secret", "", "`file` with the secret of callers of the administration")
+	fs.BoolVar(&opt.discardChanges, "discard-changes", false, "forget what the administration changed, and begin with the configuration alone")
+	opt.metrics.Define(fs)
 	opt.tls.Define(fs)
 	if err := standin.ParseFlags(fs, args, out); err != nil {
 		return opt, err
@@ -85,6 +94,8 @@ func (opt options) check() error {
 	switch {
 	case opt.drain < 0:
 		return errors.New("-drain: must not be negative")
+	case opt.metrics.Metrics != "" && programs.NewMeters == nil:
+		return standin.ErrNoMetrics("landscape", opt.metrics.Metrics)
 	case opt.store == "memory":
 	case !ok:
 		return errors.New("-store: must be memory or sqlite:FOLDER")
@@ -96,11 +107,23 @@ func (opt options) check() error {
 	return opt.tls.Check()
 }
 
-// args returns the flags that every server gets.
-func (opt options) args(name string) []string {
+// args returns the flags that a server gets beside its own.
+func (opt options) args(p part) []string {
 	args := append(opt.tls.Args(), "-drain", opt.drain.String())
+	if p.command.Stateless {
+		return args
+	}
+	if opt.admin {
+		args = append(args, "-admin", listenAt(p.admin))
+	}
+	if opt.adminSecret != "" {
+		args = append(args, "-admin-secret", opt.adminSecret)
+	}
+	if opt.discardChanges {
+		args = append(args, "-discard-changes")
+	}
 	if folder, ok := strings.CutPrefix(opt.store, "sqlite:"); ok {
-		args = append(args, "-store", "sqlite:"+filepath.Join(folder, name+".db"))
+		args = append(args, "-store", "sqlite:"+filepath.Join(folder, p.name+".db"))
 	}
 	if opt.secrets != "" {
 		args = append(args, "-secrets", opt.secrets)

@@ -27,7 +27,7 @@ func page(t *testing.T) (*httptest.Server, *http.Client) {
 	t.Cleanup(srv.Close)
 	nowhere := httptest.NewServer(nil)
 	nowhere.Close()
-	at := addresses{Page: srv.URL, IDPorten: nowhere.URL, Ansattporten: nowhere.URL, Maskinporten: nowhere.URL + "/", Altinn: nowhere.URL, HelseID: nowhere.URL, Contacts: nowhere.URL}
+	at := addresses{Page: srv.URL, IDPorten: nowhere.URL, Ansattporten: nowhere.URL, Maskinporten: nowhere.URL + "/", Altinn: nowhere.URL, HelseID: nowhere.URL, KRR: nowhere.URL}
 	w, err := newWalk(at, m, standin.TLS{}.Outgoing(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	h = w.handler()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -17,7 +18,10 @@ const (
 	portsAltinn       = 30
 	portsAnsattporten = 40
 	portsHelseID      = 50
-	portsAll          = 60
+	portsKRR          = 60
+	portsAll          = 70
+
+	portsAdministration = 9 // after the port of the server
 )
 
 // locate parses -addr and returns the host and the port of the page.
@@ -64,6 +68,14 @@ func rowIsFree(base int) bool {
 		}
 	}
 	return true
+}
+
+// administration returns the URL of the administration of a server. Its host is that of the page.
+func (at addresses) administration(server string) string {
+	page, _ := url.Parse(at.Page) // built by addressesFrom, as server
+	u, _ := url.Parse(server)
+	port, _ := strconv.Atoi(u.Port())
+	return page.Scheme + "://" + net.JoinHostPort(page.Hostname(), strconv.Itoa(port+portsAdministration))
 }
 
 // listenAt returns the -addr of a server.

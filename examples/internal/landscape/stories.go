@@ -2,6 +2,7 @@ package landscape
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -91,7 +92,7 @@ func playContacts(ctx context.Context, w *walk, j *tale) error {
 	if err != nil {
 		return err
 	}
-	return w.use(ctx, j, "Kall API-et", "API-et sjekker signatur, utsteder og scope, og svarer om personen som logget inn.", w.at.Contacts+"/api/kontaktinformasjon", token)
+	return w.use(ctx, j, "Kall API-et", "API-et sjekker signatur, utsteder og scope, og svarer om personen som logget inn.", w.at.KRR+"/rest/v1/person", token)
 }
 
 // Titles of tokens in the story of token exchange.
@@ -158,7 +159,27 @@ func machineStories(at addresses) []story {
 				}},
 			}, apiInstances),
 		},
+		{
+			Name: "oppslag", Title: "Et oppslag i kontaktregisteret", Text: "En virksomhet slår opp to personer for å se hvem den kan varsle digitalt.",
+			play: playLookup,
+		},
 	}
+}
+
+// playLookup looks persons up in the contact register.
+func playLookup(ctx context.Context, w *walk, j *tale) error {
+	token, err := w.sign(ctx, j, keyClient, "Scopet er registerets. Virksomheten har fått tilgang til det.", object{"scope": scopeRegister})
+	if err != nil {
+		return err
+	}
+	r, err := j.Send(ctx, w.http, journey.Call{
+		Title: "Slå opp personene", Text: "Registeret svarer om hver av dem. Den som har reservert seg, kan ikke varsles digitalt.",
+		To: w.at.KRR + "/rest/v1/personer", Bearer: token, JSON: `{"personidentifikatorer":["21879498012","45840375084"]}`,
+	})
+	if err == nil && r.Status != http.StatusOK {
+		err = journey.Said(r)
+	}
+	return err
 }
 
 // machinePlay sends a grant, exchanges the token and calls an API.

@@ -3,6 +3,7 @@ package metrics
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -22,6 +23,33 @@ import (
 // New returns a meter with a registry of its own: several servers of a process share nothing.
 func New() (*standin.Meter, error) {
 	registry := prometheus.NewRegistry()
+	m, err := meter(registry)
+	if err == nil {
+		m.Handler = handler(registry)
+	}
+	return m, err
+}
+
+// Registry holds the metrics of several servers of a process. Each metric has the label server.
+type Registry struct{ all *prometheus.Registry }
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry { return &Registry{prometheus.NewRegistry()} }
+
+// Meter returns the meter of a server.
+func (r *Registry) Meter(server string) (*standin.Meter, error) {
+	return meter(prometheus.WrapRegistererWith(prometheus.Labels{"server": server}, r.all))
+}
+
+// Handler serves the metrics of all servers.
+func (r *Registry) Handler() http.Handler { return handler(r.all) }
+
+func handler(registry *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// meter returns a meter without a handler, whose metrics are in a registry.
+func meter(registry prometheus.Registerer) (*standin.Meter, error) {
 	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo())
 	if err != nil {
 		return nil, err
@@ -31,7 +59,6 @@ func New() (*standin.Meter, error) {
 		return nil, err
 	}
 	return &standin.Meter{
-		Handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		OnEvent: t.OnEvent, OnSweep: t.OnSweep, Requests: t.Handler, Keys: t.ObserveKeys,
 		Store: func(s standin.Store) standin.Store {
 			return store{t.Store(s), t.PushedRequests(s), t.History(s), t.Logins(s), t.Replay(s), t.Grants(s), t.SigningKeys(s), s}

@@ -6,3 +6,6 @@ import "github.com/portner-go/portner/internal/standin"
 
 // newMeter measures a server. It is compiled with the tag servers only, because its modules make the first start longer.
 var newMeter func() (*standin.Meter, error)
+
+// NewMeters measures several servers. It is nil without the tag servers.
+var NewMeters func() Meters

@@ -2,6 +2,8 @@
 package programs
 
 import (
+	"net/http"
+
 	"github.com/portner-go/portner/examples/internal/demo"
 	"github.com/portner-go/portner/examples/internal/helseidwalk"
 	"github.com/portner-go/portner/examples/internal/stores"
@@ -17,6 +19,14 @@ import (
 // flags returns the flags of a server that can have every store and metrics.
 func flags() standin.Flags {
 	return standin.Flags{StateFlags: standin.StateFlags{Stores: stores.All()}, MetricsFlags: standin.MetricsFlags{NewMeter: newMeter}}
+}
+
+// Meters holds the metrics of several servers of a process.
+type Meters interface {
+	// Meter returns the meter of a server.
+	Meter(server string) (*standin.Meter, error)
+	// Handler serves the metrics of all servers.
+	Handler() http.Handler
 }
 
 // IDPorten returns the stand-in for ID-porten.
