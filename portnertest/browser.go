@@ -24,8 +24,8 @@ import (
 // address that the first request had, with cookies of its own. An app that accepts one fails the test. Config.Lenient turns the probes off.
 func (p *Provider) Browser(t testing.TB, l Login) *http.Client {
 	t.Helper()
-	if _, known := p.cfg.Users[l.user()]; !known {
-		t.Fatalf("portnertest: Browser: there is no user %q", l.user())
+	if err := p.checkLogin(l); err != nil {
+		t.Fatalf("portnertest: Browser: %v", err)
 	}
 	b := p.newBrowser(l, "")
 	p.mu.Lock()

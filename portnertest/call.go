@@ -150,7 +150,8 @@ func (p *Provider) send(r *http.Request) ([]byte, error) {
 func (p *Provider) endpointURL(name string) string {
 	members := map[string]string{
 		"authorize": "authorization_endpoint", "par": "pushed_authorization_request_endpoint", "token": "token_endpoint",
-		"introspect": "introspection_endpoint", "revoke": "revocation_endpoint", "logout": "end_session_endpoint",
+		"userinfo": "userinfo_endpoint", "introspect": "introspection_endpoint", "revoke": "revocation_endpoint", "logout": "end_session_endpoint",
+		"jwks": "jwks_uri",
 	}
 	p.mu.Lock()
 	address := p.metadata[cmp.Or(members[name], name)]

@@ -197,7 +197,7 @@ func (p *Provider) checkRefresh(c *call) {
 	}
 	p.mu.Unlock()
 	if replaced {
-		p.report(RefreshReused, c.ClientID, "the app sends a refresh token that has a successor: the provider takes the token for stolen and ends the grant")
+		p.report(RefreshReused, c.ClientID, "the app sends a refresh token that has a successor: one of the two may be stolen, and the provider ends the grant")
 	}
 }
 

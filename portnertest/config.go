@@ -3,6 +3,8 @@ package portnertest
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,8 +82,8 @@ type User struct {
 	password string // in a file
 }
 
-// check returns every problem of the fields that no other package checks.
-func (c *Config) check() error {
+// check returns every problem of the fields that no other package checks. A field that has no effect at the service is one of them.
+func (c *Config) check(service string) error {
 	var f fields.Checker
 	add := func(field, problem string) { f.Add(field, errors.New(problem)) }
 	for _, rule := range c.Allow {
@@ -89,11 +91,14 @@ func (c *Config) check() error {
 			f.Add("Allow", fmt.Errorf("there is no rule %q", rule))
 		}
 	}
-	for name, u := range c.Users {
-		if _, err := norway.ParsePID(u.PID); u.PID != "" && err != nil {
+	for _, name := range slices.Sorted(maps.Keys(c.Users)) {
+		if _, err := norway.ParsePID(c.Users[name].PID); c.Users[name].PID != "" && err != nil {
 			add("Users["+name+"].PID", "must be a national identity number")
 		}
 	}
+	c.checkLists(&f)
+	f.Want(service == "idporten" || c.Profile.Name == "", "Profile", "applies to New only")
+	f.Want(service == "maskinporten" || len(c.Delegations) == 0, "Delegations", "applies to NewMaskinporten only")
 	for field, path := range map[string]string{"FrontchannelLogout": c.FrontchannelLogout, "BackchannelLogout": c.BackchannelLogout} {
 		if path != "" && !strings.HasPrefix(path, "/") {
 			add(field, "must be a path that begins with a slash")
@@ -111,6 +116,83 @@ func (c *Config) check() error {
 	}
 	return f.Err()
 }
+
+// checkLists reports entries that are malformed or that another entry hides.
+func (c *Config) checkLists(f *fields.Checker) {
+	names := map[string]bool{}
+	for i, s := range c.Scopes {
+		f.Want(isScope(s.Name), fmt.Sprintf("Scopes[%d].Name", i), "must be a scope (RFC 6749 §3.3)")
+		f.Want(!names[s.Name], fmt.Sprintf("Scopes[%d].Name", i), "is that of an earlier entry")
+		names[s.Name] = true
+	}
+	clients := map[string]bool{}
+	for i := range c.Clients {
+		f.Want(!clients[c.Clients[i].ClientID], fmt.Sprintf("Clients[%d].ClientID", i), "is that of an earlier entry")
+		clients[c.Clients[i].ClientID] = true
+	}
+	for i, d := range c.Delegations {
+		for field, orgno := range map[string]string{"Consumer": d.Consumer, "Supplier": d.Supplier} {
+			_, err := norway.ParseOrgno(orgno)
+			f.Want(err == nil, fmt.Sprintf("Delegations[%d].%s", i, field), "must be an organisation number")
+		}
+	}
+}
+
+// checkLevels reports levels of users that the service does not have.
+func (p *Provider) checkLevels() error {
+	var f fields.Checker
+	for _, name := range slices.Sorted(maps.Keys(p.cfg.Users)) {
+		if err := p.checkLevel(p.cfg.Users[name].ACR); err != nil && p.cfg.File == "" {
+			f.Add("Config: Users["+name+"].ACR", err)
+		}
+	}
+	return f.Err()
+}
+
+// checkLevel returns an error for a level that the service does not have.
+func (p *Provider) checkLevel(level string) error {
+	known := p.system.levels.Values()
+	if level == "" || slices.Contains(known, level) {
+		return nil
+	}
+	if len(known) == 0 {
+		return errors.New("the service has no levels")
+	}
+	return fmt.Errorf("%q is none of %s", level, strings.Join(known, ", "))
+}
+
+// checkLogin returns the problem of a login, with its field.
+func (p *Provider) checkLogin(l Login) error {
+	if !p.system.login {
+		return errNoLogin
+	}
+	if _, known := p.cfg.Users[l.user()]; !known {
+		return invalid("User", "there is no user %q", l.user())
+	}
+	if err := p.checkLevel(l.ACR); err != nil {
+		return invalid("ACR", "%w", err)
+	}
+	return checkScopes(l.Scopes)
+}
+
+// checkScopes returns the problem of the scopes of a login or a token.
+func checkScopes(names []string) error {
+	for i, name := range names {
+		if !isScope(name) {
+			return invalid(fmt.Sprintf("Scopes[%d]", i), "must be a scope (RFC 6749 §3.3)")
+		}
+	}
+	return nil
+}
+
+// isScope reports whether a text is one scope.
+func isScope(name string) bool {
+	parsed, err := scope.Parse(name)
+	return err == nil && len(parsed) == 1 && parsed[0] == name
+}
+
+// errNoLogin is the error of Maskinporten and Altinn, which have no users who log in.
+var errNoLogin = errors.New("this service has no login")
 
 // users returns the users of the zero value of Config.
 func users() map[string]User {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -60,13 +61,31 @@ type fault struct {
 // browsers do not probe.
 func (p *Provider) Fail(endpoint string, n int, f Fault) {
 	p.t.Helper()
-	known := []string{"authorize", "par", "token", "userinfo", "introspect", "revoke", "logout", "jwks", "metadata", "exchange"}
-	if !slices.Contains(known, endpoint) || n < 1 || f < Unavailable || f > LostAnswer {
-		p.t.Fatalf("portnertest: Fail(%q, %d, %v): there is no such endpoint, number or fault of answers", endpoint, n, f)
+	if problem := p.checkFail(endpoint, n, f); problem != "" {
+		p.t.Fatalf("portnertest: Fail(%q, %d, %v): %s", endpoint, n, f, problem)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, &fault{endpoint, n, f})
+}
+
+// checkFail returns the problem of the arguments of Fail, or "".
+func (p *Provider) checkFail(endpoint string, n int, f Fault) string {
+	var known []string
+	for _, name := range []string{"authorize", "par", "token", "userinfo", "introspect", "revoke", "logout", "jwks", "metadata", "exchange"} {
+		if p.endpointURL(name) != "" || name == "metadata" || name == "exchange" && p.system.exchanges {
+			known = append(known, name)
+		}
+	}
+	switch {
+	case !slices.Contains(known, endpoint):
+		return "the endpoints of this service are " + strings.Join(known, ", ")
+	case n < 1:
+		return "n must be positive"
+	case f < Unavailable || f > LostAnswer:
+		return "the fault is none of an answer: Unavailable, Slow, CutAnswer or LostAnswer"
+	}
+	return ""
 }
 
 // takeFault returns the fault of a request of the tested app, or nil.

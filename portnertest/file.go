@@ -100,7 +100,7 @@ func openAltinn(trusted []*Provider) opener {
 	return func(p *Provider, doc document, f *standin.Flags) (func(*slog.Logger) (opened, error), error) {
 		p.Issuer += altinnPath
 		p.system = system{
-			metadata: ".well-known/openid-configuration", levels: &acr.Levels{},
+			metadata: ".well-known/openid-configuration", levels: &acr.Levels{}, exchanges: true,
 			mint: func(tok Token) (minted, error) { return p.mintAltinn(tok, trusted) },
 		}
 		for _, o := range trusted {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/portnertest"
+	"github.com/portner-go/portner/scope"
 )
 
 // TestFile: each service starts from the configuration file of its stand-in, with the pages of the stand-in, and issues the tokens of its
@@ -92,17 +93,61 @@ func TestFileOfAnEditor(t *testing.T) {
 func TestConfigProblems(t *testing.T) {
 	t.Parallel()
 	for want, cfg := range map[string]portnertest.Config{
-		"Allow":              {Allow: []portnertest.Rule{"unknown"}},
-		"Users[kari].PID":    {Users: map[string]portnertest.User{"kari": {PID: "123"}}},
-		"FrontchannelLogout": {FrontchannelLogout: "logout"},
-		"Users":              {File: "../docs/idporten-config.example.json", Users: map[string]portnertest.User{}},
-		"client_id":          {Clients: []client.Client{{ClientID: "a b\n"}}},
+		"Allow":                        {Allow: []portnertest.Rule{"unknown"}},
+		"Users[kari].ACR: \"high\" is": {Users: map[string]portnertest.User{"kari": {ACR: "high"}}},
+		"Scopes[0].Name":               {Scopes: []scope.Scope{{}}},
+		"Scopes[1].Name":               {Scopes: []scope.Scope{{Name: "a:b"}, {Name: "a:b"}}},
+		"Clients[1].ClientID":          {Clients: []client.Client{{ClientID: "a"}, {ClientID: "a"}}},
+		"Delegations[0].Supplier":      {Delegations: []portnertest.Delegation{{Consumer: portnertest.Organisation, Supplier: "1"}}},
+		"Delegations: applies to":      {Delegations: []portnertest.Delegation{{}}},
+		"Users[kari].PID":              {Users: map[string]portnertest.User{"kari": {PID: "123"}}},
+		"FrontchannelLogout":           {FrontchannelLogout: "logout"},
+		"Users":                        {File: "../docs/idporten-config.example.json", Users: map[string]portnertest.User{}},
+		"client_id":                    {Clients: []client.Client{{ClientID: "a b\n"}}},
 	} {
 		r := &reports{TB: t}
 		require.Panics(t, func() { portnertest.New(r, cfg) })
 		require.Len(t, r.fatal, 1)
 		require.Contains(t, r.fatal[0], want)
 	}
+}
+
+// TestArguments: an argument that means nothing at the service fails the test and is named.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*reports){
+		`Browser: User: there is no user "per"`: func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{User: "per"}) },
+		`Browser: ACR: "high" is none of self`:  func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{ACR: "high"}) },
+		"Browser: this service has no login":    func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).Browser(r, portnertest.Login{}) },
+		"EndSession: this service has no login": func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).EndSession(r, "kari") },
+		`LogIn: Client: there is no client "x"`: func(r *reports) { portnertest.New(r, portnertest.Config{}).LogIn(r, portnertest.Login{Client: "x"}) },
+		"LogIn: Scopes[0]: must be": func(r *reports) {
+			portnertest.New(r, portnertest.Config{}).LogIn(r, portnertest.Login{Scopes: []string{"a b"}})
+		},
+		`MintToken: Client: there is no client "x"`: func(r *reports) {
+			portnertest.New(r, portnertest.Config{}).MintToken(r, portnertest.Token{Client: "x"})
+		},
+		"MintToken: DPoP: is required": func(r *reports) { portnertest.NewHelseID(r, portnertest.Config{}).MintToken(r, portnertest.Token{}) },
+		"this service are token, jwks, metadata": func(r *reports) {
+			portnertest.NewMaskinporten(r, portnertest.Config{}).Fail("authorize", 1, portnertest.Slow)
+		},
+		"n must be positive":                           func(r *reports) { portnertest.New(r, portnertest.Config{}).Fail("token", 0, portnertest.Slow) },
+		"the fault is none of an answer":               func(r *reports) { portnertest.New(r, portnertest.Config{}).Fail("token", 1, portnertest.ExpiredToken) },
+		"Advance(-1ns): the clock":                     func(r *reports) { portnertest.New(r, portnertest.Config{}).Advance(-1) },
+		"NewAltinn: trusted: at least":                 func(r *reports) { portnertest.NewAltinn(r, portnertest.Config{}) },
+		"trusted: at least one provider is required, ": func(r *reports) { portnertest.NewAltinn(r, portnertest.Config{}, nil) },
+	}
+	for want, call := range tests {
+		r := &reports{TB: t}
+		require.Panics(t, func() { call(r) }, want)
+		require.Len(t, r.fatal, 1, want)
+		require.Contains(t, r.fatal[0], want)
+	}
+	op := portnertest.New(t, portnertest.Config{})
+	for _, endpoint := range []string{"authorize", "par", "token", "userinfo", "introspect", "revoke", "logout", "jwks", "metadata"} {
+		op.Fail(endpoint, 1, portnertest.Unavailable)
+	}
+	portnertest.NewAltinn(t, portnertest.Config{}, op).Fail("exchange", 1, portnertest.Unavailable)
 }
 
 // TestFileOfExchange: an Altinn of a file trusts the providers of the test.

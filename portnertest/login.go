@@ -142,16 +142,13 @@ func (p *Provider) LogIn(t testing.TB, l Login) Tokens {
 }
 
 func (p *Provider) logIn(l Login, key *Prover) (Tokens, error) {
-	if !p.system.login {
-		return Tokens{}, errors.New("this service has no login")
-	}
-	if _, known := p.cfg.Users[l.user()]; !known {
-		return Tokens{}, fmt.Errorf("there is no user %q", l.user())
+	if err := p.checkLogin(l); err != nil {
+		return Tokens{}, err
 	}
 	for _, name := range l.Scopes {
 		p.clients.addScope(scope.Scope{Name: name})
 	}
-	c, err := p.clients.Client(context.Background(), cmp.Or(l.Client, p.clients.first()))
+	c, err := p.registered(cmp.Or(l.Client, p.clients.first()))
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -82,8 +82,8 @@ func (b *browser) clientID() string {
 // and back-channel calls have reached the tested app. An app at which the user is still logged in fails the test.
 func (p *Provider) EndSession(t testing.TB, user string) {
 	t.Helper()
-	if _, known := p.cfg.Users[user]; !known {
-		t.Fatalf("portnertest: EndSession: there is no user %q", user)
+	if err := p.checkLogin(Login{User: user}); err != nil {
+		t.Fatalf("portnertest: EndSession: %v", err)
 	}
 	p.mu.Lock()
 	all := p.browsers

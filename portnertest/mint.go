@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -56,6 +57,12 @@ func (p *Provider) MintToken(t testing.TB, tok Token) string {
 func (p *Provider) mint(tok Token) (string, error) {
 	if tok.Fault < None || tok.Fault > IDTokenInstead {
 		return "", invalid("Fault", "%v is no defect of a token", tok.Fault)
+	}
+	if p.system.bound && tok.DPoP == nil {
+		return "", invalid("DPoP", "is required: the service binds every token to a key (NewProver)")
+	}
+	if err := checkScopes(tok.Scopes); err != nil {
+		return "", err
 	}
 	for _, name := range tok.Scopes {
 		p.clients.addScope(scope.Scope{Name: name})
@@ -143,7 +150,7 @@ func (p *Provider) change(token string, tok Token) (string, error) {
 // clientOf returns a client, or one of an organisation, which is made if there is none.
 func (p *Provider) clientOf(clientID, orgno string) (*client.Client, error) {
 	if clientID != "" {
-		return p.clients.Client(context.Background(), clientID)
+		return p.registered(clientID)
 	}
 	app, err := p.clients.Client(context.Background(), p.clients.first())
 	if err != nil || orgno == "" || orgno == app.OrganisationNo {
@@ -161,6 +168,15 @@ func (p *Provider) clientOf(clientID, orgno string) (*client.Client, error) {
 		return nil, invalid("Consumer", "%w", err)
 	}
 	return p.clients.Client(context.Background(), id)
+}
+
+// registered returns the client that a test names.
+func (p *Provider) registered(clientID string) (*client.Client, error) {
+	c, err := p.clients.Client(context.Background(), clientID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, invalid("Client", "there is no client %q", clientID)
+	}
+	return c, err
 }
 
 // invalid returns the error of a field of the caller's.

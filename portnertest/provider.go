@@ -66,6 +66,8 @@ type system struct {
 	login    bool   // users log in
 	bound    bool   // requests are pushed, and tokens are bound by DPoP
 	metadata string // path of the metadata
+	// exchanges reports an Altinn, whose endpoint is not in its metadata.
+	exchanges bool
 	// authenticate returns the login of a user, at a level.
 	authenticate func(name string, u User, level string) (session.Authentication, error)
 	levels       *acr.Levels
@@ -88,7 +90,7 @@ func start(t testing.TB, cfg Config, name string, build func(*Provider) error, o
 		reported: map[string]bool{}, plays: map[string]*play{}, playOf: map[storage.Hash]*play{}, history: newHistory(), metadata: map[string]any{},
 		probedApps: map[string]bool{}, changed: map[storage.Hash]change{}, pushed: map[string]string{},
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(name); err != nil {
 		t.Fatalf("portnertest: Config: %v", err)
 	}
 	if cfg.Users == nil && cfg.File == "" {
@@ -114,6 +116,9 @@ func start(t testing.TB, cfg Config, name string, build func(*Provider) error, o
 		if err == nil {
 			err = build(p)
 		}
+	}
+	if err == nil {
+		err = p.checkLevels()
 	}
 	if err == nil {
 		err = p.readMetadata(p.Issuer + p.system.metadata)
@@ -190,8 +195,12 @@ func (p *Provider) Now() time.Time {
 	return p.now
 }
 
-// Advance moves the clock forward. Codes, tokens and sessions whose time has come are expired.
+// Advance moves the clock forward. Codes, tokens and sessions whose time has come are expired. A negative d fails the test.
 func (p *Provider) Advance(d time.Duration) {
+	p.t.Helper()
+	if d < 0 {
+		p.t.Fatalf("portnertest: Advance(%v): the clock moves forward only", d)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now = p.now.Add(d)

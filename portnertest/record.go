@@ -31,7 +31,8 @@ type Request struct {
 	Fault      Fault  // of Fail
 }
 
-// Requests returns the requests of the tested app in the order of their responses, without those of probes.
+// Requests returns the requests of the tested app in the order of their responses, without those of probes. Requests for keys and metadata
+// belong to no login, and are those of probes, too.
 func (p *Provider) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -91,6 +91,10 @@ func (p *Provider) report(rule Rule, clientID, format string, args ...any) {
 	p.reported[key] = true
 	p.mu.Unlock()
 	if !reported {
-		p.t.Errorf("portnertest: %s: client %q: %s (%s)", rule, clientID, fmt.Sprintf(format, args...), sources[rule])
+		of := ""
+		if clientID != "" { // a request with a token only does not name the client
+			of = fmt.Sprintf("client %q: ", clientID)
+		}
+		p.t.Errorf("portnertest: %s: %s%s (%s)", rule, of, fmt.Sprintf(format, args...), sources[rule])
 	}
 }

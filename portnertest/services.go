@@ -101,6 +101,9 @@ func (p *Provider) mintMachine(tok Token) (minted, error) {
 // NewAltinn starts an Altinn that exchanges tokens of other providers of this package, a Maskinporten or an ID-porten.
 func NewAltinn(t testing.TB, cfg Config, trusted ...*Provider) *Provider {
 	t.Helper()
+	if slices.Contains(trusted, nil) || len(trusted) == 0 && cfg.File == "" {
+		t.Fatalf("portnertest: NewAltinn: trusted: at least one provider is required, and none may be nil")
+	}
 	return start(t, cfg, "altinn", func(p *Provider) error { return buildAltinn(p, trusted) }, openAltinn(trusted))
 }
 
@@ -126,7 +129,7 @@ func buildAltinn(p *Provider, trusted []*Provider) error {
 	}
 	handler, err := altinn.New(cfg)
 	p.system = system{
-		handler: handler, metadata: ".well-known/openid-configuration", levels: &acr.Levels{},
+		handler: handler, metadata: ".well-known/openid-configuration", levels: &acr.Levels{}, exchanges: true,
 		mint: func(tok Token) (minted, error) { return p.mintAltinn(tok, trusted) },
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/portnertest"
+	"github.com/portner-go/portner/resource"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -77,7 +78,9 @@ func newApp(t *testing.T, op *portnertest.Provider) *httptest.Server {
 }
 
 func newAPI(t *testing.T, op *portnertest.Provider) http.Handler {
-	api, err := NewAPI(op.Issuer, op.HTTP)
+	api, err := NewAPI(resource.Config{
+		Issuer: op.Issuer, Keys: resource.RemoteKeys{URI: op.Issuer + "/jwks.json", HTTP: op.HTTP}, URL: "https://api.example.no", Now: op.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,8 @@ import (
 )
 
 // NewAPI returns an API for tokens of an issuer with the scope skatt:les.
-func NewAPI(issuer string, provider *http.Client) (http.Handler, error) {
-	api, err := resource.New(resource.Config{
-		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "/jwks.json", HTTP: provider}, URL: "https://api.example.no",
-	})
+func NewAPI(cfg resource.Config) (http.Handler, error) {
+	api, err := resource.New(cfg)
 	if err != nil {
 		return nil, err
 	}
