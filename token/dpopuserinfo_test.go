@@ -138,6 +138,49 @@ func TestUserInfoOfBoundToken(t *testing.T) {
 	}
 }
 
+// TestUserInfoOfBoundTokenForAPI: a token for an API opens userinfo if it is bound to a key or certificate of the client, and the client proves
+// it. The API that received the token has neither.
+func TestUserInfoOfBoundTokenForAPI(t *testing.T) {
+	t.Parallel()
+	f := newDPoPFixture(t)
+	key, cert := portnertest.NewProver(), certificate("client")
+	forAPI := func(c *storage.AuthorizationCode) { c.Grant.Resources = []string{"https://api.example.no"} }
+	redeem := func(cert *x509.Certificate, proofs ...string) string {
+		a := f.proved("web", codeForm(f.code(forClient("web", "openid", "profile"), forAPI)), cert, proofs...)
+		require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+		_, claims := segments(t, a.str("access_token"))
+		require.Equal(t, "https://api.example.no", claims["aud"])
+		return a.str("access_token")
+	}
+	userInfo := func(authorization string, cert *x509.Certificate, proofs ...string) answer {
+		r := httptest.NewRequest(http.MethodGet, userInfoURL, nil)
+		r.Header.Set("Authorization", authorization)
+		return f.sendRequest(f.ep.UserInfo(), withProof(r, cert, proofs...))
+	}
+	unbound, keyed := redeem(nil), redeem(nil, f.tokenProof(key))
+	f.clients["web"].TLSClientCertificateBoundAccessTokens = true
+	certified := redeem(cert)
+
+	proof := func(p *portnertest.Prover) string {
+		return p.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(keyed))
+	}
+	a := userInfo("DPoP "+keyed, nil, proof(key))
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+	require.Equal(t, pid, a.body["pid"])
+	a = userInfo("Bearer "+certified, cert)
+	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
+
+	for name, a := range map[string]answer{
+		"unbound": userInfo("Bearer "+unbound, nil), "of a key, as Bearer": userInfo("Bearer "+keyed, nil),
+		"of a key, with another": userInfo("DPoP "+keyed, nil, proof(portnertest.NewProver())),
+		"of a certificate":       userInfo("Bearer "+certified, nil), "of a certificate, with another": userInfo("Bearer "+certified, certificate("other")),
+	} {
+		require.Equal(t, http.StatusUnauthorized, a.Code, name)
+		require.Equal(t, "invalid_token", a.str("error"), name)
+	}
+	require.Equal(t, "The access token is for another resource server.", userInfo("Bearer "+unbound, nil).str("error_description"))
+}
+
 // TestTwoTokensAtUserInfo: a request with two tokens is rejected with both challenges (RFC 6750 §3.1).
 func TestTwoTokensAtUserInfo(t *testing.T) {
 	t.Parallel()

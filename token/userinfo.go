@@ -67,8 +67,10 @@ func (x *exchange) describeUser(ctx context.Context) (out *buffer, err error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if !isForProvider(access.Audience, x.cfg.Issuer) { // RFC 9068 §4: userinfo is a resource server too
-		return nil, invalidToken("audience_mismatch", grant.ID)
+	if !opensUserInfo(&access, x.cfg.Issuer) {
+		err := invalidToken("audience_mismatch", grant.ID)
+		err.Description = "The access token is for another resource server."
+		return nil, err
 	}
 	live, err := x.minter.check(ctx, &grant, nil, x.now)
 	if live.client != nil {
@@ -87,6 +89,13 @@ func (x *exchange) describeUser(ctx context.Context) (out *buffer, err error) {
 		x.nonce = x.cfg.ResourceNonces.Current(x.now)
 	}
 	return x.userInfoOf(ctx, &access, &grant, &live)
+}
+
+// opensUserInfo reports whether the audience of a token permits userinfo, a resource server too (RFC 9068 §4). OIDC Core §5.3.1 takes the
+// token of the login, whose audience is an API if its scopes or a resource name one. Such a token is accepted if it is bound to the sender,
+// which verifySender proves: an API that received it cannot use it.
+func opensUserInfo(t *storage.AccessToken, issuer string) bool {
+	return isForProvider(t.Audience, issuer) || t.Confirmation != (storage.Confirmation{})
 }
 
 // userInfo holds the base claims of a userinfo response. Claims functions add the others.

@@ -419,8 +419,14 @@ var claimsDefects = []defect{
 	},
 	{
 		"userinfo accepts tokens for other APIs", "token/userinfo.go",
-		"if !isForProvider(access.Audience, x.cfg.Issuer) {",
-		"if len(access.Audience) > 1 && !isForProvider(access.Audience, x.cfg.Issuer) {",
+		"if !opensUserInfo(&access, x.cfg.Issuer) {",
+		"if len(access.Audience) > 1 && !opensUserInfo(&access, x.cfg.Issuer) {",
+		nil,
+	},
+	{
+		"userinfo accepts unbound tokens for other APIs", "token/userinfo.go",
+		"|| t.Confirmation != (storage.Confirmation{})",
+		"|| t.Confirmation == (storage.Confirmation{})",
 		nil,
 	},
 	{
