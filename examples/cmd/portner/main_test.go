@@ -83,7 +83,10 @@ func TestRefused(t *testing.T) {
 		"check -as bankid x.json":              "portner check: a configuration has problems",
 		"ca":                                   "portner ca: usage: portner ca DIR",
 		"token":                                "portner token: usage:",
-		"token helseid":                        "DPoP",
+		"token helseid -key x":                 "-key: needs -config",
+		"token helseid -config x":              "-key: is required with -config",
+		"token helseid -client none":           `-client: the configuration has no client "none" with client_credentials`,
+		"token helseid -scope nhn:x/y":         "invalid_scope",
 		"token altinn":                         "-token: is required",
 		"token idporten -user nobody":          `-user: the configuration has no user "nobody": it has kari, `,
 		"token idporten -client none":          `-client: the configuration has no client "none"`,
@@ -139,6 +142,7 @@ func TestTokenWithoutServer(t *testing.T) {
 		"token maskinporten -addr localhost:0":          3,
 		"token idporten -issuer http://localhost:1":     3,
 		"token ansattporten -issuer http://127.0.0.1:1": 3,
+		"token helseid -issuer http://127.0.0.1:1":      3,
 	} {
 		status, out, errs := ran(t, strings.Fields(args)...)
 		require.Zero(t, status, errs)

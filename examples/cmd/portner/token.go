@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/ansattporten"
 	"github.com/portner-go/portner/internal/standin/compat"
+	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/idporten"
 )
 
@@ -37,7 +38,7 @@ func printToken(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	case "altinn":
 		return exchanged(ctx, rest, stdout)
 	case "helseid":
-		return errors.New("a token of HelseID is bound to a key of the caller, who proves it in each request (DPoP): curl cannot use one. portner helseid shows the requests of a client")
+		return boundToken(ctx, rest, stdout, stderr)
 	case "krr", compat.Name:
 		return fmt.Errorf("%s: there is no such token: krr accepts those of maskinporten and idporten, and %s answers curl with grant_type=client_credentials", s.name, compat.Name)
 	}
@@ -92,7 +93,7 @@ func loggedIn(ctx context.Context, s server, args []string, stdout, stderr io.Wr
 	}
 	if l.config != "" && listens(ctx, l.issuer) {
 		l.http = l.Outgoing()
-	} else if l.http, err = l.temporary(ctx, s.name, d, stderr); err != nil {
+	} else if l.http, err = temporary(ctx, s.name, l.issuer, d, stderr); err != nil {
 		return err
 	}
 	token, err := l.run(ctx)
@@ -159,20 +160,23 @@ func (l *login) choose(name string, d standin.Document) (addr string, err error)
 }
 
 // temporary returns a client whose requests a server in this process handles.
-func (l *login) temporary(ctx context.Context, name string, d standin.Document, stderr io.Writer) (*http.Client, error) {
-	f := standin.Flags{Issuer: l.issuer, TestIssuer: l.issuer, ConfigFile: d.Path, Text: d.Text}
+func temporary(ctx context.Context, name, issuer string, d standin.Document, stderr io.Writer) (*http.Client, error) {
+	f := standin.Flags{Issuer: issuer, TestIssuer: issuer, ConfigFile: d.Path, Text: d.Text}
 	var s interface{ Handler() http.Handler }
 	var err error
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	if name == "idporten" {
+	switch name {
+	case "idporten":
 		s, err = idporten.Open(ctx, idporten.Options{Flags: f}, log)
-	} else {
+	case "ansattporten":
 		s, err = ansattporten.Open(ctx, ansattporten.Options{Flags: f}, log)
+	case "helseid":
+		s, err = helseid.Open(ctx, helseid.Options{Flags: f}, log)
 	}
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(stderr, "portner token: the token is not of a server that runs at %s, and the key of this token is discarded (-config FILE is the configuration of a server that runs)\n", l.issuer)
+	fmt.Fprintf(stderr, "portner token: the token is not of a server that runs at %s, and the key of this token is discarded (-config FILE is the configuration of a server that runs)\n", issuer)
 	return &http.Client{Transport: handled{s.Handler()}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 

@@ -1,7 +1,9 @@
 package journey
 
 import (
+	"cmp"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,7 +24,9 @@ import (
 // proofs.
 type Client struct {
 	Issuer, ID string
-	Key        *ecdsa.PrivateKey
+	Key        crypto.Signer
+	KeyID      string // the default is that of JWKS
+	Algorithm  string // the default is ES256
 	HTTP       *http.Client
 }
 
@@ -70,9 +74,10 @@ func (c *Client) Sign(typ string, embed bool, claims map[string]any) (string, er
 	options := (&jose.SignerOptions{EmbedJWK: embed}).WithType(jose.ContentType(typ))
 	var key any = c.Key
 	if !embed {
-		key = jose.JSONWebKey{Key: c.Key, KeyID: KeyID}
+		key = jose.JSONWebKey{Key: c.Key, KeyID: cmp.Or(c.KeyID, KeyID)}
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options)
+	algorithm := jose.SignatureAlgorithm(cmp.Or(c.Algorithm, string(jose.ES256)))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options)
 	if err != nil {
 		return "", fmt.Errorf("signing: %w", err)
 	}
