@@ -685,6 +685,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off 
 DECLARE
 	v_removed bigint;
 BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true); -- until the end of the transaction
 	IF p_table = 'access_tokens' THEN
 		DELETE FROM portner.access_tokens WHERE ctid = ANY (ARRAY(
 			SELECT ctid FROM portner.access_tokens WHERE remove_at <= p_until ORDER BY remove_at LIMIT p_most FOR UPDATE SKIP LOCKED));
