@@ -39,6 +39,9 @@ type cluster struct {
 // newCluster starts the database and the servers, and waits until all are ready.
 func newCluster(ctx context.Context, opt options, stdout, stderr io.Writer) (*cluster, error) {
 	c := &cluster{opt: opt, out: stdout, log: standin.Logger(stderr, slog.LevelInfo)}
+	if opt.load != nil {
+		stderr = problems{stderr}
+	}
 	err := c.start(ctx, child.NewLog(stderr))
 	if err != nil {
 		return nil, errors.Join(err, c.close())
@@ -91,7 +94,7 @@ func (c *cluster) start(ctx context.Context, stderr io.Writer) (err error) {
 
 // arguments writes the configuration of the servers, and returns the flags that all of them have.
 func (c *cluster) arguments() ([]string, error) {
-	text, err := json.Marshal(configuration(c.sites[1].Base, c.sites[2].Base, c.opt.more))
+	text, err := json.Marshal(configuration(c.sites[1].Base, c.sites[2].Base, c.opt))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +121,19 @@ func (c *cluster) buildDemo() error {
 	})
 	c.sites[3].Handle(api)
 	return err
+}
+
+// replay replays the record day and prints what it has found.
+func (c *cluster) replay(ctx context.Context) error {
+	serving, stop := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- c.serve(serving) }()
+	fmt.Fprintf(c.out, "portner: replaying a record day at %s on %d servers and %s, which takes %s\n",
+		c.sites[0].Base, len(c.nodes), c.where(), time.Duration(24/c.opt.load.speed*float64(time.Hour)).Round(time.Second))
+	c.opt.load.issuer = c.sites[0].Base
+	c.opt.load.run(ctx)
+	stop()
+	return errors.Join(c.opt.load.report(c.out), <-served)
 }
 
 // serve handles requests until ctx ends, and stops a node now and then.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +32,9 @@ func TestMain(m *testing.M) { browsertest.Main(m) }
 // startCluster starts a cluster until the end of the test. Without PostgreSQL the test is skipped, and fails in CI.
 func startCluster(t *testing.T, more ...object) *cluster {
 	t.Helper()
-	c, err := newCluster(t.Context(), options{addr: "localhost:0", nodes: 3, more: more}, &bytes.Buffer{}, t.Output())
+	clients, users, err := (&replay{}).objects()
+	require.NoError(t, err)
+	c, err := newCluster(t.Context(), options{addr: "localhost:0", nodes: 3, more: append(clients, more...), users: users}, &bytes.Buffer{}, t.Output())
 	if errors.Is(err, localdb.ErrNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip("SKIPPED: " + err.Error())
 	}
@@ -126,6 +129,36 @@ func TestLoginSurvivesDeaths(t *testing.T) {
 	for i, n := range deaths {
 		require.GreaterOrEqual(t, n, 3, "deaths of node %d", i+1)
 	}
+
+	// A part of the record day: 3 s at 9 o'clock, when all nodes are back.
+	require.NoError(t, c.nodes[dead].start(t.Context()))
+	day := &replay{issuer: issuer, speed: 100, sample: 5000, from: 9 - 1.0/12, to: 9}
+	day.run(t.Context())
+	var out bytes.Buffer
+	require.NoError(t, day.report(&out))
+	require.Regexp(t, `^replayed: speed=100 sample=5000 logins=17 failed=0 per_second_max=[1-9]\d* p50=`, out.String())
+}
+
+// TestCurve: the record day has 2.5 million logins and 300 a second at its peak.
+func TestCurve(t *testing.T) {
+	t.Parallel()
+	require.InEpsilon(t, 2_500_000, loginsUntil(24), 0.01)
+	require.InDelta(t, 300, (loginsUntil(9) - loginsUntil(9-1.0/3600)), 0.2)
+	require.InDelta(t, 3*3600, loginsUntil(1), 1e-6)
+	require.Zero(t, loginsUntil(0))
+}
+
+// TestReplayReportsFailures: a login that fails is an error, and so is a day without a login.
+func TestReplayReportsFailures(t *testing.T) {
+	t.Parallel()
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(down.Close)
+	p := &replay{issuer: down.URL, speed: 3600, sample: 100_000, from: 8, to: 9}
+	p.run(t.Context())
+	require.EqualError(t, p.report(io.Discard), "6 logins failed, the first one: GET /authorize: 503 Service Unavailable")
+	p = &replay{issuer: down.URL, speed: 3600, sample: 1e6, from: 0, to: 0.01}
+	p.run(t.Context())
+	require.EqualError(t, p.report(io.Discard), "no login took place")
 }
 
 // TestProxy: a request that may have changed something is sent once, unless no connection was made.
@@ -188,17 +221,18 @@ func TestProxy(t *testing.T) {
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"-nodes=1", "at least 2"}, {"-kill-every=-1s", "must not be negative"}, {"-addr=localhost", "-addr"}, {"-addr=0.0.0.0:0", "is not on loopback"},
+		{"-nodes=1", "at least 2"}, {"-kill-every=-1s", "must not be negative"}, {"-addr=localhost", "-addr"}, {"-replay=-1", "-replay must be"}, {"-replay=NaN", "-replay must be"}, {"-sample=3", "only with -replay"},
+		{"-replay=1 -sample=0.5", "-sample must be"}, {"-replay=1 -kill-every=1s", "cannot be given with -replay"}, {"-addr=0.0.0.0:0", "is not on loopback"},
 	} {
 		var out, errs bytes.Buffer
-		require.Equal(t, 1, run(t.Context(), []string{c[0]}, &out, &errs))
+		require.Equal(t, 1, run(t.Context(), strings.Fields(c[0]), &out, &errs))
 		require.Contains(t, errs.String(), c[1])
 	}
 	var out, errs bytes.Buffer
 	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, flag := range []string{"-addr", "-nodes", "-kill-every", "-store"} {
+	for _, flag := range []string{"-addr", "-nodes", "-kill-every", "-store", "-replay", "-sample"} {
 		require.Contains(t, out.String(), flag)
 		require.Contains(t, string(readme), "`"+flag+"`")
 	}

@@ -32,7 +32,7 @@ func services() []demo.ServiceConfig {
 }
 
 // configuration returns the configuration file of every node.
-func configuration(first, second string, more []object) object {
+func configuration(first, second string, opt options) object {
 	service := func(id, name, base string, scopes ...string) object {
 		return object{
 			"client_id": id, "client_name": name, "client_secret": secret, "client_orgno": serviceOrg, "integration_type": "api_klient",
@@ -45,14 +45,14 @@ func configuration(first, second string, more []object) object {
 		"clients": append([]object{
 			service("min-tjeneste", "Min tjeneste", first, readIncome), service("annen-tjeneste", "Annen tjeneste", second),
 			{"client_id": apiClient, "client_name": "Datatilbyder", "client_secret": secret, "client_orgno": dataOrg, "integration_type": "api_klient", "scopes": []string{scope.Introspection}},
-		}, more...),
+		}, opt.more...),
 		"scopes": []object{{
 			"name": readIncome, "owner_orgno": dataOrg, "requires_user_consent": true, "authorization_max_lifetime": 3600, "description": "Se inntekten din",
 		}},
 		"scope_access": []object{{"scope": readIncome, "consumer_orgno": serviceOrg, "state": "APPROVED"}},
-		"users": []object{
+		"users": append([]object{
 			{"pid": "21879498012", "username": "kari", "password": "passord", "acr": "idporten-loa-high", "amr": []string{"BankID"}},
 			{"pid": "45840375084", "username": "ola", "password": "passord"},
-		},
+		}, opt.users...),
 	}
 }
