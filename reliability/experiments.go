@@ -73,7 +73,7 @@ func experiments() []*experiment {
 				{defect: "a goroutine and a file for each redemption", run: fastClockLeaking}, {defect: "a lock that is held", run: fastClockHolding},
 			},
 		},
-		{name: "record-day", about: "logins as fast as three nodes go", stores: both, fullOnly: true, run: recordDay},
+		{name: "record-day", about: "logins as fast as three nodes go, then a record day on the cluster of the examples", stores: both, fullOnly: true, run: recordDay},
 		{
 			name: "cost", about: "code exchange and refresh beside the bare statements and signatures", stores: both, run: cost,
 		},
