@@ -27,7 +27,9 @@ func boundWorld(t *testing.T, change ...func(*exchange.Config)) *world {
 	return newWorldAt(t, func(c *provider.Config) { c.DPoP = &dpop.Policy{Replay: c.Replay} }, change...)
 }
 
-func (w *world) proof(p *portnertest.Prover) string { return p.Proof("POST", tokenURL, w.clock(), nil) }
+func (w *world) proof(p *portnertest.Prover) string {
+	return p.Proof("POST", tokenURL, "", w.clock(), nil)
+}
 
 // loginWith is login with a key.
 func (w *world) loginWith(clientID, scopes string, p *portnertest.Prover) optest.Answer {

@@ -104,7 +104,7 @@ func (p *Provider) formWith(name string, form url.Values, header http.Header, ke
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if key != nil {
-		r.Header.Set("DPoP", key.Proof(http.MethodPost, address, p.Now(), proof))
+		r.Header.Set("DPoP", key.Proof(http.MethodPost, address, "", p.Now(), proof))
 	}
 	body, err := p.send(r)
 	if err != nil {

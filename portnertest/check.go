@@ -142,7 +142,7 @@ func (p *Provider) checkCode(c *call) {
 	}
 	p.mu.Lock()
 	used := p.history.codes[storage.HashOf(code)]
-	if c.Status == http.StatusOK && c.Fault != LostAnswer && c.Fault != CutAnswer {
+	if c.Status == http.StatusOK && c.Fault != LostResponse && c.Fault != CutResponse {
 		p.history.codes[storage.HashOf(code)] = true
 	}
 	before := p.history.verifiers[c.ClientID]
@@ -189,7 +189,7 @@ func (p *Provider) checkRefresh(c *call) {
 		return
 	}
 	next := c.text("refresh_token")
-	received := c.Fault != LostAnswer && c.Fault != CutAnswer
+	received := c.Fault != LostResponse && c.Fault != CutResponse
 	p.mu.Lock()
 	replaced := p.history.replaced[storage.HashOf(token)]
 	if next != "" && next != token && received {

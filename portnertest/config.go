@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,24 +28,26 @@ const (
 // Organisation is the organisation number of the client "app", and the owner of the scopes of tests.
 const Organisation = "991825827"
 
-// Config describes a provider. The zero value has the client "app" and the users "kari" and "ola".
+// Config configures a provider. The zero value has the client "app" and the users "kari" and "ola". A function that starts a provider fails the
+// test if the Config is invalid, with the names of the fields.
 type Config struct {
 	// File is a configuration file of the stand-in of the service (docs/idporten-config.md and the others). It takes the place of Profile, Clients,
 	// the logout paths, Scopes, Delegations, Users and Claims. A client with a redirect URI on loopback accepts it at every port, and its logout
 	// URIs follow. Users have the level of their entry. Issuer and listener are those of the test.
 	File string
-	// Profile applies to New. The zero value is provider.IDPorten().
+	// Profile is that of the provider of New. The zero value is provider.IDPorten(). The other services have profiles of their
+	// own, and reject one.
 	Profile provider.Profile
 	// Clients are registrations. One without redirect URIs accepts every redirect URI on loopback, because a tested app often learns its
 	// address after it has the issuer.
 	Clients []client.Client
-	// FrontchannelLogout and BackchannelLogout are the paths of the logout handlers of the tested app, such as "/logout/frontchannel". They
+	// FrontchannelLogoutPath and BackchannelLogoutPath are the paths of the logout handlers of the tested app, such as "/logout/frontchannel". They
 	// apply to clients without redirect URIs, at the origin of the redirect URI that the app uses. If both are "", ending a session is
 	// reported as a mistake.
-	FrontchannelLogout, BackchannelLogout string
+	FrontchannelLogoutPath, BackchannelLogoutPath string
 	// Scopes are scopes that exist, in addition to those that LogIn and MintToken name. Every client may use them.
 	Scopes []scope.Scope
-	// Delegations apply to Maskinporten.
+	// Delegations are those of NewMaskinporten. The other services reject the field.
 	Delegations []Delegation
 	// Users are the users by name. If nil, they are kari and ola, two synthetic persons.
 	Users map[string]User
@@ -97,17 +100,18 @@ func (c *Config) check(service string) error {
 		}
 	}
 	c.checkLists(&f)
-	f.Want(service == "idporten" || c.Profile.Name == "", "Profile", "applies to New only")
+	f.Want(service == "idporten" || !c.hasProfile(), "Profile", "applies to New only")
 	f.Want(service == "maskinporten" || len(c.Delegations) == 0, "Delegations", "applies to NewMaskinporten only")
-	for field, path := range map[string]string{"FrontchannelLogout": c.FrontchannelLogout, "BackchannelLogout": c.BackchannelLogout} {
+	for field, path := range map[string]string{"FrontchannelLogoutPath": c.FrontchannelLogoutPath, "BackchannelLogoutPath": c.BackchannelLogoutPath} {
+		f.Want(path == "" || service != "maskinporten" && service != "altinn", field, "has no effect at a service without logins")
 		if path != "" && !strings.HasPrefix(path, "/") {
 			add(field, "must be a path that begins with a slash")
 		}
 	}
 	if c.File != "" {
 		for field, set := range map[string]bool{
-			"Profile": c.Profile.Name != "", "Clients": c.Clients != nil, "FrontchannelLogout": c.FrontchannelLogout != "", "Scopes": c.Scopes != nil,
-			"BackchannelLogout": c.BackchannelLogout != "", "Delegations": c.Delegations != nil, "Users": c.Users != nil, "Claims": c.Claims != nil,
+			"Profile": c.hasProfile(), "Clients": c.Clients != nil, "FrontchannelLogoutPath": c.FrontchannelLogoutPath != "", "Scopes": c.Scopes != nil,
+			"BackchannelLogoutPath": c.BackchannelLogoutPath != "", "Delegations": c.Delegations != nil, "Users": c.Users != nil, "Claims": c.Claims != nil,
 		} {
 			if set {
 				add(field, "is that of File")
@@ -194,6 +198,9 @@ func isScope(name string) bool {
 // errNoLogin is the error of Maskinporten and Altinn, which have no users who log in.
 var errNoLogin = errors.New("this service has no login")
 
+// hasProfile reports whether Profile is not the zero value.
+func (c *Config) hasProfile() bool { return !reflect.ValueOf(c.Profile).IsZero() }
+
 // users returns the users of the zero value of Config.
 func users() map[string]User {
 	return map[string]User{
@@ -204,11 +211,11 @@ func users() map[string]User {
 
 // Login is a login of a user at a client. The zero value logs in kari, at the level that the request requires, and consents.
 type Login struct {
-	User   string   // the default is kari
-	Client string   // the client_id of LogIn; the default is app
-	ACR    string   // the level that the user reaches; the default is the one that the request requires
-	Scopes []string // the scopes of LogIn, in addition to openid and profile
-	Cancel bool     // the user cancels at the first page
+	User     string   // the default is kari
+	ClientID string   // of LogIn; the default is app
+	ACR      string   // the level that the user reaches; the default is the one that the request requires
+	Scopes   []string // the scopes of LogIn, in addition to openid and profile
+	Cancel   bool     // the user cancels at the first page
 	// Decline declines the consents that a page requests.
 	Decline bool
 	// Represent is the choice on a page of representation, by its identifier. The default is the first one.

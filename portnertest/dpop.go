@@ -37,12 +37,17 @@ func NewProver() *Prover {
 	return p
 }
 
-// Proof returns a proof for a request, with further claims: nil removes one. A request with an access token needs the claims of [Hash].
-func (p *Prover) Proof(method, url string, now time.Time, further map[string]any) string {
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": now.Unix()}
-	maps.Copy(claims, further)
-	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
-	signed := b64(encodeJSON(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": p.jwk})) + "." + b64(encodeJSON(claims))
+// Proof returns a proof for a request (RFC 9449 §4.2). If accessToken is not "", the proof has its hash, the claim ath. claims replace claims of
+// the proof, or add some, such as nonce; nil removes one.
+func (p *Prover) Proof(method, url, accessToken string, now time.Time, claims map[string]any) string {
+	payload := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": now.Unix()}
+	if accessToken != "" {
+		hash := sha256.Sum256([]byte(accessToken))
+		payload["ath"] = b64(hash[:])
+	}
+	maps.Copy(payload, claims)
+	maps.DeleteFunc(payload, func(_ string, v any) bool { return v == nil })
+	signed := b64(encodeJSON(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": p.jwk})) + "." + b64(encodeJSON(payload))
 	sum := sha256.Sum256([]byte(signed))
 	r, s, err := ecdsa.Sign(rand.Reader, p.key, sum[:])
 	if err != nil {
@@ -56,12 +61,6 @@ func (p *Prover) Proof(method, url string, now time.Time, further map[string]any
 
 // Format hides the key.
 func (p *Prover) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "prover[%s]", p.Thumbprint) }
-
-// Hash is the claim ath for an access token (RFC 9449 §4.2).
-func Hash(accessToken string) map[string]any {
-	sum := sha256.Sum256([]byte(accessToken))
-	return map[string]any{"ath": b64(sum[:])}
-}
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 

@@ -10,36 +10,36 @@ import (
 	"time"
 )
 
-// Fault is a defect of a token, for MintToken, or of an answer, for Fail.
+// Fault is a defect of a token, for [Provider.MintToken], or of a response, for [Provider.Fail]. The zero value is NoFault.
 type Fault int
 
 // Defects of tokens.
 const (
-	None            Fault = iota
-	ExpiredToken          // exp has passed
-	FutureToken           // nbf and iat are in the future
-	ForeignAudience       // aud is another API
-	ForeignIssuer         // iss is another issuer
-	ForeignKey            // another key signed, with the kid of the provider's
-	Unsigned              // alg is none
-	RevokedToken          // the grant is revoked
-	IDTokenInstead        // an id_token in place of an access token
+	NoFault         Fault = iota // no defect
+	ExpiredToken                 // exp has passed
+	FutureToken                  // nbf and iat are in the future
+	ForeignAudience              // aud is another API
+	ForeignIssuer                // iss is another issuer
+	ForeignKey                   // another key signed, with the kid of the provider's
+	Unsigned                     // alg is none
+	RevokedToken                 // the grant is revoked
+	IDTokenInstead               // an id_token in place of an access token
 )
 
-// Defects of answers.
+// Defects of responses.
 const (
-	Unavailable Fault = iota + 100 // status 503
-	Slow                           // no answer until the client gives up, or for ten seconds; then the request is processed
-	CutAnswer                      // the request is processed, and half of the answer is sent
-	LostAnswer                     // the request is processed, and the connection ends without an answer
+	Unavailable  Fault = iota + 100 // status 503
+	Slow                            // no response until the client gives up, or for ten seconds; then the request is processed
+	CutResponse                     // the request is processed, and half of the response is sent
+	LostResponse                    // the request is processed, and the connection ends without a response
 )
 
 // String returns the name of the fault.
 func (f Fault) String() string {
 	names := map[Fault]string{
-		None: "none", ExpiredToken: "expired token", FutureToken: "future token", ForeignAudience: "foreign audience", ForeignIssuer: "foreign issuer",
+		NoFault: "none", ExpiredToken: "expired token", FutureToken: "future token", ForeignAudience: "foreign audience", ForeignIssuer: "foreign issuer",
 		ForeignKey: "foreign key", Unsigned: "unsigned", RevokedToken: "revoked token", IDTokenInstead: "id_token instead",
-		Unavailable: "unavailable", Slow: "slow", CutAnswer: "cut answer", LostAnswer: "lost answer",
+		Unavailable: "unavailable", Slow: "slow", CutResponse: "cut response", LostResponse: "lost response",
 	}
 	if name, ok := names[f]; ok {
 		return name
@@ -47,10 +47,10 @@ func (f Fault) String() string {
 	return "fault " + strconv.Itoa(int(f))
 }
 
-// slowFor is how long a slow answer takes at most.
+// slowFor is how long a slow response takes at most.
 const slowFor = 10 * time.Second
 
-// fault is what Fail has asked for. A nil fault is none.
+// fault is the effect of a call of Fail on the requests that follow. A nil fault is none.
 type fault struct {
 	endpoint string
 	left     int
@@ -82,8 +82,8 @@ func (p *Provider) checkFail(endpoint string, n int, f Fault) string {
 		return "the endpoints of this service are " + strings.Join(known, ", ")
 	case n < 1:
 		return "n must be positive"
-	case f < Unavailable || f > LostAnswer:
-		return "the fault is none of an answer: Unavailable, Slow, CutAnswer or LostAnswer"
+	case f < Unavailable || f > LostResponse:
+		return "the fault is none of a response: Unavailable, Slow, CutResponse or LostResponse"
 	}
 	return ""
 }
@@ -110,12 +110,12 @@ func (p *Provider) takeFault(c *call) *fault {
 
 func (f *fault) kind() Fault {
 	if f == nil {
-		return None
+		return NoFault
 	}
 	return f.fault
 }
 
-// before carries out what precedes the request. It reports whether it has answered.
+// before carries out what precedes the request. It reports whether it has responded.
 func (f *fault) before(p *Provider, w http.ResponseWriter, r *http.Request) bool {
 	switch f.kind() {
 	case Unavailable:
@@ -134,14 +134,14 @@ func (f *fault) before(p *Provider, w http.ResponseWriter, r *http.Request) bool
 	return false
 }
 
-// write sends the answer, or the part of it that the fault leaves.
+// write sends the response, or the part of it that the fault leaves.
 func (f *fault) write(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
-	if f.kind() == LostAnswer {
+	if f.kind() == LostResponse {
 		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(w.Header(), answer.Header())
 	body := answer.Body.Bytes()
-	if f.kind() == CutAnswer {
+	if f.kind() == CutResponse {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(body[:len(body)/2])

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/portnertest"
+	"github.com/portner-go/portner/provider"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -101,7 +102,8 @@ func TestConfigProblems(t *testing.T) {
 		"Delegations[0].Supplier":      {Delegations: []portnertest.Delegation{{Consumer: portnertest.Organisation, Supplier: "1"}}},
 		"Delegations: applies to":      {Delegations: []portnertest.Delegation{{}}},
 		"Users[kari].PID":              {Users: map[string]portnertest.User{"kari": {PID: "123"}}},
-		"FrontchannelLogout":           {FrontchannelLogout: "logout"},
+		"Profile: is required":         {Profile: provider.Profile{AcceptLanguage: true}},
+		"FrontchannelLogoutPath":       {FrontchannelLogoutPath: "logout"},
 		"Users":                        {File: "../docs/idporten-config.example.json", Users: map[string]portnertest.User{}},
 		"client_id":                    {Clients: []client.Client{{ClientID: "a b\n"}}},
 	} {
@@ -116,23 +118,30 @@ func TestConfigProblems(t *testing.T) {
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*reports){
-		`Browser: User: there is no user "per"`: func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{User: "per"}) },
-		`Browser: ACR: "high" is none of self`:  func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{ACR: "high"}) },
-		"Browser: this service has no login":    func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).Browser(r, portnertest.Login{}) },
-		"EndSession: this service has no login": func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).EndSession(r, "kari") },
-		`LogIn: Client: there is no client "x"`: func(r *reports) { portnertest.New(r, portnertest.Config{}).LogIn(r, portnertest.Login{Client: "x"}) },
+		`Browser: User: there is no user "per"`:   func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{User: "per"}) },
+		`Browser: ACR: "high" is none of self`:    func(r *reports) { portnertest.New(r, portnertest.Config{}).Browser(r, portnertest.Login{ACR: "high"}) },
+		"Browser: this service has no login":      func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).Browser(r, portnertest.Login{}) },
+		"EndSession: this service has no login":   func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{}).EndSession(r, "kari") },
+		`LogIn: ClientID: there is no client "x"`: func(r *reports) { portnertest.New(r, portnertest.Config{}).LogIn(r, portnertest.Login{ClientID: "x"}) },
 		"LogIn: Scopes[0]: must be": func(r *reports) {
 			portnertest.New(r, portnertest.Config{}).LogIn(r, portnertest.Login{Scopes: []string{"a b"}})
 		},
-		`MintToken: Client: there is no client "x"`: func(r *reports) {
-			portnertest.New(r, portnertest.Config{}).MintToken(r, portnertest.Token{Client: "x"})
+		`MintToken: ClientID: there is no client "x"`: func(r *reports) {
+			portnertest.New(r, portnertest.Config{}).MintToken(r, portnertest.Token{ClientID: "x"})
 		},
 		"MintToken: DPoP: is required": func(r *reports) { portnertest.NewHelseID(r, portnertest.Config{}).MintToken(r, portnertest.Token{}) },
 		"this service are token, jwks, metadata": func(r *reports) {
 			portnertest.NewMaskinporten(r, portnertest.Config{}).Fail("authorize", 1, portnertest.Slow)
 		},
+		"Config: Profile: applies to": func(r *reports) {
+			portnertest.NewHelseID(r, portnertest.Config{Profile: provider.Profile{AcceptLanguage: true}})
+		},
+		"Config: FrontchannelLogoutPath: has no": func(r *reports) { portnertest.NewMaskinporten(r, portnertest.Config{FrontchannelLogoutPath: "/a"}) },
+		"Config: BackchannelLogoutPath: has no": func(r *reports) {
+			portnertest.NewMaskinporten(r, portnertest.Config{BackchannelLogoutPath: "/a"})
+		},
 		"n must be positive":                           func(r *reports) { portnertest.New(r, portnertest.Config{}).Fail("token", 0, portnertest.Slow) },
-		"the fault is none of an answer":               func(r *reports) { portnertest.New(r, portnertest.Config{}).Fail("token", 1, portnertest.ExpiredToken) },
+		"the fault is none of a response":              func(r *reports) { portnertest.New(r, portnertest.Config{}).Fail("token", 1, portnertest.ExpiredToken) },
 		"Advance(-1ns): the clock":                     func(r *reports) { portnertest.New(r, portnertest.Config{}).Advance(-1) },
 		"NewAltinn: trusted: at least":                 func(r *reports) { portnertest.NewAltinn(r, portnertest.Config{}) },
 		"trusted: at least one provider is required, ": func(r *reports) { portnertest.NewAltinn(r, portnertest.Config{}, nil) },

@@ -34,7 +34,7 @@ func get(t *testing.T, c *http.Client, address string) (int, string) {
 func TestSeed(t *testing.T) {
 	run := func(seed uint64) (tokens []string) {
 		t.Run("", func(t *testing.T) {
-			op := portnertest.New(t, portnertest.Config{Seed: seed, FrontchannelLogout: "/frontchannel"})
+			op := portnertest.New(t, portnertest.Config{Seed: seed, FrontchannelLogoutPath: "/frontchannel"})
 			require.Equal(t, "https://idporten.example.com", op.Issuer)
 			a := newApp(t, op)
 			status, _ := get(t, op.Browser(t, portnertest.Login{}), a.url+"/login")
@@ -60,7 +60,7 @@ func TestSeed(t *testing.T) {
 // TestFail: requests of the app fail as the test asks, and those that follow do not.
 func TestFail(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []portnertest.Fault{portnertest.Unavailable, portnertest.CutAnswer, portnertest.LostAnswer} {
+	for _, fault := range []portnertest.Fault{portnertest.Unavailable, portnertest.CutResponse, portnertest.LostResponse} {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
 			op := portnertest.New(t, portnertest.Config{})
@@ -152,7 +152,7 @@ func TestCancel(t *testing.T) {
 // TestAppLogsOut: a logout that the app begins loads the frames of the other app, and leads back.
 func TestAppLogsOut(t *testing.T) {
 	t.Parallel()
-	op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+	op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 	a := newApp(t, op)
 	browser := op.Browser(t, portnertest.Login{User: "ola"})
 	_, page := get(t, browser, a.url+"/login")
@@ -166,7 +166,7 @@ func TestAppLogsOut(t *testing.T) {
 // TestSSO: a second login in the same browser needs no page, and another browser is logged in by itself.
 func TestSSO(t *testing.T) {
 	t.Parallel()
-	op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+	op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 	a := newApp(t, op)
 	first, second := op.Browser(t, portnertest.Login{}), op.Browser(t, portnertest.Login{User: "ola"})
 	for _, b := range []*http.Client{first, second, first} {
@@ -214,7 +214,7 @@ func TestProviders(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {
-		op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+		op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 		a := newApp(t, op)
 		get(t, op.Browser(t, portnertest.Login{}), a.url+"/login")
 		op.EndSession(t, "kari")

@@ -32,7 +32,7 @@ import (
 // buildLogin builds a provider with a login.
 func buildLogin(p *Provider) error {
 	profile := p.cfg.Profile
-	if profile.Name == "" {
+	if !p.cfg.hasProfile() {
 		profile = provider.IDPorten()
 	}
 	return p.buildProvider(profile, client.Client{
@@ -148,7 +148,7 @@ func (p *Provider) logIn(l Login, key *Prover) (Tokens, error) {
 	for _, name := range l.Scopes {
 		p.clients.addScope(scope.Scope{Name: name})
 	}
-	c, err := p.registered(cmp.Or(l.Client, p.clients.first()))
+	c, err := p.registered(cmp.Or(l.ClientID, p.clients.first()))
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -135,7 +135,7 @@ func (p *Provider) endSession(b *browser) error {
 	case framed && still:
 		p.report(FrontchannelLogout, b.clientID(), "the user is still logged in at %s after the front-channel call, which has no cookies: the app must find its session by sid", landing.url.Path)
 	case len(sent) == 0 && !framed:
-		p.report(LogoutUnregistered, b.clientID(), "the user logged out, and the client has no logout URI: name the path of its handler in Config.FrontchannelLogout or BackchannelLogout")
+		p.report(LogoutUnregistered, b.clientID(), "the user logged out, and the client has no logout URI: name the path of its handler in Config.FrontchannelLogoutPath or BackchannelLogoutPath")
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ type Token struct {
 	User   string   // default kari; ignored by services for machines
 	Scopes []string // scopes of the token
 	ACR    string   // level of the login; the default is that of the service
-	// Client is the client_id of the client. If "", it is a client of Consumer.
-	Client string
+	// ClientID is the client_id of the client. If "", it is a client of Consumer.
+	ClientID string
 	// Consumer is the organisation of the client. The default is that of the client.
 	Consumer string
 	// Supplier is the organisation that acts for Consumer. If "", Consumer acts for itself.
@@ -55,7 +55,7 @@ func (p *Provider) MintToken(t testing.TB, tok Token) string {
 }
 
 func (p *Provider) mint(tok Token) (string, error) {
-	if tok.Fault < None || tok.Fault > IDTokenInstead {
+	if tok.Fault < NoFault || tok.Fault > IDTokenInstead {
 		return "", invalid("Fault", "%v is no defect of a token", tok.Fault)
 	}
 	if p.system.bound && tok.DPoP == nil {
@@ -79,7 +79,7 @@ func (p *Provider) mint(tok Token) (string, error) {
 		return base.access, p.revoke(base.access)
 	}
 	changed, err := p.change(base.access, tok)
-	if err == nil && changed != base.access && tok.Fault == None {
+	if err == nil && changed != base.access && tok.Fault == NoFault {
 		p.mu.Lock()
 		p.changed[storage.HashOf(changed)] = change{base.access, tok.changes()}
 		p.mu.Unlock()
@@ -125,7 +125,7 @@ func (p *Provider) change(token string, tok Token) (string, error) {
 	case ForeignIssuer:
 		changes["iss"] = "https://another.example.com"
 	}
-	if len(changes) == 0 && tok.Fault == None {
+	if len(changes) == 0 && tok.Fault == NoFault {
 		return token, nil
 	}
 	claims, err := decode(token)
@@ -174,7 +174,7 @@ func (p *Provider) clientOf(clientID, orgno string) (*client.Client, error) {
 func (p *Provider) registered(clientID string) (*client.Client, error) {
 	c, err := p.clients.Client(context.Background(), clientID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, invalid("Client", "there is no client %q", clientID)
+		return nil, invalid("ClientID", "there is no client %q", clientID)
 	}
 	return c, err
 }
@@ -189,11 +189,11 @@ func (p *Provider) mintLogin(tok Token) (minted, error) {
 	if tok.Supplier != "" {
 		return minted{}, invalid("Supplier", "register a client with supplier_orgno and log in with it")
 	}
-	c, err := p.clientOf(tok.Client, tok.Consumer)
+	c, err := p.clientOf(tok.ClientID, tok.Consumer)
 	if err != nil {
 		return minted{}, err
 	}
-	l := Login{User: tok.User, Client: c.ClientID, ACR: tok.ACR, Scopes: tok.Scopes, Parameters: map[string]string{}}
+	l := Login{User: tok.User, ClientID: c.ClientID, ACR: tok.ACR, Scopes: tok.Scopes, Parameters: map[string]string{}}
 	if isResource(tok.Audience) {
 		l.Parameters["resource"] = tok.Audience
 	}

@@ -227,7 +227,7 @@ func (p *Provider) record(c *call) {
 	if c.own || c.Endpoint == "" || c.probing() {
 		return
 	}
-	if c.Fault == LostAnswer || c.Fault == Slow && c.Status == 0 {
+	if c.Fault == LostResponse || c.Fault == Slow && c.Status == 0 {
 		c.Status = 0
 	}
 	p.mu.Lock()

@@ -163,11 +163,11 @@ func (r *registry) learnRedirect(clientID, uri string) {
 		if uri == ownRedirect {
 			return
 		}
-		if r.cfg.FrontchannelLogout != "" {
-			c.FrontchannelLogoutURI, c.FrontchannelLogoutSessionRequired = origin+r.cfg.FrontchannelLogout, true
+		if r.cfg.FrontchannelLogoutPath != "" {
+			c.FrontchannelLogoutURI, c.FrontchannelLogoutSessionRequired = origin+r.cfg.FrontchannelLogoutPath, true
 		}
-		if r.cfg.BackchannelLogout != "" {
-			c.BackchannelLogoutURI = origin + r.cfg.BackchannelLogout
+		if r.cfg.BackchannelLogoutPath != "" {
+			c.BackchannelLogoutURI = origin + r.cfg.BackchannelLogoutPath
 		}
 	})
 }

@@ -85,7 +85,7 @@ func (p *Provider) mintMachine(tok Token) (minted, error) {
 	if isResource(tok.Audience) {
 		further["resource"] = tok.Audience
 	}
-	c, err := p.clientOf(tok.Client, of)
+	c, err := p.clientOf(tok.ClientID, of)
 	if err != nil {
 		return minted{}, err
 	}
@@ -150,7 +150,7 @@ func (p *Provider) mintAltinn(tok Token, trusted []*Provider) (minted, error) {
 		name = "id-porten"
 	}
 	outer := tok
-	outer.Claims, outer.Fault, outer.Audience = nil, None, ""
+	outer.Claims, outer.Fault, outer.Audience = nil, NoFault, ""
 	token, err := from.mint(outer)
 	if err != nil {
 		return minted{}, err

@@ -66,7 +66,7 @@ func (s service) api(t *testing.T, p *portnertest.Provider) *resource.Verifier {
 func call(v *resource.Verifier, p *portnertest.Provider, token string, key *portnertest.Prover, scopes ...string) error {
 	r := resource.Bearer(token)
 	if key != nil {
-		proof := key.Proof("GET", "https://api.example.no/tax", p.Now(), portnertest.Hash(token))
+		proof := key.Proof("GET", "https://api.example.no/tax", token, p.Now(), nil)
 		r = resource.Request{Method: "GET", Path: "/tax", Authorization: []string{"DPoP " + token}, DPoP: []string{proof}}
 	}
 	found, err := v.Verify(context.Background(), r)
@@ -96,8 +96,8 @@ func TestMintToken(t *testing.T) {
 			mint := func(f portnertest.Fault, claims map[string]any) string {
 				return p.MintToken(t, portnertest.Token{Scopes: s.scopes, Fault: f, Claims: claims, DPoP: key})
 			}
-			require.NoError(t, call(v, p, mint(portnertest.None, nil), key, s.scopes...))
-			token := mint(portnertest.None, map[string]any{"department": "tax", "client_amr": nil})
+			require.NoError(t, call(v, p, mint(portnertest.NoFault, nil), key, s.scopes...))
+			token := mint(portnertest.NoFault, map[string]any{"department": "tax", "client_amr": nil})
 			require.NoError(t, call(v, p, token, key, s.scopes...))
 			claims, err := jose.PeekPayload(token, 1<<16)
 			require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestMintedTokensAreIntrospected(t *testing.T) {
 	t.Parallel()
 	op := portnertest.New(t, portnertest.Config{})
 	tests := map[portnertest.Fault]bool{
-		portnertest.None: true, portnertest.RevokedToken: false, portnertest.ExpiredToken: false, portnertest.ForeignKey: false, portnertest.IDTokenInstead: false,
+		portnertest.NoFault: true, portnertest.RevokedToken: false, portnertest.ExpiredToken: false, portnertest.ForeignKey: false, portnertest.IDTokenInstead: false,
 	}
 	for fault, active := range tests {
 		token := op.MintToken(t, portnertest.Token{Scopes: []string{"skatt:les"}, Claims: map[string]any{"department": "tax"}, Fault: fault})

@@ -78,7 +78,7 @@ func TestStrict(t *testing.T) {
 		for mistake, rule := range group.tests {
 			t.Run(mistake, func(t *testing.T) {
 				t.Parallel()
-				cfg := portnertest.Config{FrontchannelLogout: "/frontchannel", Allow: group.allow}
+				cfg := portnertest.Config{FrontchannelLogoutPath: "/frontchannel", Allow: group.allow}
 				require.Equal(t, []string{string(rule)}, session(t, cfg, mistake))
 			})
 		}
@@ -142,7 +142,7 @@ func grant(t *testing.T, mp *portnertest.Provider, further map[string]any) {
 // TestStrictWithoutMistakes: an app that does what ID-porten requires has no finding, and neither has one whose mistakes are allowed.
 func TestStrictWithoutMistakes(t *testing.T) {
 	t.Parallel()
-	front, back := portnertest.Config{FrontchannelLogout: "/frontchannel"}, portnertest.Config{BackchannelLogout: "/backchannel"}
+	front, back := portnertest.Config{FrontchannelLogoutPath: "/frontchannel"}, portnertest.Config{BackchannelLogoutPath: "/backchannel"}
 	require.Empty(t, session(t, front))
 	require.Empty(t, session(t, back))
 	for _, mistake := range []string{"back-channel", "back-channel status"} {
@@ -187,7 +187,7 @@ func session(t *testing.T, cfg portnertest.Config, mistakes ...string) []string 
 	resp, err := browser.Get(a.url + "/profile")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	if len(mistakes) == 0 && (cfg.FrontchannelLogout != "" || cfg.BackchannelLogout != "") {
+	if len(mistakes) == 0 && (cfg.FrontchannelLogoutPath != "" || cfg.BackchannelLogoutPath != "") {
 		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 	}
 	return r.rules()

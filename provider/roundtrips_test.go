@@ -211,7 +211,7 @@ var trips = []trip{
 		require.Equal(b, http.StatusOK, b.sendKeyed("/tokeninfo", url.Values{"token": {value}}))
 	}, nil},
 	{"code exchange, DPoP", "Code ConsumeJTI RedeemCode", func(b *tripBed) {
-		b.exchange("openid", portnertest.NewProver().Proof(http.MethodPost, optest.Issuer+"/token", time.Now(), nil))
+		b.exchange("openid", portnertest.NewProver().Proof(http.MethodPost, optest.Issuer+"/token", "", time.Now(), nil))
 	}, func(c *provider.Config) { c.DPoP = &dpop.Policy{Replay: c.Replay} }},
 	{"revocation of a refresh token", "AccessToken RefreshToken Revoke", func(b *tripBed) {
 		value := b.exchange("openid profile").String("refresh_token")

@@ -73,7 +73,7 @@ func withNonces() func(*token.Config) {
 
 // tokenProof returns a proof for the token endpoint.
 func (f dpopFixture) tokenProof(p *portnertest.Prover) string {
-	return p.Proof(http.MethodPost, tokenURL, f.clock(), nil)
+	return p.Proof(http.MethodPost, tokenURL, "", f.clock(), nil)
 }
 
 // proved sends a form with the proofs and certificate of a client.
@@ -150,22 +150,22 @@ func TestTokenEndpointProofs(t *testing.T) {
 		code   portner.ErrorCode // "" for a token that is bound to the key
 	}{
 		"a proof":                      {func(f dpopFixture) []string { return []string{f.tokenProof(key)} }, ""},
-		"a proof for the mTLS alias":   {func(f dpopFixture) []string { return []string{key.Proof("POST", mtlsURL+"/token", f.clock(), nil)} }, ""},
+		"a proof for the mTLS alias":   {func(f dpopFixture) []string { return []string{key.Proof("POST", mtlsURL+"/token", "", f.clock(), nil)} }, ""},
 		"two header fields":            {func(f dpopFixture) []string { return []string{f.tokenProof(key), f.tokenProof(key)} }, portner.InvalidDPoPProof},
 		"two proofs in a header field": {func(f dpopFixture) []string { return []string{f.tokenProof(key) + ", " + f.tokenProof(key)} }, portner.InvalidDPoPProof},
 		"an empty header field":        {func(dpopFixture) []string { return []string{""} }, portner.InvalidDPoPProof},
 		"no JWT":                       {func(dpopFixture) []string { return []string{"proof"} }, portner.InvalidDPoPProof},
-		"another method":               {func(f dpopFixture) []string { return []string{key.Proof("GET", tokenURL, f.clock(), nil)} }, portner.InvalidDPoPProof},
-		"a proof of the PAR endpoint":  {func(f dpopFixture) []string { return []string{key.Proof("POST", parURL, f.clock(), nil)} }, portner.InvalidDPoPProof},
-		"a proof of userinfo":          {func(f dpopFixture) []string { return []string{key.Proof("POST", userInfoURL, f.clock(), nil)} }, portner.InvalidDPoPProof},
+		"another method":               {func(f dpopFixture) []string { return []string{key.Proof("GET", tokenURL, "", f.clock(), nil)} }, portner.InvalidDPoPProof},
+		"a proof of the PAR endpoint":  {func(f dpopFixture) []string { return []string{key.Proof("POST", parURL, "", f.clock(), nil)} }, portner.InvalidDPoPProof},
+		"a proof of userinfo":          {func(f dpopFixture) []string { return []string{key.Proof("POST", userInfoURL, "", f.clock(), nil)} }, portner.InvalidDPoPProof},
 		"a proof of another server": {func(f dpopFixture) []string {
-			return []string{key.Proof("POST", "https://login.example.no/token", f.clock(), nil)}
+			return []string{key.Proof("POST", "https://login.example.no/token", "", f.clock(), nil)}
 		}, portner.InvalidDPoPProof},
 		"an old proof": {func(f dpopFixture) []string {
-			return []string{key.Proof("POST", tokenURL, f.clock().Add(-61*time.Second), nil)}
+			return []string{key.Proof("POST", tokenURL, "", f.clock().Add(-61*time.Second), nil)}
 		}, portner.InvalidDPoPProof},
 		"without jti": {func(f dpopFixture) []string {
-			return []string{key.Proof("POST", tokenURL, f.clock(), map[string]any{"jti": nil})}
+			return []string{key.Proof("POST", tokenURL, "", f.clock(), map[string]any{"jti": nil})}
 		}, portner.InvalidDPoPProof},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -379,7 +379,7 @@ func TestNonceChallenge(t *testing.T) {
 	key := portnertest.NewProver()
 	var nonce string
 	for _, claims := range []map[string]any{nil, {"nonce": "old"}} {
-		a := send(key.Proof("POST", tokenURL, f.clock(), claims))
+		a := send(key.Proof("POST", tokenURL, "", f.clock(), claims))
 		f.requireError(a, http.StatusBadRequest, portner.UseDPoPNonce)
 		require.Len(t, a.Header().Values("DPoP-Nonce"), 1)
 		require.Equal(t, "no-store", a.Header().Get("Cache-Control"))
@@ -388,17 +388,17 @@ func TestNonceChallenge(t *testing.T) {
 	require.Zero(t, f.replays.recorded())
 	with := func() map[string]any { return map[string]any{"nonce": nonce} }
 
-	a := send(key.Proof("POST", parURL, f.clock(), with()))
+	a := send(key.Proof("POST", parURL, "", f.clock(), with()))
 	f.requireError(a, http.StatusBadRequest, portner.InvalidDPoPProof)
 	require.Empty(t, a.Header().Values("DPoP-Nonce"), "some clients take the field for a challenge")
 
-	f.requireError(send(key.Proof("POST", tokenURL, f.clock(), with())), http.StatusUnauthorized, portner.InvalidClient)
+	f.requireError(send(key.Proof("POST", tokenURL, "", f.clock(), with())), http.StatusUnauthorized, portner.InvalidClient)
 	form.Set("client_assertion", sign(map[string]any{
 		"iss": "jwt", "sub": "jwt", "aud": issuer, "iat": f.clock().Unix(), "exp": f.clock().Unix() + 60, "jti": "b",
 	}))
-	a = send(key.Proof("POST", tokenURL, f.clock(), nil))
+	a = send(key.Proof("POST", tokenURL, "", f.clock(), nil))
 	f.requireError(a, http.StatusBadRequest, portner.UseDPoPNonce)
-	a = send(key.Proof("POST", tokenURL, f.clock(), with()))
+	a = send(key.Proof("POST", tokenURL, "", f.clock(), with()))
 	require.Equal(t, http.StatusOK, a.Code, "the challenge does not spend the assertion: "+a.Body.String())
 	require.Len(t, a.Header().Values("DPoP-Nonce"), 1, "the nonce of the next proof")
 	require.Equal(t, "no-store", a.Header().Get("Cache-Control"))
@@ -406,7 +406,7 @@ func TestNonceChallenge(t *testing.T) {
 	a = f.redeem("web", f.code())
 	require.Equal(t, []any{http.StatusOK, "Bearer"}, []any{a.Code, a.str("token_type")})
 	require.NotContains(t, a.Header(), "Dpop-Nonce", "the client has no proof")
-	a = f.proved("web", codeForm("x"), nil, key.Proof("POST", tokenURL, f.clock(), with()))
+	a = f.proved("web", codeForm("x"), nil, key.Proof("POST", tokenURL, "", f.clock(), with()))
 	f.requireError(a, http.StatusBadRequest, portner.InvalidGrant)
 	require.NotContains(t, a.Header(), "Dpop-Nonce")
 }
@@ -418,7 +418,7 @@ func TestIssueReply(t *testing.T) {
 	key := portnertest.NewProver()
 	request := func(claims map[string]any) client.Request {
 		r := must(client.RequestFrom(httptest.NewRecorder(), f.request("web", codeForm(f.code())), nil))
-		r.Header["Dpop"] = []string{key.Proof("POST", tokenURL, f.clock(), claims)}
+		r.Header["Dpop"] = []string{key.Proof("POST", tokenURL, "", f.clock(), claims)}
 		return r
 	}
 	_, err := f.ep.Issue(t.Context(), request(nil))
@@ -670,7 +670,7 @@ func TestClaimsFunctionSeesBinding(t *testing.T) {
 	_, claims := segments(t, at)
 	require.Equal(t, key.Thumbprint, claims["key_of_access token"])
 	require.Equal(t, key.Thumbprint, f.introspect("web", at).body["key_of_introspection response"])
-	require.Equal(t, key.Thumbprint, f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at))).body["key_of_userinfo response"])
+	require.Equal(t, key.Thumbprint, f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, at, f.clock(), nil)).body["key_of_userinfo response"])
 	set = "cnf"
 	require.Equal(t, http.StatusServiceUnavailable, f.proved("web", codeForm(f.code()), nil, f.tokenProof(key)).Code)
 }

@@ -38,13 +38,13 @@ func TestUserInfoOfBoundToken(t *testing.T) {
 		at, plain, certified, both string
 	}
 	at := func(w world, p *portnertest.Prover, url, token string, claims ...map[string]any) []string {
-		all := portnertest.Hash(token)
+		all := map[string]any{}
 		for _, c := range claims {
 			for name, v := range c {
 				all[name] = v
 			}
 		}
-		return []string{p.Proof("GET", url, w.clock(), all)}
+		return []string{p.Proof("GET", url, token, w.clock(), all)}
 	}
 	refused := func(scheme, code, description string) string {
 		if scheme == "DPoP" {
@@ -162,7 +162,7 @@ func TestUserInfoOfBoundTokenForAPI(t *testing.T) {
 	certified := redeem(cert)
 
 	proof := func(p *portnertest.Prover) string {
-		return p.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(keyed))
+		return p.Proof("GET", userInfoURL, keyed, f.clock(), nil)
 	}
 	a := userInfo("DPoP "+keyed, nil, proof(key))
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
@@ -208,7 +208,7 @@ func TestUserInfoScopeOfBoundToken(t *testing.T) {
 	f := newDPoPFixture(t)
 	key := portnertest.NewProver()
 	at := f.loginWith("web", key, "openid", "api:read").str("access_token")
-	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
+	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, at, f.clock(), nil))
 	f.requireError(a, http.StatusForbidden, portner.InsufficientScope)
 	require.Regexp(t, `^DPoP error="insufficient_scope", error_description="[^"]+", scope="profile", `+algs+`$`, a.Header().Get("WWW-Authenticate"))
 }
@@ -222,7 +222,7 @@ func TestUserInfoWithoutPolicy(t *testing.T) {
 	f.cfg.DPoP = nil
 	f.ep = must(token.New(f.cfg))
 	f.requireError(f.userInfo(at), http.StatusUnauthorized, portner.InvalidToken)
-	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
+	a := f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, at, f.clock(), nil))
 	require.Equal(t, http.StatusUnauthorized, a.Code)
 	require.Equal(t, `Bearer realm="`+issuer+`"`, a.Header().Get("WWW-Authenticate"))
 }
@@ -245,13 +245,11 @@ func TestUserInfoNonces(t *testing.T) {
 	f := newDPoPFixture(t, withNonces(), func(c *token.Config) { c.ResourceNonces = resource })
 	key := portnertest.NewProver()
 	ofToken := map[string]any{"nonce": f.cfg.DPoP.Nonces.Current(f.clock())}
-	a := f.proved("web", codeForm(f.code()), nil, key.Proof("POST", tokenURL, f.clock(), ofToken))
+	a := f.proved("web", codeForm(f.code()), nil, key.Proof("POST", tokenURL, "", f.clock(), ofToken))
 	at := a.str("access_token")
 	require.NotEmpty(t, at, a.Body.String())
 	proof := func(nonce any) string {
-		claims := portnertest.Hash(at)
-		claims["nonce"] = nonce
-		return key.Proof("GET", userInfoURL, f.clock(), claims)
+		return key.Proof("GET", userInfoURL, at, f.clock(), map[string]any{"nonce": nonce})
 	}
 	for _, nonce := range []any{nil, ofToken["nonce"]} {
 		a = f.userInfoWith("GET", "DPoP "+at, proof(nonce))
@@ -262,15 +260,14 @@ func TestUserInfoNonces(t *testing.T) {
 	a = f.userInfoWith("GET", "DPoP "+at, proof(resource.Current(f.clock())))
 	require.Equal(t, http.StatusOK, a.Code, a.Body.String())
 	require.Equal(t, []string{resource.Current(f.clock())}, a.Header().Values("DPoP-Nonce"))
-	claims := portnertest.Hash(at)
-	claims["nonce"] = resource.Current(f.clock())
-	a = f.userInfoWith("GET", "DPoP "+at, portnertest.NewProver().Proof("GET", userInfoURL, f.clock(), claims))
+	claims := map[string]any{"nonce": resource.Current(f.clock())}
+	a = f.userInfoWith("GET", "DPoP "+at, portnertest.NewProver().Proof("GET", userInfoURL, at, f.clock(), claims))
 	f.requireError(a, http.StatusUnauthorized, portner.InvalidToken)
 	require.NotContains(t, a.Header(), "Dpop-Nonce", "some clients take the field for a challenge")
 	a = f.userInfoWith("GET", "DPoP x", proof(nil))
 	f.requireError(a, http.StatusUnauthorized, portner.InvalidToken)
 	require.NotContains(t, a.Header(), "Dpop-Nonce")
-	a = f.proved("web", codeForm(f.code()), nil, key.Proof("POST", tokenURL, f.clock(), map[string]any{"nonce": resource.Current(f.clock())}))
+	a = f.proved("web", codeForm(f.code()), nil, key.Proof("POST", tokenURL, "", f.clock(), map[string]any{"nonce": resource.Current(f.clock())}))
 	f.requireError(a, http.StatusBadRequest, portner.UseDPoPNonce)
 }
 
@@ -285,7 +282,7 @@ func TestVerifyAccessToken(t *testing.T) {
 	f.clients["web"].TLSClientCertificateBoundAccessTokens = true
 	certified := f.proved("web", codeForm(f.code()), cert).str("access_token")
 	proof := func(p *portnertest.Prover, url string) []string {
-		return []string{p.Proof("PATCH", url, f.clock(), portnertest.Hash(at))}
+		return []string{p.Proof("PATCH", url, at, f.clock(), nil)}
 	}
 	for name, tt := range map[string]struct {
 		r         token.APIRequest
@@ -339,11 +336,11 @@ func TestAliasIsOfTheIssuerOnly(t *testing.T) {
 		issuer + ".example.no/x": mtlsURL + ".example.no/x", issuer + "2/x": mtlsURL + "2/x", issuer + ":8443/x": mtlsURL + ":8443/x",
 		"https://api.example.no/x": mtlsURL + "/x",
 	} {
-		r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: url, DPoP: []string{key.Proof("GET", alias, f.clock(), portnertest.Hash(at))}}
+		r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: url, DPoP: []string{key.Proof("GET", alias, at, f.clock(), nil)}}
 		_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
 		require.ErrorIs(t, err, portner.InvalidDPoPProof, alias)
 	}
-	r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: issuer + "/x", DPoP: []string{key.Proof("GET", mtlsURL+"/x", f.clock(), portnertest.Hash(at))}}
+	r := token.APIRequest{Authorization: []string{"DPoP " + at}, Method: "GET", URL: issuer + "/x", DPoP: []string{key.Proof("GET", mtlsURL+"/x", at, f.clock(), nil)}}
 	_, err := f.ep.Minter().VerifyAccessToken(t.Context(), r, f.clock())
 	require.NoError(t, err)
 }
@@ -366,7 +363,7 @@ func TestCORSWithDPoP(t *testing.T) {
 	send := func(origin string, claims map[string]any) answer {
 		r := f.request("spa", codeForm(f.code(forClient("spa"))))
 		r.Header.Set("Origin", origin)
-		return f.sendRequest(f.ep, withProof(r, nil, key.Proof("POST", tokenURL, f.clock(), claims)))
+		return f.sendRequest(f.ep, withProof(r, nil, key.Proof("POST", tokenURL, "", f.clock(), claims)))
 	}
 	a := send(own, nil)
 	f.requireError(a, http.StatusBadRequest, portner.UseDPoPNonce)
@@ -408,7 +405,7 @@ func proofRace(t *testing.T, store func() dpop.ReplayStore) (both int) {
 		}
 		cfg.TokenURL, cfg.UserInfoURL, cfg.DPoP = tokenURL, userInfoURL, &dpop.Policy{Replay: replay}
 		a, b := must(token.New(cfg)), must(token.New(cfg))
-		proof := portnertest.NewProver().Proof("POST", tokenURL, f.clock(), nil)
+		proof := portnertest.NewProver().Proof("POST", tokenURL, "", f.clock(), nil)
 		statuses := [2]int{}
 		var done sync.WaitGroup
 		gate := make(chan struct{})
@@ -464,7 +461,7 @@ func TestFaultOfReplayStore(t *testing.T) {
 	code := f.code()
 	a := f.proved("web", codeForm(code), nil, f.tokenProof(key))
 	f.requireError(a, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
-	a = f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, f.clock(), portnertest.Hash(at)))
+	a = f.userInfoWith("GET", "DPoP "+at, key.Proof("GET", userInfoURL, at, f.clock(), nil))
 	f.requireError(a, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 	f.replays.ReplayStore = memory.New()
 	require.Equal(t, http.StatusOK, f.proved("web", codeForm(code), nil, f.tokenProof(key)).Code)

@@ -40,12 +40,12 @@ func TestBoundCaller(t *testing.T) {
 	a := w.op.Call(t, "/token", "profil", url.Values{
 		"grant_type": {"authorization_code"}, "code": {w.op.Browser().Login(t, r, "kari").Code(t)}, "redirect_uri": {optest.RedirectURI("profil")},
 		"code_verifier": {r.Verifier},
-	}, key.Proof("POST", optest.Issuer+"/token", time.Now(), nil))
+	}, key.Proof("POST", optest.Issuer+"/token", "", time.Now(), nil))
 	at := a.String("access_token")
 	require.Equal(t, "DPoP", a.String("token_type"), a.JSON)
 	const path = "/clients/authorizations"
 	proof := func(p *portnertest.Prover, url string) string {
-		return p.Proof("GET", url, time.Now(), portnertest.Hash(at))
+		return p.Proof("GET", url, at, time.Now(), nil)
 	}
 	const bearerOnly = `Bearer error="invalid_token"`
 	for name, tt := range map[string]struct {

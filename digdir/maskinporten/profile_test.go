@@ -61,7 +61,7 @@ func TestGrantInAProvider(t *testing.T) {
 			require.Equal(t, "Bearer", claims["token_type"])
 
 			key := portnertest.NewProver()
-			got = post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}, key.Proof("POST", optest.Issuer+"/token", now, nil))
+			got = post(t, op, url.Values{"grant_type": {bearer}, "assertion": {byKey(a.with("jti", rand.Text()))}}, key.Proof("POST", optest.Issuer+"/token", "", now, nil))
 			claims = tokenClaims(t, got)
 			require.Equal(t, []any{"DPoP", "DPoP", map[string]any{"jkt": key.Thumbprint}}, []any{got["token_type"], claims["token_type"], claims["cnf"]})
 

@@ -15,7 +15,7 @@ import (
 // The demo service breaks no rule for clients of ID-porten: the provider of the test reports those that it breaks.
 func TestServiceBreaksNoRule(t *testing.T) {
 	t.Parallel()
-	op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+	op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 	app := httptest.NewUnstartedServer(nil)
 	base := "http://" + app.Listener.Addr().String()
 	s := NewService(ServiceConfig{

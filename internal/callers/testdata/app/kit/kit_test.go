@@ -22,7 +22,7 @@ func TestToken(t *testing.T) {
 
 // A relying party: the app starts the login, the browser answers the pages of the provider.
 func TestRelyingParty(t *testing.T) {
-	op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+	op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 	app := newApp(t, op)
 	resp, err := op.Browser(t, portnertest.Login{User: "kari"}).Get(app.URL + "/login")
 	if err != nil || resp.StatusCode != http.StatusOK {
@@ -34,7 +34,7 @@ func TestRelyingParty(t *testing.T) {
 func TestAPI(t *testing.T) {
 	op := portnertest.New(t, portnertest.Config{})
 	api := newAPI(t, op)
-	for fault, want := range map[portnertest.Fault]int{portnertest.None: 200, portnertest.ExpiredToken: 401, portnertest.ForeignKey: 401} {
+	for fault, want := range map[portnertest.Fault]int{portnertest.NoFault: 200, portnertest.ExpiredToken: 401, portnertest.ForeignKey: 401} {
 		r := httptest.NewRequest("GET", "/tax", nil)
 		r.Header.Set("Authorization", "Bearer "+op.MintToken(t, portnertest.Token{Scopes: []string{"skatt:les"}, Fault: fault}))
 		w := httptest.NewRecorder()
@@ -44,10 +44,10 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// A client of Maskinporten: it retries a lost answer with a new assertion.
+// A client of Maskinporten: it retries after a lost response with a new assertion.
 func TestMachineClient(t *testing.T) {
 	mp := portnertest.NewMaskinporten(t, portnertest.Config{Scopes: []scope.Scope{{Name: "skatt:les"}}})
-	mp.Fail("token", 1, portnertest.LostAnswer)
+	mp.Fail("token", 1, portnertest.LostResponse)
 	if token, err := newMachine(mp).Token("skatt:les"); err != nil || token == "" {
 		t.Fatal(token, err)
 	}
@@ -55,7 +55,7 @@ func TestMachineClient(t *testing.T) {
 
 // A logout handler: the provider ends the session, the app forgets the user. So does time.
 func TestLogout(t *testing.T) {
-	op := portnertest.New(t, portnertest.Config{FrontchannelLogout: "/frontchannel"})
+	op := portnertest.New(t, portnertest.Config{FrontchannelLogoutPath: "/frontchannel"})
 	app := newApp(t, op)
 	browser := op.Browser(t, portnertest.Login{User: "kari"})
 	if _, err := browser.Get(app.URL + "/login"); err != nil {
