@@ -2,9 +2,12 @@ package docs_test
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -18,7 +21,9 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,17 +44,78 @@ import (
 	"github.com/portner-go/portner/storage/storagetest"
 )
 
-// hostCookies stands for sealed and short-lived cookies of the host, of one browser.
-type hostCookies map[string]string
+// hostCookies are sealed cookies of the host, which end after ten minutes.
+type hostCookies struct{ aead cipher.AEAD }
 
-func (c hostCookies) Get(_ *http.Request, name string) string       { return c[name] }
-func (c hostCookies) Set(_ http.ResponseWriter, name, value string) { c[name] = value }
+func newHostCookies(secret portner.Secret) (hostCookies, error) {
+	key := sha256.Sum256(secret)
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return hostCookies{}, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return hostCookies{aead}, err
+}
+
+func (c hostCookies) Set(w http.ResponseWriter, name, value string) {
+	until := strconv.FormatInt(time.Now().Add(10*time.Minute).Unix(), 10)
+	sealed := c.aead.Seal(nil, nil, []byte(until+" "+value), []byte(name))
+	http.SetCookie(w, &http.Cookie{
+		Name: "__Host-" + name, Value: base64.RawURLEncoding.EncodeToString(sealed), Path: "/", MaxAge: 600,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func (c hostCookies) Get(r *http.Request, name string) string {
+	cookie, err := r.Cookie("__Host-" + name)
+	if err != nil {
+		return ""
+	}
+	sealed, _ := base64.RawURLEncoding.DecodeString(cookie.Value)
+	text, err := c.aead.Open(nil, nil, sealed, []byte(name))
+	if err != nil {
+		return ""
+	}
+	until, value, _ := strings.Cut(string(text), " ")
+	if end, err := strconv.ParseInt(until, 10, 64); err != nil || time.Now().Unix() >= end {
+		return ""
+	}
+	return value
+}
 
 const formHead = `<form method="post"><input type="hidden" name="request" value="{{.Sealed}}"><input type="hidden" name="csrf" value="{{.CSRF}}">`
 
 var forms = template.Must(template.New("").Parse(
 	`{{define "password"}}` + formHead + `<input name="user"><input name="password" type="password"></form>{{end}}` +
 		`{{define "code"}}` + formHead + `<input name="code"></form>{{end}}`))
+
+func testCookies(t *testing.T) hostCookies {
+	t.Helper()
+	c, err := newHostCookies(portner.NewSecret())
+	require.NoError(t, err)
+	return c
+}
+
+// TestHostCookies: a cookie of the host is read back with its name only, and not if it was changed.
+func TestHostCookies(t *testing.T) {
+	t.Parallel()
+	c, w := testCookies(t), httptest.NewRecorder()
+	c.Set(w, "half", "kari")
+	set := w.Result().Cookies()[0]
+	read := func(name, value string) string {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(&http.Cookie{Name: "__Host-" + name, Value: value})
+		return c.Get(r, name)
+	}
+	require.Equal(t, "kari", read("half", set.Value))
+	require.Empty(t, read("state", set.Value))
+	other := "A"
+	if set.Value[0] == 'A' {
+		other = "B"
+	}
+	require.Empty(t, read("half", other+set.Value[1:]))
+	require.Empty(t, testCookies(t).Get(httptest.NewRequest(http.MethodGet, "/", nil), "half"))
+}
 
 func show(w http.ResponseWriter, name string, p *authorize.Pending) *authorize.Decision {
 	_ = forms.ExecuteTemplate(w, name, p)
@@ -90,7 +156,7 @@ func (h twoSteps) page(w http.ResponseWriter, r *http.Request, p *authorize.Pend
 
 func TestTwoSteps(t *testing.T) {
 	t.Parallel()
-	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = twoSteps{hostCookies{}}.page }})
+	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = twoSteps{testCookies(t)}.page }})
 	r, b := op.Request("tjeneste", "openid"), op.Browser()
 	p := submit(t, b, b.Get(t, r.URL()), url.Values{"user": {"kari"}, "password": {"wrong"}})
 	p = submit(t, b, p, url.Values{"user": {"kari"}, "password": {"passord"}})
@@ -108,7 +174,9 @@ type upstream struct {
 	op      http.Handler
 	idp     identityProvider
 	cookies hostCookies
-	logins  map[string]session.Authentication // by state; use a store that expires
+
+	mu     sync.Mutex
+	logins map[string]session.Authentication // by state; nodes share a store in its place, in which they expire
 }
 
 func (h *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -121,9 +189,14 @@ func (h *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *upstream) page(w http.ResponseWriter, r *http.Request, p *authorize.Pending) *authorize.Decision {
 	state := h.cookies.Get(r, "state")
-	if a, ok := h.logins[state]; ok && state != "" && h.cookies.Get(r, "request") == p.Sealed {
+	if state != "" && h.cookies.Get(r, "request") == p.Sealed {
+		h.mu.Lock()
+		a, ok := h.logins[state]
 		delete(h.logins, state)
-		return p.LogIn(r.Context(), a)
+		h.mu.Unlock()
+		if ok {
+			return p.LogIn(r.Context(), a)
+		}
 	}
 	state = rand.Text()
 	h.cookies.Set(w, "state", state)
@@ -143,9 +216,11 @@ func (h *upstream) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The identity provider did not confirm the login.", http.StatusBadGateway)
 		return
 	}
+	h.mu.Lock()
 	h.logins[state] = session.Authentication{
 		Identity: session.Identity{Subject: subject}, ACR: acr.Substantial, AMR: []string{"federated"}, Time: authTime,
 	}
+	h.mu.Unlock()
 	http.Redirect(w, r, "/login?request="+url.QueryEscape(h.cookies.Get(r, "request")), http.StatusSeeOther)
 }
 
@@ -161,7 +236,7 @@ func (stubIDP) Exchange(context.Context, string) (string, time.Time, error) {
 
 func TestUpstream(t *testing.T) {
 	t.Parallel()
-	h := &upstream{idp: stubIDP{}, cookies: hostCookies{}, logins: map[string]session.Authentication{}}
+	h := &upstream{idp: stubIDP{}, cookies: testCookies(t), logins: map[string]session.Authentication{}}
 	op := optest.New(t, optest.Options{Change: func(c *provider.Config) { c.Page = h.page }})
 	h.op = op
 	r := op.Request("tjeneste", "openid")
