@@ -178,6 +178,23 @@ func decodeConfig[C any](data []byte) (c C, decoded bool, err error) {
 // Problems collects the problems of a configuration. The zero value is empty.
 type Problems struct{ fields.Checker }
 
+// maxProblems is how many problems are reported. A mistake of a script that writes the file is in each entry.
+const maxProblems = 50
+
+// Err returns the recorded problems joined, at most the first 50 and the number of the others, or nil.
+func (p *Problems) Err() error {
+	err := p.Checker.Err()
+	found := portner.FieldErrors(err)
+	if len(found) <= maxProblems {
+		return err
+	}
+	first := make([]error, 0, maxProblems+1)
+	for _, e := range found[:maxProblems] {
+		first = append(first, e)
+	}
+	return errors.Join(append(first, fmt.Errorf("and %d more", len(found)-maxProblems))...)
+}
+
 // Add records a problem of the member at path.
 func (p *Problems) Add(path, format string, args ...any) {
 	p.Checker.Add(path, fmt.Errorf(format, args...))
@@ -199,10 +216,12 @@ func (p *Problems) PID(path, pid string) {
 
 // Unique records every value that equals an earlier one.
 func (p *Problems) Unique(list, member string, values []string) {
+	seen := make(map[string]bool, len(values))
 	for i, v := range values {
-		if slices.Index(values, v) != i {
+		if seen[v] {
 			p.Add(fmt.Sprintf("%s[%d].%s", list, i, member), "%q occurs twice", v)
 		}
+		seen[v] = true
 	}
 }
 

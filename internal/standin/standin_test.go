@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/acr"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/client"
@@ -255,4 +257,24 @@ func readConfig[C any](file string, check func(*C) error) (C, error) {
 		return zero, err
 	}
 	return standin.ParseConfig(d, nil, check)
+}
+
+// TestManyProblems: a mistake in each of many entries is reported for the first 50.
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[int]string{0: "", 50: "users[49].pid: is wrong", 51: "and 1 more", 5000: "and 4950 more"} {
+		var p standin.Problems
+		for i := range count {
+			p.Add(fmt.Sprintf("users[%d].pid", i), "is wrong")
+		}
+		if err := p.Err(); count == 0 {
+			require.NoError(t, err)
+		} else {
+			lines := strings.Split(err.Error(), "\n")
+			require.Equal(t, want, lines[len(lines)-1])
+			require.Equal(t, "users[0].pid: is wrong", lines[0])
+			require.Len(t, lines, min(count, 51))
+			require.Len(t, portner.FieldErrors(err), min(count, 50))
+		}
+	}
 }
