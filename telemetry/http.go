@@ -10,8 +10,12 @@ import (
 )
 
 // Handler returns a handler that measures each request of next and starts its span. The name of its endpoint is what the function returns
-// for the path of the request, such as Provider.Endpoint; "" is counted as "other". The function must not return the path.
+// for the path of the request, such as Provider.Endpoint; "" is counted as "other". The function must not return the path. If endpoint is nil,
+// every request is counted as "other".
 func (t *Telemetry) Handler(next http.Handler, endpoint func(path string) string) http.Handler {
+	if endpoint == nil {
+		endpoint = func(string) string { return "" }
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := t.endpoints.bound(endpoint(r.URL.Path))
 		if name == "" {

@@ -13,15 +13,22 @@ import (
 	"github.com/portner-go/portner/keyset"
 )
 
-// ObserveKeys reports the signing keys whenever metrics are collected: how long each active key has signed, the number of keys in each phase,
-// and whether the set signs at all. set is a *keyset.Set, or a value that returns what the set in use does. The instants of keys are compared with now; if it is nil, it is time.Now. Call it once.
-func (t *Telemetry) ObserveKeys(set interface {
+// KeySet is the part of *keyset.Set that ObserveKeys reads. A host that replaces its set implements it with the set in use.
+type KeySet interface {
+	// The contract of each method is that of the method of keyset.Set with the same name.
 	States() []keyset.KeyState
 	Ready(now time.Time) error
-}, now func() time.Time,
-) error {
-	if set == nil {
-		return &portner.FieldError{Field: "set", Err: errors.New("is required")}
+}
+
+// ObserveKeys reports the signing keys whenever metrics are collected: how long each active key has signed, the number of keys in each phase,
+// and whether the set signs. The instants of keys are compared with now; if it is nil, it is time.Now. Call ObserveKeys once: it returns a
+// portner.FieldError if set is nil, and if it was called before.
+func (t *Telemetry) ObserveKeys(set KeySet, now func() time.Time) error {
+	if s, ok := set.(*keyset.Set); set == nil || ok && s == nil {
+		return &portner.FieldError{Field: "set", Err: portner.ErrRequired}
+	}
+	if t.keysObserved.Swap(true) {
+		return &portner.FieldError{Field: "set", Err: errors.New("must be the only one: ObserveKeys was called before")}
 	}
 	if now == nil {
 		now = time.Now

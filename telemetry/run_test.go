@@ -239,6 +239,14 @@ func TestRequestsAreMeasured(t *testing.T) {
 	}
 }
 
+// TestNoEndpoint: without a function for the names of endpoints, every request is counted as one of an endpoint without a name.
+func TestNoEndpoint(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, telemetry.Config{})
+	do(t, b.Handler(http.NotFoundHandler(), nil), http.MethodGet, "/token", nil)
+	require.EqualValues(t, 1, b.count(t, "portner.request.duration", "portner.endpoint", "other", "portner.status", "4xx"))
+}
+
 // TestResponseController: the wrapped ResponseWriter supports what the one below it does.
 func TestResponseController(t *testing.T) {
 	t.Parallel()
@@ -267,7 +275,11 @@ func TestKeys(t *testing.T) {
 	require.Len(t, points(t, b.metrics(t)["portner.keys"]), 4)
 	now = epoch.Add(365 * 24 * time.Hour)
 	require.EqualValues(t, 0, b.count(t, "portner.keys.ready"), "the keys were not loaded for a year")
-	require.ErrorContains(t, b.ObserveKeys(nil, nil), "set")
+	require.ErrorContains(t, b.ObserveKeys(keys, clock), "called before")
+	other := newBed(t, telemetry.Config{})
+	require.ErrorIs(t, other.ObserveKeys(nil, nil), portner.ErrRequired)
+	require.ErrorIs(t, other.ObserveKeys((*keyset.Set)(nil), nil), portner.ErrRequired)
+	require.NoError(t, other.ObserveKeys(keys, nil))
 }
 
 func TestSweeps(t *testing.T) {

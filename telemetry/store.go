@@ -16,7 +16,7 @@ import (
 // The wrappers are one for each field of a configuration that takes a store: a wrapper of several interfaces would have methods that the
 // store behind it lacks. Each returns nil for nil, because a field that is nil turns its feature off.
 
-// Store returns a store that measures each call of s, and starts a span for it.
+// Store returns a store that measures each call of s, and starts a span for it. If s is nil, so is the result.
 func (t *Telemetry) Store(s provider.Store) provider.Store {
 	if s == nil {
 		return nil
@@ -113,7 +113,7 @@ func (w mainStore) Grants(ctx context.Context, q storage.GrantQuery, now time.Ti
 	return w.s.Grants(ctx, q, now)
 }
 
-// PushedRequests does so for the store of pushed requests.
+// PushedRequests returns a store that measures each call of s, and starts a span for it: the store of pushed requests. If s is nil, so is the result.
 func (t *Telemetry) PushedRequests(s authorize.PushedRequestStore) authorize.PushedRequestStore {
 	if s == nil {
 		return nil
@@ -147,7 +147,7 @@ func (w pushedRequests) ConsumePushedRequest(ctx context.Context, hash storage.H
 	return w.s.ConsumePushedRequest(ctx, hash, now)
 }
 
-// Replay does so for the store of used assertions, which is also a dpop.ReplayStore.
+// Replay returns a store that measures each call of s, and starts a span for it: the store of used assertions and proofs, which is also a dpop.ReplayStore. If s is nil, so is the result.
 func (t *Telemetry) Replay(s client.ReplayStore) client.ReplayStore {
 	if s == nil {
 		return nil
@@ -167,7 +167,7 @@ func (w replays) ConsumeJTI(ctx context.Context, clientID string, key storage.Ha
 	return w.s.ConsumeJTI(ctx, clientID, key, expiresAt, now)
 }
 
-// History does so for the login history.
+// History returns a store that measures each call of s, and starts a span for it: the login history. If s is nil, so is the result.
 func (t *Telemetry) History(s authorize.HistoryStore) authorize.HistoryStore {
 	if s == nil {
 		return nil
@@ -187,7 +187,7 @@ func (w history) RecordLogin(ctx context.Context, l storage.Login, now time.Time
 	return w.s.RecordLogin(ctx, l, now)
 }
 
-// Logins does so for the part of the login history that package authorizations reads.
+// Logins returns a store that measures each call of s, and starts a span for it: the part of the login history that package authorizations reads. If s is nil, so is the result.
 func (t *Telemetry) Logins(s authorizations.HistoryStore) authorizations.HistoryStore {
 	if s == nil {
 		return nil
@@ -207,7 +207,7 @@ func (w logins) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 	return w.s.Logins(ctx, userKey, now)
 }
 
-// Grants does so for the store of grant handlers.
+// Grants returns a store that measures each call of s, and starts a span for it: the store of grant handlers. If s is nil, so is the result.
 func (t *Telemetry) Grants(s token.GrantStore) token.GrantStore {
 	if s == nil {
 		return nil
@@ -227,7 +227,7 @@ func (w grants) InsertGrant(ctx context.Context, i *storage.Issuance, now time.T
 	return w.s.InsertGrant(ctx, i, now)
 }
 
-// SigningKeys does so for the store of signing keys.
+// SigningKeys returns a store that measures each call of s, and starts a span for it: the store of signing keys. If s is nil, so is the result.
 func (t *Telemetry) SigningKeys(s keyset.Store) keyset.Store {
 	if s == nil {
 		return nil

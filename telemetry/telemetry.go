@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -54,6 +55,8 @@ type Telemetry struct {
 	tracer trace.Tracer // nil without traces
 	meter  metric.Meter
 	common []attribute.KeyValue // of every metric and span
+
+	keysObserved atomic.Bool // by ObserveKeys
 
 	events       metric.Int64Counter
 	alarms       metric.Int64Counter

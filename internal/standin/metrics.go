@@ -24,12 +24,15 @@ type Meter struct {
 	// Requests measures the requests of a handler. endpoint returns the name of what is at a path.
 	Requests func(next http.Handler, endpoint func(path string) string) http.Handler
 	// Keys reports the signing keys, by a clock.
-	Keys func(keys interface {
-		States() []keyset.KeyState
-		Ready(now time.Time) error
-	}, now func() time.Time) error
+	Keys func(keys KeySet, now func() time.Time) error
 	// Store measures the calls of a store.
 	Store func(Store) Store
+}
+
+// KeySet is the part of *keyset.Set that a meter reads.
+type KeySet interface {
+	States() []keyset.KeyState
+	Ready(now time.Time) error
 }
 
 // OnSweep is called when a store begins to remove expired records, and the function that it returns afterwards.

@@ -38,11 +38,7 @@ func (m *fakeMeter) new() (*standin.Meter, error) {
 				next.ServeHTTP(w, r)
 			})
 		},
-		Keys: func(keys interface {
-			States() []keyset.KeyState
-			Ready(now time.Time) error
-		}, now func() time.Time,
-		) error {
+		Keys: func(keys standin.KeySet, now func() time.Time) error {
 			m.keys = len(keys.States())
 			return keys.Ready(now())
 		},

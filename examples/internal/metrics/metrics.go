@@ -4,6 +4,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -59,7 +60,8 @@ func meter(registry prometheus.Registerer) (*standin.Meter, error) {
 		return nil, err
 	}
 	return &standin.Meter{
-		OnEvent: t.OnEvent, OnSweep: t.OnSweep, Requests: t.Handler, Keys: t.ObserveKeys,
+		OnEvent: t.OnEvent, OnSweep: t.OnSweep, Requests: t.Handler,
+		Keys: func(set standin.KeySet, now func() time.Time) error { return t.ObserveKeys(set, now) },
 		Store: func(s standin.Store) standin.Store {
 			return store{t.Store(s), t.PushedRequests(s), t.History(s), t.Logins(s), t.Replay(s), t.Grants(s), t.SigningKeys(s), s}
 		},
