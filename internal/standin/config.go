@@ -276,8 +276,9 @@ func (c Common) ClientRegistry(env client.Environment, now time.Time) (*client.R
 	return client.NewRegistry(env, all...)
 }
 
-// WarnScopes logs each registered scope whose requests will be rejected. This is no error: the owner of the scope may intend it.
-func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
+// WarnScopes logs each registered scope whose requests will be rejected. This is no error: the owner of the scope may intend it. delegated
+// reports whether an organisation may use a scope for a consumer; nil means that there are no delegations.
+func (c Common) WarnScopes(src scope.Source, delegated func(supplier, name string) bool, log *slog.Logger) {
 	for _, e := range c.Clients {
 		registered, err := e.Registration(time.Time{})
 		if err != nil || registered.Disabled {
@@ -288,6 +289,9 @@ func (c Common) WarnScopes(src scope.Source, log *slog.Logger) {
 			of.Organisation = registered.OrganisationNo
 		}
 		for _, r := range scope.CheckRegistration(of, src) {
+			if r.Reason == scope.NoAccess && delegated != nil && delegated(registered.OrganisationNo, r.Scope) {
+				continue // with consumer_org
+			}
 			log.Warn("client registered a scope that will be rejected", "client_id", registered.ClientID, "scope", r.Scope, "reason", string(r.Reason))
 		}
 	}

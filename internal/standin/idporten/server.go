@@ -156,7 +156,7 @@ func (s *Server) build() (err error) {
 	if err := s.route(); err != nil {
 		return err
 	}
-	s.Config.WarnScopes(s.scopes, s.log)
+	s.Config.WarnScopes(s.scopes, nil, s.log)
 	s.current.Store(s)
 	s.admin.Use(s.inUse())
 	return nil

@@ -44,6 +44,16 @@ type delegation struct {
 	Scopes   []string `json:"scopes"`
 }
 
+// delegated returns a function that reports whether a supplier may use a scope for a consumer of a delegation, which has access to it.
+func (c *Config) delegated(scopes scope.Source) func(supplier, name string) bool {
+	return func(supplier, name string) bool {
+		s := scopes.Scope(name)
+		return s != nil && s.DelegationSource != "" && slices.ContainsFunc(c.Delegations, func(d delegation) bool {
+			return d.Supplier == supplier && slices.Contains(d.Scopes, name) && scopes.Access(name, d.Consumer) == scope.Approved
+		})
+	}
+}
+
 // systemUser is a system user of a customer, with its system.
 type systemUser struct {
 	ID          string   `json:"id"`

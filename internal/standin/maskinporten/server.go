@@ -155,7 +155,7 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	s.Config.registered().WarnScopes(scopes, s.log)
+	s.Config.registered().WarnScopes(scopes, s.Config.delegated(scopes), s.log)
 	certs, err := s.certificates()
 	if err != nil {
 		return err
