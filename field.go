@@ -2,7 +2,7 @@ package portner
 
 import "errors"
 
-// FieldError reports one invalid field of a configuration, or one invalid member of a registration. The New and Parse
+// FieldError reports one invalid field of a configuration, or one invalid member of a registration or of authorization_details. The New and Parse
 // functions of this module report every problem at once, as FieldErrors joined by [errors.Join]. Find one of them with
 // [errors.As] and all of them with [FieldErrors].
 type FieldError struct {

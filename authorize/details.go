@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 	if isRejected(err) {
 		return q.to.rejected(err)
 	} else if err != nil {
-		return bad(detailsReason(err))
+		return q.to.refuseDetails(err)
 	}
 	// Details may identify the user or the organisation the user acts for, and RFC 9396 §7 sends them to the client.
 	if e.withheld(q) {
@@ -47,7 +48,7 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 	}
 	switch err = e.cfg.AuthorizationDetails.Check(ctx, clientRequest(q, now), details); {
 	case errors.Is(err, rar.ErrValue):
-		return bad(detailsReason(err))
+		return q.to.refuseDetails(err)
 	case isRejected(err):
 		return q.to.rejected(err)
 	case err != nil:
@@ -77,6 +78,20 @@ func (e *Endpoint) withheld(q *request) bool {
 		Requested: q.scopes, Granted: q.plan.Granted, Pseudonymous: q.plan.Pseudonymous, Opaque: opaque,
 	}, e.cfg.Scopes) != pseudonym.Open
 }
+
+// refuseDetails returns the refusal for an error of package rar. It names the member whose value is invalid, if the type does.
+func (t *target) refuseDetails(err error) *refusal {
+	reason, description := detailsReason(err)
+	r := t.refuse(portner.InvalidAuthorizationDetails, reason, description)
+	if e, ok := errors.AsType[*portner.FieldError](err); ok && errors.Is(e, rar.ErrValue) && memberName.MatchString(e.Field) {
+		r.description = "The member " + e.Field + " of authorization_details is missing or invalid."
+		r.explanation.Expected = "a valid value of the member " + e.Field
+	}
+	return r
+}
+
+// memberName matches the names that a response can have.
+var memberName = regexp.MustCompile(`^[A-Za-z0-9_.]{1,64}$`)
 
 // detailsReason returns the reason for the log and the description for the client of an error of package rar.
 func detailsReason(err error) (reason, description string) {
@@ -205,8 +220,7 @@ func denied(x *exchange, err error) *refusal {
 	case errors.Is(err, rar.ErrDenied):
 		return to.refuse(portner.AccessDenied, "details_denied", "Nothing can be granted for the authorization_details.")
 	case errors.Is(err, rar.ErrValue):
-		reason, description := detailsReason(err)
-		return to.refuse(portner.InvalidAuthorizationDetails, reason, description)
+		return to.refuseDetails(err)
 	}
 	return faulty(to, fmt.Errorf("%w: evaluating authorization_details: %w", portner.ErrUnavailable, err))
 }

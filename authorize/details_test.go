@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/rar"
 	"github.com/portner-go/portner/storage"
@@ -163,6 +164,39 @@ func TestDetailsRefused(t *testing.T) {
 	}
 	require.Equal(t, "error invalid_authorization_details", outcome(t, newWorld(t).browser().authorize(params("web", "authorization_details", twoParties))),
 		"no type is supported without a registry")
+}
+
+// TestDetailsNameTheMember: a rejection of a value names the member, if its type does with a name that a response can have.
+func TestDetailsNameTheMember(t *testing.T) {
+	t.Parallel()
+	failing := func(name string, err error) rar.Type {
+		return rar.Type{Name: name, Grant: echoes, Validate: func(rar.Detail) error { return err }}
+	}
+	w := newWorld(t, func(c *authorize.Config) {
+		c.AuthorizationDetails = must(rar.NewRegistry(
+			failing("named", fmt.Errorf("validating: %w", &portner.FieldError{Field: "resource", Err: fmt.Errorf("%w: not a URN", rar.ErrValue)})),
+			failing("unnamed", fmt.Errorf("%w: resource", rar.ErrValue)),
+			failing("text", &portner.FieldError{Field: "resource\r\nx: \"y\"", Err: rar.ErrValue}),
+			rar.Type{Name: "register", Grant: echoes, Check: func(context.Context, rar.Request, []rar.Detail) error {
+				return &portner.FieldError{Field: "resource", Err: rar.ErrValue}
+			}},
+			rar.Type{Name: "fault", Grant: echoes, Check: func(context.Context, rar.Request, []rar.Detail) error {
+				return &portner.FieldError{Field: "resource", Err: errors.New("the register is down")}
+			}},
+		))
+	})
+	const member, general = "The member resource of authorization_details is missing or invalid.", "A value in authorization_details is missing or invalid."
+	for name, tt := range map[string]struct{ description, expected string }{
+		"named": {member, "a valid value of the member resource"}, "register": {member, "a valid value of the member resource"},
+		"unnamed": {general, "valid values"}, "text": {general, "valid values"},
+	} {
+		details := `[{"type":"` + name + `"}]`
+		require.Equal(t, tt.description, answered(t, w.browser().authorize(params("web", "authorization_details", details))).Get("error_description"), name)
+		require.Equal(t, tt.description, jsonBody(t, w.push(params("web", "authorization_details", details)))["error_description"], name)
+		last := w.events[len(w.events)-1]
+		require.Equal(t, []string{"details_value", "authorization_details", tt.expected}, []string{last.Reason, last.Explanation.Parameter, last.Explanation.Expected}, name)
+	}
+	require.Equal(t, "temporarily_unavailable", answered(t, w.browser().authorize(params("web", "authorization_details", `[{"type":"fault"}]`))).Get("error"))
 }
 
 // TestDetailsExcludePseudonyms: details may identify the user, and RFC 9396 §7 sends them to the client.

@@ -76,8 +76,8 @@ type Type struct {
 	Members []string
 	// Single accepts an object of the type as authorization_details, without the array of RFC 9396 §2.
 	Single bool
-	// Validate checks the values of one detail. Errors wrap ErrValue, or are a *portner.Error, not a wrapped one, which is sent to the client. If nil, every
-	// value is valid.
+	// Validate checks the values of one detail. Errors wrap ErrValue, or are a *portner.Error, not a wrapped one, which is sent to the client.
+	// If a *portner.FieldError wraps ErrValue, the response names its field, which is that of the member. If nil, every value is valid.
 	Validate func(d Detail) error
 	// Check reports whether the values of all details of the type exist in the registers of the host, such as the identifier of a
 	// resource, and whether the client may name them. It is called for each new authorization request before the user has logged in, so r

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/norway"
 	"github.com/portner-go/portner/pseudonym"
 	"github.com/portner-go/portner/rar"
@@ -91,7 +92,10 @@ func (t altinnType) check(ctx context.Context, _ rar.Request, details []rar.Deta
 	if err != nil {
 		return err
 	}
-	return t.source.Exist(ctx, resourcesOf(all))
+	if err = t.source.Exist(ctx, resourcesOf(all)); errors.Is(err, rar.ErrValue) {
+		return &portner.FieldError{Field: "resource", Err: err}
+	}
+	return err
 }
 
 // resourcesOf returns each resource once.

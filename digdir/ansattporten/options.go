@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/internal/jose"
 	"github.com/portner-go/portner/rar"
 )
@@ -74,7 +75,7 @@ func flag(o jose.Object, name string) (bool, error) {
 	return false, invalid(name)
 }
 
-func invalid(member string) error { return fmt.Errorf("%w: %s", rar.ErrValue, member) }
+func invalid(member string) error { return &portner.FieldError{Field: member, Err: rar.ErrValue} }
 
 // readAll reads details that were validated before.
 func readAll(details []rar.Detail) ([]options, error) {

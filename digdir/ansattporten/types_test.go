@@ -377,7 +377,7 @@ func TestUnknownResource(t *testing.T) {
 		}
 		r.missing, r.lookup = true, nil
 		require.Equal(t, "invalid_authorization_details", ask().Get("error"), typ)
-		require.Contains(t, ask().Get("error_description"), "authorization_details")
+		require.Equal(t, "The member resource of authorization_details is missing or invalid.", ask().Get("error_description"))
 		a := op.Call(t, "/par", "tjeneste", op.Request("tjeneste", "openid", "authorization_details", typ).Params)
 		require.Equal(t, []any{http.StatusBadRequest, "invalid_authorization_details"}, []any{a.Status, a.JSON["error"]})
 		r.missing, r.lookup = false, errors.New("down")
