@@ -26,11 +26,8 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 	if text == "" {
 		return nil
 	}
-	bad := func(reason, description string) *refusal {
-		return q.to.refuse(portner.InvalidAuthorizationDetails, reason, description)
-	}
 	if e.cfg.AuthorizationDetails == nil {
-		return bad("details_not_supported", "The parameter authorization_details is not supported.")
+		return q.to.refuse(portner.InvalidAuthorizationDetails, "details_not_supported", "The parameter authorization_details is not supported.")
 	}
 	details, err := e.cfg.AuthorizationDetails.Parse([]byte(text))
 	if isRejected(err) {
@@ -40,7 +37,7 @@ func (e *Endpoint) checkDetails(ctx context.Context, q *request, now time.Time) 
 	}
 	// Details may identify the user or the organisation the user acts for, and RFC 9396 §7 sends them to the client.
 	if e.withheld(q) {
-		return bad("details_pseudonymous", "The parameter authorization_details cannot be combined with scopes that require a pseudonym.")
+		return q.to.refuse(portner.InvalidAuthorizationDetails, "details_pseudonymous", "The parameter authorization_details cannot be combined with scopes that require a pseudonym.")
 	}
 	q.details = details
 	if q.sealed {

@@ -274,7 +274,9 @@ func TestUserInfoAudience(t *testing.T) {
 		require.Equal(t, tt.status, got.Code, "%v", tt)
 		if tt.status == http.StatusUnauthorized {
 			require.Equal(t, "invalid_token", got.str("error"))
-			require.Equal(t, "audience_mismatch", f.events[len(f.events)-1].Reason)
+			last := f.events[len(f.events)-1]
+			require.Equal(t, "audience_mismatch", last.Reason)
+			require.Equal(t, portner.Explanation{Parameter: "aud", Expected: "the issuer, or no audience"}, last.Explanation)
 		}
 	}
 }

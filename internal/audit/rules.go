@@ -59,7 +59,7 @@ var rules = map[string]rule{
 	"test_login_hint":             {"login_hint", "testid:<national identity number>_<level>", ""},
 	"test_login_remote":           {"login_hint", "a request of the same machine, or TestIssuer in the configuration", ""},
 	"test_login_insufficient":     {"login_hint", "a level of acr_values", ""},
-	"test_login_user_unknown":     {"login_hint", "the number of a synthetic person", ""},
+	"test_login_user_unknown":     {"login_hint", "testid: and the username of a user of the test login, or testid:<national identity number>_<level>", ""},
 
 	// Scopes, at every endpoint.
 	"inactive":                     {"scope", "an active scope", ""},
@@ -190,12 +190,17 @@ var rules = map[string]rule{
 	"details_member_unknown":       {"authorization_details", "members of the type", ""},
 	"details_not_granted":          {"authorization_details", "details of the grant", ""},
 	"organisation_rejected":        {"authorization_details", "an organisation that the client may name", ""},
+	"details_not_supported":        {"authorization_details", "no value: the provider supports none", ""},
+	"details_pseudonymous":         {"authorization_details", "no value: a scope requires a pseudonym", ""},
 	"details_rejected":             {"authorization_details", "details that the service allows the client", ""},
 	"details_type_unknown":         {"authorization_details", "a type of authorization_details_types_supported", ""},
 	"details_types_mixed":          {"authorization_details", "types that can be combined", ""},
 	"details_value":                {"authorization_details", "valid values", ""},
 	"details_value_invalid":        {"authorization_details", "valid values", ""},
+	"audience_mismatch":            {"aud", "the issuer, or no audience", ""},
+	"sender_not_constrained":       {"DPoP", "a DPoP proof, or a certificate in the TLS handshake: the token must be bound", "tls_client_certificate_bound_access_tokens"},
 	"token_missing":                {"token", "a token", ""},
+	"token_unknown":                {"token", "a live access token of this provider; an id_token is none", ""},
 	"token_in_form":                {"access_token", "the token in the header", ""},
 	"token_repeated":               {"access_token", "one token, in the header or in the body", ""},
 	"token_too_long":               {"token", "a token of this provider", ""},
@@ -246,6 +251,7 @@ var rules = map[string]rule{
 	"post_logout_redirect_uri_mismatch": {"post_logout_redirect_uri", "the same URI, byte for byte, as registered for the client of id_token_hint or client_id", "post_logout_redirect_uris"},
 
 	// Requests to APIs.
+	"resource/audience_mismatch":       {"aud", "the URL of the API", ""},
 	"resource/scope_missing":           {"scope", "a token with the scope that the API requires", ""},
 	"resource/authorization_malformed": {"Authorization", "Bearer or DPoP, and a token", ""},
 }
