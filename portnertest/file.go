@@ -154,7 +154,7 @@ func (d document) list(member string) (all []map[string]any) {
 }
 
 // openFile runs the stand-in of Config.File. Its configuration changes as the test goes.
-func (p *Provider) openFile(open opener) error {
+func (p *Provider) openFile(service string, open opener) error {
 	text, err := os.ReadFile(p.cfg.File)
 	if err != nil {
 		return invalid("File", "%w", err)
@@ -162,6 +162,9 @@ func (p *Provider) openFile(open opener) error {
 	doc, err := readDocument(text)
 	if err != nil {
 		return invalid("File", "%s: %w", p.cfg.File, err)
+	}
+	if err := standin.CheckSchema(service, doc["$schema"]); err != nil {
+		return invalid("File", "%s: $schema: %w", p.cfg.File, err)
 	}
 	delete(doc, "issuer")
 	delete(doc, "test_issuer")

@@ -72,7 +72,7 @@ func TestFileProblems(t *testing.T) {
 	for path, want := range map[string]string{
 		file(`{"clients": [{"client_id": ""}], "colour": "red"}`): "colour", filepath.Join(t.TempDir(), "none.json"): "File: open",
 		file(`{"clients": [], "clients": []}`): "clients: is given twice", file(`{"clients": [{"client_id": "a", "client_id": "b"}]}`): "clients[0].client_id: is given twice",
-		file(`{} {}`): "unexpected text after the value",
+		file(`{} {}`): "unexpected text after the value", "../docs/maskinporten-config.example.json": "$schema: is that of maskinporten, and the server is idporten",
 	} {
 		r := &reports{TB: t}
 		require.Panics(t, func() { portnertest.New(r, portnertest.Config{File: path}) })

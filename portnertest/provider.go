@@ -109,7 +109,7 @@ func start(t testing.TB, cfg Config, name string, build func(*Provider) error, o
 	p.listen(name)
 	var err error
 	if cfg.File != "" {
-		err = p.openFile(open)
+		err = p.openFile(name, open)
 	} else if _, err = p.newKey(keyset.RS256); err == nil {
 		p.store = memory.New()
 		p.keys, err = keyset.New(keyset.Config{Keys: p.signing})

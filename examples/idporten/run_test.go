@@ -46,12 +46,20 @@ func TestRunRefuses(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	missing := filepath.Join(t.TempDir(), "none.pem")
+	certificate, key := standintest.SelfSigned(t, nil)
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
 		"unknown flag":                 {[]string{"-adr", "x"}, "flag provided but not defined: -adr (did you mean -addr? -h lists the flags)"},
-		"flag value":                   {[]string{"-demo=perhaps"}, "invalid boolean value"},
+		"flag value":                   {[]string{"-demo=perhaps"}, `invalid boolean value "perhaps" for -demo: must be true or false (-h lists the flags)`},
+		"switch":                       {[]string{"-allow-http=perhaps"}, "for -allow-http: must be true or false"},
+		"secret of no administration":  {[]string{"-admin-secret", missing}, "-admin-secret: needs -admin ADDR"},
+		"folder of the secrets":        {[]string{"-addr", "localhost:0", "-secrets", missing + "/x"}, "idporten: -secrets: there is no folder"},
+		"issuer of machines":           {[]string{"-addr", "localhost:0", "-machine-issuer", "x"}, `-machine-issuer: "x" must be a URL, such as http://localhost:8090/`},
+		"authorities of no listener":   {[]string{"-addr", "localhost:0", "-tls-client-ca", certificate}, "-tls-client-ca: needs -mtls-addr"},
+		"http issuer with https":       {[]string{"-addr", "localhost:0", "-issuer", "http://localhost:1", "-tls-cert", certificate, "-tls-key", key}, "issuer: http://localhost:1 must begin with https, because"},
+		"file of another server":       {[]string{"-config", write(t, `{"$schema":"./krr-config.schema.json","settings":{"x":1}}`)}, "$schema: is that of krr, and the server is idporten"},
 		"argument":                     {[]string{"config.json"}, `unexpected argument "config.json"`},
 		"half a certificate":           {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key are required together"},
 		"no certificate":               {[]string{"-tls-cert", missing, "-tls-key", missing}, "-tls-cert, -tls-key: open"},
@@ -62,7 +70,7 @@ func TestRunRefuses(t *testing.T) {
 		"issuer without a scheme":      {[]string{"-addr", "localhost:0", "-issuer", "localhost:8080"}, `issuer: "localhost:8080" must be a URL, such as http://localhost:8080`},
 		"store":                        {[]string{"-addr", "localhost:0", "-store", "memroy"}, `-store: "memroy" is none of memory, sqlite:FILE, postgres://… and redis://…; a file of that name is sqlite:memroy`},
 		"time without a unit":          {[]string{"-drain", "5"}, "flag -drain: must be a time with its unit, such as 5s"},
-		"issuer":                       {[]string{"-addr", "localhost:0", "-issuer", "http://example.no", "-test-issuer", "http://example.no"}, "Issuer: must be https"},
+		"issuer":                       {[]string{"-addr", "localhost:0", "-issuer", "http://example.no", "-test-issuer", "http://example.no"}, "issuer: http://example.no has http at another host than this machine, which needs -allow-http"},
 		"issuer slash":                 {[]string{"-addr", "localhost:0", "-issuer", "https://example.no/", "-test-issuer", "https://example.no/"}, "Issuer: must not end in a slash"},
 		"no configuration":             {[]string{"-config", filepath.Join(t.TempDir(), "none.json")}, "-config: open"},
 		"configuration":                {[]string{"-config", write(t, `{"clients":[{"redirect_uri":["x"]}]}`)}, `clients[0].redirect_uri: is an unknown member (did you mean "redirect_uris"?)`},

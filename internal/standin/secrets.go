@@ -158,7 +158,7 @@ func (s *State) parseSecrets(text []byte) error {
 
 // makeSecrets writes a new file. If another process writes it at the same time, one of the two remains, and made is false for the other.
 func makeSecrets(path string) (made bool, err error) {
-	if err := checkFile("-secrets", path); err != nil {
+	if err := checkFile(path); err != nil {
 		return false, err
 	}
 	text, err := json.Marshal(secretsFile{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -92,6 +93,15 @@ func envName(flagName string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
 }
 
+// CheckSchema returns an error if $schema of a configuration is that of another server.
+func CheckSchema(server string, schema any) error {
+	text, _ := schema.(string)
+	if of, ok := strings.CutSuffix(path.Base(text), "-config.schema.json"); ok && of != server {
+		return fmt.Errorf("is that of %s, and the server is %s", of, server)
+	}
+	return nil
+}
+
 // fromSettings sets the flags that are not given. Other problems of the file are reported by what reads all of it.
 func fromSettings(fs *flag.FlagSet, file string, given map[string]bool) error {
 	if file == "" {
@@ -101,11 +111,18 @@ func fromSettings(fs *flag.FlagSet, file string, given map[string]bool) error {
 	if err != nil {
 		return fmt.Errorf("-config: %w", err)
 	}
-	var head struct{ Settings map[string]json.RawMessage }
+	var head struct {
+		Schema   any `json:"$schema"`
+		Settings map[string]json.RawMessage
+	}
 	if json.Unmarshal(Plain(text), &head) != nil {
 		return nil
 	}
 	var p Problems
+	if err := CheckSchema(fs.Name(), head.Schema); err != nil {
+		p.Add("$schema", "%w", err)
+		return Document{Path: file}.Wrap(p.Err()) // its settings and members are those of the other server
+	}
 	for _, member := range slices.Sorted(maps.Keys(head.Settings)) {
 		name, at := strings.ReplaceAll(member, "_", "-"), "settings."+member
 		var value any

@@ -61,21 +61,24 @@ func TestPrecedence(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		`{"settings":{"adr":"x","tls-cert":"x"}}`: "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (did you mean addr? -h lists them)\nsettings.tls-cert: is an unknown member",
-		`{"settings":{"config":"x"}}`:             "settings.config: is an unknown member",
-		`{"settings":{"issuer":"x"}}`:             "settings.issuer: is an unknown member: write issuer beside settings",
-		`{"settings":{"drain":"soon"}}`:           "settings.drain: must be a time with its unit, such as 5s",
-		`{"settings":{"drain":[]}}`:               "settings.drain: must be a string, a boolean or a number",
-		`{"settings":{"hosts":"http://a"}}`:       `-hosts: "http://a" must be HOST or HOST:PORT`,
+		`{"settings":{"adr":"x","tls-cert":"x"}}`:                                        "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (did you mean addr? -h lists them)\nsettings.tls-cert: is an unknown member",
+		`{"settings":{"config":"x"}}`:                                                    "settings.config: is an unknown member",
+		`{"settings":{"issuer":"x"}}`:                                                    "settings.issuer: is an unknown member: write issuer beside settings",
+		`{"settings":{"drain":"soon"}}`:                                                  "settings.drain: must be a time with its unit, such as 5s",
+		`{"settings":{"allow_http":"yes"}}`:                                              "settings.allow_http: must be true or false",
+		`{"$schema":"https://example.no/krr-config.schema.json","settings":{"adr":"x"}}`: "$schema: is that of krr, and the server is idporten",
+		`{"settings":{"drain":[]}}`:                                                      "settings.drain: must be a string, a boolean or a number",
+		`{"settings":{"hosts":"http://a"}}`:                                              `-hosts: "http://a" must be HOST or HOST:PORT`,
 	} {
 		_, err := parsed(t, config, []string{})
 		require.ErrorContains(t, err, want, config)
 	}
 	for variable, want := range map[string]string{
-		"PORTNER_ADRESS=x":   "PORTNER_ADRESS: is an unknown variable (-h lists the flags; that of -tls-cert is PORTNER_TLS_CERT)",
-		"PORTNER_ADR=x":      "PORTNER_ADR: is an unknown variable (did you mean PORTNER_ADDR? -h lists the flags;",
-		"PORTNER_TLS-CERT=x": "PORTNER_TLS-CERT: is an unknown variable",
-		"PORTNER_DRAIN=soon": "PORTNER_DRAIN: must be a time with its unit, such as 5s",
+		"PORTNER_ADRESS=x":       "PORTNER_ADRESS: is an unknown variable (-h lists the flags; that of -tls-cert is PORTNER_TLS_CERT)",
+		"PORTNER_ADR=x":          "PORTNER_ADR: is an unknown variable (did you mean PORTNER_ADDR? -h lists the flags;",
+		"PORTNER_TLS-CERT=x":     "PORTNER_TLS-CERT: is an unknown variable",
+		"PORTNER_ALLOW_HTTP=yes": "PORTNER_ALLOW_HTTP: must be true or false",
+		"PORTNER_DRAIN=soon":     "PORTNER_DRAIN: must be a time with its unit, such as 5s",
 	} {
 		_, err := parsed(t, "", []string{variable})
 		require.ErrorContains(t, err, want, variable)
@@ -106,7 +109,7 @@ func TestPlain(t *testing.T) {
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	const mark = "\ufeff"
-	f, err := parsed(t, mark+`{"settings":{"addr":"localhost:4","admin_secret":"secret.txt"}}`, []string{})
+	f, err := parsed(t, mark+`{"settings":{"addr":"localhost:4","admin":"localhost:5","admin_secret":"secret.txt"}}`, []string{})
 	require.NoError(t, err)
 	require.Equal(t, "localhost:4", f.Addr)
 	require.Equal(t, "secret.txt", f.AdminSecret)
@@ -143,12 +146,12 @@ func TestPlainHTTPIsOfOneConfiguration(t *testing.T) {
 	const config = `{"scopes":[{"name":"a:b","owner_orgno":"991825827","delegation_source":"http://source.one.example/","allowed_integration_types":["maskinporten"]}],` +
 		`"altinn":"http://altinn.one.example/"}`
 	another := strings.ReplaceAll(config, "one", "two")
-	require.ErrorContains(t, open("http://mp.one.example/", "{}"), "must be https")
+	require.ErrorContains(t, open("http://mp.one.example/", "{}"), "which needs -allow-http")
 	require.ErrorContains(t, open("https://mp.one.example/", config), "delegation_source")
 	require.NoError(t, open("http://mp.one.example/", config, "-allow-http"))
-	require.ErrorContains(t, open("http://mp.two.example/", "{}"), "must be https")
+	require.ErrorContains(t, open("http://mp.two.example/", "{}"), "which needs -allow-http")
 	require.ErrorContains(t, open("https://mp.two.example/", another), "delegation_source")
 	require.ErrorContains(t, open("https://mp.two.example/", another), "altinn: must be https")
-	require.ErrorContains(t, open("http://mp.two.example/", `{"settings":{"allow_http":true}}`, "-allow-http=false"), "must be https")
+	require.ErrorContains(t, open("http://mp.two.example/", `{"settings":{"allow_http":true}}`, "-allow-http=false"), "which needs -allow-http")
 	require.NoError(t, open("http://mp.two.example/", `{"settings":{"allow_http":true}}`))
 }

@@ -33,6 +33,7 @@ type Site struct {
 	// Hosts are the values of the Host header field that the site accepts.
 	Hosts []string
 
+	own      string       // host and port of the listener, as in Base
 	listener net.Listener // nil if the host serves the handler
 	tls      *tls.Config  // nil for plain http
 	handler  atomic.Pointer[http.Handler]
@@ -175,7 +176,7 @@ func open(name, host string, port int, secure *tls.Config) (*Site, error) {
 	if secure != nil {
 		scheme = "https://"
 	}
-	return &Site{Name: name, Base: scheme + own, Hosts: []string{addr, own}, listener: l, tls: secure}, nil
+	return &Site{Name: name, Base: scheme + own, Hosts: []string{addr, own}, own: own, listener: l, tls: secure}, nil
 }
 
 // HasTLS reports whether the site has a certificate.
@@ -202,9 +203,15 @@ func (s Sites) CheckTest(issuer, test string) error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("issuer: %q must be a URL, such as http://localhost:8080", issuer)
 	}
+	if err := s[0].checkScheme(u); err != nil {
+		return fmt.Errorf("issuer: %s %w", issuer, err)
+	}
 	if test != "" {
 		if test != issuer {
 			return fmt.Errorf("-test-issuer: must be equal to the issuer %s", issuer)
+		}
+		if u.Scheme == "http" && !fields.PlainHTTP(u.Hostname()) {
+			return fmt.Errorf("issuer: %s has http at another host than this machine, which needs -allow-http", issuer)
 		}
 		return nil
 	}
@@ -217,6 +224,20 @@ func (s Sites) CheckTest(issuer, test string) error {
 	if !s[0].onLoopback() {
 		return fmt.Errorf("-addr: %s is not on loopback: a test environment that other machines reach needs -test-issuer %s (test_issuer in the configuration)",
 			s[0].listener.Addr(), issuer)
+	}
+	return nil
+}
+
+// checkScheme returns an error if no client can reach an issuer because the scheme is not that of the listener. An https issuer at another
+// address is that of a proxy.
+func (s *Site) checkScheme(issuer *url.URL) error {
+	switch {
+	case s.listener == nil:
+		return nil // the host serves the handler
+	case s.tls != nil && issuer.Scheme == "http":
+		return errors.New("must begin with https, because the server has -tls-cert")
+	case s.tls == nil && issuer.Scheme == "https" && slices.Contains([]string{s.listener.Addr().String(), s.own}, issuer.Host):
+		return errors.New("has https at the address of this server, which needs -tls-cert and -tls-key")
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ type DemoFlag struct{ given, value bool }
 func (d *DemoFlag) Define(fs *flag.FlagSet, usage string) {
 	fs.BoolFunc("demo", usage+"; the default is true without -config and -test-issuer", func(text string) (err error) {
 		d.given = true
-		d.value, err = strconv.ParseBool(text)
+		d.value, err = parseBool(text)
 		return err
 	})
 }
@@ -297,7 +297,7 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	fs.StringVar(&f.Addr, "addr", c.Addr, "`address` to listen on; port 0 is any free port"+c.AddrUsage)
 	fs.StringVar(&f.Issuer, "issuer", "", "issuer `URL` (default: that of the configuration, or derived from -addr)")
 	fs.StringVar(&f.TestIssuer, "test-issuer", "", "the issuer `URL` again, for a test environment that other machines reach")
-	fs.BoolVar(&f.AllowHTTP, "allow-http", false, "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers")
+	BoolVar(fs, &f.AllowHTTP, "allow-http", "the issuer, and the providers that the server trusts, may have http URLs at other hosts than this machine, such as services in a network of containers")
 	fs.StringVar(&f.Hosts, "hosts", "", "further `values` of the Host header field that the server accepts, separated by commas, such as names in a container network")
 	fs.StringVar(&f.ConfigFile, "config", "", "configuration `file` (JSON, see docs/"+cmp.Or(c.Guide, c.Name+"-config.md")+")")
 	DurationVar(fs, &f.Drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the server stops, such as 5s")
@@ -335,6 +335,9 @@ func (c Command) Parse(args []string, out io.Writer) error {
 	if !c.Stateless {
 		if _, _, err := f.resolve(); err != nil {
 			return err
+		}
+		if f.AdminSecret != "" && f.Admin == "" {
+			return errors.New("-admin-secret: needs -admin ADDR")
 		}
 	}
 	if err := f.MetricsFlags.check(c.Name); err != nil {
@@ -391,6 +394,22 @@ func DurationVar(fs *flag.FlagSet, p *time.Duration, name, usage string) {
 		*p = d
 		return nil
 	})
+}
+
+// BoolVar defines a flag that is true or false. Unlike that of package flag, its error names no function of Go.
+func BoolVar(fs *flag.FlagSet, p *bool, name, usage string) {
+	fs.BoolFunc(name, usage, func(text string) (err error) {
+		*p, err = parseBool(text)
+		return err
+	})
+}
+
+func parseBool(text string) (bool, error) {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, errors.New("must be true or false")
+	}
+	return b, nil
 }
 
 // allowPlainHTTP allows plain http at the host of a text that is an http URL.

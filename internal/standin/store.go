@@ -120,8 +120,8 @@ func checkDatabase(path string) error {
 	if scheme.MatchString(path) {
 		return errors.New("-store: what follows sqlite: is a URI; write -store sqlite:FILE")
 	}
-	if err := checkFile("-store", path); err != nil {
-		return err
+	if err := checkFile(path); err != nil {
+		return fmt.Errorf("-store: %w", err)
 	}
 	const magic = "SQLite format 3\x00" // https://www.sqlite.org/fileformat.html, "The Database Header"
 	start := make([]byte, len(magic))
@@ -137,21 +137,21 @@ func checkDatabase(path string) error {
 }
 
 // checkFile returns an error if a file cannot be made at path, with what to do.
-func checkFile(flag, path string) error {
+func checkFile(path string) error {
 	switch {
 	case path == "":
-		return fmt.Errorf("%s: names no file; write -store sqlite:FILE", flag)
+		return errors.New("names no file; write -store sqlite:FILE")
 	case path == ":memory:":
-		return errors.New("-store: write -store memory for a store that ends with the process")
+		return errors.New("write -store memory for a store that ends with the process")
 	case strings.HasPrefix(path, "//"):
-		return fmt.Errorf("%s: write sqlite:FILE, without //", flag)
+		return errors.New("write sqlite:FILE, without //")
 	}
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: there is no folder %s: mkdir -p %s", flag, folder, folder)
+		return fmt.Errorf("there is no folder %s: mkdir -p %s", folder, folder)
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%s: %s is a folder; write the name of a file in it", flag, path)
+		return fmt.Errorf("%s is a folder; write the name of a file in it", path)
 	}
 	return nil
 }

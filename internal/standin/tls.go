@@ -22,7 +22,7 @@ type TLS struct {
 func (t *TLS) Define(fs *flag.FlagSet) {
 	fs.StringVar(&t.Cert, "tls-cert", "", "certificate `file` (PEM)")
 	fs.StringVar(&t.Key, "tls-key", "", "key `file` (PEM)")
-	fs.BoolVar(&t.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "outgoing requests accept any certificate")
+	BoolVar(fs, &t.InsecureTrustSelfSigned, "insecure-trust-self-signed", "outgoing requests accept any certificate")
 }
 
 // Check returns an error if only one of the two files is given.

@@ -63,3 +63,24 @@ func TestCipherSuites(t *testing.T) {
 		require.Error(t, connect(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
 	}
 }
+
+// TestIssuerOfListener: the scheme of an issuer at the address of the server is that of its listener. An https issuer at another address is that
+// of a proxy, and an http issuer at another host needs -allow-http.
+func TestIssuerOfListener(t *testing.T) {
+	t.Parallel()
+	cert, key := standintest.SelfSigned(t, nil)
+	for _, files := range []standin.TLS{{}, {Cert: cert, Key: key}} {
+		sites, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: files}, "")
+		require.NoError(t, err)
+		t.Cleanup(sites.Close)
+		host := strings.TrimPrefix(sites[0].Base, files.Scheme()+"://")
+		require.NoError(t, sites.CheckTest(sites[0].Base, ""))
+		require.NoError(t, sites.CheckTest("https://localhost:1", ""))
+		if files.Cert == "" {
+			require.ErrorContains(t, sites.CheckTest("https://"+host, ""), "has https at the address of this server, which needs -tls-cert and -tls-key")
+			require.ErrorContains(t, sites.CheckTest("http://idp.test.local", "http://idp.test.local"), "which needs -allow-http")
+		} else {
+			require.ErrorContains(t, sites.CheckTest("http://"+host, ""), "must begin with https, because the server has -tls-cert")
+		}
+	}
+}

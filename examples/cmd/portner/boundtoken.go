@@ -45,7 +45,7 @@ func (b *bound) define(fs *flag.FlagSet) {
 	fs.StringVar(&b.organisation, "organisation", "", "`number` of the parent organisation of a multi-tenant client (default: the first one), or of the child organisation of a single-tenant client (default: none)")
 	fs.StringVar(&b.api, "api", "", "`URL` of an API: print the header fields of a request to it, with a proof of the key; for curl -H @-")
 	fs.StringVar(&b.method, "method", http.MethodGet, "`method` of that request")
-	fs.BoolVar(&b.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "requests accept any certificate")
+	standin.BoolVar(fs, &b.InsecureTrustSelfSigned, "insecure-trust-self-signed", "requests accept any certificate")
 }
 
 // boundToken prints an access token of HelseID, or the header fields of a request with one.

@@ -20,6 +20,7 @@ import (
 	"github.com/portner-go/portner/internal/standin/idporten"
 	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 )
 
 func readIDPorten(d standin.Document) error {
@@ -113,7 +114,11 @@ func serverOf(file, as string) (server, error) {
 		InteractiveLogin any    // a JSON_CONFIG has no $schema
 		TokenCallbacks   any
 	}
-	_ = json.Unmarshal(standin.Plain(text), &head) // a problem is reported by what reads all of it
+	var all any
+	if err := strictjson.Decode(standin.Plain(text), &all); err != nil { // before it is unknown of which server the file is
+		return server{}, standin.Document{Path: file}.Wrap(err)
+	}
+	_ = json.Unmarshal(standin.Plain(text), &head) // members of other types are reported by what reads all of them
 	if head.Schema == "" && (head.InteractiveLogin != nil || head.TokenCallbacks != nil) {
 		head.Schema = compat.Name
 	}

@@ -20,7 +20,7 @@ const healthWithin = 3 * time.Second
 func health(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	fs := flag.NewFlagSet("health", flag.ContinueOnError)
 	var tls standin.TLS
-	fs.BoolVar(&tls.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "the request accepts any certificate")
+	standin.BoolVar(fs, &tls.InsecureTrustSelfSigned, "insecure-trust-self-signed", "the request accepts any certificate")
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		args = append(args[1:], "--", args[0]) // flags may follow the URL
 	}

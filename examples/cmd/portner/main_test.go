@@ -52,13 +52,13 @@ func TestCheck(t *testing.T) {
 	}
 	bad := file("maskinporten.json", `{"client":[],"settings":{"adr":"x","drain":"soon"}} // comment`)
 	good := file("x.json", `{"$schema":"https://example.no/altinn-config.schema.json"}`)
-	unknown := file("y.json", `{}`)
-	status, out, errs := ran(t, "check", bad, good, unknown, filepath.Join(t.TempDir(), "none.json"))
+	unknown, broken := file("y.json", `{}`), file("z.json", "{\n\"clients\": [],\n}")
+	status, out, errs := ran(t, "check", bad, good, unknown, broken, filepath.Join(t.TempDir(), "none.json"))
 	require.Equal(t, 1, status)
 	require.Equal(t, "portner check: a configuration has problems\n", errs)
 	for _, want := range []string{
 		"maskinporten: " + bad + ":\nclient: is an unknown member (did you mean \"clients\"?)\n", "settings.adr: is an unknown member", "settings.drain: must be a time with its unit, such as 5s",
-		"altinn: " + good + ": no problem\n", "portner: " + unknown + ": of which server?", "none.json: no such file",
+		"altinn: " + good + ": no problem\n", "portner: " + unknown + ": of which server?", "portner: " + broken + ":\nline 3: ", "none.json: no such file",
 	} {
 		require.Contains(t, out, want)
 	}
@@ -88,6 +88,9 @@ func TestRefused(t *testing.T) {
 		"token helseid -client none":           `-client: the configuration has no client "none" with client_credentials`,
 		"token helseid -scope nhn:x/y":         "invalid_scope",
 		"token altinn":                         "-token: is required",
+		"token altinn -token x -from y":        `-from: "y" is none of id-porten, maskinporten, altinnstudio`,
+		"landscape -admin-secret x":            "landscape: -admin-secret: needs -admin",
+		"landscape -config main.go":            "landscape: -config: main.go is a file: write the name of the folder with",
 		"token idporten -user nobody":          `-user: the configuration has no user "nobody": it has kari, `,
 		"token idporten -client none":          `-client: the configuration has no client "none"`,
 		"token idporten -scope a:b":            "invalid_scope",

@@ -63,7 +63,7 @@ func (l *login) define(fs *flag.FlagSet) {
 	fs.StringVar(&l.scope, "scope", "openid profile", "`scopes`, separated by spaces; every consent is given")
 	fs.StringVar(&l.acr, "acr", "", "`level`, the parameter acr_values")
 	fs.StringVar(&l.resource, "resource", "", "`URL` of an API, the parameter resource")
-	fs.BoolVar(&l.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "requests accept any certificate")
+	standin.BoolVar(fs, &l.InsecureTrustSelfSigned, "insecure-trust-self-signed", "requests accept any certificate")
 }
 
 // loggedIn logs a user in, and prints the access token.
@@ -222,12 +222,15 @@ func exchanged(ctx context.Context, args []string, stdout io.Writer) error {
 	base := fs.String("altinn", "http://localhost:8100", "base `URL` of the running Altinn")
 	from := fs.String("from", "maskinporten", "`name` of the service of the token: id-porten, maskinporten or altinnstudio")
 	token := fs.String("token", "", "the `token` that is exchanged, such as of portner token maskinporten; required")
-	fs.BoolVar(&t.InsecureTrustSelfSigned, "insecure-trust-self-signed", false, "requests accept any certificate")
+	standin.BoolVar(fs, &t.InsecureTrustSelfSigned, "insecure-trust-self-signed", "requests accept any certificate")
 	if err := standin.ParseFlags(fs, args, stdout); err != nil {
 		return err
 	}
 	if *token == "" {
 		return errors.New("-token: is required (-h lists the flags)")
+	}
+	if services := []string{"id-porten", "maskinporten", "altinnstudio"}; !slices.Contains(services, *from) {
+		return fmt.Errorf("-from: %q is none of %s", *from, strings.Join(services, ", "))
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(*base, "/")+altinn.Path+url.PathEscape(*from), nil)
 	if err != nil {

@@ -75,9 +75,9 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&opt.store, "store", "memory", "where the servers keep their state: memory, or sqlite:`FOLDER` with a file for each")
 	fs.StringVar(&opt.secrets, "secrets", "", "`file` with the secrets of all servers, made if there is none (default: beside the files of -store; otherwise new secrets at each start)")
 	standin.DurationVar(fs, &opt.drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop, such as 5s")
-	fs.BoolVar(&opt.admin, "admin", false, fmt.Sprintf("start the administration of each server, on the port %d after that of the server, see docs/administration.md; krr has none", portsAdministration))
+	standin.BoolVar(fs, &opt.admin, "admin", fmt.Sprintf("start the administration of each server, on the port %d after that of the server, see docs/administration.md; krr has none", portsAdministration))
 	fs.StringVar(&opt.adminSecret, "admin-secret", "", "`file` with the secret of callers of the administration")
-	fs.BoolVar(&opt.discardChanges, "discard-changes", false, "forget what the administration changed, and begin with the configuration alone")
+	standin.BoolVar(fs, &opt.discardChanges, "discard-changes", "forget what the administration changed, and begin with the configuration alone")
 	opt.metrics.Define(fs)
 	opt.tls.Define(fs)
 	if err := standin.ParseFlags(fs, args, out); err != nil {
@@ -94,6 +94,8 @@ func (opt options) check() error {
 	switch {
 	case opt.drain < 0:
 		return errors.New("-drain: must not be negative")
+	case opt.adminSecret != "" && !opt.admin:
+		return errors.New("-admin-secret: needs -admin")
 	case opt.metrics.Metrics != "" && programs.NewMeters == nil:
 		return standin.ErrNoMetrics("landscape", opt.metrics.Metrics)
 	case opt.store == "memory":

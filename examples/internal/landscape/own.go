@@ -19,6 +19,9 @@ func readOwn(folder string) (map[string]object, error) {
 	if folder == "" {
 		return own, nil
 	}
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("-config: %s is a file: write the name of the folder with %s.json", folder, strings.Join(servers, ".json, "))
+	}
 	files, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, fmt.Errorf("-config: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -103,6 +104,9 @@ func (s *Server) setBinding(cfg *provider.Config) (err error) {
 	cfg.MTLSURL = s.mtlsURL()
 	if cfg.TLSClientCAs, err = s.Config.MTLS.authorities(); err != nil {
 		return err
+	}
+	if cfg.TLSClientCAs != nil && cfg.MTLSURL == "" {
+		return errors.New("-tls-client-ca: needs -mtls-addr (mtls.client_ca and mtls.addr in the configuration)")
 	}
 	cfg.DPoP, err = s.Config.DPoP.policy(s.Issuer, s.State)
 	return err

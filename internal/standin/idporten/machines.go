@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/portner-go/portner"
@@ -19,6 +20,9 @@ type machineTokens struct{ verifier *resource.Verifier }
 func newMachines(issuer, self string, hc *http.Client, now func() time.Time) (authorizations.Machines, error) {
 	if issuer == "" {
 		return nil, nil
+	}
+	if u, err := url.Parse(issuer); err != nil || u.Host == "" {
+		return nil, fmt.Errorf("-machine-issuer: %q must be a URL, such as http://localhost:8090/", issuer)
 	}
 	v, err := resource.New(resource.Config{
 		Issuer: issuer, Keys: resource.RemoteKeys{URI: issuer + "jwk", HTTP: hc}, URL: self, Now: now,
