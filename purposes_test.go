@@ -102,9 +102,9 @@ func (m *matrix) User(context.Context, norway.PID) (altinn.User, error) {
 	return altinn.User{ID: 1, PartyID: 2, PartyUUID: "b2b5dd5c-3f15-4b3c-9ecf-1f0e5a1c2f9d"}, nil
 }
 
-// FindSystemUser implements maskinporten.SystemUserSource.
-func (m *matrix) FindSystemUser(context.Context, maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
-	return maskinporten.FoundSystemUser{ID: "b2b5dd5c-3f15-4b3c-9ecf-1f0e5a1c2f9d", System: "991825827_system"}, nil
+// SystemUser implements maskinporten.SystemUserSource.
+func (m *matrix) SystemUser(context.Context, maskinporten.SystemUserQuery) (maskinporten.SystemUser, error) {
+	return maskinporten.SystemUser{ID: "b2b5dd5c-3f15-4b3c-9ecf-1f0e5a1c2f9d", System: "991825827_system"}, nil
 }
 
 func newMatrix(t *testing.T) *matrix {
@@ -162,7 +162,7 @@ func (m *matrix) newProvider(t *testing.T, typ string) *optest.OP {
 			})
 			require.NoError(t, err)
 			c.Profile.ResponseModes = []string{"query", "form_post", "jwt"}
-			c.GrantHandlers, c.Backchannel, c.Profile.AccessTokenType = []token.GrantHandler{g.Handler()}, m, typ
+			c.GrantHandlers, c.Backchannel, c.Profile.AccessTokenType = []token.GrantHandler{g}, m, typ
 			config = *c
 		},
 	})
@@ -190,7 +190,7 @@ func (m *matrix) newMachineServer(t *testing.T) *maskinporten.Server {
 	details, err := rar.NewRegistry(maskinporten.SystemUserType(m))
 	require.NoError(t, err)
 	s, err := maskinporten.New(maskinporten.Config{
-		Issuer: machineIssuer, Clients: clients, Scopes: scopes, Replay: memory.New(), Keys: m.keys, Details: details,
+		Issuer: machineIssuer, Clients: clients, Scopes: scopes, Replay: memory.New(), Keys: m.keys, AuthorizationDetails: details,
 		Delegations: map[string]maskinporten.DelegationSource{"https://tt02.altinn.no/": delegated{}},
 	})
 	require.NoError(t, err)

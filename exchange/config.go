@@ -32,7 +32,7 @@ const DefaultMaxActors = 4
 // maxMaxActors is the largest MaxActors. Each actor is nested in the previous one, and parsers limit the depth of JSON.
 const maxMaxActors = 6
 
-// Config configures a [Grant].
+// Config configures [New].
 type Config struct {
 	// Issuer is the issuer of token.Config. Required.
 	Issuer string
@@ -71,19 +71,17 @@ type Issuer struct {
 	User func(ctx context.Context, t *resource.Token) (session.Identity, error)
 }
 
-// Grant exchanges tokens. It is safe for concurrent use.
-type Grant struct{ cfg Config }
-
-// New returns a Grant. It reports every problem of the configuration at once, as FieldErrors.
-func New(cfg Config) (*Grant, error) {
+// New returns the grant handler of token exchange, for token.Config.GrantHandlers. It reports every problem of the configuration at once, as
+// portner.FieldErrors.
+func New(cfg Config) (token.GrantHandler, error) {
 	if cfg.MaxActors == 0 {
 		cfg.MaxActors = DefaultMaxActors
 	}
 	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("exchange: %w", err)
+		return token.GrantHandler{}, fmt.Errorf("exchange: %w", err)
 	}
 	cfg.Issuers = maps.Clone(cfg.Issuers)
-	return &Grant{cfg: cfg}, nil
+	return token.GrantHandler{Type: GrantType, Handle: cfg.handle}, nil
 }
 
 // validate reports every invalid field.
@@ -114,9 +112,4 @@ func validMember(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
-}
-
-// Handler returns the grant handler, for token.Config.GrantHandlers.
-func (g *Grant) Handler() token.GrantHandler {
-	return token.GrantHandler{Type: GrantType, Handle: g.handle}
 }

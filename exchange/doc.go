@@ -1,8 +1,8 @@
 // Package exchange implements token exchange (RFC 8693) as a grant handler of package token. A client presents a token and
 // receives one for fewer scopes, for another API, or for a subject on whose behalf it acts.
 //
-//	g, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: policy})
-//	token.Config{GrantHandlers: []token.GrantHandler{g.Handler()}, …}
+//	handler, err := exchange.New(exchange.Config{Issuer: issuer, Store: store, Vault: vault, Scopes: scopes, Policy: policy})
+//	token.Config{GrantHandlers: []token.GrantHandler{handler}, …}
 //
 // Without a [Policy] a client can only narrow its own tokens. With one, the host decides which client may exchange which token.
 // These rules hold whatever the policy returns:

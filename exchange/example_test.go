@@ -24,12 +24,12 @@ func ExamplePolicy() {
 	// Output: exchange: rejected by policy
 }
 
-// A client exchanges a token of its own for one with fewer scopes. The provider has exchange.Grant among its grant handlers.
+// A client exchanges a token of its own for one with fewer scopes. The handler is for provider.Config.GrantHandlers.
 func Example() {
-	g, err := exchange.New(exchange.Config{
+	handler, err := exchange.New(exchange.Config{
 		Issuer: "https://login.example.no", Store: memory.New(), Vault: vault(), Scopes: scopes(),
 	})
-	fmt.Println(g.Handler().Type, err)
+	fmt.Println(handler.Type, err)
 	// Output: urn:ietf:params:oauth:grant-type:token-exchange <nil>
 }
 

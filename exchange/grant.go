@@ -27,8 +27,8 @@ type exchange struct {
 }
 
 // handle decides a token request.
-func (g *Grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
-	x := &exchange{Request: r, cfg: &g.cfg, minter: m}
+func (cfg *Config) handle(ctx context.Context, r *token.Request, m *token.Minter) (*token.Response, error) {
+	x := &exchange{Request: r, cfg: cfg, minter: m}
 	if err := x.readForm(ctx); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (g *Grant) handle(ctx context.Context, r *token.Request, m *token.Minter) (
 	}
 	sessionEnded := false
 	res, err := m.Mint(ctx, c, func(ctx context.Context, issue *storage.Issuance) error {
-		err := g.cfg.Store.InsertGrant(ctx, issue, r.Now)
+		err := cfg.Store.InsertGrant(ctx, issue, r.Now)
 		sessionEnded = errors.Is(err, storage.ErrRevoked)
 		return err
 	})

@@ -100,7 +100,7 @@ func newWorldAt(t *testing.T, at func(*provider.Config), change ...func(*exchang
 			}
 			g, err := exchange.New(cfg)
 			require.NoError(t, err)
-			c.GrantHandlers = []token.GrantHandler{g.Handler()}
+			c.GrantHandlers = []token.GrantHandler{g}
 			at(c)
 		},
 	})

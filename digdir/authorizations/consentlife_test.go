@@ -169,7 +169,7 @@ func newLifeWorld(t *testing.T) *lifeWorld {
 			require.NoError(t, err)
 			g, err := exchange.New(exchange.Config{Issuer: c.Issuer, Store: c.Store.(token.GrantStore), Vault: w.vault, Scopes: c.Scopes})
 			require.NoError(t, err)
-			c.GrantHandlers = []token.GrantHandler{g.Handler()}
+			c.GrantHandlers = []token.GrantHandler{g}
 			cfg = *c
 		},
 	})

@@ -102,7 +102,7 @@ func newEndedWorld(t *testing.T) *endedWorld {
 			require.NoError(t, err)
 			g, err := exchange.New(exchange.Config{Issuer: c.Issuer, Store: c.Store.(token.GrantStore), Vault: vault, Scopes: c.Scopes})
 			require.NoError(t, err)
-			c.GrantHandlers = []token.GrantHandler{g.Handler()}
+			c.GrantHandlers = []token.GrantHandler{g}
 			cfg = *c
 		},
 	})

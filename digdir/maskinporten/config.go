@@ -23,7 +23,7 @@ import (
 // DefaultErrorURI is the default of Config.ErrorURI (docs.digdir.no: Maskinporten, error codes).
 const DefaultErrorURI = "https://maskinporten.no/errors/"
 
-// Config configures [New] and [NewGrant].
+// Config configures [New] and [NewGrantHandler].
 type Config struct {
 	// Issuer is the iss of every token and the required aud of assertions, byte for byte. Maskinporten's ends with a
 	// slash, Skyporten's does not. Required.
@@ -34,19 +34,19 @@ type Config struct {
 	Scopes scope.Source
 	// Replay stores used assertions. All nodes must share it. Required.
 	Replay client.ReplayStore
-	// Keys signs tokens. Its public keys are published. Required by New; NewGrant does not use it.
+	// Keys signs tokens. Its public keys are published. Required by New; NewGrantHandler does not use it.
 	Keys *keyset.Set
 	// Certificates verifies business certificates. If nil, clients need registered keys.
 	Certificates *businesscert.Verifier
 	// Delegations holds the sources of delegations by the delegation_source of scopes, compared byte for byte. Requests
 	// with consumer_org are rejected for scopes whose source is not in the map.
 	Delegations map[string]DelegationSource
-	// Details holds the types of authorization_details, such as [SystemUserType] and [ConsentType]. If nil, requests with
+	// AuthorizationDetails holds the types of authorization_details, such as [SystemUserType] and [ConsentType]. If nil, requests with
 	// authorization_details are rejected.
-	Details *rar.Registry
+	AuthorizationDetails *rar.Registry
 
 	// AccessTokenLifetime applies to clients without access_token_lifetime. Scopes can shorten it. The default is 120 s.
-	// NewGrant does not use it: the token endpoint has its own.
+	// NewGrantHandler does not use it: the token endpoint has its own.
 	AccessTokenLifetime time.Duration
 	// Skyporten is the profile for cloud federation (docs.digdir.no: Skyporten): resource is required, and tokens have a
 	// sub, "0192:<organisation number>;<scope>".
@@ -71,7 +71,7 @@ type Config struct {
 	// Maskinporten did.
 	LegacyForbidden bool
 
-	// Now is the clock. It is read once per request. If nil, time.Now. NewGrant does not use it.
+	// Now is the clock. It is read once per request. If nil, time.Now. NewGrantHandler does not use it.
 	Now func() time.Time
 	// Logger receives one line per decision and fault. If nil, they are discarded.
 	Logger *slog.Logger
@@ -110,11 +110,11 @@ func (c *Config) checkServer(f *fields.Checker) {
 func (c Config) withDefaults() (Config, error) {
 	c.ErrorURI = cmp.Or(c.ErrorURI, DefaultErrorURI)
 	c.Delegations = maps.Clone(c.Delegations)
-	if c.Details != nil {
+	if c.AuthorizationDetails != nil {
 		return c, nil
 	}
 	var err error
-	c.Details, err = rar.NewRegistry()
+	c.AuthorizationDetails, err = rar.NewRegistry()
 	return c, err
 }
 

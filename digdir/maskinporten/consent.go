@@ -19,13 +19,13 @@ const typeConsent = "urn:altinn:consent"
 
 // ConsentSource finds consents of persons and organisations, as Altinn does (docs.digdir.no: Maskinporten, consent tokens).
 type ConsentSource interface {
-	// FindConsent returns the consent with an ID. An error that wraps storage.ErrNotFound reports that there is none or that
+	// Consent returns the consent with an ID. An error that wraps storage.ErrNotFound reports that there is none or that
 	// it was withdrawn; every other error is a fault. The caller checks giver, receiver and end of the consent.
-	FindConsent(ctx context.Context, id string) (FoundConsent, error)
+	Consent(ctx context.Context, id string) (Consent, error)
 }
 
-// FoundConsent is a consent that was given and not withdrawn.
-type FoundConsent struct {
+// Consent is a consent that was given and not withdrawn.
+type Consent struct {
 	From        string          // URN of the giver, as in the request; it may hold a national identity number
 	To          string          // organisation number of the receiver
 	ConsentedAt time.Time       // the time of the consent
@@ -100,7 +100,7 @@ func grantConsent(ctx context.Context, source ConsentSource, r rar.Request, deta
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.FindConsent(ctx, want.id)
+	found, err := source.Consent(ctx, want.id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil, fmt.Errorf("%w: no such consent", rar.ErrDenied)

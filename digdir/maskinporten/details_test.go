@@ -127,7 +127,7 @@ func TestConsents(t *testing.T) {
 // TestNoDetails checks that details are rejected without a registry.
 func TestNoDetails(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *maskinporten.Config) { c.Details = nil })
+	w := newWorld(t, func(c *maskinporten.Config) { c.AuthorizationDetails = nil })
 	w.requireRejection(t, w.grant(t, v6()), catalogue["MP-301"])
 	require.Equal(t, http.StatusOK, w.grant(t, v4()).status)
 }

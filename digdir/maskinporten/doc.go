@@ -2,7 +2,7 @@
 // key or its organisation's business certificate, and receives an access token that names the organisation (RFC 7523 §2.1;
 // docs.digdir.no: Maskinporten).
 //
-// [New] returns the whole service: POST /token, GET /jwk and the metadata of RFC 8414. [NewGrant] returns the grant handler
+// [New] returns the whole service: POST /token, GET /jwk and the metadata of RFC 8414. [NewGrantHandler] returns the grant handler
 // alone, for a token endpoint with further grants; add [Claims] to its claims functions.
 //
 // There are no users, refresh tokens, introspection or revocation. The only stored state is the used assertions.

@@ -29,11 +29,11 @@ type grant struct {
 	log        audit.Log
 }
 
-// NewGrant returns the grant handler of urn:ietf:params:oauth:grant-type:jwt-bearer, for a token endpoint with further grants.
+// NewGrantHandler returns the grant handler of urn:ietf:params:oauth:grant-type:jwt-bearer, for a token endpoint with further grants.
 // It reports every problem of the configuration at once, as FieldErrors.
 //
 // [Claims] adds the claims of its tokens. Put it into provider.Config.Claims or token.Config.Claims, after the claims of the profile.
-func NewGrant(cfg Config) (token.GrantHandler, error) {
+func NewGrantHandler(cfg Config) (token.GrantHandler, error) {
 	g, err := newGrant(cfg, func(*Config, *fields.Checker) {})
 	if err != nil {
 		return token.GrantHandler{}, err
@@ -170,12 +170,12 @@ func (x *exchange) grantDetails(ctx context.Context, c *claims, a *authorization
 	if c.details == "" {
 		return nil, nil
 	}
-	parsed, err := x.cfg.Details.Parse([]byte(c.details))
+	parsed, err := x.cfg.AuthorizationDetails.Parse([]byte(c.details))
 	if err != nil {
 		return nil, detailsRejection(err)
 	}
 	r := rar.Request{ClientID: x.client.ClientID, Organisation: a.Consumer, Supplier: a.Supplier, Now: x.Now}
-	granted, err := x.cfg.Details.Grant(ctx, r, parsed)
+	granted, err := x.cfg.AuthorizationDetails.Grant(ctx, r, parsed)
 	if err != nil {
 		return nil, detailsRejection(err)
 	}

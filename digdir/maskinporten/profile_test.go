@@ -24,7 +24,7 @@ import (
 	"github.com/portner-go/portner/token"
 )
 
-// TestGrantInAProvider: NewGrant and Claims work with every profile, before and after its claims. The machine token has the claims of
+// TestGrantInAProvider: NewGrantHandler and Claims work with every profile, before and after its claims. The machine token has the claims of
 // docs/spec/maskinporten.md §1.7 once, and the token of a user has none of them that its profile does not add.
 func TestGrantInAProvider(t *testing.T) {
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestGrantInAProvider(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			op := optest.New(t, optest.Options{Clients: []client.Client{machines}, Change: func(cfg *provider.Config) {
-				g, err := maskinporten.NewGrant(maskinporten.Config{Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Replay: cfg.Replay})
+				g, err := maskinporten.NewGrantHandler(maskinporten.Config{Issuer: cfg.Issuer, Clients: cfg.Clients, Scopes: cfg.Scopes, Replay: cfg.Replay})
 				require.NoError(t, err)
 				cfg.Profile, cfg.GrantHandlers, cfg.Claims = tt.profile, []token.GrantHandler{g}, maskinporten.Claims
 				cfg.DPoP = &dpop.Policy{Replay: cfg.Replay}

@@ -48,7 +48,7 @@ func (s *Server) mount(cfg *Config) error {
 		GrantTypesSupported:                        []string{client.JWTBearer},
 		TokenEndpointAuthMethodsSupported:          []string{client.PrivateKeyJWT},
 		TokenEndpointAuthSigningAlgValuesSupported: algorithms,
-		AuthorizationDetailsTypesSupported:         cfg.Details.Names(),
+		AuthorizationDetailsTypesSupported:         cfg.AuthorizationDetails.Names(),
 	})
 	if err != nil {
 		return fmt.Errorf("maskinporten: %w", err)

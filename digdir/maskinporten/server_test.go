@@ -109,7 +109,7 @@ func TestSkyporten(t *testing.T) {
 func TestNewGrant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	g, err := maskinporten.NewGrant(w.cfg)
+	g, err := maskinporten.NewGrantHandler(w.cfg)
 	require.NoError(t, err)
 	ep, err := token.New(token.Config{
 		Issuer: testIssuer, Clients: w.cfg.Clients, Scopes: w.cfg.Scopes, Keys: w.keys, Now: w.cfg.Now,
@@ -130,7 +130,7 @@ func TestNewGrant(t *testing.T) {
 func TestPIDIsNoSubject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	g, err := maskinporten.NewGrant(w.cfg)
+	g, err := maskinporten.NewGrantHandler(w.cfg)
 	require.NoError(t, err)
 	for _, profile := range []provider.Profile{provider.IDPorten(), provider.OpenIDConnect()} {
 		ep, err := token.New(token.Config{
@@ -188,7 +188,7 @@ func TestNewReportsEveryField(t *testing.T) {
 			tt.spoil(&cfg)
 			_, err := maskinporten.New(cfg)
 			require.Equal(t, []string{tt.field}, fields.Names(err))
-			_, err = maskinporten.NewGrant(cfg)
+			_, err = maskinporten.NewGrantHandler(cfg)
 			if tt.onlyNew {
 				require.NoError(t, err)
 				return

@@ -17,9 +17,9 @@ const typeSystemUser = "urn:altinn:systemuser"
 
 // SystemUserSource finds system users, as Altinn's system user register does (docs.digdir.no: Maskinporten, system users).
 type SystemUserSource interface {
-	// FindSystemUser returns the system user that matches every field of the query. An error that wraps storage.ErrNotFound
+	// SystemUser returns the system user that matches every field of the query. An error that wraps storage.ErrNotFound
 	// reports that there is none; every other error is a fault.
-	FindSystemUser(ctx context.Context, q SystemUserQuery) (FoundSystemUser, error)
+	SystemUser(ctx context.Context, q SystemUserQuery) (SystemUser, error)
 }
 
 // SystemUserQuery names a system user.
@@ -30,8 +30,8 @@ type SystemUserQuery struct {
 	ExternalRef string // the vendor's reference, compared byte for byte; Customer if the request has none
 }
 
-// FoundSystemUser is a system user.
-type FoundSystemUser struct {
+// SystemUser is a system user.
+type SystemUser struct {
 	ID     string // a UUID; APIs send it to Altinn's decision point
 	System string // the system's identifier, "<vendor>_<name>"
 }
@@ -102,7 +102,7 @@ func grantSystemUser(ctx context.Context, source SystemUserSource, r rar.Request
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.FindSystemUser(ctx, SystemUserQuery{
+	found, err := source.SystemUser(ctx, SystemUserQuery{
 		ClientID: r.ClientID, Vendor: operator(r), Customer: want.customer, ExternalRef: want.ref,
 	})
 	switch {

@@ -164,26 +164,26 @@ func (s *sources) Delegated(_ context.Context, consumer, supplier, scope string)
 	return s.delegated && consumer == customer && supplier == digdir, err
 }
 
-func (s *sources) FindSystemUser(_ context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
+func (s *sources) SystemUser(_ context.Context, q maskinporten.SystemUserQuery) (maskinporten.SystemUser, error) {
 	if err := s.record("systemuser"); err != nil {
-		return maskinporten.FoundSystemUser{}, err
+		return maskinporten.SystemUser{}, err
 	}
 	s.mu.Lock()
 	s.query = q
 	s.mu.Unlock()
 	want := maskinporten.SystemUserQuery{ClientID: "my_client_id", Vendor: digdir, Customer: customer, ExternalRef: q.Customer}
 	if q != want && q.ExternalRef != "avdeling-1" {
-		return maskinporten.FoundSystemUser{}, storage.ErrNotFound
+		return maskinporten.SystemUser{}, storage.ErrNotFound
 	}
-	return maskinporten.FoundSystemUser{ID: "a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0", System: digdir + "_system"}, nil
+	return maskinporten.SystemUser{ID: "a545feee-38a1-45f5-b5b8-4f4b3bd2a4e0", System: digdir + "_system"}, nil
 }
 
-func (s *sources) FindConsent(_ context.Context, id string) (maskinporten.FoundConsent, error) {
+func (s *sources) Consent(_ context.Context, id string) (maskinporten.Consent, error) {
 	if err := s.record("consent"); err != nil || id != consent()["id"] {
-		return maskinporten.FoundConsent{}, cmpOr(err, storage.ErrNotFound)
+		return maskinporten.Consent{}, cmpOr(err, storage.ErrNotFound)
 	}
 	given := time.Unix(1520580000, 0)
-	return maskinporten.FoundConsent{
+	return maskinporten.Consent{
 		From: consent()["from"].(string), To: digdir, ConsentedAt: given, ValidTo: given.Add(24 * time.Hour),
 		Rights: json.RawMessage(`[{"action":["consent"],"resource":[{"type":"urn:altinn:resource","value":"inntekt"}],"metadata":{}}]`),
 	}, nil
@@ -333,11 +333,11 @@ func newWorld(tb testing.TB, change func(*maskinporten.Config)) *world {
 		Certificates: must(businesscert.New(businesscert.Config{
 			Roots: pki().Roots(), Revocation: revoked{},
 		})),
-		Delegations: map[string]maskinporten.DelegationSource{delegated: w.sources, "https://www.altinn.no": w.sources},
-		Details:     must(rar.NewRegistry(maskinporten.SystemUserType(w.sources), maskinporten.ConsentType(w.sources))),
-		ErrorURI:    "https://maskinporten.no/errors/",
-		Now:         func() time.Time { return *w.clock.Load() },
-		Logger:      slog.New(slog.NewJSONHandler(&locked{w: w}, nil)),
+		Delegations:          map[string]maskinporten.DelegationSource{delegated: w.sources, "https://www.altinn.no": w.sources},
+		AuthorizationDetails: must(rar.NewRegistry(maskinporten.SystemUserType(w.sources), maskinporten.ConsentType(w.sources))),
+		ErrorURI:             "https://maskinporten.no/errors/",
+		Now:                  func() time.Time { return *w.clock.Load() },
+		Logger:               slog.New(slog.NewJSONHandler(&locked{w: w}, nil)),
 		OnEvent: func(_ context.Context, e portner.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -258,7 +258,7 @@ func (w *world) build() {
 		Issuer: issuer, Store: w.store, Vault: vault, Scopes: w,
 		Policy: func(context.Context, *exchange.Request) (exchange.Decision, error) { return exchange.Decision{}, nil },
 	}))
-	machines := must(maskinporten.NewGrant(maskinporten.Config{Issuer: issuer, Clients: w, Scopes: w, Replay: w.store, Now: clock}))
+	machines := must(maskinporten.NewGrantHandler(maskinporten.Config{Issuer: issuer, Clients: w, Scopes: w, Replay: w.store, Now: clock}))
 	profile := provider.IDPorten()
 	profile.PromptValues = []string{"login", "none", "consent", "select_account"}
 	profile.SubjectTypesSupported = []string{client.Public, client.Pairwise}
@@ -268,7 +268,7 @@ func (w *world) build() {
 		Secrets: secrets, PairwiseKey: fixedSecret("pairwise"),
 		PushedRequests: w.store, History: w.store, Replay: w.store, Attempts: freeAttempts{}, Users: w, MaxSessionsPerUser: sessionsEach, RotationGrace: grace,
 		AuthorizationDetails: must(rar.NewRegistry(w.detailTypes()...)),
-		GrantHandlers:        []portnertoken.GrantHandler{exchanges.Handler(), machines}, Backchannel: w,
+		GrantHandlers:        []portnertoken.GrantHandler{exchanges, machines}, Backchannel: w,
 		Now: clock, Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))
 	w.api = must(authorizations.New(authorizations.Config{

@@ -58,7 +58,7 @@ func (s *Server) grantHandlers(cfg *provider.Config) (all []token.GrantHandler, 
 	if err != nil {
 		return nil, err
 	}
-	return append(all, g.Handler()), nil
+	return append(all, g), nil
 }
 
 // decide is the policy of exchange.

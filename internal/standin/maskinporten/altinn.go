@@ -21,31 +21,31 @@ func (a altinn) Delegated(_ context.Context, consumer, supplier, scope string) (
 	}), nil
 }
 
-// FindSystemUser implements maskinporten.SystemUserSource.
-func (a altinn) FindSystemUser(ctx context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
+// SystemUser implements maskinporten.SystemUserSource.
+func (a altinn) SystemUser(ctx context.Context, q maskinporten.SystemUserQuery) (maskinporten.SystemUser, error) {
 	for _, s := range a.cfg.SystemUsers {
 		ref := s.ExternalRef
 		if ref == "" {
 			ref = s.Customer
 		}
 		if s.Vendor == q.Vendor && s.Customer == q.Customer && ref == q.ExternalRef && slices.Contains(s.ClientIDs, q.ClientID) {
-			return maskinporten.FoundSystemUser{ID: s.ID, System: s.System}, nil
+			return maskinporten.SystemUser{ID: s.ID, System: s.System}, nil
 		}
 	}
 	if a.remote != nil {
-		return a.remote.FindSystemUser(ctx, q)
+		return a.remote.SystemUser(ctx, q)
 	}
-	return maskinporten.FoundSystemUser{}, storage.ErrNotFound
+	return maskinporten.SystemUser{}, storage.ErrNotFound
 }
 
-// FindConsent implements maskinporten.ConsentSource.
-func (a altinn) FindConsent(_ context.Context, id string) (maskinporten.FoundConsent, error) {
+// Consent implements maskinporten.ConsentSource.
+func (a altinn) Consent(_ context.Context, id string) (maskinporten.Consent, error) {
 	for _, c := range a.cfg.Consents {
 		if c.ID == id {
-			return maskinporten.FoundConsent{From: c.From, To: c.To, ConsentedAt: c.Consented, ValidTo: c.ValidTo, Rights: rights(c)}, nil
+			return maskinporten.Consent{From: c.From, To: c.To, ConsentedAt: c.Consented, ValidTo: c.ValidTo, Rights: rights(c)}, nil
 		}
 	}
-	return maskinporten.FoundConsent{}, storage.ErrNotFound
+	return maskinporten.Consent{}, storage.ErrNotFound
 }
 
 func rights(c consent) []byte {

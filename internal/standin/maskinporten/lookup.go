@@ -33,34 +33,34 @@ const lookupScope = "altinn:maskinporten/systemuser.read"
 // lookupTimeout bounds a look-up.
 const lookupTimeout = 5 * time.Second
 
-// FindSystemUser implements maskinporten.SystemUserSource.
-func (l *lookup) FindSystemUser(ctx context.Context, q maskinporten.SystemUserQuery) (maskinporten.FoundSystemUser, error) {
+// SystemUser implements maskinporten.SystemUserSource.
+func (l *lookup) SystemUser(ctx context.Context, q maskinporten.SystemUserQuery) (maskinporten.SystemUser, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	token, err := l.token(l.now())
 	if err != nil {
-		return maskinporten.FoundSystemUser{}, err
+		return maskinporten.SystemUser{}, err
 	}
 	target := l.altinn + "authentication/api/v1/systemuser/byExternalId?" + url.Values{
 		"clientId": {q.ClientID}, "systemProviderOrgNo": {q.Vendor}, "systemUserOwnerOrgNo": {q.Customer}, "externalRef": {q.ExternalRef},
 	}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return maskinporten.FoundSystemUser{}, err
+		return maskinporten.SystemUser{}, err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	resp, err := l.client.Do(r)
 	if err != nil {
-		return maskinporten.FoundSystemUser{}, err
+		return maskinporten.SystemUser{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return decodeSystemUser(resp.Body)
 	case http.StatusNotFound:
-		return maskinporten.FoundSystemUser{}, storage.ErrNotFound
+		return maskinporten.SystemUser{}, storage.ErrNotFound
 	}
-	return maskinporten.FoundSystemUser{}, fmt.Errorf("altinn responded with status %d to the look-up of a system user", resp.StatusCode)
+	return maskinporten.SystemUser{}, fmt.Errorf("altinn responded with status %d to the look-up of a system user", resp.StatusCode)
 }
 
 // token returns a token of this Maskinporten with the scope of the look-up.
@@ -76,16 +76,16 @@ func (l *lookup) token(now time.Time) (string, error) {
 }
 
 // decodeSystemUser reads the response.
-func decodeSystemUser(body io.Reader) (maskinporten.FoundSystemUser, error) {
+func decodeSystemUser(body io.Reader) (maskinporten.SystemUser, error) {
 	var found struct {
 		ID     string `json:"id"`
 		System string `json:"systemId"`
 	}
 	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&found); err != nil {
-		return maskinporten.FoundSystemUser{}, fmt.Errorf("altinn's response to the look-up of a system user: %w", err)
+		return maskinporten.SystemUser{}, fmt.Errorf("altinn's response to the look-up of a system user: %w", err)
 	}
 	if found.ID == "" || found.System == "" {
-		return maskinporten.FoundSystemUser{}, fmt.Errorf("altinn's response to the look-up of a system user has no id or systemId")
+		return maskinporten.SystemUser{}, fmt.Errorf("altinn's response to the look-up of a system user has no id or systemId")
 	}
-	return maskinporten.FoundSystemUser{ID: found.ID, System: found.System}, nil
+	return maskinporten.SystemUser{ID: found.ID, System: found.System}, nil
 }

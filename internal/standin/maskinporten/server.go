@@ -170,7 +170,7 @@ func (s *Server) build() error {
 	}
 	service, err := maskinporten.New(maskinporten.Config{
 		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.State.Store, Keys: s.Keys.Set(), Certificates: certs,
-		Delegations: s.delegationSources(known), Details: details, ErrorURI: s.at("errors/"),
+		Delegations: s.delegationSources(known), AuthorizationDetails: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.Config.Skyporten, RequireJTI: s.Config.RequireJTI, StrictIssuedAt: s.Config.StrictIat, LegacyForbidden: s.Config.LegacyForbidden,
 		Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
 	})
