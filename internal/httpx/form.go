@@ -36,8 +36,8 @@ type FormError struct {
 func (e *FormError) Error() string { return "httpx: " + e.Reason }
 
 // reject returns the protocol error for a malformed form.
-func reject(reason string) error {
-	return &portner.Error{Code: portner.InvalidRequest, Description: "The request is malformed.", Err: &FormError{Reason: reason}}
+func reject(reason, description string) error {
+	return &portner.Error{Code: portner.InvalidRequest, Description: description, Err: &FormError{Reason: reason}}
 }
 
 // TooLarge returns the protocol error for a form or query above the limits, with status 413.
@@ -173,7 +173,7 @@ func (f Form) Encode() string {
 // logs and Referer fields (RFC 6749 §2.3.1).
 func ReadPost(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if r.URL.RawQuery != "" {
-		return Form{}, reject("parameters_in_query")
+		return Form{}, reject("parameters_in_query", "The parameters must be in the body, not in the URL.")
 	}
 	return ReadBody(w, r)
 }
@@ -188,7 +188,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request) (Form, error) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return Form{}, TooLarge()
 		}
-		return Form{}, reject("body_unreadable")
+		return Form{}, reject("body_unreadable", "The body is incomplete.")
 	}
 	return Parse(string(body))
 }
@@ -202,15 +202,15 @@ func checkFormType(h http.Header) error {
 		return checkEncoding(h)
 	}
 	if len(types) != 1 {
-		return reject("content_type")
+		return reject("content_type", "The Content-Type must be application/x-www-form-urlencoded.")
 	}
 	mt, params, err := mime.ParseMediaType(types[0])
 	if err != nil || mt != formType {
-		return reject("content_type")
+		return reject("content_type", "The Content-Type must be application/x-www-form-urlencoded.")
 	}
 	for k, v := range params {
 		if k != "charset" || !strings.EqualFold(v, "utf-8") {
-			return reject("content_type_parameter")
+			return reject("content_type_parameter", "The charset of the Content-Type must be utf-8.")
 		}
 	}
 	return checkEncoding(h)
@@ -218,7 +218,7 @@ func checkFormType(h http.Header) error {
 
 func checkEncoding(h http.Header) error {
 	if h.Get("Content-Encoding") != "" {
-		return reject("content_encoding")
+		return reject("content_encoding", "The body must not have a Content-Encoding.")
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func Parse(raw string) (Form, error) {
 	}
 	n := strings.Count(raw, "&") + 1
 	if n > MaxParams {
-		return Form{}, reject("too_many_parameters")
+		return Form{}, reject("too_many_parameters", "The request has too many parameters.")
 	}
 	f := Form{make([]pair, 0, n)}
 	for part := range strings.SplitSeq(raw, "&") {
@@ -269,18 +269,18 @@ func unescape(s string, lineBreaks bool) (string, error) {
 		return s, nil
 	}
 	if strings.IndexByte(s, ';') >= 0 {
-		return "", reject("semicolon")
+		return "", reject("semicolon", "The parameters must be separated by &; a semicolon must be percent-encoded.")
 	}
 	u, err := url.QueryUnescape(s)
 	if err != nil {
-		return "", reject("percent_encoding")
+		return "", reject("percent_encoding", "A parameter has an invalid percent-encoding.")
 	}
 	if !utf8.ValidString(u) {
-		return "", reject("invalid_utf8")
+		return "", reject("invalid_utf8", "A parameter is not UTF-8.")
 	}
 	for i := range len(u) {
 		if (u[i] < 0x20 || u[i] == 0x7f) && !(lineBreaks && (u[i] == '\r' || u[i] == '\n')) {
-			return "", reject("control_character")
+			return "", reject("control_character", "A parameter has a control character.")
 		}
 	}
 	return u, nil

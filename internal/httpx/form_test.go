@@ -43,6 +43,30 @@ func TestParseRejects(t *testing.T) {
 	require.Equal(t, "æ +", f.Get("b"))
 }
 
+// TestRejectionNamesTheRule: the description says what is wrong, with no text of the request.
+func TestRejectionNamesTheRule(t *testing.T) {
+	t.Parallel()
+	zipped := post("/token", formType, "a=1")
+	zipped.Header.Set("Content-Encoding", "gzip")
+	for want, r := range map[string]*http.Request{
+		"The parameters must be in the body, not in the URL.":                         post("/token?evil=1", formType, ""),
+		"The Content-Type must be application/x-www-form-urlencoded.":                 post("/token", "application/json", `{"evil":1}`),
+		"The charset of the Content-Type must be utf-8.":                              post("/token", formType+";charset=evil", "a=1"),
+		"The body must not have a Content-Encoding.":                                  zipped,
+		"The request has too many parameters.":                                        post("/token", formType, strings.Repeat("evil=1&", 65)),
+		"The parameters must be separated by &; a semicolon must be percent-encoded.": post("/token", formType, "evil;b=2"),
+		"A parameter has an invalid percent-encoding.":                                post("/token", formType, "evil=%zz"),
+		"A parameter is not UTF-8.":                                                   post("/token", formType, "evil=%ff"),
+		"A parameter has a control character.":                                        post("/token", formType, "evil=%00"),
+	} {
+		_, err := httpx.ReadPost(httptest.NewRecorder(), r)
+		e, ok := errors.AsType[*portner.Error](err)
+		require.True(t, ok, want)
+		require.Equal(t, []any{portner.InvalidRequest, want}, []any{e.Code, e.Description})
+		require.Regexp(t, `^[\x20\x21\x23-\x5b\x5d-\x7e]+$`, e.Description, "RFC 6749 section 5.2")
+	}
+}
+
 // TestRepeated verifies that every name occurs once, case-sensitively (docs/threat-model.md B1); resource may be repeated.
 func TestRepeated(t *testing.T) {
 	t.Parallel()

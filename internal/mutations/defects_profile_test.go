@@ -336,9 +336,9 @@ var limitsDefects = []defect{
 	{
 		"parameters in the query of a POST are ignored", "internal/httpx/form.go",
 		`if r.URL.RawQuery != "" {
-		return Form{}, reject("parameters_in_query")`,
+		return Form{}, reject("parameters_in_query", `,
 		`if r.URL.RawQuery == "?" {
-		return Form{}, reject("parameters_in_query")`,
+		return Form{}, reject("parameters_in_query", `,
 		nil,
 	},
 	{
