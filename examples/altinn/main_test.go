@@ -80,7 +80,7 @@ func newWorld(t *testing.T) *world {
 		"idporten":     map[string]any{"issuers": []any{map[string]any{"issuer": idportenIssuer, "jwks_uri": at[1]}}},
 	})
 	require.NoError(t, err)
-	prepared, err := programs.Altinn().Command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
+	prepared, err := standintest.Prepare(t, programs.Altinn().Command(), slog.DiscardHandler, "-addr", "localhost:0", "-config", write(t, string(file)))
 	require.NoError(t, err)
 	w.s = prepared.(*altinn.Server)
 	w.s.Now = func() time.Time { return start.Add(time.Duration(w.later.Load())) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/altinn"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,7 +29,7 @@ func TestExchangeOfEachTokenProvider(t *testing.T) {
 		"maskinporten": trust(maskinportenIssuer, atMachines), "idporten": trust(idportenIssuer, atPersons), "altinnstudio": trust("studio", atDevelopers),
 	})
 	require.NoError(t, err)
-	prepared, err := programs.Altinn().Command().Prepare([]string{"-addr", "localhost:0", "-config", write(t, string(file))}, slog.New(slog.DiscardHandler))
+	prepared, err := standintest.Prepare(t, programs.Altinn().Command(), slog.DiscardHandler, "-addr", "localhost:0", "-config", write(t, string(file)))
 	require.NoError(t, err)
 	w := &world{t: t, s: prepared.(*altinn.Server), maskinporten: machines, idporten: persons}
 	w.s.Now = func() time.Time { return start }

@@ -18,7 +18,7 @@ func TestReload(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T, args ...string) *altinn.Server {
 		t.Helper()
-		prepared, err := programs.Altinn().Command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(slog.DiscardHandler))
+		prepared, err := standintest.Prepare(t, programs.Altinn().Command(), slog.DiscardHandler, append([]string{"-addr", "localhost:0"}, args...)...)
 		require.NoError(t, err)
 		s := prepared.(*altinn.Server)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -22,6 +22,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/altinn"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -89,7 +90,7 @@ func newPair(t *testing.T, args ...string) (p *pair, stopAltinn func()) {
 		require.NoError(t, os.WriteFile(file, text, 0o600))
 	}
 	configure(nil)
-	prepared, err := programs.Maskinporten().Command().Prepare([]string{"-addr", "localhost:0", "-config", file}, slog.New(slog.DiscardHandler))
+	prepared, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, "-addr", "localhost:0", "-config", file)
 	require.NoError(t, err)
 	p.maskinporten = prepared.(*maskinporten.Server)
 	serve(t, p.maskinporten)
@@ -113,7 +114,7 @@ func (p *pair) startAltinn(keysURI string, args ...string) (stop func()) {
 		"idporten":     map[string]any{"issuers": []any{map[string]any{"issuer": idportenIssuer, "jwks_uri": keysURI}}},
 	})
 	require.NoError(p.t, err)
-	prepared, err := programs.Altinn().Command().Prepare(append([]string{"-addr", addr, "-config", write(p.t, string(file))}, args...), slog.New(slog.DiscardHandler))
+	prepared, err := standintest.Prepare(p.t, programs.Altinn().Command(), slog.DiscardHandler, append([]string{"-addr", addr, "-config", write(p.t, string(file))}, args...)...)
 	require.NoError(p.t, err)
 	p.altinn = prepared.(*altinn.Server)
 	p.base = p.altinn.Base()

@@ -13,6 +13,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin/ansattporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) { browsertest.Main(m) }
 // start starts the server on free ports until the end of the test.
 func start(t *testing.T, args ...string) *ansattporten.Server {
 	t.Helper()
-	prepared, err := programs.Ansattporten().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := standintest.Prepare(t, programs.Ansattporten().Command(), slog.NewTextHandler(testLog{t}, nil), append([]string{"-addr", "localhost:0", "-demo"}, args...)...)
 	require.NoError(t, err)
 	s := prepared.(*ansattporten.Server)
 	ctx, cancel := context.WithCancel(context.Background())

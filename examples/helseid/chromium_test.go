@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin/helseid"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
@@ -40,8 +41,7 @@ func (r *recorder) String() string {
 func start(t *testing.T, args ...string) *helseid.Server {
 	t.Helper()
 	log := &recorder{}
-	prepared, err := programs.HelseID().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...),
-		slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	prepared, err := standintest.Prepare(t, programs.HelseID().Command(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}), append([]string{"-addr", "localhost:0", "-demo"}, args...)...)
 	require.NoError(t, err)
 	s := prepared.(*helseid.Server)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -12,6 +12,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,7 @@ func start(t *testing.T, args ...string) *idporten.Server {
 
 func prepare(t *testing.T, args ...string) *idporten.Server {
 	t.Helper()
-	prepared, err := programs.IDPorten().Command().Prepare(append([]string{"-addr", "localhost:0", "-demo"}, args...), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	prepared, err := standintest.Prepare(t, programs.IDPorten().Command(), slog.NewTextHandler(testLog{t}, nil), append([]string{"-addr", "localhost:0", "-demo"}, args...)...)
 	require.NoError(t, err)
 	return prepared.(*idporten.Server)
 }

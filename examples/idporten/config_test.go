@@ -14,6 +14,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/configtest"
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/scope"
 )
 
@@ -165,7 +166,7 @@ func TestWarnScopes(t *testing.T) {
 			{"client_id":"c","client_secret":"G4t7Qz0nXw2LrYb8VmKc5HsJd1PfAe9U","scopes":["slip"],"redirect_uris":["http://localhost/cb"],"active":false}],
 		"scopes": [{"name":"eksempel:x","owner_orgno":"991825827"}]}`)
 	var out syncBuffer
-	prepared, err := programs.IDPorten().Command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", file}, slog.New(slog.NewTextHandler(&out, nil)))
+	prepared, err := standintest.Prepare(t, programs.IDPorten().Command(), slog.NewTextHandler(&out, nil), "-addr", "localhost:0", "-demo", "-config", file)
 	require.NoError(t, err)
 	s := prepared.(*idporten.Server)
 	s.Sites.Close()

@@ -19,6 +19,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/idporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // canaries collects values that must not be logged.
@@ -90,7 +91,7 @@ func (c *canaries) answer(m map[string]any) {
 func TestLogTellsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer
-	prepared, err := programs.IDPorten().Command().Prepare([]string{"-addr", "localhost:0", "-demo", "-config", write(t, `{"test_login":true}`)}, standin.Logger(&log, slog.LevelDebug))
+	prepared, err := standintest.Prepare(t, programs.IDPorten().Command(), standin.Logger(&log, slog.LevelDebug).Handler(), "-addr", "localhost:0", "-demo", "-config", write(t, `{"test_login":true}`))
 	require.NoError(t, err)
 	s := prepared.(*idporten.Server)
 	c := &canaries{seen: map[string]string{"21879498012": "pid", "45840375084": "pid", "passord": "password", "feilpassord": "password", idporten.DemoSecret: "client_secret", idporten.DemoAPISecret: "client_secret"}, next: s.Outgoing.Transport}

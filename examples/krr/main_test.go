@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/krr"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
 // TestDocuments compares schema, example and guide with the configuration.
@@ -40,11 +41,11 @@ func serve(t *testing.T, s interface{ Serve(context.Context) error }) {
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	prepared, err := programs.Maskinporten().Command().Prepare([]string{"-addr", "localhost:0"}, log)
+	prepared, err := standintest.Prepare(t, programs.Maskinporten().Command(), log.Handler(), "-addr", "localhost:0")
 	require.NoError(t, err)
 	mp := prepared.(*maskinporten.Server)
 	serve(t, mp)
-	prepared, err = programs.KRR().Command().Prepare([]string{"-addr", "localhost:0", "-maskinporten", mp.Issuer}, log)
+	prepared, err = standintest.Prepare(t, programs.KRR().Command(), log.Handler(), "-addr", "localhost:0", "-maskinporten", mp.Issuer)
 	require.NoError(t, err)
 	register := prepared.(*krr.Server)
 	serve(t, register)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/keyset"
 )
 
@@ -33,7 +34,7 @@ const provisionedIssuer = "http://localhost:9/" // the same after a restart
 func serveStore(t *testing.T, args ...string) provisioned {
 	t.Helper()
 	args = append([]string{"-addr", "localhost:0", "-issuer", provisionedIssuer}, args...)
-	prepared, err := programs.Maskinporten().Command().Prepare(args, slog.New(slog.DiscardHandler))
+	prepared, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, args...)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -159,7 +160,7 @@ func TestChangesBesideTheFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte(`{"scopes":[{"name":"nav:a","description":"A"}]}`), 0o600))
 	require.ErrorContains(t, s.Reload(t.Context()), "access[1].scope")
 	s.stop()
-	_, err := programs.Maskinporten().Command().Prepare(append([]string{"-addr", "localhost:0", "-issuer", provisionedIssuer}, args...), slog.New(slog.DiscardHandler))
+	_, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, append([]string{"-addr", "localhost:0", "-issuer", provisionedIssuer}, args...)...)
 	require.ErrorContains(t, err, "-discard-changes forgets them")
 	require.ErrorContains(t, err, "access[1].scope")
 }
@@ -186,7 +187,7 @@ func TestAdministrationAddresses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := programs.Maskinporten().Command().Prepare(append([]string{"-addr", "localhost:0"}, c.args...), slog.New(slog.DiscardHandler))
+			s, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, append([]string{"-addr", "localhost:0"}, c.args...)...)
 			if c.want != "" {
 				require.ErrorContains(t, err, c.want)
 				return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/programs"
 	"github.com/portner-go/portner/internal/standin/maskinporten"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -120,9 +121,7 @@ func TestIncompleteChainIsExplained(t *testing.T) {
 // TestCertificatesWithoutRoot: authorities without a root would be ignored.
 func TestCertificatesWithoutRoot(t *testing.T) {
 	t.Parallel()
-	_, err := programs.Maskinporten().Command().Prepare([]string{
-		"-addr", "localhost:0", "-config", write(t, `{"business_certificates": {"intermediates": ["x.pem"]}}`),
-	}, slog.New(slog.DiscardHandler))
+	_, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, "-addr", "localhost:0", "-config", write(t, `{"business_certificates": {"intermediates": ["x.pem"]}}`))
 	require.ErrorContains(t, err, "business_certificates.roots")
 }
 

@@ -32,7 +32,7 @@ func start(t *testing.T, args ...string) *maskinporten.Server {
 // startWith is start with a log.
 func startWith(t *testing.T, log slog.Handler, args ...string) *maskinporten.Server {
 	t.Helper()
-	prepared, err := programs.Maskinporten().Command().Prepare(append([]string{"-addr", "localhost:0"}, args...), slog.New(log))
+	prepared, err := standintest.Prepare(t, programs.Maskinporten().Command(), log, append([]string{"-addr", "localhost:0"}, args...)...)
 	require.NoError(t, err)
 	s := prepared.(*maskinporten.Server)
 	ctx, cancel := context.WithCancel(context.Background())

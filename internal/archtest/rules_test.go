@@ -91,7 +91,7 @@ func layers() map[string]rule {
 	table["internal/standin"] = rule{own: concat(core, []string{"internal/standin/admin", "internal/standin/changes", "internal/standin/look", "internal/standin/strictjson"})}
 	table["internal/standin/look"] = rule{own: []string{"internal/httpx"}}
 	table["internal/standin/strictjson"] = rule{own: []string{".", "internal/fields"}}
-	table["internal/standin/standintest"] = rule{own: []string{"internal/standin"}, testing: true}
+	table["internal/standin/standintest"] = rule{own: concat(l0, []string{"keyset", "internal/canary", "internal/standin"}), testing: true}
 	for name, profile := range map[string]string{
 		"idporten": "exchange", "maskinporten": "digdir/maskinporten", "altinn": "digdir/altinn", "ansattporten": "digdir/ansattporten", "helseid": "nhn/helseid",
 	} {

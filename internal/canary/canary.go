@@ -23,6 +23,10 @@ const (
 	ErrorPage Channel = "error page" // headers and body of a response with a status of 400 or more
 	Page      Channel = "page"       // body of another response that a browser shows
 	URL       Channel = "URL"        // addresses that a response leads to, with what browsers send on in Referer
+
+	ClientPage         Channel = "page of a client"           // Page of a client
+	ClientURL          Channel = "URL of a client"            // URL of a client
+	AdministrationPage Channel = "page of the administration" // Page of an administration
 )
 
 // Kind is what a value is.
@@ -71,13 +75,23 @@ var allowances = []Allowance{
 	{URL, Code, "code", "RFC 6749 §4.1.2: the authorization response is in the redirect URI"},
 	{URL, SignedResponse, "response", "JARM §2.3: the signed response is in the redirect URI"},
 	{URL, PendingRequest, "request", "the address of a login page has the sealed request, which is of use in the same browser only"},
-	{URL, RequestURI, "request_uri", "RFC 9126 §4: the client sends the browser to this address"},
 	{Page, Code, "", "OAuth 2.0 Form Post Response Mode: the page posts the code to the client"},
 	{Page, SignedResponse, "", "JARM §2.3.3: the page posts the signed response to the client"},
 	{Page, PendingRequest, "", "the form of a login page repeats the sealed request"},
 	{Page, FormToken, "", "the form of a page has the token that its post repeats"},
-	{Page, IdentityNumber, "", "the login pages and the administration of a stand-in list its test persons"},
-	{Page, Subject, "", "the administration of a stand-in lists its test persons"},
+	{Page, IdentityNumber, "", "the login pages of a stand-in list its test persons"},
+	{Page, Subject, "", "the pages of a stand-in list its test persons"},
+	{ErrorPage, PendingRequest, "", "a page that rejects what a user entered has a status of 400 or more, and its form repeats the sealed request"},
+	{ErrorPage, FormToken, "", "the form of such a page has the token that its post repeats"},
+	{AdministrationPage, FormToken, "", "the form of a page has the token that its post repeats"},
+	{AdministrationPage, IdentityNumber, "", "it lists the test persons"},
+	{AdministrationPage, Subject, "", "it lists the test persons"},
+	{AdministrationPage, ClientSecret, "", "a secret that the administration makes is shown once, to be copied"},
+	{ClientPage, IdentityNumber, "", "a client shows users who they are"},
+	{ClientPage, Subject, "", "a client shows users who they are"},
+	{ClientURL, PendingRequest, "request", "RFC 9101 §5: a client sends the browser on with its request"},
+	{ClientURL, RequestURI, "request_uri", "RFC 9126 §4: a client sends the browser on with this address"},
+	{ClientURL, IDToken, "id_token_hint", "OpenID Connect RP-Initiated Logout §2: a client sends the browser on with the id_token"},
 }
 
 // value is a value that must stay where it belongs.

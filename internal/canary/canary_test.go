@@ -1,14 +1,23 @@
 package canary_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -197,4 +206,60 @@ func TestWatch(t *testing.T) {
 		values, bytes, dropped := r.Seen()
 		require.Equal(t, []int{1, len(text), 0}, []int{values, bytes, dropped})
 	}
+}
+
+// TestPrivateKeys: the private parts of keys in a file, PEM or JWK, are found in each form that a program may print.
+func TestPrivateKeys(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	block, _ := pem.Decode([]byte(rsaKey(t)))
+	rs, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	require.NoError(t, err)
+	scalar, err := ec.Bytes()
+	require.NoError(t, err)
+	encode := base64.RawURLEncoding.EncodeToString
+	jwk := fmt.Sprintf(`{"jwks":{"keys":[{"kty":"EC","crv":"P-256","d":%q}]}}`, encode(scalar))
+	oct := fmt.Sprintf(`{"kty":"oct","k":%q}`, encode(scalar))
+	private := func(key any) string {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		require.NoError(t, err)
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	}
+	inJSON, err := json.Marshal(map[string]string{"key": private(ec)})
+	require.NoError(t, err)
+	printed := new(big.Int).SetBytes(scalar).String()
+	for name, tc := range map[string]struct{ file, leak string }{
+		"PEM": {private(ec), private(ec)}, "PEM in JSON": {string(inJSON), private(ec)}, "PEM as JWK": {private(ec), jwk}, "PEM as a number": {private(ec), printed},
+		"JWK": {jwk, jwk}, "JWK as PEM": {jwk, private(ec)}, "JWK as a number": {jwk, printed}, "JWK in hex": {jwk, hex.EncodeToString(scalar)}, "oct": {oct, oct},
+		"Ed25519": {private(ed), encode(ed.Seed())}, "Ed25519 as PEM": {private(ed), private(ed)},
+		"RSA": {private(rs), private(rs)}, "RSA of this form": {rsaKey(t), rsaKey(t)}, "RSA, a prime": {private(rs), rs.Primes[1].String()},
+	} {
+		r := canary.New()
+		r.Document([]byte(tc.file))
+		r.See(canary.Log, "before "+tc.leak+" after")
+		leaks := r.Leaks()
+		require.NotEmpty(t, leaks, name)
+		require.Equal(t, canary.Key, leaks[0].Kind, name)
+	}
+	r := canary.New()
+	for _, key := range []any{ec, ed, rs} {
+		r.PrivateKey(key)
+	}
+	for _, key := range []any{ec.Public(), ed.Public(), rs.Public()} { // a public key is no leak
+		der, err := x509.MarshalPKIXPublicKey(key)
+		require.NoError(t, err)
+		r.See(canary.Log, fmt.Sprint(key, encode(der)))
+	}
+	require.Empty(t, r.Leaks())
+}
+
+// rsaKey returns a key of this repository: making one takes long.
+func rsaKey(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../standin/maskinporten/demo.key.pem")
+	require.NoError(t, err)
+	return string(text)
 }

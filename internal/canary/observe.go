@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/portner-go/portner"
-	"github.com/portner-go/portner/norway"
 )
 
 // Logger returns a handler that records each line at every level, and passes it to next if next is enabled for it.
@@ -62,7 +61,20 @@ func (b both) WithGroup(name string) slog.Handler {
 func (r *Recorder) Event(_ context.Context, e portner.Event) { r.See(Log, fmt.Sprintf("%+v", e)) }
 
 // Handler returns a handler that records the requests and responses of next, and what a panic of next prints.
-func (r *Recorder) Handler(next http.Handler) http.Handler {
+func (r *Recorder) Handler(next http.Handler) http.Handler { return r.handler(next, Page, URL) }
+
+// Client returns a handler like that of Handler, around a client.
+func (r *Recorder) Client(next http.Handler) http.Handler {
+	return r.handler(next, ClientPage, ClientURL)
+}
+
+// Administration returns a handler like that of Handler, around an administration.
+func (r *Recorder) Administration(next http.Handler) http.Handler {
+	return r.handler(next, AdministrationPage, URL)
+}
+
+// handler returns a handler that records pages and addresses in two channels.
+func (r *Recorder) handler(next http.Handler, page, address Channel) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var body bytes.Buffer
 		if req.Body != nil && req.Body != http.NoBody {
@@ -80,6 +92,7 @@ func (r *Recorder) Handler(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(&twice{ResponseWriter: w, copy: rec}, req)
 		r.exchange(req.URL, header, body.Bytes(), rec)
+		r.leaves(rec, page, address)
 	})
 }
 
@@ -118,7 +131,7 @@ func (t *twice) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (t *twice) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// exchange collects the values of a request and its response, and records where the response can be seen.
+// exchange collects the values of a request and its response.
 func (r *Recorder) exchange(u *url.URL, header http.Header, body []byte, resp *httptest.ResponseRecorder) {
 	accepted := resp.Code < 400
 	form, _ := url.ParseQuery(string(body))
@@ -135,9 +148,11 @@ func (r *Recorder) exchange(u *url.URL, header http.Header, body []byte, resp *h
 	}
 	if accepted {
 		r.credentials(header)
+		if isJSON(header) {
+			r.Document(body)
+		}
 	}
 	r.issued(resp)
-	r.leaves(resp)
 }
 
 // parameters are the kinds of parameters, whose values count if the request is accepted.
@@ -146,9 +161,10 @@ var parameters = map[string]Kind{
 	"client_assertion": Assertion, "assertion": Assertion, "password": Password, "request": PendingRequest, "csrf": FormToken, "access_token": AccessToken,
 }
 
-// members are the kinds of members of JSON responses.
+// members are the kinds of members of JSON documents.
 var members = map[string]Kind{
 	"access_token": AccessToken, "refresh_token": RefreshToken, "id_token": IDToken, "request_uri": RequestURI, "client_secret": ClientSecret, "pid": IdentityNumber,
+	"password": Password, "secrets": Key, "pairwise_key": Key,
 }
 
 // credentials collects the values of the header fields of an accepted request.
@@ -171,33 +187,33 @@ func (r *Recorder) credentials(header http.Header) {
 	for _, v := range header["Dpop"] {
 		r.Keep(Proof, v)
 	}
+	r.cookies((&http.Request{Header: header}).Cookies())
+}
+
+// cookies collects cookies, other than settings such as the language.
+func (r *Recorder) cookies(all []*http.Cookie) {
+	for _, k := range all {
+		if len(k.Value) > longPart {
+			r.Keep(Cookie, k.Value)
+		}
+	}
 }
 
 // issued collects the values that a response issues.
 func (r *Recorder) issued(resp *httptest.ResponseRecorder) {
-	for _, k := range (&http.Response{Header: resp.Header()}).Cookies() {
-		if len(k.Value) > longPart { // others are settings, such as the language
-			r.Keep(Cookie, k.Value)
-		}
-	}
+	r.cookies((&http.Response{Header: resp.Header()}).Cookies())
 	if u, err := url.Parse(resp.Header().Get("Location")); err == nil {
 		q := u.Query()
 		r.Keep(Code, q.Get("code"))
 		r.Keep(SignedResponse, q.Get("response"))
 		r.Keep(PendingRequest, q.Get("request"))
 	}
-	var doc map[string]any
-	if !strings.Contains(resp.Header().Get("Content-Type"), "json") || json.Unmarshal(resp.Body.Bytes(), &doc) != nil {
-		return
-	}
-	for name, kind := range members {
-		text, _ := doc[name].(string)
-		r.Keep(kind, text)
-		if kind == IDToken {
-			r.claims(text)
-		}
+	if isJSON(resp.Header()) && resp.Code < 400 {
+		r.Document(resp.Body.Bytes())
 	}
 }
+
+func isJSON(h http.Header) bool { return strings.Contains(h.Get("Content-Type"), "json") }
 
 // claims collects the identity in an id_token.
 func (r *Recorder) claims(idToken string) {
@@ -212,27 +228,11 @@ func (r *Recorder) claims(idToken string) {
 	}
 }
 
-// numbers collects the identity numbers in a text.
-func (r *Recorder) numbers(text string) {
-	for from := 0; from < len(text); from++ {
-		to := from
-		for to < len(text) && text[to] >= '0' && text[to] <= '9' {
-			to++
-		}
-		if to-from == 11 {
-			if _, err := norway.ParsePID(text[from:to]); err == nil {
-				r.Keep(IdentityNumber, text[from:to])
-			}
-		}
-		from = to
-	}
-}
-
 // leaves records where a response can be seen.
-func (r *Recorder) leaves(resp *httptest.ResponseRecorder) {
+func (r *Recorder) leaves(resp *httptest.ResponseRecorder, page, address Channel) {
 	for _, name := range []string{"Location", "Content-Location", "Refresh", "Link", "Referer"} {
 		for _, v := range resp.Header()[name] {
-			r.address(v)
+			r.address(address, v)
 		}
 	}
 	body := resp.Body.String()
@@ -243,24 +243,24 @@ func (r *Recorder) leaves(resp *httptest.ResponseRecorder) {
 		return
 	}
 	if strings.Contains(resp.Header().Get("Content-Type"), "html") {
-		r.See(Page, body)
+		r.See(page, body)
 	}
 }
 
 // address records an address without the parameters that may have a value.
-func (r *Recorder) address(text string) {
+func (r *Recorder) address(channel Channel, text string) {
 	before, query, found := strings.Cut(text, "?")
 	if !found {
-		r.See(URL, text)
+		r.See(channel, text)
 		return
 	}
 	query, fragment, _ := strings.Cut(query, "#")
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
 		name, escaped, _ := strings.Cut(pair, "=")
 		v, err := url.QueryUnescape(escaped)
-		return err == nil && slices.ContainsFunc(r.allowed, func(a Allowance) bool { return a.Channel == URL && a.Parameter == name && r.has(a.Kind, v) })
+		return err == nil && slices.ContainsFunc(r.allowed, func(a Allowance) bool { return a.Channel == channel && a.Parameter == name && r.has(a.Kind, v) })
 	})
-	r.See(URL, before+"?"+strings.Join(pairs, "&")+"#"+fragment)
+	r.See(channel, before+"?"+strings.Join(pairs, "&")+"#"+fragment)
 }
 
 func (r *Recorder) has(k Kind, text string) bool {

@@ -191,7 +191,7 @@ func (f Flags) listen(secret portner.Secret) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := open("administration", host, port, secure)
+	site, err := f.open("administration", host, port, secure)
 	if err != nil {
 		return nil, fmt.Errorf("-admin: %w", err)
 	}

@@ -39,8 +39,12 @@ type Site struct {
 	handler  atomic.Pointer[http.Handler]
 	measured http.Handler // calls handler and measures it; nil without metrics
 	anyHost  bool         // Hosts is not checked
+	observe  Observer     // nil if nothing does
 	probes   bool         // the site has the paths of probes: the provider has them, and the services of a demo do not
 }
+
+// Observer returns a handler around that of a site, which it names, for a host that observes requests and responses.
+type Observer func(site string, next http.Handler) http.Handler
 
 // Handle makes h the handler of the requests that arrive from now on. Those in progress keep the handler that they have.
 func (s *Site) Handle(h http.Handler) { s.handler.Store(&h) }
@@ -71,7 +75,7 @@ func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider, err := open("provider", host, port, secure)
+	provider, err := f.open("provider", host, port, secure)
 	if err != nil {
 		return nil, fmt.Errorf("%w (-addr chooses another address)", err)
 	}
@@ -82,7 +86,7 @@ func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 		if port != 0 {
 			port++
 		}
-		site, err := open(name, "127.0.0.1", port, nil)
+		site, err := f.open(name, "127.0.0.1", port, nil)
 		if err != nil {
 			sites.Close()
 			return nil, fmt.Errorf("%w (the demo uses the %d ports after -addr; -demo=false leaves it out)", err, i+1)
@@ -101,7 +105,7 @@ func inside(f Flags, issuer string, further []string) (Sites, error) {
 	case err != nil || u.Host == "":
 		return nil, errors.New("-issuer: must be a URL if there is no -addr")
 	}
-	return Sites{{Name: "provider", Base: u.Scheme + "://" + u.Host, Hosts: append(f.hosts(), u.Host), probes: true}}, nil
+	return Sites{{Name: "provider", Base: u.Scheme + "://" + u.Host, Hosts: append(f.hosts(), u.Host), probes: true, observe: f.Observe}}, nil
 }
 
 // hosts returns the values of -hosts.
@@ -138,7 +142,7 @@ func ListenMTLS(f Flags, addr string) (*Site, error) {
 		return nil, errors.New("-mtls-addr: needs -tls-cert and -tls-key")
 	}
 	secure.ClientAuth = tls.RequestClientCert
-	site, err := open("mutual TLS", host, port, secure)
+	site, err := f.open("mutual TLS", host, port, secure)
 	if err == nil {
 		site.probes = true
 	}
@@ -156,6 +160,15 @@ func splitAddr(flag, addr string, further int) (host string, port int, err error
 		return "", 0, fmt.Errorf("%s: %q is not a valid port", flag, text)
 	}
 	return host, port, nil
+}
+
+// open opens the listener of a site that f.Observe observes.
+func (f Flags) open(name, host string, port int, secure *tls.Config) (*Site, error) {
+	site, err := open(name, host, port, secure)
+	if err == nil {
+		site.observe = f.Observe
+	}
+	return site, err
 }
 
 func open(name, host string, port int, secure *tls.Config) (*Site, error) {
@@ -410,7 +423,7 @@ func shutdown(servers []*gracefulServer) {
 // guard rejects requests for other hosts (RFC 9110 §7.4) and sets the strictest value of each security header field; handlers
 // replace them where they need to. Probes are answered for every host: they come from other machines, which know the address only.
 func (s *Site) guard(health *health) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -430,4 +443,8 @@ func (s *Site) guard(health *health) http.Handler {
 			s.Handler().ServeHTTP(w, r)
 		}
 	})
+	if s.observe == nil {
+		return guarded
+	}
+	return s.observe(s.Name, guarded)
 }

@@ -46,6 +46,8 @@ type Flags struct {
 	Now func() time.Time
 	// HTTP makes the requests to other servers. If nil, it is TLS.Outgoing.
 	HTTP *http.Client
+	// Observe observes the requests and responses of every site, other than that of the metrics. It may be nil.
+	Observe Observer
 	// AllowHTTP accepts http URLs at the hosts that the flags and the configuration name. Without it, only those of this machine may have one.
 	AllowHTTP bool
 	// NewKey makes signing keys, if the store does not last. If nil, keyset.Generate.

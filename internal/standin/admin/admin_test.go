@@ -16,6 +16,7 @@ import (
 	"github.com/portner-go/portner"
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/digdir/authorizations"
+	"github.com/portner-go/portner/internal/canary"
 	"github.com/portner-go/portner/internal/fields"
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/standin/admin"
@@ -120,6 +121,8 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func newWorld(t *testing.T, store *memory.Store, change func(*admin.Config)) *world {
 	t.Helper()
 	w := &world{T: t, engine: &engine{file: "{}"}, refusals: admin.NewRefusals(), sessions: &admin.Sessions{Store: store}}
+	watched := canary.Watch(t)
+	watched.Keep(canary.Key, string(secret))
 	log, err := changes.NewLog(store, "http://localhost:8080", secret)
 	require.NoError(t, err)
 	var merged []changes.List
@@ -128,7 +131,7 @@ func newWorld(t *testing.T, store *memory.Store, change func(*admin.Config)) *wo
 	}
 	var keeper *changes.Keeper
 	keeper, err = changes.Open(t.Context(), changes.KeeperConfig{
-		Lists: merged, Log: log, Logger: slog.New(slog.DiscardHandler), Apply: func(context.Context) error { return w.engine.apply(keeper.Merge) },
+		Lists: merged, Log: log, Logger: slog.New(watched.Logger(slog.DiscardHandler)), Apply: func(context.Context) error { return w.engine.apply(keeper.Merge) },
 	})
 	require.NoError(t, err)
 	require.NoError(t, keeper.Reload(t.Context()))
@@ -140,8 +143,9 @@ func newWorld(t *testing.T, store *memory.Store, change func(*admin.Config)) *wo
 	if change != nil {
 		change(&cfg)
 	}
-	w.handler, err = admin.New(cfg)
+	handler, err := admin.New(cfg)
 	require.NoError(t, err)
+	w.handler = watched.Administration(handler)
 	return w
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portner-go/portner/internal/canary"
 	"github.com/portner-go/portner/internal/standin/compat"
 )
 
@@ -79,6 +80,8 @@ func open(t *testing.T, text string, lenient ...string) *server {
 	require.NoError(t, err)
 	on, err := compat.ParseSwitches(lenient...)
 	require.NoError(t, err)
+	watched := canary.Watch(t)
+	watched.Document([]byte(text))
 	var handler http.Handler
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(ts.Close)
@@ -88,8 +91,9 @@ func open(t *testing.T, text string, lenient ...string) *server {
 		defer s.mu.Unlock()
 		s.proposed = append(s.proposed, registration)
 	}
-	handler, err = compat.New(compat.Config{Plan: plan, URL: ts.URL, Lenient: on, OnProposal: propose, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil))})
+	handler, err = compat.New(compat.Config{Plan: plan, URL: ts.URL, Lenient: on, OnProposal: propose, Logger: slog.New(watched.Logger(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)))})
 	require.NoError(t, err)
+	handler = watched.Handler(handler)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	s.http = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

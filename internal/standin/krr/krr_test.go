@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portner-go/portner/internal/standin/krr"
+	"github.com/portner-go/portner/internal/standin/standintest"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/norway"
 )
@@ -63,7 +64,7 @@ func open(t *testing.T, log *slog.Logger, config any, args ...string) (*krr.Serv
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "krr.json")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	s, err := new(krr.Options).Command().Prepare(append([]string{"-addr", "localhost:0", "-config", file}, args...), log)
+	s, err := standintest.Prepare(t, new(krr.Options).Command(), log.Handler(), append([]string{"-addr", "localhost:0", "-config", file}, args...)...)
 	if err != nil {
 		return nil, err
 	}
