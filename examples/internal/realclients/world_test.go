@@ -199,7 +199,11 @@ func (w *world) apacheKey() object {
 // start starts the provider with a profile and clients. The user kari has the password "passord".
 func (w *world) start(profile string, clients ...object) {
 	w.t.Helper()
-	w.configure(object{"profile": profile, "clients": clients})
+	members := object{"profile": profile, "clients": clients}
+	if profile == "idporten" {
+		members["key_certificates"] = true // x5c in the headers of tokens, as at ID-porten
+	}
+	w.configure(members)
 }
 
 // configure is start with members of the configuration.

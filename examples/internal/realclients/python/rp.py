@@ -11,6 +11,7 @@ import uvicorn
 from authlib.integrations.starlette_client import OAuth, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -19,6 +20,8 @@ from starlette.routing import Route
 
 env = os.environ
 origin = f"http://{env['LISTEN']}"
+if env.get("IDPORTEN"):
+    JWSRegistry.max_header_length = 8192  # bytes of base64url: headers of tokens have x5c; joserfc's limit is 512
 metadata_url = env["ISSUER"] + "/.well-known/openid-configuration"
 
 
