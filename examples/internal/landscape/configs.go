@@ -111,7 +111,8 @@ func (at addresses) payAPI() string { return at.Page + "/api/lonn" }
 // journalAPI returns the URL of the health API of the page.
 func (at addresses) journalAPI() string { return at.Page + "/api/journal" }
 
-// helseidConfig returns the configuration of HelseID: a system of the vendor that acts for the customer, and an API.
+// helseidConfig returns the configuration of HelseID: a system of the vendor that acts for the customer, an API, and the users of the other
+// servers.
 func helseidConfig(m *machine) object {
 	return object{
 		"clients": []object{{
@@ -122,6 +123,10 @@ func helseidConfig(m *machine) object {
 			claimParent, "helseid://claims/client/claims/orgnr_supplier", "helseid://claims/client/client_tenancy",
 		}}},
 		"organisations": []object{{"client_id": healthClient, "tenancy": "multi-tenant", "parents": []string{customerOrg}}},
+		"users": []object{
+			{"pid": "21879498012", "username": "kari", "password": "passord", "given_name": "Kari", "family_name": "Testesen", "hpr_number": "565500001"},
+			{"pid": "45840375084", "username": "ola", "password": "passord", "given_name": "Ola", "family_name": "Prøvesen", "security_level": "3"},
+		},
 	}
 }
 

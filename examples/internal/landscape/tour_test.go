@@ -53,6 +53,13 @@ func TestTour(t *testing.T) {
 			require.Equal(t, server == at.Altinn, strings.Contains(body, "5f0a4cbd-2c24-4f3b-9d0e-6c1f1d8a4a11"), server)
 		}
 	})
+	t.Run("users can log in at each server that has a login page", func(t *testing.T) {
+		for _, server := range []string{at.IDPorten, at.Ansattporten, at.HelseID} {
+			resp, err := hc.Get(at.administration(server) + "/users")
+			_, body := read(t, resp, err)
+			require.Contains(t, body, "kari", server)
+		}
+	})
 	t.Run("one address has the metrics of all servers", func(t *testing.T) {
 		if !measured {
 			t.Skip("needs -tags servers")
