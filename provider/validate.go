@@ -330,5 +330,5 @@ func checkIssuer(issuer string) error {
 	case u.Scheme == "https", u.Scheme == "http" && fields.PlainHTTP(u.Hostname()):
 		return nil
 	}
-	return errors.New("must be https (http for loopback hosts only)")
+	return fields.ErrPlainHTTP
 }

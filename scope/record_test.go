@@ -209,10 +209,10 @@ func TestNewRegistryReportsAllProblems(t *testing.T) {
 		`scopes[0].at_max_age: scope "nav:a": must be 0 to 315360000 seconds`,
 		`scopes[1].name: scope "nav:a": is repeated`,
 		`scopes[2].token_type: scope "nav:b": must be SELF_CONTAINED or OPAQUE`,
-		`access[0].scope: scope "nav:c": has no record`,
-		`access[1].consumer_orgno: scope "nav:a": must be nine digits`,
-		`access[2].state: scope "nav:a": must be REQUESTED, APPROVED or DENIED`,
-		`access[3].consumer_orgno: scope "nav:a": is repeated for this scope`,
+		`scope_access[0].scope: scope "nav:c": has no record`,
+		`scope_access[1].consumer_orgno: scope "nav:a": must be nine digits`,
+		`scope_access[2].state: scope "nav:a": must be REQUESTED, APPROVED or DENIED`,
+		`scope_access[3].consumer_orgno: scope "nav:a": is repeated for this scope`,
 	), found)
 }
 

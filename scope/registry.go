@@ -45,7 +45,7 @@ type Registry struct {
 type accessKey struct{ scope, organisation string }
 
 // NewRegistry validates and copies all records. It reports every problem at once, as a portner.FieldError with the path of the
-// property, such as "scopes[2].at_max_age" or "access[0].state". The built-in scopes openid, profile and
+// property, such as "scopes[2].at_max_age" or "scope_access[0].state". The built-in scopes openid, profile and
 // idporten:token.introspection need no record; email, address, phone and offline_access do: see [StandardScopes].
 func NewRegistry(scopes []Scope, access []Access) (*Registry, error) {
 	r := &Registry{
@@ -61,7 +61,7 @@ func NewRegistry(scopes []Scope, access []Access) (*Registry, error) {
 		r.scopes[s.Name] = s
 	}
 	for i, a := range access {
-		r.add(a, fmt.Sprintf("access[%d]", i), &problems)
+		r.add(a, fmt.Sprintf("scope_access[%d]", i), &problems)
 	}
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("scope: %w", err)

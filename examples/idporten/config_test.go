@@ -109,7 +109,7 @@ func TestMistakes(t *testing.T) {
 				"clients[1].redirect_uris[0]: ", `clients[2].client_id: "b" occurs twice`, "clients[2].client_secret: must be 1 to 512 printable ASCII characters",
 				"users[0].pid: must be a national identity number: ", `users[0].acr: "high" is none of`, `users[1].username: "u" occurs twice`, "users[1].password: is required",
 				"users[1].claims.email: must be a string", "users[1].claims.shoe_size: is not a standard claim", "users[1].claims.address.planet: is not a member", "users[2].claims.email: is required",
-				`scopes[0].description: scope "a:b": is required with`, `scopes[2].name: scope "a:c": is repeated`, `access[0].scope: scope "no:such": has no record`, "session.max: must be 0 (the default) to ",
+				`scopes[0].description: scope "a:b": is required with`, `scopes[2].name: scope "a:c": is repeated`, `scope_access[0].scope: scope "no:such": has no record`, "session.max: must be 0 (the default) to ",
 			},
 		},
 		"given twice": {in: `{"users":[],"users":[]}`, want: []string{"users: is given twice"}, noSchema: true},

@@ -158,11 +158,11 @@ func TestChangesBesideTheFile(t *testing.T) {
 	s.admin(t, "PUT", "/scopes/access/991825827?scope=nav:b", "")
 
 	require.NoError(t, os.WriteFile(config, []byte(`{"scopes":[{"name":"nav:a","description":"A"}]}`), 0o600))
-	require.ErrorContains(t, s.Reload(t.Context()), "access[1].scope")
+	require.ErrorContains(t, s.Reload(t.Context()), "scope_access[1].scope")
 	s.stop()
 	_, err := standintest.Prepare(t, programs.Maskinporten().Command(), slog.DiscardHandler, append([]string{"-addr", "localhost:0", "-issuer", provisionedIssuer}, args...)...)
 	require.ErrorContains(t, err, "-discard-changes forgets them")
-	require.ErrorContains(t, err, "access[1].scope")
+	require.ErrorContains(t, err, "scope_access[1].scope")
 }
 
 func TestAdministrationAddresses(t *testing.T) {

@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"strings"
@@ -29,6 +30,9 @@ func PlainHTTP(host string) bool {
 	return allowed || IsLoopback(host)
 }
 
+// ErrPlainHTTP is the problem of an http URL at a host for which PlainHTTP is false.
+var ErrPlainHTTP = errors.New("must be https (http for loopback hosts only)")
+
 // URL records a base URL that is missing, or is not an absolute http or https URL without credentials, query and fragment.
 // Issuers are such URLs (OIDC Discovery §3).
 func (c *Checker) URL(field, raw string) {
@@ -46,7 +50,9 @@ func (c *Checker) SecureURL(field, raw string) {
 	before := len(c.problems)
 	c.URL(field, raw)
 	if u, err := url.Parse(raw); err == nil && len(c.problems) == before {
-		c.Want(u.Scheme == "https" || PlainHTTP(u.Hostname()), field, "must be https (http for loopback hosts only)")
+		if u.Scheme != "https" && !PlainHTTP(u.Hostname()) {
+			c.Add(field, ErrPlainHTTP)
+		}
 	}
 }
 

@@ -96,6 +96,13 @@ func Listen(f Flags, issuer string, further ...string) (Sites, error) {
 	return sites, nil
 }
 
+// CheckAddr returns the error of Listen for an address or a certificate, without opening a listener.
+func (f Flags) CheckAddr() error {
+	_, _, err := splitAddr("-addr", f.Addr, 0)
+	_, failed := f.TLS.Server()
+	return errors.Join(err, failed)
+}
+
 // inside returns a site that the host serves.
 func inside(f Flags, issuer string, further []string) (Sites, error) {
 	u, err := url.Parse(issuer)

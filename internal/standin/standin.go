@@ -209,8 +209,16 @@ func (c Command) Run(ctx context.Context, args []string, stdout, stderr io.Write
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	fmt.Fprintln(stderr, c.Name+":", err)
+	fmt.Fprintln(stderr, c.Name+":", WithHint(err))
 	return 1
+}
+
+// WithHint adds the flag that permits an http URL to the error of one.
+func WithHint(err error) error {
+	if errors.Is(err, fields.ErrPlainHTTP) {
+		return fmt.Errorf("%w (-allow-http permits http, such as in a network of containers)", err)
+	}
+	return err
 }
 
 func (c Command) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -66,6 +66,38 @@ func TestCheck(t *testing.T) {
 	require.Zero(t, status, out)
 }
 
+// TestCheckStarts: what would refuse the start of a server is a problem of its configuration. The check opens no port and makes no file.
+func TestCheckStarts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for config, want := range map[string]string{
+		`"issuer":"localhost:8080"`:                                  `issuer: "localhost:8080" must be a URL, such as http://localhost:8080`,
+		`"issuer":"http://localhost:8080/"`:                          "Issuer: must not end in a slash",
+		`"issuer":"http://idp.started.example"`:                      "which needs -allow-http",
+		`"settings":{"addr":"x"}`:                                    `-addr: "x" must be HOST:PORT`,
+		`"settings":{"tls_cert":"none.pem","tls_key":"none.pem"}`:    "-tls-cert, -tls-key: open none.pem",
+		`"settings":{"machine_issuer":"x"}`:                          `-machine-issuer: "x" must be a URL`,
+		`"business_certificates":{"roots":["none.pem"]}`:             "business_certificates.roots: open",
+		`"mtls":{"client_ca":"none.pem"}`:                            "-tls-client-ca: open",
+		`"lifetimes":{"code":601}`:                                   "Lifetimes.Code: must be",
+		`"issuer":"https://idp.example.no","profile":"fapi2"`:        "no problem",
+		`"settings":{"demo":true,"store":"sqlite:` + dir + `/x.db"}`: "no problem",
+		`"settings":{"admin":"localhost:1"},"scope_access":[{"scope":"a:b","consumer_orgno":"991825827","state":"APPROVED"}]`: `scope_access[0].scope: scope "a:b": has no record`,
+	} {
+		file := filepath.Join(t.TempDir(), "idporten.json")
+		require.NoError(t, os.WriteFile(file, []byte("{"+config+"}"), 0o600))
+		_, out, _ := ran(t, "check", file)
+		require.Contains(t, out, want, config)
+	}
+	made, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, made)
+	skyporten := filepath.Join(t.TempDir(), "maskinporten.json")
+	require.NoError(t, os.WriteFile(skyporten, []byte(`{"skyporten":true}`), 0o600))
+	status, out, _ := ran(t, "check", skyporten)
+	require.Zero(t, status, out)
+}
+
 // TestRefused: a command line that cannot be used gets one message and status 1.
 func TestRefused(t *testing.T) {
 	t.Parallel()

@@ -176,7 +176,7 @@ func TestComposeFile(t *testing.T) {
 func TestPlainHTTPNeedsItsFlag(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, "idporten")
-	for flag, reason := range map[string]string{"-allow-http": "must be https", "-test-issuer": "-test-issuer"} {
+	for flag, reason := range map[string]string{"-allow-http": "which needs -allow-http", "-test-issuer": "-test-issuer"} {
 		c := composed(t, blockOf(t, "Compose", 0).text)[3]
 		require.Equal(t, "idporten", c.name)
 		i := slices.Index(c.args, flag)

@@ -367,11 +367,7 @@ func (h *handler) explained(l List, err error) error {
 	}
 	p := &problems{err: err}
 	for _, e := range found {
-		path := e.Field
-		if rest, ok := strings.CutPrefix(path, "access["); ok { // of scope.NewRegistry
-			path = "scope_access[" + rest
-		}
-		list, key, member := r.Split(path)
+		list, key, member := r.Split(e.Field)
 		one := problem{Message: e.Err.Error(), IsField: true, Object: list, Field: member}
 		if list != l.Member {
 			one.Field = strings.TrimSuffix(list+" "+key+" "+member, " ")
