@@ -113,13 +113,13 @@ func folder(t *testing.T, name, content string) string {
 	return dir
 }
 
-// TestMerged checks that lists are concatenated and other members replaced.
+// TestMerged checks that lists are concatenated, and users and other members replaced.
 func TestMerged(t *testing.T) {
 	t.Parallel()
-	built := object{"a": []any{"built"}, "b": object{"c": "built", "d": []any{"built"}}, "e": "built", "f": []any{"built"}}
-	own := object{"a": []any{"own"}, "b": object{"c": "own", "d": []any{"own"}}, "e": "own", "g": []any{"own"}}
+	built := object{"a": []any{"built"}, "b": object{"c": "built", "d": []any{"built"}}, "e": "built", "f": []any{"built"}, "users": []any{"built"}}
+	own := object{"users": []any{"own"}, "a": []any{"own"}, "b": object{"c": "own", "d": []any{"own"}}, "e": "own", "g": []any{"own"}}
 	require.Equal(t, object{
-		"a": []any{"own", "built"}, "b": object{"c": "own", "d": []any{"own", "built"}}, "e": "own", "f": []any{"built"}, "g": []any{"own"},
+		"users": []any{"own"}, "a": []any{"own", "built"}, "b": object{"c": "own", "d": []any{"own", "built"}}, "e": "own", "f": []any{"built"}, "g": []any{"own"},
 	}, merged(own, built))
 }
 

@@ -61,8 +61,8 @@ func readObject(path string) (object, error) {
 	return o, nil
 }
 
-// merged returns the configuration of a server: lists contain the entries of own and those of the stories, other members are those of
-// own if present.
+// merged returns the configuration of a server: lists contain the entries of own and those of the stories; users and other members are
+// those of own if present.
 func merged(own, built any) any {
 	switch o := own.(type) {
 	case map[string]any:
@@ -75,7 +75,10 @@ func merged(own, built any) any {
 			all[name] = v
 		}
 		for name, v := range o {
-			all[name] = merged(v, b[name])
+			all[name] = v
+			if name != "users" {
+				all[name] = merged(v, b[name])
+			}
 		}
 		return all
 	case []any:
