@@ -377,7 +377,7 @@ func (m *matrix) kinds(t *testing.T) map[string]kind {
 		"type": "urn:altinn:systemuser", "systemuser_org": map[string]any{"authority": "iso6523-actorid-upis", "ID": "0192:" + storbanken},
 	}}}
 	machineToken := m.machineToken(t, nil)
-	platform := m.do(t, m.altinn, http.MethodGet, altinn.Path+"maskinporten", nil, machineToken)
+	platform := m.do(t, m.altinn, http.MethodGet, altinn.ExchangePath+"maskinporten", nil, machineToken)
 	require.Equal(t, http.StatusOK, platform.Code)
 	now := time.Now().Unix()
 	request := map[string]any{"iss": keyClient, "aud": optest.Issuer, "iat": now, "exp": now + 60, "jti": "r"}
@@ -433,7 +433,7 @@ func (m *matrix) readers(t *testing.T) map[string]reader {
 	}
 	exchangesAtAltinn := func(name string) func(*testing.T, string) bool {
 		return func(t *testing.T, jwt string) bool {
-			return m.do(t, m.altinn, http.MethodGet, altinn.Path+name, nil, jwt).Code == http.StatusOK
+			return m.do(t, m.altinn, http.MethodGet, altinn.ExchangePath+name, nil, jwt).Code == http.StatusOK
 		}
 	}
 	api, err := resource.New(resource.Config{Issuer: optest.Issuer, Keys: resource.StaticKeys(m.jwks), URL: navAPI})

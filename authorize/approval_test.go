@@ -301,7 +301,7 @@ func TestHiddenLogins(t *testing.T) {
 			}
 			requireCode(t, res)
 			require.Len(t, logins, 1, scopes)
-			require.Equal(t, hidden, logins[0].Hidden, scopes)
+			require.Equal(t, hidden, logins[0].Withheld, scopes)
 		}
 		w := newParties(t)
 		res := w.browser().authorize(params("web", "scope", scopes, "authorization_details", `[{"type":"free"}]`))

@@ -171,7 +171,7 @@ type Config struct {
 	Now func() time.Time
 	// Logger receives a line for each event. If nil, events are not logged.
 	Logger *slog.Logger
-	// OnEvent receives each event.
+	// OnEvent receives each event. It may be nil.
 	OnEvent func(context.Context, portner.Event)
 }
 

@@ -241,7 +241,7 @@ func (e *Endpoint) recordLogin(ctx context.Context, x *exchange, g *storage.Gran
 	info := infoOf(x.req.client, x.req.onBehalfOf)
 	l := storage.Login{
 		ID: g.ID, UserKey: g.UserKey, ClientID: g.ClientID, Orgno: info.Orgno, Service: info.Name, Method: "Federated",
-		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Hidden: e.withheld(x.req),
+		At: x.now, ExpiresAt: x.now.Add(e.cfg.HistoryLifetime), Withheld: e.withheld(x.req),
 	}
 	if fresh && len(g.AMR) > 0 {
 		l.Method = g.AMR[0]

@@ -14,31 +14,31 @@ type AssertionFault string
 // Error describes the fault.
 func (f AssertionFault) Error() string { return "client: assertion: " + string(f) }
 
-// Faults.
+// Checks of an assertion that fail.
 const (
-	// ErrAssertionMalformed: the text is no compact JWS, or its header is malformed.
+	// ErrAssertionMalformed reports that the text is no compact JWS, or its header is malformed.
 	ErrAssertionMalformed AssertionFault = "malformed"
-	// ErrAssertionHeader: the header has crit or b64.
+	// ErrAssertionHeader reports that the header has crit or b64.
 	ErrAssertionHeader AssertionFault = "header"
-	// ErrAssertionAlgorithm: alg is not allowed, or the key is for another algorithm.
+	// ErrAssertionAlgorithm reports that alg is not allowed, or the key is for another algorithm.
 	ErrAssertionAlgorithm AssertionFault = "algorithm"
-	// ErrAssertionPurpose: the JWT is of another kind, such as a request object in place of a client assertion.
+	// ErrAssertionPurpose reports that the JWT is of another kind, such as a request object in place of a client assertion.
 	ErrAssertionPurpose AssertionFault = "another kind of JWT"
-	// ErrX5C: x5c is not an array of certificates in base64.
+	// ErrX5C reports that x5c is not an array of certificates in base64.
 	ErrX5C AssertionFault = "x5c is not a list of certificates"
-	// ErrNoKeyID: the header does not select a key: kid is required for registered keys, x5c for business certificates.
+	// ErrNoKeyID reports that the header does not select a key: kid is required for registered keys, x5c for business certificates.
 	ErrNoKeyID AssertionFault = "no kid"
-	// ErrUnknownKeyID: the client has no key with this kid.
+	// ErrUnknownKeyID reports that the client has no key with this kid.
 	ErrUnknownKeyID AssertionFault = "unknown kid"
-	// ErrKeyExpired: the registered keys are 365 days old or older.
+	// ErrKeyExpired reports that the registered keys are 365 days old or older.
 	ErrKeyExpired AssertionFault = "key expired"
-	// ErrKeySet: the keys of the registration are invalid. The operator has to correct them.
+	// ErrKeySet reports that the keys of the registration are invalid. The operator has to correct them.
 	ErrKeySet AssertionFault = "registered keys"
-	// ErrCertificate: the certificate is rejected. The error also wraps a businesscert.Reason.
+	// ErrCertificate reports that the certificate is rejected. The error also wraps a businesscert.Reason.
 	ErrCertificate AssertionFault = "certificate"
-	// ErrCertificateOrgno: the certificate is of another organisation than the client.
+	// ErrCertificateOrgno reports that the certificate is of another organisation than the client.
 	ErrCertificateOrgno AssertionFault = "certificate of another organisation"
-	// ErrAssertionSignature: the signature is invalid.
+	// ErrAssertionSignature reports that the signature is invalid.
 	ErrAssertionSignature AssertionFault = "signature"
 )
 

@@ -22,6 +22,7 @@ import (
 // AudienceRule is a rule for the aud of client assertions.
 type AudienceRule int
 
+// Rules for the aud of client assertions.
 const (
 	// IssuerString accepts the issuer as a JSON string only (FAPI 2.0 SP §5.3.2.1).
 	IssuerString AudienceRule = iota

@@ -166,7 +166,7 @@ func redacted(params url.Values) url.Values {
 func endpoint(path string) string {
 	last := path[strings.LastIndex(strings.TrimSuffix(path, "/"), "/")+1:]
 	switch {
-	case strings.HasPrefix(path, altinn.Path):
+	case strings.HasPrefix(path, altinn.ExchangePath):
 		return "exchange"
 	case last == "jwks.json" || last == "jwks" || last == "jwk":
 		return "jwks"

@@ -155,7 +155,7 @@ func (p *Provider) mintAltinn(tok Token, trusted []*Provider) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	r, err := http.NewRequest(http.MethodGet, p.origin+altinn.Path+name, nil)
+	r, err := http.NewRequest(http.MethodGet, p.origin+altinn.ExchangePath+name, nil)
 	if err != nil {
 		return minted{}, err
 	}

@@ -7,11 +7,11 @@ type Protection int
 
 // Protections, strictest first.
 const (
-	// Pseudonymous: no identifying claim reaches the client. Only the owner of the scopes receives the identity.
+	// Pseudonymous keeps every identifying claim from the client. Only the owner of the scopes receives the identity.
 	Pseudonymous Protection = iota
-	// ByReference: the client gets an opaque token. An entitled API receives the identity at introspection.
+	// ByReference gives the client an opaque token. An entitled API receives the identity at introspection.
 	ByReference
-	// Open: the client gets the identifying claims.
+	// Open gives the client the identifying claims.
 	Open
 )
 

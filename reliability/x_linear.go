@@ -40,7 +40,7 @@ func runRecorder(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		handles = append(handles, history.Handle{Store: full, Pushed: full, Replay: full})
+		handles = append(handles, history.Handle{Store: full, PushedRequests: full, Replay: full})
 	}
 	w := json.NewEncoder(out)
 	for {

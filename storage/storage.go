@@ -317,7 +317,7 @@ type Login struct {
 	Orgno     string    // organisation number of the client
 	Service   string    // name of the client or of its customer
 	Method    string    // first method of the authentication, or "Federated" if an existing session was used
-	Hidden    bool      // the identity was withheld from the client: its organisation may not see the entry
+	Withheld  bool      // the client did not learn the identity of the user: its organisation may not see the entry
 	At        time.Time // time of the login
 	ExpiresAt time.Time // end of the entry
 }

@@ -18,6 +18,7 @@ import (
 //
 // The parameter scope names scopes of the registration. Without it, the token has every registered scope of an API. Scopes that concern a
 // user or need a consent or a login are rejected. The parameter resource becomes the audience (RFC 8707).
+// If store is nil, New rejects the handler.
 func ClientCredentials(store GrantStore) GrantHandler {
 	g := GrantHandler{Type: client.ClientCredentials}
 	if store != nil { // New reports a missing Handle

@@ -15,8 +15,8 @@ import (
 	"github.com/portner-go/portner/resource"
 )
 
-// Path is the path of the exchange. The name of the provider follows.
-const Path = "/authentication/api/v1/exchange/"
+// ExchangePath is the path of the exchange. The name of the provider follows: maskinporten, id-porten or altinnstudio.
+const ExchangePath = "/authentication/api/v1/exchange/"
 
 // DefaultLength is the default of Lifetime.Length, as at Altinn.
 const DefaultLength = 30 * time.Minute

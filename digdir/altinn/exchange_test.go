@@ -107,7 +107,7 @@ func TestDecisionOrder(t *testing.T) {
 	w := newWorld(t)
 	good := w.machine()
 	auth := func(provider string, values ...string) *http.Request {
-		r := httptest.NewRequest(http.MethodGet, altinn.Path+provider, nil)
+		r := httptest.NewRequest(http.MethodGet, altinn.ExchangePath+provider, nil)
 		r.Header["Authorization"] = values
 		return r
 	}
@@ -117,7 +117,7 @@ func TestDecisionOrder(t *testing.T) {
 		"Basic":               auth("maskinporten", "Basic "+good),
 		"two headers":         auth("maskinporten", "Bearer "+good, "Bearer "+good),
 		"no token":            auth("maskinporten", "Bearer "),
-		"token in the query":  httptest.NewRequest(http.MethodGet, altinn.Path+"maskinporten?access_token="+good, nil),
+		"token in the query":  httptest.NewRequest(http.MethodGet, altinn.ExchangePath+"maskinporten?access_token="+good, nil),
 		"unreadable":          auth("maskinporten", "Bearer nonsense"),
 		"before the provider": auth("google", "Bearer ThisTokenShouldNotBeReadable"),
 		"huge":                auth("maskinporten", "Bearer "+strings.Repeat("a", 33<<10)),

@@ -30,8 +30,8 @@ func FuzzBearer(f *testing.F) {
 	}
 	other := newWorld(f)
 	f.Fuzz(func(t *testing.T, provider, authorization string) {
-		r := httptest.NewRequest(http.MethodGet, altinn.Path+"x", nil)
-		r.URL.Path = altinn.Path + provider
+		r := httptest.NewRequest(http.MethodGet, altinn.ExchangePath+"x", nil)
+		r.URL.Path = altinn.ExchangePath + provider
 		r.Header["Authorization"] = []string{authorization}
 		a := httptest.NewRecorder()
 		other.ServeHTTP(a, r)

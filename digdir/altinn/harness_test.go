@@ -150,7 +150,7 @@ func (w *world) person(changes ...change) string {
 }
 
 func request(provider, token string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, altinn.Path+provider, nil)
+	r := httptest.NewRequest(http.MethodGet, altinn.ExchangePath+provider, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	return r
 }

@@ -38,7 +38,7 @@ func TestBoundTokensAreNotExchanged(t *testing.T) {
 		for _, token := range []string{byKey, byCertificate} {
 			r := request("maskinporten", "")
 			r.Header.Set("Authorization", scheme+token)
-			r.Header["Dpop"] = []string{key.Proof("GET", "https://platform.tt02.altinn.no"+altinn.Path+"maskinporten", token, w.now, nil)}
+			r.Header["Dpop"] = []string{key.Proof("GET", "https://platform.tt02.altinn.no"+altinn.ExchangePath+"maskinporten", token, w.now, nil)}
 			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
 			w.rejects(r, http.StatusUnauthorized)
 		}

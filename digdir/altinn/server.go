@@ -88,7 +88,7 @@ func (s *Server) mount() error {
 	}); err != nil {
 		return fmt.Errorf("altinn: encoding the metadata: %w", err)
 	}
-	s.mux.HandleFunc(Path+"{tokenProvider}", s.serveExchange)
+	s.mux.HandleFunc(ExchangePath+"{tokenProvider}", s.serveExchange)
 	if s.cfg.RefreshLength > 0 {
 		s.mux.HandleFunc(RefreshPath, s.serveRefresh)
 	}
@@ -100,7 +100,7 @@ func (s *Server) mount() error {
 	return nil
 }
 
-// ServeHTTP serves GET [Path]{maskinporten, id-porten, altinnstudio}, GET [RefreshPath], POST [IntrospectionPath], and metadata and keys below the path of Config.Issuer.
+// ServeHTTP serves GET [ExchangePath]{maskinporten, id-porten, altinnstudio}, GET [RefreshPath], POST [IntrospectionPath], and metadata and keys below the path of Config.Issuer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !httpx.CleanPath(r.URL) {
 		httpx.Secure(w.Header())

@@ -402,7 +402,7 @@ func (a *API) History(ctx context.Context, c *Caller, limit int) ([]storage.Logi
 	}
 	var logins []storage.Login
 	for _, l := range all {
-		if l.Orgno == c.Organisation && !l.Hidden && len(logins) < min(limit, MaxHistory) {
+		if l.Orgno == c.Organisation && !l.Withheld && len(logins) < min(limit, MaxHistory) {
 			logins = append(logins, l)
 		}
 	}

@@ -105,8 +105,8 @@ func TestSkyporten(t *testing.T) {
 	require.Equal(t, organisation(digdir), claims["supplier"])
 }
 
-// TestNewGrant checks the grant handler in another token endpoint.
-func TestNewGrant(t *testing.T) {
+// TestNewGrantHandler checks the grant handler in another token endpoint.
+func TestNewGrantHandler(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	g, err := maskinporten.NewGrantHandler(w.cfg)

@@ -15,9 +15,9 @@ import (
 
 // Handle is a store under test. Handles of one [Batch] share their data. A nil Pushed or Replay leaves out its methods.
 type Handle struct {
-	Store  provider.Store
-	Pushed authorize.PushedRequestStore
-	Replay client.ReplayStore
+	Store          provider.Store
+	PushedRequests authorize.PushedRequestStore
+	Replay         client.ReplayStore
 }
 
 // Batch is a bounded number of calls for a few keys. All processes that run the batch with the same Space concern the same keys, and
@@ -119,7 +119,7 @@ func (c *caller) step(b Batch, step int) {
 		c.grantCall(fmt.Sprintf("grant %s %d", b.Space, turn))
 	case kind < 8:
 		c.userCall(fmt.Sprintf("user %s %d", b.Space, turn))
-	case kind == 8 && c.Pushed != nil:
+	case kind == 8 && c.PushedRequests != nil:
 		c.pushedCall(fmt.Sprintf("pushed %s %d", b.Space, turn))
 	case c.Replay != nil: // several jtis in one turn, because only the first call of each changes anything
 		c.jtiCall(fmt.Sprintf("jti %s %d.%d", b.Space, turn, c.IntN(4)))

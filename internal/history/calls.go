@@ -274,12 +274,12 @@ func (c *caller) pushedCall(key string) {
 	p := storage.PushedRequest{Hash: hashOf(key, "urn"), ClientID: "client", Source: "client", Params: []byte("sealed"), ExpiresAt: end}
 	switch c.IntN(4) {
 	case 0:
-		c.record(key, "PushRequest", nil, func() (string, error) { return "", c.Pushed.PushRequest(c.ctx, p, epoch) })
+		c.record(key, "PushRequest", nil, func() (string, error) { return "", c.PushedRequests.PushRequest(c.ctx, p, epoch) })
 	case 1:
-		c.record(key, "ConsumePushedRequest", nil, func() (string, error) { return "", c.Pushed.ConsumePushedRequest(c.ctx, p.Hash, epoch) })
+		c.record(key, "ConsumePushedRequest", nil, func() (string, error) { return "", c.PushedRequests.ConsumePushedRequest(c.ctx, p.Hash, epoch) })
 	default:
 		c.record(key, "PushedRequest", nil, func() (string, error) {
-			_, err := c.Pushed.PushedRequest(c.ctx, p.Hash, epoch)
+			_, err := c.PushedRequests.PushedRequest(c.ctx, p.Hash, epoch)
 			return "", err
 		})
 	}

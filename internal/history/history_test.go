@@ -32,7 +32,7 @@ type full interface {
 
 func handles(all ...full) (out []history.Handle) {
 	for _, s := range all {
-		out = append(out, history.Handle{Store: s, Pushed: s, Replay: s})
+		out = append(out, history.Handle{Store: s, PushedRequests: s, Replay: s})
 	}
 	return out
 }

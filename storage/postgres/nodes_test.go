@@ -31,7 +31,7 @@ func TestNodes(t *testing.T) {
 			pool := openPool(t, d.url)
 			t.Cleanup(pool.Close)
 			s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
-			nodes = append(nodes, storagetest.Node{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep})
+			nodes = append(nodes, storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep})
 		}
 		return nodes
 	})

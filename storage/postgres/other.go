@@ -60,7 +60,7 @@ func (s *Store) ConsumePushedRequest(ctx context.Context, hash storage.Hash, now
 // RecordLogin implements authorize.HistoryStore.
 func (s *Store) RecordLogin(ctx context.Context, l storage.Login, now time.Time) error {
 	return s.write(ctx, sqlRecordLogin, []any{
-		l.UserKey[:], text(l.ID), text(l.ClientID), text(l.Orgno), text(l.Service), text(l.Method), l.Hidden,
+		l.UserKey[:], text(l.ID), text(l.ClientID), text(l.Orgno), text(l.Service), text(l.Method), l.Withheld,
 		nanos(l.At), nanos(l.ExpiresAt), nanos(now), int64(maxLogins),
 	})
 }
@@ -75,7 +75,7 @@ func (s *Store) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 		err := r.Scan(&id, &client, &orgno, &service, &method, &hidden, &at, &end)
 		out = append(out, storage.Login{
 			ID: fromText(id), UserKey: userKey, ClientID: fromText(client), Orgno: fromText(orgno), Service: fromText(service),
-			Method: fromText(method), Hidden: hidden, At: record.Time(at), ExpiresAt: record.Time(end),
+			Method: fromText(method), Withheld: hidden, At: record.Time(at), ExpiresAt: record.Time(end),
 		})
 		return err
 	})

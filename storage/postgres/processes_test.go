@@ -14,7 +14,7 @@ func nodeAt(t *testing.T, url string) storagetest.Node {
 	pool := openPool(t, url)
 	t.Cleanup(pool.Close)
 	s := openStore(t, pool, postgres.Config{Timeout: time.Minute})
-	return storagetest.Node{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep}
+	return storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep}
 }
 
 // TestProcesses runs storagetest with callers in several processes.

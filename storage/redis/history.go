@@ -19,7 +19,7 @@ const maxLogins = 200
 
 // RecordLogin implements authorize.HistoryStore.
 func (s *Store) RecordLogin(ctx context.Context, l storage.Login, now time.Time) error {
-	texts := text(l.ClientID) + text(l.Orgno) + text(l.Service) + text(l.Method) + text(flag(l.Hidden, "0")+instant(l.At))
+	texts := text(l.ClientID) + text(l.Orgno) + text(l.Service) + text(l.Method) + text(flag(l.Withheld, "0")+instant(l.At))
 	return s.verdict(ctx, recordLoginScript, now, []string{s.key("logins", name(l.UserKey))}, l.ID, instant(l.ExpiresAt), texts, maxLogins)
 }
 
@@ -61,7 +61,7 @@ func decodeLogin(stop, texts string) (storage.Login, error) {
 	var p parser
 	l := storage.Login{ExpiresAt: p.instant(stop), ClientID: p.text(&texts), Orgno: p.text(&texts), Service: p.text(&texts), Method: p.text(&texts)}
 	if at := p.text(&texts); at != "" {
-		l.Hidden, l.At = at[0] == '1', p.instant(at[1:])
+		l.Withheld, l.At = at[0] == '1', p.instant(at[1:])
 	} else {
 		p.keep(errShort)
 	}

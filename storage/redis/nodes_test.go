@@ -18,7 +18,7 @@ func node(t *testing.T, addr, prefix string) storagetest.Node {
 	c := connect(t, addr, func(o *goredis.Options) { o.MinRetryBackoff, o.MaxRetryBackoff = time.Millisecond, time.Millisecond })
 	s, err := redis.New(t.Context(), c, redis.Config{Prefix: prefix, Logger: quiet})
 	require.NoError(t, err)
-	return storagetest.Node{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep}
+	return storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep}
 }
 
 // TestNodes checks that the clients of several nodes see one store.

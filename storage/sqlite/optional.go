@@ -124,7 +124,7 @@ func (s *Store) RecordLogin(ctx context.Context, l storage.Login, now time.Time)
 		}
 		if _, err := c.exec(`INSERT OR REPLACE INTO logins (user_key, id, client_id, orgno, service, method, hidden, at, expires_at)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
-			l.UserKey, l.ID, l.ClientID, l.Orgno, l.Service, l.Method, l.Hidden, l.At, l.ExpiresAt); err != nil {
+			l.UserKey, l.ID, l.ClientID, l.Orgno, l.Service, l.Method, l.Withheld, l.At, l.ExpiresAt); err != nil {
 			return err
 		}
 		_, err = c.exec(`DELETE FROM logins WHERE number IN
@@ -139,7 +139,7 @@ func (s *Store) Logins(ctx context.Context, userKey storage.Hash, now time.Time)
 		return c.each(func(st *sqlite3.Stmt) error {
 			out = append(out, storage.Login{
 				UserKey: userKey, ID: st.ColumnText(0), ClientID: st.ColumnText(1), Orgno: st.ColumnText(2), Service: st.ColumnText(3),
-				Method: st.ColumnText(4), Hidden: st.ColumnBool(5), At: timeAt(st, 6), ExpiresAt: timeAt(st, 7),
+				Method: st.ColumnText(4), Withheld: st.ColumnBool(5), At: timeAt(st, 6), ExpiresAt: timeAt(st, 7),
 			})
 			return nil
 		}, "SELECT id, client_id, orgno, service, method, hidden, at, expires_at FROM logins WHERE user_key = ?1 AND expires_at > ?2 ORDER BY number DESC",

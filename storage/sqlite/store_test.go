@@ -110,7 +110,7 @@ func TestContractOfOptionalMethods(t *testing.T) {
 }
 
 func nodeOf(s *sqlite.Store) storagetest.Node {
-	return storagetest.Node{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep}
+	return storagetest.Node{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep}
 }
 
 // Several handles on one file are one store.

@@ -44,10 +44,10 @@ func clocksUsed(t testing.TB, all []Node) {
 		must(t, two.RotateRefreshToken(bg, first.Refresh.Hash, next, 0, now[0]), "rotating a refresh token")
 		late := successor(numbered("late", i), c, 1)
 		verdict(t, one.RotateRefreshToken(bg, first.Refresh.Hash, late, 0, now[1]), storage.ErrConsumed, "rotating it again at a node with another clock")
-		if p := newPushed(numbered("p", i)); one.Pushed != nil {
-			must(t, one.Pushed.PushRequest(bg, p, now[0]), "pushing a request")
-			must(t, one.Pushed.ConsumePushedRequest(bg, p.Hash, now[0]), "consuming a request")
-			spent(t, two.Pushed.ConsumePushedRequest(bg, p.Hash, now[1]), "consuming it again at a node with another clock")
+		if p := newPushed(numbered("p", i)); one.PushedRequests != nil {
+			must(t, one.PushedRequests.PushRequest(bg, p, now[0]), "pushing a request")
+			must(t, one.PushedRequests.ConsumePushedRequest(bg, p.Hash, now[0]), "consuming a request")
+			spent(t, two.PushedRequests.ConsumePushedRequest(bg, p.Hash, now[1]), "consuming it again at a node with another clock")
 		}
 		if key, end := storage.HashOf(numbered("jti", i)), epoch.Add(5*time.Minute); one.Replay != nil {
 			must(t, one.Replay.ConsumeJTI(bg, "client-a", key, end, now[0]), "using an assertion")

@@ -136,7 +136,7 @@ func TestShortRun(t *testing.T) {
 		storagetest.RunNodes(t, func(_ *testing.T, n int) []storagetest.Node {
 			m := memory.New()
 			s := counting{m, calls}
-			return slices.Repeat([]storagetest.Node{{Store: s, Pushed: s, Replay: s, Sweep: m.Sweep}}, n)
+			return slices.Repeat([]storagetest.Node{{Store: s, PushedRequests: s, Replay: s, Sweep: m.Sweep}}, n)
 		})
 		t.Logf("calls of nodes: %d", calls.Load())
 		return

@@ -34,7 +34,7 @@ func historyCases() []testCase[HistoryStore] {
 
 func login(person, client string, at time.Time) storage.Login {
 	return storage.Login{
-		ID: "grant of " + person + " to " + client, UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID", Hidden: client == "b",
+		ID: "grant of " + person + " to " + client, UserKey: storage.HashOf(person), ClientID: client, Orgno: "991825827", Service: "Tjeneste " + client, Method: "BankID", Withheld: client == "b",
 		At: at, ExpiresAt: at.Add(time.Hour),
 	}
 }

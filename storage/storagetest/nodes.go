@@ -20,8 +20,8 @@ import (
 // Node is a store as one node of a provider opens it. The nodes of a provider share their data.
 type Node struct {
 	provider.Store
-	Pushed authorize.PushedRequestStore // nil if the store has none
-	Replay client.ReplayStore           // nil if the store has none
+	PushedRequests authorize.PushedRequestStore // nil if the store has none
+	Replay         client.ReplayStore           // nil if the store has none
 
 	// Sweep deletes records that have expired at now. Nil leaves out its cases: the store deletes nothing, or its server does by itself.
 	Sweep func(ctx context.Context, now time.Time) (int, error)
@@ -167,17 +167,17 @@ func (s nodeStore) Grants(ctx context.Context, q storage.GrantQuery, now time.Ti
 
 // PushRequest implements authorize.PushedRequestStore.
 func (s nodeStore) PushRequest(ctx context.Context, p storage.PushedRequest, now time.Time) error {
-	return s.at().Pushed.PushRequest(ctx, p, now)
+	return s.at().PushedRequests.PushRequest(ctx, p, now)
 }
 
 // PushedRequest implements authorize.PushedRequestStore.
 func (s nodeStore) PushedRequest(ctx context.Context, h storage.Hash, now time.Time) (storage.PushedRequest, error) {
-	return s.at().Pushed.PushedRequest(ctx, h, now)
+	return s.at().PushedRequests.PushedRequest(ctx, h, now)
 }
 
 // ConsumePushedRequest implements authorize.PushedRequestStore.
 func (s nodeStore) ConsumePushedRequest(ctx context.Context, h storage.Hash, now time.Time) error {
-	return s.at().Pushed.ConsumePushedRequest(ctx, h, now)
+	return s.at().PushedRequests.ConsumePushedRequest(ctx, h, now)
 }
 
 // ConsumeJTI implements client.ReplayStore.
@@ -186,19 +186,19 @@ func (s nodeStore) ConsumeJTI(ctx context.Context, clientID string, key storage.
 }
 
 func nodesPushed(t testing.TB, all []Node) {
-	if all[0].Pushed == nil {
+	if all[0].PushedRequests == nil {
 		return
 	}
-	p := push(t, all[0].Pushed, "p")
+	p := push(t, all[0].PushedRequests, "p")
 	for _, n := range all {
-		wantPushed(t, n.Pushed, p, "that another node pushed")
+		wantPushed(t, n.PushedRequests, p, "that another node pushed")
 	}
-	must(t, all[1].Pushed.ConsumePushedRequest(bg, p.Hash, epoch), "consuming a request that another node pushed")
+	must(t, all[1].PushedRequests.ConsumePushedRequest(bg, p.Hash, epoch), "consuming a request that another node pushed")
 	for _, n := range all {
-		_, err := n.Pushed.PushedRequest(bg, p.Hash, epoch)
+		_, err := n.PushedRequests.PushedRequest(bg, p.Hash, epoch)
 		verdict(t, err, storage.ErrNotFound, "reading a request that another node consumed")
-		spent(t, n.Pushed.ConsumePushedRequest(bg, p.Hash, epoch), "consuming a request that another node consumed")
-		verdict(t, n.Pushed.PushRequest(bg, p, epoch), storage.ErrConflict, "pushing a request that another node consumed")
+		spent(t, n.PushedRequests.ConsumePushedRequest(bg, p.Hash, epoch), "consuming a request that another node consumed")
+		verdict(t, n.PushedRequests.PushRequest(bg, p, epoch), storage.ErrConflict, "pushing a request that another node consumed")
 	}
 	pushedRace(t, spreadOver(all))
 }
@@ -221,7 +221,7 @@ const patienceOfHistories = 30 * time.Second
 func histories(t testing.TB, all []Node) {
 	var handles []history.Handle
 	for _, n := range all {
-		handles = append(handles, history.Handle{Store: n.Store, Pushed: n.Pushed, Replay: n.Replay})
+		handles = append(handles, history.Handle{Store: n.Store, PushedRequests: n.PushedRequests, Replay: n.Replay})
 	}
 	for i := range size(2, 20, 200) {
 		b := history.Batch{Space: fmt.Sprint(i), Seed: uint64(i), Processes: 1, Callers: 6, Steps: size(30, 60, 60)}

@@ -21,7 +21,7 @@ import (
 func TestMemoryNodes(t *testing.T) {
 	storagetest.RunNodes(t, func(_ *testing.T, n int) []storagetest.Node {
 		s := memory.New()
-		return slices.Repeat([]storagetest.Node{{Store: s, Pushed: s, Replay: s, Sweep: s.Sweep}}, n)
+		return slices.Repeat([]storagetest.Node{{Store: s, PushedRequests: s, Replay: s, Sweep: s.Sweep}}, n)
 	})
 }
 
@@ -39,14 +39,14 @@ func each(defect string, f func(m *model) storagetest.Node) func(n int) []storag
 // around returns nodes with a store around one model.
 func around(f func(m *model) provider.Store) func(n int) []storagetest.Node {
 	return each("", func(m *model) storagetest.Node {
-		return storagetest.Node{Store: f(m), Pushed: m, Replay: m, Sweep: m.Sweep}
+		return storagetest.Node{Store: f(m), PushedRequests: m, Replay: m, Sweep: m.Sweep}
 	})
 }
 
 // withDefect returns nodes with one model.
 func withDefect(defect string) func(n int) []storagetest.Node {
 	return each(defect, func(m *model) storagetest.Node {
-		return storagetest.Node{Store: m, Pushed: m, Replay: m, Sweep: m.Sweep}
+		return storagetest.Node{Store: m, PushedRequests: m, Replay: m, Sweep: m.Sweep}
 	})
 }
 
@@ -69,7 +69,7 @@ var wrongNodes = map[string]struct {
 	"each node caches refresh tokens": {ownCache("RefreshToken"), []string{"Nodes/RotateRefreshToken", "Nodes/a renewal", "Nodes/histories"}},
 	"each node caches consents":       {ownCache("Consents"), []string{"Nodes/FinishRequest", "Nodes/Revoke of an authorization"}},
 	"each node has its own jtis":      {each("", func(m *model) storagetest.Node { return storagetest.Node{Store: m, Replay: newModel("")} }), []string{"Nodes/jti", "Nodes/histories", "Clocks/used records"}},
-	"each node has its own pushed requests": {each("", func(m *model) storagetest.Node { return storagetest.Node{Store: m, Pushed: newModel("")} }), []string{
+	"each node has its own pushed requests": {each("", func(m *model) storagetest.Node { return storagetest.Node{Store: m, PushedRequests: newModel("")} }), []string{
 		"Nodes/pushed requests", "Nodes/histories",
 	}},
 	"the lock of a redemption is that of a node": {each("redeem reads, then marks", func(m *model) storagetest.Node {

@@ -114,7 +114,7 @@ func (c childProcess) serve(n Node, orders io.Reader, answers io.Writer) {
 func (c childProcess) answer(n Node, o order) (a answer) {
 	if o.Batch != nil {
 		o.Batch.Process = c.Process
-		a.Ops = history.Run(bg, *o.Batch, history.Handle{Store: n.Store, Pushed: n.Pushed, Replay: n.Replay})
+		a.Ops = history.Run(bg, *o.Batch, history.Handle{Store: n.Store, PushedRequests: n.PushedRequests, Replay: n.Replay})
 		return a
 	}
 	kind := contests[o.Kind]
@@ -193,9 +193,9 @@ var contests = map[string]contest{
 		},
 	},
 	"pushed request": {
-		func(t testing.TB, n Node, name string) { push(t, n.Pushed, name) },
+		func(t testing.TB, n Node, name string) { push(t, n.PushedRequests, name) },
 		func(n Node, name, _ string) error {
-			return n.Pushed.ConsumePushedRequest(bg, newPushed(name).Hash, epoch)
+			return n.PushedRequests.ConsumePushedRequest(bg, newPushed(name).Hash, epoch)
 		},
 		func(err error) bool { return isConsumed(err) || errors.Is(err, storage.ErrNotFound) },
 		func(testing.TB, Node, string, bool) {},
@@ -306,7 +306,7 @@ func (p *children) ask(t testing.TB, o order) (all answer) {
 func (p *children) race(t testing.TB, round int) {
 	t.Helper()
 	kinds := []string{"code", "refresh token", "session"}
-	if p.Pushed != nil {
+	if p.PushedRequests != nil {
 		kinds = append(kinds, "pushed request")
 	}
 	if p.Replay != nil {

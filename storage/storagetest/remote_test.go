@@ -282,7 +282,7 @@ const defectVariable = "PORTNER_TEST_DEFECT"
 // nodeAt returns a store of the server, which has the defect that the environment names.
 func nodeAt(addr string) storagetest.Node {
 	s := connect(addr, 0)
-	n := storagetest.Node{Store: s, Pushed: s, Replay: s}
+	n := storagetest.Node{Store: s, PushedRequests: s, Replay: s}
 	switch os.Getenv(defectVariable) {
 	case "the lock of a redemption is that of a process":
 		n.Store = ownRedemptions{s, &sync.Mutex{}}

@@ -75,8 +75,8 @@ func sweepLive(t testing.TB, all []Node) {
 	must(t, s.RotateRefreshToken(bg, issue.Refresh.Hash, ends, 0, epoch), "renewing a refresh token")
 	p := newPushed("p")
 	p.ExpiresAt = epoch.Add(2)
-	if all[0].Pushed != nil {
-		must(t, all[0].Pushed.PushRequest(bg, p, epoch), "pushing a request")
+	if all[0].PushedRequests != nil {
+		must(t, all[0].PushedRequests.PushRequest(bg, p, epoch), "pushing a request")
 	}
 	now := epoch.Add(1) // 1 ns before the end of the short ones
 	sweepAll(t, all, now)
@@ -87,8 +87,8 @@ func sweepLive(t testing.TB, all []Node) {
 	wantIssuance(t, s, ends, now, "after sweeping")
 	wantCode(t, s, unused, nil, now, "1 ns before its end, after sweeping")
 	wantConsents(t, s, consentKey, now, "after sweeping", newConsent("a", 2))
-	if all[1].Pushed != nil {
-		_, err := all[1].Pushed.PushedRequest(bg, p.Hash, now)
+	if all[1].PushedRequests != nil {
+		_, err := all[1].PushedRequests.PushedRequest(bg, p.Hash, now)
 		must(t, err, "reading a pushed request 1 ns before its end, after sweeping")
 	}
 }

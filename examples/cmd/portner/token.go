@@ -232,7 +232,7 @@ func exchanged(ctx context.Context, args []string, stdout io.Writer) error {
 	if services := []string{"id-porten", "maskinporten", "altinnstudio"}; !slices.Contains(services, *from) {
 		return fmt.Errorf("-from: %q is none of %s", *from, strings.Join(services, ", "))
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(*base, "/")+altinn.Path+url.PathEscape(*from), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(*base, "/")+altinn.ExchangePath+url.PathEscape(*from), nil)
 	if err != nil {
 		return fmt.Errorf("-altinn: %w", err)
 	}

@@ -203,7 +203,7 @@ func (s *Server) clock() time.Time { return s.Now() }
 func (s *Server) endpoint(path string) string {
 	metadata := standin.PathOf(s.Issuer) + "/.well-known/openid-configuration"
 	switch {
-	case strings.HasPrefix(path, altinn.Path):
+	case strings.HasPrefix(path, altinn.ExchangePath):
 		return "exchange"
 	case path == altinn.RefreshPath:
 		return "refresh"
@@ -249,7 +249,7 @@ func (s *Server) Greet(w io.Writer) {
 		of   providerEntry
 	}{{"id-porten", s.Config.IDPorten}, {"maskinporten", s.Config.Maskinporten}, {"altinnstudio", s.Config.Studio}} {
 		for _, i := range p.of.Issuers {
-			fmt.Fprintf(w, "  exchange    %s%s%s  (tokens of %s)\n", s.Base(), altinn.Path, p.name, i.Issuer)
+			fmt.Fprintf(w, "  exchange    %s%s%s  (tokens of %s)\n", s.Base(), altinn.ExchangePath, p.name, i.Issuer)
 		}
 	}
 	fmt.Fprintf(w, "  refresh     %s%s\n  introspect  %s%s\n  systems     %s%ssystemregister/vendor\n  parties     %s%sauthorizedparties\n",
