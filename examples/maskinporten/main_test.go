@@ -118,6 +118,16 @@ func TestPrintToken(t *testing.T) {
 func TestPrintTokenAlone(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, maskinporten.DemoScope, token(t, "-addr", "localhost:0")["scope"])
+	const closed = "http://localhost:1/" // no server listens there
+	require.Equal(t, closed, token(t, "-issuer", closed)["iss"])
+	file := filepath.Join(t.TempDir(), "maskinporten.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"$schema":"./maskinporten-config.schema.json","issuer":"`+closed+`"}`), 0o600))
+	require.Equal(t, closed, token(t, "-config", file)["iss"])
+	s := start(t) // the issuer of a file is that of the server which runs
+	require.NoError(t, os.WriteFile(file, []byte(`{"issuer":"`+s.Issuer+`"}`), 0o600))
+	var out, errs bytes.Buffer
+	require.Zero(t, printToken(t.Context(), []string{"-config", file}, &out, &errs), errs.String())
+	require.Empty(t, errs.String())
 }
 
 // TestErrorPages checks the page of each error_uri.

@@ -119,7 +119,8 @@ func fromSettings(fs *flag.FlagSet, file string, given map[string]bool) error {
 		return nil
 	}
 	var p Problems
-	if err := CheckSchema(fs.Name(), head.Schema); err != nil {
+	words := strings.Fields(fs.Name()) // "token maskinporten" reads the file of maskinporten
+	if err := CheckSchema(words[len(words)-1], head.Schema); err != nil {
 		p.Add("$schema", "%w", err)
 		return Document{Path: file}.Wrap(p.Err()) // its settings and members are those of the other server
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -177,24 +176,7 @@ func temporary(ctx context.Context, name, issuer string, d standin.Document, std
 		return nil, err
 	}
 	fmt.Fprintf(stderr, "portner token: the token is not of a server that runs at %s, and the key of this token is discarded (-config FILE is the configuration of a server that runs)\n", issuer)
-	return &http.Client{Transport: handled{s.Handler()}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
-}
-
-// handled is a transport to a handler.
-type handled struct{ http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := r.Clone(r.Context())
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	in.RequestURI, in.Host, in.RemoteAddr = r.URL.RequestURI(), r.URL.Host, "127.0.0.1:1"
-	out := httptest.NewRecorder()
-	h.ServeHTTP(out, in)
-	resp := out.Result()
-	resp.Request = r
-	return resp, nil
+	return &http.Client{Transport: standin.Inside{Handler: s.Handler()}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // listens reports whether a server accepts connections at the host of the issuer.

@@ -1,6 +1,7 @@
 package maskinporten
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -24,33 +25,40 @@ import (
 	"time"
 
 	"github.com/portner-go/portner/client"
+	"github.com/portner-go/portner/internal/standin"
 )
 
-// printToken sends a grant of a built-in client and prints the token. If there is no server at the issuer, it starts one until the
-// response; its token cannot be verified afterwards.
+// printToken sends a grant of a built-in client and prints the token. If no server listens at the issuer, one without a listener handles the
+// request; its token cannot be verified afterwards.
 func printToken(ctx context.Context, opt Options, stdout, stderr io.Writer) error {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(opt.claims), &claims); err != nil {
 		return fmt.Errorf(`-claims: must be a JSON object, such as {"scope":"eksempel:data.read"}: %w`, err)
 	}
-	issuer := opt.Issuer
-	if issuer == "" {
-		issuer = "http://" + opt.Addr + "/"
+	d, err := opt.Document()
+	if err != nil {
+		return err
 	}
+	c, err := ParseConfig(d)
+	if err != nil {
+		return err
+	}
+	own := opt.TLS.Scheme() + "://" + opt.Addr
+	if !c.Skyporten {
+		own += "/"
+	}
+	issuer := cmp.Or(opt.Issuer, c.Issuer, own)
 	if listens(ctx, issuer) {
 		return requestToken(ctx, opt, issuer, claims, stdout)
 	}
+	opt.Addr, opt.Issuer = "", issuer
 	s, err := Open(ctx, opt, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "portner token: no server at %s: the key of this token is discarded\n", issuer)
-	ctx, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
-	err = requestToken(ctx, opt, s.Issuer, claims, stdout)
-	stop()
-	return errors.Join(err, <-done)
+	opt.HTTP = &http.Client{Transport: standin.Inside{Handler: s.Handler()}}
+	return errors.Join(requestToken(ctx, opt, s.Issuer, claims, stdout), s.State.Store.Close())
 }
 
 // listens reports whether a server accepts connections at the host of the issuer.
