@@ -99,7 +99,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.ClickTwice("#user-ola", g.arrival)
 	b.Wait("#service")
 	p.exchange(b.Arrived())
-	require.Equal(t, 1, s.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
+	require.Equal(t, 1, s.State.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Back after the login, and the form again: the login is completed.
 	b.Back("#login-form")
@@ -110,7 +110,7 @@ func TestNoDeadEnds(t *testing.T) {
 	b.Reload("#error-page") // posts the form again
 	b.NoDeadEnd()
 	b.Click("#error-back", "#service")
-	require.Equal(t, 1, s.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
+	require.Equal(t, 1, s.State.Store.(interface{ Stats() memory.Stats }).Stats().Sessions)
 
 	// Each posted page is loaded again: the login that failed, consent, the form for the client.
 	p = login("tjeneste", "demo:inntekt.read")

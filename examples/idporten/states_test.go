@@ -69,7 +69,7 @@ func states(p *idporten.Pages, lang string) map[string]portner.Reply {
 func TestStates(t *testing.T) {
 	slow.Test(t)
 	t.Parallel()
-	s := &idporten.Server{Issuer: "http://localhost:1"}
+	s := &idporten.Server{Parts: &standin.Parts[idporten.Config]{Issuer: "http://localhost:1"}}
 	p := idporten.NewPages(s)
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", look.Handler())

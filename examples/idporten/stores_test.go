@@ -88,7 +88,7 @@ func TestRestart(t *testing.T) {
 				"users":[{"username":"ola","password":"passord","pid":"45840375084"}]}`, clientSecret, broker.Base))
 			args := append(c.args(t), "-addr", freeAddr(t), "-config", file)
 			p := startProcess(t, args...)
-			s := &idporten.Server{Issuer: p.issuer, Outgoing: standin.TLS{}.Outgoing()}
+			s := &idporten.Server{Parts: &standin.Parts[idporten.Config]{Issuer: p.issuer}, Outgoing: standin.TLS{}.Outgoing()}
 			first := newParty(t, s, "tjeneste", clientSecret, broker.Base+"/cb", "openid", "profile", "a:b")
 			b := browsertest.New(t, "")
 			b.Open(first.url(), "#login-form")

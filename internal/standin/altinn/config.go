@@ -78,6 +78,11 @@ type user struct {
 	Represents []representation `json:"represents,omitempty"`
 }
 
+// Members implements standin.Configuration. Altinn has no clients.
+func (c Config) Members() standin.Members {
+	return standin.Members{Issuer: c.Issuer, TestIssuer: c.TestIssuer, Settings: c.Settings, Signing: c.Signing}
+}
+
 // ReadConfig reads a configuration file.
 func ReadConfig(path string) (Config, error) {
 	d, err := standin.ReadDocument(path)

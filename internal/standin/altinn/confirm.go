@@ -64,7 +64,7 @@ func (s *Server) showRequest(w http.ResponseWriter, r *http.Request, users *syst
 		return
 	}
 	if err != nil {
-		s.log.Error("a request for a system user", "error", err)
+		s.Log.Error("a request for a system user", "error", err)
 		writePage(w, http.StatusServiceUnavailable, confirmation{Title: "Noe gikk galt", BodyID: "error-page", Text: "Prøv igjen."})
 		return
 	}
@@ -115,7 +115,7 @@ func (s *Server) answerRequest(w http.ResponseWriter, r *http.Request, users *sy
 	q, err := users.Decide(r.Context(), id, user, status, s.Now())
 	switch {
 	case errors.Is(err, portner.ErrUnavailable):
-		s.log.Error("a request for a system user", "error", err)
+		s.Log.Error("a request for a system user", "error", err)
 		s.showRequest(w, r, users, id, http.StatusServiceUnavailable, "Svaret kunne ikke lagres. Prøv igjen.")
 	case err != nil:
 		s.showRequest(w, r, users, id, http.StatusConflict, "Svaret ble ikke tatt imot: forespørselen er besvart, eller brukeren kan ikke svare for virksomheten.")

@@ -39,7 +39,7 @@ func (s *Server) tokens() (*resource.Verifier, error) {
 	}{{s.Config.IDPorten, "/jwks.json"}, {s.Config.Maskinporten, "/jwk"}} {
 		for _, i := range p.of.provider(s.Issuer, p.path, "copy", s.outgoing).Issuers {
 			v, err := resource.New(resource.Config{
-				Issuer: i.Issuer, Keys: i.Keys, URL: s.Base(), Audience: i.Audience, Realm: "altinn", Now: s.clock, Logger: s.log,
+				Issuer: i.Issuer, Keys: i.Keys, URL: s.Base(), Audience: i.Audience, Realm: "altinn", Now: s.Clock, Logger: s.Log,
 				AllowLegacyRegister: s.Config.LegacyRegister == nil || *s.Config.LegacyRegister,
 			})
 			if err != nil {

@@ -3,7 +3,6 @@ package altinn
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,22 +22,11 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
+	*standin.Parts[Config]
+
 	Options Options
-	log     *slog.Logger
-	Issuer  string
-	Sites   standin.Sites
 	// outgoing requests the keys of the providers.
 	outgoing *http.Client
-	builtin  Config
-	State    *standin.State
-	Keys     *standin.Keys
-	Now      func() time.Time
-
-	source *standin.Source
-	admin  *standin.Administration
-
-	file   Config // as it was read
-	Config Config // with the built-in entries
 }
 
 // path is that of the issuer of Altinn.
@@ -46,91 +34,16 @@ const path = "/authentication/api/v1/openid/"
 
 // Open opens the port and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log, builtin: builtin(opt), Now: opt.Clock(), source: standin.NewSource(opt.Flags), outgoing: opt.Outgoing()}
-	d, err := opt.Document()
-	if err != nil {
-		return nil, err
+	s := &Server{Options: opt, outgoing: opt.Outgoing()}
+	builtin := builtin(opt)
+	spec := standin.Spec[Config]{
+		Name: "Altinn", Lists: lists(), Parse: parseConfig, Endpoint: s.endpoint,
+		Issuer: func(_ Config, base string) string { return base + path },
+		With:   func(_ *standin.Parts[Config], file Config) Config { return file.with(builtin) },
 	}
-	if s.file, err = ParseConfig(d); err != nil {
-		return nil, err
-	}
-	s.Config = s.file.with(s.builtin)
-	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer)); err != nil {
-		return nil, err
-	}
-	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base+path)
-	s.Sites[0].Accept(s.Issuer)
-	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.State, err = opt.OpenState(ctx, log)
-	}
-	if err == nil {
-		err = s.administer(ctx)
-	}
-	if err == nil {
-		err = s.start(ctx)
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// close releases what a server that was not served has opened.
-func (s *Server) close() {
-	s.Sites.Close()
-	if s.State != nil {
-		_ = s.State.Store.Close()
-	}
-}
-
-// start makes the keys and the handler.
-func (s *Server) start(ctx context.Context) (err error) {
-	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, nil, false, s.log); err != nil {
-		return err
-	}
-	return s.build()
-}
-
-// Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
-
-// Configure replaces the configuration by a text, as Reload does with a changed file.
-func (s *Server) Configure(ctx context.Context, text []byte) error {
-	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
-}
-
-// read reads the configuration with the changes of the administration.
-func (s *Server) read() (Config, error) {
-	d, err := s.source.Document()
-	if err != nil {
-		return Config{}, err
-	}
-	return parseConfig(d, s.admin.Merge)
-}
-
-// apply replaces the configuration in use.
-func (s *Server) apply(ctx context.Context) error {
-	next := *s
-	var err error
-	if next.file, err = s.read(); err != nil {
-		return err
-	}
-	if err := s.keeps(next.file); err != nil {
-		return s.source.Wrap(err)
-	}
-	next.Config = next.file.with(s.builtin)
-	return next.build()
-}
-
-// keeps returns the members of a configuration that a running server cannot change.
-func (s *Server) keeps(c Config) error {
-	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base+path) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
-	c.Signing.Keeps(&p, s.file.Signing)
-	c.Settings.Keeps(&p, s.file.Settings)
-	return p.Err()
+	return standin.Open(ctx, opt.Flags, log, s, spec, standin.Builder[Config, Server]{
+		Set: func(s *Server, p *standin.Parts[Config]) { s.Parts = p }, Build: (*Server).build,
+	})
 }
 
 // build builds the exchange and the API.
@@ -162,7 +75,7 @@ func (s *Server) build() error {
 			exchange.ServeHTTP(w, r)
 		}
 	}))
-	s.admin.Use(s.inUse())
+	s.Admin.Use(s.inUse())
 	return nil
 }
 
@@ -178,7 +91,7 @@ func (s *Server) systemUsers() (*systemuser.API, error) {
 	}
 	return systemuser.New(systemuser.Config{
 		Tokens: tokens, Issuer: s.Issuer, DelegationSources: s.Config.DelegationSources, Platform: s.Base() + "/", ConfirmURL: s.Base() + confirmPath + "?id=",
-		Parties: registers{s.Config}, Log: log, Systems: s.Config.systems(), Users: s.Config.systemUsers(), Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Parties: registers{s.Config}, Log: log, Systems: s.Config.systems(), Users: s.Config.systemUsers(), Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	})
 }
 
@@ -193,11 +106,9 @@ func (s *Server) exchangeConfig() altinn.Config {
 		Organisations: registers{c}, Users: registers{c}, PartnerScopes: c.PartnerScopes,
 		AllowLegacyRegister: c.LegacyRegister == nil || *c.LegacyRegister, KeepJTI: c.KeepJTI, NegotiateJSON: c.NegotiateJSON,
 		RefreshLength: altinn.DefaultLength, Introspection: &altinn.Introspection{Issuers: providerEntry{Issuers: c.IntrospectionIssuers}.provider(s.Issuer, "", "", s.outgoing).Issuers},
-		Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	}
 }
-
-func (s *Server) clock() time.Time { return s.Now() }
 
 // endpoint returns the name of what is at a path, for metrics. The paths of the API are not told apart.
 func (s *Server) endpoint(path string) string {
@@ -217,19 +128,6 @@ func (s *Server) endpoint(path string) string {
 		return "jwks"
 	}
 	return ""
-}
-
-// running says how the server runs.
-func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.endpoint, Drain: s.Options.Drain}
-}
-
-// Handler returns the handler of the server, for a host that serves it in place of Serve.
-func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
-
-// Serve implements standin.Server.
-func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, s.running())
 }
 
 // Base returns the base URL of the paths that are not below the issuer.
@@ -258,7 +156,7 @@ func (s *Server) Greet(w io.Writer) {
 		fmt.Fprintf(w, "  API         %s%s\n", s.Base(), path)
 	}
 	fmt.Fprintf(w, "  ApiKey      %s\n", s.Config.APIKeys[0])
-	s.admin.Greet(w)
+	s.Admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
 
@@ -266,7 +164,7 @@ func (s *Server) Greet(w io.Writer) {
 func (s *Server) verifier() (*resource.Verifier, error) {
 	keys := resource.RemoteKeys{URI: "http://localhost/jwks", HTTP: &http.Client{Transport: ownKeys{s}}, Refetch: time.Second}
 	return resource.New(resource.Config{
-		Issuer: s.Issuer, Keys: keys, URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.clock, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Issuer: s.Issuer, Keys: keys, URL: s.Issuer, AllowNoScope: true, Realm: "altinn", Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	})
 }
 

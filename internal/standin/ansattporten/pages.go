@@ -26,7 +26,7 @@ type pages struct {
 
 func newPages(s *Server) *pages {
 	p := &pages{standin.Pages{
-		Issuer: s.Issuer, SiteName: func(lang string) string { return TextsFor(lang).SiteName }, Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.log,
+		Issuer: s.Issuer, SiteName: func(lang string) string { return TextsFor(lang).SiteName }, Paths: []string{"/", "/login", "/step-up", "/representation"}, Log: s.Log,
 	}, s}
 	p.Locale = p.locale
 	p.Parse(web)

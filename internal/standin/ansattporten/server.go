@@ -2,7 +2,6 @@
 package ansattporten
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/digdir/ansattporten"
@@ -22,83 +20,42 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
-	Options Options
-	log     *slog.Logger
-	Issuer  string
-	DemoAt  string // URL of the demo service; "" without it
-	Now     func() time.Time
-	Sites   standin.Sites // the provider, and the demo service
-	State   *standin.State
-	Keys    *standin.Keys
+	*standin.Parts[Config]
 
-	source *standin.Source
-	admin  *standin.Administration
-
-	file      Config // as it was read
-	Config    Config // with the entries of the demo
+	Options   Options
+	DemoAt    string // URL of the demo service; "" without it
 	directory *directory
 	op        *provider.Provider
 }
 
 // Open opens the ports and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
-	d, err := opt.Document()
-	if err != nil {
-		return nil, err
+	s := &Server{Options: opt}
+	spec := standin.Spec[Config]{
+		Name: "Ansattporten", Lists: lists(), Sessions: true, Parse: parseConfig,
+		Endpoint: func(path string) string { return s.op.Endpoint(path) },
 	}
-	if s.file, err = ParseConfig(d); err != nil {
-		return nil, err
-	}
-	s.Config = s.file
-	var further []string
 	if opt.Demo {
-		further = []string{"demo"}
+		spec.Further = []string{"demo"}
+		spec.With = func(p *standin.Parts[Config], file Config) Config { return file.with(p.Sites[1].Base, p.Admin) }
 	}
-	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer), further...); err != nil {
-		return nil, err
-	}
-	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
-	s.Sites[0].Accept(s.Issuer)
-	if opt.Demo {
+	return standin.Open(ctx, opt.Flags, log, s, spec, standin.Builder[Config, Server]{
+		Set: func(s *Server, p *standin.Parts[Config]) { s.Parts = p }, Build: (*Server).build, Start: (*Server).start,
+	})
+}
+
+// start makes the handlers.
+func (s *Server) start() error {
+	if s.Options.Demo {
 		s.DemoAt = s.Sites[1].Base
 	}
-	if err = s.Sites.CheckTest(s.Issuer, s.testIssuer()); err == nil {
-		s.State, err = opt.OpenState(ctx, log)
-	}
-	if err == nil {
-		err = s.administer(ctx)
-	}
-	if err == nil {
-		err = s.start(ctx)
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// close releases what a server that was not served has opened.
-func (s *Server) close() {
-	s.Sites.Close()
-	if s.State != nil {
-		_ = s.State.Store.Close()
-	}
-}
-
-// start makes the keys and the handlers.
-func (s *Server) start(ctx context.Context) (err error) {
-	if s.Options.Demo {
-		s.Config = s.Config.with(s.DemoAt, s.admin)
-	}
-	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, false, s.log); err != nil {
+	if err := s.build(); err != nil {
 		return err
 	}
-	if err = s.build(); err == nil && s.Options.Demo {
-		s.Sites[1].Handle(s.Options.NewDemo(Demo{Issuer: s.Issuer, Base: s.DemoAt, Secret: demoSecret, HTTP: s.Options.Outgoing(), Log: s.log}))
+	if s.Options.Demo {
+		s.Sites[1].Handle(s.Options.NewDemo(Demo{Issuer: s.Issuer, Base: s.DemoAt, Secret: demoSecret, HTTP: s.Options.Outgoing(), Log: s.Log}))
 	}
-	return err
+	return nil
 }
 
 // Demo is what the demo service knows. Its client is demoClient.
@@ -108,53 +65,6 @@ type Demo struct {
 	Secret string
 	HTTP   *http.Client // for requests to the provider
 	Log    *slog.Logger
-}
-
-// Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
-
-// Configure replaces the configuration by a text, as Reload does with a changed file.
-func (s *Server) Configure(ctx context.Context, text []byte) error {
-	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
-}
-
-// read reads the configuration with the changes of the administration.
-func (s *Server) read() (Config, error) {
-	d, err := s.source.Document()
-	if err != nil {
-		return Config{}, err
-	}
-	return parseConfig(d, s.admin.Merge)
-}
-
-// apply replaces the configuration in use.
-func (s *Server) apply(ctx context.Context) error {
-	next := *s
-	var err error
-	if next.file, err = s.read(); err != nil {
-		return err
-	}
-	if err := s.keeps(next.file); err != nil {
-		return s.source.Wrap(err)
-	}
-	next.Config = next.file
-	if s.Options.Demo {
-		next.Config = next.Config.with(s.DemoAt, s.admin)
-	}
-	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
-		return err
-	}
-	return next.build()
-}
-
-// keeps returns the members of a configuration that a running server cannot change.
-func (s *Server) keeps(c Config) error {
-	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
-	c.Signing.Keeps(&p, s.file.Signing)
-	c.Settings.Keeps(&p, s.file.Settings)
-	return p.Err()
 }
 
 func (s *Server) build() error {
@@ -172,7 +82,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.Sites[0].Handle(pages.routes())
-	s.admin.Use(s.inUse())
+	s.Admin.Use(s.inUse())
 	return nil
 }
 
@@ -181,14 +91,11 @@ func (s *Server) testLogin() (*authorize.TestLogin, error) {
 	if !s.Config.TestLogin {
 		return nil, nil
 	}
-	return standin.NewTestLogin(s.Issuer, s.testIssuer(), func(match func(pid, username string) bool) (session.Authentication, bool, error) {
+	return standin.NewTestLogin(s.Issuer, s.TestIssuer(), func(match func(pid, username string) bool) (session.Authentication, bool, error) {
 		u, ok := s.directory.find(func(u user) bool { return match(u.PID, u.Username) })
 		return u.authentication(), ok, nil
 	})
 }
-
-// testIssuer returns the issuer again, if it is configured as that of a test environment.
-func (s *Server) testIssuer() string { return cmp.Or(s.Options.TestIssuer, s.Config.TestIssuer) }
 
 func (s *Server) providerConfig() (provider.Config, error) {
 	clients, cerr := s.Config.ClientRegistry(environment, s.Now())
@@ -198,26 +105,13 @@ func (s *Server) providerConfig() (provider.Config, error) {
 	if s.Config.ConfirmLogout != nil {
 		profile.ConfirmLogout = *s.Config.ConfirmLogout
 	}
-	certs, verr := s.Config.Certificates.Verifier(s.log)
+	certs, verr := s.Config.Certificates.Verifier(s.Log)
 	return provider.Config{
 		Issuer: s.Issuer, Profile: profile, Environment: environment, Certificates: certs,
 		Store: s.State.Store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
 		Secrets: s.State.Secrets, PairwiseKey: s.State.PairwiseKey,
-		PushedRequests: s.State.Store, Replay: s.State.Store, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		PushedRequests: s.State.Store, Replay: s.State.Store, Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, verr)
-}
-
-// running says how the server runs.
-func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.op.Endpoint, Drain: s.Options.Drain}
-}
-
-// Handler returns the handler of the server, for a host that serves it in place of Serve.
-func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
-
-// Serve implements standin.Server.
-func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, s.running())
 }
 
 // Greet implements standin.Server.
@@ -231,6 +125,6 @@ func (s *Server) Greet(w io.Writer) {
 		names = append(names, u.Username)
 	}
 	fmt.Fprintf(w, "\n  Users: %s\n", strings.Join(names, ", "))
-	s.admin.Greet(w)
+	s.Admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -1,33 +1,22 @@
 package helseid
 
 import (
-	"context"
-
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/admin"
 	"github.com/portner-go/portner/nhn/helseid"
 )
 
-// administer opens the administration, and reads the configuration again if it was changed.
-func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
-		Name: "HelseID", Apply: s.apply, Sessions: true, Lists: []admin.List{
-			admin.Clients(map[string]string{"token_endpoint_auth_method": client.PrivateKeyJWT}),
-			admin.Other("apis", 1, admin.Field{Member: "name"}, admin.Field{Member: "scopes", Kind: admin.Lines}, admin.Field{Member: "claims", Kind: admin.Lines}),
-			admin.Other("organisations", 1, admin.Field{Member: "client_id"}, admin.Field{
-				Member: "tenancy", Kind: admin.Choice, Options: []string{helseid.SingleTenant, helseid.MultiTenant, helseid.NoTenancy},
-			}, admin.Field{Member: "children", Kind: admin.Lines}, admin.Field{Member: "parents", Kind: admin.Lines}, admin.Field{Member: "apis", Kind: admin.Lines}),
-			admin.Accounts(false, "given_name", "family_name", "hpr_number"),
-		},
-	}, s.Issuer, s.State, s.log)
-	if err != nil {
-		return err
+// lists are the lists of the configuration that the administration changes.
+func lists() []admin.List {
+	return []admin.List{
+		admin.Clients(map[string]string{"token_endpoint_auth_method": client.PrivateKeyJWT}),
+		admin.Other("apis", 1, admin.Field{Member: "name"}, admin.Field{Member: "scopes", Kind: admin.Lines}, admin.Field{Member: "claims", Kind: admin.Lines}),
+		admin.Other("organisations", 1, admin.Field{Member: "client_id"}, admin.Field{
+			Member: "tenancy", Kind: admin.Choice, Options: []string{helseid.SingleTenant, helseid.MultiTenant, helseid.NoTenancy},
+		}, admin.Field{Member: "children", Kind: admin.Lines}, admin.Field{Member: "parents", Kind: admin.Lines}, admin.Field{Member: "apis", Kind: admin.Lines}),
+		admin.Accounts(false, "given_name", "family_name", "hpr_number"),
 	}
-	s.Sites = append(s.Sites, s.admin.Sites()...)
-	s.file, err = standin.Changed(s.admin, s.file, s.read)
-	s.Config = s.file
-	return err
 }
 
 // inUse is what the administration shows.

@@ -25,7 +25,7 @@ type pages struct {
 
 func newPages(s *Server) *pages {
 	p := &pages{standin.Pages{
-		Issuer: s.Issuer, SiteName: func(lang string) string { return TextsFor(lang).SiteName }, Paths: []string{"/", "/login", "/step-up"}, Log: s.log,
+		Issuer: s.Issuer, SiteName: func(lang string) string { return TextsFor(lang).SiteName }, Paths: []string{"/", "/login", "/step-up"}, Log: s.Log,
 	}, s}
 	p.Locale = p.locale
 	p.Parse(web)
@@ -92,7 +92,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, pending *authorize.
 	}
 	login, err := u.login(p.s.rules)
 	if err != nil { // the configuration was validated
-		p.s.log.Error("login", "user", u.Username, "error", err)
+		p.s.Log.Error("login", "user", u.Username, "error", err)
 		p.showLogin(w, pending, name, http.StatusInternalServerError)
 		return nil
 	}

@@ -2,7 +2,6 @@
 package helseid
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/portner-go/portner/authorize"
 	"github.com/portner-go/portner/dpop"
@@ -27,135 +25,48 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
+	*standin.Parts[Config] // the sites of the demo are the walk-through and its API
+
 	Options Options
-	log     *slog.Logger
-	Issuer  string
-	Now     func() time.Time
-	Sites   standin.Sites // the provider, the walk-through and its API
-	State   *standin.State
-	store   standin.Store // of state
-	Keys    *standin.Keys
 	walk    *Demo // nil without the demo
-
-	source *standin.Source
-	admin  *standin.Administration
-
-	file   Config // as it was read
-	Config Config // with the entries of the demo
-	rules  *helseid.Service
-	op     *provider.Provider
+	rules   *helseid.Service
+	op      *provider.Provider
 }
 
 // Open opens the ports and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
-	d, err := opt.Document()
-	if err != nil {
-		return nil, err
+	s := &Server{Options: opt}
+	spec := standin.Spec[Config]{
+		Name: "HelseID", Lists: lists(), Sessions: true, Parse: parseConfig, Certificates: func(Config) bool { return true },
+		Endpoint: func(path string) string { return s.op.Endpoint(path) },
 	}
-	if s.file, err = ParseConfig(d); err != nil {
-		return nil, err
-	}
-	s.Config = s.file
-	var further []string
 	if opt.Demo {
-		further = []string{"demo", "api"}
-	}
-	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer), further...); err != nil {
-		return nil, err
-	}
-	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.Sites[0].Base)
-	s.Sites[0].Accept(s.Issuer)
-	if err = s.Sites.CheckTest(s.Issuer, s.testIssuer()); err == nil {
-		s.State, err = opt.OpenState(ctx, log)
-	}
-	if err == nil {
-		err = s.administer(ctx)
-	}
-	if err == nil {
-		err = s.start(ctx)
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// close releases what a server that was not served has opened.
-func (s *Server) close() {
-	s.Sites.Close()
-	if s.State != nil {
-		_ = s.State.Store.Close()
-	}
-}
-
-// start makes the keys and the handlers.
-func (s *Server) start(ctx context.Context) (err error) {
-	s.store = s.State.Store
-	if s.Options.Demo {
-		site := DemoSite{Issuer: s.Issuer, Base: s.Sites[1].Base, API: s.Sites[2].Base + "/journal", HTTP: s.Options.Outgoing(), Log: s.log}
-		walk, err := s.Options.NewDemo(site)
-		if err != nil {
-			return err
+		spec.Further, spec.Listen = []string{"demo", "api"}, s.openDemo
+		spec.With = func(p *standin.Parts[Config], file Config) Config {
+			return file.with(p.Sites[1].Base, s.walk.JWKS, p.Admin)
 		}
-		s.walk = &walk
-		s.Config = s.Config.with(site.Base, walk.JWKS, s.admin)
 	}
-	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, true, s.log); err != nil {
-		return err
-	}
-	if err = s.build(); err == nil && s.walk != nil {
+	return standin.Open(ctx, opt.Flags, log, s, spec, standin.Builder[Config, Server]{
+		Set: func(s *Server, p *standin.Parts[Config]) { s.Parts = p }, Build: (*Server).build, Start: (*Server).start,
+	})
+}
+
+// start makes the handlers, and those of the walk-through and its API.
+func (s *Server) start() error {
+	err := s.build()
+	if err == nil && s.walk != nil {
 		err = s.buildDemo()
 	}
 	return err
 }
 
-// Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
-
-// Configure replaces the configuration by a text, as Reload does with a changed file.
-func (s *Server) Configure(ctx context.Context, text []byte) error {
-	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
-}
-
-// read reads the configuration with the changes of the administration.
-func (s *Server) read() (Config, error) {
-	d, err := s.source.Document()
-	if err != nil {
-		return Config{}, err
-	}
-	return parseConfig(d, s.admin.Merge)
-}
-
-// apply replaces the configuration in use.
-func (s *Server) apply(ctx context.Context) error {
-	next := *s
-	var err error
-	if next.file, err = s.read(); err != nil {
-		return err
-	}
-	if err := s.keeps(next.file); err != nil {
-		return s.source.Wrap(err)
-	}
-	next.Config = next.file
-	if s.walk != nil {
-		next.Config = next.Config.with(s.Sites[1].Base, s.walk.JWKS, s.admin)
-	}
-	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
-		return err
-	}
-	return next.build()
-}
-
-// keeps returns the members of a configuration that a running server cannot change.
-func (s *Server) keeps(c Config) error {
-	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.Sites[0].Base) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
-	c.Signing.Keeps(&p, s.file.Signing)
-	c.Settings.Keeps(&p, s.file.Settings)
-	return p.Err()
+// openDemo makes the walk-through, whose clients have its keys.
+func (s *Server) openDemo(p *standin.Parts[Config]) error {
+	walk, err := s.Options.NewDemo(DemoSite{
+		Issuer: p.Issuer, Base: p.Sites[1].Base, API: p.Sites[2].Base + "/journal", HTTP: s.Options.Outgoing(), Log: p.Log,
+	})
+	s.walk = &walk
+	return err
 }
 
 func (s *Server) build() error {
@@ -176,7 +87,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.Sites[0].Handle(pages.routes())
-	s.admin.Use(s.inUse())
+	s.Admin.Use(s.inUse())
 	return nil
 }
 
@@ -198,7 +109,7 @@ type Demo struct {
 // buildDemo builds the walk-through and its API.
 func (s *Server) buildDemo() error {
 	s.Sites[1].Handle(s.walk.Handler)
-	api, err := newHealthAPI(s.Issuer, s.Sites[2].Base, s.store, s.Options.Outgoing(), s.log)
+	api, err := newHealthAPI(s.Issuer, s.Sites[2].Base, s.State.Store, s.Options.Outgoing(), s.Log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /journal", api)
 	s.Sites[2].Handle(mux)
@@ -210,7 +121,7 @@ func (s *Server) testLogin() (*authorize.TestLogin, error) {
 	if !s.Config.TestLogin {
 		return nil, nil
 	}
-	return standin.NewTestLogin(s.Issuer, s.testIssuer(), func(match func(pid, username string) bool) (a session.Authentication, ok bool, err error) {
+	return standin.NewTestLogin(s.Issuer, s.TestIssuer(), func(match func(pid, username string) bool) (a session.Authentication, ok bool, err error) {
 		u, ok := standin.Find(s.Config.Users, func(u user) bool { return match(u.PID, u.Username) })
 		if ok {
 			a, err = u.login(s.rules)
@@ -218,9 +129,6 @@ func (s *Server) testLogin() (*authorize.TestLogin, error) {
 		return a, ok, err
 	})
 }
-
-// testIssuer returns the issuer again, if it is configured as that of a test environment.
-func (s *Server) testIssuer() string { return cmp.Or(s.Options.TestIssuer, s.Config.TestIssuer) }
 
 func (s *Server) providerConfig() (provider.Config, error) {
 	env := environment(s.rules)
@@ -230,11 +138,11 @@ func (s *Server) providerConfig() (provider.Config, error) {
 	nonces, nerr := dpop.NewNonces(s.Issuer, s.State.Secrets...)
 	return provider.Config{
 		Issuer: s.Issuer, Profile: s.rules.Profile(), Environment: env,
-		Store: s.store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
-		DPoP:          &dpop.Policy{Replay: s.store, Algorithms: helseid.Algorithms(), Nonces: nonces},
-		GrantHandlers: []token.GrantHandler{token.ClientCredentials(s.store), s.rules.TokenExchange(s.store)},
+		Store: s.State.Store, Keys: s.Keys.Set(), Clients: clients, Origins: clients.HasOrigin, Scopes: scopes, AuthorizationDetails: types,
+		DPoP:          &dpop.Policy{Replay: s.State.Store, Algorithms: helseid.Algorithms(), Nonces: nonces},
+		GrantHandlers: []token.GrantHandler{token.ClientCredentials(s.State.Store), s.rules.TokenExchange(s.State.Store)},
 		Secrets:       s.State.Secrets, PairwiseKey: s.State.PairwiseKey, Users: users{s},
-		PushedRequests: s.store, Replay: s.store, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		PushedRequests: s.State.Store, Replay: s.State.Store, Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	}, errors.Join(cerr, serr, terr, nerr)
 }
 
@@ -256,19 +164,6 @@ func (u users) User(_ context.Context, subject string) (token.User, error) {
 	return token.User{Claims: map[string]any{"helseid://claims/hpr/hpr_details": found.HPRDetails}}, nil
 }
 
-// running says how the server runs.
-func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.store, Keys: s.Keys, Admin: s.admin, Endpoint: s.op.Endpoint, Drain: s.Options.Drain}
-}
-
-// Handler returns the handler of the server, for a host that serves it in place of Serve.
-func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
-
-// Serve implements standin.Server.
-func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, s.running())
-}
-
 // Greet implements standin.Server.
 func (s *Server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local HelseID\n\n  issuer      %s\n  metadata    %s/.well-known/openid-configuration\n", s.Issuer, s.Issuer)
@@ -280,6 +175,6 @@ func (s *Server) Greet(w io.Writer) {
 	} else {
 		fmt.Fprint(w, "\n  No user can log in: the configuration has no users.\n")
 	}
-	s.admin.Greet(w)
+	s.Admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }

@@ -11,21 +11,9 @@ import (
 	"github.com/portner-go/portner/storage"
 )
 
-// administer opens the administration, and reads the configuration again if it was changed.
-func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
-		Name: "ID-porten", Lists: []admin.List{admin.Clients(nil), admin.Scopes(), admin.ScopeAccess(), admin.Accounts(true, "acr")},
-		Apply: s.apply, Sessions: true, Authorizations: true,
-	}, s.Issuer, s.State, s.log)
-	if err != nil {
-		return err
-	}
-	s.Sites = append(s.Sites, s.admin.Sites()...)
-	s.file, err = standin.Changed(s.admin, s.file, s.read)
-	tls := s.Config.MTLS // of the flags too
-	s.Config = s.file
-	s.Config.MTLS = tls
-	return err
+// lists are the lists of the configuration that the administration changes.
+func lists() []admin.List {
+	return []admin.List{admin.Clients(nil), admin.Scopes(), admin.ScopeAccess(), admin.Accounts(true, "acr")}
 }
 
 // inUse is what the administration shows.

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/portner-go/portner/dpop"
 	"github.com/portner-go/portner/internal/standin"
@@ -73,13 +72,13 @@ func (m MTLS) authorities() (*x509.CertPool, error) {
 }
 
 // openMTLS opens the listener for clients with certificates, if there is one.
-func (s *Server) openMTLS() (err error) {
-	s.Config.MTLS = s.Config.MTLS.with(s.Options.MTLS)
-	if s.Config.MTLS.Addr == "" {
+func (s *Server) openMTLS(p *standin.Parts[Config]) (err error) {
+	addr := p.File.MTLS.with(s.Options.MTLS).Addr
+	if addr == "" {
 		return nil
 	}
-	if s.mtls, err = standin.ListenMTLS(s.Options.Flags, s.Config.MTLS.Addr); err == nil {
-		s.Sites = append(s.Sites, s.mtls)
+	if s.mtls, err = standin.ListenMTLS(s.Options.Flags, addr); err == nil {
+		p.Sites = append(p.Sites, s.mtls)
 	}
 	return err
 }
@@ -126,7 +125,7 @@ func (s *Server) withAccounts(base string, rest http.Handler) (http.Handler, err
 	jwks, _ := s.Keys.Set().JWKS(s.Now())
 	v, err := resource.New(resource.Config{
 		Issuer: s.Issuer, Keys: resource.StaticKeys(jwks), URL: base + PathAccounts, Audience: []string{s.Issuer}, Realm: "accounts",
-		DPoP: &dpop.Policy{Replay: s.Store}, Now: func() time.Time { return s.Now() }, Logger: s.log,
+		DPoP: &dpop.Policy{Replay: s.State.Store}, Now: s.Clock, Logger: s.Log,
 	})
 	if err != nil {
 		return nil, err

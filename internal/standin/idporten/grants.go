@@ -41,7 +41,7 @@ type mayAct struct {
 // grantHandlers returns the grant types beside authorization_code and refresh_token. Clients register those that they use.
 func (s *Server) grantHandlers(cfg *provider.Config) (all []token.GrantHandler, err error) {
 	if s.Config.openid() { // ID-porten has no client_credentials
-		all = append(all, token.ClientCredentials(s.Store))
+		all = append(all, token.ClientCredentials(s.State.Store))
 	}
 	x := s.Config.TokenExchange
 	if x == nil {
@@ -52,7 +52,7 @@ func (s *Server) grantHandlers(cfg *provider.Config) (all []token.GrantHandler, 
 		return nil, err
 	}
 	g, err := exchange.New(exchange.Config{
-		Issuer: cfg.Issuer, Store: s.Store, Vault: vault, Scopes: cfg.Scopes, Policy: x.decide,
+		Issuer: cfg.Issuer, Store: s.State.Store, Vault: vault, Scopes: cfg.Scopes, Policy: x.decide,
 		MaxLifetime: standin.Seconds(x.MaxLifetime), ActorOrganisation: x.ActorOrganisation,
 	})
 	if err != nil {

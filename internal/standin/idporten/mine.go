@@ -21,8 +21,8 @@ const PathMine = "/mine-tilganger"
 func (s *Server) buildAuthorizations() error {
 	var err error
 	s.granted, err = authorizations.New(authorizations.Config{
-		Store: s.Store, Vault: s.Provider.Vault, Tokens: s.Provider.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.Store,
-		Machines: s.machines, SubjectOf: s.Users.subjectOf, Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Store: s.State.Store, Vault: s.Provider.Vault, Tokens: s.Provider.Token.Minter(), Clients: s.clients, Scopes: s.scopes, History: s.State.Store,
+		Machines: s.machines, SubjectOf: s.Users.subjectOf, Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 		Sessions: s.Provider.Sessions, Sufficient: func(level string) bool { return s.Config.levels().AtLeast(level, acr.Substantial) },
 	})
 	return err
@@ -68,7 +68,7 @@ func (p *Pages) mine(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		p.s.log.Error("mine", "error", err)
+		p.s.Log.Error("mine", "error", err)
 		p.Refuse(w, r, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 		return
 	}
@@ -82,7 +82,7 @@ func (p *Pages) fillMine(ctx context.Context, data *MinePage, subject, after, lo
 	}
 	data.Next = page.Next
 	data.Services = data.T.ByService(page.Authorizations)
-	logins, err := p.s.Store.Logins(ctx, p.s.Provider.Vault.UserKey(subject), now)
+	logins, err := p.s.State.Store.Logins(ctx, p.s.Provider.Vault.UserKey(subject), now)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (p *Pages) endMine(w http.ResponseWriter, r *http.Request) {
 		case err == nil:
 			ended = true
 		case !errors.Is(err, authorizations.ErrNotFound): // one that ended with another, or before
-			p.s.log.Error("mine", "error", err)
+			p.s.Log.Error("mine", "error", err)
 			p.Refuse(w, r, http.StatusServiceUnavailable, portner.TemporarilyUnavailable)
 			return
 		}

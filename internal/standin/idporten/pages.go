@@ -28,7 +28,7 @@ type Pages struct {
 // NewPages returns the pages of a server.
 func NewPages(s *Server) *Pages {
 	p := &Pages{standin.Pages{
-		Issuer: s.Issuer, SiteName: func(string) string { return "Portner" }, Paths: []string{"/", "/login", "/step-up", "/consent", PathMine}, Log: s.log,
+		Issuer: s.Issuer, SiteName: func(string) string { return "Portner" }, Paths: []string{"/", "/login", "/step-up", "/consent", PathMine}, Log: s.Log,
 	}, s}
 	p.Locale = p.locale
 	p.Parse(web)

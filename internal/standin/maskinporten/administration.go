@@ -1,32 +1,21 @@
 package maskinporten
 
 import (
-	"context"
-
 	"github.com/portner-go/portner/client"
 	"github.com/portner-go/portner/internal/standin"
 	"github.com/portner-go/portner/internal/standin/admin"
 )
 
-// administer opens the administration, and reads the configuration again if it was changed.
-func (s *Server) administer(ctx context.Context) (err error) {
-	s.admin, err = standin.OpenAdministration(ctx, s.Options.Flags, standin.Administered{
-		Name: "Maskinporten", Apply: s.apply, Lists: []admin.List{
-			admin.Clients(map[string]string{"integration_type": "maskinporten", "token_endpoint_auth_method": client.PrivateKeyJWT}), admin.Scopes(), admin.ScopeAccess(),
-			admin.Other("organisations", 1, admin.Field{Member: "orgno"}, admin.Field{Member: "name"}),
-			admin.Other("delegations", 2, admin.Field{Member: "consumer_orgno"}, admin.Field{Member: "supplier_orgno"}, admin.Field{Member: "scopes", Kind: admin.Lines}),
-			admin.Other("system_users", 1, admin.Field{Member: "id"}, admin.Field{Member: "system_id"}, admin.Field{Member: "client_ids", Kind: admin.Lines},
-				admin.Field{Member: "vendor_orgno"}, admin.Field{Member: "customer_orgno"}),
-			admin.Other("consents", 1, admin.Field{Member: "id"}, admin.Field{Member: "from"}, admin.Field{Member: "to_orgno"}, admin.Field{Member: "valid_to"}),
-		},
-	}, s.Issuer, s.State, s.log)
-	if err != nil {
-		return err
+// lists are the lists of the configuration that the administration changes.
+func lists() []admin.List {
+	return []admin.List{
+		admin.Clients(map[string]string{"integration_type": "maskinporten", "token_endpoint_auth_method": client.PrivateKeyJWT}), admin.Scopes(), admin.ScopeAccess(),
+		admin.Other("organisations", 1, admin.Field{Member: "orgno"}, admin.Field{Member: "name"}),
+		admin.Other("delegations", 2, admin.Field{Member: "consumer_orgno"}, admin.Field{Member: "supplier_orgno"}, admin.Field{Member: "scopes", Kind: admin.Lines}),
+		admin.Other("system_users", 1, admin.Field{Member: "id"}, admin.Field{Member: "system_id"}, admin.Field{Member: "client_ids", Kind: admin.Lines},
+			admin.Field{Member: "vendor_orgno"}, admin.Field{Member: "customer_orgno"}),
+		admin.Other("consents", 1, admin.Field{Member: "id"}, admin.Field{Member: "from"}, admin.Field{Member: "to_orgno"}, admin.Field{Member: "valid_to"}),
 	}
-	s.Sites = append(s.Sites, s.admin.Sites()...)
-	s.file, err = standin.Changed(s.admin, s.file, s.read)
-	s.Config = s.file.with(s.builtin())
-	return err
 }
 
 // inUse is what the administration shows.

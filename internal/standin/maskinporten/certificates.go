@@ -24,7 +24,7 @@ func (s *Server) certificates() (*businesscert.Verifier, error) {
 		certs.Intermediates = append(slices.Clone(certs.Intermediates), filepath.Join(dir, "issuing.pem"))
 		certs.CRLs = append(slices.Clone(certs.CRLs), filepath.Join(dir, "crl.pem"))
 	}
-	return certs.Verifier(s.log)
+	return certs.Verifier(s.Log)
 }
 
 // MakeTestCA creates the folder of portner ca if it does not exist.

@@ -2,14 +2,12 @@
 package maskinporten
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/portner-go/portner/digdir/maskinporten"
 	"github.com/portner-go/portner/internal/standin"
@@ -19,131 +17,42 @@ import (
 
 // Server holds the parts of the program.
 type Server struct {
+	*standin.Parts[Config]
+
 	Options Options
-	log     *slog.Logger
-	Issuer  string
-	Now     func() time.Time
-	Sites   standin.Sites
-	State   *standin.State
-	Keys    *standin.Keys
-
-	source *standin.Source
-	admin  *standin.Administration
-
-	file   Config // as it was read
-	Config Config // with the built-in entries
 }
 
 // Open opens the port and builds the server.
 func Open(ctx context.Context, opt Options, log *slog.Logger) (*Server, error) {
-	s := &Server{Options: opt, log: log, Now: opt.Clock(), source: standin.NewSource(opt.Flags)}
-	d, err := opt.Document()
-	if err != nil {
-		return nil, err
+	s := &Server{Options: opt}
+	spec := standin.Spec[Config]{
+		Name: "Maskinporten", Lists: lists(), Parse: parseConfig, Issuer: ownIssuer, Endpoint: s.endpoint,
+		With: func(p *standin.Parts[Config], file Config) Config { return file.with(s.builtin(p.TestIssuer())) },
+		Keeps: func(p *standin.Problems, file Config) {
+			standin.NeedsRestart(p, file.Skyporten != s.File.Skyporten, "skyporten")
+		},
 	}
-	if s.file, err = ParseConfig(d); err != nil {
-		return nil, err
-	}
-	s.Config = s.file.with(s.builtin())
-	if s.Sites, err = standin.Listen(opt.Flags, cmp.Or(opt.Issuer, s.Config.Issuer)); err != nil {
-		return nil, err
-	}
-	site := s.Sites[0]
-	s.Issuer = cmp.Or(opt.Issuer, s.Config.Issuer, s.ownIssuer())
-	site.Accept(s.Issuer)
-	if err = s.Sites.CheckTest(s.Issuer, cmp.Or(opt.TestIssuer, s.Config.TestIssuer)); err == nil {
-		s.State, err = opt.OpenState(ctx, log)
-	}
-	if err == nil {
-		err = s.administer(ctx)
-	}
-	if err == nil {
-		err = s.start(ctx)
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// close releases what a server that was not served has opened.
-func (s *Server) close() {
-	s.Sites.Close()
-	if s.State != nil {
-		_ = s.State.Store.Close()
-	}
-}
-
-// start makes the keys and the handler.
-func (s *Server) start(ctx context.Context) (err error) {
-	if s.Keys, err = s.Config.Keys(ctx, s.State, s.Issuer, s.Config.Clients, false, s.log); err != nil {
-		return err
-	}
-	return s.build()
-}
-
-// Reload implements standin.Server.
-func (s *Server) Reload(ctx context.Context) error { return s.admin.Reload(ctx) }
-
-// Configure replaces the configuration by a text, as Reload does with a changed file.
-func (s *Server) Configure(ctx context.Context, text []byte) error {
-	return s.source.Replace(text, func() error { return s.admin.Reload(ctx) })
-}
-
-// read reads the configuration with the changes of the administration.
-func (s *Server) read() (Config, error) {
-	d, err := s.source.Document()
-	if err != nil {
-		return Config{}, err
-	}
-	return parseConfig(d, s.admin.Merge)
-}
-
-// apply replaces the configuration in use.
-func (s *Server) apply(ctx context.Context) error {
-	next := *s
-	var err error
-	if next.file, err = s.read(); err != nil {
-		return err
-	}
-	if err := s.keeps(next.file); err != nil {
-		return s.source.Wrap(err)
-	}
-	next.Config = next.file.with(next.builtin())
-	if err := s.Keys.Extend(ctx, next.Config.Signing, next.Config.Clients); err != nil {
-		return err
-	}
-	return next.build()
-}
-
-// keeps returns the members of a configuration that a running server cannot change.
-func (s *Server) keeps(c Config) error {
-	var p standin.Problems
-	standin.NeedsRestart(&p, cmp.Or(s.Options.Issuer, c.Issuer, s.ownIssuer()) != s.Issuer, "issuer")
-	standin.NeedsRestart(&p, cmp.Or(s.Options.TestIssuer, c.TestIssuer) != cmp.Or(s.Options.TestIssuer, s.file.TestIssuer), "test_issuer")
-	standin.NeedsRestart(&p, c.Skyporten != s.file.Skyporten, "skyporten")
-	c.Signing.Keeps(&p, s.file.Signing)
-	c.Settings.Keeps(&p, s.file.Settings)
-	return p.Err()
+	return standin.Open(ctx, opt.Flags, log, s, spec, standin.Builder[Config, Server]{
+		Set: func(s *Server, p *standin.Parts[Config]) { s.Parts = p }, Build: (*Server).build,
+	})
 }
 
 // builtin returns the built-in configuration. It has no clients beside those of a configuration where other machines reach the server:
 // anyone has the private key of the example.
-func (s *Server) builtin() Config {
+func (s *Server) builtin(testIssuer string) Config {
 	b := builtin()
-	if s.Options.HasConfig() && cmp.Or(s.Options.TestIssuer, s.file.TestIssuer) != "" {
+	if s.Options.HasConfig() && testIssuer != "" {
 		b.Clients = nil
 	}
 	return b
 }
 
 // ownIssuer returns the issuer derived from -addr. Issuers of Skyporten have no trailing slash.
-func (s *Server) ownIssuer() string {
-	if s.Config.Skyporten {
-		return s.Sites[0].Base
+func ownIssuer(file Config, base string) string {
+	if file.Skyporten {
+		return base
 	}
-	return s.Sites[0].Base + "/"
+	return base + "/"
 }
 
 func (s *Server) build() error {
@@ -155,14 +64,14 @@ func (s *Server) build() error {
 	if err != nil {
 		return err
 	}
-	s.Config.registered().WarnScopes(scopes, s.Config.delegated(scopes), s.log)
+	s.Config.registered().WarnScopes(scopes, s.Config.delegated(scopes), s.Log)
 	certs, err := s.certificates()
 	if err != nil {
 		return err
 	}
 	known := altinn{cfg: s.Config}
 	if s.Config.Altinn != "" {
-		known.remote = &lookup{s.Config.Altinn, s.Issuer, s.Keys, s.Options.Outgoing(), func() time.Time { return s.Now() }}
+		known.remote = &lookup{s.Config.Altinn, s.Issuer, s.Keys, s.Options.Outgoing(), s.Clock}
 	}
 	details, err := rar.NewRegistry(maskinporten.SystemUserType(known), maskinporten.ConsentType(known))
 	if err != nil {
@@ -172,13 +81,13 @@ func (s *Server) build() error {
 		Issuer: s.Issuer, Clients: clients, Scopes: scopes, Replay: s.State.Store, Keys: s.Keys.Set(), Certificates: certs,
 		Delegations: s.delegationSources(known), AuthorizationDetails: details, ErrorURI: s.at("errors/"),
 		Skyporten: s.Config.Skyporten, RequireJTI: s.Config.RequireJTI, StrictIssuedAt: s.Config.StrictIat, LegacyForbidden: s.Config.LegacyForbidden,
-		Now: func() time.Time { return s.Now() }, Logger: s.log, OnEvent: s.admin.OnEvent(),
+		Now: s.Clock, Logger: s.Log, OnEvent: s.Admin.OnEvent(),
 	})
 	if err != nil {
 		return err
 	}
 	s.Sites[0].Handle(s.routes(service))
-	s.admin.Use(s.inUse())
+	s.Admin.Use(s.inUse())
 	return nil
 }
 
@@ -229,19 +138,6 @@ func (s *Server) endpoint(path string) string {
 	return ""
 }
 
-// running says how the server runs.
-func (s *Server) running() standin.Running {
-	return standin.Running{Log: s.log, Store: s.State.Store, Keys: s.Keys, Admin: s.admin, Endpoint: s.endpoint, Drain: s.Options.Drain}
-}
-
-// Handler returns the handler of the server, for a host that serves it in place of Serve.
-func (s *Server) Handler() http.Handler { return s.Sites.Handler(s.running()) }
-
-// Serve implements standin.Server.
-func (s *Server) Serve(ctx context.Context) error {
-	return s.Sites.Serve(ctx, s.running())
-}
-
 // Greet implements standin.Server.
 func (s *Server) Greet(w io.Writer) {
 	fmt.Fprintf(w, "portner: a local Maskinporten\n\n  issuer      %s\n  metadata    %s\n  token       %s\n\n  Clients:\n",
@@ -253,6 +149,6 @@ func (s *Server) Greet(w io.Writer) {
 		fmt.Fprintf(w, "\n  Business certificates: %s (client %s)\n", s.Options.TestCA, DemoCertificate)
 	}
 	fmt.Fprintf(w, "\n  A token: go run ./examples/cmd/portner token maskinporten -issuer %s\n", s.Issuer)
-	s.admin.Greet(w)
+	s.Admin.Greet(w)
 	fmt.Fprint(w, "\n  Ctrl-C stops it.\n\n")
 }
