@@ -131,10 +131,15 @@ func stopShared() {
 // at returns the URL of the backend at another address, for a proxy or after a failover.
 func (b *backend) at(addr string) string { return strings.Replace(b.url, b.server.Addr, addr, 1) }
 
-// sql runs f with a connection to the database of the backend.
+// sql calls f with a connection to the database of the backend, for at most a minute.
 func (t *trial) sql(url string, f func(ctx context.Context, c *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(t, time.Minute)
 	defer cancel()
+	return connected(ctx, url, f)
+}
+
+// connected calls f with a connection.
+func connected(ctx context.Context, url string, f func(ctx context.Context, c *pgx.Conn) error) error {
 	c, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ func (t *trial) sampleFamilies(b *backend) (stop func()) {
 	done, samples, most := make(chan struct{}), 0, 0
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := t.sql(b.url, func(ctx context.Context, c *pgx.Conn) error {
+		err := connected(t, b.url, func(ctx context.Context, c *pgx.Conn) error {
 			for {
 				n := 0
 				if err := c.QueryRow(ctx, invariants[0].count).Scan(&n); err != nil {

@@ -153,7 +153,7 @@ func rotateStrict(t *trial, b *backend, defect string, families int) {
 	const callers = 20
 	c := t.cluster(b.url, t.nodes(2), func(_ int, cfg *nodeConfig) { cfg.Variant = defect })
 	first, all, live := c.families(families, "openid email"), tally{}, 0
-	sampler := t.sample(b, c)
+	sampler := t.sample(b)
 	for i, f := range first {
 		here := tally{}
 		replies := race(callers, func(int) *reply { return c.refresh(f.field("refresh_token")) })
@@ -182,7 +182,7 @@ func rotateWithGrace(t *trial, b *backend, families, generations int) {
 	const callers = 10
 	c := t.cluster(b.url, t.nodes(2), func(_ int, cfg *nodeConfig) { cfg.Grace = time.Minute })
 	first, all := c.families(families, "openid email"), tally{}
-	sampler := t.sample(b, c)
+	sampler := t.sample(b)
 	t.workers(3, func(w int, _ *source) {
 		for i := w; i < families; i += 3 {
 			value, past := first[i].field("refresh_token"), []string{}
@@ -213,7 +213,7 @@ func rotateWithGrace(t *trial, b *backend, families, generations int) {
 }
 
 // sample counts 20 times a second the live refresh tokens of each family in the tables, until the returned function is called.
-func (t *trial) sample(b *backend, _ *cluster) (stop func()) {
+func (t *trial) sample(b *backend) (stop func()) {
 	if b.kind != kindPostgres {
 		return func() {}
 	}
