@@ -12,7 +12,7 @@ import (
 	"github.com/portner-go/portner/internal/standin/standintest"
 )
 
-// TestTLS checks the demo with an https issuer: HSTS, Secure cookies and logins.
+// TestTLS checks the demo with an https issuer: Secure cookies and logins.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key := standintest.SelfSigned(t, nil)
@@ -21,7 +21,7 @@ func TestTLS(t *testing.T) {
 	v := tour(t, s)
 	login := v.press(v.get(s.At.First), "story-login")
 	require.Equal(t, s.Issuer, login.url.Scheme+"://"+login.url.Host)
-	require.Equal(t, "max-age=31536000; includeSubDomains", login.header.Get("Strict-Transport-Security"))
+	require.NotContains(t, login.header, "Strict-Transport-Security", "browsers would keep it for every port of localhost")
 	english := v.press(login, "lang-en")
 	require.Equal(t, "Log in", english.text("login-submit"))
 	in := v.press(english, "user-ola")

@@ -437,7 +437,7 @@ func (s *Site) guard(health *health) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Pragma", "no-cache")
-		if r.TLS != nil {
+		if r.TLS != nil && !fields.IsLoopback((&url.URL{Host: r.Host}).Hostname()) { // RFC 6797 §8.3: browsers keep it for every port of the host
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		switch {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
+	"log/slog"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -82,5 +84,25 @@ func TestIssuerOfListener(t *testing.T) {
 		} else {
 			require.ErrorContains(t, sites.CheckTest("http://"+host, ""), "must begin with https, because the server has -tls-cert")
 		}
+	}
+}
+
+// TestStrictTransportSecurity: browsers keep the field for the host, for every port (RFC 6797 §8.3). It is not sent for this machine, where
+// the developer's application has http.
+func TestStrictTransportSecurity(t *testing.T) {
+	t.Parallel()
+	cert, key := standintest.SelfSigned(t, nil)
+	sites, err := standin.Listen(standin.Flags{Addr: "localhost:0", TLS: standin.TLS{Cert: cert, Key: key}}, "")
+	require.NoError(t, err)
+	t.Cleanup(sites.Close)
+	handler := sites.Handler(standin.Running{Log: slog.New(slog.DiscardHandler)})
+	const field = "max-age=31536000; includeSubDomains"
+	for target, want := range map[string]string{
+		"https://localhost:8080/": "", "https://127.0.0.1:8080/": "", "https://[::1]:8080/": "", "https://localhost/": "",
+		"https://idp.test.local:8080/": field, "https://idp.test.local/": field, "http://idp.test.local/": "",
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		require.Equal(t, want, w.Header().Get("Strict-Transport-Security"), target)
 	}
 }
