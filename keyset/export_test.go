@@ -17,3 +17,9 @@ func KeysOf(s *Set) []Key {
 	defer s.mu.Unlock()
 	return s.keys
 }
+
+// ParseKeyFile parses the text of a file of a directory.
+func ParseKeyFile(text []byte) (Key, error) {
+	k, err := parseKeyFile(text)
+	return k.key, err
+}

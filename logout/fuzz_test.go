@@ -17,6 +17,9 @@ func FuzzReturn(f *testing.F) {
 	f.Add(back+"#", "")
 	f.Add("https://evil.example", "\x7f")
 	f.Add("HTTPS://a.example/post_logout_redirect", "\r\nLocation: x")
+	for _, uri := range []string{"", "//evil.example", back + "/", back + "?", back + "%2e", "javascript:alert(1)", "https://a.example@evil.example/", "https://a.example/q?state2=1&"} {
+		f.Add(uri, "\xff&state=2")
+	}
 	registered := []string{back, back + "?x=1", "https://a.example/q?state2=1&"}
 	f.Fuzz(func(t *testing.T, uri, state string) {
 		b := newWorld(t, withoutConfirmation).login("kari", "a")
@@ -49,6 +52,13 @@ func FuzzRequest(f *testing.F) {
 	f.Add("id_token_hint=x.y.z&state=%0a&ui_locales=en", "")
 	f.Add("client_id=a&post_logout_redirect_uri="+url.QueryEscape(back), "__Host-portner-session=x")
 	f.Add("logout_confirmation=AAAA&logout_resubmitted=1;", "a")
+	for _, query := range []string{
+		"", "%", "state=s", "client_id=a&client_id=a", "client_id=nobody", "logout_hint=sid", "id_token_hint=&client_id=a", "logout_confirmation=", "logout_resubmitted=1&state=s",
+		"post_logout_redirect_uri=" + url.QueryEscape(back) + "&state=s", "post_logout_redirect_uri=//evil.example", "ui_locales=nb%20en",
+		"id_token_hint=eyJhbGciOiJub25lIn0.e30.&client_id=a",
+	} {
+		f.Add(query, "")
+	}
 	f.Fuzz(func(t *testing.T, query, cookie string) {
 		b := newWorld(t).login("kari", "a")
 		for _, method := range []string{"GET", "POST"} {

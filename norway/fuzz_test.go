@@ -16,6 +16,9 @@ func FuzzParsePID(f *testing.F) {
 	f.Add(pid, uint8(3), uint8(1))
 	f.Add(dNumber, uint8(10), uint8(9))
 	f.Add("2187949801\xb2", uint8(0), uint8(0))
+	for _, s := range []string{"", "0", "00000000000", "99999999999", "218794980120", " 21879498012", "21879498012\n", "２１８７９４９８０１２", "31020000000", "-1879498012"} {
+		f.Add(s, uint8(5), uint8(2))
+	}
 	f.Fuzz(func(t *testing.T, s string, at, by uint8) {
 		p, err := norway.ParsePID(s)
 		if err != nil {
@@ -44,6 +47,9 @@ func FuzzIdentifierNumber(f *testing.F) {
 	f.Add("0192:991825827")
 	f.Add("0192:986186999:MP//vergemålsnemnda:1")
 	f.Add("9908:991825827")
+	for _, id := range []string{"", ":", "0192:", "0192", "0192:000000000", "0192:99182582", "0192:9918258270", "0192:991825827:", "0192:991 825 827", "991825827", "0192:99182582７"} {
+		f.Add(id)
+	}
 	f.Fuzz(func(t *testing.T, id string) {
 		number, ok := norway.Identifier{Authority: norway.Authority, ID: id}.Number()
 		orgno, err := norway.ParseOrgno(id)

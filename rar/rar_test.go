@@ -293,6 +293,20 @@ func FuzzNarrow(f *testing.F) {
 	f.Add(`[{"type":"a"}]`, `[{"type":"a"},{"type":"b"}]`)
 	f.Add(`[{"type":"a","x":1.0}]`, `[{"type":"a","x":1.0}]`)
 	f.Add(`[]`, `[{"type":"\u0061"}]`)
+	for _, pair := range [][2]string{
+		{``, ``},
+		{`[{}]`, `[{}]`},
+		{`null`, `null`},
+		{`[{"type":"a"},{"type":"a"}]`, `[{"type":"a"}]`},
+		{`[{"type":"a","x":1}]`, `[{"x":1,"type":"a"}]`},
+		{`[{"type":"a","x":[1,2]}]`, `[{"type":"a","x":[2,1]}]`},
+		{`[{"type":"a","x":1}]`, `[{"type":"a","x":1.0}]`},
+		{`[{"type":"a","type":"b"}]`, `[{"type":"a","type":"b"}]`},
+		{`[{"type":"a"}`, `[{"type":"a"}]`},
+		{`[{"type":"b"}]`, `[{"type":"a"}]`},
+	} {
+		f.Add(pair[0], pair[1])
+	}
 	f.Fuzz(func(t *testing.T, wanted, granted string) {
 		out, err := rar.Narrow([]byte(wanted), []byte(granted))
 		if err != nil {

@@ -18,6 +18,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add(sign(f, "rsa", "at+jwt", person(f).json(f)))
 	f.Add(raw(`{"alg":"none"}`, machine(f).json(f), nothing))
 	f.Add("a.b.c")
+	for _, token := range []string{"", ".", "..", "...", good + ".", good[:len(good)-1], good + "A", " " + good, good[:len(good)/2], raw(`{"alg":"HS256"}`, machine(f).json(f), nothing), raw(`{"alg":"ES256","crit":["b64"],"b64":false}`, []byte("{}"), nothing)} {
+		f.Add(token)
+	}
 	v, err := resource.New(config(f))
 	require.NoError(f, err)
 	keys, err := jose.ParseJWKS(issuerKeys(f))
@@ -31,7 +34,8 @@ func FuzzVerify(f *testing.F) {
 			require.NotContains(t, v.Reply(err).Header["Www-Authenticate"][0], "\n")
 			return
 		}
-		_, err = jose.Verify(token, jose.MaxTokenX5C, []string{jose.ES256, jose.RS256}, keys, jose.AccessToken)
+		// RFC 6750 §2.1: there may be several spaces after the scheme.
+		_, err = jose.Verify(strings.TrimLeft(token, " "), jose.MaxTokenX5C, []string{jose.ES256, jose.RS256}, keys, jose.AccessToken)
 		require.NoError(t, err)
 	})
 }

@@ -142,6 +142,9 @@ func FuzzEvaluate(f *testing.F) {
 	f.Add([]byte{0, 1}, []byte{0, 1, 2, 3}, []byte{}, []byte{}, uint8(0))
 	f.Add([]byte{0, 14, 15, 17}, []byte{0, 14, 15, 17, 18, 19}, []byte{14}, []byte{15}, uint8(1))
 	f.Add([]byte{0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21}, []byte{1, 2, 3, 4}, []byte{14}, []byte{15}, uint8(7))
+	for flags := range uint8(8) {
+		f.Add([]byte{0, flags, flags + 7, flags + 14}, []byte{0, flags, flags + 14}, []byte{flags + 14}, []byte{14, flags}, flags)
+	}
 	src := registry(f)
 	f.Fuzz(func(t *testing.T, requested, registered, memory, answer []byte, flags uint8) {
 		properties(t, src, requested, registered, memory, answer, flags)

@@ -279,6 +279,9 @@ func FuzzScopeJSON(f *testing.F) {
 	f.Add(whole)
 	f.Add(`{"name":"a","description#nn":"x"}`)
 	f.Add(`{"name":"a","enforced_aud_for_introspection":"x","at_max_age":1e2}`)
+	for _, in := range []string{"", "{}", "null", "[]", `{"name":1}`, `{"name":"a","name":"b"}`, `{"Name":"a"}`, `{"name":"a","unknown":1}`, `{"name":"a","description#":"x"}`, `{"name":"a","at_max_age":-1}`, `{"name":"\u0000"}`, `{"name":"a","enforced_aud_for_introspection":["x","y"]}`} {
+		f.Add(in)
+	}
 	f.Fuzz(func(t *testing.T, in string) {
 		var s, again scope.Scope
 		if json.Unmarshal([]byte(in), &s) != nil {

@@ -192,6 +192,13 @@ func FuzzIdentity(f *testing.F) {
 	f.Add(session.Encode(&session.Identity{}))
 	f.Add([]byte("\x03\x01u\x01\x00\x01a\x01\x03\x04Kari"))
 	f.Add([]byte("\x03\x80\x00\x00\x00"))
+	full := session.Encode(fullIdentity(f))
+	for _, n := range []int{0, 1, 2, len(full) / 2, len(full) - 1} {
+		f.Add(full[:n])
+	}
+	f.Add(append(full, 0))
+	f.Add([]byte("\x02\x01u"))
+	f.Add([]byte("\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		id, err := session.DecodeIdentity(data)
 		if err != nil {

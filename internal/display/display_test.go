@@ -159,6 +159,12 @@ func FuzzProblem(f *testing.F) {
 			f.Add(name)
 		}
 	}
+	for _, name := range []string{
+		"", " ", "a", " a", "a ", "a  b", "a\u00a0b", "a\tb", "a\nb", "\xff", "a\xc0\xaf", "\u202eabc", "a\u200bb", "a\u0301", "\u0301a", "e\u0301\u0301\u0301\u0301", "\U0001f600", "\U0001f468\u200d\U0001f469", "\ufeffa",
+		"аpple", "Bank\u2028AS", "<script>", "&amp;", "A/S", "ƏŊđŧ", "Ελληνικά", "日本語", "\u0000", "\u007f", "\ue000", strings.Repeat("a", limit), strings.Repeat("æ", limit), strings.Repeat("a", limit+1),
+	} {
+		f.Add(name)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if display.Problem(text, limit, false) == "" {
 			requireReadable(t, text)

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,9 @@ func FuzzRecords(f *testing.F) {
 	f.Add("a", "b", []byte("c"), int64(0), int64(1), uint8(3))
 	f.Add("", "\x00\xff", []byte(nil), int64(math.MaxInt64), int64(math.MinInt64), uint8(0))
 	f.Add(string(make([]byte, 300)), string(make([]byte, 2000)), make([]byte, 200), int64(-1), int64(1<<62), uint8(255))
+	for flags := range uint8(8) {
+		f.Add("grant", strings.Repeat("x", 1<<flags), []byte{flags}, int64(flags)<<50, int64(1), flags*37)
+	}
 	f.Fuzz(func(t *testing.T, a, b string, raw []byte, n, m int64, flags uint8) {
 		at := func(n int64) time.Time {
 			if n == math.MinInt64 {

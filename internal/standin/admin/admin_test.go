@@ -21,6 +21,7 @@ import (
 	"github.com/portner-go/portner/internal/httpx"
 	"github.com/portner-go/portner/internal/standin/admin"
 	"github.com/portner-go/portner/internal/standin/changes"
+	"github.com/portner-go/portner/internal/standin/strictjson"
 	"github.com/portner-go/portner/keyset"
 	"github.com/portner-go/portner/scope"
 	"github.com/portner-go/portner/storage"
@@ -53,7 +54,7 @@ func (e *engine) apply(merge func([]byte) ([]byte, error)) error {
 		return err
 	}
 	var c config
-	if err := json.Unmarshal(text, &c); err != nil {
+	if err := strictjson.Decode(text, &c); err != nil {
 		return err
 	}
 	var p fields.Checker

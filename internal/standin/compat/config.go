@@ -146,7 +146,10 @@ func Parse(text []byte) (*Plan, error) {
 	if _, err := ParseSwitches(f.Lenient...); err != nil {
 		c.Add("lenient", err)
 	}
-	return c.plan, c.Err()
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return c.plan, nil
 }
 
 // converter fills a Plan.

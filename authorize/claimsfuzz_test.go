@@ -1,0 +1,30 @@
+package authorize_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzClaims: an authorization request with a claims parameter leads to the login page if the parameter is a JSON object without repeated members,
+// and to an error at the client otherwise.
+func FuzzClaims(f *testing.F) {
+	for _, text := range []string{
+		"{}", "[]", "null", `{"id_token":{"acr":{"essential":true,"values":["a"]}}}`, `{"userinfo":{"name":null}}`, `{"userinfo":{"name":{}},"userinfo":{}}`,
+		`{"id_token":{"sub":{"value":"x","values":["y"]}}}`, `{"id_token":{"acr":{"essential":1}}}`, `{"id_token":[]}`, `{"other":{"a":null}}`, "{", `{"id_token":{"\ud800":null}}`,
+	} {
+		f.Add(text)
+	}
+	w := newWorld(f, withClaims)
+	b := w.browser()
+	f.Fuzz(func(t *testing.T, text string) {
+		out := outcome(t, b.authorize(params("web", "claims", text)))
+		var object map[string]json.RawMessage
+		valid := json.Unmarshal([]byte(text), &object) == nil && object != nil
+		if text != "" && !valid {
+			require.Equal(t, "error invalid_request", out)
+		}
+		require.Contains(t, []string{"login", "error invalid_request", "error unmet_authentication_requirements"}, out)
+	})
+}
