@@ -20,11 +20,6 @@ func (e *Endpoint) Subject(c *client.Client, id *session.Identity, pseudonymous 
 	return e.cfg.subject(c, id, pseudonymous)
 }
 
-// Subject is [Endpoint.Subject].
-func (m *Minter) Subject(c *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
-	return m.cfg.subject(c, id, pseudonymous)
-}
-
 func (c *Config) subject(of *client.Client, id *session.Identity, pseudonymous bool) (string, error) {
 	if !pseudonymous && c.hasPublicSubjects(of) {
 		return id.Subject, checkPublicSubject(id.Subject, of)
