@@ -183,6 +183,7 @@ func TestAdministrationAddresses(t *testing.T) {
 		"a short secret":           {[]string{"-admin", "localhost:0", "-admin-secret", secret("short", 0o600)}, "must have at least 20 characters"},
 		"a secret of others":       {[]string{"-admin", "localhost:0", "-admin-secret", secret("a-secret-of-the-administration", 0o644)}, "chmod 600"},
 		"no secret":                {[]string{"-admin", "localhost:0", "-admin-secret", "/none"}, "-admin-secret: open /none"},
+		"an empty secret":          {[]string{"-admin", "localhost:0", "-admin-secret", ""}, "-admin-secret: must name a file"},
 		"no port":                  {[]string{"-admin", "localhost"}, "-admin: \"localhost\" must be HOST:PORT"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type AdminFlags struct {
 // Define adds the flags.
 func (f *AdminFlags) Define(fs *flag.FlagSet) {
 	fs.StringVar(&f.Admin, "admin", "", "`address` of the administration: an API and pages that change clients, scopes and users, see docs/administration.md (default: none)")
-	fs.StringVar(&f.AdminSecret, "admin-secret", "", "`file` with the secret of callers of the administration; required if other machines reach it")
+	FileVar(fs, &f.AdminSecret, "admin-secret", "`file` with the secret of callers of the administration; required if other machines reach it")
 	BoolVar(fs, &f.DiscardChanges, "discard-changes", "forget what the administration changed, and begin with the configuration file alone")
 }
 

@@ -207,10 +207,14 @@ func (p *Problems) Orgno(path, orgno string) {
 	}
 }
 
-// PID records a member that is not a national identity number.
+// PID records a member that is not a national identity number, or that may be the number of a real person.
 func (p *Problems) PID(path, pid string) {
-	if _, err := norway.ParsePID(pid); err != nil {
+	number, err := norway.ParsePID(pid)
+	switch {
+	case err != nil:
 		p.Add(path, "must be a national identity number%s", strings.TrimPrefix(err.Error(), norway.ErrPID.Error()))
+	case !number.IsSynthetic():
+		p.Add(path, "must be a synthetic national identity number, with 40, 65 or 80 added to the month")
 	}
 }
 

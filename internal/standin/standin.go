@@ -394,6 +394,17 @@ func flagNames(fs *flag.FlagSet) (all []string) {
 	return all
 }
 
+// FileVar defines a flag for a file. An empty value is an error: it is that of a variable without a value, and the caller means a file.
+func FileVar(fs *flag.FlagSet, p *string, name, usage string) {
+	fs.Func(name, usage, func(text string) error {
+		if text == "" {
+			return errors.New("must name a file")
+		}
+		*p = text
+		return nil
+	})
+}
+
 // DurationVar defines a flag for a time. Unlike that of package flag, its error says how a time is written.
 func DurationVar(fs *flag.FlagSet, p *time.Duration, name, usage string) {
 	fs.Func(name, usage, func(text string) error {

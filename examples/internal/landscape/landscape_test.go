@@ -87,6 +87,7 @@ func TestRefuses(t *testing.T) {
 		"not loopback":  {[]string{"-addr", "0.0.0.0:8070"}, "must be a loopback address"},
 		"half":          {[]string{"-tls-cert", "x"}, "-tls-cert and -tls-key are required together"},
 		"no key":        {[]string{"-tls-cert", "none", "-tls-key", "none"}, "-tls-cert, -tls-key: open none"},
+		"no secret":     {[]string{"-admin", "-admin-secret", ""}, "-admin-secret: must name a file"},
 		"no folder":     {[]string{"-config", filepath.Join(t.TempDir(), "none")}, "-config: open"},
 		"empty folder":  {[]string{"-config", t.TempDir()}, "contains none of idporten.json"},
 		"other file":    {[]string{"-config", folder(t, "idporten-test.json", "{}")}, "idporten-test.json is not the configuration of idporten,"},

@@ -76,7 +76,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&opt.secrets, "secrets", "", "`file` with the secrets of all servers, made if there is none (default: beside the files of -store; otherwise new secrets at each start)")
 	standin.DurationVar(fs, &opt.drain, "drain", "`time` during which requests are accepted after the first interrupt, while /readyz says that the servers stop, such as 5s")
 	standin.BoolVar(fs, &opt.admin, "admin", fmt.Sprintf("start the administration of each server, on the port %d after that of the server, see docs/administration.md; krr has none", portsAdministration))
-	fs.StringVar(&opt.adminSecret, "admin-secret", "", "`file` with the secret of callers of the administration")
+	standin.FileVar(fs, &opt.adminSecret, "admin-secret", "`file` with the secret of callers of the administration")
 	standin.BoolVar(fs, &opt.discardChanges, "discard-changes", "forget what the administration changed, and begin with the configuration alone")
 	opt.metrics.Define(fs)
 	opt.tls.Define(fs)
