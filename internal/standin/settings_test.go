@@ -61,14 +61,16 @@ func TestPrecedence(t *testing.T) {
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{
-		`{"settings":{"adr":"x","tls-cert":"x"}}`:                                        "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (did you mean addr? -h lists them)\nsettings.tls-cert: is an unknown member",
-		`{"settings":{"config":"x"}}`:                                                    "settings.config: is an unknown member",
-		`{"settings":{"issuer":"x"}}`:                                                    "settings.issuer: is an unknown member: write issuer beside settings",
-		`{"settings":{"drain":"soon"}}`:                                                  "settings.drain: must be a time with its unit, such as 5s",
-		`{"settings":{"allow_http":"yes"}}`:                                              "settings.allow_http: must be true or false",
+		`{"settings":{"adr":"x","tls-cert":"x"}}`: "settings.adr: is an unknown member: settings has the names of flags, such as tls_cert (did you mean addr? -h lists them)\nsettings.tls-cert: is an unknown member",
+		`{"settings":{"config":"x"}}`:             "settings.config: is an unknown member",
+		`{"settings":{"issuer":"x"}}`:             "settings.issuer: is an unknown member: write issuer beside settings",
+		`{"settings":{"drain":"soon"}}`:           "settings.drain: must be a time with its unit, such as 5s",
+		`{"settings":{"allow_http":"yes"}}`:       "settings.allow_http: must be true or false",
+
 		`{"$schema":"https://example.no/krr-config.schema.json","settings":{"adr":"x"}}`: "$schema: is that of krr, and the server is idporten",
-		`{"settings":{"drain":[]}}`:                                                      "settings.drain: must be a string, a boolean or a number",
-		`{"settings":{"hosts":"http://a"}}`:                                              `-hosts: "http://a" must be HOST or HOST:PORT`,
+
+		`{"settings":{"drain":[]}}`:         "settings.drain: must be a string, a boolean or a number",
+		`{"settings":{"hosts":"http://a"}}`: `-hosts: "http://a" must be HOST or HOST:PORT`,
 	} {
 		_, err := parsed(t, config, []string{})
 		require.ErrorContains(t, err, want, config)

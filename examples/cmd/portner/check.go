@@ -135,6 +135,9 @@ func (s server) start(ctx context.Context, file string, d standin.Document) erro
 	if s.name == "idporten" || s.name == "ansattporten" || s.name == "helseid" {
 		args = append(args, "-demo=false") // which needs listeners
 	}
+	if s.name == "maskinporten" {
+		args = append(args, "-testca=") // which makes the folder
+	}
 	if err := c.Parse(args, io.Discard); err != nil {
 		return err
 	}

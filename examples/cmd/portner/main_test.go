@@ -89,13 +89,13 @@ func TestCheckStarts(t *testing.T) {
 		_, out, _ := ran(t, "check", file)
 		require.Contains(t, out, want, config)
 	}
+	skyporten := filepath.Join(t.TempDir(), "maskinporten.json")
+	require.NoError(t, os.WriteFile(skyporten, []byte(`{"skyporten":true,"settings":{"testca":"`+dir+`/ca"}}`), 0o600))
+	status, out, _ := ran(t, "check", skyporten)
+	require.Zero(t, status, out)
 	made, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, made)
-	skyporten := filepath.Join(t.TempDir(), "maskinporten.json")
-	require.NoError(t, os.WriteFile(skyporten, []byte(`{"skyporten":true}`), 0o600))
-	status, out, _ := ran(t, "check", skyporten)
-	require.Zero(t, status, out)
 }
 
 // TestRefused: a command line that cannot be used gets one message and status 1.
