@@ -3,6 +3,7 @@ package compat
 import (
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +46,14 @@ func TestMappingMatches(t *testing.T) {
 	p = &parameters{clientID: "app"}
 	m = mapping{param: "subject", any: true}
 	require.False(t, m.matches(p), "a request without a login has no subject")
+}
+
+// TestPageClaimsAreBounded: the claims of the login page are kept with the session, so their size is limited.
+func TestPageClaimsAreBounded(t *testing.T) {
+	t.Parallel()
+	text := func(size int) string { return `{"a":"` + strings.Repeat("x", size-len(`{"a":""}`)) + `"}` }
+	_, problem := (&issuer{}).pageClaims(text(maxPageClaims))
+	require.Empty(t, problem)
+	_, problem = (&issuer{}).pageClaims(text(maxPageClaims + 1))
+	require.Equal(t, "The claims must have at most 8,192 bytes.", problem)
 }

@@ -78,10 +78,16 @@ func validUsername(name, clientID string) bool {
 	return name != "" && len(name) <= 255 && name != clientID && !slices.ContainsFunc([]byte(name), func(b byte) bool { return b < 0x20 || b > 0x7e })
 }
 
+// maxPageClaims bounds the claims of the page, in bytes: they are kept with the session.
+const maxPageClaims = 8 << 10
+
 // pageClaims reads the claims of the page. problem is a text for the user, "" for valid claims.
 func (is *issuer) pageClaims(text string) (claims map[string]any, problem string) {
 	if text == "" {
 		return nil, ""
+	}
+	if len(text) > maxPageClaims {
+		return nil, "The claims must have at most 8,192 bytes."
 	}
 	if strictjson.Decode([]byte(text), &claims) != nil || claims == nil {
 		return nil, "The claims must be a JSON object whose members have different names."
