@@ -2,7 +2,9 @@ package authorize_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,6 +22,10 @@ func FuzzClaims(f *testing.F) {
 	b := w.browser()
 	f.Fuzz(func(t *testing.T, text string) {
 		out := outcome(t, b.authorize(params("web", "claims", text)))
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+			require.Equal(t, "page Bad Request invalid_request", out, "no form")
+			return
+		}
 		var object map[string]json.RawMessage
 		valid := json.Unmarshal([]byte(text), &object) == nil && object != nil
 		if text != "" && !valid {
