@@ -221,8 +221,15 @@ func TestProxy(t *testing.T) {
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"-nodes=1", "at least 2"}, {"-kill-every=-1s", "must not be negative"}, {"-addr=localhost", "-addr"}, {"-replay=-1", "-replay must be"}, {"-replay=NaN", "-replay must be"}, {"-sample=3", "only with -replay"},
-		{"-replay=1 -sample=0.5", "-sample must be"}, {"-replay=1 -kill-every=1s", "cannot be given with -replay"}, {"-addr=0.0.0.0:0", "is not on loopback"},
+		{"-nodes=1", "at least 2"},
+		{"-kill-every=-1s", "must not be negative"},
+		{"-addr=localhost", "-addr"},
+		{"-replay=-1", "-replay must be"},
+		{"-replay=NaN", "-replay must be"},
+		{"-sample=3", "only with -replay"},
+		{"-replay=1 -sample=0.5", "-sample must be"},
+		{"-replay=1 -kill-every=1s", "cannot be given with -replay"},
+		{"-addr=0.0.0.0:0", "is not on loopback"},
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, 1, run(t.Context(), strings.Fields(c[0]), &out, &errs))
