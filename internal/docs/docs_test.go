@@ -20,7 +20,7 @@ func TestSnippets(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*_test.go")
 	require.NoError(t, err)
-	files = append(files, "../callers/testdata/app/kit/kit_test.go") // of docs/testing.md, which TestApp runs
+	files = append(files, "../callers/testdata/app/kit/kit_test.go", "../callers/testdata/app/kit/helpers_test.go") // of docs/testing.md, which TestApp runs
 	var sources []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
