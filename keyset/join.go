@@ -57,7 +57,7 @@ func (s *Set) keyAlgs() []string {
 // part returns the set of a joint set that signs with an algorithm. It is the first one if there is none, which returns an error.
 func (s *Set) part(alg string, now time.Time) *Set {
 	for _, p := range s.parts {
-		if p.line.Load().at(now).signers[alg] != nil {
+		if p.timeline().at(now).signers[alg] != nil {
 			return p
 		}
 	}
@@ -68,7 +68,7 @@ func (s *Set) part(alg string, now time.Time) *Set {
 func (s *Set) views(now time.Time) []*view {
 	all := make([]*view, len(s.parts))
 	for i, p := range s.parts {
-		all[i] = p.line.Load().at(now)
+		all[i] = p.timeline().at(now)
 	}
 	return all
 }
@@ -82,7 +82,7 @@ type jointView struct {
 // view returns what the set publishes at an instant.
 func (s *Set) view(now time.Time) *view {
 	if s.parts == nil {
-		return s.line.Load().at(now)
+		return s.timeline().at(now)
 	}
 	of := s.views(now)
 	if last := s.joint.Load(); last != nil && slices.Equal(last.of, of) {

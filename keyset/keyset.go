@@ -125,7 +125,7 @@ func (s *Set) Sign(alg, typ string, payload []byte, now time.Time) (string, erro
 	if s.parts != nil {
 		return s.part(alg, now).Sign(alg, typ, payload, now)
 	}
-	line := s.line.Load()
+	line := s.timeline()
 	if err := line.stale(now); err != nil {
 		return "", err
 	}
@@ -146,7 +146,7 @@ func (s *Set) Ready(now time.Time) error {
 	if s.parts != nil {
 		return s.eachPart(func(p *Set) error { return p.Ready(now) })
 	}
-	line := s.line.Load()
+	line := s.timeline()
 	if err := line.stale(now); err != nil {
 		return err
 	}

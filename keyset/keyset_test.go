@@ -307,3 +307,19 @@ func TestSignAllocations(t *testing.T) {
 	ours := testing.AllocsPerRun(200, func() { sign(t, s, "", "JWT", epoch) })
 	require.LessOrEqual(t, ours-bare, 4.0, "bare %v, ours %v", bare, ours)
 }
+
+// TestZeroSet: the zero value has no keys.
+func TestZeroSet(t *testing.T) {
+	t.Parallel()
+	var s keyset.Set
+	_, err := s.Sign("", "JWT", nil, epoch)
+	require.EqualError(t, err, `keyset: no active key for alg ""`)
+	require.EqualError(t, s.Ready(epoch), "keyset: no active key")
+	require.Empty(t, s.Algs(epoch))
+	require.Empty(t, s.States())
+	doc, etag := s.JWKS(epoch)
+	require.Equal(t, `{"keys":[]}`, string(doc))
+	require.NotEmpty(t, etag)
+	_, err = s.VerifyIDToken("e30.e30.e30", epoch)
+	require.Error(t, err)
+}

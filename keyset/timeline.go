@@ -38,6 +38,21 @@ func (t *timeline) at(now time.Time) *view {
 	return &t.views[i]
 }
 
+// noKeys is the timeline of a Set that New has not made.
+var noKeys = func() *timeline {
+	t := &timeline{views: []view{{}}}
+	t.views[0].setJWKS()
+	return t
+}()
+
+// timeline returns what the set does at each instant.
+func (s *Set) timeline() *timeline {
+	if t := s.line.Load(); t != nil {
+		return t
+	}
+	return noKeys
+}
+
 // stale returns an error if the set does not sign at now, because it was not loaded in time.
 func (t *timeline) stale(now time.Time) error {
 	if t.until.IsZero() || now.Before(t.until) {

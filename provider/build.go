@@ -145,7 +145,7 @@ func (b *builder) logout() {
 
 // metadata makes the documents about the provider. It needs the other parts.
 func (b *builder) metadata() {
-	if b.cfg.Keys == nil || b.clients == nil || b.p.Token == nil || b.p.Authorize == nil {
+	if !b.cfg.hasKeys() || b.clients == nil || b.p.Token == nil || b.p.Authorize == nil {
 		return
 	}
 	cfg := b.discovery()

@@ -119,6 +119,10 @@ func TestNewReportsAllFields(t *testing.T) {
 	_, err := provider.New(provider.Config{})
 	require.ElementsMatch(t, []string{"Issuer", "Profile", "Store", "Keys", "Clients", "Secrets", "PairwiseKey"}, fieldsOf(err), "%v", err)
 	cfg := validConfig(t)
+	cfg.Keys = &keyset.Set{}
+	_, err = provider.New(cfg)
+	require.Equal(t, []string{"Keys"}, fieldsOf(err), "the zero value has no keys")
+	cfg = validConfig(t)
 	cfg.Issuer, cfg.Secrets[0], cfg.Session.Limits.Max, cfg.Pages.Login = "http://example.no", portner.Secret("short"), -1, "/token"
 	_, err = provider.New(cfg)
 	require.ElementsMatch(t, []string{"Issuer", "Secrets[0]", "Session.Limits.Max", "Pages.Login"}, fieldsOf(err), "%v", err)

@@ -168,7 +168,7 @@ func (c *Config) check(p *problems) {
 		p.markSeen("BrowserURL") // the default was reported as Issuer
 	}
 	p.require(c.Store != nil, "Store")
-	p.require(c.Keys != nil, "Keys")
+	p.require(c.hasKeys(), "Keys")
 	p.require(c.Clients != nil, "Clients")
 	c.checkSecrets(p)
 	c.checkBinding(p)
@@ -217,9 +217,12 @@ func (c *Config) checkAlgorithms(p *problems) {
 	}
 }
 
+// hasKeys reports whether the key set has a key. The zero value of a keyset.Set has none.
+func (c *Config) hasKeys() bool { return c.Keys != nil && len(c.Keys.States()) > 0 }
+
 // signsOnly reports whether every key that signs, or will sign, is for one of the algorithms.
 func (c *Config) signsOnly(algs []string) bool {
-	if c.Keys == nil {
+	if !c.hasKeys() {
 		return true
 	}
 	now := c.Now()
