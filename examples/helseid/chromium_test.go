@@ -12,6 +12,7 @@ import (
 
 	"github.com/portner-go/portner/examples/internal/browsertest"
 	"github.com/portner-go/portner/examples/internal/programs"
+	"github.com/portner-go/portner/internal/canary"
 	"github.com/portner-go/portner/internal/slow"
 	"github.com/portner-go/portner/internal/standin/helseid"
 	"github.com/portner-go/portner/internal/standin/standintest"
@@ -37,11 +38,18 @@ func (r *recorder) String() string {
 	return r.buf.String()
 }
 
+// shownByClient is what the client of the demo shows or sends.
+var shownByClient = []canary.Allowance{
+	{Channel: canary.URL, Kind: canary.Cookie, Parameter: "state", Why: "the client keeps state in a cookie, which a browser sends to every port of the host"},
+	{Channel: canary.ClientPage, Kind: canary.RequestURI, Why: "the pages of the client show its authorization request, after its end"},
+}
+
 // start starts the server on free ports until the end of the test. The log must not have an identity number or a token.
 func start(t *testing.T, args ...string) *helseid.Server {
 	t.Helper()
 	log := &recorder{}
-	prepared, err := standintest.Prepare(t, programs.HelseID().Command(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}), append([]string{"-addr", "localhost:0", "-demo"}, args...)...)
+	watch := canary.Watch(t, shownByClient...)
+	prepared, err := standintest.PrepareWith(t, watch, programs.HelseID().Command(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}), append([]string{"-addr", "localhost:0", "-demo"}, args...)...)
 	require.NoError(t, err)
 	s := prepared.(*helseid.Server)
 	ctx, cancel := context.WithCancel(context.Background())
