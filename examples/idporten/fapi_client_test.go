@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -235,7 +236,10 @@ func (c *fapiClient) scope() string {
 }
 
 // verifierOf returns the PKCE verifier of a client, which is the same in all its requests.
-func verifierOf(c *fapiClient) string { return strings.Repeat(c.id+"~", 43)[:64] }
+func verifierOf(c *fapiClient) string {
+	sum := sha256.Sum256([]byte("verifier of " + c.id))
+	return hex.EncodeToString(sum[:])
+}
 
 func challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))

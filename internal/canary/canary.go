@@ -24,7 +24,7 @@ const (
 	Page      Channel = "page"       // body of another response that a browser shows
 	URL       Channel = "URL"        // addresses that a response leads to, with what browsers send on in Referer
 
-	ClientPage         Channel = "page of a client"           // Page of a client
+	ClientPage         Channel = "page of a client"           // Page or ErrorPage of a client
 	ClientURL          Channel = "URL of a client"            // URL of a client
 	AdministrationPage Channel = "page of the administration" // Page of an administration
 )
@@ -79,6 +79,7 @@ var allowances = []Allowance{
 	{Page, SignedResponse, "", "JARM §2.3.3: the page posts the signed response to the client"},
 	{Page, PendingRequest, "", "the form of a login page repeats the sealed request"},
 	{Page, FormToken, "", "the form of a page has the token that its post repeats"},
+	{Page, IDToken, "", "the page that confirms a logout repeats id_token_hint in its form"},
 	{Page, IdentityNumber, "", "the login pages of a stand-in list its test persons"},
 	{Page, Subject, "", "the pages of a stand-in list its test persons"},
 	{ErrorPage, PendingRequest, "", "a page that rejects what a user entered has a status of 400 or more, and its form repeats the sealed request"},

@@ -239,7 +239,10 @@ func (r *Recorder) leaves(resp *httptest.ResponseRecorder, page, address Channel
 	if resp.Code >= 400 {
 		h := resp.Header().Clone()
 		h.Del("Set-Cookie")
-		r.See(ErrorPage, fmt.Sprint(h)+body)
+		if page != ClientPage { // which shows the same, with a notice
+			page = ErrorPage
+		}
+		r.See(page, fmt.Sprint(h)+body)
 		return
 	}
 	if strings.Contains(resp.Header().Get("Content-Type"), "html") {

@@ -88,6 +88,7 @@ func recordMeter(t *testing.T, r *canary.Recorder, newMeter func() (*standin.Met
 	}
 	metrics, count := m.Handler, m.OnEvent
 	m.Handler = nil
+	m.Store = func(s standin.Store) standin.Store { return s } // tests look into it
 	m.OnEvent = func(ctx context.Context, e portner.Event) {
 		r.Event(ctx, e)
 		count(ctx, e)
