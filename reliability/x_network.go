@@ -72,6 +72,7 @@ func fillDisk(t *trial, defect string) {
 	b := t.ownPostgres(map[string]string{"min_wal_size": "32MB", "max_wal_size": "64MB", "wal_recycle": "off"})
 	c := t.cluster(b.url, 2, func(_ int, cfg *nodeConfig) { cfg.Grace, cfg.Variant = time.Minute, defect })
 	l := &load{cluster: c, patience: 25 * time.Second, longest: 6500 * time.Millisecond, pause: 5 * time.Millisecond}
+	families := c.families(8, "openid email")
 	stop := l.start(4)
 	t.sleep(time.Second)
 	filler, err := os.Create(filepath.Join(disk, "filler"))
@@ -84,6 +85,10 @@ func fillDisk(t *trial, defect string) {
 		}
 		t.sleep(250 * time.Millisecond)
 		_, _ = io.Copy(filler, io.LimitReader(zeros{}, 1<<30))
+	}
+	for _, f := range families { // the users of the load may all be at a login
+		answer := l.see(c.refresh(f.field("refresh_token")))
+		t.check(answer.ok() || answer.unavailable(), "a refresh token was refused while the disk was full: %s", answer)
 	}
 	t.sleep(time.Second)
 	refused := l.statuses[http.StatusServiceUnavailable].Load() - before
