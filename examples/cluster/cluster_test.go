@@ -13,9 +13,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/stretchr/testify/require"
@@ -146,6 +149,21 @@ func TestCurve(t *testing.T) {
 	require.InDelta(t, 300, (loginsUntil(9) - loginsUntil(9-1.0/3600)), 0.2)
 	require.InDelta(t, 3*3600, loginsUntil(1), 1e-6)
 	require.Zero(t, loginsUntil(0))
+}
+
+// TestReplayCountsWaiting: the time of a login counts from when it was due, also while it waits for others. 100 logins are due a second for ten
+// seconds, and take ten seconds each.
+func TestReplayCountsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &replay{speed: 100, sample: 3, to: 1000.0 / 3600, test: func(context.Context, http.RoundTripper, string) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		}}
+		p.run(t.Context())
+		require.InDelta(t, 1000, len(p.took), 1)
+		slices.Sort(p.took)
+		require.InDelta(t, 17.44, p.took[500].Seconds(), 0.1, "a login of the second 256, which wait for 7.44 s")
+	})
 }
 
 // TestReplayReportsFailures: a login that fails is an error, and so is a day without a login.

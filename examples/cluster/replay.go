@@ -44,7 +44,7 @@ const (
 	replayUsers  = 5000
 	replayClient = "replay"
 	replayTo     = "https://replay.example/callback" // of the client; nothing is sent there
-	atOnce       = 256
+	atOnce       = 256                               // logins; the others wait
 )
 
 // replay is a load of logins. Each is one of a user in a new browser: the authorization request, the page, the form and the code exchange.
@@ -54,6 +54,7 @@ type replay struct {
 	sample float64 // one of so many logins takes place
 	from   float64 // hours of the day
 	to     float64
+	test   func(ctx context.Context, transport http.RoundTripper, user string) error // in place of login; nil outside tests
 
 	mu       sync.Mutex
 	took     []time.Duration // from the time of the day at which a login was due until the tokens have arrived
@@ -87,21 +88,23 @@ func (p *replay) run(ctx context.Context) {
 	defer transport.CloseIdleConnections()
 	var running sync.WaitGroup
 	defer running.Wait()
-	free := make(chan struct{}, atOnce)
+	free, login := make(chan struct{}, atOnce), p.login
+	if p.test != nil {
+		login = p.test
+	}
 	begin, before := time.Now(), loginsUntil(p.from)
 	for i := 0; ; {
 		hour := p.from + time.Since(begin).Hours()*p.speed
 		due := int((loginsUntil(min(hour, p.to)) - before) / p.sample)
 		for at := time.Now(); i < due; i++ {
-			select {
-			case free <- struct{}{}:
-			case <-ctx.Done():
-				return
-			}
 			user := replayUser(i)
-			running.Go(func() {
-				defer func() { <-free }()
-				p.note(at, p.login(ctx, transport, user))
+			running.Go(func() { // and waits here, so that its time counts
+				select {
+				case free <- struct{}{}:
+					p.note(at, login(ctx, transport, user))
+					<-free
+				case <-ctx.Done():
+				}
 			})
 		}
 		if hour >= p.to || !sleep(ctx, 5*time.Millisecond) {
