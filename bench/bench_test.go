@@ -2,14 +2,42 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
+// crashing is portner in a process that ends at its fifth request: in the second run of most operations.
+func crashing() subject {
+	s := portnerSubject()
+	s.name = "crashing"
+	s.open = func(set settings) (*server, error) {
+		srv, err := openPortner(set)
+		if err != nil {
+			return nil, err
+		}
+		var requests atomic.Int64
+		inner := srv.Handler
+		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if requests.Add(1) == 5 {
+				new(sync.Mutex).Unlock() // a fatal error, from which net/http does not recover
+			}
+			inner.ServeHTTP(w, r)
+		})
+		return srv, nil
+	}
+	return s
+}
+
 // TestMain makes the test binary a child where bench starts it as one.
 func TestMain(m *testing.M) {
+	more = append(more, crashing())
 	if os.Getenv(childEnv) != "" {
 		main()
 		return
@@ -39,6 +67,15 @@ func TestRun(t *testing.T) {
 			t.Errorf("the document has no %q:\n%s", want, text)
 		}
 	}
+	const reason = ": crashing: the process ended: fatal error: sync: unlock of unlocked mutex"
+	for _, where := range []string{"code exchange RS256", "refresh ES256", "loopback, code exchange", "heap", "two cores, refresh", "large store"} {
+		if !strings.Contains(string(text), "\n- "+where+reason+".\n") {
+			t.Errorf("the document does not say where crashing ended: %s\n%s", where, text)
+		}
+	}
+	if strings.Contains(log.String(), "goroutine ") {
+		t.Errorf("the log has the dump of a process:\n%s", &log)
+	}
 	if strings.Contains(string(text), "old\n") || strings.Contains(string(text), "NaN") {
 		t.Errorf("%s", text)
 	}
@@ -60,7 +97,7 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := b.open(op, es256)
+	g, err := b.open("here", op, es256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +127,50 @@ func TestVerify(t *testing.T) {
 		}
 		if p.verify(op, &r.Answers[0], other.Public()) == nil {
 			t.Errorf("%s: a signature of another key is no error", p.subject.name)
+		}
+	}
+}
+
+// TestOwnEnd verifies that the end of a process is an error, except for those of peers.
+func TestOwnEnd(t *testing.T) {
+	t.Parallel()
+	s := crashing()
+	b := &bench{log: io.Discard}
+	if err := b.survive("here", &ended{s, "a reason"}); err != nil || len(b.lost) != 1 {
+		t.Errorf("%v, %q", err, b.lost)
+	}
+	for _, name := range []string{ours, "floor"} {
+		own, err := find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.survive("here", &ended{own, "a reason"}) == nil {
+			t.Errorf("the end of the process of %s is no error", name)
+		}
+	}
+	if err := b.survive("here", io.EOF); !errors.Is(err, io.EOF) || len(b.lost) != 1 {
+		t.Errorf("%v, %q", err, b.lost)
+	}
+}
+
+// TestStderr verifies that the reason is kept, and that a dump of goroutines is not forwarded.
+func TestStderr(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"a log\nfatal error: deadlock!\n\ngoroutine 1 [running]:\n": {"a log\n", "fatal error: deadlock!"},
+		"panic: one\npanic: two\n":                                  {"", "panic: one"},
+		"a panic: in a log":                                         {"a panic: in a log", ""},
+	} {
+		var out bytes.Buffer
+		w := &stderr{out: &out}
+		for i := range len(text) {
+			if n, err := w.Write([]byte(text[i : i+1])); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		w.flush()
+		if out.String() != want[0] || w.fatal != want[1] {
+			t.Errorf("%q: %q and %q, not %q", text, &out, w.fatal, want)
 		}
 	}
 }

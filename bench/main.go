@@ -50,6 +50,9 @@ func (b *bench) run(only []string, docs string) error {
 	}
 	r, err := b.measure(only)
 	if err != nil {
+		if r != nil {
+			fmt.Fprintf(b.log, "before the error:\n%s", r.markdown())
+		}
 		return err
 	}
 	text := r.markdown()
@@ -81,8 +84,9 @@ func (b *bench) measure(only []string) (r *results, err error) {
 		case "size":
 			r.sizes, err = b.sizeTable()
 		}
+		r.lost = b.lost
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return r, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return r, nil

@@ -14,6 +14,7 @@ type bench struct {
 	blocks  int
 	entries int // of the large store
 	keys    map[string][]byte
+	lost    []string // processes of peers that ended
 	log     io.Writer
 }
 
@@ -38,10 +39,9 @@ type cost struct {
 
 // row is one operation with one algorithm.
 type row struct {
-	op      *operation
-	alg     string
-	costs   map[string]*cost  // by subject
-	missing map[string]string // by subject, why it does not have the operation
+	op    *operation
+	alg   string
+	costs map[string]*cost // by subject; a subject that does not have the operation is not in it
 }
 
 // costTable measures every operation on one core without sockets.
@@ -52,7 +52,7 @@ func (b *bench) costTable() ([]row, error) {
 			begin := time.Now()
 			r, err := b.row(&op, alg)
 			if err != nil {
-				return nil, err
+				return rows, err
 			}
 			rows = append(rows, r)
 			fmt.Fprintf(b.log, "%-32s %-6s %s (%.0f s)\n", op.name, alg, r, time.Since(begin).Seconds())
@@ -72,21 +72,30 @@ func (r row) String() string {
 }
 
 func (b *bench) row(op *operation, alg string) (r row, err error) {
-	g, err := b.open(op, alg)
+	where := op.name + " " + alg
+	g, err := b.open(where, op, alg)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	r = row{op: op, alg: alg, costs: map[string]*cost{}, missing: g.missing}
+	r = row{op: op, alg: alg, costs: map[string]*cost{}}
 	n := b.slice(op, alg)
 	for range b.blocks {
 		took := map[string]time.Duration{}
 		for slice := range slicesPerBlock {
 			for i := range g.processes { // each is the first one in some slices
 				p := g.processes[(i+slice)%len(g.processes)]
+				if p.ended != nil {
+					continue
+				}
 				result, err := p.run(op, n, 1, g.public)
 				if err != nil {
-					return r, err
+					if err = b.survive(where, err); err != nil {
+						return r, err
+					}
+					delete(r.costs, p.subject.name)
+					delete(took, p.subject.name)
+					continue
 				}
 				took[p.subject.name] += result.CPU
 				r.add(p.subject.name, result)

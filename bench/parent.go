@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -14,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // process is a child, seen from the parent.
@@ -23,7 +25,46 @@ type process struct {
 	in      io.WriteCloser
 	enc     *gob.Encoder
 	dec     *gob.Decoder
+	stderr  *stderr
 	opened  reply
+	ended   *ended // set if the child ended before it was closed
+}
+
+// ended is the error of a child that ended before it was closed.
+type ended struct {
+	subject subject
+	reason  string
+}
+
+func (e *ended) Error() string { return e.subject.name + ": the process ended: " + e.reason }
+
+// stderr forwards what a child writes, line by line, until the line that says why the child ends. It drops what follows, which is a dump
+// of all goroutines.
+type stderr struct {
+	out   io.Writer
+	line  []byte
+	fatal string
+}
+
+func (w *stderr) Write(p []byte) (int, error) {
+	for _, c := range p {
+		if w.line = append(w.line, c); c == '\n' {
+			w.flush()
+		}
+	}
+	return len(p), nil
+}
+
+func (w *stderr) flush() {
+	line := w.line
+	w.line = w.line[:0]
+	switch {
+	case w.fatal != "":
+	case bytes.HasPrefix(line, []byte("fatal error")), bytes.HasPrefix(line, []byte("panic")):
+		w.fatal = string(bytes.TrimSpace(line))
+	default:
+		_, _ = w.out.Write(line) // a lost line of a log is no reason to stop
+	}
 }
 
 // start starts a child and opens its subject.
@@ -32,9 +73,9 @@ func start(s subject, set settings) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{subject: s, cmd: exec.Command(self)}
+	p := &process{subject: s, cmd: exec.Command(self), stderr: &stderr{out: os.Stderr}}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+s.name, "GOMAXPROCS=1")
-	p.cmd.Stderr = os.Stderr
+	p.cmd.Stderr = p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -53,11 +94,11 @@ func start(s subject, set settings) (*process, error) {
 }
 
 func (p *process) call(c command) (r reply, err error) {
-	if err := p.enc.Encode(c); err != nil {
-		return r, fmt.Errorf("%s: %w", p.subject.name, err)
+	if p.ended != nil {
+		return r, p.ended
 	}
-	if err := p.dec.Decode(&r); err != nil {
-		return r, fmt.Errorf("%s: %w", p.subject.name, err)
+	if err := errors.Join(p.enc.Encode(c), p.dec.Decode(&r)); err != nil {
+		return r, p.end(err)
 	}
 	if r.Err != "" {
 		return r, fmt.Errorf("%s: %s", p.subject.name, r.Err)
@@ -65,19 +106,45 @@ func (p *process) call(c command) (r reply, err error) {
 	return r, nil
 }
 
+// end returns the error of a child that does not reply.
+func (p *process) end(err error) error {
+	err = errors.Join(err, p.close())
+	p.stderr.flush()
+	if p.ended = (&ended{p.subject, p.stderr.fatal}); p.ended.reason == "" {
+		p.ended.reason = strings.ReplaceAll(err.Error(), "\n", ", ")
+	}
+	return p.ended
+}
+
 // close ends the child.
-func (p *process) close() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
+func (p *process) close() error {
+	if p.ended != nil {
+		return nil
+	}
+	return errors.Join(p.in.Close(), p.cmd.Wait())
+}
+
+// survive returns nil if err is the end of the process of a peer, and lists it: the cell is a dash, and the run goes on. It returns every
+// other error, also the end of the other processes.
+func (b *bench) survive(where string, err error) error {
+	e, ok := errors.AsType[*ended](err)
+	if !ok || !e.subject.peer() {
+		return err
+	}
+	b.lost = append(b.lost, where+": "+e.Error())
+	fmt.Fprintf(b.log, "%s: %v\n", where, e)
+	return nil
+}
 
 // group is one child for each subject that has an operation.
 type group struct {
 	op        *operation
 	public    crypto.PublicKey
 	processes []*process
-	missing   map[string]string // by subject, why it does not have the operation
 }
 
 // open starts the children of an operation. The lengths of the texts that the floor signs are those of portner.
-func (b *bench) open(op *operation, alg string) (g *group, err error) {
+func (b *bench) open(where string, op *operation, alg string) (g *group, err error) {
 	set := settings{Op: op.name, Alg: alg, Key: b.keys[alg], ClientKey: b.keys["client"]}
 	key, err := set.signer()
 	if err != nil {
@@ -88,15 +155,17 @@ func (b *bench) open(op *operation, alg string) (g *group, err error) {
 			return nil, err
 		}
 	}
-	g = &group{op: op, public: key.Public(), missing: map[string]string{}}
+	g = &group{op: op, public: key.Public()}
 	for _, s := range subjects() {
-		if reason := s.lacking(op.name, alg); reason != "" {
-			g.missing[s.name] = reason
+		if s.lacking(op.name, alg) != "" {
 			continue
 		}
 		p, err := start(s, set)
-		if err != nil {
+		if err = b.survive(where, err); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s %s: %w", op.name, alg, err), g.close())
+		}
+		if p == nil {
+			continue
 		}
 		g.processes = append(g.processes, p)
 		if p.opened.Lacks {

@@ -18,6 +18,7 @@ type results struct {
 	heap       map[string]residue
 	cores      []comparison
 	sizes      []comparison
+	lost       []string // processes of peers that ended
 }
 
 func (r *results) row(op, alg string) *row {
@@ -138,7 +139,7 @@ func short(micros float64) string {
 // bestPeer returns the cost of the cheapest peer over that of portner.
 func (r *row) bestPeer() (ratio float64, name string) {
 	for _, s := range subjects() {
-		if s.silent || s.name == ours {
+		if !s.peer() {
 			continue
 		}
 		if over := r.ratio(s.name, ours); over > 0 && (name == "" || over < ratio) {
@@ -196,7 +197,7 @@ func (r *results) writeReasons(w *strings.Builder) {
 			fmt.Fprintf(w, "- %s: %s: %s.\n", s.name, strings.Join(slices.Sorted(slices.Values(byReason[reason])), "; "), reason)
 		}
 	}
-	for _, text := range unavailable {
+	for _, text := range slices.Concat(r.lost, unavailable) {
 		fmt.Fprintf(w, "- %s.\n", text)
 	}
 }

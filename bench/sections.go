@@ -21,7 +21,7 @@ func (b *bench) heapTable() (map[string]residue, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := b.open(op, es256)
+	g, err := b.open("heap", op, es256)
 	if err != nil {
 		return nil, err
 	}
@@ -29,10 +29,15 @@ func (b *bench) heapTable() (map[string]residue, error) {
 		if p.subject.silent {
 			continue
 		}
-		if all[p.subject.name], err = p.memory(op, b.n, g); err != nil {
-			return nil, errors.Join(err, g.close())
+		m, err := p.memory(op, b.n, g)
+		if err != nil {
+			if err = b.survive("heap", err); err != nil {
+				return all, errors.Join(err, g.close())
+			}
+			continue
 		}
-		fmt.Fprintf(b.log, "heap %s: %+v\n", p.subject.name, all[p.subject.name])
+		all[p.subject.name] = m
+		fmt.Fprintf(b.log, "heap %s: %+v\n", p.subject.name, m)
 	}
 	return all, g.close()
 }
@@ -89,7 +94,7 @@ func (b *bench) scalingTable() ([]comparison, error) {
 		}
 		c, err := b.scaling(&op)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, c)
 		fmt.Fprintf(b.log, "two cores, %-32s %s\n", op.name, c)
@@ -99,7 +104,8 @@ func (b *bench) scalingTable() ([]comparison, error) {
 
 func (b *bench) scaling(op *operation) (c comparison, err error) {
 	c = comparison{op: op, alg: es256, ratios: map[string][]float64{}}
-	g, err := b.open(op, es256)
+	where := "two cores, " + op.name
+	g, err := b.open(where, op, es256)
 	if err != nil {
 		return c, err
 	}
@@ -107,26 +113,39 @@ func (b *bench) scaling(op *operation) (c comparison, err error) {
 	n := max(b.slice(op, es256), 2)
 	for range b.blocks {
 		for _, p := range g.processes {
-			if p.subject.silent {
+			if p.subject.silent || p.ended != nil {
 				continue
 			}
-			var one, two time.Duration
-			for range slicesPerBlock / 2 {
-				alone, err := p.run(op, n, 1, g.public)
-				if err != nil {
+			gain, err := p.gain(op, n, g)
+			if err != nil {
+				if err = b.survive(where, err); err != nil {
 					return c, err
 				}
-				both, err := p.run(op, n, 2, g.public)
-				if err != nil {
-					return c, err
-				}
-				one += alone.CPU
-				two += both.CPU + both.Wait
+				delete(c.ratios, p.subject.name)
+				continue
 			}
-			c.ratios[p.subject.name] = append(c.ratios[p.subject.name], 2*float64(one)/float64(two))
+			c.ratios[p.subject.name] = append(c.ratios[p.subject.name], gain)
 		}
 	}
 	return c, nil
+}
+
+// gain measures one block on one and on two cores.
+func (p *process) gain(op *operation, n int, g *group) (float64, error) {
+	var one, two time.Duration
+	for range slicesPerBlock / 2 {
+		alone, err := p.run(op, n, 1, g.public)
+		if err != nil {
+			return 0, err
+		}
+		both, err := p.run(op, n, 2, g.public)
+		if err != nil {
+			return 0, err
+		}
+		one += alone.CPU
+		two += both.CPU + both.Wait
+	}
+	return 2 * float64(one) / float64(two), nil
 }
 
 func (c comparison) String() string {
@@ -157,7 +176,7 @@ func (b *bench) sizeTable() ([]comparison, error) {
 			continue
 		}
 		if err := b.sizes(s, all); err != nil {
-			return nil, err
+			return all, err
 		}
 	}
 	return all, nil
@@ -171,16 +190,18 @@ func (b *bench) sizes(s subject, all []comparison) (err error) {
 	}
 	large, err := filled(s, set, b.entries)
 	if err != nil {
-		return err
+		return b.survive("large store", err)
 	}
 	defer func() { err = errors.Join(err, large.close()) }()
 	for _, c := range all {
 		if s.lacking(c.op.name, es256) != "" || c.op.opaque != s.oneKind && s.oneKind {
 			continue
 		}
-		if c.ratios[s.name], err = b.size(s, set, c.op, large, key.Public()); err != nil {
-			return err
+		ratios, err := b.size(s, set, c.op, large, key.Public())
+		if err != nil { // without the large store, the operations below it have dashes too
+			return b.survive("large store, "+c.op.name+" and what is below it", err)
 		}
+		c.ratios[s.name] = ratios
 		fmt.Fprintf(b.log, "%d logins, %-32s %s\n", b.entries, c.op.name, c)
 	}
 	return nil

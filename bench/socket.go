@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (b *bench) socketTable() ([]row, error) {
 		}
 		r, err := b.socketRow(&op)
 		if err != nil {
-			return nil, err
+			return rows, err
 		}
 		rows = append(rows, r)
 		fmt.Fprintf(b.log, "loopback, %-32s %s\n", op.name, r)
@@ -36,17 +37,21 @@ func (b *bench) socketTable() ([]row, error) {
 }
 
 func (b *bench) socketRow(op *operation) (r row, err error) {
-	g, err := b.open(op, es256)
+	where := "loopback, " + op.name
+	g, err := b.open(where, op, es256)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	r = row{op: op, alg: es256, costs: map[string]*cost{}, missing: g.missing}
+	r = row{op: op, alg: es256, costs: map[string]*cost{}}
 	clients := map[string]*load{}
 	for _, p := range g.processes {
 		l, err := newLoad(p)
 		if err != nil {
-			return r, err
+			if err = b.survive(where, err); err != nil {
+				return r, err
+			}
+			continue
 		}
 		defer l.client.CloseIdleConnections()
 		clients[p.subject.name] = l
@@ -54,17 +59,15 @@ func (b *bench) socketRow(op *operation) (r row, err error) {
 	n := max(b.n/(b.blocks*slicesPerBlock/2), 1)
 	for range b.blocks {
 		for _, p := range g.processes {
-			var took time.Duration
-			for range slicesPerBlock / 2 {
-				result, err := clients[p.subject.name].run(p, op, n, g)
-				if err != nil {
+			if p.ended != nil {
+				continue
+			}
+			if err := clients[p.subject.name].block(p, &r, n, g); err != nil {
+				if err = b.survive(where, err); err != nil {
 					return r, err
 				}
-				took += result.CPU
-				r.add(p.subject.name, result)
+				delete(r.costs, p.subject.name)
 			}
-			c := r.costs[p.subject.name]
-			c.micros = append(c.micros, took.Seconds()*1e6/float64(n*slicesPerBlock/2))
 		}
 	}
 	for _, c := range r.costs {
@@ -100,6 +103,22 @@ func newLoad(p *process) (*load, error) {
 	return l, nil
 }
 
+// block adds a block of n requests for each slice to a row.
+func (l *load) block(p *process, r *row, n int, g *group) error {
+	var took time.Duration
+	for range slicesPerBlock / 2 {
+		result, err := l.run(p, r.op, n, g)
+		if err != nil {
+			return err
+		}
+		took += result.CPU
+		r.add(p.subject.name, result)
+	}
+	c := r.costs[p.subject.name]
+	c.micros = append(c.micros, took.Seconds()*1e6/float64(n*slicesPerBlock/2))
+	return nil
+}
+
 // run sends n requests over all connections, measures the server and verifies every answer.
 func (l *load) run(p *process, op *operation, n int, g *group) (result reply, err error) {
 	prepared, err := p.call(command{Do: "prepare", N: n})
@@ -123,11 +142,8 @@ func (l *load) run(p *process, op *operation, n int, g *group) (result reply, er
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return result, err
-	}
-	after, err := p.call(command{Do: "usage"})
-	if err != nil {
+	after, err := p.call(command{Do: "usage"}) // the error says why the server ended, if it did
+	if err = cmp.Or(err, errors.Join(errs...)); err != nil {
 		return result, err
 	}
 	for i := range answers {

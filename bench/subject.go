@@ -42,6 +42,9 @@ func (s subject) lacking(op, alg string) string {
 	return s.lacks[op+" "+alg]
 }
 
+// peer reports whether the subject is a provider of others.
+func (s subject) peer() bool { return !s.silent && s.name != ours }
+
 // settings are the same for every subject of an operation.
 type settings struct {
 	Op  string
@@ -94,8 +97,11 @@ type paths struct{ authorize, token, userInfo, introspection, metadata, jwks str
 
 // subjects returns the subjects in the order of the columns.
 func subjects() []subject {
-	return []subject{null(), floor(), portnerSubject(), zitadel(), fositeSubject()}
+	return append([]subject{null(), floor(), portnerSubject(), zitadel(), fositeSubject()}, more...)
 }
+
+// more are subjects of files that are not in every build.
+var more []subject
 
 // peerModules are the modules whose versions the table names.
 var peerModules = []string{"github.com/zitadel/oidc/v3", "github.com/ory/fosite"}
