@@ -11,23 +11,52 @@ import (
 
 // accessToken holds the base claims of an access token, which introspection shows too. Claims functions add the others.
 type accessToken struct {
-	Iss      string          `json:"iss"`
-	Sub      string          `json:"sub,omitempty"`
-	ClientID string          `json:"client_id"`
-	Aud      any             `json:"aud,omitempty"` // a string if there is one, an array if there are several
-	Scope    string          `json:"scope"`
-	Exp      int64           `json:"exp"`
-	Iat      int64           `json:"iat"`
-	Nbf      int64           `json:"nbf,omitempty"`
-	JTI      string          `json:"jti"`
-	ACR      string          `json:"acr,omitempty"`
-	AMR      []string        `json:"amr,omitempty"`
-	AuthTime int64           `json:"auth_time,omitempty"`
-	SID      string          `json:"sid,omitempty"`
-	Act      json.RawMessage `json:"act,omitempty"`
-	MayAct   json.RawMessage `json:"may_act,omitempty"`
-	Details  json.RawMessage `json:"authorization_details,omitempty"`
-	Cnf      *confirmation   `json:"cnf,omitempty"`
+	Iss        string
+	Sub        string // "" for none, as are the other texts and numbers from Nbf on, except JTI
+	ClientID   string
+	Aud        []string // written as a string if there is one
+	Scopes     []string
+	ScopeArray bool // the claim scope is an array
+	Exp        int64
+	Iat        int64
+	Nbf        int64
+	JTI        string
+	ACR        string
+	AMR        []string
+	AuthTime   int64
+	SID        string
+	Act        json.RawMessage
+	MayAct     json.RawMessage
+	Details    json.RawMessage
+	Cnf        storage.Confirmation
+}
+
+func (c *accessToken) write(b *buffer) {
+	b.text("iss", c.Iss)
+	b.optionalText("sub", c.Sub)
+	b.text("client_id", c.ClientID)
+	if len(c.Aud) == 1 {
+		b.text("aud", c.Aud[0])
+	} else {
+		b.optionalTexts("aud", c.Aud)
+	}
+	if c.ScopeArray {
+		b.texts("scope", c.Scopes)
+	} else {
+		b.text("scope", strings.Join(c.Scopes, " "))
+	}
+	b.number("exp", c.Exp)
+	b.number("iat", c.Iat)
+	b.optionalNumber("nbf", c.Nbf)
+	b.text("jti", c.JTI)
+	b.optionalText("acr", c.ACR)
+	b.optionalTexts("amr", c.AMR)
+	b.optionalNumber("auth_time", c.AuthTime)
+	b.optionalText("sid", c.SID)
+	b.optionalJSON("act", c.Act)
+	b.optionalJSON("may_act", c.MayAct)
+	b.optionalJSON("authorization_details", c.Details)
+	writeConfirmation(b, c.Cnf)
 }
 
 // jwtAccessToken is the header typ of access tokens that follow RFC 9068.
@@ -37,10 +66,10 @@ const jwtAccessToken = "at+jwt"
 func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken {
 	g := &f.grant
 	a := accessToken{
-		Iss: m.cfg.Issuer, Sub: f.sub, ClientID: f.client.ClientID, Scope: strings.Join(t.Scopes, " "),
+		Iss: m.cfg.Issuer, Sub: f.sub, ClientID: f.client.ClientID, Aud: m.audience(t.Audience), Scopes: t.Scopes,
 		Exp: t.ExpiresAt.Unix(), Iat: t.IssuedAt.Unix(), JTI: t.JTI, ACR: g.ACR,
 		Nbf: m.cfg.Form.notBefore(t.IssuedAt),
-		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(), Cnf: cnf(t.Confirmation),
+		Act: g.Delegation.Actor, MayAct: g.Delegation.MayAct, Details: f.disclosedDetails(), Cnf: t.Confirmation,
 	}
 	if m.cfg.Form.WithoutACR {
 		a.ACR = ""
@@ -54,20 +83,7 @@ func (m *Minter) accessTokenClaims(t *storage.AccessToken, f *facts) accessToken
 			a.AuthTime = unixOrZero(g.AuthTime)
 		}
 	}
-	switch aud := m.audience(t.Audience); len(aud) {
-	case 0:
-	case 1:
-		a.Aud = aud[0]
-	default:
-		a.Aud = aud
-	}
 	return a
-}
-
-// listScoped is an access token whose scope is an array: the outer member takes the place of the inner one.
-type listScoped struct {
-	accessToken
-	Scope []string `json:"scope"`
 }
 
 // audience returns the aud of an access token with these audiences. RFC 9068 §2.2 requires one.

@@ -101,11 +101,9 @@ func (d *Document) Set(name string, value any) {
 		return
 	}
 	end := d.out.buf.Len()
-	err := d.out.openMember(name)
+	d.out.openMember(name)
 	start := d.out.buf.Len()
-	if err == nil {
-		err = d.out.add(value)
-	}
+	err := d.out.add(value)
 	if err == nil && d.Pseudonymous {
 		err = d.out.stripValue(start)
 	}
@@ -126,14 +124,8 @@ func (d *Document) SetString(name, value string) {
 	if value == "" || !d.accepts(name) {
 		return
 	}
-	err := d.out.openMember(name)
-	if err == nil {
-		err = d.out.addText(value)
-	}
-	if err != nil {
-		d.fail(name, err)
-		return
-	}
+	d.out.openMember(name)
+	d.out.string(value)
 	d.out.closeObject()
 }
 

@@ -59,6 +59,21 @@ type Response struct {
 	nonce string // header field DPoP-Nonce, "" for none
 }
 
+// write writes the members that the tags describe.
+func (r *Response) write(b *buffer) {
+	b.text("access_token", r.AccessToken)
+	b.text("token_type", r.TokenType)
+	b.number("expires_in", r.ExpiresIn)
+	b.optionalText("id_token", r.IDToken)
+	b.optionalText("refresh_token", r.RefreshToken)
+	b.optionalNumber("refresh_token_expires_in", r.RefreshTokenExpiresIn)
+	b.optionalNumber("rt_expires_in", r.RTExpiresIn)
+	b.optionalText("rejected_scope", r.RejectedScope)
+	b.text("scope", r.Scope)
+	b.optionalText("issued_token_type", r.IssuedTokenType)
+	b.optionalJSON("authorization_details", r.AuthorizationDetails)
+}
+
 // Format writes "REDACTED" for every verb.
 func (Response) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("REDACTED")) }
 

@@ -10,19 +10,35 @@ import (
 
 // idToken holds the base claims of an id_token (OIDC Core §2). Claims functions add the others.
 type idToken struct {
-	Iss      string          `json:"iss"`
-	Sub      string          `json:"sub"`
-	Aud      string          `json:"aud"`
-	Exp      int64           `json:"exp"`
-	Iat      int64           `json:"iat"`
-	Nbf      int64           `json:"nbf,omitempty"`
-	AuthTime int64           `json:"auth_time,omitempty"`
-	JTI      string          `json:"jti"`
-	Nonce    string          `json:"nonce,omitempty"`
-	ACR      string          `json:"acr,omitempty"`
-	AMR      []string        `json:"amr,omitempty"`
-	SID      string          `json:"sid,omitempty"`
-	Details  json.RawMessage `json:"authorization_details,omitempty"`
+	Iss      string
+	Sub      string
+	Aud      string
+	Exp      int64
+	Iat      int64
+	Nbf      int64 // zero for none, as is AuthTime; the texts from Nonce on are "" for none
+	AuthTime int64
+	JTI      string
+	Nonce    string
+	ACR      string
+	AMR      []string
+	SID      string
+	Details  json.RawMessage
+}
+
+func (c *idToken) write(b *buffer) {
+	b.text("iss", c.Iss)
+	b.text("sub", c.Sub)
+	b.text("aud", c.Aud)
+	b.number("exp", c.Exp)
+	b.number("iat", c.Iat)
+	b.optionalNumber("nbf", c.Nbf)
+	b.optionalNumber("auth_time", c.AuthTime)
+	b.text("jti", c.JTI)
+	b.optionalText("nonce", c.Nonce)
+	b.optionalText("acr", c.ACR)
+	b.optionalTexts("amr", c.AMR)
+	b.optionalText("sid", c.SID)
+	b.optionalJSON("authorization_details", c.Details)
 }
 
 // idTokenID returns the jti of the id_token that is issued with an access token, whose record has the hash. Like at_hash (OIDC Core

@@ -95,10 +95,22 @@ type introspection struct {
 
 // accessResponse holds the claims of an access token and the members of RFC 7662 §2.2.
 type accessResponse struct {
-	Active    bool   `json:"active"`
-	TokenType string `json:"token_type"`
-	ExpiresIn int64  `json:"expires_in"`
+	TokenType string
+	ExpiresIn int64
 	accessToken
+}
+
+func (r *accessResponse) write(b *buffer) {
+	writeActive(b)
+	b.text("token_type", r.TokenType)
+	b.number("expires_in", r.ExpiresIn)
+	r.accessToken.write(b)
+}
+
+// writeActive writes the member active of a live token.
+func writeActive(b *buffer) {
+	b.name("active")
+	b.buf.WriteString("true")
 }
 
 func (q *introspection) accessToken(ctx context.Context, t *storage.AccessToken, g *storage.Grant) (*buffer, error) {
@@ -173,7 +185,7 @@ func (q *introspection) mayIdentify(t *storage.AccessToken, g *storage.Grant, ab
 
 func (q *introspection) encode(ctx context.Context, t *storage.AccessToken, f *facts) (*buffer, error) {
 	out, err := encode(&accessResponse{
-		Active: true, TokenType: tokenType(t.Confirmation), ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
+		TokenType: tokenType(t.Confirmation), ExpiresIn: t.ExpiresAt.Unix() - q.now.Unix(),
 		accessToken: q.minter.accessTokenClaims(t, f),
 	})
 	if err != nil {
@@ -214,12 +226,20 @@ func (q *introspection) denied(ctx context.Context, grantID string) {
 
 // refreshResponse holds the claims of a refresh token.
 type refreshResponse struct {
-	Active    bool   `json:"active"`
-	Iss       string `json:"iss"`
-	ClientID  string `json:"client_id"`
-	Scope     string `json:"scope"`
-	Exp       int64  `json:"exp"`
-	ExpiresIn int64  `json:"expires_in"`
+	Iss       string
+	ClientID  string
+	Scopes    []string
+	Exp       int64
+	ExpiresIn int64
+}
+
+func (r *refreshResponse) write(b *buffer) {
+	writeActive(b)
+	b.text("iss", r.Iss)
+	b.text("client_id", r.ClientID)
+	b.text("scope", strings.Join(r.Scopes, " "))
+	b.number("exp", r.Exp)
+	b.number("expires_in", r.ExpiresIn)
 }
 
 // refreshToken returns the claims of a refresh token to its client. For other clients it is inactive.
@@ -249,7 +269,7 @@ func (q *introspection) refreshToken(ctx context.Context, hash storage.Hash) (*b
 		return nil, err
 	}
 	return encode(&refreshResponse{
-		Active: true, Iss: q.cfg.Issuer, ClientID: g.ClientID, Scope: strings.Join(g.Scopes, " "),
+		Iss: q.cfg.Issuer, ClientID: g.ClientID, Scopes: g.Scopes,
 		Exp: end.Unix(), ExpiresIn: end.Unix() - q.now.Unix(),
 	})
 }

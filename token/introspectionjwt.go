@@ -41,10 +41,17 @@ func (x *exchange) signsIntrospection(c *client.Client) (bool, error) {
 // introspectionResponse holds the claims of a signed response. RFC 9701 §5: sub and exp are not among them, so that it cannot be taken for an
 // access token.
 type introspectionResponse struct {
-	Iss    string          `json:"iss"`
-	Aud    string          `json:"aud"`
-	Iat    int64           `json:"iat"`
-	Member json.RawMessage `json:"token_introspection"`
+	Iss    string
+	Aud    string
+	Iat    int64
+	Member json.RawMessage
+}
+
+func (r *introspectionResponse) write(b *buffer) {
+	b.text("iss", r.Iss)
+	b.text("aud", r.Aud)
+	b.number("iat", r.Iat)
+	b.optionalJSON("token_introspection", r.Member)
 }
 
 // signIntrospection returns the signed response with the claims of a token, nil for an inactive one. It frees the claims.

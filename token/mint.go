@@ -273,13 +273,10 @@ func (m *Minter) mintAccessToken(ctx context.Context, in *issuance, f *facts, li
 	if t.Opaque {
 		res.AccessToken = seal.NewToken()
 	} else {
-		claims := listScoped{m.accessTokenClaims(t, f), t.Scopes}
-		var base any = &claims.accessToken
-		if m.cfg.Form.ScopeArray {
-			base = &claims
-		}
+		claims := m.accessTokenClaims(t, f)
+		claims.ScopeArray = m.cfg.Form.ScopeArray
 		var err error
-		if res.AccessToken, err = m.sign(ctx, AccessToken, base, f, t.Scopes); err != nil {
+		if res.AccessToken, err = m.sign(ctx, AccessToken, &claims, f, t.Scopes); err != nil {
 			return err
 		}
 	}
@@ -348,7 +345,7 @@ func (m *Minter) lifetimes(c *client.Client) client.Lifetimes {
 }
 
 // sign adds the claims of the functions to the base claims and signs the result.
-func (m *Minter) sign(ctx context.Context, k Kind, base any, f *facts, scopes []string) (string, error) {
+func (m *Minter) sign(ctx context.Context, k Kind, base members, f *facts, scopes []string) (string, error) {
 	out, err := encode(base)
 	if err != nil {
 		return "", err

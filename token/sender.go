@@ -161,16 +161,14 @@ func tokenType(cnf storage.Confirmation) string {
 	return typeBearer
 }
 
-// confirmation is the claim cnf (RFC 7800 §3.1).
-type confirmation struct {
-	Key         string `json:"jkt,omitempty"`      // RFC 9449 §6.1
-	Certificate string `json:"x5t#S256,omitempty"` // RFC 8705 §3.1
-}
-
-// cnf returns the claim, nil for a bearer token.
-func cnf(c storage.Confirmation) *confirmation {
+// writeConfirmation writes the claim cnf (RFC 7800 §3.1), unless the token is a bearer token.
+func writeConfirmation(b *buffer, c storage.Confirmation) {
 	if c == (storage.Confirmation{}) {
-		return nil
+		return
 	}
-	return &confirmation{Key: c.Key, Certificate: c.Certificate}
+	b.name("cnf")
+	b.buf.WriteByte('{')
+	b.optionalText("jkt", c.Key)              // RFC 9449 §6.1
+	b.optionalText("x5t#S256", c.Certificate) // RFC 8705 §3.1
+	b.closeObject()
 }

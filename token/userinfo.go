@@ -99,9 +99,9 @@ func opensUserInfo(t *storage.AccessToken, issuer string) bool {
 }
 
 // userInfo holds the base claims of a userinfo response. Claims functions add the others.
-type userInfo struct {
-	Sub string `json:"sub"`
-}
+type userInfo struct{ Sub string }
+
+func (u *userInfo) write(b *buffer) { b.text("sub", u.Sub) }
 
 func (x *exchange) userInfoOf(ctx context.Context, t *storage.AccessToken, g *storage.Grant, live *liveGrant) (*buffer, error) {
 	f, err := x.minter.facts(live.client, g, &live.identity, live.user, x.now)

@@ -134,6 +134,8 @@ var fuzzedElse = map[string]string{
 	"storage/postgres.FuzzText":              "texts for a database",
 	"token.FuzzBearer":                       "the Authorization header field of userinfo",
 	"token.FuzzTokenForm":                    "token requests",
+	"token.FuzzMembers":                      "the claims of tokens, as they are written",
+	"token.FuzzResponse":                     "token responses, as they are written",
 }
 
 // notFuzzed holds the functions with the name of a parser that read nothing from the network or from a file, with the reason.
